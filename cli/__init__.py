@@ -1,0 +1,1 @@
+"""The command line, one file a group of commands. Heavy imports stay inside the commands that use them."""

@@ -1,0 +1,78 @@
+"""The command ``gristmill``. Mistakes of the user's end here, as one line and exit code 2."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import ask, build, learn
+from schemas.errors import UserError
+from schemas.version import VERSION
+
+app = typer.Typer(
+    name="gristmill", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
+)  # fmt: skip
+for module in (build, learn, ask):
+    for command in module.COMMANDS:
+        app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gristmill {VERSION}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Turn prompts into training data, and training data into a better model, with every row accounted for."""
+
+
+def main() -> None:
+    """Run the command line: exit 0 on success, 2 on a mistake of the user's, 1 on a failure of ours, 130 on Ctrl-C."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments or bool(os.environ.get("GRISTMILL_DEBUG"))
+    if "--debug" in arguments and arguments[0] != "--debug":  # it may stand anywhere
+        arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except UserError as error:
+        fail(str(error), 2, debug)
+    except KeyboardInterrupt:
+        fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: say nothing more
+        sys.exit(0)
+    except SystemExit:
+        raise
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # a usage error of the command line's own
+        if usage is not None:
+            fail(_one_line(usage()), 2, debug)
+        if type(error).__name__ == "Abort":
+            fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
+        fail(f"{type(error).__name__}: {_one_line(str(error))} (a bug of gristmill's: --debug shows where)", 1, debug)
+
+
+def fail(message: str, code: int, debug: bool) -> None:
+    """Print one line to stderr and exit; with ``--debug`` raise what is being handled instead."""
+    if debug:
+        raise  # noqa: PLE0704 - called while an exception is handled
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    print("\033[31merror:\033[0m" if colour else "error:", message, file=sys.stderr)  # noqa: T201 - the one line
+    sys.exit(code)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()

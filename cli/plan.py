@@ -1,0 +1,104 @@
+"""``gristmill check``: the plan of a run, and how its training rows look to the model."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.text import Text
+
+from cli.output import console, safe, table
+from curate.clients.weights import local_folder
+from curate.models import ModelRef
+from curate.run import Plan, plan
+from schemas.recipe import Recipe
+from schemas.rows import DATASET_TABLES
+from train.preview import Sample, preview
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from curate.store import Store
+
+
+def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
+    """Validate a recipe and print what is cached, what will run, what it costs, and a few tokenised rows."""
+    found = plan(recipe, store)
+    shown = console()
+    lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
+    lines += _trainings(recipe, found)
+    shown.print(table(f"{recipe.path}: a valid recipe", ["stage", "state", "what"], lines))
+    shown.print(f"\n{found.prompts:,} prompts; {found.requests:,} requests left to make, "
+                f"{_prompt_tokens(found)}at most {found.max_new_tokens:,} new tokens; local models cost no money")
+    _say_models(recipe, found, shown)
+    if rows:
+        _preview(recipe, found, shown, rows)
+
+
+def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
+    from train.run import plan_trainings
+
+    models = {name: found.walk.model(name, "") for name in recipe.models}
+    plans = plan_trainings(recipe, found.walk.store, found.datasets, models)
+    return [(f"train.{p.name}", "cached" if p.stage else "to run",
+             p.stage.manifest["result"] if p.stage else f"{p.training.trainer}, {f'{p.rows.height:,}' if p.rows.height else '?'} rows")
+            for p in plans]  # fmt: skip
+
+
+def _prompt_tokens(found: Plan) -> str:
+    """``about 12,000 prompt tokens, `` where the models' tokenizers are on this machine."""
+    total = 0.0
+    for ref, sample, requests in found.walk.asked:
+        counted = _count(ref, sample)
+        if counted is None:
+            return ""
+        total += counted * requests
+    return f"about {total:,.0f} prompt tokens, " if total else ""
+
+
+def _count(ref: ModelRef, messages: list[str]) -> float | None:
+    """The mean number of tokens of these conversations, or None where the tokenizer is not here."""
+    if not messages or find_spec("tokenizers") is None:
+        return None
+    rows = pl.DataFrame({"row_id": messages, "prompt": messages, "tools": [None] * len(messages)})
+    samples = preview(rows, "prompt", local_folder(ref), None)
+    return sum(s.length for s in samples) / len(samples) if samples else None
+
+
+def _say_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
+    for name in recipe.models:
+        ref = found.walk.model(name, "")
+        here = "on this machine" if local_folder(ref) else (
+            f"from the package {ref.package}, converted when first used" if ref.package else "to be fetched from the hub")
+        shown.print(Text(f"model {name}: {ref.identity}, {here}"))
+
+
+def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
+    """Print a few rows of each training's dataset as tokens: what is learnt in colour (or in brackets), the rest dim."""
+    if find_spec("tokenizers") is None:
+        return shown.print("\nthe preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'", markup=False)
+    for name, training in recipe.train.items():
+        model = training.model
+        while model in recipe.train:
+            model = recipe.train[model].model
+        folder = local_folder(found.walk.model(model, ""))
+        kind = recipe.datasets[training.dataset].type
+        if folder is None:
+            return shown.print(f"\nno preview of tokenised rows: the model {model!r} is not on this machine yet", markup=False)
+        stage = found.datasets.get(training.dataset)
+        if stage is None:
+            shown.print(f"\ntrain.{name}: no rows to preview until the datasets are built", markup=False)
+            continue
+        limit = training.settings.get("max_length", 1024)
+        for sample in preview(stage.read(DATASET_TABLES[kind]).head(rows), kind, folder, limit) or []:
+            _show_sample(name, sample, shown)
+
+
+def _show_sample(name: str, sample: Sample, shown: "Console") -> None:
+    learnt = sum(sample.learnt)
+    shown.print(Text(f"\ntrain.{name}: {sample.column} of {sample.row_id}, {len(sample.tokens)} tokens, {learnt} learnt"
+                     + (f", cut from {sample.length}" if sample.length > len(sample.tokens) else "")))  # fmt: skip
+    text = Text()
+    for token, counts in zip(sample.tokens, sample.learnt, strict=True):
+        piece = safe(token)
+        text.append(piece if shown.is_terminal or not counts else f"[{piece}]", style="green" if counts else "dim")
+    shown.print(text)

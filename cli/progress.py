@@ -1,0 +1,63 @@
+"""Progress as a person sees it: a bar for what is going on, a line for what is done. Plain lines where no person is."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from curate.report import Report
+
+
+class Bars(Report):
+    """Shows a run on stderr. Use it as a context manager."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Write to ``console``, stderr by default."""
+        self.console = console or Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"), TimeElapsedColumn(), TextColumn("{task.fields[note]}"),
+            console=self.console, transient=True, disable=not self.console.is_terminal)  # fmt: skip
+        self.task = None
+        self.started = time.monotonic()
+
+    def __enter__(self) -> "Bars":
+        """Start showing."""
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        self.bars.stop()
+
+    def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
+        """Show a bar for this stage in place of the last one."""
+        self._clear()
+        self.started = time.monotonic()
+        if total is None or total > 0:
+            self.task = self.bars.add_task(label, total=total, unit=unit, note="")
+            if not self.console.is_terminal and total and unit != "rows":
+                self.console.print(f"  {label}: {total:,} {unit} ...")
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Move the bar."""
+        if self.task is not None:
+            self.bars.update(self.task, advance=done, **({"note": note} if note else {}))
+
+    def end(self, label: str, result: str, *, reused: bool = False) -> None:
+        """Leave a line for the finished stage."""
+        seconds = time.monotonic() - self.started
+        self._clear()
+        mark, style = ("=", "dim") if reused else ("+", "")
+        took = "reused" if reused else f"{seconds:.1f} s"
+        self.console.print(f"[green]{mark}[/] [{style or 'bold'}]{label:<34}[/] {result}  [dim]{took}[/]", style=style, soft_wrap=True)
+        self.started = time.monotonic()
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        self.console.print(message, markup=False, soft_wrap=True)
+
+    def _clear(self) -> None:
+        if self.task is not None:
+            self.bars.remove_task(self.task)
+            self.task = None

@@ -1,0 +1,1 @@
+"""The only code that touches a model, one engine a file. An engine answers requests with replies."""

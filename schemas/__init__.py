@@ -1,0 +1,1 @@
+"""What a row, a recipe and an error are. Imports nothing of ours."""

@@ -1,0 +1,318 @@
+"""A recipe: the YAML file that describes a job, read strictly.
+
+``load_recipe("demo.yaml")`` gives a ``Recipe`` or raises a ``UserError`` that names the file, the line, what was
+found and the nearest right thing. What this module cannot know (does a step exist, does it have that setting) is
+checked by ``curate.plan`` against the step files themselves.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from schemas.errors import UserError, nearest, unknown
+
+PROMPT_VERBS = ("source", "dedup", "decontaminate", "score", "filter", "select")
+COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "select")
+
+
+class Strict(BaseModel):
+    """A section whose unknown keys are errors and whose values are taken as they are (no silent conversion)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+class Open(Strict):
+    """A section whose further keys belong to someone else: a step's settings, an engine's, TRL's."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, populate_by_name=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys that are not this section's own."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Model(Open):
+    """A model: a built-in name, a hub id or a local folder, the engine that runs it, and that engine's settings."""
+
+    model: str
+    engine: str = "transformers"
+
+
+class Step(Strict):
+    """One step of ``prompts:`` or ``completions:``: ``- score: {use: length, as: chars, unit: words}``."""
+
+    verb: str
+    use: str | None = None
+    settings: dict[str, Any] = {}
+    line: int = 0
+
+    @property
+    def name(self) -> str:
+        """What the step's result is called: its ``as``, else the last part of the step's name."""
+        return self.settings.get("as") or (self.use or self.verb).rsplit(".", 1)[-1]
+
+
+class Dataset(Open):
+    """A view over the candidates. Further keys are settings of its ``select`` rule, such as ``margin``."""
+
+    type: Literal["sft", "preference", "prompt"]
+    select: str | None = None
+    by: str | None = None
+    where: str | None = None
+    dedup: str | dict[str, Any] | None = None
+    diverse: str | dict[str, Any] | None = None
+
+
+class Training(Open):
+    """One training. Further keys go to TRL's own config class, unchanged."""
+
+    trainer: str
+    dataset: str
+    model: str
+    lora: bool | dict[str, Any] | None = None
+    rewards: list[str] = []
+
+
+class Evaluation(Strict):
+    """Which models answer which held-out prompts, and which scorers judge the answers."""
+
+    models: list[str]
+    dataset: str
+    by: list[str]
+    split: str | list[str] | None = None
+    n: int = Field(default=1, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    max_tokens: int = Field(default=256, ge=1)
+
+
+class Recipe(Strict):
+    """A whole job. ``path`` is the file it came from; source paths are relative to its folder."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    seed: int = 0
+    models: dict[str, Model] = {}
+    prompts: list[Step]
+    completions: list[Step] = []
+    datasets: dict[str, Dataset] = {}
+    split: dict[str, float | str] = {}
+    train: dict[str, Training] = {}
+    evaluate: Evaluation | None = None
+    path: Path = Field(default=Path("recipe.yaml"), exclude=True)
+    lines: dict[str, int] = Field(default={}, exclude=True)
+
+    def where(self, *keys: str | int) -> str:
+        """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``."""
+        for end in range(len(keys), -1, -1):
+            line = self.lines.get("/".join(map(str, keys[:end])))
+            if line:
+                return f"{self.path}:{line}"
+        return str(self.path)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, data: Any) -> Any:
+        """Expand the short forms: a model given by name, a step given by name."""
+        if isinstance(data, dict) and isinstance(data.get("models"), dict):
+            models = {k: {"model": v} if isinstance(v, str) else v for k, v in data["models"].items()}
+            data = {**data, "models": models}
+        return data
+
+
+def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe file.
+
+    ``overrides`` are ``key.key=value`` texts (the value read as YAML) that replace or add a value:
+    ``["models.student=smollm2-135m"]``. Raises ``UserError`` naming file and line for anything wrong.
+    """
+    path = Path(path)
+    lines: dict[str, int] = {}
+    data = _plain(_parse(_read(path), path), (), lines)
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {_kind(data)}")
+    for text in overrides or []:
+        _override(data, text)
+    for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
+        if section in data:
+            data[section] = _steps(data[section], section, verbs, path, lines)
+    try:
+        recipe = Recipe.model_validate({**data, "path": path, "lines": lines})
+    except ValidationError as error:
+        raise _first_error(error, path, lines) from None
+    _cross_check(recipe)
+    return recipe
+
+
+def _read(path: Path) -> str:
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; expected a recipe file")
+    if not path.exists():
+        siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise UserError(f"{path}: no such recipe{nearest(path.name, siblings)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the recipe as UTF-8") from None
+    if not text.strip():
+        raise UserError(f"{path}: the recipe is empty; 'gristmill init demo' copies one to start from")
+    return text
+
+
+def _parse(text: str, path: Path) -> Any:
+    try:
+        return YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise UserError(f"{path}:{line}: not YAML: {error.problem or error.context}") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+
+
+def _plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int]) -> Any:
+    """Turn ruamel's nodes into plain values and note the line of every key."""
+    if isinstance(node, CommentedMap):
+        for key in node:
+            lines["/".join(map(str, (*path, key)))] = node.lc.key(key)[0] + 1
+        return {str(k): _plain(v, (*path, k), lines) for k, v in node.items()}
+    if isinstance(node, CommentedSeq):
+        for index in range(len(node)):
+            lines["/".join(map(str, (*path, index)))] = node.lc.item(index)[0] + 1
+        return [_plain(v, (*path, i), lines) for i, v in enumerate(node)]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    raise UserError(f"{'.'.join(map(str, path))}: expected text or a number, found {node!r} ({_kind(node)}); quote it")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
+    return "nothing" if value is None else names.get(type(value), type(value).__name__)
+
+
+def _override(data: dict, text: str) -> None:
+    """Apply ``--set a.b=value`` in place. A list is entered by index: ``completions.0.generate.n=2``."""
+    keys, sign, value = text.partition("=")
+    if not sign or not keys:
+        raise UserError(f"--set {text!r}: expected KEY=VALUE, such as models.student=smollm2-135m")
+    value = _plain(_parse(value, Path("--set")), (), {}) if value.strip() else None
+    *parents, last = keys.split(".")
+    for key in parents:
+        if isinstance(data, list):
+            data = data[_index(data, key, text)]
+        else:
+            data = data.setdefault(key, {})
+        if not isinstance(data, dict | list):
+            raise UserError(f"--set {text!r}: {key!r} is {_kind(data)}, not a mapping; nothing can be set inside it")
+    if isinstance(data, list):
+        data[_index(data, last, text)] = value
+    else:
+        data[last] = value
+
+
+def _index(items: list, key: str, text: str) -> int:
+    if not key.isdigit() or int(key) >= len(items):
+        raise UserError(f"--set {text!r}: {key!r} is not the number of a step; expected 0 to {len(items) - 1}")
+    return int(key)
+
+
+def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
+    """Turn ``- score: {use: length}`` items into ``Step`` mappings."""
+    if not isinstance(items, list):
+        raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {_kind(items)}")
+    steps = []
+    for index, item in enumerate(items):
+        line = lines.get(f"{section}/{index}", lines.get(section, 1))
+        where = f"{path}:{line}"
+        if not isinstance(item, dict) or len(item) != 1:
+            found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
+            raise UserError(f"{where}: {section}: expected one verb a step, such as '- score: length', found {found}")
+        (verb, value), = item.items()
+        if verb not in verbs:
+            raise unknown(f"verb in {section}", verb, verbs, where)
+        steps.append(_step(verb, value, where) | {"line": line})
+    return steps
+
+
+def _step(verb: str, value: Any, where: str) -> dict:
+    if verb == "filter":
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or not value:
+            raise UserError(f"{where}: filter: expected a mapping of reason to SQL, such as "
+                            f"{{too_long: \"length(response) > 4000\"}}, found {value!r}")
+        return {"verb": verb, "settings": value}
+    first = {"source": "path", "decontaminate": "against"}.get(verb, "use")
+    if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
+        value = {first: value}
+    if not isinstance(value, dict) or first not in value:
+        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {first!r}, found {value!r}")
+    settings = dict(value)
+    use = settings.pop("use", None)
+    if first == "use" and not isinstance(use, str):
+        raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
+    return {"verb": verb, "use": use, "settings": settings}
+
+
+def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
+    """Say the first of Pydantic's findings in one line, with the nearest right key for an unknown one."""
+    first = error.errors()[0]
+    loc = [str(part) for part in first["loc"]]
+    line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
+    where, key = f"{path}:{line}", ".".join(loc)
+    if first["type"] == "extra_forbidden":
+        section = {1: Recipe, 2: Evaluation}.get(len(loc), Recipe)
+        known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
+        owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
+        return unknown(f"key{owner} called", loc[-1], known, where)
+    if first["type"] == "missing":
+        return UserError(f"{where}: {key} is missing")
+    found = first["input"]
+    shown = repr(found) if isinstance(found, str | int | float | bool) else _kind(found)
+    return UserError(f"{where}: {key}: {first['msg'][0].lower() + first['msg'][1:]}, found {shown}")
+
+
+def _cross_check(recipe: Recipe) -> None:
+    """Check that every name one section uses is one another section defines."""
+    if not any(step.verb == "source" for step in recipe.prompts):
+        raise UserError(f"{recipe.where('prompts')}: prompts: the first step must be a source, such as "
+                        f"'- source: seeds.jsonl'")
+    for name, value in recipe.split.items():
+        if isinstance(value, float | int) and not 0 < value < 1:
+            raise UserError(f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
+                            f"or an SQL condition, found {value}")
+    if "train" in recipe.split:
+        raise UserError(f"{recipe.where('split', 'train')}: split.train: is what the other splits leave; remove it")
+    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
+        raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
+    done: list[str] = []
+    for name, training in recipe.train.items():
+        where = recipe.where("train", name)
+        if name in recipe.models:
+            raise UserError(f"{where}: train.{name}: a model in 'models' has that name too; choose another")
+        if training.dataset not in recipe.datasets:
+            raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
+        if training.model not in (*recipe.models, *done):
+            raise unknown("model (in 'models', or trained above)", training.model, [*recipe.models, *done],
+                          recipe.where("train", name, "model"))
+        done.append(name)
+    _check_evaluation(recipe, done)
+
+
+def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:
+    evaluation = recipe.evaluate
+    if evaluation is None:
+        return
+    for model in evaluation.models:
+        if model not in (*recipe.models, *trained):
+            raise unknown("model", model, [*recipe.models, *trained], recipe.where("evaluate", "models"))
+    if evaluation.dataset not in recipe.datasets:
+        raise unknown("dataset", evaluation.dataset, recipe.datasets, recipe.where("evaluate", "dataset"))
+    splits = [*recipe.split, "train"]
+    for split in [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split or []:
+        if split not in splits:
+            raise unknown("split", split, splits, recipe.where("evaluate", "split"))

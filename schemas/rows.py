@@ -1,0 +1,78 @@
+"""The tables and their columns: the contract between the stages, the store and whoever asks in SQL.
+
+``messages``, ``tools``, ``metadata``, ``detail`` and ``scores`` are JSON text, so that Arrow never fills a tool call
+with nulls. Columns may be added; none is ever renamed or removed.
+"""
+
+TEXT, INTEGER, NUMBER, FLAG, TIME = "VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP"
+
+PROMPTS = {
+    "prompt_id": TEXT, "messages": TEXT, "tools": TEXT, "prompt": TEXT, "ground_truth": TEXT, "source": TEXT,
+    "metadata": TEXT, "line": INTEGER,
+}  # fmt: skip
+COMPLETIONS = {
+    "completion_id": TEXT, "prompt_id": TEXT, "sample_index": INTEGER, "model": TEXT, "messages": TEXT,
+    "response": TEXT, "reasoning_content": TEXT, "finish_reason": TEXT, "prompt_tokens": INTEGER,
+    "completion_tokens": INTEGER, "parent_id": TEXT,
+}  # fmt: skip
+SCORES = {"row_id": TEXT, "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT}
+DECISIONS = {"row_id": TEXT, "stage": TEXT, "kept": FLAG, "reason": TEXT, "evidence": TEXT}
+SFT = {
+    "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": TEXT, "completion": TEXT, "tools": TEXT,
+    "score": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
+}  # fmt: skip
+PREFERENCES = {
+    "row_id": TEXT, "prompt_id": TEXT, "chosen_id": TEXT, "rejected_id": TEXT, "prompt": TEXT, "chosen": TEXT,
+    "rejected": TEXT, "tools": TEXT, "chosen_score": NUMBER, "rejected_score": NUMBER, "scores": TEXT,
+    "dataset": TEXT, "split": TEXT,
+}  # fmt: skip
+RL_PROMPTS = {
+    "row_id": TEXT, "prompt_id": TEXT, "prompt": TEXT, "ground_truth": TEXT, "metadata": TEXT, "tools": TEXT,
+    "pass_rate": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
+}  # fmt: skip
+EVALUATIONS = {
+    "evaluation_id": TEXT, "model": TEXT, "training_id": TEXT, "dataset": TEXT, "split": TEXT, "row_id": TEXT,
+    "prompt_id": TEXT, "sample_index": INTEGER, "prompt": TEXT, "response": TEXT, "finish_reason": TEXT,
+    "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT,
+}  # fmt: skip
+TRAININGS = {
+    "training_id": TEXT, "name": TEXT, "trainer": TEXT, "dataset": TEXT, "model": TEXT, "base": TEXT, "rows": INTEGER,
+    "steps": INTEGER, "seconds": NUMBER, "settings": TEXT, "metrics": TEXT, "path": TEXT, "versions": TEXT,
+}  # fmt: skip
+TRAINING_ROWS = {"training_id": TEXT, "row_id": TEXT, "fate": TEXT}
+ROW_LOSSES = {
+    "training_id": TEXT, "step": INTEGER, "epoch": NUMBER, "row_id": TEXT, "phase": TEXT, "loss": NUMBER,
+    "tokens": INTEGER, "entropy": NUMBER, "margin": NUMBER,
+}  # fmt: skip
+ROLLOUTS = {
+    "training_id": TEXT, "step": INTEGER, "row_id": TEXT, "sample_index": INTEGER, "response": TEXT, "reward": TEXT,
+    "value": NUMBER, "error": TEXT,
+}  # fmt: skip
+STAGES = {
+    "stage_id": TEXT, "run_id": TEXT, "recipe": TEXT, "position": INTEGER, "stage": TEXT, "reused": FLAG,
+    "rows_in": INTEGER, "rows_out": INTEGER, "seconds": NUMBER, "made_at": TIME, "settings": TEXT, "inputs": TEXT,
+    "path": TEXT,
+}  # fmt: skip
+RUNS = {
+    "run_id": TEXT, "recipe": TEXT, "command": TEXT, "status": TEXT, "started_at": TIME, "seconds": NUMBER,
+    "requests": INTEGER, "requests_reused": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER,
+    "error": TEXT, "resolved": TEXT, "version": TEXT,
+}  # fmt: skip
+
+# What a stage may write, and the columns that make a row of it unique: the same row reached by two recipes is one row.
+STAGE_TABLES = {
+    "prompts": (PROMPTS, ("prompt_id",)),
+    "completions": (COMPLETIONS, ("completion_id",)),
+    "scores": (SCORES, ("row_id", "scorer")),
+    "decisions": (DECISIONS, ("row_id", "stage")),
+    "sft": (SFT, ("row_id", "dataset")),
+    "preferences": (PREFERENCES, ("row_id", "dataset")),
+    "rl_prompts": (RL_PROMPTS, ("row_id", "dataset")),
+    "trainings": (TRAININGS, ("training_id",)),
+    "training_rows": (TRAINING_ROWS, ("training_id", "row_id")),
+    "row_losses": (ROW_LOSSES, ("training_id", "step", "row_id", "phase")),
+    "rollouts": (ROLLOUTS, ("training_id", "step", "row_id", "sample_index", "reward")),
+    "evaluations": (EVALUATIONS, ("evaluation_id", "row_id", "sample_index", "scorer")),
+}
+HISTORY_TABLES = {"stages": STAGES, "runs": RUNS}
+DATASET_TABLES = {"sft": "sft", "preference": "preferences", "prompt": "rl_prompts"}

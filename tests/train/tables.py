@@ -1,0 +1,70 @@
+"""Small dataset tables, and the stages and recipes that go with them."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from curate.store import Stage, Store
+from schemas.recipe import Recipe, load_recipe
+
+WORDS = "the a cat dog sings reads writes red blue seven lines in lower case without commas please answer now".split()
+
+
+def turns(role: str, text: str) -> str:
+    """A conversation of one turn, as JSON text."""
+    return json.dumps([{"role": role, "content": text}])
+
+
+def prompt(i: int) -> str:
+    """The prompt of row ``i``."""
+    return turns("user", f"answer {WORDS[i % len(WORDS)]} {i}")
+
+
+def sft_rows(n: int, held_out: int = 0) -> pl.DataFrame:
+    """``n`` SFT rows of different lengths, the last ``held_out`` of them in the split test."""
+    return pl.DataFrame({
+        "row_id": [f"r_{i}" for i in range(n)], "prompt_id": [f"p_{i}" for i in range(n)],
+        "prompt": [prompt(i) for i in range(n)],
+        "completion": [turns("assistant", " ".join(WORDS[: 2 + i % 7])) for i in range(n)],
+        "dataset": "sft", "split": ["train"] * (n - held_out) + ["test"] * held_out,
+    })  # fmt: skip
+
+
+def preference_rows(n: int, held_out: int = 0) -> pl.DataFrame:
+    """``n`` pairs, the last ``held_out`` of them in the split test."""
+    return pl.DataFrame({
+        "row_id": [f"r_{i}" for i in range(n)], "prompt_id": [f"p_{i}" for i in range(n)],
+        "prompt": [prompt(i) for i in range(n)],
+        "chosen": [turns("assistant", " ".join(WORDS[: 2 + i % 5])) for i in range(n)],
+        "rejected": [turns("assistant", " ".join(WORDS[5 : 8 + i % 3])) for i in range(n)],
+        "dataset": "dpo", "split": ["train"] * (n - held_out) + ["test"] * held_out,
+    })  # fmt: skip
+
+
+def rl_rows(n: int, held_out: int = 0) -> pl.DataFrame:
+    """``n`` RL prompts, the last ``held_out`` of them in the split test."""
+    return pl.DataFrame({
+        "row_id": [f"r_{i}" for i in range(n)], "prompt_id": [f"p_{i}" for i in range(n)],
+        "prompt": [prompt(i) for i in range(n)], "ground_truth": [str(i) for i in range(n)],
+        "dataset": "rl", "split": ["train"] * (n - held_out) + ["test"] * held_out,
+    })  # fmt: skip
+
+
+def write_stage(store: Store, table: str, rows: pl.DataFrame) -> Stage:
+    """A dataset's stage, as the walk over a recipe would have made it."""
+    stage_id = f"{table[:3]}{rows.height:09d}"
+    with store.new_stage(stage_id, f"datasets-{table}") as writer:
+        writer.write(table, rows)
+    return store.stage(stage_id)
+
+
+def recipe_with(folder: Path, sections: str) -> Recipe:
+    """A recipe whose sections ``train`` and ``evaluate`` are given; the rest is what they need."""
+    text = (
+        "name: tiny\nseed: 3\nmodels: {student: tiny}\nprompts:\n  - source: seeds.jsonl\n"
+        "datasets:\n  sft: {type: sft}\n  dpo: {type: preference}\n  rl: {type: prompt}\nsplit: {test: 0.1}\n"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.yaml").write_text(text + sections, encoding="utf-8")
+    return load_recipe(folder / "recipe.yaml")

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from curate.models import ModelRef
+from curate.report import Report
+from curate.store import Store
+from schemas.errors import UserError
+from tests.train.tables import recipe_with, rl_rows, sft_rows, write_stage
+from train.evaluate import compare, evaluate_recipe, plan_evaluation
+
+MODELS = {"student": ModelRef("student", "x@1", "/nowhere"), "s": ModelRef("s", "x@1>s", "/nowhere")}
+SECTIONS = (
+    "train:\n  s: {trainer: sft, dataset: sft, model: student}\n"
+    "evaluate: {models: [student, s], dataset: rl, by: [own.mine.chars, own.mine.odd], n: 2}\n"
+)
+
+
+class Answers:
+    """Answers every prompt with one more letter for each model asked; the last request fails."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, ref, messages, *, n, sampling, seed, store, report, label, tools):
+        self.asked.append(ref.name)
+        rows = [(row, k, "ab"[: k + 1] + "+" * len(self.asked)) for row in range(len(messages)) for k in range(n)]
+        table = pl.DataFrame(rows, schema=["row", "sample_index", "response"], orient="row")
+        last = (pl.col("row") == len(messages) - 1) & (pl.col("sample_index") == n - 1)
+        return table.with_columns(
+            reasoning_content=pl.lit(None, pl.String), finish_reason=pl.lit("stop"), prompt_tokens=pl.lit(3),
+            completion_tokens=pl.lit(4), response=pl.when(last).then(None).otherwise("response"),
+            error=pl.when(last).then(pl.lit("the model is gone")),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.py").write_text(
+        "import polars as pl\n"
+        "def chars(response):\n    return response.fill_null('').str.len_chars().cast(pl.Float64)\n"
+        "def odd(ground_truth):\n    return ground_truth.cast(pl.Int64) % 2\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+
+def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, store: Store, own: None):
+    recipe, answers = recipe_with(tmp_path, SECTIONS), Answers()
+    rows = rl_rows(6, held_out=3)
+    rows = pl.concat([rows, rows.tail(1).with_columns(row_id=pl.lit("again"))])  # one prompt twice is asked once
+    datasets = {"rl": write_stage(store, "rl_prompts", rows)}
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Report(), answer=answers)
+    found = stage.read("evaluations")
+    assert found.height == 2 * 2 * 3 * 2  # models, scorers, prompts, samples
+    assert found["row_id"].unique().sort().to_list() == ["r_3", "r_4", "r_5"]
+    assert found.filter(pl.col("model") == "s")["training_id"].unique().to_list() == ["s"]
+    assert found.filter(pl.col("model") == "student")["training_id"].null_count() == 12
+    assert found.group_by("model").agg(pl.col("evaluation_id").n_unique())["evaluation_id"].to_list() == [1, 1]
+    assert found["evaluation_id"].n_unique() == 2
+    failed = found.filter(row_id="r_5", sample_index=1)
+    assert failed["value"].null_count() == 4 and failed["error"].unique().to_list() == ["the model is gone"]
+    assert found.filter(scorer="own.mine.odd", row_id="r_3")["value"].to_list() == [1.0] * 4
+    first = found.filter(model="student", scorer="own.mine.chars", row_id="r_3").select("prompt", "response", "value")
+    assert first.rows() == [("answer dog 3", "a+", 2.0), ("answer dog 3", "ab+", 3.0)]
+
+    again = evaluate_recipe(recipe, store, datasets, MODELS, Report(), answer=answers)
+    assert again.stage_id == stage.stage_id and answers.asked == ["student", "s"]
+
+
+def test_an_sft_dataset_borrows_what_scorers_read_from_its_prompts(tmp_path: Path, store: Store, own: None):
+    recipe = recipe_with(tmp_path, SECTIONS.replace("dataset: rl", "dataset: sft"))
+    datasets = {"sft": write_stage(store, "sft", sft_rows(3, held_out=1))}
+    prompts = pl.DataFrame({"prompt_id": ["p_2"], "ground_truth": ["5"], "metadata": [None], "tools": [None]})
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Report(), prompts=prompts, answer=Answers())
+    assert stage.read("evaluations").filter(scorer="own.mine.odd", sample_index=0)["value"].to_list() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("models", "held_out", "message"), [
+    ({"student": MODELS["student"]}, 1, "the model 's' is not trained yet"),
+    (MODELS, 0, "add a 'split'"),
+])  # fmt: skip
+def test_what_cannot_be_evaluated_is_said(tmp_path: Path, store: Store, own: None, models, held_out, message):
+    datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(4, held_out=held_out))}
+    with pytest.raises(UserError) as error:
+        plan_evaluation(recipe_with(tmp_path, SECTIONS), store, datasets, models)
+    assert message in str(error.value)
+
+
+def test_the_comparison_pairs_prompts_and_leaves_out_those_without_a_score(store: Store):
+    base = [0.0, 1.0, 0.0, 0.0, 1.0, None]
+    after = [1.0, 1.0, 0.0, 1.0, None, 1.0]
+    rows = pl.DataFrame({
+        "model": ["b"] * 6 + ["a"] * 6, "split": "test", "scorer": "x", "row_id": [f"r_{i}" for i in range(6)] * 2,
+        "prompt_id": [f"p_{i}" for i in range(6)] * 2, "sample_index": 0, "value": base + after,
+    })  # fmt: skip
+    found = compare(write_stage(store, "evaluations", rows)).rows(named=True)
+    assert [(r["model"], r["n"], r["nulls"], r["mean"]) for r in found] == [("b", 5, 1, 0.4), ("a", 5, 1, 0.8)]
+    assert (found[0]["difference"], found[0]["low"]) == (None, None)
+    # Four prompts have both scores; their differences are 1, 0, 0, 1: mean 0.5, standard error 0.57735 / 2.
+    assert found[1]["difference"] == pytest.approx(0.5)
+    half = 1.96 * 0.288675
+    assert (found[1]["low"], found[1]["high"]) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(tmp_path: Path):
+    import numpy as np
+
+    rng, hits, runs, prompts = np.random.default_rng(5), 0, 60, 80
+    for run in range(runs):
+        store = Store(tmp_path / f"s{run}")
+        before = (rng.random(prompts) < 0.4).astype(float)
+        after = np.where(rng.random(prompts) < 0.3, (rng.random(prompts) < 0.7).astype(float), before)  # true gain 0.09
+        rows = pl.DataFrame({"model": ["b"] * prompts + ["a"] * prompts, "split": "t", "scorer": "x", "sample_index": 0,
+                             "prompt_id": [f"p{i}" for i in range(prompts)] * 2, "row_id": "r",
+                             "value": np.concatenate([before, after])})  # fmt: skip
+        found = compare(write_stage(store, "evaluations", rows)).row(1, named=True)
+        hits += found["low"] <= 0.09 <= found["high"]
+    assert 0.85 <= hits / runs <= 1.0

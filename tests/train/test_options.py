@@ -1,0 +1,74 @@
+import dataclasses
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from schemas.errors import UserError
+from schemas.recipe import Training
+from train import options, trainers
+
+pytest.importorskip("trl")
+
+
+def training(trainer: str = "grpo", lora: object = None, **given: object) -> Training:
+    return Training(trainer=trainer, dataset="rl", model="student", lora=lora, **given)
+
+
+def test_trainers_are_found_by_file_name():
+    assert trainers.names() == ["dpo", "grpo", "sft"]
+
+
+@pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo"])
+def test_options_read_from_source_are_those_of_the_real_config_class(trainer):
+    config = getattr(importlib.import_module("trl"), trainers.config_class(trainer))
+    real = {f.name: f for f in dataclasses.fields(config) if f.init}
+    assert list(options.fields(trainer)) == list(real)
+    for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "num_generations"):
+        if name in real:
+            assert options.default(trainer, name) == real[name].default
+
+
+def test_lora_options_read_from_source_are_those_of_the_real_config_class():
+    from peft import LoraConfig
+
+    assert set(options.lora_fields()) == {f.name for f in dataclasses.fields(LoraConfig) if f.init}
+
+
+def test_reading_options_imports_no_torch():
+    code = ("import sys; from train import options; from schemas.recipe import Training;"
+            "options.check(Training(trainer='sft', dataset='d', model='m', learning_rate=1e-4), 'x');"
+            "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"learning_rat": 1}, "r.yaml:9: no option of trl.GRPOConfig called 'learning_rat'; did you mean 'learning_rate'"),
+    ({"lora": {"rank": 8}}, "no option of peft.LoraConfig called 'rank'"),
+    ({"learning_rate": "fast"}, "learning_rate: expected float, found 'fast'"),
+    ({"max_steps": True}, "max_steps: expected int, found True"),
+    ({"output_dir": "x"}, "output_dir is not for a recipe to set"),
+    ({"lora": {"task_type": "SEQ_CLS"}}, "task_type is not for a recipe to set"),
+    ({"num_generations": 1}, "num_generations: expected 2 or more"),
+    ({"num_generations": 3}, "expected a divisor of the generation batch of 8"),
+    ({"generation_batch_size": 12}, "expected a multiple of per_device_train_batch_size"),
+    ({"generation_batch_size": 16, "steps_per_generation": 2}, "not both"),
+    ({"auto_find_batch_size": True}, "auto_find_batch_size"),
+    ({"eval_strategy": "steps", "per_device_eval_batch_size": 3}, "per_device_eval_batch_size"),
+])  # fmt: skip
+def test_what_trl_would_refuse_late_is_refused_at_once(given, message):
+    with pytest.raises(UserError) as error:
+        options.check(training(**given), "r.yaml:9")
+    assert message in str(error.value)
+
+
+def test_good_options_pass():
+    options.check(training(num_generations=4, per_device_train_batch_size=4, learning_rate=1, report_to="none"), "r")
+    options.check(training("dpo", lora={"r": 16}, beta=0.2, loss_type=["sigmoid"], max_length=None), "r")
+
+
+def test_an_unknown_trainer_names_the_nearest():
+    with pytest.raises(UserError, match="no trainer 'dop'; did you mean 'dpo'"):
+        trainers.find("dop", "r.yaml:3")

@@ -1,0 +1,91 @@
+"""A training that is killed goes on where its last checkpoint was, to the same end."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from curate.models import ModelRef
+from curate.report import Report
+from curate.store import Store
+from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
+from train.run import train_recipe
+
+pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
+
+OPTIONS = (
+    "lora: {r: 4}, per_device_train_batch_size: 2, max_steps: 5, learning_rate: 1e-2, "
+    "save_strategy: steps, save_steps: 2"
+)
+KINDS = {
+    "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
+    "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
+    "rl": ("rl_prompts", rl_rows(8), f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, num_generations: 2, "
+                                     f"max_completion_length: 6, rewards: [length]}}"),
+}  # fmt: skip
+
+
+class Notes(Report):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_killed_after_step_three_it_ends_as_if_it_had_not_been(tmp_path: Path, tiny: Path, name: str):
+    table, rows, training = KINDS[name]
+    sections = f"train:\n  t: {training}\n"
+    for side in ("whole", "killed"):
+        write_stage(Store(tmp_path / side / "store"), table, rows)
+    script = str(Path(__file__).parent / "killed_training.py")
+    child = subprocess.run(
+        [sys.executable, script, str(tmp_path / "killed"), str(tiny), name, "3", sections],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    done = {}
+    for side in ("whole", "killed"):
+        store, notes = Store(tmp_path / side / "store"), Notes()
+        with store.lock():  # clears away the stage that was being written
+            datasets = {name: store.stage(next(iter(store.stages())))}
+            recipe = recipe_with(tmp_path / side, sections)
+            models = {"student": ModelRef("student", "tiny@0", str(tiny))}
+            done[side] = train_recipe(recipe, store, datasets, models, None, notes)[0]
+        assert notes.said == ([] if side == "whole" else ["train t: going on after step 2"])
+        assert list((store.path / "work").iterdir()) == []
+    whole, killed = done["whole"], done["killed"]
+    assert killed.stage_id == whole.stage_id
+    recorded = "rollouts" if name == "rl" else "row_losses"
+    assert_frame_equal(killed.read(recorded), whole.read(recorded), abs_tol=1e-5)
+    assert killed.read(recorded)["step"].unique().sort().to_list() == [1, 2, 3, 4, 5]
+    assert_frame_equal(killed.read("training_rows"), whole.read("training_rows"))
+    assert weights(killed.path).keys() == weights(whole.path).keys()
+    for key, value in weights(whole.path).items():
+        assert value.allclose(weights(killed.path)[key], atol=1e-5), key
+
+
+def weights(stage: Path) -> dict:
+    from safetensors.torch import load_file
+
+    return load_file(stage / "model" / "adapter_model.safetensors")
+
+
+def test_only_whole_checkpoints_are_gone_on_from(tmp_path: Path):
+    from train.common import RECORD, last_checkpoint
+
+    assert last_checkpoint(tmp_path) is None
+    for step in (2, 10, 12):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if step < 12:  # killed while it wrote the last one
+            pl.DataFrame({"step": [step]}).write_parquet(tmp_path / f"checkpoint-{step}" / RECORD)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"

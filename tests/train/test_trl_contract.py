@@ -1,0 +1,81 @@
+"""What we rely on in TRL beyond its documentation. A failure here means that a new TRL needs a look at ``train``."""
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+pytestmark = pytest.mark.slow
+
+
+def test_a_batch_of_pairs_holds_all_chosen_then_all_rejected():
+    from trl.trainer.dpo_trainer import DataCollatorForPreference
+
+    examples = [{"prompt_ids": [1], "chosen_ids": [2, 3], "rejected_ids": [4], "row_index": 7},
+                {"prompt_ids": [5], "chosen_ids": [6], "rejected_ids": [8, 9], "row_index": 8}]  # fmt: skip
+    batch = DataCollatorForPreference(pad_token_id=0)(examples)
+    assert batch["input_ids"].tolist() == [[1, 2, 3], [5, 6, 0], [1, 4, 0], [5, 8, 9]]
+
+
+def test_the_collators_ignore_columns_that_they_do_not_know():
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    row = {"input_ids": [1, 2], "labels": [-100, 2], "row_index": 7}
+    batch = DataCollatorForLanguageModeling(pad_token_id=0)([row])
+    assert sorted(batch) == ["attention_mask", "input_ids", "labels"]
+
+
+def test_the_fused_head_gives_what_a_plain_forward_gives_and_zero_where_masked(tiny: Path):
+    import torch
+    from trl.trainer.utils import add_fused_lm_head
+
+    from curate.clients.weights import load
+    from curate.models import ModelRef
+
+    model, _ = load(ModelRef("student", "tiny@0", str(tiny)))
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 0]])
+    labels = torch.tensor([[-100, -100, 7, 8], [-100, 10, 11, -100]])
+    with torch.no_grad():
+        plain = model(input_ids=ids).logits[:, :-1].log_softmax(-1)
+        add_fused_lm_head(model, outputs=("log_probs", "entropy", "is_top1"))
+        fused = model(input_ids=ids, labels=labels, fused_lm_head=True)
+    mask = labels[:, 1:] != -100
+    expected = plain.gather(2, labels[:, 1:].clamp(min=0)[..., None])[..., 0] * mask
+    assert fused.log_probs.allclose(expected, atol=1e-5)
+    assert fused.entropy.allclose(-(plain.exp() * plain).sum(-1) * mask, atol=1e-5)
+    assert fused.label_mask.tolist() == mask.tolist()
+
+
+def test_the_methods_that_we_override_have_the_parameters_that_we_pass_on():
+    from trl import DPOTrainer, SFTTrainer
+
+    prepare = list(inspect.signature(SFTTrainer._prepare_dataset).parameters)
+    assert prepare == ["self", "dataset", "processing_class", "args", "packing", "formatting_func", "dataset_name"]
+    for trainer in (SFTTrainer, DPOTrainer):
+        assert list(inspect.signature(trainer.compute_loss).parameters)[:3] == ["self", "model", "inputs"]
+        assert list(inspect.signature(trainer._set_signature_columns_if_needed).parameters) == ["self"]
+
+
+def test_the_names_that_the_dpo_signal_reads_are_those_of_the_trainer():
+    from trl import DPOTrainer
+
+    source = inspect.getsource(DPOTrainer)
+    for name in ("self.beta", "self.loss_types", "self.loss_weights", "self.f_divergence_type", "self.ld_alpha",
+                 "self.use_weighting", "self.ref_model", '"ref_chosen_logps"', '"ref_rejected_logps"'):  # fmt: skip
+        assert name in source, name
+    policy, reference = source.index("outputs = model(**model_kwargs"), source.index("ref_outputs = self.model(")
+    assert policy < reference  # the policy is called first
+
+
+@pytest.mark.parametrize(("variable", "off"), [(None, True), ("0", False)])
+def test_telemetry_is_off_unless_the_user_wants_it(variable: str | None, off: bool):
+    code = "import huggingface_hub.constants as c; import train.common; print(c.HF_HUB_DISABLE_TELEMETRY)"
+    clean = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k and k != "DO_NOT_TRACK"}
+    given = {} if variable is None else {"HF_HUB_DISABLE_TELEMETRY": variable}
+    done = subprocess.run([sys.executable, "-c", code], env={**clean, **given, "PYTHONPATH": ":".join(sys.path)},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.strip() == str(off)

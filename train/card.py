@@ -1,0 +1,37 @@
+"""The model card of a trained model: what it was made of, so that the folder speaks for itself when it travels."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from schemas.recipe import Recipe, Training
+
+
+def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[str, Any], *, adapter: bool) -> None:
+    """Write ``README.md`` into a model's folder (TRL's own card names no dataset and no local model).
+
+    ``record`` is the training's row in the table ``trainings``.
+    """
+    settings, metrics = json.loads(record["settings"]), json.loads(record["metrics"])
+    base = record["base"].split("@")[0].split(">")[0]
+    front = ["library_name: " + ("peft" if adapter else "transformers"), f"tags: [gristmill, {record['trainer']}]"]
+    if base.count("/") == 1:  # a hub id; a local folder's name would be a link to nowhere
+        front.insert(0, f"base_model: {base}")
+    lines = [
+        "---", *front, "---", "", f"# {recipe.name}: {record['name']}", "",
+        f"Trained by gristmill with TRL's `{record['trainer']}` trainer"
+        + (" (a LoRA adapter)." if adapter else " (full weights)."), "",
+        f"- training_id: `{record['training_id']}`",
+        f"- starts from: {training.model} (`{record['base']}`)",
+        f"- dataset: {record['dataset']} of the recipe {recipe.name}, {record['rows']} rows",
+        f"- steps: {record['steps']}, in {record['seconds']} s",
+        f"- versions: {', '.join(f'{k} {v}' for k, v in json.loads(record['versions']).items() if v)}",
+        "", "## Settings", "", *[f"- {key}: `{json.dumps(value)}`" for key, value in settings.items()],
+        "", "## Metrics", "", "| figure | first | last |", "|---|---|---|",
+        *[f"| {k} | {_shown(v['first'])} | {_shown(v['last'])} |" for k, v in metrics.items() if k != "history"], "",
+    ]  # fmt: skip
+    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,170 @@
+"""The section ``evaluate`` of a recipe: models answer held-out prompts, and the scorers judge them, all alike.
+
+Before and after are comparable because everything but the model is the same: the prompts, the sampling, the scorers'
+settings. ``compare`` makes the table that says whether a training helped, and how sure that is.
+"""
+
+import gc
+import hashlib
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from curate.models import ModelRef
+from curate.report import Report
+from curate.steps import Step
+from curate.store import Stage, Store
+from schemas.errors import UserError
+from schemas.ids import content_id, fingerprint
+from schemas.recipe import Evaluation, Recipe
+from schemas.rows import DATASET_TABLES
+from train.rewards import judge, prompt_columns, scorers
+
+LABEL = "evaluate"
+
+
+def evaluate_recipe(recipe: Recipe, store: Store, datasets: dict[str, Stage], models: dict[str, ModelRef],
+                    report: Report, *, prompts: pl.DataFrame | None = None,
+                    answer: Callable[..., pl.DataFrame] | None = None) -> Stage:
+    """Evaluate a recipe's models, or reuse the result, and return the stage with the table ``evaluations``.
+
+    ``models`` holds the refs of all models evaluated, trained ones too. ``prompts`` (prompt_id, ground_truth,
+    metadata, tools) gives an ``sft`` or ``preference`` dataset what its rows do not carry and a scorer may read.
+    ``answer`` asks a model (``curate.answer.answer``, unless a test brings its own). Raises ``UserError`` if there is
+    nothing held out, or a model is not trained yet.
+    """
+    plan = plan_evaluation(recipe, store, datasets, models, prompts)
+    stage = plan["stage"] or _make(recipe, store, plan, report, answer)
+    report.end(LABEL, stage.manifest["result"], reused=plan["stage"] is not None)
+    return stage
+
+
+def plan_evaluation(recipe: Recipe, store: Store, datasets: dict[str, Stage], models: dict[str, ModelRef],
+                    prompts: pl.DataFrame | None = None) -> dict[str, Any]:
+    """Check the evaluation; say what it would do: ``refs``, ``rows``, ``judges``, ``stage_id``, ``stage`` (or None)."""
+    evaluation, where = recipe.evaluate, recipe.where("evaluate")
+    if evaluation is None:
+        raise UserError(f"{recipe.path}: has no section 'evaluate'")
+    if evaluation.dataset not in datasets:
+        raise UserError(f"{where}: the dataset {evaluation.dataset!r} is not built yet; "
+                        f"'gristmill run {recipe.path}' builds it")
+    for name in evaluation.models:
+        if name not in models:
+            raise UserError(f"{where}: the model {name!r} is not trained yet; "
+                            f"'gristmill train {recipe.path}' trains it")
+    if not (evaluation.by and evaluation.models):
+        raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
+    judges = scorers(recipe, evaluation.by, recipe.where("evaluate", "by"))
+    rows = held_out(recipe, datasets[evaluation.dataset], prompts)
+    refs = {name: models[name] for name in evaluation.models}
+    what = {
+        "rows": hashlib.sha256(rows.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        "scorers": {name: [step.source, settings] for name, (step, settings) in judges.items()},
+        "settings": evaluation.model_dump(exclude={"models", "by"}), "seed": recipe.seed,
+    }  # fmt: skip
+    ids = {name: content_id("e", fingerprint(what), name, ref.identity) for name, ref in refs.items()}
+    what["models"] = [[name, ref.identity] for name, ref in refs.items()]
+    stage_id = fingerprint(what)[:12]
+    return {"refs": refs, "ids": ids, "rows": rows, "judges": judges, "what": what, "stage_id": stage_id,
+            "stage": store.stage(stage_id)}  # fmt: skip
+
+
+def held_out(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The prompts to evaluate on: one row a prompt of the splits ``evaluate.split`` names (default: all but train).
+
+    Columns: row_id, prompt_id, split, messages, prompt, tools, ground_truth, metadata. Raises ``UserError`` if there
+    are none.
+    """
+    evaluation, where = recipe.evaluate, recipe.where("evaluate")
+    kind = recipe.datasets[evaluation.dataset].type
+    rows = dataset.read(DATASET_TABLES[kind]).with_columns(pl.col("split").fill_null("train"))
+    wanted = [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split
+    splits = sorted(rows["split"].unique())
+    rows = rows.filter(pl.col("split").is_in(wanted) if wanted else pl.col("split") != "train")
+    rows = rows.unique("prompt_id", keep="first", maintain_order=True)
+    if rows.is_empty():
+        raise UserError(f"{where}: the dataset {evaluation.dataset!r} has no rows in {wanted or 'any split but train'} "
+                        f"(it has: {', '.join(splits) or 'no rows at all'}); add a 'split', such as {{test: 0.1}}")
+    known = ["ground_truth", "metadata", "tools"]
+    if prompts is not None and kind != "prompt":
+        more = prompts.select("prompt_id", *known).unique("prompt_id")
+        rows = rows.drop(known, strict=False).join(more, on="prompt_id", how="left", maintain_order="left")
+    return pl.concat([rows.select("prompt_id", "split"), prompt_columns(rows)], how="horizontal")
+
+
+def compare(stage: Stage) -> pl.DataFrame:
+    """Sum up an evaluation: a row per split, scorer and model, in the recipe's order, the first model as the measure.
+
+    Columns: split, scorer, model; ``n`` (answers scored), ``nulls`` (answers that could not be), ``mean``; and over
+    the prompts that both models have a score for, ``difference`` to the first model (mean of the differences, prompt
+    by prompt, of each model's mean over its samples) with ``low`` and ``high``, the ends of its 95% interval by the
+    normal approximation: difference +/- 1.96 x standard error. The interval is null for fewer than two prompts, and
+    too narrow for a handful; for a difference of two proportions it needs some dozens.
+    """
+    rows = stage.read("evaluations")
+    keys = ["split", "scorer"]
+    each = rows.group_by(*keys, "model", "prompt_id", maintain_order=True).agg(pl.col("value").mean())
+    first = rows["model"][0] if rows.height else None
+    base = each.filter(pl.col("model") == first).select(*keys, "prompt_id", base="value")
+    gap = pl.col("value") - pl.col("base")
+    error = 1.96 * gap.std() / gap.count().sqrt()
+    paired = each.join(base, on=[*keys, "prompt_id"], how="left", maintain_order="left")
+    differences = paired.group_by(*keys, "model", maintain_order=True).agg(
+        difference=gap.mean(), low=gap.mean() - error, high=gap.mean() + error)  # fmt: skip
+    itself = pl.col("model") == first
+    return (
+        rows.group_by(*keys, "model", maintain_order=True)
+        .agg(n=pl.col("value").count(), nulls=pl.col("value").null_count(), mean=pl.col("value").mean())
+        .join(differences, on=[*keys, "model"], how="left", maintain_order="left")
+        .with_columns(pl.when(~itself).then(pl.col(c)).alias(c) for c in ("difference", "low", "high"))
+        .sort(*keys, maintain_order=True)
+    )
+
+
+def _make(recipe: Recipe, store: Store, plan: dict[str, Any], report: Report,
+          answer: Callable[..., pl.DataFrame] | None) -> Stage:
+    answer = answer or importlib.import_module("curate.answer").answer
+    evaluation: Evaluation = recipe.evaluate
+    rows, stage_id = plan["rows"], plan["stage_id"]
+    means = []
+    with store.new_stage(stage_id, LABEL, what=plan["what"], rows_in=rows.height) as writer:
+        for name, ref in plan["refs"].items():
+            sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
+            answers = answer(ref, rows["messages"].to_list(), n=evaluation.n, sampling=sampling, seed=recipe.seed,
+                             store=store, report=report, label=f"{LABEL} {name}", tools=rows["tools"].to_list())
+            gc.collect()  # the model that answered, before the next is loaded
+            table = answers.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left",
+                                 maintain_order="left")  # fmt: skip
+            training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
+            scored = _judge(table, plan["judges"]).with_columns(
+                evaluation_id=pl.lit(plan["ids"][name]), model=pl.lit(name), dataset=pl.lit(evaluation.dataset),
+                training_id=pl.lit(training_id, pl.String))  # fmt: skip
+            writer.write("evaluations", scored)
+            means.append(f"{name} {_mean(scored, evaluation.by[0])}")
+        writer.info["result"] = f"{rows.height:,} prompts: " + ", ".join(means)
+    return store.stage(stage_id)
+
+
+def _judge(answers: pl.DataFrame, judges: dict[str, tuple[Step, dict[str, Any]]]) -> pl.DataFrame:
+    """Score a model's answers with every scorer: the rows of ``evaluations``, one an answer and scorer."""
+    columns = ["split", "row_id", "prompt_id", "sample_index", "prompt", "response", "finish_reason"]
+    failed = pl.col("response").is_null()  # the request failed for good: there is nothing to judge
+    parts = []
+    for scorer, (step, settings) in judges.items():
+        verdict = judge(step, settings, answers, f"scorer {scorer}")
+        asked = answers["error"] if "error" in answers.columns else pl.Series([None] * answers.height, dtype=pl.String)
+        scored = pl.concat([answers.select(columns), verdict], how="horizontal").with_columns(
+            value=pl.when(failed).then(None).otherwise(pl.col("value")),
+            error=pl.when(failed).then(asked).otherwise(pl.col("error")),
+            scorer=pl.lit(scorer),
+        )
+        parts.append(scored)
+    return pl.concat(parts)
+
+
+def _mean(scored: pl.DataFrame, scorer: str) -> str:
+    """The mean of a scorer's values as text."""
+    mean = scored.filter(pl.col("scorer") == scorer)["value"].mean()
+    return "has no score" if mean is None else f"{mean:.3f}"

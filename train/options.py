@@ -1,0 +1,158 @@
+"""The options of TRL's and PEFT's config classes, read from their sources.
+
+Importing TRL costs about five seconds; reading three files with ``ast`` costs some fifty milliseconds, so that
+``check`` can name a mistyped option at once. Nothing is listed here: the names are those of the version installed.
+"""
+
+import ast
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import UserError, unknown
+from schemas.recipe import Training
+from train.trainers import config_class
+
+# Options that gristmill sets, or that would undo what it records, and what to do instead.
+OURS = {
+    "output_dir": "the store decides where the weights go",
+    "resume_from_checkpoint": "an interrupted training goes on by itself",
+    "remove_unused_columns": "row ids travel in a column of their own",
+    "dataset_kwargs": "rows are always prepared by TRL",
+    "dataset_text_field": "rows always have a prompt and a completion",
+    "model_init_kwargs": "the model is loaded by gristmill; set it up under 'models'",
+}
+PEFT_OURS = {
+    "task_type": "it is always CAUSAL_LM", "peft_type": "it is always LORA", "inference_mode": "this is a training",
+    "base_model_name_or_path": "it is the recipe's model", "auto_mapping": "PEFT sets it",
+    "peft_version": "PEFT sets it", "revision": "it is the recipe's model",
+}  # fmt: skip
+SIMPLE = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "None": (type(None),)}
+
+
+def fields(trainer: str) -> dict[str, str]:
+    """The options of a trainer's TRL config class: name -> type, as written there. Empty where TRL is not installed."""
+    return {name: kind for name, (kind, _) in _trl(trainer).items()}
+
+
+def lora_fields() -> dict[str, str]:
+    """The options of PEFT's ``LoraConfig``: name -> type. Empty where PEFT is not installed."""
+    root = _package("peft")
+    if root is None:
+        return {}
+    own = _classes(root / "tuners" / "lora" / "config.py")
+    base = _classes(root / "config.py")
+    return {name: kind for name, (kind, _) in _inherit("LoraConfig", {**base, **own}).items()}
+
+
+def check(training: Training, where: str) -> None:
+    """Raise ``UserError`` for an option that does not exist, has the wrong type, or is not the recipe's to set."""
+    known = _trl(training.trainer)
+    if not known:
+        return
+    kind = config_class(training.trainer)
+    _check_names(training.settings, fields(training.trainer), OURS, f"option of trl.{kind}", where)
+    if isinstance(training.lora, dict):
+        _check_names(training.lora, lora_fields(), PEFT_OURS, "option of peft.LoraConfig", where)
+    if "num_generations" in known:
+        _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where)
+
+
+def default(trainer: str, name: str) -> Any:
+    """TRL's default for an option where it is a plain value, else None."""
+    return _trl(trainer).get(name, ("", None))[1]
+
+
+def _check_names(given: dict[str, Any], known: dict[str, str], ours: dict[str, str], what: str, where: str) -> None:
+    for name, value in given.items():
+        if name in ours:
+            raise UserError(f"{where}: {name} is not for a recipe to set: {ours[name]}; remove it")
+        if name not in known:
+            raise unknown(f"{what} called", name, [n for n in known if n not in ours], where)
+        kinds = [part.strip() for part in known[name].split("|")]
+        allowed = tuple(kind for part in kinds for kind in SIMPLE.get(part, ()))
+        # A type that is not made of plain ones (an enum, a dict) is TRL's to judge.
+        wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
+        if all(part in SIMPLE for part in kinds) and wrong:
+            raise UserError(f"{where}: {name}: expected {known[name]}, found {value!r}")
+
+
+def _check_groups(given: dict[str, Any], where: str) -> None:
+    """Repeat TRL's rules on GRPO's groups (``GRPOConfig.__post_init__``), before anything is spent."""
+    group, batch = given["num_generations"], given["per_device_train_batch_size"]
+    whole, steps = given.get("generation_batch_size"), given.get("steps_per_generation")
+    if group < 2:
+        raise UserError(f"{where}: num_generations: expected 2 or more answers to compare, found {group}")
+    if whole is not None and steps is not None:
+        raise UserError(f"{where}: set generation_batch_size or steps_per_generation, not both")
+    if given.get("auto_find_batch_size"):
+        raise UserError(f"{where}: auto_find_batch_size would tear groups of answers apart; "
+                        f"set per_device_train_batch_size")
+    if whole is None:
+        whole = batch * (steps or given["gradient_accumulation_steps"])
+    elif whole % batch:
+        raise UserError(f"{where}: generation_batch_size: expected a multiple of per_device_train_batch_size, "
+                        f"which is {batch}, found {whole}")
+    if whole % group:
+        raise UserError(f"{where}: num_generations: expected a divisor of the generation batch of {whole} answers "
+                        f"(per_device_train_batch_size x gradient_accumulation_steps), found {group}")
+    evaluated = given.get("num_generations_eval") or group
+    if given.get("eval_strategy") not in (None, "no", False) and given["per_device_eval_batch_size"] % evaluated:
+        raise UserError(f"{where}: per_device_eval_batch_size: expected a multiple of num_generations ({evaluated}), "
+                        f"found {given['per_device_eval_batch_size']}")
+
+
+@cache
+def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
+    """Name -> (type, default) of a trainer's config class and the classes it inherits from."""
+    trl, transformers = _package("trl"), _package("transformers")
+    if trl is None or transformers is None:
+        return {}
+    files = (transformers / "training_args.py", trl / "trainer" / "base_config.py",
+             trl / "trainer" / f"{trainer}_config.py")  # fmt: skip
+    return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()})
+
+
+def _package(name: str) -> Path | None:
+    """The folder of an installed package, without importing it."""
+    spec = importlib.util.find_spec(name)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _classes(file: Path) -> dict[str, ast.ClassDef]:
+    if not file.exists():
+        return {}
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _inherit(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, tuple[str, Any]]:
+    """The annotated fields of a class: those of its bases, in order, then its own."""
+    node = classes.get(name)
+    if node is None:
+        return {}
+    found: dict[str, tuple[str, Any]] = {}
+    for base in node.bases:
+        found |= _inherit(ast.unparse(base).rsplit(".", 1)[-1], classes)
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            kind = ast.unparse(line.annotation)
+            if not kind.startswith("ClassVar") and not _no_argument(line.value):
+                found[line.target.id] = (kind, _default(line.value))
+    return found
+
+
+def _no_argument(value: ast.expr | None) -> bool:
+    """Whether a field says ``init=False``: it is no option then."""
+    keywords = value.keywords if isinstance(value, ast.Call) else []
+    return any(k.arg == "init" and isinstance(k.value, ast.Constant) and k.value.value is False for k in keywords)
+
+
+def _default(value: ast.expr | None) -> Any:
+    if isinstance(value, ast.Call):
+        value = next((k.value for k in value.keywords if k.arg == "default"), None)
+    try:
+        return ast.literal_eval(value) if value is not None else None
+    except ValueError:  # computed: an enum's member, a call
+        return None
