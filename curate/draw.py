@@ -8,8 +8,6 @@ import polars as pl
 def draw(text: pl.Series, seed: int) -> pl.Series:
     """Give each text a number (UInt64, uniform) from its own hash under ``seed``; equal texts get equal numbers."""
     key = seed.to_bytes(16, "little", signed=True)
-    numbers = [
-        int.from_bytes(blake2b((value or "").encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest(), "little")
-        for value in text.to_list()
-    ]
+    digests = (blake2b((value or "").encode("utf-8"), digest_size=8, key=key).digest() for value in text.to_list())
+    numbers = [int.from_bytes(digest, "little") for digest in digests]
     return pl.Series(text.name, numbers, dtype=pl.UInt64)

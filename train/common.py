@@ -4,6 +4,7 @@ Everything not named here is TRL's own default, and what the recipe gives wins o
 """
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -169,9 +170,17 @@ def metrics(history: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest whole checkpoint of an interrupted training, or None."""
-    whole = [folder for folder in work.glob("checkpoint-*") if (folder / RECORD).exists()]
+    """The newest whole checkpoint of an interrupted training from which there is a step to do, or None.
+
+    Going on from the last step's checkpoint, transformers would do a step too many.
+    """
+    whole = [folder for folder in work.glob("checkpoint-*") if (folder / RECORD).exists() and _unfinished(folder)]
     return max(whole, key=lambda folder: int(folder.name.rsplit("-", 1)[1]), default=None)
+
+
+def _unfinished(checkpoint: Path) -> bool:
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return state["global_step"] < state["max_steps"]
 
 
 class Progress(TrainerCallback):

@@ -57,6 +57,12 @@ def plan_evaluation(recipe: Recipe, store: Store, datasets: dict[str, Stage], mo
     if not (evaluation.by and evaluation.models):
         raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
     judges = scorers(recipe, evaluation.by, recipe.where("evaluate", "by"))
+    kind = recipe.datasets[evaluation.dataset].type
+    for name, (step, _) in judges.items():
+        missing = [column for column in ("ground_truth", "metadata") if column in step.reads]
+        if missing and kind != "prompt" and prompts is None:  # the scorer would see nulls and judge nothing
+            raise UserError(f"{recipe.where('evaluate', 'dataset')}: the scorer {name!r} reads {missing[0]}, which "
+                            f"rows of type {kind!r} do not carry; name a dataset of type 'prompt'")
     rows = held_out(recipe, datasets[evaluation.dataset], prompts)
     refs = {name: models[name] for name in evaluation.models}
     what = {

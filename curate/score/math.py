@@ -1,10 +1,9 @@
-"""1.0 where the response's final answer equals the ground truth's, 0.0 where it does not: numbers, LaTeX, sets.
+r"""1.0 where the response's final answer equals the ground truth's, 0.0 where it does not: numbers, LaTeX, sets.
 
-The final answer is what stands in the last ``\\boxed{}``; else after the last ``####``; else after the last "answer is",
-"answer:" or line that begins with "A:"; else the last number of the text. ``ground_truth`` is an answer, or a whole
-worked solution that ends with one in the same ways (GSM8K). Where both answers are plain numbers they are compared as
-such (18 = 18.00 = $18 = 18 dollars); the rest is left to math-verify, which compares symbolically (needs
-``pip install math-verify``).
+The final answer is what stands in the last ``\boxed{}``; else after the last ``####``; else after the last "answer
+is", "answer:" or line that begins with "A:"; else the last number of the text. ``ground_truth`` is an answer, or a
+whole worked solution that ends with one in the same ways (GSM8K). Where both answers are plain numbers
+they are compared as such (18 = 18.00 = $18 = 18 dollars); the rest is left to math-verify, which compares symbolically.
 
 An answer that would take unbounded work to check (towers of powers, huge factorials, sums, integrals, more than
 ``LONGEST`` characters) is not checked: null, with the reason, never 0.0.
@@ -14,6 +13,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
 
 import polars as pl
 
@@ -32,8 +32,10 @@ PLAIN = (
     r"^[\s:*=~$€£\\(\[{]*(?P<sign>[-+−]?)\s*\\?[$€£]?\s*(?P<digits>\d[\d,]*\.?\d*|\.\d+)\s*\\?(?P<percent>%?)"
     r"(?P<unit>\s+[A-Za-z]{2}[^\d\\^=+/*{}]*|[^\w\\^=+/*\-−({!]*)$"
 )
-COSTLY = re.compile(r"\\(?:int|sum|prod|lim)|\^\s*\{?[^{}+\-*/=,\s]*\^|\*\*|(?:!|binom).*\d{4}|\d{4}.*(?:!|binom)|!.*!|\d{40}")
-EXPONENT = re.compile(r"\^\s*\{?\s*-?(\d+)")
+COSTLY = re.compile(
+    r"\\(?:int|sum|prod|lim)|\^\s*\{?[^{}+\-*/=,\s]*\^|\w\*\*(?:\w+\*\*\w|\s*\()|(?:!|binom).*\d{4}|\d{4}.*(?:!|binom)|!.*!|\d{40}"
+)
+EXPONENT = re.compile(r"(?:\^|\*\*)\s*\{?\s*-?(\d+)")
 PROSE = re.compile(r"[A-Za-z]{4,}")
 
 
@@ -43,13 +45,13 @@ def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:
         "response": response.cast(pl.String).str.tail(TAIL).str.strip_chars(),
         "truth": ground_truth.cast(pl.String).str.tail(TAIL).str.strip_chars(),
     })  # fmt: skip
-    rows = rows.with_columns(_marked("response").alias("answer"), _marked("truth").fill_null(pl.col("truth")).alias("gold"))
-    rows = rows.with_columns(_number("gold").alias("gold_number"))
-    # "The answer is below:" marks nothing: a number is wanted, so the last one of the text is taken, as without a marker.
+    rows = rows.with_columns(answer=_marked("response"), gold=_marked("truth").fill_null(pl.col("truth")))
+    rows = rows.with_columns(gold_number=_number("gold"))
+    # "The answer is below:" marks nothing: a number is wanted, so the last one of the text is taken.
     unmarked = pl.col("gold_number").is_not_null() & ~pl.col("answer").fill_null("").str.contains(r"[\d\\]")
     last = pl.col("response").str.extract(LAST_NUMBER)
     rows = rows.with_columns(answer=pl.when(unmarked).then(last).otherwise("answer"), unmarked=unmarked)
-    rows = rows.with_columns(_number("answer").alias("number"))
+    rows = rows.with_columns(number=_number("answer"))
     percent = pl.col("answer").str.contains("%") | pl.col("gold").str.contains("%")
     same = pl.col("number") == pl.col("gold_number")
     nothing = pl.col("unmarked") & pl.col("answer").is_null()  # no marker and no number: there is no answer to be right
@@ -91,8 +93,11 @@ def _symbolic(rows: pl.DataFrame) -> pl.DataFrame:
     open_ = rows.filter(pl.col("value").is_null() & pl.col("error").is_null())
     if open_.is_empty():
         return rows
-    compare = _comparer()
-    verdicts = [compare(*row) for row in open_.select("gold", "answer", "response").iter_rows()]
+    seconds = SECONDS if threading.current_thread() is threading.main_thread() else None
+    read = _reader(seconds)
+    end = pl.col("response").str.tail(LONGEST)
+    texts = open_.select("gold", pl.col("answer").fill_null(end)).iter_rows()
+    verdicts = [_compare(gold, answer, seconds, read) for gold, answer in texts]
     found = pl.DataFrame(
         {"row": open_["row"], "found": [v[0] for v in verdicts], "problem": [v[1] for v in verdicts]},
         schema_overrides={"found": pl.Float64, "problem": pl.String},
@@ -101,23 +106,34 @@ def _symbolic(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(value=pl.coalesce("value", "found"), error=pl.coalesce("error", "problem"))
 
 
-def _comparer() -> Callable[[str, str | None, str], tuple[float | None, str | None]]:
-    """Return a function of (gold, answer, response) that gives (value, error), by math-verify."""
-    from math_verify import parse, verify
+def _compare(
+    gold: str, answer: str, seconds: int | None, read: Callable[[str], list]
+) -> tuple[float | None, str | None]:
+    """Compare two answers by math-verify; ``read`` turns a text into expressions. Returns (value, error)."""
+    from math_verify import verify
+    from math_verify.errors import TimeoutException
+
+    if problem := _problem(gold, prose=True):
+        return None, f"ground_truth is {problem}: {gold[:60]!r}"
+    if problem := _problem(answer):
+        return None, f"answer is {problem}"
+    try:
+        if not read(gold):
+            return None, f"ground_truth is no mathematical answer: {gold[:60]!r}"
+        return float(verify(read(gold), read(answer), timeout_seconds=seconds, raise_on_error=True)), None
+    except TimeoutException:
+        return None, f"answer took more than {SECONDS} s to check"
+    except Exception as error:  # sympy raises nearly anything on what it cannot compare
+        return None, f"answer could not be compared: {type(error).__name__}"
+
+
+def _reader(seconds: int | None) -> Callable[[str], list]:
+    """Return a function that reads an answer into sympy expressions (none where it cannot), each text once."""
+    from math_verify import parse
     from math_verify.errors import TimeoutException
 
     for part in ("parser", "grader", "utils"):  # they warn of every answer they cannot read
         logging.getLogger(f"math_verify.{part}").setLevel(logging.CRITICAL)
-    seconds = SECONDS if threading.current_thread() is threading.main_thread() else None
-    read: dict[str, list] = {}
-
-    def expression(text: str) -> list:
-        if text not in read:
-            marked = text if re.search(r"\\boxed|\$.*\$|\\\(|\\\[", text) else f"${text}$"
-            # Read as LaTeX first, but a sentence first as a sentence: "$clear, 7 of them$" would be a product.
-            tries = (text, marked) if PROSE.search(_bare(text)) else (marked, text)
-            read[text] = parsed(tries[0]) or parsed(tries[1])
-        return read[text]
 
     def parsed(text: str) -> list:
         try:
@@ -127,23 +143,14 @@ def _comparer() -> Callable[[str, str | None, str], tuple[float | None, str | No
         except Exception:  # the grammar raises nearly anything on what is no mathematics
             return []
 
-    def compare(gold: str, answer: str | None, response: str) -> tuple[float | None, str | None]:
-        if problem := _problem(gold, prose=True):
-            return None, f"ground_truth is {problem}: {gold[:60]!r}"
-        answer = response[-LONGEST:] if answer is None else answer
-        if problem := _problem(answer):
-            return None, f"answer is {problem}"
-        try:
-            if not expression(gold):
-                return None, f"ground_truth is no mathematical answer: {gold[:60]!r}"
-            right = verify(expression(gold), expression(answer), timeout_seconds=seconds, raise_on_error=True)
-        except TimeoutException:
-            return None, f"answer took more than {SECONDS} s to check"
-        except Exception as error:  # sympy raises nearly anything on what it cannot compare
-            return None, f"answer could not be compared: {type(error).__name__}"
-        return float(right), None
+    @cache
+    def read(text: str) -> list:
+        marked = text if re.search(r"\\boxed|\$.*\$|\\\(|\\\[", text) else f"${text}$"
+        # Read as LaTeX first, but a sentence first as a sentence: "$clear, 7 of them$" would be a product.
+        first, second = (text, marked) if PROSE.search(_bare(text)) else (marked, text)
+        return parsed(first) or parsed(second)
 
-    return compare
+    return read
 
 
 def _problem(answer: str, prose: bool = False) -> str | None:

@@ -12,7 +12,8 @@ REFUSALS = "|".join([
     r"\bi(?:'m| am) (?:not able|unable|not allowed|not permitted|not programmed|not designed) to\b",
     r"\bi (?:can't|can ?not|won't|will not) (?:\w+ ){0,2}(?:assist|help|provide|fulfill?|comply|answer"
     r"|create|write|generate|do that|do this|engage|discuss|support|participate|share|give|offer|access|browse|open)\b",
-    r"\bi (?:do not|don't) (?:have|possess) (?:the (?:ability|capability)|personal|access|real-time|feelings|emotions)\b",
+    r"\bi (?:do not|don't) (?:have|possess) (?:the (?:ability|capability)|personal|access|real-time|feelings"
+    r"|emotions)\b",
     r"\bi (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b",
     r"\b(?:it is|it's|that is|that's) not (?:possible|appropriate|ethical) for me to\b",
     r"(?:抱歉|对不起).{0,20}(?:无法|不能)",

@@ -1,1 +1,1 @@
-"""Choosing, one rule a file: ``select`` picks candidates, ``pair`` makes preference pairs, ``subset`` keeps a few rows."""
+"""Choosing, one rule a file: ``select`` picks candidates, ``pair`` makes preference pairs, ``subset`` keeps some."""

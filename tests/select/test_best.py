@@ -71,7 +71,7 @@ def test_best_of_n_does_not_depend_on_the_order_of_rows(rows, random, n):
     rows = numbered(rows)
     kept = {row[1] for row, keep in zip(rows, best(rows, n=n)["kept"], strict=True) if keep}
     for prompt in "pqr":
-        scores = sorted((row[2] for row in rows if row[0] == prompt and row[2] == row[2] and row[2] is not None))
+        scores = sorted(row[2] for row in rows if row[0] == prompt and row[2] == row[2] and row[2] is not None)
         winners = sorted(row[2] for row in rows if row[0] == prompt and row[1] in kept)
         assert winners == scores[::-1][:n][::-1]
     random.shuffle(rows)
@@ -124,7 +124,8 @@ def test_every_pair_is_sound_and_the_order_of_rows_does_not_matter(rule, rows, r
 
 
 def test_best_vs_worst_takes_the_worst_and_of_equals_the_lower_id():
-    rows = [("p", "d", 0.0, "v"), ("p", "a", 0.5, "x"), ("p", "b", 1.0, "y"), ("p", "c", 0.0, "z"), ("p", "0", 1.0, "u")]
+    scores = {"d": 0.0, "a": 0.5, "b": 1.0, "c": 0.0, "0": 1.0}
+    rows = [("p", name, value, f"text {name}") for name, value in scores.items()]
     assert best_vs_worst.pair(*columns(rows)).rows() == [("0", "c")]
 
 

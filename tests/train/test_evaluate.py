@@ -77,6 +77,13 @@ def test_an_sft_dataset_borrows_what_scorers_read_from_its_prompts(tmp_path: Pat
     assert stage.read("evaluations").filter(scorer="own.mine.odd", sample_index=0)["value"].to_list() == [1.0, 1.0]
 
 
+def test_a_scorer_that_would_see_only_nulls_is_refused(tmp_path: Path, store: Store, own: None):
+    recipe = recipe_with(tmp_path, SECTIONS.replace("dataset: rl", "dataset: sft"))
+    datasets = {"sft": write_stage(store, "sft", sft_rows(3, held_out=1))}
+    with pytest.raises(UserError, match="'own.mine.odd' reads ground_truth, which rows of type 'sft' do not carry"):
+        plan_evaluation(recipe, store, datasets, MODELS)
+
+
 @pytest.mark.parametrize(("models", "held_out", "message"), [
     ({"student": MODELS["student"]}, 1, "the model 's' is not trained yet"),
     (MODELS, 0, "add a 'split'"),

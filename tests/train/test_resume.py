@@ -80,12 +80,14 @@ def weights(stage: Path) -> dict:
     return load_file(stage / "model" / "adapter_model.safetensors")
 
 
-def test_only_whole_checkpoints_are_gone_on_from(tmp_path: Path):
+def test_only_whole_checkpoints_with_a_step_left_to_do_are_gone_on_from(tmp_path: Path):
     from train.common import RECORD, last_checkpoint
 
     assert last_checkpoint(tmp_path) is None
-    for step in (2, 10, 12):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        if step < 12:  # killed while it wrote the last one
-            pl.DataFrame({"step": [step]}).write_parquet(tmp_path / f"checkpoint-{step}" / RECORD)
+    for step in (2, 10, 12, 14):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(f'{{"global_step": {step}, "max_steps": 14}}')
+        if step != 12:  # killed while it wrote that one
+            pl.DataFrame({"step": [step]}).write_parquet(folder / RECORD)
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
