@@ -12,7 +12,9 @@ FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 
 
 def sql(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help='Such as "SELECT scorer, avg(value) FROM scores GROUP BY 1".')],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help='Such as "SELECT scorer, avg(value) FROM scores GROUP BY 1".')
+    ],
     store: StoreFolder = STORE,
     format: Annotated[str, typer.Option("--format", "-f", help=" | ".join(FORMATS))] = "table",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
@@ -52,7 +54,9 @@ def show(
 
 
 def why(
-    id: Annotated[str, typer.Argument(metavar="ID", help="A prompt's, a completion's or a dataset row's id, or its start.")],
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="A prompt's, a completion's or a dataset row's id, or its start.")
+    ],
     store: StoreFolder = STORE,
 ) -> None:
     """Tell a row's whole story: where it came from, its scores, every decision, and the models it went into."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def train(
     recipe: RecipeFile,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Which trainings; all by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Which trainings; all by default.")
+    ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
@@ -50,14 +52,14 @@ def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     show_comparison(stage)
     typer.echo(f"\nThe store is {opened.path}. Try next:")
     for query in TRY:
-        typer.echo(f"\n  gristmill sql \"{query}\"" + ("" if store == STORE else f" --store {store}"))
+        typer.echo(f'\n  gristmill sql "{query}"' + ("" if store == STORE else f" --store {store}"))
 
 
 TRY = (
     "SELECT prompt, response, value, detail FROM completions JOIN scores ON row_id = completion_id "
     "JOIN prompts USING (prompt_id) WHERE scorer = 'constraints' ORDER BY prompt_id, value DESC LIMIT 12",
     "SELECT stage, reason, count(*) AS dropped FROM decisions WHERE NOT kept GROUP BY ALL ORDER BY dropped DESC",
-    "SELECT model, split, round(avg(value), 3) AS mean, count(*) AS answers FROM evaluations GROUP BY ALL ORDER BY split, mean",
+    "SELECT model, split, round(avg(value), 3) AS mean, count(*) AS n FROM evaluations GROUP BY ALL ORDER BY split, mean",
 )
 
 
@@ -66,8 +68,14 @@ def show_comparison(stage: "Stage") -> None:
     from cli.output import console, table
     from train.evaluate import compare
 
-    rows = compare(stage)
-    console().print(table("\nheld-out prompts, the same verifier for every model", rows.columns, rows.rows()))
+    rows = []
+    for row in compare(stage).iter_rows(named=True):
+        change = (
+            "" if row["difference"] is None else f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+        )
+        rows.append((row["split"], row["scorer"], row["model"], row["n"], row["nulls"], f"{row['mean']:.3f}", change))
+    columns = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {rows[0][2]} (95% interval)"]
+    console().print(table("\nHeld-out prompts, the same scorers for every model", columns, rows))
 
 
 def _train(recipe: "Recipe", store: "Store", names: list[str] | None, report: "Report") -> "list[Stage]":
@@ -80,6 +88,7 @@ def _train(recipe: "Recipe", store: "Store", names: list[str] | None, report: "R
 
 
 def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
+    from curate.answer import Usage
     from curate.run import built, recorded
     from train.evaluate import evaluate_recipe
     from train.run import plan_trainings, trained_models
@@ -87,7 +96,8 @@ def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
     with recorded(recipe, store, "evaluate") as record:
-        return record["use"]([evaluate_recipe(recipe, store, datasets, models, report)])[0]
+        record["usage"] = usage = Usage()
+        return record["use"]([evaluate_recipe(recipe, store, datasets, models, report, usage=usage)])[0]
 
 
 COMMANDS = (train, evaluate)

@@ -40,8 +40,12 @@ def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
     made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
         number = any(isinstance(r[index], int | float) and not isinstance(r[index], bool) for r in rows)
-        made.add_column(column, justify="right" if number else "left", overflow="fold" if len(columns) < 5 else "ellipsis",
-                        no_wrap=len(columns) >= 5)
+        made.add_column(
+            column,
+            justify="right" if number else "left",
+            overflow="fold" if len(columns) < 5 else "ellipsis",
+            no_wrap=len(columns) >= 5,
+        )
     for row in rows:
         made.add_row(*(Text(safe(v)) for v in row))
     return made
@@ -81,7 +85,8 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
     shown = console()
     shown.print(Text(f"store {store.path}"))
     shown.print(table(None, ["table", "rows"], rows))
-    runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused, completion_tokens
+    runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
+                          completion_tokens
                           FROM runs ORDER BY started_at DESC LIMIT 8""").fetchall()
     columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
     shown.print(table("\nlatest runs", columns, runs))

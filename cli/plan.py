@@ -27,8 +27,10 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)
     shown.print(table(f"{recipe.path}: a valid recipe", ["stage", "state", "what"], lines))
-    shown.print(f"\n{found.prompts:,} prompts; {found.requests:,} requests left to make, "
-                f"{_prompt_tokens(found)}at most {found.max_new_tokens:,} new tokens; local models cost no money")
+    shown.print(
+        f"\n{found.prompts:,} prompts; {found.requests:,} requests left to make, "
+        f"{_prompt_tokens(found)}at most {found.max_new_tokens:,} new tokens; local models cost no money"
+    )
     _say_models(recipe, found, shown)
     if rows:
         _preview(recipe, found, shown, rows)
@@ -39,9 +41,13 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
 
     models = {name: found.walk.model(name, "") for name in recipe.models}
     plans = plan_trainings(recipe, found.walk.store, found.datasets, models)
-    return [(f"train.{p.name}", "cached" if p.stage else "to run",
-             p.stage.manifest["result"] if p.stage else f"{p.training.trainer}, {f'{p.rows.height:,}' if p.rows.height else '?'} rows")
-            for p in plans]  # fmt: skip
+    lines = []
+    for p in plans:
+        todo = f"{p.training.trainer}, {p.rows.height or '?'} rows"
+        lines.append(
+            (f"train.{p.name}", "cached" if p.stage else "to run", p.stage.manifest["result"] if p.stage else todo)
+        )
+    return lines
 
 
 def _prompt_tokens(found: Plan) -> str:
@@ -67,15 +73,24 @@ def _count(ref: ModelRef, messages: list[str]) -> float | None:
 def _say_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
     for name in recipe.models:
         ref = found.walk.model(name, "")
-        here = "on this machine" if local_folder(ref) else (
-            f"from the package {ref.package}, converted when first used" if ref.package else "to be fetched from the hub")
+        here = (
+            "on this machine"
+            if local_folder(ref)
+            else (
+                f"from the package {ref.package}, converted when first used"
+                if ref.package
+                else "to be fetched from the hub"
+            )
+        )
         shown.print(Text(f"model {name}: {ref.identity}, {here}"))
 
 
 def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
-    """Print a few rows of each training's dataset as tokens: what is learnt in colour (or in brackets), the rest dim."""
+    """Print a few rows of each training's dataset as tokens: what is learnt in colour (or brackets), the rest dim."""
     if find_spec("tokenizers") is None:
-        return shown.print("\nthe preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'", markup=False)
+        return shown.print(
+            "\nthe preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'", markup=False
+        )
     for name, training in recipe.train.items():
         model = training.model
         while model in recipe.train:
@@ -83,7 +98,9 @@ def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
         folder = local_folder(found.walk.model(model, ""))
         kind = recipe.datasets[training.dataset].type
         if folder is None:
-            return shown.print(f"\nno preview of tokenised rows: the model {model!r} is not on this machine yet", markup=False)
+            return shown.print(
+                f"\nno preview of tokenised rows: the model {model!r} is not on this machine yet", markup=False
+            )
         stage = found.datasets.get(training.dataset)
         if stage is None:
             shown.print(f"\ntrain.{name}: no rows to preview until the datasets are built", markup=False)

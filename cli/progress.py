@@ -50,7 +50,9 @@ class Bars(Report):
         self._clear()
         mark, style = ("=", "dim") if reused else ("+", "")
         took = "reused" if reused else f"{seconds:.1f} s"
-        self.console.print(f"[green]{mark}[/] [{style or 'bold'}]{label:<34}[/] {result}  [dim]{took}[/]", style=style, soft_wrap=True)
+        self.console.print(
+            f"[green]{mark}[/] [{style or 'bold'}]{label:<34}[/] {result}  [dim]{took}[/]", style=style, soft_wrap=True
+        )
         self.started = time.monotonic()
 
     def say(self, message: str) -> None:

@@ -53,8 +53,10 @@ def answer_all(ref: ModelRef, requests: list[Request], store: Store, report: Rep
     The engine is loaded only if something is left to ask.
     """
     with ReplyLog(store, ref.identity) as log:
-        missing = [r for r in requests if r.key not in log]
-        usage.reused += len(requests) - len(missing)
+        # Two prompts may ask the same words (their ground truths differ): that is one request.
+        distinct = {r.key: r for r in requests}
+        missing = [r for key, r in distinct.items() if key not in log]
+        usage.reused += len(distinct) - len(missing)
         report.advance(len(requests) - len(missing))
         if missing:
             engine = importlib.import_module(f"curate.clients.{ref.engine}").Engine(ref, report)
@@ -67,8 +69,19 @@ def answer_all(ref: ModelRef, requests: list[Request], store: Store, report: Rep
         return log.read(r.key for r in requests)
 
 
-def answer(ref: ModelRef, messages: list[str], *, n: int, sampling: dict[str, Any], seed: int, store: Store,
-           report: Report, label: str, tools: list[str | None] | None = None, usage: Usage | None = None) -> pl.DataFrame:
+def answer(
+    ref: ModelRef,
+    messages: list[str],
+    *,
+    n: int,
+    sampling: dict[str, Any],
+    seed: int,
+    store: Store,
+    report: Report,
+    label: str,
+    tools: list[str | None] | None = None,
+    usage: Usage | None = None,
+) -> pl.DataFrame:
     """Answer each conversation ``n`` times.
 
     ``messages`` are JSON texts; ``sampling`` holds temperature, top_p, top_k, max_tokens. Returns one row an answer,

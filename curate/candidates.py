@@ -57,7 +57,8 @@ def _ask(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any], 
             needed += needs(walk.recipe.split, list(columns))
     what = {"step": found.name, "settings": settings, "sampling": sampling, "n": n, "where": condition,
             "model": ref.identity, "seed": walk.recipe.seed, "source": found.source,
-            "split": walk.recipe.split if "messages" in needed else None, "input": walk.prompts.depends(needed)}  # fmt: skip
+            "split": walk.recipe.split if "messages" in needed else None,
+            "input": walk.prompts.depends(needed)}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         asked = _messages(walk, found, settings, condition, needed, where)
@@ -84,16 +85,18 @@ def _numbers(settings: dict[str, Any], where: str) -> tuple[int, dict[str, Any]]
     for key, kind in SAMPLING.items():
         value = settings.get(key, sampling[key])
         if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
-            raise UserError(f"{where}: generate: {key}: expected a {'number' if kind is float else 'whole number'}, "
-                            f"found {value!r}")
+            raise UserError(
+                f"{where}: generate: {key}: expected a {'number' if kind is float else 'whole number'}, found {value!r}"
+            )
         if value < low[key] or (key == "top_p" and not 0 < value <= 1):
             raise UserError(f"{where}: generate: {key}: {value!r} is out of range")
         sampling[key] = kind(value)
     return n, sampling
 
 
-def _messages(walk: Walk, found: Step, settings: dict[str, Any], condition: str | None, needed: list[str],
-              where: str) -> pl.DataFrame:
+def _messages(
+    walk: Walk, found: Step, settings: dict[str, Any], condition: str | None, needed: list[str], where: str
+) -> pl.DataFrame:
     """The prompts to ask, with the messages to send (``ask``) and the tools."""
     parts = []
     for batch in batches(walk.prompts, list(dict.fromkeys([*found.reads, "tools", *needed]))):
@@ -121,7 +124,15 @@ def _store_replies(writer: StageWriter, asked: pl.DataFrame, replies: pl.DataFra
             completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)))  # fmt: skip
         bad = rows.filter(pl.col("response").is_null())
         if bad.height:
-            writer.write("decisions", bad.select(row_id="prompt_id", stage=pl.concat_str(pl.lit(label + ".sample"), pl.col("sample_index").cast(pl.String)), kept=pl.lit(False), reason="error"))
+            writer.write(
+                "decisions",
+                bad.select(
+                    row_id="prompt_id",
+                    stage=pl.concat_str(pl.lit(label + ".sample"), pl.col("sample_index").cast(pl.String)),
+                    kept=pl.lit(False),
+                    reason="error",
+                ),
+            )
         failed += bad.height
     tokens = int(replies["completion_tokens"].sum() or 0)
     return f"{replies.height - failed:,} completions, {tokens:,} tokens" + (f", {failed:,} failed" if failed else "")
@@ -132,17 +143,26 @@ def _turn(text: str, trace: str | None) -> str:
     return json.dumps([turn], ensure_ascii=False)
 
 
-def _count(walk: Walk, found: Step, settings: dict[str, Any], condition: str | None, needed: list[str], where: str,
-           ref: ModelRef, n: int, sampling: dict[str, Any]) -> None:
+def _count(
+    walk: Walk,
+    found: Step,
+    settings: dict[str, Any],
+    condition: str | None,
+    needed: list[str],
+    where: str,
+    ref: ModelRef,
+    n: int,
+    sampling: dict[str, Any],
+) -> None:
     """Say in the plan how many requests this step makes and how many of them are answered already."""
     if not walk.prompts.stages:
         return
     asked = _messages(walk, found, settings, condition, needed, where)
     how = Sampling(**sampling, seed=walk.recipe.seed)
-    keys = [request(ref.identity, ask, tools, how, i).key
-            for ask, tools in asked.select("ask", "tools").iter_rows() for i in range(n)]  # fmt: skip
+    keys = (request(ref.identity, ask, tools, how, i).key
+            for ask, tools in asked.select("ask", "tools").iter_rows() for i in range(n))  # fmt: skip
     known = answered(walk.store, ref.identity, keys)
-    todo = len(keys) - known
+    todo = asked.height * n - known
     walk.requests += todo
     walk.asked.append((ref, asked["ask"].head(200).to_list(), todo))
     walk.request_tokens += todo * sampling["max_tokens"]
@@ -171,7 +191,8 @@ def _write(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any]
         new = new.drop_nulls("response").with_columns(parent_id="completion_id")
         ids = [content_id("c", *key) for key in new.select("prompt_id", "parent_id", "response").iter_rows()]
         turns = [_turn(text, None) for text in new["response"]]
-        writer.write("completions", new.select("prompt_id", "sample_index", "model", "response", "parent_id").with_columns(
+        kept = new.select("prompt_id", "sample_index", "model", "response", "parent_id")
+        writer.write("completions", kept.with_columns(
             completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)))  # fmt: skip
         writer.info["rows_in"] = frame.height
         return f"{new.height:,} written from {frame.height:,}"

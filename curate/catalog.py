@@ -1,7 +1,7 @@
 """The tables in SQL: DuckDB views over the store's Parquet files, and its history.
 
-``connect(store)`` gives an in-memory connection that holds no lock on anything; ``publish(store)`` writes the same views
-into ``gristmill.duckdb``, replaced whole, for any other DuckDB client.
+``connect(store)`` gives an in-memory connection that holds no lock; ``publish(store)`` writes the same views into
+``gristmill.duckdb``, replaced whole, for any other DuckDB client.
 
 The data tables (prompts, completions, scores, decisions, sft, preferences, rl_prompts) show, for every recipe, the
 latest run that finished (the latest of all if none did). Trainings and evaluations are history: all of them are shown.
@@ -9,6 +9,7 @@ latest run that finished (the latest of all if none did). Trainings and evaluati
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import duckdb
@@ -52,41 +53,64 @@ def _define(con: duckdb.DuckDBPyConnection, store: Store) -> None:
     runs = store.runs()
     files = _files(store, runs)
     for table, (columns, key) in STAGE_TABLES.items():
-        con.execute(f"CREATE VIEW {table} AS {_view(columns, key, files[table])}")
+        con.execute(f"CREATE VIEW {table} AS {_view(table, columns, key, files[table])}")
     stages = [stage | {"run_id": run["run_id"], "recipe": run["recipe"]} for run in runs for stage in run["stages"]]
     for table, rows in (("runs", runs), ("stages", stages)):
         columns = HISTORY_TABLES[table]
         con.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
         if rows:
             marks = ", ".join("?" for _ in columns)
-            con.executemany(f"INSERT INTO {table} VALUES ({marks})", [[_plain(r.get(c)) for c in columns] for r in rows])
+            con.executemany(
+                f"INSERT INTO {table} VALUES ({marks})", [[_plain(r.get(c)) for c in columns] for r in rows]
+            )
 
 
-def _files(store: Store, runs: list[dict]) -> dict[str, list[list[Path]]]:
-    """For each table the files of each stage that wrote it."""
+def _files(store: Store, runs: list[dict]) -> dict[str, list[tuple[str, list[Path]]]]:
+    """For each table the label and the files of each stage that wrote it."""
     current = current_stages(store, runs)
     history = [path.name for path in store.stages().values()]
-    found: dict[str, list[list[Path]]] = {table: [] for table in STAGE_TABLES}
+    found: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
     manifests: dict[str, dict] = {}
     for name in dict.fromkeys([*current, *history]):
-        manifests[name] = json.loads((store.path / "stages" / name / "stage.json").read_text(encoding="utf-8"))["tables"]
+        manifests[name] = json.loads((store.path / "stages" / name / "stage.json").read_text(encoding="utf-8"))
     for table in STAGE_TABLES:
         for name in current if table in DATA else history:
-            held = manifests[name].get(table)
+            held = manifests[name]["tables"].get(table)
             if held and held["rows"]:
-                found[table].append([store.path / "stages" / name / file for file in held["files"]])
+                files = [store.path / "stages" / name / file for file in held["files"]]
+                found[table].append((manifests[name]["label"], files))
     return found
 
 
-def _view(columns: dict[str, str], key: tuple[str, ...], stages: list[list[Path]]) -> str:
+def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: list[tuple[str, list[Path]]]) -> str:
     """The SELECT behind a view. Rows that several stages hold are shown once, by the table's key."""
     if not stages:
         return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
-    paths = ", ".join(_literal(str(file)) for files in stages for file in files)
-    rows = f"SELECT * FROM read_parquet([{paths}], union_by_name = true)"
-    if len(stages) == 1:
-        return rows
-    return f"SELECT DISTINCT ON ({', '.join(key)}) * FROM ({rows})"
+    alone, shared = [], []
+    labels = Counter(label for label, _ in stages)
+    distinct = _label_is_key(table, list(labels)) or len(stages) == 1
+    for label, files in stages:
+        (alone if distinct and labels[label] == 1 else shared).extend(files)
+    parts = [_rows(alone)] if alone else []
+    if shared:
+        parts.append(f"SELECT DISTINCT ON ({', '.join(key)}) * FROM ({_rows(shared)})")  # noqa: S608 - names of ours
+    return " UNION ALL BY NAME ".join(f"({part})" for part in parts)
+
+
+def _label_is_key(table: str, labels: list[str]) -> bool:
+    """Whether stages of different labels never hold the same row of a table, which spares looking for it.
+
+    The label is in the key of a decision (``stage``), of a dataset's row (``dataset``) and of a score (``scorer``),
+    unless the score was recorded in a source.
+    """
+    if table == "scores":
+        return all(label.split(".")[1] == "score" for label in labels)
+    return table in ("decisions", "sft", "preferences", "rl_prompts")
+
+
+def _rows(files: list[Path]) -> str:
+    paths = ", ".join(_literal(str(file)) for file in files)
+    return f"SELECT * FROM read_parquet([{paths}], union_by_name = true)"  # noqa: S608 - paths are escaped
 
 
 def _literal(text: str) -> str:

@@ -1,6 +1,7 @@
 """Embeddings, made once for each text and model and kept in the store by the hash of the text."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -41,7 +42,7 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, report: Report) -> pl.S
     return pl.Series("embedding", matrix, dtype=pl.Array(pl.Float32, width))
 
 
-def _read(folder) -> dict[str, np.ndarray]:
+def _read(folder: Path) -> dict[str, np.ndarray]:
     known: dict[str, np.ndarray] = {}
     for file in sorted(folder.glob("*.parquet")):
         shard = pl.read_parquet(file)
@@ -49,8 +50,10 @@ def _read(folder) -> dict[str, np.ndarray]:
     return known
 
 
-def _write(folder, hashes: list[str], vectors: np.ndarray) -> None:
-    shard = pl.DataFrame({"text_hash": hashes, "embedding": pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
+def _write(folder: Path, hashes: list[str], vectors: np.ndarray) -> None:
+    shard = pl.DataFrame(
+        {"text_hash": hashes, "embedding": pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))}
+    )
     name = f"{fingerprint(hashes)[:16]}.parquet"
     shard.write_parquet(folder / f".{name}", compression="zstd")
     (folder / f".{name}").rename(folder / name)

@@ -123,7 +123,7 @@ def _line(line: int, raw: bytes, offset: int) -> Raw:
     if isinstance(row, dict):
         return Raw(line, row)
     hint = "; a file that holds one list of rows is named .json" if isinstance(row, list) else ""
-    return Raw(line, None, f"expected a row such as {{\"prompt\": ...}}, found {kind(row)}{hint}", None, text)
+    return Raw(line, None, f'expected a row such as {{"prompt": ...}}, found {kind(row)}{hint}', None, text)
 
 
 def _lower(text: str) -> str:
@@ -174,7 +174,7 @@ def _json(path: Path) -> Iterator[Raw]:
 def _item(number: int, item: Any) -> Raw:
     if isinstance(item, dict):
         return Raw(number, item)
-    return Raw(number, None, f"expected a mapping such as {{\"prompt\": ...}}, found {kind(item)}", None, repr(item))
+    return Raw(number, None, f'expected a mapping such as {{"prompt": ...}}, found {kind(item)}', None, repr(item))
 
 
 def _elements(text: str) -> Iterator[Raw]:

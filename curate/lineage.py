@@ -9,7 +9,7 @@ from curate.catalog import connect
 from curate.store import Store
 from schemas.errors import UserError
 
-# Where an id is looked for: table -> its id column. A row that a dataset no longer holds may still have been trained on.
+# Where an id is looked for: table -> its id column. A row no dataset holds any more may still have been trained on.
 ID_COLUMNS = {
     "prompts": "prompt_id", "completions": "completion_id", "sft": "row_id", "preferences": "row_id",
     "rl_prompts": "row_id", "training_rows": "row_id",
@@ -46,15 +46,21 @@ def trace(store: Store, wanted: str) -> Story:
 def _locate(con: duckdb.DuckDBPyConnection, wanted: str) -> tuple[str, str]:
     hits: list[tuple[str, str]] = []
     for table, column in ID_COLUMNS.items():
-        rows = con.execute(f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) LIMIT 6", [wanted]).fetchall()
+        rows = con.execute(
+            f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) LIMIT 6", [wanted]
+        ).fetchall()
         hits += [(table, row[0]) for row in rows if row[0] not in [h[1] for h in hits]]
     exact = [hit for hit in hits if hit[1] == wanted]
     if exact or len(hits) == 1:
         return (exact or hits)[0]
     if hits:
-        raise UserError(f"{wanted!r} is the start of several ids: {', '.join(h[1] for h in hits[:5])} ...; give more of it")
-    raise UserError(f"no row {wanted!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows): "
-                    f"gristmill sql \"SELECT prompt_id, prompt FROM prompts LIMIT 5\"")
+        raise UserError(
+            f"{wanted!r} is the start of several ids: {', '.join(h[1] for h in hits[:5])} ...; give more of it"
+        )
+    raise UserError(
+        f"no row {wanted!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows): "
+        f'gristmill sql "SELECT prompt_id, prompt FROM prompts LIMIT 5"'
+    )
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
@@ -69,11 +75,13 @@ def _prompt(con: duckdb.DuckDBPyConnection, prompt_id: str) -> Story:
     story.tell("decisions", _decisions(con, [prompt_id]))
     candidates = _rows(con, """
         SELECT c.completion_id, c.sample_index, c.model, c.response,
-               string_agg(s.scorer || ' ' || coalesce(round(s.value, 4)::VARCHAR, 'null'), ', ' ORDER BY s.scorer) AS scores
+               string_agg(s.scorer || ' ' || coalesce(round(s.value, 4)::VARCHAR, 'null'), ', ' ORDER BY s.scorer)
+               AS scores
         FROM completions c LEFT JOIN scores s ON s.row_id = c.completion_id
         WHERE c.prompt_id = ? GROUP BY ALL ORDER BY sample_index, completion_id""", [prompt_id])  # fmt: skip
     story.tell(f"{len(candidates)} completions", [
-        f"{c['completion_id']}  {c['scores'] or 'no score'}  {_short(c['response'], 70)}" for c in candidates])  # fmt: skip
+        f"{c['completion_id']}  {c['scores'] or 'no score'}  {_short(c['response'], 70)}"
+        for c in candidates])  # fmt: skip
     _tell_datasets(con, story, "prompt_id = ?", [prompt_id])
     _tell_evaluations(con, story, prompt_id)
     return story
@@ -82,8 +90,14 @@ def _prompt(con: duckdb.DuckDBPyConnection, prompt_id: str) -> Story:
 def _completion(con: duckdb.DuckDBPyConnection, completion_id: str) -> Story:
     story = Story(f"completion {completion_id}")
     row = _rows(con, "SELECT * FROM completions WHERE completion_id = ?", [completion_id])[0]
-    story.tell("response", [_short(row["response"], 400), f"model {row['model']}, sample {row['sample_index']}, "
-                            f"finish_reason {row['finish_reason']}, {row['completion_tokens'] or '?'} tokens"])
+    story.tell(
+        "response",
+        [
+            _short(row["response"], 400),
+            f"model {row['model']}, sample {row['sample_index']}, "
+            f"finish_reason {row['finish_reason']}, {row['completion_tokens'] or '?'} tokens",
+        ],
+    )
     if row["parent_id"]:
         story.tell("written from", [row["parent_id"]])
     _tell_prompt(con, story, row["prompt_id"])
@@ -130,7 +144,9 @@ def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str) -> N
 
 
 def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
-    rows = _rows(con, "SELECT * FROM decisions WHERE list_contains(?::VARCHAR[], row_id) ORDER BY kept DESC, stage", [ids])
+    rows = _rows(
+        con, "SELECT * FROM decisions WHERE list_contains(?::VARCHAR[], row_id) ORDER BY kept DESC, stage", [ids]
+    )
     return [f"{'kept   ' if r['kept'] else 'dropped'} by {r['stage']}" + (f": {r['reason']}" if r["reason"] else "")
             + (f"  {_short(r['evidence'], 200)}" if r["evidence"] else "") for r in rows]  # fmt: skip
 
@@ -154,7 +170,8 @@ def _tell_datasets(con: duckdb.DuckDBPyConnection, story: Story, condition: str,
 
 def _tell_trainings(con: duckdb.DuckDBPyConnection, story: Story, row_ids: list[str]) -> None:
     rows = _rows(con, """
-        SELECT t.name, t.trainer, r.training_id, r.row_id, r.fate, min_by(l.loss, l.step) AS first, max_by(l.loss, l.step) AS last
+        SELECT t.name, t.trainer, r.training_id, r.row_id, r.fate,
+               min_by(l.loss, l.step) AS first, max_by(l.loss, l.step) AS last
         FROM training_rows r LEFT JOIN trainings t USING (training_id)
         LEFT JOIN row_losses l ON l.training_id = r.training_id AND l.row_id = r.row_id AND l.phase = 'train'
         WHERE list_contains(?::VARCHAR[], r.row_id) GROUP BY ALL ORDER BY t.name, r.row_id""", [row_ids])  # fmt: skip
@@ -166,7 +183,10 @@ def _tell_trainings(con: duckdb.DuckDBPyConnection, story: Story, row_ids: list[
 def _tell_evaluations(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -> None:
     rows = _rows(con, """SELECT DISTINCT model, scorer, value, split, response FROM evaluations WHERE prompt_id = ?
                          ORDER BY model, scorer""", [prompt_id])  # fmt: skip
-    story.tell("evaluations", [f"{r['model']}: {r['scorer']} {r['value']} ({r['split']})  {_short(r['response'], 90)}" for r in rows])
+    story.tell(
+        "evaluations",
+        [f"{r['model']}: {r['scorer']} {r['value']} ({r['split']})  {_short(r['response'], 90)}" for r in rows],
+    )
 
 
 def _short(text: str | None, length: int) -> str:

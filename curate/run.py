@@ -13,6 +13,7 @@ from curate.candidates import generate
 from curate.catalog import publish
 from curate.models import ModelRef
 from curate.report import Report
+from curate.scoring import score
 from curate.store import Stage, Store, now, slug
 from curate.views import dataset
 from curate.walk import Planned, Walk, used
@@ -64,8 +65,10 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
     found = plan(recipe, store)
     for name in recipe.datasets:
         if name not in found.datasets:
-            raise UserError(f"dataset {name!r} is not built, or the recipe has changed since; run first: "
-                            f"gristmill run {recipe.path}")
+            raise UserError(
+                f"dataset {name!r} is not built, or the recipe has changed since; run first: "
+                f"gristmill run {recipe.path}"
+            )
     models = {name: found.walk.model(name, recipe.where("models", name)) for name in recipe.models}
     return found.datasets, models
 
@@ -89,7 +92,7 @@ def _walk(walk: Walk) -> None:
 
 
 def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
-    {"score": verbs.score, "filter": verbs.filter_, "dedup": verbs.dedup, "select": verbs.select}[step.verb](
+    {"score": score, "filter": verbs.filter_, "dedup": verbs.dedup, "select": verbs.select}[step.verb](
         walk, rows, step, context)  # fmt: skip
 
 
@@ -120,7 +123,8 @@ def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, A
             usage = live["usage"]
             store.save_run({
                 "run_id": f"{stamp}-{slug(recipe.name)}", "recipe": recipe.name, "command": command, "status": status,
-                "started_at": begun, "seconds": round(time.monotonic() - started, 3), "version": VERSION, "error": error,
+                "started_at": begun, "seconds": round(time.monotonic() - started, 3), "version": VERSION,
+                "error": error,
                 "requests": usage.requests if usage else 0, "requests_reused": usage.reused if usage else 0,
                 "prompt_tokens": usage.prompt_tokens if usage else 0,
                 "completion_tokens": usage.completion_tokens if usage else 0,

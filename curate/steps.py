@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import traceback
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,7 +129,8 @@ def _import_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # the user's own code: say where it failed
-        line = error.lineno if isinstance(error, SyntaxError) else inspect.getinnerframes(error.__traceback__)[-1].lineno
+        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else (own or [1])[-1]
         raise UserError(f"{path}:{line}: cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
@@ -137,8 +139,9 @@ def _function(kind: str, name: str, module: ModuleType, where: str) -> Callable[
     for function in FUNCTIONS[kind]:
         if inspect.isfunction(getattr(module, function, None)):
             return getattr(module, function)
-    raise UserError(f"{where}: {module.__file__} has no function {' or '.join(FUNCTIONS[kind])}, which {kind} "
-                    f"{name!r} needs")
+    raise UserError(
+        f"{where}: {module.__file__} has no function {' or '.join(FUNCTIONS[kind])}, which {kind} {name!r} needs"
+    )
 
 
 def _read(kind: str, name: str, module: ModuleType, function: Callable[..., Any]) -> Step:
@@ -183,8 +186,11 @@ def source_hash(path: Path) -> str:
 def _own_imports(source: bytes) -> list[Path]:
     found = []
     for node in ast.walk(ast.parse(source)):
-        dotted = [node.module, *(f"{node.module}.{a.name}" for a in node.names)] if isinstance(node, ast.ImportFrom) else (
-            [a.name for a in node.names] if isinstance(node, ast.Import) else [])
+        dotted = (
+            [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+            if isinstance(node, ast.ImportFrom)
+            else ([a.name for a in node.names] if isinstance(node, ast.Import) else [])
+        )
         for name in dotted:
             if name and name.split(".")[0] in ("curate", "schemas"):
                 file = HERE.parent.joinpath(*name.split(".")).with_suffix(".py")

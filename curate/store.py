@@ -230,7 +230,9 @@ def _check_format(marker: Path) -> None:
         found = json.loads(marker.read_text(encoding="utf-8"))
         version, maker = int(found["format"]), str(found.get("made_by", "?"))
     except (ValueError, KeyError, TypeError):
-        raise UserError(f"{marker}: is damaged; expected {{\"format\": {STORE_FORMAT}, ...}}") from None
+        raise UserError(f'{marker}: is damaged; expected {{"format": {STORE_FORMAT}, ...}}') from None
     if version > STORE_FORMAT:
-        raise UserError(f"{marker.parent}: this store has format {version}, made by {maker}; gristmill {VERSION} reads "
-                        f"format {STORE_FORMAT}: upgrade gristmill, or name another store with --store")
+        raise UserError(
+            f"{marker.parent}: this store has format {version}, made by {maker}; gristmill {VERSION} reads "
+            f"format {STORE_FORMAT}: upgrade gristmill, or name another store with --store"
+        )

@@ -1,4 +1,4 @@
-"""What each verb of a recipe does to the rows: read them, generate, score, filter, deduplicate, choose.
+"""What each verb of a recipe does to the rows: read them, filter, deduplicate, choose.
 
 Each function takes the walk, the rows it works on and the step of the recipe; it checks the step's settings against
 the step's own signature first, so that planning finds every mistake before anything is spent.
@@ -12,9 +12,10 @@ from curate import filter as conditions
 from curate.decontaminate import decontaminate
 from curate.embed import embed
 from curate.frames import Rows, batches, collect
+from curate.hub import is_hub_name
 from curate.sources import read_source
-from curate.steps import Step, find, source_hash
 from curate.steps import HERE as CURATE
+from curate.steps import Step, find, source_hash
 from curate.store import StageWriter, file_hash
 from curate.walk import Walk, source_path
 from schemas import recipe as recipes
@@ -39,8 +40,10 @@ def source(walk: Walk, step: recipes.Step) -> None:
     if file.is_file():
         found, what["content"] = None, file_hash(file)
     else:  # a hub data set (or a mistake, which read_source explains): known by its rows, whose ids are their content
-        found = _read(walk, str(path) if settings.get("hub") else file, settings, where)
-        what["content"] = fingerprint([found.prompts["prompt_id"].to_list(), found.completions["completion_id"].to_list()])
+        found = _read(walk, str(path) if is_hub_name(str(path)) else file, settings, where)
+        what["content"] = fingerprint(
+            [found.prompts["prompt_id"].to_list(), found.completions["completion_id"].to_list()]
+        )
 
     def build(writer: StageWriter) -> str:
         rows = found or _read(walk, file, settings, where)
@@ -73,61 +76,12 @@ def _said_source(found: Any) -> str:
     if found.completions.height:
         parts.append(f"{found.completions.height:,} recorded completions")
     if found.decisions.height:
-        parts.append(f"{found.decisions.height:,} rows refused")
+        repeats = found.decisions["reason"].str.contains("^(exact copy|same prompt)").sum()
+        refused = found.decisions.height - repeats
+        parts += [
+            f"{count:,} {what}" for count, what in ((repeats, "repeats joined"), (refused, "rows refused")) if count
+        ]
     return ", ".join(parts) + f" ({', '.join(sorted(found.shapes))})"
-
-
-def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
-    """Score every row; the value is a column of this name from here on."""
-    where = f"{walk.recipe.path}:{step.line}"
-    found = find("score", step.use, where)
-    settings = found.settings({k: v for k, v in step.settings.items() if k != "as"}, where, walk.recipe.seed)
-    columns = rows.columns(context)
-    if step.name in columns:
-        raise UserError(f"{where}: a column {step.name!r} exists already; give this score another name with 'as'")
-    found.check_reads(list(columns), where)
-    label = walk.label(rows.table, "score", step.name)
-    what = {"step": found.name, "settings": settings, "name": step.name, "source": found.source,
-            "input": rows.depends(list(found.reads)), "context": context.content if context else ""}  # fmt: skip
-
-    def build(writer: StageWriter) -> str:
-        walk.report.begin(label, rows.alive.height)
-        total, failed, mean = 0, 0, 0.0
-        for batch in batches(rows, list(found.reads), context):
-            scored = run_scorer(found, settings, batch, where)
-            writer.write("scores", scored.with_columns(row_id=batch[rows.id], scorer=pl.lit(step.name)))
-            total, failed = total + batch.height, failed + scored["value"].null_count()
-            mean += float(scored["value"].sum() or 0.0)
-            walk.report.advance(batch.height)
-        writer.info["rows_in"] = total
-        good = total - failed
-        return f"{good:,} scored" + (f", mean {mean / good:.3f}" if good else "") + (f", {failed:,} null" if failed else "")
-
-    stage = walk.stage(label, what, build)
-    rows.scores[step.name] = [stage] if stage else []
-
-
-def run_scorer(found: Step, settings: dict[str, Any], batch: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Call a scorer on a frame and return its ``value``, ``error`` and ``detail``; a NaN is null with an error.
-
-    Raises ``UserError`` if the scorer raises or returns another number of rows.
-    """
-    try:
-        result = found.call({name: batch[name] for name in found.reads}, settings)
-    except Exception as error:
-        raise UserError(f"{where}: score {found.name!r} failed: {type(error).__name__}: {error}") from error
-    frame = result if isinstance(result, pl.DataFrame) else pl.DataFrame({"value": result})
-    if frame.height != batch.height or "value" not in frame.columns:
-        raise UserError(f"{where}: score {found.name!r} returned {frame.height} rows with the columns "
-                        f"{', '.join(frame.columns)}; expected {batch.height} with 'value'")
-    frame = frame.with_columns(pl.col("value").cast(pl.Float64))
-    for name in ("error", "detail"):
-        if name not in frame.columns:
-            frame = frame.with_columns(pl.lit(None, pl.String).alias(name))
-    bad = pl.col("value").is_nan().fill_null(False) | pl.col("value").is_infinite().fill_null(False)
-    missing = pl.when(bad).then(pl.lit("not a number")).when(pl.col("value").is_null()).then(
-        pl.coalesce("error", pl.lit("no value"))).otherwise(pl.col("error"))  # fmt: skip
-    return frame.select(pl.when(bad).then(None).otherwise(pl.col("value")).alias("value"), missing.alias("error"), "detail")
 
 
 def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
@@ -148,8 +102,17 @@ def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) ->
             for name, condition in reversed(step.settings.items()):  # so that the first that holds is the one named
                 hit = conditions.holds(batch, condition, f"{where}: filter.{name}")
                 reason = pl.select(pl.when(hit).then(pl.lit(name)).otherwise(reason).alias("reason")).to_series()
-            writer.write("decisions", pl.DataFrame({"row_id": batch[rows.id], "kept": reason.is_null(), "reason": reason,
-                                                    "stage": pl.select(pl.repeat(label, batch.height)).to_series()}))
+            writer.write(
+                "decisions",
+                pl.DataFrame(
+                    {
+                        "row_id": batch[rows.id],
+                        "kept": reason.is_null(),
+                        "reason": reason,
+                        "stage": pl.select(pl.repeat(label, batch.height)).to_series(),
+                    }
+                ),
+            )
             walk.report.advance(batch.height)
         return said_kept(writer, rows)
 
@@ -228,7 +191,9 @@ def select(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> 
     where = f"{walk.recipe.path}:{step.line}"
     found = find("select", step.use, where)
     if found.makes == "pair":
-        raise UserError(f"{where}: select {found.name!r} makes preference pairs; use it in a dataset of type preference")
+        raise UserError(
+            f"{where}: select {found.name!r} makes preference pairs; use it in a dataset of type preference"
+        )
     given = {k: v for k, v in step.settings.items() if k not in ("on", "by", "model")}
     settings = found.settings(given, where, walk.recipe.seed)
     columns = rows.columns(context)
@@ -255,13 +220,17 @@ def select(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> 
     settle(walk, rows, label, what, build)
 
 
-def chosen(found: Step, settings: dict[str, Any], columns: dict[str, pl.Series], ids: pl.Series, label: str) -> pl.DataFrame:
+def chosen(
+    found: Step, settings: dict[str, Any], columns: dict[str, pl.Series], ids: pl.Series, label: str
+) -> pl.DataFrame:
     """Run a ``select`` or ``subset`` step and turn its answer into decisions."""
     result = found.call(columns, settings)
     rows = pl.DataFrame({"row_id": ids, "kept": result["kept"]}).with_columns(stage=pl.lit(label))
     if found.makes == "select":
         return rows.with_columns(reason=result["reason"], evidence=result["evidence"])
-    near = pl.struct(nearest=ids.gather(result["nearest"]), similarity=result["similarity"].round(4)).struct.json_encode()
+    near = pl.struct(
+        nearest=ids.gather(result["nearest"]), similarity=result["similarity"].round(4)
+    ).struct.json_encode()
     return rows.with_columns(
         reason=pl.when(result["kept"]).then(None).otherwise(pl.lit(f"not chosen ({found.name})")),
         evidence=pl.when(result["nearest"].is_null()).then(None).otherwise(near),

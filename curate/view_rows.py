@@ -54,7 +54,9 @@ def preference_rows(walk: Walk, pairs: pl.DataFrame, by: str | None) -> pl.DataF
     rows = pairs.join(texts, left_on="chosen_id", right_on="completion_id", how="left", maintain_order="left")
     rows = rows.join(rejected, left_on="rejected_id", right_on="completion_id", how="left", maintain_order="left")
     ids = [content_id("r", "preference", c, r) for c, r in rows.select("chosen_id", "rejected_id").iter_rows()]
-    both = pl.concat_str(pl.lit('{"chosen":'), _json(rows, scorers), pl.lit(',"rejected":'), "rejected_scores", pl.lit("}"))
+    both = pl.concat_str(
+        pl.lit('{"chosen":'), _json(rows, scorers), pl.lit(',"rejected":'), "rejected_scores", pl.lit("}")
+    )
     return rows.select(
         "prompt_id", "chosen_id", "rejected_id", "tools", "rejected", "rejected_score",
         row_id=pl.Series(ids, dtype=pl.String), prompt="messages", chosen="turns", chosen_score=_score(rows, by),

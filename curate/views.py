@@ -34,7 +34,13 @@ class Rule:
 
     def key(self) -> list[Any]:
         """What a stage that applies the rule depends on."""
-        return [self.step.name, self.settings, self.step.source, self.on, self.embedder.identity if self.embedder else ""]
+        return [
+            self.step.name,
+            self.settings,
+            self.step.source,
+            self.on,
+            self.embedder.identity if self.embedder else "",
+        ]
 
 
 def dataset(walk: Walk, name: str, view: Dataset) -> None:
@@ -105,25 +111,33 @@ def _selection(walk: Walk, name: str, view: Dataset) -> Rule | None:
     if view.type == "prompt":
         if view.select or view.settings:
             key = "select" if view.select else next(iter(view.settings))
-            raise UserError(f"{where}: datasets.{name}: a dataset of type prompt takes prompts, not candidates, so it "
-                            f"has no {key!r}; use 'where', such as \"pass_rate between 0.1 and 0.9\"")
+            raise UserError(
+                f"{where}: datasets.{name}: a dataset of type prompt takes prompts, not candidates, so it "
+                f"has no {key!r}; use 'where', such as \"pass_rate between 0.1 and 0.9\""
+            )
         return None
     step = find("select", view.select or ("all" if view.type == "sft" else "best_vs_worst"), where)
     wanted = "select" if view.type == "sft" else "pair"
     if step.makes != wanted:
-        raise UserError(f"{where}: datasets.{name}: {step.name!r} makes {step.makes}s; type {view.type} needs a rule "
-                        f"with a function {wanted!r}")
+        raise UserError(
+            f"{where}: datasets.{name}: {step.name!r} makes {step.makes}s; type {view.type} needs a rule "
+            f"with a function {wanted!r}"
+        )
     known = [*Dataset.model_fields, *step.required, *step.defaults]
     for key in view.settings:
         if key not in known:
             raise unknown(f"key in datasets.{name} called", key, known, walk.recipe.where("datasets", name, key))
     if "score" in step.reads and _by(walk, name, view) is None:
-        raise UserError(f"{where}: datasets.{name}: {step.name!r} goes by a score; name it with 'by' "
-                        f"(there are: {', '.join(walk.completions.scores) or 'none: add a score step'})")
+        raise UserError(
+            f"{where}: datasets.{name}: {step.name!r} goes by a score; name it with 'by' "
+            f"(there are: {', '.join(walk.completions.scores) or 'none: add a score step'})"
+        )
     reads = [c for c in step.reads if c != "score"]
     for column in reads:
         if column not in walk.completions.columns(walk.prompts):
-            raise unknown(f"column (which {step.name!r} reads) called", column, walk.completions.columns(walk.prompts), where)
+            raise unknown(
+                f"column (which {step.name!r} reads) called", column, walk.completions.columns(walk.prompts), where
+            )
     return Rule(step, step.settings(view.settings, where, walk.recipe.seed))
 
 
@@ -155,7 +169,9 @@ def _rows(walk: Walk, view: Dataset, by: str | None, rule: Rule | None, decide: 
         return rl_rows(frame)
     columns = walk.completions.columns(walk.prompts)
     reads = [c if c != "score" else by for c in rule.step.reads]
-    needed = dict.fromkeys(["prompt_id", *reads, *(conditions.mentioned(view.where, list(columns)) if view.where else [])])
+    needed = dict.fromkeys(
+        ["prompt_id", *reads, *(conditions.mentioned(view.where, list(columns)) if view.where else [])]
+    )
     frame = collect(walk.completions, [c for c in needed if c != "completion_id"], walk.prompts)
     if view.where:
         frame = frame.filter(_where(frame, "completion_id", view.where, decide, where))

@@ -13,7 +13,7 @@ from curate.answer import Usage, check_engine
 from curate.frames import Rows
 from curate.models import ModelRef, resolve
 from curate.report import Report
-from curate.store import Stage, Store, StageWriter
+from curate.store import Stage, StageWriter, Store
 from schemas.errors import unknown
 from schemas.ids import fingerprint
 from schemas.recipe import Model, Recipe
@@ -56,8 +56,9 @@ class Walk:
         self.labels[name] = count = self.labels.get(name, 0) + 1
         return name if count == 1 else f"{name}.{count}"
 
-    def stage(self, label: str, what: dict[str, Any], build: Callable[[StageWriter], str], *,
-              cheap: bool = False) -> Stage | None:
+    def stage(
+        self, label: str, what: dict[str, Any], build: Callable[[StageWriter], str], *, cheap: bool = False
+    ) -> Stage | None:
         """Reuse or make a stage. ``what`` is all it depends on; ``build`` writes its tables and says what came of it.
 
         When planning, a stage that is not there is None, unless it is ``cheap``: then it is made in the scratch store,
@@ -95,8 +96,9 @@ class Walk:
             check_engine(self.refs[name], self.recipe.where("models", name))
         return self.refs[name]
 
-    def _make(self, store: Store, stage_id: str, label: str, what: dict[str, Any],
-              build: Callable[[StageWriter], str]) -> Stage:
+    def _make(
+        self, store: Store, stage_id: str, label: str, what: dict[str, Any], build: Callable[[StageWriter], str]
+    ) -> Stage:
         with store.new_stage(stage_id, label, what=what) as writer:
             writer.info["result"] = build(writer)
         return store.stage(stage_id)

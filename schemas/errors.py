@@ -10,6 +10,10 @@ from collections.abc import Iterable
 class UserError(Exception):
     """A mistake in a recipe, a flag, a file or a query. Its text is one line that names what, where and what to do."""
 
+    def __init__(self, message: str) -> None:
+        """Take what to say. Line ends and control characters, of another library's or a row's text, become spaces."""
+        super().__init__("".join(c if c.isprintable() else " " for c in message))
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'? (there are: ...)"`` for a name that is not among ``known``."""

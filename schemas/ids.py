@@ -3,17 +3,19 @@
 import hashlib
 import json
 
+# Made once: json.dumps would make an encoder for every call that names its separators.
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_as_sorted_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
 
 def content_id(prefix: str, *parts: str | int | float | None) -> str:
     """Return ``prefix_`` and 20 hex digits (80 bits) of the SHA-256 of ``parts``.
 
     Parts are framed as JSON, so ``("ab", "c")`` and ``("a", "bc")`` differ, and so do ``None`` and ``""``.
     """
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return f"{prefix}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+    return f"{prefix}_{hashlib.sha256(_as_json(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
 
 
 def fingerprint(value: object) -> str:
     """Return 32 hex digits of the SHA-256 of a JSON-able value, independent of the order of its keys."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(_as_sorted_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from schemas.errors import UserError, nearest, unknown
+from schemas.errors import UserError, unknown
+from schemas.yaml_file import kind_of, override, parse, plain, read_text
 
 PROMPT_VERBS = ("source", "dedup", "decontaminate", "score", "filter", "select")
 COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "select")
@@ -131,11 +129,11 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     """
     path = Path(path)
     lines: dict[str, int] = {}
-    data = _plain(_parse(_read(path), path), (), lines)
+    data = plain(parse(read_text(path), path), (), lines, path)
     if not isinstance(data, dict):
-        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {_kind(data)}")
+        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data)}")
     for text in overrides or []:
-        _override(data, text)
+        override(data, text)
     for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
         if section in data:
             data[section] = _steps(data[section], section, verbs, path, lines)
@@ -147,85 +145,10 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     return recipe
 
 
-def _read(path: Path) -> str:
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; expected a recipe file")
-    if not path.exists():
-        siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise UserError(f"{path}: no such recipe{nearest(path.name, siblings)}")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the recipe as UTF-8") from None
-    if not text.strip():
-        raise UserError(f"{path}: the recipe is empty; 'gristmill init demo' copies one to start from")
-    return text
-
-
-def _parse(text: str, path: Path) -> Any:
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise UserError(f"{path}:{line}: not YAML: {error.problem or error.context}") from None
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
-
-
-def _plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int]) -> Any:
-    """Turn ruamel's nodes into plain values and note the line of every key."""
-    if isinstance(node, CommentedMap):
-        for key in node:
-            lines["/".join(map(str, (*path, key)))] = node.lc.key(key)[0] + 1
-        return {str(k): _plain(v, (*path, k), lines) for k, v in node.items()}
-    if isinstance(node, CommentedSeq):
-        for index in range(len(node)):
-            lines["/".join(map(str, (*path, index)))] = node.lc.item(index)[0] + 1
-        return [_plain(v, (*path, i), lines) for i, v in enumerate(node)]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    raise UserError(f"{'.'.join(map(str, path))}: expected text or a number, found {node!r} ({_kind(node)}); quote it")
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
-    return "nothing" if value is None else names.get(type(value), type(value).__name__)
-
-
-def _override(data: dict, text: str) -> None:
-    """Apply ``--set a.b=value`` in place. A list is entered by index: ``completions.0.generate.n=2``."""
-    keys, sign, value = text.partition("=")
-    if not sign or not keys:
-        raise UserError(f"--set {text!r}: expected KEY=VALUE, such as models.student=smollm2-135m")
-    value = _plain(_parse(value, Path("--set")), (), {}) if value.strip() else None
-    *parents, last = keys.split(".")
-    for key in parents:
-        if isinstance(data, list):
-            data = data[_index(data, key, text)]
-        else:
-            data = data.setdefault(key, {})
-        if not isinstance(data, dict | list):
-            raise UserError(f"--set {text!r}: {key!r} is {_kind(data)}, not a mapping; nothing can be set inside it")
-    if isinstance(data, list):
-        data[_index(data, last, text)] = value
-    else:
-        data[last] = value
-
-
-def _index(items: list, key: str, text: str) -> int:
-    if not key.isdigit() or int(key) >= len(items):
-        raise UserError(f"--set {text!r}: {key!r} is not the number of a step; expected 0 to {len(items) - 1}")
-    return int(key)
-
-
 def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
     """Turn ``- score: {use: length}`` items into ``Step`` mappings."""
     if not isinstance(items, list):
-        raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {_kind(items)}")
+        raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items)}")
     steps = []
     for index, item in enumerate(items):
         line = lines.get(f"{section}/{index}", lines.get(section, 1))
@@ -233,7 +156,7 @@ def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: 
         if not isinstance(item, dict) or len(item) != 1:
             found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
             raise UserError(f"{where}: {section}: expected one verb a step, such as '- score: length', found {found}")
-        (verb, value), = item.items()
+        ((verb, value),) = item.items()
         if verb not in verbs:
             raise unknown(f"verb in {section}", verb, verbs, where)
         steps.append(_step(verb, value, where) | {"line": line})
@@ -243,8 +166,10 @@ def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: 
 def _step(verb: str, value: Any, where: str) -> dict:
     if verb == "filter":
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or not value:
-            raise UserError(f"{where}: filter: expected a mapping of reason to SQL, such as "
-                            f"{{too_long: \"length(response) > 4000\"}}, found {value!r}")
+            raise UserError(
+                f"{where}: filter: expected a mapping of reason to SQL, such as "
+                f'{{too_long: "length(response) > 4000"}}, found {value!r}'
+            )
         return {"verb": verb, "settings": value}
     first = {"source": "path", "decontaminate": "against"}.get(verb, "use")
     if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
@@ -272,19 +197,22 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     if first["type"] == "missing":
         return UserError(f"{where}: {key} is missing")
     found = first["input"]
-    shown = repr(found) if isinstance(found, str | int | float | bool) else _kind(found)
+    shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found)
     return UserError(f"{where}: {key}: {first['msg'][0].lower() + first['msg'][1:]}, found {shown}")
 
 
 def _cross_check(recipe: Recipe) -> None:
     """Check that every name one section uses is one another section defines."""
     if not any(step.verb == "source" for step in recipe.prompts):
-        raise UserError(f"{recipe.where('prompts')}: prompts: the first step must be a source, such as "
-                        f"'- source: seeds.jsonl'")
+        raise UserError(
+            f"{recipe.where('prompts')}: prompts: the first step must be a source, such as '- source: seeds.jsonl'"
+        )
     for name, value in recipe.split.items():
         if isinstance(value, float | int) and not 0 < value < 1:
-            raise UserError(f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
-                            f"or an SQL condition, found {value}")
+            raise UserError(
+                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
+                f"or an SQL condition, found {value}"
+            )
     if "train" in recipe.split:
         raise UserError(f"{recipe.where('split', 'train')}: split.train: is what the other splits leave; remove it")
     if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
@@ -297,8 +225,12 @@ def _cross_check(recipe: Recipe) -> None:
         if training.dataset not in recipe.datasets:
             raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
         if training.model not in (*recipe.models, *done):
-            raise unknown("model (in 'models', or trained above)", training.model, [*recipe.models, *done],
-                          recipe.where("train", name, "model"))
+            raise unknown(
+                "model (in 'models', or trained above)",
+                training.model,
+                [*recipe.models, *done],
+                recipe.where("train", name, "model"),
+            )
         done.append(name)
     _check_evaluation(recipe, done)
 

@@ -89,8 +89,10 @@ def evaluates(job: Job) -> bool:
     if job.settings.get("eval_strategy", "no") in ("no", False):
         return False
     if job.eval_rows.is_empty():
-        raise UserError(f"train.{job.name}: eval_strategy is set, but all rows of the dataset are for training; "
-                        f"add a 'split', such as {{test: 0.1}}")
+        raise UserError(
+            f"train.{job.name}: eval_strategy is set, but all rows of the dataset are for training; "
+            f"add a 'split', such as {{test: 0.1}}"
+        )
     return True
 
 

@@ -66,8 +66,10 @@ def _conversation(text: str | None, row_id: str, column: str) -> list[dict[str, 
     except ValueError as error:
         raise UserError(f"{where}: not JSON ({error}); expected a list of messages") from None
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, dict) for turn in turns):
-        raise UserError(f"{where}: expected a list of messages such as [{{\"role\": \"user\", \"content\": ...}}], "
-                        f"found {str(text)[:60]!r}")
+        raise UserError(
+            f'{where}: expected a list of messages such as [{{"role": "user", "content": ...}}], '
+            f"found {str(text)[:60]!r}"
+        )
     for number, turn in enumerate(turns, 1):
         _check_turn(turn, f"{where}, message {number}")
     last = turns[-1]["role"]
@@ -82,8 +84,11 @@ def _check_turn(turn: dict[str, Any], where: str) -> None:
     role, content = turn.get("role"), turn.get("content")
     if role not in ROLES:
         hint = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}.get(str(role))
-        raise UserError(f"{where}: no role {role!r}; " + (f"did you mean {hint!r}? " if hint else "")
-                        + f"(there are: {', '.join(ROLES)})")
+        raise UserError(
+            f"{where}: no role {role!r}; "
+            + (f"did you mean {hint!r}? " if hint else "")
+            + f"(there are: {', '.join(ROLES)})"
+        )
     if content is None and not turn.get("tool_calls"):
         raise UserError(f"{where}: a turn of role {role!r} without content")
     if not isinstance(content, str | list | None):

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.answer import Usage
 from curate.models import ModelRef
 from curate.report import Report
 from curate.steps import Step
@@ -25,35 +26,50 @@ from train.rewards import judge, prompt_columns, scorers
 LABEL = "evaluate"
 
 
-def evaluate_recipe(recipe: Recipe, store: Store, datasets: dict[str, Stage], models: dict[str, ModelRef],
-                    report: Report, *, prompts: pl.DataFrame | None = None,
-                    answer: Callable[..., pl.DataFrame] | None = None) -> Stage:
+def evaluate_recipe(
+    recipe: Recipe,
+    store: Store,
+    datasets: dict[str, Stage],
+    models: dict[str, ModelRef],
+    report: Report,
+    *,
+    prompts: pl.DataFrame | None = None,
+    usage: Usage | None = None,
+    answer: Callable[..., pl.DataFrame] | None = None,
+) -> Stage:
     """Evaluate a recipe's models, or reuse the result, and return the stage with the table ``evaluations``.
 
     ``models`` holds the refs of all models evaluated, trained ones too. ``prompts`` (prompt_id, ground_truth,
     metadata, tools) gives an ``sft`` or ``preference`` dataset what its rows do not carry and a scorer may read.
-    ``answer`` asks a model (``curate.answer.answer``, unless a test brings its own). Raises ``UserError`` if there is
-    nothing held out, or a model is not trained yet.
+    ``usage`` counts what was asked; ``answer`` asks a model (``curate.answer.answer``, unless a test brings its own).
+    Raises ``UserError`` if there is nothing held out, or a model is not trained yet.
     """
     plan = plan_evaluation(recipe, store, datasets, models, prompts)
-    stage = plan["stage"] or _make(recipe, store, plan, report, answer)
+    stage = plan["stage"] or _make(recipe, store, plan, report, usage, answer)
     report.end(LABEL, stage.manifest["result"], reused=plan["stage"] is not None)
     return stage
 
 
-def plan_evaluation(recipe: Recipe, store: Store, datasets: dict[str, Stage], models: dict[str, ModelRef],
-                    prompts: pl.DataFrame | None = None) -> dict[str, Any]:
+def plan_evaluation(
+    recipe: Recipe,
+    store: Store,
+    datasets: dict[str, Stage],
+    models: dict[str, ModelRef],
+    prompts: pl.DataFrame | None = None,
+) -> dict[str, Any]:
     """Check the evaluation; say what it would do: ``refs``, ``rows``, ``judges``, ``stage_id``, ``stage`` (or None)."""
     evaluation, where = recipe.evaluate, recipe.where("evaluate")
     if evaluation is None:
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
     if evaluation.dataset not in datasets:
-        raise UserError(f"{where}: the dataset {evaluation.dataset!r} is not built yet; "
-                        f"'gristmill run {recipe.path}' builds it")
+        raise UserError(
+            f"{where}: the dataset {evaluation.dataset!r} is not built yet; 'gristmill run {recipe.path}' builds it"
+        )
     for name in evaluation.models:
         if name not in models:
-            raise UserError(f"{where}: the model {name!r} is not trained yet; "
-                            f"'gristmill train {recipe.path}' trains it")
+            raise UserError(
+                f"{where}: the model {name!r} is not trained yet; 'gristmill train {recipe.path}' trains it"
+            )
     if not (evaluation.by and evaluation.models):
         raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
     judges = scorers(recipe, evaluation.by, recipe.where("evaluate", "by"))
@@ -61,8 +77,10 @@ def plan_evaluation(recipe: Recipe, store: Store, datasets: dict[str, Stage], mo
     for name, (step, _) in judges.items():
         missing = [column for column in ("ground_truth", "metadata") if column in step.reads]
         if missing and kind != "prompt" and prompts is None:  # the scorer would see nulls and judge nothing
-            raise UserError(f"{recipe.where('evaluate', 'dataset')}: the scorer {name!r} reads {missing[0]}, which "
-                            f"rows of type {kind!r} do not carry; name a dataset of type 'prompt'")
+            raise UserError(
+                f"{recipe.where('evaluate', 'dataset')}: the scorer {name!r} reads {missing[0]}, which "
+                f"rows of type {kind!r} do not carry; name a dataset of type 'prompt'"
+            )
     rows = held_out(recipe, datasets[evaluation.dataset], prompts)
     refs = {name: models[name] for name in evaluation.models}
     what = {
@@ -91,8 +109,10 @@ def held_out(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None
     rows = rows.filter(pl.col("split").is_in(wanted) if wanted else pl.col("split") != "train")
     rows = rows.unique("prompt_id", keep="first", maintain_order=True)
     if rows.is_empty():
-        raise UserError(f"{where}: the dataset {evaluation.dataset!r} has no rows in {wanted or 'any split but train'} "
-                        f"(it has: {', '.join(splits) or 'no rows at all'}); add a 'split', such as {{test: 0.1}}")
+        raise UserError(
+            f"{where}: the dataset {evaluation.dataset!r} has no rows in {wanted or 'any split but train'} "
+            f"(it has: {', '.join(splits) or 'no rows at all'}); add a 'split', such as {{test: 0.1}}"
+        )
     known = ["ground_truth", "metadata", "tools"]
     if prompts is not None and kind != "prompt":
         more = prompts.select("prompt_id", *known).unique("prompt_id")
@@ -129,8 +149,14 @@ def compare(stage: Stage) -> pl.DataFrame:
     )
 
 
-def _make(recipe: Recipe, store: Store, plan: dict[str, Any], report: Report,
-          answer: Callable[..., pl.DataFrame] | None) -> Stage:
+def _make(
+    recipe: Recipe,
+    store: Store,
+    plan: dict[str, Any],
+    report: Report,
+    usage: Usage | None,
+    answer: Callable[..., pl.DataFrame] | None,
+) -> Stage:
     answer = answer or importlib.import_module("curate.answer").answer
     evaluation: Evaluation = recipe.evaluate
     rows, stage_id = plan["rows"], plan["stage_id"]
@@ -138,8 +164,18 @@ def _make(recipe: Recipe, store: Store, plan: dict[str, Any], report: Report,
     with store.new_stage(stage_id, LABEL, what=plan["what"], rows_in=rows.height) as writer:
         for name, ref in plan["refs"].items():
             sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
-            answers = answer(ref, rows["messages"].to_list(), n=evaluation.n, sampling=sampling, seed=recipe.seed,
-                             store=store, report=report, label=f"{LABEL} {name}", tools=rows["tools"].to_list())
+            answers = answer(
+                ref,
+                rows["messages"].to_list(),
+                n=evaluation.n,
+                sampling=sampling,
+                seed=recipe.seed,
+                store=store,
+                report=report,
+                label=f"{LABEL} {name}",
+                tools=rows["tools"].to_list(),
+                usage=usage,
+            )
             gc.collect()  # the model that answered, before the next is loaded
             table = answers.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left",
                                  maintain_order="left")  # fmt: skip

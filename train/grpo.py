@@ -27,8 +27,10 @@ def train(job: Job, folder: Path) -> Outcome:
 
     rows, held_out, dropped = common.usable(job, DATA)
     if has_tools(rows):
-        raise UserError(f"train.{job.name}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
-                        f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'")
+        raise UserError(
+            f"train.{job.name}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
+            f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'"
+        )
     args = common.configure(job, GRPOConfig)
     model, tokenizer = common.load_model(job, on_disk=args.beta != 0)
     room = (getattr(model.config, "max_position_embeddings", None) or 1 << 30) - (args.max_completion_length or 0)

@@ -87,20 +87,27 @@ def _check_groups(given: dict[str, Any], where: str) -> None:
     if whole is not None and steps is not None:
         raise UserError(f"{where}: set generation_batch_size or steps_per_generation, not both")
     if given.get("auto_find_batch_size"):
-        raise UserError(f"{where}: auto_find_batch_size would tear groups of answers apart; "
-                        f"set per_device_train_batch_size")
+        raise UserError(
+            f"{where}: auto_find_batch_size would tear groups of answers apart; set per_device_train_batch_size"
+        )
     if whole is None:
         whole = batch * (steps or given["gradient_accumulation_steps"])
     elif whole % batch:
-        raise UserError(f"{where}: generation_batch_size: expected a multiple of per_device_train_batch_size, "
-                        f"which is {batch}, found {whole}")
+        raise UserError(
+            f"{where}: generation_batch_size: expected a multiple of per_device_train_batch_size, "
+            f"which is {batch}, found {whole}"
+        )
     if whole % group:
-        raise UserError(f"{where}: num_generations: expected a divisor of the generation batch of {whole} answers "
-                        f"(per_device_train_batch_size x gradient_accumulation_steps), found {group}")
+        raise UserError(
+            f"{where}: num_generations: expected a divisor of the generation batch of {whole} answers "
+            f"(per_device_train_batch_size x gradient_accumulation_steps), found {group}"
+        )
     evaluated = given.get("num_generations_eval") or group
     if given.get("eval_strategy") not in (None, "no", False) and given["per_device_eval_batch_size"] % evaluated:
-        raise UserError(f"{where}: per_device_eval_batch_size: expected a multiple of num_generations ({evaluated}), "
-                        f"found {given['per_device_eval_batch_size']}")
+        raise UserError(
+            f"{where}: per_device_eval_batch_size: expected a multiple of num_generations ({evaluated}), "
+            f"found {given['per_device_eval_batch_size']}"
+        )
 
 
 @cache

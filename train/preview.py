@@ -94,7 +94,7 @@ def _pieces(text: str, offsets: list[tuple[int, int]]) -> Iterator[str]:
     """The text of each token. A character cut into several tokens is shown with the first, so that all add up."""
     done = 0
     for _, end in offsets:
-        yield text[done:max(done, end)]
+        yield text[done : max(done, end)]
         done = max(done, end)
 
 

@@ -61,7 +61,8 @@ class Rollouts:
         """Take note of a batch."""
         columns = no_rows(ROLLOUTS).schema
         batch = answers.select("row_id", "response").with_columns(
-            verdict["value"], verdict["error"], step=pl.lit(step), reward=pl.lit(reward), sample_index=pl.lit(None))
+            verdict["value"], verdict["error"], step=pl.lit(step), reward=pl.lit(reward), sample_index=pl.lit(None)
+        )
         self.batches.append(batch.select(pl.col(name).cast(kind) for name, kind in columns.items()))
 
     def recorded(self) -> pl.DataFrame:

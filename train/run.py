@@ -55,8 +55,14 @@ class Plan:
     what: dict[str, Any]
 
 
-def train_recipe(recipe: Recipe, store: Store, datasets: dict[str, Stage], models: dict[str, ModelRef],
-                 names: list[str] | None, report: Report) -> list[Stage]:
+def train_recipe(
+    recipe: Recipe,
+    store: Store,
+    datasets: dict[str, Stage],
+    models: dict[str, ModelRef],
+    names: list[str] | None,
+    report: Report,
+) -> list[Stage]:
     """Do the trainings of a recipe that are not in the store yet, in its order; return the stages of all.
 
     ``datasets`` are the recipe's built datasets, ``models`` what its names in ``models`` stand for. ``names`` selects
@@ -66,8 +72,10 @@ def train_recipe(recipe: Recipe, store: Store, datasets: dict[str, Stage], model
     for name in selected(recipe, names):
         plan = plan_training(recipe, name, store, datasets, refs)
         if not plan.stage_id:
-            raise UserError(f"{recipe.where('train', name, 'dataset')}: the dataset {plan.training.dataset!r} is not "
-                            f"built yet; 'gristmill run {recipe.path}' builds it")
+            raise UserError(
+                f"{recipe.where('train', name, 'dataset')}: the dataset {plan.training.dataset!r} is not "
+                f"built yet; 'gristmill run {recipe.path}' builds it"
+            )
         reused = plan.stage is not None
         stage = plan.stage or _make(recipe, plan, store, report)
         report.end(f"train.{name}", stage.manifest["result"], reused=reused)
@@ -76,8 +84,13 @@ def train_recipe(recipe: Recipe, store: Store, datasets: dict[str, Stage], model
     return stages
 
 
-def plan_trainings(recipe: Recipe, store: Store, datasets: dict[str, Stage], models: dict[str, ModelRef],
-                   names: list[str] | None = None) -> list[Plan]:
+def plan_trainings(
+    recipe: Recipe,
+    store: Store,
+    datasets: dict[str, Stage],
+    models: dict[str, ModelRef],
+    names: list[str] | None = None,
+) -> list[Plan]:
     """Say of each training whether it is done, and check it, without doing any. Imports no torch."""
     refs, plans = dict(models), []
     for name in selected(recipe, names):
@@ -112,8 +125,9 @@ def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
     return [name for name in recipe.train if name in wanted]
 
 
-def plan_training(recipe: Recipe, name: str, store: Store, datasets: dict[str, Stage],
-                  refs: dict[str, ModelRef]) -> Plan:
+def plan_training(
+    recipe: Recipe, name: str, store: Store, datasets: dict[str, Stage], refs: dict[str, ModelRef]
+) -> Plan:
     """Check one training and look whether it is done. ``refs`` holds the model it starts from."""
     training, where = recipe.train[name], recipe.where("train", name)
     kind = trainers.find(training.trainer, recipe.where("train", name, "trainer")).DATA
@@ -122,15 +136,19 @@ def plan_training(recipe: Recipe, name: str, store: Store, datasets: dict[str, S
         raise unknown("model", training.model, refs, recipe.where("train", name, "model"))
     ref = refs[training.model]
     if ref.engine != "transformers":
-        raise UserError(f"{where}: the model {training.model!r} runs on the engine {ref.engine!r}, so its weights are "
-                        f"not here to be trained")
+        raise UserError(
+            f"{where}: the model {training.model!r} runs on the engine {ref.engine!r}, so its weights are "
+            f"not here to be trained"
+        )
     if training.dataset not in datasets or ref.identity.endswith(">"):  # the latter: of a training not known either
         nothing = pl.DataFrame()
         return Plan(name, training, ref, "", None, nothing, nothing, rewards, {})
     rows, eval_rows = split_rows(datasets[training.dataset].read(DATASET_TABLES[kind]))
     if rows.is_empty():
-        raise UserError(f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
-                        + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else ""))
+        raise UserError(
+            f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
+            + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
+        )
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     what = {
         "trainer": training.trainer, "source": trainers.source(training.trainer), "settings": training.settings,
@@ -154,8 +172,10 @@ def _check(recipe: Recipe, name: str, kind: str) -> dict[str, tuple[Step, dict[s
     training, where = recipe.train[name], recipe.where("train", name)
     found = recipe.datasets[training.dataset].type
     if found != kind:
-        raise UserError(f"{recipe.where('train', name, 'dataset')}: the trainer {training.trainer!r} needs a dataset "
-                        f"of type {kind!r}; {training.dataset!r} is of type {found!r}")
+        raise UserError(
+            f"{recipe.where('train', name, 'dataset')}: the trainer {training.trainer!r} needs a dataset "
+            f"of type {kind!r}; {training.dataset!r} is of type {found!r}"
+        )
     options.check(training, where)
     if bool(training.rewards) != (kind == "prompt"):
         raise UserError(f"{where}: the trainer {training.trainer!r} " + (

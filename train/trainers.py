@@ -32,6 +32,12 @@ def find(name: str, where: str = "") -> ModuleType:
     return importlib.import_module(f"train.{name}")
 
 
+def summary(name: str) -> str:
+    """The first line of a trainer's docstring, without importing it."""
+    doc = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return doc.split("\n", 1)[0]
+
+
 def config_class(trainer: str) -> str:
     """The name of TRL's config class for a trainer, such as ``SFTConfig``."""
     return find(trainer).CONFIG

@@ -24,5 +24,5 @@ class Embedder:
             raise UserError(f"model {ref.name!r}: cannot load it: {str(error).strip().splitlines()[0]}") from error
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Embed texts: a float32 array of shape ``[len(texts), d]``, rows of length 1. Long texts count by their head."""
+        """Embed texts: float32 of shape ``[len(texts), d]``, rows of length 1. Long texts count by their head."""
         return self.model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=False)

@@ -42,7 +42,7 @@ class Reply:
     """
 
     key: str
-    text: str | None
+    text: str | None = None
     reasoning_content: str | None = None
     finish_reason: str | None = None
     prompt_tokens: int | None = None
@@ -59,7 +59,7 @@ def request(identity: str, messages: str, tools: str | None, sampling: Sampling,
 
     A greedy request has one answer, so neither the seed nor unused sampling settings are part of its key.
     """
-    how = asdict(sampling)
+    how = vars(sampling)
     if sampling.temperature == 0:
         how = {"temperature": 0, "max_tokens": sampling.max_tokens}
     key = fingerprint([identity, messages, tools, how, sample_index])

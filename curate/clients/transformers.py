@@ -18,8 +18,8 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from curate.clients.requests import Reply, Request
-from curate.clients.weights import load
-from curate.models import ModelRef
+from curate.clients.weights import load, local_folder
+from curate.models import ModelRef, cache_folder
 from curate.report import Report
 from schemas.errors import UserError
 
@@ -62,6 +62,8 @@ class Engine:
         """Load the model; ``batch_tokens`` bounds (prompt + new tokens) x rows of a batch."""
         self.ref, self.report = ref, report
         settings = dict(ref.settings)
+        if ref.package and local_folder(ref) is None:
+            report.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
         self.model, self.tokenizer = load(ref)
         self.device = self.model.device
         self.batch_tokens = int(settings.get("batch_tokens", 200_000 if self.device.type == "cuda" else 14_000))
@@ -73,7 +75,9 @@ class Engine:
     def generate(self, requests: list[Request]) -> Iterator[list[Reply]]:
         """Answer requests, a list of replies a batch. Batches depend on the requests, not on their order."""
         prompts = self._encode(requests)
-        ready = sorted(requests, key=lambda r: (-len(prompts[r.messages, r.tools]), r.messages, r.tools or "", r.sample_index))
+        ready = sorted(
+            requests, key=lambda r: (-len(prompts[r.messages, r.tools]), r.messages, r.tools or "", r.sample_index)
+        )
         for batch in self._batches(ready, prompts):
             started = time.monotonic()
             replies = self._answer(batch, [prompts[r.messages, r.tools] for r in batch])
@@ -96,7 +100,9 @@ class Engine:
             return self.tokenizer.apply_chat_template(
                 request.turns, tools=tools, tokenize=False, add_generation_prompt=True)  # fmt: skip
         except Exception as error:  # templates raise what they like; say which conversation they refuse
-            raise UserError(f"model {self.ref.name!r}: its chat template refuses {request.messages[:120]}: {error}") from error
+            raise UserError(
+                f"model {self.ref.name!r}: its chat template refuses {request.messages[:120]}: {error}"
+            ) from error
 
     def _batches(self, requests: list[Request], prompts: dict) -> Iterator[list[Request]]:
         """Cut requests, longest prompt first, into batches within the token budget."""
@@ -116,15 +122,25 @@ class Engine:
     def _answer(self, batch: list[Request], prompts: list[list[int]]) -> list[Reply]:
         room = [self.context - len(ids) for ids in prompts]
         fits = [i for i, space in enumerate(room) if space > 0]
-        replies = {i: Reply(batch[i].key, None, prompt_tokens=len(prompts[i]), error=f"the prompt has {len(prompts[i])} "
-                            f"tokens, the model's context {self.context}") for i in range(len(batch)) if room[i] <= 0}
+        replies = {
+            i: Reply(
+                batch[i].key,
+                None,
+                prompt_tokens=len(prompts[i]),
+                error=f"the prompt has {len(prompts[i])} tokens, the model's context {self.context}",
+            )
+            for i in range(len(batch))
+            if room[i] <= 0
+        }
         limits = [min(batch[i].sampling.max_tokens, room[i]) for i in fits]
         written = self._decode([batch[i] for i in fits], [prompts[i] for i in fits], limits) if fits else []
         for i, ids in zip(fits, written, strict=True):
             stopped = bool(ids) and ids[-1] in self.ends
             text = self.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
             reasoning, text = split_reasoning(text)
-            replies[i] = Reply(batch[i].key, text, reasoning, "stop" if stopped else "length", len(prompts[i]), len(ids))
+            replies[i] = Reply(
+                batch[i].key, text, reasoning, "stop" if stopped else "length", len(prompts[i]), len(ids)
+            )
         return [replies[i] for i in range(len(batch))]
 
     def _decode(self, batch: list[Request], prompts: list[list[int]], limits: list[int]) -> list[list[int]]:
@@ -178,7 +194,7 @@ class Engine:
 def split_reasoning(text: str) -> tuple[str | None, str]:
     """Split ``<think>...</think>answer`` into the trace (None if there is none) and the answer."""
     match = THINK.match(text) if "</think>" in text else None
-    return (match.group(1).strip() or None, text[match.end():]) if match else (None, text)
+    return (match.group(1).strip() or None, text[match.end() :]) if match else (None, text)
 
 
 def _uniforms(request: Request, count: int) -> np.ndarray:

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ def weights_folder(ref: ModelRef) -> str:
     folder = package_folder(ref.package)
     if (folder / "model").is_dir():
         return str(folder / "model")
-    target = cache_folder() / "models" / f"{ref.location}-{ref.identity.rsplit('-', 1)[-1]}"
+    target = _converted(ref)
     if not (target / "config.json").exists():
         _convert(next(folder.glob("*.gguf")), target)
     return str(target)
@@ -56,7 +58,7 @@ def weights_folder(ref: ModelRef) -> str:
 def local_folder(ref: ModelRef) -> Path | None:
     """The folder that holds the model's tokenizer and config on this machine, or None where it is not there yet."""
     if ref.package:
-        folder = cache_folder() / "models" / f"{ref.location}-{ref.identity.rsplit('-', 1)[-1]}"
+        folder = _converted(ref)
         return folder if (folder / "config.json").exists() else None
     if Path(ref.location).is_dir():
         return Path(ref.location)
@@ -65,6 +67,11 @@ def local_folder(ref: ModelRef) -> Path | None:
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     folder = cache / f"models--{hub_id.replace('/', '--')}" / "snapshots" / commit
     return folder if commit and (folder / "config.json").exists() else None
+
+
+def _converted(ref: ModelRef) -> Path:
+    """Where a built-in that comes as GGUF is kept as safetensors. What was trained on top of it changes nothing."""
+    return cache_folder() / "models" / ref.identity.split(">")[0]
 
 
 def _merge(model: Any, ref: ModelRef) -> Any:
@@ -85,7 +92,8 @@ def _convert(gguf: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     where, name = str(gguf.parent), gguf.name
-    model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+    with redirect_stderr(StringIO()):  # its bar cannot be turned off otherwise
+        model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
     # save_pretrained refuses a quantised model; the weights are plain float32 by now, so say so.
     del model.config.quantization_config
     model.hf_quantizer = None

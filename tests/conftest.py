@@ -1,4 +1,4 @@
-"""A tiny language model with a tokenizer and chat template of its own, made on the spot; an empty store."""
+"""What several folders of tests share: a tiny language model, made on the spot, and an empty store."""
 
 from pathlib import Path
 
@@ -23,6 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import trainers as bpe
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+    torch.set_num_threads(1)  # matrices this small only lose by being shared out
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,0 +1,77 @@
+"""Tokens a second of the engine ``transformers``, beside ``model.generate`` on the same rows in batches as large."""
+
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks.measure import ROOT, Row, medians
+from benchmarks.models import random_llama
+from curate.clients.requests import Request, Sampling, request
+from curate.clients.transformers import Engine
+from curate.clients.weights import local_folder
+from curate.models import ModelRef, resolve
+from curate.report import Report
+from schemas.recipe import Model
+
+SAMPLES, TIMES = 4, 3
+
+
+def measure() -> list[Row]:
+    """Medians of 3, taking turns. The built-in model is measured where it is on this machine already."""
+    with tempfile.TemporaryDirectory() as name:
+        prompts = _prompts(64)
+        folder = random_llama(Path(name) / "model", prompts, hidden=256, layers=4)
+        rows = [_row("random Llama (256 x 4)", resolve("random", Model(model=str(folder))), prompts, tokens=64)]
+    built_in = resolve("smollm2-135m", Model(model="smollm2-135m"))
+    if local_folder(built_in):
+        lines = (ROOT / "cli/recipes/seeds.jsonl").read_text(encoding="utf-8").splitlines()
+        rows.append(_row("smollm2-135m", built_in, [json.loads(line)["prompt"] for line in lines[:16]], tokens=32))
+    return rows
+
+
+def _row(name: str, ref: ModelRef, prompts: list[str], tokens: int) -> Row:
+    engine = Engine(ref, Report())
+    engine.ends = {-1}  # no row ends early: both sides then make the same number of tokens
+    engine.model.generation_config.eos_token_id = None
+    engine.model.generation_config.pad_token_id = engine.tokenizer.pad_token_id
+    how = Sampling(temperature=1.0, max_tokens=tokens)
+    turns = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
+    requests = [request(ref.identity, turn, None, how, sample) for turn in turns for sample in range(SAMPLES)]
+    largest = max(len(replies) for replies in engine.generate(requests))  # and a warm-up
+    ours, peer = medians(lambda: _engine(engine, requests), lambda: _generate(engine, requests, tokens, largest),
+                         times=TIMES, warm=False)  # fmt: skip
+    said = f"{len(prompts)} prompts x {SAMPLES} x {tokens} tokens"
+    return Row(f"{name}, {said}", ours, "tokens/s", "", f"generate({largest})", peer)
+
+
+def _engine(engine: Engine, requests: list[Request]) -> float:
+    started = time.perf_counter()
+    tokens = sum(reply.completion_tokens for replies in engine.generate(requests) for reply in replies)
+    return tokens / (time.perf_counter() - started)
+
+
+@torch.inference_mode()
+def _generate(engine: Engine, requests: list[Request], tokens: int, size: int) -> float:
+    """The peer: rows in the order they came, padded on the left, all K samples of a prompt on their own."""
+    torch.manual_seed(0)
+    made, started = 0, time.perf_counter()
+    for low in range(0, len(requests), size):
+        texts = [engine.tokenizer.apply_chat_template(r.turns, tokenize=False, add_generation_prompt=True)
+                 for r in requests[low : low + size]]  # fmt: skip
+        rows = engine.tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
+        rows = {name: rows[name].to(engine.device) for name in ("input_ids", "attention_mask")}
+        out = engine.model.generate(**rows, do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=tokens)
+        engine.tokenizer.batch_decode(out[:, rows["input_ids"].shape[1] :], skip_special_tokens=True)
+        made += out.numel() - rows["input_ids"].numel()
+    return made / (time.perf_counter() - started)
+
+
+def _prompts(count: int) -> list[str]:
+    """Prompts of 10 to 200 words, in no order of length."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(500)]
+    return [" ".join(draw.choices(words, k=draw.randint(10, 200))) for _ in range(count)]

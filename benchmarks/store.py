@@ -1,0 +1,88 @@
+"""What the store adds to a run that generates: all of ``curate.run.run`` but the model's own time, as a share of it."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.check import write_rows
+from benchmarks.measure import Row
+from benchmarks.models import random_llama
+from curate.clients import transformers
+from curate.clients.requests import Reply, Request
+from curate.models import ModelRef
+from curate.report import Report
+from curate.run import run
+from curate.store import Store
+from schemas.recipe import load_recipe
+
+PROMPTS, SAMPLES, TOKENS, TIMES = 256, 4, 64, 3
+RECIPE = f"""
+name: small
+models: {{student: model}}
+prompts:
+  - source: {{path: rows.jsonl, limit: {PROMPTS}}}
+  - dedup: {{use: minhash, threshold: 0.8}}
+completions:
+  - generate: {{use: sample, model: student, n: {SAMPLES}, max_tokens: {TOKENS}}}
+  - score: {{use: length, unit: words}}
+  - filter: {{empty: length = 0}}
+datasets:
+  sft: {{type: sft, select: best_of_n, by: length}}
+  dpo: {{type: preference, select: best_vs_worst, by: length}}
+split: {{test: 0.1}}
+"""
+
+
+class Timed(transformers.Engine):
+    """The engine, with a stopwatch on its loading and on every batch."""
+
+    loading = 0.0
+    generating = 0.0
+
+    def __init__(self, ref: ModelRef, report: Report) -> None:
+        """Load the model."""
+        started = time.perf_counter()
+        super().__init__(ref, report)
+        Timed.loading += time.perf_counter() - started
+
+    def generate(self, requests: list[Request]) -> Iterator[list[Reply]]:
+        """Answer requests; the time between two batches, which is the store's, is not counted."""
+        batches = super().generate(requests)
+        while True:
+            started = time.perf_counter()
+            replies = next(batches, None)
+            Timed.generating += time.perf_counter() - started
+            if replies is None:
+                return
+            yield replies
+
+
+def measure() -> list[Row]:
+    """Medians of 3 runs, each in a store of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prompts = write_rows(folder / "rows.jsonl")
+        random_llama(folder / "model", prompts[:500], hidden=256, layers=4)
+        (folder / "small.yaml").write_text(RECIPE)
+        figures = [_run(folder, number) for number in range(TIMES)]
+    total, generating, rest = (statistics.median(column) for column in zip(*figures, strict=True))
+    said = f"{PROMPTS} x {SAMPLES} x {TOKENS} tokens"
+    return [
+        Row(f"a run without loading the model, {said}", total, "s", "", "the engine", generating),
+        Row("of that, not the engine's", 100 * rest, "%", "5 %"),
+    ]
+
+
+def _run(folder: Path, number: int) -> tuple[float, float, float]:
+    """One run: seconds without loading, seconds in the engine, and the share of the rest."""
+    Timed.loading = Timed.generating = 0.0
+    plain, transformers.Engine = transformers.Engine, Timed
+    try:
+        started = time.perf_counter()
+        run(load_recipe(folder / "small.yaml"), Store(folder / f"store{number}"))
+        total = time.perf_counter() - started - Timed.loading
+    finally:
+        transformers.Engine = plain
+    return total, Timed.generating, 1 - Timed.generating / total

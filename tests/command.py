@@ -1,0 +1,54 @@
+"""Running gristmill in tests: ``call`` in this process (fast), ``process`` as a real one."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from cli.main import main
+
+ROOT = Path(__file__).parent.parent
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def call(folder, *arguments):
+    """Run the command line in ``folder``, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    argv, path, home = sys.argv, list(sys.path), os.getcwd()
+    try:
+        os.chdir(folder)
+        sys.argv = ["gristmill", *map(str, arguments)]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        return Result(0 if end.code is None else end.code, out.getvalue(), err.getvalue())
+    finally:
+        os.chdir(home)
+        sys.argv, sys.path[:] = argv, path
+    raise AssertionError("main() returned; expected it to exit")
+
+
+def process(folder, *arguments, binary=False, code=None):
+    """Run ``python -m cli.main ARGUMENTS`` (or ``python -c CODE``) in ``folder``."""
+    what = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
+    held = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
+    done = subprocess.run([sys.executable, *what], cwd=folder, env=held | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+                          timeout=60)  # fmt: skip
+    return Result(done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode())
+
+
+def mistake(result):
+    """The one line that a mistake of the user's gets."""
+    assert result.code == 2, result
+    lines = [line for line in result.err.splitlines() if not line.startswith(("+", "="))]
+    assert len(lines) == 1 and "Traceback" not in result.err, result.err
+    assert lines[0].startswith("error: "), lines[0]
+    return lines[0].removeprefix("error: ")

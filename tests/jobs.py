@@ -1,0 +1,58 @@
+"""A whole job on the tiny model: its files, and the tables it comes to."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from curate.catalog import connect
+from curate.store import Store
+from schemas.recipe import Recipe, load_recipe
+
+TABLES = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts")
+COMPLETIONS = """
+  - generate: {{use: sample, model: student, n: {n}, max_tokens: {max_tokens}{more}}}
+  - score: {{use: length, unit: characters, as: chars}}
+  - filter: {{short: "chars < 2"}}
+"""
+DATASETS = """
+  sft: {type: sft, select: best_of_n, by: chars, dedup: exact}
+  dpo: {type: preference, select: best_vs_worst, by: chars}
+  rl: {type: prompt, by: chars, where: "pass_rate > 0"}
+"""
+
+
+def question(i: int) -> dict[str, str]:
+    """Seed row ``i``; rows differ in length, so that they fall into different batches."""
+    return {"prompt": f"answer {i} " + "the cat sings " * (i % 5), "ground_truth": str(i)}
+
+
+def job(folder: Path, model: Path, rows: list[dict], *, name: str = "job", n: int = 4, max_tokens: int = 10, more: str = "",
+        completions: str | None = None, datasets: str = DATASETS, batch_tokens: int = 3000) -> Recipe:
+    """Write seeds and a recipe into ``folder`` and read it. ``more`` are further settings of generate."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    steps = (completions or COMPLETIONS).format(n=n, max_tokens=max_tokens, more=more and f", {more}")
+    (folder / f"{name}.yaml").write_text(
+        f"name: {name}\nseed: 5\nmodels:\n  student: {{model: '{model}', batch_tokens: {batch_tokens}}}\n"
+        f"prompts:\n  - source: seeds.jsonl\ncompletions:{steps}datasets:{datasets}split: {{test: 0.3}}\n",
+        encoding="utf-8",
+    )
+    return load_recipe(folder / f"{name}.yaml")
+
+
+def tables(store: Store) -> dict[str, list[tuple]]:
+    """Every data table's rows, sorted: what must be the same however a run came to its end."""
+    with connect(store) as con:
+        return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
+
+
+def ask(store: Store, query: str) -> pl.DataFrame:
+    """The answer to an SQL query over the store."""
+    with connect(store) as con:
+        return con.execute(query).pl()
+
+
+def last_run(store: Store) -> dict:
+    """The record of the latest run."""
+    return store.runs()[-1]

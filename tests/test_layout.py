@@ -1,0 +1,97 @@
+"""The shape of the code: small files, short functions, docstrings, imports that go one way, no command undocumented."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.main import app
+from curate.steps import FUNCTIONS, names
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("schemas", "curate", "train", "cli")
+FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def short(file):
+    return str(file.relative_to(ROOT))
+
+
+def tree(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=FILES, ids=short)
+def file(request):
+    return request.param
+
+
+def test_there_is_something_to_look_at():
+    assert {file.relative_to(ROOT).parts[0] for file in FILES} == set(PACKAGES) and len(FILES) > 50
+
+
+def test_no_file_is_long(file):
+    lines = len(file.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST_FILE, f"{short(file)} has {lines} lines"
+
+
+def test_no_function_is_long(file):
+    found = {node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(tree(file)) if isinstance(node, DEFINITIONS)}
+    assert {name: lines for name, lines in found.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_what_is_public_says_what_it_is(file):
+    module = tree(file)
+    assert ast.get_docstring(module), f"{short(file)} has no docstring"
+    public = [node for node in module.body if isinstance(node, (*DEFINITIONS, ast.ClassDef)) and not node.name.startswith("_")]
+    inside = [node for c in public if isinstance(c, ast.ClassDef) for node in c.body
+              if isinstance(node, DEFINITIONS) and not node.name.startswith("_")]  # fmt: skip
+    assert [node.name for node in (*public, *inside) if not ast.get_docstring(node)] == []
+
+
+def test_a_public_function_has_types(file):
+    for node in tree(file).body:
+        if isinstance(node, DEFINITIONS) and not node.name.startswith("_"):
+            assert node.returns is not None, f"{short(file)}:{node.lineno}: {node.name} has no return type"
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            assert all(a.annotation for a in arguments), f"{short(file)}:{node.lineno}: {node.name}: an argument has no type"
+
+
+def test_nothing_runs_what_data_say(file):
+    """No eval, exec, pickle or shell anywhere: texts come from strangers."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in ("eval", "exec", "compile", "os.system", "os.popen", "pickle.load", "pickle.loads"), (
+                f"{short(file)}:{node.lineno}: {called}")  # fmt: skip
+            shell = [k for k in node.keywords if k.arg == "shell"]
+            assert not shell, f"{short(file)}:{node.lineno}: a shell"
+
+
+def test_a_reader_finds_every_stage_by_folder_name():
+    assert all((ROOT / "curate" / kind).is_dir() and names(kind) for kind in FUNCTIONS)
+    assert not (ROOT / "gristmill").exists()
+
+
+def test_imports_go_one_way():
+    command = Path(sys.executable).with_name("lint-imports")
+    if not command.exists():
+        pytest.skip("import-linter is not installed")
+    done = subprocess.run([command, "--no-cache"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+                          text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("command", [command.callback.__name__ for command in app.registered_commands])
+def test_the_readme_has_every_command(command):
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        pytest.skip("no README here")
+    assert re.search(rf"(gristmill|make) {command}\b", readme.read_text(encoding="utf-8"))
