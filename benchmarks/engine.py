@@ -23,7 +23,7 @@ SAMPLES, TIMES = 4, 3
 def measure() -> list[Row]:
     """Medians of 3, taking turns. The built-in model is measured where it is on this machine already."""
     with tempfile.TemporaryDirectory() as name:
-        prompts = _prompts(64)
+        prompts = _prompts(32)
         folder = random_llama(Path(name) / "model", prompts, hidden=256, layers=4)
         rows = [_row("random Llama (256 x 4)", resolve("random", Model(model=str(folder))), prompts, tokens=64)]
     built_in = resolve("smollm2-135m", Model(model="smollm2-135m"))

@@ -17,7 +17,7 @@ from curate.run import run
 from curate.store import Store
 from schemas.recipe import load_recipe
 
-PROMPTS, SAMPLES, TOKENS, TIMES = 256, 4, 64, 3
+PROMPTS, SAMPLES, TOKENS, TIMES = 128, 4, 64, 3
 RECIPE = f"""
 name: small
 models: {{student: model}}

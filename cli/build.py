@@ -94,8 +94,10 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
 def _build(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     from cli.progress import Bars
     from curate.run import run as build
+    from train.run import check_learning
 
     loaded = read_recipe(recipe, overrides)
+    check_learning(loaded)
     with Bars() as bars:
         build(loaded, open_store(store, create=True), bars)
 

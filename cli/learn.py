@@ -59,7 +59,7 @@ TRY = (
     "SELECT prompt, response, value, detail FROM completions JOIN scores ON row_id = completion_id "
     "JOIN prompts USING (prompt_id) WHERE scorer = 'constraints' ORDER BY prompt_id, value DESC LIMIT 12",
     "SELECT stage, reason, count(*) AS dropped FROM decisions WHERE NOT kept GROUP BY ALL ORDER BY dropped DESC",
-    "SELECT model, split, round(avg(value), 3) AS mean, count(*) AS n FROM evaluations GROUP BY ALL ORDER BY split, mean",
+    "SELECT model, split, round(avg(value), 3) AS mean FROM evaluations GROUP BY ALL ORDER BY ALL",
 )
 
 

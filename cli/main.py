@@ -44,6 +44,8 @@ def main() -> None:
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
     try:
         code = app(args=arguments, standalone_mode=False)
+        if code == 130:  # what Typer makes of Ctrl-C, without a word
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except UserError as error:
         fail(str(error), 2, debug)

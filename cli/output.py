@@ -41,7 +41,7 @@ def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
     for index, column in enumerate(columns):
         number = any(isinstance(r[index], int | float) and not isinstance(r[index], bool) for r in rows)
         made.add_column(
-            column,
+            Text(safe(column)),
             justify="right" if number else "left",
             overflow="fold" if len(columns) < 5 else "ellipsis",
             no_wrap=len(columns) >= 5,
@@ -66,15 +66,18 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
     if output is not None and not output.parent.is_dir():
         raise UserError(f"{output}: there is no folder {output.parent}")
     try:
+        if not con.extract_statements(query):
+            raise UserError('SQL: the query is empty; expected one such as "SELECT * FROM prompts LIMIT 5"')
         if format == "parquet":
             _to_parquet(con, query, output)
         elif output is None:
             _to_text(con.execute(query), format, sys.stdout, limit)
         else:
-            temporary = output.with_name(f".{output.name}.{os.getpid()}")
-            with open(temporary, "w", encoding="utf-8", newline="") as file:
-                _to_text(con.execute(query), format, file, limit)
-            temporary.replace(output)
+            with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+                temporary = Path(folder) / "result"
+                with open(temporary, "w", encoding="utf-8", newline="") as file:
+                    _to_text(con.execute(query), format, file, limit)
+                temporary.replace(output)
     except duckdb.Error as error:
         raise UserError(f"SQL: {one_line(error)}") from None
 
@@ -101,9 +104,14 @@ def story(told: "Story", out: TextIO) -> None:
 
 
 def _to_parquet(con: "duckdb.DuckDBPyConnection", query: str, output: Path | None) -> None:
+    from schemas.errors import UserError
+
     with tempfile.TemporaryDirectory(dir=output.parent if output else None) as folder:
         temporary = Path(folder) / "result.parquet"
-        con.sql(query).write_parquet(str(temporary), compression="zstd")
+        relation = con.sql(query)
+        if relation is None:  # a statement that is no query
+            raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
+        relation.write_parquet(str(temporary), compression="zstd")
         if output is None:
             sys.stdout.buffer.write(temporary.read_bytes())
         else:

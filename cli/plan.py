@@ -37,8 +37,9 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
-    from train.run import plan_trainings
+    from train.run import check_learning, plan_trainings
 
+    check_learning(recipe)
     models = {name: found.walk.model(name, "") for name in recipe.models}
     plans = plan_trainings(recipe, found.walk.store, found.datasets, models)
     lines = []

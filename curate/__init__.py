@@ -1,1 +1,1 @@
-"""From prompts to curated datasets: sources, generate, score, dedup, select, filter, split, and the store they live in."""
+"""From prompts to curated datasets: sources, generate, score, dedup, select, filter, split, and the store."""

@@ -157,6 +157,9 @@ def _count(
     """Say in the plan how many requests this step makes and how many of them are answered already."""
     if not walk.prompts.stages:
         return
+    if any(walk.prompts.scores.get(name) == [] for name in (*found.reads, *needed)):
+        walk.plan[-1].note = f"how many requests to {ref.name} is known once the prompts are scored"
+        return
     asked = _messages(walk, found, settings, condition, needed, where)
     how = Sampling(**sampling, seed=walk.recipe.seed)
     keys = (request(ref.identity, ask, tools, how, i).key

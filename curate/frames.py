@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from curate.store import POLARS, Stage
+from curate.store import POLARS, Stage, empty
 from schemas.ids import fingerprint
 from schemas.rows import COMPLETIONS, PROMPTS
 
@@ -104,7 +104,7 @@ def _parts(rows: Rows, columns: list[str]) -> Iterator[pl.DataFrame]:
 
 def _column_frame(prompts: Rows, names: list[str]) -> pl.DataFrame:
     columns = list(dict.fromkeys(["prompt_id", *names]))
-    parts = [stage.read("prompts", columns) for stage in prompts.stages]
+    parts = [empty("prompts").select(columns), *(stage.read("prompts", columns) for stage in prompts.stages)]
     return pl.concat(parts).unique("prompt_id", keep="first", maintain_order=True)
 
 
@@ -113,4 +113,6 @@ def _score_frame(rows: Rows, name: str) -> pl.DataFrame:
         stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
         for stage in rows.scores[name]
     ]
+    if not parts:  # a plan goes over scores that are not made yet
+        return pl.DataFrame(schema={"row_id": pl.String, name: pl.Float64})
     return pl.concat(parts).unique("row_id", keep="first").select("row_id", pl.col("value").alias(name))

@@ -118,7 +118,7 @@ def _dataset_row(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> Sto
             if row.get(name):
                 text = _rows(con, "SELECT response FROM completions WHERE completion_id = ?", [row[name]])
                 story.tell(name.removesuffix("_id"), [row[name], _short(text[0]["response"], 300) if text else ""])
-                _tell_scores(con, story, row[name])
+                _tell_scores(con, story, row[name], f"scores of {name.removesuffix('_id')}")
         _tell_prompt(con, story, row["prompt_id"])
         story.tell("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
     story.tell("decisions", _decisions(con, [row_id]))
@@ -135,9 +135,9 @@ def _tell_prompt(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -
         story.tell("prompt", lines)
 
 
-def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str) -> None:
+def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str, heading: str = "scores") -> None:
     scores = _rows(con, "SELECT * FROM scores WHERE row_id = ? ORDER BY scorer", [row_id])
-    story.tell("scores", [
+    story.tell(heading, [
         f"{s['scorer']} {'null' if s['value'] is None else round(s['value'], 4)}"
         + (f"  error: {s['error']}" if s["error"] else "") + (f"  {_short(s['detail'], 200)}" if s["detail"] else "")
         for s in scores])  # fmt: skip

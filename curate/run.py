@@ -74,6 +74,8 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
 
 
 def _walk(walk: Walk) -> None:
+    for name in walk.recipe.models:
+        walk.model(name, walk.recipe.where("models", name))
     for step in walk.recipe.prompts:
         if step.verb == "source":
             verbs.source(walk, step)

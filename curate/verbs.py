@@ -88,7 +88,7 @@ def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) ->
     """Drop the rows for which a condition holds; the condition's name is the reason."""
     where = f"{walk.recipe.path}:{step.line}"
     columns = rows.columns(context)
-    label = walk.label(rows.table, "filter", next(iter(step.settings)))
+    label = walk.label(rows.table, "filter")
     needed = []
     for reason, condition in step.settings.items():
         conditions.check(condition, columns, f"{where}: filter.{reason}")

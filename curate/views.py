@@ -65,7 +65,7 @@ def dataset(walk: Walk, name: str, view: Dataset) -> None:
         walk.report.begin(label, None)
         decide = Decisions(writer, label)
         rows = _rows(walk, view, by, rule, decide, where)
-        rows = _refine(walk, rows, extra, decide)
+        rows = _refine(walk, view, rows, extra, decide)
         return _write(walk, name, view, rows, writer)
 
     stage = walk.stage(label, what, build)
@@ -208,19 +208,24 @@ def _unpaired(frame: pl.DataFrame, pairs: pl.DataFrame, by: str | None) -> pl.Da
     return prompts.select(row_id="prompt_id", kept=kept, reason=pl.when(kept).then(None).otherwise(reason))
 
 
-def _refine(walk: Walk, rows: pl.DataFrame, extra: list[Rule | None], decide: Decisions) -> pl.DataFrame:
-    """Deduplicate the rows, then choose a diverse subset of them."""
+def _refine(walk: Walk, view: Dataset, rows: pl.DataFrame, extra: list[Rule | None], decide: Decisions) -> pl.DataFrame:
+    """Deduplicate the rows, then choose a diverse subset of them.
+
+    A row that is left out is in no table, so its decision goes to what it was made of: the candidate (of a pair the
+    chosen one) or the prompt.
+    """
+    made_of = {"sft": "completion_id", "preference": "chosen_id", "prompt": "prompt_id"}[view.type]
     for part, rule in zip(("dedup", "diverse"), extra, strict=True):
         if rule is None or rows.is_empty():
             continue
         texts = rows[f"text_{rule.on}"]
         if part == "dedup":
-            made = duplicates(rule.step, rule.settings, rows["row_id"], texts, "")
+            made = duplicates(rule.step, rule.settings, rows[made_of], texts, "")
         else:
             columns = {"text": texts}
             if rule.embedder:
                 columns["embedding"] = embed(texts, rule.embedder, walk.store, walk.report)
-            made = chosen(rule.step, rule.settings, {r: columns[r] for r in rule.step.reads}, rows["row_id"], "")
+            made = chosen(rule.step, rule.settings, {r: columns[r] for r in rule.step.reads}, rows[made_of], "")
         rows = rows.filter(decide.write(part, made))
     return rows
 

@@ -40,8 +40,8 @@ def process(folder, *arguments, binary=False, code=None):
     """Run ``python -m cli.main ARGUMENTS`` (or ``python -c CODE``) in ``folder``."""
     what = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
     held = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
-    done = subprocess.run([sys.executable, *what], cwd=folder, env=held | {"PYTHONPATH": str(ROOT)}, capture_output=True,
-                          timeout=60)  # fmt: skip
+    held["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run([sys.executable, *what], cwd=folder, env=held, capture_output=True, timeout=60)
     return Result(done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode())
 
 

@@ -50,7 +50,7 @@ def tables(store: Store) -> dict[str, list[tuple]]:
 def ask(store: Store, query: str) -> pl.DataFrame:
     """The answer to an SQL query over the store."""
     with connect(store) as con:
-        return con.execute(query).pl()
+        return pl.from_arrow(con.sql(query).to_arrow_table())
 
 
 def last_run(store: Store) -> dict:

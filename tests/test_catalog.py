@@ -10,7 +10,7 @@ from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
 
 def stage(store, stage_id, *ids, scorer="x", value=1.0):
-    with store.new_stage(stage_id, "score", what={}) as writer:
+    with store.new_stage(stage_id, f"completions.score.{scorer}", what={}) as writer:
         writer.write("scores", pl.DataFrame({"row_id": ids, "scorer": scorer, "value": value}))
     return store.stage(stage_id)
 

@@ -41,7 +41,8 @@ def rows():
     """Eight prompts: a good, a middling and a bad answer to each; one asked twice, one with an empty answer."""
     truth = [{"kind": "lowercase"}, {"kind": "max_words", "n": 4}]
     made = [{"prompt": f"Name thing {i}.", "ground_truth": truth, "metadata": {"side": "test" if i > 5 else "train"},
-             "completions": [f"thing {i}", f"Thing {i}", f"Here is a long Answer about thing {i}"]} for i in range(8)]  # fmt: skip
+             "completions": [f"thing {i}", f"Thing {i}", f"Here is a long Answer about thing {i}"]}
+            for i in range(8)]  # fmt: skip
     made[3]["completions"][2] = ""
     made[4]["completions"].append(HOSTILE)
     return [*made, {**made[0], "prompt": "name  THING 0."}]
@@ -116,20 +117,20 @@ def test_version_and_no_command(tmp_path):
 
 
 def test_a_run_makes_the_tables_of_the_design(built):
-    counts = {t: ask(built, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in
-              ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts", "stages", "runs")}  # fmt: skip
+    tables = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts", "stages", "runs")
+    counts = {t: ask(built, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables}
     assert counts["prompts"] == 9 and counts["completions"] == 28 and counts["runs"] == 1
     assert counts["sft"] == 8 and counts["preferences"] == 8 and counts["rl_prompts"] == 8
-    assert ask(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft "
-                      "ORDER BY ALL") == [{"split": "test", "late": True}, {"split": "train", "late": False}]  # fmt: skip
+    sides = ask(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft")
+    assert sorted(list(s.values()) for s in sides) == [["test", True], ["train", False]]
     best = ask(built, "SELECT completion, score FROM sft ORDER BY completion")
     assert [json.loads(b["completion"])[0]["content"] for b in best] == [f"thing {i}" for i in range(8)]
     assert all(b["score"] == 1.0 for b in best)
     pairs = ask(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
     assert all(p["gap"] >= 0.5 for p in pairs)
-    dropped = ask(built, "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept AND stage NOT LIKE 'datasets%' "
-                         "GROUP BY ALL ORDER BY stage")  # fmt: skip
-    assert dropped == [{"stage": "completions.filter.empty", "reason": "empty", "n": 1},
+    dropped = ask(built, "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept "
+                         "AND stage NOT LIKE 'datasets%' GROUP BY ALL ORDER BY stage")  # fmt: skip
+    assert dropped == [{"stage": "completions.filter", "reason": "empty", "n": 1},
                        {"stage": "prompts.dedup.exact", "reason": "near-duplicate (exact)", "n": 1}]  # fmt: skip
 
 
@@ -138,7 +139,10 @@ def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
     done = call(built, "run", "r.yaml")
     assert done.code == 0 and done.err.count("reused") == len(done.err.splitlines()) == 8
     assert {p: p.stat().st_mtime_ns for p in (built / "store" / "stages").rglob("*")} == stages
-    last = ask(built, "SELECT bool_and(reused) AS reused, count(*) AS n FROM stages WHERE run_id = (SELECT max(run_id) FROM runs)")
+    last = ask(
+        built,
+        "SELECT bool_and(reused) AS reused, count(*) AS n FROM stages WHERE run_id = (SELECT max(run_id) FROM runs)",
+    )
     assert last == [{"reused": True, "n": 8}]
 
 
@@ -146,16 +150,20 @@ def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     write(tmp_path)
     assert call(tmp_path, "run", "r.yaml").code == 0
     before = ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1")
-    done = call(tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9", "--set", "completions.2.filter.long=words > 4")
+    done = call(
+        tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9", "--set", "completions.2.filter.long=words > 4"
+    )
     assert done.code == 0
     reused = {line.split()[1]: line.startswith("=") for line in done.err.splitlines()}
     assert reused == {"prompts.source.rows": True, "prompts.dedup.exact": True, "completions.score.constraints": True,
-                      "completions.score.words": True, "completions.filter.empty": False, "datasets.sft": False,
+                      "completions.score.words": True, "completions.filter": False, "datasets.sft": False,
                       "datasets.dpo": False, "datasets.rl": False}  # fmt: skip
     assert ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1") == before, "the same rows have the same ids"
     back = call(tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9")
     reused = {line.split()[1]: line.startswith("=") for line in back.err.splitlines()}
-    assert [stage for stage, was in reused.items() if not was] == ["datasets.dpo"], "what was made before is still there"
+    assert [stage for stage, was in reused.items() if not was] == ["datasets.dpo"], (
+        "what was made before is still there"
+    )
 
 
 def test_editing_a_comment_or_the_order_of_keys_makes_nothing_again(built):
@@ -170,7 +178,13 @@ def test_check_says_what_will_run_and_writes_nothing(tmp_path, built):
     done = call(tmp_path, "check", "r.yaml", "--rows", "0")
     assert done.code == 0, done.err
     assert "r.yaml: a valid recipe" in done.out and "0 requests" in done.out and "cached" not in done.out
-    for label in ("prompts.source.rows", "prompts.dedup.exact", "completions.score.constraints", "datasets.dpo", "train.one"):
+    for label in (
+        "prompts.source.rows",
+        "prompts.dedup.exact",
+        "completions.score.constraints",
+        "datasets.dpo",
+        "train.one",
+    ):
         assert re.search(rf"{re.escape(label)}.*to run", done.out), label
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.yaml", "rows.jsonl"]
     done = call(built, "check", "r.yaml", "--rows", "0")
@@ -178,8 +192,8 @@ def test_check_says_what_will_run_and_writes_nothing(tmp_path, built):
 
 
 def test_check_counts_the_requests_a_model_would_be_sent(tmp_path):
-    step = "  - generate: {use: sample, model: student, n: 3, max_tokens: 10, where: \"split = 'train'\"}\n  - score: constraints"
-    write(tmp_path, RECIPE.replace("  - score: constraints", step))
+    step = "  - generate: {use: sample, model: student, n: 3, max_tokens: 10, where: split = 'train'}\n"
+    write(tmp_path, RECIPE.replace("  - score: constraints", step + "  - score: constraints"))
     done = call(tmp_path, "check", "r.yaml", "--rows", "0")
     assert done.code == 0, done.err  # the two that are held out are not asked; the copy counts until it is found out
     assert "9 prompts" in done.out and "21 requests left to make" in done.out and "at most 210 new tokens" in done.out
@@ -196,7 +210,12 @@ def test_the_store_can_be_named_by_flag_and_by_environment(tmp_path):
     """
     assert process(tmp_path, code=code).code == 0
     assert (tmp_path / "elsewhere" / "gristmill.duckdb").exists() and not (tmp_path / "store").exists()
-    assert json.loads(call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json", "--store", "elsewhere").out)[0]["n"] == 9
+    assert (
+        json.loads(
+            call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json", "--store", "elsewhere").out
+        )[0]["n"]
+        == 9
+    )
 
 
 # Asking ---------------------------------------------------------------------------------------------------------------
@@ -262,7 +281,9 @@ def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
         assert text in told, text
     double = ask(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
     told = call(built, "why", double).out
-    assert "dropped by prompts.dedup.exact: near-duplicate (exact)" in told and prompt in told, "names what it duplicates"
+    assert "dropped by prompts.dedup.exact: near-duplicate (exact)" in told and prompt in told, (
+        "names what it duplicates"
+    )
     row = ask(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]
     told = call(built, "why", row["chosen_id"]).out
     assert "chosen of a pair in dpo" in told and "constraints 1.0" in told and row["row_id"] in told
@@ -271,7 +292,7 @@ def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
     told = call(built, "why", row["row_id"]).out
     assert told.startswith(f"dataset row {row['row_id']}\n") and row["chosen_id"] in told and row["rejected_id"] in told
     empty = ask(built, "SELECT completion_id FROM completions WHERE response = ''")[0]["completion_id"]
-    assert "dropped by completions.filter.empty: empty" in call(built, "why", empty).out
+    assert "dropped by completions.filter: empty" in call(built, "why", empty).out
 
 
 def test_why_takes_the_start_of_an_id(built):
@@ -284,7 +305,8 @@ def test_why_takes_the_start_of_an_id(built):
 def test_what_a_model_wrote_does_not_steer_the_terminal(built):
     (row,) = ask(built, "SELECT completion_id, prompt_id, response FROM completions WHERE contains(response, 'owned')")
     assert row["response"] == HOSTILE, "the data are kept as they are"
-    shown = [call(built, "why", row["completion_id"]), call(built, "why", row["prompt_id"]), call(built, "show", "completions", "-n", "99"),
+    shown = [call(built, "why", row["completion_id"]), call(built, "why", row["prompt_id"]),
+             call(built, "show", "completions", "-n", "99"),
              call(built, "sql", "SELECT response FROM completions WHERE contains(response, 'owned')"),
              call(built, "sql", f"SELECT 1 AS \"{HOSTILE[:12]}\"")]  # fmt: skip
     for done in shown:

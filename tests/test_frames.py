@@ -85,13 +85,14 @@ def test_one_score_read_from_several_stages(store):
     assert collect(rows, ["x"])["x"].to_list() == [1.0, 2.0, None]
 
 
-@pytest.mark.parametrize("table", ["prompts", "completions"])
-def test_no_rows_is_an_empty_frame_with_the_columns_asked_for(table):
-    rows = rows_of(table)
-    assert list(batches(rows, ["prompt_id"])) == []
-    frame = collect(rows, ["prompt_id", "messages"], rows_of("prompts")) if table == "completions" else (
-        collect(rows, ["prompt_id", "messages"]))  # fmt: skip
-    assert frame.height == 0 and {"prompt_id", "messages"} <= set(frame.columns)
+def test_no_rows_is_an_empty_frame_with_the_columns_asked_for():
+    asked, given_ = rows_of("prompts"), rows_of("completions")
+    given_.scores["x"] = []
+    assert list(batches(asked, ["prompt"])) == [] == list(batches(given_, ["response", "prompt"], asked))
+    assert dict(collect(asked, ["prompt", "line"]).schema) == {"prompt_id": pl.String, "prompt": pl.String, "line": pl.Int64}
+    frame = collect(given_, ["response", "prompt", "messages", "x"], asked)
+    assert dict(frame.schema) == {"completion_id": pl.String, "response": pl.String, "prompt": pl.String,
+                                  "messages": pl.String, "x": pl.Float64}  # fmt: skip
 
 
 def test_a_step_depends_on_the_rows_and_on_the_scores_it_reads_only(store):

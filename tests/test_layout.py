@@ -42,14 +42,18 @@ def test_no_file_is_long(file):
 
 
 def test_no_function_is_long(file):
-    found = {node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(tree(file)) if isinstance(node, DEFINITIONS)}
+    found = {
+        node.name: node.end_lineno - node.lineno + 1 for node in ast.walk(tree(file)) if isinstance(node, DEFINITIONS)
+    }
     assert {name: lines for name, lines in found.items() if lines > LONGEST_FUNCTION} == {}
 
 
 def test_what_is_public_says_what_it_is(file):
     module = tree(file)
     assert ast.get_docstring(module), f"{short(file)} has no docstring"
-    public = [node for node in module.body if isinstance(node, (*DEFINITIONS, ast.ClassDef)) and not node.name.startswith("_")]
+    public = [
+        node for node in module.body if isinstance(node, (*DEFINITIONS, ast.ClassDef)) and not node.name.startswith("_")
+    ]
     inside = [node for c in public if isinstance(c, ast.ClassDef) for node in c.body
               if isinstance(node, DEFINITIONS) and not node.name.startswith("_")]  # fmt: skip
     assert [node.name for node in (*public, *inside) if not ast.get_docstring(node)] == []
@@ -60,7 +64,9 @@ def test_a_public_function_has_types(file):
         if isinstance(node, DEFINITIONS) and not node.name.startswith("_"):
             assert node.returns is not None, f"{short(file)}:{node.lineno}: {node.name} has no return type"
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            assert all(a.annotation for a in arguments), f"{short(file)}:{node.lineno}: {node.name}: an argument has no type"
+            assert all(a.annotation for a in arguments), (
+                f"{short(file)}:{node.lineno}: {node.name}: an argument has no type"
+            )
 
 
 def test_nothing_runs_what_data_say(file):
@@ -83,8 +89,8 @@ def test_imports_go_one_way():
     command = Path(sys.executable).with_name("lint-imports")
     if not command.exists():
         pytest.skip("import-linter is not installed")
-    done = subprocess.run([command, "--no-cache"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
-                          text=True, timeout=120)  # fmt: skip
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([command, "--no-cache"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout), done.stdout
 

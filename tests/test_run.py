@@ -8,6 +8,7 @@ from curate.replies import log_path
 from curate.run import built, plan, run
 from curate.store import Store
 from schemas.errors import UserError
+from schemas.recipe import load_recipe
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 from tests.jobs import TABLES, ask, job, last_run, question, tables
 
@@ -165,6 +166,18 @@ def test_held_out_prompts_are_not_asked_where_the_condition_says_so(tiny, tmp_pa
     assert held_out > 0 and leaked == 0 and asked == trained_on == spent(store)[0]
 
 
+def test_a_condition_over_scores_of_the_prompts_says_which_are_asked(tiny, tmp_path):
+    store = Store(tmp_path / "store")
+    recipe = job(tmp_path, tiny, SEEDS[:10], n=1, more='where: "words > 5"', datasets="\n  sft: {type: sft, by: chars}\n")
+    text = recipe.path.read_text().replace("completions:", "  - score: {use: regex, pattern: 'sings', as: words}\ncompletions:")
+    recipe.path.write_text(text.replace("words > 5", "words = 1"), encoding="utf-8")
+    recipe = load_recipe(recipe.path)
+    assert plan(recipe, store).requests == 0  # not known yet
+    run(recipe, store)
+    sung = sum("sings" in row["prompt"] for row in SEEDS[:10])
+    assert spent(store) == (sung, 0) and 0 < sung < 10
+
+
 def test_a_prompt_too_long_for_the_model_is_a_decision_and_the_rest_goes_on(tiny, tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:3]], n=2), store)
@@ -182,11 +195,11 @@ def test_a_step_of_the_users_that_raises_is_one_error_and_the_store_stays_whole(
     (tmp_path / "mine.py").write_text("def score(response):\n    raise ValueError('no such luck')\n", encoding="utf-8")
     steps = """
   - generate: {{use: sample, model: student, n: {n}, max_tokens: {max_tokens}{more}}}
-  - score: {{use: mine, as: chars}}
+  - score: {{use: mine.score, as: chars}}
 """
     store = Store(tmp_path / "store")
     recipe = job(tmp_path, tiny, SEEDS[:4], n=2, completions=steps, datasets="\n  sft: {type: sft, by: chars}\n")
-    with pytest.raises(UserError, match=r"^.*job\.yaml:9: score 'mine' failed: ValueError: no such luck$"):
+    with pytest.raises(UserError, match=r"^.*job\.yaml:9: score 'mine\.score' failed: ValueError: no such luck$"):
         run(recipe, store)
     assert last_run(store)["status"] == "failed" and "no such luck" in last_run(store)["error"]
     assert ask(store, "SELECT count(*) FROM completions").item() == 8  # what was paid for is there

@@ -24,7 +24,8 @@ EVERY = [(kind, name) for kind in FUNCTIONS for name in names(kind)]
 
 # Rows as they come: plain, empty, blank, null, not ASCII, control characters, long, and what looks like markup.
 TEXTS = [
-    "The answer is 42.", "", "   \n\t", None, "日本語のテキスト、句読点。", "Grüße an Zoë 👩‍👩‍👧 é", "a\x00b\x1b[31mred\x07",
+    "The answer is 42.", "", "   \n\t", None, "日本語のテキスト、句読点。", "Grüße an Zoë 👩‍👩‍👧 é",
+    "a\x00b\x1b[31mred\x07",
     "word " * 3000, '{"a": [1, {"b": null}]}', "#### 7", "\\boxed{\\frac{1}{2}}", "I'm sorry, but I cannot help.",
     "The answer is 42.", "🙂", "-" * 50, "'; DROP TABLE scores; --",
 ]  # fmt: skip
@@ -35,9 +36,9 @@ TRUTHS = [
 NUMBERS = [0.5, None, 1.0, 0.0, -3.0, 0.5, 1e300, None, 0.25, 1.0, 0.0, 0.5, 0.75, None, 1.0, 0.1]
 
 
-def table(rows=range(len(TEXTS))):
+def table(rows=None):
     """A table with every column a step may read, in the types a run hands over."""
-    rows = list(rows)
+    rows = list(range(len(TEXTS)) if rows is None else rows)
     texts, truths = [TEXTS[r] for r in rows], [TRUTHS[r] for r in rows]
     turns = [None if t is None else json.dumps([{"role": "user", "content": t}]) for t in texts]
     vectors = [[math.cos(r), math.sin(r)] if TEXTS[r] else None for r in rows]
@@ -255,7 +256,12 @@ def test_a_step_of_ones_own_in_a_file_of_its_own(folder):
     (folder / "my").mkdir()
     (folder / "my" / "marks.py").write_text(OWN)
     step = find("score", "my.marks")
-    assert (step.reads, step.defaults, step.makes, step.doc) == (("response",), {"mark": "!"}, "score", "Exclamation marks.")
+    assert (step.reads, step.defaults, step.makes, step.doc) == (
+        ("response",),
+        {"mark": "!"},
+        "score",
+        "Exclamation marks.",
+    )
     assert step.call({"response": pl.Series(["a!!", "b"])}, step.settings({"mark": "!"}, "")).to_list() == [2.0, 0.0]
     with pytest.raises(UserError, match=r"setting of score 'my.marks' called 'mrak'; did you mean 'mark'\?"):
         step.settings({"mrak": "?"}, "r.yaml:3")
@@ -287,7 +293,7 @@ def test_a_file_of_ones_own_cannot_hide_ours(folder):
 
 
 @pytest.mark.parametrize(("text", "line", "words"), [
-    ('"""Doc."""\n\nimport no_such_package_at_all\n', 3, "ModuleNotFoundError: No module named 'no_such_package_at_all'"),
+    ('"""Doc."""\n\nimport no_such_package\n', 3, "ModuleNotFoundError: No module named 'no_such_package'"),
     ("def score(response)\n    return response\n", 1, "SyntaxError"),
     ("x = 1\ny = x / 0\n", 2, "ZeroDivisionError"),
     ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError"),

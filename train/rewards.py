@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from curate import steps
+from curate.scoring import run_scorer
 from curate.steps import Step
-from curate.verbs import run_scorer
 from schemas.errors import UserError
 from schemas.recipe import Recipe
 from schemas.rows import ROLLOUTS

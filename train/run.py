@@ -167,6 +167,14 @@ def split_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return rows.filter(split == "train"), rows.filter(split == (others[0] if len(others) else ""))
 
 
+def check_learning(recipe: Recipe) -> None:
+    """Check the sections ``train`` and ``evaluate`` as far as the recipe alone allows, before anything is paid for."""
+    for name, training in recipe.train.items():
+        _check(recipe, name, trainers.find(training.trainer, recipe.where("train", name, "trainer")).DATA)
+    if recipe.evaluate is not None:
+        scorers(recipe, recipe.evaluate.by, recipe.where("evaluate", "by"))
+
+
 def _check(recipe: Recipe, name: str, kind: str) -> dict[str, tuple[Step, dict[str, Any]]]:
     """Check what can be said of a training from the recipe alone; return its rewards."""
     training, where = recipe.train[name], recipe.where("train", name)
