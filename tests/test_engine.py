@@ -15,7 +15,7 @@ from curate.clients.transformers import Engine, GrowingLayer, split_reasoning  #
 from curate.models import ModelRef  # noqa: E402
 from curate.report import Report  # noqa: E402
 
-TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads the cat"]
+TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_greedy_writes_what_generate_writes(engine):
     for reply, asking in zip(replies(engine, wanted), wanted, strict=True):
         ids = engine.tokenizer.apply_chat_template(asking.turns, add_generation_prompt=True, return_tensors="pt",
                                                    return_dict=True)  # fmt: skip
-        new = engine.model.generate(**ids, do_sample=False, max_new_tokens=30, pad_token_id=0)[0, ids["input_ids"].shape[1]:]
+        new = engine.model.generate(**ids, do_sample=False, max_new_tokens=30, pad_token_id=0)[0]
+        new = new[ids["input_ids"].shape[1] :]
         stopped = int(new[-1]) in engine.ends
         distinct.append(len(set(new.tolist())))
         assert reply.text == engine.tokenizer.decode(new[:-1] if stopped else new, skip_special_tokens=True)

@@ -66,7 +66,8 @@ def test_only_rows_that_were_kept_go_on(store):
 def test_a_candidate_sees_its_prompt_and_all_scores(store):
     asked = rows_of("prompts", stage(store, prompts=prompts(1, 2)))
     asked.scores["hard"] = [scored(store, "hard", p_1=0.25)]
-    given_ = rows_of("completions", stage(store, completions=candidates(("c_a", "p_2"), ("c_b", "p_1"), ("c_c", "p_2"))))
+    made = candidates(("c_a", "p_2"), ("c_b", "p_1"), ("c_c", "p_2"))
+    given_ = rows_of("completions", stage(store, completions=made))
     given_.scores["length"] = [scored(store, "length", c_c=3.0, c_a=1.0)]
     frame = collect(given_, ["response", "prompt", "messages", "length", "hard"], asked)
     assert frame.columns == ["completion_id", "response", "prompt", "messages", "length", "hard"]
@@ -75,7 +76,7 @@ def test_a_candidate_sees_its_prompt_and_all_scores(store):
         ("c_b", "answer c_b", "question 1", None, 0.25),
         ("c_c", "answer c_c", "question 2", 3.0, None),
     ]
-    assert frame["messages"].to_list() == [turns("user", f"question {i}") for i in (2, 1, 2)]  # its prompt's, not its own
+    assert frame["messages"].to_list() == [turns("user", f"question {i}") for i in (2, 1, 2)]  # its prompt's
     assert {*frame.columns} <= {*given_.columns(asked), "messages"}
 
 
@@ -89,7 +90,7 @@ def test_no_rows_is_an_empty_frame_with_the_columns_asked_for():
     asked, given_ = rows_of("prompts"), rows_of("completions")
     given_.scores["x"] = []
     assert list(batches(asked, ["prompt"])) == [] == list(batches(given_, ["response", "prompt"], asked))
-    assert dict(collect(asked, ["prompt", "line"]).schema) == {"prompt_id": pl.String, "prompt": pl.String, "line": pl.Int64}
+    assert dict(collect(asked, ["line"]).schema) == {"prompt_id": pl.String, "line": pl.Int64}
     frame = collect(given_, ["response", "prompt", "messages", "x"], asked)
     assert dict(frame.schema) == {"completion_id": pl.String, "response": pl.String, "prompt": pl.String,
                                   "messages": pl.String, "x": pl.Float64}  # fmt: skip
@@ -116,7 +117,8 @@ def test_a_prompts_pass_rate_is_the_share_of_its_scored_candidates_that_reach_on
     walk = Walk(recipe_with(tmp_path, ""), store)
     walk.prompts = rows_of("prompts", stage(store, prompts=prompts(*range(len(found)))))
     named = {f"c_{p}_{i}": (f"p_{p}", v) for p, values in enumerate(found) for i, v in enumerate(values)}
-    walk.completions = rows_of("completions", stage(store, completions=candidates(*((c, p) for c, (p, _) in named.items()))))
+    made = candidates(*((c, p) for c, (p, _) in named.items()))
+    walk.completions = rows_of("completions", stage(store, completions=made))
     walk.completions.scores["x"] = [scored(store, "x", **{c: v for c, (_, v) in named.items()})]
     summary = by_prompt(walk, "x").select("prompt_id", "pass_rate", "n_completions", "x_mean", "x_min", "x_max")
     for values, row in zip(found, summary.rows(named=True), strict=True):
