@@ -81,6 +81,8 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
         raise unknown("shipped recipe", name, [p.stem for p in RECIPES.glob("*.yaml")])
     paths = [str(step.settings["path"]) for step in load_recipe(shipped).prompts if step.verb == "source"]
     names = [shipped.name, *(p for p in paths if (RECIPES / p).is_file())]
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; --folder takes a folder")
     folder.mkdir(parents=True, exist_ok=True)
     for file in names:
         target = folder / file

@@ -70,10 +70,11 @@ def show_comparison(stage: "Stage") -> None:
 
     rows = []
     for row in compare(stage).iter_rows(named=True):
-        change = (
-            "" if row["difference"] is None else f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
-        )
-        rows.append((row["split"], row["scorer"], row["model"], row["n"], row["nulls"], f"{row['mean']:.3f}", change))
+        change = "" if row["difference"] is None else f"{row['difference']:+.3f}"
+        if row["low"] is not None:
+            change += f" ({row['low']:+.3f} to {row['high']:+.3f})"
+        mean = "-" if row["mean"] is None else f"{row['mean']:.3f}"
+        rows.append((row["split"], row["scorer"], row["model"], row["n"], row["nulls"], mean, change))
     columns = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {rows[0][2]} (95% interval)"]
     console().print(table("\nHeld-out prompts, the same scorers for every model", columns, rows))
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -42,6 +43,8 @@ def main() -> None:
     debug = "--debug" in arguments or bool(os.environ.get("GRISTMILL_DEBUG"))
     if "--debug" in arguments and arguments[0] != "--debug":  # it may stand anywhere
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    if not debug:  # other libraries' deprecations are not the user's business
+        warnings.simplefilter("ignore")
     try:
         code = app(args=arguments, standalone_mode=False)
         if code == 130:  # what Typer makes of Ctrl-C, without a word

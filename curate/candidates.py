@@ -57,7 +57,7 @@ def _ask(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any], 
             needed += needs(walk.recipe.split, list(columns))
     what = {"step": found.name, "settings": settings, "sampling": sampling, "n": n, "where": condition,
             "model": ref.identity, "seed": walk.recipe.seed, "source": found.source,
-            "split": walk.recipe.split if "messages" in needed else None,
+            "split": [*walk.recipe.split.items()] if "messages" in needed else None,
             "input": walk.prompts.depends(needed)}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
@@ -184,7 +184,7 @@ def _write(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any]
     names = list(dict.fromkeys(["prompt_id", "sample_index", "model", *found.reads, *needed]))
     label = walk.label("completions", "generate", step.name)
     what = {"step": found.name, "settings": settings, "where": condition, "source": found.source,
-            "input": walk.completions.depends(names), "context": walk.prompts.content}  # fmt: skip
+            "input": walk.completions.depends(names), "context": walk.prompts.depends(names)}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         frame = collect(walk.completions, names, walk.prompts)

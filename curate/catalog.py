@@ -33,19 +33,22 @@ def publish(store: Store) -> None:
     temporary = store.path / f".{NAME}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     with duckdb.connect(str(temporary)) as con:
+        con.execute("BEGIN")  # one write to disk, not one a view
         _define(con, store)
+        con.execute("COMMIT")
     temporary.replace(store.path / NAME)
 
 
 def current_stages(store: Store, runs: list[dict]) -> list[str]:
-    """The folders of the stages the data tables show, each once, in the order they were used."""
+    """The folders of the stages the data tables show, each once: those of the latest run first, in order of use."""
     latest: dict[str, dict] = {}
     for run in runs:
         if run["command"] == "run":
             held = latest.get(run["recipe"])
             if held is None or run["status"] == "finished" or held["status"] != "finished":
                 latest[run["recipe"]] = run
-    folders = {stage["path"]: None for run in latest.values() for stage in run["stages"]}
+    newest = sorted(latest.values(), key=lambda run: run["run_id"], reverse=True)
+    folders = {stage["path"]: None for run in newest for stage in run["stages"]}
     return [f for f in folders if (store.path / "stages" / f / "stage.json").exists()]
 
 
@@ -83,7 +86,7 @@ def _files(store: Store, runs: list[dict]) -> dict[str, list[tuple[str, list[Pat
 
 
 def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: list[tuple[str, list[Path]]]) -> str:
-    """The SELECT behind a view. Rows that several stages hold are shown once, by the table's key."""
+    """The SELECT behind a view. Rows that several stages hold are shown once, by the table's key: the first stage's."""
     if not stages:
         return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
     alone, shared = [], []
@@ -93,7 +96,11 @@ def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: lis
         (alone if distinct and labels[label] == 1 else shared).extend(files)
     parts = [_rows(alone)] if alone else []
     if shared:
-        parts.append(f"SELECT DISTINCT ON ({', '.join(key)}) * FROM ({_rows(shared)})")  # noqa: S608 - names of ours
+        order = ", ".join(_literal(str(file)) for file in shared)
+        parts.append(
+            f"SELECT DISTINCT ON ({', '.join(key)}) * EXCLUDE (filename) FROM ({_rows(shared, ', filename = true')}) "
+            f"ORDER BY list_position([{order}], filename)"
+        )
     return " UNION ALL BY NAME ".join(f"({part})" for part in parts)
 
 
@@ -108,9 +115,9 @@ def _label_is_key(table: str, labels: list[str]) -> bool:
     return table in ("decisions", "sft", "preferences", "rl_prompts")
 
 
-def _rows(files: list[Path]) -> str:
+def _rows(files: list[Path], more: str = "") -> str:
     paths = ", ".join(_literal(str(file)) for file in files)
-    return f"SELECT * FROM read_parquet([{paths}], union_by_name = true)"  # noqa: S608 - paths are escaped
+    return f"SELECT * FROM read_parquet([{paths}], union_by_name = true{more})"
 
 
 def _literal(text: str) -> str:

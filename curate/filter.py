@@ -29,8 +29,10 @@ def holds(rows: pl.DataFrame, condition: str, where: str) -> pl.Series:
 
 def mentioned(condition: str, columns: list[str]) -> list[str]:
     """The columns whose names occur in a condition, so that no others need be read."""
-    words = {w.lower() for w in re.findall(r"\w+", condition)}
-    return [c for c in columns if c.lower() in words]
+    whole = condition.lower()
+    words = set(re.findall(r"\w+", whole))
+    # A name that is no word, such as "my-score", stands in quotes.
+    return [c for c in columns if c.lower() in words or (not re.fullmatch(r"\w+", c) and c.lower() in whole)]
 
 
 def check(condition: str, columns: dict[str, pl.DataType], where: str) -> None:

@@ -11,6 +11,9 @@ from curate.walk import Walk
 from schemas import recipe as recipes
 from schemas.errors import UserError
 
+# What a condition may name beside the columns: the split, and what a prompt's candidates come to.
+TAKEN = ("split", "pass_rate", "n_completions")
+
 
 def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
     """Score every row; the value is a column of this name from here on."""
@@ -18,12 +21,13 @@ def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     found = find("score", step.use, where)
     settings = found.settings({k: v for k, v in step.settings.items() if k != "as"}, where, walk.recipe.seed)
     columns = rows.columns(context)
-    if step.name in columns:
+    if step.name.lower() in [c.lower() for c in (*columns, *TAKEN)]:  # SQL takes no notice of case
         raise UserError(f"{where}: a column {step.name!r} exists already; give this score another name with 'as'")
     found.check_reads(list(columns), where)
     label = walk.label(rows.table, "score", step.name)
+    reads = list(found.reads)
     what = {"step": found.name, "settings": settings, "name": step.name, "source": found.source,
-            "input": rows.depends(list(found.reads)), "context": context.content if context else ""}  # fmt: skip
+            "input": rows.depends(reads), "context": context.depends(reads) if context else ""}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)

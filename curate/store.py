@@ -100,9 +100,12 @@ class Store:
             if not create:
                 raise UserError(f"{path}: no store here; 'gristmill run RECIPE' makes one (or name one with --store)")
             _refuse_foreign_folder(self.path)
-            for name in ("stages", "runs", "replies", "embeddings", "work"):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
-            write_whole(marker, json.dumps({"format": STORE_FORMAT, "made_by": f"gristmill {VERSION}"}))
+            try:
+                for name in ("stages", "runs", "replies", "embeddings", "work"):
+                    (self.path / name).mkdir(parents=True, exist_ok=True)
+                write_whole(marker, json.dumps({"format": STORE_FORMAT, "made_by": f"gristmill {VERSION}"}))
+            except OSError as error:
+                raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
         _check_format(marker)
         self.waiting: Callable[[str], None] = lambda message: None
 

@@ -93,7 +93,8 @@ def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) ->
     for reason, condition in step.settings.items():
         conditions.check(condition, columns, f"{where}: filter.{reason}")
         needed += conditions.mentioned(condition, list(columns))
-    what = {"settings": step.settings, "input": rows.depends(needed), "context": context.content if context else ""}
+    what = {"settings": step.settings, "order": [*step.settings], "input": rows.depends(needed),
+            "context": context.depends(needed) if context else ""}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)
@@ -125,12 +126,12 @@ def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     found = find("dedup", step.use, where)
     given = dict(step.settings)
     column = given.pop("on", "prompt" if rows.table == "prompts" else "response")
-    if column not in rows.columns(context):
-        raise unknown("column (to deduplicate on)", column, rows.columns(context), where)
+    if not isinstance(column, str) or column not in rows.columns(context):
+        raise unknown("column (to deduplicate on)", str(column), rows.columns(context), where)
     settings = found.settings(given, where, walk.recipe.seed)
     label = walk.label(rows.table, "dedup", step.name)
     what = {"step": found.name, "settings": settings, "on": column, "source": found.source,
-            "input": rows.depends([column]), "context": context.content if context else ""}  # fmt: skip
+            "input": rows.depends([column]), "context": context.depends([column]) if context else ""}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)
@@ -162,12 +163,18 @@ def clean(walk: Walk, step: recipes.Step) -> None:
     for key in given:
         if key not in ("ngram", "match"):
             raise unknown("setting of decontaminate called", key, ("against", "ngram", "match"), where)
+    for key, kind in (("ngram", int), ("match", (int, float))):
+        if key in given and (isinstance(given[key], bool) or not isinstance(given[key], kind)):
+            raise UserError(f"{where}: decontaminate: {key}: expected a number, found {given[key]!r}")
     against = [against] if isinstance(against, str) else against
+    if not isinstance(against, list) or not against:
+        raise UserError(f"{where}: decontaminate: against: expected a file, or a list of files, found {against!r}")
     benchmark = pl.concat([read_source(source_path(walk.recipe, str(p))).prompts.with_columns(source=pl.lit(str(p)))
                            for p in against])  # fmt: skip
     label = walk.label("prompts", "decontaminate")
-    what = {"settings": given, "against": int(benchmark["prompt"].hash(1).sum() or 0), "input": walk.prompts.content,
-            "source": source_hash(CURATE / "decontaminate.py")}  # fmt: skip
+    rows = benchmark.select("prompt", "source", "line").to_dict(as_series=False)
+    what = {"settings": given, "against": fingerprint(rows),
+            "input": walk.prompts.content, "source": source_hash(CURATE / "decontaminate.py")}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, walk.prompts.alive.height)
@@ -203,10 +210,13 @@ def select(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> 
     for name in names:
         if name not in columns:
             raise unknown("column to select by", str(name), columns, where)
+    if "score" in found.reads and not columns[by].is_numeric():
+        numbers = [c for c, t in columns.items() if t.is_numeric()]
+        raise UserError(f"{where}: select: by: {by!r} is no number; these are: {', '.join(numbers)}")
     label = walk.label(rows.table, "select", step.name)
     what = {"step": found.name, "settings": settings, "reads": names, "source": found.source,
             "embedder": embedder.identity if embedder else "", "input": rows.depends(names),
-            "context": context.content if context else ""}  # fmt: skip
+            "context": context.depends(names) if context else ""}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)

@@ -3,6 +3,7 @@
 import polars as pl
 
 from curate.frames import Rows, collect
+from curate.store import empty
 from curate.walk import Walk
 from schemas.ids import content_id
 
@@ -40,7 +41,7 @@ def sft_rows(walk: Walk, picked: pl.DataFrame, by: str | None) -> pl.DataFrame:
     ids = [content_id("r", "sft", c) for c in rows["completion_id"]]
     return rows.select(
         "prompt_id", "completion_id", "tools", row_id=pl.Series(ids, dtype=pl.String), prompt="messages",
-        completion="turns", score=_score(rows, by), scores=_json(rows, list(walk.completions.scores)),
+        completion="__turns", score=_score(rows, by), scores=_json(rows, list(walk.completions.scores)),
         text_prompt="prompt", text_response="response", text_row=_whole("prompt", "response"),
     )  # fmt: skip
 
@@ -49,29 +50,33 @@ def preference_rows(walk: Walk, pairs: pl.DataFrame, by: str | None) -> pl.DataF
     """Preference rows for pairs of candidates (``chosen_id``, ``rejected_id``), in their order."""
     texts = _texts(walk, pl.concat([pairs["chosen_id"], pairs["rejected_id"]]).unique(maintain_order=True))
     scorers = list(walk.completions.scores)
-    rejected = texts.select("completion_id", rejected="turns", rejected_score=_score(texts, by),
-                            rejected_scores=_json(texts, scorers))  # fmt: skip
+    rejected = texts.select("completion_id", __rejected="__turns", __rejected_score=_score(texts, by),
+                            __rejected_scores=_json(texts, scorers))  # fmt: skip
     rows = pairs.join(texts, left_on="chosen_id", right_on="completion_id", how="left", maintain_order="left")
     rows = rows.join(rejected, left_on="rejected_id", right_on="completion_id", how="left", maintain_order="left")
     ids = [content_id("r", "preference", c, r) for c, r in rows.select("chosen_id", "rejected_id").iter_rows()]
     both = pl.concat_str(
-        pl.lit('{"chosen":'), _json(rows, scorers), pl.lit(',"rejected":'), "rejected_scores", pl.lit("}")
+        pl.lit('{"chosen":'), _json(rows, scorers), pl.lit(',"rejected":'), "__rejected_scores", pl.lit("}")
     )
     return rows.select(
-        "prompt_id", "chosen_id", "rejected_id", "tools", "rejected", "rejected_score",
-        row_id=pl.Series(ids, dtype=pl.String), prompt="messages", chosen="turns", chosen_score=_score(rows, by),
+        "prompt_id", "chosen_id", "rejected_id", "tools", rejected="__rejected", rejected_score="__rejected_score",
+        row_id=pl.Series(ids, dtype=pl.String), prompt="messages", chosen="__turns", chosen_score=_score(rows, by),
         scores=both, text_prompt="prompt", text_response="response", text_row=_whole("prompt", "response"),
     )  # fmt: skip
 
 
 def _texts(walk: Walk, ids: pl.Series) -> pl.DataFrame:
-    """The candidates of these ids with all that a dataset row shows of them."""
+    """The candidates of these ids with all that a dataset row shows of them.
+
+    A score may have any name, so what is put beside the scores goes by names no score has.
+    """
     columns = ["prompt_id", "response", "prompt", "tools", *walk.completions.scores]
     only = Rows("completions", "completion_id", walk.completions.stages, pl.DataFrame({"completion_id": ids}),
                 walk.completions.scores)  # fmt: skip
     frame = collect(only, columns, walk.prompts)
-    turns = pl.concat([s.read("completions", ["completion_id", "messages"]).rename({"messages": "turns"}).join(
-        frame, on="completion_id", how="semi") for s in walk.completions.stages])  # fmt: skip
+    held = [empty("completions"), *(s.read("completions", ["completion_id", "messages"]) for s in only.stages)]
+    turns = pl.concat([h.select("completion_id", __turns="messages").join(frame, on="completion_id", how="semi")
+                       for h in held])  # fmt: skip
     context = collect(walk.prompts, ["messages"])
     frame = frame.join(turns.unique("completion_id"), on="completion_id", how="left", maintain_order="left")
     return frame.join(context, on="prompt_id", how="left", maintain_order="left")

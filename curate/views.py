@@ -58,7 +58,7 @@ def dataset(walk: Walk, name: str, view: Dataset) -> None:
     label = walk.label("datasets", name)
     scores = sorted(walk.completions.scores)
     what = {"type": view.type, "by": by, "where": view.where, "rules": [r.key() for r in (rule, *extra) if r],
-            "split": walk.recipe.split, "seed": walk.recipe.seed, "input": walk.completions.depends(scores),
+            "split": [*walk.recipe.split.items()], "seed": walk.recipe.seed, "input": walk.completions.depends(scores),
             "context": walk.prompts.depends(sorted(walk.prompts.scores))}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
@@ -147,7 +147,7 @@ def _rule(walk: Walk, name: str, key: str, value: str | dict[str, Any] | None) -
         return None
     where = walk.recipe.where("datasets", name, key)
     given = {"use": value} if isinstance(value, str) else dict(value)
-    if "use" not in given:
+    if not isinstance(given.get("use"), str):
         raise UserError(f"{where}: datasets.{name}.{key}: expected a name, or a mapping with 'use'")
     step = find("dedup" if key == "dedup" else "select", given.pop("use"), where)
     if key == "diverse" and step.makes != "subset":

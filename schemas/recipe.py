@@ -178,6 +178,9 @@ def _step(verb: str, value: Any, where: str) -> dict:
         raise UserError(f"{where}: {verb}: expected a name, or a mapping with {first!r}, found {value!r}")
     settings = dict(value)
     use = settings.pop("use", None)
+    alias = settings.get("as", "a")
+    if not isinstance(alias, str) or not alias:
+        raise UserError(f"{where}: {verb}: 'as' must be a name, found {alias!r}")
     if first == "use" and not isinstance(use, str):
         raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
     return {"verb": verb, "use": use, "settings": settings}

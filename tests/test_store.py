@@ -154,3 +154,9 @@ def test_what_a_killed_process_left_is_removed_and_its_lock_is_gone(store):
     with store.lock():
         assert files(store) == []
     assert make(store, "abc", scores(1.0)).rows("scores") == 1
+
+
+def test_a_store_where_none_can_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="no store can be made here: Not a directory"):
+        Store(tmp_path / "file" / "store")
