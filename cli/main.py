@@ -39,10 +39,8 @@ def options(
 
 def main() -> None:
     """Run the command line: exit 0 on success, 2 on a mistake of the user's, 1 on a failure of ours, 130 on Ctrl-C."""
-    arguments = sys.argv[1:]
-    debug = "--debug" in arguments or bool(os.environ.get("GRISTMILL_DEBUG"))
-    if "--debug" in arguments and arguments[0] != "--debug":  # it may stand anywhere
-        arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    debug = "--debug" in sys.argv or bool(os.environ.get("GRISTMILL_DEBUG"))
+    arguments = ["--debug"] * debug + [a for a in sys.argv[1:] if a != "--debug"]  # it may stand anywhere
     if not debug:  # other libraries' deprecations are not the user's business
         warnings.simplefilter("ignore")
     try:
