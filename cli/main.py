@@ -13,6 +13,7 @@ from schemas.version import VERSION
 
 app = typer.Typer(
     name="gristmill", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help in colour would take twice the time, and 0.3 s is promised
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
 )  # fmt: skip

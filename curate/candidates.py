@@ -61,6 +61,7 @@ def _ask(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any], 
             "input": walk.prompts.depends(needed)}  # fmt: skip
 
     def build(writer: StageWriter) -> str:
+        walk.on_stage(True)  # what follows may take days; let others see what is there
         asked = _messages(walk, found, settings, condition, needed, where)
         replies = answer(
             ref, asked["ask"].to_list(), tools=asked["tools"].to_list(), n=n, sampling=sampling, seed=walk.recipe.seed,

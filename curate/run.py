@@ -121,7 +121,10 @@ def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, A
         live: dict[str, Any] = {"stages": [], "usage": None}
         status, error = "running", None
 
-        def write() -> None:
+        shown = 0.0  # when the catalogue was written last: writing it costs as much as many a stage
+
+        def write(at_once: bool = True) -> None:
+            nonlocal shown
             usage = live["usage"]
             store.save_run({
                 "run_id": f"{stamp}-{slug(recipe.name)}", "recipe": recipe.name, "command": command, "status": status,
@@ -132,7 +135,9 @@ def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, A
                 "completion_tokens": usage.completion_tokens if usage else 0,
                 "stages": live["stages"], "resolved": recipe.model_dump(mode="json"),
             })  # fmt: skip
-            publish(store)
+            if at_once or time.monotonic() - shown > 1:
+                publish(store)
+                shown = time.monotonic()
 
         def use(stages: list[Stage]) -> list[Stage]:
             live["stages"] = [used(stage, stage.manifest["label"], i, reused=stage.manifest["made_at"] < begun)

@@ -37,7 +37,7 @@ class Walk:
     report: Report = field(default_factory=Report)
     execute: bool = True
     scratch: Store | None = None
-    on_stage: Callable[[], None] = lambda: None
+    on_stage: Callable[[bool], None] = lambda at_once: None  # lets the catalogue show what is finished
     prompts: Rows = field(default_factory=lambda: Rows("prompts", "prompt_id"))
     completions: Rows = field(default_factory=lambda: Rows("completions", "completion_id"))
     datasets: dict[str, Stage] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Walk:
             self.report.end(label, stage.manifest["result"], reused=reused)
             self.stages.append(used(stage, label, len(self.stages), reused=reused))
             if not reused:
-                self.on_stage()
+                self.on_stage(False)
         else:
             self.plan.append(Planned(label, cached=True, note=stage.manifest["result"]))
         return stage

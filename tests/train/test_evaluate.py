@@ -23,7 +23,7 @@ class Answers:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, ref, messages, *, n, sampling, seed, store, report, label, tools):
+    def __call__(self, ref, messages, *, n, sampling, seed, store, report, label, tools, usage=None):
         self.asked.append(ref.name)
         rows = [(row, k, "ab"[: k + 1] + "+" * len(self.asked)) for row in range(len(messages)) for k in range(n)]
         table = pl.DataFrame(rows, schema=["row", "sample_index", "response"], orient="row")
