@@ -92,10 +92,15 @@ def cache_folder() -> Path:
 
 def hub_identity(hub_id: str) -> str:
     """A hub model's id with the commit that the local hub cache holds, where it holds one."""
+    ref = hub_folder(hub_id) / "refs" / "main"
+    return f"{hub_id}@{ref.read_text().strip()}" if ref.exists() else hub_id
+
+
+def hub_folder(hub_id: str) -> Path:
+    """Where the local hub cache keeps a model, whether it is there or not."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    ref = cache / f"models--{hub_id.replace('/', '--')}" / "refs" / "main"
-    return f"{hub_id}@{ref.read_text().strip()}" if ref.exists() else hub_id
+    return cache / f"models--{hub_id.replace('/', '--')}"
 
 
 def folder_identity(path: Path) -> str:

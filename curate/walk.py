@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.answer import Usage, check_engine
 from curate.frames import Rows
-from curate.models import ModelRef, resolve
+from curate.models import BUILT_IN, ModelRef, resolve
 from curate.report import Report
 from curate.store import Stage, StageWriter, Store
 from schemas.errors import unknown
@@ -87,8 +87,6 @@ class Walk:
         if name not in self.refs:
             model = self.recipe.models.get(name)
             if model is None:
-                from curate.models import BUILT_IN
-
                 if name not in BUILT_IN:
                     raise unknown("model", name, [*self.recipe.models, *BUILT_IN], where)
                 model = Model(model=name)

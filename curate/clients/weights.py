@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from curate.models import ModelRef, cache_folder, package_folder
+from curate.models import ModelRef, cache_folder, hub_folder, package_folder
 from schemas.errors import UserError, needs_extra
 
 
@@ -63,9 +63,7 @@ def local_folder(ref: ModelRef) -> Path | None:
     if Path(ref.location).is_dir():
         return Path(ref.location)
     hub_id, _, commit = ref.identity.split(">")[0].partition("@")
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    folder = cache / f"models--{hub_id.replace('/', '--')}" / "snapshots" / commit
+    folder = hub_folder(hub_id) / "snapshots" / commit
     return folder if commit and (folder / "config.json").exists() else None
 
 
