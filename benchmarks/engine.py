@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.measure import ROOT, Row, medians
 from benchmarks.models import random_llama
-from curate.clients.requests import Request, Sampling, request
+from curate.clients.requests import Reply, Request, Sampling, Spent, request
 from curate.clients.transformers import Engine
 from curate.clients.weights import local_folder
 from curate.models import ModelRef, resolve
@@ -41,17 +41,37 @@ def _row(name: str, ref: ModelRef, prompts: list[str], tokens: int) -> Row:
     how = Sampling(temperature=1.0, max_tokens=tokens)
     turns = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
     requests = [request(ref.identity, turn, None, how, sample) for turn in turns for sample in range(SAMPLES)]
-    largest = max(len(replies) for replies in engine.generate(requests))  # and a warm-up
+    largest = _largest(engine, requests)  # and a warm-up
     ours, peer = medians(lambda: _engine(engine, requests), lambda: _generate(engine, requests, tokens, largest),
                          times=TIMES, warm=False)  # fmt: skip
     said = f"{len(prompts)} prompts x {SAMPLES} x {tokens} tokens"
     return Row(f"{name}, {said}", ours, "tokens/s", "", f"generate({largest})", peer)
 
 
+def _answer(engine: Engine, requests: list[Request]) -> int:
+    """Answer the requests, the samples of a prompt in a group; return the number of tokens made."""
+    groups = iter([requests[low : low + SAMPLES] for low in range(0, len(requests), SAMPLES)])
+    made = 0
+
+    def give(replies: list[Reply], spent: Spent) -> None:
+        nonlocal made
+        made += spent.completion_tokens
+
+    engine.answer(lambda: next(groups, None), give)
+    return made
+
+
+def _largest(engine: Engine, requests: list[Request]) -> int:
+    """The rows of the largest batch: here the rows of a batch end together, so each is a ``give``."""
+    sizes = []
+    groups = iter([requests])
+    engine.answer(lambda: next(groups, None), lambda replies, spent: sizes.append(len(replies)))
+    return max(sizes)
+
+
 def _engine(engine: Engine, requests: list[Request]) -> float:
     started = time.perf_counter()
-    tokens = sum(reply.completion_tokens for replies in engine.generate(requests) for reply in replies)
-    return tokens / (time.perf_counter() - started)
+    return _answer(engine, requests) / (time.perf_counter() - started)
 
 
 @torch.inference_mode()
@@ -63,7 +83,7 @@ def _generate(engine: Engine, requests: list[Request], tokens: int, size: int) -
         texts = [engine.tokenizer.apply_chat_template(r.turns, tokenize=False, add_generation_prompt=True)
                  for r in requests[low : low + size]]  # fmt: skip
         rows = engine.tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
-        rows = {name: rows[name].to(engine.device) for name in ("input_ids", "attention_mask")}
+        rows = {name: rows[name].to(engine.model.device) for name in ("input_ids", "attention_mask")}
         out = engine.model.generate(**rows, do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=tokens)
         engine.tokenizer.batch_decode(out[:, rows["input_ids"].shape[1] :], skip_special_tokens=True)
         made += out.numel() - rows["input_ids"].numel()

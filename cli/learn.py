@@ -89,7 +89,6 @@ def _train(recipe: "Recipe", store: "Store", names: list[str] | None, report: "R
 
 
 def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
-    from curate.answer import Usage
     from curate.run import built, recorded
     from train.evaluate import evaluate_recipe
     from train.run import plan_trainings, trained_models
@@ -97,8 +96,8 @@ def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
     with recorded(recipe, store, "evaluate") as record:
-        record["usage"] = usage = Usage()
-        return record["use"]([evaluate_recipe(recipe, store, datasets, models, report, usage=usage)])[0]
+        with record["answers"](report) as answers:
+            return record["use"]([evaluate_recipe(recipe, store, datasets, models, report, answers=answers)])[0]
 
 
 COMMANDS = (train, evaluate)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import ask, build, learn
-from schemas.errors import UserError
+from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
 
 app = typer.Typer(
@@ -39,7 +39,10 @@ def options(
 
 
 def main() -> None:
-    """Run the command line: exit 0 on success, 2 on a mistake of the user's, 1 on a failure of ours, 130 on Ctrl-C."""
+    """Run the command line.
+
+    Exits 0 on success, 2 on a mistake of the user's, 1 on a failure, 3 where a budget is used up, 130 on Ctrl-C.
+    """
     debug = "--debug" in sys.argv or bool(os.environ.get("GRISTMILL_DEBUG"))
     arguments = ["--debug"] * debug + [a for a in sys.argv[1:] if a != "--debug"]  # it may stand anywhere
     if not debug:  # other libraries' deprecations are not the user's business
@@ -49,8 +52,8 @@ def main() -> None:
         if code == 130:  # what Typer makes of Ctrl-C, without a word
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
-    except UserError as error:
-        fail(str(error), 2, debug)
+    except OneLine as error:
+        fail(str(error), 2 if isinstance(error, UserError) else 3 if isinstance(error, Stopped) else 1, debug)
     except KeyboardInterrupt:
         fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
     except BrokenPipeError:
@@ -72,7 +75,8 @@ def fail(message: str, code: int, debug: bool) -> None:
     if debug:
         raise  # noqa: PLE0704 - called while an exception is handled
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    print("\033[31merror:\033[0m" if colour else "error:", message, file=sys.stderr)  # noqa: T201 - the one line
+    word = "stopped:" if code == 3 else "error:"
+    print(f"\033[31m{word}\033[0m" if colour else word, message, file=sys.stderr)  # noqa: T201 - the one line
     sys.exit(code)
 
 

@@ -1,181 +1,124 @@
-"""The verb ``generate``: K candidates for each prompt from a model, or a new text for each candidate without one."""
+"""The verb ``generate`` in ``completions:``: K candidates for each prompt, or new ones from those there are.
 
-import json
-from typing import Any
+What a step's function is called says how it generates: ``ask`` (the replies to what it asks are the candidates),
+``candidates`` (it asks about each candidate, maybe several times, and makes a new one), ``write`` (it needs no model).
+"""
 
 import polars as pl
 
 from curate import filter as conditions
-from curate.answer import answer
-from curate.clients.requests import Sampling, request
-from curate.frames import BATCH, batches, collect
-from curate.models import ModelRef
-from curate.replies import answered
-from curate.split import assign, needs
+from curate.accept import OURS as ACCEPT
+from curate.accept import accept, read_acceptance
+from curate.answer import Failures
+from curate.ask_settings import OURS
+from curate.exchanges import Exchanges, plan_exchanges
+from curate.frames import collect
+from curate.generation import Generation, lacking, read_generation, turn, write_candidates
+from curate.replies import ReplyLog
+from curate.samples import SLICE, asked_rows, groups, replied
+from curate.shots import with_shots
 from curate.steps import Step, find
-from curate.store import StageWriter
+from curate.store import Stage, StageWriter
 from curate.walk import Walk
 from schemas import recipe as recipes
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError
 from schemas.ids import content_id
-
-SAMPLING = {"temperature": float, "top_p": float, "top_k": int, "max_tokens": int}
-OURS = ("model", "n", "where", *SAMPLING)
 
 
 def generate(walk: Walk, step: recipes.Step) -> None:
     """Make candidates. A step that asks needs ``model``; one that writes works on the candidates there are."""
     where = f"{walk.recipe.path}:{step.line}"
     found = find("generate", step.use, where)
-    given = {k: v for k, v in step.settings.items() if k not in OURS}
+    if found.makes == "prompts":
+        raise UserError(f"{where}: generate {found.name!r} makes prompts; it belongs in the section 'prompts'")
     if found.makes == "write":
-        for key in step.settings:
-            if key in OURS and key != "where":
-                raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {key!r}")
-        return _write(walk, step, found, found.settings(given, where, walk.recipe.seed), where)
-    known = [*OURS, *found.required, *found.defaults]
-    for key in given:
-        if key not in known:
-            raise unknown(f"setting of generate {found.name!r} called", key, known, where)
-    if "model" not in step.settings:
-        raise UserError(f"{where}: generate {found.name!r} needs 'model', one of: {', '.join(walk.recipe.models)}")
-    _ask(walk, step, found, found.settings(given, where, walk.recipe.seed), where)
-
-
-def _ask(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any], where: str) -> None:
-    ref = walk.model(step.settings["model"], where)
-    n, sampling = _numbers(step.settings, where)
-    condition = step.settings.get("where")
-    columns = walk.prompts.columns()
-    found.check_reads(list(columns), where)
-    label = walk.label("completions", "generate", step.name)
-    needed = []
-    if condition:
-        conditions.check(condition, columns | {"split": pl.String()}, f"{where}: where")
-        needed = conditions.mentioned(condition, list(columns))
-        if conditions.mentioned(condition, ["split"]):
-            needed += needs(walk.recipe.split, list(columns))
-    what = {"step": found.name, "settings": settings, "sampling": sampling, "n": n, "where": condition,
-            "model": ref.identity, "seed": walk.recipe.seed, "source": found.source,
-            "split": [*walk.recipe.split.items()] if "messages" in needed else None,
-            "input": walk.prompts.depends(needed)}  # fmt: skip
-
-    def build(writer: StageWriter) -> str:
-        walk.on_stage(True)  # what follows may take days; let others see what is there
-        asked = _messages(walk, found, settings, condition, needed, where)
-        replies = answer(
-            ref, asked["ask"].to_list(), tools=asked["tools"].to_list(), n=n, sampling=sampling, seed=walk.recipe.seed,
-            store=walk.store, report=walk.report, label=label, usage=walk.usage)  # fmt: skip
-        writer.info["rows_in"] = asked.height
-        return _store_replies(writer, asked, replies, ref, label)
-
-    stage = walk.stage(label, what, build)
+        return _write(walk, step, found, where)
+    if found.makes == "candidates":
+        return _remake(read_generation(walk, step, found, walk.completions, walk.prompts))
+    step = with_shots(walk, step, found, where)
+    generation = read_generation(walk, step, found, walk.prompts, None, ACCEPT)
+    acceptance = read_acceptance(generation)
+    if acceptance:
+        stage = accept(generation, acceptance)
+    else:
+        stage = _ask(generation)
     if stage:
         walk.completions.add(stage)
-    elif not walk.execute:
-        _count(walk, found, settings, condition, needed, where, ref, n, sampling)
+    if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
+        plan_samples(generation, acceptance.most if acceptance else None)
 
 
-def _numbers(settings: dict[str, Any], where: str) -> tuple[int, dict[str, Any]]:
-    """Check ``n`` and the sampling settings and fill in the defaults."""
-    n = settings.get("n", 1)
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise UserError(f"{where}: generate: n: expected a whole number of at least 1, found {n!r}")
-    sampling = {key: getattr(Sampling(), key) for key in SAMPLING}
-    low = {"temperature": 0, "top_p": 0, "top_k": 0, "max_tokens": 1}
-    for key, kind in SAMPLING.items():
-        value = settings.get(key, sampling[key])
-        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
-            raise UserError(
-                f"{where}: generate: {key}: expected a {'number' if kind is float else 'whole number'}, found {value!r}"
-            )
-        if value < low[key] or (key == "top_p" and not 0 < value <= 1):
-            raise UserError(f"{where}: generate: {key}: {value!r} is out of range")
-        sampling[key] = kind(value)
-    return n, sampling
+def _ask(generation: Generation) -> Stage | None:
+    walk = generation.walk
+
+    def ask() -> str:
+        total = sum(rows.height for rows in asked_rows(generation)) * generation.ask.n
+        walk.report.begin(generation.label, total, "replies")
+        failures = generation.failures(total)
+        whole = True
+        for ref, _ in generation.ask.models:
+            walk.answers.keep([ref])
+            whole &= walk.answers.all(ref, groups(generation, asked_rows(generation), ref), failures)
+        if whole and not failures.reasons:
+            return ""
+        return _lacking(generation, failures)
+
+    def build(writer: StageWriter) -> str:
+        made = tokens = rows_in = 0
+        for rows in asked_rows(generation):
+            rows_in += rows.height
+            for part in rows.iter_slices(max(1, SLICE // generation.ask.n)):
+                counts = write_candidates(writer, replied(generation, part), generation.label,
+                                          logprobs=generation.ask.sampling.logprobs)  # fmt: skip
+                made, tokens = made + counts[0], tokens + counts[1]
+        writer.info["rows_in"] = rows_in
+        return f"{made:,} completions, {tokens:,} tokens"
+
+    return walk.asked(generation.label, generation.key(), ask, build)
 
 
-def _messages(
-    walk: Walk, found: Step, settings: dict[str, Any], condition: str | None, needed: list[str], where: str
-) -> pl.DataFrame:
-    """The prompts to ask, with the messages to send (``ask``) and the tools."""
-    parts = []
-    for batch in batches(walk.prompts, list(dict.fromkeys([*found.reads, "tools", *needed]))):
-        if "messages" in needed:  # the condition names the split: do not pay for what is held out
-            side = assign(batch, walk.recipe.split, walk.recipe.seed, walk.recipe.where("split"))
-            batch = batch.with_columns(split=side)
-        if condition:
-            batch = batch.filter(conditions.holds(batch, condition, f"{where}: where"))
-        asked = found.call({name: batch[name] for name in found.reads}, settings)
-        parts.append(batch.select("prompt_id", "tools").with_columns(ask=asked).drop_nulls("ask"))
-    schema = {"prompt_id": pl.String, "tools": pl.String, "ask": pl.String}
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+def _lacking(generation: Generation, failures: Failures) -> str:
+    unasked, transient = 0, []
+    for rows in asked_rows(generation):
+        for part in rows.iter_slices(SLICE):
+            keys = [request.key for _, _, group in generation.ask.requests(part) for request in group]
+            found = generation.walk.answers.read(keys)
+            unasked += len(keys) - len(found)
+            transient += [key for key, reply in found.items() if reply.transient]
+    return lacking(unasked, transient)
 
 
-def _store_replies(writer: StageWriter, asked: pl.DataFrame, replies: pl.DataFrame, ref: ModelRef, label: str) -> str:
-    """Write the replies as candidates; a request that failed becomes a decision with its error."""
-    model = ref.identity.split("@")[0] + "".join(f">{part}" for part in ref.identity.split(">")[1:])
-    failed = 0
-    for part in replies.iter_slices(BATCH):
-        rows = part.with_columns(prompt_id=asked["prompt_id"].gather(part["row"]), model=pl.lit(model))
-        good = rows.filter(pl.col("response").is_not_null())
-        ids = [content_id("c", *key) for key in good.select("prompt_id", "key", "response").iter_rows()]
-        turns = [_turn(text, trace) for text, trace in good.select("response", "reasoning_content").iter_rows()]
-        writer.write("completions", good.select(pl.exclude("row", "key", "error")).with_columns(
-            completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)))  # fmt: skip
-        bad = rows.filter(pl.col("response").is_null())
-        if bad.height:
-            writer.write(
-                "decisions",
-                bad.select(
-                    row_id="prompt_id",
-                    stage=pl.concat_str(pl.lit(label + ".sample"), pl.col("sample_index").cast(pl.String)),
-                    kept=pl.lit(False),
-                    reason="error",
-                ),
-            )
-        failed += bad.height
-    tokens = int(replies["completion_tokens"].sum() or 0)
-    return f"{replies.height - failed:,} completions, {tokens:,} tokens" + (f", {failed:,} failed" if failed else "")
+def _remake(generation: Generation) -> None:
+    """Ask about each candidate and make new ones of the replies, each with the old one as its parent."""
+    walk, n = generation.walk, generation.ask.n
+    exchanges = Exchanges(generation, ("prompt_id", "sample_index"))
+
+    def build(writer: StageWriter) -> str:
+        made = tokens = rows_in = 0
+        for rows, result, last in exchanges.results():
+            rows_in += rows.height // n
+            new = rows.with_columns(last).with_columns(
+                response=result, sample_index=pl.col("sample_index") * n + pl.col("__sample"),
+                parent_id="completion_id").drop_nulls("response")  # fmt: skip
+            counts = write_candidates(writer, new, generation.label)
+            made, tokens = made + counts[0], tokens + counts[1]
+        writer.info["rows_in"] = rows_in
+        return f"{made:,} made from {rows_in:,}, {tokens:,} tokens"
+
+    stage = walk.asked(generation.label, generation.key() | exchanges.key(), exchanges.ask, build)
+    if stage:
+        walk.completions.add(stage)
+    if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
+        plan_exchanges(exchanges)
 
 
-def _turn(text: str, trace: str | None) -> str:
-    turn = {"role": "assistant", "content": text} | ({"reasoning_content": trace} if trace else {})
-    return json.dumps([turn], ensure_ascii=False)
-
-
-def _count(
-    walk: Walk,
-    found: Step,
-    settings: dict[str, Any],
-    condition: str | None,
-    needed: list[str],
-    where: str,
-    ref: ModelRef,
-    n: int,
-    sampling: dict[str, Any],
-) -> None:
-    """Say in the plan how many requests this step makes and how many of them are answered already."""
-    if not walk.prompts.stages:
-        return
-    if any(walk.prompts.scores.get(name) == [] for name in (*found.reads, *needed)):
-        walk.plan[-1].note = f"how many requests to {ref.name} is known once the prompts are scored"
-        return
-    asked = _messages(walk, found, settings, condition, needed, where)
-    how = Sampling(**sampling, seed=walk.recipe.seed)
-    keys = (request(ref.identity, ask, tools, how, i).key
-            for ask, tools in asked.select("ask", "tools").iter_rows() for i in range(n))  # fmt: skip
-    known = answered(walk.store, ref.identity, keys)
-    todo = asked.height * n - known
-    walk.requests += todo
-    walk.asked.append((ref, asked["ask"].head(200).to_list(), todo))
-    walk.request_tokens += todo * sampling["max_tokens"]
-    note = f"{todo:,} requests to {ref.name}, at most {todo * sampling['max_tokens']:,} new tokens"
-    walk.plan[-1].note = note + (f"; {known:,} answered already" if known else "")
-
-
-def _write(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any], where: str) -> None:
-    """Write a new candidate for each one there is, with that one as its parent."""
+def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
+    """Write a new candidate for each one there is, without a model, with that one as its parent."""
+    given = {k: v for k, v in step.settings.items() if k != "where"}
+    for key in given:
+        if key in (*OURS, *ACCEPT):
+            raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {key!r}")
+    settings = found.settings(given, where, walk.recipe.seed)
     columns = walk.completions.columns(walk.prompts)
     condition = step.settings.get("where")
     if condition:
@@ -194,7 +137,7 @@ def _write(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any]
         new = frame.with_columns(response=found.call({r: frame[r] for r in found.reads}, settings))
         new = new.drop_nulls("response").with_columns(parent_id="completion_id")
         ids = [content_id("c", *key) for key in new.select("prompt_id", "parent_id", "response").iter_rows()]
-        turns = [_turn(text, None) for text in new["response"]]
+        turns = [turn(text, None, None) for text in new["response"]]
         kept = new.select("prompt_id", "sample_index", "model", "response", "parent_id")
         writer.write("completions", kept.with_columns(
             completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)))  # fmt: skip
@@ -204,3 +147,29 @@ def _write(walk: Walk, step: recipes.Step, found: Step, settings: dict[str, Any]
     stage = walk.stage(label, what, build)
     if stage:
         walk.completions.add(stage)
+
+
+def plan_samples(generation: Generation, most: int | None) -> None:
+    """Say in the plan how many requests a step makes, at most, and how many of them are answered already."""
+    walk = generation.walk
+    if not walk.prompts.stages:
+        return
+    read = (*generation.reads, *generation.needed)
+    if any(walk.prompts.scores.get(name) == [] for name in read):
+        walk.plan[-1].note = "how many requests is known once the prompts are scored"
+        return
+    todo: dict[str, int] = {}
+    known, sample = 0, []
+    with ReplyLog.looking(walk.store) as log:
+        for rows in asked_rows(generation):
+            sample += rows["ask"].head(200 - len(sample)).to_list()
+            if most:
+                rows = rows.with_columns(first=pl.lit(0), end=pl.lit(most))
+            for _, ref, group in generation.ask.requests(rows):
+                held = sum(request.key in log for request in group)
+                known, todo[ref.name] = known + held, todo.get(ref.name, 0) + len(group) - held
+    for ref, _ in generation.ask.models:
+        walk.want(ref, sample, todo.get(ref.name, 0), generation.ask.sampling.max_tokens)
+    asks = ", ".join(f"{count:,} requests to {name}" for name, count in todo.items()) or "no requests"
+    note = ("at most " if most else "") + asks + f", each of at most {generation.ask.sampling.max_tokens:,} new tokens"
+    walk.plan[-1].note = note + (f"; {known:,} answered already" if known else "")

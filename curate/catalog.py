@@ -14,11 +14,13 @@ from pathlib import Path
 
 import duckdb
 
+from curate.replies import costs
 from curate.store import Store
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
 DATA = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts")
 NAME = "gristmill.duckdb"
+WHOLE = ("finished", "stopped")  # a run that came to its datasets, if with what a budget allowed
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
@@ -45,7 +47,7 @@ def current_stages(store: Store, runs: list[dict]) -> list[str]:
     for run in runs:
         if run["command"] == "run":
             held = latest.get(run["recipe"])
-            if held is None or run["status"] == "finished" or held["status"] != "finished":
+            if held is None or run["status"] in WHOLE or held["status"] not in WHOLE:
                 latest[run["recipe"]] = run
     newest = sorted(latest.values(), key=lambda run: run["run_id"], reverse=True)
     folders = {stage["path"]: None for run in newest for stage in run["stages"]}
@@ -58,7 +60,7 @@ def _define(con: duckdb.DuckDBPyConnection, store: Store) -> None:
     for table, (columns, key) in STAGE_TABLES.items():
         con.execute(f"CREATE VIEW {table} AS {_view(table, columns, key, files[table])}")
     stages = [stage | {"run_id": run["run_id"], "recipe": run["recipe"]} for run in runs for stage in run["stages"]]
-    for table, rows in (("runs", runs), ("stages", stages)):
+    for table, rows in (("runs", runs), ("stages", stages), ("costs", costs(store))):
         columns = HISTORY_TABLES[table]
         con.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
         if rows:

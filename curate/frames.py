@@ -36,8 +36,11 @@ class Rows:
         """Take in the rows of a stage, but for those whose id is there already."""
         if not stage.rows(self.table):
             return
-        fresh = stage.read(self.table, [self.id]).unique(maintain_order=True).join(self.alive, on=self.id, how="anti",
-                                                                                  maintain_order="left")  # fmt: skip
+        rows = stage.read(self.table, [self.id, *(["error"] if self.table == "completions" else [])])
+        if "error" in rows.columns:  # a request that failed leaves a row, which is nobody's candidate
+            rows = rows.filter(pl.col("error").is_null())
+        fresh = rows.select(self.id).unique(maintain_order=True).join(self.alive, on=self.id, how="anti",
+                                                                      maintain_order="left")  # fmt: skip
         self.stages.append(stage)
         self.alive = pl.concat([self.alive, fresh])
         self.content = fingerprint([self.content, stage.content(self.table)])
@@ -52,7 +55,7 @@ class Rows:
         own = PROMPTS if self.table == "prompts" else {k: v for k, v in COMPLETIONS.items() if k != "messages"}
         joined = {k: v for k, v in PROMPTS.items() if k not in own} if prompts else {}
         scores = {name: pl.Float64() for name in [*self.scores, *(prompts.scores if prompts else {})]}
-        return {k: POLARS[v]() for k, v in {**own, **joined}.items()} | scores
+        return {k: POLARS[v] for k, v in {**own, **joined}.items()} | scores
 
     def depends(self, names: list[str]) -> str:
         """A fingerprint of what a step that reads these columns depends on."""

@@ -9,8 +9,10 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from schemas.errors import UserError, unknown
+from schemas.ids import fingerprint
 from schemas.recipe import Model
 
 # Built-in name -> (package that carries the weights, the same model on the hub).
@@ -51,6 +53,8 @@ def resolve(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     A path is relative to ``folder``. Raises ``UserError`` if it looks like a path and is not there.
     """
     settings = tuple(sorted(model.settings.items()))
+    if model.engine == "openai":
+        return ModelRef(name, server_identity(model), model.model, model.engine, settings=settings)
     if model.model in BUILT_IN:
         package, hub = BUILT_IN[model.model]
         version = installed(package)
@@ -66,6 +70,17 @@ def resolve(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     if model.model.count("/") != 1 or model.model.startswith((".", "~", "/")):
         raise unknown(f"model folder or built-in model for 'models.{name}'", model.model, BUILT_IN)
     return ModelRef(name, hub_identity(model.model), model.model, model.engine, settings=settings)
+
+
+def server_identity(model: Model) -> str:
+    """What a model behind a server is known by: its name and the server, unless the recipe names its ``identity``.
+
+    What is sent with every request (``extra_body``) is part of it.
+    """
+    settings = model.settings
+    url = urlsplit(settings["base_url"])
+    known = settings.get("identity") or f"{model.model}@{url.netloc}{url.path.rstrip('/').removesuffix('/v1')}"
+    return known + (f"+{fingerprint(settings['extra_body'])[:8]}" if settings.get("extra_body") else "")
 
 
 def installed(package: str) -> str:

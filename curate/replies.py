@@ -1,29 +1,63 @@
-"""Every reply a model has given, durable as soon as it arrived: one append-only file a model.
+"""Every reply a model has given and what it cost, durable as soon as it arrived: one SQLite file a store.
 
-A line is one batch: eight hex digits of CRC-32, a space, a JSON list of replies. A line that a kill cut short does not
-match its checksum; it is cut off when the log is opened for writing, and never read.
+A reply and its cost are one transaction, so neither is ever there without the other. The file is in WAL mode, whose
+frames carry checksums: a write that a kill cut short is cut off when the file is opened next, and never read. Nothing
+is synced to the disk for each reply: a kill loses nothing, a power failure may lose the last seconds.
 """
 
 import json
-import zlib
+import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
-from curate.clients.requests import Reply
-from curate.store import Store, slug
-from schemas.ids import fingerprint
+from curate.clients.requests import Reply, Spent
+from curate.store import Store
+from schemas.errors import UserError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS replies (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, failed INTEGER, body TEXT);
+CREATE TABLE IF NOT EXISTS spent (
+    run_id TEXT, recipe TEXT, model TEXT, identity TEXT, requests INTEGER, replies INTEGER, failed INTEGER,
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, seconds REAL, PRIMARY KEY (run_id, model, identity));
+"""
+SPENT = ("requests", "replies", "failed", "prompt_tokens", "completion_tokens", "cost", "seconds")
+ADD = f"""
+INSERT INTO spent VALUES (?, ?, ?, ?, {", ".join("?" for _ in SPENT)})
+ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in SPENT)}
+"""
+
+
+@dataclass(frozen=True)
+class Spender:
+    """Who asks whom: the run, its recipe, and the model by its name in the recipe and its identity."""
+
+    run_id: str
+    recipe: str
+    model: str
+    identity: str
 
 
 class ReplyLog:
-    """The replies of one model. Open it under the store's lock; use it as a context manager."""
+    """The replies of all models. Open it for writing under the store's lock only; use it as a context manager."""
 
-    def __init__(self, store: Store, identity: str) -> None:
-        """Open the log of the model ``identity``, cutting off a torn end."""
-        self.path = log_path(store, identity)
-        self.places: dict[str, int] = {}  # key of a request -> where its line begins
-        self.file = open(self.path, "a+b")  # noqa: SIM115 - closed by __exit__
-        self._index()
+    def __init__(self, store: Store, *, memory: bool = False) -> None:
+        """Open the log, making it where there is none. Raises ``UserError`` if the file is damaged."""
+        self.path = store.path / "replies" / "replies.sqlite"
+        try:
+            self.db = sqlite3.connect(":memory:" if memory else self.path, isolation_level=None, timeout=60)
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = OFF")
+            self.db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{self.path}: {error}; move it away to start anew (its replies are then asked again), or "
+                            f"bring back a copy") from None  # fmt: skip
+
+    @classmethod
+    def looking(cls, store: Store) -> "ReplyLog":
+        """The log, for a look: where there is none, an empty one in memory, so that looking leaves no trace."""
+        return cls(store, memory=not (store.path / "replies" / "replies.sqlite").exists())
 
     def __enter__(self) -> "ReplyLog":
         """Return the log itself."""
@@ -31,62 +65,74 @@ class ReplyLog:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close the file."""
-        self.file.close()
+        self.db.close()
 
     def __contains__(self, key: str) -> bool:
-        """Whether the request of this key has been answered."""
-        return key in self.places
+        """Whether the request of this key has been answered; a request that failed has not."""
+        return self.place(key) is not None
 
-    def append(self, replies: list[Reply]) -> None:
-        """Write a batch of replies in one write, so that all of them are there or none."""
-        body = json.dumps([r.record() for r in replies], ensure_ascii=False).encode("utf-8", "backslashreplace")
-        line = b"%08x " % zlib.crc32(body) + body + b"\n"
-        offset = self.file.seek(0, 2)
-        self.file.write(line)
-        self.file.flush()
-        self.places.update((reply.key, offset) for reply in replies)
+    def place(self, key: str) -> int | None:
+        """The number of the reply to this request, counted in the order of their coming; None if there is none."""
+        query = "SELECT id FROM replies WHERE key = ? AND failed = 0"
+        row = self.db.execute(query, (bytes.fromhex(key),)).fetchone()
+        return row and row[0]
+
+    def newest(self) -> int:
+        """The number of the newest reply, 0 if there is none."""
+        return self.db.execute("SELECT coalesce(max(id), 0) FROM replies").fetchone()[0]
+
+    def append(self, replies: list[Reply], spender: Spender, spent: Spent, cost: float, seconds: float) -> None:
+        """Write replies and what they took, all of it or nothing. ``cost`` is in dollars."""
+        rows = [(bytes.fromhex(r.key), r.error is not None, _body(r)) for r in replies]
+        failed = sum(row[1] for row in rows)
+        self.db.execute("BEGIN")
+        try:
+            # An answer is for good: only a failure is ever written over.
+            self.db.executemany(
+                "INSERT INTO replies (key, failed, body) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE "
+                "SET failed = excluded.failed, body = excluded.body WHERE failed", rows)  # fmt: skip
+            self.db.execute(ADD, (
+                spender.run_id, spender.recipe, spender.model, spender.identity, spent.requests, len(rows) - failed,
+                failed, spent.prompt_tokens, spent.completion_tokens, cost, seconds))  # fmt: skip
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
 
     def read(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The replies of these requests, by key; a key without one is left out."""
-        wanted = [k for k in keys if k in self.places]
-        found: dict[str, Reply] = {}
-        for offset in sorted({self.places[k] for k in wanted}):
-            self.file.seek(offset)
-            for record in _parse(self.file.readline()) or []:
-                found[record["key"]] = Reply(**record)
-        return {k: found[k] for k in wanted}
+        """The replies of these requests by key, failed ones too; a key without one is left out."""
+        found = {}
+        for key in keys:
+            row = self.db.execute("SELECT body FROM replies WHERE key = ?", (bytes.fromhex(key),)).fetchone()
+            if row:
+                found[key] = _reply(key, row[0])
+        return found
 
-    def _index(self) -> None:
-        self.file.seek(0)
-        whole = 0
-        for line in self.file:
-            records = _parse(line)
-            if records is not None:
-                self.places.update((record["key"], whole) for record in records)
-            elif not line.endswith(b"\n"):
-                break
-            whole += len(line)
-        self.file.truncate(whole)
+    def spent(self, **who: str) -> dict[str, float]:
+        """The sums of what was spent, by ``recipe``, ``model`` or ``identity``: requests, tokens, cost, seconds."""
+        sums = ", ".join(f"coalesce(sum({name}), 0)" for name in SPENT)
+        condition = " AND ".join(f"{name} = ?" for name in who) or "1"
+        row = self.db.execute(f"SELECT {sums} FROM spent WHERE {condition}", [*who.values()]).fetchone()
+        return dict(zip(SPENT, row, strict=True))
 
 
-def _parse(line: bytes) -> list[dict] | None:
-    """A line's replies, or None if its checksum does not match."""
-    checksum, _, body = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
-        return None
-    return json.loads(body)
+def costs(store: Store) -> list[dict[str, Any]]:
+    """What every run spent on every model: the rows of the table ``costs``, oldest run first."""
+    with ReplyLog.looking(store) as log:
+        cursor = log.db.execute("SELECT * FROM spent ORDER BY run_id, model")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def answered(store: Store, identity: str, keys: Iterable[str]) -> int:
-    """How many of these requests the store holds a reply to; reads only, changes nothing."""
-    path = log_path(store, identity)
-    if not path.exists():
-        return 0
-    with open(path, "rb") as file:
-        known = {record["key"] for line in file for record in _parse(line) or []}
-    return sum(key in known for key in keys)
+def _body(reply: Reply) -> str:
+    record = reply.record()
+    del record["key"]
+    # Half of a surrogate pair is no text: nothing that stores or shows rows could take it.
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
-def log_path(store: Store, identity: str) -> Path:
-    """The file that holds a model's replies."""
-    return store.path / "replies" / f"{slug(identity.split('@')[0])}-{fingerprint(identity)[:8]}.jsonl"
+def _reply(key: str, body: str) -> Reply:
+    record = json.loads(body)
+    if "logprobs" in record:
+        record["logprobs"] = tuple(record["logprobs"])
+    return Reply(key, **record)

@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from curate import verbs
+from curate.answer import Answers, Usage
 from curate.candidates import generate
 from curate.catalog import publish
 from curate.models import ModelRef
+from curate.new_prompts import generate_prompts
 from curate.report import Report
 from curate.scoring import score
 from curate.store import Stage, Store, now, slug
 from curate.views import dataset
-from curate.walk import Planned, Walk, used
-from schemas.errors import UserError
+from curate.walk import Planned, Walk, Wanted, used
+from schemas.errors import Stopped, UserError
 from schemas.recipe import Recipe
 from schemas.version import VERSION
 
@@ -27,26 +29,39 @@ class Plan:
     """What a run would do: its stages, the requests it would make, and the datasets that are there already."""
 
     stages: list[Planned]
-    requests: int
-    max_new_tokens: int
+    wanted: list[Wanted]
     datasets: dict[str, Stage]
     prompts: int
     walk: Walk
+
+    @property
+    def requests(self) -> int:
+        """How many requests are left to make, as far as that is known."""
+        return sum(wanted.requests for wanted in self.wanted)
+
+    @property
+    def max_new_tokens(self) -> int:
+        """How many new tokens these take at most."""
+        return sum(wanted.requests * wanted.max_tokens for wanted in self.wanted)
 
 
 def run(recipe: Recipe, store: Store, report: Report | None = None) -> dict[str, Stage]:
     """Build the recipe's datasets and return the stage that holds each. What is there already is reused.
 
     Every finished stage can be asked for in SQL at once, also while the run goes on. Raises ``UserError`` for a mistake
-    in the recipe or its sources; nothing half-made is left behind.
+    in the recipe or its sources, ``Failed`` when too many requests failed; nothing half-made is left behind. Where a
+    budget is used up, the datasets are made of what there is, and ``Stopped`` is raised in the end.
     """
     report = report or Report()
     plan(recipe, store)  # finds every mistake before the first stage is made
     with recorded(recipe, store, "run") as record:
-        walk = Walk(recipe, store, report)
-        record["stages"], record["usage"] = walk.stages, walk.usage
-        walk.on_stage = record["publish"]
-        _walk(walk)
+        with record["answers"](report) as answers:
+            walk = Walk(recipe, store, report, answers=answers)
+            record["stages"] = walk.stages
+            walk.on_stage = record["publish"]
+            _walk(walk)
+        if answers.stopped:
+            raise Stopped("; ".join(answers.stopped) + ". The datasets are made of what there is")
     return walk.datasets
 
 
@@ -57,7 +72,7 @@ def plan(recipe: Recipe, store: Store | None) -> Plan:
         walk = Walk(recipe, store or scratch, execute=False, scratch=scratch)
         _walk(walk)
         prompts = walk.prompts.alive.height
-    return Plan(walk.plan, walk.requests, walk.request_tokens, walk.datasets, prompts, walk)
+    return Plan(walk.plan, walk.wanted, walk.datasets, prompts, walk)
 
 
 def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, ModelRef]]:
@@ -79,6 +94,8 @@ def _walk(walk: Walk) -> None:
     for step in walk.recipe.prompts:
         if step.verb == "source":
             verbs.source(walk, step)
+        elif step.verb == "generate":
+            generate_prompts(walk, step)
         elif step.verb == "decontaminate":
             verbs.clean(walk, step)
         else:
@@ -111,28 +128,30 @@ def _hold_to_prompts(walk: Walk) -> None:
 
 @contextmanager
 def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, Any]]:
-    """Hold the store and keep the record of a run: yields a mapping to fill with ``stages`` and ``usage``.
+    """Hold the store and keep the record of a run: yields a mapping to fill with ``stages``.
+
+    ``answers(report)`` in it makes the run's ``Answers``, whose costs go by the run's id and are in its record.
 
     The record is written when the run begins, after each stage (call ``publish``) and when it ends, however it ends.
     """
     with store.lock():
         started, begun = time.monotonic(), now()
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        live: dict[str, Any] = {"stages": [], "usage": None}
-        status, error = "running", None
+        run_id = f"{stamp}-{slug(recipe.name)}"
+        live: dict[str, Any] = {"stages": []}
+        status, error, asking = "running", None, []
 
         shown = 0.0  # when the catalogue was written last: writing it costs as much as many a stage
 
         def write(at_once: bool = True) -> None:
             nonlocal shown
-            usage = live["usage"]
+            usage = asking[0].usage if asking else Usage()
             store.save_run({
-                "run_id": f"{stamp}-{slug(recipe.name)}", "recipe": recipe.name, "command": command, "status": status,
+                "run_id": run_id, "recipe": recipe.name, "command": command, "status": status,
                 "started_at": begun, "seconds": round(time.monotonic() - started, 3), "version": VERSION,
                 "error": error,
-                "requests": usage.requests if usage else 0, "requests_reused": usage.reused if usage else 0,
-                "prompt_tokens": usage.prompt_tokens if usage else 0,
-                "completion_tokens": usage.completion_tokens if usage else 0,
+                "requests": usage.requests, "requests_reused": usage.reused, "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens, "cost": round(usage.cost, 6),
                 "stages": live["stages"], "resolved": recipe.model_dump(mode="json"),
             })  # fmt: skip
             if at_once or time.monotonic() - shown > 1:
@@ -144,13 +163,20 @@ def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, A
                               for i, stage in enumerate(stages)]  # fmt: skip
             return stages
 
-        live["publish"], live["use"] = write, use
+        def answers(report: Report) -> Answers:
+            asking[:] = [Answers(store, report, run_id, recipe.name, recipe.budget.model_dump())]
+            return asking[0]
+
+        live["publish"], live["use"], live["answers"] = write, use, answers
         write()
         try:
             yield live
             status = "finished"
         except KeyboardInterrupt:
             status, error = "interrupted", "stopped by the user"
+            raise
+        except Stopped as e:
+            status, error = "stopped", str(e)
             raise
         except BaseException as e:
             status, error = "failed", f"{type(e).__name__}: {e}"

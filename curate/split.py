@@ -11,8 +11,9 @@ def assign(prompts: pl.DataFrame, splits: dict[str, float | str], seed: int, whe
     """Give every prompt a split: a String Series, ``train`` for what no split takes.
 
     ``splits`` maps a name to an SQL condition over the prompts, or to a share between 0 and 1 of what the conditions
-    leave. Shares go by a hash of the prompt's ``messages`` and the seed, not by position: adding prompts moves none of
-    the old ones, equal prompts are never on two sides, and a share holds on average rather than to the row.
+    leave. Shares go by a hash of the seed and the prompt's ``messages`` (of those it was made from, where a model made
+    it), not by position: adding prompts moves none of the old ones, equal prompts and a prompt's offspring are never on
+    two sides, and a share holds on average rather than to the row.
     """
     side = pl.Series("split", ["train"]).new_from_index(0, prompts.height)
     free = pl.Series([True]).new_from_index(0, prompts.height)
@@ -20,7 +21,9 @@ def assign(prompts: pl.DataFrame, splits: dict[str, float | str], seed: int, whe
         if isinstance(condition, str):
             taken = holds(prompts, condition, f"{where}: split.{name}") & free
             side, free = _mark(side, taken, name), free & ~taken
-    place = pl.Series([_place(m, seed) for m in prompts["messages"]], dtype=pl.Float64)
+    family = prompts["family"] if "family" in prompts.columns else [None] * prompts.height
+    places = [_place(f or family_of(m), seed) for m, f in zip(prompts["messages"], family, strict=True)]
+    place = pl.Series(places, dtype=pl.Float64)
     floor = 0.0
     for name, share in splits.items():
         if not isinstance(share, str):
@@ -32,14 +35,19 @@ def assign(prompts: pl.DataFrame, splits: dict[str, float | str], seed: int, whe
 def needs(splits: dict[str, float | str], columns: list[str]) -> list[str]:
     """The columns of the prompts that ``assign`` reads for these splits."""
     conditions = " ".join(c for c in splits.values() if isinstance(c, str))
-    return list(dict.fromkeys(["messages", *mentioned(conditions, columns)]))
+    return list(dict.fromkeys(["messages", "family", *mentioned(conditions, columns)]))
 
 
 def _mark(side: pl.Series, taken: pl.Series, name: str) -> pl.Series:
     return pl.select(pl.when(taken).then(pl.lit(name)).otherwise(side).alias("split")).to_series()
 
 
-def _place(messages: str, seed: int) -> float:
-    """A place in [0, 1) that depends on the text and the seed only."""
-    digest = hashlib.sha256(f"{seed}\n{messages}".encode("utf-8", "surrogatepass")).digest()
+def family_of(messages: str) -> str:
+    """The family that a prompt founds: what it and all prompts made from it are split by."""
+    return hashlib.sha256(messages.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def _place(family: str, seed: int) -> float:
+    """A place in [0, 1) that depends on the family and the seed only."""
+    digest = hashlib.sha256(f"{seed}\n{family}".encode()).digest()
     return int.from_bytes(digest[:7], "big") / (1 << 56)

@@ -27,7 +27,7 @@ from schemas.errors import UserError, unknown
 HERE = Path(__file__).parent
 # Kind of step (the folder) -> the functions a step of that kind may have. The function's name says what it makes.
 FUNCTIONS = {
-    "generate": ("ask", "write"),
+    "generate": ("ask", "candidates", "prompts", "write"),
     "score": ("score",),
     "dedup": ("dedup",),
     "select": ("select", "pair", "subset"),

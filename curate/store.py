@@ -33,7 +33,8 @@ from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT, VERSION
 
-POLARS = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean}
+POLARS = {"VARCHAR": pl.String(), "VARCHAR[]": pl.List(pl.String()), "BIGINT": pl.Int64(), "DOUBLE": pl.Float64(),
+          "BOOLEAN": pl.Boolean()}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,13 @@ class Store:
         """The finished stage of this id, or None."""
         path = next((self.path / "stages").glob(f"*-{stage_id}"), None)
         return load_stage(path) if path else None
+
+    def newest_part(self, label: str, stage_id: str) -> Stage | None:
+        """The newest stage that holds a part of what the stage ``stage_id`` would: a budget ended it, or a failure."""
+        folders = (self.path / "stages").glob(f"{slug(label)}-*/stage.json")
+        parts = [load_stage(path.parent) for path in folders]
+        parts = [part for part in parts if part.manifest["what"].get("part_of") == stage_id]
+        return max(parts, key=lambda part: part.manifest["made_at"], default=None)
 
     @contextmanager
     def new_stage(self, stage_id: str, label: str, **manifest: Any) -> Iterator[StageWriter]:

@@ -4,12 +4,14 @@ A stage's id is a hash of its settings, the content of its inputs and the source
 remakes the stages it touches, and those after them only as far as their input really changed.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.answer import Usage, check_engine
+from curate.answer import Answers
+from curate.engines import check_model
 from curate.frames import Rows
 from curate.models import BUILT_IN, ModelRef, resolve
 from curate.report import Report
@@ -29,6 +31,16 @@ class Planned:
 
 
 @dataclass
+class Wanted:
+    """Requests that a run would make: of which model, a sample of their messages, how many, new tokens each at most."""
+
+    ref: ModelRef
+    sample: list[str]
+    requests: int
+    max_tokens: int
+
+
+@dataclass
 class Walk:
     """One pass over a recipe. ``execute`` is False when planning: then nothing is written to the store."""
 
@@ -43,10 +55,8 @@ class Walk:
     datasets: dict[str, Stage] = field(default_factory=dict)
     plan: list[Planned] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-    requests: int = 0
-    request_tokens: int = 0
-    asked: list[tuple[ModelRef, list[str], int]] = field(default_factory=list)  # a sample of what would be asked
+    answers: Answers | None = None  # None when planning
+    wanted: list["Wanted"] = field(default_factory=list)
     refs: dict[str, ModelRef] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
 
@@ -82,6 +92,38 @@ class Walk:
             self.plan.append(Planned(label, cached=True, note=stage.manifest["result"]))
         return stage
 
+    def asked(
+        self, label: str, what: dict[str, Any], ask: Callable[[], str], build: Callable[[StageWriter], str]
+    ) -> Stage | None:
+        """Reuse or make a stage that takes a model. ``ask`` gets the answers and says what is missing, if anything.
+
+        Where something is, the stage is made of what there is, under another id: the next run asks for the rest.
+        """
+        whole, seconds = fingerprint({"label": label, **what})[:12], 0.0
+        if self.store.stage(whole) is None:
+            if self.execute:
+                self.on_stage(True)  # what follows may take days; let others see what is there
+                started = time.monotonic()
+                missing = ask()
+                seconds = time.monotonic() - started
+                if missing:
+                    what = {**what, "part_of": whole, "missing": missing}
+            elif part := self.store.newest_part(label, whole):
+                what = part.manifest["what"]
+
+        def timed(writer: StageWriter) -> str:
+            started = time.monotonic()
+            result = build(writer)
+            writer.info["seconds"] = round(seconds + time.monotonic() - started, 3)
+            return result + (f"; {what['missing']}" if "missing" in what else "")
+
+        return self.stage(label, what, timed)
+
+    def want(self, ref: ModelRef, sample: list[str], requests: int, max_tokens: int) -> None:
+        """Note requests that a run would make."""
+        if requests:
+            self.wanted.append(Wanted(ref, sample, requests, max_tokens))
+
     def model(self, name: str, where: str) -> ModelRef:
         """The model a recipe's name stands for. A built-in name needs no entry in ``models:``."""
         if name not in self.refs:
@@ -90,8 +132,8 @@ class Walk:
                 if name not in BUILT_IN:
                     raise unknown("model", name, [*self.recipe.models, *BUILT_IN], where)
                 model = Model(model=name)
+            check_model(name, model, self.recipe.where("models", name))
             self.refs[name] = resolve(name, model, self.recipe.path.parent)
-            check_engine(self.refs[name], self.recipe.where("models", name))
         return self.refs[name]
 
     def _make(

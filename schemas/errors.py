@@ -1,18 +1,31 @@
 """What can go wrong by the user's hand, and how to say it in one line.
 
-Raise ``UserError`` anywhere below the command line; ``cli.main`` prints it as one line and exits 2.
+Raise ``UserError`` anywhere below the command line; ``cli.main`` prints it as one line and exits 2. ``Failed`` (exit
+1) and ``Stopped`` (exit 3) are nobody's mistake: something outside failed, or a budget is used up.
 """
 
 import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
-    """A mistake in a recipe, a flag, a file or a query. Its text is one line that names what, where and what to do."""
+class OneLine(Exception):
+    """Something to be said in one line, without a traceback."""
 
     def __init__(self, message: str) -> None:
         """Take what to say. Line ends and control characters, of another library's or a row's text, become spaces."""
         super().__init__("".join(c if c.isprintable() else " " for c in message))
+
+
+class UserError(OneLine):
+    """A mistake in a recipe, a flag, a file or a query. Its text is one line that names what, where and what to do."""
+
+
+class Failed(OneLine):
+    """Too much of what was asked of a model failed. What did not is kept."""
+
+
+class Stopped(OneLine):
+    """A budget is used up. What it paid for is kept, and the datasets are made from that."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

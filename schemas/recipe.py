@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from schemas.errors import UserError, unknown
 from schemas.yaml_file import kind_of, override, parse, plain, read_text
 
-PROMPT_VERBS = ("source", "dedup", "decontaminate", "score", "filter", "select")
+PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
 COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "select")
 
 
@@ -88,12 +88,22 @@ class Evaluation(Strict):
     max_tokens: int = Field(default=256, ge=1)
 
 
+class Budget(Strict):
+    """What all runs of the recipe together may spend: dollars, tokens, requests, seconds of asking."""
+
+    max_cost: float | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    max_requests: int | None = Field(default=None, ge=0)
+    max_seconds: float | None = Field(default=None, ge=0)
+
+
 class Recipe(Strict):
     """A whole job. ``path`` is the file it came from; source paths are relative to its folder."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = 0
     models: dict[str, Model] = {}
+    budget: Budget = Budget()
     prompts: list[Step]
     completions: list[Step] = []
     datasets: dict[str, Dataset] = {}
@@ -193,7 +203,7 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
     where, key = f"{path}:{line}", ".".join(loc)
     if first["type"] == "extra_forbidden":
-        section = {1: Recipe, 2: Evaluation}.get(len(loc), Recipe)
+        section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
         known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
         owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
         return unknown(f"key{owner} called", loc[-1], known, where)

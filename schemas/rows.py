@@ -5,15 +5,16 @@ with nulls. Columns may be added; none is ever renamed or removed.
 """
 
 TEXT, INTEGER, NUMBER, FLAG, TIME = "VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP"
+TEXTS = "VARCHAR[]"
 
 PROMPTS = {
     "prompt_id": TEXT, "messages": TEXT, "tools": TEXT, "prompt": TEXT, "ground_truth": TEXT, "source": TEXT,
-    "metadata": TEXT, "line": INTEGER,
+    "metadata": TEXT, "line": INTEGER, "parent_ids": TEXTS, "family": TEXT,
 }  # fmt: skip
 COMPLETIONS = {
     "completion_id": TEXT, "prompt_id": TEXT, "sample_index": INTEGER, "model": TEXT, "messages": TEXT,
     "response": TEXT, "reasoning_content": TEXT, "finish_reason": TEXT, "prompt_tokens": INTEGER,
-    "completion_tokens": INTEGER, "parent_id": TEXT,
+    "completion_tokens": INTEGER, "parent_id": TEXT, "error": TEXT,
 }  # fmt: skip
 SCORES = {"row_id": TEXT, "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT}
 DECISIONS = {"row_id": TEXT, "stage": TEXT, "kept": FLAG, "reason": TEXT, "evidence": TEXT}
@@ -56,7 +57,11 @@ STAGES = {
 RUNS = {
     "run_id": TEXT, "recipe": TEXT, "command": TEXT, "status": TEXT, "started_at": TIME, "seconds": NUMBER,
     "requests": INTEGER, "requests_reused": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER,
-    "error": TEXT, "resolved": TEXT, "version": TEXT,
+    "error": TEXT, "resolved": TEXT, "version": TEXT, "cost": NUMBER,
+}  # fmt: skip
+COSTS = {
+    "run_id": TEXT, "recipe": TEXT, "model": TEXT, "identity": TEXT, "requests": INTEGER, "replies": INTEGER,
+    "failed": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER, "cost": NUMBER, "seconds": NUMBER,
 }  # fmt: skip
 
 # What a stage may write, and the columns that make a row of it unique: the same row reached by two recipes is one row.
@@ -74,5 +79,5 @@ STAGE_TABLES = {
     "rollouts": (ROLLOUTS, ("training_id", "step", "row_id", "sample_index", "reward")),
     "evaluations": (EVALUATIONS, ("evaluation_id", "row_id", "sample_index", "scorer")),
 }
-HISTORY_TABLES = {"stages": STAGES, "runs": RUNS}
+HISTORY_TABLES = {"stages": STAGES, "runs": RUNS, "costs": COSTS}
 DATASET_TABLES = {"sft": "sft", "preference": "preferences", "prompt": "rl_prompts"}

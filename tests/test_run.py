@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from curate.replies import log_path
+from curate.replies import costs
 from curate.run import built, plan, run
 from curate.store import Store
-from schemas.errors import UserError
+from schemas.errors import Failed, UserError
 from schemas.recipe import load_recipe
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 from tests.jobs import TABLES, ask, job, last_run, question, tables
@@ -46,7 +46,7 @@ def test_every_prompt_has_its_candidates_and_every_candidate_its_score(made):
     assert ask(store, """SELECT count(*), min(n), max(n), min(i), max(i) FROM (SELECT prompt_id, count(*) AS n,
                          string_agg(sample_index::VARCHAR, '' ORDER BY sample_index) AS i FROM completions
                          GROUP BY ALL)""").row(0) == (20, 4, 4, "0123", "0123")  # fmt: skip
-    wrong = ask(store, """SELECT * FROM completions c LEFT JOIN scores s ON s.row_id = c.completion_id
+    wrong = ask(store, """SELECT c.completion_id FROM completions c LEFT JOIN scores s ON s.row_id = c.completion_id
                           WHERE s.value IS DISTINCT FROM length(response) OR scorer <> 'chars'
                           OR response <> messages ->> '$[0].content' OR completion_tokens NOT BETWEEN 1 AND 10
                           OR finish_reason NOT IN ('stop', 'length') OR prompt_tokens IS NULL""")  # fmt: skip
@@ -184,14 +184,19 @@ def test_a_condition_over_scores_of_the_prompts_says_which_are_asked(tiny, tmp_p
 
 def test_a_prompt_too_long_for_the_model_is_a_decision_and_the_rest_goes_on(tiny, tmp_path):
     store = Store(tmp_path / "store")
-    run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:3]], n=2), store)
-    assert ask(store, "SELECT count(*) FROM completions").item() == 6
-    long = ask(store, "SELECT prompt_id FROM prompts WHERE length(prompt) > 999").item()
-    failed = ask(store, f"SELECT * FROM decisions WHERE row_id = '{long}' AND stage LIKE '%generate%'")
-    assert failed.height == 2 and not failed["kept"].any()
-    assert all("context" in reason for reason in failed["reason"])
-    run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:4]], n=2), store)
-    assert spent(store) == (2, 8)  # what failed for good is not asked again
+    run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:3]], n=2, more="max_failed: 0.5"), store)
+    assert ask(store, "SELECT count(*) FROM completions WHERE response IS NOT NULL AND error IS NULL").item() == 6
+    failed = ask(store, """SELECT decisions.* FROM completions JOIN prompts USING (prompt_id)
+        JOIN decisions ON row_id = completion_id WHERE length(prompt) > 999 AND response IS NULL
+        AND decisions.stage LIKE '%generate%'""")
+    assert failed.height == 2 and not failed["kept"].any() and set(failed["reason"]) == {"error"}
+    assert all("context" in evidence for evidence in failed["evidence"])
+    assert ask(store, "SELECT count(*) FROM sft JOIN completions USING (completion_id) WHERE error NOT NULL").row(0) == (0,)
+    stages = store.stages()
+    run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:3]], n=2, more="max_failed: 0.5"), store)
+    assert store.stages() == stages  # it failed for good: the stage is whole
+    with pytest.raises(Failed, match="2 requests failed: 2 x .*max_failed allows"):
+        run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:4]], n=2), store)
 
 
 def test_a_step_of_the_users_that_raises_is_one_error_and_the_store_stays_whole(tiny, tmp_path, monkeypatch):
@@ -254,4 +259,4 @@ def test_other_weights_are_another_model(tiny, tmp_path):
     for model in (tiny, tmp_path / "other"):
         run(job(tmp_path, model, SEEDS[:2], n=1), store)
         assert spent(store) == (2, 0)
-    assert len(list(log_path(store, "x").parent.iterdir())) == 2
+    assert len({row["identity"] for row in costs(store)}) == 2

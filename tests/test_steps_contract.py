@@ -7,18 +7,24 @@ needs a line in ``REQUIRED``.
 import json
 import math
 import os
+import zlib
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from curate.steps import FUNCTIONS, find, names, summary
 from schemas.errors import UserError
+from tests.generate.drive import drive
 
 REQUIRED = {
     ("score", "regex"): {"pattern": "[a-z]+"},
     ("select", "k_center"): {"keep": 3},
     ("select", "random"): {"keep": 3},
     ("generate", "replace"): {"find": "a", "put": "b"},
+    ("generate", "rewrite"): {"instruction": "Make it shorter."},
 }
 EVERY = [(kind, name) for kind in FUNCTIONS for name in names(kind)]
 
@@ -32,6 +38,12 @@ TEXTS = [
 TRUTHS = [
     "42", "", None, '[{"kind": "lowercase"}]', '[{"kind": "no_such"}]', "[]", "{", "7", "日本", "null",
     '[{"kind": "max_words", "n": 5}, {"kind": "no_commas"}]', "[[]]", "42", "1/2", "-1e400", "[" * 50,
+]  # fmt: skip
+# What a model replies to a step that asks: as it was told to, and as it was not.
+REPLIES = [
+    "1. Write a poem about rain.\n2. What is 3 + 4?", "Here is the new version:\n\nWhy is the sky blue?", "", None,
+    "<prompt>Name a river.</prompt><rewritten>A river.</rewritten><revised>A river.</revised>", "[DONE]", "日本語で。",
+    "I'm sorry, but I can't help with that.", "<prompt>cut off in the mid", "\x00 </persona> <prompt> {} {0}",
 ]  # fmt: skip
 NUMBERS = [0.5, None, 1.0, 0.0, -3.0, 0.5, 1e300, None, 0.25, 1.0, 0.0, 0.5, 0.75, None, 1.0, 0.1]
 
@@ -61,16 +73,43 @@ def ready(kind, name):
     return step, step.settings(REQUIRED.get((kind, name), {}), "r.yaml:1", seed=3)
 
 
-def outcome(kind, name, columns):
-    """What a step makes of a table, as a frame; a Series is its column ``value``."""
+def reply_to(_row, messages, _model):
+    """A reply that depends on what is asked alone, as a kept one does."""
+    return REPLIES[zlib.crc32(json.dumps(messages).encode()) % len(REPLIES)]
+
+
+def outcome(kind, name, columns, reply=reply_to):
+    """What a step makes of a table, as a frame; a Series is its column ``value``. One that asks gets ``reply``."""
     step, settings = ready(kind, name)
     result = step.call(columns, settings)
+    if step.makes in ("candidates", "prompts"):
+        result, asks = drive(result, reply)
+        for asked in asks:
+            check_asked(step, asked, len(columns["response"]))
     return result if isinstance(result, pl.DataFrame) else pl.DataFrame({"value": result})
 
 
 @pytest.fixture(params=EVERY, ids=".".join)
 def step(request):
     return request.param
+
+
+def check_asked(step, asked, height):
+    """What a step asks: a request or null for each row, of a model that it has a setting for."""
+    assert asked.model in ("model", *step.defaults)
+    assert asked.messages.dtype == pl.String and len(asked.messages) == height
+    for turns in map(json.loads, asked.messages.drop_nulls()):
+        assert turns and all(turn["role"] in ("system", "user", "assistant") for turn in turns)
+        assert turns[-1]["role"] == "user" and turns[-1]["content"] != ""
+
+
+def check_prompts(result, height):
+    """The table of new prompts: of rows there are, each with turns that end with the user's, and a note."""
+    assert result["row"].is_between(0, height - 1).all() and result.null_count().row(0)[:3] == (0, 0, 0)
+    for messages, note in result.select("messages", "note").iter_rows():
+        turns = json.loads(messages)
+        assert turns[-1]["role"] == "user" and turns[-1]["content"].strip() and isinstance(json.loads(note), dict)
+    assert all(0 <= row < height for row in result["parents"].drop_nulls().explode(empty_as_null=False))
 
 
 def check_shape(kind, name, result, columns):
@@ -82,12 +121,16 @@ def check_shape(kind, name, result, columns):
         "select": {"kept": pl.Boolean, "reason": pl.String, "evidence": pl.String},
         "subset": {"kept": pl.Boolean, "nearest": pl.Int64, "similarity": pl.Float64},
         "pair": {"chosen_id": pl.String, "rejected_id": pl.String}, "ask": {"value": pl.String},
-        "write": {"value": pl.String},
+        "write": {"value": pl.String}, "candidates": {"value": pl.String},
+        "prompts": {"row": pl.Int64, "messages": pl.String, "note": pl.String, "parents": pl.List(pl.Int64),
+                    "ground_truth": pl.String},
     }[makes]  # fmt: skip
     further = {"detail": pl.String, "error": pl.String} if makes == "score" else {}
     assert wanted.items() <= dict(result.schema).items(), result.schema
     assert dict(result.schema).items() <= {**wanted, **further}.items(), result.schema
-    assert makes == "pair" or result.height == height
+    assert makes in ("pair", "prompts") or result.height == height
+    if makes == "prompts":
+        check_prompts(result, height)
     for column in result.select(pl.selectors.float()):
         assert column.drop_nulls().is_finite().all(), f"{column.name}: a NaN or an infinity"
 
@@ -160,11 +203,11 @@ def test_takes_nothing_but_nulls(step):
     columns = {n: s.clear(4) if n not in ("prompt_id", "completion_id") else s.head(4) for n, s in table().items()}
     result = outcome(*step, columns)
     check_shape(*step, result, columns)
-    if find(*step).makes in ("score", "ask", "write"):
+    if find(*step).makes in ("score", "ask", "write", "candidates"):
         assert result["value"].is_null().all(), "a value out of nothing"
     if find(*step).makes == "dedup":
         assert result["duplicate_of"].is_null().all(), "nothing duplicates nothing"
-    if find(*step).makes == "pair":
+    if find(*step).makes in ("pair", "prompts"):
         assert result.is_empty()
 
 
@@ -172,6 +215,67 @@ def test_leaves_its_input_alone(step):
     columns = table()
     outcome(*step, columns)
     assert all(columns[n].equals(s, null_equal=True) for n, s in table().items())
+
+
+ASKING = [name for name in names("generate") if find("generate", name).makes in ("candidates", "prompts")]
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_a_step_whose_every_request_fails_gives_nothing(name):
+    result = outcome("generate", name, chats(), reply=lambda *_: None)
+    check_shape("generate", name, result, chats())
+    assert result.is_empty() or result["value"].is_null().all()
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_a_step_that_asks_makes_something_of_replies_and_leaves_the_rest(name):
+    made = [outcome("generate", name, chats(), reply=lambda *_, text=text: text) for text in REPLIES]
+    for result in made:
+        check_shape("generate", name, result, chats())
+    assert any(not result.is_empty() and result[:, 0].is_not_null().any() for result in made)
+
+
+@pytest.mark.parametrize("name", names("generate"))
+def test_what_is_asked_of_a_row_and_made_of_it_does_not_depend_on_where_it_stands(name):
+    there, back = chats(), {column: values.reverse() for column, values in chats().items()}
+    one, other = asked("generate", name, there), asked("generate", name, back)
+    assert len(one) == len(other) and one
+    assert all(a.to_list() == b.to_list()[::-1] for a, b in zip(one, other, strict=True))
+
+
+def chats():
+    """The table, its prompts conversations with system turns, and each of them there for three samples."""
+    columns = table([row for row in range(len(TEXTS)) for _ in range(3)])
+    turns = [t and json.loads(t) for t in columns["messages"]]
+    before = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"},
+              {"role": "assistant", "content": "Hello"}]  # fmt: skip
+    longer = [t and json.dumps(before[: (n // 3) % 4] * bool(n // 3 % 4 != 2) + t) for n, t in enumerate(turns)]
+    return columns | {"messages": pl.Series("messages", longer, dtype=pl.String),
+                      "sample_index": pl.Series("sample_index", [n % 3 for n in range(len(turns))])}  # fmt: skip
+
+
+def asked(kind, name, columns):
+    """Every column that a step asks, then what it makes of each row (its new prompts, as one text)."""
+    step, settings = ready(kind, name)
+    result = step.call(columns, settings)
+    if step.makes in ("ask", "write"):
+        return [result]
+    result, asks = drive(result, reply_to)
+    if step.makes == "prompts":
+        rows = [[] for _ in columns["response"]]
+        for row, messages, note in result.select("row", "messages", "note").iter_rows():
+            rows[row].append(messages + note)
+        result = pl.Series(["\n".join(found) for found in rows])
+    return [*(ask.messages for ask in asks), result]
+
+
+@pytest.mark.parametrize("name", ASKING)
+@hypothesis_settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_step_that_asks_takes_any_reply(name, data):
+    columns = table()
+    replies = {n: data.draw(st.none() | st.text() | st.sampled_from(REPLIES)) for n in range(4)}
+    check_shape("generate", name, outcome("generate", name, columns, lambda row, *_: replies[row % 4]), columns)
 
 
 @pytest.mark.parametrize("name", [n for n in names("score")])

@@ -4,15 +4,13 @@ Before and after are comparable because everything but the model is the same: th
 settings. ``compare`` makes the table that says whether a training helped, and how sure that is.
 """
 
-import gc
 import hashlib
-import importlib
-from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import polars as pl
 
-from curate.answer import Usage
+from curate.answer import Answers
 from curate.models import ModelRef
 from curate.report import Report
 from curate.steps import Step
@@ -34,18 +32,18 @@ def evaluate_recipe(
     report: Report,
     *,
     prompts: pl.DataFrame | None = None,
-    usage: Usage | None = None,
-    answer: Callable[..., pl.DataFrame] | None = None,
+    answers: Answers | None = None,
 ) -> Stage:
     """Evaluate a recipe's models, or reuse the result, and return the stage with the table ``evaluations``.
 
     ``models`` holds the refs of all models evaluated, trained ones too. ``prompts`` (prompt_id, ground_truth,
     metadata, tools) gives an ``sft`` or ``preference`` dataset what its rows do not carry and a scorer may read.
-    ``usage`` counts what was asked; ``answer`` asks a model (``curate.answer.answer``, unless a test brings its own).
+    ``answers`` is whom to ask: without it, models are asked for no run in particular.
     Raises ``UserError`` if there is nothing held out, or a model is not trained yet.
     """
     plan = plan_evaluation(recipe, store, datasets, models, prompts)
-    stage = plan["stage"] or _make(recipe, store, plan, report, usage, answer)
+    with nullcontext(answers) if answers else Answers(store, report) as asked:
+        stage = plan["stage"] or _make(recipe, store, plan, asked)
     report.end(LABEL, stage.manifest["result"], reused=plan["stage"] is not None)
     return stage
 
@@ -153,30 +151,23 @@ def _make(
     recipe: Recipe,
     store: Store,
     plan: dict[str, Any],
-    report: Report,
-    usage: Usage | None,
-    answer: Callable[..., pl.DataFrame] | None,
+    asked: Answers,
 ) -> Stage:
-    answer = answer or importlib.import_module("curate.answer").answer
     evaluation: Evaluation = recipe.evaluate
     rows, stage_id = plan["rows"], plan["stage_id"]
     means = []
     with store.new_stage(stage_id, LABEL, what=plan["what"], rows_in=rows.height) as writer:
         for name, ref in plan["refs"].items():
             sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
-            answers = answer(
+            answers = asked.answer(
                 ref,
                 rows["messages"].to_list(),
                 n=evaluation.n,
                 sampling=sampling,
                 seed=recipe.seed,
-                store=store,
-                report=report,
                 label=f"{LABEL} {name}",
                 tools=rows["tools"].to_list(),
-                usage=usage,
             )
-            gc.collect()  # the model that answered, before the next is loaded
             table = answers.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left",
                                  maintain_order="left")  # fmt: skip
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None

@@ -1,62 +1,41 @@
 """The engine ``transformers``: a model in this process, batched by a budget of tokens.
 
-``Engine(ref).generate(requests)`` yields the replies of one batch after another. Three things it does that
-``model.generate`` does not: each request draws from a random stream of its own, so that a row's text does not hang on
-its neighbours; the K samples of a prompt share its prefill; a row leaves the batch when it has ended.
+Three things it does that ``model.generate`` does not: each request draws from a random stream of its own, so that a
+row's text does not hang on its neighbours; the K samples of a prompt share its prefill; a row leaves the batch when it
+has ended, and its reply is given at once.
 """
 
 import json
-import re
 import time
 from collections.abc import Iterator
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
-from curate.clients.requests import Reply, Request
+from curate.clients.decoding import Row, decode
+from curate.clients.reasoning import split_reasoning
+from curate.clients.requests import Give, Reply, Request, Spent, Take
+from curate.clients.tool_calls import split_tool_calls
 from curate.clients.weights import load, local_folder
 from curate.models import ModelRef, cache_folder
 from curate.report import Report
-from schemas.errors import UserError
 
-THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
+WINDOW = 4096  # requests looked at together: enough to sort into batches, few enough to hold
+PLACE = "gristmill-writes-this-turn"  # stands in a chat template's output where a user turn is to be written
 
 
-class GrowingLayer(DynamicLayer):
-    """A key-value cache layer with room to grow, so that a decoding step writes one column instead of copying all."""
+@dataclass(frozen=True)
+class Prompt:
+    """A rendered prompt: its token ids, or why there are none; ``thinks`` where it opens a reasoning trace."""
 
-    ROOM = 64
-
-    def update(self, key_states: Any, value_states: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Append key and value states of shape ``[batch, heads, tokens, dim]``; return all of them."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        self.keys = self._append("key_buffer", self.keys, key_states)
-        self.values = self._append("value_buffer", self.values, value_states)
-        return self.keys, self.values
-
-    def _append(self, name: str, held: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-        start = held.shape[-2] if held.numel() else 0
-        end = start + new.shape[-2]
-        buffer = getattr(self, name, None)
-        # The buffer is stale once rows were selected or repeated: what is held then no longer lies in it.
-        if buffer is None or buffer.data_ptr() != held.data_ptr() or buffer.shape[-2] < end:
-            buffer = new.new_empty(*new.shape[:-2], end + self.ROOM, new.shape[-1])
-            if start:
-                buffer[..., :start, :] = held
-            setattr(self, name, buffer)
-        buffer[..., start:end, :] = new
-        return buffer[..., :end, :]
+    ids: list[int]
+    error: str | None = None
+    thinks: bool = False
 
 
 class Engine:
     """A loaded model. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
-
-    SETTINGS = ("batch_tokens", "trust_remote_code")
 
     def __init__(self, ref: ModelRef, report: Report) -> None:
         """Load the model; ``batch_tokens`` bounds (prompt + new tokens) x rows of a batch."""
@@ -65,164 +44,145 @@ class Engine:
         if ref.package and local_folder(ref) is None:
             report.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
         self.model, self.tokenizer = load(ref)
-        self.device = self.model.device
-        self.batch_tokens = int(settings.get("batch_tokens", 200_000 if self.device.type == "cuda" else 14_000))
+        device = self.model.device.type
+        self.batch_tokens = int(settings.get("batch_tokens", 200_000 if device == "cuda" else 14_000))
         self.context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self.ends = {e for e in (*ends, self.tokenizer.eos_token_id) if e is not None}
 
-    def generate(self, requests: list[Request]) -> Iterator[list[Reply]]:
-        """Answer requests, a list of replies a batch. Batches depend on the requests, not on their order."""
-        prompts = self._encode(requests)
-        ready = sorted(
-            requests, key=lambda r: (-len(prompts[r.messages, r.tools]), r.messages, r.tools or "", r.sample_index)
-        )
-        for batch in self._batches(ready, prompts):
-            started = time.monotonic()
-            replies = self._answer(batch, [prompts[r.messages, r.tools] for r in batch])
-            tokens = sum(r.completion_tokens or 0 for r in replies)
-            self.report.advance(0, f"{tokens / (time.monotonic() - started):.0f} tokens/s")
-            yield replies
+    def answer(self, take: Take, give: Give) -> None:
+        """Answer requests until ``take`` has none, a window of them at a time; give each row's reply when it ends.
 
-    def _encode(self, requests: list[Request]) -> dict[tuple[str, str | None], list[int]]:
-        """Token ids of every distinct prompt."""
-        distinct = {(r.messages, r.tools): r for r in requests}
-        texts = [self._render(r) for r in distinct.values()]
-        ids = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        return dict(zip(distinct, ids, strict=True))
-
-    def _render(self, request: Request) -> str:
-        if self.tokenizer.chat_template is None:  # a base model: the turns as they are, one below the other
-            return "\n".join(str(turn.get("content") or "") for turn in request.turns) + "\n"
-        tools = None if request.tools is None else json.loads(request.tools)
-        try:
-            return self.tokenizer.apply_chat_template(
-                request.turns, tools=tools, tokenize=False, add_generation_prompt=True)  # fmt: skip
-        except Exception as error:  # templates raise what they like; say which conversation they refuse
-            raise UserError(
-                f"model {self.ref.name!r}: its chat template refuses {request.messages[:120]}: {error}"
-            ) from error
-
-    def _batches(self, requests: list[Request], prompts: dict) -> Iterator[list[Request]]:
-        """Cut requests, longest prompt first, into batches within the token budget."""
-        batch: list[Request] = []
-        widest = 0
-        for request in requests:
-            width = len(prompts[request.messages, request.tools]) + request.sampling.max_tokens
-            widest = max(widest, width)
-            if batch and widest * (len(batch) + 1) > self.batch_tokens:
-                yield batch
-                batch, widest = [], width
-            batch.append(request)
-        if batch:
-            yield batch
-
-    @torch.inference_mode()
-    def _answer(self, batch: list[Request], prompts: list[list[int]]) -> list[Reply]:
-        room = [self.context - len(ids) for ids in prompts]
-        fits = [i for i, space in enumerate(room) if space > 0]
-        replies = {
-            i: Reply(
-                batch[i].key,
-                None,
-                prompt_tokens=len(prompts[i]),
-                error=f"the prompt has {len(prompts[i])} tokens, the model's context {self.context}",
-            )
-            for i in range(len(batch))
-            if room[i] <= 0
-        }
-        limits = [min(batch[i].sampling.max_tokens, room[i]) for i in fits]
-        written = self._decode([batch[i] for i in fits], [prompts[i] for i in fits], limits) if fits else []
-        for i, ids in zip(fits, written, strict=True):
-            stopped = bool(ids) and ids[-1] in self.ends
-            text = self.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
-            reasoning, text = split_reasoning(text)
-            replies[i] = Reply(
-                batch[i].key, text, reasoning, "stop" if stopped else "length", len(prompts[i]), len(ids)
-            )
-        return [replies[i] for i in range(len(batch))]
-
-    def _decode(self, batch: list[Request], prompts: list[list[int]], limits: list[int]) -> list[list[int]]:
-        """Sample token ids for each row until it ends or reaches its limit."""
-        logits, cache, mask = self._prefill(prompts)
-        streams = np.stack([_uniforms(r, max(limits)) for r in batch])
-        uniforms = torch.from_numpy(streams).to(self.device)
-        limit = torch.tensor(limits, device=self.device)
-        ends = torch.tensor(sorted(self.ends), device=self.device)
-        live = torch.arange(len(batch), device=self.device)
-        written: list[list[int]] = [[] for _ in batch]
-        for step in range(max(limits)):
-            tokens = _sample(logits, [batch[i].sampling for i in live.tolist()], uniforms[live, step])
-            for row, token in zip(live.tolist(), tokens.tolist(), strict=True):
-                written[row].append(token)
-            going = ~torch.isin(tokens, ends) & (limit[live] > step + 1)
-            if not going.all():
-                self.report.advance(int((~going).sum()))
-                if not going.any():
-                    break
-                live, tokens, mask = live[going], tokens[going], mask[going]
-                cache.batch_select_indices(going.nonzero().squeeze(1))
-            mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
-            position = mask.sum(1, keepdim=True) - 1
-            logits = self.model(input_ids=tokens[:, None], attention_mask=mask, position_ids=position,
-                                past_key_values=cache, use_cache=True).logits[:, -1]  # fmt: skip
-        return written
-
-    def _prefill(self, prompts: list[list[int]]) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
-        """Run each distinct prompt once, padded on the left, and hand every row its copy of the cache."""
-        runs = [(list(ids), len(list(same))) for ids, same in groupby(prompts)]
-        width = max(len(ids) for ids, _ in runs)
-        tokens = torch.tensor([[0] * (width - len(ids)) + ids for ids, _ in runs], device=self.device)
-        mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids, _ in runs], device=self.device)
-        cache = DynamicCache(config=self.model.config)
-        cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-        position = (mask.cumsum(1) - 1).clamp(min=0)
-        logits = self.model(input_ids=tokens, attention_mask=mask, position_ids=position, past_key_values=cache,
-                            use_cache=True, logits_to_keep=1).logits[:, -1]  # fmt: skip
-        rows = torch.repeat_interleave(torch.tensor([count for _, count in runs], device=self.device))
-        cache.batch_select_indices(rows)
-        return logits[rows], cache, mask[rows]
+        A reply's ``logprobs`` are one a completion token: the end token and what was cut off as a stop text have one
+        too, as in vLLM, so that their sum is the logarithm of what the whole reply was likely to be.
+        """
+        while window := _window(take):
+            prompts = self._encode(window)
+            refused = [r for one in window if (r := self._refusal(one, prompts[one.messages, one.tools]))]
+            if refused:
+                give(refused, Spent(len(refused)))
+            keys = {reply.key for reply in refused}
+            for batch in self._batches([r for r in window if r.key not in keys], prompts):
+                self._answer(batch, prompts, give)
 
     def close(self) -> None:
         """Free the model's memory."""
-        del self.model
-        if self.device.type == "cuda":
+        self.model = None
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def _encode(self, requests: list[Request]) -> dict[tuple[str, str | None], Prompt]:
+        """Every distinct prompt, rendered and encoded."""
+        prompts: dict[tuple[str, str | None], Prompt] = {}
+        texts: dict[tuple[str, str | None], str] = {}
+        for request in {(r.messages, r.tools): r for r in requests}.values():
+            try:
+                text = self._render(request)
+                text.encode()
+                texts[request.messages, request.tools] = text
+            except Exception as error:  # templates raise what they like; it is this conversation that is refused
+                said = " ".join(str(error).split())[:300]
+                prompts[request.messages, request.tools] = Prompt([], f"the chat template refuses the messages: {said}")
+        ids = self.tokenizer(list(texts.values()), add_special_tokens=False)["input_ids"] if texts else []
+        return prompts | {
+            key: Prompt(tokens, thinks=text.rstrip().endswith("<think>"))
+            for (key, text), tokens in zip(texts.items(), ids, strict=True)
+        }
 
-def split_reasoning(text: str) -> tuple[str | None, str]:
-    """Split ``<think>...</think>answer`` into the trace (None if there is none) and the answer."""
-    match = THINK.match(text) if "</think>" in text else None
-    return (match.group(1).strip() or None, text[match.end() :]) if match else (None, text)
+    def _render(self, request: Request) -> str:
+        turns = request.turns
+        writes_user = _writes_user(turns)
+        if self.tokenizer.chat_template is None:  # a base model: the turns as they are, one below the other
+            if writes_user:
+                raise ValueError("the model has no chat template, so no place where it would write a user turn")
+            return "\n".join(str(turn.get("content") or "") for turn in turns) + "\n"
+        tools = None if request.tools is None else json.loads(request.tools)
+        if writes_user:
+            turns[-1]["content"] = PLACE
+        text = self.tokenizer.apply_chat_template(
+            turns, tools=tools, tokenize=False, add_generation_prompt=not writes_user)  # fmt: skip
+        return text[: text.rindex(PLACE)] if writes_user else text
+
+    def _refusal(self, request: Request, prompt: Prompt) -> Reply | None:
+        """The reply that says why a request cannot be answered here, or None."""
+        error, size = prompt.error, None if prompt.error else len(prompt.ids)
+        if request.sampling.response_format is not None:
+            error = "the engine 'transformers' cannot hold a reply to a JSON schema (response_format)"
+        elif size == 0:
+            error = "the prompt is empty"
+        elif size is not None and size >= self.context:
+            error = f"the prompt has {size} tokens, the model's context {self.context}"
+        return Reply(request.key, prompt_tokens=size, error=error) if error else None
+
+    def _batches(self, requests: list[Request], prompts: dict) -> Iterator[list[Row]]:
+        """Cut requests, longest prompt first, into batches within the token budget."""
+        batch: list[Row] = []
+        widest = 0
+        for request in sorted(
+            requests, key=lambda r: (-len(prompts[r.messages, r.tools].ids), r.messages, r.tools or "", r.sample_index)
+        ):
+            ids = prompts[request.messages, request.tools].ids
+            row = Row(request, ids, max(1, min(request.sampling.max_tokens, self.context - len(ids))))
+            widest = max(widest, len(ids) + row.limit)
+            if batch and widest * (len(batch) + 1) > self.batch_tokens:
+                yield batch
+                batch, widest = [], len(ids) + row.limit
+            batch.append(row)
+        if batch:
+            yield batch
+
+    def _answer(self, batch: list[Row], prompts: dict, give: Give) -> None:
+        started, tokens = time.monotonic(), 0
+        for rows in decode(self.model, batch, self._ended):
+            replies = [self._reply(row, prompts[row.request.messages, row.request.tools]) for row in rows]
+            tokens += sum(len(row.tokens) for row in rows)
+            give(replies, Spent(len(rows), sum(len(r.prompt) for r in rows), sum(len(r.tokens) for r in rows)))
+        self.report.advance(0, f"{tokens / (time.monotonic() - started):.0f} tokens/s")
+
+    def _ended(self, row: Row) -> bool:
+        """Whether a row has come to its end token, its limit or one of its stop texts."""
+        if row.tokens[-1] in self.ends or len(row.tokens) >= row.limit:
+            return True
+        stops = row.request.sampling.stop
+        if not stops:
+            return False
+        # Every token is a byte or more; a few tokens more, as the first ones of a text may be decoded otherwise.
+        tail = row.tokens[-max(len(s.encode()) for s in stops) - 4 :]
+        return _cut(self._text(tail), stops) is not None and _cut(self._text(row.tokens), stops) is not None
+
+    def _text(self, tokens: list[int]) -> str:
+        return self.tokenizer.decode(tokens, skip_special_tokens=True)
+
+    def _reply(self, row: Row, prompt: Prompt) -> Reply:
+        request, tokens = row.request, row.tokens
+        stopped = tokens[-1] in self.ends
+        text = self._text(tokens[:-1] if stopped else tokens)
+        end = _cut(text, request.sampling.stop)
+        text, finish = (text, "stop" if stopped else "length") if end is None else (text[:end], "stop")
+        reasoning = calls = None
+        if not _writes_user(request.turns):
+            reasoning, text = split_reasoning(f"<think>{text}" if prompt.thinks else text)
+            if request.tools is not None:
+                calls, text = split_tool_calls(text)
+                finish = "tool_calls" if calls and finish == "stop" else finish
+        logprobs = tuple(row.logprobs) if request.sampling.logprobs else None
+        return Reply(request.key, text, reasoning, calls, finish, len(row.prompt), len(tokens), logprobs)
 
 
-def _uniforms(request: Request, count: int) -> np.ndarray:
-    """The request's own stream of uniform numbers in [0, 1), from its key (which holds the seed)."""
-    return np.random.Generator(np.random.Philox(key=int(request.key, 16))).random(count)
+def _window(take: Take) -> list[Request]:
+    """The next requests: a window full, or what there is."""
+    window: list[Request] = []
+    while len(window) < WINDOW and (group := take()):
+        window += group
+    return window
 
 
-def _sample(logits: torch.Tensor, how: list[Any], uniform: torch.Tensor) -> torch.Tensor:
-    """Draw a token a row by inverting the cumulative distribution at ``uniform``; temperature 0 takes the likeliest."""
-    temperature = torch.tensor([s.temperature for s in how], device=logits.device)
-    best = logits.argmax(-1)
-    if not temperature.any():
-        return best
-    logits = logits.float() / temperature.clamp(min=1e-6)[:, None]
-    top_k = max(s.top_k for s in how)
-    if top_k:
-        each = torch.tensor([s.top_k or logits.shape[1] for s in how], device=logits.device)
-        ranked = logits.topk(min(top_k, logits.shape[1])).values
-        floor = ranked.gather(1, (each.clamp(max=ranked.shape[1]) - 1)[:, None])
-        logits = logits.masked_fill((logits < floor) & (each <= ranked.shape[1])[:, None], -torch.inf)
-    probabilities = logits.softmax(-1)
-    if any(s.top_p < 1 for s in how):
-        top_p = torch.tensor([s.top_p for s in how], device=logits.device)[:, None]
-        ranked, order = probabilities.sort(dim=-1, descending=True)
-        ranked[ranked.cumsum(-1) - ranked >= top_p] = 0  # the smallest set whose mass reaches top_p (arXiv 1904.09751)
-        probabilities = torch.zeros_like(probabilities).scatter(1, order, ranked)
-    cumulative = probabilities.double().cumsum(-1)
-    drawn = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True).squeeze(1)
-    # A draw at the very end of the line must not fall on a token of probability zero.
-    last = (probabilities > 0).int().cumsum(-1).argmax(-1)
-    return torch.where(temperature == 0, best, torch.minimum(drawn, last))
+def _writes_user(turns: list[dict[str, Any]]) -> bool:
+    """Whether the turn to be written is the user's (Magpie, arXiv 2406.08464)."""
+    return bool(turns) and turns[-1].get("role") == "user" and turns[-1].get("content", "") is None
+
+
+def _cut(text: str, stops: tuple[str, ...]) -> int | None:
+    """Where the first of the stop texts begins, or None."""
+    return min((found for stop in stops if stop and (found := text.find(stop)) >= 0), default=None)

@@ -1,22 +1,71 @@
 """Ask the model the prompt itself: candidates are its own answers.
 
-With ``system`` a system turn is put first; a prompt that has one of its own keeps that and gets no other.
+With ``system`` a system turn is put first; a prompt that has one of its own keeps that and gets no other. ``examples``
+(few-shot) are shown as turns of user and assistant after the system turn and before the prompt's own turns.
 """
 
 import json
+import re
 
 import polars as pl
 
+from curate.turns import blank
+from schemas.errors import UserError
 
-def ask(messages: pl.Series, *, system: str | None = None) -> pl.Series:
-    """Return the messages to send for each prompt (JSON text); null where the prompt is null or has no turns."""
+SYSTEM = ("system", "developer")
+_DECODER = json.JSONDecoder()
+_OTHER = re.compile(r'\{\s*"role"\s*:\s*"(?:user|assistant|tool)"')  # how nearly every other turn begins: not parsed
+
+
+def ask(messages: pl.Series, *, system: str | None = None, examples: list[dict[str, str]] | None = None) -> pl.Series:
+    """Return the messages to send for each prompt (JSON text); null where the prompt is null or has no turns.
+
+    Each of ``examples`` has a ``prompt`` and a ``completion``, and nothing else; else ``UserError`` is raised.
+    """
     text = messages.cast(pl.String).str.strip_chars()
     role = text.str.json_path_match("$[0].role")
-    rows = pl.DataFrame({"text": text, "role": role})
-    sent = pl.when(pl.col("role").is_not_null()).then("text")
-    if system is not None:
-        turn = json.dumps({"role": "system", "content": system}, ensure_ascii=False)
-        first = pl.concat_str(pl.lit(f"[{turn}, "), pl.col("text").str.slice(1).str.strip_chars_start())
-        sent = pl.when(pl.col("role").is_in(["system", "developer"])).then("text").when(
-            pl.col("role").is_not_null()).then(first)  # fmt: skip
+    shown = "".join(f"{_dump(turn)}, " for turn in _turns(examples or []))
+    before = shown if system is None else f"{_dump({'role': 'system', 'content': system})}, {shown}"
+    own = role.is_in(SYSTEM).fill_null(False)
+    rows = pl.DataFrame({"text": text, "role": role, "own": own, "with": _after_system(text, own, shown)})
+    first = pl.concat_str(pl.lit(f"[{before}"), pl.col("text").str.slice(1).str.strip_chars_start())
+    sent = pl.when("own").then("with").when(pl.col("role").is_not_null()).then(first if before else pl.col("text"))
     return rows.select(messages=sent)["messages"]
+
+
+def _dump(turn: dict[str, str]) -> str:
+    return json.dumps(turn, ensure_ascii=False)
+
+
+def _turns(examples: list[dict[str, str]]) -> list[dict[str, str]]:
+    turns = []
+    for index, example in enumerate(examples):
+        where = f"generate sample: examples[{index}]"
+        if set(example) != {"prompt", "completion"}:
+            found = ", ".join(map(repr, example)) or "nothing"
+            raise UserError(f"{where} has {found}; expected 'prompt' and 'completion'")
+        for key, role in (("prompt", "user"), ("completion", "assistant")):
+            if blank(example[key]):
+                raise UserError(f"{where}: its {key} is empty")
+            turns.append({"role": role, "content": example[key]})
+    return turns
+
+
+def _after_system(text: pl.Series, own: pl.Series, shown: str) -> pl.Series:
+    """Put ``shown`` after the system turns that a prompt begins with: only those turns are parsed, the rest is text."""
+    if not shown or not own.any():
+        return text
+    put = [_put(one, shown) if has else None for one, has in zip(text.to_list(), own.to_list(), strict=True)]
+    return pl.Series("with", put, dtype=pl.String)
+
+
+def _put(text: str, shown: str) -> str:
+    start = text.index("{")
+    while not _OTHER.match(text, start):
+        turn, end = _DECODER.raw_decode(text, start)
+        if turn.get("role") not in SYSTEM:
+            break
+        start = text.find("{", end)
+        if start < 0:
+            return f"{text[:end]}, {shown[:-2]}{text[end:]}"
+    return f"{text[:start]}{shown}{text[start:]}"

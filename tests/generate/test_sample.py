@@ -3,10 +3,15 @@
 import json
 
 import polars as pl
+import pytest
 
 from curate.generate.sample import ask
+from schemas.errors import UserError
 
 USER = '[{"role": "user", "content": "hi"}]'
+EXAMPLES = [{"prompt": "1+1?", "completion": "2"}, {"prompt": 'say "é"', "completion": "é\n"}]
+SHOWN = [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"},
+         {"role": "user", "content": 'say "é"'}, {"role": "assistant", "content": "é\n"}]  # fmt: skip
 
 
 def sent(*messages, **settings):
@@ -15,6 +20,7 @@ def sent(*messages, **settings):
 
 def test_the_prompt_goes_out_as_it_is():
     assert ask(pl.Series([USER])).to_list() == [USER]
+    assert ask(pl.Series([USER]), examples=[]).to_list() == [USER]
 
 
 def test_a_system_turn_is_put_first():
@@ -28,6 +34,42 @@ def test_a_system_turn_of_the_prompts_own_wins():
     assert sent(json.dumps(own), system="other") == [own]
 
 
+def test_examples_stand_between_the_system_turn_and_the_prompt():
+    given = json.loads(USER)
+    system = {"role": "system", "content": "s"}
+    assert sent(USER, examples=EXAMPLES) == [[*SHOWN, *given]]
+    assert sent(USER, system="s", examples=EXAMPLES) == [[system, *SHOWN, *given]]
+
+
+@pytest.mark.parametrize("system", [None, "other"])
+def test_examples_stand_after_the_prompts_own_system_turns_and_its_text_is_kept_to_the_letter(system):
+    own = [{"role": "system", "content": 'a {"b": [}] \\" }, {', "more": {"deep": [{}]}},
+           {"role": "developer", "content": "mine"}]  # fmt: skip
+    rest = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "é"}, {"role": "user", "content": "2"}]
+    whole = json.dumps([*own, *rest])
+    assert sent(whole, USER, json.dumps(own), system=system, examples=EXAMPLES) == [
+        [*own, *SHOWN, *rest],
+        [*([{"role": "system", "content": "other"}] if system else []), *SHOWN, *json.loads(USER)],
+        [*own, *SHOWN],
+    ]
+    turned = [{"content": t["content"], "role": t["role"]} for t in rest]
+    assert sent(json.dumps([*own, *turned]), system=system, examples=EXAMPLES) == [[*own, *SHOWN, *rest]]
+    first, after = json.dumps(own)[:-1], json.dumps(rest)[1:]
+    put = ask(pl.Series([whole]), examples=EXAMPLES)[0]
+    assert put.startswith(first) and put.endswith(after)
+
+
+@pytest.mark.parametrize(("examples", "said"), [
+    ([EXAMPLES[0], {"prompt": "a", "answer": "b"}], "examples[1] has 'prompt', 'answer'; expected 'prompt' and"),
+    ([{}], "examples[0] has nothing; expected 'prompt' and 'completion'"),
+    ([{"prompt": "a", "completion": " "}], "examples[0]: its completion is empty"),
+])  # fmt: skip
+def test_an_example_that_is_none_is_named(examples, said):
+    with pytest.raises(UserError) as caught:
+        ask(pl.Series([USER]), examples=examples)
+    assert str(caught.value).startswith("generate sample: ") and said in str(caught.value)
+
+
 def test_nothing_is_asked_where_there_is_nothing_to_ask():
-    assert sent(None, "[]", system="s") == sent(None, "[]") == [None, None]
-    assert sent() == []
+    assert sent(None, "[]", system="s") == sent(None, "[]") == sent(None, "[]", examples=EXAMPLES) == [None, None]
+    assert sent() == sent(examples=EXAMPLES) == []

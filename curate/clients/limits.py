@@ -1,0 +1,105 @@
+"""When a request may be sent: limits per minute, a server's Retry-After, and how long to back off after a failure.
+
+Times are seconds of the event loop's clock, which never jumps.
+"""
+
+import asyncio
+import math
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+
+
+class Pace:
+    """At most ``per_minute`` units in any minute, spread evenly, with a burst of a second's worth at most.
+
+    The leaky bucket as a meter (ITU-T I.371, the "virtual scheduling" form): ``due`` is when the next unit is due.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        burst = max(1, per_minute // 60)
+        self.step = 60 / (per_minute - burst + 1)
+        self.slack = (burst - 1) * self.step
+        self.due = -math.inf
+
+    def wait(self, now: float) -> float:
+        """How long until something may be sent."""
+        return max(0.0, self.due - self.slack - now)
+
+    def spend(self, now: float, units: int) -> None:
+        """Note that something of this many units is sent now."""
+        self.due = max(self.due, now) + units * self.step
+
+    def correct(self, units: int) -> None:
+        """Note that what was sent took this many units more (less, if negative) than was thought."""
+        self.due += units * self.step
+
+
+class Limits:
+    """The gate that every request of an engine goes through."""
+
+    def __init__(self, requests_per_minute: int = 0, tokens_per_minute: int = 0) -> None:
+        """Zero is no limit."""
+        self.requests = Pace(requests_per_minute) if requests_per_minute else None
+        self.tokens = Pace(tokens_per_minute) if tokens_per_minute else None
+        self.opens = -math.inf
+        self.begin()
+
+    def begin(self) -> None:
+        """Get ready for another event loop."""
+        self.turn = asyncio.Lock()
+
+    def wait(self, now: float) -> float:
+        """How long until a request may be sent."""
+        paces = [pace.wait(now) for pace in (self.requests, self.tokens) if pace]
+        return max(0.0, self.opens - now, *paces)
+
+    async def enter(self, tokens: int) -> None:
+        """Wait for one's turn to send a request that may take this many tokens."""
+        loop = asyncio.get_running_loop()
+        if not self.requests and not self.tokens and self.opens <= loop.time() and not self.turn.locked():
+            return
+        async with self.turn:  # first come, first served; one sleeps for all
+            while wait := self.wait(loop.time()):
+                await asyncio.sleep(min(wait, 1.0))  # what is given back meanwhile shortens the wait
+            if self.requests:
+                self.requests.spend(loop.time(), 1)
+            if self.tokens:
+                self.tokens.spend(loop.time(), tokens)
+
+    def came_to(self, guessed: int, tokens: int) -> None:
+        """Note how many tokens a request took that was let in with a guess."""
+        if self.tokens:
+            self.tokens.correct(tokens - guessed)
+
+    def shut(self, now: float, seconds: float) -> bool:
+        """Let nothing through for so long. Returns whether that is news: longer than it was shut anyway."""
+        news = now + seconds > max(now, self.opens) + 0.1
+        self.opens = max(self.opens, now + seconds)
+        return news
+
+
+def back_off(failures: int) -> float:
+    """Seconds to wait after so many failures: anything up to a bound that doubles each time ("full jitter")."""
+    return random.random() * min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 30))  # noqa: S311 - no secret
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that a server asks to wait: ``retry-after-ms``, or ``Retry-After`` in seconds or as a date, or None."""
+    for name, unit in (("retry-after-ms", 1000), ("Retry-After", 1)):
+        text = headers.get(name, "")
+        try:
+            seconds = float(text) / unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    try:
+        date = parsedate_to_datetime(headers.get("Retry-After", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,267 @@
+"""What goes over the wire to an OpenAI-compatible server and what comes back: pure functions over bytes.
+
+A reply is decoded strictly: what does not have the shape and the types of the API is ``Malformed``, never half a reply.
+"""
+
+import json
+import re
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+from curate.clients.reasoning import split_reasoning
+from curate.clients.requests import Reply, Request, Sampling, Spent
+
+# The keys of a body that a recipe's extra_body may not set: each has a setting of its own, and budgets count on it.
+OWN = ("model", "messages", "prompt", "n", "stream", "max_tokens", "max_completion_tokens")
+NAMES_N = re.compile(r"(['\"`])n\1|\bn\b\s*(?:>|=|:|must|should|is\b|cannot)|\bchoices?\b", re.IGNORECASE)
+BROKEN_OFF = ("abort", "error")  # finish reasons of a server that gave up in the middle
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Malformed(Exception):
+    """A reply that is not one. ``usage`` is (prompt tokens, completion tokens) where it could still be read."""
+
+    def __init__(self, message: str, usage: tuple[int, int] | None = None) -> None:
+        """Take what is wrong with it."""
+        super().__init__(message)
+        self.usage = usage
+
+
+class Complaint(NamedTuple):
+    """What a server says is wrong: its words on one line, and its own code and name of the parameter."""
+
+    message: str
+    code: str
+    param: str
+
+
+class _Function(msgspec.Struct):
+    name: str
+    arguments: str | dict[str, Any] = ""
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function
+    id: str | None = None
+    type: str = "function"
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    refusal: str | None = None
+
+
+class _Token(msgspec.Struct):
+    logprob: float
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Token] | None = None
+    token_logprobs: list[float | None] | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message | None = None  # of a chat
+    text: str | None = None  # of a plain completion
+    index: Count = 0
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+class _Billed(msgspec.Struct):
+    usage: _Usage
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_usage = msgspec.json.Decoder(_Billed).decode
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def chat_body(model: str, asked: list[Request], limit: str, extra: str) -> bytes:
+    """The body of a chat completion of these samples of one prompt.
+
+    ``limit`` is the server's name for ``max_tokens``, ``extra`` the recipe's ``extra_body`` as JSON text.
+    """
+    first = asked[0]
+    start = _settings(model, first.sampling, first.tools, limit, extra, True)
+    # A lone surrogate has no bytes in UTF-8; inside a JSON string an escape says the same.
+    messages = first.messages.encode("utf-8", "backslashreplace")
+    return _with_samples(b'%b,"messages":%b' % (start, messages), asked, extra)
+
+
+def prompt_body(model: str, asked: list[Request], prompt: str, limit: str, extra: str) -> bytes:
+    """The body of a plain completion that goes on from ``prompt``; the rest is as in ``chat_body``."""
+    start = _settings(model, asked[0].sampling, None, limit, extra, False)
+    return _with_samples(b'%b,"prompt":%b' % (start, msgspec.json.encode(prompt)), asked, extra)
+
+
+def _with_samples(start: bytes, asked: list[Request], extra: str) -> bytes:
+    if asked[0].sampling.temperature != 0 and '"seed"' not in extra:
+        start += b',"seed":%d' % (int(asked[0].key[:8], 16) & 0x7FFFFFFF)
+    return start + (b',"n":%d}' % len(asked) if len(asked) > 1 else b"}")
+
+
+@lru_cache(maxsize=256)
+def _settings(model: str, how: Sampling, tools: str | None, limit: str, extra: str, chat: bool) -> bytes:
+    """What the bodies of many requests share: JSON text without the closing brace."""
+    body: dict[str, Any] = {"model": model, limit: how.max_tokens, "temperature": how.temperature}
+    body |= {"top_p": how.top_p} if how.top_p != 1 else {}
+    body |= {"top_k": how.top_k} if how.top_k else {}
+    body |= {"stop": how.stop} if how.stop else {}
+    body |= {"tools": json.loads(tools)} if tools else {}
+    body |= {"logprobs": True if chat else 1} if how.logprobs else {}
+    if how.response_format:
+        schema = {"name": "reply", "schema": json.loads(how.response_format), "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return json.dumps(body | json.loads(extra), separators=(",", ":")).encode()[:-1]
+
+
+def read(asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spent]:
+    """Read the body of a good answer: a reply to each of the first requests that there is a choice for.
+
+    ``size`` is the length of what was sent, in bytes: where the server counts no tokens, the tokens spent are guessed
+    as a quarter of the bytes. Raises ``Malformed`` on anything else, whatever the bytes are.
+    """
+    try:
+        raw.decode()  # the decoder does not look into what it skips
+        answer = _decode_answer(raw)
+    except _UNREADABLE as error:
+        raise Malformed(f"a reply that can't be read ({_reason(raw, error)})", billed(raw)) from None
+    usage = answer.usage or _Usage()
+    try:
+        if not answer.choices:
+            raise Malformed("a reply without choices")
+        parts = [_part(choice) for choice in sorted(answer.choices, key=lambda choice: choice.index)]
+    except Malformed as error:
+        raise Malformed(str(error), billed(raw)) from None
+    each: list[Any] = [None] * len(parts)
+    weights = [_weight(part) for part in parts]
+    if usage.completion_tokens is not None:
+        each = share(usage.completion_tokens, weights)
+    replies = [
+        Reply(request.key, *part[:4], usage.prompt_tokens, tokens, part[4])
+        for request, part, tokens in zip(asked, parts, each, strict=False)
+    ]
+    prompt = size // 4 + 1 if usage.prompt_tokens is None else usage.prompt_tokens
+    written = sum(weights) // 4 + 1 if usage.completion_tokens is None else usage.completion_tokens
+    return replies, Spent(1, prompt, written)
+
+
+_Part = tuple[str, str | None, str | None, str | None, tuple[float, ...] | None]
+
+
+def _part(choice: _Choice) -> _Part:
+    """A choice as text, reasoning, tool calls, why it ended, log-probabilities."""
+    if choice.finish_reason in BROKEN_OFF:
+        raise Malformed(f"a reply that was broken off (finish_reason {choice.finish_reason!r})")
+    log = _logprobs(choice.logprobs)
+    message = choice.message
+    if message is None:
+        if choice.text is None:
+            raise Malformed("a choice without a message")
+        return choice.text, None, None, choice.finish_reason, log
+    calls = msgspec.json.encode(message.tool_calls).decode() if message.tool_calls else None
+    trace, text = message.reasoning_content or message.reasoning, message.content
+    if text is None:
+        text = message.refusal
+    if text is None:
+        if calls is None and trace is None and choice.finish_reason not in ("length", "content_filter"):
+            raise Malformed("a reply without content")
+        text = ""
+    if not trace:
+        trace, text = split_reasoning(text)
+    return text, trace, calls, choice.finish_reason, log
+
+
+def _logprobs(given: _Logprobs | None) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    if given.content is not None:
+        return tuple([token.logprob for token in given.content])
+    return None if given.token_logprobs is None else tuple(p for p in given.token_logprobs if p is not None)
+
+
+def _weight(part: _Part) -> int:
+    return 1 + sum(len(text.encode()) for text in part[:3] if text)
+
+
+def share(total: int, weights: list[int]) -> list[int]:
+    """Divide ``total`` in proportion to ``weights`` (each at least 1) into whole numbers that add up to it."""
+    whole = sum(weights)
+    marks = [total * upto // whole for upto in accumulate(weights, initial=0)]
+    return [high - low for low, high in pairwise(marks)]
+
+
+def billed(raw: bytes) -> tuple[int, int] | None:
+    """The usage (prompt tokens, completion tokens) in a body that is no good otherwise, or None."""
+    try:
+        usage = _decode_usage(raw).usage
+    except _UNREADABLE:
+        return None
+    return usage.prompt_tokens or 0, usage.completion_tokens or 0
+
+
+def _reason(raw: bytes, error: Exception) -> str:
+    if not raw.strip():
+        return "it is empty"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    said = complaint(raw).message if b'"error"' in raw[:4096] else ""
+    return said or f"{error}: {one_line(raw[:400].decode('utf-8', 'replace'), 80)}"
+
+
+def complaint(raw: bytes) -> Complaint:
+    """What the body of an error says, in any of the shapes that servers use; never raises."""
+    try:
+        body = msgspec.json.decode(raw)
+    except _UNREADABLE:
+        return Complaint(one_line(raw[:4096].decode("utf-8", "replace")), "", "")
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    if not isinstance(inner, dict):
+        return Complaint(one_line(str(inner)), "", "")
+    message = inner.get("message") or inner.get("detail") or inner.get("error") or raw[:4096].decode("utf-8", "replace")
+    return Complaint(one_line(str(message)), str(inner.get("code") or inner.get("type") or ""),
+                     str(inner.get("param") or ""))  # fmt: skip
+
+
+def one_line(text: str, most: int = 2000) -> str:
+    """Text on one line and without control characters, cut to ``most`` characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:most]
+
+
+def verdict(status: int, said: Complaint) -> Literal["stop", "retry", "error"]:
+    """What an answer that is no reply means.
+
+    ``stop``: nothing else will fare better (a wrong key, address or model, no money left, a redirect); ``retry``: the
+    same request may yet succeed; ``error``: this request never will.
+    """
+    broke = {said.code, said.message} & {"insufficient_quota"} or "insufficient_quota" in said.message
+    if status < 400 or status in (401, 402, 403, 404, 405) or (status == 429 and broke):
+        return "stop"
+    return "retry" if status in (408, 409, 425, 429) or status >= 500 else "error"
+
+
+def refuses_choices(said: Complaint) -> bool:
+    """Whether a 400 says that a request may ask for one choice only."""
+    return said.param == "n" or bool(NAMES_N.search(said.message))
+
+
+def wants_other_limit(said: Complaint) -> bool:
+    """Whether a 400 says that ``max_tokens`` is called ``max_completion_tokens`` here."""
+    return "max_completion_tokens" in said.message

@@ -1,0 +1,187 @@
+"""Texts to a model and back: how a conversation is quoted in a request, and what is taken from a reply.
+
+A request quotes texts of strangers between tags; a reply comes from a model of any size, which may talk around what was
+asked for, forget the tags, or be cut by its length. Everything here takes any text and needs linear time.
+"""
+
+import re
+from collections.abc import Iterable
+
+import polars as pl
+
+from curate.turns import ROLES, blank, dump, dump_turns, parse
+
+# "Sure! Here is the rewritten prompt:" and "### Rewritten Prompt:" before what was asked for.
+_THING = r"(?:prompt|instruction|request|question|message|persona|version|text|response|answer|reply)"
+_NEW = r"(?:rewritten|re-written|rewrite|revised|revision|created|new|updated|improved|evolved)"
+_LEAD = re.compile(
+    rf"(?:(?:sure|certainly|of course|okay|ok|absolutely|great)\b[^\n:.!]{{0,30}}[.!,:]?\s{{0,3}})?"
+    rf"(?:(?:here(?:['’]s| is| are)|below is|this is)[^\n:]{{0,60}}\b(?:{_THING}|{_NEW})\b[^\n:]{{0,60}}:"
+    rf"|[#*_\s]{{0,6}}(?:(?:my|the|your|user)\s)?(?:{_NEW}\s{_THING}|prompt|instruction|message|persona|user|human)"
+    r"[#*_\s]{0,6}:)[*_]{0,2}\s*",
+    re.IGNORECASE,
+)
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "'": "'", "‘": "’", "`": "`", "**": "**"}
+_FENCE = re.compile(r"```[\w-]{0,20}\n(.*)\n```", re.DOTALL)
+_CANNOT = (
+    r"(?:cannot|can['’]t|can not|could ?n['’]t|will not|won['’]t|must|have to|do(?: not|n['’]t) (?:have|provide)"
+    r"|(?:am|['’]m) (?:unable|not able|an ai|a (?:large )?language|just|only))"
+)
+_SORRY = re.compile(
+    r"(?:i ?['’]?a?m |we ?['’]?a?re )?(?:so |very |really |deeply )?(?:sorry|afraid),? (?:but |that )?"
+    rf"(?:(?:i|we) ?{_CANNOT}\b|as an\b|(?<=but )(?:there|the|it|your|this|no)\b)"
+    r"|(?:unfortunately, )?i (?:cannot|can['’]t|can not|will not|won['’]t|am unable to|am not able to) (?:\w+ )?"
+    r"(?:assist|help with (?:that|this)|fulfil|comply|create|provide|generate|rewrite|write|engage|do (?:that|this))"
+    r"|as an? (?:ai|artificial|(?:large )?language)\b[^\n,]{0,40}, i\b",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(
+    r"([ \t]{0,8})(?:#{1,6} )?[*_#]{0,4}(?:(?:instruction|task|prompt|question|example)\s{0,2})?[(\[#]?\d{1,3}"
+    r"[*_]{0,2}(?:[.)\]:、．][*_]{0,2}(?!\d)|\s[-–])\s{0,4}",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"([ \t]{0,8})[-*•‣–][ \t]{1,4}(?=\S)")
+_ENDS = tuple(".?!…。？！\"'”’)]}`:»」*")
+
+
+def texts(column: pl.Series) -> list[str | None]:
+    """Return a column as a list of texts."""
+    return column.cast(pl.String).to_list()
+
+
+def column(values: Iterable[str | None]) -> pl.Series:
+    """Return texts, or messages to send, as the column a step yields or returns."""
+    return pl.Series("value", list(values), dtype=pl.String)
+
+
+def turns_of(messages: str | None) -> list[dict] | None:
+    """Return the turns of messages given as JSON text: each with a role and a text. None where they are not that."""
+    if messages is None:
+        return None
+    try:
+        found = parse(messages)
+        if "\\u" in messages:
+            dump(found, "messages")  # half of a surrogate pair is no text
+    except ValueError:
+        return None
+    if not isinstance(found, list) or not found:
+        return None
+    good = all(isinstance(t, dict) and t.get("role") in ROLES and isinstance(t.get("content"), str) for t in found)
+    return found if good else None
+
+
+def ask_user(text: str) -> str:
+    """Return the messages (JSON text) of a request that is one user turn."""
+    return dump_turns([{"role": "user", "content": text}], "messages")
+
+
+def quote(tag: str, text: str) -> str:
+    """Return a text between ``<tag>`` and ``</tag>``. The same tags within it are broken by a space: it cannot end."""
+    return _between(tag, _broken(text, tag))
+
+
+def conversation(turns: list[dict]) -> str:
+    """Return a conversation as text, each turn between tags of its role, for a model that is to read it."""
+    parts = []
+    for turn in turns:
+        called = [dump(turn["tool_calls"], "tool_calls")] if turn.get("tool_calls") else []
+        said = "\n".join([*filter(None, [turn["content"]]), *called])
+        parts.append(_between(turn["role"], _broken(said, "|".join(("conversation", *ROLES)))))
+    return _between("conversation", "\n".join(parts))
+
+
+def _between(tag: str, text: str) -> str:
+    return f"<{tag}>\n{text}\n</{tag}>"
+
+
+def _broken(text: str, tags: str) -> str:
+    return re.sub(rf"<(?=/?(?:{tags})\b)", "< ", text, flags=re.IGNORECASE)
+
+
+def tagged(reply: str | None, tag: str) -> str | None:
+    """Return what a reply has between ``<tag>`` and ``</tag>``: the first such text, without white space at its ends.
+
+    A reply that forgot the tags is taken whole, without what models put around a text (``plain``). None where there
+    is nothing, or the closing tag is missing: such a reply was cut.
+    """
+    if reply is None:
+        return None
+    opening, closing = rf"<\s{{0,2}}{tag}\s{{0,2}}>", rf"<\s{{0,2}}/\s{{0,2}}{tag}\s{{0,2}}>"
+    closed = re.search(closing, reply, re.IGNORECASE)
+    if closed is None:
+        return None if re.search(opening, reply, re.IGNORECASE) else plain(reply)
+    parts = re.split(opening, reply[: closed.start()], flags=re.IGNORECASE)
+    return (parts[-1].strip() or None) if len(parts) > 1 else plain(parts[0])
+
+
+def plain(reply: str) -> str | None:
+    """Return a reply without what models put around a text: "Here is the new version:", quotes, a code fence."""
+    text = reply.strip()
+    lead = _LEAD.match(text)
+    if lead:
+        text = text[lead.end() :]
+    return unquoted(text)
+
+
+def unquoted(text: str) -> str | None:
+    """Return a text without white space, quotes, bold marks or a code fence around it; None if nothing is left."""
+    text = text.strip()
+    fenced = _FENCE.fullmatch(text)
+    if fenced and "```" not in fenced[1]:
+        text = fenced[1].strip()
+    for opening, closing in _QUOTES.items():
+        inner = text[len(opening) : -len(closing)]
+        around = text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing)
+        if around and not (opening in inner or closing in inner):
+            return inner.strip() or None
+    return text or None
+
+
+def items(reply: str | None, most: int) -> list[str]:
+    """Return the items of a list in a reply, at most ``most``: numbered, else with bullets, else its lines.
+
+    An item goes on over lines until a blank line or the next item. Prose around the list is left out, quotes and bold
+    marks around an item are taken off. The last item is left out where it looks cut by the reply's length: it alone
+    does not end as a sentence does.
+    """
+    lines = (reply or "").splitlines()
+    found = _marked(lines, _ITEM) or _marked(lines, _BULLET) or _unmarked(lines)
+    shown = [(text, item.endswith(_ENDS)) for item in found if (text := unquoted(item))]
+    if 0 < len(shown) <= most and most > 1 and not shown[-1][1] and all(ended for _, ended in shown[:-1]):
+        shown.pop()
+    return [text for text, _ in shown[:most]]
+
+
+def _marked(lines: list[str], marker: re.Pattern[str]) -> list[str]:
+    """The items that begin with a marker no deeper than the first one: deeper ones are part of an item."""
+    found: list[list[str]] = []
+    deepest, open_item = None, False
+    for line in lines:
+        start = marker.match(line)
+        if start and (deepest is None or len(start[1]) <= deepest):
+            deepest = len(start[1]) if deepest is None else deepest
+            rest = line[start.end() :]
+            if start[0].count("**") == 1:  # "**1. Title** ...": the bold mark that closes it goes with the one left out
+                rest = rest.replace("**", "", 1)
+            found.append([rest])
+            open_item = True
+        elif blank(line):
+            open_item = open_item and blank(found[-1][0])  # "1." alone, its text below
+        elif open_item:
+            found[-1].append(line.strip())
+    return ["\n".join(parts).strip() for parts in found]
+
+
+def _unmarked(lines: list[str]) -> list[str]:
+    """The lines that are not blank, but for those that lead in."""
+    return [line.strip() for line in lines if not blank(line) and not line.rstrip().endswith(":")]
+
+
+def refuses(text: str) -> bool:
+    """Return whether a text is a model's "sorry" in place of what was asked for."""
+    return _SORRY.match(text.lstrip(" \t\n\"'*")) is not None
+
+
+def same_text(one: str, other: str) -> bool:
+    """Return whether two texts are the same but for case and white space."""
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())

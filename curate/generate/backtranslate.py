@@ -1,0 +1,31 @@
+"""A prompt for an existing text: what someone would ask to get it as the answer (Humpback, arXiv 2308.06259).
+
+The seed's own prompt column is the text: a source of good texts becomes a source of prompts. With ``keep_text`` the
+text is the new prompt's ``ground_truth``, so that it can be its recorded answer, or what answers are compared with.
+Whether a text is a good answer to its prompt is for a score to say (the paper's self-curation).
+"""
+
+import polars as pl
+
+from curate.exchange import Ask, Asking
+from curate.generate._prompts import new_prompt, single, table
+from curate.generate._texts import ask_user, column, quote, same_text, texts
+from curate.turns import blank
+
+REQUEST = """The text between <passage> and </passage> is the answer of an AI assistant. Write the user's prompt that \
+it answers: specific enough that just this text is a complete and fitting answer, and understood without seeing it.
+Reply with the prompt alone, between <prompt> and </prompt>.
+
+{text}"""
+
+
+def prompts(prompt: pl.Series, *, keep_text: bool = True) -> Asking:
+    """Ask for a prompt for each text and return them, with the text as ``ground_truth`` (null if not ``keep_text``)."""
+    given = [None if text is None or blank(text) else text for text in texts(prompt)]
+    replies = yield Ask(column(text and ask_user(REQUEST.format(text=quote("passage", text))) for text in given))
+    found = [new_prompt(reply) if text else None for text, reply in zip(given, texts(replies), strict=True)]
+    return table(
+        single(row, text, {"backtranslated": True}, ground_truth=given[row] if keep_text else None)
+        for row, text in enumerate(found)
+        if text and not same_text(text, given[row])
+    )

@@ -1,0 +1,90 @@
+"""Harder or rarer prompts from seeds, step by step (Evol-Instruct, WizardLM, arXiv 2304.12244).
+
+``how`` is one of the paper's operations, or several that take turns over a seed's samples and ``rounds``: ``deepen``,
+``broaden`` (a new prompt of the same domain), ``constrain``, ``concretise``, ``reason`` (more steps of reasoning). Only
+the last user turn evolves; system turns and earlier turns stay. Every round's prompt is a new prompt.
+
+The paper's elimination: an evolution that only repeats its prompt, is empty or without a word, apologises, or copies
+words of the request ("given prompt", "rewritten prompt") is dropped, and the next round starts from what was there.
+That a prompt is too hard to answer shows in its answers: ``score: refusal``.
+"""
+
+import polars as pl
+
+from curate.exchange import Ask, Asking
+from curate.generate._choose import spread
+from curate.generate._prompts import New, at_least_one, ends_with_user, new_prompt, table
+from curate.generate._texts import ask_user, column, conversation, quote, same_text, texts, turns_of
+from curate.turns import dump_turns
+from schemas.errors import UserError, unknown
+
+HARDER = """Rewrite the prompt between <given> and </given> into a more complex version, somewhat harder for an AI \
+assistant but still reasonable, clear and answerable. {method} Keep everything that is not prose, such as code, tables \
+and data, and add no more than 10 to 20 words."""
+METHODS = {
+    "deepen": HARDER.format(method="If it asks about something, make it ask in more depth and breadth."),
+    "broaden": """Take the prompt between <given> and </given> as inspiration for a brand new prompt. It must belong \
+to the same domain but be rarer, be of similar length and complexity, and be reasonable, clear and answerable by an AI \
+assistant.""",
+    "constrain": HARDER.format(method="Add one more constraint or requirement."),
+    "concretise": HARDER.format(method="Replace general concepts with more specific ones."),
+    "reason": HARDER.format(
+        method="If it can be solved by a few simple thoughts, make it explicitly require several steps of reasoning."
+    ),
+}
+CONTEXT = "\nIt is the user's next turn in this conversation, which stays as it is:\n{context}\n"
+ENDING = """
+Do not answer it. Reply with the new prompt alone, between <prompt> and </prompt>.
+
+{given}"""
+COPIED = ("given prompt", "rewritten prompt", "created prompt", "new prompt")
+HOW = list(METHODS)
+
+
+def prompts(
+    messages: pl.Series, sample_index: pl.Series, *, how: str | list[str] = HOW, rounds: int = 1, seed: int = 0
+) -> Asking:
+    """Evolve each prompt that ends with a user turn, ``rounds`` times, and return every round's prompts.
+
+    The note says the ``evolution`` and its ``round`` (from 1). Raises ``UserError`` for an operation that is none.
+    """
+    names = _names(how)
+    at_least_one("evolve", rounds=rounds)
+    seeds = [turns if ends_with_user(turns) else None for turns in map(turns_of, texts(messages))]
+    first = spread(messages, sample_index, len(names), seed)
+    now, made = list(seeds), []
+    for number in range(rounds):
+        chosen = [names[(place + number) % len(names)] for place in first]
+        replies = yield Ask(column(turns and _request(turns, name) for turns, name in zip(now, chosen, strict=True)))
+        for row, reply in enumerate(texts(replies)):
+            text = now[row] and _evolved(reply, [seeds[row][-1]["content"], now[row][-1]["content"]])
+            if text:
+                now[row] = [*now[row][:-1], {**now[row][-1], "content": text}]
+                note = {"evolution": chosen[row], "round": number + 1}
+                made.append(New(row, dump_turns(now[row], "messages"), note))
+    return table(made)
+
+
+def _names(how: str | list[str]) -> list[str]:
+    names = [how] if isinstance(how, str) else list(dict.fromkeys(how))
+    for name in names:
+        if name not in METHODS:
+            raise unknown("evolution", name, METHODS, "generate evolve: how")
+    if not names:
+        raise UserError(f"generate evolve: how: expected one or more of {', '.join(METHODS)}, found []")
+    return names
+
+
+def _request(turns: list[dict], name: str) -> str:
+    before = turns[:-1]
+    context = CONTEXT.format(context=conversation(before)) if before else ""
+    return ask_user(METHODS[name] + context + ENDING.format(given=quote("given", turns[-1]["content"])))
+
+
+def _evolved(reply: str | None, earlier: list[str]) -> str | None:
+    """The evolved prompt, unless the paper's elimination drops it."""
+    text = new_prompt(reply)
+    if text is None or any(same_text(text, other) for other in earlier):
+        return None
+    copied = any(words in text.lower() and words not in earlier[0].lower() for words in COPIED)
+    return None if copied else text

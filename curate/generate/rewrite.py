@@ -1,0 +1,47 @@
+"""A new candidate from an old one, rewritten by a model as ``instruction`` says ("make it shorter, lose no fact")."""
+
+import polars as pl
+
+from curate.exchange import Ask, Asking
+from curate.generate._texts import ask_user, column, quote, refuses, tagged, texts
+from curate.turns import blank
+from schemas.errors import UserError
+
+REQUEST = """Rewrite the response that an AI assistant gave to a prompt. How to rewrite it:
+
+{instruction}
+
+Change nothing else about it. Reply with the rewritten response alone, between <rewritten> and </rewritten>.
+
+{prompt}
+{response}"""
+
+
+def candidates(prompt: pl.Series, response: pl.Series, *, instruction: str) -> Asking:
+    """Ask for each response rewritten; null where that brought nothing new, a refusal, or a text cut by its length.
+
+    Raises ``UserError`` if the instruction is empty.
+    """
+    if blank(instruction):
+        raise UserError("generate rewrite: instruction: expected how to rewrite the response, found nothing")
+    how = quote("instruction", instruction.strip())
+    old = texts(response)
+    asked = [None if text is None or blank(text) else _request(how, question or "", text)
+             for question, text in zip(texts(prompt), old, strict=True)]  # fmt: skip
+    replies = yield Ask(column(asked))
+    return column(
+        _new(tagged(reply, "rewritten"), text) if request else None
+        for request, reply, text in zip(asked, texts(replies), old, strict=True)
+    )
+
+
+def _request(how: str, prompt: str, response: str) -> str:
+    return ask_user(
+        REQUEST.format(instruction=how, prompt=quote("prompt", prompt), response=quote("response", response))
+    )
+
+
+def _new(text: str | None, old: str) -> str | None:
+    if text is None or text == old.strip() or (refuses(text) and not refuses(old)):
+        return None
+    return text

@@ -1,0 +1,41 @@
+"""The samples of a step that asks once about each prompt: what is asked, and the replies to it as candidates."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from curate.answer import frame
+from curate.clients.requests import Request
+from curate.generation import Generation, shown
+from curate.models import ModelRef
+
+SLICE = 5_000  # rows whose replies are in memory at a time
+
+
+def asked_rows(generation: Generation) -> Iterator[pl.DataFrame]:
+    """What is asked: row_id, ask (messages to send), tools; and the columns the condition reads."""
+    found = generation.found
+    for batch in generation.batches("tools"):
+        ask = found.call({name: batch[name] for name in found.reads}, generation.settings)
+        yield batch.with_columns(ask=ask, row_id="prompt_id").drop_nulls("ask")
+
+
+def replied(generation: Generation, rows: pl.DataFrame) -> pl.DataFrame:
+    """The replies there are to rows of ``asked_rows``, as ``write_candidates`` takes them: by row, then by sample."""
+    who = [(place, request.sample_index, request.key, shown(ref))
+           for place, ref, group in generation.ask.requests(rows) for request in group]  # fmt: skip
+    found = generation.walk.answers.read(key for _, _, key, _ in who)
+    held = sorted(one for one in who if one[2] in found)
+    places = pl.DataFrame(held, schema=["place", "sample_index", "key", "model"], orient="row",
+                          schema_overrides={"place": pl.UInt32, "sample_index": pl.Int64, "key": pl.String,
+                                            "model": pl.String})  # fmt: skip
+    places = places.select("sample_index", "model", prompt_id=rows["row_id"].gather(places["place"]))
+    return pl.concat([places, frame([found[one[2]] for one in held])], how="horizontal")
+
+
+def groups(generation: Generation, rows: Iterator[pl.DataFrame], ref: ModelRef) -> Iterator[list[Request]]:
+    """What is asked of one model about rows of ``asked_rows``."""
+    for part in rows:
+        for _, model, group in generation.ask.requests(part):
+            if model is ref:
+                yield group

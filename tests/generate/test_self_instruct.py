@@ -1,0 +1,73 @@
+"""New prompts from several seeds shown together."""
+
+import re
+
+import polars as pl
+import pytest
+
+from curate.generate.self_instruct import prompts
+from schemas.errors import UserError
+from tests.generate.drive import drive, last, notes, said, strings, whole
+
+SEEDS = [f"Task number {n}: do it." for n in range(40)]
+
+
+def shown(asks):
+    """The seeds shown in each request."""
+    return [text and re.findall(r"<example>\n(.*?)\n</example>", text, re.DOTALL) for text in said(asks)]
+
+
+def requests(seeds, indices, **settings):
+    _, asks = drive(prompts(strings(*seeds), whole(*indices), **settings), lambda *_: None)
+    return dict(zip(zip(seeds, indices, strict=True), shown(asks), strict=True))
+
+
+def test_a_request_shows_the_seed_and_others_and_its_new_prompts_have_them_all_as_parents():
+    seeds = ["Sum 2 and 3.", "Write a poem.", "Name a river.", None, " "]
+    made, asks = drive(prompts(strings(*seeds), whole(0, 0, 0, 0, 0)), lambda *_: "1. Draw a cat.\n2. Sing a song.")
+    groups = shown(asks)
+    assert [len(set(group)) if group else 0 for group in groups] == [3, 3, 3, 0, 0]
+    assert [group[0] for group in groups[:3]] == seeds[:3]
+    assert "1 to 4" in said(asks)[0]
+    assert made["row"].to_list() == [0, 0, 1, 1, 2, 2] and last(made) == ["Draw a cat.", "Sing a song."] * 3
+    for row, parents in made.select("row", "parents").iter_rows():
+        assert [seeds[row], *(seeds[p] for p in parents)] == groups[row]
+    assert notes(made) == [{"self_instruct": True}] * 6
+
+
+def test_what_repeats_a_seed_shown_or_another_or_is_a_refusal_is_no_new_prompt():
+    reply = "1. write a  POEM.\n2. Draw a cat.\n3. Draw a cat.\n4. I'm sorry, but I can't write more.\n5. ...\n6. Sing."
+    made, _ = drive(prompts(strings("Write a poem."), whole(0), per_request=9), lambda *_: reply)
+    assert last(made) == ["Draw a cat.", "Sing."]
+
+
+def test_fewer_seeds_than_shots_are_all_shown():
+    groups = requests(["a", "b"], [0, 0], shots=5)
+    assert {key[0]: set(group) for key, group in groups.items()} == {"a": {"a", "b"}, "b": {"a", "b"}}
+    assert requests(["a"], [0], shots=1) == {("a", 0): ["a"]}
+
+
+def test_what_a_row_shows_does_not_depend_on_the_order_and_samples_show_others():
+    seeds, indices = SEEDS * 3, [n for n in range(3) for _ in SEEDS]
+    there = requests(seeds, indices)
+    assert there == requests(seeds[::-1], indices[::-1])
+    assert sum(set(there[s, 0]) != set(there[s, 1]) for s in SEEDS) > 30
+    assert there != requests(seeds, indices, seed=1)
+
+
+def test_a_seed_more_changes_few_requests():
+    before, after = requests(SEEDS, [0] * 40), requests([*SEEDS, "One more."], [0] * 41)
+    changed = [key for key, group in before.items() if after[key] != group]
+    assert len(changed) < 12, "two of its three seeds are drawn, from 41: about 2 rows are expected to change"
+    assert all("One more." in after[key] for key in changed)
+
+
+def test_a_failed_request_gives_nothing():
+    made, _ = drive(prompts(strings("a", "b"), whole(0, 0)), [[None, "1. Draw a cat."]])
+    assert made["row"].to_list() == [1] and made.schema["parents"] == pl.List(pl.Int64)
+
+
+@pytest.mark.parametrize("name", ["shots", "per_request"])
+def test_numbers_below_one_are_refused(name):
+    with pytest.raises(UserError, match=f"self_instruct: {name}: expected a whole number of at least 1, found 0"):
+        drive(prompts(strings("a"), whole(0), **{name: 0}), [])
