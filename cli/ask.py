@@ -50,7 +50,7 @@ def show(
         if table is None:
             overview(con, opened, tables)
         else:
-            write(con, f"SELECT * FROM {table} LIMIT {rows}", "table", None, rows)
+            write(con, COSTS if table == "costs" else f"SELECT * FROM {table} LIMIT {rows}", "table", None, rows)
 
 
 def why(
@@ -66,4 +66,11 @@ def why(
     story(trace(open_store(store), id), sys.stdout)
 
 
+# What was spent, by recipe and model; the last row sums it up.
+COSTS = """
+    SELECT coalesce(recipe, 'all') AS recipe, coalesce(model, 'all') AS model, sum(requests)::BIGINT AS requests,
+           sum(failed)::BIGINT AS failed, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+           sum(completion_tokens)::BIGINT AS completion_tokens, round(sum(seconds), 1) AS seconds,
+           round(sum(cost), 4) AS cost
+    FROM costs GROUP BY GROUPING SETS ((recipe, model), ()) ORDER BY GROUPING(recipe), 1, 2"""
 COMMANDS = (sql, show, why)

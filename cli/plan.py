@@ -7,8 +7,11 @@ import polars as pl
 from rich.text import Text
 
 from cli.output import console, safe, table
+from curate.budget import Budget
 from curate.clients.weights import local_folder
+from curate.engines import PRICES
 from curate.models import ModelRef
+from curate.replies import ReplyLog
 from curate.run import Plan, plan
 from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES
@@ -27,10 +30,7 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)
     shown.print(table(f"{recipe.path}: a valid recipe", ["stage", "state", "what"], lines))
-    shown.print(
-        f"\n{found.prompts:,} prompts; {found.requests:,} requests left to make, "
-        f"{_prompt_tokens(found)}at most {found.max_new_tokens:,} new tokens; local models cost no money"
-    )
+    shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
     _say_models(recipe, found, shown)
     if rows:
         _preview(recipe, found, shown, rows)
@@ -51,20 +51,40 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
     return lines
 
 
-def _prompt_tokens(found: Plan) -> str:
-    """``about 12,000 prompt tokens, `` where the models' tokenizers are on this machine."""
-    total = 0.0
-    for ref, sample, requests in found.walk.asked:
-        counted = _count(ref, sample)
-        if counted is None:
-            return ""
-        total += counted * requests
-    return f"about {total:,.0f} prompt tokens, " if total else ""
+def estimate(found: Plan) -> str:
+    """What is left to ask and what that may cost, in words: at most, and about, by how long replies were so far.
+
+    Prompt tokens are counted with the model's tokenizer where that is on this machine, else taken to be 4 bytes each.
+    """
+    if not found.wanted:
+        return "no requests left to make, as far as is known"
+    prompt = new = most = 0.0
+    about_cost = most_cost = 0.0
+    with ReplyLog.looking(found.walk.store) as log:
+        for wanted in found.wanted:
+            spent, settings = log.spent(identity=wanted.ref.identity), dict(wanted.ref.settings)
+            each = spent["completion_tokens"] / spent["replies"] if spent["replies"] else wanted.max_tokens
+            sent = _count(wanted.ref, wanted.sample) or sum(len(m.encode()) for m in wanted.sample) / (
+                4 * max(len(wanted.sample), 1))  # fmt: skip
+            budget = Budget([], settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
+            prompt += sent * wanted.requests
+            new, most = new + each * wanted.requests, most + wanted.max_tokens * wanted.requests
+            about_cost += budget.cost(sent * wanted.requests, each * wanted.requests)
+            most_cost += budget.cost(sent * wanted.requests, wanted.max_tokens * wanted.requests)
+    about = f" (about {new:,.0f}, going by its replies so far)" if new < most else ""
+    text = (f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
+            f"tokens{about}")  # fmt: skip
+    unpriced = {w.ref.name for w in found.wanted if w.ref.engine == "openai" and not {*PRICES} & {*dict(w.ref.settings)}}
+    if most_cost:
+        text += f"; ${about_cost:,.2f} to ${most_cost:,.2f}" if about_cost < most_cost else f"; at most ${most_cost:,.2f}"
+    if unpriced:
+        text += f"; no price is set for {', '.join(sorted(unpriced))}"
+    return text + ("" if most_cost or unpriced else "; local models cost no money")
 
 
 def _count(ref: ModelRef, messages: list[str]) -> float | None:
     """The mean number of tokens of these conversations, or None where the tokenizer is not here."""
-    if not messages or find_spec("tokenizers") is None:
+    if not messages or ref.engine == "openai" or find_spec("tokenizers") is None:
         return None
     rows = pl.DataFrame({"row_id": messages, "prompt": messages, "tools": [None] * len(messages)})
     samples = preview(rows, "prompt", local_folder(ref), None)
@@ -75,7 +95,9 @@ def _say_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
     for name in recipe.models:
         ref = found.walk.model(name, "")
         here = (
-            "on this machine"
+            f"at {dict(ref.settings)['base_url']}"
+            if ref.engine == "openai"
+            else "on this machine"
             if local_folder(ref)
             else (
                 f"from the package {ref.package}, converted when first used"

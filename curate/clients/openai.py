@@ -56,6 +56,7 @@ class Engine:
         self.limits = Limits(settings.get("requests_per_minute") or 0, settings.get("tokens_per_minute") or 0)
         # What was learnt of this server.
         self.limit = NAMES_OF_LIMIT[0]  # its name for the most new tokens
+        self.short: set[str] = set()  # first keys of groups that came with too few choices
         self.reached = False  # whether it has ever answered anything
         self.answered = 0  # requests answered well
         self.fruitless = 0  # requests given up since
@@ -238,12 +239,17 @@ class _Work:
             replies, spent = wire.read(asked, engine.without_key(answer.raw), len(body))
         except wire.Malformed as error:
             return Failure(str(error), error.usage or (len(body) // 4 + 1, 0))
+        left = asked[len(replies) :]
+        if left and asked[0].key not in engine.short:
+            # Once may be a hiccup, and samples asked for apart come out otherwise: ask again before settling for it.
+            engine.short.add(asked[0].key)
+            return Failure(f"{len(replies)} choices instead of {len(asked)}",
+                           (spent.prompt_tokens, spent.completion_tokens))  # fmt: skip
+        if left:  # it ignores n
+            engine.choices = 1
         engine.answered += 1
         engine.fruitless = 0
         self._note(spent)
-        left = asked[len(replies) :]
-        if left:  # it ignores n
-            engine.choices = 1
         return replies, spent, left
 
     def _refused(self, asked: list[Request], url: str, body: bytes, answer: Answer) -> Outcome | Failure:
