@@ -14,8 +14,8 @@ import polars as pl
 from curate import filter as conditions
 from curate.ask_settings import number
 from curate.frames import collect
-from curate.generation import REPLY, Generation, write_candidates
-from curate.samples import SLICE, asked_rows, groups, replied
+from curate.generation import REPLY, Generation, lacking, write_candidates
+from curate.samples import SLICE, asked_rows, groups, not_answered, replied
 from curate.scoring import run_scorer
 from curate.steps import Step, find
 from curate.store import Stage, StageWriter
@@ -130,16 +130,16 @@ class Waves:
         failures = self.generation.failures(max(1, min(wanted, self.rows.height)) * ask.n)
         self.walk.report.begin(self.generation.label, None, "replies")
         self.walk.answers.keep([ref for ref, _ in ask.models])
+        whole = True
         while (wave := self._next()).height:
-            whole = True
             failures.allowed = max(failures.allowed, int(ask.max_failed * self.asked.sum() + 1e-9))
             for ref, _ in ask.models:
                 whole &= self.walk.answers.all(ref, groups(self.generation, iter([wave]), ref), failures)
             self._judge(wave)
             self.walk.report.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
             if not whole:
-                return f"{self.satisfied:,} of {wanted:,} accepted: a budget is used up"
-        return ""
+                break
+        return self._lacking() if failures.reasons or not whole else ""
 
     def _next(self) -> pl.DataFrame:
         """The rows of the next wave, with the samples ``first`` to ``end`` to ask for."""
@@ -164,9 +164,23 @@ class Waves:
         found = wave.select("place", prompt_id="row_id").join(counts, on="prompt_id")
         np.add.at(self.good, found["place"].to_numpy(), found["len"].to_numpy())
 
+    def _lacking(self) -> str:
+        """What is missing of the candidates that were asked for."""
+        unasked, transient = 0, []
+        for part in self._touched().iter_slices(SLICE):
+            missing = not_answered(self.generation, part)
+            unasked, transient = unasked + missing[0], transient + missing[1]
+        said = lacking(unasked, transient)
+        # Another number of accepted prompts is another set of candidates, though as many may be missing.
+        return said and f"{self.satisfied:,} of {self.acceptance.wanted:,} accepted, {said}"
+
+    def _touched(self) -> pl.DataFrame:
+        """The rows that were asked about, with the samples asked for."""
+        return self.rows.with_columns(end=pl.Series(self.asked), first=pl.lit(0)).filter(pl.col("end") > 0)
+
     def write(self, writer: StageWriter) -> str:
         """Write every candidate that was asked for; say how many prompts have an accepted one."""
-        touched = self.rows.with_columns(end=pl.Series(self.asked), first=pl.lit(0)).filter(pl.col("end") > 0)
+        touched = self._touched()
         made = tokens = 0
         for part in touched.iter_slices(SLICE):
             counts = write_candidates(writer, replied(self.generation, part), self.generation.label,

@@ -46,10 +46,13 @@ class Failures:
     allowed: int
     reasons: Counter = field(default_factory=Counter)
 
+    def count(self, errors: Iterable[str]) -> None:
+        """Count errors by what they say, numbers aside."""
+        self.reasons.update(re.sub(r"\d+", "N", error)[:200] for error in errors)
+
     def add(self, errors: Iterable[str]) -> None:
         """Count errors. Raises ``Failed`` once they are more than is allowed."""
-        for error in errors:
-            self.reasons[re.sub(r"\d+", "N", error)[:200]] += 1
+        self.count(errors)
         if sum(self.reasons.values()) > self.allowed:
             raise Failed(f"{self.label}: {self.said()}; more than max_failed allows ({self.allowed:,}). What was "
                          f"answered is kept; run again to retry, or allow more: max_failed: 0.1")  # fmt: skip
@@ -177,6 +180,8 @@ class _Asking:
                 self.report.advance(len(group) - len(new))
             if not new:
                 continue
+            if not self.flying:
+                self.budget.lap()  # looking through what is answered already is no asking
             if not self.budget.hold(new):
                 self.left = new
                 return None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
+from math import inf
 from typing import Any
 
 import polars as pl
@@ -76,6 +77,7 @@ class AskSettings:
                 ref = self.models[model][0]
                 yield place, ref, [request(ref.identity, ask, tools, settings[turn], i) for _, _, i in same]
 
+
 def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings:
     """Check a step's settings that say how it asks. Raises ``UserError`` naming the line and the setting."""
     settings = step.settings
@@ -87,7 +89,7 @@ def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings
         many = values if key == "temperature" and isinstance(values, list) and values else [values]
         found[key] = tuple(number({key: v}, key, kind, low, where) for v in many)
     if not 0 < found["top_p"][0] <= 1:
-        raise UserError(f"{where}: generate: top_p: {found['top_p'][0]!r} is out of range")
+        raise UserError(f"{where}: generate: top_p: {found['top_p'][0]!r} is out of range, it is above 0 and at most 1")
     stop = settings.get("stop", [])
     stop = [stop] if isinstance(stop, str) else stop
     if not isinstance(stop, list) or not all(isinstance(s, str) and s for s in stop):
@@ -104,6 +106,8 @@ def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings
                 raise UserError(f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
                                 f"such thing; use an engine 'openai' or 'vllm'")  # fmt: skip
     max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED))
+    if max_failed > 1:
+        raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
     return AskSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)
 
 
@@ -111,12 +115,14 @@ def _models(walk: Walk, given: Any, where: str, name: str) -> tuple[tuple[ModelR
     """The models of ``model: teacher``, ``model: [a, b]`` (equal parts) or ``model: {a: 0.7, b: 0.3}`` (weights)."""
     if given is None:
         raise UserError(f"{where}: generate {name!r} needs 'model', one of: {', '.join(walk.recipe.models)}")
-    weights = {given: 1} if isinstance(given, str) else dict.fromkeys(given, 1) if isinstance(given, list) else given
+    weights = {given: 1} if isinstance(given, str) else given
+    if isinstance(weights, list) and all(isinstance(k, str) for k in weights):
+        weights = dict.fromkeys(weights, 1)
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
         raise UserError(f"{where}: generate: model: expected a name, a list of names, or names with weights such as "
                         f"{{big: 0.7, small: 0.3}}, found {given!r}")  # fmt: skip
     for weight in weights.values():
-        if isinstance(weight, bool) or not isinstance(weight, NUMBER) or weight <= 0:
+        if isinstance(weight, bool) or not isinstance(weight, NUMBER) or not 0 < weight < inf:
             raise UserError(f"{where}: generate: model: a weight is a number above 0, found {weight!r}")
     total = sum(weights.values())
     return tuple((walk.model(model, where), weight / total) for model, weight in weights.items())
@@ -128,7 +134,7 @@ def number(settings: dict[str, Any], key: str, kind: Any, low: float, where: str
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = "number" if kind is NUMBER else "whole number"
         raise UserError(f"{where}: generate: {key}: expected a {expected}, found {value!r}")
-    if value < low:
+    if not low <= value < inf:
         raise UserError(f"{where}: generate: {key}: {value!r} is out of range, it is at least {low}")
     return value
 

@@ -110,4 +110,5 @@ def purse(owner: str, settings: dict[str, Any], spent: dict[str, float]) -> Purs
 
 
 def _more(most: float) -> str:
-    return f"{most * 2:g}" if most < 1e6 else f"{most * 2:.0f}"
+    """Twice as much, as a recipe writes it."""
+    return str(max(2 * most, 1)) if isinstance(most, int) else f"{max(2 * most, 0.01):f}".rstrip("0").rstrip(".")

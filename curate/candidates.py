@@ -9,13 +9,12 @@ import polars as pl
 from curate import filter as conditions
 from curate.accept import OURS as ACCEPT
 from curate.accept import accept, read_acceptance
-from curate.answer import Failures
 from curate.ask_settings import OURS
 from curate.exchanges import Exchanges, plan_exchanges
 from curate.frames import collect
 from curate.generation import Generation, lacking, read_generation, turn, write_candidates
 from curate.replies import ReplyLog
-from curate.samples import SLICE, asked_rows, groups, replied
+from curate.samples import SLICE, asked_rows, groups, not_answered, replied
 from curate.shots import with_shots
 from curate.steps import Step, find
 from curate.store import Stage, StageWriter
@@ -61,7 +60,7 @@ def _ask(generation: Generation) -> Stage | None:
             whole &= walk.answers.all(ref, groups(generation, asked_rows(generation), ref), failures)
         if whole and not failures.reasons:
             return ""
-        return _lacking(generation, failures)
+        return _lacking(generation)
 
     def build(writer: StageWriter) -> str:
         made = tokens = rows_in = 0
@@ -77,14 +76,12 @@ def _ask(generation: Generation) -> Stage | None:
     return walk.asked(generation.label, generation.key(), ask, build)
 
 
-def _lacking(generation: Generation, failures: Failures) -> str:
+def _lacking(generation: Generation) -> str:
     unasked, transient = 0, []
     for rows in asked_rows(generation):
         for part in rows.iter_slices(SLICE):
-            keys = [request.key for _, _, group in generation.ask.requests(part) for request in group]
-            found = generation.walk.answers.read(keys)
-            unasked += len(keys) - len(found)
-            transient += [key for key, reply in found.items() if reply.transient]
+            missing = not_answered(generation, part)
+            unasked, transient = unasked + missing[0], transient + missing[1]
     return lacking(unasked, transient)
 
 
@@ -95,7 +92,7 @@ def _remake(generation: Generation) -> None:
 
     def build(writer: StageWriter) -> str:
         made = tokens = rows_in = 0
-        for rows, result, last in exchanges.results():
+        for rows, result, last in exchanges.results(writer):
             rows_in += rows.height // n
             new = rows.with_columns(last).with_columns(
                 response=result, sample_index=pl.col("sample_index") * n + pl.col("__sample"),

@@ -5,6 +5,8 @@ say of it is here, so that a plan needs neither torch nor a network.
 """
 
 import os
+import re
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "openai": {"base_url": str, "api_key_env": str, "identity": str, **SERVED},
     "vllm": {"python": str, "args": list, "start_timeout": NUMBER, "trust_remote_code": bool, **SERVED},
 }
+NOT_ZERO = ("concurrency", "choices", "timeout", "requests_per_minute", "tokens_per_minute", "batch_tokens",
+            "start_timeout")  # fmt: skip
 NOT_HERE = {"transformers": ("response_format",)}  # what an engine can't do
 
 
@@ -44,18 +48,26 @@ def check_model(name: str, model: Model, where: str) -> None:
                             f"and name that: api_key_env")  # fmt: skip
         if key not in known:
             raise unknown(f"setting of the engine {model.engine!r} called", key, ("model", "engine", *known), where)
-        kind = known[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            expected = "number" if kind is NUMBER else {int: "whole number", str: "text", dict: "mapping", list: "list",
-                                                        bool: "true or false"}[kind]  # fmt: skip
-            raise UserError(f"{where}: {name}.{key}: expected a {expected}, found {value!r}")
-        if kind in (int, NUMBER) and value < 0:
-            raise UserError(f"{where}: {name}.{key}: {value!r} is less than 0")
+        _check_value(f"{where}: {name}.{key}", key, value, known[key])
     if "max_cost" in model.settings and not {*PRICES} & {*model.settings}:
         raise UserError(f"{where}: {name}: max_cost needs the prices: prompt_price and completion_price, in dollars "
                         f"for a million tokens")  # fmt: skip
     if model.engine == "openai":
         _check_server(name, model.settings, where)
+
+
+def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        expected = "number" if kind is NUMBER else {int: "whole number", str: "text", dict: "mapping", list: "list",
+                                                    bool: "true or false"}[kind]  # fmt: skip
+        raise UserError(f"{what}: expected a {expected}, found {value!r}")
+    if kind in (int, NUMBER) and not 0 <= value < inf:
+        raise UserError(f"{what}: {value!r} is out of range, it is at least 0")
+    if key in NOT_ZERO and value == 0:
+        raise UserError(f"{what}: 0 is out of range, it is above 0; leave it out for the default")
+    if key == "api_key_env" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise UserError(f"{what}: expected the name of an environment variable, such as OPENAI_API_KEY; what is there "
+                        f"is none (a key has no place in a recipe)")  # fmt: skip
 
 
 def _check_server(name: str, settings: dict[str, Any], where: str) -> None:

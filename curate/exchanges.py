@@ -11,12 +11,13 @@ from typing import Any
 
 import polars as pl
 
-from curate.answer import frame
+from curate.answer import Failures, frame
 from curate.clients.requests import Reply, Request, request
 from curate.exchange import Ask
 from curate.generation import Generation, lacking, shown
 from curate.models import ModelRef
 from curate.replies import ReplyLog
+from curate.store import StageWriter
 from schemas.errors import UserError
 
 
@@ -39,8 +40,8 @@ class Exchanges:
         answers, failures = self.walk.answers, self.generation.failures(0)
         number, transient = 0, []
         while True:
-            total, refs = self._frontier(number)
-            if not total:
+            goes_on, total, refs = self._frontier(number)
+            if not goes_on:
                 return lacking(0, transient)
             failures.allowed += self.generation.failures(total).allowed
             self.walk.report.begin(f"{self.generation.label}, exchange {number + 1}", total, "replies")
@@ -49,15 +50,18 @@ class Exchanges:
                 answers.keep([ref])
                 whole &= answers.all(ref, self._groups(number, ref), failures)
             if not whole:
-                return lacking(sum(r.key not in held for r, held in self._asked(number)), transient)
+                unasked = sum(r.key not in held for r, held in self._asked(number))
+                return f"{lacking(unasked, transient)} in exchange {number + 1}"
             transient += [r.key for r, held in self._asked(number) if held[r.key].transient]
             number += 1
 
-    def results(self) -> Iterator[tuple[pl.DataFrame, Any, pl.DataFrame]]:
+    def results(self, writer: StageWriter) -> Iterator[tuple[pl.DataFrame, Any, pl.DataFrame]]:
         """Of each batch: its rows, what the step returned, and the last replies as columns (key, model, tokens ...).
 
-        A row whose reply is missing (a budget is used up) is to the step as one whose request failed.
+        A row whose reply is missing (a budget is used up) is to the step as one whose request failed. What failed is
+        counted in the ``info`` of ``writer``.
         """
+        failures = Failures(self.generation.label, 0, writer.info.setdefault("failed", Counter()))
         occurrences: Counter = Counter()
         for rows in self._rows():
             steps = self._steps(rows)
@@ -68,8 +72,10 @@ class Exchanges:
                 while True:
                     requests = self._requests(asked, rows, occurrences)
                     found = self.walk.answers.read(r.key for _, r in requests if r)
+                    failures.count(reply.error for reply in found.values() if reply.error is not None)
                     for place, (ref, one) in enumerate(requests):
-                        if one and one.key in found:
+                        # Who criticises a candidate, or plays the user, has not made what comes of it.
+                        if one and one.key in found and not self._other(asked):
                             replies[place], models[place] = found[one.key], shown(ref)
                     asked = steps.send(_texts(asked, requests, found))
             except StopIteration as end:
@@ -88,6 +94,10 @@ class Exchanges:
         found = self.generation.found
         columns = {name: rows["__sample" if name not in rows.columns else name] for name in found.reads}
         return found.call(columns, self.generation.settings)
+
+    def _other(self, asked: Any) -> bool:
+        """Whether it is one of the step's further models that is asked, and it is set."""
+        return isinstance(asked, Ask) and asked.model in self.refs
 
     def _requests(self, asked: Any, rows: pl.DataFrame, occurrences: Counter) -> list[tuple[ModelRef, Request | None]]:
         """The request of every row, None where nothing is asked."""
@@ -108,7 +118,7 @@ class Exchanges:
                 # A user's turn is asked for in the same words for many rows: each wants a sample of its own.
                 index = occurrences[text]
                 occurrences[text] += 1
-            made.append((ref, request(ref.identity, text, None, ask.how(sample), index)))
+            made.append((ref, request(ref.identity, text, None, ask.how(index), index)))
         return made
 
     def _asked(self, number: int, log: Any = None) -> Iterator[tuple[Request, dict[str, Reply]]]:
@@ -135,15 +145,16 @@ class Exchanges:
             except StopIteration:
                 continue
 
-    def _frontier(self, number: int) -> tuple[int, list[ModelRef]]:
-        """How many requests exchange ``number`` has, and of which models."""
-        total, refs = 0, {}
+    def _frontier(self, number: int) -> tuple[bool, int, list[ModelRef]]:
+        """Whether any batch comes as far as exchange ``number``, how many requests it has then, and of which models."""
+        goes_on, total, refs = False, 0, {}
         for _, made in self._exchange(number):
+            goes_on = True
             for ref, one in made:
                 if one:
                     total += 1
                     refs[ref.name] = ref
-        return total, list(refs.values())
+        return goes_on, total, list(refs.values())
 
     def _groups(self, number: int, wanted: ModelRef) -> Iterator[list[Request]]:
         for _, made in self._exchange(number):
@@ -169,15 +180,14 @@ def plan_exchanges(exchanges: Exchanges) -> None:
         return
     with ReplyLog.looking(walk.store) as log:
         for number in range(100):
-            todo, sample, total = Counter(), [], 0
+            todo, sample, goes_on = Counter(), [], False
             for _, made in exchanges._exchange(number, log):
+                goes_on = True
                 for ref, one in made:
-                    if one:
-                        total += 1
-                        if one.key not in log:
-                            todo[ref.name] += 1
-                            sample += [one.messages] if len(sample) < 200 else []
-            if todo or not total:
+                    if one and one.key not in log:
+                        todo[ref.name] += 1
+                        sample += [one.messages] if len(sample) < 200 else []
+            if todo or not goes_on:
                 break
     for name, count in todo.items():
         walk.want(walk.model(name, generation.where), sample, count, generation.ask.sampling.max_tokens)

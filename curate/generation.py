@@ -1,6 +1,7 @@
 """What the ways of generating share: the step's checked settings, the rows it asks about, and replies as candidates."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +112,7 @@ def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, log
     writer.write("completions", rows.select(*kept, *more))
     failed = rows.filter(pl.col("error").is_not_null())
     if failed.height:
+        Failures(label, 0, writer.info.setdefault("failed", Counter())).count(failed["error"])
         writer.write("decisions", failed.select(
             row_id="completion_id", stage=pl.lit(label), kept=pl.lit(False), reason=pl.lit("error"),
             evidence="error"))  # fmt: skip

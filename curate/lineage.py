@@ -73,6 +73,8 @@ def _prompt(con: duckdb.DuckDBPyConnection, prompt_id: str) -> Story:
     story = Story(f"prompt {prompt_id}")
     _tell_prompt(con, story, prompt_id)
     story.tell("decisions", _decisions(con, [prompt_id]))
+    made = _rows(con, "SELECT prompt_id, prompt FROM prompts WHERE list_contains(parent_ids, ?)", [prompt_id])
+    story.tell("prompts made from it", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in made])
     candidates = _rows(con, """
         SELECT c.completion_id, c.sample_index, c.model, c.response,
                string_agg(s.scorer || ' ' || coalesce(round(s.value, 4)::VARCHAR, 'null'), ', ' ORDER BY s.scorer)
@@ -93,7 +95,7 @@ def _completion(con: duckdb.DuckDBPyConnection, completion_id: str) -> Story:
     story.tell(
         "response",
         [
-            _short(row["response"], 400),
+            _short(row["response"], 400) if row["error"] is None else f"none: {_short(row['error'], 400)}",
             f"model {row['model']}, sample {row['sample_index']}, "
             f"finish_reason {row['finish_reason']}, {row['completion_tokens'] or '?'} tokens",
         ],
@@ -129,10 +131,14 @@ def _dataset_row(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> Sto
 
 def _tell_prompt(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -> None:
     for row in _rows(con, "SELECT * FROM prompts WHERE prompt_id = ?", [prompt_id]):
-        lines = [_short(row["prompt"], 300), f"{prompt_id} from {row['source']}, line {row['line']}"]
+        line = "" if row["line"] is None else f", line {row['line']}"  # a model's prompt has none
+        lines = [_short(row["prompt"], 300), f"{prompt_id} from {row['source']}{line}"]
         if row["ground_truth"]:
             lines.append(f"ground_truth {_short(row['ground_truth'], 200)}")
         story.tell("prompt", lines)
+        parents = _rows(con, "SELECT prompt_id, prompt FROM prompts WHERE list_contains(?::VARCHAR[], prompt_id)",
+                        [row["parent_ids"] or []])  # fmt: skip
+        story.tell("its prompt was made from", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in parents])
 
 
 def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str, heading: str = "scores") -> None:

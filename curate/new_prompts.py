@@ -32,8 +32,10 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
     def build(writer: StageWriter) -> str:
         taken = before.lazy().select("prompt_id").collect()
         made = repeats = rows_in = 0
-        for rows, result, last in exchanges.results():
+        seeds = [taken.clear()]
+        for rows, result, last in exchanges.results(writer):
             rows_in += rows.height // generation.ask.n
+            seeds.append(rows.select("prompt_id").unique(maintain_order=True))
             new = _prompts(rows, result, last, f"generate.{step.name}")
             fresh = new.unique("prompt_id", keep="first", maintain_order=True).join(taken, on="prompt_id", how="anti",
                                                                                      maintain_order="left")  # fmt: skip
@@ -41,7 +43,7 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
             writer.write("prompts", fresh)
             made, repeats = made + fresh.height, repeats + new.height - fresh.height
         if not keep:
-            writer.write("decisions", before.select(
+            writer.write("decisions", pl.concat(seeds).select(
                 row_id="prompt_id", stage=pl.lit(generation.label), kept=pl.lit(False),
                 reason=pl.lit("seed (keep_seeds: false)")))  # fmt: skip
         writer.info["rows_in"] = rows_in
@@ -52,7 +54,9 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
     if stage:
         walk.prompts.add(stage)
         if not keep:
-            walk.prompts.keep(walk.prompts.alive.join(before, on="prompt_id", how="anti", maintain_order="left"), stage)
+            seeds = stage.read("decisions", ["row_id"])
+            walk.prompts.keep(walk.prompts.alive.join(seeds, left_on="prompt_id", right_on="row_id", how="anti",
+                                                      maintain_order="left"), stage)  # fmt: skip
     if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
         plan_exchanges(exchanges)
 

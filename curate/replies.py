@@ -7,7 +7,7 @@ is synced to the disk for each reply: a kill loses nothing, a power failure may 
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -51,8 +51,7 @@ class ReplyLog:
             self.db.execute("PRAGMA synchronous = OFF")
             self.db.executescript(SCHEMA)
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{self.path}: {error}; move it away to start anew (its replies are then asked again), or "
-                            f"bring back a copy") from None  # fmt: skip
+            raise self._trouble(error) from None
 
     @classmethod
     def looking(cls, store: Store) -> "ReplyLog":
@@ -74,61 +73,78 @@ class ReplyLog:
     def place(self, key: str) -> int | None:
         """The number of the reply to this request, counted in the order of their coming; None if there is none."""
         query = "SELECT id FROM replies WHERE key = ? AND failed = 0"
-        row = self.db.execute(query, (bytes.fromhex(key),)).fetchone()
-        return row and row[0]
+        rows = self._rows(query, (bytes.fromhex(key),))
+        return rows[0][0] if rows else None
 
     def newest(self) -> int:
         """The number of the newest reply, 0 if there is none."""
-        return self.db.execute("SELECT coalesce(max(id), 0) FROM replies").fetchone()[0]
+        return self._rows("SELECT coalesce(max(id), 0) FROM replies")[0][0]
 
     def append(self, replies: list[Reply], spender: Spender, spent: Spent, cost: float, seconds: float) -> None:
         """Write replies and what they took, all of it or nothing. ``cost`` is in dollars."""
         rows = [(bytes.fromhex(r.key), r.error is not None, _body(r)) for r in replies]
         failed = sum(row[1] for row in rows)
-        self.db.execute("BEGIN")
         try:
-            # An answer is for good: only a failure is ever written over.
+            self.db.execute("BEGIN")
+            # An answer is for good: only a failure is ever written over, and what comes in its place is new.
             self.db.executemany(
                 "INSERT INTO replies (key, failed, body) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE "
-                "SET failed = excluded.failed, body = excluded.body WHERE failed", rows)  # fmt: skip
+                "SET id = (SELECT max(id) + 1 FROM replies), failed = excluded.failed, body = excluded.body "
+                "WHERE failed", rows)  # fmt: skip
             self.db.execute(ADD, (
                 spender.run_id, spender.recipe, spender.model, spender.identity, spent.requests, len(rows) - failed,
                 failed, spent.prompt_tokens, spent.completion_tokens, cost, seconds))  # fmt: skip
             self.db.execute("COMMIT")
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
+        except BaseException as error:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise self._trouble(error) if isinstance(error, sqlite3.DatabaseError) else error from None
 
     def read(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The replies of these requests by key, failed ones too; a key without one is left out."""
         found = {}
         for key in keys:
-            row = self.db.execute("SELECT body FROM replies WHERE key = ?", (bytes.fromhex(key),)).fetchone()
-            if row:
-                found[key] = _reply(key, row[0])
+            rows = self._rows("SELECT body FROM replies WHERE key = ?", (bytes.fromhex(key),))
+            if rows:
+                found[key] = _reply(key, rows[0][0])
         return found
 
     def spent(self, **who: str) -> dict[str, float]:
         """The sums of what was spent, by ``recipe``, ``model`` or ``identity``: requests, tokens, cost, seconds."""
         sums = ", ".join(f"coalesce(sum({name}), 0)" for name in SPENT)
         condition = " AND ".join(f"{name} = ?" for name in who) or "1"
-        row = self.db.execute(f"SELECT {sums} FROM spent WHERE {condition}", [*who.values()]).fetchone()
+        row = self._rows(f"SELECT {sums} FROM spent WHERE {condition}", [*who.values()])[0]
         return dict(zip(SPENT, row, strict=True))
+
+    def costs(self) -> list[dict[str, Any]]:
+        """What every run spent on every model, oldest run first."""
+        columns = ("run_id", "recipe", "model", "identity", *SPENT)
+        rows = self._rows(f"SELECT {', '.join(columns)} FROM spent ORDER BY run_id, model")
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def _rows(self, query: str, given: Sequence[Any] = ()) -> list[tuple]:
+        try:
+            return self.db.execute(query, given).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._trouble(error) from None
+
+    def _trouble(self, error: sqlite3.DatabaseError) -> UserError:
+        damaged = type(error) is sqlite3.DatabaseError  # else the disk is full, the file may not be written ...
+        return UserError(f"{self.path}: {error}" + ("; move it away to start anew (its replies are then asked again), "
+                                                    "or bring back a copy" if damaged else ""))  # fmt: skip
 
 
 def costs(store: Store) -> list[dict[str, Any]]:
     """What every run spent on every model: the rows of the table ``costs``, oldest run first."""
     with ReplyLog.looking(store) as log:
-        cursor = log.db.execute("SELECT * FROM spent ORDER BY run_id, model")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        return log.costs()
 
 
 def _body(reply: Reply) -> str:
     record = reply.record()
     del record["key"]
-    # Half of a surrogate pair is no text: nothing that stores or shows rows could take it.
-    return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace").decode()
+    # Half of a surrogate pair is no text, and nothing that stores or shows rows could take it: it becomes U+FFFD.
+    return json.dumps(record, ensure_ascii=False).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _reply(key: str, body: str) -> Reply:

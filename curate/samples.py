@@ -33,6 +33,13 @@ def replied(generation: Generation, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([places, frame([found[one[2]] for one in held])], how="horizontal")
 
 
+def not_answered(generation: Generation, rows: pl.DataFrame) -> tuple[int, list[str]]:
+    """Of rows of ``asked_rows``: how many requests have no reply, and the keys of those that failed for now."""
+    keys = [request.key for _, _, group in generation.ask.requests(rows) for request in group]
+    found = generation.walk.answers.read(keys)
+    return sum(key not in found for key in keys), [key for key, reply in found.items() if reply.transient]
+
+
 def groups(generation: Generation, rows: Iterator[pl.DataFrame], ref: ModelRef) -> Iterator[list[Request]]:
     """What is asked of one model about rows of ``asked_rows``."""
     for part in rows:

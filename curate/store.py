@@ -33,6 +33,7 @@ from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT, VERSION
 
+PART = 50_000  # rows of a Parquet file
 POLARS = {"VARCHAR": pl.String(), "VARCHAR[]": pl.List(pl.String()), "BIGINT": pl.Int64(), "DOUBLE": pl.Float64(),
           "BOOLEAN": pl.Boolean()}  # fmt: skip
 
@@ -75,12 +76,16 @@ class StageWriter:
     info: dict[str, Any] = field(default_factory=dict)
 
     def write(self, table: str, rows: pl.DataFrame) -> None:
-        """Append rows to a table as one more Parquet file. Columns are put in the contract's order and types."""
+        """Append rows to a table as Parquet files of at most ``PART`` rows, so that they can be read back in parts.
+
+        Columns are put in the contract's order and types.
+        """
         rows = conform(table, rows)
         held = self.tables.setdefault(table, {"rows": 0, "files": []})
-        name = f"{table}-{len(held['files']):04d}.parquet"
-        rows.write_parquet(self.folder / name, compression="zstd")
-        held["files"].append(name)
+        for part in rows.iter_slices(PART) if rows.height else [rows]:
+            name = f"{table}-{len(held['files']):04d}.parquet"
+            part.write_parquet(self.folder / name, compression="zstd")
+            held["files"].append(name)
         held["rows"] += rows.height
 
     def finish(self) -> dict[str, Any]:

@@ -5,12 +5,13 @@ remakes the stages it touches, and those after them only as far as their input r
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.answer import Answers
+from curate.answer import Answers, Failures
 from curate.engines import check_model
 from curate.frames import Rows
 from curate.models import BUILT_IN, ModelRef, resolve
@@ -115,7 +116,8 @@ class Walk:
             started = time.monotonic()
             result = build(writer)
             writer.info["seconds"] = round(seconds + time.monotonic() - started, 3)
-            return result + (f"; {what['missing']}" if "missing" in what else "")
+            failed = Failures(label, 0, writer.info.get("failed", Counter())).said()
+            return "; ".join(filter(None, [result, failed, what.get("missing")]))
 
         return self.stage(label, what, timed)
 

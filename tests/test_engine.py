@@ -234,7 +234,7 @@ def test_a_base_model_without_a_template_is_given_the_turns_as_they_are(engine):
         ("<think>\nwhy\n\nnot\n</think>\n\nso\n", "why\n\nnot", "so\n"),
         ("why</think>so", "why", "so"),  # the template opened the tag
         ("<think></think>so", None, "so"),
-        ("<think>cut short", None, "<think>cut short"),
+        ("<think>cut short", "cut short", ""),  # no answer came
         ("<think>a</think>b</think>c", "a", "b</think>c"),
         ("", None, ""),
     ],

@@ -6,6 +6,14 @@ THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:
-    """Split ``<think>...</think>answer`` into the trace (None if there is none) and the answer."""
-    match = THINK.match(text) if "</think>" in text else None
-    return (match.group(1).strip() or None, text[match.end() :]) if match else (None, text)
+    """Split ``<think>...</think>answer`` into the trace (None if there is none) and the answer.
+
+    A trace that was cut before its end is all trace: there is no answer.
+    """
+    if "</think>" in text:
+        match = THINK.match(text)
+        return match.group(1).strip() or None, text[match.end() :]
+    opened = text.lstrip()
+    if opened.startswith("<think>"):
+        return opened.removeprefix("<think>").strip() or None, ""
+    return None, text
