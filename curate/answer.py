@@ -77,7 +77,7 @@ class Answers:
         self.limits = limits or {}
         self.usage = Usage()
         self.engines: dict[str, Any] = {}
-        self.stopped: list[str] = []  # which budgets were reached
+        self.stopped: dict[str, str] = {}  # the budgets that were reached, and how to go on
 
     def __enter__(self) -> "Answers":
         """Open the log."""
@@ -117,8 +117,7 @@ class Answers:
             asking.waiting = first
             self.engines[ref.name].answer(asking.take, asking.give)
         if asking.left and asking.budget.refused:
-            if asking.budget.refused not in self.stopped:
-                self.stopped.append(asking.budget.refused)
+            self.stopped[asking.budget.refused.split(" ")[0]] = asking.budget.refused
             return False
         return True
 
@@ -139,7 +138,7 @@ class Answers:
         self.report.begin(label, len(messages) * n, "replies")
         self.keep([ref])
         if not self.all(ref, groups, Failures(label, len(messages) * n)):
-            raise Stopped(self.stopped[-1])
+            raise Stopped("; ".join(self.stopped.values()))
         requests = [asked for group in groups for asked in group]
         found = self.read(asked.key for asked in requests)
         places = {"row": [i for i, group in enumerate(groups) for _ in group],

@@ -25,11 +25,12 @@ SERVED: dict[str, Any] = {
     "requests_per_minute": int,
     "tokens_per_minute": int,
     "extra_body": dict,  # further keys of every request, such as {chat_template_kwargs: {enable_thinking: false}}
+    "identity": str,  # what the model is known by, instead of its name and where it is
     "user_prefix": str,  # what comes before a user's turn in the model's chat template (magpie)
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "transformers": {"batch_tokens": int, "trust_remote_code": bool},
-    "openai": {"base_url": str, "api_key_env": str, "identity": str, **SERVED},
+    "openai": {"base_url": str, "api_key_env": str, **SERVED},
     "vllm": {"python": str, "args": list, "start_timeout": NUMBER, "trust_remote_code": bool, **SERVED},
 }
 NOT_ZERO = ("concurrency", "choices", "timeout", "requests_per_minute", "tokens_per_minute", "batch_tokens",

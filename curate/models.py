@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,11 +50,22 @@ class ModelRef:
 def resolve(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     """Say which model a recipe's entry means. Loads nothing.
 
-    A path is relative to ``folder``. Raises ``UserError`` if it looks like a path and is not there.
+    A path is relative to ``folder``. Raises ``UserError`` if it looks like a path and is not there. The settings
+    ``identity`` and ``extra_body`` (sent with every request) change what the model is known by.
     """
     settings = tuple(sorted(model.settings.items()))
     if model.engine == "openai":
-        return ModelRef(name, server_identity(model), model.model, model.engine, settings=settings)
+        url = urlsplit(model.settings["base_url"])
+        identity = f"{model.model}@{url.netloc}{url.path.rstrip('/').removesuffix('/v1')}"
+        ref = ModelRef(name, identity, model.model, model.engine, settings=settings)
+    else:
+        ref = _weights(name, model, folder, settings)
+    known, extra = model.settings.get("identity"), model.settings.get("extra_body")
+    return replace(ref, identity=(known or ref.identity) + (f"+{fingerprint(extra)[:8]}" if extra else ""))
+
+
+def _weights(name: str, model: Model, folder: Path, settings: tuple) -> ModelRef:
+    """A model whose weights are on this machine or on the hub."""
     if model.model in BUILT_IN:
         package, hub = BUILT_IN[model.model]
         version = installed(package)
@@ -70,17 +81,6 @@ def resolve(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     if model.model.count("/") != 1 or model.model.startswith((".", "~", "/")):
         raise unknown(f"model folder or built-in model for 'models.{name}'", model.model, BUILT_IN)
     return ModelRef(name, hub_identity(model.model), model.model, model.engine, settings=settings)
-
-
-def server_identity(model: Model) -> str:
-    """What a model behind a server is known by: its name and the server, unless the recipe names its ``identity``.
-
-    What is sent with every request (``extra_body``) is part of it.
-    """
-    settings = model.settings
-    url = urlsplit(settings["base_url"])
-    known = settings.get("identity") or f"{model.model}@{url.netloc}{url.path.rstrip('/').removesuffix('/v1')}"
-    return known + (f"+{fingerprint(settings['extra_body'])[:8]}" if settings.get("extra_body") else "")
 
 
 def installed(package: str) -> str:

@@ -12,6 +12,7 @@ from curate import verbs
 from curate.answer import Answers, Usage
 from curate.candidates import generate
 from curate.catalog import publish
+from curate.engines import PRICES
 from curate.models import ModelRef
 from curate.new_prompts import generate_prompts
 from curate.report import Report
@@ -61,7 +62,7 @@ def run(recipe: Recipe, store: Store, report: Report | None = None) -> dict[str,
             walk.on_stage = record["publish"]
             _walk(walk)
         if answers.stopped:
-            raise Stopped("; ".join(answers.stopped) + ". The datasets are made of what there is")
+            raise Stopped("; ".join(answers.stopped.values()) + ". The datasets are made of what there is")
     return walk.datasets
 
 
@@ -89,8 +90,10 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
 
 
 def _walk(walk: Walk) -> None:
-    for name in walk.recipe.models:
-        walk.model(name, walk.recipe.where("models", name))
+    refs = [walk.model(name, walk.recipe.where("models", name)) for name in walk.recipe.models]
+    if walk.recipe.budget.max_cost is not None and not any({*PRICES} & {*dict(ref.settings)} for ref in refs):
+        raise UserError(f"{walk.recipe.where('budget', 'max_cost')}: budget.max_cost needs prices, and no model has "
+                        f"any: prompt_price and completion_price, in dollars for a million tokens")  # fmt: skip
     for step in walk.recipe.prompts:
         if step.verb == "source":
             verbs.source(walk, step)

@@ -135,10 +135,10 @@ def plan_training(
     if training.model not in refs:
         raise unknown("model", training.model, refs, recipe.where("train", name, "model"))
     ref = refs[training.model]
-    if ref.engine != "transformers":
+    if ref.engine == "openai":
         raise UserError(
-            f"{where}: the model {training.model!r} runs on the engine {ref.engine!r}, so its weights are "
-            f"not here to be trained"
+            f"{where}: the model {training.model!r} is behind a server (engine 'openai'), so its weights are not here "
+            f"to be trained"
         )
     if training.dataset not in datasets or ref.identity.endswith(">"):  # the latter: of a training not known either
         nothing = pl.DataFrame()

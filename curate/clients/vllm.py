@@ -159,6 +159,9 @@ def arguments(ref: ModelRef, folder: str, on_cpu: bool) -> list[str]:
     if on_cpu and not named & {"--enable-chunked-prefill", "--no-enable-chunked-prefill"}:
         # vLLM 0.32 dies of a seeded prompt that it reads in parts: "CPU Generator does not use offset".
         given.append("--no-enable-chunked-prefill")
+    if on_cpu and "--block-size" not in named:
+        # Prompts share whole blocks only, and vLLM's own size here, 128, is longer than many a prompt.
+        given += ["--block-size", "32"]
     return given + own
 
 
