@@ -57,7 +57,7 @@ def estimate(found: Plan) -> str:
     Prompt tokens are counted with the model's tokenizer where that is on this machine, else taken to be 4 bytes each.
     """
     if not found.wanted:
-        return "no requests left to make, as far as is known"
+        return "0 requests left to make, as far as is known"
     prompt = new = most = 0.0
     about_cost = most_cost = 0.0
     with ReplyLog.looking(found.walk.store) as log:

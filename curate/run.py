@@ -91,9 +91,10 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
 
 def _walk(walk: Walk) -> None:
     refs = [walk.model(name, walk.recipe.where("models", name)) for name in walk.recipe.models]
-    if walk.recipe.budget.max_cost is not None and not any({*PRICES} & {*dict(ref.settings)} for ref in refs):
-        raise UserError(f"{walk.recipe.where('budget', 'max_cost')}: budget.max_cost needs prices, and no model has "
-                        f"any: prompt_price and completion_price, in dollars for a million tokens")  # fmt: skip
+    for ref in refs if walk.recipe.budget.max_cost is not None else []:
+        if ref.engine == "openai" and not {*PRICES} & {*dict(ref.settings)}:
+            raise UserError(f"{walk.recipe.where('models', ref.name)}: budget.max_cost needs the prices of {ref.name!r}: "
+                            f"prompt_price and completion_price, in dollars for a million tokens (0 if it is free)")  # fmt: skip
     for step in walk.recipe.prompts:
         if step.verb == "source":
             verbs.source(walk, step)

@@ -32,8 +32,8 @@ def served(folder: Path, url: str, *, rows: list[dict] | int = 8, models: str = 
 
 
 def server(url: str, model: str) -> str:
-    """The settings that every model behind a server needs."""
-    return f'engine: openai, base_url: "{url}", model: {model}'
+    """The settings of a model behind a server: which it is does not hang on the port that the server happens to have."""
+    return f'engine: openai, base_url: "{url}", model: {model}, identity: {model}'
 
 
 def total(store: Store, column: str) -> float:

@@ -15,7 +15,8 @@ NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
 def swapped(name):
     """The flags that put the built-in model in the place of every model of a recipe."""
-    return [f"models.{model}=smollm2-135m" for model in load_recipe(RECIPES / f"{name}.yaml").models]
+    recipe = load_recipe(RECIPES / f"{name}.yaml")
+    return [f"models.{model}=smollm2-135m" for model in recipe.models]
 
 
 @pytest.fixture(params=NAMES)
@@ -56,11 +57,12 @@ def test_its_plan_can_be_made_offline_and_writes_nothing(name, tmp_path, swap):
     assert len(labels) == len(recipe.prompts) + len(recipe.completions) + len(recipe.datasets)
     assert not any(stage.cached for stage in found.stages) and found.datasets == {}
     asks = [step.settings for step in recipe.completions if step.verb == "generate" and "model" in step.settings]
-    assert found.prompts > 0 and 0 < found.requests <= found.prompts * sum(s["n"] for s in asks)
+    most = sum(settings.get("max_candidates", settings["n"]) for settings in asks)
+    assert found.prompts > 0 and 0 < found.requests <= found.prompts * most
     for settings in asks:
         assert "split = 'train'" in settings["where"], "candidates of held-out prompts would be paid for and not used"
     if swap:
-        assert {ref.identity.split("@")[0] for ref, _, _ in found.walk.asked} <= {
+        assert {wanted.ref.identity.split("@")[0] for wanted in found.wanted} <= {
             "smollm2-135m", "HuggingFaceTB/SmolLM2-135M-Instruct"}  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def test_what_it_evaluates_by_is_what_it_scored_by(name):
 
 def test_models_are_those_said(tmp_path):
     """No hub is asked, and one flag is enough to do without: no model is named anywhere else in a recipe."""
-    said = {"smollm2-135m", "Qwen/Qwen3-0.6B-Base", "Qwen/Qwen2.5-0.5B-Instruct"}
+    said = {"strong-teacher", "cheap-teacher", "smollm2-135m", "Qwen/Qwen3-0.6B-Base", "Qwen/Qwen2.5-0.5B-Instruct"}
     for name in NAMES:
         recipe = load_recipe(RECIPES / f"{name}.yaml")
         assert {model.model for model in recipe.models.values()} <= said

@@ -173,7 +173,8 @@ def test_samples_share_their_prompts_prefill(engine):
 def test_more_prompts_at_once_than_it_reads_in_one_go(engine):
     # Read in parts, a prompt with a seed is the death of vLLM 0.32 on a CPU.
     got = replies(engine, asked([f"{'x' * 150} {i}" for i in range(64)], n=2, max_tokens=2))
-    assert len(got) == 128 and {(reply.error, bool(reply.completion_tokens)) for reply in got} == {(None, True)}
+    assert len(got) == 128 and {reply.error for reply in got} == {None}
+    assert all(reply.prompt_tokens > 150 for reply in got) and sum(reply.completion_tokens for reply in got) > 128
 
 
 def hits(engine):

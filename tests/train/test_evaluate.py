@@ -23,7 +23,7 @@ class Answers:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, ref, messages, *, n, sampling, seed, store, report, label, tools, usage=None):
+    def answer(self, ref, messages, *, n, sampling, seed, label, tools):
         self.asked.append(ref.name)
         rows = [(row, k, "ab"[: k + 1] + "+" * len(self.asked)) for row in range(len(messages)) for k in range(n)]
         table = pl.DataFrame(rows, schema=["row", "sample_index", "response"], orient="row")
@@ -51,7 +51,7 @@ def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, 
     rows = rl_rows(6, held_out=3)
     rows = pl.concat([rows, rows.tail(1).with_columns(row_id=pl.lit("again"))])  # one prompt twice is asked once
     datasets = {"rl": write_stage(store, "rl_prompts", rows)}
-    stage = evaluate_recipe(recipe, store, datasets, MODELS, Report(), answer=answers)
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Report(), answers=answers)
     found = stage.read("evaluations")
     assert found.height == 2 * 2 * 3 * 2  # models, scorers, prompts, samples
     assert found["row_id"].unique().sort().to_list() == ["r_3", "r_4", "r_5"]
@@ -65,7 +65,7 @@ def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, 
     first = found.filter(model="student", scorer="own.mine.chars", row_id="r_3").select("prompt", "response", "value")
     assert first.rows() == [("answer dog 3", "a+", 2.0), ("answer dog 3", "ab+", 3.0)]
 
-    again = evaluate_recipe(recipe, store, datasets, MODELS, Report(), answer=answers)
+    again = evaluate_recipe(recipe, store, datasets, MODELS, Report(), answers=answers)
     assert again.stage_id == stage.stage_id and answers.asked == ["student", "s"]
 
 
@@ -73,7 +73,7 @@ def test_an_sft_dataset_borrows_what_scorers_read_from_its_prompts(tmp_path: Pat
     recipe = recipe_with(tmp_path, SECTIONS.replace("dataset: rl", "dataset: sft"))
     datasets = {"sft": write_stage(store, "sft", sft_rows(3, held_out=1))}
     prompts = pl.DataFrame({"prompt_id": ["p_2"], "ground_truth": ["5"], "metadata": [None], "tools": [None]})
-    stage = evaluate_recipe(recipe, store, datasets, MODELS, Report(), prompts=prompts, answer=Answers())
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Report(), prompts=prompts, answers=Answers())
     assert stage.read("evaluations").filter(scorer="own.mine.odd", sample_index=0)["value"].to_list() == [1.0, 1.0]
 
 
