@@ -41,7 +41,7 @@ demo: install
 	$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
 
 # Everything: the style, the one-way imports, every test, those that train and run real models too, and the wheel.
-test: lint
+test: lint vllm
 	$(BIN)/python -m pytest -q
 	$(BIN)/python tests/try_wheel.py
 

@@ -118,7 +118,7 @@ def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
     settings = found.settings(given, where, walk.recipe.seed)
     columns = walk.completions.columns(walk.prompts)
     condition = step.settings.get("where")
-    if condition:
+    if condition is not None:
         conditions.check(condition, columns, f"{where}: where")
     found.check_reads(list(columns), where)
     needed = conditions.mentioned(condition, list(columns)) if condition else []

@@ -37,6 +37,8 @@ def mentioned(condition: str, columns: list[str]) -> list[str]:
 
 def check(condition: str, columns: dict[str, pl.DataType], where: str) -> None:
     """Raise ``UserError`` if a condition is not valid SQL over these columns."""
+    if not isinstance(condition, str):
+        raise UserError(f"{where}: expected an SQL condition, such as \"split = 'train'\", found {condition!r}")
     holds(pl.DataFrame(schema=columns), condition, where)
 
 

@@ -86,7 +86,7 @@ def read_generation(walk: Walk, step: recipes.Step, found: Step, rows: Rows, con
         if name not in columns:
             raise unknown(f"column (which generate {found.name!r} reads) called", name, columns, where)
     condition, needed = step.settings.get("where"), []
-    if condition:
+    if condition is not None:
         conditions.check(condition, columns | {"split": pl.String()}, f"{where}: where")
         needed = conditions.mentioned(condition, list(columns))
         if conditions.mentioned(condition, ["split"]):

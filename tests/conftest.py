@@ -46,6 +46,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def wide(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with heads of 32, as vLLM on a CPU knows no smaller, and weights that make it say all sorts."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("wide")
+    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
+    config = transformers.AutoConfig.from_pretrained(tiny)
+    config.hidden_size, config.num_attention_heads, config.num_key_value_heads, config.head_dim = 64, 2, 1, 32
+    config.initializer_range, config.tie_word_embeddings = 0.3, False
+    torch.manual_seed(1)
+    model = transformers.LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.model.embed_tokens.weight *= 0.05
+    model.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def ref(tiny: Path) -> ModelRef:
     """The tiny model, as a recipe names it."""

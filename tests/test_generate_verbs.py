@@ -13,7 +13,7 @@ from curate.clients.requests import Sampling
 from curate.models import ModelRef
 from curate.run import built, plan, run
 from curate.store import Store
-from schemas.errors import Failed, Stopped, UserError
+from schemas.errors import Stopped, UserError
 from schemas.recipe import load_recipe
 from tests.jobs import ask, last_run, tables
 from tests.served import SAMPLE, SCORE, served, server, total
@@ -272,22 +272,27 @@ PRICES = "prompt_price: 100.0, completion_price: 500.0"
 
 @pytest.fixture(scope="module")
 def undisturbed(stub, tmp_path_factory):
-    """The tables of ``MANY``, and what it takes."""
+    """The tables of ``MANY``, and what it takes of both models and of one."""
     folder = tmp_path_factory.mktemp("undisturbed")
     store = Store(folder / "store")
     run(served(folder, stub.url, rows=10, models=two(stub.url, PRICES, PRICES), completions=MANY), store)
-    return tables(store), {"max_requests": total(store, "requests"), "max_cost": total(store, "cost"),
-                           "max_tokens": total(store, "prompt_tokens") + total(store, "completion_tokens")}  # fmt: skip
+    return tables(store), {"budget": used(store), "model": used(store, "WHERE model = 'a'")}
 
 
-@pytest.mark.parametrize("owner", ["budget", "model"])
-@pytest.mark.parametrize("limit", ["max_requests", "max_tokens", "max_cost"])
+def used(store, who=""):
+    """What was spent, by the limits that count it."""
+    return ask(store, f"""SELECT sum(requests)::BIGINT AS max_requests, sum(cost) AS max_cost,
+        sum(prompt_tokens + completion_tokens)::BIGINT AS max_tokens FROM costs {who}""").row(0, named=True)  # fmt: skip
+
+
+@pytest.mark.parametrize(("owner", "limit"), [("budget", "max_requests"), ("budget", "max_tokens"),
+                                              ("budget", "max_cost"), ("model", "max_cost")])  # fmt: skip
 def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_path, undisturbed, limit, owner):
     expected, needed = undisturbed
     store, before = Store(tmp_path / "store"), stub.stats()
     stops = 0
     for share in (0.15, 0.5, 20):
-        most = needed[limit] * share
+        most = needed[owner][limit] * share
         most = most if limit == "max_cost" else int(most)
         told = f"{limit}: {most}"
         recipe = served(
@@ -302,14 +307,11 @@ def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_p
             assert str(stop).startswith(f"{name}.{limit} is reached: ") and "the datasets are made" in str(stop).lower()
             assert last_run(store)["status"] == "stopped" and last_run(store)["error"] == str(stop)
             assert [*built(recipe, store)[0]] == ["sft", "rl"], "training finds what there is"
-        who = "" if owner == "budget" else "WHERE model = 'a'"
-        used = ask(store, f"""SELECT sum(requests)::BIGINT AS max_requests, sum(cost) AS max_cost,
-            sum(prompt_tokens + completion_tokens)::BIGINT AS max_tokens FROM costs {who}""").row(0, named=True)
-        assert used[limit] <= most, (used, most)
-    assert stops == (2 if owner == "budget" else stops) and stops >= 1
-    assert tables(store) == expected
+        assert (used(store, "" if owner == "budget" else "WHERE model = 'a'")[limit] or 0) <= most
+    assert stops == 2 and tables(store) == expected
     after = stub.stats()
-    assert after["requests"] - before["requests"] == total(store, "requests") == needed["max_requests"]
+    assert after["requests"] - before["requests"] == total(store, "requests")
+    assert total(store, "requests") == needed["budget"]["max_requests"]
     assert after["choices"] - before["choices"] == total(store, "replies")
 
 
@@ -337,7 +339,7 @@ def test_a_budget_ends_with_code_3_and_says_how_to_go_on(stub, tmp_path):
     way = re.search(r"run again with (--set \S+)\.", line)[1]
     assert way == "--set budget.max_requests=6" and "The datasets are made of what there is" in line
     store = Store(tmp_path / "store")
-    assert ask(store, "SELECT count(*) FROM sft").item() == total(store, "requests") == 0 or total(store, "requests") <= 3
+    assert total(store, "requests") <= 3 and last_run(store)["status"] == "stopped"
     assert call(tmp_path, "run", recipe.path, "--set", "budget.max_requests=600").code == 0
     assert total(store, "replies") == 32
 
@@ -351,30 +353,26 @@ def test_the_budget_is_the_same_for_the_plan_and_a_recipe_with_another_name_has_
 
 
 @pytest.mark.parametrize(("top", "said"), [
-    ("budget: {max_cost: 3}\n", r"job\.yaml:3: budget\.max_cost needs prices, and no model has any"),
+    ("budget: {max_cost: 3}\n", r"job\.yaml:5: budget\.max_cost needs the prices of 'a'"),
     ("budget: {max_request: 3}\n", r"job\.yaml:3: no key in budget called 'max_request'; did you mean 'max_requests'\?"),
     ("budget: {max_tokens: 1.5}\n", r"job\.yaml:3: budget\.max_tokens: .*integer.*found 1\.5"),
     ("budget: {max_requests: -1}\n", r"job\.yaml:3: budget\.max_requests: .*greater than or equal to 0, found -1"),
 ])  # fmt: skip
 def test_a_wrong_budget_is_one_line_and_code_2(tmp_path, top, said):
-    (tmp_path / "r.yaml").write_text("")
-    try:
-        path = served(tmp_path, "http://127.0.0.1:9/v1", top=top).path
-    except UserError:
-        path = tmp_path / "job.yaml"
-    assert re.search(said, mistake(call(tmp_path, "run", path))) and not (tmp_path / "store" / "replies.sqlite").exists()
+    path = served(tmp_path, "http://127.0.0.1:9/v1").path
+    path.write_text(path.read_text().replace("models:", f"{top}models:"))
+    assert re.search(said, mistake(call(tmp_path, "run", path)))
 
 
-def test_a_server_that_is_not_there_is_one_line_and_code_2_and_what_there_is_stays(tmp_path):
+def test_a_server_that_does_not_know_the_model_is_one_line_and_what_there_is_stays(tmp_path):
+    store = Store(tmp_path / "store")
     with Stub() as stub:
-        recipe = served(tmp_path, stub.url, rows=4)
-        assert call(tmp_path, "run", recipe.path).code == 0
+        run(served(tmp_path, stub.url, rows=4), store)
         stub.kill()
-        done = call(tmp_path, "run", recipe.path, "--set", "completions.0.generate.n=4")
-        assert done.code == 0, "all is answered: nobody is asked"
-        stub.restart()
-    with pytest.raises(Failed) if False else pytest.raises(UserError, match="big at|127.0.0.1"):
-        with Stub(model="another") as other:
-            run(served(tmp_path, other.url, rows=4, completions=SAMPLE.replace("n: 4", "n: 5") + SCORE),
-                Store(tmp_path / "store"))  # fmt: skip
-    assert total(Store(tmp_path / "store"), "replies") == 16
+        assert call(tmp_path, "run", tmp_path / "job.yaml").code == 0, "all is answered: nobody is asked"
+    with Stub(model="another") as other:
+        recipe = served(tmp_path, other.url, rows=4, completions=SAMPLE.replace("n: 4", "n: 5") + SCORE)
+        done = call(tmp_path, "run", recipe.path)
+        assert done.code == 2 and done.err.count("error:") == 1
+        assert re.match(r"error: models\.a: big at http://.*The model `big` does not exist", done.err.splitlines()[-1])
+    assert total(store, "replies") == 16 and last_run(store)["status"] == "failed"

@@ -92,4 +92,5 @@ def test_a_condition_that_is_wrong_names_its_place():
 def test_only_the_columns_that_conditions_name_are_needed():
     columns = ["messages", "prompt", "metadata", "source"]
     assert needs({"test": 0.1}, columns) == ["messages", "family"]
-    assert needs({"odd": "METADATA ->> 'a' = 'source'", "test": 0.1}, columns) == ["messages", "family", "metadata", "source"]
+    both = needs({"odd": "METADATA ->> 'a' = 'source'", "test": 0.1}, columns)
+    assert both == ["messages", "family", "metadata", "source"]

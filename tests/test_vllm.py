@@ -18,9 +18,9 @@ from curate.models import ModelRef
 from curate.report import Report
 from schemas.errors import UserError
 from tests.asking import Asked, groups
+from tests.with_vllm import PYTHON, with_vllm
 
 ROOT = Path(__file__).parent.parent
-PYTHON = os.environ.get("GRISTMILL_VLLM_PYTHON") or str(ROOT / ".venv-vllm" / "bin" / "python")
 IDENTITY = "wide@0"
 TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
 # Holds a server until it is killed.
@@ -34,30 +34,6 @@ engine = Engine(ModelRef("tiny", "wide@0", folder, "vllm", settings=(("python", 
 print(engine.server.guard.pid, engine.server.folder, flush=True)
 sys.stdin.read()
 """
-
-
-def with_vllm(test):
-    """Marks a test that runs a real server."""
-    missing = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no vLLM at {PYTHON}: make vllm")
-    return pytest.mark.slow(pytest.mark.vllm(missing(test)))
-
-
-@pytest.fixture(scope="module")
-def wide(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with heads of 32, as vLLM on a CPU knows no smaller, and weights that make it say all sorts."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("wide")
-    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
-    config = transformers.AutoConfig.from_pretrained(tiny)
-    config.hidden_size, config.num_attention_heads, config.num_key_value_heads, config.head_dim = 64, 2, 1, 32
-    config.initializer_range, config.tie_word_embeddings = 0.3, False
-    torch.manual_seed(1)
-    model = transformers.LlamaForCausalLM(config)
-    with torch.no_grad():
-        model.model.embed_tokens.weight *= 0.05
-    model.save_pretrained(folder)
-    return folder
 
 
 def named(folder, **settings):

@@ -153,7 +153,7 @@ def read(asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spen
     each: list[Any] = [None] * len(parts)
     weights = [_weight(part) for part in parts]
     if usage.completion_tokens is not None:
-        each = share(usage.completion_tokens, weights)
+        each = _counts(usage.completion_tokens, asked[0].sampling.max_tokens, parts, weights)
     replies = [
         Reply(request.key, *part[:4], usage.prompt_tokens, tokens, part[4])
         for request, part, tokens in zip(asked, parts, each, strict=False)
@@ -201,9 +201,22 @@ def _weight(part: _Part) -> int:
     return 1 + sum(len(text.encode()) for text in part[:3] if text)
 
 
+def _counts(total: int, most: int, parts: list[_Part], weights: list[int]) -> list[int]:
+    """The tokens of each choice, which a server counts together: known where they were cut or have log-probabilities.
+
+    The others share what is left in proportion to their texts.
+    """
+    known = [len(part[4]) if part[4] is not None else most if part[3] == "length" else None for part in parts]
+    left = total - sum(count for count in known if count is not None)
+    if left < 0 or (left and None not in known):  # it counts otherwise
+        return share(total, weights)
+    rest = iter(share(left, [w for w, count in zip(weights, known, strict=True) if count is None]))
+    return [next(rest) if count is None else count for count in known]
+
+
 def share(total: int, weights: list[int]) -> list[int]:
     """Divide ``total`` in proportion to ``weights`` (each at least 1) into whole numbers that add up to it."""
-    whole = sum(weights)
+    whole = max(sum(weights), 1)
     marks = [total * upto // whole for upto in accumulate(weights, initial=0)]
     return [high - low for low, high in pairwise(marks)]
 
