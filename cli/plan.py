@@ -74,11 +74,12 @@ def estimate(found: Plan) -> str:
     about = f" (about {new:,.0f}, going by its replies so far)" if new < most else ""
     text = (f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
             f"tokens{about}")  # fmt: skip
-    unpriced = {w.ref.name for w in found.wanted if w.ref.engine == "openai" and not {*PRICES} & {*dict(w.ref.settings)}}
+    served = [wanted.ref for wanted in found.wanted if wanted.ref.engine == "openai"]
+    unpriced = sorted({ref.name for ref in served if not {*PRICES} & {*dict(ref.settings)}})
     if most_cost:
-        text += f"; ${about_cost:,.2f} to ${most_cost:,.2f}" if about_cost < most_cost else f"; at most ${most_cost:,.2f}"
+        text += f"; at most ${most_cost:,.2f}" + (f", about ${about_cost:,.2f}" if about_cost < most_cost else "")
     if unpriced:
-        text += f"; no price is set for {', '.join(sorted(unpriced))}"
+        text += f"; no price is set for {', '.join(unpriced)}"
     return text + ("" if most_cost or unpriced else "; local models cost no money")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from curate.budget import Budget, purse
-from curate.clients.requests import Reply, Request, Sampling, Spent, request
+from curate.clients.requests import NO_BUDGET, Reply, Request, Sampling, Spent, request
 from curate.models import ModelRef
 from curate.replies import ReplyLog, Spender
 from curate.report import Report
@@ -116,8 +116,8 @@ class Answers:
                 self.engines[ref.name] = module.Engine(ref, self.report)
             asking.waiting = first
             self.engines[ref.name].answer(asking.take, asking.give)
-        if asking.left and asking.budget.refused:
-            self.stopped[asking.budget.refused.split(" ")[0]] = asking.budget.refused
+        if refused := asking.cut or (asking.left and asking.budget.refused):
+            self.stopped[refused.split(" ")[0]] = refused
             return False
         return True
 
@@ -158,6 +158,7 @@ class _Asking:
         self.failed: set[str] = set()  # in this very pass, so that an equal request is not tried again at once
         self.waiting: list[Request] | None = None  # taken already, or held back by the budget
         self.left: list[Request] | None = None
+        self.cut: str | None = None  # why a request that failed was not tried again, where that is a budget
         self.begun = self.budget.clock
         self.tokens = 0
 
@@ -187,13 +188,14 @@ class _Asking:
             self.flying.update(r.key for r in new)
             return new
 
-    def give(self, replies: list[Reply], spent: Spent) -> None:
-        """Store replies and their cost for good, and count them."""
+    def give(self, replies: list[Reply], spent: Spent) -> bool:
+        """Store replies and their cost for good, and count them; False if no budget is left for another attempt."""
         cost, seconds = self.budget.settle(replies, spent)
-        self.log.append(replies, self.spender, spent, cost, seconds)
         self.flying.difference_update(r.key for r in replies)
+        self.failed.update(r.key for r in replies if r.error is not None)
+        replies = [r for r in replies if r.error != NO_BUDGET]
+        self.log.append(replies, self.spender, spent, cost, seconds)
         failed = [r for r in replies if r.error is not None]
-        self.failed.update(r.key for r in failed)
         self.usage.requests += len(replies)
         self.usage.prompt_tokens += spent.prompt_tokens
         self.usage.completion_tokens += spent.completion_tokens
@@ -202,6 +204,10 @@ class _Asking:
         rate = f"{self.tokens / max(self.budget.clock - self.begun, 1e-3):,.0f} tokens/s"
         self.report.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
         self.failures.add(r.error for r in failed)
+        if not replies and (overdrawn := self.budget.overdrawn()):
+            self.cut = overdrawn
+            return False
+        return True
 
 
 def frame(replies: list[Reply | None]) -> pl.DataFrame:

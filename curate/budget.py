@@ -91,6 +91,13 @@ class Budget:
             purse.spend({**amounts, "max_seconds": seconds})
         return cost, seconds
 
+    def overdrawn(self) -> str | None:
+        """Whether attempts that failed have used up what requests in flight had set aside: then how to go on."""
+        for purse in self.purses:
+            if limit := purse.short_of(self.total):
+                return purse.reached(limit)
+        return None
+
     def lap(self) -> float:
         """Seconds since it was last asked."""
         before, self.clock = self.clock, monotonic()

@@ -93,8 +93,9 @@ def _walk(walk: Walk) -> None:
     refs = [walk.model(name, walk.recipe.where("models", name)) for name in walk.recipe.models]
     for ref in refs if walk.recipe.budget.max_cost is not None else []:
         if ref.engine == "openai" and not {*PRICES} & {*dict(ref.settings)}:
-            raise UserError(f"{walk.recipe.where('models', ref.name)}: budget.max_cost needs the prices of {ref.name!r}: "
-                            f"prompt_price and completion_price, in dollars for a million tokens (0 if it is free)")  # fmt: skip
+            where = walk.recipe.where("models", ref.name)
+            raise UserError(f"{where}: budget.max_cost needs the prices of {ref.name!r}: prompt_price and "
+                            f"completion_price, in dollars for a million tokens (0 if it is free)")  # fmt: skip
     for step in walk.recipe.prompts:
         if step.verb == "source":
             verbs.source(walk, step)

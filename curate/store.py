@@ -187,6 +187,8 @@ class Store:
             file.flush()
             for leftover in (self.path / "stages").glob(".*"):  # of a process that was killed while it wrote
                 shutil.rmtree(leftover, ignore_errors=True)
+            for leftover in (*(self.path / "runs").glob(".*"), *self.path.glob(".gristmill.duckdb.*")):
+                leftover.unlink(missing_ok=True)
             yield
 
 

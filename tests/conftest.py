@@ -49,13 +49,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def wide(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with heads of 32, as vLLM on a CPU knows no smaller, and weights that make it say all sorts."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("wide")
+    heads = {"hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32}
+    return livelier(tiny, tmp_path_factory.mktemp("wide"), **heads)
+
+
+def livelier(tiny: Path, folder: Path, **changes: int) -> Path:
+    """Write the tiny model into ``folder`` with larger weights, so that what it writes hangs on all it has read."""
+    import torch
+    import transformers
+
     transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
     config = transformers.AutoConfig.from_pretrained(tiny)
-    config.hidden_size, config.num_attention_heads, config.num_key_value_heads, config.head_dim = 64, 2, 1, 32
     config.initializer_range, config.tie_word_embeddings = 0.3, False
+    for name, value in changes.items():
+        setattr(config, name, value)
     torch.manual_seed(1)
     model = transformers.LlamaForCausalLM(config)
     with torch.no_grad():

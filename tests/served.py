@@ -32,7 +32,7 @@ def served(folder: Path, url: str, *, rows: list[dict] | int = 8, models: str = 
 
 
 def server(url: str, model: str) -> str:
-    """The settings of a model behind a server: which it is does not hang on the port that the server happens to have."""
+    """The settings of a model behind a server: its identity is not its port."""
     return f'engine: openai, base_url: "{url}", model: {model}, identity: {model}'
 
 

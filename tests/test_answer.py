@@ -101,7 +101,8 @@ def test_each_request_is_asked_once_and_never_again(store):
         assert answers.all(ref(), groups("abcd", n=3), many()) is True
         assert (answers.usage.requests, answers.usage.reused) == (6, 6)
     assert {*later.asked.values()} == {1} and not {*later.asked} & {*engine.asked}
-    assert [(row["run_id"], row["requests"], row["replies"]) for row in costs(store)] == [("run1", 6, 6), ("run2", 6, 6)]
+    spent = [(row["run_id"], row["requests"], row["replies"]) for row in costs(store)]
+    assert spent == [("run1", 6, 6), ("run2", 6, 6)]
 
 
 def test_no_engine_is_loaded_where_all_is_answered(store):
@@ -172,7 +173,8 @@ def test_a_models_budget_is_shared_by_recipes_and_a_recipes_by_models(store):
         assert answers.all(ref(max_requests=5), groups("efg"), many()) is False
         assert [*answers.stopped] == ["models.a.max_requests"] and len(answers.engines["a"].asked) == 1
     names = ("recipe", "model", "requests")
-    assert [tuple(row[k] for k in names) for row in costs(store)] == [("job", "a", 4), ("job", "b", 2), ("other", "a", 1)]
+    spent = [tuple(row[k] for k in names) for row in costs(store)]
+    assert spent == [("job", "a", 4), ("job", "b", 2), ("other", "a", 1)]
 
 
 def test_a_reached_limit_is_told_once(store):
@@ -217,12 +219,13 @@ def test_reasons_are_counted_numbers_aside_and_three_are_told():
     assert failures.said() == ""
     failures.add(["HTTP 500"])
     assert failures.said() == "1 request failed: 1 x HTTP N"
-    failures.add(["HTTP 502", "no reply within 5 s", "no reply within 6 s", "no reply within 60 s", "odd", "odder", "x"])
+    failures.add(["HTTP 502", *(f"no reply within {s} s" for s in (5, 6, 60)), "odd", "odder", "x"])
     assert failures.said() == "8 requests failed: 3 x no reply within N s, 2 x HTTP N, 1 x odd"
 
 
 def test_a_frame_of_replies_has_every_column_also_where_there_are_none():
-    made = frame([Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0)), None, Reply("e", error="no", transient=True)])
+    whole = Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0))
+    made = frame([whole, None, Reply("e", error="no", transient=True)])
     assert made.schema == {"key": pl.String, **COLUMNS}
     assert made.rows() == [("k", "yes", "why", "[]", "stop", 3, 1, [-0.5, -1.0], None, False),
                            (None, *[None] * 8, False), ("e", *[None] * 7, "no", True)]  # fmt: skip

@@ -120,7 +120,8 @@ def test_the_way_on_that_a_message_names_is_a_larger_limit_of_the_same_kind(name
     said = Purse("budget", {name: most}, {name: most}).reached(name)
     data = {}
     override(data, said.split("--set ")[1])
-    assert data["budget"][name] > most and type(data["budget"][name]) in ({int} if isinstance(most, int) else {int, float})
+    found = data["budget"][name]
+    assert found > most and type(found) in ({int} if isinstance(most, int) else {int, float})
 
 
 LOOP = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 60), st.integers(0, 60)), min_size=1, max_size=25)
@@ -164,3 +165,17 @@ def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recip
         worst = {"max_requests": len(waiting[0]), "max_tokens": prompt + new, "max_cost": one.cost(prompt, new)}
         assert any(spent[k] + worst[k] > most for k, most in [*limits.items(), *of_recipe.items()])
         assert one.refused
+
+
+def test_attempts_that_fail_leave_no_budget_for_another_before_any_limit_is_passed():
+    one = budget({"max_requests": 4}, {"max_tokens": 10_000})
+    assert one.hold(group(0)) and one.hold(group(1)) and one.hold(group(2)) and one.overdrawn() is None
+    one.settle([], Spent(1, 10, 0))
+    assert one.overdrawn() is None, "three in flight and one spent"
+    one.settle([], Spent(1, 10, 0))
+    assert one.overdrawn().startswith("models.a.max_requests is reached: 2 of 4 spent")
+    one.settle([Reply(group(0)[0].key, error="not tried again")], Spent())
+    assert one.overdrawn() is None, "the two that are left may go on"
+    one.settle(answers(group(1)), Spent(1, 4, 5))
+    one.settle([], Spent(1, 9_000, 0))
+    assert one.purses[0].used["max_requests"] == 4 and one.overdrawn().startswith("models.a.max_requests")

@@ -20,6 +20,7 @@ from curate.clients.transformers import WINDOW, Engine  # noqa: E402
 from curate.models import ModelRef  # noqa: E402
 from curate.report import Report  # noqa: E402
 from tests.asking import Asked, groups  # noqa: E402
+from tests.conftest import livelier  # noqa: E402
 
 TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
 
@@ -27,16 +28,7 @@ TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue 
 @pytest.fixture(scope="module")
 def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with larger weights, so that what it writes hangs on all it has read."""
-    folder = tmp_path_factory.mktemp("lively")
-    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
-    config = transformers.AutoConfig.from_pretrained(tiny)
-    config.initializer_range, config.tie_word_embeddings = 0.3, False
-    torch.manual_seed(1)
-    model = transformers.LlamaForCausalLM(config)
-    with torch.no_grad():
-        model.model.embed_tokens.weight *= 0.05
-    model.save_pretrained(folder)
-    return folder
+    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 @pytest.fixture(scope="module")

@@ -90,11 +90,13 @@ def test_a_model_that_is_none_is_one_line(tmp_path, model, said):
     ("model: a, max_failed: 5", "max_failed: 5 is out of range, it is a share from 0 to 1"),
     ("model: a, max_failed: -0.1", "max_failed: -0.1 is out of range"),
     ("model: a, response_format: 5", "response_format: expected a JSON schema (a mapping, or a file of it), found 5"),
-    ("model: a, response_format: none.json", "response_format: "), ("model: a, where: 5", "where: expected an SQL condition"),
+    ("model: a, response_format: none.json", "response_format: "),
+    ("model: a, where: 5", "where: expected an SQL condition"),
     ("model: a, where: false", "where: expected an SQL condition"),
     ("model: c", "no model 'c'"), ("n: 3", "generate 'sample' needs 'model', one of: a"),
     ("model: 5", "model: expected a name, a list of names, or names with weights"),
-    ("model: []", "model: expected a name, a list of names"), ("model: [[a]]", "model: expected a name, a list of names"),
+    ("model: []", "model: expected a name, a list of names"),
+    ("model: [[a]]", "model: expected a name, a list of names"),
     ("model: {a: 0}", "model: a weight is a number above 0, found 0"),
     ("model: {a: .nan}", "model: a weight is a number above 0, found nan"),
     ("model: {a: .inf}", "model: a weight is a number above 0, found inf"),
@@ -103,7 +105,8 @@ def test_a_model_that_is_none_is_one_line(tmp_path, model, said):
     ("model: a, examples: 5", "examples"), ("model: a, system: 5", "system: expected"),
 ])  # fmt: skip
 def test_a_wrong_way_to_ask_is_one_line_with_its_place(tmp_path, step, said):
-    line = refused(served(tmp_path, NOWHERE, completions="\n  - generate: {use: sample, " + step + "}" + SCORE), tmp_path)
+    steps = "\n  - generate: {use: sample, " + step + "}" + SCORE
+    line = refused(served(tmp_path, NOWHERE, completions=steps), tmp_path)
     assert said in line
     assert line.startswith(f"{tmp_path / 'job.yaml'}:8: ") or "examples[0]" in line
 

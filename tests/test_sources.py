@@ -40,7 +40,9 @@ def refusal(path, **options):
 
 def test_the_tables_of_a_jsonl_file(tmp_path):
     found = read_source(write(tmp_path / "seeds.jsonl", lines(ROWS)))
-    assert found.prompts.columns == list(PROMPTS) and found.completions.columns == list(COMPLETIONS)
+    only_made = ("parent_ids", "family", "error")  # of what a model made
+    assert found.prompts.columns == [c for c in PROMPTS if c not in only_made]
+    assert found.completions.columns == [c for c in COMPLETIONS if c not in only_made]
     assert found.scores.columns == list(SCORES)
     first, second = found.prompts.rows(named=True)
     assert json.loads(first["messages"]) == [{"role": "user", "content": "Grüße, 2+2?"}]

@@ -15,7 +15,7 @@ import aiohttp
 
 from curate.clients import wire
 from curate.clients.limits import Limits, back_off, retry_after
-from curate.clients.requests import Give, Reply, Request, Spent, Take
+from curate.clients.requests import NO_BUDGET, Give, Reply, Request, Spent, Take
 from curate.clients.transport import Answer, Failure, post, session
 from curate.engines import api_key
 from curate.models import ModelRef
@@ -195,8 +195,9 @@ class _Work:
                 self.give(replies, spent)
                 return left
             engine.limits.came_to(guess, sum(outcome.billed or (0, 0)))
-            if outcome.billed:
-                self.give([], Spent(1, *outcome.billed))
+            if outcome.billed and self.give([], Spent(1, *outcome.billed)) is False:
+                self.give([Reply(r.key, error=NO_BUDGET, transient=True) for r in asked], Spent())
+                return []
             if outcome.hopeless or (outcome.unreachable and not engine.reached):
                 if outcome.hopeless:
                     raise engine.error(f"{engine.base_url}: {outcome.what}")

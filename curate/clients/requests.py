@@ -87,8 +87,10 @@ class Spent:
 # that there is nothing to be had now: ask again after the next ``give``; with nothing in flight, all is done.
 Take = Callable[[], list[Request] | None]
 # Takes replies, each of which is durable when it returns, and what they cost. No replies and a cost: an attempt that
-# came to nothing but may have to be paid for (a time-out, a connection lost in the middle of a reply).
-Give = Callable[[list[Reply], Spent], None]
+# came to nothing but may have to be paid for (a time-out, a connection lost in the middle of a reply). It then returns
+# False where that leaves no budget for another attempt: the request is given the error ``NO_BUDGET`` instead.
+Give = Callable[[list[Reply], Spent], bool | None]
+NO_BUDGET = "there is no budget for another attempt"
 
 
 def request(identity: str, messages: str, tools: str | None, sampling: Sampling, sample_index: int) -> Request:
