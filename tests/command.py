@@ -36,12 +36,13 @@ def call(folder, *arguments):
     raise AssertionError("main() returned; expected it to exit")
 
 
-def process(folder, *arguments, binary=False, code=None):
+def process(folder, *arguments, binary=False, code=None, seconds=60):
     """Run ``python -m cli.main ARGUMENTS`` (or ``python -c CODE``) in ``folder``."""
     what = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
     held = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
     held["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run([sys.executable, *what], cwd=folder, env=held, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, *what], cwd=folder, env=held, capture_output=True,
+                          timeout=seconds)  # fmt: skip
     return Result(done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode())
 
 

@@ -157,7 +157,7 @@ def test_a_wrong_number_of_choices(count):
         desk = ask(stub.url, groups(n=4))
         stats = stub.stats()
     assert all(desk.replies[r.key].text for group in groups(n=4) for r in group)
-    assert count > 4 or stats["choices"] == 24 * 4, "a sample was paid for twice"
+    assert count > 4 or stats["choices"] == 24 * 4 + count * stats["faults"]["choices"], "a sample was paid for twice"
     assert len(set(texts(desk).values())) > 24 * 4 * 0.9  # samples of a prompt differ
 
 
@@ -166,8 +166,9 @@ def test_a_server_without_n_is_asked_singly_from_then_on(fault):
     with Stub(faults={fault: {}}) as stub:
         desk = ask(stub.url, groups(n=4), concurrency=2)
         stats = stub.stats()
-    assert stats["choices"] == 24 * 4 and stats["requests"] <= 24 * 4 + 2 and "n" not in stats["last"]
-    assert not any(r.error for r in desk.replies.values()) and desk.spent.requests == 24 * 4
+    again = 2 if fault == "ignore_n" else 0  # the two in flight, which might have come short for once
+    assert stats["choices"] <= 24 * 4 + again and stats["requests"] <= 24 * 4 + 2 + again and "n" not in stats["last"]
+    assert not any(r.error for r in desk.replies.values()) and desk.spent.requests == stats["choices"]
 
 
 def test_greedy_samples_are_asked_singly(good):
