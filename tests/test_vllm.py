@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate.clients.requests import Sampling, request
-from curate.clients.vllm import Engine, arguments, environment, find_python
+from curate.clients.vllm import Engine, arguments, environment, find_python, served_folder
 from curate.clients.vllm_server import Server, telling
 from curate.models import ModelRef
 from curate.report import Report
@@ -309,3 +309,23 @@ def test_a_python_without_vllm_is_a_mistake_with_a_remedy(tmp_path, monkeypatch)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
     with pytest.raises(UserError, match=r"models\.tiny\.python: .* has no vLLM; run 'make vllm'"):
         Engine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Report())
+
+
+def test_trained_adapters_are_merged_once_and_served(tiny, tmp_path, monkeypatch):
+    torch, peft = pytest.importorskip("torch"), pytest.importorskip("peft")
+    transformers = pytest.importorskip("transformers")
+    monkeypatch.setenv("GRISTMILL_CACHE", str(tmp_path / "cache"))
+    base = transformers.AutoModelForCausalLM.from_pretrained(tiny)
+    model = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
+    model.save_pretrained(tmp_path / "adapter")
+    tokens = torch.tensor([[5, 6, 7]])
+    expected = model(tokens).logits
+    trained = named(tiny).trained("sft", "abc", tmp_path / "adapter", adapter=True)
+    folder = served_folder(trained)
+    assert served_folder(trained) == folder and "merged" in folder
+    merged = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    assert torch.allclose(merged(tokens).logits, expected, atol=1e-4)
+    untrained = transformers.AutoModelForCausalLM.from_pretrained(tiny)
+    assert not torch.allclose(untrained(tokens).logits, expected, atol=1e-4)
+    assert transformers.AutoTokenizer.from_pretrained(folder).chat_template
+    assert [p.name for p in (tmp_path / "cache" / "merged").iterdir()] == [Path(folder).name]
