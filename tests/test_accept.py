@@ -63,7 +63,7 @@ def by_hand(answers, wanted, n, need, most):
             asked[i] = min(asked[i] + n, most)
 
 
-@pytest.mark.parametrize(("accept", "n", "need", "most"), [(3, 1, 1, 4), (20, 1, 1, 3), (6, 2, 2, 5), (9, 3, 1, 3)])
+@pytest.mark.parametrize(("accept", "n", "need", "most"), [(20, 1, 1, 3), (6, 2, 2, 5)])
 def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, n, need, most):
     """Each sample is asked for by itself (``choices: 1``), so that all of them can be looked at beforehand."""
     everything = Store(tmp_path / "all")

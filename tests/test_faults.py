@@ -62,7 +62,10 @@ FAULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*FAULTS, "all"])
+RARE = ("drop", "empty", "null")  # what "all" covers
+
+
+@pytest.mark.parametrize("name", [*(pytest.param(n, marks=[pytest.mark.slow] * (n in RARE)) for n in FAULTS), "all"])
 def test_whatever_goes_wrong_once_the_tables_are_as_undisturbed(tmp_path, expected, name):
     faults = {k: {**how, "every": 8} for k, how in FAULTS.items()} if name == "all" else {name: FAULTS[name]}
     with Stub(faults=faults) as stub:
@@ -177,9 +180,9 @@ def killed_run(tmp_path, expected, kills, seed):
     return done, moments
 
 
-def test_killed_at_four_moments_of_one_run_it_comes_to_the_same_end(tmp_path, expected):
-    done, moments = killed_run(tmp_path, expected, 4, seed=1)
-    assert done >= 3 and len({have for *_, have in moments}) >= 2, moments
+def test_killed_at_three_moments_of_one_run_it_comes_to_the_same_end(tmp_path, expected):
+    done, moments = killed_run(tmp_path, expected, 3, seed=1)
+    assert done >= 2 and len({have for *_, have in moments}) >= 2, moments
 
 
 @pytest.mark.slow
