@@ -3,14 +3,15 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.check import write_rows
 from benchmarks.measure import Row
 from benchmarks.models import random_llama
 from curate.clients import transformers
-from curate.clients.requests import Reply, Request
+from curate.clients.requests import Give, Take
 from curate.models import ModelRef
 from curate.report import Report
 from curate.run import run
@@ -36,7 +37,7 @@ split: {{test: 0.1}}
 
 
 class Timed(transformers.Engine):
-    """The engine, with a stopwatch on its loading and on every batch."""
+    """The engine, with a stopwatch on its loading and on its answering."""
 
     loading = 0.0
     generating = 0.0
@@ -47,16 +48,21 @@ class Timed(transformers.Engine):
         super().__init__(ref, report)
         Timed.loading += time.perf_counter() - started
 
-    def generate(self, requests: list[Request]) -> Iterator[list[Reply]]:
-        """Answer requests; the time between two batches, which is the store's, is not counted."""
-        batches = super().generate(requests)
-        while True:
+    def answer(self, take: Take, give: Give) -> None:
+        """Answer requests; the time in ``take`` and ``give``, which is the store's, is not counted."""
+        stores = 0.0
+
+        def timed(call: Callable[..., Any], *given: Any) -> Any:
+            nonlocal stores
             started = time.perf_counter()
-            replies = next(batches, None)
-            Timed.generating += time.perf_counter() - started
-            if replies is None:
-                return
-            yield replies
+            try:
+                return call(*given)
+            finally:
+                stores += time.perf_counter() - started
+
+        started = time.perf_counter()
+        super().answer(lambda: timed(take), lambda *reply: timed(give, *reply))
+        Timed.generating += time.perf_counter() - started - stores
 
 
 def measure() -> list[Row]:

@@ -72,5 +72,6 @@ COSTS = """
            sum(failed)::BIGINT AS failed, sum(prompt_tokens)::BIGINT AS prompt_tokens,
            sum(completion_tokens)::BIGINT AS completion_tokens, round(sum(seconds), 1) AS seconds,
            round(sum(cost), 4) AS cost
-    FROM costs GROUP BY GROUPING SETS ((recipe, model), ()) ORDER BY GROUPING(recipe), 1, 2"""
+    FROM costs WHERE requests + failed > 0
+    GROUP BY GROUPING SETS ((recipe, model), ()) HAVING count(*) > 0 ORDER BY GROUPING(recipe), 1, 2"""
 COMMANDS = (sql, show, why)

@@ -75,7 +75,7 @@ def estimate(found: Plan) -> str:
     text = (f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
             f"tokens{about}")  # fmt: skip
     served = [wanted.ref for wanted in found.wanted if wanted.ref.engine == "openai"]
-    unpriced = sorted({ref.name for ref in served if not {*PRICES} & {*dict(ref.settings)}})
+    unpriced = sorted({ref.name for ref in served if not {*PRICES} <= {*dict(ref.settings)}})
     if most_cost:
         text += f"; at most ${most_cost:,.2f}" + (f", about ${about_cost:,.2f}" if about_cost < most_cost else "")
     if unpriced:

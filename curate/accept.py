@@ -53,6 +53,9 @@ def read_acceptance(generation: Generation) -> Acceptance | None:
                "max_candidates": settings.get("max_candidates", 4 * n)}  # fmt: skip
     for key, value in numbers.items():
         number(numbers, key, int, 1, where, value)
+    if numbers["need"] > numbers["max_candidates"]:
+        raise UserError(f"{where}: generate: need: {numbers['need']} of at most {numbers['max_candidates']} candidates "
+                        f"(max_candidates) can't be had")  # fmt: skip
     if not isinstance(settings.get("accepted"), str):
         raise UserError(f"{where}: generate: accept needs 'accepted', the condition (SQL) that makes a candidate good "
                         f"enough, such as \"constraints = 1\"")  # fmt: skip
@@ -139,6 +142,9 @@ class Waves:
             self.walk.report.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
             if not whole:
                 break
+        if whole and self.satisfied < wanted:
+            said = f"{self.generation.label}: only {self.satisfied:,} of {wanted:,} prompts have an accepted candidate"
+            self.walk.report.say(f"{said}, and nothing is left to try: give it more prompts or max_candidates")
         return self._lacking() if failures.reasons or not whole else ""
 
     def _next(self) -> pl.DataFrame:

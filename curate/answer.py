@@ -22,6 +22,7 @@ from curate.store import Store
 from schemas.errors import Failed, Stopped
 
 MAX_FAILED = 0.01  # the share of a stage's requests that may fail
+NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # what sets like errors apart, but for an address or a status
 COLUMNS = {"response": pl.String, "reasoning_content": pl.String, "tool_calls": pl.String, "finish_reason": pl.String,
            "prompt_tokens": pl.Int64, "completion_tokens": pl.Int64, "logprobs": pl.List(pl.Float64),
            "error": pl.String, "transient": pl.Boolean}  # fmt: skip
@@ -48,7 +49,7 @@ class Failures:
 
     def count(self, errors: Iterable[str]) -> None:
         """Count errors by what they say, numbers aside."""
-        self.reasons.update(re.sub(r"\d+", "N", error)[:200] for error in errors)
+        self.reasons.update(NUMBER.sub(lambda found: found[1] or "N", error)[:200] for error in errors)
 
     def add(self, errors: Iterable[str]) -> None:
         """Count errors. Raises ``Failed`` once they are more than is allowed."""

@@ -111,7 +111,7 @@ def _remake(generation: Generation) -> None:
 
 def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
     """Write a new candidate for each one there is, without a model, with that one as its parent."""
-    given = {k: v for k, v in step.settings.items() if k != "where"}
+    given = {k: v for k, v in step.settings.items() if k not in ("where", "as")}
     for key in given:
         if key in (*OURS, *ACCEPT):
             raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {key!r}")

@@ -6,7 +6,10 @@ say of it is here, so that a plan needs neither torch nor a network.
 
 import os
 import re
+import shutil
+import sys
 from math import inf
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +38,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 NOT_ZERO = ("concurrency", "choices", "timeout", "requests_per_minute", "tokens_per_minute", "batch_tokens",
             "start_timeout")  # fmt: skip
+# Keys of a request's body, and arguments of vLLM's server, that are ours to set.
+OWN_OF_BODY = ("model", "messages", "prompt", "n", "stream", "max_tokens", "max_completion_tokens")
+VLLM_OURS = ("--model", "--served-model-name", "--host", "--port", "--api-key")
 NOT_HERE = {"transformers": ("response_format",)}  # what an engine can't do
 
 
@@ -50,11 +56,17 @@ def check_model(name: str, model: Model, where: str) -> None:
         if key not in known:
             raise unknown(f"setting of the engine {model.engine!r} called", key, ("model", "engine", *known), where)
         _check_value(f"{where}: {name}.{key}", key, value, known[key])
-    if "max_cost" in model.settings and not {*PRICES} & {*model.settings}:
+    if not model.model:
+        raise UserError(f"{where}: {name}.model: is empty")
+    if "max_cost" in model.settings and not {*PRICES} <= {*model.settings}:
         raise UserError(f"{where}: {name}: max_cost needs the prices: prompt_price and completion_price, in dollars "
                         f"for a million tokens")  # fmt: skip
     if model.engine == "openai":
         _check_server(name, model.settings, where)
+    if model.engine == "vllm":
+        _check_vllm(name, model.settings, where)
+    for key in set(model.settings.get("extra_body", {})) & set(OWN_OF_BODY):
+        raise UserError(f"{where}: {name}.extra_body: {key!r} is set by gristmill itself")
 
 
 def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
@@ -62,11 +74,13 @@ def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
         expected = "number" if kind is NUMBER else {int: "whole number", str: "text", dict: "mapping", list: "list",
                                                     bool: "true or false"}[kind]  # fmt: skip
         raise UserError(f"{what}: expected a {expected}, found {value!r}")
+    if value == "":
+        raise UserError(f"{what}: is empty")
     if kind in (int, NUMBER) and not 0 <= value < inf:
         raise UserError(f"{what}: {value!r} is out of range, it is at least 0")
     if key in NOT_ZERO and value == 0:
         raise UserError(f"{what}: 0 is out of range, it is above 0; leave it out for the default")
-    if key == "api_key_env" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+    if key == "api_key_env" and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", value):
         raise UserError(f"{what}: expected the name of an environment variable, such as OPENAI_API_KEY; what is there "
                         f"is none (a key has no place in a recipe)")  # fmt: skip
 
@@ -74,13 +88,29 @@ def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
 def _check_server(name: str, settings: dict[str, Any], where: str) -> None:
     if "base_url" not in settings:
         raise UserError(f"{where}: {name}: the engine 'openai' needs base_url, such as http://127.0.0.1:8000/v1")
-    url = urlsplit(settings["base_url"])
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise UserError(f"{where}: {name}.base_url: expected an address such as http://127.0.0.1:8000/v1, found "
-                        f"{settings['base_url']!r}")  # fmt: skip
-    if url.username or url.password or url.query:
+    given = settings["base_url"]
+    if set("@?#") & set(given):
         raise UserError(f"{where}: {name}.base_url: holds a name, a password or a query; put a key into an environment "
                         f"variable, and name that: api_key_env")  # fmt: skip
+    try:
+        url = urlsplit(given)
+        good = url.scheme in ("http", "https") and url.hostname and (url.port is None or url.port > 0)
+    except ValueError:  # a port or an address that is none
+        good = False
+    if not good:
+        raise UserError(f"{where}: {name}.base_url: expected an address such as http://127.0.0.1:8000/v1, found "
+                        f"{given!r}")  # fmt: skip
+
+
+def _check_vllm(name: str, settings: dict[str, Any], where: str) -> None:
+    python = Path(settings.get("python", sys.executable)).expanduser()
+    if not python.exists() and not shutil.which(str(python)):
+        raise UserError(f"{where}: {name}.python: {python} does not exist; 'make vllm' makes .venv-vllm/bin/python")
+    for argument in settings.get("args", []):
+        if not isinstance(argument, str):
+            raise UserError(f"{where}: {name}.args: expected a list of texts, found {argument!r} in it")
+        if argument.split("=")[0] in VLLM_OURS:
+            raise UserError(f"{where}: {name}.args: {argument.split('=')[0]} is set by gristmill itself")
 
 
 def api_key(name: str, variable: str | None) -> str | None:

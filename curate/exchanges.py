@@ -93,7 +93,17 @@ class Exchanges:
     def _steps(self, rows: pl.DataFrame) -> Any:
         found = self.generation.found
         columns = {name: rows["__sample" if name not in rows.columns else name] for name in found.reads}
-        return found.call(columns, self.generation.settings)
+        return self._told(found.call(columns, self.generation.settings))
+
+    def _told(self, steps: Any) -> Any:
+        """The step's generator, whose own errors are told as such."""
+        try:
+            return (yield from steps)
+        except UserError:
+            raise
+        except Exception as error:
+            what = f"{self.generation.where}: generate {self.generation.found.name!r} failed"
+            raise UserError(f"{what}: {type(error).__name__}: {error}") from error
 
     def _other(self, asked: Any) -> bool:
         """Whether it is one of the step's further models that is asked, and it is set."""
@@ -102,10 +112,7 @@ class Exchanges:
     def _requests(self, asked: Any, rows: pl.DataFrame, occurrences: Counter) -> list[tuple[ModelRef, Request | None]]:
         """The request of every row, None where nothing is asked."""
         asked = asked if isinstance(asked, Ask) else Ask(asked)
-        messages, setting = asked.messages, asked.model
-        if len(messages) != rows.height:
-            raise UserError(f"{self.generation.where}: generate {self.generation.found.name!r} asks {len(messages)} "
-                            f"questions about {rows.height} rows")  # fmt: skip
+        messages, setting = self.generation.checked(asked.messages, rows.height), asked.model
         ask, id_column = self.generation.ask, self.generation.rows.id
         made = []
         for text, row_id, sample in zip(messages, rows[id_column], rows["__sample"], strict=True):
@@ -116,6 +123,10 @@ class Exchanges:
             index = sample
             if text.endswith('"content":null}]') or text.endswith('"content": null}]'):
                 # A user's turn is asked for in the same words for many rows: each wants a sample of its own.
+                if ref.engine == "openai" and not dict(ref.settings).get("user_prefix"):
+                    raise UserError(f"{self.generation.where}: generate {self.generation.found.name!r} lets the model "
+                                    f"write the user's turn: set models.{ref.name}.user_prefix to what comes before it "
+                                    f"in the model's chat template, such as '<|im_start|>user\\n'")  # fmt: skip
                 index = occurrences[text]
                 occurrences[text] += 1
             made.append((ref, request(ref.identity, text, None, ask.how(index), index)))

@@ -107,7 +107,7 @@ def _parts(rows: Rows, columns: list[str]) -> Iterator[pl.DataFrame]:
 
 
 def _within(rows: pl.DataFrame, few: pl.DataFrame, id: str) -> pl.DataFrame:
-    """The rows whose id is among those of ``few``. (A join would take ten times the memory.)"""
+    """The rows whose id is among those of ``few``; a join would take ten times the memory."""
     return rows.filter(pl.col(id).is_in(few[id].implode()))
 
 

@@ -18,7 +18,7 @@ from curate.steps import Step
 from curate.store import StageWriter
 from curate.walk import Walk
 from schemas import recipe as recipes
-from schemas.errors import unknown
+from schemas.errors import UserError, unknown
 from schemas.ids import content_id, fingerprint
 
 REPLY = ("response", "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "error")
@@ -64,6 +64,19 @@ class Generation:
                     batch = batch.with_columns(split=assign(batch, recipe.split, recipe.seed, recipe.where("split")))
                 batch = batch.filter(conditions.holds(batch, self.condition, f"{self.where}: where"))
             yield batch
+
+    def checked(self, asked: Any, rows: int) -> pl.Series:
+        """What the step asks, if it is a conversation (or null) for each row. Raises ``UserError`` if it is not."""
+        said = f"{self.where}: generate {self.found.name!r}"
+        if not isinstance(asked, pl.Series) or asked.dtype not in (pl.String, pl.Null):
+            raise UserError(f"{said} asks {asked!r:.80}; expected a polars Series of messages as JSON text")
+        if asked.len() != rows:
+            raise UserError(f"{said} asks {asked.len()} questions about {rows} rows")
+        asked = asked.cast(pl.String)
+        bad = asked.filter(asked.is_not_null() & ~asked.str.contains(r'(?s)^\s*\[\s*\{.*"role".*\}\s*\]\s*$'))
+        if bad.len():
+            raise UserError(f"{said} asks {bad[0]!r:.80}; expected a list of messages as JSON text")
+        return asked
 
     def failures(self, requests: int) -> Failures:
         """How many of so many requests may fail."""

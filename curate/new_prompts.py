@@ -8,7 +8,7 @@ from curate.exchanges import Exchanges, plan_exchanges
 from curate.generation import read_generation
 from curate.split import family_of
 from curate.steps import find
-from curate.store import StageWriter
+from curate.store import StageWriter, empty
 from curate.turns import last_text, parse
 from curate.walk import Walk
 from schemas import recipe as recipes
@@ -26,11 +26,13 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
     if not isinstance(keep, bool):
         raise UserError(f"{where}: generate: keep_seeds: expected true or false, found {keep!r}")
     generation = read_generation(walk, step, found, walk.prompts, None, ("keep_seeds",))
-    exchanges = Exchanges(generation, ("prompt_id", "messages", "family"))
-    before = walk.prompts.alive
+    exchanges = Exchanges(generation, ("prompt_id", "messages", "family", "tools"))
+    earlier = [*walk.prompts.stages]
 
     def build(writer: StageWriter) -> str:
-        taken = before.lazy().select("prompt_id").collect()
+        # A prompt that was dropped is not new either: it stays dropped, for the reason it was.
+        ids = [empty("prompts").select("prompt_id"), *(held.read("prompts", ["prompt_id"]) for held in earlier)]
+        taken = pl.concat(ids)
         made = repeats = rows_in = 0
         seeds = [taken.clear()]
         for rows, result, last in exchanges.results(writer):
@@ -62,7 +64,7 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
 
 
 def _prompts(rows: pl.DataFrame, result: pl.DataFrame, last: pl.DataFrame, source: str) -> pl.DataFrame:
-    """The new prompts of a batch as rows of the table ``prompts``."""
+    """The new prompts of a batch as rows of the table ``prompts``. One that was made from one other keeps its tools."""
     ids, messages, families = rows["prompt_id"], rows["messages"], rows["family"]
     made = []
     more = [name if name in result.columns else None for name in ("parents", "ground_truth", "note")]
@@ -72,9 +74,11 @@ def _prompts(rows: pl.DataFrame, result: pl.DataFrame, last: pl.DataFrame, sourc
         others = [ids[place] for place in parents or []]
         note = {**(parse(note) if note else {}), "model": last["model"][row]}
         text = last_text(parse(one["messages"]), "user")
-        made.append((content_id("p", one["messages"], None, truth), one["messages"], text, truth, source,
-                     json.dumps(note, ensure_ascii=False), list(dict.fromkeys([ids[row], *others])),
+        parents = list(dict.fromkeys([ids[row], *others]))
+        tools = rows["tools"][row] if len(parents) == 1 else None
+        made.append((content_id("p", one["messages"], tools, truth), one["messages"], tools, text, truth, source,
+                     json.dumps(note, ensure_ascii=False), parents,
                      families[row] or family_of(messages[row])))  # fmt: skip
-    columns = ("prompt_id", "messages", "prompt", "ground_truth", "source", "metadata", "parent_ids", "family")
+    columns = ("prompt_id", "messages", "tools", "prompt", "ground_truth", "source", "metadata", "parent_ids", "family")
     schema = {name: pl.List(pl.String) if name == "parent_ids" else pl.String for name in columns}
     return pl.DataFrame(made, schema=schema, orient="row")

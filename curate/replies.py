@@ -6,11 +6,13 @@ is synced to the disk for each reply: a kill loses nothing, a power failure may 
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from curate.clients.requests import Reply, Spent
 from curate.store import Store
@@ -42,11 +44,14 @@ class Spender:
 class ReplyLog:
     """The replies of all models. Open it for writing under the store's lock only; use it as a context manager."""
 
-    def __init__(self, store: Store, *, memory: bool = False) -> None:
+    def __init__(self, store: Store, *, where: str = "") -> None:
         """Open the log, making it where there is none. Raises ``UserError`` if the file is damaged."""
         self.path = store.path / "replies" / "replies.sqlite"
         try:
-            self.db = sqlite3.connect(":memory:" if memory else self.path, isolation_level=None, timeout=60)
+            looks = where.startswith("file:")
+            self.db = sqlite3.connect(where or self.path, isolation_level=None, timeout=60, uri=looks)
+            if looks:
+                return
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = OFF")
             self.db.executescript(SCHEMA)
@@ -56,7 +61,11 @@ class ReplyLog:
     @classmethod
     def looking(cls, store: Store) -> "ReplyLog":
         """The log, for a look: where there is none, an empty one in memory, so that looking leaves no trace."""
-        return cls(store, memory=not (store.path / "replies" / "replies.sqlite").exists())
+        path = store.path / "replies" / "replies.sqlite"
+        if not path.exists():
+            return cls(store, where=":memory:")
+        # SQLite keeps files beside its own while it looks; where it can't, nobody can be writing either.
+        return cls(store, where="" if os.access(path.parent, os.W_OK) else f"file:{quote(str(path))}?immutable=1")
 
     def __enter__(self) -> "ReplyLog":
         """Return the log itself."""

@@ -12,7 +12,7 @@ from curate import verbs
 from curate.answer import Answers, Usage
 from curate.candidates import generate
 from curate.catalog import publish
-from curate.engines import PRICES
+from curate.engines import PRICES, api_key
 from curate.models import ModelRef
 from curate.new_prompts import generate_prompts
 from curate.report import Report
@@ -54,7 +54,9 @@ def run(recipe: Recipe, store: Store, report: Report | None = None) -> dict[str,
     budget is used up, the datasets are made of what there is, and ``Stopped`` is raised in the end.
     """
     report = report or Report()
-    plan(recipe, store)  # finds every mistake before the first stage is made
+    planned = plan(recipe, store)  # finds every mistake before the first stage is made
+    for wanted in planned.wanted:  # a missing key, before the other models are paid
+        api_key(wanted.ref.name, dict(wanted.ref.settings).get("api_key_env"))
     with recorded(recipe, store, "run") as record:
         with record["answers"](report) as answers:
             walk = Walk(recipe, store, report, answers=answers)
@@ -92,7 +94,7 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
 def _walk(walk: Walk) -> None:
     refs = [walk.model(name, walk.recipe.where("models", name)) for name in walk.recipe.models]
     for ref in refs if walk.recipe.budget.max_cost is not None else []:
-        if ref.engine == "openai" and not {*PRICES} & {*dict(ref.settings)}:
+        if ref.engine == "openai" and not {*PRICES} <= {*dict(ref.settings)}:
             where = walk.recipe.where("models", ref.name)
             raise UserError(f"{where}: budget.max_cost needs the prices of {ref.name!r}: prompt_price and "
                             f"completion_price, in dollars for a million tokens (0 if it is free)")  # fmt: skip

@@ -17,6 +17,7 @@ def asked_rows(generation: Generation) -> Iterator[pl.DataFrame]:
     found = generation.found
     for batch in generation.batches("tools"):
         ask = found.call({name: batch[name] for name in found.reads}, generation.settings)
+        ask = generation.checked(ask, batch.height)
         yield batch.with_columns(ask=ask, row_id="prompt_id").drop_nulls("ask")
 
 

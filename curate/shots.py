@@ -13,7 +13,10 @@ def with_shots(walk: Walk, step: recipes.Step, found: Step, where: str) -> recip
     path = step.settings.get("examples")
     if not isinstance(path, str) or "examples" not in found.defaults:
         return step
-    rows = read_source(source_path(walk.recipe, path))
+    try:
+        rows = read_source(source_path(walk.recipe, path))
+    except UserError as error:
+        raise UserError(f"{where}: generate: examples: {error}") from None
     answers = dict(rows.completions.select("prompt_id", "response").reverse().iter_rows())
     examples = []
     for prompt_id, prompt, messages, line in rows.prompts.select("prompt_id", "prompt", "messages", "line").iter_rows():

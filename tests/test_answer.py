@@ -218,7 +218,7 @@ def test_reasons_are_counted_numbers_aside_and_three_are_told():
     failures = Failures("stage", 100)
     assert failures.said() == ""
     failures.add(["HTTP 500"])
-    assert failures.said() == "1 request failed: 1 x HTTP N"
+    assert failures.said() == "1 request failed: 1 x HTTP 500"
     failures.add(["HTTP 502", *(f"no reply within {s} s" for s in (5, 6, 60)), "odd", "odder", "x"])
     assert failures.said() == "8 requests failed: 3 x no reply within N s, 2 x HTTP N, 1 x odd"
 

@@ -48,6 +48,9 @@ def refused(recipe_or_text, tmp_path):
     ("max_requests: -3", "a.max_requests: -3 is out of range"),
     ("extra_body: [1]", "a.extra_body: expected a mapping, found [1]"),
     ("user_prefix: 3", "a.user_prefix: expected a text, found 3"),
+    ("max_cost: 3, prompt_price: 1", "a: max_cost needs the prices: prompt_price and completion_price"),
+    ("extra_body: {n: 3}", "a.extra_body: 'n' is set by gristmill itself"),
+    ("identity: ''", "a.identity: is empty"),
 ])  # fmt: skip
 def test_a_wrong_setting_of_a_model_is_one_line_with_its_place(tmp_path, setting, said):
     line = refused(served(tmp_path, NOWHERE, more=setting), tmp_path)
@@ -60,6 +63,14 @@ def test_a_wrong_setting_of_a_model_is_one_line_with_its_place(tmp_path, setting
     ("{engine: openai, base_url: localhost, model: big}", "a.base_url: expected an address such as"),
     ("{engine: openai, base_url: 'ftp://x/v1', model: big}", "a.base_url: expected an address such as"),
     ("{engine: openai, base_url: 5, model: big}", "a.base_url: expected a text, found 5"),
+    ("{engine: openai, base_url: 'http://h:abc/v1', model: big}", "a.base_url: expected an address such as"),
+    ("{engine: openai, base_url: 'http://h:99999/v1', model: big}", "a.base_url: expected an address such as"),
+    ("{engine: openai, base_url: 'http://[::1/v1', model: big}", "a.base_url: expected an address such as"),
+    ("{engine: openai, base_url: 'http://h/v1', model: ''}", "a.model: is empty"),
+    ("{engine: vllm, model: smollm2-135m, python: /nope}", "a.python: /nope does not exist; 'make vllm' makes"),
+    ("{engine: vllm, model: smollm2-135m, args: [1]}", "a.args: expected a list of texts, found 1 in it"),
+    ("{engine: vllm, model: smollm2-135m, args: [--port=1]}", "a.args: --port is set by gristmill itself"),
+    ("{engine: vllm, model: smollm2-135m, args: [--api-key, x]}", "a.args: --api-key is set by gristmill itself"),
     ("{engine: openai, base_url: 'http://127.0.0.1:9/v1'}", "models.a.model is missing"),
     ("{model: smollm2-135m, base_url: 'http://x/v1'}", "no setting of the engine 'transformers' called 'base_url'"),
     ("{model: smollm2-135m, batch_tokens: 0}", "a.batch_tokens: 0 is out of range"),
@@ -122,7 +133,8 @@ def test_a_setting_that_an_engine_does_not_have_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["api_key: sk-1234secret", "key: sk-1234secret", "token: sk-1234secret",
-                                     "api_key_env: sk-1234secret", "api_key_env: 'A KEY sk-1234secret'"])  # fmt: skip
+                                     "api_key_env: sk-1234secret", "api_key_env: 'A KEY sk-1234secret'",
+                                     "api_key_env: gsk_1234secret", "api_key_env: sk_live_1234secret"])  # fmt: skip
 def test_a_key_in_a_recipe_is_refused_and_not_repeated(tmp_path, setting):
     recipe = served(tmp_path, NOWHERE, more=setting)
     line = mistake(call(tmp_path, "run", recipe.path))

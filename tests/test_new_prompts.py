@@ -15,6 +15,7 @@ from curate.replies import ReplyLog
 from curate.run import plan, run
 from curate.store import Store
 from schemas.errors import Stopped, UserError
+from schemas.recipe import load_recipe
 from tests.jobs import ask, last_run, tables
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
@@ -95,6 +96,37 @@ def test_the_model_writes_the_users_turn_after_its_prefix(stub, tmp_path):
     assert len(new) == 6 == len({*new}), "each is a draw of its own, though all ask the same"
     with pytest.raises(UserError, match=r"models\.b\.user_prefix"):
         run(job(tmp_path, stub, ["use: magpie, model: b, n: 1"], models=models(stub.url, b=""), **only), store)
+
+
+def test_a_prompt_that_was_dropped_does_not_come_back_as_a_models(stub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "import json\nimport polars as pl\n"
+        "def prompts(messages):\n"
+        "    said = [{'role': 'user', 'content': 'say exactly: question 3'}]\n"
+        "    replies = yield pl.Series([json.dumps(said)] * len(messages))\n"
+        "    new = [json.dumps([{'role': 'user', 'content': text}], separators=(',', ':')) for text in replies]\n"
+        "    return pl.DataFrame({'row': list(range(len(new))), 'messages': new})\n")  # fmt: skip
+    store = Store(tmp_path / "store")
+    rows = [{"prompt": f"question {i}"} for i in range(5)]
+    made = job(tmp_path, stub, ["use: mine.prompts, model: a"], rows=rows)
+    text = made.path.read_text().replace(
+        "\n  - generate: {use: mine", "\n  - filter: {odd: \"prompt = 'question 3'\"}\n  - generate: {use: mine")
+    made.path.write_text(text)
+    run(load_recipe(made.path), store)
+    dropped = ask(store, "SELECT prompt_id FROM prompts WHERE prompt = 'question 3'")
+    assert dropped.height == 1 and "0 new prompts" in result(store, "mine")
+    assert ask(store, "SELECT prompt_id FROM completions").join(dropped, on="prompt_id").is_empty()
+
+
+def test_a_conversation_made_from_one_other_keeps_its_tools(stub, tmp_path):
+    tools = [{"type": "function", "function": {"name": "sky", "parameters": {"type": "object", "properties": {}}}}]
+    turns = [{"role": role, "content": role} for role in ("user", "assistant", "user")]
+    store = Store(tmp_path / "store")
+    rows = [{"messages": turns, "tools": tools}]
+    run(job(tmp_path, stub, ["use: regenerate, model: a"], rows=rows, completions=SCORE, datasets=" {}\n"), store)
+    found = ask(store, "SELECT tools, parent_ids FROM prompts")
+    assert found["tools"].n_unique() == 1 and found["tools"].null_count() == 0 and found["parent_ids"].null_count() == 1
 
 
 def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):

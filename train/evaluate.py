@@ -154,25 +154,29 @@ def _make(
     asked: Answers,
 ) -> Stage:
     evaluation: Evaluation = recipe.evaluate
-    rows, stage_id = plan["rows"], plan["stage_id"]
+    rows, stage_id, what, ids = plan["rows"], plan["stage_id"], plan["what"], plan["ids"]
+    sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
+    answers = {
+        name: asked.answer(ref, rows["messages"].to_list(), n=evaluation.n, sampling=sampling, seed=recipe.seed,
+                           label=f"{LABEL} {name}", tools=rows["tools"].to_list())
+        for name, ref in plan["refs"].items()
+    }  # fmt: skip
+    passing = [key for table in answers.values() if "transient" in table.columns
+               for key in table.filter("transient")["key"]]  # fmt: skip
+    if passing:  # requests that failed but may succeed on another day: the next evaluation asks them again
+        what = what | {"part_of": stage_id, "missing": fingerprint(passing)[:12]}
+        stage_id = fingerprint(what)[:12]
+        ids = {name: content_id("e", stage_id, name) for name in ids}
+        if part := store.stage(stage_id):
+            return part
     means = []
-    with store.new_stage(stage_id, LABEL, what=plan["what"], rows_in=rows.height) as writer:
+    with store.new_stage(stage_id, LABEL, what=what, rows_in=rows.height) as writer:
         for name, ref in plan["refs"].items():
-            sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
-            answers = asked.answer(
-                ref,
-                rows["messages"].to_list(),
-                n=evaluation.n,
-                sampling=sampling,
-                seed=recipe.seed,
-                label=f"{LABEL} {name}",
-                tools=rows["tools"].to_list(),
-            )
-            table = answers.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left",
+            table = answers[name].join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left",
                                  maintain_order="left")  # fmt: skip
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
             scored = _judge(table, plan["judges"]).with_columns(
-                evaluation_id=pl.lit(plan["ids"][name]), model=pl.lit(name), dataset=pl.lit(evaluation.dataset),
+                evaluation_id=pl.lit(ids[name]), model=pl.lit(name), dataset=pl.lit(evaluation.dataset),
                 training_id=pl.lit(training_id, pl.String))  # fmt: skip
             writer.write("evaluations", scored)
             means.append(f"{name} {_mean(scored, evaluation.by[0])}")

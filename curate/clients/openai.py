@@ -49,10 +49,7 @@ class Engine:
         self.timeout = settings.get("timeout") or 600
         self.retries = settings.get("retries", 8)
         self.user_prefix = settings.get("user_prefix")
-        extra = settings.get("extra_body") or {}
-        for own in (name for name in extra if name in wire.OWN):
-            raise UserError(f"models.{ref.name}.extra_body: {own!r} is set by gristmill itself, not here")
-        self.extra = json.dumps(extra)
+        self.extra = json.dumps(settings.get("extra_body") or {})
         self.limits = Limits(settings.get("requests_per_minute") or 0, settings.get("tokens_per_minute") or 0)
         # What was learnt of this server.
         self.limit = NAMES_OF_LIMIT[0]  # its name for the most new tokens

@@ -15,7 +15,6 @@ from curate.clients.reasoning import split_reasoning
 from curate.clients.requests import Reply, Request, Sampling, Spent
 
 # The keys of a body that a recipe's extra_body may not set: each has a setting of its own, and budgets count on it.
-OWN = ("model", "messages", "prompt", "n", "stream", "max_tokens", "max_completion_tokens")
 NAMES_N = re.compile(r"(['\"`])n\1|\bn\b\s*(?:>|=|:|must|should|is\b|cannot)|\bchoices?\b", re.IGNORECASE)
 BROKEN_OFF = ("abort", "error")  # finish reasons of a server that gave up in the middle
 Count = Annotated[int, msgspec.Meta(ge=0)]
