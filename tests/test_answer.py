@@ -219,8 +219,8 @@ def test_reasons_are_counted_numbers_aside_and_three_are_told():
     assert failures.said() == ""
     failures.add(["HTTP 500"])
     assert failures.said() == "1 request failed: 1 x HTTP 500"
-    failures.add(["HTTP 502", *(f"no reply within {s} s" for s in (5, 6, 60)), "odd", "odder", "x"])
-    assert failures.said() == "8 requests failed: 3 x no reply within N s, 2 x HTTP N, 1 x odd"
+    failures.add(["HTTP 500", *(f"http://h1:80/v1: no reply within {s} s" for s in (5, 6, 60)), "odd", "odder", "x"])
+    assert failures.said() == "8 requests failed: 3 x http://h1:80/v1: no reply within N s, 2 x HTTP 500, 1 x odd"
 
 
 def test_a_frame_of_replies_has_every_column_also_where_there_are_none():

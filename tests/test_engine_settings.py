@@ -49,8 +49,8 @@ def refused(recipe_or_text, tmp_path):
     ("extra_body: [1]", "a.extra_body: expected a mapping, found [1]"),
     ("user_prefix: 3", "a.user_prefix: expected a text, found 3"),
     ("max_cost: 3, prompt_price: 1", "a: max_cost needs the prices: prompt_price and completion_price"),
+    ("user_prefix: ''", "a.user_prefix: is empty"),
     ("extra_body: {n: 3}", "a.extra_body: 'n' is set by gristmill itself"),
-    ("identity: ''", "a.identity: is empty"),
 ])  # fmt: skip
 def test_a_wrong_setting_of_a_model_is_one_line_with_its_place(tmp_path, setting, said):
     line = refused(served(tmp_path, NOWHERE, more=setting), tmp_path)

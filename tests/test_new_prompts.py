@@ -115,7 +115,7 @@ def test_a_prompt_that_was_dropped_does_not_come_back_as_a_models(stub, tmp_path
     made.path.write_text(text)
     run(load_recipe(made.path), store)
     dropped = ask(store, "SELECT prompt_id FROM prompts WHERE prompt = 'question 3'")
-    assert dropped.height == 1 and "0 new prompts" in result(store, "mine")
+    assert dropped.height == 1 and "0 new prompts" in result(store, "prompts.generate")
     assert ask(store, "SELECT prompt_id FROM completions").join(dropped, on="prompt_id").is_empty()
 
 
