@@ -62,7 +62,9 @@ def read_acceptance(generation: Generation) -> Acceptance | None:
     condition = settings["accepted"]
     held = walk.completions.columns()
     columns = {name: held[name] for name in (*REPLY, "sample_index", "model")} | walk.prompts.columns()
-    below = [step for step in walk.recipe.completions if step.verb == "score" and step.line > generation.step.line]
+    steps, step = walk.recipe.completions, generation.step
+    place = next(i for i, s in enumerate(steps) if (s.verb, s.use, s.line) == (step.verb, step.use, step.line))
+    below = [s for s in steps[place:] if s.verb == "score"]
     every = {**columns, **{step.name: pl.Float64() for step in below}}
     conditions.check(condition, every, f"{where}: accepted")
     wanted = set(conditions.mentioned(condition, list(every)))

@@ -146,10 +146,10 @@ def test_a_server_that_stays_away_ends_the_run_in_a_line_and_the_next_goes_on(tm
         assert tables(store) == expected
 
 
-def killed_run(tmp_path, expected, kills, seed):
+def killed_run(tmp_path, expected, kills, seed, delay=0.1):
     """Kill gristmill at random moments, each time starting it again; returns how often it was really killed."""
     rng, done = random.Random(seed), 0
-    with Stub(delay=0.1) as stub:
+    with Stub(delay=delay) as stub:
         store = Store(tmp_path / "store")
         recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2")
         moments = []
@@ -187,5 +187,6 @@ def test_killed_at_three_moments_of_one_run_it_comes_to_the_same_end(tmp_path, e
 
 @pytest.mark.slow
 def test_killed_at_twenty_moments_of_one_run_it_comes_to_the_same_end(tmp_path, expected):
-    done, moments = killed_run(tmp_path, expected, 20, seed=2)
+    # So slow a server that the run, which gets on by a reply or two at a time, lasts for all twenty.
+    done, moments = killed_run(tmp_path, expected, 20, seed=2, delay=1.0)
     assert done >= 10 and len({have for *_, have in moments}) >= 6, moments

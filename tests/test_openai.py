@@ -368,12 +368,6 @@ def test_what_will_not_get_better_ends_the_run_at_once(faults, settings, says):
     assert said.startswith(f"models.teacher: stub-1 at {stub.url}/chat/completions: {says}") and not desk.lost
 
 
-def test_extra_body_may_not_change_what_budgets_count_on(good):
-    for own in ("n", "max_tokens", "stream"):
-        with pytest.raises(UserError, match=f"models.teacher.extra_body: '{own}'"):
-            engine(good.url, extra_body={own: 1})
-
-
 def test_a_proxy_is_used_as_the_environment_says(monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
