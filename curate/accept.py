@@ -14,8 +14,8 @@ import polars as pl
 from curate import filter as conditions
 from curate.ask_settings import number
 from curate.frames import collect
-from curate.generation import REPLY, Generation, lacking, write_candidates
-from curate.samples import SLICE, asked_rows, groups, not_answered, replied
+from curate.generation import REPLY, Generation
+from curate.samples import asked_rows, groups, missing, replied, write_replies
 from curate.scoring import run_scorer
 from curate.steps import Step, find
 from curate.store import Stage, StageWriter
@@ -174,11 +174,7 @@ class Waves:
 
     def _lacking(self) -> str:
         """What is missing of the candidates that were asked for."""
-        unasked, transient = 0, []
-        for part in self._touched().iter_slices(SLICE):
-            missing = not_answered(self.generation, part)
-            unasked, transient = unasked + missing[0], transient + missing[1]
-        said = lacking(unasked, transient)
+        said = missing(self.generation, [self._touched()])
         # Another number of accepted prompts is another set of candidates, though as many may be missing.
         return said and f"{self.satisfied:,} of {self.acceptance.wanted:,} accepted, {said}"
 
@@ -189,11 +185,7 @@ class Waves:
     def write(self, writer: StageWriter) -> str:
         """Write every candidate that was asked for; say how many prompts have an accepted one."""
         touched = self._touched()
-        made = tokens = 0
-        for part in touched.iter_slices(SLICE):
-            counts = write_candidates(writer, replied(self.generation, part), self.generation.label,
-                                      logprobs=self.generation.ask.sampling.logprobs)  # fmt: skip
-            made, tokens = made + counts[0], tokens + counts[1]
+        made, tokens = write_replies(self.generation, writer, [touched])
         writer.info["rows_in"] = self.rows.height
         return (f"{self.satisfied:,} of {self.acceptance.wanted:,} prompts with an accepted candidate, from {made:,} "
                 f"completions of {touched.height:,} prompts, {tokens:,} tokens")  # fmt: skip

@@ -4,6 +4,8 @@ What a step's function is called says how it generates: ``ask`` (the replies to 
 ``candidates`` (it asks about each candidate, maybe several times, and makes a new one), ``write`` (it needs no model).
 """
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from curate import filter as conditions
@@ -12,9 +14,9 @@ from curate.accept import accept, read_acceptance
 from curate.ask_settings import OURS
 from curate.exchanges import Exchanges, plan_exchanges
 from curate.frames import collect
-from curate.generation import Generation, lacking, read_generation, turn, write_candidates
+from curate.generation import Generation, read_generation, turn, write_candidates
 from curate.replies import ReplyLog
-from curate.samples import SLICE, asked_rows, groups, not_answered, replied
+from curate.samples import asked_rows, groups, missing, write_replies
 from curate.shots import with_shots
 from curate.steps import Step, find
 from curate.store import Stage, StageWriter
@@ -60,29 +62,20 @@ def _ask(generation: Generation) -> Stage | None:
             whole &= walk.answers.all(ref, groups(generation, asked_rows(generation), ref), failures)
         if whole and not failures.reasons:
             return ""
-        return _lacking(generation)
+        return missing(generation, asked_rows(generation))
 
     def build(writer: StageWriter) -> str:
-        made = tokens = rows_in = 0
-        for rows in asked_rows(generation):
-            rows_in += rows.height
-            for part in rows.iter_slices(max(1, SLICE // generation.ask.n)):
-                counts = write_candidates(writer, replied(generation, part), generation.label,
-                                          logprobs=generation.ask.sampling.logprobs)  # fmt: skip
-                made, tokens = made + counts[0], tokens + counts[1]
-        writer.info["rows_in"] = rows_in
+        writer.info["rows_in"] = 0
+
+        def counted() -> Iterator[pl.DataFrame]:
+            for rows in asked_rows(generation):
+                writer.info["rows_in"] += rows.height
+                yield rows
+
+        made, tokens = write_replies(generation, writer, counted())
         return f"{made:,} completions, {tokens:,} tokens"
 
     return walk.asked(generation.label, generation.key(), ask, build)
-
-
-def _lacking(generation: Generation) -> str:
-    unasked, transient = 0, []
-    for rows in asked_rows(generation):
-        for part in rows.iter_slices(SLICE):
-            missing = not_answered(generation, part)
-            unasked, transient = unasked + missing[0], transient + missing[1]
-    return lacking(unasked, transient)
 
 
 def _remake(generation: Generation) -> None:

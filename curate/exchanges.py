@@ -132,10 +132,10 @@ class Exchanges:
             made.append((ref, request(ref.identity, text, None, ask.how(index), index)))
         return made
 
-    def _asked(self, number: int, log: Any = None) -> Iterator[tuple[Request, dict[str, Reply]]]:
+    def _asked(self, number: int) -> Iterator[tuple[Request, dict[str, Reply]]]:
         """Every request of exchange ``number``, with the replies there are to its batch's."""
-        for _, made in self._exchange(number, log):
-            held = (log or self.walk.answers).read(r.key for _, r in made if r)
+        for _, made in self._exchange(number):
+            held = self.walk.answers.read(r.key for _, r in made if r)
             for _, one in made:
                 if one:
                     yield one, held

@@ -40,11 +40,6 @@ class Plan:
         """How many requests are left to make, as far as that is known."""
         return sum(wanted.requests for wanted in self.wanted)
 
-    @property
-    def max_new_tokens(self) -> int:
-        """How many new tokens these take at most."""
-        return sum(wanted.requests * wanted.max_tokens for wanted in self.wanted)
-
 
 def run(recipe: Recipe, store: Store, report: Report | None = None) -> dict[str, Stage]:
     """Build the recipe's datasets and return the stage that holds each. What is there already is reused.

@@ -1,15 +1,16 @@
 """The samples of a step that asks once about each prompt: what is asked, and the replies to it as candidates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
 from curate.answer import frame
 from curate.clients.requests import Request
-from curate.generation import Generation, shown
+from curate.generation import Generation, lacking, shown, write_candidates
 from curate.models import ModelRef
+from curate.store import StageWriter
 
-SLICE = 5_000  # rows whose replies are in memory at a time
+SLICE = 5_000  # replies that are in memory at a time
 
 
 def asked_rows(generation: Generation) -> Iterator[pl.DataFrame]:
@@ -34,11 +35,31 @@ def replied(generation: Generation, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([places, frame([found[one[2]] for one in held])], how="horizontal")
 
 
-def not_answered(generation: Generation, rows: pl.DataFrame) -> tuple[int, list[str]]:
-    """Of rows of ``asked_rows``: how many requests have no reply, and the keys of those that failed for now."""
-    keys = [request.key for _, _, group in generation.ask.requests(rows) for request in group]
-    found = generation.walk.answers.read(keys)
-    return sum(key not in found for key in keys), [key for key, reply in found.items() if reply.transient]
+def missing(generation: Generation, frames: Iterable[pl.DataFrame]) -> str:
+    """What is missing of the replies to rows of ``asked_rows``, in words; empty if nothing."""
+    unasked, transient = 0, []
+    for part in _slices(generation, frames):
+        keys = [request.key for _, _, group in generation.ask.requests(part) for request in group]
+        found = generation.walk.answers.read(keys)
+        unasked += sum(key not in found for key in keys)
+        transient += [key for key, reply in found.items() if reply.transient]
+    return lacking(unasked, transient)
+
+
+def write_replies(generation: Generation, writer: StageWriter, frames: Iterable[pl.DataFrame]) -> tuple[int, int]:
+    """Write the replies to rows of ``asked_rows`` as candidates; returns how many, and how many tokens they took."""
+    made = tokens = 0
+    for part in _slices(generation, frames):
+        counts = write_candidates(writer, replied(generation, part), generation.label,
+                                  logprobs=generation.ask.sampling.logprobs)  # fmt: skip
+        made, tokens = made + counts[0], tokens + counts[1]
+    return made, tokens
+
+
+def _slices(generation: Generation, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The rows in parts whose replies fit into memory."""
+    for rows in frames:
+        yield from rows.iter_slices(max(1, SLICE // generation.ask.n))
 
 
 def groups(generation: Generation, rows: Iterator[pl.DataFrame], ref: ModelRef) -> Iterator[list[Request]]:
