@@ -11,13 +11,14 @@ from typing import Any
 import polars as pl
 
 from curate import filter as conditions
+from curate.deduplication import duplicates
 from curate.embed import embed
 from curate.models import ModelRef
 from curate.pairing import Options, Texts, numbered, settle
 from curate.pool import SLICE, Candidates, Pool, gather, read_pool, with_columns
+from curate.selection import chosen
 from curate.steps import Step
 from curate.store import StageWriter, empty
-from curate.verbs import chosen, duplicates
 from curate.view_rows import by_prompt, preference_rows, rl_rows, sft_rows, sides, summary_columns, text_of
 from curate.walk import Walk
 from schemas.recipe import Dataset

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from curate import verbs
+from curate import cleaning, deduplication, selection, verbs
 from curate.answer import Answers, Usage
 from curate.candidates import generate
 from curate.catalog import publish
@@ -99,7 +99,7 @@ def _walk(walk: Walk) -> None:
         elif step.verb == "generate":
             generate_prompts(walk, step)
         elif step.verb == "decontaminate":
-            verbs.clean(walk, step)
+            cleaning.clean(walk, step)
         else:
             _rows_verb(walk, step, walk.prompts, None)
     _hold_to_prompts(walk)
@@ -113,7 +113,7 @@ def _walk(walk: Walk) -> None:
 
 
 def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
-    {"score": score, "filter": verbs.filter_, "dedup": verbs.dedup, "select": verbs.select}[step.verb](
+    {"score": score, "filter": verbs.filter_, "dedup": deduplication.dedup, "select": selection.select}[step.verb](
         walk, rows, step, context)  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from curate.control import control_candidates, control_prompts
 from curate.generation import shown
 from curate.pairing import Options
 from curate.pool import read_candidates
+from curate.selection import EMBEDDER
 from curate.steps import HERE as CURATE
 from curate.steps import Step, find, source_hash
 from curate.store import StageWriter
-from curate.verbs import EMBEDDER
 from curate.view_rows import summary_columns
 from curate.walk import Walk
 from schemas.controls import PAIR_OPTIONS
