@@ -58,7 +58,9 @@ lint: install
 	$(BIN)/ruff check .
 	PYTHONPATH=. $(BIN)/lint-imports
 
+# What the benchmarks compare with is optional: what cannot be installed is left out of the tables.
 bench: install
+	-$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,dev,bench]'
 	$(BIN)/python benchmarks/run.py
 
 wheel: install

@@ -11,6 +11,8 @@ from cli import ask, build, learn
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
 
+DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
+
 app = typer.Typer(
     name="gristmill", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help in colour would take twice the time, and 0.3 s is promised
@@ -62,12 +64,19 @@ def main() -> None:
     except SystemExit:
         raise
     except Exception as error:
-        usage = getattr(error, "format_message", None)  # a usage error of the command line's own
-        if usage is not None:
-            fail(_one_line(usage()), 2, debug)
-        if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
-            fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
-        fail(f"{type(error).__name__}: {_one_line(str(error))} (a bug of gristmill's: --debug shows where)", 1, debug)
+        _unforeseen(error, debug)
+
+
+def _unforeseen(error: Exception, debug: bool) -> None:
+    """End with what nobody has said in a line of ours: Typer's, DuckDB's, the disk's, or a mistake in gristmill."""
+    usage = getattr(error, "format_message", None)  # a usage error of the command line's own
+    if usage is not None:
+        fail(_one_line(usage()), 2, debug)
+    if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+        fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
+    if any(said in str(error).lower() for said in DISK_FULL):
+        fail(f"nothing more can be written: {_one_line(str(error))}; what was finished is kept", 1, debug)
+    fail(f"{type(error).__name__}: {_one_line(str(error))} (a bug of gristmill's: --debug shows where)", 1, debug)
 
 
 def fail(message: str, code: int, debug: bool) -> None:

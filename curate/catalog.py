@@ -18,7 +18,7 @@ from curate.replies import costs
 from curate.store import Store
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
-DATA = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts")
+DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "rl_prompts")
 NAME = "gristmill.duckdb"
 WHOLE = ("finished", "stopped")  # a run that came to its datasets, if with what a budget allowed
 
@@ -114,7 +114,7 @@ def _label_is_key(table: str, labels: list[str]) -> bool:
     """
     if table == "scores":
         return all(label.split(".")[1] == "score" for label in labels)
-    return table in ("decisions", "sft", "preferences", "rl_prompts")
+    return table in ("decisions", "diversity", "sft", "preferences", "rl_prompts")
 
 
 def _rows(files: list[Path], more: str = "") -> str:

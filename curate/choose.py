@@ -6,41 +6,21 @@ gets a decision under the part that left it out: where, select, dedup, diverse.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from curate import filter as conditions
-from curate.deduplication import duplicates
-from curate.embed import embed
-from curate.models import ModelRef
 from curate.pairing import Options, Texts, numbered, settle
 from curate.pool import SLICE, Candidates, Pool, gather, read_pool, with_columns
-from curate.selection import chosen
-from curate.steps import Step
+from curate.rules import Rule
 from curate.store import StageWriter, empty
-from curate.view_rows import by_prompt, preference_rows, rl_rows, sft_rows, sides, summary_columns, text_of
+from curate.view_rows import by_prompt, preference_rows, rl_rows, sft_rows, sides, summary_columns
 from curate.walk import Walk
 from schemas.recipe import Dataset
 from schemas.rows import DATASET_TABLES, PROMPTS
 
 NOUNS = {"sft": "rows", "preference": "pairs", "prompt": "prompts"}
 SHOWN = 5  # refused pairs that a prompt's decision names
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A step named inside a dataset, with its checked settings."""
-
-    step: Step
-    settings: dict[str, Any]
-    on: str = ""
-    embedder: ModelRef | None = None
-
-    def key(self) -> list[Any]:
-        """What a stage that applies the rule depends on."""
-        return [self.step.name, self.settings, self.step.source, self.on,
-                self.embedder.identity if self.embedder else ""]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +56,7 @@ def needed(view: View) -> set[str]:
     """The columns of candidates that making the dataset reads before it knows which of them it takes."""
     mentioned = conditions.mentioned(view.entry.where, list(view.columns)) if view.entry.where else []
     more = ["model"] * bool(view.options.models) + ["completion_tokens"] * (view.entry.match == "tokens")
-    return {*view.rule.step.reads, *mentioned, *more, view.by}
+    return {*view.rule.step.reads, *mentioned, *more, view.by, *(rule.by for rule in view.extra if rule)}
 
 
 def choose_candidates(view: View, candidates: Candidates, decide: Decisions) -> tuple[pl.DataFrame, str]:
@@ -115,7 +95,7 @@ def apply(view: View, candidates: Candidates, frame: pl.DataFrame) -> pl.DataFra
             values = values.cast(pl.Float64).fill_nan(None)
         columns[read] = values.rename(read)
     if step.makes == "select":
-        return step.decide(columns, view.rule.settings, ("kept", "reason", "evidence"))
+        return step.decide(columns, view.rule.settings, ("kept", "reason", "evidence"))[0]
     return step.call(columns, view.rule.settings)
 
 
@@ -182,15 +162,14 @@ def _said_models(view: View, candidates: Candidates) -> str:
     return f"; no candidate is by {' or '.join(lost)} (there are: {', '.join(there) or 'none'})" if lost else ""
 
 
-def choose_prompts(walk: Walk, view: View, decide: Decisions, writer: StageWriter) -> str:
-    """Make a dataset of prompts."""
+def choose_prompts(walk: Walk, view: View, decide: Decisions) -> tuple[Pool, pl.DataFrame, str]:
+    """Apply the condition of a dataset of prompts. Returns the prompts, what is chosen, and what to say of it."""
     prompts, made = prompt_rows(walk, view)
     if view.entry.where:
         names = conditions.mentioned(view.entry.where, list(view.columns))
         parts = [_where(view, part, "prompt_id", decide) for part in _prompt_parts(prompts, made, names)]
         made = made.filter(pl.concat(parts)) if parts else made
-    made, said = refine(walk, view, Candidates(prompts, prompts, prompts.frame), made, decide)
-    return write_prompts(walk, view, prompts, made, writer) + said + _said_passed(walk, view)
+    return prompts, made, _said_passed(walk, view)
 
 
 def _said_passed(walk: Walk, view: View) -> str:
@@ -219,38 +198,6 @@ def _prompt_parts(prompts: Pool, made: pl.DataFrame, names: list[str]) -> Iterat
     wide = [n for n in names if n not in made.columns and n in PROMPTS]
     for part in made.iter_slices(SLICE):
         yield part.hstack(gather(prompts, part["__place"], wide)) if wide else part
-
-
-def refine(walk: Walk, view: View, candidates: Candidates, made: pl.DataFrame, decide: Decisions
-           ) -> tuple[pl.DataFrame, str]:  # fmt: skip
-    """Deduplicate the rows, then choose a diverse subset of them. Returns those left, and how many were left out.
-
-    A row that is left out is in no table, so its decision goes to what it was made of: the candidate (of a pair the
-    chosen one) or the prompt.
-    """
-    said = ""
-    for part, rule in zip(("dedup", "diverse"), view.extra, strict=True):
-        if rule is None or made.is_empty():
-            continue
-        if view.entry.type == "prompt":
-            ids = made["prompt_id"]
-        else:
-            ids = candidates.frame["completion_id"][made["__row" if view.entry.type == "sft" else "chosen"]]
-        texts = text_of(candidates, made, rule.on)
-        if part == "dedup":
-            decided = duplicates(rule.step, rule.settings, ids, texts, "")
-        else:
-            columns = {"text": texts}
-            if rule.embedder:
-                columns["embedding"] = embed(texts, rule.embedder, walk.store, walk.report)
-            decided = chosen(rule.step, rule.settings, {r: columns[r] for r in rule.step.reads}, ids, "")
-        # An answer that was chosen in several pairs is out if all of them are.
-        told = decided.sort("kept", descending=True, maintain_order=True).unique("row_id", keep="first")
-        decide.write(part, told.sort("row_id"))
-        out = made.height - decided["kept"].sum()
-        said += f"; {out:,} left out by {part}" if out else ""
-        made = made.filter(decided["kept"])
-    return made, said
 
 
 def write_rows(walk: Walk, view: View, candidates: Candidates, made: pl.DataFrame, writer: StageWriter) -> str:

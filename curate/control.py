@@ -4,9 +4,11 @@ What selection was worth is seen by training on both. The control draws from the
 before its ``where`` and its ``select``, and has the dataset's final numbers, after ``dedup`` and ``diverse``:
 
 - candidates chosen within a prompt (the rule reads ``prompt_id``): the same prompts, as many rows of each;
-- candidates chosen over all (``top_k_overall``; a rule given ``keep``): as many rows in each split, of any prompt;
-- pairs: as many of each prompt. Where the rule goes by a score, two random answers that say different things and have
-  different scores, the higher one chosen; where it does not, random ones of the pairs the rule itself proposes;
+- candidates chosen over all (``top_k_overall``; a rule given ``keep``; a dataset with ``diverse``): as many rows in
+  each split, of any prompt;
+- pairs: as many of each prompt (with ``diverse``: as many in each split, of any prompt). Where the rule goes by a
+  score, two random answers that say different things and have different scores, the higher one chosen; where it does
+  not, random ones of the pairs the rule itself proposes;
 - prompts: as many in each split, of all.
 
 With ``match: tokens`` each split gets as many tokens as the dataset's answers have, as near as whole rows come to it:
@@ -58,18 +60,17 @@ def control_prompts(walk: Walk, view: View, base: pl.DataFrame, decide: Decision
     """Draw the control of a dataset of prompts."""
     prompts, made = prompt_rows(walk, view)
     split = sides(walk, prompts)
-    counts = dict(base["split"].value_counts().rows())
-    cap = split.replace_strict(counts, default=0, return_dtype=pl.Int64).to_numpy()
     lot = lots(made["prompt_id"], walk.recipe.seed, "control").to_numpy()
-    kept = pl.Series("kept", _turn(_codes(split), lot) < cap)
+    kept = pl.Series("kept", _turn(_codes(split), lot) < _counts(base, split))
     decide.write("control", made.select(row_id="prompt_id").with_columns(kept).with_columns(reason=_reason(view)))
     said = write_prompts(walk, view, prompts, made.filter(kept), writer)
     return said + _said(view, made.height, made.filter(kept), base, None)
 
 
 def overall(view: View) -> bool:
-    """Whether a dataset's rule chooses over all candidates, and not within each prompt."""
-    return "prompt_id" not in view.rule.step.reads or view.rule.settings.get("keep") is not None
+    """Whether a dataset chooses over all candidates (its rule, or ``diverse``), and not within each prompt."""
+    rule = view.rule
+    return bool(view.entry.diverse or "prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
 
 
 def _draw_rows(view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
@@ -89,8 +90,7 @@ def _draw_rows(view: View, candidates: Candidates, base: pl.DataFrame, texts: Te
         goal = _by_split(base, row_tokens(candidates, texts, _rows(candidates, base["completion_id"])))
         kept[rows] = _nearest(side.gather(rows), turn[rows], lot[rows], row_tokens(candidates, texts, rows), goal)
     elif overall(view):
-        cap = side.replace_strict(dict(base["split"].value_counts().rows()), default=0, return_dtype=pl.Int64)
-        kept = _turn(_codes(side), lot) < cap.to_numpy()
+        kept = _turn(_codes(side), lot) < _counts(base, side)
     else:
         kept = _turn(place, lot) < wanted[place]
     return frame.select("__row", "__place").filter(pl.Series(kept))
@@ -102,6 +102,8 @@ def _draw_pairs(view: View, candidates: Candidates, base: pl.DataFrame, texts: T
     wanted = np.zeros(candidates.prompts.frame.height, np.int64)
     np.add.at(wanted, _places(candidates, base), 1)
     more = SPARE if view.entry.match == "tokens" else 0
+    if view.entry.diverse:  # which prompts there are is part of what was chosen
+        wanted[:] = max(1, wanted.max(initial=1))
     if view.scored:
         proposed = _random_pairs(view, candidates, wanted, seed)
     else:
@@ -122,6 +124,10 @@ def _draw_pairs(view: View, candidates: Candidates, base: pl.DataFrame, texts: T
         spent = sum(row_tokens(candidates, texts, drawn[side].to_numpy()) for side in ("chosen", "rejected"))
         drawn = drawn.filter(pl.Series(
             _nearest(split[drawn["place"]], turn, drawn["lot"].to_numpy(), spent, goal)))  # fmt: skip
+    elif view.entry.diverse and drawn.height:
+        drawn = _shuffled(candidates, drawn, seed)
+        side = split[drawn["place"]]
+        drawn = drawn.filter(pl.Series(_turn(_codes(side), drawn["lot"].to_numpy()) < _counts(base, side)))
     return in_order(candidates, drawn)
 
 
@@ -196,6 +202,12 @@ def _rows(candidates: Candidates, ids: pl.Series) -> np.ndarray:
 def _places(candidates: Candidates, base: pl.DataFrame) -> np.ndarray:
     places = candidates.prompts.frame.select("prompt_id").with_row_index("place")
     return base.select("prompt_id").join(places, on="prompt_id", how="left", maintain_order="left")["place"].to_numpy()
+
+
+def _counts(base: pl.DataFrame, split: pl.Series) -> np.ndarray:
+    """For each split named, how many rows the dataset has of it."""
+    counts = dict(base["split"].value_counts().rows())
+    return split.replace_strict(counts, default=0, return_dtype=pl.Int64).to_numpy()
 
 
 def _codes(names: pl.Series) -> np.ndarray:

@@ -33,10 +33,12 @@ SERVED: dict[str, Any] = {
     "user_prefix": str,  # what comes before a user's turn in the model's chat template (magpie)
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    "transformers": {"batch_tokens": int, "trust_remote_code": bool},
+    "transformers": {"batch_tokens": int, "trust_remote_code": bool,
+                     "backend": str},  # torch, onnx or openvino: of an embedding model
     "openai": {"base_url": str, "api_key_env": str, "labels": list, **SERVED},
     "vllm": {"python": str, "args": list, "start_timeout": NUMBER, "trust_remote_code": bool, **SERVED},
 }
+BACKENDS = ("torch", "onnx", "openvino")
 NOT_ZERO = ("concurrency", "choices", "timeout", "requests_per_minute", "tokens_per_minute", "batch_tokens",
             "start_timeout")  # fmt: skip
 # Keys of a request's body, and arguments of vLLM's server, that are ours to set.
@@ -95,6 +97,8 @@ def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
         raise UserError(f"{what}: {value!r} is out of range, it is at least 0")
     if key in NOT_ZERO and value == 0:
         raise UserError(f"{what}: 0 is out of range, it is above 0; leave it out for the default")
+    if key == "backend" and value not in BACKENDS:
+        raise unknown("backend", value, BACKENDS, what)
     if key == "api_key_env" and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", value):
         raise UserError(f"{what}: expected the name of an environment variable, such as OPENAI_API_KEY; what is there "
                         f"is none (a key has no place in a recipe)")  # fmt: skip

@@ -98,8 +98,6 @@ def _walk(walk: Walk) -> None:
             verbs.source(walk, step)
         elif step.verb == "generate":
             generate_prompts(walk, step)
-        elif step.verb == "decontaminate":
-            cleaning.clean(walk, step)
         else:
             _rows_verb(walk, step, walk.prompts, None)
     _hold_to_prompts(walk)
@@ -113,8 +111,8 @@ def _walk(walk: Walk) -> None:
 
 
 def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
-    {"score": score, "filter": verbs.filter_, "dedup": deduplication.dedup, "select": selection.select}[step.verb](
-        walk, rows, step, context)  # fmt: skip
+    {"score": score, "filter": verbs.filter_, "dedup": deduplication.dedup, "select": selection.select,
+     "decontaminate": cleaning.clean}[step.verb](walk, rows, step, context)  # fmt: skip
 
 
 def _hold_to_prompts(walk: Walk) -> None:

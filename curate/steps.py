@@ -72,7 +72,7 @@ class Step:
 
     def _try(self, settings: dict[str, Any], where: str) -> None:
         """Call the step on no rows: values that it refuses are found before anything is paid for."""
-        kinds = {"score": pl.Float64, "embedding": pl.Array(pl.Float32, 1)}
+        kinds = {"score": pl.Float64, "embedding": pl.Array(pl.Float32, 1), "known": pl.Boolean}
         columns = {name: pl.Series(name, [], dtype=kinds.get(name, pl.String)) for name in self.reads}
         try:
             self.call(columns, settings)
@@ -96,18 +96,28 @@ class Step:
                 raise
             raise UserError(f"{self.kind} {self.name!r} failed: {type(error).__name__}: {error}") from error
 
-    def decide(self, columns: dict[str, pl.Series], settings: dict[str, Any], made: tuple[str, ...]) -> pl.DataFrame:
+    def decide(self, columns: dict[str, pl.Series], settings: dict[str, Any], made: tuple[str, ...]
+               ) -> tuple[pl.DataFrame, str]:  # fmt: skip
         """Call a step that decides of every row and return the columns ``made``; those but the first may be missing.
 
-        Raises ``UserError`` where it returns anything but a row for a row.
+        A step may return beside its table a line of what there is to say of it; without one that is "". Raises
+        ``UserError`` where it returns anything but a row for a row.
         """
         result, rows = self.call(columns, settings), len(next(iter(columns.values()), ()))
+        result, said = result if isinstance(result, tuple) else (result, "")
         if not isinstance(result, pl.DataFrame) or made[0] not in result.columns or result.height != rows:
             found = f"{result.height} rows of {', '.join(result.columns)}" if isinstance(result, pl.DataFrame) else (
                 f"{result!r:.80}")  # fmt: skip
             raise UserError(f"{self.kind} {self.name!r} returned {found}; expected a table of {rows} rows with the "
                             f"columns {', '.join(made)}")  # fmt: skip
-        return result.select(name if name in result.columns else pl.lit(None).alias(name) for name in made)
+        return result.select(name if name in result.columns else pl.lit(None).alias(name) for name in made), said
+
+
+def sketcher(step: Step, settings: dict[str, Any]) -> tuple[Callable[..., pl.Series], dict[str, Any]]:
+    """The function ``sketch(text, *, ...)`` beside a step that reads the column ``sketch``, and its settings."""
+    function = step.function.__globals__["sketch"]
+    taken = inspect.signature(function).parameters
+    return function, {name: value for name, value in settings.items() if name in taken}
 
 
 def names(kind: str) -> list[str]:

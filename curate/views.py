@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from curate import filter as conditions
-from curate.choose import Decisions, Rule, View, choose_candidates, choose_prompts, needed, refine, write_rows
+from curate.choose import Decisions, View, choose_candidates, choose_prompts, needed, write_prompts, write_rows
 from curate.control import control_candidates, control_prompts
 from curate.generation import shown
 from curate.pairing import Options
-from curate.pool import read_candidates
-from curate.selection import EMBEDDER
+from curate.pool import Candidates, read_candidates
+from curate.refine import refine
+from curate.rules import OF_RULES, Rule, read_rule
 from curate.steps import HERE as CURATE
 from curate.steps import Step, find, source_hash
 from curate.store import StageWriter
@@ -58,7 +59,9 @@ def _builder(walk: Walk, view: View) -> Callable[[StageWriter], str]:
         if entry.type == "prompt":
             if base is not None:
                 return control_prompts(walk, view, base, decide, writer)
-            return choose_prompts(walk, view, decide, writer)
+            prompts, made, also = choose_prompts(walk, view, decide)
+            made, said = refine(walk, view, Candidates(prompts, prompts, prompts.frame), made, decide)
+            return write_prompts(walk, view, prompts, made, writer) + said + also
         candidates = read_candidates(walk, needed(view))
         if base is not None:
             return control_candidates(walk, view, candidates, base, decide, writer)
@@ -74,7 +77,8 @@ def read_view(walk: Walk, name: str, entry: Dataset) -> View:
     at = walk.recipe.where("datasets", name)
     columns = _columns(walk, entry)
     rule = _selection(walk, name, entry)
-    extra = [_rule(walk, name, kind, value) for kind, value in (("dedup", entry.dedup), ("diverse", entry.diverse))]
+    by = _by(walk, name, entry)
+    extra = [_refinement(walk, name, key, getattr(entry, key), by, columns) for key in ("dedup", "diverse")]
     if entry.where:
         conditions.check(entry.where, columns, f"{walk.recipe.where('datasets', name, 'where')}: where")
     for split, condition in walk.recipe.split.items():
@@ -82,8 +86,7 @@ def read_view(walk: Walk, name: str, entry: Dataset) -> View:
             conditions.check(condition, walk.prompts.columns(), f"{walk.recipe.where('split', split)}: split.{split}")
     options = Options(*(getattr(entry, key) for key in PAIR_OPTIONS))
     scored = rule is not None and "score" in rule.step.reads and not _may_do_without(rule.step, entry.settings)
-    return View(name, entry, walk.label("datasets", name), at, columns, _by(walk, name, entry), rule, extra, options,
-                scored)  # fmt: skip
+    return View(name, entry, walk.label("datasets", name), at, columns, by, rule, extra, options, scored)  # fmt: skip
 
 
 def _columns(walk: Walk, entry: Dataset) -> dict[str, pl.DataType]:
@@ -156,7 +159,8 @@ def _model_name(walk: Walk, step: Step, value: Any, where: str) -> Any:
     return value
 
 
-def _rule(walk: Walk, name: str, key: str, value: str | dict[str, Any] | None) -> Rule | None:
+def _refinement(walk: Walk, name: str, key: str, value: str | dict[str, Any] | None, by: str | None,
+                columns: dict[str, pl.DataType]) -> Rule | None:  # fmt: skip
     """Read ``dedup:`` or ``diverse:`` of a dataset: a name, or a mapping with ``use``."""
     if value is None:
         return None
@@ -164,18 +168,21 @@ def _rule(walk: Walk, name: str, key: str, value: str | dict[str, Any] | None) -
     given = {"use": value} if isinstance(value, str) else dict(value)
     if not isinstance(given.get("use"), str):
         raise UserError(f"{where}: datasets.{name}.{key}: expected a name, or a mapping with 'use'")
-    step = find("dedup" if key == "dedup" else "select", given.pop("use"), where)
+    kind, use = "dedup" if key == "dedup" else "select", given.pop("use")
+    step = find(kind, use, where)
     if key == "diverse" and step.makes != "subset":
         raise UserError(f"{where}: datasets.{name}.diverse: {step.name!r} does not choose a subset of rows")
-    for column in step.reads if key == "diverse" else ():
-        if column not in ("text", "embedding"):
-            raise unknown(f"column (which {step.name!r} reads) called", column, ("text", "embedding"), where)
+    for column in set(step.reads) - {*OF_RULES} if key == "diverse" else ():
+        raise unknown(f"column (which {step.name!r} reads) called", column, OF_RULES, where)
     # What goes by embeddings is meant to spread over prompts; a draw must not take all rows of a prompt or none.
-    on = given.pop("on", "prompt" if "embedding" in step.reads else "row")
+    on = given.get("on", "prompt" if key == "diverse" and "embedding" in step.reads else "row")
     if on not in ("prompt", "response", "row"):
         raise unknown(f"column to {key} on", on, ("prompt", "response", "row"), where)
     if on == "response" and walk.recipe.datasets[name].type == "prompt":
         raise UserError(f"{where}: datasets.{name}.{key}: on: prompts have no 'response' of their own; use 'prompt'")
-    model = given.pop("model", EMBEDDER)
-    embedder = walk.model(model, where) if "embedding" in step.reads else None
-    return Rule(step, step.settings(given, where, walk.recipe.seed), on, embedder)
+    if given.get("keep") == "best":
+        given.setdefault("by", by)
+    numbers = [column for column, kind in columns.items() if kind.is_numeric()]
+    if given.get("by") not in (None, *numbers):
+        raise unknown("score", str(given["by"]), numbers, where)
+    return read_rule(walk, kind, use, given, where, on)

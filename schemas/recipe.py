@@ -15,7 +15,7 @@ from schemas.errors import UserError, unknown
 from schemas.yaml_file import kind_of, override, parse, plain, read_text
 
 PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
-COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "select")
+COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
 
 
 class Strict(BaseModel):

@@ -18,6 +18,10 @@ COMPLETIONS = {
 }  # fmt: skip
 SCORES = {"row_id": TEXT, "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT}
 DECISIONS = {"row_id": TEXT, "stage": TEXT, "kept": FLAG, "reason": TEXT, "evidence": TEXT}
+DIVERSITY = {
+    "stage": TEXT, "set": TEXT, "rows": INTEGER, "covering_radius": NUMBER, "mean_distance": NUMBER, "vendi": NUMBER,
+    "clusters": TEXT, "sampled": INTEGER,
+}  # fmt: skip
 SFT = {
     "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": TEXT, "completion": TEXT, "tools": TEXT,
     "score": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
@@ -70,6 +74,7 @@ STAGE_TABLES = {
     "completions": (COMPLETIONS, ("completion_id",)),
     "scores": (SCORES, ("row_id", "scorer")),
     "decisions": (DECISIONS, ("row_id", "stage")),
+    "diversity": (DIVERSITY, ("stage", "set")),
     "sft": (SFT, ("row_id", "dataset")),
     "preferences": (PREFERENCES, ("row_id", "dataset")),
     "rl_prompts": (RL_PROMPTS, ("row_id", "dataset")),

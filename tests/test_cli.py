@@ -131,7 +131,7 @@ def test_a_run_makes_the_tables_of_the_design(built):
     dropped = ask(built, "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept "
                          "AND stage NOT LIKE 'datasets%' GROUP BY ALL ORDER BY stage")  # fmt: skip
     assert dropped == [{"stage": "completions.filter", "reason": "empty", "n": 1},
-                       {"stage": "prompts.dedup.exact", "reason": "near-duplicate (exact)", "n": 1}]  # fmt: skip
+                       {"stage": "prompts.dedup.exact", "reason": "duplicate (exact)", "n": 1}]  # fmt: skip
 
 
 def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
@@ -281,7 +281,7 @@ def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
         assert text in told, text
     double = ask(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
     told = call(built, "why", double).out
-    assert "dropped by prompts.dedup.exact: near-duplicate (exact)" in told and prompt in told, (
+    assert "dropped by prompts.dedup.exact: duplicate (exact)" in told and prompt in told, (
         "names what it duplicates"
     )
     row = ask(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]

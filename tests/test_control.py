@@ -31,11 +31,12 @@ def made(tmp_path_factory):
         top: {type: sft, select: top_k_overall, keep: 30, by: quality, control: random}
         drawn: {type: sft, select: weighted, keep: 0.2, by: quality, control: random}
         few: {type: sft, by: quality, diverse: {use: random, keep: 7}, control: random}
+        spread: {type: preference, select: ranked, by: quality, diverse: {use: random, keep: 9}, control: random}
         dpo: {type: preference, select: ranked, by: quality, length_band: 0.7, control: random}
         hard: {type: prompt, by: quality, where: quality_mean < 0.5, control: random}""", SPLIT)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["best", "passed", "few"])
+@pytest.mark.parametrize("name", ["best", "passed"])
 def test_a_choice_within_prompts_has_the_same_prompts_and_as_many_rows_of_each(made, name):
     store, said = made
     assert per_prompt(store, "sft", f"{name}_random") == per_prompt(store, "sft", name) != {}
@@ -43,7 +44,9 @@ def test_a_choice_within_prompts_has_the_same_prompts_and_as_many_rows_of_each(m
     assert picks(store, f"{name}_random") != picks(store, name)
 
 
-@pytest.mark.parametrize(("name", "table"), [("top", "sft"), ("drawn", "sft"), ("hard", "rl_prompts")])
+@pytest.mark.parametrize(("name", "table"), [
+    ("top", "sft"), ("drawn", "sft"), ("few", "sft"), ("spread", "preferences"), ("hard", "rl_prompts"),
+])  # fmt: skip
 def test_a_choice_over_all_has_as_many_rows_in_each_split(made, name, table):
     store, _ = made
     assert per_split(store, table, f"{name}_random") == per_split(store, table, name)

@@ -33,14 +33,15 @@ REQUIRED = {
     ("score", "perplexity"): {"model": "m"},
     ("score", "ifd"): {"model": "m"},
     ("score", "toxicity"): {"model": "m"},
-    ("select", "k_center"): {"keep": 3},
-    ("select", "random"): {"keep": 3},
+    **{("select", name): {"keep": 3} for name in ("cluster", "dpp", "facility_location", "k_center", "mmr", "random",
+                                                  "repr_filter")},
     ("select", "rejection"): {"at": 0.5},
     ("select", "top_k_overall"): {"keep": 3},
     ("select", "own_vs_teacher"): {"teacher": "big", "student": "small"},
     ("generate", "replace"): {"find": "a", "put": "b"},
     ("generate", "rewrite"): {"instruction": "Make it shorter."},
 }
+GIVEN = {**REQUIRED, ("select", "semdedup"): {"keep": 3}}  # which needs one of two settings
 EVERY = [(kind, name) for kind in FUNCTIONS for name in names(kind)]
 
 # Rows as they come: plain, empty, blank, null, not ASCII, control characters, long, and what looks like markup.
@@ -81,6 +82,8 @@ def table(rows=None):
     made["score"] = pl.Series("score", [NUMBERS[r] for r in rows], dtype=pl.Float64)
     made["completion"] = pl.Series("completion", [t and turn(t, None, None) for t in texts], dtype=pl.String)
     made["scores"] = pl.DataFrame({"score": made["score"], "length": made["completion_tokens"].cast(pl.Float64)})
+    made["known"] = pl.Series("known", [r % 7 == 0 for r in rows], dtype=pl.Boolean)
+    made["sketch"] = pl.Series("sketch", [None for _ in rows], dtype=pl.Null)
     made["embedding"] = pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, 2))
     return made
 
@@ -88,7 +91,7 @@ def table(rows=None):
 def ready(kind, name):
     """A step and its settings."""
     step = find(kind, name)
-    return step, step.settings(REQUIRED.get((kind, name), {}), "r.yaml:1", seed=3)
+    return step, step.settings(GIVEN.get((kind, name), {}), "r.yaml:1", seed=3)
 
 
 def whole(name):
@@ -113,6 +116,9 @@ def outcome(kind, name, columns, reply=reply_to):
         result, wants = scored(result)
         for want in wants:
             check_want(want, len(columns["response"]))
+    if isinstance(result, tuple):
+        result, said = result
+        assert isinstance(said, str) and "\n" not in said
     return result if isinstance(result, pl.DataFrame) else pl.DataFrame({"value": result})
 
 
@@ -164,7 +170,8 @@ def check_shape(kind, name, result, columns):
                     "ground_truth": pl.String},
     }[makes]  # fmt: skip
     texts = ("detail", "error", "note") if makes == "score" else ()
-    further = dict.fromkeys(texts, pl.String) | ({"slot": pl.Int64} if makes == "pair" else {})
+    numbers = {"pair": ("slot",), "dedup": ("via",), "subset": ("cluster",)}.get(makes, ())
+    further = dict.fromkeys(texts, pl.String) | dict.fromkeys(numbers, pl.Int64)
     assert wanted.items() <= dict(result.schema).items(), result.schema
     assert dict(result.schema).items() <= {**wanted, **further}.items(), result.schema
     assert makes in ("pair", "prompts") or result.height == height
@@ -195,7 +202,7 @@ def test_reads_at_least_one_column_and_only_those_there_are(step):
 def test_its_settings_have_defaults_or_are_known_to_be_required(step):
     found = find(*step)
     assert set(found.required) == set(REQUIRED.get(step, {}))
-    given = REQUIRED.get(step, {})
+    given = GIVEN.get(step, {})
     filled = found.settings(given, "r.yaml:1", seed=3)
     assert filled == {**found.defaults, **({"seed": 3} if "seed" in found.defaults else {}), **given}
     for name in found.required:

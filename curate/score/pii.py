@@ -1,120 +1,24 @@
 """How many personal items (mail addresses, phone, card and bank numbers ...) the response holds; 0.0 is clean.
 
-The value is a count, so ``filter: {personal: "pii > 0"}`` drops what has any. An item counts if it is one and not just
-looks so: check digits of cards (Luhn), bank accounts (IBAN, python-stdnum) and US social security numbers, numbering
-plans of phones (phonenumbers). Addresses that are set apart for examples and local networks (example.com, 192.168.0.1)
-are nobody's. What has the form by chance counts all the same: 1.2.3.4 may be a version. Names are not looked for.
+The value is a count, so ``filter: {personal: "pii > 0"}`` drops what has any (``generate: mask`` hides them instead).
+What counts as one, and what only looks like one, is in ``curate/personal_items.py``. What has the form by chance counts
+all the same: 1.2.3.4 may be a version. Names are not looked for.
 """
 
-import ipaddress
-import re
-from collections.abc import Callable
-
-import phonenumbers
 import polars as pl
-from stdnum import iban, luhn
-from stdnum.us import ssn
 
-from curate.score._found import Item, apart, check_kinds, counted
-from schemas.errors import unknown
-
-# Kind -> what a text that holds one matches (Rust, linear): all that most texts cost.
-LIKELY = {
-    "email": r"@",
-    "credit_card": r"\d(?:[ -]?\d){12}",
-    "iban": r"[A-Z]{2}\d{2} ?[A-Z0-9]",
-    "ssn": r"\d{3}-\d{2}-\d{4}",
-    "ip": r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:",
-    "phone": r"\d(?:[ ()./-]{0,3}\d){6}",
-}
-# Kind -> its form. It begins where no word does and is bounded, so that ``re`` takes time in line with the text.
-FORMS = {
-    "email": r"(?<![\w.%+-])[\w.%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])",
-    # Sixteen digits by fours, fifteen (American Express) as 4-6-5, fourteen (Diners Club) as 4-6-4.
-    "credit_card": r"(?<![\w.+-])(?:(?:2[2-7]|3[05]|4\d|5\d|6\d)\d\d([ -]?)\d{4}\1\d{4}\1\d{4}"
-    r"|3[4-9]\d\d([ -]?)\d{6}\2\d{4,5})(?![\w-]|\.\d)",
-    "iban": r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}",
-    "ssn": r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])",
-    "ip": r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w:]|\.\d)|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:]))",
-    # With a plus, a bracket, or digits in groups: a plain number of ten digits is anything.
-    "phone": r"(?<![\w.+/-])(?:\+\d(?:[ ()./-]{0,3}\d){6,14}"
-    r"|(?:\(\d{2,5}\)[ ./-]?|\d{2,5}[ ./-])\d{2,8}(?:[ ./-]\d{2,8}){0,4})(?![\w-]|[.,]\d)",
-}
-PATTERNS = {kind: re.compile(form, re.ASCII) for kind, form in FORMS.items()}
-EXAMPLES = re.compile(r"(?:^|[@.])(?:example\.(?:com|org|net)|example|test|invalid|localhost)$", re.IGNORECASE)
-YEAR = r"(?:1\d|20)\d\d"
-DATE = re.compile(
-    rf"{YEAR}([-/. ])[01]?\d\1|[0-3]?\d([-/. ])[0-3]?\d\2{YEAR}(?!\d)|{YEAR}[-/ ]{YEAR}(?!\d)", re.ASCII
-)  # also what spans of years look like
-GLOBAL = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out: "a::b" is C++
+from curate.found_items import counted
+from curate.personal_items import checked, items, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.DataFrame:
     """Return ``value`` (how many personal items, 0 and up), ``detail`` and ``error`` ("no response").
 
-    ``kinds`` are those to look for (all of ``FORMS``); ``region`` (ISO 3166, such as "DE") is where phone numbers
-    without a country code belong. ``detail`` is JSON, a list of the ``kind``, where it stands (``at``, in characters)
-    and what is left when it is ``masked``. Raises ``UserError`` for a kind or region that does not exist.
+    ``kinds`` are those to look for (all of ``personal_items.FORMS``); ``region`` (ISO 3166, such as "DE") is where
+    phone numbers without a country code belong. ``detail`` is JSON, a list of the ``kind``, where it stands (``at``,
+    in characters) and what is left when it is ``masked``. Raises ``UserError`` for a kind or region that does not
+    exist.
     """
-    kinds = check_kinds(kinds, list(FORMS), "personal item")
-    if region not in phonenumbers.SUPPORTED_REGIONS:
-        raise unknown("region (of phone numbers) called", region, phonenumbers.SUPPORTED_REGIONS)
+    kinds = checked(kinds, region)
     text = response.cast(pl.String)
-    likely = {kind: text.str.contains(LIKELY[kind]) for kind in FORMS if kind in kinds}
-    return counted(text, likely, lambda one, kinds: apart(_items(one, kinds, region)))
-
-
-def _items(text: str, kinds: list[str], region: str) -> list[Item]:
-    """The items of a text, surest kinds first: a card's digits are not a phone's as well."""
-    found = []
-    for kind in kinds:
-        for match in PATTERNS[kind].finditer(text):
-            length = _phone(match.group(), region) if kind == "phone" else CHECKS[kind](match.group())
-            if length:
-                found.append((match.start(), match.start() + length, kind))
-    return found
-
-
-def _email(item: str) -> int:
-    return 0 if EXAMPLES.search(item) else len(item)
-
-
-def _card(item: str) -> int:
-    digits = re.sub("[ -]", "", item)
-    return len(item) if luhn.is_valid(digits) and len(set(digits)) > 1 else 0
-
-
-def _iban(item: str) -> int:
-    """The length of the account number that the text begins with: words in capitals may follow it."""
-    length = len(item)
-    while length >= 15:
-        if item[length - 1] != " " and iban.is_valid(item[:length]) and not item[length : length + 1].isalnum():
-            return length
-        length -= 1
-    return 0
-
-
-def _ssn(item: str) -> int:
-    return len(item) if ssn.is_valid(item) else 0
-
-
-def _ip(item: str) -> int:
-    try:
-        address = ipaddress.ip_address(item)
-    except ValueError:
-        return 0
-    return len(item) if address.is_global and (address.version == 4 or address in GLOBAL) else 0
-
-
-def _phone(item: str, region: str) -> int:
-    if DATE.match(item):
-        return 0
-    try:
-        return len(item) if phonenumbers.is_valid_number(phonenumbers.parse(item, region)) else 0
-    except phonenumbers.NumberParseException:
-        return 0
-
-
-CHECKS: dict[str, Callable[[str], int]] = {
-    "email": _email, "credit_card": _card, "iban": _iban, "ssn": _ssn, "ip": _ip,
-}  # fmt: skip
+    return counted(text, likely(text, kinds), lambda one, kinds: items(one, kinds, region))

@@ -8,12 +8,20 @@ from hypothesis import strategies as st
 from curate.dedup.exact import dedup
 
 
-def copies(texts, **settings):
-    return dedup(pl.Series("text", texts, dtype=pl.String), **settings)["duplicate_of"].to_list()
+def exact(texts, scores=None, known=None, **given):
+    rows = len(texts)
+    return dedup(
+        pl.Series("text", texts, dtype=pl.String), pl.Series("score", scores or [None] * rows, dtype=pl.Float64),
+        pl.Series("known", known or [False] * rows, dtype=pl.Boolean), **given,
+    )  # fmt: skip
+
+
+def copies(texts, *columns, **given):
+    return exact(texts, *columns, **given)["duplicate_of"].to_list()
 
 
 def test_first_of_each_kind_stays():
-    result = dedup(pl.Series(["a", "b", "a", "A ", "b"]))
+    result = exact(["a", "b", "a", "A ", "b"])
     assert result["duplicate_of"].to_list() == [None, None, 0, 0, 1]
     assert result["similarity"].to_list() == [None, None, 1.0, 1.0, 1.0]
 
@@ -39,11 +47,47 @@ def test_blank_texts_and_bare_punctuation_are_nobodys_copies():
     assert copies(["?!", "...", "?!"], ignore_punctuation=True) == [None, None, 0]
 
 
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [("first", [None, 0, 0, None]), ("longest", [1, None, 1, None]), ("best", [2, 2, None, None])],
+)
+def test_the_rule_says_which_stays(keep, expected):
+    assert copies(["a b", " a  b ", "A b", "c"], [0.1, None, 0.2, 0.9], keep=keep) == expected
+
+
+def test_known_rows_come_first_and_all_stay():
+    assert copies(["a", "A", "a", "b"], known=[False, True, True, False]) == [1, None, None, None]
+    assert copies(["a  a", "a a"], known=[False, True], keep="longest") == [1, None]
+
+
+def level(text):
+    return " ".join(text.replace("ﬁ", "fi").lower().split())
+
+
+rows = st.lists(
+    st.tuples(st.one_of(st.none(), st.text(alphabet="aA b.ﬁ", max_size=4)), st.sampled_from([None, 0.0, 1.0]),
+              st.booleans()),
+    max_size=12,
+)  # fmt: skip
+
+
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.none(), st.text(alphabet="aA b.ﬁ", max_size=4)), max_size=12), st.booleans())
-def test_laws(texts, punctuation):
-    result = copies(texts, ignore_punctuation=punctuation)
-    assert len(result) == len(texts)
-    kept = [text for text, other in zip(texts, result, strict=True) if other is None]
-    assert all(result[other] is None and other < row for row, other in enumerate(result) if other is not None)
-    assert copies(kept, ignore_punctuation=punctuation) == [None] * len(kept)
+@given(rows, st.sampled_from(["first", "longest", "best"]), st.randoms())
+def test_laws(rows, keep, random):
+    texts, scores, known = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    result = copies(texts, scores, known, keep=keep)
+    assert len(result) == len(rows)
+    kept = [row for row, other in enumerate(result) if other is None]
+    for row, other in enumerate(result):
+        if other is not None:
+            assert not known[row] and other in kept and level(texts[other]) == level(texts[row]) != ""
+    free = [level(texts[row]) for row in kept if texts[row] and level(texts[row]) and not known[row]]
+    assert len(set(free)) == len(free)
+    assert not set(free) & {level(text) for text, held in zip(texts, known, strict=True) if held and text}
+    again = copies([texts[row] for row in kept], [scores[row] for row in kept], [known[row] for row in kept], keep=keep)
+    assert again == [None] * len(kept)
+    if keep != "first":
+        mixed = random.sample(range(len(rows)), len(rows))
+        other = copies(*([column[row] for row in mixed] for column in (texts, scores, known)), keep=keep)
+        stay = [texts[mixed[place]] for place, of in enumerate(other) if of is None]
+        assert sorted(map(repr, stay)) == sorted(repr(texts[row]) for row in kept)

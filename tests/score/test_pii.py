@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.score.pii import FORMS, LIKELY, PATTERNS, score
+from curate.personal_items import FORMS, LIKELY, PATTERNS
+from curate.score.pii import score
 from schemas.errors import UserError
 
 ITEMS = [

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.score.secrets import FORMS, MARKS, PATTERNS, score
+from curate.score.secrets import score
+from curate.secret_items import FORMS, MARKS, PATTERNS
 from schemas.errors import UserError
 
 WORD = string.ascii_letters + string.digits

@@ -1,4 +1,4 @@
-"""What a scorer has found in texts, counted and listed, without repeating the thing itself."""
+"""What was found in texts (``curate/personal_items.py``, ``secret_items.py``): counted, listed, kept apart."""
 
 import json
 import re
@@ -20,8 +20,7 @@ def counted(response: pl.Series, likely: dict[str, pl.Series], items: Callable[[
     null for a null text), ``detail`` (JSON, a list of ``kind``, ``at`` (the character it begins at, from 0) and
     ``masked``; null where nothing was found) and ``error``.
     """
-    each = [pl.when(there).then(pl.lit(kind)) for kind, there in likely.items()]
-    maybe = pl.select(pl.concat_list(each).list.drop_nulls()).to_series()
+    maybe = kinds_of(likely)
     rows = (maybe.list.len() > 0).arg_true()
     counts, details = [], []
     for text, kinds in zip(response.gather(rows), maybe.gather(rows), strict=True):
@@ -36,6 +35,12 @@ def counted(response: pl.Series, likely: dict[str, pl.Series], items: Callable[[
         "detail": detail.scatter(rows, pl.Series(details, dtype=pl.String)),
         "error": pl.select(pl.when(none).then(pl.lit("no response"))).to_series(),
     })  # fmt: skip
+
+
+def kinds_of(likely: dict[str, pl.Series]) -> pl.Series:
+    """The kinds that may be in each text, a list in the order of ``likely``."""
+    each = [pl.when(there).then(pl.lit(kind)) for kind, there in likely.items()]
+    return pl.select(pl.concat_list(each).list.drop_nulls()).to_series()
 
 
 def check_kinds(kinds: list[str] | None, known: list[str], what: str) -> list[str]:

@@ -1,0 +1,78 @@
+"""DEITA's filter beside DEITA's own loop, on ``benchmarks.vectors``; tuned on seed 1, reported on seed 2.
+
+``python -m benchmarks.deita --rows 100000`` runs one size. The loop is that of DEITA's ``CombinedFilter``: down the
+rows by score, the largest cosine of each to all kept so far, by one product with the matrix of these. At 100,000 rows
+that takes a quarter of an hour, so its product is timed for every hundredth row, among the rows that comparing in full
+kept before it, and multiplied by a hundred: the time of the products, not of what the loop does beside them. Where
+``keep`` stops it, ours goes on to find the nearest kept row of every row that was not reached; the loop does not.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import polars as pl
+
+from benchmarks.measure import Row
+from benchmarks.semantic import column
+from benchmarks.vectors import vectors
+from curate.select.repr_filter import subset
+
+THRESHOLD, SEED, EVERY = 0.9, 2, 100
+SIZES = (20_000, 100_000)
+
+
+def measure() -> list[Row]:
+    """Both sizes, once: as many kept as are far enough, and a tenth of all."""
+    ours(vectors(5_000, SEED).vectors, np.arange(5_000.0), 5_000, 0)
+    return [row for size in SIZES for row in beside(size)]
+
+
+def beside(size: int) -> list[Row]:
+    """Run one size."""
+    made = vectors(size, SEED).vectors
+    score = np.random.default_rng(SEED).permutation(size).astype(float)
+    rows = []
+    full, _, _ = ours(made, score, size, size + 1)
+    for keep in (size, size // 10):
+        table, said, seconds = ours(made, score, keep, 0)
+        theirs = loop(made, np.argsort(-score), full["kept"].to_numpy(), keep)
+        rows.append(Row(f"repr_filter {size:,} x 384, keep {keep:,}", seconds, "s", "0.05", "DEITA's loop", theirs))
+        if keep == size:
+            out, gone = ~full["kept"], ~table["kept"]
+            share = (out & gone).sum() / out.sum()
+            rows.append(Row(f"  of {out.sum():,} ruled out, found ({said})", share, "share", ">= 0.99"))
+    return rows
+
+
+def ours(made: np.ndarray, score: np.ndarray, keep: int, exact_below: int) -> tuple[pl.DataFrame, str, float]:
+    """The table, what is said of the recall, and the seconds it took."""
+    started = time.perf_counter()
+    table, said = subset(column(made), pl.Series(score), keep=keep, threshold=THRESHOLD, exact_below=exact_below)
+    return table, said, time.perf_counter() - started
+
+
+def loop(made: np.ndarray, order: np.ndarray, stays: np.ndarray, keep: int) -> float:
+    """The seconds DEITA's loop takes to keep ``keep`` rows, from every hundredth of its products."""
+    kept = np.empty((min(keep, int(stays.sum())), made.shape[1]), np.float32)
+    count, seconds = 0, 0.0
+    for number, row in enumerate(order):
+        if number % EVERY == EVERY // 2 and count:
+            started = time.perf_counter()
+            (kept[:count] @ made[row]).max()
+            seconds += time.perf_counter() - started
+        if stays[row]:
+            kept[count] = made[row]
+            count += 1
+            if count == len(kept):
+                break
+    return seconds * EVERY
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=SIZES[1])
+    ours(vectors(5_000, SEED).vectors, np.arange(5_000.0), 5_000, 0)
+    for row in beside(parser.parse_args().rows):
+        ratio = "" if row.ratio is None else f" ({row.peer} {row.peer_figure:.3g} s, ratio {row.ratio:.4f})"
+        print(f"{row.name}: {row.figure:.4g} {row.unit}{ratio}")

@@ -1,0 +1,57 @@
+"""A new candidate from an old one with its personal items and secrets hidden: <EMAIL>, <PHONE>, <SECRET> ...
+
+What is found is what ``score: pii`` and ``score: secrets`` count (``curate/personal_items.py``, ``secret_items.py``).
+Drop the old ones then by the score, or keep them apart: a candidate that was masked has a ``parent_id``.
+"""
+
+import re
+from itertools import pairwise
+
+import polars as pl
+
+from curate import personal_items, secret_items
+from curate.found_items import Item, apart, check_kinds, kinds_of
+
+SECRET = "secret"  # noqa: S105 (the kind, not one)
+KINDS = (*personal_items.FORMS, SECRET)
+# What follows the first line of a private key: its other lines, and the line that ends it.
+REST_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/=]|\\[nr]|\s)*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?")
+
+
+def write(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.Series:
+    """Return each response with a placeholder for each item; null (no new candidate) where there is none.
+
+    ``kinds`` are those to hide: ``email``, ``credit_card``, ``iban``, ``ssn``, ``ip``, ``phone``, ``secret`` (all of
+    them for None). ``region`` (ISO 3166, such as "DE") is where phone numbers without a country code belong. Raises
+    ``UserError`` for a kind or region that does not exist.
+    """
+    kinds = check_kinds(kinds, list(KINDS), "item")
+    personal = [kind for kind in personal_items.checked(None, region) if kind in kinds]
+    text = response.cast(pl.String)
+    likely = secret_items.likely(text, secret_items.checked(None)) if SECRET in kinds else {}
+    maybe = kinds_of(likely | personal_items.likely(text, personal))
+    rows = (maybe.list.len() > 0).arg_true()
+    new = [_masked(one, some.to_list(), region)
+           for one, some in zip(text.gather(rows), maybe.gather(rows), strict=True)]  # fmt: skip
+    nothing = pl.Series("response", [None], dtype=pl.String).new_from_index(0, len(text))
+    return nothing.scatter(rows, pl.Series(new, dtype=pl.String))
+
+
+def _masked(text: str, kinds: list[str], region: str) -> str | None:
+    """The text without its items; None if it has none. What shows only once its neighbour is hidden is hidden too."""
+    new = text
+    while found := _items(new, kinds, region):
+        between = pairwise([0, *(place for start, end, _ in found for place in (start, end)), len(new)])
+        kept = [new[low:high] for low, high in list(between)[::2]]
+        marks = [f"<{kind.upper()}>" for *_, kind in found]
+        new = "".join(part for pair in zip(kept, [*marks, ""], strict=True) for part in pair)
+    return None if new == text else new
+
+
+def _items(text: str, kinds: list[str], region: str) -> list[Item]:
+    """What is to be hidden, in order. Secrets come first: digits in a key are not a phone's as well."""
+    secrets = secret_items.items(text, [kind for kind in kinds if kind in secret_items.FORMS])
+    whole = [(start, REST_OF_KEY.match(text, end).end() if kind == "private_key" else end, SECRET)
+             for start, end, kind in secrets]  # fmt: skip
+    personal = [kind for kind in kinds if kind in personal_items.FORMS]
+    return sorted(apart(whole + personal_items.items(text, personal, region)))

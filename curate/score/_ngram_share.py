@@ -1,0 +1,19 @@
+"""Which share of a text's characters n-grams of words cover: what ``top_ngram`` and ``repeated_ngrams`` give."""
+
+import polars as pl
+
+from curate.text_counts import ngrams
+from schemas.errors import UserError
+
+
+def ngram_share(response: pl.Series, n: int, name: str, *, top: bool) -> pl.DataFrame:
+    """Return ``value`` (0 to 1) and ``error``. Raises ``UserError``, naming the scorer, for ``n`` below 1."""
+    if n < 1:
+        raise UserError(f"score {name}: n must be at least 1, found {n}")
+    text = response.cast(pl.String)
+    whole = pl.col("characters")
+    share = (pl.col("covered") / whole).clip(upper_bound=1.0)
+    return ngrams(text, n, top=top).select(
+        value=pl.when(text.is_not_null() & (whole > 0)).then(share),
+        error=pl.when(text.is_null()).then(pl.lit("no response")).when(whole == 0).then(pl.lit("empty response")),
+    )

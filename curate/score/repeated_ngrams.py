@@ -1,0 +1,18 @@
+"""The share of the response's characters in n-grams of words that are there before: 0.0 for none, near 1.0 for a loop.
+
+Marks around words are apart ("Yes, sir." has four), and capitals count. No character counts twice: after an n-gram that
+is found again the next begins. Gopher (arXiv 2112.11446) drops texts with more than 0.15 in 5-grams, 0.14 in 6-grams,
+and so on to 0.10 in 10-grams. (``repetition`` counts n-grams instead of characters, whatever their case.)
+"""
+
+import polars as pl
+
+from curate.score._ngram_share import ngram_share
+
+
+def score(response: pl.Series, *, n: int = 5) -> pl.DataFrame:
+    """Return ``value``, the share (0 to below 1), and ``error`` ("no response", "empty response").
+
+    Raises ``UserError`` for ``n`` below 1.
+    """
+    return ngram_share(response, n, "repeated_ngrams", top=False)

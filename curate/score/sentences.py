@@ -1,0 +1,26 @@
+"""How many sentences the response has, on all of its lines or on those that C4 would keep.
+
+A sentence ends with a full stop or the like before white space (in Chinese, before anything) and with its line; "1."
+and "J." end none. Which lines C4 keeps is said in ``curate/score/lines.py``: pages with fewer than five sentences on
+such lines are not in C4 (arXiv 1910.10683).
+"""
+
+from typing import Literal
+
+import polars as pl
+
+from curate.text_counts import lines, without_notices
+from schemas.errors import unknown
+
+
+def score(response: pl.Series, *, of: Literal["all", "c4"] = "all") -> pl.DataFrame:
+    """Return ``value``, the number of sentences (0 and up), and ``error`` ("no response")."""
+    if of not in ("all", "c4"):
+        raise unknown("lines called", of, ("all", "c4"), "score sentences")
+    text = response.cast(pl.String)
+    counted = lines(without_notices(text) if of == "c4" else text)
+    value = pl.col("c4_sentences" if of == "c4" else "sentences").cast(pl.Float64)
+    return counted.select(
+        value=pl.when(text.is_not_null()).then(value),
+        error=pl.when(text.is_null()).then(pl.lit("no response")),
+    )

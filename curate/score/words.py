@@ -1,0 +1,49 @@
+"""What the response's words are like: their mean length, the longest, those with letters, stop words, # and ellipses.
+
+A word is what stands between white space, without marks at its ends; in scripts without spaces every character is one.
+The length of words and English stop words mean nothing there: where most words are of such a script they are null.
+"""
+
+from typing import Literal
+
+import polars as pl
+
+from curate.text_counts import MOST_STOPS, words
+from schemas.errors import UserError, unknown
+
+MEASURES = ("mean_length", "longest", "lettered", "stop_words", "hashes", "ellipses")
+STOP_WORDS = ["the", "be", "to", "of", "and", "that", "have", "with"]  # Gopher's (arXiv 2112.11446)
+
+
+def score(
+    response: pl.Series,
+    *,
+    measure: Literal["mean_length", "longest", "lettered", "stop_words", "hashes", "ellipses"] = "mean_length",
+    stop_words: list[str] = STOP_WORDS,
+) -> pl.DataFrame:
+    """Return ``value`` and ``error`` ("no response", "no words" ...).
+
+    ``mean_length`` and ``longest`` are in characters; ``lettered`` is the share of words that have a letter;
+    ``stop_words`` how many of the words given there are in the response (each counts once, capitals or not);
+    ``hashes`` and ``ellipses`` are the number of # signs, and of "..." or "…", for each word. Raises ``UserError`` for
+    a measure that does not exist, and for more than 64 stop words.
+    """
+    if measure not in MEASURES:
+        raise unknown("measure", measure, MEASURES, "score words")
+    if len(set(stop_words)) > MOST_STOPS:
+        raise UserError(f"score words: stop_words: expected at most {MOST_STOPS}, found {len(set(stop_words))}")
+    text = response.cast(pl.String)
+    spaced = measure in ("mean_length", "longest", "stop_words")
+    value = {
+        "mean_length": pl.col("characters") / pl.col("spaced"), "longest": pl.col("longest"),
+        "stop_words": pl.col("stop_words"),
+    }.get(measure) if spaced else pl.col(measure) / pl.col("words")  # fmt: skip
+    error = (
+        pl.when(text.is_null()).then(pl.lit("no response"))
+        .when(pl.col("words") == 0).then(pl.lit("no words"))
+        .when(spaced & (2 * pl.col("alone") >= pl.col("words")))
+        .then(pl.lit("most words are of scripts without spaces"))
+        .when((measure in ("mean_length", "longest")) & (pl.col("spaced") == 0)).then(pl.lit("no words"))
+    )  # fmt: skip
+    counted = words(text, sorted(set(stop_words)) if measure == "stop_words" else [])
+    return counted.select(value=pl.when(error.is_null()).then(value.cast(pl.Float64)), error=error)

@@ -1,0 +1,162 @@
+"""Deduplicating and choosing in a recipe: other data, scores that decide who stays, evidence, and what is refused."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from curate.run import run
+from curate.store import Store
+from schemas.errors import UserError
+from schemas.recipe import load_recipe
+from tests.choosing import built, picks, recorded
+from tests.jobs import ask
+
+LONG = "Write one short poem about the cold rain that falls on the old stone roofs of my quiet home town in late autumn"
+ROWS = [LONG + ".", "Name three rivers.", LONG + "!", LONG + " please.", "name three  RIVERS.", "What is 3 + 4?"]
+
+
+def write(folder: Path, name: str, prompts: list[str]) -> None:
+    lines = [json.dumps({"prompt": p}) for p in prompts]
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def recipe(folder: Path, prompts: str, datasets: str = "rl: {type: prompt}"):
+    (folder / "r.yaml").write_text(f"name: r\nprompts:\n  - source: new.jsonl\n{prompts}\ndatasets:\n  {datasets}\n")
+    return load_recipe(folder / "r.yaml")
+
+
+def dropped(store: Store) -> dict[str, dict]:
+    """Each dropped prompt with its reason and evidence."""
+    query = "SELECT prompt, reason, evidence FROM decisions JOIN prompts ON row_id = prompt_id WHERE NOT kept"
+    rows = ask(store, query)
+    return {prompt: {"reason": reason} | json.loads(told) for prompt, reason, told in rows.iter_rows()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path, "new.jsonl", ROWS)
+    return tmp_path
+
+
+def test_exact_names_the_row_that_is_kept(folder):
+    store = Store(folder / "s")
+    run(recipe(folder, "  - dedup: exact"), store)
+    kept = ask(store, "SELECT prompt_id FROM prompts WHERE prompt = 'Name three rivers.'").item()
+    assert dropped(store) == {"name three  RIVERS.": {"reason": "duplicate (exact)", "of": kept, "similarity": 1.0}}
+
+
+def test_minhash_keeps_the_longest_where_told_to(folder):
+    store = Store(folder / "s")
+    run(recipe(folder, "  - dedup: {use: minhash, threshold: 0.7, keep: longest}"), store)
+    assert set(dropped(store)) == {LONG + ".", LONG + "!", "name three  RIVERS."} or set(dropped(store)) == {
+        LONG + ".", LONG + "!", "Name three rivers."}  # fmt: skip
+    assert all(told["reason"] == "near-duplicate (minhash)" and told["similarity"] >= 0.7
+               for told in dropped(store).values())  # fmt: skip
+
+
+@pytest.mark.parametrize("use", ["exact", "minhash"])
+def test_rows_of_other_data_are_said_with_file_and_line(folder, use):
+    write(folder, "old.jsonl", ["Something else.", "NAME three rivers."])
+    store = Store(folder / "s")
+    run(recipe(folder, f"  - dedup: {{use: {use}, against: old.jsonl}}"), store)
+    told = dropped(store)
+    assert {"Name three rivers.", "name three  RIVERS."} <= set(told)
+    for prompt in ("Name three rivers.", "name three  RIVERS."):
+        evidence = told[prompt]
+        assert (evidence["file"], evidence["line"], evidence["text"]) == ("old.jsonl", 2, "NAME three rivers.")
+        assert evidence["similarity"] == 1.0
+    assert "Something else." not in told, "other data's own rows are nobody's business"
+    stage = next(s for s in store.runs()[-1]["stages"] if "dedup" in s["stage"])
+    assert stage["rows_in"] == len(ROWS)
+
+
+def test_a_set_that_grows_is_sketched_once(folder):
+    write(folder, "old.jsonl", [f"An old question number {i} of many." for i in range(30)])
+    store = Store(folder / "s")
+    steps = "  - dedup: {use: minhash, against: old.jsonl}"
+    run(recipe(folder, steps), store)
+    first = {file.name for file in (store.path / "sketches").rglob("*.parquet")}
+    write(folder, "new.jsonl", [*ROWS, "One more question, about bees."])
+    run(recipe(folder, steps), store)
+    more = [f for f in (store.path / "sketches").rglob("*.parquet") if f.name not in first]
+    assert sum(pl.read_parquet(file).height for file in more) == 1
+
+
+def test_an_earlier_store_is_other_data(folder):
+    old = folder / "old"
+    old.mkdir()
+    write(old, "new.jsonl", ["Name three rivers.", "Name three rivers!"])
+    run(recipe(old, "  - dedup: {use: exact, ignore_punctuation: true}"), Store(old / "store"))
+    store = Store(folder / "s")
+    run(recipe(folder, "  - dedup: {use: exact, against: old/store}"), store)
+    told = dropped(store)
+    assert set(told) == {"Name three rivers.", "name three  RIVERS."}
+    assert {t["file"] for t in told.values()} == {"old/store"}
+
+
+@pytest.mark.parametrize(("against", "said"), [
+    ("old.jsonk", r"r.yaml:4: against: there is no file, store or hub data set 'old.jsonk'"),
+    ("[]", r"r.yaml:4: against: expected a file, a data set or a store, or a list of them, found \[\]"),
+    ("{fields: {prompt: q}}", r"r.yaml:4: against: expected a file, a data set or a store, found"),
+    ("{path: old.jsonl, lines: 3}", r"r.yaml:4: no key of against called 'lines'"),
+    ("s", r"r.yaml:4: against: s is the store of this run; name another, or a file"),
+])  # fmt: skip
+def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, against, said):
+    write(folder, "old.jsonl", ["x"])
+    store = Store(folder / "s")
+    with pytest.raises(UserError, match=said):
+        run(recipe(folder, f"  - dedup: {{use: exact, against: {against}}}"), store)
+
+
+@pytest.mark.parametrize(("step", "said"), [
+    ("dedup: {use: minhash, keep: best}", "r.yaml:4: dedup 'minhash': keep: best goes by a score; name it with 'by'"),
+    ("dedup: {use: minhash, keep: best, by: nothing}", r"r.yaml:4: no number \(to keep the best by\) called 'nothing'"),
+    ("dedup: {use: minhash, keep: newest}", "r.yaml:4: dedup 'minhash': keep: expected"),
+    ("dedup: {use: minhash, on: line}", r"r.yaml:4: no column \(to deduplicate on\) 'line'"),
+    ("select: {use: random, keep: 2, against: old.jsonl}", "r.yaml:4: no setting of select 'random' called 'against'"),
+])  # fmt: skip
+def test_what_makes_no_sense_is_refused(folder, step, said):
+    with pytest.raises(UserError, match=said):
+        run(recipe(folder, f"  - {step}"), Store(folder / "s"))
+
+
+def test_rows_that_are_not_meant_are_not_compared_and_stay(folder):
+    store = Store(folder / "s")
+    run(recipe(folder, "  - dedup: {use: exact, where: \"prompt not like 'Name%'\"}"), store)
+    assert dropped(store) == {}
+    assert ask(store, "SELECT count(*) FROM decisions WHERE kept").item() == len(ROWS)
+    with pytest.raises(UserError, match="r.yaml:4: dedup.where: .*no_such"):
+        run(recipe(folder, "  - dedup: {use: exact, where: no_such = 1}"), store)
+
+
+ANSWERS = [recorded("Name a river.", ("The Rhine.", 0.2), ("the  RHINE.", 0.9), ("The Po.", 0.5)),
+           recorded("Name another.", ("The rhine.", 0.4), ("The Elbe.", None))]  # fmt: skip
+
+
+def test_the_best_of_near_candidates_stays(tmp_path):
+    more = "completions:\n  - dedup: {use: exact, keep: best, by: quality}\n"
+    store, said = built(tmp_path, ANSWERS, "all: {type: sft}", more)
+    assert [text for _, text in picks(store, "all")] == ["The Po.", "the  RHINE.", "The Elbe."]
+    assert said["all"].startswith("3 rows")
+
+
+def test_the_best_of_near_dataset_rows_stays_by_the_score_of_the_dataset(tmp_path):
+    view = "all: {type: sft, by: quality, dedup: {use: exact, on: response, keep: best}}"
+    store, said = built(tmp_path, ANSWERS, view)
+    assert [text for _, text in picks(store, "all")] == ["The Po.", "the  RHINE.", "The Elbe."]
+    assert said["all"] == "3 rows (3 train); 2 left out by dedup"
+    left = ask(store, "SELECT stage, reason, evidence ->> 'of' AS of FROM decisions WHERE NOT kept")
+    kept = ask(store, "SELECT completion_id FROM completions WHERE response = 'the  RHINE.'").item()
+    assert left.unique().rows() == [("datasets.all.dedup", "duplicate (exact)", kept)]
+
+
+def test_dataset_rows_are_compared_with_other_data(tmp_path):
+    rows = [json.dumps({"prompt": "x", "completions": ["the rhine."]})]
+    (tmp_path / "old.jsonl").write_text("\n".join(rows))
+    store, said = built(tmp_path, ANSWERS,
+                        "all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}")  # fmt: skip
+    assert said["all"] == "2 rows (2 train); 3 left out by dedup; 3 near other data (1 rows)"
+    told = ask(store, "SELECT evidence ->> 'file' AS f, evidence ->> 'line' AS l FROM decisions WHERE NOT kept")
+    assert told.unique().rows() == [("old.jsonl", "1")]
