@@ -17,9 +17,9 @@ import polars as pl
 from benchmarks.measure import Row, medians
 from benchmarks.semantic import column
 from benchmarks.vectors import vectors
-from curate.diversity import measure as diversity
-from curate.diversity import vendi
 from curate.steps import find
+from curate.vectors.diversity import measure as diversity
+from curate.vectors.diversity import vendi
 
 SEED = 2
 SIZES = (20_000, 100_000)

@@ -27,7 +27,8 @@ def demo(
 
 def init(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A shipped recipe: best_of_k, clean, demo, distill, identity, math, sft.")
+        str,
+        typer.Argument(metavar="NAME", help="A shipped recipe: best_of_k, clean, demo, distill, identity, math, sft."),
     ],
     folder: Annotated[Path, typer.Option("--folder", help="Where to put it.")] = Path(),
 ) -> None:

@@ -17,11 +17,11 @@ from curate.decontaminate import HEAD, SHARES, Index, check, decontaminate, make
 from curate.embed import embed, identity
 from curate.frames import Rows, batches
 from curate.models import ModelRef
-from curate.neighbours import nearest, unit
 from curate.settling import said_kept, settle
 from curate.steps import HERE as CURATE
 from curate.steps import source_hash
 from curate.store import StageWriter
+from curate.vectors.neighbours import nearest, unit
 from curate.walk import Walk
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -59,7 +59,7 @@ def clean(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     at, model = _asked(walk, step, where)
     bench = read_benchmarks(step.settings["against"], walk.recipe.path.parent, walk.store.path, where)
     label = walk.label(rows.table, "decontaminate")
-    used = ["decontaminate.py", "neighbours.py"] if model else ["decontaminate.py"]
+    used = ["decontaminate.py", "vectors/neighbours.py"] if model else ["decontaminate.py"]
     what = {"settings": settings, "semantic": at, "model": identity(model) if model else "", "on": column,
             "against": bench.content, "source": [source_hash(CURATE / name) for name in used],
             "input": rows.depends([column]), "context": context.depends([column]) if context else ""}  # fmt: skip

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from curate.diversity import measure
 from curate.frames import Rows, collect
 from curate.rules import OF_RULES, Rule, read_columns, read_rule
 from curate.settling import said_kept, settle
 from curate.store import StageWriter
+from curate.vectors.diversity import measure
 from curate.walk import Walk
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown

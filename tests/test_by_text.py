@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from curate.by_text import by_text
 from curate.mapped import as_series, mapped_rows, mapped_texts
 from curate.report import Report
-from schemas.errors import Failed
 
 ROOT = Path(__file__).parent.parent
 

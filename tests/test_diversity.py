@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.diversity import measure, vendi
+from curate.vectors.diversity import measure, vendi
 
 
 def unit(rows, width=12, seed=0):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from curate import kmeans
-from curate.whole import GRID, SCALE, whole
+from curate.vectors import kmeans
+from curate.vectors.whole import GRID, SCALE, whole
 
 
 def unit(rows, width=16, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.neighbours import nearest, unit
+from curate.vectors.neighbours import nearest, unit
 
 
 def column(vectors: np.ndarray) -> pl.Series:

@@ -1,8 +1,8 @@
 """Near-duplicates by meaning: rows whose embeddings have a cosine of at least ``threshold``.
 
 Fewer than ``exact_below`` rows are all compared with each other. More are compared where they share a bucket of random
-hyperplanes (``curate.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of ``recall`` is
-expected to be found, and of nearer ones more; some rows are then compared with all, and what share of their neighbours
+hyperplanes (``curate.vectors.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of
+``recall`` is expected to be found, and of nearer ones more; some rows are then compared with all, and what share of their neighbours
 was found is said with the result. Every pair that decides is compared in full, so nothing is dropped that is not near.
 At low thresholds, where buckets would be crowded, all rows are compared with all kept ones, whatever their number.
 """
@@ -10,10 +10,10 @@ At low thresholds, where buckets would be crowded, all rows are compared with al
 import numpy as np
 import polars as pl
 
-from curate.bridges import connections
 from curate.clusters import Cluster, Keep, decide, priority
-from curate.far_enough import Settled, content_sample, far_enough, fingerprints, measured_recall, true_cosines
-from curate.neighbours import unit
+from curate.vectors.bridges import connections
+from curate.vectors.far_enough import Settled, content_sample, far_enough, fingerprints, measured_recall, true_cosines
+from curate.vectors.neighbours import unit
 from schemas.errors import UserError
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from curate.keep import rows_to_keep
-from curate.kmeans import cells, centres, nearest_in_cell
-from curate.subsets import comparable, decided, directed
+from curate.vectors.kmeans import cells, centres, nearest_in_cell
+from curate.vectors.subsets import comparable, decided, directed
 from schemas.errors import UserError
 
 

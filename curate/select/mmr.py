@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from curate.keep import rows_to_keep
-from curate.subsets import comparable, decided, directed, middle
-from curate.whole import SCALE, whole
+from curate.vectors.subsets import comparable, decided, directed, middle
+from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 
 BLOCK = 1 << 12  # rows in a matrix product: bounds the memory beside the embeddings

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from curate.keep import rows_to_keep
-from curate.kmeans import cells, centres, members, nearest_in_cell
-from curate.subsets import comparable, decided, directed
-from curate.whole import inverse_lengths, whole
+from curate.vectors.kmeans import cells, centres, members, nearest_in_cell
+from curate.vectors.subsets import comparable, decided, directed
+from curate.vectors.whole import inverse_lengths, whole
 from schemas.errors import UserError
 
 BLOCK = 256  # rows looked at at a time

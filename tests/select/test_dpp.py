@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from curate.select import dpp
-from curate.subsets import middle
-from curate.whole import SCALE, whole
+from curate.vectors.subsets import middle
+from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 
 

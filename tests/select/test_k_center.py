@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.farthest_first import FRONT
 from curate.mapped import as_series
 from curate.select import k_center
+from curate.vectors.farthest_first import FRONT
 from schemas.errors import UserError
 
 

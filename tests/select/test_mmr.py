@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from curate.select import mmr
-from curate.whole import SCALE, whole
+from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import kmeans
 from curate.select import semdedup
-from curate.whole import inverse_lengths, whole
+from curate.vectors import kmeans
+from curate.vectors.whole import inverse_lengths, whole
 from schemas.errors import UserError
 
 

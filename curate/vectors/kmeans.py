@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from curate.whole import inverse_lengths, whole
+from curate.vectors.whole import inverse_lengths, whole
 
 BLOCK = 1 << 22  # numbers in one block of products
 SAMPLE = 64  # rows to learn a centre from

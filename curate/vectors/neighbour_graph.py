@@ -11,12 +11,12 @@ def neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ``most`` nearest candidates of each row: their places among the candidates, and the cosines to them.
 
-    ``vectors`` (float32, read-only) are unit vectors, ``short`` what ``curate.short_vectors.shorten`` made of them;
+    ``vectors`` (float32, read-only) are unit vectors, ``short`` what ``short_vectors.shorten`` made of them;
     ``rows`` and ``candidates`` are row numbers. Both results have a row for each of ``rows``, the farthest neighbour
     first and the others in no order. Only cosines above 0 count: where there are fewer, places are -1 and cosines 0.
     """
     from curate.compiled import in_blocks
-    from curate.cosine_loops import push_neighbours
+    from curate.vectors.cosine_loops import push_neighbours
 
     ids, values = np.full((len(rows), most), -1, np.int32), np.zeros((len(rows), most), np.float32)
     if np.array_equal(rows, candidates):
@@ -36,7 +36,7 @@ def neighbours(
 def _among(vectors: np.ndarray, short: np.ndarray, rows: np.ndarray, ids: np.ndarray, values: np.ndarray) -> None:
     """The same where rows and candidates are the same: the product of two rows is made once, and serves both."""
     from curate.compiled import in_blocks
-    from curate.cosine_loops import push_neighbours
+    from curate.vectors.cosine_loops import push_neighbours
 
     whole, ordered = short is vectors, short[rows]
     height = min(max(STRIP // len(rows), 32), BLOCK // 2)

@@ -9,7 +9,7 @@ reach; and by choosing for rows that have no near one yet, it loses nothing agai
 
 import numpy as np
 
-from curate.neighbour_graph import neighbours
+from curate.vectors.neighbour_graph import neighbours
 
 EDGES = 20_000_000  # edges in the graph: 320 MB, as it is turned
 LAST = -10.0  # the bonus of a candidate to be picked last: all that can be gained is 1
@@ -24,14 +24,14 @@ def cover(
 
     Greedily maximises ``(1 - quality) * mean cover + quality * mean worth``: the cover of the rows, each counted
     ``times`` (float32), and the ``worth`` of the picks (0 to 1, one a candidate; those with NaN are picked last).
-    ``short`` is what ``curate.short_vectors.shorten`` made of the vectors; ``most`` is the number of neighbours of a
+    ``short`` is what ``short_vectors.shorten`` made of the vectors; ``most`` is the number of neighbours of a
     row in the graph.
 
     Returns the picks, how many of ``rows`` were counted, from the first on (all, if the graph has room for them), and
     the most that the maximised value can be for any ``count`` candidates, where none is NaN: that of the picks, with
     missing edges counted, and the greatest gains that were left over (Minoux's bound).
     """
-    from curate.lazy_greedy_loops import pick_greedily, turn
+    from curate.vectors.lazy_greedy_loops import pick_greedily, turn
 
     most = min(len(candidates), most or max(LEAST, -(-len(candidates) // count)), EDGES)
     rows, times = rows[: max(1, EDGES // most)], times[: max(1, EDGES // most)]

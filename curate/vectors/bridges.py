@@ -1,13 +1,13 @@
 """Connected clusters of near rows: the pairs that hold them together, a row's nearest kept one first.
 
-Every row that did not stay is tied to the kept row it is near to (``curate.far_enough``): so there are stars. What is
+Every row that did not stay is tied to the kept row it is near to (``far_enough``): so there are stars. What is
 left to find is pairs between different stars, and of these no more than it takes: two stars joined once, directly or
 by way of others, are not compared again. So there are fewer pairs than rows, however near all are to each other.
 """
 
 import numpy as np
 
-from curate.far_enough import BLOCK, Settled
+from curate.vectors.far_enough import BLOCK, Settled
 
 
 def connections(
@@ -24,7 +24,7 @@ def connections(
     if settled.plan is None:
         found = _compared(vectors, rows, known, threshold, parent, left, right, value)
     else:
-        from curate.sign_loops import bridge
+        from curate.vectors.sign_loops import bridge
 
         found, by_star, planned = 0, np.argsort(star, kind="stable"), settled.plan
         for band in range(planned.bands):
@@ -41,7 +41,7 @@ def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: floa
 
     Blocks are of places that hold together already, as far as they go, so that most of a big cluster is left out.
     """
-    from curate.vector_loops import link
+    from curate.vectors.vector_loops import link
 
     order = np.argsort(parent, kind="stable")
     lows = np.arange(0, len(order), BLOCK)

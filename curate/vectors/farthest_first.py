@@ -7,8 +7,8 @@ row is at least as far as any row outside can be; only then are all rows counted
 
 import numpy as np
 
-from curate.nearest_kept import bring_nearer
-from curate.short_vectors import shorten
+from curate.vectors.nearest_kept import bring_nearer
+from curate.vectors.short_vectors import shorten
 
 FRONT, SHARE = 2048, 32  # rows in the front: at least so many, and at least one in so many of all
 ROUND = 1024  # picks between two full counts, at most
@@ -51,7 +51,7 @@ def farthest_first(
 def _round(vectors: np.ndarray, short: np.ndarray, closest: np.ndarray, weight: np.ndarray, far: np.ndarray,
            count: int) -> np.ndarray:  # fmt: skip
     """Up to ``count`` picks, those that need no full count before them; ``far`` is -inf for rows not to be picked."""
-    from curate.cosine_loops import pick_farthest
+    from curate.vectors.cosine_loops import pick_farthest
 
     size = min(len(far), max(FRONT, len(far) // SHARE))
     order = np.argpartition(-far, size - 1) if size < len(far) else np.arange(size)

@@ -2,15 +2,15 @@
 
 A row of ``bits`` (uint64) holds a vector's sign bits; band ``b`` is the ``size`` bits from ``b * size`` on, and rows
 whose band is equal share a bucket of that band. The ``FIRST`` bits also serve to tell pairs that are far apart without
-looking at their vectors. Places are as in ``curate.vector_loops``.
+looking at their vectors. Places are as in ``vector_loops``.
 """
 
 import numba
 import numpy as np
 
 from curate.compiled import compiled
-from curate.hyperplanes import FIRST
-from curate.vector_loops import cosine, joined
+from curate.vectors.hyperplanes import FIRST
+from curate.vectors.vector_loops import cosine, joined
 
 LANES = 8  # rows whose transforms go side by side, so that every sum is one of whole registers
 SAME = 64  # of a star's rows in one bucket, those compared with the rest of it

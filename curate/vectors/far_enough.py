@@ -1,7 +1,7 @@
 """Going down rows in order, keep each that is not near one kept before: the greedy rule of duplicates and of DEITA.
 
 Small tables are compared in full, by blocked matrix products of the rows with the kept ones; in large ones only the
-rows that meet in a bucket of ``curate.hyperplanes``, which hold kept rows alone. So nearly equal rows, however many,
+rows that meet in a bucket of ``hyperplanes``, which hold kept rows alone. So nearly equal rows, however many,
 find one kept row each. Either way the cosine that decides is the true one of two vectors.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curate.hyperplanes import SAMPLE, Plan, meets, plan
+from curate.vectors.hyperplanes import SAMPLE, Plan, meets, plan
 
 BLOCK = 1 << 10  # places compared in full in one product
 CHUNK = 1 << 13  # places looked up in the buckets before the next are put there
@@ -66,7 +66,7 @@ def content_sample(vectors: np.ndarray, rows: np.ndarray, hashes: np.ndarray) ->
 def fingerprints(vectors: np.ndarray, seed: int) -> np.ndarray:
     """A hash of every row of vectors (uint64), the same for rows that are the same in every bit."""
     from curate.compiled import in_blocks
-    from curate.sign_loops import fingerprints as fill
+    from curate.vectors.sign_loops import fingerprints as fill
 
     factors = np.random.default_rng(seed).integers(0, 1 << 63, vectors.shape[1], np.uint64) * np.uint64(2)
     words, out = vectors.view(np.uint32), np.empty(len(vectors), np.uint64)
@@ -78,7 +78,7 @@ def fingerprints(vectors: np.ndarray, seed: int) -> np.ndarray:
 def true_cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The cosines (float64) of pairs of rows of vectors."""
     from curate.compiled import in_blocks
-    from curate.vector_loops import cosines
+    from curate.vectors.vector_loops import cosines
 
     out = np.empty(len(left))
     in_blocks(len(left), 1 << 14, lambda low, high: cosines(vectors, left[low:high], right[low:high], out[low:high]))
@@ -111,7 +111,7 @@ def measured_recall(vectors: np.ndarray, rows: np.ndarray, known: int, threshold
 def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, limit: int, stays: np.ndarray,
               near: np.ndarray, value: np.ndarray) -> int:  # fmt: skip
     """Settle places in blocks, each compared with all that stayed before; returns the place after the last settled."""
-    from curate.vector_loops import confirm
+    from curate.vectors.vector_loops import confirm
 
     low, left = 0, limit
     while low < len(rows) and left:
@@ -138,7 +138,7 @@ def _bucketed(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: floa
               stays: np.ndarray, near: np.ndarray, value: np.ndarray) -> tuple[int, np.ndarray]:  # fmt: skip
     """Settle places in chunks, each looked up in buckets of all that stayed before; returns the end and the bits."""
     from curate.compiled import in_blocks
-    from curate.sign_loops import look_up, settle, signs
+    from curate.vectors.sign_loops import look_up, settle, signs
 
     turns, _, width = found.flips.shape
     bits = np.empty((len(rows), turns * width // 64), np.uint64)

@@ -18,7 +18,7 @@ def distinct(
     same order. The lot is drawn from the vector and ``seed``, so that it does not depend on the order of the rows.
     """
     from curate.compiled import in_blocks
-    from curate.distinct_loops import hash_rows
+    from curate.vectors.distinct_loops import hash_rows
 
     lots, words = np.empty(len(vectors), np.uint64), vectors.view(np.uint32)
     in_blocks(len(vectors), 1 << 14, lambda low, high: hash_rows(words, seed, low, high, lots))

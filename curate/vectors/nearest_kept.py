@@ -10,12 +10,12 @@ def bring_nearer(
 ) -> None:
     """Raise each row's ``closest`` (cosine) and set its ``nearest`` where one of the rows ``kept`` is nearer.
 
-    ``vectors`` (read-only) are unit vectors, ``short`` what ``curate.short_vectors.shorten`` made of them, ``kept`` row
+    ``vectors`` (read-only) are unit vectors, ``short`` what ``short_vectors.shorten`` made of them, ``kept`` row
     numbers. ``nearest`` is ``first`` and the place in ``kept``; of equally near rows the earliest. Rows without a
     direction get values that mean nothing.
     """
     from curate.compiled import in_blocks
-    from curate.cosine_loops import raise_nearest
+    from curate.vectors.cosine_loops import raise_nearest
 
     for start in range(0, len(kept), BATCH):
         chosen = kept[start : start + BATCH]

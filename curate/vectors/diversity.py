@@ -9,8 +9,8 @@ import json
 import numpy as np
 import polars as pl
 
-from curate.kmeans import cells, centres
-from curate.subsets import directed
+from curate.vectors.kmeans import cells, centres
+from curate.vectors.subsets import directed
 
 BLOCK = 1 << 12  # rows, and chosen rows, in one matrix product
 PRODUCTS = 1 << 34  # multiplications for the distances of both sets: about a second on one core

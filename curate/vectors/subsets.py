@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from curate.neighbours import unit
-from curate.whole import whole
+from curate.vectors.neighbours import unit
+from curate.vectors.whole import whole
 
 BLOCK = 1 << 12  # rows looked at at a time
 
