@@ -100,9 +100,10 @@ def _of_store(path: Path, name: str, on: str) -> tuple[pl.DataFrame, str]:
     with connect(Store(path, create=False)) as con:
         columns = {row[0] for row in con.execute("DESCRIBE prompts").fetchall()}
         what = "coalesce(prompt, '') || chr(10) || coalesce(response, '')" if on == "row" else f'"{on}"'
-        rows = con.execute(
-            f"SELECT row_id, text FROM ({(of_prompts if on in columns else joined).format(what)}) WHERE row_id NOT IN "
-            "(SELECT row_id FROM decisions WHERE NOT kept AND (stage LIKE 'prompts.%' OR stage LIKE 'completions.%')) "
-            "AND text IS NOT NULL ORDER BY row_id").pl()  # fmt: skip
+        query = (of_prompts if on in columns else joined).format(what)
+        rows = pl.from_arrow(con.sql(
+            f"SELECT * FROM ({query}) WHERE text IS NOT NULL AND row_id NOT IN (SELECT row_id FROM decisions "
+            "WHERE NOT kept AND (stage LIKE 'prompts.%' OR stage LIKE 'completions.%')) ORDER BY row_id"
+        ).to_arrow_table())  # fmt: skip
     rows = rows.with_columns(file=pl.lit(name), line=pl.lit(None, pl.Int64))
     return rows, fingerprint(rows["row_id"].to_list())

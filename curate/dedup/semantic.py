@@ -2,9 +2,10 @@
 
 Fewer than ``exact_below`` rows are all compared with each other. More are compared where they share a bucket of random
 hyperplanes (``curate.vectors.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of
-``recall`` is expected to be found, and of nearer ones more; some rows are then compared with all, and what share of their neighbours
-was found is said with the result. Every pair that decides is compared in full, so nothing is dropped that is not near.
-At low thresholds, where buckets would be crowded, all rows are compared with all kept ones, whatever their number.
+``recall`` is expected to be found, and of nearer ones more; some rows are then compared with all, and what share of
+their neighbours was found is said with the result. Every pair that decides is compared in full, so nothing is dropped
+that is not near. At low thresholds, where buckets would be crowded, all rows are compared with all kept ones, whatever
+their number.
 """
 
 import numpy as np

@@ -1,9 +1,10 @@
 """A subset that covers all rows well: every row's cosine to its nearest kept row, summed and maximised.
 
 This is the facility location function, maximised by lazy greedy (Minoux 1978; for choosing data Wei, Iyer and Bilmes
-2015, Mirzasoleiman and others 2015) over a sparse graph, as ``curate/vectors/cover.py`` says. Where a score is given: QDIT
-(Bukharin and others 2023, arXiv 2311.14736), that is ``(1 - quality) * mean cover + quality * mean score of the kept
-rows``, where a row's score is the share of scored rows that score no higher, and all rows are covered, scored or not.
+2015, Mirzasoleiman and others 2015) over a sparse graph, as ``curate/vectors/cover.py`` says. Where a score is given:
+QDIT (Bukharin and others 2023, arXiv 2311.14736), that is ``(1 - quality) * mean cover + quality * mean score of the
+kept rows``, where a row's score is the share of scored rows that score no higher, and all rows are covered, scored or
+not.
 
 Equal vectors count as one, with their number as weight. A table of more than 100,000 different vectors is dealt by lot
 into parts that keep 2,000 rows at least, and no more than 100,000 of a part are looked at, so that work does not grow

@@ -33,9 +33,9 @@ def subset(
 
     ``nearest`` is the kept row that ruled a row out (the nearest of those kept before it) or, for rows that were not
     reached, the nearest of all. Fewer than ``exact_below`` rows are compared in full; of more, a share of ``recall`` of
-    the pairs at the threshold is expected to be found (``curate.vectors.hyperplanes``). ``keep`` is a number of rows, or
-    a share in (0, 1] where it has a decimal point. Fewer are kept where no others are far enough. With the table comes a
-    line on this, if there are rows to compare. Raises ``UserError`` for settings out of their range.
+    the pairs at the threshold is expected to be found (``curate.vectors.hyperplanes``). ``keep`` is a number of rows,
+    or a share in (0, 1] where it has a decimal point. Fewer are kept where no others are far enough. With the table
+    comes a line on this, if there are rows to compare. Raises ``UserError`` for settings out of their range.
     """
     count = rows_to_keep(keep, len(embedding), "select repr_filter")
     for name, share in (("threshold", threshold), ("recall", recall)):
