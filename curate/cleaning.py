@@ -117,7 +117,7 @@ def near_ones(near: Semantic, embedding: pl.Series) -> tuple[np.ndarray, np.ndar
     vectors, usable = unit(embedding)
     known = len(near.rows)
     both = np.concatenate((near.vectors, np.where(usable[:, None], vectors, np.float32("nan"))))
-    position, cosine = (found[known:] for found in nearest(both, np.arange(known)))
+    position, cosine = nearest(both, np.arange(known), np.arange(known, len(both)))
     hit = np.flatnonzero(cosine >= near.at)  # what has no direction has a cosine of NaN, which is not
     return hit, near.rows[position[hit]], cosine[hit].astype(np.float64)
 

@@ -16,58 +16,43 @@ def priority(keep: Keep, text: pl.Series, score: pl.Series, known: pl.Series) ->
     number of characters of ``text``, ``best`` by ``score``, where null and NaN come last. Ties go by the text itself
     and only then by row number, so that the order of rows hardly ever matters: rows it decides between are equal.
     """
-    rows = pl.DataFrame({"known": known, "text": text}).with_row_index("row")
+    held = known.to_numpy()
     if keep == "first":
-        by = []
-    elif keep == "longest":
-        by = [-pl.col("text").str.len_chars().fill_null(0).cast(pl.Int64)]
-    else:
-        rows = rows.with_columns(score=score.cast(pl.Float64).fill_nan(None))
-        by = [-pl.col("score")]
-    held, free = rows.filter("known"), rows.filter(~pl.col("known"))
-    if by:
-        free = free.sort([by[0].alias("by"), "text", "row"], nulls_last=True)
-    return np.concatenate((held["row"].to_numpy(), free["row"].to_numpy())).astype(np.int64)
+        return np.concatenate((np.flatnonzero(held), np.flatnonzero(~held)))
+    length, best = pl.col("text").str.len_chars().fill_null(0).cast(pl.Int64), pl.col("score").fill_nan(None)
+    rows = pl.DataFrame({"text": text, "score": score.cast(pl.Float64)}).with_row_index("row").filter(~known)
+    rows = rows.sort([-(length if keep == "longest" else best), "text", "row"], nulls_last=True)
+    return np.concatenate((np.flatnonzero(held), rows["row"].to_numpy().astype(np.int64)))
 
 
 def decide(
-    left: np.ndarray, right: np.ndarray, similarity: np.ndarray, order: np.ndarray, known: np.ndarray, cluster: Cluster
+    left: np.ndarray, right: np.ndarray, similarity: np.ndarray, rows: int, known: int, cluster: Cluster
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decide which rows stay, given every pair of rows within the threshold (``left[i]``, ``right[i]``; once or more).
 
-    ``order`` is that of ``priority``, ``known`` (Boolean) the rows that are never dropped, and of which no two count as
-    a pair. Returns for each row, in row order: the kept row it duplicates (int64, -1 = kept), their similarity, and the
-    row within the threshold by which it is in the cluster.
+    Rows are numbered in the order of ``priority``; the first ``known`` are never dropped, and no two of them count as
+    a pair. Returns for each row the kept row it duplicates (int64, -1 = kept), their similarity, and the row within
+    the threshold by which it is in the cluster.
 
     - ``keep_first``: going down the rows in order, a row is dropped if it is near a kept one: the first such. The
       third is the first again.
     - ``connected``: of rows connected by pairs one stays, the first in order (and every known one). The third leads,
       by the fewest pairs, to the kept row; similarity is NaN unless that is the kept row itself.
     """
-    rows = len(order)
-    near, through = np.full(rows, np.nan), np.full(rows, -1, np.int64)
     if not len(left):
-        return np.full(rows, -1, np.int64), near, through
+        return np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64)
     from curate.cluster_loops import connected, keep_first  # what compiled loops take to import is spared without pairs
 
-    rank = np.empty(rows, np.int64)
-    rank[order] = np.arange(rows)
-    left, right = rank[left], rank[right]
     low, high = np.minimum(left, right), np.maximum(left, right)
-    fixed = known[order]
-    use = ~(fixed[low] & fixed[high]) & (low != high)
+    use = (high >= known) & (low != high)
     low, high, similarity = low[use], high[use], np.asarray(similarity, np.float64)[use]
+    fixed = np.arange(rows) < known
     if cluster == "keep_first":
         by = np.lexsort((high, low))
         kept_for, values = keep_first(low[by], high[by], similarity[by], fixed)
-        via = kept_for
-    else:
-        ends, others, values = _both_ways(low, high, similarity, rows)
-        kept_for, via, values = connected(ends, others, values, fixed)
-    out = kept_for >= 0
-    result = np.full(rows, -1, np.int64)
-    result[order[out]], through[order[out]], near[order[out]] = order[kept_for[out]], order[via[out]], values[out]
-    return result, near, through
+        return kept_for, values, kept_for
+    kept_for, via, values = connected(*_both_ways(low, high, similarity, rows), fixed)
+    return kept_for, values, via
 
 
 def _both_ways(low: np.ndarray, high: np.ndarray, values: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:

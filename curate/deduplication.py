@@ -29,7 +29,7 @@ def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
         texts = [name for name, kind in columns.items() if kind == pl.String]
         raise unknown("column (to deduplicate on)", str(column), texts, where)
     by = step.settings.get("by")
-    if by is not None and (by not in columns or not columns[by].is_numeric()):
+    if by is not None and not (isinstance(by, str) and by in columns and columns[by].is_numeric()):
         numbers = [name for name, kind in columns.items() if kind.is_numeric()]
         raise unknown("number (to keep the best by) called", str(by), numbers, where)
     which = step.settings.get("where")
@@ -81,21 +81,29 @@ def duplicates(
     other = rule.other.rows if rule.other else None
     before = other.height if other is not None else 0
     result = result[before:]
-    names = pl.concat([other["row_id"], ids]) if before else ids
-    told = {"of": names.gather(result["duplicate_of"]), "similarity": result["similarity"].round(4)}
-    if rule.settings.get("cluster") == "connected":
-        told["via"] = names.gather(result["via"])
-    evidence = pl.struct(**told).struct.json_encode()
+    out = result["duplicate_of"].is_not_null()
+    evidence, near = _evidence(rule, result.filter(out), pl.concat([other["row_id"], ids]) if before else ids, other)
     if before:
-        of = result.select(pl.when(pl.col("duplicate_of") < before).then("duplicate_of")).to_series()
-        held = {name: other[name].gather(of) for name in ("file", "line", "text")}
-        held["text"] = held["text"].str.slice(0, SHOWN)
-        evidence = pl.when(of.is_not_null()).then(pl.struct(**held, **told).struct.json_encode()).otherwise(evidence)
-        found = int(of.is_not_null().sum())
-        said = "; ".join(filter(None, [f"{found:,} near other data ({rule.other.rows.height:,} rows)", said]))
-    kept = pl.col("kept")
-    reason = pl.lit("duplicate (exact)" if rule.step.name == "exact" else f"near-duplicate ({rule.step.name})")
-    decided = pl.DataFrame({"row_id": ids, "kept": result["duplicate_of"].is_null()}).with_columns(
-        stage=pl.lit(label), reason=pl.when(kept).then(None).otherwise(reason),
-        evidence=pl.when(kept).then(None).otherwise(evidence))  # fmt: skip
+        said = "; ".join(filter(None, [f"{near:,} near other data ({before:,} rows)", said]))
+    reason = "duplicate (exact)" if rule.step.name == "exact" else f"near-duplicate ({rule.step.name})"
+    nothing = pl.Series("evidence", [None], dtype=pl.String).new_from_index(0, len(ids))
+    decided = pl.DataFrame({"row_id": ids, "kept": ~out, "evidence": nothing.scatter(out.arg_true(), evidence)})
+    decided = decided.with_columns(stage=pl.lit(label), reason=pl.when(~pl.col("kept")).then(pl.lit(reason)))
     return decided, f"; {said}" if said else ""
+
+
+def _evidence(rule: Rule, dropped: pl.DataFrame, names: pl.Series, other: pl.DataFrame | None
+              ) -> tuple[pl.Series, int]:  # fmt: skip
+    """What is said of each dropped row (JSON text), and how many were dropped for one of other data."""
+    told = {"of": names.gather(dropped["duplicate_of"]), "similarity": dropped["similarity"].round(4)}
+    if rule.settings.get("cluster") == "connected":
+        told["via"] = names.gather(dropped["via"])
+    as_json = pl.struct(pl.all()).struct.json_encode()
+    own = pl.DataFrame(told).select(evidence=as_json)["evidence"]
+    if other is None:
+        return own, 0
+    near = dropped["duplicate_of"] < other.height
+    of = dropped["duplicate_of"].filter(near)
+    held = other[of].select("file", "line", pl.col("text").str.slice(0, SHOWN))
+    said = held.hstack(pl.DataFrame(told).filter(near)).select(evidence=as_json)["evidence"]
+    return own.scatter(near.arg_true(), said), len(of)

@@ -7,6 +7,7 @@ from curate.by_text import by_text
 from curate.models import ModelRef
 from curate.report import Report
 from curate.store import Store, slug
+from schemas.errors import UserError
 from schemas.ids import fingerprint
 
 SHARD = 1024  # texts a file: what a kill can lose
@@ -37,6 +38,13 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, report: Report) -> pl.S
         report.say(f"embed ({ref.name}): {embedder.cut:,} texts have more than the {embedder.longest:,} tokens the "
                    f"model takes; they count by their head")  # fmt: skip
     return vectors.rename("embedding")
+
+
+def check_embedder(ref: ModelRef, where: str) -> None:
+    """Raise ``UserError`` for a model of an engine that makes no embeddings."""
+    if ref.engine != "transformers":
+        raise UserError(f"{where}: the engine {ref.engine!r} of the model {ref.name!r} makes no embeddings; expected a "
+                        f"sentence-transformers model of the engine 'transformers'")  # fmt: skip
 
 
 def identity(ref: ModelRef) -> str:

@@ -10,6 +10,14 @@ from schemas.errors import UserError, unknown
 
 LISTED = 20  # items of a text that are listed; all are counted
 Item = tuple[int, int, str]  # where it begins, where it ends, what kind it is
+# Where an item begins as well: after a line break that is spelled out, as in JSON, and after Markdown's emphasis.
+MARKED = r"(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=(?<![A-Za-z0-9_-])_)|(?<=(?<![A-Za-z0-9_-])__)"
+GOES_ON = r"[A-Za-z0-9-]|_+[A-Za-z0-9]"  # what follows no item, as the word is not over
+
+
+def begins(barred: str) -> str:
+    """A pattern (``re``) of where an item may begin: not after one of the characters ``barred``, but after marks."""
+    return rf"(?:(?<![{barred}])|{MARKED})"
 
 
 def counted(response: pl.Series, likely: dict[str, pl.Series], items: Callable[[str, list[str]], list[Item]]

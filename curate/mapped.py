@@ -1,9 +1,10 @@
 """Columns too large for memory: written to a file part by part and read through the system's memory map.
 
-The file has no name any more by the time it is read, so that nothing is left of it however the process ends. What was
-read of it can be dropped from memory at any time: a step that goes through such a column in blocks holds a block.
+The file has no name, so that nothing is left of it however the process ends. What was read of it can be dropped from
+memory at any time: a step that goes through such a column in blocks holds a block.
 """
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterable
@@ -15,11 +16,13 @@ import pyarrow as pa
 
 from schemas.errors import Failed
 
+STEP = 1 << 24  # bytes
+
 
 def mapped_texts(parts: Iterable[pl.Series], folder: Path) -> pl.Series:
     """Return texts, given in parts, as one column that stays on disk. Raises ``Failed`` if the disk is full."""
     schema = pa.schema([("text", pa.large_string())])
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".texts-") as file:
+    with tempfile.TemporaryFile(dir=folder) as file:
         try:
             with pa.ipc.new_file(file, schema) as writer:
                 for part in parts:
@@ -28,8 +31,8 @@ def mapped_texts(parts: Iterable[pl.Series], folder: Path) -> pl.Series:
             file.flush()
         except OSError as error:
             raise disk_failed(folder, error) from None
-        with pa.memory_map(file.name) as source:
-            column = pa.ipc.open_file(source).read_all()["text"]
+        held = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    column = pa.ipc.open_file(pa.BufferReader(held)).read_all()["text"]
     return pl.from_arrow(column).rename("text")
 
 
@@ -38,12 +41,21 @@ def mapped_rows(rows: int, width: int, kind: type, folder: Path) -> np.ndarray:
     size = rows * width * np.dtype(kind).itemsize
     if not size:
         return np.zeros((rows, width), kind)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".rows-") as file:
+    with tempfile.TemporaryFile(dir=folder) as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, size)  # writing past a full disk through a map would kill us
+            _allocate(file.fileno(), size)
         except OSError as error:
             raise disk_failed(folder, error) from None
-        return np.memmap(file.name, kind, "r+", shape=(rows, width))
+        return np.memmap(file, kind, "r+", shape=(rows, width))
+
+
+def _allocate(file: int, size: int) -> None:
+    """Take the disk's room for a file now: writing past a full disk through a map would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+        return
+    for done in range(0, size, STEP):  # macOS has no such call
+        os.pwrite(file, bytes(min(STEP, size - done)), done)
 
 
 def as_series(values: np.ndarray, name: str) -> pl.Series:

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from curate.by_text import by_text
-from curate.embed import embed
+from curate.embed import check_embedder, embed, identity
 from curate.models import ModelRef
 from curate.other_data import OtherData, read_other
 from curate.steps import Step, find, sketcher
@@ -38,23 +38,36 @@ class Rule:
     def key(self) -> list[Any]:
         """What a stage that applies the rule depends on."""
         return [self.step.name, self.settings, self.step.source, self.on, self.by,
-                self.embedder.identity if self.embedder else "", self.other.content if self.other else ""]  # fmt: skip
+                identity(self.embedder) if self.embedder else "", self.other.content if self.other else ""]  # fmt: skip
 
 
-def read_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str, on: str) -> Rule:
-    """Read what a recipe says of a step; ``on`` is the column where it says none. Raises ``UserError``."""
+def read_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str, on: str, of: str = "") -> Rule:
+    """Read what a recipe says of a step; ``on`` is the column where it says none. Raises ``UserError``.
+
+    ``of`` is the type of the dataset whose rows the step is for, if it is for one's.
+    """
     step, given = find(kind, use, where), dict(given)
-    own = {"on": on, "by": None, "model": EMBEDDER} | ({"against": None} if kind == "dedup" else {})
-    own = {key: given.pop(key, default) for key, default in own.items() if key not in step.defaults}
+    own = {"on": on, "by": None, "model": EMBEDDER, "against": None}
+    read = {"on": True, "by": "score" in step.reads, "model": "embedding" in step.reads, "against": kind == "dedup"}
+    for key in own:
+        if read[key] and key not in step.defaults:
+            own[key] = given.pop(key, own[key])
+    for key in ("by", "model"):
+        if not isinstance(own[key], str | None):
+            raise UserError(f"{where}: {kind} {step.name!r}: {key}: expected a name, found {own[key]!r}")
     settings = step.settings(given, where, walk.recipe.seed)
     if settings.get("keep") == "best" and own["by"] is None:
         raise UserError(f"{where}: {kind} {step.name!r}: keep: best goes by a score; name it with 'by'")
-    embedder = walk.model(own["model"], where) if "embedding" in step.reads else None
+    if kind == "dedup" and own["by"] is not None and settings.get("keep", "best") != "best":
+        raise UserError(f"{where}: dedup {step.name!r}: 'by' is for keep: best; found keep: {settings['keep']}")
+    embedder = walk.model(own["model"], where) if read["model"] else None
+    if embedder:
+        check_embedder(embedder, where)
     other = None
-    if own.get("against") is not None:
+    if own["against"] is not None:
         if "known" not in step.reads:
             raise UserError(f"{where}: dedup {step.name!r} takes no 'against': it reads no column 'known'")
-        other = read_other(own["against"], own["on"], walk.recipe.path.parent, walk.store.path, where)
+        other = read_other(own["against"], own["on"], walk.recipe.path.parent, walk.store.path, where, of)
     return Rule(step, settings, own["on"], own["by"], embedder, other)
 
 

@@ -13,11 +13,11 @@ import re
 
 import polars as pl
 
-from curate.found_items import Item, apart, check_kinds
+from curate.found_items import GOES_ON, Item, apart, begins, check_kinds
 
 # Kind -> its form. Every count has an upper bound or nothing after it that could fail, so that ``re`` is linear too.
 FORMS = {
-    "private_key": r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n|\\r){1,9}"
+    "private_key": r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\{1,4}[nr]){1,9}"
     r"(?:[\w-]{1,30}: [^\n]{1,80}\n){0,4}\s{0,4}[A-Za-z0-9+/=]{40}",
     "jwt": r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+",
     "aws": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}",
@@ -40,7 +40,8 @@ MARKS = ["PRIVATE KEY", "eyJ", "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "
          "pypi-AgE", "SG."]  # fmt: skip
 # The same word must not go on at either side; of a private key only the first of its lines is taken.
 PATTERNS = {
-    kind: re.compile(form if kind == "private_key" else rf"(?<![A-Za-z0-9_-])(?:{form})(?![A-Za-z0-9_-])", re.ASCII)
+    kind: re.compile(form if kind == "private_key"
+                     else begins("A-Za-z0-9_-") + rf"(?:{form})(?!{GOES_ON})", re.ASCII)
     for kind, form in FORMS.items()
 }
 PLACEHOLDER = re.compile(r"example|your|x{4}|\*{3}|1234567890|abcdef", re.IGNORECASE)

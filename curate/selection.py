@@ -44,7 +44,7 @@ def _needed(rule: Rule, columns: dict[str, pl.DataType], where: str) -> list[str
         raise UserError(f"{where}: select {step.name!r} goes by a score; name it with 'by'")
     names = [rule.on, *([rule.by] if rule.by is not None else []), *(n for n in step.reads if n not in OF_RULES)]
     for name in names:
-        if name not in columns:
+        if not isinstance(name, str) or name not in columns:
             raise unknown("column to select by", str(name), columns, where)
     if rule.by is not None and not columns[rule.by].is_numeric():
         numbers = [c for c, t in columns.items() if t.is_numeric()]

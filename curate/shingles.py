@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.utf8 import utf8
-from curate.word_bytes import LEVEL, levelled
+from curate.level import level
+from curate.word_bytes import LEVEL
 
 BYTES = 4 << 20  # of text in a block
 ROW = 256  # bytes that a row counts for beside those of its text
@@ -66,7 +66,7 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
 
     def work(number: int, _: int) -> None:
         low, high = cuts[number]
-        data, ends = utf8(levelled(text[low:high]))
+        data, ends = level(text[low:high])
         sketch_rows(data, ends, TABLE, grams.characters, grams.ngram, factor, offset, out[low:high])
 
     in_blocks(len(cuts), 1, work)
@@ -77,7 +77,7 @@ def gram_sets(text: pl.Series, grams: Grams) -> tuple[np.ndarray, np.ndarray]:
     """The distinct n-grams of each text (hashes, uint64), and where each one's begin and the last one's end (int64)."""
     from curate.shingle_loops import distinct
 
-    data, ends = utf8(levelled(text))
+    data, ends = level(text)
     hashes, places = np.empty(ends[-1] - ends[0] + 1, np.uint64), np.empty(len(ends), np.int64)
     distinct(data, ends, TABLE, grams.characters, grams.ngram, hashes, places)
     return hashes[: places[-1]], places

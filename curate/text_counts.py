@@ -56,7 +56,7 @@ def lines(texts: pl.Series, short: int = 30) -> pl.DataFrame:
 
     Columns: ``lines``; those that begin with a bullet, that end with an ellipsis or as a sentence does (before closing
     quotes and brackets), that have at most ``short`` characters; ``c4_lines``, those that C4 keeps: that end as a
-    sentence does but for an ellipsis, or with a straight quote, and have three words and none of over 1,000
+    sentence does but for an ellipsis, or with a straight quote, and have five words and none of over 1,000
     characters; ``breaks``; ``tokens`` (words and marks apart) and the ``unspaced`` of them, characters of scripts
     without spaces; ``sentences``, and those of the lines that C4 keeps.
     """

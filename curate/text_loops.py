@@ -214,7 +214,7 @@ def count_lines(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, short: in
             found[2] += elliptic
             found[3] += whole
             found[4] += size <= short
-            kept = ((whole and not elliptic) or quoted) and words > 2 and longest <= 1000
+            kept = ((whole and not elliptic) or quoted) and words > 4 and longest <= 1000
             found[5] += kept
             found[7] += tokens
             found[8] += sentences

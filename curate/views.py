@@ -178,11 +178,15 @@ def _refinement(walk: Walk, name: str, key: str, value: str | dict[str, Any] | N
     on = given.get("on", "prompt" if key == "diverse" and "embedding" in step.reads else "row")
     if on not in ("prompt", "response", "row"):
         raise unknown(f"column to {key} on", on, ("prompt", "response", "row"), where)
-    if on == "response" and walk.recipe.datasets[name].type == "prompt":
+    of = walk.recipe.datasets[name].type
+    if on == "response" and of == "prompt":
         raise UserError(f"{where}: datasets.{name}.{key}: on: prompts have no 'response' of their own; use 'prompt'")
+    if on == "row" and of == "preference" and given.get("against") is not None:
+        raise UserError(f"{where}: datasets.{name}.{key}: against: no other data has a pair's row; say what is "
+                        f"compared with it: on: prompt, or on: response (the chosen one)")  # fmt: skip
     if given.get("keep") == "best":
         given.setdefault("by", by)
     numbers = [column for column, kind in columns.items() if kind.is_numeric()]
     if given.get("by") not in (None, *numbers):
         raise unknown("score", str(given["by"]), numbers, where)
-    return read_rule(walk, kind, use, given, where, on)
+    return read_rule(walk, kind, use, given, where, on, of)

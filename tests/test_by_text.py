@@ -184,7 +184,12 @@ def test_texts_on_disk_are_the_texts(parts):
 
 
 def test_nothing_is_left_of_a_column_on_disk(tmp_path):
-    texts = mapped_texts([pl.Series(["a", None])], tmp_path)
+    def parts():
+        for text in ("a", None):
+            yield pl.Series([text], dtype=pl.String)
+            assert list(tmp_path.iterdir()) == [], "a kill here would leave it"
+
+    texts = mapped_texts(parts(), tmp_path)
     rows = as_series(mapped_rows(3, 2, np.float32, tmp_path), "v")
     assert list(tmp_path.iterdir()) == []
     assert texts.to_list() == ["a", None] and rows.to_list() == [[0.0, 0.0]] * 3

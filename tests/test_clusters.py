@@ -34,11 +34,9 @@ def test_known_rows_come_first_whatever_the_rule():
     assert order("best", ["a", "b", "c"], [1.0, 0.0, 2.0], [False, True, False]) == [1, 2, 0]
 
 
-def decided(pairs, rows, cluster, known=()):
+def decided(pairs, rows, cluster, known=0):
     left, right = np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
-    fixed = np.isin(np.arange(rows), known)
-    row_order = np.concatenate((np.flatnonzero(fixed), np.flatnonzero(~fixed)))
-    return [a.tolist() for a in decide(left, right, np.full(len(pairs), 0.9), row_order, fixed, cluster)]
+    return [a.tolist() for a in decide(left, right, np.full(len(pairs), 0.9), rows, known, cluster)]
 
 
 def test_a_chain_keeps_its_ends_or_its_first():
@@ -51,7 +49,7 @@ def test_a_chain_keeps_its_ends_or_its_first():
 
 @pytest.mark.parametrize("cluster", ["keep_first", "connected"])
 def test_known_rows_are_never_dropped_and_make_no_pair(cluster):
-    assert decided([(0, 1), (1, 2), (0, 3)], 4, cluster, known=[0, 1])[0] == [-1, -1, 1, 0]
+    assert decided([(0, 1), (1, 2), (0, 3)], 4, cluster, known=2)[0] == [-1, -1, 1, 0]
 
 
 @pytest.mark.parametrize("cluster", ["keep_first", "connected"])
@@ -61,25 +59,23 @@ def test_no_pairs_no_duplicates(cluster):
 
 graphs = st.integers(1, 9).flatmap(lambda n: st.tuples(
     st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=20),
-    st.sets(st.integers(0, n - 1), max_size=3), st.permutations(range(n))))  # fmt: skip
+    st.integers(0, min(n, 3))))  # fmt: skip
 
 
 @given(graphs, st.sampled_from(["keep_first", "connected"]))
 def test_who_is_dropped_has_a_way_to_who_is_kept(graph, cluster):
-    rows, pairs, known, order_ = graph
-    fixed = np.isin(np.arange(rows), list(known))
-    order_ = np.array([r for r in order_ if fixed[r]] + [r for r in order_ if not fixed[r]])
-    left, right = np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
-    kept_for, _, via = decide(left, right, np.ones(len(pairs)), order_, fixed, cluster)
-    near = {(a, b) for a, b in pairs if not (fixed[a] and fixed[b])}
+    rows, pairs, known = graph
+    kept_for, _, via = decided(pairs, rows, cluster, known)
+    near = {(a, b) for a, b in pairs if a >= known or b >= known}
     near |= {(b, a) for a, b in near}
-    assert not (kept_for[fixed] >= 0).any()
-    for row in np.flatnonzero(kept_for >= 0):
-        assert kept_for[kept_for[row]] < 0, "a row duplicates a dropped one"
+    assert kept_for[:known] == [-1] * known
+    for row in range(rows):
+        if kept_for[row] >= 0:
+            assert kept_for[kept_for[row]] < 0, "a row duplicates a dropped one"
         at = row
-        while at != kept_for[row]:
+        while at != kept_for[row] >= 0:
             assert (at, via[at]) in near
             at = via[at]
+    kept = [row for row in range(rows) if kept_for[row] < 0]
     if cluster == "keep_first":
-        kept = np.flatnonzero(kept_for < 0)
         assert not any((a, b) in near for a in kept for b in kept if a != b), "two kept rows are near"

@@ -6,7 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from curate.models import ModelRef
+from curate.rules import Rule
 from curate.run import run
+from curate.steps import find
 from curate.store import Store
 from schemas.errors import UserError
 from schemas.recipe import load_recipe
@@ -160,3 +163,91 @@ def test_dataset_rows_are_compared_with_other_data(tmp_path):
     assert said["all"] == "2 rows (2 train); 3 left out by dedup; 3 near other data (1 rows)"
     told = ask(store, "SELECT evidence ->> 'file' AS f, evidence ->> 'line' AS l FROM decisions WHERE NOT kept")
     assert told.unique().rows() == [("old.jsonl", "1")]
+
+
+CHAT = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Name a river."}, {"role": "assistant", "content": "The Rhine."}]  # fmt: skip
+
+
+@pytest.mark.parametrize(("view", "left"), [
+    ("all: {type: sft, dedup: {use: exact, against: old.jsonl}}", 1),
+    ("all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}", 1),
+    ("all: {type: prompt, dedup: {use: exact, against: old.jsonl}}", 1),
+    ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 0),
+])  # fmt: skip
+def test_other_rows_are_put_together_as_the_rows_of_the_dataset_are(tmp_path, view, left):
+    (tmp_path / "old.jsonl").write_text(json.dumps({"messages": CHAT}))
+    rows = [{"messages": CHAT}, recorded("Name a river.", ("The Po.", None))]
+    store, said = built(tmp_path, rows, view)
+    assert said["all"].startswith(f"{left} "), said
+    (tmp_path / "other").mkdir()
+    built(tmp_path / "other", [{"messages": CHAT}], "all: {type: sft}")
+    store, said = built(tmp_path, rows, view.replace("old.jsonl", "other/store"))
+    assert said["all"].startswith(f"{left} "), said
+
+
+def test_a_pair_is_not_compared_as_a_whole_with_other_data(tmp_path):
+    (tmp_path / "old.jsonl").write_text(json.dumps({"prompt": "x", "completions": ["y"]}))
+    with pytest.raises(UserError, match="r.yaml:6: datasets.all.dedup: against: no other data has a pair's row"):
+        built(tmp_path, ANSWERS, "all: {type: preference, by: quality, dedup: {use: exact, against: old.jsonl}}")
+
+
+def test_answers_to_prompts_that_an_earlier_store_dropped_are_no_other_data(folder):
+    old = folder / "old"
+    old.mkdir()
+    rows = [{"prompt": "Bad one.", "completions": ["The Rhine."]}, {"prompt": "Good one.", "completions": ["The Po."]}]
+    (old / "new.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    steps = "  - filter: {bad: \"prompt like 'Bad%'\"}"
+    run(recipe(old, steps, "all: {type: sft}"), Store(old / "store"))
+    rows = [{"prompt": "Q?", "completions": ["The Rhine.", "The Po."]}]
+    (folder / "new.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    store = Store(folder / "s")
+    steps = "completions:\n  - dedup: {use: exact, against: old/store}"
+    run(recipe(folder, steps, "all: {type: sft}"), store)
+    left = ask(store, "SELECT response FROM decisions JOIN completions ON row_id = completion_id WHERE NOT kept")
+    assert left["response"].to_list() == ["The Po."]
+
+
+@pytest.mark.parametrize(("step", "said"), [
+    ("dedup: {use: exact, by: [x]}", r"r.yaml:4: no number \(to keep the best by\) called"),
+    ("dedup: {use: exact, by: line}", "r.yaml:4: dedup 'exact': 'by' is for keep: best; found keep: first"),
+    ("dedup: {use: minhash, model: minilm}", "r.yaml:4: no setting of dedup 'minhash' called 'model'"),
+    ("dedup: {use: semantic, model: [minilm]}", "r.yaml:4: dedup 'semantic': model: expected a name, found"),
+    ("dedup: {use: exact, against: {path: new.jsonl, hub: 3}}", "r.yaml:4: against: hub: expected a mapping"),
+    ("dedup: {use: exact, against: {path: new.jsonl, fields: 3}}", "r.yaml:4: against: fields: expected a mapping"),
+    ("dedup: {use: exact, on: family, against: new.jsonl}", "r.yaml:4: against: new.jsonl has no row with a 'family'"),
+    ("dedup: {use: minhash, permutations: 1000000000}", "r.yaml:4: dedup minhash: permutations must be .* at most"),
+    ("select: {use: random, keep: 1, on: [x]}", "r.yaml:4: no column to select by"),
+    ("select: {use: k_center, keep: 1, by: [x]}", r"r.yaml:4: select 'k_center': by: expected a name, found \['x'\]"),
+])  # fmt: skip
+def test_slips_are_said_in_one_line(folder, step, said):
+    with pytest.raises(UserError, match=said):
+        run(recipe(folder, f"  - {step}"), Store(folder / "s"))
+
+
+def test_answers_are_compared_by_all_their_turns_with_other_data(tmp_path):
+    (tmp_path / "old.jsonl").write_text(json.dumps({"prompt": "x", "completions": ["a"]}))
+    more = "completions:\n  - dedup: {use: exact, on: completion, against: old.jsonl}\n"
+    store, said = built(tmp_path, [{"prompt": "y", "completions": ["A", "b"]}], "all: {type: sft}", more)
+    assert [text for _, text in picks(store, "all")] == ["b"]
+
+
+def test_other_data_by_another_name_is_named_by_it(folder):
+    write(folder, "old.jsonl", ["NAME three rivers."])
+    store = Store(folder / "s")
+    run(recipe(folder, "  - dedup: {use: exact, against: old.jsonl}"), store)
+    (folder / "old.jsonl").rename(folder / "older.jsonl")
+    run(recipe(folder, "  - dedup: {use: exact, against: older.jsonl}"), store)
+    assert {told["file"] for told in dropped(store).values() if "file" in told} == {"older.jsonl"}
+
+
+def test_another_backend_of_the_embedding_model_is_another_rule(tmp_path):
+    one, two = (ModelRef("m", "minilm@1", "minilm", settings=settings) for settings in ((), (("backend", "onnx"),)))
+    step = find("dedup", "semantic")
+    assert Rule(step, {}, embedder=one).key() != Rule(step, {}, embedder=two).key()
+
+
+def test_a_model_on_a_server_embeds_nothing(folder):
+    step = "  - dedup: {use: semantic, model: far}\nmodels: {far: {model: m, engine: openai, base_url: 'http://h/v1'}}"
+    with pytest.raises(UserError, match="r.yaml:4: the engine 'openai' of the model 'far' makes no embeddings"):
+        run(recipe(folder, step), Store(folder / "s"))

@@ -4,10 +4,12 @@ Two texts are the same if they are equal after: Unicode NFKC (``nfkc``: full-wid
 (``ignore_case``), every run of white space taken for one space (``ignore_whitespace``) and punctuation dropped
 (``ignore_punctuation``). A text that is nothing but punctuation is compared as it is.
 
-Texts are levelled in blocks, on all cores, and compared by two 64-bit hashes, so that no copy of all of them is made.
+Texts are levelled in blocks, on all cores, so that no copy of all of them is made: those of one hash (128 bits) are
+found first, and then compared, so that none is dropped that was made to have another's hash.
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -37,24 +39,45 @@ def dedup(
     one, which come before all others. Null and blank texts are never duplicates.
     """
 
-    def hashes(low: int) -> pl.DataFrame:
-        part = text[low : low + BLOCK].cast(pl.String)
-        level = normal_form(part) if nfkc else part
-        level = level.str.to_lowercase() if ignore_case else level
+    def level(part: pl.Series) -> pl.Series:
+        part = normal_form(part) if nfkc else part
+        part = part.str.to_lowercase() if ignore_case else part
         if ignore_punctuation:
-            bare = one_space(level.str.replace_all(r"\p{P}", " "))
-            level = level.set(bare != "", None).fill_null(bare)
-        level = one_space(level) if ignore_whitespace else level
-        some = (part.str.strip_chars() != "").fill_null(False)
-        return pl.DataFrame({"one": level.hash(seed=0), "two": level.hash(seed=1), "some": some})
+            bare = one_space(part.str.replace_all(r"\p{P}", " "))
+            part = part.set(bare != "", None).fill_null(bare)
+        return one_space(part) if ignore_whitespace else part
 
-    known = known.fill_null(False)
+    def hashes(low: int) -> pl.DataFrame:
+        part = text[low : low + BLOCK]
+        some, part = (part.str.strip_chars() != "").fill_null(False), level(part)
+        return pl.DataFrame({"one": part.hash(seed=0), "two": part.hash(seed=1), "some": some})
+
+    text, known = text.cast(pl.String), known.fill_null(False)
     order = priority(keep, text, score, known)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         rows = pl.concat(threads.map(hashes, range(0, max(1, len(text)), BLOCK))).with_row_index("row")
     ranked = rows[order] if (order[1:] < order[:-1]).any() else rows
     kept = np.empty(len(order), np.int64)
     kept[order] = ranked.select(pl.col("row").first().over("one", "two"))["row"].to_numpy()
-    copy = pl.col("some") & (pl.col("kept") != pl.col("row")) & ~pl.col("known")
-    rows = rows.with_columns(known=known, kept=kept)
-    return rows.select(duplicate_of=pl.when(copy).then("kept"), similarity=pl.when(copy).then(pl.lit(1.0)))
+    copy = rows["some"].to_numpy() & (kept != np.arange(len(kept))) & ~known.to_numpy()
+    copies = np.flatnonzero(copy)
+    copy[copies[~same(text, copies, kept[copies], level)]] = False
+    table = pl.DataFrame({"kept": kept, "copy": copy})
+    return table.select(duplicate_of=pl.when("copy").then("kept"), similarity=pl.when("copy").then(pl.lit(1.0)))
+
+
+def same(text: pl.Series, left: np.ndarray, right: np.ndarray, level: Callable[[pl.Series], pl.Series]) -> np.ndarray:
+    """Whether the texts of rows ``left[i]`` and ``right[i]`` are the same once ``level`` has been over them (Boolean).
+
+    Those that are the same as they are need no levelling.
+    """
+
+    def block(low: int) -> np.ndarray:
+        one, other = text.gather(left[low : low + BLOCK]), text.gather(right[low : low + BLOCK])
+        equal = (one == other).to_numpy().copy()
+        differ = np.flatnonzero(~equal)
+        equal[differ] = (level(one.gather(differ)) == level(other.gather(differ))).to_numpy()
+        return equal
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return np.concatenate([np.zeros(0, bool), *threads.map(block, range(0, len(left), BLOCK))])

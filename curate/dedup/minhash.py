@@ -21,6 +21,7 @@ from curate.shingles import CONTENT, Grams, bands, jaccard, sketches
 from schemas.errors import UserError
 
 Unit = Literal["auto", "words", "characters"]
+MOST = 10_000  # words in an n-gram, and permutations
 
 
 def dedup(
@@ -57,10 +58,9 @@ def dedup(
     known = known.fill_null(False)
     held, order = known.to_numpy(), priority(keep, text, score, known)
     line, copies, first = _unique(made, order, held)
-    fixed = held[line]
-    job = Job(text, line, int(fixed.sum()), grams, threshold, cluster == "connected")
+    job = Job(text, line, int(held[line].sum()), grams, threshold, cluster == "connected")
     left, right, value = near_pairs(job, made)
-    out, similarity, through = decide(left, right, value, np.arange(len(line)), fixed, cluster)
+    out, similarity, through = decide(left, right, value, len(line), job.known, cluster)
     lost = np.flatnonzero(np.isnan(similarity) & (out >= 0))  # connected, and not by one pair
     lost = lost[np.argsort(out[lost], kind="stable")]
     similarity[lost] = jaccard(text, line[out[lost]], line[lost], grams)
@@ -98,8 +98,8 @@ def _check(threshold: float, ngram: int, permutations: int, recall: float) -> No
         if not 0 < share <= 1:
             raise UserError(f"dedup minhash: {name} must be above 0 and at most 1, found {share}")
     for name, count in (("ngram", ngram), ("permutations", permutations)):
-        if count < 1:
-            raise UserError(f"dedup minhash: {name} must be at least 1, found {count}")
+        if not 1 <= count <= MOST:
+            raise UserError(f"dedup minhash: {name} must be at least 1 and at most {MOST:,}, found {count:,}")
 
 
 def _given(sketch: pl.Series, count: int) -> np.ndarray:

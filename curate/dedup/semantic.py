@@ -4,7 +4,8 @@ Fewer than ``exact_below`` rows are all compared with each other. More are compa
 hyperplanes (``curate.vectors.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of
 ``recall`` is expected to be found, and of nearer ones more; some rows are then compared with all, and what share of
 their neighbours was found is said with the result. Every pair that decides is compared in full, so nothing is dropped
-that is not near. At low thresholds, where buckets would be crowded, all rows are compared with all kept ones, whatever
+that is not near. Buckets are laid out by the rows there are: a second run, over what stayed, may find pairs the first
+one missed. At low thresholds, where buckets would be crowded, all rows are compared with all kept ones, whatever
 their number.
 """
 
@@ -34,7 +35,7 @@ def dedup(
     """Return, a row per row, ``duplicate_of`` (the kept row's number, null = kept), ``similarity`` and ``via``.
 
     ``embedding`` is an Array(Float32, d) column of unit vectors, which may lie on disk. Rows with a null, zero or NaN
-    embedding and with a null or empty ``text`` are never duplicates. ``known`` rows stay and are not compared with each
+    embedding and with a null or blank ``text`` are never duplicates. ``known`` rows stay and are not compared with each
     other. ``similarity`` is the true cosine to the kept row, null for kept rows: of those kept before it, the nearest,
     where ``cluster`` is ``keep_first``. ``via`` is the row within the threshold by which a dropped row is in the
     cluster: the same one, unless ``cluster`` is ``connected``. ``keep`` and ``cluster`` are explained in
@@ -45,7 +46,8 @@ def dedup(
         if not 0 < share <= 1:
             raise UserError(f"dedup semantic: {name} must be above 0 and at most 1, found {share}")
     vectors, usable = unit(embedding)
-    usable &= (text.str.len_bytes() > 0).fill_null(False).to_numpy()
+    usable &= text.str.contains(r"\S").fill_null(False).to_numpy()
+    known = known.fill_null(False)
     order = priority(keep, text, score, known)
     order = order[usable[order]]
     if not len(order):
@@ -89,9 +91,8 @@ def _connected(
     vectors: np.ndarray, rows: np.ndarray, held: int, threshold: float, settled: Settled
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of connected places the first stays: for each place the one it is dropped for, their cosine, and ``via``."""
-    places = np.arange(len(rows))
     pairs = connections(vectors, rows, held, threshold, settled)
-    kept_for, value, via = decide(*pairs, places, places < held, "connected")
+    kept_for, value, via = decide(*pairs, len(rows), held, "connected")
     far = np.flatnonzero((kept_for >= 0) & np.isnan(value))
     value[far] = true_cosines(vectors, rows[far], rows[kept_for[far]])
     return kept_for, value, via

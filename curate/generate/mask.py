@@ -15,7 +15,7 @@ from curate.found_items import Item, apart, check_kinds, kinds_of
 SECRET = "secret"  # noqa: S105 (the kind, not one)
 KINDS = (*personal_items.FORMS, SECRET)
 # What follows the first line of a private key: its other lines, and the line that ends it.
-REST_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/=]|\\[nr]|\s)*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?")
+REST_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/=]|\\{1,4}[nr]|\s)*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?")
 
 
 def write(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.Series:

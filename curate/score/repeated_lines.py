@@ -2,7 +2,7 @@
 
 Lines are compared without white space at their ends, and blank ones do not count; a blank line parts two paragraphs.
 Gopher (arXiv 2112.11446) drops what has more than 0.3 of its lines or paragraphs twice, or 0.2 of its characters in
-such; FineWeb (arXiv 2406.17557), more than 0.01 of its characters in such lines.
+such; FineWeb (arXiv 2406.17557), from 0.1 of its characters in such lines (above 0.01 in its code, datatrove).
 """
 
 from typing import Literal

@@ -1,8 +1,8 @@
 """How many sentences the response has, on all of its lines or on those that C4 would keep.
 
 A sentence ends with a full stop or the like before white space (in Chinese, before anything) and with its line; "1."
-and "J." end none. Which lines C4 keeps is said in ``curate/score/lines.py``: pages with fewer than five sentences on
-such lines are not in C4 (arXiv 1910.10683).
+and "J." end none. Which lines C4 keeps is said in ``curate/score/lines.py``: pages with fewer than three sentences
+on such lines are not in C4 (arXiv 1910.10683; five in an earlier version of the paper, and in datatrove).
 """
 
 from typing import Literal

@@ -12,7 +12,7 @@ import polars as pl
 
 from curate.keep import rows_to_keep
 from curate.vectors.kmeans import cells, centres, nearest_in_cell
-from curate.vectors.subsets import comparable, decided, directed
+from curate.vectors.subsets import comparable, decided, directed, to_nearest
 from schemas.errors import UserError
 
 
@@ -34,8 +34,8 @@ def subset(
     Quotas go to rows that have a score first, and to the others only when none of those are left.
 
     ``nearest`` is the nearest kept row of the same cluster, or of all where the cluster has none, and ``similarity``
-    the cosine to it, within 0.0002. Rows without a direction (null, zero, or with a value that is no number) are not
-    kept. Raises ``UserError`` for settings out of range, and for ``quota: score`` where no row has one.
+    the cosine to it. Rows without a direction (null, zero, or with a value that is no number) are not kept. Raises
+    ``UserError`` for settings out of range, and for ``quota: score`` where no row has one.
     """
     count = rows_to_keep(keep, len(embedding), "select cluster")
     if clusters is not None and clusters < 1:
@@ -51,10 +51,11 @@ def subset(
     found = centres(vectors, min(clusters or max(1, round(rows**0.5)), count), seed)
     cell, _ = cells(vectors, found)
     kept = _kept(cell, values, _weights(cell, values, quota), count, seed)
-    near, cosine = nearest_in_cell(vectors, cell, kept)
-    sizes = np.bincount(cell[kept])
-    said = f"{len(np.unique(cell))} clusters, {sizes.min()} to {sizes.max()} rows kept of each"
-    return decided(usable, kept, near, cosine, cell), said
+    near, _ = nearest_in_cell(vectors, cell, kept)
+    full = np.unique(cell)
+    sizes = np.bincount(cell[kept], minlength=len(found))[full]
+    said = f"{len(full)} clusters, {sizes.min()} to {sizes.max()} rows kept of each"
+    return decided(usable, kept, near, to_nearest(vectors, kept, near), cell), said
 
 
 def _weights(cell: np.ndarray, score: np.ndarray, quota: str) -> np.ndarray:

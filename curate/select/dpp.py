@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from curate.keep import rows_to_keep
-from curate.vectors.subsets import comparable, decided, directed, middle
+from curate.vectors.subsets import comparable, decided, directed, middle, to_nearest
 from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 
@@ -19,7 +19,7 @@ BLOCK = 1 << 12  # rows in a matrix product: bounds the memory beside the embedd
 FRONT = 512  # rows among which the next picks are looked for, at least, and how many are picked there at most
 FACTOR = 1 << 27  # numbers in the Cholesky factor at most: 512 MB
 NUGGET = 1e-4  # added to the kernel's diagonal, as is usual, so that equal rows leave something to divide by
-UNSCORED = 1e3  # what the log of a row's worth is less without a score: more than any other difference
+UNSCORED = 1e3  # how far a row without a score is behind the worst: more than what likeness can make of it
 
 
 def subset(
@@ -42,8 +42,9 @@ def subset(
     Where more rows are kept than ``window`` (or than fit in a factor of 512 MB: 1,342 of 100,000 rows, 134 of a
     million), what the kept rows explain is counted from the last half to whole window of them, and from each row's
     nearest of all, whichever explains more; the paper's sliding window forgets the others altogether. Up to there the
-    greedy choice is exact. ``similarity`` is the cosine to ``nearest``, within 0.0002; rows without a direction (null,
-    zero, or with a value that is no number) are not kept and have none. Raises ``UserError`` for settings out of range.
+    greedy choice is exact. Rows are compared by embeddings rounded to 12 bits a number; ``similarity`` is the cosine to
+    ``nearest`` before that. Rows without a direction (null, zero, or with a value that is no number) are not kept and
+    have none. Raises ``UserError`` for settings out of range.
     """
     count = rows_to_keep(keep, len(embedding), "select dpp")
     for name, value, least in (("quality", quality, 0), ("width", width, 1e-3), ("window", window, 2)):
@@ -60,7 +61,8 @@ def subset(
         search.pick(min(count, rows))
     search.settle()
     said = "exact" if remembered >= min(count, rows) else f"by the last {remembered // 2} to {remembered} picks"
-    return decided(usable, search.kept, search.nearest, search.near), f"greedy MAP, {said}"
+    similarity = to_nearest(vectors, search.kept, search.nearest)
+    return decided(usable, search.kept, search.nearest, similarity), f"greedy MAP, {said}"
 
 
 def _worth(score: np.ndarray, quality: float) -> np.ndarray:
@@ -69,8 +71,8 @@ def _worth(score: np.ndarray, quality: float) -> np.ndarray:
     if not scored.any():
         return np.zeros(len(score))
     middle, spread = score[scored].mean(), score[scored].std()
-    z = np.where(scored, (score - middle) / (spread or 1), 0)
-    return np.where(scored, 2 * quality * z, -UNSCORED)
+    worth = 2 * quality * (score - middle) / (spread or 1)
+    return np.where(scored, worth, worth[scored].min() - UNSCORED)
 
 
 class _Search:

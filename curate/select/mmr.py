@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from curate.keep import rows_to_keep
-from curate.vectors.subsets import comparable, decided, directed, middle
+from curate.vectors.subsets import comparable, decided, directed, middle, to_nearest
 from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 
@@ -26,18 +26,19 @@ def subset(
 
     ``embedding`` is an Array(Float32, d) column, ``score`` a number for each row or null. ``keep`` is a number of rows,
     or a share in (0, 1] where it has a decimal point. ``relevance`` (0 to 1, Carbonell and Goldstein's lambda) is the
-    weight of the score; the cosine has the rest. ``similarity`` is the cosine to ``nearest``, within 0.0002; rows
-    without a direction (null, zero, or with a value that is no number) are not kept and have none. Raises ``UserError``
-    for a ``keep`` or ``relevance`` out of range. Of rows that are equally good, either may be taken.
+    weight of the score; the cosine has the rest. Rows are compared by embeddings rounded to 12 bits a number;
+    ``similarity`` is the cosine to ``nearest`` before that. Rows without a direction (null, zero, or with a value that
+    is no number) are not kept and have none. Raises ``UserError`` for a ``keep`` or ``relevance`` out of range. Of rows
+    that are equally good, either may be taken.
     """
     count = rows_to_keep(keep, len(embedding), "select mmr")
     if not 0 <= relevance <= 1:
         raise UserError(f"select mmr: relevance: expected a number from 0 to 1, found {relevance!r}")
     vectors, usable = directed(embedding)
     base, weight = _worth(comparable(score, usable), relevance)
-    kept, nearest, similarity = _greedy(vectors, base, weight, min(count, len(vectors)))
+    kept, nearest = _greedy(vectors, base, weight, min(count, len(vectors)))
     said = "by cosine alone" if weight == 1 else f"{relevance:g} of the score, {weight:g} of the cosine"
-    return decided(usable, kept, nearest, similarity), said
+    return decided(usable, kept, nearest, to_nearest(vectors, kept, nearest)), said
 
 
 def _worth(score: np.ndarray, relevance: float) -> tuple[np.ndarray | None, float]:
@@ -52,8 +53,8 @@ def _worth(score: np.ndarray, relevance: float) -> tuple[np.ndarray | None, floa
 
 def _greedy(
     vectors: np.ndarray, base: np.ndarray | None, weight: float, count: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keep ``count`` rows; return which (bool), and for each row its nearest kept one (row number) and their cosine.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keep ``count`` rows; return which (bool), and for each row its nearest kept one (row number).
 
     A row's cosine to its nearest kept row only grows, so an old value bounds what the row can be worth. Picks are
     therefore looked for among the ``front`` (the rows worth most at the last full count) as long as its best is worth
@@ -62,7 +63,7 @@ def _greedy(
     rows, weight = len(vectors), np.float32(weight)
     kept, nearest, near = np.zeros(rows, bool), np.zeros(rows, np.int64), np.full(rows, -2, np.float32)
     if not count:
-        return kept, nearest, near
+        return kept, nearest
     if base is None:
         base = np.zeros(rows, np.float32)
         picks = [middle(vectors)]
@@ -74,7 +75,7 @@ def _greedy(
         kept[picks[counted:]] = True
         counted = len(picks)
         if counted == count:
-            return kept, nearest, near
+            return kept, nearest
         worth = np.where(kept, -np.inf, base - weight * near)
         size = min(rows, max(FRONT, rows // 64))
         order = np.argpartition(-worth, size - 1)

@@ -15,7 +15,7 @@ import polars as pl
 
 from curate.keep import rows_to_keep
 from curate.vectors.kmeans import cells, centres, members, nearest_in_cell
-from curate.vectors.subsets import comparable, decided, directed
+from curate.vectors.subsets import comparable, decided, directed, to_nearest
 from curate.vectors.whole import inverse_lengths, whole
 from schemas.errors import UserError
 
@@ -44,9 +44,9 @@ def subset(
     is not given, and at most as many as ``keep``.
 
     ``nearest`` is the nearest kept row of the same cluster, or of all where the cluster has none, and ``similarity``
-    the cosine to it. All cosines, those compared with the threshold too, are of embeddings rounded to 12 bits a number:
-    within 0.0002. Rows without a direction (null, zero, or with a value that is no number) are not kept. Raises
-    ``UserError`` for settings out of range.
+    the cosine to it. What is compared with the threshold is of embeddings rounded to 12 bits a number, which moves a
+    cosine by 0.0003 at most in all but odd ones. Rows without a direction (null, zero, or with a value that is no
+    number) are not kept. Raises ``UserError`` for settings out of range.
     """
     _check(keep, threshold, clusters)
     vectors, usable = directed(embedding)
@@ -69,7 +69,7 @@ def subset(
             kept[least[: count - kept.sum()]] = True
             near, cosine = nearest_in_cell(vectors, cell, kept)
     said = f"threshold {threshold:.4f}, {len(np.unique(cell))} clusters"
-    return decided(usable, kept, near, cosine, cell), said
+    return decided(usable, kept, near, to_nearest(vectors, kept, near), cell), said
 
 
 def _check(keep: int | float | None, threshold: float | None, clusters: int | None) -> None:

@@ -1,7 +1,7 @@
 """Compiled loops over cosines: nearest kept rows, farthest rows and near neighbours, most pairs skipped by a bound.
 
-``bounds`` are products of ``curate/short_vectors.py``: each is at least the cosine it stands for, less ``SLACK``.
-Cosines that may matter are then summed from the vectors themselves, always in the same order.
+``bounds`` are products of short forms (``curate/vectors/short_vectors.py``): each is at least the cosine it stands for,
+less ``SLACK``. Cosines that may matter are then summed from the vectors themselves, always in the same order.
 """
 
 import numba

@@ -1,4 +1,4 @@
-"""The compiled loop of ``curate/distinct.py``."""
+"""The compiled loop of ``curate/vectors/distinct.py``."""
 
 import numpy as np
 

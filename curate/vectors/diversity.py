@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from curate.vectors.kmeans import cells, centres
+from curate.vectors.neighbours import nearest
 from curate.vectors.subsets import directed
 
-BLOCK = 1 << 12  # rows, and chosen rows, in one matrix product
+BLOCK = 1 << 12  # rows in one matrix product
 PRODUCTS = 1 << 34  # multiplications for the distances of both sets: about a second on one core
 LEAST = 1 << 9  # rows whose distances are measured, at least
 CELLS = 20
@@ -44,7 +45,7 @@ def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: i
     found = centres(vectors, min(CELLS, len(vectors)), seed)
     rows = []
     for name, members in (("kept", chosen), ("random", other)):
-        distance = _distances(vectors, sample, members)
+        distance = 1 - nearest(vectors, members, sample)[1]
         counts = sum(np.bincount(cells(vectors[part], found)[0], minlength=len(found)) for part in _parts(members))
         rows.append({
             "set": name, "rows": len(members), "covering_radius": round(float(distance.max()), 5),
@@ -67,17 +68,6 @@ def vendi(vectors: np.ndarray, rows: np.ndarray) -> float:
     shares = np.linalg.eigvalsh(products / len(rows))
     shares = shares[shares > 1e-12]
     return float(np.exp(-(shares * np.log(shares)).sum()))
-
-
-def _distances(vectors: np.ndarray, sample: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Return 1 - the greatest cosine of each row of ``sample`` to one of ``members`` (float32)."""
-    nearest = np.full(len(sample), -1, np.float32)
-    for chosen in _parts(members):
-        near = vectors[chosen].T
-        for low in range(0, len(sample), BLOCK):
-            part = slice(low, low + BLOCK)
-            nearest[part] = np.maximum(nearest[part], (vectors[sample[part]] @ near).max(axis=1))
-    return 1 - nearest.clip(-1, 1)
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ import numpy as np
 
 SAMPLE = 1024  # rows from which the rest are foreseen
 MOST_BITS = 8192  # for a row: 1 KB
+MOST_BUCKETS = 1 << 28  # of all bands: 1 GB
 FIRST = 512  # bits that are looked at before two vectors are compared, if there are as many: one line of the cache
 TURN, LOOK, VISIT, FLOPS = 2500.0, 150.0, 60.0, 40.0  # ns for bits of one turn, a bucket, a row in it; a ns's additions
 
@@ -95,7 +96,7 @@ def _best(apart: np.ndarray, sample: np.ndarray, centre: np.ndarray, kept: float
     best = (np.inf, 0, 0, differ, centre, 0.0)
     for size in range(6, min(28, int(np.log2(kept + 1)) + 6)):
         bands = _bands(differ, size, recall + (1 - recall) / 10)
-        if bands * size > MOST_BITS:
+        if bands * size > MOST_BITS or bands << size > MOST_BUCKETS:
             continue
         crowd = kept / 2 * float((meet[1] ** size * meet[0]).sum())
         cost = -(-bands * size // width) * TURN * width / 512 + bands * (LOOK + VISIT * crowd)

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from curate.vectors.far_enough import true_cosines
 from curate.vectors.neighbours import unit
 from curate.vectors.whole import whole
 
@@ -15,7 +16,10 @@ def directed(embedding: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     The first is a view of the column, which may lie on disk, unless some rows have none: only then is it a copy.
     """
     vectors, usable = unit(embedding)
-    return (vectors if usable.all() else vectors[usable]), usable
+    if not usable.all():
+        vectors = vectors[usable]
+        vectors.flags.writeable = False  # one kind of array for the compiled loops
+    return vectors, usable
 
 
 def comparable(score: pl.Series, usable: np.ndarray) -> np.ndarray:
@@ -34,6 +38,17 @@ def middle(vectors: np.ndarray) -> int:
     total = sum(vectors[low : low + BLOCK].sum(axis=0, dtype=np.float64) for low in blocks)
     mean = whole((total / (np.linalg.norm(total) or 1)).astype(np.float32))
     return int(np.concatenate([whole(vectors[low : low + BLOCK]) @ mean for low in blocks]).argmax())
+
+
+def to_nearest(vectors: np.ndarray, kept: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """Return the cosine (float64) of each row to its ``nearest`` one, of the vectors as they came; 0 for kept rows.
+
+    For steps that compare rows in whole numbers (``curate/vectors/whole.py``): what they tell is true all the same.
+    """
+    cosine, rows = np.zeros(len(kept)), np.flatnonzero(~kept)
+    if len(rows):
+        cosine[rows] = true_cosines(vectors, rows, nearest[rows])
+    return cosine
 
 
 def decided(

@@ -1,11 +1,12 @@
 """Exact duplicates: what counts as the same, and which row stays."""
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.exact import dedup
+from curate.dedup.exact import dedup, same
 
 
 def exact(texts, scores=None, known=None, **given):
@@ -91,3 +92,13 @@ def test_laws(rows, keep, random):
         other = copies(*([column[row] for row in mixed] for column in (texts, scores, known)), keep=keep)
         stay = [texts[mixed[place]] for place, of in enumerate(other) if of is None]
         assert sorted(map(repr, stay)) == sorted(repr(texts[row]) for row in kept)
+
+
+def test_rows_of_one_hash_are_compared():
+    text = pl.Series(["a  B", "A b", "a b", "b"])
+
+    def spaced(part):
+        return part.str.to_lowercase().str.replace_all(" +", " ")
+
+    assert same(text, np.array([1, 2, 3, 2]), np.array([0, 2, 2, 3]), spaced).tolist() == [True, True, False, False]
+    assert same(text, np.zeros(0, np.int64), np.zeros(0, np.int64), spaced).tolist() == []

@@ -226,7 +226,7 @@ def test_crowded_buckets_and_big_clusters_give_what_comparing_all_gives(cluster,
     for crowded, most in ((4, 1 << 30), (4, 100), (1000, 1), (1, 3000)):
         left, right, value = near_pairs(job, keys, crowded, most)
         assert value == pytest.approx(jaccard(job.text, *sorted_by_first(left, right), job.grams)[undo(left, right)])
-        stays, _, _ = decide(left, right, value, line, np.array(held), cluster)
+        stays, _, _ = decide(left, right, value, 300, known, cluster)
         assert np.flatnonzero(stays < 0).tolist() == kept
 
 

@@ -128,7 +128,7 @@ def test_rows_without_direction_or_text_are_never_duplicates():
     nan = float("nan")
     rows = [[1, 0], None, [0, 0], [nan, 1], [1, 0], [1, 0], [1, 0], [0, 0], [nan, 1]]
     embedding = pl.Series("embedding", rows, dtype=pl.Array(pl.Float32, 2))
-    found = run(embedding, text=["a", "a", "a", "a", "b", "", None, "c", "d"])
+    found = run(embedding, text=["a", "a", "a", "a", "b", " \n", None, "c", "d"])
     assert found["duplicate_of"].to_list() == [None, None, None, None, 0, None, None, None, None]
     assert found["similarity"].to_list() == [None, None, None, None, 1.0, None, None, None, None]
 

@@ -1,5 +1,7 @@
 """Personal items and secrets hidden: what the scorers count, and nothing else of the text."""
 
+import json
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -24,6 +26,26 @@ def masked(*texts, **settings):
 def test_an_item_becomes_its_mark_and_the_rest_stays(item, mark):
     for before, after in (("", ""), ("Grüße 🙂: ", " und so weiter.\n"), ("(", ")")):
         assert masked(before + item + after) == [before + mark + after]
+
+
+@pytest.mark.parametrize(("item", "mark"), zip(ITEMS, MARKS, strict=True))
+def test_items_within_json_text_and_emphasis_are_hidden_and_json_stays_json(item, mark):
+    for times in (1, 2):  # JSON within JSON as well
+        text = f"so:\n{item}\n"
+        for _ in range(times):
+            text = json.dumps(text)
+        (new,) = masked(text)
+        for _ in range(times):
+            new = json.loads(new)
+        assert new.split("\n")[1] == mark and new.startswith("so:")
+    if item != PEM:
+        assert masked(f"Write _{item}_ or __{item}__ --") == [
+            f"Write _{mark}_ or __{mark}__ --".replace("_<EMAIL>", "<EMAIL>").replace("_<EMAIL>", "<EMAIL>")]
+
+
+def test_mail_addresses_of_all_sorts():
+    texts = ["josé@mail.org", "bob@münchen.de", "bob@mail.org--he said", "bob@mail.org-list", r"CORP\nick@mail.org"]
+    assert masked(*texts) == ["<EMAIL>", "<EMAIL>", "<EMAIL>--he said", "<EMAIL>-list", r"CORP\n<EMAIL>"]
 
 
 def test_many_in_one_text_and_nothing_is_no_new_candidate():

@@ -51,14 +51,15 @@ def test_lines():
     text = "- one\n* two\n\nThree is a sentence.\nand then...\n"
     told = {measure: values(lines, text, measure=measure)[0] for measure in lines.MEASURES}
     assert told == {"count": 4.0, "breaks": 5 / 14, "bullets": 0.5, "ellipses": 0.25, "punctuated": 0.5,
-                    "short": 1.0, "c4_lines": 0.25}  # fmt: skip
+                    "short": 1.0, "c4_lines": 0.0}  # fmt: skip
     assert values(lines, text, measure="short", short=5) == [0.5]
     assert values(lines, "", None) == [0.0, None]
     assert errors(lines, "\n \r\n", measure="bullets") == ["blank response"]
 
 
 def test_c4_drops_notices_short_lines_and_those_without_an_end():
-    text = "Please enable JavaScript now.\nToo few.\nNo end here at all\nThis one stays. Both sentences do.\n"
+    text = ("Please enable JavaScript right now.\nFour words: too few.\nNo end here at all\n"
+            "This one stays. Both sentences do.\n")
     assert values(lines, text, measure="c4_lines") == [0.25]
     assert values(sentences, text, of="c4") == [2.0]
     assert values(sentences, text, None) == [5.0, None]

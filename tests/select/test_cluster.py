@@ -128,3 +128,9 @@ def test_settings_out_of_range_are_refused():
         cluster.subset(embeddings([]), numbers([]), keep=1, clusters=0)
     with pytest.raises(UserError, match="quota: score needs a score for some row"):
         cluster.subset(embeddings([[1, 0]]), numbers([None]), keep=1, quota="score")
+
+
+def test_cells_that_no_row_is_in_are_not_told_of():
+    rows = [[1, 0]] * 10 + [[0, 1]] * 10
+    _, said = cluster.subset(embeddings(rows), numbers([None] * 20), keep=6, clusters=5, seed=1)  # 10, 0, 10, 0, 0
+    assert said == "2 clusters, 3 to 3 rows kept of each"

@@ -1,11 +1,13 @@
-"""A random subset: as many as asked for, whatever the order of rows."""
+"""What holds of every subset step, and the random one: as many as asked for, whatever the order of rows."""
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.select import random
+from curate.select import dpp, random
+from curate.steps import find
 from schemas.errors import UserError
 
 
@@ -40,3 +42,24 @@ def test_random_gives_other_rows_for_another_seed_and_every_row_its_share():
     times = sum(random.subset(texts, keep=0.3, seed=seed)["kept"].cast(pl.Int64) for seed in range(200))
     assert times.sum() == 30 * 200
     assert 30 < times.min() and times.max() < 90
+
+
+@pytest.mark.parametrize("name", ["k_center", "facility_location", "repr_filter", "dpp", "mmr", "cluster", "semdedup"])
+def test_the_similarity_told_is_the_true_cosine_to_a_kept_row(name):
+    vectors = (np.sign(np.random.default_rng(0).standard_normal((60, 500))) / np.sqrt(500)).astype(np.float32)
+    embedding = pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, 500))
+    found = find("select", name).function(embedding, pl.Series([None] * 60, dtype=pl.Float64), keep=6)
+    table = found[0] if isinstance(found, tuple) else found
+    assert table["kept"].sum() == 6
+    gone = ~table["kept"].to_numpy()
+    near = table["nearest"].to_numpy()[gone].astype(int)
+    assert not gone[near].any()
+    true = (vectors[gone].astype(float) * vectors[near]).sum(axis=1)
+    assert table["similarity"].to_numpy()[gone] == pytest.approx(true, abs=1e-6)
+
+
+def test_rows_without_a_score_come_last_in_dpp_however_much_quality_counts():
+    vectors = np.eye(8, dtype=np.float32)
+    score = pl.Series([None, 0.0, *[1.0] * 6], dtype=pl.Float64)
+    table, _ = dpp.subset(pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, 8)), score, keep=7, quality=1e4)
+    assert table["kept"].to_list() == [False, *[True] * 7]
