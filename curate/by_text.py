@@ -7,6 +7,7 @@ memory.
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def _write(folder: Path, hashes: pl.Series, values: np.ndarray) -> pl.DataFrame:
     try:
         table = pl.DataFrame({"text_hash": hashes, "value": as_series(values, "value")}).to_arrow()
         write_table(table, hidden, compression="none")  # not Polars, whose errors do not say that the disk is full
+        with open(hidden, "rb") as file:
+            os.fsync(file)  # a name must never come before its content, whatever happens to the power
         hidden.rename(folder / name)
     except OSError as error:
         hidden.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import polars as pl
 
 from curate.benchmarks import read_benchmarks
 from curate.decontaminate import HEAD, SHARES, Index, check, decontaminate, make_index
-from curate.embed import embed, identity
+from curate.embed import check_embedder, embed, identity
 from curate.frames import Rows, batches
 from curate.models import ModelRef
 from curate.settling import said_kept, settle
@@ -93,7 +93,9 @@ def _asked(walk: Walk, step: recipes.Step, where: str) -> tuple[float | None, Mo
         raise UserError(f"{where}: decontaminate: semantic: expected a cosine above 0 and at most 1, found {at!r}")
     if not isinstance(name, str):
         raise UserError(f"{where}: decontaminate: model: expected the name of a model, found {name!r}")
-    return float(at), walk.model(name, where)
+    model = walk.model(name, where)
+    check_embedder(model, where)
+    return float(at), model
 
 
 def find(text: pl.Series, index: Index, near: Semantic | None) -> pl.DataFrame:

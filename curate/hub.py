@@ -45,6 +45,8 @@ def read_hub(
 
 def check_options(hub: dict) -> dict:
     """Return the options of ``read_hub`` that a recipe gives, or raise ``UserError`` for an unknown or wrong one."""
+    if not isinstance(hub, dict):
+        raise UserError(f"source: hub: expected a mapping, such as {{split: test}}, found {hub!r}")
     for key, value in hub.items():
         if key not in OPTIONS:
             raise unknown("option of a hub source called", key, OPTIONS)

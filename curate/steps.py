@@ -64,6 +64,9 @@ class Step:
         kinds = typing.get_type_hints(self.function)
         for name, value in given.items():
             _check_type(value, kinds.get(name, Any), f"{where}: {self.kind} {self.name!r}: {name}")
+        if isinstance(given.get("seed"), int) and given["seed"] < 0:
+            raise UserError(f"{where}: {self.kind} {self.name!r}: seed: expected a number from 0 up, found "
+                            f"{given['seed']}")  # fmt: skip
         seeded = {"seed": seed} if "seed" in self.defaults else {}
         checked = {**self.defaults, **seeded, **given}
         if self.kind in ("dedup", "select") and "." not in self.name:

@@ -6,6 +6,7 @@
       runs/20261124-101500-demo.json one run: which stages it used, what it cost
       replies/                       every model reply, durable as it arrived (``curate.replies``)
       embeddings/                    every embedding, by model (``curate.embed``)
+      sketches/                      MinHash sketches, by settings, where rows are compared with other data
       work/                          trainings in progress: checkpoints
       gristmill.duckdb               views over all of it, for any DuckDB client (``curate.catalog``)
 

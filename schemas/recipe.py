@@ -114,7 +114,7 @@ class Recipe(Strict):
     """A whole job. ``path`` is the file it came from; source paths are relative to its folder."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     models: dict[str, Model] = {}
     budget: Budget = Budget()
     prompts: list[Step]

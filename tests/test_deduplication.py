@@ -118,6 +118,7 @@ def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, ag
     ("dedup: {use: minhash, keep: best, by: nothing}", r"r.yaml:4: no number \(to keep the best by\) called 'nothing'"),
     ("dedup: {use: minhash, keep: newest}", "r.yaml:4: dedup 'minhash': keep: expected"),
     ("dedup: {use: minhash, on: line}", r"r.yaml:4: no column \(to deduplicate on\) 'line'"),
+    ("select: {use: random, keep: 2, seed: -3}", "r.yaml:4: select .random.: seed: expected a number from 0 up"),
     ("select: {use: random, keep: 2, against: old.jsonl}", "r.yaml:4: no setting of select 'random' called 'against'"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(folder, step, said):
