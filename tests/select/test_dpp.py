@@ -8,21 +8,7 @@ from curate.select import dpp
 from curate.vectors.subsets import middle
 from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
-
-
-def embeddings(rows):
-    rows = [None if row is None else list(row) for row in rows]
-    width = next((len(row) for row in rows if row is not None), 2)
-    return pl.Series("embedding", rows, dtype=pl.Array(pl.Float32, width))
-
-
-def numbers(values):
-    return pl.Series("score", values, dtype=pl.Float64)
-
-
-def unit(rows, width=16, seed=0):
-    vectors = np.random.default_rng(seed).standard_normal((rows, width)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+from tests.select.rows import embeddings, numbers, unit
 
 
 def kernel(vectors, width):
@@ -101,18 +87,6 @@ def test_more_rows_than_dimensions_are_told_apart():
     result, _ = dpp.subset(embeddings(np.stack([np.cos(angle), np.sin(angle)], axis=1)), numbers([None] * 120), keep=12)
     gaps = np.diff(np.flatnonzero(result["kept"].to_numpy()), append=120 + result["kept"].arg_max())
     assert gaps.max() <= 20 and gaps.min() >= 5
-
-
-def test_the_nearest_kept_row_is_named():
-    vectors = unit(500)
-    result, _ = dpp.subset(embeddings(vectors), numbers(range(500)), keep=25)
-    kept = np.flatnonzero(result["kept"])
-    cosine = vectors @ vectors[kept].T
-    for row in np.flatnonzero(~result["kept"].to_numpy()):
-        near = result["nearest"][int(row)]
-        assert result["similarity"][int(row)] == pytest.approx(cosine[row].max(), abs=1e-3)
-        assert vectors[near] @ vectors[row] == pytest.approx(cosine[row].max(), abs=1e-3) and near in kept
-    assert result.filter(pl.col("kept"))["nearest"].null_count() == 25
 
 
 def test_much_quality_keeps_the_best_and_rows_without_a_score_come_last():

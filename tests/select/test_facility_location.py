@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from curate.select import facility_location
 from curate.vectors.distinct import PART, SHARE, distinct, parts
 from schemas.errors import UserError
+from tests.select.rows import planted
 
 
 def subset(vectors, keep, score=None, **given):
@@ -22,15 +23,6 @@ def subset(vectors, keep, score=None, **given):
 
 def kept(result):
     return np.flatnonzero(result[0]["kept"].to_numpy()).tolist()
-
-
-def planted(rows, seed, width=16, clusters=40):
-    """Rows in clusters along few directions: such as embeddings of texts are."""
-    draw = np.random.default_rng(seed)
-    axes = (np.arange(width) + 1.0) ** -0.7
-    centres = draw.standard_normal((clusters, width))
-    rows = (centres[draw.integers(0, clusters, rows)] + 0.5 * draw.standard_normal((rows, width))) * axes
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def greedy(vectors, count, rank=0.0, quality=0.0):

@@ -10,6 +10,7 @@ from curate.mapped import as_series
 from curate.select import k_center
 from curate.vectors.farthest_first import FRONT
 from schemas.errors import UserError
+from tests.select.rows import planted
 
 
 def embeddings(rows):
@@ -29,15 +30,6 @@ def subset(vectors, keep, score=None, **given):
 
 def kept(result):
     return np.flatnonzero(result["kept"].to_numpy()).tolist()
-
-
-def planted(rows, seed, width=16, clusters=40):
-    """Rows in clusters along few directions: such as embeddings of texts are."""
-    draw = np.random.default_rng(seed)
-    axes = (np.arange(width) + 1.0) ** -0.7
-    centres = draw.standard_normal((clusters, width))
-    rows = (centres[draw.integers(0, clusters, rows)] + 0.5 * draw.standard_normal((rows, width))) * axes
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def plain(vectors, count, weight=None):

@@ -7,21 +7,7 @@ import pytest
 from curate.select import mmr
 from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
-
-
-def embeddings(rows, width=None):
-    rows = [None if row is None else list(row) for row in rows]
-    width = width or next((len(row) for row in rows if row is not None), 2)
-    return pl.Series("embedding", rows, dtype=pl.Array(pl.Float32, width))
-
-
-def numbers(values):
-    return pl.Series("score", values, dtype=pl.Float64)
-
-
-def unit(rows, width=16, seed=0):
-    vectors = np.random.default_rng(seed).standard_normal((rows, width)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+from tests.select.rows import embeddings, numbers, unit
 
 
 def plain_loop(vectors, base, weight, count, first):
@@ -66,18 +52,6 @@ def test_pyversity_picks_the_same():
     ours = set(np.flatnonzero(mmr.subset(embeddings(vectors), numbers(score), keep=60)[0]["kept"]))
     theirs = peer(vectors, score, 60, diversity=0.5).indices
     assert len(ours & set(theirs.tolist())) >= 58  # its cosines are not rounded
-
-
-def test_the_nearest_kept_row_is_named():
-    vectors = unit(500)
-    result, _ = mmr.subset(embeddings(vectors), numbers(range(500)), keep=25)
-    kept = np.flatnonzero(result["kept"])
-    cosine = vectors @ vectors[kept].T
-    for row in np.flatnonzero(~result["kept"].to_numpy()):
-        near = result["nearest"][int(row)]
-        assert result["similarity"][int(row)] == pytest.approx(cosine[row].max(), abs=1e-3)
-        assert vectors[near] @ vectors[row] == pytest.approx(cosine[row].max(), abs=1e-3) and near in kept
-    assert result.filter(pl.col("kept"))["nearest"].null_count() == 25
 
 
 def test_score_alone_keeps_the_best_and_a_twin_of_a_kept_row_has_to_be_much_better():

@@ -10,16 +10,7 @@ from curate.select import semdedup
 from curate.vectors import kmeans
 from curate.vectors.whole import inverse_lengths, whole
 from schemas.errors import UserError
-
-
-def embeddings(rows):
-    rows = [None if row is None else list(row) for row in rows]
-    width = next((len(row) for row in rows if row is not None), 2)
-    return pl.Series("embedding", rows, dtype=pl.Array(pl.Float32, width))
-
-
-def numbers(values):
-    return pl.Series("score", values, dtype=pl.Float64)
+from tests.select.rows import embeddings, numbers
 
 
 def crowd(rows, width=6, seed=0):
