@@ -17,7 +17,6 @@ from benchmarks.measure import Row, medians
 from benchmarks.scorers import responses
 from curate.filter import holds
 from curate.generate import mask
-from curate.personal_items import LIKELY
 from curate.score import (
     boilerplate,
     lines,
@@ -33,7 +32,8 @@ from curate.score import (
     urls,
     words,
 )
-from curate.secret_items import MARKS
+from curate.texts.personal_items import LIKELY
+from curate.texts.secret_items import MARKS
 
 ROWS, SQL_ROWS, TIMES = 200_000, 1_000_000, 3
 CONDITIONS = {

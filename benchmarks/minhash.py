@@ -23,7 +23,7 @@ import pyarrow as pa
 from benchmarks.measure import ROOT, Row, medians
 from benchmarks.planted import NGRAM, parts, planted
 from curate.dedup import exact, minhash
-from curate.shingles import Grams, jaccard
+from curate.texts.shingles import Grams, jaccard
 
 try:
     import rensa

@@ -1,6 +1,6 @@
 """Which texts contain a benchmark's: equal after normalising, or by shared word n-grams, with the row that matched.
 
-How words are cut is said in ``curate.ngrams``. Two rules of the field are settings:
+How words are cut is said in ``curate.texts.ngrams``. Two rules of the field are settings:
 
 Tulu 3 (open-instruct, ``decontamination/search.py``): a text is out if more than half of the *benchmark row's* words
 are in 8-grams that stand in that one text too. That is the default (``ngram=8, match=0.5, share_of="benchmark"``; at
@@ -21,9 +21,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.level import level
-from curate.ngrams import normalise
-from curate.word_bytes import LEVEL
+from curate.texts.level import level
+from curate.texts.ngrams import normalise
+from curate.texts.word_bytes import LEVEL
 from schemas.errors import UserError, unknown
 
 BLOCK = 4096  # texts a thread works on at a time

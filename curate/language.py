@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.text_columns import uppercase_only
+from curate.texts.text_columns import uppercase_only
 
 END = 200  # characters at each end of a text that are looked at: more hardly ever changes the language
 SHORTEST = 9  # bytes of letters below which a text is too short to tell: 9 Latin letters, 5 Cyrillic, 3 Han

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from curate.compiled import compiled
-from curate.shingle_loops import SPACE, cut, roll
+from curate.texts.shingle_loops import SPACE, cut, roll
 
 HEAVY = 2048  # benchmark rows to look at, from which on it pays to remember what came of it
 REMEMBERED = 4096  # a power of two

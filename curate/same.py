@@ -8,7 +8,7 @@ of the whole.
 import numpy as np
 import polars as pl
 
-from curate import ngrams
+from curate.texts import ngrams
 
 END, CUT = 24, 96  # the levelled characters compared first, and the raw ones they are looked for in
 

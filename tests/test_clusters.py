@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.clusters import decide, priority
+from curate.near.clusters import decide, priority
 
 NONE = pl.Series([None] * 4, dtype=pl.Float64)
 

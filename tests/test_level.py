@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.level import SIZE, forms, level
-from curate.level_loops import SLOW
-from curate.ngrams import normalise
-from curate.word_bytes import LEVEL
+from curate.texts.level import SIZE, forms, level
+from curate.texts.level_loops import SLOW
+from curate.texts.ngrams import normalise
+from curate.texts.word_bytes import LEVEL
 
 
 def words(texts):

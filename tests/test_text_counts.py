@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate import text_counts
+from curate.texts import text_counts
 
 STOPS = ["the", "be", "to", "of", "and", "that", "have", "with", "être"]
 # Han, kana and Thai, as far as used here.

@@ -31,7 +31,7 @@ from curate.constraints.forms import (
 )
 from curate.constraints.text_units import sentence_lengths
 from curate.language import detect
-from curate.text_columns import lowercase_only, uppercase_only
+from curate.texts.text_columns import lowercase_only, uppercase_only
 from schemas.errors import UserError
 
 Verdict = tuple[bool, Found]

@@ -25,7 +25,7 @@ from curate.constraints.forms import (
 )
 from curate.constraints.ifeval import INSTRUCTIONS
 from curate.constraints.text_units import PUNCTUATION, sentence_lengths
-from curate.text_columns import (
+from curate.texts.text_columns import (
     ALNUM,
     STUCK,
     in_words,

@@ -6,7 +6,7 @@ import polars as pl
 
 from curate.constraints.forms import Found, How, Phrase, Phrases, Verdicts, Whole, compare, each, only_where
 from curate.constraints.text_units import from_json, lines_of, plain
-from curate.text_columns import AT_LINE, straight, with_line_feeds
+from curate.texts.text_columns import AT_LINE, straight, with_line_feeds
 
 
 def n_paragraphs(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from curate.clusters import Keep, priority
-from curate.ngrams import nfkc as normal_form
-from curate.ngrams import one_space
+from curate.near.clusters import Keep, priority
+from curate.texts.ngrams import nfkc as normal_form
+from curate.texts.ngrams import one_space
 
 BLOCK = 20_000  # rows
 

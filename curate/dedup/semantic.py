@@ -12,7 +12,7 @@ their number.
 import numpy as np
 import polars as pl
 
-from curate.clusters import Cluster, Keep, decide, priority
+from curate.near.clusters import Cluster, Keep, decide, priority
 from curate.vectors.bridges import connections
 from curate.vectors.far_enough import Settled, content_sample, far_enough, fingerprints, measured_recall, true_cosines
 from curate.vectors.neighbours import unit
@@ -39,7 +39,7 @@ def dedup(
     other. ``similarity`` is the true cosine to the kept row, null for kept rows: of those kept before it, the nearest,
     where ``cluster`` is ``keep_first``. ``via`` is the row within the threshold by which a dropped row is in the
     cluster: the same one, unless ``cluster`` is ``connected``. ``keep`` and ``cluster`` are explained in
-    ``curate.clusters``. With the table comes a line on how many pairs were found, if there are rows to compare.
+    ``curate.near.clusters``. With the table comes a line on how many pairs were found, if there are rows to compare.
     Raises ``UserError`` for a setting out of its range.
     """
     for name, share in (("threshold", threshold), ("recall", recall)):

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from curate.text_counts import ngrams
+from curate.texts.text_counts import ngrams
 from schemas.errors import UserError
 
 

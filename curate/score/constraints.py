@@ -8,7 +8,7 @@ import polars as pl
 
 from curate.constraints.kinds import KINDS
 from curate.constraints.truths import Asked, read
-from curate.text_columns import ALNUM
+from curate.texts.text_columns import ALNUM
 
 PART = 8_192  # rows of a kind that are checked at a time: their texts stay in a core's cache, nearly
 VARIANTS = 8  # of a text in loose mode

@@ -9,7 +9,7 @@ import pytest
 from curate.constraints.kinds import KINDS
 from curate.constraints.text_units import sentence_lengths
 from curate.score.constraints import score
-from curate.text_columns import in_words, word_count
+from curate.texts.text_columns import in_words, word_count
 from tests.score.ifeval_cases import IFEVAL_CASES
 
 # kind, parameters, a text that keeps it, a text that does not

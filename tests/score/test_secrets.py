@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.score.secrets import score
-from curate.secret_items import FORMS, MARKS, PATTERNS
+from curate.texts.secret_items import FORMS, MARKS, PATTERNS
 from schemas.errors import UserError
 
 WORD = string.ascii_letters + string.digits

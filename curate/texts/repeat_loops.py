@@ -1,13 +1,13 @@
 """Compiled loops that find what comes again in a text: lines, paragraphs, n-grams of words.
 
-``curate/text_counts.py`` calls them. What is compared are hashes of 64 bits.
+``curate/texts/text_counts.py`` calls them. What is compared are hashes of 64 bits.
 """
 
 import numpy as np
 
 from curate.compiled import compiled
-from curate.letter_classes import ALONE, SPACE, WORD
-from curate.text_loops import character, stand_in
+from curate.texts.letter_classes import ALONE, SPACE, WORD
+from curate.texts.text_loops import character, stand_in
 
 PRIME, ODD = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 SEED = np.uint64(0xCBF29CE484222325)

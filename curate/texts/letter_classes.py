@@ -1,7 +1,7 @@
 """What kind of character every code point is, as tables that compiled loops look characters up in.
 
 The kinds are Unicode's, as Polars' regular expressions have them. The tables end before U+20000; the loops take what
-lies beyond for a character of its sort within (``curate/text_loops.py``).
+lies beyond for a character of its sort within (``curate/texts/text_loops.py``).
 """
 
 from functools import cache
@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from curate.ngrams import UNSPACED
+from curate.texts.ngrams import UNSPACED
 
 LETTER, UPPER, LOWER, DIGIT, WORD, SPACE, ALONE, TERMINAL, CLOSER, BULLET = (1 << bit for bit in range(10))
 SIZE = 0x20000

@@ -1,7 +1,7 @@
 """The words of many texts as places and hashes in their bytes: what regular expressions take ten times as long for.
 
-NumPy goes over the bytes of a block of texts at once, a block a thread. What a word is, is that of ``curate.ngrams``
-(``hashes``) and of white space (``counts``).
+NumPy goes over the bytes of a block of texts at once, a block a thread. What a word is, is that of
+``curate.texts.ngrams`` (``hashes``) and of white space (``counts``).
 """
 
 import os
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from curate.ngrams import BLOCK_ROWS, UNSPACED, normalise
+from curate.texts.ngrams import BLOCK_ROWS, UNSPACED, normalise
 
 SPACE = 32
 # Of ASCII: capitals as small letters; punctuation (Unicode's P), controls and white space as a space. Symbols stay.

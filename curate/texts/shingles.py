@@ -1,6 +1,6 @@
 """Texts as sets of n-grams, hashed: sketches of all rows, and the true Jaccard similarity of pairs of them.
 
-How words are cut is said in ``curate.ngrams``. With ``characters`` every character is a word, white space and
+How words are cut is said in ``curate.texts.ngrams``. With ``characters`` every character is a word, white space and
 punctuation left out. A text of fewer words than ``ngram`` has one n-gram, the whole text, which only an equal text has.
 Works on all cores in blocks of rows, so that beside the results only a few blocks of texts are in memory.
 """
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.level import level
-from curate.word_bytes import LEVEL
+from curate.texts.level import level
+from curate.texts.word_bytes import LEVEL
 
 BYTES = 4 << 20  # of text in a block
 ROW = 256  # bytes that a row counts for beside those of its text
@@ -56,7 +56,7 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
     offset`` modulo 2**32, with odd factors.
     """
     from curate.compiled import in_blocks
-    from curate.shingle_loops import sketch_rows
+    from curate.texts.shingle_loops import sketch_rows
 
     draw = np.random.default_rng(seed)
     factor = draw.integers(0, 1 << 31, how.count * how.size, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
@@ -75,7 +75,7 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
 
 def gram_sets(text: pl.Series, grams: Grams) -> tuple[np.ndarray, np.ndarray]:
     """The distinct n-grams of each text (hashes, uint64), and where each one's begin and the last one's end (int64)."""
-    from curate.shingle_loops import distinct
+    from curate.texts.shingle_loops import distinct
 
     data, ends = level(text)
     hashes, places = np.empty(ends[-1] - ends[0] + 1, np.uint64), np.empty(len(ends), np.int64)
@@ -92,7 +92,7 @@ def jaccard(
     of pairs: keep the pairs of a row together.
     """
     from curate.compiled import in_blocks
-    from curate.shingle_loops import jaccards
+    from curate.texts.shingle_loops import jaccards
 
     out = np.zeros(len(left))
     sizes = text.str.len_bytes().fill_null(0).to_numpy()

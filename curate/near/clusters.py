@@ -41,7 +41,10 @@ def decide(
     """
     if not len(left):
         return np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64)
-    from curate.cluster_loops import connected, keep_first  # what compiled loops take to import is spared without pairs
+    from curate.near.cluster_loops import (  # what compiled loops take to import is spared without pairs
+        connected,
+        keep_first,
+    )
 
     low, high = np.minimum(left, right), np.maximum(left, right)
     use = (high >= known) & (low != high)

@@ -1,4 +1,4 @@
-"""What was found in texts (``curate/personal_items.py``, ``secret_items.py``): counted, listed, kept apart."""
+"""What was found in texts (``curate/texts/personal_items.py``, ``secret_items.py``): counted, listed, kept apart."""
 
 import json
 import re

@@ -14,7 +14,7 @@ import polars as pl
 from stdnum import iban, luhn
 from stdnum.us import ssn
 
-from curate.found_items import GOES_ON, Item, apart, begins, check_kinds
+from curate.texts.found_items import GOES_ON, Item, apart, begins, check_kinds
 from schemas.errors import unknown
 
 # Kind -> what a text that holds one matches (Rust, linear): all that most texts cost.

@@ -8,9 +8,9 @@ Broder 1997 (MinHash); Indyk and Motwani 1998 (bands).
 
 import numpy as np
 
-from curate.compared import HALF, LOW, Job, Near, compare, labels
-from curate.crowds import Crowd, count, cross, thin
-from curate.shingles import CONTENT
+from curate.near.compared import HALF, LOW, Job, Near, compare, labels
+from curate.near.crowds import Crowd, count, cross, thin
+from curate.texts.shingles import CONTENT
 
 CROWDED = 32  # rows in a bucket from which on its pairs are not simply made
 PAIRS = 4_000_000  # pairs of crowded buckets that are made without further thought, and at a time
@@ -35,8 +35,8 @@ def near_pairs(job: Job, keys: np.ndarray, crowded: int = CROWDED, most: int = P
 
 def _candidates(job: Job, keys: np.ndarray, crowded: int) -> tuple[np.ndarray, Crowd]:
     """The pairs (``left << 32 | right``, sorted) of buckets up to ``crowded`` rows, once each, and larger buckets."""
-    from curate.band_loops import buckets, pairs_of
     from curate.compiled import in_blocks
+    from curate.near.band_loops import buckets, pairs_of
 
     def work(band: int, _: int) -> tuple[np.ndarray, list[np.ndarray]]:
         packed = keys[job.line, band].astype(np.uint64)

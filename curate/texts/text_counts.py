@@ -12,8 +12,8 @@ from types import ModuleType
 import numpy as np
 import polars as pl
 
-from curate.letter_classes import counters, letter_classes
-from curate.utf8 import utf8
+from curate.texts.letter_classes import counters, letter_classes
+from curate.texts.utf8 import utf8
 
 BLOCK = 4096  # texts that a thread takes at a time
 CHARACTERS = ("letters", "digits", "spaces", "uppercase", "lowercase", "characters")
@@ -78,7 +78,7 @@ def without_notices(texts: pl.Series) -> pl.Series:
 def repeats(texts: pl.Series, *, paragraphs: bool) -> pl.DataFrame:
     """Count each text's lines (or paragraphs, which a blank line parts) and their characters, and those of copies."""
     def run(_: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
-        from curate import repeat_loops
+        from curate.texts import repeat_loops
 
         repeat_loops.count_repeats(data, ends, paragraphs, low, high, out)
 
@@ -93,7 +93,7 @@ def ngrams(texts: pl.Series, n: int, *, top: bool) -> pl.DataFrame:
     times how often: 0 if that is once.
     """
     def run(_: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
-        from curate import repeat_loops
+        from curate.texts import repeat_loops
 
         repeat_loops.count_ngrams(data, ends, letter_classes(), n, top, low, high, out)
 
@@ -117,8 +117,8 @@ def _counted(texts: pl.Series, columns: tuple[str, ...], run: Callable[..., None
     """Let a loop fill a row for each text; the columns are Int64."""
     out = np.zeros((len(texts), len(columns)), np.int64)
     if len(texts):
-        from curate import text_loops
         from curate.compiled import in_blocks
+        from curate.texts import text_loops
 
         data, ends = utf8(texts)
         in_blocks(len(texts), BLOCK, lambda low, high: run(text_loops, data, ends, low, high, out))

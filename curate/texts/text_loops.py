@@ -1,13 +1,13 @@
 """Compiled passes over the bytes of texts: characters by their kinds, words, lines and sentences.
 
-``curate/text_counts.py`` calls them and says what a word, a line and a sentence is. Each takes UTF-8 as
-``curate.utf8`` gives it, a table of ``curate.letter_classes``, and fills a row of numbers for each text.
+``curate/texts/text_counts.py`` calls them and says what a word, a line and a sentence is. Each takes UTF-8 as
+``curate.texts.utf8`` gives it, a table of ``curate.texts.letter_classes``, and fills a row of numbers for each text.
 """
 
 import numpy as np
 
 from curate.compiled import compiled
-from curate.letter_classes import ALONE, BULLET, CLOSER, DIGIT, FIELD, LETTER, SIZE, SPACE, TERMINAL, WORD
+from curate.texts.letter_classes import ALONE, BULLET, CLOSER, DIGIT, FIELD, LETTER, SIZE, SPACE, TERMINAL, WORD
 
 HAN, PRIVATE, SELECTOR = 0x4E00, 0xE000, 0xFE0F  # what stands for the code points beyond the table
 HASH, QUOTE, APOSTROPHE, STAR, PLUS, DASH, DOT, NINE, ELLIPSIS = 0x23, 0x22, 0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x39, 0x2026

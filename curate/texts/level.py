@@ -2,7 +2,7 @@
 
 Most characters beyond ASCII can be looked up one by one: what small letter they are in Unicode's compatibility form, a
 space (punctuation), or a word by themselves (Chinese). Texts with others (marks that join the letter before, Korean in
-single letters) go through ``curate.ngrams.normalise``, which takes ten times as long.
+single letters) go through ``curate.texts.ngrams.normalise``, which takes ten times as long.
 """
 
 from functools import cache
@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from curate.ngrams import UNSPACED, nfkc, normalise
-from curate.utf8 import utf8
+from curate.texts.ngrams import UNSPACED, nfkc, normalise
+from curate.texts.utf8 import utf8
 
 SIZE = 0x20000  # code points from here on are not looked up
 # What becomes of these hangs on what stands beside them: marks, Korean and Kirat Rai in single letters, a large sigma.
@@ -27,7 +27,7 @@ def level(text: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     first = ends[0] if len(ends) else 0
     if not len(text) or not (data[first : ends[-1]] >= 0x80).any():
         return data, ends
-    from curate.level_loops import find_slow, write_level
+    from curate.texts.level_loops import find_slow, write_level
 
     slow = np.empty(len(text), bool)
     other = (np.frombuffer(b"", np.uint8), np.frombuffer(bytes(8), np.int64))  # read-only, as those of ``utf8`` are
@@ -44,7 +44,7 @@ def level(text: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def forms() -> np.ndarray:
     """What each code point below ``SIZE`` is taken for (int64): a code point, with the bits of ``level_loops``."""
-    from curate.level_loops import ALONE, SLOW
+    from curate.texts.level_loops import ALONE, SLOW
 
     codes = np.delete(np.arange(SIZE), np.s_[0xD800:0xE000])  # surrogates are no characters
     every = pl.Series([f"a{chr(code)}a" for code in codes.tolist()])

@@ -13,7 +13,7 @@ import re
 
 import polars as pl
 
-from curate.found_items import GOES_ON, Item, apart, begins, check_kinds
+from curate.texts.found_items import GOES_ON, Item, apart, begins, check_kinds
 
 # Kind -> its form. Every count has an upper bound or nothing after it that could fail, so that ``re`` is linear too.
 FORMS = {

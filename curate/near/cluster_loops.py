@@ -1,4 +1,4 @@
-"""The compiled loops of ``curate.clusters``, over rows numbered in order of priority."""
+"""The compiled loops of ``curate.near.clusters``, over rows numbered in order of priority."""
 
 import numpy as np
 

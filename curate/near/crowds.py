@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curate.compared import HALF, Job, Near, compare, labels, pack
-from curate.shingles import blocks, gram_sets
+from curate.near.compared import HALF, Job, Near, compare, labels, pack
+from curate.texts.shingles import blocks, gram_sets
 
 COUNTERS = 1 << 22  # for how often n-grams occur; those that share one are taken together
 KEPT, DROPPED = 1, 2  # of ``settle``
@@ -45,7 +45,7 @@ def thin(job: Job, crowd: Crowd, found: list[Near], most: int) -> Crowd:
 
 def _lead(job: Job, crowd: Crowd, found: list[Near], leaders: int) -> Crowd:
     """Compare the first rows of each bucket (one alone only if it stays) with the others; take out what is settled."""
-    from curate.band_loops import settle
+    from curate.near.band_loops import settle
 
     stays = np.ones(len(job.line), np.uint8)
     if not job.connected:  # what comes after a row of which it is not known whether it stays is not known either

@@ -1,9 +1,9 @@
-"""Compiled loops of ``curate/level.py``: texts with every character as its table of ``forms`` has it."""
+"""Compiled loops of ``curate/texts/level.py``: texts with every character as its table of ``forms`` has it."""
 
 import numpy as np
 
 from curate.compiled import compiled
-from curate.text_loops import character
+from curate.texts.text_loops import character
 
 ALONE, SLOW = 1 << 24, 1 << 25  # bits of a form: a word by itself; not to be told from the character alone
 

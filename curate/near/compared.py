@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.shingles import Grams, jaccard
+from curate.texts.shingles import Grams, jaccard
 
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
@@ -46,7 +46,7 @@ def compare(job: Job, pairs: np.ndarray) -> Near:
 
 def labels(job: Job, found: list[Near]) -> np.ndarray:
     """A number a row, such that rows of one number are no longer of interest to one another."""
-    from curate.band_loops import merge
+    from curate.near.band_loops import merge
 
     label = np.arange(len(job.line), dtype=np.int32)
     label[: job.known] = 0

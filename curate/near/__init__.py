@@ -1,0 +1,1 @@
+"""Which rows are near-duplicates, and which row of each cluster stays."""
