@@ -10,7 +10,7 @@ from curate.store import Store, slug
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 
-SHARD = 1024  # texts a file: what a kill can lose
+SHARD = 256  # texts a file: what a kill can lose
 
 
 def embed(texts: pl.Series, ref: ModelRef, store: Store, report: Report) -> pl.Series:
