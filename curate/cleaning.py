@@ -17,6 +17,7 @@ from curate.decontaminate import HEAD, SHARES, Index, check, decontaminate, make
 from curate.embed import check_embedder, embed, identity
 from curate.frames import Rows, batches
 from curate.models import ModelRef
+from curate.rules import EMBEDDER
 from curate.settling import said_kept, settle
 from curate.steps import HERE as CURATE
 from curate.steps import source_hash
@@ -28,7 +29,6 @@ from schemas.errors import UserError, unknown
 
 SETTINGS = ("against", "ngram", "match", "share_of", "semantic", "model", "on")
 DEFAULTS = {"ngram": 8, "match": 0.5, "share_of": SHARES[0]}
-EMBEDDER = "minilm"
 
 
 class Semantic(NamedTuple):

@@ -4,10 +4,7 @@ Importing this costs as much as importing NumPy four times over, so that steps i
 rows to run them on: the loops of ``curate/dedup/minhash.py`` are in a module of their own.
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numba
 
@@ -22,17 +19,3 @@ def compiled(function: Callable) -> Callable:
         return numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # no folder that Numba may write to
         return numba.njit(nogil=True)(function)
-
-
-def in_blocks(rows: int, block: int, work: Callable[[int, int], Any]) -> list[Any]:
-    """Call ``work(low, high)`` for every block of at most ``block`` rows, on all cores; the results are in order."""
-    lows = range(0, rows, block)
-    if len(lows) < 2:
-        return [work(low, rows) for low in lows]
-    with ThreadPoolExecutor(cores()) as threads:
-        return list(threads.map(lambda low: work(low, min(rows, low + block)), lows))
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

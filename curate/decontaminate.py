@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from curate.cores import in_blocks
 from curate.texts.level import level
 from curate.texts.ngrams import normalise
 from curate.texts.word_bytes import LEVEL
@@ -77,7 +78,6 @@ def decontaminate(text: pl.Series, index: Index) -> pl.DataFrame:
     """
     if not len(text) or not index.rows:
         return pl.DataFrame({name: pl.Series([None] * len(text), dtype=kind) for name, kind in RESULT.items()})
-    from curate.compiled import in_blocks
     from curate.overlap_loops import find_overlaps
 
     text = text.cast(pl.String)

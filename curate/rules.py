@@ -97,6 +97,5 @@ def _sketches(walk: Walk, rule: Rule, texts: pl.Series) -> pl.Series:
         return pl.Series([None], dtype=pl.Null).new_from_index(0, len(texts))
     sketch, settings = sketcher(rule.step, rule.settings)
     folder = walk.store.path / "sketches" / f"{slug(rule.step.name)}-{fingerprint([rule.step.source, settings])[:12]}"
-    made = by_text(texts, folder, lambda part: sketch(part, **settings).to_numpy(), SHARD, walk.report,
+    return by_text(texts, folder, lambda part: sketch(part, **settings).to_numpy(), SHARD, walk.report,
                    f"sketch ({rule.step.name})")  # fmt: skip
-    return made

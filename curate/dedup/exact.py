@@ -8,13 +8,12 @@ Texts are levelled in blocks, on all cores, so that no copy of all of them is ma
 found first, and then compared, so that none is dropped that was made to have another's hash.
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 
+from curate.cores import each
 from curate.near.clusters import Keep, priority
 from curate.texts.ngrams import nfkc as normal_form
 from curate.texts.ngrams import one_space
@@ -54,8 +53,7 @@ def dedup(
 
     text, known = text.cast(pl.String), known.fill_null(False)
     order = priority(keep, text, score, known)
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        rows = pl.concat(threads.map(hashes, range(0, max(1, len(text)), BLOCK))).with_row_index("row")
+    rows = pl.concat(each(hashes, range(0, max(1, len(text)), BLOCK))).with_row_index("row")
     ranked = rows[order] if (order[1:] < order[:-1]).any() else rows
     kept = np.empty(len(order), np.int64)
     kept[order] = ranked.select(pl.col("row").first().over("one", "two"))["row"].to_numpy()
@@ -79,5 +77,4 @@ def same(text: pl.Series, left: np.ndarray, right: np.ndarray, level: Callable[[
         equal[differ] = (level(one.gather(differ)) == level(other.gather(differ))).to_numpy()
         return equal
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return np.concatenate([np.zeros(0, bool), *threads.map(block, range(0, len(left), BLOCK))])
+    return np.concatenate([np.zeros(0, bool), *each(block, range(0, len(left), BLOCK))])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from curate.cores import each
 from curate.near.compared import HALF, Job, Near, compare, labels, pack
 from curate.texts.shingles import blocks, gram_sets
 
@@ -132,8 +133,6 @@ def by_rare_grams(job: Job, rows: np.ndarray) -> Crowd:
     what they have in common comes at the first such n-gram or after it. What of a set comes there bounds the size of
     the other, which is at least t times its own.
     """
-    from curate.compiled import in_blocks
-
     cuts = blocks(job.text.str.len_bytes().gather(job.line[rows]).fill_null(0).to_numpy())
     counts, lock = np.zeros(COUNTERS, np.uint32), Lock()
 
@@ -141,12 +140,12 @@ def by_rare_grams(job: Job, rows: np.ndarray) -> Crowd:
         low, high = cuts[number]
         return gram_sets(job.text.gather(job.line[rows[low:high]]), job.grams)
 
-    def count(number: int, _: int) -> None:
+    def count(number: int) -> None:
         times = np.unique(sets(number)[0] & np.uint64(COUNTERS - 1), return_counts=True)
         with lock:
             counts[times[0]] += times[1].astype(np.uint32)
 
-    def rarest(number: int, _: int) -> tuple[np.ndarray, ...]:
+    def rarest(number: int) -> tuple[np.ndarray, ...]:
         grams, places = sets(number)
         owner = np.repeat(np.arange(len(places) - 1), np.diff(places))
         often = counts[grams & np.uint64(COUNTERS - 1)]
@@ -158,8 +157,8 @@ def by_rare_grams(job: Job, rows: np.ndarray) -> Crowd:
         row = rows[cuts[number][0] + owner[use]]
         return grams[by[use]], *(part.astype(np.int32) for part in (row, size[use], bound[use]))
 
-    in_blocks(len(cuts), 1, count)
-    grams, row, size, bound = (np.concatenate(part) for part in zip(*in_blocks(len(cuts), 1, rarest), strict=True))
+    each(count, range(len(cuts)))
+    grams, row, size, bound = (np.concatenate(part) for part in zip(*each(rarest, range(len(cuts))), strict=True))
     by = np.lexsort((row, grams))
     bucket = np.cumsum(_starts(grams[by]), dtype=np.int32) - 1
     by = by[several := (np.bincount(bucket) > 1)[bucket]]

@@ -8,6 +8,7 @@ Broder 1997 (MinHash); Indyk and Motwani 1998 (bands).
 
 import numpy as np
 
+from curate.cores import each
 from curate.near.compared import HALF, LOW, Job, Near, compare, labels
 from curate.near.crowds import Crowd, count, cross, thin
 from curate.texts.shingles import CONTENT
@@ -35,10 +36,9 @@ def near_pairs(job: Job, keys: np.ndarray, crowded: int = CROWDED, most: int = P
 
 def _candidates(job: Job, keys: np.ndarray, crowded: int) -> tuple[np.ndarray, Crowd]:
     """The pairs (``left << 32 | right``, sorted) of buckets up to ``crowded`` rows, once each, and larger buckets."""
-    from curate.compiled import in_blocks
     from curate.near.band_loops import buckets, pairs_of
 
-    def work(band: int, _: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    def work(band: int) -> tuple[np.ndarray, list[np.ndarray]]:
         packed = keys[job.line, band].astype(np.uint64)
         packed <<= HALF
         packed |= np.arange(len(packed), dtype=np.uint32)
@@ -48,7 +48,7 @@ def _candidates(job: Job, keys: np.ndarray, crowded: int) -> tuple[np.ndarray, C
         out = out[: pairs_of(packed, small, keys, job.line, band, job.known, out)].copy()
         return out, [(packed[low:high] & LOW).astype(np.int32) for low, high in large]
 
-    results = in_blocks(keys.shape[1] - CONTENT, 1, work)
+    results = each(work, range(keys.shape[1] - CONTENT))
     large = [rows for _, band in results for rows in band]
     row = np.concatenate([np.zeros(0, np.int32), *large])
     bucket = np.repeat(np.arange(len(large), dtype=np.int32), [len(rows) for rows in large])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from curate.cores import each
 from curate.texts.level import level
 from curate.texts.word_bytes import LEVEL
 
@@ -55,7 +56,6 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
     a hash of the words in their order, all 0 for a null or wordless text. The permutations are ``factor * hash +
     offset`` modulo 2**32, with odd factors.
     """
-    from curate.compiled import in_blocks
     from curate.texts.shingle_loops import sketch_rows
 
     draw = np.random.default_rng(seed)
@@ -64,12 +64,12 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
     out = np.empty((len(text), how.count + CONTENT), np.uint32)
     cuts = blocks(text.str.len_bytes().fill_null(0).to_numpy(), size)
 
-    def work(number: int, _: int) -> None:
+    def work(number: int) -> None:
         low, high = cuts[number]
         data, ends = level(text[low:high])
         sketch_rows(data, ends, TABLE, grams.characters, grams.ngram, factor, offset, out[low:high])
 
-    in_blocks(len(cuts), 1, work)
+    each(work, range(len(cuts)))
     return out
 
 
@@ -91,20 +91,19 @@ def jaccard(
     Less than ``threshold`` counts as 0.0, which is found out sooner. Sets are made from the texts again for every block
     of pairs: keep the pairs of a row together.
     """
-    from curate.compiled import in_blocks
     from curate.texts.shingle_loops import jaccards
 
     out = np.zeros(len(left))
     sizes = text.str.len_bytes().fill_null(0).to_numpy()
     cuts = blocks(sizes[left].astype(np.int64) * (np.diff(left, prepend=-1) != 0) + sizes[right], size)
 
-    def work(number: int, _: int) -> None:
+    def work(number: int) -> None:
         low, high = cuts[number]
         rows, place = np.unique(np.concatenate((left[low:high], right[low:high])), return_inverse=True)
         sets, half = gram_sets(text.gather(rows), grams), high - low
         jaccards(*sets, place[:half], place[half:], threshold, out[low:high])
 
-    in_blocks(len(cuts), 1, work)
+    each(work, range(len(cuts)))
     return out
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import polars as pl
 
+from curate.cores import in_blocks
 from curate.texts.letter_classes import counters, letter_classes
 from curate.texts.utf8 import utf8
 
@@ -117,7 +118,6 @@ def _counted(texts: pl.Series, columns: tuple[str, ...], run: Callable[..., None
     """Let a loop fill a row for each text; the columns are Int64."""
     out = np.zeros((len(texts), len(columns)), np.int64)
     if len(texts):
-        from curate.compiled import in_blocks
         from curate.texts import text_loops
 
         data, ends = utf8(texts)

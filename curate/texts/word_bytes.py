@@ -4,13 +4,12 @@ NumPy goes over the bytes of a block of texts at once, a block a thread. What a 
 ``curate.texts.ngrams`` (``hashes``) and of white space (``counts``).
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 
+from curate.cores import each
 from curate.texts.ngrams import BLOCK_ROWS, UNSPACED, normalise
 
 SPACE = 32
@@ -29,10 +28,7 @@ MIX = np.uint64(0xD6E8FEB86659FD93)
 def in_blocks(texts: pl.Series, block: Callable[[pl.Series], np.ndarray]) -> np.ndarray:
     """Do something to a thousand texts at a time, on every core, and put the results one after another."""
     parts = [texts[low : low + BLOCK_ROWS] for low in range(0, len(texts), BLOCK_ROWS)]
-    if len(parts) < 2:
-        return block(texts)
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return np.concatenate(list(threads.map(block, parts)))
+    return np.concatenate(each(block, parts or [texts]))
 
 
 def counts(texts: pl.Series) -> np.ndarray:

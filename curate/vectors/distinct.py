@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from curate.cores import in_blocks
+
 PART = 100_000  # different vectors in a part, for as long as it keeps
 SHARE = 2_000  # rows at least; a part that would keep fewer is joined with others
 
@@ -17,7 +19,6 @@ def distinct(
     greatest ``rank`` (a number for each of ``rows``, NaN last) is returned, then the first; the other rows are in the
     same order. The lot is drawn from the vector and ``seed``, so that it does not depend on the order of the rows.
     """
-    from curate.compiled import in_blocks
     from curate.vectors.distinct_loops import hash_rows
 
     lots, words = np.empty(len(vectors), np.uint64), vectors.view(np.uint32)

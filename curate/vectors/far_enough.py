@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curate.cores import in_blocks
 from curate.vectors.hyperplanes import SAMPLE, Plan, meets, plan
 
 BLOCK = 1 << 10  # places compared in full in one product
@@ -65,7 +66,6 @@ def content_sample(vectors: np.ndarray, rows: np.ndarray, hashes: np.ndarray) ->
 
 def fingerprints(vectors: np.ndarray, seed: int) -> np.ndarray:
     """A hash of every row of vectors (uint64), the same for rows that are the same in every bit."""
-    from curate.compiled import in_blocks
     from curate.vectors.sign_loops import fingerprints as fill
 
     factors = np.random.default_rng(seed).integers(0, 1 << 63, vectors.shape[1], np.uint64) * np.uint64(2)
@@ -77,7 +77,6 @@ def fingerprints(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 def true_cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The cosines (float64) of pairs of rows of vectors."""
-    from curate.compiled import in_blocks
     from curate.vectors.vector_loops import cosines
 
     out = np.empty(len(left))
@@ -137,7 +136,6 @@ def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: floa
 def _bucketed(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, limit: int, found: Plan,
               stays: np.ndarray, near: np.ndarray, value: np.ndarray) -> tuple[int, np.ndarray]:  # fmt: skip
     """Settle places in chunks, each looked up in buckets of all that stayed before; returns the end and the bits."""
-    from curate.compiled import in_blocks
     from curate.vectors.sign_loops import look_up, settle, signs
 
     turns, _, width = found.flips.shape

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from curate.cores import in_blocks
+
 BLOCK, BATCH = 1 << 13, 1 << 9  # rows and kept rows in one product: 16 MB of bounds a thread
 
 
@@ -14,7 +16,6 @@ def bring_nearer(
     numbers. ``nearest`` is ``first`` and the place in ``kept``; of equally near rows the earliest. Rows without a
     direction get values that mean nothing.
     """
-    from curate.compiled import in_blocks
     from curate.vectors.cosine_loops import raise_nearest
 
     for start in range(0, len(kept), BATCH):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from curate.cores import in_blocks
+
 BLOCK = 1 << 11  # rows and candidates in one product: 16 MB of bounds a thread
 STRIP = 1 << 23  # bounds in one product where rows are candidates: 32 MB
 
@@ -15,7 +17,6 @@ def neighbours(
     ``rows`` and ``candidates`` are row numbers. Both results have a row for each of ``rows``, the farthest neighbour
     first and the others in no order. Only cosines above 0 count: where there are fewer, places are -1 and cosines 0.
     """
-    from curate.compiled import in_blocks
     from curate.vectors.cosine_loops import push_neighbours
 
     ids, values = np.full((len(rows), most), -1, np.int32), np.zeros((len(rows), most), np.float32)
@@ -35,7 +36,6 @@ def neighbours(
 
 def _among(vectors: np.ndarray, short: np.ndarray, rows: np.ndarray, ids: np.ndarray, values: np.ndarray) -> None:
     """The same where rows and candidates are the same: the product of two rows is made once, and serves both."""
-    from curate.compiled import in_blocks
     from curate.vectors.cosine_loops import push_neighbours
 
     whole, ordered = short is vectors, short[rows]
