@@ -1,13 +1,12 @@
 """Share of a prompt's format constraints that the response keeps, as a program can check them (arXiv 2311.07911)."""
 
 import json
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
 from curate.constraints.kinds import KINDS
 from curate.constraints.truths import Asked, read
+from curate.cores import each
 from curate.texts.text_columns import ALNUM
 
 PART = 8_192  # rows of a kind that are checked at a time: their texts stay in a core's cache, nearly
@@ -83,8 +82,7 @@ def checked(checks: pl.DataFrame, texts: pl.Series, asked: Asked) -> pl.DataFram
     )
     groups = checks.filter("something").partition_by("form")
     parts = [part for group in groups for part in group.iter_slices(PART)]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        done = list(threads.map(lambda part: check_part(part, texts, asked), parts))
+    done = each(lambda part: check_part(part, texts, asked), parts)
     empty = checks.filter(~pl.col("something")).select(
         "check", holds=pl.lit(False), shown=pl.lit(asked.shown).gather(pl.col("constraint"))
     )
