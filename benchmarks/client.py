@@ -12,10 +12,10 @@ import sys
 import time
 
 from benchmarks.measure import Row, medians
-from curate.clients.openai import Engine
-from curate.clients.requests import Reply, Request, Sampling, Spent, request
-from curate.models import ModelRef
-from curate.report import Report
+from curate.models.clients.openai import Engine
+from curate.models.model_ref import ModelRef
+from schemas.progress import Report
+from schemas.requests import Reply, Request, Sampling, Spent, request
 from tests.stub_server import Stub
 
 CONCURRENCY, DELAY, TIMES = 64, 0.005, 3

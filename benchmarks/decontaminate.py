@@ -22,8 +22,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import ROOT, Row, medians
-from curate.cleaning import near_ones, semantic
-from curate.decontaminate import Index, decontaminate, make_index
+from curate.algorithms.overlap.benchmark_overlap import Index, decontaminate, make_index
+from curate.pipeline.decontaminate import near_ones, semantic
 
 DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
 ROWS, BENCH, PEER_ROWS = 1_000_000, 50_000, 20_000
@@ -182,10 +182,10 @@ def main() -> None:
 
 
 def _semantic(folder: Path, test: pl.Series) -> None:
-    from curate.embed import embed
-    from curate.models import resolve
-    from curate.report import Report
-    from curate.store import Store
+    from curate.models.embeddings import embed
+    from curate.models.model_ref import resolve
+    from curate.storage.store import Store
+    from schemas.progress import Report
     from schemas.recipe import Model
 
     store, model = Store(folder), resolve("minilm", Model(model="minilm"))

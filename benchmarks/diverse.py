@@ -17,9 +17,9 @@ import polars as pl
 from benchmarks.measure import Row, medians
 from benchmarks.semantic import column
 from benchmarks.vectors import vectors
-from curate.steps import find
-from curate.vectors.diversity import measure as diversity
-from curate.vectors.diversity import vendi
+from curate.algorithms.vectors.diversity import measure as diversity
+from curate.algorithms.vectors.diversity import vendi
+from curate.steps.registry import find
 
 SEED = 2
 SIZES = (20_000, 100_000)

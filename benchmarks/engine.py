@@ -10,12 +10,12 @@ import torch
 
 from benchmarks.measure import ROOT, Row, medians
 from benchmarks.models import random_llama
-from curate.clients.requests import Reply, Request, Sampling, Spent, request
-from curate.clients.transformers import Engine
-from curate.clients.weights import local_folder
-from curate.models import ModelRef, resolve
-from curate.report import Report
+from curate.models.clients.transformers import Engine
+from curate.models.clients.weights import local_folder
+from curate.models.model_ref import ModelRef, resolve
+from schemas.progress import Report
 from schemas.recipe import Model
+from schemas.requests import Reply, Request, Sampling, Spent, request
 
 SAMPLES, TIMES = 4, 3
 

@@ -15,7 +15,8 @@ import polars as pl
 
 from benchmarks.measure import Row, medians
 from benchmarks.scorers import responses
-from curate.filter import holds
+from curate.algorithms.text.personal_items import LIKELY
+from curate.algorithms.text.secret_items import MARKS
 from curate.generate import mask
 from curate.score import (
     boilerplate,
@@ -32,8 +33,7 @@ from curate.score import (
     urls,
     words,
 )
-from curate.texts.personal_items import LIKELY
-from curate.texts.secret_items import MARKS
+from curate.steps.sql_conditions import holds
 
 ROWS, SQL_ROWS, TIMES = 200_000, 1_000_000, 3
 CONDITIONS = {

@@ -79,7 +79,7 @@ def _fresh(what: str, folder: Path, more: str) -> tuple[float, float]:
 
 def _one(what: str, folder: Path, more: str) -> None:
     from curate.run import run
-    from curate.store import Store
+    from curate.storage.store import Store
     from schemas.recipe import load_recipe
 
     prompts = [json.loads(line)["prompt"] for line in open(folder / "prompts.jsonl")] if what == "official" else []

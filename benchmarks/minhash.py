@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from benchmarks.measure import ROOT, Row, medians
 from benchmarks.planted import NGRAM, parts, planted
+from curate.algorithms.text.shingles import Grams, jaccard
 from curate.dedup import exact, minhash
-from curate.texts.shingles import Grams, jaccard
 
 try:
     import rensa

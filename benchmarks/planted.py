@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.compiled import compiled
+from curate.algorithms.compiled import compiled
 
 VOCABULARY, ZIPF = 50_000, 1.05
 SHORTEST, LONGEST = 30, 300  # words

@@ -11,12 +11,12 @@ import torch
 
 from benchmarks.measure import Row, medians
 from benchmarks.models import random_llama
-from curate.clients import transformers_loss, transformers_reward
-from curate.clients.requests import Request, Sampling, request
-from curate.clients.weights import load_classifier
-from curate.models import ModelRef, resolve
-from curate.report import Report
+from curate.models.clients import transformers_loss, transformers_reward
+from curate.models.clients.weights import load_classifier
+from curate.models.model_ref import ModelRef, resolve
+from schemas.progress import Report
 from schemas.recipe import Model
+from schemas.requests import Request, Sampling, request
 
 TEXTS, TIMES = 96, 3
 

@@ -10,11 +10,11 @@ import sys
 import time
 
 from benchmarks.measure import Row, medians, wall
-from curate.clients.requests import Reply, Request, Sampling, Spent, request
-from curate.clients.sandbox_run import Engine
-from curate.models import ModelRef
-from curate.report import Report
-from curate.sandbox import sandbox
+from curate.models.clients.sandbox_run import Engine
+from curate.models.model_ref import ModelRef
+from curate.verifiers.sandbox import sandbox
+from schemas.progress import Report
+from schemas.requests import Reply, Request, Sampling, Spent, request
 
 CODE = "def f(x):\n    return x + 1\n"
 TIMES = 15

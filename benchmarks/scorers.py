@@ -16,9 +16,9 @@ from collections.abc import Callable
 import polars as pl
 
 from benchmarks.measure import ROOT, Row, medians
-from curate.language import detect
+from curate.algorithms.text.language import detect
 from curate.score import constraints, length, math, refusal, repetition
-from curate.symbolic import compare
+from curate.verifiers.math.equal import compare
 from tests.score.test_constraint_columns import PLAIN
 
 ROWS, TIMES = 20_000, 3

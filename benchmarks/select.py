@@ -17,11 +17,11 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import Row, medians, wall
-from curate.frames import Rows
-from curate.steps import find
-from curate.store import Store
-from curate.views import dataset
-from curate.walk import Walk
+from curate.datasets.build import dataset
+from curate.pipeline.pipeline import Walk
+from curate.steps.registry import find
+from curate.storage.rows import Rows
+from curate.storage.store import Store
 from schemas.recipe import load_recipe
 
 CHILD = "import sys; from benchmarks.select import child; child(*sys.argv[1:])"

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import GRISTMILL, Row, medians, wall
-from curate.store import Stage, StageWriter, Store, now
-from curate.walk import used
+from curate.pipeline.pipeline import used
+from curate.storage.store import Stage, StageWriter, Store, now
 
 PROMPTS, SAMPLES = 250_000, 4
 QUERIES = {

@@ -10,13 +10,13 @@ from typing import Any
 from benchmarks.check import write_rows
 from benchmarks.measure import Row
 from benchmarks.models import random_llama
-from curate.clients import transformers
-from curate.clients.requests import Give, Take
-from curate.models import ModelRef
-from curate.report import Report
+from curate.models.clients import transformers
+from curate.models.model_ref import ModelRef
 from curate.run import run
-from curate.store import Store
+from curate.storage.store import Store
+from schemas.progress import Report
 from schemas.recipe import load_recipe
+from schemas.requests import Give, Take
 
 PROMPTS, SAMPLES, TOKENS, TIMES = 128, 4, 64, 3
 RECIPE = f"""

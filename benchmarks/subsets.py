@@ -23,8 +23,8 @@ import polars as pl
 
 from benchmarks.measure import ROOT, Row
 from benchmarks.vectors import vectors, write
-from curate.mapped import as_series
 from curate.select import facility_location, k_center
+from curate.storage.mapped_columns import as_series
 
 SEEDS = (2, 3, 4)
 K_CENTER, COVER = 100_000, 20_000

@@ -8,9 +8,9 @@ from pathlib import Path
 from benchmarks.generate import beside_the_client
 from benchmarks.measure import Row
 from benchmarks.models import random_llama
-from curate.clients.vllm import Engine
-from curate.models import ModelRef
-from curate.report import Report
+from curate.models.clients.vllm import Engine
+from curate.models.model_ref import ModelRef
+from schemas.progress import Report
 from tests.with_vllm import PYTHON
 
 

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli import ask, build, learn
+from cli import query as ask
+from cli import run as build
+from cli import train as learn
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from curate.store import Store
+    from curate.storage.store import Store
     from schemas.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
@@ -27,7 +27,7 @@ def read_recipe(path: Path, overrides: list[str] | None) -> "Recipe":
 
 def open_store(path: Path, *, create: bool = False) -> "Store":
     """Open the store, saying so on stderr when another process must be waited for."""
-    from curate.store import Store
+    from curate.storage.store import Store
 
     store = Store(path, create=create)
     store.waiting = lambda message: typer.echo(message, err=True)

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from curate import cleaning, deduplication, selection, verbs
-from curate.answer import Answers, Usage
-from curate.candidates import generate
-from curate.catalog import publish
-from curate.engines import PRICES, api_key
-from curate.models import ModelRef
-from curate.new_prompts import generate_prompts
-from curate.report import Report
-from curate.scoring import score
-from curate.store import Stage, Store, now, slug
-from curate.views import dataset
-from curate.walk import Planned, Walk, Wanted, used
+from curate.datasets.build import dataset
+from curate.models.engine_settings import PRICES, api_key
+from curate.models.gateway import Answers, Usage
+from curate.models.model_ref import ModelRef
+from curate.pipeline import decontaminate as cleaning
+from curate.pipeline import dedup as deduplication
+from curate.pipeline import filter as verbs
+from curate.pipeline import select as selection
+from curate.pipeline.generate.candidates import generate
+from curate.pipeline.generate.prompts import generate_prompts
+from curate.pipeline.pipeline import Planned, Walk, Wanted, used
+from curate.pipeline.score import score
+from curate.storage.sql_views import publish
+from curate.storage.store import Stage, Store, now, slug
 from schemas.errors import Stopped, UserError
+from schemas.progress import Report
 from schemas.recipe import Recipe
 from schemas.version import VERSION
 

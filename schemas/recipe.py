@@ -60,8 +60,8 @@ class Dataset(Open):
     """A view over the candidates. Further keys are settings of its ``select`` rule, such as ``margin``.
 
     ``max_pairs``, ``length_band``, ``models`` and ``max_similarity`` say which pairs any rule of a preference dataset
-    may make (``curate.pairing``). ``control: random`` adds a dataset NAME_random: as many rows (``match: tokens``: as
-    many tokens) drawn at random from the same candidates (``curate.control``); ``control_of`` is how that one is known.
+    may make (``curate.datasets.pairs``). ``control: random`` adds a dataset NAME_random: as many rows (``match: tokens``: as
+    many tokens) drawn at random from the same candidates (``curate.datasets.random_control``); ``control_of`` is how that one is known.
     """
 
     type: Literal["sft", "preference", "prompt"]

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import astuple
 
-from curate.clients.requests import Reply, Request, Spent
+from schemas.requests import Reply, Request, Spent
 
 
 def groups(requests: Iterable[Request]) -> list[list[Request]]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from curate.run import run
-from curate.store import Store
+from curate.storage.store import Store
 from schemas.recipe import Recipe, load_recipe
 from tests.jobs import ask
 

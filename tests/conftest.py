@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from curate.models import ModelRef
-from curate.store import Store
+from curate.models.model_ref import ModelRef
+from curate.storage.store import Store
 from tests.train.tables import WORDS
 
 settings.register_profile("here", deadline=None)  # timings never decide a test

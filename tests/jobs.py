@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.catalog import connect
-from curate.store import Store
+from curate.storage.sql_views import connect
+from curate.storage.store import Store
 from schemas.recipe import Recipe, load_recipe
 
 TABLES = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts")

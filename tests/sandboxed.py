@@ -3,8 +3,8 @@
 import atexit
 import threading
 
-from curate.sandbox.judge import judge
-from curate.sandbox.spares import Spares
+from curate.verifiers.sandbox.judge import judge
+from curate.verifiers.sandbox.spares import Spares
 
 # Each program leaves a started sandbox for the next one; the kernel ends it with the thread that started it.
 SHARED = Spares(threading.Event())

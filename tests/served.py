@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from curate.replies import costs
-from curate.store import Store
+from curate.storage.reply_log import costs
+from curate.storage.store import Store
 from schemas.recipe import Recipe, load_recipe
 
 DATASETS = "\n  sft: {type: sft, select: best_of_n, by: chars}\n  rl: {type: prompt, by: chars}\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import app
-from curate.steps import FUNCTIONS, names
+from curate.steps.registry import FUNCTIONS, names
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "curate", "train", "cli")
@@ -70,7 +70,7 @@ def test_a_public_function_has_types(file):
 
 
 # What runs in the sandbox is there to run what strangers wrote; ``sandbox.py`` compiles our own files for it.
-RUNS_CODE = {"curate/sandbox/response.py", "curate/sandbox/checker.py", "curate/sandbox/sandbox.py"}
+RUNS_CODE = {"curate/verifiers/sandbox/response.py", "curate/verifiers/sandbox/checker.py", "curate/verifiers/sandbox/sandbox.py"}
 
 
 def test_nothing_runs_what_data_say(file):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from curate.replies import costs
 from curate.run import built, plan, run
-from curate.store import Store
+from curate.storage.reply_log import costs
+from curate.storage.store import Store
 from schemas.errors import Failed, UserError
 from schemas.recipe import load_recipe
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES

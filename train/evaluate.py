@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from curate.answer import Answers
-from curate.edge import Edge
-from curate.generation import turn
-from curate.models import ModelRef
-from curate.report import Report
-from curate.store import Stage, Store
+from curate.models.gateway import Answers
+from curate.models.model_ref import ModelRef
+from curate.models.scorer_requests import Edge
+from curate.pipeline.generate.generate_step import turn
+from curate.storage.store import Stage, Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
+from schemas.progress import Report
 from schemas.recipe import Evaluation, Recipe
 from schemas.rows import DATASET_TABLES
 from train.rewards import Judge, edge_of, judges, prompt_columns

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from curate.edge import Edge
-from curate.models import ModelRef
-from curate.report import Report
+from curate.models.model_ref import ModelRef
+from curate.models.scorer_requests import Edge
+from schemas.progress import Report
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.errors import UserError, unknown
 from schemas.recipe import Training
-from train.trainers import config_class
+from train.find_trainer import config_class
 
 # Options that gristmill sets, or that would undo what it records, and what to do instead.
 OURS = {

@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from curate.answer import Answers, Failures
-from curate.edge import Edge
-from curate.generation import turn
-from curate.models import ModelRef
-from curate.scorer import Meet, Scorer, ScorerFailed, read_scorer
-from curate.walk import recipe_model
+from curate.models.gateway import Answers, Failures
+from curate.models.model_ref import ModelRef
+from curate.models.scorer_requests import Edge
+from curate.pipeline.generate.generate_step import turn
+from curate.pipeline.pipeline import recipe_model
+from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, read_scorer
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Step
 from schemas.rows import ROLLOUTS

@@ -21,15 +21,16 @@ from typing import Any
 
 import polars as pl
 
-from curate.answer import Answers
-from curate.models import ModelRef
-from curate.report import Report
-from curate.store import Stage, StageWriter, Store, slug
+from curate.models.gateway import Answers
+from curate.models.model_ref import ModelRef
+from curate.storage.store import Stage, StageWriter, Store, slug
 from schemas.errors import UserError, needs_extra, unknown
 from schemas.ids import fingerprint
+from schemas.progress import Report
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
-from train import options, trainers
+from train import find_trainer as trainers
+from train import options
 from train.card import write_card
 from train.data import MESSAGES
 from train.job import Job, Outcome

@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from curate.cores import each
-from curate.near.clusters import Keep, priority
-from curate.texts.ngrams import nfkc as normal_form
-from curate.texts.ngrams import one_space
+from curate.algorithms.near_duplicates.clusters import Keep, priority
+from curate.algorithms.parallel import each
+from curate.algorithms.text.ngrams import nfkc as normal_form
+from curate.algorithms.text.ngrams import one_space
 
 BLOCK = 20_000  # rows
 

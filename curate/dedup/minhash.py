@@ -4,11 +4,11 @@ Precision does not hang on the sketch: every pair that decides is compared in fu
 exactly at the threshold a share of ``recall`` is expected to be found, of nearer ones more.
 
 How words are cut, and what becomes of scripts without spaces and of texts shorter than ``ngram`` words, is said in
-``curate.texts.ngrams``; ``unit: characters`` goes by characters of any script instead, white space and punctuation left
+``curate.algorithms.text.ngrams``; ``unit: characters`` goes by characters of any script instead, white space and punctuation left
 out. Three-word n-grams suit prompts of 10 to 60 words: at 0.8, one word changed in 30 still makes a duplicate and one
 in 20 does not.
 
-How pairs are found is said in ``curate.near.near_pairs``, which row of a cluster stays in ``curate.near.clusters``.
+How pairs are found is said in ``curate.algorithms.near_duplicates.near_pairs``, which row of a cluster stays in ``curate.algorithms.near_duplicates.clusters``.
 """
 
 from typing import Literal
@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from curate.near.clusters import Cluster, Keep, decide, priority
-from curate.texts.shingles import CONTENT, Grams, bands, jaccard, sketches
+from curate.algorithms.near_duplicates.clusters import Cluster, Keep, decide, priority
+from curate.algorithms.text.shingles import CONTENT, Grams, bands, jaccard, sketches
 from schemas.errors import UserError
 
 Unit = Literal["auto", "words", "characters"]
@@ -51,7 +51,7 @@ def dedup(
     _check(threshold, ngram, permutations, recall)
     if not len(text):
         return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
-    from curate.near.near_pairs import Job, near_pairs
+    from curate.algorithms.near_duplicates.near_pairs import Job, near_pairs
 
     text, grams, how = text.cast(pl.String), Grams(ngram, unit == "characters"), bands(threshold, permutations, recall)
     made = sketches(text, grams, how, seed) if sketch.null_count() == len(sketch) else _given(sketch, how.count)

@@ -1,7 +1,7 @@
 """Near-duplicates by meaning: rows whose embeddings have a cosine of at least ``threshold``.
 
 Fewer than ``exact_below`` rows are all compared with each other. More are compared where they share a bucket of random
-hyperplanes (``curate.vectors.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of
+hyperplanes (``curate.algorithms.vectors.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of
 ``recall`` is expected to be found, and of nearer ones more; some rows are then compared with all, and what share of
 their neighbours was found is said with the result. Every pair that decides is compared in full, so nothing is dropped
 that is not near. Buckets are laid out by the rows there are: a second run, over what stayed, may find pairs the first
@@ -12,10 +12,17 @@ their number.
 import numpy as np
 import polars as pl
 
-from curate.near.clusters import Cluster, Keep, decide, priority
-from curate.vectors.bridges import connections
-from curate.vectors.far_enough import Settled, content_sample, far_enough, fingerprints, measured_recall, true_cosines
-from curate.vectors.neighbours import unit
+from curate.algorithms.near_duplicates.clusters import Cluster, Keep, decide, priority
+from curate.algorithms.vectors.bridges import connections
+from curate.algorithms.vectors.far_enough import (
+    Settled,
+    content_sample,
+    far_enough,
+    fingerprints,
+    measured_recall,
+    true_cosines,
+)
+from curate.algorithms.vectors.neighbours import unit
 from schemas.errors import UserError
 
 
@@ -39,7 +46,7 @@ def dedup(
     other. ``similarity`` is the true cosine to the kept row, null for kept rows: of those kept before it, the nearest,
     where ``cluster`` is ``keep_first``. ``via`` is the row within the threshold by which a dropped row is in the
     cluster: the same one, unless ``cluster`` is ``connected``. ``keep`` and ``cluster`` are explained in
-    ``curate.near.clusters``. With the table comes a line on how many pairs were found, if there are rows to compare.
+    ``curate.algorithms.near_duplicates.clusters``. With the table comes a line on how many pairs were found, if there are rows to compare.
     Raises ``UserError`` for a setting out of its range.
     """
     for name, share in (("threshold", threshold), ("recall", recall)):

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from curate.draw import draw
+from curate.algorithms.random_draw import draw
 
 
 def spread(text: pl.Series, sample_index: pl.Series | None, count: int, seed: int) -> list[int]:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.generate._texts import refuses, tagged, unquoted
-from curate.quoting import ask_user
-from curate.turns import blank, dump
+from curate.steps.quoting import ask_user
 from schemas.errors import UserError
+from schemas.messages import blank, dump
 
 TAG = "prompt"
 QUOTED = ("<given>", "<example>", "<passage>", "<persona>", "<prompt>")  # the tags of our requests

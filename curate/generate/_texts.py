@@ -1,4 +1,4 @@
-"""What is taken from a model's reply (how a request quotes texts is in ``curate.quoting``).
+"""What is taken from a model's reply (how a request quotes texts is in ``curate.steps.quoting``).
 
 A reply comes from a model of any size, which may talk around what was asked for, forget the tags, or be cut by its
 length. Everything here takes any text and needs linear time.
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from curate.turns import blank
+from schemas.messages import blank
 
 # "Sure! Here is the rewritten prompt:" and "### Rewritten Prompt:" before what was asked for.
 _THING = r"(?:prompt|instruction|request|question|message|persona|version|text|response|answer|reply)"

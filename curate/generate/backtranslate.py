@@ -7,11 +7,11 @@ Whether a text is a good answer to its prompt is for a score to say (the paper's
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._prompts import new_prompt, single, table
 from curate.generate._texts import column, same_text, texts
-from curate.quoting import ask_user, quote
-from curate.turns import blank
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, quote
+from schemas.messages import blank
 
 REQUEST = """The text between <passage> and </passage> is the answer of an AI assistant. Write the user's prompt that \
 it answers: specific enough that just this text is a complete and fitting answer, and understood without seeing it.

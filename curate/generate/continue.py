@@ -7,11 +7,11 @@ that ends early, or whose next reply fails, is taken as far as it came. Tools ar
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._prompts import New, at_least_one, ends_with_user, table, usable
 from curate.generate._texts import column, tagged, texts
-from curate.quoting import ask_user, conversation, turns_of
-from curate.turns import blank, dump_turns
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, conversation, turns_of
+from schemas.messages import blank, dump_turns
 
 DONE = "[DONE]"
 REQUEST = """Here is a conversation of a user with an AI assistant:

@@ -9,12 +9,12 @@ import re
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._choose import spread
 from curate.generate._prompts import at_least_one, texts_given
 from curate.generate._texts import column, refuses, tagged, texts
-from curate.quoting import ask_user, conversation, quote, turns_of
-from curate.turns import blank
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, conversation, quote, turns_of
+from schemas.messages import blank
 
 PRINCIPLES = [
     "It is true: it states nothing false, invents no fact or source, and says plainly what is uncertain.",

@@ -11,13 +11,13 @@ That a prompt is too hard to answer shows in its answers: ``score: refusal``.
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._choose import spread
 from curate.generate._prompts import New, at_least_one, ends_with_user, new_prompt, table
 from curate.generate._texts import column, same_text, texts
-from curate.quoting import ask_user, conversation, quote, turns_of
-from curate.turns import dump_turns
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, conversation, quote, turns_of
 from schemas.errors import UserError, unknown
+from schemas.messages import dump_turns
 
 HARDER = """Rewrite the prompt between <given> and </given> into a more complex version, somewhat harder for an AI \
 assistant but still reasonable, clear and answerable. {method} Keep everything that is not prose, such as code, tables \

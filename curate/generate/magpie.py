@@ -7,11 +7,11 @@ same system turn (or none) send the same request, and get the same prompts.
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._prompts import New, table
 from curate.generate._texts import column, texts
-from curate.quoting import turns_of
-from curate.turns import dump, dump_turns
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import turns_of
+from schemas.messages import dump, dump_turns
 
 USER = {"role": "user", "content": None}
 

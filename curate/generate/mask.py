@@ -1,6 +1,6 @@
 """A new candidate from an old one with its personal items and secrets hidden: <EMAIL>, <PHONE>, <SECRET> ...
 
-What is found is what ``score: pii`` and ``score: secrets`` count (``curate/texts/personal_items.py``,
+What is found is what ``score: pii`` and ``score: secrets`` count (``curate/algorithms/text/personal_items.py``,
 ``secret_items.py``). Drop the old ones then by the score, or keep them apart: a candidate that was masked has a
 ``parent_id``.
 """
@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import polars as pl
 
-from curate.texts import personal_items, secret_items
-from curate.texts.found_items import Item, apart, check_kinds, kinds_of
+from curate.algorithms.text import personal_items, secret_items
+from curate.algorithms.text.found_items import Item, apart, check_kinds, kinds_of
 
 SECRET = "secret"  # noqa: S105 (the kind, not one)
 KINDS = (*personal_items.FORMS, SECRET)

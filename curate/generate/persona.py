@@ -7,12 +7,12 @@ prompt is one user turn and stands alone.
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._choose import Ring
 from curate.generate._prompts import echoes, new_prompt, single, table, texts_given, usable
 from curate.generate._texts import column, same_text, tagged, texts, unquoted
-from curate.quoting import ask_user, quote
-from curate.turns import blank
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, quote
+from schemas.messages import blank
 
 WHO = """Who is likely to write or read the text between <passage> and </passage>? Describe one such person in one \
 specific sentence: what they do, know and care about. Give no name.

@@ -8,11 +8,11 @@ prompt without an assistant's turn to ask for gives nothing, nor does one of whi
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._prompts import New, ends_with_user, table
 from curate.generate._texts import column, texts
-from curate.quoting import turns_of
-from curate.turns import blank, dump_turns
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import turns_of
+from schemas.messages import blank, dump_turns
 
 
 def prompts(messages: pl.Series) -> Asking:

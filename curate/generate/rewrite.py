@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._texts import column, refuses, tagged, texts
-from curate.quoting import ask_user, quote
-from curate.turns import blank
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, quote
 from schemas.errors import UserError
+from schemas.messages import blank
 
 REQUEST = """Rewrite the response that an AI assistant gave to a prompt. How to rewrite it:
 

@@ -9,8 +9,8 @@ import re
 
 import polars as pl
 
-from curate.turns import blank
 from schemas.errors import UserError
+from schemas.messages import blank
 
 SYSTEM = ("system", "developer")
 _DECODER = json.JSONDecoder()

@@ -8,12 +8,12 @@ near copies of one another are for ``dedup`` to find, and length and topic for `
 
 import polars as pl
 
-from curate.exchange import Ask, Asking
 from curate.generate._choose import Ring
 from curate.generate._prompts import New, at_least_one, single, table, usable
 from curate.generate._texts import column, items, same_text, texts
-from curate.quoting import ask_user, quote
-from curate.turns import blank
+from curate.steps.asks import Ask, Asking
+from curate.steps.quoting import ask_user, quote
+from schemas.messages import blank
 
 REQUEST = """Here are examples of prompts that people send to an AI assistant:
 

@@ -2,7 +2,7 @@
 
 The mean over a scale's scores, weighted by their probabilities (G-Eval, arXiv 2303.16634), has fewer ties and less
 noise than the one score that is written. ``top_logprobs`` holds the tokens of a reply that are short answers, in order,
-each with the likely ones in its place (``curate.clients.requests.Reply``).
+each with the likely ones in its place (``schemas.requests.Reply``).
 """
 
 import json

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from curate.draw import draw
-from curate.quoting import turns_of
+from curate.algorithms.random_draw import draw
+from curate.steps.quoting import turns_of
 
 
 class Prompt(NamedTuple):

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from curate.texts.text_counts import ngrams
+from curate.algorithms.text.text_counts import ngrams
 from schemas.errors import UserError
 
 

@@ -6,9 +6,9 @@
 
 from typing import NamedTuple
 
-from curate.quoting import ask_user, conversation, quote
-from curate.turns import dump_turns
+from curate.steps.quoting import ask_user, conversation, quote
 from schemas.errors import UserError, unknown
+from schemas.messages import dump_turns
 
 # Whatever a request holds of strangers' texts: each is broken in every text, so that none can play another's part.
 TAGS = "conversation|response|response_a|response_b|reference"

@@ -8,7 +8,7 @@ import json
 
 import polars as pl
 
-from curate.texts.found_items import check_kinds
+from curate.algorithms.text.found_items import check_kinds
 
 AI = r"(?:ai|artificial intelligence|(?:large |ai |neural )?language model|virtual assistant)"
 # Kind -> its form, in small letters with straight apostrophes (Rust, linear).

@@ -17,8 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
 from curate.score._unit_tests import code_of, read_tests
+from curate.steps.asks import Scoring, Want
 from schemas.errors import UserError
 
 SHOWN = 10  # failed tests in ``detail``

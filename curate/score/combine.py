@@ -8,7 +8,7 @@ being long (arXiv 2404.04475 regresses a judge's preference on length to the sam
 
 import polars as pl
 
-from curate.filter import mentioned, values
+from curate.steps.sql_conditions import mentioned, values
 from schemas.errors import unknown
 
 

@@ -4,10 +4,10 @@ import json
 
 import polars as pl
 
-from curate.constraints.kinds import KINDS
-from curate.constraints.truths import Asked, read
-from curate.cores import each
-from curate.texts.text_columns import ALNUM
+from curate.algorithms.parallel import each
+from curate.algorithms.text.text_columns import ALNUM
+from curate.verifiers.constraints.kinds import KINDS
+from curate.verifiers.constraints.truths import Asked, read
 
 PART = 8_192  # rows of a kind that are checked at a time: their texts stay in a core's cache, nearly
 VARIANTS = 8  # of a text in loose mode
@@ -17,9 +17,9 @@ def score(response: pl.Series, ground_truth: pl.Series, *, strict: bool = True) 
     """Check each response against its row's constraints.
 
     ``response`` is text. ``ground_truth`` is JSON text, a list such as
-    ``[{"kind": "lowercase"}, {"kind": "max_words", "n": 20}]`` (``curate/constraints/kinds.py`` has the kinds and their
+    ``[{"kind": "lowercase"}, {"kind": "max_words", "n": 20}]`` (``curate/verifiers/constraints/kinds.py`` has the kinds and their
     parameters), or IFEval's form, ``{"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}``
-    (``curate/constraints/ifeval.py``). ``strict`` takes the response as it is; otherwise a constraint also holds if it
+    (``curate/verifiers/constraints/ifeval.py``). ``strict`` takes the response as it is; otherwise a constraint also holds if it
     holds without the first line, the last line or both, with or without asterisks (IFEval's loose accuracy).
 
     Gives ``value`` (0 to 1, the share that hold), ``detail`` (JSON: ``passed`` and ``failed``, each a list of the

@@ -6,7 +6,7 @@ nothing but punctuation is compared as it is.
 
 import polars as pl
 
-from curate.texts.ngrams import nfkc, one_space
+from curate.algorithms.text.ngrams import nfkc, one_space
 
 
 def score(

@@ -8,8 +8,8 @@ import json
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
 from curate.score import _asks
+from curate.steps.asks import Scoring, Want
 
 
 def score(response: pl.Series, messages: pl.Series, *, model: str) -> Scoring:

@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
-from curate.quoting import turns_of
 from curate.score._judges import judges, said, sampling
 from curate.score._likely import weighted_score
 from curate.score._rubrics import Rubric, ask_score, rubrics
 from curate.score._verdicts import read_score
+from curate.steps.asks import Scoring, Want
+from curate.steps.quoting import turns_of
 
 PANELS = {"mean": fmean, "median": median, "min": min}
 

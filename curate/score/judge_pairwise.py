@@ -21,12 +21,12 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
 from curate.score._judges import Answer, judges, said, sampling
 from curate.score._likely import letter_shares
 from curate.score._meetings import Meeting, Prompt, by_prompt, with_others, with_reference
 from curate.score._rubrics import ask_better, rubrics
 from curate.score._verdicts import read_verdict
+from curate.steps.asks import Scoring, Want
 from schemas.errors import UserError
 
 

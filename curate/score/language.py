@@ -1,12 +1,12 @@
 """1.0 where the response is in the wanted language, 0.0 where it is in another: by default, the prompt's.
 
 Code, formulas, tags and addresses are no language and are left out of account. How sure the model is
-(``curate/language.py``) stands in the detail.
+(``curate/algorithms/text/language.py``) stands in the detail.
 """
 
 import polars as pl
 
-from curate.language import detect, languages
+from curate.algorithms.text.language import detect, languages
 from schemas.errors import unknown
 
 # What is no language: code in fences, in backticks, LaTeX between dollars, tags, web addresses. Rust, linear.

@@ -11,8 +11,8 @@ from typing import Literal
 
 import polars as pl
 
-from curate.texts.text_counts import estimated_tokens
-from curate.texts.word_bytes import counts
+from curate.algorithms.text.text_counts import estimated_tokens
+from curate.algorithms.text.word_bytes import counts
 from schemas.errors import unknown
 
 UNITS = ("characters", "words", "tokens", "estimated_tokens")

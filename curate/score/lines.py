@@ -1,6 +1,6 @@
 """What the response's lines are like: the share of bullets, of ellipses, of ended sentences, of short lines ...
 
-Blank lines do not count. ``curate/texts/text_counts.py`` says what a line and the end of a sentence is. C4 (arXiv
+Blank lines do not count. ``curate/algorithms/text/text_counts.py`` says what a line and the end of a sentence is. C4 (arXiv
 1910.10683) keeps a line if it ends in a terminal punctuation mark or a quote, but not in an ellipsis, has at least five
 words, none of over 1,000 characters, and mentions neither JavaScript nor policies and cookies. (So have its paper and
 the code it was made with; in an earlier version of the paper, and in datatrove, it is three words.)
@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from curate.texts.text_counts import lines, without_notices
+from curate.algorithms.text.text_counts import lines, without_notices
 from schemas.errors import unknown
 
 SHARES = ("bullets", "ellipses", "punctuated", "short", "c4_lines")

@@ -1,10 +1,10 @@
 r"""1.0 where the response's final answer equals the ground truth's, 0.0 where it does not: numbers, LaTeX, sets.
 
 The final answer is what stands in the last ``\boxed{}``; else after the last ``####``; else after the last "answer
-is", "answer:" or line that begins with "A:"; else the last number of the text (``curate/final_answer.py``).
+is", "answer:" or line that begins with "A:"; else the last number of the text (``curate/verifiers/math/final_answer.py``).
 ``ground_truth`` is an answer, or a whole worked solution that ends with one in the same ways (GSM8K). Where both
 answers are plain numbers they are compared as such (18 = 18.00 = $18 = 18 dollars); the rest is left to math-verify,
-which compares symbolically, in processes of its own (``curate/symbolic.py``).
+which compares symbolically, in processes of its own (``curate/verifiers/math/equal.py``).
 
 An answer that would take unbounded work to check (towers of powers, huge factorials, sums, integrals, more than
 ``LONGEST`` characters) is not checked: null, with the reason, never 0.0.
@@ -12,8 +12,8 @@ An answer that would take unbounded work to check (towers of powers, huge factor
 
 import polars as pl
 
-from curate.final_answer import TAIL, last_number, marked, number
-from curate.symbolic import LONGEST, compare
+from curate.verifiers.math.equal import LONGEST, compare
+from curate.verifiers.math.final_answer import TAIL, last_number, marked, number
 
 
 def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:

@@ -5,8 +5,8 @@ Low is what the model would have written itself, or mere repetition; very high i
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
 from curate.score import _asks
+from curate.steps.asks import Scoring, Want
 
 
 def score(response: pl.Series, messages: pl.Series, *, model: str, given_prompt: bool = True) -> Scoring:

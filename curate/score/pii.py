@@ -1,14 +1,14 @@
 """How many personal items (mail addresses, phone, card and bank numbers ...) the response holds; 0.0 is clean.
 
 The value is a count, so ``filter: {personal: "pii > 0"}`` drops what has any (``generate: mask`` hides them instead).
-What counts as one, and what only looks like one, is in ``curate/texts/personal_items.py``. What has the form by chance
+What counts as one, and what only looks like one, is in ``curate/algorithms/text/personal_items.py``. What has the form by chance
 counts all the same: 1.2.3.4 may be a version. Names are not looked for.
 """
 
 import polars as pl
 
-from curate.texts.found_items import counted
-from curate.texts.personal_items import checked, items, likely
+from curate.algorithms.text.found_items import counted
+from curate.algorithms.text.personal_items import checked, items, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.DataFrame:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from curate.texts.text_counts import repeats
+from curate.algorithms.text.text_counts import repeats
 from schemas.errors import unknown
 
 

@@ -1,13 +1,13 @@
 """The share of the response's word n-grams that were there before: 0.0 for no repetition, near 1.0 for a loop.
 
-How words are cut is said in ``curate.texts.ngrams``. A response shorter than ``ngram`` words repeats nothing.
+How words are cut is said in ``curate.algorithms.text.ngrams``. A response shorter than ``ngram`` words repeats nothing.
 """
 
 import numpy as np
 import polars as pl
 
-from curate.texts.ngrams import HASH_BITS, ngrams
-from curate.texts.word_bytes import hashes, in_blocks, levelled
+from curate.algorithms.text.ngrams import HASH_BITS, ngrams
+from curate.algorithms.text.word_bytes import hashes, in_blocks, levelled
 from schemas.errors import UserError
 
 

@@ -6,8 +6,8 @@ The model reads the whole conversation in its own chat template; it may be one o
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
 from curate.score import _asks
+from curate.steps.asks import Scoring, Want
 
 
 def score(response: pl.Series, messages: pl.Series, *, model: str, label: str | None = None,

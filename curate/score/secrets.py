@@ -1,12 +1,12 @@
 """How many keys, tokens and private keys the response holds; 0.0 is clean. Drop what has some with ``secrets > 0``.
 
-What counts as one is in ``curate/texts/secret_items.py``; ``generate: mask`` hides them instead.
+What counts as one is in ``curate/algorithms/text/secret_items.py``; ``generate: mask`` hides them instead.
 """
 
 import polars as pl
 
-from curate.texts.found_items import counted
-from curate.texts.secret_items import checked, items, likely
+from curate.algorithms.text.found_items import counted
+from curate.algorithms.text.secret_items import checked, items, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:

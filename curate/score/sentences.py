@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from curate.texts.text_counts import lines, without_notices
+from curate.algorithms.text.text_counts import lines, without_notices
 from schemas.errors import unknown
 
 

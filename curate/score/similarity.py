@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from curate.exchange import Embed, Scoring
 from curate.score import _asks
+from curate.steps.asks import Embed, Scoring
 
 
 def score(response: pl.Series, ground_truth: pl.Series, prompt: pl.Series, *,

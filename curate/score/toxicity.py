@@ -5,8 +5,8 @@ Any sequence-classification model of the hub's kind will do, such as unitary/tox
 
 import polars as pl
 
-from curate.exchange import Scoring, Want
 from curate.score import _asks
+from curate.steps.asks import Scoring, Want
 
 
 def score(response: pl.Series, *, model: str, label: str = "toxic") -> Scoring:

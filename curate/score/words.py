@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from curate.texts.text_counts import MOST_STOPS, words
+from curate.algorithms.text.text_counts import MOST_STOPS, words
 from schemas.errors import UserError, unknown
 
 MEASURES = ("mean_length", "longest", "lettered", "stop_words", "hashes", "ellipses")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from curate.compiled import compiled
+from curate.algorithms.compiled import compiled
 
 
 @compiled

@@ -8,7 +8,7 @@ not on the order of the rows.
 
 import polars as pl
 
-from curate.lots import lots
+from curate.algorithms.random_order import lots
 from curate.select._worse import best_and_worse, proposed
 
 

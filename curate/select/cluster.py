@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.vectors.kmeans import cells, centres, nearest_in_cell
-from curate.vectors.subsets import comparable, decided, directed, to_nearest
+from curate.algorithms.vectors.kmeans import cells, centres, nearest_in_cell
+from curate.algorithms.vectors.subsets import comparable, decided, directed, to_nearest
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 

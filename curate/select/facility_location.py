@@ -1,7 +1,7 @@
 """A subset that covers all rows well: every row's cosine to its nearest kept row, summed and maximised.
 
 This is the facility location function, maximised by lazy greedy (Minoux 1978; for choosing data Wei, Iyer and Bilmes
-2015, Mirzasoleiman and others 2015) over a sparse graph, as ``curate/vectors/cover.py`` says. Where a score is given:
+2015, Mirzasoleiman and others 2015) over a sparse graph, as ``curate/algorithms/vectors/cover.py`` says. Where a score is given:
 QDIT (Bukharin and others 2023, arXiv 2311.14736), that is ``(1 - quality) * mean cover + quality * mean score of the
 kept rows``, where a row's score is the share of scored rows that score no higher, and all rows are covered, scored or
 not.
@@ -14,10 +14,10 @@ with the square of the rows. The lot goes by the vector and the seed: the order 
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.vectors.distinct import PART, distinct, parts
-from curate.vectors.neighbours import unit
-from curate.vectors.subsets import decided
+from curate.algorithms.vectors.distinct import PART, distinct, parts
+from curate.algorithms.vectors.neighbours import unit
+from curate.algorithms.vectors.subsets import decided
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 
@@ -71,9 +71,9 @@ def _facilities(
     vectors: np.ndarray, rows: np.ndarray, rank: np.ndarray, count: int, quality: float, most: int | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """Return the kept rows, each row's nearest kept row and the cosine to it, and what is to be said of them."""
-    from curate.vectors.cover import cover
-    from curate.vectors.nearest_kept import bring_nearer
-    from curate.vectors.short_vectors import shorten
+    from curate.algorithms.vectors.cover import cover
+    from curate.algorithms.vectors.nearest_kept import bring_nearer
+    from curate.algorithms.vectors.short_vectors import shorten
 
     short = shorten(vectors, rows, min(1.0, 4 / count))  # for neighbours, whose farthest is known in the end only
     first, times, others = distinct(vectors, rows, rank, seed)

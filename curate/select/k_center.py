@@ -9,9 +9,9 @@ scored rows that score no higher than it, to the power of ``quality``. Nothing i
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.vectors.neighbours import unit
-from curate.vectors.subsets import decided
+from curate.algorithms.vectors.neighbours import unit
+from curate.algorithms.vectors.subsets import decided
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 
@@ -34,7 +34,7 @@ def subset(embedding: pl.Series, score: pl.Series, *, keep: int | float, quality
     rows = np.flatnonzero(usable)
     kept, nearest, cosine = rows[:count], np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
     if 0 < count < len(rows):
-        from curate.vectors.farthest_first import farthest_first
+        from curate.algorithms.vectors.farthest_first import farthest_first
 
         weight, phases = _weigh(score.cast(pl.Float64).to_numpy(), rows, quality)
         first = phases[0][weight[phases[0]] == weight[phases[0]].max()]

@@ -9,9 +9,9 @@ decides, and the first row is the one nearest the mean of all.
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.vectors.subsets import comparable, decided, directed, middle, to_nearest
-from curate.vectors.whole import SCALE, whole
+from curate.algorithms.vectors.subsets import comparable, decided, directed, middle, to_nearest
+from curate.algorithms.vectors.whole import SCALE, whole
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 BLOCK = 1 << 12  # rows in a matrix product: bounds the memory beside the embeddings

@@ -9,7 +9,7 @@ have a score on both sides, the teacher's higher by at least that much (0: not l
 
 import polars as pl
 
-from curate.lots import lots
+from curate.algorithms.random_order import lots
 from schemas.errors import UserError
 
 

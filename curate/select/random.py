@@ -5,8 +5,8 @@ The lot is drawn from each row's text and the seed, so the choice does not depen
 
 import polars as pl
 
-from curate.draw import draw
-from curate.keep import rows_to_keep
+from curate.algorithms.random_draw import draw
+from curate.select._keep import rows_to_keep
 
 
 def subset(text: pl.Series, *, keep: int | float, seed: int = 0) -> pl.DataFrame:

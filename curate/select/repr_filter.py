@@ -8,9 +8,9 @@ the threshold says how near is too near, and the score alone decides between row
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.vectors.far_enough import content_sample, far_enough, fingerprints, measured_recall
-from curate.vectors.neighbours import nearest, unit
+from curate.algorithms.vectors.far_enough import content_sample, far_enough, fingerprints, measured_recall
+from curate.algorithms.vectors.neighbours import nearest, unit
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 
@@ -33,7 +33,7 @@ def subset(
 
     ``nearest`` is the kept row that ruled a row out (the nearest of those kept before it) or, for rows that were not
     reached, the nearest of all. Fewer than ``exact_below`` rows are compared in full; of more, a share of ``recall`` of
-    the pairs at the threshold is expected to be found (``curate.vectors.hyperplanes``). ``keep`` is a number of rows,
+    the pairs at the threshold is expected to be found (``curate.algorithms.vectors.hyperplanes``). ``keep`` is a number of rows,
     or a share in (0, 1] where it has a decimal point. Fewer are kept where no others are far enough. With the table
     comes a line on this, if there are rows to compare. Raises ``UserError`` for settings out of their range.
     """

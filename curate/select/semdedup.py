@@ -13,10 +13,10 @@ centre. As there, two rows on either side of a border between cells are never co
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.vectors.kmeans import cells, centres, members, nearest_in_cell
-from curate.vectors.subsets import comparable, decided, directed, to_nearest
-from curate.vectors.whole import inverse_lengths, whole
+from curate.algorithms.vectors.kmeans import cells, centres, members, nearest_in_cell
+from curate.algorithms.vectors.subsets import comparable, decided, directed, to_nearest
+from curate.algorithms.vectors.whole import inverse_lengths, whole
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 BLOCK = 256  # rows looked at at a time

@@ -7,7 +7,7 @@ this selection beat its random control (N. Lambert, rlhfbook.com, code/rejection
 
 import polars as pl
 
-from curate.keep import rows_to_keep
+from curate.select._keep import rows_to_keep
 
 
 def select(completion_id: pl.Series, score: pl.Series, *, keep: int | float) -> pl.DataFrame:

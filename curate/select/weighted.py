@@ -10,8 +10,8 @@ alone, not on the order of the rows. A candidate without a finite score is never
 import numpy as np
 import polars as pl
 
-from curate.keep import rows_to_keep
-from curate.lots import lots, uniform
+from curate.algorithms.random_order import lots, uniform
+from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
 

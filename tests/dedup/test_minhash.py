@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.algorithms.near_duplicates.clusters import decide
+from curate.algorithms.near_duplicates.compared import Job
+from curate.algorithms.near_duplicates.crowds import by_rare_grams
+from curate.algorithms.near_duplicates.near_pairs import near_pairs
+from curate.algorithms.text.shingles import Grams, bands, jaccard, sketches
 from curate.dedup.minhash import dedup, sketch
-from curate.near.clusters import decide
-from curate.near.compared import Job
-from curate.near.crowds import by_rare_grams
-from curate.near.near_pairs import near_pairs
-from curate.texts.shingles import Grams, bands, jaccard, sketches
 from schemas.errors import UserError
 
 GRAMS = Grams(3, characters=False)

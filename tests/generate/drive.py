@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 
-from curate.exchange import Ask
+from curate.steps.asks import Ask
 
 
 def drive(step, reply):

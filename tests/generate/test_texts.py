@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.generate._texts import items, plain, refuses, same_text, tagged, unquoted
-from curate.quoting import conversation, quote, turns_of
+from curate.steps.quoting import conversation, quote, turns_of
 
 
 @pytest.mark.parametrize(("reply", "text"), [

@@ -5,9 +5,9 @@ import zlib
 
 import polars as pl
 
-from curate.answer import frame
-from curate.clients.requests import Reply
-from curate.exchange import Embed
+from curate.models.gateway import frame
+from curate.steps.asks import Embed
+from schemas.requests import Reply
 
 
 def scored(result, reply=None):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.final_answer import answers, marked
 from curate.score.agreement import score
+from curate.verifiers.math.final_answer import answers, marked
 
 
 def agree(prompts, responses, **settings):

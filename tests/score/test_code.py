@@ -10,16 +10,16 @@ from fractions import Fraction
 import polars as pl
 import pytest
 
-from curate.clients.requests import Sampling, request
-from curate.clients.sandbox_run import Engine
-from curate.models import ModelRef
-from curate.report import Report
-from curate.sandbox import sandbox
-from curate.sandbox.compare import same_text, same_value, shown
-from curate.sandbox.values import encode
+from curate.models.clients.sandbox_run import Engine
+from curate.models.model_ref import ModelRef
 from curate.score._unit_tests import code_of, read_tests
 from curate.score.code import score
+from curate.verifiers.sandbox import sandbox
+from curate.verifiers.sandbox.compare import same_text, same_value, shown
+from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
+from schemas.progress import Report
+from schemas.requests import Sampling, request
 from tests.asking import Asked
 from tests.score.meet import scored
 

@@ -6,10 +6,10 @@ import time
 import polars as pl
 import pytest
 
-from curate.constraints.kinds import KINDS
-from curate.constraints.text_units import sentence_lengths
+from curate.algorithms.text.text_columns import in_words, word_count
 from curate.score.constraints import score
-from curate.texts.text_columns import in_words, word_count
+from curate.verifiers.constraints.kinds import KINDS
+from curate.verifiers.constraints.text_units import sentence_lengths
 from tests.score.ifeval_cases import IFEVAL_CASES
 
 # kind, parameters, a text that keeps it, a text that does not

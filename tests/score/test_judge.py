@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.quoting import quote
 from curate.score._likely import weighted_score
 from curate.score._verdicts import read_score
 from curate.score.judge import score
+from curate.steps.quoting import quote
 from schemas.errors import UserError
 from tests.generate.drive import talk, user
 from tests.score.meet import scored

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.algorithms.text.personal_items import FORMS, LIKELY, PATTERNS
 from curate.score.pii import score
-from curate.texts.personal_items import FORMS, LIKELY, PATTERNS
 from schemas.errors import UserError
 
 ITEMS = [

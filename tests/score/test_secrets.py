@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.algorithms.text.secret_items import FORMS, MARKS, PATTERNS
 from curate.score.secrets import score
-from curate.texts.secret_items import FORMS, MARKS, PATTERNS
 from schemas.errors import UserError
 
 WORD = string.ascii_letters + string.digits

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from curate.algorithms.vectors.subsets import middle
+from curate.algorithms.vectors.whole import SCALE, whole
 from curate.select import dpp
-from curate.vectors.subsets import middle
-from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 

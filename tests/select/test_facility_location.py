@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.algorithms.vectors.distinct import PART, SHARE, distinct, parts
 from curate.select import facility_location
-from curate.vectors.distinct import PART, SHARE, distinct, parts
 from schemas.errors import UserError
 from tests.select.rows import planted
 

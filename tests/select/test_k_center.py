@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.mapped import as_series
+from curate.algorithms.vectors.farthest_first import FRONT
 from curate.select import k_center
-from curate.vectors.farthest_first import FRONT
+from curate.storage.mapped_columns import as_series
 from schemas.errors import UserError
 from tests.select.rows import planted
 

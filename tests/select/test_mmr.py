@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from curate.algorithms.vectors.whole import SCALE, whole
 from curate.select import mmr
-from curate.vectors.whole import SCALE, whole
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 

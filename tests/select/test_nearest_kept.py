@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from curate.steps import find, names
+from curate.steps.registry import find, names
 from tests.select.rows import embeddings, numbers, unit
 
 OVER_ALL = [n for n in names("select") if find("select", n).makes == "subset" and "embedding" in find("select", n).reads

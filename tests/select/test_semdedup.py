@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.algorithms.vectors import kmeans
+from curate.algorithms.vectors.whole import inverse_lengths, whole
 from curate.select import semdedup
-from curate.vectors import kmeans
-from curate.vectors.whole import inverse_lengths, whole
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.select import dpp, random
-from curate.steps import find
+from curate.steps.registry import find
 from schemas.errors import UserError
 
 

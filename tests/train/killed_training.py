@@ -5,9 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
-from curate.models import ModelRef
-from curate.report import Report
-from curate.store import Store
+from curate.models.model_ref import ModelRef
+from curate.storage.store import Store
+from schemas.progress import Report
 from tests.train.tables import recipe_with
 from train.run import train_recipe
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.store import Stage, Store
+from curate.storage.store import Stage, Store
 from schemas.recipe import Recipe, load_recipe
 
 WORDS = "the a cat dog sings reads writes red blue seven lines in lower case without commas please answer now".split()

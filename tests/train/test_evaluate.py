@@ -3,10 +3,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate.models import ModelRef
-from curate.report import Report
-from curate.store import Store
+from curate.models.model_ref import ModelRef
+from curate.storage.store import Store
 from schemas.errors import UserError
+from schemas.progress import Report
 from tests.train.tables import recipe_with, rl_rows, sft_rows, write_stage
 from train.evaluate import compare, evaluate_recipe, plan_evaluation
 

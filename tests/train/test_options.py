@@ -7,7 +7,8 @@ import pytest
 
 from schemas.errors import UserError
 from schemas.recipe import Training
-from train import options, trainers
+from train import find_trainer as trainers
+from train import options
 
 pytest.importorskip("trl")
 

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from curate.models import ModelRef
-from curate.report import Report
-from curate.store import Store
+from curate.models.model_ref import ModelRef
+from curate.storage.store import Store
+from schemas.progress import Report
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
 from train.run import train_recipe
 

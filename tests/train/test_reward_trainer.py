@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.models import STARTS_FROM, ModelRef, resolve
-from curate.report import Report
-from curate.store import Store
+from curate.models.model_ref import STARTS_FROM, ModelRef, resolve
+from curate.storage.store import Store
 from schemas.errors import UserError
+from schemas.progress import Report
 from schemas.recipe import Model
 from tests.asking import Asked
 from tests.train.tables import preference_rows, recipe_with, sft_rows, turns, write_stage
@@ -34,8 +34,8 @@ def train(tmp_path, store, ref, sections, **tables):
 
 def rewards(ref, rows):
     """The rewards of the chosen answers of rows of pairs, and of the rejected ones, as rows of one array."""
-    from curate.clients.requests import Sampling, request
-    from curate.clients.transformers_reward import Engine
+    from curate.models.clients.transformers_reward import Engine
+    from schemas.requests import Sampling, request
 
     asks = [json.dumps({"messages": json.loads(row["prompt"]) + json.loads(row[side])})
             for side in ("chosen", "rejected") for row in rows.iter_rows(named=True)]  # fmt: skip

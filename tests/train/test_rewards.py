@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from curate.scorer import Scorer
-from curate.steps import Step
+from curate.pipeline.scorer import Scorer
+from curate.steps.registry import Step
 from schemas.errors import UserError
 from tests.train.tables import recipe_with, rl_rows
 from train.rewards import Judge, Rollouts, as_reward, judges

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate.models import ModelRef
-from curate.replies import costs
-from curate.report import Report
-from curate.store import Stage, Store
+from curate.models.model_ref import ModelRef
+from curate.storage.reply_log import costs
+from curate.storage.store import Stage, Store
 from schemas.errors import UserError
+from schemas.progress import Report
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.stub_server import Stub
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
@@ -174,7 +174,7 @@ def test_grpo_records_every_answer_and_survives_a_scorer_that_raises(tmp_path, s
 
 def test_a_reward_may_ask_a_model_and_read_the_scores_above_it(tmp_path, store, ref, monkeypatch):
     (tmp_path / "own.py").write_text(
-        "import json\nimport polars as pl\nfrom curate.exchange import Want\n\n\n"
+        "import json\nimport polars as pl\nfrom curate.steps.asks import Want\n\n\n"
         "def rated(response, *, model: str):\n"
         "    asks = [json.dumps([{'role': 'user', 'content': f'say exactly: {len(r) % 5}'}]) for r in response]\n"
         "    how = {'temperature': 0.0, 'max_tokens': 4}\n"

@@ -1,0 +1,145 @@
+"""``gristmill check``: the plan of a run, and how its training rows look to the model."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.text import Text
+
+from cli.tables import console, safe, table
+from curate.models.budget import Budget
+from curate.models.clients.weights import local_folder
+from curate.models.engine_settings import PRICES
+from curate.models.model_ref import ModelRef
+from curate.run import Plan, plan
+from curate.storage.reply_log import ReplyLog
+from schemas.recipe import Recipe
+from schemas.rows import DATASET_TABLES
+from train.preview import Sample, preview
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from curate.storage.store import Store
+
+
+def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
+    """Validate a recipe and print what is cached, what will run, what it costs, and a few tokenised rows."""
+    found = plan(recipe, store)
+    shown = console()
+    lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
+    lines += _trainings(recipe, found)
+    shown.print(table(f"{recipe.path}: a valid recipe", ["stage", "state", "what"], lines))
+    shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
+    _say_models(recipe, found, shown)
+    if rows:
+        _preview(recipe, found, shown, rows)
+
+
+def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
+    from train.run import check_learning, plan_trainings
+
+    check_learning(recipe)
+    models = {name: found.walk.model(name, "") for name in recipe.models}
+    plans = plan_trainings(recipe, found.walk.store, found.datasets, models)
+    lines = []
+    for p in plans:
+        todo = f"{p.training.trainer}, {p.rows.height or '?'} rows"
+        lines.append(
+            (f"train.{p.name}", "cached" if p.stage else "to run", p.stage.manifest["result"] if p.stage else todo)
+        )
+    return lines
+
+
+def estimate(found: Plan) -> str:
+    """What is left to ask and what that may cost, in words: at most, and about, by how long replies were so far.
+
+    Prompt tokens are counted with the model's tokenizer where that is on this machine, else taken to be 4 bytes each.
+    """
+    if not found.wanted:
+        return "0 requests left to make, as far as is known"
+    prompt = new = most = 0.0
+    about_cost = most_cost = 0.0
+    with ReplyLog.looking(found.walk.store) as log:
+        for wanted in found.wanted:
+            spent, settings = log.spent(identity=wanted.ref.identity), dict(wanted.ref.settings)
+            each = spent["completion_tokens"] / spent["replies"] if spent["replies"] else wanted.max_tokens
+            sent = _count(wanted.ref, wanted.sample) or sum(len(m.encode()) for m in wanted.sample) / (
+                4 * max(len(wanted.sample), 1))  # fmt: skip
+            budget = Budget([], settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
+            prompt += sent * wanted.requests
+            new, most = new + each * wanted.requests, most + wanted.max_tokens * wanted.requests
+            about_cost += budget.cost(sent * wanted.requests, each * wanted.requests)
+            most_cost += budget.cost(sent * wanted.requests, wanted.max_tokens * wanted.requests)
+    about = f" (about {new:,.0f}, going by its replies so far)" if new < most else ""
+    text = (f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
+            f"tokens{about}")  # fmt: skip
+    served = [wanted.ref for wanted in found.wanted if wanted.ref.engine == "openai"]
+    unpriced = sorted({ref.name for ref in served if not {*PRICES} <= {*dict(ref.settings)}})
+    if most_cost:
+        text += f"; at most ${most_cost:,.2f}" + (f", about ${about_cost:,.2f}" if about_cost < most_cost else "")
+    if unpriced:
+        text += f"; no price is set for {', '.join(unpriced)}"
+    return text + ("" if most_cost or unpriced else "; local models cost no money")
+
+
+def _count(ref: ModelRef, messages: list[str]) -> float | None:
+    """The mean number of tokens of these conversations, or None where the tokenizer is not here."""
+    if not messages or ref.engine == "openai" or find_spec("tokenizers") is None:
+        return None
+    rows = pl.DataFrame({"row_id": messages, "prompt": messages, "tools": [None] * len(messages)})
+    samples = preview(rows, "prompt", local_folder(ref), None)
+    return sum(s.length for s in samples) / len(samples) if samples else None
+
+
+def _say_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
+    for name in recipe.models:
+        ref = found.walk.model(name, "")
+        here = (
+            f"at {dict(ref.settings)['base_url']}"
+            if ref.engine == "openai"
+            else "on this machine"
+            if local_folder(ref)
+            else (
+                f"from the package {ref.package}, converted when first used"
+                if ref.package
+                else "to be fetched from the hub"
+            )
+        )
+        shown.print(Text(f"model {name}: {ref.identity}, {here}"))
+
+
+def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
+    """Print a few rows of each training's dataset as tokens: what is learnt in colour (or brackets), the rest dim."""
+    if find_spec("tokenizers") is None:
+        return shown.print(
+            "\nthe preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'", markup=False
+        )
+    for name, training in recipe.train.items():
+        model = training.model
+        while model in recipe.train:
+            model = recipe.train[model].model
+        folder = local_folder(found.walk.model(model, ""))
+        kind = recipe.datasets[training.dataset].type
+        if folder is None:
+            return shown.print(
+                f"\nno preview of tokenised rows: the model {model!r} is not on this machine yet", markup=False
+            )
+        stage = found.datasets.get(training.dataset)
+        if stage is None:
+            shown.print(f"\ntrain.{name}: no rows to preview until the datasets are built", markup=False)
+            continue
+        limit = training.settings.get("max_length", 1024)
+        for sample in preview(stage.read(DATASET_TABLES[kind]).head(rows), kind, folder, limit) or []:
+            _show_sample(name, sample, shown)
+
+
+def _show_sample(name: str, sample: Sample, shown: "Console") -> None:
+    learnt = sum(sample.learnt)
+    shown.print(Text(f"\ntrain.{name}: {sample.column} of {sample.row_id}, {len(sample.tokens)} tokens, {learnt} learnt"
+                     + (f", cut from {sample.length}" if sample.length > len(sample.tokens) else "")))  # fmt: skip
+    text = Text()
+    for token, counts in zip(sample.tokens, sample.learnt, strict=True):
+        piece = safe(token)
+        text.append(piece if shown.is_terminal or not counts else f"[{piece}]", style="green" if counts else "dim")
+    shown.print(text)

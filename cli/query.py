@@ -1,0 +1,77 @@
+"""Commands that answer questions about a store: sql, show, why."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import STORE, StoreFolder, open_store
+
+FORMATS = ("table", "json", "jsonl", "csv", "parquet")
+
+
+def sql(
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help='Such as "SELECT scorer, avg(value) FROM scores GROUP BY 1".')
+    ],
+    store: StoreFolder = STORE,
+    format: Annotated[str, typer.Option("--format", "-f", help=" | ".join(FORMATS))] = "table",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Rows a table shows.", min=1)] = 40,
+) -> None:
+    """Ask the store in SQL (DuckDB's). 'gristmill show' lists the tables."""
+    from cli.tables import write
+    from curate.storage.sql_views import connect
+    from schemas.errors import unknown
+
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    with connect(open_store(store)) as con:
+        write(con, query, format, output, limit)
+
+
+def show(
+    table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="A table, or nothing for an overview.")] = None,
+    store: StoreFolder = STORE,
+    rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows to show.", min=1)] = 10,
+) -> None:
+    """Show what the store holds, or the first rows of one of its tables."""
+    from cli.tables import overview, write
+    from curate.storage.sql_views import connect
+    from schemas.errors import unknown
+    from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+
+    tables = [*STAGE_TABLES, *HISTORY_TABLES]
+    if table is not None and table not in tables:
+        raise unknown("table", table, tables)
+    opened = open_store(store)
+    with connect(opened) as con:
+        if table is None:
+            overview(con, opened, tables)
+        else:
+            write(con, COSTS if table == "costs" else f"SELECT * FROM {table} LIMIT {rows}", "table", None, rows)
+
+
+def why(
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="A prompt's, a completion's or a dataset row's id, or its start.")
+    ],
+    store: StoreFolder = STORE,
+) -> None:
+    """Tell a row's whole story: where it came from, its scores, every decision, and the models it went into."""
+    from cli.tables import story
+    from curate.storage.row_history import trace
+
+    story(trace(open_store(store), id), sys.stdout)
+
+
+# What was spent, by recipe and model; the last row sums it up.
+COSTS = """
+    SELECT coalesce(recipe, 'all') AS recipe, coalesce(model, 'all') AS model, sum(requests)::BIGINT AS requests,
+           sum(failed)::BIGINT AS failed, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+           sum(completion_tokens)::BIGINT AS completion_tokens, round(sum(seconds), 1) AS seconds,
+           round(sum(cost), 4) AS cost
+    FROM costs WHERE requests + failed > 0
+    GROUP BY GROUPING SETS ((recipe, model), ()) HAVING count(*) > 0 ORDER BY GROUPING(recipe), 1, 2"""
+COMMANDS = (sql, show, why)

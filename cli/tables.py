@@ -1,0 +1,150 @@
+"""Showing results: tables where a person reads, plain data where a program does."""
+
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from curate.storage.row_history import Story
+    from curate.storage.store import Store
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a model's text must not steer the terminal
+
+
+def console() -> Console:
+    """The console for tables on stdout; wide where it is not a terminal, so that nothing is cut for a pipe."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200")))
+
+
+def safe(value: Any, length: int = 400) -> str:
+    """A value as one line of text, without control characters."""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e6 else f"{value:.0f}"
+    text = "" if value is None else str(value)
+    text = CONTROL.sub("", text.replace("\n", "⏎"))
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
+    """A table for people."""
+    made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
+    for index, column in enumerate(columns):
+        number = any(isinstance(r[index], int | float) and not isinstance(r[index], bool) for r in rows)
+        made.add_column(
+            Text(safe(column)),
+            justify="right" if number else "left",
+            overflow="fold" if len(columns) < 5 else "ellipsis",
+            no_wrap=len(columns) >= 5,
+        )
+    for row in rows:
+        made.add_row(*(Text(safe(v)) for v in row))
+    return made
+
+
+def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Path | None, limit: int) -> None:
+    """Run a query and write its result to stdout or a file. A file is written whole and then renamed.
+
+    Raises ``UserError`` for a query DuckDB refuses, with its reason in one line.
+    """
+    import duckdb
+
+    from curate.steps.sql_conditions import one_line
+    from schemas.errors import UserError
+
+    if format == "parquet" and output is None and sys.stdout.isatty():
+        raise UserError("parquet is not for a terminal; name a file with --output FILE")
+    if output is not None and not output.parent.is_dir():
+        raise UserError(f"{output}: there is no folder {output.parent}")
+    try:
+        if not con.extract_statements(query):
+            raise UserError('SQL: the query is empty; expected one such as "SELECT * FROM prompts LIMIT 5"')
+        if format == "parquet":
+            _to_parquet(con, query, output)
+        elif output is None:
+            _to_text(con.execute(query), format, sys.stdout, limit)
+        else:
+            with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+                temporary = Path(folder) / "result"
+                with open(temporary, "w", encoding="utf-8", newline="") as file:
+                    _to_text(con.execute(query), format, file, limit)
+                temporary.replace(output)
+    except duckdb.Error as error:
+        raise UserError(f"SQL: {one_line(error)}") from None
+
+
+def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
+    """What a store holds: its tables, and the latest runs."""
+    rows = [(t, con.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0]) for t in tables]
+    shown = console()
+    shown.print(Text(f"store {store.path}"))
+    shown.print(table(None, ["table", "rows"], rows))
+    runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
+                          completion_tokens
+                          FROM runs ORDER BY started_at DESC LIMIT 8""").fetchall()
+    columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
+    shown.print(table("\nlatest runs", columns, runs))
+
+
+def story(told: "Story", out: TextIO) -> None:
+    """Print a row's story."""
+    out.write(told.title + "\n")
+    for heading, lines in told.parts:
+        out.write(f"\n{heading}\n")
+        out.writelines(f"  {safe(line, 1000)}\n" for line in lines)
+
+
+def _to_parquet(con: "duckdb.DuckDBPyConnection", query: str, output: Path | None) -> None:
+    from schemas.errors import UserError
+
+    with tempfile.TemporaryDirectory(dir=output.parent if output else None) as folder:
+        temporary = Path(folder) / "result.parquet"
+        relation = con.sql(query)
+        if relation is None:  # a statement that is no query
+            raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
+        relation.write_parquet(str(temporary), compression="zstd")
+        if output is None:
+            sys.stdout.buffer.write(temporary.read_bytes())
+        else:
+            temporary.replace(output)
+
+
+def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limit: int) -> None:
+    columns = [column[0] for column in result.description or []]
+    if format == "table":
+        rows = result.fetchmany(limit + 1)
+        shown = console() if out is sys.stdout else Console(file=out, width=200)
+        shown.print(table(None, columns, rows[:limit]))
+        if len(rows) > limit:
+            shown.print(f"... the first {limit} rows; --limit shows more, --format jsonl all")
+    elif format == "csv":
+        import csv
+
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(columns)
+        while rows := result.fetchmany(5000):
+            writer.writerows(rows)
+    else:
+        _to_json(result, columns, out, lines=format == "jsonl")
+
+
+def _to_json(result: "duckdb.DuckDBPyConnection", columns: list[str], out: TextIO, *, lines: bool) -> None:
+    first = True
+    if not lines:
+        out.write("[")
+    while rows := result.fetchmany(5000):
+        for row in rows:
+            text = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str)
+            out.write(text + "\n" if lines else ("\n" if first else ",\n") + text)
+            first = False
+    if not lines:
+        out.write("\n]\n")

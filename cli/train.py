@@ -1,0 +1,103 @@
+"""Commands that train and judge models: train, evaluate; and the end of the demo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+
+if TYPE_CHECKING:
+    from curate.storage.store import Stage, Store
+    from schemas.progress import Report
+    from schemas.recipe import Recipe
+
+
+def train(
+    recipe: RecipeFile,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Which trainings; all by default.")
+    ] = None,
+    store: StoreFolder = STORE,
+    overrides: Overrides = None,
+) -> None:
+    """Train the recipe's models on its datasets. A training that was done before is reused; one cut short goes on."""
+    from cli.progress import Bars
+
+    loaded, opened = read_recipe(recipe, overrides), open_store(store)
+    with Bars() as bars:
+        stages = _train(loaded, opened, names, bars)
+    for stage in stages:
+        typer.echo(f"{stage.manifest['name']}: {stage.path / 'model'}")
+
+
+def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
+    """Let the recipe's models answer its held-out prompts, score the answers, and show base against trained."""
+    from cli.progress import Bars
+
+    loaded, opened = read_recipe(recipe, overrides), open_store(store)
+    with Bars() as bars:
+        stage = _evaluate(loaded, opened, bars)
+    show_comparison(stage)
+
+
+def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
+    """Train and evaluate the demo's models, and say what to try next."""
+    from cli.progress import Bars
+
+    loaded, opened = read_recipe(recipe, overrides), open_store(store)
+    with Bars() as bars:
+        _train(loaded, opened, None, bars)
+        stage = _evaluate(loaded, opened, bars)
+    show_comparison(stage)
+    typer.echo(f"\nThe store is {opened.path}. Try next:")
+    for query in TRY:
+        typer.echo(f'\n  gristmill sql "{query}"' + ("" if store == STORE else f" --store {store}"))
+
+
+TRY = (
+    "SELECT prompt, response, value, detail FROM completions JOIN scores ON row_id = completion_id "
+    "JOIN prompts USING (prompt_id) WHERE scorer = 'constraints' ORDER BY prompt_id, value DESC LIMIT 12",
+    "SELECT stage, reason, count(*) AS dropped FROM decisions WHERE NOT kept GROUP BY ALL ORDER BY dropped DESC",
+    "SELECT model, split, round(avg(value), 3) AS mean FROM evaluations GROUP BY ALL ORDER BY ALL",
+)
+
+
+def show_comparison(stage: "Stage") -> None:
+    """Print the before/after table of an evaluation."""
+    from cli.tables import console, table
+    from train.evaluate import compare
+
+    rows = []
+    for row in compare(stage).iter_rows(named=True):
+        change = "" if row["difference"] is None else f"{row['difference']:+.3f}"
+        if row["low"] is not None:
+            change += f" ({row['low']:+.3f} to {row['high']:+.3f})"
+        mean = "-" if row["mean"] is None else f"{row['mean']:.3f}"
+        rows.append((row["split"], row["scorer"], row["model"], row["n"], row["nulls"], mean, change))
+    columns = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {rows[0][2]} (95% interval)"]
+    console().print(table("\nHeld-out prompts, the same scorers for every model", columns, rows))
+
+
+def _train(recipe: "Recipe", store: "Store", names: list[str] | None, report: "Report") -> "list[Stage]":
+    from curate.run import built, recorded
+    from train.run import train_recipe
+
+    datasets, models = built(recipe, store)
+    with recorded(recipe, store, "train") as record, record["answers"](report) as answers:
+        return record["use"](train_recipe(recipe, store, datasets, models, names, report, answers))
+
+
+def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
+    from curate.run import built, recorded
+    from train.evaluate import evaluate_recipe
+    from train.run import plan_trainings, trained_models
+
+    datasets, models = built(recipe, store)
+    models = trained_models(plan_trainings(recipe, store, datasets, models), models)
+    with recorded(recipe, store, "evaluate") as record:
+        with record["answers"](report) as answers:
+            return record["use"]([evaluate_recipe(recipe, store, datasets, models, report, answers=answers)])[0]
+
+
+COMMANDS = (train, evaluate)

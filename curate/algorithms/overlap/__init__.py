@@ -1,0 +1,1 @@
+"""N-gram overlap between rows and benchmarks."""

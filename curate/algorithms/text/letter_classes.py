@@ -1,0 +1,47 @@
+"""What kind of character every code point is, as tables that compiled loops look characters up in.
+
+The kinds are Unicode's, as Polars' regular expressions have them. The tables end before U+20000; the loops take what
+lies beyond for a character of its sort within (``curate/algorithms/text/text_loops.py``).
+"""
+
+from functools import cache
+
+import numpy as np
+import polars as pl
+
+from curate.algorithms.text.ngrams import UNSPACED
+
+LETTER, UPPER, LOWER, DIGIT, WORD, SPACE, ALONE, TERMINAL, CLOSER, BULLET = (1 << bit for bit in range(10))
+SIZE = 0x20000
+KINDS = {
+    LETTER: r"\p{L}|\p{M}",
+    UPPER: r"\p{Uppercase}|\p{Lt}",
+    LOWER: r"\p{Lowercase}",
+    DIGIT: r"\p{Nd}",
+    WORD: r"\p{L}|\p{M}|\p{N}",  # what words are made of
+    SPACE: r"\s|[\x1c-\x1f]",  # as Python's str.isspace
+    ALONE: f"[{UNSPACED}]",  # a word by itself: no spaces are written between words there
+    TERMINAL: "\\p{Sentence_Terminal}|[…．]",
+    CLOSER: r"\p{Pe}|\p{Pf}|\p{Pi}|[\"'*_`]",  # may stand between the end of a sentence and the space after it
+    BULLET: "[•‣⁃∙▪▫●○◦◆■□·–—➢➤►*+-]",
+}
+COUNTED = (LETTER, DIGIT, SPACE, UPPER, LOWER)
+FIELD = 10  # bits of a counter: five go into one 64-bit number
+
+
+@cache
+def letter_classes() -> np.ndarray:
+    """Return the bits of each code point below ``SIZE``, as ``uint16``."""
+    codes = np.delete(np.arange(SIZE), np.s_[0xD800:0xE000])  # surrogates are no characters
+    every = pl.Series([chr(code) for code in codes.tolist()])
+    bits = np.zeros(SIZE, np.uint16)
+    for bit, pattern in KINDS.items():
+        bits[codes] |= every.str.contains(pattern).to_numpy() * np.uint16(bit)
+    return bits
+
+
+@cache
+def counters() -> np.ndarray:
+    """Return for each code point a ``uint64`` with a one in the field of each kind of ``COUNTED`` that it is."""
+    bits = letter_classes()
+    return sum(((bits & kind) > 0).astype(np.uint64) << np.uint64(FIELD * place) for place, kind in enumerate(COUNTED))

@@ -1,0 +1,78 @@
+"""Compiled loops of ``curate/algorithms/text/level.py``: texts with every character as its table of ``forms`` has it."""
+
+import numpy as np
+
+from curate.algorithms.compiled import compiled
+from curate.algorithms.text.text_loops import character
+
+ALONE, SLOW = 1 << 24, 1 << 25  # bits of a form: a word by itself; not to be told from the character alone
+
+
+@compiled
+def find_slow(data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.ndarray) -> int:
+    """Mark the texts with a character that ``forms`` says nothing of; return how many there are."""
+    found = 0
+    for row in range(len(ends) - 1):
+        at, end = ends[row], ends[row + 1]
+        slow[row] = False
+        while at < end and not slow[row]:
+            if data[at] < 0x80:
+                at += 1
+            else:
+                beyond = data[at] >= 0xF0 and (data[at] > 0xF0 or data[at + 1] >= 0xA0)  # from U+20000 on
+                code, at = character(data, at)
+                slow[row] = beyond or forms[code] & SLOW != 0
+        found += slow[row]
+    return found
+
+
+@compiled
+def write_level(
+    data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.ndarray, other: np.ndarray, other_ends: np.ndarray,
+    out: np.ndarray, out_ends: np.ndarray,
+) -> None:  # fmt: skip
+    """Write the texts one after another, those marked ``slow`` as ``other`` has them; ASCII stays as it is."""
+    used, taken = 0, 0
+    for row in range(len(ends) - 1):
+        out_ends[row] = used
+        if slow[row]:
+            for at in range(other_ends[taken], other_ends[taken + 1]):
+                out[used] = other[at]
+                used += 1
+            taken += 1
+            continue
+        at, end = ends[row], ends[row + 1]
+        while at < end:
+            if data[at] < 0x80:
+                out[used] = data[at]
+                used, at = used + 1, at + 1
+            else:
+                code, at = character(data, at)
+                used = write_form(forms[code], out, used)
+    out_ends[len(ends) - 1] = used
+
+
+@compiled
+def write_form(form: int, out: np.ndarray, used: int) -> int:
+    """Write one character as UTF-8, between spaces where it is a word by itself; return where the next begins."""
+    alone, code = form & ALONE, form & (ALONE - 1)
+    if alone:
+        out[used] = 0x20
+        used += 1
+    if code < 0x80:
+        out[used] = code
+    elif code < 0x800:
+        out[used], out[used + 1] = 0xC0 | code >> 6, 0x80 | (code & 0x3F)
+        used += 1
+    elif code < 0x10000:
+        out[used], out[used + 1], out[used + 2] = 0xE0 | code >> 12, 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
+        used += 2
+    else:
+        out[used], out[used + 1] = 0xF0 | code >> 18, 0x80 | (code >> 12 & 0x3F)
+        out[used + 2], out[used + 3] = 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
+        used += 3
+    used += 1
+    if alone:
+        out[used] = 0x20
+        used += 1
+    return used

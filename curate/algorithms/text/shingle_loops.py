@@ -1,0 +1,192 @@
+"""Compiled loops over the bytes of texts: words, n-grams, their sketches, and what two texts' n-grams share.
+
+A word is a run of bytes that ``level`` does not turn into a space. Hashes are 64 bits: two different n-grams are taken
+for one with a chance of 1 in 2**64, and what words two texts have in order (128 bits) with one of 1 in 2**128. No key
+is secret: whoever knows them can make texts that are taken for one another.
+"""
+
+import numpy as np
+
+from curate.algorithms.compiled import compiled
+
+SPACE = 32
+CONTENT = 4  # 32-bit numbers that say what words a text has, in order
+START = np.uint64(0xCBF29CE484222325)
+BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial that rolls over the words
+ODD = np.uint64(0xD6E8FEB86659FD93)
+MIX = np.uint64(0xFF51AFD7ED558CCD)
+ZERO, ONE, EIGHT, HALF, LOW = (np.uint64(value) for value in (0, 1, 8, 32, 0xFFFFFFFF))
+
+
+@compiled
+def mix(value: int) -> int:
+    """Spread what tells values apart over all 64 bits."""
+    value = (value ^ (value >> HALF)) * ODD
+    value = (value ^ (value >> HALF)) * MIX
+    return value ^ (value >> HALF)
+
+
+@compiled
+def cut(data: np.ndarray, low: int, high: int, level: np.ndarray, characters: bool, words: np.ndarray) -> int:
+    """Hash the words (or ``characters``) of one text into ``words``; returns how many there are."""
+    count, length = 0, 0
+    value, eight = START, ZERO  # what came before, and up to eight bytes not yet in it
+    for place in range(low, high):
+        byte = level[data[place]]
+        if length and (byte == SPACE or (characters and (byte & 0xC0) != 0x80)):
+            words[count] = mix(value ^ eight)
+            count += 1
+            length, value, eight = 0, START, ZERO
+        if byte != SPACE:
+            eight = (eight << EIGHT) | np.uint64(byte)
+            length += 1
+            if length & 7 == 0:
+                value, eight = mix(value ^ eight), ZERO
+    if length:
+        words[count] = mix(value ^ eight)
+        count += 1
+    return count
+
+
+@compiled
+def roll(words: np.ndarray, count: int, ngram: int, grams: np.ndarray) -> int:
+    """Hash the n-grams of ``words`` into ``grams``; returns how many. Fewer words than ``ngram`` are one n-gram."""
+    if not count:
+        return 0
+    value, power = np.uint64(0), ONE
+    for place in range(min(count, ngram)):
+        value = value * BASE + words[place]
+        power *= BASE
+    grams[0] = mix(value)
+    for place in range(ngram, count):
+        value = value * BASE + words[place] - power * words[place - ngram]
+        grams[place - ngram + 1] = mix(value)
+    return max(count - ngram, 0) + 1
+
+
+@compiled
+def minima(grams: np.ndarray, count: int, factor: np.ndarray, offset: np.ndarray, least: np.ndarray) -> None:
+    """The least of the n-grams under each permutation, ``factor * n-gram + offset`` modulo 2**32."""
+    least[:] = 0xFFFFFFFF
+    for place in range(0, count, 4):  # four at a time, as reading and writing ``least`` is half of the work
+        one, two = np.uint32(grams[place] >> HALF), np.uint32(grams[min(place + 1, count - 1)] >> HALF)
+        three = np.uint32(grams[min(place + 2, count - 1)] >> HALF)
+        four = np.uint32(grams[min(place + 3, count - 1)] >> HALF)
+        for which in range(len(least)):
+            times, plus = factor[which], offset[which]
+            first = min(np.uint32(times * one + plus), np.uint32(times * two + plus))
+            second = min(np.uint32(times * three + plus), np.uint32(times * four + plus))
+            least[which] = min(least[which], min(first, second))
+
+
+@compiled
+def sketch_rows(
+    data: np.ndarray, ends: np.ndarray, level: np.ndarray, characters: bool, ngram: int,
+    factor: np.ndarray, offset: np.ndarray, out: np.ndarray,
+) -> None:  # fmt: skip
+    """Sketch texts: a row of ``out`` has a key (uint32) a band, then what the words are, all 0 where there are none."""
+    longest = np.int64(0)
+    for row in range(len(ends) - 1):
+        longest = max(longest, ends[row + 1] - ends[row])
+    words, grams = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
+    bands = out.shape[1] - CONTENT
+    size = len(factor) // bands
+    least = np.empty(len(factor), np.uint32)
+    for row in range(len(ends) - 1):
+        count = cut(data, ends[row], ends[row + 1], level, characters, words)
+        if not count:
+            out[row, :] = 0
+            continue
+        minima(grams, roll(words, count, ngram, grams), factor, offset, least)
+        for band in range(bands):
+            key = np.uint64(0)
+            for which in range(band * size, band * size + size):
+                key = (key ^ (key >> HALF)) * ODD + np.uint64(least[which]) + ONE
+            out[row, band] = np.uint32(mix(key) & LOW)
+        one, two = np.uint64(count), START
+        for place in range(count):
+            one = (one ^ words[place]) * ODD
+            one ^= one >> HALF
+            two = two * BASE + words[place]
+        one, two = mix(one) | ONE, mix(two)  # never all 0
+        for half, value in enumerate((one, two)):
+            out[row, bands + 2 * half] = np.uint32(value >> HALF)
+            out[row, bands + 2 * half + 1] = np.uint32(value & LOW)
+
+
+@compiled
+def distinct(
+    data: np.ndarray, ends: np.ndarray, level: np.ndarray, characters: bool, ngram: int, out: np.ndarray,
+    places: np.ndarray,
+) -> None:  # fmt: skip
+    """The distinct n-grams of each text, one text after another in ``out``; ``places`` is where each one's begin."""
+    longest = np.int64(0)
+    for row in range(len(ends) - 1):
+        longest = max(longest, ends[row + 1] - ends[row])
+    words, grams = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
+    slots = np.int64(16)
+    while slots < 2 * longest:
+        slots *= 2
+    held, holder = np.empty(slots, np.uint64), np.full(slots, -1, np.int64)
+    used = np.int64(0)
+    for row in range(len(ends) - 1):
+        places[row] = used
+        count = roll(words, cut(data, ends[row], ends[row + 1], level, characters, words), ngram, grams)
+        mask = np.int64(15)
+        while mask < 2 * count:
+            mask = 2 * mask + 1
+        mask = min(mask, slots - 1)
+        for place in range(count):
+            gram = grams[place]
+            slot = np.int64(gram & LOW) & mask
+            while holder[slot] == row and held[slot] != gram:
+                slot = (slot + 1) & mask
+            if holder[slot] != row:
+                held[slot], holder[slot] = gram, row
+                out[used] = gram
+                used += 1
+    places[len(ends) - 1] = used
+
+
+@compiled
+def jaccards(
+    grams: np.ndarray, places: np.ndarray, left: np.ndarray, right: np.ndarray, threshold: float, out: np.ndarray
+) -> None:
+    """The Jaccard similarity of pairs of rows of ``distinct``, in order of ``left``; 0 where below ``threshold``."""
+    largest = np.int64(0)
+    for row in range(len(places) - 1):
+        largest = max(largest, places[row + 1] - places[row])
+    slots = np.int64(16)
+    while slots < 2 * largest:
+        slots *= 2
+    held, holder = np.empty(slots, np.uint64), np.full(slots, -1, np.int64)
+    before, mask = np.int64(-1), np.int64(15)
+    for pair in range(len(left)):
+        one, two = left[pair], right[pair]
+        low, high = places[two], places[two + 1]
+        total = places[one + 1] - places[one] + high - low
+        if one != before:
+            mask = np.int64(15)
+            while mask < 2 * (places[one + 1] - places[one]):
+                mask = 2 * mask + 1
+            mask = min(mask, slots - 1)
+            for place in range(places[one], places[one + 1]):
+                slot = np.int64(grams[place] & LOW) & mask
+                while holder[slot] == one:
+                    slot = (slot + 1) & mask
+                held[slot], holder[slot] = grams[place], one
+            before = one
+        both = np.int64(0)
+        needed = total * threshold / (1 + threshold) - 1e-6
+        for place in range(low, high):
+            slot = np.int64(grams[place] & LOW) & mask
+            while holder[slot] == one:
+                if held[slot] == grams[place]:
+                    both += 1
+                    break
+                slot = (slot + 1) & mask
+            if both + high - place - 1 < needed:
+                both = 0
+                break
+        share = both / (total - both) if total else 0.0
+        out[pair] = share if share >= threshold else 0.0

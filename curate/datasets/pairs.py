@@ -1,0 +1,190 @@
+"""Which of the pairs that a rule proposes are made: what every ``pair`` rule has in common.
+
+A rule proposes pairs in order of preference. Pairs of one slot are alternatives, of which the first that may be taken
+is; a pair without a slot stands by itself. With ``max_pairs: m`` the first m of each prompt that may be are taken,
+whatever their slot. A pair is refused if its two texts are the same (but for white space; always; of answers that call
+tools or have several turns, all turns must be the same), if the shorter text has less than ``length_band`` times the
+characters of the longer, if ``models: different`` or ``same`` does not hold of the models that gave them, or if their
+similarity is above ``max_similarity`` (of their word pairs; off unless asked for, since a rewritten answer is near its
+original by nature). Only pairs whose turn comes are looked at and counted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from curate.algorithms.text import same_text as same
+from curate.datasets.candidate_table import SLICE, Candidates, gather
+from schemas.errors import UserError
+
+SAME, LENGTHS, MODELS, NEAR = 1, 2, 3, 4
+NEAR_SLICE = 10_000  # pairs whose word pairs are in memory at a time
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a dataset asks of its pairs, whatever the rule."""
+
+    max_pairs: int | None = None
+    length_band: float | None = None
+    models: str | None = None
+    max_similarity: float | None = None
+
+    def reasons(self) -> list[str]:
+        """Why a pair is refused, by its code."""
+        return ["", "the same text", f"lengths further apart than {self.length_band}",
+                "the same model" if self.models == "different" else "different models",
+                f"texts more alike than {self.max_similarity}"]  # fmt: skip
+
+
+class Texts:
+    """What pairing knows of the candidates' texts: read when a pair of them is looked at, kept as numbers."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        """Know nothing yet."""
+        count = candidates.own.frame.height
+        self.pool = candidates.own
+        self.length = np.full(count, -1, np.int64)  # in characters
+        self.end, self.whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
+        self.has_whole = np.zeros(count, bool)
+
+    def read(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, pl.Series]]:
+        """Yield slices of distinct rows, with their texts; of one that has none and calls tools, its turns."""
+        rows = np.unique(rows)
+        for low in range(0, len(rows), SLICE):
+            part = pl.Series(rows[low : low + SLICE])
+            text = gather(self.pool, part, ["response"])["response"]
+            blank = text.fill_null("").str.strip_chars() == ""
+            if blank.any():
+                acts = same.beyond(gather(self.pool, part.filter(blank), ["completion"]).to_series())
+                text = text.scatter(blank.arg_true(), acts.fill_null(""))
+            yield part.to_numpy(), text
+
+    def measure(self, rows: np.ndarray) -> None:
+        """Learn the length and the end of rows that are not known yet."""
+        for part, text in self.read(rows[self.length[rows] < 0]):
+            self.length[part] = text.str.len_chars().fill_null(0).to_numpy()
+            self.end[part] = same.ends(text)
+
+    def same(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Whether the two texts of each pair are the same."""
+        self.measure(np.concatenate([left, right]))
+        equal = self.end[left] == self.end[right]
+        rows = np.concatenate([left[equal], right[equal]])
+        for part, text in self.read(rows[~self.has_whole[rows]]):
+            self.whole[part], self.has_whole[part] = same.wholes(text), True
+        equal[equal] = self.whole[left[equal]] == self.whole[right[equal]]
+        equal[equal] = self.beyond(left[equal]) == self.beyond(right[equal])
+        return equal
+
+    def beyond(self, rows: np.ndarray) -> np.ndarray:
+        """Return a hash of what each row has beside its text: calls of tools, turns before the last."""
+        found = np.zeros(len(rows), np.uint64)
+        for low in range(0, len(rows), SLICE):
+            turns = gather(self.pool, pl.Series(rows[low : low + SLICE]), ["completion"]).to_series()
+            found[low : low + SLICE] = same.wholes(same.beyond(turns))
+        return found
+
+    def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """How near the two texts of each pair are."""
+        found = np.zeros(len(left))
+        for low in range(0, len(left), NEAR_SLICE):
+            sides = [pl.Series(side[low : low + NEAR_SLICE]) for side in (left, right)]
+            texts = [gather(self.pool, side, ["response"]).to_series() for side in sides]
+            found[low : low + NEAR_SLICE] = same.similarity(*texts)
+        return found
+
+
+def numbered(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, rule: str) -> pl.DataFrame:
+    """Return a rule's pairs by row number: ``chosen``, ``rejected``, ``place`` (of their prompt), ``slot`` if it has.
+
+    A slot is its prompt's own: it becomes the number of the first pair in it. ``frame`` holds the candidates that the
+    rule was shown. Raises ``UserError`` where it made something else of them.
+    """
+    for column in ("chosen_id", "rejected_id"):
+        if not isinstance(pairs, pl.DataFrame) or column not in pairs.columns:
+            raise UserError(f"select {rule!r} returned {pairs!r:.80}; expected a table of chosen_id and rejected_id")
+    ids = frame.select("completion_id", "__row", "__place")
+    found = pairs.unique(["chosen_id", "rejected_id"], keep="first", maintain_order=True)
+    for side in ("chosen", "rejected"):
+        rows = ids.select(pl.col("completion_id").alias(f"{side}_id"), pl.col("__row").alias(side),
+                          pl.col("__place").alias(f"place_{side}"))  # fmt: skip
+        found = found.with_columns(pl.col(f"{side}_id").cast(pl.String))
+        found = found.join(rows, on=f"{side}_id", how="left", maintain_order="left")
+        lost = found.filter(pl.col(side).is_null())
+        if lost.height:
+            raise UserError(f"select {rule!r} made a pair with {lost[f'{side}_id'][0]!r}, which is no candidate here")
+    apart = found.filter(pl.col("place_chosen") != pl.col("place_rejected"))
+    if apart.height:
+        one = apart.row(0, named=True)
+        raise UserError(f"select {rule!r} paired {one['chosen_id']} with {one['rejected_id']}, an answer to another "
+                        f"prompt; both sides of a pair must answer one prompt")  # fmt: skip
+    pairs = found.select("chosen", "rejected", *(["slot"] if "slot" in found.columns else []), place="place_chosen")
+    if "slot" not in pairs.columns:
+        return pairs
+    first = pl.when(pl.col("slot").is_null()).then("row").otherwise(pl.col("row").min().over("place", "slot"))
+    return pairs.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)).with_columns(slot=first).drop("row")
+
+
+def settle(pairs: pl.DataFrame, options: Options, candidates: Candidates, texts: Texts, cap: np.ndarray | None = None
+           ) -> pl.DataFrame:  # fmt: skip
+    """Decide of pairs (rows of ``numbered``, in order of preference) which are made.
+
+    Returns those whose turn came, with ``code``: 0 for a pair made, else why it was refused. ``cap`` gives each pair's
+    prompt the number of pairs it may have, in place of ``max_pairs``.
+    """
+    left, right = pairs["chosen"].to_numpy(), pairs["rejected"].to_numpy()
+    count = pairs.height
+    if cap is None and options.max_pairs is None:
+        cap = np.ones(count, np.int64)
+        key = pairs["slot"].to_numpy() if "slot" in pairs.columns else np.arange(count)
+    else:
+        cap = np.full(count, options.max_pairs) if cap is None else cap
+        key = pairs["place"].to_numpy()
+    order = np.argsort(key, kind="stable")
+    first = np.flatnonzero(np.diff(key[order], prepend=key[order][:1] - 1)) if count else order
+    code = _models(options, candidates, left, right)
+    sure = np.zeros(count, bool)
+    while True:
+        turn = _before(code == 0, order, first) < cap  # fewer pairs before it may be taken than its prompt may have
+        look = np.flatnonzero(turn & (code == 0) & ~sure)
+        if not len(look):
+            break
+        code[look] = _read(options, texts, left[look], right[look])
+        sure[look] = True
+    return pairs.with_columns(code=pl.Series(code)).filter(pl.Series(turn, dtype=pl.Boolean))
+
+
+def _before(good: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """For each pair, how many good ones stand before it in its group; groups lie together in ``order``."""
+    if not len(order):
+        return np.zeros(0, np.int64)
+    counts = np.cumsum(good[order]) - good[order]
+    sizes = np.diff(np.append(first, len(order)))
+    found = np.empty(len(order), np.int64)
+    found[order] = counts - np.repeat(counts[first], sizes)
+    return found
+
+
+def _models(options: Options, candidates: Candidates, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    code = np.zeros(len(left), np.int8)
+    if options.models and len(left):
+        model = candidates.frame["model"].cast(pl.Categorical).to_physical()
+        alike = (model[left] == model[right]).fill_null(False).to_numpy()
+        code[alike == (options.models == "different")] = MODELS
+    return code
+
+
+def _read(options: Options, texts: Texts, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Look at the texts of pairs; returns their codes."""
+    code = np.where(texts.same(left, right), SAME, 0).astype(np.int8)
+    if options.length_band is not None:
+        sizes = np.stack([texts.length[left], texts.length[right]])
+        code[(code == 0) & (sizes.min(axis=0) < options.length_band * sizes.max(axis=0))] = LENGTHS
+    if options.max_similarity is not None and (code == 0).any():
+        open_ = np.flatnonzero(code == 0)
+        near = texts.similarity(left[open_], right[open_])
+        code[open_[near > options.max_similarity]] = NEAR
+    return code

@@ -1,0 +1,140 @@
+"""Putting dataset rows together: row numbers become rows in TRL's columns, with the ids they came from, their scores.
+
+Rows are put together and written a slice at a time. A score may have any name, so what is put beside the scores goes by
+names no score has.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import polars as pl
+
+from curate.algorithms.random_order import OURS
+from curate.algorithms.text import same_text as same
+from curate.datasets.candidate_table import SLICE, Candidates, Pool, gather, read_pool
+from curate.pipeline.pipeline import Walk
+from curate.pipeline.split import assign, needs
+from curate.storage.rows import batches
+from schemas.ids import content_id
+
+
+def by_prompt(walk: Walk, by: str | None) -> pl.DataFrame:
+    """Every prompt's id with what its candidates' scores come to.
+
+    ``pass_rate`` is the mean of the candidates' score of that name where there is one, else the share of its scored
+    candidates whose score ``by`` is at least 1; for each scorer there are ``..._mean``, ``..._min`` and ``..._max``.
+    All are null for a prompt without candidates.
+    """
+    scorers = list(walk.completions.scores)
+    frame = read_pool(walk.completions, ["prompt_id"]).frame
+    summary = [getattr(pl.col(s), how)().alias(f"{s}_{how}") for s in scorers for how in ("mean", "min", "max")]
+    if "pass_rate" in scorers:
+        passed = pl.col("pass_rate").mean()
+    else:
+        passed = (pl.col(by) >= 1).mean() if by in scorers else pl.lit(None, pl.Float64).first()
+    grouped = frame.group_by("prompt_id").agg(*summary, pass_rate=passed, n_completions=pl.len().cast(pl.Int64))
+    prompts = read_pool(walk.prompts).frame.select("prompt_id")
+    return prompts.join(grouped, on="prompt_id", how="left", maintain_order="left")
+
+
+def summary_columns(walk: Walk) -> list[str]:
+    """The names of the columns of ``by_prompt`` that sum up scores."""
+    return [f"{s}_{how}" for s in walk.completions.scores for how in ("mean", "min", "max")]
+
+
+def sides(walk: Walk, prompts: Pool) -> pl.Series:
+    """Return the split of every prompt of the pool."""
+    recipe = walk.recipe
+    if not recipe.split:
+        return pl.select(split=pl.repeat("train", prompts.frame.height)).to_series()
+    where, names = recipe.where("split"), needs(recipe.split, list(walk.prompts.columns()))
+    parts = [batch.select("prompt_id", split=assign(batch, recipe.split, recipe.seed, where))
+             for batch in batches(walk.prompts, names)]  # fmt: skip
+    if not parts:
+        return pl.Series("split", [], dtype=pl.String)
+    return prompts.frame.select("prompt_id").join(pl.concat(parts), on="prompt_id", how="left",
+                                                  maintain_order="left")["split"]  # fmt: skip
+
+
+def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]) -> Iterator[pl.DataFrame]:
+    """SFT rows for candidates (``__row`` and ``__place``), in their order."""
+    shown = _shown(candidates, by, scorers)
+    for part in made.iter_slices(SLICE):
+        own = shown[part["__row"]]
+        told = gather(candidates.own, part["__row"], ["completion"])
+        yield _asked(candidates, part).hstack(told).hstack(own.select(
+            "prompt_id", "completion_id", row_id=row_ids("sft", own["completion_id"]), score=_score(own, by),
+            scores=_json(scorers)))  # fmt: skip
+
+
+def preference_rows(
+    candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]
+) -> Iterator[pl.DataFrame]:
+    """Preference rows for pairs of candidates (``chosen``, ``rejected`` and ``__place``), in their order."""
+    shown = _shown(candidates, by, scorers)
+    for part in made.iter_slices(SLICE):
+        rows = _asked(candidates, part)
+        for side in ("chosen", "rejected"):
+            own = shown[part[side]]
+            rows = rows.hstack(gather(candidates.own, part[side], ["completion"]).rename({"completion": side}))
+            rows = rows.hstack(own.select(
+                pl.col("completion_id").alias(f"{side}_id"), _score(own, by).alias(f"{side}_score"),
+                _json(scorers).alias(f"__{side}_scores")))  # fmt: skip
+        both = pl.concat_str(pl.lit('{"chosen":'), "__chosen_scores", pl.lit(',"rejected":'), "__rejected_scores",
+                             pl.lit("}"))  # fmt: skip
+        ids = row_ids("preference", rows["chosen_id"], rows["rejected_id"])
+        yield rows.with_columns(scores=both, row_id=ids).drop("__chosen_scores", "__rejected_scores").hstack(
+            own.select("prompt_id"))  # fmt: skip
+
+
+def rl_rows(prompts: Pool, made: pl.DataFrame, summary: list[str]) -> Iterator[pl.DataFrame]:
+    """RL prompts (``__place``, ``prompt_id``, ``pass_rate`` and the scores' summary); ``prompt`` is JSON text."""
+    for part in made.iter_slices(SLICE):
+        told = gather(prompts, part["__place"], ["messages", "ground_truth", "metadata", "tools"])
+        yield told.rename({"messages": "prompt"}).hstack(
+            part.select("prompt_id", "pass_rate", scores=_json(summary), row_id=row_ids("prompt", part["prompt_id"])))
+
+
+def row_ids(kind: str, *ids: pl.Series) -> pl.Series:
+    """Return ``content_id("r", kind, *ids)`` of every row."""
+    framed = '["' + '","'.join([kind, *["{}"] * len(ids)]) + '"]'
+    texts = pl.select(pl.format(framed, *ids)).to_series()  # as content_id frames ids of ours, which need no escaping
+    if not all(i.str.contains(OURS).all() for i in ids):
+        return pl.Series([content_id("r", kind, *row) for row in zip(*ids, strict=True)], dtype=pl.String)
+    return pl.Series([f"r_{sha256(text.encode()).hexdigest()[:20]}" for text in texts], dtype=pl.String)
+
+
+def text_of(candidates: Candidates, made: pl.DataFrame, on: str) -> pl.Series:
+    """The text by which rows are compared: the ``prompt``, the (chosen) ``response``, or all texts of the ``row``.
+
+    Of answers that call tools or have several turns, all turns are compared; of a ``row``'s prompt, too.
+    """
+    answers = [name for name in ("__row", "chosen", "rejected") if name in made.columns]
+    sides_ = answers[:1] if on == "response" else answers if on == "row" else []
+    parts = [] if on == "response" else [_text(candidates.prompts, made["__place"], "prompt", "messages", on == "row")]
+    parts += [_text(candidates.own, made[name], "response", "completion", True) for name in sides_]
+    return pl.select(pl.concat_str([p.fill_null("") for p in parts], separator="\n").alias("text")).to_series()
+
+
+def _text(pool: Pool, rows: pl.Series, text: str, turns: str, whole: bool) -> pl.Series:
+    """The texts of these rows; with ``whole`` all turns in place of the text where that is not all there is."""
+    told = gather(pool, rows, [text, turns] if whole else [text])
+    return same.beyond(told[turns]).fill_null(told[text]) if whole else told[text]
+
+
+def _asked(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:
+    return gather(candidates.prompts, part["__place"], ["messages", "tools"]).rename({"messages": "prompt"})
+
+
+def _shown(candidates: Candidates, by: str | None, scorers: list[str]) -> pl.DataFrame:
+    """What a row shows of its candidates, of all that is in memory."""
+    names = dict.fromkeys(["completion_id", "prompt_id", *scorers, *([by] if by in candidates.frame.columns else [])])
+    return candidates.frame.select(*names)
+
+
+def _score(rows: pl.DataFrame, by: str | None) -> pl.Expr:
+    return pl.col(by).cast(pl.Float64) if by in rows.columns else pl.lit(None, pl.Float64)
+
+
+def _json(names: list[str]) -> pl.Expr:
+    return pl.struct(names).struct.json_encode() if names else pl.lit("{}")

@@ -1,0 +1,221 @@
+"""Getting requests answered: from the log of replies where they have been answered before, else by the model's engine.
+
+``Answers`` does it for one run: it holds the log, the engine that is loaded and what may still be spent.
+"""
+
+import importlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+
+from curate.models.budget import Budget, purse
+from curate.models.model_ref import ModelRef
+from curate.storage.reply_log import ReplyLog, Spender
+from curate.storage.store import Store
+from schemas.errors import Failed, Stopped
+from schemas.progress import Report
+from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, request
+
+MAX_FAILED = 0.01  # the share of a stage's requests that may fail
+NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # what sets like errors apart, but for an address or a status
+COLUMNS = {"response": pl.String, "reasoning_content": pl.String, "tool_calls": pl.String, "finish_reason": pl.String,
+           "prompt_tokens": pl.Int64, "completion_tokens": pl.Int64, "logprobs": pl.List(pl.Float64),
+           "error": pl.String, "transient": pl.Boolean, "value": pl.Float64, "top_logprobs": pl.String}  # fmt: skip
+
+
+@dataclass
+class Usage:
+    """What a run has asked: requests answered and found, the tokens of those answered, and their cost in dollars."""
+
+    requests: int = 0
+    reused: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass
+class Failures:
+    """How many of a stage's requests may fail, and what failed so far."""
+
+    label: str
+    allowed: int
+    reasons: Counter = field(default_factory=Counter)
+
+    def count(self, errors: Iterable[str]) -> None:
+        """Count errors by what they say, numbers aside."""
+        self.reasons.update(NUMBER.sub(lambda found: found[1] or "N", error)[:200] for error in errors)
+
+    def add(self, errors: Iterable[str]) -> None:
+        """Count errors. Raises ``Failed`` once they are more than is allowed."""
+        self.count(errors)
+        if sum(self.reasons.values()) > self.allowed:
+            raise Failed(f"{self.label}: {self.said()}; more than max_failed allows ({self.allowed:,}). What was "
+                         f"answered is kept; run again to retry, or allow more: max_failed: 0.1")  # fmt: skip
+
+    def said(self) -> str:
+        """``3 requests failed: 2 x ..., 1 x ...``, or empty."""
+        count = sum(self.reasons.values())
+        if not count:
+            return ""
+        common = ", ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))
+        return f"{count:,} request{'s' * (count > 1)} failed: {common}"
+
+
+class Answers:
+    """Answers requests for one run, under the store's lock. Use it as a context manager."""
+
+    def __init__(self, store: Store, report: Report, run_id: str = "", recipe: str = "",
+                 limits: dict[str, Any] | None = None) -> None:  # fmt: skip
+        """Ask for the run ``run_id`` of ``recipe``, whose own budget is ``limits`` (``max_cost`` ...)."""
+        self.store, self.report = store, report
+        self.run_id, self.recipe = run_id, recipe
+        self.limits = limits or {}
+        self.usage = Usage()
+        self.engines: dict[tuple[str, str], Any] = {}  # by the model's name and the task
+        self.stopped: dict[str, str] = {}  # the budgets that were reached, and how to go on
+
+    def __enter__(self) -> "Answers":
+        """Open the log."""
+        self.log = ReplyLog(self.store)
+        self.found = self.log.newest()  # what was answered before this run
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Free the engines and close the log."""
+        self.keep([])
+        self.log.__exit__(kind, error, trace)
+
+    def keep(self, refs: list[ModelRef]) -> None:
+        """Free the engines of all other models, so that the memory is there for what comes."""
+        names = [ref.name for ref in refs]
+        for held in [held for held in self.engines if held[0] not in names]:
+            self.engines.pop(held).close()
+
+    def budget(self, ref: ModelRef) -> Budget:
+        """What may still be spent on a model."""
+        settings = dict(ref.settings)
+        purses = [purse(f"models.{ref.name}", settings, self.log.spent(identity=ref.identity)),
+                  purse("budget", self.limits, self.log.spent(recipe=self.recipe))]  # fmt: skip
+        return Budget(purses, settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
+
+    def all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
+        """Answer groups of requests (samples of one prompt each, all of one task); each reply is on disk at once.
+
+        Returns whether all was asked: False if a budget is used up. The engine is loaded only if something is left to
+        ask. Raises ``Failed`` when too many requests failed.
+        """
+        asking = _Asking(self, ref, iter(groups), failures)
+        first = asking.take()
+        if first is not None:
+            kind = ref.name, first[0].task
+            if kind not in self.engines:
+                name = ref.engine if kind[1] == "generate" else f"{ref.engine}_{kind[1]}"
+                self.engines[kind] = importlib.import_module(f"curate.models.clients.{name}").Engine(ref, self.report)
+            asking.waiting = first
+            self.engines[kind].answer(asking.take, asking.give)
+        if refused := asking.cut or (asking.left and asking.budget.refused):
+            self.stopped[refused.split(" ")[0]] = refused
+            return False
+        return True
+
+    def read(self, keys: Iterable[str]) -> dict[str, Reply]:
+        """The replies there are to these requests, failed ones too, by key."""
+        return self.log.read(keys)
+
+    def answer(self, ref: ModelRef, messages: list[str], *, n: int, sampling: dict[str, Any], seed: int, label: str,
+               tools: list[str | None] | None = None) -> pl.DataFrame:  # fmt: skip
+        """Answer each conversation (JSON text) ``n`` times; any of the requests may fail.
+
+        Returns one row an answer, in order: row (the index into ``messages``), sample_index, key, and ``COLUMNS``.
+        Raises ``Stopped`` if a budget is used up before all is answered.
+        """
+        how = Sampling(**sampling, seed=seed)
+        tools = tools or [None] * len(messages)
+        groups = [[request(ref.identity, m, t, how, i) for i in range(n)] for m, t in zip(messages, tools, strict=True)]
+        self.report.begin(label, len(messages) * n, "replies")
+        self.keep([ref])
+        if not self.all(ref, groups, Failures(label, len(messages) * n)):
+            raise Stopped("; ".join(self.stopped.values()))
+        requests = [asked for group in groups for asked in group]
+        found = self.read(asked.key for asked in requests)
+        places = {"row": [i for i, group in enumerate(groups) for _ in group],
+                  "sample_index": [asked.sample_index for asked in requests]}  # fmt: skip
+        return pl.concat([pl.DataFrame(places), frame([found[asked.key] for asked in requests])], how="horizontal")
+
+
+class _Asking:
+    """One ``Answers.all``: hands out requests (``take``) and stores replies (``give``), as engines want it."""
+
+    def __init__(self, answers: Answers, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
+        self.answers, self.groups, self.failures = answers, groups, failures
+        self.log, self.report, self.usage = answers.log, answers.report, answers.usage
+        self.budget = answers.budget(ref)
+        self.spender = Spender(answers.run_id, answers.recipe, ref.name, ref.identity)
+        self.flying: set[str] = set()
+        self.failed: set[str] = set()  # in this very pass, so that an equal request is not tried again at once
+        self.waiting: list[Request] | None = None  # taken already, or held back by the budget
+        self.left: list[Request] | None = None
+        self.cut: str | None = None  # why a request that failed was not tried again, where that is a budget
+        self.begun = self.budget.clock
+        self.tokens = 0
+
+    def take(self) -> list[Request] | None:
+        """The next requests of one prompt that nobody has answered and the budget lets through."""
+        if self.waiting is not None:
+            group, self.waiting = self.waiting, None
+            return group
+        while True:
+            group = self.left or next(self.groups, None)
+            if group is None:
+                return None
+            self.left = None
+            # Two prompts may ask the same words (their ground truths differ): that is one request.
+            places = [0 if r.key in self.flying or r.key in self.failed else self.log.place(r.key) for r in group]
+            new = [r for r, place in zip(group, places, strict=True) if place is None]
+            if len(new) < len(group):
+                self.usage.reused += sum(0 < (place or 0) <= self.answers.found for place in places)
+                self.report.advance(len(group) - len(new))
+            if not new:
+                continue
+            if not self.flying:
+                self.budget.lap()  # looking through what is answered already is no asking
+            if not self.budget.hold(new):
+                self.left = new
+                return None
+            self.flying.update(r.key for r in new)
+            return new
+
+    def give(self, replies: list[Reply], spent: Spent) -> bool:
+        """Store replies and their cost for good, and count them; False if no budget is left for another attempt."""
+        cost, seconds = self.budget.settle(replies, spent)
+        self.flying.difference_update(r.key for r in replies)
+        self.failed.update(r.key for r in replies if r.error is not None)
+        replies = [r for r in replies if r.error != NO_BUDGET]
+        self.log.append(replies, self.spender, spent, cost, seconds)
+        failed = [r for r in replies if r.error is not None]
+        self.usage.requests += len(replies)
+        self.usage.prompt_tokens += spent.prompt_tokens
+        self.usage.completion_tokens += spent.completion_tokens
+        self.usage.cost += cost
+        self.tokens += spent.completion_tokens
+        rate = f"{self.tokens / max(self.budget.clock - self.begun, 1e-3):,.0f} tokens/s"
+        self.report.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
+        self.failures.add(r.error for r in failed)
+        if not replies and (overdrawn := self.budget.overdrawn()):
+            self.cut = overdrawn
+            return False
+        return True
+
+
+def frame(replies: list[Reply | None]) -> pl.DataFrame:
+    """Replies as the columns key and ``COLUMNS``; all of it null where there is no reply."""
+    none = Reply("")
+    held = [reply or none for reply in replies]
+    columns = {name: [getattr(r, "text" if name == "response" else name) for r in held] for name in COLUMNS}
+    return pl.DataFrame({"key": [r.key or None for r in held], **columns}, schema={"key": pl.String, **COLUMNS})

@@ -1,0 +1,1 @@
+"""How a run applies each verb of a recipe."""

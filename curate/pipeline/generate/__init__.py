@@ -1,0 +1,1 @@
+"""How a run applies ``generate``: candidates and new prompts."""

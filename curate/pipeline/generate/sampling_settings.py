@@ -1,0 +1,157 @@
+"""How a ``generate`` step asks: which models, how many samples of each row, with which sampling settings.
+
+The requests of a row depend on the row, the recipe's seed and the sample's index only, so raising ``n`` from 4 to 8, or
+adding rows, asks for what is new and nothing else.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import groupby
+from math import inf
+from typing import Any
+
+import polars as pl
+
+from curate.models.engine_settings import NOT_HERE
+from curate.models.gateway import MAX_FAILED
+from curate.models.model_ref import ModelRef
+from curate.pipeline.pipeline import Walk, source_path
+from schemas import recipe as recipes
+from schemas.errors import UserError
+from schemas.requests import Request, Sampling, request
+
+NUMBER = (int, float)
+# Setting -> its type and the least it may be.
+SAMPLING = {"temperature": (NUMBER, 0), "top_p": (NUMBER, 0), "top_k": (int, 0), "max_tokens": (int, 1)}
+OURS = ("model", "n", "max_failed", "stop", "response_format", "logprobs", *SAMPLING)
+
+
+@dataclass(frozen=True)
+class AskSettings:
+    """The checked settings of a step that asks. ``models`` are pairs of a model and its weight, summing to 1."""
+
+    models: tuple[tuple[ModelRef, float], ...]
+    n: int
+    temperatures: tuple[float, ...]
+    sampling: Sampling
+    max_failed: float
+
+    def key(self) -> dict[str, Any]:
+        """What a stage that asks so depends on."""
+        how = vars(self.sampling) | {"temperature": list(self.temperatures), "stop": list(self.sampling.stop)}
+        return {"models": [[ref.identity, weight] for ref, weight in self.models], "n": self.n, "sampling": how}
+
+    def how(self, sample_index: int) -> Sampling:
+        """The sampling settings of a sample: temperatures take turns."""
+        temperature = self.temperatures[sample_index % len(self.temperatures)]
+        return Sampling(**(vars(self.sampling) | {"temperature": temperature}))
+
+    def who(self, row_id: str, sample_index: int) -> int:
+        """Which model makes this sample of a row: drawn by weight, from the row, the index and the seed alone."""
+        text = f"{self.sampling.seed} {row_id} {sample_index}"
+        place = int.from_bytes(blake2b(text.encode(), digest_size=7).digest(), "big") / (1 << 56)
+        for number, (_, weight) in enumerate(self.models):
+            place -= weight
+            if place < 0:
+                return number
+        return len(self.models) - 1
+
+    def requests(self, rows: pl.DataFrame) -> Iterator[tuple[int, ModelRef, list[Request]]]:
+        """The requests of rows (row_id, ask, tools): ``n`` of each, or those from ``first`` to ``end``, if it has them.
+
+        What is yielded is the row's place, a model, and requests to it that differ in ``sample_index`` only.
+        """
+        settings = [self.how(i) for i in range(len(self.temperatures))]
+        whole = range(self.n)
+        ranges = [range(*r) for r in rows.select("first", "end").iter_rows()] if "first" in rows.columns else None
+        for place, (row_id, ask, tools) in enumerate(rows.select("row_id", "ask", "tools").iter_rows()):
+            samples = ranges[place] if ranges else whole
+            if len(self.models) == 1 and len(settings) == 1:
+                ref = self.models[0][0]
+                yield place, ref, [request(ref.identity, ask, tools, settings[0], i) for i in samples]
+                continue
+            kinds = sorted((self.who(row_id, i), i % len(settings), i) for i in samples)
+            for (model, turn), same in groupby(kinds, key=lambda kind: kind[:2]):
+                ref = self.models[model][0]
+                yield place, ref, [request(ref.identity, ask, tools, settings[turn], i) for _, _, i in same]
+
+
+def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings:
+    """Check a step's settings that say how it asks. Raises ``UserError`` naming the line and the setting."""
+    settings = step.settings
+    models = _models(walk, settings.get("model"), where, step.name)
+    n = number(settings, "n", int, 1, where, 1)
+    found = {}
+    for key, (kind, low) in SAMPLING.items():
+        values = settings.get(key, getattr(Sampling(), key))
+        many = values if key == "temperature" and isinstance(values, list) and values else [values]
+        found[key] = tuple(number({key: v}, key, kind, low, where) for v in many)
+    if not 0 < found["top_p"][0] <= 1:
+        raise UserError(f"{where}: generate: top_p: {found['top_p'][0]!r} is out of range, it is above 0 and at most 1")
+    stop = settings.get("stop", [])
+    stop = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stop, list) or not all(isinstance(s, str) and s for s in stop):
+        raise UserError(f"{where}: generate: stop: expected a text or a list of texts, found {stop!r}")
+    if not isinstance(settings.get("logprobs", False), bool):
+        raise UserError(f"{where}: generate: logprobs: expected true or false, found {settings['logprobs']!r}")
+    sampling = Sampling(
+        found["temperature"][0] * 1.0, found["top_p"][0] * 1.0, found["top_k"][0], found["max_tokens"][0],
+        walk.recipe.seed, tuple(stop), _schema(walk, settings.get("response_format"), where),
+        settings.get("logprobs", False))  # fmt: skip
+    for ref, _ in models:
+        for key in NOT_HERE.get(ref.engine, ()):
+            if settings.get(key) is not None:
+                raise UserError(f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
+                                f"such thing; use an engine 'openai' or 'vllm'")  # fmt: skip
+    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED))
+    if max_failed > 1:
+        raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
+    return AskSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)
+
+
+def _models(walk: Walk, given: Any, where: str, name: str) -> tuple[tuple[ModelRef, float], ...]:
+    """The models of ``model: teacher``, ``model: [a, b]`` (equal parts) or ``model: {a: 0.7, b: 0.3}`` (weights)."""
+    if given is None:
+        raise UserError(f"{where}: generate {name!r} needs 'model', one of: {', '.join(walk.recipe.models)}")
+    weights = {given: 1} if isinstance(given, str) else given
+    if isinstance(weights, list) and all(isinstance(k, str) for k in weights):
+        weights = dict.fromkeys(weights, 1)
+    if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
+        raise UserError(f"{where}: generate: model: expected a name, a list of names, or names with weights such as "
+                        f"{{big: 0.7, small: 0.3}}, found {given!r}")  # fmt: skip
+    for weight in weights.values():
+        if isinstance(weight, bool) or not isinstance(weight, NUMBER) or not 0 < weight < inf:
+            raise UserError(f"{where}: generate: model: a weight is a number above 0, found {weight!r}")
+    total = sum(weights.values())
+    return tuple((walk.model(model, where), weight / total) for model, weight in weights.items())
+
+
+def number(settings: dict[str, Any], key: str, kind: Any, low: float, where: str, default: Any = None) -> Any:
+    """A step's setting that is a number of at least ``low``. Raises ``UserError`` if it is something else."""
+    value = settings.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        expected = "number" if kind is NUMBER else "whole number"
+        raise UserError(f"{where}: generate: {key}: expected a {expected}, found {value!r}")
+    if not low <= value < inf:
+        raise UserError(f"{where}: generate: {key}: {value!r} is out of range, it is at least {low}")
+    return value
+
+
+def _schema(walk: Walk, given: Any, where: str) -> str | None:
+    """The JSON schema that replies must follow, as JSON text: a mapping in the recipe, or a file's name."""
+    if isinstance(given, str):
+        path = source_path(walk.recipe, given)
+        try:
+            given = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"{where}: generate: response_format: {path}: {error.strerror}") from None
+        except ValueError as error:
+            raise UserError(f"{where}: generate: response_format: {path} is no JSON: {error}") from None
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise UserError(f"{where}: generate: response_format: expected a JSON schema (a mapping, or a file of it), "
+                        f"found {given!r}")  # fmt: skip
+    return json.dumps(given, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,1 @@
+"""Reading files, hub data sets and earlier stores; recognising row formats."""

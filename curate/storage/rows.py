@@ -1,0 +1,164 @@
+"""The rows a run works on: which are still in, and their columns put together from the stages that wrote them.
+
+Only the columns asked for are read, a batch at a time; what stays in memory is the ids of the rows that are in.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from curate.storage.store import POLARS, Stage, empty
+from schemas.ids import fingerprint
+from schemas.rows import COMPLETIONS, PROMPTS
+
+BATCH = 50_000
+# A candidate's columns: its own turns are ``completion``, as in TRL; ``messages`` are its prompt's.
+CANDIDATES = {"completion" if name == "messages" else name: kind for name, kind in COMPLETIONS.items()}
+
+
+@dataclass
+class Rows:
+    """The prompts, or the candidates: the stages that hold them, the ids still in (in order), and their scores."""
+
+    table: str
+    id: str
+    stages: list[Stage] = field(default_factory=list)
+    alive: pl.DataFrame | None = None
+    scores: dict[str, list[Stage]] = field(default_factory=dict)
+    content: str = ""
+
+    def __post_init__(self) -> None:
+        """Start with no row in, unless told which are."""
+        if self.alive is None:
+            self.alive = pl.DataFrame(schema={self.id: pl.String})
+
+    def add(self, stage: Stage) -> None:
+        """Take in the rows of a stage, but for those whose id is there already."""
+        if not stage.rows(self.table):
+            return
+        for file in stage.files(self.table):
+            if self.table == "completions":  # a request that failed leaves a row, which is nobody's candidate
+                rows = pl.read_parquet(file, columns=[self.id, "error"]).filter(pl.col("error").is_null())
+            else:
+                rows = pl.read_parquet(file, columns=[self.id])
+            rows = rows.select(self.id).unique(maintain_order=True)
+            self.alive = pl.concat([self.alive, _without(rows, _within(self.alive, rows, self.id), self.id)])
+        self.stages.append(stage)
+        self.content = fingerprint([self.content, stage.content(self.table)])
+
+    def keep(self, ids: pl.DataFrame, stage: Stage) -> None:
+        """Keep only these ids; ``stage`` is the one that decided."""
+        self.alive = self.alive.join(ids, on=self.id, how="semi", maintain_order="left")
+        self.content = fingerprint([self.content, stage.content("decisions")])
+
+    def columns(self, prompts: "Rows | None" = None) -> dict[str, pl.DataType]:
+        """Every column a step or a condition may name: the rows' own, their prompt's, their scores."""
+        own = PROMPTS if self.table == "prompts" else CANDIDATES
+        joined = {k: v for k, v in PROMPTS.items() if k not in own} if prompts else {}
+        scores = {name: pl.Float64() for name in [*self.scores, *(prompts.scores if prompts else {})]}
+        return {k: POLARS[v] for k, v in {**own, **joined}.items()} | scores
+
+    def depends(self, names: list[str]) -> str:
+        """A fingerprint of what a step that reads these columns depends on."""
+        return fingerprint([self.content, {n: [s.content("scores") for s in self.scores.get(n, [])] for n in names}])
+
+
+def batches(rows: Rows, names: list[str], prompts: Rows | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the rows that are in, in order, as frames of the id and the columns ``names``."""
+    own = PROMPTS if rows.table == "prompts" else CANDIDATES
+    mine = [n for n in dict.fromkeys([rows.id, *names]) if n in own]
+    if prompts is not None:
+        mine = list(dict.fromkeys([*mine, "prompt_id"]))
+        theirs = [n for n in names if n in PROMPTS and n not in own]
+        context = _column_frame(prompts, theirs) if theirs else None
+    scores = [_score_frame(rows, n) for n in names if n in rows.scores]
+    for part in _parts(rows, mine):
+        if prompts is not None and context is not None:
+            part = part.join(context, on="prompt_id", how="left", maintain_order="left")
+        for score in scores:
+            part = part.join(score, left_on=rows.id, right_on="row_id", how="left", maintain_order="left")
+        if prompts is not None:
+            for score in [_score_frame(prompts, n) for n in names if n in prompts.scores and n not in rows.scores]:
+                part = part.join(score, left_on="prompt_id", right_on="row_id", how="left", maintain_order="left")
+        yield part.select(list(dict.fromkeys([rows.id, *names])))
+
+
+def collect(rows: Rows, names: list[str], prompts: Rows | None = None) -> pl.DataFrame:
+    """All of ``batches`` in one frame."""
+    parts = list(batches(rows, names, prompts))
+    if parts:
+        return pl.concat(parts)
+    types = rows.columns(prompts)
+    return pl.DataFrame(schema={n: types[n] for n in dict.fromkeys([rows.id, *names])})
+
+
+def grouped(rows: Rows, names: list[str], prompts: Rows | None = None, size: int = BATCH) -> Iterator[pl.DataFrame]:
+    """As ``batches``, but all candidates of a prompt are in one frame, which has about ``size`` rows.
+
+    Where the steps above made them so, they are read as a stream; else all of them are collected and sorted first.
+    """
+    if rows.table == "prompts":
+        yield from batches(rows, names, prompts)
+        return
+    names = list(dict.fromkeys(["prompt_id", *names]))
+    owners = collect(rows, ["prompt_id"], prompts)["prompt_id"]
+    if owners.n_unique() == int((owners != owners.shift(1)).fill_null(True).sum()):
+        held = None
+        for part in batches(rows, names, prompts):
+            part = part if held is None else pl.concat([held, part])
+            last = part["prompt_id"] == part["prompt_id"][-1] if part.height else pl.Series([], dtype=pl.Boolean)
+            held, whole = part.filter(last), part.filter(~last)
+            if whole.height:
+                yield whole
+        if held is not None and held.height:
+            yield held
+        return
+    frame = collect(rows, names, prompts)
+    frame = frame.with_row_index("__place").with_columns(pl.col("__place").min().over("prompt_id"))
+    frame = frame.sort("__place", maintain_order=True)
+    starts = np.unique(np.searchsorted(frame["__place"].to_numpy(), np.arange(0, frame.height, size))).tolist()
+    for low, high in pairwise([*(start for start in starts if start < frame.height), frame.height]):
+        yield frame[low:high].drop("__place")
+
+
+def _parts(rows: Rows, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """The rows that are in, in slices of at most ``BATCH``; a row held by two stages comes once."""
+    pending = rows.alive
+    held = ["messages" if name == "completion" else name for name in columns]
+    for stage in rows.stages:
+        for file in stage.files(rows.table):
+            frame = pl.read_parquet(file, columns=held).select(
+                pl.col(h).alias(name) for h, name in zip(held, columns, strict=True))  # fmt: skip
+            frame = frame.unique(rows.id, keep="first", maintain_order=True)
+            frame = _within(frame, _within(pending, frame.select(rows.id), rows.id), rows.id)
+            pending = _without(pending, frame, rows.id)
+            yield from frame.iter_slices(BATCH)
+
+
+def _within(rows: pl.DataFrame, few: pl.DataFrame, id: str) -> pl.DataFrame:
+    """The rows whose id is among those of ``few``; a join would take ten times the memory."""
+    return rows.filter(pl.col(id).is_in(few[id].implode()))
+
+
+def _without(rows: pl.DataFrame, few: pl.DataFrame, id: str) -> pl.DataFrame:
+    """The rows whose id is not among those of ``few``."""
+    return rows.filter(~pl.col(id).is_in(few[id].implode()))
+
+
+def _column_frame(prompts: Rows, names: list[str]) -> pl.DataFrame:
+    columns = list(dict.fromkeys(["prompt_id", *names]))
+    parts = [empty("prompts").select(columns), *(stage.read("prompts", columns) for stage in prompts.stages)]
+    return pl.concat(parts).unique("prompt_id", keep="first", maintain_order=True)
+
+
+def _score_frame(rows: Rows, name: str) -> pl.DataFrame:
+    parts = [
+        stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
+        for stage in rows.scores[name]
+    ]
+    if not parts:  # a plan goes over scores that are not made yet
+        return pl.DataFrame(schema={"row_id": pl.String, name: pl.Float64})
+    return pl.concat(parts).unique("row_id", keep="first").select("row_id", pl.col("value").alias(name))

@@ -1,0 +1,146 @@
+"""What a kind of constraint is made of: its parameters, its verdict, and how a check of one text is one of a column.
+
+A kind is a function ``kind(texts, parameters) -> (holds, found)`` over a column: ``texts`` and each parameter are
+Series with a row a response (a list parameter is a list of Series, one for each of its items), ``holds`` is Boolean,
+``found`` is what was counted (Int64), what was found (String), which words were (List), or None. Its annotations,
+those below, say what a parameter may be. What Polars cannot say is written for one text and wrapped by ``each``.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import cache, reduce, wraps
+from typing import Annotated
+
+import polars as pl
+
+from curate.algorithms.text.language import languages
+from schemas.errors import UserError, unknown
+
+LONGEST = 200  # characters of a phrase: a long one makes a search slow
+LONG = 20_000  # of a whole request to be repeated
+MOST = 50  # phrases in a list
+
+Whole = Annotated[pl.Series, "a whole number, 0 or more"]
+Phrase = Annotated[pl.Series, f"a text of 1 to {LONGEST} characters"]
+Long = Annotated[pl.Series, f"a text of 1 to {LONG:,} characters"]
+Letter = Annotated[pl.Series, "one letter"]
+Character = Annotated[pl.Series, "one character"]
+Phrases = Annotated[list[pl.Series], f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"]
+How = Annotated[pl.Series, '"exactly", "at_least" or "at_most"']
+Relation = Annotated[pl.Series, '"less than" or "at least"']
+Language = Annotated[pl.Series, "the code of a language that is told apart, such as \"en\""]
+
+Found = int | str | list[str] | None
+Verdicts = tuple[pl.Series, pl.Series | None]
+Kind = Callable[..., Verdicts]
+
+
+def compare(found: pl.Series, n: pl.Series, how: pl.Series | str) -> Verdicts:
+    """Compare counts with the counts that were asked for."""
+    found = found.cast(pl.Int64)
+    if isinstance(how, str):
+        how = pl.Series([how]).new_from_index(0, len(found))
+    exactly, at_least, at_most = (how == name for name in ("exactly", "at_least", "at_most"))
+    return exactly & (found == n) | at_least & (found >= n) | at_most & (found <= n), found
+
+
+def related(found: pl.Series, n: pl.Series, relation: pl.Series) -> Verdicts:
+    """Compare counts with the numbers of IFEval's instructions."""
+    found = found.cast(pl.Int64)
+    less = relation == "less than"
+    return less & (found < n) | ~less & (found >= n), found
+
+
+def missing(wrong: list[pl.Series], words: list[pl.Series]) -> Verdicts:
+    """Hold where nothing is wrong; found: the words of what is, in their order."""
+    holds = ~reduce(pl.Series.__or__, wrong)
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(holds))
+    listed = [word.zip_with(bad, nothing).alias(str(i)) for i, (bad, word) in enumerate(zip(wrong, words, strict=True))]
+    return holds, pl.DataFrame(listed).select(pl.concat_list(pl.all()).list.drop_nulls()).to_series()
+
+
+def each(check: Callable[..., tuple[bool, Found]]) -> Kind:
+    """Make a kind of a check of one text: ``check(text, parameters) -> (holds, found)``."""
+
+    @wraps(check)
+    def kind(texts: pl.Series, **parameters: pl.Series | list[pl.Series]) -> Verdicts:
+        names = list(parameters)
+        columns = [
+            [list(row) for row in zip(*column, strict=True)] if isinstance(column, list) else column
+            for column in parameters.values()
+        ]
+        verdicts = [
+            check(text, **dict(zip(names, given, strict=True))) for text, *given in zip(texts, *columns, strict=True)
+        ]
+        found = pl.Series([found for _, found in verdicts], strict=False)
+        return pl.Series([holds for holds, _ in verdicts], dtype=pl.Boolean), None if found.dtype == pl.Null else found
+
+    return kind
+
+
+def only_where(
+    likely: pl.Series, kind: Kind, texts: pl.Series, **parameters: pl.Series | list[pl.Series]
+) -> Verdicts:
+    """Check the likely texts; the others do not hold, and nothing was found in them."""
+    some = {
+        name: [c.filter(likely) for c in column] if isinstance(column, list) else column.filter(likely)
+        for name, column in parameters.items()
+    }
+    held, found = kind(texts.filter(likely), **some)
+    rows = likely.arg_true()
+    holds = pl.Series([False]).new_from_index(0, len(texts)).scatter(rows, held)
+    nothing = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(texts))
+    return holds, None if found is None else nothing.scatter(rows, found)
+
+
+def check_constraint(constraint: object, kinds: dict[str, Kind]) -> None:
+    """Raise ``UserError`` unless this is one of the kinds with exactly its parameters, each as it should be."""
+    if not isinstance(constraint, dict) or not isinstance(constraint.get("kind"), str):
+        raise UserError(f'found {short(constraint)}; expected an object with a "kind"')
+    kind = constraint["kind"]
+    if kind not in kinds:
+        raise unknown("kind of constraint", kind[:LONGEST], kinds)
+    parameters = parameters_of(kinds[kind])
+    for name in constraint:
+        if name != "kind" and name not in parameters:
+            raise unknown(f"parameter of {kind}", name[:LONGEST], parameters)
+    for name, parameter in parameters.items():
+        expected = parameter.annotation.__metadata__[0]
+        if name not in constraint and parameter.default is inspect.Parameter.empty:
+            raise UserError(f"{kind} needs {name!r}: {expected}")
+        if name in constraint and not FITS[parameter.annotation](constraint[name]):
+            raise UserError(f"{kind}: {name!r} is {short(constraint[name])}; expected {expected}")
+    if kind == "words_between" and constraint["least"] > constraint["most"]:
+        raise UserError(f"{kind}: 'least' is {constraint['least']}, more than 'most', {constraint['most']}")
+
+
+@cache
+def parameters_of(kind: Kind) -> dict[str, inspect.Parameter]:
+    """The parameters of a kind, by name."""
+    return dict(list(inspect.signature(kind).parameters.items())[1:])
+
+
+def is_phrase(value: object, longest: int = LONGEST) -> bool:
+    """Whether a parameter is a text that is neither blank nor long."""
+    return isinstance(value, str) and 0 < len(value) <= longest and not value.isspace()
+
+
+def short(value: object) -> str:
+    """Show a value of unknown size and depth on one line."""
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    shown = repr(value[:LONGEST] if isinstance(value, str) else value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+FITS: dict[object, Callable[[object], bool]] = {
+    Whole: lambda v: type(v) is int and 0 <= v < 2**63,
+    Phrase: is_phrase,
+    Long: lambda v: is_phrase(v, LONG),
+    Letter: lambda v: isinstance(v, str) and len(v) == 1 and v.isalpha(),
+    Character: lambda v: isinstance(v, str) and len(v) == 1 and not v.isspace(),
+    Phrases: lambda v: isinstance(v, list) and 0 < len(v) <= MOST and all(map(is_phrase, v)),
+    How: lambda v: v in ("exactly", "at_least", "at_most"),
+    Relation: lambda v: v in ("less than", "at least"),
+    Language: lambda v: isinstance(v, str) and v.lower().split("-")[0] in languages(),
+}

@@ -1,0 +1,280 @@
+r"""IFEval's 25 types of instruction (arXiv 2311.07911), checked as its own program checks them (its strict accuracy).
+
+Each is a kind of constraint under its own name, with its own parameters, for ``curate/score/constraints.py``:
+``{"kind": "length_constraints:number_words", "relation": "less than", "num_words": 100}``. ``as_constraints`` reads
+the form in which IFEval, open-instruct and IF-RLVR data write the instructions of a prompt.
+
+Where this differs from google-research's instruction_following_eval: keywords and markers are texts, not regular
+expressions; languages are told apart by py3langid, not langdetect, and sentences as ``text_units`` says, not by NLTK's
+punkt model; tokens for capital words come near NLTK's. Hostile texts take linear time.
+"""
+
+import json
+import re
+
+import polars as pl
+
+from curate.algorithms.text.language import detect
+from curate.algorithms.text.text_columns import lowercase_only, uppercase_only
+from curate.verifiers.constraints.forms import (
+    Character,
+    Found,
+    Kind,
+    Language,
+    Long,
+    Phrase,
+    Phrases,
+    Relation,
+    Verdicts,
+    Whole,
+    each,
+    missing,
+    related,
+)
+from curate.verifiers.constraints.text_units import sentence_lengths
+from schemas.errors import UserError
+
+Verdict = tuple[bool, Found]
+OPTIONS = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
+POSTSCRIPTS = {"P.S.": r"p\.\s?s\.", "P.P.S": r"p\.\s?p\.\s?s"}
+CONTRACTION = re.compile(r"(?i)(n't|'(?:s|m|d|ll|re|ve))$")
+
+
+
+
+
+def existence(texts: pl.Series, keywords: Phrases) -> Verdicts:
+    """Every keyword stands somewhere, also inside a word, small or capital; found: the missing ones."""
+    low = texts.str.to_lowercase()
+    return missing([~low.str.contains(word.str.to_lowercase(), literal=True) for word in keywords], keywords)
+
+
+def frequency(texts: pl.Series, keyword: Phrase, frequency: Whole, relation: Relation) -> Verdicts:
+    """Number of times the keyword stands there, also inside a word, small or capital."""
+    keyword = keyword.str.strip_chars().str.to_lowercase()
+    return related(texts.str.to_lowercase().str.count_matches(keyword, literal=True), frequency, relation)
+
+
+@each
+def forbidden_words(text: str, forbidden_words: Phrases) -> Verdict:
+    """None of the words stands there as a whole word, small or capital; found: those that do."""
+    low = text.lower()
+    present = [
+        word for word in forbidden_words
+        if word.lower() in low and re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
+    ]  # fmt: skip
+    return not present, present
+
+
+def letter_frequency(
+    texts: pl.Series, letter: Character, let_frequency: Whole, let_relation: Relation
+) -> Verdicts:
+    """Number of times a letter, or any one character, stands there, small or capital."""
+    found = texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True)
+    return related(found, let_frequency, let_relation)
+
+
+def response_language(texts: pl.Series, language: Language) -> Verdicts:
+    """The text is in the language (ISO 639-1); also kept where it is too short to tell, as IFEval has it."""
+    found = detect(texts)["language"]
+    wanted = language.str.to_lowercase().str.extract(r"^([^-]*)")
+    return (found == wanted).fill_null(True), found
+
+
+@each
+def number_sentences(text: str, num_sentences: Whole, relation: Relation) -> Verdict:
+    """Number of sentences."""
+    found = len(sentence_lengths(text))
+    return found < num_sentences if relation == "less than" else found >= num_sentences, found
+
+
+@each
+def number_paragraphs(text: str, num_paragraphs: Whole) -> Verdict:
+    """Exactly so many paragraphs with *** between them; a blank one may stand at either end only."""
+    parts = [bool(part.strip()) for part in text.split("***")]
+    return all(parts[1:-1]) and sum(parts) == num_paragraphs, sum(parts)
+
+
+def number_words(texts: pl.Series, num_words: Whole, relation: Relation) -> Verdicts:
+    r"""Number of words, each a run of letters, digits and underscores ("well-known" is two, "don't" too)."""
+    return related(texts.str.count_matches(r"\w+"), num_words, relation)
+
+
+@each
+def nth_paragraph_first_word(text: str, num_paragraphs: Whole, nth_paragraph: Whole, first_word: Phrase) -> Verdict:
+    """So many paragraphs with an empty line between them, and the nth begins with the word; found: its first word."""
+    parts = text.split("\n\n")
+    count = sum(bool(part.strip()) for part in parts)
+    nth = parts[nth_paragraph - 1].split() if 0 < nth_paragraph <= count else []
+    word = re.split(r"[.,?!'\"]", nth[0].lstrip("'").lstrip('"'), maxsplit=1)[0].lower() if nth else None
+    return count == num_paragraphs and word == first_word.lower(), word
+
+
+def number_placeholders(texts: pl.Series, num_placeholders: Whole) -> Verdicts:
+    """At least so many stretches in square brackets, such as [address]."""
+    found = texts.str.count_matches(r"\[[^\]\n]*\]").cast(pl.Int64)
+    return found >= num_placeholders, found
+
+
+@each
+def postscript(text: str, postscript_marker: Phrase) -> Verdict:
+    """A postscript begins somewhere; for "P.S." and "P.P.S" a space may stand inside."""
+    marker = postscript_marker.strip()
+    return re.search(POSTSCRIPTS.get(marker, re.escape(marker.lower())), text.lower()) is not None, None
+
+
+@each
+def number_bullet_lists(text: str, num_bullets: Whole) -> Verdict:
+    """Exactly so many lines that begin with one * or with -."""
+    lines = [line.lstrip() for line in text.split("\n")]
+    found = sum(line[:1] == "-" or (line[:1] == "*" and line[1:2] != "*") for line in lines[:-1])
+    last = lines[-1]
+    found += last[:1] == "-" or (last[:1] == "*" and last[1:2] not in ("*", ""))
+    return found == num_bullets, found
+
+
+def constrained_response(texts: pl.Series) -> Verdicts:
+    """One of "My answer is yes.", "My answer is no." and "My answer is maybe." stands there."""
+    return texts.str.contains_any(OPTIONS), None
+
+
+@each
+def number_highlighted_sections(text: str, num_highlights: Whole) -> Verdict:
+    """At least so many stretches *between asterisks*; those between double ones count by themselves."""
+    single = sum(bool(part.strip("*").strip()) for part in re.findall(r"\*[^\n*]*\*", text))
+    double = sum(bool(part[2:-2].strip()) for part in re.findall(r"\*\*[^\n*]*\*\*", text))
+    return single + double >= num_highlights, single + double
+
+
+@each
+def multiple_sections(text: str, section_spliter: Phrase, num_sections: Whole) -> Verdict:
+    """At least so many sections, each begun by the word and a number, such as "Section 1"."""
+    found = len(re.findall(rf"{re.escape(section_spliter.strip())}\s?\d+", text))
+    return found >= num_sections, found
+
+
+@each
+def json_format(text: str) -> Verdict:
+    """The whole is JSON, with or without a Markdown fence."""
+    body = re.sub(r"^```(?:json|Json|JSON)?", "", text.strip()).removesuffix("```").strip()
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False, None
+    return True, None
+
+
+@each
+def title(text: str) -> Verdict:
+    """A title in <<double angle brackets>> stands somewhere."""
+    for line in text.split("\n"):
+        start, end = line.find("<<"), line.rfind(">>")
+        if 0 <= start <= end - 3 and line[start : end + 2].lstrip("<").rstrip(">").strip():
+            return True, None
+    return False, None
+
+
+@each
+def two_responses(text: str) -> Verdict:
+    """Two different texts with ****** between them; a blank one may stand at either end."""
+    parts = [part.strip() for part in text.split("******")]
+    whole = [part for part in parts if part]
+    return all(parts[1:-1]) and len(whole) == 2 and whole[0] != whole[1], len(whole)
+
+
+def repeat_prompt(texts: pl.Series, prompt_to_repeat: Long) -> Verdicts:
+    """The text begins with the request, small or capital."""
+    texts, request = (some.str.strip_chars().str.to_lowercase() for some in (texts, prompt_to_repeat))
+    return texts.str.starts_with(request), None
+
+
+def end_checker(texts: pl.Series, end_phrase: Long) -> Verdicts:
+    """The text ends with the phrase, small or capital; a double quote may follow."""
+    texts = texts.str.strip_chars().str.strip_chars('"').str.to_lowercase()
+    return texts.str.ends_with(end_phrase.str.strip_chars().str.to_lowercase()), None
+
+
+def quotation(texts: pl.Series) -> Verdicts:
+    """The whole is between straight double quotes."""
+    texts = texts.str.strip_chars()
+    return texts.str.starts_with('"') & texts.str.ends_with('"') & (texts.str.len_chars() > 1), None
+
+
+@each
+def capital_word_frequency(text: str, capital_frequency: Whole, capital_relation: Relation) -> Verdict:
+    """Number of words whose letters are all capitals; "I" is one, "DON'T" two as NLTK cuts it, "WELL-KNOWN" one."""
+    found = 0
+    for word in re.findall(r"[^\s,:;?!()\[\]{}<>\"“”«»*`@#$%&]+", text):
+        cut = CONTRACTION.split(word.strip("'‘’"))
+        found += sum(part.isupper() for part in cut if part)
+    return found < capital_frequency if capital_relation == "less than" else found >= capital_frequency, found
+
+
+def english_capital(texts: pl.Series) -> Verdicts:
+    """English, without a small letter."""
+    return uppercase_only(texts) & is_english(texts), None
+
+
+def english_lowercase(texts: pl.Series) -> Verdicts:
+    """English, without a capital letter."""
+    return lowercase_only(texts) & is_english(texts), None
+
+
+def is_english(texts: pl.Series) -> pl.Series:
+    """Whether texts are English, or too short to tell."""
+    return (detect(texts)["language"] == "en").fill_null(True)
+
+
+def no_comma(texts: pl.Series) -> Verdicts:
+    """No comma."""
+    return ~texts.str.contains(",", literal=True), None
+
+
+# IFEval's name of a type -> its check.
+INSTRUCTIONS: dict[str, Kind] = {
+    f"{group}:{check.__name__}": check
+    for group, checks in {
+        "keywords": (existence, frequency, forbidden_words, letter_frequency),
+        "language": (response_language,),
+        "length_constraints": (number_sentences, number_paragraphs, number_words, nth_paragraph_first_word),
+        "detectable_content": (number_placeholders, postscript),
+        "detectable_format": (number_bullet_lists, constrained_response, number_highlighted_sections,
+                              multiple_sections, json_format, title),
+        "combination": (two_responses, repeat_prompt),
+        "startend": (end_checker, quotation),
+        "change_case": (capital_word_frequency, english_capital, english_lowercase),
+        "punctuation": (no_comma,),
+    }.items()
+    for check in checks
+}  # fmt: skip
+
+
+def as_constraints(truth: object) -> object:
+    """Turn IFEval's form into a list of constraints; anything else comes back as it is.
+
+    The form: ``{"instruction_id_list": [...], "kwargs": [...]}`` (``instruction_id`` in open-instruct), alone or in a
+    list of one, as an object or as JSON text. A parameter that is null is one that the type does not have.
+    Raises ``UserError`` where names and kwargs do not go together.
+    """
+    form = truth[0] if isinstance(truth, list) and len(truth) == 1 else truth
+    if isinstance(form, str):
+        try:
+            form = json.loads(form)
+        except (ValueError, RecursionError):
+            return truth
+    names = form.get("instruction_id_list", form.get("instruction_id")) if isinstance(form, dict) else None
+    if names is None:
+        return truth
+    names = [names] if isinstance(names, str) else names
+    kwargs = form.get("kwargs")
+    kwargs = [None] * len(names) if kwargs is None and isinstance(names, list) else kwargs
+    kwargs = [kwargs] if isinstance(kwargs, dict) else kwargs
+    if not isinstance(names, list) or not isinstance(kwargs, list) or len(names) != len(kwargs):
+        raise UserError("instruction_id and kwargs do not go together; expected two lists of the same length")
+    for given in kwargs:
+        if not isinstance(given, dict | None):
+            raise UserError(f"kwargs holds {str(given)[:60]!r}; expected objects")
+    return [
+        {"kind": name, **{key: value for key, value in (given or {}).items() if value is not None}}
+        for name, given in zip(names, kwargs, strict=True)
+    ]

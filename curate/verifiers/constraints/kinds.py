@@ -1,0 +1,231 @@
+"""The kinds of format constraint that ``score: constraints`` checks beside IFEval's own (``ifeval``).
+
+To add a kind, write its function here or in ``curate/verifiers/constraints/layout.py`` and name it in ``KINDS``; what its
+parameters and results are is said in ``curate/verifiers/constraints/forms.py``, what a word, sentence, line, paragraph and phrase
+is in ``curate/verifiers/constraints/text_units.py``. Texts are hostile and long: every check takes time proportional to the text.
+"""
+
+from functools import reduce
+
+import polars as pl
+
+from curate.algorithms.text.text_columns import (
+    ALNUM,
+    STUCK,
+    in_words,
+    lowercase_only,
+    plain,
+    times,
+    uppercase_only,
+    where,
+    word_count,
+)
+from curate.verifiers.constraints import layout
+from curate.verifiers.constraints.forms import (
+    Found,
+    How,
+    Kind,
+    Letter,
+    Phrase,
+    Phrases,
+    Verdicts,
+    Whole,
+    compare,
+    each,
+    missing,
+)
+from curate.verifiers.constraints.ifeval import INSTRUCTIONS
+from curate.verifiers.constraints.text_units import PUNCTUATION, sentence_lengths
+
+LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # what may stand in a word that is all capitals
+CAPITAL = r"[\p{L}--[\p{Lowercase}\p{Lt}]]"
+ALL_CAPS = rf"(?:^|\s){LARGE}*{CAPITAL}{LARGE}*{CAPITAL}{LARGE}*(?:\s|$)"
+
+
+
+def zero(found: pl.Series) -> Verdicts:
+    """Hold where nothing was counted."""
+    return found == 0, found.cast(pl.Int64)
+
+
+def lowercase(texts: pl.Series) -> Verdicts:
+    """No capital letter, and at least one small one."""
+    return lowercase_only(texts), None
+
+
+def uppercase(texts: pl.Series) -> Verdicts:
+    """No small letter, and at least one capital."""
+    return uppercase_only(texts), None
+
+
+def title_case(texts: pl.Series) -> Verdicts:
+    """Every word that begins with a letter begins with a capital; found: how many do not."""
+    small = texts.str.count_matches(rf"(?:^|\s){STUCK}*\p{{Lowercase}}")
+    return (small == 0) & texts.str.contains(r"\p{Uppercase}"), small.cast(pl.Int64)
+
+
+def all_caps_words(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
+    """Number of words of two or more letters that are all capitals."""
+    # Between doubled spaces each word has its own on both sides. Most texts have no such word, which is quickly seen.
+    some = texts.str.contains(ALL_CAPS)
+    found = texts.filter(some).str.replace_all(r"(\s)", "${1}${1}").str.extract_all(ALL_CAPS)
+    capitals = found.list.eval(pl.element().str.contains(r"\p{Uppercase}")).list.sum()
+    return compare(where(pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(texts)), some, capitals), n, how)
+
+
+def letter_frequency(texts: pl.Series, letter: Letter, n: Whole, how: How = "at_least") -> Verdicts:
+    """Number of times the letter occurs, small or capital."""
+    return compare(texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True), n, how)
+
+
+def no_letter(texts: pl.Series, letter: Letter) -> Verdicts:
+    """The letter occurs nowhere, small or capital (a lipogram)."""
+    return zero(texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True))
+
+
+def no_commas(texts: pl.Series) -> Verdicts:
+    """No comma of any script."""
+    return zero(texts.str.count_matches("[,，、،]"))
+
+
+def no_digits(texts: pl.Series) -> Verdicts:
+    """No decimal digit."""
+    return zero(texts.str.count_matches(r"\d"))
+
+
+def ascii_only(texts: pl.Series) -> Verdicts:
+    """Only ASCII: no accents, curly quotes or emoji."""
+    return texts.str.len_bytes() == texts.str.len_chars(), None
+
+
+def n_numbers(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
+    """Number of numbers written in digits; those joined by . or , are one, such as 1,000.5."""
+    return compare(texts.str.count_matches(r"\d+(?:[.,]\d+)*"), n, how)
+
+
+def n_exclamations(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
+    """Number of exclamation marks."""
+    return compare(texts.str.count_matches("!", literal=True), n, how)
+
+
+def n_questions(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
+    """Number of question marks."""
+    return compare(texts.str.count_matches("?", literal=True), n, how)
+
+
+def ends_with_question(texts: pl.Series) -> Verdicts:
+    """The last character is a question mark."""
+    end = texts.str.strip_chars_end().str.tail(1)
+    return end.is_in(["?", "？"]), None
+
+
+def max_chars(texts: pl.Series, n: Whole) -> Verdicts:
+    """At most n characters, white space at the ends not counted."""
+    return compare(texts.str.strip_chars().str.len_chars(), n, "at_most")
+
+
+def max_words(texts: pl.Series, n: Whole) -> Verdicts:
+    """At most n words."""
+    return compare(word_count(texts), n, "at_most")
+
+
+def min_words(texts: pl.Series, n: Whole) -> Verdicts:
+    """At least n words."""
+    return compare(word_count(texts), n, "at_least")
+
+
+def n_words(texts: pl.Series, n: Whole) -> Verdicts:
+    """Exactly n words."""
+    return compare(word_count(texts), n, "exactly")
+
+
+def words_between(texts: pl.Series, least: Whole, most: Whole) -> Verdicts:
+    """From least to most words, both included."""
+    found = word_count(texts).cast(pl.Int64)
+    return (found >= least) & (found <= most), found
+
+
+def max_word_length(texts: pl.Series, n: Whole) -> Verdicts:
+    """No word has more than n letters and digits; found: the most."""
+    bare = texts.str.replace_all(r"[^\p{L}\p{N}\s]+", "").str.replace_all(r"[\s--\x20]", " ").str.split(" ")
+    longest = bare.list.eval(pl.element().str.len_chars()).list.max()
+    return compare(longest, n, "at_most")
+
+
+def unique_words(texts: pl.Series) -> Verdicts:
+    """No word comes twice, small or capital; found: how many are repeats."""
+    words = in_words(texts.str.to_lowercase())
+    return zero(words.list.len().cast(pl.Int64) - words.list.n_unique())
+
+
+def keywords(texts: pl.Series, words: Phrases) -> Verdicts:
+    """Every one of the phrases occurs; found: the missing ones."""
+    return missing([count == 0 for count in times(texts, words)], words)
+
+
+def keyword_count(texts: pl.Series, word: Phrase, n: Whole, how: How = "exactly") -> Verdicts:
+    """Number of times the phrase occurs."""
+    return compare(times(texts, [word])[0], n, how)
+
+
+def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
+    """None of the phrases occurs; found: those that do."""
+    return missing([count > 0 for count in times(texts, words)], words)
+
+
+def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
+    """The text starts with the phrase, and where that ends in a letter or digit the word ends too."""
+    texts, phrase = plain(texts), plain(phrase)
+    goes_on = phrase.str.tail(1).str.contains(ALNUM) & follows(texts, phrase).str.contains(ALNUM)
+    return texts.str.starts_with(phrase) & ~goes_on, None
+
+
+def follows(texts: pl.Series, phrase: pl.Series) -> pl.Series:
+    """The character that comes after so many as the phrase has."""
+    rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars()})
+    return rows.select(pl.col("text").str.slice("long", 1)).to_series()
+
+
+def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
+    """The text ends with the phrase; punctuation may follow where the phrase ends in a letter or digit."""
+    texts, phrase = plain(texts), plain(phrase)
+    texts = texts.str.strip_chars_end(PUNCTUATION + " ").zip_with(phrase.str.tail(1).str.contains(ALNUM), texts)
+    rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
+    before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
+    longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
+    goes_on = longer & before.str.contains(ALNUM) & phrase.str.head(1).str.contains(ALNUM)
+    return texts.str.ends_with(phrase) & ~goes_on, None
+
+
+def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
+    """The text is one of the options and nothing else; punctuation around it is ignored."""
+    text, *bare = (plain(some).str.strip_chars(PUNCTUATION + " ") for some in (texts, *options))
+    return reduce(pl.Series.__or__, (text == option for option in bare)), None
+
+
+@each
+def n_sentences(text: str, n: Whole, how: How = "exactly") -> tuple[bool, Found]:
+    """Number of sentences."""
+    found = len(sentence_lengths(text))
+    return {"exactly": found == n, "at_least": found >= n, "at_most": found <= n}[how], found
+
+
+@each
+def max_sentence_words(text: str, n: Whole) -> tuple[bool, Found]:
+    """No sentence has more than n words; found: the most."""
+    most = max(sentence_lengths(text), default=0)
+    return most <= n, most
+
+
+KINDS: dict[str, Kind] = INSTRUCTIONS | {
+    check.__name__: check
+    for check in (
+        lowercase, uppercase, title_case, all_caps_words, letter_frequency, no_letter, no_commas, no_digits,
+        ascii_only, n_numbers, n_exclamations, n_questions, ends_with_question, max_chars, max_words, min_words,
+        n_words, words_between, max_word_length, unique_words, keywords, keyword_count, forbidden_words, starts_with,
+        ends_with, one_of, n_sentences, max_sentence_words, layout.n_paragraphs, layout.n_lines, layout.single_line,
+        layout.each_line_starts_with, layout.n_bullets, layout.numbered_list, layout.sections, layout.highlights,
+        layout.n_placeholders, layout.n_hashtags, layout.title, layout.quotation, layout.postscript,
+        layout.two_responses, layout.csv_fields, layout.json_keys, layout.json_list,
+    )
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""The final answer of a text, and whether two answers are equal."""

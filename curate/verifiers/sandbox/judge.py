@@ -1,0 +1,244 @@
+"""Runs a response's code against a row's tests in sandboxes, and says of each test how it went.
+
+The response's code never runs where a verdict is made: what it prints and returns is compared here, and tests that are
+code run in a second sandbox (the checker), joined to the response's by a socket. When a program ends or is ended in the
+middle of a test, that test has failed, and those after it run in new sandboxes.
+"""
+
+import contextlib
+import math
+import os
+import select
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.verifiers.sandbox.clock import Clock, Late
+from curate.verifiers.sandbox.compare import same_text, same_value, short, shown
+from curate.verifiers.sandbox.sandbox import Ended, Sandbox
+from curate.verifiers.sandbox.spares import Spares
+
+OUTPUT = 4 << 20  # bytes that a program may print for one input
+RESTARTS = 20  # of sandboxes, for one response
+MOST_TESTS = 100_000
+
+
+@dataclass
+class Verdicts:
+    """A row's tests: the name of each and why it failed (None: it passed); ``count`` is how many there are, if known.
+
+    ``unfit`` says why there is no verdict at all.
+    """
+
+    tests: list[tuple[str, str | None]] = field(default_factory=list)
+    count: int | None = None
+    unfit: str | None = None
+
+    def add(self, name: str, why: str | None) -> None:
+        """Note how the next test went."""
+        self.tests.append((name, why))
+
+    def fail_rest(self, why: str) -> None:
+        """Nothing more can be run: the tests that are left have failed."""
+        while len(self.tests) < (self.count or 1):
+            self.add(str(len(self.tests)), why)
+
+
+def judge(ask: dict[str, Any], spares: Spares) -> Verdicts:
+    """Run all tests of an ask (see ``sandbox_run.py``). Raises ``Busy`` and ``Cancelled``."""
+    clock = Clock(ask["seconds"], ask["total"])
+    how = ask["tests"]["how"]
+    verdicts = Verdicts(count=_count(ask["tests"]))
+    session = _checks if how == "checks" else _feeds if how == "stdio" else _calls
+    for _ in range(RESTARTS):
+        began = len(verdicts.tests)
+        try:
+            session(ask, spares, clock, verdicts)
+        except Late as late:
+            if clock.begun + clock.total <= time.monotonic():
+                verdicts.fail_rest(str(late))
+            else:
+                verdicts.add(str(len(verdicts.tests)), str(late))
+        if verdicts.unfit or len(verdicts.tests) == verdicts.count:
+            return verdicts
+        if len(verdicts.tests) == began:
+            break
+    verdicts.fail_rest("not run: the tests before it ended the program too often")
+    return verdicts
+
+
+def _count(tests: dict[str, Any]) -> int | None:
+    held = tests["tests"] if tests["how"] == "checks" else tests["inputs"]
+    return None if held is None else len(held)
+
+
+def _limits(ask: dict[str, Any]) -> dict[str, Any]:
+    return {"memory": ask["memory"] << 20, "seconds": math.ceil(ask["total"]) + 1}
+
+
+def _begin(sandbox: Sandbox, ask: dict[str, Any], job: dict[str, Any], clock: Clock) -> None:
+    """Hand a job over to a sandbox, once it is ready."""
+    with contextlib.suppress(TimeoutError):
+        sandbox.receive(clock.begun + clock.total)
+    sandbox.send(_limits(ask), ask["total"])
+    sandbox.send(job, ask["total"])
+
+
+def _checks(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
+    """Run the tests that are not run yet, as code in a checker."""
+    with spares.take(checker=True) as (response, checker):
+        done = len(verdicts.tests)
+        _begin(response, ask, {"how": "serve", "code": ask["code"]}, clock)
+        _begin(checker, ask, {k: ask["tests"][k] for k in ("setup", "tests")} | {"skip": done}, clock)
+        spares.refill(checker=True)
+        clock.restart(response, checker)
+        try:
+            more = _report(_loaded(checker, clock), verdicts)
+            while more:
+                clock.restart()
+                more = _report(_message(checker, clock), verdicts)
+        except Ended:
+            verdicts.add(str(len(verdicts.tests)), f"the tests ended early ({checker.status()})")
+
+
+def _loaded(sandbox: Sandbox, clock: Clock) -> dict[str, Any]:
+    """The first message, which says how running the response's code went: where it can't, no test need be tried."""
+    try:
+        return _message(sandbox, clock)
+    except Late as late:
+        return {"load": f"before the tests: {late}"}
+    except Ended:
+        return {"load": f"the program ended before the tests ({sandbox.status()})"}
+
+
+def _text(why: Any) -> str:
+    """What a sandbox gives as a reason, which may be anything, as a short text that can be written down."""
+    return str(why if isinstance(why, str) else type(why))[:200].encode("utf-8", "replace").decode()
+
+
+def _report(message: dict[str, Any], verdicts: Verdicts) -> bool:
+    """Take note of what the checker says; return whether more is to come."""
+    if message.get("load") is not None:
+        verdicts.fail_rest(_text(message["load"]))
+        verdicts.count = len(verdicts.tests)
+    elif "begin" in message:
+        if type(message["begin"]) is not int or not 0 < message["begin"] <= MOST_TESTS:
+            raise Ended
+        verdicts.count = message["begin"]
+    elif "test" in message:
+        why = None if message.get("why", "") is None else _text(message.get("why"))
+        if message.get("unfit"):
+            verdicts.unfit = f"{_text(message['test'])}: {why}"
+        verdicts.add(_text(message["test"]), why)
+        return len(verdicts.tests) < (verdicts.count or 0)
+    elif "unfit" in message:
+        verdicts.unfit = _text(message["unfit"])
+    elif "gone" in message:
+        verdicts.add(str(len(verdicts.tests)), "the program ended in the middle of it")
+    return "begin" in message or message.get("load", "") is None
+
+
+def _feeds(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
+    """Feed the program the inputs it has not had; compare what it prints."""
+    tests = ask["tests"]
+    with spares.take(checker=False) as (sandbox,):
+        _begin(sandbox, ask, {"how": "stdio", "code": ask["code"]}, clock)
+        spares.refill(checker=False)
+        for number in range(len(verdicts.tests), len(tests["inputs"])):
+            clock.restart(sandbox)
+            with contextlib.suppress(Ended):  # seen, and told, below
+                sandbox.send({"input": tests["inputs"][number]}, clock.seconds)
+            printed = bytearray()
+            try:
+                why = _output(sandbox, clock, printed).get("done")
+                ended = False
+            except Ended as end:
+                why, ended = str(end) or None, True
+            found = printed.decode("utf-8", "replace")
+            if why is None and not same_text(found, tests["outputs"][number]):
+                why = f"expected {short(tests['outputs'][number])}, found {short(found)}"
+            verdicts.add(str(number), None if why is None else _text(why))
+            if ended:
+                return
+
+
+def _calls(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
+    """Call the function on the inputs it has not had; compare what it returns."""
+    done, tests = len(verdicts.tests), ask["tests"]
+    with spares.take(checker=False) as (sandbox,):
+        job = {"how": "call", "code": ask["code"], "function": tests["function"], "inputs": tests["inputs"][done:]}
+        _begin(sandbox, ask, job, clock)
+        spares.refill(checker=False)
+        clock.restart(sandbox)
+        try:
+            if (why := _loaded(sandbox, clock).get("load")) is not None:
+                verdicts.fail_rest(_text(why))
+                return
+            for expected in tests["outputs"][done:]:
+                clock.restart(sandbox)
+                verdicts.add(str(len(verdicts.tests)), _wrong(_message(sandbox, clock), expected))
+        except Ended:
+            verdicts.add(str(len(verdicts.tests)), f"the program ended in the middle of it ({sandbox.status()})")
+
+
+def _wrong(message: dict[str, Any], expected: Any) -> str | None:
+    """Why what a call came to is not what was expected, or None."""
+    if "value" not in message:
+        return _text(message.get("raised", "no result"))
+    try:
+        found = message["value"]
+        return None if same_value(found, expected) else f"expected {short(expected)}, found {shown(found)}"
+    except RecursionError:
+        return "no result: a value that is nested too deeply"
+
+
+def _message(sandbox: Sandbox, clock: Clock) -> dict[str, Any]:
+    """Wait for the next message. Raises ``Ended``, ``Late`` and ``Busy``."""
+    while True:
+        try:
+            return sandbox.receive(time.monotonic() + clock.left())
+        except TimeoutError:
+            continue
+
+
+def _output(sandbox: Sandbox, clock: Clock, printed: bytearray) -> dict[str, Any]:
+    """Wait for the message that an input is dealt with; what was printed before it comes into ``printed``.
+
+    Raises ``Ended`` with the reason where the program did not end well, and ``Late`` and ``Busy``.
+    """
+    pipe, control = sandbox.process.stdout.fileno(), sandbox.control.fileno()
+    watched = select.poll()
+    watched.register(control, select.POLLIN)
+    watched.register(pipe, select.POLLIN)
+    message = None
+    while message is None:
+        ready = dict(watched.poll(math.ceil(clock.left() * 1000)))
+        if pipe in ready and not _drain(pipe, printed):
+            watched.unregister(pipe)
+        if control in ready:
+            try:
+                sandbox.read()
+            except Ended as end:
+                _rest(pipe, printed)
+                status = sandbox.status()
+                raise Ended("" if status == "exit status 0" else f"the program ended with {status}") from end
+        message = sandbox.next()
+    _rest(pipe, printed)
+    return message
+
+
+def _rest(pipe: int, printed: bytearray) -> None:
+    """Read what is in the pipe already."""
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    while waiting.poll(0) and _drain(pipe, printed):
+        pass
+
+
+def _drain(pipe: int, printed: bytearray) -> bool:
+    """Read what a pipe has; return whether more may come. Raises ``Ended`` when it is too much."""
+    part = os.read(pipe, 1 << 16)
+    printed += part
+    if len(printed) > OUTPUT:
+        raise Ended(f"printed more than {OUTPUT >> 20} MB")
+    return bool(part)

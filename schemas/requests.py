@@ -1,0 +1,132 @@
+"""What is asked of a model and what it answers, and the key under which an answer is kept.
+
+An engine is a class ``Engine(ref, report)`` with two methods. ``answer(take, give)`` answers requests until there are
+none: it calls ``take()`` for the next few that belong together and ``give(replies, spent)`` as soon as any has arrived.
+``close()`` frees what it holds, and may be called twice.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from curate.steps.asks import Task
+from schemas.ids import fingerprint
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Sampling settings. ``temperature`` 0 is greedy; ``top_p`` 1 and ``top_k`` 0 are off; lengths are in tokens.
+
+    ``stop`` holds texts that end a reply; ``response_format`` is a JSON schema (as JSON text) that it must follow;
+    ``logprobs`` asks for the log-probability of each of its tokens, ``top_logprobs`` for those of so many likely ones
+    in the place of each token that is a short answer (see ``Reply``).
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 256
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    response_format: str | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion wanted: the messages (JSON text), tools (JSON text or None), how, and which of the K samples.
+
+    Another ``task`` than ``generate`` has in ``messages`` what it is about, as JSON text (see ``curate.steps.asks``).
+
+    Messages whose last turn is ``{"role": "user", "content": null}`` ask for that user turn (Magpie, arXiv 2406.08464).
+    """
+
+    key: str
+    messages: str
+    tools: str | None
+    sampling: Sampling
+    sample_index: int
+    task: Task = "generate"
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        """The messages, parsed."""
+        return json.loads(self.messages)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One completion: its text, the reasoning trace apart from it, why it ended (stop, length, tool_calls), its tokens.
+
+    ``tool_calls`` is JSON text; ``logprobs`` are natural logarithms, one a token. ``top_logprobs`` is JSON text, a list
+    of ``{"token": "7", "top": {"7": -0.1, "8": -2.4}}``, one for each token that is a short answer once stripped: a
+    number of at most three digits or one capital letter. ``value`` is what a reward model or a loss comes to. Where the
+    request failed, ``error`` says why and the rest is None; ``transient`` is whether the same request may well succeed
+    on another day.
+    """
+
+    key: str
+    text: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: str | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    logprobs: tuple[float, ...] | None = None
+    error: str | None = None
+    transient: bool = False
+    value: float | None = None
+    top_logprobs: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The reply as a JSON-able mapping, without what is unset."""
+        return {k: v for k, v in vars(self).items() if v is not None and v is not False}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What an exchange with a model has used up: HTTP (or local) requests and the tokens billed for them."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+# Hands out the next requests that belong together: samples of one prompt, alike in all but ``sample_index``. None means
+# that there is nothing to be had now: ask again after the next ``give``; with nothing in flight, all is done.
+Take = Callable[[], list[Request] | None]
+# Takes replies, each of which is durable when it returns, and what they cost. No replies and a cost: an attempt that
+# came to nothing but may have to be paid for (a time-out, a connection lost in the middle of a reply). It then returns
+# False where that leaves no budget for another attempt: the request is given the error ``NO_BUDGET`` instead.
+Give = Callable[[list[Reply], Spent], bool | None]
+NO_BUDGET = "there is no budget for another attempt"
+
+
+def request(identity: str, messages: str, tools: str | None, sampling: Sampling, sample_index: int,
+            task: Task = "generate") -> Request:  # fmt: skip
+    """Make a request. Its key is a hash of the model's identity, messages, tools, sampling and sample index only.
+
+    A greedy request has one answer, so neither the seed nor unused sampling settings are part of its key; nor is there
+    any sampling in a task that is not ``generate``, whose name is in its key instead.
+    """
+    if task != "generate":
+        return Request(fingerprint([identity, task, messages]), messages, tools, sampling, sample_index, task)
+    how = {k: getattr(sampling, k) for k in ("temperature", "top_p", "top_k", "max_tokens", "seed")}
+    if sampling.temperature == 0:
+        how = {"temperature": 0, "max_tokens": sampling.max_tokens}
+    how |= {k: v for k in ("stop", "response_format", "logprobs", "top_logprobs") if (v := getattr(sampling, k))}
+    key = fingerprint([identity, messages, tools, how, sample_index])
+    return Request(key, messages, tools, sampling, sample_index)
+
+
+def most_tokens(asked: Request) -> tuple[int, int]:
+    """The most prompt tokens and new tokens a request can take.
+
+    A token is a byte or more, and the JSON around a turn is longer than what a template puts there; the rest is for
+    what templates add of their own.
+    """
+    text = len(asked.messages.encode("utf-8", "surrogatepass"))
+    tools = len(asked.tools.encode("utf-8", "surrogatepass")) + 256 if asked.tools else 0
+    return text + tools + 64, asked.sampling.max_tokens

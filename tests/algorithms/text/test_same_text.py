@@ -1,0 +1,67 @@
+"""When two texts say the same; and lots, which go by ids and the seed alone."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.algorithms.random_order import lots, uniform
+from curate.algorithms.text import same_text as same
+from curate.datasets.trl_rows import row_ids
+from schemas.ids import content_id
+
+
+def alike(left, right):
+    one, other = pl.Series([left], dtype=pl.String), pl.Series([right], dtype=pl.String)
+    return bool(same.wholes(one)[0] == same.wholes(other)[0])
+
+
+@pytest.mark.parametrize(("left", "right"), [
+    ("Paris.", "  Paris. \n"), ("a  b\n\nc", "a b c"), (None, ""), ("\t", ""),
+])  # fmt: skip
+def test_white_space_makes_no_other_text(left, right):
+    assert alike(left, right)
+
+
+@pytest.mark.parametrize(("left", "right"), [
+    ("-5", "5"), ("1.5", "15"), ("f(x)", "f[x]"), ("I am Qwen", "I am Deep Qwen"), ("together", "to gether"),
+    ("yes", "yes no"), ("Paris", "paris"), ("Yes, it is.", "Yes it is."),
+])  # fmt: skip
+def test_case_and_punctuation_do(left, right):
+    assert not alike(left, right)
+
+
+TEXT = st.text(alphabet="aB5 .-*,\nÄ…", max_size=8).flatmap(lambda t: st.integers(1, 40).map(lambda n: t * n))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(TEXT, min_size=2, max_size=6), st.sampled_from(["", " ", "\t", "\n" * 150]))
+def test_texts_that_say_the_same_end_the_same(texts, more):
+    pairs = pl.Series([*texts, *(t.replace(" ", "  ") + more for t in texts)], dtype=pl.String)
+    ends, wholes = same.ends(pairs), same.wholes(pairs)
+    assert all(ends[a] == ends[b] for a in range(len(pairs)) for b in range(a) if wholes[a] == wholes[b])
+
+
+def test_similarity_is_that_of_word_pairs():
+    left = pl.Series(["a b c d", "one two", "Same text!", "", None])
+    right = pl.Series(["a b c x", "three four", "same text", "", "x"])
+    assert same.similarity(left, right).tolist() == [pytest.approx(2 / 4), 0.0, 1.0, 0.0, 0.0]
+
+
+def test_lots_go_by_the_id_the_seed_and_the_purpose():
+    ours = pl.Series([f"c_{n:020x}" for n in range(0, 10**19, 10**16)])
+    mixed = pl.concat([pl.Series(["foreign", None]), ours])
+    assert lots(mixed, 3)[2:].equals(lots(ours, 3)) and lots(ours.reverse(), 3).equals(lots(ours, 3).reverse())
+    assert lots(ours, 3).n_unique() == len(ours)
+    others = [lots(ours, 4), lots(ours, 3, "control"), lots(ours, -3)]
+    assert all((other == lots(ours, 3)).sum() == 0 for other in others)
+    assert lots(ours[:1], 7).item() == 11720006112960835960, "a draw must not change with versions"
+    drawn = uniform(lots(ours, 0))
+    assert 0 < drawn.min() < 0.01 < 0.45 < drawn.mean() < 0.55 < 0.99 < drawn.max() < 1
+
+
+def test_ids_of_rows_are_those_of_content_id():
+    ours, foreign = pl.Series(["c_" + "0a" * 10, "c_" + "1b" * 10]), pl.Series(['a"b', "é"])
+    for left, right in ((ours, ours.reverse()), (foreign, ours)):
+        expected = [content_id("r", "preference", a, b) for a, b in zip(left, right, strict=True)]
+        assert row_ids("preference", left, right).to_list() == expected

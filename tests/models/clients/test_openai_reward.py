@@ -1,0 +1,80 @@
+"""The engine `openai` as a reward model: a stub of vLLM's pooling server that goes wrong, and one that does not."""
+
+import json
+
+import pytest
+
+from curate.models.clients.openai_reward import Engine
+from curate.models.model_ref import ModelRef
+from schemas.errors import UserError
+from schemas.progress import Report
+from schemas.requests import Sampling, request
+from tests.asking import Asked
+from tests.stub_server import Stub
+
+
+def engine(url, **settings):
+    return Engine(ModelRef("rm", "rm@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items())),
+                  Report())  # fmt: skip
+
+
+def asked(*asks):
+    return Asked([[request("rm@1", json.dumps(ask), None, Sampling(), 0, "reward")] for ask in asks])
+
+
+def conversations(count):
+    return [{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "x" * i}]}
+            for i in range(count)]  # fmt: skip
+
+
+def values(found, *asks):
+    desk = asked(*asks)
+    keys = [group[0].key for group in desk.waiting]
+    by_key = desk.by(found)
+    return [by_key[key].value for key in keys]
+
+
+def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
+    faults = {"429": {"every": 4, "retry_after": 0.02}, "503": {"every": 5}, "half_json": {"every": 6},
+              "empty": {"every": 7}, "drop": {"every": 8}}  # fmt: skip
+    with Stub(faults=faults, key="k" * 20, delay=0.002) as stub:
+        found = engine(stub.url)
+        found._key = "k" * 20
+        desk = asked(*conversations(60))
+        keys = [group[0].key for group in desk.waiting]
+        replies = desk.by(found)
+        stats = stub.stats()
+    rewards = [replies[key].value for key in keys]
+    assert all(b - a == pytest.approx(0.01) for a, b in zip(rewards, rewards[1:], strict=False)), "a letter more each"
+    assert set(stats["answered"].values()) == {1} and len(stats["faults"]) == 5 and stats["max_concurrent"] > 10
+    assert all(replies[key].prompt_tokens > 20 for key in keys) and desk.spent.completion_tokens == 0
+    assert desk.spent.prompt_tokens >= sum(replies[key].prompt_tokens for key in keys)
+
+
+def test_the_output_is_raw_and_a_labels_place_is_told_by_the_setting():
+    with Stub() as stub:
+        values(engine(stub.url), {"text": "a dog"})
+        assert stub.stats()["last"] == {"model": "stub-1", "input": "a dog", "use_activation": False}
+    with Stub(faults={"labels": {"count": 2}}) as stub:
+        asks = [{"text": "x", "label": name} for name in ("toxic", "fine")]
+        found = values(engine(stub.url, labels=["fine", "toxic"]), *asks)
+        assert sum(found) == pytest.approx(1) and found[0] > found[1]
+        assert stub.stats()["last"]["use_activation"] is True
+        for settings, label, words in [({}, None, "has 2 labels; say which"), ({}, "toxic", "models.rm.labels"),
+                                       ({"labels": ["fine", "toxic"]}, "toxi", "did you mean 'toxic'")]:  # fmt: skip
+            ask = {"text": "x"} if label is None else {"text": "x", "label": label}
+            with pytest.raises(UserError, match=words):
+                values(engine(stub.url, **settings), ask)
+
+
+def test_a_server_that_only_writes_is_told_from_a_pooling_server():
+    with Stub(model="other") as stub, pytest.raises(UserError, match=r"HTTP 404: .*; is it a pooling server"):
+        values(engine(stub.url), {"text": "x"})
+
+
+def test_a_refused_conversation_is_an_error_of_its_own():
+    with Stub(faults={"context": {"match": "xxxxx"}}) as stub:
+        desk = asked(*conversations(8))
+        replies = list(desk.by(engine(stub.url)).values())
+    assert sum(reply.error is not None for reply in replies) == 3
+    assert all("4096 tokens" in reply.error and not reply.transient for reply in replies if reply.error)

@@ -1,0 +1,40 @@
+"""Hub sources: no network here; a stand-in for the library's load function, and what is said when it fails."""
+
+import importlib.util
+
+import pytest
+
+from curate.sources.hub import is_hub_name, read_hub
+from curate.sources.read_source import read_source
+from schemas.errors import UserError
+
+
+def test_hub_rows_go_through_the_same_shapes():
+    asked = []
+
+    def load(*names, **options):
+        asked.append((names, options))
+        return [{"question": "2+2?", "answer": "4", "unused": None}]
+
+    rows = list(read_hub("openai/gsm8k", name="main", split="test", load=load))
+    assert asked == [(("openai/gsm8k", "main"), {"split": "test", "revision": None})]
+    assert [(raw.line, raw.row) for raw in rows] == [(1, {"question": "2+2?", "answer": "4"})]
+
+
+def test_hub_errors_are_one_line(tmp_path):
+    def load(*names, **options):
+        raise RuntimeError("\nConfig name is missing.\nPlease pick one")
+
+    with pytest.raises(UserError, match="^source 'openai/gsm8k': .*Config name is missing.$"):
+        read_hub("openai/gsm8k", load=load)
+    with pytest.raises(UserError, match="did you mean 'split'"):
+        read_source("openai/gsm8k", hub={"splt": "test"})
+    assert is_hub_name("openai/gsm8k")
+    for local in ("seeds.jsonl", "data/seeds.jsonl", f"{tmp_path}/x", "a/b/c", "../x", "gsm8k"):
+        assert not is_hub_name(local), local
+
+
+@pytest.mark.skipif(importlib.util.find_spec("datasets") is not None, reason="the datasets library is installed")
+def test_hub_without_the_extra():
+    with pytest.raises(UserError, match=r"source 'openai/gsm8k' needs the extra 'train'"):
+        read_source("openai/gsm8k")

@@ -1,0 +1,162 @@
+"""The store: a stage is whole or absent, one process writes at a time, and what was killed leaves no mark."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from curate.storage.store import Store, conform, empty
+from schemas.errors import UserError
+from schemas.rows import STAGE_TABLES
+from schemas.version import STORE_FORMAT
+
+ROOT = Path(__file__).parents[2]
+# Another process: it does its part, says so, and waits for a line on its stdin before it goes on.
+HOLDS = """
+import sys
+from curate.storage.store import Store
+store = Store(sys.argv[1])
+with store.lock():
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+WRITES = """
+import sys
+import polars as pl
+from curate.storage.store import Store
+store = Store(sys.argv[1])
+with store.lock(), store.new_stage("abc", "score") as writer:
+    writer.write("scores", pl.DataFrame({"row_id": ["c_1"], "scorer": ["x"], "value": [1.0]}))
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def scores(*values):
+    return pl.DataFrame({"row_id": [f"c_{i}" for i in range(len(values))], "scorer": "x", "value": list(values)})
+
+
+def make(store, stage_id, *parts, table="scores", label="completions.score.x", **manifest):
+    with store.new_stage(stage_id, label, **manifest) as writer:
+        for rows in parts:
+            writer.write(table, rows)
+    return store.stage(stage_id)
+
+
+def other_process(code, store):
+    child = subprocess.Popen([sys.executable, "-c", code, str(store.path)], cwd=ROOT, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def files(store):
+    return sorted(str(p.relative_to(store.path)) for p in (store.path / "stages").rglob("*"))
+
+
+def test_a_stage_reads_back_in_row_order(store):
+    stage = make(store, "abc", scores(1.0, None), scores(3.0).with_columns(row_id=pl.lit("c_2")), what={"n": 1})
+    assert stage.rows("scores") == 3 and stage.rows("prompts") == 0
+    assert stage.read("scores").select("row_id", "value").rows() == [("c_0", 1.0), ("c_1", None), ("c_2", 3.0)]
+    assert stage.read("scores").columns == list(STAGE_TABLES["scores"][0])
+    assert stage.read("prompts").columns == list(STAGE_TABLES["prompts"][0]) and stage.read("prompts").height == 0
+    assert stage.manifest["what"] == {"n": 1} and stage.manifest["label"] == "completions.score.x"
+    assert store.stages() == {"abc": stage.path} and store.stage("ab") is None
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(1)])
+def test_a_stage_whose_making_fails_leaves_nothing(store, error):
+    with pytest.raises(type(error)), store.new_stage("abc", "score") as writer:
+        writer.write("scores", scores(1.0))
+        raise error
+    assert files(store) == [] and store.stage("abc") is None and store.stages() == {}
+
+
+def test_a_stage_is_not_there_before_it_is_whole(store):
+    with store.new_stage("abc", "score") as writer:
+        writer.write("scores", scores(1.0))
+        assert store.stage("abc") is None and store.stages() == {}
+    assert store.stage("abc").rows("scores") == 1
+
+
+def test_content_is_a_hash_of_the_rows(store):
+    one, same = make(store, "a1", scores(1.0, 2.0)), make(store, "a2", scores(1.0, 2.0), what={"other": True})
+    other, turned = make(store, "a3", scores(1.0, 2.5)), make(store, "a4", scores(2.0, 1.0))
+    assert one.content("scores") == same.content("scores") and one.content() == same.content("scores")
+    assert len({s.content("scores") for s in (one, other, turned)}) == 3
+    assert one.content("prompts") == ""
+
+
+def test_rows_are_given_the_columns_of_the_contract():
+    rows = conform("scores", pl.DataFrame({"extra": [1], "value": [2], "row_id": ["c_1"]}))
+    assert rows.columns == ["row_id", "scorer", "value", "error", "detail", "extra"]
+    assert rows.row(0) == ("c_1", None, 2.0, None, None, 1)
+    assert rows.select(list(STAGE_TABLES["scores"][0])).schema == empty("scores").schema
+
+
+def test_a_newer_store_is_refused(store):
+    (store.path / "store.json").write_text(json.dumps({"format": STORE_FORMAT + 1, "made_by": "gristmill 9.9"}))
+    with pytest.raises(UserError, match=rf"format {STORE_FORMAT + 1}, made by gristmill 9\.9.*upgrade gristmill"):
+        Store(store.path)
+
+
+@pytest.mark.parametrize("marker", ["", "[]", "{}", '{"format": "new"}', "\x00"])
+def test_a_damaged_marker_is_refused(store, marker):
+    (store.path / "store.json").write_text(marker)
+    with pytest.raises(UserError, match=r"store\.json: is damaged"):
+        Store(store.path)
+
+
+def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not a gristmill store, and not empty"):
+        Store(tmp_path)
+    with pytest.raises(UserError, match="is a file"):
+        Store(tmp_path / "thesis.txt")
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_store_that_is_missing_is_made_only_on_request(tmp_path):
+    with pytest.raises(UserError, match="no store here"):
+        Store(tmp_path / "new", create=False)
+    assert not (tmp_path / "new").exists()
+    assert Store(tmp_path / "new").stages() == {} and Store(tmp_path / "new", create=False).runs() == []
+
+
+def test_the_lock_waits_for_another_process_and_says_so(store):
+    child, said = other_process(HOLDS, store), []
+
+    def waiting(message):
+        said.append(message)
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+
+    store.waiting = waiting
+    with store.lock():
+        assert said == [f"waiting for process {child.pid}, which is writing to {store.path}"]
+        assert child.wait(10) == 0
+    with store.lock():
+        assert len(said) == 1  # nobody to wait for any more
+    child.communicate()
+
+
+def test_what_a_killed_process_left_is_removed_and_its_lock_is_gone(store):
+    child = other_process(WRITES, store)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert any("scores-0000.parquet" in name for name in files(store))  # half a stage
+    assert store.stage("abc") is None and store.stages() == {}
+    store.waiting = pytest.fail
+    with store.lock():
+        assert files(store) == []
+    assert make(store, "abc", scores(1.0)).rows("scores") == 1
+
+
+def test_a_store_where_none_can_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="no store can be made here: Not a directory"):
+        Store(tmp_path / "file" / "store")

@@ -1,0 +1,98 @@
+"""Answers compared in processes of their own: verdicts, time-outs, crashes, and none of them left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from curate.verifiers.math.equal import SHARE, Worker, compare
+
+ROOT = Path(__file__).parents[3]
+BUSY = """
+import sys
+sys.path.insert(0, {root!r})
+from curate.verifiers.math.equal import compare
+print("ready", flush=True)
+compare([(f"(x+{{n}})^9", f"x*(x+{{n}})^8+{{n}}*(x+{{n}})^8") for n in range(5000)])
+"""
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, by any of its threads."""
+    found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for some in found for child in some]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_verdicts_come_back_in_order_repeats_too_and_from_several_workers():
+    pairs = [(f"\\frac{{{n}}}{{2}}", f"{n}/2" if n % 3 else f"{n}/3") for n in range(1, 3 * SHARE)] * 2
+    assert compare(pairs) == [(float(n % 3 > 0), None) for n in range(1, 3 * SHARE)] * 2
+    assert compare([]) == []
+
+
+def test_what_is_not_compared_says_why():
+    assert compare([("9^{9^9}", "1"), ("x", "9^{9^9}"), ("Paris", "x")]) == [
+        (None, "ground_truth is too costly to check: '9^{9^9}'"),
+        (None, "answer is too costly to check"),
+        (None, "ground_truth is no mathematical answer: 'Paris'"),
+    ]
+
+
+def test_a_worker_that_hangs_in_c_code_is_killed_and_says_so():
+    worker = Worker("sys.stdin.readline(); 9 ** 9 ** 9")  # one instruction, which no signal interrupts
+    started = time.monotonic()
+    value, error = worker.ask("1", "1", seconds=1)
+    assert value is None and "its process was ended" in error
+    assert time.monotonic() - started < 5 and not alive(worker.process.pid)
+
+
+def test_a_worker_ends_itself_where_its_owner_cannot():
+    watched = "from curate import symbolic; symbolic.KILLED = 1; symbolic.verified = lambda *_: 9 ** 9 ** 9"
+    worker = Worker(f"{watched}; symbolic.serve()")
+    worker.process.stdin.write(b'["1", "1"]\n')
+    worker.process.stdin.flush()
+    assert worker.process.wait(10) == 1
+    worker.end()
+
+
+def test_a_worker_that_dies_or_talks_nonsense_gives_no_verdict():
+    for code in ("raise SystemExit(3)", "sys.stdin.readline(); print('hello', flush=True); sys.stdin.readline()"):
+        value, error = Worker(code).ask("1", "1", seconds=10)
+        assert value is None and error.startswith("answer took more than")
+
+
+def test_a_slow_pair_times_out_also_in_another_thread():
+    found = []
+    slow = "+".join(f"\\sqrt{{x+{n}}}" for n in range(1, 20)), "+".join(f"\\sqrt{{y+{n}}}" for n in range(1, 20))
+    thread = threading.Thread(target=lambda: found.extend(compare([slow, ("2", "1+1")])))
+    thread.start()
+    thread.join(60)
+    assert len(found) == 2 and found[1] == (1.0, None)
+    assert found[0][0] in (0.0, None) and (found[0][1] is None) == (found[0][0] == 0.0)
+
+
+def test_neither_ctrl_c_nor_a_kill_leaves_a_worker_behind():
+    for how in (signal.SIGINT, signal.SIGKILL):
+        owner = subprocess.Popen([sys.executable, "-c", BUSY.format(root=str(ROOT))], stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL)  # fmt: skip
+        owner.stdout.readline()
+        deadline = time.monotonic() + 20
+        while not (workers := children(owner.pid)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        assert workers and all(map(alive, workers))
+        os.kill(owner.pid, how)
+        owner.wait(10)
+        owner.stdout.close()
+        while any(map(alive, workers)) and time.monotonic() < deadline + 20:
+            time.sleep(0.1)
+        assert not any(map(alive, workers))

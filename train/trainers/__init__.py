@@ -1,0 +1,1 @@
+"""The trainers, one thin file per trainer of TRL."""
