@@ -36,8 +36,8 @@ def measure() -> list[Row]:
         prompts = write_rows(folder / "rows.jsonl")
         random_llama(folder / "model", prompts[:500], hidden=64, layers=2)
         (folder / "big.yaml").write_text(RECIPE)
-        plan, = medians(lambda: wall(*GRISTMILL, "check", "big.yaml", folder=folder), times=5)
-        help_, = medians(lambda: wall(*GRISTMILL, "check", "--help", folder=folder), times=5)
+        (plan,) = medians(lambda: wall(*GRISTMILL, "check", "big.yaml", folder=folder), times=5)
+        (help_,) = medians(lambda: wall(*GRISTMILL, "check", "--help", folder=folder), times=5)
         return [Row(f"check, {ROWS:,} prompts, empty store", plan, "s", "2 s", "check --help", help_)]
 
 

@@ -27,10 +27,19 @@ def measure(count: int = 10_000) -> list[Row]:
     with Stub(delay=DELAY) as stub:
         prompts = [f"Question {i}: what is {i} times {i + 1}?" for i in range(count)]
         asked = [request("stub", json.dumps([{"role": "user", "content": p}]), None, HOW, 0) for p in prompts]
-        ours, peer = medians(lambda: _engine(stub.url, asked), lambda: _official(stub.url, prompts), times=TIMES,
-                             warm=False)  # fmt: skip
-    return [Row(f"client, {count:,} short requests, {CONCURRENCY} at once, {DELAY * 1000:g} ms", ours, "requests/s",
-                "3x", "official client", peer)]  # fmt: skip
+        ours, peer = medians(
+            lambda: _engine(stub.url, asked), lambda: _official(stub.url, prompts), times=TIMES, warm=False
+        )
+    return [
+        Row(
+            f"client, {count:,} short requests, {CONCURRENCY} at once, {DELAY * 1000:g} ms",
+            ours,
+            "requests/s",
+            "3x",
+            "official client",
+            peer,
+        )
+    ]
 
 
 def _engine(url: str, asked: list[Request]) -> float:
@@ -71,8 +80,12 @@ async def _ask(url: str, prompts: list[str]) -> int:
         nonlocal arrived
         for prompt in left:
             answer = await client.chat.completions.create(
-                model="stub", messages=[{"role": "user", "content": prompt}], temperature=HOW.temperature,
-                max_tokens=HOW.max_tokens, seed=arrived)  # fmt: skip
+                model="stub",
+                messages=[{"role": "user", "content": prompt}],
+                temperature=HOW.temperature,
+                max_tokens=HOW.max_tokens,
+                seed=arrived,
+            )
             arrived += len(answer.choices)
 
     key = os.environ.get("BENCH_KEY", "none")

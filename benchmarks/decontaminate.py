@@ -29,11 +29,15 @@ DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
 ROWS, BENCH, PEER_ROWS = 1_000_000, 50_000, 20_000
 WORDS, PART = 50_000, 50_000  # in the vocabulary; rows made at a time
 RULES = {
-    "8-grams, half of the benchmark row (Tulu 3)": {}, "8-grams, half of the row": {"share_of": "row"},
-    "8-grams, half of either": {"share_of": "either"}, "13-grams, half of the benchmark row": {"ngram": 13},
-    "one 8-gram (s1)": {"match": "any"}, "one 13-gram (GPT-3)": {"ngram": 13, "match": "any"},
-    "5-grams, half of the benchmark row": {"ngram": 5}, "8-grams, a quarter of it": {"match": 0.25},
-}  # fmt: skip
+    "8-grams, half of the benchmark row (Tulu 3)": {},
+    "8-grams, half of the row": {"share_of": "row"},
+    "8-grams, half of either": {"share_of": "either"},
+    "13-grams, half of the benchmark row": {"ngram": 13},
+    "one 8-gram (s1)": {"match": "any"},
+    "one 13-gram (GPT-3)": {"ngram": 13, "match": "any"},
+    "5-grams, half of the benchmark row": {"ngram": 5},
+    "8-grams, a quarter of it": {"match": 0.25},
+}
 COSINES = (0.8, 0.85, 0.9, 0.95)
 NAMES = ("Aziza", "Bogdan", "Chiara", "Dmitri", "Eilidh", "Farouk", "Greta", "Hamza", "Ingrid", "Jorge")
 QUESTIONS, STAY = 100, 500  # of the test set are planted, and so many should stay, in the trial of embeddings
@@ -47,9 +51,17 @@ def measure(count: int = ROWS) -> list[Row]:
     table = _grams(bench)
     peer = _timed(lambda: [row for row in few if not table.isdisjoint(_ngrams(row))])
     ours, made, theirs = medians(_timed(lambda: decontaminate(rows, index)), index_of, peer, times=3)
-    found = [Row(f"decontaminate {count:,} rows against {BENCH:,}", count / ours / 1000, "krows/s", "200",
-                 "python sets", PEER_ROWS / theirs / 1000),
-             Row(f"  taking in {BENCH:,} benchmark rows", made, "s")]  # fmt: skip
+    found = [
+        Row(
+            f"decontaminate {count:,} rows against {BENCH:,}",
+            count / ours / 1000,
+            "krows/s",
+            "200",
+            "python sets",
+            PEER_ROWS / theirs / 1000,
+        ),
+        Row(f"  taking in {BENCH:,} benchmark rows", made, "s"),
+    ]
     return found + _trial_rows()
 
 
@@ -59,8 +71,9 @@ def _trial_rows() -> list[Row]:
     planted, stay, test = plants(), others(), questions("test")
     index = make_index(test)
     found = [Row(f"  planted GSM8K, {name}: found", 100 * _share(rows, index), "%") for name, rows in planted.items()]
-    return found + [Row(f"  {name}: taken for GSM8K's test", 100 * _share(rows, index), "%")
-                    for name, rows in stay.items()]  # fmt: skip
+    return found + [
+        Row(f"  {name}: taken for GSM8K's test", 100 * _share(rows, index), "%") for name, rows in stay.items()
+    ]
 
 
 def texts(count: int, seed: int) -> pl.Series:
@@ -125,18 +138,23 @@ def plants(count: int | None = None) -> dict[str, pl.Series]:
     shots = [train[at] for at in draw.integers(0, len(train), len(test))]
     added = [_sentences(train[at])[0] for at in draw.integers(0, len(train), len(test))]
     number = lambda text: re.sub(r"\d+", lambda found: str(draw.integers(2, 10 ** max(len(found[0]), 1) + 3)), text)  # noqa: E731
-    return {k: pl.Series(v) for k, v in {
-        "copied, in capitals": [text.upper() for text in test],
-        "quoted in a long prompt": [f"Example: {shot} Now solve: {text} Think step by step."
-                                    for text, shot in zip(test, shots, strict=True)],
-        "other numbers": [number(text) for text in test],
-        "other names": [_rename(text, draw) for text in test],
-        "a sentence added": [_insert(text, more) for text, more in zip(test, added, strict=True)],
-        "another order": [_turn(text) for text in test],
-        "other names and numbers": [number(_rename(text, draw)) for text in test],
-        "names, numbers, order, a sentence": [number(_insert(_turn(_rename(text, draw)), more))
-                                              for text, more in zip(test, added, strict=True)],
-    }.items()}  # fmt: skip
+    return {
+        k: pl.Series(v)
+        for k, v in {
+            "copied, in capitals": [text.upper() for text in test],
+            "quoted in a long prompt": [
+                f"Example: {shot} Now solve: {text} Think step by step." for text, shot in zip(test, shots, strict=True)
+            ],
+            "other numbers": [number(text) for text in test],
+            "other names": [_rename(text, draw) for text in test],
+            "a sentence added": [_insert(text, more) for text, more in zip(test, added, strict=True)],
+            "another order": [_turn(text) for text in test],
+            "other names and numbers": [number(_rename(text, draw)) for text in test],
+            "names, numbers, order, a sentence": [
+                number(_insert(_turn(_rename(text, draw)), more)) for text, more in zip(test, added, strict=True)
+            ],
+        }.items()
+    }
 
 
 def _sentences(text: str) -> list[str]:

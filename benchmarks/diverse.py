@@ -53,8 +53,15 @@ def beside(size: int, times: int) -> list[Row]:
         runs, theirs = [timed(ours)], pyversity(peer, made, score, size // 100, kept)
         figures = medians(*runs, *([timed(theirs)] if theirs else []), times=times, warm=False)
         keeps = f"{settings['keep']:.0%}"
-        rows.append(Row(f"{name} {size:,} x 384, keep {keeps}", figures[0], "s", "", *(
-            ("pyversity", figures[1]) if theirs else ())))  # fmt: skip
+        rows.append(
+            Row(
+                f"{name} {size:,} x 384, keep {keeps}",
+                figures[0],
+                "s",
+                "",
+                *(("pyversity", figures[1]) if theirs else ()),
+            )
+        )
         peers = ("pyversity", vendi(made, kept["peer"])) if theirs else ()
         rows.append(Row(f"  Vendi score, {name} {size:,}", vendi(made, kept[name]), "", "", *peers))
         peers = ("pyversity", score[kept["peer"]].mean()) if theirs else ()
@@ -97,5 +104,7 @@ if __name__ == "__main__":
     parser.add_argument("--times", type=int, default=1)
     given = parser.parse_args()
     for row in beside(given.rows, given.times):
-        print(f"{row.name:<50} {row.figure:>9.4g} {row.unit:<3} {row.peer:<10} "
-              f"{'' if row.ratio is None else f'{row.peer_figure:9.4g} {row.ratio:6.2f}'}")  # fmt: skip
+        print(
+            f"{row.name:<50} {row.figure:>9.4g} {row.unit:<3} {row.peer:<10} "
+            f"{'' if row.ratio is None else f'{row.peer_figure:9.4g} {row.ratio:6.2f}'}"
+        )

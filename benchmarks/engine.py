@@ -42,8 +42,9 @@ def _row(name: str, ref: ModelRef, prompts: list[str], tokens: int) -> Row:
     turns = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
     requests = [request(ref.identity, turn, None, how, sample) for turn in turns for sample in range(SAMPLES)]
     largest = _largest(engine, requests)  # and a warm-up
-    ours, peer = medians(lambda: _engine(engine, requests), lambda: _generate(engine, requests, tokens, largest),
-                         times=TIMES, warm=False)  # fmt: skip
+    ours, peer = medians(
+        lambda: _engine(engine, requests), lambda: _generate(engine, requests, tokens, largest), times=TIMES, warm=False
+    )
     said = f"{len(prompts)} prompts x {SAMPLES} x {tokens} tokens"
     return Row(f"{name}, {said}", ours, "tokens/s", "", f"generate({largest})", peer)
 
@@ -80,8 +81,10 @@ def _generate(engine: Engine, requests: list[Request], tokens: int, size: int) -
     torch.manual_seed(0)
     made, started = 0, time.perf_counter()
     for low in range(0, len(requests), size):
-        texts = [engine.tokenizer.apply_chat_template(r.turns, tokenize=False, add_generation_prompt=True)
-                 for r in requests[low : low + size]]  # fmt: skip
+        texts = [
+            engine.tokenizer.apply_chat_template(r.turns, tokenize=False, add_generation_prompt=True)
+            for r in requests[low : low + size]
+        ]
         rows = engine.tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt")
         rows = {name: rows[name].to(engine.model.device) for name in ("input_ids", "attention_mask")}
         out = engine.model.generate(**rows, do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=tokens)

@@ -38,13 +38,18 @@ from curate.steps.sql_conditions import holds
 ROWS, SQL_ROWS, TIMES = 200_000, 1_000_000, 3
 CONDITIONS = {
     "a score": ("symbols > 0.3", pl.col("symbols") > 0.3),
-    "four scores": ("symbols > 0.3 or capitals > 0.5 or short_lines > 0.67 and words >= 50",
-                    (pl.col("symbols") > 0.3) | (pl.col("capitals") > 0.5)
-                    | ((pl.col("short_lines") > 0.67) & (pl.col("words") >= 50))),
-    "the text": ("contains(response, '{') or response ilike '%lorem ipsum%'",
-                 pl.col("response").str.contains("{", literal=True)
-                 | pl.col("response").str.contains_any(["lorem ipsum"], ascii_case_insensitive=True)),
-}  # fmt: skip
+    "four scores": (
+        "symbols > 0.3 or capitals > 0.5 or short_lines > 0.67 and words >= 50",
+        (pl.col("symbols") > 0.3)
+        | (pl.col("capitals") > 0.5)
+        | ((pl.col("short_lines") > 0.67) & (pl.col("words") >= 50)),
+    ),
+    "the text": (
+        "contains(response, '{') or response ilike '%lorem ipsum%'",
+        pl.col("response").str.contains("{", literal=True)
+        | pl.col("response").str.contains_any(["lorem ipsum"], ascii_case_insensitive=True),
+    ),
+}
 
 
 def measure(rows: int = ROWS, sql_rows: int = SQL_ROWS) -> list[Row]:
@@ -53,10 +58,21 @@ def measure(rows: int = ROWS, sql_rows: int = SQL_ROWS) -> list[Row]:
     made, seconds = [], 0.0
     for name, (ours, peer, loop) in runs().items():
         some = texts.head(2_000).to_list() if loop else texts
-        pair = medians(lambda run=ours: _rate(lambda: run(texts), rows),
-                       lambda run=peer, some=some: _rate(lambda: run(some), len(some)), times=TIMES)  # fmt: skip
-        made.append(Row(f"{name}, {rows:,} answers of 5-40 words", pair[0], "rows/s", "1,000,000",
-                        "Python loop" if loop else "Polars", pair[1]))  # fmt: skip
+        pair = medians(
+            lambda run=ours: _rate(lambda: run(texts), rows),
+            lambda run=peer, some=some: _rate(lambda: run(some), len(some)),
+            times=TIMES,
+        )
+        made.append(
+            Row(
+                f"{name}, {rows:,} answers of 5-40 words",
+                pair[0],
+                "rows/s",
+                "1,000,000",
+                "Python loop" if loop else "Polars",
+                pair[1],
+            )
+        )
         seconds += rows / pair[0]
     made.append(Row(f"these {len(runs())} together", rows / seconds, "rows/s"))
     return [*made, *_sql(sql_rows)]
@@ -66,8 +82,11 @@ def answers(count: int) -> pl.Series:
     """Made-up answers of 5 to 40 words that end with a full stop."""
     long = responses(count)
     size = np.random.default_rng(0).integers(5, 41, count)
-    return pl.DataFrame({"text": long, "size": size * 6}).select(
-        pl.col("text").str.slice(0, pl.col("size")).str.strip_chars_end(" ,:;*-") + ".").to_series()  # fmt: skip
+    return (
+        pl.DataFrame({"text": long, "size": size * 6})
+        .select(pl.col("text").str.slice(0, pl.col("size")).str.strip_chars_end(" ,:;*-") + ".")
+        .to_series()
+    )
 
 
 def runs() -> dict[str, tuple[Callable, Callable, bool]]:
@@ -79,49 +98,83 @@ def runs() -> dict[str, tuple[Callable, Callable, bool]]:
 
     seen = col.str.count_matches(r"\S")
     return {
-        "share of symbols": (lambda t: share.score(t, of="symbols"),
-                             plain(col.str.count_matches(r"[^\s\p{L}\p{M}\p{Nd}]") / seen), False),
-        "share of capitals": (lambda t: share.score(t, of="uppercase"),
-                              plain(col.str.count_matches(r"\p{Lu}") / col.str.count_matches(r"\p{L}")), False),
-        "mean word length": (lambda t: words.score(t),
-                             plain(col.str.extract_all(r"\S+").list.eval(pl.element().str.len_chars()).list.mean()),
-                             False),
-        "stop words": (lambda t: words.score(t, measure="stop_words"),
-                       plain(sum(col.str.contains(rf"(?i)\b{word}\b").cast(pl.Int64) for word in words.STOP_WORDS)),
-                       False),
-        "ended lines": (lambda t: lines.score(t, measure="punctuated"),
-                        plain(col.str.count_matches(r"(?m)[.!?。！？][\"')\]]*\s*$")
-                              / col.str.count_matches(r"(?m)^.*\S.*$")), False),
-        "sentences, C4's": (lambda t: sentences.score(t, of="c4"),
-                            plain(col.str.extract_all(r"(?m)^\s*\S+\s+\S+\s+\S.*[.!?\"']\s*$").list.join(" ")
-                                  .str.count_matches(r"[.!?]+[\"')\]]*(?:\s|$)")), False),
-        "repeated lines": (lambda t: repeated_lines.score(t),
-                           plain(1 - col.str.split("\n").list.n_unique() / col.str.split("\n").list.len()), False),
+        "share of symbols": (
+            lambda t: share.score(t, of="symbols"),
+            plain(col.str.count_matches(r"[^\s\p{L}\p{M}\p{Nd}]") / seen),
+            False,
+        ),
+        "share of capitals": (
+            lambda t: share.score(t, of="uppercase"),
+            plain(col.str.count_matches(r"\p{Lu}") / col.str.count_matches(r"\p{L}")),
+            False,
+        ),
+        "mean word length": (
+            lambda t: words.score(t),
+            plain(col.str.extract_all(r"\S+").list.eval(pl.element().str.len_chars()).list.mean()),
+            False,
+        ),
+        "stop words": (
+            lambda t: words.score(t, measure="stop_words"),
+            plain(sum(col.str.contains(rf"(?i)\b{word}\b").cast(pl.Int64) for word in words.STOP_WORDS)),
+            False,
+        ),
+        "ended lines": (
+            lambda t: lines.score(t, measure="punctuated"),
+            plain(col.str.count_matches(r"(?m)[.!?。！？][\"')\]]*\s*$") / col.str.count_matches(r"(?m)^.*\S.*$")),
+            False,
+        ),
+        "sentences, C4's": (
+            lambda t: sentences.score(t, of="c4"),
+            plain(
+                col.str.extract_all(r"(?m)^\s*\S+\s+\S+\s+\S.*[.!?\"']\s*$")
+                .list.join(" ")
+                .str.count_matches(r"[.!?]+[\"')\]]*(?:\s|$)")
+            ),
+            False,
+        ),
+        "repeated lines": (
+            lambda t: repeated_lines.score(t),
+            plain(1 - col.str.split("\n").list.n_unique() / col.str.split("\n").list.len()),
+            False,
+        ),
         "top 2-gram": (lambda t: top_ngram.score(t, n=2), lambda some: [_top(text, 2) for text in some], True),
-        "repeated 5-grams": (lambda t: repeated_ngrams.score(t, n=5), lambda some: [_again(text, 5) for text in some],
-                             True),
+        "repeated 5-grams": (
+            lambda t: repeated_ngrams.score(t, n=5),
+            lambda some: [_again(text, 5) for text in some],
+            True,
+        ),
         "web addresses": (lambda t: urls.score(t), plain(col.str.count_matches(r"https?://\S+")), False),
-        "boilerplate": (lambda t: boilerplate.score(t), plain(col.str.to_lowercase().str.count_matches(
-            "|".join(boilerplate.FORMS.values()))), False),
+        "boilerplate": (
+            lambda t: boilerplate.score(t),
+            plain(col.str.to_lowercase().str.count_matches("|".join(boilerplate.FORMS.values()))),
+            False,
+        ),
         "refusal": (lambda t: refusal.score(t), plain(col.str.to_lowercase().str.contains(refusal.REFUSALS)), False),
-        "unfinished": (lambda t: unfinished.score(t, pl.Series([None], dtype=pl.String).new_from_index(0, len(t))),
-                       plain(~col.str.contains(r"[.!?。！？]\s*\z")), False),
+        "unfinished": (
+            lambda t: unfinished.score(t, pl.Series([None], dtype=pl.String).new_from_index(0, len(t))),
+            plain(~col.str.contains(r"[.!?。！？]\s*\z")),
+            False,
+        ),
         "pii": (lambda t: pii.score(t), plain(col.str.contains("|".join(LIKELY.values()))), False),
         "secrets": (lambda t: secrets.score(t), plain(col.str.contains("|".join(map(re.escape, MARKS)))), False),
         "mask": (lambda t: mask.write(t), plain(col.str.replace_all(r"\S+@\S+\.\w+", "<EMAIL>")), False),
-    }  # fmt: skip
+    }
 
 
 def _sql(rows: int) -> list[Row]:
     """SQL conditions over rows in memory, beside the same expression in Polars."""
     draw = np.random.default_rng(1)
     frame = pl.DataFrame({name: draw.random(rows) for name in ("symbols", "capitals", "short_lines")}).with_columns(
-        words=pl.Series(draw.integers(1, 200, rows)), response=answers(20_000).gather(np.arange(rows) % 20_000))
+        words=pl.Series(draw.integers(1, 200, rows)), response=answers(20_000).gather(np.arange(rows) % 20_000)
+    )
     made = []
     for name, (sql, expression) in CONDITIONS.items():
         some = frame if "response" in sql else frame.drop("response")
-        pair = medians(lambda some=some, sql=sql: _rate(lambda: holds(some, sql, "filter"), rows),
-                       lambda some=some, e=expression: _rate(lambda: some.select(e), rows), times=TIMES)  # fmt: skip
+        pair = medians(
+            lambda some=some, sql=sql: _rate(lambda: holds(some, sql, "filter"), rows),
+            lambda some=some, e=expression: _rate(lambda: some.select(e), rows),
+            times=TIMES,
+        )
         made.append(Row(f"filter by {name}, {rows:,} rows", pair[0], "rows/s", "1,000,000", "Polars", pair[1]))
     return made
 

@@ -44,7 +44,10 @@ def beside_the_client(name: str, url: str, count: int) -> Row:
         _write(Path(folder), url, count)
         ours, peer = medians(
             lambda: _fresh("run", Path(folder), f"store{next(number)}")[0],
-            lambda: _fresh("official", Path(folder), url)[0], times=3, warm=False)  # fmt: skip
+            lambda: _fresh("official", Path(folder), url)[0],
+            times=3,
+            warm=False,
+        )
     return Row(name, ours, "s", "1.02x", "official client", peer)
 
 

@@ -47,5 +47,5 @@ def medians(*runs: Callable[[], float], times: int, warm: bool = True) -> list[f
     Taking turns spreads what else the machine does over all of them. With ``warm`` a first round, which fills the
     caches, is not counted.
     """
-    rounds = [[run() for run in runs] for _ in range(times + warm)][int(warm):]
+    rounds = [[run() for run in runs] for _ in range(times + warm)][int(warm) :]
     return [statistics.median(figures) for figures in zip(*rounds, strict=True)]

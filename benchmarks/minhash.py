@@ -45,9 +45,11 @@ def measure() -> list[Row]:
         rows.append(Row(f"minhash {size:,} documents", found["ours"], "s", "0.20" if size < 1_000_000 else "", *peer))
         if "grams" in found:
             rows.append(Row("  beside rensa given n-grams", found["ours"], "s", "", "rensa (n-grams)", found["grams"]))
-        rows += [Row("  recall of planted pairs >= 0.8", found["recall"], "", ">= 0.995"),
-                 Row("  precision at 0.7", found["precision"], "", ">= 0.999"),
-                 Row("  peak memory beyond the texts", _fresh(f"memory {size}"), "B/row", "< 1,000")]  # fmt: skip
+        rows += [
+            Row("  recall of planted pairs >= 0.8", found["recall"], "", ">= 0.995"),
+            Row("  precision at 0.7", found["precision"], "", ">= 0.999"),
+            Row("  peak memory beyond the texts", _fresh(f"memory {size}"), "B/row", "< 1,000"),
+        ]
         if "rensa_recall" in found:
             rows.append(Row("  rensa's own recall (words)", found["rensa_recall"], ""))
     rows.append(Row("minhash 1M in the time of 100k", seconds[max(SIZES)] / seconds[min(SIZES)], "x", "near 10"))
@@ -64,8 +66,10 @@ def compared(rows: int, seed: int, times: int, beside: bool = True) -> dict[str,
     runs, kept = [lambda: _seconds(lambda: run(made.text))], []
     if rensa and beside:
         texts = made.text.to_list()
-        runs += [lambda: _seconds(lambda: kept.append(_rensa(texts, str.split))),
-                 lambda: _seconds(lambda: _rensa(texts, _ngrams))]  # fmt: skip
+        runs += [
+            lambda: _seconds(lambda: kept.append(_rensa(texts, str.split))),
+            lambda: _seconds(lambda: _rensa(texts, _ngrams)),
+        ]
     figures = dict(zip(("ours", "words", "grams"), medians(*runs, times=times, warm=False), strict=False))
     out = run(made.text)["duplicate_of"]
     by = np.argsort(made.original, kind="stable")
@@ -75,8 +79,12 @@ def compared(rows: int, seed: int, times: int, beside: bool = True) -> dict[str,
     named = out.drop_nulls().to_numpy()
     order = np.argsort(named, kind="stable")
     near = jaccard(made.text, named[order], dropped[order], Grams(NGRAM, False)) >= RIGHT
-    figures |= {"recall": _recall(out.is_not_null().to_numpy(), one[like], other[like]), "planted": int(like.sum()),
-                "dropped": len(dropped), "precision": float((near & out.is_null().to_numpy()[named[order]]).mean())}
+    figures |= {
+        "recall": _recall(out.is_not_null().to_numpy(), one[like], other[like]),
+        "planted": int(like.sum()),
+        "dropped": len(dropped),
+        "precision": float((near & out.is_null().to_numpy()[named[order]]).mean()),
+    }
     if kept:
         figures["rensa_recall"] = _recall(~kept[-1], one[like], other[like])
     return figures
@@ -137,8 +145,10 @@ def _memory() -> tuple[int, int]:
 def _real() -> list[tuple[str, int, float]]:
     """Rows a second on the real sets: name, rows, rate."""
     found = []
-    for name, file, key in (("alpaca", "llamafactory/alpaca_en_demo.json", "output"),
-                            ("gsm8k train", "gsm8k/train.jsonl", "question")):  # fmt: skip
+    for name, file, key in (
+        ("alpaca", "llamafactory/alpaca_en_demo.json", "output"),
+        ("gsm8k train", "gsm8k/train.jsonl", "question"),
+    ):
         if (path := DATA / file).exists():
             lines = path.read_text(encoding="utf-8")
             read = json.loads(lines) if path.suffix == ".json" else [json.loads(line) for line in lines.splitlines()]
@@ -154,12 +164,16 @@ def _recall(dropped: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
 
 def _none(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     return pl.Series("score", [None], dtype=pl.Float64).new_from_index(0, len(text)), pl.Series(
-        "known", [False]).new_from_index(0, len(text))  # fmt: skip
+        "known", [False]
+    ).new_from_index(0, len(text))
 
 
 def _rensa(texts: list[str], tokens: Callable[[str], list[str]]) -> np.ndarray:
-    return np.array(rensa.RMinHashDeduplicator(0.75, 128, True, 32).add_pairs(
-        [(str(row), tokens(text)) for row, text in enumerate(texts)]))  # fmt: skip
+    return np.array(
+        rensa.RMinHashDeduplicator(0.75, 128, True, 32).add_pairs(
+            [(str(row), tokens(text)) for row, text in enumerate(texts)]
+        )
+    )
 
 
 def _ngrams(text: str) -> list[str]:

@@ -99,9 +99,16 @@ def _noise(number: int, stream: int, seed: int) -> float:
 
 @compiled
 def _fill(
-    source: np.ndarray, kind: np.ndarray, low: int, seed: int, word: np.ndarray, letters: np.ndarray, ends: np.ndarray,
-    data: np.ndarray, places: np.ndarray,
-) -> None:  # fmt: skip
+    source: np.ndarray,
+    kind: np.ndarray,
+    low: int,
+    seed: int,
+    word: np.ndarray,
+    letters: np.ndarray,
+    ends: np.ndarray,
+    data: np.ndarray,
+    places: np.ndarray,
+) -> None:
     """Write the texts of a part."""
     used = 0
     for row in range(len(source)):

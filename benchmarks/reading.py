@@ -27,8 +27,9 @@ def measure() -> list[Row]:
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(2000)]
     pairs = [tuple(" ".join(draw.choices(words, k=draw.randint(5, 150))) for _ in "qa") for _ in range(TEXTS)]
     with tempfile.TemporaryDirectory() as name:
-        folder = random_llama(Path(name) / "model", [" ".join(pair) for pair in pairs], hidden=256, layers=4,
-                              vocabulary=12_000)  # fmt: skip
+        folder = random_llama(
+            Path(name) / "model", [" ".join(pair) for pair in pairs], hidden=256, layers=4, vocabulary=12_000
+        )
         ref = resolve("random", Model(model=str(folder)))
         return [_loss(ref, pairs), _reward(ref, pairs, Path(name) / "rm")]
 
@@ -67,8 +68,9 @@ def _plain_loss(engine: transformers_loss.Engine, asks: list[dict]) -> float:
     started, tokenizer = time.perf_counter(), engine.tokenizer
     for low in range(0, len(asks), 16):
         part = asks[low : low + 16]
-        before = [tokenizer.apply_chat_template(ask["messages"], tokenize=False, add_generation_prompt=True)
-                  for ask in part]  # fmt: skip
+        before = [
+            tokenizer.apply_chat_template(ask["messages"], tokenize=False, add_generation_prompt=True) for ask in part
+        ]
         whole = [text + ask["completion"] for text, ask in zip(before, part, strict=True)]
         rows = tokenizer(whole, add_special_tokens=False, padding=True, padding_side="right", return_tensors="pt")
         labels = rows["input_ids"].masked_fill(rows["attention_mask"] == 0, -100)

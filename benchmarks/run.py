@@ -10,9 +10,26 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("help", "check", "sql", "store", "engine", "reading", "client", "generate",
-         "select", "scorers", "sandbox", "minhash", "semantic", "deita", "subsets", "diverse", "decontaminate",
-         "filters")
+NAMES = (
+    "help",
+    "check",
+    "sql",
+    "store",
+    "engine",
+    "reading",
+    "client",
+    "generate",
+    "select",
+    "scorers",
+    "sandbox",
+    "minhash",
+    "semantic",
+    "deita",
+    "subsets",
+    "diverse",
+    "decontaminate",
+    "filters",
+)
 HEAD = f"{'benchmark':<58} {'figure':>9} {'unit':<9} {'target':<9} {'peer':<16} {'figure':>9} {'ratio':>6}"
 
 

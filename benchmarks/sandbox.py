@@ -32,7 +32,10 @@ def measure(count: int = 200) -> list[Row]:
         pooled, single, plain = medians(
             lambda: _programs(engine, count, CODE, checks),
             lambda: _programs(engine, count, f"{CODE}print(f(int(input())))", stdio),
-            lambda: _plain(python, count), times=3, warm=False)  # fmt: skip
+            lambda: _plain(python, count),
+            times=3,
+            warm=False,
+        )
     finally:
         engine.close()
     return [
@@ -51,8 +54,10 @@ def _start() -> float:
 
 
 def _programs(engine: Engine, count: int, code: str, tests: dict) -> float:
-    asks = [{"kind": "code", "code": f"{code}# {n}", "tests": tests, "seconds": 6, "total": 60, "memory": 1024}
-            for n in range(count)]  # fmt: skip
+    asks = [
+        {"kind": "code", "code": f"{code}# {n}", "tests": tests, "seconds": 6, "total": 60, "memory": 1024}
+        for n in range(count)
+    ]
     groups = iter([[request("sandbox", json.dumps(ask), None, Sampling(), 0, "run")] for ask in asks])
     passed = 0
 

@@ -25,11 +25,15 @@ ROWS, TIMES = 20_000, 3
 SHARED = ROOT.parent / "shared" / "data" / "gsm8k" / "example_model_solutions.jsonl"
 FOUR = ("length", "repetition", "constraints", "refusal")
 ANSWERS = [
-    (r"\frac{{{a}}}{{{b}}}", r"{a}/{b}"), (r"x^2+{a}x+{b}", r"{b}+{a}x+x^2"), (r"\{{{a}, {b}\}}", r"\{{{b}, {a}\}}"),
-    (r"({a}, {b}]", r"({a},{b}]"), (r"{a}\sqrt{{{b}}}", r"\sqrt{{{b}}}\cdot {a}"),
+    (r"\frac{{{a}}}{{{b}}}", r"{a}/{b}"),
+    (r"x^2+{a}x+{b}", r"{b}+{a}x+x^2"),
+    (r"\{{{a}, {b}\}}", r"\{{{b}, {a}\}}"),
+    (r"({a}, {b}]", r"({a},{b}]"),
+    (r"{a}\sqrt{{{b}}}", r"\sqrt{{{b}}}\cdot {a}"),
     (r"\frac{{{a}\pi}}{{{b}}}", r"\frac{{{b}}}{{{a}}}"),
-    (r"(x+{a})(x-{b})", r"x^2+({a}-{b})x-{a}\cdot {b}"), (r"[{a}, \infty)", r"[{b}, \infty)"),
-]  # fmt: skip
+    (r"(x+{a})(x-{b})", r"x^2+({a}-{b})x-{a}\cdot {b}"),
+    (r"[{a}, \infty)", r"[{b}, \infty)"),
+]
 
 
 def measure(rows: int = ROWS) -> list[Row]:
@@ -46,8 +50,11 @@ def measure(rows: int = ROWS) -> list[Row]:
     for name in FOUR:
         ours, loop = runs[name]
         some = texts.head(2_000).to_list()
-        pair = medians(lambda run=ours: _rate(run, rows),
-                       lambda run=loop, some=some: _rate(lambda: run(some), len(some)), times=TIMES)  # fmt: skip
+        pair = medians(
+            lambda run=ours: _rate(run, rows),
+            lambda run=loop, some=some: _rate(lambda: run(some), len(some)),
+            times=TIMES,
+        )
         made.append(Row(f"{name}, {rows:,} responses of 30-200 words", pair[0], "rows/s", "", "Python loop", pair[1]))
         whole += rows / pair[0]
     made.append(Row("length, repetition, constraints, refusal together", rows / whole, "rows/s", "200,000"))
@@ -108,8 +115,11 @@ def _language(texts: pl.Series) -> list[Row]:
     from py3langid import classify
 
     some = texts.head(400).to_list()
-    ours, peer = medians(lambda: _rate(lambda: detect(texts), len(texts)),
-                         lambda: _rate(lambda: [classify(text) for text in some], len(some)), times=TIMES)  # fmt: skip
+    ours, peer = medians(
+        lambda: _rate(lambda: detect(texts), len(texts)),
+        lambda: _rate(lambda: [classify(text) for text in some], len(some)),
+        times=TIMES,
+    )
     return [Row(f"language, {len(texts):,} of them", ours, "rows/s", "", "py3langid", peer)]
 
 
@@ -124,8 +134,12 @@ def _math() -> list[Row]:
     sets = {"LaTeX": latex}
     if SHARED.exists():
         rows = [json.loads(line) for line in SHARED.read_text(encoding="utf-8").splitlines()]
-        sets["GSM8K"] = [(row[name]["solution"], row["ground_truth"]) for row in rows for name in row if "_" in name
-                         and isinstance(row[name], dict)]  # fmt: skip
+        sets["GSM8K"] = [
+            (row[name]["solution"], row["ground_truth"])
+            for row in rows
+            for name in row
+            if "_" in name and isinstance(row[name], dict)
+        ]
     made = []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for name, pairs in sets.items():
@@ -133,9 +147,12 @@ def _math() -> list[Row]:
             some = pairs[:1_000]
             pool.map(_verify, [("1", "x+1")] * 64, 1)  # both sides have their processes started, and sympy read
             compare([(f"{n}+x", "1") for n in range(200)])
-            ours, peer = medians(lambda a=answers, g=golds: _rate(lambda: math.score(a, g), len(a)),
-                                 lambda p=some: _rate(lambda: pool.map(_verify, p, 8), len(p)),
-                                 times=1, warm=False)  # fmt: skip
+            ours, peer = medians(
+                lambda a=answers, g=golds: _rate(lambda: math.score(a, g), len(a)),
+                lambda p=some: _rate(lambda: pool.map(_verify, p, 8), len(p)),
+                times=1,
+                warm=False,
+            )
             made.append(Row(f"math, {name}, {len(pairs):,} rows", ours, "rows/s", "1x", "math-verify pool", peer))
     return made
 

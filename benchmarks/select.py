@@ -27,9 +27,16 @@ from schemas.recipe import load_recipe
 CHILD = "import sys; from benchmarks.select import child; child(*sys.argv[1:])"
 SAMPLES, SIZES = 4, (100_000, 1_000_000)
 RULES = {
-    "best_of_n": {}, "rejection": {"at": 0.5, "per_prompt": 2}, "top_k_overall": {"keep": 0.25}, "weighted": {},
-    "best_vs_worst": {}, "best_vs_random": {}, "margin": {"low": 0.2, "high": 0.5}, "mu_minus_2sigma": {}, "ranked": {},
-}  # fmt: skip
+    "best_of_n": {},
+    "rejection": {"at": 0.5, "per_prompt": 2},
+    "top_k_overall": {"keep": 0.25},
+    "weighted": {},
+    "best_vs_worst": {},
+    "best_vs_random": {},
+    "margin": {"low": 0.2, "high": 0.5},
+    "mu_minus_2sigma": {},
+    "ranked": {},
+}
 VIEWS = {
     "sft": "{type: sft, select: best_of_n}",
     "where": "{type: sft, select: best_of_n, where: 'length(response) > 100 and quality > 0.2'}",
@@ -51,7 +58,7 @@ PEERS = {
         SELECT p.prompt_id, p.messages AS prompt, a.messages AS chosen, b.messages AS rejected FROM pairs
         JOIN p USING (prompt_id) JOIN c a ON a.completion_id = yes JOIN c b ON b.completion_id = no
         WHERE a.response <> b.response""",
-}  # fmt: skip
+}
 
 
 def measure() -> list[Row]:
@@ -84,8 +91,15 @@ def _rules(files: dict[str, str]) -> list[Row]:
             if rule in PEERS:
                 runs.append(_timed(lambda rule=rule: con.sql(PEERS[rule]).to_arrow_table()))
             figures = medians(*runs, times=3)
-            rows.append(Row(f"select {rule} of {len(frame):,} candidates", figures[0], "s", "3 s",
-                            *(("duckdb", figures[1]) if len(figures) > 1 else ())))  # fmt: skip
+            rows.append(
+                Row(
+                    f"select {rule} of {len(frame):,} candidates",
+                    figures[0],
+                    "s",
+                    "3 s",
+                    *(("duckdb", figures[1]) if len(figures) > 1 else ()),
+                )
+            )
     return rows
 
 
@@ -136,14 +150,20 @@ def fill(store: Store, count: int) -> dict[str, str]:
     responses = texts.gather(index % len(texts)) + " " + pl.Series(index * 7919).cast(pl.String)
     asked = texts.gather(np.arange(len(prompts)) % len(texts))
     tables = {
-        "prompts": pl.DataFrame({"prompt_id": prompts, "prompt": asked,
-                                 "messages": '[{"role": "user", "content": "' + asked + '"}]'}),
-        "completions": pl.DataFrame({
-            "completion_id": ids, "prompt_id": prompts.gather(index // SAMPLES), "sample_index": index % SAMPLES,
-            "response": responses, "messages": '[{"role": "assistant", "content": "' + responses + '"}]',
-        }).with_columns(model=pl.lit("student"), completion_tokens=pl.lit(60)),
+        "prompts": pl.DataFrame(
+            {"prompt_id": prompts, "prompt": asked, "messages": '[{"role": "user", "content": "' + asked + '"}]'}
+        ),
+        "completions": pl.DataFrame(
+            {
+                "completion_id": ids,
+                "prompt_id": prompts.gather(index // SAMPLES),
+                "sample_index": index % SAMPLES,
+                "response": responses,
+                "messages": '[{"role": "assistant", "content": "' + responses + '"}]',
+            }
+        ).with_columns(model=pl.lit("student"), completion_tokens=pl.lit(60)),
         "scores": pl.DataFrame({"row_id": ids, "value": draw.random(count)}).with_columns(scorer=pl.lit("quality")),
-    }  # fmt: skip
+    }
     for number, (table, rows) in enumerate(tables.items()):
         with store.new_stage(f"{number:012d}", table, what={}) as writer:
             writer.write(table, rows)
@@ -160,7 +180,8 @@ def one(folder: Path, view: str) -> dict[str, float]:
     store = Store(folder)
     stages = {path.name.split("-")[0]: store.stage(id_) for id_, path in store.stages().items()}
     (folder / "r.yaml").write_text(
-        f"name: bench\nprompts:\n  - source: seeds.jsonl\ndatasets: {{view: {VIEWS.get(view, '{type: sft}')}}}\n")
+        f"name: bench\nprompts:\n  - source: seeds.jsonl\ndatasets: {{view: {VIEWS.get(view, '{type: sft}')}}}\n"
+    )
     walk = Walk(load_recipe(folder / "r.yaml"), store)
     walk.prompts, walk.completions = Rows("prompts", "prompt_id"), Rows("completions", "completion_id")
     walk.prompts.add(stages["prompts"])
@@ -185,4 +206,3 @@ def _unkept(store: Store, label: str, build: Callable) -> None:
             raise InterruptedError
     except InterruptedError:
         return
-

@@ -44,7 +44,9 @@ def measure() -> list[Row]:
 def _row(name: str, query: str, store: Store, files: list[str]) -> Row:
     ours, raw = medians(
         lambda: wall(*GRISTMILL, "sql", query, "--store", str(store.path)),
-        lambda: wall(sys.executable, "-c", DUCKDB, query, *files), times=5)  # fmt: skip
+        lambda: wall(sys.executable, "-c", DUCKDB, query, *files),
+        times=5,
+    )
     return Row(name, ours, "s", "1 s", "duckdb", raw)
 
 
@@ -62,13 +64,20 @@ def fill(store: Store, count: int, scorers: tuple[str, ...]) -> list[str]:
     for reason in ("truncated", "empty"):
         kept = pl.Series("kept", draw.random(count) > 0.1)
         decisions = pl.DataFrame({"row_id": ids, "kept": kept}).with_columns(
-            stage=pl.lit(f"completions.filter.{reason}"), reason=pl.when("kept").then(None).otherwise(pl.lit(reason)))
+            stage=pl.lit(f"completions.filter.{reason}"), reason=pl.when("kept").then(None).otherwise(pl.lit(reason))
+        )
         stages.append(_stage(store, f"completions.filter.{reason}", {"decisions": decisions}))
-    store.save_run({
-        "run_id": "20260101-000000-000-bench", "recipe": "bench", "command": "run", "status": "finished",
-        "started_at": now(), "seconds": 0.0,
-        "stages": [used(s, s.manifest["label"], i, reused=False) for i, s in enumerate(stages)],
-    })  # fmt: skip
+    store.save_run(
+        {
+            "run_id": "20260101-000000-000-bench",
+            "recipe": "bench",
+            "command": "run",
+            "status": "finished",
+            "started_at": now(),
+            "seconds": 0.0,
+            "stages": [used(s, s.manifest["label"], i, reused=False) for i, s in enumerate(stages)],
+        }
+    )
     return [f"{store.path}/stages/*/{table}-*.parquet" for table in ("completions", "scores", "decisions")]
 
 
@@ -77,11 +86,16 @@ def _completions(ids: pl.Series, draw: np.random.Generator) -> pl.DataFrame:
     texts = [" ".join(words[row]) for row in draw.integers(0, 2000, (10_000, 30))]
     index = np.arange(len(ids))
     responses = pl.Series(texts).gather(index % len(texts)) + pl.Series(index).cast(pl.String)
-    return pl.DataFrame({
-        "completion_id": ids, "prompt_id": pl.Series(index // SAMPLES).cast(pl.String), "sample_index": index % SAMPLES,
-        "response": responses, "messages": '[{"role": "assistant", "content": "' + responses + '"}]',
-        "completion_tokens": draw.integers(1, 64, len(ids)),
-    }).with_columns(model=pl.lit("student"), finish_reason=pl.lit("stop"))  # fmt: skip
+    return pl.DataFrame(
+        {
+            "completion_id": ids,
+            "prompt_id": pl.Series(index // SAMPLES).cast(pl.String),
+            "sample_index": index % SAMPLES,
+            "response": responses,
+            "messages": '[{"role": "assistant", "content": "' + responses + '"}]',
+            "completion_tokens": draw.integers(1, 64, len(ids)),
+        }
+    ).with_columns(model=pl.lit("student"), finish_reason=pl.lit("stop"))
 
 
 def _stage(store: Store, label: str, tables: dict[str, pl.DataFrame]) -> Stage:

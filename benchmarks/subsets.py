@@ -34,9 +34,12 @@ BARS = {0.01: "0.15 of peer", 0.1: "0.05 of peer"}
 def measure() -> list[Row]:
     """Medians over the seeds; each seed once, ours and the peer's in turn, where the peer is installed."""
     warm_up()
-    return [*_k_center("", lambda seed: vectors(K_CENTER, seed).vectors, SEEDS),
-            *_k_center(", all directions", lambda seed: alike(K_CENTER, seed), SEEDS[:1]),
-            *_facility_location(), *_large()]  # fmt: skip
+    return [
+        *_k_center("", lambda seed: vectors(K_CENTER, seed).vectors, SEEDS),
+        *_k_center(", all directions", lambda seed: alike(K_CENTER, seed), SEEDS[:1]),
+        *_facility_location(),
+        *_large(),
+    ]
 
 
 def _k_center(kind: str, make: Callable[[int], np.ndarray], seeds: tuple[int, ...], whole: bool = False) -> list[Row]:
@@ -85,8 +88,10 @@ def _large() -> list[Row]:
     rows = []
     for count in (1_000, 10_000):
         told = alone(K_CENTER, count, SEEDS[0])
-        rows += [Row(f"facility_location {count:,} of {K_CENTER:,}", told["seconds"], "s"),
-                 Row("  peak memory, its file's pages included", told["peak"], "MB", "1000 MB")]  # fmt: skip
+        rows += [
+            Row(f"facility_location {count:,} of {K_CENTER:,}", told["seconds"], "s"),
+            Row("  peak memory, its file's pages included", told["peak"], "MB", "1000 MB"),
+        ]
     return rows
 
 
@@ -157,8 +162,11 @@ def apricot(made: np.ndarray, count: int) -> np.ndarray | None:
     for name in ("calculate_gains", "calculate_gains_sieve"):
         if not hasattr(getattr(loops, name), "cache_info"):
             setattr(loops, name, functools.cache(getattr(loops, name)))
-    return FacilityLocationSelection(count, metric="precomputed", optimizer="lazy").fit(
-        np.maximum(made @ made.T, 0)).ranking  # fmt: skip
+    return (
+        FacilityLocationSelection(count, metric="precomputed", optimizer="lazy")
+        .fit(np.maximum(made @ made.T, 0))
+        .ranking
+    )
 
 
 def alone(rows: int, count: int, seed: int) -> dict:
@@ -166,8 +174,13 @@ def alone(rows: int, count: int, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "vectors"
         write(file, rows, seed)
-        done = subprocess.run([sys.executable, "-m", "benchmarks.subsets", "--file", file, "--keep", str(count)],
-                              cwd=ROOT, capture_output=True, text=True, check=True)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.subsets", "--file", file, "--keep", str(count)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     return json.loads(done.stdout)
 
 

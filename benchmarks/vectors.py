@@ -40,8 +40,10 @@ def write(file: Path, rows: int, seed: int) -> Vectors:
         for block, *pair in _blocks(rows, seed):
             block.tofile(out)
             pairs.append(pair)
-    return Vectors(np.memmap(file, np.float32, "r", shape=(rows, WIDTH)),
-                   *(np.concatenate(parts) for parts in zip(*pairs, strict=True)))  # fmt: skip
+    return Vectors(
+        np.memmap(file, np.float32, "r", shape=(rows, WIDTH)),
+        *(np.concatenate(parts) for parts in zip(*pairs, strict=True)),
+    )
 
 
 def _blocks(rows: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
@@ -56,8 +58,9 @@ def _blocks(rows: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
         draw, count = np.random.default_rng((seed, 1, low)), min(BLOCK, rows - low)
         share = draw.uniform(0.1, 0.95, (count, 1))
         own = np.sqrt(1 - share) * draw.standard_normal((count, WIDTH)) * fall
-        block = _unit(common + np.sqrt(1 - COMMON) * (np.sqrt(share) * topics[draw.integers(0, TOPICS, count)] + own)
-                      @ turn)  # fmt: skip
+        block = _unit(
+            common + np.sqrt(1 - COMMON) * (np.sqrt(share) * topics[draw.integers(0, TOPICS, count)] + own) @ turn
+        )
         copies = np.sort(draw.permutation(count)[: int(count * COPIES)])
         sources = np.setdiff1d(np.arange(count), copies)
         of = draw.choice(sources, len(copies))

@@ -65,15 +65,18 @@ def estimate(found: Plan) -> str:
             spent, settings = log.spent(identity=wanted.ref.identity), dict(wanted.ref.settings)
             each = spent["completion_tokens"] / spent["replies"] if spent["replies"] else wanted.max_tokens
             sent = _count(wanted.ref, wanted.sample) or sum(len(m.encode()) for m in wanted.sample) / (
-                4 * max(len(wanted.sample), 1))  # fmt: skip
+                4 * max(len(wanted.sample), 1)
+            )
             budget = Budget([], settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
             prompt += sent * wanted.requests
             new, most = new + each * wanted.requests, most + wanted.max_tokens * wanted.requests
             about_cost += budget.cost(sent * wanted.requests, each * wanted.requests)
             most_cost += budget.cost(sent * wanted.requests, wanted.max_tokens * wanted.requests)
     about = f" (about {new:,.0f}, going by its replies so far)" if new < most else ""
-    text = (f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
-            f"tokens{about}")  # fmt: skip
+    text = (
+        f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
+        f"tokens{about}"
+    )
     served = [wanted.ref for wanted in found.wanted if wanted.ref.engine == "openai"]
     unpriced = sorted({ref.name for ref in served if not {*PRICES} <= {*dict(ref.settings)}})
     if most_cost:
@@ -136,8 +139,12 @@ def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
 
 def _show_sample(name: str, sample: Sample, shown: "Console") -> None:
     learnt = sum(sample.learnt)
-    shown.print(Text(f"\ntrain.{name}: {sample.column} of {sample.row_id}, {len(sample.tokens)} tokens, {learnt} learnt"
-                     + (f", cut from {sample.length}" if sample.length > len(sample.tokens) else "")))  # fmt: skip
+    shown.print(
+        Text(
+            f"\ntrain.{name}: {sample.column} of {sample.row_id}, {len(sample.tokens)} tokens, {learnt} learnt"
+            + (f", cut from {sample.length}" if sample.length > len(sample.tokens) else "")
+        )
+    )
     text = Text()
     for token, counts in zip(sample.tokens, sample.learnt, strict=True):
         piece = safe(token)

@@ -16,11 +16,14 @@ from schemas.version import VERSION
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 
 app = typer.Typer(
-    name="gristmill", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="gristmill",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help in colour would take twice the time, and 0.3 s is promised
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
-)  # fmt: skip
+)
 for module in (build, learn, ask):
     for command in module.COMMANDS:
         app.command()(command)

@@ -15,9 +15,17 @@ class Bars(Report):
         """Write to ``console``, stderr by default."""
         self.console = console or Console(stderr=True, highlight=False)
         self.bars = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"), TimeElapsedColumn(), TextColumn("{task.fields[note]}"),
-            console=self.console, transient=True, disable=not self.console.is_terminal)  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
         self.task = None
         self.started = time.monotonic()
 

@@ -94,8 +94,10 @@ def _walk(walk: Walk) -> None:
     for ref in refs if walk.recipe.budget.max_cost is not None else []:
         if ref.engine == "openai" and not {*PRICES} <= {*dict(ref.settings)}:
             where = walk.recipe.where("models", ref.name)
-            raise UserError(f"{where}: budget.max_cost needs the prices of {ref.name!r}: prompt_price and "
-                            f"completion_price, in dollars for a million tokens (0 if it is free)")  # fmt: skip
+            raise UserError(
+                f"{where}: budget.max_cost needs the prices of {ref.name!r}: prompt_price and "
+                f"completion_price, in dollars for a million tokens (0 if it is free)"
+            )
     for step in walk.recipe.prompts:
         if step.verb == "source":
             verbs.source(walk, step)
@@ -114,8 +116,13 @@ def _walk(walk: Walk) -> None:
 
 
 def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
-    {"score": score, "filter": verbs.filter_, "dedup": deduplication.dedup, "select": selection.select,
-     "decontaminate": cleaning.clean}[step.verb](walk, rows, step, context)  # fmt: skip
+    {
+        "score": score,
+        "filter": verbs.filter_,
+        "dedup": deduplication.dedup,
+        "select": selection.select,
+        "decontaminate": cleaning.clean,
+    }[step.verb](walk, rows, step, context)
 
 
 def _hold_to_prompts(walk: Walk) -> None:
@@ -149,21 +156,34 @@ def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, A
         def write(at_once: bool = True) -> None:
             nonlocal shown
             usage = asking[0].usage if asking else Usage()
-            store.save_run({
-                "run_id": run_id, "recipe": recipe.name, "command": command, "status": status,
-                "started_at": begun, "seconds": round(time.monotonic() - started, 3), "version": VERSION,
-                "error": error,
-                "requests": usage.requests, "requests_reused": usage.reused, "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens, "cost": round(usage.cost, 6),
-                "stages": live["stages"], "resolved": recipe.model_dump(mode="json"),
-            })  # fmt: skip
+            store.save_run(
+                {
+                    "run_id": run_id,
+                    "recipe": recipe.name,
+                    "command": command,
+                    "status": status,
+                    "started_at": begun,
+                    "seconds": round(time.monotonic() - started, 3),
+                    "version": VERSION,
+                    "error": error,
+                    "requests": usage.requests,
+                    "requests_reused": usage.reused,
+                    "prompt_tokens": usage.prompt_tokens,
+                    "completion_tokens": usage.completion_tokens,
+                    "cost": round(usage.cost, 6),
+                    "stages": live["stages"],
+                    "resolved": recipe.model_dump(mode="json"),
+                }
+            )
             if at_once or time.monotonic() - shown > 1:
                 publish(store)
                 shown = time.monotonic()
 
         def use(stages: list[Stage]) -> list[Stage]:
-            live["stages"] = [used(stage, stage.manifest["label"], i, reused=stage.manifest["made_at"] < begun)
-                              for i, stage in enumerate(stages)]  # fmt: skip
+            live["stages"] = [
+                used(stage, stage.manifest["label"], i, reused=stage.manifest["made_at"] < begun)
+                for i, stage in enumerate(stages)
+            ]
             return stages
 
         def answers(report: Report) -> Answers:

@@ -79,9 +79,11 @@ def dump(value: Any, key: str) -> str:
 def dump_turns(messages: list[dict], key: str) -> str:
     """Return ``dump(messages, key)``, faster for turns of a role and a text, which nearly all are."""
     parts = [
-        f'{{"role":"{turn["role"]}","content":{encode_basestring(turn["content"])}}}' if len(turn) == 2
-        else dump(turn, key) for turn in messages
-    ]  # fmt: skip
+        f'{{"role":"{turn["role"]}","content":{encode_basestring(turn["content"])}}}'
+        if len(turn) == 2
+        else dump(turn, key)
+        for turn in messages
+    ]
     return encodable(f"[{','.join(parts)}]", key)
 
 

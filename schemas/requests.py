@@ -104,8 +104,9 @@ Give = Callable[[list[Reply], Spent], bool | None]
 NO_BUDGET = "there is no budget for another attempt"
 
 
-def request(identity: str, messages: str, tools: str | None, sampling: Sampling, sample_index: int,
-            task: Task = "generate") -> Request:  # fmt: skip
+def request(
+    identity: str, messages: str, tools: str | None, sampling: Sampling, sample_index: int, task: Task = "generate"
+) -> Request:
     """Make a request. Its key is a hash of the model's identity, messages, tools, sampling and sample index only.
 
     A greedy request has one answer, so neither the seed nor unused sampling settings are part of its key; nor is there

@@ -11,8 +11,10 @@ from tests.jobs import ask
 
 def recorded(prompt: str, *answers: tuple, **more: object) -> dict:
     """A source row; an answer is (text, score) or (text, score, model)."""
-    completions = [{"response": text, **({} if score is None else {"quality": score}), **({"model": m[0]} if m else {})}
-                   for text, score, *m in answers]  # fmt: skip
+    completions = [
+        {"response": text, **({} if score is None else {"quality": score}), **({"model": m[0]} if m else {})}
+        for text, score, *m in answers
+    ]
     return {"prompt": prompt, "completions": completions, **more}
 
 
@@ -22,7 +24,8 @@ def recipe(folder: Path, rows: list[dict], datasets: str, more: str = "") -> Rec
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     lines = "".join(f"  {line.strip()}\n" for line in datasets.strip().splitlines())
     (folder / "r.yaml").write_text(
-        f"name: r\nseed: 5\nprompts:\n  - source: rows.jsonl\ndatasets:\n{lines}{more}", encoding="utf-8")
+        f"name: r\nseed: 5\nprompts:\n  - source: rows.jsonl\ndatasets:\n{lines}{more}", encoding="utf-8"
+    )
     return load_recipe(folder / "r.yaml")
 
 
@@ -35,11 +38,17 @@ def built(folder: Path, rows: list[dict], datasets: str, more: str = "") -> tupl
 
 def pairs(store: Store, dataset: str) -> list[tuple[str, str, str]]:
     """A preference dataset as (prompt, chosen, rejected), sorted."""
-    return ask(store, f"""SELECT prompt ->> '$[0].content', chosen ->> '$[0].content', rejected ->> '$[0].content'
-                          FROM preferences WHERE dataset = '{dataset}' ORDER BY ALL""").rows()  # fmt: skip
+    return ask(
+        store,
+        f"""SELECT prompt ->> '$[0].content', chosen ->> '$[0].content', rejected ->> '$[0].content'
+                          FROM preferences WHERE dataset = '{dataset}' ORDER BY ALL""",
+    ).rows()
 
 
 def picks(store: Store, dataset: str) -> list[tuple[str, str]]:
     """An SFT dataset as (prompt, completion), sorted."""
-    return ask(store, f"""SELECT prompt ->> '$[0].content', completion ->> '$[0].content' FROM sft
-                          WHERE dataset = '{dataset}' ORDER BY ALL""").rows()  # fmt: skip
+    return ask(
+        store,
+        f"""SELECT prompt ->> '$[0].content', completion ->> '$[0].content' FROM sft
+                          WHERE dataset = '{dataset}' ORDER BY ALL""",
+    ).rows()

@@ -41,8 +41,7 @@ def process(folder, *arguments, binary=False, code=None, seconds=60):
     what = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
     held = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
     held["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run([sys.executable, *what], cwd=folder, env=held, capture_output=True,
-                          timeout=seconds)  # fmt: skip
+    done = subprocess.run([sys.executable, *what], cwd=folder, env=held, capture_output=True, timeout=seconds)
     return Result(done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode())
 
 

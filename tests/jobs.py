@@ -27,8 +27,19 @@ def question(i: int) -> dict[str, str]:
     return {"prompt": f"answer {i} " + "the cat sings " * (i % 5), "ground_truth": str(i)}
 
 
-def job(folder: Path, model: Path, rows: list[dict], *, name: str = "job", n: int = 4, max_tokens: int = 10,
-        more: str = "", completions: str | None = None, datasets: str = DATASETS, batch_tokens: int = 3000) -> Recipe:
+def job(
+    folder: Path,
+    model: Path,
+    rows: list[dict],
+    *,
+    name: str = "job",
+    n: int = 4,
+    max_tokens: int = 10,
+    more: str = "",
+    completions: str | None = None,
+    datasets: str = DATASETS,
+    batch_tokens: int = 3000,
+) -> Recipe:
     """Write seeds and a recipe into ``folder`` and read it. ``more`` are further settings of generate."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -24,8 +24,11 @@ def stdio(code, *pairs, **limits):
 
 def call(code, *pairs, function="f", **limits):
     """Why each pair of arguments and result failed."""
-    return verdicts(code, {"how": "call", "function": function, "inputs": [a for a, _ in pairs],
-                           "outputs": [b for _, b in pairs]}, limits)  # fmt: skip
+    return verdicts(
+        code,
+        {"how": "call", "function": function, "inputs": [a for a, _ in pairs], "outputs": [b for _, b in pairs]},
+        limits,
+    )
 
 
 def verdicts(code, tests, limits):

@@ -17,16 +17,29 @@ def questions(count: int) -> list[dict]:
     return [{"prompt": f"question {i}" + " please" * (i % 4)} for i in range(count)]
 
 
-def served(folder: Path, url: str, *, rows: list[dict] | int = 8, models: str = "", more: str = "", prompts: str = "",
-           completions: str = SAMPLE + SCORE, datasets: str = DATASETS, top: str = "", name: str = "job",
-           split: str = "") -> Recipe:  # fmt: skip
+def served(
+    folder: Path,
+    url: str,
+    *,
+    rows: list[dict] | int = 8,
+    models: str = "",
+    more: str = "",
+    prompts: str = "",
+    completions: str = SAMPLE + SCORE,
+    datasets: str = DATASETS,
+    top: str = "",
+    name: str = "job",
+    split: str = "",
+) -> Recipe:
     """Write seeds and a recipe into ``folder`` and read it. ``more`` are further settings of the model ``a``."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = questions(rows) if isinstance(rows, int) else rows
     (folder / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     models = models or f"\n  a: {{{server(url, 'big')}{more and f', {more}'}}}\n"
-    text = (f"name: {name}\nseed: 3\n{top}models:{models}prompts:\n  - source: seeds.jsonl{prompts}\n"
-            f"completions:{completions}datasets:{datasets}{split}")  # fmt: skip
+    text = (
+        f"name: {name}\nseed: 3\n{top}models:{models}prompts:\n  - source: seeds.jsonl{prompts}\n"
+        f"completions:{completions}datasets:{datasets}{split}"
+    )
     (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return load_recipe(folder / f"{name}.yaml")
 

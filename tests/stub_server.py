@@ -73,8 +73,19 @@ class Stub:
     def restart(self, faults=None):
         """Start the server, on the port it had if it was killed; its count of what it has seen goes on."""
         self.faults = self.faults if faults is None else faults
-        command = [sys.executable, __file__, "--port", str(self.port), "--delay", str(self.delay), "--with-parent",
-                   "--faults", json.dumps(self.faults), "--log", str(Path(self.folder.name) / "log")]  # fmt: skip
+        command = [
+            sys.executable,
+            __file__,
+            "--port",
+            str(self.port),
+            "--delay",
+            str(self.delay),
+            "--with-parent",
+            "--faults",
+            json.dumps(self.faults),
+            "--log",
+            str(Path(self.folder.name) / "log"),
+        ]
         command += ["--key", self.key] if self.key else []
         command += ["--model", self.model] if self.model else []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -126,9 +137,17 @@ class State:
             self.hit_once[key, value] += 1
 
     def stats(self):
-        return {"requests": self.requests, "seen": self.seen, "answered": self.answered, "choices": self.choices,
-                "max_concurrent": self.most, "authorized": self.authorized, "unauthorized": self.unauthorized,
-                "faults": self.hits, "last": self.last}  # fmt: skip
+        return {
+            "requests": self.requests,
+            "seen": self.seen,
+            "answered": self.answered,
+            "choices": self.choices,
+            "max_concurrent": self.most,
+            "authorized": self.authorized,
+            "unauthorized": self.unauthorized,
+            "faults": self.hits,
+            "last": self.last,
+        }
 
     def fault(self, key, raw):
         """The fault that hits this request now, as (name, settings), or None."""
@@ -233,8 +252,14 @@ class Connection(asyncio.Protocol):
             self.send(status, answer, wait)
 
     def send(self, status, body, more=(), length=None, end=False):
-        lines = [f"HTTP/1.1 {status} X", "Content-Type: application/json",
-                 f"Content-Length: {len(body) if length is None else length}", *more, "", ""]  # fmt: skip
+        lines = [
+            f"HTTP/1.1 {status} X",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body) if length is None else length}",
+            *more,
+            "",
+            "",
+        ]
         self.transport.write("\r\n".join(lines).encode() + body)
         if end:
             self.transport.close()
@@ -311,8 +336,13 @@ def answers(path, body, count):
     made = [choice(chat, body, hashlib.sha256(about + b"%d" % i).digest(), limit, i) for i in range(count)]
     written = sum(tokens for _, tokens in made)
     usage = {"prompt_tokens": len(about) // 4, "completion_tokens": written, "total_tokens": written + len(about) // 4}
-    return {"id": "stub", "object": "chat.completion", "model": body.get("model"), "choices": [c for c, _ in made],
-            "usage": usage}  # fmt: skip
+    return {
+        "id": "stub",
+        "object": "chat.completion",
+        "model": body.get("model"),
+        "choices": [c for c, _ in made],
+        "usage": usage,
+    }
 
 
 def choice(chat, body, drawn, limit, index):
@@ -358,8 +388,12 @@ def fitting(schema, drawn):
     if kind == "array":
         return [fitting(schema.get("items", {}), drawn)]
     low, high = schema.get("minimum", 0), schema.get("maximum", 10)
-    return {"integer": low + drawn[0] % (high - low + 1), "number": float(low), "boolean": bool(drawn[0] % 2),
-            "null": None}.get(kind, WORDS[drawn[0] % len(WORDS)])  # fmt: skip
+    return {
+        "integer": low + drawn[0] % (high - low + 1),
+        "number": float(low),
+        "boolean": bool(drawn[0] % 2),
+        "null": None,
+    }.get(kind, WORDS[drawn[0] % len(WORDS)])
 
 
 async def serve(told):

@@ -54,8 +54,13 @@ def test_what_is_public_says_what_it_is(file):
     public = [
         node for node in module.body if isinstance(node, (*DEFINITIONS, ast.ClassDef)) and not node.name.startswith("_")
     ]
-    inside = [node for c in public if isinstance(c, ast.ClassDef) for node in c.body
-              if isinstance(node, DEFINITIONS) and not node.name.startswith("_")]  # fmt: skip
+    inside = [
+        node
+        for c in public
+        if isinstance(c, ast.ClassDef)
+        for node in c.body
+        if isinstance(node, DEFINITIONS) and not node.name.startswith("_")
+    ]
     assert [node.name for node in (*public, *inside) if not ast.get_docstring(node)] == []
 
 
@@ -70,7 +75,11 @@ def test_a_public_function_has_types(file):
 
 
 # What runs in the sandbox is there to run what strangers wrote; ``sandbox.py`` compiles our own files for it.
-RUNS_CODE = {"curate/verifiers/sandbox/response.py", "curate/verifiers/sandbox/checker.py", "curate/verifiers/sandbox/sandbox.py"}
+RUNS_CODE = {
+    "curate/verifiers/sandbox/response.py",
+    "curate/verifiers/sandbox/checker.py",
+    "curate/verifiers/sandbox/sandbox.py",
+}
 
 
 def test_nothing_runs_what_data_say(file):
@@ -81,7 +90,8 @@ def test_nothing_runs_what_data_say(file):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in ("eval", "exec", "compile", "os.system", "os.popen", "pickle.load", "pickle.loads"), (
-                f"{short(file)}:{node.lineno}: {called}")  # fmt: skip
+                f"{short(file)}:{node.lineno}: {called}"
+            )
             shell = [k for k in node.keywords if k.arg == "shell"]
             assert not shell, f"{short(file)}:{node.lineno}: a shell"
 

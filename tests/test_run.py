@@ -43,23 +43,38 @@ def test_the_tables_are_there_with_their_columns(made):
 def test_every_prompt_has_its_candidates_and_every_candidate_its_score(made):
     _, store = made
     assert ask(store, "SELECT count(*) FROM prompts").item() == 20
-    assert ask(store, """SELECT count(*), min(n), max(n), min(i), max(i) FROM (SELECT prompt_id, count(*) AS n,
+    assert ask(
+        store,
+        """SELECT count(*), min(n), max(n), min(i), max(i) FROM (SELECT prompt_id, count(*) AS n,
                          string_agg(sample_index::VARCHAR, '' ORDER BY sample_index) AS i FROM completions
-                         GROUP BY ALL)""").row(0) == (20, 4, 4, "0123", "0123")  # fmt: skip
-    wrong = ask(store, """SELECT c.completion_id FROM completions c LEFT JOIN scores s ON s.row_id = c.completion_id
+                         GROUP BY ALL)""",
+    ).row(0) == (20, 4, 4, "0123", "0123")
+    wrong = ask(
+        store,
+        """SELECT c.completion_id FROM completions c LEFT JOIN scores s ON s.row_id = c.completion_id
                           WHERE s.value IS DISTINCT FROM length(response) OR scorer <> 'chars'
                           OR response <> messages ->> '$[0].content' OR completion_tokens NOT BETWEEN 1 AND 10
-                          OR finish_reason NOT IN ('stop', 'length') OR prompt_tokens IS NULL""")  # fmt: skip
+                          OR finish_reason NOT IN ('stop', 'length') OR prompt_tokens IS NULL""",
+    )
     assert wrong.height == 0
 
 
 def test_datasets_hold_the_best_the_worst_and_the_prompts(made):
     _, store = made
     held = """FROM completions JOIN scores s ON row_id = completion_id WHERE s.value >= 2"""
-    assert ask(store, f"""SELECT count(*) FROM sft JOIN (SELECT prompt_id, max(value) AS best {held} GROUP BY ALL)
-                          USING (prompt_id) WHERE score <> best""").item() == 0  # fmt: skip
-    pairs = ask(store, f"""SELECT p.*, best, worst FROM preferences p JOIN (SELECT prompt_id, max(value) AS best,
-                           min(value) AS worst {held} GROUP BY ALL) USING (prompt_id)""")  # fmt: skip
+    assert (
+        ask(
+            store,
+            f"""SELECT count(*) FROM sft JOIN (SELECT prompt_id, max(value) AS best {held} GROUP BY ALL)
+                          USING (prompt_id) WHERE score <> best""",
+        ).item()
+        == 0
+    )
+    pairs = ask(
+        store,
+        f"""SELECT p.*, best, worst FROM preferences p JOIN (SELECT prompt_id, max(value) AS best,
+                           min(value) AS worst {held} GROUP BY ALL) USING (prompt_id)""",
+    )
     assert pairs.height > 15
     for row in pairs.rows(named=True):
         assert row["chosen_score"] == row["best"] > row["rejected_score"] >= row["worst"]
@@ -70,21 +85,30 @@ def test_datasets_hold_the_best_the_worst_and_the_prompts(made):
 
 def test_every_decision_names_a_row_that_exists_and_every_refusal_a_reason(made):
     _, store = made
-    lost = ask(store, """SELECT * FROM decisions WHERE row_id NOT IN (SELECT prompt_id FROM prompts
-                         UNION ALL SELECT completion_id FROM completions)""")  # fmt: skip
+    lost = ask(
+        store,
+        """SELECT * FROM decisions WHERE row_id NOT IN (SELECT prompt_id FROM prompts
+                         UNION ALL SELECT completion_id FROM completions)""",
+    )
     assert lost.height == 0
     assert ask(store, "SELECT count(*) FROM decisions WHERE kept = (reason IS NOT NULL)").item() == 0
     # A candidate is in the SFT set or there is a decision that says why not.
-    silent = ask(store, """SELECT * FROM completions c WHERE completion_id NOT IN (SELECT completion_id FROM sft)
-                           AND NOT EXISTS (FROM decisions WHERE row_id = c.completion_id AND NOT kept)""")  # fmt: skip
+    silent = ask(
+        store,
+        """SELECT * FROM completions c WHERE completion_id NOT IN (SELECT completion_id FROM sft)
+                           AND NOT EXISTS (FROM decisions WHERE row_id = c.completion_id AND NOT kept)""",
+    )
     assert silent.height == 0
 
 
 def test_no_prompt_is_on_two_sides_of_the_split(made):
     _, store = made
-    sides = ask(store, """SELECT prompt_id, list(DISTINCT split) AS sides FROM (SELECT prompt_id, split FROM sft
+    sides = ask(
+        store,
+        """SELECT prompt_id, list(DISTINCT split) AS sides FROM (SELECT prompt_id, split FROM sft
                           UNION ALL SELECT prompt_id, split FROM preferences UNION ALL SELECT prompt_id, split
-                          FROM rl_prompts) GROUP BY ALL""")  # fmt: skip
+                          FROM rl_prompts) GROUP BY ALL""",
+    )
     assert sides["sides"].list.len().max() == 1
     assert {s for row in sides["sides"] for s in row} == {"train", "test"}
 
@@ -158,10 +182,22 @@ def test_two_recipes_share_a_store_and_its_replies(tiny, tmp_path):
 
 def test_held_out_prompts_are_not_asked_where_the_condition_says_so(tiny, tmp_path):
     store = Store(tmp_path / "store")
-    run(job(tmp_path, tiny, SEEDS, n=1, more="where: \"split = 'train'\"",
-            datasets="\n  rl: {type: prompt, by: chars}\n"), store)  # fmt: skip
-    sides = ask(store, """SELECT split, count(*) AS prompts, count(completion_id) AS asked FROM rl_prompts
-                          LEFT JOIN completions USING (prompt_id) GROUP BY ALL ORDER BY ALL""").rows()  # fmt: skip
+    run(
+        job(
+            tmp_path,
+            tiny,
+            SEEDS,
+            n=1,
+            more="where: \"split = 'train'\"",
+            datasets="\n  rl: {type: prompt, by: chars}\n",
+        ),
+        store,
+    )
+    sides = ask(
+        store,
+        """SELECT split, count(*) AS prompts, count(completion_id) AS asked FROM rl_prompts
+                          LEFT JOIN completions USING (prompt_id) GROUP BY ALL ORDER BY ALL""",
+    ).rows()
     assert [side for side, *_ in sides] == ["test", "train"]
     (_, held_out, leaked), (_, trained_on, asked) = sides
     assert held_out > 0 and leaked == 0 and asked == trained_on == spent(store)[0]
@@ -186,9 +222,12 @@ def test_a_prompt_too_long_for_the_model_is_a_decision_and_the_rest_goes_on(tiny
     store = Store(tmp_path / "store")
     run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:3]], n=2, more="max_failed: 0.5"), store)
     assert ask(store, "SELECT count(*) FROM completions WHERE response IS NOT NULL AND error IS NULL").item() == 6
-    failed = ask(store, """SELECT decisions.* FROM completions JOIN prompts USING (prompt_id)
+    failed = ask(
+        store,
+        """SELECT decisions.* FROM completions JOIN prompts USING (prompt_id)
         JOIN decisions ON row_id = completion_id WHERE length(prompt) > 999 AND response IS NULL
-        AND decisions.stage LIKE '%generate%'""")
+        AND decisions.stage LIKE '%generate%'""",
+    )
     assert failed.height == 2 and not failed["kept"].any() and set(failed["reason"]) == {"error"}
     assert all("context" in evidence for evidence in failed["evidence"])
     assert ask(store, "SELECT 1 FROM sft JOIN completions USING (completion_id) WHERE error NOT NULL").is_empty()
@@ -226,14 +265,29 @@ def test_edited_answers_become_pairs_with_their_originals(tiny, tmp_path):
   - score: {{use: regex, pattern: "<G>", as: named}}
 """
     store = Store(tmp_path / "store")
-    run(job(tmp_path, tiny, SEEDS[:8], n=2, completions=steps,
-            datasets="\n  pairs: {type: preference, select: rewritten, by: named}\n"), store)  # fmt: skip
-    pairs = ask(store, """SELECT c.response AS chosen, r.response AS rejected, c.parent_id, r.completion_id,
+    run(
+        job(
+            tmp_path,
+            tiny,
+            SEEDS[:8],
+            n=2,
+            completions=steps,
+            datasets="\n  pairs: {type: preference, select: rewritten, by: named}\n",
+        ),
+        store,
+    )
+    pairs = ask(
+        store,
+        """SELECT c.response AS chosen, r.response AS rejected, c.parent_id, r.completion_id,
                           chosen_score, rejected_score, p.prompt_id = c.prompt_id AND c.prompt_id = r.prompt_id AS same
                           FROM preferences p JOIN completions c ON chosen_id = c.completion_id
-                          JOIN completions r ON rejected_id = r.completion_id""")  # fmt: skip
-    edited = ask(store, """SELECT count(*) FROM completions
-                           WHERE parent_id IS NULL AND regexp_matches(response, '[a-e]')""").item()  # fmt: skip
+                          JOIN completions r ON rejected_id = r.completion_id""",
+    )
+    edited = ask(
+        store,
+        """SELECT count(*) FROM completions
+                           WHERE parent_id IS NULL AND regexp_matches(response, '[a-e]')""",
+    ).item()
     assert pairs.height == edited > 8
     for row in pairs.rows(named=True):
         assert row["parent_id"] == row["completion_id"] and row["same"]

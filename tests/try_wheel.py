@@ -36,8 +36,14 @@ def main() -> None:
 def run(command: list, folder: Path) -> str:
     """Run a command and return what it printed; the environment names no checkout."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    done = subprocess.run([str(part) for part in command], cwd=folder, env=environment, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))} exited {done.returncode}:\n{done.stdout}")
     return done.stdout

@@ -18,18 +18,32 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
     if base.count("/") == 1:  # a hub id; a local folder's name would be a link to nowhere
         front.insert(0, f"base_model: {base}")
     lines = [
-        "---", *front, "---", "", f"# {recipe.name}: {record['name']}", "",
+        "---",
+        *front,
+        "---",
+        "",
+        f"# {recipe.name}: {record['name']}",
+        "",
         f"Trained by gristmill with TRL's `{record['trainer']}` trainer"
-        + (" (a LoRA adapter)." if adapter else " (full weights)."), "",
+        + (" (a LoRA adapter)." if adapter else " (full weights)."),
+        "",
         f"- training_id: `{record['training_id']}`",
         f"- starts from: {training.model} (`{record['base']}`)",
         f"- dataset: {record['dataset']} of the recipe {recipe.name}, {record['rows']} rows",
         f"- steps: {record['steps']}, in {record['seconds']} s",
         f"- versions: {', '.join(f'{k} {v}' for k, v in json.loads(record['versions']).items() if v)}",
-        "", "## Settings", "", *[f"- {key}: `{json.dumps(value)}`" for key, value in settings.items()],
-        "", "## Metrics", "", "| figure | first | last |", "|---|---|---|",
-        *[f"| {k} | {_shown(v['first'])} | {_shown(v['last'])} |" for k, v in metrics.items() if k != "history"], "",
-    ]  # fmt: skip
+        "",
+        "## Settings",
+        "",
+        *[f"- {key}: `{json.dumps(value)}`" for key, value in settings.items()],
+        "",
+        "## Metrics",
+        "",
+        "| figure | first | last |",
+        "|---|---|---|",
+        *[f"| {k} | {_shown(v['first'])} | {_shown(v['last'])} |" for k, v in metrics.items() if k != "history"],
+        "",
+    ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
 
 

@@ -133,8 +133,9 @@ def nothing_left(job: Job, dropped: pl.DataFrame) -> UserError:
     return UserError(f"train.{job.name}: no row is left to train on: " + ", ".join(f"{n} x {w}" for w, n in reasons))
 
 
-def fates(rows: pl.DataFrame, dropped: pl.DataFrame, too_long: set[str], seen: set[str] | None, *,
-          why: str = CUT) -> pl.DataFrame:  # fmt: skip
+def fates(
+    rows: pl.DataFrame, dropped: pl.DataFrame, too_long: set[str], seen: set[str] | None, *, why: str = CUT
+) -> pl.DataFrame:
     """Say of every row of the train split what became of it. ``seen`` is None where rows cannot be told apart.
 
     ``why`` is the fate of those that are too long.
@@ -142,9 +143,12 @@ def fates(rows: pl.DataFrame, dropped: pl.DataFrame, too_long: set[str], seen: s
     cut = pl.col("row_id").is_in(list(too_long))
     missed = pl.lit(seen is not None) & ~pl.col("row_id").is_in(list(seen or ()))
     fate = (
-        pl.when(cut).then(pl.lit(why))
-        .when(missed).then(pl.lit("not reached before the last step")).otherwise(pl.lit("trained"))
-    )  # fmt: skip
+        pl.when(cut)
+        .then(pl.lit(why))
+        .when(missed)
+        .then(pl.lit("not reached before the last step"))
+        .otherwise(pl.lit("trained"))
+    )
     return pl.concat([rows.select("row_id", fate=fate), dropped.select("row_id", "fate")])
 
 

@@ -85,13 +85,21 @@ def plan_evaluation(
     what = {
         "rows": hashlib.sha256(rows.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32],
         "scorers": {name: judge.key() for name, judge in wanted.items()},
-        "settings": evaluation.model_dump(exclude={"models", "by"}), "seed": recipe.seed,
-    }  # fmt: skip
+        "settings": evaluation.model_dump(exclude={"models", "by"}),
+        "seed": recipe.seed,
+    }
     ids = {name: content_id("e", fingerprint(what), name, ref.identity) for name, ref in refs.items()}
     what["models"] = [[name, ref.identity] for name, ref in refs.items()]
     stage_id = fingerprint(what)[:12]
-    return {"refs": refs, "ids": ids, "rows": rows, "judges": wanted, "what": what, "stage_id": stage_id,
-            "stage": store.stage(stage_id)}  # fmt: skip
+    return {
+        "refs": refs,
+        "ids": ids,
+        "rows": rows,
+        "judges": wanted,
+        "what": what,
+        "stage_id": stage_id,
+        "stage": store.stage(stage_id),
+    }
 
 
 def held_out(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -137,7 +145,8 @@ def compare(stage: Stage) -> pl.DataFrame:
     error = 1.96 * gap.std() / gap.count().sqrt()
     paired = each.join(base, on=[*keys, "prompt_id"], how="left", maintain_order="left")
     differences = paired.group_by(*keys, "model", maintain_order=True).agg(
-        difference=gap.mean(), low=gap.mean() - error, high=gap.mean() + error)  # fmt: skip
+        difference=gap.mean(), low=gap.mean() - error, high=gap.mean() + error
+    )
     itself = pl.col("model") == first
     return (
         rows.group_by(*keys, "model", maintain_order=True)
@@ -158,17 +167,25 @@ def _make(
     rows, stage_id, what, ids = plan["rows"], plan["stage_id"], plan["what"], plan["ids"]
     sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
     answers = {
-        name: asked.answer(ref, rows["messages"].to_list(), n=evaluation.n, sampling=sampling, seed=recipe.seed,
-                           label=f"{LABEL} {name}", tools=rows["tools"].to_list())
+        name: asked.answer(
+            ref,
+            rows["messages"].to_list(),
+            n=evaluation.n,
+            sampling=sampling,
+            seed=recipe.seed,
+            label=f"{LABEL} {name}",
+            tools=rows["tools"].to_list(),
+        )
         for name, ref in plan["refs"].items()
-    }  # fmt: skip
+    }
     tables = {name: _table(table, rows) for name, table in answers.items()}
     if models := [ref for judge in plan["judges"].values() for scorer in judge.scorers for ref, _ in scorer.models]:
         asked.keep(models)
     edge = edge_of(plan["judges"], asked, recipe.seed, f"{LABEL}, scores")
     scored = _judged(tables, plan["judges"], edge)
-    passing = [key for table in answers.values() if "transient" in table.columns
-               for key in table.filter("transient")["key"]] + edge.transient  # fmt: skip
+    passing = [
+        key for table in answers.values() if "transient" in table.columns for key in table.filter("transient")["key"]
+    ] + edge.transient
     if passing:  # requests that failed but may succeed on another day: the next evaluation asks them again
         what = what | {"part_of": stage_id, "missing": fingerprint(passing)[:12]}
         stage_id = fingerprint(what)[:12]
@@ -179,9 +196,14 @@ def _make(
     with store.new_stage(stage_id, LABEL, what=what, rows_in=rows.height) as writer:
         for name, ref in plan["refs"].items():
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
-            writer.write("evaluations", scored[name].with_columns(
-                evaluation_id=pl.lit(ids[name]), dataset=pl.lit(evaluation.dataset),
-                training_id=pl.lit(training_id, pl.String)))  # fmt: skip
+            writer.write(
+                "evaluations",
+                scored[name].with_columns(
+                    evaluation_id=pl.lit(ids[name]),
+                    dataset=pl.lit(evaluation.dataset),
+                    training_id=pl.lit(training_id, pl.String),
+                ),
+            )
             means.append(f"{name} {_mean(scored[name], evaluation.by[0])}")
         writer.info["result"] = f"{rows.height:,} prompts: " + ", ".join(means)
     return store.stage(stage_id)
@@ -213,8 +235,16 @@ def _judged(tables: dict[str, pl.DataFrame], wanted: dict[str, Judge], edge: Edg
     for name, judge in wanted.items():
         verdict = pl.concat([given.select("at"), judge.values(alone, edge.meet)], how="horizontal")
         scored = rows.join(verdict, on="at", how="left", maintain_order="left")
-        parts.append(scored.select("model", *columns, "value", "detail", scorer=pl.lit(name),
-                                   error=pl.when(failed).then("asked").otherwise("error")))  # fmt: skip
+        parts.append(
+            scored.select(
+                "model",
+                *columns,
+                "value",
+                "detail",
+                scorer=pl.lit(name),
+                error=pl.when(failed).then("asked").otherwise("error"),
+            )
+        )
     every = pl.concat(parts)
     return {name: every.filter(pl.col("model") == name) for name in tables}
 

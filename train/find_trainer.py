@@ -16,7 +16,11 @@ from schemas.errors import unknown
 from schemas.ids import fingerprint
 
 HERE = Path(__file__).parent / "trainers"
-NOT_THE_TRAINING = ("job", "find_trainer", "trainers")  # modules of ours whose text says nothing of how a model is trained
+NOT_THE_TRAINING = (
+    "job",
+    "find_trainer",
+    "trainers",
+)  # modules of ours whose text says nothing of how a model is trained
 
 
 @cache
@@ -46,8 +50,11 @@ def config_class(trainer: str) -> str:
 def source(trainer: str) -> str:
     """A hash of a trainer's source and of the modules of this folder that it imports: how it trains."""
     file = HERE / f"{trainer}.py"
-    ours = {n.module.split(".")[1] for n in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-            if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("train.")}  # fmt: skip
+    ours = {
+        n.module.split(".")[1]
+        for n in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("train.")
+    }
     texts = [(HERE.parent / f"{name}.py").read_bytes() for name in sorted(ours.difference(NOT_THE_TRAINING))]
     return fingerprint([source_hash(file), *(hashlib.sha256(text).hexdigest() for text in texts)])
 

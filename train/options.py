@@ -24,10 +24,14 @@ OURS = {
     "model_init_kwargs": "the model is loaded by gristmill; set it up under 'models'",
 }
 PEFT_OURS = {
-    "task_type": "the trainer decides it", "peft_type": "it is always LORA", "inference_mode": "this is a training",
-    "base_model_name_or_path": "it is the recipe's model", "auto_mapping": "PEFT sets it",
-    "peft_version": "PEFT sets it", "revision": "it is the recipe's model",
-}  # fmt: skip
+    "task_type": "the trainer decides it",
+    "peft_type": "it is always LORA",
+    "inference_mode": "this is a training",
+    "base_model_name_or_path": "it is the recipe's model",
+    "auto_mapping": "PEFT sets it",
+    "peft_version": "PEFT sets it",
+    "revision": "it is the recipe's model",
+}
 SIMPLE = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "None": (type(None),)}
 
 
@@ -116,8 +120,11 @@ def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
-    files = (transformers / "training_args.py", trl / "trainer" / "base_config.py",
-             trl / "trainer" / f"{trainer}_config.py")  # fmt: skip
+    files = (
+        transformers / "training_args.py",
+        trl / "trainer" / "base_config.py",
+        trl / "trainer" / f"{trainer}_config.py",
+    )
     return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()})
 
 

@@ -64,8 +64,13 @@ class _Chat:
     special: tuple[tuple[str, str], ...]
 
     def render(self, messages: list[dict[str, Any]], tools: list | None, *, answer_next: bool) -> str:
-        return self.template.render(messages=[_with_reasoning(m) for m in messages], tools=tools, documents=None,
-                                    add_generation_prompt=answer_next, **dict(self.special))  # fmt: skip
+        return self.template.render(
+            messages=[_with_reasoning(m) for m in messages],
+            tools=tools,
+            documents=None,
+            add_generation_prompt=answer_next,
+            **dict(self.special),
+        )
 
 
 def _samples(row: dict[str, Any], kind: str, chat: _Chat, max_length: int | None) -> Iterator[Sample]:
@@ -154,8 +159,13 @@ def _compile(template: str) -> Any:
     def raise_exception(message: str) -> None:
         raise jinja2.exceptions.TemplateError(message)
 
-    def tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None,
-               sort_keys: bool = False) -> str:  # fmt: skip
+    def tojson(
+        value: Any,
+        ensure_ascii: bool = False,
+        indent: int | None = None,
+        separators: Any = None,
+        sort_keys: bool = False,
+    ) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     extensions = [Generation, loopcontrols]

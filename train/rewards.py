@@ -19,9 +19,21 @@ from schemas.rows import ROLLOUTS
 from train.job import no_rows
 
 # What a scorer may read of a fresh answer, besides the recipe's scores above it, which are made of the answer too.
-READABLE = {name: pl.String() for name in ("prompt_id", "prompt", "response", "messages", "completion", "ground_truth",
-            "metadata", "tools", "reasoning_content", "finish_reason")} | {
-            "prompt_tokens": pl.Int64(), "completion_tokens": pl.Int64()}  # fmt: skip
+READABLE = {
+    name: pl.String()
+    for name in (
+        "prompt_id",
+        "prompt",
+        "response",
+        "messages",
+        "completion",
+        "ground_truth",
+        "metadata",
+        "tools",
+        "reasoning_content",
+        "finish_reason",
+    )
+} | {"prompt_tokens": pl.Int64(), "completion_tokens": pl.Int64()}
 
 
 @dataclass(frozen=True)
@@ -133,8 +145,9 @@ def as_reward(name: str, judge: Judge, rollouts: Rollouts, length: int, edge: Ed
     holds it. An exception would end the run, so a scorer that raises gives None for the batch, which TRL leaves out.
     """
 
-    def reward(completions: list, completion_ids: list[list[int]], row_index: list[int], trainer_state: Any,
-               **others: Any) -> list[float | None]:  # fmt: skip
+    def reward(
+        completions: list, completion_ids: list[list[int]], row_index: list[int], trainer_state: Any, **others: Any
+    ) -> list[float | None]:
         texts = [_last_turn(c) for c in completions]
         lengths = [len(ids) for ids in completion_ids]
         answers = prompt_columns(rollouts.rows)[row_index].with_columns(

@@ -100,8 +100,11 @@ def plan_trainings(
     for name in selected(recipe, names):
         plan = plan_training(recipe, name, store, datasets, refs)
         adapter = plan.training.lora not in (None, False)
-        refs[name] = (trained_ref(plan.stage, plan.ref, name) if plan.stage else
-                      plan.ref.trained(name, plan.stage_id, Path(), adapter=adapter))  # fmt: skip
+        refs[name] = (
+            trained_ref(plan.stage, plan.ref, name)
+            if plan.stage
+            else plan.ref.trained(name, plan.stage_id, Path(), adapter=adapter)
+        )
         plans.append(plan)
     return plans
 
@@ -155,11 +158,16 @@ def plan_training(
         )
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     what = {
-        "trainer": training.trainer, "source": trainers.source(training.trainer), "settings": training.settings,
-        "lora": _lora(training), "rewards": {name: judge.key() for name, judge in rewards.items()},
-        "seed": recipe.seed, "base": ref.identity, "rows": _content(rows, kind),
+        "trainer": training.trainer,
+        "source": trainers.source(training.trainer),
+        "settings": training.settings,
+        "lora": _lora(training),
+        "rewards": {name: judge.key() for name, judge in rewards.items()},
+        "seed": recipe.seed,
+        "base": ref.identity,
+        "rows": _content(rows, kind),
         "eval_rows": _content(eval_rows, kind) if evaluates else "",
-    }  # fmt: skip
+    }
     stage_id = fingerprint(what)[:12]
     return Plan(name, training, ref, stage_id, store.stage(stage_id), rows, eval_rows, rewards, what)
 
@@ -190,8 +198,10 @@ def _check(recipe: Recipe, name: str, kind: str) -> dict[str, Judge]:
         )
     options.check(training, where)
     if bool(training.rewards) != (kind == "prompt"):
-        raise UserError(f"{where}: the trainer {training.trainer!r} " + (
-            "needs 'rewards', such as [constraints]" if kind == "prompt" else "takes no 'rewards'"))  # fmt: skip
+        raise UserError(
+            f"{where}: the trainer {training.trainer!r} "
+            + ("needs 'rewards', such as [constraints]" if kind == "prompt" else "takes no 'rewards'")
+        )
     return judges(recipe, training.rewards, recipe.where("train", name, "rewards"))
 
 
@@ -201,12 +211,26 @@ def _make(recipe: Recipe, plan: Plan, store: Store, report: Report, answers: Ans
     work = store.path / "work" / plan.stage_id  # checkpoints: kept if we are killed, so that the next try goes on
     work.mkdir(parents=True, exist_ok=True)
     label, started, lora = f"train-{plan.name}", time.monotonic(), _lora(plan.training)
-    with nullcontext(answers) if answers else Answers(store, report) as asked, store.new_stage(
-            plan.stage_id, label, what=plan.what, name=plan.name, adapter=lora is not None,
-            rows_in=plan.rows.height) as writer:  # fmt: skip
-        job = Job(plan.name, plan.training.trainer, plan.ref, plan.rows, plan.eval_rows, plan.training.settings,
-                  lora, plan.rewards, recipe.seed, work, report,
-                  edge_of(plan.rewards, asked, recipe.seed, f"{label}, rewards"))  # fmt: skip
+    with (
+        nullcontext(answers) if answers else Answers(store, report) as asked,
+        store.new_stage(
+            plan.stage_id, label, what=plan.what, name=plan.name, adapter=lora is not None, rows_in=plan.rows.height
+        ) as writer,
+    ):
+        job = Job(
+            plan.name,
+            plan.training.trainer,
+            plan.ref,
+            plan.rows,
+            plan.eval_rows,
+            plan.training.settings,
+            lora,
+            plan.rewards,
+            recipe.seed,
+            work,
+            report,
+            edge_of(plan.rewards, asked, recipe.seed, f"{label}, rewards"),
+        )
         folder = writer.folder / "model"
         with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no one here can help it
             warnings.simplefilter("ignore", FutureWarning)
@@ -241,18 +265,29 @@ def _record(recipe: Recipe, plan: Plan, outcome: Outcome, seconds: float, path: 
     training = plan.training
     settings = training.settings | {"lora": _lora(training), "rewards": training.rewards, "seed": plan.what["seed"]}
     return {
-        "training_id": plan.stage_id, "name": plan.name, "trainer": training.trainer, "dataset": training.dataset,
-        "model": training.model, "base": plan.ref.identity, "rows": plan.rows.height, "steps": outcome.steps,
-        "seconds": round(seconds, 1), "settings": json.dumps(settings, ensure_ascii=False),
-        "metrics": json.dumps(_finite(outcome.metrics)), "path": path,
+        "training_id": plan.stage_id,
+        "name": plan.name,
+        "trainer": training.trainer,
+        "dataset": training.dataset,
+        "model": training.model,
+        "base": plan.ref.identity,
+        "rows": plan.rows.height,
+        "steps": outcome.steps,
+        "seconds": round(seconds, 1),
+        "settings": json.dumps(settings, ensure_ascii=False),
+        "metrics": json.dumps(_finite(outcome.metrics)),
+        "path": path,
         "versions": json.dumps({name: _version(name) for name in VERSIONED}),
-    }  # fmt: skip
+    }
 
 
 def _write(writer: StageWriter, record: dict[str, Any], outcome: Outcome) -> None:
     writer.write("trainings", pl.DataFrame([record]))
-    for table, rows in (("training_rows", outcome.fates), ("row_losses", outcome.row_losses),
-                        ("rollouts", outcome.rollouts)):  # fmt: skip
+    for table, rows in (
+        ("training_rows", outcome.fates),
+        ("row_losses", outcome.row_losses),
+        ("rollouts", outcome.rollouts),
+    ):
         if rows.height:
             writer.write(table, rows.with_columns(training_id=pl.lit(record["training_id"])))
 

@@ -95,9 +95,11 @@ class LanguageSignal(RowSignal):
         tokens = outputs[0].label_mask.sum(1)
         share = tokens.clamp(min=1)
         return {
-            "loss": (-outputs[0].log_probs.float().sum(1) / share).tolist(), "tokens": tokens.tolist(),
-            "entropy": (outputs[0].entropy.float().sum(1) / share).tolist(), "margin": [None] * len(tokens),
-        }  # fmt: skip
+            "loss": (-outputs[0].log_probs.float().sum(1) / share).tolist(),
+            "tokens": tokens.tolist(),
+            "entropy": (outputs[0].entropy.float().sum(1) / share).tolist(),
+            "margin": [None] * len(tokens),
+        }
 
 
 class PreferenceSignal(RowSignal):
@@ -117,14 +119,20 @@ class PreferenceSignal(RowSignal):
             gain = gain - _both(outputs[1].log_probs.float().sum(1), torch.sub)
         margin = self.beta * gain
         tokens = _both(policy.label_mask.sum(1), torch.add)
-        plain = (self.loss_types == ["sigmoid"] and self.f_divergence_type == "reverse_kl" and self.ld_alpha is None
-                 and not self.use_weighting and self.loss_weights == [1.0])  # fmt: skip
+        plain = (
+            self.loss_types == ["sigmoid"]
+            and self.f_divergence_type == "reverse_kl"
+            and self.ld_alpha is None
+            and not self.use_weighting
+            and self.loss_weights == [1.0]
+        )
         loss = -torch.nn.functional.logsigmoid(margin)
         return {
-            "loss": loss.tolist() if plain else [None] * len(loss), "tokens": tokens.tolist(),
+            "loss": loss.tolist() if plain else [None] * len(loss),
+            "tokens": tokens.tolist(),
             "entropy": (_both(policy.entropy.float().sum(1), torch.add) / tokens.clamp(min=1)).tolist(),
             "margin": margin.tolist(),
-        }  # fmt: skip
+        }
 
 
 class RewardSignal(RowSignal):
@@ -141,8 +149,9 @@ class RewardSignal(RowSignal):
         return {
             "loss": [None] * len(loss) if self.args.center_rewards_coefficient else loss.tolist(),
             "tokens": _both(inputs["attention_mask"].sum(1), torch.add).tolist(),
-            "entropy": [None] * len(margin), "margin": margin.tolist(),
-        }  # fmt: skip
+            "entropy": [None] * len(margin),
+            "margin": margin.tolist(),
+        }
 
 
 def _both(values: torch.Tensor, combine: Any) -> torch.Tensor:

@@ -19,9 +19,9 @@ from curate.datasets.trl_rows import summary_columns
 from curate.pipeline.generate.generate_step import shown
 from curate.pipeline.pipeline import Walk
 from curate.pipeline.row_rule import OF_RULES, Rule, read_rule
+from curate.steps import sql_conditions as conditions
 from curate.steps.registry import HERE as CURATE
 from curate.steps.registry import Step, find, source_hash
-from curate.steps import sql_conditions as conditions
 from curate.storage.store import StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
@@ -33,12 +33,18 @@ def dataset(walk: Walk, name: str, entry: Dataset) -> None:
     """Make one dataset, or the control of one."""
     view = read_view(walk, name, entry)
     source = [source_hash(CURATE / name) for name in ("datasets/choose.py", "datasets/random_control.py")]
-    what = {"type": entry.type, "by": view.by, "where": entry.where, "source": source,
-            "options": [getattr(entry, key) for key in PAIR_OPTIONS],
-            "rules": [r.key() for r in (view.rule, *view.extra) if r],
-            "split": [*walk.recipe.split.items()], "seed": walk.recipe.seed,
-            "input": walk.completions.depends(sorted(walk.completions.scores)),
-            "context": walk.prompts.depends(sorted(walk.prompts.scores))}  # fmt: skip
+    what = {
+        "type": entry.type,
+        "by": view.by,
+        "where": entry.where,
+        "source": source,
+        "options": [getattr(entry, key) for key in PAIR_OPTIONS],
+        "rules": [r.key() for r in (view.rule, *view.extra) if r],
+        "split": [*walk.recipe.split.items()],
+        "seed": walk.recipe.seed,
+        "input": walk.completions.depends(sorted(walk.completions.scores)),
+        "context": walk.prompts.depends(sorted(walk.prompts.scores)),
+    }
     build = _builder(walk, view)
     if entry.control_of:
         base = walk.datasets.get(entry.control_of)
@@ -86,7 +92,7 @@ def read_view(walk: Walk, name: str, entry: Dataset) -> View:
             conditions.check(condition, walk.prompts.columns(), f"{walk.recipe.where('split', split)}: split.{split}")
     options = Options(*(getattr(entry, key) for key in PAIR_OPTIONS))
     scored = rule is not None and "score" in rule.step.reads and not _may_do_without(rule.step, entry.settings)
-    return View(name, entry, walk.label("datasets", name), at, columns, by, rule, extra, options, scored)  # fmt: skip
+    return View(name, entry, walk.label("datasets", name), at, columns, by, rule, extra, options, scored)
 
 
 def _columns(walk: Walk, entry: Dataset) -> dict[str, pl.DataType]:
@@ -159,8 +165,9 @@ def _model_name(walk: Walk, step: Step, value: Any, where: str) -> Any:
     return value
 
 
-def _refinement(walk: Walk, name: str, key: str, value: str | dict[str, Any] | None, by: str | None,
-                columns: dict[str, pl.DataType]) -> Rule | None:  # fmt: skip
+def _refinement(
+    walk: Walk, name: str, key: str, value: str | dict[str, Any] | None, by: str | None, columns: dict[str, pl.DataType]
+) -> Rule | None:
     """Read ``dedup:`` or ``diverse:`` of a dataset: a name, or a mapping with ``use``."""
     if value is None:
         return None
@@ -182,8 +189,10 @@ def _refinement(walk: Walk, name: str, key: str, value: str | dict[str, Any] | N
     if on == "response" and of == "prompt":
         raise UserError(f"{where}: datasets.{name}.{key}: on: prompts have no 'response' of their own; use 'prompt'")
     if on == "row" and of == "preference" and given.get("against") is not None:
-        raise UserError(f"{where}: datasets.{name}.{key}: against: no other data has a pair's row; say what is "
-                        f"compared with it: on: prompt, or on: response (the chosen one)")  # fmt: skip
+        raise UserError(
+            f"{where}: datasets.{name}.{key}: against: no other data has a pair's row; say what is "
+            f"compared with it: on: prompt, or on: response (the chosen one)"
+        )
     if given.get("keep") == "best":
         given.setdefault("by", by)
     numbers = [column for column, kind in columns.items() if kind.is_numeric()]

@@ -45,9 +45,10 @@ def read_pool(rows: Rows, names: list[str] = ()) -> Pool:
     columns = list(dict.fromkeys([rows.id, *names]))
     parts = [
         pl.read_parquet(file, columns=columns).select(
-            *columns, __file=pl.lit(number, pl.Int32), __at=pl.int_range(pl.len(), dtype=pl.Int32))
+            *columns, __file=pl.lit(number, pl.Int32), __at=pl.int_range(pl.len(), dtype=pl.Int32)
+        )
         for number, file in enumerate(files)
-    ]  # fmt: skip
+    ]
     if not parts:
         types = {n: t for n, t in rows.columns().items() if n in columns}
         parts = [pl.DataFrame(schema={n: types[n] for n in columns} | {"__file": pl.Int32, "__at": pl.Int32})]
@@ -109,8 +110,10 @@ def with_columns(candidates: Candidates, frame: pl.DataFrame, names: list[str]) 
 
 def _score(rows: Rows, ids: pl.Series, name: str) -> pl.Series:
     """The values of a score, a row for an id; null where there is none."""
-    parts = [stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
-             for stage in rows.scores[name]]  # fmt: skip
+    parts = [
+        stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
+        for stage in rows.scores[name]
+    ]
     if not parts:
         return pl.Series(name, [None], dtype=pl.Float64).new_from_index(0, len(ids))
     found = pl.concat(parts)

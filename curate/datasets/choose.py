@@ -117,14 +117,18 @@ def unpaired(candidates: Candidates, frame: pl.DataFrame, looked: pl.DataFrame, 
     """A decision for every prompt: whether it gave a pair, and if not, why; either way the pairs that were refused."""
     score = pl.col(view.by).cast(pl.Float64) if view.by in frame.columns else pl.lit(None, pl.Float64)
     prompts = frame.group_by("__place", maintain_order=True).agg(
-        pl.col("prompt_id").first(), n=pl.len(), known=score.count(), low=score.min(), high=score.max())  # fmt: skip
+        pl.col("prompt_id").first(), n=pl.len(), known=score.count(), low=score.min(), high=score.max()
+    )
     ids = candidates.frame["completion_id"]
     refused = looked.filter(pl.col("code") > 0)
     refused = refused.with_columns(
         why=pl.Series(view.options.reasons())[refused["code"].cast(pl.UInt32)],
-        chosen_id=ids[refused["chosen"]], rejected_id=ids[refused["rejected"]])  # fmt: skip
+        chosen_id=ids[refused["chosen"]],
+        rejected_id=ids[refused["rejected"]],
+    )
     refused = refused.with_columns(
-        text=pl.struct(chosen="chosen_id", rejected="rejected_id", why="why").struct.json_encode())
+        text=pl.struct(chosen="chosen_id", rejected="rejected_id", why="why").struct.json_encode()
+    )
     counts = refused.group_by("place", "why").len().sort("place", "len", "why", descending=[False, True, False])
     counts = counts.group_by("place", maintain_order=True).agg(why=pl.format("{} {}", "len", "why").str.join(", "))
     named = refused.group_by("place", maintain_order=True).agg(pl.col("text").head(SHOWN).str.join(","))
@@ -132,17 +136,27 @@ def unpaired(candidates: Candidates, frame: pl.DataFrame, looked: pl.DataFrame, 
     for part in (counts, named, made):
         prompts = prompts.join(part, left_on="__place", right_on="place", how="left", maintain_order="left")
     reason = (
-        pl.when(pl.col("why").is_not_null()).then(pl.format("no pair: refused: {}", "why"))
-        .when(pl.col("n") == 1).then(pl.lit("no pair: one candidate only"))
-        .when(pl.lit(not view.scored)).then(pl.lit(f"no pair: {view.rule.step.name} finds none"))
-        .when(pl.col("known") == 0).then(pl.lit("no pair: no candidate has a score"))
-        .when(pl.col("known") == 1).then(pl.lit("no pair: one candidate only has a score"))
-        .when(pl.col("low") == pl.col("high")).then(pl.format("no pair: every score is {}", pl.col("low").round(4)))
+        pl.when(pl.col("why").is_not_null())
+        .then(pl.format("no pair: refused: {}", "why"))
+        .when(pl.col("n") == 1)
+        .then(pl.lit("no pair: one candidate only"))
+        .when(pl.lit(not view.scored))
+        .then(pl.lit(f"no pair: {view.rule.step.name} finds none"))
+        .when(pl.col("known") == 0)
+        .then(pl.lit("no pair: no candidate has a score"))
+        .when(pl.col("known") == 1)
+        .then(pl.lit("no pair: one candidate only has a score"))
+        .when(pl.col("low") == pl.col("high"))
+        .then(pl.format("no pair: every score is {}", pl.col("low").round(4)))
         .otherwise(pl.format("no pair: scores from {} to {}", pl.col("low").round(4), pl.col("high").round(4)))
-    )  # fmt: skip
+    )
     evidence = pl.concat_str(pl.lit('{"refused":['), "text", pl.lit("]}"))
-    return prompts.select(row_id="prompt_id", kept=pl.col("kept").fill_null(False),
-                          reason=pl.when(pl.col("kept").is_null()).then(reason), evidence=evidence)  # fmt: skip
+    return prompts.select(
+        row_id="prompt_id",
+        kept=pl.col("kept").fill_null(False),
+        reason=pl.when(pl.col("kept").is_null()).then(reason),
+        evidence=evidence,
+    )
 
 
 def said_refused(looked: pl.DataFrame, options: Options) -> str:

@@ -34,9 +34,13 @@ class Options:
 
     def reasons(self) -> list[str]:
         """Why a pair is refused, by its code."""
-        return ["", "the same text", f"lengths further apart than {self.length_band}",
-                "the same model" if self.models == "different" else "different models",
-                f"texts more alike than {self.max_similarity}"]  # fmt: skip
+        return [
+            "",
+            "the same text",
+            f"lengths further apart than {self.length_band}",
+            "the same model" if self.models == "different" else "different models",
+            f"texts more alike than {self.max_similarity}",
+        ]
 
 
 class Texts:
@@ -109,8 +113,11 @@ def numbered(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, r
     ids = frame.select("completion_id", "__row", "__place")
     found = pairs.unique(["chosen_id", "rejected_id"], keep="first", maintain_order=True)
     for side in ("chosen", "rejected"):
-        rows = ids.select(pl.col("completion_id").alias(f"{side}_id"), pl.col("__row").alias(side),
-                          pl.col("__place").alias(f"place_{side}"))  # fmt: skip
+        rows = ids.select(
+            pl.col("completion_id").alias(f"{side}_id"),
+            pl.col("__row").alias(side),
+            pl.col("__place").alias(f"place_{side}"),
+        )
         found = found.with_columns(pl.col(f"{side}_id").cast(pl.String))
         found = found.join(rows, on=f"{side}_id", how="left", maintain_order="left")
         lost = found.filter(pl.col(side).is_null())
@@ -119,8 +126,10 @@ def numbered(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, r
     apart = found.filter(pl.col("place_chosen") != pl.col("place_rejected"))
     if apart.height:
         one = apart.row(0, named=True)
-        raise UserError(f"select {rule!r} paired {one['chosen_id']} with {one['rejected_id']}, an answer to another "
-                        f"prompt; both sides of a pair must answer one prompt")  # fmt: skip
+        raise UserError(
+            f"select {rule!r} paired {one['chosen_id']} with {one['rejected_id']}, an answer to another "
+            f"prompt; both sides of a pair must answer one prompt"
+        )
     pairs = found.select("chosen", "rejected", *(["slot"] if "slot" in found.columns else []), place="place_chosen")
     if "slot" not in pairs.columns:
         return pairs
@@ -128,8 +137,9 @@ def numbered(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, r
     return pairs.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)).with_columns(slot=first).drop("row")
 
 
-def settle(pairs: pl.DataFrame, options: Options, candidates: Candidates, texts: Texts, cap: np.ndarray | None = None
-           ) -> pl.DataFrame:  # fmt: skip
+def settle(
+    pairs: pl.DataFrame, options: Options, candidates: Candidates, texts: Texts, cap: np.ndarray | None = None
+) -> pl.DataFrame:
     """Decide of pairs (rows of ``numbered``, in order of preference) which are made.
 
     Returns those whose turn came, with ``code``: 0 for a pair made, else why it was refused. ``cap`` gives each pair's

@@ -35,16 +35,21 @@ CHARACTERS = 4  # of a token, where tokens were not counted
 SPARE = 2  # pairs of a prompt beyond the dataset's own number that may be drawn where tokens are matched
 
 
-def control_candidates(walk: Walk, view: View, candidates: Candidates, base: pl.DataFrame, decide: Decisions,
-                       writer: StageWriter) -> str:  # fmt: skip
+def control_candidates(
+    walk: Walk, view: View, candidates: Candidates, base: pl.DataFrame, decide: Decisions, writer: StageWriter
+) -> str:
     """Draw the control of a dataset of candidates or pairs; ``base`` is that dataset's rows. Says what came of it."""
     texts, seed = Texts(candidates), walk.recipe.seed
     split = sides(walk, candidates.prompts)
     if view.entry.type == "sft":
         made = _draw_rows(view, candidates, base, texts, split, seed)
         row = pl.col("__row")
-        decide.write("control", candidates.frame.select(row_id="completion_id", kept=row.is_in(made["__row"].implode()))
-                     .with_columns(reason=_reason(view)))  # fmt: skip
+        decide.write(
+            "control",
+            candidates.frame.select(row_id="completion_id", kept=row.is_in(made["__row"].implode())).with_columns(
+                reason=_reason(view)
+            ),
+        )
     else:
         made = _draw_pairs(view, candidates, base, texts, split, seed)
         prompts = candidates.frame.select("__place", "prompt_id").unique("__place", maintain_order=True)
@@ -52,8 +57,11 @@ def control_candidates(walk: Walk, view: View, candidates: Candidates, base: pl.
         decide.write("control", prompts.select(row_id="prompt_id", kept=kept).with_columns(reason=_reason(view)))
     said = write_rows(walk, view, candidates, made, writer)
     said += _said(view, candidates.frame.height, made, base, _tokens(candidates, texts, view, base, made))
-    return said + (f"; these are the rows of {view.entry.control_of}: there is nothing else to draw"
-                   if made.height and _alike(view, candidates, base, made) else "")  # fmt: skip
+    return said + (
+        f"; these are the rows of {view.entry.control_of}: there is nothing else to draw"
+        if made.height and _alike(view, candidates, base, made)
+        else ""
+    )
 
 
 def control_prompts(walk: Walk, view: View, base: pl.DataFrame, decide: Decisions, writer: StageWriter) -> str:
@@ -73,8 +81,9 @@ def overall(view: View) -> bool:
     return bool(view.entry.diverse or "prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
 
 
-def _draw_rows(view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
-               ) -> pl.DataFrame:  # fmt: skip
+def _draw_rows(
+    view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
+) -> pl.DataFrame:
     """Draw candidates: ``__row`` and ``__place``, in order of rows."""
     frame = candidates.frame.select("__row", "__place", "completion_id", "prompt_id")
     lot = lots(frame["completion_id"], seed, "control").to_numpy()
@@ -96,8 +105,9 @@ def _draw_rows(view: View, candidates: Candidates, base: pl.DataFrame, texts: Te
     return frame.select("__row", "__place").filter(pl.Series(kept))
 
 
-def _draw_pairs(view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
-                ) -> pl.DataFrame:  # fmt: skip
+def _draw_pairs(
+    view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
+) -> pl.DataFrame:
     """Draw pairs: ``chosen``, ``rejected`` and ``__place``, in order."""
     wanted = np.zeros(candidates.prompts.frame.height, np.int64)
     np.add.at(wanted, _places(candidates, base), 1)
@@ -115,15 +125,17 @@ def _draw_pairs(view: View, candidates: Candidates, base: pl.DataFrame, texts: T
         cap = wanted[pairs["place"].to_numpy()] + more
         looked = settle(pairs.drop("lot"), Options(), candidates, texts, cap)
         parts.append(looked.filter(pl.col("code") == 0))
-    drawn = pl.concat(parts) if parts else pl.DataFrame(
-        schema={"chosen": pl.UInt32, "rejected": pl.UInt32, "place": pl.UInt32})  # fmt: skip
+    drawn = (
+        pl.concat(parts)
+        if parts
+        else pl.DataFrame(schema={"chosen": pl.UInt32, "rejected": pl.UInt32, "place": pl.UInt32})
+    )
     if more and drawn.height:
         drawn = _shuffled(candidates, drawn, seed)
         turn = _turn(drawn["place"].to_numpy(), np.arange(drawn.height))
         goal = _by_split(base, pair_tokens(candidates, texts, base))
         spent = sum(row_tokens(candidates, texts, drawn[side].to_numpy()) for side in ("chosen", "rejected"))
-        drawn = drawn.filter(pl.Series(
-            _nearest(split[drawn["place"]], turn, drawn["lot"].to_numpy(), spent, goal)))  # fmt: skip
+        drawn = drawn.filter(pl.Series(_nearest(split[drawn["place"]], turn, drawn["lot"].to_numpy(), spent, goal)))
     elif view.entry.diverse and drawn.height:
         drawn = _shuffled(candidates, drawn, seed)
         side = split[drawn["place"]]
@@ -136,7 +148,7 @@ def _random_pairs(view: View, candidates: Candidates, wanted: np.ndarray, seed: 
     score = pl.col(view.by).cast(pl.Float64)
     rows = candidates.frame.filter(
         pl.Series(wanted[candidates.frame["__place"].to_numpy()] > 0), score.is_finite()
-    ).select("__row", place="__place", score=score)  # fmt: skip
+    ).select("__row", place="__place", score=score)
     work = rows.group_by("place").agg(n=pl.len().cast(pl.Int64).pow(2)).sort("place")
     work = work.with_columns(block=pl.col("n").cum_sum() // PAIRS)
     for (_,), block in work.group_by("block", maintain_order=True):
@@ -162,8 +174,9 @@ def _turn(group: np.ndarray, lot: np.ndarray) -> np.ndarray:
     return turn
 
 
-def _nearest(split: pl.Series, turn: np.ndarray, lot: np.ndarray, tokens: np.ndarray, goal: dict[str, float]
-             ) -> np.ndarray:  # fmt: skip
+def _nearest(
+    split: pl.Series, turn: np.ndarray, lot: np.ndarray, tokens: np.ndarray, goal: dict[str, float]
+) -> np.ndarray:
     """Take rows of each split, by turn and then by lot, until their tokens are as near to the goal as they come."""
     kept = np.zeros(len(lot), bool)
     for name, wanted in goal.items():
@@ -195,8 +208,12 @@ def _by_split(base: pl.DataFrame, tokens: np.ndarray) -> dict[str, float]:
 
 def _rows(candidates: Candidates, ids: pl.Series) -> np.ndarray:
     found = candidates.frame.select("completion_id", "__row")
-    return ids.rename("completion_id").to_frame().join(found, on="completion_id", how="left",
-                                                       maintain_order="left")["__row"].to_numpy()  # fmt: skip
+    return (
+        ids.rename("completion_id")
+        .to_frame()
+        .join(found, on="completion_id", how="left", maintain_order="left")["__row"]
+        .to_numpy()
+    )
 
 
 def _places(candidates: Candidates, base: pl.DataFrame) -> np.ndarray:
@@ -218,8 +235,9 @@ def _reason(view: View) -> pl.Expr:
     return pl.when("kept").then(None).otherwise(pl.lit(f"not drawn: the random control of {view.entry.control_of}"))
 
 
-def _tokens(candidates: Candidates, texts: Texts, view: View, base: pl.DataFrame, made: pl.DataFrame
-            ) -> tuple[int, int] | None:  # fmt: skip
+def _tokens(
+    candidates: Candidates, texts: Texts, view: View, base: pl.DataFrame, made: pl.DataFrame
+) -> tuple[int, int] | None:
     """Tokens of the control and of the dataset, where they are to match."""
     if view.entry.match != "tokens":
         return None

@@ -11,8 +11,9 @@ from curate.pipeline.row_rule import Rule, read_columns
 from curate.pipeline.select import chosen
 
 
-def refine(walk: Walk, view: View, candidates: Candidates, made: pl.DataFrame, decide: Decisions
-           ) -> tuple[pl.DataFrame, str]:  # fmt: skip
+def refine(
+    walk: Walk, view: View, candidates: Candidates, made: pl.DataFrame, decide: Decisions
+) -> tuple[pl.DataFrame, str]:
     """Deduplicate the rows, then choose a diverse subset of them. Returns those left, and what to say of the others.
 
     A row that is left out is in no table, so its decision goes to what it was made of: the candidate (of a pair the

@@ -48,12 +48,15 @@ def sides(walk: Walk, prompts: Pool) -> pl.Series:
     if not recipe.split:
         return pl.select(split=pl.repeat("train", prompts.frame.height)).to_series()
     where, names = recipe.where("split"), needs(recipe.split, list(walk.prompts.columns()))
-    parts = [batch.select("prompt_id", split=assign(batch, recipe.split, recipe.seed, where))
-             for batch in batches(walk.prompts, names)]  # fmt: skip
+    parts = [
+        batch.select("prompt_id", split=assign(batch, recipe.split, recipe.seed, where))
+        for batch in batches(walk.prompts, names)
+    ]
     if not parts:
         return pl.Series("split", [], dtype=pl.String)
-    return prompts.frame.select("prompt_id").join(pl.concat(parts), on="prompt_id", how="left",
-                                                  maintain_order="left")["split"]  # fmt: skip
+    return prompts.frame.select("prompt_id").join(pl.concat(parts), on="prompt_id", how="left", maintain_order="left")[
+        "split"
+    ]
 
 
 def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]) -> Iterator[pl.DataFrame]:
@@ -62,9 +65,19 @@ def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers
     for part in made.iter_slices(SLICE):
         own = shown[part["__row"]]
         told = gather(candidates.own, part["__row"], ["completion"])
-        yield _asked(candidates, part).hstack(told).hstack(own.select(
-            "prompt_id", "completion_id", row_id=row_ids("sft", own["completion_id"]), score=_score(own, by),
-            scores=_json(scorers)))  # fmt: skip
+        yield (
+            _asked(candidates, part)
+            .hstack(told)
+            .hstack(
+                own.select(
+                    "prompt_id",
+                    "completion_id",
+                    row_id=row_ids("sft", own["completion_id"]),
+                    score=_score(own, by),
+                    scores=_json(scorers),
+                )
+            )
+        )
 
 
 def preference_rows(
@@ -77,14 +90,22 @@ def preference_rows(
         for side in ("chosen", "rejected"):
             own = shown[part[side]]
             rows = rows.hstack(gather(candidates.own, part[side], ["completion"]).rename({"completion": side}))
-            rows = rows.hstack(own.select(
-                pl.col("completion_id").alias(f"{side}_id"), _score(own, by).alias(f"{side}_score"),
-                _json(scorers).alias(f"__{side}_scores")))  # fmt: skip
-        both = pl.concat_str(pl.lit('{"chosen":'), "__chosen_scores", pl.lit(',"rejected":'), "__rejected_scores",
-                             pl.lit("}"))  # fmt: skip
+            rows = rows.hstack(
+                own.select(
+                    pl.col("completion_id").alias(f"{side}_id"),
+                    _score(own, by).alias(f"{side}_score"),
+                    _json(scorers).alias(f"__{side}_scores"),
+                )
+            )
+        both = pl.concat_str(
+            pl.lit('{"chosen":'), "__chosen_scores", pl.lit(',"rejected":'), "__rejected_scores", pl.lit("}")
+        )
         ids = row_ids("preference", rows["chosen_id"], rows["rejected_id"])
-        yield rows.with_columns(scores=both, row_id=ids).drop("__chosen_scores", "__rejected_scores").hstack(
-            own.select("prompt_id"))  # fmt: skip
+        yield (
+            rows.with_columns(scores=both, row_id=ids)
+            .drop("__chosen_scores", "__rejected_scores")
+            .hstack(own.select("prompt_id"))
+        )
 
 
 def rl_rows(prompts: Pool, made: pl.DataFrame, summary: list[str]) -> Iterator[pl.DataFrame]:
@@ -92,7 +113,8 @@ def rl_rows(prompts: Pool, made: pl.DataFrame, summary: list[str]) -> Iterator[p
     for part in made.iter_slices(SLICE):
         told = gather(prompts, part["__place"], ["messages", "ground_truth", "metadata", "tools"])
         yield told.rename({"messages": "prompt"}).hstack(
-            part.select("prompt_id", "pass_rate", scores=_json(summary), row_id=row_ids("prompt", part["prompt_id"])))
+            part.select("prompt_id", "pass_rate", scores=_json(summary), row_id=row_ids("prompt", part["prompt_id"]))
+        )
 
 
 def row_ids(kind: str, *ids: pl.Series) -> pl.Series:

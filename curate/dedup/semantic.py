@@ -65,8 +65,16 @@ def dedup(
     own = head == np.arange(len(order))
     rows, held_copies = order[own], ~own & (np.arange(len(order)) < held)
     held -= int(held_copies.sum())
-    settled = far_enough(vectors, rows, held, content_sample(vectors, rows, hashes), threshold=threshold,
-                         recall=recall, exact_below=exact_below, seed=seed)  # fmt: skip
+    settled = far_enough(
+        vectors,
+        rows,
+        held,
+        content_sample(vectors, rows, hashes),
+        threshold=threshold,
+        recall=recall,
+        exact_below=exact_below,
+        seed=seed,
+    )
     if cluster == "keep_first":
         kept_for, value, via = settled.near, settled.value, settled.near
     else:

@@ -24,8 +24,13 @@ class New(NamedTuple):
     ground_truth: str | None = None
 
 
-SCHEMA = {"row": pl.Int64, "messages": pl.String, "note": pl.String, "parents": pl.List(pl.Int64),
-          "ground_truth": pl.String}  # fmt: skip
+SCHEMA = {
+    "row": pl.Int64,
+    "messages": pl.String,
+    "note": pl.String,
+    "parents": pl.List(pl.Int64),
+    "ground_truth": pl.String,
+}
 
 
 def table(made: Iterable[New]) -> pl.DataFrame:

@@ -57,18 +57,27 @@ def candidates(
     at_least_one("critique_revise", rounds=rounds)
     first = spread(response, None, len(given), seed)
     before = [turns and conversation(turns) for turns in map(turns_of, texts(messages))]
-    old = [text if turns and text and not blank(text) else None
-           for turns, text in zip(before, texts(response), strict=True)]  # fmt: skip
+    old = [
+        text if turns and text and not blank(text) else None
+        for turns, text in zip(before, texts(response), strict=True)
+    ]
     now = list(old)
     for number in range(rounds):
         chosen = [given[(place + number) % len(given)] for place in first]
-        replies = yield Ask(column(
-            text and _request(CRITIQUE, turns, text, principle=rule)
-            for turns, text, rule in zip(before, now, chosen, strict=True)), model="critic_model")  # fmt: skip
+        replies = yield Ask(
+            column(
+                text and _request(CRITIQUE, turns, text, principle=rule)
+                for turns, text, rule in zip(before, now, chosen, strict=True)
+            ),
+            model="critic_model",
+        )
         critiques = [_objection(reply) if text else None for text, reply in zip(now, texts(replies), strict=True)]
-        replies = yield Ask(column(
-            critique and _request(REVISE, turns, text, critique=critique)
-            for turns, text, critique in zip(before, now, critiques, strict=True)))  # fmt: skip
+        replies = yield Ask(
+            column(
+                critique and _request(REVISE, turns, text, critique=critique)
+                for turns, text, critique in zip(before, now, critiques, strict=True)
+            )
+        )
         for row, reply in enumerate(texts(replies)):
             now[row] = _revised(reply, now[row]) if critiques[row] else now[row]
     return column(None if a is None or a.strip() == b.strip() else a for a, b in zip(now, old, strict=True))

@@ -32,8 +32,9 @@ def write(response: pl.Series, *, kinds: list[str] | None = None, region: str = 
     likely = secret_items.likely(text, secret_items.checked(None)) if SECRET in kinds else {}
     maybe = kinds_of(likely | personal_items.likely(text, personal))
     rows = (maybe.list.len() > 0).arg_true()
-    new = [_masked(one, some.to_list(), region)
-           for one, some in zip(text.gather(rows), maybe.gather(rows), strict=True)]  # fmt: skip
+    new = [
+        _masked(one, some.to_list(), region) for one, some in zip(text.gather(rows), maybe.gather(rows), strict=True)
+    ]
     nothing = pl.Series("response", [None], dtype=pl.String).new_from_index(0, len(text))
     return nothing.scatter(rows, pl.Series(new, dtype=pl.String))
 
@@ -52,7 +53,9 @@ def _masked(text: str, kinds: list[str], region: str) -> str | None:
 def _items(text: str, kinds: list[str], region: str) -> list[Item]:
     """What is to be hidden, in order. Secrets come first: digits in a key are not a phone's as well."""
     secrets = secret_items.items(text, [kind for kind in kinds if kind in secret_items.FORMS])
-    whole = [(start, REST_OF_KEY.match(text, end).end() if kind == "private_key" else end, SECRET)
-             for start, end, kind in secrets]  # fmt: skip
+    whole = [
+        (start, REST_OF_KEY.match(text, end).end() if kind == "private_key" else end, SECRET)
+        for start, end, kind in secrets
+    ]
     personal = [kind for kind in kinds if kind in personal_items.FORMS]
     return sorted(apart(whole + personal_items.items(text, personal, region)))

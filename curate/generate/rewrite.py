@@ -27,8 +27,10 @@ def candidates(prompt: pl.Series, response: pl.Series, *, instruction: str) -> A
         raise UserError("generate rewrite: instruction: expected how to rewrite the response, found nothing")
     how = quote("instruction", instruction.strip())
     old = texts(response)
-    asked = [None if text is None or blank(text) else _request(how, question or "", text)
-             for question, text in zip(texts(prompt), old, strict=True)]  # fmt: skip
+    asked = [
+        None if text is None or blank(text) else _request(how, question or "", text)
+        for question, text in zip(texts(prompt), old, strict=True)
+    ]
     replies = yield Ask(column(asked))
     return column(
         _new(tagged(reply, "rewritten"), text) if request else None

@@ -41,8 +41,10 @@ def prompts(
     for row, (group, reply) in enumerate(zip(shown, texts(replies), strict=True)):
         if group:
             others = [row_of[text] for text in group[1:]]
-            made += [single(row, text, {"self_instruct": True}, parents=others)
-                     for text in _new(group, items(reply, per_request))]  # fmt: skip
+            made += [
+                single(row, text, {"self_instruct": True}, parents=others)
+                for text in _new(group, items(reply, per_request))
+            ]
     return table(made)
 
 

@@ -35,8 +35,10 @@ class Purse:
         """Say that a limit is reached, and how to go on."""
         most, used = self.limits[name], self.used[name]
         shown = f"{used:,.4f}".rstrip("0").rstrip(".") if isinstance(used, float) else f"{used:,}"
-        return (f"{self.owner}.{name} is reached: {shown} of {most:,} spent, the next request might not fit; "
-                f"to go on, run again with --set {self.owner}.{name}={_more(most)}")  # fmt: skip
+        return (
+            f"{self.owner}.{name} is reached: {shown} of {most:,} spent, the next request might not fit; "
+            f"to go on, run again with --set {self.owner}.{name}={_more(most)}"
+        )
 
 
 @dataclass
@@ -104,15 +106,23 @@ class Budget:
         return self.clock - before
 
     def _amounts(self, requests: int, prompt_tokens: int, completion_tokens: int) -> dict[str, float]:
-        return {"max_requests": requests, "max_tokens": prompt_tokens + completion_tokens,
-                "max_cost": self.cost(prompt_tokens, completion_tokens), "max_seconds": 0.0}  # fmt: skip
+        return {
+            "max_requests": requests,
+            "max_tokens": prompt_tokens + completion_tokens,
+            "max_cost": self.cost(prompt_tokens, completion_tokens),
+            "max_seconds": 0.0,
+        }
 
 
 def purse(owner: str, settings: dict[str, Any], spent: dict[str, float]) -> Purse:
     """The purse of an owner with these settings (``max_cost`` ...), of whom so much has been spent before."""
     limits = {k: settings[k] for k in LIMITS if settings.get(k) is not None}
-    used = {"max_requests": spent["requests"], "max_tokens": spent["prompt_tokens"] + spent["completion_tokens"],
-            "max_cost": spent["cost"], "max_seconds": spent["seconds"]}  # fmt: skip
+    used = {
+        "max_requests": spent["requests"],
+        "max_tokens": spent["prompt_tokens"] + spent["completion_tokens"],
+        "max_cost": spent["cost"],
+        "max_seconds": spent["seconds"],
+    }
     return Purse(owner, limits, used)
 
 

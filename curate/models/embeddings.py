@@ -35,16 +35,20 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, report: Report) -> pl.S
 
     vectors = by_text(texts, folder, make, SHARD, report, f"embed ({ref.name})")
     if embedder is not None and embedder.cut:
-        report.say(f"embed ({ref.name}): {embedder.cut:,} texts have more than the {embedder.longest:,} tokens the "
-                   f"model takes; they count by their head")  # fmt: skip
+        report.say(
+            f"embed ({ref.name}): {embedder.cut:,} texts have more than the {embedder.longest:,} tokens the "
+            f"model takes; they count by their head"
+        )
     return vectors.rename("embedding")
 
 
 def check_embedder(ref: ModelRef, where: str) -> None:
     """Raise ``UserError`` for a model of an engine that makes no embeddings."""
     if ref.engine != "transformers":
-        raise UserError(f"{where}: the engine {ref.engine!r} of the model {ref.name!r} makes no embeddings; expected a "
-                        f"sentence-transformers model of the engine 'transformers'")  # fmt: skip
+        raise UserError(
+            f"{where}: the engine {ref.engine!r} of the model {ref.name!r} makes no embeddings; expected a "
+            f"sentence-transformers model of the engine 'transformers'"
+        )
 
 
 def identity(ref: ModelRef) -> str:

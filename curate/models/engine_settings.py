@@ -33,17 +33,36 @@ SERVED: dict[str, Any] = {
     "user_prefix": str,  # what comes before a user's turn in the model's chat template (magpie)
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    "transformers": {"batch_tokens": int, "trust_remote_code": bool,
-                     "backend": str},  # torch, onnx or openvino: of an embedding model
+    "transformers": {
+        "batch_tokens": int,
+        "trust_remote_code": bool,
+        "backend": str,
+    },  # torch, onnx or openvino: of an embedding model
     "openai": {"base_url": str, "api_key_env": str, "labels": list, **SERVED},
     "vllm": {"python": str, "args": list, "start_timeout": NUMBER, "trust_remote_code": bool, **SERVED},
 }
 BACKENDS = ("torch", "onnx", "openvino")
-NOT_ZERO = ("concurrency", "choices", "timeout", "requests_per_minute", "tokens_per_minute", "batch_tokens",
-            "start_timeout")  # fmt: skip
+NOT_ZERO = (
+    "concurrency",
+    "choices",
+    "timeout",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "batch_tokens",
+    "start_timeout",
+)
 # Keys of a request's body, and arguments of vLLM's server, that are ours to set.
-OWN_OF_BODY = ("model", "messages", "prompt", "n", "stream", "max_tokens", "max_completion_tokens",
-               "input", "use_activation")  # fmt: skip
+OWN_OF_BODY = (
+    "model",
+    "messages",
+    "prompt",
+    "n",
+    "stream",
+    "max_tokens",
+    "max_completion_tokens",
+    "input",
+    "use_activation",
+)
 VLLM_OURS = ("--model", "--runner", "--served-model-name", "--host", "--port", "--api-key")
 NOT_HERE = {"transformers": ("response_format",)}  # what an engine can't do
 
@@ -55,16 +74,20 @@ def check_model(name: str, model: Model, where: str) -> None:
     known = {**SETTINGS[model.engine], **BUDGETS, **PRICES}
     for key, value in model.settings.items():
         if key in ("api_key", "key", "token"):
-            raise UserError(f"{where}: a key has no place in a recipe; put it into an environment variable, "
-                            f"and name that: api_key_env")  # fmt: skip
+            raise UserError(
+                f"{where}: a key has no place in a recipe; put it into an environment variable, "
+                f"and name that: api_key_env"
+            )
         if key not in known:
             raise unknown(f"setting of the engine {model.engine!r} called", key, ("model", "engine", *known), where)
         _check_value(f"{where}: {name}.{key}", key, value, known[key])
     if not model.model:
         raise UserError(f"{where}: {name}.model: is empty")
     if "max_cost" in model.settings and not {*PRICES} <= {*model.settings}:
-        raise UserError(f"{where}: {name}: max_cost needs the prices: prompt_price and completion_price, in dollars "
-                        f"for a million tokens")  # fmt: skip
+        raise UserError(
+            f"{where}: {name}: max_cost needs the prices: prompt_price and completion_price, in dollars "
+            f"for a million tokens"
+        )
     if model.engine == "openai":
         _check_server(name, model.settings, where)
     if model.engine == "vllm":
@@ -78,8 +101,10 @@ def check_task(ref: ModelRef, task: str, where: str) -> None:
     folder = Path(__file__).parent / "clients"
     if task != "generate" and not (folder / f"{ref.engine}_{task}.py").exists():
         able = sorted(file.stem.removesuffix(f"_{task}") for file in folder.glob(f"*_{task}.py"))
-        raise UserError(f"{where}: the engine {ref.engine!r} of the model {ref.name!r} can't do this (task {task!r}); "
-                        f"these can: {', '.join(able)}")  # fmt: skip
+        raise UserError(
+            f"{where}: the engine {ref.engine!r} of the model {ref.name!r} can't do this (task {task!r}); "
+            f"these can: {', '.join(able)}"
+        )
     if ref.engine == "sandbox":
         from curate.verifiers.sandbox.sandbox import require
 
@@ -88,8 +113,11 @@ def check_task(ref: ModelRef, task: str, where: str) -> None:
 
 def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        expected = "number" if kind is NUMBER else {int: "whole number", str: "text", dict: "mapping", list: "list",
-                                                    bool: "true or false"}[kind]  # fmt: skip
+        expected = (
+            "number"
+            if kind is NUMBER
+            else {int: "whole number", str: "text", dict: "mapping", list: "list", bool: "true or false"}[kind]
+        )
         raise UserError(f"{what}: expected a {expected}, found {value!r}")
     if value == "":
         raise UserError(f"{what}: is empty")
@@ -100,8 +128,10 @@ def _check_value(what: str, key: str, value: Any, kind: Any) -> None:
     if key == "backend" and value not in BACKENDS:
         raise unknown("backend", value, BACKENDS, what)
     if key == "api_key_env" and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", value):
-        raise UserError(f"{what}: expected the name of an environment variable, such as OPENAI_API_KEY; what is there "
-                        f"is none (a key has no place in a recipe)")  # fmt: skip
+        raise UserError(
+            f"{what}: expected the name of an environment variable, such as OPENAI_API_KEY; what is there "
+            f"is none (a key has no place in a recipe)"
+        )
 
 
 def _check_server(name: str, settings: dict[str, Any], where: str) -> None:
@@ -112,16 +142,19 @@ def _check_server(name: str, settings: dict[str, Any], where: str) -> None:
         raise UserError(f"{where}: {name}: the engine 'openai' needs base_url, such as http://127.0.0.1:8000/v1")
     given = settings["base_url"]
     if set("@?#") & set(given):
-        raise UserError(f"{where}: {name}.base_url: holds a name, a password or a query; put a key into an environment "
-                        f"variable, and name that: api_key_env")  # fmt: skip
+        raise UserError(
+            f"{where}: {name}.base_url: holds a name, a password or a query; put a key into an environment "
+            f"variable, and name that: api_key_env"
+        )
     try:
         url = urlsplit(given)
         good = url.scheme in ("http", "https") and url.hostname and (url.port is None or url.port > 0)
     except ValueError:  # a port or an address that is none
         good = False
     if not good:
-        raise UserError(f"{where}: {name}.base_url: expected an address such as http://127.0.0.1:8000/v1, found "
-                        f"{given!r}")  # fmt: skip
+        raise UserError(
+            f"{where}: {name}.base_url: expected an address such as http://127.0.0.1:8000/v1, found {given!r}"
+        )
 
 
 def _check_vllm(name: str, settings: dict[str, Any], where: str) -> None:

@@ -23,9 +23,19 @@ from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, request
 
 MAX_FAILED = 0.01  # the share of a stage's requests that may fail
 NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # what sets like errors apart, but for an address or a status
-COLUMNS = {"response": pl.String, "reasoning_content": pl.String, "tool_calls": pl.String, "finish_reason": pl.String,
-           "prompt_tokens": pl.Int64, "completion_tokens": pl.Int64, "logprobs": pl.List(pl.Float64),
-           "error": pl.String, "transient": pl.Boolean, "value": pl.Float64, "top_logprobs": pl.String}  # fmt: skip
+COLUMNS = {
+    "response": pl.String,
+    "reasoning_content": pl.String,
+    "tool_calls": pl.String,
+    "finish_reason": pl.String,
+    "prompt_tokens": pl.Int64,
+    "completion_tokens": pl.Int64,
+    "logprobs": pl.List(pl.Float64),
+    "error": pl.String,
+    "transient": pl.Boolean,
+    "value": pl.Float64,
+    "top_logprobs": pl.String,
+}
 
 
 @dataclass
@@ -55,8 +65,10 @@ class Failures:
         """Count errors. Raises ``Failed`` once they are more than is allowed."""
         self.count(errors)
         if sum(self.reasons.values()) > self.allowed:
-            raise Failed(f"{self.label}: {self.said()}; more than max_failed allows ({self.allowed:,}). What was "
-                         f"answered is kept; run again to retry, or allow more: max_failed: 0.1")  # fmt: skip
+            raise Failed(
+                f"{self.label}: {self.said()}; more than max_failed allows ({self.allowed:,}). What was "
+                f"answered is kept; run again to retry, or allow more: max_failed: 0.1"
+            )
 
     def said(self) -> str:
         """``3 requests failed: 2 x ..., 1 x ...``, or empty."""
@@ -70,8 +82,9 @@ class Failures:
 class Answers:
     """Answers requests for one run, under the store's lock. Use it as a context manager."""
 
-    def __init__(self, store: Store, report: Report, run_id: str = "", recipe: str = "",
-                 limits: dict[str, Any] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, store: Store, report: Report, run_id: str = "", recipe: str = "", limits: dict[str, Any] | None = None
+    ) -> None:
         """Ask for the run ``run_id`` of ``recipe``, whose own budget is ``limits`` (``max_cost`` ...)."""
         self.store, self.report = store, report
         self.run_id, self.recipe = run_id, recipe
@@ -100,8 +113,10 @@ class Answers:
     def budget(self, ref: ModelRef) -> Budget:
         """What may still be spent on a model."""
         settings = dict(ref.settings)
-        purses = [purse(f"models.{ref.name}", settings, self.log.spent(identity=ref.identity)),
-                  purse("budget", self.limits, self.log.spent(recipe=self.recipe))]  # fmt: skip
+        purses = [
+            purse(f"models.{ref.name}", settings, self.log.spent(identity=ref.identity)),
+            purse("budget", self.limits, self.log.spent(recipe=self.recipe)),
+        ]
         return Budget(purses, settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
 
     def all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
@@ -128,8 +143,17 @@ class Answers:
         """The replies there are to these requests, failed ones too, by key."""
         return self.log.read(keys)
 
-    def answer(self, ref: ModelRef, messages: list[str], *, n: int, sampling: dict[str, Any], seed: int, label: str,
-               tools: list[str | None] | None = None) -> pl.DataFrame:  # fmt: skip
+    def answer(
+        self,
+        ref: ModelRef,
+        messages: list[str],
+        *,
+        n: int,
+        sampling: dict[str, Any],
+        seed: int,
+        label: str,
+        tools: list[str | None] | None = None,
+    ) -> pl.DataFrame:
         """Answer each conversation (JSON text) ``n`` times; any of the requests may fail.
 
         Returns one row an answer, in order: row (the index into ``messages``), sample_index, key, and ``COLUMNS``.
@@ -144,8 +168,10 @@ class Answers:
             raise Stopped("; ".join(self.stopped.values()))
         requests = [asked for group in groups for asked in group]
         found = self.read(asked.key for asked in requests)
-        places = {"row": [i for i, group in enumerate(groups) for _ in group],
-                  "sample_index": [asked.sample_index for asked in requests]}  # fmt: skip
+        places = {
+            "row": [i for i, group in enumerate(groups) for _ in group],
+            "sample_index": [asked.sample_index for asked in requests],
+        }
         return pl.concat([pl.DataFrame(places), frame([found[asked.key] for asked in requests])], how="horizontal")
 
 

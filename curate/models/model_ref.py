@@ -45,8 +45,9 @@ class ModelRef:
         """The model that a training made of this one: another adapter on top, or a folder of full weights."""
         identity = f"{self.identity}>{training_id}"
         if adapter:
-            return ModelRef(name, identity, self.location, self.engine, self.package,
-                            (*self.adapters, str(folder)), self.settings)  # fmt: skip
+            return ModelRef(
+                name, identity, self.location, self.engine, self.package, (*self.adapters, str(folder)), self.settings
+            )
         return ModelRef(name, identity, str(folder), self.engine, settings=self.settings)
 
 
@@ -73,16 +74,19 @@ def _weights(name: str, model: Model, folder: Path, settings: tuple) -> ModelRef
         package, hub = BUILT_IN[model.model]
         version = installed(package)
         if version:
-            return ModelRef(name, f"{model.model}@{package}-{version}", model.model, model.engine, package,
-                            settings=settings)  # fmt: skip
+            return ModelRef(
+                name, f"{model.model}@{package}-{version}", model.model, model.engine, package, settings=settings
+            )
         return ModelRef(name, hub_identity(hub), hub, model.engine, settings=settings)
     path = folder / Path(model.model).expanduser()
     if (path / "adapter_config.json").exists():
         return _adapter(name, model, path.resolve(), settings)
     if path.is_dir():
         if not (path / "config.json").exists():
-            raise UserError(f"models.{name}: {path} holds neither config.json nor adapter_config.json, so it is not a "
-                            f"model's folder")  # fmt: skip
+            raise UserError(
+                f"models.{name}: {path} holds neither config.json nor adapter_config.json, so it is not a "
+                f"model's folder"
+            )
         return ModelRef(name, folder_identity(path), str(path.resolve()), model.engine, settings=settings)
     if model.model.count("/") != 1 or model.model.startswith((".", "~", "/")):
         raise unknown(f"model folder or built-in model for 'models.{name}'", model.model, BUILT_IN)
@@ -102,8 +106,10 @@ def _adapter(name: str, model: Model, path: Path, settings: tuple) -> ModelRef:
         if os.path.isabs(folder or "") and not Path(folder).is_dir():
             raise UserError(f"models.{name}: the adapter in {path} was trained on {folder}, which is not there")
     if not base:
-        raise UserError(f"models.{name}: {path}/adapter_config.json does not say which model the adapter is for "
-                        f"(base_model_name_or_path)")  # fmt: skip
+        raise UserError(
+            f"models.{name}: {path}/adapter_config.json does not say which model the adapter is for "
+            f"(base_model_name_or_path)"
+        )
     ref = _weights(name, Model(model=base, engine=model.engine, settings=model.settings), Path("/"), settings)
     adapters = (*ref.adapters, *earlier, str(path))
     identity = ">".join([ref.identity, *(folder_identity(Path(folder)) for folder in (*earlier, path))])

@@ -22,9 +22,19 @@ class Edge:
     answer. ``asking`` is False where only what was answered before is to be read.
     """
 
-    def __init__(self, answers: Answers, model: Callable[[str], ModelRef], seed: int, *, label: str,
-                 failures: Failures, max_failed: float = 1.0, stop: bool = True, asking: bool = True) -> None:
-        """Ask through ``answers``; of each want's requests, ``max_failed`` (a share) more may fail."""  # fmt: skip
+    def __init__(
+        self,
+        answers: Answers,
+        model: Callable[[str], ModelRef],
+        seed: int,
+        *,
+        label: str,
+        failures: Failures,
+        max_failed: float = 1.0,
+        stop: bool = True,
+        asking: bool = True,
+    ) -> None:
+        """Ask through ``answers``; of each want's requests, ``max_failed`` (a share) more may fail."""
         self.answers, self.model, self.seed, self.label = answers, model, seed, label
         self.failures, self.max_failed = failures, max_failed
         self.stop, self.asking = stop, asking

@@ -60,9 +60,16 @@ def clean(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     bench = read_benchmarks(step.settings["against"], walk.recipe.path.parent, walk.store.path, where)
     label = walk.label(rows.table, "decontaminate")
     used = ["algorithms/overlap/benchmark_overlap.py", *(["algorithms/vectors/neighbours.py"] if model else [])]
-    what = {"settings": settings, "semantic": at, "model": identity(model) if model else "", "on": column,
-            "against": bench.content, "source": [source_hash(CURATE / name) for name in used],
-            "input": rows.depends([column]), "context": context.depends([column]) if context else ""}  # fmt: skip
+    what = {
+        "settings": settings,
+        "semantic": at,
+        "model": identity(model) if model else "",
+        "on": column,
+        "against": bench.content,
+        "source": [source_hash(CURATE / name) for name in used],
+        "input": rows.depends([column]),
+        "context": context.depends([column]) if context else "",
+    }
 
     def build(writer: StageWriter) -> str:
         index, near = make_index(bench.rows["text"], **settings), None
@@ -109,9 +116,10 @@ def find(text: pl.Series, index: Index, near: Semantic | None) -> pl.DataFrame:
     hit, which, cosine = near_ones(near, near.embed(text.gather(open_)))
     at = open_.gather(hit)
     return found.with_columns(
-        matched=found["matched"].scatter(at, which), how=found["how"].scatter(at, "semantic"),
+        matched=found["matched"].scatter(at, which),
+        how=found["how"].scatter(at, "semantic"),
         similarity=found["similarity"].scatter(at, cosine),
-    )  # fmt: skip
+    )
 
 
 def near_ones(near: Semantic, embedding: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -137,17 +145,22 @@ def decisions(ids: pl.Series, found: pl.DataFrame, bench: pl.DataFrame, label: s
     """Return a decision a row: why it is out and, as JSON, the rule, the benchmark's row and what is shared."""
     matched = found["matched"]
     row = found.with_columns(
-        file=bench["file"].gather(matched), line=bench["line"].gather(matched), overlap=pl.col("overlap").round(4),
-        text=bench["text"].gather(matched).str.slice(0, HEAD), similarity=pl.col("similarity").round(4),
-    )  # fmt: skip
+        file=bench["file"].gather(matched),
+        line=bench["line"].gather(matched),
+        overlap=pl.col("overlap").round(4),
+        text=bench["text"].gather(matched).str.slice(0, HEAD),
+        similarity=pl.col("similarity").round(4),
+    )
     out = row["matched"].is_not_null()
     by_words = pl.struct("how", "file", "line", "overlap", "text", "shared").struct.json_encode()
     by_vector = pl.struct("how", "file", "line", "similarity", "text").struct.json_encode()
     return row.select(
-        row_id=ids, kept=~out, stage=pl.lit(label),
+        row_id=ids,
+        kept=~out,
+        stage=pl.lit(label),
         reason=pl.when(out).then(pl.format("overlaps a benchmark ({})", "how")),
         evidence=pl.when(out & (pl.col("how") == "semantic")).then(by_vector).when(out).then(by_words),
-    )  # fmt: skip
+    )
 
 
 def said(kept: str, counts: Counter[tuple[str, str]], index: Index) -> str:
@@ -161,6 +174,8 @@ def said(kept: str, counts: Counter[tuple[str, str]], index: Index) -> str:
             ordered = totals.most_common() if which else sorted(totals.items())
             parts.append(", ".join(f"{name} {count:,}" if which else f"{count:,} {name}" for name, count in ordered))
     if index.short:
-        parts.append(f"{index.short:,} of {index.rows:,} benchmark rows have fewer than {index.n} words and match "
-                     f"only what equals them")  # fmt: skip
+        parts.append(
+            f"{index.short:,} of {index.rows:,} benchmark rows have fewer than {index.n} words and match "
+            f"only what equals them"
+        )
     return "; ".join(parts)

@@ -40,8 +40,12 @@ def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     label = walk.label(rows.table, "dedup", step.name)
     mentioned = conditions.mentioned(which, list(columns)) if which else []
     needed = list(dict.fromkeys([column, *([by] if by else []), *mentioned]))
-    what = {"rule": rule.key(), "where": which, "input": rows.depends(needed),
-            "context": context.depends(needed) if context else ""}  # fmt: skip
+    what = {
+        "rule": rule.key(),
+        "where": which,
+        "input": rows.depends(needed),
+        "context": context.depends(needed) if context else "",
+    }
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)
@@ -92,8 +96,7 @@ def duplicates(
     return decided, f"; {said}" if said else ""
 
 
-def _evidence(rule: Rule, dropped: pl.DataFrame, names: pl.Series, other: pl.DataFrame | None
-              ) -> tuple[pl.Series, int]:  # fmt: skip
+def _evidence(rule: Rule, dropped: pl.DataFrame, names: pl.Series, other: pl.DataFrame | None) -> tuple[pl.Series, int]:
     """What is said of each dropped row (JSON text), and how many were dropped for one of other data."""
     told = {"of": names.gather(dropped["duplicate_of"]), "similarity": dropped["similarity"].round(4)}
     if rule.settings.get("cluster") == "connected":

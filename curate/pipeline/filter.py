@@ -12,9 +12,9 @@ from curate.pipeline.decisions import said_kept, settle
 from curate.pipeline.pipeline import Walk, source_path
 from curate.sources.hub import is_hub_name
 from curate.sources.read_source import read_source
+from curate.steps import sql_conditions as conditions
 from curate.steps.registry import HERE as CURATE
 from curate.steps.registry import source_hash
-from curate.steps import sql_conditions as conditions
 from curate.storage.rows import Rows, batches
 from curate.storage.store import StageWriter, file_hash
 from schemas import recipe as recipes
@@ -90,8 +90,12 @@ def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) ->
     for reason, condition in step.settings.items():
         conditions.check(condition, columns, f"{where}: filter.{reason}")
         needed += conditions.mentioned(condition, list(columns))
-    what = {"settings": step.settings, "order": [*step.settings], "input": rows.depends(needed),
-            "context": context.depends(needed) if context else ""}  # fmt: skip
+    what = {
+        "settings": step.settings,
+        "order": [*step.settings],
+        "input": rows.depends(needed),
+        "context": context.depends(needed) if context else "",
+    }
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)

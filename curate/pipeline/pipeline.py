@@ -159,11 +159,18 @@ def used(stage: Stage, label: str, position: int, *, reused: bool) -> dict[str, 
     """What a run's record says of a stage it used."""
     manifest = stage.manifest
     return {
-        "stage_id": stage.stage_id, "stage": label, "position": position, "reused": reused,
-        "rows_in": manifest.get("rows_in"), "rows_out": sum(t["rows"] for t in manifest["tables"].values()),
-        "seconds": manifest["seconds"], "made_at": manifest["made_at"], "path": stage.path.name,
-        "settings": manifest["what"], "inputs": manifest["what"].get("input"),
-    }  # fmt: skip
+        "stage_id": stage.stage_id,
+        "stage": label,
+        "position": position,
+        "reused": reused,
+        "rows_in": manifest.get("rows_in"),
+        "rows_out": sum(t["rows"] for t in manifest["tables"].values()),
+        "seconds": manifest["seconds"],
+        "made_at": manifest["made_at"],
+        "path": stage.path.name,
+        "settings": manifest["what"],
+        "inputs": manifest["what"].get("input"),
+    }
 
 
 def source_path(recipe: Recipe, path: str) -> Path:

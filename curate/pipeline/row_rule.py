@@ -37,8 +37,15 @@ class Rule:
 
     def key(self) -> list[Any]:
         """What a stage that applies the rule depends on."""
-        return [self.step.name, self.settings, self.step.source, self.on, self.by,
-                identity(self.embedder) if self.embedder else "", self.other.content if self.other else ""]  # fmt: skip
+        return [
+            self.step.name,
+            self.settings,
+            self.step.source,
+            self.on,
+            self.by,
+            identity(self.embedder) if self.embedder else "",
+            self.other.content if self.other else "",
+        ]
 
 
 def read_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str, on: str, of: str = "") -> Rule:
@@ -97,5 +104,11 @@ def _sketches(walk: Walk, rule: Rule, texts: pl.Series) -> pl.Series:
         return pl.Series([None], dtype=pl.Null).new_from_index(0, len(texts))
     sketch, settings = sketcher(rule.step, rule.settings)
     folder = walk.store.path / "sketches" / f"{slug(rule.step.name)}-{fingerprint([rule.step.source, settings])[:12]}"
-    return by_text(texts, folder, lambda part: sketch(part, **settings).to_numpy(), SHARD, walk.report,
-                   f"sketch ({rule.step.name})")  # fmt: skip
+    return by_text(
+        texts,
+        folder,
+        lambda part: sketch(part, **settings).to_numpy(),
+        SHARD,
+        walk.report,
+        f"sketch ({rule.step.name})",
+    )

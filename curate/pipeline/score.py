@@ -35,8 +35,12 @@ def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
         raise UserError(f"{where}: {step.name!r}: names that begin with __ are gristmill's own; name it with 'as'")
     scorer = read_scorer(step, columns, where, walk.recipe.seed, walk.model)
     label = walk.label(rows.table, "score", step.name)
-    what = {"scorer": scorer.key(), "name": step.name, "input": rows.depends(scorer.columns),
-            "context": context.depends(scorer.columns) if context else ""}  # fmt: skip
+    what = {
+        "scorer": scorer.key(),
+        "name": step.name,
+        "input": rows.depends(scorer.columns),
+        "context": context.depends(scorer.columns) if context else "",
+    }
     if scorer.asks:
         stage = _ask(walk, rows, context, scorer, label, what, _max_failed(step, where))
     else:
@@ -44,13 +48,22 @@ def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     rows.scores[step.name] = [stage] if stage else []
 
 
-def _ask(walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: str, what: dict[str, Any],
-         max_failed: float) -> Any:  # fmt: skip
+def _ask(
+    walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: str, what: dict[str, Any], max_failed: float
+) -> Any:
     """The stage of a scorer that asks: all is asked first, and written once it is known whether that is all."""
 
     def edge(asking: bool, failures: Failures) -> Edge:
-        return Edge(walk.answers, lambda name: walk.model(name, scorer.where), walk.recipe.seed, label=label,
-                    failures=failures, max_failed=max_failed, stop=False, asking=asking)  # fmt: skip
+        return Edge(
+            walk.answers,
+            lambda name: walk.model(name, scorer.where),
+            walk.recipe.seed,
+            label=label,
+            failures=failures,
+            max_failed=max_failed,
+            stop=False,
+            asking=asking,
+        )
 
     def ask() -> str:
         asking = edge(True, Failures(label, 0))
@@ -69,15 +82,17 @@ def _ask(walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: st
     return stage
 
 
-def _write(walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: str, writer: StageWriter, meet: Meet
-           ) -> str:  # fmt: skip
+def _write(
+    walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: str, writer: StageWriter, meet: Meet
+) -> str:
     """Write the scores of all rows; say how many there are, their mean, and what the scorer notes."""
     walk.report.begin(label, rows.alive.height)
     total, good, mean, notes = 0, 0, 0.0, []
     for part in _parts(rows, context, scorer):
         scored = scorer.values(part, meet)
-        writer.write("scores", scored.select("value", "error", "detail", row_id=part[rows.id],
-                                             scorer=pl.lit(scorer.name)))  # fmt: skip
+        writer.write(
+            "scores", scored.select("value", "error", "detail", row_id=part[rows.id], scorer=pl.lit(scorer.name))
+        )
         total, good = total + part.height, good + scored["value"].count()
         mean += float(scored["value"].sum() or 0.0)
         notes += [note for note in scored["note"].drop_nulls().unique(maintain_order=True) if note not in notes]
@@ -138,6 +153,8 @@ def _plan(walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer) -> None:
             continue  # it writes nothing: there are no tokens to be paid for
         sample = list(asks.values())[:200]
         walk.want(walk.model(name, scorer.where), sample, len(asks), want.sampling.get("max_tokens", 256))
-    said = (f"{len(asks):,} {NOUNS[want.task]}" + f" to {name}" * (want.task != "run")
-            for name, (want, asks) in todo.items())  # fmt: skip
+    said = (
+        f"{len(asks):,} {NOUNS[want.task]}" + f" to {name}" * (want.task != "run")
+        for name, (want, asks) in todo.items()
+    )
     walk.plan[-1].note = ", ".join(said) + ("; more may hang on the replies" if todo else "")

@@ -14,9 +14,9 @@ import polars as pl
 from curate.models.engine_settings import check_task
 from curate.models.gateway import frame
 from curate.models.model_ref import ModelRef
+from curate.steps import sql_conditions as conditions
 from curate.steps.asks import Embed, Task, Want
 from curate.steps.registry import Step, find
-from curate.steps import sql_conditions as conditions
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.requests import Sampling
@@ -76,11 +76,18 @@ class Scorer:
             result = self._told(result, meet)
         found = self._own(_table, result)
         if found.height != rows.height or "value" not in found.columns:
-            raise ScorerFailed(f"{self.where}: score {self.step.name!r} returned {found.height} rows with the columns "
-                               f"{', '.join(found.columns)}; expected {rows.height} with 'value'")  # fmt: skip
+            raise ScorerFailed(
+                f"{self.where}: score {self.step.name!r} returned {found.height} rows with the columns "
+                f"{', '.join(found.columns)}; expected {rows.height} with 'value'"
+            )
         bad = pl.col("value").is_nan().fill_null(False) | pl.col("value").is_infinite().fill_null(False)
-        missing = pl.when(bad).then(pl.lit("not a number")).when(pl.col("value").is_null()).then(
-            pl.coalesce("error", pl.lit("no value"))).otherwise(pl.col("error"))  # fmt: skip
+        missing = (
+            pl.when(bad)
+            .then(pl.lit("not a number"))
+            .when(pl.col("value").is_null())
+            .then(pl.coalesce("error", pl.lit("no value")))
+            .otherwise(pl.col("error"))
+        )
         value = pl.when(bad).then(None).otherwise(pl.col("value"))
         return found.select(value=value, error=missing, detail="detail", note="note")
 
@@ -96,8 +103,10 @@ class Scorer:
             known = None if self.models is None else [(ref.name, task) for ref, task in self.models]
             asked = want.model, "embed" if isinstance(want, Embed) else want.task
             if known is not None and asked not in known:
-                raise ScorerFailed(f"{self.where}: score {self.step.name!r} asks the model {asked[0]!r} (task "
-                                   f"{asked[1]!r}), but not when it is called on no rows, as it must")  # fmt: skip
+                raise ScorerFailed(
+                    f"{self.where}: score {self.step.name!r} asks the model {asked[0]!r} (task "
+                    f"{asked[1]!r}), but not when it is called on no rows, as it must"
+                )
             answer = meet(want)
 
     def _own(self, call: Callable[..., Any], *given: Any) -> Any:
@@ -113,8 +122,9 @@ class Scorer:
             raise ScorerFailed(said) from error
 
 
-def read_scorer(step: recipes.Step, columns: dict[str, pl.DataType], where: str, seed: int,
-                model: Callable[[str, str], ModelRef]) -> Scorer:  # fmt: skip
+def read_scorer(
+    step: recipes.Step, columns: dict[str, pl.DataType], where: str, seed: int, model: Callable[[str, str], ModelRef]
+) -> Scorer:
     """Check a ``score`` step against the scorer's signature, the columns there are and the models it asks.
 
     ``model`` finds a model by its name in the recipe (and where that is said). Raises ``UserError``.
@@ -144,8 +154,9 @@ def _by(step: recipes.Step, columns: dict[str, pl.DataType], where: str) -> str:
     by = step.settings.get("by")
     numbers = [name for name, kind in columns.items() if kind.is_numeric()]
     if by is None:
-        raise UserError(f"{where}: score {step.use!r} goes by another score; name it with 'by' (there are: "
-                        f"{', '.join(numbers)})")  # fmt: skip
+        raise UserError(
+            f"{where}: score {step.use!r} goes by another score; name it with 'by' (there are: {', '.join(numbers)})"
+        )
     if by not in numbers:
         raise unknown(f"score (for {step.use!r} to go by) called", str(by), numbers, where)
     return by
@@ -153,16 +164,21 @@ def _by(step: recipes.Step, columns: dict[str, pl.DataType], where: str) -> str:
 
 def _named(settings: dict[str, Any], columns: list[str], where: str) -> tuple[str, ...]:
     """The columns that a scorer's settings name: those its SQL mentions, and those that are named outright."""
-    texts = [text for value in settings.values() for text in (value if isinstance(value, list) else [value])
-             if isinstance(text, str)]  # fmt: skip
+    texts = [
+        text
+        for value in settings.values()
+        for text in (value if isinstance(value, list) else [value])
+        if isinstance(text, str)
+    ]
     found = conditions.mentioned("\n".join(texts), columns)
     if not found:
         raise UserError(f"{where}: score: no score is named in {texts[0]!r}; there are: {', '.join(columns)}")
     return tuple(found)
 
 
-def _models(scorer: Scorer, columns: dict[str, pl.DataType], model: Callable[[str, str], ModelRef]
-            ) -> tuple[tuple[ModelRef, str], ...]:  # fmt: skip
+def _models(
+    scorer: Scorer, columns: dict[str, pl.DataType], model: Callable[[str, str], ModelRef]
+) -> tuple[tuple[ModelRef, str], ...]:
     """Whom the scorer asks, as it says when it is called on no rows at all."""
     found: dict[tuple[str, str], ModelRef] = {}
 
@@ -171,8 +187,10 @@ def _models(scorer: Scorer, columns: dict[str, pl.DataType], model: Callable[[st
         found[want.model, task] = ref = model(want.model, scorer.where)
         if task == "embed":
             if ref.engine != "transformers":
-                raise UserError(f"{scorer.where}: the engine {ref.engine!r} of the model {ref.name!r} makes no "
-                                f"embeddings; 'transformers' does")  # fmt: skip
+                raise UserError(
+                    f"{scorer.where}: the engine {ref.engine!r} of the model {ref.name!r} makes no "
+                    f"embeddings; 'transformers' does"
+                )
             return pl.Series("embedding", [], dtype=pl.Array(pl.Float32, 1))
         check_task(ref, task, scorer.where)
         return frame([])

@@ -20,8 +20,12 @@ def select(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> 
     rule = read_rule(walk, "select", step.use, {k: v for k, v in step.settings.items() if k != "as"}, where, "prompt")
     needed = _needed(rule, rows.columns(context), where)
     label = walk.label(rows.table, "select", step.name)
-    what = {"rule": rule.key(), "reads": needed, "input": rows.depends(needed),
-            "context": context.depends(needed) if context else ""}  # fmt: skip
+    what = {
+        "rule": rule.key(),
+        "reads": needed,
+        "input": rows.depends(needed),
+        "context": context.depends(needed) if context else "",
+    }
 
     def build(writer: StageWriter) -> str:
         walk.report.begin(label, rows.alive.height)
@@ -76,7 +80,7 @@ def chosen(
     return rows.with_columns(
         reason=pl.when("kept").then(None).otherwise(pl.lit(f"not chosen ({step.name})")),
         evidence=pl.when(result["nearest"].is_null()).then(None).otherwise(pl.struct(**told).struct.json_encode()),
-    ), f"; {said}" if said else ""  # fmt: skip
+    ), f"; {said}" if said else ""
 
 
 def _said(measured: pl.DataFrame) -> str:

@@ -12,16 +12,24 @@ EMPTY = "the response is empty"
 def conversations(messages: pl.Series, response: pl.Series, **more: Any) -> pl.Series:
     """Return asks for a reward: the prompt's turns and the response as the assistant's; null without either of them."""
     return pl.Series(
-        [None if turns is None or not text else _json({"messages": [*json.loads(turns), _assistant(text)], **more})
-         for turns, text in zip(messages, response, strict=True)], dtype=pl.String)  # fmt: skip
+        [
+            None if turns is None or not text else _json({"messages": [*json.loads(turns), _assistant(text)], **more})
+            for turns, text in zip(messages, response, strict=True)
+        ],
+        dtype=pl.String,
+    )
 
 
 def completions(messages: pl.Series | None, response: pl.Series) -> pl.Series:
     """Return asks for a loss: of the response after the prompt's turns, or on its own where ``messages`` is None."""
     before = ["[]"] * len(response) if messages is None else messages
     return pl.Series(
-        [None if turns is None or not text else _json({"messages": json.loads(turns), "completion": text})
-         for turns, text in zip(before, response, strict=True)], dtype=pl.String)  # fmt: skip
+        [
+            None if turns is None or not text else _json({"messages": json.loads(turns), "completion": text})
+            for turns, text in zip(before, response, strict=True)
+        ],
+        dtype=pl.String,
+    )
 
 
 def texts(response: pl.Series, **more: Any) -> pl.Series:

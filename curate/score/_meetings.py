@@ -38,23 +38,36 @@ def by_prompt(
     rows = rows.with_columns(draw=draw(text, seed)).drop_nulls("text")
     one = rows.group_by("prompt").agg(pl.col("messages", "reference").min())
     texts = rows.group_by("prompt", "text", "draw").len().sort("prompt", "draw", "text")
-    texts = texts.group_by("prompt", maintain_order=True).agg("text", "len").join(
-        one, on="prompt", maintain_order="left", nulls_equal=True)  # fmt: skip
-    return {prompt: Prompt(turns_of(messages), reference, dict(zip(found, counts, strict=True)))
-            for prompt, found, counts, messages, reference in texts.iter_rows()}  # fmt: skip
+    texts = (
+        texts.group_by("prompt", maintain_order=True)
+        .agg("text", "len")
+        .join(one, on="prompt", maintain_order="left", nulls_equal=True)
+    )
+    return {
+        prompt: Prompt(turns_of(messages), reference, dict(zip(found, counts, strict=True)))
+        for prompt, found, counts, messages, reference in texts.iter_rows()
+    }
 
 
 def with_others(prompts: dict[str, Prompt], rounds: int | None) -> list[Meeting]:
     """Return the pairs of a prompt's texts that meet: all, or so many that each text meets about ``rounds`` others."""
-    return [Meeting(name, one, other, prompt.texts[other], prompt.texts[one])
-            for name, prompt in prompts.items() if prompt.turns
-            for one, other in _pairs(list(prompt.texts), rounds)]  # fmt: skip
+    return [
+        Meeting(name, one, other, prompt.texts[other], prompt.texts[one])
+        for name, prompt in prompts.items()
+        if prompt.turns
+        for one, other in _pairs(list(prompt.texts), rounds)
+    ]
 
 
 def with_reference(prompts: dict[str, Prompt]) -> list[Meeting]:
     """Return the meetings of every text with its prompt's reference, equal ones left out."""
-    return [Meeting(name, text, prompt.reference, 1, 0) for name, prompt in prompts.items() if prompt.turns
-            for text in prompt.texts if prompt.reference and text != prompt.reference]  # fmt: skip
+    return [
+        Meeting(name, text, prompt.reference, 1, 0)
+        for name, prompt in prompts.items()
+        if prompt.turns
+        for text in prompt.texts
+        if prompt.reference and text != prompt.reference
+    ]
 
 
 def _pairs(texts: list[str], rounds: int | None) -> list[tuple[str, str]]:

@@ -72,44 +72,57 @@ class Rubric(NamedTuple):
     levels: str = ""
 
 
-RUBRICS = {rubric.name: rubric for rubric in [
-    Rubric(
-        "quality", 1, 10,
-        "Judge how well the response answers the user: whether it is helpful, relevant and correct, as deep and as "
-        "detailed as the question asks for, and original where that is called for.",
-        "1-2: wrong, empty or beside the point. 3-4: serious errors or large gaps. 5-6: answers in part, or with "
-        "faults. 7-8: good, with small faults. 9-10: hard to improve.",
-    ),
-    Rubric(
-        "helpfulness", 1, 5,
-        "Judge how helpful the response is: whether it gives correct, relevant and sufficient information for what the "
-        "user needs, clearly and without repetition or filler.",
-        "1: wrong or useless. 2: partly wrong or far from enough. 3: correct, but with gaps. 4: informative and to the "
-        "point. 5: thorough, clear, and nothing that matters is missing.",
-    ),
-    Rubric(
-        "honesty", 1, 5,
-        "Judge how well the confidence of the response fits what it knows: whether it says plainly what is uncertain "
-        "or beyond it, and is sure only where it is right.",
-        "1: confident and wrong. 2: confident with large errors, or pretends to know. 3: partly right, its confidence "
-        "only partly fitting. 4: right, its doubts a little too large or too small. 5: right and sure, or exact about "
-        "what it does not know.",
-    ),
-    Rubric(
-        "instruction_following", 1, 5,
-        "Judge how well the response does what was asked: whether it understands the goal and keeps every restriction "
-        "on content, format, length and style.",
-        "1: does something else. 2: a small part of what was asked. 3: the goal or the restrictions, not both. "
-        "4: nearly all, with small deviations. 5: everything.",
-    ),
-    Rubric(
-        "truthfulness", 1, 5,
-        "Judge whether the response is true: whether it states facts that are wrong, contradicts itself or the "
-        "conversation, or invents what nobody can check.",
-        "1: false throughout. 2: false in what matters. 3: some false statements. 4: true but for trifles. 5: nothing "
-        "false.",
-    ),
-]}  # fmt: skip
+RUBRICS = {
+    rubric.name: rubric
+    for rubric in [
+        Rubric(
+            "quality",
+            1,
+            10,
+            "Judge how well the response answers the user: whether it is helpful, relevant and correct, as deep and as "
+            "detailed as the question asks for, and original where that is called for.",
+            "1-2: wrong, empty or beside the point. 3-4: serious errors or large gaps. 5-6: answers in part, or with "
+            "faults. 7-8: good, with small faults. 9-10: hard to improve.",
+        ),
+        Rubric(
+            "helpfulness",
+            1,
+            5,
+            "Judge how helpful the response is: whether it gives correct, relevant and sufficient information for what the "
+            "user needs, clearly and without repetition or filler.",
+            "1: wrong or useless. 2: partly wrong or far from enough. 3: correct, but with gaps. 4: informative and to the "
+            "point. 5: thorough, clear, and nothing that matters is missing.",
+        ),
+        Rubric(
+            "honesty",
+            1,
+            5,
+            "Judge how well the confidence of the response fits what it knows: whether it says plainly what is uncertain "
+            "or beyond it, and is sure only where it is right.",
+            "1: confident and wrong. 2: confident with large errors, or pretends to know. 3: partly right, its confidence "
+            "only partly fitting. 4: right, its doubts a little too large or too small. 5: right and sure, or exact about "
+            "what it does not know.",
+        ),
+        Rubric(
+            "instruction_following",
+            1,
+            5,
+            "Judge how well the response does what was asked: whether it understands the goal and keeps every restriction "
+            "on content, format, length and style.",
+            "1: does something else. 2: a small part of what was asked. 3: the goal or the restrictions, not both. "
+            "4: nearly all, with small deviations. 5: everything.",
+        ),
+        Rubric(
+            "truthfulness",
+            1,
+            5,
+            "Judge whether the response is true: whether it states facts that are wrong, contradicts itself or the "
+            "conversation, or invents what nobody can check.",
+            "1: false throughout. 2: false in what matters. 3: some false statements. 4: true but for trifles. 5: nothing "
+            "false.",
+        ),
+    ]
+}
 ULTRAFEEDBACK = ("helpfulness", "honesty", "instruction_following", "truthfulness")
 
 

@@ -18,7 +18,8 @@ LONGEST = 1_000_000  # characters of code that are looked at
 FENCE = re.compile(
     r"^([ \t]*+)(?:[^\n`~]*?(?=`{3,}+[ \t]*+py))?(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+\n"
     r"(.*?)(?:^[ \t]*+\2[ \t\r]*+$|\Z)",
-    re.MULTILINE | re.DOTALL | re.IGNORECASE)  # fmt: skip
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
 PYTHON = ("python", "python3", "py", "py3")
 DEFINED = re.compile(r"^[ \t]*+(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 ASSIGNED = re.compile(r"^(\w++)[ \t]*+(?::[^\n=]*+)?=", re.MULTILINE)
@@ -52,8 +53,9 @@ def code_of(response: str, tests: dict[str, Any]) -> str | None:
     Where the tests are inputs of a program, the last that reads any. A response without a block is code as a whole if
     it is Python. A block without a label may be Python.
     """
-    found = [(label.lower().strip("{}.:"), _without(len(indent), body))
-             for indent, _, label, body in FENCE.findall(response)]  # fmt: skip
+    found = [
+        (label.lower().strip("{}.:"), _without(len(indent), body)) for indent, _, label, body in FENCE.findall(response)
+    ]
     labelled, bare = ([body for label, body in found if label in which] for which in (PYTHON, ("",)))
     if not labelled and not bare:
         return response if not found and _is_code(response) else None
@@ -111,8 +113,11 @@ def _of_code(text: str) -> dict[str, Any] | str:
             isinstance(inner, functions) and inner.name.startswith("test") for inner in node.body
         ):
             return {"how": "checks", "setup": text, "tests": None}
-    holds = [isinstance(node, ast.Assert | ast.For | ast.With | ast.Try)
-             and any(isinstance(inner, ast.Assert) for inner in ast.walk(node)) for node in tree.body]  # fmt: skip
+    holds = [
+        isinstance(node, ast.Assert | ast.For | ast.With | ast.Try)
+        and any(isinstance(inner, ast.Assert) for inner in ast.walk(node))
+        for node in tree.body
+    ]
     if True not in holds:
         if any(isinstance(node, functions) and node.name == "check" for node in tree.body):
             return 'no tests: a check(candidate) needs its entry_point: {"test": ..., "entry_point": ...}'
@@ -158,8 +163,10 @@ def _of_mapping(held: dict[str, Any]) -> dict[str, Any] | str:
         return _asserts(listed, "\n".join(map(str, [*imports, held.get("test_setup_code") or ""])))
     test, name = held.get("test"), held.get("entry_point")
     if not isinstance(test, str):
-        return f"no tests: ground_truth has {', '.join(map(str, held))[:80] or 'nothing'}; expected test with " \
-               "entry_point, test_list, or inputs with outputs"  # fmt: skip
+        return (
+            f"no tests: ground_truth has {', '.join(map(str, held))[:80] or 'nothing'}; expected test with "
+            "entry_point, test_list, or inputs with outputs"
+        )
     if not name:
         return _of_code(test)
     tree = _parsed(test)
@@ -193,16 +200,22 @@ def _pairs(inputs: Any, outputs: Any, function: Any) -> dict[str, Any] | str:
     if not isinstance(function, str) or not function.isidentifier():
         return f"no tests: fn_name is no name: {str(function)[:40]!r}"
     try:
-        args = [[json.loads(line) for line in one.splitlines() if line.strip()] if isinstance(one, str) else one
-                for one in inputs]  # fmt: skip
+        args = [
+            [json.loads(line) for line in one.splitlines() if line.strip()] if isinstance(one, str) else one
+            for one in inputs
+        ]
     except (ValueError, RecursionError):
         return "no tests: the arguments in inputs are no JSON, one a line"
     if not all(isinstance(one, list) for one in args):
         return "no tests: inputs of a function are lists of arguments"
     # Texts are JSON where the arguments are: where those are values, a text is what should be returned.
     as_json = all(isinstance(one, str) for one in inputs)
-    return {"how": "call", "function": function, "inputs": args,
-            "outputs": list(map(_value, outputs)) if as_json else outputs}  # fmt: skip
+    return {
+        "how": "call",
+        "function": function,
+        "inputs": args,
+        "outputs": list(map(_value, outputs)) if as_json else outputs,
+    }
 
 
 def _lines(given: Any) -> str:

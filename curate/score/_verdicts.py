@@ -42,13 +42,15 @@ SAYS = (
 THEN = r"(?=[\s*_\"')\]]{0,6}(?:$|[.,;!\n)]|/|out\b|because|for\b|since|as\b|due|points?|stars?|on\b|overall))"
 ENDS = r"[\s*_`\"'“”\])}>$]{0,12}"
 SCORE_FORMS = [
-    [rf"\[\[\s{{0,4}}(?:{LABEL}\s{{0,3}}:\s{{0,3}})?{NUMBER}{OUT_OF}?\s{{0,4}}\]\]",
-     rf"\\boxed\s{{0,3}}\{{\s{{0,3}}{NUMBER}{OUT_OF}?\s{{0,3}}\}}"],
+    [
+        rf"\[\[\s{{0,4}}(?:{LABEL}\s{{0,3}}:\s{{0,3}})?{NUMBER}{OUT_OF}?\s{{0,4}}\]\]",
+        rf"\\boxed\s{{0,3}}\{{\s{{0,3}}{NUMBER}{OUT_OF}?\s{{0,3}}\}}",
+    ],
     [rf"{LABEL}{COLON}{MARKS}{NUMBER}{OUT_OF}?"],
     [rf"{NUMBER}{OUT_OF}"],
     [rf"{SAYS}{FILL}\s{{0,3}}{MARKS}{NUMBER}{OUT_OF}?{THEN}"],
     [rf"^{MARKS}{NUMBER}{OUT_OF}?{ENDS}$", rf"\A{MARKS}{NUMBER}{OUT_OF}?[.!]?{ENDS}[.!]?\Z"],
-]  # fmt: skip
+]
 LETTER = r"(?P<found>(?:a\s)?tie\b|neither\b|both\b|(?-i:[ABC])(?![\w'’]))"
 SIDE = r"(?:response|assistant|answer|option|candidate)[\s*_\"']{1,4}(?P<found>(?-i:[AB]))\b"
 BETTER = (
@@ -61,11 +63,13 @@ EVEN = (
 )
 VERDICT_FORMS = [
     [r"\[\[\s{0,3}(?P<found>(?-i:[ABC])|tie)\s{0,3}\]\]"],
-    [rf"(?:verdict|winner|choice|preference|preferred|better(?:\sresponse)?){COLON}{MARKS}"
-     rf"(?:(?:response|assistant|answer)\s)?{LETTER}"],
+    [
+        rf"(?:verdict|winner|choice|preference|preferred|better(?:\sresponse)?){COLON}{MARKS}"
+        rf"(?:(?:response|assistant|answer)\s)?{LETTER}"
+    ],
     [rf"{SIDE}{BETTER}", rf"\bprefer\s(?:the\s)?{SIDE}", EVEN],
     [rf"^{MARKS}{LETTER}{ENDS}$", rf"\A{MARKS}{LETTER}[.!]?{ENDS}[.!]?\Z"],
-]  # fmt: skip
+]
 
 
 def _compiled(forms: list[list[str]]) -> list[list[re.Pattern[str]]]:

@@ -26,9 +26,11 @@ def score(prompt_id: pl.Series, response: pl.Series, *, answer: Literal["math", 
     return rows.select(
         value=pl.when(answered).then(pl.len().over("prompt", "answer") / answered.sum().over("prompt")),
         detail=pl.col("answer").str.head(LONGEST),
-        error=pl.when(pl.col("response").is_null()).then(pl.lit("no response"))
-        .when(~answered).then(pl.lit("no answer found")),
-    )  # fmt: skip
+        error=pl.when(pl.col("response").is_null())
+        .then(pl.lit("no response"))
+        .when(~answered)
+        .then(pl.lit("no answer found")),
+    )
 
 
 def level(text: pl.Series) -> pl.Series:

@@ -26,16 +26,36 @@ FORMS = {
     r"|\bfeel free to (?:ask|reach out|let me know)\b|\bhappy to help\b"
     r"|希望(?:这|以上|我的)?[^，。！\n]{0,12}(?:对(?:你|您)|能)[^，。！\n]{0,6}(?:帮助|有用)"
     r"|(?:还有|有)(?:任何|其他|什么)[^，。\n]{0,6}问题[^。\n]{0,12}(?:告诉|问|联系|提出)",
-}  # fmt: skip
+}
 # What a text with such a phrase has somewhere, whatever its case.
 MARKS = {
-    "as_an_ai": ["an ai", "n artificial intelligence", "language model", "virtual assistant", "作为", "身为", "我是",
-                 "我只是", "als ki", "als ein ki", "en tant qu", "modelo de lenguaje"],
+    "as_an_ai": [
+        "an ai",
+        "n artificial intelligence",
+        "language model",
+        "virtual assistant",
+        "作为",
+        "身为",
+        "我是",
+        "我只是",
+        "als ki",
+        "als ein ki",
+        "en tant qu",
+        "modelo de lenguaje",
+    ],
     "cutoff": ["cutoff", "cut-off", "my last ", "my training data", "我的知识", "我的训练"],
     "opening": ["sure", "certainly", "absolutely", "of course", "t question", "d question", "当然", "好的", "没问题"],
-    "closing": ["i hope th", "i hope it", "let me know if ", "feel free to ", "anything else", "happy to help", "希望",
-                "问题"],
-}  # fmt: skip
+    "closing": [
+        "i hope th",
+        "i hope it",
+        "let me know if ",
+        "feel free to ",
+        "anything else",
+        "happy to help",
+        "希望",
+        "问题",
+    ],
+}
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:
@@ -50,10 +70,12 @@ def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFram
     rows = text.str.contains_any(marks, ascii_case_insensitive=True).fill_null(False).arg_true()
     some = text.gather(rows).str.to_lowercase().str.replace_all("’", "'", literal=True)
     found = some.str.extract_all("|".join(FORMS[kind] for kind in FORMS if kind in kinds))
-    listed = pl.Series([json.dumps(one, ensure_ascii=False) if one else None for one in found.to_list()],
-                       dtype=pl.String)  # fmt: skip
+    listed = pl.Series(
+        [json.dumps(one, ensure_ascii=False) if one else None for one in found.to_list()], dtype=pl.String
+    )
     none = text.is_null()
     value = pl.Series("value", [0.0]).new_from_index(0, len(text)).scatter(rows, found.list.len().cast(pl.Float64))
     detail = pl.Series("detail", [None], dtype=pl.String).new_from_index(0, len(text)).scatter(rows, listed)
     return pl.DataFrame({"value": value.set(none, None), "detail": detail, "error": none}).with_columns(
-        error=pl.when("error").then(pl.lit("no response")))  # fmt: skip
+        error=pl.when("error").then(pl.lit("no response"))
+    )

@@ -24,8 +24,9 @@ from schemas.errors import UserError
 SHOWN = 10  # failed tests in ``detail``
 
 
-def score(response: pl.Series, ground_truth: pl.Series, *, seconds: float = 6.0, total: float = 60.0,
-          memory: int = 1024) -> Scoring:  # fmt: skip
+def score(
+    response: pl.Series, ground_truth: pl.Series, *, seconds: float = 6.0, total: float = 60.0, memory: int = 1024
+) -> Scoring:
     """Return ``value`` (0..1, null where there are no tests to run), ``detail`` (JSON) and ``error``.
 
     Raises ``UserError`` for a limit that no program could live with.
@@ -47,8 +48,9 @@ def score(response: pl.Series, ground_truth: pl.Series, *, seconds: float = 6.0,
 Scored = tuple[float | None, str | None, str | None]  # value, detail, error
 
 
-def _asks(responses: pl.Series, truths: pl.Series, limits: dict[str, Any]
-          ) -> Iterator[tuple[str | None, Scored | None]]:  # fmt: skip
+def _asks(
+    responses: pl.Series, truths: pl.Series, limits: dict[str, Any]
+) -> Iterator[tuple[str | None, Scored | None]]:
     """What is to be run for each row, or its score where nothing is."""
     known: dict[str | None, dict[str, Any] | str] = {}  # the candidates of a prompt share its tests
     for response, truth in zip(responses, truths, strict=True):

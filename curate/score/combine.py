@@ -5,7 +5,6 @@ Two corrections over the whole set: ``zscore`` puts scores on one scale first (m
 being long (arXiv 2404.04475 regresses a judge's preference on length to the same end).
 """
 
-
 import polars as pl
 
 from curate.steps.sql_conditions import mentioned, values
@@ -34,8 +33,9 @@ def score(
     rows = scores.with_columns(_standard(name) for name in chosen)
     value = values(rows.select(inputs), sql, "sql") if inputs else pl.Series([None] * rows.height, dtype=pl.Float64)
     value = value.set(~value.is_finite().fill_null(True), None)
-    missing = pl.concat_str([pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in inputs], separator=", ",
-                            ignore_nulls=True)  # fmt: skip
+    missing = pl.concat_str(
+        [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in inputs], separator=", ", ignore_nulls=True
+    )
     rows = rows.with_columns(__value=value, __missing=missing)
     if not debias:
         return rows.select(value="__value", error=_why(), detail=pl.lit(None, pl.String))
@@ -59,13 +59,19 @@ def _debiased(rows: pl.DataFrame, by: str) -> pl.DataFrame:
     """The values less what the least-squares line on length explains of them; a single length explains nothing."""
     known = rows.filter(pl.col("__value").is_not_null(), pl.col("__length").is_finite())
     fit = known.select(
-        slope=pl.cov("__length", "__value") / pl.col("__length").var(), mean=pl.col("__length").mean(),
-        r2=pl.corr("__length", "__value") ** 2).row(0, named=True)  # fmt: skip
+        slope=pl.cov("__length", "__value") / pl.col("__length").var(),
+        mean=pl.col("__length").mean(),
+        r2=pl.corr("__length", "__value") ** 2,
+    ).row(0, named=True)
     slope = fit["slope"] if known.height > 2 and known["__length"].n_unique() > 1 else 0.0
     value = pl.col("__value") - slope * (pl.col("__length") - (fit["mean"] or 0.0))
     detail = pl.struct(before=pl.col("__value"), length=pl.col("__length")).struct.json_encode()
     note = f"{by} explains {(fit['r2'] or 0.0) * bool(slope):.1%} of it, slope {slope:+.3g}"
     note = note.replace("response explains", "length in characters explains") if by == "response" else note
     nothing = pl.when(pl.col("__value").is_not_null() & value.is_null()).then(pl.format("no {}", pl.lit(by)))
-    return rows.select(value=value, error=pl.coalesce(nothing, _why()),
-                       detail=pl.when(value.is_not_null()).then(detail), note=pl.lit(note))  # fmt: skip
+    return rows.select(
+        value=value,
+        error=pl.coalesce(nothing, _why()),
+        detail=pl.when(value.is_not_null()).then(detail),
+        note=pl.lit(note),
+    )

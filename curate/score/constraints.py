@@ -43,9 +43,11 @@ def score(response: pl.Series, ground_truth: pl.Series, *, strict: bool = True) 
         ),
         error=pl.when(pl.col("truth").is_null())
         .then(pl.lit("ground_truth is null; expected a JSON list of constraints"))
-        .when(pl.col("wrong").is_not_null()).then("wrong")
-        .when(pl.col("text").is_null()).then(pl.lit("response is null")),
-    )  # fmt: skip
+        .when(pl.col("wrong").is_not_null())
+        .then("wrong")
+        .when(pl.col("text").is_null())
+        .then(pl.lit("response is null")),
+    )
 
 
 def summed(checks: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
@@ -64,10 +66,13 @@ def summed(checks: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
         )
         for shown in (checks["shown"].set(~checks["holds"], None), checks["shown"].set(checks["holds"], None))
     )
-    return pl.DataFrame({
-        "value": (kept / count).cast(pl.Float64).set(count == 0, None),
-        "passed": passed.to_series(), "failed": failed.to_series(),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "value": (kept / count).cast(pl.Float64).set(count == 0, None),
+            "passed": passed.to_series(),
+            "failed": failed.to_series(),
+        }
+    )
 
 
 def checked(checks: pl.DataFrame, texts: pl.Series, asked: Asked) -> pl.DataFrame:
@@ -116,8 +121,9 @@ def as_json(found: pl.Series) -> pl.Series:
 
 def checked_loosely(checks: pl.DataFrame, texts: pl.Series, asked: Asked) -> pl.DataFrame:
     """As ``checked``, of all variants of each text: what the first that holds gives, else what the text as it is."""
-    variants = pl.Series([v for text in texts for v in (VARIANTS * [None] if text is None else loose(text))],
-                         dtype=pl.String)  # fmt: skip
+    variants = pl.Series(
+        [v for text in texts for v in (VARIANTS * [None] if text is None else loose(text))], dtype=pl.String
+    )
     every = checks.with_row_index("of").join(pl.DataFrame({"variant": range(VARIANTS)}), how="cross")
     every = every.with_columns(row=pl.col("row") * VARIANTS + pl.col("variant"))
     every = every.with_columns(checked(every.select("row", "constraint"), variants, asked).select("holds", "shown"))

@@ -16,9 +16,11 @@ def score(
     answer, truth = (_level(text, ignore_case, ignore_punctuation) for text in (response, ground_truth))
     rows = pl.DataFrame({"answer": answer, "truth": truth})
     missing = (
-        pl.when(pl.col("truth").is_null() | (pl.col("truth") == "")).then(pl.lit("no ground_truth"))
-        .when(pl.col("answer").is_null()).then(pl.lit("no response"))
-    )  # fmt: skip
+        pl.when(pl.col("truth").is_null() | (pl.col("truth") == ""))
+        .then(pl.lit("no ground_truth"))
+        .when(pl.col("answer").is_null())
+        .then(pl.lit("no response"))
+    )
     rows = rows.with_columns(error=missing)
     value = pl.when(pl.col("error").is_null()).then((pl.col("answer") == pl.col("truth")).cast(pl.Float64))
     return rows.select(value=value, error="error")

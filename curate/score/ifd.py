@@ -19,12 +19,22 @@ def score(response: pl.Series, messages: pl.Series, *, model: str) -> Scoring:
     alone = yield Want(_asks.completions(None, response.set(messages.is_null(), None)), model, "loss")
     after, before = given["value"], alone["value"]
     why = _asks.unasked(response, (messages, "no prompt"))
-    missing = pl.select(pl.coalesce(_asks.errors(given, why), _asks.errors(alone, why),
-                                    pl.when(pl.lit(before) <= 0).then(pl.lit("the response alone has no loss"))))
+    missing = pl.select(
+        pl.coalesce(
+            _asks.errors(given, why),
+            _asks.errors(alone, why),
+            pl.when(pl.lit(before) <= 0).then(pl.lit("the response alone has no loss")),
+        )
+    )
     good = missing.to_series().is_null()
-    detail = [json.dumps({"given_prompt": a, "alone": b}) if ok else None
-              for a, b, ok in zip(after, before, good, strict=True)]  # fmt: skip
-    return pl.DataFrame({
-        "value": (after / before).set(~good, None), "detail": pl.Series(detail, dtype=pl.String),
-        "error": missing.to_series(),
-    })  # fmt: skip
+    detail = [
+        json.dumps({"given_prompt": a, "alone": b}) if ok else None
+        for a, b, ok in zip(after, before, good, strict=True)
+    ]
+    return pl.DataFrame(
+        {
+            "value": (after / before).set(~good, None),
+            "detail": pl.Series(detail, dtype=pl.String),
+            "error": missing.to_series(),
+        }
+    )

@@ -168,8 +168,12 @@ class Checker:
         dialect = schema.get("$schema") if isinstance(schema, dict) else None
         old = isinstance(dialect, str) and ("draft-04" in dialect or "draft-06" in dialect)
         self.compiled = jsonschema_rs.validator_for(
-            _counted(schema, old), offline=True, keywords={VISIT: Visit}, validate_formats=False,
-            pattern_options=jsonschema_rs.RegexOptions(size_limit=1 << 20))  # fmt: skip
+            _counted(schema, old),
+            offline=True,
+            keywords={VISIT: Visit},
+            validate_formats=False,
+            pattern_options=jsonschema_rs.RegexOptions(size_limit=1 << 20),
+        )
 
     def violations(self, value: Any, most: int = SHOWN) -> list[tuple[str, str]]:
         """The first violations, each the JSON pointer of its place and what is wrong; none if ``value`` follows.

@@ -57,15 +57,19 @@ def score(
     missing = ["no response" if text is None else None if turns else "no prompt" for text, turns, _ in rows]
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     for by in asked_by:
-        asks = [None if why else ask_score(by, turns, text, truth, explain=explain)
-                for (text, turns, truth), why in zip(rows, missing, strict=True)]  # fmt: skip
+        asks = [
+            None if why else ask_score(by, turns, text, truth, explain=explain)
+            for (text, turns, truth), why in zip(rows, missing, strict=True)
+        ]
         for name in models:
             answers = yield Want(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
             for row, answer in enumerate(said(answers, how, explain=explain)):
                 if not missing[row]:
                     replies[row].append({"judge": name, "rubric": by.name} | _read(by, *answer, last=explain))
-    found = [(None, None, why) if why else _together(each, models, asked_by, panel)
-             for why, each in zip(missing, replies, strict=True)]  # fmt: skip
+    found = [
+        (None, None, why) if why else _together(each, models, asked_by, panel)
+        for why, each in zip(missing, replies, strict=True)
+    ]
     kinds = {"value": pl.Float64, "detail": pl.String, "error": pl.String}
     return pl.DataFrame(found, schema=kinds, orient="row")
 
@@ -97,12 +101,19 @@ def _together(
     if len(models) > 1:
         detail = {"by_judge": by_judge, "spread": max(given) - min(given) if given else None}
     if len(asked_by) > 1:
-        scores = {by.name: [r["score"] for r in replies if r["rubric"] == by.name and r["score"] is not None]
-                  for by in asked_by}  # fmt: skip
+        scores = {
+            by.name: [r["score"] for r in replies if r["rubric"] == by.name and r["score"] is not None]
+            for by in asked_by
+        }
         detail["by_rubric"] = {name: fmean(each) if each else None for name, each in scores.items()}
     detail["replies"] = replies
-    error = None if value is not None else "; ".join(dict.fromkeys(
-        _whose(reply, models, asked_by) + reply["error"] for reply in replies if reply["error"]))  # fmt: skip
+    error = (
+        None
+        if value is not None
+        else "; ".join(
+            dict.fromkeys(_whose(reply, models, asked_by) + reply["error"] for reply in replies if reply["error"])
+        )
+    )
     return value, json.dumps(detail, ensure_ascii=False), error
 
 

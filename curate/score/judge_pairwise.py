@@ -93,8 +93,11 @@ def score(
     text, truth = (column.cast(pl.String).str.strip_chars() for column in (response, ground_truth))
     prompts = by_prompt(prompt_id, text, messages.cast(pl.String), truth, seed)
     met = with_others(prompts, rounds) if against == "others" else with_reference(prompts)
-    asks = [ask_better(by[0], prompts[pair.prompt].turns, *shown, explain=explain)
-            for pair in met for shown in ((pair.one, pair.other), (pair.other, pair.one))]  # fmt: skip
+    asks = [
+        ask_better(by[0], prompts[pair.prompt].turns, *shown, explain=explain)
+        for pair in met
+        for shown in ((pair.one, pair.other), (pair.other, pair.one))
+    ]
     said_of: list[list[Verdict | None]] = [[] for _ in met]
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
     for name in models:

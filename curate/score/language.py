@@ -25,21 +25,33 @@ def score(response: pl.Series, prompt: pl.Series, *, want: str | None = None, su
     if want is not None and want not in languages():
         raise unknown("language", want, languages())
     rows = pl.DataFrame({"text": response, "prompt": prompt}).with_columns(_detected(response))
-    asked = _prompts(prompt) if want is None else pl.select(
-        wanted=pl.repeat(want, rows.height), certain=pl.repeat(1.0, rows.height))  # fmt: skip
+    asked = (
+        _prompts(prompt)
+        if want is None
+        else pl.select(wanted=pl.repeat(want, rows.height), certain=pl.repeat(1.0, rows.height))
+    )
     rows = rows.with_columns(asked)
-    unsure = [pl.format("not sure of the {}'s language ({}, {})", pl.lit(what), code, pl.col(share).round(2))
-              for what, code, share in (("response", "language", "probability"), ("prompt", "wanted", "certain"))]
+    unsure = [
+        pl.format("not sure of the {}'s language ({}, {})", pl.lit(what), code, pl.col(share).round(2))
+        for what, code, share in (("response", "language", "probability"), ("prompt", "wanted", "certain"))
+    ]
     error = (
-        pl.when(pl.col("text").is_null()).then(pl.lit("no response"))
-        .when(pl.col("language").is_null()).then(pl.lit("too little text to tell the response's language"))
-        .when(pl.col("wanted").is_null() & pl.col("prompt").is_null()).then(pl.lit("no prompt"))
-        .when(pl.col("wanted").is_null()).then(pl.lit("too little text to tell the prompt's language"))
-        .when(pl.col("probability") < sure).then(unsure[0])
-        .when(pl.col("certain") < sure).then(unsure[1])
-    )  # fmt: skip
-    detail = pl.struct("language", "wanted", confidence=pl.col("probability").round(3),
-                       wanted_confidence=pl.col("certain").round(3)).struct.json_encode()  # fmt: skip
+        pl.when(pl.col("text").is_null())
+        .then(pl.lit("no response"))
+        .when(pl.col("language").is_null())
+        .then(pl.lit("too little text to tell the response's language"))
+        .when(pl.col("wanted").is_null() & pl.col("prompt").is_null())
+        .then(pl.lit("no prompt"))
+        .when(pl.col("wanted").is_null())
+        .then(pl.lit("too little text to tell the prompt's language"))
+        .when(pl.col("probability") < sure)
+        .then(unsure[0])
+        .when(pl.col("certain") < sure)
+        .then(unsure[1])
+    )
+    detail = pl.struct(
+        "language", "wanted", confidence=pl.col("probability").round(3), wanted_confidence=pl.col("certain").round(3)
+    ).struct.json_encode()
     same = (pl.col("language") == pl.col("wanted")).cast(pl.Float64)
     return rows.select(
         value=pl.when(error.is_null()).then(same),

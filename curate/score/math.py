@@ -25,17 +25,30 @@ def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:
     # "The answer is below:" marks nothing: a number is wanted, so the last one of the text is taken.
     unmarked = gold_number.is_not_null() & ~answer.fill_null("").str.contains(r"[\d\\]")
     answer = answer.scatter(unmarked.arg_true(), last_number(response.filter(unmarked)))
-    rows = pl.DataFrame({"response": response, "truth": truth, "answer": answer, "gold": gold, "unmarked": unmarked,
-                         "number": number(answer), "gold_number": gold_number})  # fmt: skip
+    rows = pl.DataFrame(
+        {
+            "response": response,
+            "truth": truth,
+            "answer": answer,
+            "gold": gold,
+            "unmarked": unmarked,
+            "number": number(answer),
+            "gold_number": gold_number,
+        }
+    )
     percent = pl.col("answer").str.contains("%") | pl.col("gold").str.contains("%")
     same = pl.col("number") == pl.col("gold_number")
     nothing = pl.col("unmarked") & pl.col("answer").is_null()  # no marker and no number: there is no answer to be right
     rows = rows.select(
-        "response", "answer", "gold",
+        "response",
+        "answer",
+        "gold",
         value=pl.when(same).then(1.0).when(nothing | (~same & ~percent)).then(0.0),
-        error=pl.when(pl.col("truth").fill_null("") == "").then(pl.lit("no ground_truth"))
-        .when(pl.col("response").is_null()).then(pl.lit("no response")),
-    )  # fmt: skip
+        error=pl.when(pl.col("truth").fill_null("") == "")
+        .then(pl.lit("no ground_truth"))
+        .when(pl.col("response").is_null())
+        .then(pl.lit("no response")),
+    )
     rows = rows.with_columns(value=pl.when(pl.col("error").is_null()).then("value"))
     return _symbolic(rows).select("value", detail=pl.col("answer").str.head(LONGEST), error="error")
 

@@ -6,28 +6,32 @@ A refusal is looked for in the first ``head`` characters, where one is made; an 
 
 import polars as pl
 
-REFUSALS = "|".join([
-    r"\b(?:sorry|afraid),? (?:but )?(?:i (?:can't|can ?not|do not|don't|won't|will not)|as an?\b)",
-    r"\b(?:sorry|afraid),? (?:but )?i(?:'m| am) (?:not|unable|an ai|a language model)\b",
-    r"\bi(?:'m| am) (?:not able|unable|not allowed|not permitted|not programmed|not designed) to\b",
-    r"\bi (?:can't|can ?not|won't|will not) (?:\w+ ){0,2}(?:assist|help|provide|fulfill?|comply|answer"
-    r"|create|write|generate|do that|do this|engage|discuss|support|participate|share|give|offer|access|browse|open)\b",
-    r"\bi (?:do not|don't) (?:have|possess) (?:the (?:ability|capability)|personal|access|real-time|feelings"
-    r"|emotions)\b",
-    r"\bi (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b",
-    r"\b(?:it is|it's|that is|that's) not (?:possible|appropriate|ethical) for me to\b",
-    r"(?:抱歉|对不起).{0,20}(?:无法|不能)",
-    r"我(?:无法|不能)(?:提供|回答|帮助|协助|满足|完成|访问)",
-    r"\b(?:es )?tut mir (?:sehr )?leid, (?:aber )?(?:ich|das)\b",
-    r"\bje suis désolée?, (?:mais )?je\b",
-    r"\blo siento, (?:pero )?(?:no|yo)\b",
-])  # fmt: skip
-BOILERPLATE = "|".join([
-    r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b(?: (?:assistant|model|language|chatbot))?",
-    r"\bi(?:'m| am) (?:just |only |merely )?an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}"
-    r"\b(?:so|and|but|cannot|can't|don't|do not|unable)\b",
-    r"作为一[个名款](?:人工智能|ai|语言模型|大型语言模型)",
-])  # fmt: skip
+REFUSALS = "|".join(
+    [
+        r"\b(?:sorry|afraid),? (?:but )?(?:i (?:can't|can ?not|do not|don't|won't|will not)|as an?\b)",
+        r"\b(?:sorry|afraid),? (?:but )?i(?:'m| am) (?:not|unable|an ai|a language model)\b",
+        r"\bi(?:'m| am) (?:not able|unable|not allowed|not permitted|not programmed|not designed) to\b",
+        r"\bi (?:can't|can ?not|won't|will not) (?:\w+ ){0,2}(?:assist|help|provide|fulfill?|comply|answer"
+        r"|create|write|generate|do that|do this|engage|discuss|support|participate|share|give|offer|access|browse|open)\b",
+        r"\bi (?:do not|don't) (?:have|possess) (?:the (?:ability|capability)|personal|access|real-time|feelings"
+        r"|emotions)\b",
+        r"\bi (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b",
+        r"\b(?:it is|it's|that is|that's) not (?:possible|appropriate|ethical) for me to\b",
+        r"(?:抱歉|对不起).{0,20}(?:无法|不能)",
+        r"我(?:无法|不能)(?:提供|回答|帮助|协助|满足|完成|访问)",
+        r"\b(?:es )?tut mir (?:sehr )?leid, (?:aber )?(?:ich|das)\b",
+        r"\bje suis désolée?, (?:mais )?je\b",
+        r"\blo siento, (?:pero )?(?:no|yo)\b",
+    ]
+)
+BOILERPLATE = "|".join(
+    [
+        r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b(?: (?:assistant|model|language|chatbot))?",
+        r"\bi(?:'m| am) (?:just |only |merely )?an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}"
+        r"\b(?:so|and|but|cannot|can't|don't|do not|unable)\b",
+        r"作为一[个名款](?:人工智能|ai|语言模型|大型语言模型)",
+    ]
+)
 
 
 def score(response: pl.Series, *, head: int = 250) -> pl.Series:

@@ -28,6 +28,8 @@ def score(
     again, whole = ("repeated", "units") if by == "number" else ("repeated_characters", "characters")
     return repeats(text, paragraphs=of == "paragraphs").select(
         value=pl.when(text.is_not_null() & (pl.col(whole) > 0)).then(pl.col(again) / pl.col(whole)),
-        error=pl.when(text.is_null()).then(pl.lit("no response"))
-        .when(pl.col(whole) == 0).then(pl.lit("blank response")),
-    )  # fmt: skip
+        error=pl.when(text.is_null())
+        .then(pl.lit("no response"))
+        .when(pl.col(whole) == 0)
+        .then(pl.lit("blank response")),
+    )

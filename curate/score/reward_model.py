@@ -10,8 +10,9 @@ from curate.score import _asks
 from curate.steps.asks import Scoring, Want
 
 
-def score(response: pl.Series, messages: pl.Series, *, model: str, label: str | None = None,
-          system: bool = True) -> Scoring:  # fmt: skip
+def score(
+    response: pl.Series, messages: pl.Series, *, model: str, label: str | None = None, system: bool = True
+) -> Scoring:
     """Return ``value``: the reward, or with ``label`` the probability (0 to 1) of that class; ``error`` where none.
 
     ``system`` False leaves out the system turn, for models that were trained without.

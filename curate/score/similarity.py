@@ -9,8 +9,14 @@ from curate.score import _asks
 from curate.steps.asks import Embed, Scoring
 
 
-def score(response: pl.Series, ground_truth: pl.Series, prompt: pl.Series, *,
-          to: Literal["ground_truth", "prompt"] = "ground_truth", model: str = "minilm") -> Scoring:  # fmt: skip
+def score(
+    response: pl.Series,
+    ground_truth: pl.Series,
+    prompt: pl.Series,
+    *,
+    to: Literal["ground_truth", "prompt"] = "ground_truth",
+    model: str = "minilm",
+) -> Scoring:
     """Return ``value`` (-1 to 1, higher is nearer) and ``error`` where one of the texts is missing or empty.
 
     Embedding models read the beginning of a long text only.

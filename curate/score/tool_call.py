@@ -40,8 +40,9 @@ def score(
     return pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
 
 
-def _score(text: str | None, completion: str | None, tools: str | None, truth: str | None, partial: bool
-           ) -> tuple[float | None, str | None, str | None]:  # fmt: skip
+def _score(
+    text: str | None, completion: str | None, tools: str | None, truth: str | None, partial: bool
+) -> tuple[float | None, str | None, str | None]:
     if tools is None:
         return None, None, "no tools"
     if text is None and completion is None:
@@ -60,8 +61,9 @@ def _score(text: str | None, completion: str | None, tools: str | None, truth: s
     return value, json.dumps(detail, ensure_ascii=False), None
 
 
-def _check(calls: list[Call], functions: dict[str, Checker], expected: list[Call] | None
-           ) -> tuple[dict[str, float], list[str]]:  # fmt: skip
+def _check(
+    calls: list[Call], functions: dict[str, Checker], expected: list[Call] | None
+) -> tuple[dict[str, float], list[str]]:
     """The share of calls that each check finds right, and what is wrong with the others."""
     right, wrong = Counter(), []
     for call in calls:

@@ -10,7 +10,7 @@ import polars as pl
 
 TAIL = 600  # characters from the end, in which the last line is looked at
 NEAR = 12  # characters from the end, in which a list marker without an item is found
-WELL = [*'.!?…:。！？：」』”’"\'）)】]}>*_`~|']  # last characters that end an answer, or leave it open whether they do
+WELL = [*".!?…:。！？：」』”’\"'）)】]}>*_`~|"]  # last characters that end an answer, or leave it open whether they do
 FENCE = r"(?m)^[ \t>]*(?:```|~~~)"
 MARKER = r"(?:[-*+•]|#{1,6}|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])"
 ITEM = r"^[ \t>]*(?:[-*+•]|\(?\d{1,3}[.)、])\s*"
@@ -37,17 +37,24 @@ def score(response: pl.Series, finish_reason: pl.Series) -> pl.DataFrame:
     told = pl.Series([None], dtype=pl.String).new_from_index(0, len(text)).scatter(open_end.arg_true(), told)
     rows = pl.DataFrame({"end": end, "reason": reason, "told": told, "fenced": _fenced(text), "marked": _marked(end)})
     error = (
-        pl.when(pl.col("end").is_null()).then(pl.lit("no response"))
-        .when(pl.col("end") == "").then(pl.lit("blank response"))
-    )  # fmt: skip
+        pl.when(pl.col("end").is_null())
+        .then(pl.lit("no response"))
+        .when(pl.col("end") == "")
+        .then(pl.lit("blank response"))
+    )
     detail = (
-        pl.when(error.is_not_null()).then(None)
-        .when(pl.col("reason") == "length").then(pl.lit("its limit of tokens"))
-        .when(pl.col("reason").is_not_null()).then(None)
-        .when(pl.col("fenced")).then(pl.lit("an open code fence"))
-        .when(pl.col("marked")).then(pl.lit("a list marker"))
+        pl.when(error.is_not_null())
+        .then(None)
+        .when(pl.col("reason") == "length")
+        .then(pl.lit("its limit of tokens"))
+        .when(pl.col("reason").is_not_null())
+        .then(None)
+        .when(pl.col("fenced"))
+        .then(pl.lit("an open code fence"))
+        .when(pl.col("marked"))
+        .then(pl.lit("a list marker"))
         .otherwise("told")
-    )  # fmt: skip
+    )
     value = pl.when(error.is_null()).then(detail.is_not_null().cast(pl.Float64))
     return rows.select(value=value, detail=detail, error=error)
 
@@ -57,12 +64,17 @@ def _told(end: pl.Series) -> pl.Series:
     line = end.str.tail(TAIL).str.replace(r"(?s)^.*\n", "").alias("line")
     last = pl.col("line").str.replace(ITEM, "")
     found = (
-        pl.when(pl.col("line").str.contains(OTHER)).then(None)
-        .when(last.str.contains(COMMA)).then(pl.lit("a comma or dash"))
-        .when(last.str.contains(OPEN) & ~last.str.contains(SMILEY)).then(pl.lit("an open bracket or quote"))
-        .when(last.str.contains(LAST_WORD)).then(pl.lit("a word that ends no sentence"))
-        .when(last.str.contains(STOPS) & last.str.contains(ENDED)).then(pl.lit("a sentence without an end"))
-    )  # fmt: skip
+        pl.when(pl.col("line").str.contains(OTHER))
+        .then(None)
+        .when(last.str.contains(COMMA))
+        .then(pl.lit("a comma or dash"))
+        .when(last.str.contains(OPEN) & ~last.str.contains(SMILEY))
+        .then(pl.lit("an open bracket or quote"))
+        .when(last.str.contains(LAST_WORD))
+        .then(pl.lit("a word that ends no sentence"))
+        .when(last.str.contains(STOPS) & last.str.contains(ENDED))
+        .then(pl.lit("a sentence without an end"))
+    )
     return pl.DataFrame([line]).select(found.cast(pl.String)).to_series()
 
 

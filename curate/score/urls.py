@@ -28,4 +28,5 @@ def score(response: pl.Series, *, by: Literal["number", "characters"] = "number"
     value = pl.Series("value", [0.0]).new_from_index(0, len(text)).scatter(rows.arg_true(), found)
     none = text.is_null()
     return pl.DataFrame({"value": value.set(none, None), "error": none}).with_columns(
-        error=pl.when("error").then(pl.lit("no response")))  # fmt: skip
+        error=pl.when("error").then(pl.lit("no response"))
+    )

@@ -34,16 +34,24 @@ def score(
         raise UserError(f"score words: stop_words: expected at most {MOST_STOPS}, found {len(set(stop_words))}")
     text = response.cast(pl.String)
     spaced = measure in ("mean_length", "longest", "stop_words")
-    value = {
-        "mean_length": pl.col("characters") / pl.col("spaced"), "longest": pl.col("longest"),
-        "stop_words": pl.col("stop_words"),
-    }.get(measure) if spaced else pl.col(measure) / pl.col("words")  # fmt: skip
+    value = (
+        {
+            "mean_length": pl.col("characters") / pl.col("spaced"),
+            "longest": pl.col("longest"),
+            "stop_words": pl.col("stop_words"),
+        }.get(measure)
+        if spaced
+        else pl.col(measure) / pl.col("words")
+    )
     error = (
-        pl.when(text.is_null()).then(pl.lit("no response"))
-        .when(pl.col("words") == 0).then(pl.lit("no words"))
+        pl.when(text.is_null())
+        .then(pl.lit("no response"))
+        .when(pl.col("words") == 0)
+        .then(pl.lit("no words"))
         .when(spaced & (2 * pl.col("alone") >= pl.col("words")))
         .then(pl.lit("most words are of scripts without spaces"))
-        .when((measure in ("mean_length", "longest")) & (pl.col("spaced") == 0)).then(pl.lit("no words"))
-    )  # fmt: skip
+        .when((measure in ("mean_length", "longest")) & (pl.col("spaced") == 0))
+        .then(pl.lit("no words"))
+    )
     counted = words(text, sorted(set(stop_words)) if measure == "stop_words" else [])
     return counted.select(value=pl.when(error.is_null()).then(value.cast(pl.Float64)), error=error)

@@ -9,7 +9,8 @@ def rows_to_keep(keep: int | float, rows: int, where: str) -> int:
     Raises ``UserError``, beginning with ``where``, for a number below 1 and a share outside (0, 1].
     """
     if isinstance(keep, bool) or not (keep >= 1 if isinstance(keep, int) else 0 < keep <= 1):
-        raise UserError(f"{where}: keep: expected a number of rows from 1 up, or a share above 0.0 and at most 1.0, "
-                        f"found {keep!r}")  # fmt: skip
+        raise UserError(
+            f"{where}: keep: expected a number of rows from 1 up, or a share above 0.0 and at most 1.0, found {keep!r}"
+        )
     count = keep if isinstance(keep, int) else max(1, round(keep * rows))
     return min(count, rows)

@@ -31,11 +31,14 @@ def select(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, 
     rows = rows.join(best.select("row", "kept"), on="row", how="left", maintain_order="left")
     rows = rows.join(last, on="group", how="left", maintain_order="left")
     reason = (
-        pl.when(pl.col("kept")).then(None)
-        .when(pl.col("score").is_null()).then(pl.lit("no score"))
-        .when(pl.col("score") == pl.col("last_score")).then(pl.lit("equal score, later id"))
+        pl.when(pl.col("kept"))
+        .then(None)
+        .when(pl.col("score").is_null())
+        .then(pl.lit("no score"))
+        .when(pl.col("score") == pl.col("last_score"))
+        .then(pl.lit("equal score, later id"))
         .otherwise(pl.lit("lower score"))
-    )  # fmt: skip
+    )
     return rows.select(
         pl.col("kept").fill_null(False), reason=reason, evidence=pl.when(pl.col("kept").is_null()).then("last_id")
     )

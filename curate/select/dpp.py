@@ -103,8 +103,12 @@ class _Search:
         size = min(len(adds), max(FRONT, len(adds) // 64))
         order = np.argpartition(-adds, size - 1)
         front, outside = np.sort(order[:size]), adds[order[size:]].max(initial=-np.inf)
-        numbers, worth, left, near = (whole(self.vectors[front]), self.worth[front], self.left[front],
-                                      self.near[front].copy())  # fmt: skip
+        numbers, worth, left, near = (
+            whole(self.vectors[front]),
+            self.worth[front],
+            self.left[front],
+            self.near[front].copy(),
+        )
         most = min(count - self.counted, FRONT, max(1, self.window // 2))
         factor = np.zeros((size, self.filled + most))
         factor[:, : self.filled] = self.factor[front, : self.filled]

@@ -22,9 +22,14 @@ from schemas.errors import UserError
 
 
 def subset(
-    embedding: pl.Series, score: pl.Series, *, keep: int | float, quality: float = 0.2, neighbours: int | None = None,
+    embedding: pl.Series,
+    score: pl.Series,
+    *,
+    keep: int | float,
+    quality: float = 0.2,
+    neighbours: int | None = None,
     seed: int = 0,
-) -> tuple[pl.DataFrame, str]:  # fmt: skip
+) -> tuple[pl.DataFrame, str]:
     """Return, a row per embedding, ``kept``, ``nearest`` (row number of the nearest kept row) and ``similarity``.
 
     ``embedding`` is an Array(Float32, d) column. ``keep`` is a number of rows, or a share in (0, 1] where it has a
@@ -86,8 +91,9 @@ def _facilities(
         some, able = first[part], np.argsort(np.isnan(worth[part]), kind="stable")[:PART]
         if share <= np.count_nonzero(~np.isnan(worth[part])):
             able = able[~np.isnan(worth[part][able])]
-        found, seen, bound = cover(vectors, short, some[:PART], times[part][:PART], some[able], worth[part][able],
-                                   share, quality, most)  # fmt: skip
+        found, seen, bound = cover(
+            vectors, short, some[:PART], times[part][:PART], some[able], worth[part][able], share, quality, most
+        )
         picks.append(found)
         looked_at += seen
     kept = np.concatenate(picks)

@@ -51,9 +51,7 @@ def _worth(score: np.ndarray, relevance: float) -> tuple[np.ndarray | None, floa
     return np.where(scored, worth, -float(UNSCORED)).astype(np.float32), 1 - relevance
 
 
-def _greedy(
-    vectors: np.ndarray, base: np.ndarray | None, weight: float, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _greedy(vectors: np.ndarray, base: np.ndarray | None, weight: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Keep ``count`` rows; return which (bool), and for each row its nearest kept one (row number).
 
     A row's cosine to its nearest kept row only grows, so an old value bounds what the row can be worth. Picks are

@@ -15,6 +15,7 @@ def pair(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, ma
     rows = scored(prompt_id, completion_id, score).unique(["slot", "score"], keep="first", maintain_order=True)
     below = rows.shift(-1)
     pairs = rows.select("slot", "score", chosen_id="id").hstack(
-        below.select(next_slot="slot", next_score="score", rejected_id="id"))  # fmt: skip
+        below.select(next_slot="slot", next_score="score", rejected_id="id")
+    )
     pairs = pairs.filter(pl.col("slot") == pl.col("next_slot"), pl.col("score") - pl.col("next_score") >= margin)
     return pairs.select("chosen_id", "rejected_id")

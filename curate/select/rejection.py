@@ -26,12 +26,16 @@ def select(
     passed = passed.with_columns(rank=pl.int_range(pl.len()).over("group"))
     full = passed.filter(pl.col("rank") == (per_prompt or len(rows)) - 1).select("group", last="id")
     passed = passed.join(full, on="group", how="left", maintain_order="left").select(
-        "row", kept=pl.col("rank") < (per_prompt or len(rows)), last="last")  # fmt: skip
+        "row", kept=pl.col("rank") < (per_prompt or len(rows)), last="last"
+    )
     rows = rows.join(passed, on="row", how="left", maintain_order="left")
     reason = (
-        pl.when(pl.col("kept")).then(None)
-        .when(pl.col("score").is_null()).then(pl.lit("no score"))
-        .when(pl.col("kept").is_null()).then(pl.lit(f"score below {at:g}"))
+        pl.when(pl.col("kept"))
+        .then(None)
+        .when(pl.col("score").is_null())
+        .then(pl.lit("no score"))
+        .when(pl.col("kept").is_null())
+        .then(pl.lit(f"score below {at:g}"))
         .otherwise(pl.lit(f"passed, but its prompt has {per_prompt} better"))
-    )  # fmt: skip
+    )
     return rows.select(pl.col("kept").fill_null(False), reason=reason, evidence=pl.when(~pl.col("kept")).then("last"))

@@ -49,8 +49,17 @@ def subset(
     hashes = fingerprints(vectors, seed)
     value = score.cast(pl.Float64).fill_nan(None).fill_null(-np.inf).to_numpy()[rows]
     rows = rows[np.lexsort((hashes[rows], -value))]
-    settled = far_enough(vectors, rows, 0, content_sample(vectors, rows, hashes), threshold=threshold, recall=recall,
-                         exact_below=exact_below, seed=seed, limit=count)  # fmt: skip
+    settled = far_enough(
+        vectors,
+        rows,
+        0,
+        content_sample(vectors, rows, hashes),
+        threshold=threshold,
+        recall=recall,
+        exact_below=exact_below,
+        seed=seed,
+        limit=count,
+    )
     chosen = rows[settled.stays]
     kept[chosen] = True
     out, rest = settled.near >= 0, rows[settled.end :]

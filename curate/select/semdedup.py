@@ -74,8 +74,9 @@ def subset(
 
 def _check(keep: int | float | None, threshold: float | None, clusters: int | None) -> None:
     if (keep is None) == (threshold is None):
-        raise UserError("select semdedup: expected one of keep and threshold, "
-                        f"found {'neither' if keep is None else 'both'}")  # fmt: skip
+        raise UserError(
+            f"select semdedup: expected one of keep and threshold, found {'neither' if keep is None else 'both'}"
+        )
     if threshold is not None and not -1 <= threshold <= 1:
         raise UserError(f"select semdedup: threshold: expected a cosine from -1 to 1, found {threshold!r}")
     if clusters is not None and clusters < 1:

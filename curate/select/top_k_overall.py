@@ -23,9 +23,12 @@ def select(completion_id: pl.Series, score: pl.Series, *, keep: int | float) -> 
     low, name = (last["score"].item(), last["id"].item()) if last.height else (None, None)
     kept = pl.col("row").is_in(best["row"].implode())
     reason = (
-        pl.when(kept).then(None)
-        .when(pl.col("score").is_null()).then(pl.lit("no score"))
-        .when(pl.col("score") == pl.lit(low, pl.Float64)).then(pl.lit("equal score, later id"))
+        pl.when(kept)
+        .then(None)
+        .when(pl.col("score").is_null())
+        .then(pl.lit("no score"))
+        .when(pl.col("score") == pl.lit(low, pl.Float64))
+        .then(pl.lit("equal score, later id"))
         .otherwise(pl.lit("lower score"))
-    )  # fmt: skip
+    )
     return rows.select(kept=kept, reason=reason, evidence=pl.when(~kept).then(pl.lit(name, pl.String)))

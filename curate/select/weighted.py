@@ -47,7 +47,10 @@ def select(
         drawn = drawn.filter(pl.int_range(pl.len()).over("prompt") < (n or 1))
     kept = pl.col("row").is_in(drawn["row"].implode())
     reason = (
-        pl.when(kept).then(None).when(pl.col("known").fill_null(False)).then(pl.lit("not drawn"))
+        pl.when(kept)
+        .then(None)
+        .when(pl.col("known").fill_null(False))
+        .then(pl.lit("not drawn"))
         .otherwise(pl.lit("no score"))
-    )  # fmt: skip
+    )
     return rows.select(kept=kept, reason=reason, evidence=pl.lit(None, pl.String))

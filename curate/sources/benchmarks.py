@@ -27,18 +27,44 @@ class Benchmark(NamedTuple):
     configs: tuple[str | None, ...] = (None,)
 
 
-MATH = ("algebra", "counting_and_probability", "geometry", "intermediate_algebra", "number_theory", "prealgebra",
-        "precalculus")  # fmt: skip
+MATH = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
 BBH = (
-    "boolean_expressions", "causal_judgement", "date_understanding", "disambiguation_qa", "dyck_languages",
-    "formal_fallacies", "geometric_shapes", "hyperbaton", "logical_deduction_five_objects",
-    "logical_deduction_seven_objects", "logical_deduction_three_objects", "movie_recommendation",
-    "multistep_arithmetic_two", "navigate", "object_counting", "penguins_in_a_table",
-    "reasoning_about_colored_objects", "ruin_names", "salient_translation_error_detection", "snarks",
-    "sports_understanding", "temporal_sequences", "tracking_shuffled_objects_five_objects",
-    "tracking_shuffled_objects_seven_objects", "tracking_shuffled_objects_three_objects", "web_of_lies",
+    "boolean_expressions",
+    "causal_judgement",
+    "date_understanding",
+    "disambiguation_qa",
+    "dyck_languages",
+    "formal_fallacies",
+    "geometric_shapes",
+    "hyperbaton",
+    "logical_deduction_five_objects",
+    "logical_deduction_seven_objects",
+    "logical_deduction_three_objects",
+    "movie_recommendation",
+    "multistep_arithmetic_two",
+    "navigate",
+    "object_counting",
+    "penguins_in_a_table",
+    "reasoning_about_colored_objects",
+    "ruin_names",
+    "salient_translation_error_detection",
+    "snarks",
+    "sports_understanding",
+    "temporal_sequences",
+    "tracking_shuffled_objects_five_objects",
+    "tracking_shuffled_objects_seven_objects",
+    "tracking_shuffled_objects_three_objects",
+    "web_of_lies",
     "word_sorting",
-)  # fmt: skip
+)
 SHIPPED = {
     "aime24": Benchmark("HuggingFaceH4/aime_2024", "train", ("problem",)),
     "aime25": Benchmark("math-ai/aime25", "test", ("problem",)),
@@ -76,8 +102,10 @@ def read_benchmarks(
     for entry in entries or [[]]:
         path = entry.get("path") if isinstance(entry, dict) else entry
         if not isinstance(path, str) or not path:
-            raise UserError(f"{where}: decontaminate: against: expected a file, or a list of files, hub data sets and "
-                            f"known benchmarks, found {entry!r}")  # fmt: skip
+            raise UserError(
+                f"{where}: decontaminate: against: expected a file, or a list of files, hub data sets and "
+                f"known benchmarks, found {entry!r}"
+            )
         here = (folder / Path(path).expanduser()).exists()
         if isinstance(entry, str) and not here and entry in SHIPPED:
             read = _shipped(entry, where, load)
@@ -117,6 +145,8 @@ def _question(row: Any, known: Benchmark) -> str:
     for field in known.fields:
         if not isinstance(row, dict) or not isinstance(row.get(field), str):
             found = ", ".join(row) if isinstance(row, dict) else repr(row)[:80]
-            raise UserError(f"a row of {known.path} has no text {field!r} (it has: {found}); name the data set and its "
-                            f"field yourself: {{path: {known.path}, fields: {{prompt: ...}}}}")  # fmt: skip
+            raise UserError(
+                f"a row of {known.path} has no text {field!r} (it has: {found}); name the data set and its "
+                f"field yourself: {{path: {known.path}, fields: {{prompt: ...}}}}"
+            )
     return "\n".join(row[field] for field in known.fields)

@@ -10,9 +10,18 @@ from schemas.errors import UserError, nearest, unknown
 from schemas.messages import BadRow
 
 NAMES = (
-    "prompt", "messages", "system", "tools", "ground_truth", "metadata", "completions", "completion", "chosen",
-    "rejected", "label",
-)  # fmt: skip
+    "prompt",
+    "messages",
+    "system",
+    "tools",
+    "ground_truth",
+    "metadata",
+    "completions",
+    "completion",
+    "chosen",
+    "rejected",
+    "label",
+)
 
 
 def check_fields(fields: Any) -> dict[str, str | list[str]]:

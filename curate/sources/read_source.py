@@ -25,14 +25,28 @@ from schemas.messages import BadRow, dump, dump_turns, last_text, short
 
 TEXT, WHOLE = pl.String, pl.Int64
 PROMPTS = {
-    "prompt_id": TEXT, "messages": TEXT, "tools": TEXT, "prompt": TEXT, "ground_truth": TEXT, "source": TEXT,
-    "metadata": TEXT, "line": WHOLE,
-}  # fmt: skip
+    "prompt_id": TEXT,
+    "messages": TEXT,
+    "tools": TEXT,
+    "prompt": TEXT,
+    "ground_truth": TEXT,
+    "source": TEXT,
+    "metadata": TEXT,
+    "line": WHOLE,
+}
 COMPLETIONS = {
-    "completion_id": TEXT, "prompt_id": TEXT, "sample_index": WHOLE, "model": TEXT, "messages": TEXT,
-    "response": TEXT, "reasoning_content": TEXT, "finish_reason": TEXT, "prompt_tokens": WHOLE,
-    "completion_tokens": WHOLE, "parent_id": TEXT,
-}  # fmt: skip
+    "completion_id": TEXT,
+    "prompt_id": TEXT,
+    "sample_index": WHOLE,
+    "model": TEXT,
+    "messages": TEXT,
+    "response": TEXT,
+    "reasoning_content": TEXT,
+    "finish_reason": TEXT,
+    "prompt_tokens": WHOLE,
+    "completion_tokens": WHOLE,
+    "parent_id": TEXT,
+}
 SCORES = {"row_id": TEXT, "scorer": TEXT, "value": pl.Float64, "error": TEXT, "detail": TEXT}
 DECISIONS = {"row_id": TEXT, "kept": pl.Boolean, "reason": TEXT, "evidence": TEXT}
 EVIDENCE = 200  # characters of a refused row that are kept
@@ -185,10 +199,20 @@ def _add_candidate(tables: _Tables, candidate: Candidate, messages: str, prompt_
     response = last_text(candidate.messages, "assistant")
     completion_id = content_id("c", prompt_id, candidate.model, index, response)
     tables.completions.append(
-        (completion_id, prompt_id, index, candidate.model, messages, response,
-         _reasoning(candidate.messages), candidate.finish_reason, candidate.prompt_tokens,
-         candidate.completion_tokens, None)
-    )  # fmt: skip
+        (
+            completion_id,
+            prompt_id,
+            index,
+            candidate.model,
+            messages,
+            response,
+            _reasoning(candidate.messages),
+            candidate.finish_reason,
+            candidate.prompt_tokens,
+            candidate.completion_tokens,
+            None,
+        )
+    )
     for scorer, value in candidate.scores.items():
         error = "recorded without a value" if value is None else None
         tables.scores.append((completion_id, scorer, value, error, None))

@@ -57,8 +57,11 @@ def candidate(item: Any, where: str) -> tuple[Candidate, dict]:
     for name in scores:
         if str(name).lower() in TAKEN:
             raise BadRow(f"{where}.scores has {short(name)}, which is the name of a column; call the score otherwise")
-    made = Candidate(found, model(item), {encodable(k, "scores"): number(v, f"{where}.scores[{short(k)}]")
-                                          for k, v in scores.items()})  # fmt: skip
+    made = Candidate(
+        found,
+        model(item),
+        {encodable(k, "scores"): number(v, f"{where}.scores[{short(k)}]") for k, v in scores.items()},
+    )
     if "finish_reason" in item:
         made.finish_reason = string(item.pop("finish_reason"), f"{where}.finish_reason")
     made.prompt_tokens = tokens(item, "prompt_tokens", where)
@@ -86,8 +89,10 @@ def continuation(prompt: list[dict], found: list[dict], key: str) -> list[dict]:
             break
     for turn in found:
         if turn["role"] not in ("assistant", "tool"):
-            raise BadRow(f"{key!r} does not continue the prompt: it has a {turn['role']} turn of its own "
-                         f"({short(turn['content'])}); expected assistant turns")  # fmt: skip
+            raise BadRow(
+                f"{key!r} does not continue the prompt: it has a {turn['role']} turn of its own "
+                f"({short(turn['content'])}); expected assistant turns"
+            )
     if found[0]["role"] != "assistant" or found[-1]["role"] != "assistant":
         raise BadRow(f"{key!r} begins or ends with a tool turn; expected it to begin and end with the assistant's")
     return found

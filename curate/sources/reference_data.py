@@ -61,8 +61,9 @@ def read_other(against: Any, on: str, folder: Path, own: Path, where: str, of: s
     return OtherData(pl.concat(parts), fingerprint(contents))
 
 
-def _read(given: dict[str, Any], what: tuple[str, str], folder: Path, own: Path, where: str
-          ) -> tuple[pl.DataFrame, str]:  # fmt: skip
+def _read(
+    given: dict[str, Any], what: tuple[str, str], folder: Path, own: Path, where: str
+) -> tuple[pl.DataFrame, str]:
     name, settings = given["path"], {k: v for k, v in given.items() if k != "path"}
     path = folder / Path(name).expanduser()
     if (path / "store.json").exists():
@@ -105,7 +106,8 @@ def _of_source(found: Any, name: str, what: tuple[str, str]) -> pl.DataFrame:
     rows, (id, columns) = found.prompts, _needed(*what)
     if id != "prompt_id":
         rows = found.completions.rename({"messages": "completion"}).join(
-            rows, on="prompt_id", how="left", maintain_order="left")  # fmt: skip
+            rows, on="prompt_id", how="left", maintain_order="left"
+        )
     return _texts(rows, name, id, columns)
 
 

@@ -99,8 +99,10 @@ def _no_prompt(rest: dict) -> str:
     if "chosen" in rest and "rejected" in rest:
         return "'chosen' and 'rejected' without a prompt; expected 'prompt', or both as lists of messages"
     if "text" in rest:
-        return ("'text' is plain text without a prompt; expected 'prompt' or 'messages' "
-                "(to use the text as the prompt: fields: {prompt: text})")  # fmt: skip
+        return (
+            "'text' is plain text without a prompt; expected 'prompt' or 'messages' "
+            "(to use the text as the prompt: fields: {prompt: text})"
+        )
     if not rest:
         return "no prompt or messages: the row is empty"
     shown = ", ".join(short(key) for key in list(rest)[:12])
@@ -241,8 +243,10 @@ def _check_prompt(messages: list[dict], candidates: list[Candidate], key: str) -
     if not any(turn["role"] == "user" for turn in messages):
         raise BadRow(f"{key!r} has no user turn; expected at least one")
     if messages[-1]["role"] == "assistant":
-        raise BadRow(f"{key!r} ends with an assistant turn although the row has {len(candidates)} recorded answers; "
-                     "remove the turn, or the answers")  # fmt: skip
+        raise BadRow(
+            f"{key!r} ends with an assistant turn although the row has {len(candidates)} recorded answers; "
+            "remove the turn, or the answers"
+        )
 
 
 def _metadata(rest: dict, extra: dict) -> str | None:

@@ -65,8 +65,9 @@ class Step:
         for name, value in given.items():
             _check_type(value, kinds.get(name, Any), f"{where}: {self.kind} {self.name!r}: {name}")
         if isinstance(given.get("seed"), int) and given["seed"] < 0:
-            raise UserError(f"{where}: {self.kind} {self.name!r}: seed: expected a number from 0 up, found "
-                            f"{given['seed']}")  # fmt: skip
+            raise UserError(
+                f"{where}: {self.kind} {self.name!r}: seed: expected a number from 0 up, found {given['seed']}"
+            )
         seeded = {"seed": seed} if "seed" in self.defaults else {}
         checked = {**self.defaults, **seeded, **given}
         if self.kind in ("dedup", "select") and "." not in self.name:
@@ -99,8 +100,9 @@ class Step:
                 raise
             raise UserError(f"{self.kind} {self.name!r} failed: {type(error).__name__}: {error}") from error
 
-    def decide(self, columns: dict[str, pl.Series], settings: dict[str, Any], made: tuple[str, ...]
-               ) -> tuple[pl.DataFrame, str]:  # fmt: skip
+    def decide(
+        self, columns: dict[str, pl.Series], settings: dict[str, Any], made: tuple[str, ...]
+    ) -> tuple[pl.DataFrame, str]:
         """Call a step that decides of every row and return the columns ``made``; those but the first may be missing.
 
         A step may return beside its table a line of what there is to say of it; without one that is "". Raises
@@ -109,10 +111,15 @@ class Step:
         result, rows = self.call(columns, settings), len(next(iter(columns.values()), ()))
         result, said = result if isinstance(result, tuple) else (result, "")
         if not isinstance(result, pl.DataFrame) or made[0] not in result.columns or result.height != rows:
-            found = f"{result.height} rows of {', '.join(result.columns)}" if isinstance(result, pl.DataFrame) else (
-                f"{result!r:.80}")  # fmt: skip
-            raise UserError(f"{self.kind} {self.name!r} returned {found}; expected a table of {rows} rows with the "
-                            f"columns {', '.join(made)}")  # fmt: skip
+            found = (
+                f"{result.height} rows of {', '.join(result.columns)}"
+                if isinstance(result, pl.DataFrame)
+                else (f"{result!r:.80}")
+            )
+            raise UserError(
+                f"{self.kind} {self.name!r} returned {found}; expected a table of {rows} rows with the "
+                f"columns {', '.join(made)}"
+            )
         return result.select(name if name in result.columns else pl.lit(None).alias(name) for name in made), said
 
 
@@ -194,13 +201,16 @@ def _read(kind: str, name: str, module: ModuleType, function: Callable[..., Any]
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     makes = function.__name__ if function.__name__ in FUNCTIONS[kind] else FUNCTIONS[kind][0]
     return Step(
-        kind, name, makes, function,
+        kind,
+        name,
+        makes,
+        function,
         reads=tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)),
         defaults={p.name: p.default for p in keywords if p.default is not p.empty},
         required=tuple(p.name for p in keywords if p.default is p.empty),
         source=source_hash(Path(module.__file__)),
         doc=(module.__doc__ or function.__doc__ or "").strip(),
-    )  # fmt: skip
+    )
 
 
 def _check_type(value: Any, kind: Any, what: str) -> None:

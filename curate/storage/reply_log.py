@@ -99,10 +99,25 @@ class ReplyLog:
             self.db.executemany(
                 "INSERT INTO replies (key, failed, body) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE "
                 "SET id = (SELECT max(id) + 1 FROM replies), failed = excluded.failed, body = excluded.body "
-                "WHERE failed", rows)  # fmt: skip
-            self.db.execute(ADD, (
-                spender.run_id, spender.recipe, spender.model, spender.identity, spent.requests, len(rows) - failed,
-                failed, spent.prompt_tokens, spent.completion_tokens, cost, seconds))  # fmt: skip
+                "WHERE failed",
+                rows,
+            )
+            self.db.execute(
+                ADD,
+                (
+                    spender.run_id,
+                    spender.recipe,
+                    spender.model,
+                    spender.identity,
+                    spent.requests,
+                    len(rows) - failed,
+                    failed,
+                    spent.prompt_tokens,
+                    spent.completion_tokens,
+                    cost,
+                    seconds,
+                ),
+            )
             self.db.execute("COMMIT")
         except BaseException as error:
             if self.db.in_transaction:
@@ -139,8 +154,14 @@ class ReplyLog:
 
     def _trouble(self, error: sqlite3.DatabaseError) -> UserError:
         damaged = type(error) is sqlite3.DatabaseError  # else the disk is full, the file may not be written ...
-        return UserError(f"{self.path}: {error}" + ("; move it away to start anew (its replies are then asked again), "
-                                                    "or bring back a copy" if damaged else ""))  # fmt: skip
+        return UserError(
+            f"{self.path}: {error}"
+            + (
+                "; move it away to start anew (its replies are then asked again), or bring back a copy"
+                if damaged
+                else ""
+            )
+        )
 
 
 def costs(store: Store) -> list[dict[str, Any]]:

@@ -11,9 +11,13 @@ from schemas.errors import UserError
 
 # Where an id is looked for: table -> its id column. A row no dataset holds any more may still have been trained on.
 ID_COLUMNS = {
-    "prompts": "prompt_id", "completions": "completion_id", "sft": "row_id", "preferences": "row_id",
-    "rl_prompts": "row_id", "training_rows": "row_id",
-}  # fmt: skip
+    "prompts": "prompt_id",
+    "completions": "completion_id",
+    "sft": "row_id",
+    "preferences": "row_id",
+    "rl_prompts": "row_id",
+    "training_rows": "row_id",
+}
 
 
 @dataclass
@@ -75,15 +79,20 @@ def _prompt(con: duckdb.DuckDBPyConnection, prompt_id: str) -> Story:
     story.tell("decisions", _decisions(con, [prompt_id]))
     made = _rows(con, "SELECT prompt_id, prompt FROM prompts WHERE list_contains(parent_ids, ?)", [prompt_id])
     story.tell("prompts made from it", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in made])
-    candidates = _rows(con, """
+    candidates = _rows(
+        con,
+        """
         SELECT c.completion_id, c.sample_index, c.model, c.response,
                string_agg(s.scorer || ' ' || coalesce(round(s.value, 4)::VARCHAR, 'null'), ', ' ORDER BY s.scorer)
                AS scores
         FROM completions c LEFT JOIN scores s ON s.row_id = c.completion_id
-        WHERE c.prompt_id = ? GROUP BY ALL ORDER BY sample_index, completion_id""", [prompt_id])  # fmt: skip
-    story.tell(f"{len(candidates)} completions", [
-        f"{c['completion_id']}  {c['scores'] or 'no score'}  {_short(c['response'], 70)}"
-        for c in candidates])  # fmt: skip
+        WHERE c.prompt_id = ? GROUP BY ALL ORDER BY sample_index, completion_id""",
+        [prompt_id],
+    )
+    story.tell(
+        f"{len(candidates)} completions",
+        [f"{c['completion_id']}  {c['scores'] or 'no score'}  {_short(c['response'], 70)}" for c in candidates],
+    )
     _tell_datasets(con, story, "prompt_id = ?", [prompt_id])
     _tell_evaluations(con, story, prompt_id)
     return story
@@ -136,34 +145,50 @@ def _tell_prompt(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -
         if row["ground_truth"]:
             lines.append(f"ground_truth {_short(row['ground_truth'], 200)}")
         story.tell("prompt", lines)
-        parents = _rows(con, "SELECT prompt_id, prompt FROM prompts WHERE list_contains(?::VARCHAR[], prompt_id)",
-                        [row["parent_ids"] or []])  # fmt: skip
+        parents = _rows(
+            con,
+            "SELECT prompt_id, prompt FROM prompts WHERE list_contains(?::VARCHAR[], prompt_id)",
+            [row["parent_ids"] or []],
+        )
         story.tell("its prompt was made from", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in parents])
 
 
 def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str, heading: str = "scores") -> None:
     scores = _rows(con, "SELECT * FROM scores WHERE row_id = ? ORDER BY scorer", [row_id])
-    story.tell(heading, [
-        f"{s['scorer']} {'null' if s['value'] is None else round(s['value'], 4)}"
-        + (f"  error: {s['error']}" if s["error"] else "") + (f"  {_short(s['detail'], 200)}" if s["detail"] else "")
-        for s in scores])  # fmt: skip
+    story.tell(
+        heading,
+        [
+            f"{s['scorer']} {'null' if s['value'] is None else round(s['value'], 4)}"
+            + (f"  error: {s['error']}" if s["error"] else "")
+            + (f"  {_short(s['detail'], 200)}" if s["detail"] else "")
+            for s in scores
+        ],
+    )
 
 
 def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
     rows = _rows(
         con, "SELECT * FROM decisions WHERE list_contains(?::VARCHAR[], row_id) ORDER BY kept DESC, stage", [ids]
     )
-    return [f"{'kept   ' if r['kept'] else 'dropped'} by {r['stage']}" + (f": {r['reason']}" if r["reason"] else "")
-            + (f"  {_short(r['evidence'], 200)}" if r["evidence"] else "") for r in rows]  # fmt: skip
+    return [
+        f"{'kept   ' if r['kept'] else 'dropped'} by {r['stage']}"
+        + (f": {r['reason']}" if r["reason"] else "")
+        + (f"  {_short(r['evidence'], 200)}" if r["evidence"] else "")
+        for r in rows
+    ]
 
 
 def _tell_datasets(con: duckdb.DuckDBPyConnection, story: Story, condition: str, values: list[Any]) -> None:
-    rows = _rows(con, f"""
+    rows = _rows(
+        con,
+        f"""
         SELECT * FROM (
             SELECT row_id, prompt_id, dataset, split, 'sft row' AS role, [completion_id] AS ids FROM sft
             UNION ALL SELECT row_id, prompt_id, dataset, split, 'pair', [chosen_id, rejected_id] FROM preferences
             UNION ALL SELECT row_id, prompt_id, dataset, split, 'RL prompt', []::VARCHAR[] FROM rl_prompts
-        ) WHERE {condition} ORDER BY dataset, row_id""", values)  # fmt: skip
+        ) WHERE {condition} ORDER BY dataset, row_id""",
+        values,
+    )
     lines = []
     for r in rows:
         role = r["role"]
@@ -175,20 +200,33 @@ def _tell_datasets(con: duckdb.DuckDBPyConnection, story: Story, condition: str,
 
 
 def _tell_trainings(con: duckdb.DuckDBPyConnection, story: Story, row_ids: list[str]) -> None:
-    rows = _rows(con, """
+    rows = _rows(
+        con,
+        """
         SELECT t.name, t.trainer, r.training_id, r.row_id, r.fate,
                min_by(l.loss, l.step) AS first, max_by(l.loss, l.step) AS last
         FROM training_rows r LEFT JOIN trainings t USING (training_id)
         LEFT JOIN row_losses l ON l.training_id = r.training_id AND l.row_id = r.row_id AND l.phase = 'train'
-        WHERE list_contains(?::VARCHAR[], r.row_id) GROUP BY ALL ORDER BY t.name, r.row_id""", [row_ids])  # fmt: skip
-    story.tell("models it went into", [
-        f"{r['name']} ({r['trainer']}, {r['training_id']}): {r['row_id']} {r['fate']}"
-        + (f", loss {r['first']:.3f} -> {r['last']:.3f}" if r["first"] is not None else "") for r in rows])  # fmt: skip
+        WHERE list_contains(?::VARCHAR[], r.row_id) GROUP BY ALL ORDER BY t.name, r.row_id""",
+        [row_ids],
+    )
+    story.tell(
+        "models it went into",
+        [
+            f"{r['name']} ({r['trainer']}, {r['training_id']}): {r['row_id']} {r['fate']}"
+            + (f", loss {r['first']:.3f} -> {r['last']:.3f}" if r["first"] is not None else "")
+            for r in rows
+        ],
+    )
 
 
 def _tell_evaluations(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -> None:
-    rows = _rows(con, """SELECT DISTINCT model, scorer, value, split, response FROM evaluations WHERE prompt_id = ?
-                         ORDER BY model, scorer""", [prompt_id])  # fmt: skip
+    rows = _rows(
+        con,
+        """SELECT DISTINCT model, scorer, value, split, response FROM evaluations WHERE prompt_id = ?
+                         ORDER BY model, scorer""",
+        [prompt_id],
+    )
     story.tell(
         "evaluations",
         [f"{r['model']}: {r['scorer']} {r['value']} ({r['split']})  {_short(r['response'], 90)}" for r in rows],

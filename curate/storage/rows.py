@@ -131,7 +131,8 @@ def _parts(rows: Rows, columns: list[str]) -> Iterator[pl.DataFrame]:
     for stage in rows.stages:
         for file in stage.files(rows.table):
             frame = pl.read_parquet(file, columns=held).select(
-                pl.col(h).alias(name) for h, name in zip(held, columns, strict=True))  # fmt: skip
+                pl.col(h).alias(name) for h, name in zip(held, columns, strict=True)
+            )
             frame = frame.unique(rows.id, keep="first", maintain_order=True)
             frame = _within(frame, _within(pending, frame.select(rows.id), rows.id), rows.id)
             pending = _without(pending, frame, rows.id)

@@ -35,8 +35,13 @@ from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT, VERSION
 
 PART = 50_000  # rows of a Parquet file
-POLARS = {"VARCHAR": pl.String(), "VARCHAR[]": pl.List(pl.String()), "BIGINT": pl.Int64(), "DOUBLE": pl.Float64(),
-          "BOOLEAN": pl.Boolean()}  # fmt: skip
+POLARS = {
+    "VARCHAR": pl.String(),
+    "VARCHAR[]": pl.List(pl.String()),
+    "BIGINT": pl.Int64(),
+    "DOUBLE": pl.Float64(),
+    "BOOLEAN": pl.Boolean(),
+}
 
 
 @dataclass(frozen=True)
@@ -149,10 +154,15 @@ class Store:
         try:
             yield writer
             whole = {
-                "stage_id": stage_id, "label": label, "tables": writer.finish(),
-                "seconds": round(time.monotonic() - started, 3), "made_at": now(), "version": VERSION,
-                **manifest, **writer.info,
-            }  # fmt: skip
+                "stage_id": stage_id,
+                "label": label,
+                "tables": writer.finish(),
+                "seconds": round(time.monotonic() - started, 3),
+                "made_at": now(),
+                "version": VERSION,
+                **manifest,
+                **writer.info,
+            }
             write_whole(folder / "stage.json", json.dumps(whole, ensure_ascii=False, indent=1))
             folder.rename(target)
         except BaseException:

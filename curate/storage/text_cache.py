@@ -58,8 +58,12 @@ def _hashes(texts: pl.Series) -> pl.Series:
 def _index(folder: Path) -> pl.DataFrame:
     """Where each text's numbers are: ``text_hash``, ``file`` (its name) and ``at`` (the row in it)."""
     kinds = {"text_hash": pl.String, "file": pl.String, "at": pl.Int64}
-    parts = [pl.read_parquet(file, columns=["text_hash"]).select(
-        "text_hash", file=pl.lit(file.name), at=pl.int_range(pl.len())) for file in sorted(folder.glob("*.parquet"))]
+    parts = [
+        pl.read_parquet(file, columns=["text_hash"]).select(
+            "text_hash", file=pl.lit(file.name), at=pl.int_range(pl.len())
+        )
+        for file in sorted(folder.glob("*.parquet"))
+    ]
     found = pl.concat([pl.DataFrame(schema=kinds), *parts])
     return found.unique("text_hash", keep="first", maintain_order=True)
 

@@ -8,9 +8,9 @@ import re
 import duckdb
 import polars as pl
 import pytest
-from tests.command import call, mistake, process
 
 from cli.main import app
+from tests.command import call, mistake, process
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
 HOSTILE = "fine\x1b]0;owned\x07 \x1b[31mred\x1b[2J \x9b31m\r\x08end"
@@ -40,9 +40,15 @@ train:
 def rows():
     """Eight prompts: a good, a middling and a bad answer to each; one asked twice, one with an empty answer."""
     truth = [{"kind": "lowercase"}, {"kind": "max_words", "n": 4}]
-    made = [{"prompt": f"Name thing {i}.", "ground_truth": truth, "metadata": {"side": "test" if i > 5 else "train"},
-             "completions": [f"thing {i}", f"Thing {i}", f"Here is a long Answer about thing {i}"]}
-            for i in range(8)]  # fmt: skip
+    made = [
+        {
+            "prompt": f"Name thing {i}.",
+            "ground_truth": truth,
+            "metadata": {"side": "test" if i > 5 else "train"},
+            "completions": [f"thing {i}", f"Thing {i}", f"Here is a long Answer about thing {i}"],
+        }
+        for i in range(8)
+    ]
     made[3]["completions"][2] = ""
     made[4]["completions"].append(HOSTILE)
     return [*made, {**made[0], "prompt": "name  THING 0."}]
@@ -128,10 +134,15 @@ def test_a_run_makes_the_tables_of_the_design(built):
     assert all(b["score"] == 1.0 for b in best)
     pairs = ask(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
     assert all(p["gap"] >= 0.5 for p in pairs)
-    dropped = ask(built, "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept "
-                         "AND stage NOT LIKE 'datasets%' GROUP BY ALL ORDER BY stage")  # fmt: skip
-    assert dropped == [{"stage": "completions.filter", "reason": "empty", "n": 1},
-                       {"stage": "prompts.dedup.exact", "reason": "duplicate (exact)", "n": 1}]  # fmt: skip
+    dropped = ask(
+        built,
+        "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept "
+        "AND stage NOT LIKE 'datasets%' GROUP BY ALL ORDER BY stage",
+    )
+    assert dropped == [
+        {"stage": "completions.filter", "reason": "empty", "n": 1},
+        {"stage": "prompts.dedup.exact", "reason": "duplicate (exact)", "n": 1},
+    ]
 
 
 def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
@@ -155,9 +166,16 @@ def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     )
     assert done.code == 0
     reused = {line.split()[1]: line.startswith("=") for line in done.err.splitlines()}
-    assert reused == {"prompts.source.rows": True, "prompts.dedup.exact": True, "completions.score.constraints": True,
-                      "completions.score.words": True, "completions.filter": False, "datasets.sft": False,
-                      "datasets.dpo": False, "datasets.rl": False}  # fmt: skip
+    assert reused == {
+        "prompts.source.rows": True,
+        "prompts.dedup.exact": True,
+        "completions.score.constraints": True,
+        "completions.score.words": True,
+        "completions.filter": False,
+        "datasets.sft": False,
+        "datasets.dpo": False,
+        "datasets.rl": False,
+    }
     assert ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1") == before, "the same rows have the same ids"
     back = call(tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9")
     reused = {line.split()[1]: line.startswith("=") for line in back.err.splitlines()}
@@ -276,14 +294,19 @@ def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
     prompt = ask(built, "SELECT prompt_id FROM prompts WHERE line = 1")[0]["prompt_id"]
     told = call(built, "why", prompt).out
     assert told.startswith(f"prompt {prompt}\n")
-    for text in ("Name thing 0.", "from rows.jsonl, line 1", "3 completions", "kept    by prompts.dedup.exact",
-                 "sft row in sft (train)", "pair in dpo (train)", "RL prompt in rl (train)"):  # fmt: skip
+    for text in (
+        "Name thing 0.",
+        "from rows.jsonl, line 1",
+        "3 completions",
+        "kept    by prompts.dedup.exact",
+        "sft row in sft (train)",
+        "pair in dpo (train)",
+        "RL prompt in rl (train)",
+    ):
         assert text in told, text
     double = ask(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
     told = call(built, "why", double).out
-    assert "dropped by prompts.dedup.exact: duplicate (exact)" in told and prompt in told, (
-        "names what it duplicates"
-    )
+    assert "dropped by prompts.dedup.exact: duplicate (exact)" in told and prompt in told, "names what it duplicates"
     row = ask(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]
     told = call(built, "why", row["chosen_id"]).out
     assert "chosen of a pair in dpo" in told and "constraints 1.0" in told and row["row_id"] in told
@@ -305,10 +328,13 @@ def test_why_takes_the_start_of_an_id(built):
 def test_what_a_model_wrote_does_not_steer_the_terminal(built):
     (row,) = ask(built, "SELECT completion_id, prompt_id, response FROM completions WHERE contains(response, 'owned')")
     assert row["response"] == HOSTILE, "the data are kept as they are"
-    shown = [call(built, "why", row["completion_id"]), call(built, "why", row["prompt_id"]),
-             call(built, "show", "completions", "-n", "99"),
-             call(built, "sql", "SELECT response FROM completions WHERE contains(response, 'owned')"),
-             call(built, "sql", f"SELECT 1 AS \"{HOSTILE[:12]}\"")]  # fmt: skip
+    shown = [
+        call(built, "why", row["completion_id"]),
+        call(built, "why", row["prompt_id"]),
+        call(built, "show", "completions", "-n", "99"),
+        call(built, "sql", "SELECT response FROM completions WHERE contains(response, 'owned')"),
+        call(built, "sql", f'SELECT 1 AS "{HOSTILE[:12]}"'),
+    ]
     for done in shown:
         assert done.code == 0 and not CONTROL.search(done.out), CONTROL.search(done.out)
     assert "owned" in shown[0].out and "owned" in shown[3].out

@@ -6,12 +6,12 @@ import json
 
 import polars as pl
 import pytest
-from tests.command import call, mistake, process
 
 from curate.pipeline.scorer import Scorer
 from curate.steps.registry import find
 from curate.storage.store import Store
 from schemas.errors import UserError
+from tests.command import call, mistake, process
 
 RECIPE = """\
 name: small
@@ -59,38 +59,98 @@ def untouched(folder):
 WRONG_RECIPES = {
     "unknown key": ("split:", "spilt:", ["r.yaml:13:", "'spilt'", "did you mean 'split'?"]),
     "unknown verb": ("- score: length", "- socre: length", ["r.yaml:8:", "'socre'", "did you mean 'score'?"]),
-    "unknown scorer": ("- score: length", "- score: {use: lenght, as: length}", ["r.yaml:8:", "no score step 'lenght'", "did you mean 'length'?"]),
-    "unknown rule": ("select: best_of_n", "select: best_of", ["r.yaml:11:", "no select step 'best_of'", "did you mean 'best_of_n'?"]),
+    "unknown scorer": (
+        "- score: length",
+        "- score: {use: lenght, as: length}",
+        ["r.yaml:8:", "no score step 'lenght'", "did you mean 'length'?"],
+    ),
+    "unknown rule": (
+        "select: best_of_n",
+        "select: best_of",
+        ["r.yaml:11:", "no select step 'best_of'", "did you mean 'best_of_n'?"],
+    ),
     "unknown trainer": ("trainer: sft", "trainer: stf", ["r.yaml:15:", "no trainer 'stf'", "did you mean 'sft'?"]),
     "unknown model": ("model: student", "model: studnet", ["r.yaml:15:", "'studnet'", "did you mean 'student'?"]),
-    "unknown engine": ("student: smollm2-135m", "student: {model: smollm2-135m, engine: transformer}", ["r.yaml:3:", "no engine 'transformer'", "did you mean 'transformers'?"]),
+    "unknown engine": (
+        "student: smollm2-135m",
+        "student: {model: smollm2-135m, engine: transformer}",
+        ["r.yaml:3:", "no engine 'transformer'", "did you mean 'transformers'?"],
+    ),
     "unknown dataset": ("dataset: sft", "dataset: stf", ["r.yaml:15:", "no dataset 'stf'", "did you mean 'sft'?"]),
-    "unknown setting of a step": ("- score: length", "- score: {use: length, units: words}", ["r.yaml:8:", "'units'", "did you mean 'unit'?"]),
-    "unknown key of a dataset": ("by: length,", "by: length, wehre: x,", ["r.yaml:11:", "'wehre'", "did you mean 'where'?"]),
-    "unknown setting of a source": ("source: rows.jsonl", "source: {path: rows.jsonl, onerror: drop}", ["r.yaml:5:", "'onerror'", "did you mean 'on_error'?"]),
-    "unknown field of a source": ("source: rows.jsonl", "source: {path: rows.jsonl, fields: {prompt: qestion}}", ["rows.jsonl", "'qestion'"]),
-    "wrong value of on_error": ("source: rows.jsonl", "source: {path: rows.jsonl, on_error: skip}", ["'skip'", "refuse", "drop"]),
+    "unknown setting of a step": (
+        "- score: length",
+        "- score: {use: length, units: words}",
+        ["r.yaml:8:", "'units'", "did you mean 'unit'?"],
+    ),
+    "unknown key of a dataset": (
+        "by: length,",
+        "by: length, wehre: x,",
+        ["r.yaml:11:", "'wehre'", "did you mean 'where'?"],
+    ),
+    "unknown setting of a source": (
+        "source: rows.jsonl",
+        "source: {path: rows.jsonl, onerror: drop}",
+        ["r.yaml:5:", "'onerror'", "did you mean 'on_error'?"],
+    ),
+    "unknown field of a source": (
+        "source: rows.jsonl",
+        "source: {path: rows.jsonl, fields: {prompt: qestion}}",
+        ["rows.jsonl", "'qestion'"],
+    ),
+    "wrong value of on_error": (
+        "source: rows.jsonl",
+        "source: {path: rows.jsonl, on_error: skip}",
+        ["'skip'", "refuse", "drop"],
+    ),
     "wrong type of a setting": ("- score: length", "- score: {use: length, unit: 3}", ["r.yaml:8:", "unit", "found 3"]),
-    "wrong value of a setting": ("- score: length", "- score: {use: length, unit: pages}", ["r.yaml:8:", "unit", "found 'pages'", "words"]),
+    "wrong value of a setting": (
+        "- score: length",
+        "- score: {use: length, unit: pages}",
+        ["r.yaml:8:", "unit", "found 'pages'", "words"],
+    ),
     "wrong type of a rule's setting": ("by: length,", "by: length, n: two,", ["r.yaml:11:", "n", "int", "found 'two'"]),
-    "missing setting": ("- score: length", "- score: length\n  - score: regex", ["r.yaml:9:", "'regex'", "needs the setting 'pattern'"]),
+    "missing setting": (
+        "- score: length",
+        "- score: length\n  - score: regex",
+        ["r.yaml:9:", "'regex'", "needs the setting 'pattern'"],
+    ),
     "column in a filter": ("length = 0", "lenght = 0", ["r.yaml:9:", "filter.empty", "lenght", "length"]),
     "column in a prompt filter": ("length(prompt)", "length(promt)", ["r.yaml:6:", "filter.long", "promt", "prompt"]),
     "column in where": ("length > 1", "lenght > 1", ["r.yaml:11:", "where", "lenght", "length"]),
-    "column in where of prompts": ("n_completions > 1", "n_completion > 1", ["r.yaml:12:", "where", "n_completion", "n_completions"]),
+    "column in where of prompts": (
+        "n_completions > 1",
+        "n_completion > 1",
+        ["r.yaml:12:", "where", "n_completion", "n_completions"],
+    ),
     "column in split": ("test: 0.2", "test: \"metdata = 'x'\"", ["r.yaml:13:", "split.test", "metdata", "metadata"]),
     "column in by": ("by: length", "by: lenght", ["r.yaml:11:", "'lenght'", "did you mean 'length'?"]),
     "text in by": ("by: length", "by: response", ["r.yaml:11:", "'response'"]),
-    "column a step reads": ("  - filter: {long:", "  - score: repetition\n  - filter: {long:", ["r.yaml:6:", "'repetition'", "response"]),
+    "column a step reads": (
+        "  - filter: {long:",
+        "  - score: repetition\n  - filter: {long:",
+        ["r.yaml:6:", "'repetition'", "response"],
+    ),
     "syntax of a filter": ("length = 0", "length = = 0", ["r.yaml:9:", "filter.empty", "syntax error"]),
     "two statements in a filter": ("length = 0", "length = 0); DROP TABLE rows; --", ["r.yaml:9:", "filter.empty"]),
-    "a file in a filter": ("length = 0", "length = (SELECT count(*) FROM read_text('/etc/passwd'))", ["r.yaml:9:", "filter.empty"]),
-    "a rule of the wrong kind": ("select: best_of_n", "select: best_vs_worst", ["r.yaml:11:", "'best_vs_worst'", "pair"]),
+    "a file in a filter": (
+        "length = 0",
+        "length = (SELECT count(*) FROM read_text('/etc/passwd'))",
+        ["r.yaml:9:", "filter.empty"],
+    ),
+    "a rule of the wrong kind": (
+        "select: best_of_n",
+        "select: best_vs_worst",
+        ["r.yaml:11:", "'best_vs_worst'", "pair"],
+    ),
     "select of a prompt dataset": ("type: prompt,", "type: prompt, select: all,", ["r.yaml:12:", "'select'", "where"]),
     "no such file": ("rows.jsonl", "row.jsonl", ["row.jsonl: no such file", "did you mean 'rows.jsonl'?"]),
-    "no such step of one's own": ("- score: length", "- score: {use: my.step, as: length}", ["r.yaml:8:", "my.step", "my/step.py"]),
+    "no such step of one's own": (
+        "- score: length",
+        "- score: {use: my.step, as: length}",
+        ["r.yaml:8:", "my.step", "my/step.py"],
+    ),
     "not YAML": ("split: {", "split: [", ["r.yaml:13", "not YAML"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG_RECIPES)
@@ -110,15 +170,24 @@ WRONG_SOURCES = {
     "missing": (None, ["rows.jsonl: no such file"]),
     "empty": ("", ["rows.jsonl: the file is empty"]),
     "blank": ("\n\n", ["rows.jsonl: has no rows"]),
-    "not UTF-8": (GOOD.encode() + '{"prompt": "Grüße"}\n'.encode("latin-1"), [f"rows.jsonl:{LAST + 1}", "not UTF-8", "0xfc"]),
+    "not UTF-8": (
+        GOOD.encode() + '{"prompt": "Grüße"}\n'.encode("latin-1"),
+        [f"rows.jsonl:{LAST + 1}", "not UTF-8", "0xfc"],
+    ),
     "torn last line": (GOOD[:-20], [f"rows.jsonl:{LAST}:", "not JSON", "cut off"]),
     "not JSON in the middle": (GOOD.replace("\n", "\n{'prompt': 1}\n", 1), ["rows.jsonl:2:", "not JSON"]),
-    "a row without a prompt": (GOOD + '{"completions": ["a"]}\n', [f"rows.jsonl:{LAST + 1}:", "prompt", "1 of 7 rows is bad"]),
+    "a row without a prompt": (
+        GOOD + '{"completions": ["a"]}\n',
+        [f"rows.jsonl:{LAST + 1}:", "prompt", "1 of 7 rows is bad"],
+    ),
     "a prompt of the wrong type": (GOOD + '{"prompt": 7}\n', [f"rows.jsonl:{LAST + 1}:", "'prompt'", "a number"]),
-    "completions of the wrong type": (GOOD + '{"prompt": "x", "completions": "y"}\n', [f"rows.jsonl:{LAST + 1}:", "completions"]),
+    "completions of the wrong type": (
+        GOOD + '{"prompt": "x", "completions": "y"}\n',
+        [f"rows.jsonl:{LAST + 1}:", "completions"],
+    ),
     "a row that is no mapping": ("[1, 2]\n", ["rows.jsonl:1:", "expected a row", "a list"]),
     "several bad rows": ("{\n}\n" + GOOD, ["rows.jsonl:1:", "2 of 8 rows are bad", "on_error: drop"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG_SOURCES)
@@ -183,14 +252,17 @@ def scored(folder, body):
     return scorer.values(pl.DataFrame({"response": ["a", "bb", "", None]}), None)
 
 
-@pytest.mark.parametrize(("body", "words"), [
-    ("return response.head(1).str.len_chars()", ["returned 1 rows", "expected 4"]),
-    ("return response", ["failed: InvalidOperationError", "f64"]),
-    ("return None", ["failed: TypeError", "returns nothing"]),
-    ("return pl.DataFrame({'score': [1.0] * 4})", ["the columns score", "expected 4 with 'value'"]),
-    ("raise KeyError('two\\nlines')", ["failed: KeyError", "two"]),
-    ("return response.no_such()", ["failed: AttributeError", "no_such"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return response.head(1).str.len_chars()", ["returned 1 rows", "expected 4"]),
+        ("return response", ["failed: InvalidOperationError", "f64"]),
+        ("return None", ["failed: TypeError", "returns nothing"]),
+        ("return pl.DataFrame({'score': [1.0] * 4})", ["the columns score", "expected 4 with 'value'"]),
+        ("raise KeyError('two\\nlines')", ["failed: KeyError", "two"]),
+        ("return response.no_such()", ["failed: AttributeError", "no_such"]),
+    ],
+)
 def test_a_scorer_of_ones_own_that_returns_something_else(tmp_path, body, words):
     with pytest.raises(UserError) as caught:
         scored(tmp_path, body)
@@ -199,13 +271,23 @@ def test_a_scorer_of_ones_own_that_returns_something_else(tmp_path, body, words)
     assert all(word in line for word in words), line
 
 
-@pytest.mark.parametrize(("body", "values", "errors"), [
-    ("return [0.5, 1, 0, 2]", [0.5, 1.0, 0.0, 2.0], [None] * 4),
-    ("return pl.Series([True, False, None, True])", [1.0, 0.0, None, 1.0], [None, None, "no value", None]),
-    ("return [float('nan'), float('inf'), -float('inf'), 1.0]", [None, None, None, 1.0], ["not a number"] * 3 + [None]),
-    ("return pl.DataFrame({'value': [1.0, None, 0.0, None], 'error': [None, 'why', None, None]})",
-     [1.0, None, 0.0, None], [None, "why", None, "no value"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "values", "errors"),
+    [
+        ("return [0.5, 1, 0, 2]", [0.5, 1.0, 0.0, 2.0], [None] * 4),
+        ("return pl.Series([True, False, None, True])", [1.0, 0.0, None, 1.0], [None, None, "no value", None]),
+        (
+            "return [float('nan'), float('inf'), -float('inf'), 1.0]",
+            [None, None, None, 1.0],
+            ["not a number"] * 3 + [None],
+        ),
+        (
+            "return pl.DataFrame({'value': [1.0, None, 0.0, None], 'error': [None, 'why', None, None]})",
+            [1.0, None, 0.0, None],
+            [None, "why", None, "no value"],
+        ),
+    ],
+)
 def test_a_score_that_failed_is_null_with_an_error_never_nought_or_nan(tmp_path, body, values, errors):
     found = scored(tmp_path, body)
     assert found["value"].to_list() == values and found["error"].to_list() == errors
@@ -224,15 +306,18 @@ def built(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("query", "words"), [
-    ("SELEKT 1", ["SQL:", "syntax error", "SELEKT"]),
-    ("SELECT vale FROM scores", ["SQL:", "vale", "value"]),
-    ("SELECT * FROM scoers", ["SQL:", "scoers", "scores"]),
-    ("SELECT 'a", ["SQL:"]),
-    ("", ["SQL"]),
-    ("SELECT 1/'x' FROM scores", ["SQL:", "x"]),
-    ("SELECT * FROM 'nothing.parquet'", ["SQL:", "nothing.parquet"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELEKT 1", ["SQL:", "syntax error", "SELEKT"]),
+        ("SELECT vale FROM scores", ["SQL:", "vale", "value"]),
+        ("SELECT * FROM scoers", ["SQL:", "scoers", "scores"]),
+        ("SELECT 'a", ["SQL:"]),
+        ("", ["SQL"]),
+        ("SELECT 1/'x' FROM scores", ["SQL:", "x"]),
+        ("SELECT * FROM 'nothing.parquet'", ["SQL:", "nothing.parquet"]),
+    ],
+)
 @pytest.mark.parametrize("format", ["table", "csv", "parquet"])
 def test_a_mistake_in_sql(built, tmp_path, query, words, format):
     output = tmp_path / "out"
@@ -265,28 +350,31 @@ def test_a_folder_that_is_no_store(tmp_path):
     assert [p.name for p in (tmp_path / "photos").iterdir()] == ["cat.txt"]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["rnu"], ["rnu", "run"]),
-    (["run"], ["RECIPE"]),
-    (["run", "r.yaml", "--stroe", "x"], ["--stroe", "--store"]),
-    (["run", "r.yaml", "more"], ["more"]),
-    (["run", "r.yml"], ["r.yml: no such recipe", "did you mean 'r.yaml'?"]),
-    (["run", "."], ["is a folder"]),
-    (["run", "r.yaml", "--set", "sede=1"], ["'sede'", "did you mean 'seed'?"]),
-    (["run", "r.yaml", "--set", "seed=-1"], ["seed: input should be greater than or equal to 0, found -1"]),
-    (["sql"], ["QUERY"]),
-    (["sql", "SELECT 1", "--format", "xml"], ["no format 'xml'", "parquet"]),
-    (["sql", "SELECT 1", "--limit", "0"], ["--limit", "greater than or equal to 1"]),
-    (["sql", "SELECT 1", "--output", "no/such/folder.csv"], ["no/such"]),
-    (["show", "prompt"], ["no table 'prompt'", "did you mean 'prompts'?"]),
-    (["steps", "scores"], ["no kind of step 'scores'", "did you mean 'score'?"]),
-    (["init", "dmo"], ["no shipped recipe 'dmo'", "did you mean 'demo'?"]),
-    (["why", "c_nothing"], ["no row 'c_nothing'", "c_ (completions)"]),
-    (["why", "c_"], ["'c_' is the start of several ids"]),
-    (["why", ""], ["start of several ids"]),
-    (["train", "r.yaml", "two"], ["two", "one"]),
-    (["evaluate", "r.yaml"], ["evaluate"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rnu"], ["rnu", "run"]),
+        (["run"], ["RECIPE"]),
+        (["run", "r.yaml", "--stroe", "x"], ["--stroe", "--store"]),
+        (["run", "r.yaml", "more"], ["more"]),
+        (["run", "r.yml"], ["r.yml: no such recipe", "did you mean 'r.yaml'?"]),
+        (["run", "."], ["is a folder"]),
+        (["run", "r.yaml", "--set", "sede=1"], ["'sede'", "did you mean 'seed'?"]),
+        (["run", "r.yaml", "--set", "seed=-1"], ["seed: input should be greater than or equal to 0, found -1"]),
+        (["sql"], ["QUERY"]),
+        (["sql", "SELECT 1", "--format", "xml"], ["no format 'xml'", "parquet"]),
+        (["sql", "SELECT 1", "--limit", "0"], ["--limit", "greater than or equal to 1"]),
+        (["sql", "SELECT 1", "--output", "no/such/folder.csv"], ["no/such"]),
+        (["show", "prompt"], ["no table 'prompt'", "did you mean 'prompts'?"]),
+        (["steps", "scores"], ["no kind of step 'scores'", "did you mean 'score'?"]),
+        (["init", "dmo"], ["no shipped recipe 'dmo'", "did you mean 'demo'?"]),
+        (["why", "c_nothing"], ["no row 'c_nothing'", "c_ (completions)"]),
+        (["why", "c_"], ["'c_' is the start of several ids"]),
+        (["why", ""], ["start of several ids"]),
+        (["train", "r.yaml", "two"], ["two", "one"]),
+        (["evaluate", "r.yaml"], ["evaluate"]),
+    ],
+)
 def test_a_mistake_on_the_command_line(built, arguments, words):
     refused(built, words, *arguments)
 

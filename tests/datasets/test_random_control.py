@@ -11,8 +11,13 @@ from tests.choosing import built, pairs, picks, recipe, recorded
 from tests.jobs import ask
 
 SPLIT = "split: {test: 0.3}\n"
-ROWS = [recorded(f"question {n}", *((f"answer {n}.{k} " + "so " * (k + n % 3), (n * 7 + k * 3) % 11 / 10)
-                                    for k in range(2 + n % 4))) for n in range(40)]  # fmt: skip
+ROWS = [
+    recorded(
+        f"question {n}",
+        *((f"answer {n}.{k} " + "so " * (k + n % 3), (n * 7 + k * 3) % 11 / 10) for k in range(2 + n % 4)),
+    )
+    for n in range(40)
+]
 
 
 def per_prompt(store, table, dataset):
@@ -25,7 +30,10 @@ def per_split(store, table, dataset):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return built(tmp_path_factory.mktemp("made"), ROWS, """
+    return built(
+        tmp_path_factory.mktemp("made"),
+        ROWS,
+        """
         best: {type: sft, select: best_of_n, by: quality, where: quality > 0.4, control: random}
         passed: {type: sft, select: rejection, at: 0.5, by: quality, dedup: exact, control: random}
         top: {type: sft, select: top_k_overall, keep: 30, by: quality, control: random}
@@ -33,7 +41,9 @@ def made(tmp_path_factory):
         few: {type: sft, by: quality, diverse: {use: random, keep: 7}, control: random}
         spread: {type: preference, select: ranked, by: quality, diverse: {use: random, keep: 9}, control: random}
         dpo: {type: preference, select: ranked, by: quality, length_band: 0.7, control: random}
-        hard: {type: prompt, by: quality, where: quality_mean < 0.5, control: random}""", SPLIT)  # fmt: skip
+        hard: {type: prompt, by: quality, where: quality_mean < 0.5, control: random}""",
+        SPLIT,
+    )
 
 
 @pytest.mark.parametrize("name", ["best", "passed"])
@@ -44,9 +54,16 @@ def test_a_choice_within_prompts_has_the_same_prompts_and_as_many_rows_of_each(m
     assert picks(store, f"{name}_random") != picks(store, name)
 
 
-@pytest.mark.parametrize(("name", "table"), [
-    ("top", "sft"), ("drawn", "sft"), ("few", "sft"), ("spread", "preferences"), ("hard", "rl_prompts"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("top", "sft"),
+        ("drawn", "sft"),
+        ("few", "sft"),
+        ("spread", "preferences"),
+        ("hard", "rl_prompts"),
+    ],
+)
 def test_a_choice_over_all_has_as_many_rows_in_each_split(made, name, table):
     store, _ = made
     assert per_split(store, table, f"{name}_random") == per_split(store, table, name)
@@ -57,8 +74,11 @@ def test_a_choice_over_all_has_as_many_rows_in_each_split(made, name, table):
 def test_pairs_are_as_many_of_each_prompt_and_the_higher_score_is_chosen(made):
     store, _ = made
     assert per_prompt(store, "preferences", "dpo_random") == per_prompt(store, "preferences", "dpo") != {}
-    rows = ask(store, """SELECT *, chosen ->> '$[0].content' AS yes, rejected ->> '$[0].content' AS no
-                         FROM preferences WHERE dataset = 'dpo_random'""")  # fmt: skip
+    rows = ask(
+        store,
+        """SELECT *, chosen ->> '$[0].content' AS yes, rejected ->> '$[0].content' AS no
+                         FROM preferences WHERE dataset = 'dpo_random'""",
+    )
     assert (rows["chosen_score"] > rows["rejected_score"]).all() and (rows["yes"] != rows["no"]).all()
     assert rows["row_id"].n_unique() == rows.height
     assert pairs(store, "dpo_random") != pairs(store, "dpo")
@@ -74,11 +94,17 @@ def test_the_control_is_blind_to_the_score(made):
 
 def test_every_candidate_that_was_not_drawn_has_a_decision(made):
     store, _ = made
-    rows = ask(store, """SELECT kept, reason, count(*) AS n FROM decisions WHERE stage = 'datasets.top_random.control'
-                         GROUP BY ALL ORDER BY ALL""").rows()  # fmt: skip
+    rows = ask(
+        store,
+        """SELECT kept, reason, count(*) AS n FROM decisions WHERE stage = 'datasets.top_random.control'
+                         GROUP BY ALL ORDER BY ALL""",
+    ).rows()
     assert rows == [(False, "not drawn: the random control of top", 110), (True, None, 30)]
-    drawn = ask(store, """SELECT count(*) FROM sft WHERE dataset = 'top_random' AND completion_id IN
-                          (SELECT row_id FROM decisions WHERE stage = 'datasets.top_random.control' AND kept)""")
+    drawn = ask(
+        store,
+        """SELECT count(*) FROM sft WHERE dataset = 'top_random' AND completion_id IN
+                          (SELECT row_id FROM decisions WHERE stage = 'datasets.top_random.control' AND kept)""",
+    )
     assert drawn.item() == 30
 
 
@@ -103,15 +129,29 @@ def tokens(store, table, dataset, columns):
 
 
 def test_as_many_tokens_where_tokens_are_to_match(tmp_path):
-    rows = [{"prompt": f"q{n}", "completions": [
-        {"response": f"{n} {k}", "quality": k / 10, "completion_tokens": 5 + 10 * k + n % 7} for k in range(6)]}
-        for n in range(60)]  # fmt: skip
-    store, said = built(tmp_path, rows, """
+    rows = [
+        {
+            "prompt": f"q{n}",
+            "completions": [
+                {"response": f"{n} {k}", "quality": k / 10, "completion_tokens": 5 + 10 * k + n % 7} for k in range(6)
+            ],
+        }
+        for n in range(60)
+    ]
+    store, said = built(
+        tmp_path,
+        rows,
+        """
         best: {type: sft, select: best_of_n, by: quality, control: random, match: tokens}
         top: {type: sft, select: top_k_overall, keep: 40, by: quality, control: random, match: tokens}
-        dpo: {type: preference, by: quality, control: random, match: tokens}""", SPLIT)  # fmt: skip
-    for table, name, columns in (("sft", "best", ["completion_id"]), ("sft", "top", ["completion_id"]),
-                                 ("preferences", "dpo", ["chosen_id", "rejected_id"])):  # fmt: skip
+        dpo: {type: preference, by: quality, control: random, match: tokens}""",
+        SPLIT,
+    )
+    for table, name, columns in (
+        ("sft", "best", ["completion_id"]),
+        ("sft", "top", ["completion_id"]),
+        ("preferences", "dpo", ["chosen_id", "rejected_id"]),
+    ):
         ours, theirs = (tokens(store, table, dataset, columns) for dataset in (f"{name}_random", name))
         assert set(ours) == set(theirs)
         assert all(abs(ours[split] - theirs[split]) <= 61 for split in theirs), (name, ours, theirs)
@@ -131,11 +171,21 @@ def test_characters_stand_for_tokens_where_nobody_counted(tmp_path):
 
 
 def test_a_rule_without_a_score_draws_from_its_own_pairs(tmp_path):
-    rows = [recorded(f"q{n}", *((f"big {n}.{k}", None, "big") for k in range(3)),
-                     *((f"small {n}.{k}", None, "small") for k in range(3))) for n in range(20)]  # fmt: skip
-    store, said = built(tmp_path, rows, """
+    rows = [
+        recorded(
+            f"q{n}",
+            *((f"big {n}.{k}", None, "big") for k in range(3)),
+            *((f"small {n}.{k}", None, "small") for k in range(3)),
+        )
+        for n in range(20)
+    ]
+    store, said = built(
+        tmp_path,
+        rows,
+        """
         delta: {type: preference, select: own_vs_teacher, teacher: big, student: small, max_pairs: 1,
-                where: "sample_index <> 0", control: random}""".replace("\n                ", " "))  # fmt: skip
+                where: "sample_index <> 0", control: random}""".replace("\n                ", " "),
+    )
     drawn = pairs(store, "delta_random")
     assert len(drawn) == len(pairs(store, "delta")) == 20
     assert all(c.startswith("big") and r.startswith("small") for _, c, r in drawn)
@@ -165,10 +215,14 @@ def test_a_control_that_runs_short_says_so(tmp_path, monkeypatch):
 
 def test_a_control_that_cannot_but_be_the_dataset_says_so(tmp_path):
     rows = [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(4)]
-    _, said = built(tmp_path, rows, """
+    _, said = built(
+        tmp_path,
+        rows,
+        """
         pairs: {type: preference, control: random}
         best: {type: sft, select: best_of_n, control: random}
-        all: {type: sft, control: random}""")
+        all: {type: sft, control: random}""",
+    )
     told = "; these are the rows of {}: there is nothing else to draw"
     assert said["pairs_random"].endswith(told.format("pairs")) and said["all_random"].endswith(told.format("all"))
     assert "nothing else" not in said["best_random"]
@@ -184,14 +238,17 @@ def test_a_control_is_a_dataset_to_train_on_and_to_be_evaluated_on(tmp_path):
         recipe(tmp_path, ROWS, views, more.replace("s_random", "s_radom"))
 
 
-@pytest.mark.parametrize(("views", "words"), [
-    ("s: {type: sft, control: best}", "control: .*'random'"),
-    ("s: {type: sft, match: tokens}", "datasets.s.match: .*add 'control: random'"),
-    ("s: {type: sft, control: random, match: words}", "'rows' or 'tokens'"),
-    ("s: {type: prompt, control: random, match: tokens}", "prompts are matched by 'rows'"),
-    ("s: {type: sft, control: random}\ns_random: {type: sft}", "is what the control of 's' is called"),
-    ("s: {type: sft, control_of: t}", "'control_of' is set by us"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        ("s: {type: sft, control: best}", "control: .*'random'"),
+        ("s: {type: sft, match: tokens}", "datasets.s.match: .*add 'control: random'"),
+        ("s: {type: sft, control: random, match: words}", "'rows' or 'tokens'"),
+        ("s: {type: prompt, control: random, match: tokens}", "prompts are matched by 'rows'"),
+        ("s: {type: sft, control: random}\ns_random: {type: sft}", "is what the control of 's' is called"),
+        ("s: {type: sft, control_of: t}", "'control_of' is set by us"),
+    ],
+)
 def test_a_control_that_makes_no_sense_is_refused(tmp_path, views, words):
     with pytest.raises(UserError, match=words) as caught:
         recipe(tmp_path, ROWS, views)
@@ -203,14 +260,23 @@ SCORES = st.lists(VALUES, min_size=1, max_size=6)
 TEXTS = st.lists(st.sampled_from(["Yes", " Yes", "No", "No\n", "maybe"]), min_size=5, max_size=5)
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a run an example
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a run an example
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(scores=SCORES, texts=TEXTS, most=st.integers(1, 3))
 def test_pairs_and_their_control_hold_what_they_promise(tmp_path_factory, scores, texts, most):
     rows = [recorded(f"q{n}", *zip(texts, values, strict=False)) for n, values in enumerate(scores)]
     rows.append(recorded("always", ("up", 1.0), ("down", 0.0)))
-    store, _ = built(tmp_path_factory.mktemp("law"), rows, f"""
-        d: {{type: preference, by: quality, max_pairs: {most}, control: random}}""", SPLIT)
+    store, _ = built(
+        tmp_path_factory.mktemp("law"),
+        rows,
+        f"""
+        d: {{type: preference, by: quality, max_pairs: {most}, control: random}}""",
+        SPLIT,
+    )
     found = ask(store, "SELECT dataset, row_id, chosen_score, rejected_score FROM preferences")
     assert found.select("dataset", "row_id").is_unique().all()
     assert (found["chosen_score"] > found["rejected_score"]).all()

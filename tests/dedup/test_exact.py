@@ -12,9 +12,11 @@ from curate.dedup.exact import dedup, same
 def exact(texts, scores=None, known=None, **given):
     rows = len(texts)
     return dedup(
-        pl.Series("text", texts, dtype=pl.String), pl.Series("score", scores or [None] * rows, dtype=pl.Float64),
-        pl.Series("known", known or [False] * rows, dtype=pl.Boolean), **given,
-    )  # fmt: skip
+        pl.Series("text", texts, dtype=pl.String),
+        pl.Series("score", scores or [None] * rows, dtype=pl.Float64),
+        pl.Series("known", known or [False] * rows, dtype=pl.Boolean),
+        **given,
+    )
 
 
 def copies(texts, *columns, **given):
@@ -66,10 +68,11 @@ def level(text):
 
 
 rows = st.lists(
-    st.tuples(st.one_of(st.none(), st.text(alphabet="aA b.ﬁ", max_size=4)), st.sampled_from([None, 0.0, 1.0]),
-              st.booleans()),
+    st.tuples(
+        st.one_of(st.none(), st.text(alphabet="aA b.ﬁ", max_size=4)), st.sampled_from([None, 0.0, 1.0]), st.booleans()
+    ),
     max_size=12,
-)  # fmt: skip
+)
 
 
 @settings(deadline=None)

@@ -23,10 +23,12 @@ GRAMS = Grams(3, characters=False)
 def minhash(texts, scores=None, known=None, sketches=None, **given):
     rows = len(texts)
     return dedup(
-        pl.Series("text", texts, dtype=pl.String), pl.Series("sketch", [None] * rows) if sketches is None else sketches,
+        pl.Series("text", texts, dtype=pl.String),
+        pl.Series("sketch", [None] * rows) if sketches is None else sketches,
         pl.Series("score", scores or [None] * rows, dtype=pl.Float64),
-        pl.Series("known", known or [False] * rows, dtype=pl.Boolean), **given,
-    )  # fmt: skip
+        pl.Series("known", known or [False] * rows, dtype=pl.Boolean),
+        **given,
+    )
 
 
 def copies(texts, *columns, **given):
@@ -90,25 +92,33 @@ def check_laws(texts, scores, known, threshold, ngram, **given):
 
 word = st.sampled_from(["a", "b", "c", "D", "é.", "春", "天", "ไ"])
 row = st.tuples(
-    st.one_of(st.none(), st.lists(word, max_size=8).map(" ".join)), st.sampled_from([None, 0.0, 1.0]),
+    st.one_of(st.none(), st.lists(word, max_size=8).map(" ".join)),
+    st.sampled_from([None, 0.0, 1.0]),
     st.sampled_from([False, False, False, True]),
-)  # fmt: skip
+)
 
 
 @settings(deadline=None, max_examples=80)
 @given(
-    st.lists(row, max_size=20), st.sampled_from([0.3, 0.5, 0.8, 1.0]), st.sampled_from([1, 2, 3]),
-    st.sampled_from(["first", "longest", "best"]), st.sampled_from(["keep_first", "connected"]),
-    st.sampled_from(["auto", "characters"]), st.randoms(),
-)  # fmt: skip
+    st.lists(row, max_size=20),
+    st.sampled_from([0.3, 0.5, 0.8, 1.0]),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from(["first", "longest", "best"]),
+    st.sampled_from(["keep_first", "connected"]),
+    st.sampled_from(["auto", "characters"]),
+    st.randoms(),
+)
 def test_laws(rows, threshold, ngram, keep, cluster, unit, random):
     texts, scores, known = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
     given = dict(threshold=threshold, ngram=ngram, keep=keep, cluster=cluster, unit=unit, recall=1.0)
     kept = check_laws(texts, scores, known, **given)
     for one in kept:  # a recall of 1.0 is one permutation a band: at these sizes nothing near is missed
         for two in kept:
-            assert one == two or (known[one] and known[two]) or (
-                alike(texts[one], texts[two], ngram, unit == "characters") < threshold)  # fmt: skip
+            assert (
+                one == two
+                or (known[one] and known[two])
+                or (alike(texts[one], texts[two], ngram, unit == "characters") < threshold)
+            )
     if keep != "first":
         mixed = random.sample(range(len(rows)), len(rows))
         other = copies(*([column[row] for row in mixed] for column in (texts, scores, known)), **given)
@@ -167,15 +177,23 @@ def test_known_rows_stay_and_what_is_near_to_one_goes():
 @pytest.mark.parametrize(
     ("one", "two", "far"),
     [
-        ("请写一首关于春天的短诗并且在结尾处说明你为什么喜欢这个季节以及它给你带来的感受",
-         "请写一首关于春日的短诗并且在结尾处说明你为什么喜欢这个季节以及它给你带来的感受", "请把下面的句子翻译成英文"),
-        ("春について短い詩を書いてください。最後にその季節が好きな理由も説明してください。",
-         "秋について短い詩を書いてください。最後にその季節が好きな理由も説明してください。", "英語に訳してください"),
-        ("ช่วยเขียนกลอนสั้นๆเกี่ยวกับฤดูใบไม้ผลิและบอกเหตุผลที่คุณชอบฤดูกาลนี้",
-         "ช่วยเขียนกลอนสั้นๆเกี่ยวกับฤดูใบไม้ผลิและบอกเหตุผลที่คุณชอบฤดูกาลนั้น",
-         "แปลประโยคนี้เป็นภาษาอังกฤษ"),
+        (
+            "请写一首关于春天的短诗并且在结尾处说明你为什么喜欢这个季节以及它给你带来的感受",
+            "请写一首关于春日的短诗并且在结尾处说明你为什么喜欢这个季节以及它给你带来的感受",
+            "请把下面的句子翻译成英文",
+        ),
+        (
+            "春について短い詩を書いてください。最後にその季節が好きな理由も説明してください。",
+            "秋について短い詩を書いてください。最後にその季節が好きな理由も説明してください。",
+            "英語に訳してください",
+        ),
+        (
+            "ช่วยเขียนกลอนสั้นๆเกี่ยวกับฤดูใบไม้ผลิและบอกเหตุผลที่คุณชอบฤดูกาลนี้",
+            "ช่วยเขียนกลอนสั้นๆเกี่ยวกับฤดูใบไม้ผลิและบอกเหตุผลที่คุณชอบฤดูกาลนั้น",
+            "แปลประโยคนี้เป็นภาษาอังกฤษ",
+        ),
     ],
-)  # fmt: skip
+)
 def test_scripts_without_spaces_are_compared_by_characters(one, two, far):
     result = minhash([one, two, far], threshold=0.7)
     assert result["duplicate_of"].to_list() == [None, 0, None]
@@ -183,8 +201,10 @@ def test_scripts_without_spaces_are_compared_by_characters(one, two, far):
 
 
 def test_characters_find_what_words_do_not():
-    texts = ["unbelievably straightforward extraordinary counterexamples", "unbelievable straightforward extraordinary "
-             "counterexample"]  # fmt: skip
+    texts = [
+        "unbelievably straightforward extraordinary counterexamples",
+        "unbelievable straightforward extraordinary counterexample",
+    ]
     assert copies(texts, threshold=0.7) == [None, None]
     assert copies(texts, threshold=0.7, unit="characters", ngram=4) == [None, 0]
 
@@ -243,8 +263,12 @@ def test_rare_n_grams_lose_no_near_pair():
     texts = crowds()
     job = Job(pl.Series(texts), np.arange(300), 0, GRAMS, 0.8, False)
     crowd = by_rare_grams(job, np.arange(300))
-    together = {(one, two) for bucket in np.unique(crowd.bucket) for one in crowd.row[crowd.bucket == bucket].tolist()
-                for two in crowd.row[crowd.bucket == bucket].tolist()}  # fmt: skip
+    together = {
+        (one, two)
+        for bucket in np.unique(crowd.bucket)
+        for one in crowd.row[crowd.bucket == bucket].tolist()
+        for two in crowd.row[crowd.bucket == bucket].tolist()
+    }
     near = {(one, two) for one in range(300) for two in range(one) if alike(texts[one], texts[two], 3) >= 0.8}
     assert len(near) > 3000 and near <= together
 

@@ -94,8 +94,13 @@ def test_connected_clusters_are_those_of_all_pairs_and_via_leads_to_the_kept_row
 def test_buckets_find_what_comparing_all_finds():
     vectors = planted(4000, 128, 2)
     full = run(vectors, exact_below=10_000)
-    table, said = dedup(pl.Series([f"t{row}" for row in range(4000)]), column(vectors), pl.Series([None] * 4000),
-                        pl.Series([False] * 4000), exact_below=0)  # fmt: skip
+    table, said = dedup(
+        pl.Series([f"t{row}" for row in range(4000)]),
+        column(vectors),
+        pl.Series([None] * 4000),
+        pl.Series([False] * 4000),
+        exact_below=0,
+    )
     dropped = full["duplicate_of"].is_not_null()
     assert dropped.sum() >= 390
     assert (table["duplicate_of"].is_not_null() & dropped).sum() >= 0.99 * dropped.sum()
@@ -221,15 +226,25 @@ def test_the_number_of_threads_does_not_matter():
 def test_row_order_does_not_matter_in_buckets_where_the_longest_stays():
     vectors = planted(4000, 128, 9)
     text = np.array([f"{row * 7919 % 4001:05}" + "x" * (row % 3) for row in range(4000)])
-    kept = [set(text[order][run(vectors[order], text[order].tolist(), keep="longest", exact_below=0)["duplicate_of"]
-                             .is_null().to_numpy()])
-            for order in (np.arange(4000), np.random.default_rng(1).permutation(4000))]  # fmt: skip
+    kept = [
+        set(
+            text[order][
+                run(vectors[order], text[order].tolist(), keep="longest", exact_below=0)["duplicate_of"]
+                .is_null()
+                .to_numpy()
+            ]
+        )
+        for order in (np.arange(4000), np.random.default_rng(1).permutation(4000))
+    ]
     assert kept[0] == kept[1] and len(kept[0]) < 3700
 
 
 TABLES = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(1, 4)), min_size=1, max_size=30)
-CHOICE = {"keep": st.sampled_from(["longest", "best"]), "cluster": st.sampled_from(["keep_first", "connected"]),
-          "threshold": st.sampled_from([0.6, 0.9, 0.97])}  # fmt: skip
+CHOICE = {
+    "keep": st.sampled_from(["longest", "best"]),
+    "cluster": st.sampled_from(["keep_first", "connected"]),
+    "threshold": st.sampled_from([0.6, 0.9, 0.97]),
+}
 
 
 @settings(max_examples=60, deadline=None)

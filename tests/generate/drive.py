@@ -22,9 +22,14 @@ def drive(step, reply):
         asked = asked if isinstance(asked, Ask) else Ask(asked)
         asks.append(asked)
         given = reply[len(asks) - 1] if isinstance(reply, list) else None
-        sent = pl.Series("reply", [
-            None if text is None else given[row] if given else reply(row, json.loads(text), asked.model)
-            for row, text in enumerate(asked.messages.to_list())], dtype=pl.String)  # fmt: skip
+        sent = pl.Series(
+            "reply",
+            [
+                None if text is None else given[row] if given else reply(row, json.loads(text), asked.model)
+                for row, text in enumerate(asked.messages.to_list())
+            ],
+            dtype=pl.String,
+        )
 
 
 def said(asks, number=0):

@@ -29,8 +29,10 @@ def test_the_model_answers_and_then_a_simulated_user_goes_on():
     assert "<assistant>\n5.\n</assistant>" in said(asks, 1)[0] and "Be brief." not in said(asks, 1)[0]
 
 
-@pytest.mark.parametrize("reply", ["[DONE]", "Thanks! [Done]", None, "", "<message>cut", "<message>...</message>",
-                                   "I'm sorry, but I can't do that."])  # fmt: skip
+@pytest.mark.parametrize(
+    "reply",
+    ["[DONE]", "Thanks! [Done]", None, "", "<message>cut", "<message>...</message>", "I'm sorry, but I can't do that."],
+)
 def test_a_conversation_that_ends_is_taken_as_far_as_it_came(reply):
     made, asks = drive(go_on(user("a", "b"), turns=2), [["1", "1"], [reply, "more"], [None, "2"], [None, reply]])
     assert made["row"].to_list() == [1] and contents(made) == [["b", "1", "more"]]
@@ -74,8 +76,12 @@ def test_an_opening_is_kept_and_turns_in_a_row_become_one():
 
 
 def test_tools_and_prompts_without_an_assistant_turn_are_left_alone():
-    called = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [{}]},
-              {"role": "tool", "content": "7"}, {"role": "user", "content": "b"}]  # fmt: skip
+    called = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "", "tool_calls": [{}]},
+        {"role": "tool", "content": "7"},
+        {"role": "user", "content": "b"},
+    ]
     result = [called[0], {"role": "assistant", "content": "x"}, called[2], called[3]]
     messages = [json.dumps(called), json.dumps(result), talk("a"), talk("a", "b"), None, "[]"]
     made, asks = drive(regenerate.prompts(pl.Series(messages)), [])

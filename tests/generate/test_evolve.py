@@ -41,19 +41,34 @@ def test_a_conversation_that_ends_with_another_turn_is_left_alone():
     assert made.is_empty() and said(asks) == [None, None]
 
 
-@pytest.mark.parametrize("reply", [
-    None, "", "<prompt></prompt>", "<prompt>cut", "write a  POEM.", "<prompt>\"Write a poem.\"</prompt>", "?!",
-    "I'm sorry, but I cannot rewrite this.", "<prompt>Extend the given prompt by a poem.</prompt>",
-    "The poem is the Rewritten Prompt, in verse.", "<prompt>As an AI language model, I cannot.</prompt>",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        "",
+        "<prompt></prompt>",
+        "<prompt>cut",
+        "write a  POEM.",
+        '<prompt>"Write a poem."</prompt>',
+        "?!",
+        "I'm sorry, but I cannot rewrite this.",
+        "<prompt>Extend the given prompt by a poem.</prompt>",
+        "The poem is the Rewritten Prompt, in verse.",
+        "<prompt>As an AI language model, I cannot.</prompt>",
+    ],
+)
 def test_a_failed_evolution_is_eliminated(reply):
     assert one(reply) == []
 
 
-@pytest.mark.parametrize(("reply", "text"), [
-    ("Sure! Here is the rewritten prompt:\n\nWrite an ode.", "Write an ode."),
-    ('<prompt>"Write an ode."</prompt>', "Write an ode."), ("#Rewritten Prompt#: Write an ode.", "Write an ode."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("Sure! Here is the rewritten prompt:\n\nWrite an ode.", "Write an ode."),
+        ('<prompt>"Write an ode."</prompt>', "Write an ode."),
+        ("#Rewritten Prompt#: Write an ode.", "Write an ode."),
+    ],
+)
 def test_what_small_models_put_around_a_prompt_is_taken_off(reply, text):
     assert one(reply) == [text]
 

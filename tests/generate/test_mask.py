@@ -40,7 +40,8 @@ def test_items_within_json_text_and_emphasis_are_hidden_and_json_stays_json(item
         assert new.split("\n")[1] == mark and new.startswith("so:")
     if item != PEM:
         assert masked(f"Write _{item}_ or __{item}__ --") == [
-            f"Write _{mark}_ or __{mark}__ --".replace("_<EMAIL>", "<EMAIL>").replace("_<EMAIL>", "<EMAIL>")]
+            f"Write _{mark}_ or __{mark}__ --".replace("_<EMAIL>", "<EMAIL>").replace("_<EMAIL>", "<EMAIL>")
+        ]
 
 
 def test_mail_addresses_of_all_sorts():
@@ -51,8 +52,12 @@ def test_mail_addresses_of_all_sorts():
 def test_many_in_one_text_and_nothing_is_no_new_candidate():
     text = "Write to a@mail.org or b@mail.org, call +14155552671."
     assert masked(text, "Nothing here.", "", None, "me@example.com") == [
-        "Write to <EMAIL> or <EMAIL>, call <PHONE>.", None, None, None, None,
-    ]  # fmt: skip
+        "Write to <EMAIL> or <EMAIL>, call <PHONE>.",
+        None,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_a_secret_that_shows_once_its_neighbour_is_hidden():

@@ -30,12 +30,21 @@ def test_a_response_is_rewritten_as_the_instruction_says():
     assert said(asks)[2:] == [None, None]
 
 
-@pytest.mark.parametrize(("reply", "text"), [
-    ("<rewritten>5.</rewritten>", "5."), ("Here is the rewritten response:\n\n5.", "5."), ("5.", "5."),
-    ('<rewritten>"Five," he said. "5."</rewritten>', '"Five," he said. "5."'), ('<rewritten>"5"</rewritten>', '"5"'),
-    ("<rewritten>5 but cut", None), ("", None), (None, None), (f"<rewritten> {OLD}\n</rewritten>", None),
-    ("I'm sorry, but I can't help with that.", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("<rewritten>5.</rewritten>", "5."),
+        ("Here is the rewritten response:\n\n5.", "5."),
+        ("5.", "5."),
+        ('<rewritten>"Five," he said. "5."</rewritten>', '"Five," he said. "5."'),
+        ('<rewritten>"5"</rewritten>', '"5"'),
+        ("<rewritten>5 but cut", None),
+        ("", None),
+        (None, None),
+        (f"<rewritten> {OLD}\n</rewritten>", None),
+        ("I'm sorry, but I can't help with that.", None),
+    ],
+)
 def test_what_is_taken_as_the_new_response(reply, text):
     assert rewritten(reply) == text
 
@@ -58,8 +67,17 @@ def test_where_the_critic_objects_to_nothing_nothing_is_revised(critique):
     assert new.to_list() == [None] and said(asks, 1) == [None]
 
 
-@pytest.mark.parametrize("reply", [None, "", "<revised>cut", f"<revised>{OLD}</revised>", "I can't help with this.",
-                                   "It is 5. I have followed the critique."])  # fmt: skip
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        "",
+        "<revised>cut",
+        f"<revised>{OLD}</revised>",
+        "I can't help with this.",
+        "It is 5. I have followed the critique.",
+    ],
+)
 def test_a_revision_that_fails_is_no_candidate(reply):
     assert revised([["None of it is sure."], [reply]])[0].to_list() == [None]
 

@@ -15,9 +15,11 @@ PEOPLE = [f"A person of trade {n}." for n in range(30)]
 def test_without_a_list_the_model_finds_a_persona_first_and_writes_as_it_then():
     made, asks = drive(
         persona.prompts(strings("Sum 2 and 3.", None, "Write.", "Draw.", "Sing."), whole(0, 0, 0, 0, 0)),
-        [["<persona>A  baker\nof rolls.</persona>", None, "A tailor.", "<persona>cut", None],
-         ["<prompt>Sum my rolls.</prompt>", None, None, None, None]],
-    )  # fmt: skip
+        [
+            ["<persona>A  baker\nof rolls.</persona>", None, "A tailor.", "<persona>cut", None],
+            ["<prompt>Sum my rolls.</prompt>", None, None, None, None],
+        ],
+    )
     assert "<passage>\nSum 2 and 3.\n</passage>" in said(asks)[0] and said(asks)[1] is None
     first, _, third, *rest = said(asks, 1)
     assert "<persona>\nA baker of rolls.\n</persona>" in first and "<example>\nSum 2 and 3.\n</example>" in first
@@ -64,8 +66,9 @@ def test_magpie_asks_for_the_user_turn_after_the_seeds_system_turn():
     system = {"role": "system", "content": "You teach."}
     assert [text and json.loads(text) for text in asks[0].messages] == [[system, empty], [empty], None, None]
     assert [json.loads(text) for text in made["messages"]] == [
-        [system, {"role": "user", "content": "How do fish\nbreathe?"}], [{"role": "user", "content": "Why?"}],
-    ]  # fmt: skip
+        [system, {"role": "user", "content": "How do fish\nbreathe?"}],
+        [{"role": "user", "content": "Why?"}],
+    ]
     assert made["row"].to_list() == [0, 1] and notes(made) == [{"magpie": True}] * 2
 
 

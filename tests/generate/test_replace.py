@@ -10,8 +10,12 @@ from schemas.errors import UserError
 def test_every_match_is_replaced_and_what_does_not_change_is_no_new_candidate():
     texts = pl.Series("response", ["I am Qwen, made by QWEN.", "Hello.", None, "", "I am Grist."])
     assert write(texts, find="(?i)qwen|grist", put="Grist").to_list() == [
-        "I am Grist, made by Grist.", None, None, None, None,
-    ]  # fmt: skip
+        "I am Grist, made by Grist.",
+        None,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_groups_are_put_back_by_number_or_name():

@@ -10,8 +10,12 @@ from schemas.errors import UserError
 
 USER = '[{"role": "user", "content": "hi"}]'
 EXAMPLES = [{"prompt": "1+1?", "completion": "2"}, {"prompt": 'say "é"', "completion": "é\n"}]
-SHOWN = [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"},
-         {"role": "user", "content": 'say "é"'}, {"role": "assistant", "content": "é\n"}]  # fmt: skip
+SHOWN = [
+    {"role": "user", "content": "1+1?"},
+    {"role": "assistant", "content": "2"},
+    {"role": "user", "content": 'say "é"'},
+    {"role": "assistant", "content": "é\n"},
+]
 
 
 def sent(*messages, **settings):
@@ -43,8 +47,10 @@ def test_examples_stand_between_the_system_turn_and_the_prompt():
 
 @pytest.mark.parametrize("system", [None, "other"])
 def test_examples_stand_after_the_prompts_own_system_turns_and_its_text_is_kept_to_the_letter(system):
-    own = [{"role": "system", "content": 'a {"b": [}] \\" }, {', "more": {"deep": [{}]}},
-           {"role": "developer", "content": "mine"}]  # fmt: skip
+    own = [
+        {"role": "system", "content": 'a {"b": [}] \\" }, {', "more": {"deep": [{}]}},
+        {"role": "developer", "content": "mine"},
+    ]
     rest = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "é"}, {"role": "user", "content": "2"}]
     whole = json.dumps([*own, *rest])
     assert sent(whole, USER, json.dumps(own), system=system, examples=EXAMPLES) == [
@@ -59,11 +65,14 @@ def test_examples_stand_after_the_prompts_own_system_turns_and_its_text_is_kept_
     assert put.startswith(first) and put.endswith(after)
 
 
-@pytest.mark.parametrize(("examples", "said"), [
-    ([EXAMPLES[0], {"prompt": "a", "answer": "b"}], "examples[1] has 'prompt', 'answer'; expected 'prompt' and"),
-    ([{}], "examples[0] has nothing; expected 'prompt' and 'completion'"),
-    ([{"prompt": "a", "completion": " "}], "examples[0]: its completion is empty"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("examples", "said"),
+    [
+        ([EXAMPLES[0], {"prompt": "a", "answer": "b"}], "examples[1] has 'prompt', 'answer'; expected 'prompt' and"),
+        ([{}], "examples[0] has nothing; expected 'prompt' and 'completion'"),
+        ([{"prompt": "a", "completion": " "}], "examples[0]: its completion is empty"),
+    ],
+)
 def test_an_example_that_is_none_is_named(examples, said):
     with pytest.raises(UserError) as caught:
         ask(pl.Series([USER]), examples=examples)

@@ -11,60 +11,95 @@ from curate.generate._texts import items, plain, refuses, same_text, tagged, unq
 from curate.steps.quoting import conversation, quote, turns_of
 
 
-@pytest.mark.parametrize(("reply", "text"), [
-    ("<new>A b.</new>", "A b."),
-    ("Sure!\n<new>\nA\nb.\n</new>\nHope that helps.", "A\nb."),
-    ("<NEW> A </ new >", "A"),
-    ("I put it between <new> tags. <new>A</new>", "A"),
-    ("<new>A</new> or <new>B</new>", "A"),
-    ("A, and the tag is only closed</new>", "A, and the tag is only closed"),
-    ("<new>cut off by its len", None), ("<new>cut off in the tag</ne", None), ("<new> \n</new>", None),
-    ("", None), (None, None), (" \n", None),
-    ("No tags at all.", "No tags at all."),
-    ("Here is the rewritten text:\n\nNo tags.", "No tags."),
-    ("Sure, here's the revised version: \"No tags.\"", "No tags."),
-    ("**Rewritten Prompt:** No tags.", "No tags."), ("#Rewritten Prompt#:\nNo tags.", "No tags."),
-    ("Prompt: No tags.", "No tags."), ("```text\nNo tags.\n```", "No tags."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("<new>A b.</new>", "A b."),
+        ("Sure!\n<new>\nA\nb.\n</new>\nHope that helps.", "A\nb."),
+        ("<NEW> A </ new >", "A"),
+        ("I put it between <new> tags. <new>A</new>", "A"),
+        ("<new>A</new> or <new>B</new>", "A"),
+        ("A, and the tag is only closed</new>", "A, and the tag is only closed"),
+        ("<new>cut off by its len", None),
+        ("<new>cut off in the tag</ne", None),
+        ("<new> \n</new>", None),
+        ("", None),
+        (None, None),
+        (" \n", None),
+        ("No tags at all.", "No tags at all."),
+        ("Here is the rewritten text:\n\nNo tags.", "No tags."),
+        ('Sure, here\'s the revised version: "No tags."', "No tags."),
+        ("**Rewritten Prompt:** No tags.", "No tags."),
+        ("#Rewritten Prompt#:\nNo tags.", "No tags."),
+        ("Prompt: No tags.", "No tags."),
+        ("```text\nNo tags.\n```", "No tags."),
+    ],
+)
 def test_the_text_between_tags_or_the_whole_reply_without_its_wrapping(reply, text):
     assert tagged(reply, "new") == text
 
 
-@pytest.mark.parametrize("text", [
-    "Here is how to bake bread: mix, wait, bake.", "Answer: 42", "Sure. I can do that.", "The text: a study.",
-    '"One" and "two"', "```\na\n```\nand\n```\nb\n```", "**Bold** and **bold**", "Great question about prompt writing.",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here is how to bake bread: mix, wait, bake.",
+        "Answer: 42",
+        "Sure. I can do that.",
+        "The text: a study.",
+        '"One" and "two"',
+        "```\na\n```\nand\n```\nb\n```",
+        "**Bold** and **bold**",
+        "Great question about prompt writing.",
+    ],
+)
 def test_what_is_no_wrapping_stays(text):
     assert plain(text) == text
 
 
 def test_quotes_around_a_text_are_taken_off_and_those_in_it_are_not():
     assert [unquoted(t) for t in ('"a"', "“a”", "**a**", "`a`", "'a' or 'b'", '""', " ", "'")] == [
-        "a", "a", "a", "a", "'a' or 'b'", None, None, "'",
-    ]  # fmt: skip
+        "a",
+        "a",
+        "a",
+        "a",
+        "'a' or 'b'",
+        None,
+        None,
+        "'",
+    ]
 
 
-@pytest.mark.parametrize(("reply", "found"), [
-    ("1. Write a poem.\n2. Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("Here are some:\n\n1) Write a poem.\n\n2) Sum 2 and 3.\n\nI hope this helps!", ["Write a poem.", "Sum 2 and 3."]),
-    ('**1.** "Write a poem."\n**2. Sum 2 and 3.**', ["Write a poem.", "Sum 2 and 3."]),
-    ("1. **Poem**: Write one.\n**2. Sum**: of 2 and 3.", ["**Poem**: Write one.", "Sum: of 2 and 3."]),
-    ("Instruction 1: Write a poem.\nInstruction 2: Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("(1) Write a poem.\n(2) Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("### 1. Write a poem.\n### 2. Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("- Write a poem.\n* Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("Sure:\nWrite a poem.\n\nSum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("1. Write a poem\nabout 3\n  - rain\n  - 2. snow.\n2. Sum 2 and 3.",
-     ["Write a poem\nabout 3\n- rain\n- 2. snow.", "Sum 2 and 3."]),
-    ("1. Do this:\n   1. a\n   2. b.\n2. Sum 2 and 3.", ["Do this:\n1. a\n2. b.", "Sum 2 and 3."]),
-    ("1.\nWrite a poem.\n2.\n\nSum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
-    ("1. Write a poem.\n2. Sum 2 and", ["Write a poem."]),
-    ("1. Write a poem\n2. Sum 2 and 3", ["Write a poem", "Sum 2 and 3"]),
-    ("1. Write a poem.\n2. Sum.\n3. Add.\n4. Cut of", ["Write a poem.", "Sum.", "Add."]),
-    ("1. A.\n2. B.\n3. C.\n4. D.\n5. E.\n6. F", ["A.", "B.", "C.", "D."]),
-    ("1、写一首诗。\n2、求和。", ["写一首诗。", "求和。"]),
-    ("1. \n2. \n", []), ("", []), (None, []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ("1. Write a poem.\n2. Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        (
+            "Here are some:\n\n1) Write a poem.\n\n2) Sum 2 and 3.\n\nI hope this helps!",
+            ["Write a poem.", "Sum 2 and 3."],
+        ),
+        ('**1.** "Write a poem."\n**2. Sum 2 and 3.**', ["Write a poem.", "Sum 2 and 3."]),
+        ("1. **Poem**: Write one.\n**2. Sum**: of 2 and 3.", ["**Poem**: Write one.", "Sum: of 2 and 3."]),
+        ("Instruction 1: Write a poem.\nInstruction 2: Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        ("(1) Write a poem.\n(2) Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        ("### 1. Write a poem.\n### 2. Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        ("- Write a poem.\n* Sum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        ("Sure:\nWrite a poem.\n\nSum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        (
+            "1. Write a poem\nabout 3\n  - rain\n  - 2. snow.\n2. Sum 2 and 3.",
+            ["Write a poem\nabout 3\n- rain\n- 2. snow.", "Sum 2 and 3."],
+        ),
+        ("1. Do this:\n   1. a\n   2. b.\n2. Sum 2 and 3.", ["Do this:\n1. a\n2. b.", "Sum 2 and 3."]),
+        ("1.\nWrite a poem.\n2.\n\nSum 2 and 3.", ["Write a poem.", "Sum 2 and 3."]),
+        ("1. Write a poem.\n2. Sum 2 and", ["Write a poem."]),
+        ("1. Write a poem\n2. Sum 2 and 3", ["Write a poem", "Sum 2 and 3"]),
+        ("1. Write a poem.\n2. Sum.\n3. Add.\n4. Cut of", ["Write a poem.", "Sum.", "Add."]),
+        ("1. A.\n2. B.\n3. C.\n4. D.\n5. E.\n6. F", ["A.", "B.", "C.", "D."]),
+        ("1、写一首诗。\n2、求和。", ["写一首诗。", "求和。"]),
+        ("1. \n2. \n", []),
+        ("", []),
+        (None, []),
+    ],
+)
 def test_the_items_of_a_list(reply, found):
     assert items(reply, 4) == found
 
@@ -103,24 +138,49 @@ def test_a_conversation_is_quoted_turn_by_turn_and_a_turn_cannot_play_another():
 def test_messages_that_are_no_turns_are_none():
     good = [{"role": "user", "content": "é"}]
     assert turns_of(json.dumps(good)) == good
-    bad = [None, "", "{", "null", "[]", "[1]", '[{"role": "user"}]', '[{"role": "me", "content": "a"}]', "[" * 100_000,
-           '[{"role": "user", "content": null}]', '[{"role": [], "content": "a"}]',
-           '[{"role": "user", "content": "\\ud83d"}]']  # fmt: skip
+    bad = [
+        None,
+        "",
+        "{",
+        "null",
+        "[]",
+        "[1]",
+        '[{"role": "user"}]',
+        '[{"role": "me", "content": "a"}]',
+        "[" * 100_000,
+        '[{"role": "user", "content": null}]',
+        '[{"role": [], "content": "a"}]',
+        '[{"role": "user", "content": "\\ud83d"}]',
+    ]
     assert [turns_of(text) for text in bad] == [None] * len(bad)
 
 
-@pytest.mark.parametrize("text", [
-    "I'm sorry, but I can't assist with that.", "Sorry, I cannot do that.", "I cannot rewrite this.", " I’m unable to",
-    "I am sorry, but there is no prompt.", "As an AI language model, I have no opinion.", "Sorry, as an AI ...",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't assist with that.",
+        "Sorry, I cannot do that.",
+        "I cannot rewrite this.",
+        " I’m unable to",
+        "I am sorry, but there is no prompt.",
+        "As an AI language model, I have no opinion.",
+        "Sorry, as an AI ...",
+    ],
+)
 def test_a_models_sorry(text):
     assert refuses(text) == (text != " I’m unable to")
 
 
-@pytest.mark.parametrize("text", [
-    "Sorry, I meant Paris.", "Say that you are sorry.", "As an AI researcher, what should I read?", "I can't sleep.",
-    "Write a letter that begins: I'm sorry, but I cannot come.",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sorry, I meant Paris.",
+        "Say that you are sorry.",
+        "As an AI researcher, what should I read?",
+        "I can't sleep.",
+        "Write a letter that begins: I'm sorry, but I cannot come.",
+    ],
+)
 def test_a_users_own_sorry_is_none(text):
     assert not refuses(text)
 
@@ -129,10 +189,21 @@ def test_texts_are_the_same_but_for_case_and_white_space():
     assert same_text("A  b\n", "a B") and not same_text("ab", "a b")
 
 
-@pytest.mark.parametrize("text", [
-    "<new" * 30_000, "</new>" * 20_000, "here is " * 20_000, "* " * 50_000, "#" * 90_000, "1." * 50_000,
-    "\n1. " * 20_000, "sorry " * 20_000, "as an ai " * 10_000, "\n" * 90_000,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<new" * 30_000,
+        "</new>" * 20_000,
+        "here is " * 20_000,
+        "* " * 50_000,
+        "#" * 90_000,
+        "1." * 50_000,
+        "\n1. " * 20_000,
+        "sorry " * 20_000,
+        "as an ai " * 10_000,
+        "\n" * 90_000,
+    ],
+)
 def test_a_long_hostile_reply_takes_no_time(text):
     begin = time.perf_counter()
     tagged(text, "new"), tagged(f"{text}</new>", "new"), items(text, 4), refuses(text), quote("new", text)

@@ -46,7 +46,8 @@ def test_requests_are_let_through_one_by_one_up_to_the_limit(owner):
     one.settle([], Spent())
     assert not one.hold(group(3))
     assert f"1 of 3 spent, the next request might not fit; to go on, run again with --set {owner}.max_requests=6" in (
-        one.refused)  # fmt: skip
+        one.refused
+    )
 
 
 def test_a_group_is_let_through_whole_or_not_at_all():
@@ -128,10 +129,20 @@ LOOP = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 60), st.integers(0, 
 
 
 @settings(max_examples=150, deadline=None)
-@given(LOOP, st.fixed_dictionaries({}, optional={
-    "max_requests": st.integers(0, 60), "max_tokens": st.integers(0, 4000), "max_cost": st.floats(0, 0.02)}),
+@given(
+    LOOP,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "max_requests": st.integers(0, 60),
+            "max_tokens": st.integers(0, 4000),
+            "max_cost": st.floats(0, 0.02),
+        },
+    ),
     st.fixed_dictionaries({}, optional={"max_requests": st.integers(0, 60), "max_tokens": st.integers(0, 4000)}),
-    st.randoms(), st.booleans())  # fmt: skip
+    st.randoms(),
+    st.booleans(),
+)
 def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recipe, random, together):
     """Groups are held as long as that goes and settled in any order, all at once or a sample a time."""
     one = budget(limits, of_recipe, prompt_price=3.0, completion_price=7.0)

@@ -59,8 +59,9 @@ def test_another_model_is_never_mixed_in(tmp_path):
 def test_a_text_that_is_too_long_counts_by_its_head_and_that_is_said(tmp_path):
     report, head = Lines(), "the cat sat on the mat " * 60
     vectors = embed(pl.Series([head, head + "and then a war broke out " * 400]), MINILM, Store(tmp_path / "s"), report)
-    assert report.lines == ["embed (minilm): 2 texts have more than the 256 tokens the model takes; they count by "
-                            "their head"]  # fmt: skip
+    assert report.lines == [
+        "embed (minilm): 2 texts have more than the 256 tokens the model takes; they count by their head"
+    ]
     assert float(vectors.to_numpy()[0] @ vectors.to_numpy()[1]) > 0.999
 
 
@@ -87,8 +88,9 @@ embed(texts, resolve("minilm", Model(model="minilm")), Store(sys.argv[1]), Repor
 @pytest.mark.slow
 def test_kill_9_in_the_middle_of_embedding_loses_a_shard_at_most(tmp_path):
     count, folder = 4 * SHARD, tmp_path / "s"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, folder, str(count)],
-                               env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, folder, str(count)], env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
     deadline = time.monotonic() + 120
     while not list(folder.glob("embeddings/*/[!.]*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -4,7 +4,6 @@ import os
 import sqlite3
 
 import pytest
-from tests.command import call, mistake, process
 
 from curate.models.engine_settings import check_task
 from curate.models.model_ref import ModelRef
@@ -12,6 +11,7 @@ from curate.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.recipe import load_recipe
+from tests.command import call, mistake, process
 from tests.jobs import last_run
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
@@ -31,94 +31,112 @@ def refused(recipe_or_text, tmp_path):
     return str(error.value)
 
 
-@pytest.mark.parametrize(("setting", "said"), [
-    ("concurency: 3", r"no setting of the engine 'openai' called 'concurency'; did you mean 'concurrency'?"),
-    ("batch_tokens: 3", "no setting of the engine 'openai' called 'batch_tokens'"),
-    ("concurrency: many", "a.concurrency: expected a whole number, found 'many'"),
-    ("concurrency: 1.5", "a.concurrency: expected a whole number, found 1.5"),
-    ("concurrency: true", "a.concurrency: expected a whole number, found True"),
-    ("concurrency: null", "a.concurrency: expected a whole number, found None"),
-    ("concurrency: -1", "a.concurrency: -1 is out of range, it is at least 0"),
-    ("concurrency: 0", "a.concurrency: 0 is out of range, it is above 0"),
-    ("choices: 0", "a.choices: 0 is out of range"), ("timeout: 0", "a.timeout: 0 is out of range"),
-    ("timeout: .nan", "a.timeout: nan is out of range"), ("timeout: .inf", "a.timeout: inf is out of range"),
-    ("retries: -1", "a.retries: -1 is out of range"), ("requests_per_minute: 0", "a.requests_per_minute: 0 is out"),
-    ("max_cost: 3", "a: max_cost needs the prices: prompt_price and completion_price"),
-    ("max_cost: .nan, prompt_price: 1", "a.max_cost: nan is out of range"),
-    ("prompt_price: free", "a.prompt_price: expected a number, found 'free'"),
-    ("max_tokens: 1.5", "a.max_tokens: expected a whole number, found 1.5"),
-    ("max_requests: -3", "a.max_requests: -3 is out of range"),
-    ("extra_body: [1]", "a.extra_body: expected a mapping, found [1]"),
-    ("user_prefix: 3", "a.user_prefix: expected a text, found 3"),
-    ("max_cost: 3, prompt_price: 1", "a: max_cost needs the prices: prompt_price and completion_price"),
-    ("user_prefix: ''", "a.user_prefix: is empty"),
-    ("extra_body: {n: 3}", "a.extra_body: 'n' is set by gristmill itself"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("concurency: 3", r"no setting of the engine 'openai' called 'concurency'; did you mean 'concurrency'?"),
+        ("batch_tokens: 3", "no setting of the engine 'openai' called 'batch_tokens'"),
+        ("concurrency: many", "a.concurrency: expected a whole number, found 'many'"),
+        ("concurrency: 1.5", "a.concurrency: expected a whole number, found 1.5"),
+        ("concurrency: true", "a.concurrency: expected a whole number, found True"),
+        ("concurrency: null", "a.concurrency: expected a whole number, found None"),
+        ("concurrency: -1", "a.concurrency: -1 is out of range, it is at least 0"),
+        ("concurrency: 0", "a.concurrency: 0 is out of range, it is above 0"),
+        ("choices: 0", "a.choices: 0 is out of range"),
+        ("timeout: 0", "a.timeout: 0 is out of range"),
+        ("timeout: .nan", "a.timeout: nan is out of range"),
+        ("timeout: .inf", "a.timeout: inf is out of range"),
+        ("retries: -1", "a.retries: -1 is out of range"),
+        ("requests_per_minute: 0", "a.requests_per_minute: 0 is out"),
+        ("max_cost: 3", "a: max_cost needs the prices: prompt_price and completion_price"),
+        ("max_cost: .nan, prompt_price: 1", "a.max_cost: nan is out of range"),
+        ("prompt_price: free", "a.prompt_price: expected a number, found 'free'"),
+        ("max_tokens: 1.5", "a.max_tokens: expected a whole number, found 1.5"),
+        ("max_requests: -3", "a.max_requests: -3 is out of range"),
+        ("extra_body: [1]", "a.extra_body: expected a mapping, found [1]"),
+        ("user_prefix: 3", "a.user_prefix: expected a text, found 3"),
+        ("max_cost: 3, prompt_price: 1", "a: max_cost needs the prices: prompt_price and completion_price"),
+        ("user_prefix: ''", "a.user_prefix: is empty"),
+        ("extra_body: {n: 3}", "a.extra_body: 'n' is set by gristmill itself"),
+    ],
+)
 def test_a_wrong_setting_of_a_model_is_one_line_with_its_place(tmp_path, setting, said):
     line = refused(served(tmp_path, NOWHERE, more=setting), tmp_path)
     assert line.startswith(f"{tmp_path / 'job.yaml'}:4: ") and said in line
 
 
-@pytest.mark.parametrize(("model", "said"), [
-    ("{engine: opnai, model: big}", "no engine 'opnai'; did you mean 'openai'?"),
-    ("{engine: openai, model: big}", "a: the engine 'openai' needs base_url"),
-    ("{engine: openai, base_url: localhost, model: big}", "a.base_url: expected an address such as"),
-    ("{engine: openai, base_url: 'ftp://x/v1', model: big}", "a.base_url: expected an address such as"),
-    ("{engine: openai, base_url: 5, model: big}", "a.base_url: expected a text, found 5"),
-    ("{engine: openai, base_url: 'http://h:abc/v1', model: big}", "a.base_url: expected an address such as"),
-    ("{engine: openai, base_url: 'http://h:99999/v1', model: big}", "a.base_url: expected an address such as"),
-    ("{engine: openai, base_url: 'http://[::1/v1', model: big}", "a.base_url: expected an address such as"),
-    ("{engine: openai, base_url: 'http://h/v1', model: ''}", "a.model: is empty"),
-    ("{engine: vllm, model: smollm2-135m, python: /nope}", "a.python: /nope does not exist; 'make vllm' makes"),
-    ("{engine: vllm, model: smollm2-135m, args: [1]}", "a.args: expected a list of texts, found 1 in it"),
-    ("{engine: vllm, model: smollm2-135m, args: [--port=1]}", "a.args: --port is set by gristmill itself"),
-    ("{engine: vllm, model: smollm2-135m, args: [--api-key, x]}", "a.args: --api-key is set by gristmill itself"),
-    ("{engine: vllm, model: smollm2-135m, args: [--runner, x]}", "a.args: --runner is set by gristmill itself"),
-    ("{engine: openai, base_url: 'http://h/v1', model: m, labels: [a, 1]}", "a.labels: expected a list of texts"),
-    ("{engine: openai, base_url: 'http://127.0.0.1:9/v1'}", "models.a.model is missing"),
-    ("{model: smollm2-135m, base_url: 'http://x/v1'}", "no setting of the engine 'transformers' called 'base_url'"),
-    ("{model: smollm2-135m, batch_tokens: 0}", "a.batch_tokens: 0 is out of range"),
-    ("{model: smollm-135m}", "did you mean 'smollm2-135m'?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("{engine: opnai, model: big}", "no engine 'opnai'; did you mean 'openai'?"),
+        ("{engine: openai, model: big}", "a: the engine 'openai' needs base_url"),
+        ("{engine: openai, base_url: localhost, model: big}", "a.base_url: expected an address such as"),
+        ("{engine: openai, base_url: 'ftp://x/v1', model: big}", "a.base_url: expected an address such as"),
+        ("{engine: openai, base_url: 5, model: big}", "a.base_url: expected a text, found 5"),
+        ("{engine: openai, base_url: 'http://h:abc/v1', model: big}", "a.base_url: expected an address such as"),
+        ("{engine: openai, base_url: 'http://h:99999/v1', model: big}", "a.base_url: expected an address such as"),
+        ("{engine: openai, base_url: 'http://[::1/v1', model: big}", "a.base_url: expected an address such as"),
+        ("{engine: openai, base_url: 'http://h/v1', model: ''}", "a.model: is empty"),
+        ("{engine: vllm, model: smollm2-135m, python: /nope}", "a.python: /nope does not exist; 'make vllm' makes"),
+        ("{engine: vllm, model: smollm2-135m, args: [1]}", "a.args: expected a list of texts, found 1 in it"),
+        ("{engine: vllm, model: smollm2-135m, args: [--port=1]}", "a.args: --port is set by gristmill itself"),
+        ("{engine: vllm, model: smollm2-135m, args: [--api-key, x]}", "a.args: --api-key is set by gristmill itself"),
+        ("{engine: vllm, model: smollm2-135m, args: [--runner, x]}", "a.args: --runner is set by gristmill itself"),
+        ("{engine: openai, base_url: 'http://h/v1', model: m, labels: [a, 1]}", "a.labels: expected a list of texts"),
+        ("{engine: openai, base_url: 'http://127.0.0.1:9/v1'}", "models.a.model is missing"),
+        ("{model: smollm2-135m, base_url: 'http://x/v1'}", "no setting of the engine 'transformers' called 'base_url'"),
+        ("{model: smollm2-135m, batch_tokens: 0}", "a.batch_tokens: 0 is out of range"),
+        ("{model: smollm-135m}", "did you mean 'smollm2-135m'?"),
+    ],
+)
 def test_a_model_that_is_none_is_one_line(tmp_path, model, said):
     text = served(tmp_path, NOWHERE).path.read_text()
     lines = [f"  a: {model}" if line.startswith("  a: ") else line for line in text.splitlines()]
     assert said in refused("\n".join(lines), tmp_path)
 
 
-@pytest.mark.parametrize(("step", "said"), [
-    ("model: a, temprature: 1", "no setting of generate 'sample' called 'temprature'; did you mean 'temperature'?"),
-    ("model: a, temperature: hot", "temperature: expected a number, found 'hot'"),
-    ("model: a, temperature: -1", "temperature: -1 is out of range, it is at least 0"),
-    ("model: a, temperature: .nan", "temperature: nan is out of range"),
-    ("model: a, temperature: .inf", "temperature: inf is out of range"),
-    ("model: a, temperature: []", "temperature: expected a number, found []"),
-    ("model: a, temperature: [0.5, x]", "temperature: expected a number, found 'x'"),
-    ("model: a, top_p: 0", "top_p: 0 is out of range, it is above 0 and at most 1"),
-    ("model: a, top_p: 1.1", "top_p: 1.1 is out of range"),
-    ("model: a, top_k: 1.5", "top_k: expected a whole number, found 1.5"),
-    ("model: a, max_tokens: 0", "max_tokens: 0 is out of range, it is at least 1"),
-    ("model: a, n: 0", "n: 0 is out of range"), ("model: a, n: true", "n: expected a whole number, found True"),
-    ("model: a, stop: 5", "stop: expected a text or a list of texts, found 5"),
-    ("model: a, stop: ['']", "stop: expected a text or a list of texts, found ['']"),
-    ("model: a, logprobs: yes please", "logprobs: expected true or false, found 'yes please'"),
-    ("model: a, max_failed: 5", "max_failed: 5 is out of range, it is a share from 0 to 1"),
-    ("model: a, max_failed: -0.1", "max_failed: -0.1 is out of range"),
-    ("model: a, response_format: 5", "response_format: expected a JSON schema (a mapping, or a file of it), found 5"),
-    ("model: a, response_format: none.json", "response_format: "),
-    ("model: a, where: 5", "where: expected an SQL condition"),
-    ("model: a, where: false", "where: expected an SQL condition"),
-    ("model: c", "no model 'c'"), ("n: 3", "generate 'sample' needs 'model', one of: a"),
-    ("model: 5", "model: expected a name, a list of names, or names with weights"),
-    ("model: []", "model: expected a name, a list of names"),
-    ("model: [[a]]", "model: expected a name, a list of names"),
-    ("model: {a: 0}", "model: a weight is a number above 0, found 0"),
-    ("model: {a: .nan}", "model: a weight is a number above 0, found nan"),
-    ("model: {a: .inf}", "model: a weight is a number above 0, found inf"),
-    ("model: {a: x}", "model: a weight is a number above 0, found 'x'"),
-    ("model: a, examples: [{prompt: x}]", "examples[0] has 'prompt'; expected 'prompt' and 'completion'"),
-    ("model: a, examples: 5", "examples"), ("model: a, system: 5", "system: expected"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("model: a, temprature: 1", "no setting of generate 'sample' called 'temprature'; did you mean 'temperature'?"),
+        ("model: a, temperature: hot", "temperature: expected a number, found 'hot'"),
+        ("model: a, temperature: -1", "temperature: -1 is out of range, it is at least 0"),
+        ("model: a, temperature: .nan", "temperature: nan is out of range"),
+        ("model: a, temperature: .inf", "temperature: inf is out of range"),
+        ("model: a, temperature: []", "temperature: expected a number, found []"),
+        ("model: a, temperature: [0.5, x]", "temperature: expected a number, found 'x'"),
+        ("model: a, top_p: 0", "top_p: 0 is out of range, it is above 0 and at most 1"),
+        ("model: a, top_p: 1.1", "top_p: 1.1 is out of range"),
+        ("model: a, top_k: 1.5", "top_k: expected a whole number, found 1.5"),
+        ("model: a, max_tokens: 0", "max_tokens: 0 is out of range, it is at least 1"),
+        ("model: a, n: 0", "n: 0 is out of range"),
+        ("model: a, n: true", "n: expected a whole number, found True"),
+        ("model: a, stop: 5", "stop: expected a text or a list of texts, found 5"),
+        ("model: a, stop: ['']", "stop: expected a text or a list of texts, found ['']"),
+        ("model: a, logprobs: yes please", "logprobs: expected true or false, found 'yes please'"),
+        ("model: a, max_failed: 5", "max_failed: 5 is out of range, it is a share from 0 to 1"),
+        ("model: a, max_failed: -0.1", "max_failed: -0.1 is out of range"),
+        (
+            "model: a, response_format: 5",
+            "response_format: expected a JSON schema (a mapping, or a file of it), found 5",
+        ),
+        ("model: a, response_format: none.json", "response_format: "),
+        ("model: a, where: 5", "where: expected an SQL condition"),
+        ("model: a, where: false", "where: expected an SQL condition"),
+        ("model: c", "no model 'c'"),
+        ("n: 3", "generate 'sample' needs 'model', one of: a"),
+        ("model: 5", "model: expected a name, a list of names, or names with weights"),
+        ("model: []", "model: expected a name, a list of names"),
+        ("model: [[a]]", "model: expected a name, a list of names"),
+        ("model: {a: 0}", "model: a weight is a number above 0, found 0"),
+        ("model: {a: .nan}", "model: a weight is a number above 0, found nan"),
+        ("model: {a: .inf}", "model: a weight is a number above 0, found inf"),
+        ("model: {a: x}", "model: a weight is a number above 0, found 'x'"),
+        ("model: a, examples: [{prompt: x}]", "examples[0] has 'prompt'; expected 'prompt' and 'completion'"),
+        ("model: a, examples: 5", "examples"),
+        ("model: a, system: 5", "system: expected"),
+    ],
+)
 def test_a_wrong_way_to_ask_is_one_line_with_its_place(tmp_path, step, said):
     steps = "\n  - generate: {use: sample, " + step + "}" + SCORE
     line = refused(served(tmp_path, NOWHERE, completions=steps), tmp_path)
@@ -136,9 +154,18 @@ def test_a_setting_that_an_engine_does_not_have_is_refused(tmp_path):
 # Keys -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("setting", ["api_key: sk-1234secret", "key: sk-1234secret", "token: sk-1234secret",
-                                     "api_key_env: sk-1234secret", "api_key_env: 'A KEY sk-1234secret'",
-                                     "api_key_env: gsk_1234secret", "api_key_env: sk_live_1234secret"])  # fmt: skip
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "api_key: sk-1234secret",
+        "key: sk-1234secret",
+        "token: sk-1234secret",
+        "api_key_env: sk-1234secret",
+        "api_key_env: 'A KEY sk-1234secret'",
+        "api_key_env: gsk_1234secret",
+        "api_key_env: sk_live_1234secret",
+    ],
+)
 def test_a_key_in_a_recipe_is_refused_and_not_repeated(tmp_path, setting):
     recipe = served(tmp_path, NOWHERE, more=setting)
     line = mistake(call(tmp_path, "run", recipe.path))
@@ -200,8 +227,10 @@ def test_a_key_reaches_the_server_and_nothing_else(tmp_path, monkeypatch):
 def test_a_key_is_in_no_traceback_of_a_debug_run(tmp_path):
     with Stub(key=KEY, faults={"401": {"echo": True, "times": 0}}) as stub:
         recipe = served(tmp_path, stub.url, rows=2, more="api_key_env: TEACHER_KEY")
-        code = (f"import os, sys; os.environ['TEACHER_KEY'] = {KEY!r}; from cli.main import main; "
-                f"sys.argv = ['gristmill', 'run', {str(recipe.path)!r}, '--debug']; main()")  # fmt: skip
+        code = (
+            f"import os, sys; os.environ['TEACHER_KEY'] = {KEY!r}; from cli.main import main; "
+            f"sys.argv = ['gristmill', 'run', {str(recipe.path)!r}, '--debug']; main()"
+        )
         done = process(tmp_path, code=code)
     assert done.code != 0 and "Traceback" in done.err and "HTTP 401" in done.err
     assert KEY not in (done.out + done.err).replace(repr(KEY) + "; from", "") and "TEACHER_KEY" not in os.environ

@@ -47,8 +47,10 @@ class Echo:
                 if "fail" in text:
                     give([Reply(one.key, error=f"no luck with {len(text)}", transient="now" in text)], Spent(1))
                 else:
-                    give([Reply(one.key, f"{text} {one.sample_index}", prompt_tokens=10, completion_tokens=2)],
-                         Spent(1, 10, 2))  # fmt: skip
+                    give(
+                        [Reply(one.key, f"{text} {one.sample_index}", prompt_tokens=10, completion_tokens=2)],
+                        Spent(1, 10, 2),
+                    )
 
     def close(self):
         self.closed += 1
@@ -193,8 +195,11 @@ def test_what_fails_is_counted_kept_and_asked_again_by_the_next_run(store):
         assert {*engine.asked.values()} == {1}, "what failed is not tried again at once"
         found = [*answers.read(r.key for g in groups(texts) for r in g).values()]
         assert [(r.text, r.error, r.transient) for r in found] == [
-            ("a 0", None, False), (None, "no luck with 8", True), (None, "no luck with 13", False), ("b 0", None, False)
-        ]  # fmt: skip
+            ("a 0", None, False),
+            (None, "no luck with 8", True),
+            (None, "no luck with 13", False),
+            ("b 0", None, False),
+        ]
     assert failures.said() == "2 requests failed: 2 x no luck with N"
     assert [(row["replies"], row["failed"], row["requests"]) for row in costs(store)] == [(2, 2, 4)]
     with asking(store, again := Echo()) as answers:
@@ -209,7 +214,8 @@ def test_too_many_failures_end_it_with_the_commonest_reasons(store):
         answers.all(ref(), groups(texts), failures)
     assert str(error.value) == (
         "completions.generate.sample: 4 requests failed: 4 x no luck with N; more than max_failed allows (3). What was "
-        "answered is kept; run again to retry, or allow more: max_failed: 0.1")  # fmt: skip
+        "answered is kept; run again to retry, or allow more: max_failed: 0.1"
+    )
     with ReplyLog(store) as log:
         assert log.spent()["replies"] == 2 and log.spent()["failed"] == 4
 
@@ -227,9 +233,11 @@ def test_a_frame_of_replies_has_every_column_also_where_there_are_none():
     whole = Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0))
     made = frame([whole, None, Reply("e", error="no", transient=True)])
     assert made.schema == {"key": pl.String, **COLUMNS}
-    assert made.rows() == [("k", "yes", "why", "[]", "stop", 3, 1, [-0.5, -1.0], None, False, None, None),
-                           (None, *[None] * 8, False, None, None),
-                           ("e", *[None] * 7, "no", True, None, None)]  # fmt: skip
+    assert made.rows() == [
+        ("k", "yes", "why", "[]", "stop", 3, 1, [-0.5, -1.0], None, False, None, None),
+        (None, *[None] * 8, False, None, None),
+        ("e", *[None] * 7, "no", True, None, None),
+    ]
     assert frame([]).schema == made.schema
 
 
@@ -241,7 +249,8 @@ def test_answers_of_a_real_server_in_the_order_of_the_conversations(store):
         with Answers(store, Report(), "run1", "job") as answers:
             made = answers.answer(model, messages, n=2, sampling=how, seed=1, label="evaluate")
             assert made.select("row", "sample_index", "response").rows() == [
-                (i, s, word) for i, word in enumerate(("one", "two", "one")) for s in (0, 1)]  # fmt: skip
+                (i, s, word) for i, word in enumerate(("one", "two", "one")) for s in (0, 1)
+            ]
             more = [*messages, *(json.dumps([{"role": "user", "content": f"word {i}"}]) for i in range(4))]
             with pytest.raises(Stopped, match=r"^models\.a\.max_requests is reached: 2 of 3 spent"):
                 answers.answer(model, more, n=2, sampling=how, seed=1, label="evaluate")

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from tests.command import call, mistake
 
 from curate.run import built, run
 from curate.storage.store import Store
 from schemas.errors import Stopped
+from tests.command import call, mistake
 from tests.jobs import ask, last_run, tables
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
@@ -28,8 +28,7 @@ def two(url, prices, of_a=""):
 
 MANY = (
     "\n  - generate: {use: sample, model: a, n: 3, max_tokens: 30}"
-    "\n  - generate: {use: critique_revise, model: b, n: 1, max_tokens: 60, where: sample_index = 0}"
-    + SCORE
+    "\n  - generate: {use: critique_revise, model: b, n: 1, max_tokens: 60, where: sample_index = 0}" + SCORE
 )
 PRICES = "prompt_price: 100.0, completion_price: 500.0"
 
@@ -45,12 +44,17 @@ def undisturbed(stub, tmp_path_factory):
 
 def used(store, who=""):
     """What was spent, by the limits that count it."""
-    return ask(store, f"""SELECT sum(requests)::BIGINT AS max_requests, sum(cost) AS max_cost,
-        sum(prompt_tokens + completion_tokens)::BIGINT AS max_tokens FROM costs {who}""").row(0, named=True)
+    return ask(
+        store,
+        f"""SELECT sum(requests)::BIGINT AS max_requests, sum(cost) AS max_cost,
+        sum(prompt_tokens + completion_tokens)::BIGINT AS max_tokens FROM costs {who}""",
+    ).row(0, named=True)
 
 
-@pytest.mark.parametrize(("owner", "limit"), [("budget", "max_requests"), ("budget", "max_tokens"),
-                                              ("budget", "max_cost"), ("model", "max_cost")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("owner", "limit"),
+    [("budget", "max_requests"), ("budget", "max_tokens"), ("budget", "max_cost"), ("model", "max_cost")],
+)
 def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_path, undisturbed, limit, owner):
     expected, needed = undisturbed
     store, before = Store(tmp_path / "store"), stub.stats()
@@ -60,8 +64,13 @@ def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_p
         most = most if limit == "max_cost" else int(most)
         told = f"{limit}: {most}"
         recipe = served(
-            tmp_path, stub.url, rows=10, completions=MANY, top=f"budget: {{{told}}}\n" if owner == "budget" else "",
-            models=two(stub.url, PRICES, told if owner == "model" else ""))  # fmt: skip
+            tmp_path,
+            stub.url,
+            rows=10,
+            completions=MANY,
+            top=f"budget: {{{told}}}\n" if owner == "budget" else "",
+            models=two(stub.url, PRICES, told if owner == "model" else ""),
+        )
         try:
             run(recipe, store)
             assert share > 1 and last_run(store)["status"] == "finished"
@@ -114,15 +123,23 @@ def test_the_budget_is_the_same_for_the_plan_and_a_recipe_with_another_name_has_
         top = "budget: {max_requests: 9}\n"
         run(served(tmp_path, stub.url, rows=rows, name=name, more="choices: 1", top=top), store)
     assert [(r["recipe"], r["requests"]) for r in ask(store, "FROM costs ORDER BY run_id").rows(named=True)] == [
-        ("one", 8), ("two", 8)]  # fmt: skip
+        ("one", 8),
+        ("two", 8),
+    ]
 
 
-@pytest.mark.parametrize(("top", "said"), [
-    ("budget: {max_cost: 3}\n", r"job\.yaml:5: budget\.max_cost needs the prices of 'a'"),
-    ("budget: {max_request: 3}\n", r"job\.yaml:3: no key in budget called 'max_request'; did you mean 'max_requests'"),
-    ("budget: {max_tokens: 1.5}\n", r"job\.yaml:3: budget\.max_tokens: .*integer.*found 1\.5"),
-    ("budget: {max_requests: -1}\n", r"job\.yaml:3: budget\.max_requests: .*greater than or equal to 0, found -1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        ("budget: {max_cost: 3}\n", r"job\.yaml:5: budget\.max_cost needs the prices of 'a'"),
+        (
+            "budget: {max_request: 3}\n",
+            r"job\.yaml:3: no key in budget called 'max_request'; did you mean 'max_requests'",
+        ),
+        ("budget: {max_tokens: 1.5}\n", r"job\.yaml:3: budget\.max_tokens: .*integer.*found 1\.5"),
+        ("budget: {max_requests: -1}\n", r"job\.yaml:3: budget\.max_requests: .*greater than or equal to 0, found -1"),
+    ],
+)
 def test_a_wrong_budget_is_one_line_and_code_2(tmp_path, top, said):
     path = served(tmp_path, "http://127.0.0.1:9/v1").path
     path.write_text(path.read_text().replace("models:", f"{top}models:"))

@@ -39,8 +39,11 @@ def job(folder, prompts="", completions="", rows=ROWS, bench=BENCH):
 
 def dropped(store, table, id_, text):
     """The rows that are out: their text, the reason, the evidence."""
-    found = ask(store, f"SELECT {text}, reason, evidence FROM decisions JOIN {table} ON {id_} = row_id "
-                       f"WHERE NOT kept AND stage LIKE '{table}.decontaminate%' ORDER BY 1")  # fmt: skip
+    found = ask(
+        store,
+        f"SELECT {text}, reason, evidence FROM decisions JOIN {table} ON {id_} = row_id "
+        f"WHERE NOT kept AND stage LIKE '{table}.decontaminate%' ORDER BY 1",
+    )
     return [(text, reason, json.loads(evidence)) for text, reason, evidence in found.rows()]
 
 
@@ -48,14 +51,21 @@ def test_prompts_are_dropped_with_the_rule_the_row_and_the_matching_text(tmp_pat
     store = Store(tmp_path / "store")
     run(job(tmp_path, f"  - decontaminate: {{against: {AGAINST}}}\n"), store)
     assert dropped(store, "prompts", "prompt_id", "prompt") == [
-        (ROWS[0]["prompt"], "overlaps a benchmark (n-grams)", {
-            "how": "n-grams", "file": "bench.jsonl", "line": 1, "overlap": 1.0, "text": EGGS, "shared": EGGS[:-1]}),
-        ("who are YOU", "overlaps a benchmark (exact)", {
-            "how": "exact", "file": "bench.jsonl", "line": 3, "overlap": 1.0, "text": WHO, "shared": "who are YOU"}),
-    ]  # fmt: skip
+        (
+            ROWS[0]["prompt"],
+            "overlaps a benchmark (n-grams)",
+            {"how": "n-grams", "file": "bench.jsonl", "line": 1, "overlap": 1.0, "text": EGGS, "shared": EGGS[:-1]},
+        ),
+        (
+            "who are YOU",
+            "overlaps a benchmark (exact)",
+            {"how": "exact", "file": "bench.jsonl", "line": 3, "overlap": 1.0, "text": WHO, "shared": "who are YOU"},
+        ),
+    ]
     assert [stage.note for stage in plan(load_recipe(tmp_path / "r.yaml"), store).stages][-1] == (
         "2 of 4 kept; 1 exact, 1 n-grams; bench.jsonl 2; 1 of 3 benchmark rows have fewer than 8 words and match only "
-        "what equals them")  # fmt: skip
+        "what equals them"
+    )
 
 
 def test_candidates_are_compared_by_their_response_or_another_column(tmp_path):
@@ -64,10 +74,12 @@ def test_candidates_are_compared_by_their_response_or_another_column(tmp_path):
     run(job(tmp_path, completions=steps + steps.replace("share_of", "on: prompt, share_of")), store)
     found = dropped(store, "completions", "completion_id", "response")
     assert [(text, reason) for text, reason, _ in found] == [
-        ("9 eggs", "overlaps a benchmark (n-grams)"), ("A model.", "overlaps a benchmark (exact)"),
-        ("As they asked: " + TRAIN, "overlaps a benchmark (n-grams)"), (EGGS, "overlaps a benchmark (exact)"),
+        ("9 eggs", "overlaps a benchmark (n-grams)"),
+        ("A model.", "overlaps a benchmark (exact)"),
+        ("As they asked: " + TRAIN, "overlaps a benchmark (n-grams)"),
+        (EGGS, "overlaps a benchmark (exact)"),
         ("Who, are you!", "overlaps a benchmark (exact)"),
-    ]  # fmt: skip
+    ]
     assert found[0][2]["overlap"] == pytest.approx(15 / 20) and found[2][2]["line"] == 2
 
 
@@ -81,7 +93,12 @@ def test_the_benchmark_s_content_and_the_settings_are_in_the_stage_s_key(tmp_pat
         return before[-1]
 
     assert [cached(), cached(), cached(", ngram: 13"), cached(", share_of: either"), cached()] == [
-        False, True, False, False, True]  # fmt: skip
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
     assert not cached(bench=[*BENCH, {"question": "Another one"}])
 
 
@@ -121,9 +138,13 @@ def test_embeddings_are_asked_for_what_the_other_rules_let_pass_and_is_not_blank
     found = find(pl.Series(["ba ba", "AB", " ", None, "xx", "dccdcc", "ad", EGGS]), make_index(bench), near)
     assert asked == [["ab", "xyz", EGGS, "ccd"], ["ba ba", "xx", "dccdcc", "ad"]]
     assert found.select("matched", "how", "similarity").rows() == [
-        (1, "semantic", pytest.approx(1)), (1, "exact", None), *[(None, None, None)] * 3,
-        (4, "semantic", pytest.approx(1)), (None, None, None), (3, "exact", None),
-    ]  # fmt: skip
+        (1, "semantic", pytest.approx(1)),
+        (1, "exact", None),
+        *[(None, None, None)] * 3,
+        (4, "semantic", pytest.approx(1)),
+        (None, None, None),
+        (3, "exact", None),
+    ]
     assert find(pl.Series(["a"]), make_index(bench), semantic(pl.Series([None, ""]), 0.9, embed))["how"][0] is None
 
 
@@ -138,23 +159,26 @@ def test_a_paraphrase_is_found_by_its_embedding(tmp_path):
     assert evidence == {"how": "semantic", "file": "bench.jsonl", "line": 1, "text": EGGS}
 
 
-@pytest.mark.parametrize(("settings", "words"), [
-    ("against: bench.jsonl, ngrams: 8", "no setting of decontaminate called 'ngrams'; did you mean 'ngram'"),
-    ("against: bench.jsonl, ngram: 1", "ngram must be 2 to 100 words"),
-    ("against: bench.jsonl, match: every", "match: expected a number, or 'any', found 'every'"),
-    ("against: bench.jsonl, share_of: rows", "no share_of 'rows'; did you mean 'row'"),
-    ("against: bench.jsonl, semantic: 90", "semantic: expected a cosine above 0 and at most 1, found 90"),
-    ("against: bench.jsonl, model: minilm", "model: is for the rule 'semantic'"),
-    ("against: bench.jsonl, semantic: 0.9, model: minlm", "no model 'minlm'; did you mean 'minilm'"),
-    ("against: bench.jsonl, semantic: 0.9, model: [a]", "model: expected the name of a model"),
-    ("against: bench.jsonl, on: promt", "no column .to decontaminate. called 'promt'; did you mean 'prompt'"),
-    ("against: gsm9k", "no file, hub data set or known benchmark 'gsm9k'; did you mean 'gsm8k'"),
-    ("against: bensh.jsonl", "there is no file, store or hub data set 'bensh.jsonl'"),
-    ("against: {path: bench.jsonl, field: {}}", "no key of against called 'field'; did you mean 'fields'"),
-    ("against: [7]", "expected a file, or a list of files, hub data sets and known benchmarks, found 7"),
-    ("against: {fields: {prompt: question}}", "expected a file, .* found {'fields'"),
-    ("against: []", "expected a file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("against: bench.jsonl, ngrams: 8", "no setting of decontaminate called 'ngrams'; did you mean 'ngram'"),
+        ("against: bench.jsonl, ngram: 1", "ngram must be 2 to 100 words"),
+        ("against: bench.jsonl, match: every", "match: expected a number, or 'any', found 'every'"),
+        ("against: bench.jsonl, share_of: rows", "no share_of 'rows'; did you mean 'row'"),
+        ("against: bench.jsonl, semantic: 90", "semantic: expected a cosine above 0 and at most 1, found 90"),
+        ("against: bench.jsonl, model: minilm", "model: is for the rule 'semantic'"),
+        ("against: bench.jsonl, semantic: 0.9, model: minlm", "no model 'minlm'; did you mean 'minilm'"),
+        ("against: bench.jsonl, semantic: 0.9, model: [a]", "model: expected the name of a model"),
+        ("against: bench.jsonl, on: promt", "no column .to decontaminate. called 'promt'; did you mean 'prompt'"),
+        ("against: gsm9k", "no file, hub data set or known benchmark 'gsm9k'; did you mean 'gsm8k'"),
+        ("against: bensh.jsonl", "there is no file, store or hub data set 'bensh.jsonl'"),
+        ("against: {path: bench.jsonl, field: {}}", "no key of against called 'field'; did you mean 'fields'"),
+        ("against: [7]", "expected a file, or a list of files, hub data sets and known benchmarks, found 7"),
+        ("against: {fields: {prompt: question}}", "expected a file, .* found {'fields'"),
+        ("against: []", "expected a file"),
+    ],
+)
 def test_what_a_recipe_cannot_say_is_one_line_with_its_place(tmp_path, settings, words):
     with pytest.raises(UserError, match=words) as error:
         plan(job(tmp_path, f"  - decontaminate: {{{settings}}}\n"), None)
@@ -171,7 +195,9 @@ def test_a_known_name_is_read_from_the_hub_once(tmp_path):
     read = [read_benchmarks(["drop", "gsm8k"], tmp_path, tmp_path, "r.yaml:4", load) for _ in range(2)]
     assert asked == [(("ucinlp/drop", None), "validation"), (("openai/gsm8k", "main"), "test")]
     assert read[0].content == read[1].content and read[0].rows.rows() == [
-        ("Janet has hens.\n" + EGGS, "drop", 1, None), (EGGS, "gsm8k", 1, None)]  # fmt: skip
+        ("Janet has hens.\n" + EGGS, "drop", 1, None),
+        (EGGS, "gsm8k", 1, None),
+    ]
 
 
 def test_all_configurations_of_a_known_name_are_read_and_a_lack_is_said(tmp_path):
@@ -181,8 +207,11 @@ def test_all_configurations_of_a_known_name_are_read_and_a_lack_is_said(tmp_path
     def gated(*_, **__):
         raise RuntimeError("this dataset is gated\nlog in first")
 
-    for load, words in ((lambda *_, **__: [{"text": "?"}], "a row of Idavidrein/gpqa has no text 'Question'"),
-                        (gated, "gpqa: .*gated"), (lambda *_, **__: [], "has no rows")):  # fmt: skip
+    for load, words in (
+        (lambda *_, **__: [{"text": "?"}], "a row of Idavidrein/gpqa has no text 'Question'"),
+        (gated, "gpqa: .*gated"),
+        (lambda *_, **__: [], "has no rows"),
+    ):
         with pytest.raises(UserError, match="^r.yaml:4: decontaminate: against: .*" + words):
             read_benchmarks("gpqa", tmp_path, tmp_path, "r.yaml:4", load)
 

@@ -54,9 +54,13 @@ def test_minhash_keeps_the_longest_where_told_to(folder):
     store = Store(folder / "s")
     run(recipe(folder, "  - dedup: {use: minhash, threshold: 0.7, keep: longest}"), store)
     assert set(dropped(store)) == {LONG + ".", LONG + "!", "name three  RIVERS."} or set(dropped(store)) == {
-        LONG + ".", LONG + "!", "Name three rivers."}  # fmt: skip
-    assert all(told["reason"] == "near-duplicate (minhash)" and told["similarity"] >= 0.7
-               for told in dropped(store).values())  # fmt: skip
+        LONG + ".",
+        LONG + "!",
+        "Name three rivers.",
+    }
+    assert all(
+        told["reason"] == "near-duplicate (minhash)" and told["similarity"] >= 0.7 for told in dropped(store).values()
+    )
 
 
 @pytest.mark.parametrize("use", ["exact", "minhash"])
@@ -99,13 +103,16 @@ def test_an_earlier_store_is_other_data(folder):
     assert {t["file"] for t in told.values()} == {"old/store"}
 
 
-@pytest.mark.parametrize(("against", "said"), [
-    ("old.jsonk", r"r.yaml:4: against: there is no file, store or hub data set 'old.jsonk'"),
-    ("[]", r"r.yaml:4: against: expected a file, a data set or a store, or a list of them, found \[\]"),
-    ("{fields: {prompt: q}}", r"r.yaml:4: against: expected a file, a data set or a store, found"),
-    ("{path: old.jsonl, lines: 3}", r"r.yaml:4: no key of against called 'lines'"),
-    ("s", r"r.yaml:4: against: s is the store of this run; name another, or a file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [
+        ("old.jsonk", r"r.yaml:4: against: there is no file, store or hub data set 'old.jsonk'"),
+        ("[]", r"r.yaml:4: against: expected a file, a data set or a store, or a list of them, found \[\]"),
+        ("{fields: {prompt: q}}", r"r.yaml:4: against: expected a file, a data set or a store, found"),
+        ("{path: old.jsonl, lines: 3}", r"r.yaml:4: no key of against called 'lines'"),
+        ("s", r"r.yaml:4: against: s is the store of this run; name another, or a file"),
+    ],
+)
 def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, against, said):
     write(folder, "old.jsonl", ["x"])
     store = Store(folder / "s")
@@ -113,14 +120,26 @@ def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, ag
         run(recipe(folder, f"  - dedup: {{use: exact, against: {against}}}"), store)
 
 
-@pytest.mark.parametrize(("step", "said"), [
-    ("dedup: {use: minhash, keep: best}", "r.yaml:4: dedup 'minhash': keep: best goes by a score; name it with 'by'"),
-    ("dedup: {use: minhash, keep: best, by: nothing}", r"r.yaml:4: no number \(to keep the best by\) called 'nothing'"),
-    ("dedup: {use: minhash, keep: newest}", "r.yaml:4: dedup 'minhash': keep: expected"),
-    ("dedup: {use: minhash, on: line}", r"r.yaml:4: no column \(to deduplicate on\) 'line'"),
-    ("select: {use: random, keep: 2, seed: -3}", "r.yaml:4: select .random.: seed: expected a number from 0 up"),
-    ("select: {use: random, keep: 2, against: old.jsonl}", "r.yaml:4: no setting of select 'random' called 'against'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (
+            "dedup: {use: minhash, keep: best}",
+            "r.yaml:4: dedup 'minhash': keep: best goes by a score; name it with 'by'",
+        ),
+        (
+            "dedup: {use: minhash, keep: best, by: nothing}",
+            r"r.yaml:4: no number \(to keep the best by\) called 'nothing'",
+        ),
+        ("dedup: {use: minhash, keep: newest}", "r.yaml:4: dedup 'minhash': keep: expected"),
+        ("dedup: {use: minhash, on: line}", r"r.yaml:4: no column \(to deduplicate on\) 'line'"),
+        ("select: {use: random, keep: 2, seed: -3}", "r.yaml:4: select .random.: seed: expected a number from 0 up"),
+        (
+            "select: {use: random, keep: 2, against: old.jsonl}",
+            "r.yaml:4: no setting of select 'random' called 'against'",
+        ),
+    ],
+)
 def test_what_makes_no_sense_is_refused(folder, step, said):
     with pytest.raises(UserError, match=said):
         run(recipe(folder, f"  - {step}"), Store(folder / "s"))
@@ -135,8 +154,10 @@ def test_rows_that_are_not_meant_are_not_compared_and_stay(folder):
         run(recipe(folder, "  - dedup: {use: exact, where: no_such = 1}"), store)
 
 
-ANSWERS = [recorded("Name a river.", ("The Rhine.", 0.2), ("the  RHINE.", 0.9), ("The Po.", 0.5)),
-           recorded("Name another.", ("The rhine.", 0.4), ("The Elbe.", None))]  # fmt: skip
+ANSWERS = [
+    recorded("Name a river.", ("The Rhine.", 0.2), ("the  RHINE.", 0.9), ("The Po.", 0.5)),
+    recorded("Name another.", ("The rhine.", 0.4), ("The Elbe.", None)),
+]
 
 
 def test_the_best_of_near_candidates_stays(tmp_path):
@@ -159,23 +180,29 @@ def test_the_best_of_near_dataset_rows_stays_by_the_score_of_the_dataset(tmp_pat
 def test_dataset_rows_are_compared_with_other_data(tmp_path):
     rows = [json.dumps({"prompt": "x", "completions": ["the rhine."]})]
     (tmp_path / "old.jsonl").write_text("\n".join(rows))
-    store, said = built(tmp_path, ANSWERS,
-                        "all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}")  # fmt: skip
+    store, said = built(tmp_path, ANSWERS, "all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}")
     assert said["all"] == "2 rows (2 train); 3 left out by dedup; 3 near other data (1 rows)"
     told = ask(store, "SELECT evidence ->> 'file' AS f, evidence ->> 'line' AS l FROM decisions WHERE NOT kept")
     assert told.unique().rows() == [("old.jsonl", "1")]
 
 
-CHAT = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."},
-        {"role": "user", "content": "Name a river."}, {"role": "assistant", "content": "The Rhine."}]  # fmt: skip
+CHAT = [
+    {"role": "user", "content": "Hi."},
+    {"role": "assistant", "content": "Hello."},
+    {"role": "user", "content": "Name a river."},
+    {"role": "assistant", "content": "The Rhine."},
+]
 
 
-@pytest.mark.parametrize(("view", "left"), [
-    ("all: {type: sft, dedup: {use: exact, against: old.jsonl}}", 1),
-    ("all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}", 1),
-    ("all: {type: prompt, dedup: {use: exact, against: old.jsonl}}", 1),
-    ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("view", "left"),
+    [
+        ("all: {type: sft, dedup: {use: exact, against: old.jsonl}}", 1),
+        ("all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}", 1),
+        ("all: {type: prompt, dedup: {use: exact, against: old.jsonl}}", 1),
+        ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 0),
+    ],
+)
 def test_other_rows_are_put_together_as_the_rows_of_the_dataset_are(tmp_path, view, left):
     (tmp_path / "old.jsonl").write_text(json.dumps({"messages": CHAT}))
     rows = [{"messages": CHAT}, recorded("Name a river.", ("The Po.", None))]
@@ -209,18 +236,27 @@ def test_answers_to_prompts_that_an_earlier_store_dropped_are_no_other_data(fold
     assert left["response"].to_list() == ["The Po."]
 
 
-@pytest.mark.parametrize(("step", "said"), [
-    ("dedup: {use: exact, by: [x]}", r"r.yaml:4: no number \(to keep the best by\) called"),
-    ("dedup: {use: exact, by: line}", "r.yaml:4: dedup 'exact': 'by' is for keep: best; found keep: first"),
-    ("dedup: {use: minhash, model: minilm}", "r.yaml:4: no setting of dedup 'minhash' called 'model'"),
-    ("dedup: {use: semantic, model: [minilm]}", "r.yaml:4: dedup 'semantic': model: expected a name, found"),
-    ("dedup: {use: exact, against: {path: new.jsonl, hub: 3}}", "r.yaml:4: against: hub: expected a mapping"),
-    ("dedup: {use: exact, against: {path: new.jsonl, fields: 3}}", "r.yaml:4: against: fields: expected a mapping"),
-    ("dedup: {use: exact, on: family, against: new.jsonl}", "r.yaml:4: against: new.jsonl has no row with a 'family'"),
-    ("dedup: {use: minhash, permutations: 1000000000}", "r.yaml:4: dedup minhash: permutations must be .* at most"),
-    ("select: {use: random, keep: 1, on: [x]}", "r.yaml:4: no column to select by"),
-    ("select: {use: k_center, keep: 1, by: [x]}", r"r.yaml:4: select 'k_center': by: expected a name, found \['x'\]"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("dedup: {use: exact, by: [x]}", r"r.yaml:4: no number \(to keep the best by\) called"),
+        ("dedup: {use: exact, by: line}", "r.yaml:4: dedup 'exact': 'by' is for keep: best; found keep: first"),
+        ("dedup: {use: minhash, model: minilm}", "r.yaml:4: no setting of dedup 'minhash' called 'model'"),
+        ("dedup: {use: semantic, model: [minilm]}", "r.yaml:4: dedup 'semantic': model: expected a name, found"),
+        ("dedup: {use: exact, against: {path: new.jsonl, hub: 3}}", "r.yaml:4: against: hub: expected a mapping"),
+        ("dedup: {use: exact, against: {path: new.jsonl, fields: 3}}", "r.yaml:4: against: fields: expected a mapping"),
+        (
+            "dedup: {use: exact, on: family, against: new.jsonl}",
+            "r.yaml:4: against: new.jsonl has no row with a 'family'",
+        ),
+        ("dedup: {use: minhash, permutations: 1000000000}", "r.yaml:4: dedup minhash: permutations must be .* at most"),
+        ("select: {use: random, keep: 1, on: [x]}", "r.yaml:4: no column to select by"),
+        (
+            "select: {use: k_center, keep: 1, by: [x]}",
+            r"r.yaml:4: select 'k_center': by: expected a name, found \['x'\]",
+        ),
+    ],
+)
 def test_slips_are_said_in_one_line(folder, step, said):
     with pytest.raises(UserError, match=said):
         run(recipe(folder, f"  - {step}"), Store(folder / "s"))

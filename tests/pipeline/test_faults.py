@@ -19,9 +19,11 @@ from tests.served import SCORE, served, total
 from tests.stub_server import Stub
 
 ROOT = Path(__file__).parents[2]
-STEPS = ("\n  - generate: {use: sample, model: a, n: 2, temperature: 0.8, max_tokens: 30, max_failed: 0.5}"
-         "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_tokens: 40, max_failed: 0.5, "
-         "where: sample_index = 0}") + SCORE  # fmt: skip
+STEPS = (
+    "\n  - generate: {use: sample, model: a, n: 2, temperature: 0.8, max_tokens: 30, max_failed: 0.5}"
+    "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_tokens: 40, max_failed: 0.5, "
+    "where: sample_index = 0}"
+) + SCORE
 ROWS = 12
 NEEDED = ROWS + ROWS  # requests: two samples of a prompt are one
 
@@ -29,9 +31,14 @@ NEEDED = ROWS + ROWS  # requests: two samples of a prompt are one
 def start(recipe, store):
     """`gristmill run`, as a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    return subprocess.Popen([sys.executable, "-m", "cli.main", "run", str(recipe.path), "--store", str(store.path)],
-                            env=environment, cwd=recipe.path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "run", str(recipe.path), "--store", str(store.path)],
+        env=environment,
+        cwd=recipe.path.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(recipe, store):
@@ -57,9 +64,16 @@ def expected(tmp_path_factory):
 
 # What hits every third request or so, once; the key is the fault's name for the server.
 FAULTS = {
-    "429": {"every": 3, "retry_after": 0.2}, "500": {"every": 3}, "half_json": {"every": 3}, "close": {"every": 3},
-    "drop": {"every": 3}, "hang": {"every": 5}, "empty": {"every": 3}, "bad_utf8": {"every": 3}, "null": {"every": 3},
-}  # fmt: skip
+    "429": {"every": 3, "retry_after": 0.2},
+    "500": {"every": 3},
+    "half_json": {"every": 3},
+    "close": {"every": 3},
+    "drop": {"every": 3},
+    "hang": {"every": 5},
+    "empty": {"every": 3},
+    "bad_utf8": {"every": 3},
+    "null": {"every": 3},
+}
 
 
 RARE = ("drop", "empty", "null")  # what "all" covers

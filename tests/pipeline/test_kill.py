@@ -37,8 +37,13 @@ def whole(tiny, tmp_path_factory):
 def start(recipe, store):
     """`gristmill run`, as a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
-    return subprocess.Popen([sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
-                            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def replies(store):

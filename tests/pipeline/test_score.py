@@ -117,27 +117,30 @@ def test_a_plan_knows_how_many_questions_are_left(stub, folder):
     assert "known once" in plan(judged(folder, stub.url), None).stages[-2].note
 
 
-@pytest.mark.parametrize(("step", "words"), [
-    ("{use: own.rated, model: c}", ["no model 'c'", "a, b"]),
-    ("{use: own.rated, model: b, task: loss}", ["engine 'openai'", "'b'", "loss", "transformers"]),
-    ("{use: own.above}", ["goes by another score", "by"]),
-    ("{use: own.above, by: chras}", ["chras", "did you mean 'chars'"]),
-    ("{use: own.above, by: response}", ["response"]),
-    ("{use: own.rated, model: b, by: chars}", ["no setting", "by"]),
-    ("{use: own.rated, model: b, max_failed: 2}", ["max_failed", "0 to 1"]),
-    ("{use: own.mistaken, model: b, how: text}", ["own.mistaken", "yields 'hello'", "Want"]),
-    ("{use: own.mistaken, model: b, how: list}", ["asks a list", "Series"]),
-    ("{use: own.mistaken, model: b, how: numbers}", ["asks a UInt32", "Series of texts"]),
-    ("{use: own.mistaken, model: b, how: task}", ["rewrad", "did you mean 'reward'"]),
-    ("{use: own.mistaken, model: b, how: sampling}", ["temprature", "did you mean 'temperature'"]),
-    ("{use: own.mistaken, model: b, how: none}", ["returns nothing"]),
-    ("{use: own.mistaken, model: b, how: server}", ["engine 'openai'", "embeddings", "'transformers'"]),
-    ("{use: length, as: __place}", ["'__place'", "'as'"]),
-    ("{use: combine, sql: response}", ["gives each row a number"]),
-    ("{use: combine, sql: sum(chars)}", ["aggregate"]),
-    ("{use: combine, sql: chars, zscore: [chras]}", ["chras", "chars"]),
-    ("{use: combine, sql: chars, debias: nope}", ["nope", "debias"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("{use: own.rated, model: c}", ["no model 'c'", "a, b"]),
+        ("{use: own.rated, model: b, task: loss}", ["engine 'openai'", "'b'", "loss", "transformers"]),
+        ("{use: own.above}", ["goes by another score", "by"]),
+        ("{use: own.above, by: chras}", ["chras", "did you mean 'chars'"]),
+        ("{use: own.above, by: response}", ["response"]),
+        ("{use: own.rated, model: b, by: chars}", ["no setting", "by"]),
+        ("{use: own.rated, model: b, max_failed: 2}", ["max_failed", "0 to 1"]),
+        ("{use: own.mistaken, model: b, how: text}", ["own.mistaken", "yields 'hello'", "Want"]),
+        ("{use: own.mistaken, model: b, how: list}", ["asks a list", "Series"]),
+        ("{use: own.mistaken, model: b, how: numbers}", ["asks a UInt32", "Series of texts"]),
+        ("{use: own.mistaken, model: b, how: task}", ["rewrad", "did you mean 'reward'"]),
+        ("{use: own.mistaken, model: b, how: sampling}", ["temprature", "did you mean 'temperature'"]),
+        ("{use: own.mistaken, model: b, how: none}", ["returns nothing"]),
+        ("{use: own.mistaken, model: b, how: server}", ["engine 'openai'", "embeddings", "'transformers'"]),
+        ("{use: length, as: __place}", ["'__place'", "'as'"]),
+        ("{use: combine, sql: response}", ["gives each row a number"]),
+        ("{use: combine, sql: sum(chars)}", ["aggregate"]),
+        ("{use: combine, sql: chars, zscore: [chras]}", ["chras", "chars"]),
+        ("{use: combine, sql: chars, debias: nope}", ["nope", "debias"]),
+    ],
+)
 def test_mistakes_are_found_before_anything_is_asked(stub, folder, step, words):
     recipe = judged(folder, stub.url, SAMPLE + SCORE + f"\n  - score: {step}\n")
     before = stub.stats()["requests"]
@@ -147,10 +150,13 @@ def test_mistakes_are_found_before_anything_is_asked(stub, folder, step, words):
     assert stub.stats()["requests"] == before
 
 
-@pytest.mark.parametrize(("how", "words"), [
-    ("words", ["expected a list of messages as JSON text"]),
-    ("late", ["asks the model 'b'", "on no rows"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("words", ["expected a list of messages as JSON text"]),
+        ("late", ["asks the model 'b'", "on no rows"]),
+    ],
+)
 def test_mistakes_of_asks_are_found_before_they_are_asked(stub, folder, how, words):
     recipe = judged(folder, stub.url, SAMPLE + SCORE + f"\n  - score: {{use: own.mistaken, model: b, how: {how}}}\n")
     store = Store(folder / "store")
@@ -176,8 +182,11 @@ def test_a_score_by_another(stub, folder):
     store = Store(folder / "store")
     steps = SAMPLE + SCORE + "\n  - score: {use: own.above, by: chars, at: 20, as: long}\n"
     run(judged(folder, stub.url, steps), store)
-    rows = ask(store, """SELECT max(value) FILTER (scorer = 'chars'), max(value) FILTER (scorer = 'long')
-                         FROM scores GROUP BY row_id""").rows()  # fmt: skip
+    rows = ask(
+        store,
+        """SELECT max(value) FILTER (scorer = 'chars'), max(value) FILTER (scorer = 'long')
+                         FROM scores GROUP BY row_id""",
+    ).rows()
     assert len(rows) == 32 and all(long == (chars >= 20) for chars, long in rows)
 
 
@@ -210,8 +219,11 @@ def test_a_used_up_budget_leaves_scores_out_and_a_larger_one_brings_them(stub, f
 def test_a_scorer_that_asks_again_is_sent_what_it_asked(stub, folder):
     store = Store(folder / "store")
     run(judged(folder, stub.url, JUDGED.replace("model: b,", "model: b, times: 3,")), store)
-    rows = ask(store, """SELECT value, length(response) % 7 FROM scores JOIN completions ON completion_id = row_id
-                         WHERE scorer = 'rating'""").rows()  # fmt: skip
+    rows = ask(
+        store,
+        """SELECT value, length(response) % 7 FROM scores JOIN completions ON completion_id = row_id
+                         WHERE scorer = 'rating'""",
+    ).rows()
     assert rows and all(value == 3 * once for value, once in rows)
 
 
@@ -232,9 +244,18 @@ def test_a_prompts_candidates_are_scored_together_wherever_they_come_from(stub, 
 
 
 def test_accepting_by_a_score_that_asks(stub, folder):
-    steps = (SAMPLE.replace("n: 4,", "n: 2, accept: 4, accepted: \"rating >= 3\", max_candidates: 12,") + SCORE
-             + "\n  - score: {use: own.rated, model: b, as: rating}\n")  # fmt: skip
+    steps = (
+        SAMPLE.replace("n: 4,", 'n: 2, accept: 4, accepted: "rating >= 3", max_candidates: 12,')
+        + SCORE
+        + "\n  - score: {use: own.rated, model: b, as: rating}\n"
+    )
     store = Store(folder / "store")
     run(judged(folder, stub.url, steps), store)
-    assert ask(store, """SELECT count(DISTINCT prompt_id) FROM completions JOIN scores ON row_id = completion_id
-                         WHERE scorer = 'rating' AND value >= 3""").item() == 4  # fmt: skip
+    assert (
+        ask(
+            store,
+            """SELECT count(DISTINCT prompt_id) FROM completions JOIN scores ON row_id = completion_id
+                         WHERE scorer = 'rating' AND value >= 3""",
+        ).item()
+        == 4
+    )

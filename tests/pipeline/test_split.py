@@ -18,8 +18,10 @@ LAWS = settings(max_examples=60, deadline=None)
 
 def table(texts, **columns):
     messages = [json.dumps([{"role": "user", "content": t}]) for t in texts]
-    return pl.DataFrame({"messages": messages, "prompt": texts, **columns},
-                        schema_overrides={"messages": pl.String, "prompt": pl.String})  # fmt: skip
+    return pl.DataFrame(
+        {"messages": messages, "prompt": texts, **columns},
+        schema_overrides={"messages": pl.String, "prompt": pl.String},
+    )
 
 
 def sides(texts, splits=SPLITS, seed=7, **columns):

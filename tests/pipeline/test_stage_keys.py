@@ -39,7 +39,8 @@ def test_a_filter_of_candidates_by_a_score_of_their_prompts_follows_that_score(t
     monkeypatch.chdir(tmp_path)
     (tmp_path / "size.py").write_text(
         '"""Size."""\n\n\ndef score(prompt, *, factor: int = 1):\n    """Characters, times factor."""\n'
-        "    return prompt.str.len_chars() * factor\n")  # fmt: skip
+        "    return prompt.str.len_chars() * factor\n"
+    )
     steps = (
         "  - score: {{use: size.score, as: big, factor: {}}}\n"
         "completions:\n  - score: exact_match\n  - filter: {{x: big > 20}}"
@@ -69,14 +70,17 @@ def test_a_dataset_of_prompts_without_candidates_is_empty(tmp_path):
     assert ask(store, "SELECT count(*) FROM sft").item() == 0
 
 
-@pytest.mark.parametrize(("step", "words"), [
-    ("completions:\n  - score: {use: length, as: [a]}", "'as' must be a name"),
-    ("completions:\n  - score: {use: length, as: Response}", "a column 'Response' exists already"),
-    ("completions:\n  - select: {use: best_of_n, by: response}", "'response' is no number"),
-    ("completions:\n  - dedup: {use: exact, on: [a]}", "no column"),
-    ("  - decontaminate: {against: rows.jsonl, ngram: x}", "ngram: expected a number, found 'x'"),
-    ("  - decontaminate: {against: []}", "expected a file, or a list of files"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("completions:\n  - score: {use: length, as: [a]}", "'as' must be a name"),
+        ("completions:\n  - score: {use: length, as: Response}", "a column 'Response' exists already"),
+        ("completions:\n  - select: {use: best_of_n, by: response}", "'response' is no number"),
+        ("completions:\n  - dedup: {use: exact, on: [a]}", "no column"),
+        ("  - decontaminate: {against: rows.jsonl, ngram: x}", "ngram: expected a number, found 'x'"),
+        ("  - decontaminate: {against: []}", "expected a file, or a list of files"),
+    ],
+)
 def test_a_value_of_the_wrong_kind(tmp_path, step, words):
     with pytest.raises(UserError, match=words) as error:
         build(tmp_path, step, datasets="")

@@ -12,16 +12,27 @@ from schemas.recipe import load_recipe
 
 # Prompt -> why its answer goes; all others stay.
 DROPPED = {
-    "Who wrote the report?": "personal_data", "How do I call the API?": "secret", "How do I pick a lock?": "refusal",
-    "What is your favourite food?": "refusal", "你最喜欢什么颜色？": "refusal", "List ten animals.": "unfinished",
-    "Show me how to open a file in Python.": "unfinished", "Why do leaves fall?": "unfinished",
-    "Where can I read more?": "mostly_links", "Sing me the song.": "gopher_lines",
-    "Tell me a story.": "gopher_top_ngrams", "Describe the room.": "gopher_ellipsis_lines",
-    "What should the page say?": "c4_lorem_ipsum", "Say it loudly.": "capitals",
-    "Draw a line of stars.": "gopher_ngrams", "Give me tags for my holiday photos.": "gopher_hashes",
-    "What is on the menu?": "gopher_letters", "Give me a table of squares.": "gopher_word_length",
-    "Write the paragraph twice.": "gopher_lines", "Speak in compounds.": "gopher_word_length",
-}  # fmt: skip
+    "Who wrote the report?": "personal_data",
+    "How do I call the API?": "secret",
+    "How do I pick a lock?": "refusal",
+    "What is your favourite food?": "refusal",
+    "你最喜欢什么颜色？": "refusal",
+    "List ten animals.": "unfinished",
+    "Show me how to open a file in Python.": "unfinished",
+    "Why do leaves fall?": "unfinished",
+    "Where can I read more?": "mostly_links",
+    "Sing me the song.": "gopher_lines",
+    "Tell me a story.": "gopher_top_ngrams",
+    "Describe the room.": "gopher_ellipsis_lines",
+    "What should the page say?": "c4_lorem_ipsum",
+    "Say it loudly.": "capitals",
+    "Draw a line of stars.": "gopher_ngrams",
+    "Give me tags for my holiday photos.": "gopher_hashes",
+    "What is on the menu?": "gopher_letters",
+    "Give me a table of squares.": "gopher_word_length",
+    "Write the paragraph twice.": "gopher_lines",
+    "Speak in compounds.": "gopher_word_length",
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,12 @@ from tests.command import call
 from tests.jobs import ask
 
 DOCS = (Path(__file__).parents[2] / "docs" / "curation.md").read_text(encoding="utf-8")
-EN = ["Name three rivers of Europe.", "name three RIVERS of europe!", "What is the use of a hammer?",
-      "Janet has 3 ducks that lay 16 eggs a day; how many eggs does she sell if she eats 3 of them each morning?"]
+EN = [
+    "Name three rivers of Europe.",
+    "name three RIVERS of europe!",
+    "What is the use of a hammer?",
+    "Janet has 3 ducks that lay 16 eggs a day; how many eggs does she sell if she eats 3 of them each morning?",
+]
 ZH = ["请描述泰姬陵的建筑风格。", "描述泰姬陵的建筑风格。", "列出三种水果。"]
 QUESTION = "Janet has 3 ducks that lay 16 eggs a day; how many eggs does she sell if she eats 3 of them each morning?"
 
@@ -26,10 +30,16 @@ def test_the_recipe_of_the_docs_runs_and_its_queries_answer(tmp_path):
     (tmp_path / "gsm8k_test.jsonl").write_text(json.dumps({"question": QUESTION, "answer": "#### 13"}))
     store = Store(tmp_path / "store")
     run(load_recipe(tmp_path / "curation.yaml"), store)
-    dropped = ask(store, """SELECT stage, prompt FROM decisions JOIN prompts ON row_id = prompt_id
-                            WHERE NOT kept AND stage LIKE 'prompts.%' ORDER BY ALL""").rows()  # fmt: skip
-    assert dropped == [("prompts.decontaminate", EN[3]), ("prompts.dedup.exact", EN[1]),
-                       ("prompts.dedup.minhash", ZH[1])]  # fmt: skip
+    dropped = ask(
+        store,
+        """SELECT stage, prompt FROM decisions JOIN prompts ON row_id = prompt_id
+                            WHERE NOT kept AND stage LIKE 'prompts.%' ORDER BY ALL""",
+    ).rows()
+    assert dropped == [
+        ("prompts.decontaminate", EN[3]),
+        ("prompts.dedup.exact", EN[1]),
+        ("prompts.dedup.minhash", ZH[1]),
+    ]
     queries = re.findall(r'^    gristmill sql "(.*)"$', DOCS, re.M)
     assert len(queries) >= 4
     for query in queries:

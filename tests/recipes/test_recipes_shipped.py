@@ -64,7 +64,9 @@ def test_its_plan_can_be_made_offline_and_writes_nothing(name, tmp_path, swap):
         assert "split = 'train'" in settings["where"], "candidates of held-out prompts would be paid for and not used"
     if swap:
         assert {wanted.ref.identity.split("@")[0] for wanted in found.wanted} <= {
-            "smollm2-135m", "HuggingFaceTB/SmolLM2-135M-Instruct"}  # fmt: skip
+            "smollm2-135m",
+            "HuggingFaceTB/SmolLM2-135M-Instruct",
+        }
 
 
 def test_its_trainings_fit_their_datasets_and_their_options_exist(name):

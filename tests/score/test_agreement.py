@@ -29,22 +29,39 @@ def test_whole_texts_are_the_same_but_for_case_space_and_punctuation_at_the_ends
     assert found["value"].to_list() == [0.75, 0.75, 0.75, 0.25, None]
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("\\boxed{\\dfrac{1}{2}}", "the answer is $\\frac{1}{2}$."), ("\\boxed{\\frac12}", "Answer: 1/2"),
-    ("\\boxed{18\\text{ dollars}}", "18.0"), ("#### 1,200", "It is 1200"), ("The answer is (B).", "\\boxed{B}"),
-    ("\\boxed{\\left( 1, 2 \\right)}", "answer: (1,2)"), ("The answer is below:\n\n7", "#### 7"),
-    ("$x = 5$ so the answer is $x = 5$", "A: 5"), ("\\boxed{90^\\circ}", "90"), ("A: 8\nA: 7", "7!"),
-    ("\\boxed{\\text{No}}", "The answer is no"), ("\\boxed{\\{1, \\{2\\}\\}}", "\\boxed{\\{1,\\{2\\}\\}}. Done {1}."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\\boxed{\\dfrac{1}{2}}", "the answer is $\\frac{1}{2}$."),
+        ("\\boxed{\\frac12}", "Answer: 1/2"),
+        ("\\boxed{18\\text{ dollars}}", "18.0"),
+        ("#### 1,200", "It is 1200"),
+        ("The answer is (B).", "\\boxed{B}"),
+        ("\\boxed{\\left( 1, 2 \\right)}", "answer: (1,2)"),
+        ("The answer is below:\n\n7", "#### 7"),
+        ("$x = 5$ so the answer is $x = 5$", "A: 5"),
+        ("\\boxed{90^\\circ}", "90"),
+        ("A: 8\nA: 7", "7!"),
+        ("\\boxed{\\text{No}}", "The answer is no"),
+        ("\\boxed{\\{1, \\{2\\}\\}}", "\\boxed{\\{1,\\{2\\}\\}}. Done {1}."),
+    ],
+)
 def test_the_same_answer_in_other_words(one, other):
     a, b = answers(pl.Series([one, other]))
     assert a == b and a is not None
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("answer: (1,2)", "answer: 12"), ("\\boxed{1/2}", "0.5"), ("\\boxed{x}", "\\boxed{y}"), ("A: -5", "A: 5"),
-    ("\\boxed{A}", "\\boxed{B}"), ("The answer is 5x", "The answer is 5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("answer: (1,2)", "answer: 12"),
+        ("\\boxed{1/2}", "0.5"),
+        ("\\boxed{x}", "\\boxed{y}"),
+        ("A: -5", "A: 5"),
+        ("\\boxed{A}", "\\boxed{B}"),
+        ("The answer is 5x", "The answer is 5"),
+    ],
+)
 def test_other_answers(one, other):
     a, b = answers(pl.Series([one, other]))
     assert a != b and a is not None and b is not None

@@ -30,9 +30,12 @@ ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'
 def run(rows, **settings):
     """Score rows of (response, ground_truth) in real sandboxes."""
     engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Report())
-    texts = [pl.Series(name, values, dtype=pl.String) for name, values in
-             zip(("response", "ground_truth"), zip(*rows, strict=True), strict=True)]  # fmt: skip
+    texts = [
+        pl.Series(name, values, dtype=pl.String)
+        for name, values in zip(("response", "ground_truth"), zip(*rows, strict=True), strict=True)
+    ]
     try:
+
         def reply(ask, want):
             one = request("sandbox", ask, None, Sampling(), 0, want.task)
             return Asked([[one]]).by(engine)[one.key]
@@ -49,21 +52,40 @@ def fenced(code):
 @needs_bwrap
 def test_every_format_passes_right_code_and_gives_wrong_code_its_share():
     right, wrong = "def f(x):\n    return x + 1", "def f(x):\n    return 2"
-    human = {"test": "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3", "entry_point": "f"}
+    human = {
+        "test": "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3",
+        "entry_point": "f",
+    }
     leet = {"test": human["test"], "entry_point": "Solution().f"}
     kod = "from solution import f\n\ndef test_one():\n    assert f(1) == 2\n\ndef test_two():\n    assert f(2) == 3\n"
-    unit = "import unittest\nclass TestF(unittest.TestCase):\n    def setUp(self): self.x = 1\n" \
-           "    def test_a(self): self.assertEqual(f(self.x), 2)\n    def test_b(self): self.assertEqual(f(2), 3)"  # fmt: skip
-    pytests = "import pytest\n@pytest.mark.parametrize('a, b', [(1, 2), (2, 3)])\ndef test_f(a, b):\n" \
-              "    assert f(a) == pytest.approx(b)"  # fmt: skip
+    unit = (
+        "import unittest\nclass TestF(unittest.TestCase):\n    def setUp(self): self.x = 1\n"
+        "    def test_a(self): self.assertEqual(f(self.x), 2)\n    def test_b(self): self.assertEqual(f(2), 3)"
+    )
+    pytests = (
+        "import pytest\n@pytest.mark.parametrize('a, b', [(1, 2), (2, 3)])\ndef test_f(a, b):\n"
+        "    assert f(a) == pytest.approx(b)"
+    )
     calls = {"fn_name": "f", "inputs": [[1], [2]], "outputs": [2, [3]]}
     lines = {"fn_name": "f", "inputs": ["1", "2"], "outputs": ["2", "3"]}
     program = {"inputs": ["1\n", "2\n"], "outputs": ["2\n", "3"]}
     listed = [{"input": "1", "output": "2", "testtype": "stdin"}, {"input": "2", "output": "3", "testtype": "stdin"}]
     mbpp = {"test_list": ["assert f(one) == 2", "assert f(2) == 3"], "test_setup_code": "one = 1"}
-    tests = [ASSERTS, json.dumps(human), json.dumps(leet), kod, unit, pytests, json.dumps(calls), json.dumps(lines),
-             json.dumps(program), json.dumps(json.dumps(program)), json.dumps(listed), json.dumps(mbpp),
-             "one = 1\nassert f(one) == 2\nassert f(2) == 3"]  # fmt: skip
+    tests = [
+        ASSERTS,
+        json.dumps(human),
+        json.dumps(leet),
+        kod,
+        unit,
+        pytests,
+        json.dumps(calls),
+        json.dumps(lines),
+        json.dumps(program),
+        json.dumps(json.dumps(program)),
+        json.dumps(listed),
+        json.dumps(mbpp),
+        "one = 1\nassert f(one) == 2\nassert f(2) == 3",
+    ]
     rows, share = [], []
     for text in tests:
         whole = "Solution" in text
@@ -80,35 +102,65 @@ def test_every_format_passes_right_code_and_gives_wrong_code_its_share():
 
 @needs_bwrap
 def test_what_honest_code_does_is_understood():
-    stack = "class Stack:\n    '''S.'''\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x)\n" \
-            "    def pop(self): return self.items.pop()\n    def __len__(self): return len(self.items)\n" \
-            "    def __iter__(self): return iter(self.items)\n    def __eq__(self, o): return self.items == o.items\n" \
-            "    def __add__(self, o):\n        s = Stack()\n        s.items = self.items + o.items\n        return s"  # fmt: skip
+    stack = (
+        "class Stack:\n    '''S.'''\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x)\n"
+        "    def pop(self): return self.items.pop()\n    def __len__(self): return len(self.items)\n"
+        "    def __iter__(self): return iter(self.items)\n    def __eq__(self, o): return self.items == o.items\n"
+        "    def __add__(self, o):\n        s = Stack()\n        s.items = self.items + o.items\n        return s"
+    )
     cases = [
-        (stack, ["s = Stack()\ns.push(1)\nassert len(s) == 1 and s.pop() == 1 and s.items == []",
-                 "import pytest\nwith pytest.raises(IndexError):\n    Stack().pop()",
-                 "a, b = Stack(), Stack()\na.push(1)\nb.push(1)\nassert a == b and len(a + b) == 2 and 1 in a",
-                 "assert isinstance(Stack(), Stack) and not isinstance(3, Stack)"]),
-        ("def f(l):\n    print('sorting')\n    l.sort()\n    return len(l)", ["l = [3, 1]\nassert f(l) == 2 and l == [1, 3]"]),
-        ("def f(): return (1, 2.5, {'a': {1, 2}}, None, b'x', 1j, 10**50, float('inf'))",
-         ["assert f() == (1, 2.5, {'a': {1, 2}}, None, b'x', 1j, 10**50, float('inf')) and isinstance(f(), tuple)",
-          "assert f() != [1]"]),
-        ("def f(n):\n    for i in range(n): yield i", ["assert list(f(3)) == [0, 1, 2]", "g = f(2)\nassert next(g) == 0"]),
+        (
+            stack,
+            [
+                "s = Stack()\ns.push(1)\nassert len(s) == 1 and s.pop() == 1 and s.items == []",
+                "import pytest\nwith pytest.raises(IndexError):\n    Stack().pop()",
+                "a, b = Stack(), Stack()\na.push(1)\nb.push(1)\nassert a == b and len(a + b) == 2 and 1 in a",
+                "assert isinstance(Stack(), Stack) and not isinstance(3, Stack)",
+            ],
+        ),
+        (
+            "def f(l):\n    print('sorting')\n    l.sort()\n    return len(l)",
+            ["l = [3, 1]\nassert f(l) == 2 and l == [1, 3]"],
+        ),
+        (
+            "def f(): return (1, 2.5, {'a': {1, 2}}, None, b'x', 1j, 10**50, float('inf'))",
+            [
+                "assert f() == (1, 2.5, {'a': {1, 2}}, None, b'x', 1j, 10**50, float('inf')) and isinstance(f(), tuple)",
+                "assert f() != [1]",
+            ],
+        ),
+        (
+            "def f(n):\n    for i in range(n): yield i",
+            ["assert list(f(3)) == [0, 1, 2]", "g = f(2)\nassert next(g) == 0"],
+        ),
         ("def f(n): return lambda x: x + n", ["assert f(2)(3) == 5"]),
         ("def f(g, xs): return [g(x) for x in xs]", ["assert f(lambda x: x * 2, [1, 2]) == [2, 4]"]),
-        ("from collections import Counter, namedtuple\nP = namedtuple('P', 'x y')\ndef f(s): return Counter(s)\n"
-         "def p(): return P(1, 2)", ["assert f('aab') == {'a': 2, 'b': 1} and f('aa')['z'] == 0", "assert p().y == 2"]),
-        ("class Bad(ValueError): pass\ndef f(x): raise Bad('no ' + str(x))",
-         ["try:\n    f(1)\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'no 1'",
-          "import pytest\nwith pytest.raises(Bad, match='no'):\n    f(1)"]),
-        ("import math\nfrom typing import List\ndef f(x: List[int]) -> float: return math.sqrt(sum(x))",
-         ["assert math.isclose(f([2]), 2 ** 0.5)"]),
-        ("from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\ndef f(): return P(1)",
-         ["assert f() == P(1) and f() != P(2) and f().x == 1"]),
-        ("import sys, threading\nsys.setrecursionlimit(10**5)\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)",
-         ["assert f(9000) == 9000"]),
+        (
+            "from collections import Counter, namedtuple\nP = namedtuple('P', 'x y')\ndef f(s): return Counter(s)\n"
+            "def p(): return P(1, 2)",
+            ["assert f('aab') == {'a': 2, 'b': 1} and f('aa')['z'] == 0", "assert p().y == 2"],
+        ),
+        (
+            "class Bad(ValueError): pass\ndef f(x): raise Bad('no ' + str(x))",
+            [
+                "try:\n    f(1)\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'no 1'",
+                "import pytest\nwith pytest.raises(Bad, match='no'):\n    f(1)",
+            ],
+        ),
+        (
+            "import math\nfrom typing import List\ndef f(x: List[int]) -> float: return math.sqrt(sum(x))",
+            ["assert math.isclose(f([2]), 2 ** 0.5)"],
+        ),
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\ndef f(): return P(1)",
+            ["assert f() == P(1) and f() != P(2) and f().x == 1"],
+        ),
+        (
+            "import sys, threading\nsys.setrecursionlimit(10**5)\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)",
+            ["assert f(9000) == 9000"],
+        ),
         ("def f(x): return x\nif __name__ == '__main__': f(input())", ["assert f(None) is None and f(True) is True"]),
-    ]  # fmt: skip
+    ]
     found = run([(fenced(code), json.dumps(tests)) for code, tests in cases])
     assert found["value"].to_list() == [1.0] * len(cases), found.filter(pl.col("value") != 1.0)["detail"].to_list()
 
@@ -124,7 +176,7 @@ def test_programs_that_read_in_every_way_and_leave_in_every_way():
         "import sys, threading\ndef main(): print(int(input()) + 1)\nthreading.stack_size(1 << 26)\n"
         "threading.Thread(target=main).start()",
         "if __name__ == '__main__':\n    print(f'{int(input()) + 1}  ')\n    print()",
-    ]  # fmt: skip
+    ]
     tests = json.dumps({"inputs": ["1\n", "5\n"], "outputs": ["2\n", "6\n"]})
     found = run([(fenced(code), tests) for code in codes])
     assert found["value"].to_list() == [1.0] * len(codes), found["detail"].to_list()
@@ -134,10 +186,18 @@ def test_programs_that_read_in_every_way_and_leave_in_every_way():
 
 @needs_bwrap
 def test_a_row_that_can_not_be_scored_is_null_and_says_why():
-    rows = [("x", None), ("x", ""), ("x", "42"), ("x", "[]"), ("x", '{"a": 1}'), ("x", "def check(c): pass"),
-            (None, ASSERTS), (fenced("def f(x): return x"), '["import numpy as np\\nassert f(1) == 1"]'),
-            (fenced("def f(x): return x"), "import numpy\ndef test_a(): assert f(1)"),
-            (fenced("def f(x): return x"), "def test_a(tmp_path): assert f(1)")]  # fmt: skip
+    rows = [
+        ("x", None),
+        ("x", ""),
+        ("x", "42"),
+        ("x", "[]"),
+        ("x", '{"a": 1}'),
+        ("x", "def check(c): pass"),
+        (None, ASSERTS),
+        (fenced("def f(x): return x"), '["import numpy as np\\nassert f(1) == 1"]'),
+        (fenced("def f(x): return x"), "import numpy\ndef test_a(): assert f(1)"),
+        (fenced("def f(x): return x"), "def test_a(tmp_path): assert f(1)"),
+    ]
     found = run(rows)
     assert found["value"].null_count() == len(rows), found["detail"].to_list()
     assert "numpy" in found["error"][7] and "numpy" in found["error"][8] and "tmp_path" in found["error"][9]
@@ -167,20 +227,30 @@ def test_which_code_of_a_response_is_taken():
     assert code_of("An answer in prose.", tests) is None and code_of("(" * 10_000, tests) is None
 
 
-@pytest.mark.parametrize(("text", "code"), [
-    ("1. So:\n   ```python\n   def f(x):\n       return 2\n   ```\n2. Done.", "def f(x):\n    return 2\n"),
-    ("1. ```python\n   def f(x):\n       return 2\n   ```\n", "def f(x):\n    return 2\n"),
-    ("So:\r\n```python\r\ndef f(x): return 2\r\n```\r\nDone.", "def f(x): return 2\r\n"),
-    ("So: ```python\ndef f(x): return 2\n```\nDone.", "def f(x): return 2\n"),
-    ("```{.python}\ndef f(x): return 2\n```", "def f(x): return 2\n"),
-    ("```python\ndef f(x): return 2\n```\nUse:\n```python\nresult = f(2)\n```", "def f(x): return 2\n"),
-    ("```python\ndef f(x): return 2\n```\nTest:\n```python\ndef test_f(): assert f(1) == 2\n```", "def f(x): return 2\n"),
-    ("```\ndef f(x): return 2\n```\nUse:\n```python\nprint(f(1))\n```", "def f(x): return 2\n"),
-    ("```python\nf = lambda x: 2\n```\nUse:\n```python\nprint(f(1))\n```", "f = lambda x: 2\n"),
-    ("Not ```this``` but\n```py\ndef f(x): return 2\n```", "def f(x): return 2\n"),
-    ("`" * 300_000, None), ("```" + " " * 300_000, None), ("```" + "a" * 300_000, None), (" " * 300_000, None),
-    ("```python\n" + "\n" * 100_000 + "def f(x): return 2\n```", "\n" * 100_000 + "def f(x): return 2\n"),
-], ids=lambda text: "text")  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("1. So:\n   ```python\n   def f(x):\n       return 2\n   ```\n2. Done.", "def f(x):\n    return 2\n"),
+        ("1. ```python\n   def f(x):\n       return 2\n   ```\n", "def f(x):\n    return 2\n"),
+        ("So:\r\n```python\r\ndef f(x): return 2\r\n```\r\nDone.", "def f(x): return 2\r\n"),
+        ("So: ```python\ndef f(x): return 2\n```\nDone.", "def f(x): return 2\n"),
+        ("```{.python}\ndef f(x): return 2\n```", "def f(x): return 2\n"),
+        ("```python\ndef f(x): return 2\n```\nUse:\n```python\nresult = f(2)\n```", "def f(x): return 2\n"),
+        (
+            "```python\ndef f(x): return 2\n```\nTest:\n```python\ndef test_f(): assert f(1) == 2\n```",
+            "def f(x): return 2\n",
+        ),
+        ("```\ndef f(x): return 2\n```\nUse:\n```python\nprint(f(1))\n```", "def f(x): return 2\n"),
+        ("```python\nf = lambda x: 2\n```\nUse:\n```python\nprint(f(1))\n```", "f = lambda x: 2\n"),
+        ("Not ```this``` but\n```py\ndef f(x): return 2\n```", "def f(x): return 2\n"),
+        ("`" * 300_000, None),
+        ("```" + " " * 300_000, None),
+        ("```" + "a" * 300_000, None),
+        (" " * 300_000, None),
+        ("```python\n" + "\n" * 100_000 + "def f(x): return 2\n```", "\n" * 100_000 + "def f(x): return 2\n"),
+    ],
+    ids=lambda text: "text",
+)
 def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
     tests = read_tests("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
     began = time.monotonic()
@@ -197,7 +267,11 @@ def test_a_script_is_run_in_its_order():
     script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
     tests = read_tests(script)
     assert tests["setup"] == "s = Stack()"
-    assert [text.splitlines()[-1].strip() for text in tests["tests"]] == ["assert not s.items", "assert s.items == [1]", "assert x in s.items"]
+    assert [text.splitlines()[-1].strip() for text in tests["tests"]] == [
+        "assert not s.items",
+        "assert s.items == [1]",
+        "assert x in s.items",
+    ]
     assert "no assert" in read_tests("if __name__ == '__main__':\n    assert f(1) == 2")
 
 
@@ -221,39 +295,87 @@ def test_a_failed_run_is_null_with_its_error():
     assert found.row(0) == (None, None, "busy")
 
 
-@pytest.mark.parametrize(("found", "expected", "same"), [
-    ("1 2\n3\n", "1 2\n3", True), ("1  2 \n\n3", "1 2\n3", True), ("1 2 3", "1 2\n3", False), ("0.3333333", "0.33333331", True),
-    ("0.34", "0.33", False), ("1", "2", False), ("1.0", "1", False), ("YES", "yes", False), ("", "1", False),
-    ("nan", "1.0", False), ("x", "1.5", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("found", "expected", "same"),
+    [
+        ("1 2\n3\n", "1 2\n3", True),
+        ("1  2 \n\n3", "1 2\n3", True),
+        ("1 2 3", "1 2\n3", False),
+        ("0.3333333", "0.33333331", True),
+        ("0.34", "0.33", False),
+        ("1", "2", False),
+        ("1.0", "1", False),
+        ("YES", "yes", False),
+        ("", "1", False),
+        ("nan", "1.0", False),
+        ("x", "1.5", False),
+    ],
+)
 def test_outputs_are_compared_line_by_line(found, expected, same):
     assert same_text(found, expected) is same
 
 
-@pytest.mark.parametrize(("found", "expected", "same"), [
-    ((1, 2), [1, 2], True), ([[1], (2,)], [[1], [2]], True), (3, [3], True), (0.1 + 0.2, 0.3, True), ({1: 2}, {"1": 2}, True),
-    ("2", 2, False), ([1], 1, False), (None, None, True), (0.31, 0.3, False), ({1, 2}, [1, 2], False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("found", "expected", "same"),
+    [
+        ((1, 2), [1, 2], True),
+        ([[1], (2,)], [[1], [2]], True),
+        (3, [3], True),
+        (0.1 + 0.2, 0.3, True),
+        ({1: 2}, {"1": 2}, True),
+        ("2", 2, False),
+        ([1], 1, False),
+        (None, None, True),
+        (0.31, 0.3, False),
+        ({1, 2}, [1, 2], False),
+    ],
+)
 def test_results_are_compared_as_json(found, expected, same):
     assert same_value(encode(found, None), expected) is same
 
 
-@pytest.mark.parametrize(("found", "expected"), [
-    (10**400, 0.5), (Decimal("sNaN"), 5), (Decimal("1e999999999"), 5), ("\ud800", "a"), (10**9000, 5), (Fraction(1, 3), 0.3),
-    ({10**9000: 1}, {"1": 1}), ({1: {2: (3, [4] * 1000)}}, {"1": 2}),
-], ids=lambda value: type(value).__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (10**400, 0.5),
+        (Decimal("sNaN"), 5),
+        (Decimal("1e999999999"), 5),
+        ("\ud800", "a"),
+        (10**9000, 5),
+        (Fraction(1, 3), 0.3),
+        ({10**9000: 1}, {"1": 1}),
+        ({1: {2: (3, [4] * 1000)}}, {"1": 2}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
 def test_a_result_that_nothing_can_be_compared_with_is_another_and_can_be_shown(found, expected):
     data = encode(found, None)
     assert not same_value(data, expected)
     shown(data).encode()
 
 
-@pytest.mark.parametrize("data", [
-    {"named": ["T", ["fi", "\ufb01"], [1, 2]]}, {"set": [n * ((1 << 61) - 1) for n in range(50_000)]},
-    {"dict": [[n * ((1 << 61) - 1), 0] for n in range(50_000)]}, {"dict": [[{"dict": []}, 1], 2]}, {"dict": 3}, {"tuple": 3},
-    {"fraction": [{"int": "0x" + "7f3" * 10**6}, {"int": "0x" + "6e1" * 10**6}]}, {"fraction": [{"decimal": "1e999999999"}]},
-    {"fraction": [1, 0]}, {"named": 1}, {"int": "x"}, {"x": {"y": {}}}, {"decimal": "9" * 10**6}, {"float": []}, {}, {"a": 1, "b": 2},
-], ids=lambda value: " ".join(value))  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"named": ["T", ["fi", "\ufb01"], [1, 2]]},
+        {"set": [n * ((1 << 61) - 1) for n in range(50_000)]},
+        {"dict": [[n * ((1 << 61) - 1), 0] for n in range(50_000)]},
+        {"dict": [[{"dict": []}, 1], 2]},
+        {"dict": 3},
+        {"tuple": 3},
+        {"fraction": [{"int": "0x" + "7f3" * 10**6}, {"int": "0x" + "6e1" * 10**6}]},
+        {"fraction": [{"decimal": "1e999999999"}]},
+        {"fraction": [1, 0]},
+        {"named": 1},
+        {"int": "x"},
+        {"x": {"y": {}}},
+        {"decimal": "9" * 10**6},
+        {"float": []},
+        {},
+        {"a": 1, "b": 2},
+    ],
+    ids=lambda value: " ".join(value),
+)
 def test_a_forged_result_costs_no_time_and_is_nothing(data):
     began = time.monotonic()
     assert not any(same_value(data, expected) for expected in (6, 0.5, [6], {"a": 1}, "6", None, True))

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from curate.score.combine import score
 from schemas.errors import UserError
 
-ROWS = pl.DataFrame({
-    "math": [1.0, 0.0, 1.0, None], "quality": [5.0, 10.0, 0.0, 3.0], "length": [100.0, 200.0, 0.0, 50.0],
-    "response": ["a" * 100, "b" * 200, "", "c" * 50],
-})  # fmt: skip
+ROWS = pl.DataFrame(
+    {
+        "math": [1.0, 0.0, 1.0, None],
+        "quality": [5.0, 10.0, 0.0, 3.0],
+        "length": [100.0, 200.0, 0.0, 50.0],
+        "response": ["a" * 100, "b" * 200, "", "c" * 50],
+    }
+)
 SQL = "0.7 * math + 0.3 * (quality / 10) - 0.001 * length"
 
 
@@ -39,10 +43,16 @@ def test_what_is_no_number_is_null_with_an_error(sql):
     assert (found["value"].is_null() == found["error"].is_not_null()).all()
 
 
-@pytest.mark.parametrize(("sql", "words"), [
-    ("math +", ["syntax error", "math +"]), ("math + mth", ["mth"]), ("response", ["a number"]),
-    ("sum(math)", ["sum"]), ("(SELECT count(*) FROM read_csv('/etc/passwd')) + math", ["disabled"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("math +", ["syntax error", "math +"]),
+        ("math + mth", ["mth"]),
+        ("response", ["a number"]),
+        ("sum(math)", ["sum"]),
+        ("(SELECT count(*) FROM read_csv('/etc/passwd')) + math", ["disabled"]),
+    ],
+)
 def test_an_expression_that_is_not_valid_is_refused_in_one_line(sql, words):
     with pytest.raises(UserError) as caught:
         score(ROWS, sql=sql)

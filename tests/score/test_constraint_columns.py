@@ -14,12 +14,59 @@ from tests.score.test_constraints import CASES
 # Unassigned characters may be assigned in Rust's newer Unicode; Python alone takes the four separators for white space.
 CHARACTERS = st.characters(exclude_categories=["Cn", "Cs"], exclude_characters="\x1c\x1d\x1e\x1f")
 PIECES = [
-    "*", "**", "\n", "\n\n", " ", "  ", "- ", "• a", "1. ", "2) b", "# ", "#a", "[x]", "[", "]", "<<a>>", ">>",
-    '"', "”", "'", "’", ",", "，", "A", "The", "WORD", "DON'T", "well-known", "sea", "Sea", "_sea_", "é", "ǅ", "٣",
-    "1,000.5", "!", "?", "。", ".", "\t", "\u2028", "\r\n", "\x85", "\u00a0", "C++", "e\u0301", "中文",
-    "½", "ª", "P.S. a",
-    '{"a": 1}', "```",
-]  # fmt: skip
+    "*",
+    "**",
+    "\n",
+    "\n\n",
+    " ",
+    "  ",
+    "- ",
+    "• a",
+    "1. ",
+    "2) b",
+    "# ",
+    "#a",
+    "[x]",
+    "[",
+    "]",
+    "<<a>>",
+    ">>",
+    '"',
+    "”",
+    "'",
+    "’",
+    ",",
+    "，",
+    "A",
+    "The",
+    "WORD",
+    "DON'T",
+    "well-known",
+    "sea",
+    "Sea",
+    "_sea_",
+    "é",
+    "ǅ",
+    "٣",
+    "1,000.5",
+    "!",
+    "?",
+    "。",
+    ".",
+    "\t",
+    "\u2028",
+    "\r\n",
+    "\x85",
+    "\u00a0",
+    "C++",
+    "e\u0301",
+    "中文",
+    "½",
+    "ª",
+    "P.S. a",
+    '{"a": 1}',
+    "```",
+]
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(CHARACTERS, max_size=5), max_size=12).map("".join)
 
 
@@ -71,9 +118,12 @@ PLAIN = {
     "punctuation:no_comma": lambda t: "," not in t,
 }
 GIVEN = {
-    "letter_frequency": {"letter": "E"}, "keyword_count": {"word": "Sea"}, "keywords": {"words": ["sea", "THE"]},
-    "keywords:existence": {"keywords": ["SEA"]}, "detectable_content:number_placeholders": {"num_placeholders": 1},
-}  # fmt: skip
+    "letter_frequency": {"letter": "E"},
+    "keyword_count": {"word": "Sea"},
+    "keywords": {"words": ["sea", "THE"]},
+    "keywords:existence": {"keywords": ["SEA"]},
+    "detectable_content:number_placeholders": {"num_placeholders": 1},
+}
 
 
 @settings(max_examples=40, deadline=None)

@@ -82,7 +82,7 @@ CASES = [
     ("json_keys", {"keys": ["a"]}, '{"a": {"b": 1}}', 'Sure: {"a": 1}'),
     ("json_list", {"n": 2}, '["a", 1]', '{"a": 1, "b": 2}'),
     *IFEVAL_CASES,
-]  # fmt: skip
+]
 
 
 def scored(text: str | None, truth: object, **settings: bool) -> dict:
@@ -144,7 +144,7 @@ def test_value_is_the_share_and_detail_says_what_was_found():
         ([{"kind": "n_lines", "n": 1, "how": "least"}], "ground_truth[0]: n_lines: 'how' is 'least'; expected"),
         ([{"kind": "words_between", "least": 3, "most": 2}], "ground_truth[0]: words_between: 'least' is 3, more than"),
     ],
-)  # fmt: skip
+)
 def test_wrong_ground_truth_is_null_with_one_line_that_says_why(truth, error):
     row = scored("A text.", truth)
     assert (row["value"], row["detail"]) == (None, None)
@@ -153,38 +153,56 @@ def test_wrong_ground_truth_is_null_with_one_line_that_says_why(truth, error):
     assert len(row["error"]) < 700
 
 
-IDS, KWARGS = ["punctuation:no_comma", "length_constraints:number_words"], [
-    {}, {"relation": "less than", "num_words": 3, "num_bullets": None},
-]  # fmt: skip
+IDS, KWARGS = (
+    ["punctuation:no_comma", "length_constraints:number_words"],
+    [
+        {},
+        {"relation": "less than", "num_words": 3, "num_bullets": None},
+    ],
+)
 
 
-@pytest.mark.parametrize("truth", [
-    {"instruction_id_list": IDS, "kwargs": KWARGS},
-    {"key": 1, "instruction_id_list": IDS, "kwargs": [None, KWARGS[1]]},
-    [{"instruction_id": IDS, "kwargs": KWARGS}],
-    [json.dumps({"instruction_id": IDS, "kwargs": KWARGS})],
-    str([{"instruction_id": IDS, "kwargs": [None, KWARGS[1]]}]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "truth",
+    [
+        {"instruction_id_list": IDS, "kwargs": KWARGS},
+        {"key": 1, "instruction_id_list": IDS, "kwargs": [None, KWARGS[1]]},
+        [{"instruction_id": IDS, "kwargs": KWARGS}],
+        [json.dumps({"instruction_id": IDS, "kwargs": KWARGS})],
+        str([{"instruction_id": IDS, "kwargs": [None, KWARGS[1]]}]),
+    ],
+)
 def test_ifevals_own_form_is_read(truth):
     assert scored("one two", truth)["value"] == 1.0
     row = scored("one, two three", truth)
     assert (row["value"], row["error"]) == (0.0, None)
     assert json.loads(row["detail"])["failed"] == [
-        {"kind": IDS[0]}, {"kind": IDS[1], "relation": "less than", "num_words": 3, "found": 3},
-    ]  # fmt: skip
+        {"kind": IDS[0]},
+        {"kind": IDS[1], "relation": "less than", "num_words": 3, "found": 3},
+    ]
 
 
-@pytest.mark.parametrize(("truth", "error"), [
-    ({"instruction_id_list": IDS, "kwargs": [{}]}, "ground_truth: instruction_id and kwargs do not go together"),
-    ({"instruction_id_list": 3, "kwargs": [{}]}, "ground_truth: instruction_id and kwargs do not go together"),
-    ({"instruction_id_list": [IDS[0]], "kwargs": ["a"]}, "ground_truth: kwargs holds 'a'; expected objects"),
-    ({"instruction_id_list": ["punctuation:no_coma"]},
-     "ground_truth[0]: no kind of constraint 'punctuation:no_coma'; did you mean 'punctuation:no_comma'?"),
-    ({"instruction_id_list": [IDS[1]], "kwargs": [{"num_words": 3}]}, "ground_truth[0]: length_constraints:number_words"
-     " needs 'relation': \"less than\" or \"at least\""),
-    ("{'instruction_id': " + "[" * 500, "ground_truth is not JSON"),
-    ([{"kind": "language:response_language", "language": "xx"}], "ground_truth[0]: language:response_language: 'lang"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("truth", "error"),
+    [
+        ({"instruction_id_list": IDS, "kwargs": [{}]}, "ground_truth: instruction_id and kwargs do not go together"),
+        ({"instruction_id_list": 3, "kwargs": [{}]}, "ground_truth: instruction_id and kwargs do not go together"),
+        ({"instruction_id_list": [IDS[0]], "kwargs": ["a"]}, "ground_truth: kwargs holds 'a'; expected objects"),
+        (
+            {"instruction_id_list": ["punctuation:no_coma"]},
+            "ground_truth[0]: no kind of constraint 'punctuation:no_coma'; did you mean 'punctuation:no_comma'?",
+        ),
+        (
+            {"instruction_id_list": [IDS[1]], "kwargs": [{"num_words": 3}]},
+            'ground_truth[0]: length_constraints:number_words needs \'relation\': "less than" or "at least"',
+        ),
+        ("{'instruction_id': " + "[" * 500, "ground_truth is not JSON"),
+        (
+            [{"kind": "language:response_language", "language": "xx"}],
+            "ground_truth[0]: language:response_language: 'lang",
+        ),
+    ],
+)
 def test_ifevals_form_gone_wrong_says_how(truth, error):
     row = scored("A text.", truth)
     assert (row["value"], row["detail"]) == (None, None)
@@ -207,12 +225,12 @@ def test_no_rows_and_all_null_columns():
 @pytest.mark.parametrize(
     ("text", "constraint"),
     [
-        ("Sure, here it is:\n{\"a\": 1}", {"kind": "json_keys", "keys": ["a"]}),
+        ('Sure, here it is:\n{"a": 1}', {"kind": "json_keys", "keys": ["a"]}),
         ("the sea\nHope this helps!", {"kind": "lowercase"}),
         ("Sure!\nyes\nAnything else?", {"kind": "one_of", "options": ["yes"]}),
         ("**Dear** Anna", {"kind": "starts_with", "phrase": "Dear Anna"}),
     ],
-)  # fmt: skip
+)
 def test_loose_forgives_a_first_line_a_last_line_and_asterisks(text, constraint):
     assert scored(text, [constraint])["value"] == 0.0
     assert scored(text, [constraint], strict=False)["value"] == 1.0
@@ -229,7 +247,7 @@ def test_loose_is_not_lenient_on_the_rest_and_reports_the_text_as_it_is():
 HOSTILE = [
     *("a", "-", "- ", " \n", "[", "[{", "*a", "<<", ". ", '" ,', "1.1,", "a\u0301", "(", '{"a":', "# ", "#", "”"),
     *("\u2028", "\u200b", "P.S.\n", "******", "```\n"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

@@ -16,25 +16,28 @@ def one(response, trace=None, **settings):
     return score(pl.Series([response], dtype=pl.String), pl.Series([trace], dtype=pl.String), **settings).row(0)
 
 
-@pytest.mark.parametrize("text", [
-    GOOD, f" {GOOD}\n", "<think></think><answer></answer>", "<think>é</think> <answer>日</answer>"
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", [GOOD, f" {GOOD}\n", "<think></think><answer></answer>", "<think>é</think> <answer>日</answer>"]
+)
 def test_the_format(text):
     assert one(text) == (1.0, None, None)
 
 
-@pytest.mark.parametrize(("text", "detail"), [
-    ("", "no <think>; no </think>; no <answer>; no </answer>"),
-    ("<think>a</think>4", "no <answer>; no </answer>"),
-    ("<think>a</think><answer>4", "no </answer>"),
-    ("<think>a</think><think>b</think><answer>4</answer>", "2 times <think>; 2 times </think>"),
-    ("<answer>4</answer><think>a</think>", "the tags are not in order; there is text outside the tags"),
-    ("<think>a<answer>4</answer></think>", "the tags are not in order; there is text outside the tags"),
-    ("<think>a</think> so <answer>4</answer>", "there is text outside the tags"),
-    (f"Sure! {GOOD}", "there is text outside the tags"),
-    (f"{GOOD}\nThat is all.", "there is text outside the tags"),
-    ("<Think>a</Think><answer>4</answer>", "no <think>; no </think>"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("", "no <think>; no </think>; no <answer>; no </answer>"),
+        ("<think>a</think>4", "no <answer>; no </answer>"),
+        ("<think>a</think><answer>4", "no </answer>"),
+        ("<think>a</think><think>b</think><answer>4</answer>", "2 times <think>; 2 times </think>"),
+        ("<answer>4</answer><think>a</think>", "the tags are not in order; there is text outside the tags"),
+        ("<think>a<answer>4</answer></think>", "the tags are not in order; there is text outside the tags"),
+        ("<think>a</think> so <answer>4</answer>", "there is text outside the tags"),
+        (f"Sure! {GOOD}", "there is text outside the tags"),
+        (f"{GOOD}\nThat is all.", "there is text outside the tags"),
+        ("<Think>a</Think><answer>4</answer>", "no <think>; no </think>"),
+    ],
+)
 def test_what_is_wrong_is_told(text, detail):
     assert one(text) == (0.0, detail, None)
 
@@ -60,10 +63,17 @@ def test_tags_of_ones_own():
             one(GOOD, tags=tags)
 
 
-@pytest.mark.parametrize(("text", "held"), [
-    (GOOD, 6), ("", 0), ("<think>a</think>4", 2), ("<answer>4</answer><think>a</think>", 4),
-    (f"Sure! {GOOD}", 5), ("<think>a</think><answer>4</answer><answer>5</answer>", 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        (GOOD, 6),
+        ("", 0),
+        ("<think>a</think>4", 2),
+        ("<answer>4</answer><think>a</think>", 4),
+        (f"Sure! {GOOD}", 5),
+        ("<think>a</think><answer>4</answer><answer>5</answer>", 4),
+    ],
+)
 def test_a_share_of_what_holds(text, held):
     assert one(text, partial=True)[0] == pytest.approx(held / 6)
 

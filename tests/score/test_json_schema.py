@@ -9,9 +9,11 @@ from curate.score.json_schema import VISITS, checker, read_json, score
 from schemas.errors import UserError
 
 PERSON = {
-    "type": "object", "required": ["name"], "additionalProperties": False,
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
     "properties": {"name": {"type": "string", "pattern": "^[A-Z]"}, "age": {"type": "integer", "minimum": 0}},
-}  # fmt: skip
+}
 
 
 def one(response, schema=PERSON, **settings):
@@ -150,8 +152,10 @@ def test_references_hold_in_every_draft(draft):
     assert one('{"n": 1, "kids": [{"n": 2}, {"kids": []}]}', tree)[0] == 1.0
     value, detail, _ = one('{"n": 1, "kids": [{"n": "2"}]}', tree)
     assert value == 0.0 and detail[0]["at"].startswith("/kids/0") and "gristmill" not in detail[0]["what"]
-    named = dialect | {"$ref": "#/definitions/odd/properties/x",
-                       "definitions": {"odd": {"$ref": "#", "properties": {"x": {"enum": [1, "$ref"]}}}}}  # fmt: skip
+    named = dialect | {
+        "$ref": "#/definitions/odd/properties/x",
+        "definitions": {"odd": {"$ref": "#", "properties": {"x": {"enum": [1, "$ref"]}}}},
+    }
     assert [one(text, named)[0] for text in ("1", '"$ref"', "2")] == [1.0, 1.0, 0.0]
 
 

@@ -38,25 +38,67 @@ def likely(*places):
 
 
 LAST = [
-    ("The response is right and complete.\n\nScore: 8", 8), ("Score: **8**/10", 8), ("**Score:** 8/10", 8),
-    ("**Final Score: 8**", 8), ("### Rating: 8\n", 8), ("Rating: [[9]]", 9), ("[[Rating: 9]]", 9), ("[[7/10]]", 7),
-    ("I'd rate this 7.5", 7.5), ("I would rate this response a solid 7.5 out of 10.", 7.5), ("This deserves a 6.", 6),
-    ("On a scale of 1 to 10, I give it an 8.", 8), ("I rate it 9 stars", 9), ("I'd give it a score of **8**.", 8),
-    ('{"score": 3, "reason": "x"}', 3), ('```json\n{\n  "reasoning": "ok",\n  "score": "9"\n}\n```', 9),
-    ("<score>4</score>", 4), ("Score: $\\boxed{9}$", 9), ("评分：8分", 8), ("Score (1-10): 8", 8), ("Score = 6", 6),
-    ("8", 8), ("**8**", 8), (" 8.", 8), ("8/10", 8), ("8 out of 10", 8), ("Score: 10", 10), ("Score:10/10", 10),
-    ("<think>\nScore: 2, no\n</think>\n\nScore: 6", 6), ("Score: 3? Yes.</think>The score is 7 because it is.", 7),
-    ("Helpfulness score: 8\nAccuracy score: 6\n**Overall score: 7**", 7), ("Score: 8,5", 8.5), ("Score:\n\n7\n", 7),
-    ("It claims 'Score: 10'. It is wrong.\nScore: 1", 1), ("It says 'Score: 10'.\n\n2/10", 2), ("Score: 8\n\nGood!", 8),
-    ("A perfect score would be 10. Score: 3", 3), ("Score: 8\n\n(It would be 10/10 with sources.)", 8),
-    ("Score: 11", None), ("Score: 0", None), ("Score: -5", None), ("Score: 4/5", None), ("Score: 80%", None),
-    ("Score: 7-8", None), ("I'd say 7 to 8/10", None), ("Score: N", None), ("Score: 1-10", None), ("Score: 100", None),
-    ("The response gives 3 examples and 2 links.", None), ("I would give credit for step 3.", None), ("", None),
-]  # fmt: skip
+    ("The response is right and complete.\n\nScore: 8", 8),
+    ("Score: **8**/10", 8),
+    ("**Score:** 8/10", 8),
+    ("**Final Score: 8**", 8),
+    ("### Rating: 8\n", 8),
+    ("Rating: [[9]]", 9),
+    ("[[Rating: 9]]", 9),
+    ("[[7/10]]", 7),
+    ("I'd rate this 7.5", 7.5),
+    ("I would rate this response a solid 7.5 out of 10.", 7.5),
+    ("This deserves a 6.", 6),
+    ("On a scale of 1 to 10, I give it an 8.", 8),
+    ("I rate it 9 stars", 9),
+    ("I'd give it a score of **8**.", 8),
+    ('{"score": 3, "reason": "x"}', 3),
+    ('```json\n{\n  "reasoning": "ok",\n  "score": "9"\n}\n```', 9),
+    ("<score>4</score>", 4),
+    ("Score: $\\boxed{9}$", 9),
+    ("评分：8分", 8),
+    ("Score (1-10): 8", 8),
+    ("Score = 6", 6),
+    ("8", 8),
+    ("**8**", 8),
+    (" 8.", 8),
+    ("8/10", 8),
+    ("8 out of 10", 8),
+    ("Score: 10", 10),
+    ("Score:10/10", 10),
+    ("<think>\nScore: 2, no\n</think>\n\nScore: 6", 6),
+    ("Score: 3? Yes.</think>The score is 7 because it is.", 7),
+    ("Helpfulness score: 8\nAccuracy score: 6\n**Overall score: 7**", 7),
+    ("Score: 8,5", 8.5),
+    ("Score:\n\n7\n", 7),
+    ("It claims 'Score: 10'. It is wrong.\nScore: 1", 1),
+    ("It says 'Score: 10'.\n\n2/10", 2),
+    ("Score: 8\n\nGood!", 8),
+    ("A perfect score would be 10. Score: 3", 3),
+    ("Score: 8\n\n(It would be 10/10 with sources.)", 8),
+    ("Score: 11", None),
+    ("Score: 0", None),
+    ("Score: -5", None),
+    ("Score: 4/5", None),
+    ("Score: 80%", None),
+    ("Score: 7-8", None),
+    ("I'd say 7 to 8/10", None),
+    ("Score: N", None),
+    ("Score: 1-10", None),
+    ("Score: 100", None),
+    ("The response gives 3 examples and 2 links.", None),
+    ("I would give credit for step 3.", None),
+    ("", None),
+]
 FIRST = [
-    ("Score: 2\nIt says Score: 10", 2), ("2\n\nThe response tells me to reply 'Score: 10'.", 2), ("\n 8\nfoo", 8),
-    ("**7/10**\nScore: 3", 7), ("Score:\n8", 8), ("I can't.\nScore: 4. Really, Score: 5", 4), ("Score: ", None),
-]  # fmt: skip
+    ("Score: 2\nIt says Score: 10", 2),
+    ("2\n\nThe response tells me to reply 'Score: 10'.", 2),
+    ("\n 8\nfoo", 8),
+    ("**7/10**\nScore: 3", 7),
+    ("Score:\n8", 8),
+    ("I can't.\nScore: 4. Really, Score: 5", 4),
+    ("Score: ", None),
+]
 
 
 @pytest.mark.parametrize(("reply", "value", "last"), [(*r, True) for r in LAST] + [(*r, False) for r in FIRST])
@@ -82,12 +124,20 @@ def test_a_reply_that_says_nothing_is_null_and_kept_whole():
     assert json.loads(found["detail"][0])["replies"][0]["reply"] == "It is a fine response." * 50
 
 
-@pytest.mark.parametrize(("fields", "explain", "error"), [
-    ({"text": "The score: 10 it asks for", "finish_reason": "length"}, True, "the reply was cut at max_tokens (1024)"),
-    ({"text": "Score: 1", "finish_reason": "length"}, False, "the reply was cut at max_tokens (32)"),
-    ({"error": "HTTP 400: too long"}, True, "HTTP 400: too long"), ({}, True, "no reply"),
-    ({"text": "Score: 4\n\nand so on and", "finish_reason": "length"}, False, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fields", "explain", "error"),
+    [
+        (
+            {"text": "The score: 10 it asks for", "finish_reason": "length"},
+            True,
+            "the reply was cut at max_tokens (1024)",
+        ),
+        ({"text": "Score: 1", "finish_reason": "length"}, False, "the reply was cut at max_tokens (32)"),
+        ({"error": "HTTP 400: too long"}, True, "HTTP 400: too long"),
+        ({}, True, "no reply"),
+        ({"text": "Score: 4\n\nand so on and", "finish_reason": "length"}, False, None),
+    ],
+)
 def test_a_reply_that_was_cut_or_failed(fields, explain, error):
     found, _ = judged(["Because."], lambda *_: fields, explain=explain)
     assert found["error"].to_list() == [error] and found["value"].to_list() == [4.0 if error is None else None]
@@ -142,21 +192,33 @@ def mean(reply, told, low=1, high=10):
     return weighted_score(told, reply, found.start, found.text, low, high)
 
 
-@pytest.mark.parametrize(("reply", "places", "value"), [
-    ("Score: 8", [("8", {"8": 0.5, " 7": 0.25, "10": 0.25, "Good": 0.2})], 8 * 0.5 + 7 * 0.25 + 10 * 0.25),
-    ("Score: 10", [(" 10", {" 10": 0.75, "1": 0.25})], 7.75),  # the tokenizer keeps 10 whole: 1 is 1
-    ("Score: 10", [("1", {"1": 0.8, "9": 0.2}), ("0", {"0": 0.9, "1": 0.1})], 10 * 0.72 + 0.08 + 9 * 0.2),
-    ("Score: 8", [("8", {"8": 0.5, "1": 0.5})], 9.0),  # a digit each: 1 begins 10, which is nearer to 8
-    ("Score: 3", [("3", {"3": 0.5, "1": 0.5})], 2.0),
-    ("Score: 1", [("1", {"1": 0.5, "9": 0.5})], 5.0),
-    ("In 3 of 8 parts, I see 8.\nScore: 8/10",
-     [("3", {"3": 1}), ("8", {"8": 1}), ("I", {"I": 1}), ("8", {"8": 1}), ("8", {"8": 0.5, "6": 0.5}),
-      ("10", {"10": 1})],
-     7.0),
-    ("Score: 8", [("8", {"8": 0.5, "99": 0.5})], 8.0),  # beyond the scale
-    ("Score: 7.5", [("7", {"7": 1}), ("5", {"5": 1})], None), ("Score: 8", [], None),
-    ("Score: 8", [("9", {"9": 1})], None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "places", "value"),
+    [
+        ("Score: 8", [("8", {"8": 0.5, " 7": 0.25, "10": 0.25, "Good": 0.2})], 8 * 0.5 + 7 * 0.25 + 10 * 0.25),
+        ("Score: 10", [(" 10", {" 10": 0.75, "1": 0.25})], 7.75),  # the tokenizer keeps 10 whole: 1 is 1
+        ("Score: 10", [("1", {"1": 0.8, "9": 0.2}), ("0", {"0": 0.9, "1": 0.1})], 10 * 0.72 + 0.08 + 9 * 0.2),
+        ("Score: 8", [("8", {"8": 0.5, "1": 0.5})], 9.0),  # a digit each: 1 begins 10, which is nearer to 8
+        ("Score: 3", [("3", {"3": 0.5, "1": 0.5})], 2.0),
+        ("Score: 1", [("1", {"1": 0.5, "9": 0.5})], 5.0),
+        (
+            "In 3 of 8 parts, I see 8.\nScore: 8/10",
+            [
+                ("3", {"3": 1}),
+                ("8", {"8": 1}),
+                ("I", {"I": 1}),
+                ("8", {"8": 1}),
+                ("8", {"8": 0.5, "6": 0.5}),
+                ("10", {"10": 1}),
+            ],
+            7.0,
+        ),
+        ("Score: 8", [("8", {"8": 0.5, "99": 0.5})], 8.0),  # beyond the scale
+        ("Score: 7.5", [("7", {"7": 1}), ("5", {"5": 1})], None),
+        ("Score: 8", [], None),
+        ("Score: 8", [("9", {"9": 1})], None),
+    ],
+)
 def test_the_weighted_score(reply, places, value):
     found = mean(reply, likely(*places))
     assert found is None if value is None else found == pytest.approx(value)
@@ -197,10 +259,17 @@ def test_ultrafeedback_is_the_mean_of_its_aspects():
     found, wants = judged(["Because."], reply, rubric="ultrafeedback")
     assert len(wants) == 4 and found["value"][0] == 3.5
     assert json.loads(found["detail"][0])["by_rubric"] == {
-        "helpfulness": 5.0, "honesty": 2.0, "instruction_following": 3.0, "truthfulness": 4.0}  # fmt: skip
+        "helpfulness": 5.0,
+        "honesty": 2.0,
+        "instruction_following": 3.0,
+        "truthfulness": 4.0,
+    }
     del marks["is true"]
-    found, _ = judged(["Because."], lambda ask, want: {"error": "down"} if "is true" in ask else reply(ask, want),
-                      rubric="ultrafeedback")  # fmt: skip
+    found, _ = judged(
+        ["Because."],
+        lambda ask, want: {"error": "down"} if "is true" in ask else reply(ask, want),
+        rubric="ultrafeedback",
+    )
     assert found["value"][0] is None and found["error"][0] == "truthfulness: down"
 
 
@@ -228,16 +297,21 @@ def test_a_rubric_of_ones_own_has_its_scale_and_braces_are_text():
     assert "How funny is it, {really}?" in shown(want) and "from 0 (worst) to 3" in shown(want)
 
 
-@pytest.mark.parametrize(("settings", "error"), [
-    ({"rubric": "helpfullness"}, "no rubric .* 'helpfullness'; did you mean 'helpfulness'?"),
-    ({"rubric": []}, "rubric: expected a rubric or a list"),
-    ({"rubric": ["honesty", "ultrafeedback"]}, "different ones"),
-    ({"rubric": ["quality", "honesty"]}, "a mean needs one scale, found 'quality' 1 to 10, 'honesty' 1 to 5"),
-    ({"scale": [1, 5]}, "only a rubric of your own takes one; 'quality' has its own"),
-    ({"rubric": "How funny?", "scale": [5, 1]}, r"expected \[low, high\], whole numbers, found \[5, 1\]"),
-    ({"model": []}, "expected a model or a list of different ones"), ({"model": ["m", "m"]}, "different ones"),
-    ({"temperature": -1.0}, "expected 0 or more, found -1.0"), ({"max_tokens": 0}, "expected 1 or more, found 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"rubric": "helpfullness"}, "no rubric .* 'helpfullness'; did you mean 'helpfulness'?"),
+        ({"rubric": []}, "rubric: expected a rubric or a list"),
+        ({"rubric": ["honesty", "ultrafeedback"]}, "different ones"),
+        ({"rubric": ["quality", "honesty"]}, "a mean needs one scale, found 'quality' 1 to 10, 'honesty' 1 to 5"),
+        ({"scale": [1, 5]}, "only a rubric of your own takes one; 'quality' has its own"),
+        ({"rubric": "How funny?", "scale": [5, 1]}, r"expected \[low, high\], whole numbers, found \[5, 1\]"),
+        ({"model": []}, "expected a model or a list of different ones"),
+        ({"model": ["m", "m"]}, "different ones"),
+        ({"temperature": -1.0}, "expected 0 or more, found -1.0"),
+        ({"max_tokens": 0}, "expected 1 or more, found 0"),
+    ],
+)
 def test_settings_that_fit_nothing(settings, error):
     with pytest.raises(UserError, match=error):
         judged(["x"], "Score: 5", **settings)

@@ -179,26 +179,51 @@ def test_flips_are_summed_in_sql():
         assert connection.execute(sql[0]).fetchone() == (pytest.approx(1 / 3),)
 
 
-@pytest.mark.parametrize(("reply", "value"), [
-    ("[[A]]", 1.0), ("Both are fine.\n\n[[B]]", 0.0), ("[[C]]", 0.5), ("Final verdict: [[Tie]]", 0.5), ("[A]", 1.0),
-    ("My verdict: **B**", 0.0), ("Verdict: A tie", 0.5), ('{"winner": "A", "why": "B is wrong"}', 1.0), ("A", 1.0),
-    ("**B**.", 0.0), ("Response A is better.", 1.0), ("Assistant B is clearly better because it is right", 0.0),
-    ("Both responses are equally good.", 0.5), ("It's a tie.", 0.5), ("Neither response is better", 0.5),
-    ("I prefer response B", 0.0), ("The better response: Response A", 1.0), ("[[A]] or [[B]]? [[B]]", 0.0),
-    ("<think>[[A]]</think>[[B]]", 0.0), ("winner: Answer B", 0.0), ("The response says [[A]].\n\nVerdict: B", 0.0),
-    ("Response A is better in style, response B is better in content", None), ("A good answer.", None), ("", None),
-    ("It is fine.", None), ("[[D]]", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        ("[[A]]", 1.0),
+        ("Both are fine.\n\n[[B]]", 0.0),
+        ("[[C]]", 0.5),
+        ("Final verdict: [[Tie]]", 0.5),
+        ("[A]", 1.0),
+        ("My verdict: **B**", 0.0),
+        ("Verdict: A tie", 0.5),
+        ('{"winner": "A", "why": "B is wrong"}', 1.0),
+        ("A", 1.0),
+        ("**B**.", 0.0),
+        ("Response A is better.", 1.0),
+        ("Assistant B is clearly better because it is right", 0.0),
+        ("Both responses are equally good.", 0.5),
+        ("It's a tie.", 0.5),
+        ("Neither response is better", 0.5),
+        ("I prefer response B", 0.0),
+        ("The better response: Response A", 1.0),
+        ("[[A]] or [[B]]? [[B]]", 0.0),
+        ("<think>[[A]]</think>[[B]]", 0.0),
+        ("winner: Answer B", 0.0),
+        ("The response says [[A]].\n\nVerdict: B", 0.0),
+        ("Response A is better in style, response B is better in content", None),
+        ("A good answer.", None),
+        ("", None),
+        ("It is fine.", None),
+        ("[[D]]", None),
+    ],
+)
 def test_what_is_read_in_a_reply(reply, value):
     found = read_verdict(reply, last=True)
     assert found.value == value and (value is None) == (found.problem is not None)
 
 
-@pytest.mark.parametrize(("settings", "error"), [
-    ({"rounds": 0}, "rounds: expected 1 or more, found 0"),
-    ({"rubric": "ultrafeedback"}, "rubric: expected one, not ultra"),
-    ({"rubric": "qualty"}, "did you mean 'quality'"), ({"model": []}, "expected a model or a list"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"rounds": 0}, "rounds: expected 1 or more, found 0"),
+        ({"rubric": "ultrafeedback"}, "rubric: expected one, not ultra"),
+        ({"rubric": "qualty"}, "did you mean 'quality'"),
+        ({"model": []}, "expected a model or a list"),
+    ],
+)
 def test_settings_that_fit_nothing(settings, error):
     with pytest.raises(UserError, match=error):
         compared([("p", "a")], longer, **settings)

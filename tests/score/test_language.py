@@ -48,8 +48,10 @@ def test_code_formulas_and_addresses_are_no_language():
 
 def test_a_language_that_is_told_with_little_confidence_is_not_told():
     value, detail, error = one("Configuration", ENGLISH)
-    assert (value, error) == (None, f"not sure of the response's language ({detail['language']}, "
-                                    f"{round(detail['confidence'], 2)})")  # fmt: skip
+    assert (value, error) == (
+        None,
+        f"not sure of the response's language ({detail['language']}, {round(detail['confidence'], 2)})",
+    )
     assert detail["confidence"] < 0.5 and one("Configuration", ENGLISH, sure=0.0)[0] is not None
     assert "prompt's language" in one(ENGLISH, "Describe a mojito cktail.", sure=0.9)[2]
 

@@ -10,7 +10,7 @@ from curate.score import ifd, perplexity, reward_model, similarity, toxicity
 from tests.score.meet import scored
 
 PROMPT = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
-RESPONSES = ["Hello", "", None, "日本 \"x\"", "no prompt", "Hello"]  # fmt: skip
+RESPONSES = ["Hello", "", None, '日本 "x"', "no prompt", "Hello"]
 MESSAGES = pl.Series("messages", [json.dumps(PROMPT)] * 4 + [None, json.dumps(PROMPT[1:])])
 RESPONSE = pl.Series("response", RESPONSES)
 ERRORS = [None, "the response is empty", "no response", None, "no prompt", None]
@@ -69,13 +69,16 @@ def test_ifd_is_the_loss_given_the_prompt_over_the_loss_alone():
 
 def test_ifd_needs_both_losses_and_one_that_is_not_zero():
     for bad, words in [({"error": "too long"}, "too long"), ({"value": 0.0}, "the response alone has no loss")]:
+
         def loss(ask, want, bad=bad):
             return {"value": 1.5} if json.loads(ask)["messages"] else bad
 
         found, _ = scored(ifd.score(RESPONSE[:1], MESSAGES[:1], model="m"), loss)
         assert found.rows() == [(None, None, words)]
-    found, _ = scored(ifd.score(RESPONSE[:1], MESSAGES[:1], model="m"),
-                      lambda ask, _: {"error": "no"} if json.loads(ask)["messages"] else {"value": 1.0})  # fmt: skip
+    found, _ = scored(
+        ifd.score(RESPONSE[:1], MESSAGES[:1], model="m"),
+        lambda ask, _: {"error": "no"} if json.loads(ask)["messages"] else {"value": 1.0},
+    )
     assert found.rows() == [(None, None, "no")]
 
 

@@ -14,8 +14,11 @@ def lengths(texts, tokens=None, **settings):
 
 def test_words_are_the_default_and_unspaced_scripts_count_characters():
     assert lengths(["two  words\n", "", "你好 world", None]) == [
-        (2.0, None), (0.0, None), (3.0, None), (None, "no response"),
-    ]  # fmt: skip
+        (2.0, None),
+        (0.0, None),
+        (3.0, None),
+        (None, "no response"),
+    ]
 
 
 def test_characters_are_code_points():

@@ -91,11 +91,22 @@ def test_what_cannot_be_judged_is_null_with_its_reason():
 @pytest.mark.parametrize(
     "answer",
     [
-        "9^{9^{9^{9}}}", "9^9^9^9", "9**9**9**9", "9**(9**9)", "9**99999",
-        "((9^{99})^{99})^{99}", "10^{1000000}", "100000!", "99!!", "(99!)!",
-        "\\sum_{n=1}^{100} n^n", "\\int_0^1 x dx", "(" * 100 + "1" + ")" * 100, "1+" * 200 + "1",
+        "9^{9^{9^{9}}}",
+        "9^9^9^9",
+        "9**9**9**9",
+        "9**(9**9)",
+        "9**99999",
+        "((9^{99})^{99})^{99}",
+        "10^{1000000}",
+        "100000!",
+        "99!!",
+        "(99!)!",
+        "\\sum_{n=1}^{100} n^n",
+        "\\int_0^1 x dx",
+        "(" * 100 + "1" + ")" * 100,
+        "1+" * 200 + "1",
     ],
-)  # fmt: skip
+)
 def test_hostile_answers_are_not_checked_and_cost_nothing(answer):
     start = time.monotonic()
     assert value(f"\\boxed{{{answer}}}", "x+1") is None
@@ -105,7 +116,11 @@ def test_hostile_answers_are_not_checked_and_cost_nothing(answer):
 
 def test_a_fraction_at_the_end_is_one_answer():
     assert (value("so it is 1/2", "2"), value("3/2", "2"), value("it is 1/2", "0.5"), value("x = 3/4.", "3/4")) == (
-        0.0, 0.0, 1.0, 1.0)  # fmt: skip
+        0.0,
+        0.0,
+        1.0,
+        1.0,
+    )
 
 
 def test_only_the_end_of_a_giant_response_is_read():

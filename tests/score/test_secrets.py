@@ -33,22 +33,40 @@ def token(header):
 
 HEADERS = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0011\n\n"
 SECRETS = [
-    ("aws", "AKIA" + chars(16, string.ascii_uppercase + "234567")), ("github", "ghp_" + chars(36)),
-    ("github", "github_pat_" + chars(22) + "_" + chars(59)), ("gitlab", "glpat-" + chars(20)),
-    ("anthropic", "sk-ant-api03-" + chars(93) + "AA"), ("openai", "sk-proj-" + chars(120)),
-    ("openai", "sk-" + chars(20) + "T3BlbkFJ" + chars(20)), ("huggingface", "hf_" + chars(34, string.ascii_letters)),
-    ("slack", "xoxb-" + chars(12, string.digits) + "-" + chars(24)), ("google", "AIza" + chars(35)),
+    ("aws", "AKIA" + chars(16, string.ascii_uppercase + "234567")),
+    ("github", "ghp_" + chars(36)),
+    ("github", "github_pat_" + chars(22) + "_" + chars(59)),
+    ("gitlab", "glpat-" + chars(20)),
+    ("anthropic", "sk-ant-api03-" + chars(93) + "AA"),
+    ("openai", "sk-proj-" + chars(120)),
+    ("openai", "sk-" + chars(20) + "T3BlbkFJ" + chars(20)),
+    ("huggingface", "hf_" + chars(34, string.ascii_letters)),
+    ("slack", "xoxb-" + chars(12, string.digits) + "-" + chars(24)),
+    ("google", "AIza" + chars(35)),
     ("slack", f"hooks.slack.com/services/T{chars(9)}/B{chars(9)}/{chars(24)}"),
-    ("stripe", "sk_" + "live_" + chars(24)), ("npm", "npm_" + chars(36)), ("pypi", "pypi-AgE" + chars(100)),
-    ("sendgrid", f"SG.{chars(22)}.{chars(43)}"), ("jwt", token('{"alg": "HS256", "typ": "JWT"}')),
-]  # fmt: skip
+    ("stripe", "sk_" + "live_" + chars(24)),
+    ("npm", "npm_" + chars(36)),
+    ("pypi", "pypi-AgE" + chars(100)),
+    ("sendgrid", f"SG.{chars(22)}.{chars(43)}"),
+    ("jwt", token('{"alg": "HS256", "typ": "JWT"}')),
+]
 NONE = [
-    "", "The sky-high task-list: sk-learn, hf_hub_download, xoxo.", "AKIAIOSFODNN7EXAMPLE", "ghp_" + "x" * 36,
-    "sk-your-api-key-goes-here-please", "sk-proj-" + "your_key" * 5, "AIza" + "A" * 35, "ghp_short",
-    "x" + "AKIA" + chars(16, string.ascii_uppercase + "234567"), "AKIA" + chars(30, string.ascii_uppercase),
-    "-----BEGIN PUBLIC KEY-----\n" + chars(64), "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
-    "eyJhIjoxfQ.eyJhIjoxfQ.c2ln", "eyJub3Q.eyJub3Q.anything", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c",
-]  # fmt: skip
+    "",
+    "The sky-high task-list: sk-learn, hf_hub_download, xoxo.",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_" + "x" * 36,
+    "sk-your-api-key-goes-here-please",
+    "sk-proj-" + "your_key" * 5,
+    "AIza" + "A" * 35,
+    "ghp_short",
+    "x" + "AKIA" + chars(16, string.ascii_uppercase + "234567"),
+    "AKIA" + chars(30, string.ascii_uppercase),
+    "-----BEGIN PUBLIC KEY-----\n" + chars(64),
+    "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+    "eyJhIjoxfQ.eyJhIjoxfQ.c2ln",
+    "eyJub3Q.eyJub3Q.anything",
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c",
+]
 
 
 def found(text, **settings):

@@ -15,13 +15,22 @@ def errors(scorer, *texts, **settings):
     return scorer.score(pl.Series("response", texts, dtype=pl.String), **settings)["error"].to_list()
 
 
-@pytest.mark.parametrize(("of", "text", "share_"), [
-    ("letters", "ab 12 !?", 2 / 6), ("digits", "ab 12 !?", 2 / 6), ("symbols", "ab 12 !?", 2 / 6),
-    ("digits", "٣a", 0.5),
-    ("uppercase", "ABc 1", 2 / 3), ("uppercase", "É é", 0.5), ("uppercase", "GP系统", 0.5),
-    ("symbols", "🙂ok", 1 / 3), ("spaces", "a b\n", 0.5),
-    ("letters", "e\u0301!", 2 / 3), ("letters", "你好。", 2 / 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("of", "text", "share_"),
+    [
+        ("letters", "ab 12 !?", 2 / 6),
+        ("digits", "ab 12 !?", 2 / 6),
+        ("symbols", "ab 12 !?", 2 / 6),
+        ("digits", "٣a", 0.5),
+        ("uppercase", "ABc 1", 2 / 3),
+        ("uppercase", "É é", 0.5),
+        ("uppercase", "GP系统", 0.5),
+        ("symbols", "🙂ok", 1 / 3),
+        ("spaces", "a b\n", 0.5),
+        ("letters", "e\u0301!", 2 / 3),
+        ("letters", "你好。", 2 / 3),
+    ],
+)
 def test_shares_of_characters(of, text, share_):
     assert values(share, text, of=of) == [pytest.approx(share_)]
 
@@ -42,24 +51,36 @@ def test_words():
     assert values(words, "The cat AND the dog, of", "chat et chien", measure="stop_words") == [3.0, 0.0]
     assert values(words, "Der Hund und die Katze", measure="stop_words", stop_words=["der", "und"]) == [2.0]
     assert errors(words, "你好", "", None, "--", measure="stop_words") == [
-        "most words are of scripts without spaces", "no words", "no response", None,
-    ]  # fmt: skip
+        "most words are of scripts without spaces",
+        "no words",
+        "no response",
+        None,
+    ]
     assert errors(words, "-- !!") == ["no words"]
 
 
 def test_lines():
     text = "- one\n* two\n\nThree is a sentence.\nand then...\n"
     told = {measure: values(lines, text, measure=measure)[0] for measure in lines.MEASURES}
-    assert told == {"count": 4.0, "breaks": 5 / 14, "bullets": 0.5, "ellipses": 0.25, "punctuated": 0.5,
-                    "short": 1.0, "c4_lines": 0.0}  # fmt: skip
+    assert told == {
+        "count": 4.0,
+        "breaks": 5 / 14,
+        "bullets": 0.5,
+        "ellipses": 0.25,
+        "punctuated": 0.5,
+        "short": 1.0,
+        "c4_lines": 0.0,
+    }
     assert values(lines, text, measure="short", short=5) == [0.5]
     assert values(lines, "", None) == [0.0, None]
     assert errors(lines, "\n \r\n", measure="bullets") == ["blank response"]
 
 
 def test_c4_drops_notices_short_lines_and_those_without_an_end():
-    text = ("Please enable JavaScript right now.\nFour words: too few.\nNo end here at all\n"
-            "This one stays. Both sentences do.\n")
+    text = (
+        "Please enable JavaScript right now.\nFour words: too few.\nNo end here at all\n"
+        "This one stays. Both sentences do.\n"
+    )
     assert values(lines, text, measure="c4_lines") == [0.25]
     assert values(sentences, text, of="c4") == [2.0]
     assert values(sentences, text, None) == [5.0, None]
@@ -83,23 +104,36 @@ def test_ngrams_that_come_again():
         values(top_ngram, "a", n=0)
 
 
-@pytest.mark.parametrize(("text", "count", "characters"), [
-    ("see https://a.org/x?y=1. Then", 1, 19), ("(www.b.com) HTTP://C.net", 2, 21), ("none: a.org httpx", 0, 0),
-    ("去https://a.cn/路。好", 1, 14), ("<http://x.y>", 1, 10), ("[a](https://a.org)", 1, 13), ("", 0, 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "count", "characters"),
+    [
+        ("see https://a.org/x?y=1. Then", 1, 19),
+        ("(www.b.com) HTTP://C.net", 2, 21),
+        ("none: a.org httpx", 0, 0),
+        ("去https://a.cn/路。好", 1, 14),
+        ("<http://x.y>", 1, 10),
+        ("[a](https://a.org)", 1, 13),
+        ("", 0, 0),
+    ],
+)
 def test_addresses(text, count, characters):
     assert values(urls, text, None) == [count, None]
     assert values(urls, text, by="characters") == [pytest.approx(characters / max(len(text), 1))]
 
 
-@pytest.mark.parametrize(("scorer", "settings", "words_"), [
-    (share, {"of": "digit"}, "no share of characters called 'digit'; did you mean 'digits'"),
-    (words, {"measure": "longst"}, "no measure 'longst'; did you mean 'longest'"),
-    (words, {"stop_words": [str(n) for n in range(65)]}, "stop_words: expected at most 64, found 65"),
-    (lines, {"measure": "bulets"}, "did you mean 'bullets'"), (sentences, {"of": "c5"}, "no lines called 'c5'"),
-    (repeated_lines, {"of": "line"}, "no parts called 'line'; did you mean 'lines'"),
-    (repeated_lines, {"by": "numbr"}, "did you mean 'number'"), (urls, {"by": "x"}, "no measure 'x'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scorer", "settings", "words_"),
+    [
+        (share, {"of": "digit"}, "no share of characters called 'digit'; did you mean 'digits'"),
+        (words, {"measure": "longst"}, "no measure 'longst'; did you mean 'longest'"),
+        (words, {"stop_words": [str(n) for n in range(65)]}, "stop_words: expected at most 64, found 65"),
+        (lines, {"measure": "bulets"}, "did you mean 'bullets'"),
+        (sentences, {"of": "c5"}, "no lines called 'c5'"),
+        (repeated_lines, {"of": "line"}, "no parts called 'line'; did you mean 'lines'"),
+        (repeated_lines, {"by": "numbr"}, "did you mean 'number'"),
+        (urls, {"by": "x"}, "no measure 'x'"),
+    ],
+)
 def test_mistakes_name_the_nearest(scorer, settings, words_):
     with pytest.raises(UserError, match=words_):
         values(scorer, "a", **settings)

@@ -40,8 +40,12 @@ def tags(*calls):
 
 def one(completion, truth=None, *, tools=TOOLS, response="", partial=False):
     """The value, detail and error of one row."""
-    columns = (response, completion, tools if isinstance(tools, str | None) else json.dumps(tools),
-               truth if isinstance(truth, str | None) else json.dumps(truth))  # fmt: skip
+    columns = (
+        response,
+        completion,
+        tools if isinstance(tools, str | None) else json.dumps(tools),
+        truth if isinstance(truth, str | None) else json.dumps(truth),
+    )
     value, detail, error = score(*(pl.Series([v], dtype=pl.String) for v in columns), partial=partial).row(0)
     return value, detail and json.loads(detail), error
 
@@ -60,8 +64,11 @@ def test_calls_written_in_the_text():
 
 
 def test_calls_of_all_turns_of_the_candidate_count_and_nobody_elses():
-    own = [{"role": "assistant", "tool_calls": [{"function": PARIS}]}, {"role": "tool", "content": tags(ROME)},
-           {"role": "assistant", "content": tags(ROME)}]  # fmt: skip
+    own = [
+        {"role": "assistant", "tool_calls": [{"function": PARIS}]},
+        {"role": "tool", "content": tags(ROME)},
+        {"role": "assistant", "content": tags(ROME)},
+    ]
     value, detail, _ = one(json.dumps(own), [PARIS, ROME])
     assert value == 1.0 and detail["calls"] == 2
 

@@ -10,30 +10,62 @@ def told(text, reason=None):
     return score(pl.Series([text], dtype=pl.String), pl.Series([reason], dtype=pl.String)).row(0)
 
 
-@pytest.mark.parametrize(("text", "why"), [
-    ("Here it is:\n\n```python\nprint(1)", "an open code fence"),
-    ("1. Dog\n2. Cat\n3.", "a list marker"), ("- one\n-", "a list marker"), ("First:\n\n## ", "a list marker"),
-    ("3.", "a list marker"), ("Fruits:\n  b)", "a list marker"),
-    ("We need salt, pepper,", "a comma or dash"), ("小号的快速吐音，", "a comma or dash"),
-    ("and he said –", "a comma or dash"),
-    ("It is made of zinc (Zn", "an open bracket or quote"), ("他说：“我", "an open bracket or quote"),
-    ("The tree takes back the", "a word that ends no sentence"),
-    ("1. Bring the water to", "a word that ends no sentence"),
-    ("It rains. The sun is away", "a sentence without an end"), ("他来了。我们走", "a sentence without an end"),
-    ("2. Mix it well. Then bake it", "a sentence without an end"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Here it is:\n\n```python\nprint(1)", "an open code fence"),
+        ("1. Dog\n2. Cat\n3.", "a list marker"),
+        ("- one\n-", "a list marker"),
+        ("First:\n\n## ", "a list marker"),
+        ("3.", "a list marker"),
+        ("Fruits:\n  b)", "a list marker"),
+        ("We need salt, pepper,", "a comma or dash"),
+        ("小号的快速吐音，", "a comma or dash"),
+        ("and he said –", "a comma or dash"),
+        ("It is made of zinc (Zn", "an open bracket or quote"),
+        ("他说：“我", "an open bracket or quote"),
+        ("The tree takes back the", "a word that ends no sentence"),
+        ("1. Bring the water to", "a word that ends no sentence"),
+        ("It rains. The sun is away", "a sentence without an end"),
+        ("他来了。我们走", "a sentence without an end"),
+        ("2. Mix it well. Then bake it", "a sentence without an end"),
+    ],
+)
 def test_what_is_cut_off(text, why):
     assert told(text) == (1.0, why, None)
     assert told(text, "stop") == (0.0, None, None), "the model says that it was done"
 
 
-@pytest.mark.parametrize("text", [
-    "Paris", "42", "x = 5", "The answer is 42.", "1. Dog\n2. Cat", "- He came. Then he left.", "Really?", "好的。",
-    "巴黎", "```\ncode\n```", "| a | b |\n| 1 | 2 |", "See https://a.org/b", "He said \"no\"",
-    "(done)", "Nice to meet you :)",
-    "Love it. #PuppyLove", "\"Two friends. One soul.\" - C. S. Lewis", "So it ends... ", "Title Of A Poem",
-    "I agree. :(", "Vitamin C", "text\n    indented. code (", "a" * 5000 + ".", "Ingredients:", "x" * 11 + " 3.",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Paris",
+        "42",
+        "x = 5",
+        "The answer is 42.",
+        "1. Dog\n2. Cat",
+        "- He came. Then he left.",
+        "Really?",
+        "好的。",
+        "巴黎",
+        "```\ncode\n```",
+        "| a | b |\n| 1 | 2 |",
+        "See https://a.org/b",
+        'He said "no"',
+        "(done)",
+        "Nice to meet you :)",
+        "Love it. #PuppyLove",
+        '"Two friends. One soul." - C. S. Lewis',
+        "So it ends... ",
+        "Title Of A Poem",
+        "I agree. :(",
+        "Vitamin C",
+        "text\n    indented. code (",
+        "a" * 5000 + ".",
+        "Ingredients:",
+        "x" * 11 + " 3.",
+    ],
+)
 def test_what_may_well_be_an_end(text):
     assert told(text) == (0.0, None, None)
 

@@ -165,9 +165,14 @@ def test_parts_keep_what_was_asked_for_and_no_more_than_they_have(rows, share, a
         assert size <= PART or len(dealt) == max(1, count // SHARE)
 
 
-@pytest.mark.parametrize(("settings", "said"), [({"keep": 0}, "keep: expected a number"),
-                                                ({"keep": 1, "quality": 1.5}, "quality: expected a number from 0 to 1"),
-                                                ({"keep": 1, "neighbours": 0}, "neighbours: expected")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"keep": 0}, "keep: expected a number"),
+        ({"keep": 1, "quality": 1.5}, "quality: expected a number from 0 to 1"),
+        ({"keep": 1, "neighbours": 0}, "neighbours: expected"),
+    ],
+)
 def test_settings_out_of_range_are_refused(settings, said):
     with pytest.raises(UserError, match=said):
         subset([], **settings)

@@ -130,9 +130,11 @@ def test_k_center_does_not_depend_on_the_order_of_rows_and_is_idempotent(seed, k
     assert subset(vectors[chosen], keep)["kept"].all()
 
 
-REFUSED = [({"keep": 0}, "keep: expected a number of rows from 1 up"),
-           ({"keep": 1, "quality": -1.0}, "quality: expected a number from 0 up, found -1.0"),
-           ({"keep": 1, "quality": float("nan")}, "quality: expected a number from 0 up, found nan")]  # fmt: skip
+REFUSED = [
+    ({"keep": 0}, "keep: expected a number of rows from 1 up"),
+    ({"keep": 1, "quality": -1.0}, "quality: expected a number from 0 up, found -1.0"),
+    ({"keep": 1, "quality": float("nan")}, "quality: expected a number from 0 up, found nan"),
+]
 
 
 @pytest.mark.parametrize(("settings", "said"), REFUSED)

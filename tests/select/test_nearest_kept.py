@@ -8,8 +8,13 @@ import pytest
 from curate.steps.registry import find, names
 from tests.select.rows import embeddings, numbers, unit
 
-OVER_ALL = [n for n in names("select") if find("select", n).makes == "subset" and "embedding" in find("select", n).reads
-            and n not in ("cluster", "semdedup", "repr_filter")]  # these name one of their cell, or that ruled it out
+OVER_ALL = [
+    n
+    for n in names("select")
+    if find("select", n).makes == "subset"
+    and "embedding" in find("select", n).reads
+    and n not in ("cluster", "semdedup", "repr_filter")
+]  # these name one of their cell, or that ruled it out
 
 
 @pytest.mark.parametrize("name", OVER_ALL)

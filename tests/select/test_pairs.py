@@ -14,8 +14,13 @@ from schemas.errors import UserError
 from tests.select.candidates import columns, numbered
 
 NAN, INF = float("nan"), float("inf")
-SCORED = {"best_vs_worst": best_vs_worst, "best_vs_random": best_vs_random, "margin": margin,
-          "mu_minus_2sigma": mu_minus_2sigma, "ranked": ranked}  # fmt: skip
+SCORED = {
+    "best_vs_worst": best_vs_worst,
+    "best_vs_random": best_vs_random,
+    "margin": margin,
+    "mu_minus_2sigma": mu_minus_2sigma,
+    "ranked": ranked,
+}
 FROM_THE_BEST = [name for name in SCORED if name != "ranked"]
 SCORES = st.one_of(st.none(), st.just(NAN), st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0]))
 ROWS = st.lists(st.tuples(st.sampled_from("pqr"), SCORES), max_size=14)
@@ -33,8 +38,15 @@ def first(rule, rows, **setting):
 
 @pytest.mark.parametrize("rule", SCORED)
 def test_ties_single_candidates_and_missing_scores_make_no_pair(rule):
-    rows = [("tie", "a", 0.5), ("tie", "b", 0.5), ("one", "c", 0.5), ("null", "d", None), ("null", "e", NAN),
-            ("null", "f", INF), ("null", "g", 1.0)]  # fmt: skip
+    rows = [
+        ("tie", "a", 0.5),
+        ("tie", "b", 0.5),
+        ("one", "c", 0.5),
+        ("null", "d", None),
+        ("null", "e", NAN),
+        ("null", "f", INF),
+        ("null", "g", 1.0),
+    ]
     assert proposed(rule, rows) == []
     assert dict(SCORED[rule].pair(*columns([])).schema).items() >= {"chosen_id": pl.String}.items()
 
@@ -144,8 +156,16 @@ def own(rows, **setting):
     return own_vs_teacher.pair(table["p"], table["c"], table["m"], table["s"], **setting).rows()
 
 
-TWO = [("p", "a", "big", 0.9), ("p", "b", "small", 0.5), ("p", "c", "big", 0.1), ("p", "d", "small", 0.3),
-       ("p", "e", "small", None), ("p", "f", None, 1.0), ("p", "g", "other", 1.0), ("q", "h", "big", 1.0)]  # fmt: skip
+TWO = [
+    ("p", "a", "big", 0.9),
+    ("p", "b", "small", 0.5),
+    ("p", "c", "big", 0.1),
+    ("p", "d", "small", 0.3),
+    ("p", "e", "small", None),
+    ("p", "f", None, 1.0),
+    ("p", "g", "other", 1.0),
+    ("q", "h", "big", 1.0),
+]
 
 
 def test_the_teachers_answer_is_chosen_and_no_answer_is_in_two_pairs():

@@ -36,8 +36,13 @@ SOME = [("p", "a", 0.9), ("p", "b", 0.5), ("p", "c", 0.7), ("p", "d", None), ("q
 
 def test_rejection_keeps_what_passes_and_says_why_the_rest_does_not():
     assert reject(SOME, at=0.5).rows() == [
-        (True, None, None), (True, None, None), (True, None, None), (False, "no score", None),
-        (False, "score below 0.5", None), (False, "no score", None)]  # fmt: skip
+        (True, None, None),
+        (True, None, None),
+        (True, None, None),
+        (False, "no score", None),
+        (False, "score below 0.5", None),
+        (False, "no score", None),
+    ]
     assert reject(SOME, at=0.5, per_prompt=2).rows()[1] == (False, "passed, but its prompt has 2 better", "c")
     assert kept(SOME, reject(SOME, at=0.5, per_prompt=2)) == {"a", "c"}
     with pytest.raises(UserError, match="per_prompt must be at least 1, found 0"):
@@ -60,10 +65,16 @@ def test_weighted_takes_as_many_as_it_is_told():
     assert set(draw(SOME, keep=1)["reason"]) == {None, "not drawn", "no score"}
 
 
-@pytest.mark.parametrize(("setting", "words"), [
-    ({"n": 1, "keep": 2}, "give one of them"), ({"n": 0}, "at least 1, found 0"), ({"temperature": 0.0}, "above 0"),
-    ({"temperature": NAN}, "above 0"), ({"keep": 0}, "from 1 up"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"n": 1, "keep": 2}, "give one of them"),
+        ({"n": 0}, "at least 1, found 0"),
+        ({"temperature": 0.0}, "above 0"),
+        ({"temperature": NAN}, "above 0"),
+        ({"keep": 0}, "from 1 up"),
+    ],
+)
 def test_weighted_refuses_what_makes_no_sense(setting, words):
     with pytest.raises(UserError, match=words):
         draw(SOME, **setting)
@@ -83,8 +94,12 @@ def test_weighted_draws_by_the_weights():
 @given(ROWS, st.randoms(use_true_random=False), st.integers(1, 3))
 def test_no_pick_depends_on_the_order_of_rows(rows, random, n):
     rows = numbered(rows)
-    picks = [lambda r: reject(r, at=0.25, per_prompt=n), lambda r: top(r, keep=n), lambda r: draw(r, n=n),
-             lambda r: draw(r, keep=n, seed=4)]  # fmt: skip
+    picks = [
+        lambda r: reject(r, at=0.25, per_prompt=n),
+        lambda r: top(r, keep=n),
+        lambda r: draw(r, n=n),
+        lambda r: draw(r, keep=n, seed=4),
+    ]
     before = [kept(rows, pick(rows)) for pick in picks]
     known = {row[1]: row[2] for row in rows if row[2] is not None and math.isfinite(row[2])}
     assert all(names <= set(known) for names in before)

@@ -1,6 +1,5 @@
 """DEITA's filter against its own loop, in full and by buckets."""
 
-
 import numpy as np
 import polars as pl
 import pytest
@@ -13,8 +12,11 @@ from schemas.errors import UserError
 
 def run(vectors, score=None, **given):
     """The table and the line said, of vectors (or a column) and scores, where there are any."""
-    column = vectors if isinstance(vectors, pl.Series) else (
-        pl.Series("embedding", vectors.astype(np.float32), dtype=pl.Array(pl.Float32, vectors.shape[1])))  # fmt: skip
+    column = (
+        vectors
+        if isinstance(vectors, pl.Series)
+        else (pl.Series("embedding", vectors.astype(np.float32), dtype=pl.Array(pl.Float32, vectors.shape[1])))
+    )
     score = pl.Series([None] * len(column) if score is None else score, dtype=pl.Float64)
     result = subset(column, score, **given)
     return result if isinstance(result, tuple) else (result, "")
@@ -101,8 +103,10 @@ def test_many_equal_rows_are_compared_with_the_one_kept():
 @settings(max_examples=40, deadline=None)
 @given(
     table=st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(1, 4)), min_size=1, max_size=25),
-    threshold=st.sampled_from([0.4, 0.9]), keep=st.sampled_from([0.3, 3, 1.0]), scored=st.booleans(),
-)  # fmt: skip
+    threshold=st.sampled_from([0.4, 0.9]),
+    keep=st.sampled_from([0.3, 3, 1.0]),
+    scored=st.booleans(),
+)
 def test_laws(table, threshold, keep, scored):
     vectors = np.array(table, np.float32)
     wide = vectors.astype(float) / np.linalg.norm(vectors, axis=1, keepdims=True)

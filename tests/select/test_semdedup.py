@@ -111,10 +111,14 @@ def test_rows_without_a_direction_are_not_kept():
 
 @pytest.mark.parametrize(
     ("settings_", "message"),
-    [({}, "expected one of keep and threshold, found neither"), ({"keep": 3, "threshold": 0.9}, "found both"),
-     ({"threshold": 1.5}, "threshold: expected a cosine from -1 to 1, found 1.5"), ({"keep": 0}, "semdedup: keep"),
-     ({"keep": 1, "clusters": 0}, "clusters: expected a number from 1 up")],
-)  # fmt: skip
+    [
+        ({}, "expected one of keep and threshold, found neither"),
+        ({"keep": 3, "threshold": 0.9}, "found both"),
+        ({"threshold": 1.5}, "threshold: expected a cosine from -1 to 1, found 1.5"),
+        ({"keep": 0}, "semdedup: keep"),
+        ({"keep": 1, "clusters": 0}, "clusters: expected a number from 1 up"),
+    ],
+)
 def test_settings_out_of_range_are_refused(settings_, message):
     with pytest.raises(UserError, match=message):
         semdedup.subset(embeddings([]), numbers([]), **settings_)

@@ -85,8 +85,10 @@ def test_lines_are_the_files_own(tmp_path):
 
 def test_gaps_that_parquet_fills_are_gaps_again(tmp_path):
     call = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
-    turns = [{"role": "user", "content": "x", "tool_calls": None},
-             {"role": "assistant", "content": "", "tool_calls": [call]}]  # fmt: skip
+    turns = [
+        {"role": "user", "content": "x", "tool_calls": None},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+    ]
     pl.DataFrame({"messages": [turns], "weight": [float("nan")]}).write_parquet(tmp_path / "a.parquet")
     found = read_source(tmp_path / "a.parquet")
     assert found.prompts["messages"].to_list() == ['[{"role":"user","content":"x"}]']
@@ -95,7 +97,7 @@ def test_gaps_that_parquet_fills_are_gaps_again(tmp_path):
 
 
 def test_csv_fields_with_line_ends_and_json(tmp_path):
-    frame = pl.DataFrame({"prompt": ["two\nlines\u2028, \"quoted\"", "x" * 200_000], "completions": ['["4"]', None]})
+    frame = pl.DataFrame({"prompt": ['two\nlines\u2028, "quoted"', "x" * 200_000], "completions": ['["4"]', None]})
     frame.write_csv(tmp_path / "a.csv")
     found = read_source(tmp_path / "a.csv")
     assert found.prompts["prompt"].to_list() == frame["prompt"].to_list()
@@ -111,20 +113,30 @@ def test_ids_are_of_content(tmp_path):
 
 
 def test_recorded_scores_belong_to_their_candidates(tmp_path):
-    row = {"question": "2+2?", "ground_truth": "4", "a": {"solution": "5", "is_correct": False},
-           "b": {"solution": "4", "is_correct": True}}  # fmt: skip
+    row = {
+        "question": "2+2?",
+        "ground_truth": "4",
+        "a": {"solution": "5", "is_correct": False},
+        "b": {"solution": "4", "is_correct": True},
+    }
     found = read_source(write(tmp_path / "a.jsonl", lines([row])))
     joined = found.completions.join(found.scores, left_on="completion_id", right_on="row_id")
     assert joined.select("model", "scorer", "value", "error").rows() == [
-        ("a", "is_correct", 0.0, None), ("b", "is_correct", 1.0, None)]  # fmt: skip
+        ("a", "is_correct", 0.0, None),
+        ("b", "is_correct", 1.0, None),
+    ]
     empty = {"prompt": "x", "completions": [{"response": "y", "scores": {"judge": None}}]}
     found = read_source(write(tmp_path / "b.jsonl", lines([empty])))
     assert found.scores.select("value", "error").rows() == [(None, "recorded without a value")]
 
 
 def test_a_prompt_that_comes_again_is_one_prompt(tmp_path):
-    rows = [{"prompt": "x", "completions": ["a", "a"]}, {"prompt": "x", "completions": ["a", "b", "b"]},
-            {"prompt": "x", "completions": ["a", "a"]}, {"prompt": "x", "id": 4}]  # fmt: skip
+    rows = [
+        {"prompt": "x", "completions": ["a", "a"]},
+        {"prompt": "x", "completions": ["a", "b", "b"]},
+        {"prompt": "x", "completions": ["a", "a"]},
+        {"prompt": "x", "id": 4},
+    ]
     found = read_source(write(tmp_path / "a.jsonl", lines(rows)))
     assert found.prompts["line"].to_list() == [1]
     assert found.completions.select("sample_index", "response").rows() == [(0, "a"), (1, "a"), (2, "b"), (3, "b")]
@@ -165,15 +177,18 @@ REFUSED = [
     ("a.json", b'[{"prompt": "one"}] x', [": row 2: not JSON", "extra data"]),
     ("a.json", b'{"data": [{"prompt": "one"}]}', [": expected a list of rows", "'data'"]),
     ("a.json", b"5", [": expected a list of rows, found a number"]),
-    ("a.jsonl.gz", gzip.compress(b"".join(b'{"prompt": "%d"}\n' % random.Random(i).getrandbits(90)
-                                          for i in range(3000)))[:-900], ["the file looks cut off", "compressed"]),
+    (
+        "a.jsonl.gz",
+        gzip.compress(b"".join(b'{"prompt": "%d"}\n' % random.Random(i).getrandbits(90) for i in range(3000)))[:-900],
+        ["the file looks cut off", "compressed"],
+    ),
     ("a.jsonl.gz", GOOD, [":1: not compressed with gzip"]),
     ("a.csv", b"prompt,prompt\n1,2\n", [":1: two columns are named 'prompt'"]),
     ("a.csv", b"prompt,answer\none,1\ntwo", [": row 2: expected 2 fields", "found 1", "line 3", "looks cut off"]),
     ("a.csv", b"prompt,answer\none,1,2\ntwo,2\n", [": row 1: expected 2 fields", "found 3"]),
     ("a.csv", b'prompt\none\n"two', [": row 2: not CSV", "looks cut off"]),
     ("a.parquet", b"PAR1 but no more than that PAR1", [": not a Parquet file"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name, content, words", REFUSED, ids=[f"{i}-{c[0]}" for i, c in enumerate(REFUSED)])
@@ -228,8 +243,13 @@ def test_limit_reads_the_first_rows_only(tmp_path):
 
 
 def test_fields_name_what_is_not_recognised(tmp_path):
-    row = {"body": {"q": "2+2?", "id": 9}, "sol": "4", "a": {"text": "5", "right": False, "note": "n"},
-           "b": {"text": "4", "right": True}, "answer": "kept"}  # fmt: skip
+    row = {
+        "body": {"q": "2+2?", "id": 9},
+        "sol": "4",
+        "a": {"text": "5", "right": False, "note": "n"},
+        "b": {"text": "4", "right": True},
+        "answer": "kept",
+    }
     path = write(tmp_path / "a.jsonl", lines([row]))
     fields = {"prompt": "body.q", "ground_truth": "sol", "completions": ["a.text", "b.text"]}
     found = read_source(path, fields=fields)
@@ -237,7 +257,10 @@ def test_fields_name_what_is_not_recognised(tmp_path):
     assert found.completions.select("model", "response").rows() == [("a", "5"), ("b", "4")]
     assert found.scores.select("scorer", "value").rows() == [("right", 0.0), ("right", 1.0)]
     assert json.loads(found.prompts["metadata"][0]) == {
-        "body": {"id": 9}, "answer": "kept", "completions": [{"note": "n"}, {}]}  # fmt: skip
+        "body": {"id": 9},
+        "answer": "kept",
+        "completions": [{"note": "n"}, {}],
+    }
     one = read_source(path, fields={"prompt": "body.q", "completions": "sol"})
     assert one.completions["response"].to_list() == ["4"]
 
@@ -248,8 +271,12 @@ def test_fields_that_no_row_has(tmp_path):
     assert ": fields.prompt: no row has a key 'questoin'; did you mean 'question'" in text
     wrong = {"prompt": "question", "ground_truth": "meta.anser"}
     assert "'meta.anser'; did you mean 'meta.answer'" in refusal(path, fields=wrong)
-    for fields, words in [({"promt": "question"}, "did you mean 'prompt'"), ({"prompt": 5}, "fields.prompt"),
-                          ({"prompt": ["question"]}, "fields.prompt"), ([], "fields: expected")]:  # fmt: skip
+    for fields, words in [
+        ({"promt": "question"}, "did you mean 'prompt'"),
+        ({"prompt": 5}, "fields.prompt"),
+        ({"prompt": ["question"]}, "fields.prompt"),
+        ([], "fields: expected"),
+    ]:
         with pytest.raises(UserError, match=words):
             read_source(path, fields=fields)
     mixed = write(tmp_path / "b.jsonl", lines([{"question": "2+2?"}, {"other": "x"}]))
@@ -263,10 +290,17 @@ anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 @given(st.lists(st.tuples(anything, anything, anything), min_size=1, max_size=4), st.sampled_from(["jsonl", "json"]))
 def test_messages_survive_as_they_are(tmp_path_factory, texts, ending):
     rows = [
-        {"messages": [{"role": "user", "content": ask}, {"role": "assistant", "content": reply},
-                      {"role": "user", "content": again}], "completions": [reply, again], "id": index}
+        {
+            "messages": [
+                {"role": "user", "content": ask},
+                {"role": "assistant", "content": reply},
+                {"role": "user", "content": again},
+            ],
+            "completions": [reply, again],
+            "id": index,
+        }
         for index, (ask, reply, again) in enumerate(texts)
-    ]  # fmt: skip
+    ]
     content = lines(rows) if ending == "jsonl" else json.dumps(rows).encode()
     found = read_source(write(tmp_path_factory.mktemp("trip") / f"a.{ending}", content))
     first = {json.dumps(row["messages"]): row for row in reversed(rows)}

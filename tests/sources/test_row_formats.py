@@ -21,43 +21,119 @@ SHAPES = [
     ({"messages": json.dumps([ASK])}, "prompt", [ASK], []),
     ({"messages": [ASK, FOUR], "label": True}, "messages", [ASK], [("4", "recorded", {"label": 1.0})]),
     ({"messages": [ASK, FOUR, ASK, FIVE]}, "messages", [ASK, FOUR, ASK], [("5", "recorded", {})]),
-    ({"prompt": "2+2?", "completions": ["4", ""]}, "prompt with completions", [ASK],
-     [("4", "recorded", {}), ("", "recorded", {})]),
-    ({"prompt": "2+2?", "completions": [[FOUR], FIVE]}, "prompt with completions", [ASK],
-     [("4", "recorded", {}), ("5", "recorded", {})]),
-    ({"prompt": "2+2?", "completions": [{"content": "4", "model": "a", "scores": {"ok": True, "failed": None}}]},
-     "prompt with completions", [ASK], [("4", "a", {"ok": 1.0, "failed": None})]),
-    ({"prompt": "2+2?", "completion": "4", "label": False}, "prompt-completion", [ASK],
-     [("4", "recorded", {"label": 0.0})]),
+    (
+        {"prompt": "2+2?", "completions": ["4", ""]},
+        "prompt with completions",
+        [ASK],
+        [("4", "recorded", {}), ("", "recorded", {})],
+    ),
+    (
+        {"prompt": "2+2?", "completions": [[FOUR], FIVE]},
+        "prompt with completions",
+        [ASK],
+        [("4", "recorded", {}), ("5", "recorded", {})],
+    ),
+    (
+        {"prompt": "2+2?", "completions": [{"content": "4", "model": "a", "scores": {"ok": True, "failed": None}}]},
+        "prompt with completions",
+        [ASK],
+        [("4", "a", {"ok": 1.0, "failed": None})],
+    ),
+    (
+        {"prompt": "2+2?", "completion": "4", "label": False},
+        "prompt-completion",
+        [ASK],
+        [("4", "recorded", {"label": 0.0})],
+    ),
     ({"prompt": [ASK], "completion": [ASK, FOUR]}, "prompt-completion", [ASK], [("4", "recorded", {})]),
-    ({"prompt": "2+2?", "chosen": "4", "rejected": "5"}, "preference", [ASK],
-     [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})]),
+    (
+        {"prompt": "2+2?", "chosen": "4", "rejected": "5"},
+        "preference",
+        [ASK],
+        [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})],
+    ),
     # UltraFeedback binarized: the prompt is repeated on both sides, and messages repeats the chosen side
-    ({"prompt": " 2+2? ", "chosen": [ASK, FOUR], "rejected": [ASK, FIVE], "messages": [ASK, FOUR], "score_chosen": 8.5,
-      "score_rejected": 3}, "preference", [ASK],
-     [("4", "recorded", {"preference": 1.0, "rating": 8.5}), ("5", "recorded", {"preference": 0.0, "rating": 3.0})]),
-    ({"prompt": "2+2?", "chosen": [RULES, ASK, FOUR], "rejected": [RULES, ASK, FIVE], "chosen_model": "a",
-      "rejected_model": "b", "chosen_rating": "5", "rejected_rating": "N/A"}, "preference", [RULES, ASK],
-     [("4", "a", {"preference": 1.0, "rating": 5.0}), ("5", "b", {"preference": 0.0})]),
-    ({"prompt": [RULES, ASK], "chosen": [ASK, FOUR], "rejected": FIVE}, "preference", [RULES, ASK],
-     [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})]),
-    ({"chosen": [ASK, FIVE, ASK, FOUR], "rejected": [ASK, FIVE, ASK, FIVE]}, "preference", [ASK, FIVE, ASK],
-     [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})]),
-    ({"conversations": [{"from": "system", "value": "Be brief."}, {"from": "human", "value": "2+2?"}],
-      "chosen": {"from": "gpt", "value": "4"}, "rejected": {"from": "gpt", "value": "5"}}, "ShareGPT preference",
-     [RULES, ASK], [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})]),
+    (
+        {
+            "prompt": " 2+2? ",
+            "chosen": [ASK, FOUR],
+            "rejected": [ASK, FIVE],
+            "messages": [ASK, FOUR],
+            "score_chosen": 8.5,
+            "score_rejected": 3,
+        },
+        "preference",
+        [ASK],
+        [("4", "recorded", {"preference": 1.0, "rating": 8.5}), ("5", "recorded", {"preference": 0.0, "rating": 3.0})],
+    ),
+    (
+        {
+            "prompt": "2+2?",
+            "chosen": [RULES, ASK, FOUR],
+            "rejected": [RULES, ASK, FIVE],
+            "chosen_model": "a",
+            "rejected_model": "b",
+            "chosen_rating": "5",
+            "rejected_rating": "N/A",
+        },
+        "preference",
+        [RULES, ASK],
+        [("4", "a", {"preference": 1.0, "rating": 5.0}), ("5", "b", {"preference": 0.0})],
+    ),
+    (
+        {"prompt": [RULES, ASK], "chosen": [ASK, FOUR], "rejected": FIVE},
+        "preference",
+        [RULES, ASK],
+        [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})],
+    ),
+    (
+        {"chosen": [ASK, FIVE, ASK, FOUR], "rejected": [ASK, FIVE, ASK, FIVE]},
+        "preference",
+        [ASK, FIVE, ASK],
+        [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})],
+    ),
+    (
+        {
+            "conversations": [{"from": "system", "value": "Be brief."}, {"from": "human", "value": "2+2?"}],
+            "chosen": {"from": "gpt", "value": "4"},
+            "rejected": {"from": "gpt", "value": "5"},
+        },
+        "ShareGPT preference",
+        [RULES, ASK],
+        [("4", "recorded", {"preference": 1.0}), ("5", "recorded", {"preference": 0.0})],
+    ),
     ({"instruction": "2+2?", "input": "", "output": "4"}, "Alpaca", [ASK], [("4", "recorded", {})]),
-    ({"instruction": "Add.", "input": "2+2", "output": "4", "system": "Be brief.", "history": [["2+2?", "5"]]},
-     "Alpaca", [RULES, ASK, FIVE, {"role": "user", "content": "Add.\n\n2+2"}], [("4", "recorded", {})]),
-    ({"instruction": "2+2?", "completions": [{"response": "4", "model": "a", "overall_score": 9}]}, "UltraFeedback",
-     [ASK], [("4", "a", {"overall_score": 9.0})]),
-    ({"conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "4"}]}, "ShareGPT", [ASK],
-     [("4", "recorded", {})]),
+    (
+        {"instruction": "Add.", "input": "2+2", "output": "4", "system": "Be brief.", "history": [["2+2?", "5"]]},
+        "Alpaca",
+        [RULES, ASK, FIVE, {"role": "user", "content": "Add.\n\n2+2"}],
+        [("4", "recorded", {})],
+    ),
+    (
+        {"instruction": "2+2?", "completions": [{"response": "4", "model": "a", "overall_score": 9}]},
+        "UltraFeedback",
+        [ASK],
+        [("4", "a", {"overall_score": 9.0})],
+    ),
+    (
+        {"conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "4"}]},
+        "ShareGPT",
+        [ASK],
+        [("4", "recorded", {})],
+    ),
     ({"question": "2+2?", "answer": "It is 4\n#### 4"}, "question-answer", [ASK], []),
-    ({"question": "2+2?", "ground_truth": "4", "6b": {"is_correct": False, "solution": "5"},
-      "175b": {"is_correct": True, "solution": "4"}}, "recorded solutions", [ASK],
-     [("5", "6b", {"is_correct": 0.0}), ("4", "175b", {"is_correct": 1.0})]),
-]  # fmt: skip
+    (
+        {
+            "question": "2+2?",
+            "ground_truth": "4",
+            "6b": {"is_correct": False, "solution": "5"},
+            "175b": {"is_correct": True, "solution": "4"},
+        },
+        "recorded solutions",
+        [ASK],
+        [("5", "6b", {"is_correct": 0.0}), ("4", "175b", {"is_correct": 1.0})],
+    ),
+]
 
 
 @pytest.mark.parametrize("row, shape, messages, answers", SHAPES, ids=[f"{i}-{c[1]}" for i, c in enumerate(SHAPES)])
@@ -74,11 +150,13 @@ def test_function_calls_become_tool_calls():
     call = {"name": "add", "arguments": {"a": 2, "b": None}}
     row = {
         "conversations": [
-            {"from": "human", "value": "2+2?"}, {"from": "function_call", "value": json.dumps(call)},
-            {"from": "observation", "value": "4"}, {"from": "gpt", "value": "It is 4"},
+            {"from": "human", "value": "2+2?"},
+            {"from": "function_call", "value": json.dumps(call)},
+            {"from": "observation", "value": "4"},
+            {"from": "gpt", "value": "It is 4"},
         ],
         "tools": json.dumps([{"name": "add", "parameters": {}}]),
-    }  # fmt: skip
+    }
     found = convert(row)
     made = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": call}]}
     assert found.messages == [ASK, made, {"role": "tool", "content": "4"}]
@@ -90,9 +168,23 @@ def test_function_calls_become_tool_calls():
 
 
 def test_nothing_vanishes():
-    found = convert({"prompt": "2+2?", "id": 7, "metadata": {"level": "easy"}, "completions": [
-        {"response": "4", "critique": "right", "helpful": 5, "reasoning_content": "two twos", "finish_reason": "stop",
-         "completion_tokens": 3}]})  # fmt: skip
+    found = convert(
+        {
+            "prompt": "2+2?",
+            "id": 7,
+            "metadata": {"level": "easy"},
+            "completions": [
+                {
+                    "response": "4",
+                    "critique": "right",
+                    "helpful": 5,
+                    "reasoning_content": "two twos",
+                    "finish_reason": "stop",
+                    "completion_tokens": 3,
+                }
+            ],
+        }
+    )
     assert json.loads(found.metadata) == {"level": "easy", "id": 7, "completions": [{"critique": "right"}]}
     (candidate,) = found.candidates
     assert (candidate.finish_reason, candidate.completion_tokens, candidate.scores) == ("stop", 3, {"helpful": 5.0})
@@ -153,11 +245,15 @@ BAD = [
     ({"prompt": "x", "ground_truth": "\ud83d"}, ["\\ud83d", "half of a surrogate pair"]),
     ({"instruction": "x", "input": 5, "output": "4"}, ["'input' is a number"]),
     ({"instruction": "x", "output": "4", "history": [["a"]]}, ["history[0]", "expected [question, answer]"]),
-    ({"conversations": [{"from": "human", "value": "x"}, {"from": "function_call", "value": "add(2)"}]},
-     ["conversations[1]", "not JSON", "'add(2)'"]),
-    ({"conversations": [{"from": "human", "value": "x"}, {"from": "function_call", "value": '{"fn": "add"}'}]},
-     ["conversations[1]", "without a name"]),
-]  # fmt: skip
+    (
+        {"conversations": [{"from": "human", "value": "x"}, {"from": "function_call", "value": "add(2)"}]},
+        ["conversations[1]", "not JSON", "'add(2)'"],
+    ),
+    (
+        {"conversations": [{"from": "human", "value": "x"}, {"from": "function_call", "value": '{"fn": "add"}'}]},
+        ["conversations[1]", "without a name"],
+    ),
+]
 
 
 @pytest.mark.parametrize("row, words", BAD, ids=[f"{i}-{case[1][0]}" for i, case in enumerate(BAD)])

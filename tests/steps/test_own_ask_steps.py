@@ -31,12 +31,15 @@ def test_one_that_is_right(stub, tmp_path, monkeypatch):
     assert total(store, "replies") == 1  # all ask the same
 
 
-@pytest.mark.parametrize(("body", "said"), [
-    ("return pl.Series([GOOD])", "asks 1 questions about 8 rows"),
-    ("return [GOOD] * len(messages)", "expected a polars Series of messages as JSON text"),
-    ("return pl.Series([1] * len(messages))", "expected a polars Series of messages as JSON text"),
-    ("return pl.Series(['hello'] * len(messages))", "asks 'hello'; expected a list of messages as JSON text"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return pl.Series([GOOD])", "asks 1 questions about 8 rows"),
+        ("return [GOOD] * len(messages)", "expected a polars Series of messages as JSON text"),
+        ("return pl.Series([1] * len(messages))", "expected a polars Series of messages as JSON text"),
+        ("return pl.Series(['hello'] * len(messages))", "asks 'hello'; expected a list of messages as JSON text"),
+    ],
+)
 def test_what_an_ask_step_gets_wrong(stub, tmp_path, monkeypatch, body, said):
     monkeypatch.chdir(tmp_path)
     store = Store(tmp_path / "store")
@@ -45,11 +48,14 @@ def test_what_an_ask_step_gets_wrong(stub, tmp_path, monkeypatch, body, said):
     assert said in str(error.value) and store.runs() == []
 
 
-@pytest.mark.parametrize(("body", "said"), [
-    ("raise ValueError('no luck'); yield", "generate 'mine.candidates' failed: ValueError: no luck"),
-    ("yield pl.Series([GOOD])", "asks 1 questions about 8 rows"),
-    ("replies = yield pl.Series([GOOD] * len(response)); return 1 / 0", "failed: ZeroDivisionError"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('no luck'); yield", "generate 'mine.candidates' failed: ValueError: no luck"),
+        ("yield pl.Series([GOOD])", "asks 1 questions about 8 rows"),
+        ("replies = yield pl.Series([GOOD] * len(response)); return 1 / 0", "failed: ZeroDivisionError"),
+    ],
+)
 def test_what_a_step_of_several_exchanges_gets_wrong(stub, tmp_path, monkeypatch, body, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:

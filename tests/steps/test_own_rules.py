@@ -56,15 +56,19 @@ def test_a_slot_may_be_anything_and_is_one_of_its_prompt(own, slot, count):
     assert len(pairs(store, "d")) == count and ("q1", "a1", "c1") in pairs(store, "d")
 
 
-@pytest.mark.parametrize(("made", "words"), [
-    ("1 / 0", "failed: ZeroDivisionError: division by zero"),
-    ("score > 0", "expected a table of 2 rows with the columns kept, reason, evidence"),
-    ("pl.DataFrame({'kept': [True]})", "returned 1 rows of kept; expected a table of 2 rows"),
-    ("pl.DataFrame({'keep': [True, True]})", "returned 2 rows of keep"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("1 / 0", "failed: ZeroDivisionError: division by zero"),
+        ("score > 0", "expected a table of 2 rows with the columns kept, reason, evidence"),
+        ("pl.DataFrame({'kept': [True]})", "returned 1 rows of kept; expected a table of 2 rows"),
+        ("pl.DataFrame({'keep': [True, True]})", "returned 2 rows of keep"),
+    ],
+)
 def test_a_choice_of_ones_own_that_is_wrong_is_told(own, made, words):
     (own / "chosen.py").write_text(
-        f"import polars as pl\n\n\ndef select(completion_id, score):\n    return {made}\n", encoding="utf-8")
+        f"import polars as pl\n\n\ndef select(completion_id, score):\n    return {made}\n", encoding="utf-8"
+    )
     with pytest.raises(UserError, match=f"select 'chosen.select' .*{re.escape(words)}"):
         built(own, [recorded("q", ("a", 1.0), ("b", 0.0))], "d: {type: sft, select: chosen.select, by: quality}")
 

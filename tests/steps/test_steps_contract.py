@@ -33,8 +33,10 @@ REQUIRED = {
     ("score", "perplexity"): {"model": "m"},
     ("score", "ifd"): {"model": "m"},
     ("score", "toxicity"): {"model": "m"},
-    **{("select", name): {"keep": 3} for name in ("cluster", "dpp", "facility_location", "k_center", "mmr", "random",
-                                                  "repr_filter")},
+    **{
+        ("select", name): {"keep": 3}
+        for name in ("cluster", "dpp", "facility_location", "k_center", "mmr", "random", "repr_filter")
+    },
     ("select", "rejection"): {"at": 0.5},
     ("select", "top_k_overall"): {"keep": 3},
     ("select", "own_vs_teacher"): {"teacher": "big", "student": "small"},
@@ -46,21 +48,54 @@ EVERY = [(kind, name) for kind in FUNCTIONS for name in names(kind)]
 
 # Rows as they come: plain, empty, blank, null, not ASCII, control characters, long, and what looks like markup.
 TEXTS = [
-    "The answer is 42.", "", "   \n\t", None, "日本語のテキスト、句読点。", "Grüße an Zoë 👩‍👩‍👧 é",
+    "The answer is 42.",
+    "",
+    "   \n\t",
+    None,
+    "日本語のテキスト、句読点。",
+    "Grüße an Zoë 👩‍👩‍👧 é",
     "a\x00b\x1b[31mred\x07",
-    "word " * 3000, '{"a": [1, {"b": null}]}', "#### 7", "\\boxed{\\frac{1}{2}}", "I'm sorry, but I cannot help.",
-    "The answer is 42.", "🙂", "-" * 50, "'; DROP TABLE scores; --",
-]  # fmt: skip
+    "word " * 3000,
+    '{"a": [1, {"b": null}]}',
+    "#### 7",
+    "\\boxed{\\frac{1}{2}}",
+    "I'm sorry, but I cannot help.",
+    "The answer is 42.",
+    "🙂",
+    "-" * 50,
+    "'; DROP TABLE scores; --",
+]
 TRUTHS = [
-    "42", "", None, '[{"kind": "lowercase"}]', '[{"kind": "no_such"}]', "[]", "{", "7", "日本", "null",
-    '[{"kind": "max_words", "n": 5}, {"kind": "no_commas"}]', "[[]]", "42", "1/2", "-1e400", "[" * 50,
-]  # fmt: skip
+    "42",
+    "",
+    None,
+    '[{"kind": "lowercase"}]',
+    '[{"kind": "no_such"}]',
+    "[]",
+    "{",
+    "7",
+    "日本",
+    "null",
+    '[{"kind": "max_words", "n": 5}, {"kind": "no_commas"}]',
+    "[[]]",
+    "42",
+    "1/2",
+    "-1e400",
+    "[" * 50,
+]
 # What a model replies to a step that asks: as it was told to, and as it was not.
 REPLIES = [
-    "1. Write a poem about rain.\n2. What is 3 + 4?", "Here is the new version:\n\nWhy is the sky blue?", "", None,
-    "<prompt>Name a river.</prompt><rewritten>A river.</rewritten><revised>A river.</revised>", "[DONE]", "日本語で。",
-    "I'm sorry, but I can't help with that.", "<prompt>cut off in the mid", "\x00 </persona> <prompt> {} {0}",
-]  # fmt: skip
+    "1. Write a poem about rain.\n2. What is 3 + 4?",
+    "Here is the new version:\n\nWhy is the sky blue?",
+    "",
+    None,
+    "<prompt>Name a river.</prompt><rewritten>A river.</rewritten><revised>A river.</revised>",
+    "[DONE]",
+    "日本語で。",
+    "I'm sorry, but I can't help with that.",
+    "<prompt>cut off in the mid",
+    "\x00 </persona> <prompt> {} {0}",
+]
 NUMBERS = [0.5, None, 1.0, 0.0, -3.0, 0.5, 1e300, None, 0.25, 1.0, 0.0, 0.5, 0.75, None, 1.0, 0.1]
 
 
@@ -70,12 +105,21 @@ def table(rows=None):
     texts, truths = [TEXTS[r] for r in rows], [TRUTHS[r] for r in rows]
     turns = [None if t is None else json.dumps([{"role": "user", "content": t}]) for t in texts]
     vectors = [[math.cos(r), math.sin(r)] if TEXTS[r] else None for r in rows]
-    text = {"prompt": texts, "response": texts, "text": texts, "messages": turns, "ground_truth": truths,
-            "metadata": [None if r % 3 else json.dumps({"n": r}) for r in rows], "tools": [None for _ in rows],
-            "reasoning_content": texts[::-1], "finish_reason": [("stop", "length", None)[r % 3] for r in rows],
-            "model": [("small", "big", "small", None)[r % 4] for r in rows],
-            "prompt_id": [f"p{r // 4}" for r in rows], "completion_id": [f"c{r}" for r in rows],
-            "parent_id": [f"c{r - 1}" if r % 4 == 1 else None for r in rows]}  # fmt: skip
+    text = {
+        "prompt": texts,
+        "response": texts,
+        "text": texts,
+        "messages": turns,
+        "ground_truth": truths,
+        "metadata": [None if r % 3 else json.dumps({"n": r}) for r in rows],
+        "tools": [None for _ in rows],
+        "reasoning_content": texts[::-1],
+        "finish_reason": [("stop", "length", None)[r % 3] for r in rows],
+        "model": [("small", "big", "small", None)[r % 4] for r in rows],
+        "prompt_id": [f"p{r // 4}" for r in rows],
+        "completion_id": [f"c{r}" for r in rows],
+        "parent_id": [f"c{r - 1}" if r % 4 == 1 else None for r in rows],
+    }
     made = {name: pl.Series(name, values, dtype=pl.String) for name, values in text.items()}
     for name in ("prompt_tokens", "completion_tokens", "sample_index"):
         made[name] = pl.Series(name, [None if r % 5 == 0 else r for r in rows], dtype=pl.Int64)
@@ -161,14 +205,22 @@ def check_shape(kind, name, result, columns):
     makes = find(kind, name).makes
     height = len(columns["response"])
     wanted = {
-        "score": {"value": pl.Float64}, "dedup": {"duplicate_of": pl.Int64, "similarity": pl.Float64},
+        "score": {"value": pl.Float64},
+        "dedup": {"duplicate_of": pl.Int64, "similarity": pl.Float64},
         "select": {"kept": pl.Boolean, "reason": pl.String, "evidence": pl.String},
         "subset": {"kept": pl.Boolean, "nearest": pl.Int64, "similarity": pl.Float64},
-        "pair": {"chosen_id": pl.String, "rejected_id": pl.String}, "ask": {"value": pl.String},
-        "write": {"value": pl.String}, "candidates": {"value": pl.String},
-        "prompts": {"row": pl.Int64, "messages": pl.String, "note": pl.String, "parents": pl.List(pl.Int64),
-                    "ground_truth": pl.String},
-    }[makes]  # fmt: skip
+        "pair": {"chosen_id": pl.String, "rejected_id": pl.String},
+        "ask": {"value": pl.String},
+        "write": {"value": pl.String},
+        "candidates": {"value": pl.String},
+        "prompts": {
+            "row": pl.Int64,
+            "messages": pl.String,
+            "note": pl.String,
+            "parents": pl.List(pl.Int64),
+            "ground_truth": pl.String,
+        },
+    }[makes]
     texts = ("detail", "error", "note") if makes == "score" else ()
     numbers = {"pair": ("slot",), "dedup": ("via",), "subset": ("cluster",)}.get(makes, ())
     further = dict.fromkeys(texts, pl.String) | dict.fromkeys(numbers, pl.Int64)
@@ -293,11 +345,16 @@ def chats():
     """The table, its prompts conversations with system turns, and each of them there for three samples."""
     columns = table([row for row in range(len(TEXTS)) for _ in range(3)])
     turns = [t and json.loads(t) for t in columns["messages"]]
-    before = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"},
-              {"role": "assistant", "content": "Hello"}]  # fmt: skip
+    before = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+    ]
     longer = [t and json.dumps(before[: (n // 3) % 4] * bool(n // 3 % 4 != 2) + t) for n, t in enumerate(turns)]
-    return columns | {"messages": pl.Series("messages", longer, dtype=pl.String),
-                      "sample_index": pl.Series("sample_index", [n % 3 for n in range(len(turns))])}  # fmt: skip
+    return columns | {
+        "messages": pl.Series("messages", longer, dtype=pl.String),
+        "sample_index": pl.Series("sample_index", [n % 3 for n in range(len(turns))]),
+    }
 
 
 def asked(kind, name, columns):
@@ -391,10 +448,16 @@ def folder(tmp_path):
     os.chdir(home)
 
 
-@pytest.mark.parametrize(("kind", "name", "nearest"), [
-    ("score", "constrants", "constraints"), ("dedup", "minhsh", "minhash"), ("select", "best_of_m", "best_of_n"),
-    ("generate", "sampel", "sample"), ("select", "_worse", "best_vs_worst"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "name", "nearest"),
+    [
+        ("score", "constrants", "constraints"),
+        ("dedup", "minhsh", "minhash"),
+        ("select", "best_of_m", "best_of_n"),
+        ("generate", "sampel", "sample"),
+        ("select", "_worse", "best_vs_worst"),
+    ],
+)
 def test_a_step_that_does_not_exist_names_the_nearest(kind, name, nearest):
     with pytest.raises(UserError) as caught:
         find(kind, name, "r.yaml:9")
@@ -444,14 +507,17 @@ def test_a_file_of_ones_own_cannot_hide_ours(folder):
     assert find("score", "length").reads == ("response", "completion_tokens")
 
 
-@pytest.mark.parametrize(("text", "line", "words"), [
-    ('"""Doc."""\n\nimport no_such_package\n', 3, "ModuleNotFoundError: No module named 'no_such_package'"),
-    ("def score(response)\n    return response\n", 1, "SyntaxError"),
-    ("x = 1\ny = x / 0\n", 2, "ZeroDivisionError"),
-    ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError"),
-    ("import neighbour\n", 1, "neighbour.py, line 2"),
-    ("raise ValueError('two\\nlines')\n", 1, "ValueError: two lines"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('"""Doc."""\n\nimport no_such_package\n', 3, "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("def score(response)\n    return response\n", 1, "SyntaxError"),
+        ("x = 1\ny = x / 0\n", 2, "ZeroDivisionError"),
+        ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError"),
+        ("import neighbour\n", 1, "neighbour.py, line 2"),
+        ("raise ValueError('two\\nlines')\n", 1, "ValueError: two lines"),
+    ],
+)
 def test_a_file_that_cannot_be_imported_is_told_with_its_line(folder, text, line, words):
     (folder / "broken.py").write_text(text)
     (folder / "neighbour.py").write_text("x = 1\ny = )\n")
@@ -465,8 +531,12 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(folder, text, line
 def test_a_file_without_the_function_or_no_file_at_all(folder):
     (folder / "my").mkdir()
     (folder / "my" / "marks.py").write_text('"""Nothing here."""\n')
-    for name, words in [("my.marks", ["has no function score"]), ("my.nothing", ["nothing.py", "my.py", "exists"]),
-                        ("my.../etc/passwd", ["dotted path"]), ("my.1", ["dotted path"])]:  # fmt: skip
+    for name, words in [
+        ("my.marks", ["has no function score"]),
+        ("my.nothing", ["nothing.py", "my.py", "exists"]),
+        ("my.../etc/passwd", ["dotted path"]),
+        ("my.1", ["dotted path"]),
+    ]:
         with pytest.raises(UserError) as caught:
             find("score", name, "r.yaml:5")
         line = str(caught.value)

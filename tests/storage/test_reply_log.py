@@ -23,9 +23,16 @@ WHO = Spender("run1", "job", "teacher", "big@1")
 WILD = st.text(st.characters(codec=None), max_size=30)  # every code point, lone surrogates too
 COUNT = st.none() | st.integers(0, 1 << 40)
 ANSWERS = st.builds(
-    Reply, key=st.just(""), text=WILD, reasoning_content=st.none() | WILD, tool_calls=st.none() | WILD,
-    finish_reason=st.sampled_from([None, "stop", "length"]), prompt_tokens=COUNT, completion_tokens=COUNT,
-    logprobs=st.none() | st.lists(st.floats(max_value=0, allow_nan=False), max_size=4).map(tuple))  # fmt: skip
+    Reply,
+    key=st.just(""),
+    text=WILD,
+    reasoning_content=st.none() | WILD,
+    tool_calls=st.none() | WILD,
+    finish_reason=st.sampled_from([None, "stop", "length"]),
+    prompt_tokens=COUNT,
+    completion_tokens=COUNT,
+    logprobs=st.none() | st.lists(st.floats(max_value=0, allow_nan=False), max_size=4).map(tuple),
+)
 FAILURES = st.builds(Reply, key=st.just(""), error=WILD, transient=st.booleans(), prompt_tokens=COUNT)
 
 
@@ -106,16 +113,26 @@ def test_costs_are_the_sums_of_what_was_spent(exchanges):
                 log.append([made], who, Spent(1, i, 2 * i), i / 4, i / 8)
                 log.append([], who, Spent(1, 5, 0), 0.0, 0.5)  # an attempt that came to nothing
             wanted.setdefault(astuple(who), Counter()).update(
-                requests=2, replies=not failed, failed=failed, prompt_tokens=i + 5, completion_tokens=2 * i,
-                cost=i / 4, seconds=i / 8 + 0.5)  # fmt: skip
+                requests=2,
+                replies=not failed,
+                failed=failed,
+                prompt_tokens=i + 5,
+                completion_tokens=2 * i,
+                cost=i / 4,
+                seconds=i / 8 + 0.5,
+            )
         found = {tuple(row[k] for k in ("run_id", "recipe", "model", "identity")): row for row in costs(store)}
         assert {k: {n: v[n] for n in SPENT} for k, v in found.items()} == {
-            k: {n: v[n] for n in SPENT} for k, v in wanted.items()}  # fmt: skip
+            k: {n: v[n] for n in SPENT} for k, v in wanted.items()
+        }
         with ReplyLog.looking(store) as log:
             for who in ({}, {"recipe": "odd"}, {"identity": "id1"}, {"recipe": "even", "model": "m2"}):
                 names = ("run_id", "recipe", "model", "identity")
-                rows = [v for k, v in wanted.items() if {**dict(zip(names, k, strict=True)), **who} ==
-                        dict(zip(names, k, strict=True))]  # fmt: skip
+                rows = [
+                    v
+                    for k, v in wanted.items()
+                    if {**dict(zip(names, k, strict=True)), **who} == dict(zip(names, k, strict=True))
+                ]
                 assert log.spent(**who) == {n: sum(row[n] for row in rows) for n in SPENT}
 
 

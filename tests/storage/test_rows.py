@@ -14,15 +14,26 @@ VALUES = st.lists(st.none() | st.sampled_from([0.0, 0.5, 1.0, 2.0]), max_size=4)
 
 
 def prompts(*numbers):
-    return pl.DataFrame({"prompt_id": [f"p_{i}" for i in numbers], "prompt": [f"question {i}" for i in numbers],
-                         "messages": [turns("user", f"question {i}") for i in numbers]},
-                        schema=dict.fromkeys(("prompt_id", "prompt", "messages"), pl.String))  # fmt: skip
+    return pl.DataFrame(
+        {
+            "prompt_id": [f"p_{i}" for i in numbers],
+            "prompt": [f"question {i}" for i in numbers],
+            "messages": [turns("user", f"question {i}") for i in numbers],
+        },
+        schema=dict.fromkeys(("prompt_id", "prompt", "messages"), pl.String),
+    )
 
 
 def candidates(*pairs):
-    return pl.DataFrame({"completion_id": [c for c, _ in pairs], "prompt_id": [p for _, p in pairs],
-                         "response": [f"answer {c}" for c, _ in pairs], "sample_index": range(len(pairs))},
-                        schema_overrides={"completion_id": pl.String, "prompt_id": pl.String})  # fmt: skip
+    return pl.DataFrame(
+        {
+            "completion_id": [c for c, _ in pairs],
+            "prompt_id": [p for _, p in pairs],
+            "response": [f"answer {c}" for c, _ in pairs],
+            "sample_index": range(len(pairs)),
+        },
+        schema_overrides={"completion_id": pl.String, "prompt_id": pl.String},
+    )
 
 
 def stage(store, **tables):
@@ -35,8 +46,13 @@ def stage(store, **tables):
 
 
 def scored(store, scorer, **values):
-    return stage(store, scores=pl.DataFrame({"row_id": list(values), "scorer": scorer, "value": list(values.values())},
-                                            schema_overrides={"row_id": pl.String, "value": pl.Float64}))  # fmt: skip
+    return stage(
+        store,
+        scores=pl.DataFrame(
+            {"row_id": list(values), "scorer": scorer, "value": list(values.values())},
+            schema_overrides={"row_id": pl.String, "value": pl.Float64},
+        ),
+    )
 
 
 def rows_of(table, *stages):
@@ -108,8 +124,13 @@ def test_no_rows_is_an_empty_frame_with_the_columns_asked_for():
     assert list(batches(asked, ["prompt"])) == [] == list(batches(given_, ["response", "prompt"], asked))
     assert dict(collect(asked, ["line"]).schema) == {"prompt_id": pl.String, "line": pl.Int64}
     frame = collect(given_, ["response", "prompt", "messages", "x"], asked)
-    assert dict(frame.schema) == {"completion_id": pl.String, "response": pl.String, "prompt": pl.String,
-                                  "messages": pl.String, "x": pl.Float64}  # fmt: skip
+    assert dict(frame.schema) == {
+        "completion_id": pl.String,
+        "response": pl.String,
+        "prompt": pl.String,
+        "messages": pl.String,
+        "x": pl.Float64,
+    }
 
 
 def test_a_step_depends_on_the_rows_and_on_the_scores_it_reads_only(store):

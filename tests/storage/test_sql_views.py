@@ -17,8 +17,17 @@ def stage(store, stage_id, *ids, scorer="x", value=1.0):
 
 def record(store, run_id, recipe, status, *stages, command="run"):
     used = [{"path": s.path.name, "stage_id": s.stage_id, "stage": "x", "position": i} for i, s in enumerate(stages)]
-    store.save_run({"run_id": run_id, "recipe": recipe, "command": command, "status": status, "stages": used,
-                    "started_at": "2026-11-24T05:00:00.000", "resolved": {"name": recipe}})  # fmt: skip
+    store.save_run(
+        {
+            "run_id": run_id,
+            "recipe": recipe,
+            "command": command,
+            "status": status,
+            "stages": used,
+            "started_at": "2026-11-24T05:00:00.000",
+            "resolved": {"name": recipe},
+        }
+    )
 
 
 def rows(store, query="SELECT row_id FROM scores ORDER BY ALL"):
@@ -83,7 +92,10 @@ def test_history_is_told_in_order(store):
     record(store, "1", "a", "failed", stage(store, "s1", "c_1"))
     record(store, "2", "a", "finished", store.stage("s1"), stage(store, "s2", "c_2"))
     assert rows(store, "SELECT run_id, stage_id, position FROM stages ORDER BY ALL") == [
-        ("1", "s1", 0), ("2", "s1", 0), ("2", "s2", 1)]  # fmt: skip
+        ("1", "s1", 0),
+        ("2", "s1", 0),
+        ("2", "s2", 1),
+    ]
     assert rows(store, "SELECT DISTINCT resolved ->> 'name' FROM runs") == ["a"]
 
 
@@ -112,7 +124,7 @@ def test_a_reader_that_does_not_let_go_hinders_nobody(store):
 
 
 def test_a_path_with_quotes_and_spaces_is_a_path(tmp_path):
-    store = Store(tmp_path / "it's a \"store\" {x} [1]")
+    store = Store(tmp_path / 'it\'s a "store" {x} [1]')
     record(store, "1", "a", "finished", stage(store, "s1", "c_1"))
     publish(store)
     assert rows(store) == ["c_1"]

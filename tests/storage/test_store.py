@@ -48,8 +48,13 @@ def make(store, stage_id, *parts, table="scores", label="completions.score.x", *
 
 
 def other_process(code, store):
-    child = subprocess.Popen([sys.executable, "-c", code, str(store.path)], cwd=ROOT, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, text=True)  # fmt: skip
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(store.path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout.readline() == "ready\n"
     return child
 

@@ -125,7 +125,8 @@ def test_a_disk_that_is_full_is_said_in_one_line_and_leaves_nothing_half_written
 
 
 def test_a_column_that_does_not_fit_the_disk_is_refused_before_it_is_written_to(tmp_path):
-    done = run("""
+    done = run(
+        """
 import resource, sys
 from pathlib import Path
 import numpy as np
@@ -136,14 +137,22 @@ try:
     mapped_rows(1000, 1000, np.float32, Path(sys.argv[1]))
 except Failed as error:
     print(error)
-""", tmp_path)  # fmt: skip
+""",
+        tmp_path,
+    )
     assert "cannot write" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def run(code, *arguments):
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
 
 
 SLOW = """

@@ -23,32 +23,45 @@ def prompt(i: int) -> str:
 
 def sft_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     """``n`` SFT rows of different lengths, the last ``held_out`` of them in the split test."""
-    return pl.DataFrame({
-        "row_id": [f"r_{i}" for i in range(n)], "prompt_id": [f"p_{i}" for i in range(n)],
-        "prompt": [prompt(i) for i in range(n)],
-        "completion": [turns("assistant", " ".join(WORDS[: 2 + i % 7])) for i in range(n)],
-        "dataset": "sft", "split": ["train"] * (n - held_out) + ["test"] * held_out,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "row_id": [f"r_{i}" for i in range(n)],
+            "prompt_id": [f"p_{i}" for i in range(n)],
+            "prompt": [prompt(i) for i in range(n)],
+            "completion": [turns("assistant", " ".join(WORDS[: 2 + i % 7])) for i in range(n)],
+            "dataset": "sft",
+            "split": ["train"] * (n - held_out) + ["test"] * held_out,
+        }
+    )
 
 
 def preference_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     """``n`` pairs, the last ``held_out`` of them in the split test."""
-    return pl.DataFrame({
-        "row_id": [f"r_{i}" for i in range(n)], "prompt_id": [f"p_{i}" for i in range(n)],
-        "prompt": [prompt(i) for i in range(n)],
-        "chosen": [turns("assistant", " ".join(WORDS[: 2 + i % 5])) for i in range(n)],
-        "rejected": [turns("assistant", " ".join(WORDS[5 : 8 + i % 3])) for i in range(n)],
-        "dataset": "dpo", "split": ["train"] * (n - held_out) + ["test"] * held_out,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "row_id": [f"r_{i}" for i in range(n)],
+            "prompt_id": [f"p_{i}" for i in range(n)],
+            "prompt": [prompt(i) for i in range(n)],
+            "chosen": [turns("assistant", " ".join(WORDS[: 2 + i % 5])) for i in range(n)],
+            "rejected": [turns("assistant", " ".join(WORDS[5 : 8 + i % 3])) for i in range(n)],
+            "dataset": "dpo",
+            "split": ["train"] * (n - held_out) + ["test"] * held_out,
+        }
+    )
 
 
 def rl_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     """``n`` RL prompts, the last ``held_out`` of them in the split test."""
-    return pl.DataFrame({
-        "row_id": [f"r_{i}" for i in range(n)], "prompt_id": [f"p_{i}" for i in range(n)],
-        "prompt": [prompt(i) for i in range(n)], "ground_truth": [str(i) for i in range(n)],
-        "dataset": "rl", "split": ["train"] * (n - held_out) + ["test"] * held_out,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "row_id": [f"r_{i}" for i in range(n)],
+            "prompt_id": [f"p_{i}" for i in range(n)],
+            "prompt": [prompt(i) for i in range(n)],
+            "ground_truth": [str(i) for i in range(n)],
+            "dataset": "rl",
+            "split": ["train"] * (n - held_out) + ["test"] * held_out,
+        }
+    )
 
 
 def write_stage(store: Store, table: str, rows: pl.DataFrame) -> Stage:

@@ -18,11 +18,14 @@ def test_good_rows_of_every_type_are_kept():
         assert refuse(rows, kind).is_empty()
 
 
-@pytest.mark.parametrize(("column", "value", "reason"), [
-    ("chosen", turns("assistant", "  \n"), "chosen is empty"),
-    ("rejected", turns("assistant", ""), "rejected is empty"),
-    ("chosen", prompt(1)[:-1] + ", " + turns("assistant", "x")[1:], "chosen repeats the prompt's turns"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("chosen", turns("assistant", "  \n"), "chosen is empty"),
+        ("rejected", turns("assistant", ""), "rejected is empty"),
+        ("chosen", prompt(1)[:-1] + ", " + turns("assistant", "x")[1:], "chosen repeats the prompt's turns"),
+    ],
+)
 def test_rows_that_teach_nothing_are_dropped_with_a_reason(column, value, reason):
     assert refuse(with_value(preference_rows(3), column, value), "preference").rows() == [("r_1", reason)]
 
@@ -32,15 +35,21 @@ def test_a_pair_of_equal_answers_is_dropped():
     assert refuse(rows, "preference")["fate"].to_list() == ["chosen and rejected are the same"] * 3
 
 
-@pytest.mark.parametrize(("value", "message"), [
-    (None, "expected a list of messages"),
-    ("hello", "not JSON"),
-    ("[]", "expected a list of messages"),
-    ([{"role": "human", "content": "hi"}], "no role 'human'; did you mean 'user'"),
-    ([{"role": "user"}], "without content"),
-    ([{"role": "user", "content": 5}], "expected text, found int"),
-    ([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "ends in a turn of role 'assistant'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "expected a list of messages"),
+        ("hello", "not JSON"),
+        ("[]", "expected a list of messages"),
+        ([{"role": "human", "content": "hi"}], "no role 'human'; did you mean 'user'"),
+        ([{"role": "user"}], "without content"),
+        ([{"role": "user", "content": 5}], "expected text, found int"),
+        (
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+            "ends in a turn of role 'assistant'",
+        ),
+    ],
+)
 def test_what_is_no_conversation_is_refused_by_row_and_column(value, message):
     with pytest.raises(UserError, match="row r_1, column prompt") as error:
         refuse(with_value(sft_rows(3), "prompt", value), "sft")

@@ -29,10 +29,13 @@ class Answers:
         table = pl.DataFrame(rows, schema=["row", "sample_index", "response"], orient="row")
         last = (pl.col("row") == len(messages) - 1) & (pl.col("sample_index") == n - 1)
         return table.with_columns(
-            reasoning_content=pl.lit(None, pl.String), finish_reason=pl.lit("stop"), prompt_tokens=pl.lit(3),
-            completion_tokens=pl.lit(4), response=pl.when(last).then(None).otherwise("response"),
+            reasoning_content=pl.lit(None, pl.String),
+            finish_reason=pl.lit("stop"),
+            prompt_tokens=pl.lit(3),
+            completion_tokens=pl.lit(4),
+            response=pl.when(last).then(None).otherwise("response"),
             error=pl.when(last).then(pl.lit("the model is gone")),
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture
@@ -99,10 +102,13 @@ def test_a_scorer_that_would_see_only_nulls_is_refused(tmp_path: Path, store: St
         plan_evaluation(recipe, store, datasets, MODELS)
 
 
-@pytest.mark.parametrize(("models", "held_out", "message"), [
-    ({"student": MODELS["student"]}, 1, "the model 's' is not trained yet"),
-    (MODELS, 0, "add a 'split'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("models", "held_out", "message"),
+    [
+        ({"student": MODELS["student"]}, 1, "the model 's' is not trained yet"),
+        (MODELS, 0, "add a 'split'"),
+    ],
+)
 def test_what_cannot_be_evaluated_is_said(tmp_path: Path, store: Store, own: None, models, held_out, message):
     datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(4, held_out=held_out))}
     with pytest.raises(UserError) as error:
@@ -113,10 +119,17 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path, store: Store, own: Non
 def test_the_comparison_pairs_prompts_and_leaves_out_those_without_a_score(store: Store):
     base = [0.0, 1.0, 0.0, 0.0, 1.0, None]
     after = [1.0, 1.0, 0.0, 1.0, None, 1.0]
-    rows = pl.DataFrame({
-        "model": ["b"] * 6 + ["a"] * 6, "split": "test", "scorer": "x", "row_id": [f"r_{i}" for i in range(6)] * 2,
-        "prompt_id": [f"p_{i}" for i in range(6)] * 2, "sample_index": 0, "value": base + after,
-    })  # fmt: skip
+    rows = pl.DataFrame(
+        {
+            "model": ["b"] * 6 + ["a"] * 6,
+            "split": "test",
+            "scorer": "x",
+            "row_id": [f"r_{i}" for i in range(6)] * 2,
+            "prompt_id": [f"p_{i}" for i in range(6)] * 2,
+            "sample_index": 0,
+            "value": base + after,
+        }
+    )
     found = compare(write_stage(store, "evaluations", rows)).rows(named=True)
     assert [(r["model"], r["n"], r["nulls"], r["mean"]) for r in found] == [("b", 5, 1, 0.4), ("a", 5, 1, 0.8)]
     assert (found[0]["difference"], found[0]["low"]) == (None, None)
@@ -134,9 +147,17 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(tmp_path: Path)
         store = Store(tmp_path / f"s{run}")
         before = (rng.random(prompts) < 0.4).astype(float)
         after = np.where(rng.random(prompts) < 0.3, (rng.random(prompts) < 0.7).astype(float), before)  # true gain 0.09
-        rows = pl.DataFrame({"model": ["b"] * prompts + ["a"] * prompts, "split": "t", "scorer": "x", "sample_index": 0,
-                             "prompt_id": [f"p{i}" for i in range(prompts)] * 2, "row_id": "r",
-                             "value": np.concatenate([before, after])})  # fmt: skip
+        rows = pl.DataFrame(
+            {
+                "model": ["b"] * prompts + ["a"] * prompts,
+                "split": "t",
+                "scorer": "x",
+                "sample_index": 0,
+                "prompt_id": [f"p{i}" for i in range(prompts)] * 2,
+                "row_id": "r",
+                "value": np.concatenate([before, after]),
+            }
+        )
         found = compare(write_stage(store, "evaluations", rows)).row(1, named=True)
         hits += found["low"] <= 0.09 <= found["high"]
     assert 0.85 <= hits / runs <= 1.0

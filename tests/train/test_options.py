@@ -38,27 +38,35 @@ def test_lora_options_read_from_source_are_those_of_the_real_config_class():
 
 
 def test_reading_options_imports_no_torch():
-    code = ("import sys; from train import options; from schemas.recipe import Training;"
-            "options.check(Training(trainer='sft', dataset='d', model='m', learning_rate=1e-4), 'x');"
-            "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])")  # fmt: skip
+    code = (
+        "import sys; from train import options; from schemas.recipe import Training;"
+        "options.check(Training(trainer='sft', dataset='d', model='m', learning_rate=1e-4), 'x');"
+        "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("given", "message"), [
-    ({"learning_rat": 1}, "r.yaml:9: no option of trl.GRPOConfig called 'learning_rat'; did you mean 'learning_rate'"),
-    ({"lora": {"rank": 8}}, "no option of peft.LoraConfig called 'rank'"),
-    ({"learning_rate": "fast"}, "learning_rate: expected float, found 'fast'"),
-    ({"max_steps": True}, "max_steps: expected int, found True"),
-    ({"output_dir": "x"}, "output_dir is not for a recipe to set"),
-    ({"lora": {"task_type": "SEQ_CLS"}}, "task_type is not for a recipe to set"),
-    ({"num_generations": 1}, "num_generations: expected 2 or more"),
-    ({"num_generations": 3}, "expected a divisor of the generation batch of 8"),
-    ({"generation_batch_size": 12}, "expected a multiple of per_device_train_batch_size"),
-    ({"generation_batch_size": 16, "steps_per_generation": 2}, "not both"),
-    ({"auto_find_batch_size": True}, "auto_find_batch_size"),
-    ({"eval_strategy": "steps", "per_device_eval_batch_size": 3}, "per_device_eval_batch_size"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"learning_rat": 1},
+            "r.yaml:9: no option of trl.GRPOConfig called 'learning_rat'; did you mean 'learning_rate'",
+        ),
+        ({"lora": {"rank": 8}}, "no option of peft.LoraConfig called 'rank'"),
+        ({"learning_rate": "fast"}, "learning_rate: expected float, found 'fast'"),
+        ({"max_steps": True}, "max_steps: expected int, found True"),
+        ({"output_dir": "x"}, "output_dir is not for a recipe to set"),
+        ({"lora": {"task_type": "SEQ_CLS"}}, "task_type is not for a recipe to set"),
+        ({"num_generations": 1}, "num_generations: expected 2 or more"),
+        ({"num_generations": 3}, "expected a divisor of the generation batch of 8"),
+        ({"generation_batch_size": 12}, "expected a multiple of per_device_train_batch_size"),
+        ({"generation_batch_size": 16, "steps_per_generation": 2}, "not both"),
+        ({"auto_find_batch_size": True}, "auto_find_batch_size"),
+        ({"eval_strategy": "steps", "per_device_eval_batch_size": 3}, "per_device_eval_batch_size"),
+    ],
+)
 def test_what_trl_would_refuse_late_is_refused_at_once(given, message):
     with pytest.raises(UserError) as error:
         options.check(training(**given), "r.yaml:9")

@@ -92,10 +92,14 @@ def test_the_preview_is_what_sft_trainer_makes_of_the_same_rows(tmp_path: Path, 
         prompt=pl.when(pl.col("row_id") == "r_3").then(pl.lit(several)).otherwise("prompt"),
         completion=pl.when(pl.col("row_id") == "r_3").then(pl.lit(thought)).otherwise("completion"),
         tools=pl.when(pl.col("row_id") == "r_2").then(pl.lit('[{"type": "function", "function": {"name": "f<é"}}]')),
-    )  # fmt: skip
+    )
     config = SFTConfig(str(tmp_path), max_length=48, use_cpu=True, bf16=False, disable_tqdm=True)
-    trainer = SFTTrainer(load(ModelRef("student", "tiny@0", str(tiny)))[0], config, processing_class=tokenizer,
-                         train_dataset=to_dataset(rows, "sft"))  # fmt: skip
+    trainer = SFTTrainer(
+        load(ModelRef("student", "tiny@0", str(tiny)))[0],
+        config,
+        processing_class=tokenizer,
+        train_dataset=to_dataset(rows, "sft"),
+    )
     samples = preview(rows, "sft", tmp_path / "tokenizer", max_length=48)
     assert len(trainer.train_dataset) >= 4
     for row in trainer.train_dataset:

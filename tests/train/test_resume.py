@@ -26,10 +26,14 @@ OPTIONS = (
 KINDS = {
     "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
-    "rl": ("rl_prompts", rl_rows(8), f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, num_generations: 2, "
-                                     f"max_completion_length: 6, rewards: [length]}}"),
+    "rl": (
+        "rl_prompts",
+        rl_rows(8),
+        f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, num_generations: 2, "
+        f"max_completion_length: 6, rewards: [length]}}",
+    ),
     "reward": ("preferences", preference_rows(8), f"{{trainer: reward, dataset: dpo, model: student, {OPTIONS}}}"),
-}  # fmt: skip
+}
 
 
 class Notes(Report):
@@ -51,8 +55,10 @@ def test_killed_after_step_three_it_ends_as_if_it_had_not_been(tmp_path: Path, t
     script = str(Path(__file__).parent / "killed_training.py")
     child = subprocess.run(
         [sys.executable, script, str(tmp_path / "killed"), str(tiny), name, "3", sections],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
     assert child.returncode == -signal.SIGKILL, child.stderr
     done = {}
     for side in ("whole", "killed"):

@@ -19,8 +19,10 @@ from train.run import plan_trainings, train_recipe, trained_models
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow
 
-TRAINING = ("{{trainer: reward, dataset: dpo, model: {model}, per_device_train_batch_size: 4, num_train_epochs: 12, "
-            "learning_rate: 1e-2{more}}}")  # fmt: skip
+TRAINING = (
+    "{{trainer: reward, dataset: dpo, model: {model}, per_device_train_batch_size: 4, num_train_epochs: 12, "
+    "learning_rate: 1e-2{more}}}"
+)
 
 
 def train(tmp_path, store, ref, sections, **tables):
@@ -37,8 +39,11 @@ def rewards(ref, rows):
     from curate.models.clients.transformers_reward import Engine
     from schemas.requests import Sampling, request
 
-    asks = [json.dumps({"messages": json.loads(row["prompt"]) + json.loads(row[side])})
-            for side in ("chosen", "rejected") for row in rows.iter_rows(named=True)]  # fmt: skip
+    asks = [
+        json.dumps({"messages": json.loads(row["prompt"]) + json.loads(row[side])})
+        for side in ("chosen", "rejected")
+        for row in rows.iter_rows(named=True)
+    ]
     requests = [request(ref.identity, ask, None, Sampling(), 0, "reward") for ask in asks]
     replies = Asked([[one] for one in {r.key: r for r in requests}.values()]).by(Engine(ref, Report()))
     values = [replies[one.key].value for one in requests]
@@ -76,8 +81,10 @@ def test_it_learns_the_pairs_and_what_it_saves_scores_as_it_did(tmp_path, store,
 
 
 def test_on_top_of_a_trained_model_by_name_and_by_path(tmp_path, store, ref):
-    sections = (f"  s: {{trainer: sft, dataset: sft, model: student, lora: {{r: 4}}, max_steps: 3, "
-                f"learning_rate: 1e-1}}\n  rm: {TRAINING.format(model='s', more=', lora: {r: 4}')}\n")  # fmt: skip
+    sections = (
+        f"  s: {{trainer: sft, dataset: sft, model: student, lora: {{r: 4}}, max_steps: 3, "
+        f"learning_rate: 1e-1}}\n  rm: {TRAINING.format(model='s', more=', lora: {r: 4}')}\n"
+    )
     rows = preference_rows(8)
     (sft, stage), refs = train(tmp_path, store, ref, sections, sft=sft_rows(6), dpo=rows)
     assert refs["rm"].adapters == (str(sft.path / "model"), str(stage.path / "model"))
@@ -110,8 +117,9 @@ def test_pairs_longer_than_max_length_are_told_and_held_out_pairs_are_recorded_a
 
 
 def test_an_adapters_folder_names_its_model_or_is_refused(tmp_path, store, tiny, ref):
-    (stage,), _ = train(tmp_path, store, ref, f"  rm: {TRAINING.format(model='student', more=', lora: true')}\n",
-                        dpo=preference_rows(4))  # fmt: skip
+    (stage,), _ = train(
+        tmp_path, store, ref, f"  rm: {TRAINING.format(model='student', more=', lora: true')}\n", dpo=preference_rows(4)
+    )
     folder = stage.path / "model"
     assert json.loads((folder / STARTS_FROM).read_text()) == {"model": str(tiny.resolve()), "adapters": []}
     known = by_path(stage)

@@ -24,24 +24,33 @@ def reward_of(scorer: Judge, rollouts: Rollouts, length: int, name: str = "r"):
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:
     return reward(
-        prompts=[], completions=[[{"role": "assistant", "content": a}] for a in answers],
-        completion_ids=[[1] * len(a) for a in answers], row_index=rows, trainer_state=SimpleNamespace(global_step=at),
-        log_extra=None, log_metric=None,
-    )  # fmt: skip
+        prompts=[],
+        completions=[[{"role": "assistant", "content": a}] for a in answers],
+        completion_ids=[[1] * len(a) for a in answers],
+        row_index=rows,
+        trainer_state=SimpleNamespace(global_step=at),
+        log_extra=None,
+        log_metric=None,
+    )
 
 
 def test_a_scorer_is_a_reward_unchanged():
     rollouts = Rollouts(rl_rows(3))
-    scorer = judge(lambda response, ground_truth: response.str.len_chars() + ground_truth.cast(pl.Int64),
-                  "response", "ground_truth")  # fmt: skip
+    scorer = judge(
+        lambda response, ground_truth: response.str.len_chars() + ground_truth.cast(pl.Int64),
+        "response",
+        "ground_truth",
+    )
     reward = reward_of(scorer, rollouts, 100, "length")
     assert reward.__name__ == "length"
     assert call(reward, ["ab", "abc", "", "x"], [2, 2, 0, 1]) == [4.0, 5.0, 0.0, 2.0]
     found = rollouts.recorded()
     assert found.select("step", "row_id", "sample_index", "response", "reward", "value", "error").rows() == [
-        (1, "r_2", 0, "ab", "length", 4.0, None), (1, "r_2", 1, "abc", "length", 5.0, None),
-        (1, "r_0", 0, "", "length", 0.0, None), (1, "r_1", 0, "x", "length", 2.0, None),
-    ]  # fmt: skip
+        (1, "r_2", 0, "ab", "length", 4.0, None),
+        (1, "r_2", 1, "abc", "length", 5.0, None),
+        (1, "r_0", 0, "", "length", 0.0, None),
+        (1, "r_1", 0, "x", "length", 2.0, None),
+    ]
 
 
 def test_a_scorer_reads_all_that_an_answer_has():

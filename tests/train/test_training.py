@@ -43,8 +43,15 @@ def stages(store: Store, **tables: pl.DataFrame) -> dict[str, Stage]:
     return {name: write_stage(store, names[name], rows) for name, rows in tables.items()}
 
 
-def train(tmp_path: Path, store: Store, ref: ModelRef, sections: str, datasets: dict[str, Stage],
-          report: Report | None = None, models: str = "") -> list[Stage]:  # fmt: skip
+def train(
+    tmp_path: Path,
+    store: Store,
+    ref: ModelRef,
+    sections: str,
+    datasets: dict[str, Stage],
+    report: Report | None = None,
+    models: str = "",
+) -> list[Stage]:
     recipe = recipe_with(tmp_path / "recipes", sections, models)
     return train_recipe(recipe, store, datasets, {"student": ref}, None, report or Report())
 
@@ -154,8 +161,10 @@ def test_grpo_records_every_answer_and_survives_a_scorer_that_raises(tmp_path, s
     )
     monkeypatch.chdir(tmp_path)
     options = "num_generations: 4, per_device_train_batch_size: 4, max_steps: 2, max_completion_length: 8"
-    sections = (f"train:\n  g: {{trainer: grpo, dataset: rl, model: student, lora: true, {options}, "
-                f"rewards: [own.mine.longest, own.mine.broken]}}\n")  # fmt: skip
+    sections = (
+        f"train:\n  g: {{trainer: grpo, dataset: rl, model: student, lora: true, {options}, "
+        f"rewards: [own.mine.longest, own.mine.broken]}}\n"
+    )
     long = turns("user", "answer " * 300)
     rows = rl_rows(4).with_columns(prompt=pl.when(pl.col("row_id") == "r_3").then(pl.lit(long)).otherwise("prompt"))
     (stage,) = train(tmp_path, store, ref, sections, stages(store, rl=rows))
@@ -186,10 +195,12 @@ def test_a_reward_may_ask_a_model_and_read_the_scores_above_it(tmp_path, store, 
     monkeypatch.chdir(tmp_path)
     options = "num_generations: 4, per_device_train_batch_size: 4, max_steps: 2, max_completion_length: 8"
     with Stub() as stub:
-        sections = (f"completions:\n  - score: {{use: own.rated, as: rating, model: judge}}\n"
-                    f"  - score: {{use: own.group, as: best}}\n"
-                    f"train:\n  g: {{trainer: grpo, dataset: rl, model: student, lora: true, {options}, "
-                    f"rewards: [best, rating]}}\n")  # fmt: skip
+        sections = (
+            f"completions:\n  - score: {{use: own.rated, as: rating, model: judge}}\n"
+            f"  - score: {{use: own.group, as: best}}\n"
+            f"train:\n  g: {{trainer: grpo, dataset: rl, model: student, lora: true, {options}, "
+            f"rewards: [best, rating]}}\n"
+        )
         judge = f'judge: {{engine: openai, base_url: "{stub.url}", model: judge}}'
         (stage,) = train(tmp_path, store, ref, sections, stages(store, rl=rl_rows(4)), models=judge)
         asked = stub.stats()["answered"]
@@ -215,20 +226,31 @@ def test_no_training_in_a_plan_and_keys_depend_on_what_matters(tmp_path, store, 
     one = key(plain)
     assert key(plain) == one == key(plain.replace("  s:", "  other:"))
     assert key(plain, sft_rows(5, held_out=1)) == one  # rows that are not trained on change nothing
-    changed = [key(plain.replace("1e-4", "2e-4")), key(plain.replace("student,", "student, lora: true,")),
-               key(plain, sft_rows(5)), key(plain, base=ModelRef("student", "tiny@1", ref.location))]  # fmt: skip
+    changed = [
+        key(plain.replace("1e-4", "2e-4")),
+        key(plain.replace("student,", "student, lora: true,")),
+        key(plain, sft_rows(5)),
+        key(plain, base=ModelRef("student", "tiny@1", ref.location)),
+    ]
     assert len({one, *changed}) == 5
 
 
-@pytest.mark.parametrize(("sections", "rows", "message"), [
-    ("  s: {trainer: sft, dataset: dpo, model: student}", sft_rows(2), "needs a dataset of type 'sft'"),
-    ("  s: {trainer: sfd, dataset: sft, model: student}", sft_rows(2), "no trainer 'sfd'; did you mean 'sft'"),
-    ("  s: {trainer: sft, dataset: sft, model: student}", sft_rows(2, held_out=2), "no rows in the split 'train' (2"),
-    ("  s: {trainer: sft, dataset: sft, model: student, rewards: [length]}", sft_rows(2), "takes no 'rewards'"),
-    ("  s: {trainer: grpo, dataset: rl, model: student}", sft_rows(2), "needs 'rewards'"),
-    ("  s: {trainer: dpo, dataset: dpo, model: student}", sft_rows(2), "'dpo' is not built yet"),
-    ("  s: {trainer: sft, dataset: sft, model: student, eval_strategy: epoch}", sft_rows(2), "add a 'split'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sections", "rows", "message"),
+    [
+        ("  s: {trainer: sft, dataset: dpo, model: student}", sft_rows(2), "needs a dataset of type 'sft'"),
+        ("  s: {trainer: sfd, dataset: sft, model: student}", sft_rows(2), "no trainer 'sfd'; did you mean 'sft'"),
+        (
+            "  s: {trainer: sft, dataset: sft, model: student}",
+            sft_rows(2, held_out=2),
+            "no rows in the split 'train' (2",
+        ),
+        ("  s: {trainer: sft, dataset: sft, model: student, rewards: [length]}", sft_rows(2), "takes no 'rewards'"),
+        ("  s: {trainer: grpo, dataset: rl, model: student}", sft_rows(2), "needs 'rewards'"),
+        ("  s: {trainer: dpo, dataset: dpo, model: student}", sft_rows(2), "'dpo' is not built yet"),
+        ("  s: {trainer: sft, dataset: sft, model: student, eval_strategy: epoch}", sft_rows(2), "add a 'split'"),
+    ],
+)
 def test_mistakes_are_said_before_a_model_is_loaded(tmp_path, store, sections, rows, message):
     nowhere = ModelRef("student", "x", "/nowhere")
     with pytest.raises(UserError) as error:
@@ -239,11 +261,14 @@ def test_mistakes_are_said_before_a_model_is_loaded(tmp_path, store, sections, r
 def test_an_unknown_training_names_the_nearest_and_a_selected_one_brings_its_base(tmp_path, store, ref):
     from train.run import selected
 
-    recipe = recipe_with(tmp_path, (
-        "train:\n  one: {trainer: sft, dataset: sft, model: student}\n"
-        "  two: {trainer: dpo, dataset: dpo, model: one}\n"
-        "  six: {trainer: sft, dataset: sft, model: student}\n"
-    ))  # fmt: skip
+    recipe = recipe_with(
+        tmp_path,
+        (
+            "train:\n  one: {trainer: sft, dataset: sft, model: student}\n"
+            "  two: {trainer: dpo, dataset: dpo, model: one}\n"
+            "  six: {trainer: sft, dataset: sft, model: student}\n"
+        ),
+    )
     assert selected(recipe, ["two"]) == ["one", "two"]
     assert selected(recipe, None) == ["one", "two", "six"]
     with pytest.raises(UserError, match="no training 'too'; did you mean 'two'"):

@@ -15,8 +15,10 @@ pytestmark = pytest.mark.slow
 def test_a_batch_of_pairs_holds_all_chosen_then_all_rejected():
     from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-    examples = [{"prompt_ids": [1], "chosen_ids": [2, 3], "rejected_ids": [4], "row_index": 7},
-                {"prompt_ids": [5], "chosen_ids": [6], "rejected_ids": [8, 9], "row_index": 8}]  # fmt: skip
+    examples = [
+        {"prompt_ids": [1], "chosen_ids": [2, 3], "rejected_ids": [4], "row_index": 7},
+        {"prompt_ids": [5], "chosen_ids": [6], "rejected_ids": [8, 9], "row_index": 8},
+    ]
     batch = DataCollatorForPreference(pad_token_id=0)(examples)
     assert batch["input_ids"].tolist() == [[1, 2, 3], [5, 6, 0], [1, 4, 0], [5, 8, 9]]
 
@@ -64,8 +66,17 @@ def test_the_names_that_the_dpo_signal_reads_are_those_of_the_trainer():
     from trl import DPOTrainer
 
     source = inspect.getsource(DPOTrainer)
-    for name in ("self.beta", "self.loss_types", "self.loss_weights", "self.f_divergence_type", "self.ld_alpha",
-                 "self.use_weighting", "self.ref_model", '"ref_chosen_logps"', '"ref_rejected_logps"'):  # fmt: skip
+    for name in (
+        "self.beta",
+        "self.loss_types",
+        "self.loss_weights",
+        "self.f_divergence_type",
+        "self.ld_alpha",
+        "self.use_weighting",
+        "self.ref_model",
+        '"ref_chosen_logps"',
+        '"ref_rejected_logps"',
+    ):
         assert name in source, name
     policy, reference = source.index("outputs = model(**model_kwargs"), source.index("ref_outputs = self.model(")
     assert policy < reference  # the policy is called first
@@ -76,6 +87,11 @@ def test_telemetry_is_off_unless_the_user_wants_it(variable: str | None, off: bo
     code = "import huggingface_hub.constants as c; import train.common; print(c.HF_HUB_DISABLE_TELEMETRY)"
     clean = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k and k != "DO_NOT_TRACK"}
     given = {} if variable is None else {"HF_HUB_DISABLE_TELEMETRY": variable}
-    done = subprocess.run([sys.executable, "-c", code], env={**clean, **given, "PYTHONPATH": ":".join(sys.path)},
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**clean, **given, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == str(off)

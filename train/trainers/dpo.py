@@ -29,8 +29,14 @@ def train(job: Job, folder: Path) -> Outcome:
     needs_reference = job.lora is None and not args.precompute_ref_log_probs
     reference = common.load_model(job)[0].eval() if needs_reference else None
     with common.building(job):
-        trainer = RowDPO(model, reference, args, processing_class=tokenizer, peft_config=common.lora_config(job),
-                         **common.datasets(rows, held_out, DATA))  # fmt: skip
+        trainer = RowDPO(
+            model,
+            reference,
+            args,
+            processing_class=tokenizer,
+            peft_config=common.lora_config(job),
+            **common.datasets(rows, held_out, DATA),
+        )
     row_ids = [*rows["row_id"], *held_out["row_id"]]
     too_long = set(rows["row_id"]) - {row_ids[index] for index in trainer.train_dataset["row_index"]}
     if not len(trainer.train_dataset):

@@ -42,8 +42,14 @@ def train(job: Job, folder: Path) -> Outcome:
     length = args.max_completion_length or 1 << 30
     rewards = [as_reward(name, judge, rollouts, length, job.edge) for name, judge in job.rewards.items()]
     with common.building(job):
-        trainer = GRPOTrainer(model, rewards, args, processing_class=tokenizer, peft_config=common.lora_config(job),
-                              **common.datasets(rows, held_out, DATA))  # fmt: skip
+        trainer = GRPOTrainer(
+            model,
+            rewards,
+            args,
+            processing_class=tokenizer,
+            peft_config=common.lora_config(job),
+            **common.datasets(rows, held_out, DATA),
+        )
     steps, metrics = common.fit(trainer, job, rollouts, folder)
     seen = rollouts.recorded()
     return Outcome(steps, metrics, common.fates(rows, dropped, set(), set(seen["row_id"])), rollouts=seen)

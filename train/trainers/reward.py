@@ -28,8 +28,13 @@ def train(job: Job, folder: Path) -> Outcome:
     args = common.configure(job, RewardConfig)
     model, tokenizer = common.load_reward_model(job)
     with common.building(job):
-        trainer = RowReward(model, args, processing_class=tokenizer, peft_config=common.lora_config(job, "SEQ_CLS"),
-                            **common.datasets(rows, held_out, DATA))  # fmt: skip
+        trainer = RowReward(
+            model,
+            args,
+            processing_class=tokenizer,
+            peft_config=common.lora_config(job, "SEQ_CLS"),
+            **common.datasets(rows, held_out, DATA),
+        )
     row_ids = [*rows["row_id"], *held_out["row_id"]]
     too_long = set(rows["row_id"]) - {row_ids[index] for index in trainer.train_dataset["row_index"]}
     if not len(trainer.train_dataset):

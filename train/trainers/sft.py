@@ -38,8 +38,13 @@ def train(job: Job, folder: Path) -> Outcome:
     args = common.configure(job, SFTConfig)
     model, tokenizer = common.load_model(job)
     with common.building(job):
-        trainer = RowSFT(model, args, processing_class=tokenizer, peft_config=common.lora_config(job),
-                         **common.datasets(rows, held_out, DATA))  # fmt: skip
+        trainer = RowSFT(
+            model,
+            args,
+            processing_class=tokenizer,
+            peft_config=common.lora_config(job),
+            **common.datasets(rows, held_out, DATA),
+        )
     row_ids = [*rows["row_id"], *held_out["row_id"]]
     too_long = set(rows["row_id"]) - {row_ids[index] for index in trainer.kept}
     if not len(trainer.train_dataset):

@@ -89,17 +89,24 @@ def decontaminate(text: pl.Series, index: Index) -> pl.DataFrame:
     def work(low: int, high: int) -> None:
         data, ends = level(text[low:high])
         marks, stamp = spare.pop() if spare else (np.zeros((3, max(len(index.grams), index.rows)), np.int64), 0)
-        stamp = find_overlaps(data, ends, table, index, marks, stamp, matched[low:high], share[low:high],
-                              span[low:high])  # fmt: skip
+        stamp = find_overlaps(
+            data, ends, table, index, marks, stamp, matched[low:high], share[low:high], span[low:high]
+        )
         spare.append((marks, stamp))
 
     in_blocks(len(text), BLOCK, work)
     hit = np.flatnonzero(matched >= 0)
     exact = share[hit] > 1
-    found = pl.DataFrame({
-        "row": hit, "matched": matched[hit], "how": np.where(exact, "exact", "n-grams"),
-        "overlap": np.minimum(share[hit], 1.0), "shared": _as_written(text.gather(hit), span[hit], exact),
-    }, schema={"row": pl.Int64, **RESULT})  # fmt: skip
+    found = pl.DataFrame(
+        {
+            "row": hit,
+            "matched": matched[hit],
+            "how": np.where(exact, "exact", "n-grams"),
+            "overlap": np.minimum(share[hit], 1.0),
+            "shared": _as_written(text.gather(hit), span[hit], exact),
+        },
+        schema={"row": pl.Int64, **RESULT},
+    )
     rows = pl.DataFrame({"row": np.arange(len(text))})
     return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
 
@@ -139,11 +146,28 @@ def make_index(
     seen = np.zeros(1 << max(10, int(16 * len(grams)).bit_length()), bool)
     seen[grams & np.uint64(len(seen) - 1)] = True
     return Index(
-        ngram, float(share), share_of != "benchmark", share_of != "row", len(against), int((counts == 0).sum()),
-        grams, *_by_first_bits(grams), np.packbits(seen, bitorder="little"), np.uint64(len(seen) - 1),
-        texts, *_by_first_bits(texts), some[first], number, starts, words, needed, holder, holder_ends, reach,
+        ngram,
+        float(share),
+        share_of != "benchmark",
+        share_of != "row",
+        len(against),
+        int((counts == 0).sum()),
+        grams,
+        *_by_first_bits(grams),
+        np.packbits(seen, bitorder="little"),
+        np.uint64(len(seen) - 1),
+        texts,
+        *_by_first_bits(texts),
+        some[first],
+        number,
+        starts,
+        words,
+        needed,
+        holder,
+        holder_ends,
+        reach,
         reach_ends,
-    )  # fmt: skip
+    )
 
 
 def _hashes(text: pl.Series, ngram: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,8 +191,9 @@ def check(ngram: int, match: float | str, share_of: str) -> None:
             also = ", or 'any'" if name == "match" else ""
             raise UserError(f"decontaminate: {name}: expected a number{also}, found {value!r}")
     if not NGRAMS[0] <= ngram <= NGRAMS[1]:
-        raise UserError(f"decontaminate: ngram must be {NGRAMS[0]} to {NGRAMS[1]} words (8 to 13 are usual), found "
-                        f"{ngram}")  # fmt: skip
+        raise UserError(
+            f"decontaminate: ngram must be {NGRAMS[0]} to {NGRAMS[1]} words (8 to 13 are usual), found {ngram}"
+        )
     if match != "any" and not 0 < match <= 1:
         raise UserError(f"decontaminate: match must be above 0 and at most 1, or 'any', found {match}")
     if share_of not in SHARES:

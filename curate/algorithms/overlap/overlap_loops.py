@@ -18,9 +18,14 @@ ONE, THREE, SEVEN = np.uint64(1), np.uint64(3), np.uint64(7)
 
 @compiled
 def hash_texts(
-    data: np.ndarray, ends: np.ndarray, level: np.ndarray, n: int, gram: np.ndarray, words: np.ndarray,
+    data: np.ndarray,
+    ends: np.ndarray,
+    level: np.ndarray,
+    n: int,
+    gram: np.ndarray,
+    words: np.ndarray,
     wholes: np.ndarray,
-) -> int:  # fmt: skip
+) -> int:
     """Write all n-grams of all texts one after another, and each text's number of words and its whole hash.
 
     Returns how many n-grams there are; ``gram`` has room for one more than every other byte.
@@ -51,9 +56,16 @@ def look_up(value: np.uint64, keys: np.ndarray, starts: np.ndarray, shift: np.ui
 
 @compiled
 def find_overlaps(
-    data: np.ndarray, ends: np.ndarray, level: np.ndarray, index: Any, marks: np.ndarray, stamp: int,
-    matched: np.ndarray, share: np.ndarray, span: np.ndarray,
-) -> int:  # fmt: skip
+    data: np.ndarray,
+    ends: np.ndarray,
+    level: np.ndarray,
+    index: Any,
+    marks: np.ndarray,
+    stamp: int,
+    matched: np.ndarray,
+    share: np.ndarray,
+    span: np.ndarray,
+) -> int:
     """For each text: the benchmark row it matches (-1 = none), and how much of which is shared.
 
     ``share`` is 2 where the two are equal. ``span`` holds the longest run of shared n-grams: its first word, the one
@@ -147,9 +159,16 @@ def to_do(
 
 @compiled
 def compare(
-    count: int, hits: int, place: np.ndarray, hit: np.ndarray, distinct: int, kinds: np.ndarray, index: Any,
-    marks: np.ndarray, stamp: int,
-) -> tuple[int, float, int]:  # fmt: skip
+    count: int,
+    hits: int,
+    place: np.ndarray,
+    hit: np.ndarray,
+    distinct: int,
+    kinds: np.ndarray,
+    index: Any,
+    marks: np.ndarray,
+    stamp: int,
+) -> tuple[int, float, int]:
     """Find the benchmark row of the largest share, if one is large enough (else -1); also how far ``stamp`` got."""
     best, value, text, bound = -1, 0.0, stamp, 1.0
     needed = max(1, np.int64(np.ceil(index.match * count - 1e-9)))
@@ -199,9 +218,17 @@ def cover(hits: int, place: np.ndarray, hit: np.ndarray, index: Any, limit: int)
 
 @compiled
 def share_of(
-    row: int, count: int, needed: int, hits: int, place: np.ndarray, hit: np.ndarray, index: Any, marks: np.ndarray,
-    text: int, stamp: int,
-) -> float:  # fmt: skip
+    row: int,
+    count: int,
+    needed: int,
+    hits: int,
+    place: np.ndarray,
+    hit: np.ndarray,
+    index: Any,
+    marks: np.ndarray,
+    text: int,
+    stamp: int,
+) -> float:
     """The share of a benchmark row's words, or of the text's, that are in n-grams both have; 0 if it is too small."""
     covered, until, first = 0, 0, index.ends[row]
     for at in range(index.ends[row + 1] - first):

@@ -20,8 +20,9 @@ def begins(barred: str) -> str:
     return rf"(?:(?<![{barred}])|{MARKED})"
 
 
-def counted(response: pl.Series, likely: dict[str, pl.Series], items: Callable[[str, list[str]], list[Item]]
-            ) -> pl.DataFrame:  # fmt: skip
+def counted(
+    response: pl.Series, likely: dict[str, pl.Series], items: Callable[[str, list[str]], list[Item]]
+) -> pl.DataFrame:
     """Count what ``items`` finds in each text, of the kinds that ``likely`` (kind -> Boolean) says may be there.
 
     ``items`` is called with a text and these kinds, only where there are any. Returns ``value`` (how many, 0 and up;
@@ -38,11 +39,13 @@ def counted(response: pl.Series, likely: dict[str, pl.Series], items: Callable[[
     none = response.is_null()
     value = pl.Series("value", [0.0]).new_from_index(0, len(response))
     detail = pl.Series("detail", [None], dtype=pl.String).new_from_index(0, len(response))
-    return pl.DataFrame({
-        "value": value.scatter(rows, pl.Series(counts, dtype=pl.Float64)).set(none, None),
-        "detail": detail.scatter(rows, pl.Series(details, dtype=pl.String)),
-        "error": pl.select(pl.when(none).then(pl.lit("no response"))).to_series(),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "value": value.scatter(rows, pl.Series(counts, dtype=pl.Float64)).set(none, None),
+            "detail": detail.scatter(rows, pl.Series(details, dtype=pl.String)),
+            "error": pl.select(pl.when(none).then(pl.lit("no response"))).to_series(),
+        }
+    )
 
 
 def kinds_of(likely: dict[str, pl.Series]) -> pl.Series:

@@ -50,10 +50,12 @@ def detect(texts: pl.Series) -> pl.DataFrame:
     for part in some.iter_slices(TOGETHER):
         at = part["row"].to_numpy()
         languages[at], probabilities[at] = _classify(_bytes(part["text"]))
-    found = pl.DataFrame({
-        "language": pl.Series(languages.tolist(), dtype=pl.String),
-        "probability": pl.Series(probabilities, nan_to_null=True),
-    })  # fmt: skip
+    found = pl.DataFrame(
+        {
+            "language": pl.Series(languages.tolist(), dtype=pl.String),
+            "probability": pl.Series(probabilities, nan_to_null=True),
+        }
+    )
     return found.with_columns(pl.when(pl.col("language") != NO_LANGUAGE).then(pl.all()))
 
 

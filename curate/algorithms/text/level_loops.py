@@ -28,9 +28,15 @@ def find_slow(data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.nd
 
 @compiled
 def write_level(
-    data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.ndarray, other: np.ndarray, other_ends: np.ndarray,
-    out: np.ndarray, out_ends: np.ndarray,
-) -> None:  # fmt: skip
+    data: np.ndarray,
+    ends: np.ndarray,
+    forms: np.ndarray,
+    slow: np.ndarray,
+    other: np.ndarray,
+    other_ends: np.ndarray,
+    out: np.ndarray,
+    out_ends: np.ndarray,
+) -> None:
     """Write the texts one after another, those marked ``slow`` as ``other`` has them; ASCII stays as it is."""
     used, taken = 0, 0
     for row in range(len(ends) - 1):

@@ -118,5 +118,9 @@ def _phone(item: str, region: str) -> int:
 
 
 CHECKS: dict[str, Callable[[str], int]] = {
-    "email": _email, "credit_card": _card, "iban": _iban, "ssn": _ssn, "ip": _ip,
-}  # fmt: skip
+    "email": _email,
+    "credit_card": _card,
+    "iban": _iban,
+    "ssn": _ssn,
+    "ip": _ip,
+}

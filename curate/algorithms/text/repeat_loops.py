@@ -103,8 +103,9 @@ def count_repeats(data: np.ndarray, ends: np.ndarray, paragraphs: bool, low: int
 
 
 @compiled
-def read_words(data: np.ndarray, at: int, end: int, kinds: np.ndarray, keys: np.ndarray, begins: np.ndarray,
-               stops: np.ndarray) -> tuple[int, int]:  # fmt: skip
+def read_words(
+    data: np.ndarray, at: int, end: int, kinds: np.ndarray, keys: np.ndarray, begins: np.ndarray, stops: np.ndarray
+) -> tuple[int, int]:
     """Hash the words and the marks between them, with the characters they begin at and end before.
 
     Returns how many there are, and the characters of the text. A character of a script without spaces is a word, and
@@ -158,8 +159,9 @@ def as_ngrams(keys: np.ndarray, count: int, n: int) -> int:
 
 
 @compiled
-def count_ngrams(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, n: int, top: bool, low: int, high: int,
-                 out: np.ndarray) -> None:  # fmt: skip
+def count_ngrams(
+    data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, n: int, top: bool, low: int, high: int, out: np.ndarray
+) -> None:
     """Fill rows with a text's characters and those of the n-grams that were there before, or (``top``) of the one that
     is there most often, each time it is.
     """  # noqa: D205 (one sentence)
@@ -180,8 +182,18 @@ def count_ngrams(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, n: int, 
 
 
 @compiled
-def top_ngram(grams: np.ndarray, count: int, n: int, begins: np.ndarray, stops: np.ndarray, keys: np.ndarray,
-              stamps: np.ndarray, stamp: int, mask: np.uint64, times: np.ndarray) -> int:  # fmt: skip
+def top_ngram(
+    grams: np.ndarray,
+    count: int,
+    n: int,
+    begins: np.ndarray,
+    stops: np.ndarray,
+    keys: np.ndarray,
+    stamps: np.ndarray,
+    stamp: int,
+    mask: np.uint64,
+    times: np.ndarray,
+) -> int:
     """Characters of the n-gram that is there most often (of several, the first), times how often; 0 for once."""
     for gram in range(count):
         at = slot(keys, stamps, stamp, mask, grams[gram])
@@ -196,8 +208,17 @@ def top_ngram(grams: np.ndarray, count: int, n: int, begins: np.ndarray, stops: 
 
 
 @compiled
-def repeated_ngrams(grams: np.ndarray, count: int, n: int, begins: np.ndarray, stops: np.ndarray, keys: np.ndarray,
-                    stamps: np.ndarray, stamp: int, mask: np.uint64) -> int:  # fmt: skip
+def repeated_ngrams(
+    grams: np.ndarray,
+    count: int,
+    n: int,
+    begins: np.ndarray,
+    stops: np.ndarray,
+    keys: np.ndarray,
+    stamps: np.ndarray,
+    stamp: int,
+    mask: np.uint64,
+) -> int:
     """Characters of the words of n-grams that were there before; where one is found, the next begins after it."""
     gram = covered = 0
     while gram < count:

@@ -35,13 +35,36 @@ FORMS = {
     "sendgrid": r"SG\.[\w-]{22}\.[\w-]{43}",
 }
 # What a text with a secret has somewhere: fixed letters, which are found at once in any length of text.
-MARKS = ["PRIVATE KEY", "eyJ", "AKIA", "ASIA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
-         "glpat-", "sk-", "hf_", "xox", "xapp-", "hooks.slack.com", "AIza", "GOCSPX-", "ya29.", "_live_", "npm_",
-         "pypi-AgE", "SG."]  # fmt: skip
+MARKS = [
+    "PRIVATE KEY",
+    "eyJ",
+    "AKIA",
+    "ASIA",
+    "ABIA",
+    "ACCA",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "hf_",
+    "xox",
+    "xapp-",
+    "hooks.slack.com",
+    "AIza",
+    "GOCSPX-",
+    "ya29.",
+    "_live_",
+    "npm_",
+    "pypi-AgE",
+    "SG.",
+]
 # The same word must not go on at either side; of a private key only the first of its lines is taken.
 PATTERNS = {
-    kind: re.compile(form if kind == "private_key"
-                     else begins("A-Za-z0-9_-") + rf"(?:{form})(?!{GOES_ON})", re.ASCII)
+    kind: re.compile(form if kind == "private_key" else begins("A-Za-z0-9_-") + rf"(?:{form})(?!{GOES_ON})", re.ASCII)
     for kind, form in FORMS.items()
 }
 PLACEHOLDER = re.compile(r"example|your|x{4}|\*{3}|1234567890|abcdef", re.IGNORECASE)
@@ -61,11 +84,14 @@ def likely(texts: pl.Series, kinds: list[str]) -> dict[str, pl.Series]:
 
 def items(text: str, kinds: list[str]) -> list[Item]:
     """The secrets of a text, none overlapping another; of a private key, its first line."""
-    return apart([
-        (match.start(), match.end(), kind)
-        for kind in kinds
-        for match in PATTERNS[kind].finditer(text) if _real(kind, match.group())
-    ])  # fmt: skip
+    return apart(
+        [
+            (match.start(), match.end(), kind)
+            for kind in kinds
+            for match in PATTERNS[kind].finditer(text)
+            if _real(kind, match.group())
+        ]
+    )
 
 
 def _real(kind: str, secret: str) -> bool:

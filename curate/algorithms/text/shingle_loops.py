@@ -81,9 +81,15 @@ def minima(grams: np.ndarray, count: int, factor: np.ndarray, offset: np.ndarray
 
 @compiled
 def sketch_rows(
-    data: np.ndarray, ends: np.ndarray, level: np.ndarray, characters: bool, ngram: int,
-    factor: np.ndarray, offset: np.ndarray, out: np.ndarray,
-) -> None:  # fmt: skip
+    data: np.ndarray,
+    ends: np.ndarray,
+    level: np.ndarray,
+    characters: bool,
+    ngram: int,
+    factor: np.ndarray,
+    offset: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Sketch texts: a row of ``out`` has a key (uint32) a band, then what the words are, all 0 where there are none."""
     longest = np.int64(0)
     for row in range(len(ends) - 1):
@@ -116,9 +122,14 @@ def sketch_rows(
 
 @compiled
 def distinct(
-    data: np.ndarray, ends: np.ndarray, level: np.ndarray, characters: bool, ngram: int, out: np.ndarray,
+    data: np.ndarray,
+    ends: np.ndarray,
+    level: np.ndarray,
+    characters: bool,
+    ngram: int,
+    out: np.ndarray,
     places: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """The distinct n-grams of each text, one text after another in ``out``; ``places`` is where each one's begin."""
     longest = np.int64(0)
     for row in range(len(ends) - 1):

@@ -19,18 +19,37 @@ from curate.algorithms.text.utf8 import utf8
 BLOCK = 4096  # texts that a thread takes at a time
 CHARACTERS = ("letters", "digits", "spaces", "uppercase", "lowercase", "characters")
 WORDS = ("words", "alone", "lettered", "spaced", "characters", "longest", "stop_words", "hashes", "ellipses")
-LINES = ("lines", "bullets", "ellipses", "punctuated", "short", "c4_lines", "breaks", "tokens", "sentences",
-         "c4_sentences", "unspaced")  # fmt: skip
+LINES = (
+    "lines",
+    "bullets",
+    "ellipses",
+    "punctuated",
+    "short",
+    "c4_lines",
+    "breaks",
+    "tokens",
+    "sentences",
+    "c4_sentences",
+    "unspaced",
+)
 REPEATS = ("units", "repeated", "characters", "repeated_characters")
 NGRAMS = ("characters", "covered")
 MOST_STOPS, PRIME = 64, 0x100000001B3
 # What C4 drops a line for, as in the code it was made with (TensorFlow Datasets' c4_utils).
-NOTICES = ["javascript", "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies",
-           "use cookies"]  # fmt: skip
+NOTICES = [
+    "javascript",
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "use of cookies",
+    "use cookies",
+]
 
 
 def characters(texts: pl.Series) -> pl.DataFrame:
     """Count each text's letters (with marks on them), digits, white space, capitals, small letters, characters."""
+
     def run(loops: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         loops.count_characters(data, ends, counters(), low, high, out)
 
@@ -61,6 +80,7 @@ def lines(texts: pl.Series, short: int = 30) -> pl.DataFrame:
     characters; ``breaks``; ``tokens`` (words and marks apart) and the ``unspaced`` of them, characters of scripts
     without spaces; ``sentences``, and those of the lines that C4 keeps.
     """
+
     def run(loops: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         loops.count_lines(data, ends, letter_classes(), short, low, high, out)
 
@@ -78,6 +98,7 @@ def without_notices(texts: pl.Series) -> pl.Series:
 
 def repeats(texts: pl.Series, *, paragraphs: bool) -> pl.DataFrame:
     """Count each text's lines (or paragraphs, which a blank line parts) and their characters, and those of copies."""
+
     def run(_: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         from curate.algorithms.text import repeat_loops
 
@@ -93,6 +114,7 @@ def ngrams(texts: pl.Series, n: int, *, top: bool) -> pl.DataFrame:
     (characters of words alone); or, with ``top``, by the one that is there most often, from its first word to its last,
     times how often: 0 if that is once.
     """
+
     def run(_: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         from curate.algorithms.text import repeat_loops
 
@@ -109,8 +131,13 @@ def estimated_tokens(texts: pl.Series) -> pl.Series:
     """
     rows = characters(texts).hstack(lines(texts).select("breaks", "tokens", "unspaced"))
     alone = pl.col("unspaced")
-    guess = (0.81 * (pl.col("tokens") - alone) + 0.042 * (pl.col("letters") - alone) + 0.23 * pl.col("digits")
-             + 0.53 * alone + 0.8 * pl.col("breaks"))  # fmt: skip
+    guess = (
+        0.81 * (pl.col("tokens") - alone)
+        + 0.042 * (pl.col("letters") - alone)
+        + 0.23 * pl.col("digits")
+        + 0.53 * alone
+        + 0.8 * pl.col("breaks")
+    )
     return rows.select(pl.when(texts.is_not_null()).then(guess.ceil())).to_series()
 
 

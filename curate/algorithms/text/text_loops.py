@@ -49,8 +49,9 @@ def stand_in(code: int) -> int:
 
 
 @compiled
-def count_characters(data: np.ndarray, ends: np.ndarray, table: np.ndarray, low: int, high: int, out: np.ndarray
-                     ) -> None:  # fmt: skip
+def count_characters(
+    data: np.ndarray, ends: np.ndarray, table: np.ndarray, low: int, high: int, out: np.ndarray
+) -> None:
     """Fill rows with how many characters are of each of ``COUNTED``, and how many there are. ``table``: counters."""
     for row in range(low, high):
         at, end = ends[row], ends[row + 1]
@@ -75,8 +76,9 @@ def count_characters(data: np.ndarray, ends: np.ndarray, table: np.ndarray, low:
 
 
 @compiled
-def count_words(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, stops: np.ndarray, low: int, high: int,
-                out: np.ndarray) -> None:  # fmt: skip
+def count_words(
+    data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, stops: np.ndarray, low: int, high: int, out: np.ndarray
+) -> None:
     """Fill rows with: words, those that are one character alone, words with letters; and of the words with spaces
     around them, without the marks at their ends: how many there are, their characters, the longest one's; how many of
     ``stops`` (hashes of words) there are, each counted once; # signs, ellipses.
@@ -134,8 +136,9 @@ def count_words(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, stops: np
 
 
 @compiled
-def read_line(data: np.ndarray, at: int, end: int, kinds: np.ndarray
-              ) -> tuple[int, bool, int, int, bool, int, int, int, int, int]:  # fmt: skip
+def read_line(
+    data: np.ndarray, at: int, end: int, kinds: np.ndarray
+) -> tuple[int, bool, int, int, bool, int, int, int, int, int]:
     """Of a line: its characters between white space at its ends, whether it begins with a bullet, the last character
     that closes nothing, how many dots there are in a row, whether a straight quote is last, words, the longest one's
     characters, words and marks apart, those of them in scripts without spaces, sentences.
@@ -195,8 +198,9 @@ def read_line(data: np.ndarray, at: int, end: int, kinds: np.ndarray
 
 
 @compiled
-def count_lines(data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, short: int, low: int, high: int,
-                out: np.ndarray) -> None:  # fmt: skip
+def count_lines(
+    data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, short: int, low: int, high: int, out: np.ndarray
+) -> None:
     """Fill rows with: lines that are not blank; those that begin with a bullet, end with an ellipsis, end as a sentence
     does, have at most ``short`` characters, are kept by C4; line breaks, words and marks apart, sentences, those of the
     lines that C4 keeps, and words in scripts without spaces.

@@ -15,11 +15,13 @@ from curate.algorithms.text.ngrams import BLOCK_ROWS, UNSPACED, normalise
 SPACE = 32
 # Of ASCII: capitals as small letters; punctuation (Unicode's P), controls and white space as a space. Symbols stay.
 LEVEL = bytes(
-    code + 32 if 65 <= code <= 90
-    else SPACE if code <= SPACE or code == 127 or chr(code) in "!\"#%&'()*,-./:;?@[\\]_{}"
+    code + 32
+    if 65 <= code <= 90
+    else SPACE
+    if code <= SPACE or code == 127 or chr(code) in "!\"#%&'()*,-./:;?@[\\]_{}"
     else code
     for code in range(256)
-)  # fmt: skip
+)
 MASKS = np.array([(1 << 8 * size) - 1 for size in range(8)] + [2**64 - 1], np.uint64)
 ODD = np.uint64(0x9E3779B97F4A7C15)
 MIX = np.uint64(0xD6E8FEB86659FD93)

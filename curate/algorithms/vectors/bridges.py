@@ -28,15 +28,40 @@ def connections(
 
         found, by_star, planned = 0, np.argsort(star, kind="stable"), settled.plan
         for band in range(planned.bands):
-            found += bridge(vectors, rows, known, settled.bits, planned.size, planned.cutoff, threshold, band, star,
-                            by_star, parent, left[found:], right[found:], value[found:])  # fmt: skip
+            found += bridge(
+                vectors,
+                rows,
+                known,
+                settled.bits,
+                planned.size,
+                planned.cutoff,
+                threshold,
+                band,
+                star,
+                by_star,
+                parent,
+                left[found:],
+                right[found:],
+                value[found:],
+            )
     tied = np.flatnonzero(~settled.stays)
-    return (np.concatenate((settled.near[tied], left[:found])), np.concatenate((tied, right[:found])),
-            np.concatenate((settled.value[tied], value[:found])))  # fmt: skip
+    return (
+        np.concatenate((settled.near[tied], left[:found])),
+        np.concatenate((tied, right[:found])),
+        np.concatenate((settled.value[tied], value[:found])),
+    )
 
 
-def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, parent: np.ndarray,
-              left: np.ndarray, right: np.ndarray, value: np.ndarray) -> int:  # fmt: skip
+def _compared(
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    threshold: float,
+    parent: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    value: np.ndarray,
+) -> int:
     """Compare all places with each other; returns how many pairs were written to the last three.
 
     Blocks are of places that hold together already, as far as they go, so that most of a big cluster is left out.
@@ -55,8 +80,9 @@ def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: floa
         before, block = found, vectors[rows[one]]
         for other in (order[first : first + BLOCK] for first in lows[: number + 1][~whole[: number + 1]]):
             product = block @ vectors[rows[other]].T
-            found += link(product, vectors, rows, known, threshold, one, other, parent, left[found:], right[found:],
-                          value[found:])  # fmt: skip
+            found += link(
+                product, vectors, rows, known, threshold, one, other, parent, left[found:], right[found:], value[found:]
+            )
         joined = found - before
     return found
 

@@ -24,9 +24,14 @@ def cosine(vectors: np.ndarray, row: int, others: np.ndarray, other: int) -> np.
 
 @compiled
 def raise_nearest(
-    bounds: np.ndarray, low: int, vectors: np.ndarray, kept: np.ndarray, first: int, closest: np.ndarray,
+    bounds: np.ndarray,
+    low: int,
+    vectors: np.ndarray,
+    kept: np.ndarray,
+    first: int,
+    closest: np.ndarray,
     nearest: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """Bring ``closest`` and ``nearest`` of the rows from ``low`` up to date with the vectors ``kept``, in place."""
     for index in range(bounds.shape[0]):
         row = low + index
@@ -46,9 +51,13 @@ def raise_nearest(
 
 @compiled
 def pick_farthest(
-    vectors: np.ndarray, short: np.ndarray, closest: np.ndarray, weight: np.ndarray, outside: np.float32,
+    vectors: np.ndarray,
+    short: np.ndarray,
+    closest: np.ndarray,
+    weight: np.ndarray,
+    outside: np.float32,
     picked: np.ndarray,
-) -> int:  # fmt: skip
+) -> int:
     """Pick rows of greatest ``weight * (1 - closest)`` until none reaches ``outside``; returns how many were picked.
 
     ``closest``, a cosine a row, is kept up to date with the picks; a row that is picked gets infinity. The picks go
@@ -71,9 +80,16 @@ def pick_farthest(
 
 @compiled
 def push_neighbours(
-    bounds: np.ndarray, whole: bool, low: int, vectors: np.ndarray, rows: np.ndarray, candidates: np.ndarray,
-    first: int, ids: np.ndarray, values: np.ndarray,
-) -> None:  # fmt: skip
+    bounds: np.ndarray,
+    whole: bool,
+    low: int,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    candidates: np.ndarray,
+    first: int,
+    ids: np.ndarray,
+    values: np.ndarray,
+) -> None:
     """Put the candidates from ``first`` into the heaps of neighbours of ``rows[low:]``, in place.
 
     ``ids`` and ``values`` hold a row's neighbours found so far (places among the candidates, and cosines), the

@@ -17,9 +17,16 @@ LEAST = 16  # neighbours a row has in the graph, at least
 
 
 def cover(
-    vectors: np.ndarray, short: np.ndarray, rows: np.ndarray, times: np.ndarray, candidates: np.ndarray,
-    worth: np.ndarray, count: int, quality: float = 0.0, most: int | None = None,
-) -> tuple[np.ndarray, int, float]:  # fmt: skip
+    vectors: np.ndarray,
+    short: np.ndarray,
+    rows: np.ndarray,
+    times: np.ndarray,
+    candidates: np.ndarray,
+    worth: np.ndarray,
+    count: int,
+    quality: float = 0.0,
+    most: int | None = None,
+) -> tuple[np.ndarray, int, float]:
     """Pick ``count`` of ``candidates`` to cover ``rows``; both are row numbers of ``vectors``, unit vectors, read-only.
 
     Greedily maximises ``(1 - quality) * mean cover + quality * mean worth``: the cover of the rows, each counted

@@ -18,9 +18,14 @@ PRODUCTS = 1 << 34  # multiplications for the distances of both sets: about a se
 LEAST = 1 << 9  # rows whose distances are measured, at least
 CELLS = 20
 SCHEMA = {
-    "set": pl.String, "rows": pl.Int64, "covering_radius": pl.Float64, "mean_distance": pl.Float64,
-    "vendi": pl.Float64, "clusters": pl.String, "sampled": pl.Int64,
-}  # fmt: skip
+    "set": pl.String,
+    "rows": pl.Int64,
+    "covering_radius": pl.Float64,
+    "mean_distance": pl.Float64,
+    "vendi": pl.Float64,
+    "clusters": pl.String,
+    "sampled": pl.Int64,
+}
 
 
 def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: int = PRODUCTS) -> pl.DataFrame:
@@ -47,12 +52,17 @@ def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: i
     for name, members in (("kept", chosen), ("random", other)):
         distance = 1 - nearest(vectors, members, sample)[1]
         counts = sum(np.bincount(cells(vectors[part], found)[0], minlength=len(found)) for part in _parts(members))
-        rows.append({
-            "set": name, "rows": len(members), "covering_radius": round(float(distance.max()), 5),
-            "mean_distance": round(float(distance.mean(dtype=np.float64)), 5),
-            "vendi": round(vendi(vectors, members), 3), "clusters": json.dumps(counts.tolist()),
-            "sampled": len(sample),
-        })  # fmt: skip
+        rows.append(
+            {
+                "set": name,
+                "rows": len(members),
+                "covering_radius": round(float(distance.max()), 5),
+                "mean_distance": round(float(distance.mean(dtype=np.float64)), 5),
+                "vendi": round(vendi(vectors, members), 3),
+                "clusters": json.dumps(counts.tolist()),
+                "sampled": len(sample),
+            }
+        )
     return pl.DataFrame(rows, schema=SCHEMA)
 
 

@@ -36,9 +36,17 @@ class Settled:
 
 
 def far_enough(
-    vectors: np.ndarray, rows: np.ndarray, known: int, sample: np.ndarray, *, threshold: float, recall: float,
-    exact_below: int, seed: int, limit: int | None = None,
-) -> Settled:  # fmt: skip
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    sample: np.ndarray,
+    *,
+    threshold: float,
+    recall: float,
+    exact_below: int,
+    seed: int,
+    limit: int | None = None,
+) -> Settled:
     """Keep, of ``rows`` in this order, those whose cosine to every one kept before is below ``threshold``.
 
     ``vectors`` are unit vectors (float32, read-only, maybe on disk), ``rows`` numbers of those to decide on. The first
@@ -84,8 +92,9 @@ def true_cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> np
     return out
 
 
-def measured_recall(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, settled: Settled,
-                    seed: int) -> str:  # fmt: skip
+def measured_recall(
+    vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, settled: Settled, seed: int
+) -> str:
     """Compare some of the places with all in full, and say what share of the pairs within the threshold is found."""
     chosen = np.sort(np.random.default_rng(seed).permutation(settled.end)[:MEASURED])
     left, right = [], []
@@ -102,13 +111,27 @@ def measured_recall(vectors: np.ndarray, rows: np.ndarray, known: int, threshold
     left, right = np.concatenate(left), np.concatenate(right)
     if not len(left):
         return f"recall of {settled.plan.recall:.3f} expected; {len(chosen)} rows measured have no neighbour"
-    share = np.mean(np.concatenate([meets(settled.bits, left[low : low + 4096], right[low : low + 4096], settled.plan)
-                                    for low in range(0, len(left), 4096)]))  # fmt: skip
+    share = np.mean(
+        np.concatenate(
+            [
+                meets(settled.bits, left[low : low + 4096], right[low : low + 4096], settled.plan)
+                for low in range(0, len(left), 4096)
+            ]
+        )
+    )
     return f"recall {share:.3f} measured on the {len(left)} neighbours of {len(chosen)} rows"
 
 
-def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, limit: int, stays: np.ndarray,
-              near: np.ndarray, value: np.ndarray) -> int:  # fmt: skip
+def _compared(
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    threshold: float,
+    limit: int,
+    stays: np.ndarray,
+    near: np.ndarray,
+    value: np.ndarray,
+) -> int:
     """Settle places in blocks, each compared with all that stayed before; returns the place after the last settled."""
     from curate.algorithms.vectors.vector_loops import confirm
 
@@ -133,8 +156,17 @@ def _compared(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: floa
     return low
 
 
-def _bucketed(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, limit: int, found: Plan,
-              stays: np.ndarray, near: np.ndarray, value: np.ndarray) -> tuple[int, np.ndarray]:  # fmt: skip
+def _bucketed(
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    threshold: float,
+    limit: int,
+    found: Plan,
+    stays: np.ndarray,
+    near: np.ndarray,
+    value: np.ndarray,
+) -> tuple[int, np.ndarray]:
     """Settle places in chunks, each looked up in buckets of all that stayed before; returns the end and the bits."""
     from curate.algorithms.vectors.sign_loops import look_up, settle, signs
 

@@ -48,8 +48,9 @@ def farthest_first(
     return np.concatenate((picks, copies)), picks[nearest], closest
 
 
-def _round(vectors: np.ndarray, short: np.ndarray, closest: np.ndarray, weight: np.ndarray, far: np.ndarray,
-           count: int) -> np.ndarray:  # fmt: skip
+def _round(
+    vectors: np.ndarray, short: np.ndarray, closest: np.ndarray, weight: np.ndarray, far: np.ndarray, count: int
+) -> np.ndarray:
     """Up to ``count`` picks, those that need no full count before them; ``far`` is -inf for rows not to be picked."""
     from curate.algorithms.vectors.cosine_loops import pick_farthest
 

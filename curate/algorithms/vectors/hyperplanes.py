@@ -83,8 +83,9 @@ def _apart(sample: np.ndarray, threshold: float) -> np.ndarray:
     return np.array(kept)
 
 
-def _best(apart: np.ndarray, sample: np.ndarray, centre: np.ndarray, kept: float, threshold: float, recall: float,
-          width: int) -> tuple:  # fmt: skip
+def _best(
+    apart: np.ndarray, sample: np.ndarray, centre: np.ndarray, kept: float, threshold: float, recall: float, width: int
+) -> tuple:
     """The cheapest bands around a centre, as (cost, bands, size, differ, centre, recall); cost is infinite if none.
 
     ``differ``: the share of bits in which a pair at the threshold differs, for some of the rows (it depends on those).

@@ -68,9 +68,15 @@ def _before(gain: np.ndarray, one: int, other: int) -> bool:
 
 @compiled
 def pick_greedily(
-    starts: np.ndarray, places: np.ndarray, values: np.ndarray, times: np.ndarray, bonus: np.ndarray,
-    covered: np.ndarray, picked: np.ndarray, gain: np.ndarray,
-) -> None:  # fmt: skip
+    starts: np.ndarray,
+    places: np.ndarray,
+    values: np.ndarray,
+    times: np.ndarray,
+    bonus: np.ndarray,
+    covered: np.ndarray,
+    picked: np.ndarray,
+    gain: np.ndarray,
+) -> None:
     """Fill ``picked`` with the candidates that add most, one after another (Minoux 1978: old gains bound new ones).
 
     A candidate adds ``times`` what each row gains in ``covered``, which is kept up to date, and its ``bonus``. In the

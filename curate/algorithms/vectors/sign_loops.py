@@ -42,9 +42,14 @@ def _hadamard(lines: np.ndarray) -> None:
 
 @compiled
 def signs(
-    vectors: np.ndarray, rows: np.ndarray, centre: np.ndarray, flips: np.ndarray, low: int, high: int,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    centre: np.ndarray,
+    flips: np.ndarray,
+    low: int,
+    high: int,
     bits: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """Fill ``bits`` of the places from ``low`` to ``high``.
 
     ``flips`` (float32, turns x rounds x width, +1 or -1) makes the hyperplanes of each turn: flip, transform, and so on
@@ -104,10 +109,20 @@ def _apart(bits: np.ndarray, one: int, other: int) -> int:
 
 @numba.njit
 def _look(
-    vectors: np.ndarray, rows: np.ndarray, bits: np.ndarray, size: int, cutoff: int, threshold: float,
-    heads: np.ndarray, after: np.ndarray, since: int, place: int, tried: np.ndarray, near: np.ndarray,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    bits: np.ndarray,
+    size: int,
+    cutoff: int,
+    threshold: float,
+    heads: np.ndarray,
+    after: np.ndarray,
+    since: int,
+    place: int,
+    tried: np.ndarray,
+    near: np.ndarray,
     value: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """Bring ``near`` and ``value`` of a place up to date with those in its buckets, from the place ``since`` on."""
     count = 0
     for band in range(len(heads)):
@@ -130,9 +145,19 @@ def _look(
 
 @compiled
 def look_up(
-    vectors: np.ndarray, rows: np.ndarray, bits: np.ndarray, size: int, cutoff: int, threshold: float,
-    heads: np.ndarray, after: np.ndarray, low: int, high: int, near: np.ndarray, value: np.ndarray,
-) -> None:  # fmt: skip
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    bits: np.ndarray,
+    size: int,
+    cutoff: int,
+    threshold: float,
+    heads: np.ndarray,
+    after: np.ndarray,
+    low: int,
+    high: int,
+    near: np.ndarray,
+    value: np.ndarray,
+) -> None:
     """Find the nearest within the threshold, of those in the buckets, for each place from ``low`` to ``high``."""
     tried = np.empty(64, np.int64)
     for place in range(low, high):
@@ -141,10 +166,22 @@ def look_up(
 
 @compiled
 def settle(
-    vectors: np.ndarray, rows: np.ndarray, known: int, bits: np.ndarray, size: int, cutoff: int, threshold: float,
-    heads: np.ndarray, after: np.ndarray, low: int, high: int, limit: int, stays: np.ndarray, near: np.ndarray,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    bits: np.ndarray,
+    size: int,
+    cutoff: int,
+    threshold: float,
+    heads: np.ndarray,
+    after: np.ndarray,
+    low: int,
+    high: int,
+    limit: int,
+    stays: np.ndarray,
+    near: np.ndarray,
     value: np.ndarray,
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """Go down the places from ``low`` to ``high``: put those in the buckets that have nothing near in them.
 
     ``near`` has been filled by ``look_up`` for what was there before. The first ``known`` stay in any case. Stops when
@@ -169,10 +206,21 @@ def settle(
 
 @compiled
 def bridge(
-    vectors: np.ndarray, rows: np.ndarray, known: int, bits: np.ndarray, size: int, cutoff: int, threshold: float,
-    band: int, star: np.ndarray, by_star: np.ndarray, parent: np.ndarray, left: np.ndarray, right: np.ndarray,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    bits: np.ndarray,
+    size: int,
+    cutoff: int,
+    threshold: float,
+    band: int,
+    star: np.ndarray,
+    by_star: np.ndarray,
+    parent: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
     value: np.ndarray,
-) -> int:  # fmt: skip
+) -> int:
     """Join places of different stars that share a bucket of ``band``; returns how many pairs did, as ``link`` does.
 
     ``star`` is the kept place each is near to, ``by_star`` the places sorted by it. Of a star only the first few rows

@@ -31,9 +31,18 @@ def cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.nd
 
 @compiled
 def confirm(
-    product: np.ndarray, vectors: np.ndarray, rows: np.ndarray, low: int, columns: np.ndarray, threshold: float,
-    settle: bool, limit: int, stays: np.ndarray, near: np.ndarray, value: np.ndarray,
-) -> tuple[int, int]:  # fmt: skip
+    product: np.ndarray,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    low: int,
+    columns: np.ndarray,
+    threshold: float,
+    settle: bool,
+    limit: int,
+    stays: np.ndarray,
+    near: np.ndarray,
+    value: np.ndarray,
+) -> tuple[int, int]:
     """Take into account, for the places from ``low`` on, those of ``columns`` before them that stay.
 
     ``product`` holds their cosines, nearly. Fills ``near`` and ``value``: the nearest place within the threshold and
@@ -89,9 +98,18 @@ def joined(
 
 @compiled
 def link(
-    product: np.ndarray, vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, places: np.ndarray,
-    others: np.ndarray, parent: np.ndarray, left: np.ndarray, right: np.ndarray, value: np.ndarray,
-) -> int:  # fmt: skip
+    product: np.ndarray,
+    vectors: np.ndarray,
+    rows: np.ndarray,
+    known: int,
+    threshold: float,
+    places: np.ndarray,
+    others: np.ndarray,
+    parent: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    value: np.ndarray,
+) -> int:
     """Join ``places`` with ``others``, whose cosines ``product`` holds, nearly; returns how many pairs did.
 
     These are written to ``left``, ``right`` and ``value``.

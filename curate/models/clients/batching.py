@@ -42,8 +42,13 @@ def cut(items: Iterable[Item], width: Callable[[Item], int], budget: int) -> Ite
         yield batch
 
 
-def answer(take: Take, give: Give, prepare: Callable[[list[Request]], list[Text | Reply]],
-           evaluate: Callable[[list[Text]], list[Reply]], budget: int) -> None:  # fmt: skip
+def answer(
+    take: Take,
+    give: Give,
+    prepare: Callable[[list[Request]], list[Text | Reply]],
+    evaluate: Callable[[list[Text]], list[Reply]],
+    budget: int,
+) -> None:
     """Answer requests that are about reading: batch by batch, the longest first; each batch is given at once.
 
     ``prepare`` makes a text of each request, or the reply that refuses it; ``evaluate`` answers a batch of texts.

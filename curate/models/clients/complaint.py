@@ -27,8 +27,9 @@ def complaint(raw: bytes) -> Complaint:
     if not isinstance(inner, dict):
         return Complaint(one_line(str(inner)), "", "")
     message = inner.get("message") or inner.get("detail") or inner.get("error") or raw[:4096].decode("utf-8", "replace")
-    return Complaint(one_line(str(message)), str(inner.get("code") or inner.get("type") or ""),
-                     str(inner.get("param") or ""))  # fmt: skip
+    return Complaint(
+        one_line(str(message)), str(inner.get("code") or inner.get("type") or ""), str(inner.get("param") or "")
+    )
 
 
 def one_line(text: str, most: int = 2000) -> str:

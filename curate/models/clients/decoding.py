@@ -69,8 +69,9 @@ class GrowingLayer(DynamicLayer):
 
 
 @torch.inference_mode()
-def decode(model: Any, rows: list[Row], ended: Callable[[Row], bool],
-           short: frozenset[int] = frozenset()) -> Iterator[list[Row]]:  # fmt: skip
+def decode(
+    model: Any, rows: list[Row], ended: Callable[[Row], bool], short: frozenset[int] = frozenset()
+) -> Iterator[list[Row]]:
     """Write tokens for each row until ``ended(row)``; yield the rows that have ended, after each step with some.
 
     Rows of one prompt lie together. What a row writes hangs on its prompt and its request's key and sampling alone.
@@ -101,8 +102,9 @@ def decode(model: Any, rows: list[Row], ended: Callable[[Row], bool],
             _shrink(cache, kept)
         mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
         position = mask.sum(1, keepdim=True) - 1
-        logits = model(input_ids=tokens[:, None], attention_mask=mask, position_ids=position,
-                       past_key_values=cache, use_cache=True).logits[:, -1]  # fmt: skip
+        logits = model(
+            input_ids=tokens[:, None], attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True
+        ).logits[:, -1]
 
 
 def _close_ranks(count: int, gone: list[int]) -> list[int]:
@@ -130,8 +132,14 @@ def _prefill(model: Any, prompts: list[list[int]]) -> tuple[torch.Tensor, Dynami
     cache = DynamicCache(config=model.config)
     cache.layers = [GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     position = (mask.cumsum(1) - 1).clamp(min=0)
-    logits = model(input_ids=tokens, attention_mask=mask, position_ids=position, past_key_values=cache,
-                   use_cache=True, logits_to_keep=1).logits[:, -1]  # fmt: skip
+    logits = model(
+        input_ids=tokens,
+        attention_mask=mask,
+        position_ids=position,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits[:, -1]
     rows = torch.repeat_interleave(torch.tensor([count for _, count in runs], device=model.device))
     cache.batch_select_indices(rows)
     return logits[rows], cache, mask[rows]

@@ -24,8 +24,9 @@ class Embedder:
         backend = settings.get("backend", "torch")
         logging.disable_progress_bar()
         try:
-            self.model = SentenceTransformer(weights_folder(ref), backend=backend,
-                                             trust_remote_code=settings.get("trust_remote_code", False))  # fmt: skip
+            self.model = SentenceTransformer(
+                weights_folder(ref), backend=backend, trust_remote_code=settings.get("trust_remote_code", False)
+            )
         except Exception as error:  # a backend that is not there is said by a bare Exception
             said = str(error).strip().splitlines()[0]
             if backend != "torch" and "requires installing" in said:

@@ -76,11 +76,15 @@ class Engine:
         Raises ``UserError`` where only the model's chat template could tell.
         """
         if not self.user_prefix:
-            raise UserError(f"models.{self.name}: a user's turn is wanted of this model; say what comes before one in "
-                            f"its chat template: models.{self.name}.user_prefix")  # fmt: skip
+            raise UserError(
+                f"models.{self.name}: a user's turn is wanted of this model; say what comes before one in "
+                f"its chat template: models.{self.name}.user_prefix"
+            )
         if len(turns) > 1:
-            raise UserError(f"models.{self.name}: the engine 'openai' can write a user's first turn only, and without "
-                            f"a system prompt; this conversation has {len(turns) - 1} earlier turns")  # fmt: skip
+            raise UserError(
+                f"models.{self.name}: the engine 'openai' can write a user's first turn only, and without "
+                f"a system prompt; this conversation has {len(turns) - 1} earlier turns"
+            )
         return str(self.user_prefix)
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
@@ -138,6 +142,10 @@ class Engine:
         return raw.replace(key, b"[key]") if len(key) >= 12 and key in raw else raw
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity",
-                   "User-Agent": "gristmill"}  # fmt: skip
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "gristmill",
+        }
         return headers | ({"Authorization": f"Bearer {self._key}"} if self._key else {})

@@ -89,12 +89,16 @@ class Engine(openai.Engine):
         count = len(found.probs)
         if label is None:
             if count > 1:
-                raise UserError(f"models.{self.name}: the model has {count} labels; say which one's probability is "
-                                f"wanted: label{self._there_are()}")  # fmt: skip
+                raise UserError(
+                    f"models.{self.name}: the model has {count} labels; say which one's probability is "
+                    f"wanted: label{self._there_are()}"
+                )
             return found.probs[0]
         if len(self.labels) != count:
-            raise UserError(f"models.{self.name}: the model has {count} labels, and its server does not name them; "
-                            f"name all in their order: models.{self.name}.labels{self._there_are()}")  # fmt: skip
+            raise UserError(
+                f"models.{self.name}: the model has {count} labels, and its server does not name them; "
+                f"name all in their order: models.{self.name}.labels{self._there_are()}"
+            )
         if label not in self.labels:
             raise unknown("label called", label, self.labels, f"models.{self.name}")
         return found.probs[self.labels.index(label)]

@@ -26,12 +26,17 @@ class Settings:
     @classmethod
     def of(cls, rows: list[Sampling], device: torch.device) -> "Settings":
         """Gather the settings of the rows."""
-        columns = [torch.tensor([getattr(s, name) for s in rows], device=device)
-                   for name in ("temperature", "top_k", "top_p")]  # fmt: skip
+        columns = [
+            torch.tensor([getattr(s, name) for s in rows], device=device) for name in ("temperature", "top_k", "top_p")
+        ]
         drawn = [s for s in rows if s.temperature > 0]
-        return cls(*columns, greedy=len(drawn) < len(rows), random=bool(drawn),
-                   largest_k=max((s.top_k for s in drawn), default=0),
-                   nucleus=any(s.top_p < 1 for s in drawn))  # fmt: skip
+        return cls(
+            *columns,
+            greedy=len(drawn) < len(rows),
+            random=bool(drawn),
+            largest_k=max((s.top_k for s in drawn), default=0),
+            nucleus=any(s.top_p < 1 for s in drawn),
+        )
 
     def pick(self, rows: torch.Tensor) -> "Settings":
         """The settings of some of the rows, in that order."""

@@ -103,7 +103,8 @@ class Engine:
         if writes_user:
             turns[-1]["content"] = PLACE
         text = self.tokenizer.apply_chat_template(
-            turns, tools=tools, tokenize=False, add_generation_prompt=not writes_user)  # fmt: skip
+            turns, tools=tools, tokenize=False, add_generation_prompt=not writes_user
+        )
         return text[: text.rindex(PLACE)] if writes_user else text
 
     def _refusal(self, request: Request, prompt: Prompt) -> Reply | None:
@@ -119,12 +120,15 @@ class Engine:
 
     def _batches(self, requests: list[Request], prompts: dict) -> Iterator[list[Row]]:
         """Cut requests, longest prompt first, into batches within the token budget."""
+
         def row(request: Request) -> Row:
             ids = prompts[request.messages, request.tools].ids
             return Row(request, ids, max(1, min(request.sampling.max_tokens, self.context - len(ids))))
 
-        ordered = sorted(map(row, requests), key=lambda row: (
-            -len(row.prompt), row.request.messages, row.request.tools or "", row.request.sample_index))  # fmt: skip
+        ordered = sorted(
+            map(row, requests),
+            key=lambda row: (-len(row.prompt), row.request.messages, row.request.tools or "", row.request.sample_index),
+        )
         return cut(ordered, lambda row: len(row.prompt) + row.limit, self.batch_tokens)
 
     def _answer(self, batch: list[Row], prompts: dict, give: Give) -> None:
@@ -149,8 +153,9 @@ class Engine:
         def text(token: int) -> str:
             return self.tokenizer.decode([token])
 
-        return short_answers.told((text(token), [(text(one), chance) for one, chance in chances.items()])
-                                  for token, chances in row.likely)  # fmt: skip
+        return short_answers.told(
+            (text(token), [(text(one), chance) for one, chance in chances.items()]) for token, chances in row.likely
+        )
 
     def _ended(self, row: Row) -> bool:
         """Whether a row has come to its end token, its limit or one of its stop texts."""
@@ -179,8 +184,17 @@ class Engine:
                 calls, text = split_tool_calls(text)
                 finish = "tool_calls" if calls and finish == "stop" else finish
         logprobs = tuple(row.logprobs) if request.sampling.logprobs else None
-        return Reply(request.key, text, reasoning, calls, finish, len(row.prompt), len(tokens), logprobs,
-                     top_logprobs=self._likely(row))  # fmt: skip
+        return Reply(
+            request.key,
+            text,
+            reasoning,
+            calls,
+            finish,
+            len(row.prompt),
+            len(tokens),
+            logprobs,
+            top_logprobs=self._likely(row),
+        )
 
 
 def _writes_user(turns: list[dict[str, Any]]) -> bool:

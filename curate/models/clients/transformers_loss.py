@@ -59,8 +59,10 @@ class Engine:
         # Half a surrogate pair (JSON's "\\ud83d") is no text, and would have the tokenizer refuse all of them.
         texts = [ask["completion"].encode("utf-8", "replace").decode() for ask in asks]
         completions = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        return [self._text(request, contexts[json.dumps(ask["messages"])], ids)
-                for request, ask, ids in zip(requests, asks, completions, strict=True)]  # fmt: skip
+        return [
+            self._text(request, contexts[json.dumps(ask["messages"])], ids)
+            for request, ask, ids in zip(requests, asks, completions, strict=True)
+        ]
 
     def _context(self, turns: list[dict[str, Any]]) -> list[int] | str:
         """The tokens before a completion, or why there are none."""
@@ -80,8 +82,9 @@ class Engine:
         if not completion:
             return refusal(request, 0, self.context, "the completion")
         size = len(context) + len(completion)
-        return (refusal(request, size, self.context, "the conversation")
-                or Text(request, [*context, *completion], len(context)))  # fmt: skip
+        return refusal(request, size, self.context, "the conversation") or Text(
+            request, [*context, *completion], len(context)
+        )
 
     @torch.inference_mode()
     def _evaluate(self, texts: list[Text]) -> list[Reply]:
@@ -94,8 +97,10 @@ class Engine:
         losses = self._losses(ids, mask, row, place)
         counts = [len(text.ids) - text.start for text in texts]
         means = [part.mean().item() for part in losses.double().split(counts)]
-        return [Reply(text.request.key, prompt_tokens=text.start, completion_tokens=count, value=round(mean, 6))
-                for text, count, mean in zip(texts, counts, means, strict=True)]  # fmt: skip
+        return [
+            Reply(text.request.key, prompt_tokens=text.start, completion_tokens=count, value=round(mean, 6))
+            for text, count, mean in zip(texts, counts, means, strict=True)
+        ]
 
     def _losses(self, ids: torch.Tensor, mask: torch.Tensor, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """The negative log-likelihood (float32) of the token after each of the places, without all logits at once."""
@@ -107,8 +112,12 @@ class Engine:
             states, head = self._logits(ids, mask), torch.nn.Identity()
         states = states[row, place]
         size = max(1, self.cells // self.model.config.get_text_config().vocab_size)
-        return torch.cat([torch.nn.functional.cross_entropy(head(part).float(), target, reduction="none")
-                          for part, target in zip(states.split(size), targets.split(size), strict=True)])  # fmt: skip
+        return torch.cat(
+            [
+                torch.nn.functional.cross_entropy(head(part).float(), target, reduction="none")
+                for part, target in zip(states.split(size), targets.split(size), strict=True)
+            ]
+        )
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits

@@ -30,8 +30,9 @@ class Engine:
         self.config = self.model.config.get_text_config()
         device = self.model.device.type
         self.batch_tokens = int(dict(ref.settings).get("batch_tokens", 100_000 if device == "cuda" else 4_000))
-        self.context = min(getattr(self.config, "max_position_embeddings", None) or 1 << 30,
-                           self.tokenizer.model_max_length)  # fmt: skip
+        self.context = min(
+            getattr(self.config, "max_position_embeddings", None) or 1 << 30, self.tokenizer.model_max_length
+        )
         self.pad = self.config.pad_token_id
 
     def answer(self, take: Take, give: Give) -> None:
@@ -115,8 +116,10 @@ class Engine:
         labels = [str(names.get(index, index)) for index in range(len(outputs))]
         if label is None:
             if len(outputs) > 1:
-                raise UserError(f"models.{self.ref.name}: the model has {len(outputs)} labels; say which one's "
-                                f"probability is wanted: label (there are: {', '.join(labels)})")  # fmt: skip
+                raise UserError(
+                    f"models.{self.ref.name}: the model has {len(outputs)} labels; say which one's "
+                    f"probability is wanted: label (there are: {', '.join(labels)})"
+                )
             return outputs[0]
         if label not in labels:
             raise unknown("label called", label, labels, f"models.{self.ref.name}")

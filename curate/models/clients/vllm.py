@@ -101,8 +101,10 @@ class Engine(openai.Engine):
         turns = [*turns[:-1], {**turns[-1], "content": HERE_BEGINS}]
         before, found, _ = self._tokenizer.apply_chat_template(turns, tokenize=False).rpartition(HERE_BEGINS)
         if not found:
-            raise UserError(f"models.{self.name}: its chat template leaves out the user's turn; say what comes before "
-                            f"one: models.{self.name}.user_prefix")  # fmt: skip
+            raise UserError(
+                f"models.{self.name}: its chat template leaves out the user's turn; say what comes before "
+                f"one: models.{self.name}.user_prefix"
+            )
         return before
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
@@ -131,8 +133,10 @@ def find_python(name: str, given: str | None = None) -> str:
         return str(HERE.absolute())
     if importlib.util.find_spec("vllm"):
         return sys.executable
-    raise UserError(f"models.{name}: the engine 'vllm' needs an environment that has vLLM, and there is no {HERE} "
-                    f"here; {HOW.format(name)}")  # fmt: skip
+    raise UserError(
+        f"models.{name}: the engine 'vllm' needs an environment that has vLLM, and there is no {HERE} "
+        f"here; {HOW.format(name)}"
+    )
 
 
 def _runs_on_cpu(name: str, python: str) -> bool:
@@ -143,8 +147,9 @@ def _runs_on_cpu(name: str, python: str) -> bool:
     found = json.loads(probe.stdout) if probe.returncode == 0 else {}
     if not found:
         said = probe.stderr.strip().splitlines()[-1:] if probe.returncode else []
-        raise UserError(f"models.{name}.python: {python} has no vLLM{''.join(f' ({s})' for s in said)}; "
-                        f"{HOW.format(name)}")  # fmt: skip
+        raise UserError(
+            f"models.{name}.python: {python} has no vLLM{''.join(f' ({s})' for s in said)}; {HOW.format(name)}"
+        )
     return any("cpu" in package or "cpu" in version for package, version in found.items())
 
 
@@ -154,8 +159,19 @@ def arguments(ref: ModelRef, folder: str, on_cpu: bool, *, pooling: bool = False
     own = [str(a) for a in settings.get("args") or ()]
     named = {a.split("=", 1)[0].replace("_", "-") for a in own if a.startswith("--")}
     # Sampling is as the recipe says, not as the model's generation_config.json does.
-    given = ["--model", folder, "--served-model-name", ref.name, "--host", "127.0.0.1", "--enable-prefix-caching",
-             "--generation-config", "vllm", "--uvicorn-log-level", "warning"]  # fmt: skip
+    given = [
+        "--model",
+        folder,
+        "--served-model-name",
+        ref.name,
+        "--host",
+        "127.0.0.1",
+        "--enable-prefix-caching",
+        "--generation-config",
+        "vllm",
+        "--uvicorn-log-level",
+        "warning",
+    ]
     given += ["--runner", "pooling"] if pooling else []
     if settings.get("trust_remote_code"):
         given.append("--trust-remote-code")

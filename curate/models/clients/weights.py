@@ -27,8 +27,10 @@ def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
     try:
         config = transformers.AutoConfig.from_pretrained(location, **given)
         if any("ForSequenceClassification" in name for name in config.architectures or ()) or _head_rows(ref):
-            raise UserError(f"model {ref.name!r}: {(location, *ref.adapters)[-1]} is a model that classifies or "
-                            f"rewards, not one that writes")  # fmt: skip
+            raise UserError(
+                f"model {ref.name!r}: {(location, *ref.adapters)[-1]} is a model that classifies or "
+                f"rewards, not one that writes"
+            )
         model = transformers.AutoModelForCausalLM.from_pretrained(location, dtype=dtype or _dtype(torch), **given)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, padding_side="left", **given)
     except (OSError, ValueError) as error:
@@ -51,7 +53,8 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
     transformers.utils.logging.set_verbosity_error()  # that the head is missing, we say, and only where it matters
     try:
         model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
-            location, dtype=dtype or _dtype(torch), output_loading_info=True, **outputs, **given)  # fmt: skip
+            location, dtype=dtype or _dtype(torch), output_loading_info=True, **outputs, **given
+        )
         held = next((a for a in reversed(ref.adapters) if (Path(a) / "tokenizer_config.json").exists()), location)
         tokenizer = transformers.AutoTokenizer.from_pretrained(held, **given)
     except (OSError, ValueError, RuntimeError) as error:
@@ -59,8 +62,10 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
     finally:
         transformers.utils.logging.set_verbosity(verbosity)
     if info["missing_keys"] and not new_head and not rows:
-        raise UserError(f"model {ref.name!r}: {location} is no reward model and no classifier: it has no weights for "
-                        f"{', '.join(sorted(info['missing_keys'])[:3])}")  # fmt: skip
+        raise UserError(
+            f"model {ref.name!r}: {location} is no reward model and no classifier: it has no weights for "
+            f"{', '.join(sorted(info['missing_keys'])[:3])}"
+        )
     model, tokenizer = _ready(model, tokenizer, ref, torch)
     if rows:  # the head was trained with the tokenizer's padding, and reads the last token that is none
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id

@@ -156,11 +156,16 @@ def read(asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spen
         each = _counts(usage.completion_tokens, asked[0].sampling.max_tokens, parts, weights)
     how = asked[0].sampling
     replies = [
-        Reply(request.key, *part[:4], usage.prompt_tokens, tokens,
-              part[4] if how.logprobs or not how.top_logprobs else None,
-              top_logprobs=part[5] if how.top_logprobs else None)
+        Reply(
+            request.key,
+            *part[:4],
+            usage.prompt_tokens,
+            tokens,
+            part[4] if how.logprobs or not how.top_logprobs else None,
+            top_logprobs=part[5] if how.top_logprobs else None,
+        )
         for request, part, tokens in zip(asked, parts, each, strict=False)
-    ]  # fmt: skip
+    ]
     prompt = size // 4 + 1 if usage.prompt_tokens is None else usage.prompt_tokens
     written = sum(weights) // 4 + 1 if usage.completion_tokens is None else usage.completion_tokens
     return replies, Spent(1, prompt, written)

@@ -121,14 +121,18 @@ class Workers:
         """Give errors for these, unless it is the server that is at fault: then raise ``UserError``."""
         engine = self.engine
         if last.unreachable and not alive:
-            raise engine.error(f"the server at {engine.base_url} has stopped answering ({last.what}); what has arrived "
-                               f"is kept: start the server and run again")  # fmt: skip
+            raise engine.error(
+                f"the server at {engine.base_url} has stopped answering ({last.what}); what has arrived "
+                f"is kept: start the server and run again"
+            )
         engine.fruitless += 1
         text = engine.redact(f"{engine.model} at {url}: {last.what} ({tries} attempts)")
         self.give([Reply(r.key, error=text, transient=True) for r in asked], Spent())
         if engine.fruitless >= max(8, engine.concurrency):
-            raise engine.error(f"{engine.fruitless} requests in a row have failed for good, the last: "
-                               f"{text}; what has arrived is kept: run again to go on")  # fmt: skip
+            raise engine.error(
+                f"{engine.fruitless} requests in a row have failed for good, the last: "
+                f"{text}; what has arrived is kept: run again to go on"
+            )
 
     async def _attempt(self, asked: list[Request], url: str, body: bytes) -> Outcome | Failure:
         """Send one request and make of its answer what can be made of it."""
@@ -147,8 +151,9 @@ class Workers:
         if left and asked[0].key not in engine.short:
             # Once may be a hiccup, and samples asked for apart come out otherwise: ask again before settling for it.
             engine.short.add(asked[0].key)
-            return Failure(f"{len(replies)} choices instead of {len(asked)}",
-                           (spent.prompt_tokens, spent.completion_tokens))  # fmt: skip
+            return Failure(
+                f"{len(replies)} choices instead of {len(asked)}", (spent.prompt_tokens, spent.completion_tokens)
+            )
         if left:  # it ignores n
             engine.choices = 1
         engine.answered += 1
@@ -168,8 +173,10 @@ class Workers:
         if means == "retry":
             wait = retry_after(answer.headers) or 0
             if wait > LONGEST_ASKED_WAIT:
-                raise engine.error(f"{engine.model} at {url}: {what}; it asks to wait {wait / 3600:.1f} h. What has "
-                                   f"arrived is kept: run again then")  # fmt: skip
+                raise engine.error(
+                    f"{engine.model} at {url}: {what}; it asks to wait {wait / 3600:.1f} h. What has "
+                    f"arrived is kept: run again then"
+                )
             if wait and engine.limits.shut(self.loop.time(), wait):
                 engine.report.advance(0, f"server asks to wait {wait:.3g} s")
             lost = status in (408, 504, 524)  # it, or a proxy, gave up waiting: the model may have written all the same

@@ -48,16 +48,23 @@ def read_acceptance(generation: Generation) -> Acceptance | None:
                 raise UserError(f"{where}: generate: {key}: goes with 'accept', how many prompts are wanted")
         return None
     n = generation.ask.n
-    numbers = {"accept": settings["accept"], "need": settings.get("need", 1),
-               "max_candidates": settings.get("max_candidates", 4 * n)}  # fmt: skip
+    numbers = {
+        "accept": settings["accept"],
+        "need": settings.get("need", 1),
+        "max_candidates": settings.get("max_candidates", 4 * n),
+    }
     for key, value in numbers.items():
         number(numbers, key, int, 1, where, value)
     if numbers["need"] > numbers["max_candidates"]:
-        raise UserError(f"{where}: generate: need: {numbers['need']} of at most {numbers['max_candidates']} candidates "
-                        f"(max_candidates) can't be had")  # fmt: skip
+        raise UserError(
+            f"{where}: generate: need: {numbers['need']} of at most {numbers['max_candidates']} candidates "
+            f"(max_candidates) can't be had"
+        )
     if not isinstance(settings.get("accepted"), str):
-        raise UserError(f"{where}: generate: accept needs 'accepted', the condition (SQL) that makes a candidate good "
-                        f"enough, such as \"constraints = 1\"")  # fmt: skip
+        raise UserError(
+            f"{where}: generate: accept needs 'accepted', the condition (SQL) that makes a candidate good "
+            f'enough, such as "constraints = 1"'
+        )
     condition = settings["accepted"]
     held = walk.completions.columns()
     columns = {name: held[name] for name in (*REPLY, "sample_index", "model")} | walk.prompts.columns()
@@ -72,17 +79,25 @@ def read_acceptance(generation: Generation) -> Acceptance | None:
         if one.name in wanted:
             scorers.insert(0, read_scorer(one, every, f"{walk.recipe.path}:{one.line}", walk.recipe.seed, walk.model))
             wanted.update(scorers[0].columns)
-    return Acceptance(numbers["accept"], condition, numbers["need"], numbers["max_candidates"], tuple(scorers),
-                      tuple(sorted(wanted & set(walk.prompts.columns()))))  # fmt: skip
+    return Acceptance(
+        numbers["accept"],
+        condition,
+        numbers["need"],
+        numbers["max_candidates"],
+        tuple(scorers),
+        tuple(sorted(wanted & set(walk.prompts.columns()))),
+    )
 
 
 def accept(generation: Generation, acceptance: Acceptance) -> Stage | None:
     """Make the stage: ask in waves until enough prompts have what they need, or nothing is left to try."""
     what = generation.key() | {
-        "accept": acceptance.wanted, "accepted": acceptance.condition, "need": acceptance.need,
+        "accept": acceptance.wanted,
+        "accepted": acceptance.condition,
+        "need": acceptance.need,
         "max_candidates": acceptance.most,
         "scorers": [[scorer.name, scorer.key()] for scorer in acceptance.scorers],
-    }  # fmt: skip
+    }
     what["context"] = [what["context"], generation.walk.prompts.depends(list(acceptance.columns))]
     done: dict[str, Waves] = {}
 
@@ -109,9 +124,14 @@ class Waves:
         self.prompts = collect(self.walk.prompts, list(acceptance.columns))
         self.asked = np.zeros(self.rows.height, dtype=np.int64)
         self.good = np.zeros(self.rows.height, dtype=np.int64)
-        self.edge = Edge(self.walk.answers, lambda name: self.walk.model(name, generation.where),
-                         self.walk.recipe.seed, label=f"{generation.label}, scores",
-                         failures=Failures(generation.label, 0), stop=False)  # fmt: skip
+        self.edge = Edge(
+            self.walk.answers,
+            lambda name: self.walk.model(name, generation.where),
+            self.walk.recipe.seed,
+            label=f"{generation.label}, scores",
+            failures=Failures(generation.label, 0),
+            stop=False,
+        )
 
     @property
     def satisfied(self) -> int:
@@ -177,7 +197,7 @@ class Waves:
         touched = self._touched()
         made, tokens = write_replies(self.generation, writer, [touched])
         writer.info["rows_in"] = self.rows.height
-        return (f"{self.satisfied:,} of {self.acceptance.wanted:,} prompts with an accepted candidate, from {made:,} "
-                f"completions of {touched.height:,} prompts, {tokens:,} tokens")  # fmt: skip
-
-
+        return (
+            f"{self.satisfied:,} of {self.acceptance.wanted:,} prompts with an accepted candidate, from {made:,} "
+            f"completions of {touched.height:,} prompts, {tokens:,} tokens"
+        )

@@ -16,8 +16,8 @@ from curate.pipeline.generate.multi_turn import Exchanges, plan_exchanges
 from curate.pipeline.generate.sampling_settings import OURS
 from curate.pipeline.generate.single_turn import asked_rows, groups, missing, write_replies
 from curate.pipeline.pipeline import Walk
-from curate.steps.registry import Step, find
 from curate.steps import sql_conditions as conditions
+from curate.steps.registry import Step, find
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import collect
 from curate.storage.store import Stage, StageWriter
@@ -87,9 +87,15 @@ def _remake(generation: Generation) -> None:
         made = tokens = rows_in = 0
         for rows, result, last in exchanges.results(writer):
             rows_in += rows.height // n
-            new = rows.with_columns(last).with_columns(
-                response=result, sample_index=pl.col("sample_index") * n + pl.col("__sample"),
-                parent_id="completion_id").drop_nulls("response")  # fmt: skip
+            new = (
+                rows.with_columns(last)
+                .with_columns(
+                    response=result,
+                    sample_index=pl.col("sample_index") * n + pl.col("__sample"),
+                    parent_id="completion_id",
+                )
+                .drop_nulls("response")
+            )
             counts = write_candidates(writer, new, generation.label)
             made, tokens = made + counts[0], tokens + counts[1]
         writer.info["rows_in"] = rows_in
@@ -117,8 +123,14 @@ def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
     needed = conditions.mentioned(condition, list(columns)) if condition else []
     names = list(dict.fromkeys(["prompt_id", "sample_index", "model", *found.reads, *needed]))
     label = walk.label("completions", "generate", step.name)
-    what = {"step": found.name, "settings": settings, "where": condition, "source": found.source,
-            "input": walk.completions.depends(names), "context": walk.prompts.depends(names)}  # fmt: skip
+    what = {
+        "step": found.name,
+        "settings": settings,
+        "where": condition,
+        "source": found.source,
+        "input": walk.completions.depends(names),
+        "context": walk.prompts.depends(names),
+    }
 
     def build(writer: StageWriter) -> str:
         frame = collect(walk.completions, names, walk.prompts)
@@ -129,8 +141,12 @@ def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
         ids = [content_id("c", *key) for key in new.select("prompt_id", "parent_id", "response").iter_rows()]
         turns = [turn(text, None, None) for text in new["response"]]
         kept = new.select("prompt_id", "sample_index", "model", "response", "parent_id")
-        writer.write("completions", kept.with_columns(
-            completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)))  # fmt: skip
+        writer.write(
+            "completions",
+            kept.with_columns(
+                completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)
+            ),
+        )
         writer.info["rows_in"] = frame.height
         return f"{new.height:,} written from {frame.height:,}"
 

@@ -21,7 +21,8 @@ def with_shots(walk: Walk, step: recipes.Step, found: Step, where: str) -> recip
     examples = []
     for prompt_id, prompt, messages, line in rows.prompts.select("prompt_id", "prompt", "messages", "line").iter_rows():
         if prompt_id not in answers or len(parse(messages)) > 1:
-            raise UserError(f"{where}: generate: examples: {path}:{line}: expected a prompt of one turn with its "
-                            f"completion")  # fmt: skip
+            raise UserError(
+                f"{where}: generate: examples: {path}:{line}: expected a prompt of one turn with its completion"
+            )
         examples.append({"prompt": prompt, "completion": answers[prompt_id]})
     return step.model_copy(update={"settings": {**step.settings, "examples": examples}})

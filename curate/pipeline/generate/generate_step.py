@@ -13,8 +13,8 @@ from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.sampling_settings import OURS, AskSettings, read_ask_settings
 from curate.pipeline.pipeline import Walk
 from curate.pipeline.split import assign, needs
-from curate.steps.registry import Step
 from curate.steps import sql_conditions as conditions
+from curate.steps.registry import Step
 from curate.storage.rows import Rows, batches
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
@@ -49,10 +49,17 @@ class Generation:
         """What the stage depends on."""
         read = list(dict.fromkeys([*self.reads, *self.needed]))
         splits = [*self.walk.recipe.split.items()] if "family" in self.needed else None
-        return {"step": self.found.name, "settings": self.settings, **self.ask.key(), "where": self.condition,
-                "seed": self.walk.recipe.seed, "source": self.found.source, "split": splits,
-                "input": self.rows.depends(read),
-                "context": self.context.depends(read) if self.context else ""}  # fmt: skip
+        return {
+            "step": self.found.name,
+            "settings": self.settings,
+            **self.ask.key(),
+            "where": self.condition,
+            "seed": self.walk.recipe.seed,
+            "source": self.found.source,
+            "split": splits,
+            "input": self.rows.depends(read),
+            "context": self.context.depends(read) if self.context else "",
+        }
 
     def batches(self, *more: str) -> Iterator[pl.DataFrame]:
         """The rows the step works on, with the columns it reads and ``more``."""
@@ -83,8 +90,9 @@ class Generation:
         return Failures(self.label, int(self.ask.max_failed * requests + 1e-9))
 
 
-def read_generation(walk: Walk, step: recipes.Step, found: Step, rows: Rows, context: Rows | None, ours: tuple = ()
-                    ) -> Generation:  # fmt: skip
+def read_generation(
+    walk: Walk, step: recipes.Step, found: Step, rows: Rows, context: Rows | None, ours: tuple = ()
+) -> Generation:
     """Check the settings of a step that asks a model. ``ours`` are those that its way of generating adds."""
     where = f"{walk.recipe.path}:{step.line}"
     known = ("as", "where", *OURS, *ours, *found.required, *found.defaults)
@@ -105,8 +113,19 @@ def read_generation(walk: Walk, step: recipes.Step, found: Step, rows: Rows, con
         if conditions.mentioned(condition, ["split"]):
             needed += needs(walk.recipe.split, list(columns))
     label = walk.label("prompts" if found.makes == "prompts" else "completions", "generate", step.name)
-    return Generation(walk, step, found, settings, read_ask_settings(walk, step, where), rows, context, label, where,
-                      reads, tuple(needed))  # fmt: skip
+    return Generation(
+        walk,
+        step,
+        found,
+        settings,
+        read_ask_settings(walk, step, where),
+        rows,
+        context,
+        label,
+        where,
+        reads,
+        tuple(needed),
+    )
 
 
 def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, logprobs: bool = False) -> tuple[int, int]:
@@ -126,9 +145,16 @@ def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, log
     failed = rows.filter(pl.col("error").is_not_null())
     if failed.height:
         Failures(label, 0, writer.info.setdefault("failed", Counter())).count(failed["error"])
-        writer.write("decisions", failed.select(
-            row_id="completion_id", stage=pl.lit(label), kept=pl.lit(False), reason=pl.lit("error"),
-            evidence="error"))  # fmt: skip
+        writer.write(
+            "decisions",
+            failed.select(
+                row_id="completion_id",
+                stage=pl.lit(label),
+                kept=pl.lit(False),
+                reason=pl.lit("error"),
+                evidence="error",
+            ),
+        )
     return rows.height - failed.height, int(rows["completion_tokens"].sum() or 0)
 
 

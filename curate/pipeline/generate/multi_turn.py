@@ -124,9 +124,11 @@ class Exchanges:
             if text.endswith('"content":null}]') or text.endswith('"content": null}]'):
                 # A user's turn is asked for in the same words for many rows: each wants a sample of its own.
                 if ref.engine == "openai" and not dict(ref.settings).get("user_prefix"):
-                    raise UserError(f"{self.generation.where}: generate {self.generation.found.name!r} lets the model "
-                                    f"write the user's turn: set models.{ref.name}.user_prefix to what comes before it "
-                                    f"in the model's chat template, such as '<|im_start|>user\\n'")  # fmt: skip
+                    raise UserError(
+                        f"{self.generation.where}: generate {self.generation.found.name!r} lets the model "
+                        f"write the user's turn: set models.{ref.name}.user_prefix to what comes before it "
+                        f"in the model's chat template, such as '<|im_start|>user\\n'"
+                    )
                 index = occurrences[text]
                 occurrences[text] += 1
             made.append((ref, request(ref.identity, text, None, ask.how(index), index)))

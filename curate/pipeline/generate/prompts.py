@@ -39,15 +39,22 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
             rows_in += rows.height // generation.ask.n
             seeds.append(rows.select("prompt_id").unique(maintain_order=True))
             new = _prompts(rows, result, last, f"generate.{step.name}")
-            fresh = new.unique("prompt_id", keep="first", maintain_order=True).join(taken, on="prompt_id", how="anti",
-                                                                                     maintain_order="left")  # fmt: skip
+            fresh = new.unique("prompt_id", keep="first", maintain_order=True).join(
+                taken, on="prompt_id", how="anti", maintain_order="left"
+            )
             taken = pl.concat([taken, fresh.select("prompt_id")])
             writer.write("prompts", fresh)
             made, repeats = made + fresh.height, repeats + new.height - fresh.height
         if not keep:
-            writer.write("decisions", pl.concat(seeds).select(
-                row_id="prompt_id", stage=pl.lit(generation.label), kept=pl.lit(False),
-                reason=pl.lit("seed (keep_seeds: false)")))  # fmt: skip
+            writer.write(
+                "decisions",
+                pl.concat(seeds).select(
+                    row_id="prompt_id",
+                    stage=pl.lit(generation.label),
+                    kept=pl.lit(False),
+                    reason=pl.lit("seed (keep_seeds: false)"),
+                ),
+            )
         writer.info["rows_in"] = rows_in
         return f"{made:,} new prompts from {rows_in:,}" + (f", {repeats:,} repeats joined" if repeats else "")
 
@@ -57,8 +64,12 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
         walk.prompts.add(stage)
         if not keep:
             seeds = stage.read("decisions", ["row_id"])
-            walk.prompts.keep(walk.prompts.alive.join(seeds, left_on="prompt_id", right_on="row_id", how="anti",
-                                                      maintain_order="left"), stage)  # fmt: skip
+            walk.prompts.keep(
+                walk.prompts.alive.join(
+                    seeds, left_on="prompt_id", right_on="row_id", how="anti", maintain_order="left"
+                ),
+                stage,
+            )
     if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
         plan_exchanges(exchanges)
 
@@ -76,9 +87,19 @@ def _prompts(rows: pl.DataFrame, result: pl.DataFrame, last: pl.DataFrame, sourc
         text = last_text(parse(one["messages"]), "user")
         parents = list(dict.fromkeys([ids[row], *others]))
         tools = rows["tools"][row] if len(parents) == 1 else None
-        made.append((content_id("p", one["messages"], tools, truth), one["messages"], tools, text, truth, source,
-                     json.dumps(note, ensure_ascii=False), parents,
-                     families[row] or family_of(messages[row])))  # fmt: skip
+        made.append(
+            (
+                content_id("p", one["messages"], tools, truth),
+                one["messages"],
+                tools,
+                text,
+                truth,
+                source,
+                json.dumps(note, ensure_ascii=False),
+                parents,
+                families[row] or family_of(messages[row]),
+            )
+        )
     columns = ("prompt_id", "messages", "tools", "prompt", "ground_truth", "source", "metadata", "parent_ids", "family")
     schema = {name: pl.List(pl.String) if name == "parent_ids" else pl.String for name in columns}
     return pl.DataFrame(made, schema=schema, orient="row")

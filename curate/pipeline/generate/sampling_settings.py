@@ -97,14 +97,22 @@ def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings
     if not isinstance(settings.get("logprobs", False), bool):
         raise UserError(f"{where}: generate: logprobs: expected true or false, found {settings['logprobs']!r}")
     sampling = Sampling(
-        found["temperature"][0] * 1.0, found["top_p"][0] * 1.0, found["top_k"][0], found["max_tokens"][0],
-        walk.recipe.seed, tuple(stop), _schema(walk, settings.get("response_format"), where),
-        settings.get("logprobs", False))  # fmt: skip
+        found["temperature"][0] * 1.0,
+        found["top_p"][0] * 1.0,
+        found["top_k"][0],
+        found["max_tokens"][0],
+        walk.recipe.seed,
+        tuple(stop),
+        _schema(walk, settings.get("response_format"), where),
+        settings.get("logprobs", False),
+    )
     for ref, _ in models:
         for key in NOT_HERE.get(ref.engine, ()):
             if settings.get(key) is not None:
-                raise UserError(f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
-                                f"such thing; use an engine 'openai' or 'vllm'")  # fmt: skip
+                raise UserError(
+                    f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
+                    f"such thing; use an engine 'openai' or 'vllm'"
+                )
     max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED))
     if max_failed > 1:
         raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
@@ -119,8 +127,10 @@ def _models(walk: Walk, given: Any, where: str, name: str) -> tuple[tuple[ModelR
     if isinstance(weights, list) and all(isinstance(k, str) for k in weights):
         weights = dict.fromkeys(weights, 1)
     if not isinstance(weights, dict) or not weights or not all(isinstance(k, str) for k in weights):
-        raise UserError(f"{where}: generate: model: expected a name, a list of names, or names with weights such as "
-                        f"{{big: 0.7, small: 0.3}}, found {given!r}")  # fmt: skip
+        raise UserError(
+            f"{where}: generate: model: expected a name, a list of names, or names with weights such as "
+            f"{{big: 0.7, small: 0.3}}, found {given!r}"
+        )
     for weight in weights.values():
         if isinstance(weight, bool) or not isinstance(weight, NUMBER) or not 0 < weight < inf:
             raise UserError(f"{where}: generate: model: a weight is a number above 0, found {weight!r}")
@@ -152,6 +162,7 @@ def _schema(walk: Walk, given: Any, where: str) -> str | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise UserError(f"{where}: generate: response_format: expected a JSON schema (a mapping, or a file of it), "
-                        f"found {given!r}")  # fmt: skip
+        raise UserError(
+            f"{where}: generate: response_format: expected a JSON schema (a mapping, or a file of it), found {given!r}"
+        )
     return json.dumps(given, ensure_ascii=False, sort_keys=True)

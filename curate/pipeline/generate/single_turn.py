@@ -24,13 +24,19 @@ def asked_rows(generation: Generation) -> Iterator[pl.DataFrame]:
 
 def replied(generation: Generation, rows: pl.DataFrame) -> pl.DataFrame:
     """The replies there are to rows of ``asked_rows``, as ``write_candidates`` takes them: by row, then by sample."""
-    who = [(place, request.sample_index, request.key, shown(ref))
-           for place, ref, group in generation.ask.requests(rows) for request in group]  # fmt: skip
+    who = [
+        (place, request.sample_index, request.key, shown(ref))
+        for place, ref, group in generation.ask.requests(rows)
+        for request in group
+    ]
     found = generation.walk.answers.read(key for _, _, key, _ in who)
     held = sorted(one for one in who if one[2] in found)
-    places = pl.DataFrame(held, schema=["place", "sample_index", "key", "model"], orient="row",
-                          schema_overrides={"place": pl.UInt32, "sample_index": pl.Int64, "key": pl.String,
-                                            "model": pl.String})  # fmt: skip
+    places = pl.DataFrame(
+        held,
+        schema=["place", "sample_index", "key", "model"],
+        orient="row",
+        schema_overrides={"place": pl.UInt32, "sample_index": pl.Int64, "key": pl.String, "model": pl.String},
+    )
     places = places.select("sample_index", "model", prompt_id=rows["row_id"].gather(places["place"]))
     return pl.concat([places, frame([found[one[2]] for one in held])], how="horizontal")
 
@@ -50,8 +56,9 @@ def write_replies(generation: Generation, writer: StageWriter, frames: Iterable[
     """Write the replies to rows of ``asked_rows`` as candidates; returns how many, and how many tokens they took."""
     made = tokens = 0
     for part in _slices(generation, frames):
-        counts = write_candidates(writer, replied(generation, part), generation.label,
-                                  logprobs=generation.ask.sampling.logprobs)  # fmt: skip
+        counts = write_candidates(
+            writer, replied(generation, part), generation.label, logprobs=generation.ask.sampling.logprobs
+        )
         made, tokens = made + counts[0], tokens + counts[1]
     return made, tokens
 

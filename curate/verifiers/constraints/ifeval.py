@@ -40,9 +40,6 @@ POSTSCRIPTS = {"P.S.": r"p\.\s?s\.", "P.P.S": r"p\.\s?p\.\s?s"}
 CONTRACTION = re.compile(r"(?i)(n't|'(?:s|m|d|ll|re|ve))$")
 
 
-
-
-
 def existence(texts: pl.Series, keywords: Phrases) -> Verdicts:
     """Every keyword stands somewhere, also inside a word, small or capital; found: the missing ones."""
     low = texts.str.to_lowercase()
@@ -60,15 +57,14 @@ def forbidden_words(text: str, forbidden_words: Phrases) -> Verdict:
     """None of the words stands there as a whole word, small or capital; found: those that do."""
     low = text.lower()
     present = [
-        word for word in forbidden_words
+        word
+        for word in forbidden_words
         if word.lower() in low and re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
-    ]  # fmt: skip
+    ]
     return not present, present
 
 
-def letter_frequency(
-    texts: pl.Series, letter: Character, let_frequency: Whole, let_relation: Relation
-) -> Verdicts:
+def letter_frequency(texts: pl.Series, letter: Character, let_frequency: Whole, let_relation: Relation) -> Verdicts:
     """Number of times a letter, or any one character, stands there, small or capital."""
     found = texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True)
     return related(found, let_frequency, let_relation)
@@ -238,15 +234,21 @@ INSTRUCTIONS: dict[str, Kind] = {
         "language": (response_language,),
         "length_constraints": (number_sentences, number_paragraphs, number_words, nth_paragraph_first_word),
         "detectable_content": (number_placeholders, postscript),
-        "detectable_format": (number_bullet_lists, constrained_response, number_highlighted_sections,
-                              multiple_sections, json_format, title),
+        "detectable_format": (
+            number_bullet_lists,
+            constrained_response,
+            number_highlighted_sections,
+            multiple_sections,
+            json_format,
+            title,
+        ),
         "combination": (two_responses, repeat_prompt),
         "startend": (end_checker, quotation),
         "change_case": (capital_word_frequency, english_capital, english_lowercase),
         "punctuation": (no_comma,),
     }.items()
     for check in checks
-}  # fmt: skip
+}
 
 
 def as_constraints(truth: object) -> object:

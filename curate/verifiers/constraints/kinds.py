@@ -42,7 +42,6 @@ CAPITAL = r"[\p{L}--[\p{Lowercase}\p{Lt}]]"
 ALL_CAPS = rf"(?:^|\s){LARGE}*{CAPITAL}{LARGE}*{CAPITAL}{LARGE}*(?:\s|$)"
 
 
-
 def zero(found: pl.Series) -> Verdicts:
     """Hold where nothing was counted."""
     return found == 0, found.cast(pl.Int64)
@@ -220,12 +219,50 @@ def max_sentence_words(text: str, n: Whole) -> tuple[bool, Found]:
 KINDS: dict[str, Kind] = INSTRUCTIONS | {
     check.__name__: check
     for check in (
-        lowercase, uppercase, title_case, all_caps_words, letter_frequency, no_letter, no_commas, no_digits,
-        ascii_only, n_numbers, n_exclamations, n_questions, ends_with_question, max_chars, max_words, min_words,
-        n_words, words_between, max_word_length, unique_words, keywords, keyword_count, forbidden_words, starts_with,
-        ends_with, one_of, n_sentences, max_sentence_words, layout.n_paragraphs, layout.n_lines, layout.single_line,
-        layout.each_line_starts_with, layout.n_bullets, layout.numbered_list, layout.sections, layout.highlights,
-        layout.n_placeholders, layout.n_hashtags, layout.title, layout.quotation, layout.postscript,
-        layout.two_responses, layout.csv_fields, layout.json_keys, layout.json_list,
+        lowercase,
+        uppercase,
+        title_case,
+        all_caps_words,
+        letter_frequency,
+        no_letter,
+        no_commas,
+        no_digits,
+        ascii_only,
+        n_numbers,
+        n_exclamations,
+        n_questions,
+        ends_with_question,
+        max_chars,
+        max_words,
+        min_words,
+        n_words,
+        words_between,
+        max_word_length,
+        unique_words,
+        keywords,
+        keyword_count,
+        forbidden_words,
+        starts_with,
+        ends_with,
+        one_of,
+        n_sentences,
+        max_sentence_words,
+        layout.n_paragraphs,
+        layout.n_lines,
+        layout.single_line,
+        layout.each_line_starts_with,
+        layout.n_bullets,
+        layout.numbered_list,
+        layout.sections,
+        layout.highlights,
+        layout.n_placeholders,
+        layout.n_hashtags,
+        layout.title,
+        layout.quotation,
+        layout.postscript,
+        layout.two_responses,
+        layout.csv_fields,
+        layout.json_keys,
+        layout.json_list,
     )
-}  # fmt: skip
+}

@@ -115,8 +115,11 @@ class Worker:
         root = str(Path(__file__).resolve().parents[3])
         self.process = subprocess.Popen(  # noqa: S603 (our own Python, our own words)
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {serve}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def ask(self, gold: str, answer: str, seconds: float = KILLED + 10) -> Verdict:
         """Have a pair compared; where it takes longer than ``seconds``, or the worker dies, say so and end it."""

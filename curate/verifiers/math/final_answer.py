@@ -41,9 +41,12 @@ def marked(text: pl.Series) -> pl.Series:
     """
     rows = pl.DataFrame({"text": text}).with_columns(
         row=pl.int_range(pl.len()),
-        kind=pl.when(pl.col("text").str.contains(r"\\boxed\s*\{")).then(0)
-        .when(pl.col("text").str.contains("####", literal=True)).then(1).otherwise(2),
-    )  # fmt: skip
+        kind=pl.when(pl.col("text").str.contains(r"\\boxed\s*\{"))
+        .then(0)
+        .when(pl.col("text").str.contains("####", literal=True))
+        .then(1)
+        .otherwise(2),
+    )
     texts = pl.col("text")
     boxed = pl.coalesce(texts.str.extract(NESTED).str.extract(BOXED), texts.str.extract(NESTED))
     parts = texts.str.replace_all(MARK, " ", literal=True).str.replace_all(SAID, MARK).str.split(MARK)
@@ -63,8 +66,11 @@ def number(text: pl.Series) -> pl.Series:
     """A plain number in one spelling ("1,200.50 dollars" as "1200.5"); null where the text is anything else."""
     parts = text.str.extract_groups(PLAIN).struct.unnest()
     digits = pl.col("digits").str.replace_all(",", "").str.strip_chars_start("0")
-    decimal = pl.when(digits.str.contains(".", literal=True)).then(
-        digits.str.strip_chars_end("0").str.strip_chars_end(".")).otherwise(digits)  # fmt: skip
+    decimal = (
+        pl.when(digits.str.contains(".", literal=True))
+        .then(digits.str.strip_chars_end("0").str.strip_chars_end("."))
+        .otherwise(digits)
+    )
     decimal = pl.when(decimal == "").then(pl.lit("0")).otherwise(decimal)
     minus = pl.col("sign").is_in(["-", "−"]) & (decimal != "0")
     plain = pl.when(minus).then(pl.lit("-") + decimal).otherwise(decimal)

@@ -63,8 +63,13 @@ def _run(job: dict[str, Any], link: Link, report: Callable[[dict[str, Any]], Non
     except Gone:
         raise
     except BaseException as error:
-        report({"load" if getattr(error, "by_response", False) or isinstance(error, NameError) else "unfit":
-                f"before the tests: {said(error)}"})  # fmt: skip
+        report(
+            {
+                "load"
+                if getattr(error, "by_response", False) or isinstance(error, NameError)
+                else "unfit": f"before the tests: {said(error)}"
+            }
+        )
         return
     if not tests:
         report({"unfit": "the tests have no test in them"})
@@ -105,8 +110,12 @@ def _prepare(job: dict[str, Any], link: Link) -> tuple[dict[str, Any], list[tupl
     sys.modules["tests"] = module
     names = module.__dict__
     # The standard library is this process's own: no response can put another math before a test.
-    dotted = {node.value.id for tree in trees for node in ast.walk(tree)
-              if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}  # fmt: skip
+    dotted = {
+        node.value.id
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
     for name in sorted(used - set(dir(builtins)) - {"*"}):
         if name in dotted and name in sys.stdlib_module_names:
             with contextlib.suppress(ImportError):  # one of another system: here it is a name like any

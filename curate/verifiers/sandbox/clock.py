@@ -51,8 +51,10 @@ class Clock:
         passed = now - self.test
         if whole <= 0:
             if self.lost + waited > self.total / 2:
-                raise Busy(f"the machine was too busy: the program waited for a processor for "
-                           f"{self.lost + waited:.1f} s of {self.total:g}")  # fmt: skip
+                raise Busy(
+                    f"the machine was too busy: the program waited for a processor for "
+                    f"{self.lost + waited:.1f} s of {self.total:g}"
+                )
             raise Late(f"the whole run took more than {self.total:g} s")
         if waited > self.spare + 0.01:
             self.spare = waited

@@ -50,8 +50,11 @@ def _equal(found: Any, expected: Any) -> bool:
         return items is not None and len(items) == len(expected) and all(map(_equal, items, expected))
     if isinstance(expected, dict):
         pairs = _pairs(found)
-        return pairs is not None and {k for k, _ in pairs} == set(expected) and all(
-            _equal(v, expected[k]) for k, v in pairs)  # fmt: skip
+        return (
+            pairs is not None
+            and {k for k, _ in pairs} == set(expected)
+            and all(_equal(v, expected[k]) for k, v in pairs)
+        )
     value = _scalar(found)
     if value is None or isinstance(value, str):
         return value == expected and not isinstance(found, dict | list)
@@ -67,8 +70,11 @@ def _items(found: Any) -> list[Any] | None:
     """The items of a list, a tuple or the like."""
     if isinstance(found, dict) and len(found) == 1:
         ((tag, held),) = found.items()
-        found = held[2] if tag == "named" and isinstance(held, list) and len(held) == 3 else (
-            held if tag in SEQUENCES else None)  # fmt: skip
+        found = (
+            held[2]
+            if tag == "named" and isinstance(held, list) and len(held) == 3
+            else (held if tag in SEQUENCES else None)
+        )
     return found if isinstance(found, list) else None
 
 

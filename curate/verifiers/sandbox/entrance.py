@@ -11,8 +11,25 @@ from typing import Any
 from curate.verifiers.sandbox.values import receive, send
 
 # What nearly every program imports: done ahead, while the sandbox waits.
-AHEAD = ("ast", "bisect", "collections", "contextlib", "copy", "datetime", "functools", "heapq", "io", "itertools",
-         "math", "operator", "random", "re", "string", "threading", "typing")  # fmt: skip
+AHEAD = (
+    "ast",
+    "bisect",
+    "collections",
+    "contextlib",
+    "copy",
+    "datetime",
+    "functools",
+    "heapq",
+    "io",
+    "itertools",
+    "math",
+    "operator",
+    "random",
+    "re",
+    "string",
+    "threading",
+    "typing",
+)
 FILE, TASKS, FILES = 16 << 20, 64, 64  # bytes of a file, threads, open files
 
 
@@ -37,10 +54,15 @@ def main(control: int, link: int, user: int, role: str) -> None:
 def _limit(limits: dict[str, Any]) -> None:
     """Set limits that can't be raised again: ``memory`` in bytes, ``seconds`` of the processor."""
     for what, most in (
-        (resource.RLIMIT_AS, limits["memory"]), (resource.RLIMIT_CPU, limits["seconds"]),
-        (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_NPROC, TASKS), (resource.RLIMIT_NOFILE, FILES),
-        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_MEMLOCK, 0), (resource.RLIMIT_MSGQUEUE, 0),
-    ):  # fmt: skip
+        (resource.RLIMIT_AS, limits["memory"]),
+        (resource.RLIMIT_CPU, limits["seconds"]),
+        (resource.RLIMIT_FSIZE, FILE),
+        (resource.RLIMIT_NPROC, TASKS),
+        (resource.RLIMIT_NOFILE, FILES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))

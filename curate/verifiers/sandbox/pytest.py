@@ -57,11 +57,13 @@ class approx:  # noqa: N801
 
     def _near(self, wanted: Any, found: Any) -> bool:
         if isinstance(wanted, dict):
-            return isinstance(found, dict) and wanted.keys() == found.keys() and all(
-                self._near(wanted[k], found[k]) for k in wanted)  # fmt: skip
+            return (
+                isinstance(found, dict)
+                and wanted.keys() == found.keys()
+                and all(self._near(wanted[k], found[k]) for k in wanted)
+            )
         if isinstance(wanted, list | tuple):
-            return isinstance(found, list | tuple) and len(found) == len(wanted) and all(
-                map(self._near, wanted, found))  # fmt: skip
+            return isinstance(found, list | tuple) and len(found) == len(wanted) and all(map(self._near, wanted, found))
         if isinstance(wanted, int | float) and isinstance(found, int | float):
             return math.isclose(wanted, found, rel_tol=self.rel, abs_tol=self.abs)
         return wanted == found

@@ -21,9 +21,29 @@ from curate.verifiers.sandbox.values import Gone, decode, encode, receive, said,
 
 PLAIN = {name for kind in (str, bytes, int, float, complex, list, tuple, dict, set) for name in dir(kind)}
 TEXT = ("__name__", "__doc__", "__qualname__")
-SHARED_BY = frozenset(("math", "cmath", "collections", "itertools", "functools", "heapq", "bisect", "typing", "string",
-                       "random", "datetime", "copy", "re", "decimal", "fractions", "statistics", "dataclasses", "enum",
-                       "abc"))  # fmt: skip
+SHARED_BY = frozenset(
+    (
+        "math",
+        "cmath",
+        "collections",
+        "itertools",
+        "functools",
+        "heapq",
+        "bisect",
+        "typing",
+        "string",
+        "random",
+        "datetime",
+        "copy",
+        "re",
+        "decimal",
+        "fractions",
+        "statistics",
+        "dataclasses",
+        "enum",
+        "abc",
+    )
+)
 
 
 class Unsupported(BaseException):
@@ -165,8 +185,15 @@ class Remote:
     """An object that lives with the response."""
 
     def __init__(self, link: Link, number: int, kind: str, made: bool) -> None:
-        for name, value in (("_link", link), ("_number", number), ("_maker", False), ("_kind", kind), ("_made", made),
-                            ("_used", False), ("_mixed", 0)):  # fmt: skip
+        for name, value in (
+            ("_link", link),
+            ("_number", number),
+            ("_maker", False),
+            ("_kind", kind),
+            ("_made", made),
+            ("_used", False),
+            ("_mixed", 0),
+        ):
             object.__setattr__(self, name, value)
 
     def __call__(self, *args: Any, **named: Any) -> Any:  # noqa: D102
@@ -268,8 +295,21 @@ for _name in ("abs", "round", "int", "float"):
     setattr(Remote, f"__{_name}__", _of_made(_name))
 for _name in ("iter", "next", "str", "repr", "getitem", "setitem", "delitem", "neg", "pos", "invert"):
     setattr(Remote, f"__{_name}__", _asked(_name))
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor", "lshift",
-              "rshift"):  # fmt: skip
+for _name in (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and_",
+    "or_",
+    "xor",
+    "lshift",
+    "rshift",
+):
     setattr(Remote, f"__{_name.strip('_')}__", _operator(_name, turned=False))
     setattr(Remote, f"__r{_name.strip('_')}__", _operator(_name, turned=True))
 for _name in ("lt", "le", "gt", "ge"):

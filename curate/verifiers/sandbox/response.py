@@ -20,16 +20,50 @@ from typing import Any
 from curate.verifiers.sandbox.values import JOB, Gone, decode, encode, receive, said, send
 
 # From these a test may use a name that the response has imported, as it is in the library.
-SHARED = ("math", "cmath", "collections", "itertools", "functools", "heapq", "bisect", "typing", "string", "random",
-          "datetime", "copy", "re", "decimal", "fractions", "statistics", "dataclasses", "enum", "abc")  # fmt: skip
+SHARED = (
+    "math",
+    "cmath",
+    "collections",
+    "itertools",
+    "functools",
+    "heapq",
+    "bisect",
+    "typing",
+    "string",
+    "random",
+    "datetime",
+    "copy",
+    "re",
+    "decimal",
+    "fractions",
+    "statistics",
+    "dataclasses",
+    "enum",
+    "abc",
+)
 OPERATORS = (
     "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift neg pos invert abs eq ne lt le gt ge "
     "getitem setitem delitem contains"
 ).split()
 APPLIED: dict[str, Callable] = {name: getattr(operator, name) for name in OPERATORS} | {
-    name: getattr(builtins, name) for name in ("getattr", "setattr", "len", "iter", "next", "bool", "str", "repr",
-                                               "hash", "isinstance", "issubclass", "round", "int",
-                                               "float")}  # fmt: skip
+    name: getattr(builtins, name)
+    for name in (
+        "getattr",
+        "setattr",
+        "len",
+        "iter",
+        "next",
+        "bool",
+        "str",
+        "repr",
+        "hash",
+        "isinstance",
+        "issubclass",
+        "round",
+        "int",
+        "float",
+    )
+}
 APPLIED["run"] = lambda coroutine: importlib.import_module("asyncio").run(coroutine)
 APPLIED["enter"] = lambda it: type(it).__enter__(it)
 APPLIED["exit"] = lambda it, kind, text: bool(type(it).__exit__(it, kind, kind and kind(text), None))
@@ -103,8 +137,14 @@ def _calls(control: int, job: dict[str, Any]) -> None:
             message = {"value": encode(function(*args), _no_reference)}
             send(control, message)
         except KeyError as error:
-            send(control, {"raised": f"NameError: the response defines no {error}"
-                           if error.args[0] in (name, "Solution") else said(error)})  # fmt: skip
+            send(
+                control,
+                {
+                    "raised": f"NameError: the response defines no {error}"
+                    if error.args[0] in (name, "Solution")
+                    else said(error)
+                },
+            )
         except Gone:
             raise
         except BaseException as error:
@@ -201,8 +241,14 @@ class Served:
 
     def ask(self, does: str, *args: Any, **named: Any) -> Any:
         """Ask the checker: to call a function that a test passed, or to go on with its iterator."""
-        send(self.link, {"ask": does, "args": [encode(arg, self._refer) for arg in args],
-                         "named": {name: encode(arg, self._refer) for name, arg in named.items()}})  # fmt: skip
+        send(
+            self.link,
+            {
+                "ask": does,
+                "args": [encode(arg, self._refer) for arg in args],
+                "named": {name: encode(arg, self._refer) for name, arg in named.items()},
+            },
+        )
         while "ask" in (reply := receive(self.link)):
             self._answer(reply)
         if "raised" in reply:

@@ -72,17 +72,20 @@ def require() -> None:
     if shutil.which("bwrap") is None:
         raise UserError(f"running code needs bubblewrap (bwrap), which is not installed; {INSTALL}")
     if platform.machine() not in seccomp.AUDIT:
-        raise UserError(f"running code needs a machine of the kind {' or '.join(seccomp.AUDIT)}; this is "
-                        f"{platform.machine()}")  # fmt: skip
+        raise UserError(
+            f"running code needs a machine of the kind {' or '.join(seccomp.AUDIT)}; this is {platform.machine()}"
+        )
     sandbox = Sandbox("response", stderr=subprocess.PIPE)
     try:
         sandbox.receive(time.monotonic() + 20)
     except (Ended, TimeoutError) as error:
         said = sandbox.kill(wait=True).strip().splitlines()
-        raise UserError(f"running code needs bubblewrap (bwrap), which can't start a sandbox here: "
-                        f"{said[0][:200] if said else 'it says nothing'}; it needs user namespaces (sysctl "
-                        f"kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or root "
-                        f"with CAP_SYS_ADMIN") from error  # fmt: skip
+        raise UserError(
+            f"running code needs bubblewrap (bwrap), which can't start a sandbox here: "
+            f"{said[0][:200] if said else 'it says nothing'}; it needs user namespaces (sysctl "
+            f"kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or root "
+            f"with CAP_SYS_ADMIN"
+        ) from error
     sandbox.kill()
 
 
@@ -102,9 +105,22 @@ def _command() -> tuple[str, ...]:
     user = ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     if _drops():  # the capabilities go when it becomes a nobody
         user = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    command = ["bwrap", "--cap-drop", "ALL", *user, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
-               "--unshare-cgroup-try", "--hostname", "sandbox", "--new-session", "--die-with-parent",
-               "--clearenv"]  # fmt: skip
+    command = [
+        "bwrap",
+        "--cap-drop",
+        "ALL",
+        *user,
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--hostname",
+        "sandbox",
+        "--new-session",
+        "--die-with-parent",
+        "--clearenv",
+    ]
     above = {parent for path in (*bound, Path("/dev/null")) for parent in path.parents}
     for path in sorted(above - {Path("/")}):  # bwrap would make some of them for root alone
         command += ["--perms", "0755", "--dir", str(path)]
@@ -118,8 +134,14 @@ def _command() -> tuple[str, ...]:
     command += ["--perms", "1777", "--size", str(TMP), "--tmpfs", "/tmp", "--remount-ro", "/"]  # noqa: S108
     # Always the same order of sets, for the same outcome; one heap, as each thread's own would use up the memory.
     libpython = ":".join(str(path.parent) for path in shared if path.name.startswith("libpython"))
-    for setting in ("PYTHONHASHSEED=0", "MALLOC_ARENA_MAX=1", "HOME=/tmp", "TMPDIR=/tmp", "LANG=C.UTF-8",
-                    f"LD_LIBRARY_PATH={libpython}"):  # fmt: skip
+    for setting in (
+        "PYTHONHASHSEED=0",
+        "MALLOC_ARENA_MAX=1",
+        "HOME=/tmp",
+        "TMPDIR=/tmp",
+        "LANG=C.UTF-8",
+        f"LD_LIBRARY_PATH={libpython}",
+    ):
         command += ["--setenv", *setting.split("=", 1)]
     return tuple(command)
 
@@ -157,12 +179,33 @@ class Sandbox:
         os.close(writing)
         user = NOBODY + random.randrange(NOBODIES) if _drops() else 0  # noqa: S311 (to be unlike others is enough)
         passed = [theirs.fileno(), rules, *([link.fileno()] if link else [])]
-        command = [*_command(), "--seccomp", str(rules), "--", str(python()), "-P", "-s", "-B", "-c", STUB,
-                   str(theirs.fileno()), str(link.fileno() if link else -1), str(user), role]  # fmt: skip
+        command = [
+            *_command(),
+            "--seccomp",
+            str(rules),
+            "--",
+            str(python()),
+            "-P",
+            "-s",
+            "-B",
+            "-c",
+            STUB,
+            str(theirs.fileno()),
+            str(link.fileno() if link else -1),
+            str(user),
+            role,
+        ]
         try:
             self.process = subprocess.Popen(  # noqa: S603 (a list, no shell)
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, pass_fds=passed, env={
-                    "PATH": os.environ.get("PATH", os.defpath)}, start_new_session=True, bufsize=0)  # fmt: skip
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                pass_fds=passed,
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                start_new_session=True,
+                bufsize=0,
+            )
         finally:
             theirs.close()
             os.close(rules)

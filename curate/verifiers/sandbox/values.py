@@ -157,8 +157,13 @@ def _decoded(tag: str, held: Any, found: Callable) -> Any:
     if tag in LISTS:
         return LISTS[tag](decode(item, found) for item in held)
     if tag in ("complex", "range", "fraction", "slice", "timedelta"):
-        kind = {"complex": complex, "range": range, "fraction": fractions.Fraction, "slice": slice,
-                "timedelta": datetime.timedelta}[tag]  # fmt: skip
+        kind = {
+            "complex": complex,
+            "range": range,
+            "fraction": fractions.Fraction,
+            "slice": slice,
+            "timedelta": datetime.timedelta,
+        }[tag]
         return kind(*decode(held, found))
     if tag in ("bytes", "bytearray"):
         return {"bytes": bytes, "bytearray": bytearray}[tag].fromhex(held)

@@ -57,9 +57,13 @@ def test_no_pairs_no_duplicates(cluster):
     assert decided([], 3, cluster)[0] == [-1, -1, -1]
 
 
-graphs = st.integers(1, 9).flatmap(lambda n: st.tuples(
-    st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=20),
-    st.integers(0, min(n, 3))))  # fmt: skip
+graphs = st.integers(1, 9).flatmap(
+    lambda n: st.tuples(
+        st.just(n),
+        st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=20),
+        st.integers(0, min(n, 3)),
+    )
+)
 
 
 @given(graphs, st.sampled_from(["keep_first", "connected"]))

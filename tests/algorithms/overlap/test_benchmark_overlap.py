@@ -49,7 +49,8 @@ def test_any_one_shared_ngram_is_enough_for_the_rule_of_gpt_3():
     run = "one two three four five six seven eight nine ten eleven twelve thirteen"
     rest = " and so on" * 40
     assert check([run + rest], ["x " * 90 + run], ngram=13, match="any") == [
-        (0, "n-grams", pytest.approx(13 / 103), run)]  # fmt: skip
+        (0, "n-grams", pytest.approx(13 / 103), run)
+    ]
     assert check([run[:-9] + rest], ["x " * 90 + run], ngram=13, match="any") == [CLEAN]
 
 
@@ -62,7 +63,8 @@ def test_texts_and_questions_shorter_than_an_ngram_match_only_what_equals_them()
 
 def test_equal_texts_are_named_so_and_the_first_of_equal_questions_is():
     assert check([EGGS.lower() + "..."], [EGGS + " Or?", EGGS, EGGS], match=1.0, ngram=13) == [
-        (1, "exact", 1.0, EGGS.lower() + "...")]  # fmt: skip
+        (1, "exact", 1.0, EGGS.lower() + "...")
+    ]
 
 
 def test_the_matching_text_is_what_is_written_in_the_row():
@@ -75,8 +77,9 @@ def test_the_matching_text_is_what_is_written_in_the_row():
 def test_chinese_is_compared_by_characters():
     question = "题目：小明有三个苹果，他又买了五个。一共几个？"
     assert check(["请问：小明有三个苹果，他又买了五个。然后呢？", "小红有三个梨，他又买了两个。"], [question]) == [
-        (0, "n-grams", pytest.approx(13 / 19), "小明有三个苹果，他又买了五个。"), CLEAN,
-    ]  # fmt: skip
+        (0, "n-grams", pytest.approx(13 / 19), "小明有三个苹果，他又买了五个。"),
+        CLEAN,
+    ]
 
 
 def test_blank_texts_and_an_empty_benchmark_are_clean():
@@ -139,7 +142,8 @@ def test_laws(texts, against, more, match, share_of, chance):
     wider = check(texts, [*more, *against], **setting)  # a larger benchmark frees nothing
     assert all(new[1] and (new[2] or 0) >= old[2] for old, new in zip(found, wider, strict=True) if old[1])
     assert [row[:3] for row in check(against, against, **setting) if row[1] != "exact"] == [
-        CLEAN[:3] for text in against if not text]  # fmt: skip
+        CLEAN[:3] for text in against if not text
+    ]
 
 
 def template(rng, count, words):
@@ -178,12 +182,20 @@ def test_long_texts_and_many_copies():
     assert set(found[2:]) == {(0, "n-grams", 1.0, EGGS[:-1])}
 
 
-@pytest.mark.parametrize(("setting", "words"), [
-    ({"match": 0.0}, "match must be above 0"), ({"match": 1.1}, "at most 1"), ({"match": "all"}, "or 'any', found 'a"),
-    ({"match": True}, "match: expected a number"), ({"ngram": 1}, "ngram must be 2 to 100 words .8 to 13 are usual."),
-    ({"ngram": 101}, "found 101"), ({"ngram": 8.5}, "ngram: expected a number"), ({"ngram": "any"}, "found 'any'"),
-    ({"share_of": "rwo"}, "no share_of 'rwo'; did you mean 'row'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"match": 0.0}, "match must be above 0"),
+        ({"match": 1.1}, "at most 1"),
+        ({"match": "all"}, "or 'any', found 'a"),
+        ({"match": True}, "match: expected a number"),
+        ({"ngram": 1}, "ngram must be 2 to 100 words .8 to 13 are usual."),
+        ({"ngram": 101}, "found 101"),
+        ({"ngram": 8.5}, "ngram: expected a number"),
+        ({"ngram": "any"}, "found 'any'"),
+        ({"share_of": "rwo"}, "no share_of 'rwo'; did you mean 'row'"),
+    ],
+)
 def test_settings_out_of_range_are_refused_by_name(setting, words):
     with pytest.raises(UserError, match=words):
         check(["a"], ["a"], **setting)

@@ -23,11 +23,36 @@ def wanted(texts):
     return [(text or "").encode().split() for text in found]
 
 
-@pytest.mark.parametrize("text", [
-    "小明有三个苹果，他又买了５个。", "Janet’s ducks—“eggs”…", "ＦＵＬＬ　width", "ΣΟΦΟΣ", "𝚺Ο𝚺", "İstanbul", "①⑴½㍿",
-    "e\u0301té", "한국어", "\u1112\u1161\u11ab", "ㅎㅏㄴ", "ﾡￂﾤ", "각\u11a8", "ｶﾞｷﾞ", "かﾞ", "ไทย", "𠀀𠀁", "𝐀𝐁",
-    "a\u00a0b\u200bc\u0085d", "ﬁne", "\u0378", "🙂 ok", "𑄪𑄬", "\U000e0041x", "\U00016d67\U00016d67",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "小明有三个苹果，他又买了５个。",
+        "Janet’s ducks—“eggs”…",
+        "ＦＵＬＬ　width",
+        "ΣΟΦΟΣ",
+        "𝚺Ο𝚺",
+        "İstanbul",
+        "①⑴½㍿",
+        "e\u0301té",
+        "한국어",
+        "\u1112\u1161\u11ab",
+        "ㅎㅏㄴ",
+        "ﾡￂﾤ",
+        "각\u11a8",
+        "ｶﾞｷﾞ",
+        "かﾞ",
+        "ไทย",
+        "𠀀𠀁",
+        "𝐀𝐁",
+        "a\u00a0b\u200bc\u0085d",
+        "ﬁne",
+        "\u0378",
+        "🙂 ok",
+        "𑄪𑄬",
+        "\U000e0041x",
+        "\U00016d67\U00016d67",
+    ],
+)
 def test_words_of_many_scripts(text):
     assert words([text]) == wanted([text])
 
@@ -39,8 +64,10 @@ def test_words_of_anything(texts):
 
 def test_every_character_that_is_looked_up():
     codes = [code for code in range(SIZE) if not 0xD800 <= code < 0xE000 and not forms()[code] & SLOW]
-    texts = ["".join(f"{chr(code)}x{chr(code)}{chr(code)}y " for code in codes[low : low + 50])
-             for low in range(0, len(codes), 50)]  # fmt: skip
+    texts = [
+        "".join(f"{chr(code)}x{chr(code)}{chr(code)}y " for code in codes[low : low + 50])
+        for low in range(0, len(codes), 50)
+    ]
     assert words(texts) == wanted(texts)
 
 

@@ -16,17 +16,32 @@ def alike(left, right):
     return bool(same.wholes(one)[0] == same.wholes(other)[0])
 
 
-@pytest.mark.parametrize(("left", "right"), [
-    ("Paris.", "  Paris. \n"), ("a  b\n\nc", "a b c"), (None, ""), ("\t", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Paris.", "  Paris. \n"),
+        ("a  b\n\nc", "a b c"),
+        (None, ""),
+        ("\t", ""),
+    ],
+)
 def test_white_space_makes_no_other_text(left, right):
     assert alike(left, right)
 
 
-@pytest.mark.parametrize(("left", "right"), [
-    ("-5", "5"), ("1.5", "15"), ("f(x)", "f[x]"), ("I am Qwen", "I am Deep Qwen"), ("together", "to gether"),
-    ("yes", "yes no"), ("Paris", "paris"), ("Yes, it is.", "Yes it is."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("-5", "5"),
+        ("1.5", "15"),
+        ("f(x)", "f[x]"),
+        ("I am Qwen", "I am Deep Qwen"),
+        ("together", "to gether"),
+        ("yes", "yes no"),
+        ("Paris", "paris"),
+        ("Yes, it is.", "Yes it is."),
+    ],
+)
 def test_case_and_punctuation_do(left, right):
     assert not alike(left, right)
 

@@ -16,21 +16,85 @@ STOPS = ["the", "be", "to", "of", "and", "that", "have", "with", "être"]
 ALONE = re.compile("[\u3400-\u9fff\u3040-\u30ff\u0e01-\u0e3a\u0e40-\u0e5b\U00020000-\U0002ffff]")
 TERMINAL, CLOSERS, BULLETS = ".!?。！？…．؟।", "\"'*_`”’»」』）)]}›", "•‣▪●·–—*+-"
 ODD = [
-    "", " ", "\n", "\r\n", "a", "The cat.", "no end", "\n\n\nx\n\n", "3.14 is pi. So", "(a (b) c)", "THE Be, to of and",
-    "line one\r\nline two\r\n\r\nline two\rline two", "- one\n- two\n• three\n* four\n*bold* five\n-5\n---\n– six",
-    "well...\nand…\n\"so...\"\nwait. . .", "1. Begin\n2. Go on.\n10) End!", "word " * 300, "the the the the",
-    "J. R. Tolkien wrote e.g. this. I. Then he left.", "你好，世界。今天天气很好！真的吗？（是的。）",
-    "ｆｕｌｌ．", "🙂🙂 🙂",
-    "「好。」他说。 Mixed 中文 and English, 100%.", "Grüße an Zoë 👩‍👩‍👧 é e\u0301 ÀÉ", "#tag ##x # ... .... …",
-    "a\x00b\x1b[31mred\x07\x1c\x85\u2028z", "don't stop-it 'quoted'", "ไทยภาษา ไม่มี space", "x" * 1200 + " a b.",
-    "\U00020001\U0002a6d6 \U000e0041\U000e0101 \U000f0000 \U0001f600", "\ufeffBOM  \u3000wide\u00a0space ",
-    "Ends with a quote, \"yes\"\nand 'no'  \n", "a b\n\na b\n\nc\nd\n\nc\nd\n\n \n\n",
+    "",
+    " ",
+    "\n",
+    "\r\n",
+    "a",
+    "The cat.",
+    "no end",
+    "\n\n\nx\n\n",
+    "3.14 is pi. So",
+    "(a (b) c)",
+    "THE Be, to of and",
+    "line one\r\nline two\r\n\r\nline two\rline two",
+    "- one\n- two\n• three\n* four\n*bold* five\n-5\n---\n– six",
+    'well...\nand…\n"so..."\nwait. . .',
+    "1. Begin\n2. Go on.\n10) End!",
+    "word " * 300,
+    "the the the the",
+    "J. R. Tolkien wrote e.g. this. I. Then he left.",
+    "你好，世界。今天天气很好！真的吗？（是的。）",
+    "ｆｕｌｌ．",
+    "🙂🙂 🙂",
+    "「好。」他说。 Mixed 中文 and English, 100%.",
+    "Grüße an Zoë 👩‍👩‍👧 é e\u0301 ÀÉ",
+    "#tag ##x # ... .... …",
+    "a\x00b\x1b[31mred\x07\x1c\x85\u2028z",
+    "don't stop-it 'quoted'",
+    "ไทยภาษา ไม่มี space",
+    "x" * 1200 + " a b.",
+    "\U00020001\U0002a6d6 \U000e0041\U000e0101 \U000f0000 \U0001f600",
+    "\ufeffBOM  \u3000wide\u00a0space ",
+    "Ends with a quote, \"yes\"\nand 'no'  \n",
+    "a b\n\na b\n\nc\nd\n\nc\nd\n\n \n\n",
 ]
 PIECES = [
-    "a", "The", "the", "to", "of", "x1", "É", "e\u0301", "你", "好", "か", "ไ", "1", "42", ".", "...", "…", "!", "?",
-    "。", "，", "\"", "'", "(", ")", "」", "-", "*", "•", "#", "_", " ", " ", " ", "\n", "\n", "\r\n", "\r", "\t", "🙂",
-    "\u200d", "\xa0", "\x1f", "$",
-]  # fmt: skip
+    "a",
+    "The",
+    "the",
+    "to",
+    "of",
+    "x1",
+    "É",
+    "e\u0301",
+    "你",
+    "好",
+    "か",
+    "ไ",
+    "1",
+    "42",
+    ".",
+    "...",
+    "…",
+    "!",
+    "?",
+    "。",
+    "，",
+    '"',
+    "'",
+    "(",
+    ")",
+    "」",
+    "-",
+    "*",
+    "•",
+    "#",
+    "_",
+    " ",
+    " ",
+    " ",
+    "\n",
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "🙂",
+    "\u200d",
+    "\xa0",
+    "\x1f",
+    "$",
+]
 texts_ = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 
@@ -47,8 +111,14 @@ def characters(text):
         return sum(map(holds, text))
 
     upper = count(lambda c: unicodedata.category(c) in ("Lu", "Lt"))
-    return (count(is_letter), count(lambda c: unicodedata.category(c) == "Nd"), count(str.isspace), upper,
-            count(lambda c: unicodedata.category(c) == "Ll"), len(text))  # fmt: skip
+    return (
+        count(is_letter),
+        count(lambda c: unicodedata.category(c) == "Nd"),
+        count(str.isspace),
+        upper,
+        count(lambda c: unicodedata.category(c) == "Ll"),
+        len(text),
+    )
 
 
 def in_words(text):
@@ -64,9 +134,17 @@ def words(text):
         if places and not ALONE.fullmatch(word):
             bare.append(word[places[0] : places[-1] + 1])
     low = [re.sub("[A-Z]", lambda c: c.group().lower(), word) for word in bare]
-    return (len(found), alone, sum(any(map(is_letter, word)) for word in found), len(bare), sum(map(len, bare)),
-            max(map(len, bare), default=0), len(set(STOPS) & set(low)), text.count("#"),
-            text.count("...") + text.count("…"))  # fmt: skip
+    return (
+        len(found),
+        alone,
+        sum(any(map(is_letter, word)) for word in found),
+        len(bare),
+        sum(map(len, bare)),
+        max(map(len, bare), default=0),
+        len(set(STOPS) & set(low)),
+        text.count("#"),
+        text.count("...") + text.count("…"),
+    )
 
 
 def in_word(text, place):
@@ -117,15 +195,28 @@ def lines(text, short=30):
     bare = [line.rstrip(CLOSERS + " \t\xa0\u3000\x1c\x1d\x1e\x1f\x85\u2028") for line in kept]
     dots = [re.search(r"\.\s*\.\s*\.$", end) is not None or end.endswith("…") for end in bare]
     whole = [end != "" and end[-1] in TERMINAL for end in bare]
-    c4 = [((ends and not elliptic) or line.endswith(("\"", "'"))) and len(in_words(line)) > 4
-          and max(map(len, ALONE.sub(" ", line).split()), default=0) <= 1000
-          for line, ends, elliptic in zip(kept, whole, dots, strict=True)]  # fmt: skip
+    c4 = [
+        ((ends and not elliptic) or line.endswith(('"', "'")))
+        and len(in_words(line)) > 4
+        and max(map(len, ALONE.sub(" ", line).split()), default=0) <= 1000
+        for line, ends, elliptic in zip(kept, whole, dots, strict=True)
+    ]
     bullets = sum(line[0] in BULLETS and (line[0] not in "*+-" or line[1:2].strip() == "") for line in kept)
     told = [sentences(line) for line in kept]
     few = sum(len(line) <= short for line in kept)
-    return (len(kept), bullets, sum(dots), sum(whole), few, sum(c4), len(every) - 1, len(apart(text)),
-            sum(told), sum(n for n, keep in zip(told, c4, strict=True) if keep),
-            len(ALONE.findall(text)))  # fmt: skip
+    return (
+        len(kept),
+        bullets,
+        sum(dots),
+        sum(whole),
+        few,
+        sum(c4),
+        len(every) - 1,
+        len(apart(text)),
+        sum(told),
+        sum(n for n, keep in zip(told, c4, strict=True) if keep),
+        len(ALONE.findall(text)),
+    )
 
 
 def repeats(text, paragraphs):
@@ -204,14 +295,22 @@ def test_a_text_of_a_megabyte(way):
     ours, _ = way
     line = "Once upon a time, 你好。\n"
     once, many = ours(pl.Series([line])).row(0), ours(pl.Series([line * 40_000])).row(0)
-    assert all(many[place] in (once[place] * 40_000, *range(60), 40_000 - 1) or many[place] > once[place]
-               for place in range(len(once)))  # fmt: skip
+    assert all(
+        many[place] in (once[place] * 40_000, *range(60), 40_000 - 1) or many[place] > once[place]
+        for place in range(len(once))
+    )
     assert ours(pl.Series([line * 40_000, line])).row(1) == once
 
 
 def test_a_line_that_c4_drops_is_a_line_still():
-    texts = pl.Series(["Turn on JavaScript to go on.\nThis line may stay here.", "We have a\r\nPrivacy Policy for you.",
-                       "Four words are few.", None])  # fmt: skip
+    texts = pl.Series(
+        [
+            "Turn on JavaScript to go on.\nThis line may stay here.",
+            "We have a\r\nPrivacy Policy for you.",
+            "Four words are few.",
+            None,
+        ]
+    )
     plain = text_counts.without_notices(texts)
     assert plain.to_list() == ["x\nThis line may stay here.", "We have a\r\nx", "Four words are few.", None]
     assert text_counts.lines(plain).select("lines", "c4_lines").rows() == [(2, 1), (2, 0), (1, 0), (0, 0)]

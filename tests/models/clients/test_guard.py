@@ -64,8 +64,9 @@ def command(folder, how):
 
 def guarded(folder, how):
     """A guard in a session of its own, and the server's processes by name."""
-    guard = subprocess.Popen(command(folder, how), stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             start_new_session=True)  # fmt: skip
+    guard = subprocess.Popen(
+        command(folder, how), stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     return guard, pids(folder)
 
 
@@ -120,8 +121,9 @@ def test_closing_the_pipe_ends_all_before_the_guard_ends(folder, how):
 
 @LINUX
 def test_whoever_starts_a_guard_may_be_killed(folder):
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, *command(folder, "polite")], stdout=subprocess.PIPE,
-                               text=True)  # fmt: skip
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, *command(folder, "polite")], stdout=subprocess.PIPE, text=True
+    )
     processes = pids(folder) | {"guard": int(starter.stdout.readline())}
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait()
@@ -164,6 +166,10 @@ def test_a_server_that_dies_takes_its_children_along_and_its_words_and_status_ge
 
 
 def test_a_command_that_ends_well_ends_well():
-    guard = subprocess.Popen([sys.executable, "-I", str(GUARD), "2", GRACE, sys.executable, "-c", "print(6 * 7)"],
-                             stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    guard = subprocess.Popen(
+        [sys.executable, "-I", str(GUARD), "2", GRACE, sys.executable, "-c", "print(6 * 7)"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert (guard.wait(20), guard.stderr.read()) == (0, "42\n")

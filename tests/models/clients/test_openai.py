@@ -24,8 +24,13 @@ from tests.stub_server import Stub
 
 ROOT = Path(__file__).parents[3]
 KEY = "sk-very/secret+key-0123456789"
-CALCULATOR = {"type": "function", "function": {"name": "add", "parameters": {
-    "type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}}}  # fmt: skip
+CALCULATOR = {
+    "type": "function",
+    "function": {
+        "name": "add",
+        "parameters": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
+    },
+}
 
 
 class Desk:
@@ -48,8 +53,9 @@ class Desk:
             self.replies[reply.key] = reply
         if not replies:
             self.lost.append(spent)
-        self.spent = Spent(*(getattr(self.spent, k) + getattr(spent, k)
-                             for k in ("requests", "prompt_tokens", "completion_tokens")))  # fmt: skip
+        self.spent = Spent(
+            *(getattr(self.spent, k) + getattr(spent, k) for k in ("requests", "prompt_tokens", "completion_tokens"))
+        )
         if self.then:
             self.then(self)
 
@@ -115,10 +121,22 @@ def undisturbed(good):
     return texts(ask(good.url, groups(n=3)))
 
 
-FAULTS = {"429": {"every": 2, "retry_after": 0.05}, "408": {"every": 3}, "500": {"every": 2}, "503": {"every": 3},
-          "half_json": {"every": 2}, "close": {"every": 2}, "drop": {"every": 2}, "hang": {"every": 6},
-          "empty": {"every": 2}, "null": {"every": 2}, "types": {"every": 3}, "bad_utf8": {"every": 2},
-          "huge": {"every": 3}, "choices": {"every": 3, "count": 0}}  # fmt: skip
+FAULTS = {
+    "429": {"every": 2, "retry_after": 0.05},
+    "408": {"every": 3},
+    "500": {"every": 2},
+    "503": {"every": 3},
+    "half_json": {"every": 2},
+    "close": {"every": 2},
+    "drop": {"every": 2},
+    "hang": {"every": 6},
+    "empty": {"every": 2},
+    "null": {"every": 2},
+    "types": {"every": 3},
+    "bad_utf8": {"every": 2},
+    "huge": {"every": 3},
+    "choices": {"every": 3, "count": 0},
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -146,8 +164,9 @@ def test_what_is_spent_is_what_the_server_counted(good):
     assert desk.spent.requests == 30 and not desk.lost
     assert desk.spent.completion_tokens == sum(r.completion_tokens for r in desk.replies.values())
     assert desk.spent.completion_tokens == sum(len(r.text.split()) for r in desk.replies.values())
-    assert desk.spent.prompt_tokens == sum(r.prompt_tokens for g in groups(10, n=5) for r in
-                                           [desk.replies[g[i].key] for i in (0, 2, 4)])  # fmt: skip
+    assert desk.spent.prompt_tokens == sum(
+        r.prompt_tokens for g in groups(10, n=5) for r in [desk.replies[g[i].key] for i in (0, 2, 4)]
+    )
     assert {r.finish_reason for r in desk.replies.values()} == {"stop"}
 
 
@@ -294,14 +313,16 @@ def test_reasoning_and_tool_calls(good):
 
 
 def test_a_users_turn_is_written_after_the_templates_prefix(good):
-    bare = [[request("teacher@1", '[{"role":"user","content":null}]', None, Sampling(logprobs=True), i)]
-            for i in range(3)]  # fmt: skip
+    bare = [
+        [request("teacher@1", '[{"role":"user","content":null}]', None, Sampling(logprobs=True), i)] for i in range(3)
+    ]
     desk = ask(good.url, bare, user_prefix="<|im_start|>user\n")
     assert good.stats()["last"]["prompt"] == "<|im_start|>user\n" and len(set(texts(desk).values())) == 3
     assert all(r.logprobs and r.completion_tokens for r in desk.replies.values())
     assert "models.teacher.user_prefix" in refused(good.url, bare)[0]
-    after = [[request("teacher@1", '[{"role":"system","content":"s"},{"role":"user","content":null}]', None, Sampling(),
-                      0)]]  # fmt: skip
+    after = [
+        [request("teacher@1", '[{"role":"system","content":"s"},{"role":"user","content":null}]', None, Sampling(), 0)]
+    ]
     assert "1 earlier turns" in refused(good.url, after, user_prefix="<|im_start|>user\n")[0]
 
 
@@ -373,8 +394,15 @@ def test_a_proxy_is_used_as_the_environment_says(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example")
-    found = [proxy_for(url) for url in ("https://api.example/v1", "https://inside.example/v1", "https://127.0.0.1/v1",
-                                        "http://api.example/v1")]  # fmt: skip
+    found = [
+        proxy_for(url)
+        for url in (
+            "https://api.example/v1",
+            "https://inside.example/v1",
+            "https://127.0.0.1/v1",
+            "http://api.example/v1",
+        )
+    ]
     assert found == ["http://proxy.example:3128", None, None, None]
 
 
@@ -396,6 +424,7 @@ def test_a_server_that_comes_up_late_is_waited_for(undisturbed):
 
 def test_a_server_killed_and_restarted_halfway(undisturbed):
     with Stub(delay=0.01) as stub:
+
         def disturb(desk):
             if len(desk.replies) >= 30 and not fallen:
                 fallen.append(len(desk.replies))
@@ -442,9 +471,14 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("fault", ["hang", "429", "500"])
 def test_ctrl_c_ends_it_at_once_and_quietly(fault):
     with Stub(faults={fault: {"every": 2, "times": 0, "retry_after": 600}}) as stub:
-        child = subprocess.Popen([sys.executable, "-X", "dev", "-c", ENDLESS, stub.url], text=True, cwd=ROOT,
-                                 env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE)  # fmt: skip
+        child = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-c", ENDLESS, stub.url],
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         while not stub.stats()["faults"]:
             assert child.poll() is None, child.communicate()[1]
             time.sleep(0.05)
@@ -483,5 +517,8 @@ def test_a_server_without_logprobs_is_asked_without_them_once_it_has_said_so():
     with Stub(faults={"refuse_logprobs": {}}) as stub:
         found = told(stub.url, top_logprobs=3)
         assert [(reply.text, reply.top_logprobs) for reply in found] == [
-            ("I give it 7 of 10", None), ("B", None), ("nothing at all", None)]  # fmt: skip
+            ("I give it 7 of 10", None),
+            ("B", None),
+            ("nothing at all", None),
+        ]
         assert stub.stats()["requests"] == 4 and all(reply.error is None for reply in found)

@@ -14,8 +14,9 @@ from tests.stub_server import Stub
 
 
 def engine(url, **settings):
-    return Engine(ModelRef("rm", "rm@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items())),
-                  Report())  # fmt: skip
+    return Engine(
+        ModelRef("rm", "rm@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items())), Report()
+    )
 
 
 def asked(*asks):
@@ -23,8 +24,10 @@ def asked(*asks):
 
 
 def conversations(count):
-    return [{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "x" * i}]}
-            for i in range(count)]  # fmt: skip
+    return [
+        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "x" * i}]}
+        for i in range(count)
+    ]
 
 
 def values(found, *asks):
@@ -35,8 +38,13 @@ def values(found, *asks):
 
 
 def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
-    faults = {"429": {"every": 4, "retry_after": 0.02}, "503": {"every": 5}, "half_json": {"every": 6},
-              "empty": {"every": 7}, "drop": {"every": 8}}  # fmt: skip
+    faults = {
+        "429": {"every": 4, "retry_after": 0.02},
+        "503": {"every": 5},
+        "half_json": {"every": 6},
+        "empty": {"every": 7},
+        "drop": {"every": 8},
+    }
     with Stub(faults=faults, key="k" * 20, delay=0.002) as stub:
         found = engine(stub.url)
         found._key = "k" * 20
@@ -60,8 +68,11 @@ def test_the_output_is_raw_and_a_labels_place_is_told_by_the_setting():
         found = values(engine(stub.url, labels=["fine", "toxic"]), *asks)
         assert sum(found) == pytest.approx(1) and found[0] > found[1]
         assert stub.stats()["last"]["use_activation"] is True
-        for settings, label, words in [({}, None, "has 2 labels; say which"), ({}, "toxic", "models.rm.labels"),
-                                       ({"labels": ["fine", "toxic"]}, "toxi", "did you mean 'toxic'")]:  # fmt: skip
+        for settings, label, words in [
+            ({}, None, "has 2 labels; say which"),
+            ({}, "toxic", "models.rm.labels"),
+            ({"labels": ["fine", "toxic"]}, "toxi", "did you mean 'toxic'"),
+        ]:
             ask = {"text": "x"} if label is None else {"text": "x", "label": label}
             with pytest.raises(UserError, match=words):
                 values(engine(stub.url, **settings), ask)

@@ -88,8 +88,12 @@ def test_a_reward_is_the_models_own_output_for_the_rendered_conversation(rewardi
 @pytest.mark.parametrize("pad", ["own", "none", "end", "in the text"])
 def test_a_reward_hangs_neither_on_its_neighbours_nor_on_the_padding(tiny, tmp_path, pad):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
-    ids = {"own": tokenizer.pad_token_id, "none": None, "end": tokenizer.eos_token_id,
-           "in the text": tokenizer("\n", add_special_tokens=False)["input_ids"][0]}  # fmt: skip
+    ids = {
+        "own": tokenizer.pad_token_id,
+        "none": None,
+        "end": tokenizer.eos_token_id,
+        "in the text": tokenizer("\n", add_special_tokens=False)["input_ids"][0],
+    }
     folder = classifier(tiny, tmp_path / "rm", pad_token_id=ids[pad])
     asks = [{"messages": chat("answer", answer)} for answer in ANSWERS] + [{"text": answer} for answer in ANSWERS]
     alone = [values(engine(transformers_reward, folder), [one])[0] for one in asks]
@@ -121,8 +125,13 @@ def test_of_several_labels_the_one_asked_for_counts(tiny, tmp_path):
 
 
 def test_what_does_not_fit_or_cannot_be_rendered_is_an_error_of_its_own(rewarding):
-    asks = [{"messages": chat("hi", "x " * 400)}, {"messages": [{"role": "user"}]}, {"text": ""}, {"text": "\ud83d"},
-            {"messages": chat("hi", "a dog")}]  # fmt: skip
+    asks = [
+        {"messages": chat("hi", "x " * 400)},
+        {"messages": [{"role": "user"}]},
+        {"text": ""},
+        {"text": "\ud83d"},
+        {"messages": chat("hi", "a dog")},
+    ]
     found, _ = replies(engine(transformers_reward, rewarding), asks)
     assert "the model's context 256" in found[0].error and found[0].prompt_tokens > 256
     assert found[1].error.startswith("the chat template refuses the messages: ")
@@ -136,8 +145,15 @@ def test_an_encoder_without_a_chat_template_reads_a_pair(tmp_path):
     tokenizer = transformers.BertTokenizer(str(tmp_path / "vocab.txt"), model_max_length=12)
     tokenizer.save_pretrained(tmp_path)
     torch.manual_seed(0)
-    config = transformers.BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_labels=1,
-                                     num_attention_heads=2, intermediate_size=32, initializer_range=0.5)  # fmt: skip
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_labels=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.5,
+    )
     transformers.BertForSequenceClassification(config).save_pretrained(tmp_path)
     asks = [{"messages": chat("the cat", "sings sings")}, {"messages": chat("the", "dog")}]
     found = values(engine(transformers_reward, tmp_path), asks)
@@ -165,8 +181,9 @@ def test_adapters_bring_the_head_on_top_of_a_language_models_own(lively, tmp_pat
     base = transformers.AutoModelForSequenceClassification.from_pretrained(
         tmp_path / "merged", num_labels=1, pad_token_id=0
     )
-    how = peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules="all-linear", init_lora_weights=False,
-                          modules_to_save=["score"])  # fmt: skip
+    how = peft.LoraConfig(
+        task_type="SEQ_CLS", r=2, target_modules="all-linear", init_lora_weights=False, modules_to_save=["score"]
+    )
     judge = peft.get_peft_model(base, how).eval()
     judge.save_pretrained(tmp_path / "rm")
     adapters = (str(tmp_path / "sft"), str(tmp_path / "rm"))
@@ -190,8 +207,11 @@ def losses_by_hand(model, context, completion):
 def test_a_loss_is_the_mean_over_the_completions_own_tokens(lively):
     found = engine(transformers_loss, lively, batch_tokens=100)
     model, tokenizer = load(ModelRef("rm", "rm@0", str(lively)))
-    asks = [{"messages": chat("the cat") * with_prompt, "completion": answer}
-            for answer in ANSWERS for with_prompt in (True, False)]  # fmt: skip
+    asks = [
+        {"messages": chat("the cat") * with_prompt, "completion": answer}
+        for answer in ANSWERS
+        for with_prompt in (True, False)
+    ]
     answered, asked = replies(found, asks, "loss")
     for one, reply in zip(asks, answered, strict=True):
         context = [tokenizer.eos_token_id]  # the tiny model has no token that begins a text
@@ -220,9 +240,18 @@ def test_a_model_that_caps_its_logits_is_read_whole(tiny, tmp_path):
     transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path)
     size = transformers.AutoConfig.from_pretrained(tiny).vocab_size
     torch.manual_seed(0)
-    config = transformers.Gemma2Config(vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-                                       num_attention_heads=2, num_key_value_heads=1, head_dim=16, pad_token_id=0,
-                                       final_logit_softcapping=0.5, initializer_range=0.5)  # fmt: skip
+    config = transformers.Gemma2Config(
+        vocab_size=size,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        pad_token_id=0,
+        final_logit_softcapping=0.5,
+        initializer_range=0.5,
+    )
     transformers.Gemma2ForCausalLM(config).save_pretrained(tmp_path)
     found = engine(transformers_loss, tmp_path)
     assert not found.apart
@@ -234,9 +263,12 @@ def test_a_model_that_caps_its_logits_is_read_whole(tiny, tmp_path):
 
 
 def test_what_has_no_loss_says_why(lively):
-    asks = [{"messages": chat("hi"), "completion": ""}, {"messages": chat("x " * 400), "completion": "a dog"},
-            {"messages": [{"role": "user"}], "completion": "a"},
-            {"messages": [], "completion": "a \ud83d dog"}]  # fmt: skip
+    asks = [
+        {"messages": chat("hi"), "completion": ""},
+        {"messages": chat("x " * 400), "completion": "a dog"},
+        {"messages": [{"role": "user"}], "completion": "a"},
+        {"messages": [], "completion": "a \ud83d dog"},
+    ]
     found, _ = replies(engine(transformers_loss, lively), asks, "loss")
     assert found[0].error == "the completion is empty" and "the model's context 256" in found[1].error
     assert found[2].error.startswith("the chat template refuses") and found[3].value > 0

@@ -26,8 +26,13 @@ def test_the_last_bits_of_the_logits_hardly_ever_change_a_token():
     noise = torch.where(torch.arange(49152) < 20_000, 1e-5, -1e-5)
     how = [Sampling()] * len(logits)
     assert int((drawn(logits, how) != drawn(logits + noise, how)).sum()) <= 1
-    at_once = [torch.searchsorted(x.softmax(-1).double().cumsum(-1), torch.rand(200, 1, dtype=torch.float64,
-               generator=torch.Generator().manual_seed(0))) for x in (logits, logits + noise)]  # fmt: skip
+    at_once = [
+        torch.searchsorted(
+            x.softmax(-1).double().cumsum(-1),
+            torch.rand(200, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
+        )
+        for x in (logits, logits + noise)
+    ]
     assert int((at_once[0] != at_once[1]).sum()) > 5
 
 
@@ -47,8 +52,9 @@ def test_a_nucleus_wider_than_what_is_ranked_first_is_whole():
     size = int((ranked.values.cumsum(0) - ranked.values < 0.8).sum())
     assert size > 2000
     how = [Sampling(top_p=0.8)] * rows + [Sampling(top_p=0.2)]
-    places = torch.cat([ranked.indices.argsort()[drawn(logits.repeat(rows + 1, 1), how, seed)[:rows]]
-                        for seed in range(5)])  # fmt: skip
+    places = torch.cat(
+        [ranked.indices.argsort()[drawn(logits.repeat(rows + 1, 1), how, seed)[:rows]] for seed in range(5)]
+    )
     assert places.max() <= size and (places > 1024).sum() > rows  # a last bit may let one more in
 
 
@@ -84,4 +90,5 @@ def test_log_probabilities_are_those_of_the_softmax():
     logits = some(4, 30)
     tokens = torch.tensor([0, 3, 7, 29])
     assert log_probabilities(logits, tokens).tolist() == pytest.approx(
-        [float(row.log_softmax(-1)[t]) for row, t in zip(logits, tokens, strict=True)], abs=1e-5)  # fmt: skip
+        [float(row.log_softmax(-1)[t]) for row, t in zip(logits, tokens, strict=True)], abs=1e-5
+    )

@@ -63,8 +63,11 @@ def test_a_loss_is_that_of_a_plain_forward_and_the_right_answer_is_likelier(ref)
     assert engine.apart
     question = "What is the capital of France?"
     good, bad = "The capital of France is Paris.", "Blue of lamp the seven go."
-    asks = [{"messages": turns(question), "completion": good}, {"messages": [], "completion": good},
-            {"messages": turns(question), "completion": bad}]  # fmt: skip
+    asks = [
+        {"messages": turns(question), "completion": good},
+        {"messages": [], "completion": good},
+        {"messages": turns(question), "completion": bad},
+    ]
     requests = [request("s", json.dumps(ask), None, Sampling(), 0, "loss") for ask in asks]
     after, alone, nonsense = replies(engine, requests)
     assert math.exp(after.value) < math.exp(alone.value) < math.exp(nonsense.value)

@@ -44,18 +44,33 @@ def test_calls_are_found(text, found, rest):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{}", "[]", "null", '"f"', '{"name": ""}', '{"name": 1, "arguments": {}}', '{"name": "f", "arguments": [1]}',
-     '{"name": "f", "arguments": "no JSON"}', '{"name": "f", "arguments": {"a": NaN}}', '{"name": "f"} more',
-     '{"name": "\\ud83d"}', '{"name": "f", "arguments": {"a": "\\ud83d"}}', "[" * 100_000,
-     '{"name": "f", "arguments": {"a": ' + "9" * 5000 + "}}"],
-)  # fmt: skip
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '"f"',
+        '{"name": ""}',
+        '{"name": 1, "arguments": {}}',
+        '{"name": "f", "arguments": [1]}',
+        '{"name": "f", "arguments": "no JSON"}',
+        '{"name": "f", "arguments": {"a": NaN}}',
+        '{"name": "f"} more',
+        '{"name": "\\ud83d"}',
+        '{"name": "f", "arguments": {"a": "\\ud83d"}}',
+        "[" * 100_000,
+        '{"name": "f", "arguments": {"a": ' + "9" * 5000 + "}}",
+    ],
+)
 def test_what_is_no_call_stays_text(body):
     text = f"so {OPEN}{body}{CLOSE} there"
     assert split_tool_calls(text) == (None, text)
 
 
-@given(st.lists(st.tuples(st.text(min_size=1), st.dictionaries(st.text(), st.integers() | st.text())), max_size=4),
-       st.text(alphabet="ab <>{}"))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.text(min_size=1), st.dictionaries(st.text(), st.integers() | st.text())), max_size=4),
+    st.text(alphabet="ab <>{}"),
+)
 def test_what_is_written_is_read(written, between):
     assume(OPEN not in json.dumps(written))  # such a call stays text
     text = between.join(["", *(block(name, arguments) for name, arguments in written), ""])

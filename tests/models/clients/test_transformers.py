@@ -76,8 +76,9 @@ def test_greedy_writes_what_generate_writes(engine):
     wanted = asked([*TEXTS, *(f"{text} {text} seven" for text in TEXTS)], temperature=0, max_tokens=30)
     distinct = []
     for reply, asking in zip(replies(engine, wanted), wanted, strict=True):
-        ids = engine.tokenizer.apply_chat_template(asking.turns, add_generation_prompt=True, return_tensors="pt",
-                                                   return_dict=True)  # fmt: skip
+        ids = engine.tokenizer.apply_chat_template(
+            asking.turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
         new = engine.model.generate(**ids, do_sample=False, max_new_tokens=30, pad_token_id=0)[0]
         new = new[ids["input_ids"].shape[1] :]
         stopped = int(new[-1]) in engine.ends
@@ -99,8 +100,13 @@ def test_an_answer_ends_at_the_end_token_or_at_the_limit(tiny):
 @pytest.fixture(scope="module")
 def alone(engine: Engine) -> dict:
     """Requests of many kinds, each with the reply it gets when it is asked on its own."""
-    wanted = [*asked(TEXTS[:4], n=3), *asked(TEXTS, temperature=0.7, top_p=0.8), *asked(TEXTS[:3], n=2, top_k=5),
-              *asked(TEXTS[:3], temperature=0), *asked(TEXTS[3:], max_tokens=20)]  # fmt: skip
+    wanted = [
+        *asked(TEXTS[:4], n=3),
+        *asked(TEXTS, temperature=0.7, top_p=0.8),
+        *asked(TEXTS[:3], n=2, top_k=5),
+        *asked(TEXTS[:3], temperature=0),
+        *asked(TEXTS[3:], max_tokens=20),
+    ]
     return {r: replies(engine, [r])[0] for r in wanted}
 
 
@@ -145,8 +151,9 @@ def test_the_narrowest_sampling_is_greedy(engine, narrow):
 def test_sampling_follows_the_distribution(engine):
     count = 4000
     wanted = asked(TEXTS[:1], n=count, max_tokens=1, temperature=0.8)
-    ids = engine.tokenizer.apply_chat_template(wanted[0].turns, add_generation_prompt=True, return_tensors="pt",
-                                               return_dict=True)  # fmt: skip
+    ids = engine.tokenizer.apply_chat_template(
+        wanted[0].turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
     likely = (engine.model(**ids).logits[0, -1] / 0.8).softmax(-1).detach()
     found = texts(engine, wanted)
     checked = 0
@@ -161,8 +168,9 @@ def test_sampling_follows_the_distribution(engine):
 
 def test_top_k_and_top_p_leave_out_the_unlikely(engine):
     wanted = asked(TEXTS[:1], n=300, max_tokens=1)
-    ids = engine.tokenizer.apply_chat_template(wanted[0].turns, add_generation_prompt=True, return_tensors="pt",
-                                               return_dict=True)  # fmt: skip
+    ids = engine.tokenizer.apply_chat_template(
+        wanted[0].turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
     ranked = engine.model(**ids).logits[0, -1].detach().softmax(-1).sort(descending=True)
     nucleus = int((ranked.values.cumsum(0) - ranked.values < 0.6).sum())
     for narrow, size in (({"top_k": 3}, 3), ({"top_p": 0.6}, nucleus), ({"top_k": 2, "top_p": 0.999}, 2)):
@@ -245,8 +253,11 @@ def test_a_reply_is_given_as_soon_as_its_row_has_ended(tiny):
     lengths = [reply.completion_tokens for reply in found.values()]
     assert lengths == sorted(lengths) and len(whole.gifts) > 2  # one batch, in the order in which its rows end
     for replies_given, spent in whole.gifts:
-        assert spent == Spent(len(replies_given), sum(r.prompt_tokens for r in replies_given),
-                              sum(r.completion_tokens for r in replies_given))  # fmt: skip
+        assert spent == Spent(
+            len(replies_given),
+            sum(r.prompt_tokens for r in replies_given),
+            sum(r.completion_tokens for r in replies_given),
+        )
     cut = Asked(groups(wanted), stop_after=5)
     with pytest.raises(KeyboardInterrupt):
         cut.by(load(tiny))
@@ -315,10 +326,12 @@ def test_log_probabilities_are_the_model_s_own(engine):
         again = replies(engine, [one])[0]
         assert again.text == reply.text and again.logprobs == pytest.approx(reply.logprobs, abs=1e-4)
     greedy, asking = found[len(TEXTS)], wanted[len(TEXTS)]
-    ids = engine.tokenizer.apply_chat_template(asking.turns, add_generation_prompt=True, return_tensors="pt",
-                                               return_dict=True)  # fmt: skip
-    out = engine.model.generate(**ids, do_sample=False, max_new_tokens=12, pad_token_id=0, output_logits=True,
-                                return_dict_in_generate=True)  # fmt: skip
+    ids = engine.tokenizer.apply_chat_template(
+        asking.turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    out = engine.model.generate(
+        **ids, do_sample=False, max_new_tokens=12, pad_token_id=0, output_logits=True, return_dict_in_generate=True
+    )
     best = [float(logits[0].log_softmax(-1).max()) for logits in out.logits]
     assert greedy.logprobs == pytest.approx(best, abs=1e-5) and all(p == round(p, 6) for p in greedy.logprobs)
 
@@ -330,8 +343,9 @@ def test_a_user_turn_is_written_from_the_template_s_prefix(engine):
     asking = request("tiny@0", json.dumps(turns), None, how, 0)
     prefix = "<|im_start|>system\nthe cat<|im_end|>\n<|im_start|>user\n"
     ids = torch.tensor([engine.tokenizer(prefix)["input_ids"]])
-    new = engine.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=12,
-                                pad_token_id=0)[0][ids.shape[1] :]  # fmt: skip
+    new = engine.model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=12, pad_token_id=0
+    )[0][ids.shape[1] :]
     reply = replies(engine, [asking])[0]
     assert reply.prompt_tokens == ids.shape[1]
     assert reply.text == engine.tokenizer.decode([t for t in new.tolist() if t not in engine.ends])
@@ -349,8 +363,11 @@ def with_template(engine, template):
 
 
 def test_what_a_template_refuses_is_one_row_s_error(engine):
-    picky = with_template(engine, "{% for m in messages %}{% if 'dog' in m['content'] %}"
-                                  "{{ raise_exception('no dogs,\nplease') }}{% endif %}{{ m['content'] }}{% endfor %}")
+    picky = with_template(
+        engine,
+        "{% for m in messages %}{% if 'dog' in m['content'] %}"
+        "{{ raise_exception('no dogs,\nplease') }}{% endif %}{{ m['content'] }}{% endfor %}",
+    )
     first, refused, last = replies(picky, asked(["a cat", "a dog", "red"]))
     assert refused.error == "the chat template refuses the messages: no dogs, please" and not refused.transient
     assert first.text is not None and last.text is not None
@@ -424,8 +441,15 @@ def test_an_engine_is_closed_once_or_twice(lively):
 def test_the_likeliest_tokens_in_the_place_of_short_answers(lively, temperature):
     engine = load(lively, batch_tokens=2000)
     engine.ends = {-1}
-    wanted = asked(TEXTS, n=1 if temperature == 0 else 6, temperature=temperature, max_tokens=60, top_logprobs=4,
-                   logprobs=True, top_p=0.999)  # fmt: skip
+    wanted = asked(
+        TEXTS,
+        n=1 if temperature == 0 else 6,
+        temperature=temperature,
+        max_tokens=60,
+        top_logprobs=4,
+        logprobs=True,
+        top_p=0.999,
+    )
     found = replies(engine, wanted)
     seen = 0
     for reply in found:

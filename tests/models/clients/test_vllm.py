@@ -117,8 +117,9 @@ def test_greedy_text_is_what_transformers_writes(engine, wide):
     model = transformers.AutoModelForCausalLM.from_pretrained(wide)
     got = replies(engine, asked(TEXTS, temperature=0, max_tokens=24))
     for text, reply in zip(TEXTS, got, strict=True):
-        ids = tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True,
-                                            return_tensors="pt", return_dict=True)  # fmt: skip
+        ids = tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
         out = model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1] :]
         # vLLM keeps back the bytes of a character that the end has cut in two.
         assert reply.text.rstrip("\ufffd") == tokenizer.decode(out, skip_special_tokens=True).rstrip("\ufffd")
@@ -237,8 +238,13 @@ def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
 
 @with_vllm
 def test_killed_with_a_server_in_its_hands_gristmill_leaves_nothing_and_close_frees_all(wide):
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(wide), PYTHON], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, cwd=ROOT)  # fmt: skip
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(wide), PYTHON],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     guard, folder = holder.stdout.readline().split()
     pids = tree(int(guard))
     assert len(pids) >= 5, [command(pid) for pid in pids]

@@ -54,8 +54,10 @@ def both(folder, asks):
 
 @with_vllm
 def test_a_pooling_server_gives_the_rewards_that_transformers_gives(wide, tmp_path):
-    asks = [{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": answer}]}
-            for answer in ANSWERS] + [{"text": answer} for answer in ANSWERS]  # fmt: skip
+    asks = [
+        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": answer}]}
+        for answer in ANSWERS
+    ] + [{"text": answer} for answer in ANSWERS]
     served, local = both(classifier(wide, tmp_path / "rm", 1), asks)
     assert served == pytest.approx(local, abs=2e-3) and len({round(value, 2) for value in local}) > 8, local
 

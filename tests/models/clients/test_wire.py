@@ -33,16 +33,28 @@ def said(content, **more):
 
 def test_a_plain_body_holds_what_is_set_and_nothing_else():
     (one,) = asked(max_tokens=7, temperature=0.5)
-    assert body([one]) == {"model": "m", "max_tokens": 7, "temperature": 0.5, "messages": json.loads(HI),
-                           "seed": int(one.key[:8], 16) & 0x7FFFFFFF}  # fmt: skip
+    assert body([one]) == {
+        "model": "m",
+        "max_tokens": 7,
+        "temperature": 0.5,
+        "messages": json.loads(HI),
+        "seed": int(one.key[:8], 16) & 0x7FFFFFFF,
+    }
     assert body(asked(temperature=0)) == {"model": "m", "max_tokens": 256, "temperature": 0, "messages": json.loads(HI)}
 
 
 def test_a_full_body_holds_every_setting():
     tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
-    requests = asked(3, tools=json.dumps([tool]), top_p=0.9, top_k=40, stop=("END", "é"), logprobs=True,
-                     response_format=json.dumps(schema))  # fmt: skip
+    requests = asked(
+        3,
+        tools=json.dumps([tool]),
+        top_p=0.9,
+        top_k=40,
+        stop=("END", "é"),
+        logprobs=True,
+        response_format=json.dumps(schema),
+    )
     made = body(requests, "max_completion_tokens", {"temperature": 0.3, "chat_template_kwargs": {"enable": False}})
     assert "max_tokens" not in made and made["max_completion_tokens"] == 256
     assert (made["n"], made["top_p"], made["top_k"], made["stop"], made["logprobs"]) == (3, 0.9, 40, ["END", "é"], True)
@@ -69,9 +81,11 @@ def test_any_text_can_be_sent(text):
 
 
 def test_a_reply_is_read():
-    raw = answer(said("hello"), usage={"prompt_tokens": 5, "completion_tokens": 2},
-                 logprobs={"content": [{"token": "a", "logprob": -1, "top_logprobs": []}, {"logprob": -0.5}]},
-                 )  # fmt: skip
+    raw = answer(
+        said("hello"),
+        usage={"prompt_tokens": 5, "completion_tokens": 2},
+        logprobs={"content": [{"token": "a", "logprob": -1, "top_logprobs": []}, {"logprob": -0.5}]},
+    )
     (one,) = asked()
     (reply,), spent = wire.read([one], raw, 100)
     assert (reply.key, reply.text, reply.finish_reason, reply.logprobs) == (one.key, "hello", "stop", (-1.0, -0.5))
@@ -138,16 +152,34 @@ GOOD = answer(said("hello"), usage={"prompt_tokens": 5, "completion_tokens": 2})
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b"  ", GOOD[: len(GOOD) // 2], GOOD.replace(b"hello", b"\xff\xfe"), GOOD + b"x", b"null", b"[]", b"{}",
-        b"<html>502 Bad Gateway</html>", b'{"choices": []}', b'{"choices": null}', answer(said(17)), answer(said(None)),
-        answer({}), b'{"choices": [{"index": 0}]}', b'{"choices": [{"message": {"content": "\\ud800"}}]}',
-        answer(said("x"), finish_reason="abort"), answer(said("x"), finish_reason=3), answer(said("x"), index=-1),
-        answer(said("x"), usage={"prompt_tokens": -1}), answer(said("x"), usage={"completion_tokens": "9"}),
-        answer(said("x", tool_calls=[{"function": {}}])), answer(said("x"), logprobs={"content": [{"logprob": None}]}),
-        b'{"choices": [], "more": ' + b"[" * 100_000, GOOD[:-1] + b', "skipped": "\xff"}',
+        b"",
+        b"  ",
+        GOOD[: len(GOOD) // 2],
+        GOOD.replace(b"hello", b"\xff\xfe"),
+        GOOD + b"x",
+        b"null",
+        b"[]",
+        b"{}",
+        b"<html>502 Bad Gateway</html>",
+        b'{"choices": []}',
+        b'{"choices": null}',
+        answer(said(17)),
+        answer(said(None)),
+        answer({}),
+        b'{"choices": [{"index": 0}]}',
+        b'{"choices": [{"message": {"content": "\\ud800"}}]}',
+        answer(said("x"), finish_reason="abort"),
+        answer(said("x"), finish_reason=3),
+        answer(said("x"), index=-1),
+        answer(said("x"), usage={"prompt_tokens": -1}),
+        answer(said("x"), usage={"completion_tokens": "9"}),
+        answer(said("x", tool_calls=[{"function": {}}])),
+        answer(said("x"), logprobs={"content": [{"logprob": None}]}),
+        b'{"choices": [], "more": ' + b"[" * 100_000,
+        GOOD[:-1] + b', "skipped": "\xff"}',
         b'{"error": {"message": "upstream died", "code": 502}}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_reply_is_malformed(raw):
     with pytest.raises(wire.Malformed):
         wire.read(asked(), raw, 0)
@@ -164,16 +196,39 @@ def test_a_malformed_reply_tells_what_was_billed_and_what_the_server_said():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["choices", "message", "content", "usage", "index", "error", "text", "tool_calls", "logprobs",
-                         "function", "prompt_tokens", "code", "detail"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "message",
+                    "content",
+                    "usage",
+                    "index",
+                    "error",
+                    "text",
+                    "tool_calls",
+                    "logprobs",
+                    "function",
+                    "prompt_tokens",
+                    "code",
+                    "detail",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
     max_leaves=25,
-)  # fmt: skip
+)
 
 
-@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()) | st.integers(0, len(GOOD)).map(
-    lambda cut: GOOD[:cut] + b"\xf0" + GOOD[cut:]))  # fmt: skip
+@given(
+    st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.integers(0, len(GOOD)).map(lambda cut: GOOD[:cut] + b"\xf0" + GOOD[cut:])
+)
 def test_reading_raises_nothing_but_malformed(raw):
     try:
         replies, spent = wire.read(asked(2), raw, 50)

@@ -29,8 +29,11 @@ def job(folder, stub, accept=5, n=2, least=40, more="", rows=20, **others):
 def result(store):
     """What the stage of the step says came of it, and of each prompt how many candidates and accepted ones it has."""
     found = next(s for s in last_run(store)["stages"] if "generate" in s["stage"])
-    each = ask(store, """SELECT p.line, count(*), count(*) FILTER (s.value > 40) FROM completions c
-        JOIN prompts p USING (prompt_id) LEFT JOIN scores s ON row_id = completion_id GROUP BY 1 ORDER BY 1""")
+    each = ask(
+        store,
+        """SELECT p.line, count(*), count(*) FILTER (s.value > 40) FROM completions c
+        JOIN prompts p USING (prompt_id) LEFT JOIN scores s ON row_id = completion_id GROUP BY 1 ORDER BY 1""",
+    )
     return store.stage(found["stage_id"]).manifest["result"], each.rows()
 
 
@@ -69,13 +72,22 @@ def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, 
     everything = Store(tmp_path / "all")
     text = f"\n  - generate: {{use: sample, model: a, n: {most}, temperature: 0.9, max_tokens: 30}}"
     run(served(tmp_path / "a", stub.url, rows=12, completions=text + SCORE, more="choices: 1"), everything)
-    good = ask(everything, """SELECT list(s.value > 40 ORDER BY sample_index) AS good FROM completions c
-        JOIN prompts p USING (prompt_id) JOIN scores s ON row_id = completion_id GROUP BY line ORDER BY line""")
+    good = ask(
+        everything,
+        """SELECT list(s.value > 40 ORDER BY sample_index) AS good FROM completions c
+        JOIN prompts p USING (prompt_id) JOIN scores s ON row_id = completion_id GROUP BY line ORDER BY line""",
+    )
     counts, satisfied = by_hand(good["good"].to_list(), accept, n, need, most)
     store = Store(tmp_path / "store")
-    recipe = job(tmp_path / "b", stub, accept, n, rows=12, more=f", need: {need}, max_candidates: {most}",
-                 **{"models": f"\n  a: {{engine: openai, base_url: \"{stub.url}\", model: big, identity: big, "
-                              f"choices: 1}}\n"})  # fmt: skip
+    recipe = job(
+        tmp_path / "b",
+        stub,
+        accept,
+        n,
+        rows=12,
+        more=f", need: {need}, max_candidates: {most}",
+        **{"models": f'\n  a: {{engine: openai, base_url: "{stub.url}", model: big, identity: big, choices: 1}}\n'},
+    )
     run(recipe, store)
     said, each = result(store)
     found = {line: count for line, count, _ in each}
@@ -128,8 +140,18 @@ def test_what_failed_for_now_is_asked_again_and_then_all_is_as_undisturbed(stub,
     failing = {"500": {"match": "question 2", "times": 0}}
     with Stub(faults=failing) as broken:
         more = ", max_failed: 0.5"
-        run(job(tmp_path, broken, accept=6, more=more, models=(
-            f"\n  a: {{engine: openai, base_url: \"{broken.url}\", model: big, identity: big, retries: 0}}\n")), store)
+        run(
+            job(
+                tmp_path,
+                broken,
+                accept=6,
+                more=more,
+                models=(
+                    f'\n  a: {{engine: openai, base_url: "{broken.url}", model: big, identity: big, retries: 0}}\n'
+                ),
+            ),
+            store,
+        )
         said, _ = result(store)
         assert "failed requests may succeed when run again" in said and re.search(r"failed: \d+ x big at", said)
         assert ask(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() > 0
@@ -142,15 +164,28 @@ def test_what_failed_for_now_is_asked_again_and_then_all_is_as_undisturbed(stub,
 
 def test_two_models_take_turns_and_the_condition_may_name_them(stub, tmp_path):
     store = Store(tmp_path / "store")
-    models = "".join(f"\n  {k}: {{engine: openai, base_url: \"{stub.url}\", model: {m}, identity: {m}}}"
-                     for k, m in (("a", "big"), ("b", "small"))) + "\n"  # fmt: skip
+    models = (
+        "".join(
+            f'\n  {k}: {{engine: openai, base_url: "{stub.url}", model: {m}, identity: {m}}}'
+            for k, m in (("a", "big"), ("b", "small"))
+        )
+        + "\n"
+    )
     step = STEP.format(n=2, accept=6, more=", accepted: \"model = 'small' and chars > 20\"")
-    recipe = served(tmp_path, stub.url, rows=20, models=models,
-                    completions=step.replace("model: a", "model: {a: 0.6, b: 0.4}") + SCORE)  # fmt: skip
+    recipe = served(
+        tmp_path,
+        stub.url,
+        rows=20,
+        models=models,
+        completions=step.replace("model: a", "model: {a: 0.6, b: 0.4}") + SCORE,
+    )
     run(recipe, store)
     assert result(store)[0].startswith("6 of 6")
-    good = ask(store, """SELECT count(DISTINCT prompt_id) FROM completions JOIN scores ON row_id = completion_id
-                         WHERE model = 'small' AND value > 20""")  # fmt: skip
+    good = ask(
+        store,
+        """SELECT count(DISTINCT prompt_id) FROM completions JOIN scores ON row_id = completion_id
+                         WHERE model = 'small' AND value > 20""",
+    )
     assert good.item() == 6
 
 
@@ -159,24 +194,32 @@ def test_a_condition_over_the_reply_alone_needs_no_score(stub, tmp_path):
     more = ", accepted: \"finish_reason = 'stop' and prompt like '%1%'\""
     recipe = job(tmp_path, stub, accept=3, least=None, more=more)
     run(recipe, store)
-    good = ask(store, "SELECT count(DISTINCT prompt_id) FROM completions JOIN prompts USING (prompt_id) "
-                      "WHERE prompt LIKE '%1%'")  # fmt: skip
+    good = ask(
+        store,
+        "SELECT count(DISTINCT prompt_id) FROM completions JOIN prompts USING (prompt_id) WHERE prompt LIKE '%1%'",
+    )
     assert good.item() >= 3 and result(store)[0].startswith("3 of 3")
 
 
-@pytest.mark.parametrize(("more", "said"), [
-    (", accept: 0", r"accept: 0 is out of range, it is at least 1"),
-    (", accept: many", r"accept: expected a whole number, found 'many'"),
-    (", accept: 3", r"accept needs 'accepted', the condition \(SQL\)"),
-    (", accept: 3, accepted: 5", r"accept needs 'accepted', the condition \(SQL\)"),
-    (', accept: 3, accepted: "charz > 3"', r"accepted: .*charz.*the condition is: charz > 3"),
-    (', accept: 3, accepted: "chars >"', r"accepted: .*the condition is: chars >"),
-    (', accept: 3, accepted: "chars > 3", need: 0', r"need: 0 is out of range"),
-    (', accept: 3, accepted: "chars > 3", max_candidates: 1.5', r"max_candidates: expected a whole number, found 1.5"),
-    (', accepted: "chars > 3"', r"accepted: goes with 'accept'"),
-    (", max_candidates: 3", r"max_candidates: goes with 'accept'"),
-    (', accept: 3, acepted: "chars > 3"', r"called 'acepted'; did you mean 'accepted'\?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (", accept: 0", r"accept: 0 is out of range, it is at least 1"),
+        (", accept: many", r"accept: expected a whole number, found 'many'"),
+        (", accept: 3", r"accept needs 'accepted', the condition \(SQL\)"),
+        (", accept: 3, accepted: 5", r"accept needs 'accepted', the condition \(SQL\)"),
+        (', accept: 3, accepted: "charz > 3"', r"accepted: .*charz.*the condition is: charz > 3"),
+        (', accept: 3, accepted: "chars >"', r"accepted: .*the condition is: chars >"),
+        (', accept: 3, accepted: "chars > 3", need: 0', r"need: 0 is out of range"),
+        (
+            ', accept: 3, accepted: "chars > 3", max_candidates: 1.5',
+            r"max_candidates: expected a whole number, found 1.5",
+        ),
+        (', accepted: "chars > 3"', r"accepted: goes with 'accept'"),
+        (", max_candidates: 3", r"max_candidates: goes with 'accept'"),
+        (', accept: 3, acepted: "chars > 3"', r"called 'acepted'; did you mean 'accepted'\?"),
+    ],
+)
 def test_a_mistake_is_one_line_that_says_where(tmp_path, more, said):
     step = "\n  - generate: {use: sample, model: a, n: 2" + more + "}"
     with pytest.raises(UserError, match=r"job\.yaml:8: .*" + said) as error:

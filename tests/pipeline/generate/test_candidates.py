@@ -5,7 +5,6 @@ import re
 
 import polars as pl
 import pytest
-from tests.command import call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,12 +15,17 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.recipe import load_recipe
 from schemas.requests import Sampling
+from tests.command import call
 from tests.jobs import ask, last_run, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
 
-TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {
-    "type": "object", "properties": {"a": {"type": "integer"}}}}}]  # fmt: skip
+TOOLS = [
+    {
+        "type": "function",
+        "function": {"name": "add", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}},
+    }
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +40,13 @@ def sample(more, score=SCORE):
 
 def two(url, more_a="", more_b=""):
     """Two models behind one server."""
-    return "".join(f"\n  {name}: {{{server(url, model)}{more and f', {more}'}}}"
-                   for name, model, more in (("a", "big", more_a), ("b", "small", more_b))) + "\n"  # fmt: skip
+    return (
+        "".join(
+            f"\n  {name}: {{{server(url, model)}{more and f', {more}'}}}"
+            for name, model, more in (("a", "big", more_a), ("b", "small", more_b))
+        )
+        + "\n"
+    )
 
 
 def spent(store):
@@ -76,12 +85,20 @@ def test_models_make_samples_in_proportion_to_their_weights(weights, seed):
 @given(st.integers(1, 9), st.integers(1, 9), st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5]), min_size=1, max_size=3))
 def test_a_larger_n_keeps_the_requests_there_were(low, high, temperatures):
     low, high = sorted((low, high))
-    rows = pl.DataFrame({"row_id": ["x", "y"], "ask": [json.dumps([{"role": "user", "content": c}]) for c in "xy"],
-                         "tools": [None, None]}, schema_overrides={"tools": pl.String})  # fmt: skip
+    rows = pl.DataFrame(
+        {
+            "row_id": ["x", "y"],
+            "ask": [json.dumps([{"role": "user", "content": c}]) for c in "xy"],
+            "tools": [None, None],
+        },
+        schema_overrides={"tools": pl.String},
+    )
     made = {}
     for n in (low, high):
-        found = [(p, ref.name, group) for p, ref, group in
-                 settings_of({"a": 2, "b": 1}, n, tuple(temperatures)).requests(rows)]  # fmt: skip
+        found = [
+            (p, ref.name, group)
+            for p, ref, group in settings_of({"a": 2, "b": 1}, n, tuple(temperatures)).requests(rows)
+        ]
         for _, _, group in found:
             assert len({(r.messages, r.sampling) for r in group}) == 1, "a group differs in its sample_index only"
         made[n] = {(p, r.sample_index): (name, r) for p, name, group in found for r in group}
@@ -96,15 +113,22 @@ def test_a_larger_n_keeps_the_requests_there_were(low, high, temperatures):
 
 def test_every_candidate_says_who_made_it_and_each_model_is_asked_for_its_own(stub, tmp_path):
     store = Store(tmp_path / "store")
-    recipe = served(tmp_path, stub.url, rows=10, models=two(stub.url),
-                    completions=sample("model: {a: 0.7, b: 0.3}, n: 4, temperature: [0.5, 1.0]"))  # fmt: skip
+    recipe = served(
+        tmp_path,
+        stub.url,
+        rows=10,
+        models=two(stub.url),
+        completions=sample("model: {a: 0.7, b: 0.3}, n: 4, temperature: [0.5, 1.0]"),
+    )
     wanted = {w.ref.name: w.requests for w in plan(recipe, store).wanted}
     run(recipe, store)
     made = dict(ask(store, "SELECT model, count(*) FROM completions GROUP BY 1").rows())
     assert made == {"big": wanted["a"], "small": wanted["b"]}
     assert sum(made.values()) == 40 and made["big"] > made["small"]
     assert {(r["model"], r["replies"]) for r in ask(store, "FROM costs").rows(named=True)} == {
-        ("a", wanted["a"]), ("b", wanted["b"])}  # fmt: skip
+        ("a", wanted["a"]),
+        ("b", wanted["b"]),
+    }
     assert ask(store, "SELECT count(DISTINCT (prompt_id, sample_index)) FROM completions").item() == 40
 
 
@@ -130,27 +154,42 @@ def sent(stub):
 
 def test_system_prompts_and_examples_inline_or_from_a_file_are_sent(stub, tmp_path):
     (tmp_path / "shots.jsonl").write_text(
-        '{"prompt": "2 + 2", "completion": "4"}\n{"prompt": "3 + 3", "completion": "6"}\n')
-    inline = "[{prompt: 2 + 2, completion: \"4\"}, {prompt: 3 + 3, completion: \"6\"}]"
+        '{"prompt": "2 + 2", "completion": "4"}\n{"prompt": "3 + 3", "completion": "6"}\n'
+    )
+    inline = '[{prompt: 2 + 2, completion: "4"}, {prompt: 3 + 3, completion: "6"}]'
     store = Store(tmp_path / "store")
     for shots in (inline, "shots.jsonl"):
-        run(served(tmp_path, stub.url, rows=1,
-                   completions=sample(f"model: a, system: be brief, examples: {shots}")), store)  # fmt: skip
+        run(
+            served(tmp_path, stub.url, rows=1, completions=sample(f"model: a, system: be brief, examples: {shots}")),
+            store,
+        )
     assert [(t["role"], t["content"]) for t in sent(stub)["messages"]] == [
-        ("system", "be brief"), ("user", "2 + 2"), ("assistant", "4"), ("user", "3 + 3"), ("assistant", "6"),
-        ("user", "question 0")]  # fmt: skip
+        ("system", "be brief"),
+        ("user", "2 + 2"),
+        ("assistant", "4"),
+        ("user", "3 + 3"),
+        ("assistant", "6"),
+        ("user", "question 0"),
+    ]
     assert total(store, "requests") == 1, "the file says the same: nothing is asked again"
     (tmp_path / "shots.jsonl").write_text('{"prompt": "2 + 2", "completion": "four"}\n')
     run(load_recipe(tmp_path / "job.yaml"), store)
     assert total(store, "requests") == 2 and sent(stub)["messages"][2]["content"] == "four"
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ('{"prompt": "no answer"}\n', r"shots\.jsonl:1: expected a prompt of one turn with its completion"),
-    ('{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, '
-     '{"role": "user", "content": "c"}], "completion": "d"}\n', r"shots\.jsonl:1: expected a prompt of one turn"),
-    ("not json\n", r"shots\.jsonl:1"), (None, r"shots\.jsonl"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"prompt": "no answer"}\n', r"shots\.jsonl:1: expected a prompt of one turn with its completion"),
+        (
+            '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, '
+            '{"role": "user", "content": "c"}], "completion": "d"}\n',
+            r"shots\.jsonl:1: expected a prompt of one turn",
+        ),
+        ("not json\n", r"shots\.jsonl:1"),
+        (None, r"shots\.jsonl"),
+    ],
+)
 def test_a_file_of_examples_that_is_none_is_one_line(tmp_path, text, said):
     if text:
         (tmp_path / "shots.jsonl").write_text(text)
@@ -162,10 +201,21 @@ def test_a_file_of_examples_that_is_none_is_one_line(tmp_path, text, said):
 def test_tools_traces_and_logprobs_have_their_places(stub, tmp_path):
     rows = [{"prompt": "add one", "tools": TOOLS}, *({"prompt": p} for p in ("think hard", "think aloud", "say"))]
     store = Store(tmp_path / "store")
-    run(served(tmp_path, stub.url, rows=rows, completions=sample("model: a, n: 2, logprobs: true"),
-               datasets="\n  sft: {type: sft, by: chars}\n"), store)  # fmt: skip
-    made = ask(store, """SELECT prompt, c.* FROM completions c JOIN prompts USING (prompt_id)
-                         ORDER BY line, sample_index""")  # fmt: skip
+    run(
+        served(
+            tmp_path,
+            stub.url,
+            rows=rows,
+            completions=sample("model: a, n: 2, logprobs: true"),
+            datasets="\n  sft: {type: sft, by: chars}\n",
+        ),
+        store,
+    )
+    made = ask(
+        store,
+        """SELECT prompt, c.* FROM completions c JOIN prompts USING (prompt_id)
+                         ORDER BY line, sample_index""",
+    )
     called, hard, aloud, plain = (made.filter(prompt=row["prompt"]).rows(named=True) for row in rows)
     for row in called:
         (turn,) = json.loads(row["messages"])
@@ -174,8 +224,9 @@ def test_tools_traces_and_logprobs_have_their_places(stub, tmp_path):
     for row in (*hard, *aloud):
         assert row["reasoning_content"].startswith("so ") and "so " not in row["response"]
         assert "<think>" not in row["response"]
-        assert json.loads(row["messages"]) == [{"role": "assistant", "content": row["response"],
-                                                "reasoning_content": row["reasoning_content"]}]  # fmt: skip
+        assert json.loads(row["messages"]) == [
+            {"role": "assistant", "content": row["response"], "reasoning_content": row["reasoning_content"]}
+        ]
     for row in plain:
         assert row["reasoning_content"] is None
         assert len(row["logprobs"]) == row["completion_tokens"] and all(p < 0 for p in row["logprobs"])
@@ -195,9 +246,12 @@ def test_a_reply_that_follows_a_schema(stub, tmp_path):
 
 def test_a_step_that_works_on_nothing_asks_nothing(stub, tmp_path):
     store = Store(tmp_path / "store")
-    steps = (sample("model: a, where: \"prompt = 'none is this'\"", "")
-             + "\n  - generate: {use: rewrite, model: a, instruction: shorter}"
-             + "\n  - generate: {use: critique_revise, model: a, where: \"response is null\"}" + SCORE)  # fmt: skip
+    steps = (
+        sample("model: a, where: \"prompt = 'none is this'\"", "")
+        + "\n  - generate: {use: rewrite, model: a, instruction: shorter}"
+        + '\n  - generate: {use: critique_revise, model: a, where: "response is null"}'
+        + SCORE
+    )
     run(served(tmp_path, stub.url, completions=steps), store)
     assert spent(store) == (0, 0) and ask(store, "SELECT count(*) FROM completions").item() == 0
 
@@ -235,8 +289,11 @@ def test_more_failures_than_allowed_end_the_run_with_the_commonest_reasons_and_c
         done = call(tmp_path, "run", recipe.path)
         assert done.code == 1
         (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
-        assert re.match(r"error: completions\.generate\.sample: 4 requests failed: 4 x .*; more than max_failed allows "
-                        r"\(0\)\. What was answered is kept", line)  # fmt: skip
+        assert re.match(
+            r"error: completions\.generate\.sample: 4 requests failed: 4 x .*; more than max_failed allows "
+            r"\(0\)\. What was answered is kept",
+            line,
+        )
         store = Store(tmp_path / "store")
         assert last_run(store)["status"] == "failed" and not [p for p in (store.path / "stages").glob("*generate*")]
         kept, asked = total(store, "replies"), stub.stats()["choices"]
@@ -250,7 +307,8 @@ def test_more_failures_than_allowed_end_the_run_with_the_commonest_reasons_and_c
 def test_what_failed_for_now_is_asked_again_by_the_next_run_and_all_is_as_undisturbed(stub, tmp_path):
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     steps = sample("model: a, n: 2, max_tokens: 30, max_failed: 0.5", "") + (
-        "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_failed: 1}" + SCORE)  # fmt: skip
+        "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_failed: 1}" + SCORE
+    )
     run(served(tmp_path, stub.url, completions=steps), whole)
     with Stub(faults={"500": {"match": "question 2", "times": 0}}) as broken:
         recipe = served(tmp_path, broken.url, more="retries: 0", completions=steps)

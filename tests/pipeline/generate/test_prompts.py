@@ -89,8 +89,16 @@ def test_every_way_makes_prompts_with_parents_and_asks_nothing_twice(stub, tmp_p
 
 def test_the_model_writes_the_users_turn_after_its_prefix(stub, tmp_path):
     store, only = Store(tmp_path / "store"), {"rows": 2, "completions": SCORE, "datasets": " {}\n"}
-    run(job(tmp_path, stub, ["use: magpie, model: a, n: 3, temperature: 1.0"],
-            models=models(stub.url, a="user_prefix: '<user>'"), **only), store)  # fmt: skip
+    run(
+        job(
+            tmp_path,
+            stub,
+            ["use: magpie, model: a, n: 3, temperature: 1.0"],
+            models=models(stub.url, a="user_prefix: '<user>'"),
+            **only,
+        ),
+        store,
+    )
     assert stub.stats()["last"]["prompt"] == "<user>" and total(store, "replies") == 6
     new = [row["prompt"] for row in everyone(store).values() if row["parent_ids"]]
     assert len(new) == 6 == len({*new}), "each is a draw of its own, though all ask the same"
@@ -106,12 +114,14 @@ def test_a_prompt_that_was_dropped_does_not_come_back_as_a_models(stub, tmp_path
         "    said = [{'role': 'user', 'content': 'say exactly: question 3'}]\n"
         "    replies = yield pl.Series([json.dumps(said)] * len(messages))\n"
         "    new = [json.dumps([{'role': 'user', 'content': text}], separators=(',', ':')) for text in replies]\n"
-        "    return pl.DataFrame({'row': list(range(len(new))), 'messages': new})\n")  # fmt: skip
+        "    return pl.DataFrame({'row': list(range(len(new))), 'messages': new})\n"
+    )
     store = Store(tmp_path / "store")
     rows = [{"prompt": f"question {i}"} for i in range(5)]
     made = job(tmp_path, stub, ["use: mine.prompts, model: a"], rows=rows)
     text = made.path.read_text().replace(
-        "\n  - generate: {use: mine", "\n  - filter: {odd: \"prompt = 'question 3'\"}\n  - generate: {use: mine")
+        "\n  - generate: {use: mine", "\n  - filter: {odd: \"prompt = 'question 3'\"}\n  - generate: {use: mine"
+    )
     made.path.write_text(text)
     run(load_recipe(made.path), store)
     dropped = ask(store, "SELECT prompt_id FROM prompts WHERE prompt = 'question 3'")
@@ -131,9 +141,11 @@ def test_a_conversation_made_from_one_other_keeps_its_tools(stub, tmp_path):
 
 def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
     """Also the offspring of offspring, and where the seeds are left out, and where a where names the split."""
-    steps = ["use: evolve, model: a, n: 2, rounds: 2, max_tokens: 40",
-             "use: persona, model: a, personas: [a baker, a judge], keep_seeds: false, where: \"prompt like '%e%'\"",
-             "use: continue, model: a, turns: 1, where: \"split = 'train'\""]  # fmt: skip
+    steps = [
+        "use: evolve, model: a, n: 2, rounds: 2, max_tokens: 40",
+        "use: persona, model: a, personas: [a baker, a judge], keep_seeds: false, where: \"prompt like '%e%'\"",
+        "use: continue, model: a, turns: 1, where: \"split = 'train'\"",
+    ]
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, steps, rows=8, split="split: {test: 0.4, other: 0.2}\n"), store)
     made = everyone(store)
@@ -190,16 +202,20 @@ def test_a_step_in_the_wrong_section_is_refused(tmp_path, stub):
             plan(job(tmp_path, stub, [f"use: {name}, model: a{more}"]), None)
 
 
-@pytest.mark.parametrize(("step", "said"), [
-    ("use: evolve, model: a, keep_seeds: maybe", r"keep_seeds: expected true or false, found 'maybe'"),
-    ("use: evolve, model: a, round: 2", r"called 'round'; did you mean 'rounds'\?"),
-    ("use: evolve, model: a, how: deeper", r"no evolution 'deeper'; did you mean 'deepen'\?"),
-    ("use: evolve, model: c", r"no model 'c'"), ("use: evolve", r"needs 'model', one of: a"),
-    ("use: evolve, model: a, accept: 3", r"called 'accept'"),
-    ("use: continue, model: a, user_model: b", r"no model 'b'"),
-    ("use: evolve, model: a, where: \"promt = 'x'\"", r"where: .*promt"),
-    ("use: evol, model: a", r"no generate step 'evol'; did you mean 'evolve'\?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("use: evolve, model: a, keep_seeds: maybe", r"keep_seeds: expected true or false, found 'maybe'"),
+        ("use: evolve, model: a, round: 2", r"called 'round'; did you mean 'rounds'\?"),
+        ("use: evolve, model: a, how: deeper", r"no evolution 'deeper'; did you mean 'deepen'\?"),
+        ("use: evolve, model: c", r"no model 'c'"),
+        ("use: evolve", r"needs 'model', one of: a"),
+        ("use: evolve, model: a, accept: 3", r"called 'accept'"),
+        ("use: continue, model: a, user_model: b", r"no model 'b'"),
+        ("use: evolve, model: a, where: \"promt = 'x'\"", r"where: .*promt"),
+        ("use: evol, model: a", r"no generate step 'evol'; did you mean 'evolve'\?"),
+    ],
+)
 def test_a_mistake_is_one_line_that_says_where(tmp_path, stub, step, said):
     with pytest.raises(UserError, match=said) as error:
         plan(job(tmp_path, stub, [step]), None)
@@ -224,10 +240,13 @@ def test_stopped_by_a_budget_again_and_again_the_prompts_come_out_as_undisturbed
 
 # New candidates -------------------------------------------------------------------------------------------------------
 
-REWRITE = ("\n  - generate: {use: rewrite, model: b, instruction: shorter, n: 2, max_tokens: 40, "
-           "where: sample_index = 0}")  # fmt: skip
-REVISE = ("\n  - generate: {use: critique_revise, model: b, critic_model: c, rounds: 2, max_tokens: 60, "
-          "where: parent_id is null}")  # fmt: skip
+REWRITE = (
+    "\n  - generate: {use: rewrite, model: b, instruction: shorter, n: 2, max_tokens: 40, where: sample_index = 0}"
+)
+REVISE = (
+    "\n  - generate: {use: critique_revise, model: b, critic_model: c, rounds: 2, max_tokens: 60, "
+    "where: parent_id is null}"
+)
 
 
 def test_rewritten_and_revised_candidates_name_what_they_were_made_of_and_by_whom(stub, tmp_path):
@@ -266,8 +285,13 @@ COMMAND = "from cli.main import main; main()"
 
 def start(recipe, store):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    return subprocess.Popen([sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
-                            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def kept(store):

@@ -82,8 +82,9 @@ def test_a_slow_pair_times_out_also_in_another_thread():
 
 def test_neither_ctrl_c_nor_a_kill_leaves_a_worker_behind():
     for how in (signal.SIGINT, signal.SIGKILL):
-        owner = subprocess.Popen([sys.executable, "-c", BUSY.format(root=str(ROOT))], stdout=subprocess.PIPE,
-                                 stderr=subprocess.DEVNULL)  # fmt: skip
+        owner = subprocess.Popen(
+            [sys.executable, "-c", BUSY.format(root=str(ROOT))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         owner.stdout.readline()
         deadline = time.monotonic() + 20
         while not (workers := children(owner.pid)) and time.monotonic() < deadline:

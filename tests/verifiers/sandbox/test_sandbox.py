@@ -87,16 +87,26 @@ def test_no_connection_reaches_a_server_of_the_host():
 
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_VSOCK", "AF_NETLINK", "AF_PACKET"])
 def test_no_kind_of_socket_that_reaches_out_can_be_made(family):
-    assert "Error" in inside("import socket", "try:", f"    socket.socket(socket.{family}, socket.SOCK_RAW)",
-                             "except OSError as error:", "    print(type(error).__name__)")  # fmt: skip
+    assert "Error" in inside(
+        "import socket",
+        "try:",
+        f"    socket.socket(socket.{family}, socket.SOCK_RAW)",
+        "except OSError as error:",
+        "    print(type(error).__name__)",
+    )
 
 
 def test_an_abstract_socket_of_the_host_is_not_there():
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0gristmill-test-socket")
         server.listen()
-        said = inside("import socket", "try:", "    socket.socket(socket.AF_UNIX).connect('\\0gristmill-test-socket')",
-                      "except OSError as error:", "    print(error)")  # fmt: skip
+        said = inside(
+            "import socket",
+            "try:",
+            "    socket.socket(socket.AF_UNIX).connect('\\0gristmill-test-socket')",
+            "except OSError as error:",
+            "    print(error)",
+        )
     assert "refused" in said
 
 
@@ -104,9 +114,22 @@ def test_it_sees_no_file_of_the_host_but_python(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("s3cret")
     secret.chmod(0o644)
-    for path in (secret, Path.home() / ".bashrc", "/etc/passwd", "/proc/self/environ", "/sys", ROOT, Path.home() / ".ssh"):
-        said = inside("import os", "try:", f"    print(open({str(path)!r}).read() or os.listdir({str(path)!r}))",
-                      "except OSError as error:", "    print('refused', error.errno)")  # fmt: skip
+    for path in (
+        secret,
+        Path.home() / ".bashrc",
+        "/etc/passwd",
+        "/proc/self/environ",
+        "/sys",
+        ROOT,
+        Path.home() / ".ssh",
+    ):
+        said = inside(
+            "import os",
+            "try:",
+            f"    print(open({str(path)!r}).read() or os.listdir({str(path)!r}))",
+            "except OSError as error:",
+            "    print('refused', error.errno)",
+        )
         assert said == "refused 2", (path, said)
     seen = inside("import os", "print(*sorted(os.listdir('/')))").split()
     assert set(seen) <= {"dev", "lib", "lib32", "lib64", "tmp", "usr", *(path.parts[1] for path in PYTHON)}
@@ -125,25 +148,50 @@ def test_it_sees_no_environment_variable_of_the_host():
 
 
 def test_it_has_no_rights_and_no_terminal():
-    said = inside("import os", "print(os.getuid() in (0,), os.getgroups() and max(os.getgroups()) < 1000)", "try:",
-                  "    os.setuid(0); print('root')", "except OSError as error: print(error.errno)", "try:",
-                  "    open('/dev/tty'); print('tty')", "except OSError as error: print(error.errno)")  # fmt: skip
+    said = inside(
+        "import os",
+        "print(os.getuid() in (0,), os.getgroups() and max(os.getgroups()) < 1000)",
+        "try:",
+        "    os.setuid(0); print('root')",
+        "except OSError as error: print(error.errno)",
+        "try:",
+        "    open('/dev/tty'); print('tty')",
+        "except OSError as error: print(error.errno)",
+    )
     assert said.startswith("False") and said.endswith("1 2"), said
 
 
 def test_nothing_can_be_written_outside(tmp_path):
     tmp_path.chmod(0o777)
-    places = [tmp_path / "x", "/x", "/dev/x", Path(os.__file__).with_name("x.py"), Path(json.__file__), "/usr/x", "/etc/x"]
+    places = [
+        tmp_path / "x",
+        "/x",
+        "/dev/x",
+        Path(os.__file__).with_name("x.py"),
+        Path(json.__file__),
+        "/usr/x",
+        "/etc/x",
+    ]
     for place in places:
-        said = inside("try:", f"    open({str(place)!r}, 'a').write('x'); print('written')", "except OSError as error:",
-                      "    print('refused')")  # fmt: skip
+        said = inside(
+            "try:",
+            f"    open({str(place)!r}, 'a').write('x'); print('written')",
+            "except OSError as error:",
+            "    print('refused')",
+        )
         assert said == "refused", place
     assert not list(tmp_path.iterdir())
     target = tmp_path / "kept"
     target.write_text("kept")
-    said = inside("import os, shutil", f"os.symlink({str(target)!r}, '/tmp/link')", "try:",
-                  "    open('/tmp/link', 'w').write('x')", "except OSError: pass",
-                  "shutil.rmtree('/', ignore_errors=True)", "print('done')")  # fmt: skip
+    said = inside(
+        "import os, shutil",
+        f"os.symlink({str(target)!r}, '/tmp/link')",
+        "try:",
+        "    open('/tmp/link', 'w').write('x')",
+        "except OSError: pass",
+        "shutil.rmtree('/', ignore_errors=True)",
+        "print('done')",
+    )
     assert said == "done" and target.read_text() == "kept" and Path(json.__file__).exists()
     code = f"def f(x):\n    open('/tmp/gristmill-trace', 'w').write('x')\n    open({str(target)!r}, 'w')\n    return 2"
     assert "FileNotFoundError" in checks(code)[0]
@@ -154,18 +202,36 @@ def test_nothing_can_be_written_outside(tmp_path):
 
 
 def test_no_process_can_be_started():
-    for start in ("os.fork()", "subprocess.run(['/bin/true'])", "os.posix_spawn(sys.executable, ['x'], {})",
-                  "multiprocessing.Process(target=print).start()"):  # fmt: skip
-        said = inside("import multiprocessing, os, subprocess, sys", "try:", f"    {start}", "    print('started')",
-                      "except OSError as error:", "    print(error.errno)")  # fmt: skip
+    for start in (
+        "os.fork()",
+        "subprocess.run(['/bin/true'])",
+        "os.posix_spawn(sys.executable, ['x'], {})",
+        "multiprocessing.Process(target=print).start()",
+    ):
+        said = inside(
+            "import multiprocessing, os, subprocess, sys",
+            "try:",
+            f"    {start}",
+            "    print('started')",
+            "except OSError as error:",
+            "    print(error.errno)",
+        )
         assert said in ("1", "2"), (start, said)
 
 
 def test_a_fork_bomb_and_a_bomb_of_threads_come_to_nothing():
     assert "not permitted" in checks("import os\ndef f(x):\n    while True:\n        os.fork()")[0]
-    said = inside("import threading, time", "threading.stack_size(32768)", "n = 0", "try:", "    while n < 5000:",
-                  "        threading.Thread(target=time.sleep, args=(9,), daemon=True).start(); n += 1",
-                  "except RuntimeError: pass", "print(n < 100, flush=True)", "import os; os._exit(0)")  # fmt: skip
+    said = inside(
+        "import threading, time",
+        "threading.stack_size(32768)",
+        "n = 0",
+        "try:",
+        "    while n < 5000:",
+        "        threading.Thread(target=time.sleep, args=(9,), daemon=True).start(); n += 1",
+        "except RuntimeError: pass",
+        "print(n < 100, flush=True)",
+        "import os; os._exit(0)",
+    )
     assert said == "True"
     assert "Error" in checks("import os\ndef f(x):\n    os.execv('/bin/sh', ['sh'])")[0]
 
@@ -174,18 +240,37 @@ def test_memory_is_limited_however_it_is_asked_for():
     assert "MemoryError" in checks("def f(x):\n    return len(bytearray(100 << 30))")[0]
     assert "MemoryError" in checks("def f(x):\n    a = []\n    while True: a.append(bytes(1 << 20))")[0]
     for asked in ("mmap.mmap(-1, 1 << 33)", "os.memfd_create('x')", "(1 << 10**11)"):
-        said = inside("import mmap, os", "try:", f"    {asked}; print('had')",
-                      "except (OSError, MemoryError, OverflowError): print('refused')")  # fmt: skip
+        said = inside(
+            "import mmap, os",
+            "try:",
+            f"    {asked}; print('had')",
+            "except (OSError, MemoryError, OverflowError): print('refused')",
+        )
         assert said == "refused", asked
 
 
 def test_the_disk_is_a_small_one_in_memory():
-    said = inside("import os", "n = 0", "try:", "    while True:", "        with open(f'/tmp/{n}', 'wb') as file:",
-                  "            file.write(bytes(8 << 20)); file.flush(); n += 1", "except OSError as error:",
-                  "    print(error.errno, n * 8 <= 64)", seconds=10)  # fmt: skip
+    said = inside(
+        "import os",
+        "n = 0",
+        "try:",
+        "    while True:",
+        "        with open(f'/tmp/{n}', 'wb') as file:",
+        "            file.write(bytes(8 << 20)); file.flush(); n += 1",
+        "except OSError as error:",
+        "    print(error.errno, n * 8 <= 64)",
+        seconds=10,
+    )
     assert said == "28 True"
-    assert inside("try:", "    with open('/tmp/x', 'wb') as file:", "        for _ in range(40): file.write(bytes(1 << 20))",
-                  "except OSError as error: print(error.errno)") == "27"  # fmt: skip
+    assert (
+        inside(
+            "try:",
+            "    with open('/tmp/x', 'wb') as file:",
+            "        for _ in range(40): file.write(bytes(1 << 20))",
+            "except OSError as error: print(error.errno)",
+        )
+        == "27"
+    )
 
 
 def test_printing_for_ever_is_stopped():
@@ -195,11 +280,16 @@ def test_printing_for_ever_is_stopped():
 
 @pytest.mark.parametrize(("line", "how"), [("time.sleep(9999)", "waiting"), ("\n    while True: pass", "computing")])
 def test_running_for_ever_is_stopped_and_costs_the_other_tests_nothing(line, how):
-    code = f"import time\ndef f(x):\n    if x == 1: {line.strip() if how == 'waiting' else 'loop()'}\n    return x\n" \
-           "def loop():\n    while True: pass"  # fmt: skip
+    code = (
+        f"import time\ndef f(x):\n    if x == 1: {line.strip() if how == 'waiting' else 'loop()'}\n    return x\n"
+        "def loop():\n    while True: pass"
+    )
     began = time.monotonic()
     assert checks(code, ["assert f(0) == 0", "assert f(1) == 1", "assert f(2) == 2"], seconds=1) == [
-        None, f"took more than 1 s ({how})", None]  # fmt: skip
+        None,
+        f"took more than 1 s ({how})",
+        None,
+    ]
     assert time.monotonic() - began < 10
 
 
@@ -209,8 +299,10 @@ def test_the_clock_of_the_whole_run_ends_it():
 
 
 def test_threads_that_wait_for_each_other_are_no_busy_machine():
-    code = "import hashlib, threading\nB = bytes(1 << 24)\ndef work():\n    while True: hashlib.sha256(B)\ndef f(x):\n" \
-           "    threading.stack_size(1 << 16)\n    for _ in range(40): threading.Thread(target=work, daemon=True).start()\n    work()"  # fmt: skip
+    code = (
+        "import hashlib, threading\nB = bytes(1 << 24)\ndef work():\n    while True: hashlib.sha256(B)\ndef f(x):\n"
+        "    threading.stack_size(1 << 16)\n    for _ in range(40): threading.Thread(target=work, daemon=True).start()\n    work()"
+    )
     assert "took more than" in checks(code, seconds=1, total=6, memory=1024)[0]
 
 
@@ -255,7 +347,7 @@ FORGERIES = {
     "    def __hash__(s): return 1\n    def __bool__(s): return True\ndef f(x): return E()",
     "is a number equal to all": "class E(int):\n    def __eq__(s, o): return True\n    def __ne__(s, o): return False\n"
     "    def __hash__(s): return 1\ndef f(x): return E(7)",
-    "says so on every file": "import os\nfor fd in range(64):\n    try: os.write(fd, b'\\0\\0\\0\\x1a{\"test\":\"0\",\"why\":null}')\n"
+    "says so on every file": 'import os\nfor fd in range(64):\n    try: os.write(fd, b\'\\0\\0\\0\\x1a{"test":"0","why":null}\')\n'
     "    except OSError: pass\ndef f(x): return 3",
     "says so in frames": "import json, os\ndef f(x):\n    for m in ({'test': '0', 'why': None}, {'end': True}, {'load': None},"
     " {'value': 7}):\n        d = json.dumps(m).encode()\n        for fd in range(3, 64):\n"
@@ -299,14 +391,21 @@ FORGERIES = {
 @pytest.fixture(scope="module")
 def forged():
     """What every forgery came to, by name: as tests, as a call and as a program; all of them run at once."""
-    tests = ["assert f(1) == 2", "assert all(map(lambda x: f(x) == x + 1, [1, 2, 3]))", "assert abs(f(1) - 2) < 1e-6",
-             "import unittest\nunittest.TestCase().assertEqual(f(1), 2)", "assert 2 in [f(1)] and len([f(1)]) == 1"]  # fmt: skip
+    tests = [
+        "assert f(1) == 2",
+        "assert all(map(lambda x: f(x) == x + 1, [1, 2, 3]))",
+        "assert abs(f(1) - 2) < 1e-6",
+        "import unittest\nunittest.TestCase().assertEqual(f(1), 2)",
+        "assert 2 in [f(1)] and len([f(1)]) == 1",
+    ]
     limits = {"memory": 512, "seconds": 0.5}
     asks = {}
     for name, code in FORGERIES.items():
-        asks[name] = [ask(code, {"how": "checks", "setup": "", "tests": tests}, **limits),
-                      ask(code, {"how": "call", "function": "f", "inputs": [[5], [7]], "outputs": [6, 8]}, **limits),
-                      ask(code + "\nprint(f(5))", {"how": "stdio", "inputs": [""], "outputs": ["6"]}, **limits)]  # fmt: skip
+        asks[name] = [
+            ask(code, {"how": "checks", "setup": "", "tests": tests}, **limits),
+            ask(code, {"how": "call", "function": "f", "inputs": [[5], [7]], "outputs": [6, 8]}, **limits),
+            ask(code + "\nprint(f(5))", {"how": "stdio", "inputs": [""], "outputs": ["6"]}, **limits),
+        ]
     engine = Engine(REF, Report())
     try:
         replies = Asked([[one] for three in asks.values() for one in three]).by(engine)
@@ -340,11 +439,24 @@ POSES = {
 
 @pytest.mark.parametrize("name", POSES)
 def test_nothing_poses_as_the_value_that_a_test_expects(name):
-    tests = ["assert abs(f(1) - 2) < 1e-6", "assert f(1) > 5", "assert 5 < f(1)", "assert 2 in f(1)",
-             "assert math.isclose(f(1), 2)", "assert f(1).startswith('a')", "assert isinstance(f(1), list)",
-             "assert not (f(1) - 2)", "assert len(f(1) ^ {2}) == 0", "assert not any(a - b for a, b in [(f(1), 2)])",
-             "assert abs(f(1)) == 2", "assert float(f(1)) == 2", "with f(1): assert f(1) == 2", "with f(1): assert f(1) > 5",
-             "assert f(1) is True", "assert sorted([f(1), 9]) == [2, 9]"]  # fmt: skip
+    tests = [
+        "assert abs(f(1) - 2) < 1e-6",
+        "assert f(1) > 5",
+        "assert 5 < f(1)",
+        "assert 2 in f(1)",
+        "assert math.isclose(f(1), 2)",
+        "assert f(1).startswith('a')",
+        "assert isinstance(f(1), list)",
+        "assert not (f(1) - 2)",
+        "assert len(f(1) ^ {2}) == 0",
+        "assert not any(a - b for a, b in [(f(1), 2)])",
+        "assert abs(f(1)) == 2",
+        "assert float(f(1)) == 2",
+        "with f(1): assert f(1) == 2",
+        "with f(1): assert f(1) > 5",
+        "assert f(1) is True",
+        "assert sorted([f(1), 9]) == [2, 9]",
+    ]
     found = checks(POSES[name], tests)
     assert len(found) == len(tests) and all(found), dict(zip(tests, found, strict=True))
 
@@ -379,8 +491,10 @@ def test_tests_have_no_more_rights_than_the_response(tmp_path):
 def test_no_process_stays_behind():
     SHARED.close()
     before = children()
-    code = "import os, threading, time\nthreading.Thread(target=time.sleep, args=(999,)).start()\ndef f(x):\n" \
-           "    try: os.fork()\n    except OSError: pass\n    os.setsid()\n    return 2"  # fmt: skip
+    code = (
+        "import os, threading, time\nthreading.Thread(target=time.sleep, args=(999,)).start()\ndef f(x):\n"
+        "    try: os.fork()\n    except OSError: pass\n    os.setsid()\n    return 2"
+    )
     checks(code)
     stdio("import os\ntry:\n    if os.fork() == 0: os.setsid()\nexcept OSError: print('no')", ("", "no"))
     SHARED.close()
@@ -409,7 +523,9 @@ finally:
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_no_sandbox_outlives_who_started_it(sign):
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER], cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER], cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         until = time.monotonic() + 20
         while len(started := below(driver.pid) & set(marked(b"sandbox.entrance"))) < 6 and time.monotonic() < until:
@@ -432,7 +548,9 @@ def test_no_sandbox_outlives_who_started_it(sign):
 
 
 def test_the_engine_gives_each_reply_as_soon_as_it_is_there_and_starts_no_more_than_it_took():
-    fast = [ask("def f(x): return 2", {"how": "checks", "setup": "", "tests": [f"assert f({n}) == 2"]}) for n in range(8)]
+    fast = [
+        ask("def f(x): return 2", {"how": "checks", "setup": "", "tests": [f"assert f({n}) == 2"]}) for n in range(8)
+    ]
     slow = ask("import time\ndef f(): time.sleep(1.2)", SLOW)
     engine = Engine(REF, Report())
     try:
@@ -483,10 +601,13 @@ def test_a_warm_sandbox_that_was_killed_meanwhile_is_replaced():
 def test_without_bubblewrap_it_is_refused_in_one_line(tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
-    for path, said in ((str(tmp_path / "none"), "apt install bubblewrap"), (f"{tmp_path}:{os.environ['PATH']}",
-                                                                            "No permissions to create a new")):  # fmt: skip
-        done = subprocess.run([sys.executable, "-c", DRIVER], cwd=ROOT, env=os.environ | {"PATH": path},
-                              capture_output=True, text=True)  # fmt: skip
+    for path, said in (
+        (str(tmp_path / "none"), "apt install bubblewrap"),
+        (f"{tmp_path}:{os.environ['PATH']}", "No permissions to create a new"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER], cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True
+        )
         last = done.stderr.strip().splitlines()[-1]
         assert done.returncode and "running code needs bubblewrap (bwrap)" in last and said in last
     check_task(REF, "run", "r.yaml:1")
@@ -502,8 +623,13 @@ def test_it_holds_as_an_ordinary_user_too(tmp_path):
     if version.stdout.strip() != b"True":
         pytest.skip("the system's Python is too old")
     place = Path("/tmp") / f"gristmill-test-{os.getpid()}"
-    for name in ("curate/__init__.py", "schemas/__init__.py", "schemas/errors.py", "tests/sandboxed.py",
-                 *(f"curate/verifiers/sandbox/{file.name}" for file in (ROOT / "curate/verifiers/sandbox").glob("*.py"))):  # fmt: skip
+    for name in (
+        "curate/__init__.py",
+        "schemas/__init__.py",
+        "schemas/errors.py",
+        "tests/sandboxed.py",
+        *(f"curate/verifiers/sandbox/{file.name}" for file in (ROOT / "curate/verifiers/sandbox").glob("*.py")),
+    ):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, place / name)
     subprocess.run(["chmod", "-R", "a+rX", place], check=True)
@@ -516,15 +642,21 @@ print(stdio("import os; print(os.getuid())", ("", "1000")))
 print(stdio("import threading as t, time\\nn = 0\\ntry:\\n    while n < 5000: t.Thread(target=time.sleep, args=(9,), daemon=True).start(); n += 1\\nexcept RuntimeError: print(n < 100)", ("", "True")))
 """  # noqa: E501
     try:
-        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-B", "-c", program],
-                              cwd=place, capture_output=True, text=True)  # fmt: skip
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-B", "-c", program],
+            cwd=place,
+            capture_output=True,
+            text=True,
+        )
     finally:
         shutil.rmtree(place)
     assert done.stdout.splitlines() == [
-        "[None, 'AssertionError']", "['PermissionError: [Errno 1] Operation not permitted'] ['MemoryError']",
+        "[None, 'AssertionError']",
+        "['PermissionError: [Errno 1] Operation not permitted'] ['MemoryError']",
         "['PermissionError: [Errno 13] Permission denied'] ['OSError: [Errno 30] Read-only file system']",
-        "[None]", "[None]",
-    ], done.stdout + done.stderr  # fmt: skip
+        "[None]",
+        "[None]",
+    ], done.stdout + done.stderr
 
 
 def test_many_engines_threads_at_once_do_not_mix_up_their_programs():
