@@ -14,8 +14,8 @@ import time
 from benchmarks.measure import Row, medians
 from curate.models.clients.openai import Engine
 from curate.models.model_ref import ModelRef
-from schemas.progress import Report
-from schemas.requests import Reply, Request, Sampling, Spent, request
+from schemas.progress import Progress
+from schemas.requests import Reply, Request, Sampling, Spent, make_request
 from tests.stub_server import Stub
 
 CONCURRENCY, DELAY, TIMES = 64, 0.005, 3
@@ -26,7 +26,7 @@ def measure(count: int = 10_000) -> list[Row]:
     """Medians of 3, taking turns."""
     with Stub(delay=DELAY) as stub:
         prompts = [f"Question {i}: what is {i} times {i + 1}?" for i in range(count)]
-        asked = [request("stub", json.dumps([{"role": "user", "content": p}]), None, HOW, 0) for p in prompts]
+        asked = [make_request("stub", json.dumps([{"role": "user", "content": p}]), None, HOW, 0) for p in prompts]
         ours, peer = medians(
             lambda: _engine(stub.url, asked), lambda: _official(stub.url, prompts), times=TIMES, warm=False
         )
@@ -44,7 +44,7 @@ def measure(count: int = 10_000) -> list[Row]:
 
 def _engine(url: str, asked: list[Request]) -> float:
     settings = (("base_url", url), ("concurrency", CONCURRENCY))
-    engine = Engine(ModelRef("stub", "stub", "stub", "openai", settings=settings), Report())
+    engine = Engine(ModelRef("stub", "stub", "stub", "openai", settings=settings), Progress())
     left, arrived = iter(asked), {}
 
     def take() -> list[Request] | None:

@@ -201,13 +201,13 @@ def main() -> None:
 
 def _semantic(folder: Path, test: pl.Series) -> None:
     from curate.models.embeddings import embed
-    from curate.models.model_ref import resolve
+    from curate.models.model_ref import resolve_model
     from curate.storage.store import Store
-    from schemas.progress import Report
+    from schemas.progress import Progress
     from schemas.recipe import Model
 
-    store, model = Store(folder), resolve("minilm", Model(model="minilm"))
-    near = semantic(test, min(COSINES), lambda rows: embed(rows, model, store, Report()))
+    store, model = Store(folder), resolve_model("minilm", Model(model="minilm"))
+    near = semantic(test, min(COSINES), lambda rows: embed(rows, model, store, Progress()))
     stay = {name: rows[:STAY] for name, rows in others().items()}
     for name, rows in {**plants(QUESTIONS), **stay}.items():
         hit, _, cosine = near_ones(near, near.embed(rows))

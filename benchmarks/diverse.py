@@ -19,7 +19,7 @@ from benchmarks.semantic import column
 from benchmarks.vectors import vectors
 from curate.algorithms.vectors.diversity import measure as diversity
 from curate.algorithms.vectors.diversity import vendi
-from curate.steps.registry import find
+from curate.steps.registry import find_step
 
 SEED = 2
 SIZES = (20_000, 100_000)
@@ -43,13 +43,13 @@ def beside(size: int, times: int) -> list[Row]:
     columns = {"embedding": column(made), "score": pl.Series(score)}
     rows, kept = [], {}
     for name, (settings, peer) in STEPS.items():
-        step = find("select", name)
+        step = find_step("select", name)
         full = step.settings(settings, "benchmark")
 
         def ours(step: object = step, full: dict = full, name: str = name) -> object:
             kept[name] = np.flatnonzero(step.function(columns["embedding"], columns["score"], **full)[0]["kept"])
 
-        find("select", name).function(column(made[:999]), columns["score"][:999], **full)  # compiles its loops
+        find_step("select", name).function(column(made[:999]), columns["score"][:999], **full)  # compiles its loops
         runs, theirs = [timed(ours)], pyversity(peer, made, score, size // 100, kept)
         figures = medians(*runs, *([timed(theirs)] if theirs else []), times=times, warm=False)
         keeps = f"{settings['keep']:.0%}"

@@ -12,10 +12,10 @@ from benchmarks.measure import ROOT, Row, medians
 from benchmarks.models import random_llama
 from curate.models.clients.transformers import Engine
 from curate.models.clients.weights import local_folder
-from curate.models.model_ref import ModelRef, resolve
-from schemas.progress import Report
+from curate.models.model_ref import ModelRef, resolve_model
+from schemas.progress import Progress
 from schemas.recipe import Model
-from schemas.requests import Reply, Request, Sampling, Spent, request
+from schemas.requests import Reply, Request, Sampling, Spent, make_request
 
 SAMPLES, TIMES = 4, 3
 
@@ -25,8 +25,8 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         prompts = _prompts(32)
         folder = random_llama(Path(name) / "model", prompts, hidden=256, layers=4)
-        rows = [_row("random Llama (256 x 4)", resolve("random", Model(model=str(folder))), prompts, tokens=64)]
-    built_in = resolve("smollm2-135m", Model(model="smollm2-135m"))
+        rows = [_row("random Llama (256 x 4)", resolve_model("random", Model(model=str(folder))), prompts, tokens=64)]
+    built_in = resolve_model("smollm2-135m", Model(model="smollm2-135m"))
     if local_folder(built_in):
         lines = (ROOT / "cli/recipes/seeds.jsonl").read_text(encoding="utf-8").splitlines()
         rows.append(_row("smollm2-135m", built_in, [json.loads(line)["prompt"] for line in lines[:16]], tokens=32))
@@ -34,13 +34,13 @@ def measure() -> list[Row]:
 
 
 def _row(name: str, ref: ModelRef, prompts: list[str], tokens: int) -> Row:
-    engine = Engine(ref, Report())
+    engine = Engine(ref, Progress())
     engine.ends = {-1}  # no row ends early: both sides then make the same number of tokens
     engine.model.generation_config.eos_token_id = None
     engine.model.generation_config.pad_token_id = engine.tokenizer.pad_token_id
     how = Sampling(temperature=1.0, max_tokens=tokens)
     turns = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
-    requests = [request(ref.identity, turn, None, how, sample) for turn in turns for sample in range(SAMPLES)]
+    requests = [make_request(ref.identity, turn, None, how, sample) for turn in turns for sample in range(SAMPLES)]
     largest = _largest(engine, requests)  # and a warm-up
     ours, peer = medians(
         lambda: _engine(engine, requests), lambda: _generate(engine, requests, tokens, largest), times=TIMES, warm=False

@@ -13,10 +13,10 @@ from benchmarks.measure import Row, medians
 from benchmarks.models import random_llama
 from curate.models.clients import transformers_loss, transformers_reward
 from curate.models.clients.weights import load_classifier
-from curate.models.model_ref import ModelRef, resolve
-from schemas.progress import Report
+from curate.models.model_ref import ModelRef, resolve_model
+from schemas.progress import Progress
 from schemas.recipe import Model
-from schemas.requests import Request, Sampling, request
+from schemas.requests import Request, Sampling, make_request
 
 TEXTS, TIMES = 96, 3
 
@@ -30,12 +30,12 @@ def measure() -> list[Row]:
         folder = random_llama(
             Path(name) / "model", [" ".join(pair) for pair in pairs], hidden=256, layers=4, vocabulary=12_000
         )
-        ref = resolve("random", Model(model=str(folder)))
+        ref = resolve_model("random", Model(model=str(folder)))
         return [_loss(ref, pairs), _reward(ref, pairs, Path(name) / "rm")]
 
 
 def _loss(ref: ModelRef, pairs: list[tuple[str, str]]) -> Row:
-    engine = transformers_loss.Engine(ref, Report())
+    engine = transformers_loss.Engine(ref, Progress())
     asks = [{"messages": [{"role": "user", "content": q}], "completion": a} for q, a in pairs]
     ours, peer = medians(lambda: _answer(engine, asks, "loss"), lambda: _plain_loss(engine, asks), times=TIMES)
     return Row("losses, random Llama (256 x 4)", ours, "texts/s", "", "loop of 16", peer)
@@ -44,7 +44,7 @@ def _loss(ref: ModelRef, pairs: list[tuple[str, str]]) -> Row:
 def _reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
     for part in load_classifier(ref, new_head=True):
         part.save_pretrained(folder)
-    engine = transformers_reward.Engine(resolve("rm", Model(model=str(folder))), Report())
+    engine = transformers_reward.Engine(resolve_model("rm", Model(model=str(folder))), Progress())
     asks = [{"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]} for q, a in pairs]
     ours, peer = medians(lambda: _answer(engine, asks, "reward"), lambda: _plain_reward(engine, asks), times=TIMES)
     return Row("rewards, random Llama (256 x 4)", ours, "texts/s", "", "loop of 16", peer)
@@ -52,7 +52,7 @@ def _reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
 
 def _answer(engine: Any, asks: list[dict], task: str) -> float:
     """Texts a second, each answered by itself."""
-    requests: list[Request] = [request("r", json.dumps(ask), None, Sampling(), 0, task) for ask in asks]
+    requests: list[Request] = [make_request("r", json.dumps(ask), None, Sampling(), 0, task) for ask in asks]
     groups, done = iter([[one] for one in requests]), []
     started = time.perf_counter()
     engine.answer(lambda: next(groups, None), lambda replies, spent: done.extend(replies))

@@ -13,8 +13,8 @@ from benchmarks.measure import Row, medians, wall
 from curate.models.clients.sandbox_run import Engine
 from curate.models.model_ref import ModelRef
 from curate.verifiers.sandbox import sandbox
-from schemas.progress import Report
-from schemas.requests import Reply, Request, Sampling, Spent, request
+from schemas.progress import Progress
+from schemas.requests import Reply, Request, Sampling, Spent, make_request
 
 CODE = "def f(x):\n    return x + 1\n"
 TIMES = 15
@@ -25,7 +25,7 @@ def measure(count: int = 200) -> list[Row]:
     python = str(sandbox.python())
     sandbox.require()
     ours, peer = medians(_start, lambda: wall(python, "-I", "-c", "pass"), times=TIMES)
-    engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Report())
+    engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Progress())
     try:
         checks = {"how": "checks", "setup": "", "tests": ["assert f(1) == 2", "assert f(2) == 3"]}
         stdio = {"how": "stdio", "inputs": ["1\n", "2\n"], "outputs": ["2\n", "3\n"]}
@@ -58,7 +58,7 @@ def _programs(engine: Engine, count: int, code: str, tests: dict) -> float:
         {"kind": "code", "code": f"{code}# {n}", "tests": tests, "seconds": 6, "total": 60, "memory": 1024}
         for n in range(count)
     ]
-    groups = iter([[request("sandbox", json.dumps(ask), None, Sampling(), 0, "run")] for ask in asks])
+    groups = iter([[make_request("sandbox", json.dumps(ask), None, Sampling(), 0, "run")] for ask in asks])
     passed = 0
 
     def take() -> list[Request] | None:

@@ -19,8 +19,8 @@ import polars as pl
 from benchmarks.measure import Row, medians, wall
 from curate.datasets.build import dataset
 from curate.pipeline.pipeline import Walk
-from curate.steps.registry import find
-from curate.storage.rows import Rows
+from curate.steps.registry import find_step
+from curate.storage.rows import RowSet
 from curate.storage.store import Store
 from schemas.recipe import load_recipe
 
@@ -85,7 +85,7 @@ def _rules(files: dict[str, str]) -> list[Row]:
         columns = {"prompt_id": frame["prompt_id"], "completion_id": frame["completion_id"], "score": frame["value"]}
         rows = []
         for rule, given in RULES.items():
-            step = find("select", rule)
+            step = find_step("select", rule)
             settings = step.settings(given, "")
             runs = [_timed(lambda step=step, settings=settings: step.call(columns, settings))]
             if rule in PEERS:
@@ -183,7 +183,7 @@ def one(folder: Path, view: str) -> dict[str, float]:
         f"name: bench\nprompts:\n  - source: seeds.jsonl\ndatasets: {{view: {VIEWS.get(view, '{type: sft}')}}}\n"
     )
     walk = Walk(load_recipe(folder / "r.yaml"), store)
-    walk.prompts, walk.completions = Rows("prompts", "prompt_id"), Rows("completions", "completion_id")
+    walk.prompts, walk.completions = RowSet("prompts", "prompt_id"), RowSet("completions", "completion_id")
     walk.prompts.add(stages["prompts"])
     walk.completions.add(stages["completions"])
     walk.completions.scores["quality"] = [stages["scores"]]

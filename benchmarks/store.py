@@ -14,7 +14,7 @@ from curate.models.clients import transformers
 from curate.models.model_ref import ModelRef
 from curate.run import run
 from curate.storage.store import Store
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import load_recipe
 from schemas.requests import Give, Take
 
@@ -42,10 +42,10 @@ class Timed(transformers.Engine):
     loading = 0.0
     generating = 0.0
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Load the model."""
         started = time.perf_counter()
-        super().__init__(ref, report)
+        super().__init__(ref, progress)
         Timed.loading += time.perf_counter() - started
 
     def answer(self, take: Take, give: Give) -> None:

@@ -2,19 +2,20 @@
 
 import time
 
+import rich.progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from schemas.progress import Report
+from schemas.progress import Progress
 
 
-class Bars(Report):
+class Bars(Progress):
     """Shows a run on stderr. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to ``console``, stderr by default."""
         self.console = console or Console(stderr=True, highlight=False)
-        self.bars = Progress(
+        self.bars = rich.progress.Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=28),

@@ -61,7 +61,7 @@ def steps(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="generate, score, dedup, select, train.")] = None,
 ) -> None:
     """List the steps a recipe can name, with their first line."""
-    from curate.steps.registry import FUNCTIONS, names, summary
+    from curate.steps.registry import FUNCTIONS, step_names, step_summary
     from schemas.errors import unknown
     from train import find_trainer as trainers
 
@@ -70,8 +70,8 @@ def steps(
         raise unknown("kind of step", kind, kinds)
     for one in [kind] if kind else kinds:
         typer.echo(f"{one}:")
-        for name in trainers.names() if one == "train" else names(one):
-            typer.echo(f"  {name:<18} {trainers.summary(name) if one == 'train' else summary(one, name)}")
+        for name in trainers.names() if one == "train" else step_names(one):
+            typer.echo(f"  {name:<18} {trainers.summary(name) if one == 'train' else step_summary(one, name)}")
 
 
 def copy_recipe(name: str, folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, r
 
 if TYPE_CHECKING:
     from curate.storage.store import Stage, Store
-    from schemas.progress import Report
+    from schemas.progress import Progress
     from schemas.recipe import Recipe
 
 
@@ -79,16 +79,16 @@ def show_comparison(stage: "Stage") -> None:
     console().print(table("\nHeld-out prompts, the same scorers for every model", columns, rows))
 
 
-def _train(recipe: "Recipe", store: "Store", names: list[str] | None, report: "Report") -> "list[Stage]":
+def _train(recipe: "Recipe", store: "Store", names: list[str] | None, progress: "Progress") -> "list[Stage]":
     from curate.run import built, recorded
     from train.run import train_recipe
 
     datasets, models = built(recipe, store)
-    with recorded(recipe, store, "train") as record, record["answers"](report) as answers:
-        return record["use"](train_recipe(recipe, store, datasets, models, names, report, answers))
+    with recorded(recipe, store, "train") as record, record["answers"](progress) as answers:
+        return record["use"](train_recipe(recipe, store, datasets, models, names, progress, answers))
 
 
-def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
+def _evaluate(recipe: "Recipe", store: "Store", progress: "Progress") -> "Stage":
     from curate.run import built, recorded
     from train.evaluate import evaluate_recipe
     from train.run import plan_trainings, trained_models
@@ -96,8 +96,8 @@ def _evaluate(recipe: "Recipe", store: "Store", report: "Report") -> "Stage":
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
     with recorded(recipe, store, "evaluate") as record:
-        with record["answers"](report) as answers:
-            return record["use"]([evaluate_recipe(recipe, store, datasets, models, report, answers=answers)])[0]
+        with record["answers"](progress) as answers:
+            return record["use"]([evaluate_recipe(recipe, store, datasets, models, progress, answers=answers)])[0]
 
 
 COMMANDS = (train, evaluate)

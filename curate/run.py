@@ -10,7 +10,7 @@ from typing import Any
 
 from curate.datasets.build import dataset
 from curate.models.engine_settings import PRICES, api_key
-from curate.models.gateway import Answers, Usage
+from curate.models.gateway import Gateway, Usage
 from curate.models.model_ref import ModelRef
 from curate.pipeline import decontaminate as cleaning
 from curate.pipeline import dedup as deduplication
@@ -23,7 +23,7 @@ from curate.pipeline.score import score
 from curate.storage.sql_views import publish
 from curate.storage.store import Stage, Store, now, slug
 from schemas.errors import Stopped, UserError
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import Recipe
 from schemas.version import VERSION
 
@@ -44,20 +44,20 @@ class Plan:
         return sum(wanted.requests for wanted in self.wanted)
 
 
-def run(recipe: Recipe, store: Store, report: Report | None = None) -> dict[str, Stage]:
+def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[str, Stage]:
     """Build the recipe's datasets and return the stage that holds each. What is there already is reused.
 
     Every finished stage can be asked for in SQL at once, also while the run goes on. Raises ``UserError`` for a mistake
     in the recipe or its sources, ``Failed`` when too many requests failed; nothing half-made is left behind. Where a
     budget is used up, the datasets are made of what there is, and ``Stopped`` is raised in the end.
     """
-    report = report or Report()
+    progress = progress or Progress()
     planned = plan(recipe, store)  # finds every mistake before the first stage is made
     for wanted in planned.wanted:  # a missing key, before the other models are paid
         api_key(wanted.ref.name, dict(wanted.ref.settings).get("api_key_env"))
     with recorded(recipe, store, "run") as record:
-        with record["answers"](report) as answers:
-            walk = Walk(recipe, store, report, answers=answers)
+        with record["answers"](progress) as answers:
+            walk = Walk(recipe, store, progress, answers=answers)
             record["stages"] = walk.stages
             walk.on_stage = record["publish"]
             _walk(walk)
@@ -72,7 +72,7 @@ def plan(recipe: Recipe, store: Store | None) -> Plan:
         scratch = Store(folder)
         walk = Walk(recipe, store or scratch, execute=False, scratch=scratch)
         _walk(walk)
-        prompts = walk.prompts.alive.height
+        prompts = walk.prompts.kept_ids.height
     return Plan(walk.plan, walk.wanted, walk.datasets, prompts, walk)
 
 
@@ -128,11 +128,11 @@ def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
 def _hold_to_prompts(walk: Walk) -> None:
     """Leave out the recorded candidates of prompts that are out; the prompt's own decision says why."""
     candidates = walk.completions
-    if candidates.alive.height:
+    if candidates.kept_ids.height:
         owners = [stage.read("completions", ["completion_id", "prompt_id"]) for stage in candidates.stages]
         for frame in owners:
-            gone = frame.join(walk.prompts.alive, on="prompt_id", how="anti")
-            candidates.alive = candidates.alive.join(gone, on="completion_id", how="anti", maintain_order="left")
+            gone = frame.join(walk.prompts.kept_ids, on="prompt_id", how="anti")
+            candidates.kept_ids = candidates.kept_ids.join(gone, on="completion_id", how="anti", maintain_order="left")
         candidates.content = candidates.content + walk.prompts.content
 
 
@@ -140,7 +140,7 @@ def _hold_to_prompts(walk: Walk) -> None:
 def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, Any]]:
     """Hold the store and keep the record of a run: yields a mapping to fill with ``stages``.
 
-    ``answers(report)`` in it makes the run's ``Answers``, whose costs go by the run's id and are in its record.
+    ``answers(report)`` in it makes the run's ``Gateway``, whose costs go by the run's id and are in its record.
 
     The record is written when the run begins, after each stage (call ``publish``) and when it ends, however it ends.
     """
@@ -186,8 +186,8 @@ def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, A
             ]
             return stages
 
-        def answers(report: Report) -> Answers:
-            asking[:] = [Answers(store, report, run_id, recipe.name, recipe.budget.model_dump())]
+        def answers(progress: Progress) -> Gateway:
+            asking[:] = [Gateway(store, progress, run_id, recipe.name, recipe.budget.model_dump())]
             return asking[0]
 
         live["publish"], live["use"], live["answers"] = write, use, answers

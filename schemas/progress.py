@@ -1,7 +1,7 @@
 """How a run tells of its progress. The silent one is here; ``cli.progress`` shows bars and lines."""
 
 
-class Report:
+class Progress:
     """Takes note of a run's progress and says nothing. Subclasses show it."""
 
     def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:

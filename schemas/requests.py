@@ -8,10 +8,13 @@ none: it calls ``take()`` for the next few that belong together and ``give(repli
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from curate.steps.asks import Task
 from schemas.ids import fingerprint
+
+# What is asked of a model: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
+# (its loss); what a program does (the sandbox). ``curate/models/clients/ENGINE.py`` completes, ENGINE_TASK.py does the others.
+Task = Literal["generate", "reward", "loss", "run"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Sampling:
 class Request:
     """One completion wanted: the messages (JSON text), tools (JSON text or None), how, and which of the K samples.
 
-    Another ``task`` than ``generate`` has in ``messages`` what it is about, as JSON text (see ``curate.steps.asks``).
+    Another ``task`` than ``generate`` has in ``messages`` what it is about, as JSON text (see ``curate.steps.model_calls``).
 
     Messages whose last turn is ``{"role": "user", "content": null}`` ask for that user turn (Magpie, arXiv 2406.08464).
     """
@@ -104,7 +107,7 @@ Give = Callable[[list[Reply], Spent], bool | None]
 NO_BUDGET = "there is no budget for another attempt"
 
 
-def request(
+def make_request(
     identity: str, messages: str, tools: str | None, sampling: Sampling, sample_index: int, task: Task = "generate"
 ) -> Request:
     """Make a request. Its key is a hash of the model's identity, messages, tools, sampling and sample index only.

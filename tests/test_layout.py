@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import app
-from curate.steps.registry import FUNCTIONS, names
+from curate.steps.registry import FUNCTIONS, step_names
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "curate", "train", "cli")
@@ -97,7 +97,7 @@ def test_nothing_runs_what_data_say(file):
 
 
 def test_a_reader_finds_every_stage_by_folder_name():
-    assert all((ROOT / "curate" / kind).is_dir() and names(kind) for kind in FUNCTIONS)
+    assert all((ROOT / "curate" / kind).is_dir() and step_names(kind) for kind in FUNCTIONS)
     assert not (ROOT / "gristmill").exists()
 
 

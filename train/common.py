@@ -172,7 +172,7 @@ def fit(trainer: Any, job: Job, recorder: Recorder, folder: Path) -> tuple[int, 
     checkpoint = last_checkpoint(job.work)
     if checkpoint:
         recorder.restore(pl.read_parquet(checkpoint / RECORD))
-        job.report.say(f"train {job.name}: going on after step {checkpoint.name.rsplit('-', 1)[1]}")
+        job.progress.say(f"train {job.name}: going on after step {checkpoint.name.rsplit('-', 1)[1]}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.model.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)
@@ -220,12 +220,12 @@ class Progress(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Show the bar, filled as far as an interrupted training got."""
-        self.job.report.begin(f"train {self.job.name}", state.max_steps, "steps")
-        self.job.report.advance(state.global_step)
+        self.job.progress.begin(f"train {self.job.name}", state.max_steps, "steps")
+        self.job.progress.advance(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Advance the bar; ask for a checkpoint when it is time."""
-        self.job.report.advance(1, self.note)
+        self.job.progress.advance(1, self.note)
         self.asked = time.monotonic()
         if self.asked - self.saved > self.pause and state.global_step < state.max_steps:
             control.should_save = True

@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Answers
+from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
-from curate.models.scorer_requests import Edge
+from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.generate.generate_step import turn
 from curate.storage.store import Stage, Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import Evaluation, Recipe
 from schemas.rows import DATASET_TABLES
 from train.rewards import Judge, edge_of, judges, prompt_columns
@@ -30,10 +30,10 @@ def evaluate_recipe(
     store: Store,
     datasets: dict[str, Stage],
     models: dict[str, ModelRef],
-    report: Report,
+    progress: Progress,
     *,
     prompts: pl.DataFrame | None = None,
-    answers: Answers | None = None,
+    answers: Gateway | None = None,
 ) -> Stage:
     """Evaluate a recipe's models, or reuse the result, and return the stage with the table ``evaluations``.
 
@@ -43,9 +43,9 @@ def evaluate_recipe(
     Raises ``UserError`` if there is nothing held out, or a model is not trained yet.
     """
     plan = plan_evaluation(recipe, store, datasets, models, prompts)
-    with nullcontext(answers) if answers else Answers(store, report) as asked:
+    with nullcontext(answers) if answers else Gateway(store, progress) as asked:
         stage = plan["stage"] or _make(recipe, store, plan, asked)
-    report.end(LABEL, stage.manifest["result"], reused=plan["stage"] is not None)
+    progress.end(LABEL, stage.manifest["result"], reused=plan["stage"] is not None)
     return stage
 
 
@@ -161,7 +161,7 @@ def _make(
     recipe: Recipe,
     store: Store,
     plan: dict[str, Any],
-    asked: Answers,
+    asked: Gateway,
 ) -> Stage:
     evaluation: Evaluation = recipe.evaluate
     rows, stage_id, what, ids = plan["rows"], plan["stage_id"], plan["what"], plan["ids"]
@@ -219,7 +219,7 @@ def _table(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return table.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left", maintain_order="left")
 
 
-def _judged(tables: dict[str, pl.DataFrame], wanted: dict[str, Judge], edge: Edge) -> dict[str, pl.DataFrame]:
+def _judged(tables: dict[str, pl.DataFrame], wanted: dict[str, Judge], edge: ScorerRequests) -> dict[str, pl.DataFrame]:
     """Score every model's answers with every scorer: of each model, the rows of ``evaluations``.
 
     All are scored together, so that what goes by the whole set (z-scores, a slope on length) is the same for all; each

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from curate.models.model_ref import ModelRef
-from curate.models.scorer_requests import Edge
-from schemas.progress import Report
+from curate.models.scorer_requests import ScorerRequests
+from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Job:
     rewards: "dict[str, Judge]"
     seed: int
     work: Path
-    report: Report
-    edge: Edge | None = None
+    progress: Progress
+    edge: ScorerRequests | None = None
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Answers, Failures
+from curate.models.gateway import Failures, Gateway
 from curate.models.model_ref import ModelRef
-from curate.models.scorer_requests import Edge
+from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.generate.generate_step import turn
 from curate.pipeline.pipeline import recipe_model
 from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, read_scorer
@@ -104,10 +104,10 @@ def judges(recipe: Recipe, names: list[str], where: str) -> dict[str, Judge]:
     return found
 
 
-def edge_of(judges: dict[str, Judge], answers: Answers, seed: int, label: str) -> Edge:
+def edge_of(judges: dict[str, Judge], answers: Gateway, seed: int, label: str) -> ScorerRequests:
     """What gets these scorers what they want of their models; a used-up budget ends the work (``Stopped``)."""
     models = {ref.name: ref for judge in judges.values() for scorer in judge.scorers for ref, _ in scorer.models}
-    return Edge(answers, models.__getitem__, seed, label=label, failures=Failures(label, 0))
+    return ScorerRequests(answers, models.__getitem__, seed, label=label, failures=Failures(label, 0))
 
 
 class Rollouts:
@@ -137,7 +137,7 @@ class Rollouts:
         self.batches = [rows]
 
 
-def as_reward(name: str, judge: Judge, rollouts: Rollouts, length: int, edge: Edge) -> Callable[..., list]:
+def as_reward(name: str, judge: Judge, rollouts: Rollouts, length: int, edge: ScorerRequests) -> Callable[..., list]:
     """Make a reward function in TRL's sense of a scorer; ``edge`` gets it what it wants of a model.
 
     ``length`` is the most tokens an answer may have, by which one that was cut off is told from one that ended.

@@ -21,12 +21,12 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Answers
+from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Stage, StageWriter, Store, slug
 from schemas.errors import UserError, needs_extra, unknown
 from schemas.ids import fingerprint
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import find_trainer as trainers
@@ -63,8 +63,8 @@ def train_recipe(
     datasets: dict[str, Stage],
     models: dict[str, ModelRef],
     names: list[str] | None,
-    report: Report,
-    answers: Answers | None = None,
+    progress: Progress,
+    answers: Gateway | None = None,
 ) -> list[Stage]:
     """Do the trainings of a recipe that are not in the store yet, in its order; return the stages of all.
 
@@ -81,8 +81,8 @@ def train_recipe(
                 f"built yet; 'gristmill run {recipe.path}' builds it"
             )
         reused = plan.stage is not None
-        stage = plan.stage or _make(recipe, plan, store, report, answers)
-        report.end(f"train.{name}", stage.manifest["result"], reused=reused)
+        stage = plan.stage or _make(recipe, plan, store, progress, answers)
+        progress.end(f"train.{name}", stage.manifest["result"], reused=reused)
         refs[name] = trained_ref(stage, plan.ref, name)
         stages.append(stage)
     return stages
@@ -205,14 +205,14 @@ def _check(recipe: Recipe, name: str, kind: str) -> dict[str, Judge]:
     return judges(recipe, training.rewards, recipe.where("train", name, "rewards"))
 
 
-def _make(recipe: Recipe, plan: Plan, store: Store, report: Report, answers: Answers | None) -> Stage:
+def _make(recipe: Recipe, plan: Plan, store: Store, progress: Progress, answers: Gateway | None) -> Stage:
     """Do a training and put its weights and tables into the store."""
     _check_installed(plan.training)
     work = store.path / "work" / plan.stage_id  # checkpoints: kept if we are killed, so that the next try goes on
     work.mkdir(parents=True, exist_ok=True)
     label, started, lora = f"train-{plan.name}", time.monotonic(), _lora(plan.training)
     with (
-        nullcontext(answers) if answers else Answers(store, report) as asked,
+        nullcontext(answers) if answers else Gateway(store, progress) as asked,
         store.new_stage(
             plan.stage_id, label, what=plan.what, name=plan.name, adapter=lora is not None, rows_in=plan.rows.height
         ) as writer,
@@ -228,7 +228,7 @@ def _make(recipe: Recipe, plan: Plan, store: Store, report: Report, answers: Ans
             plan.rewards,
             recipe.seed,
             work,
-            report,
+            progress,
             edge_of(plan.rewards, asked, recipe.seed, f"{label}, rewards"),
         )
         folder = writer.folder / "model"

@@ -5,7 +5,7 @@ from hashlib import blake2b
 import polars as pl
 
 
-def draw(text: pl.Series, seed: int) -> pl.Series:
+def text_draws(text: pl.Series, seed: int) -> pl.Series:
     """Give each text a number (UInt64, uniform) from its own hash under ``seed``; equal texts get equal numbers."""
     key = seed.to_bytes(16, "little", signed=True)
     digests = (blake2b((value or "").encode("utf-8"), digest_size=8, key=key).digest() for value in text.to_list())

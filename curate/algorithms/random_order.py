@@ -5,25 +5,25 @@ from hashlib import blake2b
 import numpy as np
 import polars as pl
 
-from curate.algorithms.random_draw import draw
+from curate.algorithms.random_draw import text_draws
 
 OURS = r"^[a-z]_[0-9a-f]{20}$"  # an id of ours is a hash already: its digits need only be mixed with the seed
 GOLDEN, ONE, TWO = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def lots(ids: pl.Series, seed: int, purpose: str = "") -> pl.Series:
+def id_draws(ids: pl.Series, seed: int, purpose: str = "") -> pl.Series:
     """Return a number (UInt64, uniform) for each id; equal ids get equal numbers, another ``purpose`` other ones."""
     key = int.from_bytes(blake2b(f"{seed}\n{purpose}".encode(), digest_size=8).digest(), "little")
     ids = ids.cast(pl.String).fill_null("")
     ours = ids.str.contains(OURS)
     digits = ids.filter(ours).str.slice(2, 15).str.to_integer(base=16).cast(pl.UInt64).to_numpy()
     found = np.empty(len(ids), np.uint64)
-    found[ours.to_numpy()] = mixed(digits ^ np.uint64(key))
-    found[~ours.to_numpy()] = draw(ids.filter(~ours), key - (1 << 63)).to_numpy()
+    found[ours.to_numpy()] = mix64(digits ^ np.uint64(key))
+    found[~ours.to_numpy()] = text_draws(ids.filter(~ours), key - (1 << 63)).to_numpy()
     return pl.Series(ids.name, found)
 
 
-def mixed(values: np.ndarray) -> np.ndarray:
+def mix64(values: np.ndarray) -> np.ndarray:
     """Scatter 64-bit numbers one to one (the finaliser of SplitMix64; Steele, Lea, Flood 2014)."""
     with np.errstate(over="ignore"):
         values = values + GOLDEN

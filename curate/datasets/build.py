@@ -18,10 +18,10 @@ from curate.datasets.refine import refine
 from curate.datasets.trl_rows import summary_columns
 from curate.pipeline.generate.generate_step import shown
 from curate.pipeline.pipeline import Walk
-from curate.pipeline.row_rule import OF_RULES, Rule, read_rule
+from curate.pipeline.row_rule import OF_RULES, RowRule, read_row_rule
 from curate.steps import sql_conditions as conditions
 from curate.steps.registry import HERE as CURATE
-from curate.steps.registry import Step, find, source_hash
+from curate.steps.registry import Step, find_step, source_hash
 from curate.storage.store import StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
@@ -59,7 +59,7 @@ def _builder(walk: Walk, view: View) -> Callable[[StageWriter], str]:
     entry = view.entry
 
     def build(writer: StageWriter) -> str:
-        walk.report.begin(view.label, None)
+        walk.progress.begin(view.label, None)
         decide = Decisions(writer, view.label)
         base = walk.datasets[entry.control_of].read(DATASET_TABLES[entry.type]) if entry.control_of else None
         if entry.type == "prompt":
@@ -116,7 +116,7 @@ def _by(walk: Walk, name: str, entry: Dataset) -> str | None:
     return known[0] if len(known) == 1 or (entry.type == "prompt" and known) else None
 
 
-def _selection(walk: Walk, name: str, entry: Dataset) -> Rule | None:
+def _selection(walk: Walk, name: str, entry: Dataset) -> RowRule | None:
     where = walk.recipe.where("datasets", name, "select")
     if entry.type == "prompt":
         if entry.select or entry.settings:
@@ -126,7 +126,7 @@ def _selection(walk: Walk, name: str, entry: Dataset) -> Rule | None:
                 f"has no {key!r}; use 'where', such as \"pass_rate between 0.1 and 0.9\""
             )
         return None
-    step = find("select", entry.select or ("all" if entry.type == "sft" else "best_vs_worst"), where)
+    step = find_step("select", entry.select or ("all" if entry.type == "sft" else "best_vs_worst"), where)
     wanted = "select" if entry.type == "sft" else "pair"
     if step.makes != wanted:
         raise UserError(
@@ -149,7 +149,7 @@ def _selection(walk: Walk, name: str, entry: Dataset) -> Rule | None:
                 f"column (which {step.name!r} reads) called", column, walk.completions.columns(walk.prompts), where
             )
     given = {key: _model_name(walk, step, value, where) for key, value in entry.settings.items()}
-    return Rule(step, step.settings(given, where, walk.recipe.seed))
+    return RowRule(step, step.settings(given, where, walk.recipe.seed))
 
 
 def _may_do_without(step: Step, given: dict[str, Any]) -> bool:
@@ -167,7 +167,7 @@ def _model_name(walk: Walk, step: Step, value: Any, where: str) -> Any:
 
 def _refinement(
     walk: Walk, name: str, key: str, value: str | dict[str, Any] | None, by: str | None, columns: dict[str, pl.DataType]
-) -> Rule | None:
+) -> RowRule | None:
     """Read ``dedup:`` or ``diverse:`` of a dataset: a name, or a mapping with ``use``."""
     if value is None:
         return None
@@ -176,7 +176,7 @@ def _refinement(
     if not isinstance(given.get("use"), str):
         raise UserError(f"{where}: datasets.{name}.{key}: expected a name, or a mapping with 'use'")
     kind, use = "dedup" if key == "dedup" else "select", given.pop("use")
-    step = find(kind, use, where)
+    step = find_step(kind, use, where)
     if key == "diverse" and step.makes != "subset":
         raise UserError(f"{where}: datasets.{name}.diverse: {step.name!r} does not choose a subset of rows")
     for column in set(step.reads) - {*OF_RULES} if key == "diverse" else ():
@@ -198,4 +198,4 @@ def _refinement(
     numbers = [column for column, kind in columns.items() if kind.is_numeric()]
     if given.get("by") not in (None, *numbers):
         raise unknown("score", str(given["by"]), numbers, where)
-    return read_rule(walk, kind, use, given, where, on, of)
+    return read_row_rule(walk, kind, use, given, where, on, of)

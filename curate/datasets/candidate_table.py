@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from curate.pipeline.pipeline import Walk
-from curate.storage.rows import CANDIDATES, Rows
+from curate.storage.rows import CANDIDATES, RowSet
 from curate.storage.store import POLARS
 from schemas.rows import PROMPTS
 
@@ -39,7 +39,7 @@ class Candidates:
     frame: pl.DataFrame
 
 
-def read_pool(rows: Rows, names: list[str] = ()) -> Pool:
+def read_pool(rows: RowSet, names: list[str] = ()) -> Pool:
     """Number the rows that are in. ``names`` are the table's own columns to hold in memory; scores come along all."""
     files = [file for stage in rows.stages for file in stage.files(rows.table)]
     columns = list(dict.fromkeys([rows.id, *names]))
@@ -53,10 +53,10 @@ def read_pool(rows: Rows, names: list[str] = ()) -> Pool:
         types = {n: t for n, t in rows.columns().items() if n in columns}
         parts = [pl.DataFrame(schema={n: types[n] for n in columns} | {"__file": pl.Int32, "__at": pl.Int32})]
     frame = pl.concat(parts)
-    alive = rows.alive[rows.id]
-    if not frame[rows.id].equals(alive):
-        frame = frame.filter(pl.col(rows.id).is_in(alive.implode()))
-    if frame.height > alive.len():  # a row that two stages hold
+    kept_ids = rows.kept_ids[rows.id]
+    if not frame[rows.id].equals(kept_ids):
+        frame = frame.filter(pl.col(rows.id).is_in(kept_ids.implode()))
+    if frame.height > kept_ids.len():  # a row that two stages hold
         frame = frame.unique(rows.id, keep="first", maintain_order=True)
     file, at = frame["__file"].to_numpy(), frame["__at"].to_numpy()
     frame = frame.select(columns)
@@ -108,7 +108,7 @@ def with_columns(candidates: Candidates, frame: pl.DataFrame, names: list[str]) 
         yield part
 
 
-def _score(rows: Rows, ids: pl.Series, name: str) -> pl.Series:
+def _score(rows: RowSet, ids: pl.Series, name: str) -> pl.Series:
     """The values of a score, a row for an id; null where there is none."""
     parts = [
         stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)

@@ -13,7 +13,7 @@ from curate.datasets.candidate_table import SLICE, Candidates, Pool, gather, rea
 from curate.datasets.pairs import Options, Texts, numbered, settle
 from curate.datasets.trl_rows import by_prompt, preference_rows, rl_rows, sft_rows, sides, summary_columns
 from curate.pipeline.pipeline import Walk
-from curate.pipeline.row_rule import Rule
+from curate.pipeline.row_rule import RowRule
 from curate.steps import sql_conditions as conditions
 from curate.storage.store import StageWriter, empty
 from schemas.recipe import Dataset
@@ -33,8 +33,8 @@ class View:
     at: str
     columns: dict[str, pl.DataType]
     by: str | None
-    rule: Rule | None
-    extra: list[Rule | None]
+    rule: RowRule | None
+    extra: list[RowRule | None]
     options: Options
     scored: bool  # the rule goes by the score
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from curate.algorithms.random_order import lots, mixed
+from curate.algorithms.random_order import id_draws, mix64
 from curate.datasets.candidate_table import Candidates
 from curate.datasets.choose import NOUNS, Decisions, View, apply, in_order, prompt_rows, write_prompts, write_rows
 from curate.datasets.pairs import Options, Texts, numbered, settle
@@ -68,7 +68,7 @@ def control_prompts(walk: Walk, view: View, base: pl.DataFrame, decide: Decision
     """Draw the control of a dataset of prompts."""
     prompts, made = prompt_rows(walk, view)
     split = sides(walk, prompts)
-    lot = lots(made["prompt_id"], walk.recipe.seed, "control").to_numpy()
+    lot = id_draws(made["prompt_id"], walk.recipe.seed, "control").to_numpy()
     kept = pl.Series("kept", _turn(_codes(split), lot) < _counts(base, split))
     decide.write("control", made.select(row_id="prompt_id").with_columns(kept).with_columns(reason=_reason(view)))
     said = write_prompts(walk, view, prompts, made.filter(kept), writer)
@@ -86,7 +86,7 @@ def _draw_rows(
 ) -> pl.DataFrame:
     """Draw candidates: ``__row`` and ``__place``, in order of rows."""
     frame = candidates.frame.select("__row", "__place", "completion_id", "prompt_id")
-    lot = lots(frame["completion_id"], seed, "control").to_numpy()
+    lot = id_draws(frame["completion_id"], seed, "control").to_numpy()
     place = frame["__place"].to_numpy()
     side = split[frame["__place"]]
     wanted = np.zeros(candidates.prompts.frame.height, np.int64)  # rows of each prompt in the dataset
@@ -159,8 +159,8 @@ def _random_pairs(view: View, candidates: Candidates, wanted: np.ndarray, seed: 
 
 def _shuffled(candidates: Candidates, pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Add each pair's ``lot`` and sort by prompt and lot; ids and seed decide, not the order of rows."""
-    lot = lots(candidates.frame["completion_id"], seed, "control").to_numpy()
-    of_pair = mixed(mixed(lot[pairs["chosen"].to_numpy()]) ^ lot[pairs["rejected"].to_numpy()])
+    lot = id_draws(candidates.frame["completion_id"], seed, "control").to_numpy()
+    of_pair = mix64(mix64(lot[pairs["chosen"].to_numpy()]) ^ lot[pairs["rejected"].to_numpy()])
     return pairs.with_columns(lot=pl.Series(of_pair)).sort("place", "lot")
 
 

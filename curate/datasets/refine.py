@@ -7,7 +7,7 @@ from curate.datasets.choose import Decisions, View
 from curate.datasets.trl_rows import text_of
 from curate.pipeline.dedup import duplicates
 from curate.pipeline.pipeline import Walk
-from curate.pipeline.row_rule import Rule, read_columns
+from curate.pipeline.row_rule import RowRule, read_columns
 from curate.pipeline.select import chosen
 
 
@@ -42,7 +42,7 @@ def refine(
     return made, told
 
 
-def _score(candidates: Candidates, made: pl.DataFrame, rule: Rule) -> pl.Series | None:
+def _score(candidates: Candidates, made: pl.DataFrame, rule: RowRule) -> pl.Series | None:
     """The score a rule goes by: the prompt's own, the candidate's, of a pair the chosen one's."""
     if rule.by is None or rule.by in made.columns:
         return None if rule.by is None else made[rule.by]

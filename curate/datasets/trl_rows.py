@@ -14,7 +14,7 @@ from curate.algorithms.text import same_text as same
 from curate.datasets.candidate_table import SLICE, Candidates, Pool, gather, read_pool
 from curate.pipeline.pipeline import Walk
 from curate.pipeline.split import assign, needs
-from curate.storage.rows import batches
+from curate.storage.rows import read_batches
 from schemas.ids import content_id
 
 
@@ -50,7 +50,7 @@ def sides(walk: Walk, prompts: Pool) -> pl.Series:
     where, names = recipe.where("split"), needs(recipe.split, list(walk.prompts.columns()))
     parts = [
         batch.select("prompt_id", split=assign(batch, recipe.split, recipe.seed, where))
-        for batch in batches(walk.prompts, names)
+        for batch in read_batches(walk.prompts, names)
     ]
     if not parts:
         return pl.Series("split", [], dtype=pl.String)

@@ -9,7 +9,7 @@ import polars as pl
 
 from curate.generate._prompts import new_prompt, single, table
 from curate.generate._texts import column, same_text, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.messages import blank
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from curate.generate._prompts import New, at_least_one, ends_with_user, table, usable
 from curate.generate._texts import column, tagged, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, turns_of
 from schemas.messages import blank, dump_turns
 

@@ -12,7 +12,7 @@ import polars as pl
 from curate.generate._choose import spread
 from curate.generate._prompts import at_least_one, texts_given
 from curate.generate._texts import column, refuses, tagged, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, quote, turns_of
 from schemas.messages import blank
 

@@ -14,7 +14,7 @@ import polars as pl
 from curate.generate._choose import spread
 from curate.generate._prompts import New, at_least_one, ends_with_user, new_prompt, table
 from curate.generate._texts import column, same_text, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, quote, turns_of
 from schemas.errors import UserError, unknown
 from schemas.messages import dump_turns

@@ -10,7 +10,7 @@ import polars as pl
 from curate.generate._choose import Ring
 from curate.generate._prompts import echoes, new_prompt, single, table, texts_given, usable
 from curate.generate._texts import column, same_text, tagged, texts, unquoted
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.messages import blank
 

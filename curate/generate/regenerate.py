@@ -10,7 +10,7 @@ import polars as pl
 
 from curate.generate._prompts import New, ends_with_user, table
 from curate.generate._texts import column, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import turns_of
 from schemas.messages import blank, dump_turns
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from curate.generate._texts import column, refuses, tagged, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.errors import UserError
 from schemas.messages import blank

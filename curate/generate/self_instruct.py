@@ -11,7 +11,7 @@ import polars as pl
 from curate.generate._choose import Ring
 from curate.generate._prompts import New, at_least_one, single, table, usable
 from curate.generate._texts import column, items, same_text, texts
-from curate.steps.asks import Ask, Asking
+from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.messages import blank
 

@@ -97,7 +97,7 @@ def check_model(name: str, model: Model, where: str) -> None:
 
 
 def check_task(ref: ModelRef, task: str, where: str) -> None:
-    """Raise ``UserError`` unless the model's engine does what is asked of it (``curate.steps.asks.Task``)."""
+    """Raise ``UserError`` unless the model's engine does what is asked of it (``curate.steps.model_calls.Task``)."""
     folder = Path(__file__).parent / "clients"
     if task != "generate" and not (folder / f"{ref.engine}_{task}.py").exists():
         able = sorted(file.stem.removesuffix(f"_{task}") for file in folder.glob(f"*_{task}.py"))

@@ -1,6 +1,6 @@
 """Getting requests answered: from the log of replies where they have been answered before, else by the model's engine.
 
-``Answers`` does it for one run: it holds the log, the engine that is loaded and what may still be spent.
+``Gateway`` does it for one run: it holds the log, the engine that is loaded and what may still be spent.
 """
 
 import importlib
@@ -18,12 +18,12 @@ from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, Spender
 from curate.storage.store import Store
 from schemas.errors import Failed, Stopped
-from schemas.progress import Report
-from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, request
+from schemas.progress import Progress
+from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, make_request
 
 MAX_FAILED = 0.01  # the share of a stage's requests that may fail
 NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # what sets like errors apart, but for an address or a status
-COLUMNS = {
+REPLY_COLUMNS = {
     "response": pl.String,
     "reasoning_content": pl.String,
     "tool_calls": pl.String,
@@ -79,21 +79,21 @@ class Failures:
         return f"{count:,} request{'s' * (count > 1)} failed: {common}"
 
 
-class Answers:
+class Gateway:
     """Answers requests for one run, under the store's lock. Use it as a context manager."""
 
     def __init__(
-        self, store: Store, report: Report, run_id: str = "", recipe: str = "", limits: dict[str, Any] | None = None
+        self, store: Store, progress: Progress, run_id: str = "", recipe: str = "", limits: dict[str, Any] | None = None
     ) -> None:
         """Ask for the run ``run_id`` of ``recipe``, whose own budget is ``limits`` (``max_cost`` ...)."""
-        self.store, self.report = store, report
+        self.store, self.progress = store, progress
         self.run_id, self.recipe = run_id, recipe
         self.limits = limits or {}
         self.usage = Usage()
         self.engines: dict[tuple[str, str], Any] = {}  # by the model's name and the task
         self.stopped: dict[str, str] = {}  # the budgets that were reached, and how to go on
 
-    def __enter__(self) -> "Answers":
+    def __enter__(self) -> "Gateway":
         """Open the log."""
         self.log = ReplyLog(self.store)
         self.found = self.log.newest()  # what was answered before this run
@@ -131,7 +131,7 @@ class Answers:
             kind = ref.name, first[0].task
             if kind not in self.engines:
                 name = ref.engine if kind[1] == "generate" else f"{ref.engine}_{kind[1]}"
-                self.engines[kind] = importlib.import_module(f"curate.models.clients.{name}").Engine(ref, self.report)
+                self.engines[kind] = importlib.import_module(f"curate.models.clients.{name}").Engine(ref, self.progress)
             asking.waiting = first
             self.engines[kind].answer(asking.take, asking.give)
         if refused := asking.cut or (asking.left and asking.budget.refused):
@@ -161,8 +161,10 @@ class Answers:
         """
         how = Sampling(**sampling, seed=seed)
         tools = tools or [None] * len(messages)
-        groups = [[request(ref.identity, m, t, how, i) for i in range(n)] for m, t in zip(messages, tools, strict=True)]
-        self.report.begin(label, len(messages) * n, "replies")
+        groups = [
+            [make_request(ref.identity, m, t, how, i) for i in range(n)] for m, t in zip(messages, tools, strict=True)
+        ]
+        self.progress.begin(label, len(messages) * n, "replies")
         self.keep([ref])
         if not self.all(ref, groups, Failures(label, len(messages) * n)):
             raise Stopped("; ".join(self.stopped.values()))
@@ -172,15 +174,17 @@ class Answers:
             "row": [i for i, group in enumerate(groups) for _ in group],
             "sample_index": [asked.sample_index for asked in requests],
         }
-        return pl.concat([pl.DataFrame(places), frame([found[asked.key] for asked in requests])], how="horizontal")
+        return pl.concat(
+            [pl.DataFrame(places), replies_frame([found[asked.key] for asked in requests])], how="horizontal"
+        )
 
 
 class _Asking:
     """One ``Answers.all``: hands out requests (``take``) and stores replies (``give``), as engines want it."""
 
-    def __init__(self, answers: Answers, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
+    def __init__(self, answers: Gateway, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
         self.answers, self.groups, self.failures = answers, groups, failures
-        self.log, self.report, self.usage = answers.log, answers.report, answers.usage
+        self.log, self.progress, self.usage = answers.log, answers.progress, answers.usage
         self.budget = answers.budget(ref)
         self.spender = Spender(answers.run_id, answers.recipe, ref.name, ref.identity)
         self.flying: set[str] = set()
@@ -206,7 +210,7 @@ class _Asking:
             new = [r for r, place in zip(group, places, strict=True) if place is None]
             if len(new) < len(group):
                 self.usage.reused += sum(0 < (place or 0) <= self.answers.found for place in places)
-                self.report.advance(len(group) - len(new))
+                self.progress.advance(len(group) - len(new))
             if not new:
                 continue
             if not self.flying:
@@ -231,7 +235,7 @@ class _Asking:
         self.usage.cost += cost
         self.tokens += spent.completion_tokens
         rate = f"{self.tokens / max(self.budget.clock - self.begun, 1e-3):,.0f} tokens/s"
-        self.report.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
+        self.progress.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
         self.failures.add(r.error for r in failed)
         if not replies and (overdrawn := self.budget.overdrawn()):
             self.cut = overdrawn
@@ -239,9 +243,9 @@ class _Asking:
         return True
 
 
-def frame(replies: list[Reply | None]) -> pl.DataFrame:
+def replies_frame(replies: list[Reply | None]) -> pl.DataFrame:
     """Replies as the columns key and ``COLUMNS``; all of it null where there is no reply."""
     none = Reply("")
     held = [reply or none for reply in replies]
-    columns = {name: [getattr(r, "text" if name == "response" else name) for r in held] for name in COLUMNS}
-    return pl.DataFrame({"key": [r.key or None for r in held], **columns}, schema={"key": pl.String, **COLUMNS})
+    columns = {name: [getattr(r, "text" if name == "response" else name) for r in held] for name in REPLY_COLUMNS}
+    return pl.DataFrame({"key": [r.key or None for r in held], **columns}, schema={"key": pl.String, **REPLY_COLUMNS})

@@ -51,7 +51,7 @@ class ModelRef:
         return ModelRef(name, identity, str(folder), self.engine, settings=self.settings)
 
 
-def resolve(name: str, model: Model, folder: Path = Path()) -> ModelRef:
+def resolve_model(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     """Say which model a recipe's entry means. Loads nothing.
 
     A path is relative to ``folder``. Raises ``UserError`` if it looks like a path and is not there. The settings

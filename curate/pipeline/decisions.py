@@ -5,11 +5,11 @@ from typing import Any
 import polars as pl
 
 from curate.pipeline.pipeline import Walk
-from curate.storage.rows import Rows
+from curate.storage.rows import RowSet
 from curate.storage.store import StageWriter
 
 
-def settle(walk: Walk, rows: Rows, label: str, what: dict[str, Any], build: Any) -> None:
+def apply_decisions(walk: Walk, rows: RowSet, label: str, what: dict[str, Any], build: Any) -> None:
     """Reuse or make a stage that decides which rows stay, and let only those go on."""
     stage = walk.stage(label, what, build)
     if stage:
@@ -17,9 +17,9 @@ def settle(walk: Walk, rows: Rows, label: str, what: dict[str, Any], build: Any)
         rows.keep(kept, stage)
 
 
-def said_kept(writer: StageWriter, rows: Rows) -> str:
+def kept_summary(writer: StageWriter, rows: RowSet) -> str:
     """``280 of 300 kept`` for a stage that has just written its decisions."""
     files = [writer.folder / name for name in writer.tables.get("decisions", {}).get("files", [])]
     kept = sum(int(pl.read_parquet(f, columns=["kept"])["kept"].sum()) for f in files)
-    writer.info["rows_in"] = rows.alive.height
-    return f"{kept:,} of {rows.alive.height:,} kept"
+    writer.info["rows_in"] = rows.kept_ids.height
+    return f"{kept:,} of {rows.kept_ids.height:,} kept"

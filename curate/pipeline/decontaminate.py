@@ -14,15 +14,15 @@ import polars as pl
 
 from curate.algorithms.overlap.benchmark_overlap import HEAD, SHARES, Index, check, decontaminate, make_index
 from curate.algorithms.vectors.neighbours import nearest, unit
-from curate.models.embeddings import check_embedder, embed, identity
+from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
-from curate.pipeline.decisions import said_kept, settle
+from curate.pipeline.decisions import apply_decisions, kept_summary
 from curate.pipeline.pipeline import Walk
 from curate.pipeline.row_rule import EMBEDDER
 from curate.sources.benchmarks import read_benchmarks
 from curate.steps.registry import HERE as CURATE
 from curate.steps.registry import source_hash
-from curate.storage.rows import Rows, batches
+from curate.storage.rows import RowSet, read_batches
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -40,7 +40,7 @@ class Semantic(NamedTuple):
     rows: np.ndarray
 
 
-def clean(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
+def clean(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
     """Drop the rows that a benchmark has too, of prompts or of completions (``on`` names the column)."""
     where = f"{walk.recipe.path}:{step.line}"
     for key in step.settings:
@@ -63,7 +63,7 @@ def clean(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     what = {
         "settings": settings,
         "semantic": at,
-        "model": identity(model) if model else "",
+        "model": embedding_identity(model) if model else "",
         "on": column,
         "against": bench.content,
         "source": [source_hash(CURATE / name) for name in used],
@@ -74,19 +74,19 @@ def clean(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     def build(writer: StageWriter) -> str:
         index, near = make_index(bench.rows["text"], **settings), None
         if model:
-            near = semantic(bench.rows["text"], at, lambda texts: embed(texts, model, walk.store, walk.report))
-        walk.report.begin(label, rows.alive.height)
+            near = semantic(bench.rows["text"], at, lambda texts: embed(texts, model, walk.store, walk.progress))
+        walk.progress.begin(label, rows.kept_ids.height)
         counts: Counter[tuple[str, str]] = Counter()
-        for part in batches(rows, [column], context):
+        for part in read_batches(rows, [column], context):
             found = find(part[column], index, near)
             writer.write("decisions", decisions(part[rows.id], found, bench.rows, label))
             files = bench.rows["file"].gather(found["matched"].drop_nulls())
             counts.update(zip(found["how"].drop_nulls(), files, strict=True))
             if near is None:  # else the embeddings have bars of their own
-                walk.report.advance(part.height)
-        return said(said_kept(writer, rows), counts, index)
+                walk.progress.advance(part.height)
+        return said(kept_summary(writer, rows), counts, index)
 
-    settle(walk, rows, label, what, build)
+    apply_decisions(walk, rows, label, what, build)
 
 
 def _asked(walk: Walk, step: recipes.Step, where: str) -> tuple[float | None, ModelRef | None]:

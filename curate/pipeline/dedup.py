@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from curate.pipeline.decisions import said_kept, settle
+from curate.pipeline.decisions import apply_decisions, kept_summary
 from curate.pipeline.pipeline import Walk
-from curate.pipeline.row_rule import Rule, read_columns, read_rule
+from curate.pipeline.row_rule import RowRule, read_columns, read_row_rule
 from curate.steps import sql_conditions as conditions
 from curate.storage.mapped_columns import mapped_texts
-from curate.storage.rows import Rows, batches, collect
+from curate.storage.rows import RowSet, read_all, read_batches
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
@@ -17,7 +17,7 @@ from schemas.errors import unknown
 SHOWN = 300  # characters of a text that evidence shows
 
 
-def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
+def dedup(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
     """Drop duplicates among the rows, and those of other data that the recipe names (``against``).
 
     With ``where``, an SQL condition, rows for which it does not hold are not compared, and stay.
@@ -36,7 +36,7 @@ def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     if which is not None:
         conditions.check(which, columns, f"{where}: dedup.where")
     given = {k: v for k, v in step.settings.items() if k not in ("as", "where")}
-    rule = read_rule(walk, "dedup", step.use, given, where, column)
+    rule = read_row_rule(walk, "dedup", step.use, given, where, column)
     label = walk.label(rows.table, "dedup", step.name)
     mentioned = conditions.mentioned(which, list(columns)) if which else []
     needed = list(dict.fromkeys([column, *([by] if by else []), *mentioned]))
@@ -48,11 +48,11 @@ def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     }
 
     def build(writer: StageWriter) -> str:
-        walk.report.begin(label, rows.alive.height)
+        walk.progress.begin(label, rows.kept_ids.height)
         compared, apart = [], []
 
         def parts() -> Iterator[pl.Series]:
-            for part in batches(rows, needed, context):
+            for part in read_batches(rows, needed, context):
                 if which:
                     fit = conditions.holds(part, which, f"{where}: dedup.where")
                     apart.append(part.filter(~fit)[rows.id])
@@ -61,19 +61,19 @@ def dedup(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
                 yield part[column]
 
         texts = mapped_texts(parts(), walk.store.path)
-        held = pl.concat(compared) if compared else collect(rows, needed, context)
+        held = pl.concat(compared) if compared else read_all(rows, needed, context)
         decided, said = duplicates(walk, rule, held[rows.id], texts, held[by] if by else None, label)
         writer.write("decisions", decided)
         for ids in apart:  # not looked at: they stay
             writer.write("decisions", pl.DataFrame({"row_id": ids}).with_columns(stage=pl.lit(label), kept=True))
         beside = f"; {sum(map(len, apart)):,} not compared (where)" if which else ""
-        return said_kept(writer, rows) + beside + said
+        return kept_summary(writer, rows) + beside + said
 
-    settle(walk, rows, label, what, build)
+    apply_decisions(walk, rows, label, what, build)
 
 
 def duplicates(
-    walk: Walk, rule: Rule, ids: pl.Series, texts: pl.Series, score: pl.Series | None, label: str
+    walk: Walk, rule: RowRule, ids: pl.Series, texts: pl.Series, score: pl.Series | None, label: str
 ) -> tuple[pl.DataFrame, str]:
     """Run a dedup step over rows and turn its answer into decisions; returns them, and what to say beside.
 
@@ -96,7 +96,9 @@ def duplicates(
     return decided, f"; {said}" if said else ""
 
 
-def _evidence(rule: Rule, dropped: pl.DataFrame, names: pl.Series, other: pl.DataFrame | None) -> tuple[pl.Series, int]:
+def _evidence(
+    rule: RowRule, dropped: pl.DataFrame, names: pl.Series, other: pl.DataFrame | None
+) -> tuple[pl.Series, int]:
     """What is said of each dropped row (JSON text), and how many were dropped for one of other data."""
     told = {"of": names.gather(dropped["duplicate_of"]), "similarity": dropped["similarity"].round(4)}
     if rule.settings.get("cluster") == "connected":

@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from curate.pipeline.decisions import said_kept, settle
+from curate.pipeline.decisions import apply_decisions, kept_summary
 from curate.pipeline.pipeline import Walk, source_path
 from curate.sources.hub import is_hub_name
 from curate.sources.read_source import read_source
 from curate.steps import sql_conditions as conditions
 from curate.steps.registry import HERE as CURATE
 from curate.steps.registry import source_hash
-from curate.storage.rows import Rows, batches
+from curate.storage.rows import RowSet, read_batches
 from curate.storage.store import StageWriter, file_hash
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -81,7 +81,7 @@ def _said_source(found: Any) -> str:
     return ", ".join(parts) + f" ({', '.join(sorted(found.shapes))})"
 
 
-def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
+def filter_(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
     """Drop the rows for which a condition holds; the condition's name is the reason."""
     where = f"{walk.recipe.path}:{step.line}"
     columns = rows.columns(context)
@@ -98,8 +98,8 @@ def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) ->
     }
 
     def build(writer: StageWriter) -> str:
-        walk.report.begin(label, rows.alive.height)
-        for batch in batches(rows, list(dict.fromkeys(needed)), context):
+        walk.progress.begin(label, rows.kept_ids.height)
+        for batch in read_batches(rows, list(dict.fromkeys(needed)), context):
             reason = pl.Series("reason", [None], dtype=pl.String).new_from_index(0, batch.height)
             for name, condition in reversed(step.settings.items()):  # so that the first that holds is the one named
                 hit = conditions.holds(batch, condition, f"{where}: filter.{name}")
@@ -115,7 +115,7 @@ def filter_(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) ->
                     }
                 ),
             )
-            walk.report.advance(batch.height)
-        return said_kept(writer, rows)
+            walk.progress.advance(batch.height)
+        return kept_summary(writer, rows)
 
-    settle(walk, rows, label, what, build)
+    apply_decisions(walk, rows, label, what, build)

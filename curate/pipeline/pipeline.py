@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from curate.models.engine_settings import check_model
-from curate.models.gateway import Answers, Failures
-from curate.models.model_ref import BUILT_IN, ModelRef, resolve
-from curate.storage.rows import Rows
+from curate.models.gateway import Failures, Gateway
+from curate.models.model_ref import BUILT_IN, ModelRef, resolve_model
+from curate.storage.rows import RowSet
 from curate.storage.store import Stage, StageWriter, Store
 from schemas.errors import unknown
 from schemas.ids import fingerprint
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import Model, Recipe
 
 
@@ -47,16 +47,16 @@ class Walk:
 
     recipe: Recipe
     store: Store
-    report: Report = field(default_factory=Report)
+    progress: Progress = field(default_factory=Progress)
     execute: bool = True
     scratch: Store | None = None
     on_stage: Callable[[bool], None] = lambda at_once: None  # lets the catalogue show what is finished
-    prompts: Rows = field(default_factory=lambda: Rows("prompts", "prompt_id"))
-    completions: Rows = field(default_factory=lambda: Rows("completions", "completion_id"))
+    prompts: RowSet = field(default_factory=lambda: RowSet("prompts", "prompt_id"))
+    completions: RowSet = field(default_factory=lambda: RowSet("completions", "completion_id"))
     datasets: dict[str, Stage] = field(default_factory=dict)
     plan: list[Planned] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
-    answers: Answers | None = None  # None when planning
+    answers: Gateway | None = None  # None when planning
     wanted: list["Wanted"] = field(default_factory=list)
     refs: dict[str, ModelRef] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Walk:
         reused = found is not None
         stage = found or self._make(self.store, stage_id, label, what, build)
         if self.execute:
-            self.report.end(label, stage.manifest["result"], reused=reused)
+            self.progress.end(label, stage.manifest["result"], reused=reused)
             self.stages.append(used(stage, label, len(self.stages), reused=reused))
             if not reused:
                 self.on_stage(False)
@@ -152,7 +152,7 @@ def recipe_model(recipe: Recipe, name: str, where: str) -> ModelRef:
             raise unknown("model", name, [*recipe.models, *BUILT_IN], where)
         model = Model(model=name)
     check_model(name, model, recipe.where("models", name))
-    return resolve(name, model, recipe.path.parent)
+    return resolve_model(name, model, recipe.path.parent)
 
 
 def used(stage: Stage, label: str, position: int, *, reused: bool) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.embeddings import check_embedder, embed, identity
+from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
 from curate.pipeline.pipeline import Walk
-from curate.sources.reference_data import OtherData, read_other
-from curate.steps.registry import Step, find, sketcher
+from curate.sources.reference_data import ReferenceData, read_reference_data
+from curate.steps.registry import Step, find_step, sketcher
 from curate.storage.store import slug
-from curate.storage.text_cache import by_text
+from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 
@@ -25,7 +25,7 @@ SHARD = 20_000  # sketches a file
 
 
 @dataclass(frozen=True)
-class Rule:
+class RowRule:
     """A step named in a recipe, with its checked settings."""
 
     step: Step
@@ -33,7 +33,7 @@ class Rule:
     on: str = ""
     by: str | None = None
     embedder: ModelRef | None = None
-    other: OtherData | None = None
+    other: ReferenceData | None = None
 
     def key(self) -> list[Any]:
         """What a stage that applies the rule depends on."""
@@ -43,17 +43,17 @@ class Rule:
             self.step.source,
             self.on,
             self.by,
-            identity(self.embedder) if self.embedder else "",
+            embedding_identity(self.embedder) if self.embedder else "",
             self.other.content if self.other else "",
         ]
 
 
-def read_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str, on: str, of: str = "") -> Rule:
+def read_row_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str, on: str, of: str = "") -> RowRule:
     """Read what a recipe says of a step; ``on`` is the column where it says none. Raises ``UserError``.
 
     ``of`` is the type of the dataset whose rows the step is for, if it is for one's.
     """
-    step, given = find(kind, use, where), dict(given)
+    step, given = find_step(kind, use, where), dict(given)
     own = {"on": on, "by": None, "model": EMBEDDER, "against": None}
     read = {"on": True, "by": "score" in step.reads, "model": "embedding" in step.reads, "against": kind == "dedup"}
     for key in own:
@@ -74,11 +74,11 @@ def read_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str
     if own["against"] is not None:
         if "known" not in step.reads:
             raise UserError(f"{where}: dedup {step.name!r} takes no 'against': it reads no column 'known'")
-        other = read_other(own["against"], own["on"], walk.recipe.path.parent, walk.store.path, where, of)
-    return Rule(step, settings, own["on"], own["by"], embedder, other)
+        other = read_reference_data(own["against"], own["on"], walk.recipe.path.parent, walk.store.path, where, of)
+    return RowRule(step, settings, own["on"], own["by"], embedder, other)
 
 
-def read_columns(walk: Walk, rule: Rule, texts: pl.Series, score: pl.Series | None) -> dict[str, pl.Series]:
+def read_columns(walk: Walk, rule: RowRule, texts: pl.Series, score: pl.Series | None) -> dict[str, pl.Series]:
     """The columns a rule's step reads, those of other data first: of the texts and the score of the rows at hand."""
     before = 0
     if rule.other:
@@ -92,23 +92,23 @@ def read_columns(walk: Walk, rule: Rule, texts: pl.Series, score: pl.Series | No
         above = pl.Series([None], dtype=pl.Float64).new_from_index(0, before)
         columns["score"] = pl.concat([above, own.cast(pl.Float64).fill_nan(None)]).rename("score")
     if rule.embedder:
-        columns["embedding"] = embed(texts, rule.embedder, walk.store, walk.report)
+        columns["embedding"] = embed(texts, rule.embedder, walk.store, walk.progress)
     if "sketch" in reads:
         columns["sketch"] = _sketches(walk, rule, texts)
     return {name: column for name, column in columns.items() if name in reads}
 
 
-def _sketches(walk: Walk, rule: Rule, texts: pl.Series) -> pl.Series:
+def _sketches(walk: Walk, rule: RowRule, texts: pl.Series) -> pl.Series:
     """Sketches kept by text where rows are compared with other data, so that a set that grows is sketched once."""
     if not rule.other:
         return pl.Series([None], dtype=pl.Null).new_from_index(0, len(texts))
     sketch, settings = sketcher(rule.step, rule.settings)
     folder = walk.store.path / "sketches" / f"{slug(rule.step.name)}-{fingerprint([rule.step.source, settings])[:12]}"
-    return by_text(
+    return cached_by_text(
         texts,
         folder,
         lambda part: sketch(part, **settings).to_numpy(),
         SHARD,
-        walk.report,
+        walk.progress,
         f"sketch ({rule.step.name})",
     )

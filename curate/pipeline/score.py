@@ -7,14 +7,14 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Failures, frame
-from curate.models.scorer_requests import Edge, requests
+from curate.models.gateway import Failures, replies_frame
+from curate.models.scorer_requests import ScorerRequests, requests_of
 from curate.pipeline.generate.generate_step import lacking
 from curate.pipeline.pipeline import Walk
-from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, nobody, read_scorer
-from curate.steps.asks import Embed, Want
+from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, no_model_calls, read_scorer
+from curate.steps.model_calls import Embed, ModelCalls
 from curate.storage.reply_log import ReplyLog
-from curate.storage.rows import Rows, batches, collect, grouped
+from curate.storage.rows import RowSet, read_all, read_batches, read_groups
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
@@ -25,7 +25,7 @@ NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "
 MAX_FAILED = 0.1  # of the requests of a scorer: a row whose request failed has no score, and the others do
 
 
-def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
+def score(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
     """Score every row; the value is a column of this name from here on."""
     where = f"{walk.recipe.path}:{step.line}"
     columns = rows.columns(context)
@@ -44,17 +44,25 @@ def score(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> N
     if scorer.asks:
         stage = _ask(walk, rows, context, scorer, label, what, _max_failed(step, where))
     else:
-        stage = walk.stage(label, what, lambda writer: _write(walk, rows, context, scorer, label, writer, nobody))
+        stage = walk.stage(
+            label, what, lambda writer: _write(walk, rows, context, scorer, label, writer, no_model_calls)
+        )
     rows.scores[step.name] = [stage] if stage else []
 
 
 def _ask(
-    walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: str, what: dict[str, Any], max_failed: float
+    walk: Walk,
+    rows: RowSet,
+    context: RowSet | None,
+    scorer: Scorer,
+    label: str,
+    what: dict[str, Any],
+    max_failed: float,
 ) -> Any:
     """The stage of a scorer that asks: all is asked first, and written once it is known whether that is all."""
 
-    def edge(asking: bool, failures: Failures) -> Edge:
-        return Edge(
+    def edge(asking: bool, failures: Failures) -> ScorerRequests:
+        return ScorerRequests(
             walk.answers,
             lambda name: walk.model(name, scorer.where),
             walk.recipe.seed,
@@ -83,10 +91,10 @@ def _ask(
 
 
 def _write(
-    walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer, label: str, writer: StageWriter, meet: Meet
+    walk: Walk, rows: RowSet, context: RowSet | None, scorer: Scorer, label: str, writer: StageWriter, meet: Meet
 ) -> str:
     """Write the scores of all rows; say how many there are, their mean, and what the scorer notes."""
-    walk.report.begin(label, rows.alive.height)
+    walk.progress.begin(label, rows.kept_ids.height)
     total, good, mean, notes = 0, 0, 0.0, []
     for part in _parts(rows, context, scorer):
         scored = scorer.values(part, meet)
@@ -96,19 +104,19 @@ def _write(
         total, good = total + part.height, good + scored["value"].count()
         mean += float(scored["value"].sum() or 0.0)
         notes += [note for note in scored["note"].drop_nulls().unique(maintain_order=True) if note not in notes]
-        walk.report.advance(part.height)
+        walk.progress.advance(part.height)
     writer.info["rows_in"] = total
     said = [f"{good:,} scored", f"mean {mean / good:.3f}" if good else "", f"{total - good:,} null" * (total > good)]
     return ", ".join(part for part in [*said, *notes[:3]] if part)
 
 
-def _parts(rows: Rows, context: Rows | None, scorer: Scorer) -> Iterator[pl.DataFrame]:
+def _parts(rows: RowSet, context: RowSet | None, scorer: Scorer) -> Iterator[pl.DataFrame]:
     """The rows with what the scorer reads, in frames that part nothing it must see at once."""
     if scorer.scope == "prompts":
-        return grouped(rows, scorer.columns, context)
+        return read_groups(rows, scorer.columns, context)
     if scorer.scope == "table":
-        return iter([collect(rows, scorer.columns, context)])
-    return batches(rows, scorer.columns, context)
+        return iter([read_all(rows, scorer.columns, context)])
+    return read_batches(rows, scorer.columns, context)
 
 
 def _max_failed(step: recipes.Step, where: str) -> float:
@@ -123,7 +131,7 @@ class _Open(Exception):
     """What a plan can't see past: embeddings that are not made yet."""
 
 
-def _plan(walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer) -> None:
+def _plan(walk: Walk, rows: RowSet, context: RowSet | None, scorer: Scorer) -> None:
     """Say in the plan how many requests a scorer makes, as far as that is known before their answers are.
 
     What is not answered yet is null to the scorer, so that it goes on to what it wants next: of another judge, say.
@@ -132,18 +140,20 @@ def _plan(walk: Walk, rows: Rows, context: Rows | None, scorer: Scorer) -> None:
     if not rows.stages or any(held.get(name) == [] for name in scorer.columns):
         walk.plan[-1].note = "how many requests is known once the steps above are done"
         return
-    todo: dict[str, tuple[Want, dict[str, str]]] = {}  # a model's name -> a want of it, and the asks by their keys
+    todo: dict[
+        str, tuple[ModelCalls, dict[str, str]]
+    ] = {}  # a model's name -> a want of it, and the asks by their keys
     with ReplyLog.looking(walk.store) as log:
 
-        def meet(want: Want | Embed) -> pl.DataFrame:
+        def meet(want: ModelCalls | Embed) -> pl.DataFrame:
             if isinstance(want, Embed):
                 raise _Open
-            made = requests(want, walk.model(want.model, scorer.where), walk.recipe.seed)
+            made = requests_of(want, walk.model(want.model, scorer.where), walk.recipe.seed)
             new = {one.key: one.messages for one in made if one and one.key not in log}
             if new:
                 todo.setdefault(want.model, (want, {}))[1].update(new)
             replies = log.read(one.key for one in made if one)
-            return frame([replies.get(one.key) if one else None for one in made])
+            return replies_frame([replies.get(one.key) if one else None for one in made])
 
         for part in _parts(rows, context, scorer):
             with suppress(_Open, ScorerFailed):

@@ -12,17 +12,17 @@ from typing import Any, get_args
 import polars as pl
 
 from curate.models.engine_settings import check_task
-from curate.models.gateway import frame
+from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
 from curate.steps import sql_conditions as conditions
-from curate.steps.asks import Embed, Task, Want
-from curate.steps.registry import Step, find
+from curate.steps.model_calls import Embed, ModelCalls
+from curate.steps.registry import Step, find_step
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
-from schemas.requests import Sampling
+from schemas.requests import Sampling, Task
 
 OURS = ("as", "by", "max_failed")  # settings of the verb; the others are the scorer's own
-Meet = Callable[[Want | Embed], pl.DataFrame | pl.Series]
+Meet = Callable[[ModelCalls | Embed], pl.DataFrame | pl.Series]
 # What an ask looks like, a conversation's and the others'; engines read them in earnest.
 SHAPES = {"generate": r'(?s)^\s*\[\s*\{.*"role".*\}\s*\]\s*$', "": r"(?s)^\s*\{.*\}\s*$"}
 
@@ -129,7 +129,7 @@ def read_scorer(
 
     ``model`` finds a model by its name in the recipe (and where that is said). Raises ``UserError``.
     """
-    found = find("score", step.use, where)
+    found = find_step("score", step.use, where)
     given = {k: v for k, v in step.settings.items() if k not in OURS or (k == "by" and "score" not in found.reads)}
     settings = found.settings(given, where, seed)
     reads: dict[str, tuple[str, ...]] = {}
@@ -182,7 +182,7 @@ def _models(
     """Whom the scorer asks, as it says when it is called on no rows at all."""
     found: dict[tuple[str, str], ModelRef] = {}
 
-    def meet(want: Want | Embed) -> pl.DataFrame | pl.Series:
+    def meet(want: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
         task = "embed" if isinstance(want, Embed) else want.task
         found[want.model, task] = ref = model(want.model, scorer.where)
         if task == "embed":
@@ -193,13 +193,13 @@ def _models(
                 )
             return pl.Series("embedding", [], dtype=pl.Array(pl.Float32, 1))
         check_task(ref, task, scorer.where)
-        return frame([])
+        return replies_frame([])
 
     scorer.values(pl.DataFrame(schema={name: columns[name] for name in scorer.columns}), meet)
     return tuple((ref, task) for (_, task), ref in found.items())
 
 
-def nobody(want: Want | Embed) -> pl.DataFrame:
+def no_model_calls(want: ModelCalls | Embed) -> pl.DataFrame:
     """Meets what a scorer wants that is no generator, so wants nothing."""
     raise AssertionError(f"a scorer that is no generator wants {want}")
 
@@ -207,16 +207,16 @@ def nobody(want: Want | Embed) -> pl.DataFrame:
 def _try_settings(scorer: Scorer, columns: dict[str, pl.DataType]) -> None:
     """Raise what a scorer finds wrong with its settings, such as its SQL, before any row is there."""
     try:
-        scorer.values(pl.DataFrame(schema={name: columns[name] for name in scorer.columns}), nobody)
+        scorer.values(pl.DataFrame(schema={name: columns[name] for name in scorer.columns}), no_model_calls)
     except ScorerFailed as error:
         if isinstance(error.__cause__, UserError):  # another error may be of having no rows
             raise
 
 
 def _check_want(want: Any) -> None:
-    """Raise ``TypeError`` or ``UserError`` for what nobody can meet: a mistake of a scorer's own code."""
-    if not isinstance(want, Want | Embed):
-        raise TypeError(f"it yields {want!r:.80}; expected a Want or an Embed")
+    """Raise ``TypeError`` or ``UserError`` for what no_model_calls can meet: a mistake of a scorer's own code."""
+    if not isinstance(want, ModelCalls | Embed):
+        raise TypeError(f"it yields {want!r:.80}; expected a ModelCalls or an Embed")
     asks = want.texts if isinstance(want, Embed) else want.asks
     if not isinstance(asks, pl.Series) or asks.dtype not in (pl.String, pl.Null):
         kind = asks.dtype if isinstance(asks, pl.Series) else type(asks).__name__

@@ -3,10 +3,10 @@
 import polars as pl
 
 from curate.algorithms.vectors.diversity import measure
-from curate.pipeline.decisions import said_kept, settle
+from curate.pipeline.decisions import apply_decisions, kept_summary
 from curate.pipeline.pipeline import Walk
-from curate.pipeline.row_rule import OF_RULES, Rule, read_columns, read_rule
-from curate.storage.rows import Rows, collect
+from curate.pipeline.row_rule import OF_RULES, RowRule, read_columns, read_row_rule
+from curate.storage.rows import RowSet, read_all
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -14,10 +14,12 @@ from schemas.errors import UserError, unknown
 SAID = {"covering_radius": "covering radius", "mean_distance": "mean distance", "vendi": "Vendi score"}
 
 
-def select(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> None:
+def select(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
     """Keep a subset: the best candidates of each prompt, or a diverse or random choice of the rows."""
     where = f"{walk.recipe.path}:{step.line}"
-    rule = read_rule(walk, "select", step.use, {k: v for k, v in step.settings.items() if k != "as"}, where, "prompt")
+    rule = read_row_rule(
+        walk, "select", step.use, {k: v for k, v in step.settings.items() if k != "as"}, where, "prompt"
+    )
     needed = _needed(rule, rows.columns(context), where)
     label = walk.label(rows.table, "select", step.name)
     what = {
@@ -28,18 +30,18 @@ def select(walk: Walk, rows: Rows, step: recipes.Step, context: Rows | None) -> 
     }
 
     def build(writer: StageWriter) -> str:
-        walk.report.begin(label, rows.alive.height)
-        frame = collect(rows, needed, context)
+        walk.progress.begin(label, rows.kept_ids.height)
+        frame = read_all(rows, needed, context)
         columns = {name: frame[name] for name in rule.step.reads if name not in OF_RULES}
         columns |= read_columns(walk, rule, frame[rule.on], frame[rule.by] if rule.by else None)
         decided, said = chosen(walk, rule, columns, frame[rows.id], label, writer)
         writer.write("decisions", decided)
-        return said_kept(writer, rows) + said
+        return kept_summary(writer, rows) + said
 
-    settle(walk, rows, label, what, build)
+    apply_decisions(walk, rows, label, what, build)
 
 
-def _needed(rule: Rule, columns: dict[str, pl.DataType], where: str) -> list[str]:
+def _needed(rule: RowRule, columns: dict[str, pl.DataType], where: str) -> list[str]:
     """The columns to read for a rule. Raises ``UserError`` for one that is not there, or is no number where it must."""
     step = rule.step
     if step.makes == "pair":
@@ -57,7 +59,7 @@ def _needed(rule: Rule, columns: dict[str, pl.DataType], where: str) -> list[str
 
 
 def chosen(
-    walk: Walk, rule: Rule, columns: dict[str, pl.Series], ids: pl.Series, label: str, writer: StageWriter
+    walk: Walk, rule: RowRule, columns: dict[str, pl.Series], ids: pl.Series, label: str, writer: StageWriter
 ) -> tuple[pl.DataFrame, str]:
     """Run a ``select`` or ``subset`` step and turn its answer into decisions; returns them, and what to say beside.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from curate.algorithms.random_draw import draw
+from curate.algorithms.random_draw import text_draws
 from curate.steps.quoting import turns_of
 
 
@@ -35,7 +35,7 @@ def by_prompt(
 ) -> dict[str, Prompt]:
     """Return the prompts by their ids; neither they nor their texts depend on the order of the rows."""
     rows = pl.DataFrame({"prompt": prompt_id, "text": text, "messages": messages, "reference": reference})
-    rows = rows.with_columns(draw=draw(text, seed)).drop_nulls("text")
+    rows = rows.with_columns(draw=text_draws(text, seed)).drop_nulls("text")
     one = rows.group_by("prompt").agg(pl.col("messages", "reference").min())
     texts = rows.group_by("prompt", "text", "draw").len().sort("prompt", "draw", "text")
     texts = (

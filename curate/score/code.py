@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from curate.score._unit_tests import code_of, read_tests
-from curate.steps.asks import Scoring, Want
+from curate.steps.model_calls import ModelCalls, Scoring
 from schemas.errors import UserError
 
 SHOWN = 10  # failed tests in ``detail``
@@ -36,7 +36,7 @@ def score(
             raise UserError(f"{name} is {value:g}; expected at least {least:g}")
     limits = {"seconds": seconds, "total": total, "memory": memory}
     rows = list(_asks(response.cast(pl.String), ground_truth.cast(pl.String), limits))
-    answers = yield Want(pl.Series("ask", [ask for ask, _ in rows], dtype=pl.String), "sandbox", "run")
+    answers = yield ModelCalls(pl.Series("ask", [ask for ask, _ in rows], dtype=pl.String), "sandbox", "run")
     found = [
         settled or _read(text, error)
         for (_, settled), text, error in zip(rows, answers["response"], answers["error"], strict=True)

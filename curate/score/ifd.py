@@ -9,14 +9,14 @@ import json
 import polars as pl
 
 from curate.score import _asks
-from curate.steps.asks import Scoring, Want
+from curate.steps.model_calls import ModelCalls, Scoring
 
 
 def score(response: pl.Series, messages: pl.Series, *, model: str) -> Scoring:
     """Return ``value`` (above 0), ``detail`` (JSON: both losses, in nats a token) and ``error`` where there is none."""
-    given = yield Want(_asks.completions(messages, response), model, "loss")
+    given = yield ModelCalls(_asks.completions(messages, response), model, "loss")
     # Where there is no prompt, nothing is asked of the response alone either.
-    alone = yield Want(_asks.completions(None, response.set(messages.is_null(), None)), model, "loss")
+    alone = yield ModelCalls(_asks.completions(None, response.set(messages.is_null(), None)), model, "loss")
     after, before = given["value"], alone["value"]
     why = _asks.unasked(response, (messages, "no prompt"))
     missing = pl.select(

@@ -23,7 +23,7 @@ from curate.score._judges import judges, said, sampling
 from curate.score._likely import weighted_score
 from curate.score._rubrics import Rubric, ask_score, rubrics
 from curate.score._verdicts import read_score
-from curate.steps.asks import Scoring, Want
+from curate.steps.model_calls import ModelCalls, Scoring
 from curate.steps.quoting import turns_of
 
 PANELS = {"mean": fmean, "median": median, "min": min}
@@ -62,7 +62,7 @@ def score(
             for (text, turns, truth), why in zip(rows, missing, strict=True)
         ]
         for name in models:
-            answers = yield Want(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
+            answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
             for row, answer in enumerate(said(answers, how, explain=explain)):
                 if not missing[row]:
                     replies[row].append({"judge": name, "rubric": by.name} | _read(by, *answer, last=explain))

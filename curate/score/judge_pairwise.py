@@ -26,7 +26,7 @@ from curate.score._likely import letter_shares
 from curate.score._meetings import Meeting, Prompt, by_prompt, with_others, with_reference
 from curate.score._rubrics import ask_better, rubrics
 from curate.score._verdicts import read_verdict
-from curate.steps.asks import Scoring, Want
+from curate.steps.model_calls import ModelCalls, Scoring
 from schemas.errors import UserError
 
 
@@ -101,7 +101,7 @@ def score(
     said_of: list[list[Verdict | None]] = [[] for _ in met]
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
     for name in models:
-        answers = yield Want(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
+        answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
         answered = said(answers, how, explain=explain)
         for number, pair in enumerate(met):
             verdict, unread = _verdict(name, answered[2 * number], answered[2 * number + 1], last=explain)

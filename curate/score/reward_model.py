@@ -7,7 +7,7 @@ The model reads the whole conversation in its own chat template; it may be one o
 import polars as pl
 
 from curate.score import _asks
-from curate.steps.asks import Scoring, Want
+from curate.steps.model_calls import ModelCalls, Scoring
 
 
 def score(
@@ -19,7 +19,7 @@ def score(
     """
     shown = messages if system else _without_system(messages)
     asks = _asks.conversations(shown, response, **({} if label is None else {"label": label}))
-    answers = yield Want(asks, model, "reward")
+    answers = yield ModelCalls(asks, model, "reward")
     why = _asks.unasked(response, (messages, "no prompt"))
     return pl.DataFrame({"value": answers["value"], "error": _asks.errors(answers, why)})
 

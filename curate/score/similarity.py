@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from curate.score import _asks
-from curate.steps.asks import Embed, Scoring
+from curate.steps.model_calls import Embed, Scoring
 
 
 def score(

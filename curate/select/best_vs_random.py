@@ -8,7 +8,7 @@ not on the order of the rows.
 
 import polars as pl
 
-from curate.algorithms.random_order import lots
+from curate.algorithms.random_order import id_draws
 from curate.select._worse import best_and_worse, proposed
 
 
@@ -17,4 +17,4 @@ def pair(
 ) -> pl.DataFrame:
     """Return the pairs in order of preference: ``chosen_id``, ``rejected_id`` and ``slot`` (one for each prompt)."""
     worse = best_and_worse(prompt_id, completion_id, score, margin)
-    return proposed(worse.with_columns(lot=lots(worse["id"], seed, "best_vs_random")).sort("slot", "lot", "id"))
+    return proposed(worse.with_columns(lot=id_draws(worse["id"], seed, "best_vs_random")).sort("slot", "lot", "id"))

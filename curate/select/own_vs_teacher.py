@@ -9,7 +9,7 @@ have a score on both sides, the teacher's higher by at least that much (0: not l
 
 import polars as pl
 
-from curate.algorithms.random_order import lots
+from curate.algorithms.random_order import id_draws
 from schemas.errors import UserError
 
 
@@ -32,7 +32,7 @@ def pair(
         raise UserError(f"select own_vs_teacher: teacher and student are the same model, {teacher!r}")
     rows = pl.DataFrame({"prompt": prompt_id, "id": completion_id, "model": model.cast(pl.String)})
     rows = rows.with_columns(score=pl.lit(None, pl.Float64) if score is None else score.cast(pl.Float64))
-    rows = rows.with_columns(lot=lots(rows["id"], seed, "own_vs_teacher")).sort("lot", "id")
+    rows = rows.with_columns(lot=id_draws(rows["id"], seed, "own_vs_teacher")).sort("lot", "id")
     turn = pl.int_range(pl.len()).over("prompt")
     sides = [rows.filter(pl.col("model") == name).with_columns(turn=turn) for name in (teacher, student)]
     pairs = sides[0].join(sides[1], on=["prompt", "turn"], suffix="_own").sort("id", "id_own")

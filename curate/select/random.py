@@ -5,7 +5,7 @@ The lot is drawn from each row's text and the seed, so the choice does not depen
 
 import polars as pl
 
-from curate.algorithms.random_draw import draw
+from curate.algorithms.random_draw import text_draws
 from curate.select._keep import rows_to_keep
 
 
@@ -15,7 +15,7 @@ def subset(text: pl.Series, *, keep: int | float, seed: int = 0) -> pl.DataFrame
     ``keep`` is a number of rows, or a share in (0, 1] where it has a decimal point. Raises ``UserError`` for others.
     """
     count = rows_to_keep(keep, len(text), "select random")
-    lot = draw(text.cast(pl.String), seed)
+    lot = text_draws(text.cast(pl.String), seed)
     kept = pl.Series(lot.rank("ordinal") <= count, dtype=pl.Boolean)
     blank = pl.DataFrame({"kept": kept})
     return blank.with_columns(nearest=pl.lit(None, pl.Int64), similarity=pl.lit(None, pl.Float64))

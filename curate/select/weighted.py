@@ -10,7 +10,7 @@ alone, not on the order of the rows. A candidate without a finite score is never
 import numpy as np
 import polars as pl
 
-from curate.algorithms.random_order import lots, uniform
+from curate.algorithms.random_order import id_draws, uniform
 from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
@@ -37,7 +37,7 @@ def select(
     if not 0 < temperature < float("inf"):
         raise UserError(f"select weighted: temperature must be above 0, found {temperature}")
     rows = pl.DataFrame({"prompt": prompt_id, "id": completion_id, "score": score.cast(pl.Float64)})
-    noise = -np.log(-np.log(uniform(lots(rows["id"], seed, "weighted"))))
+    noise = -np.log(-np.log(uniform(id_draws(rows["id"], seed, "weighted"))))
     rows = rows.with_columns(row=pl.int_range(pl.len()), noise=pl.Series(noise), known=pl.col("score").is_finite())
     rows = rows.with_columns(draw=pl.col("score") / temperature + pl.col("noise"))
     drawn = rows.filter("known").sort("draw", "id", descending=[True, False])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.sources.hub import is_hub_name, read_hub
-from curate.sources.reference_data import SCHEMA, OtherData, read_other
+from curate.sources.reference_data import SCHEMA, ReferenceData, read_reference_data
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 
@@ -90,7 +90,7 @@ SHIPPED = {
 
 def read_benchmarks(
     against: Any, folder: Path, own: Path, where: str, load: Callable[..., Any] | None = None
-) -> OtherData:
+) -> ReferenceData:
     """Read what a ``decontaminate`` step is against: a name of ``SHIPPED``, what ``read_other`` takes, or a list.
 
     A file of that name goes before a shipped one. Paths are relative to ``folder``; ``own`` is the store written to;
@@ -112,21 +112,21 @@ def read_benchmarks(
         elif isinstance(entry, str) and not here and not is_hub_name(entry) and not Path(entry).suffix:
             raise unknown("file, hub data set or known benchmark", entry, SHIPPED, f"{where}: decontaminate: against")
         elif here:
-            read = read_other(entry, "prompt", folder, own, f"{where}: decontaminate")
+            read = read_reference_data(entry, "prompt", folder, own, f"{where}: decontaminate")
         else:
             read = _hub(json.dumps(entry, default=str), folder, own, where)
         parts.append(read.rows)
         contents.append(read.content)
-    return OtherData(pl.concat(parts), fingerprint(contents))
+    return ReferenceData(pl.concat(parts), fingerprint(contents))
 
 
 @lru_cache(maxsize=16)
-def _hub(entry: str, folder: Path, own: Path, where: str) -> OtherData:
-    return read_other(json.loads(entry), "prompt", folder, own, f"{where}: decontaminate")
+def _hub(entry: str, folder: Path, own: Path, where: str) -> ReferenceData:
+    return read_reference_data(json.loads(entry), "prompt", folder, own, f"{where}: decontaminate")
 
 
 @lru_cache(maxsize=32)
-def _shipped(name: str, where: str, load: Callable[..., Any] | None) -> OtherData:
+def _shipped(name: str, where: str, load: Callable[..., Any] | None) -> ReferenceData:
     """The questions of a benchmark; its rows are numbered through all its configurations."""
     known, texts = SHIPPED[name], []
     try:
@@ -138,7 +138,7 @@ def _shipped(name: str, where: str, load: Callable[..., Any] | None) -> OtherDat
     except UserError as error:
         raise UserError(f"{where}: decontaminate: against: {name}: {error}") from None
     rows = pl.DataFrame({"text": texts, "file": name, "line": range(1, len(texts) + 1), "row_id": None})
-    return OtherData(rows.select(pl.col(column).cast(kind) for column, kind in SCHEMA.items()), fingerprint(texts))
+    return ReferenceData(rows.select(pl.col(column).cast(kind) for column, kind in SCHEMA.items()), fingerprint(texts))
 
 
 def _question(row: Any, known: Benchmark) -> str:

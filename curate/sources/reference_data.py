@@ -27,14 +27,14 @@ KEYS = ("path", "fields", "hub", "limit")
 SCHEMA = {"text": pl.String, "file": pl.String, "line": pl.Int64, "row_id": pl.String}
 
 
-class OtherData(NamedTuple):
+class ReferenceData(NamedTuple):
     """``rows``: text, file (as the recipe names it), line (null where a store has none), row_id; and their content."""
 
     rows: pl.DataFrame
     content: str
 
 
-def read_other(against: Any, on: str, folder: Path, own: Path, where: str, of: str = "") -> OtherData:
+def read_reference_data(against: Any, on: str, folder: Path, own: Path, where: str, of: str = "") -> ReferenceData:
     """Read the texts of other data.
 
     ``on`` is a column of prompts or of completions, or ``row``: prompt and response. ``of`` is the type of the dataset
@@ -58,7 +58,7 @@ def read_other(against: Any, on: str, folder: Path, own: Path, where: str, of: s
             raise UserError(f"{where}: against: {given['path']} has no row with a {on!r}")
         parts.append(rows.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
         contents += [given["path"], content]
-    return OtherData(pl.concat(parts), fingerprint(contents))
+    return ReferenceData(pl.concat(parts), fingerprint(contents))
 
 
 def _read(

@@ -130,22 +130,22 @@ def sketcher(step: Step, settings: dict[str, Any]) -> tuple[Callable[..., pl.Ser
     return function, {name: value for name, value in settings.items() if name in taken}
 
 
-def names(kind: str) -> list[str]:
+def step_names(kind: str) -> list[str]:
     """The built-in steps of a kind, sorted."""
     return sorted(p.stem for p in (HERE / kind).glob("*.py") if not p.stem.startswith("_"))
 
 
-def find(kind: str, name: str, where: str = "") -> Step:
+def find_step(kind: str, name: str, where: str = "") -> Step:
     """Find a step by kind and name. Raises ``UserError`` naming the nearest one."""
     if "." in name:
         return _own(kind, name, where)
-    if name not in names(kind):
-        raise unknown(f"{kind} step", name, names(kind), where)
+    if name not in step_names(kind):
+        raise unknown(f"{kind} step", name, step_names(kind), where)
     module = importlib.import_module(f"curate.{kind}.{name}")
     return _read(kind, name, module, _function(kind, name, module, where))
 
 
-def summary(kind: str, name: str) -> str:
+def step_summary(kind: str, name: str) -> str:
     """The first line of a built-in step's docstring, without importing it."""
     doc = ast.get_docstring(ast.parse((HERE / kind / f"{name}.py").read_text(encoding="utf-8"))) or ""
     return doc.splitlines()[0] if doc else ""

@@ -20,20 +20,20 @@ CANDIDATES = {"completion" if name == "messages" else name: kind for name, kind 
 
 
 @dataclass
-class Rows:
+class RowSet:
     """The prompts, or the candidates: the stages that hold them, the ids still in (in order), and their scores."""
 
     table: str
     id: str
     stages: list[Stage] = field(default_factory=list)
-    alive: pl.DataFrame | None = None
+    kept_ids: pl.DataFrame | None = None
     scores: dict[str, list[Stage]] = field(default_factory=dict)
     content: str = ""
 
     def __post_init__(self) -> None:
         """Start with no row in, unless told which are."""
-        if self.alive is None:
-            self.alive = pl.DataFrame(schema={self.id: pl.String})
+        if self.kept_ids is None:
+            self.kept_ids = pl.DataFrame(schema={self.id: pl.String})
 
     def add(self, stage: Stage) -> None:
         """Take in the rows of a stage, but for those whose id is there already."""
@@ -45,16 +45,16 @@ class Rows:
             else:
                 rows = pl.read_parquet(file, columns=[self.id])
             rows = rows.select(self.id).unique(maintain_order=True)
-            self.alive = pl.concat([self.alive, _without(rows, _within(self.alive, rows, self.id), self.id)])
+            self.kept_ids = pl.concat([self.kept_ids, _without(rows, _within(self.kept_ids, rows, self.id), self.id)])
         self.stages.append(stage)
         self.content = fingerprint([self.content, stage.content(self.table)])
 
     def keep(self, ids: pl.DataFrame, stage: Stage) -> None:
         """Keep only these ids; ``stage`` is the one that decided."""
-        self.alive = self.alive.join(ids, on=self.id, how="semi", maintain_order="left")
+        self.kept_ids = self.kept_ids.join(ids, on=self.id, how="semi", maintain_order="left")
         self.content = fingerprint([self.content, stage.content("decisions")])
 
-    def columns(self, prompts: "Rows | None" = None) -> dict[str, pl.DataType]:
+    def columns(self, prompts: "RowSet | None" = None) -> dict[str, pl.DataType]:
         """Every column a step or a condition may name: the rows' own, their prompt's, their scores."""
         own = PROMPTS if self.table == "prompts" else CANDIDATES
         joined = {k: v for k, v in PROMPTS.items() if k not in own} if prompts else {}
@@ -66,7 +66,7 @@ class Rows:
         return fingerprint([self.content, {n: [s.content("scores") for s in self.scores.get(n, [])] for n in names}])
 
 
-def batches(rows: Rows, names: list[str], prompts: Rows | None = None) -> Iterator[pl.DataFrame]:
+def read_batches(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> Iterator[pl.DataFrame]:
     """Yield the rows that are in, in order, as frames of the id and the columns ``names``."""
     own = PROMPTS if rows.table == "prompts" else CANDIDATES
     mine = [n for n in dict.fromkeys([rows.id, *names]) if n in own]
@@ -86,28 +86,30 @@ def batches(rows: Rows, names: list[str], prompts: Rows | None = None) -> Iterat
         yield part.select(list(dict.fromkeys([rows.id, *names])))
 
 
-def collect(rows: Rows, names: list[str], prompts: Rows | None = None) -> pl.DataFrame:
+def read_all(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> pl.DataFrame:
     """All of ``batches`` in one frame."""
-    parts = list(batches(rows, names, prompts))
+    parts = list(read_batches(rows, names, prompts))
     if parts:
         return pl.concat(parts)
     types = rows.columns(prompts)
     return pl.DataFrame(schema={n: types[n] for n in dict.fromkeys([rows.id, *names])})
 
 
-def grouped(rows: Rows, names: list[str], prompts: Rows | None = None, size: int = BATCH) -> Iterator[pl.DataFrame]:
+def read_groups(
+    rows: RowSet, names: list[str], prompts: RowSet | None = None, size: int = BATCH
+) -> Iterator[pl.DataFrame]:
     """As ``batches``, but all candidates of a prompt are in one frame, which has about ``size`` rows.
 
     Where the steps above made them so, they are read as a stream; else all of them are collected and sorted first.
     """
     if rows.table == "prompts":
-        yield from batches(rows, names, prompts)
+        yield from read_batches(rows, names, prompts)
         return
     names = list(dict.fromkeys(["prompt_id", *names]))
-    owners = collect(rows, ["prompt_id"], prompts)["prompt_id"]
+    owners = read_all(rows, ["prompt_id"], prompts)["prompt_id"]
     if owners.n_unique() == int((owners != owners.shift(1)).fill_null(True).sum()):
         held = None
-        for part in batches(rows, names, prompts):
+        for part in read_batches(rows, names, prompts):
             part = part if held is None else pl.concat([held, part])
             last = part["prompt_id"] == part["prompt_id"][-1] if part.height else pl.Series([], dtype=pl.Boolean)
             held, whole = part.filter(last), part.filter(~last)
@@ -116,7 +118,7 @@ def grouped(rows: Rows, names: list[str], prompts: Rows | None = None, size: int
         if held is not None and held.height:
             yield held
         return
-    frame = collect(rows, names, prompts)
+    frame = read_all(rows, names, prompts)
     frame = frame.with_row_index("__place").with_columns(pl.col("__place").min().over("prompt_id"))
     frame = frame.sort("__place", maintain_order=True)
     starts = np.unique(np.searchsorted(frame["__place"].to_numpy(), np.arange(0, frame.height, size))).tolist()
@@ -124,9 +126,9 @@ def grouped(rows: Rows, names: list[str], prompts: Rows | None = None, size: int
         yield frame[low:high].drop("__place")
 
 
-def _parts(rows: Rows, columns: list[str]) -> Iterator[pl.DataFrame]:
+def _parts(rows: RowSet, columns: list[str]) -> Iterator[pl.DataFrame]:
     """The rows that are in, in slices of at most ``BATCH``; a row held by two stages comes once."""
-    pending = rows.alive
+    pending = rows.kept_ids
     held = ["messages" if name == "completion" else name for name in columns]
     for stage in rows.stages:
         for file in stage.files(rows.table):
@@ -149,13 +151,13 @@ def _without(rows: pl.DataFrame, few: pl.DataFrame, id: str) -> pl.DataFrame:
     return rows.filter(~pl.col(id).is_in(few[id].implode()))
 
 
-def _column_frame(prompts: Rows, names: list[str]) -> pl.DataFrame:
+def _column_frame(prompts: RowSet, names: list[str]) -> pl.DataFrame:
     columns = list(dict.fromkeys(["prompt_id", *names]))
     parts = [empty("prompts").select(columns), *(stage.read("prompts", columns) for stage in prompts.stages)]
     return pl.concat(parts).unique("prompt_id", keep="first", maintain_order=True)
 
 
-def _score_frame(rows: Rows, name: str) -> pl.DataFrame:
+def _score_frame(rows: RowSet, name: str) -> pl.DataFrame:
     parts = [
         stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
         for stage in rows.scores[name]

@@ -17,13 +17,13 @@ from pyarrow.parquet import write_table
 
 from curate.storage.mapped_columns import as_series, disk_failed, mapped_rows
 from schemas.ids import fingerprint
-from schemas.progress import Report
+from schemas.progress import Progress
 
 BLOCK = 50_000  # texts in memory at a time
 
 
-def by_text(
-    texts: pl.Series, folder: Path, make: Callable[[pl.Series], np.ndarray], shard: int, report: Report, label: str
+def cached_by_text(
+    texts: pl.Series, folder: Path, make: Callable[[pl.Series], np.ndarray], shard: int, progress: Progress, label: str
 ) -> pl.Series:
     """Return what ``make`` makes of each text, as a Series of ``Array(..., d)``; a null text counts as empty.
 
@@ -36,14 +36,14 @@ def by_text(
     rows = pl.DataFrame({"text_hash": _hashes(texts)}).with_row_index("row")
     there = _index(folder)
     missing = rows.join(there, on="text_hash", how="anti").unique("text_hash", keep="first")
-    report.begin(label, missing.height, "texts")
+    progress.begin(label, missing.height, "texts")
     if missing.height:
         lengths = texts.str.len_bytes().fill_null(0)
         missing = missing.with_columns(length=lengths.gather(missing["row"])).sort("length", "text_hash")
         for part in missing.iter_slices(shard):
             values = np.ascontiguousarray(make(texts.gather(part["row"]).fill_null("")))
             there = pl.concat([there, _write(folder, part["text_hash"], values)])
-            report.advance(part.height)
+            progress.advance(part.height)
     return as_series(_gather(rows, there, folder), "value")
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from curate.pipeline.scorer import Scorer
-from curate.steps.registry import find
+from curate.steps.registry import find_step
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.command import call, mistake, process
@@ -247,7 +247,7 @@ def scored(folder, body):
     file = folder / "mine.py"
     file.write_text(f'"""x"""\n\nimport polars as pl\n\n\ndef own(response):\n    {body}\n')
     with contextlib.chdir(folder):
-        step = find("score", "mine.own")
+        step = find_step("score", "mine.own")
     scorer = Scorer("own", step, {}, {"response": ("response",)}, "r.yaml:9")
     return scorer.values(pl.DataFrame({"response": ["a", "bb", "", None]}), None)
 

@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 
-from curate.steps.asks import Ask
+from curate.steps.model_calls import Ask
 
 
 def drive(step, reply):

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.models.budget import LIMITS, Budget, Purse, purse
-from schemas.requests import Reply, Sampling, Spent, most_tokens, request
+from schemas.requests import Reply, Sampling, Spent, make_request, most_tokens
 from schemas.yaml_file import override
 
 NOTHING = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens", "cost", "seconds"), 0)
@@ -16,7 +16,7 @@ NOTHING = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens", "cost
 
 def group(number, n=1, max_tokens=20, text="a question"):
     messages = json.dumps([{"role": "user", "content": f"{text} {number}"}])
-    return [request("m", messages, None, Sampling(max_tokens=max_tokens), i) for i in range(n)]
+    return [make_request("m", messages, None, Sampling(max_tokens=max_tokens), i) for i in range(n)]
 
 
 def budget(limits=None, of_recipe=None, **more):

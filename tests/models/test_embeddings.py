@@ -14,17 +14,17 @@ import polars as pl
 import pytest
 
 from curate.models.embeddings import SHARD, embed
-from curate.models.model_ref import resolve
+from curate.models.model_ref import resolve_model
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import Model
 
 ROOT = Path(__file__).parents[2]
-MINILM = resolve("minilm", Model(model="minilm"))
+MINILM = resolve_model("minilm", Model(model="minilm"))
 
 
-class Lines(Report):
+class Lines(Progress):
     def __init__(self):
         self.totals, self.lines = [], []
 
@@ -36,11 +36,11 @@ class Lines(Report):
 
 
 def test_equal_texts_have_equal_unit_vectors_and_are_made_once(tmp_path):
-    store, report = Store(tmp_path / "s"), Lines()
+    store, progress = Store(tmp_path / "s"), Lines()
     texts = pl.Series(["A cat sat.", None, "A cat sat.", "", "Rain fell on Rome."])
-    first = embed(texts, MINILM, store, report)
-    again = embed(texts.reverse(), MINILM, store, report)
-    assert report.totals == [3, 0] and report.lines == []
+    first = embed(texts, MINILM, store, progress)
+    again = embed(texts.reverse(), MINILM, store, progress)
+    assert progress.totals == [3, 0] and progress.lines == []
     vectors = first.to_numpy()
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert (vectors[0] == vectors[2]).all() and (vectors[1] == vectors[3]).all()
@@ -48,18 +48,20 @@ def test_equal_texts_have_equal_unit_vectors_and_are_made_once(tmp_path):
 
 
 def test_another_model_is_never_mixed_in(tmp_path):
-    store, report = Store(tmp_path / "s"), Lines()
+    store, progress = Store(tmp_path / "s"), Lines()
     texts = pl.Series(["A cat sat."])
-    embed(texts, MINILM, store, report)
-    embed(texts, replace(MINILM, identity="minilm@newer"), store, report)
-    assert report.totals == [1, 1], "the newer model's vectors were taken from the older one's"
+    embed(texts, MINILM, store, progress)
+    embed(texts, replace(MINILM, identity="minilm@newer"), store, progress)
+    assert progress.totals == [1, 1], "the newer model's vectors were taken from the older one's"
     assert len(list((store.path / "embeddings").iterdir())) == 2
 
 
 def test_a_text_that_is_too_long_counts_by_its_head_and_that_is_said(tmp_path):
-    report, head = Lines(), "the cat sat on the mat " * 60
-    vectors = embed(pl.Series([head, head + "and then a war broke out " * 400]), MINILM, Store(tmp_path / "s"), report)
-    assert report.lines == [
+    progress, head = Lines(), "the cat sat on the mat " * 60
+    vectors = embed(
+        pl.Series([head, head + "and then a war broke out " * 400]), MINILM, Store(tmp_path / "s"), progress
+    )
+    assert progress.lines == [
         "embed (minilm): 2 texts have more than the 256 tokens the model takes; they count by their head"
     ]
     assert float(vectors.to_numpy()[0] @ vectors.to_numpy()[1]) > 0.999
@@ -67,21 +69,21 @@ def test_a_text_that_is_too_long_counts_by_its_head_and_that_is_said(tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("optimum") is not None, reason="the ONNX backend is installed here")
 def test_a_backend_that_is_not_installed_is_said_with_how_to_get_it(tmp_path):
-    ref = resolve("minilm", Model(model="minilm", backend="onnx"))
+    ref = resolve_model("minilm", Model(model="minilm", backend="onnx"))
     with pytest.raises(UserError, match=r"model 'minilm': cannot load it: the backend 'onnx' is not installed: .*pip "):
-        embed(pl.Series(["a"]), ref, Store(tmp_path / "s"), Report())
+        embed(pl.Series(["a"]), ref, Store(tmp_path / "s"), Progress())
 
 
 KILLED = """
 import sys
 import polars as pl
 from curate.models.embeddings import embed
-from curate.models.model_ref import resolve
-from schemas.progress import Report
+from curate.models.model_ref import resolve_model
+from schemas.progress import Progress
 from curate.storage.store import Store
 from schemas.recipe import Model
 texts = pl.Series([f"text {i}" for i in range(int(sys.argv[2]))])
-embed(texts, resolve("minilm", Model(model="minilm")), Store(sys.argv[1]), Report())
+embed(texts, resolve("minilm", Model(model="minilm")), Store(sys.argv[1]), Progress())
 """
 
 
@@ -98,7 +100,7 @@ def test_kill_9_in_the_middle_of_embedding_loses_a_shard_at_most(tmp_path):
     process.wait()
     there = sum(pl.read_parquet(file).height for file in folder.glob("embeddings/*/[!.]*.parquet"))
     assert SHARD <= there < count
-    report, texts = Lines(), pl.Series([f"text {i}" for i in range(there + 1)])
-    vectors = embed(texts, MINILM, Store(folder), report).to_numpy()
-    assert report.totals[0] < there + 1, "what was made before the kill was made again"
+    progress, texts = Lines(), pl.Series([f"text {i}" for i in range(there + 1)])
+    vectors = embed(texts, MINILM, Store(folder), progress).to_numpy()
+    assert progress.totals[0] < there + 1, "what was made before the kill was made again"
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.models.gateway import COLUMNS, Answers, Failures, frame
+from curate.models.gateway import REPLY_COLUMNS, Failures, Gateway, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, costs
 from curate.storage.store import Store
 from schemas.errors import Failed, Stopped
-from schemas.progress import Report
-from schemas.requests import Reply, Sampling, Spent, request
+from schemas.progress import Progress
+from schemas.requests import Reply, Sampling, Spent, make_request
 from tests.stub_server import Stub
 
 HOW = Sampling(max_tokens=20, temperature=0.9)
@@ -56,7 +56,7 @@ class Echo:
         self.closed += 1
 
 
-class Told(Report):
+class Told(Progress):
     """Keeps how far a stage has come."""
 
     def __init__(self):
@@ -75,12 +75,12 @@ def ref(name="a", **settings):
 
 def groups(texts, n=1, identity="a@1"):
     messages = [json.dumps([{"role": "user", "content": text}]) for text in texts]
-    return [[request(identity, m, None, HOW, i) for i in range(n)] for m in messages]
+    return [[make_request(identity, m, None, HOW, i) for i in range(n)] for m in messages]
 
 
-def asking(store, engine=None, limits=None, report=None, run="run1"):
+def asking(store, engine=None, limits=None, progress=None, run="run1"):
     """Answers of a run whose model ``a`` is an engine of this process."""
-    answers = Answers(store, report or Report(), run, "job", limits)
+    answers = Gateway(store, progress or Progress(), run, "job", limits)
     answers.engines["a", "generate"] = engine or Echo()
     return answers
 
@@ -90,13 +90,13 @@ def many(count=1 << 30):
 
 
 def test_each_request_is_asked_once_and_never_again(store):
-    report, engine = Told(), Echo()
-    with asking(store, engine, report=report) as answers:
+    progress, engine = Told(), Echo()
+    with asking(store, engine, progress=progress) as answers:
         assert answers.all(ref(), groups("abca", n=2), many()) is True
         found = answers.read(r.key for g in groups("abc", n=2) for r in g)
         assert [r.text for r in found.values()] == ["a 0", "a 1", "b 0", "b 1", "c 0", "c 1"]
         assert (answers.usage.requests, answers.usage.reused, answers.usage.prompt_tokens) == (6, 0, 60)
-        assert report.done == 8, "the two that ask the same words are done too"
+        assert progress.done == 8, "the two that ask the same words are done too"
     assert engine.closed == 1
     later = Echo()
     with asking(store, later, run="run2") as answers:
@@ -110,7 +110,7 @@ def test_each_request_is_asked_once_and_never_again(store):
 def test_no_engine_is_loaded_where_all_is_answered(store):
     with asking(store) as answers:
         answers.all(ref(), groups("ab"), many())
-    with Answers(store, Report()) as answers:
+    with Gateway(store, Progress()) as answers:
         nowhere = ref(base_url="http://127.0.0.1:9/v1")
         assert answers.all(nowhere, groups("ab"), many()) is True and answers.engines == {}
 
@@ -170,7 +170,7 @@ def test_a_models_budget_is_shared_by_recipes_and_a_recipes_by_models(store):
         assert answers.all(ref(), groups("abcd"), many()) is True
         assert answers.all(ref("b"), groups("abcd", identity="b@1"), many()) is False
         assert [*answers.stopped] == ["budget.max_requests"] and len(answers.engines["b", "generate"].asked) == 2
-    with Answers(store, Report(), "run2", "other", {"max_requests": 6}) as answers:
+    with Gateway(store, Progress(), "run2", "other", {"max_requests": 6}) as answers:
         answers.engines["a", "generate"] = Echo()
         assert answers.all(ref(max_requests=5), groups("efg"), many()) is False
         assert [*answers.stopped] == ["models.a.max_requests"] and len(answers.engines["a", "generate"].asked) == 1
@@ -231,14 +231,14 @@ def test_reasons_are_counted_numbers_aside_and_three_are_told():
 
 def test_a_frame_of_replies_has_every_column_also_where_there_are_none():
     whole = Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0))
-    made = frame([whole, None, Reply("e", error="no", transient=True)])
-    assert made.schema == {"key": pl.String, **COLUMNS}
+    made = replies_frame([whole, None, Reply("e", error="no", transient=True)])
+    assert made.schema == {"key": pl.String, **REPLY_COLUMNS}
     assert made.rows() == [
         ("k", "yes", "why", "[]", "stop", 3, 1, [-0.5, -1.0], None, False, None, None),
         (None, *[None] * 8, False, None, None),
         ("e", *[None] * 7, "no", True, None, None),
     ]
-    assert frame([]).schema == made.schema
+    assert replies_frame([]).schema == made.schema
 
 
 def test_answers_of_a_real_server_in_the_order_of_the_conversations(store):
@@ -246,7 +246,7 @@ def test_answers_of_a_real_server_in_the_order_of_the_conversations(store):
     how = {"max_tokens": 9, "temperature": 0.5}
     with Stub() as stub:
         model = ref(base_url=stub.url, max_requests=3)
-        with Answers(store, Report(), "run1", "job") as answers:
+        with Gateway(store, Progress(), "run1", "job") as answers:
             made = answers.answer(model, messages, n=2, sampling=how, seed=1, label="evaluate")
             assert made.select("row", "sample_index", "response").rows() == [
                 (i, s, word) for i, word in enumerate(("one", "two", "one")) for s in (0, 1)

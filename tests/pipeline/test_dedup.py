@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from curate.models.model_ref import ModelRef
-from curate.pipeline.row_rule import Rule
+from curate.pipeline.row_rule import RowRule
 from curate.run import run
-from curate.steps.registry import find
+from curate.steps.registry import find_step
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.recipe import load_recipe
@@ -280,8 +280,8 @@ def test_other_data_by_another_name_is_named_by_it(folder):
 
 def test_another_backend_of_the_embedding_model_is_another_rule(tmp_path):
     one, two = (ModelRef("m", "minilm@1", "minilm", settings=settings) for settings in ((), (("backend", "onnx"),)))
-    step = find("dedup", "semantic")
-    assert Rule(step, {}, embedder=one).key() != Rule(step, {}, embedder=two).key()
+    step = find_step("dedup", "semantic")
+    assert RowRule(step, {}, embedder=one).key() != RowRule(step, {}, embedder=two).key()
 
 
 def test_a_model_on_a_server_embeds_nothing(folder):

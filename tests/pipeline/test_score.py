@@ -17,7 +17,7 @@ import json
 
 import polars as pl
 
-from curate.steps.asks import Embed, Want
+from curate.steps.model_calls import Embed, ModelCalls
 
 
 def rated(response, *, model: str, task: str = "generate", times: int = 1):
@@ -26,7 +26,7 @@ def rated(response, *, model: str, task: str = "generate", times: int = 1):
     for turn in range(times):
         words = [None if r is None else f"say exactly: {len(r) % 7} {turn}" for r in response]
         asks = [None if w is None else json.dumps([{"role": "user", "content": w}]) for w in words]
-        said = yield Want(pl.Series(asks, dtype=pl.String), model, task, {"temperature": 0.0, "max_tokens": 8})
+        said = yield ModelCalls(pl.Series(asks, dtype=pl.String), model, task, {"temperature": 0.0, "max_tokens": 8})
         total = total + said["response"].str.slice(0, 1).cast(pl.Float64, strict=False)
     return pl.DataFrame({"value": total, "error": said["error"], "detail": said["response"]})
 
@@ -44,7 +44,7 @@ def above(score, *, at: float = 1.0):
 
 def broken(response, *, model: str):
     """Raises once it has its replies."""
-    yield Want(response.clear(), model)
+    yield ModelCalls(response.clear(), model)
     raise ValueError("no good")
 
 
@@ -52,10 +52,10 @@ def mistaken(response, *, model: str, how: str):
     """Yields, or returns, what no scorer may."""
     asks = pl.Series(['[{"role": "user", "content": "hi"}]'] * len(response), dtype=pl.String)
     wrong = {
-        "text": "hello", "list": Want([None] * len(response), model), "numbers": Want(asks.str.len_bytes(), model),
-        "words": Want(asks.str.slice(2), model), "task": Want(asks, model, "rewrad"),
-        "sampling": Want(asks, model, sampling={"temprature": 0}), "none": Want(asks, model),
-        "server": Embed(asks, model), "late": Want(asks, model),
+        "text": "hello", "list": ModelCalls([None] * len(response), model), "numbers": ModelCalls(asks.str.len_bytes(), model),
+        "words": ModelCalls(asks.str.slice(2), model), "task": ModelCalls(asks, model, "rewrad"),
+        "sampling": ModelCalls(asks, model, sampling={"temprature": 0}), "none": ModelCalls(asks, model),
+        "server": Embed(asks, model), "late": ModelCalls(asks, model),
     }[how]
     answers = None
     if how != "late" or len(response):

@@ -5,8 +5,8 @@ import zlib
 
 import polars as pl
 
-from curate.models.gateway import frame
-from curate.steps.asks import Embed
+from curate.models.gateway import replies_frame
+from curate.steps.model_calls import Embed
 from schemas.requests import Reply
 
 
@@ -31,7 +31,7 @@ def scored(result, reply=None):
 def answers(want, reply):
     """The frame of replies to a want: all null where nothing is asked."""
     made = [None if ask is None else reply(ask, want) for ask in want.asks]
-    return frame([Reply("", **one) if isinstance(one, dict) else one for one in made])
+    return replies_frame([Reply("", **one) if isinstance(one, dict) else one for one in made])
 
 
 def plausible(ask, want):

@@ -18,8 +18,8 @@ from curate.verifiers.sandbox import sandbox
 from curate.verifiers.sandbox.compare import same_text, same_value, shown
 from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
-from schemas.progress import Report
-from schemas.requests import Sampling, request
+from schemas.progress import Progress
+from schemas.requests import Sampling, make_request
 from tests.asking import Asked
 from tests.score.meet import scored
 
@@ -29,7 +29,7 @@ ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'
 
 def run(rows, **settings):
     """Score rows of (response, ground_truth) in real sandboxes."""
-    engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Report())
+    engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Progress())
     texts = [
         pl.Series(name, values, dtype=pl.String)
         for name, values in zip(("response", "ground_truth"), zip(*rows, strict=True), strict=True)
@@ -37,7 +37,7 @@ def run(rows, **settings):
     try:
 
         def reply(ask, want):
-            one = request("sandbox", ask, None, Sampling(), 0, want.task)
+            one = make_request("sandbox", ask, None, Sampling(), 0, want.task)
             return Asked([[one]]).by(engine)[one.key]
 
         return scored(score(*texts, **settings), reply)[0]

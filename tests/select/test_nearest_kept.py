@@ -5,21 +5,21 @@ import inspect
 import numpy as np
 import pytest
 
-from curate.steps.registry import find, names
+from curate.steps.registry import find_step, step_names
 from tests.select.rows import embeddings, numbers, unit
 
 OVER_ALL = [
     n
-    for n in names("select")
-    if find("select", n).makes == "subset"
-    and "embedding" in find("select", n).reads
+    for n in step_names("select")
+    if find_step("select", n).makes == "subset"
+    and "embedding" in find_step("select", n).reads
     and n not in ("cluster", "semdedup", "repr_filter")
 ]  # these name one of their cell, or that ruled it out
 
 
 @pytest.mark.parametrize("name", OVER_ALL)
 def test_the_nearest_kept_row_is_named(name):
-    subset, vectors = find("select", name).function, unit(500)
+    subset, vectors = find_step("select", name).function, unit(500)
     columns = {"embedding": embeddings(vectors), "score": numbers(range(500))}
     result = subset(*(columns[n] for n in inspect.signature(subset).parameters if n in columns), keep=25)
     result = result[0] if isinstance(result, tuple) else result

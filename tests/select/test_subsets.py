@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.select import dpp, random
-from curate.steps.registry import find
+from curate.steps.registry import find_step
 from schemas.errors import UserError
 
 
@@ -48,7 +48,7 @@ def test_random_gives_other_rows_for_another_seed_and_every_row_its_share():
 def test_the_similarity_told_is_the_true_cosine_to_a_kept_row(name):
     vectors = (np.sign(np.random.default_rng(0).standard_normal((60, 500))) / np.sqrt(500)).astype(np.float32)
     embedding = pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, 500))
-    found = find("select", name).function(embedding, pl.Series([None] * 60, dtype=pl.Float64), keep=6)
+    found = find_step("select", name).function(embedding, pl.Series([None] * 60, dtype=pl.Float64), keep=6)
     table = found[0] if isinstance(found, tuple) else found
     assert table["kept"].sum() == 6
     gone = ~table["kept"].to_numpy()

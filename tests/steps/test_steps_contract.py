@@ -17,10 +17,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from curate.pipeline.generate.generate_step import turn
-from curate.steps.asks import Embed, Task
-from curate.steps.registry import FUNCTIONS, find, names, summary
+from curate.steps.model_calls import Embed
+from curate.steps.registry import FUNCTIONS, find_step, step_names, step_summary
 from schemas.errors import UserError
-from schemas.requests import Sampling
+from schemas.requests import Sampling, Task
 from tests.generate.drive import drive
 from tests.score.meet import scored
 
@@ -44,7 +44,7 @@ REQUIRED = {
     ("generate", "rewrite"): {"instruction": "Make it shorter."},
 }
 GIVEN = {**REQUIRED, ("select", "semdedup"): {"keep": 3}}  # which needs one of two settings
-EVERY = [(kind, name) for kind in FUNCTIONS for name in names(kind)]
+EVERY = [(kind, name) for kind in FUNCTIONS for name in step_names(kind)]
 
 # Rows as they come: plain, empty, blank, null, not ASCII, control characters, long, and what looks like markup.
 TEXTS = [
@@ -134,13 +134,13 @@ def table(rows=None):
 
 def ready(kind, name):
     """A step and its settings."""
-    step = find(kind, name)
+    step = find_step(kind, name)
     return step, step.settings(GIVEN.get((kind, name), {}), "r.yaml:1", seed=3)
 
 
 def whole(name):
     """Whether a scorer sees more than single rows at once: a prompt's candidates, or the whole table."""
-    return {"prompt_id", "scores"} & set(find("score", name).reads)
+    return {"prompt_id", "scores"} & set(find_step("score", name).reads)
 
 
 def reply_to(_row, messages, _model):
@@ -202,7 +202,7 @@ def check_prompts(result, height):
 
 def check_shape(kind, name, result, columns):
     """The columns, types and length that a step of its kind gives."""
-    makes = find(kind, name).makes
+    makes = find_step(kind, name).makes
     height = len(columns["response"])
     wanted = {
         "score": {"value": pl.Float64},
@@ -234,25 +234,25 @@ def check_shape(kind, name, result, columns):
 
 
 def test_every_kind_has_steps():
-    assert all(names(kind) for kind in FUNCTIONS)
+    assert all(step_names(kind) for kind in FUNCTIONS)
     assert set(REQUIRED) <= set(EVERY), "a step that is gone"
 
 
 def test_says_what_it_is(step):
-    found = find(*step)
+    found = find_step(*step)
     assert found.doc and found.function.__doc__, "the module and the function each need a docstring"
-    assert summary(*step) == found.doc.splitlines()[0]
-    assert len(summary(*step)) <= 120
+    assert step_summary(*step) == found.doc.splitlines()[0]
+    assert len(step_summary(*step)) <= 120
 
 
 def test_reads_at_least_one_column_and_only_those_there_are(step):
-    found = find(*step)
+    found = find_step(*step)
     assert found.reads and found.makes in FUNCTIONS[step[0]]
     assert set(found.reads) <= set(table()), "a column no table has"
 
 
 def test_its_settings_have_defaults_or_are_known_to_be_required(step):
-    found = find(*step)
+    found = find_step(*step)
     assert set(found.required) == set(REQUIRED.get(step, {}))
     given = GIVEN.get(step, {})
     filled = found.settings(given, "r.yaml:1", seed=3)
@@ -263,13 +263,13 @@ def test_its_settings_have_defaults_or_are_known_to_be_required(step):
 
 
 def test_refuses_an_unknown_setting(step):
-    found = find(*step)
+    found = find_step(*step)
     with pytest.raises(UserError, match=f"^r.yaml:1: no setting of {step[0]} '{step[1]}' called 'no_such'"):
         found.settings({**REQUIRED.get(step, {}), "no_such": 1}, "r.yaml:1")
 
 
 def test_refuses_a_setting_of_the_wrong_type(step):
-    found = find(*step)
+    found = find_step(*step)
     for name in (*found.required, *found.defaults):
         with pytest.raises(UserError, match=f"^r.yaml:1: {step[0]} '{step[1]}': {name}: expected .*found") as caught:
             found.settings({**REQUIRED.get(step, {}), name: {"a": object}}, "r.yaml:1")
@@ -301,11 +301,11 @@ def test_takes_nothing_but_nulls(step):
     columns = {n: s.clear(4) if n not in ("prompt_id", "completion_id") else s.head(4) for n, s in table().items()}
     result = outcome(*step, columns)
     check_shape(*step, result, columns)
-    if find(*step).makes in ("score", "ask", "write", "candidates"):
+    if find_step(*step).makes in ("score", "ask", "write", "candidates"):
         assert result["value"].is_null().all(), "a value out of nothing"
-    if find(*step).makes == "dedup":
+    if find_step(*step).makes == "dedup":
         assert result["duplicate_of"].is_null().all(), "nothing duplicates nothing"
-    if find(*step).makes in ("pair", "prompts"):
+    if find_step(*step).makes in ("pair", "prompts"):
         assert result.is_empty()
 
 
@@ -315,7 +315,7 @@ def test_leaves_its_input_alone(step):
     assert all(columns[n].equals(s, null_equal=True) for n, s in table().items())
 
 
-ASKING = [name for name in names("generate") if find("generate", name).makes in ("candidates", "prompts")]
+ASKING = [name for name in step_names("generate") if find_step("generate", name).makes in ("candidates", "prompts")]
 
 
 @pytest.mark.parametrize("name", ASKING)
@@ -333,7 +333,7 @@ def test_a_step_that_asks_makes_something_of_replies_and_leaves_the_rest(name):
     assert any(not result.is_empty() and result[:, 0].is_not_null().any() for result in made)
 
 
-@pytest.mark.parametrize("name", names("generate"))
+@pytest.mark.parametrize("name", step_names("generate"))
 def test_what_is_asked_of_a_row_and_made_of_it_does_not_depend_on_where_it_stands(name):
     there, back = chats(), {column: values.reverse() for column, values in chats().items()}
     one, other = asked("generate", name, there), asked("generate", name, back)
@@ -381,14 +381,14 @@ def test_a_step_that_asks_takes_any_reply(name, data):
     check_shape("generate", name, outcome("generate", name, columns, lambda row, *_: replies[row % 4]), columns)
 
 
-@pytest.mark.parametrize("name", [n for n in names("score")])
+@pytest.mark.parametrize("name", [n for n in step_names("score")])
 def test_a_scorer_says_why_a_row_has_no_value_and_gives_no_value_with_an_error(name):
     result = outcome("score", name, table())
     if "error" in result.columns:
         assert (result["value"].is_null() == result["error"].is_not_null()).all()
 
 
-@pytest.mark.parametrize("name", [n for n in names("score")])
+@pytest.mark.parametrize("name", [n for n in step_names("score")])
 def test_a_score_does_not_depend_on_the_other_rows(name):
     if whole(name):
         pytest.skip("it goes by the other rows")
@@ -460,7 +460,7 @@ def folder(tmp_path):
 )
 def test_a_step_that_does_not_exist_names_the_nearest(kind, name, nearest):
     with pytest.raises(UserError) as caught:
-        find(kind, name, "r.yaml:9")
+        find_step(kind, name, "r.yaml:9")
     assert str(caught.value).startswith(f"r.yaml:9: no {kind} step '{name}'")
     assert nearest in str(caught.value)
     if not name.startswith("_"):
@@ -470,7 +470,7 @@ def test_a_step_that_does_not_exist_names_the_nearest(kind, name, nearest):
 def test_a_step_of_ones_own_in_a_file_of_its_own(folder):
     (folder / "my").mkdir()
     (folder / "my" / "marks.py").write_text(OWN)
-    step = find("score", "my.marks")
+    step = find_step("score", "my.marks")
     assert (step.reads, step.defaults, step.makes, step.doc) == (
         ("response",),
         {"mark": "!"},
@@ -484,18 +484,18 @@ def test_a_step_of_ones_own_in_a_file_of_its_own(folder):
 
 def test_a_step_of_ones_own_as_a_function_of_a_file(folder):
     (folder / "mine.py").write_text(OWN)
-    step = find("score", "mine.shouting")
+    step = find_step("score", "mine.shouting")
     assert (step.reads, step.makes, step.name) == (("response",), "score", "mine.shouting")
     assert step.call({"response": pl.Series(["HEY", "hey", None])}, {}).to_list() == [1.0, 0.0, None]
     with pytest.raises(UserError, match=r"^r.yaml:4: no function in mine.py 'shoutin'; did you mean 'shouting'\?"):
-        find("score", "mine.shoutin", "r.yaml:4")
+        find_step("score", "mine.shoutin", "r.yaml:4")
 
 
 def test_a_changed_file_is_another_step(folder):
     (folder / "my").mkdir()
     for name, text in (("one", OWN), ("two", OWN), ("three", OWN + "\n# edited\n")):
         (folder / "my" / f"{name}.py").write_text(text)
-    one, two, three = (find("score", f"my.{name}").source for name in ("one", "two", "three"))
+    one, two, three = (find_step("score", f"my.{name}").source for name in ("one", "two", "three"))
     assert one == two != three
 
 
@@ -503,8 +503,8 @@ def test_a_file_of_ones_own_cannot_hide_ours(folder):
     (folder / "curate.py").write_text("raise SystemExit('hidden')\n")
     (folder / "polars.py").write_text("raise SystemExit('hidden')\n")
     (folder / "mine.py").write_text(OWN)
-    assert find("score", "mine.shouting").reads == ("response",)
-    assert find("score", "length").reads == ("response", "completion_tokens")
+    assert find_step("score", "mine.shouting").reads == ("response",)
+    assert find_step("score", "length").reads == ("response", "completion_tokens")
 
 
 @pytest.mark.parametrize(
@@ -523,7 +523,7 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(folder, text, line
     (folder / "neighbour.py").write_text("x = 1\ny = )\n")
     for name in ("broken.score", "broken.anything"):
         with pytest.raises(UserError) as caught:
-            find("score", name, "r.yaml:5")
+            find_step("score", name, "r.yaml:5")
         assert f"broken.py:{line}: cannot be imported" in str(caught.value) and words in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -538,11 +538,11 @@ def test_a_file_without_the_function_or_no_file_at_all(folder):
         ("my.1", ["dotted path"]),
     ]:
         with pytest.raises(UserError) as caught:
-            find("score", name, "r.yaml:5")
+            find_step("score", name, "r.yaml:5")
         line = str(caught.value)
         assert line.startswith("r.yaml:5: ") and all(word in line for word in words), line
 
 
 def test_columns_that_are_not_there_are_named(folder):
     with pytest.raises(UserError, match=r"^r.yaml:2: no column \(which score 'length' reads\) called 'response'"):
-        find("score", "length").check_reads(["prompt", "responses"], "r.yaml:2")
+        find_step("score", "length").check_reads(["prompt", "responses"], "r.yaml:2")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from curate.datasets.trl_rows import by_prompt
 from curate.pipeline.pipeline import Walk
-from curate.storage.rows import Rows, batches, collect, grouped
+from curate.storage.rows import RowSet, read_all, read_batches, read_groups
 from tests.train.tables import recipe_with, turns
 
 VALUES = st.lists(st.none() | st.sampled_from([0.0, 0.5, 1.0, 2.0]), max_size=4)
@@ -56,7 +56,7 @@ def scored(store, scorer, **values):
 
 
 def rows_of(table, *stages):
-    rows = Rows(table, {"prompts": "prompt_id", "completions": "completion_id"}[table])
+    rows = RowSet(table, {"prompts": "prompt_id", "completions": "completion_id"}[table])
     for one in stages:
         rows.add(one)
     return rows
@@ -69,14 +69,14 @@ def kept(store, *ids):
 def test_rows_come_in_the_order_they_were_read_and_each_once(store):
     first = stage(store, prompts=[prompts(3, 1), prompts(2, 3)])
     rows = rows_of("prompts", first, stage(store, prompts=prompts(4, 1)))
-    assert collect(rows, ["prompt"]).rows() == [(f"p_{i}", f"question {i}") for i in (3, 1, 2, 4)]
-    assert rows.alive["prompt_id"].to_list() == ["p_3", "p_1", "p_2", "p_4"]
+    assert read_all(rows, ["prompt"]).rows() == [(f"p_{i}", f"question {i}") for i in (3, 1, 2, 4)]
+    assert rows.kept_ids["prompt_id"].to_list() == ["p_3", "p_1", "p_2", "p_4"]
 
 
 def test_only_rows_that_were_kept_go_on(store):
     rows = rows_of("prompts", stage(store, prompts=prompts(1, 2, 3)))
     rows.keep(pl.DataFrame({"prompt_id": ["p_3", "p_1"]}), kept(store, "p_3", "p_1"))
-    assert collect(rows, ["prompt"])["prompt"].to_list() == ["question 1", "question 3"]
+    assert read_all(rows, ["prompt"])["prompt"].to_list() == ["question 1", "question 3"]
 
 
 @pytest.mark.parametrize("owners", ["aabbbc", "abcabcba", "a", "", "abab", "ccbbaa"])
@@ -85,7 +85,7 @@ def test_a_prompts_candidates_come_together_in_frames_of_about_a_size(store, own
     made = [(f"c_{i}", f"p_{owner}") for i, owner in enumerate(owners)]
     rows = rows_of("completions", stage(store, completions=[candidates(*made[:2]), candidates(*made[2:])]))
     asked = rows_of("prompts", stage(store, prompts=prompts(*"abc")))
-    frames = list(grouped(rows, ["response"], asked, size))
+    frames = list(read_groups(rows, ["response"], asked, size))
     assert sorted(i for f in frames for i in f["completion_id"]) == sorted(c for c, _ in made)
     seen = [set(f["prompt_id"]) for f in frames]
     assert all(not one & other for n, one in enumerate(seen) for other in seen[:n]), "a prompt in two frames"
@@ -101,7 +101,7 @@ def test_a_candidate_sees_its_prompt_and_all_scores(store):
     made = candidates(("c_a", "p_2"), ("c_b", "p_1"), ("c_c", "p_2"))
     given_ = rows_of("completions", stage(store, completions=made))
     given_.scores["length"] = [scored(store, "length", c_c=3.0, c_a=1.0)]
-    frame = collect(given_, ["response", "prompt", "messages", "length", "hard"], asked)
+    frame = read_all(given_, ["response", "prompt", "messages", "length", "hard"], asked)
     assert frame.columns == ["completion_id", "response", "prompt", "messages", "length", "hard"]
     assert frame.drop("messages").rows() == [
         ("c_a", "answer c_a", "question 2", 1.0, None),
@@ -115,15 +115,15 @@ def test_a_candidate_sees_its_prompt_and_all_scores(store):
 def test_one_score_read_from_several_stages(store):
     rows = rows_of("prompts", stage(store, prompts=prompts(1, 2, 3)))
     rows.scores["x"] = [scored(store, "x", p_1=1.0), scored(store, "x", p_1=9.0, p_2=2.0)]
-    assert collect(rows, ["x"])["x"].to_list() == [1.0, 2.0, None]
+    assert read_all(rows, ["x"])["x"].to_list() == [1.0, 2.0, None]
 
 
 def test_no_rows_is_an_empty_frame_with_the_columns_asked_for():
     asked, given_ = rows_of("prompts"), rows_of("completions")
     given_.scores["x"] = []
-    assert list(batches(asked, ["prompt"])) == [] == list(batches(given_, ["response", "prompt"], asked))
-    assert dict(collect(asked, ["line"]).schema) == {"prompt_id": pl.String, "line": pl.Int64}
-    frame = collect(given_, ["response", "prompt", "messages", "x"], asked)
+    assert list(read_batches(asked, ["prompt"])) == [] == list(read_batches(given_, ["response", "prompt"], asked))
+    assert dict(read_all(asked, ["line"]).schema) == {"prompt_id": pl.String, "line": pl.Int64}
+    frame = read_all(given_, ["response", "prompt", "messages", "x"], asked)
     assert dict(frame.schema) == {
         "completion_id": pl.String,
         "response": pl.String,

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.storage.mapped_columns import as_series, mapped_rows, mapped_texts
-from curate.storage.text_cache import by_text
-from schemas.progress import Report
+from curate.storage.text_cache import cached_by_text
+from schemas.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ class Maker:
         return np.array([numbers(t) for t in texts], np.float32).reshape(len(texts), 2)
 
 
-class Totals(Report):
+class Totals(Progress):
     """Notes how much there was to do."""
 
     def __init__(self):
@@ -48,7 +48,7 @@ def numbers(text):
 
 
 def made(texts, folder, maker=None, shard=2):
-    return by_text(pl.Series(texts, dtype=pl.String), folder, maker or Maker(), shard, Report(), "made")
+    return cached_by_text(pl.Series(texts, dtype=pl.String), folder, maker or Maker(), shard, Progress(), "made")
 
 
 def test_each_row_gets_the_numbers_of_its_text(tmp_path):
@@ -101,13 +101,13 @@ LIMITED = """
 import resource, sys
 import numpy as np, polars as pl
 from pathlib import Path
-from curate.storage.text_cache import by_text
-from schemas.progress import Report
+from curate.storage.text_cache import cached_by_text
+from schemas.progress import Progress
 from schemas.errors import Failed
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))  # what a full disk is like: no file may grow beyond
 make = lambda texts: np.ones((len(texts), 1000 if "b" * 9 in texts.to_list() else 2), np.float32)
 try:
-    by_text(pl.Series(["a", "b" * 9, *map(str, range(40))]), Path(sys.argv[1]), make, int(sys.argv[2]), Report(), "x")
+    cached_by_text(pl.Series(["a", "b" * 9, *map(str, range(40))]), Path(sys.argv[1]), make, int(sys.argv[2]), Progress(), "x")
 except Failed as error:
     print(error)
 """
@@ -159,12 +159,12 @@ SLOW = """
 import sys, time
 import numpy as np, polars as pl
 from pathlib import Path
-from curate.storage.text_cache import by_text
-from schemas.progress import Report
+from curate.storage.text_cache import cached_by_text
+from schemas.progress import Progress
 def make(texts):
     time.sleep(0.05)
     return np.array([[float(t)] for t in texts], np.float32)
-by_text(pl.Series([str(i) for i in range(400)]), Path(sys.argv[1]), make, 4, Report(), "x")
+cached_by_text(pl.Series([str(i) for i in range(400)]), Path(sys.argv[1]), make, 4, Progress(), "x")
 """
 
 
@@ -179,9 +179,9 @@ def test_after_a_kill_it_goes_on_where_it_was(tmp_path, moment):
     process.wait()
     there = sum(pl.read_parquet(file).height for file in folder.glob("[!.]*.parquet"))
     assert 4 * moment <= there < 400
-    report, maker = Totals(), lambda texts: np.array([[float(t)] for t in texts], np.float32)
-    result = by_text(pl.Series([str(i) for i in range(400)]), folder, maker, 4, report, "x")
-    assert report.totals == [400 - there], "what was made before the kill was made again"
+    progress, maker = Totals(), lambda texts: np.array([[float(t)] for t in texts], np.float32)
+    result = cached_by_text(pl.Series([str(i) for i in range(400)]), folder, maker, 4, progress, "x")
+    assert progress.totals == [400 - there], "what was made before the kill was made again"
     assert result.to_numpy()[:, 0].tolist() == list(range(400))
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
-from schemas.progress import Report
+from schemas.progress import Progress
 from tests.train.tables import recipe_with
 from train.run import train_recipe
 
 
-class Killer(Report):
+class Killer(Progress):
     """Kills its own process when a step is done: no handler runs, nothing is flushed."""
 
     def __init__(self, after: int) -> None:

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
-from schemas.progress import Report
+from schemas.progress import Progress
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
 from train.run import train_recipe
 
@@ -36,7 +36,7 @@ KINDS = {
 }
 
 
-class Notes(Report):
+class Notes(Progress):
     """Keeps what is said."""
 
     def __init__(self) -> None:

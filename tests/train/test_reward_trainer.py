@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.models.model_ref import STARTS_FROM, ModelRef, resolve
+from curate.models.model_ref import STARTS_FROM, ModelRef, resolve_model
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.recipe import Model
 from tests.asking import Asked
 from tests.train.tables import preference_rows, recipe_with, sft_rows, turns, write_stage
@@ -29,7 +29,7 @@ def train(tmp_path, store, ref, sections, **tables):
     names = {"sft": "sft", "dpo": "preferences"}
     datasets = {name: write_stage(store, names[name], rows) for name, rows in tables.items()}
     recipe = recipe_with(tmp_path / "recipes", f"train:\n{sections}")
-    stages = train_recipe(recipe, store, datasets, {"student": ref}, None, Report())
+    stages = train_recipe(recipe, store, datasets, {"student": ref}, None, Progress())
     refs = trained_models(plan_trainings(recipe, store, datasets, {"student": ref}), {"student": ref})
     return stages, refs
 
@@ -37,15 +37,15 @@ def train(tmp_path, store, ref, sections, **tables):
 def rewards(ref, rows):
     """The rewards of the chosen answers of rows of pairs, and of the rejected ones, as rows of one array."""
     from curate.models.clients.transformers_reward import Engine
-    from schemas.requests import Sampling, request
+    from schemas.requests import Sampling, make_request
 
     asks = [
         json.dumps({"messages": json.loads(row["prompt"]) + json.loads(row[side])})
         for side in ("chosen", "rejected")
         for row in rows.iter_rows(named=True)
     ]
-    requests = [request(ref.identity, ask, None, Sampling(), 0, "reward") for ask in asks]
-    replies = Asked([[one] for one in {r.key: r for r in requests}.values()]).by(Engine(ref, Report()))
+    requests = [make_request(ref.identity, ask, None, Sampling(), 0, "reward") for ask in asks]
+    replies = Asked([[one] for one in {r.key: r for r in requests}.values()]).by(Engine(ref, Progress()))
     values = [replies[one.key].value for one in requests]
     return np.array(values).reshape(2, rows.height)
 
@@ -53,7 +53,7 @@ def rewards(ref, rows):
 def by_path(stage, name="rm"):
     """The model as another recipe names it: by the path that the table ``trainings`` has."""
     path = stage.path.parent.parent / stage.read("trainings")["path"][0]
-    return resolve(name, Model(model=str(path)))
+    return resolve_model(name, Model(model=str(path)))
 
 
 @pytest.mark.parametrize("more", ["", ", lora: {r: 4}"])

@@ -12,7 +12,7 @@ from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import costs
 from curate.storage.store import Stage, Store
 from schemas.errors import UserError
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.stub_server import Stub
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 STEPS = "per_device_train_batch_size: 2, max_steps: 2, learning_rate: 1e-2"
 
 
-class Lines(Report):
+class Lines(Progress):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -49,11 +49,11 @@ def train(
     ref: ModelRef,
     sections: str,
     datasets: dict[str, Stage],
-    report: Report | None = None,
+    progress: Progress | None = None,
     models: str = "",
 ) -> list[Stage]:
     recipe = recipe_with(tmp_path / "recipes", sections, models)
-    return train_recipe(recipe, store, datasets, {"student": ref}, None, report or Report())
+    return train_recipe(recipe, store, datasets, {"student": ref}, None, progress or Progress())
 
 
 def test_sft_trains_records_every_row_and_is_reused(tmp_path, store, ref):
@@ -61,9 +61,9 @@ def test_sft_trains_records_every_row_and_is_reused(tmp_path, store, ref):
     sections = f"train:\n  s: {{trainer: sft, dataset: sft, model: student, lora: {{r: 4}}, {options}}}\n"
     blank = pl.when(pl.col("row_id") == "r_2").then(pl.lit(turns("assistant", " "))).otherwise("completion")
     rows = sft_rows(7, held_out=1).with_columns(completion=blank)
-    report = Lines()
+    progress = Lines()
     datasets = stages(store, sft=rows)
-    (stage,) = train(tmp_path, store, ref, sections, datasets, report)
+    (stage,) = train(tmp_path, store, ref, sections, datasets, progress)
 
     assert (stage.path / "model" / "adapter_model.safetensors").exists()
     assert "# tiny: s" in (stage.path / "model" / "README.md").read_text()
@@ -84,7 +84,7 @@ def test_sft_trains_records_every_row_and_is_reused(tmp_path, store, ref):
     assert by_step["loss"].to_list() == pytest.approx(logged, rel=1e-3)
     assert logged[0] == pytest.approx(math.log(340), rel=0.1)  # a random model is uniform over its vocabulary
     assert list((store.path / "work").iterdir()) == []
-    assert report.steps == 3
+    assert progress.steps == 3
 
     again = Lines()
     (same,) = train(tmp_path, store, ref, sections, datasets, again)
@@ -183,11 +183,11 @@ def test_grpo_records_every_answer_and_survives_a_scorer_that_raises(tmp_path, s
 
 def test_a_reward_may_ask_a_model_and_read_the_scores_above_it(tmp_path, store, ref, monkeypatch):
     (tmp_path / "own.py").write_text(
-        "import json\nimport polars as pl\nfrom curate.steps.asks import Want\n\n\n"
+        "import json\nimport polars as pl\nfrom curate.steps.model_calls import ModelCalls\n\n\n"
         "def rated(response, *, model: str):\n"
         "    asks = [json.dumps([{'role': 'user', 'content': f'say exactly: {len(r) % 5}'}]) for r in response]\n"
         "    how = {'temperature': 0.0, 'max_tokens': 4}\n"
-        "    said = yield Want(pl.Series(asks, dtype=pl.String), model, sampling=how)\n"
+        "    said = yield ModelCalls(pl.Series(asks, dtype=pl.String), model, sampling=how)\n"
         "    return said['response'].cast(pl.Float64)\n"
         "\n\ndef group(prompt_id, rating):\n"
         "    return pl.DataFrame({'p': prompt_id, 'r': rating}).select(value=pl.col('r').max().over('p'))\n"

@@ -17,7 +17,7 @@ from curate.models.clients.workers import Workers
 from curate.models.engine_settings import api_key
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Spent, Take
 
 NAMES_OF_LIMIT = ("max_tokens", "max_completion_tokens")
@@ -32,10 +32,10 @@ class Engine:
 
     PATIENCE = 10.0  # seconds that a server which has never answered may take to be there
 
-    def __init__(self, ref: ModelRef, report: Report, *, base_url: str = "", key: str | None = None) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress, *, base_url: str = "", key: str | None = None) -> None:
         """Connect to nothing yet. Raises ``UserError`` for a missing key or an ``extra_body`` that oversteps."""
         settings: dict[str, Any] = dict(ref.settings)
-        self.name, self.model, self.report = ref.name, ref.location, report
+        self.name, self.model, self.progress = ref.name, ref.location, progress
         self.base_url = base_url or str(settings.get("base_url", ""))
         self._key = (key or api_key(ref.name, settings.get("api_key_env")) or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):

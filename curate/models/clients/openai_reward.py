@@ -16,7 +16,7 @@ from curate.models.clients.complaint import UNREADABLE, Complaint, one_line
 from curate.models.clients.wire import Malformed, billed
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Reply, Request, Spent
 
 
@@ -40,9 +40,9 @@ _decode = msgspec.json.Decoder(_Answer).decode
 class Engine(openai.Engine):
     """A pooling server and how to talk to it. Its settings are in ``curate.models.engine_settings``."""
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """As ``openai``; connects to nothing yet."""
-        super().__init__(ref, report)
+        super().__init__(ref, progress)
         self.labels = [str(label) for label in dict(ref.settings).get("labels") or ()]
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:

@@ -24,17 +24,17 @@ from curate.verifiers.sandbox.clock import Busy
 from curate.verifiers.sandbox.judge import judge
 from curate.verifiers.sandbox.sandbox import Ended, require
 from curate.verifiers.sandbox.spares import Spares
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Spent, Take
 
 
 class Engine:
     """Sandboxes on all cores. Each thread starts its next one while the last still works."""
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Raise ``UserError`` where no sandbox can be started."""
         require()
-        self.ref, self.report = ref, report
+        self.ref, self.progress = ref, progress
         self.workers = len(os.sched_getaffinity(0))
         # The kernel ends a sandbox with the thread that started it, so the threads stay until ``close``.
         self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")

@@ -21,7 +21,7 @@ from curate.models.clients.reasoning import split_reasoning
 from curate.models.clients.tool_calls import split_tool_calls
 from curate.models.clients.weights import load, local_folder
 from curate.models.model_ref import ModelRef, cache_folder
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Spent, Take
 
 PLACE = "gristmill-writes-this-turn"  # stands in a chat template's output where a user turn is to be written
@@ -39,12 +39,12 @@ class Prompt:
 class Engine:
     """A loaded model. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Load the model; ``batch_tokens`` bounds (prompt + new tokens) x rows of a batch."""
-        self.ref, self.report = ref, report
+        self.ref, self.progress = ref, progress
         settings = dict(ref.settings)
         if ref.package and local_folder(ref) is None:
-            report.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
+            progress.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
         self.model, self.tokenizer = load(ref)
         device = self.model.device.type
         self.batch_tokens = int(settings.get("batch_tokens", 200_000 if device == "cuda" else 14_000))
@@ -138,7 +138,7 @@ class Engine:
             replies = [self._reply(row, prompts[row.request.messages, row.request.tools]) for row in rows]
             tokens += sum(len(row.tokens) for row in rows)
             give(replies, Spent(len(rows), sum(len(r.prompt) for r in rows), sum(len(r.tokens) for r in rows)))
-        self.report.advance(0, f"{tokens / (time.monotonic() - started):.0f} tokens/s")
+        self.progress.advance(0, f"{tokens / (time.monotonic() - started):.0f} tokens/s")
 
     @cached_property
     def short(self) -> frozenset[int]:

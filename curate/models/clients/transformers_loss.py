@@ -14,7 +14,7 @@ import torch
 from curate.models.clients.batching import Text, answer, padded, refusal
 from curate.models.clients.weights import load
 from curate.models.model_ref import ModelRef
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Take
 
 CELLS = 1 << 25  # logits held in float32 at once: 128 MB
@@ -24,7 +24,7 @@ PROBE = 7  # tokens
 class Engine:
     """A loaded language model. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
         self.model, self.tokenizer = load(ref)
         config, device = self.model.config.get_text_config(), self.model.device.type

@@ -15,14 +15,14 @@ from curate.models.clients.batching import Text, answer, padded, refusal
 from curate.models.clients.weights import load_classifier
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Take
 
 
 class Engine:
     """A loaded classifier. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
         self.ref = ref
         self.model, self.tokenizer = load_classifier(ref)

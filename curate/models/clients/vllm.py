@@ -21,7 +21,7 @@ from curate.models.clients.weights import load, load_classifier, local_folder, w
 from curate.models.model_ref import ModelRef, cache_folder
 from schemas.errors import UserError, needs_extra
 from schemas.ids import fingerprint
-from schemas.progress import Report
+from schemas.progress import Progress
 from schemas.requests import Give, Request, Take
 
 HERE = Path(".venv-vllm/bin/python")  # what ``make vllm`` makes
@@ -43,23 +43,25 @@ class Engine(openai.Engine):
 
     POOLING = False
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Start the server and wait until it answers. Raises ``UserError``, with what its log says, if it does not."""
         key = secrets.token_urlsafe(24)
-        super().__init__(ref, report, key=key)
+        super().__init__(ref, progress, key=key)
         settings = dict(ref.settings)
         self.ref, self.model, self._tokenizer = ref, ref.name, None
         python = find_python(ref.name, settings.get("python"))
         on_cpu = _runs_on_cpu(ref.name, python)
-        report.advance(0, "preparing the weights for vLLM")
+        progress.advance(0, "preparing the weights for vLLM")
         self.folder = served_folder(ref, pooling=self.POOLING)
         given = arguments(ref, self.folder, on_cpu, pooling=self.POOLING)
         command = [python, "-m", "vllm.entrypoints.openai.api_server", *given]
         self.server = Server(ref.name, command, environment(key, on_cpu))
         self.base_url = f"{self.server.url}/v1"
         try:
-            report.say(f"starting vLLM for {ref.name} (log: {self.server.log}); the first start takes a minute or two")
-            self.server.wait_until_ready(settings.get("start_timeout") or 900, report)
+            progress.say(
+                f"starting vLLM for {ref.name} (log: {self.server.log}); the first start takes a minute or two"
+            )
+            self.server.wait_until_ready(settings.get("start_timeout") or 900, progress)
         except UserError:
             raise
         except BaseException:
@@ -69,7 +71,7 @@ class Engine(openai.Engine):
     async def _answer(self, take: Take, give: Give) -> None:
         """As ``openai`` does, but a dead server is told of at once, not tried again."""
         work = asyncio.ensure_future(super()._answer(take, give))
-        while not work.done() and self.server.alive():
+        while not work.done() and self.server.kept_ids():
             await asyncio.wait([work], timeout=0.5)
         if not work.done():
             work.cancel()
@@ -79,7 +81,7 @@ class Engine(openai.Engine):
         try:
             work.result()
         except UserError:
-            if self.server.alive():
+            if self.server.kept_ids():
                 raise
             raise self._dead() from None
 
@@ -115,7 +117,7 @@ class Engine(openai.Engine):
         return url, body
 
     def _dead(self) -> UserError:
-        return self.server.died("vLLM has died; what has arrived is kept", self.report)
+        return self.server.died("vLLM has died; what has arrived is kept", self.progress)
 
 
 def find_python(name: str, given: str | None = None) -> str:

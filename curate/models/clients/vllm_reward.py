@@ -10,7 +10,7 @@ from pathlib import Path
 
 from curate.models.clients import openai_reward, vllm
 from curate.models.model_ref import ModelRef
-from schemas.progress import Report
+from schemas.progress import Progress
 
 
 class Engine(openai_reward.Engine, vllm.Engine):
@@ -18,9 +18,9 @@ class Engine(openai_reward.Engine, vllm.Engine):
 
     POOLING = True
 
-    def __init__(self, ref: ModelRef, report: Report) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Start the server and wait until it answers. Raises ``UserError``, with what its log says, if it does not."""
-        super().__init__(ref, report)
+        super().__init__(ref, progress)
         config = Path(self.folder) / "config.json"
         names = json.loads(config.read_text(encoding="utf-8")).get("id2label") if config.exists() else None
         if names and not self.labels:

@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 from schemas.errors import UserError
-from schemas.progress import Report
+from schemas.progress import Progress
 
 GUARD = Path(__file__).with_name("guard.py")
 GRACE = 8  # seconds that the server gets to end well
@@ -66,29 +66,29 @@ class Server:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def alive(self) -> bool:
+    def kept_ids(self) -> bool:
         """Whether it runs, as far as its guard knows."""
         return self.guard.poll() is None
 
-    def wait_until_ready(self, seconds: float, report: Report) -> None:
+    def wait_until_ready(self, seconds: float, progress: Progress) -> None:
         """Return when it answers. Raises ``UserError`` when it has died, or does not answer within ``seconds``."""
         began = time.monotonic()
         while not self._answers():
-            if not self.alive():
-                raise self.died("vLLM did not start", report)
+            if not self.kept_ids():
+                raise self.died("vLLM did not start", progress)
             waited = time.monotonic() - began
             if waited > seconds:
-                raise self.died(f"vLLM was not there after {seconds:g} s (start_timeout)", report)
-            report.advance(0, f"vLLM is starting, {waited:.0f} s")
+                raise self.died(f"vLLM was not there after {seconds:g} s (start_timeout)", progress)
+            progress.advance(0, f"vLLM is starting, {waited:.0f} s")
             time.sleep(0.3)
 
-    def died(self, what: str, report: Report) -> UserError:
+    def died(self, what: str, progress: Progress) -> UserError:
         """Show the last lines of the log, and make the error that quotes the most telling one. The log is kept."""
         self.keep_log = True
         self.close()
         lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
         for line in lines[-SHOWN:]:
-            report.say(f"  vLLM: {line[:300]}")
+            progress.say(f"  vLLM: {line[:300]}")
         return UserError(f"models.{self.name}: {what}: {telling(lines)[:500]} (its log: {self.log})")
 
     def close(self) -> None:

@@ -109,18 +109,21 @@ class Workers:
                 await asyncio.sleep(min(back_off(8), engine.PATIENCE / 10))
                 continue
             tries += 1
-            alive, seen = engine.answered > seen, engine.answered  # whether it has answered anyone since the last time
+            kept_ids, seen = (
+                engine.answered > seen,
+                engine.answered,
+            )  # whether it has answered anyone since the last time
             # A server that turns some away and serves others does what it can: that is no failure.
-            failures += not (outcome.throttled and alive)
+            failures += not (outcome.throttled and kept_ids)
             if failures > engine.retries:
-                self._give_up(asked, outcome, alive, tries, url)
+                self._give_up(asked, outcome, kept_ids, tries, url)
                 return []
             await asyncio.sleep(back_off(tries))
 
-    def _give_up(self, asked: list[Request], last: Failure, alive: bool, tries: int, url: str) -> None:
+    def _give_up(self, asked: list[Request], last: Failure, kept_ids: bool, tries: int, url: str) -> None:
         """Give errors for these, unless it is the server that is at fault: then raise ``UserError``."""
         engine = self.engine
-        if last.unreachable and not alive:
+        if last.unreachable and not kept_ids:
             raise engine.error(
                 f"the server at {engine.base_url} has stopped answering ({last.what}); what has arrived "
                 f"is kept: start the server and run again"
@@ -178,7 +181,7 @@ class Workers:
                     f"arrived is kept: run again then"
                 )
             if wait and engine.limits.shut(self.loop.time(), wait):
-                engine.report.advance(0, f"server asks to wait {wait:.3g} s")
+                engine.progress.advance(0, f"server asks to wait {wait:.3g} s")
             lost = status in (408, 504, 524)  # it, or a proxy, gave up waiting: the model may have written all the same
             billed = (len(body) // 4 + 1, 0) if lost else None
             return Failure(what, billed, throttled=status == 429)
@@ -194,7 +197,7 @@ class Workers:
         now = self.loop.time()
         if now - self.noted >= 1:
             self.noted = now
-            self.engine.report.advance(0, f"{self.tokens / (now - self.began):.0f} tokens/s")
+            self.engine.progress.advance(0, f"{self.tokens / (now - self.began):.0f} tokens/s")
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 
 from curate.models.gateway import Failures
-from curate.models.scorer_requests import Edge
+from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.generate.generate_step import REPLY, Generation, lacking
 from curate.pipeline.generate.sampling_settings import number
 from curate.pipeline.generate.single_turn import asked_rows, groups, missing, replied, write_replies
 from curate.pipeline.scorer import Scorer, read_scorer
 from curate.steps import sql_conditions as conditions
-from curate.storage.rows import collect
+from curate.storage.rows import read_all
 from curate.storage.store import Stage, StageWriter
 from schemas.errors import UserError
 
@@ -121,10 +121,10 @@ class Waves:
         parts = [rows.select("row_id", "ask", "tools") for rows in asked_rows(generation)]
         schema = {"row_id": pl.String, "ask": pl.String, "tools": pl.String}
         self.rows = pl.concat(parts) if parts else pl.DataFrame(schema=schema)
-        self.prompts = collect(self.walk.prompts, list(acceptance.columns))
+        self.prompts = read_all(self.walk.prompts, list(acceptance.columns))
         self.asked = np.zeros(self.rows.height, dtype=np.int64)
         self.good = np.zeros(self.rows.height, dtype=np.int64)
-        self.edge = Edge(
+        self.edge = ScorerRequests(
             self.walk.answers,
             lambda name: self.walk.model(name, generation.where),
             self.walk.recipe.seed,
@@ -142,7 +142,7 @@ class Waves:
         """Ask wave after wave; say what is missing if a budget ended it."""
         wanted, ask = self.acceptance.wanted, self.generation.ask
         failures = self.generation.failures(max(1, min(wanted, self.rows.height)) * ask.n)
-        self.walk.report.begin(self.generation.label, None, "replies")
+        self.walk.progress.begin(self.generation.label, None, "replies")
         judges = [ref for scorer in self.acceptance.scorers for ref, _ in scorer.models]
         self.walk.answers.keep([*judges, *(ref for ref, _ in ask.models)])
         whole = True
@@ -152,12 +152,12 @@ class Waves:
                 whole &= self.walk.answers.all(ref, groups(self.generation, iter([wave]), ref), failures)
             self._judge(wave)
             whole &= self.edge.asking
-            self.walk.report.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
+            self.walk.progress.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
             if not whole:
                 break
         if whole and self.satisfied < wanted:
             said = f"{self.generation.label}: only {self.satisfied:,} of {wanted:,} prompts have an accepted candidate"
-            self.walk.report.say(f"{said}, and nothing is left to try: give it more prompts or max_candidates")
+            self.walk.progress.say(f"{said}, and nothing is left to try: give it more prompts or max_candidates")
         return self._lacking() if failures.reasons or not whole else ""
 
     def _next(self) -> pl.DataFrame:

@@ -17,9 +17,9 @@ from curate.pipeline.generate.sampling_settings import OURS
 from curate.pipeline.generate.single_turn import asked_rows, groups, missing, write_replies
 from curate.pipeline.pipeline import Walk
 from curate.steps import sql_conditions as conditions
-from curate.steps.registry import Step, find
+from curate.steps.registry import Step, find_step
 from curate.storage.reply_log import ReplyLog
-from curate.storage.rows import collect
+from curate.storage.rows import read_all
 from curate.storage.store import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
@@ -29,7 +29,7 @@ from schemas.ids import content_id
 def generate(walk: Walk, step: recipes.Step) -> None:
     """Make candidates. A step that asks needs ``model``; one that writes works on the candidates there are."""
     where = f"{walk.recipe.path}:{step.line}"
-    found = find("generate", step.use, where)
+    found = find_step("generate", step.use, where)
     if found.makes == "prompts":
         raise UserError(f"{where}: generate {found.name!r} makes prompts; it belongs in the section 'prompts'")
     if found.makes == "write":
@@ -54,7 +54,7 @@ def _ask(generation: Generation) -> Stage | None:
 
     def ask() -> str:
         total = sum(rows.height for rows in asked_rows(generation)) * generation.ask.n
-        walk.report.begin(generation.label, total, "replies")
+        walk.progress.begin(generation.label, total, "replies")
         failures = generation.failures(total)
         whole = True
         for ref, _ in generation.ask.models:
@@ -133,7 +133,7 @@ def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
     }
 
     def build(writer: StageWriter) -> str:
-        frame = collect(walk.completions, names, walk.prompts)
+        frame = read_all(walk.completions, names, walk.prompts)
         if condition:
             frame = frame.filter(conditions.holds(frame, condition, f"{where}: where"))
         new = frame.with_columns(response=found.call({r: frame[r] for r in found.reads}, settings))

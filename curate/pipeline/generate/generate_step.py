@@ -15,7 +15,7 @@ from curate.pipeline.pipeline import Walk
 from curate.pipeline.split import assign, needs
 from curate.steps import sql_conditions as conditions
 from curate.steps.registry import Step
-from curate.storage.rows import Rows, batches
+from curate.storage.rows import RowSet, read_batches
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -33,8 +33,8 @@ class Generation:
     found: Step
     settings: dict[str, Any]
     ask: AskSettings
-    rows: Rows
-    context: Rows | None
+    rows: RowSet
+    context: RowSet | None
     label: str
     where: str
     reads: tuple[str, ...]
@@ -61,10 +61,10 @@ class Generation:
             "context": self.context.depends(read) if self.context else "",
         }
 
-    def batches(self, *more: str) -> Iterator[pl.DataFrame]:
+    def read_batches(self, *more: str) -> Iterator[pl.DataFrame]:
         """The rows the step works on, with the columns it reads and ``more``."""
         names = list(dict.fromkeys([*self.reads, *self.needed, *more]))
-        for batch in batches(self.rows, names, self.context):
+        for batch in read_batches(self.rows, names, self.context):
             if self.condition:
                 if "family" in self.needed:  # the condition names the split: do not pay for what is held out
                     recipe = self.walk.recipe
@@ -91,7 +91,7 @@ class Generation:
 
 
 def read_generation(
-    walk: Walk, step: recipes.Step, found: Step, rows: Rows, context: Rows | None, ours: tuple = ()
+    walk: Walk, step: recipes.Step, found: Step, rows: RowSet, context: RowSet | None, ours: tuple = ()
 ) -> Generation:
     """Check the settings of a step that asks a model. ``ours`` are those that its way of generating adds."""
     where = f"{walk.recipe.path}:{step.line}"

@@ -1,4 +1,4 @@
-"""Running steps that ask several times (generators, see ``curate.steps.asks``) over rows that may not fit into memory.
+"""Running steps that ask several times (generators, see ``curate.steps.model_calls``) over rows that may not fit into memory.
 
 One pass over the rows an exchange: each batch's generator is run from its start with the replies that are there, up to
 its first question without one; what it asks then is answered, and the next pass comes one exchange further. Running a
@@ -11,14 +11,14 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Failures, frame
+from curate.models.gateway import Failures, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import Generation, lacking, shown
-from curate.steps.asks import Ask
+from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import StageWriter
 from schemas.errors import UserError
-from schemas.requests import Reply, Request, request
+from schemas.requests import Reply, Request, make_request
 
 
 class Exchanges:
@@ -44,7 +44,7 @@ class Exchanges:
             if not goes_on:
                 return lacking(0, transient)
             failures.allowed += self.generation.failures(total).allowed
-            self.walk.report.begin(f"{self.generation.label}, exchange {number + 1}", total, "replies")
+            self.walk.progress.begin(f"{self.generation.label}, exchange {number + 1}", total, "replies")
             whole = True
             for ref in refs:
                 answers.keep([ref])
@@ -80,12 +80,12 @@ class Exchanges:
                     asked = steps.send(_texts(asked, requests, found))
             except StopIteration as end:
                 made_by = pl.Series(models, dtype=pl.String)
-                yield rows, end.value, frame(replies).with_columns(model=made_by, error=pl.lit(None, pl.String))
+                yield rows, end.value, replies_frame(replies).with_columns(model=made_by, error=pl.lit(None, pl.String))
 
     def _rows(self) -> Iterator[pl.DataFrame]:
         generation = self.generation
         more = [name for name in self.carried if name not in generation.reads]
-        for batch in generation.batches(*more):
+        for batch in generation.read_batches(*more):
             samples = pl.Series("__sample", list(range(generation.ask.n)) * batch.height, dtype=pl.Int64)
             rows = pl.int_range(batch.height, eager=True).repeat_by(generation.ask.n).explode() if batch.height else []
             yield batch[rows].with_columns(samples)
@@ -131,7 +131,7 @@ class Exchanges:
                     )
                 index = occurrences[text]
                 occurrences[text] += 1
-            made.append((ref, request(ref.identity, text, None, ask.how(index), index)))
+            made.append((ref, make_request(ref.identity, text, None, ask.how(index), index)))
         return made
 
     def _asked(self, number: int) -> Iterator[tuple[Request, dict[str, Reply]]]:

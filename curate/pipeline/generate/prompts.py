@@ -8,7 +8,7 @@ from curate.pipeline.generate.generate_step import read_generation
 from curate.pipeline.generate.multi_turn import Exchanges, plan_exchanges
 from curate.pipeline.pipeline import Walk
 from curate.pipeline.split import family_of
-from curate.steps.registry import find
+from curate.steps.registry import find_step
 from curate.storage.store import StageWriter, empty
 from schemas import recipe as recipes
 from schemas.errors import UserError
@@ -19,7 +19,7 @@ from schemas.messages import last_text, parse
 def generate_prompts(walk: Walk, step: recipes.Step) -> None:
     """Add a model's prompts to those there are; with ``keep_seeds: false`` those they were made from are left out."""
     where = f"{walk.recipe.path}:{step.line}"
-    found = find("generate", step.use, where)
+    found = find_step("generate", step.use, where)
     if found.makes != "prompts":
         raise UserError(f"{where}: generate {found.name!r} makes candidates; it belongs in the section 'completions'")
     keep = step.settings.get("keep_seeds", True)
@@ -65,7 +65,7 @@ def generate_prompts(walk: Walk, step: recipes.Step) -> None:
         if not keep:
             seeds = stage.read("decisions", ["row_id"])
             walk.prompts.keep(
-                walk.prompts.alive.join(
+                walk.prompts.kept_ids.join(
                     seeds, left_on="prompt_id", right_on="row_id", how="anti", maintain_order="left"
                 ),
                 stage,

@@ -20,7 +20,7 @@ from curate.models.model_ref import ModelRef
 from curate.pipeline.pipeline import Walk, source_path
 from schemas import recipe as recipes
 from schemas.errors import UserError
-from schemas.requests import Request, Sampling, request
+from schemas.requests import Request, Sampling, make_request
 
 NUMBER = (int, float)
 # Setting -> its type and the least it may be.
@@ -70,12 +70,12 @@ class AskSettings:
             samples = ranges[place] if ranges else whole
             if len(self.models) == 1 and len(settings) == 1:
                 ref = self.models[0][0]
-                yield place, ref, [request(ref.identity, ask, tools, settings[0], i) for i in samples]
+                yield place, ref, [make_request(ref.identity, ask, tools, settings[0], i) for i in samples]
                 continue
             kinds = sorted((self.who(row_id, i), i % len(settings), i) for i in samples)
             for (model, turn), same in groupby(kinds, key=lambda kind: kind[:2]):
                 ref = self.models[model][0]
-                yield place, ref, [request(ref.identity, ask, tools, settings[turn], i) for _, _, i in same]
+                yield place, ref, [make_request(ref.identity, ask, tools, settings[turn], i) for _, _, i in same]
 
 
 def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from curate.models.gateway import frame
+from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import Generation, lacking, shown, write_candidates
 from curate.storage.store import StageWriter
@@ -16,7 +16,7 @@ SLICE = 5_000  # replies that are in memory at a time
 def asked_rows(generation: Generation) -> Iterator[pl.DataFrame]:
     """What is asked: row_id, ask (messages to send), tools; and the columns the condition reads."""
     found = generation.found
-    for batch in generation.batches("tools"):
+    for batch in generation.read_batches("tools"):
         ask = found.call({name: batch[name] for name in found.reads}, generation.settings)
         ask = generation.checked(ask, batch.height)
         yield batch.with_columns(ask=ask, row_id="prompt_id").drop_nulls("ask")
@@ -38,7 +38,7 @@ def replied(generation: Generation, rows: pl.DataFrame) -> pl.DataFrame:
         schema_overrides={"place": pl.UInt32, "sample_index": pl.Int64, "key": pl.String, "model": pl.String},
     )
     places = places.select("sample_index", "model", prompt_id=rows["row_id"].gather(places["place"]))
-    return pl.concat([places, frame([found[one[2]] for one in held])], how="horizontal")
+    return pl.concat([places, replies_frame([found[one[2]] for one in held])], how="horizontal")
 
 
 def missing(generation: Generation, frames: Iterable[pl.DataFrame]) -> str:

@@ -38,32 +38,32 @@ def main(control: int, link: int) -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     try:
-        _run(job, Link(link), lambda report: send(control, report))
+        _run(job, Link(link), lambda progress: send(control, progress))
     except Gone as error:
         send(control, {"gone": said(error)})
     os._exit(0)
 
 
-def _run(job: dict[str, Any], link: Link, report: Callable[[dict[str, Any]], None]) -> None:
+def _run(job: dict[str, Any], link: Link, progress: Callable[[dict[str, Any]], None]) -> None:
     try:
         link.ask("load")
-        report({"load": None})
+        progress({"load": None})
     except Gone:
-        report({"load": "the program ended before the tests"})
+        progress({"load": "the program ended before the tests"})
         return
     except BaseException as error:
-        report({"load": said(error)})
+        progress({"load": said(error)})
         return
     sys.modules["pytest"] = pytest
     try:
         names, tests = _prepare(job, link)
     except AssertionError as error:
-        report({"load": f"before the tests: {said(error)}"})
+        progress({"load": f"before the tests: {said(error)}"})
         return
     except Gone:
         raise
     except BaseException as error:
-        report(
+        progress(
             {
                 "load"
                 if getattr(error, "by_response", False) or isinstance(error, NameError)
@@ -72,12 +72,12 @@ def _run(job: dict[str, Any], link: Link, report: Callable[[dict[str, Any]], Non
         )
         return
     if not tests:
-        report({"unfit": "the tests have no test in them"})
+        progress({"unfit": "the tests have no test in them"})
         return
-    report({"begin": len(tests)})
+    progress({"begin": len(tests)})
     for name, test in tests[job["skip"] :]:
-        report({"test": name} | _verdict(test))
-    report({"end": True})
+        progress({"test": name} | _verdict(test))
+    progress({"end": True})
 
 
 def _verdict(test: Callable[[], Any]) -> dict[str, Any]:

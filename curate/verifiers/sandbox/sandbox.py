@@ -217,7 +217,7 @@ class Sandbox:
             self.control.sendall(_modules())
 
     @property
-    def alive(self) -> bool:
+    def kept_ids(self) -> bool:
         """Whether it still waits, or works."""
         return self.process.poll() is None
 

@@ -27,7 +27,7 @@ class Spares:
     def take(self, checker: bool) -> Iterator[tuple[Sandbox, ...]]:
         """Sandboxes for one program, ended when the block is. Raises ``Cancelled``."""
         found = self.ready.pop(checker, ())
-        if not found or not all(one.alive for one in found):
+        if not found or not all(one.kept_ids for one in found):
             _end(found)
             found = _start(checker)
         self.running = found

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms.random_order import lots, uniform
+from curate.algorithms.random_order import id_draws, uniform
 from curate.algorithms.text import same_text as same
 from curate.datasets.trl_rows import row_ids
 from schemas.ids import content_id
@@ -66,12 +66,14 @@ def test_similarity_is_that_of_word_pairs():
 def test_lots_go_by_the_id_the_seed_and_the_purpose():
     ours = pl.Series([f"c_{n:020x}" for n in range(0, 10**19, 10**16)])
     mixed = pl.concat([pl.Series(["foreign", None]), ours])
-    assert lots(mixed, 3)[2:].equals(lots(ours, 3)) and lots(ours.reverse(), 3).equals(lots(ours, 3).reverse())
-    assert lots(ours, 3).n_unique() == len(ours)
-    others = [lots(ours, 4), lots(ours, 3, "control"), lots(ours, -3)]
-    assert all((other == lots(ours, 3)).sum() == 0 for other in others)
-    assert lots(ours[:1], 7).item() == 11720006112960835960, "a draw must not change with versions"
-    drawn = uniform(lots(ours, 0))
+    assert id_draws(mixed, 3)[2:].equals(id_draws(ours, 3)) and id_draws(ours.reverse(), 3).equals(
+        id_draws(ours, 3).reverse()
+    )
+    assert id_draws(ours, 3).n_unique() == len(ours)
+    others = [id_draws(ours, 4), id_draws(ours, 3, "control"), id_draws(ours, -3)]
+    assert all((other == id_draws(ours, 3)).sum() == 0 for other in others)
+    assert id_draws(ours[:1], 7).item() == 11720006112960835960, "a draw must not change with versions"
+    drawn = uniform(id_draws(ours, 0))
     assert 0 < drawn.min() < 0.01 < 0.45 < drawn.mean() < 0.55 < 0.99 < drawn.max() < 1
 
 

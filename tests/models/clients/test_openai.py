@@ -18,8 +18,8 @@ from curate.models.clients.openai import Engine
 from curate.models.clients.transport import proxy_for
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
-from schemas.progress import Report
-from schemas.requests import Sampling, Spent, request
+from schemas.progress import Progress
+from schemas.requests import Sampling, Spent, make_request
 from tests.stub_server import Stub
 
 ROOT = Path(__file__).parents[3]
@@ -60,7 +60,7 @@ class Desk:
             self.then(self)
 
 
-class Notes(Report):
+class Notes(Progress):
     """Keeps what it is told."""
 
     def __init__(self):
@@ -76,15 +76,15 @@ class Hasty(Engine):
     PATIENCE = 0.5
 
 
-def engine(url, report=None, kind=Engine, **settings):
+def engine(url, progress=None, kind=Engine, **settings):
     ref = ModelRef("teacher", "teacher@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items()))
-    return kind(ref, report or Report())
+    return kind(ref, progress or Progress())
 
 
 def groups(count=24, n=1, text="prompt {} please", tools=None, **sampling):
     how = Sampling(**{"max_tokens": 12, **sampling})
     messages = [json.dumps([{"role": "user", "content": text.format(i)}]) for i in range(count)]
-    return [[request("teacher@1", m, tools, how, i) for i in range(n)] for m in messages]
+    return [[make_request("teacher@1", m, tools, how, i) for i in range(n)] for m in messages]
 
 
 def ask(url, wanted, at_once=None, then=None, **settings):
@@ -234,7 +234,7 @@ def test_a_server_that_always_fails_is_given_up():
 def test_retry_after_holds_for_everyone_and_is_shown():
     with Stub(faults={"429": {"first": 1, "retry_after": 1.2}}) as stub:
         notes, started = Notes(), time.monotonic()
-        desk = ask(stub.url, groups(40), report=notes, concurrency=1)
+        desk = ask(stub.url, groups(40), progress=notes, concurrency=1)
         assert time.monotonic() - started > 1.1 and len(desk.replies) == 40
     assert notes.notes.count("server asks to wait 1.2 s") == 1
     with Stub(faults={"429": {"first": 1, "retry_after": 90_000}}) as stub:
@@ -314,14 +314,19 @@ def test_reasoning_and_tool_calls(good):
 
 def test_a_users_turn_is_written_after_the_templates_prefix(good):
     bare = [
-        [request("teacher@1", '[{"role":"user","content":null}]', None, Sampling(logprobs=True), i)] for i in range(3)
+        [make_request("teacher@1", '[{"role":"user","content":null}]', None, Sampling(logprobs=True), i)]
+        for i in range(3)
     ]
     desk = ask(good.url, bare, user_prefix="<|im_start|>user\n")
     assert good.stats()["last"]["prompt"] == "<|im_start|>user\n" and len(set(texts(desk).values())) == 3
     assert all(r.logprobs and r.completion_tokens for r in desk.replies.values())
     assert "models.teacher.user_prefix" in refused(good.url, bare)[0]
     after = [
-        [request("teacher@1", '[{"role":"system","content":"s"},{"role":"user","content":null}]', None, Sampling(), 0)]
+        [
+            make_request(
+                "teacher@1", '[{"role":"system","content":"s"},{"role":"user","content":null}]', None, Sampling(), 0
+            )
+        ]
     ]
     assert "1 earlier turns" in refused(good.url, after, user_prefix="<|im_start|>user\n")[0]
 

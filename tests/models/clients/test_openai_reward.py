@@ -7,20 +7,20 @@ import pytest
 from curate.models.clients.openai_reward import Engine
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
-from schemas.progress import Report
-from schemas.requests import Sampling, request
+from schemas.progress import Progress
+from schemas.requests import Sampling, make_request
 from tests.asking import Asked
 from tests.stub_server import Stub
 
 
 def engine(url, **settings):
     return Engine(
-        ModelRef("rm", "rm@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items())), Report()
+        ModelRef("rm", "rm@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items())), Progress()
     )
 
 
 def asked(*asks):
-    return Asked([[request("rm@1", json.dumps(ask), None, Sampling(), 0, "reward")] for ask in asks])
+    return Asked([[make_request("rm@1", json.dumps(ask), None, Sampling(), 0, "reward")] for ask in asks])
 
 
 def conversations(count):

@@ -14,8 +14,8 @@ from curate.models.clients import transformers_loss, transformers_reward  # noqa
 from curate.models.clients.weights import load  # noqa: E402
 from curate.models.model_ref import ModelRef  # noqa: E402
 from schemas.errors import UserError  # noqa: E402
-from schemas.progress import Report  # noqa: E402
-from schemas.requests import Sampling, Spent, request  # noqa: E402
+from schemas.progress import Progress  # noqa: E402
+from schemas.requests import Sampling, Spent, make_request  # noqa: E402
 from tests.asking import Asked  # noqa: E402
 from tests.conftest import livelier  # noqa: E402
 
@@ -45,7 +45,7 @@ def rewarding(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def engine(module, folder, *, adapters=(), **settings):
     ref = ModelRef("rm", "rm@0", str(folder), adapters=adapters, settings=tuple(settings.items()))
-    return module.Engine(ref, Report())
+    return module.Engine(ref, Progress())
 
 
 def chat(*texts):
@@ -53,7 +53,7 @@ def chat(*texts):
 
 
 def ask(about, task="reward"):
-    return request("rm@0", json.dumps(about), None, Sampling(), 0, task)
+    return make_request("rm@0", json.dumps(about), None, Sampling(), 0, task)
 
 
 def replies(found, asks, task="reward"):

@@ -5,10 +5,10 @@ import math
 
 import pytest
 
-from curate.models.model_ref import BUILT_IN, installed, resolve
-from schemas.progress import Report
+from curate.models.model_ref import BUILT_IN, installed, resolve_model
+from schemas.progress import Progress
 from schemas.recipe import Model
-from schemas.requests import Sampling, request
+from schemas.requests import Sampling, make_request
 from tests.asking import Asked
 
 NAME = "smollm2-135m"
@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def ref():
-    return resolve("student", Model(model=NAME))
+    return resolve_model("student", Model(model=NAME))
 
 
 def turns(text):
@@ -37,10 +37,10 @@ def test_the_likeliest_tokens_are_the_models_own_at_temperature_1(ref):
 
     from curate.models.clients.transformers import Engine
 
-    engine = Engine(ref, Report())
+    engine = Engine(ref, Progress())
     questions = ["How many legs does a cat have? Reply with the number only.", "Name a colour."]
     how = Sampling(temperature=0, max_tokens=8, top_logprobs=5)
-    first, second = replies(engine, [request("s", json.dumps(turns(q)), None, how, 0) for q in questions])
+    first, second = replies(engine, [make_request("s", json.dumps(turns(q)), None, how, 0) for q in questions])
     assert second.top_logprobs == "[]" and first.logprobs is None
     told = json.loads(first.top_logprobs)
     assert told, first.text
@@ -59,7 +59,7 @@ def test_a_loss_is_that_of_a_plain_forward_and_the_right_answer_is_likelier(ref)
 
     from curate.models.clients.transformers_loss import Engine
 
-    engine = Engine(ref, Report())
+    engine = Engine(ref, Progress())
     assert engine.apart
     question = "What is the capital of France?"
     good, bad = "The capital of France is Paris.", "Blue of lamp the seven go."
@@ -68,7 +68,7 @@ def test_a_loss_is_that_of_a_plain_forward_and_the_right_answer_is_likelier(ref)
         {"messages": [], "completion": good},
         {"messages": turns(question), "completion": bad},
     ]
-    requests = [request("s", json.dumps(ask), None, Sampling(), 0, "loss") for ask in asks]
+    requests = [make_request("s", json.dumps(ask), None, Sampling(), 0, "loss") for ask in asks]
     after, alone, nonsense = replies(engine, requests)
     assert math.exp(after.value) < math.exp(alone.value) < math.exp(nonsense.value)
     text = engine.tokenizer.apply_chat_template(turns(question), tokenize=False, add_generation_prompt=True)

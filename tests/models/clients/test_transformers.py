@@ -19,8 +19,8 @@ from curate.models.clients.decoding import GrowingLayer  # noqa: E402
 from curate.models.clients.reasoning import split_reasoning  # noqa: E402
 from curate.models.clients.transformers import Engine  # noqa: E402
 from curate.models.model_ref import ModelRef  # noqa: E402
-from schemas.progress import Report  # noqa: E402
-from schemas.requests import Request, Sampling, Spent, request  # noqa: E402
+from schemas.progress import Progress  # noqa: E402
+from schemas.requests import Request, Sampling, Spent, make_request  # noqa: E402
 from tests.asking import Asked, groups  # noqa: E402
 from tests.conftest import livelier  # noqa: E402
 
@@ -39,13 +39,13 @@ def engine(lively: Path) -> Engine:
 
 
 def load(folder: Path, **settings: int) -> Engine:
-    return Engine(ModelRef("student", "tiny@0", str(folder), settings=tuple(settings.items())), Report())
+    return Engine(ModelRef("student", "tiny@0", str(folder), settings=tuple(settings.items())), Progress())
 
 
 def asked(texts, n=1, **sampling):
     how = Sampling(**{"max_tokens": 12, **sampling})
     messages = [json.dumps([{"role": "user", "content": text}]) for text in texts]
-    return [request("tiny@0", m, None, how, i) for m in messages for i in range(n)]
+    return [make_request("tiny@0", m, None, how, i) for m in messages for i in range(n)]
 
 
 def replies(engine, requests):
@@ -58,13 +58,13 @@ def batches(engine, requests):
     """How many rows each batch had: what the engine says of its speed, it says once a batch."""
     sizes = []
 
-    class Count(Report):
+    class Count(Progress):
         def advance(self, done: int, note: str = "") -> None:
             assert done == 0, "whoever takes the replies moves the bar"
             sizes.append(len(asked.replies) - sum(sizes))
 
     asked, other = Asked(groups(requests)), copy.copy(engine)
-    other.report = Count()
+    other.progress = Count()
     return asked.by(other), sizes
 
 
@@ -340,7 +340,7 @@ def test_a_user_turn_is_written_from_the_template_s_prefix(engine):
     """Magpie: the prompt ends where the template would put the user's words."""
     turns = [{"role": "system", "content": "the cat"}, {"role": "user", "content": None}]
     how = Sampling(temperature=0, max_tokens=12)
-    asking = request("tiny@0", json.dumps(turns), None, how, 0)
+    asking = make_request("tiny@0", json.dumps(turns), None, how, 0)
     prefix = "<|im_start|>system\nthe cat<|im_end|>\n<|im_start|>user\n"
     ids = torch.tensor([engine.tokenizer(prefix)["input_ids"]])
     new = engine.model.generate(
@@ -371,7 +371,7 @@ def test_what_a_template_refuses_is_one_row_s_error(engine):
     first, refused, last = replies(picky, asked(["a cat", "a dog", "red"]))
     assert refused.error == "the chat template refuses the messages: no dogs, please" and not refused.transient
     assert first.text is not None and last.text is not None
-    half = request("tiny@0", '[{"role":"user","content":"a \\ud83d dog"}]', None, Sampling(max_tokens=2), 0)
+    half = make_request("tiny@0", '[{"role":"user","content":"a \\ud83d dog"}]', None, Sampling(max_tokens=2), 0)
     nothing = replies(with_template(engine, "{{ '' }}"), asked(["a cat"]))[0]
     assert nothing.error == "the prompt is empty"
     refused, fine = replies(engine, [half, *asked(["a cat"])])
@@ -406,9 +406,9 @@ def test_tool_calls_and_traces_are_set_apart(engine):
     tools = json.dumps([{"type": "function", "function": {"name": "sky", "parameters": {}}}])
     messages = json.dumps([{"role": "user", "content": "rain?"}])
     other.ends = set(range(len(engine.tokenizer)))  # it ends at once
-    with_tools = request("tiny@0", messages, tools, Sampling(), 0)
-    without = request("tiny@0", messages, None, Sampling(), 0)
-    magpie = request("tiny@0", '[{"role":"user","content":null}]', None, Sampling(), 0)
+    with_tools = make_request("tiny@0", messages, tools, Sampling(), 0)
+    without = make_request("tiny@0", messages, None, Sampling(), 0)
+    magpie = make_request("tiny@0", '[{"role":"user","content":null}]', None, Sampling(), 0)
     called, text, user = replies(other, [with_tools, without, magpie])
     assert json.loads(called.tool_calls)[0]["function"] == {"name": "sky", "arguments": '{"at": "X"}'}
     assert (called.text, called.reasoning_content) == ("Let me see.", "the\nweather")
@@ -416,7 +416,7 @@ def test_tool_calls_and_traces_are_set_apart(engine):
     assert (text.tool_calls, text.finish_reason) == (None, "stop") and text.text.endswith("</tool_call>")
     assert user.text == call and user.reasoning_content is None
     other.ends = set()
-    cut = replies(other, [request("tiny@0", messages, tools, Sampling(max_tokens=2), 0)])[0]
+    cut = replies(other, [make_request("tiny@0", messages, tools, Sampling(max_tokens=2), 0)])[0]
     assert cut.tool_calls == called.tool_calls and cut.finish_reason == "length"
 
 

@@ -16,8 +16,8 @@ from curate.models.clients.vllm import Engine, arguments, environment, find_pyth
 from curate.models.clients.vllm_server import Server, telling
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
-from schemas.progress import Report
-from schemas.requests import Sampling, request
+from schemas.progress import Progress
+from schemas.requests import Sampling, make_request
 from tests.asking import Asked, groups
 from tests.with_vllm import PYTHON, with_vllm
 
@@ -29,9 +29,9 @@ HOLDER = """
 import sys
 from curate.models.clients.vllm import Engine
 from curate.models.model_ref import ModelRef
-from schemas.progress import Report
+from schemas.progress import Progress
 folder, python = sys.argv[1:]
-engine = Engine(ModelRef("tiny", "wide@0", folder, "vllm", settings=(("python", python),)), Report())
+engine = Engine(ModelRef("tiny", "wide@0", folder, "vllm", settings=(("python", python),)), Progress())
 print(engine.server.guard.pid, engine.server.folder, flush=True)
 sys.stdin.read()
 """
@@ -41,7 +41,7 @@ def named(folder, **settings):
     return ModelRef("tiny", IDENTITY, str(folder), "vllm", settings=tuple({"python": PYTHON, **settings}.items()))
 
 
-class Lines(Report):
+class Lines(Progress):
     """Keeps what was said."""
 
     def __init__(self):
@@ -61,10 +61,10 @@ def report():
 
 
 @pytest.fixture(scope="module")
-def engine(wide, report):
+def engine(wide, progress):
     """One server for all tests that do it no harm."""
     began = time.monotonic()
-    engine = Engine(named(wide, choices=4), report)
+    engine = Engine(named(wide, choices=4), progress)
     print(f"vLLM was ready after {time.monotonic() - began:.1f} s")  # noqa: T201
     yield engine
     engine.close()
@@ -73,7 +73,7 @@ def engine(wide, report):
 def asked(texts, n=1, **sampling):
     how = Sampling(**{"max_tokens": 12, **sampling})
     messages = [json.dumps([{"role": "user", "content": text}]) for text in texts]
-    return [request(IDENTITY, m, None, how, i) for m in messages for i in range(n)]
+    return [make_request(IDENTITY, m, None, how, i) for m in messages for i in range(n)]
 
 
 def replies(engine, requests):
@@ -193,26 +193,26 @@ def test_a_users_turn_goes_on_from_its_place_in_the_chat_template(engine):
     prefix = "<|im_start|>system\nthe cat<|im_end|>\n<|im_start|>user\n"
     assert engine.render_user_prefix(earlier) == prefix
     how = Sampling(max_tokens=8, temperature=0)
-    (reply,) = replies(engine, [request(IDENTITY, json.dumps(earlier), None, how, 0)])
+    (reply,) = replies(engine, [make_request(IDENTITY, json.dumps(earlier), None, how, 0)])
     transformers = pytest.importorskip("transformers")
     tokens = transformers.AutoTokenizer.from_pretrained(engine.folder)(prefix, add_special_tokens=False).input_ids
     assert reply.error is None and reply.prompt_tokens == len(tokens)
 
 
 @with_vllm
-def test_its_key_and_its_log_are_nobody_elses(engine, report):
+def test_its_key_and_its_log_are_nobody_elses(engine, progress):
     key = engine.server.key
     assert not any(key in command(pid) for pid in tree(engine.server.guard.pid))
     assert engine.server.log.stat().st_mode & 0o777 == 0o600
     assert key not in engine.server.log.read_text()
-    assert str(engine.server.log) in report.lines[0] and report.lines[0].startswith("starting vLLM for tiny")
-    assert any(note.startswith("vLLM is starting") for note in report.notes)
+    assert str(engine.server.log) in progress.lines[0] and progress.lines[0].startswith("starting vLLM for tiny")
+    assert any(note.startswith("vLLM is starting") for note in progress.notes)
 
 
 @with_vllm
 def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
-    report = Lines()
-    engine = Engine(named(wide, concurrency=2), report)
+    progress = Lines()
+    engine = Engine(named(wide, concurrency=2), progress)
     pids = tree(engine.server.guard.pid)
     cores = [pid for pid in pids if command(pid).startswith("VLLM::")]
     assert len(pids) >= 5 and cores, [command(pid) for pid in pids]
@@ -229,7 +229,7 @@ def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
         engine.answer(asking.take, give)
     assert time.monotonic() - began < 60
     assert 3 <= len(asking.replies) < 240 and all(r.text is not None for r in asking.replies.values())
-    assert len(report.lines) > 5 and engine.server.log.exists(), "the log's last lines are shown, and it is kept"
+    assert len(progress.lines) > 5 and engine.server.log.exists(), "the log's last lines are shown, and it is kept"
     engine.close()
     no_one_of(pids, 0)
     assert [p.name for p in engine.server.folder.iterdir()] == ["vllm.log"]
@@ -257,11 +257,11 @@ def test_killed_with_a_server_in_its_hands_gristmill_leaves_nothing_and_close_fr
 
 @with_vllm
 def test_a_server_that_does_not_start_says_why(wide):
-    report = Lines()
+    progress = Lines()
     with pytest.raises(UserError, match=r"models\.tiny: vLLM did not start: .*--no-such-thing.* \(its log: ") as error:
-        Engine(named(wide, args=["--no-such-thing"]), report)
+        Engine(named(wide, args=["--no-such-thing"]), progress)
     shutil.rmtree(Path(str(error.value).rpartition("its log: ")[2].rstrip(")")).parent)
-    assert any("--no-such-thing" in line for line in report.lines)
+    assert any("--no-such-thing" in line for line in progress.lines)
 
 
 def test_close_ends_a_server_that_is_still_starting_and_removes_its_folder(tmp_path):
@@ -270,15 +270,15 @@ def test_close_ends_a_server_that_is_still_starting_and_removes_its_folder(tmp_p
     server.close()
     server.close()
     no_one_of(pids, 0)
-    assert not server.folder.exists() and not server.alive()
+    assert not server.folder.exists() and not server.kept_ids()
 
 
 def test_a_server_that_takes_too_long_is_ended_and_told_of():
     quiet = [sys.executable, "-c", "import time; print('loading', flush=True); time.sleep(600)"]
     server = Server("tiny", quiet, environment("k" * 20, True))
     with pytest.raises(UserError, match=r"vLLM was not there after 1 s \(start_timeout\): loading \(its log: "):
-        server.wait_until_ready(1, Report())
-    assert not server.alive()
+        server.wait_until_ready(1, Progress())
+    assert not server.kept_ids()
     shutil.rmtree(server.folder)
 
 
@@ -324,7 +324,7 @@ def test_a_python_without_vllm_is_a_mistake_with_a_remedy(tmp_path, monkeypatch)
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
     with pytest.raises(UserError, match=r"models\.tiny\.python: .* has no vLLM; run 'make vllm'"):
-        Engine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Report())
+        Engine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Progress())
 
 
 def test_trained_adapters_are_merged_once_and_served(tiny, tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ import pytest
 
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
-from schemas.progress import Report
-from schemas.requests import Sampling, request
+from schemas.progress import Progress
+from schemas.requests import Sampling, make_request
 from tests.asking import Asked
 from tests.with_vllm import PYTHON, with_vllm
 
@@ -31,7 +31,7 @@ def ref(folder: Path, engine: str, **settings) -> ModelRef:
 
 
 def values(engine, asks):
-    requests = [request("rm@0", json.dumps(ask), None, Sampling(), 0, "reward") for ask in asks]
+    requests = [make_request("rm@0", json.dumps(ask), None, Sampling(), 0, "reward") for ask in asks]
     replies = Asked([[one] for one in requests]).by(engine)
     return [replies[one.key].value for one in requests]
 
@@ -40,7 +40,7 @@ def both(folder, asks):
     """The values by a vLLM server, and by transformers; and the server's engine, closed."""
     from curate.models.clients import transformers_reward, vllm_reward
 
-    engine = vllm_reward.Engine(ref(folder, "vllm", python=PYTHON), Report())
+    engine = vllm_reward.Engine(ref(folder, "vllm", python=PYTHON), Progress())
     try:
         served = values(engine, asks)
         if len(engine.labels) > 1:
@@ -48,8 +48,8 @@ def both(folder, asks):
                 values(engine, [{"text": "x", "label": "toxi"}])
     finally:
         engine.close()
-    assert not engine.server.alive()
-    return served, values(transformers_reward.Engine(ref(folder, "transformers"), Report()), asks)
+    assert not engine.server.kept_ids()
+    return served, values(transformers_reward.Engine(ref(folder, "transformers"), Progress()), asks)
 
 
 @with_vllm

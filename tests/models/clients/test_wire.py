@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from curate.models.clients import complaint, wire
 from curate.models.clients.limits import FIRST_WAIT, LONGEST_WAIT, Pace, back_off, retry_after
-from schemas.requests import Sampling, Spent, request
+from schemas.requests import Sampling, Spent, make_request
 
 HI = json.dumps([{"role": "user", "content": "hi"}])
 
 
 def asked(n=1, messages=HI, tools=None, **sampling):
-    return [request("m", messages, tools, Sampling(**sampling), i) for i in range(n)]
+    return [make_request("m", messages, tools, Sampling(**sampling), i) for i in range(n)]
 
 
 def body(requests, limit="max_tokens", extra=None):

@@ -2,17 +2,15 @@
 
 Such a step is a generator, and as pure as any other: it yields what it wants to know and is sent the answers. Who runs
 it can stop at any reply and start over: the replies are kept, so the step comes to the same point again without asking
-twice. A ``generate`` step yields ``Ask``; a ``score`` step ``Want`` or ``Embed``.
+twice. A ``generate`` step yields ``Ask``; a ``score`` step ``ModelCalls`` or ``Embed``.
 """
 
 from collections.abc import Generator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
-# What is asked of a model: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
-# (its loss); what a program does (the sandbox). ``curate/models/clients/ENGINE.py`` completes, ENGINE_TASK.py does the others.
-Task = Literal["generate", "reward", "loss", "run"]
+from schemas.requests import Task
 
 
 class Ask(NamedTuple):
@@ -31,10 +29,10 @@ class Ask(NamedTuple):
 Asking = Generator[Ask | pl.Series, pl.Series, Any]
 
 
-class Want(NamedTuple):
+class ModelCalls(NamedTuple):
     """What a scorer wants to know of a model: ``asks`` is JSON text, one a row, null where nothing is asked.
 
-    ``model`` is a model's name in the recipe (a panel of judges yields a ``Want`` for each). By ``task``, an ask is
+    ``model`` is a model's name in the recipe (a panel of judges yields a ``ModelCalls`` for each). By ``task``, an ask is
 
     - ``generate``: a conversation, ``[{"role": ..., "content": ...}, ...]``; ``sampling`` are ``Sampling``'s keywords;
     - ``reward``: ``{"messages": [...]}``, a conversation that ends with the assistant's turn, or ``{"text": "..."}``;
@@ -65,4 +63,4 @@ class Embed(NamedTuple):
 
 
 # A scorer that asks: a generator that returns what any scorer returns.
-Scoring = Generator[Want | Embed, pl.DataFrame | pl.Series, pl.Series | pl.DataFrame]
+Scoring = Generator[ModelCalls | Embed, pl.DataFrame | pl.Series, pl.Series | pl.DataFrame]
