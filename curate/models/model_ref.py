@@ -116,6 +116,11 @@ def _adapter(name: str, model: Model, path: Path, settings: tuple) -> ModelRef:
     return replace(ref, identity=identity, adapters=adapters)
 
 
+def short_name(ref: ModelRef) -> str:
+    """Return a model's name in the column ``model``: its identity without versions and hashes."""
+    return ref.identity.split("@")[0] + "".join(f">{part}" for part in ref.identity.split(">")[1:])
+
+
 def note_start(folder: Path, ref: ModelRef) -> None:
     """Write into an adapter's folder which model it was trained on; earlier adapters by their paths from there.
 
