@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 
 SMALL = """\
 name: small

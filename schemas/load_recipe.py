@@ -1,0 +1,150 @@
+"""Read a recipe file strictly: ``load_recipe("demo.yaml")`` returns a ``Recipe``.
+
+Any mistake is a ``UserError`` that names the file, the line, what was found and the nearest right name.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.controls import with_controls
+from schemas.errors import UserError, unknown
+from schemas.recipe import Budget, Evaluation, Recipe
+from schemas.yaml_file import kind_of, override, parse, plain, read_text
+
+PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
+COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
+
+
+def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe file.
+
+    ``overrides`` are ``key.key=value`` texts (the value read as YAML) that replace or add a value:
+    ``["models.student=smollm2-135m"]``. Raises ``UserError`` naming file and line for anything wrong.
+    """
+    path = Path(path)
+    lines: dict[str, int] = {}
+    data = plain(parse(read_text(path), path), (), lines, path)
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data)}")
+    for text in overrides or []:
+        override(data, text)
+    for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
+        if section in data:
+            data[section] = _steps(data[section], section, verbs, path, lines)
+    try:
+        recipe = Recipe.model_validate({**data, "path": path, "lines": lines})
+    except ValidationError as error:
+        raise _first_error(error, path, lines) from None
+    recipe = with_controls(recipe)
+    _cross_check(recipe)
+    return recipe
+
+
+def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
+    """Turn ``- score: {use: length}`` items into ``Step`` mappings."""
+    if not isinstance(items, list):
+        raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items)}")
+    steps = []
+    for index, item in enumerate(items):
+        line = lines.get(f"{section}/{index}", lines.get(section, 1))
+        where = f"{path}:{line}"
+        if not isinstance(item, dict) or len(item) != 1:
+            found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
+            raise UserError(f"{where}: {section}: expected one verb a step, such as '- score: length', found {found}")
+        ((verb, value),) = item.items()
+        if verb not in verbs:
+            raise unknown(f"verb in {section}", verb, verbs, where)
+        steps.append(_step(verb, value, where) | {"line": line})
+    return steps
+
+
+def _step(verb: str, value: Any, where: str) -> dict:
+    if verb == "filter":
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or not value:
+            raise UserError(
+                f"{where}: filter: expected a mapping of reason to SQL, such as "
+                f'{{too_long: "length(response) > 4000"}}, found {value!r}'
+            )
+        return {"verb": verb, "settings": value}
+    first = {"source": "path", "decontaminate": "against"}.get(verb, "use")
+    if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
+        value = {first: value}
+    if not isinstance(value, dict) or first not in value:
+        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {first!r}, found {value!r}")
+    settings = dict(value)
+    use = settings.pop("use", None)
+    alias = settings.get("as", "a")
+    if not isinstance(alias, str) or not alias:
+        raise UserError(f"{where}: {verb}: 'as' must be a name, found {alias!r}")
+    if first == "use" and not isinstance(use, str):
+        raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
+    return {"verb": verb, "use": use, "settings": settings}
+
+
+def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
+    """Say the first of Pydantic's findings in one line, with the nearest right key for an unknown one."""
+    first = error.errors()[0]
+    loc = [str(part) for part in first["loc"]]
+    line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
+    where, key = f"{path}:{line}", ".".join(loc)
+    if first["type"] == "extra_forbidden":
+        section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
+        known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
+        owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
+        return unknown(f"key{owner} called", loc[-1], known, where)
+    if first["type"] == "missing":
+        return UserError(f"{where}: {key} is missing")
+    found = first["input"]
+    shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found)
+    return UserError(f"{where}: {key}: {first['msg'][0].lower() + first['msg'][1:]}, found {shown}")
+
+
+def _cross_check(recipe: Recipe) -> None:
+    """Check that every name one section uses is one another section defines."""
+    if not any(step.verb == "source" for step in recipe.prompts):
+        raise UserError(
+            f"{recipe.where('prompts')}: prompts: the first step must be a source, such as '- source: seeds.jsonl'"
+        )
+    for name, value in recipe.split.items():
+        if isinstance(value, float | int) and not 0 < value < 1:
+            raise UserError(
+                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
+                f"or an SQL condition, found {value}"
+            )
+    if "train" in recipe.split:
+        raise UserError(f"{recipe.where('split', 'train')}: split.train: is what the other splits leave; remove it")
+    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
+        raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
+    done: list[str] = []
+    for name, training in recipe.train.items():
+        where = recipe.where("train", name)
+        if name in recipe.models:
+            raise UserError(f"{where}: train.{name}: a model in 'models' has that name too; choose another")
+        if training.dataset not in recipe.datasets:
+            raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
+        if training.model not in (*recipe.models, *done):
+            raise unknown(
+                "model (in 'models', or trained above)",
+                training.model,
+                [*recipe.models, *done],
+                recipe.where("train", name, "model"),
+            )
+        done.append(name)
+    _check_evaluation(recipe, done)
+
+
+def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:
+    evaluation = recipe.evaluate
+    if evaluation is None:
+        return
+    for model in evaluation.models:
+        if model not in (*recipe.models, *trained):
+            raise unknown("model", model, [*recipe.models, *trained], recipe.where("evaluate", "models"))
+    if evaluation.dataset not in recipe.datasets:
+        raise unknown("dataset", evaluation.dataset, recipe.datasets, recipe.where("evaluate", "dataset"))
+    splits = [*recipe.split, "train"]
+    for split in [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split or []:
+        if split not in splits:
+            raise unknown("split", split, splits, recipe.where("evaluate", "split"))
