@@ -232,3 +232,23 @@ def trailing_answers(messages: list[dict]) -> int:
     while count < len(messages) and messages[-1 - count]["role"] == "assistant":
         count += 1
     return count
+
+
+def assistant_messages(
+    text: str | None, reasoning_content: str | None = None, tool_calls: str | None = None
+) -> str | None:
+    """Return a model's reply as the JSON text of a list with one assistant message.
+
+    Args:
+        text: The reply's text; ``None`` where there is no reply, and the result is then ``None`` too.
+        reasoning_content: The reasoning trace, which becomes a key of the message unless it is empty.
+        tool_calls: The tool calls as JSON text, which become a key of the message unless it is empty.
+    """
+    if text is None:
+        return None
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if reasoning_content:
+        message["reasoning_content"] = reasoning_content
+    if tool_calls:
+        message["tool_calls"] = json.loads(tool_calls)
+    return json.dumps([message], ensure_ascii=False)

@@ -11,7 +11,7 @@ import polars as pl
 from curate.pipeline.generate.accept_until import OURS as ACCEPT
 from curate.pipeline.generate.accept_until import accept, read_acceptance
 from curate.pipeline.generate.few_shot import with_shots
-from curate.pipeline.generate.generate_step import Generation, read_generation, turn, write_candidates
+from curate.pipeline.generate.generate_step import Generation, read_generation, write_candidates
 from curate.pipeline.generate.multi_turn import Exchanges, plan_exchanges
 from curate.pipeline.generate.sampling_settings import OURS
 from curate.pipeline.generate.single_turn import asked_rows, groups, missing, write_replies
@@ -24,6 +24,7 @@ from curate.storage.store import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.ids import content_id
+from schemas.messages import assistant_messages
 
 
 def generate(walk: Walk, step: recipes.Step) -> None:
@@ -139,7 +140,7 @@ def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
         new = frame.with_columns(response=found.call({r: frame[r] for r in found.reads}, settings))
         new = new.drop_nulls("response").with_columns(parent_id="completion_id")
         ids = [content_id("c", *key) for key in new.select("prompt_id", "parent_id", "response").iter_rows()]
-        turns = [turn(text, None, None) for text in new["response"]]
+        turns = [assistant_messages(text) for text in new["response"]]
         kept = new.select("prompt_id", "sample_index", "model", "response", "parent_id")
         writer.write(
             "completions",

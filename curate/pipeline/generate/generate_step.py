@@ -1,6 +1,5 @@
 """What the ways of generating share: the step's checked settings, the rows it asks about, and replies as candidates."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.ids import content_id, fingerprint
+from schemas.messages import assistant_messages
 
 REPLY = ("response", "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "error")
 
@@ -137,7 +137,9 @@ def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, log
     parents = rows["parent_id"] if "parent_id" in rows.columns else [None] * rows.height
     keys = zip(rows["prompt_id"], parents, rows["key"], rows["response"], strict=True)
     ids = [content_id("c", prompt, *([parent] if parent else []), key, text) for prompt, parent, key, text in keys]
-    turns = [turn(*said) for said in rows.select("response", "reasoning_content", "tool_calls").iter_rows()]
+    turns = [
+        assistant_messages(*said) for said in rows.select("response", "reasoning_content", "tool_calls").iter_rows()
+    ]
     rows = rows.with_columns(completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String))
     kept = ["completion_id", "prompt_id", "sample_index", "model", "messages", *REPLY]
     more = [name for name in ("parent_id", *(["logprobs"] if logprobs else [])) if name in rows.columns]
@@ -156,18 +158,6 @@ def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, log
             ),
         )
     return rows.height - failed.height, int(rows["completion_tokens"].sum() or 0)
-
-
-def turn(text: str | None, trace: str | None, calls: str | None) -> str | None:
-    """A reply as the JSON text of its turns; null where there is none."""
-    if text is None:
-        return None
-    said = {"role": "assistant", "content": text}
-    if trace:
-        said["reasoning_content"] = trace
-    if calls:
-        said["tool_calls"] = json.loads(calls)
-    return json.dumps([said], ensure_ascii=False)
 
 
 def shown(ref: ModelRef) -> str:
