@@ -7,12 +7,14 @@ or go on without the row; what is wrong with the file as a whole is a ``UserErro
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import stat
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -44,6 +46,22 @@ def file_format(path: Path) -> str | None:
 def by_lines(path: Path) -> bool:
     """Return whether ``Raw.line`` counts the file's lines rather than its rows."""
     return (file_format(path) or "").startswith((".jsonl", ".ndjson"))
+
+
+def content_hash(path: Path) -> str:
+    """Return 20 hex digits of the SHA-256 of a file's content.
+
+    The hash is remembered within the process for as long as the file's size, modification time and inode stay the same,
+    so that a run reads a large source once.
+    """
+    status = path.stat()
+    return _content_hash(path.absolute(), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _content_hash(path: Path, _size: int, _mtime_ns: int, _inode: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
 def read_rows(path: Path) -> Iterator[Raw]:
