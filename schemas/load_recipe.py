@@ -18,10 +18,15 @@ COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "se
 
 
 def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe file.
+    """Return the recipe in a YAML file.
 
-    ``overrides`` are ``key.key=value`` texts (the value read as YAML) that replace or add a value:
-    ``["models.student=smollm2-135m"]``. Raises ``UserError`` naming file and line for anything wrong.
+    Args:
+        path: The file.
+        overrides: Texts ``key.key=value`` (the value as YAML) that replace or add a value, such as
+            ``["models.student=smollm2-135m"]``.
+
+    Raises:
+        UserError: The file is missing or is not a valid recipe; the message names the file and the line.
     """
     path = Path(path)
     lines: dict[str, int] = {}
@@ -43,7 +48,7 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
 
 
 def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
-    """Turn ``- score: {use: length}`` items into ``Step`` mappings."""
+    """Return the items of a section, such as ``- score: {use: length}``, as the fields of ``Step``."""
     if not isinstance(items, list):
         raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items)}")
     steps = []
@@ -61,6 +66,7 @@ def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: 
 
 
 def _step(verb: str, value: Any, where: str) -> dict:
+    """Return one step, in its short or its long form, as the fields of ``Step`` but for its line."""
     if verb == "filter":
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or not value:
             raise UserError(
@@ -68,41 +74,41 @@ def _step(verb: str, value: Any, where: str) -> dict:
                 f'{{too_long: "length(response) > 4000"}}, found {value!r}'
             )
         return {"verb": verb, "settings": value}
-    first = {"source": "path", "decontaminate": "against"}.get(verb, "use")
+    main_key = {"source": "path", "decontaminate": "against"}.get(verb, "use")
     if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
-        value = {first: value}
-    if not isinstance(value, dict) or first not in value:
-        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {first!r}, found {value!r}")
+        value = {main_key: value}
+    if not isinstance(value, dict) or main_key not in value:
+        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {main_key!r}, found {value!r}")
     settings = dict(value)
     use = settings.pop("use", None)
     alias = settings.get("as", "a")
     if not isinstance(alias, str) or not alias:
         raise UserError(f"{where}: {verb}: 'as' must be a name, found {alias!r}")
-    if first == "use" and not isinstance(use, str):
+    if main_key == "use" and not isinstance(use, str):
         raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
     return {"verb": verb, "use": use, "settings": settings}
 
 
 def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
-    """Say the first of Pydantic's findings in one line, with the nearest right key for an unknown one."""
-    first = error.errors()[0]
-    loc = [str(part) for part in first["loc"]]
+    """Return the first of Pydantic's findings as a one-line error; an unknown key comes with the nearest right one."""
+    finding = error.errors()[0]
+    loc = [str(part) for part in finding["loc"]]
     line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
     where, key = f"{path}:{line}", ".".join(loc)
-    if first["type"] == "extra_forbidden":
+    if finding["type"] == "extra_forbidden":
         section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
         known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
         owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
         return unknown(f"key{owner} called", loc[-1], known, where)
-    if first["type"] == "missing":
+    if finding["type"] == "missing":
         return UserError(f"{where}: {key} is missing")
-    found = first["input"]
+    found = finding["input"]
     shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found)
-    return UserError(f"{where}: {key}: {first['msg'][0].lower() + first['msg'][1:]}, found {shown}")
+    return UserError(f"{where}: {key}: {finding['msg'][0].lower() + finding['msg'][1:]}, found {shown}")
 
 
 def _cross_check(recipe: Recipe) -> None:
-    """Check that every name one section uses is one another section defines."""
+    """Raise ``UserError`` where a section uses a name that no other section defines, or the splits make no sense."""
     if not any(step.verb == "source" for step in recipe.prompts):
         raise UserError(
             f"{recipe.where('prompts')}: prompts: the first step must be a source, such as '- source: seeds.jsonl'"
@@ -114,28 +120,29 @@ def _cross_check(recipe: Recipe) -> None:
                 f"or an SQL condition, found {value}"
             )
     if "train" in recipe.split:
-        raise UserError(f"{recipe.where('split', 'train')}: split.train: is what the other splits leave; remove it")
+        raise UserError(f"{recipe.where('split', 'train')}: split.train: is the rest after the other splits; remove it")
     if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
         raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
-    done: list[str] = []
+    trained: list[str] = []
     for name, training in recipe.train.items():
         where = recipe.where("train", name)
         if name in recipe.models:
             raise UserError(f"{where}: train.{name}: a model in 'models' has that name too; choose another")
         if training.dataset not in recipe.datasets:
             raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
-        if training.model not in (*recipe.models, *done):
+        if training.model not in (*recipe.models, *trained):
             raise unknown(
                 "model (in 'models', or trained above)",
                 training.model,
-                [*recipe.models, *done],
+                [*recipe.models, *trained],
                 recipe.where("train", name, "model"),
             )
-        done.append(name)
-    _check_evaluation(recipe, done)
+        trained.append(name)
+    _check_evaluation(recipe, trained)
 
 
 def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:
+    """Raise ``UserError`` where ``evaluate`` names a model, a dataset or a split that the recipe does not have."""
     evaluation = recipe.evaluate
     if evaluation is None:
         return

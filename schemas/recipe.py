@@ -1,4 +1,4 @@
-"""The models of a recipe: one Pydantic class a section of the YAML file.
+"""The Pydantic models of a recipe, one for each section of the YAML file.
 
 ``schemas.load_recipe`` reads a file into a ``Recipe``. Whether a step, a setting or a column that a recipe names exists
 is checked by ``curate.pipeline`` against the step files themselves.
@@ -11,24 +11,24 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
-    """A section whose unknown keys are errors and whose values are taken as they are (no silent conversion)."""
+    """A section whose unknown keys are errors and whose values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
 
 class Open(Strict):
-    """A section whose further keys belong to someone else: a step's settings, an engine's, TRL's."""
+    """A section that accepts further keys: the settings of a step, of an engine or of TRL."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, populate_by_name=True)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keys that are not this section's own."""
+        """The keys that are not fields of this section."""
         return dict(self.__pydantic_extra__ or {})
 
 
 class Model(Open):
-    """A model: a built-in name, a hub id or a local folder, the engine that runs it, and that engine's settings."""
+    """A model (a built-in name, a hub id or a local folder), the engine that runs it, and the engine's settings."""
 
     model: str
     engine: str = "transformers"
@@ -44,16 +44,27 @@ class Step(Strict):
 
     @property
     def name(self) -> str:
-        """What the step's result is called: its ``as``, else the last part of the step's name."""
+        """The name of the step's result: its ``as``, else the last part of the name of what it uses."""
         return self.settings.get("as") or (self.use or self.verb).rsplit(".", 1)[-1]
 
 
 class Dataset(Open):
-    """A view over the candidates. Further keys are settings of its ``select`` rule, such as ``margin``.
+    """A dataset made from the candidates. Further keys are settings of its ``select`` step, such as ``margin``.
 
-    ``max_pairs``, ``length_band``, ``models`` and ``max_similarity`` say which pairs any rule of a preference dataset
-    may make (``curate.datasets.pairs``). ``control: random`` adds a dataset NAME_random: as many rows (``match: tokens``: as
-    many tokens) drawn at random from the same candidates (``curate.datasets.random_control``); ``control_of`` is how that one is known.
+    Attributes:
+        type: The kind of rows: SFT rows, preference pairs or RL prompts.
+        select: The step that chooses the rows or pairs.
+        by: The score that the step ranks by.
+        where: An SQL condition that the candidates must fulfil.
+        max_pairs: Preference only: the most pairs of one prompt (``curate.datasets.pairs``).
+        length_band: Preference only: the smallest ratio of the shorter to the longer response.
+        models: Preference only: whether the two responses must be of different models or of the same.
+        max_similarity: Preference only: the largest similarity of the two responses.
+        dedup: A ``dedup`` step for the chosen rows.
+        diverse: A subset step for the chosen rows.
+        control: ``random`` adds a dataset NAME_random, to compare with (``schemas.controls``).
+        match: What the control has as many of as this dataset: rows (the default) or tokens.
+        control_of: In a control that gristmill added, the name of the dataset it belongs to.
     """
 
     type: Literal["sft", "preference", "prompt"]
@@ -72,7 +83,7 @@ class Dataset(Open):
 
 
 class Training(Open):
-    """One training. Further keys go to TRL's own config class, unchanged."""
+    """One training. Further keys go unchanged to TRL's config class."""
 
     trainer: str
     dataset: str
@@ -82,7 +93,7 @@ class Training(Open):
 
 
 class Evaluation(Strict):
-    """Which models answer which held-out prompts, and which scorers judge the answers."""
+    """The section ``evaluate``: which models answer which held-out prompts, and which scorers judge the answers."""
 
     models: list[str]
     dataset: str
@@ -94,7 +105,7 @@ class Evaluation(Strict):
 
 
 class Budget(Strict):
-    """What all runs of the recipe together may spend: dollars, tokens, requests, seconds of asking."""
+    """The most that all runs of the recipe together may spend: cost, tokens, requests, seconds of model calls."""
 
     max_cost: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=0)
@@ -103,7 +114,11 @@ class Budget(Strict):
 
 
 class Recipe(Strict):
-    """A whole job. ``path`` is the file it came from; source paths are relative to its folder."""
+    """A whole recipe.
+
+    ``path`` is the file it was read from, to whose folder source paths are relative; ``lines`` maps keys joined by
+    slashes (``datasets/sft/by``) to their line in that file.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = Field(default=0, ge=0)
@@ -119,7 +134,10 @@ class Recipe(Strict):
     lines: dict[str, int] = Field(default={}, exclude=True)
 
     def where(self, *keys: str | int) -> str:
-        """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``."""
+        """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``.
+
+        A key that the file does not have has the line of the nearest section around it that the file has.
+        """
         for end in range(len(keys), -1, -1):
             line = self.lines.get("/".join(map(str, keys[:end])))
             if line:
@@ -133,7 +151,7 @@ class Recipe(Strict):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, data: Any) -> Any:
-        """Expand the short forms: a model given by name, a step given by name."""
+        """Expand the short form of a model: its name instead of a mapping."""
         if isinstance(data, dict) and isinstance(data.get("models"), dict):
             models = {k: {"model": v} if isinstance(v, str) else v for k, v in data["models"].items()}
             data = {**data, "models": models}
