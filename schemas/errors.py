@@ -6,6 +6,7 @@ Raise ``UserError`` anywhere below the command line; ``cli.main`` prints it as o
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class OneLine(Exception):
@@ -58,3 +59,9 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> User
 def needs_extra(what: str, extra: str) -> UserError:
     """Return the error for an optional dependency of ``what`` that is not installed."""
     return UserError(f"{what} needs the extra {extra!r}; install it with: pip install 'gristmill[{extra}]'")
+
+
+def kind_of(value: Any, null: str = "null") -> str:
+    """Return the kind of a JSON or YAML value in words: ``"a number"``, ``"a list"``; ``null`` for ``None``."""
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
+    return null if value is None else names.get(type(value), type(value).__name__)

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.controls import with_controls
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError, kind_of, unknown
 from schemas.recipe import Budget, Evaluation, Recipe
-from schemas.yaml_file import kind_of, override, parse, plain, read_text
+from schemas.yaml_file import override, parse, plain_values, read_text
 
 PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
 COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
@@ -30,9 +30,9 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     """
     path = Path(path)
     lines: dict[str, int] = {}
-    data = plain(parse(read_text(path), path), (), lines, path)
+    data = plain_values(parse(read_text(path), path), (), lines, path)
     if not isinstance(data, dict):
-        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data)}")
+        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data, 'nothing')}")
     for text in overrides or []:
         override(data, text)
     for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
@@ -50,7 +50,9 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
 def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
     """Return the items of a section, such as ``- score: {use: length}``, as the fields of ``Step``."""
     if not isinstance(items, list):
-        raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items)}")
+        raise UserError(
+            f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items, 'nothing')}"
+        )
     steps = []
     for index, item in enumerate(items):
         line = lines.get(f"{section}/{index}", lines.get(section, 1))
@@ -103,7 +105,7 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     if finding["type"] == "missing":
         return UserError(f"{where}: {key} is missing")
     found = finding["input"]
-    shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found)
+    shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found, "nothing")
     return UserError(f"{where}: {key}: {finding['msg'][0].lower() + finding['msg'][1:]}, found {shown}")
 
 

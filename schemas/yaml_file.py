@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from schemas.errors import UserError, nearest
+from schemas.errors import UserError, kind_of, nearest
 
 
 def read_text(path: Path) -> str:
@@ -38,7 +38,7 @@ def parse(text: str, path: Path) -> Any:
         raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
 
 
-def plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> Any:
+def plain_values(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> Any:
     """Return ruamel's nodes as plain values, and add the line of every key to ``lines``.
 
     Args:
@@ -53,11 +53,11 @@ def plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: P
     if isinstance(node, CommentedMap):
         for key in node:
             lines["/".join(map(str, (*path, key)))] = node.lc.key(key)[0] + 1
-        return {str(k): plain(v, (*path, k), lines, file) for k, v in node.items()}
+        return {str(k): plain_values(v, (*path, k), lines, file) for k, v in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
             lines["/".join(map(str, (*path, index)))] = node.lc.item(index)[0] + 1
-        return [plain(v, (*path, i), lines, file) for i, v in enumerate(node)]
+        return [plain_values(v, (*path, i), lines, file) for i, v in enumerate(node)]
     if isinstance(node, bool) or node is None:
         return node
     for kind in (int, float, str):
@@ -70,12 +70,6 @@ def plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: P
     )
 
 
-def kind_of(value: Any) -> str:
-    """Return the kind of a value in the words of an error message: ``"a number"``, ``"a list"``."""
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
-    return "nothing" if value is None else names.get(type(value), type(value).__name__)
-
-
 def override(data: dict, text: str) -> None:
     """Apply ``--set a.b=value`` to a recipe's values, in place.
 
@@ -85,7 +79,7 @@ def override(data: dict, text: str) -> None:
     keys, equals, value = text.partition("=")
     if not equals or not keys:
         raise UserError(f"--set {text!r}: expected KEY=VALUE, such as models.student=smollm2-135m")
-    value = plain(parse(value, Path("--set")), (), {}, Path(f"--set {keys}")) if value.strip() else None
+    value = plain_values(parse(value, Path("--set")), (), {}, Path(f"--set {keys}")) if value.strip() else None
     *parents, last = keys.split(".")
     for key in parents:
         if isinstance(data, list):
@@ -93,7 +87,9 @@ def override(data: dict, text: str) -> None:
         else:
             data = data.setdefault(key, {})
         if not isinstance(data, dict | list):
-            raise UserError(f"--set {text!r}: {key!r} is {kind_of(data)}, not a mapping; nothing can be set inside it")
+            raise UserError(
+                f"--set {text!r}: {key!r} is {kind_of(data, 'nothing')}, not a mapping; nothing can be set inside it"
+            )
     if isinstance(data, list):
         data[_index(data, last, text)] = value
     else:

@@ -78,7 +78,7 @@ def _said_source(found: Any) -> str:
         parts += [
             f"{count:,} {what}" for count, what in ((repeats, "repeats joined"), (refused, "rows refused")) if count
         ]
-    return ", ".join(parts) + f" ({', '.join(sorted(found.shapes))})"
+    return ", ".join(parts) + f" ({', '.join(sorted(found.row_formats))})"
 
 
 def filter_(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:

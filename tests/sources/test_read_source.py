@@ -54,7 +54,7 @@ def test_the_tables_of_a_jsonl_file(tmp_path):
         (first["prompt_id"], i, "recorded", text, f'[{{"role":"assistant","content":"{text}"}}]', None)
         for i, text in enumerate("45")
     ]
-    assert found.shapes == {"prompt with completions": 1, "prompt": 1}
+    assert found.row_formats == {"prompt with completions": 1, "prompt": 1}
     assert found.scores.height == found.decisions.height == 0
 
 
