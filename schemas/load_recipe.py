@@ -43,7 +43,7 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
     except ValidationError as error:
         raise _first_error(error, path, lines) from None
     recipe = with_controls(recipe)
-    _cross_check(recipe)
+    _check_references(recipe)
     return recipe
 
 
@@ -59,7 +59,7 @@ def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: 
         where = f"{path}:{line}"
         if not isinstance(item, dict) or len(item) != 1:
             found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
-            raise UserError(f"{where}: {section}: expected one verb a step, such as '- score: length', found {found}")
+            raise UserError(f"{where}: {section}: expected one verb per step, such as '- score: length', found {found}")
         ((verb, value),) = item.items()
         if verb not in verbs:
             raise unknown(f"verb in {section}", verb, verbs, where)
@@ -109,22 +109,13 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     return UserError(f"{where}: {key}: {finding['msg'][0].lower() + finding['msg'][1:]}, found {shown}")
 
 
-def _cross_check(recipe: Recipe) -> None:
-    """Raise ``UserError`` where a section uses a name that no other section defines, or the splits make no sense."""
+def _check_references(recipe: Recipe) -> None:
+    """Raise ``UserError`` where a section uses a name that no other section defines, or a split is wrong."""
     if not any(step.verb == "source" for step in recipe.prompts):
         raise UserError(
             f"{recipe.where('prompts')}: prompts: the first step must be a source, such as '- source: seeds.jsonl'"
         )
-    for name, value in recipe.split.items():
-        if isinstance(value, float | int) and not 0 < value < 1:
-            raise UserError(
-                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
-                f"or an SQL condition, found {value}"
-            )
-    if "train" in recipe.split:
-        raise UserError(f"{recipe.where('split', 'train')}: split.train: is the rest after the other splits; remove it")
-    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
-        raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
+    _check_splits(recipe)
     trained: list[str] = []
     for name, training in recipe.train.items():
         where = recipe.where("train", name)
@@ -141,6 +132,20 @@ def _cross_check(recipe: Recipe) -> None:
             )
         trained.append(name)
     _check_evaluation(recipe, trained)
+
+
+def _check_splits(recipe: Recipe) -> None:
+    """Raise ``UserError`` where a split is not a share or a condition, or where nothing is left to train on."""
+    for name, value in recipe.split.items():
+        if isinstance(value, float | int) and not 0 < value < 1:
+            raise UserError(
+                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
+                f"or an SQL condition, found {value}"
+            )
+    if "train" in recipe.split:
+        raise UserError(f"{recipe.where('split', 'train')}: split.train: is the rest after the other splits; remove it")
+    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
+        raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
 
 
 def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:

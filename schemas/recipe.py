@@ -63,7 +63,7 @@ class Dataset(Open):
         dedup: A ``dedup`` step for the chosen rows.
         diverse: A subset step for the chosen rows.
         control: ``random`` adds a dataset NAME_random, to compare with (``schemas.controls``).
-        match: What the control has as many of as this dataset: rows (the default) or tokens.
+        match: Whether the control has as many rows as this dataset (the default) or as many tokens.
         control_of: In a control that gristmill added, the name of the dataset it belongs to.
     """
 
