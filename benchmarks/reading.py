@@ -1,4 +1,4 @@
-"""Texts a second of the engines that read (rewards and losses), beside plain batched loops over the same rows."""
+"""Texts per second of the engines that read texts (rewards and losses), beside plain batched loops on the same rows."""
 
 import json
 import random
@@ -22,7 +22,7 @@ TEXTS, TIMES = 96, 3
 
 
 def measure() -> list[Row]:
-    """Medians of 3, taking turns; prompts and answers of 5 to 150 words, in no order of length."""
+    """Return medians of 3 runs, alternating with the peer, on prompts and answers of 5 to 150 words in random order."""
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(2000)]
     pairs = [tuple(" ".join(draw.choices(words, k=draw.randint(5, 150))) for _ in "qa") for _ in range(TEXTS)]
@@ -31,17 +31,19 @@ def measure() -> list[Row]:
             Path(name) / "model", [" ".join(pair) for pair in pairs], hidden=256, layers=4, vocabulary=12_000
         )
         ref = resolve_model("random", Model(model=str(folder)))
-        return [_loss(ref, pairs), _reward(ref, pairs, Path(name) / "rm")]
+        return [_measure_loss(ref, pairs), _measure_reward(ref, pairs, Path(name) / "rm")]
 
 
-def _loss(ref: ModelRef, pairs: list[tuple[str, str]]) -> Row:
+def _measure_loss(ref: ModelRef, pairs: list[tuple[str, str]]) -> Row:
+    """Measure losses: texts per second of the engine and of the plain loop."""
     engine = transformers_loss.Engine(ref, Progress())
     asks = [{"messages": [{"role": "user", "content": q}], "completion": a} for q, a in pairs]
     ours, peer = medians(lambda: _answer(engine, asks, "loss"), lambda: _plain_loss(engine, asks), times=TIMES)
     return Row("losses, random Llama (256 x 4)", ours, "texts/s", "", "loop of 16", peer)
 
 
-def _reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
+def _measure_reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
+    """Measure rewards of a classifier that is written to ``folder``: the engine's and the plain loop's."""
     for part in load_classifier(ref, new_head=True):
         part.save_pretrained(folder)
     engine = transformers_reward.Engine(resolve_model("rm", Model(model=str(folder))), Progress())
@@ -51,20 +53,20 @@ def _reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
 
 
 def _answer(engine: Any, asks: list[dict], task: str) -> float:
-    """Texts a second, each answered by itself."""
+    """Return the engine's texts per second, with each text a request of its own."""
     requests: list[Request] = [make_request("r", json.dumps(ask), None, Sampling(), 0, task) for ask in asks]
-    groups, done = iter([[one] for one in requests]), []
+    groups, answered = iter([[request] for request in requests]), []
     started = time.perf_counter()
-    engine.answer(lambda: next(groups, None), lambda replies, spent: done.extend(replies))
+    engine.answer(lambda: next(groups, None), lambda replies, spent: answered.extend(replies))
     seconds = time.perf_counter() - started
-    if len(done) != len(asks) or any(reply.error for reply in done):
+    if len(answered) != len(asks) or any(reply.error for reply in answered):
         raise RuntimeError("not every text was read")
     return len(asks) / seconds
 
 
 @torch.inference_mode()
 def _plain_loss(engine: transformers_loss.Engine, asks: list[dict]) -> float:
-    """The peer: rows as they came, 16 at a time, all logits at once."""
+    """Return the peer's texts per second: 16 rows at a time in their order, all logits at once."""
     started, tokenizer = time.perf_counter(), engine.tokenizer
     for low in range(0, len(asks), 16):
         part = asks[low : low + 16]
@@ -77,14 +79,14 @@ def _plain_loss(engine: transformers_loss.Engine, asks: list[dict]) -> float:
         for i, ids in enumerate(tokenizer(before, add_special_tokens=False)["input_ids"]):
             labels[i, : len(ids)] = -100
         logits = engine.model(input_ids=rows["input_ids"], attention_mask=rows["attention_mask"]).logits.float()
-        told = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], reduction="none")
-        (told.sum(1) / (labels[:, 1:] != -100).sum(1)).tolist()
+        losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], reduction="none")
+        (losses.sum(1) / (labels[:, 1:] != -100).sum(1)).tolist()
     return len(asks) / (time.perf_counter() - started)
 
 
 @torch.inference_mode()
 def _plain_reward(engine: transformers_reward.Engine, asks: list[dict]) -> float:
-    """The peer: rows as they came, 16 at a time."""
+    """Return the peer's texts per second: 16 rows at a time in their order."""
     started, tokenizer = time.perf_counter(), engine.tokenizer
     for low in range(0, len(asks), 16):
         texts = [tokenizer.apply_chat_template(ask["messages"], tokenize=False) for ask in asks[low : low + 16]]

@@ -14,8 +14,8 @@ from curate.models.clients import transformers
 from curate.models.model_ref import ModelRef
 from curate.run import run
 from curate.storage.store import Store
+from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
-from schemas.recipe import load_recipe
 from schemas.requests import Give, Take
 
 PROMPTS, SAMPLES, TOKENS, TIMES = 128, 4, 64, 3

@@ -77,7 +77,7 @@ def steps(
 def copy_recipe(name: str, folder: Path) -> list[Path]:
     """Copy a shipped recipe and the files its sources name into ``folder``; refuses to overwrite what differs."""
     from schemas.errors import UserError, unknown
-    from schemas.recipe import load_recipe
+    from schemas.load_recipe import load_recipe
 
     shipped = RECIPES / f"{name}.yaml"
     if not shipped.exists():

@@ -13,10 +13,10 @@ import polars as pl
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.generate.generate_step import turn
 from curate.storage.store import Stage, Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
+from schemas.messages import assistant_messages
 from schemas.progress import Progress
 from schemas.recipe import Evaluation, Recipe
 from schemas.rows import DATASET_TABLES
@@ -214,7 +214,9 @@ def _table(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     nothing = pl.lit(None, pl.String)
     columns = ("reasoning_content", "tool_calls", "error")
     table = answers.with_columns(nothing.alias(name) for name in columns if name not in answers.columns)
-    turns = [turn(*said) for said in table.select("response", "reasoning_content", "tool_calls").iter_rows()]
+    turns = [
+        assistant_messages(*said) for said in table.select("response", "reasoning_content", "tool_calls").iter_rows()
+    ]
     table = table.with_columns(completion=pl.Series(turns, dtype=pl.String))
     return table.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left", maintain_order="left")
 

@@ -10,10 +10,10 @@ import polars as pl
 from curate.models.gateway import Failures, Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.generate.generate_step import turn
 from curate.pipeline.pipeline import recipe_model
 from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, read_scorer
 from schemas.errors import UserError
+from schemas.messages import assistant_messages
 from schemas.recipe import Recipe, Step
 from schemas.rows import ROLLOUTS
 from train.job import no_rows
@@ -178,7 +178,7 @@ def prompt_columns(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _turns(completion: Any) -> str:
     """The answer's turns as JSON text."""
-    return turn(completion, None, None) if isinstance(completion, str) else json.dumps(completion, ensure_ascii=False)
+    return assistant_messages(completion) if isinstance(completion, str) else json.dumps(completion, ensure_ascii=False)
 
 
 def _last_turn(completion: Any) -> dict[str, Any]:

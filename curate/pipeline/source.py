@@ -78,4 +78,4 @@ def _summary(source: Source) -> str:
         refused = source.decisions.height - repeats
         counts = ((repeats, "repeats joined"), (refused, "rows refused"))
         parts += [f"{count:,} {what}" for count, what in counts if count]
-    return ", ".join(parts) + f" ({', '.join(sorted(source.shapes))})"
+    return ", ".join(parts) + f" ({', '.join(sorted(source.row_formats))})"

@@ -29,19 +29,13 @@ from typing import Any
 
 import polars as pl
 
+from curate.storage.polars_types import POLARS
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT, VERSION
 
 PART = 50_000  # rows of a Parquet file
-POLARS = {
-    "VARCHAR": pl.String(),
-    "VARCHAR[]": pl.List(pl.String()),
-    "BIGINT": pl.Int64(),
-    "DOUBLE": pl.Float64(),
-    "BOOLEAN": pl.Boolean(),
-}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from cli.run import RECIPES, copy_recipe
 from curate.run import plan
 from curate.sources.read_source import read_source
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from train import find_trainer as trainers
 from train import options
 
