@@ -240,7 +240,7 @@ def _make(recipe: Recipe, plan: Plan, store: Store, progress: Progress, answers:
         _write(writer, record, outcome)
         write_card(folder, recipe, plan.training, record, adapter=lora is not None)
         writer.info["result"] = said(outcome)
-        asked.keep([])
+        asked.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
     shutil.rmtree(work, ignore_errors=True)
     return store.stage(plan.stage_id)

@@ -21,7 +21,7 @@ from schemas.errors import Failed, Stopped
 from schemas.progress import Progress
 from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, make_request
 
-MAX_FAILED = 0.01  # the share of a stage's requests that may fail
+MAX_FAILED_SHARE = 0.01  # the share of a stage's requests that may fail
 NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # what sets like errors apart, but for an address or a status
 REPLY_COLUMNS = {
     "response": pl.String,
@@ -66,11 +66,11 @@ class Failures:
         self.count(errors)
         if sum(self.reasons.values()) > self.allowed:
             raise Failed(
-                f"{self.label}: {self.said()}; more than max_failed allows ({self.allowed:,}). What was "
+                f"{self.label}: {self.summary()}; more than max_failed allows ({self.allowed:,}). What was "
                 f"answered is kept; run again to retry, or allow more: max_failed: 0.1"
             )
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """``3 requests failed: 2 x ..., 1 x ...``, or empty."""
         count = sum(self.reasons.values())
         if not count:
@@ -101,10 +101,10 @@ class Gateway:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Free the engines and close the log."""
-        self.keep([])
+        self.unload_except([])
         self.log.__exit__(kind, error, trace)
 
-    def keep(self, refs: list[ModelRef]) -> None:
+    def unload_except(self, refs: list[ModelRef]) -> None:
         """Free the engines of all other models, so that the memory is there for what comes."""
         names = [ref.name for ref in refs]
         for held in [held for held in self.engines if held[0] not in names]:
@@ -119,7 +119,7 @@ class Gateway:
         ]
         return Budget(purses, settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
 
-    def all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
+    def answer_all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
         """Answer groups of requests (samples of one prompt each, all of one task); each reply is on disk at once.
 
         Returns whether all was asked: False if a budget is used up. The engine is loaded only if something is left to
@@ -143,7 +143,7 @@ class Gateway:
         """The replies there are to these requests, failed ones too, by key."""
         return self.log.read(keys)
 
-    def answer(
+    def ask(
         self,
         ref: ModelRef,
         messages: list[str],
@@ -165,8 +165,8 @@ class Gateway:
             [make_request(ref.identity, m, t, how, i) for i in range(n)] for m, t in zip(messages, tools, strict=True)
         ]
         self.progress.begin(label, len(messages) * n, "replies")
-        self.keep([ref])
-        if not self.all(ref, groups, Failures(label, len(messages) * n)):
+        self.unload_except([ref])
+        if not self.answer_all(ref, groups, Failures(label, len(messages) * n)):
             raise Stopped("; ".join(self.stopped.values()))
         requests = [asked for group in groups for asked in group]
         found = self.read(asked.key for asked in requests)
@@ -180,7 +180,7 @@ class Gateway:
 
 
 class _Asking:
-    """One ``Answers.all``: hands out requests (``take``) and stores replies (``give``), as engines want it."""
+    """One ``Gateway.answer_all``: hands out requests (``take``) and stores replies (``give``), as engines want it."""
 
     def __init__(self, answers: Gateway, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
         self.answers, self.groups, self.failures = answers, groups, failures

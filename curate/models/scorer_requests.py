@@ -42,7 +42,7 @@ class ScorerRequests:
         self.transient: list[str] = []
         self.wants = 0.0
 
-    def meet(self, want: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
+    def answer(self, want: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
         """Get what a scorer wants: embeddings, or a row a request with the columns of a reply."""
         ref = self.model(want.model)
         if isinstance(want, Embed):
@@ -53,7 +53,7 @@ class ScorerRequests:
             self.wants += len(asked) * self.max_failed
             self.failures.allowed = max(self.failures.allowed, math.ceil(self.wants))
             self.answers.progress.begin(f"{self.label} ({want.model})", len(asked), "replies")
-            if not self.answers.all(ref, ([one] for one in asked), self.failures):
+            if not self.answers.answer_all(ref, ([one] for one in asked), self.failures):
                 if self.stop:
                     raise Stopped("; ".join(self.answers.stopped.values()))
                 self.asking = False

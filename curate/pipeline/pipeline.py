@@ -116,7 +116,7 @@ class Walk:
             started = time.monotonic()
             result = build(writer)
             writer.info["seconds"] = round(seconds + time.monotonic() - started, 3)
-            failed = Failures(label, 0, writer.info.get("failed", Counter())).said()
+            failed = Failures(label, 0, writer.info.get("failed", Counter())).summary()
             return "; ".join(filter(None, [result, failed, what.get("missing")]))
 
         return self.stage(label, what, timed)

@@ -22,7 +22,7 @@ from schemas.errors import UserError
 # What a condition may name beside the columns: the split, and how many candidates a prompt has.
 TAKEN = ("split", "n_completions")
 NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "programs to run"}
-MAX_FAILED = 0.1  # of the requests of a scorer: a row whose request failed has no score, and the others do
+SCORER_MAX_FAILED_SHARE = 0.1  # of the requests of a scorer; the rows whose request failed have no score
 
 
 def score(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
@@ -75,14 +75,14 @@ def _ask(
 
     def ask() -> str:
         asking = edge(True, Failures(label, 0))
-        walk.answers.keep([ref for ref, _ in scorer.models])
+        walk.answers.unload_except([ref for ref, _ in scorer.models])
         for part in _parts(rows, context, scorer):
-            scorer.values(part, asking.meet)
+            scorer.values(part, asking.answer)
         return lacking(asking.unasked, asking.transient)
 
     def build(writer: StageWriter) -> str:
         reading = edge(False, Failures(label, 0, writer.info.setdefault("failed", Counter())))
-        return _write(walk, rows, context, scorer, label, writer, reading.meet)
+        return _write(walk, rows, context, scorer, label, writer, reading.answer)
 
     stage = walk.asked(label, what, ask, build)
     if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
@@ -121,7 +121,7 @@ def _parts(rows: RowSet, context: RowSet | None, scorer: Scorer) -> Iterator[pl.
 
 def _max_failed(step: recipes.Step, where: str) -> float:
     """The share of a scorer's requests that may fail."""
-    share = step.settings.get("max_failed", MAX_FAILED)
+    share = step.settings.get("max_failed", SCORER_MAX_FAILED_SHARE)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise UserError(f"{where}: score: max_failed: expected a share from 0 to 1, found {share!r}")
     return float(share)

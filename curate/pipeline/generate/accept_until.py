@@ -144,12 +144,12 @@ class Waves:
         failures = self.generation.failures(max(1, min(wanted, self.rows.height)) * ask.n)
         self.walk.progress.begin(self.generation.label, None, "replies")
         judges = [ref for scorer in self.acceptance.scorers for ref, _ in scorer.models]
-        self.walk.answers.keep([*judges, *(ref for ref, _ in ask.models)])
+        self.walk.answers.unload_except([*judges, *(ref for ref, _ in ask.models)])
         whole = True
         while (wave := self._next()).height:
             failures.allowed = max(failures.allowed, int(ask.max_failed * self.asked.sum() + 1e-9))
             for ref, _ in ask.models:
-                whole &= self.walk.answers.all(ref, groups(self.generation, iter([wave]), ref), failures)
+                whole &= self.walk.answers.answer_all(ref, groups(self.generation, iter([wave]), ref), failures)
             self._judge(wave)
             whole &= self.edge.asking
             self.walk.progress.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
@@ -176,7 +176,7 @@ class Waves:
         rows = replied(self.generation, wave).filter(pl.col("error").is_null())
         frame = rows.join(self.prompts, on="prompt_id", how="left", maintain_order="left")
         for scorer in self.acceptance.scorers:
-            frame = frame.with_columns(scorer.values(frame, self.edge.meet)["value"].alias(scorer.name))
+            frame = frame.with_columns(scorer.values(frame, self.edge.answer)["value"].alias(scorer.name))
         held = conditions.holds(frame, self.acceptance.condition, f"{self.generation.where}: accepted")
         counts = frame.filter(held).group_by("prompt_id").len()
         found = wave.select("place", prompt_id="row_id").join(counts, on="prompt_id")

@@ -58,8 +58,8 @@ def _ask(generation: Generation) -> Stage | None:
         failures = generation.failures(total)
         whole = True
         for ref, _ in generation.ask.models:
-            walk.answers.keep([ref])
-            whole &= walk.answers.all(ref, groups(generation, asked_rows(generation), ref), failures)
+            walk.answers.unload_except([ref])
+            whole &= walk.answers.answer_all(ref, groups(generation, asked_rows(generation), ref), failures)
         if whole and not failures.reasons:
             return ""
         return missing(generation, asked_rows(generation))

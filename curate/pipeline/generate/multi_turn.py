@@ -47,8 +47,8 @@ class Exchanges:
             self.walk.progress.begin(f"{self.generation.label}, exchange {number + 1}", total, "replies")
             whole = True
             for ref in refs:
-                answers.keep([ref])
-                whole &= answers.all(ref, self._groups(number, ref), failures)
+                answers.unload_except([ref])
+                whole &= answers.answer_all(ref, self._groups(number, ref), failures)
             if not whole:
                 unasked = sum(r.key not in held for r, held in self._asked(number))
                 return f"{lacking(unasked, transient)} in exchange {number + 1}"

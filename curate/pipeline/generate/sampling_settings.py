@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from curate.models.engine_settings import NOT_HERE
-from curate.models.gateway import MAX_FAILED
+from curate.models.gateway import MAX_FAILED_SHARE
 from curate.models.model_ref import ModelRef
 from curate.pipeline.pipeline import Walk, source_path
 from schemas import recipe as recipes
@@ -113,7 +113,7 @@ def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings
                     f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
                     f"such thing; use an engine 'openai' or 'vllm'"
                 )
-    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED))
+    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED_SHARE))
     if max_failed > 1:
         raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
     return AskSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)
