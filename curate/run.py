@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from curate.datasets.build import dataset
-from curate.models.engine_settings import PRICES, api_key
+from curate.models.engine import engine_of
 from curate.models.gateway import Gateway, Usage
 from curate.models.model_ref import ModelRef
 from curate.pipeline import decontaminate as cleaning
@@ -54,7 +54,7 @@ def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[
     progress = progress or Progress()
     planned = plan(recipe, store)  # finds every mistake before the first stage is made
     for wanted in planned.wanted:  # a missing key, before the other models are paid
-        api_key(wanted.ref.name, dict(wanted.ref.settings).get("api_key_env"))
+        engine_of(wanted.ref).ready(wanted.ref)
     with recorded(recipe, store, "run") as record:
         with record["answers"](progress) as answers:
             walk = Walk(recipe, store, progress, answers=answers)
@@ -92,7 +92,7 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
 def _walk(walk: Walk) -> None:
     refs = [walk.model(name, walk.recipe.where("models", name)) for name in walk.recipe.models]
     for ref in refs if walk.recipe.budget.max_cost is not None else []:
-        if ref.engine == "openai" and not {*PRICES} <= {*dict(ref.settings)}:
+        if engine_of(ref).remote and not ref.priced:
             where = walk.recipe.where("models", ref.name)
             raise UserError(
                 f"{where}: budget.max_cost needs the prices of {ref.name!r}: prompt_price and "

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.models.engine_settings import check_model
+from curate.models.engine_settings import check_model, resolve_model
 from curate.models.gateway import Failures, Gateway
-from curate.models.model_ref import BUILT_IN, ModelRef, resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import BUILT_IN
 from curate.storage.rows import RowSet
 from curate.storage.store import Stage, StageWriter, Store
 from schemas.errors import unknown

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.engine import engine_of
 from curate.models.gateway import Failures, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import Generation, lacking, shown
@@ -18,7 +19,7 @@ from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import StageWriter
 from schemas.errors import UserError
-from schemas.requests import Reply, Request, make_request
+from schemas.requests import Reply, Request, make_request, writes_user_turn
 
 
 class Exchanges:
@@ -121,9 +122,9 @@ class Exchanges:
                 made.append((ref, None))
                 continue
             index = sample
-            if text.endswith('"content":null}]') or text.endswith('"content": null}]'):
+            if writes_user_turn(text):
                 # A user's turn is asked for in the same words for many rows: each wants a sample of its own.
-                if ref.engine == "openai" and not dict(ref.settings).get("user_prefix"):
+                if not engine_of(ref).writes_user_turn(ref):
                     raise UserError(
                         f"{self.generation.where}: generate {self.generation.found.name!r} lets the model "
                         f"write the user's turn: set models.{ref.name}.user_prefix to what comes before it "
