@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from curate.datasets.build import dataset_stage
-from curate.models.engine_settings import PRICES, api_key
+from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.pipeline.decontaminate import decontaminate_stage
 from curate.pipeline.dedup import dedup_stage
@@ -61,7 +61,7 @@ def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[
     with _drafts() as drafts:
         planned = _plan(recipe, store, drafts, sources)
         for one in planned.model_requests:  # a missing key is found before the other models are paid
-            api_key(one.ref.name, dict(one.ref.settings).get("api_key_env"))
+            engine_of(one.ref).ready(one.ref)
         with RunRecord(recipe, store, "run") as record:
             state = RunState(recipe, store, sources)
             with record.gateway(progress) as gateway:
@@ -140,12 +140,11 @@ def _check_prices(state: RunState) -> None:
     recipe = state.recipe
     for name in recipe.models:
         ref = state.model(name, recipe.where("models", name))
-        if recipe.budget.max_cost is None or ref.engine != "openai" or {*PRICES} <= {*dict(ref.settings)}:
-            continue
-        raise UserError(
-            f"{recipe.where('models', name)}: budget.max_cost needs the prices of {name!r}: prompt_price and "
-            f"completion_price, in dollars for a million tokens (0 if it is free)"
-        )
+        if recipe.budget.max_cost is not None and engine_of(ref).remote and not ref.priced:
+            raise UserError(
+                f"{recipe.where('models', name)}: budget.max_cost needs the prices of {name!r}: prompt_price and "
+                f"completion_price, in dollars for a million tokens (0 if it is free)"
+            )
 
 
 def _drop_orphans(completions: RowSet, prompts: RowSet) -> None:

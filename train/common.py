@@ -17,8 +17,8 @@ import torch
 from huggingface_hub import constants
 from transformers import PrinterCallback, TrainerCallback
 
-from curate.models.clients.weights import load, load_classifier
-from curate.models.model_ref import note_start
+from curate.models.weight_files import note_start
+from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
 from train.data import refuse, to_dataset
 from train.job import Job

@@ -167,7 +167,7 @@ def _make(
     rows, stage_id, what, ids = plan["rows"], plan["stage_id"], plan["what"], plan["ids"]
     sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
     answers = {
-        name: asked.answer(
+        name: asked.ask(
             ref,
             rows["messages"].to_list(),
             n=evaluation.n,
@@ -180,7 +180,7 @@ def _make(
     }
     tables = {name: _table(table, rows) for name, table in answers.items()}
     if models := [ref for judge in plan["judges"].values() for scorer in judge.scorers for ref, _ in scorer.models]:
-        asked.keep(models)
+        asked.unload_except(models)
     edge = edge_of(plan["judges"], asked, recipe.seed, f"{LABEL}, scores")
     scored = _judged(tables, plan["judges"], edge)
     passing = [
@@ -235,7 +235,7 @@ def _judged(tables: dict[str, pl.DataFrame], wanted: dict[str, Judge], edge: Sco
     rows = answers.rename({"error": "asked"}).select("at", "model", *columns, "asked")
     parts = []
     for name, judge in wanted.items():
-        verdict = pl.concat([given.select("at"), judge.values(alone, edge.meet)], how="horizontal")
+        verdict = pl.concat([given.select("at"), judge.values(alone, edge.answer)], how="horizontal")
         scored = rows.join(verdict, on="at", how="left", maintain_order="left")
         parts.append(
             scored.select(

@@ -159,7 +159,7 @@ def as_reward(name: str, judge: Judge, rollouts: Rollouts, length: int, edge: Sc
             pl.Series("completion_tokens", lengths, pl.Int64),
             pl.lit(None, pl.Int64).alias("prompt_tokens"),
         )
-        verdict = judge.values(answers, edge.meet)
+        verdict = judge.values(answers, edge.answer)
         rollouts.add(trainer_state.global_step + 1, answers, name, verdict)
         return verdict["value"].to_list()
 

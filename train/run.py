@@ -21,6 +21,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.engine import engine_of
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Stage, StageWriter, Store, slug
@@ -142,9 +143,9 @@ def plan_training(
     if training.model not in refs:
         raise unknown("model", training.model, refs, recipe.where("train", name, "model"))
     ref = refs[training.model]
-    if ref.engine == "openai":
+    if engine_of(ref).remote:
         raise UserError(
-            f"{where}: the model {training.model!r} is behind a server (engine 'openai'), so its weights are not here "
+            f"{where}: the model {training.model!r} is behind a server (engine {ref.engine!r}), so its weights are not here "
             f"to be trained"
         )
     if training.dataset not in datasets or ref.identity.endswith(">"):  # the latter: of a training not known either
@@ -240,7 +241,7 @@ def _make(recipe: Recipe, plan: Plan, store: Store, progress: Progress, answers:
         _write(writer, record, outcome)
         write_card(folder, recipe, plan.training, record, adapter=lora is not None)
         writer.info["result"] = said(outcome)
-        asked.keep([])
+        asked.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
     shutil.rmtree(work, ignore_errors=True)
     return store.stage(plan.stage_id)

@@ -18,7 +18,6 @@ from curate.datasets.random_control import control_of_candidates, control_of_pro
 from curate.datasets.refine import refine
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
-from curate.models.model_ref import short_name
 from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec
@@ -198,7 +197,7 @@ def _score_is_optional(step: Step, given: dict[str, Any]) -> bool:
 def _model_name(state: RunState, step: Step, value: Any, where: str) -> Any:
     """Turn a model's name in the recipe into its name in the column ``model``, for a rule that reads that."""
     if "model" in step.reads and isinstance(value, str) and value in state.recipe.models:
-        return short_name(state.model(value, where))
+        return state.model(value, where).short_name
     return value
 
 

@@ -3,8 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from curate.models.engine_settings import check_model
-from curate.models.model_ref import BUILT_IN, ModelRef, resolve_model
+from curate.models.engine_settings import check_model, resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import BUILT_IN
 from curate.pipeline.source_reader import SourceReader
 from curate.storage.rows import RowSet
 from curate.storage.store import Stage, Store

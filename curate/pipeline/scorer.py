@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import polars as pl
 
+from curate.models.embeddings import makes_embeddings
 from curate.models.engine_settings import check_task
 from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
@@ -211,7 +212,7 @@ def _models(
         task = "embed" if isinstance(calls, Embed) else calls.task
         found[calls.model, task] = ref = model(calls.model, scorer.where)
         if task == "embed":
-            if ref.engine != "transformers":
+            if not makes_embeddings(ref):
                 raise UserError(
                     f"{scorer.where}: the engine {ref.engine!r} of the model {ref.name!r} makes no "
                     f"embeddings; 'transformers' does"

@@ -19,7 +19,7 @@ def judge(function, *reads: str) -> Judge:
 
 def reward_of(scorer: Judge, rollouts: Rollouts, length: int, name: str = "r"):
     """Its reward function; the scorer asks nobody."""
-    return as_reward(name, scorer, rollouts, length, SimpleNamespace(meet=None))
+    return as_reward(name, scorer, rollouts, length, SimpleNamespace(answer=None))
 
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:

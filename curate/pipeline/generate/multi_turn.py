@@ -14,8 +14,9 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.engine import engine_of
 from curate.models.gateway import Failures, replies_frame
-from curate.models.model_ref import ModelRef, short_name
+from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask
 from curate.pipeline.missing import missing_note
 from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext
@@ -23,7 +24,7 @@ from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import StageWriter
 from schemas.errors import UserError
-from schemas.requests import Reply, Request, make_request
+from schemas.requests import Reply, Request, make_request, writes_user_turn
 
 ReadReplies = Callable[[Iterable[str]], dict[str, Reply]]
 MOST_EXCHANGES = 100  # that a plan looks through
@@ -126,7 +127,7 @@ def results(
                 continue
             for index, (ref, request) in enumerate(exchange.requests):
                 if request and request.key in exchange.replies:
-                    last[index], models[index] = exchange.replies[request.key], short_name(ref)
+                    last[index], models[index] = exchange.replies[request.key], ref.short_name
         made_by = pl.Series(models, dtype=pl.String)
         columns = replies_frame(last).with_columns(model=made_by, error=pl.lit(None, pl.String))
         yield rows, replayed.result, columns
@@ -208,9 +209,9 @@ def _requests(
             made.append((ref, None))
             continue
         index = sample
-        if text.endswith('"content":null}]') or text.endswith('"content": null}]'):
+        if writes_user_turn(text):
             # A user's turn is asked for in the same words for many rows: each needs a sample of its own.
-            if ref.engine == "openai" and not dict(ref.settings).get("user_prefix"):
+            if not engine_of(ref).writes_user_turn(ref):
                 raise UserError(
                     f"{generation.where}: generate {generation.found.name!r} lets the model write the user's turn: "
                     f"set models.{ref.name}.user_prefix to what comes before it in the model's chat template, such "

@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.engine_settings import NOT_HERE
-from curate.models.gateway import MAX_FAILED
+from curate.models.engine import engine_of
+from curate.models.gateway import MAX_FAILED_SHARE
 from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState, recipe_file
 from schemas import recipe as recipes
@@ -120,13 +120,12 @@ def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> S
         settings.get("logprobs", False),
     )
     for ref, _ in models:
-        for key in NOT_HERE.get(ref.engine, ()):
-            if settings.get(key) is not None:
-                raise UserError(
-                    f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
-                    f"such thing; use an engine 'openai' or 'vllm'"
-                )
-    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED))
+        if settings.get("response_format") is not None and not engine_of(ref).response_format:
+            raise UserError(
+                f"{where}: generate: response_format: the engine {ref.engine!r} of the model {ref.name!r} has no "
+                f"such thing; use an engine 'openai' or 'vllm'"
+            )
+    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED_SHARE))
     if max_failed > 1:
         raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
     return SamplingSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)

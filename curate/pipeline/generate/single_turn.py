@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from curate.models.gateway import Gateway, replies_frame
-from curate.models.model_ref import ModelRef, short_name
+from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask, write_candidates
 from curate.pipeline.missing import missing_note
 from curate.storage.store import StageWriter
@@ -29,7 +29,7 @@ def replies_to(generation: GenerateStep, rows: pl.DataFrame, gateway: Gateway) -
     They are in the order of the rows, and within a row of the samples.
     """
     asked = [
-        (index, request.sample_index, request.key, short_name(ref))
+        (index, request.sample_index, request.key, ref.short_name)
         for index, ref, requests in generation.sampling.requests(rows)
         for request in requests
     ]

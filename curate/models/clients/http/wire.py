@@ -1,6 +1,6 @@
-"""What goes over the wire to an OpenAI-compatible server and what comes back: pure functions over bytes.
+"""Encodes requests to an OpenAI-compatible server and decodes its responses: pure functions over bytes.
 
-A reply is decoded strictly: what does not have the shape and the types of the API is ``Malformed``, never half a reply.
+A response is decoded strictly: one without the shape and the types of the API is ``Malformed``, never half a reply.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from curate.models.clients import short_answers
-from curate.models.clients.complaint import UNREADABLE, complaint, one_line
-from curate.models.clients.reasoning import split_reasoning
+from curate.models.clients.http.complaint import UNREADABLE, complaint, one_line
+from curate.models.clients.parsing import short_answers
+from curate.models.clients.parsing.reasoning import split_reasoning
 from schemas.requests import Reply, Request, Sampling, Spent
 
 BROKEN_OFF = ("abort", "error")  # finish reasons of a server that gave up in the middle
@@ -21,10 +21,10 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Malformed(Exception):
-    """A reply that is not one. ``usage`` is (prompt tokens, completion tokens) where it could still be read."""
+    """A response that can't be read. ``usage`` is (prompt tokens, completion tokens) where that can still be read."""
 
     def __init__(self, message: str, usage: tuple[int, int] | None = None) -> None:
-        """Take what is wrong with it."""
+        """Take what is wrong with the response."""
         super().__init__(message)
         self.usage = usage
 
@@ -90,14 +90,18 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_usage = msgspec.json.Decoder(_Billed).decode
 
 
-def chat_body(model: str, asked: list[Request], limit: str, extra: str, *, likely: bool = True) -> bytes:
-    """The body of a chat completion of these samples of one prompt.
+def chat_body(model: str, asked: list[Request], limit: str, extra: str, *, top_logprobs: bool = True) -> bytes:
+    """Return the body of a request for a chat completion.
 
-    ``limit`` is the server's name for ``max_tokens``, ``extra`` the recipe's ``extra_body`` as JSON text, ``likely``
-    whether it tells the likeliest tokens where they are asked for.
+    Args:
+        model: The model's name on the server.
+        asked: Samples of one prompt.
+        limit: The server's name for ``max_tokens``.
+        extra: The recipe's ``extra_body`` as JSON text.
+        top_logprobs: Whether the server returns the likeliest tokens.
     """
     first = asked[0]
-    how = first.sampling if likely else replace(first.sampling, top_logprobs=0)
+    how = first.sampling if top_logprobs else replace(first.sampling, top_logprobs=0)
     start = _settings(model, how, first.tools, limit, extra, True)
     # A lone surrogate has no bytes in UTF-8; inside a JSON string an escape says the same.
     messages = first.messages.encode("utf-8", "backslashreplace")
@@ -105,7 +109,7 @@ def chat_body(model: str, asked: list[Request], limit: str, extra: str, *, likel
 
 
 def prompt_body(model: str, asked: list[Request], prompt: str, limit: str, extra: str) -> bytes:
-    """The body of a plain completion that goes on from ``prompt``; the rest is as in ``chat_body``."""
+    """Return the body of a request for a plain completion of ``prompt``; the other parameters are ``chat_body``'s."""
     start = _settings(model, asked[0].sampling, None, limit, extra, False)
     return _with_samples(b'%b,"prompt":%b' % (start, msgspec.json.encode(prompt)), asked, extra)
 
@@ -118,7 +122,7 @@ def _with_samples(start: bytes, asked: list[Request], extra: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def _settings(model: str, how: Sampling, tools: str | None, limit: str, extra: str, chat: bool) -> bytes:
-    """What the bodies of many requests share: JSON text without the closing brace."""
+    """Return the part that the bodies of many requests share: JSON text without the closing brace."""
     body: dict[str, Any] = {"model": model, limit: how.max_tokens, "temperature": how.temperature}
     body |= {"top_p": how.top_p} if how.top_p != 1 else {}
     body |= {"top_k": how.top_k} if how.top_k else {}
@@ -133,10 +137,19 @@ def _settings(model: str, how: Sampling, tools: str | None, limit: str, extra: s
 
 
 def read(asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spent]:
-    """Read the body of a good answer: a reply to each of the first requests that there is a choice for.
+    """Read the body of a good answer.
 
-    ``size`` is the length of what was sent, in bytes: where the server counts no tokens, the tokens spent are guessed
-    as a quarter of the bytes. Raises ``Malformed`` on anything else, whatever the bytes are.
+    Args:
+        asked: The samples that were asked for.
+        raw: The body.
+        size: The length of the request's body, in bytes. Where the server counts no tokens, they are estimated as a
+            quarter of the bytes.
+
+    Returns:
+        A reply to each of the first samples that there is a choice for, and what they cost.
+
+    Raises:
+        Malformed: The body is anything else.
     """
     try:
         raw.decode()  # the decoder does not look into what it skips
@@ -175,7 +188,7 @@ _Part = tuple[str, str | None, str | None, str | None, tuple[float, ...] | None,
 
 
 def _part(choice: _Choice) -> _Part:
-    """A choice as text, reasoning, tool calls, why it ended, log-probabilities, those of likely short answers."""
+    """Return a choice's text, reasoning, tool calls, finish reason, log-probabilities, and likely short answers."""
     if choice.finish_reason in BROKEN_OFF:
         raise Malformed(f"a reply that was broken off (finish_reason {choice.finish_reason!r})")
     log = _logprobs(choice.logprobs)
@@ -206,27 +219,29 @@ def _logprobs(given: _Logprobs | None) -> tuple[float, ...] | None:
 
 
 def _likely(given: _Logprobs | None) -> str | None:
-    """``Reply.top_logprobs``; None where the server told no likely tokens at all."""
+    """Return ``Reply.top_logprobs``; None where the server returned no likely tokens at all."""
     if given is None or not given.content or not any(token.top_logprobs for token in given.content):
         return None
-    return short_answers.told(
+    return short_answers.as_json(
         (token.token, [(one.token, one.logprob) for one in (*(token.top_logprobs or ()), token)])
         for token in given.content
     )
 
 
 def _weight(part: _Part) -> int:
+    """Return the bytes of a choice's texts, plus 1."""
     return 1 + sum(len(text.encode()) for text in part[:3] if text)
 
 
 def _counts(total: int, most: int, parts: list[_Part], weights: list[int]) -> list[int]:
-    """The tokens of each choice, which a server counts together: known where they were cut or have log-probabilities.
+    """Return the tokens of each choice, which a server counts together.
 
-    The others share what is left in proportion to their texts.
+    They are known for choices that were cut or have log-probabilities; the others share the rest in proportion to the
+    lengths of their texts.
     """
     known = [len(part[4]) if part[4] is not None else most if part[3] == "length" else None for part in parts]
     left = total - sum(count for count in known if count is not None)
-    if left < 0 or (left and None not in known):  # it counts otherwise
+    if left < 0 or (left and None not in known):  # the server counts in another way
         return share(total, weights)
     rest = iter(share(left, [w for w, count in zip(weights, known, strict=True) if count is None]))
     return [next(rest) if count is None else count for count in known]
@@ -240,7 +255,7 @@ def share(total: int, weights: list[int]) -> list[int]:
 
 
 def billed(raw: bytes) -> tuple[int, int] | None:
-    """The usage (prompt tokens, completion tokens) in a body that is no good otherwise, or None."""
+    """Return (prompt tokens, completion tokens) of a body that can't be read otherwise, or None."""
     try:
         usage = _decode_usage(raw).usage
     except UNREADABLE:
@@ -249,9 +264,10 @@ def billed(raw: bytes) -> tuple[int, int] | None:
 
 
 def _reason(raw: bytes, error: Exception) -> str:
+    """Return why a body can't be read."""
     if not raw.strip():
         return "it is empty"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
-    said = complaint(raw).message if b'"error"' in raw[:4096] else ""
-    return said or f"{error}: {one_line(raw[:400].decode('utf-8', 'replace'), 80)}"
+    message = complaint(raw).message if b'"error"' in raw[:4096] else ""
+    return message or f"{error}: {one_line(raw[:400].decode('utf-8', 'replace'), 80)}"

@@ -1,4 +1,4 @@
-"""Decoding a batch: the prompts once, then a token a row and step, and each row handed over when it has ended."""
+"""Decodes a batch: runs each prompt once, then adds a token a row and step, and hands over each row when it ends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,15 +10,16 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from curate.models.clients.sampling import Settings, draw, likeliest, log_probabilities, uniforms
+from curate.models.clients.local.sampling import Settings, draw, likeliest, log_probabilities, uniforms
 from schemas.requests import Request
 
 
 @dataclass
 class Row:
-    """A request in a batch: its prompt's token ids, how many it may write, and what it has written.
+    """A request in a batch: its prompt's token ids, the most tokens it may write, and those it has written.
 
-    ``likely`` has a token that is a short answer, and the log-probabilities of the likeliest ones in its place, by id.
+    ``likely`` holds each token that is a short answer, with the log-probabilities of the likeliest ones in its place,
+    by id.
     """
 
     request: Request
@@ -45,7 +46,7 @@ class GrowingLayer(DynamicLayer):
     def shrink(self, order: torch.Tensor) -> None:
         """Keep the rows ``order``, of which the i-th is row i or one that comes after all that are kept.
 
-        Only the rows that change their place are copied; the rest stays where it lies.
+        Only the rows that change their place are copied.
         """
         place = torch.arange(len(order), device=order.device)
         moved = order != place
@@ -57,7 +58,7 @@ class GrowingLayer(DynamicLayer):
         start = held.shape[-2] if held.numel() else 0
         end = start + new.shape[-2]
         buffer = getattr(self, name, None)
-        # The buffer is stale once rows were selected or repeated: what is held then no longer lies in it.
+        # The buffer is stale once rows were selected or repeated: the states then no longer lie in it.
         if buffer is None or buffer.data_ptr() != held.data_ptr() or buffer.shape[-2] < end:
             buffer = new.new_empty(*new.shape[:-2], end + max(self.ROOM, end // 4), new.shape[-1])
             if start:
@@ -72,10 +73,16 @@ class GrowingLayer(DynamicLayer):
 def decode(
     model: Any, rows: list[Row], ended: Callable[[Row], bool], short: frozenset[int] = frozenset()
 ) -> Iterator[list[Row]]:
-    """Write tokens for each row until ``ended(row)``; yield the rows that have ended, after each step with some.
+    """Write tokens for each row until it has ended. A row's tokens depend on its prompt, key and sampling alone.
 
-    Rows of one prompt lie together. What a row writes hangs on its prompt and its request's key and sampling alone.
-    ``short`` are the tokens that are short answers (see ``Row.likely``).
+    Args:
+        model: A causal language model of transformers.
+        rows: The batch; rows of one prompt lie together.
+        ended: Returns whether a row has ended.
+        short: The ids of the tokens that are short answers (see ``Row.likely``).
+
+    Yields:
+        The rows that have ended, after each step with some.
     """
     logits, cache, mask = _prefill(model, [row.prompt for row in rows])
     live, most = rows, max(row.limit for row in rows)
@@ -108,7 +115,7 @@ def decode(
 
 
 def _close_ranks(count: int, gone: list[int]) -> list[int]:
-    """The rows left of ``count``: those at the end take the places of the rows that are gone."""
+    """Return the rows left of ``count``: those at the end take the places of the rows that are gone."""
     left = count - len(gone)
     missing = set(gone)
     last = iter([i for i in range(left, count) if i not in missing])
@@ -116,6 +123,7 @@ def _close_ranks(count: int, gone: list[int]) -> list[int]:
 
 
 def _shrink(cache: DynamicCache, order: torch.Tensor) -> None:
+    """Keep the rows ``order`` of the cache."""
     for layer in cache.layers:
         if isinstance(layer, GrowingLayer):
             layer.shrink(order)
@@ -124,7 +132,10 @@ def _shrink(cache: DynamicCache, order: torch.Tensor) -> None:
 
 
 def _prefill(model: Any, prompts: list[list[int]]) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
-    """Run each distinct prompt once, padded on the left, and hand every row its copy of the cache."""
+    """Run each distinct prompt once, padded on the left.
+
+    Returns the last logits, the key-value cache and the attention mask, a row each.
+    """
     runs = [(ids, len(list(same))) for ids, same in groupby(prompts)]
     width = max(len(ids) for ids, _ in runs)
     tokens = torch.tensor([[0] * (width - len(ids)) + ids for ids, _ in runs], device=model.device)

@@ -1,8 +1,8 @@
-"""The engine ``transformers`` where a reward is wanted: a sequence-classification model in this process.
+"""Rewards of the engine ``transformers``: a sequence-classification model in this process.
 
-A conversation is rendered by the model's own chat template and read as a whole, whatever else is in its batch. One
-output is the reward as it is; of several, the probability of the label that was asked for. A conversation that does not
-fit the model's context is an error, not a reward of its first half.
+A conversation is rendered by the model's own chat template and read as a whole, whatever else is in its batch. The
+reward is the model's output if it has one, else the probability of the label that was asked for. A conversation that
+does not fit the model's context is an error, not a reward of its first half.
 """
 
 import json
@@ -11,36 +11,36 @@ from typing import Any
 
 import torch
 
-from curate.models.clients.batching import Text, answer, padded, refusal
-from curate.models.clients.weights import load_classifier
+from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
+from curate.models.clients.transformers import BATCH_TOKENS
 from curate.models.model_ref import ModelRef
+from curate.models.weights import load_classifier
 from schemas.errors import UserError, unknown
-from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Take
 
 
-class Engine:
-    """A loaded classifier. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
+class RewardEngine:
+    """A loaded sequence-classification model that gives rewards."""
 
-    def __init__(self, ref: ModelRef, progress: Progress) -> None:
+    def __init__(self, ref: ModelRef) -> None:
         """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
         self.ref = ref
         self.model, self.tokenizer = load_classifier(ref)
         self.model.config.use_cache = False
         self.config = self.model.config.get_text_config()
         device = self.model.device.type
-        self.batch_tokens = int(dict(ref.settings).get("batch_tokens", 100_000 if device == "cuda" else 4_000))
+        self.batch_tokens = int(BATCH_TOKENS.of(ref) or (100_000 if device == "cuda" else 4_000))
         self.context = min(
             getattr(self.config, "max_position_embeddings", None) or 1 << 30, self.tokenizer.model_max_length
         )
         self.pad = self.config.pad_token_id
 
     def answer(self, take: Take, give: Give) -> None:
-        """Answer requests of the task ``reward`` until there are none; a reply's ``value`` is the reward.
+        """Answer requests of the task ``reward`` until there are none left; a reply's ``value`` is the reward.
 
         Raises ``UserError`` for a label that the model does not have, and where it has several and none is asked for.
         """
-        answer(take, give, self._prepare, self._evaluate, self.batch_tokens)
+        answer_in_batches(take, give, self._prepare, self._evaluate, self.batch_tokens)
 
     def close(self) -> None:
         """Free the model's memory."""
@@ -49,7 +49,7 @@ class Engine:
             torch.cuda.empty_cache()
 
     def _prepare(self, requests: list[Request]) -> list[Text | Reply]:
-        """The tokens of each text, or of each conversation, which ends with what is judged."""
+        """Return each request's tokens, or the reply that refuses it."""
         found: list[Text | Reply | None] = [None] * len(requests)
         rendered: dict[tuple[bool, bool], list[tuple[int, list[str]]]] = {}  # (special tokens, a pair) -> the texts
         for i, request in enumerate(requests):
@@ -57,9 +57,9 @@ class Engine:
                 special, *parts = self._render(json.loads(request.messages))
                 "".join(parts).encode()
                 rendered.setdefault((special, len(parts) > 1), []).append((i, parts))
-            except Exception as error:  # templates raise what they like; it is this conversation that is refused
-                said = " ".join(str(error).split())[:300]
-                found[i] = Reply(request.key, error=f"the chat template refuses the messages: {said}")
+            except Exception as error:  # a template may raise anything; only this conversation is refused
+                reason = " ".join(str(error).split())[:300]
+                found[i] = Reply(request.key, error=f"the chat template refuses the messages: {reason}")
         for (special, _), texts in rendered.items():
             columns = [list(column) for column in zip(*(parts for _, parts in texts), strict=True)]
             encoded = self.tokenizer(*columns, add_special_tokens=special)
@@ -70,7 +70,7 @@ class Engine:
         return [one for one in found if one is not None]
 
     def _render(self, ask: dict[str, Any]) -> tuple[bool, str] | tuple[bool, str, str]:
-        """Whether special tokens are still to be added, and a text or the two of a pair."""
+        """Return whether special tokens are still to be added, and a text or the two texts of a pair."""
         if "text" in ask:
             return True, ask["text"]
         if self.tokenizer.chat_template is not None:
@@ -83,6 +83,7 @@ class Engine:
 
     @torch.inference_mode()
     def _evaluate(self, texts: list[Text]) -> list[Reply]:
+        """Return the replies to a batch of texts."""
         rows, pad = [text.ids for text in texts], self._padding(texts)
         given: dict[str, torch.Tensor] = {
             "input_ids": padded(rows, pad, self.model.device),
@@ -94,7 +95,7 @@ class Engine:
         return [self._reply(text, output) for text, output in zip(texts, outputs, strict=True)]
 
     def _padding(self, texts: list[Text]) -> int:
-        """The token to pad with: the model's, whose last other token is where it reads its output.
+        """Return the token to pad with: the model's; it reads its output at the last token that is none.
 
         A model without one reads its output at the last token, so the padding must be a token that ends no text.
         """
@@ -112,6 +113,7 @@ class Engine:
         return Reply(text.request.key, prompt_tokens=len(text.ids), value=round(value, 6))
 
     def _value(self, outputs: torch.Tensor, label: str | None) -> torch.Tensor:
+        """Return the one output, or the probability of a label among several."""
         names = self.model.config.id2label
         labels = [str(names.get(index, index)) for index in range(len(outputs))]
         if label is None:

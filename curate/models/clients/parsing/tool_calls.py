@@ -1,6 +1,6 @@
-"""Tool calls as models write them into their text, ``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``.
+"""Parses tool calls in a model's text, ``<tool_call>{"name": ..., "arguments": {...}}</tool_call>``.
 
-That is the form of Hermes and Qwen, and what most chat templates with tools ask for.
+This is the form of Hermes and Qwen, and the one that most chat templates with tools ask for.
 """
 
 import json
@@ -22,7 +22,7 @@ def split_tool_calls(text: str) -> tuple[str | None, str]:
     The calls are JSON text in OpenAI's shape, ``[{"id", "type", "function": {"name", "arguments": JSON text}}]``, or
     None where there are none. A block that cannot be read as a call (or that has an opening tag inside) stays text.
     """
-    before, *pieces = text.split(OPEN)  # each is read by itself, so that the whole takes time in line with its length
+    before, *pieces = text.split(OPEN)  # each is read by itself, so that the time is linear in the length
     calls, rest = [], [before]
     for piece in pieces:
         call, end = _call(piece)
@@ -35,7 +35,7 @@ def split_tool_calls(text: str) -> tuple[str | None, str]:
 
 
 def _call(piece: str) -> tuple[dict[str, str] | None, int]:
-    """Read what comes after an opening tag; return the call, or None, and where its closing tag ends."""
+    """Read the text after an opening tag; return the call, or None, and where its closing tag ends."""
     try:
         value, end = _DECODER.raw_decode(piece, _blank(piece, 0))
         end = _blank(piece, end)
@@ -52,13 +52,13 @@ def _call(piece: str) -> tuple[dict[str, str] | None, int]:
 
 
 def _blank(text: str, start: int) -> int:
-    """Where the white space that begins at ``start`` ends."""
+    """Return where the white space that begins at ``start`` ends."""
     while start < len(text) and text[start] in " \t\r\n":
         start += 1
     return start
 
 
 def _text(value: Any) -> str:
-    r"""The text itself, or a ``ValueError`` where half of a surrogate pair (``"\ud83d"``) makes it none."""
+    r"""Return the text itself; raise ``ValueError`` if it holds half of a surrogate pair (``"\ud83d"``)."""
     value.encode()
     return value

@@ -1,9 +1,9 @@
-"""The engine ``openai`` where a reward is wanted: a pooling server with vLLM's ``/classify``.
+"""Asks a pooling server with vLLM's ``/classify`` for rewards, such as ``vllm serve MODEL --runner pooling``.
 
-Such as ``vllm serve MODEL --runner pooling``. A conversation is rendered by the server, with the model's own chat
-template and no prompt to answer. The one output of a reward model is taken as it is (``use_activation: false``); of a
-classifier's, the probability of the label asked for, whose place in the server's answer the setting ``labels`` tells
-(all of the model's labels, in order). ``/classify`` is beside ``/v1``, not in it.
+The server renders a conversation with the model's own chat template, without a generation prompt. A reward model's one
+output is the reward (``use_activation: false``); of a classifier's outputs, the reward is the probability of the label
+asked for. The setting ``labels`` (all labels, in order) says which output that is. ``/classify`` is beside ``/v1``,
+not in it.
 """
 
 import json
@@ -11,9 +11,9 @@ import math
 
 import msgspec
 
-from curate.models.clients import openai
-from curate.models.clients.complaint import UNREADABLE, Complaint, one_line
-from curate.models.clients.wire import Malformed, billed
+from curate.models.clients.http.chat import ChatEngine
+from curate.models.clients.http.complaint import UNREADABLE, Complaint, one_line
+from curate.models.clients.http.wire import Malformed, billed
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.progress import Progress
@@ -37,16 +37,24 @@ class _Answer(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-class Engine(openai.Engine):
-    """A pooling server and how to talk to it. Its settings are in ``curate.models.engine_settings``."""
+class ClassifyEngine(ChatEngine):
+    """Asks one pooling server for rewards."""
 
-    def __init__(self, ref: ModelRef, progress: Progress) -> None:
-        """As ``openai``; connects to nothing yet."""
-        super().__init__(ref, progress)
-        self.labels = [str(label) for label in dict(ref.settings).get("labels") or ()]
+    def __init__(
+        self,
+        ref: ModelRef,
+        progress: Progress,
+        base_url: str = "",
+        key: str | None = None,
+        *,
+        labels: list[str] | None = None,
+    ) -> None:
+        """Prepare to ask, as ``ChatEngine`` does; ``labels`` are a classifier's, in the order of its outputs."""
+        super().__init__(ref, progress, base_url, key)
+        self.labels = labels or []
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
-        """The address and the body of a request for a conversation's or a text's class."""
+        """Return the address and the body of a request for a conversation's or a text's reward."""
         ask = json.loads(asked[0].messages)
         about = {"input": ask["text"]} if "text" in ask else {"messages": ask["messages"]}
         body = {"model": self.model, **about, "use_activation": "label" in ask, **json.loads(self.extra)}
@@ -54,24 +62,27 @@ class Engine(openai.Engine):
         return f"{root}/classify", json.dumps(body, separators=(",", ":")).encode()
 
     def together(self, asked: list[Request]) -> int:
-        """One: a conversation is asked for alone."""
+        """Return 1: a request holds one conversation."""
         return 1
 
     def most_written(self, asked: list[Request]) -> int:
-        """None: it only reads."""
+        """Return 0: the server only reads."""
         return 0
 
-    def adapt(self, asked: list[Request], body: bytes, said: Complaint) -> bool:
-        """There is nothing to learn from a refusal."""
+    def adapt(self, asked: list[Request], body: bytes, complaint: Complaint) -> bool:
+        """Return False: there is nothing to learn from a refusal."""
         return False
 
-    def error(self, said: str) -> UserError:
-        """The error of a server that can't be worked with."""
-        hint = "; is it a pooling server (vllm serve MODEL --runner pooling)?" if "HTTP 404" in said else ""
-        return super().error(said + hint)
+    def error(self, message: str) -> UserError:
+        """Return the error for a server that can't be used."""
+        hint = "; is it a pooling server (vllm serve MODEL --runner pooling)?" if "HTTP 404" in message else ""
+        return super().error(message + hint)
 
     def read(self, asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spent]:
-        """The reward in the body of a good answer. Raises ``UserError`` for a label that the model does not have."""
+        """Return the reward in the body of a good answer, and its cost; see ``ChatEngine.read``.
+
+        Raises ``UserError`` for a label that the model does not have.
+        """
         try:
             answer = _decode(raw)
         except UNREADABLE as error:
@@ -86,6 +97,7 @@ class Engine(openai.Engine):
         return [reply], Spent(1, size // 4 + 1 if tokens is None else tokens, 0)
 
     def _value(self, found: _Class, label: str | None) -> float:
+        """Return the one output, or the probability of a label among several."""
         count = len(found.probs)
         if label is None:
             if count > 1:

@@ -1,4 +1,4 @@
-"""Requests in batches: a window of them looked at together, sorted by length, cut to a budget of padded tokens."""
+"""Batches of requests: a window of requests is sorted by length and cut to a budget of padded tokens."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -7,12 +7,12 @@ import torch
 
 from schemas.requests import Give, Reply, Request, Spent, Take
 
-WINDOW = 4096  # requests looked at together: enough to sort into batches, few enough to hold
+WINDOW = 4096  # requests sorted together: enough to sort into batches, few enough to hold
 Item = TypeVar("Item")
 
 
 class Text(NamedTuple):
-    """A text to be read: its token ids; where what is asked about begins; what tells apart the two texts of a pair."""
+    """A text to be read: its token ids, where the part that counts begins, and the segment ids of a pair of texts."""
 
     request: Request
     ids: list[int]
@@ -21,7 +21,7 @@ class Text(NamedTuple):
 
 
 def window(take: Take) -> list[Request]:
-    """The next requests: a window full, or what there is."""
+    """Return the next requests: a full window, or all that are left."""
     found: list[Request] = []
     while len(found) < WINDOW and (group := take()):
         found += group
@@ -29,7 +29,16 @@ def window(take: Take) -> list[Request]:
 
 
 def cut(items: Iterable[Item], width: Callable[[Item], int], budget: int) -> Iterator[list[Item]]:
-    """Cut items into batches, in order; of more than one, the widest's width x their number is within the budget."""
+    """Cut items into batches, in order.
+
+    Args:
+        items: The items, widest first or last, so that little is padded.
+        width: Returns an item's tokens.
+        budget: The most tokens of a batch, its widest item's width x its items. One item may be over it.
+
+    Yields:
+        Each batch.
+    """
     batch: list[Item] = []
     widest = 0
     for item in items:
@@ -42,16 +51,21 @@ def cut(items: Iterable[Item], width: Callable[[Item], int], budget: int) -> Ite
         yield batch
 
 
-def answer(
+def answer_in_batches(
     take: Take,
     give: Give,
     prepare: Callable[[list[Request]], list[Text | Reply]],
     evaluate: Callable[[list[Text]], list[Reply]],
     budget: int,
 ) -> None:
-    """Answer requests that are about reading: batch by batch, the longest first; each batch is given at once.
+    """Answer requests whose texts are only read, batch by batch, the longest first.
 
-    ``prepare`` makes a text of each request, or the reply that refuses it; ``evaluate`` answers a batch of texts.
+    Args:
+        take: Hands out requests.
+        give: Stores replies; called for each batch.
+        prepare: Makes a text of each request, or the reply that refuses it.
+        evaluate: Answers a batch of texts.
+        budget: The most tokens of a batch, padding included.
     """
     while requests := window(take):
         found = prepare(requests)
@@ -65,13 +79,22 @@ def answer(
 
 
 def padded(rows: list[list[int]], filler: int, device: Any) -> torch.Tensor:
-    """Rows of whole numbers as one tensor ``[rows, longest]``, filled up on the right."""
+    """Return rows of whole numbers as one tensor ``[rows, longest]``, filled up on the right with ``filler``."""
     longest = max(map(len, rows))
     return torch.tensor([row + [filler] * (longest - len(row)) for row in rows], device=device)
 
 
 def refusal(request: Request, size: int, context: int, what: str = "the text") -> Reply | None:
-    """The reply to a text that is empty or does not fit the model. It is never cut: that would be another text."""
+    """Return the reply that refuses a text, which is empty or does not fit the model, or None if it fits.
+
+    A text is never cut: that would be another text.
+
+    Args:
+        request: The request.
+        size: The text's tokens.
+        context: The most tokens that the model takes.
+        what: The text's name in the message.
+    """
     if size and size <= context:
         return None
     error = f"{what} has {size} tokens, the model's context {context}" if size else f"{what} is empty"

@@ -1,9 +1,9 @@
-"""The engine ``transformers`` where a loss is wanted: how unlikely a text is to a model, in nats a token.
+"""Losses of the engine ``transformers``: how unlikely a text is to a model, in nats a token.
 
-A completion is read after its messages, rendered by the model's chat template with the prompt to answer, token for
-token as if the model had written it. On its own it is read after the token that begins a text (after the one that ends
-one, where the model has no such token), so that its first token counts too and both losses are over the same tokens.
-The end token is not counted, as in IFD (arXiv 2308.12032): it is no part of the text.
+A completion is read after its messages, rendered by the model's chat template with the generation prompt, token for
+token as if the model had written it. A completion without messages is read after the token that begins a text (the one
+that ends a text, where the model has no such token), so that its first token counts too and both losses are over the
+same tokens. The end token is not counted, as in IFD (arXiv 2308.12032): it is no part of the text.
 """
 
 import json
@@ -11,37 +11,38 @@ from typing import Any
 
 import torch
 
-from curate.models.clients.batching import Text, answer, padded, refusal
-from curate.models.clients.weights import load
+from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
+from curate.models.clients.transformers import BATCH_TOKENS
 from curate.models.model_ref import ModelRef
-from schemas.progress import Progress
+from curate.models.weights import load
 from schemas.requests import Give, Reply, Request, Take
 
 CELLS = 1 << 25  # logits held in float32 at once: 128 MB
 PROBE = 7  # tokens
 
 
-class Engine:
-    """A loaded language model. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
+class LossEngine:
+    """A loaded causal language model that says how unlikely texts are."""
 
-    def __init__(self, ref: ModelRef, progress: Progress) -> None:
+    def __init__(self, ref: ModelRef) -> None:
         """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
         self.model, self.tokenizer = load(ref)
         config, device = self.model.config.get_text_config(), self.model.device.type
         self.cells = CELLS
-        self.apart = self._apart()
-        most = (100_000 if device == "cuda" else 4_000) // (1 if self.apart else 4)
-        self.batch_tokens = int(dict(ref.settings).get("batch_tokens", most))
+        self.head_apart = self._head_apart()
+        most = (100_000 if device == "cuda" else 4_000) // (1 if self.head_apart else 4)
+        self.batch_tokens = int(BATCH_TOKENS.of(ref) or most)
         self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
         first = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, config.bos_token_id)
         self.first = next((token for token in first if isinstance(token, int)), 0)
 
     def answer(self, take: Take, give: Give) -> None:
-        """Answer requests of the task ``loss`` until there are none.
+        """Answer requests of the task ``loss`` until there are none left.
 
-        A reply's ``value`` is the mean negative log-likelihood, ``completion_tokens`` says of how many tokens.
+        A reply's ``value`` is the mean negative log-likelihood of a token; ``completion_tokens`` is the number of
+        tokens.
         """
-        answer(take, give, self._prepare, self._evaluate, self.batch_tokens)
+        answer_in_batches(take, give, self._prepare, self._evaluate, self.batch_tokens)
 
     def close(self) -> None:
         """Free the model's memory."""
@@ -50,6 +51,7 @@ class Engine:
             torch.cuda.empty_cache()
 
     def _prepare(self, requests: list[Request]) -> list[Text | Reply]:
+        """Return each request's tokens, or the reply that refuses it."""
         asks = [json.loads(request.messages) for request in requests]
         contexts: dict[str, list[int] | str] = {}
         for ask in asks:
@@ -65,15 +67,15 @@ class Engine:
         ]
 
     def _context(self, turns: list[dict[str, Any]]) -> list[int] | str:
-        """The tokens before a completion, or why there are none."""
+        """Return the tokens before a completion, or why there are none."""
         if not turns:
             return [self.first]
-        if self.tokenizer.chat_template is None:  # a base model: the turns as they are, one below the other
+        if self.tokenizer.chat_template is None:  # a base model: the turns' texts, a line each
             return self.tokenizer("\n".join(str(turn.get("content") or "") for turn in turns) + "\n")["input_ids"]
         try:
             text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
             return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        except Exception as error:  # templates raise what they like; it is this conversation that is refused
+        except Exception as error:  # a template may raise anything; only this conversation is refused
             return f"the chat template refuses the messages: {' '.join(str(error).split())[:300]}"
 
     def _text(self, request: Request, context: list[int] | str, completion: list[int]) -> Text | Reply:
@@ -88,10 +90,11 @@ class Engine:
 
     @torch.inference_mode()
     def _evaluate(self, texts: list[Text]) -> list[Reply]:
+        """Return the replies to a batch of texts."""
         device = self.model.device
         rows = [text.ids for text in texts]
         ids, mask = padded(rows, 0, device), padded([[1] * len(row) for row in rows], 0, device)
-        # Where each token that counts is told: one place before it.
+        # The logits that predict a token stand one position before it.
         row = torch.tensor([i for i, text in enumerate(texts) for _ in text.ids[text.start :]], device=device)
         place = torch.tensor([p - 1 for text in texts for p in range(text.start, len(text.ids))], device=device)
         losses = self._losses(ids, mask, row, place)
@@ -103,9 +106,9 @@ class Engine:
         ]
 
     def _losses(self, ids: torch.Tensor, mask: torch.Tensor, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        """The negative log-likelihood (float32) of the token after each of the places, without all logits at once."""
+        """Return the negative log-likelihood (float32) of the token after each position, without all logits at once."""
         targets = ids[row, place + 1]
-        if self.apart:
+        if self.head_apart:
             states = self.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
             head = self.model.get_output_embeddings()
         else:
@@ -123,8 +126,8 @@ class Engine:
         return self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
 
     @torch.inference_mode()
-    def _apart(self) -> bool:
-        """Whether the model's logits are its head's outputs as they are: some models scale or cap them afterwards."""
+    def _head_apart(self) -> bool:
+        """Return whether the logits are the head's outputs unchanged: some models scale or cap them afterwards."""
         ids = torch.arange(PROBE, device=self.model.device)[None]
         mask = torch.ones_like(ids)
         states = self.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state

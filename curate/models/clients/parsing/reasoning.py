@@ -1,4 +1,4 @@
-"""Where a reasoning model's trace ends and its answer begins."""
+"""Splits a reasoning model's text into its trace and its answer."""
 
 import re
 
@@ -8,7 +8,7 @@ THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 def split_reasoning(text: str) -> tuple[str | None, str]:
     """Split ``<think>...</think>answer`` into the trace (None if there is none) and the answer.
 
-    A trace that was cut before its end is all trace: there is no answer.
+    A trace that was cut before its end has no answer: the answer is empty.
     """
     if "</think>" in text:
         match = THINK.match(text)

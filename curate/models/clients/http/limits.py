@@ -1,4 +1,4 @@
-"""When a request may be sent: limits per minute, a server's Retry-After, and how long to back off after a failure.
+"""Decides when a request may be sent: limits per minute, a server's Retry-After, and the wait after a failure.
 
 Times are seconds of the event loop's clock, which never jumps.
 """
@@ -26,15 +26,15 @@ class Pace:
         self.due = -math.inf
 
     def wait(self, now: float) -> float:
-        """How long until something may be sent."""
+        """Return the seconds until a unit may be sent."""
         return max(0.0, self.due - self.slack - now)
 
     def spend(self, now: float, units: int) -> None:
-        """Note that something of this many units is sent now."""
+        """Count units that are sent now."""
         self.due = max(self.due, now) + units * self.step
 
     def correct(self, units: int) -> None:
-        """Note that what was sent took this many units more (less, if negative) than was thought."""
+        """Count how many more units (fewer, if negative) were used than was estimated."""
         self.due += units * self.step
 
 
@@ -42,7 +42,7 @@ class Limits:
     """The gate that every request of an engine goes through."""
 
     def __init__(self, requests_per_minute: int = 0, tokens_per_minute: int = 0) -> None:
-        """Zero is no limit."""
+        """Set the limits; zero is no limit."""
         self.requests = Pace(requests_per_minute) if requests_per_minute else None
         self.tokens = Pace(tokens_per_minute) if tokens_per_minute else None
         self.opens = -math.inf
@@ -53,42 +53,47 @@ class Limits:
         self.turn = asyncio.Lock()
 
     def wait(self, now: float) -> float:
-        """How long until a request may be sent."""
+        """Return the seconds until a request may be sent."""
         paces = [pace.wait(now) for pace in (self.requests, self.tokens) if pace]
         return max(0.0, self.opens - now, *paces)
 
     async def enter(self, tokens: int) -> None:
-        """Wait for one's turn to send a request that may take this many tokens."""
+        """Wait until a request that may take this many tokens may be sent."""
         loop = asyncio.get_running_loop()
         if not self.requests and not self.tokens and self.opens <= loop.time() and not self.turn.locked():
             return
         async with self.turn:  # first come, first served; one sleeps for all
             while wait := self.wait(loop.time()):
-                await asyncio.sleep(min(wait, 1.0))  # what is given back meanwhile shortens the wait
+                await asyncio.sleep(min(wait, 1.0))  # tokens given back meanwhile shorten the wait
             if self.requests:
                 self.requests.spend(loop.time(), 1)
             if self.tokens:
                 self.tokens.spend(loop.time(), tokens)
 
-    def came_to(self, guessed: int, tokens: int) -> None:
-        """Note how many tokens a request took that was let in with a guess."""
+    def correct_tokens(self, estimate: int, tokens: int) -> None:
+        """Count the tokens that a request really took, which was let through with an estimate."""
         if self.tokens:
-            self.tokens.correct(tokens - guessed)
+            self.tokens.correct(tokens - estimate)
 
-    def shut(self, now: float, seconds: float) -> bool:
-        """Let nothing through for so long. Returns whether that is news: longer than it was shut anyway."""
-        news = now + seconds > max(now, self.opens) + 0.1
+    def pause(self, now: float, seconds: float) -> bool:
+        """Let nothing through for some seconds; return whether that is longer than the pause there was."""
+        longer = now + seconds > max(now, self.opens) + 0.1
         self.opens = max(self.opens, now + seconds)
-        return news
+        return longer
 
 
 def back_off(failures: int) -> float:
-    """Seconds to wait after so many failures: anything up to a bound that doubles each time ("full jitter")."""
+    """Return the seconds to wait after so many failures, at random up to a bound that doubles ("full jitter")."""
     return random.random() * min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 30))  # noqa: S311 - no secret
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that a server asks to wait: ``retry-after-ms``, or ``Retry-After`` in seconds or as a date, or None."""
+    """Return the seconds that a server asks to wait (``retry-after-ms``, or ``Retry-After``), or None.
+
+    Args:
+        headers: The answer's headers. ``Retry-After`` may be seconds or a date.
+        now: The time to count a date from; the present time by default.
+    """
     for name, unit in (("retry-after-ms", 1000), ("Retry-After", 1)):
         text = headers.get(name, "")
         try:

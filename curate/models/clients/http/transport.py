@@ -1,4 +1,4 @@
-"""One HTTP request to a server of models: a pool of connections, and every way a request can fail told apart."""
+"""Sends one HTTP request over a pool of connections, and tells the ways in which it can fail apart."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from multidict import CIMultiDictProxy
 
-from curate.models.clients.complaint import one_line
+from curate.models.clients.http.complaint import one_line
 
 LARGEST_REPLY = 64 << 20  # bytes
 # Servers (uvicorn's default: 5 s) close connections that are idle; one about to be closed must not be used again.
@@ -15,7 +15,7 @@ IDLE = 4.0
 
 
 class Answer(NamedTuple):
-    """What a server sent back, whatever its status."""
+    """A server's response, whatever its status."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -23,14 +23,14 @@ class Answer(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An attempt that came to nothing but may be made again.
+    """An attempt that failed but may be made again.
 
-    ``billed`` is (prompt, completion tokens) where it may have to be paid for; ``unreachable`` is whether there was
-    no connection at all, ``throttled`` whether the server just had too much to do, ``hopeless`` whether trying again is
-    no use (a certificate that is not to be trusted).
+    ``reason`` says why. ``billed`` is (prompt, completion tokens) where the attempt may have to be paid for;
+    ``unreachable`` is whether there was no connection at all, ``throttled`` whether the server was too busy,
+    ``hopeless`` whether trying again can't help (a certificate that is not trusted).
     """
 
-    what: str
+    reason: str
     billed: tuple[int, int] | None = None
     unreachable: bool = False
     throttled: bool = False
@@ -38,7 +38,13 @@ class Failure(NamedTuple):
 
 
 def session(base_url: str, headers: dict[str, str], timeout: float) -> aiohttp.ClientSession:
-    """A pool of connections, without a bound of its own; cookies are not kept. ``timeout`` is in seconds a request."""
+    """Return a pool of connections without a bound of its own; cookies are not kept.
+
+    Args:
+        base_url: The server's address.
+        headers: Headers of every request.
+        timeout: Seconds that a request may take.
+    """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ttl_dns_cache=300),
         timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(30, timeout)),
@@ -49,9 +55,9 @@ def session(base_url: str, headers: dict[str, str], timeout: float) -> aiohttp.C
 
 
 async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | Failure:
-    """Send a body and read what comes back, following no redirect: it might carry the key elsewhere.
+    """Send a body and read the response. No redirect is followed: it might carry the key elsewhere.
 
-    What was sent and had no answer counts as billed, at a quarter of its bytes.
+    A request without a response counts as billed, at a quarter of a token a byte.
     """
     guess = (len(body) // 4 + 1, 0)
     try:
@@ -61,17 +67,17 @@ async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | F
                 return Failure(f"a reply of more than {LARGEST_REPLY >> 20} MB", guess)
             return Answer(response.status, response.headers, raw)
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-        return Failure(f"no safe connection ({_told(error)})", unreachable=True, hopeless=True)
+        return Failure(f"no safe connection ({_describe(error)})", unreachable=True, hopeless=True)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        return Failure(f"cannot connect ({_told(error)})", unreachable=True)
+        return Failure(f"cannot connect ({_describe(error)})", unreachable=True)
     except TimeoutError:
         return Failure(f"no reply within {http.timeout.total:g} s", guess)
     except (aiohttp.ClientError, OSError) as error:
-        return Failure(f"the connection was lost ({_told(error)})", guess)
+        return Failure(f"the connection was lost ({_describe(error)})", guess)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body of a response, or None if it is larger than any reply could be."""
+    """Return the body of a response, or None if it is larger than any reply could be."""
     if response.content_length is not None and "Content-Encoding" not in response.headers:
         return await response.read() if response.content_length <= LARGEST_REPLY else None
     parts, size = [], 0
@@ -84,15 +90,15 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for an address; none for this machine itself."""
+    """Return the proxy that the environment names for an address; None for this machine itself."""
     parts = urlsplit(url)
     if parts.hostname in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.netloc):
         return None
     return getproxies().get(parts.scheme)
 
 
-def _told(error: Exception) -> str:
-    """What an error says, on one line. Never its repr, which may show the request's headers."""
+def _describe(error: Exception) -> str:
+    """Return an error's message on one line. Never its repr, which may show the request's headers."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host name is not known"
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error

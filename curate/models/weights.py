@@ -1,4 +1,4 @@
-"""Loading a model's weights: built-ins from their packages, hub ids, local folders, and LoRA adapters merged on top."""
+"""Loads a model's weights: built-ins from their packages, hub ids, local folders, with LoRA adapters merged on top."""
 
 import json
 import os
@@ -9,7 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from curate.models.model_ref import ModelRef, cache_folder, hub_folder, package_folder
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import cache_folder, hub_folder, package_folder
 from schemas.errors import UserError, needs_extra
 
 HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_head\.out_proj)\.weight$")
@@ -18,9 +19,15 @@ HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_he
 def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
     """Load a causal language model and its tokenizer (padding on the left), ready for inference or training.
 
-    ``dtype`` is a torch dtype; by default float32 on a CPU (faster there than bfloat16) and bfloat16 on a GPU.
-    Adapters are merged into the weights, so the model returned is a plain one. Raises ``UserError`` if the weights
-    cannot be had, or are those of a model that classifies.
+    Args:
+        ref: The model. Its adapters are merged into the weights, so that the model returned has none.
+        dtype: A torch dtype; by default float32 on a CPU (faster there than bfloat16) and bfloat16 on a GPU.
+
+    Returns:
+        The model and its tokenizer.
+
+    Raises:
+        UserError: The weights can't be loaded, or are those of a model that classifies.
     """
     torch, transformers = _libraries(ref)
     location, given = weights_folder(ref), _given(ref)
@@ -39,18 +46,26 @@ def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
 
 
 def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False) -> tuple[Any, Any]:
-    """Load a sequence-classification model (a reward model has one output) and its tokenizer; the rest as ``load``.
+    """Load a sequence-classification model (a reward model has one output) and its tokenizer.
 
-    Adapters may have been trained on the language model or on the classifier; the latter bring its head.
-    ``new_head`` is for training: one output, whose weights are drawn at random where there are none yet. Else a model
-    without a head is a ``UserError``: its outputs would be random.
+    Args:
+        ref: The model. Adapters may have been trained on the language model or on the classifier; the latter bring
+            the classifier's head.
+        dtype: As for ``load``.
+        new_head: For training: give the model one output, with random weights if it has no head yet.
+
+    Returns:
+        The model and its tokenizer.
+
+    Raises:
+        UserError: The weights can't be loaded, or there is no head (its outputs would be random) and no ``new_head``.
     """
     torch, transformers = _libraries(ref)
     location, given = weights_folder(ref), _given(ref)
     rows = _head_rows(ref)
     outputs = {"num_labels": 1 if new_head else rows} if new_head or rows else {}
     verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()  # that the head is missing, we say, and only where it matters
+    transformers.utils.logging.set_verbosity_error()  # a missing head is an error below, where it matters
     try:
         model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
             location, dtype=dtype or _dtype(torch), output_loading_info=True, **outputs, **given
@@ -67,13 +82,13 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
             f"{', '.join(sorted(info['missing_keys'])[:3])}"
         )
     model, tokenizer = _ready(model, tokenizer, ref, torch)
-    if rows:  # the head was trained with the tokenizer's padding, and reads the last token that is none
+    if rows:  # the head was trained to read the last token that is not the tokenizer's padding
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
 
 
 def weights_folder(ref: ModelRef) -> str:
-    """The folder or hub id to load from; a built-in is converted into the cache folder first, once."""
+    """Return the folder or hub id to load from; a built-in is converted into the cache folder first, once."""
     if not ref.package:
         return ref.location
     folder = package_folder(ref.package)
@@ -86,7 +101,7 @@ def weights_folder(ref: ModelRef) -> str:
 
 
 def local_folder(ref: ModelRef) -> Path | None:
-    """The folder that holds the model's tokenizer and config on this machine, or None where it is not there yet."""
+    """Return the folder with the model's tokenizer and config, or None if they are not on this machine yet."""
     if ref.package:
         folder = _converted(ref)
         return folder if (folder / "config.json").exists() else None
@@ -98,7 +113,7 @@ def local_folder(ref: ModelRef) -> Path | None:
 
 
 def _libraries(ref: ModelRef) -> tuple[Any, Any]:
-    """Torch and transformers, or a ``UserError`` that says how to install them."""
+    """Import torch and transformers; raise a ``UserError`` that says how to install them if they are missing."""
     try:
         import torch
         import transformers
@@ -113,7 +128,7 @@ def _dtype(torch: Any) -> Any:
 
 
 def _given(ref: ModelRef) -> dict[str, Any]:
-    return {"trust_remote_code": bool(dict(ref.settings).get("trust_remote_code", False))}
+    return {"trust_remote_code": bool(ref.setting("trust_remote_code", False))}
 
 
 def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
@@ -130,7 +145,7 @@ def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, 
 
 
 def _converted(ref: ModelRef) -> Path:
-    """Where a built-in that comes as GGUF is kept as safetensors. What was trained on top of it changes nothing."""
+    """Return where a built-in that comes as GGUF is kept as safetensors, whatever was trained on top of it."""
     return cache_folder() / "models" / ref.identity.split(">")[0]
 
 
@@ -141,13 +156,13 @@ def _merge(model: Any, ref: ModelRef) -> Any:
         raise needs_extra(f"model {ref.name!r} (a LoRA adapter)", "train") from None
     for adapter in ref.adapters:
         config = PeftConfig.from_pretrained(adapter)
-        config.task_type = None  # an adapter of a language model fits a classifier on top of it, but PEFT asks for more
+        config.task_type = None  # PEFT would refuse a language model's adapter for a classifier, which it fits
         model = PeftModel.from_pretrained(model, adapter, config=config).merge_and_unload()
-    return model.requires_grad_(True)  # PEFT froze what is below an adapter; a training of all weights may follow
+    return model.requires_grad_(True)  # PEFT froze the weights below the adapter; full training may follow
 
 
 def _head_rows(ref: ModelRef) -> int:
-    """How many outputs the classification head has that the last adapter with one brings; 0 if none does."""
+    """Return the outputs of the classification head in the last adapter that has one; 0 if none has."""
     from safetensors import safe_open
 
     for adapter in reversed(ref.adapters):
@@ -168,7 +183,7 @@ def _convert(gguf: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     where, name = str(gguf.parent), gguf.name
-    with redirect_stderr(StringIO()):  # its bar cannot be turned off otherwise
+    with redirect_stderr(StringIO()):  # its progress bar can't be turned off otherwise
         model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
     # save_pretrained refuses a quantised model; the weights are plain float32 by now, so say so.
     del model.config.quantization_config

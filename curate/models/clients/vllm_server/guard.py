@@ -1,12 +1,13 @@
-"""Runs a command and sees to it that nothing of it is left: ``python -I guard.py 2 8 COMMAND ARGUMENT...``.
+"""Runs a command and ends all of its processes: ``python -I guard.py 2 8 COMMAND ARGUMENT...``.
 
-It ends the command, and every process that came of it, once its own standard input is closed (the kernel closes it for
-a starter that dies, kill -9 included), on SIGTERM, or when the command ends by itself; it exits when all are gone. The
-command writes both of its outputs to this script's standard error. Only the standard library: it is run as a script.
+It ends the command and all its descendants once its own standard input is closed (the kernel closes it when the process
+that started the guard dies, kill -9 included), on SIGTERM, or when the command ends by itself; it exits when all are
+gone. The command writes both of its outputs to this script's standard error. It is run as a script, so it imports
+only the standard library.
 
-The 2 is how many guards there are, one inside the other: where one is killed, the other does the work. On Linux a guard
-is a "subreaper": processes whose parent died become its children, whatever their names, groups and sessions, so it
-finds them all. Elsewhere it ends the command's process group. The 8 is the time of grace: seconds between SIGTERM and
+The 2 is the number of guards, one inside the other: if one is killed, the other does the work. On Linux a guard is a
+"subreaper": processes whose parent died become its children, whatever their names, groups and sessions, so it finds
+them all. Elsewhere it ends the command's process group. The 8 is the time of grace: the seconds between SIGTERM and
 SIGKILL.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-LAST = 2.0  # seconds after the time of grace for those that clean up after the dead
+LAST = 2.0  # seconds after the time of grace for processes that clean up after others
 
 
 def main() -> int:
@@ -34,9 +35,9 @@ def main() -> int:
         command = [sys.executable, "-I", str(Path(__file__).resolve()), str(guards - 1), str(grace), *command]
     prctl = ctypes.CDLL(None).prctl if LINUX else lambda option, value: 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    parent, told, woken = os.getppid(), [], _wakeups()
+    parent, signalled, woken = os.getppid(), [], _wakeups()
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(sign, lambda *_: told.append(True))
+        signal.signal(sign, lambda *_: signalled.append(True))
     child = subprocess.Popen(  # noqa: S603 (a list, no shell)
         command,
         stdin=subprocess.PIPE if outer else subprocess.DEVNULL,
@@ -46,15 +47,15 @@ def main() -> int:
         preexec_fn=None if outer else lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
     )
     ended: dict[int, int] = {}
-    # A fork of the starter may hold the pipe open: its death shows in the parent's id as well.
-    while child.pid not in ended and not told and os.getppid() == parent:
+    # A fork of the process that started the guard may hold the pipe open; that its parent died shows in the id too.
+    while child.pid not in ended and not signalled and os.getppid() == parent:
         ready, _, _ = select.select([0, woken], [], [], 1.0)
         if 0 in ready and not os.read(0, 512):
             break
         if woken in ready:
             os.read(woken, 512)
         _reap(ended)
-    if child.stdin:  # the inner guard does the ending, unless it was killed itself
+    if child.stdin:  # the inner guard ends the command, unless it was killed itself
         child.stdin.close()
         _wait(lambda: child.pid in ended, grace + 2 * LAST, ended)
     _end_all(child.pid, grace, ended)
@@ -63,7 +64,7 @@ def main() -> int:
 
 
 def _wakeups() -> int:
-    """A file descriptor that has something to read after every signal, so that ``select`` misses none."""
+    """Return a file descriptor that has something to read after every signal, so that ``select`` misses none."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -72,7 +73,7 @@ def _wakeups() -> int:
 
 
 def _reap(ended: dict[int, int]) -> None:
-    """Take note of the children that have ended, those adopted too: process id -> wait status."""
+    """Record the children that have ended, adopted ones too: process id -> wait status."""
     with contextlib.suppress(ChildProcessError):
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -82,7 +83,7 @@ def _reap(ended: dict[int, int]) -> None:
 
 
 def _wait(until: Callable[[], bool], seconds: float, ended: dict[int, int]) -> None:
-    """Reap until something holds or the time is up."""
+    """Reap until a condition holds or the time is up."""
     latest = time.monotonic() + seconds
     while not until() and time.monotonic() < latest:
         time.sleep(0.02)
@@ -90,7 +91,7 @@ def _wait(until: Callable[[], bool], seconds: float, ended: dict[int, int]) -> N
 
 
 def _end_all(child: int, grace: float, ended: dict[int, int]) -> None:
-    """End the command and all that came of it; return when nothing of it runs any more.
+    """End the command and all its descendants; return when none of them runs any more.
 
     Python's own resource trackers ignore SIGTERM and remove the shared memory of processes that were killed before
     they could, so they are killed last.
@@ -113,7 +114,7 @@ def _end_all(child: int, grace: float, ended: dict[int, int]) -> None:
 
 
 def _descendants() -> list[int]:
-    """The processes that came of this one and still run (those that ended and wait to be reaped do not)."""
+    """Return this process's descendants that still run (those that ended and wait to be reaped do not)."""
     children: dict[int, list[tuple[int, str]]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -121,17 +122,17 @@ def _descendants() -> list[int]:
                 # The name, in brackets, may hold anything: brackets and spaces too.
                 state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
                 children.setdefault(int(parent), []).append((int(folder.name), state))
-    found, look = [], [os.getpid()]
-    while look:
-        for pid, state in children.get(look.pop(), ()):
-            look.append(pid)
+    found, unvisited = [], [os.getpid()]
+    while unvisited:
+        for pid, state in children.get(unvisited.pop(), ()):
+            unvisited.append(pid)
             if state not in "ZX":
                 found.append(pid)
     return found
 
 
 def _group(child: int) -> list[int]:
-    """The command's process group (as a negative number), if anyone is left in it."""
+    """Return the command's process group (as a negative number), if a process is left in it."""
     try:
         os.killpg(child, 0)
     except OSError:
