@@ -5,22 +5,15 @@ of dataset it trains on (``DATA``). Importing one imports neither torch nor TRL.
 """
 
 import ast
-import hashlib
 import importlib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from curate.steps.registry import source_hash
+from curate.steps.code_hash import code_hash
 from schemas.errors import unknown
-from schemas.ids import fingerprint
 
 HERE = Path(__file__).parent / "trainers"
-NOT_THE_TRAINING = (
-    "job",
-    "find_trainer",
-    "trainers",
-)  # modules of ours whose text says nothing of how a model is trained
 
 
 @cache
@@ -48,15 +41,8 @@ def config_class(trainer: str) -> str:
 
 
 def source(trainer: str) -> str:
-    """A hash of a trainer's source and of the modules of this folder that it imports: how it trains."""
-    file = HERE / f"{trainer}.py"
-    ours = {
-        n.module.split(".")[1]
-        for n in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("train.")
-    }
-    texts = [(HERE.parent / f"{name}.py").read_bytes() for name in sorted(ours.difference(NOT_THE_TRAINING))]
-    return fingerprint([source_hash(file), *(hashlib.sha256(text).hexdigest() for text in texts)])
+    """Return a hash of the code that a trainer's work depends on."""
+    return code_hash(find(trainer).train)
 
 
 def _trains(file: Path) -> bool:

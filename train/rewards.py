@@ -10,8 +10,8 @@ import polars as pl
 from curate.models.gateway import Failures, Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.pipeline import recipe_model
-from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, read_scorer
+from curate.pipeline.run_state import recipe_model
+from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, read_scorer
 from schemas.errors import UserError
 from schemas.messages import assistant_messages
 from schemas.recipe import Recipe, Step
@@ -56,7 +56,7 @@ class Judge:
         """What the values depend on beside the answers."""
         return [scorer.key() for scorer in self.scorers]
 
-    def values(self, answers: pl.DataFrame, meet: Meet) -> pl.DataFrame:
+    def values(self, answers: pl.DataFrame, meet: Answer) -> pl.DataFrame:
         """Score answers (a table with the columns that are read): value (null where it failed), error, detail.
 
         A scorer that raises gives nulls and the error: an answer is no worse for it, and a training need not end.
