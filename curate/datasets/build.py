@@ -52,7 +52,7 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
     if entry.control_of:
         base = spec.control_base
         key |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
-    code = (DatasetSpec, RowRule, *(one for rule in spec.rules for one in rule_code(rule)))
+    code = (DatasetSpec, PairOptions, RowRule, *(one for rule in spec.rules for one in rule_code(rule)))
     write = write_control if entry.control_of else write_dataset
     return StageSpec(spec.label, key, partial(write, spec=spec), partial(_adopt, state, name), code)
 

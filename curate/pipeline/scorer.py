@@ -184,7 +184,7 @@ def _by(step: recipes.Step, columns: dict[str, pl.DataType], where: str) -> str:
     numbers = [name for name, kind in columns.items() if kind.is_numeric()]
     if by is None:
         raise UserError(
-            f"{where}: score {step.use!r} goes by another score; name it with 'by' (there are: {', '.join(numbers)})"
+            f"{where}: score {step.use!r} reads another score; name it with 'by' (there are: {', '.join(numbers)})"
         )
     if by not in numbers:
         raise unknown(f"score (for {step.use!r} to go by) called", str(by), numbers, where)

@@ -136,7 +136,7 @@ def test_a_teacher_is_named_as_in_the_recipe_or_as_in_the_column(tmp_path):
 
 def test_a_margin_between_teacher_and_student_needs_a_score(tmp_path):
     rows = [recorded("q", ("yes", None, "big"), ("no", None, "small"))]
-    with pytest.raises(UserError, match="'own_vs_teacher' goes by a score; name it with 'by'"):
+    with pytest.raises(UserError, match="'own_vs_teacher' needs a score; name it with 'by'"):
         built(tmp_path, rows, "d: {type: preference, select: own_vs_teacher, teacher: big, student: small, margin: 0}")
 
 
@@ -291,7 +291,7 @@ def test_a_random_subset_draws_rows_and_not_whole_prompts(tmp_path):
 
 def test_a_step_that_chooses_by_a_score_must_be_told_which(tmp_path):
     step = "completions:\n  - select: {use: best_of_n}\n"
-    with pytest.raises(UserError, match="r.yaml:8: select 'best_of_n' goes by a score; name it with 'by'"):
+    with pytest.raises(UserError, match="r.yaml:8: select 'best_of_n' needs a score; name it with 'by'"):
         built(tmp_path, ROWS, "s: {type: sft}", step)
 
 

@@ -125,7 +125,7 @@ def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, ag
     [
         (
             "dedup: {use: minhash, keep: best}",
-            "r.yaml:4: dedup 'minhash': keep: best goes by a score; name it with 'by'",
+            "r.yaml:4: dedup 'minhash': keep: best needs a score; name it with 'by'",
         ),
         (
             "dedup: {use: minhash, keep: best, by: nothing}",

@@ -122,7 +122,7 @@ def test_a_plan_knows_how_many_questions_are_left(stub, folder):
     [
         ("{use: own.rated, model: c}", ["no model 'c'", "a, b"]),
         ("{use: own.rated, model: b, task: loss}", ["engine 'openai'", "'b'", "loss", "transformers"]),
-        ("{use: own.above}", ["goes by another score", "by"]),
+        ("{use: own.above}", ["reads another score", "by"]),
         ("{use: own.above, by: chras}", ["chras", "did you mean 'chars'"]),
         ("{use: own.above, by: response}", ["response"]),
         ("{use: own.rated, model: b, by: chars}", ["no setting", "by"]),

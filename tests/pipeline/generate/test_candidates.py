@@ -74,11 +74,11 @@ def settings_of(weights, n=4, temperatures=(0.5,), seed=0):
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 99))
 def test_models_make_samples_in_proportion_to_their_weights(weights, seed):
     ask = settings_of({f"m{i}": w for i, w in enumerate(weights)}, seed=seed)
-    drawn = [ask.who(f"row {i}", k) for i in range(500) for k in range(4)]
+    drawn = [ask.model_index(f"row {i}", k) for i in range(500) for k in range(4)]
     for number, weight in enumerate(weights):
         share = weight / sum(weights)
         assert abs(drawn.count(number) / 2000 - share) < 5 * (share * (1 - share) / 2000) ** 0.5 + 1e-9
-    assert drawn == [ask.who(f"row {i}", k) for i in range(500) for k in range(4)]
+    assert drawn == [ask.model_index(f"row {i}", k) for i in range(500) for k in range(4)]
 
 
 @settings(max_examples=40, deadline=None)
