@@ -1,7 +1,7 @@
-"""Finding trainers by file name: ``train/trainers/kto.py`` with a function ``train(job, folder)`` is ``trainer: kto``.
+"""Finds trainers by file name: ``train/trainers/kto.py`` with a function ``train(job, folder)`` is ``trainer: kto``.
 
-A trainer's file also says, as constants, which of TRL's config classes takes its options (``CONFIG``) and which type
-of dataset it trains on (``DATA``). Importing one imports neither torch nor TRL.
+Two constants in a trainer's file name TRL's config class, which takes its options (``CONFIG``), and the type of dataset
+that it trains on (``DATA``). Importing a trainer imports neither torch nor TRL.
 """
 
 import ast
@@ -16,49 +16,60 @@ from schemas.errors import unknown
 from schemas.ids import fingerprint
 
 HERE = Path(__file__).parent / "trainers"
-NOT_THE_TRAINING = (
-    "job",
-    "find_trainer",
-    "trainers",
-)  # modules of ours whose text says nothing of how a model is trained
 
 
 @cache
-def names() -> list[str]:
-    """The trainers there are, sorted."""
-    return sorted(file.stem for file in HERE.glob("*.py") if _trains(file))
+def trainer_names() -> list[str]:
+    """Return the names of all trainers, sorted."""
+    return sorted(file.stem for file in HERE.glob("*.py") if _is_trainer(file))
 
 
-def find(name: str, where: str = "") -> ModuleType:
-    """The module of a trainer. Raises ``UserError`` naming the nearest one."""
-    if name not in names():
-        raise unknown("trainer", name, names(), where)
+def find_trainer(name: str, where: str = "") -> ModuleType:
+    """Return a trainer's module.
+
+    Args:
+        name: The trainer's name.
+        where: The place in the recipe, for the error.
+
+    Raises:
+        UserError: There is no such trainer; the error names the nearest one.
+    """
+    if name not in trainer_names():
+        raise unknown("trainer", name, trainer_names(), where)
     return importlib.import_module(f"train.trainers.{name}")
 
 
-def summary(name: str) -> str:
-    """The first line of a trainer's docstring, without importing it."""
+def trainer_summary(name: str) -> str:
+    """Return the first line of a trainer's docstring, without importing it."""
     doc = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
     return doc.split("\n", 1)[0]
 
 
 def config_class(trainer: str) -> str:
-    """The name of TRL's config class for a trainer, such as ``SFTConfig``."""
-    return find(trainer).CONFIG
+    """Return the name of TRL's config class for a trainer, such as ``SFTConfig``."""
+    return find_trainer(trainer).CONFIG
 
 
 def source(trainer: str) -> str:
-    """A hash of a trainer's source and of the modules of this folder that it imports: how it trains."""
+    """Return a hash of the source of a trainer and of the modules of ``train`` that it imports, directly or not."""
     file = HERE / f"{trainer}.py"
-    ours = {
-        n.module.split(".")[1]
-        for n in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("train.")
-    }
-    texts = [(HERE.parent / f"{name}.py").read_bytes() for name in sorted(ours.difference(NOT_THE_TRAINING))]
-    return fingerprint([source_hash(file), *(hashlib.sha256(text).hexdigest() for text in texts)])
+    seen: set[Path] = set()
+    pending = [file]
+    while pending:
+        one = pending.pop()
+        if one not in seen:
+            seen.add(one)
+            pending += _imports_of_train(one)
+    texts = [hashlib.sha256(one.read_bytes()).hexdigest() for one in sorted(seen - {file})]
+    return fingerprint([source_hash(file), *texts])
 
 
-def _trains(file: Path) -> bool:
+def _imports_of_train(file: Path) -> list[Path]:
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    modules = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    return [HERE.parent / f"{name.split('.', 1)[1]}.py" for name in modules if name.startswith("train.")]
+
+
+def _is_trainer(file: Path) -> bool:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return any(isinstance(node, ast.FunctionDef) and node.name == "train" for node in tree.body)

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from cli.run import RECIPES, copy_recipe
+from cli.shipped_recipes import RECIPES, copy_recipe
 from curate.run import run
 from curate.storage.store import Store
 from schemas.recipe import load_recipe

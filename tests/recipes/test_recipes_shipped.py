@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from cli.run import RECIPES, copy_recipe
+from cli.shipped_recipes import RECIPES, copy_recipe, recipe_summary
 from curate.run import plan
 from curate.sources.read_source import read_source
 from schemas.recipe import load_recipe
-from train import find_trainer as trainers
 from train import options
+from train.find_trainer import find_trainer
 
 NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
@@ -33,6 +33,7 @@ def test_it_is_named_as_its_file_and_says_what_it_does(name):
     text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
     assert load_recipe(RECIPES / f"{name}.yaml").name == name
     assert text.startswith("# ") and len(text.splitlines()[0]) > 20
+    assert text.splitlines()[0] == f"# {recipe_summary(name)}" and recipe_summary(name).endswith(".")
 
 
 def test_it_is_copied_with_all_it_reads(name, tmp_path):
@@ -76,7 +77,7 @@ def test_its_trainings_fit_their_datasets_and_their_options_exist(name):
         return
     assert recipe.train and recipe.evaluate is not None
     for key, training in recipe.train.items():
-        trainer = trainers.find(training.trainer)
+        trainer = find_trainer(training.trainer)
         assert recipe.datasets[training.dataset].type == trainer.DATA
         options.check(training, recipe.where("train", key))
         if options.fields(training.trainer):  # where TRL is installed

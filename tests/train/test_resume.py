@@ -90,7 +90,7 @@ def weights(stage: Path) -> dict:
 
 
 def test_only_whole_checkpoints_with_a_step_left_to_do_are_gone_on_from(tmp_path: Path):
-    from train.common import RECORD, last_checkpoint
+    from train.fit import RECORD, last_checkpoint
 
     assert last_checkpoint(tmp_path) is None
     for step in (2, 10, 12, 14):

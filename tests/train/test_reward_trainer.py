@@ -14,7 +14,8 @@ from schemas.progress import Progress
 from schemas.recipe import Model
 from tests.asking import Asked
 from tests.train.tables import preference_rows, recipe_with, sft_rows, turns, write_stage
-from train.run import plan_trainings, train_recipe, trained_models
+from train.plan import plan_trainings, trained_models
+from train.run import train_recipe
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow

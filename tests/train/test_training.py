@@ -16,7 +16,8 @@ from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.stub_server import Stub
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
-from train.run import plan_trainings, train_recipe, trained_models
+from train.plan import plan_trainings, trained_models
+from train.run import train_recipe
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow
@@ -259,7 +260,7 @@ def test_mistakes_are_said_before_a_model_is_loaded(tmp_path, store, sections, r
 
 
 def test_an_unknown_training_names_the_nearest_and_a_selected_one_brings_its_base(tmp_path, store, ref):
-    from train.run import selected
+    from train.plan import selected
 
     recipe = recipe_with(
         tmp_path,
