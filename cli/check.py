@@ -60,7 +60,7 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
 def estimate(found: Plan) -> str:
     """Return how many requests and tokens a run has left and what they may cost, as text.
 
-    It gives the most that new tokens may come to, and an estimate by the length of the replies so far. Prompt tokens
+    It gives the most that new tokens can be, and an estimate by the length of the replies so far. Prompt tokens
     are counted with the model's tokenizer if that is on this machine, else taken to be 4 bytes each.
     """
     if not found.wanted:

@@ -53,7 +53,7 @@ def check(
 
 
 def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
-    """Build the recipe's datasets. What was made before is reused; what was cut short goes on."""
+    """Build the recipe's datasets. Finished stages are reused; an interrupted run is resumed."""
     _build(recipe, store, overrides)
     typer.echo(f"store: {store}   next: gristmill show   or: gristmill train {recipe}")
 

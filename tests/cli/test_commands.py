@@ -1,4 +1,4 @@
-"""The commands, on a small recipe whose candidates are recorded: no model is asked."""
+"""The commands, on a small recipe whose candidates are recorded, so that no model is needed."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ train:
 
 
 def rows():
-    """Eight prompts: a good, a middling and a bad answer to each; one asked twice, one with an empty answer."""
+    """Return eight prompts with a good, a middling and a bad answer each; one is repeated, one has an empty answer."""
     truth = [{"kind": "lowercase"}, {"kind": "max_words", "n": 4}]
     made = [
         {
@@ -62,7 +62,7 @@ def write(folder, recipe=RECIPE):
 
 
 def ask(folder, query):
-    """The rows of a query."""
+    """Return the rows of a query."""
     result = call(folder, "sql", query, "--format", "jsonl")
     assert result.code == 0, result.err
     return [json.loads(line) for line in result.out.splitlines()]

@@ -19,7 +19,7 @@ SECTIONS = (
 
 
 class Gateway:
-    """Answers every prompt with one more letter for each model asked; the last request fails."""
+    """Answers every prompt, with one more letter for each further model; the last request fails."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -50,7 +50,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, store: Store, own: None):
+def test_models_answer_held_out_prompts_and_every_scorer_scores_the_answers(tmp_path: Path, store: Store, own: None):
     recipe, answers = recipe_with(tmp_path, SECTIONS), Gateway()
     rows = rl_rows(6, held_out=3)
     rows = pl.concat([rows, rows.tail(1).with_columns(row_id=pl.lit("again"))])  # one prompt twice is asked once
@@ -73,7 +73,7 @@ def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, 
     assert again.stage_id == stage.stage_id and answers.asked == ["student", "s"]
 
 
-def test_what_goes_by_the_set_goes_by_all_models_and_what_goes_by_the_prompt_by_one(tmp_path, store, own):
+def test_a_score_of_the_whole_set_sees_all_models_and_a_score_of_a_prompt_sees_one(tmp_path, store, own):
     steps = (
         "completions:\n  - score: {use: own.mine.chars, as: chars}\n"
         "  - score: {use: combine, as: level, sql: chars, zscore: true}\n"
@@ -110,7 +110,7 @@ def test_a_scorer_that_would_see_only_nulls_is_refused(tmp_path: Path, store: St
         (MODELS, 0, "add a 'split'"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(tmp_path: Path, store: Store, own: None, models, held_out, message):
+def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own: None, models, held_out, message):
     datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(4, held_out=held_out))}
     with pytest.raises(UserError) as error:
         plan_evaluation(recipe_with(tmp_path, SECTIONS), store, datasets, models)

@@ -13,13 +13,13 @@ from train.rewards import Rollouts, reward_function
 
 
 def scorer_of(function, *reads: str) -> AnswerScorer:
-    """A scorer of one's own, as an evaluation or a training has it."""
+    """Return a user's own scorer, as an evaluation or a training has it."""
     step = Step("score", "mine", "score", function, reads, {}, (), "", "")
     return AnswerScorer((Scorer("mine", step, {}, {name: (name,) for name in reads}, "x"),))
 
 
 def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r"):
-    """Its reward function; the scorer asks nobody."""
+    """Return its reward function; the scorer makes no model calls."""
     return reward_function(name, scorer, rollouts, length, SimpleNamespace(meet=None))
 
 
@@ -54,7 +54,7 @@ def test_a_scorer_is_a_reward_unchanged():
     ]
 
 
-def test_a_scorer_reads_all_that_an_answer_has():
+def test_a_scorer_may_read_every_column_of_an_answer():
     seen = {}
 
     def scorer(prompt, messages, finish_reason, completion_tokens, metadata, reasoning_content):
@@ -91,7 +91,7 @@ def test_a_scorer_may_give_a_table():
     assert found.select("value", "detail", "error").rows() == [(0.5, "d", None), (None, None, "e")]
 
 
-def test_what_was_recorded_before_a_kill_is_gone_on_from():
+def test_a_record_from_before_a_kill_is_continued():
     first, second = Rollouts(rl_rows(2)), Rollouts(rl_rows(2))
     scorer = scorer_of(lambda response: response.str.len_chars(), "response")
     call(reward_of(scorer, first, 9), ["a", "b"], [0, 1], at=0)
@@ -101,7 +101,7 @@ def test_what_was_recorded_before_a_kill_is_gone_on_from():
     assert found == [(1, "r_0", 0), (1, "r_1", 0), (2, "r_0", 0)]
 
 
-def test_judges_are_found_with_their_settings_and_refused_if_they_read_what_is_not_there(tmp_path, monkeypatch):
+def test_scorers_are_found_with_their_settings_and_refused_if_they_read_an_unknown_column(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "mine.py").write_text(
         "def score(response, *, k: int = 1):\n    return response.str.len_chars() * k\n"
