@@ -79,7 +79,7 @@ def estimate(found: Plan) -> str:
             new, most = new + each * wanted.requests, most + wanted.max_tokens * wanted.requests
             about_cost += budget.cost(sent * wanted.requests, each * wanted.requests)
             most_cost += budget.cost(sent * wanted.requests, wanted.max_tokens * wanted.requests)
-    about = f" (about {new:,.0f}, going by its replies so far)" if new < most else ""
+    about = f" (about {new:,.0f}, estimated from its replies so far)" if new < most else ""
     text = (
         f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
         f"tokens{about}"

@@ -85,8 +85,8 @@ def evaluate_recipe(
         UserError: Nothing is held out, or a model is not trained yet.
     """
     planned = plan_evaluation(recipe, store, datasets, models, prompts)
-    with nullcontext(gateway) if gateway else Gateway(store, progress) as asked:
-        stage = planned.stage or _evaluate(recipe, store, planned, asked)
+    with nullcontext(gateway) if gateway else Gateway(store, progress) as gateway:
+        stage = planned.stage or _evaluate(recipe, store, planned, gateway)
     progress.end(LABEL, stage.manifest["result"], reused=planned.stage is not None)
     return stage
 
@@ -174,11 +174,11 @@ def _check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:
             )
 
 
-def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, asked: Gateway) -> Stage:
+def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway: Gateway) -> Stage:
     """Ask the models, score the answers and write the stage."""
     evaluation = recipe.evaluate
     answers = {
-        name: asked.answer(
+        name: gateway.answer(
             ref,
             planned.rows["messages"].to_list(),
             n=evaluation.n,
@@ -191,12 +191,12 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, asked: G
     }
     tables = {name: _with_prompts(table, planned.rows) for name, table in answers.items()}
     if models := [ref for scorer in planned.scorers.values() for ref in scorer.models]:
-        asked.keep(models)
-    edge = requests_for(planned.scorers, asked, recipe.seed, f"{LABEL}, scores")
-    scored = _score(tables, planned.scorers, edge)
+        gateway.keep(models)
+    requests = requests_for(planned.scorers, gateway, recipe.seed, f"{LABEL}, scores")
+    scored = _score(tables, planned.scorers, requests)
     transient = [
         key for table in answers.values() if "transient" in table.columns for key in table.filter("transient")["key"]
-    ] + edge.transient
+    ] + requests.transient
     if transient:  # requests that failed but may succeed on another day: the next evaluation asks them again
         planned = planned.without_replies(transient, store)
         if planned.stage:
@@ -231,7 +231,7 @@ def _with_prompts(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _score(
-    tables: dict[str, pl.DataFrame], scorers: dict[str, AnswerScorer], edge: ScorerRequests
+    tables: dict[str, pl.DataFrame], scorers: dict[str, AnswerScorer], requests: ScorerRequests
 ) -> dict[str, pl.DataFrame]:
     """Score every model's answers with every scorer; return the rows of ``evaluations`` of each model.
 
@@ -246,7 +246,7 @@ def _score(
     rows = every.rename({"error": "request_error"}).select("at", "model", *columns, "request_error")
     parts = []
     for name, scorer in scorers.items():
-        values = pl.concat([answers.select("at"), scorer.values(grouped, edge.meet)], how="horizontal")
+        values = pl.concat([answers.select("at"), scorer.values(grouped, requests.meet)], how="horizontal")
         scored = rows.join(values, on="at", how="left", maintain_order="left")
         parts.append(
             scored.select(

@@ -48,7 +48,7 @@ class Rollouts:
 
 
 def reward_function(
-    name: str, scorer: AnswerScorer, rollouts: Rollouts, max_tokens: int, edge: ScorerRequests
+    name: str, scorer: AnswerScorer, rollouts: Rollouts, max_tokens: int, requests: ScorerRequests
 ) -> Callable[..., list]:
     """Make a scorer a reward function, as TRL calls it.
 
@@ -60,7 +60,7 @@ def reward_function(
         scorer: The scorer.
         rollouts: Records each batch.
         max_tokens: The most tokens that an answer may have; one with as many was cut off.
-        edge: Runs the scorer's model calls.
+        requests: Runs the scorer's model calls.
     """
     prompts = prompt_columns(rollouts.rows)
 
@@ -78,7 +78,7 @@ def reward_function(
             pl.Series("completion_tokens", lengths, pl.Int64),
             pl.lit(None, pl.Int64).alias("prompt_tokens"),
         )
-        scored = scorer.values(answers, edge.meet)
+        scored = scorer.values(answers, requests.meet)
         rollouts.add(trainer_state.global_step + 1, answers, name, scored)
         return scored["value"].to_list()
 

@@ -80,7 +80,7 @@ def _train(
         "rows_in": planned.rows.height,
     }
     with (
-        nullcontext(gateway) if gateway else Gateway(store, progress) as asked,
+        nullcontext(gateway) if gateway else Gateway(store, progress) as gateway,
         store.new_stage(planned.stage_id, label, **manifest) as writer,
     ):
         job = TrainingJob(
@@ -95,7 +95,7 @@ def _train(
             seed=recipe.seed,
             work_folder=work_folder,
             progress=progress,
-            scorer_requests=requests_for(planned.rewards, asked, recipe.seed, f"{label}, rewards"),
+            scorer_requests=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards"),
         )
         folder = writer.folder / "model"
         with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no user can help it
@@ -106,7 +106,7 @@ def _train(
         write_tables(writer, record, outcome)
         write_card(folder, recipe, planned.training, record, adapter=lora is not None)
         writer.info["result"] = summary(outcome)
-        asked.keep([])
+        gateway.keep([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
     shutil.rmtree(work_folder, ignore_errors=True)
     return store.stage(planned.stage_id)
