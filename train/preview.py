@@ -69,12 +69,6 @@ def preview(
     return [sample for row in rows.iter_rows(named=True) for sample in _samples(row, dataset_type, chat, max_length)]
 
 
-def count_tokens(texts: list[str], folder: Path | None) -> list[int] | None:
-    """Return the number of tokens of each text, without a chat template; None if the folder has no tokenizer."""
-    tokenizer = _tokenizer(folder)
-    return None if tokenizer is None else [len(e.ids) for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
-
-
 @dataclass(frozen=True)
 class _Chat:
     """A model's compiled chat template, its tokenizer, and its special tokens, which the template may name."""
