@@ -1,4 +1,4 @@
-"""``gristmill check`` of a recipe with 10,000 prompts and an empty store, in a fresh process."""
+"""Time of ``gristmill check`` for a recipe with 10,000 prompts and an empty store, in a fresh process."""
 
 import json
 import random
@@ -30,7 +30,7 @@ train:
 
 
 def measure() -> list[Row]:
-    """Medians of 5; the tokenizer is trained on the prompts, the model is a small random one."""
+    """Return medians of 5 runs. The model is a small random one, with a tokenizer trained on the prompts."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prompts = write_rows(folder / "rows.jsonl")
@@ -42,7 +42,7 @@ def measure() -> list[Row]:
 
 
 def write_rows(path: Path) -> list[str]:
-    """Write distinct prompts of 10 to 50 made-up words, each with a ground truth; return the prompts."""
+    """Write distinct prompts of 10 to 50 made-up words, each with a ground truth, and return them."""
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(5000)]
     prompts = [f"Question {i}: {' '.join(draw.choices(words, k=draw.randint(10, 50)))}?" for i in range(ROWS)]

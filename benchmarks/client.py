@@ -12,7 +12,7 @@ import sys
 import time
 
 from benchmarks.measure import Row, medians
-from curate.models.clients.openai import Engine
+from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 from schemas.requests import Reply, Request, Sampling, Spent, make_request
@@ -44,7 +44,8 @@ def measure(count: int = 10_000) -> list[Row]:
 
 def _engine(url: str, asked: list[Request]) -> float:
     settings = (("base_url", url), ("concurrency", CONCURRENCY))
-    engine = Engine(ModelRef("stub", "stub", "stub", "openai", settings=settings), Progress())
+    ref = ModelRef("stub", "stub", "stub", "openai", settings=settings)
+    engine = engine_of(ref).tasks["generate"](ref, Progress())
     left, arrived = iter(asked), {}
 
     def take() -> list[Request] | None:

@@ -201,7 +201,7 @@ def main() -> None:
 
 def _semantic(folder: Path, test: pl.Series) -> None:
     from curate.models.embeddings import embed
-    from curate.models.model_ref import resolve_model
+    from curate.models.engine_settings import resolve_model
     from curate.storage.store import Store
     from schemas.progress import Progress
     from schemas.recipe import Model

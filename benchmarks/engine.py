@@ -10,9 +10,10 @@ import torch
 
 from benchmarks.measure import ROOT, Row, medians
 from benchmarks.models import random_llama
-from curate.models.clients.transformers import Engine
-from curate.models.clients.weights import local_folder
-from curate.models.model_ref import ModelRef, resolve_model
+from curate.models.clients.local.generate import GenerateEngine
+from curate.models.engine_settings import resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weights import local_folder
 from schemas.progress import Progress
 from schemas.recipe import Model
 from schemas.requests import Reply, Request, Sampling, Spent, make_request
@@ -34,7 +35,7 @@ def measure() -> list[Row]:
 
 
 def _row(name: str, ref: ModelRef, prompts: list[str], tokens: int) -> Row:
-    engine = Engine(ref, Progress())
+    engine = GenerateEngine(ref, Progress())
     engine.ends = {-1}  # no row ends early: both sides then make the same number of tokens
     engine.model.generation_config.eos_token_id = None
     engine.model.generation_config.pad_token_id = engine.tokenizer.pad_token_id
@@ -49,7 +50,7 @@ def _row(name: str, ref: ModelRef, prompts: list[str], tokens: int) -> Row:
     return Row(f"{name}, {said}", ours, "tokens/s", "", f"generate({largest})", peer)
 
 
-def _answer(engine: Engine, requests: list[Request]) -> int:
+def _answer(engine: GenerateEngine, requests: list[Request]) -> int:
     """Answer the requests, the samples of a prompt in a group; return the number of tokens made."""
     groups = iter([requests[low : low + SAMPLES] for low in range(0, len(requests), SAMPLES)])
     made = 0
@@ -62,7 +63,7 @@ def _answer(engine: Engine, requests: list[Request]) -> int:
     return made
 
 
-def _largest(engine: Engine, requests: list[Request]) -> int:
+def _largest(engine: GenerateEngine, requests: list[Request]) -> int:
     """The rows of the largest batch: here the rows of a batch end together, so each is a ``give``."""
     sizes = []
     groups = iter([requests])
@@ -70,13 +71,13 @@ def _largest(engine: Engine, requests: list[Request]) -> int:
     return max(sizes)
 
 
-def _engine(engine: Engine, requests: list[Request]) -> float:
+def _engine(engine: GenerateEngine, requests: list[Request]) -> float:
     started = time.perf_counter()
     return _answer(engine, requests) / (time.perf_counter() - started)
 
 
 @torch.inference_mode()
-def _generate(engine: Engine, requests: list[Request], tokens: int, size: int) -> float:
+def _generate(engine: GenerateEngine, requests: list[Request], tokens: int, size: int) -> float:
     """The peer: rows in the order they came, padded on the left, all K samples of a prompt on their own."""
     torch.manual_seed(0)
     made, started = 0, time.perf_counter()

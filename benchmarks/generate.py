@@ -83,7 +83,7 @@ def _fresh(what: str, folder: Path, more: str) -> tuple[float, float]:
 def _one(what: str, folder: Path, more: str) -> None:
     from curate.run import run
     from curate.storage.store import Store
-    from schemas.recipe import load_recipe
+    from schemas.load_recipe import load_recipe
 
     prompts = [json.loads(line)["prompt"] for line in open(folder / "prompts.jsonl")] if what == "official" else []
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""``gristmill --help`` in a fresh process, beside a Python that does nothing."""
+"""Time of ``gristmill --help`` in a fresh process, beside a Python process that does nothing."""
 
 import sys
 
@@ -6,6 +6,6 @@ from benchmarks.measure import GRISTMILL, Row, medians, wall
 
 
 def measure() -> list[Row]:
-    """Medians of 7."""
+    """Return medians of 7 runs."""
     ours, bare = medians(lambda: wall(*GRISTMILL, "--help"), lambda: wall(sys.executable, "-c", "pass"), times=7)
     return [Row("gristmill --help", ours, "s", "0.3 s", "python -c pass", bare)]

@@ -11,10 +11,11 @@ import torch
 
 from benchmarks.measure import Row, medians
 from benchmarks.models import random_llama
-from curate.models.clients import transformers_loss, transformers_reward
-from curate.models.clients.weights import load_classifier
-from curate.models.model_ref import ModelRef, resolve_model
-from schemas.progress import Progress
+from curate.models.clients.local.loss import LossEngine
+from curate.models.clients.local.reward import RewardEngine
+from curate.models.engine_settings import resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weights import load_classifier
 from schemas.recipe import Model
 from schemas.requests import Request, Sampling, make_request
 
@@ -35,7 +36,7 @@ def measure() -> list[Row]:
 
 
 def _loss(ref: ModelRef, pairs: list[tuple[str, str]]) -> Row:
-    engine = transformers_loss.Engine(ref, Progress())
+    engine = LossEngine(ref)
     asks = [{"messages": [{"role": "user", "content": q}], "completion": a} for q, a in pairs]
     ours, peer = medians(lambda: _answer(engine, asks, "loss"), lambda: _plain_loss(engine, asks), times=TIMES)
     return Row("losses, random Llama (256 x 4)", ours, "texts/s", "", "loop of 16", peer)
@@ -44,7 +45,7 @@ def _loss(ref: ModelRef, pairs: list[tuple[str, str]]) -> Row:
 def _reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
     for part in load_classifier(ref, new_head=True):
         part.save_pretrained(folder)
-    engine = transformers_reward.Engine(resolve_model("rm", Model(model=str(folder))), Progress())
+    engine = RewardEngine(resolve_model("rm", Model(model=str(folder))))
     asks = [{"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]} for q, a in pairs]
     ours, peer = medians(lambda: _answer(engine, asks, "reward"), lambda: _plain_reward(engine, asks), times=TIMES)
     return Row("rewards, random Llama (256 x 4)", ours, "texts/s", "", "loop of 16", peer)
@@ -63,7 +64,7 @@ def _answer(engine: Any, asks: list[dict], task: str) -> float:
 
 
 @torch.inference_mode()
-def _plain_loss(engine: transformers_loss.Engine, asks: list[dict]) -> float:
+def _plain_loss(engine: LossEngine, asks: list[dict]) -> float:
     """The peer: rows as they came, 16 at a time, all logits at once."""
     started, tokenizer = time.perf_counter(), engine.tokenizer
     for low in range(0, len(asks), 16):
@@ -83,7 +84,7 @@ def _plain_loss(engine: transformers_loss.Engine, asks: list[dict]) -> float:
 
 
 @torch.inference_mode()
-def _plain_reward(engine: transformers_reward.Engine, asks: list[dict]) -> float:
+def _plain_reward(engine: RewardEngine, asks: list[dict]) -> float:
     """The peer: rows as they came, 16 at a time."""
     started, tokenizer = time.perf_counter(), engine.tokenizer
     for low in range(0, len(asks), 16):

@@ -10,10 +10,8 @@ import sys
 import time
 
 from benchmarks.measure import Row, medians, wall
-from curate.models.clients.sandbox_run import Engine
-from curate.models.model_ref import ModelRef
+from curate.models.clients.sandbox import SandboxEngine
 from curate.verifiers.sandbox import sandbox
-from schemas.progress import Progress
 from schemas.requests import Reply, Request, Sampling, Spent, make_request
 
 CODE = "def f(x):\n    return x + 1\n"
@@ -25,7 +23,7 @@ def measure(count: int = 200) -> list[Row]:
     python = str(sandbox.python())
     sandbox.require()
     ours, peer = medians(_start, lambda: wall(python, "-I", "-c", "pass"), times=TIMES)
-    engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Progress())
+    engine = SandboxEngine()
     try:
         checks = {"how": "checks", "setup": "", "tests": ["assert f(1) == 2", "assert f(2) == 3"]}
         stdio = {"how": "stdio", "inputs": ["1\n", "2\n"], "outputs": ["2\n", "3\n"]}
@@ -53,7 +51,7 @@ def _start() -> float:
     return time.perf_counter() - started
 
 
-def _programs(engine: Engine, count: int, code: str, tests: dict) -> float:
+def _programs(engine: SandboxEngine, count: int, code: str, tests: dict) -> float:
     asks = [
         {"kind": "code", "code": f"{code}# {n}", "tests": tests, "seconds": 6, "total": 60, "memory": 1024}
         for n in range(count)

@@ -22,7 +22,7 @@ from curate.pipeline.pipeline import Walk
 from curate.steps.registry import find_step
 from curate.storage.rows import RowSet
 from curate.storage.store import Store
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 
 CHILD = "import sys; from benchmarks.select import child; child(*sys.argv[1:])"
 SAMPLES, SIZES = 4, (100_000, 1_000_000)

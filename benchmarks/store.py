@@ -10,12 +10,12 @@ from typing import Any
 from benchmarks.check import write_rows
 from benchmarks.measure import Row
 from benchmarks.models import random_llama
-from curate.models.clients import transformers
+from curate.models.clients.local import generate
 from curate.models.model_ref import ModelRef
 from curate.run import run
 from curate.storage.store import Store
+from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
-from schemas.recipe import load_recipe
 from schemas.requests import Give, Take
 
 PROMPTS, SAMPLES, TOKENS, TIMES = 128, 4, 64, 3
@@ -36,7 +36,7 @@ split: {{test: 0.1}}
 """
 
 
-class Timed(transformers.Engine):
+class Timed(generate.GenerateEngine):
     """The engine, with a stopwatch on its loading and on its answering."""
 
     loading = 0.0
@@ -84,11 +84,11 @@ def measure() -> list[Row]:
 def _run(folder: Path, number: int) -> tuple[float, float, float]:
     """One run: seconds without loading, seconds in the engine, and the share of the rest."""
     Timed.loading = Timed.generating = 0.0
-    plain, transformers.Engine = transformers.Engine, Timed
+    plain, generate.GenerateEngine = generate.GenerateEngine, Timed
     try:
         started = time.perf_counter()
         run(load_recipe(folder / "small.yaml"), Store(folder / f"store{number}"))
         total = time.perf_counter() - started - Timed.loading
     finally:
-        transformers.Engine = plain
+        generate.GenerateEngine = plain
     return total, Timed.generating, 1 - Timed.generating / total

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.generate import beside_the_client
 from benchmarks.measure import Row
 from benchmarks.models import random_llama
-from curate.models.clients.vllm import Engine
+from curate.models.clients.vllm_server.chat import VllmChatEngine
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 from tests.with_vllm import PYTHON
@@ -19,7 +19,7 @@ def measure(count: int = 600) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         random_llama(Path(folder) / "model", [f"Question {i}: what is {i}" for i in range(300)], hidden=128, layers=2)
         ref = ModelRef("stub", "stub@0", f"{folder}/model", "vllm", settings=(("python", PYTHON),))
-        engine = Engine(ref, Progress())
+        engine = VllmChatEngine(ref, Progress())
         os.environ["BENCH_KEY"] = engine.server.key
         try:
             return [beside_the_client(f"generate, {count:,} prompts, real vLLM", engine.base_url, count)]

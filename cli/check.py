@@ -8,9 +8,9 @@ from rich.text import Text
 
 from cli.tables import console, safe, table
 from curate.models.budget import Budget
-from curate.models.clients.weights import local_folder
-from curate.models.engine_settings import PRICES
+from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
+from curate.models.weights import local_folder
 from curate.run import Plan, plan
 from curate.storage.reply_log import ReplyLog
 from schemas.recipe import Recipe
@@ -69,12 +69,12 @@ def estimate(found: Plan) -> str:
     about_cost = most_cost = 0.0
     with ReplyLog.looking(found.walk.store) as log:
         for wanted in found.wanted:
-            spent, settings = log.spent(identity=wanted.ref.identity), dict(wanted.ref.settings)
+            spent, ref = log.spent(identity=wanted.ref.identity), wanted.ref
             each = spent["completion_tokens"] / spent["replies"] if spent["replies"] else wanted.max_tokens
             sent = _count(wanted.ref, wanted.sample) or sum(len(m.encode()) for m in wanted.sample) / (
                 4 * max(len(wanted.sample), 1)
             )
-            budget = Budget([], settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
+            budget = Budget([], ref.setting("prompt_price", 0.0), ref.setting("completion_price", 0.0))
             prompt += sent * wanted.requests
             new, most = new + each * wanted.requests, most + wanted.max_tokens * wanted.requests
             about_cost += budget.cost(sent * wanted.requests, each * wanted.requests)
@@ -84,8 +84,8 @@ def estimate(found: Plan) -> str:
         f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
         f"tokens{about}"
     )
-    served = [wanted.ref for wanted in found.wanted if wanted.ref.engine == "openai"]
-    unpriced = sorted({ref.name for ref in served if not {*PRICES} <= {*dict(ref.settings)}})
+    served = [wanted.ref for wanted in found.wanted if engine_of(wanted.ref).remote]
+    unpriced = sorted({ref.name for ref in served if not ref.priced})
     if most_cost:
         text += f"; at most ${most_cost:,.2f}" + (f", about ${about_cost:,.2f}" if about_cost < most_cost else "")
     if unpriced:
@@ -95,7 +95,7 @@ def estimate(found: Plan) -> str:
 
 def _count(ref: ModelRef, messages: list[str]) -> float | None:
     """Return the mean number of tokens of these conversations, or None if the tokenizer is not on this machine."""
-    if not messages or ref.engine == "openai" or find_spec("tokenizers") is None:
+    if not messages or engine_of(ref).remote or find_spec("tokenizers") is None:
         return None
     rows = pl.DataFrame({"row_id": messages, "prompt": messages, "tools": [None] * len(messages)})
     samples = preview(rows, "prompt", local_folder(ref), None)
@@ -106,8 +106,8 @@ def _print_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
     for name in recipe.models:
         ref = found.walk.model(name, "")
         here = (
-            f"at {dict(ref.settings)['base_url']}"
-            if ref.engine == "openai"
+            f"at {ref.setting('base_url')}"
+            if engine_of(ref).remote
             else "on this machine"
             if local_folder(ref)
             else (

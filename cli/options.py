@@ -20,7 +20,7 @@ STORE = Path("store")
 
 def read_recipe(path: Path, overrides: list[str] | None) -> "Recipe":
     """Read a recipe with its ``--set`` overrides."""
-    from schemas.recipe import load_recipe
+    from schemas.load_recipe import load_recipe
 
     return load_recipe(path, overrides)
 

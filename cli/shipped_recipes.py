@@ -35,7 +35,7 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
         UserError: There is no such recipe, or a file would be overwritten that differs from the shipped one.
     """
     from schemas.errors import UserError, unknown
-    from schemas.recipe import load_recipe
+    from schemas.load_recipe import load_recipe
 
     shipped = RECIPES / f"{name}.yaml"
     if not shipped.exists():

@@ -1,208 +1,158 @@
-"""``gristmill run``: walk a recipe and build its datasets; and ``plan``, the same walk without doing anything."""
+"""The way in: ``run`` builds a recipe's datasets, ``plan`` says what that would do, ``built`` gives what is there."""
 
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
-from curate.datasets.build import dataset
-from curate.models.engine_settings import PRICES, api_key
-from curate.models.gateway import Gateway, Usage
+from curate.datasets.build import dataset_stage
+from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
-from curate.pipeline import decontaminate as cleaning
-from curate.pipeline import dedup as deduplication
-from curate.pipeline import filter as verbs
-from curate.pipeline import select as selection
-from curate.pipeline.generate.candidates import generate
-from curate.pipeline.generate.prompts import generate_prompts
-from curate.pipeline.pipeline import Planned, Walk, Wanted, used
-from curate.pipeline.score import score
-from curate.storage.sql_views import publish
-from curate.storage.store import Stage, Store, now, slug
+from curate.pipeline.decontaminate import decontaminate_stage
+from curate.pipeline.dedup import dedup_stage
+from curate.pipeline.filter import filter_stage
+from curate.pipeline.generate.candidates import candidates_stage
+from curate.pipeline.generate.prompts import prompts_stage
+from curate.pipeline.pipeline import Pipeline
+from curate.pipeline.planner import Plan, make_plan
+from curate.pipeline.run_record import RunRecord
+from curate.pipeline.run_state import RunState
+from curate.pipeline.score import score_stage
+from curate.pipeline.select import select_stage
+from curate.pipeline.source import source_stage
+from curate.pipeline.source_reader import SourceReader
+from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.steps.code_hash import code_hash
+from curate.storage.rows import RowSet
+from curate.storage.store import Stage, Store
 from schemas.errors import Stopped, UserError
+from schemas.ids import fingerprint
 from schemas.progress import Progress
-from schemas.recipe import Recipe
-from schemas.version import VERSION
+from schemas.recipe import Recipe, Step
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do: its stages, the requests it would make, and the datasets that are there already."""
-
-    stages: list[Planned]
-    wanted: list[Wanted]
-    datasets: dict[str, Stage]
-    prompts: int
-    walk: Walk
-
-    @property
-    def requests(self) -> int:
-        """How many requests are left to make, as far as that is known."""
-        return sum(wanted.requests for wanted in self.wanted)
+RowsVerb = Callable[[RunState, RowSet, Step, RowSet | None], StageSpec]
+ROWS_VERBS: dict[str, RowsVerb] = {
+    "score": score_stage,
+    "filter": filter_stage,
+    "dedup": dedup_stage,
+    "select": select_stage,
+    "decontaminate": decontaminate_stage,
+}
 
 
 def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[str, Stage]:
-    """Build the recipe's datasets and return the stage that holds each. What is there already is reused.
+    """Build a recipe's datasets. What is there already is reused, and each source is read once.
 
-    Every finished stage can be asked for in SQL at once, also while the run goes on. Raises ``UserError`` for a mistake
-    in the recipe or its sources, ``Failed`` when too many requests failed; nothing half-made is left behind. Where a
-    budget is used up, the datasets are made of what there is, and ``Stopped`` is raised in the end.
+    Every finished stage can be asked for in SQL at once, also while the run goes on; nothing half-made is left behind.
+
+    Args:
+        recipe: The recipe.
+        store: The store to build in.
+        progress: Shows how far the run is; silent by default.
+
+    Returns:
+        The stage that holds each dataset, by the dataset's name.
+
+    Raises:
+        UserError: For a mistake in the recipe or its sources, found before the first stage is made.
+        Failed: Too many requests failed.
+        Stopped: A budget is used up; the datasets are made of what there is.
     """
-    progress = progress or Progress()
-    planned = plan(recipe, store)  # finds every mistake before the first stage is made
-    for wanted in planned.wanted:  # a missing key, before the other models are paid
-        api_key(wanted.ref.name, dict(wanted.ref.settings).get("api_key_env"))
-    with recorded(recipe, store, "run") as record:
-        with record["answers"](progress) as answers:
-            walk = Walk(recipe, store, progress, answers=answers)
-            record["stages"] = walk.stages
-            walk.on_stage = record["publish"]
-            _walk(walk)
-        if answers.stopped:
-            raise Stopped("; ".join(answers.stopped.values()) + ". The datasets are made of what there is")
-    return walk.datasets
+    progress, sources = progress or Progress(), SourceReader()
+    with _drafts() as drafts:
+        planned = _plan(recipe, store, drafts, sources)
+        for one in planned.model_requests:  # a missing key is found before the other models are paid
+            engine_of(one.ref).ready(one.ref)
+        with RunRecord(recipe, store, "run") as record:
+            state = RunState(recipe, store, sources)
+            with record.gateway(progress) as gateway:
+                Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
+            if gateway.stopped:
+                raise Stopped("; ".join(gateway.stopped.values()) + ". The datasets are made of what there is")
+    return state.datasets
 
 
 def plan(recipe: Recipe, store: Store | None) -> Plan:
-    """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store."""
-    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
-        scratch = Store(folder)
-        walk = Walk(recipe, store or scratch, execute=False, scratch=scratch)
-        _walk(walk)
-        prompts = walk.prompts.kept_ids.height
-    return Plan(walk.plan, walk.wanted, walk.datasets, prompts, walk)
+    """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store.
+
+    Raises:
+        UserError: For a mistake in the recipe or its sources.
+    """
+    with _drafts() as drafts:
+        return _plan(recipe, store or drafts, drafts, SourceReader())
 
 
 def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, ModelRef]]:
-    """The recipe's datasets and models, for training. Raises ``UserError`` if the datasets are not up to date."""
-    found = plan(recipe, store)
+    """Return a recipe's datasets and models, by name, for training.
+
+    Raises:
+        UserError: The datasets are not up to date.
+    """
+    found = plan(recipe, store).state
     for name in recipe.datasets:
         if name not in found.datasets:
             raise UserError(
                 f"dataset {name!r} is not built, or the recipe has changed since; run first: "
                 f"gristmill run {recipe.path}"
             )
-    models = {name: found.walk.model(name, recipe.where("models", name)) for name in recipe.models}
+    models = {name: found.model(name, recipe.where("models", name)) for name in recipe.models}
     return found.datasets, models
 
 
-def _walk(walk: Walk) -> None:
-    refs = [walk.model(name, walk.recipe.where("models", name)) for name in walk.recipe.models]
-    for ref in refs if walk.recipe.budget.max_cost is not None else []:
-        if ref.engine == "openai" and not {*PRICES} <= {*dict(ref.settings)}:
-            where = walk.recipe.where("models", ref.name)
-            raise UserError(
-                f"{where}: budget.max_cost needs the prices of {ref.name!r}: prompt_price and "
-                f"completion_price, in dollars for a million tokens (0 if it is free)"
-            )
-    for step in walk.recipe.prompts:
+def stage_specs(state: RunState) -> Iterator[StageSpec]:
+    """Yield a recipe's stages in order; each must be adopted before the next is asked for.
+
+    Raises:
+        UserError: For a mistake in the recipe or its sources.
+    """
+    _check_prices(state)
+    recipe = state.recipe
+    for step in recipe.prompts:
         if step.verb == "source":
-            verbs.source(walk, step)
+            yield source_stage(state, step)
         elif step.verb == "generate":
-            generate_prompts(walk, step)
+            yield prompts_stage(state, step)
         else:
-            _rows_verb(walk, step, walk.prompts, None)
-    _hold_to_prompts(walk)
-    for step in walk.recipe.completions:
+            yield ROWS_VERBS[step.verb](state, state.prompts, step, None)
+    _drop_orphans(state.completions, state.prompts)
+    for step in recipe.completions:
         if step.verb == "generate":
-            generate(walk, step)
+            yield candidates_stage(state, step)
         else:
-            _rows_verb(walk, step, walk.completions, walk.prompts)
-    for name, view in walk.recipe.datasets.items():
-        dataset(walk, name, view)
-
-
-def _rows_verb(walk: Walk, step: Any, rows: Any, context: Any) -> None:
-    {
-        "score": score,
-        "filter": verbs.filter_,
-        "dedup": deduplication.dedup,
-        "select": selection.select,
-        "decontaminate": cleaning.clean,
-    }[step.verb](walk, rows, step, context)
-
-
-def _hold_to_prompts(walk: Walk) -> None:
-    """Leave out the recorded candidates of prompts that are out; the prompt's own decision says why."""
-    candidates = walk.completions
-    if candidates.kept_ids.height:
-        owners = [stage.read("completions", ["completion_id", "prompt_id"]) for stage in candidates.stages]
-        for frame in owners:
-            gone = frame.join(walk.prompts.kept_ids, on="prompt_id", how="anti")
-            candidates.kept_ids = candidates.kept_ids.join(gone, on="completion_id", how="anti", maintain_order="left")
-        candidates.content = candidates.content + walk.prompts.content
+            yield ROWS_VERBS[step.verb](state, state.completions, step, state.prompts)
+    for name, entry in recipe.datasets.items():
+        yield dataset_stage(state, name, entry)
 
 
 @contextmanager
-def recorded(recipe: Recipe, store: Store, command: str) -> Iterator[dict[str, Any]]:
-    """Hold the store and keep the record of a run: yields a mapping to fill with ``stages``.
+def _drafts() -> Iterator[Store]:
+    """Hold a store for what a plan must make in order to look at it."""
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
+        yield Store(folder)
 
-    ``answers(report)`` in it makes the run's ``Gateway``, whose costs go by the run's id and are in its record.
 
-    The record is written when the run begins, after each stage (call ``publish``) and when it ends, however it ends.
-    """
-    with store.lock():
-        started, begun = time.monotonic(), now()
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        run_id = f"{stamp}-{slug(recipe.name)}"
-        live: dict[str, Any] = {"stages": []}
-        status, error, asking = "running", None, []
+def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) -> Plan:
+    state = RunState(recipe, store, sources)
+    return make_plan(state, stage_specs(state), drafts)
 
-        shown = 0.0  # when the catalogue was written last: writing it costs as much as many a stage
 
-        def write(at_once: bool = True) -> None:
-            nonlocal shown
-            usage = asking[0].usage if asking else Usage()
-            store.save_run(
-                {
-                    "run_id": run_id,
-                    "recipe": recipe.name,
-                    "command": command,
-                    "status": status,
-                    "started_at": begun,
-                    "seconds": round(time.monotonic() - started, 3),
-                    "version": VERSION,
-                    "error": error,
-                    "requests": usage.requests,
-                    "requests_reused": usage.reused,
-                    "prompt_tokens": usage.prompt_tokens,
-                    "completion_tokens": usage.completion_tokens,
-                    "cost": round(usage.cost, 6),
-                    "stages": live["stages"],
-                    "resolved": recipe.model_dump(mode="json"),
-                }
+def _check_prices(state: RunState) -> None:
+    """Raise ``UserError`` if a budget in dollars cannot be kept, for want of a served model's prices."""
+    recipe = state.recipe
+    for name in recipe.models:
+        ref = state.model(name, recipe.where("models", name))
+        if recipe.budget.max_cost is not None and engine_of(ref).remote and not ref.priced:
+            raise UserError(
+                f"{recipe.where('models', name)}: budget.max_cost needs the prices of {name!r}: prompt_price and "
+                f"completion_price, in dollars for a million tokens (0 if it is free)"
             )
-            if at_once or time.monotonic() - shown > 1:
-                publish(store)
-                shown = time.monotonic()
 
-        def use(stages: list[Stage]) -> list[Stage]:
-            live["stages"] = [
-                used(stage, stage.manifest["label"], i, reused=stage.manifest["made_at"] < begun)
-                for i, stage in enumerate(stages)
-            ]
-            return stages
 
-        def answers(progress: Progress) -> Gateway:
-            asking[:] = [Gateway(store, progress, run_id, recipe.name, recipe.budget.model_dump())]
-            return asking[0]
-
-        live["publish"], live["use"], live["answers"] = write, use, answers
-        write()
-        try:
-            yield live
-            status = "finished"
-        except KeyboardInterrupt:
-            status, error = "interrupted", "stopped by the user"
-            raise
-        except Stopped as e:
-            status, error = "stopped", str(e)
-            raise
-        except BaseException as e:
-            status, error = "failed", f"{type(e).__name__}: {e}"
-            raise
-        finally:
-            write()
+def _drop_orphans(completions: RowSet, prompts: RowSet) -> None:
+    """Leave out the recorded candidates of prompts that are out; the prompt's own decision says why."""
+    if not completions.kept_ids.height:
+        return
+    for stage in completions.stages:
+        owners = stage.read("completions", ["completion_id", "prompt_id"])
+        orphans = owners.join(prompts.kept_ids, on="prompt_id", how="anti")
+        completions.kept_ids = completions.kept_ids.join(orphans, on="completion_id", how="anti", maintain_order="left")
+    completions.content = fingerprint([completions.content, prompts.content, code_hash(_drop_orphans)])

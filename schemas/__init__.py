@@ -1,1 +1,1 @@
-"""What a row, a recipe and an error are. Imports nothing of ours."""
+"""The contracts: tables, messages, requests, recipes and errors. Imports none of our other packages."""

@@ -1,51 +1,54 @@
-"""The controls that datasets ask for: ``control: random`` of a dataset is a dataset of its own, NAME_random.
+"""Add the control datasets that a recipe asks for with ``control: random``.
 
-It is there from the time the recipe is read, so that ``train:`` and ``evaluate:`` can name it as any other.
+A control is a second dataset, called NAME_random, whose rows are drawn at random from the candidates that the dataset
+NAME chooses from; it has as many rows, or as many tokens. Training on both shows how much the choice itself is worth.
+``curate.datasets.random_control`` draws the rows. The entry is added when the recipe is read, so that ``train:`` and
+``evaluate:`` can name a control like any other dataset.
 """
 
-from typing import TYPE_CHECKING
-
 from schemas.errors import UserError
-
-if TYPE_CHECKING:
-    from schemas.recipe import Recipe
+from schemas.recipe import Dataset, Recipe
 
 PAIR_OPTIONS = ("max_pairs", "length_band", "models", "max_similarity")
 
 
-def with_controls(recipe: "Recipe") -> "Recipe":
-    """Return the recipe with each control behind its dataset; raises ``UserError`` where a dataset makes no sense."""
+def with_controls(recipe: Recipe) -> Recipe:
+    """Return the recipe with the control of each dataset added after it.
+
+    Raises:
+        UserError: An option of a dataset does not fit its type, or a control's name is taken.
+    """
     datasets, lines = {}, dict(recipe.lines)
-    for name, view in recipe.datasets.items():
-        if view.control_of is not None:
-            raise UserError(
-                f"{recipe.where('datasets', name, 'control_of')}: datasets.{name}: 'control_of' is set by us; write "
-                f"'control: random' in the dataset it is to be compared with"
-            )
-        for key in PAIR_OPTIONS:
-            if getattr(view, key) is not None and view.type != "preference":
+    for name, dataset in recipe.datasets.items():
+        _check_dataset(recipe, name, dataset)
+        datasets[name] = dataset
+        if dataset.control:
+            control = f"{name}_{dataset.control}"
+            if control in recipe.datasets:
                 raise UserError(
-                    f"{recipe.where('datasets', name, key)}: datasets.{name}.{key}: is about pairs, so it needs the "
-                    f"type preference, found {view.type}"
-                )
-        if view.match and not view.control:
-            raise UserError(
-                f"{recipe.where('datasets', name, 'match')}: datasets.{name}.match: says what a control has as much "
-                f"of; add 'control: random'"
-            )
-        if view.match == "tokens" and view.type == "prompt":
-            raise UserError(
-                f"{recipe.where('datasets', name, 'match')}: datasets.{name}.match: prompts are matched by 'rows'; "
-                f"'tokens' are those of completions"
-            )
-        datasets[name] = view
-        if view.control:
-            other = f"{name}_{view.control}"
-            if other in recipe.datasets:
-                raise UserError(
-                    f"{recipe.where('datasets', other)}: datasets.{other}: is what the control of {name!r} is called; "
+                    f"{recipe.where('datasets', control)}: datasets.{control}: is the name of the control of {name!r}; "
                     f"choose another name"
                 )
-            datasets[other] = view.model_copy(update={"control": None, "control_of": name})
-            lines[f"datasets/{other}"] = lines.get(f"datasets/{name}/control", lines.get(f"datasets/{name}", 1))
+            datasets[control] = dataset.model_copy(update={"control": None, "control_of": name})
+            lines[f"datasets/{control}"] = lines.get(f"datasets/{name}/control", lines.get(f"datasets/{name}", 1))
     return recipe.model_copy(update={"datasets": datasets, "lines": lines})
+
+
+def _check_dataset(recipe: Recipe, name: str, dataset: Dataset) -> None:
+    """Raise ``UserError`` where an option of a dataset does not fit its type or its other options."""
+    if dataset.control_of is not None:
+        raise UserError(
+            f"{recipe.where('datasets', name, 'control_of')}: datasets.{name}: 'control_of' is set by gristmill; "
+            f"write 'control: random' in the dataset that it is compared with"
+        )
+    for key in PAIR_OPTIONS:
+        if getattr(dataset, key) is not None and dataset.type != "preference":
+            raise UserError(
+                f"{recipe.where('datasets', name, key)}: datasets.{name}.{key}: is about pairs, so it needs the "
+                f"type preference, found {dataset.type}"
+            )
+    where = f"{recipe.where('datasets', name, 'match')}: datasets.{name}.match"
+    if dataset.match and not dataset.control:
+        raise UserError(f"{where}: says what a control has as many of, rows or tokens; add 'control: random'")
+    if dataset.match == "tokens" and dataset.type == "prompt":
+        raise UserError(f"{where}: prompts are matched by 'rows'; 'tokens' counts the tokens of completions")

@@ -1,35 +1,39 @@
-"""What can go wrong by the user's hand, and how to say it in one line.
+"""The errors that a user sees as one line, and helpers that name the nearest right thing.
 
 Raise ``UserError`` anywhere below the command line; ``cli.main`` prints it as one line and exits 2. ``Failed`` (exit
-1) and ``Stopped`` (exit 3) are nobody's mistake: something outside failed, or a budget is used up.
+1) and ``Stopped`` (exit 3) are not the user's mistake: something outside failed, or a budget is used up.
 """
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class OneLine(Exception):
-    """Something to be said in one line, without a traceback."""
+    """Base of the errors that are shown as one line, without a traceback."""
 
     def __init__(self, message: str) -> None:
-        """Take what to say. Line ends and control characters, of another library's or a row's text, become spaces."""
+        """Keep the message, with a space for each line end and control character (of a row's or a library's text)."""
         super().__init__("".join(c if c.isprintable() else " " for c in message))
 
 
 class UserError(OneLine):
-    """A mistake in a recipe, a flag, a file or a query. Its text is one line that names what, where and what to do."""
+    """A mistake in a recipe, a flag, a file or a query. The message says what was found, where, and what to do."""
 
 
 class Failed(OneLine):
-    """Too much of what was asked of a model failed. What did not is kept."""
+    """Too many requests to a model failed. The replies that arrived are kept."""
 
 
 class Stopped(OneLine):
-    """A budget is used up. What it paid for is kept, and the datasets are made from that."""
+    """A budget is used up. The replies it paid for are kept, and the datasets are built from them."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'? (there are: ...)"`` for a name that is not among ``known``."""
+    """Return ``"; did you mean 'x'? (there are: ...)"`` for a name that is not in ``known``.
+
+    At most 20 known names are listed; the suggestion is left out where no known name is near.
+    """
     known = sorted(set(known))
     if not known:
         return " (there are none)"
@@ -40,14 +44,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UserError:
-    """Build the error for a name that does not exist: ``unknown("score step", "wrds", ["words"])``.
+    """Return the error for a name that does not exist: ``unknown("score step", "wrds", ["words"])``.
 
-    ``where`` is a ``file:line`` prefix, or empty.
+    Args:
+        what: The kind of thing that the name should have named.
+        name: The name that was found.
+        known: The names that exist; the message suggests the nearest.
+        where: A ``file:line`` prefix, or empty.
     """
     prefix = f"{where}: " if where else ""
     return UserError(f"{prefix}no {what} {str(name)!r}{nearest(str(name), known)}")
 
 
 def needs_extra(what: str, extra: str) -> UserError:
-    """Build the error for an optional dependency that is not installed."""
+    """Return the error for an optional dependency of ``what`` that is not installed."""
     return UserError(f"{what} needs the extra {extra!r}; install it with: pip install 'gristmill[{extra}]'")
+
+
+def kind_of(value: Any, null: str = "null") -> str:
+    """Return the kind of a JSON or YAML value in words: ``"a number"``, ``"a list"``; ``null`` for ``None``."""
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
+    return null if value is None else names.get(type(value), type(value).__name__)

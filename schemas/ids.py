@@ -1,9 +1,9 @@
-"""Ids are hashes of content: the same row has the same id in every run, on every machine."""
+"""Make ids and fingerprints as hashes of content: the same row has the same id in every run, on every machine."""
 
 import hashlib
 import json
 
-# Made once: json.dumps would make an encoder for every call that names its separators.
+# Made once: json.dumps makes a new encoder for every call that names its separators.
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _as_sorted_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -17,5 +17,5 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
 
 
 def fingerprint(value: object) -> str:
-    """Return 32 hex digits of the SHA-256 of a JSON-able value, independent of the order of its keys."""
+    """Return 32 hex digits of the SHA-256 of a JSON-able value, whatever the order of its keys."""
     return hashlib.sha256(_as_sorted_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]

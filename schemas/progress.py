@@ -1,17 +1,17 @@
-"""How a run tells of its progress. The silent one is here; ``cli.progress`` shows bars and lines."""
+"""The interface through which a run reports its progress. ``cli.progress`` shows it as bars and lines."""
 
 
 class Progress:
-    """Takes note of a run's progress and says nothing. Subclasses show it."""
+    """Receives a run's progress and shows nothing. Subclasses show it."""
 
     def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
-        """A stage starts: ``total`` units of work, if known."""
+        """Start a stage of ``total`` units of work (``None``: not known)."""
 
     def advance(self, done: int, note: str = "") -> None:
-        """``done`` more units of the current stage are finished; ``note`` is a figure worth showing, such as a rate."""
+        """Count ``done`` more finished units of the current stage; ``note`` is a figure to show, such as a rate."""
 
     def end(self, label: str, result: str, *, reused: bool = False) -> None:
-        """A stage is finished; ``result`` says what came of it in a few words."""
+        """Finish a stage; ``result`` is its result in a few words, such as a count of rows."""
 
     def say(self, message: str) -> None:
-        """Something worth a line of its own."""
+        """Show a message on a line of its own."""

@@ -1,42 +1,34 @@
-"""A recipe: the YAML file that describes a job, read strictly.
+"""The Pydantic models of a recipe, one for each section of the YAML file.
 
-``load_recipe("demo.yaml")`` gives a ``Recipe`` or raises a ``UserError`` that names the file, the line, what was
-found and the nearest right thing. What this module cannot know (does a step exist, does it have that setting) is
-checked by ``curate.plan`` against the step files themselves.
+``schemas.load_recipe`` reads a file into a ``Recipe``. Whether a step, a setting or a column that a recipe names exists
+is checked by ``curate.pipeline`` against the step files themselves.
 """
 
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from schemas.controls import with_controls
-from schemas.errors import UserError, unknown
-from schemas.yaml_file import kind_of, override, parse, plain, read_text
-
-PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
-COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
-    """A section whose unknown keys are errors and whose values are taken as they are (no silent conversion)."""
+    """A section whose unknown keys are errors and whose values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
 
 class Open(Strict):
-    """A section whose further keys belong to someone else: a step's settings, an engine's, TRL's."""
+    """A section that accepts further keys: the settings of a step, of an engine or of TRL."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, populate_by_name=True)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keys that are not this section's own."""
+        """The keys that are not fields of this section."""
         return dict(self.__pydantic_extra__ or {})
 
 
 class Model(Open):
-    """A model: a built-in name, a hub id or a local folder, the engine that runs it, and that engine's settings."""
+    """A model (a built-in name, a hub id or a local folder), the engine that runs it, and the engine's settings."""
 
     model: str
     engine: str = "transformers"
@@ -52,16 +44,27 @@ class Step(Strict):
 
     @property
     def name(self) -> str:
-        """What the step's result is called: its ``as``, else the last part of the step's name."""
+        """The name of the step's result: its ``as``, else the last part of the name of what it uses."""
         return self.settings.get("as") or (self.use or self.verb).rsplit(".", 1)[-1]
 
 
 class Dataset(Open):
-    """A view over the candidates. Further keys are settings of its ``select`` rule, such as ``margin``.
+    """A dataset made from the candidates. Further keys are settings of its ``select`` step, such as ``margin``.
 
-    ``max_pairs``, ``length_band``, ``models`` and ``max_similarity`` say which pairs any rule of a preference dataset
-    may make (``curate.datasets.pairs``). ``control: random`` adds a dataset NAME_random: as many rows (``match: tokens``: as
-    many tokens) drawn at random from the same candidates (``curate.datasets.random_control``); ``control_of`` is how that one is known.
+    Attributes:
+        type: The kind of rows: SFT rows, preference pairs or RL prompts.
+        select: The step that chooses the rows or pairs.
+        by: The score that the step ranks by.
+        where: An SQL condition that the candidates must fulfil.
+        max_pairs: Preference only: the most pairs of one prompt (``curate.datasets.pairs``).
+        length_band: Preference only: the smallest ratio of the shorter to the longer response.
+        models: Preference only: whether the two responses must be of different models or of the same.
+        max_similarity: Preference only: the largest similarity of the two responses.
+        dedup: A ``dedup`` step for the chosen rows.
+        diverse: A subset step for the chosen rows.
+        control: ``random`` adds a dataset NAME_random, to compare with (``schemas.controls``).
+        match: Whether the control has as many rows as this dataset (the default) or as many tokens.
+        control_of: In a control that gristmill added, the name of the dataset it belongs to.
     """
 
     type: Literal["sft", "preference", "prompt"]
@@ -80,7 +83,7 @@ class Dataset(Open):
 
 
 class Training(Open):
-    """One training. Further keys go to TRL's own config class, unchanged."""
+    """One training. Further keys go unchanged to TRL's config class."""
 
     trainer: str
     dataset: str
@@ -90,7 +93,7 @@ class Training(Open):
 
 
 class Evaluation(Strict):
-    """Which models answer which held-out prompts, and which scorers judge the answers."""
+    """The section ``evaluate``: which models answer which held-out prompts, and which scorers judge the answers."""
 
     models: list[str]
     dataset: str
@@ -102,7 +105,7 @@ class Evaluation(Strict):
 
 
 class Budget(Strict):
-    """What all runs of the recipe together may spend: dollars, tokens, requests, seconds of asking."""
+    """The most that all runs of the recipe together may spend: cost, tokens, requests, seconds of model calls."""
 
     max_cost: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=0)
@@ -111,7 +114,11 @@ class Budget(Strict):
 
 
 class Recipe(Strict):
-    """A whole job. ``path`` is the file it came from; source paths are relative to its folder."""
+    """A whole recipe.
+
+    ``path`` is the file it was read from, to whose folder source paths are relative; ``lines`` maps keys joined by
+    slashes (``datasets/sft/by``) to their line in that file.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = Field(default=0, ge=0)
@@ -127,151 +134,25 @@ class Recipe(Strict):
     lines: dict[str, int] = Field(default={}, exclude=True)
 
     def where(self, *keys: str | int) -> str:
-        """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``."""
+        """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``.
+
+        A key that the file does not have has the line of the nearest section around it that the file has.
+        """
         for end in range(len(keys), -1, -1):
             line = self.lines.get("/".join(map(str, keys[:end])))
             if line:
                 return f"{self.path}:{line}"
         return str(self.path)
 
+    def step_where(self, step: Step) -> str:
+        """Return ``file:line`` of a step of this recipe."""
+        return f"{self.path}:{step.line}"
+
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, data: Any) -> Any:
-        """Expand the short forms: a model given by name, a step given by name."""
+        """Expand the short form of a model: its name instead of a mapping."""
         if isinstance(data, dict) and isinstance(data.get("models"), dict):
             models = {k: {"model": v} if isinstance(v, str) else v for k, v in data["models"].items()}
             data = {**data, "models": models}
         return data
-
-
-def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe file.
-
-    ``overrides`` are ``key.key=value`` texts (the value read as YAML) that replace or add a value:
-    ``["models.student=smollm2-135m"]``. Raises ``UserError`` naming file and line for anything wrong.
-    """
-    path = Path(path)
-    lines: dict[str, int] = {}
-    data = plain(parse(read_text(path), path), (), lines, path)
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data)}")
-    for text in overrides or []:
-        override(data, text)
-    for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
-        if section in data:
-            data[section] = _steps(data[section], section, verbs, path, lines)
-    try:
-        recipe = Recipe.model_validate({**data, "path": path, "lines": lines})
-    except ValidationError as error:
-        raise _first_error(error, path, lines) from None
-    recipe = with_controls(recipe)
-    _cross_check(recipe)
-    return recipe
-
-
-def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
-    """Turn ``- score: {use: length}`` items into ``Step`` mappings."""
-    if not isinstance(items, list):
-        raise UserError(f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items)}")
-    steps = []
-    for index, item in enumerate(items):
-        line = lines.get(f"{section}/{index}", lines.get(section, 1))
-        where = f"{path}:{line}"
-        if not isinstance(item, dict) or len(item) != 1:
-            found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
-            raise UserError(f"{where}: {section}: expected one verb a step, such as '- score: length', found {found}")
-        ((verb, value),) = item.items()
-        if verb not in verbs:
-            raise unknown(f"verb in {section}", verb, verbs, where)
-        steps.append(_step(verb, value, where) | {"line": line})
-    return steps
-
-
-def _step(verb: str, value: Any, where: str) -> dict:
-    if verb == "filter":
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or not value:
-            raise UserError(
-                f"{where}: filter: expected a mapping of reason to SQL, such as "
-                f'{{too_long: "length(response) > 4000"}}, found {value!r}'
-            )
-        return {"verb": verb, "settings": value}
-    first = {"source": "path", "decontaminate": "against"}.get(verb, "use")
-    if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
-        value = {first: value}
-    if not isinstance(value, dict) or first not in value:
-        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {first!r}, found {value!r}")
-    settings = dict(value)
-    use = settings.pop("use", None)
-    alias = settings.get("as", "a")
-    if not isinstance(alias, str) or not alias:
-        raise UserError(f"{where}: {verb}: 'as' must be a name, found {alias!r}")
-    if first == "use" and not isinstance(use, str):
-        raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
-    return {"verb": verb, "use": use, "settings": settings}
-
-
-def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
-    """Say the first of Pydantic's findings in one line, with the nearest right key for an unknown one."""
-    first = error.errors()[0]
-    loc = [str(part) for part in first["loc"]]
-    line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
-    where, key = f"{path}:{line}", ".".join(loc)
-    if first["type"] == "extra_forbidden":
-        section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
-        known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
-        owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
-        return unknown(f"key{owner} called", loc[-1], known, where)
-    if first["type"] == "missing":
-        return UserError(f"{where}: {key} is missing")
-    found = first["input"]
-    shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found)
-    return UserError(f"{where}: {key}: {first['msg'][0].lower() + first['msg'][1:]}, found {shown}")
-
-
-def _cross_check(recipe: Recipe) -> None:
-    """Check that every name one section uses is one another section defines."""
-    if not any(step.verb == "source" for step in recipe.prompts):
-        raise UserError(
-            f"{recipe.where('prompts')}: prompts: the first step must be a source, such as '- source: seeds.jsonl'"
-        )
-    for name, value in recipe.split.items():
-        if isinstance(value, float | int) and not 0 < value < 1:
-            raise UserError(
-                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
-                f"or an SQL condition, found {value}"
-            )
-    if "train" in recipe.split:
-        raise UserError(f"{recipe.where('split', 'train')}: split.train: is what the other splits leave; remove it")
-    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
-        raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
-    done: list[str] = []
-    for name, training in recipe.train.items():
-        where = recipe.where("train", name)
-        if name in recipe.models:
-            raise UserError(f"{where}: train.{name}: a model in 'models' has that name too; choose another")
-        if training.dataset not in recipe.datasets:
-            raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
-        if training.model not in (*recipe.models, *done):
-            raise unknown(
-                "model (in 'models', or trained above)",
-                training.model,
-                [*recipe.models, *done],
-                recipe.where("train", name, "model"),
-            )
-        done.append(name)
-    _check_evaluation(recipe, done)
-
-
-def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:
-    evaluation = recipe.evaluate
-    if evaluation is None:
-        return
-    for model in evaluation.models:
-        if model not in (*recipe.models, *trained):
-            raise unknown("model", model, [*recipe.models, *trained], recipe.where("evaluate", "models"))
-    if evaluation.dataset not in recipe.datasets:
-        raise unknown("dataset", evaluation.dataset, recipe.datasets, recipe.where("evaluate", "dataset"))
-    splits = [*recipe.split, "train"]
-    for split in [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split or []:
-        if split not in splits:
-            raise unknown("split", split, splits, recipe.where("evaluate", "split"))

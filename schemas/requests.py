@@ -1,8 +1,6 @@
 """What is asked of a model and what it answers, and the key under which an answer is kept.
 
-An engine is a class ``Engine(ref, report)`` with two methods. ``answer(take, give)`` answers requests until there are
-none: it calls ``take()`` for the next few that belong together and ``give(replies, spent)`` as soon as any has arrived.
-``close()`` frees what it holds, and may be called twice.
+``curate.models.engine.Engine`` is the protocol of what answers requests.
 """
 
 import json
@@ -12,8 +10,8 @@ from typing import Any, Literal
 
 from schemas.ids import fingerprint
 
-# What is asked of a model: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
-# (its loss); what a program does (the sandbox). ``curate/models/clients/ENGINE.py`` completes, ENGINE_TASK.py does the others.
+# The kinds of request: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
+# (its loss); whether a program passes its tests (the sandbox). An engine's file says which of them it serves.
 Task = Literal["generate", "reward", "loss", "run"]
 
 
@@ -39,11 +37,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """One completion wanted: the messages (JSON text), tools (JSON text or None), how, and which of the K samples.
+    """One request: the messages (JSON text), tools (JSON text or None), sampling, and which of the K samples it is.
 
-    Another ``task`` than ``generate`` has in ``messages`` what it is about, as JSON text (see ``curate.steps.model_calls``).
-
-    Messages whose last turn is ``{"role": "user", "content": null}`` ask for that user turn (Magpie, arXiv 2406.08464).
+    For a ``task`` other than ``generate``, ``messages`` holds that task's input as JSON text (see
+    ``curate.steps.model_calls``). Messages whose last turn is ``{"role": "user", "content": null}`` ask for that user
+    turn (Magpie, arXiv 2406.08464).
     """
 
     key: str
@@ -58,16 +56,29 @@ class Request:
         """The messages, parsed."""
         return json.loads(self.messages)
 
+    @property
+    def writes_user_turn(self) -> bool:
+        """Whether the model is asked to write the user's turn, rather than the assistant's."""
+        return writes_user_turn(self.messages)
+
+
+def writes_user_turn(messages: str) -> bool:
+    """Return whether messages (JSON text) end with a user's turn without content, which the model is to write."""
+    if "null" not in messages:  # nearly always; parsing takes longer
+        return False
+    turns = json.loads(messages)
+    last = turns[-1] if isinstance(turns, list) and turns else {}
+    return last.get("role") == "user" and last.get("content", "") is None
+
 
 @dataclass(frozen=True)
 class Reply:
-    """One completion: its text, the reasoning trace apart from it, why it ended (stop, length, tool_calls), its tokens.
+    """One completion: its text, its reasoning trace, why it ended (stop, length, tool_calls) and its tokens.
 
     ``tool_calls`` is JSON text; ``logprobs`` are natural logarithms, one a token. ``top_logprobs`` is JSON text, a list
     of ``{"token": "7", "top": {"7": -0.1, "8": -2.4}}``, one for each token that is a short answer once stripped: a
-    number of at most three digits or one capital letter. ``value`` is what a reward model or a loss comes to. Where the
-    request failed, ``error`` says why and the rest is None; ``transient`` is whether the same request may well succeed
-    on another day.
+    number of at most three digits or one capital letter. ``value`` is the reward or the loss. Where the request failed,
+    ``error`` says why and the rest is None; ``transient`` is whether the same request may succeed on another day.
     """
 
     key: str
@@ -84,13 +95,13 @@ class Reply:
     top_logprobs: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """The reply as a JSON-able mapping, without what is unset."""
+        """Return the reply as a JSON-able mapping, without what is unset."""
         return {k: v for k, v in vars(self).items() if v is not None and v is not False}
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What an exchange with a model has used up: HTTP (or local) requests and the tokens billed for them."""
+    """What a call of a model has used: HTTP (or local) requests, and the tokens billed for them."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -98,10 +109,10 @@ class Spent:
 
 
 # Hands out the next requests that belong together: samples of one prompt, alike in all but ``sample_index``. None means
-# that there is nothing to be had now: ask again after the next ``give``; with nothing in flight, all is done.
+# that there is nothing now: ask again after the next ``give``; with nothing in flight, all is done.
 Take = Callable[[], list[Request] | None]
-# Takes replies, each of which is durable when it returns, and what they cost. No replies and a cost: an attempt that
-# came to nothing but may have to be paid for (a time-out, a connection lost in the middle of a reply). It then returns
+# Stores replies, each of which is durable when it returns, and counts their cost. No replies and a cost: an attempt
+# that failed but may have to be paid for (a time-out, a connection lost in the middle of a reply). It then returns
 # False where that leaves no budget for another attempt: the request is given the error ``NO_BUDGET`` instead.
 Give = Callable[[list[Reply], Spent], bool | None]
 NO_BUDGET = "there is no budget for another attempt"
@@ -110,10 +121,18 @@ NO_BUDGET = "there is no budget for another attempt"
 def make_request(
     identity: str, messages: str, tools: str | None, sampling: Sampling, sample_index: int, task: Task = "generate"
 ) -> Request:
-    """Make a request. Its key is a hash of the model's identity, messages, tools, sampling and sample index only.
+    """Return a request. Its key is a hash of the model's identity, messages, tools, sampling and sample index only.
 
-    A greedy request has one answer, so neither the seed nor unused sampling settings are part of its key; nor is there
-    any sampling in a task that is not ``generate``, whose name is in its key instead.
+    A greedy request has one answer, so its key holds neither the seed nor unused sampling settings. The key of a task
+    other than ``generate`` holds the task's name and no sampling settings.
+
+    Args:
+        identity: The model's identity.
+        messages: The messages, or the task's input, as JSON text.
+        tools: The tools as JSON text, or None.
+        sampling: The sampling settings.
+        sample_index: Which of a prompt's samples it is.
+        task: What is asked.
     """
     if task != "generate":
         return Request(fingerprint([identity, task, messages]), messages, tools, sampling, sample_index, task)
@@ -125,12 +144,12 @@ def make_request(
     return Request(key, messages, tools, sampling, sample_index)
 
 
-def most_tokens(asked: Request) -> tuple[int, int]:
-    """The most prompt tokens and new tokens a request can take.
+def most_tokens(request: Request) -> tuple[int, int]:
+    """Return the most prompt tokens and the most new tokens that a request can take.
 
-    A token is a byte or more, and the JSON around a turn is longer than what a template puts there; the rest is for
-    what templates add of their own.
+    A token is a byte or more, and the JSON around a turn is longer than the template's own marks; 64 tokens more (256
+    with tools) allow for what templates add.
     """
-    text = len(asked.messages.encode("utf-8", "surrogatepass"))
-    tools = len(asked.tools.encode("utf-8", "surrogatepass")) + 256 if asked.tools else 0
-    return text + tools + 64, asked.sampling.max_tokens
+    text = len(request.messages.encode("utf-8", "surrogatepass"))
+    tools = len(request.tools.encode("utf-8", "surrogatepass")) + 256 if request.tools else 0
+    return text + tools + 64, request.sampling.max_tokens

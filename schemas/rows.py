@@ -1,5 +1,6 @@
-"""The tables and their columns: the contract between the stages, the store and whoever asks in SQL.
+"""The tables of the store and their columns: the contract between the stages, the store and SQL queries.
 
+Each table is a mapping of column names to SQL types (``curate.storage.polars_types`` has the Polars types).
 ``messages``, ``tools``, ``metadata``, ``detail`` and ``scores`` are JSON text, so that Arrow never fills a tool call
 with nulls. Columns may be added; none is ever renamed or removed.
 """
@@ -68,7 +69,7 @@ COSTS = {
     "failed": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER, "cost": NUMBER, "seconds": NUMBER,
 }  # fmt: skip
 
-# What a stage may write, and the columns that make a row of it unique: the same row reached by two recipes is one row.
+# The tables that a stage may write, each with its key: rows of two recipes with the same key are one row in SQL.
 STAGE_TABLES = {
     "prompts": (PROMPTS, ("prompt_id",)),
     "completions": (COMPLETIONS, ("completion_id",)),

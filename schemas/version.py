@@ -1,4 +1,4 @@
-"""The version of gristmill, and of the store format it reads and writes."""
+"""The version of gristmill, and of the store format that it reads and writes."""
 
 VERSION = "0.1.0"
 STORE_FORMAT = 1

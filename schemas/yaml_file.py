@@ -1,4 +1,4 @@
-"""Reading YAML 1.2 with the line of every key, so that an error can say where; and ``--set`` overrides."""
+"""Read YAML 1.2 with the line of every key, so that an error can name it, and apply ``--set`` overrides."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from schemas.errors import UserError, nearest
+from schemas.errors import UserError, kind_of, nearest
 
 
 def read_text(path: Path) -> str:
-    """Read a recipe file; raises ``UserError`` if it is missing, a folder, empty or not UTF-8."""
+    """Return the text of a recipe file; raise ``UserError`` if it is missing, a folder, empty or not UTF-8."""
     if path.is_dir():
         raise UserError(f"{path}: is a folder; expected a recipe file")
     if not path.exists():
@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, path: Path) -> Any:
-    """Parse YAML into ruamel's nodes, which know their lines; raises ``UserError`` naming the line."""
+    """Return YAML text as ruamel's nodes, which know their lines; raise ``UserError`` naming the line."""
     try:
         return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
@@ -38,16 +38,26 @@ def parse(text: str, path: Path) -> Any:
         raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
 
 
-def plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> Any:
-    """Turn ruamel's nodes into plain values and note the line of every key."""
+def plain_values(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> Any:
+    """Return ruamel's nodes as plain values, and add the line of every key to ``lines``.
+
+    Args:
+        node: A value that ``parse`` returned, or a part of one.
+        path: The keys that lead to ``node``.
+        lines: Filled with the line of each key, under its path joined by slashes.
+        file: The file that an error names.
+
+    Raises:
+        UserError: A value is not text, a number, true, false or null, such as a date.
+    """
     if isinstance(node, CommentedMap):
         for key in node:
             lines["/".join(map(str, (*path, key)))] = node.lc.key(key)[0] + 1
-        return {str(k): plain(v, (*path, k), lines, file) for k, v in node.items()}
+        return {str(k): plain_values(v, (*path, k), lines, file) for k, v in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
             lines["/".join(map(str, (*path, index)))] = node.lc.item(index)[0] + 1
-        return [plain(v, (*path, i), lines, file) for i, v in enumerate(node)]
+        return [plain_values(v, (*path, i), lines, file) for i, v in enumerate(node)]
     if isinstance(node, bool) or node is None:
         return node
     for kind in (int, float, str):
@@ -60,18 +70,16 @@ def plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: P
     )
 
 
-def kind_of(value: Any) -> str:
-    """What a value is, in the words of an error message."""
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
-    return "nothing" if value is None else names.get(type(value), type(value).__name__)
-
-
 def override(data: dict, text: str) -> None:
-    """Apply ``--set a.b=value`` in place. A list is entered by index: ``completions.0.generate.n=2``."""
-    keys, sign, value = text.partition("=")
-    if not sign or not keys:
+    """Apply ``--set a.b=value`` to a recipe's values, in place.
+
+    An item of a list is named by its index from 0: ``completions.0.generate.n=2``. Raises ``UserError`` for an override
+    without ``=``, or that leads into something other than a mapping or a list.
+    """
+    keys, equals, value = text.partition("=")
+    if not equals or not keys:
         raise UserError(f"--set {text!r}: expected KEY=VALUE, such as models.student=smollm2-135m")
-    value = plain(parse(value, Path("--set")), (), {}, Path(f"--set {keys}")) if value.strip() else None
+    value = plain_values(parse(value, Path("--set")), (), {}, Path(f"--set {keys}")) if value.strip() else None
     *parents, last = keys.split(".")
     for key in parents:
         if isinstance(data, list):
@@ -79,7 +87,9 @@ def override(data: dict, text: str) -> None:
         else:
             data = data.setdefault(key, {})
         if not isinstance(data, dict | list):
-            raise UserError(f"--set {text!r}: {key!r} is {kind_of(data)}, not a mapping; nothing can be set inside it")
+            raise UserError(
+                f"--set {text!r}: {key!r} is {kind_of(data, 'nothing')}, not a mapping; nothing can be set inside it"
+            )
     if isinstance(data, list):
         data[_index(data, last, text)] = value
     else:
@@ -87,6 +97,7 @@ def override(data: dict, text: str) -> None:
 
 
 def _index(items: list, key: str, text: str) -> int:
+    """Return the index in ``items`` that an override names as ``key``."""
     if not key.isdigit() or int(key) >= len(items):
         raise UserError(f"--set {text!r}: {key!r} is not the number of a step; expected 0 to {len(items) - 1}")
     return int(key)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from curate.run import run
 from curate.storage.store import Store
-from schemas.recipe import Recipe, load_recipe
+from schemas.load_recipe import load_recipe
+from schemas.recipe import Recipe
 from tests.jobs import ask
 
 

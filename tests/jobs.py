@@ -7,7 +7,8 @@ import polars as pl
 
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
-from schemas.recipe import Recipe, load_recipe
+from schemas.load_recipe import load_recipe
+from schemas.recipe import Recipe
 
 TABLES = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts")
 COMPLETIONS = """

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
-from schemas.recipe import Recipe, load_recipe
+from schemas.load_recipe import load_recipe
+from schemas.recipe import Recipe
 
 DATASETS = "\n  sft: {type: sft, select: best_of_n, by: chars}\n  rl: {type: prompt, by: chars}\n"
 SCORE = "\n  - score: {use: length, unit: characters, as: chars}\n"

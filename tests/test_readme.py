@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.models.model_ref import installed
+from curate.models.weight_files import installed
 from tests.command import process
 from tests.stub_server import Stub
 from tests.with_vllm import PYTHON, with_vllm

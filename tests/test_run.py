@@ -8,7 +8,7 @@ from curate.run import built, plan, run
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
 from schemas.errors import Failed, UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 from tests.jobs import TABLES, ask, job, last_run, question, tables
 

@@ -9,13 +9,13 @@ import polars as pl
 from curate.models.gateway import Failures, Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.pipeline import recipe_model
-from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, read_scorer
+from curate.pipeline.run_state import recipe_model
+from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, read_scorer
+from curate.storage.polars_types import polars_schema
 from curate.storage.rows import CANDIDATES
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Step
 from schemas.rows import PROMPTS
-from train.tables import polars_types
 
 # The columns of a fresh answer. A scorer may also read the recipe's scores above it, which are computed from these.
 READABLE = (
@@ -64,14 +64,14 @@ class AnswerScorer:
         """Return everything that the values depend on, beside the answers."""
         return [scorer.key() for scorer in self.scorers]
 
-    def values(self, answers: pl.DataFrame, meet: Meet) -> pl.DataFrame:
+    def values(self, answers: pl.DataFrame, answer: Answer) -> pl.DataFrame:
         """Score answers.
 
         A scorer that raises gives nulls and its error: the answer is no worse for it, and a training goes on.
 
         Args:
             answers: A table with the columns that the scorers read.
-            meet: Runs a scorer's model calls.
+            answer: Runs a scorer's model calls.
 
         Returns:
             A row for each answer: ``value`` (null if the score failed), ``error`` and ``detail``.
@@ -79,7 +79,7 @@ class AnswerScorer:
         scored = None
         for scorer in self.scorers:
             try:
-                scored = scorer.values(answers, meet)
+                scored = scorer.values(answers, answer)
             except ScorerFailed as error:
                 failed = {"value": [None] * answers.height, "error": str(error), "detail": None}
                 scored = pl.DataFrame(failed, schema={"value": pl.Float64, "error": pl.String, "detail": pl.String})
@@ -103,7 +103,7 @@ def answer_scorers(recipe: Recipe, names: list[str], where: str) -> dict[str, An
     """
     steps = [step for step in (*recipe.prompts, *recipe.completions) if step.verb == "score"]
     position = {step.name: index for index, step in enumerate(steps)}
-    columns = polars_types({name: (CANDIDATES | PROMPTS)[name] for name in READABLE})
+    columns = polars_schema({name: (CANDIDATES | PROMPTS)[name] for name in READABLE})
     scores = {step.name: pl.Float64() for step in steps if step.name not in READABLE}
     models: dict[str, ModelRef] = {}
 

@@ -14,10 +14,10 @@ import polars as pl
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.generate.generate_step import turn
 from curate.storage.store import Stage, Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
+from schemas.messages import assistant_messages
 from schemas.progress import Progress
 from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES
@@ -178,7 +178,7 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
     """Ask the models, score the answers and write the stage."""
     evaluation = recipe.evaluate
     answers = {
-        name: gateway.answer(
+        name: gateway.ask(
             ref,
             planned.rows["messages"].to_list(),
             n=evaluation.n,
@@ -191,7 +191,7 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
     }
     tables = {name: _with_prompts(table, planned.rows) for name, table in answers.items()}
     if models := [ref for scorer in planned.scorers.values() for ref in scorer.models]:
-        gateway.keep(models)
+        gateway.unload_except(models)
     requests = requests_for(planned.scorers, gateway, recipe.seed, f"{LABEL}, scores")
     scored = _score(tables, planned.scorers, requests)
     transient = [
@@ -225,7 +225,8 @@ def _with_prompts(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     nothing = pl.lit(None, pl.String)
     columns = ("reasoning_content", "tool_calls", "error")
     table = answers.with_columns(nothing.alias(name) for name in columns if name not in answers.columns)
-    messages = [turn(*reply) for reply in table.select("response", "reasoning_content", "tool_calls").iter_rows()]
+    replies = table.select("response", "reasoning_content", "tool_calls")
+    messages = [assistant_messages(*reply) for reply in replies.iter_rows()]
     table = table.with_columns(completion=pl.Series(messages, dtype=pl.String))
     return table.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left", maintain_order="left")
 
@@ -246,7 +247,7 @@ def _score(
     rows = every.rename({"error": "request_error"}).select("at", "model", *columns, "request_error")
     parts = []
     for name, scorer in scorers.items():
-        values = pl.concat([answers.select("at"), scorer.values(grouped, requests.meet)], how="horizontal")
+        values = pl.concat([answers.select("at"), scorer.values(grouped, requests.answer)], how="horizontal")
         scored = rows.join(values, on="at", how="left", maintain_order="left")
         parts.append(
             scored.select(

@@ -5,15 +5,12 @@ that it trains on (``DATA``). Importing a trainer imports neither torch nor TRL.
 """
 
 import ast
-import hashlib
 import importlib
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from curate.steps.registry import source_hash
 from schemas.errors import unknown
-from schemas.ids import fingerprint
 
 HERE = Path(__file__).parent / "trainers"
 
@@ -48,26 +45,6 @@ def trainer_summary(name: str) -> str:
 def config_class(trainer: str) -> str:
     """Return the name of TRL's config class for a trainer, such as ``SFTConfig``."""
     return find_trainer(trainer).CONFIG
-
-
-def source(trainer: str) -> str:
-    """Return a hash of the source of a trainer and of the modules of ``train`` that it imports, directly or not."""
-    file = HERE / f"{trainer}.py"
-    seen: set[Path] = set()
-    pending = [file]
-    while pending:
-        one = pending.pop()
-        if one not in seen:
-            seen.add(one)
-            pending += _imports_of_train(one)
-    texts = [hashlib.sha256(one.read_bytes()).hexdigest() for one in sorted(seen - {file})]
-    return fingerprint([source_hash(file), *texts])
-
-
-def _imports_of_train(file: Path) -> list[Path]:
-    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    modules = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
-    return [HERE.parent / f"{name.split('.', 1)[1]}.py" for name in modules if name.startswith("train.")]
 
 
 def _is_trainer(file: Path) -> bool:

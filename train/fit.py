@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import polars as pl
 from transformers import PrinterCallback, TrainerCallback
 
-from curate.models.model_ref import note_start
+from curate.models.weight_files import note_start
 from train.job import TrainingJob
 
 # In a checkpoint: the rows recorded up to then. It is written last, so a checkpoint that has it is whole.

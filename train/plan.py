@@ -1,6 +1,6 @@
 """Plans the section ``train`` of a recipe: checks each training, and finds which of them are in the store already.
 
-A training's id is a hash of its trainer's source, its options, its rows, and the model it starts from; a model that is
+A training's id is a hash of its trainer's code, its options, its rows, and the model it starts from; a model that is
 itself trained counts as its training's id. So all ids are known before anything is trained, and without torch: a plan
 costs nothing, and a training that is in the store is not done again.
 """
@@ -12,7 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
+from curate.steps.code_hash import code_hash
 from curate.storage.store import Stage, Store
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
@@ -20,7 +22,7 @@ from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
-from train.find_trainer import find_trainer, source
+from train.find_trainer import find_trainer
 from train.options import lora_options
 from train.tables import MESSAGE_COLUMNS
 
@@ -92,15 +94,16 @@ def plan_training(
 ) -> PlannedTraining:
     """Check one training and find whether it is done; ``refs`` holds the model that it starts from."""
     training, where = recipe.train[name], recipe.where("train", name)
-    dataset_type = find_trainer(training.trainer, recipe.where("train", name, "trainer")).DATA
+    trainer = find_trainer(training.trainer, recipe.where("train", name, "trainer"))
+    dataset_type = trainer.DATA
     rewards = _check(recipe, name, dataset_type)
     if training.model not in refs:
         raise unknown("model", training.model, refs, recipe.where("train", name, "model"))
     ref = refs[training.model]
-    if ref.engine == "openai":
+    if engine_of(ref).remote:
         raise UserError(
-            f"{where}: the model {training.model!r} is behind a server (engine 'openai'), so its weights are not here "
-            f"to be trained"
+            f"{where}: the model {training.model!r} is behind a server (engine {ref.engine!r}), so its weights are not "
+            f"here to be trained"
         )
     if training.dataset not in datasets or ref.identity.endswith(">"):  # ">": the base is a training without an id yet
         nothing = pl.DataFrame()
@@ -114,7 +117,7 @@ def plan_training(
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     depends_on = {
         "trainer": training.trainer,
-        "source": source(training.trainer),
+        "source": code_hash(trainer.train),
         "settings": training.settings,
         "lora": lora_options(training),
         "rewards": {name: scorer.key() for name, scorer in rewards.items()},

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.generate.generate_step import turn
+from schemas.messages import assistant_messages
 from schemas.rows import ROLLOUTS
 from train.answer_scorers import AnswerScorer, prompt_columns
 from train.tables import empty_table
@@ -78,7 +78,7 @@ def reward_function(
             pl.Series("completion_tokens", lengths, pl.Int64),
             pl.lit(None, pl.Int64).alias("prompt_tokens"),
         )
-        scored = scorer.values(answers, requests.meet)
+        scored = scorer.values(answers, requests.answer)
         rollouts.add(trainer_state.global_step + 1, answers, name, scored)
         return scored["value"].to_list()
 
@@ -88,7 +88,7 @@ def reward_function(
 
 def _as_json(completion: Any) -> str:
     """Return an answer's messages as JSON text."""
-    return turn(completion, None, None) if isinstance(completion, str) else json.dumps(completion, ensure_ascii=False)
+    return assistant_messages(completion) if isinstance(completion, str) else json.dumps(completion, ensure_ascii=False)
 
 
 def _last_message(completion: Any) -> dict[str, Any]:

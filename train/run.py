@@ -106,7 +106,7 @@ def _train(
         write_tables(writer, record, outcome)
         write_card(folder, recipe, planned.training, record, adapter=lora is not None)
         writer.info["result"] = summary(outcome)
-        gateway.keep([])
+        gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
     shutil.rmtree(work_folder, ignore_errors=True)
     return store.stage(planned.stage_id)

@@ -1,8 +1,8 @@
-"""The columns that trainings read and write, with their Polars types: derived from the contract in ``schemas.rows``."""
+"""The columns that trainings read and write, from the contract in ``schemas.rows``."""
 
 import polars as pl
 
-from curate.storage.store import POLARS
+from curate.storage.polars_types import polars_schema
 
 # Type of dataset -> its columns that hold messages: the prompt first, then the answers.
 MESSAGE_COLUMNS = {
@@ -12,11 +12,6 @@ MESSAGE_COLUMNS = {
 }
 
 
-def polars_types(columns: dict[str, str]) -> dict[str, pl.DataType]:
-    """Return the Polars type of each column of a contract, whose types are SQL's."""
-    return {name: POLARS[kind] for name, kind in columns.items()}
-
-
 def empty_table(columns: dict[str, str]) -> pl.DataFrame:
     """Return an empty table with a contract's columns but ``training_id``, which is added when a stage is written."""
-    return pl.DataFrame(schema=polars_types({name: kind for name, kind in columns.items() if name != "training_id"}))
+    return pl.DataFrame(schema=polars_schema({name: kind for name, kind in columns.items() if name != "training_id"}))

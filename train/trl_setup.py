@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
-from curate.models.clients.weights import load, load_classifier
+from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
 from train.job import TrainingJob
 

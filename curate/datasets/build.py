@@ -1,123 +1,155 @@
-"""The section ``datasets``: views over the candidates, as SFT rows, preference pairs or RL prompts.
+"""The section ``datasets``: SFT rows, preference pairs or RL prompts, chosen from the candidates.
 
-where (SQL) -> select (a rule) -> rows -> dedup -> diverse -> split. Whatever a step leaves out is in ``decisions``.
-This module reads what a recipe says of a dataset; ``curate.datasets.choose`` does it, and ``curate.datasets.random_control`` draws its control.
+where (SQL) -> select (a rule) -> rows -> dedup -> diverse -> split. Every row that a step leaves out is in
+``decisions``. This module checks a dataset's entry in the recipe; ``choose``, ``refine`` and ``random_control`` do it.
 """
 
 import inspect
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from curate.datasets.candidate_table import Candidates, read_candidates
-from curate.datasets.choose import Decisions, View, choose_candidates, choose_prompts, needed, write_prompts, write_rows
-from curate.datasets.pairs import Options
-from curate.datasets.random_control import control_candidates, control_prompts
+from curate.datasets.choose import DecisionWriter, choose_candidates, choose_prompts, needed_columns
+from curate.datasets.dataset_spec import DatasetSpec
+from curate.datasets.pairs import PairOptions
+from curate.datasets.random_control import control_of_candidates, control_of_prompts
 from curate.datasets.refine import refine
 from curate.datasets.trl_rows import summary_columns
-from curate.pipeline.generate.generate_step import shown
-from curate.pipeline.pipeline import Walk
-from curate.pipeline.row_rule import OF_RULES, RowRule, read_row_rule
-from curate.steps import sql_conditions as conditions
-from curate.steps.registry import HERE as CURATE
-from curate.steps.registry import Step, find_step, source_hash
-from curate.storage.store import StageWriter
+from curate.datasets.write import write_prompts, write_rows
+from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_row_rule, rule_code
+from curate.pipeline.run_state import RunState
+from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.steps import sql_conditions
+from curate.steps.registry import Step, find_step
+from curate.steps.settings import check_settings
+from curate.storage.store import Stage, StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
 from schemas.recipe import Dataset
 from schemas.rows import DATASET_TABLES
 
 
-def dataset(walk: Walk, name: str, entry: Dataset) -> None:
-    """Make one dataset, or the control of one."""
-    view = read_view(walk, name, entry)
-    source = [source_hash(CURATE / name) for name in ("datasets/choose.py", "datasets/random_control.py")]
-    what = {
+def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
+    """Return the stage that holds a dataset, or the random control of one.
+
+    Raises:
+        UserError: The dataset's entry in the recipe is wrong.
+    """
+    spec = read_dataset(state, name, entry)
+    key: dict[str, Any] = {
         "type": entry.type,
-        "by": view.by,
+        "by": spec.by,
         "where": entry.where,
-        "source": source,
         "options": [getattr(entry, key) for key in PAIR_OPTIONS],
-        "rules": [r.key() for r in (view.rule, *view.extra) if r],
-        "split": [*walk.recipe.split.items()],
-        "seed": walk.recipe.seed,
-        "input": walk.completions.depends(sorted(walk.completions.scores)),
-        "context": walk.prompts.depends(sorted(walk.prompts.scores)),
+        "rules": [rule.key() for rule in spec.rules],
+        "split": [*state.recipe.split.items()],
+        "seed": state.recipe.seed,
+        "input": state.completions.depends(sorted(state.completions.scores)),
+        "context": state.prompts.depends(sorted(state.prompts.scores)),
     }
-    build = _builder(walk, view)
     if entry.control_of:
-        base = walk.datasets.get(entry.control_of)
-        what |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
-    stage = walk.stage(view.label, what, build)
+        base = spec.control_base
+        key |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
+    code = (DatasetSpec, RowRule, *(one for rule in spec.rules for one in rule_code(rule)))
+    write = write_control if entry.control_of else write_dataset
+    return StageSpec(spec.label, key, partial(write, spec=spec), partial(_adopt, state, name), code)
+
+
+def write_dataset(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) -> str:
+    """Choose, refine and write a dataset's rows, and the decisions about the others; return a summary."""
+    run.progress.begin(spec.label, None)
+    decisions = DecisionWriter(writer, spec.label)
+    if spec.entry.type == "prompt":
+        prompts, made, note = choose_prompts(spec, decisions)
+        made, left_out = refine(run, spec, Candidates(prompts, prompts, prompts.frame), made, decisions)
+        return write_prompts(spec, prompts, made, writer) + left_out + note
+    candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
+    made, refused = choose_candidates(spec, candidates, decisions)
+    made, left_out = refine(run, spec, candidates, made, decisions)
+    return write_rows(spec, candidates, made, writer) + refused + left_out
+
+
+def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) -> str:
+    """Draw and write the random control of a dataset; return a summary."""
+    if spec.control_base is None:
+        raise AssertionError(f"{spec.label}: the dataset it is the control of is not made")
+    run.progress.begin(spec.label, None)
+    decisions = DecisionWriter(writer, spec.label)
+    base = spec.control_base.read(DATASET_TABLES[spec.entry.type])
+    if spec.entry.type == "prompt":
+        return control_of_prompts(spec, base, decisions, writer)
+    candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
+    return control_of_candidates(spec, candidates, base, decisions, writer)
+
+
+def _adopt(state: RunState, name: str, stage: Stage | None) -> None:
     if stage:
-        walk.datasets[name] = stage
+        state.datasets[name] = stage
 
 
-def _builder(walk: Walk, view: View) -> Callable[[StageWriter], str]:
-    """How the dataset's stage is made."""
-    entry = view.entry
+def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
+    """Check a dataset's entry in the recipe.
 
-    def build(writer: StageWriter) -> str:
-        walk.progress.begin(view.label, None)
-        decide = Decisions(writer, view.label)
-        base = walk.datasets[entry.control_of].read(DATASET_TABLES[entry.type]) if entry.control_of else None
-        if entry.type == "prompt":
-            if base is not None:
-                return control_prompts(walk, view, base, decide, writer)
-            prompts, made, also = choose_prompts(walk, view, decide)
-            made, said = refine(walk, view, Candidates(prompts, prompts, prompts.frame), made, decide)
-            return write_prompts(walk, view, prompts, made, writer) + said + also
-        candidates = read_candidates(walk, needed(view))
-        if base is not None:
-            return control_candidates(walk, view, candidates, base, decide, writer)
-        made, said = choose_candidates(view, candidates, decide)
-        made, also = refine(walk, view, candidates, made, decide)
-        return write_rows(walk, view, candidates, made, writer) + said + also
-
-    return build
-
-
-def read_view(walk: Walk, name: str, entry: Dataset) -> View:
-    """Read what a recipe says of a dataset; raises ``UserError`` for whatever can be found wrong before it is made."""
-    at = walk.recipe.where("datasets", name)
-    columns = _columns(walk, entry)
-    rule = _selection(walk, name, entry)
-    by = _by(walk, name, entry)
-    extra = [_refinement(walk, name, key, getattr(entry, key), by, columns) for key in ("dedup", "diverse")]
+    Raises:
+        UserError: For whatever can be found wrong before the dataset is made.
+    """
+    recipe = state.recipe
+    columns = _columns(state, entry)
+    rule = _selection_rule(state, name, entry)
+    by = _score_name(state, name, entry)
+    dedup = _refining_rule(state, name, "dedup", entry.dedup, by, columns)
+    diverse = _refining_rule(state, name, "diverse", entry.diverse, by, columns)
     if entry.where:
-        conditions.check(entry.where, columns, f"{walk.recipe.where('datasets', name, 'where')}: where")
-    for split, condition in walk.recipe.split.items():
+        sql_conditions.check(entry.where, columns, f"{recipe.where('datasets', name, 'where')}: where")
+    for split, condition in recipe.split.items():
         if isinstance(condition, str):
-            conditions.check(condition, walk.prompts.columns(), f"{walk.recipe.where('split', split)}: split.{split}")
-    options = Options(*(getattr(entry, key) for key in PAIR_OPTIONS))
-    scored = rule is not None and "score" in rule.step.reads and not _may_do_without(rule.step, entry.settings)
-    return View(name, entry, walk.label("datasets", name), at, columns, by, rule, extra, options, scored)
+            where = f"{recipe.where('split', split)}: split.{split}"
+            sql_conditions.check(condition, state.prompts.columns(), where)
+    needs_score = rule is not None and "score" in rule.step.reads and not _score_is_optional(rule.step, entry.settings)
+    return DatasetSpec(
+        recipe=recipe,
+        name=name,
+        entry=entry,
+        label=state.label("datasets", name),
+        where=recipe.where("datasets", name),
+        prompts=state.prompts,
+        completions=state.completions,
+        columns=columns,
+        by=by,
+        rule=rule,
+        dedup=dedup,
+        diverse=diverse,
+        pair_options=PairOptions(*(getattr(entry, key) for key in PAIR_OPTIONS)),
+        needs_score=needs_score,
+        control_base=state.datasets.get(entry.control_of) if entry.control_of else None,
+    )
 
 
-def _columns(walk: Walk, entry: Dataset) -> dict[str, pl.DataType]:
-    """What ``where`` may name: a candidate's columns, or for RL prompts the prompt's and its candidates' summary."""
-    candidate = walk.completions.columns(walk.prompts)
+def _columns(state: RunState, entry: Dataset) -> dict[str, pl.DataType]:
+    """Return the columns ``where`` may name: a candidate's, or a prompt's with a summary of its candidates' scores."""
+    candidate = state.completions.columns(state.prompts)
     if entry.type != "prompt":
         return candidate
-    summary = dict.fromkeys(summary_columns(walk), pl.Float64())
-    return walk.prompts.columns() | {"pass_rate": pl.Float64(), "n_completions": pl.Int64()} | summary
+    summary = dict.fromkeys(summary_columns(list(state.completions.scores)), pl.Float64())
+    return state.prompts.columns() | {"pass_rate": pl.Float64(), "n_completions": pl.Int64()} | summary
 
 
-def _by(walk: Walk, name: str, entry: Dataset) -> str | None:
-    """The score a dataset goes by: the one named, or the only one there is."""
-    known = [*walk.completions.scores]
+def _score_name(state: RunState, name: str, entry: Dataset) -> str | None:
+    """Return the score that a dataset's rule reads: the one named, or the only one there is."""
+    known = [*state.completions.scores]
     if entry.by is not None:
-        numbers = [c for c, t in walk.completions.columns(walk.prompts).items() if t.is_numeric()]
+        numbers = [c for c, t in state.completions.columns(state.prompts).items() if t.is_numeric()]
         usable = dict.fromkeys(known if entry.type == "prompt" else [*known, *numbers])
         if entry.by not in usable:
-            raise unknown("score", entry.by, usable, walk.recipe.where("datasets", name, "by"))
+            raise unknown("score", entry.by, usable, state.recipe.where("datasets", name, "by"))
         return entry.by
     return known[0] if len(known) == 1 or (entry.type == "prompt" and known) else None
 
 
-def _selection(walk: Walk, name: str, entry: Dataset) -> RowRule | None:
-    where = walk.recipe.where("datasets", name, "select")
+def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | None:
+    where = state.recipe.where("datasets", name, "select")
     if entry.type == "prompt":
         if entry.select or entry.settings:
             key = "select" if entry.select else next(iter(entry.settings))
@@ -136,42 +168,51 @@ def _selection(walk: Walk, name: str, entry: Dataset) -> RowRule | None:
     known = [*(field for field in Dataset.model_fields if field != "control_of"), *step.required, *step.defaults]
     for key in entry.settings:
         if key not in known:
-            raise unknown(f"key in datasets.{name} called", key, known, walk.recipe.where("datasets", name, key))
-    if "score" in step.reads and _by(walk, name, entry) is None and not _may_do_without(step, entry.settings):
+            raise unknown(f"key in datasets.{name} called", key, known, state.recipe.where("datasets", name, key))
+    if (
+        "score" in step.reads
+        and _score_name(state, name, entry) is None
+        and not _score_is_optional(step, entry.settings)
+    ):
         raise UserError(
-            f"{where}: datasets.{name}: {step.name!r} goes by a score; name it with 'by' "
-            f"(there are: {', '.join(walk.completions.scores) or 'none: add a score step'})"
+            f"{where}: datasets.{name}: {step.name!r} needs a score; name it with 'by' "
+            f"(there are: {', '.join(state.completions.scores) or 'none: add a score step'})"
         )
     reads = [c for c in step.reads if c != "score"]
     for column in reads:
-        if column not in walk.completions.columns(walk.prompts):
+        if column not in state.completions.columns(state.prompts):
             raise unknown(
-                f"column (which {step.name!r} reads) called", column, walk.completions.columns(walk.prompts), where
+                f"column (which {step.name!r} reads) called", column, state.completions.columns(state.prompts), where
             )
-    given = {key: _model_name(walk, step, value, where) for key, value in entry.settings.items()}
-    return RowRule(step, step.settings(given, where, walk.recipe.seed))
+    given = {key: _model_name(state, step, value, where) for key, value in entry.settings.items()}
+    return RowRule(step, check_settings(step, given, where, state.recipe.seed))
 
 
-def _may_do_without(step: Step, given: dict[str, Any]) -> bool:
+def _score_is_optional(step: Step, given: dict[str, Any]) -> bool:
     """Whether a rule's ``score`` may be left out: it has a default, and no ``margin`` is asked for."""
     default = inspect.signature(step.function).parameters["score"].default
     return default is not inspect.Parameter.empty and given.get("margin") is None
 
 
-def _model_name(walk: Walk, step: Step, value: Any, where: str) -> Any:
+def _model_name(state: RunState, step: Step, value: Any, where: str) -> Any:
     """Turn a model's name in the recipe into its name in the column ``model``, for a rule that reads that."""
-    if "model" in step.reads and isinstance(value, str) and value in walk.recipe.models:
-        return shown(walk.model(value, where))
+    if "model" in step.reads and isinstance(value, str) and value in state.recipe.models:
+        return state.model(value, where).short_name
     return value
 
 
-def _refinement(
-    walk: Walk, name: str, key: str, value: str | dict[str, Any] | None, by: str | None, columns: dict[str, pl.DataType]
+def _refining_rule(
+    state: RunState,
+    name: str,
+    key: str,
+    value: str | dict[str, Any] | None,
+    by: str | None,
+    columns: dict[str, pl.DataType],
 ) -> RowRule | None:
     """Read ``dedup:`` or ``diverse:`` of a dataset: a name, or a mapping with ``use``."""
     if value is None:
         return None
-    where = walk.recipe.where("datasets", name, key)
+    where = state.recipe.where("datasets", name, key)
     given = {"use": value} if isinstance(value, str) else dict(value)
     if not isinstance(given.get("use"), str):
         raise UserError(f"{where}: datasets.{name}.{key}: expected a name, or a mapping with 'use'")
@@ -179,13 +220,13 @@ def _refinement(
     step = find_step(kind, use, where)
     if key == "diverse" and step.makes != "subset":
         raise UserError(f"{where}: datasets.{name}.diverse: {step.name!r} does not choose a subset of rows")
-    for column in set(step.reads) - {*OF_RULES} if key == "diverse" else ():
-        raise unknown(f"column (which {step.name!r} reads) called", column, OF_RULES, where)
-    # What goes by embeddings is meant to spread over prompts; a draw must not take all rows of a prompt or none.
+    for column in set(step.reads) - {*RULE_COLUMNS} if key == "diverse" else ():
+        raise unknown(f"column (which {step.name!r} reads) called", column, RULE_COLUMNS, where)
+    # A rule that reads embeddings spreads over prompts; a random draw must not take all rows of a prompt or none.
     on = given.get("on", "prompt" if key == "diverse" and "embedding" in step.reads else "row")
     if on not in ("prompt", "response", "row"):
         raise unknown(f"column to {key} on", on, ("prompt", "response", "row"), where)
-    of = walk.recipe.datasets[name].type
+    of = state.recipe.datasets[name].type
     if on == "response" and of == "prompt":
         raise UserError(f"{where}: datasets.{name}.{key}: on: prompts have no 'response' of their own; use 'prompt'")
     if on == "row" and of == "preference" and given.get("against") is not None:
@@ -198,4 +239,4 @@ def _refinement(
     numbers = [column for column, kind in columns.items() if kind.is_numeric()]
     if given.get("by") not in (None, *numbers):
         raise unknown("score", str(given["by"]), numbers, where)
-    return read_row_rule(walk, kind, use, given, where, on, of)
+    return read_row_rule(state, kind, use, given, where, on, of)

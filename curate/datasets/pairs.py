@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text import same_text as same
+from curate.algorithms.text import same_text
 from curate.datasets.candidate_table import SLICE, Candidates, gather
 from schemas.errors import UserError
 
@@ -24,7 +24,7 @@ NEAR_SLICE = 10_000  # pairs whose word pairs are in memory at a time
 
 
 @dataclass(frozen=True)
-class Options:
+class PairOptions:
     """What a dataset asks of its pairs, whatever the rule."""
 
     max_pairs: int | None = None
@@ -62,7 +62,7 @@ class Texts:
             text = gather(self.pool, part, ["response"])["response"]
             blank = text.fill_null("").str.strip_chars() == ""
             if blank.any():
-                acts = same.beyond(gather(self.pool, part.filter(blank), ["completion"]).to_series())
+                acts = same_text.beyond(gather(self.pool, part.filter(blank), ["completion"]).to_series())
                 text = text.scatter(blank.arg_true(), acts.fill_null(""))
             yield part.to_numpy(), text
 
@@ -70,15 +70,15 @@ class Texts:
         """Learn the length and the end of rows that are not known yet."""
         for part, text in self.read(rows[self.length[rows] < 0]):
             self.length[part] = text.str.len_chars().fill_null(0).to_numpy()
-            self.end[part] = same.ends(text)
+            self.end[part] = same_text.ends(text)
 
     def same(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Whether the two texts of each pair are the same."""
+        """Whether the two texts of each pair are the same_text."""
         self.measure(np.concatenate([left, right]))
         equal = self.end[left] == self.end[right]
         rows = np.concatenate([left[equal], right[equal]])
         for part, text in self.read(rows[~self.has_whole[rows]]):
-            self.whole[part], self.has_whole[part] = same.wholes(text), True
+            self.whole[part], self.has_whole[part] = same_text.wholes(text), True
         equal[equal] = self.whole[left[equal]] == self.whole[right[equal]]
         equal[equal] = self.beyond(left[equal]) == self.beyond(right[equal])
         return equal
@@ -88,7 +88,7 @@ class Texts:
         found = np.zeros(len(rows), np.uint64)
         for low in range(0, len(rows), SLICE):
             turns = gather(self.pool, pl.Series(rows[low : low + SLICE]), ["completion"]).to_series()
-            found[low : low + SLICE] = same.wholes(same.beyond(turns))
+            found[low : low + SLICE] = same_text.wholes(same_text.beyond(turns))
         return found
 
     def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -97,11 +97,11 @@ class Texts:
         for low in range(0, len(left), NEAR_SLICE):
             sides = [pl.Series(side[low : low + NEAR_SLICE]) for side in (left, right)]
             texts = [gather(self.pool, side, ["response"]).to_series() for side in sides]
-            found[low : low + NEAR_SLICE] = same.similarity(*texts)
+            found[low : low + NEAR_SLICE] = same_text.similarity(*texts)
         return found
 
 
-def numbered(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, rule: str) -> pl.DataFrame:
+def number_pairs(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, rule: str) -> pl.DataFrame:
     """Return a rule's pairs by row number: ``chosen``, ``rejected``, ``place`` (of their prompt), ``slot`` if it has.
 
     A slot is its prompt's own: it becomes the number of the first pair in it. ``frame`` holds the candidates that the
@@ -137,8 +137,8 @@ def numbered(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, r
     return pairs.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)).with_columns(slot=first).drop("row")
 
 
-def settle(
-    pairs: pl.DataFrame, options: Options, candidates: Candidates, texts: Texts, cap: np.ndarray | None = None
+def choose_pairs(
+    pairs: pl.DataFrame, options: PairOptions, candidates: Candidates, texts: Texts, cap: np.ndarray | None = None
 ) -> pl.DataFrame:
     """Decide of pairs (rows of ``numbered``, in order of preference) which are made.
 
@@ -178,7 +178,7 @@ def _before(good: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarra
     return found
 
 
-def _models(options: Options, candidates: Candidates, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _models(options: PairOptions, candidates: Candidates, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     code = np.zeros(len(left), np.int8)
     if options.models and len(left):
         model = candidates.frame["model"].cast(pl.Categorical).to_physical()
@@ -187,7 +187,7 @@ def _models(options: Options, candidates: Candidates, left: np.ndarray, right: n
     return code
 
 
-def _read(options: Options, texts: Texts, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _read(options: PairOptions, texts: Texts, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Look at the texts of pairs; returns their codes."""
     code = np.where(texts.same(left, right), SAME, 0).astype(np.int8)
     if options.length_band is not None:

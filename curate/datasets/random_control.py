@@ -1,20 +1,20 @@
-"""The matched control of a dataset: as many rows, drawn at random from the candidates it was chosen from.
+"""The random control of a dataset: as many rows, drawn at random from the candidates it was chosen from.
 
-What selection was worth is seen by training on both. The control draws from the candidates that reach the dataset,
+Training on both shows what the selection was worth. The control draws from the candidates that reach the dataset,
 before its ``where`` and its ``select``, and has the dataset's final numbers, after ``dedup`` and ``diverse``:
 
 - candidates chosen within a prompt (the rule reads ``prompt_id``): the same prompts, as many rows of each;
 - candidates chosen over all (``top_k_overall``; a rule given ``keep``; a dataset with ``diverse``): as many rows in
   each split, of any prompt;
-- pairs: as many of each prompt (with ``diverse``: as many in each split, of any prompt). Where the rule goes by a
-  score, two random answers that say different things and have different scores, the higher one chosen; where it does
-  not, random ones of the pairs the rule itself proposes;
+- pairs: as many of each prompt (with ``diverse``: as many in each split, of any prompt). Where the rule reads a score,
+  two random answers with different texts and different scores, the higher one chosen; where it reads none, random ones
+  of the pairs that the rule itself proposes;
 - prompts: as many in each split, of all.
 
-With ``match: tokens`` each split gets as many tokens as the dataset's answers have, as near as whole rows come to it:
-of completions, or a quarter of the characters where a completion has no count. Then prompts take turns, so that each
-has a row before any has a second one, and a prompt may have more rows or fewer than in the dataset. What is drawn goes
-by ids and the seed, not by the order of rows. The dataset's own rows are drawn as any other.
+With ``match: tokens`` each split gets the token count of the dataset's answers, to the nearest whole row: tokens of
+completions, or a quarter of the characters where a completion has no count. Then prompts take turns, so that each has a
+row before any has a second one, and a prompt may have more rows or fewer than in the dataset. Draws depend on ids and
+the seed, not on the order of rows. The dataset's own rows are drawn as any other.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,11 @@ import polars as pl
 
 from curate.algorithms.random_order import id_draws, mix64
 from curate.datasets.candidate_table import Candidates
-from curate.datasets.choose import NOUNS, Decisions, View, apply, in_order, prompt_rows, write_prompts, write_rows
-from curate.datasets.pairs import Options, Texts, numbered, settle
-from curate.datasets.trl_rows import sides
-from curate.pipeline.pipeline import Walk
+from curate.datasets.choose import DecisionWriter, apply_rule, in_order, prompt_rows
+from curate.datasets.dataset_spec import NOUNS, DatasetSpec
+from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
+from curate.datasets.trl_rows import prompt_splits
+from curate.datasets.write import write_prompts, write_rows
 from curate.storage.store import StageWriter
 
 PAIRS = 2_000_000  # random pairs that are in memory at a time
@@ -35,117 +36,146 @@ CHARACTERS = 4  # of a token, where tokens were not counted
 SPARE = 2  # pairs of a prompt beyond the dataset's own number that may be drawn where tokens are matched
 
 
-def control_candidates(
-    walk: Walk, view: View, candidates: Candidates, base: pl.DataFrame, decide: Decisions, writer: StageWriter
+def control_of_candidates(
+    spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, decisions: DecisionWriter, writer: StageWriter
 ) -> str:
-    """Draw the control of a dataset of candidates or pairs; ``base`` is that dataset's rows. Says what came of it."""
-    texts, seed = Texts(candidates), walk.recipe.seed
-    split = sides(walk, candidates.prompts)
-    if view.entry.type == "sft":
-        made = _draw_rows(view, candidates, base, texts, split, seed)
-        row = pl.col("__row")
-        decide.write(
-            "control",
-            candidates.frame.select(row_id="completion_id", kept=row.is_in(made["__row"].implode())).with_columns(
-                reason=_reason(view)
-            ),
-        )
+    """Draw and write the control of a dataset of candidates or pairs.
+
+    Args:
+        spec: The control.
+        candidates: The candidates to draw from.
+        base: The rows of the dataset it is the control of.
+        decisions: Writes the decisions about what is not drawn.
+        writer: Writes the control's rows.
+
+    Returns:
+        A summary.
+    """
+    texts, splits = Texts(candidates), prompt_splits(spec.recipe, spec.prompts, candidates.prompts)
+    if spec.entry.type == "sft":
+        made = draw_rows(spec, candidates, base, texts, splits)
+        drawn = pl.col("__row").is_in(made["__row"].implode())
+        considered = candidates.frame.select(row_id="completion_id", kept=drawn)
     else:
-        made = _draw_pairs(view, candidates, base, texts, split, seed)
+        made = draw_pairs(spec, candidates, base, texts, splits)
         prompts = candidates.frame.select("__place", "prompt_id").unique("__place", maintain_order=True)
-        kept = pl.col("__place").is_in(made["__place"].implode())
-        decide.write("control", prompts.select(row_id="prompt_id", kept=kept).with_columns(reason=_reason(view)))
-    said = write_rows(walk, view, candidates, made, writer)
-    said += _said(view, candidates.frame.height, made, base, _tokens(candidates, texts, view, base, made))
-    return said + (
-        f"; these are the rows of {view.entry.control_of}: there is nothing else to draw"
-        if made.height and _alike(view, candidates, base, made)
-        else ""
-    )
+        considered = prompts.select(row_id="prompt_id", kept=pl.col("__place").is_in(made["__place"].implode()))
+    decisions.write("control", considered.with_columns(reason=_reason(spec)))
+    summary = write_rows(spec, candidates, made, writer)
+    tokens = _token_counts(candidates, texts, spec, base, made)
+    summary += _comparison(spec, candidates.frame.height, made, base, tokens)
+    if made.height and _is_the_dataset(spec, candidates, base, made):
+        summary += f"; these are the rows of {spec.entry.control_of}: there is nothing else to draw"
+    return summary
 
 
-def control_prompts(walk: Walk, view: View, base: pl.DataFrame, decide: Decisions, writer: StageWriter) -> str:
-    """Draw the control of a dataset of prompts."""
-    prompts, made = prompt_rows(walk, view)
-    split = sides(walk, prompts)
-    lot = id_draws(made["prompt_id"], walk.recipe.seed, "control").to_numpy()
-    kept = pl.Series("kept", _turn(_codes(split), lot) < _counts(base, split))
-    decide.write("control", made.select(row_id="prompt_id").with_columns(kept).with_columns(reason=_reason(view)))
-    said = write_prompts(walk, view, prompts, made.filter(kept), writer)
-    return said + _said(view, made.height, made.filter(kept), base, None)
+def control_of_prompts(spec: DatasetSpec, base: pl.DataFrame, decisions: DecisionWriter, writer: StageWriter) -> str:
+    """Draw and write the control of a dataset of prompts, whose rows are ``base``; return a summary."""
+    prompts, made = prompt_rows(spec)
+    splits = prompt_splits(spec.recipe, spec.prompts, prompts)
+    draws = id_draws(made["prompt_id"], spec.recipe.seed, "control").to_numpy()
+    kept = pl.Series("kept", _rank(_codes(splits), draws) < _counts(base, splits))
+    considered = made.select(row_id="prompt_id").with_columns(kept)
+    decisions.write("control", considered.with_columns(reason=_reason(spec)))
+    summary = write_prompts(spec, prompts, made.filter(kept), writer)
+    return summary + _comparison(spec, made.height, made.filter(kept), base, None)
 
 
-def overall(view: View) -> bool:
+def chooses_over_all(spec: DatasetSpec) -> bool:
     """Whether a dataset chooses over all candidates (its rule, or ``diverse``), and not within each prompt."""
-    rule = view.rule
-    return bool(view.entry.diverse or "prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
+    rule = spec.selection
+    return bool(spec.diverse or "prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
 
 
-def _draw_rows(
-    view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
+def draw_rows(
+    spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, texts: Texts, splits: pl.Series
 ) -> pl.DataFrame:
-    """Draw candidates: ``__row`` and ``__place``, in order of rows."""
+    """Draw candidates for a control; return their ``__row`` and ``__place``, in order of rows."""
     frame = candidates.frame.select("__row", "__place", "completion_id", "prompt_id")
-    lot = id_draws(frame["completion_id"], seed, "control").to_numpy()
+    draws = id_draws(frame["completion_id"], spec.recipe.seed, "control").to_numpy()
     place = frame["__place"].to_numpy()
-    side = split[frame["__place"]]
-    wanted = np.zeros(candidates.prompts.frame.height, np.int64)  # rows of each prompt in the dataset
-    np.add.at(wanted, _places(candidates, base), 1)
-    if view.entry.match == "tokens":
-        fit = np.ones(len(lot), bool) if overall(view) else wanted[place] > 0
-        turn = np.zeros(len(lot), np.int64) if overall(view) else _turn(place, lot)
-        kept = np.zeros(len(lot), bool)
-        rows = np.flatnonzero(fit)
-        goal = _by_split(base, row_tokens(candidates, texts, _rows(candidates, base["completion_id"])))
-        kept[rows] = _nearest(side.gather(rows), turn[rows], lot[rows], row_tokens(candidates, texts, rows), goal)
-    elif overall(view):
-        kept = _turn(_codes(side), lot) < _counts(base, side)
+    split = splits[frame["__place"]]
+    wanted = _rows_of_prompts(candidates, base)
+    if spec.entry.match == "tokens":
+        kept = _draw_by_tokens(spec, candidates, base, texts, split, draws, wanted[place])
+    elif chooses_over_all(spec):
+        kept = _rank(_codes(split), draws) < _counts(base, split)
     else:
-        kept = _turn(place, lot) < wanted[place]
+        kept = _rank(place, draws) < wanted[place]
     return frame.select("__row", "__place").filter(pl.Series(kept))
 
 
-def _draw_pairs(
-    view: View, candidates: Candidates, base: pl.DataFrame, texts: Texts, split: pl.Series, seed: int
+def _draw_by_tokens(
+    spec: DatasetSpec,
+    candidates: Candidates,
+    base: pl.DataFrame,
+    texts: Texts,
+    split: pl.Series,
+    draws: np.ndarray,
+    wanted: np.ndarray,
+) -> np.ndarray:
+    """Draw candidates until each split has the dataset's token count; return which are drawn.
+
+    ``wanted`` is, for each candidate, how many rows its prompt has in the dataset.
+    """
+    over_all = chooses_over_all(spec)
+    rows = np.arange(len(draws)) if over_all else np.flatnonzero(wanted > 0)
+    rank = np.zeros(len(draws), np.int64) if over_all else _rank(candidates.frame["__place"].to_numpy(), draws)
+    goal = _sum_by_split(base, row_tokens(candidates, texts, _row_numbers(candidates, base["completion_id"])))
+    kept = np.zeros(len(draws), bool)
+    tokens = row_tokens(candidates, texts, rows)
+    kept[rows] = _take_to_goal(split.gather(rows), rank[rows], draws[rows], tokens, goal)
+    return kept
+
+
+def draw_pairs(
+    spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, texts: Texts, splits: pl.Series
 ) -> pl.DataFrame:
-    """Draw pairs: ``chosen``, ``rejected`` and ``__place``, in order."""
-    wanted = np.zeros(candidates.prompts.frame.height, np.int64)
-    np.add.at(wanted, _places(candidates, base), 1)
-    more = SPARE if view.entry.match == "tokens" else 0
-    if view.entry.diverse:  # which prompts there are is part of what was chosen
+    """Draw pairs for a control; return ``chosen``, ``rejected`` and ``__place``, in order."""
+    wanted = _rows_of_prompts(candidates, base)
+    by_tokens = spec.entry.match == "tokens"
+    if spec.entry.diverse:  # which prompts there are is part of what was chosen
         wanted[:] = max(1, wanted.max(initial=1))
-    if view.scored:
-        proposed = _random_pairs(view, candidates, wanted, seed)
+    drawn = _admissible_pairs(spec, candidates, texts, wanted, spare=SPARE if by_tokens else 0)
+    if drawn.height and (by_tokens or spec.entry.diverse):
+        drawn = _shuffled(candidates, drawn, spec.recipe.seed)
+        split = splits[drawn["place"]]
+        if by_tokens:
+            rank = _rank(drawn["place"].to_numpy(), np.arange(drawn.height))
+            goal = _sum_by_split(base, pair_tokens(candidates, texts, base))
+            tokens = sum(row_tokens(candidates, texts, drawn[side].to_numpy()) for side in ("chosen", "rejected"))
+            kept = _take_to_goal(split, rank, drawn["draw"].to_numpy(), tokens, goal)
+        else:
+            kept = _rank(_codes(split), drawn["draw"].to_numpy()) < _counts(base, split)
+        drawn = drawn.filter(pl.Series(kept))
+    return in_order(candidates, drawn)
+
+
+def _admissible_pairs(
+    spec: DatasetSpec, candidates: Candidates, texts: Texts, wanted: np.ndarray, *, spare: int
+) -> pl.DataFrame:
+    """Return, in random order, as many pairs of each prompt as are ``wanted`` and ``spare``, none of one text twice."""
+    seed = spec.recipe.seed
+    if spec.needs_score:
+        proposed = _random_pairs(spec, candidates, wanted)
     else:
-        pairs = numbered(candidates, candidates.frame, apply(view, candidates, candidates.frame), view.rule.step.name)
+        rule = spec.selection.step.name
+        pairs = number_pairs(candidates, candidates.frame, apply_rule(spec, candidates, candidates.frame), rule)
         pairs = pairs.filter(pl.Series(wanted[pairs["place"].to_numpy()] > 0)).select("chosen", "rejected", "place")
         proposed = iter([_shuffled(candidates, pairs, seed)])
     parts = []
     for pairs in proposed:
-        cap = wanted[pairs["place"].to_numpy()] + more
-        looked = settle(pairs.drop("lot"), Options(), candidates, texts, cap)
-        parts.append(looked.filter(pl.col("code") == 0))
-    drawn = (
-        pl.concat(parts)
-        if parts
-        else pl.DataFrame(schema={"chosen": pl.UInt32, "rejected": pl.UInt32, "place": pl.UInt32})
-    )
-    if more and drawn.height:
-        drawn = _shuffled(candidates, drawn, seed)
-        turn = _turn(drawn["place"].to_numpy(), np.arange(drawn.height))
-        goal = _by_split(base, pair_tokens(candidates, texts, base))
-        spent = sum(row_tokens(candidates, texts, drawn[side].to_numpy()) for side in ("chosen", "rejected"))
-        drawn = drawn.filter(pl.Series(_nearest(split[drawn["place"]], turn, drawn["lot"].to_numpy(), spent, goal)))
-    elif view.entry.diverse and drawn.height:
-        drawn = _shuffled(candidates, drawn, seed)
-        side = split[drawn["place"]]
-        drawn = drawn.filter(pl.Series(_turn(_codes(side), drawn["lot"].to_numpy()) < _counts(base, side)))
-    return in_order(candidates, drawn)
+        cap = wanted[pairs["place"].to_numpy()] + spare
+        considered = choose_pairs(pairs.drop("draw"), PairOptions(), candidates, texts, cap)
+        parts.append(considered.filter(pl.col("code") == 0).select("chosen", "rejected", "place"))
+    if not parts:
+        return pl.DataFrame(schema={"chosen": pl.UInt32, "rejected": pl.UInt32, "place": pl.UInt32})
+    return pl.concat(parts)
 
 
-def _random_pairs(view: View, candidates: Candidates, wanted: np.ndarray, seed: int) -> Iterator[pl.DataFrame]:
-    """All pairs of differently scored answers to the prompts wanted, in random order, some prompts at a time."""
-    score = pl.col(view.by).cast(pl.Float64)
+def _random_pairs(spec: DatasetSpec, candidates: Candidates, wanted: np.ndarray) -> Iterator[pl.DataFrame]:
+    """Yield all pairs of differently scored answers to the prompts wanted, in random order, some prompts at a time."""
+    score = pl.col(spec.by).cast(pl.Float64)
     rows = candidates.frame.filter(
         pl.Series(wanted[candidates.frame["__place"].to_numpy()] > 0), score.is_finite()
     ).select("__row", place="__place", score=score)
@@ -154,41 +184,41 @@ def _random_pairs(view: View, candidates: Candidates, wanted: np.ndarray, seed: 
     for (_,), block in work.group_by("block", maintain_order=True):
         part = rows.filter(pl.col("place").is_in(block["place"].implode()))
         pairs = part.join(part, on="place", suffix="_low").filter(pl.col("score") > pl.col("score_low"))
-        yield _shuffled(candidates, pairs.select("place", chosen="__row", rejected="__row_low"), seed)
+        yield _shuffled(candidates, pairs.select("place", chosen="__row", rejected="__row_low"), spec.recipe.seed)
 
 
 def _shuffled(candidates: Candidates, pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Add each pair's ``lot`` and sort by prompt and lot; ids and seed decide, not the order of rows."""
-    lot = id_draws(candidates.frame["completion_id"], seed, "control").to_numpy()
-    of_pair = mix64(mix64(lot[pairs["chosen"].to_numpy()]) ^ lot[pairs["rejected"].to_numpy()])
-    return pairs.with_columns(lot=pl.Series(of_pair)).sort("place", "lot")
+    """Give each pair a random number ``draw``, from ids and seed alone, and sort by prompt and draw."""
+    draws = id_draws(candidates.frame["completion_id"], seed, "control").to_numpy()
+    of_pair = mix64(mix64(draws[pairs["chosen"].to_numpy()]) ^ draws[pairs["rejected"].to_numpy()])
+    return pairs.with_columns(draw=pl.Series(of_pair)).sort("place", "draw")
 
 
-def _turn(group: np.ndarray, lot: np.ndarray) -> np.ndarray:
-    """The place of each row in its group, by lot: 0 for the first."""
-    order = np.lexsort((lot, group))
+def _rank(group: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return the rank of each row in its group, by its draw: 0 for the least."""
+    order = np.lexsort((draws, group))
     starts = np.flatnonzero(np.diff(group[order], prepend=-1)) if len(order) else order
     sizes = np.diff(np.append(starts, len(order)))
-    turn = np.empty(len(order), np.int64)
-    turn[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    return turn
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
+    return rank
 
 
-def _nearest(
-    split: pl.Series, turn: np.ndarray, lot: np.ndarray, tokens: np.ndarray, goal: dict[str, float]
+def _take_to_goal(
+    split: pl.Series, rank: np.ndarray, draws: np.ndarray, tokens: np.ndarray, goal: dict[str, float]
 ) -> np.ndarray:
-    """Take rows of each split, by turn and then by lot, until their tokens are as near to the goal as they come."""
-    kept = np.zeros(len(lot), bool)
+    """Take rows of each split, by rank and then by draw, until their tokens are as near to the goal as they come."""
+    kept = np.zeros(len(draws), bool)
     for name, wanted in goal.items():
         rows = np.flatnonzero((split == name).to_numpy())
-        rows = rows[np.lexsort((lot[rows], turn[rows]))]
+        rows = rows[np.lexsort((draws[rows], rank[rows]))]
         sums = np.concatenate(([0.0], np.cumsum(tokens[rows])))
         kept[rows[: int(np.argmin(np.abs(sums - wanted)))]] = True
     return kept
 
 
 def row_tokens(candidates: Candidates, texts: Texts, rows: np.ndarray) -> np.ndarray:
-    """How many tokens these candidates have; a quarter of their characters where nobody counted."""
+    """Return the token counts of candidates; a quarter of their characters where nothing counted them."""
     known = candidates.frame["completion_tokens"].cast(pl.Float64)[rows].to_numpy().copy()
     bare = np.isnan(known)
     texts.measure(rows[bare])
@@ -197,16 +227,18 @@ def row_tokens(candidates: Candidates, texts: Texts, rows: np.ndarray) -> np.nda
 
 
 def pair_tokens(candidates: Candidates, texts: Texts, pairs: pl.DataFrame) -> np.ndarray:
-    """How many tokens both answers of pairs (``chosen_id``, ``rejected_id``) have."""
-    return sum(row_tokens(candidates, texts, _rows(candidates, pairs[f"{side}_id"])) for side in ("chosen", "rejected"))
+    """Return the token counts of both answers of pairs (``chosen_id``, ``rejected_id``)."""
+    return sum(
+        row_tokens(candidates, texts, _row_numbers(candidates, pairs[f"{side}_id"])) for side in ("chosen", "rejected")
+    )
 
 
-def _by_split(base: pl.DataFrame, tokens: np.ndarray) -> dict[str, float]:
+def _sum_by_split(base: pl.DataFrame, tokens: np.ndarray) -> dict[str, float]:
     counted = base.select("split").with_columns(tokens=pl.Series(tokens, dtype=pl.Float64))
     return dict(counted.group_by("split").agg(pl.col("tokens").sum()).sort("split").rows())
 
 
-def _rows(candidates: Candidates, ids: pl.Series) -> np.ndarray:
+def _row_numbers(candidates: Candidates, ids: pl.Series) -> np.ndarray:
     found = candidates.frame.select("completion_id", "__row")
     return (
         ids.rename("completion_id")
@@ -216,13 +248,17 @@ def _rows(candidates: Candidates, ids: pl.Series) -> np.ndarray:
     )
 
 
-def _places(candidates: Candidates, base: pl.DataFrame) -> np.ndarray:
-    places = candidates.prompts.frame.select("prompt_id").with_row_index("place")
-    return base.select("prompt_id").join(places, on="prompt_id", how="left", maintain_order="left")["place"].to_numpy()
+def _rows_of_prompts(candidates: Candidates, base: pl.DataFrame) -> np.ndarray:
+    """Return for every prompt, by number, how many rows it has in the dataset."""
+    numbers = candidates.prompts.frame.select("prompt_id").with_row_index("number")
+    found = base.select("prompt_id").join(numbers, on="prompt_id", how="left", maintain_order="left")["number"]
+    rows = np.zeros(candidates.prompts.frame.height, np.int64)
+    np.add.at(rows, found.to_numpy(), 1)
+    return rows
 
 
 def _counts(base: pl.DataFrame, split: pl.Series) -> np.ndarray:
-    """For each split named, how many rows the dataset has of it."""
+    """Return for each row's split how many rows the dataset has of it."""
     counts = dict(base["split"].value_counts().rows())
     return split.replace_strict(counts, default=0, return_dtype=pl.Int64).to_numpy()
 
@@ -231,37 +267,39 @@ def _codes(names: pl.Series) -> np.ndarray:
     return names.rank("dense").cast(pl.Int64).to_numpy()
 
 
-def _reason(view: View) -> pl.Expr:
-    return pl.when("kept").then(None).otherwise(pl.lit(f"not drawn: the random control of {view.entry.control_of}"))
+def _reason(spec: DatasetSpec) -> pl.Expr:
+    return pl.when("kept").then(None).otherwise(pl.lit(f"not drawn: the random control of {spec.entry.control_of}"))
 
 
-def _tokens(
-    candidates: Candidates, texts: Texts, view: View, base: pl.DataFrame, made: pl.DataFrame
+def _token_counts(
+    candidates: Candidates, texts: Texts, spec: DatasetSpec, base: pl.DataFrame, made: pl.DataFrame
 ) -> tuple[int, int] | None:
-    """Tokens of the control and of the dataset, where they are to match."""
-    if view.entry.match != "tokens":
+    """Return the tokens of the control and of the dataset, where they are to match."""
+    if spec.entry.match != "tokens":
         return None
-    sides_ = ("__row",) if view.entry.type == "sft" else ("chosen", "rejected")
-    ours = sum(row_tokens(candidates, texts, made[side].to_numpy()).sum() for side in sides_)
-    ids = ("completion_id",) if view.entry.type == "sft" else ("chosen_id", "rejected_id")
-    theirs = sum(row_tokens(candidates, texts, _rows(candidates, base[id_])).sum() for id_ in ids)
+    numbers = ("__row",) if spec.entry.type == "sft" else ("chosen", "rejected")
+    ours = sum(row_tokens(candidates, texts, made[side].to_numpy()).sum() for side in numbers)
+    ids = ("completion_id",) if spec.entry.type == "sft" else ("chosen_id", "rejected_id")
+    theirs = sum(row_tokens(candidates, texts, _row_numbers(candidates, base[id_])).sum() for id_ in ids)
     return round(float(ours)), round(float(theirs))
 
 
-def _alike(view: View, candidates: Candidates, base: pl.DataFrame, made: pl.DataFrame) -> bool:
+def _is_the_dataset(spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, made: pl.DataFrame) -> bool:
     """Whether the control has the very rows of the dataset, so that comparing them says nothing."""
     pair = {"chosen": "chosen_id", "rejected": "rejected_id"}
-    names = {"__row": "completion_id"} if view.entry.type == "sft" else pair
-    theirs = pl.DataFrame({name: _rows(candidates, base[ids]) for name, ids in names.items()})
+    names = {"__row": "completion_id"} if spec.entry.type == "sft" else pair
+    theirs = pl.DataFrame({name: _row_numbers(candidates, base[ids]) for name, ids in names.items()})
     ours = made.select(pl.col(name).cast(theirs[name].dtype) for name in names)
     return ours.height == theirs.height and ours.join(theirs, on=[*names], how="anti").is_empty()
 
 
-def _said(view: View, total: int, made: pl.DataFrame, base: pl.DataFrame, tokens: tuple[int, int] | None) -> str:
-    of, noun = view.entry.control_of, NOUNS[view.entry.type]
-    pool = "prompts" if view.entry.type == "prompt" else "candidates"
+def _comparison(
+    spec: DatasetSpec, total: int, made: pl.DataFrame, base: pl.DataFrame, tokens: tuple[int, int] | None
+) -> str:
+    of, noun = spec.entry.control_of, NOUNS[spec.entry.type]
+    pool = "prompts" if spec.entry.type == "prompt" else "candidates"
     if tokens:
         return f", drawn at random of {total:,} {pool}: {tokens[0]:,} tokens for the {tokens[1]:,} of {of}"
     short = base.height - made.height
-    said = f"; {short:,} fewer than {of}: its prompts have no more {noun} to draw" if short else f", as many as {of}"
-    return f", drawn at random of {total:,} {pool}{said}"
+    beside = f"; {short:,} fewer than {of}: its prompts have no more {noun} to draw" if short else f", as many as {of}"
+    return f", drawn at random of {total:,} {pool}{beside}"

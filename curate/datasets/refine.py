@@ -1,49 +1,59 @@
-"""What a dataset does to the rows it has chosen: ``dedup``, then ``diverse``."""
+"""Refine the rows that a dataset has chosen: ``dedup``, then ``diverse``."""
 
 import polars as pl
 
 from curate.datasets.candidate_table import Candidates
-from curate.datasets.choose import Decisions, View
+from curate.datasets.choose import DecisionWriter
+from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.trl_rows import text_of
-from curate.pipeline.dedup import duplicates
-from curate.pipeline.pipeline import Walk
+from curate.pipeline.dedup import duplicate_decisions
 from curate.pipeline.row_rule import RowRule, read_columns
-from curate.pipeline.select import chosen
+from curate.pipeline.select import subset_decisions
+from curate.pipeline.stage_spec import RunContext
 
 
 def refine(
-    walk: Walk, view: View, candidates: Candidates, made: pl.DataFrame, decide: Decisions
+    run: RunContext, spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, decisions: DecisionWriter
 ) -> tuple[pl.DataFrame, str]:
-    """Deduplicate the rows, then choose a diverse subset of them. Returns those left, and what to say of the others.
+    """Deduplicate the chosen rows, then choose a diverse subset of them.
 
-    A row that is left out is in no table, so its decision goes to what it was made of: the candidate (of a pair the
+    A row that is left out is in no table, so its decision is about what it was made of: the candidate (of a pair the
     chosen one) or the prompt.
+
+    Returns:
+        The rows that are left, and a note on the others.
     """
-    told = ""
-    for part, rule in zip(("dedup", "diverse"), view.extra, strict=True):
+    notes = ""
+    for part, rule in (("dedup", spec.dedup), ("diverse", spec.diverse)):
         if rule is None or made.is_empty():
             continue
-        if view.entry.type == "prompt":
-            ids = made["prompt_id"]
-        else:
-            ids = candidates.frame["completion_id"][made["__row" if view.entry.type == "sft" else "chosen"]]
-        texts, score = text_of(candidates, made, rule.on), _score(candidates, made, rule)
+        ids, texts = _ids(spec, candidates, made), text_of(candidates, made, rule.on)
+        score = _score(candidates, made, rule)
         if part == "dedup":
-            decided, said = duplicates(walk, rule, ids, texts, score, "")
+            decided, note = duplicate_decisions(run, rule, ids, texts, score, "")
         else:
-            columns = read_columns(walk, rule, texts, score)
-            decided, said = chosen(walk, rule, columns, ids, f"{view.label}.diverse", decide.writer)
+            columns, label = read_columns(run, rule, texts, score), f"{spec.label}.diverse"
+            decided, note = subset_decisions(rule, columns, ids, label, decisions.writer, spec.recipe.seed)
         # An answer that was chosen in several pairs is out if all of them are.
-        once = decided.sort("kept", descending=True, maintain_order=True).unique("row_id", keep="first")
-        decide.write(part, once.sort("row_id"))
-        out = made.height - decided["kept"].sum()
-        told += (f"; {out:,} left out by {part}" if out else "") + said
+        of_answers = decided.sort("kept", descending=True, maintain_order=True).unique("row_id", keep="first")
+        decisions.write(part, of_answers.sort("row_id"))
+        left_out = made.height - decided["kept"].sum()
+        notes += (f"; {left_out:,} left out by {part}" if left_out else "") + note
         made = made.filter(decided["kept"])
-    return made, told
+    return made, notes
+
+
+def _ids(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame) -> pl.Series:
+    """Return the ids that decisions about rows are about."""
+    if spec.entry.type == "prompt":
+        return made["prompt_id"]
+    return candidates.frame["completion_id"][made["__row" if spec.entry.type == "sft" else "chosen"]]
 
 
 def _score(candidates: Candidates, made: pl.DataFrame, rule: RowRule) -> pl.Series | None:
-    """The score a rule goes by: the prompt's own, the candidate's, of a pair the chosen one's."""
-    if rule.by is None or rule.by in made.columns:
-        return None if rule.by is None else made[rule.by]
+    """Return the score that a rule reads: the prompt's own, the candidate's, of a pair the chosen one's."""
+    if rule.by is None:
+        return None
+    if rule.by in made.columns:
+        return made[rule.by]
     return candidates.frame[rule.by][made["__row" if "__row" in made.columns else "chosen"]]

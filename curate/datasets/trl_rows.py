@@ -1,7 +1,7 @@
-"""Putting dataset rows together: row numbers become rows in TRL's columns, with the ids they came from, their scores.
+"""Dataset rows in TRL's columns: made of row numbers, with the ids they came from and their scores.
 
-Rows are put together and written a slice at a time. A score may have any name, so what is put beside the scores goes by
-names no score has.
+Rows are made and written a slice at a time. A score may have any name, so columns beside the scores have names that no
+score has.
 """
 
 from collections.abc import Iterator
@@ -10,64 +10,64 @@ from hashlib import sha256
 import polars as pl
 
 from curate.algorithms.random_order import OURS
-from curate.algorithms.text import same_text as same
-from curate.datasets.candidate_table import SLICE, Candidates, Pool, gather, read_pool
-from curate.pipeline.pipeline import Walk
+from curate.algorithms.text import same_text
+from curate.datasets.candidate_table import SLICE, Candidates
+from curate.datasets.dataset_spec import DatasetSpec
 from curate.pipeline.split import assign, needs
-from curate.storage.rows import read_batches
+from curate.storage.row_table import RowTable, gather, read_row_table
+from curate.storage.rows import RowSet, read_batches
 from schemas.ids import content_id
+from schemas.recipe import Recipe
 
 
-def by_prompt(walk: Walk, by: str | None) -> pl.DataFrame:
-    """Every prompt's id with what its candidates' scores come to.
+def by_prompt(spec: DatasetSpec) -> pl.DataFrame:
+    """Return every prompt's id with a summary of its candidates' scores.
 
     ``pass_rate`` is the mean of the candidates' score of that name where there is one, else the share of its scored
-    candidates whose score ``by`` is at least 1; for each scorer there are ``..._mean``, ``..._min`` and ``..._max``.
-    All are null for a prompt without candidates.
+    candidates whose score ``spec.by`` is at least 1; for each scorer there are ``..._mean``, ``..._min`` and
+    ``..._max``. All are null for a prompt without candidates.
     """
-    scorers = list(walk.completions.scores)
-    frame = read_pool(walk.completions, ["prompt_id"]).frame
+    scorers, by = spec.scorers, spec.by
+    frame = read_row_table(spec.completions, ["prompt_id"]).frame
     summary = [getattr(pl.col(s), how)().alias(f"{s}_{how}") for s in scorers for how in ("mean", "min", "max")]
     if "pass_rate" in scorers:
         passed = pl.col("pass_rate").mean()
     else:
         passed = (pl.col(by) >= 1).mean() if by in scorers else pl.lit(None, pl.Float64).first()
-    grouped = frame.group_by("prompt_id").agg(*summary, pass_rate=passed, n_completions=pl.len().cast(pl.Int64))
-    prompts = read_pool(walk.prompts).frame.select("prompt_id")
-    return prompts.join(grouped, on="prompt_id", how="left", maintain_order="left")
+    summaries = frame.group_by("prompt_id").agg(*summary, pass_rate=passed, n_completions=pl.len().cast(pl.Int64))
+    prompts = read_row_table(spec.prompts).frame.select("prompt_id")
+    return prompts.join(summaries, on="prompt_id", how="left", maintain_order="left")
 
 
-def summary_columns(walk: Walk) -> list[str]:
-    """The names of the columns of ``by_prompt`` that sum up scores."""
-    return [f"{s}_{how}" for s in walk.completions.scores for how in ("mean", "min", "max")]
+def summary_columns(scorers: list[str]) -> list[str]:
+    """Return the names of the columns of ``by_prompt`` that sum up scores."""
+    return [f"{scorer}_{how}" for scorer in scorers for how in ("mean", "min", "max")]
 
 
-def sides(walk: Walk, prompts: Pool) -> pl.Series:
-    """Return the split of every prompt of the pool."""
-    recipe = walk.recipe
+def prompt_splits(recipe: Recipe, prompts: RowSet, table: RowTable) -> pl.Series:
+    """Return the split of every prompt, in the order of ``table``, which numbers them."""
     if not recipe.split:
-        return pl.select(split=pl.repeat("train", prompts.frame.height)).to_series()
-    where, names = recipe.where("split"), needs(recipe.split, list(walk.prompts.columns()))
+        return pl.select(split=pl.repeat("train", table.frame.height)).to_series()
+    where, names = recipe.where("split"), needs(recipe.split, list(prompts.columns()))
     parts = [
         batch.select("prompt_id", split=assign(batch, recipe.split, recipe.seed, where))
-        for batch in read_batches(walk.prompts, names)
+        for batch in read_batches(prompts, names)
     ]
     if not parts:
         return pl.Series("split", [], dtype=pl.String)
-    return prompts.frame.select("prompt_id").join(pl.concat(parts), on="prompt_id", how="left", maintain_order="left")[
-        "split"
-    ]
+    ids = table.frame.select("prompt_id")
+    return ids.join(pl.concat(parts), on="prompt_id", how="left", maintain_order="left")["split"]
 
 
 def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]) -> Iterator[pl.DataFrame]:
-    """SFT rows for candidates (``__row`` and ``__place``), in their order."""
+    """Yield SFT rows for candidates (``__row`` and ``__place``), in their order."""
     shown = _shown(candidates, by, scorers)
     for part in made.iter_slices(SLICE):
         own = shown[part["__row"]]
-        told = gather(candidates.own, part["__row"], ["completion"])
+        completions = gather(candidates.own, part["__row"], ["completion"])
         yield (
-            _asked(candidates, part)
-            .hstack(told)
+            _prompt_columns(candidates, part)
+            .hstack(completions)
             .hstack(
                 own.select(
                     "prompt_id",
@@ -83,10 +83,10 @@ def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers
 def preference_rows(
     candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]
 ) -> Iterator[pl.DataFrame]:
-    """Preference rows for pairs of candidates (``chosen``, ``rejected`` and ``__place``), in their order."""
+    """Yield preference rows for pairs of candidates (``chosen``, ``rejected`` and ``__place``), in their order."""
     shown = _shown(candidates, by, scorers)
     for part in made.iter_slices(SLICE):
-        rows = _asked(candidates, part)
+        rows = _prompt_columns(candidates, part)
         for side in ("chosen", "rejected"):
             own = shown[part[side]]
             rows = rows.hstack(gather(candidates.own, part[side], ["completion"]).rename({"completion": side}))
@@ -108,11 +108,11 @@ def preference_rows(
         )
 
 
-def rl_rows(prompts: Pool, made: pl.DataFrame, summary: list[str]) -> Iterator[pl.DataFrame]:
-    """RL prompts (``__place``, ``prompt_id``, ``pass_rate`` and the scores' summary); ``prompt`` is JSON text."""
+def rl_rows(prompts: RowTable, made: pl.DataFrame, summary: list[str]) -> Iterator[pl.DataFrame]:
+    """Yield RL prompts (``__place``, ``prompt_id``, ``pass_rate`` and the scores' summary); ``prompt`` is JSON text."""
     for part in made.iter_slices(SLICE):
-        told = gather(prompts, part["__place"], ["messages", "ground_truth", "metadata", "tools"])
-        yield told.rename({"messages": "prompt"}).hstack(
+        columns = gather(prompts, part["__place"], ["messages", "ground_truth", "metadata", "tools"])
+        yield columns.rename({"messages": "prompt"}).hstack(
             part.select("prompt_id", "pass_rate", scores=_json(summary), row_id=row_ids("prompt", part["prompt_id"]))
         )
 
@@ -127,29 +127,29 @@ def row_ids(kind: str, *ids: pl.Series) -> pl.Series:
 
 
 def text_of(candidates: Candidates, made: pl.DataFrame, on: str) -> pl.Series:
-    """The text by which rows are compared: the ``prompt``, the (chosen) ``response``, or all texts of the ``row``.
+    """Return the texts to compare of rows: the ``prompt``, the (chosen) ``response``, or all texts of the ``row``.
 
     Of answers that call tools or have several turns, all turns are compared; of a ``row``'s prompt, too.
     """
     answers = [name for name in ("__row", "chosen", "rejected") if name in made.columns]
-    sides_ = answers[:1] if on == "response" else answers if on == "row" else []
+    compared = answers[:1] if on == "response" else answers if on == "row" else []
     parts = [] if on == "response" else [_text(candidates.prompts, made["__place"], "prompt", "messages", on == "row")]
-    parts += [_text(candidates.own, made[name], "response", "completion", True) for name in sides_]
+    parts += [_text(candidates.own, made[name], "response", "completion", True) for name in compared]
     return pl.select(pl.concat_str([p.fill_null("") for p in parts], separator="\n").alias("text")).to_series()
 
 
-def _text(pool: Pool, rows: pl.Series, text: str, turns: str, whole: bool) -> pl.Series:
-    """The texts of these rows; with ``whole`` all turns in place of the text where that is not all there is."""
-    told = gather(pool, rows, [text, turns] if whole else [text])
-    return same.beyond(told[turns]).fill_null(told[text]) if whole else told[text]
+def _text(table: RowTable, rows: pl.Series, text: str, turns: str, whole: bool) -> pl.Series:
+    """Return the texts of rows; with ``whole`` all turns in place of a text that is not all there is."""
+    columns = gather(table, rows, [text, turns] if whole else [text])
+    return same_text.beyond(columns[turns]).fill_null(columns[text]) if whole else columns[text]
 
 
-def _asked(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:
+def _prompt_columns(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:
     return gather(candidates.prompts, part["__place"], ["messages", "tools"]).rename({"messages": "prompt"})
 
 
 def _shown(candidates: Candidates, by: str | None, scorers: list[str]) -> pl.DataFrame:
-    """What a row shows of its candidates, of all that is in memory."""
+    """Return the columns of candidates that a row shows, of those in memory."""
     names = dict.fromkeys(["completion_id", "prompt_id", *scorers, *([by] if by in candidates.frame.columns else [])])
     return candidates.frame.select(*names)
 

@@ -1,8 +1,9 @@
-"""Embeddings, made once for each text and model and kept in the store by the hash of the text (``curate.storage.text_cache``)."""
+"""Embeds texts, once for each text and model; vectors are kept in the store by the text's hash (``text_cache``)."""
 
 import numpy as np
 import polars as pl
 
+from curate.models.engine import TextEmbedder, engine_of
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store, slug
 from curate.storage.text_cache import cached_by_text
@@ -16,24 +17,21 @@ SHARD = 256  # texts a file: what a kill can lose
 def embed(texts: pl.Series, ref: ModelRef, store: Store, progress: Progress) -> pl.Series:
     """Return the unit vector of every text, as a Series of ``Array(Float32, d)``; a null text counts as empty.
 
-    The vectors are mapped from a file, not held in memory. Those of texts seen before, by this model, are read from
-    the store; the others are made, shard by shard, and kept as they are made. The model is loaded only if something is
-    left to embed; another model (or another backend of it) has a folder of its own. Texts longer than the model takes
-    count by their head, and the report says how many there were.
+    The vectors are mapped from a file, not held in memory. Vectors of texts that this model has embedded before are
+    read from the store; the others are made and kept, shard by shard. The model is loaded only if something is left to
+    embed; another model (or another backend of it) has a folder of its own. Of a text longer than the model's limit
+    only the head is embedded, and ``progress`` shows how many texts that were.
     """
     key = fingerprint(["value", embedding_identity(ref)])[:8]
     folder = store.path / "embeddings" / f"{slug(ref.identity.split('@')[0])}-{key}"
-    embedder = None
+    embedder: TextEmbedder | None = None
 
-    def make(part: pl.Series) -> np.ndarray:
+    def encode(part: pl.Series) -> np.ndarray:
         nonlocal embedder
-        if embedder is None:
-            from curate.models.clients.embedder import Embedder
-
-            embedder = Embedder(ref)
+        embedder = embedder or _load(ref)
         return embedder.encode(part.to_list()).astype(np.float32)
 
-    vectors = cached_by_text(texts, folder, make, SHARD, progress, f"embed ({ref.name})")
+    vectors = cached_by_text(texts, folder, encode, SHARD, progress, f"embed ({ref.name})")
     if embedder is not None and embedder.cut:
         progress.say(
             f"embed ({ref.name}): {embedder.cut:,} texts have more than the {embedder.longest:,} tokens the "
@@ -42,9 +40,14 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, progress: Progress) -> 
     return vectors.rename("embedding")
 
 
+def makes_embeddings(ref: ModelRef) -> bool:
+    """Return whether the model's engine makes embeddings."""
+    return engine_of(ref).embedder is not None
+
+
 def check_embedder(ref: ModelRef, where: str) -> None:
-    """Raise ``UserError`` for a model of an engine that makes no embeddings."""
-    if ref.engine != "transformers":
+    """Raise ``UserError`` for a model whose engine makes no embeddings."""
+    if not makes_embeddings(ref):
         raise UserError(
             f"{where}: the engine {ref.engine!r} of the model {ref.name!r} makes no embeddings; expected a "
             f"sentence-transformers model of the engine 'transformers'"
@@ -52,6 +55,14 @@ def check_embedder(ref: ModelRef, where: str) -> None:
 
 
 def embedding_identity(ref: ModelRef) -> str:
-    """What vectors depend on: the model, and the backend that computes it."""
-    backend = dict(ref.settings).get("backend", "torch")
+    """Return what a text's vector depends on beside the text: the model, and the backend that computes it."""
+    backend = ref.setting("backend", "torch")
     return ref.identity if backend == "torch" else f"{ref.identity}+{backend}"
+
+
+def _load(ref: ModelRef) -> TextEmbedder:
+    """Load the embedding model."""
+    load = engine_of(ref).embedder
+    if load is None:
+        raise UserError(f"the engine {ref.engine!r} of the model {ref.name!r} makes no embeddings")
+    return load(ref)

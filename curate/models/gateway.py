@@ -1,9 +1,8 @@
-"""Getting requests answered: from the log of replies where they have been answered before, else by the model's engine.
+"""Answers requests: from the log of replies where they have been answered before, else by the model's engine.
 
-``Gateway`` does it for one run: it holds the log, the engine that is loaded and what may still be spent.
+A ``Gateway`` does it for one run: it holds the log, the loaded engines and the budgets.
 """
 
-import importlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,16 +12,17 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.budget import Budget, purse
+from curate.models.budget import LIMITS, Budget, purse
+from curate.models.engine import Engine, engine_of
 from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, Spender
 from curate.storage.store import Store
 from schemas.errors import Failed, Stopped
 from schemas.progress import Progress
-from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, make_request
+from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, Task, make_request
 
-MAX_FAILED = 0.01  # the share of a stage's requests that may fail
-NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # what sets like errors apart, but for an address or a status
+MAX_FAILED_SHARE = 0.01  # the share of a generate step's requests that may fail
+NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # numbers tell like errors apart; an address or a status stays
 REPLY_COLUMNS = {
     "response": pl.String,
     "reasoning_content": pl.String,
@@ -40,7 +40,7 @@ REPLY_COLUMNS = {
 
 @dataclass
 class Usage:
-    """What a run has asked: requests answered and found, the tokens of those answered, and their cost in dollars."""
+    """A run's requests: answered and reused ones, the tokens of those answered, and their cost in dollars."""
 
     requests: int = 0
     reused: int = 0
@@ -51,14 +51,14 @@ class Usage:
 
 @dataclass
 class Failures:
-    """How many of a stage's requests may fail, and what failed so far."""
+    """How many of a stage's requests may fail, and why requests have failed so far."""
 
     label: str
     allowed: int
     reasons: Counter = field(default_factory=Counter)
 
     def count(self, errors: Iterable[str]) -> None:
-        """Count errors by what they say, numbers aside."""
+        """Count errors by their text, numbers aside."""
         self.reasons.update(NUMBER.sub(lambda found: found[1] or "N", error)[:200] for error in errors)
 
     def add(self, errors: Iterable[str]) -> None:
@@ -66,11 +66,11 @@ class Failures:
         self.count(errors)
         if sum(self.reasons.values()) > self.allowed:
             raise Failed(
-                f"{self.label}: {self.said()}; more than max_failed allows ({self.allowed:,}). What was "
+                f"{self.label}: {self.summary()}; more than max_failed allows ({self.allowed:,}). What was "
                 f"answered is kept; run again to retry, or allow more: max_failed: 0.1"
             )
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """``3 requests failed: 2 x ..., 1 x ...``, or empty."""
         count = sum(self.reasons.values())
         if not count:
@@ -80,18 +80,29 @@ class Failures:
 
 
 class Gateway:
-    """Answers requests for one run, under the store's lock. Use it as a context manager."""
+    """Answers requests for one run, under the store's lock. Use it as a context manager.
+
+    ``stopped`` has a line for each budget that was reached, with how to go on, by the budget's name.
+    """
 
     def __init__(
         self, store: Store, progress: Progress, run_id: str = "", recipe: str = "", limits: dict[str, Any] | None = None
     ) -> None:
-        """Ask for the run ``run_id`` of ``recipe``, whose own budget is ``limits`` (``max_cost`` ...)."""
+        """Prepare to ask; nothing is opened yet.
+
+        Args:
+            store: Where replies are kept.
+            progress: Shows how far the requests are.
+            run_id: The run that the costs are counted for.
+            recipe: The recipe's name.
+            limits: The recipe's own budget (``max_cost`` ...).
+        """
         self.store, self.progress = store, progress
         self.run_id, self.recipe = run_id, recipe
         self.limits = limits or {}
         self.usage = Usage()
-        self.engines: dict[tuple[str, str], Any] = {}  # by the model's name and the task
-        self.stopped: dict[str, str] = {}  # the budgets that were reached, and how to go on
+        self.engines: dict[tuple[str, Task], Engine] = {}  # loaded, by the model's name and the task
+        self.stopped: dict[str, str] = {}
 
     def __enter__(self) -> "Gateway":
         """Open the log."""
@@ -101,49 +112,63 @@ class Gateway:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Free the engines and close the log."""
-        self.keep([])
+        self.unload_except([])
         self.log.__exit__(kind, error, trace)
 
-    def keep(self, refs: list[ModelRef]) -> None:
-        """Free the engines of all other models, so that the memory is there for what comes."""
+    def unload_except(self, refs: list[ModelRef]) -> None:
+        """Free the engines of all models but these, so that their memory is there for the next model."""
         names = [ref.name for ref in refs]
-        for held in [held for held in self.engines if held[0] not in names]:
-            self.engines.pop(held).close()
+        for key in [key for key in self.engines if key[0] not in names]:
+            self.engines.pop(key).close()
 
     def budget(self, ref: ModelRef) -> Budget:
-        """What may still be spent on a model."""
-        settings = dict(ref.settings)
+        """Return what may still be spent on a model."""
+        limits = {name: ref.setting(name) for name in LIMITS}
         purses = [
-            purse(f"models.{ref.name}", settings, self.log.spent(identity=ref.identity)),
+            purse(f"models.{ref.name}", limits, self.log.spent(identity=ref.identity)),
             purse("budget", self.limits, self.log.spent(recipe=self.recipe)),
         ]
-        return Budget(purses, settings.get("prompt_price", 0.0), settings.get("completion_price", 0.0))
+        return Budget(purses, ref.setting("prompt_price", 0.0), ref.setting("completion_price", 0.0))
 
-    def all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
-        """Answer groups of requests (samples of one prompt each, all of one task); each reply is on disk at once.
+    def answer_all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
+        """Answer groups of requests; each reply is on disk as soon as it arrives.
 
-        Returns whether all was asked: False if a budget is used up. The engine is loaded only if something is left to
-        ask. Raises ``Failed`` when too many requests failed.
+        The engine is loaded only if something is left to ask.
+
+        Args:
+            ref: The model.
+            groups: Samples of one prompt each; all requests are of one task.
+            failures: Counts the requests that fail.
+
+        Returns:
+            Whether every request was asked: False if a budget is used up.
+
+        Raises:
+            Failed: Too many requests failed.
         """
         asking = _Asking(self, ref, iter(groups), failures)
         first = asking.take()
         if first is not None:
-            kind = ref.name, first[0].task
-            if kind not in self.engines:
-                name = ref.engine if kind[1] == "generate" else f"{ref.engine}_{kind[1]}"
-                self.engines[kind] = importlib.import_module(f"curate.models.clients.{name}").Engine(ref, self.progress)
+            engine = self._engine(ref, first[0].task)
             asking.waiting = first
-            self.engines[kind].answer(asking.take, asking.give)
+            engine.answer(asking.take, asking.give)
         if refused := asking.cut or (asking.left and asking.budget.refused):
             self.stopped[refused.split(" ")[0]] = refused
             return False
         return True
 
+    def _engine(self, ref: ModelRef, task: Task) -> Engine:
+        """Return the engine that serves a task of a model; start it if it is not loaded."""
+        key = ref.name, task
+        if key not in self.engines:
+            self.engines[key] = engine_of(ref).tasks[task](ref, self.progress)
+        return self.engines[key]
+
     def read(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The replies there are to these requests, failed ones too, by key."""
+        """Return the replies that the log has for these requests, failed ones too, by key."""
         return self.log.read(keys)
 
-    def answer(
+    def ask(
         self,
         ref: ModelRef,
         messages: list[str],
@@ -154,10 +179,23 @@ class Gateway:
         label: str,
         tools: list[str | None] | None = None,
     ) -> pl.DataFrame:
-        """Answer each conversation (JSON text) ``n`` times; any of the requests may fail.
+        """Answer each conversation ``n`` times; any of the requests may fail.
 
-        Returns one row an answer, in order: row (the index into ``messages``), sample_index, key, and ``COLUMNS``.
-        Raises ``Stopped`` if a budget is used up before all is answered.
+        Args:
+            ref: The model.
+            messages: Conversations, as JSON text.
+            n: Samples of each conversation.
+            sampling: Keywords of ``Sampling``.
+            seed: The seed for sampling.
+            label: The stage's name, for progress.
+            tools: The tools of each conversation, as JSON text or None.
+
+        Returns:
+            One row a sample, in order: ``row`` (the index into ``messages``), ``sample_index``, ``key``, and the
+            columns of ``REPLY_COLUMNS``.
+
+        Raises:
+            Stopped: A budget is used up before all is answered.
         """
         how = Sampling(**sampling, seed=seed)
         tools = tools or [None] * len(messages)
@@ -165,38 +203,38 @@ class Gateway:
             [make_request(ref.identity, m, t, how, i) for i in range(n)] for m, t in zip(messages, tools, strict=True)
         ]
         self.progress.begin(label, len(messages) * n, "replies")
-        self.keep([ref])
-        if not self.all(ref, groups, Failures(label, len(messages) * n)):
+        self.unload_except([ref])
+        if not self.answer_all(ref, groups, Failures(label, len(messages) * n)):
             raise Stopped("; ".join(self.stopped.values()))
-        requests = [asked for group in groups for asked in group]
-        found = self.read(asked.key for asked in requests)
-        places = {
-            "row": [i for i, group in enumerate(groups) for _ in group],
-            "sample_index": [asked.sample_index for asked in requests],
-        }
-        return pl.concat(
-            [pl.DataFrame(places), replies_frame([found[asked.key] for asked in requests])], how="horizontal"
+        requests = [request for group in groups for request in group]
+        replies = self.read(request.key for request in requests)
+        indices = pl.DataFrame(
+            {
+                "row": [i for i, group in enumerate(groups) for _ in group],
+                "sample_index": [request.sample_index for request in requests],
+            }
         )
+        return pl.concat([indices, replies_frame([replies[request.key] for request in requests])], how="horizontal")
 
 
 class _Asking:
-    """One ``Answers.all``: hands out requests (``take``) and stores replies (``give``), as engines want it."""
+    """One call of ``Gateway.answer_all``: hands out requests (``take``) and stores replies (``give``)."""
 
     def __init__(self, answers: Gateway, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
         self.answers, self.groups, self.failures = answers, groups, failures
         self.log, self.progress, self.usage = answers.log, answers.progress, answers.usage
         self.budget = answers.budget(ref)
         self.spender = Spender(answers.run_id, answers.recipe, ref.name, ref.identity)
-        self.flying: set[str] = set()
-        self.failed: set[str] = set()  # in this very pass, so that an equal request is not tried again at once
-        self.waiting: list[Request] | None = None  # taken already, or held back by the budget
-        self.left: list[Request] | None = None
+        self.in_flight: set[str] = set()  # keys
+        self.failed: set[str] = set()  # keys, of this call: an equal request is not tried again at once
+        self.waiting: list[Request] | None = None  # taken already, to be handed out first
+        self.left: list[Request] | None = None  # held back by the budget
         self.cut: str | None = None  # why a request that failed was not tried again, where that is a budget
         self.begun = self.budget.clock
         self.tokens = 0
 
     def take(self) -> list[Request] | None:
-        """The next requests of one prompt that nobody has answered and the budget lets through."""
+        """Return the next requests of one prompt that have no reply yet and that the budget lets through."""
         if self.waiting is not None:
             group, self.waiting = self.waiting, None
             return group
@@ -206,25 +244,25 @@ class _Asking:
                 return None
             self.left = None
             # Two prompts may ask the same words (their ground truths differ): that is one request.
-            places = [0 if r.key in self.flying or r.key in self.failed else self.log.place(r.key) for r in group]
+            places = [0 if r.key in self.in_flight or r.key in self.failed else self.log.place(r.key) for r in group]
             new = [r for r, place in zip(group, places, strict=True) if place is None]
             if len(new) < len(group):
                 self.usage.reused += sum(0 < (place or 0) <= self.answers.found for place in places)
                 self.progress.advance(len(group) - len(new))
             if not new:
                 continue
-            if not self.flying:
-                self.budget.lap()  # looking through what is answered already is no asking
+            if not self.in_flight:
+                self.budget.lap()  # the time spent on requests that are in the log does not count as asking
             if not self.budget.hold(new):
                 self.left = new
                 return None
-            self.flying.update(r.key for r in new)
+            self.in_flight.update(r.key for r in new)
             return new
 
     def give(self, replies: list[Reply], spent: Spent) -> bool:
-        """Store replies and their cost for good, and count them; False if no budget is left for another attempt."""
+        """Store and count replies and their cost; return False if no budget is left for another attempt."""
         cost, seconds = self.budget.settle(replies, spent)
-        self.flying.difference_update(r.key for r in replies)
+        self.in_flight.difference_update(r.key for r in replies)
         self.failed.update(r.key for r in replies if r.error is not None)
         replies = [r for r in replies if r.error != NO_BUDGET]
         self.log.append(replies, self.spender, spent, cost, seconds)
@@ -244,8 +282,8 @@ class _Asking:
 
 
 def replies_frame(replies: list[Reply | None]) -> pl.DataFrame:
-    """Replies as the columns key and ``COLUMNS``; all of it null where there is no reply."""
+    """Return replies as a table of ``key`` and ``REPLY_COLUMNS``, a row each; all null where there is no reply."""
     none = Reply("")
-    held = [reply or none for reply in replies]
-    columns = {name: [getattr(r, "text" if name == "response" else name) for r in held] for name in REPLY_COLUMNS}
-    return pl.DataFrame({"key": [r.key or None for r in held], **columns}, schema={"key": pl.String, **REPLY_COLUMNS})
+    rows = [reply or none for reply in replies]
+    columns = {name: [getattr(r, "text" if name == "response" else name) for r in rows] for name in REPLY_COLUMNS}
+    return pl.DataFrame({"key": [r.key or None for r in rows], **columns}, schema={"key": pl.String, **REPLY_COLUMNS})

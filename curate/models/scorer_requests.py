@@ -1,4 +1,4 @@
-"""The edge at which scorers meet models: what one wants becomes requests, and the log of replies answers them first."""
+"""Runs the model calls and embeddings that a scorer yields, from cached replies first."""
 
 import math
 from collections.abc import Callable
@@ -16,10 +16,10 @@ NOT_ASKED = "not asked: a budget is used up"
 
 
 class ScorerRequests:
-    """Gets scorers what they want, for one run.
+    """Runs scorers' model calls for one run.
 
-    ``stop`` says what a used-up budget does: end the work (``Stopped``), or leave what is not answered without an
-    answer. ``asking`` is False where only what was answered before is to be read.
+    ``unasked`` counts the requests without a reply so far; ``transient`` lists the keys of those that failed but may
+    succeed on another day.
     """
 
     def __init__(
@@ -34,38 +34,63 @@ class ScorerRequests:
         stop: bool = True,
         asking: bool = True,
     ) -> None:
-        """Ask through ``answers``; of each want's requests, ``max_failed`` (a share) more may fail."""
+        """Prepare to ask; nothing is sent yet.
+
+        Args:
+            answers: The gateway to the models.
+            model: Finds a model by its name in the recipe.
+            seed: The recipe's seed, for sampling.
+            label: The stage's name, for progress.
+            failures: Counts the requests that fail.
+            max_failed: The share of each call's requests that may fail on top of what ``failures`` allows.
+            stop: Whether a used-up budget raises ``Stopped``; if not, the requests that are left have no reply.
+            asking: Whether to ask at all; if not, only cached replies are read.
+        """
         self.answers, self.model, self.seed, self.label = answers, model, seed, label
         self.failures, self.max_failed = failures, max_failed
         self.stop, self.asking = stop, asking
         self.unasked = 0
         self.transient: list[str] = []
-        self.wants = 0.0
+        self.may_fail = 0.0  # requests; a fraction until it is rounded up
 
-    def meet(self, want: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
-        """Get what a scorer wants: embeddings, or a row a request with the columns of a reply."""
-        ref = self.model(want.model)
-        if isinstance(want, Embed):
-            return embed(want.texts, ref, self.answers.store, self.answers.progress)
-        made = requests_of(want, ref, self.seed)
-        asked = [one for one in made if one]
-        if self.asking and asked:
-            self.wants += len(asked) * self.max_failed
-            self.failures.allowed = max(self.failures.allowed, math.ceil(self.wants))
-            self.answers.progress.begin(f"{self.label} ({want.model})", len(asked), "replies")
-            if not self.answers.all(ref, ([one] for one in asked), self.failures):
-                if self.stop:
-                    raise Stopped("; ".join(self.answers.stopped.values()))
-                self.asking = False
-        held = self.answers.read(one.key for one in asked)
-        self.unasked += sum(one.key not in held for one in asked)
-        self.transient += [key for key, reply in held.items() if reply.transient]
-        found = replies_frame([held.get(one.key) if one else None for one in made])
-        absent = pl.Series([one is not None and one.key not in held for one in made], dtype=pl.Boolean)
-        return found.with_columns(error=pl.when(absent).then(pl.lit(NOT_ASKED)).otherwise("error"))
+    def answer(self, call: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
+        """Run what a scorer yields.
+
+        Returns:
+            For an ``Embed`` the vectors of its texts. For ``ModelCalls`` a row for each request, with the columns of a
+            reply (``curate.models.gateway.REPLY_COLUMNS``).
+
+        Raises:
+            Stopped: A budget is used up, and ``stop`` is set.
+            Failed: Too many requests failed.
+        """
+        ref = self.model(call.model)
+        if isinstance(call, Embed):
+            return embed(call.texts, ref, self.answers.store, self.answers.progress)
+        requests = requests_of(call, ref, self.seed)
+        present = [request for request in requests if request]
+        if self.asking and present:
+            self._ask(ref, call.model, present)
+        replies = self.answers.read(request.key for request in present)
+        self.unasked += sum(request.key not in replies for request in present)
+        self.transient += [key for key, reply in replies.items() if reply.transient]
+        table = replies_frame([replies.get(request.key) if request else None for request in requests])
+        missing = [request is not None and request.key not in replies for request in requests]
+        absent = pl.Series(missing, dtype=pl.Boolean)
+        return table.with_columns(error=pl.when(absent).then(pl.lit(NOT_ASKED)).otherwise("error"))
+
+    def _ask(self, ref: ModelRef, name: str, requests: list[Request]) -> None:
+        """Get the requests answered; a used-up budget ends the work or the asking."""
+        self.may_fail += len(requests) * self.max_failed
+        self.failures.allowed = max(self.failures.allowed, math.ceil(self.may_fail))
+        self.answers.progress.begin(f"{self.label} ({name})", len(requests), "replies")
+        if not self.answers.answer_all(ref, ([request] for request in requests), self.failures):
+            if self.stop:
+                raise Stopped("; ".join(self.answers.stopped.values()))
+            self.asking = False
 
 
-def requests_of(want: ModelCalls, ref: ModelRef, seed: int) -> list[Request | None]:
-    """The request of every row of a want, None where nothing is asked."""
-    how = Sampling(**want.sampling, seed=seed)
-    return [None if ask is None else make_request(ref.identity, ask, None, how, 0, want.task) for ask in want.asks]
+def requests_of(call: ModelCalls, ref: ModelRef, seed: int) -> list[Request | None]:
+    """Return the request of every row of a scorer's call, None where the row asks nothing."""
+    sampling = Sampling(**call.sampling, seed=seed)
+    return [None if ask is None else make_request(ref.identity, ask, None, sampling, 0, call.task) for ask in call.asks]

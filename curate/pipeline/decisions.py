@@ -1,25 +1,34 @@
-"""How a stage that decides which rows stay is reused or made, and what is said of it."""
+"""Stages that decide which rows stay: ``filter``, ``dedup``, ``decontaminate`` and ``select``."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from curate.pipeline.pipeline import Walk
+from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.storage.rows import RowSet
-from curate.storage.store import StageWriter
+from curate.storage.store import Stage, StageWriter
 
 
-def apply_decisions(walk: Walk, rows: RowSet, label: str, what: dict[str, Any], build: Any) -> None:
-    """Reuse or make a stage that decides which rows stay, and let only those go on."""
-    stage = walk.stage(label, what, build)
+def decision_stage(
+    rows: RowSet,
+    label: str,
+    key: dict[str, Any],
+    build: Callable[[StageWriter, RunContext], str],
+    code: tuple[Callable[..., Any], ...] = (),
+) -> StageSpec:
+    """Return the stage whose table ``decisions`` says which of ``rows`` stay; the others are out from then on."""
+    return StageSpec(label, key, build, partial(_keep, rows), code)
+
+
+def _keep(rows: RowSet, stage: Stage | None) -> None:
     if stage:
-        kept = stage.read("decisions", ["row_id", "kept"]).filter("kept").select(pl.col("row_id").alias(rows.id))
-        rows.keep(kept, stage)
+        kept = stage.read("decisions", ["row_id", "kept"]).filter("kept")
+        rows.keep(kept.select(pl.col("row_id").alias(rows.id)), stage)
 
 
 def kept_summary(writer: StageWriter, rows: RowSet) -> str:
-    """``280 of 300 kept`` for a stage that has just written its decisions."""
-    files = [writer.folder / name for name in writer.tables.get("decisions", {}).get("files", [])]
-    kept = sum(int(pl.read_parquet(f, columns=["kept"])["kept"].sum()) for f in files)
+    """Return ``280 of 300 kept`` for a stage that has just written its decisions."""
     writer.info["rows_in"] = rows.kept_ids.height
-    return f"{kept:,} of {rows.kept_ids.height:,} kept"
+    return f"{writer.kept:,} of {rows.kept_ids.height:,} kept"

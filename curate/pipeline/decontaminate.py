@@ -1,13 +1,14 @@
-"""The verb ``decontaminate``: drop rows that contain a benchmark's, naming its row, the rule, and the matching text.
+"""The verb ``decontaminate``: rows that a benchmark holds too are dropped, with its row, the rule and the shared text.
 
-Three rules, each for the rows that those before it let pass: ``exact`` (equal words), ``n-grams``
-(``curate.algorithms.overlap.benchmark_overlap``) and, where the recipe gives ``semantic`` a cosine, ``semantic``: the embedding of the row is
-that near to a benchmark row's.
+There are three rules, each for the rows that those before it let pass: ``exact`` (equal words), ``n-grams``
+(``curate.algorithms.overlap``) and, where the recipe gives ``semantic`` a cosine, ``semantic``: the embedding of the
+row is that near to a benchmark row's.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,12 +17,12 @@ from curate.algorithms.overlap.benchmark_overlap import HEAD, SHARES, Index, che
 from curate.algorithms.vectors.neighbours import nearest, unit
 from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
-from curate.pipeline.decisions import apply_decisions, kept_summary
-from curate.pipeline.pipeline import Walk
+from curate.pipeline.decisions import decision_stage, kept_summary
 from curate.pipeline.row_rule import EMBEDDER
+from curate.pipeline.run_state import RunState
+from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.sources.benchmarks import read_benchmarks
-from curate.steps.registry import HERE as CURATE
-from curate.steps.registry import source_hash
+from curate.sources.reference_data import ReferenceData
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
@@ -31,18 +32,35 @@ SETTINGS = ("against", "ngram", "match", "share_of", "semantic", "model", "on")
 DEFAULTS = {"ngram": 8, "match": 0.5, "share_of": SHARES[0]}
 
 
-class Semantic(NamedTuple):
-    """The rule by embeddings: from which cosine on, what embeds texts, and the benchmark's vectors and their rows."""
+class SemanticRule(NamedTuple):
+    """The rule by embeddings.
 
-    at: float
+    Attributes:
+        least_cosine: From which cosine on a text matches a benchmark's row.
+        embed: Returns the unit vectors of texts.
+        vectors: The benchmark's vectors, those without a direction left out.
+        rows: The benchmark's row of each vector.
+    """
+
+    least_cosine: float
     embed: Callable[[pl.Series], pl.Series]
     vectors: np.ndarray
     rows: np.ndarray
 
 
-def clean(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
-    """Drop the rows that a benchmark has too, of prompts or of completions (``on`` names the column)."""
-    where = f"{walk.recipe.path}:{step.line}"
+def decontaminate_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
+    """Return the stage that drops the rows that a benchmark holds too.
+
+    Args:
+        state: The run's state.
+        rows: The prompts, or the candidates, to compare (``on`` names the column).
+        step: The recipe's step.
+        prompts: The prompts of candidates; None where ``rows`` are prompts.
+
+    Raises:
+        UserError: A setting or a column is wrong, or the benchmark cannot be read.
+    """
+    where = state.recipe.step_where(step)
     for key in step.settings:
         if key not in SETTINGS:
             raise unknown("setting of decontaminate called", key, SETTINGS, where)
@@ -51,46 +69,68 @@ def clean(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) 
         check(**settings)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
-    columns = rows.columns(context)
+    columns = rows.columns(prompts)
     column = step.settings.get("on", "prompt" if rows.table == "prompts" else "response")
     if not isinstance(column, str) or columns.get(column) != pl.String:
         texts = [name for name, kind in columns.items() if kind == pl.String]
         raise unknown("column (to decontaminate) called", str(column), texts, where)
-    at, model = _asked(walk, step, where)
-    bench = read_benchmarks(step.settings["against"], walk.recipe.path.parent, walk.store.path, where)
-    label = walk.label(rows.table, "decontaminate")
-    used = ["algorithms/overlap/benchmark_overlap.py", *(["algorithms/vectors/neighbours.py"] if model else [])]
-    what = {
+    least_cosine, model = _semantic_settings(state, step, where)
+    benchmark = read_benchmarks(step.settings["against"], state.recipe.path.parent, state.store.path, where)
+    label = state.label(rows.table, "decontaminate")
+    key = {
         "settings": settings,
-        "semantic": at,
+        "semantic": least_cosine,
         "model": embedding_identity(model) if model else "",
         "on": column,
-        "against": bench.content,
-        "source": [source_hash(CURATE / name) for name in used],
-        "input": rows.depends([column]),
-        "context": context.depends([column]) if context else "",
+        "against": benchmark.content,
+        **input_key(rows, prompts, [column]),
     }
-
-    def build(writer: StageWriter) -> str:
-        index, near = make_index(bench.rows["text"], **settings), None
-        if model:
-            near = semantic(bench.rows["text"], at, lambda texts: embed(texts, model, walk.store, walk.progress))
-        walk.progress.begin(label, rows.kept_ids.height)
-        counts: Counter[tuple[str, str]] = Counter()
-        for part in read_batches(rows, [column], context):
-            found = find(part[column], index, near)
-            writer.write("decisions", decisions(part[rows.id], found, bench.rows, label))
-            files = bench.rows["file"].gather(found["matched"].drop_nulls())
-            counts.update(zip(found["how"].drop_nulls(), files, strict=True))
-            if near is None:  # else the embeddings have bars of their own
-                walk.progress.advance(part.height)
-        return said(kept_summary(writer, rows), counts, index)
-
-    apply_decisions(walk, rows, label, what, build)
+    build = partial(
+        write_overlaps,
+        rows=rows,
+        prompts=prompts,
+        column=column,
+        benchmark=benchmark,
+        settings=settings,
+        semantic=(least_cosine, model) if least_cosine is not None and model else None,
+        label=label,
+    )
+    return decision_stage(rows, label, key, build)
 
 
-def _asked(walk: Walk, step: recipes.Step, where: str) -> tuple[float | None, ModelRef | None]:
-    """Check the settings of the semantic rule; both None where it is not asked for."""
+def write_overlaps(
+    writer: StageWriter,
+    run: RunContext,
+    *,
+    rows: RowSet,
+    prompts: RowSet | None,
+    column: str,
+    benchmark: ReferenceData,
+    settings: dict[str, Any],
+    semantic: tuple[float, ModelRef] | None,
+    label: str,
+) -> str:
+    """Write a decision for every row: whether a benchmark's row overlaps it, by which rule, and what they share."""
+    index, rule = make_index(benchmark.rows["text"], **settings), None
+    if semantic:
+        least_cosine, model = semantic
+        rule = semantic_rule(
+            benchmark.rows["text"], least_cosine, lambda texts: embed(texts, model, run.store, run.progress)
+        )
+    run.progress.begin(label, rows.kept_ids.height)
+    counts: Counter[tuple[str, str]] = Counter()
+    for part in read_batches(rows, [column], prompts):
+        found = find_overlaps(part[column], index, rule)
+        writer.write("decisions", overlap_decisions(part[rows.id], found, benchmark.rows, label))
+        files = benchmark.rows["file"].gather(found["matched"].drop_nulls())
+        counts.update(zip(found["how"].drop_nulls(), files, strict=True))
+        if rule is None:  # else the embeddings have bars of their own
+            run.progress.advance(part.height)
+    return overlap_summary(kept_summary(writer, rows), counts, index)
+
+
+def _semantic_settings(state: RunState, step: recipes.Step, where: str) -> tuple[float | None, ModelRef | None]:
+    """Return the least cosine and the embedding model of the semantic rule; both None where the step has none."""
     at, name = step.settings.get("semantic"), step.settings.get("model", EMBEDDER)
     if at is None:
         if "model" in step.settings:
@@ -100,21 +140,21 @@ def _asked(walk: Walk, step: recipes.Step, where: str) -> tuple[float | None, Mo
         raise UserError(f"{where}: decontaminate: semantic: expected a cosine above 0 and at most 1, found {at!r}")
     if not isinstance(name, str):
         raise UserError(f"{where}: decontaminate: model: expected the name of a model, found {name!r}")
-    model = walk.model(name, where)
+    model = state.model(name, where)
     check_embedder(model, where)
     return float(at), model
 
 
-def find(text: pl.Series, index: Index, near: Semantic | None) -> pl.DataFrame:
-    """Return what ``decontaminate`` does and ``similarity``, for texts found by embeddings only; a row per text."""
+def find_overlaps(text: pl.Series, index: Index, rule: SemanticRule | None) -> pl.DataFrame:
+    """Return the overlap of each text, as ``decontaminate`` does, and its ``similarity`` where embeddings found it."""
     found = decontaminate(text, index).with_columns(similarity=pl.lit(None, pl.Float64))
-    if near is None or not len(near.rows):
+    if rule is None or not len(rule.rows):
         return found
-    open_ = (found["matched"].is_null() & (text.str.strip_chars().fill_null("") != "")).arg_true()
-    if not len(open_):
+    unmatched = (found["matched"].is_null() & (text.str.strip_chars().fill_null("") != "")).arg_true()
+    if not len(unmatched):
         return found
-    hit, which, cosine = near_ones(near, near.embed(text.gather(open_)))
-    at = open_.gather(hit)
+    hit, which, cosine = nearest_rows(rule, rule.embed(text.gather(unmatched)))
+    at = unmatched.gather(hit)
     return found.with_columns(
         matched=found["matched"].scatter(at, which),
         how=found["how"].scatter(at, "semantic"),
@@ -122,33 +162,33 @@ def find(text: pl.Series, index: Index, near: Semantic | None) -> pl.DataFrame:
     )
 
 
-def near_ones(near: Semantic, embedding: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def nearest_rows(rule: SemanticRule, embedding: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return which embeddings are near enough to a benchmark row's, which row is the nearest, and their cosine."""
     vectors, usable = unit(embedding)
-    known = len(near.rows)
-    both = np.concatenate((near.vectors, np.where(usable[:, None], vectors, np.float32("nan"))))
+    known = len(rule.rows)
+    both = np.concatenate((rule.vectors, np.where(usable[:, None], vectors, np.float32("nan"))))
     position, cosine = nearest(both, np.arange(known), np.arange(known, len(both)))
-    hit = np.flatnonzero(cosine >= near.at)  # what has no direction has a cosine of NaN, which is not
-    return hit, near.rows[position[hit]], cosine[hit].astype(np.float64)
+    hit = np.flatnonzero(cosine >= rule.least_cosine)  # what has no direction has a cosine of NaN, which is not
+    return hit, rule.rows[position[hit]], cosine[hit].astype(np.float64)
 
 
-def semantic(text: pl.Series, at: float, embed: Callable[[pl.Series], pl.Series]) -> Semantic:
+def semantic_rule(text: pl.Series, least_cosine: float, embed: Callable[[pl.Series], pl.Series]) -> SemanticRule:
     """Embed a benchmark's texts; blank ones, and those whose vector has no direction, are left out."""
     some = (text.str.strip_chars().fill_null("") != "").arg_true()
     if not len(some):
-        return Semantic(at, embed, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
+        return SemanticRule(least_cosine, embed, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
     vectors, usable = unit(embed(text.gather(some)))
-    return Semantic(at, embed, vectors[usable], some.to_numpy().astype(np.int64)[usable])
+    return SemanticRule(least_cosine, embed, vectors[usable], some.to_numpy().astype(np.int64)[usable])
 
 
-def decisions(ids: pl.Series, found: pl.DataFrame, bench: pl.DataFrame, label: str) -> pl.DataFrame:
-    """Return a decision a row: why it is out and, as JSON, the rule, the benchmark's row and what is shared."""
+def overlap_decisions(ids: pl.Series, found: pl.DataFrame, benchmark: pl.DataFrame, label: str) -> pl.DataFrame:
+    """Return a decision for each row: the reason and, as JSON, the rule, the benchmark's row and the shared text."""
     matched = found["matched"]
     row = found.with_columns(
-        file=bench["file"].gather(matched),
-        line=bench["line"].gather(matched),
+        file=benchmark["file"].gather(matched),
+        line=benchmark["line"].gather(matched),
         overlap=pl.col("overlap").round(4),
-        text=bench["text"].gather(matched).str.slice(0, HEAD),
+        text=benchmark["text"].gather(matched).str.slice(0, HEAD),
         similarity=pl.col("similarity").round(4),
     )
     out = row["matched"].is_not_null()
@@ -163,8 +203,8 @@ def decisions(ids: pl.Series, found: pl.DataFrame, bench: pl.DataFrame, label: s
     )
 
 
-def said(kept: str, counts: Counter[tuple[str, str]], index: Index) -> str:
-    """``280 of 300 kept; 3 exact, 17 n-grams; gsm8k 20``, and how many benchmark rows are too short for n-grams."""
+def overlap_summary(kept: str, counts: Counter[tuple[str, str]], index: Index) -> str:
+    """Return ``280 of 300 kept; 3 exact, 17 n-grams; gsm8k 20``, and how many benchmark rows are too short."""
     parts = [kept]
     for which in (0, 1):
         totals: Counter[str] = Counter()

@@ -1,9 +1,10 @@
-"""A ``dedup`` or ``select`` step as a recipe asks for it: checked, with all it reads beside the rows themselves.
+"""A ``dedup`` or ``select`` step of a recipe, checked, and the columns it reads.
 
-What belongs to the recipe and not to the step: ``on`` (the column that is compared), ``by`` (the score a step goes by),
-``model`` (what embeds the column), ``against`` (other data, for ``dedup``).
+The recipe says beside the step's own settings: ``on`` (the column that is compared), ``by`` (the score that stands for
+the step's column ``score``), ``model`` (which embeds the column) and ``against`` (reference data, for ``dedup``).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,79 +12,116 @@ import polars as pl
 
 from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
-from curate.pipeline.pipeline import Walk
+from curate.pipeline.run_state import RunState
+from curate.pipeline.stage_spec import RunContext
 from curate.sources.reference_data import ReferenceData, read_reference_data
+from curate.steps.code_hash import code_hash
 from curate.steps.registry import Step, find_step, sketcher
+from curate.steps.settings import check_settings
 from curate.storage.store import slug
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 
 EMBEDDER = "minilm"
-OF_RULES = ("embedding", "text", "score")  # columns that stand for others, which the recipe names
+RULE_COLUMNS = ("embedding", "text", "score")  # columns of a step that stand for others, which the recipe names
 SHARD = 20_000  # sketches a file
 
 
 @dataclass(frozen=True)
 class RowRule:
-    """A step named in a recipe, with its checked settings."""
+    """A ``dedup`` or ``select`` step with its checked settings.
+
+    Attributes:
+        step: The step.
+        settings: Its settings, defaults filled in.
+        on: The column whose texts are compared.
+        by: The score it reads, if any.
+        embedder: The model that embeds the texts, if the step reads embeddings.
+        reference: Data that the rows are compared with, if any.
+    """
 
     step: Step
     settings: dict[str, Any]
     on: str = ""
     by: str | None = None
     embedder: ModelRef | None = None
-    other: ReferenceData | None = None
+    reference: ReferenceData | None = None
 
     def key(self) -> list[Any]:
-        """What a stage that applies the rule depends on."""
+        """Return what a stage that applies the rule depends on beside its rows and its code."""
         return [
             self.step.name,
             self.settings,
-            self.step.source,
             self.on,
             self.by,
             embedding_identity(self.embedder) if self.embedder else "",
-            self.other.content if self.other else "",
+            self.reference.content if self.reference else "",
         ]
 
 
-def read_row_rule(walk: Walk, kind: str, use: str, given: dict[str, Any], where: str, on: str, of: str = "") -> RowRule:
-    """Read what a recipe says of a step; ``on`` is the column where it says none. Raises ``UserError``.
+def rule_code(rule: RowRule) -> tuple[Callable[..., Any], ...]:
+    """Return the code that a rule's decisions depend on."""
+    sketch = (sketcher(rule.step, rule.settings)[0],) if "sketch" in rule.step.reads else ()
+    return (Step, rule.step.function, *sketch)
 
-    ``of`` is the type of the dataset whose rows the step is for, if it is for one's.
+
+def read_row_rule(
+    state: RunState, kind: str, use: str, given: dict[str, Any], where: str, on: str, dataset_type: str = ""
+) -> RowRule:
+    """Check a recipe's ``dedup`` or ``select`` step.
+
+    Args:
+        state: The run's state.
+        kind: ``dedup`` or ``select``.
+        use: The step's name.
+        given: The settings that the recipe gives.
+        where: The recipe's file and line, for errors.
+        on: The column to compare where the recipe names none.
+        dataset_type: The type of the dataset whose rows the step is for, if it is for a dataset's.
+
+    Raises:
+        UserError: A setting or a model is wrong, or the reference data cannot be read.
     """
     step, given = find_step(kind, use, where), dict(given)
-    own = {"on": on, "by": None, "model": EMBEDDER, "against": None}
-    read = {"on": True, "by": "score" in step.reads, "model": "embedding" in step.reads, "against": kind == "dedup"}
-    for key in own:
-        if read[key] and key not in step.defaults:
-            own[key] = given.pop(key, own[key])
+    takes = {"on": True, "by": "score" in step.reads, "model": "embedding" in step.reads, "against": kind == "dedup"}
+    values: dict[str, Any] = {"on": on, "by": None, "model": EMBEDDER, "against": None}
+    for key in values:
+        if takes[key] and key not in step.defaults:
+            values[key] = given.pop(key, values[key])
     for key in ("by", "model"):
-        if not isinstance(own[key], str | None):
-            raise UserError(f"{where}: {kind} {step.name!r}: {key}: expected a name, found {own[key]!r}")
-    settings = step.settings(given, where, walk.recipe.seed)
-    if settings.get("keep") == "best" and own["by"] is None:
-        raise UserError(f"{where}: {kind} {step.name!r}: keep: best goes by a score; name it with 'by'")
-    if kind == "dedup" and own["by"] is not None and settings.get("keep", "best") != "best":
+        if not isinstance(values[key], str | None):
+            raise UserError(f"{where}: {kind} {step.name!r}: {key}: expected a name, found {values[key]!r}")
+    settings = check_settings(step, given, where, state.recipe.seed)
+    if settings.get("keep") == "best" and values["by"] is None:
+        raise UserError(f"{where}: {kind} {step.name!r}: keep: best needs a score; name it with 'by'")
+    if kind == "dedup" and values["by"] is not None and settings.get("keep", "best") != "best":
         raise UserError(f"{where}: dedup {step.name!r}: 'by' is for keep: best; found keep: {settings['keep']}")
-    embedder = walk.model(own["model"], where) if read["model"] else None
+    embedder = state.model(values["model"], where) if takes["model"] else None
     if embedder:
         check_embedder(embedder, where)
-    other = None
-    if own["against"] is not None:
+    reference = None
+    if values["against"] is not None:
         if "known" not in step.reads:
             raise UserError(f"{where}: dedup {step.name!r} takes no 'against': it reads no column 'known'")
-        other = read_reference_data(own["against"], own["on"], walk.recipe.path.parent, walk.store.path, where, of)
-    return RowRule(step, settings, own["on"], own["by"], embedder, other)
+        folder, own = state.recipe.path.parent, state.store.path
+        reference = read_reference_data(values["against"], values["on"], folder, own, where, dataset_type)
+    return RowRule(step, settings, values["on"], values["by"], embedder, reference)
 
 
-def read_columns(walk: Walk, rule: RowRule, texts: pl.Series, score: pl.Series | None) -> dict[str, pl.Series]:
-    """The columns a rule's step reads, those of other data first: of the texts and the score of the rows at hand."""
+def read_columns(run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Series | None) -> dict[str, pl.Series]:
+    """Return the columns a rule's step reads, those of the reference data first.
+
+    Args:
+        run: The store and the progress display.
+        rule: The rule.
+        texts: The rows' texts.
+        score: The rows' scores, if the rule reads one.
+    """
     before = 0
-    if rule.other:
-        before = rule.other.rows.height
-        texts = pl.concat([rule.other.rows["text"], texts.rename("text")], rechunk=False)
+    if rule.reference:
+        before = rule.reference.rows.height
+        texts = pl.concat([rule.reference.rows["text"], texts.rename("text")], rechunk=False)
     rows, reads, columns = len(texts), rule.step.reads, {"text": texts}
     if "known" in reads:
         columns["known"] = pl.select(known=pl.int_range(rows) < before).to_series()
@@ -92,23 +130,23 @@ def read_columns(walk: Walk, rule: RowRule, texts: pl.Series, score: pl.Series |
         above = pl.Series([None], dtype=pl.Float64).new_from_index(0, before)
         columns["score"] = pl.concat([above, own.cast(pl.Float64).fill_nan(None)]).rename("score")
     if rule.embedder:
-        columns["embedding"] = embed(texts, rule.embedder, walk.store, walk.progress)
+        columns["embedding"] = embed(texts, rule.embedder, run.store, run.progress)
     if "sketch" in reads:
-        columns["sketch"] = _sketches(walk, rule, texts)
+        columns["sketch"] = _sketches(run, rule, texts)
     return {name: column for name, column in columns.items() if name in reads}
 
 
-def _sketches(walk: Walk, rule: RowRule, texts: pl.Series) -> pl.Series:
-    """Sketches kept by text where rows are compared with other data, so that a set that grows is sketched once."""
-    if not rule.other:
+def _sketches(run: RunContext, rule: RowRule, texts: pl.Series) -> pl.Series:
+    """Return sketches, kept by text where rows are compared with reference data: a set that grows is sketched once."""
+    if not rule.reference:
         return pl.Series([None], dtype=pl.Null).new_from_index(0, len(texts))
     sketch, settings = sketcher(rule.step, rule.settings)
-    folder = walk.store.path / "sketches" / f"{slug(rule.step.name)}-{fingerprint([rule.step.source, settings])[:12]}"
+    maker = f"{slug(rule.step.name)}-{fingerprint([code_hash(sketch), settings])[:12]}"
     return cached_by_text(
         texts,
-        folder,
+        run.store.path / "sketches" / maker,
         lambda part: sketch(part, **settings).to_numpy(),
         SHARD,
-        walk.progress,
+        run.progress,
         f"sketch ({rule.step.name})",
     )

@@ -1,170 +1,189 @@
-"""The verb ``score``: calling a scorer on the rows, batch by batch; its value is a column from then on."""
+"""The verb ``score``: every row gets a scorer's value, a column from then on; a failed score is null with its error."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from curate.models.gateway import Failures, replies_frame
 from curate.models.scorer_requests import ScorerRequests, requests_of
-from curate.pipeline.generate.generate_step import lacking
-from curate.pipeline.pipeline import Walk
-from curate.pipeline.scorer import Meet, Scorer, ScorerFailed, no_model_calls, read_scorer
+from curate.pipeline.missing import missing_note
+from curate.pipeline.run_state import RunState
+from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, no_model_calls, read_scorer
+from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext, StageSpec, input_key
 from curate.steps.model_calls import Embed, ModelCalls
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
-from curate.storage.store import StageWriter
+from curate.storage.store import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 
-# What a condition may name beside the columns: the split, and how many candidates a prompt has.
-TAKEN = ("split", "n_completions")
+RESERVED = ("split", "n_completions")  # what a condition may name beside the columns and scores
 NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "programs to run"}
-MAX_FAILED = 0.1  # of the requests of a scorer: a row whose request failed has no score, and the others do
+MAX_FAILED_SHARE = 0.1  # of a scorer's requests: a row whose request failed has no score, and the others do
 
 
-def score(walk: Walk, rows: RowSet, step: recipes.Step, context: RowSet | None) -> None:
-    """Score every row; the value is a column of this name from here on."""
-    where = f"{walk.recipe.path}:{step.line}"
-    columns = rows.columns(context)
-    if step.name.lower() in [c.lower() for c in (*columns, *TAKEN)]:  # SQL takes no notice of case
+@dataclass(frozen=True)
+class ScoreStep:
+    """A ``score`` step: the scorer, and the rows it scores with their prompts (None if they are prompts)."""
+
+    state: RunState
+    rows: RowSet
+    prompts: RowSet | None
+    scorer: Scorer
+    label: str
+
+
+def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
+    """Return the stage that scores every row; the score is a column of the step's name from then on.
+
+    Args:
+        state: The run's state.
+        rows: The rows to score.
+        step: The recipe's step.
+        prompts: The prompts of candidates, whose columns a scorer may read; None where ``rows`` are prompts.
+
+    Raises:
+        UserError: The name is taken, or the step's settings are wrong.
+    """
+    where = state.recipe.step_where(step)
+    columns = rows.columns(prompts)
+    if step.name.lower() in [column.lower() for column in (*columns, *RESERVED)]:  # SQL ignores case
         raise UserError(f"{where}: a column {step.name!r} exists already; give this score another name with 'as'")
     if step.name.startswith("__"):
         raise UserError(f"{where}: {step.name!r}: names that begin with __ are gristmill's own; name it with 'as'")
-    scorer = read_scorer(step, columns, where, walk.recipe.seed, walk.model)
-    label = walk.label(rows.table, "score", step.name)
-    what = {
-        "scorer": scorer.key(),
-        "name": step.name,
-        "input": rows.depends(scorer.columns),
-        "context": context.depends(scorer.columns) if context else "",
-    }
-    if scorer.asks:
-        stage = _ask(walk, rows, context, scorer, label, what, _max_failed(step, where))
-    else:
-        stage = walk.stage(
-            label, what, lambda writer: _write(walk, rows, context, scorer, label, writer, no_model_calls)
-        )
-    rows.scores[step.name] = [stage] if stage else []
+    scorer = read_scorer(step, columns, where, state.recipe.seed, state.model)
+    max_failed = _max_failed(step, where)
+    score = ScoreStep(state, rows, prompts, scorer, state.label(rows.table, "score", step.name))
+    asks = scorer.calls_models
+    return StageSpec(
+        score.label,
+        {"scorer": scorer.key(), "name": step.name, **input_key(rows, prompts, scorer.columns)},
+        partial(write_model_scores if asks else write_plain_scores, score=score),
+        partial(_adopt, rows, step.name),
+        code=(Scorer, scorer.step.function),
+        ask=partial(_ask, score, max_failed) if asks else None,
+        estimate=partial(_estimate, score) if asks else None,
+    )
 
 
-def _ask(
-    walk: Walk,
-    rows: RowSet,
-    context: RowSet | None,
-    scorer: Scorer,
-    label: str,
-    what: dict[str, Any],
-    max_failed: float,
-) -> Any:
-    """The stage of a scorer that asks: all is asked first, and written once it is known whether that is all."""
-
-    def edge(asking: bool, failures: Failures) -> ScorerRequests:
-        return ScorerRequests(
-            walk.answers,
-            lambda name: walk.model(name, scorer.where),
-            walk.recipe.seed,
-            label=label,
-            failures=failures,
-            max_failed=max_failed,
-            stop=False,
-            asking=asking,
-        )
-
-    def ask() -> str:
-        asking = edge(True, Failures(label, 0))
-        walk.answers.keep([ref for ref, _ in scorer.models])
-        for part in _parts(rows, context, scorer):
-            scorer.values(part, asking.meet)
-        return lacking(asking.unasked, asking.transient)
-
-    def build(writer: StageWriter) -> str:
-        reading = edge(False, Failures(label, 0, writer.info.setdefault("failed", Counter())))
-        return _write(walk, rows, context, scorer, label, writer, reading.meet)
-
-    stage = walk.asked(label, what, ask, build)
-    if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
-        _plan(walk, rows, context, scorer)
-    return stage
+def write_plain_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep) -> str:
+    """Write the scores of a scorer that asks no model."""
+    return write_scores(writer, run, score, no_model_calls)
 
 
-def _write(
-    walk: Walk, rows: RowSet, context: RowSet | None, scorer: Scorer, label: str, writer: StageWriter, meet: Meet
-) -> str:
-    """Write the scores of all rows; say how many there are, their mean, and what the scorer notes."""
-    walk.progress.begin(label, rows.kept_ids.height)
-    total, good, mean, notes = 0, 0, 0.0, []
-    for part in _parts(rows, context, scorer):
-        scored = scorer.values(part, meet)
-        writer.write(
-            "scores", scored.select("value", "error", "detail", row_id=part[rows.id], scorer=pl.lit(scorer.name))
-        )
-        total, good = total + part.height, good + scored["value"].count()
-        mean += float(scored["value"].sum() or 0.0)
+def write_model_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep) -> str:
+    """Write the scores of a scorer that asks models, from the replies that are there."""
+    failures = Failures(score.label, 0, writer.info.setdefault("failed", Counter()))
+    return write_scores(writer, run, score, _model_requests(score, run, failures, asking=False).answer)
+
+
+def write_scores(writer: StageWriter, run: RunContext, score: ScoreStep, answer: Answer) -> str:
+    """Write the scores of all rows; return how many there are, their mean, and the scorer's notes."""
+    run.progress.begin(score.label, score.rows.kept_ids.height)
+    total, scored_rows, value_sum = 0, 0, 0.0
+    notes: list[str] = []
+    for part in _parts(score):
+        scored = score.scorer.values(part, answer)
+        ids = part[score.rows.id]
+        writer.write("scores", scored.select("value", "error", "detail", row_id=ids, scorer=pl.lit(score.scorer.name)))
+        total, scored_rows = total + part.height, scored_rows + scored["value"].count()
+        value_sum += float(scored["value"].sum() or 0.0)
         notes += [note for note in scored["note"].drop_nulls().unique(maintain_order=True) if note not in notes]
-        walk.progress.advance(part.height)
+        run.progress.advance(part.height)
     writer.info["rows_in"] = total
-    said = [f"{good:,} scored", f"mean {mean / good:.3f}" if good else "", f"{total - good:,} null" * (total > good)]
-    return ", ".join(part for part in [*said, *notes[:3]] if part)
+    parts = [f"{scored_rows:,} scored"]
+    if scored_rows:
+        parts.append(f"mean {value_sum / scored_rows:.3f}")
+    if total > scored_rows:
+        parts.append(f"{total - scored_rows:,} null")
+    return ", ".join([*parts, *notes[:3]])
 
 
-def _parts(rows: RowSet, context: RowSet | None, scorer: Scorer) -> Iterator[pl.DataFrame]:
-    """The rows with what the scorer reads, in frames that part nothing it must see at once."""
-    if scorer.scope == "prompts":
-        return read_groups(rows, scorer.columns, context)
-    if scorer.scope == "table":
-        return iter([read_all(rows, scorer.columns, context)])
-    return read_batches(rows, scorer.columns, context)
+def _adopt(rows: RowSet, name: str, stage: Stage | None) -> None:
+    rows.scores[name] = [stage] if stage else []
+
+
+def _ask(score: ScoreStep, max_failed: float, run: RunContext) -> str:
+    """Ask the models all that the scorer wants to know; return what is missing of the replies."""
+    run.models.unload_except([ref for ref, _ in score.scorer.models or ()])
+    requests = _model_requests(score, run, Failures(score.label, 0), asking=True, max_failed=max_failed)
+    for part in _parts(score):
+        score.scorer.values(part, requests.answer)
+    return missing_note(requests.unasked, requests.transient)
+
+
+def _model_requests(
+    score: ScoreStep, run: RunContext, failures: Failures, *, asking: bool, max_failed: float = 1.0
+) -> ScorerRequests:
+    return ScorerRequests(
+        run.models,
+        lambda name: score.state.model(name, score.scorer.where),
+        score.state.recipe.seed,
+        label=score.label,
+        failures=failures,
+        max_failed=max_failed,
+        stop=False,
+        asking=asking,
+    )
+
+
+def _parts(score: ScoreStep) -> Iterator[pl.DataFrame]:
+    """Yield the rows with the columns the scorer reads, in frames that hold all that it must see at once."""
+    columns = score.scorer.columns
+    if score.scorer.scope == "prompts":
+        return read_groups(score.rows, columns, score.prompts)
+    if score.scorer.scope == "table":
+        return iter([read_all(score.rows, columns, score.prompts)])
+    return read_batches(score.rows, columns, score.prompts)
 
 
 def _max_failed(step: recipes.Step, where: str) -> float:
-    """The share of a scorer's requests that may fail."""
-    share = step.settings.get("max_failed", MAX_FAILED)
+    """Return the share of a scorer's requests that may fail."""
+    share = step.settings.get("max_failed", MAX_FAILED_SHARE)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise UserError(f"{where}: score: max_failed: expected a share from 0 to 1, found {share!r}")
     return float(share)
 
 
-class _Open(Exception):
-    """What a plan can't see past: embeddings that are not made yet."""
+class _NotMadeYet(Exception):
+    """A scorer reads embeddings, which a plan does not make, so the plan cannot follow it further."""
 
 
-def _plan(walk: Walk, rows: RowSet, context: RowSet | None, scorer: Scorer) -> None:
-    """Say in the plan how many requests a scorer makes, as far as that is known before their answers are.
+def _estimate(score: ScoreStep, log: ReplyLog) -> Estimate:
+    """Say how many requests a scorer makes, as far as that is known before their replies are.
 
-    What is not answered yet is null to the scorer, so that it goes on to what it wants next: of another judge, say.
+    A reply that is not there yet is null to the scorer, so that it goes on to its next requests: to another judge, say.
     """
-    held = {**(context.scores if context else {}), **rows.scores}
-    if not rows.stages or any(held.get(name) == [] for name in scorer.columns):
-        walk.plan[-1].note = "how many requests is known once the steps above are done"
-        return
-    todo: dict[
-        str, tuple[ModelCalls, dict[str, str]]
-    ] = {}  # a model's name -> a want of it, and the asks by their keys
-    with ReplyLog.looking(walk.store) as log:
+    rows, prompts, scorer = score.rows, score.prompts, score.scorer
+    scores = {**(prompts.scores if prompts else {}), **rows.scores}
+    if not rows.stages or any(scores.get(name) == [] for name in scorer.columns):
+        return Estimate(KNOWN_LATER)
+    unanswered: dict[str, tuple[ModelCalls, dict[str, str]]] = {}  # by model: a call of it, and messages by their keys
 
-        def meet(want: ModelCalls | Embed) -> pl.DataFrame:
-            if isinstance(want, Embed):
-                raise _Open
-            made = requests_of(want, walk.model(want.model, scorer.where), walk.recipe.seed)
-            new = {one.key: one.messages for one in made if one and one.key not in log}
-            if new:
-                todo.setdefault(want.model, (want, {}))[1].update(new)
-            replies = log.read(one.key for one in made if one)
-            return replies_frame([replies.get(one.key) if one else None for one in made])
+    def answer(calls: ModelCalls | Embed) -> pl.DataFrame:
+        if isinstance(calls, Embed):
+            raise _NotMadeYet
+        made = requests_of(calls, score.state.model(calls.model, scorer.where), score.state.recipe.seed)
+        new = {one.key: one.messages for one in made if one and one.key not in log}
+        if new:
+            unanswered.setdefault(calls.model, (calls, {}))[1].update(new)
+        replies = log.read(one.key for one in made if one)
+        return replies_frame([replies.get(one.key) if one else None for one in made])
 
-        for part in _parts(rows, context, scorer):
-            with suppress(_Open, ScorerFailed):
-                scorer.values(part, meet)
-    for name, (want, asks) in todo.items():
-        if want.task != "generate":
-            continue  # it writes nothing: there are no tokens to be paid for
-        sample = list(asks.values())[:200]
-        walk.want(walk.model(name, scorer.where), sample, len(asks), want.sampling.get("max_tokens", 256))
-    said = (
-        f"{len(asks):,} {NOUNS[want.task]}" + f" to {name}" * (want.task != "run")
-        for name, (want, asks) in todo.items()
-    )
-    walk.plan[-1].note = ", ".join(said) + ("; more may hang on the replies" if todo else "")
+    for part in _parts(score):
+        with suppress(_NotMadeYet, ScorerFailed):
+            scorer.values(part, answer)
+    notes, requests = [], []
+    for name, (calls, messages) in unanswered.items():
+        notes.append(f"{len(messages):,} {NOUNS[calls.task]}" + (f" to {name}" if calls.task != "run" else ""))
+        if calls.task == "generate":  # the other tasks write nothing: no new tokens are to be paid for
+            most = calls.sampling.get("max_tokens", 256)
+            ref = score.state.model(name, scorer.where)
+            requests.append(ModelRequests(ref, list(messages.values())[:200], len(messages), most))
+    if notes:
+        notes[-1] += "; further requests may follow, depending on the replies"
+    return Estimate(", ".join(notes), requests)

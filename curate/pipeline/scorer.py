@@ -1,7 +1,7 @@
 """A ``score`` step of a recipe, checked and ready: the same for candidates, for fresh answers and for rewards.
 
-A scorer is a function of columns, or (where it needs a model, embeddings or the sandbox) a generator that yields what
-it wants to know; whoever calls it passes ``meet``, which gets that (``curate.models.scorer_requests``).
+A scorer is a function of columns, or (where it needs a model, embeddings or the sandbox) a generator that yields the
+model calls it needs; its caller passes ``answer``, which makes them (``curate.models.scorer_requests``).
 """
 
 import inspect
@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import polars as pl
 
+from curate.models.embeddings import makes_embeddings
 from curate.models.engine_settings import check_task
 from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
@@ -21,21 +22,27 @@ from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.requests import Sampling, Task
 
-OURS = ("as", "by", "max_failed")  # settings of the verb; the others are the scorer's own
-Meet = Callable[[ModelCalls | Embed], pl.DataFrame | pl.Series]
-# What an ask looks like, a conversation's and the others'; engines read them in earnest.
+VERB_SETTINGS = ("as", "by", "max_failed")  # the others are the scorer's own
+Answer = Callable[[ModelCalls | Embed], pl.DataFrame | pl.Series]
+# A first look at what a scorer asks: a conversation for the task ``generate``, an object for the others.
 SHAPES = {"generate": r'(?s)^\s*\[\s*\{.*"role".*\}\s*\]\s*$', "": r"(?s)^\s*\{.*\}\s*$"}
 
 
 class ScorerFailed(UserError):
-    """A scorer's own code raised, or gave something that is no score."""
+    """A scorer's own code raised, or returned something that is no score."""
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A scorer with its settings. ``reads`` has the columns that each of its parameters stands for.
+    """A scorer with its settings.
 
-    ``models`` are the models that it asks, each with the task; None while it is being asked which these are.
+    Attributes:
+        name: The name of the score.
+        step: The scorer's function and signature.
+        settings: Its settings, defaults filled in.
+        reads: The columns that each of its parameters stands for.
+        where: The recipe's file and line, for errors.
+        models: The models that it calls, each with the task; None while that is being found out.
     """
 
     name: str
@@ -47,34 +54,43 @@ class Scorer:
 
     @property
     def columns(self) -> list[str]:
-        """All columns that it reads."""
+        """All columns that the scorer reads."""
         return list(dict.fromkeys(name for names in self.reads.values() for name in names))
 
     @property
-    def asks(self) -> bool:
-        """Whether it needs someone to meet what it wants."""
+    def calls_models(self) -> bool:
+        """Whether the scorer calls models, embeds texts or runs programs."""
         return inspect.isgeneratorfunction(self.step.function)
 
     @property
     def scope(self) -> str:
-        """What it must see at once: single ``rows``, all rows of a prompt (``prompts``), or the whole ``table``."""
+        """Which rows the scorer must see at once: ``rows`` (any), ``prompts`` (all of a prompt) or ``table`` (all)."""
         return "table" if "scores" in self.reads else "prompts" if "prompt_id" in self.reads else "rows"
 
     def key(self) -> list[Any]:
-        """What its values depend on beside the rows."""
-        models = [[ref.identity, task] for ref, task in self.models]
-        return [self.step.name, self.settings, self.step.source, {k: [*v] for k, v in self.reads.items()}, models]
+        """Return what the scores depend on beside the rows and the code."""
+        models = [[ref.identity, task] for ref, task in self.models or ()]
+        return [self.step.name, self.settings, {k: [*v] for k, v in self.reads.items()}, models]
 
-    def values(self, rows: pl.DataFrame, meet: Meet) -> pl.DataFrame:
-        """Score rows: ``value``, ``error`` (why there is no value), ``detail``, ``note`` (a line on the rows together).
+    def values(self, rows: pl.DataFrame, answer: Answer) -> pl.DataFrame:
+        """Score rows.
 
-        A NaN is null with an error. Raises ``ScorerFailed`` if the scorer raises or returns another number of rows.
+        Args:
+            rows: The rows, with at least the columns that the scorer reads.
+            answer: Makes the model calls that the scorer yields.
+
+        Returns:
+            A row for each: ``value`` (NaN and infinity are null), ``error`` (why there is no value), ``detail``, and
+            ``note`` (a line on the rows together).
+
+        Raises:
+            ScorerFailed: The scorer raised, or returned another number of rows.
         """
         columns = {p: rows.select(names) if p == "scores" else rows[names[0]] for p, names in self.reads.items()}
-        result = self._own(self.step.call, columns, self.settings)
+        result = self._run_own(self.step.call, columns, self.settings)
         if isinstance(result, Generator):
-            result = self._told(result, meet)
-        found = self._own(_table, result)
+            result = self._run_generator(result, answer)
+        found = self._run_own(_table, result)
         if found.height != rows.height or "value" not in found.columns:
             raise ScorerFailed(
                 f"{self.where}: score {self.step.name!r} returned {found.height} rows with the columns "
@@ -91,26 +107,26 @@ class Scorer:
         value = pl.when(bad).then(None).otherwise(pl.col("value"))
         return found.select(value=value, error=missing, detail="detail", note="note")
 
-    def _told(self, steps: Generator, meet: Meet) -> Any:
-        """What a generator returns once all it wants is met."""
-        answer = None
+    def _run_generator(self, steps: Generator, answer: Answer) -> Any:
+        """Run a scorer that is a generator to its end, answering its calls; return what it returns."""
+        replies = None
         while True:
             try:
-                want = self._own(steps.send, answer)
+                calls = self._run_own(steps.send, replies)
             except StopIteration as end:
                 return end.value
-            self._own(_check_want, want)
+            self._run_own(_check_calls, calls)
             known = None if self.models is None else [(ref.name, task) for ref, task in self.models]
-            asked = want.model, "embed" if isinstance(want, Embed) else want.task
+            asked = calls.model, "embed" if isinstance(calls, Embed) else calls.task
             if known is not None and asked not in known:
                 raise ScorerFailed(
                     f"{self.where}: score {self.step.name!r} asks the model {asked[0]!r} (task "
                     f"{asked[1]!r}), but not when it is called on no rows, as it must"
                 )
-            answer = meet(want)
+            replies = answer(calls)
 
-    def _own(self, call: Callable[..., Any], *given: Any) -> Any:
-        """Call the scorer's own code, whose errors are told as such."""
+    def _run_own(self, call: Callable[..., Any], *given: Any) -> Any:
+        """Call the scorer's own code; whatever it raises becomes a ``ScorerFailed`` that names the scorer."""
         try:
             return call(*given)
         except StopIteration:
@@ -118,19 +134,29 @@ class Scorer:
         except UserError as error:
             raise ScorerFailed(f"{self.where}: score {self.step.name!r}: {error}") from error
         except Exception as error:
-            said = f"{self.where}: score {self.step.name!r} failed: {type(error).__name__}: {error}"
-            raise ScorerFailed(said) from error
+            message = f"{self.where}: score {self.step.name!r} failed: {type(error).__name__}: {error}"
+            raise ScorerFailed(message) from error
 
 
 def read_scorer(
     step: recipes.Step, columns: dict[str, pl.DataType], where: str, seed: int, model: Callable[[str, str], ModelRef]
 ) -> Scorer:
-    """Check a ``score`` step against the scorer's signature, the columns there are and the models it asks.
+    """Check a ``score`` step against the scorer's signature, the columns there are and the models it calls.
 
-    ``model`` finds a model by its name in the recipe (and where that is said). Raises ``UserError``.
+    Args:
+        step: The recipe's step.
+        columns: The columns that the rows have, with their types.
+        where: The recipe's file and line, for errors.
+        seed: The recipe's seed.
+        model: Returns the model of a name in the recipe; its second argument is for errors.
+
+    Raises:
+        UserError: A setting, a column or a model is wrong.
     """
     found = find_step("score", step.use, where)
-    given = {k: v for k, v in step.settings.items() if k not in OURS or (k == "by" and "score" not in found.reads)}
+    given = {
+        k: v for k, v in step.settings.items() if k not in VERB_SETTINGS or (k == "by" and "score" not in found.reads)
+    }
     settings = found.settings(given, where, seed)
     reads: dict[str, tuple[str, ...]] = {}
     for name in found.reads:
@@ -142,7 +168,7 @@ def read_scorer(
         if name not in columns:
             raise unknown(f"column (which score {found.name!r} reads) called", name, list(columns), where)
     scorer = Scorer(step.name, found, settings, reads, where)
-    if scorer.asks:
+    if scorer.calls_models:
         return replace(scorer, models=_models(replace(scorer, models=None), columns, model))
     if "scores" in reads:
         _try_settings(scorer, columns)
@@ -150,7 +176,7 @@ def read_scorer(
 
 
 def _by(step: recipes.Step, columns: dict[str, pl.DataType], where: str) -> str:
-    """The score that a scorer goes by."""
+    """Return the column that stands for the scorer's parameter ``score``: the step's ``by``."""
     by = step.settings.get("by")
     numbers = [name for name, kind in columns.items() if kind.is_numeric()]
     if by is None:
@@ -163,7 +189,7 @@ def _by(step: recipes.Step, columns: dict[str, pl.DataType], where: str) -> str:
 
 
 def _named(settings: dict[str, Any], columns: list[str], where: str) -> tuple[str, ...]:
-    """The columns that a scorer's settings name: those its SQL mentions, and those that are named outright."""
+    """Return the columns that a scorer's settings name, in SQL or outright."""
     texts = [
         text
         for value in settings.values()
@@ -179,14 +205,14 @@ def _named(settings: dict[str, Any], columns: list[str], where: str) -> tuple[st
 def _models(
     scorer: Scorer, columns: dict[str, pl.DataType], model: Callable[[str, str], ModelRef]
 ) -> tuple[tuple[ModelRef, str], ...]:
-    """Whom the scorer asks, as it says when it is called on no rows at all."""
+    """Return the models that a scorer calls, found by calling it on no rows."""
     found: dict[tuple[str, str], ModelRef] = {}
 
-    def meet(want: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
-        task = "embed" if isinstance(want, Embed) else want.task
-        found[want.model, task] = ref = model(want.model, scorer.where)
+    def answer(calls: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
+        task = "embed" if isinstance(calls, Embed) else calls.task
+        found[calls.model, task] = ref = model(calls.model, scorer.where)
         if task == "embed":
-            if ref.engine != "transformers":
+            if not makes_embeddings(ref):
                 raise UserError(
                     f"{scorer.where}: the engine {ref.engine!r} of the model {ref.name!r} makes no "
                     f"embeddings; 'transformers' does"
@@ -195,17 +221,17 @@ def _models(
         check_task(ref, task, scorer.where)
         return replies_frame([])
 
-    scorer.values(pl.DataFrame(schema={name: columns[name] for name in scorer.columns}), meet)
+    scorer.values(pl.DataFrame(schema={name: columns[name] for name in scorer.columns}), answer)
     return tuple((ref, task) for (_, task), ref in found.items())
 
 
-def no_model_calls(want: ModelCalls | Embed) -> pl.DataFrame:
-    """Meets what a scorer wants that is no generator, so wants nothing."""
-    raise AssertionError(f"a scorer that is no generator wants {want}")
+def no_model_calls(calls: ModelCalls | Embed) -> pl.DataFrame:
+    """Stand in for a scorer that makes no model calls; raises if called."""
+    raise AssertionError(f"a scorer that is no generator calls {calls}")
 
 
 def _try_settings(scorer: Scorer, columns: dict[str, pl.DataType]) -> None:
-    """Raise what a scorer finds wrong with its settings, such as its SQL, before any row is there."""
+    """Raise a scorer's own complaint about its settings, such as its SQL, by calling it on no rows."""
     try:
         scorer.values(pl.DataFrame(schema={name: columns[name] for name in scorer.columns}), no_model_calls)
     except ScorerFailed as error:
@@ -213,31 +239,31 @@ def _try_settings(scorer: Scorer, columns: dict[str, pl.DataType]) -> None:
             raise
 
 
-def _check_want(want: Any) -> None:
-    """Raise ``TypeError`` or ``UserError`` for what no_model_calls can meet: a mistake of a scorer's own code."""
-    if not isinstance(want, ModelCalls | Embed):
-        raise TypeError(f"it yields {want!r:.80}; expected a ModelCalls or an Embed")
-    asks = want.texts if isinstance(want, Embed) else want.asks
+def _check_calls(calls: Any) -> None:
+    """Raise ``TypeError`` or ``UserError`` for model calls that cannot be made: a mistake of the scorer's own code."""
+    if not isinstance(calls, ModelCalls | Embed):
+        raise TypeError(f"it yields {calls!r:.80}; expected a ModelCalls or an Embed")
+    asks = calls.texts if isinstance(calls, Embed) else calls.asks
     if not isinstance(asks, pl.Series) or asks.dtype not in (pl.String, pl.Null):
         kind = asks.dtype if isinstance(asks, pl.Series) else type(asks).__name__
         raise TypeError(f"it asks a {kind}; expected a polars Series of texts")
-    if isinstance(want, Embed):
+    if isinstance(calls, Embed):
         return
-    if want.task not in get_args(Task):
-        raise unknown("task", str(want.task), get_args(Task))
+    if calls.task not in get_args(Task):
+        raise unknown("task", str(calls.task), get_args(Task))
     known = [field.name for field in fields(Sampling) if field.name != "seed"]
-    for name in want.sampling:
+    for name in calls.sampling:
         if name not in known:
             raise unknown("sampling setting", str(name), known)
     asks = asks.cast(pl.String)
-    bad = asks.filter(~asks.str.contains(SHAPES.get(want.task, SHAPES[""])))
+    bad = asks.filter(~asks.str.contains(SHAPES.get(calls.task, SHAPES[""])))
     if bad.len():
-        shape = "a list of messages" if want.task == "generate" else "an object"
+        shape = "a list of messages" if calls.task == "generate" else "an object"
         raise TypeError(f"it asks {bad[0]!r:.80}; expected {shape} as JSON text")
 
 
 def _table(result: Any) -> pl.DataFrame:
-    """What a scorer returned as the columns ``value`` (a number), ``error``, ``detail`` and ``note``."""
+    """Return a scorer's result as the columns ``value`` (a number), ``error``, ``detail`` and ``note``."""
     if result is None:
         raise TypeError("it returns nothing; expected a value for each row")
     table = result if isinstance(result, pl.DataFrame) else pl.DataFrame({"value": result})

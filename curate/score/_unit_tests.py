@@ -27,7 +27,7 @@ READS = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(0")
 
 
 def read_tests(text: str | None) -> dict[str, Any] | str:
-    """The tests in a ``ground_truth`` as the sandbox takes them (``curate/models/clients/sandbox_run.py``), or why not."""
+    """The tests in a ``ground_truth`` as the sandbox takes them (``curate/models/clients/sandbox.py``), or why not."""
     if text is None or not text.strip():
         return "no tests: ground_truth is empty"
     try:

@@ -1,7 +1,8 @@
-"""Benchmarks that ``decontaminate`` knows by name, and reading what it is against: those, files, and hub data sets.
+"""Read the texts that ``decontaminate`` compares rows with: benchmarks known by name, files and hub data sets.
 
-A name stands for a data set on the hub: which configurations and which split are asked of a model, and the fields that
-hold the question (several are joined: a passage and its question). Choices and answers are not compared, as in Tulu 3.
+A benchmark's name stands for a data set on the hub, with the configurations and the split that models are evaluated on
+and the fields that hold the question (several are joined, such as a passage and its question). Choices and answers are
+not compared, as in Tulu 3 (arXiv 2411.15124).
 """
 
 import json
@@ -19,7 +20,7 @@ from schemas.ids import fingerprint
 
 
 class Benchmark(NamedTuple):
-    """Where a benchmark's questions are: a data set on the hub, its split, their fields, its configurations."""
+    """The data set on the hub that holds a benchmark's questions: its split, the fields, its configurations."""
 
     path: str
     split: str
@@ -89,13 +90,22 @@ SHIPPED = {
 
 
 def read_benchmarks(
-    against: Any, folder: Path, own: Path, where: str, load: Callable[..., Any] | None = None
+    against: Any, folder: Path, own_store: Path, where: str, load: Callable[..., Any] | None = None
 ) -> ReferenceData:
-    """Read what a ``decontaminate`` step is against: a name of ``SHIPPED``, what ``read_other`` takes, or a list.
+    """Return the texts that a ``decontaminate`` step compares rows with.
 
-    A file of that name goes before a shipped one. Paths are relative to ``folder``; ``own`` is the store written to;
-    ``load`` stands in for ``datasets.load_dataset`` where a shipped one is read. Raises ``UserError`` beginning with
-    ``where``. What is on the hub is read once in a process.
+    A data set on the hub is read once in a process.
+
+    Args:
+        against: A name in ``SHIPPED``, an entry as ``read_reference_data`` takes it, or a list of these. A file with
+            the name of a benchmark is read instead of the benchmark.
+        folder: The folder that paths are relative to.
+        own_store: The store of this run, which is refused as an entry.
+        where: ``file:line``, with which an error begins.
+        load: A function in place of ``datasets.load_dataset``, for the benchmarks in ``SHIPPED``.
+
+    Raises:
+        UserError: An entry is wrong or cannot be read.
     """
     parts, contents = [pl.DataFrame(schema=SCHEMA)], []
     entries = against if isinstance(against, list) else [against]
@@ -106,47 +116,49 @@ def read_benchmarks(
                 f"{where}: decontaminate: against: expected a file, or a list of files, hub data sets and "
                 f"known benchmarks, found {entry!r}"
             )
-        here = (folder / Path(path).expanduser()).exists()
-        if isinstance(entry, str) and not here and entry in SHIPPED:
-            read = _shipped(entry, where, load)
-        elif isinstance(entry, str) and not here and not is_hub_name(entry) and not Path(entry).suffix:
+        is_local = (folder / Path(path).expanduser()).exists()
+        if isinstance(entry, str) and not is_local and entry in SHIPPED:
+            data = _read_shipped(entry, where, load)
+        elif isinstance(entry, str) and not is_local and not is_hub_name(entry) and not Path(entry).suffix:
             raise unknown("file, hub data set or known benchmark", entry, SHIPPED, f"{where}: decontaminate: against")
-        elif here:
-            read = read_reference_data(entry, "prompt", folder, own, f"{where}: decontaminate")
+        elif is_local:
+            data = read_reference_data(entry, "prompt", folder, own_store, f"{where}: decontaminate")
         else:
-            read = _hub(json.dumps(entry, default=str), folder, own, where)
-        parts.append(read.rows)
-        contents.append(read.content)
+            data = _read_hub_entry(json.dumps(entry, default=str), folder, own_store, where)
+        parts.append(data.rows)
+        contents.append(data.content)
     return ReferenceData(pl.concat(parts), fingerprint(contents))
 
 
 @lru_cache(maxsize=16)
-def _hub(entry: str, folder: Path, own: Path, where: str) -> ReferenceData:
-    return read_reference_data(json.loads(entry), "prompt", folder, own, f"{where}: decontaminate")
+def _read_hub_entry(entry: str, folder: Path, own_store: Path, where: str) -> ReferenceData:
+    """Return the texts of an entry, given as JSON text, that is not a local file."""
+    return read_reference_data(json.loads(entry), "prompt", folder, own_store, f"{where}: decontaminate")
 
 
 @lru_cache(maxsize=32)
-def _shipped(name: str, where: str, load: Callable[..., Any] | None) -> ReferenceData:
-    """The questions of a benchmark; its rows are numbered through all its configurations."""
-    known, texts = SHIPPED[name], []
+def _read_shipped(name: str, where: str, load: Callable[..., Any] | None) -> ReferenceData:
+    """Return the questions of a benchmark; its rows are numbered through all its configurations."""
+    benchmark, texts = SHIPPED[name], []
     try:
-        for config in known.configs:
-            rows = read_hub(known.path, name=config, split=known.split, load=load)
-            texts += [_question(raw.row, known) for raw in rows]
+        for config in benchmark.configs:
+            rows = read_hub(benchmark.path, name=config, split=benchmark.split, load=load)
+            texts += [_question(raw.row, benchmark) for raw in rows]
         if not texts:
-            raise UserError(f"{known.path} has no rows")
+            raise UserError(f"{benchmark.path} has no rows")
     except UserError as error:
         raise UserError(f"{where}: decontaminate: against: {name}: {error}") from None
     rows = pl.DataFrame({"text": texts, "file": name, "line": range(1, len(texts) + 1), "row_id": None})
     return ReferenceData(rows.select(pl.col(column).cast(kind) for column, kind in SCHEMA.items()), fingerprint(texts))
 
 
-def _question(row: Any, known: Benchmark) -> str:
-    for field in known.fields:
+def _question(row: Any, benchmark: Benchmark) -> str:
+    """Return the question of a benchmark's row; raise ``UserError`` where the row has no such field."""
+    for field in benchmark.fields:
         if not isinstance(row, dict) or not isinstance(row.get(field), str):
             found = ", ".join(row) if isinstance(row, dict) else repr(row)[:80]
             raise UserError(
-                f"a row of {known.path} has no text {field!r} (it has: {found}); name the data set and its "
-                f"field yourself: {{path: {known.path}, fields: {{prompt: ...}}}}"
+                f"a row of {benchmark.path} has no text {field!r} (it has: {found}); name the data set and its "
+                f"field yourself: {{path: {benchmark.path}, fields: {{prompt: ...}}}}"
             )
-    return "\n".join(row[field] for field in known.fields)
+    return "\n".join(row[field] for field in benchmark.fields)

@@ -1,7 +1,7 @@
-"""Fields: what the keys of a file are in our words, where they are not recognised by themselves.
+"""Apply ``fields`` of a recipe's source, which maps our names to the names of a file's keys.
 
-``{"prompt": "question", "ground_truth": "meta.answer", "completions": ["a.solution", "b.solution"]}`` maps our names to
-dotted names of the file's.
+``{"prompt": "question", "ground_truth": "meta.answer", "completions": ["a.solution", "b.solution"]}`` is an example; a
+dotted name leads into a mapping of the row. It is needed where the keys of a file are not recognised by themselves.
 """
 
 from typing import Any
@@ -25,12 +25,12 @@ NAMES = (
 
 
 def check_fields(fields: Any) -> dict[str, str | list[str]]:
-    """Return ``fields`` where it maps our names to names; else raise ``UserError``."""
+    """Return ``fields``; raise ``UserError`` where it does not map names in ``NAMES`` to names of keys."""
     if not isinstance(fields, dict) or not fields:
         raise UserError(f"fields: expected a mapping such as {{prompt: question}}, found {fields!r}")
     for name, value in fields.items():
         if name not in NAMES:
-            raise unknown("field of ours called", name, NAMES, "fields")
+            raise unknown("field called", name, NAMES, "fields")
         names = value if isinstance(value, list) and name == "completions" else [value]
         if not names or not all(isinstance(n, str) and n for n in names):
             several = ", or a list of them" if name == "completions" else ""
@@ -39,45 +39,58 @@ def check_fields(fields: Any) -> dict[str, str | list[str]]:
 
 
 def map_fields(row: dict, fields: dict[str, str | list[str]], seen: set[str]) -> tuple[dict, dict]:
-    """Return what ``fields`` takes from a row, under our names, and the rest of the row.
+    """Return the parts of a row that ``fields`` names, under our names, and the rest of the row.
 
-    ``seen`` collects the file's names that this row has. A candidate taken from ``model.key`` carries its model's
-    name and what stands beside it. Raises ``BadRow`` where the row lacks the prompt.
+    Args:
+        row: A row of the file; it is not changed.
+        fields: The mapping, as ``check_fields`` returned it. A list of names under ``completions`` gives one candidate
+            for each; a candidate taken from ``model.key`` has the model's name and the keys beside it.
+        seen: Filled with the names in ``fields`` that this row has.
+
+    Raises:
+        BadRow: The row lacks the prompt.
     """
     rest, mapped = dict(row), {}
     for name, source in fields.items():
         names = source if isinstance(source, list) else [source]
-        places = {n: place for n in names if (place := _find(row, n))}
-        seen.update(places)
-        if not places and name in ("prompt", "messages"):
+        paths = {n: path for n in names if (path := _find_path(row, n))}
+        seen.update(paths)
+        if not paths and name in ("prompt", "messages"):
             raise BadRow(f"no {names[0]!r}, which 'fields' names as the {name}")
         if isinstance(source, list):
-            mapped[name] = [_recorded(row, place, names) for place in places.values()] or None
-        elif places:
-            value = _value(row, places[source])
-            text = name == "completions" and isinstance(value, str) and not value.lstrip().startswith("[")
-            mapped[name] = [value] if text else value
-        for place in places.values():
-            rest = _without(rest, place[:1] if isinstance(source, list) else place)
+            mapped[name] = [_candidate_at(row, path, names) for path in paths.values()] or None
+        elif paths:
+            value = _value_at(row, paths[source])
+            is_one_text = name == "completions" and isinstance(value, str) and not value.lstrip().startswith("[")
+            mapped[name] = [value] if is_one_text else value
+        for path in paths.values():
+            rest = _without(rest, path[:1] if isinstance(source, list) else path)
     return mapped, rest
 
 
 def check_seen(fields: dict[str, str | list[str]], seen: set[str], known: set[str], where: str) -> None:
-    """Raise ``UserError`` for a name in ``fields`` that no row has. ``known`` are the names that rows have."""
+    """Raise ``UserError`` for a name in ``fields`` that no row has.
+
+    Args:
+        fields: The mapping.
+        seen: The names in it that a row had.
+        known: All names that rows had, from which the nearest is suggested.
+        where: The file, as an error names it.
+    """
     for name, source in fields.items():
-        for one in source if isinstance(source, list) else [source]:
-            if one not in seen:
-                raise UserError(f"{where}: fields.{name}: no row has a key {one!r}{nearest(one, known)}")
+        for key in source if isinstance(source, list) else [source]:
+            if key not in seen:
+                raise UserError(f"{where}: fields.{name}: no row has a key {key!r}{nearest(key, known)}")
 
 
-def names_of(row: dict) -> set[str]:
-    """Return the keys of a row, and those of the mappings in it as dotted names."""
+def key_names(row: dict) -> set[str]:
+    """Return the keys of a row, and the keys of the mappings in it as dotted names."""
     inner = {f"{key}.{name}" for key, value in row.items() if isinstance(value, dict) for name in value}
     return inner | {str(key) for key in row}
 
 
-def _find(row: dict, name: str) -> tuple[str, ...] | None:
-    """Return the keys that lead to a dotted name; a key that has dots itself comes first."""
+def _find_path(row: dict, name: str) -> tuple[str, ...] | None:
+    """Return the keys that lead to a dotted name, or ``None``; a key that itself has the dots comes first."""
     if name in row:
         return (name,)
     value: Any = row
@@ -89,34 +102,37 @@ def _find(row: dict, name: str) -> tuple[str, ...] | None:
     return keys
 
 
-def _value(row: dict, place: tuple[str, ...]) -> Any:
+def _value_at(row: dict, path: tuple[str, ...]) -> Any:
+    """Return the value that a path of keys leads to."""
     value: Any = row
-    for key in place:
+    for key in path:
         value = value[key]
     return value
 
 
-def _recorded(row: dict, place: tuple[str, ...], names: list[str]) -> Any:
-    """Return one candidate; with what stands beside it, where it is the only candidate there."""
-    value = _value(row, place)
+def _candidate_at(row: dict, path: tuple[str, ...], names: list[str]) -> Any:
+    """Return one candidate, with the keys beside it where its mapping holds no other candidate of ``names``."""
+    value = _value_at(row, path)
     if not isinstance(value, str | list):
         return value
-    if len(place) == 1:
-        return {"response" if isinstance(value, str) else "messages": value, "model": place[0]}
-    beside = {k: v for k, v in _value(row, place[:-1]).items() if k != place[-1]}
-    owner = ".".join(place[:-1])
-    alone = sum(n.startswith(f"{owner}.") for n in names) == 1
-    own = {"response" if isinstance(value, str) else "messages": value, "model": owner if alone else ".".join(place)}
-    return {**(beside if alone else {}), **own}
+    key = "response" if isinstance(value, str) else "messages"
+    if len(path) == 1:
+        return {key: value, "model": path[0]}
+    owner = ".".join(path[:-1])
+    is_only_one = sum(name.startswith(f"{owner}.") for name in names) == 1
+    if not is_only_one:
+        return {key: value, "model": ".".join(path)}
+    beside = {k: v for k, v in _value_at(row, path[:-1]).items() if k != path[-1]}
+    return {**beside, key: value, "model": owner}
 
 
-def _without(row: dict, place: tuple[str, ...]) -> dict:
+def _without(row: dict, path: tuple[str, ...]) -> dict:
     """Return the row without one key, at any depth, and without the mappings that this leaves empty."""
-    if place[0] not in row:
+    if path[0] not in row:
         return row
-    left = {k: v for k, v in row.items() if k != place[0]}
-    if len(place) > 1 and isinstance(row[place[0]], dict):
-        inner = _without(row[place[0]], place[1:])
+    rest = {k: v for k, v in row.items() if k != path[0]}
+    if len(path) > 1 and isinstance(row[path[0]], dict):
+        inner = _without(row[path[0]], path[1:])
         if inner:
-            left[place[0]] = inner
-    return left
+            rest[path[0]] = inner
+    return rest

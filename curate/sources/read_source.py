@@ -1,8 +1,8 @@
-"""Sources: a file (or a data set on the hub) as prompts and recorded candidates.
+"""Read a source (a file, or a data set on the hub) as prompts with their recorded candidates.
 
-``read_source(Path("seeds.jsonl"))`` reads the file, tells each row's shape and gives four tables. Formats are in
-``curate.sources.file_formats``, shapes in ``curate.sources.row_formats``. A bad row is refused with its place, or with ``on_error="drop"`` left
-out with a decision that says why.
+``read_source(Path("seeds.jsonl"))`` reads the file, recognises the format of each row and returns four tables.
+``curate.sources.file_formats`` reads the files, ``curate.sources.row_formats`` converts the rows. A bad row is refused
+with its line, or with ``on_error="drop"`` left out with a decision that says why.
 """
 
 from collections import Counter
@@ -10,67 +10,53 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from curate.sources.field_map import check_fields, check_seen, map_fields, names_of
-from curate.sources.file_formats import Raw, by_lines, read_rows
+from curate.sources.field_map import check_fields, check_seen, key_names, map_fields
+from curate.sources.file_formats import counts_lines, read_rows
 from curate.sources.hub import check_options, is_hub_name, read_hub
+from curate.sources.raw_row import Raw
 from curate.sources.recorded_candidates import Candidate
 from curate.sources.row_formats import Row, convert
+from curate.storage.polars_types import polars_schema
 from schemas.errors import UserError, unknown
 from schemas.ids import content_id
-from schemas.messages import BadRow, dump, dump_turns, last_text, short
+from schemas.messages import BadRow, dump, dump_turns, last_text, short_repr
+from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
 
-TEXT, WHOLE = pl.String, pl.Int64
-PROMPTS = {
-    "prompt_id": TEXT,
-    "messages": TEXT,
-    "tools": TEXT,
-    "prompt": TEXT,
-    "ground_truth": TEXT,
-    "source": TEXT,
-    "metadata": TEXT,
-    "line": WHOLE,
-}
-COMPLETIONS = {
-    "completion_id": TEXT,
-    "prompt_id": TEXT,
-    "sample_index": WHOLE,
-    "model": TEXT,
-    "messages": TEXT,
-    "response": TEXT,
-    "reasoning_content": TEXT,
-    "finish_reason": TEXT,
-    "prompt_tokens": WHOLE,
-    "completion_tokens": WHOLE,
-    "parent_id": TEXT,
-}
-SCORES = {"row_id": TEXT, "scorer": TEXT, "value": pl.Float64, "error": TEXT, "detail": TEXT}
-DECISIONS = {"row_id": TEXT, "kept": pl.Boolean, "reason": TEXT, "evidence": TEXT}
+# Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
+NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("error",), "decisions": ("stage",)}
 EVIDENCE = 200  # characters of a refused row that are kept
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a source holds: four tables, and how many rows of which shape were recognised."""
+    """The contents of a source, in the columns of ``schemas.rows`` but for ``NOT_IN_SOURCES``.
+
+    Attributes:
+        prompts: The prompts; each differs from the others in its messages, tools or ground truth.
+        completions: The recorded candidates of the prompts.
+        scores: The recorded scores of the candidates.
+        decisions: The rows that were joined to an earlier prompt or refused, with the reason.
+        row_formats: How many rows of each format were recognised, the most frequent first.
+    """
 
     prompts: pl.DataFrame
     completions: pl.DataFrame
     scores: pl.DataFrame
     decisions: pl.DataFrame
-    shapes: dict[str, int]
+    row_formats: dict[str, int]
 
 
 @dataclass(slots=True)
-class _Known:
-    """A prompt that was read before: where, and which answers it has so far."""
+class _SeenPrompt:
+    """A prompt that was read before: its first line, and the keys of the candidates it has so far."""
 
     line: int
     metadata: str | None
     count: int = 0
-    answers: set[tuple] = field(default_factory=set)
+    candidate_keys: set[tuple] = field(default_factory=set)
 
 
 @dataclass
@@ -81,8 +67,8 @@ class _Tables:
     completions: list[tuple] = field(default_factory=list)
     scores: list[tuple] = field(default_factory=list)
     decisions: list[tuple] = field(default_factory=list)
-    known: dict[str, _Known] = field(default_factory=dict)
-    shapes: Counter = field(default_factory=Counter)
+    seen: dict[str, _SeenPrompt] = field(default_factory=dict)
+    row_formats: Counter = field(default_factory=Counter)
 
 
 def read_source(
@@ -94,12 +80,21 @@ def read_source(
     limit: int | None = None,
     hub: dict | None = None,
 ) -> Source:
-    """Read a source.
+    """Return the prompts of a source with their recorded candidates and scores.
 
-    ``path`` is a file, or ``owner/name`` on the hub (``hub``: its ``name``, ``split``, ``revision``). ``fields`` maps
-    our names to the file's (``curate.sources.field_map``). ``name`` is the ``source`` of the rows (default: the file's name).
-    ``limit`` reads only the first rows, at least 1. ``on_error`` is ``refuse`` or ``drop``. A prompt that comes again
-    is one prompt with the candidates of both, and a decision. Raises ``UserError`` naming file, line and finding.
+    A prompt that comes again is one prompt with the candidates of both rows, and a decision that says so.
+
+    Args:
+        path: A file, or ``owner/name`` on the hub.
+        fields: Maps our names to the names of the file's keys (``curate.sources.field_map``).
+        on_error: ``refuse`` raises for the first bad row; ``drop`` leaves bad rows out, each with a decision.
+        name: The value of ``source`` in the prompts; by default the name of the file or of the data set.
+        limit: Read only so many rows from the start, at least 1.
+        hub: Options of a data set on the hub: ``name``, ``split``, ``revision``.
+
+    Raises:
+        UserError: An option is wrong, or the source cannot be read; the message names the file, the line and the
+            problem.
     """
     if on_error not in ("refuse", "drop"):
         raise unknown("on_error", on_error, ["refuse", "drop"], str(path))
@@ -109,22 +104,23 @@ def read_source(
         raise UserError(f"{path}: name: expected text, found {name!r}")
     fields = None if fields is None else check_fields(fields)
     if hub is not None or is_hub_name(path):
-        rows, lines, label = read_hub(str(path), **check_options(hub or {})), False, str(path)
+        rows, has_lines, default_name = read_hub(str(path), **check_options(hub or {})), False, str(path)
     else:
         path = Path(path)
-        rows, lines, label = read_rows(path), by_lines(path), path.name
-    tables = _collect(islice(rows, limit), str(path), name or label, fields, on_error, lines)
+        rows, has_lines, default_name = read_rows(path), counts_lines(path), path.name
+    tables = _collect(islice(rows, limit), str(path), name or default_name, fields, on_error, has_lines)
     return Source(
-        prompts=_frame(tables.prompts, PROMPTS),
-        completions=_frame(tables.completions, COMPLETIONS),
-        scores=_frame(tables.scores, SCORES),
-        decisions=_frame(tables.decisions, DECISIONS),
-        shapes=dict(tables.shapes.most_common()),
+        prompts=_frame("prompts", tables.prompts, PROMPTS),
+        completions=_frame("completions", tables.completions, COMPLETIONS),
+        scores=_frame("scores", tables.scores, SCORES),
+        decisions=_frame("decisions", tables.decisions, DECISIONS),
+        row_formats=dict(tables.row_formats.most_common()),
     )
 
 
-def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_error: str, lines: bool) -> _Tables:
-    tables, total, bad, first_bad = _Tables(), 0, 0, ""
+def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_error: str, has_lines: bool) -> _Tables:
+    """Convert all rows; raise ``UserError`` where there is none, none is good, or a bad one is to be refused."""
+    tables, total, bad, first_problem = _Tables(), 0, 0, ""
     seen: set[str] = set()
     known: set[str] = set()
     for raw in rows:
@@ -135,12 +131,12 @@ def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_
             if fields is None:
                 _add(tables, convert(raw.row), raw.line, name)
             else:
-                known |= names_of(raw.row)
+                known |= key_names(raw.row)
                 _add(tables, convert(*map_fields(raw.row, fields, seen)), raw.line, name)
         except (BadRow, RecursionError) as error:
             problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
             bad += 1
-            first_bad = first_bad or f"{_place(path, raw, lines)}: {problem}"
+            first_problem = first_problem or f"{_where(path, raw, has_lines)}: {problem}"
             tables.decisions.append((f"{name}:{raw.line}", False, str(problem), _evidence(raw)))
     if not total:
         raise UserError(f"{path}: has no rows; expected at least one")
@@ -148,26 +144,27 @@ def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_
         check_seen(fields, seen, known, path)
     if bad and on_error == "refuse":
         count = f"{bad} of {total} rows {'is' if bad == 1 else 'are'} bad"
-        raise UserError(f"{first_bad} ({count}; 'on_error: drop' leaves bad rows out)")
+        raise UserError(f"{first_problem} ({count}; 'on_error: drop' leaves bad rows out)")
     if bad == total:
-        raise UserError(f"{first_bad} (none of the {total} rows can be read)")
+        raise UserError(f"{first_problem} (none of the {total} rows can be read)")
     return tables
 
 
-def _place(path: str, raw: Raw, lines: bool) -> str:
+def _where(path: str, raw: Raw, has_lines: bool) -> str:
+    """Return ``file:line:column`` of a row, or ``file: row N`` where rows have no line of their own."""
     column = f":{raw.column}" if raw.column else ""
-    return f"{path}:{raw.line}{column}" if lines or column else f"{path}: row {raw.line}"
+    return f"{path}:{raw.line}{column}" if has_lines or column else f"{path}: row {raw.line}"
 
 
 def _evidence(raw: Raw) -> str:
-    """Return the start of a refused row."""
+    """Return the start of a refused row as text."""
     if raw.row is None:
         text = raw.text
     else:
         try:
             text = dump(raw.row, "row")
-        except BadRow:  # what made it bad may be what cannot be written as JSON
-            text = short(raw.row, EVIDENCE)
+        except BadRow:  # a row may be bad because it cannot be written as JSON
+            text = short_repr(raw.row, EVIDENCE)
     return text.strip()[:EVIDENCE].encode(errors="backslashreplace").decode()
 
 
@@ -177,25 +174,26 @@ def _add(tables: _Tables, row: Row, line: int, name: str) -> None:
     prompt_id = content_id("p", messages, row.tools, row.ground_truth)
     texts = [dump_turns(candidate.messages, "completions") for candidate in row.candidates]
     keys = [(c.model, t, tuple(sorted(c.scores.items()))) for c, t in zip(row.candidates, texts, strict=True)]
-    prompt = tables.known.get(prompt_id)
+    prompt = tables.seen.get(prompt_id)
     if prompt is None:
-        prompt = tables.known[prompt_id] = _Known(line, row.metadata)
+        prompt = tables.seen[prompt_id] = _SeenPrompt(line, row.metadata)
         text = last_text(row.messages, "user")
         tables.prompts.append((prompt_id, messages, row.tools, text, row.ground_truth, name, row.metadata, line))
         new = list(range(len(keys)))
     else:
-        new = [index for index, key in enumerate(keys) if key not in prompt.answers]
+        new = [index for index, key in enumerate(keys) if key not in prompt.candidate_keys]
         copy = "exact copy of" if not new and row.metadata == prompt.metadata else "same prompt as"
         joined = "; its answers joined" if new else ""
         tables.decisions.append((f"{name}:{line}", False, f"{copy} line {prompt.line}{joined}", prompt_id))
     for index in new:
         _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count)
         prompt.count += 1
-    prompt.answers.update(keys)
-    tables.shapes[row.shape] += 1
+    prompt.candidate_keys.update(keys)
+    tables.row_formats[row.row_format] += 1
 
 
 def _add_candidate(tables: _Tables, candidate: Candidate, messages: str, prompt_id: str, index: int) -> None:
+    """Add the candidate number ``index`` of a prompt, and its scores, to the tables."""
     response = last_text(candidate.messages, "assistant")
     completion_id = content_id("c", prompt_id, candidate.model, index, response)
     tables.completions.append(
@@ -219,10 +217,14 @@ def _add_candidate(tables: _Tables, candidate: Candidate, messages: str, prompt_
 
 
 def _reasoning(messages: list[dict]) -> str | None:
+    """Return the reasoning trace of the last message, or ``None``."""
     value = messages[-1].get("reasoning_content")
     return value if isinstance(value, str) else None
 
 
-def _frame(rows: list[tuple], schema: dict[str, Any]) -> pl.DataFrame:
+def _frame(table: str, rows: list[tuple], contract: dict[str, str]) -> pl.DataFrame:
+    """Return rows as a frame of the contract's columns, in their order, but for ``NOT_IN_SOURCES``."""
+    missing = NOT_IN_SOURCES.get(table, ())
+    schema = polars_schema({name: kind for name, kind in contract.items() if name not in missing})
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pl.DataFrame({k: pl.Series(k, v, dtype=t) for (k, t), v in zip(schema.items(), columns, strict=True)})

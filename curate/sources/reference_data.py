@@ -1,7 +1,8 @@
-"""Other data that rows are compared with (``against``): files, hub data sets, or the store of an earlier run.
+"""Read the texts that rows are compared with (``against``): files, hub data sets, or the stores of earlier runs.
 
-An entry is a path or a hub name, or a mapping with ``path`` and what ``source`` takes beside it: ``fields``, ``hub``,
-``limit``. A folder with a ``store.json`` is a store: its rows are those that its prompts' and completions' steps kept.
+An entry of ``against`` is a path or a hub name, or a mapping with ``path`` and the settings ``fields``, ``hub`` and
+``limit`` of a source. A folder with a ``store.json`` is a store; its rows are those that the steps over its prompts and
+completions kept.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from curate.algorithms.text import same_text as same
+from curate.algorithms.text import same_text
+from curate.sources.file_formats import content_hash
 from curate.sources.hub import is_hub_name
-from curate.sources.read_source import read_source
+from curate.sources.read_source import Source, read_source
 from curate.steps.registry import HERE as CURATE
 from curate.steps.registry import source_hash
 from curate.storage.sql_views import connect
-from curate.storage.store import Store, file_hash
+from curate.storage.store import Store
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.rows import PROMPTS
@@ -28,68 +30,98 @@ SCHEMA = {"text": pl.String, "file": pl.String, "line": pl.Int64, "row_id": pl.S
 
 
 class ReferenceData(NamedTuple):
-    """``rows``: text, file (as the recipe names it), line (null where a store has none), row_id; and their content."""
+    """Texts to compare rows with.
+
+    Attributes:
+        rows: The columns of ``SCHEMA``: the text, the file as the recipe names it, the line (null for a row of a store)
+            and the id of the row.
+        content: A fingerprint that changes when the rows do.
+    """
 
     rows: pl.DataFrame
     content: str
 
 
-def read_reference_data(against: Any, on: str, folder: Path, own: Path, where: str, of: str = "") -> ReferenceData:
-    """Read the texts of other data.
+class _TextColumns(NamedTuple):
+    """The columns that a row's text is made of, and the id of the rows: of prompts or of completions."""
 
-    ``on`` is a column of prompts or of completions, or ``row``: prompt and response. ``of`` is the type of the dataset
-    whose rows are compared, if any: then texts are what ``curate.datasets.trl_rows.text_of`` makes of rows of that type. Paths
-    are relative to ``folder``; ``own`` is the store that is being written to, which is no other data. Raises
-    ``UserError`` beginning with ``where``.
+    id: str
+    columns: tuple[str, ...]
+
+
+def read_reference_data(
+    against: Any, column: str, folder: Path, own_store: Path, where: str, dataset_type: str = ""
+) -> ReferenceData:
+    """Return the texts of all entries of ``against``, in their order.
+
+    Args:
+        against: An entry, or a list of them (see above).
+        column: The column of prompts or of completions that is compared, or ``row`` for prompt and response.
+        folder: The folder that paths are relative to.
+        own_store: The store of this run, which is refused as an entry.
+        where: ``file:line``, with which an error begins.
+        dataset_type: The type of the dataset whose rows are compared, if they are a dataset's. The texts are then those
+            that ``curate.datasets.trl_rows.text_of`` returns for rows of that type.
+
+    Raises:
+        UserError: An entry is wrong, cannot be read or has no row with the column.
     """
     entries = against if isinstance(against, list) else [against]
     if not entries:
         raise UserError(f"{where}: against: expected a file, a data set or a store, or a list of them, found []")
-    parts, contents = [pl.DataFrame(schema=SCHEMA)], [on, of, source_hash(CURATE / "sources/read_source.py")]
+    read_code = source_hash(CURATE / "sources/read_source.py")
+    parts, contents = [pl.DataFrame(schema=SCHEMA)], [column, dataset_type, read_code]
     for entry in entries:
-        given = {"path": entry} if isinstance(entry, str) else entry
-        if not isinstance(given, dict) or not isinstance(given.get("path"), str) or not given["path"]:
-            raise UserError(f"{where}: against: expected a file, a data set or a store, found {entry!r}")
-        for key in given:
-            if key not in KEYS:
-                raise unknown("key of against called", key, KEYS, where)
-        rows, content = _read(given, (on, of), folder, own, where)
+        settings = _check_entry(entry, where)
+        rows, content = _read_entry(settings, _text_columns(column, dataset_type), folder, own_store, where)
         if rows.is_empty():
-            raise UserError(f"{where}: against: {given['path']} has no row with a {on!r}")
+            raise UserError(f"{where}: against: {settings['path']} has no row with a {column!r}")
         parts.append(rows.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
-        contents += [given["path"], content]
+        contents += [settings["path"], content]
     return ReferenceData(pl.concat(parts), fingerprint(contents))
 
 
-def _read(
-    given: dict[str, Any], what: tuple[str, str], folder: Path, own: Path, where: str
+def _check_entry(entry: Any, where: str) -> dict[str, Any]:
+    """Return an entry of ``against`` as a mapping with ``path``; raise ``UserError`` for anything else."""
+    settings = {"path": entry} if isinstance(entry, str) else entry
+    if not isinstance(settings, dict) or not isinstance(settings.get("path"), str) or not settings["path"]:
+        raise UserError(f"{where}: against: expected a file, a data set or a store, found {entry!r}")
+    for key in settings:
+        if key not in KEYS:
+            raise unknown("key of against called", key, KEYS, where)
+    return settings
+
+
+def _read_entry(
+    settings: dict[str, Any], text: _TextColumns, folder: Path, own_store: Path, where: str
 ) -> tuple[pl.DataFrame, str]:
-    name, settings = given["path"], {k: v for k, v in given.items() if k != "path"}
+    """Return the rows of one entry in the columns of ``SCHEMA``, and a fingerprint of them."""
+    name, settings = settings["path"], {k: v for k, v in settings.items() if k != "path"}
     path = folder / Path(name).expanduser()
     if (path / "store.json").exists():
-        if path.resolve() == own:
+        if path.resolve() == own_store:
             raise UserError(f"{where}: against: {name} is the store of this run; name another, or a file")
         if settings:
             raise unknown("key of against for a store called", next(iter(settings)), ["path"], where)
-        rows = _of_store(path, name, what)
-        return rows, _content(rows)
-    hub = "hub" in settings or (not path.exists() and is_hub_name(name))
-    if not hub and not path.is_file():
+        rows = _read_store(path, name, text)
+        return rows, _rows_fingerprint(rows)
+    is_hub = "hub" in settings or (not path.exists() and is_hub_name(name))
+    if not is_hub and not path.is_file():
         raise UserError(f"{where}: against: there is no file, store or hub data set {name!r}")
     if not isinstance(settings.get("hub", {}), dict):
         raise UserError(f"{where}: against: hub: expected a mapping such as {{split: test}}, found {settings['hub']!r}")
     try:
-        if hub:
-            rows = _of_source(read_source(name, **settings), name, what)
-            return rows, _content(rows)
-        key = file_hash(path)
-        return _of_file(path, name, what, key, json.dumps(settings)), fingerprint([key, settings])
+        if is_hub:
+            rows = _source_rows(read_source(name, **settings), name, text)
+            return rows, _rows_fingerprint(rows)
+        content = content_hash(path)
+        return _read_file(path, name, text, content, json.dumps(settings)), fingerprint([content, settings])
     except (UserError, TypeError) as error:
         raise UserError(f"{where}: against: {error}") from None
 
 
-def _content(rows: pl.DataFrame) -> str:
-    """A fingerprint of rows, part by part."""
+def _rows_fingerprint(rows: pl.DataFrame) -> str:
+    """Return a fingerprint of rows, computed a part at a time."""
     digest = hashlib.sha256()
     for part in rows.iter_slices(50_000):
         digest.update(part.write_ndjson().encode())
@@ -97,49 +129,58 @@ def _content(rows: pl.DataFrame) -> str:
 
 
 @lru_cache(maxsize=8)
-def _of_file(path: Path, name: str, what: tuple[str, str], _content: str, settings: str) -> pl.DataFrame:
-    """A file's rows, read once for a plan and the run after it; settings are JSON text, as a cache's keys must be."""
-    return _of_source(read_source(path, **json.loads(settings)), name, what)
+def _read_file(path: Path, name: str, text: _TextColumns, _content: str, settings: str) -> pl.DataFrame:
+    """Return a file's rows, read once for a plan and the run after it. Settings are JSON text, to be a cache's key."""
+    return _source_rows(read_source(path, **json.loads(settings)), name, text)
 
 
-def _of_source(found: Any, name: str, what: tuple[str, str]) -> pl.DataFrame:
-    rows, (id, columns) = found.prompts, _needed(*what)
-    if id != "prompt_id":
-        rows = found.completions.rename({"messages": "completion"}).join(
+def _source_rows(source: Source, name: str, text: _TextColumns) -> pl.DataFrame:
+    """Return the rows of a source in the columns of ``SCHEMA``."""
+    rows = source.prompts
+    if text.id != "prompt_id":
+        rows = source.completions.rename({"messages": "completion"}).join(
             rows, on="prompt_id", how="left", maintain_order="left"
         )
-    return _texts(rows, name, id, columns)
+    return _with_text(rows, name, text)
 
 
-def _of_store(path: Path, name: str, what: tuple[str, str]) -> pl.DataFrame:
-    """The rows of a store's latest runs that are still in after the steps over prompts and completions."""
-    id, columns = _needed(*what)
-    out = "SELECT row_id FROM decisions WHERE NOT kept AND (stage LIKE 'prompts.%' OR stage LIKE 'completions.%')"
-    rows = f"FROM (SELECT *, NULL AS line FROM (SELECT * EXCLUDE (line) FROM prompts WHERE prompt_id NOT IN ({out})))"
-    if id != "prompt_id":
+def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
+    """Return the rows of a store's latest runs that no step over prompts or completions dropped."""
+    dropped = "SELECT row_id FROM decisions WHERE NOT kept AND (stage LIKE 'prompts.%' OR stage LIKE 'completions.%')"
+    prompts = f"SELECT * EXCLUDE (line) FROM prompts WHERE prompt_id NOT IN ({dropped})"
+    rows = f"FROM (SELECT *, NULL AS line FROM ({prompts}))"
+    if text.id != "prompt_id":
         rows += f"""JOIN (SELECT * RENAME (messages AS completion) FROM completions
-                          WHERE error IS NULL AND completion_id NOT IN ({out})) USING (prompt_id)"""
-    wanted = ", ".join(f'"{column}"' for column in dict.fromkeys((id, "line", *columns)))
+                          WHERE error IS NULL AND completion_id NOT IN ({dropped})) USING (prompt_id)"""
+    columns = ", ".join(f'"{column}"' for column in dict.fromkeys((text.id, "line", *text.columns)))
     with connect(Store(path, create=False)) as con:
-        found = pl.from_arrow(con.sql(f"SELECT {wanted} {rows} ORDER BY 1").to_arrow_table())
-    return _texts(found, name, id, columns)
+        found = pl.from_arrow(con.sql(f"SELECT {columns} {rows} ORDER BY 1").to_arrow_table())
+    return _with_text(found, name, text)
 
 
-def _needed(on: str, of: str) -> tuple[str, list[str]]:
-    """Which rows are meant, by the name of their id, and the columns their text is made of."""
-    if not of or on == "prompt":
-        return "prompt_id" if on in PROMPTS else "completion_id", [on]
-    told = ["prompt", "messages"] if on == "row" else []
-    return ("prompt_id", told) if of == "prompt" else ("completion_id", [*told, "response", "completion"])
+def _text_columns(column: str, dataset_type: str) -> _TextColumns:
+    """Return the columns that a text is made of: one column, or pairs of a text and its messages."""
+    if not dataset_type or column == "prompt":
+        return _TextColumns("prompt_id" if column in PROMPTS else "completion_id", (column,))
+    prompt = ("prompt", "messages") if column == "row" else ()
+    if dataset_type == "prompt":
+        return _TextColumns("prompt_id", prompt)
+    return _TextColumns("completion_id", (*prompt, "response", "completion"))
 
 
-def _texts(rows: pl.DataFrame, name: str, id: str, columns: list[str]) -> pl.DataFrame:
-    """The rows with a text, in the columns of ``SCHEMA``. Of a text and its turns these are it, where they say more."""
-    if not {*columns} <= {*rows.columns}:
+def _with_text(rows: pl.DataFrame, name: str, text: _TextColumns) -> pl.DataFrame:
+    """Return the rows that have a text, in the columns of ``SCHEMA``.
+
+    Of a text and its messages, the messages are taken where they have more than the one text (``same_text.beyond``).
+    """
+    if not {*text.columns} <= {*rows.columns}:
         return pl.DataFrame(schema=SCHEMA)
-    text = pl.col(columns[0])
-    if len(columns) > 1:
-        pairs = zip(columns[::2], columns[1::2], strict=True)
-        parts = [same.beyond(rows[turns]).fill_null(rows[told]).fill_null("") for told, turns in pairs]
-        text = pl.concat_str(parts, separator="\n")
-    return rows.select(text.alias("text"), file=pl.lit(name), line="line", row_id=id).drop_nulls("text")
+    joined = pl.col(text.columns[0])
+    if len(text.columns) > 1:
+        pairs = zip(text.columns[::2], text.columns[1::2], strict=True)
+        parts = [
+            same_text.beyond(rows[messages]).fill_null(rows[text_column]).fill_null("")
+            for text_column, messages in pairs
+        ]
+        joined = pl.concat_str(parts, separator="\n")
+    return rows.select(joined.alias("text"), file=pl.lit(name), line="line", row_id=text.id).drop_nulls("text")

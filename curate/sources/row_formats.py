@@ -1,9 +1,9 @@
-"""Shapes: one raw row, whoever's convention it follows, as a prompt with its recorded candidates.
+"""Convert a raw row of any common data set format to a prompt with its recorded candidates.
 
-What a row is is told from its keys. The prompt is in ``messages``, ``conversations`` (ShareGPT), ``prompt``,
-``instruction`` (Alpaca) or ``question`` (GSM8K); the answers are in ``chosen`` and ``rejected``, ``completions``,
-``completion``, ``output``, one ``{solution, is_correct}`` a model, or the assistant turns at the end of the messages.
-Every key that is used is taken out of the row; what is left becomes metadata, so that nothing vanishes.
+The format is recognised by the row's keys. The prompt is in ``messages``, ``conversations`` (ShareGPT), ``prompt``,
+``instruction`` (Alpaca) or ``question`` (GSM8K); the completions are in ``chosen`` and ``rejected``, ``completions``,
+``completion``, ``output``, one ``{solution, is_correct}`` per model, or the assistant messages at the end of the
+messages. Every key that is used is taken out of the row; the other keys become metadata, so that nothing is lost.
 """
 
 import difflib
@@ -13,16 +13,27 @@ from typing import Any
 
 from curate.sources.recorded_candidates import (
     Candidate,
-    answer,
-    candidate,
-    completions,
     continuation,
-    filled,
-    label,
-    model,
-    string,
+    read_answer,
+    read_candidate,
+    read_completions,
+    read_filled_text,
+    read_text,
+    take_label,
+    take_model,
 )
-from schemas.messages import BadRow, blank, dump, kind, parse, same, short, tools, trailing_answers, turns
+from schemas.errors import kind_of
+from schemas.messages import (
+    BadRow,
+    blank,
+    dump,
+    parse,
+    read_messages,
+    read_tools,
+    same_message,
+    short_repr,
+    trailing_assistant_count,
+)
 
 PROMPT_KEYS = ("messages", "conversations", "prompt", "instruction", "question")
 RATINGS = {
@@ -33,9 +44,12 @@ RATINGS = {
 
 @dataclass(slots=True)
 class Row:
-    """A prompt (its turns) with its candidates. ``tools``, ``ground_truth`` and ``metadata`` are text, or None."""
+    """A prompt's messages with its candidates. ``tools`` and ``metadata`` are JSON text, or ``None``.
 
-    shape: str
+    ``row_format`` is the name of the recognised format, such as ``Alpaca``.
+    """
+
+    row_format: str
     messages: list[dict]
     candidates: list[Candidate]
     tools: str | None
@@ -44,7 +58,15 @@ class Row:
 
 
 def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> Row:
-    """Return a raw row as ours. ``extra`` are keys that only go to metadata. Raises ``BadRow``."""
+    """Return a raw row as a prompt with its candidates.
+
+    Args:
+        row: The row; it is not changed.
+        extra: Keys that go to the metadata without being looked at.
+
+    Raises:
+        BadRow: The row has no prompt, or a part of it cannot be read.
+    """
     rest = {k: v for k, v in row.items() if v is not None}
     prompt_key = _prompt_key(rest, row)
     messages = _prompt(rest, prompt_key)
@@ -54,21 +76,21 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> Row:
     truth = rest.pop("ground_truth", None)
     if truth is None and prompt_key == "question":
         truth = rest.pop("answer", None)
-    found = tools(rest.pop("tools", None))
+    tools = read_tools(rest.pop("tools", None))
     if truth is not None:
-        truth = string(truth, "ground_truth") if isinstance(truth, str) else dump(truth, "ground_truth")
+        truth = read_text(truth, "ground_truth") if isinstance(truth, str) else dump(truth, "ground_truth")
     return Row(
-        shape=_shape(prompt_key, answer_key),
+        row_format=_format_name(prompt_key, answer_key),
         messages=messages,
         candidates=candidates,
-        tools=dump(found, "tools") if found else None,
+        tools=dump(tools, "tools") if tools else None,
         ground_truth=truth,
         metadata=_metadata(rest, extra or {}),
     )
 
 
-def _shape(prompt_key: str, answer_key: str | None) -> str:
-    """Name the shape for a person."""
+def _format_name(prompt_key: str, answer_key: str | None) -> str:
+    """Return the format's name, as a result line shows it."""
     if answer_key == "chosen":
         return "ShareGPT preference" if prompt_key == "conversations" else "preference"
     if prompt_key == "instruction":
@@ -82,7 +104,7 @@ def _shape(prompt_key: str, answer_key: str | None) -> str:
 
 
 def _prompt_key(rest: dict, row: dict) -> str:
-    """Return the key that the prompt is in; ``chosen`` where it is the turns that both sides of a pair share."""
+    """Return the key that holds the prompt; ``chosen`` where it is the messages that both sides of a pair share."""
     if "prompt" in rest and ("chosen" in rest or "completion" in rest):
         return "prompt"
     for key in PROMPT_KEYS:
@@ -95,7 +117,7 @@ def _prompt_key(rest: dict, row: dict) -> str:
 
 
 def _no_prompt(rest: dict) -> str:
-    """Say what a row without a prompt has instead, and the nearest right key."""
+    """Return the error for a row without a prompt: the keys it has, and the nearest right one."""
     if "chosen" in rest and "rejected" in rest:
         return "'chosen' and 'rejected' without a prompt; expected 'prompt', or both as lists of messages"
     if "text" in rest:
@@ -105,31 +127,31 @@ def _no_prompt(rest: dict) -> str:
         )
     if not rest:
         return "no prompt or messages: the row is empty"
-    shown = ", ".join(short(key) for key in list(rest)[:12])
+    shown = ", ".join(short_repr(key) for key in list(rest)[:12])
     for key in rest:
         close = difflib.get_close_matches(str(key)[:40].lower(), PROMPT_KEYS, n=1, cutoff=0.7)
         if close:
-            return f"no prompt or messages: found the keys {shown}; did you mean {close[0]!r} for {short(key)}?"
+            return f"no prompt or messages: found the keys {shown}; did you mean {close[0]!r} for {short_repr(key)}?"
     return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
 
 
 def _prompt(rest: dict, key: str) -> list[dict]:
-    """Take the prompt's turns out of the row."""
+    """Take the prompt's messages out of the row."""
     if key == "chosen":
         return []
     value = rest.pop(key)
     if key in ("messages", "conversations"):
-        found = turns(value, key)
-        if any(turn["content"] == rest.get("prompt") for turn in found):
-            del rest["prompt"]  # a copy of one turn, as in our own tables
-        return found
+        messages = read_messages(value, key)
+        if any(message["content"] == rest.get("prompt") for message in messages):
+            del rest["prompt"]  # a copy of one message, as in our own tables
+        return messages
     if key == "prompt" and isinstance(value, list | dict):
-        return turns(value, key)
+        return read_messages(value, key)
     if key == "prompt" and not isinstance(value, str):
-        raise BadRow(f"'prompt' is {kind(value)}; expected text or a list of messages")
-    text = filled(value, key)
-    given = string(rest.pop("input", ""), "input") if key == "instruction" else ""
-    text = text if blank(given) else f"{text}\n\n{given}"
+        raise BadRow(f"'prompt' is {kind_of(value)}; expected text or a list of messages")
+    text = read_filled_text(value, key)
+    alpaca_input = read_text(rest.pop("input", ""), "input") if key == "instruction" else ""
+    text = text if blank(alpaca_input) else f"{text}\n\n{alpaca_input}"
     return [*_history(rest), {"role": "user", "content": text}]
 
 
@@ -140,14 +162,14 @@ def _history(rest: dict) -> list[dict]:
     messages = []
     for index, pair in enumerate(rest.pop("history")):
         if not isinstance(pair, list) or len(pair) != 2:
-            raise BadRow(f"history[{index}] is {short(pair)}; expected [question, answer]")
-        question, reply = (filled(text, f"history[{index}]") for text in pair)
+            raise BadRow(f"history[{index}] is {short_repr(pair)}; expected [question, answer]")
+        question, reply = (read_filled_text(text, f"history[{index}]") for text in pair)
         messages += [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
     return messages
 
 
 def _answers(rest: dict, messages: list[dict], prompt_key: str) -> tuple[list[dict], list[Candidate], str | None]:
-    """Take the answers out of the row. Returns the prompt's turns, the candidates and the key they were in."""
+    """Take the completions out of the row; return the prompt's messages, the candidates and the key they were in."""
     sides = [key for key in ("chosen", "rejected") if isinstance(rest.get(key), str | list | dict)]
     if len(sides) == 1:
         other = "rejected" if sides == ["chosen"] else "chosen"
@@ -155,65 +177,65 @@ def _answers(rest: dict, messages: list[dict], prompt_key: str) -> tuple[list[di
     if sides:
         return *_preference(rest, messages), "chosen"
     if "completions" in rest:
-        candidates, left = completions(rest.pop("completions"))
-        if any(left):
-            rest["completions"] = left
+        candidates, unread = read_completions(rest.pop("completions"))
+        if any(unread):
+            rest["completions"] = unread
         return messages, candidates, "completions"
     key = next((k for k in ("completion", "output") if k in rest), None)
     if key == "completion" or (key == "output" and prompt_key == "instruction"):
-        found = continuation(messages, answer(rest.pop(key), key), key)
-        return messages, [Candidate(found, model(rest), label(rest))], key
-    solved = [k for k, v in rest.items() if isinstance(v, dict) and isinstance(v.get("solution"), str)]
-    if solved:
-        return messages, [_solution(rest, key) for key in solved], "solution"
-    count = trailing_answers(messages)
+        completion = continuation(messages, read_answer(rest.pop(key), key), key)
+        return messages, [Candidate(completion, take_model(rest), take_label(rest))], key
+    solution_keys = [k for k, v in rest.items() if isinstance(v, dict) and isinstance(v.get("solution"), str)]
+    if solution_keys:
+        return messages, [_solution(rest, key) for key in solution_keys], "solution"
+    count = trailing_assistant_count(messages)
     if 0 < count < len(messages):
-        return messages[:-count], [Candidate(messages[-count:], model(rest), label(rest))], "messages"
+        return messages[:-count], [Candidate(messages[-count:], take_model(rest), take_label(rest))], "messages"
     return messages, [], None
 
 
 def _solution(rest: dict, key: str) -> Candidate:
     """Take ``key: {solution, is_correct}`` out of a row of recorded solutions; the key names the model."""
-    found, left = candidate({"model": key, **rest.pop(key)}, short(key))
-    if left:
-        rest[key] = left
-    return found
+    candidate, unread = read_candidate({"model": key, **rest.pop(key)}, short_repr(key))
+    if unread:
+        rest[key] = unread
+    return candidate
 
 
 def _preference(rest: dict, messages: list[dict]) -> tuple[list[dict], list[Candidate]]:
-    """Take the pair out of the row. Turns that both sides share are the prompt's."""
-    sides = {key: answer(rest.pop(key), key) for key in ("chosen", "rejected")}
+    """Take the pair out of the row. Messages that both sides begin with are the prompt's."""
+    sides = {key: read_answer(rest.pop(key), key) for key in ("chosen", "rejected")}
     if messages == sides["chosen"]:
         messages = []
     if isinstance(rest.get("messages"), list):
-        copy = turns(rest["messages"], "messages")
+        copy = read_messages(rest["messages"], "messages")
         if copy in (sides["chosen"], [*messages, *sides["chosen"]]):
             del rest["messages"]
     shared = _shared(sides["chosen"], sides["rejected"])
     if not messages and not shared:
         raise BadRow("'chosen' and 'rejected' share no turn and there is no 'prompt'; nothing is left as the prompt")
     tail = shared[len(shared) - len(messages) :]
-    if len(shared) >= len(messages) and all(same(a, b) for a, b in zip(tail, messages, strict=True)):
-        messages = shared  # may begin with a system turn that the prompt leaves out
+    if len(shared) >= len(messages) and all(same_message(a, b) for a, b in zip(tail, messages, strict=True)):
+        messages = shared  # may begin with a system message that the prompt leaves out
     candidates = []
-    for (key, turns_), value in zip(sides.items(), (1.0, 0.0), strict=True):
+    for (key, answer), value in zip(sides.items(), (1.0, 0.0), strict=True):
         scores = {"preference": value} | _rating(rest, key)
-        candidates.append(Candidate(continuation(messages, turns_, key), model(rest, f"{key}_model"), scores))
+        candidates.append(Candidate(continuation(messages, answer, key), take_model(rest, f"{key}_model"), scores))
     if candidates[0].messages == candidates[1].messages:
         raise BadRow("'chosen' and 'rejected' are the same; expected two different answers")
     return messages, candidates
 
 
 def _shared(one: list[dict], other: list[dict]) -> list[dict]:
-    """Return the turns that two conversations share at the start, up to the last that is not the assistant's."""
+    """Return the messages that two conversations share at the start, up to the last that is not the assistant's."""
     count = 0
-    while count < min(len(one), len(other)) - 1 and same(one[count], other[count]):
+    while count < min(len(one), len(other)) - 1 and same_message(one[count], other[count]):
         count += 1
-    return one[: count - trailing_answers(one[:count])]
+    return one[: count - trailing_assistant_count(one[:count])]
 
 
 def _rating(rest: dict, side: str) -> dict[str, float]:
-    """Take the rating of one side of a pair out of the row, as a score. What is no number stays metadata."""
+    """Take the rating of one side of a pair out of the row, as a score. One that is not a number stays metadata."""
     for key in RATINGS[side]:
         try:
             value = float(rest.get(key, "none"))
@@ -226,21 +248,22 @@ def _rating(rest: dict, side: str) -> dict[str, float]:
 
 
 def _with_system(system: Any, messages: list[dict]) -> list[dict]:
-    """Put the text of ``system`` first, unless the messages begin with that system turn already."""
-    if system is None or blank(string(system, "system")):
+    """Return the messages with ``system`` as a system message first, unless they begin with it already."""
+    if system is None or blank(read_text(system, "system")):
         return messages
-    turn = {"role": "system", "content": system}
+    message = {"role": "system", "content": system}
     if not messages or messages[0]["role"] != "system":
-        return [turn, *messages]
-    if not same(messages[0], turn):
+        return [message, *messages]
+    if not same_message(messages[0], message):
         raise BadRow("the row has a 'system' text and its messages begin with another system turn; remove one")
     return messages
 
 
 def _check_prompt(messages: list[dict], candidates: list[Candidate], key: str) -> None:
-    if trailing_answers(messages) == len(messages):
+    """Raise ``BadRow`` where the prompt has no user message or ends with an assistant's."""
+    if trailing_assistant_count(messages) == len(messages):
         raise BadRow(f"{key!r} has only assistant turns; expected a user turn before them")
-    if not any(turn["role"] == "user" for turn in messages):
+    if not any(message["role"] == "user" for message in messages):
         raise BadRow(f"{key!r} has no user turn; expected at least one")
     if messages[-1]["role"] == "assistant":
         raise BadRow(
@@ -250,18 +273,18 @@ def _check_prompt(messages: list[dict], candidates: list[Candidate], key: str) -
 
 
 def _metadata(rest: dict, extra: dict) -> str | None:
-    """Return ``metadata`` and every key that nothing used as one JSON text, or None where there is nothing."""
+    """Return ``metadata`` and every key that was not read as one JSON text, or ``None`` where there are none."""
     given = rest.pop("metadata", {})
     if isinstance(given, str):
         try:
             given = parse(given) if not blank(given) else {}
         except ValueError:
-            raise BadRow(f"'metadata' is text; expected a mapping, found {short(given)}") from None
+            raise BadRow(f"'metadata' is text; expected a mapping, found {short_repr(given)}") from None
     if not isinstance(given, dict):
-        raise BadRow(f"'metadata' is {kind(given)}; expected a mapping")
+        raise BadRow(f"'metadata' is {kind_of(given)}; expected a mapping")
     merged = dict(given)
     for key, value in (*extra.items(), *rest.items()):
         if key in merged and merged[key] != value:
-            raise BadRow(f"two different values for {short(key)} would go into metadata; rename one")
+            raise BadRow(f"two different values for {short_repr(key)} would go into metadata; rename one")
         merged[key] = value
     return dump(merged, "metadata") if merged else None

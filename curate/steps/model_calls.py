@@ -39,7 +39,7 @@ class ModelCalls(NamedTuple):
       with ``"label"`` where the model classifies and the probability of that class is wanted;
     - ``loss``: ``{"messages": [...], "completion": "..."}``: how unlikely the completion is after the messages (or, of
       an empty list, on its own);
-    - ``run``: ``{"kind": ..., ...}``, a program for the sandbox (see ``curate/models/clients/sandbox_run.py``).
+    - ``run``: ``{"kind": ..., ...}``, a program for the sandbox (see ``curate/models/clients/sandbox.py``).
 
     What is sent back is a frame, a row an ask, of the columns of ``curate.models.gateway.frame``: ``response``,
     ``finish_reason``, ``completion_tokens``, ``top_logprobs``, ``error`` ...; ``value`` holds the reward, or the mean

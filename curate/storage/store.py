@@ -29,19 +29,13 @@ from typing import Any
 
 import polars as pl
 
+from curate.storage.polars_types import POLARS
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT, VERSION
 
 PART = 50_000  # rows of a Parquet file
-POLARS = {
-    "VARCHAR": pl.String(),
-    "VARCHAR[]": pl.List(pl.String()),
-    "BIGINT": pl.Int64(),
-    "DOUBLE": pl.Float64(),
-    "BOOLEAN": pl.Boolean(),
-}
 
 
 @dataclass(frozen=True)
@@ -80,6 +74,7 @@ class StageWriter:
     folder: Path
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
+    kept: int = 0  # rows of ``decisions`` that say that a row stays
 
     def write(self, table: str, rows: pl.DataFrame) -> None:
         """Append rows to a table as Parquet files of at most ``PART`` rows, so that they can be read back in parts.
@@ -87,6 +82,8 @@ class StageWriter:
         Columns are put in the contract's order and types.
         """
         rows = conform(table, rows)
+        if table == "decisions":
+            self.kept += int(rows["kept"].sum())
         held = self.tables.setdefault(table, {"rows": 0, "files": []})
         for part in rows.iter_slices(PART) if rows.height else [rows]:
             name = f"{table}-{len(held['files']):04d}.parquet"
@@ -168,6 +165,15 @@ class Store:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    def take(self, stage: Stage) -> Stage:
+        """Move a finished stage of another store into this one, whole, and return it as it is here."""
+        target = self.path / "stages" / stage.path.name
+        hidden = target.with_name(f".{target.name}.{os.getpid()}")
+        shutil.rmtree(hidden, ignore_errors=True)
+        shutil.move(stage.path, hidden)  # a copy where the two stores are on different disks
+        hidden.rename(target)
+        return load_stage(target)
 
     # Runs -----------------------------------------------------------------------------------------------------------
 

@@ -245,8 +245,8 @@ def test_a_control_is_a_dataset_to_train_on_and_to_be_evaluated_on(tmp_path):
         ("s: {type: sft, match: tokens}", "datasets.s.match: .*add 'control: random'"),
         ("s: {type: sft, control: random, match: words}", "'rows' or 'tokens'"),
         ("s: {type: prompt, control: random, match: tokens}", "prompts are matched by 'rows'"),
-        ("s: {type: sft, control: random}\ns_random: {type: sft}", "is what the control of 's' is called"),
-        ("s: {type: sft, control_of: t}", "'control_of' is set by us"),
+        ("s: {type: sft, control: random}\ns_random: {type: sft}", "is the name of the control of 's'"),
+        ("s: {type: sft, control_of: t}", "'control_of' is set by gristmill"),
     ],
 )
 def test_a_control_that_makes_no_sense_is_refused(tmp_path, views, words):

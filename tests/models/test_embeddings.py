@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from curate.models.embeddings import SHARD, embed
-from curate.models.model_ref import resolve_model
+from curate.models.engine_settings import resolve_model
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -78,7 +78,7 @@ KILLED = """
 import sys
 import polars as pl
 from curate.models.embeddings import embed
-from curate.models.model_ref import resolve_model
+from curate.models.engine_settings import resolve_model
 from schemas.progress import Progress
 from curate.storage.store import Store
 from schemas.recipe import Model

@@ -10,7 +10,7 @@ from curate.models.model_ref import ModelRef
 from curate.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.command import call, mistake, process
 from tests.jobs import last_run
 from tests.served import SCORE, served, total

@@ -92,7 +92,7 @@ def many(count=1 << 30):
 def test_each_request_is_asked_once_and_never_again(store):
     progress, engine = Told(), Echo()
     with asking(store, engine, progress=progress) as answers:
-        assert answers.all(ref(), groups("abca", n=2), many()) is True
+        assert answers.answer_all(ref(), groups("abca", n=2), many()) is True
         found = answers.read(r.key for g in groups("abc", n=2) for r in g)
         assert [r.text for r in found.values()] == ["a 0", "a 1", "b 0", "b 1", "c 0", "c 1"]
         assert (answers.usage.requests, answers.usage.reused, answers.usage.prompt_tokens) == (6, 0, 60)
@@ -100,7 +100,7 @@ def test_each_request_is_asked_once_and_never_again(store):
     assert engine.closed == 1
     later = Echo()
     with asking(store, later, run="run2") as answers:
-        assert answers.all(ref(), groups("abcd", n=3), many()) is True
+        assert answers.answer_all(ref(), groups("abcd", n=3), many()) is True
         assert (answers.usage.requests, answers.usage.reused) == (6, 6)
     assert {*later.asked.values()} == {1} and not {*later.asked} & {*engine.asked}
     spent = [(row["run_id"], row["requests"], row["replies"]) for row in costs(store)]
@@ -109,19 +109,19 @@ def test_each_request_is_asked_once_and_never_again(store):
 
 def test_no_engine_is_loaded_where_all_is_answered(store):
     with asking(store) as answers:
-        answers.all(ref(), groups("ab"), many())
+        answers.answer_all(ref(), groups("ab"), many())
     with Gateway(store, Progress()) as answers:
         nowhere = ref(base_url="http://127.0.0.1:9/v1")
-        assert answers.all(nowhere, groups("ab"), many()) is True and answers.engines == {}
+        assert answers.answer_all(nowhere, groups("ab"), many()) is True and answers.engines == {}
 
 
 def test_the_engines_of_other_models_are_freed(store):
     with asking(store) as answers:
         first = answers.engines["a", "generate"]
         answers.engines["b", "generate"] = second = Echo()
-        answers.keep([ref("b")])
+        answers.unload_except([ref("b")])
         assert (first.closed, second.closed, [*answers.engines]) == (1, 0, [("b", "generate")])
-        answers.keep([ref("b"), ref("c")])
+        answers.unload_except([ref("b"), ref("c")])
         assert second.closed == 0
     assert second.closed == 1
 
@@ -139,7 +139,7 @@ def test_stopped_at_any_reply_nothing_is_lost_and_only_what_was_in_flight_is_ask
                 before = {*log.read(keys)}
             with asking(store, engine, run=f"run{number}") as answers:
                 try:
-                    assert answers.all(ref(), wanted, many()) is True
+                    assert answers.answer_all(ref(), wanted, many()) is True
                 except KeyboardInterrupt:
                     assert most < 1 << 60
                 now = answers.log.newest()
@@ -156,7 +156,7 @@ def test_a_budget_ends_it_and_a_larger_one_goes_on(store):
     for limit, asked in ((5, 4), (5, 0), (9, 4), (100, 4)):
         engine = Echo()
         with asking(store, engine, run=f"run{limit}{asked}") as answers:
-            whole = answers.all(ref(max_requests=limit), groups("abcdef", n=2), many())
+            whole = answers.answer_all(ref(max_requests=limit), groups("abcdef", n=2), many())
             assert whole is (limit == 100) and len(engine.asked) == answers.usage.requests == asked
             assert bool(answers.stopped) is not whole
             for said in answers.stopped.values():
@@ -167,12 +167,12 @@ def test_a_budget_ends_it_and_a_larger_one_goes_on(store):
 def test_a_models_budget_is_shared_by_recipes_and_a_recipes_by_models(store):
     with asking(store, limits={"max_requests": 6}) as answers:
         answers.engines["b", "generate"] = Echo()
-        assert answers.all(ref(), groups("abcd"), many()) is True
-        assert answers.all(ref("b"), groups("abcd", identity="b@1"), many()) is False
+        assert answers.answer_all(ref(), groups("abcd"), many()) is True
+        assert answers.answer_all(ref("b"), groups("abcd", identity="b@1"), many()) is False
         assert [*answers.stopped] == ["budget.max_requests"] and len(answers.engines["b", "generate"].asked) == 2
     with Gateway(store, Progress(), "run2", "other", {"max_requests": 6}) as answers:
         answers.engines["a", "generate"] = Echo()
-        assert answers.all(ref(max_requests=5), groups("efg"), many()) is False
+        assert answers.answer_all(ref(max_requests=5), groups("efg"), many()) is False
         assert [*answers.stopped] == ["models.a.max_requests"] and len(answers.engines["a", "generate"].asked) == 1
     names = ("recipe", "model", "requests")
     spent = [tuple(row[k] for k in names) for row in costs(store)]
@@ -182,7 +182,7 @@ def test_a_models_budget_is_shared_by_recipes_and_a_recipes_by_models(store):
 def test_a_reached_limit_is_told_once(store):
     with asking(store) as answers:
         for text in ("ab", "cd", "ef"):
-            answers.all(ref(max_requests=3), groups(text), many())
+            answers.answer_all(ref(max_requests=3), groups(text), many())
         assert [*answers.stopped] == ["models.a.max_requests"]
         assert answers.stopped["models.a.max_requests"].count("3 of 3") == 1
 
@@ -191,7 +191,7 @@ def test_what_fails_is_counted_kept_and_asked_again_by_the_next_run(store):
     texts = ["a", "fail now", "fail for good", "b"]
     engine, failures = Echo(), many(2)
     with asking(store, engine) as answers:
-        assert answers.all(ref(), groups([*texts, "fail now"]), failures) is True
+        assert answers.answer_all(ref(), groups([*texts, "fail now"]), failures) is True
         assert {*engine.asked.values()} == {1}, "what failed is not tried again at once"
         found = [*answers.read(r.key for g in groups(texts) for r in g).values()]
         assert [(r.text, r.error, r.transient) for r in found] == [
@@ -200,10 +200,10 @@ def test_what_fails_is_counted_kept_and_asked_again_by_the_next_run(store):
             (None, "no luck with 13", False),
             ("b 0", None, False),
         ]
-    assert failures.said() == "2 requests failed: 2 x no luck with N"
+    assert failures.summary() == "2 requests failed: 2 x no luck with N"
     assert [(row["replies"], row["failed"], row["requests"]) for row in costs(store)] == [(2, 2, 4)]
     with asking(store, again := Echo()) as answers:
-        answers.all(ref(), groups(texts), many())
+        answers.answer_all(ref(), groups(texts), many())
         assert (len(again.asked), answers.usage.reused) == (2, 2)
 
 
@@ -211,7 +211,7 @@ def test_too_many_failures_end_it_with_the_commonest_reasons(store):
     failures = Failures("completions.generate.sample", 3)
     texts = [f"fail {'x' * i}" for i in range(3)] + ["a", "b"] + [f"fail too {i}" for i in range(9)]
     with pytest.raises(Failed) as error, asking(store, Echo(width=1)) as answers:
-        answers.all(ref(), groups(texts), failures)
+        answers.answer_all(ref(), groups(texts), failures)
     assert str(error.value) == (
         "completions.generate.sample: 4 requests failed: 4 x no luck with N; more than max_failed allows (3). What was "
         "answered is kept; run again to retry, or allow more: max_failed: 0.1"
@@ -222,11 +222,11 @@ def test_too_many_failures_end_it_with_the_commonest_reasons(store):
 
 def test_reasons_are_counted_numbers_aside_and_three_are_told():
     failures = Failures("stage", 100)
-    assert failures.said() == ""
+    assert failures.summary() == ""
     failures.add(["HTTP 500"])
-    assert failures.said() == "1 request failed: 1 x HTTP 500"
+    assert failures.summary() == "1 request failed: 1 x HTTP 500"
     failures.add(["HTTP 500", *(f"http://h1:80/v1: no reply within {s} s" for s in (5, 6, 60)), "odd", "odder", "x"])
-    assert failures.said() == "8 requests failed: 3 x http://h1:80/v1: no reply within N s, 2 x HTTP 500, 1 x odd"
+    assert failures.summary() == "8 requests failed: 3 x http://h1:80/v1: no reply within N s, 2 x HTTP 500, 1 x odd"
 
 
 def test_a_frame_of_replies_has_every_column_also_where_there_are_none():
@@ -247,12 +247,12 @@ def test_answers_of_a_real_server_in_the_order_of_the_conversations(store):
     with Stub() as stub:
         model = ref(base_url=stub.url, max_requests=3)
         with Gateway(store, Progress(), "run1", "job") as answers:
-            made = answers.answer(model, messages, n=2, sampling=how, seed=1, label="evaluate")
+            made = answers.ask(model, messages, n=2, sampling=how, seed=1, label="evaluate")
             assert made.select("row", "sample_index", "response").rows() == [
                 (i, s, word) for i, word in enumerate(("one", "two", "one")) for s in (0, 1)
             ]
             more = [*messages, *(json.dumps([{"role": "user", "content": f"word {i}"}]) for i in range(4))]
             with pytest.raises(Stopped, match=r"^models\.a\.max_requests is reached: 2 of 3 spent"):
-                answers.answer(model, more, n=2, sampling=how, seed=1, label="evaluate")
+                answers.ask(model, more, n=2, sampling=how, seed=1, label="evaluate")
         assert stub.stats()["requests"] == 2 == costs(store)[0]["requests"]
         assert stub.stats()["choices"] == 4

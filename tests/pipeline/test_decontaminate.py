@@ -12,7 +12,7 @@ from curate.run import plan, run
 from curate.sources.benchmarks import SHIPPED, read_benchmarks
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.jobs import ask
 
 EGGS = "How many eggs does Janet sell every day at the farmers' market near her home?"

@@ -12,7 +12,7 @@ from curate.run import run
 from curate.steps.registry import find_step
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.choosing import built, picks, recorded
 from tests.jobs import ask
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from curate.run import plan, run
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.jobs import ask, job, question
 
 pytest.importorskip("transformers")

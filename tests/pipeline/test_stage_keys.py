@@ -7,7 +7,7 @@ import pytest
 from curate.run import run
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.jobs import ask
 
 ROWS = [

@@ -8,7 +8,7 @@ import pytest
 from cli.shipped_recipes import RECIPES, copy_recipe
 from curate.run import run
 from curate.storage.store import Store
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 
 # Prompt -> the reason why its answer is dropped; all others are kept.
 DROPPED = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curate.run import run
 from curate.storage.store import Store
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.command import call
 from tests.jobs import ask
 

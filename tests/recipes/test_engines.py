@@ -6,7 +6,7 @@ import pytest
 
 from curate.run import plan, run
 from curate.storage.store import Store
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.jobs import ask, last_run
 from tests.stub_server import Stub
 from tests.with_vllm import PYTHON, with_vllm

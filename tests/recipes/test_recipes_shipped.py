@@ -7,7 +7,7 @@ import pytest
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_summary
 from curate.run import plan
 from curate.sources.read_source import read_source
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from train import options
 from train.find_trainer import find_trainer
 

@@ -1,9 +1,9 @@
-"""Reading a recipe: values, short forms, overrides, and what a mistake in one is told."""
+"""Reading a recipe: values, short forms, overrides, and the error for each mistake."""
 
 import pytest
 
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 
 SMALL = """\
 name: small
@@ -23,7 +23,7 @@ train:
 evaluate: {models: [student, one], dataset: sft, by: [length]}
 """
 
-# The recipe of the design, but for its comments and the teacher's engine, which is a later issue's.
+# The recipe of docs/design.md, without its comments and the teacher's engine.
 DESIGN = """\
 name: constraints
 seed: 7
@@ -156,7 +156,7 @@ def test_places_are_file_and_line(tmp_path):
         ("learning_rate", "lora: 16, learning_rate", ["r.yaml:13:", "train.one.lora", "found 16"]),
         ("rate: 2e-4", "rate: 2020-01-01", ["r.yaml:13: train.one.learning_rate: expected text", "quote it"]),
         # steps
-        ("  - score: length", "  - score", ["r.yaml:8: completions: expected one verb a step", "found 'score'"]),
+        ("  - score: length", "  - score", ["r.yaml:8: completions: expected one verb per step", "found 'score'"]),
         ("  - score: length", "  - score: length\n    use: x", ["r.yaml:8:", "found the keys score, use"]),
         ("  - score: length", "  - score: {unit: words}", ["r.yaml:8: score: expected a name", "'use'"]),
         ("  - score: length", "  - score: {use: 3}", ["r.yaml:8: score: 'use'", "found 3"]),
@@ -182,7 +182,7 @@ def test_places_are_file_and_line(tmp_path):
         ("test: 0.1", "train: 0.9", ["r.yaml:11: split.train:"]),
     ],
 )
-def test_a_mistake_is_told_with_its_line(tmp_path, old, new, words):
+def test_a_mistake_is_named_with_its_line(tmp_path, old, new, words):
     assert SMALL.count(old) == 1, "the change must be to one place"
     line = refusal(tmp_path, SMALL.replace(old, new))
     assert all(word in line for word in words), line
@@ -260,7 +260,7 @@ def test_overrides_replace_and_add(tmp_path):
         ("split.test=2", ["r.yaml:11: split.test:", "found 2"]),
     ],
 )
-def test_a_bad_override_is_told(tmp_path, override, words):
+def test_a_bad_override_is_refused(tmp_path, override, words):
     line = refusal(tmp_path, SMALL, override)
     assert all(word in line for word in words), line
 

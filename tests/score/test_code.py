@@ -10,15 +10,12 @@ from fractions import Fraction
 import polars as pl
 import pytest
 
-from curate.models.clients.sandbox_run import Engine
-from curate.models.model_ref import ModelRef
+from curate.models.clients.sandbox import SandboxEngine
 from curate.score._unit_tests import code_of, read_tests
 from curate.score.code import score
-from curate.verifiers.sandbox import sandbox
 from curate.verifiers.sandbox.compare import same_text, same_value, shown
 from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
-from schemas.progress import Progress
 from schemas.requests import Sampling, make_request
 from tests.asking import Asked
 from tests.score.meet import scored
@@ -29,7 +26,7 @@ ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'
 
 def run(rows, **settings):
     """Score rows of (response, ground_truth) in real sandboxes."""
-    engine = Engine(ModelRef("sandbox", sandbox.identity(), "", engine="sandbox"), Progress())
+    engine = SandboxEngine()
     texts = [
         pl.Series(name, values, dtype=pl.String)
         for name, values in zip(("response", "ground_truth"), zip(*rows, strict=True), strict=True)

@@ -1,4 +1,4 @@
-"""Hub sources: no network here; a stand-in for the library's load function, and what is said when it fails."""
+"""Hub sources: no network here; a stand-in for the library's load function, and the message when it fails."""
 
 import importlib.util
 
@@ -9,7 +9,7 @@ from curate.sources.read_source import read_source
 from schemas.errors import UserError
 
 
-def test_hub_rows_go_through_the_same_shapes():
+def test_hub_rows_are_converted_like_file_rows():
     asked = []
 
     def load(*names, **options):

@@ -1,4 +1,4 @@
-"""Sources: formats, places, refused rows, and that what goes in comes out."""
+"""Reading sources: file formats, line numbers, refused rows, and messages that stay as they are."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def write(path, content):
 
 
 def refusal(path, **options):
-    """The message that reading is refused with: one line that begins with the path."""
+    """Return the error that reading raises, which is one line that begins with the path, without the path."""
     with pytest.raises(UserError) as caught:
         read_source(path, **options)
     text = str(caught.value)
@@ -40,7 +40,7 @@ def refusal(path, **options):
 
 def test_the_tables_of_a_jsonl_file(tmp_path):
     found = read_source(write(tmp_path / "seeds.jsonl", lines(ROWS)))
-    only_made = ("parent_ids", "family", "error")  # of what a model made
+    only_made = ("parent_ids", "family", "error")  # for rows that a model made
     assert found.prompts.columns == [c for c in PROMPTS if c not in only_made]
     assert found.completions.columns == [c for c in COMPLETIONS if c not in only_made]
     assert found.scores.columns == list(SCORES)
@@ -54,7 +54,7 @@ def test_the_tables_of_a_jsonl_file(tmp_path):
         (first["prompt_id"], i, "recorded", text, f'[{{"role":"assistant","content":"{text}"}}]', None)
         for i, text in enumerate("45")
     ]
-    assert found.shapes == {"prompt with completions": 1, "prompt": 1}
+    assert found.row_formats == {"prompt with completions": 1, "prompt": 1}
     assert found.scores.height == found.decisions.height == 0
 
 
@@ -149,7 +149,7 @@ def test_a_prompt_that_comes_again_is_one_prompt(tmp_path):
     ]
 
 
-# (name, content, what the message holds after the path)
+# (name, content, words of the message after the path)
 REFUSED = [
     ("a.jsonl", b"", [": the file is empty"]),
     ("a.jsonl", b"\n \n", [": has no rows"]),
@@ -192,7 +192,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("name, content, words", REFUSED, ids=[f"{i}-{c[0]}" for i, c in enumerate(REFUSED)])
-def test_refused_with_place_and_finding(tmp_path, name, content, words):
+def test_refused_with_line_and_problem(tmp_path, name, content, words):
     text = refusal(write(tmp_path / name, content))
     assert [word for word in words if word not in text] == [], text
 

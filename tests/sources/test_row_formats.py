@@ -1,4 +1,4 @@
-"""Each shape of row is recognised by its keys, and a row that is none of them says why."""
+"""Each row format is recognised by its keys, and a row of none of them says why."""
 
 import json
 
@@ -12,8 +12,8 @@ FOUR = {"role": "assistant", "content": "4"}
 FIVE = {"role": "assistant", "content": "5"}
 RULES = {"role": "system", "content": "Be brief."}
 
-# (row, shape, prompt turns, [(answer's last text, model, scores)])
-SHAPES = [
+# (row, row format, prompt messages, [(completion's last text, model, scores)])
+FORMATS = [
     ({"prompt": "2+2?"}, "prompt", [ASK], []),
     ({"prompt": "2+2?", "system": "Be brief."}, "prompt", [RULES, ASK], []),
     ({"prompt": [RULES, ASK], "system": "Be brief."}, "prompt", [RULES, ASK], []),
@@ -136,11 +136,13 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("row, shape, messages, answers", SHAPES, ids=[f"{i}-{c[1]}" for i, c in enumerate(SHAPES)])
-def test_shape(row, shape, messages, answers):
+@pytest.mark.parametrize(
+    "row, row_format, messages, answers", FORMATS, ids=[f"{i}-{c[1]}" for i, c in enumerate(FORMATS)]
+)
+def test_row_format(row, row_format, messages, answers):
     before = json.dumps(row)
     found = convert(row)
-    assert (found.shape, found.messages) == (shape, messages)
+    assert (found.row_format, found.messages) == (row_format, messages)
     assert [(c.messages[-1]["content"], c.model, c.scores) for c in found.candidates] == answers
     assert all(c.messages[0]["role"] == "assistant" for c in found.candidates)
     assert json.dumps(row) == before, "the caller's row is left as it was"

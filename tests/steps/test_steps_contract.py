@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from curate.pipeline.generate.generate_step import turn
 from curate.steps.model_calls import Embed
 from curate.steps.registry import FUNCTIONS, find_step, step_names, step_summary
 from schemas.errors import UserError
+from schemas.messages import assistant_messages
 from schemas.requests import Sampling, Task
 from tests.generate.drive import drive
 from tests.score.meet import scored
@@ -124,7 +124,7 @@ def table(rows=None):
     for name in ("prompt_tokens", "completion_tokens", "sample_index"):
         made[name] = pl.Series(name, [None if r % 5 == 0 else r for r in rows], dtype=pl.Int64)
     made["score"] = pl.Series("score", [NUMBERS[r] for r in rows], dtype=pl.Float64)
-    made["completion"] = pl.Series("completion", [t and turn(t, None, None) for t in texts], dtype=pl.String)
+    made["completion"] = pl.Series("completion", [t and assistant_messages(t) for t in texts], dtype=pl.String)
     made["scores"] = pl.DataFrame({"score": made["score"], "length": made["completion_tokens"].cast(pl.Float64)})
     made["known"] = pl.Series("known", [r % 7 == 0 for r in rows], dtype=pl.Boolean)
     made["sketch"] = pl.Series("sketch", [None for _ in rows], dtype=pl.Null)

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from curate.storage.store import Stage, Store
-from schemas.recipe import Recipe, load_recipe
+from schemas.load_recipe import load_recipe
+from schemas.recipe import Recipe
 
 WORDS = "the a cat dog sings reads writes red blue seven lines in lower case without commas please answer now".split()
 

@@ -24,7 +24,7 @@ class Gateway:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def answer(self, ref, messages, *, n, sampling, seed, label, tools):
+    def ask(self, ref, messages, *, n, sampling, seed, label, tools):
         self.asked.append(ref.name)
         rows = [(row, k, "ab"[: k + 1] + "+" * len(self.asked)) for row in range(len(messages)) for k in range(n)]
         table = pl.DataFrame(rows, schema=["row", "sample_index", "response"], orient="row")

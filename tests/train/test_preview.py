@@ -76,8 +76,8 @@ def test_the_preview_is_what_sft_trainer_makes_of_the_same_rows(tmp_path: Path, 
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
-    from curate.models.clients.weights import load
     from curate.models.model_ref import ModelRef
+    from curate.models.weights import load
     from train.data import to_dataset
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)

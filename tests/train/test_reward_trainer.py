@@ -7,7 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.models.model_ref import STARTS_FROM, ModelRef, resolve_model
+from curate.models.engine_settings import resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import STARTS_FROM
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -37,7 +39,7 @@ def train(tmp_path, store, ref, sections, **tables):
 
 def rewards(ref, rows):
     """Return an array of two rows: the rewards of the chosen answers, and those of the rejected ones."""
-    from curate.models.clients.transformers_reward import Engine
+    from curate.models.clients.local.reward import RewardEngine
     from schemas.requests import Sampling, make_request
 
     asks = [
@@ -46,7 +48,7 @@ def rewards(ref, rows):
         for row in rows.iter_rows(named=True)
     ]
     requests = [make_request(ref.identity, ask, None, Sampling(), 0, "reward") for ask in asks]
-    replies = Asked([[one] for one in {r.key: r for r in requests}.values()]).by(Engine(ref, Progress()))
+    replies = Asked([[one] for one in {r.key: r for r in requests}.values()]).by(RewardEngine(ref))
     values = [replies[one.key].value for one in requests]
     return np.array(values).reshape(2, rows.height)
 

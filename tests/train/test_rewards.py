@@ -20,7 +20,7 @@ def scorer_of(function, *reads: str) -> AnswerScorer:
 
 def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r"):
     """Return its reward function; the scorer makes no model calls."""
-    return reward_function(name, scorer, rollouts, length, SimpleNamespace(meet=None))
+    return reward_function(name, scorer, rollouts, length, SimpleNamespace(answer=None))
 
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:

@@ -35,8 +35,8 @@ def test_the_fused_head_gives_what_a_plain_forward_gives_and_zero_where_masked(t
     import torch
     from trl.trainer.utils import add_fused_lm_head
 
-    from curate.models.clients.weights import load
     from curate.models.model_ref import ModelRef
+    from curate.models.weights import load
 
     model, _ = load(ModelRef("student", "tiny@0", str(tiny)))
     ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 0]])

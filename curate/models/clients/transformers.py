@@ -1,207 +1,50 @@
-"""The engine ``transformers``: a model in this process, batched by a budget of tokens.
+"""The engine ``transformers``: a model in this process, run by torch.
 
-Three things it does that ``model.generate`` does not: each request draws from a random stream of its own, so that a
-row's text does not hang on its neighbours; the K samples of a prompt share its prefill; a row leaves the batch when it
-has ended, and its reply is given at once.
+It writes, gives rewards and losses, and makes embeddings. The classes are in ``curate.models.clients.local``.
 """
 
-import json
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
-import torch
-
-from curate.models.clients import short_answers
-from curate.models.clients.batching import cut, window
-from curate.models.clients.decoding import Row, decode
-from curate.models.clients.reasoning import split_reasoning
-from curate.models.clients.tool_calls import split_tool_calls
-from curate.models.clients.weights import load, local_folder
-from curate.models.model_ref import ModelRef, cache_folder
+from curate.models.engine import Engine, EngineSpec, Setting, TextEmbedder
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import resolve_weights
 from schemas.progress import Progress
-from schemas.requests import Give, Reply, Request, Spent, Take
 
-PLACE = "gristmill-writes-this-turn"  # stands in a chat template's output where a user turn is to be written
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A rendered prompt: its token ids, or why there are none; ``thinks`` where it opens a reasoning trace."""
-
-    ids: list[int]
-    error: str | None = None
-    thinks: bool = False
+BATCH_TOKENS = Setting(
+    "batch_tokens",
+    int,
+    "tokens of a batch at most, padding and new tokens included; by the task and the device",
+    above_zero=True,
+)
+TRUST_REMOTE_CODE = Setting("trust_remote_code", bool, "run code that comes with the model", False)
+BACKEND = Setting("backend", str, "what computes embeddings", "torch", choices=("torch", "onnx", "openvino"))
 
 
-class Engine:
-    """A loaded model. Settings (in the recipe's model mapping): ``batch_tokens``, ``trust_remote_code``."""
+def _start_generate(ref: ModelRef, progress: Progress) -> Engine:
+    from curate.models.clients.local.generate import GenerateEngine
 
-    def __init__(self, ref: ModelRef, progress: Progress) -> None:
-        """Load the model; ``batch_tokens`` bounds (prompt + new tokens) x rows of a batch."""
-        self.ref, self.progress = ref, progress
-        settings = dict(ref.settings)
-        if ref.package and local_folder(ref) is None:
-            progress.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
-        self.model, self.tokenizer = load(ref)
-        device = self.model.device.type
-        self.batch_tokens = int(settings.get("batch_tokens", 200_000 if device == "cuda" else 14_000))
-        self.context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
-        ends = self.model.generation_config.eos_token_id
-        ends = ends if isinstance(ends, list) else [ends]
-        self.ends = {e for e in (*ends, self.tokenizer.eos_token_id) if e is not None}
-
-    def answer(self, take: Take, give: Give) -> None:
-        """Answer requests until ``take`` has none, a window of them at a time; give each row's reply when it ends.
-
-        A reply's ``logprobs`` are one a completion token: the end token and what was cut off as a stop text have one
-        too, as in vLLM, so that their sum is the logarithm of what the whole reply was likely to be.
-        """
-        while requests := window(take):
-            prompts = self._encode(requests)
-            refused = [r for one in requests if (r := self._refusal(one, prompts[one.messages, one.tools]))]
-            if refused:
-                give(refused, Spent(len(refused)))
-            keys = {reply.key for reply in refused}
-            for batch in self._batches([r for r in requests if r.key not in keys], prompts):
-                self._answer(batch, prompts, give)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.model = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def _encode(self, requests: list[Request]) -> dict[tuple[str, str | None], Prompt]:
-        """Every distinct prompt, rendered and encoded."""
-        prompts: dict[tuple[str, str | None], Prompt] = {}
-        texts: dict[tuple[str, str | None], str] = {}
-        for request in {(r.messages, r.tools): r for r in requests}.values():
-            try:
-                text = self._render(request)
-                text.encode()
-                texts[request.messages, request.tools] = text
-            except Exception as error:  # templates raise what they like; it is this conversation that is refused
-                said = " ".join(str(error).split())[:300]
-                prompts[request.messages, request.tools] = Prompt([], f"the chat template refuses the messages: {said}")
-        ids = self.tokenizer(list(texts.values()), add_special_tokens=False)["input_ids"] if texts else []
-        return prompts | {
-            key: Prompt(tokens, thinks=text.rstrip().endswith("<think>"))
-            for (key, text), tokens in zip(texts.items(), ids, strict=True)
-        }
-
-    def _render(self, request: Request) -> str:
-        turns = request.turns
-        writes_user = _writes_user(turns)
-        if self.tokenizer.chat_template is None:  # a base model: the turns as they are, one below the other
-            if writes_user:
-                raise ValueError("the model has no chat template, so no place where it would write a user turn")
-            return "\n".join(str(turn.get("content") or "") for turn in turns) + "\n"
-        tools = None if request.tools is None else json.loads(request.tools)
-        if writes_user:
-            turns[-1]["content"] = PLACE
-        text = self.tokenizer.apply_chat_template(
-            turns, tools=tools, tokenize=False, add_generation_prompt=not writes_user
-        )
-        return text[: text.rindex(PLACE)] if writes_user else text
-
-    def _refusal(self, request: Request, prompt: Prompt) -> Reply | None:
-        """The reply that says why a request cannot be answered here, or None."""
-        error, size = prompt.error, None if prompt.error else len(prompt.ids)
-        if request.sampling.response_format is not None:
-            error = "the engine 'transformers' cannot hold a reply to a JSON schema (response_format)"
-        elif size == 0:
-            error = "the prompt is empty"
-        elif size is not None and size >= self.context:
-            error = f"the prompt has {size} tokens, the model's context {self.context}"
-        return Reply(request.key, prompt_tokens=size, error=error) if error else None
-
-    def _batches(self, requests: list[Request], prompts: dict) -> Iterator[list[Row]]:
-        """Cut requests, longest prompt first, into batches within the token budget."""
-
-        def row(request: Request) -> Row:
-            ids = prompts[request.messages, request.tools].ids
-            return Row(request, ids, max(1, min(request.sampling.max_tokens, self.context - len(ids))))
-
-        ordered = sorted(
-            map(row, requests),
-            key=lambda row: (-len(row.prompt), row.request.messages, row.request.tools or "", row.request.sample_index),
-        )
-        return cut(ordered, lambda row: len(row.prompt) + row.limit, self.batch_tokens)
-
-    def _answer(self, batch: list[Row], prompts: dict, give: Give) -> None:
-        started, tokens = time.monotonic(), 0
-        short = self.short if any(row.request.sampling.top_logprobs for row in batch) else frozenset()
-        for rows in decode(self.model, batch, self._ended, short):
-            replies = [self._reply(row, prompts[row.request.messages, row.request.tools]) for row in rows]
-            tokens += sum(len(row.tokens) for row in rows)
-            give(replies, Spent(len(rows), sum(len(r.prompt) for r in rows), sum(len(r.tokens) for r in rows)))
-        self.progress.advance(0, f"{tokens / (time.monotonic() - started):.0f} tokens/s")
-
-    @cached_property
-    def short(self) -> frozenset[int]:
-        """The tokens that are short answers."""
-        texts = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
-        return frozenset(token for token, text in enumerate(texts) if short_answers.is_short(text))
-
-    def _likely(self, row: Row) -> str | None:
-        if not row.request.sampling.top_logprobs:
-            return None
-
-        def text(token: int) -> str:
-            return self.tokenizer.decode([token])
-
-        return short_answers.told(
-            (text(token), [(text(one), chance) for one, chance in chances.items()]) for token, chances in row.likely
-        )
-
-    def _ended(self, row: Row) -> bool:
-        """Whether a row has come to its end token, its limit or one of its stop texts."""
-        if row.tokens[-1] in self.ends or len(row.tokens) >= row.limit:
-            return True
-        stops = row.request.sampling.stop
-        if not stops:
-            return False
-        # Every token is a byte or more; a few tokens more, as the first ones of a text may be decoded otherwise.
-        tail = row.tokens[-max(len(s.encode()) for s in stops) - 4 :]
-        return _cut(self._text(tail), stops) is not None and _cut(self._text(row.tokens), stops) is not None
-
-    def _text(self, tokens: list[int]) -> str:
-        return self.tokenizer.decode(tokens, skip_special_tokens=True)
-
-    def _reply(self, row: Row, prompt: Prompt) -> Reply:
-        request, tokens = row.request, row.tokens
-        stopped = tokens[-1] in self.ends
-        text = self._text(tokens[:-1] if stopped else tokens)
-        end = _cut(text, request.sampling.stop)
-        text, finish = (text, "stop" if stopped else "length") if end is None else (text[:end], "stop")
-        reasoning = calls = None
-        if not _writes_user(request.turns):
-            reasoning, text = split_reasoning(f"<think>{text}" if prompt.thinks else text)
-            if request.tools is not None:
-                calls, text = split_tool_calls(text)
-                finish = "tool_calls" if calls and finish == "stop" else finish
-        logprobs = tuple(row.logprobs) if request.sampling.logprobs else None
-        return Reply(
-            request.key,
-            text,
-            reasoning,
-            calls,
-            finish,
-            len(row.prompt),
-            len(tokens),
-            logprobs,
-            top_logprobs=self._likely(row),
-        )
+    return GenerateEngine(ref, progress)
 
 
-def _writes_user(turns: list[dict[str, Any]]) -> bool:
-    """Whether the turn to be written is the user's (Magpie, arXiv 2406.08464)."""
-    return bool(turns) and turns[-1].get("role") == "user" and turns[-1].get("content", "") is None
+def _start_reward(ref: ModelRef, progress: Progress) -> Engine:
+    from curate.models.clients.local.reward import RewardEngine
+
+    return RewardEngine(ref)
 
 
-def _cut(text: str, stops: tuple[str, ...]) -> int | None:
-    """Where the first of the stop texts begins, or None."""
-    return min((found for stop in stops if stop and (found := text.find(stop)) >= 0), default=None)
+def _start_loss(ref: ModelRef, progress: Progress) -> Engine:
+    from curate.models.clients.local.loss import LossEngine
+
+    return LossEngine(ref)
+
+
+def _load_embedder(ref: ModelRef) -> TextEmbedder:
+    from curate.models.clients.local.embedder import Embedder
+
+    return Embedder(ref)
+
+
+SPEC = EngineSpec(
+    tasks={"generate": _start_generate, "reward": _start_reward, "loss": _start_loss},
+    resolve=resolve_weights,
+    settings=(BATCH_TOKENS, TRUST_REMOTE_CODE, BACKEND),
+    embedder=_load_embedder,
+)

@@ -1,53 +1,76 @@
-"""``accept: N``: going on until N prompts have a candidate that is good enough, and asking no more than that takes.
+"""``accept: N``: ask until N prompts have a candidate that is good enough, and no more than that takes.
 
-It goes in waves. A wave asks about at most as many prompts as are still wanted, so it never ends with more than N: new
-prompts first, in order, then those that have no accepted candidate yet, up to ``max_candidates`` each. What a wave asks
-depends on the replies alone, not on when they came, so a run that was killed comes to the same end.
+Requests are made in waves. A wave asks about at most as many prompts as are still wanted, so it never ends with more
+than N: new prompts first, in order, then those that have no accepted candidate yet, up to ``max_candidates`` each. What
+a wave asks depends on the replies alone, not on when they came, so a run that was killed comes to the same end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from curate.models.gateway import Failures
 from curate.models.scorer_requests import ScorerRequests
-from curate.pipeline.generate.generate_step import REPLY, Generation, lacking
+from curate.pipeline.generate.generate_step import REPLY, GenerateStep
 from curate.pipeline.generate.sampling_settings import number
-from curate.pipeline.generate.single_turn import asked_rows, groups, missing, replied, write_replies
+from curate.pipeline.generate.single_turn import (
+    missing_replies,
+    prompts_to_ask,
+    replies_to,
+    request_groups,
+    write_replies,
+)
+from curate.pipeline.missing import missing_note
 from curate.pipeline.scorer import Scorer, read_scorer
-from curate.steps import sql_conditions as conditions
+from curate.pipeline.stage_spec import Estimate, RunContext, StageSpec
+from curate.steps import sql_conditions
+from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import read_all
 from curate.storage.store import Stage, StageWriter
 from schemas.errors import UserError
 
-OURS = ("accept", "accepted", "need", "max_candidates")
+NAMES = ("accept", "accepted", "need", "max_candidates")
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """How many prompts are wanted with ``need`` candidates for which ``condition`` holds; the scorers that it takes."""
+    """When a step with ``accept`` has enough.
+
+    Attributes:
+        wanted: How many prompts are wanted.
+        condition: The SQL condition that makes a candidate good enough.
+        need: How many good candidates each of these prompts must have.
+        max_candidates: The most samples of a prompt.
+        scorers: The scorers whose scores the condition reads, in order.
+        columns: The columns of prompts that the condition and the scorers read.
+    """
 
     wanted: int
     condition: str
     need: int
-    most: int
+    max_candidates: int
     scorers: tuple[Scorer, ...]
     columns: tuple[str, ...]
 
 
-def read_acceptance(generation: Generation) -> Acceptance | None:
-    """Check the settings ``accept``, ``accepted``, ``need``, ``max_candidates``; None if the step has no ``accept``.
+def read_acceptance(generation: GenerateStep) -> Acceptance | None:
+    """Check the settings ``accept``, ``accepted``, ``need`` and ``max_candidates``; None if a step has no ``accept``.
 
     The condition may name the columns of candidates and prompts, and the scores of the ``score`` steps below.
+
+    Raises:
+        UserError: A setting is wrong.
     """
-    settings, where, walk = generation.step.settings, generation.where, generation.walk
+    settings, where, state = generation.step.settings, generation.where, generation.state
     if "accept" not in settings:
-        for key in OURS[1:]:
+        for key in NAMES[1:]:
             if key in settings:
                 raise UserError(f"{where}: generate: {key}: goes with 'accept', how many prompts are wanted")
         return None
-    n = generation.ask.n
+    n = generation.sampling.n
     numbers = {
         "accept": settings["accept"],
         "need": settings.get("need", 1),
@@ -66,18 +89,18 @@ def read_acceptance(generation: Generation) -> Acceptance | None:
             f'enough, such as "constraints = 1"'
         )
     condition = settings["accepted"]
-    held = walk.completions.columns()
-    columns = {name: held[name] for name in (*REPLY, "sample_index", "model")} | walk.prompts.columns()
-    steps, step = walk.recipe.completions, generation.step
+    held = state.completions.columns()
+    columns = {name: held[name] for name in (*REPLY, "sample_index", "model")} | state.prompts.columns()
+    steps, step = state.recipe.completions, generation.step
     place = next(i for i, s in enumerate(steps) if (s.verb, s.use, s.line) == (step.verb, step.use, step.line))
     below = [s for s in steps[place:] if s.verb == "score"]
     every = {**columns, **{step.name: pl.Float64() for step in below}}
-    conditions.check(condition, every, f"{where}: accepted")
-    wanted = set(conditions.mentioned(condition, list(every)))
+    sql_conditions.check(condition, every, f"{where}: accepted")
+    wanted = set(sql_conditions.mentioned(condition, list(every)))
     scorers: list[Scorer] = []
     for one in reversed(below):  # the last first: a score may read an earlier one
         if one.name in wanted:
-            scorers.insert(0, read_scorer(one, every, f"{walk.recipe.path}:{one.line}", walk.recipe.seed, walk.model))
+            scorers.insert(0, read_scorer(one, every, state.recipe.step_where(one), state.recipe.seed, state.model))
             wanted.update(scorers[0].columns)
     return Acceptance(
         numbers["accept"],
@@ -85,119 +108,132 @@ def read_acceptance(generation: Generation) -> Acceptance | None:
         numbers["need"],
         numbers["max_candidates"],
         tuple(scorers),
-        tuple(sorted(wanted & set(walk.prompts.columns()))),
+        tuple(sorted(wanted & set(state.prompts.columns()))),
     )
 
 
-def accept(generation: Generation, acceptance: Acceptance) -> Stage | None:
-    """Make the stage: ask in waves until enough prompts have what they need, or nothing is left to try."""
-    what = generation.key() | {
+def accept_stage(
+    generation: GenerateStep,
+    acceptance: Acceptance,
+    adopt: Callable[[Stage | None], None],
+    estimate: Callable[[ReplyLog], Estimate],
+) -> StageSpec:
+    """Return the stage that asks in waves until enough prompts have what they need, or nothing is left to try."""
+    key = generation.key() | {
         "accept": acceptance.wanted,
         "accepted": acceptance.condition,
         "need": acceptance.need,
-        "max_candidates": acceptance.most,
+        "max_candidates": acceptance.max_candidates,
         "scorers": [[scorer.name, scorer.key()] for scorer in acceptance.scorers],
     }
-    what["context"] = [what["context"], generation.walk.prompts.depends(list(acceptance.columns))]
-    done: dict[str, Waves] = {}
+    key["context"] = [key["context"], generation.state.prompts.depends(list(acceptance.columns))]
+    waves = Waves(generation, acceptance)
+    return StageSpec(
+        generation.label,
+        key,
+        partial(write_accepted, waves=waves),
+        adopt,
+        code=(Waves, Scorer, *generation.code, *(scorer.step.function for scorer in acceptance.scorers)),
+        ask=waves.ask,
+        estimate=estimate,
+    )
 
-    def ask() -> str:
-        done["waves"] = waves = Waves(generation, acceptance)
-        return waves.run()
 
-    def build(writer: StageWriter) -> str:
-        return done["waves"].write(writer)
-
-    return generation.walk.asked(generation.label, what, ask, build)
+def write_accepted(writer: StageWriter, run: RunContext, *, waves: "Waves") -> str:
+    """Write every candidate that was asked for; return how many prompts have an accepted one."""
+    generation, asked = waves.generation, waves.asked_rows()
+    candidates, tokens = write_replies(generation, writer, [asked], run.models)
+    writer.info["rows_in"] = waves.rows.height
+    return (
+        f"{waves.satisfied:,} of {waves.acceptance.wanted:,} prompts with an accepted candidate, from "
+        f"{candidates:,} completions of {asked.height:,} prompts, {tokens:,} tokens"
+    )
 
 
 class Waves:
-    """The state of the waves: of every prompt, how many candidates were asked for and how many were accepted."""
+    """The waves of requests: of every prompt, how many candidates were asked for and how many were accepted."""
 
-    def __init__(self, generation: Generation, acceptance: Acceptance) -> None:
-        """Begin with nothing asked."""
+    def __init__(self, generation: GenerateStep, acceptance: Acceptance) -> None:
+        """Prepare to ask; nothing is read yet."""
         self.generation, self.acceptance = generation, acceptance
-        self.walk = generation.walk
-        parts = [rows.select("row_id", "ask", "tools") for rows in asked_rows(generation)]
-        schema = {"row_id": pl.String, "ask": pl.String, "tools": pl.String}
-        self.rows = pl.concat(parts) if parts else pl.DataFrame(schema=schema)
-        self.prompts = read_all(self.walk.prompts, list(acceptance.columns))
-        self.asked = np.zeros(self.rows.height, dtype=np.int64)
-        self.good = np.zeros(self.rows.height, dtype=np.int64)
-        self.edge = ScorerRequests(
-            self.walk.answers,
-            lambda name: self.walk.model(name, generation.where),
-            self.walk.recipe.seed,
-            label=f"{generation.label}, scores",
-            failures=Failures(generation.label, 0),
-            stop=False,
-        )
+        self.rows = pl.DataFrame(schema={"row_id": pl.String, "ask": pl.String, "tools": pl.String})
+        self.prompts = pl.DataFrame()
+        self.asked = self.good = np.zeros(0, dtype=np.int64)
 
     @property
     def satisfied(self) -> int:
         """How many prompts have what they need."""
         return int((self.good >= self.acceptance.need).sum())
 
-    def run(self) -> str:
-        """Ask wave after wave; say what is missing if a budget ended it."""
-        wanted, ask = self.acceptance.wanted, self.generation.ask
-        failures = self.generation.failures(max(1, min(wanted, self.rows.height)) * ask.n)
-        self.walk.progress.begin(self.generation.label, None, "replies")
-        judges = [ref for scorer in self.acceptance.scorers for ref, _ in scorer.models]
-        self.walk.answers.keep([*judges, *(ref for ref, _ in ask.models)])
-        whole = True
-        while (wave := self._next()).height:
-            failures.allowed = max(failures.allowed, int(ask.max_failed * self.asked.sum() + 1e-9))
-            for ref, _ in ask.models:
-                whole &= self.walk.answers.all(ref, groups(self.generation, iter([wave]), ref), failures)
-            self._judge(wave)
-            whole &= self.edge.asking
-            self.walk.progress.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
-            if not whole:
-                break
-        if whole and self.satisfied < wanted:
-            said = f"{self.generation.label}: only {self.satisfied:,} of {wanted:,} prompts have an accepted candidate"
-            self.walk.progress.say(f"{said}, and nothing is left to try: give it more prompts or max_candidates")
-        return self._lacking() if failures.reasons or not whole else ""
+    def ask(self, run: RunContext) -> str:
+        """Ask wave after wave; return what is missing if a budget ended it."""
+        self._read_rows()
+        wanted, sampling = self.acceptance.wanted, self.generation.sampling
+        label, state = self.generation.label, self.generation.state
+        requests = ScorerRequests(
+            run.models,
+            lambda name: state.model(name, self.generation.where),
+            state.recipe.seed,
+            label=f"{label}, scores",
+            failures=Failures(label, 0),
+            stop=False,
+        )
+        failures = self.generation.failures(max(1, min(wanted, self.rows.height)) * sampling.n)
+        run.progress.begin(label, None, "replies")
+        judges = [ref for scorer in self.acceptance.scorers for ref, _ in scorer.models or ()]
+        run.models.unload_except([*judges, *(ref for ref, _ in sampling.models)])
+        complete = True
+        while complete and (wave := self._next_wave()).height:
+            failures.allowed = max(failures.allowed, int(sampling.max_failed * self.asked.sum() + 1e-9))
+            for ref, _ in sampling.models:
+                groups = request_groups(self.generation, [wave], ref)
+                complete &= run.models.answer_all(ref, groups, failures)
+            self._count_accepted(wave, run, requests)
+            complete &= requests.asking
+            run.progress.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
+        if complete and self.satisfied < wanted:
+            only = f"{label}: only {self.satisfied:,} of {wanted:,} prompts have an accepted candidate"
+            run.progress.say(f"{only}, and nothing is left to try: give it more prompts or max_candidates")
+        return self._missing(run, requests) if failures.reasons or not complete else ""
 
-    def _next(self) -> pl.DataFrame:
-        """The rows of the next wave, with the samples ``first`` to ``end`` to ask for."""
-        left = self.acceptance.wanted - self.satisfied
-        open_ = np.flatnonzero((self.good < self.acceptance.need) & (self.asked < self.acceptance.most))
-        chosen = open_[np.argsort(self.asked[open_], kind="stable")][: max(left, 0)]
-        first = self.asked[chosen]
-        end = np.minimum(first + self.generation.ask.n, self.acceptance.most)
-        self.asked[chosen] = end
-        places = pl.Series("place", chosen, dtype=pl.UInt32)
-        return self.rows[places].with_columns(places, first=pl.Series(first), end=pl.Series(end))
-
-    def _judge(self, wave: pl.DataFrame) -> None:
-        """Count the candidates of the wave that are good enough."""
-        rows = replied(self.generation, wave).filter(pl.col("error").is_null())
-        frame = rows.join(self.prompts, on="prompt_id", how="left", maintain_order="left")
-        for scorer in self.acceptance.scorers:
-            frame = frame.with_columns(scorer.values(frame, self.edge.meet)["value"].alias(scorer.name))
-        held = conditions.holds(frame, self.acceptance.condition, f"{self.generation.where}: accepted")
-        counts = frame.filter(held).group_by("prompt_id").len()
-        found = wave.select("place", prompt_id="row_id").join(counts, on="prompt_id")
-        np.add.at(self.good, found["place"].to_numpy(), found["len"].to_numpy())
-
-    def _lacking(self) -> str:
-        """What is missing of the candidates that were asked for."""
-        said = missing(self.generation, [self._touched()]) or lacking(self.edge.unasked, [])
-        # Another number of accepted prompts is another set of candidates, though as many may be missing.
-        return said and f"{self.satisfied:,} of {self.acceptance.wanted:,} accepted, {said}"
-
-    def _touched(self) -> pl.DataFrame:
-        """The rows that were asked about, with the samples asked for."""
+    def asked_rows(self) -> pl.DataFrame:
+        """Return the rows that were asked about, with the samples asked for."""
         return self.rows.with_columns(end=pl.Series(self.asked), first=pl.lit(0)).filter(pl.col("end") > 0)
 
-    def write(self, writer: StageWriter) -> str:
-        """Write every candidate that was asked for; say how many prompts have an accepted one."""
-        touched = self._touched()
-        made, tokens = write_replies(self.generation, writer, [touched])
-        writer.info["rows_in"] = self.rows.height
-        return (
-            f"{self.satisfied:,} of {self.acceptance.wanted:,} prompts with an accepted candidate, from {made:,} "
-            f"completions of {touched.height:,} prompts, {tokens:,} tokens"
-        )
+    def _read_rows(self) -> None:
+        parts = [rows.select("row_id", "ask", "tools") for rows in prompts_to_ask(self.generation)]
+        self.rows = pl.concat(parts) if parts else self.rows
+        self.prompts = read_all(self.generation.state.prompts, list(self.acceptance.columns))
+        self.asked = np.zeros(self.rows.height, dtype=np.int64)
+        self.good = np.zeros(self.rows.height, dtype=np.int64)
+
+    def _next_wave(self) -> pl.DataFrame:
+        """Return the rows of the next wave, with the samples ``first`` to ``end`` to ask for."""
+        left = self.acceptance.wanted - self.satisfied
+        most = self.acceptance.max_candidates
+        unsatisfied = np.flatnonzero((self.good < self.acceptance.need) & (self.asked < most))
+        chosen = unsatisfied[np.argsort(self.asked[unsatisfied], kind="stable")][: max(left, 0)]
+        first = self.asked[chosen]
+        end = np.minimum(first + self.generation.sampling.n, most)
+        self.asked[chosen] = end
+        index = pl.Series("index", chosen, dtype=pl.UInt32)
+        return self.rows[index].with_columns(index, first=pl.Series(first), end=pl.Series(end))
+
+    def _count_accepted(self, wave: pl.DataFrame, run: RunContext, requests: ScorerRequests) -> None:
+        """Count the candidates of the wave that are good enough."""
+        rows = replies_to(self.generation, wave, run.models).filter(pl.col("error").is_null())
+        frame = rows.join(self.prompts, on="prompt_id", how="left", maintain_order="left")
+        for scorer in self.acceptance.scorers:
+            scores = scorer.values(frame, requests.answer)
+            frame = frame.with_columns(scores["value"].alias(scorer.name))
+        accepted = sql_conditions.holds(frame, self.acceptance.condition, f"{self.generation.where}: accepted")
+        counts = frame.filter(accepted).group_by("prompt_id").len()
+        found = wave.select("index", prompt_id="row_id").join(counts, on="prompt_id")
+        np.add.at(self.good, found["index"].to_numpy(), found["len"].to_numpy())
+
+    def _missing(self, run: RunContext, requests: ScorerRequests) -> str:
+        """Return what is missing of the candidates that were asked for."""
+        missing = missing_replies(self.generation, [self.asked_rows()], run.models)
+        missing = missing or missing_note(requests.unasked, [])
+        # Another number of accepted prompts is another set of candidates, though as many may be missing.
+        return missing and f"{self.satisfied:,} of {self.acceptance.wanted:,} accepted, {missing}"

@@ -1,181 +1,219 @@
 """The verb ``generate`` in ``completions:``: K candidates for each prompt, or new ones from those there are.
 
-What a step's function is called says how it generates: ``ask`` (the replies to what it asks are the candidates),
+The name of a step's function says how it generates: ``ask`` (the replies to its messages are the candidates),
 ``candidates`` (it asks about each candidate, maybe several times, and makes a new one), ``write`` (it needs no model).
 """
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import polars as pl
 
-from curate.pipeline.generate.accept_until import OURS as ACCEPT
-from curate.pipeline.generate.accept_until import accept, read_acceptance
-from curate.pipeline.generate.few_shot import with_shots
-from curate.pipeline.generate.generate_step import Generation, read_generation, turn, write_candidates
-from curate.pipeline.generate.multi_turn import Exchanges, plan_exchanges
-from curate.pipeline.generate.sampling_settings import OURS
-from curate.pipeline.generate.single_turn import asked_rows, groups, missing, write_replies
-from curate.pipeline.pipeline import Walk
-from curate.steps import sql_conditions as conditions
-from curate.steps.registry import Step, find_step
+from curate.pipeline.generate.accept_until import NAMES as ACCEPT_NAMES
+from curate.pipeline.generate.accept_until import accept_stage, read_acceptance
+from curate.pipeline.generate.few_shot import with_examples
+from curate.pipeline.generate.generate_step import (
+    GenerateStep,
+    find_generate_step,
+    read_generate_step,
+    write_candidates,
+)
+from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_multi_turn, read_multi_turn, results
+from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
+from curate.pipeline.generate.single_turn import missing_replies, prompts_to_ask, request_groups, write_replies
+from curate.pipeline.run_state import RunState
+from curate.pipeline.stage_spec import Estimate, ModelRequests, RunContext, StageSpec, input_key
+from curate.steps import sql_conditions
+from curate.steps.registry import Step
+from curate.steps.settings import check_reads, check_settings
 from curate.storage.reply_log import ReplyLog
-from curate.storage.rows import read_all
+from curate.storage.rows import RowSet, read_all
 from curate.storage.store import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.ids import content_id
+from schemas.messages import assistant_messages
 
 
-def generate(walk: Walk, step: recipes.Step) -> None:
-    """Make candidates. A step that asks needs ``model``; one that writes works on the candidates there are."""
-    where = f"{walk.recipe.path}:{step.line}"
-    found = find_step("generate", step.use, where)
+def candidates_stage(state: RunState, step: recipes.Step) -> StageSpec:
+    """Return the stage that makes candidates. A step that asks needs ``model``; one that writes reads those there are.
+
+    Raises:
+        UserError: There is no such step, or a setting is wrong.
+    """
+    where = state.recipe.step_where(step)
+    found = find_generate_step(step.use, where)
     if found.makes == "prompts":
         raise UserError(f"{where}: generate {found.name!r} makes prompts; it belongs in the section 'prompts'")
     if found.makes == "write":
-        return _write(walk, step, found, where)
+        return _rewriting_stage(state, step, found, where)
     if found.makes == "candidates":
-        return _remake(read_generation(walk, step, found, walk.completions, walk.prompts))
-    step = with_shots(walk, step, found, where)
-    generation = read_generation(walk, step, found, walk.prompts, None, ACCEPT)
+        return _remaking_stage(read_generate_step(state, step, found, state.completions, state.prompts))
+    step = with_examples(state, step, found, where)
+    generation = read_generate_step(state, step, found, state.prompts, None, ACCEPT_NAMES)
     acceptance = read_acceptance(generation)
+    estimate = partial(estimate_samples, generation, acceptance.max_candidates if acceptance else None)
     if acceptance:
-        stage = accept(generation, acceptance)
-    else:
-        stage = _ask(generation)
+        return accept_stage(generation, acceptance, partial(_adopt, state), estimate)
+    return StageSpec(
+        generation.label,
+        generation.key(),
+        partial(write_samples, generation=generation),
+        partial(_adopt, state),
+        code=generation.code,
+        ask=partial(_ask_samples, generation),
+        estimate=estimate,
+    )
+
+
+def _adopt(state: RunState, stage: Stage | None) -> None:
     if stage:
-        walk.completions.add(stage)
-    if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
-        plan_samples(generation, acceptance.most if acceptance else None)
+        state.completions.add(stage)
 
 
-def _ask(generation: Generation) -> Stage | None:
-    walk = generation.walk
-
-    def ask() -> str:
-        total = sum(rows.height for rows in asked_rows(generation)) * generation.ask.n
-        walk.progress.begin(generation.label, total, "replies")
-        failures = generation.failures(total)
-        whole = True
-        for ref, _ in generation.ask.models:
-            walk.answers.keep([ref])
-            whole &= walk.answers.all(ref, groups(generation, asked_rows(generation), ref), failures)
-        if whole and not failures.reasons:
-            return ""
-        return missing(generation, asked_rows(generation))
-
-    def build(writer: StageWriter) -> str:
-        writer.info["rows_in"] = 0
-
-        def counted() -> Iterator[pl.DataFrame]:
-            for rows in asked_rows(generation):
-                writer.info["rows_in"] += rows.height
-                yield rows
-
-        made, tokens = write_replies(generation, writer, counted())
-        return f"{made:,} completions, {tokens:,} tokens"
-
-    return walk.asked(generation.label, generation.key(), ask, build)
+def _ask_samples(generation: GenerateStep, run: RunContext) -> str:
+    """Ask for all samples, one model after the other; return what is missing."""
+    total = sum(rows.height for rows in prompts_to_ask(generation)) * generation.sampling.n
+    run.progress.begin(generation.label, total, "replies")
+    failures, complete = generation.failures(total), True
+    for ref, _ in generation.sampling.models:
+        run.models.unload_except([ref])
+        groups = request_groups(generation, prompts_to_ask(generation), ref)
+        complete &= run.models.answer_all(ref, groups, failures)
+    if complete and not failures.reasons:
+        return ""
+    return missing_replies(generation, prompts_to_ask(generation), run.models)
 
 
-def _remake(generation: Generation) -> None:
-    """Ask about each candidate and make new ones of the replies, each with the old one as its parent."""
-    walk, n = generation.walk, generation.ask.n
-    exchanges = Exchanges(generation, ("prompt_id", "sample_index"))
+def write_samples(writer: StageWriter, run: RunContext, *, generation: GenerateStep) -> str:
+    """Write the replies that there are as candidates; return how many, and how many tokens they took."""
+    writer.info["rows_in"] = 0
 
-    def build(writer: StageWriter) -> str:
-        made = tokens = rows_in = 0
-        for rows, result, last in exchanges.results(writer):
-            rows_in += rows.height // n
-            new = (
-                rows.with_columns(last)
-                .with_columns(
-                    response=result,
-                    sample_index=pl.col("sample_index") * n + pl.col("__sample"),
-                    parent_id="completion_id",
-                )
-                .drop_nulls("response")
-            )
-            counts = write_candidates(writer, new, generation.label)
-            made, tokens = made + counts[0], tokens + counts[1]
-        writer.info["rows_in"] = rows_in
-        return f"{made:,} made from {rows_in:,}, {tokens:,} tokens"
+    def counted() -> Iterator[pl.DataFrame]:
+        for rows in prompts_to_ask(generation):
+            writer.info["rows_in"] += rows.height
+            yield rows
 
-    stage = walk.asked(generation.label, generation.key() | exchanges.key(), exchanges.ask, build)
-    if stage:
-        walk.completions.add(stage)
-    if not walk.execute and (stage is None or "part_of" in stage.manifest["what"]):
-        plan_exchanges(exchanges)
+    candidates, tokens = write_replies(generation, writer, counted(), run.models)
+    return f"{candidates:,} completions, {tokens:,} tokens"
 
 
-def _write(walk: Walk, step: recipes.Step, found: Step, where: str) -> None:
-    """Write a new candidate for each one there is, without a model, with that one as its parent."""
+def _remaking_stage(generation: GenerateStep) -> StageSpec:
+    """Return the stage that asks about each candidate and makes a new one, whose parent is the old one."""
+    turns = read_multi_turn(generation, ("prompt_id", "sample_index"))
+    return StageSpec(
+        generation.label,
+        turns.key(),
+        partial(write_remade, turns=turns),
+        partial(_adopt, generation.state),
+        code=generation.code,
+        ask=partial(ask_all, turns),
+        estimate=partial(estimate_multi_turn, turns),
+    )
+
+
+def write_remade(writer: StageWriter, run: RunContext, *, turns: MultiTurn) -> str:
+    """Write the candidates that a step of several exchanges made from those there are."""
+    label, n = turns.generation.label, turns.generation.sampling.n
+    candidates = tokens = rows_in = 0
+    for rows, responses, replies in results(turns, writer, run.models.read):
+        rows_in += rows.height // n
+        index = pl.col("sample_index") * n + pl.col("__sample")
+        made = rows.with_columns(replies).with_columns(
+            response=responses, sample_index=index, parent_id="completion_id"
+        )
+        counts = write_candidates(writer, made.drop_nulls("response"), label)
+        candidates, tokens = candidates + counts[0], tokens + counts[1]
+    writer.info["rows_in"] = rows_in
+    return f"{candidates:,} made from {rows_in:,}, {tokens:,} tokens"
+
+
+def _rewriting_stage(state: RunState, step: recipes.Step, found: Step, where: str) -> StageSpec:
+    """Return the stage that writes a new candidate for each one there is, without a model, with it as its parent."""
     given = {k: v for k, v in step.settings.items() if k not in ("where", "as")}
     for key in given:
-        if key in (*OURS, *ACCEPT):
+        if key in (*SAMPLING_NAMES, *ACCEPT_NAMES):
             raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {key!r}")
-    settings = found.settings(given, where, walk.recipe.seed)
-    columns = walk.completions.columns(walk.prompts)
+    settings = check_settings(found, given, where, state.recipe.seed)
+    columns = state.completions.columns(state.prompts)
     condition = step.settings.get("where")
     if condition is not None:
-        conditions.check(condition, columns, f"{where}: where")
-    found.check_reads(list(columns), where)
-    needed = conditions.mentioned(condition, list(columns)) if condition else []
-    names = list(dict.fromkeys(["prompt_id", "sample_index", "model", *found.reads, *needed]))
-    label = walk.label("completions", "generate", step.name)
-    what = {
-        "step": found.name,
-        "settings": settings,
-        "where": condition,
-        "source": found.source,
-        "input": walk.completions.depends(names),
-        "context": walk.prompts.depends(names),
-    }
-
-    def build(writer: StageWriter) -> str:
-        frame = read_all(walk.completions, names, walk.prompts)
-        if condition:
-            frame = frame.filter(conditions.holds(frame, condition, f"{where}: where"))
-        new = frame.with_columns(response=found.call({r: frame[r] for r in found.reads}, settings))
-        new = new.drop_nulls("response").with_columns(parent_id="completion_id")
-        ids = [content_id("c", *key) for key in new.select("prompt_id", "parent_id", "response").iter_rows()]
-        turns = [turn(text, None, None) for text in new["response"]]
-        kept = new.select("prompt_id", "sample_index", "model", "response", "parent_id")
-        writer.write(
-            "completions",
-            kept.with_columns(
-                completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String)
-            ),
-        )
-        writer.info["rows_in"] = frame.height
-        return f"{new.height:,} written from {frame.height:,}"
-
-    stage = walk.stage(label, what, build)
-    if stage:
-        walk.completions.add(stage)
+        sql_conditions.check(condition, columns, f"{where}: where")
+    check_reads(found, list(columns), where)
+    condition_columns = sql_conditions.mentioned(condition, list(columns)) if condition else []
+    names = list(dict.fromkeys(["prompt_id", "sample_index", "model", *found.reads, *condition_columns]))
+    label = state.label("completions", "generate", step.name)
+    key = {"step": found.name, "settings": settings, "where": condition}
+    build = partial(
+        write_rewritten,
+        rows=state.completions,
+        prompts=state.prompts,
+        columns=names,
+        step=found,
+        settings=settings,
+        condition=condition,
+        where=where,
+    )
+    key |= input_key(state.completions, state.prompts, names)
+    return StageSpec(label, key, build, partial(_adopt, state), code=(Step, found.function))
 
 
-def plan_samples(generation: Generation, most: int | None) -> None:
-    """Say in the plan how many requests a step makes, at most, and how many of them are answered already."""
-    walk = generation.walk
-    if not walk.prompts.stages:
-        return
-    read = (*generation.reads, *generation.needed)
-    if any(walk.prompts.scores.get(name) == [] for name in read):
-        walk.plan[-1].note = "how many requests is known once the prompts are scored"
-        return
-    todo: dict[str, int] = {}
-    known, sample = 0, []
-    with ReplyLog.looking(walk.store) as log:
-        for rows in asked_rows(generation):
-            sample += rows["ask"].head(200 - len(sample)).to_list()
-            if most:
-                rows = rows.with_columns(first=pl.lit(0), end=pl.lit(most))
-            for _, ref, group in generation.ask.requests(rows):
-                held = sum(request.key in log for request in group)
-                known, todo[ref.name] = known + held, todo.get(ref.name, 0) + len(group) - held
-    for ref, _ in generation.ask.models:
-        walk.want(ref, sample, todo.get(ref.name, 0), generation.ask.sampling.max_tokens)
-    asks = ", ".join(f"{count:,} requests to {name}" for name, count in todo.items()) or "no requests"
-    note = ("at most " if most else "") + asks + f", each of at most {generation.ask.sampling.max_tokens:,} new tokens"
-    walk.plan[-1].note = note + (f"; {known:,} answered already" if known else "")
+def write_rewritten(
+    writer: StageWriter,
+    _run: RunContext,
+    *,
+    rows: RowSet,
+    prompts: RowSet,
+    columns: list[str],
+    step: Step,
+    settings: dict[str, Any],
+    condition: str | None,
+    where: str,
+) -> str:
+    """Write the candidates that a step without a model makes from those there are."""
+    frame = read_all(rows, columns, prompts)
+    if condition:
+        frame = frame.filter(sql_conditions.holds(frame, condition, f"{where}: where"))
+    made = frame.with_columns(response=step.call({name: frame[name] for name in step.reads}, settings))
+    made = made.drop_nulls("response").with_columns(parent_id="completion_id")
+    ids = [content_id("c", *key) for key in made.select("prompt_id", "parent_id", "response").iter_rows()]
+    messages = [assistant_messages(text, None, None) for text in made["response"]]
+    candidates = made.select("prompt_id", "sample_index", "model", "response", "parent_id")
+    writer.write(
+        "completions",
+        candidates.with_columns(
+            completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(messages, dtype=pl.String)
+        ),
+    )
+    writer.info["rows_in"] = frame.height
+    return f"{made.height:,} written from {frame.height:,}"
+
+
+def estimate_samples(generation: GenerateStep, max_candidates: int | None, log: ReplyLog) -> Estimate:
+    """Say how many requests a step makes, at most, and how many of them are answered already.
+
+    Args:
+        generation: The step.
+        max_candidates: The most samples of a prompt, where the step goes on until enough are accepted.
+        log: The replies that there are.
+    """
+    state, sampling = generation.state, generation.sampling
+    if not state.prompts.stages:
+        return Estimate("")
+    if generation.unknown_scores:
+        return Estimate("how many requests is known once the prompts are scored")
+    unanswered: dict[str, int] = {}
+    answered, sample = 0, []
+    for rows in prompts_to_ask(generation):
+        sample += rows["ask"].head(200 - len(sample)).to_list()
+        if max_candidates:
+            rows = rows.with_columns(first=pl.lit(0), end=pl.lit(max_candidates))
+        for _, ref, requests in sampling.requests(rows):
+            held = sum(request.key in log for request in requests)
+            answered, unanswered[ref.name] = answered + held, unanswered.get(ref.name, 0) + len(requests) - held
+    most = sampling.sampling.max_tokens
+    wanted = [ModelRequests(ref, sample, unanswered.get(ref.name, 0), most) for ref, _ in sampling.models]
+    asks = ", ".join(f"{count:,} requests to {name}" for name, count in unanswered.items()) or "no requests"
+    note = ("at most " if max_candidates else "") + asks + f", each of at most {most:,} new tokens"
+    return Estimate(note + (f"; {answered:,} answered already" if answered else ""), wanted)

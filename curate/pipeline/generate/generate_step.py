@@ -1,188 +1,219 @@
-"""What the ways of generating share: the step's checked settings, the rows it asks about, and replies as candidates."""
+"""A ``generate`` step of a recipe, checked; the rows it asks about; and replies as candidates."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from curate.models.gateway import Failures
-from curate.models.model_ref import ModelRef
-from curate.pipeline.generate.sampling_settings import OURS, AskSettings, read_ask_settings
-from curate.pipeline.pipeline import Walk
+from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
+from curate.pipeline.generate.sampling_settings import SamplingSettings, read_sampling_settings
+from curate.pipeline.run_state import RunState
 from curate.pipeline.split import assign, needs
-from curate.steps import sql_conditions as conditions
-from curate.steps.registry import Step
+from curate.pipeline.stage_spec import input_key
+from curate.steps import sql_conditions
+from curate.steps.registry import Step, find_step
+from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.store import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
-from schemas.ids import content_id, fingerprint
+from schemas.ids import content_id
+from schemas.messages import assistant_messages
 
 REPLY = ("response", "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "error")
+MESSAGES = r'(?s)^\s*\[\s*\{.*"role".*\}\s*\]\s*$'  # a first look at what a step asks
 
 
-@dataclass
-class Generation:
-    """One ``generate`` step of a recipe: ``rows`` is what it works on, ``context`` the prompts of candidates."""
+@dataclass(frozen=True)
+class GenerateStep:
+    """A ``generate`` step that asks models.
 
-    walk: Walk
+    Attributes:
+        state: The run's state.
+        step: The recipe's step.
+        found: The step's function and signature.
+        settings: The function's settings, defaults filled in.
+        sampling: Which models are asked, how many samples of each row, with which sampling settings.
+        rows: The rows that it asks about.
+        prompts: The prompts of candidates; None where ``rows`` are prompts.
+        label: The stage's label.
+        where: The recipe's file and line, for errors.
+        reads: The columns that the function reads.
+        condition_columns: The columns that the step's condition reads.
+    """
+
+    state: RunState
     step: recipes.Step
     found: Step
     settings: dict[str, Any]
-    ask: AskSettings
+    sampling: SamplingSettings
     rows: RowSet
-    context: RowSet | None
+    prompts: RowSet | None
     label: str
     where: str
     reads: tuple[str, ...]
-    needed: tuple[str, ...]
+    condition_columns: tuple[str, ...]
 
     @property
     def condition(self) -> str | None:
-        """The step's ``where``: which rows it works on."""
+        """The step's ``where``: an SQL condition that says which rows it asks about."""
         return self.step.settings.get("where")
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the function and the condition read."""
+        return list(dict.fromkeys([*self.reads, *self.condition_columns]))
+
+    @property
+    def by_split(self) -> bool:
+        """Whether the condition names the split: what is held out is not paid for."""
+        return "family" in self.condition_columns
+
+    @property
+    def unknown_scores(self) -> bool:
+        """Whether the step reads a score that a plan does not have."""
+        return any(self.rows.scores.get(name) == [] for name in self.columns)
+
     def key(self) -> dict[str, Any]:
-        """What the stage depends on."""
-        read = list(dict.fromkeys([*self.reads, *self.needed]))
-        splits = [*self.walk.recipe.split.items()] if "family" in self.needed else None
+        """Return what the stage depends on beside its code."""
         return {
             "step": self.found.name,
             "settings": self.settings,
-            **self.ask.key(),
+            **self.sampling.key(),
             "where": self.condition,
-            "seed": self.walk.recipe.seed,
-            "source": self.found.source,
-            "split": splits,
-            "input": self.rows.depends(read),
-            "context": self.context.depends(read) if self.context else "",
+            "seed": self.state.recipe.seed,
+            "split": [*self.state.recipe.split.items()] if self.by_split else None,
+            **input_key(self.rows, self.prompts, self.columns),
         }
 
-    def read_batches(self, *more: str) -> Iterator[pl.DataFrame]:
-        """The rows the step works on, with the columns it reads and ``more``."""
-        names = list(dict.fromkeys([*self.reads, *self.needed, *more]))
-        for batch in read_batches(self.rows, names, self.context):
-            if self.condition:
-                if "family" in self.needed:  # the condition names the split: do not pay for what is held out
-                    recipe = self.walk.recipe
-                    batch = batch.with_columns(split=assign(batch, recipe.split, recipe.seed, recipe.where("split")))
-                batch = batch.filter(conditions.holds(batch, self.condition, f"{self.where}: where"))
-            yield batch
-
-    def checked(self, asked: Any, rows: int) -> pl.Series:
-        """What the step asks, if it is a conversation (or null) for each row. Raises ``UserError`` if it is not."""
-        said = f"{self.where}: generate {self.found.name!r}"
-        if not isinstance(asked, pl.Series) or asked.dtype not in (pl.String, pl.Null):
-            raise UserError(f"{said} asks {asked!r:.80}; expected a polars Series of messages as JSON text")
-        if asked.len() != rows:
-            raise UserError(f"{said} asks {asked.len()} questions about {rows} rows")
-        asked = asked.cast(pl.String)
-        bad = asked.filter(asked.is_not_null() & ~asked.str.contains(r'(?s)^\s*\[\s*\{.*"role".*\}\s*\]\s*$'))
-        if bad.len():
-            raise UserError(f"{said} asks {bad[0]!r:.80}; expected a list of messages as JSON text")
-        return asked
+    @property
+    def code(self) -> tuple[Callable[..., Any], ...]:
+        """The code that the step's candidates depend on beside what writes them."""
+        return (SamplingSettings, Step, self.found.function)
 
     def failures(self, requests: int) -> Failures:
-        """How many of so many requests may fail."""
-        return Failures(self.label, int(self.ask.max_failed * requests + 1e-9))
+        """Return the count of failures for so many requests."""
+        return Failures(self.label, int(self.sampling.max_failed * requests + 1e-9))
 
 
-def read_generation(
-    walk: Walk, step: recipes.Step, found: Step, rows: RowSet, context: RowSet | None, ours: tuple = ()
-) -> Generation:
-    """Check the settings of a step that asks a model. ``ours`` are those that its way of generating adds."""
-    where = f"{walk.recipe.path}:{step.line}"
-    known = ("as", "where", *OURS, *ours, *found.required, *found.defaults)
+def read_generate_step(
+    state: RunState,
+    step: recipes.Step,
+    found: Step,
+    rows: RowSet,
+    prompts: RowSet | None,
+    more_settings: tuple[str, ...] = (),
+) -> GenerateStep:
+    """Check the settings of a step that asks models.
+
+    Args:
+        state: The run's state.
+        step: The recipe's step.
+        found: The step's function.
+        rows: The rows that it asks about.
+        prompts: The prompts of candidates; None where ``rows`` are prompts.
+        more_settings: Settings that the caller checks.
+
+    Raises:
+        UserError: A setting, a column, a condition or a model is wrong.
+    """
+    where = state.recipe.step_where(step)
+    known = ("as", "where", *SAMPLING_NAMES, *more_settings, *found.required, *found.defaults)
     for key in step.settings:
         if key not in known:
             raise unknown(f"setting of generate {found.name!r} called", key, known, where)
     given = {k: v for k, v in step.settings.items() if k in (*found.required, *found.defaults)}
-    settings = found.settings(given, where, walk.recipe.seed)
-    columns = rows.columns(context)
+    settings = check_settings(found, given, where, state.recipe.seed)
+    columns = rows.columns(prompts)
     reads = tuple(name for name in found.reads if name != "sample_index" or rows.table != "prompts")
     for name in reads:
         if name not in columns:
             raise unknown(f"column (which generate {found.name!r} reads) called", name, columns, where)
-    condition, needed = step.settings.get("where"), []
+    condition = step.settings.get("where")
+    condition_columns: list[str] = []
     if condition is not None:
-        conditions.check(condition, columns | {"split": pl.String()}, f"{where}: where")
-        needed = conditions.mentioned(condition, list(columns))
-        if conditions.mentioned(condition, ["split"]):
-            needed += needs(walk.recipe.split, list(columns))
-    label = walk.label("prompts" if found.makes == "prompts" else "completions", "generate", step.name)
-    return Generation(
-        walk,
-        step,
-        found,
-        settings,
-        read_ask_settings(walk, step, where),
-        rows,
-        context,
-        label,
-        where,
-        reads,
-        tuple(needed),
+        sql_conditions.check(condition, columns | {"split": pl.String()}, f"{where}: where")
+        condition_columns = sql_conditions.mentioned(condition, list(columns))
+        if sql_conditions.mentioned(condition, ["split"]):
+            condition_columns += needs(state.recipe.split, list(columns))
+    label = state.label("prompts" if found.makes == "prompts" else "completions", "generate", step.name)
+    sampling = read_sampling_settings(state, step, where)
+    return GenerateStep(
+        state, step, found, settings, sampling, rows, prompts, label, where, reads, tuple(condition_columns)
     )
 
 
-def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, logprobs: bool = False) -> tuple[int, int]:
-    """Write replies as candidates; returns how many there are, and how many tokens they took.
+def find_generate_step(use: str | None, where: str) -> Step:
+    """Return the step of a recipe's ``generate``. Raises ``UserError`` if there is none."""
+    return find_step("generate", use or "", where)
 
-    ``rows`` has prompt_id, sample_index, model, key, and the columns of a reply (``answer.COLUMNS``); a parent_id where
-    a candidate was made from another. A request that failed leaves a row without a response, and a decision.
+
+def rows_to_ask(generation: GenerateStep, *more: str) -> Iterator[pl.DataFrame]:
+    """Yield the rows that the step asks about, with the columns it reads and ``more``."""
+    names = list(dict.fromkeys([*generation.columns, *more]))
+    for batch in read_batches(generation.rows, names, generation.prompts):
+        if generation.condition:
+            if generation.by_split:
+                recipe = generation.state.recipe
+                batch = batch.with_columns(split=assign(batch, recipe.split, recipe.seed, recipe.where("split")))
+            batch = batch.filter(sql_conditions.holds(batch, generation.condition, f"{generation.where}: where"))
+        yield batch
+
+
+def checked_messages(generation: GenerateStep, messages: Any, rows: int) -> pl.Series:
+    """Return the messages that a step asks about each row, null for a row it asks nothing about.
+
+    Raises:
+        UserError: The step's function returned something else.
+    """
+    who = f"{generation.where}: generate {generation.found.name!r}"
+    if not isinstance(messages, pl.Series) or messages.dtype not in (pl.String, pl.Null):
+        raise UserError(f"{who} asks {messages!r:.80}; expected a polars Series of messages as JSON text")
+    if messages.len() != rows:
+        raise UserError(f"{who} asks {messages.len()} questions about {rows} rows")
+    messages = messages.cast(pl.String)
+    bad = messages.filter(messages.is_not_null() & ~messages.str.contains(MESSAGES))
+    if bad.len():
+        raise UserError(f"{who} asks {bad[0]!r:.80}; expected a list of messages as JSON text")
+    return messages
+
+
+def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, logprobs: bool = False) -> tuple[int, int]:
+    """Write replies as candidates. A request that failed leaves a row without a response, and a decision.
+
+    Args:
+        writer: Writes the stage.
+        rows: Replies: prompt_id, sample_index, model, key and a reply's columns (``gateway.REPLY_COLUMNS``); parent_id
+            where a candidate was made from another.
+        label: The stage's label.
+        logprobs: Whether to write the tokens' log-probabilities.
+
+    Returns:
+        How many candidates there are, and how many tokens they took.
     """
     parents = rows["parent_id"] if "parent_id" in rows.columns else [None] * rows.height
     keys = zip(rows["prompt_id"], parents, rows["key"], rows["response"], strict=True)
     ids = [content_id("c", prompt, *([parent] if parent else []), key, text) for prompt, parent, key, text in keys]
-    turns = [turn(*said) for said in rows.select("response", "reasoning_content", "tool_calls").iter_rows()]
-    rows = rows.with_columns(completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(turns, dtype=pl.String))
-    kept = ["completion_id", "prompt_id", "sample_index", "model", "messages", *REPLY]
+    replies = rows.select("response", "reasoning_content", "tool_calls").iter_rows()
+    messages = [assistant_messages(*reply) for reply in replies]
+    rows = rows.with_columns(
+        completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(messages, dtype=pl.String)
+    )
+    columns = ["completion_id", "prompt_id", "sample_index", "model", "messages", *REPLY]
     more = [name for name in ("parent_id", *(["logprobs"] if logprobs else [])) if name in rows.columns]
-    writer.write("completions", rows.select(*kept, *more))
+    writer.write("completions", rows.select(*columns, *more))
     failed = rows.filter(pl.col("error").is_not_null())
     if failed.height:
         Failures(label, 0, writer.info.setdefault("failed", Counter())).count(failed["error"])
-        writer.write(
-            "decisions",
-            failed.select(
-                row_id="completion_id",
-                stage=pl.lit(label),
-                kept=pl.lit(False),
-                reason=pl.lit("error"),
-                evidence="error",
-            ),
+        decisions = failed.select(
+            row_id="completion_id",
+            stage=pl.lit(label),
+            kept=pl.lit(False),
+            reason=pl.lit("error"),
+            evidence="error",
         )
+        writer.write("decisions", decisions)
     return rows.height - failed.height, int(rows["completion_tokens"].sum() or 0)
-
-
-def turn(text: str | None, trace: str | None, calls: str | None) -> str | None:
-    """A reply as the JSON text of its turns; null where there is none."""
-    if text is None:
-        return None
-    said = {"role": "assistant", "content": text}
-    if trace:
-        said["reasoning_content"] = trace
-    if calls:
-        said["tool_calls"] = json.loads(calls)
-    return json.dumps([said], ensure_ascii=False)
-
-
-def shown(ref: ModelRef) -> str:
-    """A model's name in the column ``model``: its identity without versions and hashes."""
-    return ref.identity.split("@")[0] + "".join(f">{part}" for part in ref.identity.split(">")[1:])
-
-
-def lacking(unasked: int, transient: list[str]) -> str:
-    """What a stage is missing, in words that change when that does; empty if nothing.
-
-    ``unasked`` requests were not made; those of the keys ``transient`` failed, and may succeed on another day.
-    """
-    parts = []
-    if unasked:
-        parts.append(f"{unasked:,} requests were not made: a budget is used up")
-    if transient:
-        parts.append(f"{len(transient):,} failed requests may succeed when run again ({fingerprint(transient)[:6]})")
-    return ", ".join(parts)

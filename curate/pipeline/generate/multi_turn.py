@@ -1,208 +1,271 @@
-"""Running steps that ask several times (generators, see ``curate.steps.model_calls``) over rows that may not fit into memory.
+"""A step that asks several times (a generator of ``Ask``, see ``curate.steps.model_calls``), over rows in batches.
 
-One pass over the rows an exchange: each batch's generator is run from its start with the replies that are there, up to
-its first question without one; what it asks then is answered, and the next pass comes one exchange further. Running a
-pure function again costs little; no reply is ever asked for twice.
+There is one pass over the rows for each exchange: a batch's generator is run from its start with the replies that are
+there, up to its first question without one; that is asked, and the next pass comes one exchange further. Running a pure
+function again costs little; no reply is ever asked for twice.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
+from curate.models.engine import engine_of
 from curate.models.gateway import Failures, replies_frame
 from curate.models.model_ref import ModelRef
-from curate.pipeline.generate.generate_step import Generation, lacking, shown
+from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask
+from curate.pipeline.missing import missing_note
+from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext
 from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import StageWriter
 from schemas.errors import UserError
-from schemas.requests import Reply, Request, make_request
+from schemas.requests import Reply, Request, make_request, writes_user_turn
+
+ReadReplies = Callable[[Iterable[str]], dict[str, Reply]]
+MOST_EXCHANGES = 100  # that a plan looks through
 
 
-class Exchanges:
-    """The exchanges of one ``generate`` step. Each row is taken ``n`` times, with ``__sample`` from 0 to n - 1."""
+@dataclass(frozen=True)
+class MultiTurn:
+    """A ``generate`` step of several exchanges. Each row is taken ``n`` times, with ``__sample`` from 0 to n - 1.
 
-    def __init__(self, generation: Generation, carried: tuple[str, ...]) -> None:
-        """``carried`` are columns that the results need beside those the step reads."""
-        self.generation, self.carried = generation, carried
-        self.walk = generation.walk
-        self.others = {k: v for k, v in generation.settings.items() if k.endswith("_model") and v is not None}
-        self.refs = {name: self.walk.model(value, generation.where) for name, value in self.others.items()}
+    Attributes:
+        generation: The step.
+        carried: Columns that the results need beside those the step reads.
+        models: The step's further models, by the setting that names each (``user_model`` ...).
+    """
+
+    generation: GenerateStep
+    carried: tuple[str, ...]
+    models: dict[str, ModelRef]
 
     def key(self) -> dict[str, Any]:
-        """What the stage depends on beside the generation's own key: the step's further models."""
-        return {"others": {name: ref.identity for name, ref in self.refs.items()}}
+        """Return what the stage depends on beside the code."""
+        return self.generation.key() | {"others": {name: ref.identity for name, ref in self.models.items()}}
 
-    def ask(self) -> str:
-        """Answer exchange after exchange; say what is missing if a budget ended it or requests failed for now."""
-        answers, failures = self.walk.answers, self.generation.failures(0)
-        number, transient = 0, []
-        while True:
-            goes_on, total, refs = self._frontier(number)
-            if not goes_on:
-                return lacking(0, transient)
-            failures.allowed += self.generation.failures(total).allowed
-            self.walk.progress.begin(f"{self.generation.label}, exchange {number + 1}", total, "replies")
-            whole = True
-            for ref in refs:
-                answers.keep([ref])
-                whole &= answers.all(ref, self._groups(number, ref), failures)
-            if not whole:
-                unasked = sum(r.key not in held for r, held in self._asked(number))
-                return f"{lacking(unasked, transient)} in exchange {number + 1}"
-            transient += [r.key for r, held in self._asked(number) if held[r.key].transient]
-            number += 1
 
-    def results(self, writer: StageWriter) -> Iterator[tuple[pl.DataFrame, Any, pl.DataFrame]]:
-        """Of each batch: its rows, what the step returned, and the last replies as columns (key, model, tokens ...).
+@dataclass(frozen=True)
+class Exchange:
+    """What a step asks at one point: a request for each row (None where it asks nothing), and the replies so far."""
 
-        A row whose reply is missing (a budget is used up) is to the step as one whose request failed. What failed is
-        counted in the ``info`` of ``writer``.
+    ask: Ask
+    requests: list[tuple[ModelRef, Request | None]]
+    read: ReadReplies
+
+    @cached_property
+    def replies(self) -> dict[str, Reply]:
+        """The replies that there are to the requests, by key."""
+        return self.read(request.key for _, request in self.requests if request)
+
+    def texts(self) -> pl.Series:
+        """Return what the step is sent: each reply's text; null without one, or where it is cut but must not be."""
+        replies = [self.replies.get(request.key) if request else None for _, request in self.requests]
+        texts = [None if reply is None or self._cut(reply) else reply.text for reply in replies]
+        return pl.Series(texts, dtype=pl.String)
+
+    def _cut(self, reply: Reply) -> bool:
+        return self.ask.whole and reply.finish_reason == "length"
+
+
+def read_multi_turn(generation: GenerateStep, carried: tuple[str, ...]) -> MultiTurn:
+    """Return a step of several exchanges with its further models. Raises ``UserError`` for one that is not there."""
+    named = {k: v for k, v in generation.settings.items() if k.endswith("_model") and v is not None}
+    models = {name: generation.state.model(value, generation.where) for name, value in named.items()}
+    return MultiTurn(generation, carried, models)
+
+
+def ask_all(turns: MultiTurn, run: RunContext) -> str:
+    """Answer exchange after exchange; return what is missing where a budget ended it or requests failed for now."""
+    gateway, generation = run.models, turns.generation
+    failures = generation.failures(0)
+    number, transient = 0, []
+    while True:
+        reached, total, refs = _requests_of_exchange(turns, number, gateway.read)
+        if not reached:
+            return missing_note(0, transient)
+        failures.allowed += generation.failures(total).allowed
+        run.progress.begin(f"{generation.label}, exchange {number + 1}", total, "replies")
+        complete = True
+        for ref in refs:
+            gateway.unload_except([ref])
+            complete &= gateway.answer_all(ref, _groups(turns, number, gateway.read, ref), failures)
+        made = [
+            (request.key, exchange.replies.get(request.key))
+            for exchange in exchanges(turns, number, gateway.read)
+            for _, request in exchange.requests
+            if request
+        ]
+        if not complete:
+            unasked = sum(reply is None for _, reply in made)
+            return f"{missing_note(unasked, transient)} in exchange {number + 1}"
+        transient += [key for key, reply in made if reply and reply.transient]
+        number += 1
+
+
+def results(
+    turns: MultiTurn, writer: StageWriter, read: ReadReplies
+) -> Iterator[tuple[pl.DataFrame, Any, pl.DataFrame]]:
+    """Yield, batch by batch, the rows, what the step returned, and each row's last reply (key, model, tokens ...).
+
+    A row whose reply is missing (a budget is used up) is to the step as one whose request failed. Failed requests are
+    counted in the ``info`` of ``writer``.
+    """
+    failures = Failures(turns.generation.label, 0, writer.info.setdefault("failed", Counter()))
+    occurrences: Counter[str] = Counter()
+    for rows in sampled_rows(turns):
+        last: list[Reply | None] = [None] * rows.height
+        models: list[str | None] = [None] * rows.height
+        replayed = Replay(turns, rows, occurrences, read)
+        for exchange in replayed:
+            failures.count(reply.error for reply in exchange.replies.values() if reply.error is not None)
+            if exchange.ask.model in turns.models:  # who criticises a candidate, or plays the user, has not made it
+                continue
+            for index, (ref, request) in enumerate(exchange.requests):
+                if request and request.key in exchange.replies:
+                    last[index], models[index] = exchange.replies[request.key], ref.short_name
+        made_by = pl.Series(models, dtype=pl.String)
+        columns = replies_frame(last).with_columns(model=made_by, error=pl.lit(None, pl.String))
+        yield rows, replayed.result, columns
+
+
+def exchanges(turns: MultiTurn, number: int, read: ReadReplies) -> Iterator[Exchange]:
+    """Yield the exchange ``number`` of each batch; a batch that ends before it is left out."""
+    occurrences: Counter[str] = Counter()
+    for rows in sampled_rows(turns):
+        yield from islice(Replay(turns, rows, occurrences, read), number, number + 1)
+
+
+class Replay:
+    """A batch's step, run from its start: yields its exchanges; the step goes on with the replies that are there.
+
+    ``result`` is what the step returned, once it has ended.
+    """
+
+    def __init__(self, turns: MultiTurn, rows: pl.DataFrame, occurrences: Counter[str], read: ReadReplies) -> None:
+        """Prepare to run the step over ``rows``.
+
+        Args:
+            turns: The step.
+            rows: A batch of ``sampled_rows``.
+            occurrences: How often each user's turn was asked for by earlier batches; counted on.
+            read: Reads the replies that there are.
         """
-        failures = Failures(self.generation.label, 0, writer.info.setdefault("failed", Counter()))
-        occurrences: Counter = Counter()
-        for rows in self._rows():
-            steps = self._steps(rows)
-            replies: list[Reply | None] = [None] * rows.height
-            models: list[str | None] = [None] * rows.height
-            try:
-                asked = next(steps)
-                while True:
-                    requests = self._requests(asked, rows, occurrences)
-                    found = self.walk.answers.read(r.key for _, r in requests if r)
-                    failures.count(reply.error for reply in found.values() if reply.error is not None)
-                    for place, (ref, one) in enumerate(requests):
-                        # Who criticises a candidate, or plays the user, has not made what comes of it.
-                        if one and one.key in found and not self._other(asked):
-                            replies[place], models[place] = found[one.key], shown(ref)
-                    asked = steps.send(_texts(asked, requests, found))
-            except StopIteration as end:
-                made_by = pl.Series(models, dtype=pl.String)
-                yield rows, end.value, replies_frame(replies).with_columns(model=made_by, error=pl.lit(None, pl.String))
+        self.turns, self.rows, self.occurrences, self.read = turns, rows, occurrences, read
+        self.result: Any = None
 
-    def _rows(self) -> Iterator[pl.DataFrame]:
-        generation = self.generation
-        more = [name for name in self.carried if name not in generation.reads]
-        for batch in generation.read_batches(*more):
-            samples = pl.Series("__sample", list(range(generation.ask.n)) * batch.height, dtype=pl.Int64)
-            rows = pl.int_range(batch.height, eager=True).repeat_by(generation.ask.n).explode() if batch.height else []
-            yield batch[rows].with_columns(samples)
-
-    def _steps(self, rows: pl.DataFrame) -> Any:
-        found = self.generation.found
-        columns = {name: rows["__sample" if name not in rows.columns else name] for name in found.reads}
-        return self._told(found.call(columns, self.generation.settings))
-
-    def _told(self, steps: Any) -> Any:
-        """The step's generator, whose own errors are told as such."""
+    def __iter__(self) -> Iterator[Exchange]:
+        """Yield exchange after exchange."""
+        steps = _run_step(self.turns.generation, self.rows)
         try:
-            return (yield from steps)
-        except UserError:
-            raise
-        except Exception as error:
-            what = f"{self.generation.where}: generate {self.generation.found.name!r} failed"
-            raise UserError(f"{what}: {type(error).__name__}: {error}") from error
-
-    def _other(self, asked: Any) -> bool:
-        """Whether it is one of the step's further models that is asked, and it is set."""
-        return isinstance(asked, Ask) and asked.model in self.refs
-
-    def _requests(self, asked: Any, rows: pl.DataFrame, occurrences: Counter) -> list[tuple[ModelRef, Request | None]]:
-        """The request of every row, None where nothing is asked."""
-        asked = asked if isinstance(asked, Ask) else Ask(asked)
-        messages, setting = self.generation.checked(asked.messages, rows.height), asked.model
-        ask, id_column = self.generation.ask, self.generation.rows.id
-        made = []
-        for text, row_id, sample in zip(messages, rows[id_column], rows["__sample"], strict=True):
-            ref = self.refs.get(setting) or ask.models[ask.who(row_id, sample) if len(ask.models) > 1 else 0][0]
-            if text is None:
-                made.append((ref, None))
-                continue
-            index = sample
-            if text.endswith('"content":null}]') or text.endswith('"content": null}]'):
-                # A user's turn is asked for in the same words for many rows: each wants a sample of its own.
-                if ref.engine == "openai" and not dict(ref.settings).get("user_prefix"):
-                    raise UserError(
-                        f"{self.generation.where}: generate {self.generation.found.name!r} lets the model "
-                        f"write the user's turn: set models.{ref.name}.user_prefix to what comes before it "
-                        f"in the model's chat template, such as '<|im_start|>user\\n'"
-                    )
-                index = occurrences[text]
-                occurrences[text] += 1
-            made.append((ref, make_request(ref.identity, text, None, ask.how(index), index)))
-        return made
-
-    def _asked(self, number: int) -> Iterator[tuple[Request, dict[str, Reply]]]:
-        """Every request of exchange ``number``, with the replies there are to its batch's."""
-        for _, made in self._exchange(number):
-            held = self.walk.answers.read(r.key for _, r in made if r)
-            for _, one in made:
-                if one:
-                    yield one, held
-
-    def _exchange(self, number: int, log: Any = None) -> Iterator[tuple[pl.DataFrame, list]]:
-        """Each batch's requests of exchange ``number``; a batch that has come to its end before is left out."""
-        log = log or self.walk.answers
-        occurrences: Counter = Counter()
-        for rows in self._rows():
-            steps = self._steps(rows)
-            try:
-                asked = next(steps)
-                for _ in range(number):
-                    made = self._requests(asked, rows, occurrences)
-                    held = log.read(r.key for _, r in made if r)
-                    asked = steps.send(_texts(asked, made, held))
-                yield rows, self._requests(asked, rows, occurrences)
-            except StopIteration:
-                continue
-
-    def _frontier(self, number: int) -> tuple[bool, int, list[ModelRef]]:
-        """Whether any batch comes as far as exchange ``number``, how many requests it has then, and of which models."""
-        goes_on, total, refs = False, 0, {}
-        for _, made in self._exchange(number):
-            goes_on = True
-            for ref, one in made:
-                if one:
-                    total += 1
-                    refs[ref.name] = ref
-        return goes_on, total, list(refs.values())
-
-    def _groups(self, number: int, wanted: ModelRef) -> Iterator[list[Request]]:
-        for _, made in self._exchange(number):
-            for ref, one in made:
-                if one and ref is wanted:
-                    yield [one]
+            asked = next(steps)
+            while True:
+                ask = asked if isinstance(asked, Ask) else Ask(asked)
+                exchange = Exchange(ask, _requests(self.turns, ask, self.rows, self.occurrences), self.read)
+                yield exchange
+                asked = steps.send(exchange.texts())
+        except StopIteration as end:
+            self.result = end.value
 
 
-def _texts(asked: Any, made: list[tuple[ModelRef, Request | None]], held: dict[str, Reply]) -> pl.Series:
-    """What a step is sent: the texts of the replies, null where there is none, or a cut one that should be whole."""
-    whole = not isinstance(asked, Ask) or asked.whole
-    replies = (held.get(one.key) if one else None for _, one in made)
-    texts = [None if reply is None or (whole and reply.finish_reason == "length") else reply.text for reply in replies]
-    return pl.Series(texts, dtype=pl.String)
+def sampled_rows(turns: MultiTurn) -> Iterator[pl.DataFrame]:
+    """Yield the rows that the step asks about, each ``n`` times."""
+    generation, n = turns.generation, turns.generation.sampling.n
+    more = [name for name in turns.carried if name not in generation.reads]
+    for batch in rows_to_ask(generation, *more):
+        samples = pl.Series("__sample", list(range(n)) * batch.height, dtype=pl.Int64)
+        rows = pl.int_range(batch.height, eager=True).repeat_by(n).explode() if batch.height else []
+        yield batch[rows].with_columns(samples)
 
 
-def plan_exchanges(exchanges: Exchanges) -> None:
-    """Say in the plan how many requests the first exchange that is not answered yet makes."""
-    generation, walk = exchanges.generation, exchanges.walk
-    rows = generation.rows
-    if not rows.stages or any(rows.scores.get(name) == [] for name in (*generation.reads, *generation.needed)):
-        walk.plan[-1].note = "how many requests is known once the steps above are done"
-        return
-    with ReplyLog.looking(walk.store) as log:
-        for number in range(100):
-            todo, sample, goes_on = Counter(), [], False
-            for _, made in exchanges._exchange(number, log):
-                goes_on = True
-                for ref, one in made:
-                    if one and one.key not in log:
-                        todo[ref.name] += 1
-                        sample += [one.messages] if len(sample) < 200 else []
-            if todo or not goes_on:
-                break
-    for name, count in todo.items():
-        walk.want(walk.model(name, generation.where), sample, count, generation.ask.sampling.max_tokens)
-    asks = ", ".join(f"{count:,} requests to {name}" for name, count in todo.items())
-    walk.plan[-1].note = f"{asks} in exchange {number + 1}; what follows hangs on the replies" if asks else ""
+def _run_step(generation: GenerateStep, rows: pl.DataFrame) -> Generator[Any, pl.Series, Any]:
+    """Run the step's generator; an error of its own code names the step."""
+    step = generation.found
+    columns = {name: rows["__sample" if name not in rows.columns else name] for name in step.reads}
+    try:
+        return (yield from step.call(columns, generation.settings))
+    except UserError:
+        raise
+    except Exception as error:
+        what = f"{generation.where}: generate {step.name!r} failed"
+        raise UserError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _requests(
+    turns: MultiTurn, ask: Ask, rows: pl.DataFrame, occurrences: Counter[str]
+) -> list[tuple[ModelRef, Request | None]]:
+    """Return the request of every row with its model; None where nothing is asked."""
+    generation, sampling = turns.generation, turns.generation.sampling
+    made: list[tuple[ModelRef, Request | None]] = []
+    messages = checked_messages(generation, ask.messages, rows.height)
+    for text, row_id, sample in zip(messages, rows[generation.rows.id], rows["__sample"], strict=True):
+        model_index = sampling.model_index(row_id, sample) if len(sampling.models) > 1 else 0
+        ref = turns.models.get(ask.model) or sampling.models[model_index][0]
+        if text is None:
+            made.append((ref, None))
+            continue
+        index = sample
+        if writes_user_turn(text):
+            # A user's turn is asked for in the same words for many rows: each needs a sample of its own.
+            if not engine_of(ref).writes_user_turn(ref):
+                raise UserError(
+                    f"{generation.where}: generate {generation.found.name!r} lets the model write the user's turn: "
+                    f"set models.{ref.name}.user_prefix to what comes before it in the model's chat template, such "
+                    f"as '<|im_start|>user\\n'"
+                )
+            index = occurrences[text]
+            occurrences[text] += 1
+        made.append((ref, make_request(ref.identity, text, None, sampling.sampling_of(index), index)))
+    return made
+
+
+def _requests_of_exchange(turns: MultiTurn, number: int, read: ReadReplies) -> tuple[bool, int, list[ModelRef]]:
+    """Return whether any batch comes as far as an exchange, how many requests it has, and to which models."""
+    reached, total = False, 0
+    refs: dict[str, ModelRef] = {}
+    for exchange in exchanges(turns, number, read):
+        reached = True
+        for ref, request in exchange.requests:
+            if request:
+                total += 1
+                refs[ref.name] = ref
+    return reached, total, list(refs.values())
+
+
+def _groups(turns: MultiTurn, number: int, read: ReadReplies, model: ModelRef) -> Iterator[list[Request]]:
+    for exchange in exchanges(turns, number, read):
+        for ref, request in exchange.requests:
+            if request and ref is model:
+                yield [request]
+
+
+def estimate_multi_turn(turns: MultiTurn, log: ReplyLog) -> Estimate:
+    """Say how many requests the first exchange makes that is not answered yet."""
+    generation = turns.generation
+    if not generation.rows.stages or generation.unknown_scores:
+        return Estimate(KNOWN_LATER)
+    unanswered: Counter[str] = Counter()
+    sample: list[str] = []
+    for number in range(MOST_EXCHANGES):
+        reached = False
+        for exchange in exchanges(turns, number, log.read):
+            reached = True
+            for ref, request in exchange.requests:
+                if request and request.key not in log:
+                    unanswered[ref.name] += 1
+                    sample += [request.messages] if len(sample) < 200 else []
+        if unanswered or not reached:
+            break
+    if not unanswered:
+        return Estimate("")
+    most = generation.sampling.sampling.max_tokens
+    requests = [
+        ModelRequests(generation.state.model(name, generation.where), sample, count, most)
+        for name, count in unanswered.items()
+    ]
+    counts = ", ".join(f"{count:,} requests to {name}" for name, count in unanswered.items())
+    return Estimate(f"{counts} in exchange {number + 1}; further requests depend on the replies", requests)

@@ -1,4 +1,4 @@
-"""How a ``generate`` step asks: which models, how many samples of each row, with which sampling settings.
+"""The settings of a ``generate`` step: which models, how many samples of each row, how they are sampled.
 
 The requests of a row depend on the row, the recipe's seed and the sample's index only, so raising ``n`` from 4 to 8, or
 adding rows, asks for what is new and nothing else.
@@ -14,10 +14,10 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.engine_settings import NOT_HERE
-from curate.models.gateway import MAX_FAILED
+from curate.models.engine import engine_of
+from curate.models.gateway import MAX_FAILED_SHARE
 from curate.models.model_ref import ModelRef
-from curate.pipeline.pipeline import Walk, source_path
+from curate.pipeline.run_state import RunState, recipe_file
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.requests import Request, Sampling, make_request
@@ -25,12 +25,20 @@ from schemas.requests import Request, Sampling, make_request
 NUMBER = (int, float)
 # Setting -> its type and the least it may be.
 SAMPLING = {"temperature": (NUMBER, 0), "top_p": (NUMBER, 0), "top_k": (int, 0), "max_tokens": (int, 1)}
-OURS = ("model", "n", "max_failed", "stop", "response_format", "logprobs", *SAMPLING)
+NAMES = ("model", "n", "max_failed", "stop", "response_format", "logprobs", *SAMPLING)
 
 
 @dataclass(frozen=True)
-class AskSettings:
-    """The checked settings of a step that asks. ``models`` are pairs of a model and its weight, summing to 1."""
+class SamplingSettings:
+    """The checked settings of a step that asks models.
+
+    Attributes:
+        models: Each model with its weight; the weights sum to 1.
+        n: How many samples of each row.
+        temperatures: The temperatures, which the samples of a row take in turn.
+        sampling: The other sampling settings.
+        max_failed: The share of the requests that may fail.
+    """
 
     models: tuple[tuple[ModelRef, float], ...]
     n: int
@@ -39,17 +47,17 @@ class AskSettings:
     max_failed: float
 
     def key(self) -> dict[str, Any]:
-        """What a stage that asks so depends on."""
+        """Return the part of a stage's key that these settings are."""
         how = vars(self.sampling) | {"temperature": list(self.temperatures), "stop": list(self.sampling.stop)}
         return {"models": [[ref.identity, weight] for ref, weight in self.models], "n": self.n, "sampling": how}
 
-    def how(self, sample_index: int) -> Sampling:
-        """The sampling settings of a sample: temperatures take turns."""
+    def sampling_of(self, sample_index: int) -> Sampling:
+        """Return the sampling settings of a sample of a row."""
         temperature = self.temperatures[sample_index % len(self.temperatures)]
         return Sampling(**(vars(self.sampling) | {"temperature": temperature}))
 
-    def who(self, row_id: str, sample_index: int) -> int:
-        """Which model makes this sample of a row: drawn by weight, from the row, the index and the seed alone."""
+    def model_index(self, row_id: str, sample_index: int) -> int:
+        """Return which model makes a sample: drawn by weight, from the row, the sample's index and the seed alone."""
         text = f"{self.sampling.seed} {row_id} {sample_index}"
         place = int.from_bytes(blake2b(text.encode(), digest_size=7).digest(), "big") / (1 << 56)
         for number, (_, weight) in enumerate(self.models):
@@ -59,11 +67,16 @@ class AskSettings:
         return len(self.models) - 1
 
     def requests(self, rows: pl.DataFrame) -> Iterator[tuple[int, ModelRef, list[Request]]]:
-        """The requests of rows (row_id, ask, tools): ``n`` of each, or those from ``first`` to ``end``, if it has them.
+        """Yield the requests of rows.
 
-        What is yielded is the row's place, a model, and requests to it that differ in ``sample_index`` only.
+        Args:
+            rows: row_id, ask (messages as JSON text) and tools; the samples ``first`` to ``end`` of each row are
+                requested if it has these columns, else ``n`` samples.
+
+        Yields:
+            The row's index, a model, and requests to it that differ in ``sample_index`` only.
         """
-        settings = [self.how(i) for i in range(len(self.temperatures))]
+        settings = [self.sampling_of(i) for i in range(len(self.temperatures))]
         whole = range(self.n)
         ranges = [range(*r) for r in rows.select("first", "end").iter_rows()] if "first" in rows.columns else None
         for place, (row_id, ask, tools) in enumerate(rows.select("row_id", "ask", "tools").iter_rows()):
@@ -72,16 +85,16 @@ class AskSettings:
                 ref = self.models[0][0]
                 yield place, ref, [make_request(ref.identity, ask, tools, settings[0], i) for i in samples]
                 continue
-            kinds = sorted((self.who(row_id, i), i % len(settings), i) for i in samples)
+            kinds = sorted((self.model_index(row_id, i), i % len(settings), i) for i in samples)
             for (model, turn), same in groupby(kinds, key=lambda kind: kind[:2]):
                 ref = self.models[model][0]
                 yield place, ref, [make_request(ref.identity, ask, tools, settings[turn], i) for _, _, i in same]
 
 
-def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings:
-    """Check a step's settings that say how it asks. Raises ``UserError`` naming the line and the setting."""
+def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> SamplingSettings:
+    """Check a step's sampling settings. Raises ``UserError`` naming the line and the setting."""
     settings = step.settings
-    models = _models(walk, settings.get("model"), where, step.name)
+    models = _models(state, settings.get("model"), where, step.name)
     n = number(settings, "n", int, 1, where, 1)
     found = {}
     for key, (kind, low) in SAMPLING.items():
@@ -101,28 +114,27 @@ def read_ask_settings(walk: Walk, step: recipes.Step, where: str) -> AskSettings
         found["top_p"][0] * 1.0,
         found["top_k"][0],
         found["max_tokens"][0],
-        walk.recipe.seed,
+        state.recipe.seed,
         tuple(stop),
-        _schema(walk, settings.get("response_format"), where),
+        _schema(state, settings.get("response_format"), where),
         settings.get("logprobs", False),
     )
     for ref, _ in models:
-        for key in NOT_HERE.get(ref.engine, ()):
-            if settings.get(key) is not None:
-                raise UserError(
-                    f"{where}: generate: {key}: the engine {ref.engine!r} of the model {ref.name!r} has no "
-                    f"such thing; use an engine 'openai' or 'vllm'"
-                )
-    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED))
+        if settings.get("response_format") is not None and not engine_of(ref).response_format:
+            raise UserError(
+                f"{where}: generate: response_format: the engine {ref.engine!r} of the model {ref.name!r} has no "
+                f"such thing; use an engine 'openai' or 'vllm'"
+            )
+    max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED_SHARE))
     if max_failed > 1:
         raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
-    return AskSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)
+    return SamplingSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)
 
 
-def _models(walk: Walk, given: Any, where: str, name: str) -> tuple[tuple[ModelRef, float], ...]:
-    """The models of ``model: teacher``, ``model: [a, b]`` (equal parts) or ``model: {a: 0.7, b: 0.3}`` (weights)."""
+def _models(state: RunState, given: Any, where: str, name: str) -> tuple[tuple[ModelRef, float], ...]:
+    """Return the models, with weights, of ``model: teacher``, ``model: [a, b]`` or ``model: {a: 0.7, b: 0.3}``."""
     if given is None:
-        raise UserError(f"{where}: generate {name!r} needs 'model', one of: {', '.join(walk.recipe.models)}")
+        raise UserError(f"{where}: generate {name!r} needs 'model', one of: {', '.join(state.recipe.models)}")
     weights = {given: 1} if isinstance(given, str) else given
     if isinstance(weights, list) and all(isinstance(k, str) for k in weights):
         weights = dict.fromkeys(weights, 1)
@@ -135,11 +147,11 @@ def _models(walk: Walk, given: Any, where: str, name: str) -> tuple[tuple[ModelR
         if isinstance(weight, bool) or not isinstance(weight, NUMBER) or not 0 < weight < inf:
             raise UserError(f"{where}: generate: model: a weight is a number above 0, found {weight!r}")
     total = sum(weights.values())
-    return tuple((walk.model(model, where), weight / total) for model, weight in weights.items())
+    return tuple((state.model(model, where), weight / total) for model, weight in weights.items())
 
 
 def number(settings: dict[str, Any], key: str, kind: Any, low: float, where: str, default: Any = None) -> Any:
-    """A step's setting that is a number of at least ``low``. Raises ``UserError`` if it is something else."""
+    """Return a setting that is a number of at least ``low``. Raises ``UserError`` if it is something else."""
     value = settings.get(key, default)
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = "number" if kind is NUMBER else "whole number"
@@ -149,10 +161,10 @@ def number(settings: dict[str, Any], key: str, kind: Any, low: float, where: str
     return value
 
 
-def _schema(walk: Walk, given: Any, where: str) -> str | None:
-    """The JSON schema that replies must follow, as JSON text: a mapping in the recipe, or a file's name."""
+def _schema(state: RunState, given: Any, where: str) -> str | None:
+    """Return the JSON schema that replies must follow, as JSON text; ``given`` is a mapping, or a file's name."""
     if isinstance(given, str):
-        path = source_path(walk.recipe, given)
+        path = recipe_file(state.recipe, given)
         try:
             given = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:

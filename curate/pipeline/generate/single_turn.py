@@ -1,77 +1,79 @@
-"""The samples of a step that asks once about each prompt: what is asked, and the replies to it as candidates."""
+"""A step that asks once about each row: the rows with their messages, and the replies as candidates."""
 
 from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from curate.models.gateway import replies_frame
+from curate.models.gateway import Gateway, replies_frame
 from curate.models.model_ref import ModelRef
-from curate.pipeline.generate.generate_step import Generation, lacking, shown, write_candidates
+from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask, write_candidates
+from curate.pipeline.missing import missing_note
 from curate.storage.store import StageWriter
 from schemas.requests import Request
 
-SLICE = 5_000  # replies that are in memory at a time
+SLICE = 5_000  # replies in memory at a time
 
 
-def asked_rows(generation: Generation) -> Iterator[pl.DataFrame]:
-    """What is asked: row_id, ask (messages to send), tools; and the columns the condition reads."""
-    found = generation.found
-    for batch in generation.read_batches("tools"):
-        ask = found.call({name: batch[name] for name in found.reads}, generation.settings)
-        ask = generation.checked(ask, batch.height)
-        yield batch.with_columns(ask=ask, row_id="prompt_id").drop_nulls("ask")
+def prompts_to_ask(generation: GenerateStep) -> Iterator[pl.DataFrame]:
+    """Yield the rows to ask about: row_id, ask (messages to send), tools, and the columns the step reads."""
+    step = generation.found
+    for batch in rows_to_ask(generation, "tools"):
+        messages = step.call({name: batch[name] for name in step.reads}, generation.settings)
+        messages = checked_messages(generation, messages, batch.height)
+        yield batch.with_columns(ask=messages, row_id="prompt_id").drop_nulls("ask")
 
 
-def replied(generation: Generation, rows: pl.DataFrame) -> pl.DataFrame:
-    """The replies there are to rows of ``asked_rows``, as ``write_candidates`` takes them: by row, then by sample."""
-    who = [
-        (place, request.sample_index, request.key, shown(ref))
-        for place, ref, group in generation.ask.requests(rows)
-        for request in group
+def replies_to(generation: GenerateStep, rows: pl.DataFrame, gateway: Gateway) -> pl.DataFrame:
+    """Return the replies that there are to rows of ``prompts_to_ask``, as ``write_candidates`` takes them.
+
+    They are in the order of the rows, and within a row of the samples.
+    """
+    asked = [
+        (index, request.sample_index, request.key, ref.short_name)
+        for index, ref, requests in generation.sampling.requests(rows)
+        for request in requests
     ]
-    found = generation.walk.answers.read(key for _, _, key, _ in who)
-    held = sorted(one for one in who if one[2] in found)
-    places = pl.DataFrame(
-        held,
-        schema=["place", "sample_index", "key", "model"],
-        orient="row",
-        schema_overrides={"place": pl.UInt32, "sample_index": pl.Int64, "key": pl.String, "model": pl.String},
-    )
-    places = places.select("sample_index", "model", prompt_id=rows["row_id"].gather(places["place"]))
-    return pl.concat([places, replies_frame([found[one[2]] for one in held])], how="horizontal")
+    replies = gateway.read(key for _, _, key, _ in asked)
+    answered = sorted(one for one in asked if one[2] in replies)
+    schema = {"index": pl.UInt32, "sample_index": pl.Int64, "key": pl.String, "model": pl.String}
+    frame = pl.DataFrame(answered, schema=schema, orient="row")
+    frame = frame.select("sample_index", "model", prompt_id=rows["row_id"].gather(frame["index"]))
+    return pl.concat([frame, replies_frame([replies[key] for _, _, key, _ in answered])], how="horizontal")
 
 
-def missing(generation: Generation, frames: Iterable[pl.DataFrame]) -> str:
-    """What is missing of the replies to rows of ``asked_rows``, in words; empty if nothing."""
+def missing_replies(generation: GenerateStep, frames: Iterable[pl.DataFrame], gateway: Gateway) -> str:
+    """Return what is missing of the replies to rows of ``prompts_to_ask``, in words; empty if nothing is."""
     unasked, transient = 0, []
     for part in _slices(generation, frames):
-        keys = [request.key for _, _, group in generation.ask.requests(part) for request in group]
-        found = generation.walk.answers.read(keys)
-        unasked += sum(key not in found for key in keys)
-        transient += [key for key, reply in found.items() if reply.transient]
-    return lacking(unasked, transient)
+        keys = [request.key for _, _, requests in generation.sampling.requests(part) for request in requests]
+        replies = gateway.read(keys)
+        unasked += sum(key not in replies for key in keys)
+        transient += [key for key, reply in replies.items() if reply.transient]
+    return missing_note(unasked, transient)
 
 
-def write_replies(generation: Generation, writer: StageWriter, frames: Iterable[pl.DataFrame]) -> tuple[int, int]:
-    """Write the replies to rows of ``asked_rows`` as candidates; returns how many, and how many tokens they took."""
-    made = tokens = 0
+def write_replies(
+    generation: GenerateStep, writer: StageWriter, frames: Iterable[pl.DataFrame], gateway: Gateway
+) -> tuple[int, int]:
+    """Write the replies to rows of ``prompts_to_ask`` as candidates; return how many, and how many tokens they took."""
+    candidates = tokens = 0
     for part in _slices(generation, frames):
-        counts = write_candidates(
-            writer, replied(generation, part), generation.label, logprobs=generation.ask.sampling.logprobs
-        )
-        made, tokens = made + counts[0], tokens + counts[1]
-    return made, tokens
+        replies = replies_to(generation, part, gateway)
+        logprobs = generation.sampling.sampling.logprobs
+        counts = write_candidates(writer, replies, generation.label, logprobs=logprobs)
+        candidates, tokens = candidates + counts[0], tokens + counts[1]
+    return candidates, tokens
 
 
-def _slices(generation: Generation, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The rows in parts whose replies fit into memory."""
-    for rows in frames:
-        yield from rows.iter_slices(max(1, SLICE // generation.ask.n))
-
-
-def groups(generation: Generation, rows: Iterator[pl.DataFrame], ref: ModelRef) -> Iterator[list[Request]]:
-    """What is asked of one model about rows of ``asked_rows``."""
-    for part in rows:
-        for _, model, group in generation.ask.requests(part):
+def request_groups(generation: GenerateStep, frames: Iterable[pl.DataFrame], ref: ModelRef) -> Iterator[list[Request]]:
+    """Yield the requests to one model about rows of ``prompts_to_ask``, those of a row together."""
+    for part in frames:
+        for _, model, requests in generation.sampling.requests(part):
             if model is ref:
-                yield group
+                yield requests
+
+
+def _slices(generation: GenerateStep, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield rows in parts whose replies fit into memory."""
+    for rows in frames:
+        yield from rows.iter_slices(max(1, SLICE // generation.sampling.n))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-GUARD = Path(__file__).parents[3] / "curate" / "models" / "clients" / "guard.py"
+GUARD = Path(__file__).parents[3] / "curate" / "models" / "clients" / "vllm_server" / "guard.py"
 GRACE = "1"  # seconds
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a guard adopt orphans")
 # A server like vLLM's: a child in the same group and a grandchild in a session of its own, all deaf to SIGTERM. The

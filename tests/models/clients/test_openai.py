@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from curate.models.clients.openai import Engine
-from curate.models.clients.transport import proxy_for
+from curate.models.clients.http.chat import ChatEngine
+from curate.models.clients.http.transport import proxy_for
+from curate.models.clients.openai import api_key
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -70,15 +71,15 @@ class Notes(Progress):
         self.notes.append(note)
 
 
-class Hasty(Engine):
+class Hasty(ChatEngine):
     """An engine that does not wait long for a server to be there."""
 
     PATIENCE = 0.5
 
 
-def engine(url, progress=None, kind=Engine, **settings):
+def engine(url, progress=None, kind=ChatEngine, **settings):
     ref = ModelRef("teacher", "teacher@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items()))
-    return kind(ref, progress or Progress())
+    return kind(ref, progress or Progress(), url, api_key(ref))
 
 
 def groups(count=24, n=1, text="prompt {} please", tools=None, **sampling):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curate.models.clients.openai_reward import Engine
+from curate.models.clients.http.classify import ClassifyEngine
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -13,10 +13,8 @@ from tests.asking import Asked
 from tests.stub_server import Stub
 
 
-def engine(url, **settings):
-    return Engine(
-        ModelRef("rm", "rm@1", "stub-1", "openai", settings=tuple({"base_url": url, **settings}.items())), Progress()
-    )
+def engine(url, labels=None):
+    return ClassifyEngine(ModelRef("rm", "rm@1", "stub-1", "openai"), Progress(), url, labels=labels)
 
 
 def asked(*asks):

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.models.clients.sampling import LEVELS, Settings, draw, log_probabilities, uniforms  # noqa: E402
+from curate.models.clients.local.sampling import LEVELS, Settings, draw, log_probabilities, uniforms  # noqa: E402
 from schemas.requests import Sampling  # noqa: E402
 
 CPU = torch.device("cpu")

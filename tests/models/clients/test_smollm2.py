@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from curate.models.model_ref import BUILT_IN, installed, resolve_model
+from curate.models.engine_settings import resolve_model
+from curate.models.weight_files import BUILT_IN, installed
 from schemas.progress import Progress
 from schemas.recipe import Model
 from schemas.requests import Sampling, make_request
@@ -35,9 +36,9 @@ def replies(engine, requests):
 def test_the_likeliest_tokens_are_the_models_own_at_temperature_1(ref):
     import torch
 
-    from curate.models.clients.transformers import Engine
+    from curate.models.clients.local.generate import GenerateEngine
 
-    engine = Engine(ref, Progress())
+    engine = GenerateEngine(ref, Progress())
     questions = ["How many legs does a cat have? Reply with the number only.", "Name a colour."]
     how = Sampling(temperature=0, max_tokens=8, top_logprobs=5)
     first, second = replies(engine, [make_request("s", json.dumps(turns(q)), None, how, 0) for q in questions])
@@ -57,9 +58,9 @@ def test_the_likeliest_tokens_are_the_models_own_at_temperature_1(ref):
 def test_a_loss_is_that_of_a_plain_forward_and_the_right_answer_is_likelier(ref):
     import torch
 
-    from curate.models.clients.transformers_loss import Engine
+    from curate.models.clients.local.loss import LossEngine
 
-    engine = Engine(ref, Progress())
+    engine = LossEngine(ref)
     assert engine.apart
     question = "What is the capital of France?"
     good, bad = "The capital of France is Paris.", "Blue of lamp the seven go."

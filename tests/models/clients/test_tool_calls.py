@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from curate.models.clients.tool_calls import CLOSE, OPEN, split_tool_calls
+from curate.models.clients.parsing.tool_calls import CLOSE, OPEN, split_tool_calls
 
 
 def block(name, arguments, pad=""):

@@ -14,10 +14,10 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from curate.models.clients.batching import WINDOW  # noqa: E402
-from curate.models.clients.decoding import GrowingLayer  # noqa: E402
-from curate.models.clients.reasoning import split_reasoning  # noqa: E402
-from curate.models.clients.transformers import Engine  # noqa: E402
+from curate.models.clients.local.batching import WINDOW  # noqa: E402
+from curate.models.clients.local.decoding import GrowingLayer  # noqa: E402
+from curate.models.clients.local.generate import GenerateEngine  # noqa: E402
+from curate.models.clients.parsing.reasoning import split_reasoning  # noqa: E402
 from curate.models.model_ref import ModelRef  # noqa: E402
 from schemas.progress import Progress  # noqa: E402
 from schemas.requests import Request, Sampling, Spent, make_request  # noqa: E402
@@ -34,12 +34,12 @@ def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(lively: Path) -> Engine:
+def engine(lively: Path) -> GenerateEngine:
     return load(lively)
 
 
-def load(folder: Path, **settings: int) -> Engine:
-    return Engine(ModelRef("student", "tiny@0", str(folder), settings=tuple(settings.items())), Progress())
+def load(folder: Path, **settings: int) -> GenerateEngine:
+    return GenerateEngine(ModelRef("student", "tiny@0", str(folder), settings=tuple(settings.items())), Progress())
 
 
 def asked(texts, n=1, **sampling):
@@ -98,7 +98,7 @@ def test_an_answer_ends_at_the_end_token_or_at_the_limit(tiny):
 
 
 @pytest.fixture(scope="module")
-def alone(engine: Engine) -> dict:
+def alone(engine: GenerateEngine) -> dict:
     """Requests of many kinds, each with the reply it gets when it is asked on its own."""
     wanted = [
         *asked(TEXTS[:4], n=3),

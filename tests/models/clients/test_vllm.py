@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from curate.models.clients.vllm import Engine, arguments, environment, find_python, served_folder
-from curate.models.clients.vllm_server import Server, telling
+from curate.models.clients.vllm_server.chat import VllmChatEngine
+from curate.models.clients.vllm_server.launch import arguments, environment, find_python, served_folder
+from curate.models.clients.vllm_server.server import Server, telling
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -27,11 +28,11 @@ TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue 
 # Holds a server until it is killed.
 HOLDER = """
 import sys
-from curate.models.clients.vllm import Engine
+from curate.models.clients.vllm_server.chat import VllmChatEngine
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 folder, python = sys.argv[1:]
-engine = Engine(ModelRef("tiny", "wide@0", folder, "vllm", settings=(("python", python),)), Progress())
+engine = VllmChatEngine(ModelRef("tiny", "wide@0", folder, "vllm", settings=(("python", python),)), Progress())
 print(engine.server.guard.pid, engine.server.folder, flush=True)
 sys.stdin.read()
 """
@@ -64,7 +65,7 @@ def report():
 def engine(wide, progress):
     """One server for all tests that do it no harm."""
     began = time.monotonic()
-    engine = Engine(named(wide, choices=4), progress)
+    engine = VllmChatEngine(named(wide, choices=4), progress)
     print(f"vLLM was ready after {time.monotonic() - began:.1f} s")  # noqa: T201
     yield engine
     engine.close()
@@ -212,7 +213,7 @@ def test_its_key_and_its_log_are_nobody_elses(engine, progress):
 @with_vllm
 def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
     progress = Lines()
-    engine = Engine(named(wide, concurrency=2), progress)
+    engine = VllmChatEngine(named(wide, concurrency=2), progress)
     pids = tree(engine.server.guard.pid)
     cores = [pid for pid in pids if command(pid).startswith("VLLM::")]
     assert len(pids) >= 5 and cores, [command(pid) for pid in pids]
@@ -259,7 +260,7 @@ def test_killed_with_a_server_in_its_hands_gristmill_leaves_nothing_and_close_fr
 def test_a_server_that_does_not_start_says_why(wide):
     progress = Lines()
     with pytest.raises(UserError, match=r"models\.tiny: vLLM did not start: .*--no-such-thing.* \(its log: ") as error:
-        Engine(named(wide, args=["--no-such-thing"]), progress)
+        VllmChatEngine(named(wide, args=["--no-such-thing"]), progress)
     shutil.rmtree(Path(str(error.value).rpartition("its log: ")[2].rstrip(")")).parent)
     assert any("--no-such-thing" in line for line in progress.lines)
 
@@ -270,7 +271,7 @@ def test_close_ends_a_server_that_is_still_starting_and_removes_its_folder(tmp_p
     server.close()
     server.close()
     no_one_of(pids, 0)
-    assert not server.folder.exists() and not server.kept_ids()
+    assert not server.folder.exists() and not server.alive()
 
 
 def test_a_server_that_takes_too_long_is_ended_and_told_of():
@@ -278,7 +279,7 @@ def test_a_server_that_takes_too_long_is_ended_and_told_of():
     server = Server("tiny", quiet, environment("k" * 20, True))
     with pytest.raises(UserError, match=r"vLLM was not there after 1 s \(start_timeout\): loading \(its log: "):
         server.wait_until_ready(1, Progress())
-    assert not server.kept_ids()
+    assert not server.alive()
     shutil.rmtree(server.folder)
 
 
@@ -324,7 +325,7 @@ def test_a_python_without_vllm_is_a_mistake_with_a_remedy(tmp_path, monkeypatch)
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
     with pytest.raises(UserError, match=r"models\.tiny\.python: .* has no vLLM; run 'make vllm'"):
-        Engine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Progress())
+        VllmChatEngine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Progress())
 
 
 def test_trained_adapters_are_merged_once_and_served(tiny, tmp_path, monkeypatch):

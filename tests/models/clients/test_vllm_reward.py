@@ -38,9 +38,10 @@ def values(engine, asks):
 
 def both(folder, asks):
     """The values by a vLLM server, and by transformers; and the server's engine, closed."""
-    from curate.models.clients import transformers_reward, vllm_reward
+    from curate.models.clients.local.reward import RewardEngine
+    from curate.models.clients.vllm_server.classify import VllmClassifyEngine
 
-    engine = vllm_reward.Engine(ref(folder, "vllm", python=PYTHON), Progress())
+    engine = VllmClassifyEngine(ref(folder, "vllm", python=PYTHON), Progress())
     try:
         served = values(engine, asks)
         if len(engine.labels) > 1:
@@ -48,8 +49,8 @@ def both(folder, asks):
                 values(engine, [{"text": "x", "label": "toxi"}])
     finally:
         engine.close()
-    assert not engine.server.kept_ids()
-    return served, values(transformers_reward.Engine(ref(folder, "transformers"), Progress()), asks)
+    assert not engine.server.alive()
+    return served, values(RewardEngine(ref(folder, "transformers")), asks)
 
 
 @with_vllm

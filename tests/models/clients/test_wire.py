@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.models.clients import complaint, wire
-from curate.models.clients.limits import FIRST_WAIT, LONGEST_WAIT, Pace, back_off, retry_after
+from curate.models.clients.http import complaint, wire
+from curate.models.clients.http.limits import FIRST_WAIT, LONGEST_WAIT, Pace, back_off, retry_after
 from schemas.requests import Sampling, Spent, make_request
 
 HI = json.dumps([{"role": "user", "content": "hi"}])

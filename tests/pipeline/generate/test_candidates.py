@@ -13,7 +13,7 @@ from curate.pipeline.generate.sampling_settings import AskSettings
 from curate.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from schemas.requests import Sampling
 from tests.command import call
 from tests.jobs import ask, last_run, tables

@@ -15,7 +15,7 @@ from curate.run import plan, run
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
-from schemas.recipe import load_recipe
+from schemas.load_recipe import load_recipe
 from tests.jobs import ask, last_run, tables
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub

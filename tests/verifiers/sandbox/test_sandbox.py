@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from curate.models.clients.sandbox_run import Engine
+from curate.models.clients.sandbox import SandboxEngine
 from curate.models.engine_settings import check_task
 from curate.models.model_ref import ModelRef
 from curate.verifiers.sandbox import sandbox
 from schemas.errors import UserError
-from schemas.progress import Progress
 from schemas.requests import Sampling, make_request
 from tests.asking import Asked
 from tests.sandboxed import LIMITS, SHARED, checks, stdio
@@ -406,7 +405,7 @@ def forged():
             ask(code, {"how": "call", "function": "f", "inputs": [[5], [7]], "outputs": [6, 8]}, **limits),
             ask(code + "\nprint(f(5))", {"how": "stdio", "inputs": [""], "outputs": ["6"]}, **limits),
         ]
-    engine = Engine(REF, Progress())
+    engine = SandboxEngine()
     try:
         replies = Asked([[one] for three in asks.values() for one in three]).by(engine)
     finally:
@@ -507,13 +506,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this test w
 import json, sys
 from schemas.requests import Sampling, make_request
 from curate.verifiers.sandbox.sandbox import identity
-from curate.models.clients.sandbox_run import Engine
+from curate.models.clients.sandbox import SandboxEngine
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 asks = [{"kind": "code", "code": "import time\\ndef f():\\n    while True: pass", "seconds": 60, "total": 100 + n,
          "memory": 256, "tests": {"how": "checks", "setup": "", "tests": ["f()"]}} for n in range(4)]
 groups = iter([[request("s", json.dumps(ask), None, Sampling(), 0, "run")] for ask in asks])
-engine = Engine(ModelRef("s", "s", "", engine="sandbox"), Progress())
+engine = SandboxEngine()
 try:
     engine.answer(lambda: next(groups, None), lambda replies, spent: None)
 finally:
@@ -552,7 +551,7 @@ def test_the_engine_gives_each_reply_as_soon_as_it_is_there_and_starts_no_more_t
         ask("def f(x): return 2", {"how": "checks", "setup": "", "tests": [f"assert f({n}) == 2"]}) for n in range(8)
     ]
     slow = ask("import time\ndef f(): time.sleep(1.2)", SLOW)
-    engine = Engine(REF, Progress())
+    engine = SandboxEngine()
     try:
         replies = Asked([[one] for one in [slow, *fast]], in_flight=4).by(engine)
         again = Asked([[one] for one in fast]).by(engine)
@@ -564,7 +563,7 @@ def test_the_engine_gives_each_reply_as_soon_as_it_is_there_and_starts_no_more_t
 
 
 def test_an_interrupted_engine_leaves_nothing_and_can_go_on():
-    engine = Engine(REF, Progress())
+    engine = SandboxEngine()
     before = children()
     slow = [ask("import time\ndef f(): time.sleep(60)", SLOW, seconds=30, total=60 + n) for n in range(4)]
     fast = ask("def f(): return 2", SLOW)
@@ -585,7 +584,7 @@ def interrupted(requests):
 
 
 def test_a_warm_sandbox_that_was_killed_meanwhile_is_replaced():
-    engine = Engine(REF, Progress())
+    engine = SandboxEngine()
     fast = [ask("def f(): return 2", SLOW, total=20 + n) for n in range(6)]
     try:
         Asked([[one] for one in fast[:4]]).by(engine)

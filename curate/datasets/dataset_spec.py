@@ -1,0 +1,69 @@
+"""A dataset as a recipe asks for it, checked."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from curate.datasets.pairs import PairOptions
+from curate.pipeline.row_rule import RowRule
+from curate.storage.rows import RowSet
+from curate.storage.store import Stage
+from schemas.recipe import Dataset, Recipe
+
+NOUNS = {"sft": "rows", "preference": "pairs", "prompt": "prompts"}
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A dataset of a recipe.
+
+    Attributes:
+        recipe: The recipe.
+        name: The dataset's name.
+        entry: What the recipe says of it.
+        label: The label of its stage.
+        where: The recipe's file and line, for errors.
+        prompts: The prompts that are still in.
+        completions: The candidates that are still in.
+        columns: The columns that its condition may name, with their types.
+        by: The score that its rule reads and its rows show, if any.
+        rule: The rule that chooses candidates or pairs; None for a dataset of prompts.
+        dedup: The rule of its ``dedup``, if it has one.
+        diverse: The rule of its ``diverse``, if it has one.
+        pair_options: Which pairs any rule may make.
+        needs_score: Whether the rule cannot do without the score.
+        control_base: Of a random control, the stage of the dataset it is the control of.
+    """
+
+    recipe: Recipe
+    name: str
+    entry: Dataset
+    label: str
+    where: str
+    prompts: RowSet
+    completions: RowSet
+    columns: dict[str, pl.DataType]
+    by: str | None
+    rule: RowRule | None
+    dedup: RowRule | None
+    diverse: RowRule | None
+    pair_options: PairOptions
+    needs_score: bool
+    control_base: Stage | None = None
+
+    @property
+    def selection(self) -> RowRule:
+        """The rule that chooses candidates or pairs."""
+        if self.rule is None:
+            raise AssertionError(f"datasets.{self.name} is of type prompt, which has no rule")
+        return self.rule
+
+    @property
+    def scorers(self) -> list[str]:
+        """The names of the candidates' scores."""
+        return list(self.completions.scores)
+
+    @property
+    def rules(self) -> list[RowRule]:
+        """The rules that it has."""
+        return [rule for rule in (self.rule, self.dedup, self.diverse) if rule]

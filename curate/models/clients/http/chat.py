@@ -1,0 +1,159 @@
+"""Asks a server that speaks OpenAI's chat completions: what is sent, and how a reply is read.
+
+``workers`` sends the requests. The key is in the Authorization header and in no text that leaves this file.
+"""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import quote
+
+from curate.models.clients.http import settings, wire
+from curate.models.clients.http.complaint import Complaint, refuses_choices, refuses_top_logprobs, wants_other_limit
+from curate.models.clients.http.limits import Limits
+from curate.models.clients.http.transport import session
+from curate.models.clients.http.workers import Workers
+from curate.models.model_ref import ModelRef
+from schemas.errors import UserError
+from schemas.progress import Progress
+from schemas.requests import Give, Reply, Request, Spent, Take
+
+LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
+
+
+class ChatEngine:
+    """Asks one server for completions.
+
+    A subclass that starts a server of its own sets ``base_url`` and ``model`` (the name to send) at any time before
+    ``answer``, and may know how a user's turn begins: ``render_user_prefix``.
+    """
+
+    PATIENCE = 10.0  # seconds until a server that has never answered is taken to be down
+
+    def __init__(self, ref: ModelRef, progress: Progress, base_url: str = "", key: str | None = None) -> None:
+        """Prepare to ask; no connection is opened yet.
+
+        Args:
+            ref: The model.
+            progress: Shows how fast replies come.
+            base_url: The server's address, up to ``/v1``.
+            key: The key to send, if any.
+
+        Raises:
+            UserError: The key can't be sent in an HTTP header.
+        """
+        self.name, self.model, self.progress = ref.name, ref.location, progress
+        self.base_url = base_url
+        self._key = (key or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise UserError(f"models.{ref.name}: the key holds characters that no HTTP header can carry")
+        self.concurrency: int = settings.CONCURRENCY.of(ref)
+        self.choices: int = settings.CHOICES.of(ref)
+        self.timeout: float = settings.TIMEOUT.of(ref)
+        self.retries: int = settings.RETRIES.of(ref)
+        self.user_prefix: str | None = settings.USER_PREFIX.of(ref)
+        self.extra = json.dumps(settings.EXTRA_BODY.of(ref) or {})
+        self.limits = Limits(settings.REQUESTS_PER_MINUTE.of(ref) or 0, settings.TOKENS_PER_MINUTE.of(ref) or 0)
+        # Learnt from the server's answers.
+        self.limit_name = LIMIT_NAMES[0]  # its name for the most new tokens
+        self.has_top_logprobs = True  # whether it returns the likeliest tokens
+        self.short: set[str] = set()  # first keys of groups that came with too few choices
+        self.reached = False  # whether it has ever answered anything
+        self.answered = 0  # requests answered well
+        self.fruitless = 0  # requests given up since the last that was answered well
+
+    def answer(self, take: Take, give: Give) -> None:
+        """Answer requests until there are none left. Ctrl-C ends it at once; only requests in flight are lost.
+
+        Raises ``UserError`` where no request can succeed: a wrong key or address, no such model, no server.
+        """
+        asyncio.run(self._answer(take, give))
+
+    async def _answer(self, take: Take, give: Give) -> None:
+        self.limits.begin()
+        async with session(self.base_url, self._headers(), self.timeout) as http:
+            await Workers(self, http, take, give).run()
+
+    def close(self) -> None:
+        """Do nothing: no connection is open between calls of ``answer``."""
+
+    def render_user_prefix(self, turns: list[dict[str, Any]]) -> str:
+        """Return the text of a conversation up to where its last user turn (whose content is null) begins.
+
+        Raises ``UserError`` where only the model's chat template says how a user's turn begins.
+        """
+        if not self.user_prefix:
+            raise UserError(
+                f"models.{self.name}: a user's turn is wanted of this model; say what comes before one in "
+                f"its chat template: models.{self.name}.user_prefix"
+            )
+        if len(turns) > 1:
+            raise UserError(
+                f"models.{self.name}: the engine 'openai' can write a user's first turn only, and without "
+                f"a system prompt; this conversation has {len(turns) - 1} earlier turns"
+            )
+        return str(self.user_prefix)
+
+    def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
+        """Return the address and the body of a request for these samples of one prompt."""
+        if asked[0].writes_user_turn:
+            prompt = self.render_user_prefix(asked[0].turns)
+            body = wire.prompt_body(self.model, asked, prompt, self.limit_name, self.extra)
+            return f"{self.base_url.rstrip('/')}/completions", body
+        body = wire.chat_body(self.model, asked, self.limit_name, self.extra, top_logprobs=self.has_top_logprobs)
+        return f"{self.base_url.rstrip('/')}/chat/completions", body
+
+    def read(self, asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spent]:
+        """Return the replies in the body of a good answer, and what they cost. Raises ``wire.Malformed``.
+
+        Args:
+            asked: The samples that were asked for.
+            raw: The body.
+            size: The length of the request's body, in bytes.
+        """
+        return wire.read(asked, raw, size)
+
+    def most_written(self, asked: list[Request]) -> int:
+        """Return the most tokens that the server writes for these samples."""
+        return asked[0].sampling.max_tokens * len(asked)
+
+    def adapt(self, asked: list[Request], body: bytes, complaint: Complaint) -> bool:
+        """Learn from a 400 what the server lacks; return whether to ask for the samples again."""
+        if b'"max_tokens":' in body and wants_other_limit(complaint):
+            self.limit_name = LIMIT_NAMES[1]
+        elif len(asked) > 1 and refuses_choices(complaint):
+            self.choices = 1
+        elif b'"top_logprobs":' in body and refuses_top_logprobs(complaint):
+            self.has_top_logprobs = False
+        else:
+            return False
+        return True
+
+    def together(self, asked: list[Request]) -> int:
+        """Return how many samples to ask for in one request: one if greedy, since vLLM refuses several of them."""
+        return self.choices if asked[0].sampling.temperature else 1
+
+    def error(self, message: str) -> UserError:
+        """Return the error for a server that can't be used."""
+        return UserError(self.redact(f"models.{self.name}: {message}"))
+
+    def redact(self, text: str) -> str:
+        """Return a text without the key, however it may be quoted."""
+        if self._key:
+            for form in {self._key, json.dumps(self._key)[1:-1], quote(self._key), quote(self._key, safe="")}:
+                text = text.replace(form, "[key]")
+        return text
+
+    def without_key(self, raw: bytes) -> bytes:
+        """Return a server's reply without the key. A short key is a placeholder ("none") that a reply may well hold."""
+        key = self._key.encode()
+        return raw.replace(key, b"[key]") if len(key) >= 12 and key in raw else raw
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "gristmill",
+        }
+        return headers | ({"Authorization": f"Bearer {self._key}"} if self._key else {})

@@ -1,0 +1,53 @@
+"""Settings of every engine that asks a server over HTTP, and the checks that they share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from curate.models.engine import NUMBER, Setting
+from schemas.errors import UserError
+
+CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True)
+CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True)
+TIMEOUT = Setting("timeout", NUMBER, "seconds that a reply may take", 600, above_zero=True)
+RETRIES = Setting("retries", int, "how often a request that failed is tried again", 8)
+REQUESTS_PER_MINUTE = Setting("requests_per_minute", int, "requests a minute at most; no limit", above_zero=True)
+TOKENS_PER_MINUTE = Setting("tokens_per_minute", int, "tokens a minute at most; no limit", above_zero=True)
+EXTRA_BODY = Setting("extra_body", dict, "further keys of every request's body; none")
+IDENTITY = Setting("identity", str, "the model's identity in cache keys, instead of its name and where it is")
+USER_PREFIX = Setting("user_prefix", str, "what comes before a user's turn in the model's chat template (magpie)")
+HTTP_SETTINGS = (
+    CONCURRENCY,
+    CHOICES,
+    TIMEOUT,
+    RETRIES,
+    REQUESTS_PER_MINUTE,
+    TOKENS_PER_MINUTE,
+    EXTRA_BODY,
+    IDENTITY,
+    USER_PREFIX,
+)
+# Keys of a request's body that gristmill sets.
+RESERVED_KEYS = (
+    "model",
+    "messages",
+    "prompt",
+    "n",
+    "stream",
+    "max_tokens",
+    "max_completion_tokens",
+    "input",
+    "use_activation",
+)
+
+
+def check_extra_body(name: str, settings: Mapping[str, Any], where: str) -> None:
+    """Raise ``UserError`` for an ``extra_body`` that would overwrite a key which gristmill sets."""
+    for key in set(settings.get("extra_body", {})) & set(RESERVED_KEYS):
+        raise UserError(f"{where}: {name}.extra_body: {key!r} is set by gristmill itself")
+
+
+def check_texts(name: str, key: str, settings: Mapping[str, Any], where: str) -> None:
+    """Raise ``UserError`` unless every member of the list ``key`` is a text."""
+    for value in settings.get(key, []):
+        if not isinstance(value, str):
+            raise UserError(f"{where}: {name}.{key}: expected a list of texts, found {value!r} in it")

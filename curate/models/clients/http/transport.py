@@ -1,0 +1,107 @@
+"""Sends one HTTP request over a pool of connections, and tells the ways in which it can fail apart."""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from multidict import CIMultiDictProxy
+
+from curate.models.clients.http.complaint import one_line
+
+LARGEST_REPLY = 64 << 20  # bytes
+# Servers (uvicorn's default: 5 s) close connections that are idle; one about to be closed must not be used again.
+IDLE = 4.0
+
+
+class Answer(NamedTuple):
+    """A server's response, whatever its status."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    raw: bytes
+
+
+class Failure(NamedTuple):
+    """An attempt that failed but may be made again.
+
+    ``reason`` says why. ``billed`` is (prompt, completion tokens) where the attempt may have to be paid for;
+    ``unreachable`` is whether there was no connection at all, ``throttled`` whether the server was too busy,
+    ``hopeless`` whether trying again can't help (a certificate that is not trusted).
+    """
+
+    reason: str
+    billed: tuple[int, int] | None = None
+    unreachable: bool = False
+    throttled: bool = False
+    hopeless: bool = False
+
+
+def session(base_url: str, headers: dict[str, str], timeout: float) -> aiohttp.ClientSession:
+    """Return a pool of connections without a bound of its own; cookies are not kept.
+
+    Args:
+        base_url: The server's address.
+        headers: Headers of every request.
+        timeout: Seconds that a request may take.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ttl_dns_cache=300),
+        timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(30, timeout)),
+        headers=headers,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        proxy=proxy_for(base_url),
+    )
+
+
+async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | Failure:
+    """Send a body and read the response. No redirect is followed: it might carry the key elsewhere.
+
+    A request without a response counts as billed, at a quarter of a token a byte.
+    """
+    guess = (len(body) // 4 + 1, 0)
+    try:
+        async with http.post(url, data=body, allow_redirects=False) as response:
+            raw = await _bounded(response)
+            if raw is None:
+                return Failure(f"a reply of more than {LARGEST_REPLY >> 20} MB", guess)
+            return Answer(response.status, response.headers, raw)
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        return Failure(f"no safe connection ({_describe(error)})", unreachable=True, hopeless=True)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        return Failure(f"cannot connect ({_describe(error)})", unreachable=True)
+    except TimeoutError:
+        return Failure(f"no reply within {http.timeout.total:g} s", guess)
+    except (aiohttp.ClientError, OSError) as error:
+        return Failure(f"the connection was lost ({_describe(error)})", guess)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+    """Return the body of a response, or None if it is larger than any reply could be."""
+    if response.content_length is not None and "Content-Encoding" not in response.headers:
+        return await response.read() if response.content_length <= LARGEST_REPLY else None
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > LARGEST_REPLY:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for an address; None for this machine itself."""
+    parts = urlsplit(url)
+    if parts.hostname in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.netloc):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def _describe(error: Exception) -> str:
+    """Return an error's message on one line. Never its repr, which may show the request's headers."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name is not known"
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused"
+    return one_line(str(cause)) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Models in this process: batches, decoding, losses, rewards and embeddings (torch and transformers)."""

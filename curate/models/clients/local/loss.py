@@ -1,0 +1,135 @@
+"""Losses of the engine ``transformers``: how unlikely a text is to a model, in nats a token.
+
+A completion is read after its messages, rendered by the model's chat template with the generation prompt, token for
+token as if the model had written it. A completion without messages is read after the token that begins a text (the one
+that ends a text, where the model has no such token), so that its first token counts too and both losses are over the
+same tokens. The end token is not counted, as in IFD (arXiv 2308.12032): it is no part of the text.
+"""
+
+import json
+from typing import Any
+
+import torch
+
+from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
+from curate.models.clients.transformers import BATCH_TOKENS
+from curate.models.model_ref import ModelRef
+from curate.models.weights import load
+from schemas.requests import Give, Reply, Request, Take
+
+CELLS = 1 << 25  # logits held in float32 at once: 128 MB
+PROBE = 7  # tokens
+
+
+class LossEngine:
+    """A loaded causal language model that says how unlikely texts are."""
+
+    def __init__(self, ref: ModelRef) -> None:
+        """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
+        self.model, self.tokenizer = load(ref)
+        config, device = self.model.config.get_text_config(), self.model.device.type
+        self.cells = CELLS
+        self.head_apart = self._head_apart()
+        most = (100_000 if device == "cuda" else 4_000) // (1 if self.head_apart else 4)
+        self.batch_tokens = int(BATCH_TOKENS.of(ref) or most)
+        self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
+        first = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, config.bos_token_id)
+        self.first = next((token for token in first if isinstance(token, int)), 0)
+
+    def answer(self, take: Take, give: Give) -> None:
+        """Answer requests of the task ``loss`` until there are none left.
+
+        A reply's ``value`` is the mean negative log-likelihood of a token; ``completion_tokens`` is the number of
+        tokens.
+        """
+        answer_in_batches(take, give, self._prepare, self._evaluate, self.batch_tokens)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self.model = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _prepare(self, requests: list[Request]) -> list[Text | Reply]:
+        """Return each request's tokens, or the reply that refuses it."""
+        asks = [json.loads(request.messages) for request in requests]
+        contexts: dict[str, list[int] | str] = {}
+        for ask in asks:
+            name = json.dumps(ask["messages"])
+            if name not in contexts:
+                contexts[name] = self._context(ask["messages"])
+        # Half a surrogate pair (JSON's "\\ud83d") is no text, and would have the tokenizer refuse all of them.
+        texts = [ask["completion"].encode("utf-8", "replace").decode() for ask in asks]
+        completions = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return [
+            self._text(request, contexts[json.dumps(ask["messages"])], ids)
+            for request, ask, ids in zip(requests, asks, completions, strict=True)
+        ]
+
+    def _context(self, turns: list[dict[str, Any]]) -> list[int] | str:
+        """Return the tokens before a completion, or why there are none."""
+        if not turns:
+            return [self.first]
+        if self.tokenizer.chat_template is None:  # a base model: the turns' texts, a line each
+            return self.tokenizer("\n".join(str(turn.get("content") or "") for turn in turns) + "\n")["input_ids"]
+        try:
+            text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        except Exception as error:  # a template may raise anything; only this conversation is refused
+            return f"the chat template refuses the messages: {' '.join(str(error).split())[:300]}"
+
+    def _text(self, request: Request, context: list[int] | str, completion: list[int]) -> Text | Reply:
+        if isinstance(context, str):
+            return Reply(request.key, error=context)
+        if not completion:
+            return refusal(request, 0, self.context, "the completion")
+        size = len(context) + len(completion)
+        return refusal(request, size, self.context, "the conversation") or Text(
+            request, [*context, *completion], len(context)
+        )
+
+    @torch.inference_mode()
+    def _evaluate(self, texts: list[Text]) -> list[Reply]:
+        """Return the replies to a batch of texts."""
+        device = self.model.device
+        rows = [text.ids for text in texts]
+        ids, mask = padded(rows, 0, device), padded([[1] * len(row) for row in rows], 0, device)
+        # The logits that predict a token stand one position before it.
+        row = torch.tensor([i for i, text in enumerate(texts) for _ in text.ids[text.start :]], device=device)
+        place = torch.tensor([p - 1 for text in texts for p in range(text.start, len(text.ids))], device=device)
+        losses = self._losses(ids, mask, row, place)
+        counts = [len(text.ids) - text.start for text in texts]
+        means = [part.mean().item() for part in losses.double().split(counts)]
+        return [
+            Reply(text.request.key, prompt_tokens=text.start, completion_tokens=count, value=round(mean, 6))
+            for text, count, mean in zip(texts, counts, means, strict=True)
+        ]
+
+    def _losses(self, ids: torch.Tensor, mask: torch.Tensor, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """Return the negative log-likelihood (float32) of the token after each position, without all logits at once."""
+        targets = ids[row, place + 1]
+        if self.head_apart:
+            states = self.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+            head = self.model.get_output_embeddings()
+        else:
+            states, head = self._logits(ids, mask), torch.nn.Identity()
+        states = states[row, place]
+        size = max(1, self.cells // self.model.config.get_text_config().vocab_size)
+        return torch.cat(
+            [
+                torch.nn.functional.cross_entropy(head(part).float(), target, reduction="none")
+                for part, target in zip(states.split(size), targets.split(size), strict=True)
+            ]
+        )
+
+    def _logits(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+
+    @torch.inference_mode()
+    def _head_apart(self) -> bool:
+        """Return whether the logits are the head's outputs unchanged: some models scale or cap them afterwards."""
+        ids = torch.arange(PROBE, device=self.model.device)[None]
+        mask = torch.ones_like(ids)
+        states = self.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        whole, parts = self._logits(ids, mask), self.model.get_output_embeddings()(states)
+        return whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-3, atol=1e-3)

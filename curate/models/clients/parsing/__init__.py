@@ -1,0 +1,1 @@
+"""Parses the text that a model wrote: reasoning traces, tool calls and short answers."""

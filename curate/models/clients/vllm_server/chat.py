@@ -1,0 +1,104 @@
+"""Completions of the engine ``vllm``: a vLLM server that is started for the model, asked over HTTP, and stopped."""
+
+import asyncio
+import contextlib
+import secrets
+from typing import Any
+
+from curate.models.clients.http.chat import ChatEngine
+from curate.models.clients.vllm import PYTHON, START_TIMEOUT, TRUST_REMOTE_CODE
+from curate.models.clients.vllm_server.launch import arguments, environment, find_python, runs_on_cpu, served_folder
+from curate.models.clients.vllm_server.server import Server
+from curate.models.model_ref import ModelRef
+from schemas.errors import UserError, needs_extra
+from schemas.progress import Progress
+from schemas.requests import Give, Request, Take
+
+USER_TURN_MARK = "<<<here begins what the user says>>>"
+
+
+class VllmChatEngine(ChatEngine):
+    """A vLLM server of our own, for one model.
+
+    ``POOLING`` is whether the server classifies instead of writing: it does one or the other.
+    """
+
+    POOLING = False
+
+    def __init__(self, ref: ModelRef, progress: Progress) -> None:
+        """Start the server and wait until it answers.
+
+        Raises ``UserError``, with the reason from its log, if it does not start.
+        """
+        key = secrets.token_urlsafe(24)
+        super().__init__(ref, progress, key=key)
+        self.ref, self.model, self._tokenizer = ref, ref.name, None
+        python = find_python(ref.name, PYTHON.of(ref))
+        on_cpu = runs_on_cpu(ref.name, python)
+        progress.advance(0, "preparing the weights for vLLM")
+        self.folder = served_folder(ref, pooling=self.POOLING)
+        given = arguments(ref, self.folder, on_cpu, pooling=self.POOLING)
+        command = [python, "-m", "vllm.entrypoints.openai.api_server", *given]
+        self.server = Server(ref.name, command, environment(key, on_cpu))
+        self.base_url = f"{self.server.url}/v1"
+        try:
+            progress.say(
+                f"starting vLLM for {ref.name} (log: {self.server.log}); the first start takes a minute or two"
+            )
+            self.server.wait_until_ready(START_TIMEOUT.of(ref), progress)
+        except UserError:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    async def _answer(self, take: Take, give: Give) -> None:
+        """Answer as ``ChatEngine`` does, but raise at once when the server has died."""
+        work = asyncio.ensure_future(super()._answer(take, give))
+        while not work.done() and self.server.alive():
+            await asyncio.wait([work], timeout=0.5)
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError, UserError):
+                await work
+            raise self._dead()
+        try:
+            work.result()
+        except UserError:
+            if self.server.alive():
+                raise
+            raise self._dead() from None
+
+    def close(self) -> None:
+        """Stop the server; return when its processes are gone and their memory is free."""
+        self.server.close()
+
+    def render_user_prefix(self, turns: list[dict[str, Any]]) -> str:
+        """Return the text of a conversation, in the model's chat template, up to where its last user turn begins."""
+        if self.user_prefix:
+            return super().render_user_prefix(turns)
+        if self._tokenizer is None:
+            try:
+                from transformers import AutoTokenizer
+            except ImportError:
+                raise needs_extra(f"model {self.name!r} (a user's turn in its chat template)", "local") from None
+            trust = bool(TRUST_REMOTE_CODE.of(self.ref))
+            self._tokenizer = AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
+        turns = [*turns[:-1], {**turns[-1], "content": USER_TURN_MARK}]
+        before, found, _ = self._tokenizer.apply_chat_template(turns, tokenize=False).rpartition(USER_TURN_MARK)
+        if not found:
+            raise UserError(
+                f"models.{self.name}: its chat template leaves out the user's turn; say what comes before "
+                f"one: models.{self.name}.user_prefix"
+            )
+        return before
+
+    def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
+        """Return the address and the body of a request. A rendered prompt already has the tokens that begin a text."""
+        url, body = super().request_of(asked)
+        if asked[0].writes_user_turn:
+            body = body.removesuffix(b"}") + b',"add_special_tokens":false}'
+        return url, body
+
+    def _dead(self) -> UserError:
+        return self.server.died("vLLM has died; what has arrived is kept", self.progress)

@@ -1,0 +1,162 @@
+"""Defines an engine: the ``Engine`` protocol, and the ``EngineSpec`` that each file in ``models/clients`` defines.
+
+To add an engine, add one file ``curate/models/clients/NAME.py`` that defines ``SPEC``. A recipe can then say
+``engine: NAME``; nothing is registered.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from curate.models import clients
+from curate.models.model_ref import ModelRef
+from schemas.errors import UserError, unknown
+from schemas.progress import Progress
+from schemas.recipe import Model
+from schemas.requests import Give, Take, Task
+
+NUMBER = (int, float)
+KINDS = {int: "whole number", str: "text", dict: "mapping", list: "list", bool: "true or false"}
+
+
+class Engine(Protocol):
+    """Runs one model for one task."""
+
+    def answer(self, take: Take, give: Give) -> None:
+        """Answer requests until there are none left.
+
+        Args:
+            take: Returns the next few requests that belong together, or None.
+            give: Stores replies; called as soon as any has arrived.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the memory and the processes that the engine holds. May be called twice."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """A loaded embedding model.
+
+    ``longest`` is how many tokens of a text it reads (0 if that is not known); ``cut`` counts the texts embedded so
+    far that had more.
+    """
+
+    longest: int
+    cut: int
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Return the unit vectors of texts: float32 of shape ``[len(texts), d]``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of an engine, as a recipe's model entry may give it.
+
+    ``kind`` is its type; a number is at least 0, and above 0 where ``above_zero``. ``choices`` are its only values,
+    where there are any. ``default`` is None where it depends on the machine or the task; ``meaning`` says which.
+    """
+
+    name: str
+    kind: type | tuple[type, ...]
+    meaning: str
+    default: Any = None
+    above_zero: bool = False
+    choices: tuple[str, ...] = ()
+
+    def of(self, ref: ModelRef) -> Any:
+        """Return the setting's value for a model: the recipe's, else the default."""
+        return ref.setting(self.name, self.default)
+
+    def check(self, value: Any, place: str) -> None:
+        """Raise ``UserError`` unless the value has the setting's type and is within its bounds.
+
+        Args:
+            value: The value in the recipe.
+            place: The file, the line and the setting's full name, for the message.
+        """
+        if not isinstance(value, self.kind) or (isinstance(value, bool) and self.kind is not bool):
+            expected = KINDS[self.kind] if isinstance(self.kind, type) else "number"
+            raise UserError(f"{place}: expected a {expected}, found {value!r}")
+        if value == "":
+            raise UserError(f"{place}: is empty")
+        if self.kind in (int, NUMBER) and not 0 <= value < inf:
+            raise UserError(f"{place}: {value!r} is out of range, it is at least 0")
+        if self.above_zero and value == 0:
+            raise UserError(f"{place}: 0 is out of range, it is above 0; leave it out for the default")
+        if self.choices and value not in self.choices:
+            raise unknown(self.name, value, self.choices, place)
+
+
+def _no_check(name: str, settings: Mapping[str, Any], where: str) -> None:
+    """Accept all settings."""
+
+
+def _always_ready(ref: ModelRef) -> None:
+    """Accept the machine and its environment as they are."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine can do, which settings it takes, and how it is started. Holds no loaded model.
+
+    Attributes:
+        tasks: The tasks that it serves, each with the function that starts an ``Engine`` for a model.
+        resolve: Makes a ``ModelRef`` of a recipe's entry: the model's name, the entry, and the recipe's folder.
+        settings: The engine's own settings; budgets and prices are settings of every engine.
+        check: Raises ``UserError`` for settings that are wrong together or in a way that no type says. It is given
+            the model's name, its settings and the place in the recipe.
+        installed: Raises ``UserError`` where this machine lacks what the engine needs; called before a run is planned.
+        ready: Raises ``UserError`` for what must be there before the first request, such as a key.
+        embedder: Loads a model that makes embeddings, or None where the engine makes none.
+        remote: Whether the model is behind a server that is not ours: it may cost money, and its weights are not here.
+        response_format: Whether it can hold a reply to a JSON schema.
+        needs_user_prefix: Whether it can write a user's turn only if the setting ``user_prefix`` says how one begins.
+        in_recipes: Whether a recipe's ``models:`` may name it.
+    """
+
+    tasks: Mapping[Task, Callable[[ModelRef, Progress], Engine]]
+    resolve: Callable[[str, Model, Path], ModelRef]
+    settings: tuple[Setting, ...] = ()
+    check: Callable[[str, Mapping[str, Any], str], None] = _no_check
+    installed: Callable[[], None] = lambda: None
+    ready: Callable[[ModelRef], None] = _always_ready
+    embedder: Callable[[ModelRef], TextEmbedder] | None = None
+    remote: bool = False
+    response_format: bool = False
+    needs_user_prefix: bool = False
+    in_recipes: bool = True
+
+    def writes_user_turn(self, ref: ModelRef) -> bool:
+        """Return whether the model, as the recipe sets it up, can be asked to write a user's turn."""
+        return not self.needs_user_prefix or bool(ref.setting("user_prefix"))
+
+
+def engine_names() -> list[str]:
+    """Return the names of all engines: the modules in ``curate/models/clients``, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(clients.__path__) if not module.ispkg)
+
+
+def find_engine(name: str, where: str = "") -> EngineSpec:
+    """Return the spec of the engine ``NAME``. Raises ``UserError`` if there is no such file."""
+    if name not in engine_names():
+        raise unknown("engine", name, recipe_engines(), where)
+    return importlib.import_module(f"{clients.__name__}.{name}").SPEC
+
+
+def recipe_engines() -> list[str]:
+    """Return the names of the engines that a recipe may name."""
+    return [name for name in engine_names() if find_engine(name).in_recipes]
+
+
+def engine_of(ref: ModelRef) -> EngineSpec:
+    """Return the spec of a model's engine."""
+    return find_engine(ref.engine)

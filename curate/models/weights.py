@@ -1,0 +1,198 @@
+"""Loads a model's weights: built-ins from their packages, hub ids, local folders, with LoRA adapters merged on top."""
+
+import json
+import os
+import re
+import shutil
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import cache_folder, hub_folder, package_folder
+from schemas.errors import UserError, needs_extra
+
+HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_head\.out_proj)\.weight$")
+
+
+def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
+    """Load a causal language model and its tokenizer (padding on the left), ready for inference or training.
+
+    Args:
+        ref: The model. Its adapters are merged into the weights, so that the model returned has none.
+        dtype: A torch dtype; by default float32 on a CPU (faster there than bfloat16) and bfloat16 on a GPU.
+
+    Returns:
+        The model and its tokenizer.
+
+    Raises:
+        UserError: The weights can't be loaded, or are those of a model that classifies.
+    """
+    torch, transformers = _libraries(ref)
+    location, given = weights_folder(ref), _given(ref)
+    try:
+        config = transformers.AutoConfig.from_pretrained(location, **given)
+        if any("ForSequenceClassification" in name for name in config.architectures or ()) or _head_rows(ref):
+            raise UserError(
+                f"model {ref.name!r}: {(location, *ref.adapters)[-1]} is a model that classifies or "
+                f"rewards, not one that writes"
+            )
+        model = transformers.AutoModelForCausalLM.from_pretrained(location, dtype=dtype or _dtype(torch), **given)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(location, padding_side="left", **given)
+    except (OSError, ValueError) as error:
+        raise _unloadable(ref, location, error) from error
+    return _ready(model, tokenizer, ref, torch)
+
+
+def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False) -> tuple[Any, Any]:
+    """Load a sequence-classification model (a reward model has one output) and its tokenizer.
+
+    Args:
+        ref: The model. Adapters may have been trained on the language model or on the classifier; the latter bring
+            the classifier's head.
+        dtype: As for ``load``.
+        new_head: For training: give the model one output, with random weights if it has no head yet.
+
+    Returns:
+        The model and its tokenizer.
+
+    Raises:
+        UserError: The weights can't be loaded, or there is no head (its outputs would be random) and no ``new_head``.
+    """
+    torch, transformers = _libraries(ref)
+    location, given = weights_folder(ref), _given(ref)
+    rows = _head_rows(ref)
+    outputs = {"num_labels": 1 if new_head else rows} if new_head or rows else {}
+    verbosity = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()  # a missing head is an error below, where it matters
+    try:
+        model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
+            location, dtype=dtype or _dtype(torch), output_loading_info=True, **outputs, **given
+        )
+        held = next((a for a in reversed(ref.adapters) if (Path(a) / "tokenizer_config.json").exists()), location)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(held, **given)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unloadable(ref, location, error) from error
+    finally:
+        transformers.utils.logging.set_verbosity(verbosity)
+    if info["missing_keys"] and not new_head and not rows:
+        raise UserError(
+            f"model {ref.name!r}: {location} is no reward model and no classifier: it has no weights for "
+            f"{', '.join(sorted(info['missing_keys'])[:3])}"
+        )
+    model, tokenizer = _ready(model, tokenizer, ref, torch)
+    if rows:  # the head was trained to read the last token that is not the tokenizer's padding
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    return model, tokenizer
+
+
+def weights_folder(ref: ModelRef) -> str:
+    """Return the folder or hub id to load from; a built-in is converted into the cache folder first, once."""
+    if not ref.package:
+        return ref.location
+    folder = package_folder(ref.package)
+    if (folder / "model").is_dir():
+        return str(folder / "model")
+    target = _converted(ref)
+    if not (target / "config.json").exists():
+        _convert(next(folder.glob("*.gguf")), target)
+    return str(target)
+
+
+def local_folder(ref: ModelRef) -> Path | None:
+    """Return the folder with the model's tokenizer and config, or None if they are not on this machine yet."""
+    if ref.package:
+        folder = _converted(ref)
+        return folder if (folder / "config.json").exists() else None
+    if Path(ref.location).is_dir():
+        return Path(ref.location)
+    hub_id, _, commit = ref.identity.split(">")[0].partition("@")
+    folder = hub_folder(hub_id) / "snapshots" / commit
+    return folder if commit and (folder / "config.json").exists() else None
+
+
+def _libraries(ref: ModelRef) -> tuple[Any, Any]:
+    """Import torch and transformers; raise a ``UserError`` that says how to install them if they are missing."""
+    try:
+        import torch
+        import transformers
+    except ImportError:
+        raise needs_extra(f"model {ref.name!r} (engine transformers)", "local") from None
+    transformers.utils.logging.disable_progress_bar()
+    return torch, transformers
+
+
+def _dtype(torch: Any) -> Any:
+    return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+
+
+def _given(ref: ModelRef) -> dict[str, Any]:
+    return {"trust_remote_code": bool(ref.setting("trust_remote_code", False))}
+
+
+def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
+    return UserError(f"model {ref.name!r}: cannot load {location}: {str(error).strip().splitlines()[0]}")
+
+
+def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, Any]:
+    """Merge the adapters; put the model on its device and give the tokenizer a token to pad with."""
+    if ref.adapters:
+        model = _merge(model, ref)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
+
+
+def _converted(ref: ModelRef) -> Path:
+    """Return where a built-in that comes as GGUF is kept as safetensors, whatever was trained on top of it."""
+    return cache_folder() / "models" / ref.identity.split(">")[0]
+
+
+def _merge(model: Any, ref: ModelRef) -> Any:
+    try:
+        from peft import PeftConfig, PeftModel
+    except ImportError:
+        raise needs_extra(f"model {ref.name!r} (a LoRA adapter)", "train") from None
+    for adapter in ref.adapters:
+        config = PeftConfig.from_pretrained(adapter)
+        config.task_type = None  # PEFT would refuse a language model's adapter for a classifier, which it fits
+        model = PeftModel.from_pretrained(model, adapter, config=config).merge_and_unload()
+    return model.requires_grad_(True)  # PEFT froze the weights below the adapter; full training may follow
+
+
+def _head_rows(ref: ModelRef) -> int:
+    """Return the outputs of the classification head in the last adapter that has one; 0 if none has."""
+    from safetensors import safe_open
+
+    for adapter in reversed(ref.adapters):
+        file = Path(adapter) / "adapter_model.safetensors"
+        if file.exists():
+            with safe_open(file, "pt") as held:
+                heads = [key for key in held.keys() if HEAD.search(key)]  # noqa: SIM118 (it is no mapping)
+                if heads:
+                    return held.get_slice(heads[-1]).get_shape()[0]
+    return 0
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    """Convert a GGUF file to safetensors: transformers reads it in about 30 s, the result in one."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    where, name = str(gguf.parent), gguf.name
+    with redirect_stderr(StringIO()):  # its progress bar can't be turned off otherwise
+        model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+    # save_pretrained refuses a quantised model; the weights are plain float32 by now, so say so.
+    del model.config.quantization_config
+    model.hf_quantizer = None
+    model.save_pretrained(temporary)
+    AutoTokenizer.from_pretrained(where, gguf_file=name).save_pretrained(temporary)
+    config = json.loads((temporary / "config.json").read_text())
+    config.pop("_name_or_path", None)
+    (temporary / "config.json").write_text(json.dumps(config, indent=2))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)

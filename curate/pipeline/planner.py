@@ -1,0 +1,77 @@
+"""Says what a run would do, stage by stage, without doing it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from curate.pipeline.pipeline import write_stage
+from curate.pipeline.run_state import RunState
+from curate.pipeline.stage_spec import ModelRequests, RunContext, StageSpec
+from curate.storage.reply_log import ReplyLog
+from curate.storage.store import Stage, Store
+from schemas.progress import Progress
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage of a plan: whether it is there already, and its result or what making it would ask of models."""
+
+    label: str
+    cached: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        state: The recipe's rows and datasets as far as they are there already.
+        stages: The stages in order.
+        model_requests: The requests that are left to make, as far as they are known.
+    """
+
+    state: RunState
+    stages: list[PlannedStage] = field(default_factory=list)
+    model_requests: list[ModelRequests] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        """How many requests are left to make, as far as that is known."""
+        return sum(one.requests for one in self.model_requests)
+
+
+def make_plan(state: RunState, specs: Iterable[StageSpec], drafts: Store) -> Plan:
+    """Look for each stage in the store and say what is left to do.
+
+    Args:
+        state: The state that ``specs`` read and change.
+        specs: The recipe's stages.
+        drafts: A store to make the cheap stages in that are missing (``StageSpec.in_plan``), to look at their rows.
+
+    Raises:
+        UserError: For a mistake in the recipe or its sources.
+    """
+    plan = Plan(state)
+    for spec in specs:
+        stage = state.store.stage(spec.stage_id)
+        incomplete = stage is None and spec.ask is not None
+        if incomplete:
+            stage = state.store.newest_part(spec.label, spec.stage_id)
+        note = stage.manifest["result"] if stage else ""
+        cached = stage is not None
+        if stage is None and spec.in_plan:
+            stage = _draft(spec, drafts)
+        if incomplete and spec.estimate:
+            with ReplyLog.looking(state.store) as log:
+                estimate = spec.estimate(log)
+            note = estimate.note
+            plan.model_requests.extend(one for one in estimate.requests if one.requests)
+        spec.adopt(stage)
+        plan.stages.append(PlannedStage(spec.label, cached, note))
+    return plan
+
+
+def _draft(spec: StageSpec, drafts: Store) -> Stage | None:
+    with drafts.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:
+        writer.info["result"] = write_stage(spec, writer, RunContext(drafts, Progress()))
+    return drafts.stage(spec.stage_id)

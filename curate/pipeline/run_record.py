@@ -1,0 +1,129 @@
+"""The record of a run: which stages it used, what it cost, and how it ended, also while it goes on."""
+
+import time
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from curate.models.gateway import Gateway, Usage
+from curate.storage.sql_views import publish
+from curate.storage.store import Stage, Store, now, slug
+from schemas.errors import Stopped
+from schemas.progress import Progress
+from schemas.recipe import Recipe
+from schemas.version import VERSION
+
+PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a stage
+
+
+class RunRecord:
+    """Holds the store for one run and keeps its record. Use it as a context manager.
+
+    The record is written when the run begins, after its stages and when it ends, however it ends.
+    """
+
+    def __init__(self, recipe: Recipe, store: Store, command: str) -> None:
+        """Prepare the record of ``command`` (``run``, ``train`` or ``evaluate``); nothing is written yet."""
+        self.recipe, self.store, self.command = recipe, store, command
+        self.stages: list[dict[str, Any]] = []
+        self._lock = store.lock()
+        self._gateway: Gateway | None = None
+        self._published = 0.0
+
+    def __enter__(self) -> "RunRecord":
+        """Wait for the store, and write that the run goes on."""
+        self._lock.__enter__()
+        self._started, self._begun = time.monotonic(), now()
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        self.run_id = f"{stamp}-{slug(self.recipe.name)}"
+        try:
+            self._write("running")
+        except BaseException as error:
+            self._lock.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write how the run ended, and let go of the store."""
+        try:
+            self._write(*_ending(error))
+        finally:
+            self._lock.__exit__(kind, error, trace)
+
+    def gateway(self, progress: Progress) -> Gateway:
+        """Return the run's way to models, whose costs are the run's. Called once."""
+        self._gateway = Gateway(self.store, progress, self.run_id, self.recipe.name, self.recipe.budget.model_dump())
+        return self._gateway
+
+    def add(self, stage: Stage, *, reused: bool) -> None:
+        """Add a stage that the run has made or reused; a new one can be asked for in SQL soon after."""
+        self.stages.append(_entry(stage, len(self.stages), reused=reused))
+        if not reused and time.monotonic() - self._published > PUBLISHED_EVERY:
+            self.publish()
+
+    def use(self, stages: list[Stage]) -> list[Stage]:
+        """Make these the stages of the run, and return them."""
+        self.stages = [
+            _entry(stage, position, reused=stage.manifest["made_at"] < self._begun)
+            for position, stage in enumerate(stages)
+        ]
+        return stages
+
+    def publish(self) -> None:
+        """Write the record and the SQL views, so that others see what is finished."""
+        self._write("running")
+
+    def _write(self, status: str, error: str | None = None) -> None:
+        usage = self._gateway.usage if self._gateway else Usage()
+        self.store.save_run(
+            {
+                "run_id": self.run_id,
+                "recipe": self.recipe.name,
+                "command": self.command,
+                "status": status,
+                "started_at": self._begun,
+                "seconds": round(time.monotonic() - self._started, 3),
+                "version": VERSION,
+                "error": error,
+                "requests": usage.requests,
+                "requests_reused": usage.reused,
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cost": round(usage.cost, 6),
+                "stages": self.stages,
+                "resolved": self.recipe.model_dump(mode="json"),
+            }
+        )
+        publish(self.store)
+        self._published = time.monotonic()
+
+
+def _ending(error: BaseException | None) -> tuple[str, str | None]:
+    """Return a run's status, and the error to note with it."""
+    if error is None:
+        return "finished", None
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped by the user"
+    if isinstance(error, Stopped):
+        return "stopped", str(error)
+    return "failed", f"{type(error).__name__}: {error}"
+
+
+def _entry(stage: Stage, position: int, *, reused: bool) -> dict[str, Any]:
+    """Return a stage's row in the table ``stages``."""
+    manifest = stage.manifest
+    return {
+        "stage_id": stage.stage_id,
+        "stage": manifest["label"],
+        "position": position,
+        "reused": reused,
+        "rows_in": manifest.get("rows_in"),
+        "rows_out": sum(table["rows"] for table in manifest["tables"].values()),
+        "seconds": manifest["seconds"],
+        "made_at": manifest["made_at"],
+        "path": stage.path.name,
+        "settings": manifest["what"],
+        "inputs": manifest["what"].get("input"),
+    }

@@ -1,0 +1,73 @@
+"""The state of a recipe while its stages are made or planned: its rows, datasets and models."""
+
+from collections import Counter
+from pathlib import Path
+
+from curate.models.engine_settings import check_model, resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import BUILT_IN
+from curate.pipeline.source_reader import SourceReader
+from curate.storage.rows import RowSet
+from curate.storage.store import Stage, Store
+from schemas.errors import unknown
+from schemas.recipe import Model, Recipe
+
+
+class RunState:
+    """What the verbs of a recipe read and add to, in the order of the recipe.
+
+    Attributes:
+        recipe: The recipe.
+        store: The store that its stages are in, or will be.
+        sources: Reads the recipe's sources.
+        prompts: The prompts that are still in.
+        completions: The candidates that are still in.
+        datasets: The stage of each dataset, by its name; a dataset that is not made yet is missing.
+    """
+
+    def __init__(self, recipe: Recipe, store: Store, sources: SourceReader) -> None:
+        """Begin with no rows."""
+        self.recipe, self.store, self.sources = recipe, store, sources
+        self.prompts = RowSet("prompts", "prompt_id")
+        self.completions = RowSet("completions", "completion_id")
+        self.datasets: dict[str, Stage] = {}
+        self._models: dict[str, ModelRef] = {}
+        self._labels: Counter[str] = Counter()
+
+    def label(self, *parts: str) -> str:
+        """Return a label for a stage, unique in the recipe: ``completions.score.length``, then ``...length.2``."""
+        name = ".".join(parts)
+        self._labels[name] += 1
+        return name if self._labels[name] == 1 else f"{name}.{self._labels[name]}"
+
+    def model(self, name: str, where: str) -> ModelRef:
+        """Return the model that a name in the recipe stands for (see ``recipe_model``)."""
+        if name not in self._models:
+            self._models[name] = recipe_model(self.recipe, name, where)
+        return self._models[name]
+
+
+def recipe_model(recipe: Recipe, name: str, where: str) -> ModelRef:
+    """Return the model that a name in a recipe stands for.
+
+    A built-in name, and the sandbox, need no entry in ``models:``. Loads nothing.
+
+    Raises:
+        UserError: There is no such model, or its settings are wrong; the message begins with ``where``.
+    """
+    model = recipe.models.get(name)
+    if model is None and name == "sandbox":
+        from curate.verifiers.sandbox.sandbox import identity
+
+        return ModelRef(name, identity(), "", engine="sandbox")
+    if model is None:
+        if name not in BUILT_IN:
+            raise unknown("model", name, [*recipe.models, *BUILT_IN], where)
+        model = Model(model=name)
+    check_model(name, model, recipe.where("models", name))
+    return resolve_model(name, model, recipe.path.parent)
+
+
+def recipe_file(recipe: Recipe, path: str) -> Path:
+    """Return a path in a recipe, which is relative to the recipe's folder."""
+    return recipe.path.parent / Path(path).expanduser()

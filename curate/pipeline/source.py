@@ -1,0 +1,81 @@
+"""The verb ``source``: a file or a data set becomes prompts, recorded candidates and their recorded scores."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.pipeline.run_state import RunState, recipe_file
+from curate.pipeline.source_reader import SourceReader
+from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.sources.hub import is_hub_name
+from curate.sources.read_source import Source, read_source
+from curate.storage.store import Stage, StageWriter
+from schemas import recipe as recipes
+from schemas.errors import unknown
+
+SETTINGS = ("fields", "on_error", "name", "limit", "hub")
+
+
+def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
+    """Return the stage that holds the rows of a source.
+
+    Raises:
+        UserError: The step has an unknown setting, or a data set on the hub cannot be read.
+    """
+    where = state.recipe.step_where(step)
+    settings = dict(step.settings)
+    named = str(settings.pop("path"))
+    for key in settings:
+        if key not in SETTINGS:
+            raise unknown("setting of source called", key, SETTINGS, where)
+    file = recipe_file(state.recipe, named)
+    path = named if is_hub_name(named) and not file.is_file() else file
+    label = state.label("prompts", "source", str(settings.get("name") or file.stem))
+    key = {"settings": settings, "content": state.sources.content(path, settings, where)}
+    build = partial(write_source, sources=state.sources, path=path, settings=settings, where=where, label=label)
+    return StageSpec(label, key, build, partial(_adopt, state), code=(read_source,), in_plan=True)
+
+
+def write_source(
+    writer: StageWriter,
+    _run: RunContext,
+    *,
+    sources: SourceReader,
+    path: Path | str,
+    settings: dict[str, Any],
+    where: str,
+    label: str,
+) -> str:
+    """Write the rows of a source and return a summary: how many prompts, candidates, repeats and refused rows."""
+    source = sources.read(path, settings, where)
+    writer.write("prompts", source.prompts)
+    for table, part in (("completions", source.completions), ("scores", source.scores)):
+        if part.height:
+            writer.write(table, part)
+    if source.decisions.height:
+        writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
+    writer.info["rows_in"] = source.prompts.height + source.decisions.height
+    return _summary(source)
+
+
+def _adopt(state: RunState, stage: Stage | None) -> None:
+    if stage is None:
+        return
+    state.prompts.add(stage)
+    state.completions.add(stage)
+    for name in stage.read("scores", ["scorer"])["scorer"].unique(maintain_order=True):
+        state.completions.scores.setdefault(name, []).append(stage)
+
+
+def _summary(source: Source) -> str:
+    parts = [f"{source.prompts.height:,} prompts"]
+    if source.completions.height:
+        parts.append(f"{source.completions.height:,} recorded completions")
+    if source.decisions.height:
+        repeats = source.decisions["reason"].str.contains("^(exact copy|same prompt)").sum()
+        refused = source.decisions.height - repeats
+        counts = ((repeats, "repeats joined"), (refused, "rows refused"))
+        parts += [f"{count:,} {what}" for count, what in counts if count]
+    return ", ".join(parts) + f" ({', '.join(sorted(source.row_formats))})"

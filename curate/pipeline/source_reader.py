@@ -1,0 +1,56 @@
+"""Reads the sources of a recipe, each once: for the plan that comes before a run, and for the run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from curate.sources.file_formats import content_hash
+from curate.sources.read_source import Source, read_source
+from schemas.errors import UserError
+from schemas.ids import fingerprint
+
+
+class SourceReader:
+    """Knows the content of every source that it has seen, so that none is read or hashed a second time."""
+
+    def __init__(self) -> None:
+        """Begin with no source seen."""
+        self._contents: dict[str, str] = {}
+        self._read: dict[str, Source] = {}
+
+    def content(self, path: Path | str, settings: dict[str, Any], where: str) -> str:
+        """Return a hash of a source's content: of a file's bytes, or of the rows of a data set on the hub.
+
+        Args:
+            path: A file, or the name of a data set on the hub.
+            settings: The keywords of ``read_source``.
+            where: The recipe's file and line, for errors.
+
+        Raises:
+            UserError: The source cannot be read.
+        """
+        key = _key(path, settings)
+        if key not in self._contents:
+            if isinstance(path, Path) and path.is_file():
+                self._contents[key] = content_hash(path)
+            else:  # only its rows, whose ids are hashes of their content, say what it holds
+                source = self._read[key] = _read(path, settings, where)
+                ids = [source.prompts["prompt_id"].to_list(), source.completions["completion_id"].to_list()]
+                self._contents[key] = fingerprint(ids)
+        return self._contents[key]
+
+    def read(self, path: Path | str, settings: dict[str, Any], where: str) -> Source:
+        """Return a source's rows; what ``content`` has read is given out, and no longer held."""
+        held = self._read.pop(_key(path, settings), None)
+        return held or _read(path, settings, where)
+
+
+def _key(path: Path | str, settings: dict[str, Any]) -> str:
+    return json.dumps([str(path), settings], sort_keys=True, default=str)
+
+
+def _read(path: Path | str, settings: dict[str, Any], where: str) -> Source:
+    try:
+        return read_source(path, **settings)
+    except TypeError as error:
+        raise UserError(f"{where}: source: {error}") from error

@@ -1,0 +1,138 @@
+"""Read JSON files: a row on each line (JSON Lines), or one list of rows.
+
+A row that cannot be read comes with its problem; a list that is cut off or broken gives the rows before the break.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from curate.sources.raw_row import BOM, Raw, not_utf8, open_file, read_whole_text
+from schemas.errors import UserError, kind_of
+from schemas.messages import parse
+
+WRAPPERS = ("data", "rows", "examples", "train")  # keys under which a list of rows is often wrapped
+
+
+def read_json_lines(path: Path) -> Iterator[Raw]:
+    """Yield the rows of a JSON Lines file, numbered by line; blank lines are skipped."""
+    offset = 0
+    with open_file(path) as file:
+        for line, raw in _numbered_lines(file):
+            if isinstance(raw, str):
+                yield Raw(line, None, raw)
+                return
+            body = raw.removeprefix(BOM) if line == 1 else raw
+            if not body.isspace() and body:
+                yield _read_line(line, body, offset + len(raw) - len(body))
+            offset += len(raw)
+
+
+def _numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | str]]:
+    """Yield the lines of a file as bytes, and last the problem as a text where its compressed data is broken."""
+    line = 0
+    try:
+        for line, raw in enumerate(file, 1):
+            yield line, raw
+    except (EOFError, zlib.error):
+        yield line + 1, "the file looks cut off: its compressed data ends early or is damaged"
+    except gzip.BadGzipFile:
+        yield line + 1, "not compressed with gzip although its name ends with .gz; rename the file"
+
+
+def _read_line(line: int, raw: bytes, offset: int) -> Raw:
+    """Return the row on one line; ``offset`` is where the line begins in the file, in bytes."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        return Raw(line, None, not_utf8(raw, error.start, offset), None, raw.decode(errors="replace"))
+    try:
+        row = parse(text)
+    except json.JSONDecodeError as error:
+        cut = "" if raw.endswith(b"\n") else "; the file looks cut off: its last line is not whole"
+        return Raw(line, None, f"not JSON: {_lower_first(error.msg)}{cut}", error.colno, text)
+    except ValueError as error:
+        return Raw(line, None, f"not JSON: {error}", None, text)
+    if isinstance(row, dict):
+        return Raw(line, row)
+    hint = "; a file that holds one list of rows is named .json" if isinstance(row, list) else ""
+    return Raw(line, None, f'expected a row such as {{"prompt": ...}}, found {kind_of(row)}{hint}', None, text)
+
+
+def read_json(path: Path) -> Iterator[Raw]:
+    """Return the rows of a ``.json`` file: the items of one list, its lines, or its one mapping, numbered from 1."""
+    text = read_whole_text(path)
+    if text.lstrip()[0] == "[":
+        try:
+            items = parse(text)
+        except ValueError:
+            return _read_broken_list(text)
+        return (_read_item(number, item) for number, item in enumerate(items, 1))
+    try:
+        whole = parse(text)
+    except ValueError:
+        return read_json_lines(path)
+    if not isinstance(whole, dict):
+        raise UserError(f"{path}: expected a list of rows, found {kind_of(whole)}")
+    wrapper = next((key for key in WRAPPERS if isinstance(whole.get(key), list)), None)
+    if wrapper:
+        raise UserError(f"{path}: expected a list of rows, found a mapping whose {wrapper!r} is one; save that list")
+    return iter([Raw(1, whole)])
+
+
+def _read_item(number: int, item: Any) -> Raw:
+    """Return one item of a list as a row."""
+    if isinstance(item, dict):
+        return Raw(number, item)
+    return Raw(number, None, f'expected a mapping such as {{"prompt": ...}}, found {kind_of(item)}', None, repr(item))
+
+
+def _read_broken_list(text: str) -> Iterator[Raw]:
+    """Yield the rows of a list that is not valid JSON one by one, up to the first that is broken, with its problem."""
+    decoder = json.JSONDecoder()
+    position, number = text.index("[") + 1, 1
+    try:
+        while (position := _skip_space(text, position)) < len(text) and text[position] != "]":
+            _, end = decoder.raw_decode(text, position)
+            yield _read_item_text(number, text[position:end])
+            number += 1
+            position = _skip_space(text, end)
+            if text[position : position + 1] == ",":
+                position += 1
+            elif text[position : position + 1] != "]":
+                break
+        expected = "expecting ',' or ']'"
+        if position >= len(text):
+            expected = "the list does not end"
+        elif text[position] == "]":
+            expected = "extra data after the list"
+        problem = json.JSONDecodeError(expected, text, position)
+    except json.JSONDecodeError as error:
+        problem = error
+    except (ValueError, RecursionError) as error:
+        problem = json.JSONDecodeError(f"a value cannot be read: {error}", text, position)
+    cut = "" if text.rstrip().endswith("]") else "; the file looks cut off"
+    message = f"not JSON at line {problem.lineno}, column {problem.colno}: {_lower_first(problem.msg)}{cut}"
+    yield Raw(number, None, f"{message}; no row from here on can be read", None, text[position : position + 200])
+
+
+def _skip_space(text: str, position: int) -> int:
+    """Return the position of the next character that is not JSON's white space."""
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _read_item_text(number: int, text: str) -> Raw:
+    """Return one item of a list, given as JSON text, as a row."""
+    try:
+        return _read_item(number, parse(text))
+    except ValueError as error:
+        return Raw(number, None, f"not JSON: {error}", None, text)
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,85 @@
+"""A row as a source file holds it, and the parts that the readers of several file formats share."""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from schemas.errors import UserError
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Raw(NamedTuple):
+    """A row as it was read, or the reason why it could not be read.
+
+    Attributes:
+        line: The line in the file, or the number of the row from 1 (``file_formats.counts_lines`` says which).
+        row: The row; ``None`` where it could not be read.
+        problem: What is wrong with a row that could not be read.
+        column: The column in the line at which the problem is, if known.
+        text: The text of a row that could not be read, or its beginning.
+    """
+
+    line: int
+    row: dict[str, Any] | None
+    problem: str = ""
+    column: int | None = None
+    text: str = ""
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a source file for reading, through gzip where its name ends with ``.gz``."""
+    try:
+        return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def read_whole_text(path: Path) -> str:
+    """Return the text of a file that cannot be read in parts; raise ``UserError`` where it is empty or not UTF-8."""
+    with open_file(path) as file:
+        raw = file.read()
+    body = raw.removeprefix(BOM)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: {not_utf8(body, error.start, len(raw) - len(body))}") from None
+    if not text or text.isspace():
+        raise UserError(f"{path}: the file is empty; expected at least one row")
+    return text
+
+
+def not_utf8(raw: bytes, start: int, offset: int) -> str:
+    """Return the problem of bytes that are not UTF-8 at ``start``; ``offset`` is where they begin in the file."""
+    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    hint = " (it looks like UTF-16)" if wide else ""
+    return f"not UTF-8: byte 0x{raw[start]:02x} at byte {offset + start} of the file{hint}; save the file as UTF-8"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's error message that is not blank, else the name of the error's type."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def arrow_rows(rows: Iterable[dict]) -> Iterator[Raw]:
+    """Yield rows from Arrow (Parquet, the datasets library) without the keys that Arrow added.
+
+    Arrow gives every mapping of a column the keys of all of them, null where there was none; so a null key is taken
+    for an absent one. NaN is taken for null.
+    """
+    return (Raw(number, _without_nulls(row)) for number, row in enumerate(rows, 1))
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value without the null and NaN keys of its mappings, at any depth; NaN elsewhere becomes ``None``."""
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None and not _is_nan(v)}
+    if isinstance(value, list):
+        return [_without_nulls(v) for v in value]
+    return None if _is_nan(value) else value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value

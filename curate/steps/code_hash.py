@@ -1,0 +1,229 @@
+"""A hash of the code a result depends on: some functions, and every definition of ours that they refer to.
+
+A stage is made anew when this hash changes. It changes exactly when a definition reachable from the functions changes:
+a function, class or constant that the code names, in whatever module of ours it stands, and what those name in turn.
+Docstrings, comments, annotations, formatting, the order and the place of definitions, and the code of libraries are not
+part of it. An object that is handed over as an argument (a store, a progress display) is not followed, unless the code
+names its class.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("schemas", "curate", "train")  # the command line changes no row
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+IGNORED = ("annotation", "returns", "type_comment", "type_params", "kind", "ctx")  # fields that change nothing
+EFFECTS = ""  # the name under which a module's statements that bind nothing are found: importing it runs them
+
+
+class Definition(NamedTuple):
+    """A definition at the top level of a module: the module's file, and the name it binds there."""
+
+    file: Path
+    name: str
+
+
+class _Module(NamedTuple):
+    """A parsed module: its statements by the names they bind, and the dotted name each imported name stands for."""
+
+    bound: dict[str, list[ast.stmt]]
+    imports: dict[str, str]
+
+
+def code_hash(*functions: Callable[..., Any]) -> str:
+    """Hash the code that functions depend on.
+
+    Args:
+        functions: Functions or classes, of ours or of the user's; a ``partial`` stands for the function in it.
+
+    Returns:
+        20 hex digits of the SHA-256 of the definitions' code.
+    """
+    digests = {_code(definition).digest for definition in reachable(*functions)}
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:20]
+
+
+def reachable(*functions: Callable[..., Any]) -> set[Definition]:
+    """Return every definition that functions depend on, their own included."""
+    found: set[Definition] = set()
+    pending = [_definition(function) for function in functions]
+    while pending:
+        one = pending.pop()
+        if one not in found:
+            found.add(one)
+            pending += [Definition(one.file, EFFECTS), *_references(one)]
+    return found
+
+
+def _definition(function: Callable[..., Any]) -> Definition:
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "py_func", function)  # of a compiled loop
+    module = sys.modules.get(function.__module__)
+    file = module.__file__ if module else function.__code__.co_filename  # a user's file is in no sys.modules
+    return Definition(Path(file).resolve(), function.__qualname__.split(".")[0])
+
+
+@cache
+def _parse(file: Path) -> _Module:
+    module = _Module({}, {})
+    for node in ast.parse(file.read_bytes()).body:
+        imports = [one for one in ast.walk(node) if isinstance(one, IMPORTS)] if not _defines(node) else []
+        for one in imports:
+            module.imports.update(_imported(one))
+        if isinstance(node, IMPORTS) or _is_text(node):
+            continue
+        for name in dict.fromkeys(_binds(node)) or [EFFECTS]:
+            module.bound.setdefault(name, []).append(node)
+    return module
+
+
+def _defines(node: ast.stmt) -> bool:
+    return isinstance(node, (*FUNCTIONS, ast.ClassDef))
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _binds(node: ast.stmt) -> Iterator[str]:
+    """Yield the names that a top-level statement binds in its module."""
+    if _defines(node):
+        yield node.name
+        return
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
+        elif _defines(inner):
+            yield inner.name
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Yield the names that an import binds, each with the dotted name it stands for."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+        else:
+            yield alias.asname or alias.name.split(".")[0], alias.name if alias.asname else alias.name.split(".")[0]
+
+
+class _Code(NamedTuple):
+    """A definition's code: a digest of it, and the names of its module that it uses, with the attributes of each."""
+
+    digest: str
+    names: dict[str, set[str]]
+    imports: dict[str, str]
+
+
+@cache
+def _code(one: Definition) -> _Code:
+    reader = _Reader()
+    used: set[str] = set()
+    for node in _parse(one.file).bound.get(one.name, []):
+        reader.read(node, set(), used)
+    digest = hashlib.sha256("\0".join(reader.parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return _Code(digest, {name: reader.attributes.get(name, set()) for name in used}, reader.imports)
+
+
+class _Reader:
+    """Reads code in one pass: its parts but for docstrings and annotations, and the names it takes from outside."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.attributes: dict[str, set[str]] = {}
+        self.imports: dict[str, str] = {}
+
+    def read(self, node: Any, bound: set[str], used: set[str]) -> None:
+        """Read a node in a scope, whose names are added to ``bound`` where it binds them and to ``used`` otherwise."""
+        if isinstance(node, list):
+            for one in node[1:] if node and _is_text(node[0]) else node:
+                self.read(one, bound, used)
+        elif not isinstance(node, ast.AST):
+            self.parts.append(repr(node))
+        elif isinstance(node, SCOPES):
+            self._scope(node, bound, used)
+        else:
+            self.parts.append(type(node).__name__)
+            if isinstance(node, ast.Name):
+                (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+            elif isinstance(node, ast.arg):
+                bound.add(node.arg)
+            elif isinstance(node, IMPORTS):
+                self.imports.update(_imported(node))
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                self.attributes.setdefault(node.value.id, set()).add(node.attr)
+            for name in node._fields:
+                if name not in IGNORED:
+                    self.read(getattr(node, name), bound, used)
+
+    def _scope(self, node: Any, bound: set[str], used: set[str]) -> None:
+        """Read a function, a class or a comprehension: the names it binds inside are no names of the module."""
+        self.parts += [type(node).__name__, getattr(node, "name", "")]
+        bound.add(getattr(node, "name", ""))
+        inner_bound: set[str] = set()
+        inner_used: set[str] = set()
+        for name in node._fields:
+            if name in ("decorator_list", "bases", "keywords"):
+                self.read(getattr(node, name), bound, used)
+            elif name == "args":  # the defaults belong to the scope around
+                self.read(node.args.defaults + node.args.kw_defaults, bound, used)
+                self.read(node.args, inner_bound, inner_used)
+            elif name not in ("name", *IGNORED):
+                self.read(getattr(node, name), inner_bound, inner_used)
+        if isinstance(node, ast.ClassDef):  # its methods do not see the names it binds
+            inner_bound = set()
+        used |= inner_used - inner_bound
+
+
+def _references(one: Definition) -> Iterator[Definition]:
+    """Yield the definitions of ours that a definition's code names."""
+    code, module = _code(one), _parse(one.file)
+    for name, attributes in code.names.items():
+        if name in code.imports:
+            yield from _resolve(code.imports[name], attributes)
+        elif name in module.bound:
+            yield Definition(one.file, name)
+        elif name in module.imports:
+            yield from _resolve(module.imports[name], attributes)
+
+
+def _resolve(dotted: str, attributes: set[str]) -> list[Definition]:
+    """Return the definitions that a dotted name stands for: one, or of a module the ``attributes`` that are used."""
+    file = _file(dotted)
+    if file:
+        bound = _parse(file).bound
+        return [definition for name in sorted(attributes or bound) for definition in _find(file, name)]
+    parent, _, name = dotted.rpartition(".")
+    file = _file(parent) if parent else None
+    return _find(file, name) if file else []
+
+
+def _find(file: Path, name: str) -> list[Definition]:
+    """Return where a module's name is defined: there, or in the module it is imported from."""
+    module = _parse(file)
+    if name not in module.bound and name in module.imports:
+        return _resolve(module.imports[name], set())
+    return [Definition(file, name)]
+
+
+@cache
+def _file(dotted: str) -> Path | None:
+    """Return the file of a module of ours, or of the user's own; None for a library's and for what is no module."""
+    top, _, _ = dotted.partition(".")
+    if top in PACKAGES:
+        folder = ROOT
+    else:
+        loaded = getattr(sys.modules.get(top), "__file__", None) or ""
+        folder = Path.cwd()
+        if not loaded.startswith(f"{folder}/") or ".venv" in loaded:
+            return None
+    path = folder.joinpath(*dotted.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)

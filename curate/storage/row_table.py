@@ -1,0 +1,96 @@
+"""The rows that are in, numbered: ids, scores and short columns in memory, texts on disk and read by row number.
+
+A file holds at most ``store.PART`` rows, so the memory that reading takes does not depend on how many rows there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from curate.storage.rows import CANDIDATES, RowSet
+from curate.storage.store import POLARS
+from schemas.rows import PROMPTS
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """The rows that are in, numbered in their order.
+
+    Attributes:
+        frame: Their narrow columns: ids, scores and what else was asked for.
+        files: The Parquet files that hold them.
+        file: For every row, the index of its file in ``files``.
+        at: For every row, its index in that file.
+    """
+
+    frame: pl.DataFrame
+    files: list[Path]
+    file: np.ndarray
+    at: np.ndarray
+
+
+def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
+    """Number the rows that are in.
+
+    Args:
+        rows: The rows.
+        names: The table's own columns to hold in memory beside the id; all scores are held too.
+    """
+    files = [file for stage in rows.stages for file in stage.files(rows.table)]
+    columns = list(dict.fromkeys([rows.id, *names]))
+    parts = [
+        pl.read_parquet(file, columns=columns).select(
+            *columns, __file=pl.lit(number, pl.Int32), __at=pl.int_range(pl.len(), dtype=pl.Int32)
+        )
+        for number, file in enumerate(files)
+    ]
+    if not parts:
+        types = {n: t for n, t in rows.columns().items() if n in columns}
+        parts = [pl.DataFrame(schema={n: types[n] for n in columns} | {"__file": pl.Int32, "__at": pl.Int32})]
+    frame = pl.concat(parts)
+    kept_ids = rows.kept_ids[rows.id]
+    if not frame[rows.id].equals(kept_ids):
+        frame = frame.filter(pl.col(rows.id).is_in(kept_ids.implode()))
+    if frame.height > kept_ids.len():  # a row that two stages hold
+        frame = frame.unique(rows.id, keep="first", maintain_order=True)
+    file, at = frame["__file"].to_numpy(), frame["__at"].to_numpy()
+    frame = frame.select(columns)
+    scores = [_score(rows, frame[rows.id], name) for name in rows.scores]
+    return RowTable(frame.hstack(scores) if scores else frame, files, file, at)
+
+
+def gather(table: RowTable, rows: pl.Series, names: list[str]) -> pl.DataFrame:
+    """Return the columns ``names`` of rows, given by number, in that order; reads the files that hold any of them."""
+    held = ["messages" if name == "completion" else name for name in names]
+    order = rows.to_numpy()
+    files = table.file[order]
+    parts, places = [], []
+    for number in np.unique(files):
+        mine = np.flatnonzero(files == number)
+        frame = pl.read_parquet(table.files[number], columns=list(dict.fromkeys(held)))
+        parts.append(frame[table.at[order[mine]]])
+        places.append(mine)
+    if not parts:
+        types = {name: POLARS[kind] for name, kind in {**PROMPTS, **CANDIDATES}.items()}
+        return pl.DataFrame(schema={name: types[name] for name in names})
+    back = np.argsort(np.concatenate(places), kind="stable")
+    return pl.concat(parts)[back].select(pl.col(h).alias(name) for h, name in zip(held, names, strict=True))
+
+
+def _score(rows: RowSet, ids: pl.Series, name: str) -> pl.Series:
+    """Return a score of each id; null where there is none."""
+    parts = [
+        stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
+        for stage in rows.scores[name]
+    ]
+    if not parts:
+        return pl.Series(name, [None], dtype=pl.Float64).new_from_index(0, len(ids))
+    found = pl.concat(parts)
+    if len(found) == len(ids) and (found["row_id"] == ids).all():  # as they were scored: nothing to look up
+        return found["value"].rename(name)
+    found = found.select("row_id", "value").unique("row_id", keep="first")
+    found = pl.DataFrame({"row_id": ids}).join(found, on="row_id", how="left", maintain_order="left")
+    return found["value"].rename(name)

@@ -1,0 +1,164 @@
+"""Read a recipe file strictly: ``load_recipe("demo.yaml")`` returns a ``Recipe``.
+
+Any mistake is a ``UserError`` that names the file, the line, what was found and the nearest right name.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.controls import with_controls
+from schemas.errors import UserError, kind_of, unknown
+from schemas.recipe import Budget, Evaluation, Recipe
+from schemas.yaml_file import override, parse, plain_values, read_text
+
+PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
+COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
+
+
+def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
+    """Return the recipe in a YAML file.
+
+    Args:
+        path: The file.
+        overrides: Texts ``key.key=value`` (the value as YAML) that replace or add a value, such as
+            ``["models.student=smollm2-135m"]``.
+
+    Raises:
+        UserError: The file is missing or is not a valid recipe; the message names the file and the line.
+    """
+    path = Path(path)
+    lines: dict[str, int] = {}
+    data = plain_values(parse(read_text(path), path), (), lines, path)
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data, 'nothing')}")
+    for text in overrides or []:
+        override(data, text)
+    for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
+        if section in data:
+            data[section] = _steps(data[section], section, verbs, path, lines)
+    try:
+        recipe = Recipe.model_validate({**data, "path": path, "lines": lines})
+    except ValidationError as error:
+        raise _first_error(error, path, lines) from None
+    recipe = with_controls(recipe)
+    _check_references(recipe)
+    return recipe
+
+
+def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
+    """Return the items of a section, such as ``- score: {use: length}``, as the fields of ``Step``."""
+    if not isinstance(items, list):
+        raise UserError(
+            f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items, 'nothing')}"
+        )
+    steps = []
+    for index, item in enumerate(items):
+        line = lines.get(f"{section}/{index}", lines.get(section, 1))
+        where = f"{path}:{line}"
+        if not isinstance(item, dict) or len(item) != 1:
+            found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
+            raise UserError(f"{where}: {section}: expected one verb per step, such as '- score: length', found {found}")
+        ((verb, value),) = item.items()
+        if verb not in verbs:
+            raise unknown(f"verb in {section}", verb, verbs, where)
+        steps.append(_step(verb, value, where) | {"line": line})
+    return steps
+
+
+def _step(verb: str, value: Any, where: str) -> dict:
+    """Return one step, in its short or its long form, as the fields of ``Step`` but for its line."""
+    if verb == "filter":
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or not value:
+            raise UserError(
+                f"{where}: filter: expected a mapping of reason to SQL, such as "
+                f'{{too_long: "length(response) > 4000"}}, found {value!r}'
+            )
+        return {"verb": verb, "settings": value}
+    main_key = {"source": "path", "decontaminate": "against"}.get(verb, "use")
+    if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
+        value = {main_key: value}
+    if not isinstance(value, dict) or main_key not in value:
+        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {main_key!r}, found {value!r}")
+    settings = dict(value)
+    use = settings.pop("use", None)
+    alias = settings.get("as", "a")
+    if not isinstance(alias, str) or not alias:
+        raise UserError(f"{where}: {verb}: 'as' must be a name, found {alias!r}")
+    if main_key == "use" and not isinstance(use, str):
+        raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
+    return {"verb": verb, "use": use, "settings": settings}
+
+
+def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
+    """Return the first of Pydantic's findings as a one-line error; an unknown key comes with the nearest right one."""
+    finding = error.errors()[0]
+    loc = [str(part) for part in finding["loc"]]
+    line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
+    where, key = f"{path}:{line}", ".".join(loc)
+    if finding["type"] == "extra_forbidden":
+        section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
+        known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
+        owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
+        return unknown(f"key{owner} called", loc[-1], known, where)
+    if finding["type"] == "missing":
+        return UserError(f"{where}: {key} is missing")
+    found = finding["input"]
+    shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found, "nothing")
+    return UserError(f"{where}: {key}: {finding['msg'][0].lower() + finding['msg'][1:]}, found {shown}")
+
+
+def _check_references(recipe: Recipe) -> None:
+    """Raise ``UserError`` where a section uses a name that no other section defines, or a split is wrong."""
+    if not any(step.verb == "source" for step in recipe.prompts):
+        raise UserError(
+            f"{recipe.where('prompts')}: prompts: the first step must be a source, such as '- source: seeds.jsonl'"
+        )
+    _check_splits(recipe)
+    trained: list[str] = []
+    for name, training in recipe.train.items():
+        where = recipe.where("train", name)
+        if name in recipe.models:
+            raise UserError(f"{where}: train.{name}: a model in 'models' has that name too; choose another")
+        if training.dataset not in recipe.datasets:
+            raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
+        if training.model not in (*recipe.models, *trained):
+            raise unknown(
+                "model (in 'models', or trained above)",
+                training.model,
+                [*recipe.models, *trained],
+                recipe.where("train", name, "model"),
+            )
+        trained.append(name)
+    _check_evaluation(recipe, trained)
+
+
+def _check_splits(recipe: Recipe) -> None:
+    """Raise ``UserError`` where a split is not a share or a condition, or where nothing is left to train on."""
+    for name, value in recipe.split.items():
+        if isinstance(value, float | int) and not 0 < value < 1:
+            raise UserError(
+                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
+                f"or an SQL condition, found {value}"
+            )
+    if "train" in recipe.split:
+        raise UserError(f"{recipe.where('split', 'train')}: split.train: is the rest after the other splits; remove it")
+    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
+        raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
+
+
+def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:
+    """Raise ``UserError`` where ``evaluate`` names a model, a dataset or a split that the recipe does not have."""
+    evaluation = recipe.evaluate
+    if evaluation is None:
+        return
+    for model in evaluation.models:
+        if model not in (*recipe.models, *trained):
+            raise unknown("model", model, [*recipe.models, *trained], recipe.where("evaluate", "models"))
+    if evaluation.dataset not in recipe.datasets:
+        raise unknown("dataset", evaluation.dataset, recipe.datasets, recipe.where("evaluate", "dataset"))
+    splits = [*recipe.split, "train"]
+    for split in [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split or []:
+        if split not in splits:
+            raise unknown("split", split, splits, recipe.where("evaluate", "split"))
