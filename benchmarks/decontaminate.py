@@ -23,7 +23,7 @@ import polars as pl
 
 from benchmarks.measure import ROOT, Row, medians
 from curate.algorithms.overlap.benchmark_overlap import Index, decontaminate, make_index
-from curate.pipeline.decontaminate import near_ones, semantic
+from curate.pipeline.decontaminate import nearest_rows, semantic_rule
 
 DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
 ROWS, BENCH, PEER_ROWS = 1_000_000, 50_000, 20_000
@@ -207,10 +207,10 @@ def _semantic(folder: Path, test: pl.Series) -> None:
     from schemas.recipe import Model
 
     store, model = Store(folder), resolve_model("minilm", Model(model="minilm"))
-    near = semantic(test, min(COSINES), lambda rows: embed(rows, model, store, Progress()))
+    rule = semantic_rule(test, min(COSINES), lambda rows: embed(rows, model, store, Progress()))
     stay = {name: rows[:STAY] for name, rows in others().items()}
     for name, rows in {**plants(QUESTIONS), **stay}.items():
-        hit, _, cosine = near_ones(near, near.embed(rows))
+        hit, _, cosine = nearest_rows(rule, rule.embed(rows))
         index = make_index(test)
         words = decontaminate(rows, index)["matched"].is_not_null().to_numpy()
         found = {at: f"{100 * (cosine >= at).sum() / len(rows):.1f} %" for at in COSINES}

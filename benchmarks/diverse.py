@@ -20,6 +20,7 @@ from benchmarks.vectors import vectors
 from curate.algorithms.vectors.diversity import measure as diversity
 from curate.algorithms.vectors.diversity import vendi
 from curate.steps.registry import find_step
+from curate.steps.settings import check_settings
 
 SEED = 2
 SIZES = (20_000, 100_000)
@@ -44,7 +45,7 @@ def beside(size: int, times: int) -> list[Row]:
     rows, kept = [], {}
     for name, (settings, peer) in STEPS.items():
         step = find_step("select", name)
-        full = step.settings(settings, "benchmark")
+        full = check_settings(step, settings, "benchmark")
 
         def ours(step: object = step, full: dict = full, name: str = name) -> object:
             kept[name] = np.flatnonzero(step.function(columns["embedding"], columns["score"], **full)[0]["kept"])

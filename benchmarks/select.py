@@ -20,6 +20,7 @@ from benchmarks.measure import Row, medians, wall
 from curate.datasets.build import dataset
 from curate.pipeline.pipeline import Walk
 from curate.steps.registry import find_step
+from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
@@ -86,7 +87,7 @@ def _rules(files: dict[str, str]) -> list[Row]:
         rows = []
         for rule, given in RULES.items():
             step = find_step("select", rule)
-            settings = step.settings(given, "")
+            settings = check_settings(step, given, "")
             runs = [_timed(lambda step=step, settings=settings: step.call(columns, settings))]
             if rule in PEERS:
                 runs.append(_timed(lambda rule=rule: con.sql(PEERS[rule]).to_arrow_table()))

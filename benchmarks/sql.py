@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import GRISTMILL, Row, medians, wall
-from curate.pipeline.pipeline import used
+from curate.pipeline.run_record import stage_entry
 from curate.storage.store import Stage, StageWriter, Store, now
 
 PROMPTS, SAMPLES = 250_000, 4
@@ -75,7 +75,7 @@ def fill(store: Store, count: int, scorers: tuple[str, ...]) -> list[str]:
             "status": "finished",
             "started_at": now(),
             "seconds": 0.0,
-            "stages": [used(s, s.manifest["label"], i, reused=False) for i, s in enumerate(stages)],
+            "stages": [stage_entry(s, i, reused=False) for i, s in enumerate(stages)],
         }
     )
     return [f"{store.path}/stages/*/{table}-*.parquet" for table in ("completions", "scores", "decisions")]

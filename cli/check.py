@@ -46,8 +46,8 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
     from train.plan import check_training_sections, plan_trainings
 
     check_training_sections(recipe)
-    models = {name: found.walk.model(name, "") for name in recipe.models}
-    plans = plan_trainings(recipe, found.walk.store, found.datasets, models)
+    models = {name: found.state.model(name, "") for name in recipe.models}
+    plans = plan_trainings(recipe, found.state.store, found.datasets, models)
     lines = []
     for p in plans:
         todo = f"{p.training.trainer}, {p.rows.height or '?'} rows"
@@ -63,12 +63,12 @@ def estimate(found: Plan) -> str:
     It gives the most that new tokens can be, and an estimate by the length of the replies so far. Prompt tokens
     are counted with the model's tokenizer if that is on this machine, else taken to be 4 bytes each.
     """
-    if not found.wanted:
+    if not found.model_requests:
         return "0 requests left to make, as far as is known"
     prompt = new = most = 0.0
     about_cost = most_cost = 0.0
-    with ReplyLog.looking(found.walk.store) as log:
-        for wanted in found.wanted:
+    with ReplyLog.looking(found.state.store) as log:
+        for wanted in found.model_requests:
             spent, ref = log.spent(identity=wanted.ref.identity), wanted.ref
             each = spent["completion_tokens"] / spent["replies"] if spent["replies"] else wanted.max_tokens
             sent = _count(wanted.ref, wanted.sample) or sum(len(m.encode()) for m in wanted.sample) / (
@@ -84,7 +84,7 @@ def estimate(found: Plan) -> str:
         f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
         f"tokens{about}"
     )
-    served = [wanted.ref for wanted in found.wanted if engine_of(wanted.ref).remote]
+    served = [wanted.ref for wanted in found.model_requests if engine_of(wanted.ref).remote]
     unpriced = sorted({ref.name for ref in served if not ref.priced})
     if most_cost:
         text += f"; at most ${most_cost:,.2f}" + (f", about ${about_cost:,.2f}" if about_cost < most_cost else "")
@@ -104,7 +104,7 @@ def _count(ref: ModelRef, messages: list[str]) -> float | None:
 
 def _print_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
     for name in recipe.models:
-        ref = found.walk.model(name, "")
+        ref = found.state.model(name, "")
         here = (
             f"at {ref.setting('base_url')}"
             if engine_of(ref).remote
@@ -129,7 +129,7 @@ def _print_preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> 
         model = training.model
         while model in recipe.train:
             model = recipe.train[model].model
-        folder = local_folder(found.walk.model(model, ""))
+        folder = local_folder(found.state.model(model, ""))
         kind = recipe.datasets[training.dataset].type
         if folder is None:
             return shown.print(

@@ -80,24 +80,25 @@ def show_comparison(stage: "Stage") -> None:
 
 
 def _train(recipe: "Recipe", store: "Store", names: list[str] | None, progress: "Progress") -> "list[Stage]":
-    from curate.run import built, recorded
+    from curate.pipeline.run_record import RunRecord
+    from curate.run import built
     from train.run import train_recipe
 
     datasets, models = built(recipe, store)
-    with recorded(recipe, store, "train") as record, record["answers"](progress) as answers:
-        return record["use"](train_recipe(recipe, store, datasets, models, names, progress, answers))
+    with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
+        return record.use(train_recipe(recipe, store, datasets, models, names, progress, gateway))
 
 
 def _evaluate(recipe: "Recipe", store: "Store", progress: "Progress") -> "Stage":
-    from curate.run import built, recorded
+    from curate.pipeline.run_record import RunRecord
+    from curate.run import built
     from train.evaluate import evaluate_recipe
     from train.plan import plan_trainings, trained_models
 
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
-    with recorded(recipe, store, "evaluate") as record:
-        with record["answers"](progress) as answers:
-            return record["use"]([evaluate_recipe(recipe, store, datasets, models, progress, gateway=answers)])[0]
+    with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
+        return record.use([evaluate_recipe(recipe, store, datasets, models, progress, gateway=gateway)])[0]
 
 
 COMMANDS = (train, evaluate)

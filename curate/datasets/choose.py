@@ -205,7 +205,7 @@ def prompt_rows(spec: DatasetSpec) -> tuple[RowTable, pl.DataFrame]:
     """Return the prompts, and for each ``__place``, its id, its scores, and the summary of its candidates' scores."""
     prompts = read_row_table(spec.prompts)
     made = prompts.frame.with_row_index("__place")
-    summary = by_prompt(spec)
+    summary = by_prompt(spec.prompts, spec.completions, spec.by)
     return prompts, made.hstack(summary.select([c for c in summary.columns if c not in made.columns]))
 
 

@@ -12,7 +12,6 @@ import polars as pl
 from curate.algorithms.random_order import OURS
 from curate.algorithms.text import same_text
 from curate.datasets.candidate_table import SLICE, Candidates
-from curate.datasets.dataset_spec import DatasetSpec
 from curate.pipeline.split import assign, needs
 from curate.storage.row_table import RowTable, gather, read_row_table
 from curate.storage.rows import RowSet, read_batches
@@ -20,23 +19,23 @@ from schemas.ids import content_id
 from schemas.recipe import Recipe
 
 
-def by_prompt(spec: DatasetSpec) -> pl.DataFrame:
+def by_prompt(prompts: RowSet, completions: RowSet, by: str | None) -> pl.DataFrame:
     """Return every prompt's id with a summary of its candidates' scores.
 
     ``pass_rate`` is the mean of the candidates' score of that name where there is one, else the share of its scored
-    candidates whose score ``spec.by`` is at least 1; for each scorer there are ``..._mean``, ``..._min`` and
-    ``..._max``. All are null for a prompt without candidates.
+    candidates whose score ``by`` is at least 1; for each scorer there are ``..._mean``, ``..._min`` and ``..._max``.
+    All are null for a prompt without candidates.
     """
-    scorers, by = spec.scorers, spec.by
-    frame = read_row_table(spec.completions, ["prompt_id"]).frame
+    scorers = list(completions.scores)
+    frame = read_row_table(completions, ["prompt_id"]).frame
     summary = [getattr(pl.col(s), how)().alias(f"{s}_{how}") for s in scorers for how in ("mean", "min", "max")]
     if "pass_rate" in scorers:
         passed = pl.col("pass_rate").mean()
     else:
         passed = (pl.col(by) >= 1).mean() if by in scorers else pl.lit(None, pl.Float64).first()
     summaries = frame.group_by("prompt_id").agg(*summary, pass_rate=passed, n_completions=pl.len().cast(pl.Int64))
-    prompts = read_row_table(spec.prompts).frame.select("prompt_id")
-    return prompts.join(summaries, on="prompt_id", how="left", maintain_order="left")
+    ids = read_row_table(prompts).frame.select("prompt_id")
+    return ids.join(summaries, on="prompt_id", how="left", maintain_order="left")
 
 
 def summary_columns(scorers: list[str]) -> list[str]:

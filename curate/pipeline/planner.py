@@ -35,6 +35,16 @@ class Plan:
     model_requests: list[ModelRequests] = field(default_factory=list)
 
     @property
+    def datasets(self) -> dict[str, Stage]:
+        """The datasets that are there already, by name."""
+        return self.state.datasets
+
+    @property
+    def prompts(self) -> int:
+        """How many prompts there are, as far as that is known."""
+        return self.state.prompts.kept_ids.height
+
+    @property
     def requests(self) -> int:
         """How many requests are left to make, as far as that is known."""
         return sum(one.requests for one in self.model_requests)

@@ -59,14 +59,14 @@ class RunRecord:
 
     def add(self, stage: Stage, *, reused: bool) -> None:
         """Add a stage that the run has made or reused; a new one can be asked for in SQL soon after."""
-        self.stages.append(_entry(stage, len(self.stages), reused=reused))
+        self.stages.append(stage_entry(stage, len(self.stages), reused=reused))
         if not reused and time.monotonic() - self._published > PUBLISHED_EVERY:
             self.publish()
 
     def use(self, stages: list[Stage]) -> list[Stage]:
         """Make these the stages of the run, and return them."""
         self.stages = [
-            _entry(stage, position, reused=stage.manifest["made_at"] < self._begun)
+            stage_entry(stage, position, reused=stage.manifest["made_at"] < self._begun)
             for position, stage in enumerate(stages)
         ]
         return stages
@@ -111,7 +111,7 @@ def _ending(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", f"{type(error).__name__}: {error}"
 
 
-def _entry(stage: Stage, position: int, *, reused: bool) -> dict[str, Any]:
+def stage_entry(stage: Stage, position: int, *, reused: bool) -> dict[str, Any]:
     """Return a stage's row in the table ``stages``."""
     manifest = stage.manifest
     return {

@@ -15,6 +15,7 @@ from curate.pipeline.run_state import RunState
 from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, no_model_calls, read_scorer
 from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext, StageSpec, input_key
 from curate.steps.model_calls import Embed, ModelCalls
+from curate.steps.registry import Step
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
 from curate.storage.store import Stage, StageWriter
@@ -64,7 +65,7 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
         {"scorer": scorer.key(), "name": step.name, **input_key(rows, prompts, scorer.columns)},
         partial(write_model_scores if asks else write_plain_scores, score=score),
         partial(_adopt, rows, step.name),
-        code=(Scorer, scorer.step.function),
+        code=(Scorer, Step, scorer.step.function),
         ask=partial(_ask, score, max_failed) if asks else None,
         estimate=partial(_estimate, score) if asks else None,
     )

@@ -16,8 +16,10 @@ from curate.models.engine_settings import check_task
 from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
 from curate.steps import sql_conditions as conditions
+from curate.steps.code_hash import code_hash
 from curate.steps.model_calls import Embed, ModelCalls
 from curate.steps.registry import Step, find_step
+from curate.steps.settings import check_settings
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.requests import Sampling, Task
@@ -68,9 +70,10 @@ class Scorer:
         return "table" if "scores" in self.reads else "prompts" if "prompt_id" in self.reads else "rows"
 
     def key(self) -> list[Any]:
-        """Return what the scores depend on beside the rows and the code."""
+        """Return what the scores depend on beside the rows."""
         models = [[ref.identity, task] for ref, task in self.models or ()]
-        return [self.step.name, self.settings, {k: [*v] for k, v in self.reads.items()}, models]
+        code = code_hash(Scorer, self.step.function)
+        return [self.step.name, self.settings, code, {k: [*v] for k, v in self.reads.items()}, models]
 
     def values(self, rows: pl.DataFrame, answer: Answer) -> pl.DataFrame:
         """Score rows.
@@ -157,7 +160,7 @@ def read_scorer(
     given = {
         k: v for k, v in step.settings.items() if k not in VERB_SETTINGS or (k == "by" and "score" not in found.reads)
     }
-    settings = found.settings(given, where, seed)
+    settings = check_settings(found, given, where, seed)
     reads: dict[str, tuple[str, ...]] = {}
     for name in found.reads:
         if name == "scores":

@@ -17,8 +17,7 @@ from curate.algorithms.text import same_text
 from curate.sources.file_formats import content_hash
 from curate.sources.hub import is_hub_name
 from curate.sources.read_source import Source, read_source
-from curate.steps.registry import HERE as CURATE
-from curate.steps.registry import source_hash
+from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
@@ -69,7 +68,7 @@ def read_reference_data(
     entries = against if isinstance(against, list) else [against]
     if not entries:
         raise UserError(f"{where}: against: expected a file, a data set or a store, or a list of them, found []")
-    read_code = source_hash(CURATE / "sources/read_source.py")
+    read_code = code_hash(read_source)
     parts, contents = [pl.DataFrame(schema=SCHEMA)], [column, dataset_type, read_code]
     for entry in entries:
         settings = _check_entry(entry, where)

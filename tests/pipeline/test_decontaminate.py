@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from curate.algorithms.overlap.benchmark_overlap import make_index
-from curate.pipeline.decontaminate import Semantic, find, near_ones, semantic
+from curate.pipeline.decontaminate import SemanticRule, find_overlaps, nearest_rows, semantic_rule
 from curate.run import plan, run
 from curate.sources.benchmarks import SHIPPED, read_benchmarks
 from curate.storage.store import Store
@@ -105,18 +105,18 @@ def test_the_benchmark_s_content_and_the_settings_are_in_the_stage_s_key(tmp_pat
 def test_more_batches_than_one_are_the_same_as_one():
     texts = pl.Series([EGGS, None, "x", TRAIN + " Quickly!", WHO, "", EGGS.lower()])
     index = make_index(pl.Series([row["question"] for row in BENCH]))
-    whole = find(texts, index, None)
+    whole = find_overlaps(texts, index, None)
     assert whole["how"].to_list() == ["exact", None, None, "n-grams", "exact", None, "exact"]
-    assert pl.concat([find(texts[at : at + 1], index, None) for at in range(len(texts))]).equals(whole)
+    assert pl.concat([find_overlaps(texts[at : at + 1], index, None) for at in range(len(texts))]).equals(whole)
 
 
 def test_near_ones_are_those_whose_cosine_reaches_the_threshold():
     bench = np.array([[1, 0], [0, 1]], np.float32)
     rows = np.array([[3, 4], [0, 0], [np.nan, 1], [-1, 0], [0, -2], [8, 6]], np.float32)
     embedding = pl.Series(rows, dtype=pl.Array(pl.Float32, 2))
-    hit, which, cosine = near_ones(Semantic(0.8, None, bench, np.array([4, 7])), embedding)
+    hit, which, cosine = nearest_rows(SemanticRule(0.8, None, bench, np.array([4, 7])), embedding)
     assert (hit.tolist(), which.tolist()) == ([0, 5], [7, 4]) and cosine == pytest.approx([0.8, 0.8])
-    assert near_ones(Semantic(0.81, None, bench, np.array([4, 7])), embedding)[0].tolist() == []
+    assert nearest_rows(SemanticRule(0.81, None, bench, np.array([4, 7])), embedding)[0].tolist() == []
 
 
 def letters(texts):
@@ -133,9 +133,9 @@ def test_embeddings_are_asked_for_what_the_other_rules_let_pass_and_is_not_blank
         return letters(texts)
 
     bench = pl.Series([None, "ab", "xyz", EGGS, "ccd"])
-    near = semantic(bench, 0.9, embed)
+    near = semantic_rule(bench, 0.9, embed)
     assert near.rows.tolist() == [1, 3, 4]
-    found = find(pl.Series(["ba ba", "AB", " ", None, "xx", "dccdcc", "ad", EGGS]), make_index(bench), near)
+    found = find_overlaps(pl.Series(["ba ba", "AB", " ", None, "xx", "dccdcc", "ad", EGGS]), make_index(bench), near)
     assert asked == [["ab", "xyz", EGGS, "ccd"], ["ba ba", "xx", "dccdcc", "ad"]]
     assert found.select("matched", "how", "similarity").rows() == [
         (1, "semantic", pytest.approx(1)),
@@ -145,7 +145,10 @@ def test_embeddings_are_asked_for_what_the_other_rules_let_pass_and_is_not_blank
         (None, None, None),
         (3, "exact", None),
     ]
-    assert find(pl.Series(["a"]), make_index(bench), semantic(pl.Series([None, ""]), 0.9, embed))["how"][0] is None
+    assert (
+        find_overlaps(pl.Series(["a"]), make_index(bench), semantic_rule(pl.Series([None, ""]), 0.9, embed))["how"][0]
+        is None
+    )
 
 
 @pytest.mark.slow

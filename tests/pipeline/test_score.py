@@ -107,13 +107,13 @@ def test_a_plan_knows_how_many_questions_are_left(stub, folder):
     store = Store(folder / "store")
     run(judged(folder, stub.url, SAMPLE + SCORE), store)
     found = plan(judged(folder, stub.url), store)
-    (wanted,) = found.wanted
+    (wanted,) = found.model_requests
     lengths = ask(store, "SELECT DISTINCT length(response) % 7 FROM completions").height
     assert (wanted.ref.name, wanted.requests, wanted.max_tokens) == ("b", lengths, 8)
     note = next(stage.note for stage in found.stages if stage.label == "completions.score.rating")
     assert f"{lengths} requests to b" in note
     run(judged(folder, stub.url), store)
-    assert plan(judged(folder, stub.url), store).wanted == []
+    assert plan(judged(folder, stub.url), store).model_requests == []
     assert "known once" in plan(judged(folder, stub.url), None).stages[-2].note
 
 
@@ -170,7 +170,9 @@ def test_a_plan_counts_every_judge_of_a_panel(stub, folder):
     store = Store(folder / "store")
     panel = SAMPLE + SCORE + "\n  - score: {use: judge, model: [a, b], as: rating, explain: false}\n"
     run(judged(folder, stub.url, SAMPLE + SCORE), store)
-    planned = {wanted.ref.name: wanted.requests for wanted in plan(judged(folder, stub.url, panel), store).wanted}
+    planned = {
+        wanted.ref.name: wanted.requests for wanted in plan(judged(folder, stub.url, panel), store).model_requests
+    }
     asked = "SELECT model, sum(requests)::INT FROM costs WHERE model IN ('a', 'b') GROUP BY model"
     before = dict(ask(store, asked).rows())
     run(judged(folder, stub.url, panel), store)

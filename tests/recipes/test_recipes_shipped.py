@@ -64,7 +64,7 @@ def test_its_plan_can_be_made_offline_and_writes_nothing(name, tmp_path, swap):
     for settings in asks:
         assert "split = 'train'" in settings["where"], "candidates of held-out prompts would be paid for and not used"
     if swap:
-        assert {wanted.ref.identity.split("@")[0] for wanted in found.wanted} <= {
+        assert {wanted.ref.identity.split("@")[0] for wanted in found.model_requests} <= {
             "smollm2-135m",
             "HuggingFaceTB/SmolLM2-135M-Instruct",
         }

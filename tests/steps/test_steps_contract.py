@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from curate.steps.model_calls import Embed
 from curate.steps.registry import FUNCTIONS, find_step, step_names, step_summary
+from curate.steps.settings import check_settings
 from schemas.errors import UserError
 from schemas.messages import assistant_messages
 from schemas.requests import Sampling, Task
@@ -135,7 +136,7 @@ def table(rows=None):
 def ready(kind, name):
     """A step and its settings."""
     step = find_step(kind, name)
-    return step, step.settings(GIVEN.get((kind, name), {}), "r.yaml:1", seed=3)
+    return step, check_settings(step, GIVEN.get((kind, name), {}), "r.yaml:1", seed=3)
 
 
 def whole(name):
@@ -255,24 +256,24 @@ def test_its_settings_have_defaults_or_are_known_to_be_required(step):
     found = find_step(*step)
     assert set(found.required) == set(REQUIRED.get(step, {}))
     given = GIVEN.get(step, {})
-    filled = found.settings(given, "r.yaml:1", seed=3)
+    filled = check_settings(found, given, "r.yaml:1", seed=3)
     assert filled == {**found.defaults, **({"seed": 3} if "seed" in found.defaults else {}), **given}
     for name in found.required:
         with pytest.raises(UserError, match=f"^r.yaml:1: {step[0]} '{step[1]}' needs the setting '{name}'$"):
-            found.settings({k: v for k, v in given.items() if k != name}, "r.yaml:1")
+            check_settings(found, {k: v for k, v in given.items() if k != name}, "r.yaml:1")
 
 
 def test_refuses_an_unknown_setting(step):
     found = find_step(*step)
     with pytest.raises(UserError, match=f"^r.yaml:1: no setting of {step[0]} '{step[1]}' called 'no_such'"):
-        found.settings({**REQUIRED.get(step, {}), "no_such": 1}, "r.yaml:1")
+        check_settings(found, {**REQUIRED.get(step, {}), "no_such": 1}, "r.yaml:1")
 
 
 def test_refuses_a_setting_of_the_wrong_type(step):
     found = find_step(*step)
     for name in (*found.required, *found.defaults):
         with pytest.raises(UserError, match=f"^r.yaml:1: {step[0]} '{step[1]}': {name}: expected .*found") as caught:
-            found.settings({**REQUIRED.get(step, {}), name: {"a": object}}, "r.yaml:1")
+            check_settings(found, {**REQUIRED.get(step, {}), name: {"a": object}}, "r.yaml:1")
         assert "\n" not in str(caught.value)
 
 
@@ -477,9 +478,12 @@ def test_a_step_of_ones_own_in_a_file_of_its_own(folder):
         "score",
         "Exclamation marks.",
     )
-    assert step.call({"response": pl.Series(["a!!", "b"])}, step.settings({"mark": "!"}, "")).to_list() == [2.0, 0.0]
+    assert step.call({"response": pl.Series(["a!!", "b"])}, check_settings(step, {"mark": "!"}, "")).to_list() == [
+        2.0,
+        0.0,
+    ]
     with pytest.raises(UserError, match=r"setting of score 'my.marks' called 'mrak'; did you mean 'mark'\?"):
-        step.settings({"mrak": "?"}, "r.yaml:3")
+        check_settings(step, {"mrak": "?"}, "r.yaml:3")
 
 
 def test_a_step_of_ones_own_as_a_function_of_a_file(folder):

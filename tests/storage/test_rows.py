@@ -6,9 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.datasets.trl_rows import by_prompt
-from curate.pipeline.pipeline import Walk
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
-from tests.train.tables import recipe_with, turns
+from tests.train.tables import turns
 
 VALUES = st.lists(st.none() | st.sampled_from([0.0, 0.5, 1.0, 2.0]), max_size=4)
 
@@ -151,13 +150,14 @@ def test_a_step_depends_on_the_rows_and_on_the_scores_it_reads_only(store):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VALUES, min_size=1, max_size=5))
 def test_a_prompts_pass_rate_is_the_share_of_its_scored_candidates_that_reach_one(store, tmp_path, found):
-    walk = Walk(recipe_with(tmp_path, ""), store)
-    walk.prompts = rows_of("prompts", stage(store, prompts=prompts(*range(len(found)))))
+    asked = rows_of("prompts", stage(store, prompts=prompts(*range(len(found)))))
     named = {f"c_{p}_{i}": (f"p_{p}", v) for p, values in enumerate(found) for i, v in enumerate(values)}
     made = candidates(*((c, p) for c, (p, _) in named.items()))
-    walk.completions = rows_of("completions", stage(store, completions=made))
-    walk.completions.scores["x"] = [scored(store, "x", **{c: v for c, (_, v) in named.items()})]
-    summary = by_prompt(walk, "x").select("prompt_id", "pass_rate", "n_completions", "x_mean", "x_min", "x_max")
+    answers = rows_of("completions", stage(store, completions=made))
+    answers.scores["x"] = [scored(store, "x", **{c: v for c, (_, v) in named.items()})]
+    summary = by_prompt(asked, answers, "x").select(
+        "prompt_id", "pass_rate", "n_completions", "x_mean", "x_min", "x_max"
+    )
     for values, row in zip(found, summary.rows(named=True), strict=True):
         known = [v for v in values if v is not None]
         assert row["n_completions"] == (len(values) or None)

@@ -14,7 +14,7 @@ from train.rewards import Rollouts, reward_function
 
 def scorer_of(function, *reads: str) -> AnswerScorer:
     """Return a user's own scorer, as an evaluation or a training has it."""
-    step = Step("score", "mine", "score", function, reads, {}, (), "", "")
+    step = Step("score", "mine", "score", function, reads, {}, (), "")
     return AnswerScorer((Scorer("mine", step, {}, {name: (name,) for name in reads}, "x"),))
 
 

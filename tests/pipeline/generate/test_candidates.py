@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.models.model_ref import ModelRef
-from curate.pipeline.generate.sampling_settings import AskSettings
+from curate.pipeline.generate.sampling_settings import SamplingSettings
 from curate.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
@@ -67,7 +67,7 @@ def result(store, part="generate"):
 def settings_of(weights, n=4, temperatures=(0.5,), seed=0):
     refs = [ModelRef(name, f"{name}@1", name, "openai") for name in weights]
     models = tuple((ref, weights[ref.name] / sum(weights.values())) for ref in refs)
-    return AskSettings(models, n, temperatures, Sampling(seed=seed), 0.0)
+    return SamplingSettings(models, n, temperatures, Sampling(seed=seed), 0.0)
 
 
 @settings(max_examples=30, deadline=None)
@@ -120,7 +120,7 @@ def test_every_candidate_says_who_made_it_and_each_model_is_asked_for_its_own(st
         models=two(stub.url),
         completions=sample("model: {a: 0.7, b: 0.3}, n: 4, temperature: [0.5, 1.0]"),
     )
-    wanted = {w.ref.name: w.requests for w in plan(recipe, store).wanted}
+    wanted = {w.ref.name: w.requests for w in plan(recipe, store).model_requests}
     run(recipe, store)
     made = dict(ask(store, "SELECT model, count(*) FROM completions GROUP BY 1").rows())
     assert made == {"big": wanted["a"], "small": wanted["b"]}
