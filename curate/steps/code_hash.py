@@ -47,8 +47,8 @@ def code_hash(*functions: Callable[..., Any]) -> str:
     Returns:
         20 hex digits of the SHA-256 of the definitions' code.
     """
-    digests = {_code(definition).digest for definition in reachable(*functions)}
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:20]
+    codes = [_code(one).digest for one in reachable(*functions) if one.name in _parse(one.file).bound]
+    return hashlib.sha256("".join(sorted(codes)).encode()).hexdigest()[:20]
 
 
 def reachable(*functions: Callable[..., Any]) -> set[Definition]:
@@ -142,27 +142,30 @@ class _Reader:
         self.imports: dict[str, str] = {}
 
     def read(self, node: Any, bound: set[str], used: set[str]) -> None:
-        """Read a node in a scope, whose names are added to ``bound`` where it binds them and to ``used`` otherwise."""
+        """Read a field of a node, adding the names it binds in its scope to ``bound`` and the others to ``used``."""
         if isinstance(node, list):
             for one in node[1:] if node and _is_text(node[0]) else node:
                 self.read(one, bound, used)
-        elif not isinstance(node, ast.AST):
-            self.parts.append(repr(node))
         elif isinstance(node, SCOPES):
             self._scope(node, bound, used)
-        else:
+        elif isinstance(node, ast.AST):
             self.parts.append(type(node).__name__)
-            if isinstance(node, ast.Name):
-                (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-            elif isinstance(node, ast.arg):
-                bound.add(node.arg)
-            elif isinstance(node, IMPORTS):
-                self.imports.update(_imported(node))
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                self.attributes.setdefault(node.value.id, set()).add(node.attr)
+            self._note_names(node, bound, used)
             for name in node._fields:
                 if name not in IGNORED:
                     self.read(getattr(node, name), bound, used)
+        else:
+            self.parts.append(repr(node))
+
+    def _note_names(self, node: ast.AST, bound: set[str], used: set[str]) -> None:
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, IMPORTS):
+            self.imports.update(_imported(node))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            self.attributes.setdefault(node.value.id, set()).add(node.attr)
 
     def _scope(self, node: Any, bound: set[str], used: set[str]) -> None:
         """Read a function, a class or a comprehension: the names it binds inside are no names of the module."""
