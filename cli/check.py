@@ -1,4 +1,4 @@
-"""``gristmill check``: the plan of a run, and how its training rows look to the model."""
+"""Prints what ``gristmill check`` shows: the plan of a run, its cost, and a few training rows as tokens."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -24,22 +24,28 @@ if TYPE_CHECKING:
 
 
 def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
-    """Validate a recipe and print what is cached, what will run, what it costs, and a few tokenised rows."""
+    """Validate a recipe and print what is cached, what will run, what it costs, and a few tokenised rows.
+
+    Args:
+        recipe: The recipe.
+        store: The store, or None if there is none yet.
+        rows: How many rows of each training's dataset to show.
+    """
     found = plan(recipe, store)
     shown = console()
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)
     shown.print(table(f"{recipe.path}: a valid recipe", ["stage", "state", "what"], lines))
     shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
-    _say_models(recipe, found, shown)
+    _print_models(recipe, found, shown)
     if rows:
-        _preview(recipe, found, shown, rows)
+        _print_preview(recipe, found, shown, rows)
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
-    from train.run import check_learning, plan_trainings
+    from train.plan import check_training_sections, plan_trainings
 
-    check_learning(recipe)
+    check_training_sections(recipe)
     models = {name: found.state.model(name, "") for name in recipe.models}
     plans = plan_trainings(recipe, found.state.store, found.datasets, models)
     lines = []
@@ -52,9 +58,10 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
 
 
 def estimate(found: Plan) -> str:
-    """What is left to ask and what that may cost, in words: at most, and about, by how long replies were so far.
+    """Return how many requests and tokens a run has left and what they may cost, as text.
 
-    Prompt tokens are counted with the model's tokenizer where that is on this machine, else taken to be 4 bytes each.
+    It gives the most that new tokens can be, and an estimate by the length of the replies so far. Prompt tokens
+    are counted with the model's tokenizer if that is on this machine, else taken to be 4 bytes each.
     """
     if not found.model_requests:
         return "0 requests left to make, as far as is known"
@@ -72,7 +79,7 @@ def estimate(found: Plan) -> str:
             new, most = new + each * wanted.requests, most + wanted.max_tokens * wanted.requests
             about_cost += budget.cost(sent * wanted.requests, each * wanted.requests)
             most_cost += budget.cost(sent * wanted.requests, wanted.max_tokens * wanted.requests)
-    about = f" (about {new:,.0f}, going by its replies so far)" if new < most else ""
+    about = f" (about {new:,.0f}, estimated from its replies so far)" if new < most else ""
     text = (
         f"{found.requests:,} requests left to make: about {prompt:,.0f} prompt tokens and at most {most:,.0f} new "
         f"tokens{about}"
@@ -87,7 +94,7 @@ def estimate(found: Plan) -> str:
 
 
 def _count(ref: ModelRef, messages: list[str]) -> float | None:
-    """The mean number of tokens of these conversations, or None where the tokenizer is not here."""
+    """Return the mean number of tokens of these conversations, or None if the tokenizer is not on this machine."""
     if not messages or engine_of(ref).remote or find_spec("tokenizers") is None:
         return None
     rows = pl.DataFrame({"row_id": messages, "prompt": messages, "tools": [None] * len(messages)})
@@ -95,7 +102,7 @@ def _count(ref: ModelRef, messages: list[str]) -> float | None:
     return sum(s.length for s in samples) / len(samples) if samples else None
 
 
-def _say_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
+def _print_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
     for name in recipe.models:
         ref = found.state.model(name, "")
         here = (
@@ -112,8 +119,8 @@ def _say_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
         shown.print(Text(f"model {name}: {ref.identity}, {here}"))
 
 
-def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
-    """Print a few rows of each training's dataset as tokens: what is learnt in colour (or brackets), the rest dim."""
+def _print_preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
+    """Print a few rows of each training's dataset as tokens: learnt ones in colour (or brackets), the others dim."""
     if find_spec("tokenizers") is None:
         return shown.print(
             "\nthe preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'", markup=False
@@ -134,10 +141,10 @@ def _preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
             continue
         limit = training.settings.get("max_length", 1024)
         for sample in preview(stage.read(DATASET_TABLES[kind]).head(rows), kind, folder, limit) or []:
-            _show_sample(name, sample, shown)
+            _print_sample(name, sample, shown)
 
 
-def _show_sample(name: str, sample: Sample, shown: "Console") -> None:
+def _print_sample(name: str, sample: Sample, shown: "Console") -> None:
     learnt = sum(sample.learnt)
     shown.print(
         Text(

@@ -1,4 +1,4 @@
-"""The command ``gristmill``. Mistakes of the user's end here, as one line and exit code 2."""
+"""The command ``gristmill``: its commands, and the one place where every error ends, as one line and an exit code."""
 
 import os
 import sys
@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from cli import query as ask
-from cli import run as build
-from cli import train as learn
+from cli import query, run, train
+from cli.shipped_recipes import recipe_list
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
 
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
+# Text at the end of a command's help; "\b" keeps its lines as they are.
+EPILOGS = {"init": f"\b\nShipped recipes:\n{recipe_list()}"}
 
 app = typer.Typer(
     name="gristmill",
@@ -24,9 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
 )
-for module in (build, learn, ask):
+for module in (run, train, query):
     for command in module.COMMANDS:
-        app.command()(command)
+        app.command(epilog=EPILOGS.get(command.__name__))(command)
 
 
 def _version(wanted: bool) -> None:
@@ -51,12 +52,12 @@ def main() -> None:
     Exits 0 on success, 2 on a mistake of the user's, 1 on a failure, 3 where a budget is used up, 130 on Ctrl-C.
     """
     debug = "--debug" in sys.argv or bool(os.environ.get("GRISTMILL_DEBUG"))
-    arguments = ["--debug"] * debug + [a for a in sys.argv[1:] if a != "--debug"]  # it may stand anywhere
-    if not debug:  # other libraries' deprecations are not the user's business
+    arguments = ["--debug"] * debug + [a for a in sys.argv[1:] if a != "--debug"]  # it may be anywhere
+    if not debug:  # a user can do nothing about other libraries' deprecations
         warnings.simplefilter("ignore")
     try:
         code = app(args=arguments, standalone_mode=False)
-        if code == 130:  # what Typer makes of Ctrl-C, without a word
+        if code == 130:  # Typer returns it for Ctrl-C, and prints nothing
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except OneLine as error:
@@ -64,28 +65,28 @@ def main() -> None:
     except KeyboardInterrupt:
         fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: say nothing more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: print nothing more
         sys.exit(0)
     except SystemExit:
         raise
     except Exception as error:
-        _unforeseen(error, debug)
+        _end_unexpected(error, debug)
 
 
-def _unforeseen(error: Exception, debug: bool) -> None:
-    """End with what nobody has said in a line of ours: Typer's, DuckDB's, the disk's, or a mistake in gristmill."""
-    usage = getattr(error, "format_message", None)  # a usage error of the command line's own
+def _end_unexpected(error: Exception, debug: bool) -> None:
+    """End on an error that is not one of ours: Typer's, DuckDB's, the disk's, or a bug in gristmill."""
+    usage = getattr(error, "format_message", None)  # Typer's own usage error
     if usage is not None:
         fail(_one_line(usage()), 2, debug)
-    if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+    if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
         fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
-    if any(said in str(error).lower() for said in DISK_FULL):
+    if any(text in str(error).lower() for text in DISK_FULL):
         fail(f"nothing more can be written: {_one_line(str(error))}; what was finished is kept", 1, debug)
     fail(f"{type(error).__name__}: {_one_line(str(error))} (a bug of gristmill's: --debug shows where)", 1, debug)
 
 
 def fail(message: str, code: int, debug: bool) -> None:
-    """Print one line to stderr and exit; with ``--debug`` raise what is being handled instead."""
+    """Print one line to stderr and exit; with ``--debug`` raise the exception that is being handled instead."""
     if debug:
         raise  # noqa: PLE0704 - called while an exception is handled
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")

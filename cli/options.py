@@ -1,4 +1,4 @@
-"""The options that commands share, and opening the store they name."""
+"""The arguments and options that commands share, reading the recipe and opening the store that they name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +26,7 @@ def read_recipe(path: Path, overrides: list[str] | None) -> "Recipe":
 
 
 def open_store(path: Path, *, create: bool = False) -> "Store":
-    """Open the store, saying so on stderr when another process must be waited for."""
+    """Open the store; say on stderr if it waits for another process. ``create`` makes it if it is not there."""
     from curate.storage.store import Store
 
     store = Store(path, create=create)

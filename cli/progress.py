@@ -1,4 +1,4 @@
-"""Progress as a person sees it: a bar for what is going on, a line for what is done. Plain lines where no person is."""
+"""Shows a run's progress on stderr: a bar for the current stage and a line for each finished one; no bar in a pipe."""
 
 import time
 
@@ -10,7 +10,7 @@ from schemas.progress import Progress
 
 
 class Bars(Progress):
-    """Shows a run on stderr. Use it as a context manager."""
+    """Shows a run's progress. Use it as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to ``console``, stderr by default."""
@@ -31,16 +31,16 @@ class Bars(Progress):
         self.started = time.monotonic()
 
     def __enter__(self) -> "Bars":
-        """Start showing."""
+        """Show the bar."""
         self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.bars.stop()
 
     def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
-        """Show a bar for this stage in place of the last one."""
+        """Replace the bar by one for this stage."""
         self._clear()
         if total is None or total > 0:
             self.task = self.bars.add_task(label, total=total, unit=unit, note="")
@@ -48,13 +48,13 @@ class Bars(Progress):
                 self.console.print(f"  {label}: {total:,} {unit} ...")
 
     def advance(self, done: int, note: str = "") -> None:
-        """Move the bar."""
+        """Advance the bar."""
         if self.task is not None:
             self.bars.update(self.task, advance=done, **({"note": note} if note else {}))
 
     def end(self, label: str, result: str, *, reused: bool = False) -> None:
-        """Leave a line for the finished stage."""
-        seconds = time.monotonic() - self.started  # since the last stage's end: a stage may begin several bars
+        """Print a line for the finished stage."""
+        seconds = time.monotonic() - self.started  # since the last stage ended: a stage may begin several bars
         self._clear()
         mark, style = ("=", "dim") if reused else ("+", "")
         took = "reused" if reused else f"{seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""Commands that answer questions about a store: sql, show, why."""
+"""The commands that query a store: sql, show, why."""
 
 import sys
 from pathlib import Path
@@ -18,9 +18,9 @@ def sql(
     store: StoreFolder = STORE,
     format: Annotated[str, typer.Option("--format", "-f", help=" | ".join(FORMATS))] = "table",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="Rows a table shows.", min=1)] = 40,
+    limit: Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)] = 40,
 ) -> None:
-    """Ask the store in SQL (DuckDB's). 'gristmill show' lists the tables."""
+    """Query the store in SQL (DuckDB's). 'gristmill show' lists the tables."""
     from cli.tables import write
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
@@ -59,14 +59,14 @@ def why(
     ],
     store: StoreFolder = STORE,
 ) -> None:
-    """Tell a row's whole story: where it came from, its scores, every decision, and the models it went into."""
+    """Show a row's whole history: where it came from, its scores, every decision, and the models trained on it."""
     from cli.tables import story
     from curate.storage.row_history import trace
 
     story(trace(open_store(store), id), sys.stdout)
 
 
-# What was spent, by recipe and model; the last row sums it up.
+# The costs by recipe and model; the last row is the sum.
 COSTS = """
     SELECT coalesce(recipe, 'all') AS recipe, coalesce(model, 'all') AS model, sum(requests)::BIGINT AS requests,
            sum(failed)::BIGINT AS failed, sum(prompt_tokens)::BIGINT AS prompt_tokens,

@@ -1,4 +1,4 @@
-"""Showing results: tables where a person reads, plain data where a program does."""
+"""Prints query results: as tables for a person, as JSON, CSV or Parquet for a program."""
 
 import json
 import os
@@ -22,12 +22,12 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a model's text must no
 
 
 def console() -> Console:
-    """The console for tables on stdout; wide where it is not a terminal, so that nothing is cut for a pipe."""
+    """Return the console for tables on stdout; it is wide in a pipe, so that nothing is cut."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200")))
 
 
 def safe(value: Any, length: int = 400) -> str:
-    """A value as one line of text, without control characters."""
+    """Return a value as one line of text of at most ``length`` characters, without control characters."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e6 else f"{value:.0f}"
     text = "" if value is None else str(value)
@@ -36,7 +36,13 @@ def safe(value: Any, length: int = 400) -> str:
 
 
 def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
-    """A table for people."""
+    """Return a Rich table.
+
+    Args:
+        title: The line above it, or None.
+        columns: The names of the columns.
+        rows: The rows; columns with numbers are aligned right.
+    """
     made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
         number = any(isinstance(r[index], int | float) and not isinstance(r[index], bool) for r in rows)
@@ -52,9 +58,17 @@ def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
 
 
 def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Path | None, limit: int) -> None:
-    """Run a query and write its result to stdout or a file. A file is written whole and then renamed.
+    """Run a query and write its result. A file is written whole and then renamed.
 
-    Raises ``UserError`` for a query DuckDB refuses, with its reason in one line.
+    Args:
+        con: The connection to the store's tables.
+        query: The query.
+        format: 'table', 'json', 'jsonl', 'csv' or 'parquet'.
+        output: The file to write, or None for stdout.
+        limit: The most rows that a table shows.
+
+    Raises:
+        UserError: DuckDB refuses the query; the error has its reason in one line.
     """
     import duckdb
 
@@ -83,7 +97,7 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
 
 
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
-    """What a store holds: its tables, and the latest runs."""
+    """Print what a store holds: its tables with their numbers of rows, and the latest runs."""
     rows = [(t, con.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0]) for t in tables]
     shown = console()
     shown.print(Text(f"store {store.path}"))
@@ -95,10 +109,10 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
     shown.print(table("\nlatest runs", columns, runs))
 
 
-def story(told: "Story", out: TextIO) -> None:
-    """Print a row's story."""
-    out.write(told.title + "\n")
-    for heading, lines in told.parts:
+def story(history: "Story", out: TextIO) -> None:
+    """Print a row's history."""
+    out.write(history.title + "\n")
+    for heading, lines in history.parts:
         out.write(f"\n{heading}\n")
         out.writelines(f"  {safe(line, 1000)}\n" for line in lines)
 
@@ -109,7 +123,7 @@ def _to_parquet(con: "duckdb.DuckDBPyConnection", query: str, output: Path | Non
     with tempfile.TemporaryDirectory(dir=output.parent if output else None) as folder:
         temporary = Path(folder) / "result.parquet"
         relation = con.sql(query)
-        if relation is None:  # a statement that is no query
+        if relation is None:  # a statement that returns no rows
             raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
         relation.write_parquet(str(temporary), compression="zstd")
         if output is None:

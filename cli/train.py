@@ -1,4 +1,4 @@
-"""Commands that train and judge models: train, evaluate; and the end of the demo."""
+"""The commands that train and evaluate models: train, evaluate; and the last part of the demo."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def train(
     recipe: RecipeFile,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Which trainings; all by default.")
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="The trainings to do; all by default.")
     ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
-    """Train the recipe's models on its datasets. A training that was done before is reused; one cut short goes on."""
+    """Train the recipe's models on its datasets. A finished training is reused; an interrupted one is resumed."""
     from cli.progress import Bars
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
@@ -32,7 +32,7 @@ def train(
 
 
 def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
-    """Let the recipe's models answer its held-out prompts, score the answers, and show base against trained."""
+    """Evaluate the recipe's models on held-out prompts, all with the same scorers, and compare base and trained."""
     from cli.progress import Bars
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
@@ -42,7 +42,7 @@ def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Override
 
 
 def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
-    """Train and evaluate the demo's models, and say what to try next."""
+    """Train and evaluate the demo's models, and print what to try next."""
     from cli.progress import Bars
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
@@ -64,9 +64,9 @@ TRY = (
 
 
 def show_comparison(stage: "Stage") -> None:
-    """Print the before/after table of an evaluation."""
+    """Print the table that compares an evaluation's models."""
     from cli.tables import console, table
-    from train.evaluate import compare
+    from train.compare import compare
 
     rows = []
     for row in compare(stage).iter_rows(named=True):
@@ -93,12 +93,12 @@ def _evaluate(recipe: "Recipe", store: "Store", progress: "Progress") -> "Stage"
     from curate.pipeline.run_record import RunRecord
     from curate.run import built
     from train.evaluate import evaluate_recipe
-    from train.run import plan_trainings, trained_models
+    from train.plan import plan_trainings, trained_models
 
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
-        return record.use([evaluate_recipe(recipe, store, datasets, models, progress, answers=gateway)])[0]
+        return record.use([evaluate_recipe(recipe, store, datasets, models, progress, gateway=gateway)])[0]
 
 
 COMMANDS = (train, evaluate)

@@ -1,4 +1,4 @@
-"""Running gristmill in tests: ``call`` in this process (fast), ``process`` as a real one."""
+"""Runs gristmill in tests: ``call`` in this process (fast), ``process`` in one of its own."""
 
 import contextlib
 import io
@@ -38,15 +38,15 @@ def call(folder, *arguments):
 
 def process(folder, *arguments, binary=False, code=None, seconds=60):
     """Run ``python -m cli.main ARGUMENTS`` (or ``python -c CODE``) in ``folder``."""
-    what = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
-    held = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
-    held["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run([sys.executable, *what], cwd=folder, env=held, capture_output=True, timeout=seconds)
+    command = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, timeout=seconds)
     return Result(done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode())
 
 
 def mistake(result):
-    """The one line that a mistake of the user's gets."""
+    """Return the one line that a user's mistake gives, without ``error: ``."""
     assert result.code == 2, result
     lines = [line for line in result.err.splitlines() if not line.startswith(("+", "="))]
     assert len(lines) == 1 and "Traceback" not in result.err, result.err

@@ -1,4 +1,4 @@
-"""What several folders of tests share: a tiny language model, made on the spot, and an empty store."""
+"""Fixtures for all tests: a tiny language model, made on the spot, and an empty store."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import trainers as bpe
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    torch.set_num_threads(1)  # matrices this small only lose by being shared out
+    torch.set_num_threads(1)  # matrices this small are slower on several threads
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -61,13 +61,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wide(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with heads of 32, as vLLM on a CPU knows no smaller, and weights that make it say all sorts."""
+    """The tiny model with heads of 32, the smallest that vLLM runs on a CPU, and weights that vary its answers."""
     heads = {"hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 32}
     return livelier(tiny, tmp_path_factory.mktemp("wide"), **heads)
 
 
 def livelier(tiny: Path, folder: Path, **changes: int) -> Path:
-    """Write the tiny model into ``folder`` with larger weights, so that what it writes hangs on all it has read."""
+    """Write the tiny model into ``folder`` with larger weights, so that its answers depend on the whole prompt."""
     import torch
     import transformers
 

@@ -1,4 +1,4 @@
-"""A whole job on the tiny model: its files, and the tables it comes to."""
+"""Writes a whole job for the tiny model, and reads the tables that running it makes."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ DATASETS = """
 
 
 def question(i: int) -> dict[str, str]:
-    """Seed row ``i``; rows differ in length, so that they fall into different batches."""
+    """Return seed row ``i``; rows differ in length, so that they fall into different batches."""
     return {"prompt": f"answer {i} " + "the cat sings " * (i % 5), "ground_truth": str(i)}
 
 
@@ -41,7 +41,7 @@ def job(
     datasets: str = DATASETS,
     batch_tokens: int = 3000,
 ) -> Recipe:
-    """Write seeds and a recipe into ``folder`` and read it. ``more`` are further settings of generate."""
+    """Write seeds and a recipe into ``folder`` and load it. ``more`` are further settings of ``generate``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     steps = (completions or COMPLETIONS).format(n=n, max_tokens=max_tokens, more=more and f", {more}")
@@ -54,17 +54,17 @@ def job(
 
 
 def tables(store: Store) -> dict[str, list[tuple]]:
-    """Every data table's rows, sorted: what must be the same however a run came to its end."""
+    """Return every data table's rows, sorted. They must not depend on how a run was interrupted."""
     with connect(store) as con:
         return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
 
 
 def ask(store: Store, query: str) -> pl.DataFrame:
-    """The answer to an SQL query over the store."""
+    """Return the result of an SQL query over the store."""
     with connect(store) as con:
         return pl.from_arrow(con.sql(query).to_arrow_table())
 
 
 def last_run(store: Store) -> dict:
-    """The record of the latest run."""
+    """Return the record of the latest run."""
     return store.runs()[-1]

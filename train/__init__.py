@@ -1,1 +1,1 @@
-"""From curated datasets to models: thin layers on TRL, one trainer a file, and the evaluation that judges them."""
+"""Training and evaluation: thin layers on TRL, one trainer a file, and the comparison of base and trained models."""

@@ -1,4 +1,4 @@
-"""The model card of a trained model: what it was made of, so that the folder speaks for itself when it travels."""
+"""Writes the model card of a trained model: its base, dataset, settings and metrics."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,14 @@ from schemas.recipe import Recipe, Training
 
 
 def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[str, Any], *, adapter: bool) -> None:
-    """Write ``README.md`` into a model's folder (TRL's own card names no dataset and no local model).
+    """Write ``README.md`` into a model's folder. TRL's own card names no dataset and no local model.
 
-    ``record`` is the training's row in the table ``trainings``.
+    Args:
+        folder: The model's folder.
+        recipe: The recipe.
+        training: The training's entry in the recipe.
+        record: The training's row in the table ``trainings``.
+        adapter: Whether the folder holds a LoRA adapter, not full weights.
     """
     settings, metrics = json.loads(record["settings"]), json.loads(record["metrics"])
     base = record["base"].split("@")[0].split(">")[0]
@@ -41,11 +46,11 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         "",
         "| figure | first | last |",
         "|---|---|---|",
-        *[f"| {k} | {_shown(v['first'])} | {_shown(v['last'])} |" for k, v in metrics.items() if k != "history"],
+        *[f"| {k} | {_format(v['first'])} | {_format(v['last'])} |" for k, v in metrics.items() if k != "history"],
         "",
     ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

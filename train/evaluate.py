@@ -1,11 +1,12 @@
-"""The section ``evaluate`` of a recipe: models answer held-out prompts, and the scorers judge them, all alike.
+"""Runs the section ``evaluate`` of a recipe: models answer held-out prompts, and scorers score the answers.
 
-Before and after are comparable because everything but the model is the same: the prompts, the sampling, the scorers'
-settings. ``compare`` makes the table that says whether a training helped, and how sure that is.
+Base and trained models are comparable because everything but the model is the same: the prompts, the sampling, the
+scorers' settings. ``train.compare`` makes the table that says whether a training helped.
 """
 
 import hashlib
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -18,11 +19,41 @@ from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
 from schemas.messages import assistant_messages
 from schemas.progress import Progress
-from schemas.recipe import Evaluation, Recipe
+from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES
-from train.rewards import Judge, edge_of, judges, prompt_columns
+from train.answer_scorers import OPTIONAL, AnswerScorer, answer_scorers, prompt_columns, requests_for
 
 LABEL = "evaluate"
+
+
+@dataclass(frozen=True)
+class PlannedEvaluation:
+    """An evaluation as it would be done now.
+
+    Attributes:
+        refs: The models to evaluate, by name.
+        ids: The evaluation's id for each model.
+        rows: The held-out prompts, as ``held_out_prompts`` returns them.
+        scorers: The scorers, by name.
+        stage_id: The id of its stage.
+        stage: Its result, or None if it has not been done.
+        depends_on: Everything that the result depends on; ``stage_id`` is its hash.
+    """
+
+    refs: dict[str, ModelRef]
+    ids: dict[str, str]
+    rows: pl.DataFrame
+    scorers: dict[str, AnswerScorer]
+    stage_id: str
+    stage: Stage | None
+    depends_on: dict[str, Any]
+
+    def without_replies(self, keys: list[str], store: Store) -> "PlannedEvaluation":
+        """Return the plan of the part that can be done while the replies to these requests are missing."""
+        depends_on = self.depends_on | {"part_of": self.stage_id, "missing": fingerprint(keys)[:12]}
+        stage_id = fingerprint(depends_on)[:12]
+        ids = {name: content_id("e", stage_id, name) for name in self.ids}
+        return replace(self, ids=ids, stage_id=stage_id, stage=store.stage(stage_id), depends_on=depends_on)
 
 
 def evaluate_recipe(
@@ -33,19 +64,30 @@ def evaluate_recipe(
     progress: Progress,
     *,
     prompts: pl.DataFrame | None = None,
-    answers: Gateway | None = None,
+    gateway: Gateway | None = None,
 ) -> Stage:
-    """Evaluate a recipe's models, or reuse the result, and return the stage with the table ``evaluations``.
+    """Evaluate a recipe's models, or reuse the result.
 
-    ``models`` holds the refs of all models evaluated, trained ones too. ``prompts`` (prompt_id, ground_truth,
-    metadata, tools) gives an ``sft`` or ``preference`` dataset what its rows do not carry and a scorer may read.
-    ``answers`` is whom to ask: without it, models are asked for no run in particular.
-    Raises ``UserError`` if there is nothing held out, or a model is not trained yet.
+    Args:
+        recipe: The recipe.
+        store: The store, locked by this process.
+        datasets: The recipe's datasets that are built, by name.
+        models: The models by name, trained ones too.
+        progress: The display to report to.
+        prompts: Prompts (prompt_id, ground_truth, metadata, tools) that give rows of an ``sft`` or ``preference``
+            dataset the columns that they do not have and a scorer may read.
+        gateway: Runs the model calls; if None, they belong to no run in the record of costs.
+
+    Returns:
+        The stage with the table ``evaluations``.
+
+    Raises:
+        UserError: Nothing is held out, or a model is not trained yet.
     """
-    plan = plan_evaluation(recipe, store, datasets, models, prompts)
-    with nullcontext(answers) if answers else Gateway(store, progress) as asked:
-        stage = plan["stage"] or _make(recipe, store, plan, asked)
-    progress.end(LABEL, stage.manifest["result"], reused=plan["stage"] is not None)
+    planned = plan_evaluation(recipe, store, datasets, models, prompts)
+    with nullcontext(gateway) if gateway else Gateway(store, progress) as gateway:
+        stage = planned.stage or _evaluate(recipe, store, planned, gateway)
+    progress.end(LABEL, stage.manifest["result"], reused=planned.stage is not None)
     return stage
 
 
@@ -55,8 +97,8 @@ def plan_evaluation(
     datasets: dict[str, Stage],
     models: dict[str, ModelRef],
     prompts: pl.DataFrame | None = None,
-) -> dict[str, Any]:
-    """Check the evaluation; say what it would do: ``refs``, ``rows``, ``judges``, ``stage_id``, ``stage`` (or None)."""
+) -> PlannedEvaluation:
+    """Check the evaluation and find whether it is done. The arguments are those of ``evaluate_recipe``."""
     evaluation, where = recipe.evaluate, recipe.where("evaluate")
     if evaluation is None:
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
@@ -71,46 +113,40 @@ def plan_evaluation(
             )
     if not (evaluation.by and evaluation.models):
         raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
-    wanted = judges(recipe, evaluation.by, recipe.where("evaluate", "by"))
-    kind = recipe.datasets[evaluation.dataset].type
-    for name, judge in wanted.items():
-        missing = [column for column in ("ground_truth", "metadata") if column in judge.reads]
-        if missing and kind != "prompt" and prompts is None:  # the scorer would see nulls and judge nothing
-            raise UserError(
-                f"{recipe.where('evaluate', 'dataset')}: the scorer {name!r} reads {missing[0]}, which "
-                f"rows of type {kind!r} do not carry; name a dataset of type 'prompt'"
-            )
-    rows = held_out(recipe, datasets[evaluation.dataset], prompts)
+    scorers = answer_scorers(recipe, evaluation.by, recipe.where("evaluate", "by"))
+    if prompts is None:
+        _check_columns(recipe, scorers)
+    rows = held_out_prompts(recipe, datasets[evaluation.dataset], prompts)
     refs = {name: models[name] for name in evaluation.models}
-    what = {
+    depends_on = {
         "rows": hashlib.sha256(rows.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32],
-        "scorers": {name: judge.key() for name, judge in wanted.items()},
+        "scorers": {name: scorer.key() for name, scorer in scorers.items()},
         "settings": evaluation.model_dump(exclude={"models", "by"}),
         "seed": recipe.seed,
     }
-    ids = {name: content_id("e", fingerprint(what), name, ref.identity) for name, ref in refs.items()}
-    what["models"] = [[name, ref.identity] for name, ref in refs.items()]
-    stage_id = fingerprint(what)[:12]
-    return {
-        "refs": refs,
-        "ids": ids,
-        "rows": rows,
-        "judges": wanted,
-        "what": what,
-        "stage_id": stage_id,
-        "stage": store.stage(stage_id),
-    }
+    ids = {name: content_id("e", fingerprint(depends_on), name, ref.identity) for name, ref in refs.items()}
+    depends_on["models"] = [[name, ref.identity] for name, ref in refs.items()]
+    stage_id = fingerprint(depends_on)[:12]
+    return PlannedEvaluation(refs, ids, rows, scorers, stage_id, store.stage(stage_id), depends_on)
 
 
-def held_out(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The prompts to evaluate on: one row a prompt of the splits ``evaluate.split`` names (default: all but train).
+def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return the prompts to evaluate on, each once: those in the splits ``evaluate.split`` (default: all but train).
 
-    Columns: row_id, prompt_id, split, messages, prompt, tools, ground_truth, metadata. Raises ``UserError`` if there
-    are none.
+    Args:
+        recipe: The recipe.
+        dataset: The stage of the dataset that ``evaluate`` names.
+        prompts: As in ``evaluate_recipe``.
+
+    Returns:
+        A table with row_id, prompt_id, split, messages, prompt, tools, ground_truth and metadata.
+
+    Raises:
+        UserError: There are none.
     """
     evaluation, where = recipe.evaluate, recipe.where("evaluate")
-    kind = recipe.datasets[evaluation.dataset].type
-    rows = dataset.read(DATASET_TABLES[kind]).with_columns(pl.col("split").fill_null("train"))
+    dataset_type = recipe.datasets[evaluation.dataset].type
+    rows = dataset.read(DATASET_TABLES[dataset_type]).with_columns(pl.col("split").fill_null("train"))
     wanted = [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split
     splits = sorted(rows["split"].unique())
     rows = rows.filter(pl.col("split").is_in(wanted) if wanted else pl.col("split") != "train")
@@ -120,123 +156,99 @@ def held_out(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None
             f"{where}: the dataset {evaluation.dataset!r} has no rows in {wanted or 'any split but train'} "
             f"(it has: {', '.join(splits) or 'no rows at all'}); add a 'split', such as {{test: 0.1}}"
         )
-    known = ["ground_truth", "metadata", "tools"]
-    if prompts is not None and kind != "prompt":
-        more = prompts.select("prompt_id", *known).unique("prompt_id")
-        rows = rows.drop(known, strict=False).join(more, on="prompt_id", how="left", maintain_order="left")
+    if prompts is not None and dataset_type != "prompt":
+        known = prompts.select("prompt_id", *OPTIONAL).unique("prompt_id")
+        rows = rows.drop(OPTIONAL, strict=False).join(known, on="prompt_id", how="left", maintain_order="left")
     return pl.concat([rows.select("prompt_id", "split"), prompt_columns(rows)], how="horizontal")
 
 
-def compare(stage: Stage) -> pl.DataFrame:
-    """Sum up an evaluation: a row per split, scorer and model, in the recipe's order, the first model as the measure.
-
-    Columns: split, scorer, model; ``n`` (answers scored), ``nulls`` (answers that could not be), ``mean``; and over
-    the prompts that both models have a score for, ``difference`` to the first model (mean of the differences, prompt
-    by prompt, of each model's mean over its samples) with ``low`` and ``high``, the ends of its 95% interval by the
-    normal approximation: difference +/- 1.96 x standard error. The interval is null for fewer than two prompts, and
-    too narrow for a handful; for a difference of two proportions it needs some dozens.
-    """
-    rows = stage.read("evaluations")
-    keys = ["split", "scorer"]
-    each = rows.group_by(*keys, "model", "prompt_id", maintain_order=True).agg(pl.col("value").mean())
-    first = rows["model"][0] if rows.height else None
-    base = each.filter(pl.col("model") == first).select(*keys, "prompt_id", base="value")
-    gap = pl.col("value") - pl.col("base")
-    error = 1.96 * gap.std() / gap.count().sqrt()
-    paired = each.join(base, on=[*keys, "prompt_id"], how="left", maintain_order="left")
-    differences = paired.group_by(*keys, "model", maintain_order=True).agg(
-        difference=gap.mean(), low=gap.mean() - error, high=gap.mean() + error
-    )
-    itself = pl.col("model") == first
-    return (
-        rows.group_by(*keys, "model", maintain_order=True)
-        .agg(n=pl.col("value").count(), nulls=pl.col("value").null_count(), mean=pl.col("value").mean())
-        .join(differences, on=[*keys, "model"], how="left", maintain_order="left")
-        .with_columns(pl.when(~itself).then(pl.col(c)).alias(c) for c in ("difference", "low", "high"))
-        .sort(*keys, maintain_order=True)
-    )
+def _check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:
+    """Refuse a scorer that reads a column which the dataset's rows do not have: it would see nulls only."""
+    dataset_type = recipe.datasets[recipe.evaluate.dataset].type
+    for name, scorer in scorers.items():
+        missing = [column for column in ("ground_truth", "metadata") if column in scorer.reads]
+        if missing and dataset_type != "prompt":
+            raise UserError(
+                f"{recipe.where('evaluate', 'dataset')}: the scorer {name!r} reads {missing[0]}, which "
+                f"rows of type {dataset_type!r} do not carry; name a dataset of type 'prompt'"
+            )
 
 
-def _make(
-    recipe: Recipe,
-    store: Store,
-    plan: dict[str, Any],
-    asked: Gateway,
-) -> Stage:
-    evaluation: Evaluation = recipe.evaluate
-    rows, stage_id, what, ids = plan["rows"], plan["stage_id"], plan["what"], plan["ids"]
-    sampling = {"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens}
+def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway: Gateway) -> Stage:
+    """Ask the models, score the answers and write the stage."""
+    evaluation = recipe.evaluate
     answers = {
-        name: asked.ask(
+        name: gateway.ask(
             ref,
-            rows["messages"].to_list(),
+            planned.rows["messages"].to_list(),
             n=evaluation.n,
-            sampling=sampling,
+            sampling={"temperature": evaluation.temperature, "max_tokens": evaluation.max_tokens},
             seed=recipe.seed,
             label=f"{LABEL} {name}",
-            tools=rows["tools"].to_list(),
+            tools=planned.rows["tools"].to_list(),
         )
-        for name, ref in plan["refs"].items()
+        for name, ref in planned.refs.items()
     }
-    tables = {name: _table(table, rows) for name, table in answers.items()}
-    if models := [ref for judge in plan["judges"].values() for scorer in judge.scorers for ref, _ in scorer.models]:
-        asked.unload_except(models)
-    edge = edge_of(plan["judges"], asked, recipe.seed, f"{LABEL}, scores")
-    scored = _judged(tables, plan["judges"], edge)
-    passing = [
+    tables = {name: _with_prompts(table, planned.rows) for name, table in answers.items()}
+    if models := [ref for scorer in planned.scorers.values() for ref in scorer.models]:
+        gateway.unload_except(models)
+    requests = requests_for(planned.scorers, gateway, recipe.seed, f"{LABEL}, scores")
+    scored = _score(tables, planned.scorers, requests)
+    transient = [
         key for table in answers.values() if "transient" in table.columns for key in table.filter("transient")["key"]
-    ] + edge.transient
-    if passing:  # requests that failed but may succeed on another day: the next evaluation asks them again
-        what = what | {"part_of": stage_id, "missing": fingerprint(passing)[:12]}
-        stage_id = fingerprint(what)[:12]
-        ids = {name: content_id("e", stage_id, name) for name in ids}
-        if part := store.stage(stage_id):
-            return part
+    ] + requests.transient
+    if transient:  # requests that failed but may succeed on another day: the next evaluation asks them again
+        planned = planned.without_replies(transient, store)
+        if planned.stage:
+            return planned.stage
+    return _write(recipe, store, planned, scored)
+
+
+def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dict[str, pl.DataFrame]) -> Stage:
     means = []
-    with store.new_stage(stage_id, LABEL, what=what, rows_in=rows.height) as writer:
-        for name, ref in plan["refs"].items():
+    with store.new_stage(planned.stage_id, LABEL, what=planned.depends_on, rows_in=planned.rows.height) as writer:
+        for name, ref in planned.refs.items():
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
-            writer.write(
-                "evaluations",
-                scored[name].with_columns(
-                    evaluation_id=pl.lit(ids[name]),
-                    dataset=pl.lit(evaluation.dataset),
-                    training_id=pl.lit(training_id, pl.String),
-                ),
+            rows = scored[name].with_columns(
+                evaluation_id=pl.lit(planned.ids[name]),
+                dataset=pl.lit(recipe.evaluate.dataset),
+                training_id=pl.lit(training_id, pl.String),
             )
-            means.append(f"{name} {_mean(scored[name], evaluation.by[0])}")
-        writer.info["result"] = f"{rows.height:,} prompts: " + ", ".join(means)
-    return store.stage(stage_id)
+            writer.write("evaluations", rows)
+            means.append(f"{name} {_mean(rows, recipe.evaluate.by[0])}")
+        writer.info["result"] = f"{planned.rows.height:,} prompts: " + ", ".join(means)
+    return store.stage(planned.stage_id)
 
 
-def _table(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """A model's answers with what their prompts have, and the turns each comes to."""
+def _with_prompts(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return a model's answers with their messages as ``completion``, and the columns of their prompts."""
     nothing = pl.lit(None, pl.String)
     columns = ("reasoning_content", "tool_calls", "error")
     table = answers.with_columns(nothing.alias(name) for name in columns if name not in answers.columns)
-    turns = [
-        assistant_messages(*said) for said in table.select("response", "reasoning_content", "tool_calls").iter_rows()
-    ]
-    table = table.with_columns(completion=pl.Series(turns, dtype=pl.String))
+    replies = table.select("response", "reasoning_content", "tool_calls")
+    messages = [assistant_messages(*reply) for reply in replies.iter_rows()]
+    table = table.with_columns(completion=pl.Series(messages, dtype=pl.String))
     return table.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left", maintain_order="left")
 
 
-def _judged(tables: dict[str, pl.DataFrame], wanted: dict[str, Judge], edge: ScorerRequests) -> dict[str, pl.DataFrame]:
-    """Score every model's answers with every scorer: of each model, the rows of ``evaluations``.
+def _score(
+    tables: dict[str, pl.DataFrame], scorers: dict[str, AnswerScorer], requests: ScorerRequests
+) -> dict[str, pl.DataFrame]:
+    """Score every model's answers with every scorer; return the rows of ``evaluations`` of each model.
 
-    All are scored together, so that what goes by the whole set (z-scores, a slope on length) is the same for all; each
-    model's answers to a prompt are a group of their own.
+    All models' answers are scored together, so that a score that depends on the whole set (a z-score, a slope on
+    length) is comparable. Each model's answers to a prompt are a group of their own.
     """
     columns = ["split", "row_id", "prompt_id", "sample_index", "prompt", "response", "finish_reason"]
-    answers = pl.concat([table.with_columns(model=pl.lit(name)) for name, table in tables.items()]).with_row_index("at")
-    failed = pl.col("response").is_null()  # the request failed for good: there is nothing to judge
-    given = answers.filter(~failed)
-    alone = given.with_columns(prompt_id=pl.concat_str("model", "prompt_id", separator=" "))
-    rows = answers.rename({"error": "asked"}).select("at", "model", *columns, "asked")
+    every = pl.concat([table.with_columns(model=pl.lit(name)) for name, table in tables.items()]).with_row_index("at")
+    failed = pl.col("response").is_null()  # the request failed for good: there is no answer to score
+    answers = every.filter(~failed)
+    grouped = answers.with_columns(prompt_id=pl.concat_str("model", "prompt_id", separator=" "))
+    rows = every.rename({"error": "request_error"}).select("at", "model", *columns, "request_error")
     parts = []
-    for name, judge in wanted.items():
-        verdict = pl.concat([given.select("at"), judge.values(alone, edge.answer)], how="horizontal")
-        scored = rows.join(verdict, on="at", how="left", maintain_order="left")
+    for name, scorer in scorers.items():
+        values = pl.concat([answers.select("at"), scorer.values(grouped, requests.answer)], how="horizontal")
+        scored = rows.join(values, on="at", how="left", maintain_order="left")
         parts.append(
             scored.select(
                 "model",
@@ -244,14 +256,14 @@ def _judged(tables: dict[str, pl.DataFrame], wanted: dict[str, Judge], edge: Sco
                 "value",
                 "detail",
                 scorer=pl.lit(name),
-                error=pl.when(failed).then("asked").otherwise("error"),
+                error=pl.when(failed).then("request_error").otherwise("error"),
             )
         )
-    every = pl.concat(parts)
-    return {name: every.filter(pl.col("model") == name) for name in tables}
+    table = pl.concat(parts)
+    return {name: table.filter(pl.col("model") == name) for name in tables}
 
 
 def _mean(scored: pl.DataFrame, scorer: str) -> str:
-    """The mean of a scorer's values as text."""
+    """Return the mean of a scorer's values as text."""
     mean = scored.filter(pl.col("scorer") == scorer)["value"].mean()
     return "has no score" if mean is None else f"{mean:.3f}"

@@ -1,7 +1,7 @@
-"""Finding trainers by file name: ``train/trainers/kto.py`` with a function ``train(job, folder)`` is ``trainer: kto``.
+"""Finds trainers by file name: ``train/trainers/kto.py`` with a function ``train(job, folder)`` is ``trainer: kto``.
 
-A trainer's file also says, as constants, which of TRL's config classes takes its options (``CONFIG``) and which type
-of dataset it trains on (``DATA``). Importing one imports neither torch nor TRL.
+Two constants in a trainer's file name TRL's config class, which takes its options (``CONFIG``), and the type of dataset
+that it trains on (``DATA``). Importing a trainer imports neither torch nor TRL.
 """
 
 import ast
@@ -10,41 +10,43 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from curate.steps.code_hash import code_hash
 from schemas.errors import unknown
 
 HERE = Path(__file__).parent / "trainers"
 
 
 @cache
-def names() -> list[str]:
-    """The trainers there are, sorted."""
-    return sorted(file.stem for file in HERE.glob("*.py") if _trains(file))
+def trainer_names() -> list[str]:
+    """Return the names of all trainers, sorted."""
+    return sorted(file.stem for file in HERE.glob("*.py") if _is_trainer(file))
 
 
-def find(name: str, where: str = "") -> ModuleType:
-    """The module of a trainer. Raises ``UserError`` naming the nearest one."""
-    if name not in names():
-        raise unknown("trainer", name, names(), where)
+def find_trainer(name: str, where: str = "") -> ModuleType:
+    """Return a trainer's module.
+
+    Args:
+        name: The trainer's name.
+        where: The place in the recipe, for the error.
+
+    Raises:
+        UserError: There is no such trainer; the error names the nearest one.
+    """
+    if name not in trainer_names():
+        raise unknown("trainer", name, trainer_names(), where)
     return importlib.import_module(f"train.trainers.{name}")
 
 
-def summary(name: str) -> str:
-    """The first line of a trainer's docstring, without importing it."""
+def trainer_summary(name: str) -> str:
+    """Return the first line of a trainer's docstring, without importing it."""
     doc = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
     return doc.split("\n", 1)[0]
 
 
 def config_class(trainer: str) -> str:
-    """The name of TRL's config class for a trainer, such as ``SFTConfig``."""
-    return find(trainer).CONFIG
+    """Return the name of TRL's config class for a trainer, such as ``SFTConfig``."""
+    return find_trainer(trainer).CONFIG
 
 
-def source(trainer: str) -> str:
-    """Return a hash of the code that a trainer's work depends on."""
-    return code_hash(find(trainer).train)
-
-
-def _trains(file: Path) -> bool:
+def _is_trainer(file: Path) -> bool:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return any(isinstance(node, ast.FunctionDef) and node.name == "train" for node in tree.body)

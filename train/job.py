@@ -1,4 +1,4 @@
-"""What a trainer is given, and what it gives back."""
+"""The input of a trainer (``TrainingJob``) and its result (``Outcome``)."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,25 +10,29 @@ from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
 from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
+from train.tables import empty_table
 
 if TYPE_CHECKING:
-    from train.rewards import Judge
-
-KINDS = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64}
-
-
-def no_rows(columns: dict[str, str]) -> pl.DataFrame:
-    """An empty table with a contract's columns, without the training's id, which the record adds."""
-    return pl.DataFrame(schema={name: KINDS[kind] for name, kind in columns.items() if name != "training_id"})
+    from train.answer_scorers import AnswerScorer
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training. ``rows`` are the train split of a dataset's table, ``eval_rows`` its first other split.
+class TrainingJob:
+    """One training, as a trainer gets it.
 
-    ``settings`` are TRL's own options as the recipe gives them; ``lora`` is None for full weights, else options of
-    PEFT's ``LoraConfig``; ``rewards`` are scorers by name, and ``edge`` gets them what they want of a model; ``work``
-    holds the checkpoints.
+    Attributes:
+        name: The training's name in the recipe.
+        trainer: The trainer's name, such as ``sft``.
+        ref: The model to start from.
+        rows: The rows of the dataset's split ``train``.
+        eval_rows: The rows of the first other split; empty if there is none.
+        settings: TRL's own options, as the recipe gives them.
+        lora: Options of PEFT's ``LoraConfig``, or None to train the full weights.
+        rewards: The scorers that reward answers, by name.
+        seed: The recipe's seed.
+        work_folder: The folder for checkpoints.
+        progress: The display to report to.
+        scorer_requests: Runs the model calls of ``rewards``; None if the training has none.
     """
 
     name: str
@@ -38,23 +42,27 @@ class Job:
     eval_rows: pl.DataFrame
     settings: dict[str, Any]
     lora: dict[str, Any] | None
-    rewards: "dict[str, Judge]"
+    rewards: "dict[str, AnswerScorer]"
     seed: int
-    work: Path
+    work_folder: Path
     progress: Progress
-    edge: ScorerRequests | None = None
+    scorer_requests: ScorerRequests | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a training, next to the weights it saved.
+    """The result of a training, beside the weights that it saved.
 
-    ``row_losses`` and ``rollouts`` have the contract's columns (``schemas.rows``) but for the training's id;
-    ``fates`` has, for every row of the train split, ``row_id`` and ``fate``: 'trained', or why it was left out.
+    Attributes:
+        steps: The number of optimizer steps.
+        metrics: The first and last value of each figure that TRL logs, and the whole ``history``.
+        fates: For every row of the split ``train`` its ``row_id`` and ``fate``: 'trained', or why it was left out.
+        row_losses: ``schemas.rows.ROW_LOSSES`` without the training's id.
+        rollouts: ``schemas.rows.ROLLOUTS`` without the training's id.
     """
 
     steps: int
     metrics: dict[str, Any]
     fates: pl.DataFrame
-    row_losses: pl.DataFrame = field(default_factory=lambda: no_rows(ROW_LOSSES))
-    rollouts: pl.DataFrame = field(default_factory=lambda: no_rows(ROLLOUTS))
+    row_losses: pl.DataFrame = field(default_factory=lambda: empty_table(ROW_LOSSES))
+    rollouts: pl.DataFrame = field(default_factory=lambda: empty_table(ROLLOUTS))

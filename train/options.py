@@ -1,7 +1,7 @@
-"""The options of TRL's and PEFT's config classes, read from their sources.
+"""Checks a training's options against TRL's and PEFT's config classes, which it reads from their source files.
 
-Importing TRL costs about five seconds; reading three files with ``ast`` costs some fifty milliseconds, so that
-``check`` can name a mistyped option at once. Nothing is listed here: the names are those of the version installed.
+Importing TRL takes about five seconds; reading three files with ``ast`` takes some fifty milliseconds, so ``check`` can
+name a mistyped option at once. No option is listed here: the names are those of the version installed.
 """
 
 import ast
@@ -14,8 +14,8 @@ from schemas.errors import UserError, unknown
 from schemas.recipe import Training
 from train.find_trainer import config_class
 
-# Options that gristmill sets, or that would undo what it records, and what to do instead.
-OURS = {
+# Options that gristmill sets, or that would undo what it records, and the reason.
+RESERVED = {
     "output_dir": "the store decides where the weights go",
     "resume_from_checkpoint": "an interrupted training goes on by itself",
     "remove_unused_columns": "row ids travel in a column of their own",
@@ -23,7 +23,7 @@ OURS = {
     "dataset_text_field": "rows always have a prompt and a completion",
     "model_init_kwargs": "the model is loaded by gristmill; set it up under 'models'",
 }
-PEFT_OURS = {
+PEFT_RESERVED = {
     "task_type": "the trainer decides it",
     "peft_type": "it is always LORA",
     "inference_mode": "this is a training",
@@ -32,16 +32,16 @@ PEFT_OURS = {
     "peft_version": "PEFT sets it",
     "revision": "it is the recipe's model",
 }
-SIMPLE = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "None": (type(None),)}
+PLAIN_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "None": (type(None),)}
 
 
 def fields(trainer: str) -> dict[str, str]:
-    """The options of a trainer's TRL config class: name -> type, as written there. Empty where TRL is not installed."""
+    """Return the options of a trainer's TRL config class: name -> type, as written there; empty without TRL."""
     return {name: kind for name, (kind, _) in _trl(trainer).items()}
 
 
 def lora_fields() -> dict[str, str]:
-    """The options of PEFT's ``LoraConfig``: name -> type. Empty where PEFT is not installed."""
+    """Return the options of PEFT's ``LoraConfig``: name -> type, as written there; empty without PEFT."""
     root = _package("peft")
     if root is None:
         return {}
@@ -50,40 +50,55 @@ def lora_fields() -> dict[str, str]:
     return {name: kind for name, (kind, _) in _inherit("LoraConfig", {**base, **own}).items()}
 
 
+def lora_options(training: Training) -> dict[str, Any] | None:
+    """Return the options of the adapter to train, or None for full weights."""
+    if isinstance(training.lora, bool):
+        return {} if training.lora else None
+    return training.lora
+
+
 def check(training: Training, where: str) -> None:
-    """Raise ``UserError`` for an option that does not exist, has the wrong type, or is not the recipe's to set."""
+    """Check a training's options; without TRL installed, check nothing.
+
+    Args:
+        training: The training's entry in the recipe.
+        where: The place in the recipe, for errors.
+
+    Raises:
+        UserError: An option does not exist, has the wrong type, or is not for a recipe to set.
+    """
     known = _trl(training.trainer)
     if not known:
         return
     kind = config_class(training.trainer)
-    _check_names(training.settings, fields(training.trainer), OURS, f"option of trl.{kind}", where)
+    _check_names(training.settings, fields(training.trainer), RESERVED, f"option of trl.{kind}", where)
     if isinstance(training.lora, dict):
-        _check_names(training.lora, lora_fields(), PEFT_OURS, "option of peft.LoraConfig", where)
+        _check_names(training.lora, lora_fields(), PEFT_RESERVED, "option of peft.LoraConfig", where)
     if "num_generations" in known:
         _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where)
 
 
 def default(trainer: str, name: str) -> Any:
-    """TRL's default for an option where it is a plain value, else None."""
+    """Return TRL's default for an option if it is a plain value, else None."""
     return _trl(trainer).get(name, ("", None))[1]
 
 
-def _check_names(given: dict[str, Any], known: dict[str, str], ours: dict[str, str], what: str, where: str) -> None:
+def _check_names(given: dict[str, Any], known: dict[str, str], reserved: dict[str, str], what: str, where: str) -> None:
     for name, value in given.items():
-        if name in ours:
-            raise UserError(f"{where}: {name} is not for a recipe to set: {ours[name]}; remove it")
+        if name in reserved:
+            raise UserError(f"{where}: {name} is not for a recipe to set: {reserved[name]}; remove it")
         if name not in known:
-            raise unknown(f"{what} called", name, [n for n in known if n not in ours], where)
+            raise unknown(f"{what} called", name, [n for n in known if n not in reserved], where)
         kinds = [part.strip() for part in known[name].split("|")]
-        allowed = tuple(kind for part in kinds for kind in SIMPLE.get(part, ()))
-        # A type that is not made of plain ones (an enum, a dict) is TRL's to judge.
+        allowed = tuple(kind for part in kinds for kind in PLAIN_TYPES.get(part, ()))
+        # TRL itself checks a type that is not made of plain ones (an enum, a dict).
         wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
-        if all(part in SIMPLE for part in kinds) and wrong:
+        if all(part in PLAIN_TYPES for part in kinds) and wrong:
             raise UserError(f"{where}: {name}: expected {known[name]}, found {value!r}")
 
 
 def _check_groups(given: dict[str, Any], where: str) -> None:
-    """Repeat TRL's rules on GRPO's groups (``GRPOConfig.__post_init__``), before anything is spent."""
+    """Check TRL's rules on GRPO's groups (``GRPOConfig.__post_init__``) before anything is spent."""
     group, batch = given["num_generations"], given["per_device_train_batch_size"]
     whole, steps = given.get("generation_batch_size"), given.get("steps_per_generation")
     if group < 2:
@@ -116,7 +131,7 @@ def _check_groups(given: dict[str, Any], where: str) -> None:
 
 @cache
 def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
-    """Name -> (type, default) of a trainer's config class and the classes it inherits from."""
+    """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
@@ -129,7 +144,7 @@ def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
 
 
 def _package(name: str) -> Path | None:
-    """The folder of an installed package, without importing it."""
+    """Return the folder of an installed package, without importing it."""
     spec = importlib.util.find_spec(name)
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
@@ -142,7 +157,7 @@ def _classes(file: Path) -> dict[str, ast.ClassDef]:
 
 
 def _inherit(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, tuple[str, Any]]:
-    """The annotated fields of a class: those of its bases, in order, then its own."""
+    """Return the annotated fields of a class: those of its bases, in order, then its own."""
     node = classes.get(name)
     if node is None:
         return {}
@@ -158,7 +173,7 @@ def _inherit(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, tuple[str
 
 
 def _no_argument(value: ast.expr | None) -> bool:
-    """Whether a field says ``init=False``: it is no option then."""
+    """Return whether a field says ``init=False``, so that it is no option."""
     keywords = value.keywords if isinstance(value, ast.Call) else []
     return any(k.arg == "init" and isinstance(k.value, ast.Constant) and k.value.value is False for k in keywords)
 

@@ -1,7 +1,7 @@
-"""Training rows as the trainer will see them: tokens, and which of them are learnt. Without transformers.
+"""Tokenises dataset rows as a trainer will, and says which tokens are learnt; it does not import transformers.
 
-The chat template is rendered with jinja2 in the sandbox that transformers uses, the text is cut into tokens by the
-model's own ``tokenizer.json``. A test compares the result with the labels that ``SFTTrainer`` builds.
+The chat template is rendered with jinja2, in the sandbox that transformers uses. The model's own ``tokenizer.json``
+splits the text into tokens. A test compares the result with the labels that ``SFTTrainer`` builds.
 """
 
 import json
@@ -15,17 +15,25 @@ from typing import Any
 import polars as pl
 
 from schemas.errors import UserError
-from train.data import MESSAGES
+from train.tables import MESSAGE_COLUMNS
 
-REASONING = ("reasoning_content", "thinking", "reasoning")  # the names transformers takes a trace under, best first
+REASONING_KEYS = (
+    "reasoning_content",
+    "thinking",
+    "reasoning",
+)  # the keys that transformers reads a reasoning trace from, best first
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An answer of a row with its prompt. ``learnt[i]`` says whether ``tokens[i]`` enters the loss.
+    """A row's prompt with one of its answers, as tokens.
 
-    ``column`` is the answer's (completion, chosen, rejected), or ``prompt`` for a row that has none. ``length`` counts
-    the tokens before the end was cut off at ``max_length``.
+    Attributes:
+        row_id: The row's id.
+        column: The answer's column (completion, chosen, rejected), or ``prompt`` for a row that has no answer.
+        tokens: The texts of the tokens.
+        learnt: Whether each token enters the loss.
+        length: The number of tokens before the end was cut off at ``max_length``.
     """
 
     row_id: str
@@ -35,68 +43,77 @@ class Sample:
     length: int
 
 
-def preview(rows: pl.DataFrame, kind: str, folder: Path | None, max_length: int | None = 1024) -> list[Sample] | None:
-    """Tokenise dataset rows of a type ('sft', 'preference', 'prompt') with the model in ``folder``.
+def preview(
+    rows: pl.DataFrame, dataset_type: str, folder: Path | None, max_length: int | None = 1024
+) -> list[Sample] | None:
+    """Tokenise dataset rows with a model's tokenizer and chat template.
 
-    The answer begins where the tokens of the prompt, and those of prompt and answer, part ways, as in TRL;
-    ``max_length`` cuts off the end (None: no limit). Returns a sample an answer, or None where the folder has no
-    tokenizer or no chat template (or the libraries for them are not installed). Raises ``UserError`` naming the row
-    that the chat template refuses.
+    The answer begins where the tokens of the prompt and those of prompt and answer diverge, as in TRL.
+
+    Args:
+        rows: Rows that ``train.data.check_rows`` accepts.
+        dataset_type: 'sft', 'preference' or 'prompt'.
+        folder: The model's folder.
+        max_length: The number of tokens after which the end is cut off; None for no limit.
+
+    Returns:
+        A sample for each answer; None if the folder has no tokenizer or no chat template, or the libraries for them are
+        not installed.
+
+    Raises:
+        UserError: The chat template refuses a row; the error names it.
     """
     chat = _chat(folder)
     if chat is None:
         return None
-    return [sample for row in rows.iter_rows(named=True) for sample in _samples(row, kind, chat, max_length)]
-
-
-def count_tokens(texts: list[str], folder: Path | None) -> list[int] | None:
-    """The number of tokens of each text, without a chat template; None where the folder has no tokenizer."""
-    tokenizer = _tokenizer(folder)
-    return None if tokenizer is None else [len(e.ids) for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    return [sample for row in rows.iter_rows(named=True) for sample in _samples(row, dataset_type, chat, max_length)]
 
 
 @dataclass(frozen=True)
 class _Chat:
-    """A model's chat template, compiled; its tokenizer; and its special tokens, which the template may name."""
+    """A model's compiled chat template, its tokenizer, and its special tokens, which the template may name."""
 
     template: Any
     tokenizer: Any
     special: tuple[tuple[str, str], ...]
 
-    def render(self, messages: list[dict[str, Any]], tools: list | None, *, answer_next: bool) -> str:
+    def render(self, messages: list[dict[str, Any]], tools: list | None, *, add_generation_prompt: bool) -> str:
         return self.template.render(
             messages=[_with_reasoning(m) for m in messages],
             tools=tools,
             documents=None,
-            add_generation_prompt=answer_next,
+            add_generation_prompt=add_generation_prompt,
             **dict(self.special),
         )
 
 
-def _samples(row: dict[str, Any], kind: str, chat: _Chat, max_length: int | None) -> Iterator[Sample]:
+def _samples(row: dict[str, Any], dataset_type: str, chat: _Chat, max_length: int | None) -> Iterator[Sample]:
     prompt = json.loads(row["prompt"])
     tools = json.loads(row["tools"]) if row.get("tools") else None
     try:
-        asked = chat.render(prompt, tools, answer_next=True)
-        texts = {c: chat.render(prompt + json.loads(row[c]), tools, answer_next=False) for c in MESSAGES[kind][1:]}
-    except Exception as error:  # a template raises what it likes
+        prompt_text = chat.render(prompt, tools, add_generation_prompt=True)
+        texts = {
+            column: chat.render(prompt + json.loads(row[column]), tools, add_generation_prompt=False)
+            for column in MESSAGE_COLUMNS[dataset_type][1:]
+        }
+    except Exception as error:  # a template may raise anything
         raise UserError(f"row {row['row_id']}: the model's chat template refuses it: {error}") from error
-    asked_ids = chat.tokenizer.encode(asked, add_special_tokens=False).ids
-    for column, text in (texts or {"prompt": asked}).items():
+    prompt_ids = chat.tokenizer.encode(prompt_text, add_special_tokens=False).ids
+    for column, text in (texts or {"prompt": prompt_text}).items():
         encoding = chat.tokenizer.encode(text, add_special_tokens=False)
         ids = encoding.ids
-        start = _common(asked_ids, ids)
-        tokens, learnt = list(_pieces(text, encoding.offsets)), [i >= start for i in range(len(ids))]
+        start = _common_prefix(prompt_ids, ids)
+        tokens, learnt = list(_token_texts(text, encoding.offsets)), [i >= start for i in range(len(ids))]
         yield Sample(row["row_id"], column, tokens[:max_length], learnt[:max_length], len(ids))
 
 
-def _common(ids: list[int], others: list[int]) -> int:
-    """How many tokens two lists have in common at their beginning."""
+def _common_prefix(ids: list[int], others: list[int]) -> int:
+    """Return how many tokens two lists have in common at their beginning."""
     return next((i for i, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), min(len(ids), len(others)))
 
 
-def _pieces(text: str, offsets: list[tuple[int, int]]) -> Iterator[str]:
-    """The text of each token. A character cut into several tokens is shown with the first, so that all add up."""
+def _token_texts(text: str, offsets: list[tuple[int, int]]) -> Iterator[str]:
+    """Yield the text of each token. A character of several tokens is the first one's, so that all texts add up."""
     done = 0
     for _, end in offsets:
         yield text[done : max(done, end)]
@@ -104,18 +121,18 @@ def _pieces(text: str, offsets: list[tuple[int, int]]) -> Iterator[str]:
 
 
 def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the names that templates read a reasoning trace under, as transformers does."""
-    trace = next((message[name] for name in REASONING if message.get(name) is not None), None)
+    """Fill in the keys that templates read a reasoning trace from, as transformers does."""
+    trace = next((message[name] for name in REASONING_KEYS if message.get(name) is not None), None)
     return message if trace is None else {"thinking": trace, **message, "reasoning_content": trace}
 
 
 def _chat(folder: Path | None) -> _Chat | None:
     tokenizer = _tokenizer(folder)
-    config = _read(folder / "tokenizer_config.json") if tokenizer else {}
+    config = _read_json(folder / "tokenizer_config.json") if tokenizer else {}
     template = config.get("chat_template")
     if tokenizer and (folder / "chat_template.jinja").exists():
         template = (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    if isinstance(template, list):  # several named ones
+    if isinstance(template, list):  # several templates with names
         template = next((t["template"] for t in template if t.get("name") == "default"), None)
     if tokenizer is None or template is None or find_spec("jinja2") is None:
         return None
@@ -125,7 +142,7 @@ def _chat(folder: Path | None) -> _Chat | None:
 
 
 def _tokenizer(folder: Path | None) -> Any:
-    """The tokenizer of a model's folder, without truncation and padding, or None."""
+    """Return the tokenizer of a model's folder, without truncation and padding, or None."""
     if folder is None or not (folder / "tokenizer.json").exists() or find_spec("tokenizers") is None:
         return None
     from tokenizers import Tokenizer
@@ -136,18 +153,18 @@ def _tokenizer(folder: Path | None) -> Any:
     return tokenizer
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_json(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def _compile(template: str) -> Any:
-    """Compile a chat template as transformers does (``utils.chat_template_utils``): the hub's templates are hostile."""
+    """Compile a chat template in a sandbox, as transformers does (``utils.chat_template_utils``): it may be hostile."""
     import jinja2
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
-        """``{% generation %}`` marks the assistant's words; here they are only passed through."""
+        """``{% generation %}`` marks the assistant's text, which is passed through here."""
 
         tags = {"generation"}
 

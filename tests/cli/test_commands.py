@@ -1,4 +1,4 @@
-"""The commands, on a small recipe whose candidates are recorded: no model is asked."""
+"""The commands, on a small recipe whose candidates are recorded, so that no model is needed."""
 
 import csv
 import io
@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from cli.main import app
+from cli.shipped_recipes import RECIPES
 from tests.command import call, mistake, process
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
@@ -38,7 +39,7 @@ train:
 
 
 def rows():
-    """Eight prompts: a good, a middling and a bad answer to each; one asked twice, one with an empty answer."""
+    """Return eight prompts with a good, a middling and a bad answer each; one is repeated, one has an empty answer."""
     truth = [{"kind": "lowercase"}, {"kind": "max_words", "n": 4}]
     made = [
         {
@@ -62,7 +63,7 @@ def write(folder, recipe=RECIPE):
 
 
 def ask(folder, query):
-    """The rows of a query."""
+    """Return the rows of a query."""
     result = call(folder, "sql", query, "--format", "jsonl")
     assert result.code == 0, result.err
     return [json.loads(line) for line in result.out.splitlines()]
@@ -350,6 +351,13 @@ def test_steps_lists_what_a_recipe_can_name(tmp_path):
     assert "constraints" in score and "length" in score and "minhash" not in score
     assert all(len(line.split()) > 2 for line in score.splitlines()[1:]), "every step has a line on what it is"
     assert "grpo" in call(tmp_path, "steps", "train").out
+
+
+def test_init_lists_every_shipped_recipe_with_what_it_does(tmp_path):
+    shown = call(tmp_path, "init", "--help").out
+    for file in RECIPES.glob("*.yaml"):
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        assert re.search(rf"  {file.stem} +{re.escape(first.removeprefix('# '))}", shown), file.stem
 
 
 def test_init_copies_a_recipe_and_never_overwrites_changes(tmp_path):

@@ -1,4 +1,4 @@
-"""What bad input gets: exit code 2 and one line that says where, what was found and the nearest right thing."""
+"""Bad input gives exit code 2 and one line that says where, what was found and the nearest right thing."""
 # ruff: noqa: E501 - the tables below have one case a line
 
 import contextlib
@@ -42,19 +42,19 @@ def write(folder, recipe=RECIPE, rows=GOOD):
 
 
 def refused(folder, words, *arguments):
-    """Run a command that must be refused, with all of ``words`` in its one line."""
+    """Assert that a command is refused, with all of ``words`` in its one line."""
     line = mistake(call(folder, *arguments))
     missing = [word for word in words if word not in line]
     assert not missing, f"{missing} not in: {line}"
 
 
 def untouched(folder):
-    """That nothing was left behind but a store without a stage or a run."""
+    """Assert that nothing was left behind but a store without a stage or a run."""
     left = [p for name in ("stages", "runs") for p in (folder / "store" / name).glob("*")]
     assert left == []
 
 
-# The recipe: what is put in the place of what, and what the line says ------------------------------------------------
+# The recipe: the text to replace, its replacement, and words of the error ------------------------------------------------
 
 WRONG_RECIPES = {
     "unknown key": ("split:", "spilt:", ["r.yaml:13:", "'spilt'", "did you mean 'split'?"]),
@@ -163,7 +163,7 @@ def test_a_mistake_in_the_recipe(tmp_path, name):
     untouched(tmp_path)
 
 
-# The source: its content, and what the line says ----------------------------------------------------------------------
+# The source: its content, and words of the error ----------------------------------------------------------------------
 
 LAST = GOOD.count("\n")
 WRONG_SOURCES = {
@@ -227,7 +227,7 @@ def test_a_source_of_nothing_but_bad_rows_is_refused_even_so(tmp_path):
     untouched(tmp_path)
 
 
-def test_a_step_of_ones_own_that_fails_leaves_what_was_made_and_nothing_half(tmp_path):
+def test_a_step_of_the_users_that_fails_leaves_what_was_made_and_nothing_half(tmp_path):
     (tmp_path / "mine.py").write_text('"""x"""\n\ndef bad(response):\n    raise ValueError("two\\nlines")\n')
     write(tmp_path, RECIPE.replace("- filter: {empty", "- score: mine.bad\n  - filter: {empty"))
     result = call(tmp_path, "run", "r.yaml")
@@ -243,7 +243,7 @@ def test_a_step_of_ones_own_that_fails_leaves_what_was_made_and_nothing_half(tmp
 
 
 def scored(folder, body):
-    """What a run takes from a scorer of one's own with this body, over four rows."""
+    """Score four rows with a user's own scorer that has this body."""
     file = folder / "mine.py"
     file.write_text(f'"""x"""\n\nimport polars as pl\n\n\ndef own(response):\n    {body}\n')
     with contextlib.chdir(folder):
@@ -263,7 +263,7 @@ def scored(folder, body):
         ("return response.no_such()", ["failed: AttributeError", "no_such"]),
     ],
 )
-def test_a_scorer_of_ones_own_that_returns_something_else(tmp_path, body, words):
+def test_a_scorer_of_the_users_that_returns_something_else(tmp_path, body, words):
     with pytest.raises(UserError) as caught:
         scored(tmp_path, body)
     line = str(caught.value)
@@ -288,7 +288,7 @@ def test_a_scorer_of_ones_own_that_returns_something_else(tmp_path, body, words)
         ),
     ],
 )
-def test_a_score_that_failed_is_null_with_an_error_never_nought_or_nan(tmp_path, body, values, errors):
+def test_a_score_that_failed_is_null_with_an_error_never_zero_or_nan(tmp_path, body, values, errors):
     found = scored(tmp_path, body)
     assert found["value"].to_list() == values and found["error"].to_list() == errors
 

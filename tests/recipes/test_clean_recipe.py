@@ -1,16 +1,16 @@
-"""The shipped recipe ``clean``, from its first line to its last: what it drops of the answers beside it, and why."""
+"""The shipped recipe ``clean``, run on its own answers: which it drops, and why."""
 
 import json
 
 import polars as pl
 import pytest
 
-from cli.run import RECIPES, copy_recipe
+from cli.shipped_recipes import RECIPES, copy_recipe
 from curate.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 
-# Prompt -> why its answer goes; all others stay.
+# Prompt -> the reason why its answer is dropped; all others are kept.
 DROPPED = {
     "Who wrote the report?": "personal_data",
     "How do I call the API?": "secret",
@@ -37,7 +37,7 @@ DROPPED = {
 
 @pytest.fixture(scope="module")
 def cleaned(tmp_path_factory):
-    """The store after a run."""
+    """Return the store after a run."""
     folder = tmp_path_factory.mktemp("clean")
     store = Store(folder / "store")
     run(load_recipe(copy_recipe("clean", folder)[0]), store)
@@ -58,7 +58,7 @@ def test_every_fault_is_dropped_for_its_reason_and_nothing_else_is(cleaned):
     assert sft.height == len(rows) - len(DROPPED) + 2, "two answers are there again, masked"
 
 
-def test_what_is_hidden_is_hidden(cleaned):
+def test_personal_data_and_secrets_are_masked(cleaned):
     masked = table(cleaned, "completions").filter(pl.col("parent_id").is_not_null())
     assert sorted(text.count("<") for text in masked["response"]) == [1, 2]
     answers = "\n".join(table(cleaned, "sft")["completion"].cast(pl.String))

@@ -1,4 +1,4 @@
-"""The recipe that docs/curation.md shows runs, on files of the same shape, and its queries answer."""
+"""The recipe in docs/curation.md runs on files of the same shape, and its queries return rows."""
 
 import json
 import re

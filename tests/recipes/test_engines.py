@@ -1,4 +1,4 @@
-"""One recipe, every engine: the same tables, whoever answers."""
+"""One recipe gives the same tables with every engine."""
 
 import json
 
@@ -31,7 +31,7 @@ datasets:
 
 
 def same(folder, store, *overrides):
-    """Run the recipe, look at what must hold for any engine, and run it again: then nothing is asked."""
+    """Run the recipe, check what must hold for any engine, and run it again: then no request is made."""
     (folder / "seeds.jsonl").write_text("".join(json.dumps({"prompt": f"the cat sings {i}"}) + "\n" for i in range(5)))
     (folder / "same.yaml").write_text(RECIPE)
     recipe = load_recipe(folder / "same.yaml", list(overrides))

@@ -1,4 +1,4 @@
-"""The identity and math recipes' prompts: rows parse, none repeats another, the verifier reads every answer."""
+"""The prompts of the recipes identity and math: rows parse, none repeats another, the verifier reads every answer."""
 
 import json
 import re
@@ -23,8 +23,8 @@ def bare(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def likeness(one: str, other: str) -> float:
-    """Shared words over all words of the two texts."""
+def similarity(one: str, other: str) -> float:
+    """Return the shared words over all words of two texts."""
     a, b = set(bare(one).split()), set(bare(other).split())
     return len(a & b) / len(a | b)
 
@@ -48,7 +48,7 @@ def test_a_quarter_of_the_identity_prompts_is_for_retention():
 
 def test_no_identity_prompt_is_nearly_another():
     texts = [row["prompt"] for row in IDENTITY]
-    close = [(a, b) for i, a in enumerate(texts) for b in texts[:i] if likeness(a, b) > 0.5]
+    close = [(a, b) for i, a in enumerate(texts) for b in texts[:i] if similarity(a, b) > 0.5]
     assert close == []
 
 
@@ -76,10 +76,10 @@ def test_math_answers_are_small_numbers_asked_for_after_hashes():
         assert row["prompt"].count("####") == 1
 
 
-def test_no_math_problem_is_told_more_than_three_times():
+def test_no_math_problem_is_worded_alike_more_than_three_times():
     """Problems that differ in their numbers alone; names and things may differ too, so alike is not equal."""
     told = [re.sub(r"\d+", "", row["prompt"].rsplit("?", 1)[0]) for row in MATH]
-    alike = Counter(i for i, a in enumerate(told) for b in told if likeness(a, b) > 0.7)
+    alike = Counter(i for i, a in enumerate(told) for b in told if similarity(a, b) > 0.7)
     assert [(told[i], count) for i, count in alike.items() if count > 3] == []
 
 

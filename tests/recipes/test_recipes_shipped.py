@@ -1,21 +1,21 @@
-"""Every recipe that is shipped: it parses, its steps and settings exist, and its plan can be made without a hub."""
+"""Every shipped recipe parses, its steps and settings exist, and it can be planned without a hub."""
 
 import json
 
 import pytest
 
-from cli.run import RECIPES, copy_recipe
+from cli.shipped_recipes import RECIPES, copy_recipe, recipe_summary
 from curate.run import plan
 from curate.sources.read_source import read_source
 from schemas.load_recipe import load_recipe
-from train import find_trainer as trainers
 from train import options
+from train.find_trainer import find_trainer
 
 NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
 
 def swapped(name):
-    """The flags that put the built-in model in the place of every model of a recipe."""
+    """Return the flags that replace every model of a recipe by the built-in one."""
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     return [f"models.{model}=smollm2-135m" for model in recipe.models]
 
@@ -33,9 +33,10 @@ def test_it_is_named_as_its_file_and_says_what_it_does(name):
     text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
     assert load_recipe(RECIPES / f"{name}.yaml").name == name
     assert text.startswith("# ") and len(text.splitlines()[0]) > 20
+    assert text.splitlines()[0] == f"# {recipe_summary(name)}" and recipe_summary(name).endswith(".")
 
 
-def test_it_is_copied_with_all_it_reads(name, tmp_path):
+def test_it_is_copied_with_the_files_it_reads(name, tmp_path):
     copied = copy_recipe(name, tmp_path)
     assert copied[0] == tmp_path / f"{name}.yaml" and len(copied) >= 2
     for file in copied:
@@ -72,11 +73,11 @@ def test_its_plan_can_be_made_offline_and_writes_nothing(name, tmp_path, swap):
 def test_its_trainings_fit_their_datasets_and_their_options_exist(name):
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     if not recipe.models:
-        assert not recipe.train and recipe.evaluate is None, "what cleans answers that are there needs no model"
+        assert not recipe.train and recipe.evaluate is None, "cleaning existing answers needs no model"
         return
     assert recipe.train and recipe.evaluate is not None
     for key, training in recipe.train.items():
-        trainer = trainers.find(training.trainer)
+        trainer = find_trainer(training.trainer)
         assert recipe.datasets[training.dataset].type == trainer.DATA
         options.check(training, recipe.where("train", key))
         if options.fields(training.trainer):  # where TRL is installed
@@ -85,7 +86,7 @@ def test_its_trainings_fit_their_datasets_and_their_options_exist(name):
     assert set(recipe.evaluate.models) == {*recipe.train, next(iter(recipe.train.values())).model}, "before and after"
 
 
-def test_what_it_evaluates_by_is_what_it_scored_by(name):
+def test_it_evaluates_by_scores_that_it_also_computes(name):
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     if recipe.evaluate is None:
         return
@@ -94,11 +95,11 @@ def test_what_it_evaluates_by_is_what_it_scored_by(name):
     assert {reward for training in recipe.train.values() for reward in training.rewards} <= scored
 
 
-def test_models_are_those_said(tmp_path):
-    """No hub is asked, and one flag is enough to do without: no model is named anywhere else in a recipe."""
-    said = {"strong-teacher", "cheap-teacher", "smollm2-135m", "Qwen/Qwen3-0.6B-Base", "Qwen/Qwen2.5-0.5B-Instruct"}
+def test_only_known_models_are_named(tmp_path):
+    """A model is named in ``models`` alone, so that one flag replaces it where there is no hub."""
+    known = {"strong-teacher", "cheap-teacher", "smollm2-135m", "Qwen/Qwen3-0.6B-Base", "Qwen/Qwen2.5-0.5B-Instruct"}
     for name in NAMES:
         recipe = load_recipe(RECIPES / f"{name}.yaml")
-        assert {model.model for model in recipe.models.values()} <= said
+        assert {model.model for model in recipe.models.values()} <= known
         rest = json.dumps(recipe.model_dump(mode="json", exclude={"models"}))
         assert "Qwen/" not in rest and "HuggingFaceTB" not in rest

@@ -1,4 +1,4 @@
-"""The demo's prompts: every row parses, its constraints are ones the verifier knows, held-out kinds are held out."""
+"""The demo's prompts: every row parses, the verifier knows its constraints, and held-out kinds are held out."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Run by ``test_resume``: a training in a process of its own that is killed with SIGKILL after a given step."""
+"""Run by ``test_resume``: does a training in a process of its own, and kills it with SIGKILL after a given step."""
 
 import os
 import signal

@@ -13,17 +13,17 @@ WORDS = "the a cat dog sings reads writes red blue seven lines in lower case wit
 
 
 def turns(role: str, text: str) -> str:
-    """A conversation of one turn, as JSON text."""
+    """Return a conversation of one message, as JSON text."""
     return json.dumps([{"role": role, "content": text}])
 
 
 def prompt(i: int) -> str:
-    """The prompt of row ``i``."""
+    """Return the prompt of row ``i``."""
     return turns("user", f"answer {WORDS[i % len(WORDS)]} {i}")
 
 
 def sft_rows(n: int, held_out: int = 0) -> pl.DataFrame:
-    """``n`` SFT rows of different lengths, the last ``held_out`` of them in the split test."""
+    """Return ``n`` SFT rows of different lengths, the last ``held_out`` of them in the split test."""
     return pl.DataFrame(
         {
             "row_id": [f"r_{i}" for i in range(n)],
@@ -37,7 +37,7 @@ def sft_rows(n: int, held_out: int = 0) -> pl.DataFrame:
 
 
 def preference_rows(n: int, held_out: int = 0) -> pl.DataFrame:
-    """``n`` pairs, the last ``held_out`` of them in the split test."""
+    """Return ``n`` pairs, the last ``held_out`` of them in the split test."""
     return pl.DataFrame(
         {
             "row_id": [f"r_{i}" for i in range(n)],
@@ -52,7 +52,7 @@ def preference_rows(n: int, held_out: int = 0) -> pl.DataFrame:
 
 
 def rl_rows(n: int, held_out: int = 0) -> pl.DataFrame:
-    """``n`` RL prompts, the last ``held_out`` of them in the split test."""
+    """Return ``n`` RL prompts, the last ``held_out`` of them in the split test."""
     return pl.DataFrame(
         {
             "row_id": [f"r_{i}" for i in range(n)],
@@ -66,7 +66,7 @@ def rl_rows(n: int, held_out: int = 0) -> pl.DataFrame:
 
 
 def write_stage(store: Store, table: str, rows: pl.DataFrame) -> Stage:
-    """A dataset's stage, as the walk over a recipe would have made it."""
+    """Write a dataset's stage, as a run would have made it."""
     stage_id = f"{table[:3]}{rows.height:09d}"
     with store.new_stage(stage_id, f"datasets-{table}") as writer:
         writer.write(table, rows)
@@ -74,7 +74,7 @@ def write_stage(store: Store, table: str, rows: pl.DataFrame) -> Stage:
 
 
 def recipe_with(folder: Path, sections: str, models: str = "") -> Recipe:
-    """A recipe whose sections ``train`` and ``evaluate`` are given; the rest is what they need."""
+    """Return a recipe with the given sections ``train`` and ``evaluate``, and the others that they need."""
     text = (
         f"name: tiny\nseed: 3\nmodels: {{student: tiny{models and ', '}{models}}}\nprompts:\n  - source: seeds.jsonl\n"
         "datasets:\n  sft: {type: sft}\n  dpo: {type: preference}\n  rl: {type: prompt}\nsplit: {test: 0.1}\n"

@@ -5,7 +5,7 @@ import pytest
 
 from schemas.errors import UserError
 from tests.train.tables import preference_rows, prompt, rl_rows, sft_rows, turns
-from train.data import refuse
+from train.data import check_rows
 
 
 def with_value(rows: pl.DataFrame, column: str, value: object, row: int = 1) -> pl.DataFrame:
@@ -15,7 +15,7 @@ def with_value(rows: pl.DataFrame, column: str, value: object, row: int = 1) -> 
 
 def test_good_rows_of_every_type_are_kept():
     for rows, kind in ((sft_rows(4), "sft"), (preference_rows(4), "preference"), (rl_rows(4), "prompt")):
-        assert refuse(rows, kind).is_empty()
+        assert check_rows(rows, kind).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ def test_good_rows_of_every_type_are_kept():
     ],
 )
 def test_rows_that_teach_nothing_are_dropped_with_a_reason(column, value, reason):
-    assert refuse(with_value(preference_rows(3), column, value), "preference").rows() == [("r_1", reason)]
+    assert check_rows(with_value(preference_rows(3), column, value), "preference").rows() == [("r_1", reason)]
 
 
 def test_a_pair_of_equal_answers_is_dropped():
     rows = preference_rows(3).with_columns(rejected="chosen")
-    assert refuse(rows, "preference")["fate"].to_list() == ["chosen and rejected are the same"] * 3
+    assert check_rows(rows, "preference")["fate"].to_list() == ["chosen and rejected are the same"] * 3
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_a_pair_of_equal_answers_is_dropped():
         ),
     ],
 )
-def test_what_is_no_conversation_is_refused_by_row_and_column(value, message):
+def test_a_row_that_is_no_conversation_is_refused_by_row_and_column(value, message):
     with pytest.raises(UserError, match="row r_1, column prompt") as error:
-        refuse(with_value(sft_rows(3), "prompt", value), "sft")
+        check_rows(with_value(sft_rows(3), "prompt", value), "sft")
     assert message in str(error.value)
 
 
 def test_an_answer_must_end_in_the_assistants_turn():
     with pytest.raises(UserError, match="row r_1, column completion: ends in a turn of role 'user'"):
-        refuse(with_value(sft_rows(3), "completion", turns("user", "x")), "sft")
+        check_rows(with_value(sft_rows(3), "completion", turns("user", "x")), "sft")
 
 
 def test_a_tool_call_needs_no_content():
     call = [{"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {}}}]}]
-    assert refuse(with_value(sft_rows(3), "completion", call), "sft").is_empty()
+    assert check_rows(with_value(sft_rows(3), "completion", call), "sft").is_empty()
 
 
 def test_messages_keep_exactly_their_keys():
@@ -71,7 +71,7 @@ def test_messages_keep_exactly_their_keys():
     from train.data import to_dataset
 
     call = [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]}]
-    found = to_dataset(with_value(sft_rows(3), "completion", call), "sft", first=5)
+    found = to_dataset(with_value(sft_rows(3), "completion", call), "sft", first_index=5)
     assert found[1]["completion"] == call
     assert found[0]["completion"] == json.loads(sft_rows(3)["completion"][0])  # no tool_calls: None
     assert found["row_index"] == [5, 6, 7]

@@ -8,7 +8,8 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.train.tables import recipe_with, rl_rows, sft_rows, write_stage
-from train.evaluate import compare, evaluate_recipe, plan_evaluation
+from train.compare import compare
+from train.evaluate import evaluate_recipe, plan_evaluation
 
 MODELS = {"student": ModelRef("student", "x@1", "/nowhere"), "s": ModelRef("s", "x@1>s", "/nowhere")}
 SECTIONS = (
@@ -18,7 +19,7 @@ SECTIONS = (
 
 
 class Gateway:
-    """Answers every prompt with one more letter for each model asked; the last request fails."""
+    """Answers every prompt, with one more letter for each further model; the last request fails."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -49,12 +50,12 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, store: Store, own: None):
+def test_models_answer_held_out_prompts_and_every_scorer_scores_the_answers(tmp_path: Path, store: Store, own: None):
     recipe, answers = recipe_with(tmp_path, SECTIONS), Gateway()
     rows = rl_rows(6, held_out=3)
     rows = pl.concat([rows, rows.tail(1).with_columns(row_id=pl.lit("again"))])  # one prompt twice is asked once
     datasets = {"rl": write_stage(store, "rl_prompts", rows)}
-    stage = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), answers=answers)
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), gateway=answers)
     found = stage.read("evaluations")
     assert found.height == 2 * 2 * 3 * 2  # models, scorers, prompts, samples
     assert found["row_id"].unique().sort().to_list() == ["r_3", "r_4", "r_5"]
@@ -68,11 +69,11 @@ def test_models_answer_held_out_prompts_and_every_scorer_judges(tmp_path: Path, 
     first = found.filter(model="student", scorer="own.mine.chars", row_id="r_3").select("prompt", "response", "value")
     assert first.rows() == [("answer dog 3", "a+", 2.0), ("answer dog 3", "ab+", 3.0)]
 
-    again = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), answers=answers)
+    again = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), gateway=answers)
     assert again.stage_id == stage.stage_id and answers.asked == ["student", "s"]
 
 
-def test_what_goes_by_the_set_goes_by_all_models_and_what_goes_by_the_prompt_by_one(tmp_path, store, own):
+def test_a_score_of_the_whole_set_sees_all_models_and_a_score_of_a_prompt_sees_one(tmp_path, store, own):
     steps = (
         "completions:\n  - score: {use: own.mine.chars, as: chars}\n"
         "  - score: {use: combine, as: level, sql: chars, zscore: true}\n"
@@ -80,7 +81,7 @@ def test_what_goes_by_the_set_goes_by_all_models_and_what_goes_by_the_prompt_by_
     )
     recipe = recipe_with(tmp_path, steps + SECTIONS.replace("own.mine.chars, own.mine.odd", "level, long"))
     datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(5, held_out=3))}
-    found = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), answers=Gateway()).read("evaluations")
+    found = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), gateway=Gateway()).read("evaluations")
     means = found.group_by("scorer", "model").agg(pl.col("value").mean())
     level, long = (dict(means.filter(scorer=name).select("model", "value").rows()) for name in ("level", "long"))
     assert abs(found.filter(scorer="level")["value"].mean()) < 1e-9 and level["student"] < -0.3 < 0.3 < level["s"]
@@ -91,7 +92,7 @@ def test_an_sft_dataset_borrows_what_scorers_read_from_its_prompts(tmp_path: Pat
     recipe = recipe_with(tmp_path, SECTIONS.replace("dataset: rl", "dataset: sft"))
     datasets = {"sft": write_stage(store, "sft", sft_rows(3, held_out=1))}
     prompts = pl.DataFrame({"prompt_id": ["p_2"], "ground_truth": ["5"], "metadata": [None], "tools": [None]})
-    stage = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), prompts=prompts, answers=Gateway())
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), prompts=prompts, gateway=Gateway())
     assert stage.read("evaluations").filter(scorer="own.mine.odd", sample_index=0)["value"].to_list() == [1.0, 1.0]
 
 
@@ -109,7 +110,7 @@ def test_a_scorer_that_would_see_only_nulls_is_refused(tmp_path: Path, store: St
         (MODELS, 0, "add a 'split'"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(tmp_path: Path, store: Store, own: None, models, held_out, message):
+def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own: None, models, held_out, message):
     datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(4, held_out=held_out))}
     with pytest.raises(UserError) as error:
         plan_evaluation(recipe_with(tmp_path, SECTIONS), store, datasets, models)

@@ -7,8 +7,8 @@ import pytest
 
 from schemas.errors import UserError
 from schemas.recipe import Training
-from train import find_trainer as trainers
 from train import options
+from train.find_trainer import config_class, find_trainer, trainer_names
 
 pytest.importorskip("trl")
 
@@ -18,12 +18,12 @@ def training(trainer: str = "grpo", lora: object = None, **given: object) -> Tra
 
 
 def test_trainers_are_found_by_file_name():
-    assert trainers.names() == ["dpo", "grpo", "reward", "sft"]
+    assert trainer_names() == ["dpo", "grpo", "reward", "sft"]
 
 
 @pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo", "reward"])
 def test_options_read_from_source_are_those_of_the_real_config_class(trainer):
-    config = getattr(importlib.import_module("trl"), trainers.config_class(trainer))
+    config = getattr(importlib.import_module("trl"), config_class(trainer))
     real = {f.name: f for f in dataclasses.fields(config) if f.init}
     assert list(options.fields(trainer)) == list(real)
     for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "num_generations"):
@@ -80,4 +80,4 @@ def test_good_options_pass():
 
 def test_an_unknown_trainer_names_the_nearest():
     with pytest.raises(UserError, match="no trainer 'dop'; did you mean 'dpo'"):
-        trainers.find("dop", "r.yaml:3")
+        find_trainer("dop", "r.yaml:3")

@@ -1,4 +1,4 @@
-"""A training that is killed goes on where its last checkpoint was, to the same end."""
+"""A training that is killed resumes from its last checkpoint and ends with the same weights."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ KINDS = {
 
 
 class Notes(Progress):
-    """Keeps what is said."""
+    """Records the messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -47,7 +47,7 @@ class Notes(Progress):
 
 
 @pytest.mark.parametrize("name", list(KINDS))
-def test_killed_after_step_three_it_ends_as_if_it_had_not_been(tmp_path: Path, tiny: Path, name: str):
+def test_a_training_killed_after_step_three_ends_as_if_it_had_not_been(tmp_path: Path, tiny: Path, name: str):
     table, rows, training = KINDS[name]
     sections = f"train:\n  t: {training}\n"
     for side in ("whole", "killed"):
@@ -89,8 +89,8 @@ def weights(stage: Path) -> dict:
     return load_file(stage / "model" / "adapter_model.safetensors")
 
 
-def test_only_whole_checkpoints_with_a_step_left_to_do_are_gone_on_from(tmp_path: Path):
-    from train.common import RECORD, last_checkpoint
+def test_only_a_whole_checkpoint_with_a_step_left_is_resumed_from(tmp_path: Path):
+    from train.fit import RECORD, last_checkpoint
 
     assert last_checkpoint(tmp_path) is None
     for step in (2, 10, 12, 14):

@@ -1,4 +1,4 @@
-"""The trainer `reward` on tiny models: what it saves, what it records, and that its model scores by its path."""
+"""The trainer ``reward`` on tiny models: its weights, its record, and its model used as a reward by path."""
 
 import json
 import math
@@ -16,7 +16,8 @@ from schemas.progress import Progress
 from schemas.recipe import Model
 from tests.asking import Asked
 from tests.train.tables import preference_rows, recipe_with, sft_rows, turns, write_stage
-from train.run import plan_trainings, train_recipe, trained_models
+from train.plan import plan_trainings, trained_models
+from train.run import train_recipe
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow
@@ -37,7 +38,7 @@ def train(tmp_path, store, ref, sections, **tables):
 
 
 def rewards(ref, rows):
-    """The rewards of the chosen answers of rows of pairs, and of the rejected ones, as rows of one array."""
+    """Return an array of two rows: the rewards of the chosen answers, and those of the rejected ones."""
     from curate.models.clients.local.reward import RewardEngine
     from schemas.requests import Sampling, make_request
 
@@ -53,7 +54,7 @@ def rewards(ref, rows):
 
 
 def by_path(stage, name="rm"):
-    """The model as another recipe names it: by the path that the table ``trainings`` has."""
+    """Return the model as another recipe names it: by the path in the table ``trainings``."""
     path = stage.path.parent.parent / stage.read("trainings")["path"][0]
     return resolve_model(name, Model(model=str(path)))
 
@@ -102,7 +103,7 @@ def test_on_top_of_a_trained_model_by_name_and_by_path(tmp_path, store, ref):
     assert before["margin"].to_list() == pytest.approx([margins[row] for row in before["row_id"]], abs=1e-3)
 
 
-def test_pairs_longer_than_max_length_are_told_and_held_out_pairs_are_recorded_apart(tmp_path, store, ref):
+def test_pairs_longer_than_max_length_are_reported_and_held_out_pairs_are_recorded_as_such(tmp_path, store, ref):
     long = turns("assistant", "answer " * 60)
     rows = preference_rows(9, held_out=3)
     rows = rows.with_columns(rejected=pl.when(pl.col("row_id") == "r_2").then(pl.lit(long)).otherwise("rejected"))

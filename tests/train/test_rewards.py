@@ -8,18 +8,19 @@ from curate.pipeline.scorer import Scorer
 from curate.steps.registry import Step
 from schemas.errors import UserError
 from tests.train.tables import recipe_with, rl_rows
-from train.rewards import Judge, Rollouts, as_reward, judges
+from train.answer_scorers import AnswerScorer, answer_scorers
+from train.rewards import Rollouts, reward_function
 
 
-def judge(function, *reads: str) -> Judge:
-    """A scorer of one's own, as an evaluation or a training has it."""
-    step = Step("score", "mine", "score", function, reads, {}, (), "", "")
-    return Judge((Scorer("mine", step, {}, {name: (name,) for name in reads}, "x"),))
+def scorer_of(function, *reads: str) -> AnswerScorer:
+    """Return a user's own scorer, as an evaluation or a training has it."""
+    step = Step("score", "mine", "score", function, reads, {}, (), "")
+    return AnswerScorer((Scorer("mine", step, {}, {name: (name,) for name in reads}, "x"),))
 
 
-def reward_of(scorer: Judge, rollouts: Rollouts, length: int, name: str = "r"):
-    """Its reward function; the scorer asks nobody."""
-    return as_reward(name, scorer, rollouts, length, SimpleNamespace(answer=None))
+def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r"):
+    """Return its reward function; the scorer makes no model calls."""
+    return reward_function(name, scorer, rollouts, length, SimpleNamespace(answer=None))
 
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:
@@ -36,7 +37,7 @@ def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:
 
 def test_a_scorer_is_a_reward_unchanged():
     rollouts = Rollouts(rl_rows(3))
-    scorer = judge(
+    scorer = scorer_of(
         lambda response, ground_truth: response.str.len_chars() + ground_truth.cast(pl.Int64),
         "response",
         "ground_truth",
@@ -53,7 +54,7 @@ def test_a_scorer_is_a_reward_unchanged():
     ]
 
 
-def test_a_scorer_reads_all_that_an_answer_has():
+def test_a_scorer_may_read_every_column_of_an_answer():
     seen = {}
 
     def scorer(prompt, messages, finish_reason, completion_tokens, metadata, reasoning_content):
@@ -61,7 +62,7 @@ def test_a_scorer_reads_all_that_an_answer_has():
         return pl.Series([1.0] * len(prompt))
 
     names = ("prompt", "messages", "finish_reason", "completion_tokens", "metadata", "reasoning_content")
-    call(reward_of(judge(scorer, *names), Rollouts(rl_rows(2)), 3), ["ab", "abc"], [0, 1])
+    call(reward_of(scorer_of(scorer, *names), Rollouts(rl_rows(2)), 3), ["ab", "abc"], [0, 1])
     assert seen["prompt"].to_list() == ["answer the 0", "answer a 1"]
     assert json.loads(seen["messages"][1]) == [{"role": "user", "content": "answer a 1"}]
     assert seen["finish_reason"].to_list() == ["stop", "length"]
@@ -70,7 +71,7 @@ def test_a_scorer_reads_all_that_an_answer_has():
 
 def test_nan_is_none_and_has_an_error():
     rollouts = Rollouts(rl_rows(2))
-    reward = reward_of(judge(lambda response: pl.Series([float("nan"), 1.0]), "response"), rollouts, 9)
+    reward = reward_of(scorer_of(lambda response: pl.Series([float("nan"), 1.0]), "response"), rollouts, 9)
     assert call(reward, ["a", "b"], [0, 1]) == [None, 1.0]
     assert rollouts.recorded()["error"].null_count() == 1
 
@@ -80,19 +81,19 @@ def test_a_scorer_that_raises_gives_nulls_and_its_error():
         raise RuntimeError("no such thing")
 
     rollouts = Rollouts(rl_rows(2))
-    assert call(reward_of(judge(broken, "response"), rollouts, 9), ["a", "b"], [0, 1]) == [None, None]
+    assert call(reward_of(scorer_of(broken, "response"), rollouts, 9), ["a", "b"], [0, 1]) == [None, None]
     assert all("RuntimeError: no such thing" in error for error in rollouts.recorded()["error"])
 
 
 def test_a_scorer_may_give_a_table():
     table = pl.DataFrame({"value": [0.5, None], "detail": ["d", None], "error": [None, "e"]})
-    found = judge(lambda response: table, "response").values(pl.DataFrame({"response": ["a", "b"]}), None)
+    found = scorer_of(lambda response: table, "response").values(pl.DataFrame({"response": ["a", "b"]}), None)
     assert found.select("value", "detail", "error").rows() == [(0.5, "d", None), (None, None, "e")]
 
 
-def test_what_was_recorded_before_a_kill_is_gone_on_from():
+def test_a_record_from_before_a_kill_is_continued():
     first, second = Rollouts(rl_rows(2)), Rollouts(rl_rows(2))
-    scorer = judge(lambda response: response.str.len_chars(), "response")
+    scorer = scorer_of(lambda response: response.str.len_chars(), "response")
     call(reward_of(scorer, first, 9), ["a", "b"], [0, 1], at=0)
     second.restore(first.recorded())
     call(reward_of(scorer, second, 9), ["c"], [0], at=1)
@@ -100,7 +101,7 @@ def test_what_was_recorded_before_a_kill_is_gone_on_from():
     assert found == [(1, "r_0", 0), (1, "r_1", 0), (2, "r_0", 0)]
 
 
-def test_judges_are_found_with_their_settings_and_refused_if_they_read_what_is_not_there(tmp_path, monkeypatch):
+def test_scorers_are_found_with_their_settings_and_refused_if_they_read_an_unknown_column(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "mine.py").write_text(
         "def score(response, *, k: int = 1):\n    return response.str.len_chars() * k\n"
@@ -108,10 +109,10 @@ def test_judges_are_found_with_their_settings_and_refused_if_they_read_what_is_n
     )
     monkeypatch.chdir(tmp_path)
     recipe = recipe_with(tmp_path, "completions:\n  - score: {use: own.mine, as: length, k: 4}\n")
-    found = judges(recipe, ["length", "own.mine"], "r.yaml:9")
+    found = answer_scorers(recipe, ["length", "own.mine"], "r.yaml:9")
     settings = [(name, one.scorer.settings) for name, one in found.items()]
     assert settings == [("length", {"k": 4}), ("own.mine", {"k": 1})]
     with pytest.raises(UserError, match="there twice"):
-        judges(recipe, ["length", "length"], "r.yaml:9")
+        answer_scorers(recipe, ["length", "length"], "r.yaml:9")
     with pytest.raises(UserError, match="no column .* called 'quality'"):
-        judges(recipe, ["own.mine.other"], "r.yaml:9")
+        answer_scorers(recipe, ["own.mine.other"], "r.yaml:9")

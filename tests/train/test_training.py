@@ -16,7 +16,8 @@ from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.stub_server import Stub
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
-from train.run import plan_trainings, train_recipe, trained_models
+from train.plan import plan_trainings, trained_models
+from train.run import train_recipe
 
 pytest.importorskip("trl")
 pytestmark = pytest.mark.slow
@@ -25,7 +26,7 @@ STEPS = "per_device_train_batch_size: 2, max_steps: 2, learning_rate: 1e-2"
 
 
 class Lines(Progress):
-    """Keeps what it is told."""
+    """Records the calls it gets."""
 
     def __init__(self) -> None:
         self.ended: list[tuple[str, str, bool]] = []
@@ -132,7 +133,7 @@ def test_full_weights_dpo_keeps_a_reference_of_its_own(tmp_path, store, ref):
     assert not stage.manifest["adapter"]
 
 
-def test_rows_longer_than_max_length_are_told_with_and_without_packing(tmp_path, store, ref):
+def test_rows_longer_than_max_length_are_reported_with_and_without_packing(tmp_path, store, ref):
     long = turns("user", "answer " * 60)
     rows = sft_rows(6).with_columns(prompt=pl.when(pl.col("row_id") == "r_3").then(pl.lit(long)).otherwise("prompt"))
     datasets = stages(store, sft=rows)
@@ -145,7 +146,7 @@ def test_rows_longer_than_max_length_are_told_with_and_without_packing(tmp_path,
         assert stage.rows("row_losses") == (4 if not more else 0)
 
 
-def test_evaluation_rows_are_recorded_apart(tmp_path, store, ref):
+def test_evaluation_rows_are_recorded_as_such(tmp_path, store, ref):
     options = f"{STEPS}, eval_strategy: steps, eval_steps: 1"
     sections = f"train:\n  s: {{trainer: sft, dataset: sft, model: student, {options}}}\n"
     (stage,) = train(tmp_path, store, ref, sections, stages(store, sft=sft_rows(6, held_out=2)))
@@ -213,7 +214,7 @@ def test_a_reward_may_ask_a_model_and_read_the_scores_above_it(tmp_path, store, 
     assert sum(row["requests"] for row in costs(store)) == len(asked)
 
 
-def test_no_training_in_a_plan_and_keys_depend_on_what_matters(tmp_path, store, ref):
+def test_a_plan_trains_nothing_and_its_keys_depend_on_options_rows_and_base(tmp_path, store, ref):
     def key(sections: str, rows: pl.DataFrame = sft_rows(4), base: ModelRef = ref) -> str:  # noqa: B008 - never written
         shutil.rmtree(store.path / "stages")
         (store.path / "stages").mkdir()
@@ -251,7 +252,7 @@ def test_no_training_in_a_plan_and_keys_depend_on_what_matters(tmp_path, store, 
         ("  s: {trainer: sft, dataset: sft, model: student, eval_strategy: epoch}", sft_rows(2), "add a 'split'"),
     ],
 )
-def test_mistakes_are_said_before_a_model_is_loaded(tmp_path, store, sections, rows, message):
+def test_mistakes_are_reported_before_a_model_is_loaded(tmp_path, store, sections, rows, message):
     nowhere = ModelRef("student", "x", "/nowhere")
     with pytest.raises(UserError) as error:
         train(tmp_path, store, nowhere, f"train:\n{sections}\n", stages(store, sft=rows))
@@ -259,7 +260,7 @@ def test_mistakes_are_said_before_a_model_is_loaded(tmp_path, store, sections, r
 
 
 def test_an_unknown_training_names_the_nearest_and_a_selected_one_brings_its_base(tmp_path, store, ref):
-    from train.run import selected
+    from train.plan import selected
 
     recipe = recipe_with(
         tmp_path,

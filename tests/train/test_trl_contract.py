@@ -1,4 +1,4 @@
-"""What we rely on in TRL beyond its documentation. A failure here means that a new TRL needs a look at ``train``."""
+"""Checks the TRL internals that ``train`` relies on. After a failure here, check ``train`` against the new TRL."""
 
 import inspect
 import os
@@ -83,8 +83,8 @@ def test_the_names_that_the_dpo_signal_reads_are_those_of_the_trainer():
 
 
 @pytest.mark.parametrize(("variable", "off"), [(None, True), ("0", False)])
-def test_telemetry_is_off_unless_the_user_wants_it(variable: str | None, off: bool):
-    code = "import huggingface_hub.constants as c; import train.common; print(c.HF_HUB_DISABLE_TELEMETRY)"
+def test_telemetry_is_off_unless_the_user_turned_it_on(variable: str | None, off: bool):
+    code = "import huggingface_hub.constants as c; import train.trl_setup; print(c.HF_HUB_DISABLE_TELEMETRY)"
     clean = {k: v for k, v in os.environ.items() if "TELEMETRY" not in k and k != "DO_NOT_TRACK"}
     given = {} if variable is None else {"HF_HUB_DISABLE_TELEMETRY": variable}
     done = subprocess.run(

@@ -1,47 +1,78 @@
 """Direct preference optimisation with ``trl.DPOTrainer``: the model learns to prefer chosen answers to rejected."""
 
 from pathlib import Path
+from typing import Any
 
-from train.job import Job, Outcome
+from train.job import Outcome, TrainingJob
+from train.row_losses import RowLosses, combine_pairs
 
 CONFIG = "DPOConfig"
 DATA = "preference"
 
 
-def train(job: Job, folder: Path) -> Outcome:
+class DPORowLosses(RowLosses):
+    """A row's margin is beta x (its gain in log-probability over the reference, chosen minus rejected).
+
+    Its loss is ``-log sigmoid(margin)``, which is what TRL averages under the options of plain DPO (Rafailov et al.
+    2023, arXiv 2305.18290); under any other loss it is null. Tokens and entropy are those of both answers together.
+    """
+
+    def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
+        """Return the losses of a batch's rows.
+
+        They are read from the policy's output and the reference's, or its log-probabilities computed beforehand.
+        """
+        import torch
+
+        policy = outputs[0]
+        gain = combine_pairs(policy.log_probs.float().sum(1), torch.sub)
+        if "ref_chosen_logps" in inputs:
+            gain = gain - (inputs["ref_chosen_logps"] - inputs["ref_rejected_logps"])
+        else:
+            gain = gain - combine_pairs(outputs[1].log_probs.float().sum(1), torch.sub)
+        margin = self.beta * gain
+        tokens = combine_pairs(policy.label_mask.sum(1), torch.add)
+        loss = -torch.nn.functional.logsigmoid(margin)
+        return {
+            "loss": loss.tolist() if self._is_plain() else [None] * len(loss),
+            "tokens": tokens.tolist(),
+            "entropy": (combine_pairs(policy.entropy.float().sum(1), torch.add) / tokens.clamp(min=1)).tolist(),
+            "margin": margin.tolist(),
+        }
+
+    def _is_plain(self) -> bool:
+        return (
+            self.loss_types == ["sigmoid"]
+            and self.f_divergence_type == "reverse_kl"
+            and self.ld_alpha is None
+            and not self.use_weighting
+            and self.loss_weights == [1.0]
+        )
+
+
+def train(job: TrainingJob, folder: Path) -> Outcome:
     """Train on the job's pairs and save the adapter or the weights, with the tokenizer, into ``folder``.
 
-    The reference is the model the training starts from: under LoRA that is the model with its new adapter switched
-    off, since adapters of earlier trainings are merged; else a second copy.
+    The reference is the model that the training starts from. Under LoRA that is the model with its new adapter
+    switched off, since the adapters of earlier trainings are merged; otherwise it is a second copy.
     """
     from trl import DPOConfig, DPOTrainer
 
-    from train import common
-    from train.signal import PreferenceSignal
+    from train.row_training import train_on_rows
+    from train.trl_setup import load_model
 
-    class RowDPO(PreferenceSignal, DPOTrainer):
-        pass
+    def reference(config: Any) -> dict[str, Any]:
+        """Load the reference here: TRL would load it from the model's folder, without the merged adapters."""
+        if job.lora is not None or config.precompute_ref_log_probs:
+            return {"ref_model": None}
+        return {"ref_model": load_model(job)[0].eval()}
 
-    rows, held_out, dropped = common.usable(job, DATA)
-    args = common.configure(job, DPOConfig)
-    model, tokenizer = common.load_model(job)
-    # TRL would load the reference from the model's place on disk, where the merged adapters are not.
-    needs_reference = job.lora is None and not args.precompute_ref_log_probs
-    reference = common.load_model(job)[0].eval() if needs_reference else None
-    with common.building(job):
-        trainer = RowDPO(
-            model,
-            reference,
-            args,
-            processing_class=tokenizer,
-            peft_config=common.lora_config(job),
-            **common.datasets(rows, held_out, DATA),
-        )
-    row_ids = [*rows["row_id"], *held_out["row_id"]]
-    too_long = set(rows["row_id"]) - {row_ids[index] for index in trainer.train_dataset["row_index"]}
-    if not len(trainer.train_dataset):
-        raise common.nothing_left(job, common.fates(rows, dropped, too_long, None))
-    trainer.watch(row_ids)
-    steps, metrics = common.fit(trainer, job, trainer, folder)
-    losses = trainer.recorded()
-    return Outcome(steps, metrics, common.fates(rows, dropped, too_long, set(losses["row_id"])), row_losses=losses)
+    return train_on_rows(
+        job,
+        folder,
+        dataset_type=DATA,
+        config_class=DPOConfig,
+        trainer_class=DPOTrainer,
+        row_losses=DPORowLosses,
+        arguments=reference,
+    )

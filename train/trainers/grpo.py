@@ -1,4 +1,4 @@
-"""Reinforcement learning with ``trl.GRPOTrainer``: the model's own answers, judged by scorers, push it along."""
+"""Group relative policy optimisation with ``trl.GRPOTrainer``: scorers reward the answers that the model samples."""
 
 import json
 from pathlib import Path
@@ -7,58 +7,67 @@ from typing import Any
 import polars as pl
 
 from schemas.errors import UserError
-from train.job import Job, Outcome
+from train.job import Outcome, TrainingJob
 
 CONFIG = "GRPOConfig"
 DATA = "prompt"
+NO_LIMIT = 1 << 30  # tokens
 
 
-def train(job: Job, folder: Path) -> Outcome:
+def train(job: TrainingJob, folder: Path) -> Outcome:
     """Train on the job's prompts and save the adapter or the weights, with the tokenizer, into ``folder``.
 
-    Every answer sampled is kept in ``rollouts`` with what each reward gave it. A prompt that leaves no room for an
-    answer in the model's context is left out (TRL does not look).
+    Every answer sampled is kept in ``rollouts`` with the value that each reward gave it. A prompt that leaves no room
+    for an answer in the model's context is left out (TRL does not check it).
     """
     from trl import GRPOConfig, GRPOTrainer
 
-    from train import common
-    from train.data import has_tools
-    from train.rewards import Rollouts, as_reward
+    from train.fit import fit
+    from train.rewards import Rollouts, reward_function
+    from train.training_rows import check_training_rows, nothing_left
+    from train.trl_setup import load_model, lora_config, trl_config, trl_errors
 
-    rows, held_out, dropped = common.usable(job, DATA)
+    rows = check_training_rows(job, DATA)
+    _refuse_tools(job, rows.train)
+    config = trl_config(job, GRPOConfig)
+    model, tokenizer = load_model(job, on_disk=config.beta != 0)
+    context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
+    rows = rows.without(_too_long(rows.train, tokenizer, context - (config.max_completion_length or 0)))
+    if rows.train.is_empty():
+        raise nothing_left(job, rows.dropped)
+    rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
+    max_tokens = config.max_completion_length or NO_LIMIT
+    rewards = [
+        reward_function(name, scorer, rollouts, max_tokens, job.scorer_requests) for name, scorer in job.rewards.items()
+    ]
+    with trl_errors(job):
+        trainer = GRPOTrainer(
+            model,
+            rewards,
+            config,
+            processing_class=tokenizer,
+            peft_config=lora_config(job),
+            **rows.datasets(DATA),
+        )
+    steps, metrics = fit(trainer, job, rollouts, folder)
+    recorded = rollouts.recorded()
+    return Outcome(steps, metrics, rows.fates(set(), set(recorded["row_id"])), rollouts=recorded)
+
+
+def _refuse_tools(job: TrainingJob, rows: pl.DataFrame) -> None:
+    from train.data import has_tools
+
     if has_tools(rows):
         raise UserError(
             f"train.{job.name}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
             f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'"
         )
-    args = common.configure(job, GRPOConfig)
-    model, tokenizer = common.load_model(job, on_disk=args.beta != 0)
-    room = (getattr(model.config, "max_position_embeddings", None) or 1 << 30) - (args.max_completion_length or 0)
-    dropped = pl.concat([dropped, _too_long(rows, tokenizer, room)])
-    rows = rows.join(dropped, on="row_id", how="anti", maintain_order="left")
-    if rows.is_empty():
-        raise common.nothing_left(job, dropped)
-    rollouts = Rollouts(pl.concat([rows, held_out]))
-    length = args.max_completion_length or 1 << 30
-    rewards = [as_reward(name, judge, rollouts, length, job.edge) for name, judge in job.rewards.items()]
-    with common.building(job):
-        trainer = GRPOTrainer(
-            model,
-            rewards,
-            args,
-            processing_class=tokenizer,
-            peft_config=common.lora_config(job),
-            **common.datasets(rows, held_out, DATA),
-        )
-    steps, metrics = common.fit(trainer, job, rollouts, folder)
-    seen = rollouts.recorded()
-    return Outcome(steps, metrics, common.fates(rows, dropped, set(), set(seen["row_id"])), rollouts=seen)
 
 
-def _too_long(rows: pl.DataFrame, tokenizer: Any, room: int) -> pl.DataFrame:
-    """Rows whose prompt has more than ``room`` tokens, with the reason."""
+def _too_long(rows: pl.DataFrame, tokenizer: Any, max_tokens: int) -> pl.DataFrame:
+    """Return the rows whose prompt has more than ``max_tokens`` tokens: ``row_id`` and ``fate`` (the reason)."""
     prompts = [json.loads(text) for text in rows["prompt"]]
     encoded = [tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True) for p in prompts]
     lengths = pl.Series("tokens", [len(e["input_ids"]) for e in encoded], pl.Int64)
     reason = pl.format("its prompt of {} tokens leaves no room for an answer", "tokens")
-    return rows.select("row_id", lengths).filter(lengths > room).select("row_id", fate=reason)
+    return rows.select("row_id", lengths).filter(lengths > max_tokens).select("row_id", fate=reason)

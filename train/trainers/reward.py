@@ -1,46 +1,57 @@
 """A reward model with ``trl.RewardTrainer``: it learns to reward chosen answers more than rejected ones."""
 
 from pathlib import Path
+from typing import Any
 
-from train.job import Job, Outcome
+from train.job import Outcome, TrainingJob
+from train.row_losses import RowLosses, combine_pairs
 
 CONFIG = "RewardConfig"
 DATA = "preference"
 TOO_LONG = "longer than max_length, in one of its answers"  # TRL leaves such pairs out, and cuts none
 
 
-def train(job: Job, folder: Path) -> Outcome:
+class RewardRowLosses(RowLosses):
+    """A row's margin is the reward of its chosen answer minus that of its rejected one.
+
+    Its loss is ``-log sigmoid(margin)`` (Bradley-Terry). It is null if an option adds a term that belongs to the batch
+    (``center_rewards_coefficient``). Tokens are those of both conversations.
+    """
+
+    def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
+        """Return the losses of a batch's rows from its only output."""
+        import torch
+
+        margin = combine_pairs(outputs[0].logits.float().squeeze(-1), torch.sub)
+        loss = -torch.nn.functional.logsigmoid(margin)
+        return {
+            "loss": [None] * len(loss) if self.args.center_rewards_coefficient else loss.tolist(),
+            "tokens": combine_pairs(inputs["attention_mask"].sum(1), torch.add).tolist(),
+            "entropy": [None] * len(margin),
+            "margin": margin.tolist(),
+        }
+
+
+def train(job: TrainingJob, folder: Path) -> Outcome:
     """Train on the job's pairs and save the adapter (with the head) or the weights, with the tokenizer, in ``folder``.
 
-    The loss is Bradley-Terry's. The model is the one the training starts from, earlier adapters merged, with a single
-    output in the place of the next token's; a reward model keeps the head it has. In another recipe's ``models`` the
-    folder is a reward model like any other.
+    The model is the one that the training starts from, with earlier adapters merged, and a single output in the place
+    of the next token's; a reward model keeps the head it has. Another recipe can name the folder in its ``models``,
+    like any reward model.
     """
     from trl import RewardConfig, RewardTrainer
 
-    from train import common
-    from train.signal import RewardSignal
+    from train.row_training import train_on_rows
+    from train.trl_setup import load_reward_model
 
-    class RowReward(RewardSignal, RewardTrainer):
-        pass
-
-    rows, held_out, dropped = common.usable(job, DATA)
-    args = common.configure(job, RewardConfig)
-    model, tokenizer = common.load_reward_model(job)
-    with common.building(job):
-        trainer = RowReward(
-            model,
-            args,
-            processing_class=tokenizer,
-            peft_config=common.lora_config(job, "SEQ_CLS"),
-            **common.datasets(rows, held_out, DATA),
-        )
-    row_ids = [*rows["row_id"], *held_out["row_id"]]
-    too_long = set(rows["row_id"]) - {row_ids[index] for index in trainer.train_dataset["row_index"]}
-    if not len(trainer.train_dataset):
-        raise common.nothing_left(job, common.fates(rows, dropped, too_long, None, why=TOO_LONG))
-    trainer.watch(row_ids)
-    steps, metrics = common.fit(trainer, job, trainer, folder)
-    losses = trainer.recorded()
-    seen = set(losses["row_id"])
-    return Outcome(steps, metrics, common.fates(rows, dropped, too_long, seen, why=TOO_LONG), row_losses=losses)
+    return train_on_rows(
+        job,
+        folder,
+        dataset_type=DATA,
+        config_class=RewardConfig,
+        trainer_class=RewardTrainer,
+        row_losses=RewardRowLosses,
+        load=load_reward_model,
+        lora_task="SEQ_CLS",
+        too_long_fate=TOO_LONG,
+    )

@@ -1,0 +1,206 @@
+"""Plans the section ``train`` of a recipe: checks each training, and finds which of them are in the store already.
+
+A training's id is a hash of its trainer's code, its options, its rows, and the model it starts from; a model that is
+itself trained counts as its training's id. So all ids are known before anything is trained, and without torch: a plan
+costs nothing, and a training that is in the store is not done again.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.models.engine import engine_of
+from curate.models.model_ref import ModelRef
+from curate.steps.code_hash import code_hash
+from curate.storage.store import Stage, Store
+from schemas.errors import UserError, unknown
+from schemas.ids import fingerprint
+from schemas.recipe import Recipe, Training
+from schemas.rows import DATASET_TABLES
+from train import options
+from train.answer_scorers import AnswerScorer, answer_scorers
+from train.find_trainer import find_trainer
+from train.options import lora_options
+from train.tables import MESSAGE_COLUMNS
+
+
+@dataclass(frozen=True)
+class PlannedTraining:
+    """A training as it would be done now.
+
+    Attributes:
+        name: The training's name in the recipe.
+        training: Its entry in the recipe.
+        ref: The model it starts from.
+        stage_id: The id of its stage; empty if the dataset is not built, so that the id is not known yet.
+        stage: Its result, or None if it has not been done.
+        rows: The rows of the split ``train``.
+        eval_rows: The rows of the first other split.
+        rewards: The scorers that reward answers, by name.
+        depends_on: Everything that the result depends on; ``stage_id`` is its hash.
+    """
+
+    name: str
+    training: Training
+    ref: ModelRef
+    stage_id: str
+    stage: Stage | None
+    rows: pl.DataFrame
+    eval_rows: pl.DataFrame
+    rewards: dict[str, AnswerScorer]
+    depends_on: dict[str, Any]
+
+
+def plan_trainings(
+    recipe: Recipe,
+    store: Store,
+    datasets: dict[str, Stage],
+    models: dict[str, ModelRef],
+    names: list[str] | None = None,
+) -> list[PlannedTraining]:
+    """Check trainings and find which are done, without doing any. Imports no torch.
+
+    Args:
+        recipe: The recipe.
+        store: The store.
+        datasets: The recipe's datasets that are built, by name.
+        models: The models that the recipe's names stand for.
+        names: Some trainings (those they start from are added); None for all.
+
+    Returns:
+        The plans, in the recipe's order.
+
+    Raises:
+        UserError: A name, a row or an option is wrong.
+    """
+    refs, plans = dict(models), []
+    for name in selected(recipe, names):
+        planned = plan_training(recipe, name, store, datasets, refs)
+        adapter = planned.training.lora not in (None, False)
+        refs[name] = (
+            trained_ref(planned.stage, planned.ref, name)
+            if planned.stage
+            else planned.ref.trained(name, planned.stage_id, Path(), adapter=adapter)
+        )
+        plans.append(planned)
+    return plans
+
+
+def plan_training(
+    recipe: Recipe, name: str, store: Store, datasets: dict[str, Stage], refs: dict[str, ModelRef]
+) -> PlannedTraining:
+    """Check one training and find whether it is done; ``refs`` holds the model that it starts from."""
+    training, where = recipe.train[name], recipe.where("train", name)
+    trainer = find_trainer(training.trainer, recipe.where("train", name, "trainer"))
+    dataset_type = trainer.DATA
+    rewards = _check(recipe, name, dataset_type)
+    if training.model not in refs:
+        raise unknown("model", training.model, refs, recipe.where("train", name, "model"))
+    ref = refs[training.model]
+    if engine_of(ref).remote:
+        raise UserError(
+            f"{where}: the model {training.model!r} is behind a server (engine {ref.engine!r}), so its weights are not "
+            f"here to be trained"
+        )
+    if training.dataset not in datasets or ref.identity.endswith(">"):  # ">": the base is a training without an id yet
+        nothing = pl.DataFrame()
+        return PlannedTraining(name, training, ref, "", None, nothing, nothing, rewards, {})
+    rows, eval_rows = split_rows(datasets[training.dataset].read(DATASET_TABLES[dataset_type]))
+    if rows.is_empty():
+        raise UserError(
+            f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
+            + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
+        )
+    evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
+    depends_on = {
+        "trainer": training.trainer,
+        "source": code_hash(trainer.train),
+        "settings": training.settings,
+        "lora": lora_options(training),
+        "rewards": {name: scorer.key() for name, scorer in rewards.items()},
+        "seed": recipe.seed,
+        "base": ref.identity,
+        "rows": _hash_rows(rows, dataset_type),
+        "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluates else "",
+    }
+    stage_id = fingerprint(depends_on)[:12]
+    return PlannedTraining(name, training, ref, stage_id, store.stage(stage_id), rows, eval_rows, rewards, depends_on)
+
+
+def check_training_sections(recipe: Recipe) -> None:
+    """Check the sections ``train`` and ``evaluate`` as far as the recipe alone allows, before anything is paid for.
+
+    Raises:
+        UserError: A trainer, an option, a dataset's type or a scorer is wrong.
+    """
+    for name, training in recipe.train.items():
+        _check(recipe, name, find_trainer(training.trainer, recipe.where("train", name, "trainer")).DATA)
+    if recipe.evaluate is not None:
+        answer_scorers(recipe, recipe.evaluate.by, recipe.where("evaluate", "by"))
+
+
+def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
+    """Return some trainings of a recipe and those they start from, in the recipe's order.
+
+    Args:
+        recipe: The recipe.
+        names: Names of trainings; None or an empty list for all.
+
+    Raises:
+        UserError: A name is unknown; the error names the nearest one.
+    """
+    for name in names or []:
+        if name not in recipe.train:
+            raise unknown("training", name, recipe.train, recipe.where("train"))
+    wanted = set(names or recipe.train)
+    for name in reversed(recipe.train):
+        if name in wanted and recipe.train[name].model in recipe.train:
+            wanted.add(recipe.train[name].model)
+    return [name for name in recipe.train if name in wanted]
+
+
+def split_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return a dataset's rows to train on, and those of the first other split (by name) that it has."""
+    split = pl.col("split").fill_null("train")
+    others = rows.filter(split != "train")["split"].unique().sort()
+    return rows.filter(split == "train"), rows.filter(split == (others[0] if len(others) else ""))
+
+
+def trained_models(plans: list[PlannedTraining], models: dict[str, ModelRef]) -> dict[str, ModelRef]:
+    """Return ``models`` and the models of the planned trainings that are done, by name."""
+    return models | {p.name: trained_ref(p.stage, p.ref, p.name) for p in plans if p.stage}
+
+
+def trained_ref(stage: Stage, base: ModelRef, name: str | None = None) -> ModelRef:
+    """Return the model that a finished training made of ``base``."""
+    manifest = stage.manifest
+    return base.trained(name or manifest["name"], stage.stage_id, stage.path / "model", adapter=manifest["adapter"])
+
+
+def _check(recipe: Recipe, name: str, dataset_type: str) -> dict[str, AnswerScorer]:
+    """Check a training as far as the recipe alone allows; return its rewards."""
+    training, where = recipe.train[name], recipe.where("train", name)
+    found = recipe.datasets[training.dataset].type
+    if found != dataset_type:
+        raise UserError(
+            f"{recipe.where('train', name, 'dataset')}: the trainer {training.trainer!r} needs a dataset "
+            f"of type {dataset_type!r}; {training.dataset!r} is of type {found!r}"
+        )
+    options.check(training, where)
+    if bool(training.rewards) != (dataset_type == "prompt"):
+        raise UserError(
+            f"{where}: the trainer {training.trainer!r} "
+            + ("needs 'rewards', such as [constraints]" if dataset_type == "prompt" else "takes no 'rewards'")
+        )
+    return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"))
+
+
+def _hash_rows(rows: pl.DataFrame, dataset_type: str) -> str:
+    """Return a hash of the columns that a training reads of its rows, in their order."""
+    scored = ("ground_truth", "metadata") if dataset_type == "prompt" else ()
+    columns = ["row_id", *MESSAGE_COLUMNS[dataset_type], "tools", *scored]
+    held = rows.select(c for c in columns if c in rows.columns)
+    return hashlib.sha256(held.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,86 @@
+"""The record of a finished training: its row in the table ``trainings``, its other tables, and its result line."""
+
+import importlib.metadata
+import json
+import math
+from typing import Any
+
+import polars as pl
+
+from curate.storage.store import StageWriter
+from train.job import Outcome
+from train.options import lora_options
+from train.plan import PlannedTraining
+
+VERSIONED = ("trl", "transformers", "peft", "torch", "accelerate", "datasets")
+FIGURES = ("reward", "rewards/margins", "loss")  # the result shows the first that a trainer logs
+
+
+def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, path: str) -> dict[str, Any]:
+    """Return a training's row in the table ``trainings``.
+
+    Args:
+        planned: The training.
+        outcome: Its result.
+        seconds: How long it took.
+        path: The folder of the model, relative to the store.
+    """
+    training = planned.training
+    extra = {"lora": lora_options(training), "rewards": training.rewards, "seed": planned.depends_on["seed"]}
+    return {
+        "training_id": planned.stage_id,
+        "name": planned.name,
+        "trainer": training.trainer,
+        "dataset": training.dataset,
+        "model": training.model,
+        "base": planned.ref.identity,
+        "rows": planned.rows.height,
+        "steps": outcome.steps,
+        "seconds": round(seconds, 1),
+        "settings": json.dumps(training.settings | extra, ensure_ascii=False),
+        "metrics": json.dumps(_without_nan(outcome.metrics)),
+        "path": path,
+        "versions": json.dumps({name: _version(name) for name in VERSIONED}),
+    }
+
+
+def write_tables(writer: StageWriter, record: dict[str, Any], outcome: Outcome) -> None:
+    """Write a training's tables: ``trainings``, and ``training_rows``, ``row_losses``, ``rollouts`` if not empty."""
+    writer.write("trainings", pl.DataFrame([record]))
+    for table, rows in (
+        ("training_rows", outcome.fates),
+        ("row_losses", outcome.row_losses),
+        ("rollouts", outcome.rollouts),
+    ):
+        if rows.height:
+            writer.write(table, rows.with_columns(training_id=pl.lit(record["training_id"])))
+
+
+def summary(outcome: Outcome) -> str:
+    """Return a training's result in one line: rows trained, steps, rows left out and why, and how a figure changed."""
+    trained = outcome.fates.filter(pl.col("fate") == "trained").height
+    parts = [f"{trained:,} rows, {outcome.steps:,} steps"]
+    if outcome.fates.height > trained:
+        reasons = outcome.fates.filter(pl.col("fate") != "trained")["fate"].value_counts(sort=True).rows()
+        parts += [f"{count:,} left out: {reason}" for reason, count in reasons]
+    for figure in FIGURES:
+        ends = outcome.metrics.get(figure)
+        if ends and isinstance(ends["first"], float) and isinstance(ends["last"], float):
+            return ", ".join([*parts, f"{figure} {ends['first']:.3f} -> {ends['last']:.3f}"])
+    return ", ".join(parts)
+
+
+def _without_nan(value: Any) -> Any:
+    """Return a JSON-able value with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

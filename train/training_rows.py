@@ -1,0 +1,107 @@
+"""The rows that a training uses, and the fate of each row, as the table ``training_rows`` keeps it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from schemas.errors import UserError
+from train.data import check_rows, to_dataset
+from train.job import TrainingJob
+
+CUT_OFF = "longer than max_length: none of the answer is left"
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The checked rows of a training.
+
+    Attributes:
+        train: The rows to train on.
+        held_out: The rows to evaluate on during the training; empty if the recipe does not ask for it.
+        dropped: The rows of the split ``train`` that are left out: ``row_id`` and ``fate`` (the reason).
+    """
+
+    train: pl.DataFrame
+    held_out: pl.DataFrame
+    dropped: pl.DataFrame
+
+    @property
+    def row_ids(self) -> list[str]:
+        """The row ids by ``row_index``: those to train on, then those to evaluate on."""
+        return [*self.train["row_id"], *self.held_out["row_id"]]
+
+    def without(self, dropped: pl.DataFrame) -> "TrainingRows":
+        """Return these rows with further ones left out, given as ``row_id`` and ``fate``."""
+        train = self.train.join(dropped, on="row_id", how="anti", maintain_order="left")
+        return replace(self, train=train, dropped=pl.concat([self.dropped, dropped]))
+
+    def datasets(self, dataset_type: str) -> dict[str, Any]:
+        """Return TRL's arguments ``train_dataset`` and ``eval_dataset`` (None if there are no rows for it)."""
+        from datasets import disable_progress_bars
+
+        disable_progress_bars()
+        first = self.train.height
+        evaluation = to_dataset(self.held_out, dataset_type, first_index=first) if self.held_out.height else None
+        return {"train_dataset": to_dataset(self.train, dataset_type), "eval_dataset": evaluation}
+
+    def fates(self, too_long: set[str], reached: set[str] | None, *, too_long_fate: str = CUT_OFF) -> pl.DataFrame:
+        """Return the fate of every row of the split ``train``.
+
+        Args:
+            too_long: The ids of the rows that TRL left out for their length.
+            reached: The ids of the rows that were in a batch; None if the batches' rows cannot be told apart, in which
+                case all rows count as trained.
+            too_long_fate: The fate of the rows in ``too_long``.
+
+        Returns:
+            A table with ``row_id`` and ``fate``: 'trained', or why the row was left out.
+        """
+        is_too_long = pl.col("row_id").is_in(list(too_long))
+        not_reached = pl.lit(reached is not None) & ~pl.col("row_id").is_in(list(reached or ()))
+        fate = (
+            pl.when(is_too_long)
+            .then(pl.lit(too_long_fate))
+            .when(not_reached)
+            .then(pl.lit("not reached before the last step"))
+            .otherwise(pl.lit("trained"))
+        )
+        return pl.concat([self.train.select("row_id", fate=fate), self.dropped.select("row_id", "fate")])
+
+
+def check_training_rows(job: TrainingJob, dataset_type: str) -> TrainingRows:
+    """Check a training's rows and leave out those that teach nothing.
+
+    Raises:
+        UserError: A row is not a conversation, no row is left to train on, or there is none to evaluate on.
+    """
+    dropped = check_rows(job.rows, dataset_type)
+    train = job.rows.join(dropped, on="row_id", how="anti", maintain_order="left")
+    if train.is_empty():
+        raise nothing_left(job, dropped)
+    held_out = job.eval_rows if evaluates(job) else job.eval_rows.clear()
+    unusable = check_rows(held_out, dataset_type)
+    return TrainingRows(train, held_out.join(unusable, on="row_id", how="anti", maintain_order="left"), dropped)
+
+
+def evaluates(job: TrainingJob) -> bool:
+    """Return whether the recipe asks TRL to evaluate during the training.
+
+    Raises:
+        UserError: It does, but no rows are held out.
+    """
+    if job.settings.get("eval_strategy", "no") in ("no", False):
+        return False
+    if job.eval_rows.is_empty():
+        raise UserError(
+            f"train.{job.name}: eval_strategy is set, but all rows of the dataset are for training; "
+            f"add a 'split', such as {{test: 0.1}}"
+        )
+    return True
+
+
+def nothing_left(job: TrainingJob, fates: pl.DataFrame) -> UserError:
+    """Return the error for a training none of whose rows can be used; ``fates`` has the reason for each row."""
+    reasons = fates["fate"].value_counts(sort=True).rows()
+    counts = ", ".join(f"{count} x {reason}" for reason, count in reasons)
+    return UserError(f"train.{job.name}: no row is left to train on: {counts}")
