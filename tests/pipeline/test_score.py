@@ -127,7 +127,7 @@ def test_a_plan_knows_how_many_questions_are_left(stub, folder):
         ("{use: own.above, by: response}", ["response"]),
         ("{use: own.rated, model: b, by: chars}", ["no setting", "by"]),
         ("{use: own.rated, model: b, max_failed: 2}", ["max_failed", "0 to 1"]),
-        ("{use: own.mistaken, model: b, how: text}", ["own.mistaken", "yields 'hello'", "Want"]),
+        ("{use: own.mistaken, model: b, how: text}", ["own.mistaken", "yields 'hello'", "ModelCalls"]),
         ("{use: own.mistaken, model: b, how: list}", ["asks a list", "Series"]),
         ("{use: own.mistaken, model: b, how: numbers}", ["asks a UInt32", "Series of texts"]),
         ("{use: own.mistaken, model: b, how: task}", ["rewrad", "did you mean 'reward'"]),
