@@ -1,0 +1,46 @@
+"""A store that gristmill 0.1.0 made before its code moved into rooms: it opens, and no reply in it is asked again.
+
+``old_store.tar.gz`` holds a recipe, its seeds and the store of one run at commit ef93e88, against ``tests/stub_server``.
+"""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from curate.run import plan, run
+from curate.storage.store import Store
+from schemas.load_recipe import load_recipe
+from tests.jobs import ask, tables
+from tests.stub_server import Stub
+
+ARCHIVE = Path(__file__).with_name("old_store.tar.gz")
+
+
+@pytest.fixture
+def old(tmp_path):
+    """The folder with the recipe, the seeds and the store."""
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path
+
+
+def test_its_tables_can_be_read_before_anything_is_made(old):
+    store = Store(old / "store", create=False)
+    counts = "SELECT (SELECT count(*) FROM completions), (SELECT count(*) FROM sft), (SELECT count(*) FROM preferences)"
+    assert ask(store, counts).row(0) == (96, 32, 16)
+
+
+def test_stages_are_remade_at_most_once_and_no_reply_is_asked_again(old):
+    store = Store(old / "store", create=False)
+    before = tables(store)
+    with Stub() as stub:
+        recipe = load_recipe(old / "old.yaml", [f"models.a.base_url={stub.url}"])
+        assert plan(recipe, store).requests == 0
+        run(recipe, store)
+        assert stub.stats()["requests"] == 0
+    runs = "SELECT count(*) FILTER (reused), count(*) FROM stages GROUP BY run_id ORDER BY run_id"
+    assert ask(store, runs).rows()[1:] == [(0, 13)]
+    assert tables(store) == before
+    run(recipe, store)
+    assert ask(store, runs).rows()[2:] == [(13, 13)]

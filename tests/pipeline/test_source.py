@@ -1,0 +1,35 @@
+"""The verb ``source`` in a run: each source is read once, also when it is hashed, planned and then made."""
+
+import json
+
+from curate.run import run
+from curate.storage.store import Store
+from schemas.load_recipe import load_recipe
+from tests.jobs import ask
+
+
+def test_a_run_opens_a_source_once_for_its_hash_and_once_for_its_rows(tmp_path, monkeypatch):
+    rows = "".join(json.dumps({"prompt": f"question {i}", "completions": ["a", "b"]}) + "\n" for i in range(5))
+    (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("name: r\nprompts:\n  - source: rows.jsonl\ndatasets: {sft: {type: sft}}\n", encoding="utf-8")
+    opened = opens_of(tmp_path / "rows.jsonl")
+    run(load_recipe(recipe), Store(tmp_path / "store"))
+    assert len(opened) == 2
+    run(load_recipe(recipe), Store(tmp_path / "store"))
+    assert len(opened) <= 3, "a source whose stage is there is hashed at most, and not read"
+    assert ask(Store(tmp_path / "store"), "SELECT count(*) FROM sft").item() == 10
+
+
+def opens_of(path):
+    """A list that grows with each opening of a file in this process."""
+    import sys
+
+    opened, wanted = [], str(path)
+
+    def note(event, arguments):
+        if event == "open" and str(arguments[0]) == wanted:
+            opened.append(arguments[1])
+
+    sys.addaudithook(note)
+    return opened
