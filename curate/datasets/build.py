@@ -5,6 +5,7 @@ where (SQL) -> select (a rule) -> rows -> dedup -> diverse -> split. Every row t
 """
 
 import inspect
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -52,9 +53,10 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
     if entry.control_of:
         base = spec.control_base
         key |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
-    code = (DatasetSpec, PairOptions, RowRule, *(one for rule in spec.rules for one in rule_code(rule)))
+    code: list[Callable[..., Any]] = [DatasetSpec, PairOptions, RowRule]
+    code += [one for rule in spec.rules for one in rule_code(rule)]
     write = write_control if entry.control_of else write_dataset
-    return StageSpec(spec.label, key, partial(write, spec=spec), partial(_adopt, state, name), code)
+    return StageSpec(spec.label, key, partial(write, spec=spec), partial(_adopt, state, name), tuple(code))
 
 
 def write_dataset(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) -> str:
@@ -235,7 +237,7 @@ def _refining_rule(
             f"compared with it: on: prompt, or on: response (the chosen one)"
         )
     if given.get("keep") == "best":
-        given.setdefault("by", by)
+        given["by"] = given.get("by", by)
     numbers = [column for column, kind in columns.items() if kind.is_numeric()]
     if given.get("by") not in (None, *numbers):
         raise unknown("score", str(given["by"]), numbers, where)

@@ -142,8 +142,9 @@ def draw_pairs(
         split = splits[drawn["place"]]
         if by_tokens:
             rank = _rank(drawn["place"].to_numpy(), np.arange(drawn.height))
-            goal = _sum_by_split(base, pair_tokens(candidates, texts, base))
-            tokens = sum(row_tokens(candidates, texts, drawn[side].to_numpy()) for side in ("chosen", "rejected"))
+            of_base = [_row_numbers(candidates, base[f"{side}_id"]) for side in ("chosen", "rejected")]
+            goal = _sum_by_split(base, pair_tokens(candidates, texts, *of_base))
+            tokens = pair_tokens(candidates, texts, drawn["chosen"].to_numpy(), drawn["rejected"].to_numpy())
             kept = _take_to_goal(split, rank, drawn["draw"].to_numpy(), tokens, goal)
         else:
             kept = _rank(_codes(split), drawn["draw"].to_numpy()) < _counts(base, split)
@@ -175,7 +176,7 @@ def _admissible_pairs(
 
 def _random_pairs(spec: DatasetSpec, candidates: Candidates, wanted: np.ndarray) -> Iterator[pl.DataFrame]:
     """Yield all pairs of differently scored answers to the prompts wanted, in random order, some prompts at a time."""
-    score = pl.col(spec.by).cast(pl.Float64)
+    score = pl.col(spec.by or "").cast(pl.Float64)
     rows = candidates.frame.filter(
         pl.Series(wanted[candidates.frame["__place"].to_numpy()] > 0), score.is_finite()
     ).select("__row", place="__place", score=score)
@@ -226,11 +227,9 @@ def row_tokens(candidates: Candidates, texts: Texts, rows: np.ndarray) -> np.nda
     return known
 
 
-def pair_tokens(candidates: Candidates, texts: Texts, pairs: pl.DataFrame) -> np.ndarray:
-    """Return the token counts of both answers of pairs (``chosen_id``, ``rejected_id``)."""
-    return sum(
-        row_tokens(candidates, texts, _row_numbers(candidates, pairs[f"{side}_id"])) for side in ("chosen", "rejected")
-    )
+def pair_tokens(candidates: Candidates, texts: Texts, chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """Return the token counts of both answers of pairs, given by their row numbers."""
+    return row_tokens(candidates, texts, chosen) + row_tokens(candidates, texts, rejected)
 
 
 def _sum_by_split(base: pl.DataFrame, tokens: np.ndarray) -> dict[str, float]:

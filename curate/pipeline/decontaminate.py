@@ -61,9 +61,9 @@ def decontaminate_stage(state: RunState, rows: RowSet, step: recipes.Step, promp
         UserError: A setting or a column is wrong, or the benchmark cannot be read.
     """
     where = state.recipe.step_where(step)
-    for key in step.settings:
-        if key not in SETTINGS:
-            raise unknown("setting of decontaminate called", key, SETTINGS, where)
+    for name in step.settings:
+        if name not in SETTINGS:
+            raise unknown("setting of decontaminate called", name, SETTINGS, where)
     settings = {name: step.settings.get(name, default) for name, default in DEFAULTS.items()}
     try:
         check(**settings)

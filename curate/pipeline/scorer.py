@@ -156,7 +156,7 @@ def read_scorer(
     Raises:
         UserError: A setting, a column or a model is wrong.
     """
-    found = find_step("score", step.use, where)
+    found = find_step("score", step.use or "", where)
     given = {
         k: v for k, v in step.settings.items() if k not in VERB_SETTINGS or (k == "by" and "score" not in found.reads)
     }

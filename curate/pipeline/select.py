@@ -1,6 +1,7 @@
 """The verb ``select``: the best candidates of each prompt stay, or a diverse or random choice of the rows."""
 
 from functools import partial
+from typing import Any
 
 import polars as pl
 
@@ -103,7 +104,10 @@ def subset_decisions(
     rows = pl.DataFrame({"row_id": ids, "kept": kept}).with_columns(stage=pl.lit(label))
     if step.makes == "select":
         return rows.with_columns(reason=result["reason"], evidence=result["evidence"]), f"; {note}" if note else ""
-    fields = {"nearest": ids.gather(result["nearest"]), "similarity": result["similarity"].cast(pl.Float64).round(4)}
+    fields: dict[str, Any] = {
+        "nearest": ids.gather(result["nearest"]),
+        "similarity": result["similarity"].cast(pl.Float64).round(4),
+    }
     if result["cluster"].dtype != pl.Null:
         fields["cluster"] = result["cluster"]
     if "embedding" in columns and kept.any():

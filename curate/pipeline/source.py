@@ -27,9 +27,9 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     where = state.recipe.step_where(step)
     settings = dict(step.settings)
     named = str(settings.pop("path"))
-    for key in settings:
-        if key not in SETTINGS:
-            raise unknown("setting of source called", key, SETTINGS, where)
+    for name in settings:
+        if name not in SETTINGS:
+            raise unknown("setting of source called", name, SETTINGS, where)
     file = recipe_file(state.recipe, named)
     path = named if is_hub_name(named) and not file.is_file() else file
     label = state.label("prompts", "source", str(settings.get("name") or file.stem))

@@ -2,9 +2,9 @@
 
 A stage is made anew when this hash changes. It changes exactly when a definition reachable from the functions changes:
 a function, class or constant that the code names, in whatever module of ours it stands, and what those name in turn.
-Docstrings, comments, annotations, formatting, the order and the place of definitions, and the code of libraries are not
-part of it. An object that is handed over as an argument (a store, a progress display) is not followed, unless the code
-names its class.
+Docstrings, comments, formatting, the order and the place of definitions, and the code of libraries are not part of it.
+Annotations are, since some code reads them, but what they name is not followed. Nor is an object that is handed over as
+an argument (a store, a progress display), unless the code names its class.
 """
 
 import ast
@@ -13,14 +13,15 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "curate", "train")  # the command line changes no row
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-IGNORED = ("annotation", "returns", "type_comment", "type_params", "kind", "ctx")  # fields that change nothing
+IGNORED = ("type_comment", "type_params", "kind", "ctx")  # fields that change nothing
+ANNOTATIONS = ("annotation", "returns")
 EFFECTS = ""  # the name under which a module's statements that bind nothing are found: importing it runs them
 
 
@@ -67,8 +68,8 @@ def _definition(function: Callable[..., Any]) -> Definition:
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, "py_func", function)  # of a compiled loop
-    module = sys.modules.get(function.__module__)
-    file = module.__file__ if module else function.__code__.co_filename  # a user's file is in no sys.modules
+    file = getattr(sys.modules.get(function.__module__), "__file__", None)
+    file = file or function.__code__.co_filename  # a user's file is in no sys.modules
     return Definition(Path(file).resolve(), function.__qualname__.split(".")[0])
 
 
@@ -86,7 +87,7 @@ def _parse(file: Path) -> _Module:
     return module
 
 
-def _defines(node: ast.stmt) -> bool:
+def _defines(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     return isinstance(node, (*FUNCTIONS, ast.ClassDef))
 
 
@@ -134,7 +135,7 @@ def _code(one: Definition) -> _Code:
 
 
 class _Reader:
-    """Reads code in one pass: its parts but for docstrings and annotations, and the names it takes from outside."""
+    """Reads code in one pass: its parts but for docstrings, and the names it takes from outside."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -152,10 +153,16 @@ class _Reader:
             self.parts.append(type(node).__name__)
             self._note_names(node, bound, used)
             for name in node._fields:
-                if name not in IGNORED:
+                if name in ANNOTATIONS:
+                    self._annotation(getattr(node, name))
+                elif name not in IGNORED:
                     self.read(getattr(node, name), bound, used)
         else:
             self.parts.append(repr(node))
+
+    def _annotation(self, node: ast.expr | None) -> None:
+        if node is not None:
+            self.parts.append(ast.unparse(node))
 
     def _note_names(self, node: ast.AST, bound: set[str], used: set[str]) -> None:
         if isinstance(node, ast.Name):
@@ -179,6 +186,8 @@ class _Reader:
             elif name == "args":  # the defaults belong to the scope around
                 self.read(node.args.defaults + node.args.kw_defaults, bound, used)
                 self.read(node.args, inner_bound, inner_used)
+            elif name in ANNOTATIONS:
+                self._annotation(getattr(node, name))
             elif name not in ("name", *IGNORED):
                 self.read(getattr(node, name), inner_bound, inner_used)
         if isinstance(node, ast.ClassDef):  # its methods do not see the names it binds

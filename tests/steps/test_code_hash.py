@@ -96,6 +96,7 @@ def hashed(tmp_path, monkeypatch):
         ("helper.py", "min(len", "max(len"),
         ("other.py", "return True", "return not text"),
         ("late.py", "return 1", "return 2"),
+        ("helper.py", "text: str) -> int", "text: str) -> float"),
         ("helper.py", "LIMIT = 5", "LIMIT = 5\nprint()"),
     ],
 )
@@ -109,9 +110,7 @@ def test_an_edit_of_what_it_depends_on_changes_it(hashed, file, old, new):
         ("tool.py", "A module.", "Another."),
         ("tool.py", "Score texts.", "Score them."),
         ("tool.py", "UNUSED = 3", "UNUSED = 4"),
-        ("tool.py", "(text, *, words=True):", "(text: list, *, words: bool = True) -> list:  # typed"),
         ("tool.py", "def unused():\n    return UNUSED", ""),
-        ("helper.py", "text: str) -> int", "text)"),
         ("helper.py", "return 0", "return 1"),
         ("other.py", "return False", "return 0"),
         ("late.py", "def scale(): return 1", "def scale():\n\n    return (1)"),

@@ -132,9 +132,9 @@ def write_remade(writer: StageWriter, run: RunContext, *, turns: MultiTurn) -> s
 def _rewriting_stage(state: RunState, step: recipes.Step, found: Step, where: str) -> StageSpec:
     """Return the stage that writes a new candidate for each one there is, without a model, with it as its parent."""
     given = {k: v for k, v in step.settings.items() if k not in ("where", "as")}
-    for key in given:
-        if key in (*SAMPLING_NAMES, *ACCEPT_NAMES):
-            raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {key!r}")
+    for name in given:
+        if name in (*SAMPLING_NAMES, *ACCEPT_NAMES):
+            raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {name!r}")
     settings = check_settings(found, given, where, state.recipe.seed)
     columns = state.completions.columns(state.prompts)
     condition = step.settings.get("where")
@@ -204,7 +204,8 @@ def estimate_samples(generation: GenerateStep, max_candidates: int | None, log: 
     if generation.unknown_scores:
         return Estimate("how many requests is known once the prompts are scored")
     unanswered: dict[str, int] = {}
-    answered, sample = 0, []
+    answered = 0
+    sample: list[str] = []
     for rows in prompts_to_ask(generation):
         sample += rows["ask"].head(200 - len(sample)).to_list()
         if max_candidates:

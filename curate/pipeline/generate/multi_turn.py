@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from curate.models.engine import engine_of
@@ -83,7 +84,8 @@ def ask_all(turns: MultiTurn, run: RunContext) -> str:
     """Answer exchange after exchange; return what is missing where a budget ended it or requests failed for now."""
     gateway, generation = run.models, turns.generation
     failures = generation.failures(0)
-    number, transient = 0, []
+    number = 0
+    transient: list[str] = []
     while True:
         reached, total, refs = _requests_of_exchange(turns, number, gateway.read)
         if not reached:
@@ -178,7 +180,7 @@ def sampled_rows(turns: MultiTurn) -> Iterator[pl.DataFrame]:
     more = [name for name in turns.carried if name not in generation.reads]
     for batch in rows_to_ask(generation, *more):
         samples = pl.Series("__sample", list(range(n)) * batch.height, dtype=pl.Int64)
-        rows = pl.int_range(batch.height, eager=True).repeat_by(n).explode() if batch.height else []
+        rows = np.repeat(np.arange(batch.height), n)
         yield batch[rows].with_columns(samples)
 
 
