@@ -11,7 +11,7 @@ import time
 
 from benchmarks.measure import Row, medians, wall
 from curate.models.clients.sandbox import SandboxEngine
-from curate.verifiers.sandbox import sandbox
+from curate.verifiers.sandbox import bwrap_command, sandbox
 from schemas.requests import Reply, Request, Sampling, Spent, make_request
 
 CODE = "def f(x):\n    return x + 1\n"
@@ -20,7 +20,7 @@ TIMES = 15
 
 def measure(count: int = 200) -> list[Row]:
     """Medians of 15 starts and of 3 rounds of ``count`` programs, taking turns."""
-    python = str(sandbox.python())
+    python = str(bwrap_command.interpreter())
     sandbox.require()
     ours, peer = medians(_start, lambda: wall(python, "-I", "-c", "pass"), times=TIMES)
     engine = SandboxEngine()

@@ -26,7 +26,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for some in found for child in some]
 
 
-def kept_ids(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"
     except OSError:
@@ -52,7 +52,7 @@ def test_a_worker_that_hangs_in_c_code_is_killed_and_says_so():
     started = time.monotonic()
     value, error = worker.ask("1", "1", seconds=1)
     assert value is None and "its process was ended" in error
-    assert time.monotonic() - started < 5 and not kept_ids(worker.process.pid)
+    assert time.monotonic() - started < 5 and not is_alive(worker.process.pid)
 
 
 def test_a_worker_ends_itself_where_its_owner_cannot():
@@ -90,10 +90,10 @@ def test_neither_ctrl_c_nor_a_kill_leaves_a_worker_behind():
         while not (workers := children(owner.pid)) and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(1)
-        assert workers and all(map(kept_ids, workers))
+        assert workers and all(map(is_alive, workers))
         os.kill(owner.pid, how)
         owner.wait(10)
         owner.stdout.close()
-        while any(map(kept_ids, workers)) and time.monotonic() < deadline + 20:
+        while any(map(is_alive, workers)) and time.monotonic() < deadline + 20:
             time.sleep(0.1)
-        assert not any(map(kept_ids, workers))
+        assert not any(map(is_alive, workers))
