@@ -1,6 +1,6 @@
-"""The share of the response's word n-grams that were there before: 0.0 for no repetition, near 1.0 for a loop.
+"""The share of the response's word n-grams that repeat an earlier one: 0.0 for no repetition, near 1.0 for a loop.
 
-How words are cut is said in ``curate.algorithms.text.ngrams``. A response shorter than ``ngram`` words repeats nothing.
+``curate.algorithms.text.ngrams`` defines words. A response shorter than ``ngram`` words repeats nothing.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ import pytest
 
 from curate.generate import regenerate
 from schemas.errors import UserError
-from tests.generate.drive import drive, notes, said, talk, user
+from tests.generate.drive_step import drive, notes, said, talk, user
 
 go_on = importlib.import_module("curate.generate.continue").prompts
 

@@ -8,7 +8,7 @@ import pytest
 
 from curate.generate.evolve import HOW, METHODS, prompts
 from schemas.errors import UserError
-from tests.generate.drive import drive, last, notes, said, talk, user, whole
+from tests.generate.drive_step import drive, last, notes, said, talk, user, whole
 
 
 def one(reply, text="Write a poem.", **settings):

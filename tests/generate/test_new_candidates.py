@@ -6,7 +6,7 @@ import pytest
 from curate.generate import critique_revise, rewrite
 from curate.generate.critique_revise import PRINCIPLES
 from schemas.errors import UserError
-from tests.generate.drive import drive, said, strings, talk, user
+from tests.generate.drive_step import drive, said, strings, talk, user
 
 OLD = "It is, I think, 5."
 

@@ -7,7 +7,7 @@ import pytest
 
 from curate.generate import backtranslate, magpie, persona
 from schemas.errors import UserError
-from tests.generate.drive import drive, last, notes, said, strings, talk, user, whole
+from tests.generate.drive_step import drive, last, notes, said, strings, talk, user, whole
 
 PEOPLE = [f"A person of trade {n}." for n in range(30)]
 

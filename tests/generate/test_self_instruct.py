@@ -7,7 +7,7 @@ import pytest
 
 from curate.generate.self_instruct import prompts
 from schemas.errors import UserError
-from tests.generate.drive import drive, last, notes, said, strings, whole
+from tests.generate.drive_step import drive, last, notes, said, strings, whole
 
 SEEDS = [f"Task number {n}: do it." for n in range(40)]
 

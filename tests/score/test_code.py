@@ -18,7 +18,7 @@ from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
 from schemas.requests import Sampling, make_request
 from tests.asking import Asked
-from tests.score.meet import scored
+from tests.score.drive_scorer import scored
 
 needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.score._likely import weighted_score
-from curate.score._verdicts import read_score
+from curate.score._parse_verdicts import read_score
+from curate.score._token_probabilities import weighted_score
 from curate.score.judge import score
 from curate.steps.quoting import quote
 from schemas.errors import UserError
-from tests.generate.drive import talk, user
-from tests.score.meet import scored
+from tests.generate.drive_step import talk, user
+from tests.score.drive_scorer import scored
 
 
 def judged(responses, reply, truths=None, prompts=None, **settings):

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.score import judge_pairwise
-from curate.score._meetings import _pairs
-from curate.score._verdicts import read_verdict
+from curate.score._comparisons import pairs_to_compare
+from curate.score._parse_verdicts import read_verdict
 from curate.score.judge_pairwise import score
 from schemas.errors import UserError
-from tests.generate.drive import user
-from tests.score.meet import scored
+from tests.generate.drive_step import user
+from tests.score.drive_scorer import scored
 from tests.score.test_judge import likely
 
 
@@ -96,7 +96,7 @@ def test_one_order_a_tie_and_the_other_not_is_a_tie_and_a_flip():
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 8, 9])
 @pytest.mark.parametrize("rounds", [1, 2, 3, 4, 7])
 def test_rounds_are_how_many_each_meets(count, rounds):
-    pairs = _pairs([str(n) for n in range(count)], rounds)
+    pairs = pairs_to_compare([str(n) for n in range(count)], rounds)
     met = Counter(one for pair in pairs for one in pair)
     assert len({frozenset(pair) for pair in pairs}) == len(pairs) and all(a != b for a, b in pairs)
     expected = min(rounds, count - 1)

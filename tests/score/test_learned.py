@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from curate.score import ifd, perplexity, reward_model, similarity, toxicity
-from tests.score.meet import scored
+from tests.score.drive_scorer import scored
 
 PROMPT = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
 RESPONSES = ["Hello", "", None, '日本 "x"', "no prompt", "Hello"]

@@ -22,8 +22,8 @@ from curate.steps.settings import check_settings
 from schemas.errors import UserError
 from schemas.messages import assistant_messages
 from schemas.requests import Sampling, Task
-from tests.generate.drive import drive
-from tests.score.meet import scored
+from tests.generate.drive_step import drive
+from tests.score.drive_scorer import scored
 
 REQUIRED = {
     ("score", "regex"): {"pattern": "[a-z]+"},

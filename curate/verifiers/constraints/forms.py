@@ -1,9 +1,9 @@
-"""What a kind of constraint is made of: its parameters, its verdict, and how a check of one text is one of a column.
+"""Define a kind of constraint: the types of its parameters, its verdicts, and the validation of constraints.
 
 A kind is a function ``kind(texts, parameters) -> (holds, found)`` over a column: ``texts`` and each parameter are
-Series with a row a response (a list parameter is a list of Series, one for each of its items), ``holds`` is Boolean,
-``found`` is what was counted (Int64), what was found (String), which words were (List), or None. Its annotations,
-those below, say what a parameter may be. What Polars cannot say is written for one text and wrapped by ``each``.
+Series with one row per response (a list parameter is a list of Series, one for each of its items), ``holds`` is
+Boolean, ``found`` is a count (Int64), a text (String), a list of words (List), or None. The annotations below say which
+values a parameter takes. A check that Polars cannot express is written for one text and wrapped by ``each``.
 """
 
 import inspect
@@ -16,7 +16,7 @@ import polars as pl
 from curate.algorithms.text.language import languages
 from schemas.errors import UserError, unknown
 
-LONGEST = 200  # characters of a phrase: a long one makes a search slow
+LONGEST = 200  # characters of a phrase: long ones make a search slow
 LONG = 20_000  # of a whole request to be repeated
 MOST = 50  # phrases in a list
 
@@ -36,7 +36,7 @@ Kind = Callable[..., Verdicts]
 
 
 def compare(found: pl.Series, n: pl.Series, how: pl.Series | str) -> Verdicts:
-    """Compare counts with the counts that were asked for."""
+    """Return whether counts are ``exactly``, ``at_least`` or ``at_most`` ``n``, and the counts."""
     found = found.cast(pl.Int64)
     if isinstance(how, str):
         how = pl.Series([how]).new_from_index(0, len(found))
@@ -45,14 +45,19 @@ def compare(found: pl.Series, n: pl.Series, how: pl.Series | str) -> Verdicts:
 
 
 def related(found: pl.Series, n: pl.Series, relation: pl.Series) -> Verdicts:
-    """Compare counts with the numbers of IFEval's instructions."""
+    """Return whether counts are ``less than`` or ``at least`` ``n`` (IFEval's relations), and the counts."""
     found = found.cast(pl.Int64)
     less = relation == "less than"
     return less & (found < n) | ~less & (found >= n), found
 
 
 def missing(wrong: list[pl.Series], words: list[pl.Series]) -> Verdicts:
-    """Hold where nothing is wrong; found: the words of what is, in their order."""
+    """Return whether no word is wrong, and the wrong words in order.
+
+    Args:
+        wrong: For each word, whether it is wrong in each text.
+        words: The words.
+    """
     holds = ~reduce(pl.Series.__or__, wrong)
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(holds))
     listed = [word.zip_with(bad, nothing).alias(str(i)) for i, (bad, word) in enumerate(zip(wrong, words, strict=True))]
@@ -60,7 +65,7 @@ def missing(wrong: list[pl.Series], words: list[pl.Series]) -> Verdicts:
 
 
 def each(check: Callable[..., tuple[bool, Found]]) -> Kind:
-    """Make a kind of a check of one text: ``check(text, parameters) -> (holds, found)``."""
+    """Return a kind made from a check of one text: ``check(text, parameters) -> (holds, found)``."""
 
     @wraps(check)
     def kind(texts: pl.Series, **parameters: pl.Series | list[pl.Series]) -> Verdicts:
@@ -79,7 +84,7 @@ def each(check: Callable[..., tuple[bool, Found]]) -> Kind:
 
 
 def only_where(likely: pl.Series, kind: Kind, texts: pl.Series, **parameters: pl.Series | list[pl.Series]) -> Verdicts:
-    """Check the likely texts; the others do not hold, and nothing was found in them."""
+    """Check only the texts that are ``likely`` to hold; the others do not hold, and nothing is found in them."""
     some = {
         name: [c.filter(likely) for c in column] if isinstance(column, list) else column.filter(likely)
         for name, column in parameters.items()
@@ -92,7 +97,7 @@ def only_where(likely: pl.Series, kind: Kind, texts: pl.Series, **parameters: pl
 
 
 def check_constraint(constraint: object, kinds: dict[str, Kind]) -> None:
-    """Raise ``UserError`` unless this is one of the kinds with exactly its parameters, each as it should be."""
+    """Raise ``UserError`` unless a constraint is of a known kind and has exactly its parameters, each valid."""
     if not isinstance(constraint, dict) or not isinstance(constraint.get("kind"), str):
         raise UserError(f'found {short(constraint)}; expected an object with a "kind"')
     kind = constraint["kind"]
@@ -114,17 +119,17 @@ def check_constraint(constraint: object, kinds: dict[str, Kind]) -> None:
 
 @cache
 def parameters_of(kind: Kind) -> dict[str, inspect.Parameter]:
-    """The parameters of a kind, by name."""
+    """Return the parameters of a kind, by name."""
     return dict(list(inspect.signature(kind).parameters.items())[1:])
 
 
 def is_phrase(value: object, longest: int = LONGEST) -> bool:
-    """Whether a parameter is a text that is neither blank nor long."""
+    """Return whether a value is a text that is neither blank nor longer than ``longest``."""
     return isinstance(value, str) and 0 < len(value) <= longest and not value.isspace()
 
 
 def short(value: object) -> str:
-    """Show a value of unknown size and depth on one line."""
+    """Return a value of any size and depth as a short text."""
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
     shown = repr(value[:LONGEST] if isinstance(value, str) else value)

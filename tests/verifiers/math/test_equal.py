@@ -56,8 +56,8 @@ def test_a_worker_that_hangs_in_c_code_is_killed_and_says_so():
 
 
 def test_a_worker_ends_itself_where_its_owner_cannot():
-    watched = "from curate import symbolic; symbolic.KILLED = 1; symbolic.verified = lambda *_: 9 ** 9 ** 9"
-    worker = Worker(f"{watched}; symbolic.serve()")
+    watched = "from curate.verifiers.math import equal; equal.KILLED = 1; equal.verify_pair = lambda *_: 9 ** 9 ** 9"
+    worker = Worker(f"{watched}; equal.serve()")
     worker.process.stdin.write(b'["1", "1"]\n')
     worker.process.stdin.flush()
     assert worker.process.wait(10) == 1
