@@ -25,7 +25,7 @@ from curate.score._comparisons import Comparison, Prompt, candidate_pairs, promp
 from curate.score._judge_calls import Answer, judge_answers, judge_models, sampling
 from curate.score._judge_prompts import ask_better
 from curate.score._parse_verdicts import read_verdict
-from curate.score._rubrics import rubrics
+from curate.score._rubrics import Rubric, rubrics
 from curate.score._token_probabilities import letter_shares
 from curate.steps.model_calls import ModelCalls, Scoring
 from schemas.errors import UserError
@@ -76,6 +76,7 @@ class Record:
 
 
 Records = dict[tuple[str, str], Record]  # by the prompt's id and the text
+Result = tuple[float | None, str | None, str | None]  # value, detail, error
 
 
 def score(
@@ -101,7 +102,7 @@ def score(
         response: The candidates.
         messages: The prompts, as JSON text.
         ground_truth: Reference answers, or null.
-        model: The judge, or the judges of a panel.
+        model: The judge, or several.
         against: What candidates are compared with.
         rounds: Other candidates that each is compared with; None for all.
         rubric: One of the rubrics of ``judge``, or the user's own text.
@@ -114,36 +115,52 @@ def score(
     Raises:
         UserError: For a rubric or number that is not valid.
     """
-    models, by = judge_models(model), rubrics(rubric, None)
+    models, criterion = judge_models(model), _one_rubric(rubric)
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
-    if len(by) > 1 or (rounds is not None and rounds < 1):
-        wrong = f"rounds: expected 1 or more, found {rounds}" if len(by) == 1 else f"rubric: expected one, not {rubric}"
-        raise UserError(wrong)
+    if rounds is not None and rounds < 1:
+        raise UserError(f"rounds: expected 1 or more, found {rounds}")
     text, truth = (column.cast(pl.String).str.strip_chars() for column in (response, ground_truth))
     prompts = prompts_by_id(prompt_id, text, messages.cast(pl.String), truth, seed)
     comparisons = candidate_pairs(prompts, rounds) if against == "others" else reference_pairs(prompts)
-    asks = [
-        ask_better(by[0], prompts[pair.prompt].turns, *shown, explain=explain)
-        for pair in comparisons
-        for shown in ((pair.one, pair.other), (pair.other, pair.one))
-    ]
+    requests = _requests(comparisons, prompts, criterion, explain)
     verdicts_of: list[list[Verdict | None]] = [[] for _ in comparisons]
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
     for name in models:
-        answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
-        answered = judge_answers(answers, how, explain=explain)
+        replies = yield ModelCalls(requests, name, sampling=how)
+        answers = judge_answers(replies, how, explain=explain)
         for number, pair in enumerate(comparisons):
-            verdict, unread = _verdict(name, answered[2 * number], answered[2 * number + 1], last=explain)
+            verdict, unread = _verdict(name, answers[2 * number], answers[2 * number + 1], last=explain)
             verdicts_of[number].append(verdict)
             for record, *_ in _sides(pair, records):
                 record.replies += unread
     for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
         _count(pair, verdicts, records, weighted)
     results = {(name, one): _result(prompts[name], one, record, against) for (name, one), record in records.items()}
-    none = (None, None, "no response")
-    found = [results.get(key, none) for key in zip(prompt_id.to_list(), text.to_list(), strict=True)]
-    made = pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
-    return made.with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
+    frame = _results_by_row(results, prompt_id, text)
+    return frame.with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
+
+
+def _requests(comparisons: list[Comparison], prompts: dict[str, Prompt], rubric: Rubric, explain: bool) -> pl.Series:
+    """Return two requests for each comparison, one for each order of its texts."""
+    requests = [
+        ask_better(rubric, prompts[pair.prompt].turns, *texts, explain=explain)
+        for pair in comparisons
+        for texts in ((pair.one, pair.other), (pair.other, pair.one))
+    ]
+    return pl.Series("asks", requests, dtype=pl.String)
+
+
+def _one_rubric(rubric: str) -> Rubric:
+    found = rubrics(rubric, None)
+    if len(found) > 1:
+        raise UserError(f"rubric: expected one, not {rubric}")
+    return found[0]
+
+
+def _results_by_row(results: dict[tuple[str, str], Result], prompt_id: pl.Series, text: pl.Series) -> pl.DataFrame:
+    keys = zip(prompt_id.to_list(), text.to_list(), strict=True)
+    rows = [results.get(key, (None, None, "no response")) for key in keys]
+    return pl.DataFrame(rows, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
 
 
 def _flipped(verdicts_of: list[list[Verdict | None]]) -> str | None:
@@ -190,7 +207,7 @@ def _count(pair: Comparison, verdicts: list[Verdict | None], records: Records, w
             record.unparsed += times
 
 
-def _result(prompt: Prompt, text: str, record: Record, against: str) -> tuple[float | None, str | None, str | None]:
+def _result(prompt: Prompt, text: str, record: Record, against: str) -> Result:
     """Return a candidate's value, detail and error."""
     if not prompt.turns:
         return None, None, "no prompt"
