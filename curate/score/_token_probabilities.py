@@ -90,7 +90,7 @@ def _entries(top_logprobs: str | None) -> list[tuple[str, dict[str, float]]]:
 def _token_at(tokens: list[str], reply: str, start: int) -> int | None:
     """Return the index of the token that begins at ``start``, or None.
 
-    The tokens are searched from the end of the reply, where the last one stands last.
+    The last token is searched from the end of the reply, each earlier one before the next.
     """
     end = len(reply)
     for index in range(len(tokens) - 1, -1, -1):

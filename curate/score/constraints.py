@@ -1,4 +1,4 @@
-"""The share of a prompt's format constraints that the response meets, checked by programs (arXiv 2311.07911)."""
+"""The share of a prompt's format constraints that the response satisfies, checked by programs (arXiv 2311.07911)."""
 
 import json
 
@@ -16,7 +16,7 @@ VARIANTS = 8  # of a text in loose mode
 def score(response: pl.Series, ground_truth: pl.Series, *, strict: bool = True) -> pl.DataFrame:
     """Check each response against the constraints of its row.
 
-    A response without a letter or digit meets no constraint, so that an empty one does not pass "no commas".
+    A response without a letter or digit satisfies no constraint, so that an empty one does not pass "no commas".
 
     Args:
         response: The responses.
@@ -90,7 +90,7 @@ def check(checks: pl.DataFrame, texts: pl.Series, constraints: Constraints) -> p
 
     Args:
         checks: What to check: ``row``, an index into ``texts``, and ``constraint``, the number of a constraint.
-        texts: The responses. One that is null or has neither letter nor digit meets no constraint.
+        texts: The responses. One that is null or has neither letter nor digit satisfies no constraint.
         constraints: The constraints.
 
     Returns:

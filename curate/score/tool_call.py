@@ -94,11 +94,11 @@ def _check(
         shares = {}
     if expected is not None:
         made = Counter(_key(call) for call in calls if not call.wrong)
-        wanted = Counter(map(_key, expected))
+        due = Counter(map(_key, expected))
         most = max(len(calls), len(expected))
-        shares["match"] = (made & wanted).total() / most if most else 1.0
-        wrong += [f"expected {key[:120]}" for key in (wanted - made).elements()] if calls else []
-        wrong += [f"not expected: {key[:120]}" for key in (made - wanted).elements()]
+        shares["match"] = (made & due).total() / most if most else 1.0
+        wrong += [f"expected {key[:120]}" for key in (due - made).elements()] if calls else []
+        wrong += [f"not expected: {key[:120]}" for key in (made - due).elements()]
     return shares, wrong
 
 

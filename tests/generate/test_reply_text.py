@@ -1,4 +1,4 @@
-"""How texts are quoted for a model, and what is taken from replies as models write them."""
+"""Quoting texts in requests, and extracting texts and lists from replies as models write them."""
 
 import json
 import time
@@ -114,7 +114,7 @@ def test_any_reply_is_read(reply, most):
 
 
 @given(st.text())
-def test_what_stands_between_tags_comes_out_as_it_went_in(text):
+def test_text_between_tags_is_returned_unchanged(text):
     inside = text.replace("<", "").strip()
     assert tagged_text(f"Well: <new>{inside}</new> bye", "new") == (inside or None)
 

@@ -1,4 +1,4 @@
-"""``score: code``: which tests it reads, which code it takes, what it says; the programs run in real sandboxes."""
+"""``score: code``: the tests it reads, the code it takes, its results. The programs run in real sandboxes."""
 # ruff: noqa: E501 (programs in texts, a line each)
 
 import json
@@ -33,8 +33,8 @@ def run(rows, **settings):
     ]
     try:
 
-        def reply(ask, want):
-            one = make_request("sandbox", ask, None, Sampling(), 0, want.task)
+        def reply(ask, calls):
+            one = make_request("sandbox", ask, None, Sampling(), 0, calls.task)
             return Asked([[one]]).by(engine)[one.key]
 
         return scored(score(*texts, **settings), reply)[0]
@@ -204,8 +204,8 @@ def test_a_row_that_can_not_be_scored_is_null_and_says_why():
 def test_a_response_without_code_is_zero_and_nothing_is_run():
     texts = pl.Series(["I can't.", "```bash\nls\n```", "hello", "42"])
     steps = score(texts, pl.Series([ASSERTS] * 4))
-    want = next(steps)
-    assert (want.model, want.task, want.asks.null_count()) == ("sandbox", "run", 4)
+    calls = next(steps)
+    assert (calls.model, calls.task, calls.asks.null_count()) == ("sandbox", "run", 4)
     found = scored(score(texts, pl.Series([ASSERTS] * 4)))[0]
     assert found["value"].to_list() == [0.0] * 4 and found["error"].null_count() == 4
     assert json.loads(found["detail"][0])["why"] == "the response has no Python code"
@@ -288,7 +288,7 @@ def test_limits_are_checked_and_are_part_of_what_is_asked():
 
 
 def test_a_failed_run_is_null_with_its_error():
-    found = scored(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS])), lambda ask, want: {"error": "busy"})[0]
+    found = scored(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS])), lambda ask, calls: {"error": "busy"})[0]
     assert found.row(0) == (None, None, "busy")
 
 

@@ -28,7 +28,7 @@ Character = Annotated[pl.Series, "one character"]
 Phrases = Annotated[list[pl.Series], f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"]
 How = Annotated[pl.Series, '"exactly", "at_least" or "at_most"']
 Relation = Annotated[pl.Series, '"less than" or "at least"']
-Language = Annotated[pl.Series, 'the code of a language that is told apart, such as "en"']
+Language = Annotated[pl.Series, 'the code of a language that can be recognised, such as "en"']
 
 Found = int | str | list[str] | None
 Verdicts = tuple[pl.Series, pl.Series | None]

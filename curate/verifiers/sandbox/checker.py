@@ -147,11 +147,11 @@ def _as_module(name: str, link: Link, public: list[str]) -> types.ModuleType:
     """Return a module with the names that the response defines."""
     module = types.ModuleType(name)
 
-    def look_up(wanted: str) -> Any:
-        if not wanted.startswith("__") and (found := link.look_up(wanted)):
+    def look_up(attribute: str) -> Any:
+        if not attribute.startswith("__") and (found := link.look_up(attribute)):
             return found[0]
-        error = NameError(f"the response defines no {wanted!r}")
-        raise AttributeError(str(error)) if wanted.startswith("__") else error
+        error = NameError(f"the response defines no {attribute!r}")
+        raise AttributeError(str(error)) if attribute.startswith("__") else error
 
     module.__dict__.update(__getattr__=look_up, __all__=public)
     return module

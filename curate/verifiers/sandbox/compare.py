@@ -18,13 +18,13 @@ MAPPINGS = ("dict", "counter", "ordered")
 
 def same_text(found: str, expected: str) -> bool:
     """Return whether two outputs are the same, up to white space and blank lines, and decimals within 1e-6."""
-    lines, wanted_lines = ([line.split() for line in text.strip().splitlines()] for text in (found, expected))
-    lines, wanted_lines = ([line for line in text if line] for text in (lines, wanted_lines))
-    if lines == wanted_lines:
+    lines, expected_lines = ([line.split() for line in text.strip().splitlines()] for text in (found, expected))
+    lines, expected_lines = ([line for line in text if line] for text in (lines, expected_lines))
+    if lines == expected_lines:
         return True
-    return [len(line) for line in lines] == [len(line) for line in wanted_lines] and all(
+    return [len(line) for line in lines] == [len(line) for line in expected_lines] and all(
         a == b or _near(a, b)
-        for one, other in zip(lines, wanted_lines, strict=True)
+        for one, other in zip(lines, expected_lines, strict=True)
         for a, b in zip(one, other, strict=True)
     )
 

@@ -51,7 +51,7 @@ def judge(request: dict[str, Any], spares: Spares) -> Verdicts:
     """Run all tests of a request.
 
     Args:
-        request: The code, its tests and limits (``curate/models/clients/sandbox_run.py`` describes it).
+        request: The code, its tests and limits (``curate/models/clients/sandbox.py`` describes it).
         spares: The calling thread's sandboxes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Answers compared in processes of their own: verdicts, time-outs, crashes, and none of them left behind."""
+"""Answers are compared in worker processes: verdicts, time-outs, crashes, and no worker left behind."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ def test_what_is_not_compared_says_why():
     ]
 
 
-def test_a_worker_that_hangs_in_c_code_is_killed_and_says_so():
+def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
     worker = Worker("sys.stdin.readline(); 9 ** 9 ** 9")  # one instruction, which no signal interrupts
     started = time.monotonic()
     value, error = worker.ask("1", "1", seconds=1)

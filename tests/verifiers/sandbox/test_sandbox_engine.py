@@ -152,7 +152,7 @@ def test_a_warm_sandbox_that_was_killed_meanwhile_is_replaced():
 def test_without_bubblewrap_it_is_refused_in_one_line(tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
-    for path, said in (
+    for path, message in (
         (str(tmp_path / "none"), "apt install bubblewrap"),
         (f"{tmp_path}:{os.environ['PATH']}", "No permissions to create a new"),
     ):
@@ -160,7 +160,7 @@ def test_without_bubblewrap_it_is_refused_in_one_line(tmp_path):
             [sys.executable, "-c", DRIVER], cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True
         )
         last = done.stderr.strip().splitlines()[-1]
-        assert done.returncode and "running code needs bubblewrap (bwrap)" in last and said in last
+        assert done.returncode and "running code needs bubblewrap (bwrap)" in last and message in last
     check_task(REF, "run", "r.yaml:1")
     with pytest.raises(UserError, match="can't do this"):
         check_task(REF, "reward", "r.yaml:1")

@@ -145,7 +145,7 @@ def test_nothing_poses_as_the_value_that_a_test_expects(name):
     assert len(found) == len(tests) and all(found), dict(zip(tests, found, strict=True))
 
 
-def test_what_a_test_passes_on_is_no_way_into_its_process():
+def test_an_argument_of_a_test_is_no_way_into_its_process():
     code = """
 def f(g):
     for name in ('__globals__', '__code__', 'gi_frame', '__class__'):
