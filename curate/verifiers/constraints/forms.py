@@ -20,15 +20,27 @@ LONGEST = 200  # characters of a phrase: long ones make a search slow
 LONG = 20_000  # of a whole request to be repeated
 MOST = 50  # phrases in a list
 
-Whole = Annotated[pl.Series, "a whole number, 0 or more"]
-Phrase = Annotated[pl.Series, f"a text of 1 to {LONGEST} characters"]
+WHOLE = "a whole number, 0 or more"
+PHRASE = f"a text of 1 to {LONGEST} characters"
+PHRASES = f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"
+HOW = '"exactly", "at_least" or "at_most"'
+RELATION = '"less than" or "at least"'
+# A parameter of a kind: a column with a value for each text.
+Whole = Annotated[pl.Series, WHOLE]
+Phrase = Annotated[pl.Series, PHRASE]
 Long = Annotated[pl.Series, f"a text of 1 to {LONG:,} characters"]
 Letter = Annotated[pl.Series, "one letter"]
 Character = Annotated[pl.Series, "one character"]
-Phrases = Annotated[list[pl.Series], f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"]
-How = Annotated[pl.Series, '"exactly", "at_least" or "at_most"']
-Relation = Annotated[pl.Series, '"less than" or "at least"']
+Phrases = Annotated[list[pl.Series], PHRASES]
+How = Annotated[pl.Series | str, HOW]  # a str is the same for all texts: the default
+Relation = Annotated[pl.Series, RELATION]
 Language = Annotated[pl.Series, 'the code of a language that can be recognised, such as "en"']
+# A parameter of a check of one text, which ``each`` makes a kind of.
+WholeValue = Annotated[int, WHOLE]
+PhraseValue = Annotated[str, PHRASE]
+PhraseValues = Annotated[list[str], PHRASES]
+HowValue = Annotated[str, HOW]
+RelationValue = Annotated[str, RELATION]
 
 Found = int | str | list[str] | None
 Verdicts = tuple[pl.Series, pl.Series | None]
@@ -136,14 +148,25 @@ def short(value: object) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number from 0 up that fits into 64 bits."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def is_phrases(value: object) -> bool:
+    """Return whether a value is a list of 1 to ``MOST`` phrases."""
+    return isinstance(value, list) and 0 < len(value) <= MOST and all(map(is_phrase, value))
+
+
+# Annotation of a parameter -> whether a value is valid.
 FITS: dict[object, Callable[[object], bool]] = {
-    Whole: lambda v: type(v) is int and 0 <= v < 2**63,
-    Phrase: is_phrase,
     Long: lambda v: is_phrase(v, LONG),
     Letter: lambda v: isinstance(v, str) and len(v) == 1 and v.isalpha(),
     Character: lambda v: isinstance(v, str) and len(v) == 1 and not v.isspace(),
-    Phrases: lambda v: isinstance(v, list) and 0 < len(v) <= MOST and all(map(is_phrase, v)),
-    How: lambda v: v in ("exactly", "at_least", "at_most"),
-    Relation: lambda v: v in ("less than", "at least"),
     Language: lambda v: isinstance(v, str) and v.lower().split("-")[0] in languages(),
+    **dict.fromkeys((Whole, WholeValue), is_whole),
+    **dict.fromkeys((Phrase, PhraseValue), is_phrase),
+    **dict.fromkeys((Phrases, PhraseValues), is_phrases),
+    **dict.fromkeys((How, HowValue), lambda v: v in ("exactly", "at_least", "at_most")),
+    **dict.fromkeys((Relation, RelationValue), lambda v: v in ("less than", "at least")),
 }

@@ -24,9 +24,13 @@ from curate.verifiers.constraints.forms import (
     Long,
     Phrase,
     Phrases,
+    PhraseValue,
+    PhraseValues,
     Relation,
+    RelationValue,
     Verdicts,
     Whole,
+    WholeValue,
     each,
     missing,
     related,
@@ -53,7 +57,7 @@ def frequency(texts: pl.Series, keyword: Phrase, frequency: Whole, relation: Rel
 
 
 @each
-def forbidden_words(text: str, forbidden_words: Phrases) -> Verdict:
+def forbidden_words(text: str, forbidden_words: PhraseValues) -> Verdict:
     """None of the words occurs as a whole word, in any case; found: those that do."""
     low = text.lower()
     present = [
@@ -78,14 +82,14 @@ def response_language(texts: pl.Series, language: Language) -> Verdicts:
 
 
 @each
-def number_sentences(text: str, num_sentences: Whole, relation: Relation) -> Verdict:
+def number_sentences(text: str, num_sentences: WholeValue, relation: RelationValue) -> Verdict:
     """Number of sentences."""
     found = len(sentence_lengths(text))
     return found < num_sentences if relation == "less than" else found >= num_sentences, found
 
 
 @each
-def number_paragraphs(text: str, num_paragraphs: Whole) -> Verdict:
+def number_paragraphs(text: str, num_paragraphs: WholeValue) -> Verdict:
     """Exactly this number of paragraphs, separated by ***; blank ones only at the beginning or end."""
     parts = [bool(part.strip()) for part in text.split("***")]
     return all(parts[1:-1]) and sum(parts) == num_paragraphs, sum(parts)
@@ -97,7 +101,9 @@ def number_words(texts: pl.Series, num_words: Whole, relation: Relation) -> Verd
 
 
 @each
-def nth_paragraph_first_word(text: str, num_paragraphs: Whole, nth_paragraph: Whole, first_word: Phrase) -> Verdict:
+def nth_paragraph_first_word(
+    text: str, num_paragraphs: WholeValue, nth_paragraph: WholeValue, first_word: PhraseValue
+) -> Verdict:
     """Exactly this number of paragraphs, separated by empty lines; the nth begins with the word; found: that word."""
     parts = text.split("\n\n")
     count = sum(bool(part.strip()) for part in parts)
@@ -113,14 +119,14 @@ def number_placeholders(texts: pl.Series, num_placeholders: Whole) -> Verdicts:
 
 
 @each
-def postscript(text: str, postscript_marker: Phrase) -> Verdict:
+def postscript(text: str, postscript_marker: PhraseValue) -> Verdict:
     """A postscript marker occurs; "P.S." and "P.P.S" may have a space inside."""
     marker = postscript_marker.strip()
     return re.search(POSTSCRIPTS.get(marker, re.escape(marker.lower())), text.lower()) is not None, None
 
 
 @each
-def number_bullet_lists(text: str, num_bullets: Whole) -> Verdict:
+def number_bullet_lists(text: str, num_bullets: WholeValue) -> Verdict:
     """Exactly this number of lines that begin with one * or with -."""
     lines = [line.lstrip() for line in text.split("\n")]
     found = sum(line[:1] == "-" or (line[:1] == "*" and line[1:2] != "*") for line in lines[:-1])
@@ -135,7 +141,7 @@ def constrained_response(texts: pl.Series) -> Verdicts:
 
 
 @each
-def number_highlighted_sections(text: str, num_highlights: Whole) -> Verdict:
+def number_highlighted_sections(text: str, num_highlights: WholeValue) -> Verdict:
     """At least so many stretches *between asterisks*; those between double ones count by themselves."""
     single = sum(bool(part.strip("*").strip()) for part in re.findall(r"\*[^\n*]*\*", text))
     double = sum(bool(part[2:-2].strip()) for part in re.findall(r"\*\*[^\n*]*\*\*", text))
@@ -143,7 +149,7 @@ def number_highlighted_sections(text: str, num_highlights: Whole) -> Verdict:
 
 
 @each
-def multiple_sections(text: str, section_spliter: Phrase, num_sections: Whole) -> Verdict:
+def multiple_sections(text: str, section_spliter: PhraseValue, num_sections: WholeValue) -> Verdict:
     """At least so many sections, each begun by the word and a number, such as "Section 1"."""
     found = len(re.findall(rf"{re.escape(section_spliter.strip())}\s?\d+", text))
     return found >= num_sections, found
@@ -197,7 +203,7 @@ def quotation(texts: pl.Series) -> Verdicts:
 
 
 @each
-def capital_word_frequency(text: str, capital_frequency: Whole, capital_relation: Relation) -> Verdict:
+def capital_word_frequency(text: str, capital_frequency: WholeValue, capital_relation: RelationValue) -> Verdict:
     """Number of words whose letters are all capitals; "I" is one, "DON'T" two as NLTK splits it, "WELL-KNOWN" one."""
     found = 0
     for word in re.findall(r"[^\s,:;?!()\[\]{}<>\"“”«»*`@#$%&]+", text):

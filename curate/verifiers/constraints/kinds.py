@@ -24,12 +24,14 @@ from curate.verifiers.constraints import layout
 from curate.verifiers.constraints.forms import (
     Found,
     How,
+    HowValue,
     Kind,
     Letter,
     Phrase,
     Phrases,
     Verdicts,
     Whole,
+    WholeValue,
     compare,
     each,
     missing,
@@ -204,14 +206,14 @@ def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
 
 
 @each
-def n_sentences(text: str, n: Whole, how: How = "exactly") -> tuple[bool, Found]:
+def n_sentences(text: str, n: WholeValue, how: HowValue = "exactly") -> tuple[bool, Found]:
     """Number of sentences."""
     found = len(sentence_lengths(text))
     return {"exactly": found == n, "at_least": found >= n, "at_most": found <= n}[how], found
 
 
 @each
-def max_sentence_words(text: str, n: Whole) -> tuple[bool, Found]:
+def max_sentence_words(text: str, n: WholeValue) -> tuple[bool, Found]:
     """No sentence has more than n words; found: the most."""
     most = max(sentence_lengths(text), default=0)
     return most <= n, most

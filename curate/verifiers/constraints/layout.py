@@ -5,7 +5,18 @@ import csv
 import polars as pl
 
 from curate.algorithms.text.text_columns import AT_LINE, straight, with_line_feeds
-from curate.verifiers.constraints.forms import Found, How, Phrase, Phrases, Verdicts, Whole, compare, each, only_where
+from curate.verifiers.constraints.forms import (
+    Found,
+    How,
+    Phrase,
+    Phrases,
+    PhraseValue,
+    Verdicts,
+    Whole,
+    compare,
+    each,
+    only_where,
+)
 from curate.verifiers.constraints.text_units import from_json, lines_of, plain
 
 
@@ -32,7 +43,7 @@ def single_line(texts: pl.Series) -> Verdicts:
 
 
 @each
-def each_line_starts_with(text: str, prefix: Phrase) -> tuple[bool, Found]:
+def each_line_starts_with(text: str, prefix: PhraseValue) -> tuple[bool, Found]:
     """Every line starts with exactly the prefix; found: how many do not."""
     found = sum(not line.startswith(prefix) for line in lines_of(text))
     return found == 0, found
