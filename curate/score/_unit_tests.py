@@ -166,7 +166,7 @@ def _mapping_tests(held: dict[str, Any]) -> dict[str, Any] | str:
     if isinstance(listed := held.get("test_list"), list) and all(isinstance(test, str) for test in listed):
         imports = held.get("test_imports") or []
         if not isinstance(imports, list):
-            return "no tests: test_imports is no list"
+            return "no tests: test_imports is not a list"
         return _assert_tests(listed, "\n".join(map(str, [*imports, held.get("test_setup_code") or ""])))
     test, name = held.get("test"), held.get("entry_point")
     if not isinstance(test, str):
@@ -182,7 +182,7 @@ def _mapping_tests(held: dict[str, Any]) -> dict[str, Any] | str:
     try:
         ast.parse(str(name), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return f"no tests: entry_point is no name: {str(name)[:40]!r}"
+        return f"no tests: entry_point is not a name: {str(name)[:40]!r}"
     return {"how": "checks", "setup": test, "tests": [f"check({name})"]}
 
 
@@ -199,20 +199,20 @@ def _assert_tests(tests: list[str], setup: str) -> dict[str, Any] | str:
 
 def _input_output_tests(inputs: Any, outputs: Any, function: Any) -> dict[str, Any] | str:
     if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
-        return "no tests: inputs and outputs are no two lists of one length"
+        return "no tests: inputs and outputs are not two lists of the same length"
     if not inputs:
         return "no tests: inputs is empty"
     if function is None:
         return {"how": "stdio", "inputs": list(map(_as_text, inputs)), "outputs": list(map(_as_text, outputs))}
     if not isinstance(function, str) or not function.isidentifier():
-        return f"no tests: fn_name is no name: {str(function)[:40]!r}"
+        return f"no tests: fn_name is not a name: {str(function)[:40]!r}"
     try:
         args = [
             [json.loads(line) for line in one.splitlines() if line.strip()] if isinstance(one, str) else one
             for one in inputs
         ]
     except (ValueError, RecursionError):
-        return "no tests: the arguments in inputs are no JSON, one a line"
+        return "no tests: the arguments in inputs are not JSON, one per line"
     if not all(isinstance(one, list) for one in args):
         return "no tests: inputs of a function are lists of arguments"
     # Results are JSON texts if the arguments are; otherwise a text is itself the expected result.

@@ -14,7 +14,7 @@ from curate.steps.model_calls import ModelCalls, Scoring
 
 
 def score(response: pl.Series, messages: pl.Series, *, model: str) -> Scoring:
-    """Return ``value`` (above 0), ``detail`` (JSON: both losses, in nats a token) and ``error`` where there is none."""
+    """Return ``value`` (above 0), ``detail`` (JSON: both losses, in nats per token) and ``error`` if there is none."""
     given = yield ModelCalls(loss_requests(messages, response), model, "loss")
     # A row without a prompt makes no request for the response alone either.
     alone = yield ModelCalls(loss_requests(None, response.set(messages.is_null(), None)), model, "loss")

@@ -38,7 +38,7 @@ def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:
     )
     percent = pl.col("answer").str.contains("%") | pl.col("gold").str.contains("%")
     same = pl.col("number") == pl.col("gold_number")
-    nothing = pl.col("unmarked") & pl.col("answer").is_null()  # no marker and no number: there is no answer to be right
+    nothing = pl.col("unmarked") & pl.col("answer").is_null()  # no marker and no number: there is no answer
     rows = rows.select(
         "response",
         "answer",

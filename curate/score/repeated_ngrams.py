@@ -13,6 +13,11 @@ from curate.score._ngram_share import ngram_share
 def score(response: pl.Series, *, n: int = 5) -> pl.DataFrame:
     """Return ``value``, the share (0 to below 1), and ``error`` ("no response", "empty response").
 
-    Raises ``UserError`` for ``n`` below 1.
+    Args:
+        response: The texts.
+        n: Words of an n-gram.
+
+    Raises:
+        UserError: For ``n`` below 1.
     """
     return ngram_share(response, n, "repeated_ngrams", top=False)

@@ -14,7 +14,12 @@ from schemas.errors import UserError
 def score(response: pl.Series, *, ngram: int = 3) -> pl.Series:
     """Return the share for each response, in [0, 1); null for a null one.
 
-    Raises ``UserError`` for ``ngram`` below 1.
+    Args:
+        response: The texts.
+        ngram: Words of an n-gram.
+
+    Raises:
+        UserError: For ``ngram`` below 1.
     """
     if ngram < 1:
         raise UserError(f"score repetition: ngram must be at least 1, found {ngram}")

@@ -13,6 +13,13 @@ from curate.score._ngram_share import ngram_share
 def score(response: pl.Series, *, n: int = 2) -> pl.DataFrame:
     """Return ``value``, the share (0 to 1), and ``error`` ("no response", "empty response").
 
-    Overlapping copies count in full, up to a share of 1.0. Raises ``UserError`` for ``n`` below 1.
+    Overlapping copies count in full, up to a share of 1.0.
+
+    Args:
+        response: The texts.
+        n: Words of an n-gram.
+
+    Raises:
+        UserError: For ``n`` below 1.
     """
     return ngram_share(response, n, "top_ngram", top=True)

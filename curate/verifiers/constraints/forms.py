@@ -3,7 +3,8 @@
 A kind is a function ``kind(texts, parameters) -> (holds, found)`` over a column: ``texts`` and each parameter are
 Series with one row per response (a list parameter is a list of Series, one for each of its items), ``holds`` is
 Boolean, ``found`` is a count (Int64), a text (String), a list of words (List), or None. The annotations below say which
-values a parameter takes. A check that Polars cannot express is written for one text and wrapped by ``each``.
+values a parameter takes. The docstring of a kind is the condition that holds, or the count that is compared. A check
+that Polars cannot express is written for one text and wrapped by ``each``.
 """
 
 import inspect

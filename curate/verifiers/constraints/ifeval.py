@@ -142,7 +142,7 @@ def constrained_response(texts: pl.Series) -> Verdicts:
 
 @each
 def number_highlighted_sections(text: str, num_highlights: WholeValue) -> Verdict:
-    """At least so many stretches *between asterisks*; those between double ones count by themselves."""
+    """At least this number of texts *between asterisks*; those between double asterisks count separately."""
     single = sum(bool(part.strip("*").strip()) for part in re.findall(r"\*[^\n*]*\*", text))
     double = sum(bool(part[2:-2].strip()) for part in re.findall(r"\*\*[^\n*]*\*\*", text))
     return single + double >= num_highlights, single + double
@@ -150,7 +150,7 @@ def number_highlighted_sections(text: str, num_highlights: WholeValue) -> Verdic
 
 @each
 def multiple_sections(text: str, section_spliter: PhraseValue, num_sections: WholeValue) -> Verdict:
-    """At least so many sections, each begun by the word and a number, such as "Section 1"."""
+    """At least this number of sections, each beginning with the word and a number, such as "Section 1"."""
     found = len(re.findall(rf"{re.escape(section_spliter.strip())}\s?\d+", text))
     return found >= num_sections, found
 

@@ -211,7 +211,7 @@ def verify_pair(gold: str, answer: str, parse: Callable[[str], list]) -> Verdict
         return float(verify(parse(gold), parse(answer), timeout_seconds=SECONDS, raise_on_error=True)), None
     except TimeoutException:
         return None, f"answer took more than {SECONDS} s to check"
-    except Exception as error:  # sympy raises nearly anything on what it cannot compare
+    except Exception as error:  # sympy raises nearly anything for answers that it cannot compare
         return None, f"answer could not be compared: {type(error).__name__}"
 
 

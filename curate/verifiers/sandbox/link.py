@@ -36,7 +36,7 @@ class Link:
         if "exception" in reply:
             return (self._error(reply["exception"]),)
         found = decode(reply.get("value"), self._resolve)
-        if type(found) is Remote and name[0].isupper():  # the test means a class by it, as names go
+        if type(found) is Remote and name[0].isupper():  # by convention a class
             object.__setattr__(found, "_constructor", reply["value"].get("class") is True)
         return (found,)
 

@@ -116,7 +116,7 @@ class Sandbox:
         return self.process.poll() is None
 
     def send(self, message: dict[str, Any], seconds: float) -> None:
-        """Send a message of any size. Raises ``Ended`` if it is not read within so many seconds."""
+        """Send a message of any size. Raises ``Ended`` if it is not read within ``seconds``."""
         data = json.dumps(message).encode()
         self.control.settimeout(seconds)
         try:
@@ -201,7 +201,7 @@ class Sandbox:
         if not self.ready:
             select.select([self.control], [], [], 5)
         with contextlib.suppress(OSError):
-            self.control.shutdown(socket.SHUT_WR)  # it ends by itself where it waits for a job
+            self.control.shutdown(socket.SHUT_WR)  # a sandbox that waits for its job ends by itself
         self.process.kill()
         self.process.wait()
         # Its process dies with bwrap, a moment later: the kernel then closes the channel's other end.
