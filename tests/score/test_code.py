@@ -276,7 +276,7 @@ def test_expected_texts_are_json_only_where_the_arguments_are():
     assert read_tests('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
     assert read_tests('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
     read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
-    assert "no JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
+    assert "not JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
 
 
 def test_limits_are_checked_and_are_part_of_what_is_asked():

@@ -5,8 +5,9 @@ import os
 import polars as pl
 import pytest
 
+from curate.steps.code_hash import code_hash
 from curate.steps.registry import find_step
-from curate.steps.settings import check_settings
+from curate.steps.settings import check_reads, check_settings
 from schemas.errors import UserError
 
 OWN = '''"""Exclamation marks."""
@@ -82,9 +83,9 @@ def test_an_own_step_as_a_function_of_a_file(folder):
 
 def test_a_changed_file_is_another_step(folder):
     (folder / "my").mkdir()
-    for name, text in (("one", OWN), ("two", OWN), ("three", OWN + "\n# edited\n")):
+    for name, text in (("one", OWN), ("two", OWN), ("three", OWN.replace("literal=True", "literal=False"))):
         (folder / "my" / f"{name}.py").write_text(text)
-    one, two, three = (find_step("score", f"my.{name}").source for name in ("one", "two", "three"))
+    one, two, three = (code_hash(find_step("score", f"my.{name}").function) for name in ("one", "two", "three"))
     assert one == two != three
 
 
@@ -134,4 +135,4 @@ def test_a_file_without_the_function_or_no_file_at_all(folder):
 
 def test_columns_that_are_not_there_are_named(folder):
     with pytest.raises(UserError, match=r"^r.yaml:2: no column \(which score 'length' reads\) called 'response'"):
-        find_step("score", "length").check_reads(["prompt", "responses"], "r.yaml:2")
+        check_reads(find_step("score", "length"), ["prompt", "responses"], "r.yaml:2")
