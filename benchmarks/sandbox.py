@@ -1,6 +1,6 @@
-"""How long a sandbox takes to start, and how many programs a second run, beside plain ``python -I``.
+"""Time to start a sandbox, and time for many programs in sandboxes, compared with plain ``python -I``.
 
-``python -m benchmarks.sandbox 200`` prints a line for each. Plain Python runs the same code with no protection at all.
+``python -m benchmarks.sandbox 200`` prints a line for each. Plain Python runs the same code without any protection.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 
 from benchmarks.measure import Row, medians, wall
 from curate.models.clients.sandbox import SandboxEngine
-from curate.verifiers.sandbox import sandbox
+from curate.verifiers.sandbox import bwrap_command, sandbox
 from schemas.requests import Reply, Request, Sampling, Spent, make_request
 
 CODE = "def f(x):\n    return x + 1\n"
@@ -19,8 +19,8 @@ TIMES = 15
 
 
 def measure(count: int = 200) -> list[Row]:
-    """Medians of 15 starts and of 3 rounds of ``count`` programs, taking turns."""
-    python = str(sandbox.python())
+    """Return medians of 15 starts and of 3 rounds of ``count`` programs, alternating with plain Python."""
+    python = str(bwrap_command.interpreter())
     sandbox.require()
     ours, peer = medians(_start, lambda: wall(python, "-I", "-c", "pass"), times=TIMES)
     engine = SandboxEngine()
@@ -74,7 +74,7 @@ def _programs(engine: SandboxEngine, count: int, code: str, tests: dict) -> floa
 
 
 def _plain(python: str, count: int) -> float:
-    """As many plain processes at once as the engine has threads."""
+    """Run ``count`` plain processes, as many at once as the engine has threads."""
     code = f"{CODE}assert f(1) == 2\nassert f(2) == 3"
     running: list[subprocess.Popen] = []
     started = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Rows a second of the row-wise scorers, beside a plain Python loop or the plain library on the same rows.
+"""Rows per second of the row-wise scorers, compared with a plain Python loop or the plain library on the same rows.
 
-``python -m benchmarks.scorers 1000000`` scores so many made-up responses of 30 to 200 words with the four scorers that
-a million rows are meant for. The peers get fewer rows where they are slow: both figures are rows a second.
+``python -m benchmarks.scorers 1000000`` scores a million generated responses of 30 to 200 words with the four
+scorers that are meant for a million rows. Slow peers get fewer rows; both figures are rows per second.
 """
 
 import json
@@ -37,8 +37,8 @@ ANSWERS = [
 
 
 def measure(rows: int = ROWS) -> list[Row]:
-    """Medians of 3, taking turns."""
-    texts, truths = responses(rows), asked(rows)
+    """Return medians of 3 runs, alternating between scorer and peer."""
+    texts, truths = responses(rows), ground_truths(rows)
     tokens = pl.Series([None] * rows, dtype=pl.Int64)
     runs = {
         "length": (lambda: length.score(texts, tokens), lambda some: [len(text.split()) for text in some]),
@@ -46,23 +46,23 @@ def measure(rows: int = ROWS) -> list[Row]:
         "constraints": (lambda: constraints.score(texts, truths), lambda some: _row_by_row(some, truths)),
         "refusal": (lambda: refusal.score(texts), _refusals),
     }
-    made, whole = [], 0.0
+    made, seconds = [], 0.0
     for name in FOUR:
-        ours, loop = runs[name]
+        scorer, loop = runs[name]
         some = texts.head(2_000).to_list()
         pair = medians(
-            lambda run=ours: _rate(run, rows),
+            lambda run=scorer: _rate(run, rows),
             lambda run=loop, some=some: _rate(lambda: run(some), len(some)),
             times=TIMES,
         )
         made.append(Row(f"{name}, {rows:,} responses of 30-200 words", pair[0], "rows/s", "", "Python loop", pair[1]))
-        whole += rows / pair[0]
-    made.append(Row("length, repetition, constraints, refusal together", rows / whole, "rows/s", "200,000"))
+        seconds += rows / pair[0]
+    made.append(Row("length, repetition, constraints, refusal together", rows / seconds, "rows/s", "200,000"))
     return [*made, *_language(texts.head(4_000)), *_math()]
 
 
 def responses(count: int) -> pl.Series:
-    """Made-up answers with punctuation, lines, lists and a few letters beyond ASCII."""
+    """Return generated answers with punctuation, lines, lists and a few letters beyond ASCII."""
     draw = random.Random(0)
     letters = "eeeeetttaaaooiinnsshhrrddlluucmwfgypbvk"
     words = ["".join(draw.choices(letters, k=draw.randint(1, 9))) for _ in range(4_000)]
@@ -73,8 +73,8 @@ def responses(count: int) -> pl.Series:
     return pl.Series(["".join(flat[start : start + draw.randint(30, 200)]).strip().capitalize() for start in low])
 
 
-def asked(count: int) -> pl.Series:
-    """Ground truths: one to three of the shipped recipe's constraints each, for eight candidates a prompt."""
+def ground_truths(count: int) -> pl.Series:
+    """Return ground truths of one to three constraints of the shipped recipe, the same for eight candidates."""
     draw = random.Random(1)
     seeds = (ROOT / "cli" / "recipes" / "seeds.jsonl").read_text(encoding="utf-8").splitlines()
     known = [constraint for line in seeds for constraint in json.loads(line)["ground_truth"]]
@@ -104,7 +104,7 @@ def _refusals(texts: list[str]) -> list[bool]:
 
 
 def _row_by_row(texts: list[str], truths: pl.Series) -> None:
-    """A plain loop over the constraints that it knows: about half of the kinds, and the quicker ones."""
+    """Check constraints in a plain loop, which knows about half of the kinds: the faster ones."""
     for text, truth in zip(texts, truths, strict=False):
         for constraint in json.loads(truth):
             if constraint["kind"] in PLAIN:
@@ -124,7 +124,7 @@ def _language(texts: pl.Series) -> list[Row]:
 
 
 def _math() -> list[Row]:
-    """Numbers (recorded solutions of GSM8K, where they are here) and LaTeX, beside math-verify on every core."""
+    """Compare with math-verify on every core: LaTeX, and numbers in recorded solutions of GSM8K if they are here."""
     draw = random.Random(2)
     latex = []
     for _ in range(1_000):
@@ -145,7 +145,9 @@ def _math() -> list[Row]:
         for name, pairs in sets.items():
             answers, golds = (pl.Series(column) for column in zip(*pairs, strict=True))
             some = pairs[:1_000]
-            pool.map(_verify, [("1", "x+1")] * 64, 1)  # both sides have their processes started, and sympy read
+            pool.map(
+                _verify, [("1", "x+1")] * 64, 1
+            )  # so that both sides have started their processes and imported sympy
             compare([(f"{n}+x", "1") for n in range(200)])
             ours, peer = medians(
                 lambda a=answers, g=golds: _rate(lambda: math.score(a, g), len(a)),

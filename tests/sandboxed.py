@@ -1,4 +1,4 @@
-"""Programs run in real sandboxes, for tests: what ``judge`` says of each."""
+"""Run programs in real sandboxes and return the verdicts of ``judge``, for tests."""
 
 import atexit
 import threading

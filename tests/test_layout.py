@@ -74,11 +74,11 @@ def test_a_public_function_has_types(file):
             )
 
 
-# What runs in the sandbox is there to run what strangers wrote; ``sandbox.py`` compiles our own files for it.
+# What runs in the sandbox is there to run what strangers wrote; ``inner_modules.py`` compiles our own files for it.
 RUNS_CODE = {
     "curate/verifiers/sandbox/response.py",
     "curate/verifiers/sandbox/checker.py",
-    "curate/verifiers/sandbox/sandbox.py",
+    "curate/verifiers/sandbox/inner_modules.py",
 }
 
 

@@ -1,5 +1,6 @@
-"""Where prompts and candidates come from, one way a file; the function's name says what it makes.
+"""Sources of prompts and candidates, one a file; the name of a file's function says what it makes.
 
-``ask``: what to send to a model for each prompt, whose reply is a candidate. ``write``: a new text without a model.
-``candidates`` and ``prompts`` ask as often as they need (``curate.steps.model_calls``), for new candidates and new prompts.
+``ask`` returns the messages to send to a model for each prompt; a reply is a candidate. ``write`` returns a new text
+without a model. ``candidates`` and ``prompts`` make as many requests as they need (``curate.steps.model_calls``) and
+return new candidates or new prompts.
 """

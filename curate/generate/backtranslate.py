@@ -1,14 +1,14 @@
-"""A prompt for an existing text: what someone would ask to get it as the answer (Humpback, arXiv 2308.06259).
+"""A prompt for an existing text: what a user would ask to get the text as the answer (Humpback, arXiv 2308.06259).
 
-The seed's own prompt column is the text: a source of good texts becomes a source of prompts. With ``keep_text`` the
-text is the new prompt's ``ground_truth``, so that it can be its recorded answer, or what answers are compared with.
-Whether a text is a good answer to its prompt is for a score to say (the paper's self-curation).
+The text is the seed's prompt column, so that a source of good texts becomes a source of prompts. With ``keep_text`` the
+text is the new prompt's ``ground_truth``: its recorded answer, or a reference for other answers. A score can then judge
+whether a text is a good answer to its prompt (the paper's self-curation).
 """
 
 import polars as pl
 
-from curate.generate._prompts import new_prompt, single, table
-from curate.generate._texts import column, same_text, texts
+from curate.generate._new_prompts import one_turn_prompt, prompt_in_reply, prompt_table
+from curate.generate._reply_text import column, same_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.messages import blank
@@ -21,12 +21,17 @@ Reply with the prompt alone, between <prompt> and </prompt>.
 
 
 def prompts(prompt: pl.Series, *, keep_text: bool = True) -> Asking:
-    """Ask for a prompt for each text and return them, with the text as ``ground_truth`` (null if not ``keep_text``)."""
+    """Ask for a prompt for each text and return the new prompts.
+
+    Args:
+        prompt: The texts.
+        keep_text: Whether the text is the new prompt's ``ground_truth``.
+    """
     given = [None if text is None or blank(text) else text for text in texts(prompt)]
     replies = yield Ask(column(text and ask_user(REQUEST.format(text=quote("passage", text))) for text in given))
-    found = [new_prompt(reply) if text else None for text, reply in zip(given, texts(replies), strict=True)]
-    return table(
-        single(row, text, {"backtranslated": True}, ground_truth=given[row] if keep_text else None)
+    found = [prompt_in_reply(reply) if text else None for text, reply in zip(given, texts(replies), strict=True)]
+    return prompt_table(
+        one_turn_prompt(row, text, {"backtranslated": True}, ground_truth=given[row] if keep_text else None)
         for row, text in enumerate(found)
         if text and not same_text(text, given[row])
     )

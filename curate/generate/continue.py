@@ -1,14 +1,14 @@
 """Longer conversations: the model answers, then a simulated user writes the next turn, ``turns`` times.
 
-The new prompt is the longer conversation, ending in a user turn that is yet to be answered. ``user_model`` plays the
-user (``model`` where it is not set); it reads the conversation as text, and ends it by saying [DONE]. A conversation
-that ends early, or whose next reply fails, is taken as far as it came. Tools are not offered: an answer is a text.
+The new prompt is the longer conversation, ending in a user turn without an answer. ``user_model`` (or ``model``) plays
+the user: it reads the conversation as text and replies [DONE] to end it. A conversation that ends early, or whose next
+reply fails, is kept up to there. No tools are offered: answers are texts.
 """
 
 import polars as pl
 
-from curate.generate._prompts import New, at_least_one, ends_with_user, table, usable
-from curate.generate._texts import column, tagged, texts
+from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_with_user, prompt_table, usable
+from curate.generate._reply_text import column, tagged_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, turns_of
 from schemas.messages import blank, dump_turns
@@ -25,11 +25,17 @@ Put the message between <message> and </message>."""
 
 
 def prompts(messages: pl.Series, *, turns: int = 1, user_model: str | None = None) -> Asking:
-    """Continue each prompt that ends with a user turn; the note says by how many turns (``continued``).
+    """Continue each prompt that ends with a user turn; the note has the number of new turns (``continued``).
 
-    Raises ``UserError`` for ``turns`` below 1. ``user_model`` is read by who runs the step.
+    Args:
+        messages: The prompts, as JSON text.
+        turns: User turns to add, 1 or more.
+        user_model: The model that plays the user. The code that runs the step reads it.
+
+    Raises:
+        UserError: For ``turns`` below 1.
     """
-    at_least_one("continue", turns=turns)
+    check_at_least_one("continue", turns=turns)
     seeds = [found if ends_with_user(found) else None for found in map(turns_of, texts(messages))]
     now = list(seeds)
     going = [found is not None for found in seeds]
@@ -42,13 +48,15 @@ def prompts(messages: pl.Series, *, turns: int = 1, user_model: str | None = Non
         ]
         replies = yield Ask(column(t and _request(t) for t in answered), model="user_model")
         for row, (longer, reply) in enumerate(zip(answered, texts(replies), strict=True)):
-            said = _said(reply) if longer else None
-            going[row] = said is not None
-            if said is not None:
-                now[row] = [*longer, {"role": "user", "content": said}]
+            message = _user_message(reply) if longer else None
+            going[row] = message is not None
+            if message is not None:
+                now[row] = [*longer, {"role": "user", "content": message}]
                 added[row] += 1
-    return table(
-        New(row, dump_turns(now[row], "messages"), {"continued": count}) for row, count in enumerate(added) if count
+    return prompt_table(
+        NewPrompt(row, dump_turns(now[row], "messages"), {"continued": count})
+        for row, count in enumerate(added)
+        if count
     )
 
 
@@ -57,9 +65,9 @@ def _request(turns: list[dict]) -> str:
     return ask_user(REQUEST.format(conversation=conversation(shown)))
 
 
-def _said(reply: str | None) -> str | None:
-    """The user's next message; None where the reply ends the conversation or holds none."""
+def _user_message(reply: str | None) -> str | None:
+    """Return the user's next message; None if the reply ends the conversation or holds no message."""
     if reply is None or DONE in reply.upper():
         return None
-    text = tagged(reply, "message")
+    text = tagged_text(reply, "message")
     return text if text and usable(text) else None

@@ -1,17 +1,17 @@
-"""A new candidate from an old one, criticised by a principle and then revised (Constitutional AI, arXiv 2212.08073).
+"""A new candidate: an old one criticised by a principle and then revised (Constitutional AI, arXiv 2212.08073).
 
-``principles`` say what a response should be; with several, the response's text chooses one, and every further round
-takes the next. A round in which the critic finds nothing to object to, or either reply fails, changes nothing.
-``critic_model`` is another model that criticises; the revision is always the step's own ``model``'s.
+``principles`` say what a response should be. The response's text chooses the first one, and every further round takes
+the next. A round in which the critic has no objection, or either reply fails, changes nothing. ``critic_model`` may be
+another model; the revision is always written by ``model``.
 """
 
 import re
 
 import polars as pl
 
-from curate.generate._choose import spread
-from curate.generate._prompts import at_least_one, texts_given
-from curate.generate._texts import column, refuses, tagged, texts
+from curate.generate._new_prompts import check_at_least_one, check_texts
+from curate.generate._reply_text import column, refuses, tagged_text, texts
+from curate.generate._stable_choice import rotating_choice
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, quote, turns_of
 from schemas.messages import blank
@@ -49,13 +49,22 @@ def candidates(
     critic_model: str | None = None,
     seed: int = 0,
 ) -> Asking:
-    """Criticise and revise each response ``rounds`` times; null where nothing came of it.
+    """Criticise and revise each response ``rounds`` times; return the revised ones, null where nothing changed.
 
-    Raises ``UserError`` for a list without principles. ``critic_model`` is read by who runs the step.
+    Args:
+        messages: The prompts, as JSON text.
+        response: The old candidates.
+        principles: Principles to criticise by.
+        rounds: Rounds of criticism and revision, 1 or more.
+        critic_model: The model that criticises. The code that runs the step reads it.
+        seed: Seed of the choice of the first principle.
+
+    Raises:
+        UserError: For an empty list of principles, a blank one, or ``rounds`` below 1.
     """
-    given = texts_given("critique_revise", "principles", principles)
-    at_least_one("critique_revise", rounds=rounds)
-    first = spread(response, None, len(given), seed)
+    given = check_texts("critique_revise", "principles", principles)
+    check_at_least_one("critique_revise", rounds=rounds)
+    first = rotating_choice(response, None, len(given), seed)
     before = [turns and conversation(turns) for turns in map(turns_of, texts(messages))]
     old = [
         text if turns and text and not blank(text) else None
@@ -89,15 +98,15 @@ def _request(wording: str, turns: str, response: str, **more: str) -> str:
 
 
 def _revised(reply: str | None, before: str) -> str:
-    """The revised response; the one before where the reply is none, refuses, or talks of the critique instead."""
-    text = tagged(reply, "revised")
+    """Return the revised response; the previous one if the reply is empty, refuses, or discusses the critique."""
+    text = tagged_text(reply, "revised")
     if text is None or (refuses(text) and not refuses(before)):
         return before
     return before if "critique" in text.lower() and "critique" not in before.lower() else text
 
 
 def _objection(reply: str | None) -> str | None:
-    """The critique; None where there is none, or it is that there is nothing to say."""
+    """Return the critique; None if there is none or it has no objection."""
     text = (reply or "").strip()
     nothing = re.search(r"\bNONE\b", text) or text.strip("\"'*`[]<>().! ").casefold() in ("", "none")
     return None if nothing else text

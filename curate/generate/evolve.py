@@ -1,19 +1,19 @@
 """Harder or rarer prompts from seeds, step by step (Evol-Instruct, WizardLM, arXiv 2304.12244).
 
-``how`` is one of the paper's operations, or several that take turns over a seed's samples and ``rounds``: ``deepen``,
+``how`` is one of the paper's operations, or several that alternate over a seed's samples and ``rounds``: ``deepen``,
 ``broaden`` (a new prompt of the same domain), ``constrain``, ``concretise``, ``reason`` (more steps of reasoning). Only
 the last user turn evolves; system turns and earlier turns stay. Every round's prompt is a new prompt.
 
 The paper's elimination: an evolution that only repeats its prompt, is empty or without a word, apologises, or copies
-words of the request ("given prompt", "rewritten prompt") is dropped, and the next round starts from what was there.
-That a prompt is too hard to answer shows in its answers: ``score: refusal``.
+words of the request ("given prompt", "rewritten prompt") is dropped, and the next round starts from the previous
+prompt. A prompt that is too hard to answer shows in its answers: ``score: refusal``.
 """
 
 import polars as pl
 
-from curate.generate._choose import spread
-from curate.generate._prompts import New, at_least_one, ends_with_user, new_prompt, table
-from curate.generate._texts import column, same_text, texts
+from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_with_user, prompt_in_reply, prompt_table
+from curate.generate._reply_text import column, same_text, texts
+from curate.generate._stable_choice import rotating_choice
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, quote, turns_of
 from schemas.errors import UserError, unknown
@@ -47,12 +47,22 @@ def prompts(
 ) -> Asking:
     """Evolve each prompt that ends with a user turn, ``rounds`` times, and return every round's prompts.
 
-    The note says the ``evolution`` and its ``round`` (from 1). Raises ``UserError`` for an operation that is none.
+    The note has the ``evolution`` and its ``round`` (from 1).
+
+    Args:
+        messages: The prompts, as JSON text.
+        sample_index: The number of each row among the samples of its seed.
+        how: The operation, or several.
+        rounds: Rounds of evolution, 1 or more.
+        seed: Seed of the choice of the first operation.
+
+    Raises:
+        UserError: For an unknown operation, an empty list, or ``rounds`` below 1.
     """
     names = _names(how)
-    at_least_one("evolve", rounds=rounds)
+    check_at_least_one("evolve", rounds=rounds)
     seeds = [turns if ends_with_user(turns) else None for turns in map(turns_of, texts(messages))]
-    first = spread(messages, sample_index, len(names), seed)
+    first = rotating_choice(messages, sample_index, len(names), seed)
     now, made = list(seeds), []
     for number in range(rounds):
         chosen = [names[(place + number) % len(names)] for place in first]
@@ -62,8 +72,8 @@ def prompts(
             if text:
                 now[row] = [*now[row][:-1], {**now[row][-1], "content": text}]
                 note = {"evolution": chosen[row], "round": number + 1}
-                made.append(New(row, dump_turns(now[row], "messages"), note))
-    return table(made)
+                made.append(NewPrompt(row, dump_turns(now[row], "messages"), note))
+    return prompt_table(made)
 
 
 def _names(how: str | list[str]) -> list[str]:
@@ -83,8 +93,8 @@ def _request(turns: list[dict], name: str) -> str:
 
 
 def _evolved(reply: str | None, earlier: list[str]) -> str | None:
-    """The evolved prompt, unless the paper's elimination drops it."""
-    text = new_prompt(reply)
+    """Return the evolved prompt; None if the paper's elimination drops it."""
+    text = prompt_in_reply(reply)
     if text is None or any(same_text(text, other) for other in earlier):
         return None
     copied = any(words in text.lower() and words not in earlier[0].lower() for words in COPIED)

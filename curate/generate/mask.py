@@ -1,8 +1,8 @@
-"""A new candidate from an old one with its personal items and secrets hidden: <EMAIL>, <PHONE>, <SECRET> ...
+"""A new candidate: an old one with its personal items and secrets masked: <EMAIL>, <PHONE>, <SECRET> ...
 
-What is found is what ``score: pii`` and ``score: secrets`` count (``curate/algorithms/text/personal_items.py``,
-``secret_items.py``). Drop the old ones then by the score, or keep them apart: a candidate that was masked has a
-``parent_id``.
+It masks what ``score: pii`` and ``score: secrets`` count (``curate/algorithms/text/personal_items.py``,
+``secret_items.py``). Drop the old candidates by those scores, or tell them apart by ``parent_id``, which masked ones
+have.
 """
 
 import re
@@ -15,16 +15,21 @@ from curate.algorithms.text.found_items import Item, apart, check_kinds, kinds_o
 
 SECRET = "secret"  # noqa: S105 (the kind, not one)
 KINDS = (*personal_items.FORMS, SECRET)
-# What follows the first line of a private key: its other lines, and the line that ends it.
+# The rest of a private key after its first line: its other lines, and the line that ends it.
 REST_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/=]|\\{1,4}[nr]|\s)*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?")
 
 
 def write(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.Series:
     """Return each response with a placeholder for each item; null (no new candidate) where there is none.
 
-    ``kinds`` are those to hide: ``email``, ``credit_card``, ``iban``, ``ssn``, ``ip``, ``phone``, ``secret`` (all of
-    them for None). ``region`` (ISO 3166, such as "DE") is where phone numbers without a country code belong. Raises
-    ``UserError`` for a kind or region that does not exist.
+    Args:
+        response: The old candidates.
+        kinds: Kinds to mask, of ``email``, ``credit_card``, ``iban``, ``ssn``, ``ip``, ``phone``, ``secret``; None for
+            all.
+        region: Region (ISO 3166, such as "DE") of phone numbers without a country code.
+
+    Raises:
+        UserError: For a kind or region that does not exist.
     """
     kinds = check_kinds(kinds, list(KINDS), "item")
     personal = [kind for kind in personal_items.checked(None, region) if kind in kinds]
@@ -40,7 +45,10 @@ def write(response: pl.Series, *, kinds: list[str] | None = None, region: str = 
 
 
 def _masked(text: str, kinds: list[str], region: str) -> str | None:
-    """The text without its items; None if it has none. What shows only once its neighbour is hidden is hidden too."""
+    """Return the text with its items masked, None if it has none.
+
+    It is searched again until nothing is found, as an item may be recognised only once its neighbour is masked.
+    """
     new = text
     while found := _items(new, kinds, region):
         between = pairwise([0, *(place for start, end, _ in found for place in (start, end)), len(new)])
@@ -51,7 +59,7 @@ def _masked(text: str, kinds: list[str], region: str) -> str | None:
 
 
 def _items(text: str, kinds: list[str], region: str) -> list[Item]:
-    """What is to be hidden, in order. Secrets come first: digits in a key are not a phone's as well."""
+    """Return the items to mask, in order. Secrets come first, so that digits in a key are no phone number as well."""
     secrets = secret_items.items(text, [kind for kind in kinds if kind in secret_items.FORMS])
     whole = [
         (start, REST_OF_KEY.match(text, end).end() if kind == "private_key" else end, SECRET)

@@ -1,22 +1,22 @@
-"""The same conversation with the assistant's turns by this model: each is asked anew, the others are kept.
+"""The same conversation with new assistant turns by this model; the other turns are kept.
 
-The turns are asked for in order, each after the new ones before it, so that the model answers in its own history. An
-opening of the assistant's, before the user has said anything, is kept; several turns in a row become one. Conversations
-with tools are left alone: the results in them answer calls that the old turns made, and new turns would make others. A
-prompt without an assistant's turn to ask for gives nothing, nor does one of which a turn failed.
+The assistant turns are requested in order, each after the new ones before it, so that the model continues its own
+history. An assistant turn before the first user turn is kept; several assistant turns in a row become one.
+Conversations with tools are left out: their tool results answer calls of the old turns, and new turns would make other
+calls. A prompt without an assistant turn to replace gives no new prompt, nor does one of which a request failed.
 """
 
 import polars as pl
 
-from curate.generate._prompts import New, ends_with_user, table
-from curate.generate._texts import column, texts
+from curate.generate._new_prompts import NewPrompt, ends_with_user, prompt_table
+from curate.generate._reply_text import column, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import turns_of
 from schemas.messages import blank, dump_turns
 
 
 def prompts(messages: pl.Series) -> Asking:
-    """Ask for every assistant turn anew and return the conversations; the note says how many (``regenerated``)."""
+    """Ask for new assistant turns and return the conversations; the note has their number (``regenerated``)."""
     plans = [_plan(turns_of(text)) for text in texts(messages)]
     now: list[list[dict]] = [[] for _ in plans]
     for number in range(max((len(plan) for plan in plans), default=1) - 1):
@@ -30,15 +30,15 @@ def prompts(messages: pl.Series) -> Asking:
                 plans[row] = []
             else:
                 now[row].append({"role": "assistant", "content": reply.strip()})
-    return table(
-        New(row, dump_turns([*now[row], *plan[-1]], "messages"), {"regenerated": len(plan) - 1})
+    return prompt_table(
+        NewPrompt(row, dump_turns([*now[row], *plan[-1]], "messages"), {"regenerated": len(plan) - 1})
         for row, plan in enumerate(plans)
         if len(plan) > 1
     )
 
 
 def _plan(turns: list[dict] | None) -> list[list[dict]]:
-    """The turns kept, in parts: an assistant turn is asked for between one part and the next. Empty: left alone."""
+    """Return the kept turns in parts, with a new assistant turn between any two; empty to leave the prompt out."""
     if not ends_with_user(turns) or any(turn["role"] == "tool" or turn.get("tool_calls") for turn in turns):
         return []
     parts: list[list[dict]] = [[]]
@@ -49,6 +49,6 @@ def _plan(turns: list[dict] | None) -> list[list[dict]]:
         elif last == "user":
             parts.append([])
         elif last != "assistant":
-            parts[-1].append(turn)  # an opening
+            parts[-1].append(turn)  # before the first user turn
         last = turn["role"] if turn["role"] in ("user", "assistant") else last
     return parts

@@ -1,7 +1,7 @@
-"""A new candidate from an old one by replacing text: every match of the pattern ``find`` becomes ``put``.
+"""A new candidate: an old one with every match of the pattern ``find`` replaced by ``put``.
 
-``find`` is a regular expression of Rust's kind (linear time, no look-around; ``(?i)`` ignores case); ``put`` may name
-its groups as ``$1`` or ``${name}``. Identity training uses it to put the new name into the model's own answers.
+``find`` is a Rust regular expression (linear time, no look-around; ``(?i)`` ignores case). ``put`` may refer to its
+groups as ``$1`` or ``${name}``. Identity training uses it to put the new name into the model's own answers.
 """
 
 import polars as pl
@@ -10,7 +10,7 @@ from schemas.errors import UserError
 
 
 def write(response: pl.Series, *, find: str, put: str) -> pl.Series:
-    """Return each response with its matches replaced; null (no new candidate) where that changes nothing.
+    """Return each response with its matches replaced; null (no new candidate) if that changes nothing.
 
     Raises ``UserError`` if ``find`` is not a regular expression.
     """

@@ -1,8 +1,8 @@
-"""A new candidate from an old one, rewritten by a model as ``instruction`` says ("make it shorter, lose no fact")."""
+"""A new candidate: an old one rewritten by a model as ``instruction`` says ("make it shorter, lose no fact")."""
 
 import polars as pl
 
-from curate.generate._texts import column, refuses, tagged, texts
+from curate.generate._reply_text import column, refuses, tagged_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.errors import UserError
@@ -19,9 +19,15 @@ Change nothing else about it. Reply with the rewritten response alone, between <
 
 
 def candidates(prompt: pl.Series, response: pl.Series, *, instruction: str) -> Asking:
-    """Ask for each response rewritten; null where that brought nothing new, a refusal, or a text cut by its length.
+    """Ask for each response to be rewritten; null if the reply is the same text, a refusal, or cut off.
 
-    Raises ``UserError`` if the instruction is empty.
+    Args:
+        prompt: The prompts.
+        response: The old candidates.
+        instruction: How to rewrite them.
+
+    Raises:
+        UserError: If the instruction is blank.
     """
     if blank(instruction):
         raise UserError("generate rewrite: instruction: expected how to rewrite the response, found nothing")
@@ -33,7 +39,7 @@ def candidates(prompt: pl.Series, response: pl.Series, *, instruction: str) -> A
     ]
     replies = yield Ask(column(asked))
     return column(
-        _new(tagged(reply, "rewritten"), text) if request else None
+        _new(tagged_text(reply, "rewritten"), text) if request else None
         for request, reply, text in zip(asked, texts(replies), old, strict=True)
     )
 

@@ -1,7 +1,7 @@
-"""Ask the model the prompt itself: candidates are its own answers.
+"""The model's own answers to the prompt.
 
-With ``system`` a system turn is put first; a prompt that has one of its own keeps that and gets no other. ``examples``
-(few-shot) are shown as turns of user and assistant after the system turn and before the prompt's own turns.
+``system`` adds a system turn to prompts that have none. ``examples`` (few-shot) become turns of user and assistant
+after the system turn and before the prompt's other turns.
 """
 
 import json
@@ -14,13 +14,21 @@ from schemas.messages import blank
 
 SYSTEM = ("system", "developer")
 _DECODER = json.JSONDecoder()
-_OTHER = re.compile(r'\{\s*"role"\s*:\s*"(?:user|assistant|tool)"')  # how nearly every other turn begins: not parsed
+_OTHER = re.compile(
+    r'\{\s*"role"\s*:\s*"(?:user|assistant|tool)"'
+)  # the usual beginning of other turns: no need to parse
 
 
 def ask(messages: pl.Series, *, system: str | None = None, examples: list[dict[str, str]] | None = None) -> pl.Series:
     """Return the messages to send for each prompt (JSON text); null where the prompt is null or has no turns.
 
-    Each of ``examples`` has a ``prompt`` and a ``completion``, and nothing else; else ``UserError`` is raised.
+    Args:
+        messages: The prompts, as JSON text.
+        system: Text of the system turn to add, or None.
+        examples: Examples, each with exactly the keys ``prompt`` and ``completion``.
+
+    Raises:
+        UserError: For an example with other keys or an empty text.
     """
     text = messages.cast(pl.String).str.strip_chars()
     role = text.str.json_path_match("$[0].role")
@@ -52,14 +60,14 @@ def _turns(examples: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _after_system(text: pl.Series, own: pl.Series, shown: str) -> pl.Series:
-    """Put ``shown`` after the system turns that a prompt begins with: only those turns are parsed, the rest is text."""
+    """Return prompts with ``shown`` inserted after their leading system turns, the only turns that are parsed."""
     if not shown or not own.any():
         return text
-    put = [_put(one, shown) if has else None for one, has in zip(text.to_list(), own.to_list(), strict=True)]
+    put = [_inserted(one, shown) if has else None for one, has in zip(text.to_list(), own.to_list(), strict=True)]
     return pl.Series("with", put, dtype=pl.String)
 
 
-def _put(text: str, shown: str) -> str:
+def _inserted(text: str, shown: str) -> str:
     start = text.index("{")
     while not _OTHER.match(text, start):
         turn, end = _DECODER.raw_decode(text, start)

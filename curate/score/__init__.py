@@ -1,1 +1,1 @@
-"""Scorers, one a file: ``score(columns, *, settings)`` gives each row a value. Found by file name."""
+"""Scorers, one a file: ``score(columns, *, settings)`` returns a value for each row. Recipes name the file."""

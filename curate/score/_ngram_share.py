@@ -1,4 +1,4 @@
-"""Which share of a text's characters n-grams of words cover: what ``top_ngram`` and ``repeated_ngrams`` give."""
+"""The share of a text's characters that n-grams of words cover, for ``top_ngram`` and ``repeated_ngrams``."""
 
 import polars as pl
 
@@ -7,7 +7,17 @@ from schemas.errors import UserError
 
 
 def ngram_share(response: pl.Series, n: int, name: str, *, top: bool) -> pl.DataFrame:
-    """Return ``value`` (0 to 1) and ``error``. Raises ``UserError``, naming the scorer, for ``n`` below 1."""
+    """Return ``value`` (0 to 1) and ``error``.
+
+    Args:
+        response: The texts.
+        n: Words of an n-gram.
+        name: Name of the scorer, for the message of an error.
+        top: Whether the share is that of the most frequent n-gram, or of all repeated ones.
+
+    Raises:
+        UserError: For ``n`` below 1.
+    """
     if n < 1:
         raise UserError(f"score {name}: n must be at least 1, found {n}")
     text = response.cast(pl.String)

@@ -1,7 +1,7 @@
-"""How many set phrases of assistants the response holds: "as an AI language model", "I hope this helps" ...
+"""The number of stock phrases of assistants in the response: "as an AI language model", "I hope this helps" ...
 
-English and Chinese, and the commonest German, French and Spanish of "as an AI". The detail lists the phrases found.
-``refusal`` says whether an answer is refused; this counts phrases, also in good answers.
+In English and Chinese, and for "as an AI" the commonest phrases in German, French and Spanish. ``detail`` lists the
+phrases found. ``refusal`` tells whether an answer is refused; this counts phrases, which good answers may have too.
 """
 
 import json
@@ -11,7 +11,7 @@ import polars as pl
 from curate.algorithms.text.found_items import check_kinds
 
 AI = r"(?:ai|artificial intelligence|(?:large |ai |neural )?language model|virtual assistant)"
-# Kind -> its form, in small letters with straight apostrophes (Rust, linear).
+# Kind -> its pattern, for texts in lower case with straight apostrophes (Rust, linear).
 FORMS = {
     "as_an_ai": rf"\bas an? {AI}\b(?: (?:language )?(?:model|assistant|chatbot))?"
     rf"|\bi(?:'m| am) (?:just |only |merely )?an? {AI}\b"
@@ -27,7 +27,7 @@ FORMS = {
     r"|希望(?:这|以上|我的)?[^，。！\n]{0,12}(?:对(?:你|您)|能)[^，。！\n]{0,6}(?:帮助|有用)"
     r"|(?:还有|有)(?:任何|其他|什么)[^，。\n]{0,6}问题[^。\n]{0,12}(?:告诉|问|联系|提出)",
 }
-# What a text with such a phrase has somewhere, whatever its case.
+# Kind -> texts of which every match contains one, in any case: a fast first check.
 MARKS = {
     "as_an_ai": [
         "an ai",
@@ -59,10 +59,14 @@ MARKS = {
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:
-    """Return ``value`` (how many phrases, 0 and up), ``detail`` (JSON, a list of them) and ``error``.
+    """Return ``value`` (the number of phrases), ``detail`` (JSON, a list of them) and ``error``.
 
-    ``kinds`` are those to look for, of ``as_an_ai``, ``cutoff``, ``opening`` and ``closing`` (all for None). Raises
-    ``UserError`` for a kind that does not exist.
+    Args:
+        response: The texts.
+        kinds: Kinds of phrases to count, of ``as_an_ai``, ``cutoff``, ``opening`` and ``closing``; None for all.
+
+    Raises:
+        UserError: For a kind that does not exist.
     """
     kinds = check_kinds(kinds, list(FORMS), "boilerplate")
     text = response.cast(pl.String)

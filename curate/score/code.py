@@ -1,14 +1,13 @@
 """The share of the prompt's unit tests that the response's code passes, run in a sandbox (bubblewrap, Linux only).
 
-``ground_truth`` holds the tests, in any of the shapes that data sets have (``curate/score/_unit_tests.py``): asserts,
+``ground_truth`` holds the tests, in any of the forms that data sets use (``curate/score/_unit_tests.py``): asserts,
 ``check(candidate)`` with its entry point, inputs and outputs of a program or of a function, pytest or unittest code.
-The code is the last Python block that defines what the tests name, or a response that is Python as a whole; a response
-without code is 0.0. ``detail`` is JSON: how many tests passed, and which failed and how.
+The code is the last Python block that defines a name used in the tests, or the whole response if that is Python. A
+response without code scores 0.0. ``detail`` is JSON: how many tests passed, and which failed and why.
 
-Only the standard library is there, no network, and one process without children. ``seconds`` is what a test may take,
-not counting the time for which it had no processor; ``total`` is for all tests of a response; ``memory`` is in MB. What
-a response prints can't pass a test, nor can leaving early, patching or posing as the expected value: its code runs in a
-process of its own, and verdicts are made in another.
+The sandbox has the standard library only, no network, and one process without children. A response can't pass a test by
+printing, leaving early, patching or posing as the expected value: its code runs in one process, and verdicts are made
+in another.
 """
 
 import json
@@ -27,19 +26,27 @@ SHOWN = 10  # failed tests in ``detail``
 def score(
     response: pl.Series, ground_truth: pl.Series, *, seconds: float = 6.0, total: float = 60.0, memory: int = 1024
 ) -> Scoring:
-    """Return ``value`` (0..1, null where there are no tests to run), ``detail`` (JSON) and ``error``.
+    """Return ``value`` (0 to 1, null where there are no tests to run), ``detail`` (JSON) and ``error``.
 
-    Raises ``UserError`` for a limit that no program could live with.
+    Args:
+        response: The responses.
+        ground_truth: The tests of each row.
+        seconds: Limit of one test, not counting the time in which it waited for a processor. At least 0.1.
+        total: Limit of all tests of a response, in seconds. At least ``seconds``.
+        memory: Limit of memory, in MB. At least 64.
+
+    Raises:
+        UserError: For a limit out of its range.
     """
     for name, value, least in (("seconds", seconds, 0.1), ("total", total, seconds), ("memory", memory, 64)):
         if not least <= value <= 1e6:
             raise UserError(f"{name} is {value:g}; expected at least {least:g}")
     limits = {"seconds": seconds, "total": total, "memory": memory}
-    rows = list(_asks(response.cast(pl.String), ground_truth.cast(pl.String), limits))
-    answers = yield ModelCalls(pl.Series("ask", [ask for ask, _ in rows], dtype=pl.String), "sandbox", "run")
+    rows = list(_requests(response.cast(pl.String), ground_truth.cast(pl.String), limits))
+    answers = yield ModelCalls(pl.Series("ask", [request for request, _ in rows], dtype=pl.String), "sandbox", "run")
     found = [
-        settled or _read(text, error)
-        for (_, settled), text, error in zip(rows, answers["response"], answers["error"], strict=True)
+        scored or _read(text, error)
+        for (_, scored), text, error in zip(rows, answers["response"], answers["error"], strict=True)
     ]
     schema = {"value": pl.Float64, "detail": pl.String, "error": pl.String}
     return pl.DataFrame(found, schema=schema, orient="row")
@@ -48,10 +55,10 @@ def score(
 Scored = tuple[float | None, str | None, str | None]  # value, detail, error
 
 
-def _asks(
+def _requests(
     responses: pl.Series, truths: pl.Series, limits: dict[str, Any]
 ) -> Iterator[tuple[str | None, Scored | None]]:
-    """What is to be run for each row, or its score where nothing is."""
+    """Yield for each row the request to the sandbox and None, or None and the score of a row that needs no run."""
     known: dict[str | None, dict[str, Any] | str] = {}  # the candidates of a prompt share its tests
     for response, truth in zip(responses, truths, strict=True):
         tests = known[truth] = known.get(truth) or read_tests(truth)
@@ -66,7 +73,7 @@ def _asks(
 
 
 def _read(text: str | None, error: str | None) -> Scored:
-    """The score that the sandbox's reply comes to."""
+    """Return the value, detail and error that follow from the sandbox's reply."""
     if text is None:
         return None, None, error or "the sandbox gave no reply"
     reply = json.loads(text)

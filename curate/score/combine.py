@@ -1,8 +1,8 @@
-"""Several scores in one, by an SQL expression over them: ``0.7 * math + 0.3 * (quality / 10) - 0.001 * length``.
+"""One score from several, by an SQL expression over them: ``0.7 * math + 0.3 * (quality / 10) - 0.001 * length``.
 
-Two corrections over the whole set: ``zscore`` puts scores on one scale first (mean 0, standard deviation 1), and
-``debias`` takes out what a linear regression on length explains of the result, so that long answers are not chosen for
-being long (arXiv 2404.04475 regresses a judge's preference on length to the same end).
+Two corrections over the whole set: ``zscore`` first standardises scores (mean 0, standard deviation 1), and ``debias``
+subtracts the part of the result that a linear regression on length explains, so that long answers are not chosen for
+their length (arXiv 2404.04475 regresses a judge's preference on length for the same purpose).
 """
 
 import polars as pl
@@ -16,11 +16,18 @@ def score(
 ) -> pl.DataFrame:
     """Return ``value`` for each row, ``error`` (which score is missing), ``detail`` and a ``note`` on the regression.
 
-    ``scores`` holds the columns that the settings name. ``zscore: true`` standardises every number that the expression
-    names, a list only those; a score that never changes becomes 0. ``debias: response`` goes by the response's length
-    in characters, the name of a number by that; what is left has the mean that it had before. ``detail`` is JSON: the
-    value before it was debiased and the length it was debiased by. Null inputs are null as in SQL: ``coalesce``,
-    ``case`` and ``greatest`` may see past them. Raises ``UserError`` for an expression that is not valid or no number.
+    Nulls are handled as in SQL, for example by ``coalesce``, ``case`` and ``greatest``.
+
+    Args:
+        scores: The columns that the settings name.
+        sql: The expression.
+        zscore: True to standardise every number that the expression names, or a list of those to standardise. A score
+            that is the same everywhere becomes 0.
+        debias: ``response`` to regress on the response's length in characters, or the name of a number to regress on.
+            The mean of the values stays. ``detail`` is then JSON: the value ``before`` and the ``length``.
+
+    Raises:
+        UserError: If the expression is not valid or not a number, or a name is not a score.
     """
     inputs = mentioned(sql, scores.columns)
     if debias and debias not in scores.columns:
@@ -44,19 +51,19 @@ def score(
 
 
 def _why() -> pl.Expr:
-    """Why a row has no value."""
-    said = pl.when(pl.col("__missing") != "").then(pl.format("no {}", "__missing")).otherwise(pl.lit("not a number"))
-    return pl.when(pl.col("__value").is_null()).then(said)
+    """Return why a row has no value."""
+    reason = pl.when(pl.col("__missing") != "").then(pl.format("no {}", "__missing")).otherwise(pl.lit("not a number"))
+    return pl.when(pl.col("__value").is_null()).then(reason)
 
 
 def _standard(name: str) -> pl.Expr:
-    """A score less its mean, in standard deviations."""
+    """Return a score less its mean, in standard deviations."""
     column, spread = pl.col(name).fill_nan(None), pl.col(name).fill_nan(None).std()
     return pl.when(spread > 0).then((column - column.mean()) / spread).otherwise(column * 0.0).alias(name)
 
 
 def _debiased(rows: pl.DataFrame, by: str) -> pl.DataFrame:
-    """The values less what the least-squares line on length explains of them; a single length explains nothing."""
+    """Return the values less the part that a least-squares line on length explains; one length explains nothing."""
     known = rows.filter(pl.col("__value").is_not_null(), pl.col("__length").is_finite())
     fit = known.select(
         slope=pl.cov("__length", "__value") / pl.col("__length").var(),

@@ -1,7 +1,7 @@
-"""1.0 where the response is the ground truth, word for word after levelling; 0.0 where it is not.
+"""1.0 where the response equals the ground truth after normalisation, 0.0 where it does not.
 
-Levelled are: Unicode NFKC, and by setting case, runs of white space, and punctuation around and inside. A response of
-nothing but punctuation is compared as it is.
+Normalisation applies Unicode NFKC and collapses white space; by setting it also ignores case, and punctuation around
+and inside. A text of punctuation only is compared as it is.
 """
 
 import polars as pl
@@ -12,8 +12,8 @@ from curate.algorithms.text.ngrams import nfkc, one_space
 def score(
     response: pl.Series, ground_truth: pl.Series, *, ignore_case: bool = True, ignore_punctuation: bool = True
 ) -> pl.DataFrame:
-    """Return ``value`` (1.0 or 0.0, null where there is nothing to compare) and ``error`` (what is missing)."""
-    answer, truth = (_level(text, ignore_case, ignore_punctuation) for text in (response, ground_truth))
+    """Return ``value`` (1.0 or 0.0, null where there is nothing to compare) and ``error`` (the missing column)."""
+    answer, truth = (_normalise(text, ignore_case, ignore_punctuation) for text in (response, ground_truth))
     rows = pl.DataFrame({"answer": answer, "truth": truth})
     missing = (
         pl.when(pl.col("truth").is_null() | (pl.col("truth") == ""))
@@ -26,7 +26,7 @@ def score(
     return rows.select(value=value, error="error")
 
 
-def _level(text: pl.Series, ignore_case: bool, ignore_punctuation: bool) -> pl.Series:
+def _normalise(text: pl.Series, ignore_case: bool, ignore_punctuation: bool) -> pl.Series:
     text = one_space(nfkc(text.cast(pl.String)))
     text = text.str.to_lowercase() if ignore_case else text
     if not ignore_punctuation:

@@ -1,7 +1,7 @@
 """1.0 where the response is ``<think>...</think>`` and then ``<answer>...</answer>``, 0.0 where it is not.
 
-The format reward of DeepSeek-R1 (arXiv 2501.12948): every tag is opened once and closed once, in order, and nothing
-stands outside. What stands inside is not looked at. ``partial`` gives a share, as open-r1's reward for tag counts does.
+The format reward of DeepSeek-R1 (arXiv 2501.12948): every tag is opened once and closed once, in order, with no text
+outside. The text inside is not checked. ``partial`` gives a share, as open-r1's reward for tag counts does.
 """
 
 import re
@@ -20,12 +20,20 @@ def score(
     reasoning: bool = True,
     partial: bool = False,
 ) -> pl.DataFrame:
-    """Return ``value`` (0 to 1), ``detail`` (what is wrong, null if nothing is) and ``error`` ("no response").
+    """Return ``value`` (0 to 1), ``detail`` (the requirements that fail, null if none does) and ``error``.
 
-    ``tags`` are the parts, in order. ``outside`` allows text outside them. ``reasoning`` takes a trace that the engine
-    has split off (``reasoning_content``) for the part of the first tag, unless the response opens that itself.
-    ``partial`` gives the share of requirements that hold: two for each tag, one for their order, one for nothing
-    outside unless that is allowed. Raises ``UserError`` for tags that are none.
+    Args:
+        response: The responses.
+        reasoning_content: Reasoning traces that the engine has split off from the response, or null.
+        tags: Names of the tags, in order.
+        outside: Whether text outside the tags is allowed.
+        reasoning: Whether a trace in ``reasoning_content`` counts as the part of the first tag, unless the response
+            opens that tag itself.
+        partial: Whether the value is the share of requirements that hold: two for each tag, one for their order, and
+            one for no text outside unless that is allowed.
+
+    Raises:
+        UserError: If ``tags`` are not different names of tags.
     """
     if not tags or len(set(tags)) < len(tags) or not all(re.fullmatch(r"[A-Za-z][\w-]*", tag) for tag in tags):
         raise UserError(f"tags: expected names of tags, each once, such as [think, answer]; found {tags!r}")
@@ -48,26 +56,26 @@ def score(
     rows = rows.select("text", *(one.alias(f"wrong {n}") for n, one in enumerate(wrong)))
     held = pl.sum_horizontal(pl.col("^wrong .*$").is_null()) / len(wrong)
     value = held if partial else (held == 1.0).cast(pl.Float64)
-    # Where a tag is missing or there twice, neither the order nor the rest can be right: that goes without saying.
+    # If a tag is missing or repeated, the order and the rest are wrong too: only the tag is reported.
     counts = pl.concat_str([f"wrong {n}" for n in range(len(marks))], separator="; ", ignore_nulls=True)
     rest = pl.concat_str([f"wrong {n}" for n in range(len(marks), len(wrong))], separator="; ", ignore_nulls=True)
-    said = pl.when(counts != "").then(counts).otherwise(rest)
+    wrong_parts = pl.when(counts != "").then(counts).otherwise(rest)
     missing = pl.col("text").is_null()
     return rows.select(
         value=pl.when(~missing).then(value),
-        detail=pl.when(~missing & (held < 1.0)).then(said),
+        detail=pl.when(~missing & (held < 1.0)).then(wrong_parts),
         error=pl.when(missing).then(pl.lit("no response")),
     )
 
 
 def _count(mark: str) -> pl.Expr:
-    """What is wrong with how often a tag stands there."""
+    """Return what is wrong with the number of times that a tag occurs, or null."""
     times, often = pl.col(mark), pl.format("{} times {}", mark, pl.lit(mark))
     return pl.when(times == 0).then(pl.lit(f"no {mark}")).when(times > 1).then(often)
 
 
 def _with_trace(text: pl.Series, trace: pl.Series, tag: str) -> pl.Series:
-    """Texts with their traces in front, in their tag."""
+    """Return texts with their traces in front, between the tags."""
     rows = pl.DataFrame({"text": text, "trace": trace})
     apart = (pl.col("trace").fill_null("") != "") & ~pl.col("text").str.contains(f"<{tag}>", literal=True)
     joined = pl.format(f"<{tag}>{{}}</{tag}>\n{{}}", "trace", "text")

@@ -1,13 +1,13 @@
 """1.0 where the response is JSON that follows a JSON Schema, 0.0 where it is not JSON or does not follow it.
 
-The schema is the setting ``schema``, for all rows, or else the row's own in ``ground_truth`` (a schema as JSON text).
-Drafts 4 to 2020-12, by the library jsonschema-rs; ``format`` is a note, as the standard has it. Repeated keys, NaN and
-Infinity are not JSON. By default the whole response has to be JSON: what reads it as JSON would stumble over anything
-else. ``fenced: true`` also takes the last ```json block of a response.
+The schema is the setting ``schema``, for all rows, or else each row's ``ground_truth`` (a schema as JSON text). Drafts
+4 to 2020-12 are supported, by the library jsonschema-rs; ``format`` is not checked, which the standard allows. Repeated
+keys, NaN and Infinity are not JSON. By default the whole response has to be JSON, as a program that parses it would
+need. ``fenced: true`` also accepts the last ```json block of a response.
 
-Schemas may come from anywhere: nothing is ever fetched for a ``$ref``, patterns are matched in linear time (so without
-look-around and back-references), and a schema whose references multiply without end is given up. What can't be checked
-so is null, and ``error`` says why.
+Schemas are untrusted: nothing is ever fetched for a ``$ref``, patterns are matched in linear time (so without
+look-around and back-references), and the check of a schema whose references multiply without end is abandoned. A
+response that can't be checked has no value, and ``error`` says why.
 """
 
 import json
@@ -23,11 +23,11 @@ from pydantic import JsonValue
 
 from schemas.errors import UserError
 
-DEEPEST = 200  # levels of nesting in what is checked
+DEEPEST = 200  # levels of nesting in a checked value
 VISITS = 100_000  # references followed for one response: references that each lead to two more would never end
-FEW = 1_000  # references up to which all violations are looked for, not the first alone
+FEW = 1_000  # references up to which all violations are searched for, not only the first
 SHOWN = 5  # violations in ``detail``
-LONG = 20_000  # characters of a response above which only its first violation is told
+LONG = 20_000  # characters of a response above which only its first violation is reported
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 VISIT = "x-gristmill-visit"
 DATA = ("const", "enum", "default", "examples")  # keywords whose values are data, not schemas
@@ -39,7 +39,14 @@ def score(
 ) -> pl.DataFrame:
     """Return ``value`` (1.0, 0.0 or null), ``detail`` (JSON: the first violations, ``at`` and ``what``) and ``error``.
 
-    Raises ``UserError`` where the setting ``schema`` is no JSON Schema.
+    Args:
+        response: The responses.
+        ground_truth: A schema for each row as JSON text, used if ``schema`` is None.
+        schema: One schema for all rows.
+        fenced: Whether a fenced JSON block is accepted in place of a response that is JSON as a whole.
+
+    Raises:
+        UserError: If ``schema`` is no JSON Schema.
     """
     if schema is not None:
         given = json.dumps(schema)
@@ -90,16 +97,18 @@ def _detail(violations: list[tuple[str, str]]) -> str:
 
 
 def _fence(text: str) -> str | None:
-    """What the last block that is fenced as JSON holds."""
+    """Return the text of the last block fenced as JSON, or None."""
     blocks = re.split(r"(?m)^[ \t]*```", text)[1::2]
     marked = [block[4:] for block in blocks if block[:4].lower() == "json" and block[4:5].isspace()]
     return marked[-1] if marked else None
 
 
 def read_json(text: str) -> Any:
-    """Read JSON as the standard has it, without repeated keys and numbers that no float holds.
+    """Return the value of strict JSON: no repeated keys, no NaN or Infinity, no number beyond the range of a float.
 
-    Raises ``ValueError`` where it is not that, ``RecursionError`` where it is nested more than ``DEEPEST`` levels.
+    Raises:
+        ValueError: If the text is not such JSON.
+        RecursionError: If it is nested more than ``DEEPEST`` levels.
     """
     try:
         value = _DECODER.decode(text)
@@ -109,7 +118,7 @@ def read_json(text: str) -> Any:
         raise RecursionError(f"nested more than {DEEPEST} levels") from None
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(value)
-    if "\\u" in text:  # half a character may hide in an escape
+    if "\\u" in text:  # an escape may be half of a surrogate pair
         json.dumps(value, ensure_ascii=False).encode()
     return value
 
@@ -148,14 +157,14 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant,
 
 
 class Checker:
-    """A compiled schema. Following references is counted, so that no schema can keep it busy for ever."""
+    """A compiled schema. References are counted as they are followed, so that every check ends."""
 
     def __init__(self, schema: Any) -> None:
         self.visits = 0
         checker = self
 
         class Visit:
-            """The keyword that stands before every reference."""
+            """The keyword that counts, put before every reference."""
 
             def __init__(self, *_: Any) -> None:
                 pass
@@ -176,9 +185,14 @@ class Checker:
         )
 
     def violations(self, value: Any, most: int = SHOWN) -> list[tuple[str, str]]:
-        """The first violations, each the JSON pointer of its place and what is wrong; none if ``value`` follows.
+        """Return the first violations, each a JSON pointer and what is wrong there; empty if there are none.
 
-        Raises ``ValueError`` where the check was given up.
+        Args:
+            value: The parsed JSON.
+            most: The largest number of violations to return.
+
+        Raises:
+            ValueError: If the check was abandoned.
         """
         self.visits = 0
         valid = self.compiled.is_valid(value)
@@ -201,7 +215,7 @@ class Checker:
 
 @lru_cache(maxsize=512)
 def checker(schema: str) -> Checker:
-    """Compile a schema from its JSON text. Raises ``ValueError``, in one line, where it is none."""
+    """Return the compiled schema of a JSON text. Raises ``ValueError`` (in one line) if it is no schema."""
     try:
         read = read_json(schema)
         if not isinstance(read, dict | bool):
@@ -209,7 +223,7 @@ def checker(schema: str) -> Checker:
         return Checker(read)
     except RecursionError as error:
         raise ValueError(str(error)) from None
-    except ValueError as error:  # also what jsonschema-rs says, with the schema below it
+    except ValueError as error:  # jsonschema-rs appends the schema to its message
         raise ValueError(_short(str(error).split("\n\nFailed validating")[0])) from None
 
 
@@ -219,14 +233,15 @@ def _short(text: str) -> str:
 
 
 def _message(error: jsonschema_rs.ValidationError) -> str:
-    """What is wrong, in words that do not show how references are counted."""
+    """Return an error's message, without the keyword that counts references."""
     return "does not follow a schema with references" if VISIT in error.message else _short(error.message)
 
 
 def _counted(schema: Any, old: bool) -> Any:
-    """The schema with every reference behind a count; pointers into it lead where they led.
+    """Return the schema with the counting keyword before every reference; pointers into it stay valid.
 
-    A reference is followed only while the count holds. ``old`` drafts (4 and 6) have no "if" to say so with.
+    A reference is followed only while the count is below its limit. ``old`` drafts (4 and 6) lack the keyword "if" and
+    get an equivalent of it.
     """
     if isinstance(schema, list):
         return [_counted(part, old) for part in schema]
@@ -235,21 +250,21 @@ def _counted(schema: Any, old: bool) -> Any:
     made = {}
     for key, value in schema.items():
         if key in DATA:
-            made[key] = _plain(value)
+            made[key] = _checked_data(value)
         elif key in NAMED and isinstance(value, dict):
             made[key] = {name: _counted(part, old) for name, part in value.items()}
         else:
             made[key] = _counted(value, old)
-    further = []
+    counted = []
     for key in REFERENCES:
         if isinstance(schema.get(key), str):
             follow, count = {key: made.pop(key)}, {VISIT: True}
-            further.append({"not": {"allOf": [count, {"not": follow}]}} if old else {"if": count, "then": follow})
-    return made | {"allOf": [*made.get("allOf", []), *further]} if further else made
+            counted.append({"not": {"allOf": [count, {"not": follow}]}} if old else {"if": count, "then": follow})
+    return made | {"allOf": [*made.get("allOf", []), *counted]} if counted else made
 
 
-def _plain(value: Any) -> Any:
-    """A value that is data, unless a reference could lead into it and from there on uncounted."""
+def _checked_data(value: Any) -> Any:
+    """Return a value that is data. Raises ``ValueError`` if it holds a reference, which would not be counted."""
     level = [value]
     while level:
         one = level.pop()

@@ -2,15 +2,16 @@
 
 ``rubric`` is ``quality`` (1 to 10, as MT-Bench grades; arXiv 2306.05685), one or a list of UltraFeedback's aspects (1
 to 5, arXiv 2310.01377): ``helpfulness``, ``honesty``, ``instruction_following``, ``truthfulness``, or
-``ultrafeedback``, the mean of these four; or your own text, with its ``scale``. The value stays on the rubric's scale.
-The judge sees the ``ground_truth``, unless ``reference: false`` or where it is no answer but JSON for another scorer.
+``ultrafeedback``, the mean of these four; or your own text, with its ``scale``. The value is on the rubric's scale. The
+judge is shown the ``ground_truth`` as a reference, unless ``reference: false`` or where it is JSON for another scorer.
 
-``explain: false`` asks for the score at once: cheaper, and what a small model can do. Where a model gives
-log-probabilities the score is the mean of the likely ones (G-Eval, arXiv 2303.16634); ``weighted: false`` keeps the one
-that was written. A judge that reasons first needs more ``max_tokens`` than the default.
+``explain: false`` asks for the score alone: it is cheaper, and small models manage it. If a model gives
+log-probabilities, the score is the mean of the likely scores (G-Eval, arXiv 2303.16634); ``weighted: false`` takes the
+written score. A model that reasons before it replies needs more ``max_tokens`` than the default.
 
-Of a panel, more than half must have given a score. ``detail`` is JSON: ``by_judge`` and ``by_rubric`` (where there are
-several), ``spread`` (the panel's highest less its lowest), and in ``replies`` each reply with what was read in it.
+More than half of a panel must have given a score. ``detail`` is JSON: ``by_judge`` and ``by_rubric`` (if there are
+several), ``spread`` (the panel's highest score less its lowest), and in ``replies`` each reply with the score read in
+it.
 """
 
 import json
@@ -19,10 +20,11 @@ from typing import Any, Literal
 
 import polars as pl
 
-from curate.score._judges import judges, said, sampling
-from curate.score._likely import weighted_score
-from curate.score._rubrics import Rubric, ask_score, rubrics
-from curate.score._verdicts import read_score
+from curate.score._judge_calls import judge_answers, judge_models, sampling
+from curate.score._judge_prompts import ask_score
+from curate.score._parse_verdicts import read_score
+from curate.score._rubrics import Rubric, rubrics
+from curate.score._token_probabilities import weighted_score
 from curate.steps.model_calls import ModelCalls, Scoring
 from curate.steps.quoting import turns_of
 
@@ -44,12 +46,26 @@ def score(
     temperature: float = 0.0,
     max_tokens: int | None = None,
 ) -> Scoring:
-    """Return ``value`` (on the rubric's scale, null where there is no score), ``detail`` and ``error``.
+    """Ask every model of the panel by every rubric; return ``value`` (on the rubric's scale), ``detail`` and ``error``.
 
-    Asks every model of the panel by every rubric. ``max_tokens`` is 1024, or 32 where nothing is explained. Raises
-    ``UserError`` for settings that fit nothing.
+    Args:
+        response: The responses.
+        messages: The prompts, as JSON text.
+        ground_truth: Reference answers, or null.
+        model: The judge, or the judges of a panel.
+        rubric: Name or names of rubrics, or the user's own texts.
+        scale: Lowest and highest score of the user's own rubrics.
+        panel: How the scores of a panel are joined.
+        reference: Whether the judge is shown the ``ground_truth``.
+        explain: Whether the judge explains itself before the score.
+        weighted: Whether to average the likely scores by their probabilities, if a model gives them.
+        temperature: Temperature of the judge.
+        max_tokens: Limit of a reply; None for 1024, or for 32 without an explanation.
+
+    Raises:
+        UserError: For a rubric, scale or number that is not valid.
     """
-    models, asked_by = judges(model), rubrics(rubric, scale)
+    models, asked_by = judge_models(model), rubrics(rubric, scale)
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     truth = ground_truth.cast(pl.String).str.strip_chars()
     shown = truth.set(truth.str.contains(r"^(?:\[\s*)?\{|^$"), None) if reference else truth.clear(len(truth))
@@ -63,19 +79,19 @@ def score(
         ]
         for name in models:
             answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
-            for row, answer in enumerate(said(answers, how, explain=explain)):
+            for row, answer in enumerate(judge_answers(answers, how, explain=explain)):
                 if not missing[row]:
                     replies[row].append({"judge": name, "rubric": by.name} | _read(by, *answer, last=explain))
     found = [
-        (None, None, why) if why else _together(each, models, asked_by, panel)
-        for why, each in zip(missing, replies, strict=True)
+        (None, None, why) if why else _combine(row_replies, models, asked_by, panel)
+        for why, row_replies in zip(missing, replies, strict=True)
     ]
     kinds = {"value": pl.Float64, "detail": pl.String, "error": pl.String}
     return pl.DataFrame(found, schema=kinds, orient="row")
 
 
 def _read(by: Rubric, reply: str | None, likely: str | None, error: str | None, *, last: bool) -> dict[str, Any]:
-    """What a reply says: the score that is written (``plain``), the ``weighted`` one, and which of them is ``used``."""
+    """Return the scores of a reply: the written one (``plain``), the ``weighted`` one, and which is ``used``."""
     read = {"score": None, "used": None, "plain": None, "weighted": None, "error": error or None, "reply": reply}
     if error or reply is None:
         return read | {"error": error or "no reply"}
@@ -87,10 +103,10 @@ def _read(by: Rubric, reply: str | None, likely: str | None, error: str | None, 
     return read | used | {"plain": found.value, "weighted": mean}
 
 
-def _together(
+def _combine(
     replies: list[dict[str, Any]], models: list[str], asked_by: list[Rubric], panel: str
 ) -> tuple[float | None, str, str | None]:
-    """A row's value, detail and error from what its judges said."""
+    """Return a row's value, detail and error from the replies of its judges."""
     by_judge: dict[str, float | None] = {}
     for name in models:
         scores = [reply["score"] for reply in replies if reply["judge"] == name]
@@ -111,13 +127,13 @@ def _together(
         None
         if value is not None
         else "; ".join(
-            dict.fromkeys(_whose(reply, models, asked_by) + reply["error"] for reply in replies if reply["error"])
+            dict.fromkeys(_source(reply, models, asked_by) + reply["error"] for reply in replies if reply["error"])
         )
     )
     return value, json.dumps(detail, ensure_ascii=False), error
 
 
-def _whose(reply: dict[str, Any], models: list[str], asked_by: list[Rubric]) -> str:
-    """Whose error it is, where several could have made it."""
+def _source(reply: dict[str, Any], models: list[str], asked_by: list[Rubric]) -> str:
+    """Return the judge and rubric of an error as a prefix, as far as there are several."""
     names = [reply["judge"]] * (len(models) > 1) + [reply["rubric"]] * (len(asked_by) > 1)
     return f"{', '.join(names)}: " if names else ""

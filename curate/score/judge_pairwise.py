@@ -1,14 +1,14 @@
-"""The share of comparisons that a response wins before a model: against its prompt's others, or the reference.
+"""The share of pairwise comparisons that a response wins, as a model judges: with other candidates or the reference.
 
-Each comparison is asked in both orders (arXiv 2306.05685): a response wins if both orders say so; where they disagree
-it is a tie, and a flip. Ties count half, so the value is from 0 to 1. ``against: reference`` compares with
-``ground_truth``. ``rounds: m`` lets each candidate meet about m of the others instead of all, drawn by their texts and
-the seed. Equal texts are a tie, unasked. Of a panel of models the majority decides, where more than half of them gave a
-verdict in both orders. ``weighted: true`` takes how likely each verdict was, averaged over both orders, instead of
-wins, ties and losses.
+Each comparison is made in both orders (arXiv 2306.05685). A response wins if both verdicts say so; if they disagree it
+is a tie and a flip. Ties count half, so the value is between 0 and 1. ``against: reference`` compares with
+``ground_truth``. ``rounds: m`` compares each candidate with about m others instead of all, chosen at random by their
+texts and the seed. Equal texts are a tie without a request. In a panel of models the majority decides, if more than
+half of them gave a verdict in both orders. ``weighted: true`` uses the probability of each verdict, averaged over both
+orders, instead of wins, ties and losses.
 
-``detail`` is JSON: ``wins``, ``ties``, ``losses``, ``flips`` (of each judge), ``unparsed`` (comparisons left out), and
-in ``replies`` those that could not be read. A comparison of two candidates is in both their rows; how often it flipped:
+``detail`` is JSON: ``wins``, ``ties``, ``losses``, ``flips`` (of all judges), ``unparsed`` (comparisons left out), and
+in ``replies`` those that could not be read. A comparison of two candidates counts in both rows. The share that flipped:
 
     SELECT sum((detail ->> 'flips')::INT) / sum((detail ->> 'wins')::INT + (detail ->> 'ties')::INT
            + (detail ->> 'losses')::INT) AS flipped FROM scores WHERE scorer = 'judge_pairwise'
@@ -21,19 +21,23 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from curate.score._judges import Answer, judges, said, sampling
-from curate.score._likely import letter_shares
-from curate.score._meetings import Meeting, Prompt, by_prompt, with_others, with_reference
-from curate.score._rubrics import ask_better, rubrics
-from curate.score._verdicts import read_verdict
+from curate.score._comparisons import Comparison, Prompt, candidate_pairs, prompts_by_id, reference_pairs
+from curate.score._judge_calls import Answer, judge_answers, judge_models, sampling
+from curate.score._judge_prompts import ask_better
+from curate.score._parse_verdicts import read_verdict
+from curate.score._rubrics import Rubric, rubrics
+from curate.score._token_probabilities import letter_shares
 from curate.steps.model_calls import ModelCalls, Scoring
 from schemas.errors import UserError
 
 
 class Verdict(NamedTuple):
-    """What one judge says of a meeting in both orders: 1 if the first text wins, 0 if the other, 0.5 if neither.
+    """One judge's verdict on a comparison, from both orders.
 
-    ``likely`` is the same by probabilities; ``flipped`` whether the orders disagreed.
+    Attributes:
+        first: 1 if the first text wins, 0 if the other does, 0.5 if neither.
+        likely: The same by the probabilities of the verdicts, between 0 and 1.
+        flipped: Whether the orders disagreed.
     """
 
     first: float
@@ -43,7 +47,17 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Record:
-    """What a text's comparisons came to; ``points`` are its shares of them."""
+    """The results of a text's comparisons.
+
+    Attributes:
+        wins: Comparisons won.
+        ties: Comparisons without a winner.
+        losses: Comparisons lost.
+        flips: Verdicts, of all judges, in which the two orders disagreed.
+        unparsed: Comparisons left out, as too few verdicts could be read.
+        points: Sum over comparisons of 1 for a win, 0.5 for a tie, 0 for a loss, or of the probabilities of a win.
+        replies: Replies that could not be read.
+    """
 
     wins: int = 0
     ties: int = 0
@@ -54,7 +68,7 @@ class Record:
     replies: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, won: float, points: float, times: int) -> None:
-        """Count comparisons: won (1), lost (0) or neither (0.5)."""
+        """Count ``times`` comparisons: won (1), lost (0) or neither (0.5), each worth ``points``."""
         self.wins += times * (won == 1)
         self.ties += times * (won == 0.5)
         self.losses += times * (won == 0)
@@ -62,6 +76,7 @@ class Record:
 
 
 Records = dict[tuple[str, str], Record]  # by the prompt's id and the text
+Result = tuple[float | None, str | None, str | None]  # value, detail, error
 
 
 def score(
@@ -82,55 +97,86 @@ def score(
 ) -> Scoring:
     """Return ``value`` (0 to 1, null where nothing could be compared), ``detail``, ``error`` and a ``note`` on flips.
 
-    ``rubric`` is one of ``judge``'s, or your own text. ``max_tokens`` is 1024, or 32 where nothing is explained. Raises
-    ``UserError`` for settings that fit nothing.
+    Args:
+        prompt_id: The prompt of each candidate.
+        response: The candidates.
+        messages: The prompts, as JSON text.
+        ground_truth: Reference answers, or null.
+        model: The judge, or several.
+        against: What candidates are compared with.
+        rounds: Other candidates that each is compared with; None for all.
+        rubric: One of the rubrics of ``judge``, or the user's own text.
+        explain: Whether the judge explains itself before the verdict.
+        weighted: Whether to use the probabilities of verdicts.
+        temperature: Temperature of the judge.
+        max_tokens: Limit of a reply; None for 1024, or for 32 without an explanation.
+        seed: Seed of the choice of comparisons.
+
+    Raises:
+        UserError: For a rubric or number that is not valid.
     """
-    models, by = judges(model), rubrics(rubric, None)
+    models, criterion = judge_models(model), _one_rubric(rubric)
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
-    if len(by) > 1 or (rounds is not None and rounds < 1):
-        wrong = f"rounds: expected 1 or more, found {rounds}" if len(by) == 1 else f"rubric: expected one, not {rubric}"
-        raise UserError(wrong)
+    if rounds is not None and rounds < 1:
+        raise UserError(f"rounds: expected 1 or more, found {rounds}")
     text, truth = (column.cast(pl.String).str.strip_chars() for column in (response, ground_truth))
-    prompts = by_prompt(prompt_id, text, messages.cast(pl.String), truth, seed)
-    met = with_others(prompts, rounds) if against == "others" else with_reference(prompts)
-    asks = [
-        ask_better(by[0], prompts[pair.prompt].turns, *shown, explain=explain)
-        for pair in met
-        for shown in ((pair.one, pair.other), (pair.other, pair.one))
-    ]
-    said_of: list[list[Verdict | None]] = [[] for _ in met]
+    prompts = prompts_by_id(prompt_id, text, messages.cast(pl.String), truth, seed)
+    comparisons = candidate_pairs(prompts, rounds) if against == "others" else reference_pairs(prompts)
+    requests = _requests(comparisons, prompts, criterion, explain)
+    verdicts_of: list[list[Verdict | None]] = [[] for _ in comparisons]
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
     for name in models:
-        answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
-        answered = said(answers, how, explain=explain)
-        for number, pair in enumerate(met):
-            verdict, unread = _verdict(name, answered[2 * number], answered[2 * number + 1], last=explain)
-            said_of[number].append(verdict)
+        replies = yield ModelCalls(requests, name, sampling=how)
+        answers = judge_answers(replies, how, explain=explain)
+        for number, pair in enumerate(comparisons):
+            verdict, unread = _verdict(name, answers[2 * number], answers[2 * number + 1], last=explain)
+            verdicts_of[number].append(verdict)
             for record, *_ in _sides(pair, records):
                 record.replies += unread
-    for pair, verdicts in zip(met, said_of, strict=True):
+    for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
         _count(pair, verdicts, records, weighted)
     results = {(name, one): _result(prompts[name], one, record, against) for (name, one), record in records.items()}
-    none = (None, None, "no response")
-    found = [results.get(key, none) for key in zip(prompt_id.to_list(), text.to_list(), strict=True)]
-    made = pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
-    return made.with_columns(note=pl.lit(_flipped(said_of), pl.String))
+    frame = _results_by_row(results, prompt_id, text)
+    return frame.with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
 
 
-def _flipped(said_of: list[list[Verdict | None]]) -> str | None:
-    """How many comparisons ended in a tie because the two orders disagreed, in words."""
-    read = [verdict for verdicts in said_of for verdict in verdicts if verdict]
+def _requests(comparisons: list[Comparison], prompts: dict[str, Prompt], rubric: Rubric, explain: bool) -> pl.Series:
+    """Return two requests for each comparison, one for each order of its texts."""
+    requests = [
+        ask_better(rubric, prompts[pair.prompt].turns, *texts, explain=explain)
+        for pair in comparisons
+        for texts in ((pair.one, pair.other), (pair.other, pair.one))
+    ]
+    return pl.Series("asks", requests, dtype=pl.String)
+
+
+def _one_rubric(rubric: str) -> Rubric:
+    found = rubrics(rubric, None)
+    if len(found) > 1:
+        raise UserError(f"rubric: expected one, not {rubric}")
+    return found[0]
+
+
+def _results_by_row(results: dict[tuple[str, str], Result], prompt_id: pl.Series, text: pl.Series) -> pl.DataFrame:
+    keys = zip(prompt_id.to_list(), text.to_list(), strict=True)
+    rows = [results.get(key, (None, None, "no response")) for key in keys]
+    return pl.DataFrame(rows, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
+
+
+def _flipped(verdicts_of: list[list[Verdict | None]]) -> str | None:
+    """Return, as a sentence, how many comparisons ended in a tie because the two orders disagreed."""
+    read = [verdict for verdicts in verdicts_of for verdict in verdicts if verdict]
     return f"{sum(v.flipped for v in read):,} of {len(read):,} comparisons flipped with the order" if read else None
 
 
-def _sides(pair: Meeting, records: Records) -> list[tuple[Record, int, bool]]:
-    """The records that a meeting counts in, how many times, and whether it is the first text's."""
-    sides = ((pair.one, pair.for_one, True), (pair.other, pair.for_other, False))
+def _sides(pair: Comparison, records: Records) -> list[tuple[Record, int, bool]]:
+    """Return the records in which a comparison counts, how many times, and whether each is the first text's."""
+    sides = ((pair.one, pair.one_count, True), (pair.other, pair.other_count, False))
     return [(records[pair.prompt, text], times, first) for text, times, first in sides if times]
 
 
 def _verdict(judge: str, *both: Answer, last: bool) -> tuple[Verdict | None, list]:
-    """What a judge says of a meeting, from its answers in the orders AB and BA; None, and why, if one can't be read."""
+    """Return a judge's verdict from its replies in the orders AB and BA; or None and the unreadable replies."""
     won, likely, unread = [], [], []
     for order, (reply, top, error) in zip(("AB", "BA"), both, strict=True):
         found = None if error or reply is None else read_verdict(reply, last=last)
@@ -147,8 +193,8 @@ def _verdict(judge: str, *both: Answer, last: bool) -> tuple[Verdict | None, lis
     return Verdict(won[0] if won[0] == won[1] else 0.5, fmean(likely), won[0] != won[1]), []
 
 
-def _count(pair: Meeting, verdicts: list[Verdict | None], records: Records, weighted: bool) -> None:
-    """Count a meeting in the records of its texts. The majority of those judges decides that gave a verdict."""
+def _count(pair: Comparison, verdicts: list[Verdict | None], records: Records, weighted: bool) -> None:
+    """Count a comparison in the records of its texts. The majority of the judges that gave a verdict decides."""
     given = [verdict for verdict in verdicts if verdict]
     balance = sum(verdict.first - 0.5 for verdict in given)
     won = 0.5 if balance == 0 else float(balance > 0)
@@ -161,8 +207,8 @@ def _count(pair: Meeting, verdicts: list[Verdict | None], records: Records, weig
             record.unparsed += times
 
 
-def _result(prompt: Prompt, text: str, record: Record, against: str) -> tuple[float | None, str | None, str | None]:
-    """A candidate's value, detail and error."""
+def _result(prompt: Prompt, text: str, record: Record, against: str) -> Result:
+    """Return a candidate's value, detail and error."""
     if not prompt.turns:
         return None, None, "no prompt"
     if against == "reference" and not prompt.reference:

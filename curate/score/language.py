@@ -1,7 +1,7 @@
-"""1.0 where the response is in the wanted language, 0.0 where it is in another: by default, the prompt's.
+"""1.0 where the response is in a given language, or else in the prompt's; 0.0 where it is in another.
 
-Code, formulas, tags and addresses are no language and are left out of account. How sure the model is
-(``curate/algorithms/text/language.py``) stands in the detail.
+Code, formulas, tags and web addresses are ignored. ``detail`` holds the confidence of the language model
+(``curate/algorithms/text/language.py``).
 """
 
 import polars as pl
@@ -9,24 +9,32 @@ import polars as pl
 from curate.algorithms.text.language import detect, languages
 from schemas.errors import unknown
 
-# What is no language: code in fences, in backticks, LaTeX between dollars, tags, web addresses. Rust, linear.
+# Not natural language: code in fences or backticks, LaTeX between dollars, tags, web addresses. Rust, linear.
 CODE = r"(?s)```.*?(?:```|\z)|~~~.*?(?:~~~|\z)"
 OTHER = r"`[^`\n]*`|\$\$[^$]*\$\$|\$[^$\n]+\$|</?[A-Za-z][^<>\n]*>|(?:https?://|www\.)\S+"
 
 
 def score(response: pl.Series, prompt: pl.Series, *, want: str | None = None, sure: float = 0.5) -> pl.DataFrame:
-    """Return ``value`` (1.0 or 0.0, null where a language cannot be told), ``detail`` and ``error`` (why not).
+    """Return ``value`` (1.0 or 0.0, null where a language is not recognised), ``detail`` and ``error`` (why not).
 
-    ``want`` is the code of a language (ISO 639-1, such as "de"); without it, it is the prompt's. A language that is
-    told with a confidence below ``sure`` (0 to 1) is not: a few words are easily taken for another. ``detail`` is JSON:
-    the response's ``language`` and the ``wanted`` one, with the confidence in each. Raises ``UserError`` for a code
-    that does not exist.
+    Args:
+        response: The responses.
+        prompt: The prompts.
+        want: Code of the expected language (ISO 639-1, such as "de"); None for the prompt's language.
+        sure: Confidence (0 to 1) below which a language counts as not recognised: a few words are easily mistaken.
+
+    Returns:
+        A frame whose ``detail`` is JSON: the response's ``language`` and the ``wanted`` one, with the confidence in
+        each.
+
+    Raises:
+        UserError: For a code that does not exist.
     """
     if want is not None and want not in languages():
         raise unknown("language", want, languages())
     rows = pl.DataFrame({"text": response, "prompt": prompt}).with_columns(_detected(response))
     asked = (
-        _prompts(prompt)
+        _prompt_languages(prompt)
         if want is None
         else pl.select(wanted=pl.repeat(want, rows.height), certain=pl.repeat(1.0, rows.height))
     )
@@ -60,8 +68,8 @@ def score(response: pl.Series, prompt: pl.Series, *, want: str | None = None, su
     )
 
 
-def _prompts(prompt: pl.Series) -> pl.DataFrame:
-    """The languages of prompts, ``wanted`` and ``certain``; many stand there once for each of their candidates."""
+def _prompt_languages(prompt: pl.Series) -> pl.DataFrame:
+    """Return the prompts' languages (``wanted``) and the confidence (``certain``); reads each distinct prompt once."""
     rows = prompt.cast(pl.String).alias("prompt").to_frame()
     every = rows.unique()
     every = every.with_columns(_detected(every["prompt"]))

@@ -1,10 +1,11 @@
 """How long the response is, in characters, words or tokens.
 
-A word is what stands between white space; in scripts that are written without spaces every character is one. Tokens
-are those the model counted when it answered; a response that was not counted (one from a file) has none. The
-``estimated_tokens`` are for such: what a tokenizer of about 130,000 tokens makes of a text, by its words, letters,
-digits, line breaks and characters of scripts without spaces (within 5% for half and 25% for 19 of 20 answers, English
-and Chinese, beside DeepSeek-V3's; one of 65,000 tokens takes twice as many for Chinese).
+Words are separated by white space; in scripts written without spaces every character is a word. ``tokens`` are those
+that the model counted when it answered, which a response from a file does not have. ``estimated_tokens`` work for any
+text: the number of tokens that a tokenizer with about 130,000 tokens would need, estimated from the text's words,
+letters, digits, line breaks and characters of scripts without spaces. Compared with DeepSeek-V3's tokenizer on English
+and Chinese answers, the estimate is within 5% for half of them and within 25% for 19 of 20; a tokenizer with 65,000
+tokens needs twice as many for Chinese.
 """
 
 from typing import Literal
@@ -24,7 +25,10 @@ def score(
     *,
     unit: Literal["characters", "words", "tokens", "estimated_tokens"] = "words",
 ) -> pl.DataFrame:
-    """Return ``value``, the length of each response in ``unit`` (0 and up), and ``error`` where it has none."""
+    """Return ``value``, the length of each response in ``unit``, and ``error`` where it has none.
+
+    ``completion_tokens`` is the number of tokens that the model counted, or null.
+    """
     text = response.cast(pl.String)
     if unit == "characters":
         length = text.str.len_chars()

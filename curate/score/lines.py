@@ -1,9 +1,9 @@
-"""What the response's lines are like: the share of bullets, of ellipses, of ended sentences, of short lines ...
+"""The number of the response's lines, or the share that are bullets, end in an ellipsis, end a sentence, are short ...
 
-Blank lines do not count. ``curate/algorithms/text/text_counts.py`` says what a line and the end of a sentence is. C4 (arXiv
+Blank lines do not count. ``curate/algorithms/text/text_counts.py`` defines a line and the end of a sentence. C4 (arXiv
 1910.10683) keeps a line if it ends in a terminal punctuation mark or a quote, but not in an ellipsis, has at least five
-words, none of over 1,000 characters, and mentions neither JavaScript nor policies and cookies. (So have its paper and
-the code it was made with; in an earlier version of the paper, and in datatrove, it is three words.)
+words, none of over 1,000 characters, and mentions neither JavaScript nor policies and cookies. (The paper and C4's own
+code say five words; an earlier version of the paper, and datatrove, say three.)
 """
 
 from typing import Literal
@@ -25,9 +25,16 @@ def score(
 ) -> pl.DataFrame:
     """Return ``value`` and ``error`` ("no response", "blank response").
 
-    ``count`` is the number of lines; ``breaks`` of line breaks for each word and mark (FineWeb's list ratio); the
-    others are shares of the lines: that begin with a bullet, that end with an ellipsis, that end as a sentence does,
-    that have at most ``short`` characters, that C4 would keep.
+    Args:
+        response: The texts.
+        measure: ``count`` is the number of lines, ``breaks`` the number of line breaks per word or mark (FineWeb's list
+            ratio). The others are shares of the lines: ``bullets`` begin with a bullet, ``ellipses`` end with an
+            ellipsis, ``punctuated`` end as a sentence does, ``short`` have at most ``short`` characters, ``c4_lines``
+            are those that C4 would keep.
+        short: Characters of a short line.
+
+    Raises:
+        UserError: For a measure that does not exist.
     """
     if measure not in MEASURES:
         raise unknown("measure", measure, MEASURES, "score lines")

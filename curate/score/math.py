@@ -1,13 +1,13 @@
 r"""1.0 where the response's final answer equals the ground truth's, 0.0 where it does not: numbers, LaTeX, sets.
 
-The final answer is what stands in the last ``\boxed{}``; else after the last ``####``; else after the last "answer
-is", "answer:" or line that begins with "A:"; else the last number of the text (``curate/verifiers/math/final_answer.py``).
-``ground_truth`` is an answer, or a whole worked solution that ends with one in the same ways (GSM8K). Where both
-answers are plain numbers they are compared as such (18 = 18.00 = $18 = 18 dollars); the rest is left to math-verify,
-which compares symbolically, in processes of its own (``curate/verifiers/math/equal.py``).
+The final answer is the text in the last ``\boxed{}``; else after the last ``####``; else after the last "answer is",
+"answer:" or line that begins with "A:"; else the last number (``curate/verifiers/math/final_answer.py``).
+``ground_truth`` is an answer, or a whole worked solution that marks its answer in one of these ways (GSM8K). If both
+answers are plain numbers they are compared as numbers (18 = 18.00 = $18 = 18 dollars). All others are compared
+symbolically by math-verify, in separate processes (``curate/verifiers/math/equal.py``).
 
-An answer that would take unbounded work to check (towers of powers, huge factorials, sums, integrals, more than
-``LONGEST`` characters) is not checked: null, with the reason, never 0.0.
+An answer that could take unbounded work to check (towers of powers, huge factorials, sums, integrals, more than
+``LONGEST`` characters) is not checked: its value is null, never 0.0, and ``error`` gives the reason.
 """
 
 import polars as pl
@@ -22,7 +22,7 @@ def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:
     answer, gold = marked(response), marked(truth)
     gold = gold.zip_with(gold.is_not_null(), truth)
     gold_number = number(gold)
-    # "The answer is below:" marks nothing: a number is wanted, so the last one of the text is taken.
+    # "The answer is below:" marks no answer. Where the ground truth is a number, the last number of the text is taken.
     unmarked = gold_number.is_not_null() & ~answer.fill_null("").str.contains(r"[\d\\]")
     answer = answer.scatter(unmarked.arg_true(), last_number(response.filter(unmarked)))
     rows = pl.DataFrame(
@@ -38,7 +38,7 @@ def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:
     )
     percent = pl.col("answer").str.contains("%") | pl.col("gold").str.contains("%")
     same = pl.col("number") == pl.col("gold_number")
-    nothing = pl.col("unmarked") & pl.col("answer").is_null()  # no marker and no number: there is no answer to be right
+    nothing = pl.col("unmarked") & pl.col("answer").is_null()  # no marker and no number: there is no answer
     rows = rows.select(
         "response",
         "answer",
@@ -54,14 +54,14 @@ def score(response: pl.Series, ground_truth: pl.Series) -> pl.DataFrame:
 
 
 def _symbolic(rows: pl.DataFrame) -> pl.DataFrame:
-    """Fill in the rows that are neither decided nor in error."""
-    open_ = rows["value"].is_null() & rows["error"].is_null()
-    if not open_.any():
+    """Compare the answers of rows that have neither a value nor an error yet."""
+    undecided = rows["value"].is_null() & rows["error"].is_null()
+    if not undecided.any():
         return rows
     end = pl.col("response").str.tail(LONGEST)
-    pairs = rows.filter(open_).select("gold", pl.col("answer").fill_null(end)).rows()
+    pairs = rows.filter(undecided).select("gold", pl.col("answer").fill_null(end)).rows()
     values, errors = zip(*compare(pairs), strict=True)
-    at = open_.arg_true()
+    at = undecided.arg_true()
     return rows.with_columns(
         rows["value"].scatter(at, pl.Series(values, dtype=pl.Float64)),
         rows["error"].scatter(at, pl.Series(errors, dtype=pl.String)),

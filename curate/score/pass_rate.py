@@ -1,7 +1,7 @@
-"""The share of a prompt's candidates that pass: whose score, that of another scorer (``by``), is at least ``at``.
+"""The share of a prompt's candidates that pass: whose score, from another scorer (``by``), is at least ``at``.
 
-``score: {use: pass_rate, by: math}`` gives every candidate of a prompt the same value; a condition such as
-``pass_rate between 0.1 and 0.9`` then leaves the RL prompts that are neither too easy nor too hard.
+``score: {use: pass_rate, by: math}`` gives every candidate of a prompt the same value. A condition such as
+``pass_rate between 0.1 and 0.9`` then keeps the RL prompts that are neither too easy nor too hard.
 """
 
 import polars as pl
@@ -10,7 +10,7 @@ import polars as pl
 def score(prompt_id: pl.Series, score: pl.Series, *, at: float = 1.0) -> pl.DataFrame:
     """Return ``value`` (0 to 1), ``detail`` ("3 of 8") and ``error``.
 
-    Candidates without a score (null or NaN) do not count; a prompt without any that has one is null.
+    Candidates without a score (null or NaN) do not count. A prompt of which no candidate has a score has no value.
     """
     rows = pl.DataFrame({"prompt": prompt_id, "score": score.cast(pl.Float64).fill_nan(None)})
     rows = rows.select(

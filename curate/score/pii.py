@@ -1,8 +1,8 @@
-"""How many personal items (mail addresses, phone, card and bank numbers ...) the response holds; 0.0 is clean.
+"""The number of personal items (mail addresses, phone, card and bank numbers ...) in the response; 0.0 is clean.
 
-The value is a count, so ``filter: {personal: "pii > 0"}`` drops what has any (``generate: mask`` hides them instead).
-What counts as one, and what only looks like one, is in ``curate/algorithms/text/personal_items.py``. What has the form by chance
-counts all the same: 1.2.3.4 may be a version. Names are not looked for.
+The value is a count, so ``filter: {personal: "pii > 0"}`` drops rows that have any (``generate: mask`` hides them
+instead). ``curate/algorithms/text/personal_items.py`` defines the items and what only looks like one. A text that has
+the form of an item by chance counts too: 1.2.3.4 may be a version. Names of people are not searched for.
 """
 
 import polars as pl
@@ -12,12 +12,19 @@ from curate.algorithms.text.personal_items import checked, items, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.DataFrame:
-    """Return ``value`` (how many personal items, 0 and up), ``detail`` and ``error`` ("no response").
+    """Return ``value`` (the number of personal items), ``detail`` and ``error`` ("no response").
 
-    ``kinds`` are those to look for (all of ``personal_items.FORMS``); ``region`` (ISO 3166, such as "DE") is where
-    phone numbers without a country code belong. ``detail`` is JSON, a list of the ``kind``, where it stands (``at``,
-    in characters) and what is left when it is ``masked``. Raises ``UserError`` for a kind or region that does not
-    exist.
+    Args:
+        response: The texts.
+        kinds: Kinds of items to count (keys of ``personal_items.FORMS``); None for all.
+        region: Region (ISO 3166, such as "DE") of phone numbers without a country code.
+
+    Returns:
+        A frame whose ``detail`` is JSON, a list of items: their ``kind``, their position (``at``, in characters) and
+        their ``masked`` text.
+
+    Raises:
+        UserError: For a kind or region that does not exist.
     """
     kinds = checked(kinds, region)
     text = response.cast(pl.String)

@@ -1,7 +1,7 @@
-"""1.0 where the response refuses, or speaks "as an AI", in place of an answer; 0.0 elsewhere.
+"""1.0 where the response refuses to answer, or speaks "as an AI"; 0.0 elsewhere.
 
-A refusal is looked for in the first ``head`` characters, where one is made; an answer may well quote one later.
-"As an AI language model" counts wherever it stands. English, Chinese, and the commonest German, French and Spanish.
+A refusal counts in the first ``head`` characters only, as an answer may quote one later. "As an AI language model"
+counts anywhere. In English and Chinese, and the commonest phrases in German, French and Spanish.
 """
 
 import polars as pl
@@ -11,8 +11,9 @@ REFUSALS = "|".join(
         r"\b(?:sorry|afraid),? (?:but )?(?:i (?:can't|can ?not|do not|don't|won't|will not)|as an?\b)",
         r"\b(?:sorry|afraid),? (?:but )?i(?:'m| am) (?:not|unable|an ai|a language model)\b",
         r"\bi(?:'m| am) (?:not able|unable|not allowed|not permitted|not programmed|not designed) to\b",
-        r"\bi (?:can't|can ?not|won't|will not) (?:\w+ ){0,2}(?:assist|help|provide|fulfill?|comply|answer"
-        r"|create|write|generate|do that|do this|engage|discuss|support|participate|share|give|offer|access|browse|open)\b",
+        r"\bi (?:can't|can ?not|won't|will not) (?:\w+ ){0,2}(?:assist|help|provide|fulfill?|comply"
+        r"|answer|create|write|generate|do that|do this|engage|discuss|support|participate|share"
+        r"|give|offer|access|browse|open)\b",
         r"\bi (?:do not|don't) (?:have|possess) (?:the (?:ability|capability)|personal|access|real-time|feelings"
         r"|emotions)\b",
         r"\bi (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b",
@@ -26,15 +27,16 @@ REFUSALS = "|".join(
 )
 BOILERPLATE = "|".join(
     [
-        r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b(?: (?:assistant|model|language|chatbot))?",
-        r"\bi(?:'m| am) (?:just |only |merely )?an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}"
-        r"\b(?:so|and|but|cannot|can't|don't|do not|unable)\b",
+        r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+        r"(?: (?:assistant|model|language|chatbot))?",
+        r"\bi(?:'m| am) (?:just |only |merely )?an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+        r"[^.!?]{0,60}\b(?:so|and|but|cannot|can't|don't|do not|unable)\b",
         r"作为一[个名款](?:人工智能|ai|语言模型|大型语言模型)",
     ]
 )
 
 
 def score(response: pl.Series, *, head: int = 250) -> pl.Series:
-    """Return 1.0 or 0.0 for each response, null for a null one."""
+    """Return 1.0 or 0.0 for each response, null for a null one. A refusal counts in the first ``head`` characters."""
     text = response.cast(pl.String).str.to_lowercase().str.replace_all("[’‘ʼ]", "'")
     return (text.str.head(head).str.contains(REFUSALS) | text.str.contains(BOILERPLATE)).cast(pl.Float64).alias("value")

@@ -1,4 +1,4 @@
-"""Whether the response matches a regular expression anywhere."""
+"""1.0 where a regular expression matches anywhere in the response, 0.0 where it does not."""
 
 import polars as pl
 
@@ -6,10 +6,14 @@ from schemas.errors import UserError
 
 
 def score(response: pl.Series, *, pattern: str) -> pl.Series:
-    """Score 1.0 where ``pattern`` is found in the response, 0.0 where not, null for a null response.
+    """Return 1.0 where ``pattern`` matches, 0.0 where it does not, null for a null response.
 
-    The pattern is a Rust regular expression (linear time, no look-around); ``(?i)`` in front ignores case. Raises
-    ``UserError`` for one that is not.
+    Args:
+        response: The texts.
+        pattern: A Rust regular expression (linear time, no look-around); ``(?i)`` in front ignores case.
+
+    Raises:
+        UserError: If ``pattern`` is no such expression.
     """
     try:
         return response.str.contains(pattern).cast(pl.Float64)

@@ -1,8 +1,8 @@
-"""The share of the response's lines, or paragraphs, that are there before, by their number or their characters.
+"""The share of the response's lines or paragraphs that repeat an earlier one, by number or by characters.
 
-Lines are compared without white space at their ends, and blank ones do not count; a blank line parts two paragraphs.
-Gopher (arXiv 2112.11446) drops what has more than 0.3 of its lines or paragraphs twice, or 0.2 of its characters in
-such; FineWeb (arXiv 2406.17557), from 0.1 of its characters in such lines (above 0.01 in its code, datatrove).
+Lines are compared without white space at their ends; blank ones do not count, they separate paragraphs. Gopher (arXiv
+2112.11446) drops texts with a share of repeated lines or paragraphs above 0.3 by number, or above 0.2 by characters;
+FineWeb (arXiv 2406.17557), from 0.1 of the characters in repeated lines (its code, datatrove, above 0.01).
 """
 
 from typing import Literal
@@ -19,7 +19,16 @@ def score(
     of: Literal["lines", "paragraphs"] = "lines",
     by: Literal["number", "characters"] = "number",
 ) -> pl.DataFrame:
-    """Return ``value``, the share (0 to below 1), and ``error`` ("no response", "blank response")."""
+    """Return ``value``, the share (0 to below 1), and ``error`` ("no response", "blank response").
+
+    Args:
+        response: The texts.
+        of: Parts to compare.
+        by: What the share counts: parts, or their characters.
+
+    Raises:
+        UserError: For other parts or measures.
+    """
     if of not in ("lines", "paragraphs"):
         raise unknown("parts called", of, ("lines", "paragraphs"), "score repeated_lines: of")
     if by not in ("number", "characters"):

@@ -1,6 +1,6 @@
-"""The share of the response's word n-grams that were there before: 0.0 for no repetition, near 1.0 for a loop.
+"""The share of the response's word n-grams that repeat an earlier one: 0.0 for no repetition, near 1.0 for a loop.
 
-How words are cut is said in ``curate.algorithms.text.ngrams``. A response shorter than ``ngram`` words repeats nothing.
+``curate.algorithms.text.ngrams`` defines words. A response shorter than ``ngram`` words repeats nothing.
 """
 
 import numpy as np
@@ -14,7 +14,12 @@ from schemas.errors import UserError
 def score(response: pl.Series, *, ngram: int = 3) -> pl.Series:
     """Return the share for each response, in [0, 1); null for a null one.
 
-    Raises ``UserError`` for ``ngram`` below 1.
+    Args:
+        response: The texts.
+        ngram: Words of an n-gram.
+
+    Raises:
+        UserError: For ``ngram`` below 1.
     """
     if ngram < 1:
         raise UserError(f"score repetition: ngram must be at least 1, found {ngram}")

@@ -1,28 +1,33 @@
-"""A reward model's opinion of the response: the output of a sequence-classification model, as it is.
+"""A reward model's score of the response: the unchanged output of a sequence-classification model.
 
-The model reads the whole conversation in its own chat template; it may be one of the hub's, one that the trainer
+The model reads the whole conversation in its own chat template. It may be a model of the hub, one that the trainer
 ``reward`` made (named by its folder), or one behind a pooling server. Rewards of different models have no common scale.
 """
 
 import polars as pl
 
-from curate.score import _asks
+from curate.score._reading_models import error_reasons, reward_requests, skip_reasons, without_role
 from curate.steps.model_calls import ModelCalls, Scoring
 
 
 def score(
     response: pl.Series, messages: pl.Series, *, model: str, label: str | None = None, system: bool = True
 ) -> Scoring:
-    """Return ``value``: the reward, or with ``label`` the probability (0 to 1) of that class; ``error`` where none.
+    """Return ``value`` (the reward, or the probability of ``label``) and ``error`` where there is none.
 
-    ``system`` False leaves out the system turn, for models that were trained without.
+    Args:
+        response: The responses.
+        messages: The prompts, as JSON text.
+        model: The reward model.
+        label: A class of the model, whose probability (0 to 1) is the value; None for the reward.
+        system: Whether the model reads the system turn; False for models that were trained without one.
     """
     shown = messages if system else _without_system(messages)
-    asks = _asks.conversations(shown, response, **({} if label is None else {"label": label}))
+    asks = reward_requests(shown, response, **({} if label is None else {"label": label}))
     answers = yield ModelCalls(asks, model, "reward")
-    why = _asks.unasked(response, (messages, "no prompt"))
-    return pl.DataFrame({"value": answers["value"], "error": _asks.errors(answers, why)})
+    why = skip_reasons(response, (messages, "no prompt"))
+    return pl.DataFrame({"value": answers["value"], "error": error_reasons(answers, why)})
 
 
 def _without_system(messages: pl.Series) -> pl.Series:
-    return pl.Series([_asks.without_role(turns, "system") for turns in messages], dtype=pl.String)
+    return pl.Series([without_role(turns, "system") for turns in messages], dtype=pl.String)

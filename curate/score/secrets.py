@@ -1,6 +1,6 @@
-"""How many keys, tokens and private keys the response holds; 0.0 is clean. Drop what has some with ``secrets > 0``.
+"""The number of API keys, tokens and private keys in the response; 0.0 is clean. The filter ``secrets > 0`` drops rows.
 
-What counts as one is in ``curate/algorithms/text/secret_items.py``; ``generate: mask`` hides them instead.
+``curate/algorithms/text/secret_items.py`` defines them; ``generate: mask`` hides them instead.
 """
 
 import polars as pl
@@ -10,11 +10,18 @@ from curate.algorithms.text.secret_items import checked, items, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:
-    """Return ``value`` (how many secrets, 0 and up), ``detail`` and ``error`` ("no response").
+    """Return ``value`` (the number of secrets), ``detail`` and ``error`` ("no response").
 
-    ``kinds`` are those to look for (all of ``secret_items.FORMS``). ``detail`` is JSON, a list of the ``kind``, where
-    it stands (``at``, in characters) and what is left when it is ``masked``. Raises ``UserError`` for a kind that does
-    not exist.
+    Args:
+        response: The texts.
+        kinds: Kinds of secrets to count (keys of ``secret_items.FORMS``); None for all.
+
+    Returns:
+        A frame whose ``detail`` is JSON, a list of secrets: their ``kind``, their position (``at``, in characters) and
+        their ``masked`` text.
+
+    Raises:
+        UserError: For a kind that does not exist.
     """
     text = response.cast(pl.String)
     return counted(text, likely(text, checked(kinds)), items)

@@ -1,8 +1,8 @@
-"""How many sentences the response has, on all of its lines or on those that C4 would keep.
+"""The number of sentences in the response, on all of its lines or on those that C4 would keep.
 
-A sentence ends with a full stop or the like before white space (in Chinese, before anything) and with its line; "1."
-and "J." end none. Which lines C4 keeps is said in ``curate/score/lines.py``: pages with fewer than three sentences
-on such lines are not in C4 (arXiv 1910.10683; five in an earlier version of the paper, and in datatrove).
+A sentence ends at a full stop or similar mark before white space (in Chinese, before anything), and at the end of its
+line; "1." and "J." end no sentence. ``curate/score/lines.py`` says which lines C4 keeps. C4 (arXiv 1910.10683) drops
+pages with fewer than three sentences on such lines (five in an earlier version of the paper, and in datatrove).
 """
 
 from typing import Literal
@@ -14,7 +14,7 @@ from schemas.errors import unknown
 
 
 def score(response: pl.Series, *, of: Literal["all", "c4"] = "all") -> pl.DataFrame:
-    """Return ``value``, the number of sentences (0 and up), and ``error`` ("no response")."""
+    """Return ``value``, the number of sentences, and ``error`` ("no response")."""
     if of not in ("all", "c4"):
         raise unknown("lines called", of, ("all", "c4"), "score sentences")
     text = response.cast(pl.String)

@@ -1,8 +1,8 @@
-"""Which share of the response's characters are letters, digits, symbols, white space, or (of its letters) capitals.
+"""The share of the response's characters that are letters, digits, symbols or white space, or of letters, capitals.
 
-Symbols are what is neither letter, digit nor white space: punctuation, signs, emoji. Letters, digits and symbols are
-shares of what is not white space; white space is one of all; capitals are one of the letters, also of those without
-case: an abbreviation in a Chinese text is no shouting.
+Symbols are all characters but letters, digits and white space: punctuation, signs, emoji. Letters, digits and symbols
+are shares of the characters that are not white space; white space is a share of all characters; capitals are a share of
+all letters, including letters of scripts without case, so that an abbreviation in a Chinese text weighs little.
 """
 
 from typing import Literal
@@ -18,7 +18,11 @@ KINDS = ("letters", "digits", "symbols", "uppercase", "spaces")
 def score(
     response: pl.Series, *, of: Literal["letters", "digits", "symbols", "uppercase", "spaces"] = "symbols"
 ) -> pl.DataFrame:
-    """Return ``value``, the share (0 to 1), and ``error`` where there is nothing to have a share of."""
+    """Return ``value``, the share (0 to 1), and ``error`` where there are no characters to count.
+
+    Raises:
+        UserError: For another class of characters.
+    """
     if of not in KINDS:
         raise unknown("share of characters called", of, KINDS, "score share")
     text = response.cast(pl.String)

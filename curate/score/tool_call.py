@@ -1,13 +1,13 @@
-"""1.0 where the response calls its tools as it should: readable, functions that exist, arguments that fit, as expected.
+"""1.0 where the response's tool calls are valid: readable, of functions that exist, with fitting, expected arguments.
 
-Calls are those of the candidate's own turns (``tool_calls``, as OpenAI has them), and what is still written in their
-text between <tool_call> tags (as Hermes and Qwen do), after any thinking. ``tools`` is a list of functions with a JSON
-Schema each. ``ground_truth`` may hold the calls that are expected, as JSON: {"name", "arguments"}, OpenAI's shape, a
-list of either, or [] for no call. Their order does not matter, and 1 is 1.0. Where it holds none, the rest is checked,
-and that there is a call.
+The calls are those in the candidate's turns (``tool_calls``, in OpenAI's form), and those in their text between
+<tool_call> tags (as Hermes and Qwen write them), after any reasoning. ``tools`` is a list of functions, each with a
+JSON Schema. ``ground_truth`` may hold the expected calls as JSON: {"name", "arguments"}, OpenAI's form, a list of
+either, or [] for no call. Their order does not matter, and 1 equals 1.0. If it holds no calls, the other checks remain,
+and there has to be a call.
 
-With ``partial: true`` the value is the mean of four shares (three where nothing is expected): of calls that can be
-read, whose function exists, whose arguments fit, and that match. A call where none is expected is 0.0 either way.
+With ``partial: true`` the value is the mean of four shares (three if no calls are expected): of calls that can be read,
+whose function exists, whose arguments fit, and that are expected. A call where none is expected is 0.0 in any case.
 """
 
 import json
@@ -24,7 +24,7 @@ SHOWN = 5  # failures in ``detail``
 
 
 class Call(NamedTuple):
-    """A call of a function; ``wrong`` says why it can't be read, where it can't."""
+    """A call of a function; ``wrong`` says why it can't be read, or is None."""
 
     name: str
     arguments: dict[str, Any]
@@ -34,7 +34,15 @@ class Call(NamedTuple):
 def score(
     response: pl.Series, completion: pl.Series, tools: pl.Series, ground_truth: pl.Series, *, partial: bool = False
 ) -> pl.DataFrame:
-    """Return ``value`` (0..1, null without tools), ``detail`` (JSON: calls, shares, what is wrong) and ``error``."""
+    """Return ``value`` (0 to 1, null without tools), ``detail`` (JSON: calls, shares, what is wrong) and ``error``.
+
+    Args:
+        response: The candidates' texts.
+        completion: Their turns, as JSON text, or null.
+        tools: The prompts' tools, as JSON text.
+        ground_truth: The expected calls, or anything else.
+        partial: Whether the value is the mean of the shares, or 1.0 if all of them are 1.
+    """
     columns = (series.cast(pl.String) for series in (response, completion, tools, ground_truth))
     found = [_score(*row, partial) for row in zip(*columns, strict=True)]
     return pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
@@ -64,7 +72,7 @@ def _score(
 def _check(
     calls: list[Call], functions: dict[str, Checker], expected: list[Call] | None
 ) -> tuple[dict[str, float], list[str]]:
-    """The share of calls that each check finds right, and what is wrong with the others."""
+    """Return the share of calls that pass each check, and what is wrong with the others."""
     right, wrong = Counter(), []
     for call in calls:
         if call.wrong:
@@ -86,30 +94,31 @@ def _check(
         shares = {}
     if expected is not None:
         made = Counter(_key(call) for call in calls if not call.wrong)
-        wanted = Counter(map(_key, expected))
+        due = Counter(map(_key, expected))
         most = max(len(calls), len(expected))
-        shares["match"] = (made & wanted).total() / most if most else 1.0
-        wrong += [f"expected {key[:120]}" for key in (wanted - made).elements()] if calls else []
-        wrong += [f"not expected: {key[:120]}" for key in (made - wanted).elements()]
+        shares["match"] = (made & due).total() / most if most else 1.0
+        wrong += [f"expected {key[:120]}" for key in (due - made).elements()] if calls else []
+        wrong += [f"not expected: {key[:120]}" for key in (made - due).elements()]
     return shares, wrong
 
 
 def _key(call: Call) -> str:
-    """The same text for calls that are the same by value."""
-    return f"{call.name}({json.dumps(_level(call.arguments), sort_keys=True, ensure_ascii=False)})"
+    """Return a text that is the same for calls with equal values."""
+    return f"{call.name}({json.dumps(_whole_numbers(call.arguments), sort_keys=True, ensure_ascii=False)})"
 
 
-def _level(value: Any) -> Any:
+def _whole_numbers(value: Any) -> Any:
+    """Return a JSON value with floats that are whole, such as 1.0, as integers."""
     if isinstance(value, dict):
-        return {key: _level(inside) for key, inside in value.items()}
+        return {key: _whole_numbers(inside) for key, inside in value.items()}
     if isinstance(value, list):
-        return [_level(inside) for inside in value]
+        return [_whole_numbers(inside) for inside in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @lru_cache(maxsize=512)
 def _functions(tools: str) -> dict[str, Checker]:
-    """Each tool's name and the schema of its arguments. Raises ``ValueError`` where the text is no list of tools."""
+    """Return each tool's name and the schema of its arguments. Raises ``ValueError`` if there is no list of tools."""
     try:
         listed = read_json(tools)
     except (ValueError, RecursionError) as error:
@@ -130,7 +139,7 @@ def _functions(tools: str) -> dict[str, Checker]:
 
 
 def _of_turns(completion: str) -> list[Call]:
-    """All calls of the candidate's own turns. Raises ``ValueError`` where these are no turns."""
+    """Return all calls in the candidate's turns. Raises ``ValueError`` if these are no turns."""
     try:
         turns = read_json(completion)
     except (ValueError, RecursionError) as error:
@@ -147,7 +156,7 @@ def _of_turns(completion: str) -> list[Call]:
 
 
 def _written(text: Any) -> list[Call]:
-    """The calls that are written in a text between tags."""
+    """Return the calls that a text holds between tags."""
     if not isinstance(text, str) or OPEN not in text:
         return []
     calls = []
@@ -161,7 +170,7 @@ def _written(text: Any) -> list[Call]:
 
 
 def _call(given: Any) -> Call:
-    """A call in OpenAI's shape or just name and arguments, these an object or its JSON text."""
+    """Return a call given in OpenAI's form, or as name and arguments; arguments are an object or its JSON text."""
     function = given.get("function", given) if isinstance(given, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
         return Call("", {}, f"no name in {json.dumps(given, ensure_ascii=False)[:60]}")
@@ -179,7 +188,7 @@ def _call(given: Any) -> Call:
 
 
 def _expected(truth: str | None) -> list[Call] | None:
-    """The calls that a ground truth expects, or None where it is something else."""
+    """Return the calls that a ground truth expects, or None if it is anything else."""
     if truth is None:
         return None
     if OPEN in truth:

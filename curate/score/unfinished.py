@@ -1,20 +1,21 @@
-"""1.0 where the response was cut off, 0.0 where it ends as an answer does; the detail says what it ends in.
+"""1.0 where the response was cut off, 0.0 where it ends as an answer does; ``detail`` says what it ends in.
 
-``finish_reason`` says so where it is known: "length" is cut, anything else is not. Where it is not (rows from a file),
-the text's end tells: an open code fence, a list marker with nothing after it, a comma, a word that can end no sentence,
-a bracket or quote that opens on the last line and is not closed, a sentence without an end after one that has it. An
-end that proves nothing ("42", a title, an item of a list, a table, an address) counts as finished.
+Where ``finish_reason`` is known, it decides: "length" means cut off, anything else does not. Where it is not known
+(rows from a file), the end of the text decides. Signs of a cut are an open code fence, a list marker with nothing after
+it, a comma, a word that can't end a sentence, a bracket or quote opened on the last line and not closed, and a sentence
+without an end after one that has it. An end that proves nothing ("42", a title, an item of a list, a table, a web
+address) counts as finished.
 """
 
 import polars as pl
 
-TAIL = 600  # characters from the end, in which the last line is looked at
-NEAR = 12  # characters from the end, in which a list marker without an item is found
-WELL = [*".!?…:。！？：」』”’\"'）)】]}>*_`~|"]  # last characters that end an answer, or leave it open whether they do
+TAIL = 600  # characters at the end, in which the last line is examined
+NEAR = 12  # characters at the end, in which a list marker without an item is found
+WELL = [*".!?…:。！？：」』”’\"'）)】]}>*_`~|"]  # last characters that end an answer, or may
 FENCE = r"(?m)^[ \t>]*(?:```|~~~)"
 MARKER = r"(?:[-*+•]|#{1,6}|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])"
 ITEM = r"^[ \t>]*(?:[-*+•]|\(?\d{1,3}[.)、])\s*"
-# Ends that prove nothing: code (indented), a table's row, an address, a hashtag, who said it.
+# Ends that prove nothing: code (indented), a row of a table, a web address, a hashtag, the source of a quotation.
 OTHER = r"^(?: {4}|\t)|^[ \t]*\||(?:https?://|www\.)\S*$|#\w+$|(?:^|\s)[-–—~] ?\p{Lu}[\p{L}. ]{1,40}$"
 OPEN = r"[(\[{（【「『《“][^()\[\]{}（）【】「」『』《》“”]*$"
 SMILEY = r"[:;=][-o^]?[(\[{]"
@@ -24,18 +25,18 @@ LAST_WORD = (
     r"|was|were|be|been|has|have|had|will|would|can|could|should|may|might|must|its|their|your|our|my|this|these|those"
     r"|such|und|oder|der|die|das|mit|et|ou|de|la|le|les|des|y|el|los|con)$"
 )
-ENDED = r"[.!?][\"'”’)\]*_]*\s+\S|[。！？][”’」』）]*\S"  # the end of a sentence, and another one
+ENDED = r"[.!?][\"'”’)\]*_]*\s+\S|[。！？][”’」』）]*\S"  # the end of a sentence, and the beginning of another
 STOPS = r"[\p{L}\p{N}]$"
 
 
 def score(response: pl.Series, finish_reason: pl.Series) -> pl.DataFrame:
-    """Return ``value`` (1.0 or 0.0), ``detail`` (what it ends in, where it is cut off) and ``error``."""
+    """Return ``value`` (1.0 or 0.0), ``detail`` (what it ends in, if it is cut off) and ``error``."""
     text, reason = response.cast(pl.String), finish_reason.cast(pl.String)
     end = text.str.strip_chars_end()
     open_end = (~end.str.tail(1).is_in(WELL) & reason.is_null()).fill_null(False)
-    told = _told(end.filter(open_end))
-    told = pl.Series([None], dtype=pl.String).new_from_index(0, len(text)).scatter(open_end.arg_true(), told)
-    rows = pl.DataFrame({"end": end, "reason": reason, "told": told, "fenced": _fenced(text), "marked": _marked(end)})
+    signs = _sign_of_cut(end.filter(open_end))
+    signs = pl.Series([None], dtype=pl.String).new_from_index(0, len(text)).scatter(open_end.arg_true(), signs)
+    rows = pl.DataFrame({"end": end, "reason": reason, "sign": signs, "fenced": _fenced(text), "marked": _marked(end)})
     error = (
         pl.when(pl.col("end").is_null())
         .then(pl.lit("no response"))
@@ -53,14 +54,14 @@ def score(response: pl.Series, finish_reason: pl.Series) -> pl.DataFrame:
         .then(pl.lit("an open code fence"))
         .when(pl.col("marked"))
         .then(pl.lit("a list marker"))
-        .otherwise("told")
+        .otherwise("sign")
     )
     value = pl.when(error.is_null()).then(detail.is_not_null().cast(pl.Float64))
     return rows.select(value=value, detail=detail, error=error)
 
 
-def _told(end: pl.Series) -> pl.Series:
-    """What the last line says of texts (without white space at the end) whose last character leaves it open."""
+def _sign_of_cut(end: pl.Series) -> pl.Series:
+    """Return the sign of a cut in the last line of texts whose last character decides nothing; null without one."""
     line = end.str.tail(TAIL).str.replace(r"(?s)^.*\n", "").alias("line")
     last = pl.col("line").str.replace(ITEM, "")
     found = (
@@ -79,14 +80,14 @@ def _told(end: pl.Series) -> pl.Series:
 
 
 def _marked(end: pl.Series) -> pl.Series:
-    """Whether there is nothing on the last line but a list marker."""
+    """Return whether the last line is a list marker only."""
     near = end.str.tail(NEAR)
     alone = near.str.contains(rf"^[ \t>]*{MARKER}$") & (end.str.len_chars() < NEAR)
     return (near.str.contains(rf"\n[ \t>]*{MARKER}$") | alone).alias("marked")
 
 
 def _fenced(text: pl.Series) -> pl.Series:
-    """Whether an odd number of lines are code fences."""
+    """Return whether a code fence is left open: the number of fence lines is odd."""
     some = text.str.contains_any(["```", "~~~"]).fill_null(False)
     odd = text.filter(some).str.count_matches(FENCE) % 2 == 1
     return pl.Series("fenced", [False]).new_from_index(0, len(text)).scatter(some.arg_true(), odd)

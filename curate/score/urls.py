@@ -1,7 +1,7 @@
-"""How many web addresses the response holds, or which share of its characters they are.
+"""The number of web addresses in the response, or their share of its characters.
 
-An address begins with http://, https:// or www. and ends before white space, a quote, a bracket that closes, or the
-full stop of its sentence.
+An address begins with http://, https:// or www. and ends before white space, a quote, a closing bracket, or the full
+stop of its sentence.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ ADDRESS = r"(?i)(?:https?://|(?-u:\b)www\.)[^\s<>\"'`)\]}，。；！？）】�
 
 
 def score(response: pl.Series, *, by: Literal["number", "characters"] = "number") -> pl.DataFrame:
-    """Return ``value`` (0 and up, or with ``by: characters`` 0 to 1) and ``error`` ("no response")."""
+    """Return ``value`` (a number, or with ``by: characters`` a share from 0 to 1) and ``error`` ("no response")."""
     if by not in ("number", "characters"):
         raise unknown("measure", by, ("number", "characters"), "score urls: by")
     text = response.cast(pl.String)

@@ -1,7 +1,7 @@
-"""What the response's words are like: their mean length, the longest, those with letters, stop words, # and ellipses.
+"""Statistics of the response's words: mean length, the longest, share with letters, stop words, # and ellipses.
 
-A word is what stands between white space, without marks at its ends; in scripts without spaces every character is one.
-The length of words and English stop words mean nothing there: where most words are of such a script they are null.
+Words are separated by white space and stripped of marks at their ends; in scripts without spaces every character is a
+word. Lengths and English stop words mean nothing in such scripts: where most words are of one, they are null.
 """
 
 from typing import Literal
@@ -23,10 +23,15 @@ def score(
 ) -> pl.DataFrame:
     """Return ``value`` and ``error`` ("no response", "no words" ...).
 
-    ``mean_length`` and ``longest`` are in characters; ``lettered`` is the share of words that have a letter;
-    ``stop_words`` how many of the words given there are in the response (each counts once, capitals or not);
-    ``hashes`` and ``ellipses`` are the number of # signs, and of "..." or "…", for each word. Raises ``UserError`` for
-    a measure that does not exist, and for more than 64 stop words.
+    Args:
+        response: The texts.
+        measure: ``mean_length`` and ``longest`` are in characters; ``lettered`` is the share of words with a letter;
+            ``stop_words`` is the number of different stop words that occur, in any case; ``hashes`` and ``ellipses``
+            are the number of # signs, and of "..." or "…", per word.
+        stop_words: Words to count, at most 64.
+
+    Raises:
+        UserError: For a measure that does not exist, or too many stop words.
     """
     if measure not in MEASURES:
         raise unknown("measure", measure, MEASURES, "score words")

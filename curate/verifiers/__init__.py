@@ -1,1 +1,1 @@
-"""What decides whether an answer is right: constraints, math, programs in a sandbox."""
+"""Verifiers, which decide whether an answer is right: by constraints, by math, by unit tests in a sandbox."""

@@ -1,4 +1,4 @@
-"""Conversations that go on, and those whose assistant turns are asked anew."""
+"""Conversations that are continued, and conversations whose assistant turns are regenerated."""
 
 import importlib
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from curate.generate import regenerate
 from schemas.errors import UserError
-from tests.generate.drive import drive, notes, said, talk, user
+from tests.generate.drive_step import asked_texts, drive, notes, talk, user
 
 go_on = importlib.import_module("curate.generate.continue").prompts
 
@@ -26,7 +26,7 @@ def test_the_model_answers_and_then_a_simulated_user_goes_on():
     assert [turn["role"] for turn in json.loads(made["messages"][0])] == ["system", *["user", "assistant"] * 2, "user"]
     assert [ask.model for ask in asks] == ["model", "user_model"] * 2 and notes(made) == [{"continued": 2}]
     assert json.loads(asks[2].messages[0]) == json.loads(made["messages"][0])[:4]
-    assert "<assistant>\n5.\n</assistant>" in said(asks, 1)[0] and "Be brief." not in said(asks, 1)[0]
+    assert "<assistant>\n5.\n</assistant>" in asked_texts(asks, 1)[0] and "Be brief." not in asked_texts(asks, 1)[0]
 
 
 @pytest.mark.parametrize(
@@ -36,22 +36,22 @@ def test_the_model_answers_and_then_a_simulated_user_goes_on():
 def test_a_conversation_that_ends_is_taken_as_far_as_it_came(reply):
     made, asks = drive(go_on(user("a", "b"), turns=2), [["1", "1"], [reply, "more"], [None, "2"], [None, reply]])
     assert made["row"].to_list() == [1] and contents(made) == [["b", "1", "more"]]
-    assert notes(made) == [{"continued": 1}] and said(asks, 2)[0] is None
+    assert notes(made) == [{"continued": 1}] and asked_texts(asks, 2)[0] is None
 
 
 def test_without_an_answer_the_user_is_not_asked():
     made, asks = drive(go_on(user("a", "b")), [[None, " "], [None, None]])
-    assert made.is_empty() and said(asks, 1) == [None, None]
+    assert made.is_empty() and asked_texts(asks, 1) == [None, None]
 
 
-def test_only_what_ends_with_a_user_turn_goes_on():
+def test_only_conversations_that_end_with_a_user_turn_are_continued():
     made, asks = drive(go_on(pl.Series([talk("a", "b"), None, "[]"])), lambda *_: "x")
-    assert made.is_empty() and said(asks) == [None] * 3
+    assert made.is_empty() and asked_texts(asks) == [None] * 3
     with pytest.raises(UserError, match="generate continue: turns: expected a whole number of at least 1, found 0"):
         drive(go_on(user("a"), turns=0), [])
 
 
-def test_each_assistant_turn_is_asked_anew_after_the_new_ones_before_it():
+def test_each_assistant_turn_is_requested_after_the_new_ones_before_it():
     messages = pl.Series([talk("a", "old 1", "b", "old 2", "c", system="s"), talk("x", "old", "y")])
     made, asks = drive(regenerate.prompts(messages), [["1", " X\n"], ["2", None]])
     assert contents(made) == [["s", "a", "1", "b", "2", "c"], ["x", "X", "y"]]
@@ -64,7 +64,7 @@ def test_each_assistant_turn_is_asked_anew_after_the_new_ones_before_it():
 @pytest.mark.parametrize("reply", [None, "", " \n"])
 def test_a_turn_that_fails_leaves_no_conversation_and_asks_no_further(reply):
     made, asks = drive(regenerate.prompts(pl.Series([talk("a", "b", "c", "d", "e")])), [[reply], [None]])
-    assert made.is_empty() and said(asks, 1) == [None]
+    assert made.is_empty() and asked_texts(asks, 1) == [None]
 
 
 def test_an_opening_is_kept_and_turns_in_a_row_become_one():

@@ -8,7 +8,7 @@ import pytest
 
 from curate.generate.evolve import HOW, METHODS, prompts
 from schemas.errors import UserError
-from tests.generate.drive import drive, last, notes, said, talk, user, whole
+from tests.generate.drive_step import asked_texts, drive, last, notes, talk, user, whole
 
 
 def one(reply, text="Write a poem.", **settings):
@@ -23,7 +23,7 @@ def test_every_round_gives_a_prompt_and_begins_with_the_one_before():
     assert last(made) == ["a 1", "a 2", "a 3"] and made["row"].to_list() == [0, 0, 0]
     assert notes(made) == [{"evolution": "deepen", "round": n} for n in (1, 2, 3)]
     for number in range(3):
-        text, *others = said(asks, number)
+        text, *others = asked_texts(asks, number)
         assert f"<given>\na {number}\n</given>" in text and METHODS["deepen"] in text and others == [None, None]
 
 
@@ -32,13 +32,13 @@ def test_only_the_last_user_turn_evolves_and_the_model_sees_what_came_before():
     made, asks = drive(prompts(pl.Series([messages]), whole(0)), lambda *_: "<prompt>How long, in miles?</prompt>")
     before = json.loads(messages)
     assert json.loads(made["messages"][0]) == [*before[:-1], {"role": "user", "content": "How long, in miles?"}]
-    assert "<assistant>\nThe Nile.\n</assistant>" in said(asks)[0] and "Be brief." in said(asks)[0]
-    assert "conversation" not in said(drive(prompts(user("a"), whole(0)), lambda *_: None)[1])[0]
+    assert "<assistant>\nThe Nile.\n</assistant>" in asked_texts(asks)[0] and "Be brief." in asked_texts(asks)[0]
+    assert "conversation" not in asked_texts(drive(prompts(user("a"), whole(0)), lambda *_: None)[1])[0]
 
 
 def test_a_conversation_that_ends_with_another_turn_is_left_alone():
     made, asks = drive(prompts(pl.Series([talk("a", "b"), "[]"]), whole(0, 0)), lambda *_: "c")
-    assert made.is_empty() and said(asks) == [None, None]
+    assert made.is_empty() and asked_texts(asks) == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_failed_evolution_is_eliminated(reply):
         ("#Rewritten Prompt#: Write an ode.", "Write an ode."),
     ],
 )
-def test_what_small_models_put_around_a_prompt_is_taken_off(reply, text):
+def test_wrapping_that_small_models_add_is_removed(reply, text):
     assert one(reply) == [text]
 
 
@@ -80,7 +80,7 @@ def test_words_of_the_request_may_come_from_the_seed_itself():
 def test_the_next_round_begins_with_what_was_there_before_a_failure():
     made, asks = drive(prompts(user("a"), whole(0), rounds=3), [["b"], [None], ["c"]])
     assert last(made) == ["b", "c"] and [note["round"] for note in notes(made)] == [1, 3]
-    assert "<given>\nb\n</given>" in said(asks, 2)[0]
+    assert "<given>\nb\n</given>" in asked_texts(asks, 2)[0]
     assert last(drive(prompts(user("a"), whole(0), rounds=3), [["b"], ["a"], ["B"]])[0]) == ["b"], "back and forth"
 
 

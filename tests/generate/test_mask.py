@@ -1,4 +1,4 @@
-"""Personal items and secrets hidden: what the scorers count, and nothing else of the text."""
+"""Personal items and secrets are masked: exactly those that the scorers count."""
 
 import json
 

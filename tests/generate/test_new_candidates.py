@@ -6,7 +6,7 @@ import pytest
 from curate.generate import critique_revise, rewrite
 from curate.generate.critique_revise import PRINCIPLES
 from schemas.errors import UserError
-from tests.generate.drive import drive, said, strings, talk, user
+from tests.generate.drive_step import asked_texts, drive, strings, talk, user
 
 OLD = "It is, I think, 5."
 
@@ -26,8 +26,8 @@ def test_a_response_is_rewritten_as_the_instruction_says():
     )
     assert new.to_list() == ["0!", "1!", None, None]
     for part in ("<instruction>\nBe brief.\n</instruction>", "<prompt>\nSum?\n</prompt>", f"<response>\n{OLD}\n</resp"):
-        assert part in said(asks)[0]
-    assert said(asks)[2:] == [None, None]
+        assert part in asked_texts(asks)[0]
+    assert asked_texts(asks)[2:] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_response_is_rewritten_as_the_instruction_says():
         ("I'm sorry, but I can't help with that.", None),
     ],
 )
-def test_what_is_taken_as_the_new_response(reply, text):
+def test_the_text_taken_as_the_new_response(reply, text):
     assert rewritten(reply) == text
 
 
@@ -57,14 +57,16 @@ def test_an_instruction_that_says_nothing_is_refused():
 def test_a_critique_by_a_principle_and_then_a_revision_of_it():
     new, asks = revised([["It is unsure."], ["<revised>It is 5.</revised>"]], principles=["Be sure."])
     assert new.to_list() == ["It is 5."] and [ask.model for ask in asks] == ["critic_model", "model"]
-    assert all(part in said(asks)[0] for part in ("<user>\nSum?\n</user>", OLD, "<principle>\nBe sure.\n</principle>"))
-    assert "<critique>\nIt is unsure.\n</critique>" in said(asks, 1)[0] and OLD in said(asks, 1)[0]
+    assert all(
+        part in asked_texts(asks)[0] for part in ("<user>\nSum?\n</user>", OLD, "<principle>\nBe sure.\n</principle>")
+    )
+    assert "<critique>\nIt is unsure.\n</critique>" in asked_texts(asks, 1)[0] and OLD in asked_texts(asks, 1)[0]
 
 
 @pytest.mark.parametrize("critique", [None, "", "NONE", "None.", "**NONE**", "It keeps the principle. NONE"])
 def test_where_the_critic_objects_to_nothing_nothing_is_revised(critique):
     new, asks = revised([[critique], [None]])
-    assert new.to_list() == [None] and said(asks, 1) == [None]
+    assert new.to_list() == [None] and asked_texts(asks, 1) == [None]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +86,8 @@ def test_a_revision_that_fails_is_no_candidate(reply):
 
 def test_rounds_go_on_from_the_last_revision_by_the_next_principle():
     new, asks = revised([["a"], ["<revised>B</revised>"], ["c"], [None]], rounds=2)
-    assert new.to_list() == ["B"] and "<response>\nB\n</response>" in said(asks, 2)[0]
-    used = [[p for p in PRINCIPLES if p in said(asks, number)[0]] for number in (0, 2)]
+    assert new.to_list() == ["B"] and "<response>\nB\n</response>" in asked_texts(asks, 2)[0]
+    used = [[p for p in PRINCIPLES if p in asked_texts(asks, number)[0]] for number in (0, 2)]
     assert used[0] != used[1] and [len(p) for p in used] == [1, 1]
 
 
@@ -94,7 +96,7 @@ def test_the_principle_is_the_responses_own_and_all_are_used():
 
     def used(answers):
         step = critique_revise.candidates(user(*["Sum?"] * 100), strings(*answers))
-        texts = said(drive(step, lambda *_: None)[1])
+        texts = asked_texts(drive(step, lambda *_: None)[1])
         return {a: next(p for p in PRINCIPLES if p in text) for a, text in zip(answers, texts, strict=True)}
 
     there = used(answers)

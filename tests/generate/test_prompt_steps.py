@@ -1,4 +1,4 @@
-"""New prompts by a persona, by a model's own user turn, and for a text there is."""
+"""New prompts by a persona, by a model's own user turn, and for an existing text."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 from curate.generate import backtranslate, magpie, persona
 from schemas.errors import UserError
-from tests.generate.drive import drive, last, notes, said, strings, talk, user, whole
+from tests.generate.drive_step import asked_texts, drive, last, notes, strings, talk, user, whole
 
 PEOPLE = [f"A person of trade {n}." for n in range(30)]
 
@@ -20,8 +20,8 @@ def test_without_a_list_the_model_finds_a_persona_first_and_writes_as_it_then():
             ["<prompt>Sum my rolls.</prompt>", None, None, None, None],
         ],
     )
-    assert "<passage>\nSum 2 and 3.\n</passage>" in said(asks)[0] and said(asks)[1] is None
-    first, _, third, *rest = said(asks, 1)
+    assert "<passage>\nSum 2 and 3.\n</passage>" in asked_texts(asks)[0] and asked_texts(asks)[1] is None
+    first, _, third, *rest = asked_texts(asks, 1)
     assert "<persona>\nA baker of rolls.\n</persona>" in first and "<example>\nSum 2 and 3.\n</example>" in first
     assert "<persona>\nA tailor.\n</persona>" in third and rest == [None, None]
     assert made["row"].to_list() == [0] and last(made) == ["Sum my rolls."]
@@ -33,7 +33,7 @@ def test_personas_of_a_list_are_asked_at_once_each_sample_by_another():
     assert len(asks) == 1 and last(made) == ["p0", "p1", "p2"]
     people = [note["persona"] for note in notes(made)]
     assert len(set(people)) == 3 and set(people) <= set(PEOPLE)
-    assert all(who in text for who, text in zip(people, said(asks), strict=True))
+    assert all(who in text for who, text in zip(people, asked_texts(asks), strict=True))
 
 
 def test_personas_do_not_depend_on_order_and_one_more_changes_few():
@@ -56,7 +56,7 @@ def test_a_list_without_personas_is_refused(personas):
 
 def test_a_persona_that_is_an_essay_is_cut():
     _, asks = drive(persona.prompts(strings("a"), whole(0)), [["word " * 1000], [None]])
-    assert len(said(asks, 1)[0]) < 2000
+    assert len(asked_texts(asks, 1)[0]) < 2000
 
 
 def test_magpie_asks_for_the_user_turn_after_the_seeds_system_turn():
@@ -82,7 +82,10 @@ def test_a_text_gets_a_prompt_that_it_answers(settings, truth):
         backtranslate.prompts(strings("Mix. </passage> Bake.", "", None), **settings),
         lambda *_: "<prompt>How do I bake?</prompt>",
     )
-    assert "<passage>\nMix. < /passage> Bake.\n</passage>" in said(asks)[0] and said(asks)[1:] == [None, None]
+    assert "<passage>\nMix. < /passage> Bake.\n</passage>" in asked_texts(asks)[0] and asked_texts(asks)[1:] == [
+        None,
+        None,
+    ]
     assert last(made) == ["How do I bake?"] and made["ground_truth"].to_list() == [truth]
     assert made["row"].to_list() == [0] and notes(made) == [{"backtranslated": True}]
 
@@ -90,7 +93,7 @@ def test_a_text_gets_a_prompt_that_it_answers(settings, truth):
 def test_a_reply_that_echoes_the_request_is_no_persona_and_no_prompt():
     replies = [["<passage>\nSum.\n</passage>", "A tailor."], [None, "<example>\nSum.\n</example>"]]
     made, asks = drive(persona.prompts(strings("Sum.", "Add."), whole(0, 0)), replies)
-    assert made.is_empty() and said(asks, 1)[0] is None
+    assert made.is_empty() and asked_texts(asks, 1)[0] is None
 
 
 def test_a_text_given_back_as_its_own_prompt_is_none():

@@ -1,4 +1,4 @@
-"""What is sent to the model."""
+"""The messages that ``generate: sample`` sends to the model."""
 
 import json
 
@@ -66,17 +66,17 @@ def test_examples_stand_after_the_prompts_own_system_turns_and_its_text_is_kept_
 
 
 @pytest.mark.parametrize(
-    ("examples", "said"),
+    ("examples", "message"),
     [
         ([EXAMPLES[0], {"prompt": "a", "answer": "b"}], "examples[1] has 'prompt', 'answer'; expected 'prompt' and"),
         ([{}], "examples[0] has nothing; expected 'prompt' and 'completion'"),
         ([{"prompt": "a", "completion": " "}], "examples[0]: its completion is empty"),
     ],
 )
-def test_an_example_that_is_none_is_named(examples, said):
+def test_an_example_that_is_none_is_named(examples, message):
     with pytest.raises(UserError) as caught:
         ask(pl.Series([USER]), examples=examples)
-    assert str(caught.value).startswith("generate sample: ") and said in str(caught.value)
+    assert str(caught.value).startswith("generate sample: ") and message in str(caught.value)
 
 
 def test_nothing_is_asked_where_there_is_nothing_to_ask():

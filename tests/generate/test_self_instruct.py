@@ -7,14 +7,14 @@ import pytest
 
 from curate.generate.self_instruct import prompts
 from schemas.errors import UserError
-from tests.generate.drive import drive, last, notes, said, strings, whole
+from tests.generate.drive_step import asked_texts, drive, last, notes, strings, whole
 
 SEEDS = [f"Task number {n}: do it." for n in range(40)]
 
 
 def shown(asks):
     """The seeds shown in each request."""
-    return [text and re.findall(r"<example>\n(.*?)\n</example>", text, re.DOTALL) for text in said(asks)]
+    return [text and re.findall(r"<example>\n(.*?)\n</example>", text, re.DOTALL) for text in asked_texts(asks)]
 
 
 def requests(seeds, indices, **settings):
@@ -28,7 +28,7 @@ def test_a_request_shows_the_seed_and_others_and_its_new_prompts_have_them_all_a
     groups = shown(asks)
     assert [len(set(group)) if group else 0 for group in groups] == [3, 3, 3, 0, 0]
     assert [group[0] for group in groups[:3]] == seeds[:3]
-    assert "1 to 4" in said(asks)[0]
+    assert "1 to 4" in asked_texts(asks)[0]
     assert made["row"].to_list() == [0, 0, 1, 1, 2, 2] and last(made) == ["Draw a cat.", "Sing a song."] * 3
     for row, parents in made.select("row", "parents").iter_rows():
         assert [seeds[row], *(seeds[p] for p in parents)] == groups[row]

@@ -52,7 +52,8 @@ def mistaken(response, *, model: str, how: str):
     """Yields, or returns, what no scorer may."""
     asks = pl.Series(['[{"role": "user", "content": "hi"}]'] * len(response), dtype=pl.String)
     wrong = {
-        "text": "hello", "list": ModelCalls([None] * len(response), model), "numbers": ModelCalls(asks.str.len_bytes(), model),
+        "text": "hello", "list": ModelCalls([None] * len(response), model),
+        "numbers": ModelCalls(asks.str.len_bytes(), model),
         "words": ModelCalls(asks.str.slice(2), model), "task": ModelCalls(asks, model, "rewrad"),
         "sampling": ModelCalls(asks, model, sampling={"temprature": 0}), "none": ModelCalls(asks, model),
         "server": Embed(asks, model), "late": ModelCalls(asks, model),

@@ -1,4 +1,4 @@
-"""Of each of IFEval's 25 types of instruction: parameters, a text that keeps it, one that does not (as its program)."""
+"""For each of IFEval's 25 types of instruction: parameters, a text that follows it and one that does not."""
 
 EN = "The weather is fine today and we are going to the beach with our friends"
 DE = "Das Wetter ist heute schön und wir fahren mit unseren Freunden an den Strand"

@@ -1,4 +1,4 @@
-"""Agreement is the share of a prompt's answers that are the same; what is the same is said in a table."""
+"""Agreement is the share of a prompt's answers that are the same; a table lists which answers are the same."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""Set phrases of assistants, in English and Chinese, and what only looks like them."""
+"""Stock phrases of assistants, in English and Chinese, and phrases that only look like them."""
 
 import json
 
@@ -59,7 +59,7 @@ def test_phrases_are_found_by_their_kind_alone(kind, text):
         "某个问题",
     ],
 )
-def test_what_is_none(text):
+def test_texts_that_are_none(text):
     assert score(pl.Series([text])).row(0) == (0.0, None, None)
 
 

@@ -1,4 +1,4 @@
-"""``score: code``: which tests it reads, which code it takes, what it says; the programs run in real sandboxes."""
+"""``score: code``: the tests it reads, the code it takes, its results. The programs run in real sandboxes."""
 # ruff: noqa: E501 (programs in texts, a line each)
 
 import json
@@ -18,7 +18,7 @@ from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
 from schemas.requests import Sampling, make_request
 from tests.asking import Asked
-from tests.score.meet import scored
+from tests.score.drive_scorer import scored
 
 needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'
@@ -33,8 +33,8 @@ def run(rows, **settings):
     ]
     try:
 
-        def reply(ask, want):
-            one = make_request("sandbox", ask, None, Sampling(), 0, want.task)
+        def reply(ask, calls):
+            one = make_request("sandbox", ask, None, Sampling(), 0, calls.task)
             return Asked([[one]]).by(engine)[one.key]
 
         return scored(score(*texts, **settings), reply)[0]
@@ -204,8 +204,8 @@ def test_a_row_that_can_not_be_scored_is_null_and_says_why():
 def test_a_response_without_code_is_zero_and_nothing_is_run():
     texts = pl.Series(["I can't.", "```bash\nls\n```", "hello", "42"])
     steps = score(texts, pl.Series([ASSERTS] * 4))
-    want = next(steps)
-    assert (want.model, want.task, want.asks.null_count()) == ("sandbox", "run", 4)
+    calls = next(steps)
+    assert (calls.model, calls.task, calls.asks.null_count()) == ("sandbox", "run", 4)
     found = scored(score(texts, pl.Series([ASSERTS] * 4)))[0]
     assert found["value"].to_list() == [0.0] * 4 and found["error"].null_count() == 4
     assert json.loads(found["detail"][0])["why"] == "the response has no Python code"
@@ -276,7 +276,7 @@ def test_expected_texts_are_json_only_where_the_arguments_are():
     assert read_tests('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
     assert read_tests('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
     read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
-    assert "no JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
+    assert "not JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
 
 
 def test_limits_are_checked_and_are_part_of_what_is_asked():
@@ -288,7 +288,7 @@ def test_limits_are_checked_and_are_part_of_what_is_asked():
 
 
 def test_a_failed_run_is_null_with_its_error():
-    found = scored(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS])), lambda ask, want: {"error": "busy"})[0]
+    found = scored(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS])), lambda ask, calls: {"error": "busy"})[0]
     assert found.row(0) == (None, None, "busy")
 
 

@@ -72,7 +72,7 @@ def test_scores_on_one_scale():
         score(ROWS, sql=SQL, zscore=["mth"])
 
 
-def test_what_length_explains_is_taken_out_and_said():
+def test_the_effect_of_length_is_removed_and_reported():
     rows = pl.DataFrame({"s": [1.0, 2.0, 3.0, 4.5], "response": ["a" * n for n in (10, 20, 30, 40)]})
     found = score(rows, sql="s", debias="response")
     assert abs(np.corrcoef(range(4), found["value"])[0, 1]) < 1e-9
@@ -81,7 +81,7 @@ def test_what_length_explains_is_taken_out_and_said():
     assert json.loads(found["detail"][3]) == {"before": 4.5, "length": 40.0}
 
 
-def test_it_may_go_by_a_column_and_leaves_alone_what_it_cannot_fit():
+def test_it_may_use_a_column_and_changes_nothing_that_it_cannot_fit():
     rows = pl.DataFrame({"s": [1.0, 2.0, 3.0, 4.0], "words": [1.0, 2.0, 3.0, None]})
     found = score(rows, sql="s", debias="words")
     assert found["value"].round(9).to_list() == [2.0, 2.0, 2.0, None] and found["error"][3] == "no words"

@@ -1,4 +1,4 @@
-"""Kinds of constraint over a whole column: what plain Python finds in each text alone, for any text."""
+"""Kinds of constraints over a whole column give what plain Python finds in each text alone, for any text."""
 
 import json
 import re
@@ -86,7 +86,7 @@ def plain(text):
     return " ".join(text.translate(str.maketrans("“”‘’", "\"\"''")).lower().split())
 
 
-# What each kind counts, or whether it holds, said again in plain Python for one text.
+# For each kind, its count or whether it holds, in plain Python for one text.
 PLAIN = {
     "lowercase": str.islower,
     "uppercase": str.isupper,
@@ -135,12 +135,12 @@ def test_a_column_gives_what_plain_python_finds_in_each_text(texts):
     result = score(pl.Series([text for _, text in rows], dtype=pl.String), pl.Series(truths, dtype=pl.String))
     for (kind, text), value, detail in zip(rows, result["value"], result["detail"], strict=True):
         expected = PLAIN[kind](text)
-        (told,) = sum(json.loads(detail).values(), [])
-        assert (bool(value) if isinstance(expected, bool) else told["found"]) == expected, (kind, text)
+        (verdict,) = sum(json.loads(detail).values(), [])
+        assert (bool(value) if isinstance(expected, bool) else verdict["found"]) == expected, (kind, text)
 
 
 def counted(kind):
-    """The number that a kind that counts is asked for."""
+    """The expected number of a kind that counts."""
     return {"n": 1} if not isinstance(PLAIN[kind]("a"), bool) and ":" not in kind else {}
 
 
@@ -152,6 +152,8 @@ def test_a_row_gives_alone_what_it_gives_among_others(rows):
     together = score(texts, truths)
     for row, (_, cases) in enumerate(rows):
         assert score(texts[row : row + 1], truths[row : row + 1]).equals(together[row : row + 1], null_equal=True)
-        said = json.loads(together["detail"][row])
-        assert len(said["passed"]) / (len(said["passed"]) + len(said["failed"])) == together["value"][row]
-        assert sorted(case[0] for case in cases) == sorted(one["kind"] for one in said["passed"] + said["failed"])
+        verdicts = json.loads(together["detail"][row])
+        assert len(verdicts["passed"]) / (len(verdicts["passed"]) + len(verdicts["failed"])) == together["value"][row]
+        assert sorted(case[0] for case in cases) == sorted(
+            one["kind"] for one in verdicts["passed"] + verdicts["failed"]
+        )

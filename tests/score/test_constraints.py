@@ -1,4 +1,4 @@
-"""The constraint verifier: what each kind takes and refuses, bad ground truth, loose mode, hostile text."""
+"""The scorer ``constraints``: texts that each kind passes and fails, bad ground truth, loose mode, hostile texts."""
 
 import json
 import time

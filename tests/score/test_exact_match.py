@@ -1,4 +1,4 @@
-"""Exact match after levelling."""
+"""Exact match after normalisation."""
 
 import polars as pl
 

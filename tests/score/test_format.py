@@ -38,7 +38,7 @@ def test_the_format(text):
         ("<Think>a</Think><answer>4</answer>", "no <think>; no </think>"),
     ],
 )
-def test_what_is_wrong_is_told(text, detail):
+def test_mistakes_are_reported(text, detail):
     assert one(text) == (0.0, detail, None)
 
 
@@ -55,7 +55,7 @@ def test_a_trace_that_was_split_off_is_the_first_part():
     assert one("4", "2 + 2")[1] == "no <answer>; no </answer>"
 
 
-def test_tags_of_ones_own():
+def test_own_tags():
     assert one("<plan>a</plan>\n<code>b</code><test>c</test>", tags=["plan", "code", "test"])[0] == 1.0
     assert one(GOOD, tags=["answer"])[1] == "there is text outside the tags"
     for tags in ([], ["a", "a"], ["<a>"], ["a b"], [""]):
@@ -84,7 +84,7 @@ def test_no_response_has_no_value():
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", " ", "x", "\n"]), max_size=9))
 def test_it_is_what_the_words_say(parts):
-    """Against the definition written out: the marks alone, in order, and nothing else but blanks outside them."""
+    """Compares with a direct definition: only the tags, in order, and nothing but white space outside them."""
     text, marks = "".join(parts), [part for part in parts if part.startswith("<")]
     good = marks == ["<think>", "</think>", "<answer>", "</answer>"]
     if good:

@@ -40,7 +40,7 @@ def test_a_response_that_follows():
         ("[]", "", '[] is not of type "object"'),
     ],
 )
-def test_a_violation_is_told_with_its_place(response, at, what):
+def test_a_violation_is_reported_with_its_place(response, at, what):
     assert one(response) == (0.0, [{"at": at, "what": what}], None)
 
 

@@ -1,4 +1,4 @@
-"""Pairwise judging: who meets whom, both orders, ties and flips, panels, and what cannot be compared."""
+"""Pairwise judging: the pairs compared, both orders, ties and flips, panels, and rows that cannot be compared."""
 
 import json
 import re
@@ -11,22 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.score import judge_pairwise
-from curate.score._meetings import _pairs
-from curate.score._verdicts import read_verdict
+from curate.score._comparisons import pairs_to_compare
+from curate.score._parse_verdicts import read_verdict
 from curate.score.judge_pairwise import score
 from schemas.errors import UserError
-from tests.generate.drive import user
-from tests.score.meet import scored
+from tests.generate.drive_step import user
+from tests.score.drive_scorer import scored
 from tests.score.test_judge import likely
 
 
 def compared(rows, judge, truths=None, **settings):
-    """The frame and the wants for rows of (prompt id, response); ``judge`` is given the texts A and B, and the want."""
+    """The frame and the model calls for rows of (prompt id, response); ``judge`` gets the texts A and B."""
 
-    def reply(ask, want):
+    def reply(ask, calls):
         text = json.loads(ask)[-1]["content"]
-        said = judge(*re.findall(r"<response_[ab]>\n(.*?)\n</response", text, re.DOTALL), want)
-        return said if isinstance(said, dict) else {"text": said, "finish_reason": "stop"}
+        verdict = judge(*re.findall(r"<response_[ab]>\n(.*?)\n</response", text, re.DOTALL), calls)
+        return verdict if isinstance(verdict, dict) else {"text": verdict, "finish_reason": "stop"}
 
     columns = (pl.Series([row[part] for row in rows], dtype=pl.String) for part in (0, 1))
     truth = pl.Series(truths or [None] * len(rows), dtype=pl.String)
@@ -42,20 +42,20 @@ def counts(found):
     return [tuple(part[name] for name in ("wins", "ties", "losses", "flips", "unparsed")) for part in parts]
 
 
-def test_each_candidate_meets_every_other_of_its_prompt_in_both_orders():
-    found, (want,) = compared([("p", "a"), ("q", "x"), ("p", "aaa"), ("p", "aa"), ("q", "xx")], longer)
+def test_each_candidate_is_compared_with_every_other_of_its_prompt_in_both_orders():
+    found, (calls,) = compared([("p", "a"), ("q", "x"), ("p", "aaa"), ("p", "aa"), ("q", "xx")], longer)
     assert found["value"].to_list() == [0.0, 0.0, 1.0, 0.5, 1.0]
     assert counts(found) == [(0, 0, 2, 0, 0), (0, 0, 1, 0, 0), (2, 0, 0, 0, 0), (1, 0, 1, 0, 0), (1, 0, 0, 0, 0)]
-    assert len(want.asks) == 8 and want.asks.n_unique() == 8
+    assert len(calls.asks) == 8 and calls.asks.n_unique() == 8
 
 
 def test_equal_texts_are_a_tie_unasked_and_each_copy_is_met():
-    found, (want,) = compared([("p", "a"), ("p", "a "), ("p", "bb")], longer)
-    assert len(want.asks) == 2
+    found, (calls,) = compared([("p", "a"), ("p", "a "), ("p", "bb")], longer)
+    assert len(calls.asks) == 2
     assert counts(found) == [(0, 1, 1, 0, 0), (0, 1, 1, 0, 0), (2, 0, 0, 0, 0)]
     assert found["value"].to_list() == [0.25, 0.25, 1.0]
-    found, (want,) = compared([("p", "a"), ("p", "a")], longer)
-    assert want.asks.is_empty() and found["value"].to_list() == [0.5, 0.5]
+    found, (calls,) = compared([("p", "a"), ("p", "a")], longer)
+    assert calls.asks.is_empty() and found["value"].to_list() == [0.5, 0.5]
 
 
 TEXTS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["a", "bb", "cc", "dddd", "", None])), max_size=9)
@@ -72,10 +72,10 @@ def test_a_judge_that_always_says_a_gets_ties_alone_and_all_are_flips(rows):
 @given(TEXTS, st.randoms(use_true_random=False), st.sampled_from([None, 1, 2, 3]))
 def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
     shuffled = random.sample(range(len(rows)), len(rows))
-    found, wants = compared(rows, longer, rounds=rounds)
+    found, all_calls = compared(rows, longer, rounds=rounds)
     other, again = compared([rows[row] for row in shuffled], longer, rounds=rounds)
     assert [found.row(row) for row in shuffled] == other.rows()
-    assert wants[0].asks.to_list() == again[0].asks.to_list()
+    assert all_calls[0].asks.to_list() == again[0].asks.to_list()
 
 
 @given(TEXTS)
@@ -95,16 +95,16 @@ def test_one_order_a_tie_and_the_other_not_is_a_tie_and_a_flip():
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 8, 9])
 @pytest.mark.parametrize("rounds", [1, 2, 3, 4, 7])
-def test_rounds_are_how_many_each_meets(count, rounds):
-    pairs = _pairs([str(n) for n in range(count)], rounds)
-    met = Counter(one for pair in pairs for one in pair)
+def test_rounds_are_the_number_of_others_each_is_compared_with(count, rounds):
+    pairs = pairs_to_compare([str(n) for n in range(count)], rounds)
+    appearances = Counter(one for pair in pairs for one in pair)
     assert len({frozenset(pair) for pair in pairs}) == len(pairs) and all(a != b for a, b in pairs)
     expected = min(rounds, count - 1)
-    assert set(met.values()) <= {expected, expected + 1} and len(met) == count
-    assert sum(met.values()) <= expected * count + 1
+    assert set(appearances.values()) <= {expected, expected + 1} and len(appearances) == count
+    assert sum(appearances.values()) <= expected * count + 1
 
 
-def test_the_seed_draws_who_meets_whom():
+def test_the_seed_chooses_the_pairs():
     rows = [("p", "x" * n) for n in range(1, 9)]
     asked = [compared(rows, longer, rounds=2, seed=seed)[1][0].asks for seed in (0, 0, 1)]
     assert asked[0].equals(asked[1]) and not asked[0].equals(asked[2])
@@ -113,8 +113,8 @@ def test_the_seed_draws_who_meets_whom():
 
 def test_against_the_reference():
     rows = [("p", "a"), ("p", "aaaa"), ("p", "ref"), ("q", "b"), ("p", None)]
-    found, (want,) = compared(rows, longer, ["ref ", "ref ", "ref ", None, "ref "], against="reference")
-    assert found["value"].to_list() == [0.0, 1.0, 0.5, None, None] and len(want.asks) == 4
+    found, (calls,) = compared(rows, longer, ["ref ", "ref ", "ref ", None, "ref "], against="reference")
+    assert found["value"].to_list() == [0.0, 1.0, 0.5, None, None] and len(calls.asks) == 4
     assert found["error"].to_list() == [None, None, None, "no ground_truth", "no response"]
 
 
@@ -138,13 +138,15 @@ def test_a_comparison_with_one_order_unread_is_left_out():
 
 def test_a_panel_decides_by_majority():
     says = {"a": longer, "b": longer, "c": lambda a, b, _: longer(b, a, _)}
-    found, wants = compared([("p", "x"), ("p", "yy")], lambda a, b, want: says[want.model](a, b, want), model=[*says])
-    assert [want.model for want in wants] == ["a", "b", "c"] and found["value"].to_list() == [0.0, 1.0]
+    found, all_calls = compared(
+        [("p", "x"), ("p", "yy")], lambda a, b, calls: says[calls.model](a, b, calls), model=[*says]
+    )
+    assert [calls.model for calls in all_calls] == ["a", "b", "c"] and found["value"].to_list() == [0.0, 1.0]
     says["b"] = lambda *_: "?"
-    found, _ = compared([("p", "x"), ("p", "yy")], lambda a, b, want: says[want.model](a, b, want), model=[*says])
+    found, _ = compared([("p", "x"), ("p", "yy")], lambda a, b, calls: says[calls.model](a, b, calls), model=[*says])
     assert counts(found) == [(0, 1, 0, 0, 0)] * 2, "one against one"
     says["a"] = says["b"]
-    found, _ = compared([("p", "x"), ("p", "yy")], lambda a, b, want: says[want.model](a, b, want), model=[*says])
+    found, _ = compared([("p", "x"), ("p", "yy")], lambda a, b, calls: says[calls.model](a, b, calls), model=[*says])
     assert found["value"].is_null().all() and counts(found) == [(0, 0, 0, 0, 1)] * 2, "one of three is no majority"
 
 
@@ -154,10 +156,10 @@ def test_weighted_takes_how_likely_each_verdict_was_over_both_orders():
         return {"text": "About alike, A says.\n\n[[A]]", "top_logprobs": likely(("A", {"A": 1}), ("A", top))}
 
     rows = [("p", "a"), ("p", "bb")]
-    found, (want,) = compared(rows, judge, weighted=True)
+    found, (calls,) = compared(rows, judge, weighted=True)
     assert found["value"].to_list() == pytest.approx([(0.7 + 0.3) / 2, (0.3 + 0.7) / 2])
-    assert counts(found) == [(0, 1, 0, 1, 0)] * 2 and want.sampling["top_logprobs"] == 20
-    found, (want,) = compared(rows, longer, weighted=True)
+    assert counts(found) == [(0, 1, 0, 1, 0)] * 2 and calls.sampling["top_logprobs"] == 20
+    found, (calls,) = compared(rows, longer, weighted=True)
     assert found["value"].to_list() == [0.0, 1.0], "without log-probabilities, what was written"
     assert "top_logprobs" not in compared(rows, longer)[1][0].sampling
 

@@ -1,4 +1,4 @@
-"""Responses in the language that is wanted, and in others."""
+"""Responses in the expected language, and in others."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_by_default_it_is_the_prompts(text, code):
     assert one(other, text)[0] == 0.0
 
 
-def test_a_language_may_be_wanted_whatever_the_prompts():
+def test_a_language_may_be_set_whatever_the_prompts():
     assert one(GERMAN, ENGLISH, want="de")[0] == 1.0
     assert one(GERMAN, None, want="en")[0] == 0.0
     with pytest.raises(UserError, match="no language 'german'"):
@@ -46,7 +46,7 @@ def test_code_formulas_and_addresses_are_no_language():
     assert one(code.removesuffix("```"), ENGLISH)[0] is None, "a block that was cut before its end"
 
 
-def test_a_language_that_is_told_with_little_confidence_is_not_told():
+def test_a_language_recognised_with_little_confidence_is_none():
     value, detail, error = one("Configuration", ENGLISH)
     assert (value, error) == (
         None,
@@ -56,7 +56,7 @@ def test_a_language_that_is_told_with_little_confidence_is_not_told():
     assert "prompt's language" in one(ENGLISH, "Describe a mojito cktail.", sure=0.9)[2]
 
 
-def test_what_cannot_be_told_is_null_with_its_reason():
+def test_an_unrecognised_language_is_null_with_its_reason():
     assert one("42", ENGLISH)[2] == "too little text to tell the response's language"
     value, detail, error = one(ENGLISH, "2+2?")
     assert (value, detail["language"], detail["wanted"]) == (None, "en", None)

@@ -1,4 +1,4 @@
-"""Scorers that ask models which read: what they ask, what they make of the answers, and what has no value."""
+"""Scorers that use reward models, classifiers, losses and embeddings: requests, values, and reasons for null."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from curate.score import ifd, perplexity, reward_model, similarity, toxicity
-from tests.score.meet import scored
+from tests.score.drive_scorer import scored
 
 PROMPT = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
 RESPONSES = ["Hello", "", None, '日本 "x"', "no prompt", "Hello"]
@@ -16,25 +16,25 @@ RESPONSE = pl.Series("response", RESPONSES)
 ERRORS = [None, "the response is empty", "no response", None, "no prompt", None]
 
 
-def asks(want):
-    return [ask and json.loads(ask) for ask in want.asks]
+def asks(calls):
+    return [ask and json.loads(ask) for ask in calls.asks]
 
 
-def value(ask, want):
-    """A reply that is told from others by how long the ask is."""
+def value(ask, calls):
+    """A reply whose value is the length of the request, so that requests can be told apart."""
     return {"value": len(ask) / 100}
 
 
 def test_a_reward_model_reads_the_conversation_with_the_response():
-    found, (want,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm"), value)
-    assert (want.model, want.task, want.sampling) == ("rm", "reward", {})
-    given = asks(want)
+    found, (calls,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm"), value)
+    assert (calls.model, calls.task, calls.sampling) == ("rm", "reward", {})
+    given = asks(calls)
     assert given[0] == {"messages": [*PROMPT, {"role": "assistant", "content": "Hello"}]}
     assert given[3]["messages"][-1]["content"] == RESPONSES[3] and given[1] is given[2] is given[4] is None
     assert found["error"].to_list() == ERRORS
-    assert found["value"].to_list() == [None if ask is None else len(ask) / 100 for ask in want.asks]
-    _, (want,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm", label="good", system=False), value)
-    given = asks(want)
+    assert found["value"].to_list() == [None if ask is None else len(ask) / 100 for ask in calls.asks]
+    _, (calls,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm", label="good", system=False), value)
+    given = asks(calls)
     bare = [PROMPT[1], {"role": "assistant", "content": "Hello"}]
     assert given[0] == given[5] == {"messages": bare, "label": "good"}
 
@@ -47,16 +47,16 @@ def test_a_failed_reward_says_why():
 
 
 def test_perplexity_is_the_exponential_of_the_loss_with_the_prompt_or_without():
-    found, (want,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m"), lambda *_: {"value": math.log(3)})
-    assert want.task == "loss" and asks(want)[0] == {"messages": PROMPT, "completion": "Hello"}
+    found, (calls,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m"), lambda *_: {"value": math.log(3)})
+    assert calls.task == "loss" and asks(calls)[0] == {"messages": PROMPT, "completion": "Hello"}
     assert found["value"].to_list() == pytest.approx([3, None, None, 3, None, 3]) and found["error"].to_list() == ERRORS
-    found, (want,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m", given_prompt=False), value)
-    assert asks(want)[4] == {"messages": [], "completion": "no prompt"}
+    found, (calls,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m", given_prompt=False), value)
+    assert asks(calls)[4] == {"messages": [], "completion": "no prompt"}
     assert found["error"].to_list() == [*ERRORS[:4], None, None] and found["value"][0] == found["value"][5]
 
 
 def test_ifd_is_the_loss_given_the_prompt_over_the_loss_alone():
-    def loss(ask, want):
+    def loss(ask, calls):
         return {"value": 1.5 if json.loads(ask)["messages"] else 2.0}
 
     found, (given, alone) = scored(ifd.score(RESPONSE, MESSAGES, model="m"), loss)
@@ -70,7 +70,7 @@ def test_ifd_is_the_loss_given_the_prompt_over_the_loss_alone():
 def test_ifd_needs_both_losses_and_one_that_is_not_zero():
     for bad, words in [({"error": "too long"}, "too long"), ({"value": 0.0}, "the response alone has no loss")]:
 
-        def loss(ask, want, bad=bad):
+        def loss(ask, calls, bad=bad):
             return {"value": 1.5} if json.loads(ask)["messages"] else bad
 
         found, _ = scored(ifd.score(RESPONSE[:1], MESSAGES[:1], model="m"), loss)
@@ -85,9 +85,9 @@ def test_ifd_needs_both_losses_and_one_that_is_not_zero():
 def test_similarity_is_the_cosine_to_the_reference():
     truths = pl.Series("ground_truth", ["Hello", "x", "x", None, "", "Bye"])
     prompts = pl.Series("prompt", ["Hi", "Hi", "Hi", "Hi", "Hi", "Hello"])
-    found, wants = scored(similarity.score(RESPONSE, truths, prompts))
-    assert [want.model for want in wants] == ["minilm", "minilm"]
-    assert wants[1].texts.to_list() == ["Hello", None, None, None, None, "Bye"]
+    found, all_calls = scored(similarity.score(RESPONSE, truths, prompts))
+    assert [calls.model for calls in all_calls] == ["minilm", "minilm"]
+    assert all_calls[1].texts.to_list() == ["Hello", None, None, None, None, "Bye"]
     assert found["error"].to_list() == [None, *ERRORS[1:3], "no ground_truth", "no ground_truth", None]
     assert found["value"][0] == pytest.approx(1) and -1 <= found["value"][5] < 0.999
     assert found["value"].is_null().to_list() == [False, True, True, True, True, False]
@@ -96,10 +96,10 @@ def test_similarity_is_the_cosine_to_the_reference():
 
 
 def test_toxicity_is_the_probability_of_the_label_of_the_response_alone():
-    found, (want,) = scored(toxicity.score(RESPONSE, model="c"), lambda *_: {"value": 0.25})
-    assert (want.model, want.task) == ("c", "reward")
-    assert asks(want)[0] == {"text": "Hello", "label": "toxic"}
+    found, (calls,) = scored(toxicity.score(RESPONSE, model="c"), lambda *_: {"value": 0.25})
+    assert (calls.model, calls.task) == ("c", "reward")
+    assert asks(calls)[0] == {"text": "Hello", "label": "toxic"}
     assert found["value"].to_list() == [0.25, None, None, 0.25, 0.25, 0.25]
     assert found["error"].to_list() == [None, *ERRORS[1:3], None, None, None]
-    _, (want,) = scored(toxicity.score(RESPONSE, model="c", label="hate"), value)
-    assert asks(want)[0]["label"] == "hate"
+    _, (calls,) = scored(toxicity.score(RESPONSE, model="c", label="hate"), value)
+    assert asks(calls)[0]["label"] == "hate"

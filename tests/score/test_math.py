@@ -1,4 +1,4 @@
-"""Final answers: where they are found, what equals what, and what is not checked."""
+"""Final answers: where they are found, which answers are equal, and which are not checked."""
 
 import threading
 import time
@@ -70,7 +70,7 @@ def test_the_answer_is_found_where_people_put_it(response, truth):
         ("\\boxed{}", "7", 0.0),
     ],
 )
-def test_what_equals_what(response, truth, right):
+def test_equal_answers(response, truth, right):
     assert value(response, truth) == right
 
 

@@ -1,4 +1,4 @@
-"""Personal items that are found, what only looks like one, and that none is written out again."""
+"""Personal items that are found, texts that only look like one, and masking in ``detail``."""
 
 import json
 
@@ -71,21 +71,21 @@ def found(text, **settings):
 @pytest.mark.parametrize(("kind", "item"), ITEMS)
 def test_an_item_is_found_where_it_stands_and_not_repeated(kind, item):
     for before, after in (("", ""), ("Grüße 🙂: ", " and so on."), ("(", ")"), ("at ", ", then"), ("is ", "\nAND SO")):
-        value, (told,) = found(before + item + after)
-        assert (value, told["kind"], told["at"]) == (1.0, kind, len(before)), before + item + after
-        assert len(told["masked"]) == len(item) and item not in json.dumps(told)
-        assert sum(a == b and a.isalnum() for a, b in zip(item, told["masked"], strict=True)) <= 2
+        value, (detail,) = found(before + item + after)
+        assert (value, detail["kind"], detail["at"]) == (1.0, kind, len(before)), before + item + after
+        assert len(detail["masked"]) == len(item) and item not in json.dumps(detail)
+        assert sum(a == b and a.isalnum() for a, b in zip(item, detail["masked"], strict=True)) <= 2
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_what_is_nobodys(text):
+def test_texts_that_are_no_personal_item(text):
     assert found(text) == (0.0, [])
 
 
 def test_all_are_counted_and_the_first_are_listed():
     text = " ".join(f"a{n}@mail.org" for n in range(50)) + " 8.8.8.8"
-    value, told = found(text)
-    assert value == 51.0 and [one["at"] for one in told] == sorted(one["at"] for one in told) and len(told) == 20
+    value, detail = found(text)
+    assert value == 51.0 and [one["at"] for one in detail] == sorted(one["at"] for one in detail) and len(detail) == 20
 
 
 def test_only_the_kinds_asked_for():
@@ -114,5 +114,5 @@ def test_nothing_is_passed_over_by_the_quick_look(parts):
     for kind in FORMS:
         if PATTERNS[kind].search(text):
             assert pl.Series([text]).str.contains(LIKELY[kind])[0], kind
-    value, told = found(text)
-    assert len(told) == min(value, 20)
+    value, detail = found(text)
+    assert len(detail) == min(value, 20)

@@ -1,4 +1,4 @@
-"""Refusals and boilerplate, and what only looks like them."""
+"""Refusals and boilerplate, and texts that only look like them."""
 
 import polars as pl
 import pytest

@@ -14,7 +14,7 @@ def test_a_pattern_is_looked_for_anywhere_and_null_stays_null():
 
 
 @pytest.mark.parametrize(("pattern", "why"), [("(", "unclosed group"), ("(?=x)", "look-around, .* is not supported")])
-def test_what_is_no_pattern_is_told_in_one_line(pattern, why):
+def test_an_invalid_pattern_is_reported_in_one_line(pattern, why):
     with pytest.raises(UserError, match=f"pattern: expected a Rust regular expression, found .*: {why}") as caught:
         score(pl.Series(["x"]), pattern=pattern)
     assert len(str(caught.value).splitlines()) == 1

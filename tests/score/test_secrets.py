@@ -1,4 +1,4 @@
-"""Secrets that are found, what only looks like one, and that none is written out again.
+"""Secrets that are found, texts that only look like one, and masking in ``detail``.
 
 The secrets are put together here, so that nobody's scanner takes this file for a leak.
 """
@@ -79,9 +79,9 @@ def found(text, **settings):
 @pytest.mark.parametrize(("kind", "secret"), SECRETS, ids=[f"{kind}{n}" for n, (kind, _) in enumerate(SECRETS)])
 def test_a_secret_is_found_where_it_stands_and_not_repeated(kind, secret):
     for before, after in (("", ""), ('schlüssel = "', '"'), ("https://", ""), ("it is ", ". Then")):
-        value, (told,) = found(before + secret + after)
-        assert (value, told["kind"], told["at"]) == (1.0, kind, len(before))
-        shown = told["masked"].replace("*", "").replace("...", "")
+        value, (detail,) = found(before + secret + after)
+        assert (value, detail["kind"], detail["at"]) == (1.0, kind, len(before))
+        shown = detail["masked"].replace("*", "").replace("...", "")
         assert sum(letter.isalnum() for letter in shown) <= 2
 
 
@@ -91,13 +91,13 @@ def test_private_keys(name, headers):
     body = chars(64) + "\n" + chars(64, seed=4)
     text = f"-----BEGIN {name}PRIVATE KEY-----\n{headers}{body}\n-----END {name}PRIVATE KEY-----"
     for written in (text, text.replace("\n", "\r\n"), text.replace("\n", "\\n") if not headers else text):
-        value, (told,) = found(f"Here:\n{written}")
-        assert (value, told["kind"], told["at"]) == (1.0, "private_key", 6)
-        assert chars(12) not in told["masked"]
+        value, (detail,) = found(f"Here:\n{written}")
+        assert (value, detail["kind"], detail["at"]) == (1.0, "private_key", 6)
+        assert chars(12) not in detail["masked"]
 
 
 @pytest.mark.parametrize("text", NONE)
-def test_what_is_none(text):
+def test_texts_that_are_none(text):
     assert found(text) == (0.0, [])
 
 
@@ -118,5 +118,5 @@ def test_nothing_is_passed_over_by_the_quick_look(parts):
     text = "".join(parts)
     if any(PATTERNS[kind].search(text) for kind in FORMS):
         assert pl.Series([text]).str.contains_any(MARKS)[0]
-    value, told = found(text)
-    assert len(told) == min(value, 20)
+    value, detail = found(text)
+    assert len(detail) == min(value, 20)

@@ -1,4 +1,4 @@
-"""Shares of characters, words, lines and n-grams; how many sentences; what has no share."""
+"""Shares of characters, words, lines and n-grams; numbers of sentences; texts without a share."""
 
 import polars as pl
 import pytest
@@ -61,8 +61,8 @@ def test_words():
 
 def test_lines():
     text = "- one\n* two\n\nThree is a sentence.\nand then...\n"
-    told = {measure: values(lines, text, measure=measure)[0] for measure in lines.MEASURES}
-    assert told == {
+    measured = {measure: values(lines, text, measure=measure)[0] for measure in lines.MEASURES}
+    assert measured == {
         "count": 4.0,
         "breaks": 5 / 14,
         "bullets": 0.5,

@@ -1,4 +1,4 @@
-"""Calls that are right, and every way in which they are not."""
+"""Tool calls that are right, and every way in which they can be wrong."""
 
 import json
 
@@ -25,7 +25,7 @@ ROME = {"name": "weather", "arguments": {"city": "Rome"}}
 
 
 def turns(*calls, text="", as_text=False):
-    """A candidate's own turns, with calls in OpenAI's shape."""
+    """A candidate's own turns, with calls in OpenAI's form."""
     made = [
         {"type": "function", "function": call | ({"arguments": json.dumps(call["arguments"])} if as_text else {})}
         for call in calls
@@ -63,7 +63,7 @@ def test_calls_written_in_the_text():
     assert one(turns(PARIS, text=tags(ROME)), [ROME, PARIS])[0] == 1.0
 
 
-def test_calls_of_all_turns_of_the_candidate_count_and_nobody_elses():
+def test_calls_in_all_turns_of_the_candidate_count_and_no_others():
     own = [
         {"role": "assistant", "tool_calls": [{"function": PARIS}]},
         {"role": "tool", "content": tags(ROME)},
@@ -91,7 +91,7 @@ def test_calls_of_all_turns_of_the_candidate_count_and_nobody_elses():
         (turns(PARIS, text="<tool_call>{}</tool_call>"), "no name in {}"),
     ],
 )
-def test_what_is_wrong_with_a_call_is_told(completion, word):
+def test_mistakes_in_a_call_are_reported(completion, word):
     value, detail, error = one(completion)
     assert (value, error) == (0.0, None) and any(word in line for line in detail["wrong"])
 

@@ -1,4 +1,4 @@
-"""Answers that were cut off, and ends that only look so."""
+"""Answers that were cut off, and answers that only look cut off."""
 
 import polars as pl
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from curate.score.unfinished import score
 
 
-def told(text, reason=None):
+def score_one(text, reason=None):
     return score(pl.Series([text], dtype=pl.String), pl.Series([reason], dtype=pl.String)).row(0)
 
 
@@ -31,9 +31,9 @@ def told(text, reason=None):
         ("2. Mix it well. Then bake it", "a sentence without an end"),
     ],
 )
-def test_what_is_cut_off(text, why):
-    assert told(text) == (1.0, why, None)
-    assert told(text, "stop") == (0.0, None, None), "the model says that it was done"
+def test_texts_that_are_cut_off(text, why):
+    assert score_one(text) == (1.0, why, None)
+    assert score_one(text, "stop") == (0.0, None, None), "the model says that it was done"
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_what_is_cut_off(text, why):
         "x" * 11 + " 3.",
     ],
 )
-def test_what_may_well_be_an_end(text):
-    assert told(text) == (0.0, None, None)
+def test_texts_that_may_be_finished(text):
+    assert score_one(text) == (0.0, None, None)
 
 
-def test_a_limit_of_tokens_is_told_whatever_the_text():
-    assert told("Done.", "length") == (1.0, "its limit of tokens", None)
+def test_a_limit_of_tokens_is_reported_whatever_the_text():
+    assert score_one("Done.", "length") == (1.0, "its limit of tokens", None)
 
 
 def test_nothing_has_no_end():
-    assert told(None) == (None, None, "no response")
-    assert told(" \n") == (None, None, "blank response")
-    assert told("", "length") == (None, None, "blank response")
+    assert score_one(None) == (None, None, "no response")
+    assert score_one(" \n") == (None, None, "blank response")
+    assert score_one("", "length") == (None, None, "blank response")

@@ -1,4 +1,4 @@
-"""A step of the user's own that asks: what it gets wrong is one line that names it, and nothing is asked."""
+"""A user's own step that asks a model: each mistake is one line that names the step, and no request is made."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_one_that_is_right(stub, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("return pl.Series([GOOD])", "asks 1 questions about 8 rows"),
         ("return [GOOD] * len(messages)", "expected a polars Series of messages as JSON text"),
@@ -40,24 +40,24 @@ def test_one_that_is_right(stub, tmp_path, monkeypatch):
         ("return pl.Series(['hello'] * len(messages))", "asks 'hello'; expected a list of messages as JSON text"),
     ],
 )
-def test_what_an_ask_step_gets_wrong(stub, tmp_path, monkeypatch, body, said):
+def test_mistakes_of_an_ask_step(stub, tmp_path, monkeypatch, body, message):
     monkeypatch.chdir(tmp_path)
     store = Store(tmp_path / "store")
     with pytest.raises(UserError, match="generate 'mine.ask' asks") as error:
         run(made(tmp_path, stub, body), store)
-    assert said in str(error.value) and store.runs() == []
+    assert message in str(error.value) and store.runs() == []
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("raise ValueError('no luck'); yield", "generate 'mine.candidates' failed: ValueError: no luck"),
         ("yield pl.Series([GOOD])", "asks 1 questions about 8 rows"),
         ("replies = yield pl.Series([GOOD] * len(response)); return 1 / 0", "failed: ZeroDivisionError"),
     ],
 )
-def test_what_a_step_of_several_exchanges_gets_wrong(stub, tmp_path, monkeypatch, body, said):
+def test_mistakes_of_a_step_with_several_requests(stub, tmp_path, monkeypatch, body, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:
         run(made(tmp_path, stub, body, "candidates"), Store(tmp_path / "store"))
-    assert said in str(error.value) and "job.yaml" in str(error.value)
+    assert message in str(error.value) and "job.yaml" in str(error.value)

@@ -1,4 +1,4 @@
-"""Rules of the user's own: what they may return, and what is told of one that is wrong."""
+"""Rules in the user's own files: what they may return, and the errors for wrong ones."""
 
 import re
 
@@ -28,10 +28,10 @@ def own(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_rule_of_ones_own_goes_on_working(own):
+def test_an_own_rule_goes_on_working(own):
     rows = [recorded("one", ("good", None), ("bad", None), ("good ", None)), recorded("two", ("good", None))]
-    store, said = built(own, rows, "d: {type: preference, select: mine.pair}")
-    assert pairs(store, "d") == [("one", "good", "bad")] and said["d"].endswith("refused: 50% the same text (1)")
+    store, summary = built(own, rows, "d: {type: preference, select: mine.pair}")
+    assert pairs(store, "d") == [("one", "good", "bad")] and summary["d"].endswith("refused: 50% the same text (1)")
 
 
 SLOTS = '''"""Every better answer over every worse one; the better of a prompt is alternatives of one slot."""
@@ -65,7 +65,7 @@ def test_a_slot_may_be_anything_and_is_one_of_its_prompt(own, slot, count):
         ("pl.DataFrame({'keep': [True, True]})", "returned 2 rows of keep"),
     ],
 )
-def test_a_choice_of_ones_own_that_is_wrong_is_told(own, made, words):
+def test_mistakes_of_an_own_choice_are_reported(own, made, words):
     (own / "chosen.py").write_text(
         f"import polars as pl\n\n\ndef select(completion_id, score):\n    return {made}\n", encoding="utf-8"
     )
@@ -74,13 +74,13 @@ def test_a_choice_of_ones_own_that_is_wrong_is_told(own, made, words):
 
 
 @pytest.mark.parametrize(("how", "words"), [("across", "an answer to another prompt"), ("lost", "no candidate here")])
-def test_a_rule_of_ones_own_that_is_wrong_is_told(own, how, words):
+def test_mistakes_of_an_own_rule_are_reported(own, how, words):
     rows = [recorded("one", (how, None), ("bad", None)), recorded("two", ("other", None))]
     with pytest.raises(UserError, match=words):
         built(own, rows, f"d: {{type: preference, select: mine.pair, how: {how}}}")
 
 
-def test_a_subset_of_ones_own_that_reads_what_it_is_not_given_is_told(own):
+def test_an_own_subset_that_reads_a_missing_column_is_reported(own):
     (own / "some.py").write_text("def subset(prompt_id):\n    return prompt_id\n", encoding="utf-8")
     with pytest.raises(UserError, match="no column .which 'some.subset' reads. called 'prompt_id'"):
         built(own, [recorded("q", ("a", 1.0))], "d: {type: sft, diverse: some.subset}")

@@ -1,5 +1,5 @@
-"""Constraints that a program can check: what a row asks for (``truths``), and a verdict a kind, over columns of texts.
+"""Constraints that programs check: ``truths`` reads the constraints of rows, ``kinds`` has a check for each kind.
 
-``kinds`` names them all; ``layout`` has those about lines and sections, ``ifeval`` IFEval's own; ``forms`` says what a
-kind is.
+A check works on a column of texts. ``layout`` has the kinds about lines, lists and sections, ``ifeval`` IFEval's own;
+``forms`` defines what a kind is, ``text_units`` what a word, sentence, line and paragraph is.
 """

@@ -1,9 +1,10 @@
-"""What a kind of constraint is made of: its parameters, its verdict, and how a check of one text is one of a column.
+"""Define a kind of constraint: the types of its parameters, its verdicts, and the validation of constraints.
 
 A kind is a function ``kind(texts, parameters) -> (holds, found)`` over a column: ``texts`` and each parameter are
-Series with a row a response (a list parameter is a list of Series, one for each of its items), ``holds`` is Boolean,
-``found`` is what was counted (Int64), what was found (String), which words were (List), or None. Its annotations,
-those below, say what a parameter may be. What Polars cannot say is written for one text and wrapped by ``each``.
+Series with one row per response (a list parameter is a list of Series, one for each of its items), ``holds`` is
+Boolean, ``found`` is a count (Int64), a text (String), a list of words (List), or None. The annotations below say which
+values a parameter takes. The docstring of a kind is the condition that holds, or the count that is compared. A check
+that Polars cannot express is written for one text and wrapped by ``each``.
 """
 
 import inspect
@@ -16,19 +17,31 @@ import polars as pl
 from curate.algorithms.text.language import languages
 from schemas.errors import UserError, unknown
 
-LONGEST = 200  # characters of a phrase: a long one makes a search slow
+LONGEST = 200  # characters of a phrase: long ones make a search slow
 LONG = 20_000  # of a whole request to be repeated
 MOST = 50  # phrases in a list
 
-Whole = Annotated[pl.Series, "a whole number, 0 or more"]
-Phrase = Annotated[pl.Series, f"a text of 1 to {LONGEST} characters"]
+WHOLE = "a whole number, 0 or more"
+PHRASE = f"a text of 1 to {LONGEST} characters"
+PHRASES = f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"
+HOW = '"exactly", "at_least" or "at_most"'
+RELATION = '"less than" or "at least"'
+# A parameter of a kind: a column with a value for each text.
+Whole = Annotated[pl.Series, WHOLE]
+Phrase = Annotated[pl.Series, PHRASE]
 Long = Annotated[pl.Series, f"a text of 1 to {LONG:,} characters"]
 Letter = Annotated[pl.Series, "one letter"]
 Character = Annotated[pl.Series, "one character"]
-Phrases = Annotated[list[pl.Series], f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"]
-How = Annotated[pl.Series, '"exactly", "at_least" or "at_most"']
-Relation = Annotated[pl.Series, '"less than" or "at least"']
-Language = Annotated[pl.Series, 'the code of a language that is told apart, such as "en"']
+Phrases = Annotated[list[pl.Series], PHRASES]
+How = Annotated[pl.Series | str, HOW]  # a str is the same for all texts: the default
+Relation = Annotated[pl.Series, RELATION]
+Language = Annotated[pl.Series, 'the code of a language that can be recognised, such as "en"']
+# A parameter of a check of one text, which ``each`` makes a kind of.
+WholeValue = Annotated[int, WHOLE]
+PhraseValue = Annotated[str, PHRASE]
+PhraseValues = Annotated[list[str], PHRASES]
+HowValue = Annotated[str, HOW]
+RelationValue = Annotated[str, RELATION]
 
 Found = int | str | list[str] | None
 Verdicts = tuple[pl.Series, pl.Series | None]
@@ -36,7 +49,7 @@ Kind = Callable[..., Verdicts]
 
 
 def compare(found: pl.Series, n: pl.Series, how: pl.Series | str) -> Verdicts:
-    """Compare counts with the counts that were asked for."""
+    """Return whether counts are ``exactly``, ``at_least`` or ``at_most`` ``n``, and the counts."""
     found = found.cast(pl.Int64)
     if isinstance(how, str):
         how = pl.Series([how]).new_from_index(0, len(found))
@@ -45,14 +58,19 @@ def compare(found: pl.Series, n: pl.Series, how: pl.Series | str) -> Verdicts:
 
 
 def related(found: pl.Series, n: pl.Series, relation: pl.Series) -> Verdicts:
-    """Compare counts with the numbers of IFEval's instructions."""
+    """Return whether counts are ``less than`` or ``at least`` ``n`` (IFEval's relations), and the counts."""
     found = found.cast(pl.Int64)
     less = relation == "less than"
     return less & (found < n) | ~less & (found >= n), found
 
 
 def missing(wrong: list[pl.Series], words: list[pl.Series]) -> Verdicts:
-    """Hold where nothing is wrong; found: the words of what is, in their order."""
+    """Return whether no word is wrong, and the wrong words in order.
+
+    Args:
+        wrong: For each word, whether it is wrong in each text.
+        words: The words.
+    """
     holds = ~reduce(pl.Series.__or__, wrong)
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(holds))
     listed = [word.zip_with(bad, nothing).alias(str(i)) for i, (bad, word) in enumerate(zip(wrong, words, strict=True))]
@@ -60,7 +78,7 @@ def missing(wrong: list[pl.Series], words: list[pl.Series]) -> Verdicts:
 
 
 def each(check: Callable[..., tuple[bool, Found]]) -> Kind:
-    """Make a kind of a check of one text: ``check(text, parameters) -> (holds, found)``."""
+    """Return a kind made from a check of one text: ``check(text, parameters) -> (holds, found)``."""
 
     @wraps(check)
     def kind(texts: pl.Series, **parameters: pl.Series | list[pl.Series]) -> Verdicts:
@@ -79,7 +97,7 @@ def each(check: Callable[..., tuple[bool, Found]]) -> Kind:
 
 
 def only_where(likely: pl.Series, kind: Kind, texts: pl.Series, **parameters: pl.Series | list[pl.Series]) -> Verdicts:
-    """Check the likely texts; the others do not hold, and nothing was found in them."""
+    """Check only the texts that are ``likely`` to hold; the others do not hold, and nothing is found in them."""
     some = {
         name: [c.filter(likely) for c in column] if isinstance(column, list) else column.filter(likely)
         for name, column in parameters.items()
@@ -92,7 +110,7 @@ def only_where(likely: pl.Series, kind: Kind, texts: pl.Series, **parameters: pl
 
 
 def check_constraint(constraint: object, kinds: dict[str, Kind]) -> None:
-    """Raise ``UserError`` unless this is one of the kinds with exactly its parameters, each as it should be."""
+    """Raise ``UserError`` unless a constraint is of a known kind and has exactly its parameters, each valid."""
     if not isinstance(constraint, dict) or not isinstance(constraint.get("kind"), str):
         raise UserError(f'found {short(constraint)}; expected an object with a "kind"')
     kind = constraint["kind"]
@@ -114,31 +132,42 @@ def check_constraint(constraint: object, kinds: dict[str, Kind]) -> None:
 
 @cache
 def parameters_of(kind: Kind) -> dict[str, inspect.Parameter]:
-    """The parameters of a kind, by name."""
+    """Return the parameters of a kind, by name."""
     return dict(list(inspect.signature(kind).parameters.items())[1:])
 
 
 def is_phrase(value: object, longest: int = LONGEST) -> bool:
-    """Whether a parameter is a text that is neither blank nor long."""
+    """Return whether a value is a text that is neither blank nor longer than ``longest``."""
     return isinstance(value, str) and 0 < len(value) <= longest and not value.isspace()
 
 
 def short(value: object) -> str:
-    """Show a value of unknown size and depth on one line."""
+    """Return a value of any size and depth as a short text."""
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
     shown = repr(value[:LONGEST] if isinstance(value, str) else value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number from 0 up that fits into 64 bits."""
+    return type(value) is int and 0 <= value < 2**63
+
+
+def is_phrases(value: object) -> bool:
+    """Return whether a value is a list of 1 to ``MOST`` phrases."""
+    return isinstance(value, list) and 0 < len(value) <= MOST and all(map(is_phrase, value))
+
+
+# Annotation of a parameter -> whether a value is valid.
 FITS: dict[object, Callable[[object], bool]] = {
-    Whole: lambda v: type(v) is int and 0 <= v < 2**63,
-    Phrase: is_phrase,
     Long: lambda v: is_phrase(v, LONG),
     Letter: lambda v: isinstance(v, str) and len(v) == 1 and v.isalpha(),
     Character: lambda v: isinstance(v, str) and len(v) == 1 and not v.isspace(),
-    Phrases: lambda v: isinstance(v, list) and 0 < len(v) <= MOST and all(map(is_phrase, v)),
-    How: lambda v: v in ("exactly", "at_least", "at_most"),
-    Relation: lambda v: v in ("less than", "at least"),
     Language: lambda v: isinstance(v, str) and v.lower().split("-")[0] in languages(),
+    **dict.fromkeys((Whole, WholeValue), is_whole),
+    **dict.fromkeys((Phrase, PhraseValue), is_phrase),
+    **dict.fromkeys((Phrases, PhraseValues), is_phrases),
+    **dict.fromkeys((How, HowValue), lambda v: v in ("exactly", "at_least", "at_most")),
+    **dict.fromkeys((Relation, RelationValue), lambda v: v in ("less than", "at least")),
 }

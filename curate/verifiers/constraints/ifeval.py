@@ -1,12 +1,12 @@
-r"""IFEval's 25 types of instruction (arXiv 2311.07911), checked as its own program checks them (its strict accuracy).
+r"""IFEval's 25 types of instruction (arXiv 2311.07911) as kinds of constraints, with its own checks (strict accuracy).
 
-Each is a kind of constraint under its own name, with its own parameters, for ``curate/score/constraints.py``:
+Each is a kind under IFEval's name, with IFEval's parameters:
 ``{"kind": "length_constraints:number_words", "relation": "less than", "num_words": 100}``. ``as_constraints`` reads
 the form in which IFEval, open-instruct and IF-RLVR data write the instructions of a prompt.
 
-Where this differs from google-research's instruction_following_eval: keywords and markers are texts, not regular
-expressions; languages are told apart by py3langid, not langdetect, and sentences as ``text_units`` says, not by NLTK's
-punkt model; tokens for capital words come near NLTK's. Hostile texts take linear time.
+Differences from google-research's instruction_following_eval: keywords and markers are texts, not regular expressions;
+languages are recognised by py3langid, not langdetect, and sentences as ``text_units`` defines them, not by NLTK's punkt
+model; tokens for capital words are close to NLTK's. Hostile texts take linear time.
 """
 
 import json
@@ -24,9 +24,13 @@ from curate.verifiers.constraints.forms import (
     Long,
     Phrase,
     Phrases,
+    PhraseValue,
+    PhraseValues,
     Relation,
+    RelationValue,
     Verdicts,
     Whole,
+    WholeValue,
     each,
     missing,
     related,
@@ -41,20 +45,20 @@ CONTRACTION = re.compile(r"(?i)(n't|'(?:s|m|d|ll|re|ve))$")
 
 
 def existence(texts: pl.Series, keywords: Phrases) -> Verdicts:
-    """Every keyword stands somewhere, also inside a word, small or capital; found: the missing ones."""
+    """Every keyword occurs, in any case, also inside a word; found: the missing ones."""
     low = texts.str.to_lowercase()
     return missing([~low.str.contains(word.str.to_lowercase(), literal=True) for word in keywords], keywords)
 
 
 def frequency(texts: pl.Series, keyword: Phrase, frequency: Whole, relation: Relation) -> Verdicts:
-    """Number of times the keyword stands there, also inside a word, small or capital."""
+    """Number of times the keyword occurs, in any case, also inside a word."""
     keyword = keyword.str.strip_chars().str.to_lowercase()
     return related(texts.str.to_lowercase().str.count_matches(keyword, literal=True), frequency, relation)
 
 
 @each
-def forbidden_words(text: str, forbidden_words: Phrases) -> Verdict:
-    """None of the words stands there as a whole word, small or capital; found: those that do."""
+def forbidden_words(text: str, forbidden_words: PhraseValues) -> Verdict:
+    """None of the words occurs as a whole word, in any case; found: those that do."""
     low = text.lower()
     present = [
         word
@@ -65,40 +69,42 @@ def forbidden_words(text: str, forbidden_words: Phrases) -> Verdict:
 
 
 def letter_frequency(texts: pl.Series, letter: Character, let_frequency: Whole, let_relation: Relation) -> Verdicts:
-    """Number of times a letter, or any one character, stands there, small or capital."""
+    """Number of times a letter, or any one character, occurs, in any case."""
     found = texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True)
     return related(found, let_frequency, let_relation)
 
 
 def response_language(texts: pl.Series, language: Language) -> Verdicts:
-    """The text is in the language (ISO 639-1); also kept where it is too short to tell, as IFEval has it."""
+    """The text is in the language (ISO 639-1). A text too short to recognise passes, as in IFEval."""
     found = detect(texts)["language"]
-    wanted = language.str.to_lowercase().str.extract(r"^([^-]*)")
-    return (found == wanted).fill_null(True), found
+    expected = language.str.to_lowercase().str.extract(r"^([^-]*)")
+    return (found == expected).fill_null(True), found
 
 
 @each
-def number_sentences(text: str, num_sentences: Whole, relation: Relation) -> Verdict:
+def number_sentences(text: str, num_sentences: WholeValue, relation: RelationValue) -> Verdict:
     """Number of sentences."""
     found = len(sentence_lengths(text))
     return found < num_sentences if relation == "less than" else found >= num_sentences, found
 
 
 @each
-def number_paragraphs(text: str, num_paragraphs: Whole) -> Verdict:
-    """Exactly so many paragraphs with *** between them; a blank one may stand at either end only."""
+def number_paragraphs(text: str, num_paragraphs: WholeValue) -> Verdict:
+    """Exactly this number of paragraphs, separated by ***; blank ones only at the beginning or end."""
     parts = [bool(part.strip()) for part in text.split("***")]
     return all(parts[1:-1]) and sum(parts) == num_paragraphs, sum(parts)
 
 
 def number_words(texts: pl.Series, num_words: Whole, relation: Relation) -> Verdicts:
-    r"""Number of words, each a run of letters, digits and underscores ("well-known" is two, "don't" too)."""
+    r"""Number of words, each a run of letters, digits and underscores ("well-known" is two, and so is "don't")."""
     return related(texts.str.count_matches(r"\w+"), num_words, relation)
 
 
 @each
-def nth_paragraph_first_word(text: str, num_paragraphs: Whole, nth_paragraph: Whole, first_word: Phrase) -> Verdict:
-    """So many paragraphs with an empty line between them, and the nth begins with the word; found: its first word."""
+def nth_paragraph_first_word(
+    text: str, num_paragraphs: WholeValue, nth_paragraph: WholeValue, first_word: PhraseValue
+) -> Verdict:
+    """Exactly this number of paragraphs, separated by empty lines; the nth begins with the word; found: that word."""
     parts = text.split("\n\n")
     count = sum(bool(part.strip()) for part in parts)
     nth = parts[nth_paragraph - 1].split() if 0 < nth_paragraph <= count else []
@@ -107,21 +113,21 @@ def nth_paragraph_first_word(text: str, num_paragraphs: Whole, nth_paragraph: Wh
 
 
 def number_placeholders(texts: pl.Series, num_placeholders: Whole) -> Verdicts:
-    """At least so many stretches in square brackets, such as [address]."""
+    """At least this number of texts in square brackets, such as [address]."""
     found = texts.str.count_matches(r"\[[^\]\n]*\]").cast(pl.Int64)
     return found >= num_placeholders, found
 
 
 @each
-def postscript(text: str, postscript_marker: Phrase) -> Verdict:
-    """A postscript begins somewhere; for "P.S." and "P.P.S" a space may stand inside."""
+def postscript(text: str, postscript_marker: PhraseValue) -> Verdict:
+    """A postscript marker occurs; "P.S." and "P.P.S" may have a space inside."""
     marker = postscript_marker.strip()
     return re.search(POSTSCRIPTS.get(marker, re.escape(marker.lower())), text.lower()) is not None, None
 
 
 @each
-def number_bullet_lists(text: str, num_bullets: Whole) -> Verdict:
-    """Exactly so many lines that begin with one * or with -."""
+def number_bullet_lists(text: str, num_bullets: WholeValue) -> Verdict:
+    """Exactly this number of lines that begin with one * or with -."""
     lines = [line.lstrip() for line in text.split("\n")]
     found = sum(line[:1] == "-" or (line[:1] == "*" and line[1:2] != "*") for line in lines[:-1])
     last = lines[-1]
@@ -130,28 +136,28 @@ def number_bullet_lists(text: str, num_bullets: Whole) -> Verdict:
 
 
 def constrained_response(texts: pl.Series) -> Verdicts:
-    """One of "My answer is yes.", "My answer is no." and "My answer is maybe." stands there."""
+    """One of "My answer is yes.", "My answer is no." and "My answer is maybe." occurs."""
     return texts.str.contains_any(OPTIONS), None
 
 
 @each
-def number_highlighted_sections(text: str, num_highlights: Whole) -> Verdict:
-    """At least so many stretches *between asterisks*; those between double ones count by themselves."""
+def number_highlighted_sections(text: str, num_highlights: WholeValue) -> Verdict:
+    """At least this number of texts *between asterisks*; those between double asterisks count separately."""
     single = sum(bool(part.strip("*").strip()) for part in re.findall(r"\*[^\n*]*\*", text))
     double = sum(bool(part[2:-2].strip()) for part in re.findall(r"\*\*[^\n*]*\*\*", text))
     return single + double >= num_highlights, single + double
 
 
 @each
-def multiple_sections(text: str, section_spliter: Phrase, num_sections: Whole) -> Verdict:
-    """At least so many sections, each begun by the word and a number, such as "Section 1"."""
+def multiple_sections(text: str, section_spliter: PhraseValue, num_sections: WholeValue) -> Verdict:
+    """At least this number of sections, each beginning with the word and a number, such as "Section 1"."""
     found = len(re.findall(rf"{re.escape(section_spliter.strip())}\s?\d+", text))
     return found >= num_sections, found
 
 
 @each
 def json_format(text: str) -> Verdict:
-    """The whole is JSON, with or without a Markdown fence."""
+    """The whole text is JSON, with or without a Markdown fence."""
     body = re.sub(r"^```(?:json|Json|JSON)?", "", text.strip()).removesuffix("```").strip()
     try:
         json.loads(body)
@@ -162,7 +168,7 @@ def json_format(text: str) -> Verdict:
 
 @each
 def title(text: str) -> Verdict:
-    """A title in <<double angle brackets>> stands somewhere."""
+    """A title in <<double angle brackets>> occurs."""
     for line in text.split("\n"):
         start, end = line.find("<<"), line.rfind(">>")
         if 0 <= start <= end - 3 and line[start : end + 2].lstrip("<").rstrip(">").strip():
@@ -172,33 +178,33 @@ def title(text: str) -> Verdict:
 
 @each
 def two_responses(text: str) -> Verdict:
-    """Two different texts with ****** between them; a blank one may stand at either end."""
+    """Two different texts separated by ******; blank ones only at the beginning or end."""
     parts = [part.strip() for part in text.split("******")]
     whole = [part for part in parts if part]
     return all(parts[1:-1]) and len(whole) == 2 and whole[0] != whole[1], len(whole)
 
 
 def repeat_prompt(texts: pl.Series, prompt_to_repeat: Long) -> Verdicts:
-    """The text begins with the request, small or capital."""
+    """The text begins with the request, in any case."""
     texts, request = (some.str.strip_chars().str.to_lowercase() for some in (texts, prompt_to_repeat))
     return texts.str.starts_with(request), None
 
 
 def end_checker(texts: pl.Series, end_phrase: Long) -> Verdicts:
-    """The text ends with the phrase, small or capital; a double quote may follow."""
+    """The text ends with the phrase, in any case; a double quote may follow."""
     texts = texts.str.strip_chars().str.strip_chars('"').str.to_lowercase()
     return texts.str.ends_with(end_phrase.str.strip_chars().str.to_lowercase()), None
 
 
 def quotation(texts: pl.Series) -> Verdicts:
-    """The whole is between straight double quotes."""
+    """The whole text is between straight double quotes."""
     texts = texts.str.strip_chars()
     return texts.str.starts_with('"') & texts.str.ends_with('"') & (texts.str.len_chars() > 1), None
 
 
 @each
-def capital_word_frequency(text: str, capital_frequency: Whole, capital_relation: Relation) -> Verdict:
-    """Number of words whose letters are all capitals; "I" is one, "DON'T" two as NLTK cuts it, "WELL-KNOWN" one."""
+def capital_word_frequency(text: str, capital_frequency: WholeValue, capital_relation: RelationValue) -> Verdict:
+    """Number of words whose letters are all capitals; "I" is one, "DON'T" two as NLTK splits it, "WELL-KNOWN" one."""
     found = 0
     for word in re.findall(r"[^\s,:;?!()\[\]{}<>\"“”«»*`@#$%&]+", text):
         cut = CONTRACTION.split(word.strip("'‘’"))
@@ -207,7 +213,7 @@ def capital_word_frequency(text: str, capital_frequency: Whole, capital_relation
 
 
 def english_capital(texts: pl.Series) -> Verdicts:
-    """English, without a small letter."""
+    """English, without a lower-case letter."""
     return uppercase_only(texts) & is_english(texts), None
 
 
@@ -217,7 +223,7 @@ def english_lowercase(texts: pl.Series) -> Verdicts:
 
 
 def is_english(texts: pl.Series) -> pl.Series:
-    """Whether texts are English, or too short to tell."""
+    """Return whether texts are English, or too short to recognise."""
     return (detect(texts)["language"] == "en").fill_null(True)
 
 
@@ -252,11 +258,13 @@ INSTRUCTIONS: dict[str, Kind] = {
 
 
 def as_constraints(truth: object) -> object:
-    """Turn IFEval's form into a list of constraints; anything else comes back as it is.
+    """Return IFEval's form as a list of constraints; anything else is returned unchanged.
 
-    The form: ``{"instruction_id_list": [...], "kwargs": [...]}`` (``instruction_id`` in open-instruct), alone or in a
-    list of one, as an object or as JSON text. A parameter that is null is one that the type does not have.
-    Raises ``UserError`` where names and kwargs do not go together.
+    The form is ``{"instruction_id_list": [...], "kwargs": [...]}`` (``instruction_id`` in open-instruct), alone or in a
+    list of one, as an object or as JSON text. Parameters that are null are left out.
+
+    Raises:
+        UserError: If names and kwargs do not fit each other.
     """
     form = truth[0] if isinstance(truth, list) and len(truth) == 1 else truth
     if isinstance(form, str):

@@ -1,8 +1,8 @@
-"""The kinds of format constraint that ``score: constraints`` checks beside IFEval's own (``ifeval``).
+"""The kinds of format constraints that ``score: constraints`` checks, and those about letters, words and phrases.
 
-To add a kind, write its function here or in ``curate/verifiers/constraints/layout.py`` and name it in ``KINDS``; what its
-parameters and results are is said in ``curate/verifiers/constraints/forms.py``, what a word, sentence, line, paragraph and phrase
-is in ``curate/verifiers/constraints/text_units.py``. Texts are hostile and long: every check takes time proportional to the text.
+To add a kind, write its function here or in ``layout`` and name it in ``KINDS``. ``forms`` defines its parameters and
+results, ``text_units`` a word, sentence, line, paragraph and phrase. Texts may be hostile and long: every check takes
+time proportional to the text.
 """
 
 from functools import reduce
@@ -24,12 +24,14 @@ from curate.verifiers.constraints import layout
 from curate.verifiers.constraints.forms import (
     Found,
     How,
+    HowValue,
     Kind,
     Letter,
     Phrase,
     Phrases,
     Verdicts,
     Whole,
+    WholeValue,
     compare,
     each,
     missing,
@@ -37,23 +39,23 @@ from curate.verifiers.constraints.forms import (
 from curate.verifiers.constraints.ifeval import INSTRUCTIONS
 from curate.verifiers.constraints.text_units import PUNCTUATION, sentence_lengths
 
-LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # what may stand in a word that is all capitals
+LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # a character of a word in capitals
 CAPITAL = r"[\p{L}--[\p{Lowercase}\p{Lt}]]"
 ALL_CAPS = rf"(?:^|\s){LARGE}*{CAPITAL}{LARGE}*{CAPITAL}{LARGE}*(?:\s|$)"
 
 
 def zero(found: pl.Series) -> Verdicts:
-    """Hold where nothing was counted."""
+    """Return whether counts are 0, and the counts."""
     return found == 0, found.cast(pl.Int64)
 
 
 def lowercase(texts: pl.Series) -> Verdicts:
-    """No capital letter, and at least one small one."""
+    """No capital letter, and at least one lower-case letter."""
     return lowercase_only(texts), None
 
 
 def uppercase(texts: pl.Series) -> Verdicts:
-    """No small letter, and at least one capital."""
+    """No lower-case letter, and at least one capital."""
     return uppercase_only(texts), None
 
 
@@ -65,7 +67,8 @@ def title_case(texts: pl.Series) -> Verdicts:
 
 def all_caps_words(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
     """Number of words of two or more letters that are all capitals."""
-    # Between doubled spaces each word has its own on both sides. Most texts have no such word, which is quickly seen.
+    # Spaces are doubled, so that every word has its own on both sides. Most texts have no such word: a fast check
+    # first.
     some = texts.str.contains(ALL_CAPS)
     found = texts.filter(some).str.replace_all(r"(\s)", "${1}${1}").str.extract_all(ALL_CAPS)
     capitals = found.list.eval(pl.element().str.contains(r"\p{Uppercase}")).list.sum()
@@ -73,12 +76,12 @@ def all_caps_words(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts
 
 
 def letter_frequency(texts: pl.Series, letter: Letter, n: Whole, how: How = "at_least") -> Verdicts:
-    """Number of times the letter occurs, small or capital."""
+    """Number of times the letter occurs, in any case."""
     return compare(texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True), n, how)
 
 
 def no_letter(texts: pl.Series, letter: Letter) -> Verdicts:
-    """The letter occurs nowhere, small or capital (a lipogram)."""
+    """The letter does not occur, in any case (a lipogram)."""
     return zero(texts.str.to_lowercase().str.count_matches(letter.str.to_lowercase(), literal=True))
 
 
@@ -98,7 +101,7 @@ def ascii_only(texts: pl.Series) -> Verdicts:
 
 
 def n_numbers(texts: pl.Series, n: Whole, how: How = "exactly") -> Verdicts:
-    """Number of numbers written in digits; those joined by . or , are one, such as 1,000.5."""
+    """Number of numbers written in digits; digits joined by . or , are one number, such as 1,000.5."""
     return compare(texts.str.count_matches(r"\d+(?:[.,]\d+)*"), n, how)
 
 
@@ -152,7 +155,7 @@ def max_word_length(texts: pl.Series, n: Whole) -> Verdicts:
 
 
 def unique_words(texts: pl.Series) -> Verdicts:
-    """No word comes twice, small or capital; found: how many are repeats."""
+    """No word occurs twice, in any case; found: the number of repeats."""
     words = in_words(texts.str.to_lowercase())
     return zero(words.list.len().cast(pl.Int64) - words.list.n_unique())
 
@@ -173,27 +176,27 @@ def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
 
 
 def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
-    """The text starts with the phrase, and where that ends in a letter or digit the word ends too."""
+    """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
     texts, phrase = plain(texts), plain(phrase)
-    goes_on = phrase.str.tail(1).str.contains(ALNUM) & follows(texts, phrase).str.contains(ALNUM)
-    return texts.str.starts_with(phrase) & ~goes_on, None
+    word_continues = phrase.str.tail(1).str.contains(ALNUM) & character_after(texts, phrase).str.contains(ALNUM)
+    return texts.str.starts_with(phrase) & ~word_continues, None
 
 
-def follows(texts: pl.Series, phrase: pl.Series) -> pl.Series:
-    """The character that comes after so many as the phrase has."""
+def character_after(texts: pl.Series, phrase: pl.Series) -> pl.Series:
+    """Return the character after the first ``len(phrase)`` of each text."""
     rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars()})
     return rows.select(pl.col("text").str.slice("long", 1)).to_series()
 
 
 def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
-    """The text ends with the phrase; punctuation may follow where the phrase ends in a letter or digit."""
+    """The text ends with the phrase. If the phrase ends in a letter or digit, punctuation may follow."""
     texts, phrase = plain(texts), plain(phrase)
     texts = texts.str.strip_chars_end(PUNCTUATION + " ").zip_with(phrase.str.tail(1).str.contains(ALNUM), texts)
     rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
     before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
     longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
-    goes_on = longer & before.str.contains(ALNUM) & phrase.str.head(1).str.contains(ALNUM)
-    return texts.str.ends_with(phrase) & ~goes_on, None
+    word_continues = longer & before.str.contains(ALNUM) & phrase.str.head(1).str.contains(ALNUM)
+    return texts.str.ends_with(phrase) & ~word_continues, None
 
 
 def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
@@ -203,14 +206,14 @@ def one_of(texts: pl.Series, options: Phrases) -> Verdicts:
 
 
 @each
-def n_sentences(text: str, n: Whole, how: How = "exactly") -> tuple[bool, Found]:
+def n_sentences(text: str, n: WholeValue, how: HowValue = "exactly") -> tuple[bool, Found]:
     """Number of sentences."""
     found = len(sentence_lengths(text))
     return {"exactly": found == n, "at_least": found >= n, "at_most": found <= n}[how], found
 
 
 @each
-def max_sentence_words(text: str, n: Whole) -> tuple[bool, Found]:
+def max_sentence_words(text: str, n: WholeValue) -> tuple[bool, Found]:
     """No sentence has more than n words; found: the most."""
     most = max(sentence_lengths(text), default=0)
     return most <= n, most

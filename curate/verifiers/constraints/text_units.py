@@ -1,14 +1,14 @@
-"""What a text is made of: words, sentences, lines and paragraphs, and how phrases and JSON are found in it.
+"""Split one text into lines, paragraphs and sentences, normalise phrases, and read JSON.
 
 word       a run of characters without white space that holds a letter or digit ("well-known" is one, "-" is none)
 sentence   words up to one that ends in . ! ? or …, with closing quotes and brackets, or up to the paragraph's end;
-           "Mr.", "e.g.", single initials and a number at the start of a sentence ("1.") end none
-line       a line with something on it; blank ones do not count
+           "Mr.", "e.g.", single initials and a number at the start of a sentence ("1.") do not end one
+line       a line that is not blank
 paragraph  lines between blank lines
-phrase     compared without regard to case, curly or straight quotes and the kind of white space, as whole words
+phrase     compared as whole words, ignoring case, the kind of quotes (curly or straight) and the kind of white space
 
-Texts are hostile and long: everything here takes time proportional to the text, so no pattern has nested repeats, and
-nothing is Unicode-normalised (which is quadratic on long runs of combining marks).
+Texts may be hostile and long: everything here takes time proportional to the text. So no pattern has nested repeats,
+and nothing is Unicode-normalised (which is quadratic for long runs of combining marks).
 """
 
 import json
@@ -24,17 +24,17 @@ STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines that are not blank, stripped."""
+    """Return the lines that are not blank, stripped."""
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def paragraphs_of(text: str) -> list[str]:
-    """Stretches of lines between blank lines."""
+    """Return the paragraphs of a text."""
     return [p for p in re.split(r"\n\s*\n", text) if p.strip()]
 
 
 def ends_sentence(token: str) -> bool:
-    """Whether a sentence ends after this word."""
+    """Return whether a sentence ends after this word."""
     end = token.rstrip(CLOSERS)
     if not end or end[-1] not in STOPS:
         return False
@@ -45,13 +45,13 @@ def ends_sentence(token: str) -> bool:
 
 
 def sentence_lengths(text: str) -> list[int]:
-    """Number of words of each sentence."""
+    """Return the number of words in each sentence."""
     lengths = []
     if "。" in text or "！" in text or "？" in text:
         text = re.sub("([。！？])", r"\1 ", text)
     for paragraph in paragraphs_of(text):
         tokens = paragraph.split()
-        start = 0  # of the words of this sentence: the token it begins at, and tokens in it that are no words
+        start = 0  # index of the sentence's first token, plus its tokens that are no words
         # Only a token that ends in neither letter nor digit can end a sentence or be no word.
         for place, token in [(place, token) for place, token in enumerate(tokens) if not token[-1].isalnum()]:
             start += not (token[0].isalnum() or any(map(str.isalnum, token)))
@@ -68,12 +68,12 @@ def sentence_lengths(text: str) -> list[int]:
 
 
 def plain(text: str) -> str:
-    """Text as phrases are compared in: small letters, quotes straight, white space single."""
+    """Return a text as phrases are compared: in lower case, with straight quotes and single spaces."""
     return " ".join(text.translate(STRAIGHT).lower().split())
 
 
 def from_json(text: str) -> object:
-    """Read strict JSON, with or without a Markdown fence around it; return None where it is none."""
+    """Return the value of strict JSON, with or without a Markdown fence around it; None if it is no JSON."""
     text = text.strip()
     if text.startswith("```") and text.endswith("```") and "\n" in text:
         text = text[text.index("\n") : -3]
@@ -84,5 +84,5 @@ def from_json(text: str) -> object:
 
 
 def refuse_constant(name: str) -> None:
-    """Refuse NaN and Infinity, which Python reads but JSON does not have."""
+    """Raise ``ValueError``: Python reads NaN and Infinity, but JSON does not have them."""
     raise ValueError(name)

@@ -1,4 +1,4 @@
-"""Reading what the rows ask: each distinct ground truth and each distinct constraint once, parameters in columns."""
+"""Read the constraints in ground truths: each distinct constraint once, with its parameters in columns."""
 
 import ast
 import json
@@ -15,26 +15,35 @@ SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
 LITERAL = 100_000  # characters of a ground truth written as a Python literal, as in open-instruct's data
 
 
-class Asked(NamedTuple):
-    """What the rows ask. Constraints are numbered; those of a form, a kind with lists of the same lengths, go together.
+class Constraints(NamedTuple):
+    """The distinct constraints of ground truths, by number, grouped into forms.
 
-    told      a row a distinct ground ``truth``: the numbers of its ``constraint``s (a list), or what is ``wrong``
-    shown     constraint -> itself as JSON
-    form      constraint -> the number of its form
-    place     constraint -> its place in the columns of its form
-    columns   form -> its kind, and each parameter as a column, or a list of columns where it is a list
+    Constraints of one form are of one kind and have lists of the same lengths, so that they are checked together.
+
+    Attributes:
+        by_truth: A row for each distinct ground ``truth``: the numbers of its constraints (``constraint``, a list), or
+            what is ``wrong`` with it.
+        shown: Constraint -> the constraint as JSON.
+        form: Constraint -> the number of its form.
+        place: Constraint -> its index in the columns of its form.
+        columns: Form -> its kind, and each parameter as a column, or as a list of columns if it is a list.
     """
 
-    told: pl.DataFrame
+    by_truth: pl.DataFrame
     shown: pl.Series
     form: pl.Series
     place: pl.Series
     columns: list[tuple[str, dict[str, pl.Series | list[pl.Series]]]]
 
 
-def read(truths: list[str], kinds: dict[str, Kind]) -> Asked:
-    """Read the distinct ground truths; a constraint that many of them hold is read, checked and kept once."""
-    numbers: dict[bytes, int] = {}  # by its text: nearly every constraint is then known without being read
+def read_constraints(truths: list[str], kinds: dict[str, Kind]) -> Constraints:
+    """Return the constraints of distinct ground truths. Each distinct constraint is parsed and validated once.
+
+    Args:
+        truths: The ground truths, as JSON text.
+        kinds: The kinds of constraints, by name.
+    """
+    numbers: dict[bytes, int] = {}  # by its JSON text, so that most constraints need no parsing
     constraints: list[dict[str, Any]] = []
     held: list[list[int] | None] = []
     wrong: list[str | None] = []
@@ -44,7 +53,7 @@ def read(truths: list[str], kinds: dict[str, Kind]) -> Asked:
             for place, text in enumerate(written):
                 if text not in numbers:
                     constraint = json.loads(text)
-                    checked(constraint, kinds, place)
+                    check_at(constraint, kinds, place)
                     numbers[text] = len(constraints)
                     constraints.append(constraint)
             held.append([numbers[text] for text in written])
@@ -62,7 +71,7 @@ def read(truths: list[str], kinds: dict[str, Kind]) -> Asked:
         group.append(constraint)
     number = {key: n for n, key in enumerate(members)}
     columns = {"truth": truths, "constraint": held, "wrong": wrong}
-    return Asked(
+    return Constraints(
         pl.DataFrame(columns, {"truth": pl.String, "constraint": pl.List(pl.Int64), "wrong": pl.String}),
         pl.Series([json.dumps(constraint) for constraint in constraints], dtype=pl.String),
         pl.Series([number[key] for key in form], dtype=pl.Int64),
@@ -72,18 +81,18 @@ def read(truths: list[str], kinds: dict[str, Kind]) -> Asked:
 
 
 def pieces(truth: str) -> list[bytes]:
-    """The constraints of a ground truth, each as JSON that is not read yet; raises ``UserError`` where it is wrong."""
+    """Return the constraints of a ground truth, each as JSON not yet parsed. Raises ``UserError`` if not valid."""
     try:
         written = SPLIT.decode(truth)
     except (msgspec.DecodeError, RecursionError):
-        written = None  # an object, a Python literal, or wrong
+        written = None  # an object, a Python literal, or not valid
     if written and not (len(written) == 1 and b"instruction_id" in bytes(written[0])):
         return [bytes(text) for text in written]
-    return [json.dumps(constraint).encode() for constraint in listed(truth)]
+    return [json.dumps(constraint).encode() for constraint in parse_list(truth)]
 
 
 def as_columns(constraints: list[dict[str, Any]], kind: Kind) -> dict[str, pl.Series | list[pl.Series]]:
-    """The parameters of constraints of one form."""
+    """Return the parameters of constraints of one form, as columns."""
     columns: dict[str, pl.Series | list[pl.Series]] = {}
     for name, parameter in parameters_of(kind).items():
         values = [constraint.get(name, parameter.default) for constraint in constraints]
@@ -94,25 +103,25 @@ def as_columns(constraints: list[dict[str, Any]], kind: Kind) -> dict[str, pl.Se
     return columns
 
 
-def listed(truth: str) -> list[object]:
-    """A row's ground truth as a list; raises ``UserError`` saying what is wrong with it."""
+def parse_list(truth: str) -> list[object]:
+    """Return a row's ground truth as a list. Raises ``UserError`` that says what is wrong with it."""
     try:
-        wanted = json.loads(truth)
+        parsed = json.loads(truth)
     except (ValueError, RecursionError):
-        wanted = literal(truth)
-        if wanted is None:
+        parsed = parse_literal(truth)
+        if parsed is None:
             raise UserError(f"ground_truth is not JSON: {short(truth)}; expected a list of constraints") from None
     try:
-        wanted = as_constraints(wanted)
+        parsed = as_constraints(parsed)
     except UserError as error:
         raise UserError(f"ground_truth: {error}") from None
-    if not isinstance(wanted, list) or not wanted:
-        raise UserError(f"ground_truth is {short(wanted)}; expected a list of one or more constraints")
-    return wanted
+    if not isinstance(parsed, list) or not parsed:
+        raise UserError(f"ground_truth is {short(parsed)}; expected a list of one or more constraints")
+    return parsed
 
 
-def literal(truth: str) -> object:
-    """A Python literal in which IFEval's form is written, or None."""
+def parse_literal(truth: str) -> object:
+    """Return the value of a Python literal that holds IFEval's form, or None."""
     if "instruction_id" not in truth or len(truth) > LITERAL:
         return None
     try:
@@ -121,8 +130,8 @@ def literal(truth: str) -> object:
         return None
 
 
-def checked(constraint: object, kinds: dict[str, Kind], place: int) -> None:
-    """Raise ``UserError`` that says which constraint of a ground truth is wrong, and how."""
+def check_at(constraint: object, kinds: dict[str, Kind], place: int) -> None:
+    """Raise ``UserError`` if the constraint at index ``place`` of a ground truth is not valid."""
     try:
         check_constraint(constraint, kinds)
     except UserError as error:

@@ -1,1 +1,1 @@
-"""The final answer of a text, and whether two answers are equal."""
+"""Find the final answer of a text, and compare two answers."""

@@ -1,10 +1,11 @@
-"""Whether two mathematical answers are equal, by math-verify (sympy), in processes that can be killed.
+"""Compare mathematical answers with math-verify (sympy), in worker processes that can be killed.
 
-Sympy can run for ever, also in C code that no signal interrupts, so nothing is compared in this process. A worker is a
-plain Python that reads pairs and writes verdicts, a line of JSON each. One that is past its time is ended, by itself
-(a watchdog thread outside Python's lock) or by us, and its pair has no verdict but a reason; the next pair gets a new
-worker. Workers are started when they are first needed, kept for the next call, and end with this process: at its exit,
-or, were it killed, at the end of their input. They take no Ctrl-C: they are in a session of their own.
+Sympy can run for ever, even in C code that no signal interrupts, so nothing is compared in this process. A worker is a
+plain Python process that reads pairs and writes verdicts, one line of JSON each. A worker that exceeds its time is
+ended by itself (a watchdog thread outside Python's lock) or by this process. Its pair then has a reason in place of a
+verdict, and the next pair gets a new worker. Workers start when first needed, are kept for the next call, and end with
+this process: at its exit or, if it is killed, at the end of their input. Ctrl-C does not reach them: they have a
+session of their own.
 """
 
 import atexit
@@ -22,11 +23,11 @@ from functools import lru_cache
 from pathlib import Path
 
 LONGEST = 300  # characters of an answer that is compared symbolically
-DEEPEST = 12  # brackets within brackets in one: the time to parse them doubles with each
-MOST_POWER = 10_000  # product of the exponents from 10 up in one
-SECONDS = 5  # for math-verify to take over a step, of which there are three
-KILLED = 4 * SECONDS  # after which a worker ends in any case
-SHARE = 24  # pairs that make it worth having one worker more
+DEEPEST = 12  # levels of brackets in an answer: the time to parse doubles with each
+MOST_POWER = 10_000  # product of the exponents of 10 or more in an answer
+SECONDS = 5  # limit of each of the three steps of math-verify
+KILLED = 4 * SECONDS  # after which a worker is ended in any case
+SHARE = 24  # pairs per worker
 MEMORY = 4 << 30  # bytes of address space of a worker
 COSTLY = re.compile(
     r"\\(?:int|sum|prod|lim)|\^\s*\{?[^{}+\-*/=,\s]*\^|\w\*\*(?:\w+\*\*\w|\s*\()|(?:!|binom).*\d{4}|\d{4}.*(?:!|binom)|!.*!|\d{40}"
@@ -37,12 +38,16 @@ Verdict = tuple[float | None, str | None]
 
 
 def compare(pairs: list[tuple[str, str]]) -> list[Verdict]:
-    """Compare the right answer with the one given, for each pair.
+    """Compare the answers of each pair.
 
-    Returns (1.0 or 0.0, None), or (None, why they could not be compared) in the order of ``pairs``.
+    Args:
+        pairs: Pairs of the right answer and the given one.
+
+    Returns:
+        For each pair (1.0 or 0.0, None), or (None, the reason why they could not be compared).
     """
     verdicts: dict[tuple[str, str], Verdict] = {pair: (None, problem(*pair)) for pair in pairs}
-    # Pairs with the same right answer side by side: a worker reads it once.
+    # Sorted, so that pairs with the same right answer are neighbours: a worker parses it once.
     left = sorted((pair for pair, (_, why) in verdicts.items() if why is None), reverse=True)
     workers: list[Worker] = []
     count = min(os.cpu_count() or 1, -(-len(left) // SHARE))
@@ -52,7 +57,7 @@ def compare(pairs: list[tuple[str, str]]) -> list[Verdict]:
             thread.start()
         for thread in threads:
             thread.join()
-    except BaseException:  # Ctrl-C: nothing of ours goes on
+    except BaseException:  # Ctrl-C: stop all workers
         left.clear()
         for worker in list(workers):
             worker.process.kill()
@@ -61,7 +66,7 @@ def compare(pairs: list[tuple[str, str]]) -> list[Verdict]:
 
 
 def _work(left: list[tuple[str, str]], verdicts: dict[tuple[str, str], Verdict], workers: list["Worker"]) -> None:
-    """Have the pairs that are left compared, one after another, by one worker (and a new one where it ended)."""
+    """Have a worker compare pairs until none is left, and replace it by a new one if it ends."""
     worker = None
     while left:
         try:
@@ -69,15 +74,15 @@ def _work(left: list[tuple[str, str]], verdicts: dict[tuple[str, str], Verdict],
         except IndexError:  # another thread has taken the last one
             break
         if worker is None or worker.process.poll() is not None:
-            worker = hired()
+            worker = borrow_worker()
             workers.append(worker)
         verdicts[pair] = worker.ask(*pair)
     if worker:
-        released(worker)
+        return_worker(worker)
 
 
 def problem(gold: str, answer: str) -> str | None:
-    """Say why two answers are not compared at all, or nothing."""
+    """Return why two answers are not compared at all, or None."""
     if found := _problem(gold, prose=True):
         return f"ground_truth is {found}: {gold[:60]!r}"
     if found := _problem(answer):
@@ -86,7 +91,7 @@ def problem(gold: str, answer: str) -> str | None:
 
 
 def _problem(answer: str, prose: bool = False) -> str | None:
-    """Say why an answer cannot be compared symbolically, or nothing. With ``prose``, words alone are a reason."""
+    """Return why an answer cannot be compared symbolically, or None. With ``prose``, words alone are a reason."""
     if len(answer) > LONGEST:
         return f"longer than {LONGEST} characters"
     powers, depth, deepest = 1, 0, 0
@@ -103,7 +108,7 @@ def _problem(answer: str, prose: bool = False) -> str | None:
 
 
 def _bare(answer: str) -> str:
-    """The answer without LaTeX's commands."""
+    """Return the answer without LaTeX commands."""
     return re.sub(r"\\[A-Za-z]+", "", answer)
 
 
@@ -111,9 +116,9 @@ class Worker:
     """A process that compares pairs, one after another."""
 
     def __init__(self, serve: str = "from curate.verifiers.math.equal import serve; serve()") -> None:
-        """Start it; ``serve`` is the Python that it runs."""
+        """Start the process; ``serve`` is the Python code that it runs."""
         root = str(Path(__file__).resolve().parents[3])
-        self.process = subprocess.Popen(  # noqa: S603 (our own Python, our own words)
+        self.process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {serve}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -122,7 +127,7 @@ class Worker:
         )
 
     def ask(self, gold: str, answer: str, seconds: float = KILLED + 10) -> Verdict:
-        """Have a pair compared; where it takes longer than ``seconds``, or the worker dies, say so and end it."""
+        """Return the verdict on a pair; a reason, and end the worker, if it dies or takes more than ``seconds``."""
         try:
             self.process.stdin.write(json.dumps([gold, answer]).encode() + b"\n")
             self.process.stdin.flush()
@@ -144,12 +149,12 @@ class Worker:
         self.process.stdout.close()
 
 
-_idle: list[tuple[int, Worker]] = []  # with the process that started it: a fork of that must not use it
+_idle: list[tuple[int, Worker]] = []  # with the id of the process that started each: a fork must not use it
 _lock = threading.Lock()
 
 
-def hired() -> Worker:
-    """A worker that nobody else uses."""
+def borrow_worker() -> Worker:
+    """Return an idle worker, or a new one."""
     with _lock:
         while _idle:
             owner, worker = _idle.pop()
@@ -158,15 +163,15 @@ def hired() -> Worker:
     return Worker()
 
 
-def released(worker: Worker) -> None:
-    """Keep a worker for the next call."""
+def return_worker(worker: Worker) -> None:
+    """Keep an idle worker for the next call."""
     with _lock:
         _idle.append((os.getpid(), worker))
 
 
 @atexit.register
 def end_all() -> None:
-    """End the workers of this process."""
+    """End the idle workers of this process."""
     with _lock:
         for owner, worker in _idle:
             if owner == os.getpid():
@@ -174,63 +179,63 @@ def end_all() -> None:
         _idle.clear()
 
 
-# What a worker does.
+# The code that runs in a worker.
 
 
 def serve() -> None:
-    """Answer the pairs of standard input, a line each, on standard output, until there are no more."""
+    """Compare the pairs on standard input, one per line, and write the verdicts to standard output, until it ends."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
-    # What libraries print must not get among the answers.
-    answers = os.fdopen(os.dup(1), "w")
+    # What libraries print must not mix with the verdicts.
+    verdicts = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    read = reader()
-    nowhere = open(os.devnull, "w")
+    parse = make_parser()
+    devnull = open(os.devnull, "w")
     for line in sys.stdin:
-        faulthandler.dump_traceback_later(KILLED, exit=True, file=nowhere)
-        verdict = verified(*json.loads(line), read)
+        faulthandler.dump_traceback_later(KILLED, exit=True, file=devnull)
+        verdict = verify_pair(*json.loads(line), parse)
         faulthandler.cancel_dump_traceback_later()
-        answers.write(json.dumps(verdict) + "\n")
-        answers.flush()
+        verdicts.write(json.dumps(verdict) + "\n")
+        verdicts.flush()
 
 
-def verified(gold: str, answer: str, read: Callable[[str], list]) -> Verdict:
-    """Compare two answers by math-verify; ``read`` turns a text into expressions."""
+def verify_pair(gold: str, answer: str, parse: Callable[[str], list]) -> Verdict:
+    """Return math-verify's verdict on two answers; ``parse`` turns a text into expressions."""
     from math_verify import verify
     from math_verify.errors import TimeoutException
 
     try:
-        if not read(gold):
+        if not parse(gold):
             return None, f"ground_truth is no mathematical answer: {gold[:60]!r}"
-        return float(verify(read(gold), read(answer), timeout_seconds=SECONDS, raise_on_error=True)), None
+        return float(verify(parse(gold), parse(answer), timeout_seconds=SECONDS, raise_on_error=True)), None
     except TimeoutException:
         return None, f"answer took more than {SECONDS} s to check"
-    except Exception as error:  # sympy raises nearly anything on what it cannot compare
+    except Exception as error:  # sympy raises nearly anything for answers that it cannot compare
         return None, f"answer could not be compared: {type(error).__name__}"
 
 
-def reader() -> Callable[[str], list]:
-    """Return a function that reads an answer into sympy expressions (none where it cannot), each text once."""
+def make_parser() -> Callable[[str], list]:
+    """Return a cached function that parses an answer into sympy expressions; an empty list if it can't."""
     from math_verify import parse
     from math_verify.errors import TimeoutException
 
-    for part in ("parser", "grader", "utils"):  # they warn of every answer they cannot read
+    for part in ("parser", "grader", "utils"):  # they warn about every answer that they can't parse
         logging.getLogger(f"math_verify.{part}").setLevel(logging.CRITICAL)
 
-    def parsed(text: str) -> list:
+    def try_parse(text: str) -> list:
         try:
             return parse(text, fallback_mode="no_fallback", parsing_timeout=SECONDS, raise_on_error=True)
         except TimeoutException:
             raise
-        except Exception:  # the grammar raises nearly anything on what is no mathematics
+        except Exception:  # the grammar raises nearly anything for text that is no mathematics
             return []
 
     @lru_cache(4096)
-    def read(text: str) -> list:
+    def parse_answer(text: str) -> list:
         marked = text if re.search(r"\\boxed|\$.*\$|\\\(|\\\[", text) else f"${text}$"
-        # Read as LaTeX first, but a sentence first as a sentence: "$clear, 7 of them$" would be a product.
+        # LaTeX is tried first, except for a sentence: "$clear, 7 of them$" would be a product.
         first, second = (text, marked) if PROSE.search(_bare(text)) else (marked, text)
-        return parsed(first) or parsed(second)
+        return try_parse(first) or try_parse(second)
 
-    return read
+    return parse_answer

@@ -1,6 +1,6 @@
 """The sandbox for model-written code: one process runs the response, another its tests, and neither is trusted.
 
-``sandbox`` starts them under bubblewrap, ``spares`` ahead of time; ``judge`` has a response judged and is the only one
-to say what a test came to (``compare``, ``clock``). ``entrance``, ``values``, ``response``, ``checker``, ``remote`` and
-``pytest`` run inside and know the standard library alone.
+``judge`` runs a response against its tests and makes the verdicts, with ``compare`` and ``clock``. ``sandbox`` starts
+one sandbox (``bwrap_command``, ``seccomp``, ``inner_modules``), ``spares`` starts them ahead of time. ``entrance``,
+``values``, ``response``, ``checker``, ``link``, ``remote`` and ``pytest`` run inside, with the standard library alone.
 """

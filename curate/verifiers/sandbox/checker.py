@@ -1,8 +1,7 @@
-"""The tests' side of the sandbox: runs a row's tests against a response that lives in another process.
+"""Run a row's tests, in the checker's sandbox, against a response in another process. Stdlib only; runs inside.
 
-Stdlib only; runs inside. To the tests, what the response defines looks as if it were here (``remote.py``). Each
-verdict goes to the parent as soon as it is there. The tests come from a data set, so they have no more rights than
-the response has.
+The tests use the names that the response defines as if they were local (``link.py``, ``remote.py``). Each verdict is
+reported to the parent at once. The tests come from a data set, so they have no more rights than the response.
 """
 
 import ast
@@ -18,70 +17,71 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from curate.verifiers.sandbox import pytest
-from curate.verifiers.sandbox.remote import Link, Unsupported
-from curate.verifiers.sandbox.values import JOB, Gone, receive, said, send
+from curate.verifiers.sandbox.link import Link
+from curate.verifiers.sandbox.remote import Unsupported
+from curate.verifiers.sandbox.values import MAX_JOB, Gone, error_line, receive, send
 
-# What tests call the module that they expect the response in.
-AS_MODULE = ("solution", "main", "response", "answer", "your_module")
-# What tests replace to see what a program prints, or to feed it: the response's are in another process.
+# Names under which tests import the response.
+RESPONSE_MODULES = ("solution", "main", "response", "answer", "your_module")
+# Tests replace these to read what a program prints or to feed it. The response's are in another process.
 STREAMS = ("sys.stdout", "sys.stdin", "builtins.input", "builtins.print")
 
 
 def main(control: int, link: int) -> None:
-    """Run the tests that the parent sends; report on each; end.
+    """Run the tests that the parent sends, report on each, and end the process.
 
-    Reports are ``{"load": None or why}``; ``{"unfit": why}`` where the tests can't run, else ``{"begin": number}``, one
-    ``{"test": name, "why": None or text}`` after another, ``{"end": True}``.
+    Reports are ``{"load": None or why}``; then ``{"unfit": why}`` if the tests can't run, else ``{"begin": number}``,
+    one ``{"test": name, "why": None or text}`` after another, and ``{"end": True}``.
     """
-    job = receive(control, JOB)
+    job = receive(control, MAX_JOB)
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     try:
-        _run(job, Link(link), lambda progress: send(control, progress))
+        _run(job, Link(link), lambda message: send(control, message))
     except Gone as error:
-        send(control, {"gone": said(error)})
+        send(control, {"gone": error_line(error)})
     os._exit(0)
 
 
-def _run(job: dict[str, Any], link: Link, progress: Callable[[dict[str, Any]], None]) -> None:
+def _run(job: dict[str, Any], link: Link, report: Callable[[dict[str, Any]], None]) -> None:
     try:
         link.ask("load")
-        progress({"load": None})
+        report({"load": None})
     except Gone:
-        progress({"load": "the program ended before the tests"})
+        report({"load": "the program ended before the tests"})
         return
     except BaseException as error:
-        progress({"load": said(error)})
+        report({"load": error_line(error)})
         return
     sys.modules["pytest"] = pytest
     try:
         names, tests = _prepare(job, link)
     except AssertionError as error:
-        progress({"load": f"before the tests: {said(error)}"})
+        report({"load": f"before the tests: {error_line(error)}"})
         return
     except Gone:
         raise
     except BaseException as error:
-        progress(
+        report(
             {
                 "load"
                 if getattr(error, "by_response", False) or isinstance(error, NameError)
-                else "unfit": f"before the tests: {said(error)}"
+                else "unfit": f"before the tests: {error_line(error)}"
             }
         )
         return
     if not tests:
-        progress({"unfit": "the tests have no test in them"})
+        report({"unfit": "the tests have no test in them"})
         return
-    progress({"begin": len(tests)})
+    report({"begin": len(tests)})
     for name, test in tests[job["skip"] :]:
-        progress({"test": name} | _verdict(test))
-    progress({"end": True})
+        report({"test": name} | _verdict(test))
+    report({"end": True})
 
 
 def _verdict(test: Callable[[], Any]) -> dict[str, Any]:
-    """Run a test: ``why`` it fails, or None; ``unfit`` where it is no test to be run here."""
+    """Run a test; return ``why`` it fails (None: it passes), and ``unfit`` if it is no test that can be run here."""
     try:
         result = test()
         if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
@@ -89,16 +89,16 @@ def _verdict(test: Callable[[], Any]) -> dict[str, Any]:
     except Gone:
         raise
     except (Unsupported, pytest.Skipped) as error:
-        return {"why": said(error), "unfit": True}
+        return {"why": error_line(error), "unfit": True}
     except BaseException as error:
-        # What a test imports and is not here says nothing of the response.
-        ours = isinstance(error, ImportError) and not getattr(error, "by_response", False)
-        return {"why": said(error)} | ({"unfit": True} if ours else {})
+        # A module that the test itself imports and that is missing here says nothing about the response.
+        missing_module = isinstance(error, ImportError) and not getattr(error, "by_response", False)
+        return {"why": error_line(error)} | ({"unfit": True} if missing_module else {})
     return {"why": None}
 
 
 def _prepare(job: dict[str, Any], link: Link) -> tuple[dict[str, Any], list[tuple[str, Callable]]]:
-    """The names that the tests run among, and the tests in order."""
+    """Return the namespace in which the tests run, and the tests in order, each a name and a function."""
     texts = [job["setup"], *(job["tests"] or [])]
     trees = [ast.parse(text) for text in texts]
     if any(map(_replaces, trees)):
@@ -109,7 +109,7 @@ def _prepare(job: dict[str, Any], link: Link) -> tuple[dict[str, Any], list[tupl
     module = types.ModuleType("tests")
     sys.modules["tests"] = module
     names = module.__dict__
-    # The standard library is this process's own: no response can put another math before a test.
+    # The standard library is this process's own: no response can replace the ``math`` of a test.
     dotted = {
         node.value.id
         for tree in trees
@@ -118,21 +118,21 @@ def _prepare(job: dict[str, Any], link: Link) -> tuple[dict[str, Any], list[tupl
     }
     for name in sorted(used - set(dir(builtins)) - {"*"}):
         if name in dotted and name in sys.stdlib_module_names:
-            with contextlib.suppress(ImportError):  # one of another system: here it is a name like any
+            with contextlib.suppress(ImportError):  # a module of another system: treated as any other name
                 names[name] = importlib.import_module(name)
-        elif found := link.named(name):
+        elif found := link.look_up(name):
             names[name] = found[0]
-    for name in AS_MODULE:
+    for name in RESPONSE_MODULES:
         sys.modules[name] = _as_module(name, link, [n for n in names if not n.startswith("_")])
     exec(compile(trees[0], "tests.py", "exec"), names)  # noqa: S102 (this is what the sandbox is for)
     if job["tests"] is None:
-        return names, list(_found(names))
+        return names, list(_collect(names))
     codes = [compile(tree, "tests.py", "exec") for tree in trees[1:]]
     return names, [(str(n), functools.partial(exec, code, names)) for n, code in enumerate(codes)]
 
 
 def _replaces(tree: ast.Module) -> bool:
-    """Whether tests replace a stream or a function of the response's."""
+    """Return whether tests replace a stream or function that the response would use."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in STREAMS:
             return True
@@ -144,21 +144,21 @@ def _replaces(tree: ast.Module) -> bool:
 
 
 def _as_module(name: str, link: Link, public: list[str]) -> types.ModuleType:
-    """A module that has what the response defines."""
+    """Return a module with the names that the response defines."""
     module = types.ModuleType(name)
 
-    def missing(wanted: str) -> Any:
-        if not wanted.startswith("__") and (found := link.named(wanted)):
+    def look_up(attribute: str) -> Any:
+        if not attribute.startswith("__") and (found := link.look_up(attribute)):
             return found[0]
-        error = NameError(f"the response defines no {wanted!r}")
-        raise AttributeError(str(error)) if wanted.startswith("__") else error
+        error = NameError(f"the response defines no {attribute!r}")
+        raise AttributeError(str(error)) if attribute.startswith("__") else error
 
-    module.__dict__.update(__getattr__=missing, __all__=public)
+    module.__dict__.update(__getattr__=look_up, __all__=public)
     return module
 
 
-def _found(names: dict[str, Any]) -> Iterator[tuple[str, Callable]]:
-    """Test functions and the methods of test classes, as pytest and unittest know them, in order."""
+def _collect(names: dict[str, Any]) -> Iterator[tuple[str, Callable]]:
+    """Yield test functions and methods of test classes, as pytest and unittest collect them, in order."""
     for name, value in list(names.items()):
         if isinstance(value, types.FunctionType) and name.startswith("test"):
             yield from pytest.cases(name, value)
@@ -174,7 +174,7 @@ def _found(names: dict[str, Any]) -> Iterator[tuple[str, Callable]]:
 
 
 def _case(kind: type, method: str) -> Any:
-    """Run one method of a unittest.TestCase; raises where it fails. Returns what it does, None for a plain one."""
+    """Run one method of a unittest.TestCase and return its result. Raises whatever a failing test raises."""
     case = kind(method)
     kind.setUpClass()
     case.setUp()

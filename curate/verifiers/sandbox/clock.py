@@ -1,4 +1,4 @@
-"""What time a program has: told by what it needed, not by how busy the machine was."""
+"""Time limits of tests: by the time that a program used or slept, not by the time it waited for a busy processor."""
 
 import time
 from dataclasses import dataclass
@@ -7,18 +7,26 @@ from curate.verifiers.sandbox.sandbox import Sandbox
 
 
 class Late(Exception):
-    """A test, or the whole run, is out of time; says which."""
+    """A test, or the whole run, is out of time; the message says which."""
 
 
 class Busy(Exception):
-    """The machine had no time for the program: that says nothing of it."""
+    """The machine had no time for the program, which says nothing about the program."""
 
 
 @dataclass
 class Clock:
-    """What time there is: ``seconds`` a test, not counting those for which a program waited for a processor.
+    """The time limits of one response's tests.
 
-    ``total`` is for all tests, and counts everything.
+    Attributes:
+        seconds: Limit of one test, not counting the time in which a program waited for a processor.
+        total: Limit of all tests together, in seconds of the wall clock.
+        begun: When the run began, on the monotonic clock.
+        test: When the present test began.
+        spare: Seconds granted to the present test for its waiting so far.
+        lost: Seconds that earlier tests waited for a processor.
+        watched: The sandboxes in which the test runs.
+        before: Their ``times`` when the test began.
     """
 
     seconds: float
@@ -34,14 +42,19 @@ class Clock:
         self.begun = self.test = time.monotonic()
 
     def restart(self, *watched: Sandbox) -> None:
-        """A test begins, in these sandboxes."""
+        """Begin a test in these sandboxes, or in the same as before."""
         if self.watched:
             self.lost += self._since()[1]
         self.watched = watched or self.watched
         self.test, self.spare, self.before = time.monotonic(), 0.0, self._times()
 
     def left(self) -> float:
-        """Seconds until the time should be looked at (not more than the test has). Raises ``Late`` or ``Busy``."""
+        """Return the seconds to wait before asking again, at most what the test has left.
+
+        Raises:
+            Late: If the test or the run is out of time.
+            Busy: If the run is out of time and spent more than half of it waiting for a processor.
+        """
         now = time.monotonic()
         whole = self.begun + self.total - now
         test = self.test + self.seconds + self.spare - now
@@ -63,7 +76,11 @@ class Clock:
         raise Late(f"took more than {self.seconds:g} s ({how})")
 
     def _since(self) -> tuple[float, float]:
-        """Seconds computed and waited in this test. Threads that wait for each other had the processor meanwhile."""
+        """Return the seconds computed and waited in this test.
+
+        The wait is at most the time that passed without computing: where threads of the program wait for each other,
+        the program had a processor.
+        """
         computed, waited = (new - old for new, old in zip(self._times(), self.before, strict=True))
         return computed, max(0.0, min(waited, time.monotonic() - self.test - computed))
 

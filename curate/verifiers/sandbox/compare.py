@@ -1,7 +1,7 @@
-"""Whether what a program printed or returned is what its test expects.
+"""Compare what a program printed or returned with what its test expects.
 
-A result is compared as it came (``values.py``), led by what is expected: nothing is built from it, since building may
-take for ever (a set whose items have one hash, a fraction of two numbers of millions of digits).
+A result is compared in its encoded form (``values.py``), guided by the expected value. It is never decoded, since that
+may take for ever (a set whose items share one hash, a fraction of two numbers of millions of digits).
 """
 
 import json
@@ -10,20 +10,22 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-SHOWN = 60  # characters of an expected or found text
-DIGITS = 5000  # of a number; no JSON that Python reads has more
+SHOWN = 60  # characters shown of an expected or found text
+MAX_DIGITS = 5000  # of a number; no JSON that Python reads has more
 SEQUENCES = ("tuple", "deque")
 MAPPINGS = ("dict", "counter", "ordered")
 
 
 def same_text(found: str, expected: str) -> bool:
-    """Whether two outputs are the same: spaces at ends of lines and of the whole aside, decimals within 1e-6."""
-    lines, wanted = ([line.split() for line in text.strip().splitlines()] for text in (found, expected))
-    lines, wanted = ([line for line in text if line] for text in (lines, wanted))
-    if lines == wanted:
+    """Return whether two outputs are the same, up to white space and blank lines, and decimals within 1e-6."""
+    lines, expected_lines = ([line.split() for line in text.strip().splitlines()] for text in (found, expected))
+    lines, expected_lines = ([line for line in text if line] for text in (lines, expected_lines))
+    if lines == expected_lines:
         return True
-    return [len(line) for line in lines] == [len(line) for line in wanted] and all(
-        a == b or _near(a, b) for one, other in zip(lines, wanted, strict=True) for a, b in zip(one, other, strict=True)
+    return [len(line) for line in lines] == [len(line) for line in expected_lines] and all(
+        a == b or _near(a, b)
+        for one, other in zip(lines, expected_lines, strict=True)
+        for a, b in zip(one, other, strict=True)
     )
 
 
@@ -37,9 +39,9 @@ def _near(found: str, expected: str) -> bool:
 
 
 def same_value(found: Any, expected: Any) -> bool:
-    """Whether a result, as it came, is what JSON says: tuples as lists, decimals within 1e-9.
+    """Return whether an encoded result equals a JSON value: tuples count as lists, decimals are within 1e-9.
 
-    Some data sets put what is expected in a list.
+    The expected value may also stand in a list of one, as in some data sets.
     """
     return _equal(found, expected) or (isinstance(expected, list) and len(expected) == 1 and _equal(found, expected[0]))
 
@@ -67,7 +69,7 @@ def _equal(found: Any, expected: Any) -> bool:
 
 
 def _items(found: Any) -> list[Any] | None:
-    """The items of a list, a tuple or the like."""
+    """Return the items of an encoded list, tuple, named tuple or deque; None for anything else."""
     if isinstance(found, dict) and len(found) == 1:
         ((tag, held),) = found.items()
         found = (
@@ -79,7 +81,7 @@ def _items(found: Any) -> list[Any] | None:
 
 
 def _pairs(found: Any) -> list[tuple[str, Any]] | None:
-    """The items of a mapping, its keys as texts."""
+    """Return the items of an encoded mapping, its keys as texts; None for anything else."""
     held = next((found[tag] for tag in MAPPINGS if tag in found), None) if isinstance(found, dict) else None
     if not isinstance(held, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in held):
         return None
@@ -95,7 +97,7 @@ def _key(key: Any) -> Any:
 
 
 def _scalar(found: Any) -> Any:
-    """A text, a number, True or False; None for None and for what is none of them."""
+    """Return an encoded text, number or bool as a Python value; None for None and for anything else."""
     if not isinstance(found, dict):
         return None if isinstance(found, list) else found
     try:
@@ -103,7 +105,7 @@ def _scalar(found: Any) -> Any:
         if tag == "fraction":
             above, below = map(_scalar, held)
             return Fraction(int.__index__(above), int.__index__(below))
-        if isinstance(held, str) and len(held) <= DIGITS and tag in ("int", "float", "decimal"):
+        if isinstance(held, str) and len(held) <= MAX_DIGITS and tag in ("int", "float", "decimal"):
             return {"int": lambda text: int(text, 16), "float": float, "decimal": Decimal}[tag](held)
     except (ValueError, TypeError, ArithmeticError):
         pass
@@ -111,22 +113,22 @@ def _scalar(found: Any) -> Any:
 
 
 def short(value: Any) -> str:
-    """A value in a few words."""
+    """Return a value as a short text."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
-    except (ValueError, TypeError, RecursionError):  # a number of millions of digits, a circle, keys that are no texts
+    except (ValueError, TypeError, RecursionError):  # millions of digits, a cycle, keys that are no texts
         return f"a {type(value).__name__} that is too large to show"
     text = " ".join(text[: SHOWN * 4].split()).encode("utf-8", "replace").decode()
     return f"{text[:SHOWN]}..." if len(text) > SHOWN else text
 
 
 def shown(found: Any) -> str:
-    """A result, as it came, in a few words."""
+    """Return an encoded result as a short text."""
     return short(_plain(found, 4))
 
 
 def _plain(found: Any, depth: int) -> Any:
-    """A result as JSON, the first of it."""
+    """Return the beginning of an encoded result as JSON, at most ``depth`` levels deep."""
     if isinstance(found, dict) and len(found) == 1:
         ((tag, held),) = found.items()
         if (pairs := _pairs(found)) is not None:

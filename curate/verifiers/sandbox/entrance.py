@@ -1,6 +1,6 @@
-"""The first code that runs inside a sandbox: takes the job, gives up every right, sets the limits, starts the work.
+"""The first code that runs inside a sandbox: drops every privilege, sets the limits, then starts the job. Stdlib only.
 
-Stdlib only. Until it hands over, nothing hostile has run in the process.
+Nothing hostile has run in the process before it calls the job.
 """
 
 import importlib
@@ -10,8 +10,8 @@ from typing import Any
 
 from curate.verifiers.sandbox.values import receive, send
 
-# What nearly every program imports: done ahead, while the sandbox waits.
-AHEAD = (
+# Modules that nearly every program imports: imported ahead, while the sandbox waits.
+PRELOADED = (
     "ast",
     "bisect",
     "collections",
@@ -30,21 +30,25 @@ AHEAD = (
     "threading",
     "typing",
 )
-FILE, TASKS, FILES = 16 << 20, 64, 64  # bytes of a file, threads, open files
+MAX_FILE_BYTES, MAX_THREADS, MAX_OPEN_FILES = 16 << 20, 64, 64
 
 
 def main(control: int, link: int, user: int, role: str) -> None:
-    """Wait for the job's limits as ``role`` (``response`` or ``checker``), set them and go on with that role's job.
+    """Wait for the job's limits, set them, then run the job of this role.
 
-    ``link`` is the other side's socket, or -1; ``user`` the user id to become, or 0 to stay who one is.
+    Args:
+        control: Descriptor of the channel to the parent.
+        link: Descriptor of the socket to the other sandbox, or -1.
+        user: User id to change to, or 0 to keep the present one.
+        role: ``response`` or ``checker``, the module that does the job.
     """
-    for name in AHEAD:
+    for name in PRELOADED:
         importlib.import_module(name)
     work = importlib.import_module(f"curate.verifiers.sandbox.{role}")
     if user:
         os.setgroups([])
         os.setresgid(user, user, user)
-        os.setresuid(user, user, user)  # the capabilities go with it
+        os.setresuid(user, user, user)  # this drops the capabilities too
     os.chdir("/tmp")  # noqa: S108 (a tmpfs of its own)
     send(control, {"ready": True})
     _limit(receive(control))
@@ -52,17 +56,17 @@ def main(control: int, link: int, user: int, role: str) -> None:
 
 
 def _limit(limits: dict[str, Any]) -> None:
-    """Set limits that can't be raised again: ``memory`` in bytes, ``seconds`` of the processor."""
-    for what, most in (
+    """Set limits that can't be raised again: ``memory`` in bytes, ``seconds`` of processor time."""
+    for resource_id, most in (
         (resource.RLIMIT_AS, limits["memory"]),
         (resource.RLIMIT_CPU, limits["seconds"]),
-        (resource.RLIMIT_FSIZE, FILE),
-        (resource.RLIMIT_NPROC, TASKS),
-        (resource.RLIMIT_NOFILE, FILES),
+        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
+        (resource.RLIMIT_NPROC, MAX_THREADS),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        hard = resource.getrlimit(what)[1]
+        hard = resource.getrlimit(resource_id)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(resource_id, (most, most))

@@ -1,8 +1,8 @@
-"""Runs a response's code against a row's tests in sandboxes, and says of each test how it went.
+"""Run a response's code against a row's tests in sandboxes, and return which tests pass and why the others fail.
 
-The response's code never runs where a verdict is made: what it prints and returns is compared here, and tests that are
-code run in a second sandbox (the checker), joined to the response's by a socket. When a program ends or is ended in the
-middle of a test, that test has failed, and those after it run in new sandboxes.
+The response's code never runs where a verdict is made: what it prints and returns is compared in this process, and
+tests that are code run in a second sandbox (the checker), joined to the response's by a socket. If a program ends or is
+killed in the middle of a test, that test has failed, and those after it run in new sandboxes.
 """
 
 import contextlib
@@ -18,16 +18,19 @@ from curate.verifiers.sandbox.compare import same_text, same_value, short, shown
 from curate.verifiers.sandbox.sandbox import Ended, Sandbox
 from curate.verifiers.sandbox.spares import Spares
 
-OUTPUT = 4 << 20  # bytes that a program may print for one input
-RESTARTS = 20  # of sandboxes, for one response
-MOST_TESTS = 100_000
+MAX_OUTPUT = 4 << 20  # bytes that a program may print for one input
+MAX_STARTS = 20  # of sandboxes, for one response
+MAX_TESTS = 100_000
 
 
 @dataclass
 class Verdicts:
-    """A row's tests: the name of each and why it failed (None: it passed); ``count`` is how many there are, if known.
+    """The verdicts on a row's tests.
 
-    ``unfit`` says why there is no verdict at all.
+    Attributes:
+        tests: The name of each test run so far and why it failed (None: it passed).
+        count: How many tests there are, None while unknown.
+        unfit: Why there is no verdict at all, or None.
     """
 
     tests: list[tuple[str, str | None]] = field(default_factory=list)
@@ -35,35 +38,44 @@ class Verdicts:
     unfit: str | None = None
 
     def add(self, name: str, why: str | None) -> None:
-        """Note how the next test went."""
+        """Record the verdict on the next test."""
         self.tests.append((name, why))
 
-    def fail_rest(self, why: str) -> None:
-        """Nothing more can be run: the tests that are left have failed."""
+    def fail_drain_ready(self, why: str) -> None:
+        """Fail the tests that are left, for one reason."""
         while len(self.tests) < (self.count or 1):
             self.add(str(len(self.tests)), why)
 
 
-def judge(ask: dict[str, Any], spares: Spares) -> Verdicts:
-    """Run all tests of an ask (see ``sandbox_run.py``). Raises ``Busy`` and ``Cancelled``."""
-    clock = Clock(ask["seconds"], ask["total"])
-    how = ask["tests"]["how"]
-    verdicts = Verdicts(count=_count(ask["tests"]))
+def judge(request: dict[str, Any], spares: Spares) -> Verdicts:
+    """Run all tests of a request.
+
+    Args:
+        request: The code, its tests and limits (``curate/models/clients/sandbox.py`` describes it).
+        spares: The calling thread's sandboxes.
+
+    Raises:
+        Busy: If the machine had no time for the program.
+        Cancelled: If the run is being stopped.
+    """
+    clock = Clock(request["seconds"], request["total"])
+    how = request["tests"]["how"]
+    verdicts = Verdicts(count=_count(request["tests"]))
     session = _checks if how == "checks" else _feeds if how == "stdio" else _calls
-    for _ in range(RESTARTS):
+    for _ in range(MAX_STARTS):
         began = len(verdicts.tests)
         try:
-            session(ask, spares, clock, verdicts)
+            session(request, spares, clock, verdicts)
         except Late as late:
             if clock.begun + clock.total <= time.monotonic():
-                verdicts.fail_rest(str(late))
+                verdicts.fail_drain_ready(str(late))
             else:
                 verdicts.add(str(len(verdicts.tests)), str(late))
         if verdicts.unfit or len(verdicts.tests) == verdicts.count:
             return verdicts
         if len(verdicts.tests) == began:
             break
-    verdicts.fail_rest("not run: the tests before it ended the program too often")
+    verdicts.fail_drain_ready("not run: the tests before it ended the program too often")
     return verdicts
 
 
@@ -72,24 +84,24 @@ def _count(tests: dict[str, Any]) -> int | None:
     return None if held is None else len(held)
 
 
-def _limits(ask: dict[str, Any]) -> dict[str, Any]:
-    return {"memory": ask["memory"] << 20, "seconds": math.ceil(ask["total"]) + 1}
+def _limits(request: dict[str, Any]) -> dict[str, Any]:
+    return {"memory": request["memory"] << 20, "seconds": math.ceil(request["total"]) + 1}
 
 
-def _begin(sandbox: Sandbox, ask: dict[str, Any], job: dict[str, Any], clock: Clock) -> None:
-    """Hand a job over to a sandbox, once it is ready."""
+def _begin(sandbox: Sandbox, request: dict[str, Any], job: dict[str, Any], clock: Clock) -> None:
+    """Send a sandbox its limits and its job, once it is ready."""
     with contextlib.suppress(TimeoutError):
         sandbox.receive(clock.begun + clock.total)
-    sandbox.send(_limits(ask), ask["total"])
-    sandbox.send(job, ask["total"])
+    sandbox.send(_limits(request), request["total"])
+    sandbox.send(job, request["total"])
 
 
-def _checks(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
-    """Run the tests that are not run yet, as code in a checker."""
+def _checks(request: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
+    """Run the tests that have not run yet, as code in a checker."""
     with spares.take(checker=True) as (response, checker):
         done = len(verdicts.tests)
-        _begin(response, ask, {"how": "serve", "code": ask["code"]}, clock)
-        _begin(checker, ask, {k: ask["tests"][k] for k in ("setup", "tests")} | {"skip": done}, clock)
+        _begin(response, request, {"how": "serve", "code": request["code"]}, clock)
+        _begin(checker, request, {k: request["tests"][k] for k in ("setup", "tests")} | {"skip": done}, clock)
         spares.refill(checker=True)
         clock.restart(response, checker)
         try:
@@ -102,7 +114,7 @@ def _checks(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdict
 
 
 def _loaded(sandbox: Sandbox, clock: Clock) -> dict[str, Any]:
-    """The first message, which says how running the response's code went: where it can't, no test need be tried."""
+    """Return the first message: whether the response's code could be run. If not, no test is tried."""
     try:
         return _message(sandbox, clock)
     except Late as late:
@@ -112,17 +124,17 @@ def _loaded(sandbox: Sandbox, clock: Clock) -> dict[str, Any]:
 
 
 def _text(why: Any) -> str:
-    """What a sandbox gives as a reason, which may be anything, as a short text that can be written down."""
+    """Return the reason a sandbox gives, which may be any value, as a short text that is valid UTF-8."""
     return str(why if isinstance(why, str) else type(why))[:200].encode("utf-8", "replace").decode()
 
 
 def _report(message: dict[str, Any], verdicts: Verdicts) -> bool:
-    """Take note of what the checker says; return whether more is to come."""
+    """Record a message of the checker; return whether more messages are to come."""
     if message.get("load") is not None:
-        verdicts.fail_rest(_text(message["load"]))
+        verdicts.fail_drain_ready(_text(message["load"]))
         verdicts.count = len(verdicts.tests)
     elif "begin" in message:
-        if type(message["begin"]) is not int or not 0 < message["begin"] <= MOST_TESTS:
+        if type(message["begin"]) is not int or not 0 < message["begin"] <= MAX_TESTS:
             raise Ended
         verdicts.count = message["begin"]
     elif "test" in message:
@@ -138,15 +150,15 @@ def _report(message: dict[str, Any], verdicts: Verdicts) -> bool:
     return "begin" in message or message.get("load", "") is None
 
 
-def _feeds(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
-    """Feed the program the inputs it has not had; compare what it prints."""
-    tests = ask["tests"]
+def _feeds(request: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
+    """Run the program on the inputs it has not had yet; compare what it prints."""
+    tests = request["tests"]
     with spares.take(checker=False) as (sandbox,):
-        _begin(sandbox, ask, {"how": "stdio", "code": ask["code"]}, clock)
+        _begin(sandbox, request, {"how": "stdio", "code": request["code"]}, clock)
         spares.refill(checker=False)
         for number in range(len(verdicts.tests), len(tests["inputs"])):
             clock.restart(sandbox)
-            with contextlib.suppress(Ended):  # seen, and told, below
+            with contextlib.suppress(Ended):  # reported below
                 sandbox.send({"input": tests["inputs"][number]}, clock.seconds)
             printed = bytearray()
             try:
@@ -162,17 +174,17 @@ def _feeds(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts
                 return
 
 
-def _calls(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
-    """Call the function on the inputs it has not had; compare what it returns."""
-    done, tests = len(verdicts.tests), ask["tests"]
+def _calls(request: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts) -> None:
+    """Call the function on the inputs it has not had yet; compare what it returns."""
+    done, tests = len(verdicts.tests), request["tests"]
     with spares.take(checker=False) as (sandbox,):
-        job = {"how": "call", "code": ask["code"], "function": tests["function"], "inputs": tests["inputs"][done:]}
-        _begin(sandbox, ask, job, clock)
+        job = {"how": "call", "code": request["code"], "function": tests["function"], "inputs": tests["inputs"][done:]}
+        _begin(sandbox, request, job, clock)
         spares.refill(checker=False)
         clock.restart(sandbox)
         try:
             if (why := _loaded(sandbox, clock).get("load")) is not None:
-                verdicts.fail_rest(_text(why))
+                verdicts.fail_drain_ready(_text(why))
                 return
             for expected in tests["outputs"][done:]:
                 clock.restart(sandbox)
@@ -182,7 +194,7 @@ def _calls(ask: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verdicts
 
 
 def _wrong(message: dict[str, Any], expected: Any) -> str | None:
-    """Why what a call came to is not what was expected, or None."""
+    """Return why the result of a call is wrong, or None."""
     if "value" not in message:
         return _text(message.get("raised", "no result"))
     try:
@@ -202,9 +214,12 @@ def _message(sandbox: Sandbox, clock: Clock) -> dict[str, Any]:
 
 
 def _output(sandbox: Sandbox, clock: Clock, printed: bytearray) -> dict[str, Any]:
-    """Wait for the message that an input is dealt with; what was printed before it comes into ``printed``.
+    """Wait for the message that the program is done with an input; append what it prints meanwhile to ``printed``.
 
-    Raises ``Ended`` with the reason where the program did not end well, and ``Late`` and ``Busy``.
+    Raises:
+        Ended: If the program ended; with the reason, unless its exit status is 0.
+        Late: If it is out of time.
+        Busy: If the machine had no time for it.
     """
     pipe, control = sandbox.process.stdout.fileno(), sandbox.control.fileno()
     watched = select.poll()
@@ -219,16 +234,16 @@ def _output(sandbox: Sandbox, clock: Clock, printed: bytearray) -> dict[str, Any
             try:
                 sandbox.read()
             except Ended as end:
-                _rest(pipe, printed)
+                _drain_ready(pipe, printed)
                 status = sandbox.status()
                 raise Ended("" if status == "exit status 0" else f"the program ended with {status}") from end
-        message = sandbox.next()
-    _rest(pipe, printed)
+        message = sandbox.next_message()
+    _drain_ready(pipe, printed)
     return message
 
 
-def _rest(pipe: int, printed: bytearray) -> None:
-    """Read what is in the pipe already."""
+def _drain_ready(pipe: int, printed: bytearray) -> None:
+    """Read what the pipe already holds."""
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
     while waiting.poll(0) and _drain(pipe, printed):
@@ -236,9 +251,9 @@ def _rest(pipe: int, printed: bytearray) -> None:
 
 
 def _drain(pipe: int, printed: bytearray) -> bool:
-    """Read what a pipe has; return whether more may come. Raises ``Ended`` when it is too much."""
+    """Read from a pipe; return whether more may come. Raises ``Ended`` for more than ``MAX_OUTPUT``."""
     part = os.read(pipe, 1 << 16)
     printed += part
-    if len(printed) > OUTPUT:
-        raise Ended(f"printed more than {OUTPUT >> 20} MB")
+    if len(printed) > MAX_OUTPUT:
+        raise Ended(f"printed more than {MAX_OUTPUT >> 20} MB")
     return bool(part)

@@ -1,6 +1,6 @@
-"""What tests use of pytest, for the sandbox, which has the standard library alone: raises, approx, parametrize, skip.
+"""A small replacement of pytest for tests in the sandbox: raises, approx, fixture, parametrize, skip, fail.
 
-Imported as ``pytest`` there. Stdlib only; runs inside.
+Tests import it as ``pytest``. Stdlib only; runs inside.
 """
 
 import inspect
@@ -13,15 +13,15 @@ from typing import Any
 
 
 class Skipped(Exception):
-    """A test that says it is not to be run, or wants what is not here."""
+    """A test that is not to be run, or that needs something missing here."""
 
 
 class Failed(AssertionError):
-    """A test that says it has failed."""
+    """A test that has failed."""
 
 
 class raises:  # noqa: N801 (pytest's own name)
-    """A block, or a call, that must raise one of the exceptions, with a message that ``match`` is found in."""
+    """A block, or a call, that must raise one of the expected exceptions; ``match`` must be found in its message."""
 
     def __init__(self, expected: Any, *call: Any, match: str | None = None, **named: Any) -> None:
         self.expected, self.match = expected, match
@@ -45,7 +45,7 @@ class raises:  # noqa: N801 (pytest's own name)
 
 
 class approx:  # noqa: N801
-    """Equal to a number (or to each in a list, tuple or mapping) within 1e-6 of it or 1e-12, unless said otherwise."""
+    """Equal to numbers that differ by at most 1e-6 of the expected one or by 1e-12, also in lists, tuples, mappings."""
 
     def __init__(self, expected: Any, rel: float | None = None, abs: float | None = None) -> None:  # noqa: A002
         self.expected, self.rel, self.abs = expected, 1e-6 if rel is None else rel, 1e-12 if abs is None else abs
@@ -55,18 +55,22 @@ class approx:  # noqa: N801
 
     __hash__ = None
 
-    def _near(self, wanted: Any, found: Any) -> bool:
-        if isinstance(wanted, dict):
+    def _near(self, expected: Any, found: Any) -> bool:
+        if isinstance(expected, dict):
             return (
                 isinstance(found, dict)
-                and wanted.keys() == found.keys()
-                and all(self._near(wanted[k], found[k]) for k in wanted)
+                and expected.keys() == found.keys()
+                and all(self._near(expected[k], found[k]) for k in expected)
             )
-        if isinstance(wanted, list | tuple):
-            return isinstance(found, list | tuple) and len(found) == len(wanted) and all(map(self._near, wanted, found))
-        if isinstance(wanted, int | float) and isinstance(found, int | float):
-            return math.isclose(wanted, found, rel_tol=self.rel, abs_tol=self.abs)
-        return wanted == found
+        if isinstance(expected, list | tuple):
+            return (
+                isinstance(found, list | tuple)
+                and len(found) == len(expected)
+                and all(map(self._near, expected, found))
+            )
+        if isinstance(expected, int | float) and isinstance(found, int | float):
+            return math.isclose(expected, found, rel_tol=self.rel, abs_tol=self.abs)
+        return expected == found
 
 
 def skip(reason: str = "") -> None:
@@ -80,7 +84,7 @@ def fail(reason: str = "", pytrace: bool = True) -> None:
 
 
 def fixture(*given: Any, **named: Any) -> Any:
-    """Mark a function as a fixture; one that takes no fixtures itself can be used."""
+    """Mark a function as a fixture. Only fixtures without parameters are supported."""
 
     def mark(function: Callable) -> Callable:
         function.is_fixture = True
@@ -90,7 +94,7 @@ def fixture(*given: Any, **named: Any) -> Any:
 
 
 class _Mark:
-    """Marks do nothing here, but for ``parametrize``."""
+    """Marks: all but ``parametrize`` do nothing here."""
 
     def __getattr__(self, name: str) -> Any:
         def mark(*given: Any, **named: Any) -> Any:
@@ -113,16 +117,16 @@ mark = _Mark()
 
 
 def param(*values: Any, id: Any = None, marks: Any = ()) -> Any:  # noqa: A002
-    """A row of parameters."""
+    """Return one row of parameters; ``id`` and ``marks`` are ignored."""
     return values if len(values) > 1 else values[0]
 
 
 def cases(name: str, function: Callable, kind: type | None = None) -> Iterator[tuple[str, Callable]]:
-    """A test function (or a method of the class ``kind``) as named tests, one a combination of its parameters."""
-    found = list(itertools.product(*getattr(function, "parameters", [])))
-    for number, parts in enumerate(found):
+    """Yield a test function (or a method of the class ``kind``) as named tests, one for each row of parameters."""
+    combinations = list(itertools.product(*getattr(function, "parameters", [])))
+    for number, parts in enumerate(combinations):
         given = {key: value for part in parts for key, value in part.items()}
-        yield f"{name}[{number}]" if len(found) > 1 else name, lambda given=given: _run(function, given, kind)
+        yield f"{name}[{number}]" if len(combinations) > 1 else name, lambda given=given: _run(function, given, kind)
 
 
 def _run(function: Callable, given: dict[str, Any], kind: type | None) -> Any:
@@ -130,11 +134,11 @@ def _run(function: Callable, given: dict[str, Any], kind: type | None) -> Any:
     for before in ("setup_method", "setUp"):
         if instance and hasattr(kind, before):
             getattr(instance[0], before)(*[function] * (len(inspect.signature(getattr(kind, before)).parameters) - 1))
-    for wanted in list(inspect.signature(function).parameters.values())[len(instance) :]:
-        if wanted.name not in given and wanted.default is wanted.empty:
-            made = function.__globals__.get(wanted.name)
+    for parameter in list(inspect.signature(function).parameters.values())[len(instance) :]:
+        if parameter.name not in given and parameter.default is parameter.empty:
+            made = function.__globals__.get(parameter.name)
             if not getattr(made, "is_fixture", False) or inspect.signature(made).parameters:
-                raise Skipped(f"the fixture {wanted.name!r} is not here")
+                raise Skipped(f"the fixture {parameter.name!r} is not here")
             value = made()
-            given = given | {wanted.name: next(value) if inspect.isgenerator(value) else value}
+            given = given | {parameter.name: next(value) if inspect.isgenerator(value) else value}
     return function(*instance, **given)

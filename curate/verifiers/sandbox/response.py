@@ -1,7 +1,7 @@
-"""The response's side of the sandbox: runs its code, feeds it or serves calls to it. Stdlib only; runs inside.
+"""Run a response's code in its sandbox: as a program on inputs, by calls of a function, or serving a checker's tests.
 
-Nothing that this process says is believed beyond what it says of itself: what it printed, and what its functions
-returned. It is thrown away after one program.
+Stdlib only; runs inside. Nothing that this process reports is trusted, except as what the program printed or its
+functions returned: no verdict is made here. The process runs one program and is thrown away.
 """
 
 import atexit
@@ -17,35 +17,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from curate.verifiers.sandbox.values import JOB, Gone, decode, encode, receive, said, send
+from curate.verifiers.sandbox.values import LIBRARY, MAX_JOB, Gone, decode, encode, error_line, receive, send
 
-# From these a test may use a name that the response has imported, as it is in the library.
-SHARED = (
-    "math",
-    "cmath",
-    "collections",
-    "itertools",
-    "functools",
-    "heapq",
-    "bisect",
-    "typing",
-    "string",
-    "random",
-    "datetime",
-    "copy",
-    "re",
-    "decimal",
-    "fractions",
-    "statistics",
-    "dataclasses",
-    "enum",
-    "abc",
-)
 OPERATORS = (
     "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift neg pos invert abs eq ne lt le gt ge "
     "getitem setitem delitem contains"
 ).split()
-APPLIED: dict[str, Callable] = {name: getattr(operator, name) for name in OPERATORS} | {
+OPERATIONS: dict[str, Callable] = {name: getattr(operator, name) for name in OPERATORS} | {
     name: getattr(builtins, name)
     for name in (
         "getattr",
@@ -64,21 +42,21 @@ APPLIED: dict[str, Callable] = {name: getattr(operator, name) for name in OPERAT
         "float",
     )
 }
-APPLIED["run"] = lambda coroutine: importlib.import_module("asyncio").run(coroutine)
-APPLIED["enter"] = lambda it: type(it).__enter__(it)
-APPLIED["exit"] = lambda it, kind, text: bool(type(it).__exit__(it, kind, kind and kind(text), None))
+OPERATIONS["run"] = lambda coroutine: importlib.import_module("asyncio").run(coroutine)
+OPERATIONS["enter"] = lambda it: type(it).__enter__(it)
+OPERATIONS["exit"] = lambda it, kind, text: bool(type(it).__exit__(it, kind, kind and kind(text), None))
 
 
 def main(control: int, link: int) -> None:
-    """Do the one job that the parent sends, then end."""
-    job = receive(control, JOB)
+    """Do the one job that the parent sends, then end the process."""
+    job = receive(control, MAX_JOB)
     how = job["how"]
     if how == "stdio":
         printed = os.dup(1)
         with contextlib.suppress(Gone):
-            while True:  # the next comes when the output of the last has been read
-                send(control, {"done": _feed(job["code"], receive(control, JOB)["input"])})
-                os.dup2(printed, 1)  # for a program that has closed it
+            while True:  # the parent sends an input once it has read the output for the last one
+                send(control, {"done": _feed(job["code"], receive(control, MAX_JOB)["input"])})
+                os.dup2(printed, 1)  # in case the program has closed it
     elif how == "call":
         _calls(control, job)
     else:
@@ -88,7 +66,7 @@ def main(control: int, link: int) -> None:
 
 
 def load(code: str, name: str) -> dict[str, Any]:
-    """Run code as the module ``name``; return its names."""
+    """Run code as the module ``name``; return the module's namespace."""
     module = types.ModuleType(name)
     sys.modules[name] = module
     exec(compile(code, "response.py", "exec"), module.__dict__)  # noqa: S102 (this is what the sandbox is for)
@@ -96,11 +74,11 @@ def load(code: str, name: str) -> dict[str, Any]:
 
 
 def _feed(code: str, stdin: str) -> str | None:
-    """Run the program once on an input. Its output goes to file descriptor 1, a pipe; returns what it raised."""
+    """Run the program once on an input, with its output to descriptor 1, a pipe. Return its error, or None."""
     with open("/tmp/.stdin", "wb") as file:  # noqa: S108 (a tmpfs of its own)
         file.write(stdin.encode("utf-8", "surrogatepass"))
     fd = os.open("/tmp/.stdin", os.O_RDONLY)  # noqa: S108
-    if fd != 0:  # it is where open(0) of the last time has closed it
+    if fd != 0:  # it is 0 where the last run has closed descriptor 0
         os.dup2(fd, 0)
         os.close(fd)
     sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), encoding="utf-8")
@@ -113,7 +91,7 @@ def _feed(code: str, stdin: str) -> str | None:
     except SystemExit as end:
         return None if end.code in (None, 0) else f"SystemExit: {end.code}"[:200]
     except BaseException as error:
-        return said(error)
+        return error_line(error)
     finally:
         with contextlib.suppress(Exception):
             atexit._run_exitfuncs()
@@ -122,12 +100,12 @@ def _feed(code: str, stdin: str) -> str | None:
 
 
 def _calls(control: int, job: dict[str, Any]) -> None:
-    """Call one function on each of the inputs; a class ``Solution`` (LeetCode) may hold it."""
+    """Call one function on each of the inputs and report each result; it may be a method of ``Solution`` (LeetCode)."""
     _silence()
     try:
         names = load(job["code"], "solution")
     except BaseException as error:
-        send(control, {"load": said(error)})
+        send(control, {"load": error_line(error)})
         return
     send(control, {"load": None})
     for args in job["inputs"]:
@@ -142,23 +120,23 @@ def _calls(control: int, job: dict[str, Any]) -> None:
                 {
                     "raised": f"NameError: the response defines no {error}"
                     if error.args[0] in (name, "Solution")
-                    else said(error)
+                    else error_line(error)
                 },
             )
         except Gone:
             raise
         except BaseException as error:
-            send(control, {"raised": said(error)})
+            send(control, {"raised": error_line(error)})
 
 
 def _no_reference(value: Any) -> dict[str, Any]:
     if hasattr(value, "__next__"):
-        return {"set": []}  # no JSON has it, so nothing equals it
+        return {"set": []}  # JSON has no sets, so no expected value equals it
     raise TypeError(f"the result is an object of the type {type(value).__name__}")
 
 
 def _silence() -> None:
-    """What the response prints is nobody's business where its results are asked for."""
+    """Discard what the response prints, where only its results count."""
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -167,17 +145,17 @@ def _silence() -> None:
 
 
 class Served:
-    """The response's names, to a checker at the other end of ``link``."""
+    """Serves the response's names and objects to the checker at the other end of ``link``."""
 
     def __init__(self, code: str, link: int) -> None:
-        """Nothing runs before the checker asks to load it."""
+        """Keep the code; it runs when the checker asks to load it."""
         self.code, self.link = code, link
         self.names: dict[str, Any] = {}
-        self.held: list[Any] = []  # what was referred to, by its number
-        self.numbers: dict[int, int] = {}  # by id(), which is an object's own for as long as it is held
+        self.held: list[Any] = []  # objects sent by reference; an object's number is its index
+        self.numbers: dict[int, int] = {}  # id() of a held object -> its number
 
     def serve(self) -> None:
-        """Answer until the checker is gone."""
+        """Answer requests until the checker is gone."""
         with contextlib.suppress(Gone):
             while True:
                 self._answer(receive(self.link))
@@ -189,7 +167,7 @@ class Served:
         except Gone:
             raise
         except BaseException as error:
-            raised = {"raised": [kind.__name__ for kind in type(error).__mro__], "said": said(error)}
+            raised = {"raised": [kind.__name__ for kind in type(error).__mro__], "message": error_line(error)}
             with contextlib.suppress(Exception):
                 raised["args"] = [encode(a, _no_reference) for a in error.args[:4]]
             try:
@@ -204,61 +182,61 @@ class Served:
             return {"value": None}
         if does == "name":
             return self._named(args[0])
-        given = [decode(arg, self._found) for arg in args]
-        given_named = {name: decode(arg, self._found) for name, arg in named.items()}
-        value = given[0](*given[1:], **given_named) if does == "call" else APPLIED[does](*given)
-        reply = {"value": encode(value, self._refer)}
-        # Arguments went by value: what the call has changed in them goes back.
-        after = [encode(arg, self._refer) for arg in given[1:]]
+        given = [decode(arg, self._resolve) for arg in args]
+        given_named = {name: decode(arg, self._resolve) for name, arg in named.items()}
+        value = given[0](*given[1:], **given_named) if does == "call" else OPERATIONS[does](*given)
+        reply = {"value": encode(value, self._reference)}
+        # Arguments came by value: those that the call has changed are sent back.
+        after = [encode(arg, self._reference) for arg in given[1:]]
         if does == "call" and after != args[1:]:
             reply["changed"] = after
         return reply
 
     def _named(self, name: str) -> dict[str, Any]:
-        """What a name stands for in the response."""
+        """Return what a name refers to in the response: a module, a library object, a value or a reference."""
         if name not in self.names:
             return {"missing": name}
         value = self.names[name]
         if isinstance(value, types.ModuleType):
             return {"module": value.__name__}
-        for module in SHARED:
+        for module in LIBRARY:
             if module in sys.modules and getattr(sys.modules[module], name, self) is value:
                 return {"shared": module}
         if isinstance(value, type) and issubclass(value, BaseException):
-            return {"exception": [kind.__name__ for kind in value.__mro__], "value": self._refer(value)}
-        return {"value": encode(value, self._refer)}
+            return {"exception": [kind.__name__ for kind in value.__mro__], "value": self._reference(value)}
+        return {"value": encode(value, self._reference)}
 
-    def _refer(self, value: Any) -> dict[str, Any]:
-        if isinstance(value, _Theirs):
+    def _reference(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, _CheckerObject):
             return {"yours": value._number}
         number = self.numbers.setdefault(id(value), len(self.held))
         if number == len(self.held):
             self.held.append(value)
         return {"object": number, "class": isinstance(value, type), "type": type(value).__name__}
 
-    def _found(self, reference: dict[str, Any]) -> Any:
-        return self.held[reference["yours"]] if "yours" in reference else _Theirs(self, reference)
+    def _resolve(self, reference: dict[str, Any]) -> Any:
+        return self.held[reference["yours"]] if "yours" in reference else _CheckerObject(self, reference)
 
     def ask(self, does: str, *args: Any, **named: Any) -> Any:
-        """Ask the checker: to call a function that a test passed, or to go on with its iterator."""
+        """Ask the checker to call a function that a test passed (``call``), or to advance its iterator (``next``)."""
         send(
             self.link,
             {
                 "ask": does,
-                "args": [encode(arg, self._refer) for arg in args],
-                "named": {name: encode(arg, self._refer) for name, arg in named.items()},
+                "args": [encode(arg, self._reference) for arg in args],
+                "named": {name: encode(arg, self._reference) for name, arg in named.items()},
             },
         )
         while "ask" in (reply := receive(self.link)):
             self._answer(reply)
         if "raised" in reply:
             kind = getattr(builtins, reply["raised"], RuntimeError)
-            raise kind(reply["said"])
-        return decode(reply["value"], self._found)
+            raise kind(reply["message"])
+        return decode(reply["value"], self._resolve)
 
 
-class _Theirs:
-    """A function or an iterator of the test's."""
+class _CheckerObject:
+    """A proxy of a function or an iterator that a test has passed."""
 
     def __init__(self, served: Served, reference: dict[str, Any]) -> None:
         self._served, self._number = served, reference["object"]
@@ -269,7 +247,7 @@ class _Theirs:
     def __call__(self, *args: Any, **named: Any) -> Any:
         return self._served.ask("call", self, *args, **named)
 
-    def __iter__(self) -> "_Theirs":
+    def __iter__(self) -> "_CheckerObject":
         return self
 
     def __next__(self) -> Any:

@@ -1,18 +1,16 @@
-"""A sandbox: one Python process in namespaces of its own (bubblewrap), used for one program and thrown away.
+"""Start a sandbox and exchange messages with it: one Python process in its own namespaces (bubblewrap), used once.
 
 It sees no network, no file of the host's but the standard library and the C libraries beside it (read-only), no other
 process, an empty environment and a small tmpfs. It can't start a process (``seccomp.py``), and has limits on
 memory, processor time, threads, open files and their size (``entrance.py``). It dies with the process that
-started it, kill -9 included. Started as root it runs as a user that nothing belongs to, else in a user namespace.
+started it, kill -9 included. If started by root it runs under an unused user id, else in a user namespace.
 """
 
 import contextlib
 import functools
 import json
-import marshal
 import os
 import platform
-import random
 import select
 import shutil
 import signal
@@ -24,43 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from curate.verifiers.sandbox import seccomp
-from curate.verifiers.sandbox.values import MOST
+from curate.verifiers.sandbox.bwrap_command import sandbox_command
+from curate.verifiers.sandbox.inner_modules import compiled_modules
+from curate.verifiers.sandbox.values import MAX_FRAME
 from schemas.errors import UserError
 
-FORMAT = 2  # of asks and replies, and of how tests are run: another number is another outcome
-TMP = 64 << 20  # bytes that a program may write
+FORMAT = 2  # of requests and replies, and of how tests are run: a change that can change an outcome needs a new number
 INSTALL = "on Debian or Ubuntu: apt install bubblewrap"
-# The user ids from here on belong to nobody (systemd's list of them, uids-gids.md); each sandbox takes one by chance.
-NOBODY, NOBODIES = 0x70000000, 0x0FFFFFFF
-INSIDE = ("values", "entrance", "pytest", "remote", "checker", "response")  # each imports only those before it
-# Reads the modules above, as the compiled code that the parent sends, and starts the last but one argument's work.
-STUB = """
-import marshal, os, sys
-fd = int(sys.argv[1])
-def get(n):
-    b = b''
-    while len(b) < n:
-        p = os.read(fd, n - len(b))
-        if not p: os._exit(3)
-        b += p
-    return b
-for name, code in marshal.loads(get(int.from_bytes(get(4), 'big'))):
-    sys.modules[name] = m = type(sys)(name)
-    if code is None: m.__path__ = []
-    else:
-        parent, _, last = name.rpartition('.')
-        setattr(sys.modules[parent], last, m)
-        exec(code, m.__dict__)
-sys.modules['curate.verifiers.sandbox.entrance'].main(fd, int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
-"""
 
 
 class Ended(Exception):
-    """The process in the sandbox has ended, or says what no honest one does."""
+    """The process in the sandbox has ended, or has sent what no honest process sends."""
 
 
 def identity() -> str:
-    """What changes the outcome of a program beside itself and its limits: the Python, and how tests are run."""
+    """Return what decides a program's outcome, apart from the program and its limits: the Python and ``FORMAT``."""
     return f"sandbox-python-{platform.python_version()}-{FORMAT}"
 
 
@@ -79,150 +55,68 @@ def require() -> None:
     try:
         sandbox.receive(time.monotonic() + 20)
     except (Ended, TimeoutError) as error:
-        said = sandbox.kill(wait=True).strip().splitlines()
+        lines = sandbox.kill(wait=True).strip().splitlines()
         raise UserError(
             f"running code needs bubblewrap (bwrap), which can't start a sandbox here: "
-            f"{said[0][:200] if said else 'it says nothing'}; it needs user namespaces (sysctl "
+            f"{lines[0][:200] if lines else 'it gives no reason'}; it needs user namespaces (sysctl "
             f"kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or root "
             f"with CAP_SYS_ADMIN"
         ) from error
     sandbox.kill()
 
 
-def python() -> Path:
-    """The interpreter itself, not a virtual environment's link to it."""
-    return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
-
-
-@functools.cache
-def _command() -> tuple[str, ...]:
-    """What starts a sandbox, up to the program."""
-    library = Path(os.__file__).resolve().parent
-    listed = subprocess.run(["ldd", str(python())], capture_output=True, text=True).stdout.split()  # noqa: S603, S607
-    shared = [Path(word) for word in listed if word.startswith("/")]
-    folders = {path.parent for path in shared} | {library}
-    bound = [python(), *(path for path in folders if not folders & set(path.parents))]
-    user = ["--unshare-user", "--uid", "1000", "--gid", "1000"]
-    if _drops():  # the capabilities go when it becomes a nobody
-        user = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    command = [
-        "bwrap",
-        "--cap-drop",
-        "ALL",
-        *user,
-        "--unshare-ipc",
-        "--unshare-pid",
-        "--unshare-net",
-        "--unshare-uts",
-        "--unshare-cgroup-try",
-        "--hostname",
-        "sandbox",
-        "--new-session",
-        "--die-with-parent",
-        "--clearenv",
-    ]
-    above = {parent for path in (*bound, Path("/dev/null")) for parent in path.parents}
-    for path in sorted(above - {Path("/")}):  # bwrap would make some of them for root alone
-        command += ["--perms", "0755", "--dir", str(path)]
-    for path in sorted(bound):
-        command += ["--ro-bind", str(path.resolve()), str(path)]
-    for name in ("site-packages", "dist-packages"):
-        if (library / name).is_dir():
-            command += ["--size", "4096", "--perms", "0555", "--tmpfs", str(library / name)]
-    for device in ("null", "zero", "random", "urandom"):
-        command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    command += ["--perms", "1777", "--size", str(TMP), "--tmpfs", "/tmp", "--remount-ro", "/"]  # noqa: S108
-    # Always the same order of sets, for the same outcome; one heap, as each thread's own would use up the memory.
-    libpython = ":".join(str(path.parent) for path in shared if path.name.startswith("libpython"))
-    for setting in (
-        "PYTHONHASHSEED=0",
-        "MALLOC_ARENA_MAX=1",
-        "HOME=/tmp",
-        "TMPDIR=/tmp",
-        "LANG=C.UTF-8",
-        f"LD_LIBRARY_PATH={libpython}",
-    ):
-        command += ["--setenv", *setting.split("=", 1)]
-    return tuple(command)
-
-
-@functools.cache
-def _drops() -> bool:
-    """Whether this is a root that may become one of the nobodies (a container's root may have no such users)."""
-    if os.geteuid() != 0:
-        return False
-    rows = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    status = Path("/proc/self/status").read_text()
-    capable = int(status.partition("CapEff:")[2].split()[0], 16) >> 21 & 1  # CAP_SYS_ADMIN
-    return bool(capable) and any(int(r[0]) <= NOBODY and int(r[0]) + int(r[2]) > NOBODY + NOBODIES for r in rows)
-
-
-@functools.cache
-def _modules() -> bytes:
-    """What runs inside, compiled: compiling it anew would take longer than all the rest of the start."""
-    names = [f"curate.verifiers.sandbox.{name}" for name in INSIDE]
-    code: list[tuple[str, Any]] = [("curate", None), ("curate.verifiers", None), ("curate.verifiers.sandbox", None)]
-    for name in names:
-        file = Path(__file__).with_name(f"{name.rpartition('.')[2]}.py")
-        code.append((name, compile(file.read_bytes(), file.name, "exec", dont_inherit=True)))
-    data = marshal.dumps([entry for entry in code if entry])
-    return len(data).to_bytes(4, "big") + data
-
-
 class Sandbox:
-    """A started sandbox that waits for its job: ``role`` is ``response`` or ``checker``; ``link`` joins the two."""
+    """A started sandbox that waits for its job.
+
+    Attributes:
+        control: This side's end of the channel to the sandbox.
+        process: The bwrap process; the program is its grandchild.
+        received: Bytes that have arrived and are not yet taken as messages.
+        pid: Process id of the program, once ``times`` has looked it up.
+        ready: Whether anything has arrived from the sandbox, so that its start is complete.
+    """
 
     def __init__(self, role: str, link: socket.socket | None = None, stderr: int = subprocess.DEVNULL) -> None:
-        self.control, theirs = socket.socketpair()
-        rules, writing = os.pipe()
-        os.write(writing, seccomp.program())
-        os.close(writing)
-        user = NOBODY + random.randrange(NOBODIES) if _drops() else 0  # noqa: S311 (to be unlike others is enough)
-        passed = [theirs.fileno(), rules, *([link.fileno()] if link else [])]
-        command = [
-            *_command(),
-            "--seccomp",
-            str(rules),
-            "--",
-            str(python()),
-            "-P",
-            "-s",
-            "-B",
-            "-c",
-            STUB,
-            str(theirs.fileno()),
-            str(link.fileno() if link else -1),
-            str(user),
-            role,
-        ]
+        """Start it.
+
+        Args:
+            role: ``response`` or ``checker``.
+            link: This sandbox's end of the socket between response and checker, if it has one.
+            stderr: Where bwrap's messages go, as for ``subprocess.Popen``.
+        """
+        self.control, inner_control = socket.socketpair()
+        filter_fd, filter_input = os.pipe()
+        os.write(filter_input, seccomp.program())
+        os.close(filter_input)
+        control_fd, link_fd = inner_control.fileno(), link.fileno() if link else -1
         try:
             self.process = subprocess.Popen(  # noqa: S603 (a list, no shell)
-                command,
+                sandbox_command(filter_fd, control_fd, link_fd, role),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                pass_fds=passed,
+                pass_fds=[control_fd, filter_fd, *([link_fd] if link else [])],
                 env={"PATH": os.environ.get("PATH", os.defpath)},
                 start_new_session=True,
                 bufsize=0,
             )
         finally:
-            theirs.close()
-            os.close(rules)
+            inner_control.close()
+            os.close(filter_fd)
         self.received = bytearray()
         self.pid: int | None = None
         self.ready = False
         self.control.setblocking(True)
         with contextlib.suppress(OSError):
-            self.control.sendall(_modules())
+            self.control.sendall(compiled_modules())
 
     @property
-    def kept_ids(self) -> bool:
-        """Whether it still waits, or works."""
+    def running(self) -> bool:
+        """Whether its process has not ended: it waits for its job, or works."""
         return self.process.poll() is None
 
     def send(self, message: dict[str, Any], seconds: float) -> None:
-        """Send a message of any size. Raises ``Ended`` if it is not read within so many seconds."""
+        """Send a message of any size. Raises ``Ended`` if it is not read within ``seconds``."""
         data = json.dumps(message).encode()
         self.control.settimeout(seconds)
         try:
@@ -230,10 +124,10 @@ class Sandbox:
         except OSError as error:
             raise Ended from error
 
-    def next(self) -> dict[str, Any] | None:
-        """A message that has arrived whole, or None. Raises ``Ended`` on what is none."""
+    def next_message(self) -> dict[str, Any] | None:
+        """Return the next message that has arrived whole, or None. Raises ``Ended`` for bytes that are no message."""
         size = int.from_bytes(self.received[:4], "big")
-        if size > MOST:
+        if size > MAX_FRAME:
             raise Ended
         if len(self.received) < max(4, 4 + size):
             return None
@@ -248,7 +142,12 @@ class Sandbox:
         return message
 
     def read(self) -> None:
-        """Read what arrives on the control channel. Raises ``Ended`` at its end, ``TimeoutError`` as it was set."""
+        """Read what arrives on the control channel into ``received``.
+
+        Raises:
+            Ended: At the end of the channel.
+            TimeoutError: If nothing arrives within the timeout set on ``control``.
+        """
         try:
             part = self.control.recv(1 << 18)
         except TimeoutError:
@@ -262,7 +161,7 @@ class Sandbox:
 
     def receive(self, until: float) -> dict[str, Any]:
         """Wait for a message until a time of the monotonic clock. Raises ``Ended`` or ``TimeoutError``."""
-        while (message := self.next()) is None:
+        while (message := self.next_message()) is None:
             left = until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -271,18 +170,19 @@ class Sandbox:
         return message
 
     def times(self) -> tuple[float, float]:
-        """Seconds that its program has computed, and seconds that it was ready to but had no processor."""
+        """Return the seconds its program has computed, and the seconds it was ready to run but had no processor."""
         with contextlib.suppress(OSError, ValueError, IndexError):
             if self.pid is None:
                 inner = _children(self.process.pid)[0]
                 self.pid = _children(inner)[0]
             tasks = [file.read_text().split() for file in Path(f"/proc/{self.pid}/task").glob("*/schedstat")]
-            used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]  # ended threads' too
+            # utime and stime of the process, which include those of threads that have ended
+            used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
             return sum(map(int, used)) / os.sysconf("SC_CLK_TCK"), max((int(t[1]) for t in tasks), default=0) / 1e9
         return 0.0, 0.0
 
-    def end(self) -> None:
-        """Have it killed, without waiting for that; any thread may. One that is still starting is left to start.
+    def terminate(self) -> None:
+        """Kill it without waiting for its end; any thread may call this. One that is still starting is left alone.
 
         In its first moments bwrap's child would survive bwrap.
         """
@@ -290,14 +190,18 @@ class Sandbox:
             self.process.kill()
 
     def kill(self, wait: bool = False) -> str:
-        """End it, and return when nothing of it runs any more. ``wait`` lets one that is ending say why."""
+        """Kill it, and return what bwrap wrote to a piped stderr once nothing of the sandbox runs any more.
+
+        Args:
+            wait: Give a sandbox that is ending two seconds to do so by itself, so that it can say why.
+        """
         if wait:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
         if not self.ready:
             select.select([self.control], [], [], 5)
         with contextlib.suppress(OSError):
-            self.control.shutdown(socket.SHUT_WR)  # it ends by itself where it waits for a job
+            self.control.shutdown(socket.SHUT_WR)  # a sandbox that waits for its job ends by itself
         self.process.kill()
         self.process.wait()
         # Its process dies with bwrap, a moment later: the kernel then closes the channel's other end.
@@ -306,14 +210,14 @@ class Sandbox:
             while self.control.recv(1 << 18):
                 pass
         self.control.close()
-        said = self.process.stderr.read().decode("utf-8", "replace") if self.process.stderr else ""
+        errors = self.process.stderr.read().decode("utf-8", "replace") if self.process.stderr else ""
         for stream in (self.process.stdout, self.process.stderr):
             if stream:
                 stream.close()
-        return said
+        return errors
 
     def status(self) -> str:
-        """How it ended: a signal's name, or its exit status."""
+        """Return how it ended: a signal's name, or its exit status."""
         try:
             code = self.process.wait(1)
         except subprocess.TimeoutExpired:

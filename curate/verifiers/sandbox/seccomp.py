@@ -1,8 +1,8 @@
-"""The system calls that are refused inside the sandbox, as a seccomp filter for bwrap (classic BPF).
+"""The seccomp filter (classic BPF) of system calls that are refused inside a sandbox, for bwrap.
 
-One process a sandbox: threads may be started, processes may not, so that the limits of the process are those of the
-whole. Refused too is what gets memory that no limit counts, what reaches other processes, and the parts of the kernel
-that a program has no use for.
+A sandbox has one process: it may start threads but no process, so that the limits of the process hold for the whole
+sandbox. Also refused are calls that get memory which no limit counts, that reach other processes, and that use parts of
+the kernel for which a program has no need.
 """
 
 import platform
@@ -58,35 +58,35 @@ AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # linux/audit.h
 CLONE_THREAD, AF_UNIX = 0x10000, 1
 EPERM, EACCES, ENOSYS = 1, 13, 38
 X32 = 0x40000000  # x86_64's second set of numbers
-# Instructions (linux/bpf_common.h) and what a filter returns (linux/seccomp.h).
+# Instructions (linux/bpf_common.h) and a filter's return values (linux/seccomp.h).
 LOAD, EQUAL, AT_LEAST, ALL_SET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # places in struct seccomp_data
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 
 
 def program() -> bytes:
-    """The filter for this machine. Raises ``KeyError`` on one whose numbers are not known here."""
+    """Return the filter for this machine. Raises ``KeyError`` for a machine that is not in ``AUDIT``."""
     machine = platform.machine()
-    which = list(AUDIT).index(machine) if machine in AUDIT else -1
-    if which < 0:
+    column = list(AUDIT).index(machine) if machine in AUDIT else -1
+    if column < 0:
         raise KeyError(machine)
     steps = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, AUDIT[machine]), (RETURN, 0, 0, KILL), (LOAD, 0, 0, NUMBER)]
     if machine == "x86_64":
         steps += [(AT_LEAST, 0, 1, X32), (RETURN, 0, 0, ERRNO | ENOSYS)]
     for numbers in REFUSED.values():
-        if numbers[which] is not None:
-            steps += [(EQUAL, 0, 1, numbers[which]), (RETURN, 0, 0, ERRNO | EPERM)]
-    # The C library falls back to clone, whose flags can be seen.
-    steps += [(EQUAL, 0, 1, CLONE3[which]), (RETURN, 0, 0, ERRNO | ENOSYS)]
+        if numbers[column] is not None:
+            steps += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, ERRNO | EPERM)]
+    # ENOSYS makes the C library fall back to clone, whose flags a filter can see.
+    steps += [(EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, ERRNO | ENOSYS)]
     steps += [
-        (EQUAL, 0, 4, CLONE[which]),
+        (EQUAL, 0, 4, CLONE[column]),
         (LOAD, 0, 0, FIRST_ARGUMENT),
         (ALL_SET, 1, 0, CLONE_THREAD),
         (RETURN, 0, 0, ERRNO | EPERM),
         (RETURN, 0, 0, ALLOW),
     ]
     steps += [
-        (EQUAL, 0, 4, SOCKET[which]),
+        (EQUAL, 0, 4, SOCKET[column]),
         (LOAD, 0, 0, FIRST_ARGUMENT),
         (EQUAL, 1, 0, AF_UNIX),
         (RETURN, 0, 0, ERRNO | EACCES),

@@ -1,8 +1,9 @@
-"""Values as plain JSON, between processes that do not trust each other; runs inside the sandbox (stdlib only).
+"""Encode Python values as JSON messages between processes that do not trust each other. Stdlib only; runs inside.
 
-Plain values (None, numbers, texts, the containers of builtins and collections) go by value and come out as exactly
-the builtin type, whatever subclass they were. Everything else goes by reference: ``{"object": id}``, which its owner
-keeps, and which comes back as ``{"yours": id}``. A frame is four bytes of length, then JSON in ASCII.
+Plain values (None, numbers, texts, the containers of builtins and collections) are sent by value and decode to exactly
+the builtin type, whatever subclass they were. Any other object is sent as a reference, ``{"object": number}``: its
+owner keeps it, and the other side returns it as ``{"yours": number}``. A frame is four bytes of length, then JSON in
+ASCII.
 """
 
 import builtins
@@ -16,29 +17,51 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-MOST = 8 << 20  # bytes of a frame
-JOB = 1 << 30  # bytes of one from the parent
-EXACT = 1 << 53  # from here on, JSON readers may round whole numbers
+MAX_FRAME = 8 << 20  # bytes of a frame
+MAX_JOB = 1 << 30  # bytes of a frame from the parent
+EXACT = 1 << 53  # JSON readers may round whole numbers from here on
 MAPPINGS = {"counter": collections.Counter, "ordered": collections.OrderedDict, "dict": dict}
 LISTS = {"set": set, "frozenset": frozenset, "deque": collections.deque, "tuple": tuple}
 TYPES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
+# Modules that a test may use, by names that the response has imported; in the order in which a name is looked up.
+LIBRARY = (
+    "math",
+    "cmath",
+    "collections",
+    "itertools",
+    "functools",
+    "heapq",
+    "bisect",
+    "typing",
+    "string",
+    "random",
+    "datetime",
+    "copy",
+    "re",
+    "decimal",
+    "fractions",
+    "statistics",
+    "dataclasses",
+    "enum",
+    "abc",
+)
 TIMES = {kind.__name__: kind for kind in (datetime.date, datetime.datetime, datetime.time)}
 
 
 class Gone(BaseException):
-    """The other side has ended, or says what no honest one does. No ``except Exception`` of a test catches it."""
+    """The other side has ended, or has sent what no honest process sends. ``except Exception`` in a test misses it."""
 
 
 def pack(message: Any) -> bytes:
-    """A frame. Raises ``ValueError`` if it is larger than ``MOST``."""
+    """Return a message as a frame. Raises ``ValueError`` if it is larger than ``MAX_FRAME``."""
     data = json.dumps(message).encode()
-    if len(data) > MOST:
-        raise ValueError(f"a value takes more than {MOST >> 20} MB")
+    if len(data) > MAX_FRAME:
+        raise ValueError(f"a value takes more than {MAX_FRAME >> 20} MB")
     return len(data).to_bytes(4, "big") + data
 
 
 def send(fd: int, message: Any) -> None:
-    """Write a message. Raises ``ValueError`` if it is too large, ``Gone`` if nobody reads."""
+    """Write a message. Raises ``ValueError`` if it is too large, ``Gone`` if the other side has ended."""
     data = memoryview(pack(message))
     try:
         while data:
@@ -47,15 +70,15 @@ def send(fd: int, message: Any) -> None:
         raise Gone("the other side has ended") from error
 
 
-def receive(fd: int, most: int = MOST) -> Any:
-    """Read a message. Raises ``Gone`` at the end, and on what is no message."""
+def receive(fd: int, most: int = MAX_FRAME) -> Any:
+    """Read a message of up to ``most`` bytes. Raises ``Gone`` at the end of the stream, and for anything else."""
     size = int.from_bytes(_read(fd, 4), "big")
     if size > most:
         raise Gone(f"a message of {size} bytes")
     try:
         return json.loads(_read(fd, size))
     except (ValueError, RecursionError) as error:
-        raise Gone("a message that is no JSON") from error
+        raise Gone("a message that is not JSON") from error
 
 
 def _read(fd: int, size: int) -> bytes:
@@ -73,10 +96,10 @@ def _read(fd: int, size: int) -> bytes:
 
 
 def encode(value: Any, refer: Callable[[Any], dict[str, Any]]) -> Any:
-    """A value as JSON; ``refer`` says how one that is not plain is referred to."""
+    """Return a value as JSON; ``refer`` returns the reference to an object that is not plain."""
     if value is None or value is True or value is False:
         return value
-    # The base types' own methods: a subclass may answer otherwise.
+    # The base types' own methods are called: a subclass may override them.
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -117,7 +140,7 @@ def _other(value: Any, refer: Callable) -> dict[str, Any]:
 
 
 def _rare(value: Any, refer: Callable) -> dict[str, Any] | None:
-    """A plain value of a kind that is seldom met, or None."""
+    """Return a plain value of a rare type as JSON; None for any other value."""
     if type(value) is slice:
         return {"slice": [encode(n, refer) for n in (value.start, value.stop, value.step)]}
     if type(value) is fractions.Fraction:
@@ -133,29 +156,32 @@ def _rare(value: Any, refer: Callable) -> dict[str, Any] | None:
     return None
 
 
-def decode(data: Any, found: Callable[[dict[str, Any]], Any]) -> Any:
-    """The value that JSON stands for; ``found`` gives what a reference refers to. Raises ``Gone`` on any other JSON."""
+def decode(data: Any, resolve: Callable[[dict[str, Any]], Any]) -> Any:
+    """Return the value that JSON encodes. Raises ``Gone`` for JSON that encodes none.
+
+    ``resolve`` returns the object that a reference stands for.
+    """
     if isinstance(data, list):
-        return [decode(item, found) for item in data]
+        return [decode(item, resolve) for item in data]
     if not isinstance(data, dict):
         return data
     if "object" in data or "yours" in data:
-        return found(data)
+        return resolve(data)
     try:
         ((tag, held),) = data.items()
-        return _decoded(tag, held, found)
+        return _decoded(tag, held, resolve)
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, SyntaxError) as error:
-        raise Gone(f"a value that is none: {str(error)[:100]}") from error
+        raise Gone(f"not an encoded value: {str(error)[:100]}") from error
 
 
-def _decoded(tag: str, held: Any, found: Callable) -> Any:
+def _decoded(tag: str, held: Any, resolve: Callable) -> Any:
     if tag == "named":
         name, fields, items = held
-        return collections.namedtuple(name, fields)(*decode(items, found))  # noqa: PYI024 (made at run time)
+        return collections.namedtuple(name, fields)(*decode(items, resolve))  # noqa: PYI024 (made at run time)
     if tag in MAPPINGS:
-        return MAPPINGS[tag]({decode(k, found): decode(v, found) for k, v in held})
+        return MAPPINGS[tag]({decode(k, resolve): decode(v, resolve) for k, v in held})
     if tag in LISTS:
-        return LISTS[tag](decode(item, found) for item in held)
+        return LISTS[tag](decode(item, resolve) for item in held)
     if tag in ("complex", "range", "fraction", "slice", "timedelta"):
         kind = {
             "complex": complex,
@@ -164,7 +190,7 @@ def _decoded(tag: str, held: Any, found: Callable) -> Any:
             "slice": slice,
             "timedelta": datetime.timedelta,
         }[tag]
-        return kind(*decode(held, found))
+        return kind(*decode(held, resolve))
     if tag in ("bytes", "bytearray"):
         return {"bytes": bytes, "bytearray": bytearray}[tag].fromhex(held)
     if tag in TIMES:
@@ -174,10 +200,10 @@ def _decoded(tag: str, held: Any, found: Callable) -> Any:
     return {"int": lambda text: int(text, 16), "float": float, "decimal": Decimal}[tag](held)
 
 
-def said(error: BaseException) -> str:
-    """An exception in one line."""
+def error_line(error: BaseException) -> str:
+    """Return an exception as one line: its class and its message, at most 200 characters."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # its __str__ is whoever raised it's own
+    except Exception:  # its __str__ may be the response's code
         text = ""
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Answers compared in processes of their own: verdicts, time-outs, crashes, and none of them left behind."""
+"""Answers are compared in worker processes: verdicts, time-outs, crashes, and no worker left behind."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for some in found for child in some]
 
 
-def kept_ids(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"
     except OSError:
@@ -47,17 +47,17 @@ def test_what_is_not_compared_says_why():
     ]
 
 
-def test_a_worker_that_hangs_in_c_code_is_killed_and_says_so():
+def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
     worker = Worker("sys.stdin.readline(); 9 ** 9 ** 9")  # one instruction, which no signal interrupts
     started = time.monotonic()
     value, error = worker.ask("1", "1", seconds=1)
     assert value is None and "its process was ended" in error
-    assert time.monotonic() - started < 5 and not kept_ids(worker.process.pid)
+    assert time.monotonic() - started < 5 and not is_alive(worker.process.pid)
 
 
 def test_a_worker_ends_itself_where_its_owner_cannot():
-    watched = "from curate import symbolic; symbolic.KILLED = 1; symbolic.verified = lambda *_: 9 ** 9 ** 9"
-    worker = Worker(f"{watched}; symbolic.serve()")
+    watched = "from curate.verifiers.math import equal; equal.KILLED = 1; equal.verify_pair = lambda *_: 9 ** 9 ** 9"
+    worker = Worker(f"{watched}; equal.serve()")
     worker.process.stdin.write(b'["1", "1"]\n')
     worker.process.stdin.flush()
     assert worker.process.wait(10) == 1
@@ -90,10 +90,10 @@ def test_neither_ctrl_c_nor_a_kill_leaves_a_worker_behind():
         while not (workers := children(owner.pid)) and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(1)
-        assert workers and all(map(kept_ids, workers))
+        assert workers and all(map(is_alive, workers))
         os.kill(owner.pid, how)
         owner.wait(10)
         owner.stdout.close()
-        while any(map(kept_ids, workers)) and time.monotonic() < deadline + 20:
+        while any(map(is_alive, workers)) and time.monotonic() < deadline + 20:
             time.sleep(0.1)
-        assert not any(map(kept_ids, workers))
+        assert not any(map(is_alive, workers))

@@ -1,4 +1,4 @@
-"""The sandbox and honest code: what is right passes, whatever it is made of; what tests can't see makes no verdict."""
+"""Honest code in the sandbox: right code passes, whatever it uses; tests that can't work there give no verdict."""
 # ruff: noqa: E501 (programs in texts, a line each)
 
 import shutil
@@ -171,7 +171,7 @@ def test_large_inputs_reach_the_program():
         "import numpy as np\nassert np.isclose(f(1), 2)",
     ],
 )
-def test_what_tests_can_not_see_from_another_process_is_no_verdict(test):
+def test_tests_that_need_the_response_in_their_process_give_no_verdict(test):
     found = checks("class A: x = 1\ndef f(x): print(5)", [test])
     assert isinstance(found, str), found
 

@@ -1,4 +1,4 @@
-"""How texts are quoted for a model, and what is taken from replies as models write them."""
+"""Quoting texts in requests, and extracting texts and lists from replies as models write them."""
 
 import json
 import time
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.generate._texts import items, plain, refuses, same_text, tagged, unquoted
+from curate.generate._reply_text import list_items, refuses, same_text, tagged_text, unquoted, without_wrapping
 from curate.steps.quoting import conversation, quote, turns_of
 
 
@@ -36,7 +36,7 @@ from curate.steps.quoting import conversation, quote, turns_of
     ],
 )
 def test_the_text_between_tags_or_the_whole_reply_without_its_wrapping(reply, text):
-    assert tagged(reply, "new") == text
+    assert tagged_text(reply, "new") == text
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_text_between_tags_or_the_whole_reply_without_its_wrapping(reply, te
     ],
 )
 def test_what_is_no_wrapping_stays(text):
-    assert plain(text) == text
+    assert without_wrapping(text) == text
 
 
 def test_quotes_around_a_text_are_taken_off_and_those_in_it_are_not():
@@ -101,22 +101,22 @@ def test_quotes_around_a_text_are_taken_off_and_those_in_it_are_not():
     ],
 )
 def test_the_items_of_a_list(reply, found):
-    assert items(reply, 4) == found
+    assert list_items(reply, 4) == found
 
 
 @given(st.text(), st.integers(1, 5))
 def test_any_reply_is_read(reply, most):
-    found = items(reply, most)
+    found = list_items(reply, most)
     assert len(found) <= most and all(text == text.strip() != "" for text in found)
-    for text in (tagged(reply, "new"), plain(reply), unquoted(reply)):
+    for text in (tagged_text(reply, "new"), without_wrapping(reply), unquoted(reply)):
         assert text is None or text == text.strip() != ""
     assert refuses(reply) in (True, False)
 
 
 @given(st.text())
-def test_what_stands_between_tags_comes_out_as_it_went_in(text):
+def test_text_between_tags_is_returned_unchanged(text):
     inside = text.replace("<", "").strip()
-    assert tagged(f"Well: <new>{inside}</new> bye", "new") == (inside or None)
+    assert tagged_text(f"Well: <new>{inside}</new> bye", "new") == (inside or None)
 
 
 @given(st.text(alphabet="<>/new \n"))
@@ -206,5 +206,11 @@ def test_texts_are_the_same_but_for_case_and_white_space():
 )
 def test_a_long_hostile_reply_takes_no_time(text):
     begin = time.perf_counter()
-    tagged(text, "new"), tagged(f"{text}</new>", "new"), items(text, 4), refuses(text), quote("new", text)
+    (
+        tagged_text(text, "new"),
+        tagged_text(f"{text}</new>", "new"),
+        list_items(text, 4),
+        refuses(text),
+        quote("new", text),
+    )
     assert time.perf_counter() - begin < 2

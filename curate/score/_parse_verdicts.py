@@ -1,6 +1,6 @@
-r"""What a judge's reply says: its score, or which of two responses it finds better.
+r"""Parse a judge's reply: read its score, or which of two responses it finds better.
 
-Models of all sizes write it in many ways. The surest way that a reply uses is the one that is read: of a score
+Models of all sizes write these in many forms. Only the least ambiguous form that a reply uses is read. Of a score:
 
 1. ``[[8]]``, ``\boxed{8}``;
 2. ``Score: 8``, ``**Rating:** 8/10``, ``{"score": 8}``, ``<score>8</score>``, ``评分：8``;
@@ -8,18 +8,19 @@ Models of all sizes write it in many ways. The surest way that a reply uses is t
 4. ``I'd rate this 7.5``, ``a score of 8``;
 5. a line, or the whole reply, that is a number;
 
-and of a verdict ``[[A]]``; ``Verdict: A``, ``{"winner": "A"}``; ``Response A is better``; a line that is a letter.
+And of a verdict: ``[[A]]``; ``Verdict: A``, ``{"winner": "A"}``; ``Response A is better``; a line that is a letter.
 
-Where it is used several times the last one counts if the judge explains itself first, else the first; and before all
-else the line counts where it was to stand, the last or the first: elsewhere a judge may quote what it judges. A score
-of another scale ("4/5" of 1 to 10, "80%"), a range ("7-8") and one beyond the scale are no score: nothing is guessed.
+If the form is used several times, the last one counts if the judge explains itself first, else the first. The line in
+which the score was asked for (the last or the first) is searched before all others: elsewhere a judge may quote what it
+judges. Nothing is guessed: a score of another scale ("4/5" for 1 to 10, "80%"), a range ("7-8") and a number outside
+the scale are no score.
 """
 
 import re
 from typing import NamedTuple
 
-MOST = 20_000  # characters of a reply that are looked at, from its end or its beginning
-MARKS = r"[\s*_`\"'“”#\[({<>$]{0,12}"  # what stands around: bold marks, quotes, brackets
+MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
+MARKS = r"[\s*_`\"'“”#\[({<>$]{0,12}"  # that may stand around an answer: bold marks, quotes, brackets
 RANGE = r"(?:[-–—~]|to\b)"
 NUMBER = (
     r"(?<![\d.,])(?<!\d[-–—~])(?<!\d\s[-–—~]\s)(?<!\d\sto\s)(?P<found>-?\d{1,4}(?:[.,]\d{1,2})?)"
@@ -73,16 +74,20 @@ VERDICT_FORMS = [
 
 
 def _compiled(forms: list[list[str]]) -> list[list[re.Pattern[str]]]:
-    return [[re.compile(form, re.IGNORECASE | re.MULTILINE) for form in surer] for surer in forms]
+    return [[re.compile(form, re.IGNORECASE | re.MULTILINE) for form in level] for level in forms]
 
 
 SCORES, VERDICTS = _compiled(SCORE_FORMS), _compiled(VERDICT_FORMS)
 
 
-class Found(NamedTuple):
-    """What was read: its text and where that begins in the reply, or why nothing was.
+class ParsedReply(NamedTuple):
+    """A score or verdict read in a reply, or why there is none.
 
-    ``value`` is the score, or of a verdict 1.0 (A), 0.0 (B) or 0.5 (neither).
+    Attributes:
+        value: The score; or the verdict, as 1.0 (A), 0.0 (B) or 0.5 (neither). None if nothing was read.
+        text: The text of the score or verdict.
+        start: Where that text begins in the reply, -1 if nothing was read.
+        problem: Why nothing was read, or None.
     """
 
     value: float | None = None
@@ -91,56 +96,57 @@ class Found(NamedTuple):
     problem: str | None = None
 
 
-def read_score(reply: str, low: int, high: int, *, last: bool) -> Found:
-    """Return the score in a reply, on a scale from ``low`` to ``high``; the last one or the first."""
+def read_score(reply: str, low: int, high: int, *, last: bool) -> ParsedReply:
+    """Return the score in a reply, on a scale from ``low`` to ``high``; the ``last`` one, or the first."""
     aside = r"(?:\s?\(\w{1,12}\))?"
-    scale = rf"\b{low}\b{aside}\s{{0,2}}{RANGE}\s{{0,2}}{high}\b{aside}"  # this names the scale, and no score
-    text, start = _looked_at(reply, last)
+    scale = rf"\b{low}\b{aside}\s{{0,2}}{RANGE}\s{{0,2}}{high}\b{aside}"  # this names the scale, it is no score
+    text, start = _verdict_part(reply, last)
     text = re.sub(scale, lambda found: " " * len(found[0]), text, flags=re.IGNORECASE)
-    found = _found(SCORES, text, last)
+    found = _best_matches(SCORES, text, last)
     if not found:
-        return Found(problem=f"no score in the reply: {_short(reply)}")
+        return ParsedReply(problem=f"no score in the reply: {_short(reply)}")
     match = found[-1 if last else 0]
     value = float(match["found"].replace(",", "."))
     if match["out_of"] and float(match["out_of"]) != high:
-        return Found(problem=f"expected a score from {low} to {high}, found {_short(match[0])}")
+        return ParsedReply(problem=f"expected a score from {low} to {high}, found {_short(match[0])}")
     if not low <= value <= high:
-        return Found(problem=f"expected a score from {low} to {high}, found {match['found']}")
-    return Found(value, match["found"], start + match.start("found"))
+        return ParsedReply(problem=f"expected a score from {low} to {high}, found {match['found']}")
+    return ParsedReply(value, match["found"], start + match.start("found"))
 
 
-def read_verdict(reply: str, *, last: bool) -> Found:
-    """Return the verdict in a reply; the last one or the first."""
-    text, start = _looked_at(reply, last)
-    found = _found(VERDICTS, text, last)
+def read_verdict(reply: str, *, last: bool) -> ParsedReply:
+    """Return the verdict in a reply; the ``last`` one, or the first."""
+    text, start = _verdict_part(reply, last)
+    found = _best_matches(VERDICTS, text, last)
     values = [{"A": 1.0, "B": 0.0}.get(match["found"], 0.5) for match in found]
     if not found or (len(set(values)) > 1 and found[0].re in VERDICTS[2]):  # "A is better in style, B is better in ..."
-        return Found(problem=f"no verdict in the reply: {_short(reply)}")
+        return ParsedReply(problem=f"no verdict in the reply: {_short(reply)}")
     match = found[-1 if last else 0]
-    return Found(values[-1 if last else 0], match["found"], start + match.start("found"))
+    return ParsedReply(values[-1 if last else 0], match["found"], start + match.start("found"))
 
 
-def _looked_at(reply: str, last: bool) -> tuple[str, int]:
-    """The part of a reply that may hold its verdict, without a trace of reasoning, and where it begins."""
+def _verdict_part(reply: str, last: bool) -> tuple[str, int]:
+    """Return the part of a reply that may hold its verdict, without any reasoning trace, and where that part begins."""
     start = max(reply.rfind("</think>"), 0)
-    start = max(start, len(reply) - MOST) if last else start
-    return reply[start : start + MOST + 8], start
+    start = max(start, len(reply) - MAX_CHARACTERS) if last else start
+    return reply[start : start + MAX_CHARACTERS + 8], start
 
 
-def _found(forms: list[list[re.Pattern[str]]], text: str, last: bool) -> list[re.Match[str]]:
-    """What is found in the surest form that is there at all, in order.
+def _best_matches(forms: list[list[re.Pattern[str]]], text: str, last: bool) -> list[re.Match[str]]:
+    """Return the matches of the least ambiguous form that occurs at all, in order.
 
-    The line where the judge was told to put it goes before all others: elsewhere it may quote what it judges.
+    The line where the judge was asked to put its verdict is searched first: elsewhere it may quote what it judges.
     """
     bare = text.rstrip() if last else text
     start = bare.rfind("\n") + 1 if last else len(bare) - len(bare.lstrip())
     end = len(bare) if last or (line := bare.find("\n", start)) < 0 else line
-    return _surest([*forms[:2], forms[-1]], bare, start, end) or _surest(forms, bare, 0, len(bare))
+    return _first_form([*forms[:2], forms[-1]], bare, start, end) or _first_form(forms, bare, 0, len(bare))
 
 
-def _surest(forms: list[list[re.Pattern[str]]], text: str, start: int, end: int) -> list[re.Match[str]]:
-    for surer in forms:
-        found = [match for form in surer for match in form.finditer(text, start, end)]
+def _first_form(forms: list[list[re.Pattern[str]]], text: str, start: int, end: int) -> list[re.Match[str]]:
+    """Return the matches, in order, of the first level of forms that has any between ``start`` and ``end``."""
+    for level in forms:
+        found = [match for form in level for match in form.finditer(text, start, end)]
         if found:
             return sorted(found, key=lambda match: match.start("found"))
     return []

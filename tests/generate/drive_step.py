@@ -1,4 +1,4 @@
-"""Runs a step that asks a model, as a run does, with replies given by the test."""
+"""Run a generate step to its end, with replies to its requests given by the test, as a pipeline does with real ones."""
 
 import json
 
@@ -8,7 +8,7 @@ from curate.steps.model_calls import Ask
 
 
 def drive(step, reply):
-    """Drive a step's generator to its end. Returns what it returns, and every ``Ask`` it made.
+    """Run a step's generator to its end. Return its result, and every ``Ask`` it made.
 
     ``reply`` gives the text of a reply (or None) for the row, the messages asked (as turns), and the setting that names
     the model; rows not asked get null. A list holds one list of replies for each time the step asks.
@@ -32,7 +32,7 @@ def drive(step, reply):
         )
 
 
-def said(asks, number=0):
+def asked_texts(asks, number=0):
     """The text of the last turn of each row asked the ``number``-th time; None for a row not asked."""
     return [None if text is None else json.loads(text)[-1]["content"] for text in asks[number].messages.to_list()]
 
@@ -44,7 +44,7 @@ def user(*texts):
 
 
 def talk(*contents, system=None):
-    """The messages of a conversation: turns of user and assistant by turns, after a system turn."""
+    """The messages of a conversation: alternating turns of user and assistant, after a system turn."""
     turns = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)]
     return json.dumps(([{"role": "system", "content": system}] if system else []) + turns)
 

@@ -1,7 +1,7 @@
-"""What is taken from a model's reply (how a request quotes texts is in ``curate.steps.quoting``).
+"""Extract the requested text or list from a model's reply.
 
-A reply comes from a model of any size, which may talk around what was asked for, forget the tags, or be cut by its
-length. Everything here takes any text and needs linear time.
+A reply may come from a model of any size, which may add remarks, forget the tags, or be cut off at its length limit.
+Every function here accepts any text and takes linear time. (Requests quote texts with ``curate.steps.quoting``.)
 """
 
 import re
@@ -11,7 +11,7 @@ import polars as pl
 
 from schemas.messages import blank
 
-# "Sure! Here is the rewritten prompt:" and "### Rewritten Prompt:" before what was asked for.
+# "Sure! Here is the rewritten prompt:" and "### Rewritten Prompt:" before the requested text.
 _THING = r"(?:prompt|instruction|request|question|message|persona|version|text|response|answer|reply)"
 _NEW = r"(?:rewritten|re-written|rewrite|revised|revision|created|new|updated|improved|evolved)"
 _LEAD = re.compile(
@@ -50,28 +50,28 @@ def texts(column: pl.Series) -> list[str | None]:
 
 
 def column(values: Iterable[str | None]) -> pl.Series:
-    """Return texts, or messages to send, as the column a step yields or returns."""
+    """Return texts, or messages to send, as the column that a step yields or returns."""
     return pl.Series("value", list(values), dtype=pl.String)
 
 
-def tagged(reply: str | None, tag: str) -> str | None:
-    """Return what a reply has between ``<tag>`` and ``</tag>``: the first such text, without white space at its ends.
+def tagged_text(reply: str | None, tag: str) -> str | None:
+    """Return the first text between ``<tag>`` and ``</tag>`` in a reply, stripped.
 
-    A reply that forgot the tags is taken whole, without what models put around a text (``plain``). None where there
-    is nothing, or the closing tag is missing: such a reply was cut.
+    A reply without the tags is returned whole, ``without_wrapping``. The result is None if the text is empty, or if the
+    closing tag is missing: such a reply was cut off.
     """
     if reply is None:
         return None
     opening, closing = rf"<\s{{0,2}}{tag}\s{{0,2}}>", rf"<\s{{0,2}}/\s{{0,2}}{tag}\s{{0,2}}>"
     closed = re.search(closing, reply, re.IGNORECASE)
     if closed is None:
-        return None if re.search(opening, reply, re.IGNORECASE) else plain(reply)
+        return None if re.search(opening, reply, re.IGNORECASE) else without_wrapping(reply)
     parts = re.split(opening, reply[: closed.start()], flags=re.IGNORECASE)
-    return (parts[-1].strip() or None) if len(parts) > 1 else plain(parts[0])
+    return (parts[-1].strip() or None) if len(parts) > 1 else without_wrapping(parts[0])
 
 
-def plain(reply: str) -> str | None:
-    """Return a reply without what models put around a text: "Here is the new version:", quotes, a code fence."""
+def without_wrapping(reply: str) -> str | None:
+    """Return a reply without what models add around a text: "Here is the new version:", quotes, a code fence."""
     text = reply.strip()
     lead = _LEAD.match(text)
     if lead:
@@ -93,12 +93,12 @@ def unquoted(text: str) -> str | None:
     return text or None
 
 
-def items(reply: str | None, most: int) -> list[str]:
+def list_items(reply: str | None, most: int) -> list[str]:
     """Return the items of a list in a reply, at most ``most``: numbered, else with bullets, else its lines.
 
-    An item goes on over lines until a blank line or the next item. Prose around the list is left out, quotes and bold
-    marks around an item are taken off. The last item is left out where it looks cut by the reply's length: it alone
-    does not end as a sentence does.
+    An item extends over lines until a blank line or the next item. Prose around the list is left out; quotes and bold
+    marks around an item are removed. The last item is left out if it looks cut off: if it alone does not end as a
+    sentence does.
     """
     lines = (reply or "").splitlines()
     found = _marked(lines, _ITEM) or _marked(lines, _BULLET) or _unmarked(lines)
@@ -109,7 +109,7 @@ def items(reply: str | None, most: int) -> list[str]:
 
 
 def _marked(lines: list[str], marker: re.Pattern[str]) -> list[str]:
-    """The items that begin with a marker no deeper than the first one: deeper ones are part of an item."""
+    """Return the items whose marker is indented no more than the first one: more indented lines are part of an item."""
     found: list[list[str]] = []
     deepest, open_item = None, False
     for line in lines:
@@ -117,7 +117,9 @@ def _marked(lines: list[str], marker: re.Pattern[str]) -> list[str]:
         if start and (deepest is None or len(start[1]) <= deepest):
             deepest = len(start[1]) if deepest is None else deepest
             rest = line[start.end() :]
-            if start[0].count("**") == 1:  # "**1. Title** ...": the bold mark that closes it goes with the one left out
+            if (
+                start[0].count("**") == 1
+            ):  # "**1. Title** ...": removed with the marker, so remove the closing bold mark too
                 rest = rest.replace("**", "", 1)
             found.append([rest])
             open_item = True
@@ -129,15 +131,15 @@ def _marked(lines: list[str], marker: re.Pattern[str]) -> list[str]:
 
 
 def _unmarked(lines: list[str]) -> list[str]:
-    """The lines that are not blank, but for those that lead in."""
+    """Return the lines that are neither blank nor end in a colon."""
     return [line.strip() for line in lines if not blank(line) and not line.rstrip().endswith(":")]
 
 
 def refuses(text: str) -> bool:
-    """Return whether a text is a model's "sorry" in place of what was asked for."""
+    """Return whether a text is a model's refusal in place of the requested text."""
     return _SORRY.match(text.lstrip(" \t\n\"'*")) is not None
 
 
 def same_text(one: str, other: str) -> bool:
-    """Return whether two texts are the same but for case and white space."""
+    """Return whether two texts are the same, ignoring case and white space."""
     return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
