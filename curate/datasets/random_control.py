@@ -27,12 +27,12 @@ from curate.datasets.candidate_table import Candidates
 from curate.datasets.choose import DecisionWriter, apply_rule, in_order, prompt_rows
 from curate.datasets.dataset_spec import NOUNS, DatasetSpec
 from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
+from curate.datasets.token_counts import pair_tokens, row_tokens
 from curate.datasets.trl_rows import prompt_splits
 from curate.datasets.write import write_prompts, write_rows
 from curate.storage.store import StageWriter
 
 PAIRS = 2_000_000  # random pairs that are in memory at a time
-CHARACTERS = 4  # of a token, where tokens were not counted
 SPARE = 2  # pairs of a prompt beyond the dataset's own number that may be drawn where tokens are matched
 
 
@@ -216,20 +216,6 @@ def _take_to_goal(
         sums = np.concatenate(([0.0], np.cumsum(tokens[rows])))
         kept[rows[: int(np.argmin(np.abs(sums - wanted)))]] = True
     return kept
-
-
-def row_tokens(candidates: Candidates, texts: Texts, rows: np.ndarray) -> np.ndarray:
-    """Return the token counts of candidates; a quarter of their characters where nothing counted them."""
-    known = candidates.frame["completion_tokens"].cast(pl.Float64)[rows].to_numpy().copy()
-    bare = np.isnan(known)
-    texts.measure(rows[bare])
-    known[bare] = texts.length[rows[bare]] / CHARACTERS
-    return known
-
-
-def pair_tokens(candidates: Candidates, texts: Texts, chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
-    """Return the token counts of both answers of pairs, given by their row numbers."""
-    return row_tokens(candidates, texts, chosen) + row_tokens(candidates, texts, rejected)
 
 
 def _sum_by_split(base: pl.DataFrame, tokens: np.ndarray) -> dict[str, float]:
