@@ -5,7 +5,7 @@ The lot is drawn from each row's text and the seed, so the choice does not depen
 
 import polars as pl
 
-from curate.algorithms.random_draw import text_draws
+from curate.algorithms.random_order import text_draws
 from curate.select._keep import rows_to_keep
 
 
