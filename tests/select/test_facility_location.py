@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms.vectors.distinct import PART, SHARE, distinct, parts
+from curate.algorithms.vectors.distinct_rows import MIN_KEPT, PART, distinct_rows, divide
 from curate.select import facility_location
 from schemas.errors import UserError
 from tests.select.rows import planted
@@ -142,12 +142,12 @@ def test_different_vectors_are_drawn_by_lot():
     vectors = np.repeat(planted(50, 7), 3, axis=0)
     rows = np.arange(3, 150)  # the first vector's three rows are not asked for
     rank = np.tile([0.1, np.nan, 0.9], 50)[rows]
-    first, times, others = distinct(vectors, rows, rank, 0)
+    first, times, others = distinct_rows(vectors, rows, rank, 0)
     assert sorted(first) == list(range(5, 150, 3)) and set(times) == {3}
     assert others.tolist() == [*range(3, 150, 3), *range(4, 150, 3)]
     assert first.tolist() != sorted(first)
-    assert first.tolist() != distinct(vectors, rows, rank, 1)[0].tolist()
-    backwards = distinct(vectors[::-1].copy(), rows - 3, rank[::-1].copy(), 0)[0]
+    assert first.tolist() != distinct_rows(vectors, rows, rank, 1)[0].tolist()
+    backwards = distinct_rows(vectors[::-1].copy(), rows - 3, rank[::-1].copy(), 0)[0]
     assert (149 - backwards).tolist() == first.tolist()
 
 
@@ -156,13 +156,13 @@ def test_different_vectors_are_drawn_by_lot():
 @pytest.mark.parametrize("able", [0.0, 0.2, 1.0])
 def test_parts_keep_what_was_asked_for_and_no_more_than_they_have(rows, share, able):
     able, count = np.random.default_rng(rows).random(rows) < able, max(1, int(share * rows))
-    dealt = list(parts(able, count))
+    dealt = list(divide(able, count))
     assert sum(kept for _, kept in dealt) == count
     for part, kept_here in dealt:
         size, first = part.stop - part.start, int(able[part].sum())
         assert kept_here <= (first if count <= able.sum() else size)
         assert kept_here >= (first if count >= able.sum() else 0)
-        assert size <= PART or len(dealt) == max(1, count // SHARE)
+        assert size <= PART or len(dealt) == max(1, count // MIN_KEPT)
 
 
 @pytest.mark.parametrize(

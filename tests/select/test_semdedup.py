@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.algorithms.vectors import kmeans
-from curate.algorithms.vectors.whole import inverse_lengths, whole
+from curate.algorithms.vectors.integer_vectors import inverse_lengths, to_integers
 from curate.select import semdedup
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers
@@ -19,7 +19,7 @@ def crowd(rows, width=6, seed=0):
 
 
 def cosines(vectors):
-    rounded = whole(vectors)
+    rounded = to_integers(vectors)
     inverse = inverse_lengths(rounded)
     return (rounded @ rounded.T) * inverse[:, None] * inverse
 
