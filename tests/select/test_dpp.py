@@ -47,10 +47,10 @@ def standard(score):
 @pytest.mark.parametrize("width", [0.2, 1.0])
 def test_each_pick_adds_most_to_the_determinant(quality, width):
     vectors, score = unit(40, 8), np.random.default_rng(1).random(40)
-    result, said = dpp.subset(embeddings(vectors), numbers(score), keep=9, quality=quality, width=width)
+    result, summary = dpp.subset(embeddings(vectors), numbers(score), keep=9, quality=quality, width=width)
     begun = [] if quality else [nearest_to_mean(vectors)]
     expected = by_determinants(kernel(vectors, width), np.exp(quality * standard(score)), 9, begun)
-    assert np.flatnonzero(result["kept"]).tolist() == expected and said == "greedy MAP, exact"
+    assert np.flatnonzero(result["kept"]).tolist() == expected and summary == "greedy MAP, exact"
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -67,10 +67,10 @@ def test_the_front_and_the_blocks_change_no_pick(count, scored):
 @pytest.mark.parametrize("window", [2, 7, 50])
 def test_twins_of_rows_long_out_of_the_window_are_still_known(window):
     vectors = unit(300)
-    result, said = dpp.subset(embeddings([*vectors, *vectors]), numbers([None] * 600), keep=300, window=window)
+    result, summary = dpp.subset(embeddings([*vectors, *vectors]), numbers([None] * 600), keep=300, window=window)
     kept = result["kept"].to_numpy()
     assert (kept[:300] != kept[300:]).all()
-    assert said == f"greedy MAP, by the last {window // 2} to {window} picks"
+    assert summary == f"greedy MAP, by the last {window // 2} to {window} picks"
     near = result.filter(~pl.col("kept"))
     assert (near["similarity"] > 0.999).all()
 
@@ -81,7 +81,7 @@ def test_a_wide_window_is_the_exact_choice():
     assert dpp.subset(vectors, numbers(range(300)), keep=60, window=60)[0].equals(exact)
 
 
-def test_more_rows_than_dimensions_are_told_apart():
+def test_more_rows_than_dimensions_are_distinguished():
     angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     result, _ = dpp.subset(embeddings(np.stack([np.cos(angle), np.sin(angle)], axis=1)), numbers([None] * 120), keep=12)
     gaps = np.diff(np.flatnonzero(result["kept"].to_numpy()), append=120 + result["kept"].arg_max())

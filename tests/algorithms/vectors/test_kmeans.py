@@ -20,7 +20,7 @@ def groups(sizes, width=16, spread=0.05):
 
 
 @pytest.mark.parametrize("width", [3, 384, 4096])
-def test_products_of_whole_numbers_are_exact_and_near_the_cosines(width):
+def test_products_of_integer_vectors_are_exact_and_near_the_cosines(width):
     vectors = unit(200, width)
     numbers = to_integers(vectors)
     product = numbers @ numbers.T
