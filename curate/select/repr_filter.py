@@ -8,7 +8,7 @@ threshold says how near is too near, and the score alone decides between rows th
 import numpy as np
 import polars as pl
 
-from curate.algorithms.vectors.keep_dissimilar import keep_dissimilar, measured_recall
+from curate.algorithms.vectors.keep_dissimilar import Filtered, keep_dissimilar, measured_recall
 from curate.algorithms.vectors.neighbours import nearest, unit
 from curate.algorithms.vectors.row_hashes import content_sample, fingerprints
 from curate.select._keep import rows_to_keep
@@ -56,9 +56,8 @@ def subset(
             raise UserError(f"select repr_filter: {name} must be above 0 and at most 1, found {share}")
     vectors, usable = unit(embedding)
     rows = np.flatnonzero(usable)
-    kept, near, cosine = np.zeros(len(vectors), bool), np.full(len(vectors), -1, np.int64), np.zeros(len(vectors))
     if not len(rows):
-        return _table(kept, near, cosine)
+        return _table(vectors, rows, None)
     hashes = fingerprints(vectors, seed)
     value = score.cast(pl.Float64).fill_nan(None).fill_null(-np.inf).to_numpy()[rows]
     rows = rows[np.lexsort((hashes[rows], -value))]
@@ -73,20 +72,23 @@ def subset(
         seed=seed,
         limit=count,
     )
-    chosen = rows[filtered.kept]
-    kept[chosen] = True
-    out, rest = filtered.nearest >= 0, rows[filtered.end :]
-    near[rows[out]], cosine[rows[out]] = rows[filtered.nearest[out]], filtered.cosine[out]
-    position, similarity = nearest(vectors, chosen, rest)
-    near[rest], cosine[rest] = chosen[position], similarity
     summary = "exact" if filtered.plan is None else measured_recall(vectors, rows, 0, threshold, filtered, seed)
-    if len(chosen) < min(count, len(rows)):
-        summary += f"; {len(chosen)} of {count} wanted: every other row is near one of these"
-    return _table(kept, near, cosine), summary
+    found = int(filtered.kept.sum())
+    if found < min(count, len(rows)):
+        summary += f"; {found} of {count} wanted: every other row is near one of these"
+    return _table(vectors, rows, filtered), summary
 
 
-def _table(kept: np.ndarray, near: np.ndarray, cosine: np.ndarray) -> pl.DataFrame:
-    """Return the result table; ``near`` is the row number of each row's nearest kept row, -1 for none."""
-    has = pl.col("nearest") >= 0
+def _table(vectors: np.ndarray, rows: np.ndarray, filtered: Filtered | None) -> pl.DataFrame:
+    """Return the result table: rows that were not reached get the nearest of all kept rows."""
+    kept, near, cosine = np.zeros(len(vectors), bool), np.full(len(vectors), -1, np.int64), np.zeros(len(vectors))
+    if filtered:
+        chosen = rows[filtered.kept]
+        kept[chosen] = True
+        out, rest = filtered.nearest >= 0, rows[filtered.end :]
+        near[rows[out]], cosine[rows[out]] = rows[filtered.nearest[out]], filtered.cosine[out]
+        position, similarity = nearest(vectors, chosen, rest)
+        near[rest], cosine[rest] = chosen[position], similarity
+    known = pl.col("nearest") >= 0
     table = pl.DataFrame({"kept": kept, "nearest": near, "similarity": cosine})
-    return table.with_columns(pl.when(has).then(name).alias(name) for name in ("nearest", "similarity"))
+    return table.with_columns(pl.when(known).then(name).alias(name) for name in ("nearest", "similarity"))
