@@ -1,4 +1,4 @@
-"""How many rows a subset keeps: ``keep: 500`` is a number of rows, ``keep: 0.1`` a share of them."""
+"""Turn a ``keep`` setting into a number of rows: ``keep: 500`` is a number, ``keep: 0.1`` a share."""
 
 from schemas.errors import UserError
 

@@ -1,4 +1,4 @@
-"""What the subset steps share: scores as comparable numbers, cosines to the nearest kept row, and the result table."""
+"""Shared by the subset steps: scaled scores, cosines to the nearest kept row, and the result table."""
 
 import numpy as np
 import polars as pl
