@@ -1,10 +1,10 @@
 """DEITA's filter beside DEITA's own loop, on ``benchmarks.vectors``; tuned on seed 1, reported on seed 2.
 
-``python -m benchmarks.deita --rows 100000`` runs one size. The loop is that of DEITA's ``CombinedFilter``: down the
-rows by score, the largest cosine of each to all kept so far, by one product with the matrix of these. At 100,000 rows
-that takes a quarter of an hour, so its product is timed for every hundredth row, among the rows that comparing in full
-kept before it, and multiplied by a hundred: the time of the products, not of what the loop does beside them. Where
-``keep`` stops it, ours goes on to find the nearest kept row of every row that was not reached; the loop does not.
+``python -m benchmarks.deita --rows 100000`` runs one size. The loop is that of DEITA's ``CombinedFilter``: for each
+row, by score, the largest cosine to all rows kept so far, by one product with their matrix. At 100,000 rows that takes
+a quarter of an hour. So the product is timed for every hundredth row, with the rows that a full comparison kept before
+it, and multiplied by a hundred: the time of the products, without the rest of the loop. Where ``keep`` stops it, our
+step goes on to find the nearest kept row of every row that was not reached; the loop does not.
 """
 
 import argparse
@@ -35,25 +35,25 @@ def beside(size: int) -> list[Row]:
     rows = []
     full, _, _ = ours(made, score, size, size + 1)
     for keep in (size, size // 10):
-        table, said, seconds = ours(made, score, keep, 0)
+        table, summary, seconds = ours(made, score, keep, 0)
         theirs = loop(made, np.argsort(-score), full["kept"].to_numpy(), keep)
         rows.append(Row(f"repr_filter {size:,} x 384, keep {keep:,}", seconds, "s", "0.05", "DEITA's loop", theirs))
         if keep == size:
             out, gone = ~full["kept"], ~table["kept"]
             share = (out & gone).sum() / out.sum()
-            rows.append(Row(f"  of {out.sum():,} ruled out, found ({said})", share, "share", ">= 0.99"))
+            rows.append(Row(f"  of {out.sum():,} ruled out, found ({summary})", share, "share", ">= 0.99"))
     return rows
 
 
 def ours(made: np.ndarray, score: np.ndarray, keep: int, exact_below: int) -> tuple[pl.DataFrame, str, float]:
-    """The table, what is said of the recall, and the seconds it took."""
+    """Return the table of ``repr_filter``, its summary line and the seconds it took."""
     started = time.perf_counter()
-    table, said = subset(column(made), pl.Series(score), keep=keep, threshold=THRESHOLD, exact_below=exact_below)
-    return table, said, time.perf_counter() - started
+    table, summary = subset(column(made), pl.Series(score), keep=keep, threshold=THRESHOLD, exact_below=exact_below)
+    return table, summary, time.perf_counter() - started
 
 
 def loop(made: np.ndarray, order: np.ndarray, stays: np.ndarray, keep: int) -> float:
-    """The seconds DEITA's loop takes to keep ``keep`` rows, from every hundredth of its products."""
+    """Return the seconds DEITA's loop takes to keep ``keep`` rows, estimated from every hundredth of its products."""
     kept = np.empty((min(keep, int(stays.sum())), made.shape[1]), np.float32)
     count, seconds = 0, 0.0
     for number, row in enumerate(order):

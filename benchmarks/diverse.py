@@ -1,9 +1,9 @@
 """Diverse subsets of 384-d embeddings, 1% kept, beside pyversity's dpp and mmr where that is installed.
 
 ``python -m benchmarks.diverse --rows 100000`` runs one size. The embeddings are those of ``benchmarks.vectors``; the
-scores are random, from 0 to 1. pyversity's MMR goes by the same formula (but takes a negative cosine for 0), its DPP by
-another kernel, the cosine itself, which after d picks tells no row from another: so the Vendi score of what each keeps
-is given too. Nothing here was tuned on these vectors: that was done on a mixture of 2,000 topics in 50 groups.
+scores are random, from 0 to 1. pyversity's MMR uses the same formula (but counts a negative cosine as 0). Its DPP uses
+another kernel, the cosine itself, which after d picks does not distinguish rows; so the Vendi score of the kept rows is
+given too. Nothing was tuned on these vectors: that was done on a mixture of 2,000 topics in 50 groups.
 """
 
 import argparse
@@ -33,7 +33,7 @@ STEPS = {  # settings, and pyversity's name and settings
 
 
 def measure() -> list[Row]:
-    """Both sizes, in turns with the peer: medians of three at 20,000 rows, one run each at 100,000."""
+    """Run both sizes, in turns with the peer: medians of three at 20,000 rows, one run each at 100,000."""
     return [row for size in SIZES for row in beside(size, times=3 if size == SIZES[0] else 1)]
 
 
@@ -76,7 +76,7 @@ def beside(size: int, times: int) -> list[Row]:
 def pyversity(
     peer: tuple[str, dict] | None, made: np.ndarray, score: np.ndarray, count: int, kept: dict
 ) -> Callable[[], None] | None:
-    """What runs the peer, where there is one."""
+    """Return a function that runs the peer and writes its rows to ``kept``; None if there is no peer."""
     try:
         function = peer and getattr(importlib.import_module(f"pyversity.strategies.{peer[0]}"), peer[0])
     except ImportError:
@@ -89,7 +89,7 @@ def pyversity(
 
 
 def timed(call: Callable[[], object]) -> Callable[[], float]:
-    """A run of ``medians``: the seconds that ``call`` takes."""
+    """Return a run for ``medians``, which returns the seconds that ``call`` takes."""
 
     def run() -> float:
         started = time.perf_counter()

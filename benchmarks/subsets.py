@@ -1,10 +1,11 @@
 """Diverse subsets beside the plain torch loop (k-center) and apricot (facility location), on ``benchmarks.vectors``.
 
-Tuned on vectors of another kind (a power-law spectrum, 1,000 clusters) and reported on these, one seed a run of
-``SEEDS``; also on vectors in all directions alike, where nothing can be skipped. The time of a plain loop does not
-change from pick to pick: that of 10 % is ten times that of 1 %, unless ``python -m benchmarks.subsets --whole`` runs it
-to its end (minutes) and compares what both keep. ``python -m benchmarks.subsets --rows 1000000 --keep 10000`` runs
-facility location once on a mapped file and tells its peak memory, the file's pages in memory included.
+The steps were tuned on vectors of another kind (a power-law spectrum, 1,000 clusters) and are reported on these, one
+seed of ``SEEDS`` a run; also on vectors in all directions alike, where nothing can be skipped. A plain loop takes the
+same time for each pick, so the time for 10 % is reported as ten times that for 1 %. ``python -m benchmarks.subsets
+--whole`` runs it to its end instead (minutes) and compares the rows that both keep. ``python -m benchmarks.subsets
+--rows 1000000 --keep 10000`` runs facility location once on a mapped file and prints its peak memory, the file's pages
+in memory included.
 """
 
 import argparse
@@ -32,7 +33,7 @@ BARS = {0.01: "0.15 of peer", 0.1: "0.05 of peer"}
 
 
 def measure() -> list[Row]:
-    """Medians over the seeds; each seed once, ours and the peer's in turn, where the peer is installed."""
+    """Return medians over the seeds; each seed runs once, our step and the peer in turn, if the peer is installed."""
     warm_up()
     return [
         *_k_center("", lambda seed: vectors(K_CENTER, seed).vectors, SEEDS),
@@ -59,8 +60,8 @@ def _k_center(kind: str, make: Callable[[int], np.ndarray], seeds: tuple[int, ..
     for share, runs in found.items():
         medians = (statistics.median(some) for some in zip(*runs, strict=True))
         ours, theirs, radius, mean, their_radius, their_mean = medians
-        said = f"k_center {share:.0%} of {len(made):,}{kind}"
-        rows.append(Row(said, ours, "s", BARS[share], *(("torch loop", theirs) if picks is not None else ())))
+        name = f"k_center {share:.0%} of {len(made):,}{kind}"
+        rows.append(Row(name, ours, "s", BARS[share], *(("torch loop", theirs) if picks is not None else ())))
         if not np.isnan(radius):
             rows.append(Row("  cosine at the covering radius", radius, "cosine", "same", "torch loop", their_radius))
             rows.append(Row("  mean cosine to the nearest", mean, "cosine", "same", "torch loop", their_mean))
@@ -73,30 +74,30 @@ def _facility_location() -> list[Row]:
         runs = []
         for seed in SEEDS:
             made = vectors(COVER, seed).vectors
-            ours, (kept, said) = timed(lambda made=made, count=count: kept_of(facility_location.subset, made, count))
+            ours, (kept, summary) = timed(lambda made=made, count=count: kept_of(facility_location.subset, made, count))
             theirs, picks = timed(lambda made=made, count=count: apricot(made, count))
             runs.append((ours, measures(made, kept)[1], theirs, picks is not None and measures(made, picks)[1]))
         ours, cover, theirs, their_cover = (statistics.median(some) for some in zip(*runs, strict=True))
         peer = ("apricot", theirs) if picks is not None else ()
         rows.append(Row(f"facility_location {count:,} of {COVER:,}", ours, "s", "0.2 of peer", *peer))
         rows.append(Row("  coverage", cover, "cosine", ">= 0.995 of", *(("apricot", their_cover) if peer else ())))
-        rows.append(Row("  at least, of the best possible", float(said.split("at least ")[1].split()[0]), "share"))
+        rows.append(Row("  at least, of the best possible", float(summary.split("at least ")[1].split()[0]), "share"))
     return rows
 
 
 def _large() -> list[Row]:
     rows = []
     for count in (1_000, 10_000):
-        told = alone(K_CENTER, count, SEEDS[0])
+        measured = alone(K_CENTER, count, SEEDS[0])
         rows += [
-            Row(f"facility_location {count:,} of {K_CENTER:,}", told["seconds"], "s"),
-            Row("  peak memory, its file's pages included", told["peak"], "MB", "1000 MB"),
+            Row(f"facility_location {count:,} of {K_CENTER:,}", measured["seconds"], "s"),
+            Row("  peak memory, its file's pages included", measured["peak"], "MB", "1000 MB"),
         ]
     return rows
 
 
 def warm_up() -> None:
-    """Compile, or load what was compiled, of ours; import and compile the peers."""
+    """Compile our loops or load them from the cache; import and compile the peers."""
     for some in (vectors(2_000, 1).vectors, alike(2_000, 1)):
         for step in (k_center.subset, facility_location.subset):
             kept_of(step, some, 20)
@@ -105,34 +106,34 @@ def warm_up() -> None:
 
 
 def alike(rows: int, seed: int) -> np.ndarray:
-    """Unit vectors in all directions alike."""
+    """Return unit vectors in all directions alike."""
     made = np.random.default_rng(seed).standard_normal((rows, 384), np.float32)
     return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
 def kept_of(step: Callable, made: np.ndarray, count: int) -> tuple[np.ndarray, str]:
-    """The rows that a step keeps, and what it says."""
+    """Return the rows that a step keeps, and its summary line."""
     result = step(as_series(made, "embedding"), pl.repeat(None, len(made), dtype=pl.Float64, eager=True), keep=count)
-    table, said = result if isinstance(result, tuple) else (result, "")
-    return np.flatnonzero(table["kept"].to_numpy()), said
+    table, summary = result if isinstance(result, tuple) else (result, "")
+    return np.flatnonzero(table["kept"].to_numpy()), summary
 
 
 def timed(call: Callable) -> tuple[float, object]:
-    """Seconds that a call takes, and what it returns."""
+    """Return the seconds that a call takes, and its result."""
     started = time.perf_counter()
     result = call()
     return time.perf_counter() - started, result
 
 
 def measures(made: np.ndarray, kept: np.ndarray) -> tuple[float, float]:
-    """The least and the mean cosine of a row to its nearest kept row; the mean with 0 for those below."""
+    """Return the least and the mean cosine of a row to its nearest kept row; the mean counts cosines below 0 as 0."""
     blocks = (made[low : low + 4096] @ made[kept].T for low in range(0, len(made), 4096))
     near = np.concatenate([block.max(axis=1) for block in blocks])
     return float(near.min()), float(np.maximum(near, 0).mean())
 
 
 def torch_loop(made: np.ndarray, count: int) -> np.ndarray | None:
-    """The plain loop of farthest-first picking: a product of all rows with every pick. None where torch is missing."""
+    """Run the plain loop of farthest-first picking, a product of all rows a pick; None where torch is missing."""
     try:
         import torch
     except ImportError:
@@ -150,9 +151,10 @@ def torch_loop(made: np.ndarray, count: int) -> np.ndarray | None:
 
 
 def apricot(made: np.ndarray, count: int) -> np.ndarray | None:
-    """The full graph's lazy greedy, negative cosines as 0; the product is part of it. None where it isn't installed.
+    """Run apricot's lazy greedy on the full graph, negative cosines as 0; None where it is not installed.
 
-    It compiles its loops at every fit, 2 to 3 s; here only at the first.
+    The product of all rows is part of the run. apricot compiles its loops at every fit, 2 to 3 s; here only at the
+    first.
     """
     try:
         from apricot import FacilityLocationSelection
@@ -170,7 +172,7 @@ def apricot(made: np.ndarray, count: int) -> np.ndarray | None:
 
 
 def alone(rows: int, count: int, seed: int) -> dict:
-    """Facility location once in a fresh process, on a mapped file: its seconds, peak memory in MB, and line."""
+    """Run facility location once in a fresh process, on a mapped file: its seconds, peak memory in MB, and summary."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "vectors"
         write(file, rows, seed)
@@ -185,16 +187,16 @@ def alone(rows: int, count: int, seed: int) -> dict:
 
 
 def child(file: Path, count: int) -> None:
-    """Run facility location on a file of vectors and print what ``alone`` returns."""
+    """Run facility location on a file of vectors and print the result of ``alone``."""
     made = np.memmap(file, np.float32, "r").reshape(-1, 384)
     kept_of(facility_location.subset, np.ascontiguousarray(made[:2_000]), 20)
-    seconds, (_, said) = timed(lambda: kept_of(facility_location.subset, made, count))
+    seconds, (_, summary) = timed(lambda: kept_of(facility_location.subset, made, count))
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps({"seconds": seconds, "peak": int(peak.split()[1]) / 1000, "said": said}))
+    print(json.dumps({"seconds": seconds, "peak": int(peak.split()[1]) / 1000, "summary": summary}))
 
 
 def main() -> None:
-    """One of the single runs that the module's text names."""
+    """Run one of the single runs that the module's text names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--whole", action="store_true", help="run the plain loop of k-center to its end")
     parser.add_argument("--rows", type=int, default=100_000)

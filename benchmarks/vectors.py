@@ -1,10 +1,10 @@
 """Vectors with planted near-duplicates: ``python -m benchmarks.vectors FILE --rows 1000000 --seed 2`` writes float32.
 
-They look like sentence embeddings (of gsm8k and Alpaca by all-MiniLM-L6-v2, which this was fitted to by eye): a third
-of their squared length is one common direction, what is left falls off with the dimension, and part of it is shared by
-the rows of one of 2,000 topics. Two random rows have a cosine of 0.34, one pair in 10,000 one of 0.7 and more. A tenth
-of the rows are copies of rows up to a block before them, at a cosine of 0.95 to 0.99, from which they differ as rows
-do.
+They resemble sentence embeddings (of gsm8k and Alpaca by all-MiniLM-L6-v2, to which they were fitted by eye): a third
+of their squared length is in one common direction, the rest falls off with the dimension, and part of it is shared by
+the rows of one of 2,000 topics. Two random rows have a cosine of 0.34, one pair in 10,000 has 0.7 or more. A tenth of
+the rows are copies of rows up to a block before them, at a cosine of 0.95 to 0.99, and differ from them as rows do from
+each other.
 """
 
 import argparse
@@ -29,12 +29,12 @@ class Vectors(NamedTuple):
 
 
 def vectors(rows: int, seed: int) -> Vectors:
-    """Make ``rows`` of them."""
+    """Return ``rows`` such vectors."""
     return Vectors(*(np.concatenate(parts) for parts in zip(*_blocks(rows, seed), strict=True)))
 
 
 def write(file: Path, rows: int, seed: int) -> Vectors:
-    """Write them to ``file``, a block in memory at a time; returns them as a memory map of it."""
+    """Write ``rows`` such vectors to ``file``, a block in memory at a time; return a memory map of it."""
     pairs = []
     with file.open("wb") as out:
         for block, *pair in _blocks(rows, seed):

@@ -1,1 +1,1 @@
-"""Pure functions on arrays and texts: no tables of ours, no disk, no model."""
+"""Pure functions on arrays and texts; they know no stage, no store and no model."""

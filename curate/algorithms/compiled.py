@@ -1,7 +1,7 @@
-"""Loops that NumPy cannot say, compiled by Numba the first time they run and kept beside the source after that.
+"""Compile loops that NumPy cannot express, with Numba, at their first call; the machine code is kept on disk.
 
-Importing this costs as much as importing NumPy four times over, so that steps import their loops only when they have
-rows to run them on: the loops of ``curate/dedup/minhash.py`` are in a module of their own.
+Importing Numba takes four times as long as importing NumPy. Loops therefore stand in modules of their own, named
+``..._loops``, which are imported only when there are rows to run them on.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numba
 
 
 def compiled(function: Callable) -> Callable:
-    """Compile a function when it is first called; while it runs, other threads do too (it holds no GIL).
+    """Compile a function when it is first called; it releases the GIL, so that threads run it side by side.
 
     The machine code is kept in ``__pycache__``, or in the user's cache folder where that cannot be written, or, where
     neither can, for this process only.

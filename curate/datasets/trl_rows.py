@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import polars as pl
 
-from curate.algorithms.random_order import OURS
+from curate.algorithms.random_order import CONTENT_ID
 from curate.algorithms.text import same_text
 from curate.datasets.candidate_table import SLICE, Candidates
 from curate.pipeline.split import assign, needs
@@ -120,7 +120,7 @@ def row_ids(kind: str, *ids: pl.Series) -> pl.Series:
     """Return ``content_id("r", kind, *ids)`` of every row."""
     framed = '["' + '","'.join([kind, *["{}"] * len(ids)]) + '"]'
     texts = pl.select(pl.format(framed, *ids)).to_series()  # as content_id frames ids of ours, which need no escaping
-    if not all(i.str.contains(OURS).all() for i in ids):
+    if not all(i.str.contains(CONTENT_ID).all() for i in ids):
         return pl.Series([content_id("r", kind, *row) for row in zip(*ids, strict=True)], dtype=pl.String)
     return pl.Series([f"r_{sha256(text.encode()).hexdigest()[:20]}" for text in texts], dtype=pl.String)
 

@@ -13,16 +13,10 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Cluster, Keep, decide, priority
-from curate.algorithms.vectors.bridges import connections
-from curate.algorithms.vectors.far_enough import (
-    Settled,
-    content_sample,
-    far_enough,
-    fingerprints,
-    measured_recall,
-    true_cosines,
-)
-from curate.algorithms.vectors.neighbours import unit
+from curate.algorithms.vectors.connecting_pairs import connecting_pairs
+from curate.algorithms.vectors.keep_dissimilar import Filtered, keep_dissimilar, measured_recall
+from curate.algorithms.vectors.neighbours import true_cosines, unit
+from curate.algorithms.vectors.row_hashes import content_sample, fingerprints
 from schemas.errors import UserError
 
 
@@ -65,7 +59,7 @@ def dedup(
     own = head == np.arange(len(order))
     rows, held_copies = order[own], ~own & (np.arange(len(order)) < held)
     held -= int(held_copies.sum())
-    settled = far_enough(
+    filtered = keep_dissimilar(
         vectors,
         rows,
         held,
@@ -76,16 +70,16 @@ def dedup(
         seed=seed,
     )
     if cluster == "keep_first":
-        kept_for, value, via = settled.near, settled.value, settled.near
+        kept_for, value, via = filtered.nearest, filtered.cosine, filtered.nearest
     else:
-        kept_for, value, via = _connected(vectors, rows, held, threshold, settled)
+        kept_for, value, via = _connected(vectors, rows, held, threshold, filtered)
     # A copy goes with the first of its kind: dropped for it if it stays, else for what that one is dropped for.
     place = (np.cumsum(own) - 1)[head]
     copy, out = ~own & ~held_copies, kept_for[place] >= 0
     other = np.where(out, rows[kept_for[place]], np.where(copy, rows[place], -1))
     through = np.where(copy & ((cluster == "connected") | ~out), rows[place], np.where(out, rows[via[place]], -1))
     table = _table(len(embedding), order, other, np.where(out, value[place], 1.0), through)
-    said = "exact" if settled.plan is None else measured_recall(vectors, rows, held, threshold, settled, seed)
+    said = "exact" if filtered.plan is None else measured_recall(vectors, rows, held, threshold, filtered, seed)
     return table, said
 
 
@@ -103,10 +97,10 @@ def _copies(vectors: np.ndarray, order: np.ndarray, hashes: np.ndarray) -> np.nd
 
 
 def _connected(
-    vectors: np.ndarray, rows: np.ndarray, held: int, threshold: float, settled: Settled
+    vectors: np.ndarray, rows: np.ndarray, held: int, threshold: float, filtered: Filtered
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of connected places the first stays: for each place the one it is dropped for, their cosine, and ``via``."""
-    pairs = connections(vectors, rows, held, threshold, settled)
+    pairs = connecting_pairs(vectors, rows, held, threshold, filtered)
     kept_for, value, via = decide(*pairs, len(rows), held, "connected")
     far = np.flatnonzero((kept_for >= 0) & np.isnan(value))
     value[far] = true_cosines(vectors, rows[far], rows[kept_for[far]])

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from curate.algorithms.random_draw import text_draws
+from curate.algorithms.random_order import text_draws
 
 
 def rotating_choice(text: pl.Series, sample_index: pl.Series | None, count: int, seed: int) -> list[int]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from curate.algorithms.random_draw import text_draws
+from curate.algorithms.random_order import text_draws
 from curate.steps.quoting import turns_of
 
 

@@ -1,1 +1,1 @@
-"""Choosing, one rule a file: ``select`` picks candidates, ``pair`` makes preference pairs, ``subset`` keeps some."""
+"""Selection rules, one a file: ``select`` picks candidates, ``pair`` makes pairs, ``subset`` keeps diverse rows."""

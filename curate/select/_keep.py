@@ -1,4 +1,4 @@
-"""How many rows a subset keeps: ``keep: 500`` is a number of rows, ``keep: 0.1`` a share of them."""
+"""Turn a ``keep`` setting into a number of rows: ``keep: 500`` is a number, ``keep: 0.1`` a share."""
 
 from schemas.errors import UserError
 
@@ -6,7 +6,13 @@ from schemas.errors import UserError
 def rows_to_keep(keep: int | float, rows: int, where: str) -> int:
     """Return the number of rows to keep: at least 1 of a table that has any, at most all.
 
-    Raises ``UserError``, beginning with ``where``, for a number below 1 and a share outside (0, 1].
+    Args:
+        keep: A number of rows (int), or a share of them (float).
+        rows: How many rows there are.
+        where: What the error message begins with.
+
+    Raises:
+        UserError: For a number below 1, and for a share outside (0, 1].
     """
     if isinstance(keep, bool) or not (keep >= 1 if isinstance(keep, int) else 0 < keep <= 1):
         raise UserError(

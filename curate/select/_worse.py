@@ -1,12 +1,13 @@
-"""What the rules that pair a prompt's best candidate with a worse one have in common."""
+"""Scored candidates of each prompt, and those worse than its best: what the rules for preference pairs share."""
 
 import polars as pl
 
 
 def scored(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series) -> pl.DataFrame:
-    """Return the candidates with a finite score: ``slot`` (the prompt's number, Int64), ``id`` and ``score``.
+    """Return the candidates with a finite score, those of a prompt together, the best first, equal scores by id.
 
-    Each prompt's stand together, the best first, those of equal score by id.
+    Returns:
+        ``slot`` (the prompt's number, Int64), ``id`` and ``score``.
     """
     rows = pl.DataFrame({"prompt": prompt_id, "id": completion_id, "score": score.cast(pl.Float64)})
     # A number for each prompt: sorting by it first, few ids (text) are ever compared.
@@ -16,7 +17,7 @@ def scored(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series) -> 
 
 
 def with_best(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add to rows of ``scored`` what their prompt's best is: ``id_best``, ``score_best``, and the ``gap`` to it."""
+    """Add to rows of ``scored`` the best of their prompt: ``id_best``, ``score_best``, and the ``gap`` to its score."""
     best = rows.filter(pl.col("slot") != pl.col("slot").shift(1).fill_null(-1))
     rows = rows.join(best, on="slot", suffix="_best", maintain_order="left")
     return rows.with_columns(gap=pl.col("score_best") - pl.col("score"))
@@ -35,5 +36,5 @@ def best_and_worse(
 
 
 def proposed(worse: pl.DataFrame) -> pl.DataFrame:
-    """Return rows of ``with_best`` as pairs, alternatives within a slot, in their order."""
+    """Return rows of ``with_best`` as pairs in their order; the pairs of one slot are alternatives."""
     return worse.select("slot", chosen_id="id_best", rejected_id="id").select("chosen_id", "rejected_id", "slot")

@@ -1,7 +1,7 @@
 """The ``n`` best candidates of each prompt.
 
-Equal scores go by the completion's id, the lower first: ids are hashes of content, so the choice favours nobody and
-does not depend on the order of the rows. A candidate without a score (null or NaN) is never chosen.
+Of equal scores the lower completion id comes first: ids are hashes of content, so the choice favours nobody and does
+not depend on the order of the rows. A candidate without a score (null or NaN) is never chosen.
 """
 
 import polars as pl
@@ -10,10 +10,14 @@ from schemas.errors import UserError
 
 
 def select(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, n: int = 1) -> pl.DataFrame:
-    """Return, a row per candidate, ``kept``, ``reason`` (null when kept) and ``evidence``.
+    """Keep the ``n`` candidates of highest score of each prompt.
 
-    ``evidence`` is the id of the last candidate that was kept in its place, null where the prompt has none.
-    Raises ``UserError`` for ``n`` below 1.
+    Returns:
+        A row per candidate: ``kept``; ``reason``, null when kept; and ``evidence``, the id of the last candidate that
+        was kept instead, null where the prompt has none.
+
+    Raises:
+        UserError: For ``n`` below 1.
     """
     if n < 1:
         raise UserError(f"select best_of_n: n must be at least 1, found {n}")

@@ -1,9 +1,8 @@
 """Pair each prompt's best candidate with a random worse one.
 
-The gap between their scores must be above 0 and at least ``margin``. Equal best scores go by id, the lower first. Where
-the one drawn may not be taken (its text is the same, or an option of the dataset refuses it), another is drawn.
-Candidates without a finite score neither win nor cost their prompt its pair. The draw depends on the ids and the seed,
-not on the order of the rows.
+The gap between their scores must be above 0 and at least ``margin``. Of equal best scores the lower id is chosen. Where
+the random one cannot be rejected (its text is the same, or an option of the dataset excludes it), another is drawn.
+Candidates without a finite score are ignored. The draw depends on the ids and the seed, not on the order of the rows.
 """
 
 import polars as pl
@@ -17,4 +16,4 @@ def pair(
 ) -> pl.DataFrame:
     """Return the pairs in order of preference: ``chosen_id``, ``rejected_id`` and ``slot`` (one for each prompt)."""
     worse = best_and_worse(prompt_id, completion_id, score, margin)
-    return proposed(worse.with_columns(lot=id_draws(worse["id"], seed, "best_vs_random")).sort("slot", "lot", "id"))
+    return proposed(worse.with_columns(draw=id_draws(worse["id"], seed, "best_vs_random")).sort("slot", "draw", "id"))

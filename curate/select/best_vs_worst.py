@@ -1,8 +1,8 @@
 """Pair each prompt's best candidate with its worst.
 
-The gap between their scores must be above 0 and at least ``margin``. Equal scores go by id, the lower first. Where the
-worst may not be taken (its text is the same, or an option of the dataset refuses it), the next worst is. Candidates
-without a finite score neither win nor cost their prompt its pair.
+The gap between their scores must be above 0 and at least ``margin``. Of equal scores the lower id comes first. Where
+the worst cannot be rejected (its text is the same, or an option of the dataset excludes it), the next worst is.
+Candidates without a finite score are ignored.
 """
 
 import polars as pl

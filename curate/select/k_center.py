@@ -1,31 +1,39 @@
-"""A diverse subset: again and again the row that is farthest from all kept ones (greedy k-center).
+"""A diverse subset: in each step, keep the row that is farthest from all kept ones (greedy k-center).
 
 Gonzalez 1985, which covers every row within twice the best possible radius; used to choose training data by Sener and
 Savarese 2018. The distance is the straight line between unit vectors, which orders pairs as their cosine does. Where a
 score is given, a row's distance is multiplied by a weight (Dyer and Frieze 1985: the weighted k-center): the share of
-scored rows that score no higher than it, to the power of ``quality``. Nothing is left to chance.
+scored rows that score no higher than it, to the power of ``quality``. Nothing is random.
 """
 
 import numpy as np
 import polars as pl
 
 from curate.algorithms.vectors.neighbours import unit
-from curate.algorithms.vectors.subsets import decided
 from curate.select._keep import rows_to_keep
+from curate.select._subset_table import subset_table
 from schemas.errors import UserError
 
 
 def subset(embedding: pl.Series, score: pl.Series, *, keep: int | float, quality: float = 1.0) -> pl.DataFrame:
-    """Return, a row per embedding, ``kept``, ``nearest`` (row number of the nearest kept row) and ``similarity``.
+    """Keep rows that are far from each other.
 
-    ``embedding`` is an Array(Float32, d) column. ``keep`` is a number of rows, or a share in (0, 1] where it has a
-    decimal point. ``score`` is a number a row; with none, all null, distance alone decides, and the first row is the
-    one nearest the mean of all. With scores the first row is, of those that score highest, the one nearest the mean;
-    rows whose score is null are kept only when no others are left. ``quality``, from 0 up, says how much the score
-    weighs: with 0 distance alone decides among the scored.
+    Without scores the first row is the one nearest the mean of all; with scores it is, of those that score highest, the
+    one nearest the mean. Rows without a direction (null, all zero, or with a value that is no number) are not kept.
 
-    ``similarity`` is the cosine to ``nearest``; both are null for kept rows. Rows without a direction (null, all zero,
-    or with a value that is no number) are not kept and have none. Raises ``UserError`` for other settings.
+    Args:
+        embedding: An Array(Float32, d) column.
+        score: A number for each row; with none, all null, distance alone decides. Rows whose score is null are kept
+            only when no others are left.
+        keep: A number of rows, or a share in (0, 1] if it has a decimal point.
+        quality: How much the score weighs, from 0 up; with 0 distance alone decides among the scored.
+
+    Returns:
+        A row per embedding: ``kept``; ``nearest``, the row number of the nearest kept row; and ``similarity``, the
+        cosine to it. The last two are null for kept rows.
+
+    Raises:
+        UserError: For a setting out of range.
     """
     count = rows_to_keep(keep, len(embedding), "select k_center")
     if not 0 <= quality < np.inf:
@@ -43,11 +51,11 @@ def subset(embedding: pl.Series, score: pl.Series, *, keep: int | float, quality
     place = np.cumsum(usable) - 1
     chosen = np.zeros(len(vectors), bool)
     chosen[kept] = True
-    return decided(usable, chosen[usable], place[nearest[usable]], cosine[usable])
+    return subset_table(usable, chosen[usable], place[nearest[usable]], cosine[usable])
 
 
 def _weigh(score: np.ndarray, rows: np.ndarray, quality: float) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return a weight for every row, squared, for it multiplies squared distances, and the rows to keep, in phases."""
+    """Return each row's weight, squared as it multiplies squared distances, and the rows to keep from, in phases."""
     scored = np.isfinite(score[rows])
     value = pl.Series(score[rows[scored]])
     weight = np.ones(len(score), np.float32)
@@ -56,7 +64,7 @@ def _weigh(score: np.ndarray, rows: np.ndarray, quality: float) -> tuple[np.ndar
 
 
 def _nearest_the_mean(vectors: np.ndarray, rows: np.ndarray, among: np.ndarray, block: int = 1 << 14) -> int:
-    """Which of the rows ``among`` is nearest the mean of ``rows``; the first of equally near ones."""
+    """Return the one of the rows ``among`` that is nearest the mean of ``rows``; the first of equally near ones."""
     total = np.zeros(vectors.shape[1])
     for low in range(0, len(rows), block):
         total += vectors[rows[low : low + block]].sum(axis=0, dtype=np.float64)

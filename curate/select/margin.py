@@ -1,8 +1,9 @@
 """Pair each prompt's best candidate with one that is worse by a gap inside a band.
 
-A gap too small is noise of the scorer, one too large teaches little. Of the candidates whose gap to the best is at
-least ``low`` (and above 0) and at most ``high``, the one with the widest gap is rejected; where it may not be taken,
-the next. Equal scores go by id, the lower first. For pairs in which the chosen one is not the best there is ``ranked``.
+A gap that is too small is noise of the scorer, one that is too large teaches little. Of the candidates whose gap to the
+best is at least ``low`` (and above 0) and at most ``high``, the one with the widest gap is rejected, or, where it
+cannot be, the next one. Of equal scores the lower id comes first. For pairs whose chosen candidate is not the best, use
+``ranked``.
 """
 
 import polars as pl
@@ -16,7 +17,8 @@ def pair(
 ) -> pl.DataFrame:
     """Return the pairs in order of preference: ``chosen_id``, ``rejected_id`` and ``slot`` (one for each prompt).
 
-    Raises ``UserError`` for a band that is empty.
+    Raises:
+        UserError: For a band that is empty.
     """
     if low < 0 or (high is not None and (high <= 0 or high < low)):
         raise UserError(f"select margin: expected 0 <= low <= high, and high above 0; found low {low}, high {high}")

@@ -1,104 +1,101 @@
-"""Maximal marginal relevance: again and again the row with a good score that is unlike all kept ones.
+"""Maximal marginal relevance: in each step, keep the row that has a good score and is unlike all kept ones.
 
 Carbonell and Goldstein 1998: the next row is the one with the greatest ``relevance * score - (1 - relevance) * cosine``
-to its nearest kept row. Scores are put on a scale from 0 (the least) to 1 (the greatest), beside which a cosine of 0.5
-means something; a row without a score is taken only when no row with one is left. Without any scores the cosine alone
-decides, and the first row is the one nearest the mean of all.
+to its nearest kept row. Scores are scaled from 0 (the least) to 1 (the greatest), so that they compare with a cosine. A
+row without a score is kept only when no row with one is left. Without any scores the cosine alone decides, and the
+first row is the one nearest the mean of all.
 """
 
 import numpy as np
 import polars as pl
 
-from curate.algorithms.vectors.subsets import comparable, decided, directed, middle, to_nearest
-from curate.algorithms.vectors.whole import SCALE, whole
+from curate.algorithms.vectors.greedy_search import FRONT, NearestPicks, greedy_search
+from curate.algorithms.vectors.integer_vectors import TO_COSINE, nearest_to_mean, to_integers
+from curate.algorithms.vectors.neighbours import usable_vectors
 from curate.select._keep import rows_to_keep
+from curate.select._subset_table import cosine_to_nearest, scaled_scores, subset_table
 from schemas.errors import UserError
 
 BLOCK = 1 << 12  # rows in a matrix product: bounds the memory beside the embeddings
-FRONT = 512  # rows among which the next picks are looked for, at least
-UNSCORED = 4  # what a row without a score is behind: more than all that relevance and cosine can differ by
+UNSCORED = 4  # how far a row without a score is behind: more than all that relevance and cosine can differ by
 
 
 def subset(
     embedding: pl.Series, score: pl.Series, *, keep: int | float, relevance: float = 0.5
 ) -> tuple[pl.DataFrame, str]:
-    """Return, a row per embedding, ``kept``, ``nearest`` (row number of the nearest kept row) and ``similarity``.
+    """Keep rows by maximal marginal relevance. Of rows that are equally good, either may be kept.
 
-    ``embedding`` is an Array(Float32, d) column, ``score`` a number for each row or null. ``keep`` is a number of rows,
-    or a share in (0, 1] where it has a decimal point. ``relevance`` (0 to 1, Carbonell and Goldstein's lambda) is the
-    weight of the score; the cosine has the rest. Rows are compared by embeddings rounded to 12 bits a number;
-    ``similarity`` is the cosine to ``nearest`` before that. Rows without a direction (null, zero, or with a value that
-    is no number) are not kept and have none. Raises ``UserError`` for a ``keep`` or ``relevance`` out of range. Of rows
-    that are equally good, either may be taken.
+    Rows are compared by embeddings rounded to 12 bits a number. Rows without a direction (null, zero, or with a value
+    that is no number) are not kept.
+
+    Args:
+        embedding: An Array(Float32, d) column.
+        score: A number for each row, or null.
+        keep: A number of rows, or a share in (0, 1] if it has a decimal point.
+        relevance: The weight of the score, 0 to 1 (Carbonell and Goldstein's lambda); the cosine has the rest.
+
+    Returns:
+        A table with a row per embedding, and a line on the weights. Columns: ``kept``; ``nearest``, the row number of
+        the nearest kept row; and ``similarity``, the cosine to it before rounding.
+
+    Raises:
+        UserError: For a ``keep`` or ``relevance`` out of range.
     """
     count = rows_to_keep(keep, len(embedding), "select mmr")
     if not 0 <= relevance <= 1:
         raise UserError(f"select mmr: relevance: expected a number from 0 to 1, found {relevance!r}")
-    vectors, usable = directed(embedding)
-    base, weight = _worth(comparable(score, usable), relevance)
-    kept, nearest = _greedy(vectors, base, weight, min(count, len(vectors)))
-    said = "by cosine alone" if weight == 1 else f"{relevance:g} of the score, {weight:g} of the cosine"
-    return decided(usable, kept, nearest, to_nearest(vectors, kept, nearest)), said
+    vectors, usable = usable_vectors(embedding)
+    scores, count = scaled_scores(score, usable), min(count, len(vectors))
+    base, weight = _base(scores, relevance)
+    gains, start = _RelevanceGains(vectors, base, weight), []
+    if count:  # no cosine is known yet
+        start = [int(base.argmax()) if np.isfinite(scores).any() else nearest_to_mean(vectors)]
+    kept = greedy_search(gains, len(vectors), start, count)
+    nearest = gains.near.nearest
+    summary = "by cosine alone" if weight == 1 else f"{relevance:g} of the score, {weight:g} of the cosine"
+    return subset_table(usable, kept, nearest, cosine_to_nearest(vectors, kept, nearest)), summary
 
 
-def _worth(score: np.ndarray, relevance: float) -> tuple[np.ndarray | None, float]:
-    """Return what each row is worth before any is kept (float32; None where no row has a score) and cosine's weight."""
+def _base(score: np.ndarray, relevance: float) -> tuple[np.ndarray, float]:
+    """Return the gain of each row before any is kept (float32), and the weight of the cosine."""
     scored = np.isfinite(score)
     if not scored.any():
-        return None, 1.0
+        return np.zeros(len(score), np.float32), 1.0
     low, high = score[scored].min(), score[scored].max()
     worth = np.where(scored, (score - low) / (high - low if high > low else 1), 0) * relevance
     return np.where(scored, worth, -float(UNSCORED)).astype(np.float32), 1 - relevance
 
 
-def _greedy(vectors: np.ndarray, base: np.ndarray | None, weight: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Keep ``count`` rows; return which (bool), and for each row its nearest kept one (row number).
+class _RelevanceGains:
+    """The gain of a row: its weighted score, less its weighted cosine to the nearest pick."""
 
-    A row's cosine to its nearest kept row only grows, so an old value bounds what the row can be worth. Picks are
-    therefore looked for among the ``front`` (the rows worth most at the last full count) as long as its best is worth
-    as much as any row outside can be; only then are all rows counted again, with all new picks in one matrix product.
-    """
-    rows, weight = len(vectors), np.float32(weight)
-    kept, nearest, near = np.zeros(rows, bool), np.zeros(rows, np.int64), np.full(rows, -2, np.float32)
-    if not count:
-        return kept, nearest
-    if base is None:
-        base = np.zeros(rows, np.float32)
-        picks = [middle(vectors)]
-    else:
-        picks = [int(base.argmax())]
-    counted = 0
-    while True:
-        _count(vectors, np.array(picks[counted:]), nearest, near)
-        kept[picks[counted:]] = True
-        counted = len(picks)
-        if counted == count:
-            return kept, nearest
-        worth = np.where(kept, -np.inf, base - weight * near)
-        size = min(rows, max(FRONT, rows // 64))
-        order = np.argpartition(-worth, size - 1)
-        front, outside = np.sort(order[:size]), worth[order[size:]].max(initial=-np.inf)
-        numbers, own, closest = whole(vectors[front]), base[front], near[front]
-        now = worth[front]
-        while len(picks) < min(count, counted + FRONT):
-            best = int(now.argmax())
-            if now[best] < outside or now[best] == -np.inf:
-                break
-            picks.append(int(front[best]))
-            np.maximum(closest, (numbers @ numbers[best]) * SCALE, out=closest)
-            taken = now == -np.inf
-            now = own - weight * closest
-            now[taken] = now[best] = -np.inf
+    most_picks = FRONT
+
+    def __init__(self, vectors: np.ndarray, base: np.ndarray, weight: float) -> None:
+        self.vectors, self.base, self.weight = vectors, base, np.float32(weight)
+        self.near = NearestPicks(len(vectors))
+
+    def add(self, picks: np.ndarray) -> np.ndarray:
+        """Add picks; return the gain of each row."""
+        if len(picks):
+            new = to_integers(self.vectors[picks]).T
+            for low in range(0, len(self.vectors), BLOCK):
+                part = slice(low, low + BLOCK)
+                self.near.update(part, to_integers(self.vectors[part]) @ new, picks, TO_COSINE)
+        return self.base - self.weight * self.near.cosine
+
+    def front(self, rows: np.ndarray, most: int) -> "_RelevanceFront":
+        """Return the gains of the given rows alone."""
+        return _RelevanceFront(to_integers(self.vectors[rows]), self.base[rows], self.weight, self.near.cosine[rows])
 
 
-def _count(vectors: np.ndarray, picks: np.ndarray, nearest: np.ndarray, near: np.ndarray) -> None:
-    """Bring every row's nearest kept row up to date with new ``picks``, in place."""
-    new = whole(vectors[picks]).T
-    for low in range(0, len(vectors), BLOCK):
-        part = slice(low, low + BLOCK)
-        cosine = whole(vectors[part]) @ new
-        best = cosine.argmax(axis=1)
-        value = cosine[np.arange(len(best)), best] * SCALE
-        nearer = value > near[part]
-        nearest[part][nearer] = picks[best[nearer]]
-        near[part][nearer] = value[nearer]
+class _RelevanceFront:
+    """The gains of the rows in the front, updated pick by pick."""
+
+    def __init__(self, integers: np.ndarray, base: np.ndarray, weight: np.float32, cosine: np.ndarray) -> None:
+        self.integers, self.base, self.weight, self.cosine = integers, base, weight, cosine
+
+    def add(self, pick: int) -> np.ndarray:
+        """Add a pick; return the gain of each row."""
+        np.maximum(self.cosine, (self.integers @ self.integers[pick]) * TO_COSINE, out=self.cosine)
+        return self.base - self.weight * self.cosine

@@ -1,8 +1,8 @@
 """Pair each prompt's candidates along their ranking: every score with the next lower one.
 
-Of candidates with equal scores one stands for all: the one with the lowest id. So k different scores give k - 1 pairs,
-the best one's first. A gap below ``margin`` gives no pair; the ranking is not closed up over it. Candidates without a
-finite score are not ranked.
+Of candidates with equal scores the one with the lowest id stands for all. So k different scores give k - 1 pairs, that
+of the best one first. A gap below ``margin`` gives no pair, and the candidates around it are not paired with others
+instead. Candidates without a finite score are not ranked.
 """
 
 import polars as pl
@@ -11,7 +11,7 @@ from curate.select._worse import scored
 
 
 def pair(prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, margin: float = 0.0) -> pl.DataFrame:
-    """Return the pairs from the top down: ``chosen_id`` and ``rejected_id``; each stands by itself."""
+    """Return the pairs from the best down: ``chosen_id`` and ``rejected_id``; none is an alternative to another."""
     rows = scored(prompt_id, completion_id, score).unique(["slot", "score"], keep="first", maintain_order=True)
     below = rows.shift(-1)
     pairs = rows.select("slot", "score", chosen_id="id").hstack(

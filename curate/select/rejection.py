@@ -1,6 +1,6 @@
-"""Every candidate whose score reaches a threshold, at most ``per_prompt`` of a prompt: rejection sampling.
+"""Rejection sampling: keep every candidate whose score reaches a threshold, at most ``per_prompt`` of a prompt.
 
-The best go first; equal scores go by the completion's id, the lower first. A candidate without a score (null or NaN) is
+The best come first; of equal scores the lower completion id does. A candidate without a score (null or NaN) is
 never chosen.
 """
 
@@ -12,10 +12,21 @@ from schemas.errors import UserError
 def select(
     prompt_id: pl.Series, completion_id: pl.Series, score: pl.Series, *, at: float, per_prompt: int | None = None
 ) -> pl.DataFrame:
-    """Return, a row per candidate, ``kept``, ``reason`` (null when kept) and ``evidence``.
+    """Keep candidates that pass.
 
-    ``evidence`` is the id of the last candidate that was kept in place of one that passed too, else null.
-    Raises ``UserError`` for ``per_prompt`` below 1.
+    Args:
+        prompt_id: The prompt of each candidate.
+        completion_id: The id of each candidate.
+        score: The score of each candidate, or null.
+        at: The lowest score that passes.
+        per_prompt: How many candidates of a prompt are kept at most; all that pass if None.
+
+    Returns:
+        A row per candidate: ``kept``; ``reason``, null when kept; and ``evidence``, for a candidate that passed but
+        was not kept the id of the last one kept instead, else null.
+
+    Raises:
+        UserError: For ``per_prompt`` below 1.
     """
     if per_prompt is not None and per_prompt < 1:
         raise UserError(f"select rejection: per_prompt must be at least 1, found {per_prompt}")

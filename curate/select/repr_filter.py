@@ -1,15 +1,16 @@
-"""A diverse subset of the best: in order of score, each row that is not near one kept already (DEITA's Repr Filter).
+"""A diverse subset of the best: in order of score, keep each row that is not near a kept one (DEITA's Repr Filter).
 
-Liu et al. 2023, "What Makes Good Data for Alignment?" (arXiv 2312.15685), section 3: going down the rows from the
-highest score, a row is kept if its cosine to the nearest kept one is below ``threshold``, until ``keep`` rows are. So
-the threshold says how near is too near, and the score alone decides between rows that are near each other.
+Liu et al. 2023, "What Makes Good Data for Alignment?" (arXiv 2312.15685), section 3: in order of score, the highest
+first, a row is kept if its cosine to the nearest kept one is below ``threshold``, until ``keep`` rows are kept. So the
+threshold says how near is too near, and the score alone decides between rows that are near each other.
 """
 
 import numpy as np
 import polars as pl
 
-from curate.algorithms.vectors.far_enough import content_sample, far_enough, fingerprints, measured_recall
+from curate.algorithms.vectors.keep_dissimilar import Filtered, keep_dissimilar, measured_recall
 from curate.algorithms.vectors.neighbours import nearest, unit
+from curate.algorithms.vectors.row_hashes import content_sample, fingerprints
 from curate.select._keep import rows_to_keep
 from schemas.errors import UserError
 
@@ -24,18 +25,30 @@ def subset(
     exact_below: int = 20_000,
     seed: int = 0,
 ) -> pl.DataFrame | tuple[pl.DataFrame, str]:
-    """Return, a row per embedding, ``kept``, ``nearest`` (row number of a kept row) and ``similarity`` (cosine to it).
+    """Keep the rows of highest score that are not near each other.
 
-    ``embedding`` is an Array(Float32, d) column of unit vectors; rows without a direction (null, all zero, or with a
-    value that is no number) are not kept and have no nearest. ``score``: the highest first; null and NaN come last.
-    Rows of one score, or where none has one, go in an order drawn by ``seed`` from what is in their embeddings, not by
-    row number, so that nothing hangs on how a file was sorted.
+    Fewer rows than ``keep`` are kept where no others are far enough from the kept ones. Rows without a direction (null,
+    all zero, or with a value that is no number) are not kept and have no nearest.
 
-    ``nearest`` is the kept row that ruled a row out (the nearest of those kept before it) or, for rows that were not
-    reached, the nearest of all. Fewer than ``exact_below`` rows are compared in full; of more, a share of ``recall`` of
-    the pairs at the threshold is expected to be found (``curate.algorithms.vectors.hyperplanes``). ``keep`` is a number of rows,
-    or a share in (0, 1] where it has a decimal point. Fewer are kept where no others are far enough. With the table
-    comes a line on this, if there are rows to compare. Raises ``UserError`` for settings out of their range.
+    Args:
+        embedding: An Array(Float32, d) column of unit vectors.
+        score: A number for each row; null and NaN come last. Rows of one score, or all rows if none has one, are
+            ordered at random by ``seed`` and the content of their embeddings, not by row number, so that the order of
+            the file does not matter.
+        keep: A number of rows, or a share in (0, 1] if it has a decimal point.
+        threshold: The cosine from which two rows are too near, above 0 and at most 1.
+        recall: The share of the pairs exactly at the threshold that is expected to be found where not all rows are
+            compared (``curate.algorithms.vectors.hyperplanes``).
+        exact_below: Fewer rows than this are compared in full.
+        seed: The seed of the order and of the hyperplanes.
+
+    Returns:
+        A table with a row per embedding and, if there are rows to compare, a line on the recall. Columns: ``kept``;
+        ``nearest``, the row number of the kept row that ruled a row out (the nearest of those kept before it) or, for
+        rows that were not reached, of the nearest of all; and ``similarity``, the cosine to it.
+
+    Raises:
+        UserError: For a setting out of range.
     """
     count = rows_to_keep(keep, len(embedding), "select repr_filter")
     for name, share in (("threshold", threshold), ("recall", recall)):
@@ -43,13 +56,12 @@ def subset(
             raise UserError(f"select repr_filter: {name} must be above 0 and at most 1, found {share}")
     vectors, usable = unit(embedding)
     rows = np.flatnonzero(usable)
-    kept, near, cosine = np.zeros(len(vectors), bool), np.full(len(vectors), -1, np.int64), np.zeros(len(vectors))
     if not len(rows):
-        return _table(kept, near, cosine)
+        return _table(vectors, rows, None)
     hashes = fingerprints(vectors, seed)
     value = score.cast(pl.Float64).fill_nan(None).fill_null(-np.inf).to_numpy()[rows]
     rows = rows[np.lexsort((hashes[rows], -value))]
-    settled = far_enough(
+    filtered = keep_dissimilar(
         vectors,
         rows,
         0,
@@ -60,20 +72,23 @@ def subset(
         seed=seed,
         limit=count,
     )
-    chosen = rows[settled.stays]
-    kept[chosen] = True
-    out, rest = settled.near >= 0, rows[settled.end :]
-    near[rows[out]], cosine[rows[out]] = rows[settled.near[out]], settled.value[out]
-    position, similarity = nearest(vectors, chosen, rest)
-    near[rest], cosine[rest] = chosen[position], similarity
-    said = "exact" if settled.plan is None else measured_recall(vectors, rows, 0, threshold, settled, seed)
-    if len(chosen) < min(count, len(rows)):
-        said += f"; {len(chosen)} of {count} wanted: every other row is near one of these"
-    return _table(kept, near, cosine), said
+    summary = "exact" if filtered.plan is None else measured_recall(vectors, rows, 0, threshold, filtered, seed)
+    found = int(filtered.kept.sum())
+    if found < min(count, len(rows)):
+        summary += f"; {found} of {count} wanted: every other row is near one of these"
+    return _table(vectors, rows, filtered), summary
 
 
-def _table(kept: np.ndarray, near: np.ndarray, cosine: np.ndarray) -> pl.DataFrame:
-    """The answer, from the nearest kept row's number, -1 for none."""
-    has = pl.col("nearest") >= 0
+def _table(vectors: np.ndarray, rows: np.ndarray, filtered: Filtered | None) -> pl.DataFrame:
+    """Return the result table: rows that were not reached get the nearest of all kept rows."""
+    kept, near, cosine = np.zeros(len(vectors), bool), np.full(len(vectors), -1, np.int64), np.zeros(len(vectors))
+    if filtered:
+        chosen = rows[filtered.kept]
+        kept[chosen] = True
+        out, rest = filtered.nearest >= 0, rows[filtered.end :]
+        near[rows[out]], cosine[rows[out]] = rows[filtered.nearest[out]], filtered.cosine[out]
+        position, similarity = nearest(vectors, chosen, rest)
+        near[rest], cosine[rest] = chosen[position], similarity
+    known = pl.col("nearest") >= 0
     table = pl.DataFrame({"kept": kept, "nearest": near, "similarity": cosine})
-    return table.with_columns(pl.when(has).then(name).alias(name) for name in ("nearest", "similarity"))
+    return table.with_columns(pl.when(known).then(name).alias(name) for name in ("nearest", "similarity"))

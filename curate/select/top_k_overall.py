@@ -1,8 +1,8 @@
 """The best candidates of all, whatever their prompt: a prompt may keep many of its candidates, or none.
 
-``keep`` is a number of candidates, or a share of them (of all, scored or not). Equal scores go by the completion's id,
-the lower first. A candidate without a score (null or NaN) is never chosen. In the RLHF book's experiment on GSM8K only
-this selection beat its random control (N. Lambert, rlhfbook.com, code/rejection_sampling).
+Of equal scores the lower completion id comes first. A candidate without a score (null or NaN) is never chosen. In the
+RLHF book's experiment on GSM8K only this selection beat its random control (N. Lambert, rlhfbook.com,
+code/rejection_sampling).
 """
 
 import polars as pl
@@ -11,9 +11,19 @@ from curate.select._keep import rows_to_keep
 
 
 def select(completion_id: pl.Series, score: pl.Series, *, keep: int | float) -> pl.DataFrame:
-    """Return, a row per candidate, ``kept``, ``reason`` (null when kept) and ``evidence`` (the last kept one's id).
+    """Keep the candidates of highest score.
 
-    Raises ``UserError`` for a ``keep`` that is no number of rows and no share.
+    Args:
+        completion_id: The id of each candidate.
+        score: The score of each candidate, or null.
+        keep: A number of candidates, or a share of them all, scored or not, in (0, 1] if it has a decimal point.
+
+    Returns:
+        A row per candidate: ``kept``; ``reason``, null when kept; and ``evidence``, the id of the last kept one, null
+        when kept.
+
+    Raises:
+        UserError: For a ``keep`` out of range.
     """
     count = rows_to_keep(keep, len(score), "select top_k_overall")
     rows = pl.DataFrame({"id": completion_id, "score": score.cast(pl.Float64)})

@@ -1,8 +1,8 @@
-"""Candidates drawn at random without replacement, better ones more often: ``n`` of each prompt, or ``keep`` overall.
+"""Random candidates, drawn without replacement, better ones more often: ``n`` of each prompt, or ``keep`` overall.
 
-A candidate's weight is exp(score / temperature): 1.0 apart at temperature 1.0 is e times as likely to be drawn first; a
-low temperature comes near to taking the best, a high one to an even draw. The draw gives each candidate
-score / temperature plus Gumbel noise and keeps the highest, which is drawing one after another by those weights
+A candidate's weight is exp(score / temperature): at temperature 1.0, a score higher by 1.0 makes a candidate e times as
+likely to be drawn first. A low temperature nearly takes the best, a high one nearly draws evenly. Each candidate gets
+score / temperature plus Gumbel noise, and the highest are kept: the same as drawing one after another by those weights
 (Efraimidis and Spirakis 2006; Gumbel-top-k, Kool et al. 2019). The noise depends on the candidate's id and the seed
 alone, not on the order of the rows. A candidate without a finite score is never drawn.
 """
@@ -25,10 +25,22 @@ def select(
     temperature: float = 1.0,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Return, a row per candidate, ``kept``, ``reason`` (null when kept) and ``evidence`` (null).
+    """Draw candidates by their scores.
 
-    ``keep`` is a number of candidates or a share of them all; without it, ``n`` (1 unless given) are drawn a prompt.
-    Raises ``UserError`` for both, for ``n`` below 1 and for a ``temperature`` that is not above 0.
+    Args:
+        prompt_id: The prompt of each candidate.
+        completion_id: The id of each candidate.
+        score: The score of each candidate, or null.
+        n: How many are drawn of each prompt; 1 if neither ``n`` nor ``keep`` is given.
+        keep: How many are drawn of all: a number of candidates, or a share of them all. Give either this or ``n``.
+        temperature: How far the draw departs from the best, above 0.
+        seed: The seed of the draw.
+
+    Returns:
+        A row per candidate: ``kept``; ``reason``, null when kept; and ``evidence``, always null.
+
+    Raises:
+        UserError: For both ``n`` and ``keep``, and for a setting out of range.
     """
     if n is not None and keep is not None:
         raise UserError("select weighted: 'n' draws from each prompt and 'keep' from all; give one of them")

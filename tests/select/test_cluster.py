@@ -1,4 +1,4 @@
-"""Quotas over clusters: exactly as many rows as asked for, shared out as said, the best of each cluster."""
+"""Quotas over clusters: as many rows as asked for, divided by the quota, and the best of each cluster."""
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ def kept_of_each(result):
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 9), st.floats(0, 9)), min_size=1, max_size=9), st.floats(0, 1))
-def test_all_is_shared_out_and_no_cell_gives_more_than_it_has(cells, share):
+def test_all_is_divided_and_no_cell_gives_more_than_it_has(cells, share):
     sizes, weights = (np.array(column) for column in zip(*cells, strict=True))
     count = int(share * sizes.sum())
     quotas = cluster.apportion(weights.astype(float), sizes, count)
@@ -48,10 +48,10 @@ def test_shares_by_weight_are_right_to_a_row():
 def test_balanced_cells_give_alike_and_proportional_ones_their_share():
     sizes = [400, 200, 100]
     table, none = embeddings(groups(sizes)), numbers([None] * 700)
-    result, said = cluster.subset(table, none, keep=32, clusters=8, quota="balanced")
+    result, summary = cluster.subset(table, none, keep=32, clusters=8, quota="balanced")
     cells = result["cluster"].n_unique()
     assert set(kept_of_each(result)["kept"]) == {32 // cells, -(-32 // cells)}
-    assert said == f"{cells} clusters, {32 // cells} to {-(-32 // cells)} rows kept of each"
+    assert summary == f"{cells} clusters, {32 // cells} to {-(-32 // cells)} rows kept of each"
     result, _ = cluster.subset(table, none, keep=70, clusters=30, quota="proportional")
     shares = kept_of_each(result)
     assert (shares["kept"] - shares["size"] / 10).abs().max() <= 1
@@ -86,7 +86,7 @@ def test_the_nearest_kept_row_is_of_the_same_cluster():
     assert result.filter(pl.col("kept"))["nearest"].null_count() == 40
 
 
-def test_rows_with_a_score_come_first_and_lots_depend_on_the_seed():
+def test_rows_with_a_score_come_first_and_random_ones_depend_on_the_seed():
     table = embeddings(groups([60, 60]))
     some = numbers([None] * 55 + [1.0] * 5 + [float("nan")] * 60)
     result, _ = cluster.subset(table, some, keep=5)
@@ -121,7 +121,7 @@ def test_settings_out_of_range_are_refused():
         cluster.subset(embeddings([[1, 0]]), numbers([None]), keep=1, quota="score")
 
 
-def test_cells_that_no_row_is_in_are_not_told_of():
+def test_cells_without_rows_are_not_counted():
     rows = [[1, 0]] * 10 + [[0, 1]] * 10
-    _, said = cluster.subset(embeddings(rows), numbers([None] * 20), keep=6, clusters=5, seed=1)  # 10, 0, 10, 0, 0
-    assert said == "2 clusters, 3 to 3 rows kept of each"
+    _, summary = cluster.subset(embeddings(rows), numbers([None] * 20), keep=6, clusters=5, seed=1)  # 10, 0, 10, 0, 0
+    assert summary == "2 clusters, 3 to 3 rows kept of each"

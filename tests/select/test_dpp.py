@@ -4,15 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.algorithms.vectors.subsets import middle
-from curate.algorithms.vectors.whole import SCALE, whole
+from curate.algorithms.vectors.integer_vectors import TO_COSINE, nearest_to_mean, to_integers
 from curate.select import dpp
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 
 
 def kernel(vectors, width):
-    cosine = (whole(vectors) @ whole(vectors).T).astype(np.float64) * SCALE
+    cosine = (to_integers(vectors) @ to_integers(vectors).T).astype(np.float64) * TO_COSINE
     likeness = np.exp((cosine - 1) / width)
     return likeness + dpp.NUGGET * np.eye(len(vectors))
 
@@ -48,10 +47,10 @@ def standard(score):
 @pytest.mark.parametrize("width", [0.2, 1.0])
 def test_each_pick_adds_most_to_the_determinant(quality, width):
     vectors, score = unit(40, 8), np.random.default_rng(1).random(40)
-    result, said = dpp.subset(embeddings(vectors), numbers(score), keep=9, quality=quality, width=width)
-    begun = [] if quality else [middle(vectors)]
+    result, summary = dpp.subset(embeddings(vectors), numbers(score), keep=9, quality=quality, width=width)
+    begun = [] if quality else [nearest_to_mean(vectors)]
     expected = by_determinants(kernel(vectors, width), np.exp(quality * standard(score)), 9, begun)
-    assert np.flatnonzero(result["kept"]).tolist() == expected and said == "greedy MAP, exact"
+    assert np.flatnonzero(result["kept"]).tolist() == expected and summary == "greedy MAP, exact"
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -61,17 +60,17 @@ def test_the_front_and_the_blocks_change_no_pick(count, scored):
     given = numbers(score if scored else [None] * 1200)
     result, _ = dpp.subset(embeddings(vectors), given, keep=count)
     quality = np.exp(0.2 * standard(score)) if scored else np.ones(1200)
-    first = None if scored else middle(vectors)
+    first = None if scored else nearest_to_mean(vectors)
     assert np.flatnonzero(result["kept"]).tolist() == by_columns(kernel(vectors, 0.5), quality, count, first)
 
 
 @pytest.mark.parametrize("window", [2, 7, 50])
 def test_twins_of_rows_long_out_of_the_window_are_still_known(window):
     vectors = unit(300)
-    result, said = dpp.subset(embeddings([*vectors, *vectors]), numbers([None] * 600), keep=300, window=window)
+    result, summary = dpp.subset(embeddings([*vectors, *vectors]), numbers([None] * 600), keep=300, window=window)
     kept = result["kept"].to_numpy()
     assert (kept[:300] != kept[300:]).all()
-    assert said == f"greedy MAP, by the last {window // 2} to {window} picks"
+    assert summary == f"greedy MAP, by the last {window // 2} to {window} picks"
     near = result.filter(~pl.col("kept"))
     assert (near["similarity"] > 0.999).all()
 
@@ -82,7 +81,7 @@ def test_a_wide_window_is_the_exact_choice():
     assert dpp.subset(vectors, numbers(range(300)), keep=60, window=60)[0].equals(exact)
 
 
-def test_more_rows_than_dimensions_are_told_apart():
+def test_more_rows_than_dimensions_are_distinguished():
     angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     result, _ = dpp.subset(embeddings(np.stack([np.cos(angle), np.sin(angle)], axis=1)), numbers([None] * 120), keep=12)
     gaps = np.diff(np.flatnonzero(result["kept"].to_numpy()), append=120 + result["kept"].arg_max())
@@ -127,7 +126,7 @@ def test_a_setting_out_of_range_is_refused(setting, value):
 
 def test_equal_rows_do_no_harm_whichever_way_their_numbers_are_rounded():
     vectors = unit(300, 32)
-    lengths = np.linalg.norm(whole(vectors), axis=1)
+    lengths = np.linalg.norm(to_integers(vectors), axis=1)
     for row in (lengths.argmin(), lengths.argmax()):
         table = embeddings(np.repeat(vectors[[row]], 600, axis=0))
         with np.errstate(all="raise"):

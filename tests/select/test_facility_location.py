@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms.vectors.distinct import PART, SHARE, distinct, parts
+from curate.algorithms.vectors.distinct_rows import MIN_KEPT, PART, distinct_rows, divide
 from curate.select import facility_location
 from schemas.errors import UserError
 from tests.select.rows import planted
@@ -55,12 +55,12 @@ def test_with_every_neighbour_the_picks_are_those_of_plain_greedy(rows, count, c
 @pytest.mark.parametrize("width", [16, 96])
 def test_a_sparse_graph_covers_as_well_as_the_full_one(count, width):
     vectors = planted(900, count, width)
-    result, said = subset(vectors, count)
-    picks = kept((result, said))
+    result, summary = subset(vectors, count)
+    picks = kept((result, summary))
     reached = coverage(vectors, picks)
     assert len(picks) == count
     assert reached > 0.995 * coverage(vectors, greedy(vectors, count))
-    assert said.startswith(f"coverage {reached:.4f} (mean cosine to the nearest kept row), at least 0.")
+    assert summary.startswith(f"coverage {reached:.4f} (mean cosine to the nearest kept row), at least 0.")
     others = ~result["kept"].to_numpy()
     cosine = vectors @ vectors[picks].T
     assert result["similarity"].to_numpy()[others] == pytest.approx(cosine.max(axis=1)[others], abs=1e-5)
@@ -109,18 +109,18 @@ def test_rows_without_a_direction_are_left_out():
 
 
 def test_rows_that_nothing_near_is_kept_for_have_their_nearest_all_the_same():
-    result, said = subset(np.eye(4, dtype=np.float32) * [[1], [1], [-1], [1]], 1)
+    result, summary = subset(np.eye(4, dtype=np.float32) * [[1], [1], [-1], [1]], 1)
     assert result["similarity"].drop_nulls().to_list() == [0, 0, 0]
     assert result["nearest"].drop_nulls().n_unique() == 1
-    assert said.startswith("coverage 0.2500")
+    assert summary.startswith("coverage 0.2500")
     opposite, _ = subset(np.array([[1, 0], [1, 0], [-1, 0]], np.float32), 1)
     assert opposite["similarity"].to_list() == [None, 1, -1]
 
 
 def test_many_equal_rows_are_one():
     vectors = np.repeat(planted(30, 6), 2000, axis=0)
-    result, said = subset(vectors, 10)
-    assert sorted({row // 2000 for row in kept((result, said))}) == kept(subset(vectors[::2000], 10))
+    result, summary = subset(vectors, 10)
+    assert sorted({row // 2000 for row in kept((result, summary))}) == kept(subset(vectors[::2000], 10))
     assert subset(vectors, 40_000)[0]["kept"].sum() == 40_000
     assert subset(np.ones((50_000, 3), np.float32), 20_000)[1].startswith("coverage 1.0000")
 
@@ -138,16 +138,16 @@ def test_the_order_of_rows_does_not_matter(seed, keep, scored):
     assert subset(vectors[chosen], keep)[0]["kept"].all()
 
 
-def test_different_vectors_are_drawn_by_lot():
+def test_distinct_vectors_are_in_random_order():
     vectors = np.repeat(planted(50, 7), 3, axis=0)
     rows = np.arange(3, 150)  # the first vector's three rows are not asked for
     rank = np.tile([0.1, np.nan, 0.9], 50)[rows]
-    first, times, others = distinct(vectors, rows, rank, 0)
+    first, times, others = distinct_rows(vectors, rows, rank, 0)
     assert sorted(first) == list(range(5, 150, 3)) and set(times) == {3}
     assert others.tolist() == [*range(3, 150, 3), *range(4, 150, 3)]
     assert first.tolist() != sorted(first)
-    assert first.tolist() != distinct(vectors, rows, rank, 1)[0].tolist()
-    backwards = distinct(vectors[::-1].copy(), rows - 3, rank[::-1].copy(), 0)[0]
+    assert first.tolist() != distinct_rows(vectors, rows, rank, 1)[0].tolist()
+    backwards = distinct_rows(vectors[::-1].copy(), rows - 3, rank[::-1].copy(), 0)[0]
     assert (149 - backwards).tolist() == first.tolist()
 
 
@@ -156,23 +156,23 @@ def test_different_vectors_are_drawn_by_lot():
 @pytest.mark.parametrize("able", [0.0, 0.2, 1.0])
 def test_parts_keep_what_was_asked_for_and_no_more_than_they_have(rows, share, able):
     able, count = np.random.default_rng(rows).random(rows) < able, max(1, int(share * rows))
-    dealt = list(parts(able, count))
-    assert sum(kept for _, kept in dealt) == count
-    for part, kept_here in dealt:
+    parts = list(divide(able, count))
+    assert sum(kept for _, kept in parts) == count
+    for part, kept_here in parts:
         size, first = part.stop - part.start, int(able[part].sum())
         assert kept_here <= (first if count <= able.sum() else size)
         assert kept_here >= (first if count >= able.sum() else 0)
-        assert size <= PART or len(dealt) == max(1, count // SHARE)
+        assert size <= PART or len(parts) == max(1, count // MIN_KEPT)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"keep": 0}, "keep: expected a number"),
         ({"keep": 1, "quality": 1.5}, "quality: expected a number from 0 to 1"),
         ({"keep": 1, "neighbours": 0}, "neighbours: expected"),
     ],
 )
-def test_settings_out_of_range_are_refused(settings, said):
-    with pytest.raises(UserError, match=said):
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
         subset([], **settings)

@@ -137,7 +137,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "said"), REFUSED)
-def test_k_center_refuses_settings_out_of_range(settings, said):
-    with pytest.raises(UserError, match=said):
+@pytest.mark.parametrize(("settings", "message"), REFUSED)
+def test_k_center_refuses_settings_out_of_range(settings, message):
+    with pytest.raises(UserError, match=message):
         subset([], **settings)

@@ -4,14 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.algorithms.vectors.whole import SCALE, whole
+from curate.algorithms.vectors.integer_vectors import TO_COSINE, to_integers
 from curate.select import mmr
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 
 
 def plain_loop(vectors, base, weight, count, first):
-    cosine = (whole(vectors) @ whole(vectors).T) * SCALE
+    cosine = (to_integers(vectors) @ to_integers(vectors).T) * TO_COSINE
     picks, near = [first], cosine[first]
     while len(picks) < count:
         worth = base - weight * near
@@ -26,22 +26,22 @@ def plain_loop(vectors, base, weight, count, first):
 def test_the_picks_are_those_of_the_plain_loop(rows, count, relevance):
     vectors = unit(rows, seed=count)
     score = np.random.default_rng(count).standard_normal(rows)
-    result, said = mmr.subset(embeddings(vectors), numbers(score), keep=count, relevance=relevance)
+    result, summary = mmr.subset(embeddings(vectors), numbers(score), keep=count, relevance=relevance)
     base = ((score - score.min()) / (score.max() - score.min()) * relevance).astype(np.float32)
     expected = plain_loop(vectors, base, np.float32(1 - relevance), count, int(score.argmax()))
     assert np.flatnonzero(result["kept"]).tolist() == expected
-    assert said.startswith(f"{relevance} of the score")
+    assert summary.startswith(f"{relevance} of the score")
 
 
 @pytest.mark.parametrize("count", [1, 30, 500])
 def test_without_scores_the_cosine_decides_from_the_middle_outwards(count):
     vectors = unit(1500) + np.float32(0.1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    result, said = mmr.subset(embeddings(vectors), numbers([None] * 1500), keep=count)
+    result, summary = mmr.subset(embeddings(vectors), numbers([None] * 1500), keep=count)
     mean = vectors.mean(axis=0)
-    first = int((whole(vectors) @ whole(mean / np.linalg.norm(mean))).argmax())
+    first = int((to_integers(vectors) @ to_integers(mean / np.linalg.norm(mean))).argmax())
     expected = plain_loop(vectors, np.zeros(1500, np.float32), np.float32(1), count, first)
-    assert np.flatnonzero(result["kept"]).tolist() == expected and said == "by cosine alone"
+    assert np.flatnonzero(result["kept"]).tolist() == expected and summary == "by cosine alone"
 
 
 def test_pyversity_picks_the_same():

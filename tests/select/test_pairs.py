@@ -1,4 +1,4 @@
-"""Which pairs each rule proposes, in which order, and that the order of the rows does not matter."""
+"""The pairs that each rule proposes, their order, and that the order of the rows does not matter."""
 
 import math
 import statistics
@@ -176,7 +176,7 @@ def test_the_teachers_answer_is_chosen_and_no_answer_is_in_two_pairs():
     assert sorted(own(TWO[::-1])) == sorted(pairs)
 
 
-def test_a_margin_wants_a_score_on_both_sides():
+def test_a_margin_needs_a_score_on_both_sides():
     for seed in range(20):
         scores = {c: s for _, c, _, s in TWO}
         assert all(scores[c] >= scores[r] for c, r in own(TWO, margin=0.0, seed=seed))

@@ -58,7 +58,7 @@ def test_top_k_overall_forgets_the_prompts():
     assert top(ties, keep=1).rows() == [(False, "equal score, later id", "a"), (True, None, None)]
 
 
-def test_weighted_takes_as_many_as_it_is_told():
+def test_weighted_takes_as_many_as_asked_for():
     assert len(kept(SOME, draw(SOME))) == 2 and kept(SOME, draw(SOME)) & {"e"}
     assert kept(SOME, draw(SOME, n=9)) == {"a", "b", "c", "e"}
     assert len(kept(SOME, draw(SOME, keep=3))) == 3 and len(kept(SOME, draw(SOME, keep=0.5))) == 3

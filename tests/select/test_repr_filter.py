@@ -11,7 +11,7 @@ from schemas.errors import UserError
 
 
 def run(vectors, score=None, **given):
-    """The table and the line said, of vectors (or a column) and scores, where there are any."""
+    """The table and the line summary, of vectors (or a column) and scores, where there are any."""
     column = (
         vectors
         if isinstance(vectors, pl.Series)
@@ -52,10 +52,10 @@ def crowded(count: int, width: int, seed: int) -> np.ndarray:
 def test_it_is_deitas_loop(threshold, count):
     vectors, score = crowded(400, 16, 1), np.random.default_rng(2).permutation(400) / 400
     kept, out = deita(vectors, np.argsort(-score), threshold, count)
-    table, said = run(vectors, score, keep=count, threshold=threshold)
+    table, summary = run(vectors, score, keep=count, threshold=threshold)
     assert np.flatnonzero(table["kept"]).tolist() == sorted(kept)
     assert {row: table["nearest"][row] for row in out} == out
-    assert said.startswith("exact") and (len(kept) < count) == (f"{len(kept)} of {count} wanted" in said)
+    assert summary.startswith("exact") and (len(kept) < count) == (f"{len(kept)} of {count} wanted" in summary)
     cosine = vectors @ vectors[kept].T
     for row in set(range(400)) - set(kept):
         assert table["similarity"][row] == pytest.approx(float(vectors[row] @ vectors[table["nearest"][row]]), abs=1e-5)
@@ -66,8 +66,8 @@ def test_buckets_rule_out_what_the_loop_rules_out():
     vectors, score = crowded(8000, 128, 3), np.random.default_rng(4).permutation(8000) / 8000
     for count in (8000, 2000):
         full, _ = run(vectors, score, keep=count, exact_below=10_000)
-        found, said = run(vectors, score, keep=count, exact_below=0)
-        assert said.startswith("recall")
+        found, summary = run(vectors, score, keep=count, exact_below=0)
+        assert summary.startswith("recall")
         out = full["nearest"].is_not_null() & (full["similarity"] >= 0.9)
         assert (found["kept"] & out).sum() <= 0.01 * out.sum() and out.sum() > 500
         assert found["kept"].sum() == (2000 if count == 2000 else pytest.approx(full["kept"].sum(), rel=0.01))
@@ -77,8 +77,8 @@ def test_buckets_rule_out_what_the_loop_rules_out():
 def test_null_scores_come_last_and_without_any_the_seed_draws_not_the_row_order():
     vectors = np.eye(8)[np.arange(40) % 8] + 1e-3 * np.random.default_rng(0).standard_normal((40, 8))
     score = [None] * 32 + [0.5] * 8
-    table, said = run(vectors, score, keep=20)
-    assert np.flatnonzero(table["kept"]).tolist() == list(range(32, 40)) and "8 of 20 wanted" in said
+    table, summary = run(vectors, score, keep=20)
+    assert np.flatnonzero(table["kept"]).tolist() == list(range(32, 40)) and "8 of 20 wanted" in summary
     drawn = [np.flatnonzero(run(vectors, keep=20, seed=seed)[0]["kept"]).tolist() for seed in (0, 1)]
     assert drawn[0] != drawn[1] and len(drawn[0]) == len(drawn[1]) == 8
     assert np.flatnonzero(run(vectors[::-1], keep=20)[0]["kept"][::-1]).tolist() == drawn[0]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.algorithms.vectors import kmeans
-from curate.algorithms.vectors.whole import inverse_lengths, whole
+from curate.algorithms.vectors.integer_vectors import inverse_lengths, to_integers
 from curate.select import semdedup
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers
@@ -19,7 +19,7 @@ def crowd(rows, width=6, seed=0):
 
 
 def cosines(vectors):
-    rounded = whole(vectors)
+    rounded = to_integers(vectors)
     inverse = inverse_lengths(rounded)
     return (rounded @ rounded.T) * inverse[:, None] * inverse
 
@@ -37,10 +37,10 @@ def plain_loop(vectors, cluster, rank, threshold):
 def test_who_stays_is_who_stays_in_the_plain_loop(threshold, clusters):
     vectors, score = crowd(700), np.random.default_rng(1).random(700)
     table = embeddings(vectors)
-    result, said = semdedup.subset(table, numbers(score), threshold=threshold, clusters=clusters)
+    result, summary = semdedup.subset(table, numbers(score), threshold=threshold, clusters=clusters)
     expected = plain_loop(vectors, result["cluster"], -score, np.float32(threshold))
     assert np.flatnonzero(result["kept"]).tolist() == expected
-    assert said.startswith(f"threshold {threshold:.4f}, ")
+    assert summary.startswith(f"threshold {threshold:.4f}, ")
     result, _ = semdedup.subset(table, numbers([None] * 700), threshold=threshold, clusters=clusters)
     _, typical = kmeans.cells(vectors, kmeans.centres(vectors, clusters or 26, 0))
     expected = plain_loop(vectors, result["cluster"], typical, np.float32(threshold))
@@ -52,8 +52,8 @@ def test_who_stays_is_who_stays_in_the_plain_loop(threshold, clusters):
 def test_a_dropped_row_names_a_kept_one_of_its_cluster_that_is_nearer_than_the_threshold(count, scored):
     vectors = crowd(700)
     score = numbers(np.random.default_rng(1).random(700) if scored else [None] * 700)
-    result, said = semdedup.subset(embeddings(vectors), score, keep=count)
-    threshold = float(said.split()[1].rstrip(","))
+    result, summary = semdedup.subset(embeddings(vectors), score, keep=count)
+    threshold = float(summary.split()[1].rstrip(","))
     cosine, kept = cosines(vectors), result["kept"].to_numpy()
     assert kept.sum() == count
     dropped = result.with_row_index().filter(~pl.col("kept"))

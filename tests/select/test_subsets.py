@@ -1,4 +1,4 @@
-"""What holds of every subset step, and the random one: as many as asked for, whatever the order of rows."""
+"""All subset steps keep as many rows as asked for and report true cosines; the random one ignores the order of rows."""
 
 import numpy as np
 import polars as pl
@@ -45,7 +45,7 @@ def test_random_gives_other_rows_for_another_seed_and_every_row_its_share():
 
 
 @pytest.mark.parametrize("name", ["k_center", "facility_location", "repr_filter", "dpp", "mmr", "cluster", "semdedup"])
-def test_the_similarity_told_is_the_true_cosine_to_a_kept_row(name):
+def test_the_similarity_is_the_true_cosine_to_a_kept_row(name):
     vectors = (np.sign(np.random.default_rng(0).standard_normal((60, 500))) / np.sqrt(500)).astype(np.float32)
     embedding = pl.Series("embedding", vectors, dtype=pl.Array(pl.Float32, 500))
     found = find_step("select", name).function(embedding, pl.Series([None] * 60, dtype=pl.Float64), keep=6)

@@ -1,1 +1,1 @@
-"""What is done with many vectors at once: neighbours, near pairs, clusters, subsets, and how diverse they are."""
+"""Algorithms on embedding matrices: nearest neighbours, k-means, near pairs, subset selection, diversity metrics."""

@@ -1,7 +1,8 @@
-"""How varied a chosen set of rows is, beside a random set of the same size: what choosing was good for.
+"""Diversity metrics of a chosen set of rows, beside those of a random set of the same size.
 
-Covering radius and mean distance say how near every row has a chosen one; the Vendi score (Friedman and Dieng 2022) how
-many different rows the chosen ones amount to; the counts by cluster whether whole kinds of rows were left out.
+Covering radius and mean distance tell how near every row is to the chosen ones. The Vendi score (Friedman and Dieng
+2022) is the effective number of distinct rows among them. The counts by cluster show whether whole kinds of rows were
+left out.
 """
 
 import json
@@ -10,8 +11,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.vectors.kmeans import cells, centres
-from curate.algorithms.vectors.neighbours import nearest
-from curate.algorithms.vectors.subsets import directed
+from curate.algorithms.vectors.neighbours import nearest, usable_vectors
 
 BLOCK = 1 << 12  # rows in one matrix product
 PRODUCTS = 1 << 34  # multiplications for the distances of both sets: about a second on one core
@@ -29,17 +29,27 @@ SCHEMA = {
 
 
 def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: int = PRODUCTS) -> pl.DataFrame:
-    """Return a row for the kept set and one for a random set of as many rows (``set``: ``kept`` and ``random``).
+    """Measure the diversity of the kept rows, and of a random set of as many rows.
 
-    ``embedding`` is an Array(Float32, d) column, ``kept`` (Boolean) says which rows were chosen; rows without a
-    direction are left out of everything. ``rows`` is the size of the set. ``covering_radius`` and ``mean_distance`` are
-    the greatest and the mean distance (1 - cosine, 0 to 2) of a row to the nearest of the set, over ``sampled`` rows:
-    all, or, where those take more than ``products`` multiplications, a random part, of which the radius is then a lower
-    bound. ``vendi`` (1 to the smaller of d and ``rows``) is the exact Vendi score of the set under the cosine.
-    ``clusters`` holds, as a JSON list, how many of the set lie in each of 20 k-means cells of all rows, or of as many
-    as there are rows. Figures of an empty set are null.
+    Args:
+        embedding: An Array(Float32, d) column; rows without a direction are left out of everything.
+        kept: Which rows were chosen (Boolean).
+        seed: The seed of the random set, of the sample and of the clusters.
+        products: How many multiplications the distances may take.
+
+    Returns:
+        A row for each of the two sets (``set``: ``kept`` and ``random``); the figures of an empty set are null.
+
+        - ``rows``: the size of the set.
+        - ``covering_radius``, ``mean_distance``: the greatest and the mean distance (1 - cosine, 0 to 2) from a row to
+          the nearest row of the set.
+        - ``sampled``: over how many rows they are taken: all, or, where that takes more than ``products``
+          multiplications, a random part; the radius is then a lower bound.
+        - ``vendi``: the exact Vendi score of the set under the cosine, 1 to the smaller of d and ``rows``.
+        - ``clusters``: how many rows of the set lie in each of 20 k-means cells of all rows (or of as many cells as
+          there are rows), as a JSON list.
     """
-    vectors, usable = directed(embedding)
+    vectors, usable = usable_vectors(embedding)
     chosen = np.flatnonzero(kept.fill_null(False).to_numpy()[usable])
     draw = np.random.default_rng(seed)
     other = np.sort(draw.choice(len(vectors), len(chosen), replace=False))
@@ -51,7 +61,7 @@ def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: i
     rows = []
     for name, members in (("kept", chosen), ("random", other)):
         distance = 1 - nearest(vectors, members, sample)[1]
-        counts = sum(np.bincount(cells(vectors[part], found)[0], minlength=len(found)) for part in _parts(members))
+        counts = sum(np.bincount(cells(vectors[part], found)[0], minlength=len(found)) for part in _blocks(members))
         rows.append(
             {
                 "set": name,
@@ -69,10 +79,10 @@ def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: i
 def vendi(vectors: np.ndarray, rows: np.ndarray) -> float:
     """Return the Vendi score of ``rows`` of unit vectors: the exponential of the entropy of their kernel's eigenvalues.
 
-    The n x n matrix of cosines has the same eigenvalues, but for zeros, as the d x d matrix of products of columns.
+    The n x n matrix of cosines has the same eigenvalues, apart from zeros, as the d x d matrix of products of columns.
     """
     products = np.zeros((vectors.shape[1],) * 2)
-    for part in _parts(rows):
+    for part in _blocks(rows):
         block = vectors[part]
         products += block.T @ block
     shares = np.linalg.eigvalsh(products / len(rows))
@@ -80,5 +90,6 @@ def vendi(vectors: np.ndarray, rows: np.ndarray) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def _parts(rows: np.ndarray) -> list[np.ndarray]:
+def _blocks(rows: np.ndarray) -> list[np.ndarray]:
+    """Return the rows in blocks of at most ``BLOCK``."""
     return [rows[low : low + BLOCK] for low in range(0, len(rows), BLOCK)]

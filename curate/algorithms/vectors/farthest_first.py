@@ -1,58 +1,67 @@
-"""Farthest-first picking (Gonzalez 1985): again and again the row that is farthest from all that are kept.
+"""Farthest-first picking (Gonzalez 1985): in each step, pick the row that is farthest from all picks.
 
-A row's cosine to its nearest pick only grows as picks are added, so an old value bounds how far the row can be. Picks
-are therefore looked for in a front, the rows that were farthest at the last full count, for as long as its farthest
-row is at least as far as any row outside can be; only then are all rows counted again, with all new picks together.
+A row's cosine to its nearest pick only grows as picks are added, so an old value bounds how far away the row can be.
+Picks are therefore looked for in a front, the rows that were farthest at the last full update, for as long as its
+farthest row is at least as far as any row outside can be. Only then are all rows updated, with all new picks together.
 """
 
 import numpy as np
 
-from curate.algorithms.vectors.nearest_kept import bring_nearer
-from curate.algorithms.vectors.short_vectors import shorten
+from curate.algorithms.vectors.cosine_bounds import shorten
+from curate.algorithms.vectors.nearest_kept import update_nearest
 
 FRONT, SHARE = 2048, 32  # rows in the front: at least so many, and at least one in so many of all
-ROUND = 1024  # picks between two full counts, at most
-SAME = np.float32(1e-6)  # a cosine distance that is float32's own error: such rows are copies of kept ones
+ROUND = 1024  # picks between two full updates, at most
+SAME = np.float32(1e-6)  # a cosine distance that is float32's own error: such rows are copies of picks
 
 
 def farthest_first(
     vectors: np.ndarray, phases: list[np.ndarray], weight: np.ndarray, start: int, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pick ``count`` rows, ``start`` first, then always that of greatest ``weight * (1 - cosine to its nearest pick)``.
+    """Pick ``count`` rows, ``start`` first, then the row of greatest ``weight * (1 - cosine to its nearest pick)``.
 
-    ``vectors`` (float32, n x d) are unit vectors at the rows of ``phases``: row numbers, none twice, that are picked
-    from in turn, a phase when those before it are used up. ``weight`` (float32, n) is positive. Returns the picks in
-    order, and for every row its nearest pick (a row number) and the cosine to it; rows outside ``phases`` get values
-    that mean nothing. Rows that are copies of picks are picked last in their phase, in the order of their numbers.
+    Rows that are copies of picks are picked last in their phase, in the order of their numbers.
+
+    Args:
+        vectors: Vectors (float32, n x d); unit vectors at the rows of ``phases``.
+        phases: Row numbers to pick from, none twice; a phase begins when those before it are used up.
+        weight: A positive weight for each row (float32).
+        start: The first pick.
+        count: How many rows to pick.
+
+    Returns:
+        The picks in order, and for every row its nearest pick (a row number) and the cosine to it. Rows outside
+        ``phases`` get meaningless values.
     """
     rows = np.concatenate(phases)
     vectors = vectors.view()
-    vectors.flags.writeable = False  # one kind of array for the compiled loops
+    vectors.flags.writeable = False  # one type of array for the compiled loops
     short = shorten(vectors, rows, min(1.0, 2 / count))
     closest, nearest = np.full(len(vectors), -np.inf, np.float32), np.zeros(len(vectors), np.int64)
-    free, end, counted = np.zeros(len(vectors), bool), 0, 0
+    free, end, updated = np.zeros(len(vectors), bool), 0, 0
     picks, copies = np.array([start]), np.zeros(0, np.int64)
     for phase in phases:
         free[phase] = True
         end = min(count, end + len(phase))
         while len(picks) + len(copies) < end:
-            bring_nearer(vectors, short, picks[counted:], counted, closest, nearest)
-            counted, free[picks] = len(picks), False
+            update_nearest(vectors, short, picks[updated:], updated, closest, nearest)
+            updated, free[picks] = len(picks), False
             far, left = np.where(free, 1 - closest, -np.inf).astype(np.float32), end - len(picks) - len(copies)
             if far.max() <= SAME:
                 copies = np.concatenate((copies, np.flatnonzero(free)[:left]))
                 free[copies] = False
             else:
-                picks = np.concatenate((picks, _round(vectors, short, closest, weight, far * weight, left)))
-    bring_nearer(vectors, short, picks[counted:], counted, closest, nearest)
+                new = _pick_from_front(vectors, short, closest, weight, far * weight, left)
+                picks = np.concatenate((picks, new))
+    update_nearest(vectors, short, picks[updated:], updated, closest, nearest)
     return np.concatenate((picks, copies)), picks[nearest], closest
 
 
-def _round(
+def _pick_from_front(
     vectors: np.ndarray, short: np.ndarray, closest: np.ndarray, weight: np.ndarray, far: np.ndarray, count: int
 ) -> np.ndarray:
-    """Up to ``count`` picks, those that need no full count before them; ``far`` is -inf for rows not to be picked."""
-    from curate.algorithms.vectors.cosine_loops import pick_farthest
+    """Return up to ``count`` picks that need no full update; ``far`` is -inf for rows that may not be picked."""
+    from curate.algorithms.vectors.nearest_loops import pick_farthest
 
     size = min(len(far), max(FRONT, len(far) // SHARE))
     order = np.argpartition(-far, size - 1) if size < len(far) else np.arange(size)

@@ -1,16 +1,16 @@
 """Spherical k-means: cells of vectors that point the same way, and the kept row nearest to each row of a cell.
 
 Dhillon and Modha 2001: a centre is the mean direction of its cell, and a row belongs to the centre of greatest cosine.
-The centres are learnt from a sample, as faiss does, and every row is then given its cell once. Written here, in NumPy,
-because it is short and because the core does without scikit-learn, whose k-means is of distances and rounds
-differently with the number of threads; the cells of this one depend on nothing but the vectors and the seed.
+The centres are learnt from a sample, as in faiss, and every row is then assigned to a cell once. It is written here, in
+NumPy, because it is short and because the core does without scikit-learn, whose k-means uses distances and rounds
+differently with the number of threads. The cells of this one depend on nothing but the vectors and the seed.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from curate.algorithms.vectors.whole import inverse_lengths, whole
+from curate.algorithms.vectors.integer_vectors import inverse_lengths, to_integers
 
 BLOCK = 1 << 22  # numbers in one block of products
 SAMPLE = 64  # rows to learn a centre from
@@ -20,14 +20,17 @@ MANY = 1024  # kept rows of a cell from which it is worth looking for equal ones
 
 
 def centres(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    """Return ``clusters`` centres (whole numbers, clusters x d) of unit vectors (float32, rows x d; at least one row).
+    """Learn ``clusters`` centres from unit vectors (float32, rows x d; at least one row).
 
-    A centre that no row is nearest to is moved to the row that is farthest from its own; where fewer different rows
-    than centres are left, some centres stay without rows.
+    A centre that no row is nearest to is moved to the row that is farthest from its own centre. Where fewer distinct
+    rows than centres are left, some centres stay without rows.
+
+    Returns:
+        The centres as integer vectors (float32, clusters x d); at most as many as there are rows.
     """
     draw = np.random.default_rng(seed)
     count = min(len(vectors), max(SAMPLE * clusters, LEAST))
-    sample = whole(vectors[np.sort(draw.choice(len(vectors), count, replace=False))])
+    sample = to_integers(vectors[np.sort(draw.choice(len(vectors), count, replace=False))])
     found = sample[draw.choice(count, min(clusters, count), replace=False)]
     before = None
     for _ in range(ROUNDS):
@@ -35,34 +38,42 @@ def centres(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
         if before is not None and np.array_equal(cell, before):
             break
         before = cell
-        order, starts, full = _sorted(cell)
+        order, starts, full = _by_cell(cell)
         sums = np.add.reduceat(sample[order], starts, axis=0)
-        found[full] = whole(sums * inverse_lengths(sums)[:, None])
+        found[full] = to_integers(sums * inverse_lengths(sums)[:, None])
         empty = np.setdiff1d(np.arange(len(found)), full)
         found[empty] = sample[np.argsort(cosine, kind="stable")[: len(empty)]]
     return found
 
 
 def cells(vectors: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each row's cell (int64, a row of ``found``) and its cosine to the centre (float32), in blocks of rows."""
+    """Return each row's cell (int64, a row of the centres ``found``) and its cosine to that centre (float32)."""
     cell, cosine = np.zeros(len(vectors), np.int64), np.zeros(len(vectors), np.float32)
     step = max(1, BLOCK // max(found.shape))
     for low in range(0, len(vectors), step):
         part = slice(low, low + step)
-        cell[part], cosine[part] = _assign(whole(vectors[part]), found)
+        cell[part], cosine[part] = _assign(to_integers(vectors[part]), found)
     return cell, cosine
 
 
 def members(cell: np.ndarray) -> Iterator[np.ndarray]:
-    """Give the row numbers of each cell that has rows, in ascending order."""
-    order, starts, _ = _sorted(cell)
+    """Yield the row numbers of each cell that has rows, in ascending order."""
+    order, starts, _ = _by_cell(cell)
     yield from np.split(order, starts[1:])
 
 
 def nearest_in_cell(vectors: np.ndarray, cell: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each row, the nearest kept row of its own cell (row number; -1 where there is none) and the cosine.
+    """Find, for each row that is not kept, the nearest kept row of its own cell.
 
-    ``kept`` is a bool for each row; kept rows have none. Rows of cells without a kept row have the nearest of all.
+    Rows of cells without a kept row get the nearest of all kept rows.
+
+    Args:
+        vectors: Unit vectors (float32, rows x d).
+        cell: The cell of each row.
+        kept: Which rows are kept (Boolean).
+
+    Returns:
+        The row number of the nearest kept row (-1 for kept rows, and where none is kept), and the cosine to it.
     """
     nearest, cosine = np.full(len(cell), -1), np.full(len(cell), -1, np.float32)
     alone = []
@@ -81,37 +92,38 @@ def nearest_in_cell(vectors: np.ndarray, cell: np.ndarray, kept: np.ndarray) -> 
 def _nearest(vectors: np.ndarray, rows: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return, for each of ``rows``, the nearest of ``near`` (row numbers) and the cosine to it.
 
-    Of equal rows in ``near`` only one is looked at, so that a heap of equal rows costs little.
+    Of equal rows in ``near`` only one is compared, so that many equal rows cost little.
     """
-    numbers = whole(vectors[near])
+    integers = to_integers(vectors[near])
     if len(near) > MANY:
-        numbers, first = np.unique(numbers, axis=0, return_index=True)
+        integers, first = np.unique(integers, axis=0, return_index=True)
         near = near[first]
-    lengths = inverse_lengths(numbers)
+    lengths = inverse_lengths(integers)
     nearest, cosine = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
-    step = max(1, BLOCK // max(numbers.shape))
+    step = max(1, BLOCK // max(integers.shape))
     for low in range(0, len(rows), step):
-        block = whole(vectors[rows[low : low + step]])
-        product = (block @ numbers.T) * lengths
+        block = to_integers(vectors[rows[low : low + step]])
+        product = (block @ integers.T) * lengths
         best = product.argmax(axis=1)
         nearest[low : low + step] = near[best]
         cosine[low : low + step] = product[np.arange(len(best)), best] * inverse_lengths(block)
     return nearest, cosine
 
 
-def _assign(numbers: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    cell, cosine = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.float32)
-    lengths = inverse_lengths(found)  # so that of rows that are nearly equal, too, not all are nearest to the longest
+def _assign(integers: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest centre of each integer vector, and the cosine to it."""
+    cell, cosine = np.zeros(len(integers), np.int64), np.zeros(len(integers), np.float32)
+    lengths = inverse_lengths(found)  # so that nearly equal rows are not all nearest to the longest centre
     step = max(1, BLOCK // len(found))
-    for low in range(0, len(numbers), step):
+    for low in range(0, len(integers), step):
         part = slice(low, low + step)
-        product = (numbers[part] @ found.T) * lengths
+        product = (integers[part] @ found.T) * lengths
         cell[part] = product.argmax(axis=1)
-        cosine[part] = product[np.arange(len(product)), cell[part]] * inverse_lengths(numbers[part])
+        cosine[part] = product[np.arange(len(product)), cell[part]] * inverse_lengths(integers[part])
     return cell, cosine
 
 
-def _sorted(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _by_cell(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the rows in order of their cell, where each cell begins in that order, and the cells that have rows."""
     order = np.argsort(cell, kind="stable")
     full, starts = np.unique(cell[order], return_index=True)

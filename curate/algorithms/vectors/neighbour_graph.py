@@ -1,4 +1,6 @@
-"""The nearest neighbours of rows among candidates, exactly: blocked products of short vectors, then true cosines."""
+"""The exact nearest neighbours of rows among candidates: products of short vectors first, then true cosines."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,48 +10,76 @@ BLOCK = 1 << 11  # rows and candidates in one product: 16 MB of bounds a thread
 STRIP = 1 << 23  # bounds in one product where rows are candidates: 32 MB
 
 
-def neighbours(
+class NeighbourHeaps(NamedTuple):
+    """The arguments of the compiled loop: the rows and candidates, and a heap of neighbours for each row.
+
+    Attributes:
+        vectors: Unit vectors (float32, read-only).
+        rows: The row numbers of the rows.
+        candidates: The row numbers of the candidates.
+        exact: Whether bounds are the cosines themselves.
+        ids: The neighbours found so far (int32, rows x neighbours): places among the candidates, the farthest first.
+        cosines: Their cosines (float32).
+    """
+
+    vectors: np.ndarray
+    rows: np.ndarray
+    candidates: np.ndarray
+    exact: bool
+    ids: np.ndarray
+    cosines: np.ndarray
+
+
+def neighbour_graph(
     vectors: np.ndarray, short: np.ndarray, rows: np.ndarray, candidates: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ``most`` nearest candidates of each row: their places among the candidates, and the cosines to them.
+    """Return the ``most`` nearest candidates of each row.
 
-    ``vectors`` (float32, read-only) are unit vectors, ``short`` what ``short_vectors.shorten`` made of them;
-    ``rows`` and ``candidates`` are row numbers. Both results have a row for each of ``rows``, the farthest neighbour
-    first and the others in no order. Only cosines above 0 count: where there are fewer, places are -1 and cosines 0.
+    Args:
+        vectors: Unit vectors (float32, read-only).
+        short: Their short forms (``cosine_bounds.shorten``).
+        rows: The row numbers to find neighbours for.
+        candidates: The row numbers to choose from.
+        most: How many neighbours to find for each row.
+
+    Returns:
+        The neighbours' places among the candidates (int32), and the cosines to them (float32), each with a row for each
+        of ``rows``: the farthest neighbour first, the others in no order. Only cosines above 0 count; where there are
+        fewer, places are -1 and cosines 0.
     """
-    from curate.algorithms.vectors.cosine_loops import push_neighbours
+    from curate.algorithms.vectors.nearest_loops import push_neighbours
 
-    ids, values = np.full((len(rows), most), -1, np.int32), np.zeros((len(rows), most), np.float32)
+    ids, cosines = np.full((len(rows), most), -1, np.int32), np.zeros((len(rows), most), np.float32)
+    heaps = NeighbourHeaps(vectors, rows, candidates, short is vectors, ids, cosines)
     if np.array_equal(rows, candidates):
-        _among(vectors, short, rows, ids, values)
-        return ids, values
+        _among_themselves(heaps, short[rows])
+        return ids, cosines
 
     def work(low: int, high: int) -> None:
         left = short[rows[low:high]]
         for first in range(0, len(candidates), BLOCK):
-            bounds = left @ short[candidates[first : first + BLOCK]].T
-            push_neighbours(bounds, short is vectors, low, vectors, rows, candidates, first, ids, values)
+            push_neighbours(left @ short[candidates[first : first + BLOCK]].T, low, first, heaps)
 
     in_blocks(len(rows), BLOCK, work)
-    return ids, values
+    return ids, cosines
 
 
-def _among(vectors: np.ndarray, short: np.ndarray, rows: np.ndarray, ids: np.ndarray, values: np.ndarray) -> None:
-    """The same where rows and candidates are the same: the product of two rows is made once, and serves both."""
-    from curate.algorithms.vectors.cosine_loops import push_neighbours
+def _among_themselves(heaps: NeighbourHeaps, short: np.ndarray) -> None:
+    """Find neighbours where rows and candidates are the same: the product of two rows is computed once, for both."""
+    from curate.algorithms.vectors.nearest_loops import push_neighbours
 
-    whole, ordered = short is vectors, short[rows]
-    height = min(max(STRIP // len(rows), 32), BLOCK // 2)
-    for low in range(0, len(rows), height):
-        high = min(low + height, len(rows))
-        bounds = ordered[low:high] @ ordered[low:].T
+    count = len(short)
+    height = min(max(STRIP // count, 32), BLOCK // 2)
+    for low in range(0, count, height):
+        high = min(low + height, count)
+        bounds = short[low:high] @ short[low:].T
 
         def across(start: int, stop: int, bounds: np.ndarray = bounds, low: int = low) -> None:
-            push_neighbours(bounds[start:stop], whole, low + start, vectors, rows, rows, low, ids, values)
+            push_neighbours(bounds[start:stop], low + start, low, heaps)
 
         def down(start: int, stop: int, bounds: np.ndarray = bounds, low: int = low, high: int = high) -> None:
-            turned = np.ascontiguousarray(bounds[:, high - low + start : high - low + stop].T)
-            push_neighbours(turned, whole, high + start, vectors, rows, rows, low, ids, values)
+            transposed = np.ascontiguousarray(bounds[:, high - low + start : high - low + stop].T)
+            push_neighbours(transposed, high + start, low, heaps)
 
         in_blocks(high - low, -(-(high - low) // 8), across)
-        in_blocks(len(rows) - high, BLOCK, down)
+        in_blocks(count - high, BLOCK, down)

@@ -1,21 +1,29 @@
-"""Embeddings as rows of unit vectors, and the nearest of some chosen ones to every row, by blocked matrix products.
+"""Unit vectors from an embedding column, true cosines of pairs, and the nearest of some rows to every row.
 
-Everything here goes through the vectors in blocks of rows, so that they may lie in a memory-mapped file.
+All functions go through the vectors in blocks of rows, so that the vectors may lie in a memory-mapped file.
 """
 
 import numpy as np
 import polars as pl
+
+from curate.algorithms.parallel import in_blocks
 
 BLOCK = 1 << 12  # rows and chosen rows in one matrix product: 64 MB of cosines, and twice a block of vectors
 UNIT = 1e-5  # how far from 1 a length may be that is taken for 1: float32 sums are off by far less, float16 by more
 
 
 def unit(embedding: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors of an Array(Float32, d) column (float32, rows x d) and which rows have a direction (Boolean).
+    """Return the unit vectors of an embedding column, and which rows have a direction.
 
-    A row that is null, all zero or holds a value that is no finite number has no direction; what the first array holds
-    there may be anything, NaN included. All others are unit vectors. The first array is a view of the column, not a
-    copy, where it has no nulls and its vectors are of length 1 already: it may then lie on disk.
+    A row that is null, all zero or holds a value that is no finite number has no direction.
+
+    Args:
+        embedding: An Array(Float32, d) column.
+
+    Returns:
+        The vectors (float32, rows x d, read-only), and a Boolean per row. Rows with a direction are unit vectors; the
+        others may hold anything, NaN included. The vectors are a view of the column, not a copy, where it has no nulls
+        and its vectors already have length 1: they may then lie on disk.
     """
     vectors = embedding.to_numpy()
     if vectors.dtype != np.float32:
@@ -35,18 +43,45 @@ def unit(embedding: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         vectors = vectors.copy()
         vectors[wrong] = (vectors[wrong] / lengths[wrong, None]).astype(np.float32)
     vectors = np.ascontiguousarray(vectors).view(np.ndarray)
-    vectors.flags.writeable = False  # as a view of a column is: so compiled loops meet one kind of array only
+    vectors.flags.writeable = False  # as a view of a column is: compiled loops see one type of array only
     return vectors, usable
+
+
+def usable_vectors(embedding: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unit vectors (float32) of the rows that have a direction, and which rows (Boolean) those are.
+
+    The vectors are a view of the column, which may lie on disk; they are a copy only if some rows have no direction.
+    """
+    vectors, usable = unit(embedding)
+    if not usable.all():
+        vectors = vectors[usable]
+        vectors.flags.writeable = False  # one type of array for the compiled loops
+    return vectors, usable
+
+
+def true_cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the cosine (float64) of each pair of rows ``left[i]`` and ``right[i]``; exactly 1 for equal vectors."""
+    from curate.algorithms.vectors.near_pair_loops import cosines
+
+    out = np.empty(len(left))
+    in_blocks(len(left), 1 << 14, lambda low, high: cosines(vectors, left[low:high], right[low:high], out[low:high]))
+    return out
 
 
 def nearest(
     vectors: np.ndarray, kept: np.ndarray, rows: np.ndarray | None = None, block: int = BLOCK
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find, for every row of ``vectors`` (or for ``rows`` only), the nearest of the rows ``kept`` (row numbers).
+    """Find the nearest of the rows ``kept`` for every row of ``vectors``, or for ``rows`` only.
 
-    ``vectors`` are unit vectors (float32, rows x d), as from ``unit``. Returns the position of the nearest among
-    ``kept`` (int64; the lowest of equally near ones) and the cosine to it (float32). A row that holds NaN, and every
-    row where nothing is kept, has -1 and NaN; the rows ``kept`` themselves must hold no NaN.
+    Args:
+        vectors: Unit vectors (float32, rows x d), as from ``unit``.
+        kept: Row numbers to choose from; none of these rows may hold NaN.
+        rows: Row numbers to look up; all rows if None.
+        block: Rows in one matrix product.
+
+    Returns:
+        The position of the nearest row within ``kept`` (int64; the lowest of equally near ones) and the cosine to it
+        (float32). A row that holds NaN has -1 and NaN, and so has every row if ``kept`` is empty.
     """
     count = len(vectors) if rows is None else len(rows)
     position, cosine = np.full(count, -1, np.int64), np.full(count, -np.inf, np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curate.algorithms.vectors import kmeans
-from curate.algorithms.vectors.whole import GRID, SCALE, whole
+from curate.algorithms.vectors.integer_vectors import GRID, TO_COSINE, to_integers
 
 
 def unit(rows, width=16, seed=0):
@@ -20,12 +20,12 @@ def groups(sizes, width=16, spread=0.05):
 
 
 @pytest.mark.parametrize("width", [3, 384, 4096])
-def test_products_of_whole_numbers_are_exact_and_near_the_cosines(width):
+def test_products_of_integer_vectors_are_exact_and_near_the_cosines(width):
     vectors = unit(200, width)
-    numbers = whole(vectors)
+    numbers = to_integers(vectors)
     product = numbers @ numbers.T
     assert np.array_equal(product, numbers.astype(np.float64) @ numbers.T.astype(np.float64))
-    assert np.abs(product * SCALE - vectors @ vectors.T).max() < 2e-3 and product.max() < 2**24
+    assert np.abs(product * TO_COSINE - vectors @ vectors.T).max() < 2e-3 and product.max() < 2**24
     assert np.array_equal(numbers, np.rint(vectors * GRID))
 
 
@@ -42,7 +42,7 @@ def test_a_row_belongs_to_the_centre_nearest_to_it():
 def test_rows_are_nearer_to_their_centres_than_to_as_many_rows():
     vectors, _ = groups([50] * 40, spread=0.7)
     _, learnt = kmeans.cells(vectors, kmeans.centres(vectors, 40, seed=0))
-    _, drawn = kmeans.cells(vectors, whole(vectors[np.random.default_rng(0).choice(2000, 40, replace=False)]))
+    _, drawn = kmeans.cells(vectors, to_integers(vectors[np.random.default_rng(0).choice(2000, 40, replace=False)]))
     assert learnt.mean() > drawn.mean() + 0.05
 
 

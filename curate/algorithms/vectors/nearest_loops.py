@@ -1,21 +1,22 @@
-"""Compiled loops over cosines: nearest kept rows, farthest rows and near neighbours, most pairs skipped by a bound.
+"""Compiled loops that find nearest kept rows, farthest rows and near neighbours, and skip most pairs by a bound.
 
-``bounds`` are products of short forms (``curate/algorithms/vectors/short_vectors.py``): each is at least the cosine it stands for,
-less ``SLACK``. Cosines that may matter are then summed from the vectors themselves, always in the same order.
+``bounds`` are products of short forms (``cosine_bounds.py``): each is at least the cosine it bounds, less ``SLACK``.
+Cosines that may matter are then summed from the vectors themselves, always in the same order.
 """
 
 import numba
 import numpy as np
 
 from curate.algorithms.compiled import compiled
+from curate.algorithms.vectors.neighbour_graph import NeighbourHeaps
 
-SLACK = np.float32(1e-5)  # what float32 sums may be off by, many times over
-RUN = 32  # bounds looked at together: counting them takes no branch
+SLACK = np.float32(1e-5)  # many times the error of a float32 sum
+RUN = 32  # bounds checked together: counting them takes no branch
 
 
 @numba.njit(fastmath={"reassoc", "contract"})  # terms in any order, so in wide registers
 def cosine(vectors: np.ndarray, row: int, others: np.ndarray, other: int) -> np.float32:
-    """The product of two unit vectors."""
+    """Return the product of two unit vectors."""
     total = np.float32(0)
     for place in range(vectors.shape[1]):
         total += vectors[row, place] * others[other, place]
@@ -32,7 +33,10 @@ def raise_nearest(
     closest: np.ndarray,
     nearest: np.ndarray,
 ) -> None:
-    """Bring ``closest`` and ``nearest`` of the rows from ``low`` up to date with the vectors ``kept``, in place."""
+    """Raise ``closest`` and set ``nearest`` of the rows from ``low`` on where one of the vectors ``kept`` is nearer.
+
+    ``bounds`` has a row for each of these rows and a column for each of ``kept``, whose numbers begin with ``first``.
+    """
     for index in range(bounds.shape[0]):
         row = low + index
         for start in range(0, bounds.shape[1], RUN):
@@ -58,10 +62,10 @@ def pick_farthest(
     outside: np.float32,
     picked: np.ndarray,
 ) -> int:
-    """Pick rows of greatest ``weight * (1 - closest)`` until none reaches ``outside``; returns how many were picked.
+    """Pick rows of greatest ``weight * (1 - closest)`` until none reaches ``outside``; return how many were picked.
 
-    ``closest``, a cosine a row, is kept up to date with the picks; a row that is picked gets infinity. The picks go
-    into ``picked``, whose length is the most there may be.
+    ``closest``, each row's cosine to its nearest pick, is updated after each pick; a row that is picked gets infinity.
+    The picks are written to ``picked``, whose length is the most there may be.
     """
     best = np.argmax(weight * (np.float32(1) - closest))
     for count in range(len(picked)):
@@ -79,24 +83,13 @@ def pick_farthest(
 
 
 @compiled
-def push_neighbours(
-    bounds: np.ndarray,
-    whole: bool,
-    low: int,
-    vectors: np.ndarray,
-    rows: np.ndarray,
-    candidates: np.ndarray,
-    first: int,
-    ids: np.ndarray,
-    values: np.ndarray,
-) -> None:
-    """Put the candidates from ``first`` into the heaps of neighbours of ``rows[low:]``, in place.
+def push_neighbours(bounds: np.ndarray, low: int, first: int, heaps: NeighbourHeaps) -> None:
+    """Put the candidates from ``first`` on into the heaps of neighbours of the rows from ``low`` on, in place.
 
-    ``ids`` and ``values`` hold a row's neighbours found so far (places among the candidates, and cosines), the
-    farthest one first. With ``whole``, bounds are cosines themselves.
+    ``bounds`` has a row for each of these rows and a column for each of these candidates.
     """
     for index in range(bounds.shape[0]):
-        heap, names, row = values[low + index], ids[low + index], rows[low + index]
+        heap, names, row = heaps.cosines[low + index], heaps.ids[low + index], heaps.rows[low + index]
         for start in range(0, bounds.shape[1], RUN):
             stop = min(start + RUN, bounds.shape[1])
             floor = heap[0] - SLACK
@@ -106,15 +99,15 @@ def push_neighbours(
             if hits:
                 for place in range(start, stop):
                     value = bounds[index, place]
-                    if not whole and value > heap[0] - SLACK:
-                        value = cosine(vectors, row, vectors, candidates[first + place])
+                    if not heaps.exact and value > heap[0] - SLACK:
+                        value = cosine(heaps.vectors, row, heaps.vectors, heaps.candidates[first + place])
                     if value > heap[0]:
                         _replace_first(heap, names, value, first + place)
 
 
 @numba.njit
 def _replace_first(heap: np.ndarray, names: np.ndarray, value: np.float32, name: int) -> None:
-    """Take the least value out of a heap, and put another in."""
+    """Replace the least value of a heap by another."""
     place, size = 0, len(heap)
     while 2 * place + 1 < size:
         child = 2 * place + 1

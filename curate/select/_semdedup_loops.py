@@ -1,4 +1,4 @@
-"""The loop of ``semdedup``: which rows stay at each of many thresholds, looked at side by side."""
+"""The compiled loop of ``semdedup``: which rows stay at each of many thresholds, decided side by side."""
 
 import numpy as np
 
@@ -6,12 +6,19 @@ from curate.algorithms.compiled import compiled
 
 
 @compiled
-def thin(before: np.ndarray, stayed: np.ndarray, among: np.ndarray, thresholds: np.ndarray, stays: np.ndarray) -> None:
-    """Go down a block of rows, best first; a row goes, at a threshold, if it is nearer than that to one that stays.
+def decide_block(
+    before: np.ndarray, stayed: np.ndarray, among: np.ndarray, thresholds: np.ndarray, stays: np.ndarray
+) -> None:
+    """Decide a block of rows, best first: a row goes, at a threshold, if its cosine to one that stays is above it.
 
-    ``before`` (float32, rows x p) holds the cosines to rows looked at before, ``stayed`` (uint64, p) at which of the
-    ``thresholds`` (float32, ascending and evenly spaced, 64 at most) those stayed: bit t is for threshold t. ``among``
-    (float32, rows x rows) holds the cosines among the block. Fills ``stays`` (uint64, rows) with the same of the block.
+    Whether a row stays is a set of bits: bit t is for threshold t.
+
+    Args:
+        before: The cosines to rows of earlier blocks (float32, rows x p).
+        stayed: At which thresholds those p rows stayed (uint64).
+        among: The cosines among the rows of the block (float32, rows x rows).
+        thresholds: The thresholds (float32), ascending and evenly spaced, 64 at most.
+        stays: At which thresholds each row stays (uint64); this is filled in.
     """
     one = np.uint64(1)
     count = len(thresholds)
