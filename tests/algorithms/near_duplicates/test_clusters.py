@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.algorithms.near_duplicates.clusters import decide, priority
+from curate.algorithms.near_duplicates.clusters import find_duplicates, priority
 
 NONE = pl.Series([None] * 4, dtype=pl.Float64)
 
@@ -36,7 +36,7 @@ def test_known_rows_come_first_whatever_the_rule():
 
 def decided(pairs, rows, cluster, known=0):
     left, right = np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
-    return [a.tolist() for a in decide(left, right, np.full(len(pairs), 0.9), rows, known, cluster)]
+    return [a.tolist() for a in find_duplicates(left, right, np.full(len(pairs), 0.9), rows, known, cluster)]
 
 
 def test_a_chain_keeps_its_ends_or_its_first():
