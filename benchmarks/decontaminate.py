@@ -22,7 +22,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import ROOT, Row, medians
-from curate.algorithms.overlap.benchmark_overlap import Index, decontaminate, make_index
+from curate.algorithms.overlap.benchmark_index import BenchmarkIndex, make_index
+from curate.algorithms.overlap.benchmark_overlap import find_benchmark_overlaps
 from curate.pipeline.decontaminate import nearest_rows, semantic_rule
 
 DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
@@ -50,7 +51,7 @@ def measure(count: int = ROWS) -> list[Row]:
     index_of = _timed(lambda: make_index(bench))
     table = _grams(bench)
     peer = _timed(lambda: [row for row in few if not table.isdisjoint(_ngrams(row))])
-    ours, made, theirs = medians(_timed(lambda: decontaminate(rows, index)), index_of, peer, times=3)
+    ours, made, theirs = medians(_timed(lambda: find_benchmark_overlaps(rows, index)), index_of, peer, times=3)
     found = [
         Row(
             f"decontaminate {count:,} rows against {BENCH:,}",
@@ -114,8 +115,8 @@ def _timed(call: Callable[[], object]) -> Callable[[], float]:
     return run
 
 
-def _share(rows: pl.Series, index: Index) -> float:
-    return decontaminate(rows, index)["matched"].is_not_null().mean()
+def _share(rows: pl.Series, index: BenchmarkIndex) -> float:
+    return find_benchmark_overlaps(rows, index)["matched"].is_not_null().mean()
 
 
 def questions(split: str) -> pl.Series:
@@ -192,7 +193,7 @@ def main() -> None:
     for rule, setting in RULES.items():
         index = make_index(test, **setting)
         found = {name: f"{100 * _share(rows, index):.1f} %" for name, rows in planted.items()}
-        taken = {name: int(decontaminate(rows, index)["matched"].count()) for name, rows in stay.items()}
+        taken = {name: int(find_benchmark_overlaps(rows, index)["matched"].count()) for name, rows in stay.items()}
         print(f"{rule}: {found} taken: {taken}", flush=True)
     if given.semantic:
         with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +213,7 @@ def _semantic(folder: Path, test: pl.Series) -> None:
     for name, rows in {**plants(QUESTIONS), **stay}.items():
         hit, _, cosine = nearest_rows(rule, rule.embed(rows))
         index = make_index(test)
-        words = decontaminate(rows, index)["matched"].is_not_null().to_numpy()
+        words = find_benchmark_overlaps(rows, index)["matched"].is_not_null().to_numpy()
         found = {at: f"{100 * (cosine >= at).sum() / len(rows):.1f} %" for at in COSINES}
         both = {at: f"{100 * len({*np.flatnonzero(words)} | {*hit[cosine >= at]}) / len(rows):.1f} %" for at in COSINES}
         print(f"{name}: {len(rows):,}; cosine {found}; with 8-grams {both}", flush=True)
