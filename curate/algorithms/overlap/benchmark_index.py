@@ -161,7 +161,7 @@ def _hash_texts(text: pl.Series, ngram: int) -> tuple[np.ndarray, np.ndarray, np
     words, wholes = np.zeros(len(text), np.int64), np.zeros(len(text), np.uint64)
     if not len(text):  # as in a plan: nothing is compiled
         return np.zeros(0, np.uint64), words, wholes
-    from curate.algorithms.overlap.overlap_loops import hash_texts
+    from curate.algorithms.overlap.index_loops import hash_texts
 
     data, ends = normalised_bytes(text)
     grams = np.empty(len(data) // 2 + len(text) + 1, np.uint64)

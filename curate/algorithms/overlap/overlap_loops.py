@@ -12,6 +12,7 @@ import numpy as np
 from curate.algorithms.compiled import compiled
 from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
 from curate.algorithms.text.shingle_loops import SPACE, hash_ngrams, hash_words
+from curate.algorithms.text.text_loops import longest_text
 
 HEAVY = 2048  # benchmark rows to compare, above which the outcome is cached, and the first best row is taken
 CACHED = 4096  # outcomes in the cache; a power of two
@@ -35,32 +36,12 @@ class SharedGrams(NamedTuple):
     distinct: np.ndarray
 
 
-@compiled
-def hash_texts(
-    data: np.ndarray,
-    ends: np.ndarray,
-    forms: np.ndarray,
-    n: int,
-    grams: np.ndarray,
-    words: np.ndarray,
-    wholes: np.ndarray,
-) -> int:
-    """Write the n-grams of all texts one after another, and for each text the number of words and the hash of all.
+class Cache(NamedTuple):
+    """The outcomes of ``best_row`` by their key (0 = empty): the benchmark row and the share."""
 
-    Returns the number of n-grams; ``grams`` has room for one more than every other byte.
-    """
-    longest = 0
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
-    word, total = np.empty(longest // 2 + 1, np.uint64), np.int64(0)
-    for row in range(len(ends) - 1):
-        count = hash_words(data, ends[row], ends[row + 1], forms, False, word)
-        words[row] = count
-        if count:
-            hash_ngrams(word, count, count, wholes[row:])
-        if count >= n:
-            total += hash_ngrams(word, count, n, grams[total:])
-    return total
+    keys: np.ndarray
+    rows: np.ndarray
+    shares: np.ndarray
 
 
 @compiled
@@ -92,24 +73,20 @@ def find_overlaps(
         ends: Where each text begins in them, and the last ends.
         forms: ``word_bytes.BYTE_FORMS``.
         index: The benchmark.
-        marks: Three rows, as long as the benchmark has n-grams or rows, in which no value exceeds ``stamp``: the text
-            that an n-gram was last seen in, the comparison it was last seen in, the text a row was last compared with.
+        marks: Three rows, as long as the benchmark has n-grams or rows, with no value above ``stamp``: the last text
+            with an n-gram, the last comparison with it, the last text that a row was compared with.
         stamp: The number of the last mark.
-        matched: The matched row of each text (output).
-        share: The share of words, or 2 where all words are equal (output).
-        span: The longest run of shared n-grams (output): its first word and the one after its last, then the same in
-            bytes. Zeros where nothing is written.
+        matched: The matched row of each text.
+        share: The share of words, or 2 where all words are equal.
+        span: The first word of the longest run of shared n-grams and the word after its last, then the same in bytes.
 
     Returns:
         The number of the last mark now.
     """
-    longest = 0
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
-    room = longest // 2 + 1
+    room = longest_text(ends, 0, len(ends) - 1) // 2 + 1
     word, gram = np.empty(room, np.uint64), np.empty(room, np.uint64)
     place, number, distinct = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    keys, rows, shares = np.zeros(CACHED, np.uint64), np.empty(CACHED, np.int64), np.empty(CACHED)
+    cache = Cache(np.zeros(CACHED, np.uint64), np.empty(CACHED, np.int64), np.empty(CACHED))
     for row in range(len(ends) - 1):
         matched[row], share[row] = -1, 0.0
         count = hash_words(data, ends[row], ends[row + 1], forms, False, word)
@@ -128,13 +105,7 @@ def find_overlaps(
         stamp += 1
         kinds = mark_distinct(number, hits, distinct, marks[0], stamp)
         shared = SharedGrams(count, place[:hits], number[:hits], distinct[:kinds])
-        work, key = work_and_key(shared, index)
-        slot = np.int64(key & np.uint64(CACHED - 1))
-        if work > HEAVY and keys[slot] == key:
-            best, value = rows[slot], shares[slot]
-        else:
-            best, value, stamp = best_row(shared, index, marks, stamp)
-            keys[slot], rows[slot], shares[slot] = key, best, value
+        best, value, stamp = cached_best_row(shared, index, marks, stamp, cache)
         if best >= 0:
             matched[row], share[row] = best, value
             stamp += 1
@@ -168,6 +139,20 @@ def mark_distinct(number: np.ndarray, hits: int, distinct: np.ndarray, marks: np
             distinct[count] = number[at]
             count += 1
     return count
+
+
+@compiled
+def cached_best_row(
+    shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stamp: int, cache: Cache
+) -> tuple[int, float, int]:
+    """Return ``best_row``; where many rows would be compared, the cached outcome if there is one."""
+    work, key = work_and_key(shared, index)
+    slot = np.int64(key & np.uint64(CACHED - 1))
+    if work > HEAVY and cache.keys[slot] == key:
+        return cache.rows[slot], cache.shares[slot], stamp
+    best, value, stamp = best_row(shared, index, marks, stamp)
+    cache.keys[slot], cache.rows[slot], cache.shares[slot] = key, best, value
+    return best, value, stamp
 
 
 @compiled

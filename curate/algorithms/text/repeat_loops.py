@@ -6,7 +6,7 @@ import numpy as np
 
 from curate.algorithms.compiled import compiled
 from curate.algorithms.text.letter_classes import ALONE, SPACE, WORD
-from curate.algorithms.text.text_loops import character, stand_in
+from curate.algorithms.text.text_loops import character, longest_text, stand_in
 
 PRIME, ODD = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 SEED = np.uint64(0xCBF29CE484222325)
@@ -69,15 +69,6 @@ def table_size(count: int) -> int:
     while size < 2 * count:
         size *= 2
     return size
-
-
-@compiled
-def longest_text(ends: np.ndarray, low: int, high: int) -> int:
-    """Return the bytes of the longest of the texts ``low`` to ``high``."""
-    most = 0
-    for row in range(low, high):
-        most = max(most, ends[row + 1] - ends[row])
-    return most
 
 
 @compiled

@@ -8,6 +8,7 @@ have 128 bits. No key is secret: whoever knows them can make texts that have the
 import numpy as np
 
 from curate.algorithms.compiled import compiled
+from curate.algorithms.text.text_loops import longest_text
 
 SPACE = 32
 CONTENT = 4  # 32-bit numbers of the hash of all words of a text in order
@@ -91,9 +92,7 @@ def sketch_rows(
     out: np.ndarray,
 ) -> None:
     """Write the sketch of each text: a key a band, then the hash of all words in order; all 0 for a wordless text."""
-    longest = np.int64(0)
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
+    longest = longest_text(ends, 0, len(ends) - 1)
     words, grams = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
     bands = out.shape[1] - CONTENT
     size = len(factor) // bands
@@ -131,9 +130,7 @@ def distinct_ngrams(
     places: np.ndarray,
 ) -> None:
     """Write the distinct n-grams of each text, one text after another; ``places`` says where those of each begin."""
-    longest = np.int64(0)
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
+    longest = longest_text(ends, 0, len(ends) - 1)
     words, grams = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
     slots = np.int64(16)
     while slots < 2 * longest:
@@ -167,9 +164,7 @@ def jaccard_similarities(
 
     Pairs of one ``left`` row must be adjacent: its n-grams are put into a hash table once.
     """
-    largest = np.int64(0)
-    for row in range(len(places) - 1):
-        largest = max(largest, places[row + 1] - places[row])
+    largest = longest_text(places, 0, len(places) - 1)
     slots = np.int64(16)
     while slots < 2 * largest:
         slots *= 2

@@ -57,6 +57,15 @@ class Line(NamedTuple):
 
 
 @compiled
+def longest_text(ends: np.ndarray, low: int, high: int) -> int:
+    """Return the bytes of the longest of the texts ``low`` to ``high``."""
+    most = 0
+    for row in range(low, high):
+        most = max(most, ends[row + 1] - ends[row])
+    return most
+
+
+@compiled
 def character(data: np.ndarray, at: int) -> tuple[int, int]:
     """Return the code point that begins at a byte, and the byte after its last."""
     first = int(data[at])
