@@ -45,12 +45,12 @@ def dedup(
 
     Args:
         text: The texts.
-        sketch: What the function ``sketch`` returns for the texts with the same settings, or null throughout.
+        sketch: The sketches of the texts by the function ``sketch`` with the same settings, or null throughout.
         score: The scores for ``keep: best``.
         known: Rows of other data: never dropped, and not compared with each other.
         threshold: The least Jaccard similarity of near-duplicates, in (0, 1].
         ngram: The size of an n-gram, in words (or characters).
-        unit: What n-grams are made of: ``characters``, or else words.
+        unit: The unit of n-grams: ``characters``, or else words.
         permutations: The number of MinHash permutations.
         recall: The share of pairs at the threshold to find, in (0, 1].
         keep: The priority among near-duplicates (``clusters.priority``).

@@ -96,7 +96,7 @@ def _check_settings(threshold: float, recall: float) -> None:
 
 
 def _find(vectors: np.ndarray, order: np.ndarray, is_known: np.ndarray, settings: Settings) -> tuple[Duplicates, str]:
-    """What each row duplicates (row numbers), for the rows of ``order``; and a message about the recall."""
+    """The duplicates among the rows of ``order`` (row numbers), and a message about the recall."""
     hashes = fingerprints(vectors, settings.seed)
     first = _first_with_same_vector(vectors, order, hashes)
     is_first = first == np.arange(len(order))
@@ -134,7 +134,7 @@ def _first_with_same_vector(vectors: np.ndarray, order: np.ndarray, hashes: np.n
 
 
 def _connected(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, settled: Settled) -> Duplicates:
-    """What each of the ``rows`` duplicates, where the first row of each connected component stays."""
+    """The duplicates among ``rows`` (indices), where the first row of each connected component stays."""
     pairs = connections(vectors, rows, known, threshold, settled)
     found = find_duplicates(*pairs, len(rows), known, "connected")
     distant = np.flatnonzero((found.kept_for >= 0) & np.isnan(found.similarity))
@@ -145,12 +145,12 @@ def _connected(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: flo
 def _with_copies(
     found: Duplicates, rows: np.ndarray, unique: np.ndarray, is_copy: np.ndarray, cluster: Cluster
 ) -> Duplicates:
-    """What each row duplicates (row numbers), given what the rows with distinct vectors duplicate (their indices).
+    """The duplicates among all rows (row numbers), given those among the rows with distinct vectors (indices).
 
     A copy is dropped for the first row with its vector if that stays, else for what that row is dropped for.
 
     Args:
-        found: What each of the ``rows`` duplicates.
+        found: The duplicates among ``rows``, as indices in ``rows``.
         rows: The first row of each distinct vector.
         unique: For each row in order of priority, the index in ``rows`` of its vector.
         is_copy: Whether the row in that order is a copy to drop.

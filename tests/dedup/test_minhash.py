@@ -1,4 +1,4 @@
-"""Near-duplicates: every dropped row names a kept row that really is as near as said, and nothing near is kept."""
+"""Near-duplicates: every dropped row names a kept row that is as near as reported, and no near row is kept."""
 
 import unicodedata
 from functools import cache

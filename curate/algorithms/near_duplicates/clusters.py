@@ -10,7 +10,7 @@ Cluster = Literal["keep_first", "connected"]
 
 
 class Duplicates(NamedTuple):
-    """What each row duplicates, one value a row.
+    """The kept row that each row duplicates, one value a row.
 
     Attributes:
         kept_for: The kept row that the row duplicates (int64, -1 = the row is kept).

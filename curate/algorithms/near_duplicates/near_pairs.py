@@ -82,8 +82,9 @@ def _candidate_pairs(search: PairSearch, keys: np.ndarray, crowded: int) -> tupl
 def _compare_in_rounds(search: PairSearch, pairs: np.ndarray) -> list[NearPairs]:
     """Compare pairs in rounds, and leave out those that an earlier round makes needless.
 
-    A round compares the pairs whose left row is no pair's right row. What it finds drops rows, or connects them, so
-    that later pairs of these rows need no comparison. When a round spares little, all the rest is compared at once.
+    A round compares the pairs whose left row is no pair's right row. The near pairs that it finds drop rows, or
+    connect them, so that later pairs of these rows need no comparison. When a round spares less than half of the rest,
+    all of it is compared at once.
     """
     found = []
     while len(pairs):

@@ -8,7 +8,7 @@ sizes by an n-gram's position (Xiao et al. 2008, PPJoin):
    The first shared one, in that order, must come early enough in both sets that as many can follow. So it is enough to
    put each row into the buckets of its first n-grams, its prefix.
 3. The position of an n-gram in a set of size a limits how many shared n-grams can follow, and so the size b of any near
-   set that first meets it there: ``size_bound``. A near set has at least ``t * a`` n-grams, which ends the prefix.
+   set that shares it as the first: ``size_bound``. A near set has at least ``t * a`` n-grams, which ends the prefix.
 """
 
 from threading import Lock

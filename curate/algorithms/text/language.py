@@ -103,13 +103,11 @@ def _features(texts: list[bytes], model: Model) -> tuple[np.ndarray, np.ndarray]
     letters[np.arange(width) < lengths[:, None]] = np.frombuffer(b"".join(texts), np.uint8)
     letters = np.ascontiguousarray(letters.T)
     order = np.argsort(-lengths, kind="stable")
-    going = np.searchsorted(
-        -lengths[order], -np.arange(width), side="left"
-    )  # how many texts are longer than each place
+    longer = np.searchsorted(-lengths[order], -np.arange(width), side="left")  # number of texts longer than each place
     state = np.zeros(len(texts), np.int64)
     rows, features = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for place in range(width):
-        now = order[: going[place]]
+        now = order[: longer[place]]
         state = model.after[model.first[state[: len(now)]] + letters[place, now]]
         feature = model.feature[state]
         complete = feature >= 0

@@ -29,7 +29,7 @@ PRIME = np.uint64(0x100000001B3)
 
 
 class Line(NamedTuple):
-    """What a line is made of.
+    """The counts and the ends of a line.
 
     Attributes:
         size: Characters, without white space at the ends.

@@ -56,7 +56,7 @@ def _count_by_ascii_space(texts: pl.Series) -> np.ndarray:
 
 
 def _bytes(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of the texts with a space before each and after the last, and the indices of these spaces."""
+    """The bytes of the texts with a space before each and after the last, and the index of each of these spaces."""
     joined = (pl.Series([" "]) + texts).to_arrow()
     ends = np.frombuffer(joined.buffers()[1], np.int64)[: len(texts) + 1]
     return np.append(np.frombuffer(joined.buffers()[2] or b"", np.uint8)[: ends[-1]], np.uint8(SPACE)), ends

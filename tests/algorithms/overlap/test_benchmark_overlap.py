@@ -98,7 +98,7 @@ def covered(words, other, ngram):
 
 
 def one_by_one(text, against, ngram, match, share_of):
-    """What is to be found of one text: the rows it may match, the rule, the overlap."""
+    """The expected result for one text: the rows it may match, the rule, the overlap."""
     words = text.split()
     equal = [row for row, other in enumerate(against) if words and other.split() == words]
     if equal:

@@ -1,4 +1,4 @@
-"""What the compiled loops count, beside plain Python, over odd texts."""
+"""The compiled loops count the same as plain Python, on odd texts."""
 
 import re
 import unicodedata
