@@ -1,12 +1,12 @@
-"""Decontamination: rows a second against 50,000 benchmark rows, and what each rule finds of what was planted.
+"""Speed of ``decontaminate`` against 50,000 benchmark rows, and the share of planted rows that each rule finds.
 
-The rows of the speed measure are made here: 20 to 60 words from a Zipf-like vocabulary, two in a hundred with a
-benchmark row in them. Its peer is the set look-up of open-r1's script, as plain Python.
+Speed is measured on made-up rows: 20 to 60 words from a Zipf-like vocabulary, two in a hundred with a benchmark row in
+them. The peer is the set look-up of open-r1's script, in plain Python.
 
-What is planted are GSM8K's test questions (``../shared/data``, or the folder in ``GRISTMILL_DATA``; left out where
+The planted rows are GSM8K's test questions (from ``../shared/data``, or the folder in ``GRISTMILL_DATA``; left out if
 there is none), copied, quoted, or edited by rule: other numbers, other names, a sentence added, the order changed. Rows
 that should stay are GSM8K's training questions and Alpaca's instructions. ``python -m benchmarks.decontaminate`` prints
-all rules and edits, and with ``--semantic`` the embeddings' too, which take minutes.
+the results of all rules on all edits, and with ``--semantic`` those of embeddings too, which takes minutes.
 """
 
 import argparse
@@ -22,7 +22,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import ROOT, Row, medians
-from curate.algorithms.overlap.benchmark_overlap import Index, decontaminate, make_index
+from curate.algorithms.overlap.benchmark_index import BenchmarkIndex, make_index
+from curate.algorithms.overlap.benchmark_overlap import find_benchmark_overlaps
 from curate.pipeline.decontaminate import nearest_rows, semantic_rule
 
 DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
@@ -40,17 +41,17 @@ RULES = {
 }
 COSINES = (0.8, 0.85, 0.9, 0.95)
 NAMES = ("Aziza", "Bogdan", "Chiara", "Dmitri", "Eilidh", "Farouk", "Greta", "Hamza", "Ingrid", "Jorge")
-QUESTIONS, STAY = 100, 500  # of the test set are planted, and so many should stay, in the trial of embeddings
+QUESTIONS, STAY = 100, 500  # test questions planted, and rows that should stay, in the trial of embeddings
 
 
 def measure(count: int = ROWS) -> list[Row]:
-    """Medians of 3 for the speed; the shares found are of one seed."""
+    """Return the speed (medians of 3) and the shares found (of one seed)."""
     bench, rows = texts(BENCH, 0), texts(count, 1)
     index, few = make_index(bench), rows[:PEER_ROWS]
-    index_of = _timed(lambda: make_index(bench))
+    indexing = _timed(lambda: make_index(bench))
     table = _grams(bench)
     peer = _timed(lambda: [row for row in few if not table.isdisjoint(_ngrams(row))])
-    ours, made, theirs = medians(_timed(lambda: decontaminate(rows, index)), index_of, peer, times=3)
+    ours, made, theirs = medians(_timed(lambda: find_benchmark_overlaps(rows, index)), indexing, peer, times=3)
     found = [
         Row(
             f"decontaminate {count:,} rows against {BENCH:,}",
@@ -77,7 +78,7 @@ def _trial_rows() -> list[Row]:
 
 
 def texts(count: int, seed: int) -> pl.Series:
-    """Rows of 20 to 60 made-up words; of those with another seed than 0, one in 50 quotes a row of seed 0."""
+    """Return rows of 20 to 60 made-up words; with a seed other than 0, one row in 50 quotes a row of seed 0."""
     words = np.random.default_rng(9)
     letters = np.array(list(string.ascii_lowercase))
     vocabulary = pl.Series(["".join(letters[words.integers(0, 26, size)]) for size in words.integers(2, 10, WORDS)])
@@ -114,17 +115,17 @@ def _timed(call: Callable[[], object]) -> Callable[[], float]:
     return run
 
 
-def _share(rows: pl.Series, index: Index) -> float:
-    return decontaminate(rows, index)["matched"].is_not_null().mean()
+def _share(rows: pl.Series, index: BenchmarkIndex) -> float:
+    return find_benchmark_overlaps(rows, index)["matched"].is_not_null().mean()
 
 
 def questions(split: str) -> pl.Series:
-    """GSM8K's questions."""
+    """Return GSM8K's questions."""
     return pl.read_ndjson(DATA / "gsm8k" / f"{split}.jsonl")["question"]
 
 
 def others() -> dict[str, pl.Series]:
-    """Rows that should stay."""
+    """Return the rows that should stay, by the name of their data set."""
     kept = {"GSM8K's training set": questions("train")}
     for name in ("alpaca_en_demo", "alpaca_zh_demo"):
         kept[name] = pl.read_json(DATA / "llamafactory" / f"{name}.json")["instruction"]
@@ -132,7 +133,7 @@ def others() -> dict[str, pl.Series]:
 
 
 def plants(count: int | None = None) -> dict[str, pl.Series]:
-    """The test set's questions, as what they are turned into."""
+    """Return the questions of the test set after each edit, by the name of the edit."""
     draw, test, train = np.random.default_rng(4), questions("test").to_list(), questions("train").to_list()
     test = test if count is None else [test[at] for at in draw.permutation(len(test))[:count]]
     shots = [train[at] for at in draw.integers(0, len(train), len(test))]
@@ -148,10 +149,10 @@ def plants(count: int | None = None) -> dict[str, pl.Series]:
             "other numbers": [number(text) for text in test],
             "other names": [_rename(text, draw) for text in test],
             "a sentence added": [_insert(text, more) for text, more in zip(test, added, strict=True)],
-            "another order": [_turn(text) for text in test],
+            "another order": [_reverse(text) for text in test],
             "other names and numbers": [number(_rename(text, draw)) for text in test],
             "names, numbers, order, a sentence": [
-                number(_insert(_turn(_rename(text, draw)), more)) for text, more in zip(test, added, strict=True)
+                number(_insert(_reverse(_rename(text, draw)), more)) for text, more in zip(test, added, strict=True)
             ],
         }.items()
     }
@@ -166,14 +167,14 @@ def _insert(text: str, more: str) -> str:
     return " ".join([*parts[: len(parts) // 2], more, *parts[len(parts) // 2 :]])
 
 
-def _turn(text: str) -> str:
-    """All sentences but the question in the opposite order."""
+def _reverse(text: str) -> str:
+    """All sentences but the question in reverse order."""
     parts = _sentences(text)
     return " ".join([*parts[:-1][::-1], parts[-1]])
 
 
 def _rename(text: str, draw: np.random.Generator) -> str:
-    """Another name for every word that is written large within a sentence."""
+    """Another name for every capitalised word within a sentence."""
     names = dict.fromkeys(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", text))
     for name, other in zip(names, draw.permutation(NAMES), strict=False):
         text = re.sub(rf"\b{name}\b", str(other), text)
@@ -182,7 +183,7 @@ def _rename(text: str, draw: np.random.Generator) -> str:
 
 
 def main() -> None:
-    """Print what every rule finds of what is planted, and what it takes of what should stay."""
+    """Print the share of planted rows that every rule finds, and how many it drops of those that should stay."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--semantic", action="store_true", help="embeddings too, of 100 questions: minutes")
     parser.add_argument("--store", default=None, help="where embeddings are kept (else nowhere)")
@@ -192,7 +193,7 @@ def main() -> None:
     for rule, setting in RULES.items():
         index = make_index(test, **setting)
         found = {name: f"{100 * _share(rows, index):.1f} %" for name, rows in planted.items()}
-        taken = {name: int(decontaminate(rows, index)["matched"].count()) for name, rows in stay.items()}
+        taken = {name: int(find_benchmark_overlaps(rows, index)["matched"].count()) for name, rows in stay.items()}
         print(f"{rule}: {found} taken: {taken}", flush=True)
     if given.semantic:
         with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +213,7 @@ def _semantic(folder: Path, test: pl.Series) -> None:
     for name, rows in {**plants(QUESTIONS), **stay}.items():
         hit, _, cosine = nearest_rows(rule, rule.embed(rows))
         index = make_index(test)
-        words = decontaminate(rows, index)["matched"].is_not_null().to_numpy()
+        words = find_benchmark_overlaps(rows, index)["matched"].is_not_null().to_numpy()
         found = {at: f"{100 * (cosine >= at).sum() / len(rows):.1f} %" for at in COSINES}
         both = {at: f"{100 * len({*np.flatnonzero(words)} | {*hit[cosine >= at]}) / len(rows):.1f} %" for at in COSINES}
         print(f"{name}: {len(rows):,}; cosine {found}; with 8-grams {both}", flush=True)

@@ -1,7 +1,7 @@
-"""Rows a second of the filters: each scorer beside plain Polars or a Python loop, and SQL conditions beside Polars.
+"""Speed of the scorers used as filters beside plain Polars or a Python loop, and of SQL conditions beside Polars.
 
-``python -m benchmarks.filters 1000000`` takes so many made-up answers of 5 to 40 words. All figures are of this process
-on all cores. The peers get fewer rows where they are slow.
+``python -m benchmarks.filters 1000000`` takes as many made-up answers of 5 to 40 words. All figures are of this process
+on all cores. Slow peers get fewer rows.
 """
 
 import re
@@ -36,6 +36,7 @@ from curate.score import (
 from curate.steps.sql_conditions import holds
 
 ROWS, SQL_ROWS, TIMES = 200_000, 1_000_000, 3
+RESPONSE = pl.col("response")
 CONDITIONS = {
     "a score": ("symbols > 0.3", pl.col("symbols") > 0.3),
     "four scores": (
@@ -53,7 +54,7 @@ CONDITIONS = {
 
 
 def measure(rows: int = ROWS, sql_rows: int = SQL_ROWS) -> list[Row]:
-    """Medians of 3, taking turns. The peers do what comes nearest in a line; some are simpler than the filter."""
+    """Return medians of 3, in turns. A peer is the nearest thing in one line; some are simpler than the filter."""
     texts = answers(rows)
     made, seconds = [], 0.0
     for name, (ours, peer, loop) in runs().items():
@@ -79,7 +80,7 @@ def measure(rows: int = ROWS, sql_rows: int = SQL_ROWS) -> list[Row]:
 
 
 def answers(count: int) -> pl.Series:
-    """Made-up answers of 5 to 40 words that end with a full stop."""
+    """Return made-up answers of 5 to 40 words that end with a full stop."""
     long = responses(count)
     size = np.random.default_rng(0).integers(5, 41, count)
     return (
@@ -90,79 +91,96 @@ def answers(count: int) -> pl.Series:
 
 
 def runs() -> dict[str, tuple[Callable, Callable, bool]]:
-    """Each filter: ours, its peer, and whether that is a loop (so takes a list of texts)."""
-    col = pl.col("response")
+    """Return for each filter: ours, its peer, and whether the peer is a loop, which takes a list of texts."""
+    return _counting_runs() | _searching_runs()
 
-    def plain(value: pl.Expr) -> Callable[[pl.Series], object]:
-        return lambda texts: pl.DataFrame({"response": texts}).lazy().select(value).collect()
 
-    seen = col.str.count_matches(r"\S")
+def _counting_runs() -> dict[str, tuple[Callable, Callable, bool]]:
+    """Filters by the characters, words and lines of a text."""
+    seen = RESPONSE.str.count_matches(r"\S")
     return {
         "share of symbols": (
             lambda t: share.score(t, of="symbols"),
-            plain(col.str.count_matches(r"[^\s\p{L}\p{M}\p{Nd}]") / seen),
+            _polars(RESPONSE.str.count_matches(r"[^\s\p{L}\p{M}\p{Nd}]") / seen),
             False,
         ),
         "share of capitals": (
             lambda t: share.score(t, of="uppercase"),
-            plain(col.str.count_matches(r"\p{Lu}") / col.str.count_matches(r"\p{L}")),
+            _polars(RESPONSE.str.count_matches(r"\p{Lu}") / RESPONSE.str.count_matches(r"\p{L}")),
             False,
         ),
         "mean word length": (
             lambda t: words.score(t),
-            plain(col.str.extract_all(r"\S+").list.eval(pl.element().str.len_chars()).list.mean()),
+            _polars(RESPONSE.str.extract_all(r"\S+").list.eval(pl.element().str.len_chars()).list.mean()),
             False,
         ),
         "stop words": (
             lambda t: words.score(t, measure="stop_words"),
-            plain(sum(col.str.contains(rf"(?i)\b{word}\b").cast(pl.Int64) for word in words.STOP_WORDS)),
+            _polars(sum(RESPONSE.str.contains(rf"(?i)\b{word}\b").cast(pl.Int64) for word in words.STOP_WORDS)),
             False,
         ),
         "ended lines": (
             lambda t: lines.score(t, measure="punctuated"),
-            plain(col.str.count_matches(r"(?m)[.!?。！？][\"')\]]*\s*$") / col.str.count_matches(r"(?m)^.*\S.*$")),
+            _polars(
+                RESPONSE.str.count_matches(r"(?m)[.!?。！？][\"')\]]*\s*$")
+                / RESPONSE.str.count_matches(r"(?m)^.*\S.*$")
+            ),
             False,
         ),
         "sentences, C4's": (
             lambda t: sentences.score(t, of="c4"),
-            plain(
-                col.str.extract_all(r"(?m)^\s*\S+\s+\S+\s+\S.*[.!?\"']\s*$")
+            _polars(
+                RESPONSE.str.extract_all(r"(?m)^\s*\S+\s+\S+\s+\S.*[.!?\"']\s*$")
                 .list.join(" ")
                 .str.count_matches(r"[.!?]+[\"')\]]*(?:\s|$)")
             ),
             False,
         ),
+    }
+
+
+def _searching_runs() -> dict[str, tuple[Callable, Callable, bool]]:
+    """Filters by repetitions, and by what is found in a text."""
+    return {
         "repeated lines": (
             lambda t: repeated_lines.score(t),
-            plain(1 - col.str.split("\n").list.n_unique() / col.str.split("\n").list.len()),
+            _polars(1 - RESPONSE.str.split("\n").list.n_unique() / RESPONSE.str.split("\n").list.len()),
             False,
         ),
         "top 2-gram": (lambda t: top_ngram.score(t, n=2), lambda some: [_top(text, 2) for text in some], True),
         "repeated 5-grams": (
             lambda t: repeated_ngrams.score(t, n=5),
-            lambda some: [_again(text, 5) for text in some],
+            lambda some: [_repeated(text, 5) for text in some],
             True,
         ),
-        "web addresses": (lambda t: urls.score(t), plain(col.str.count_matches(r"https?://\S+")), False),
+        "web addresses": (lambda t: urls.score(t), _polars(RESPONSE.str.count_matches(r"https?://\S+")), False),
         "boilerplate": (
             lambda t: boilerplate.score(t),
-            plain(col.str.to_lowercase().str.count_matches("|".join(boilerplate.FORMS.values()))),
+            _polars(RESPONSE.str.to_lowercase().str.count_matches("|".join(boilerplate.FORMS.values()))),
             False,
         ),
-        "refusal": (lambda t: refusal.score(t), plain(col.str.to_lowercase().str.contains(refusal.REFUSALS)), False),
+        "refusal": (
+            lambda t: refusal.score(t),
+            _polars(RESPONSE.str.to_lowercase().str.contains(refusal.REFUSALS)),
+            False,
+        ),
         "unfinished": (
             lambda t: unfinished.score(t, pl.Series([None], dtype=pl.String).new_from_index(0, len(t))),
-            plain(~col.str.contains(r"[.!?。！？]\s*\z")),
+            _polars(~RESPONSE.str.contains(r"[.!?。！？]\s*\z")),
             False,
         ),
-        "pii": (lambda t: pii.score(t), plain(col.str.contains("|".join(LIKELY.values()))), False),
-        "secrets": (lambda t: secrets.score(t), plain(col.str.contains("|".join(map(re.escape, MARKS)))), False),
-        "mask": (lambda t: mask.write(t), plain(col.str.replace_all(r"\S+@\S+\.\w+", "<EMAIL>")), False),
+        "pii": (lambda t: pii.score(t), _polars(RESPONSE.str.contains("|".join(LIKELY.values()))), False),
+        "secrets": (lambda t: secrets.score(t), _polars(RESPONSE.str.contains("|".join(map(re.escape, MARKS)))), False),
+        "mask": (lambda t: mask.write(t), _polars(RESPONSE.str.replace_all(r"\S+@\S+\.\w+", "<EMAIL>")), False),
     }
 
 
+def _polars(value: pl.Expr) -> Callable[[pl.Series], object]:
+    return lambda texts: pl.DataFrame({"response": texts}).lazy().select(value).collect()
+
+
 def _sql(rows: int) -> list[Row]:
-    """SQL conditions over rows in memory, beside the same expression in Polars."""
+    """The speed of SQL conditions over rows in memory, beside the same expressions in Polars."""
     draw = np.random.default_rng(1)
     frame = pl.DataFrame({name: draw.random(rows) for name in ("symbols", "capitals", "short_lines")}).with_columns(
         words=pl.Series(draw.integers(1, 200, rows)), response=answers(20_000).gather(np.arange(rows) % 20_000)
@@ -195,7 +213,7 @@ def _top(text: str, n: int) -> float:
     return len(" ".join(grams[0][0])) * grams[0][1] / len(text) if grams else 0.0
 
 
-def _again(text: str, n: int) -> float:
+def _repeated(text: str, n: int) -> float:
     grams, seen, covered, place = _grams(text, n), set(), 0, 0
     while place < len(grams):
         if grams[place] in seen:

@@ -1,9 +1,11 @@
-"""Near-duplicates: ``python -m benchmarks.minhash --rows 100000 --seed 2``, or ``--ten-million`` for 10M rows.
+"""Speed, recall, precision and memory of ``dedup: minhash`` beside rensa.
 
-Texts with planted copies (``benchmarks.planted``), five-word n-grams. A planted pair of Jaccard similarity 0.8 or more
-is found if one of the two is dropped; a dropped row is right if it has a kept one at 0.7 or more. The peer is rensa's
-``RMinHashDeduplicator(0.75, 128, True, 32)``, in turns with ours, given the words of each text (``split``) and, as the
-figure beside that, its five-word n-grams, which cost it more. Compiling is left out, and told by itself.
+``python -m benchmarks.minhash --rows 100000 --seed 2`` measures one size, ``--ten-million`` 10M rows from a file. Texts
+have planted copies (``benchmarks.planted``); n-grams are of five words. A planted pair of Jaccard similarity 0.8 or
+more is found if one of the two is dropped; a dropped row is right if a kept row has a similarity of 0.7 or more to it.
+The peer is rensa's ``RMinHashDeduplicator(0.75, 128, True, 32)``, in turns with ours, given the words of each text
+(``split``) and, as a second figure, its five-word n-grams, which take it longer. The time to compile the loops is
+measured by itself.
 """
 
 import argparse
@@ -30,13 +32,13 @@ try:
 except ImportError:
     rensa = None
 SIZES, SEED = (100_000, 500_000, 1_000_000), 2
-LIKE, RIGHT = 0.8, 0.7  # planted pairs that count; the least similarity that makes a dropped row right
+LIKE, RIGHT = 0.8, 0.7  # least similarity of planted pairs that count; of a dropped row that is right
 DATA = Path("/work/shared/data")
 
 
 def measure() -> list[Row]:
-    """Rows for minhash beside rensa, its recall, precision and memory, compiling, real data, and exact."""
-    rows = [Row(f"minhash, first call, loops {said}", _fresh("warm", folder), "s") for said, folder in _caches()]
+    """Measure minhash beside rensa (speed, recall, precision, memory), compiling, real data, and ``dedup: exact``."""
+    rows = [Row(f"minhash, first call, loops {state}", _fresh("warm", folder), "s") for state, folder in _caches()]
     seconds = {}
     for size in SIZES:
         found = compared(size, SEED, times=3 if size == min(SIZES) else 1, beside=size < max(SIZES))  # rensa: minutes
@@ -60,7 +62,7 @@ def measure() -> list[Row]:
 
 
 def compared(rows: int, seed: int, times: int, beside: bool = True) -> dict[str, float]:
-    """Seconds of ours and, where it stands ``beside``, of rensa (medians, in turns); recall and precision."""
+    """Return the median seconds of ours and, if ``beside``, of rensa, in turns; and recall and precision."""
     made = planted(rows, seed)
     run(made.text[:2000])
     runs, kept = [lambda: _seconds(lambda: run(made.text))], []
@@ -91,14 +93,14 @@ def compared(rows: int, seed: int, times: int, beside: bool = True) -> dict[str,
 
 
 def run(text: pl.Series, **settings: object) -> pl.DataFrame:
-    """Our step on texts, without scores and other data."""
+    """Run our step on texts, without scores and other data."""
     score, known = _none(text)
     sketch = pl.Series("sketch", [None]).new_from_index(0, len(text))
     return minhash.dedup(text, sketch, score, known, **{"ngram": NGRAM, **settings})
 
 
 def ten_million(rows: int, seed: int, folder: Path) -> dict[str, float]:
-    """Write rows as an Arrow file, map it into memory and deduplicate it; seconds and peaks of memory in bytes."""
+    """Write rows as an Arrow file, map it into memory and deduplicate it; return seconds and peak memory in bytes."""
     file = folder / f"planted-{rows}-{seed}.arrow"
     schema = pa.schema([("text", pa.large_string())])
     if not file.exists():
@@ -115,7 +117,7 @@ def ten_million(rows: int, seed: int, folder: Path) -> dict[str, float]:
 
 
 class _Watch:
-    """The process's peak memory while it is open, looked at every 20 ms: its own (``anon``), and with mapped files."""
+    """Measures the peak memory of this process every 20 ms: its own (``anon``), and with mapped files (``rss``)."""
 
     def __enter__(self) -> "_Watch":
         import threading
@@ -143,7 +145,7 @@ def _memory() -> tuple[int, int]:
 
 
 def _real() -> list[tuple[str, int, float]]:
-    """Rows a second on the real sets: name, rows, rate."""
+    """Rows a second on real data sets: (name, rows, rate)."""
     found = []
     for name, file, key in (
         ("alpaca", "llamafactory/alpaca_en_demo.json", "output"),
@@ -193,7 +195,7 @@ def _caches() -> list[tuple[str, str]]:
 
 
 def _fresh(what: str, cache: str = "") -> float:
-    """A figure of a fresh process of this module."""
+    """A figure measured in a new process."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({"NUMBA_CACHE_DIR": cache} if cache else {})
     command = (sys.executable, "-m", "benchmarks.minhash", "--child", what)
     return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
@@ -212,7 +214,7 @@ def _child(what: str) -> float:
 
 
 def main() -> None:
-    """One size, or ten million rows; prints what was measured as JSON."""
+    """Measure one size, or ten million rows; print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--seed", type=int, default=SEED)

@@ -1,1 +1,1 @@
-"""Deduplication, one method a file: ``dedup(text, *, settings)`` names the kept row each dropped one duplicates."""
+"""Deduplication, one method a file: ``dedup`` returns, for each row, the kept row that it duplicates."""

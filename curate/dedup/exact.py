@@ -1,11 +1,11 @@
-"""Exact duplicates, after levelling what does not matter.
+"""Find exact duplicates: texts that are equal after normalising.
 
-Two texts are the same if they are equal after: Unicode NFKC (``nfkc``: full-width letters, ligatures), lower case
-(``ignore_case``), every run of white space taken for one space (``ignore_whitespace``) and punctuation dropped
-(``ignore_punctuation``). A text that is nothing but punctuation is compared as it is.
+Two texts are the same if they are equal after these steps, each of which is a setting: Unicode NFKC (``nfkc``:
+full-width letters, ligatures), lower case (``ignore_case``), single spaces for white space (``ignore_whitespace``), and
+no punctuation (``ignore_punctuation``). A text that is nothing but punctuation keeps it.
 
-Texts are levelled in blocks, on all cores, so that no copy of all of them is made: those of one hash (128 bits) are
-found first, and then compared, so that none is dropped that was made to have another's hash.
+Texts are normalised in blocks, on all cores, so that they are never copied all at once. Rows with the same 128-bit hash
+are found first; then their texts are compared, so that texts made to have another's hash are not dropped.
 """
 
 from collections.abc import Callable
@@ -32,13 +32,25 @@ def dedup(
     nfkc: bool = True,
     keep: Keep = "first",
 ) -> pl.DataFrame:
-    """Return, a row per text, ``duplicate_of`` (row number of the kept row, null = kept) and ``similarity`` (1.0).
+    """Return, for each text, the kept row that it duplicates.
 
-    Of rows that are the same the first in the order of ``keep`` stays (``best`` goes by ``score``), and every ``known``
-    one, which come before all others. Null and blank texts are never duplicates.
+    Of rows that are the same, the first by ``keep`` stays. Null and blank texts are never duplicates.
+
+    Args:
+        text: The texts.
+        score: The scores for ``keep: best``.
+        known: Rows of other data: they come before all others and are never dropped.
+        ignore_case: Compare in lower case.
+        ignore_whitespace: Take every run of white space for one space, and none at the ends.
+        ignore_punctuation: Leave out punctuation.
+        nfkc: Compare in Unicode's compatibility form.
+        keep: The priority among rows that are the same (``clusters.priority``).
+
+    Returns:
+        ``duplicate_of`` (row number of the kept row, null = kept) and ``similarity`` (1.0, null = kept).
     """
 
-    def level(part: pl.Series) -> pl.Series:
+    def normalise(part: pl.Series) -> pl.Series:
         part = normal_form(part) if nfkc else part
         part = part.str.to_lowercase() if ignore_case else part
         if ignore_punctuation:
@@ -48,33 +60,35 @@ def dedup(
 
     def hashes(low: int) -> pl.DataFrame:
         part = text[low : low + BLOCK]
-        some, part = (part.str.strip_chars() != "").fill_null(False), level(part)
-        return pl.DataFrame({"one": part.hash(seed=0), "two": part.hash(seed=1), "some": some})
+        not_blank, part = (part.str.strip_chars() != "").fill_null(False), normalise(part)
+        return pl.DataFrame({"one": part.hash(seed=0), "two": part.hash(seed=1), "not_blank": not_blank})
 
     text, known = text.cast(pl.String), known.fill_null(False)
     order = priority(keep, text, score, known)
     rows = pl.concat(each(hashes, range(0, max(1, len(text)), BLOCK))).with_row_index("row")
     ranked = rows[order] if (order[1:] < order[:-1]).any() else rows
-    kept = np.empty(len(order), np.int64)
-    kept[order] = ranked.select(pl.col("row").first().over("one", "two"))["row"].to_numpy()
-    copy = rows["some"].to_numpy() & (kept != np.arange(len(kept))) & ~known.to_numpy()
-    copies = np.flatnonzero(copy)
-    copy[copies[~same(text, copies, kept[copies], level)]] = False
-    table = pl.DataFrame({"kept": kept, "copy": copy})
-    return table.select(duplicate_of=pl.when("copy").then("kept"), similarity=pl.when("copy").then(pl.lit(1.0)))
+    first = np.empty(len(order), np.int64)  # the first row, by priority, with the same hash
+    first[order] = ranked.select(pl.col("row").first().over("one", "two"))["row"].to_numpy()
+    is_copy = rows["not_blank"].to_numpy() & (first != np.arange(len(first))) & ~known.to_numpy()
+    copies = np.flatnonzero(is_copy)
+    is_copy[copies[~equal_texts(text, copies, first[copies], normalise)]] = False
+    table = pl.DataFrame({"first": first, "is_copy": is_copy})
+    return table.select(duplicate_of=pl.when("is_copy").then("first"), similarity=pl.when("is_copy").then(pl.lit(1.0)))
 
 
-def same(text: pl.Series, left: np.ndarray, right: np.ndarray, level: Callable[[pl.Series], pl.Series]) -> np.ndarray:
-    """Whether the texts of rows ``left[i]`` and ``right[i]`` are the same once ``level`` has been over them (Boolean).
+def equal_texts(
+    text: pl.Series, left: np.ndarray, right: np.ndarray, normalise: Callable[[pl.Series], pl.Series]
+) -> np.ndarray:
+    """Return whether the texts of rows ``left[i]`` and ``right[i]`` are equal after ``normalise`` (Boolean).
 
-    Those that are the same as they are need no levelling.
+    Texts that are equal as they are need no normalising.
     """
 
     def block(low: int) -> np.ndarray:
         one, other = text.gather(left[low : low + BLOCK]), text.gather(right[low : low + BLOCK])
         equal = (one == other).to_numpy().copy()
         differ = np.flatnonzero(~equal)
-        equal[differ] = (level(one.gather(differ)) == level(other.gather(differ))).to_numpy()
+        equal[differ] = (normalise(one.gather(differ)) == normalise(other.gather(differ))).to_numpy()
         return equal
 
     return np.concatenate([np.zeros(0, bool), *each(block, range(0, len(left), BLOCK))])

@@ -1,14 +1,14 @@
-"""Near-duplicates by shared n-grams: MinHash sketches in bands find them, the true Jaccard similarity decides.
+"""Find near-duplicates by shared n-grams: MinHash finds candidate pairs, the true Jaccard similarity decides.
 
-Precision does not hang on the sketch: every pair that decides is compared in full. Only recall does: of the pairs
-exactly at the threshold a share of ``recall`` is expected to be found, of nearer ones more.
+Precision does not depend on the sketches, as every pair that decides is compared in full. Recall does: of the pairs
+exactly at the threshold a share of ``recall`` is expected to be found, of nearer pairs more.
 
-How words are cut, and what becomes of scripts without spaces and of texts shorter than ``ngram`` words, is said in
-``curate.algorithms.text.ngrams``; ``unit: characters`` goes by characters of any script instead, white space and punctuation left
-out. Three-word n-grams suit prompts of 10 to 60 words: at 0.8, one word changed in 30 still makes a duplicate and one
-in 20 does not.
+``curate.algorithms.text.ngrams`` defines words, for scripts without spaces too, and the n-gram of a text shorter than
+``ngram`` words. With ``unit: characters`` n-grams are of characters in any script, without white space and punctuation.
+Three-word n-grams suit prompts of 10 to 60 words: at a threshold of 0.8, a text with one word changed in 30 is still a
+duplicate, and one with one in 20 is not.
 
-How pairs are found is said in ``curate.algorithms.near_duplicates.near_pairs``, which row of a cluster stays in ``curate.algorithms.near_duplicates.clusters``.
+``near_duplicates.near_pairs`` finds the pairs, ``near_duplicates.clusters`` decides which row of a cluster stays.
 """
 
 from typing import Literal
@@ -16,12 +16,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from curate.algorithms.near_duplicates.clusters import Cluster, Keep, decide, priority
+from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
 from curate.algorithms.text.shingles import CONTENT, Grams, bands, jaccard, sketches
 from schemas.errors import UserError
 
 Unit = Literal["auto", "words", "characters"]
-MOST = 10_000  # words in an n-gram, and permutations
+MOST = 10_000  # the largest ``ngram`` and ``permutations``
 
 
 def dedup(
@@ -39,32 +39,50 @@ def dedup(
     cluster: Cluster = "keep_first",
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Return, a row per text, ``duplicate_of`` (row of the kept row, null = kept), ``similarity`` and ``via``.
+    """Return, for each text, the kept row that it duplicates.
 
-    ``sketch`` holds what the function ``sketch`` makes of the texts with the same settings, or is null throughout.
-    ``score`` is what ``keep: best`` goes by; ``known`` rows are of other data: never dropped, nor compared among
-    themselves. ``threshold`` and ``recall`` are shares in (0, 1], ``ngram`` is in words (or characters). ``similarity``
-    is the true Jaccard similarity of the two rows' n-gram sets, and ``via`` the row within the threshold by which the
-    row is in its cluster (null for kept rows). Null and wordless texts are never duplicates. Raises ``UserError`` for a
-    setting out of its range, and for sketches made otherwise.
+    Null and wordless texts are never duplicates.
+
+    Args:
+        text: The texts.
+        sketch: The sketches of the texts by the function ``sketch`` with the same settings, or null throughout.
+        score: The scores for ``keep: best``.
+        known: Rows of other data: never dropped, and not compared with each other.
+        threshold: The least Jaccard similarity of near-duplicates, in (0, 1].
+        ngram: The size of an n-gram, in words (or characters).
+        unit: The unit of n-grams: ``characters``, or else words.
+        permutations: The number of MinHash permutations.
+        recall: The share of pairs at the threshold to find, in (0, 1].
+        keep: The priority among near-duplicates (``clusters.priority``).
+        cluster: The definition of a cluster (``clusters.find_duplicates``).
+        seed: The seed of the permutations.
+
+    Returns:
+        ``duplicate_of`` (row number of the kept row), ``similarity`` (the true Jaccard similarity of the two rows'
+        n-gram sets) and ``via`` (the row within the threshold through which the row is in its cluster); all null for
+        kept rows.
+
+    Raises:
+        UserError: For a setting out of its range, and for sketches made with other settings.
     """
-    _check(threshold, ngram, permutations, recall)
+    _check_settings(threshold, ngram, permutations, recall)
     if not len(text):
         return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
-    from curate.algorithms.near_duplicates.near_pairs import Job, near_pairs
+    from curate.algorithms.near_duplicates.near_pairs import PairSearch, near_pairs
 
     text, grams, how = text.cast(pl.String), Grams(ngram, unit == "characters"), bands(threshold, permutations, recall)
-    made = sketches(text, grams, how, seed) if sketch.null_count() == len(sketch) else _given(sketch, how.count)
+    no_sketches = sketch.null_count() == len(sketch)
+    made = sketches(text, grams, how, seed) if no_sketches else _sketch_array(sketch, how.count)
     known = known.fill_null(False)
-    held, order = known.to_numpy(), priority(keep, text, score, known)
-    line, copies, first = _unique(made, order, held)
-    job = Job(text, line, int(held[line].sum()), grams, threshold, cluster == "connected")
-    left, right, value = near_pairs(job, made)
-    out, similarity, through = decide(left, right, value, len(line), job.known, cluster)
-    lost = np.flatnonzero(np.isnan(similarity) & (out >= 0))  # connected, and not by one pair
-    lost = lost[np.argsort(out[lost], kind="stable")]
-    similarity[lost] = jaccard(text, line[out[lost]], line[lost], grams)
-    return _table(len(text), line, (out, similarity, through), copies, first)
+    is_known, order = known.to_numpy(), priority(keep, text, score, known)
+    unique, copies, first = _unique_texts(made, order, is_known)
+    search = PairSearch(text, unique, int(is_known[unique].sum()), grams, threshold, cluster == "connected")
+    left, right, value = near_pairs(search, made)
+    found = find_duplicates(left, right, value, len(unique), search.known, cluster)
+    distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
+    distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
+    found.similarity[distant] = jaccard(text, unique[found.kept_for[distant]], unique[distant], grams)
+    return _result(len(text), unique, found, copies, first)
 
 
 def sketch(
@@ -77,11 +95,11 @@ def sketch(
     recall: float = 0.995,
     seed: int = 0,
 ) -> pl.Series:
-    """Return what ``dedup`` needs to know of each text by itself (Array(UInt32, k)); null for a null text.
+    """Return a sketch of each text for ``dedup`` (Array(UInt32, k)); null for a null text.
 
-    It depends on the text and on these settings (which are those of ``dedup``) only, so that it can be kept.
+    A sketch depends only on its text and on these settings, which are those of ``dedup``, so that it can be cached.
     """
-    _check(threshold, ngram, permutations, recall)
+    _check_settings(threshold, ngram, permutations, recall)
     how = bands(threshold, permutations, recall)
     kind = pl.Array(pl.UInt32, how.count + CONTENT)
     if not len(text):
@@ -93,7 +111,7 @@ def sketch(
     return pl.DataFrame({"sketch": made, "text": text}).select(pl.when(text.is_not_null()).then("sketch"))["sketch"]
 
 
-def _check(threshold: float, ngram: int, permutations: int, recall: float) -> None:
+def _check_settings(threshold: float, ngram: int, permutations: int, recall: float) -> None:
     for name, share in (("threshold", threshold), ("recall", recall)):
         if not 0 < share <= 1:
             raise UserError(f"dedup minhash: {name} must be above 0 and at most 1, found {share}")
@@ -102,8 +120,8 @@ def _check(threshold: float, ngram: int, permutations: int, recall: float) -> No
             raise UserError(f"dedup minhash: {name} must be at least 1 and at most {MOST:,}, found {count:,}")
 
 
-def _given(sketch: pl.Series, count: int) -> np.ndarray:
-    """The sketches as an array, nothing copied where they are in one piece; all 0 where null."""
+def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:
+    """The sketches as an array, without a copy where they are in one chunk; all 0 for null."""
     kind = pl.Array(pl.UInt32, count + CONTENT)
     if sketch.dtype != kind:
         raise UserError(f"dedup minhash: the sketches are {sketch.dtype}, and those of these settings {kind}")
@@ -114,40 +132,40 @@ def _given(sketch: pl.Series, count: int) -> np.ndarray:
     return made
 
 
-def _unique(made: np.ndarray, order: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first row (in order) of each kind of equal ones; the rows equal to one of these; and which of these each is.
+def _unique_texts(
+    made: np.ndarray, order: np.ndarray, is_known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Group rows with the same words.
 
-    Known rows are not among the second. Rows without words are in neither.
+    Returns the first row of each group, in order of priority; the other rows of groups, except known ones; and for each
+    of these the index of its group. Rows without words are in no group.
     """
     content = made[:, -CONTENT:]
-    some = order[content[order].any(axis=1)]
-    one = content[some, 0].astype(np.uint64) << np.uint64(32) | content[some, 1]
-    two = content[some, 2].astype(np.uint64) << np.uint64(32) | content[some, 3]
+    rows = order[content[order].any(axis=1)]
+    one = content[rows, 0].astype(np.uint64) << np.uint64(32) | content[rows, 1]
+    two = content[rows, 2].astype(np.uint64) << np.uint64(32) | content[rows, 3]
     by = np.argsort(one, kind="stable")
     one, two = one[by], two[by]
     new = np.concatenate((np.ones(min(1, len(by)), bool), (one[1:] != one[:-1]) | (two[1:] != two[:-1])))
-    leader = np.empty(len(by), np.int64)  # the first place in ``some`` of each one's kind
+    leader = np.empty(len(by), np.int64)  # for each row, the index in ``rows`` of the first of its group
     leader[by] = by[new][np.cumsum(new) - 1]
-    first = leader == np.arange(len(by))
-    copy = ~first & ~held[some]
-    return some[first], some[copy], (np.cumsum(first) - 1)[leader[copy]]
+    is_first = leader == np.arange(len(by))
+    is_copy = ~is_first & ~is_known[rows]
+    return rows[is_first], rows[is_copy], (np.cumsum(is_first) - 1)[leader[is_copy]]
 
 
-def _table(
-    rows: int, line: np.ndarray, decided: tuple[np.ndarray, ...], copies: np.ndarray, first: np.ndarray
-) -> pl.DataFrame:
-    """Row numbers and similarities of the unique rows' decisions, and of their copies.
+def _result(rows: int, unique: np.ndarray, found: Duplicates, copies: np.ndarray, first: np.ndarray) -> pl.DataFrame:
+    """The result of ``dedup``, from what the ``unique`` rows duplicate.
 
-    A copy of a kept row duplicates that; one of a dropped row duplicates what that one does, and as nearly.
+    A copy of a kept row duplicates that row. A copy of a dropped row duplicates what that row does, and as nearly.
     """
-    kept_for, similarity, through = np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64)
-    out, value, via = decided
-    dropped = np.flatnonzero(out >= 0)
-    kept_for[line[dropped]], through[line[dropped]] = line[out[dropped]], line[via[dropped]]
-    similarity[line[dropped]] = value[dropped]
-    alone = out[first] < 0
-    kept_for[copies] = line[np.where(alone, first, out[first])]
-    through[copies] = line[np.where(alone, first, via[first])]
-    similarity[copies] = np.where(alone, 1.0, value[first])
-    table = pl.DataFrame({"duplicate_of": kept_for, "similarity": similarity, "via": through})
+    kept_for, similarity, via = np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64)
+    dropped = np.flatnonzero(found.kept_for >= 0)
+    kept_for[unique[dropped]], via[unique[dropped]] = unique[found.kept_for[dropped]], unique[found.via[dropped]]
+    similarity[unique[dropped]] = found.similarity[dropped]
+    first_stays = found.kept_for[first] < 0
+    kept_for[copies] = unique[np.where(first_stays, first, found.kept_for[first])]
+    via[copies] = unique[np.where(first_stays, first, found.via[first])]
+    similarity[copies] = np.where(first_stays, 1.0, found.similarity[first])
+    table = pl.DataFrame({"duplicate_of": kept_for, "similarity": similarity, "via": via})
     return table.select(pl.when(pl.col("duplicate_of") >= 0).then(pl.all()).name.keep())

@@ -1,23 +1,36 @@
-"""Near-duplicates by meaning: rows whose embeddings have a cosine of at least ``threshold``.
+"""Find near-duplicates by meaning: rows whose embeddings have a cosine of at least ``threshold``.
 
 Fewer than ``exact_below`` rows are all compared with each other. More are compared where they share a bucket of random
-hyperplanes (``curate.algorithms.vectors.hyperplanes``), enough buckets that of the pairs exactly at the threshold a share of
-``recall`` is expected to be found, and of nearer ones more; some rows are then compared with all, and what share of
-their neighbours was found is said with the result. Every pair that decides is compared in full, so nothing is dropped
-that is not near. Buckets are laid out by the rows there are: a second run, over what stayed, may find pairs the first
-one missed. At low thresholds, where buckets would be crowded, all rows are compared with all kept ones, whatever
-their number.
+hyperplanes (``curate.algorithms.vectors.hyperplanes``), with enough buckets that of the pairs exactly at the threshold
+a share of ``recall`` is expected to be found, and of nearer pairs more. The recall is then measured: a sample of rows
+is compared with all, and the share found is reported with the result. Every pair that decides is compared in full, so
+no row is dropped that is not near.
+
+The buckets depend on the rows: a second run, over the rows that stayed, may find pairs that the first missed. At low
+thresholds, where buckets would be crowded, all rows are compared with all kept ones, however many there are.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from curate.algorithms.near_duplicates.clusters import Cluster, Keep, decide, priority
+from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
 from curate.algorithms.vectors.connecting_pairs import connecting_pairs
 from curate.algorithms.vectors.keep_dissimilar import Filtered, keep_dissimilar, measured_recall
 from curate.algorithms.vectors.neighbours import true_cosines, unit
 from curate.algorithms.vectors.row_hashes import content_sample, fingerprints
 from schemas.errors import UserError
+
+
+class Settings(NamedTuple):
+    """The settings of ``dedup`` that say which rows are duplicates, and how they are found."""
+
+    threshold: float
+    recall: float
+    exact_below: int
+    cluster: Cluster
+    seed: int
 
 
 def dedup(
@@ -33,84 +46,121 @@ def dedup(
     cluster: Cluster = "keep_first",
     seed: int = 0,
 ) -> pl.DataFrame | tuple[pl.DataFrame, str]:
-    """Return, a row per row, ``duplicate_of`` (the kept row's number, null = kept), ``similarity`` and ``via``.
+    """Return, for each row, the kept row that it duplicates.
 
-    ``embedding`` is an Array(Float32, d) column of unit vectors, which may lie on disk. Rows with a null, zero or NaN
-    embedding and with a null or blank ``text`` are never duplicates. ``known`` rows stay and are not compared with each
-    other. ``similarity`` is the true cosine to the kept row, null for kept rows: of those kept before it, the nearest,
-    where ``cluster`` is ``keep_first``. ``via`` is the row within the threshold by which a dropped row is in the
-    cluster: the same one, unless ``cluster`` is ``connected``. ``keep`` and ``cluster`` are explained in
-    ``curate.algorithms.near_duplicates.clusters``. With the table comes a line on how many pairs were found, if there are rows to compare.
-    Raises ``UserError`` for a setting out of its range.
+    Args:
+        text: The texts. Null and blank ones are never duplicates.
+        embedding: Unit vectors, Array(Float32, d), which may be memory-mapped. Rows with a null, zero or NaN vector are
+            never duplicates.
+        score: The scores for ``keep: best``.
+        known: Rows of other data: they stay, and are not compared with each other.
+        threshold: The least cosine of near-duplicates, in (0, 1].
+        recall: The share of pairs at the threshold to find, in (0, 1].
+        exact_below: The number of rows below which all are compared with each other.
+        keep: The priority among near-duplicates (``clusters.priority``).
+        cluster: The definition of a cluster (``clusters.find_duplicates``).
+        seed: The seed of the hyperplanes and of the sample for measuring recall.
+
+    Returns:
+        ``duplicate_of`` (row number of the kept row), ``similarity`` (their true cosine) and ``via`` (the row within
+        the threshold through which the row is in its cluster); all null for kept rows. With ``cluster: keep_first``,
+        ``duplicate_of`` and ``via`` are the nearest row of those kept before it. If there are rows to compare, also a
+        message about the recall.
+
+    Raises:
+        UserError: For a setting out of its range.
     """
-    for name, share in (("threshold", threshold), ("recall", recall)):
-        if not 0 < share <= 1:
-            raise UserError(f"dedup semantic: {name} must be above 0 and at most 1, found {share}")
+    _check_settings(threshold, recall)
     vectors, usable = unit(embedding)
     usable &= text.str.contains(r"\S").fill_null(False).to_numpy()
     known = known.fill_null(False)
     order = priority(keep, text, score, known)
     order = order[usable[order]]
     if not len(order):
-        return _table(len(embedding), *(np.zeros(0, np.int64),) * 4)
-    held = int((known.to_numpy() & usable).sum())
-    hashes = fingerprints(vectors, seed)
-    head = _copies(vectors, order, hashes)
-    own = head == np.arange(len(order))
-    rows, held_copies = order[own], ~own & (np.arange(len(order)) < held)
-    held -= int(held_copies.sum())
+        return _result(len(embedding), order, Duplicates(*(np.zeros(0, np.int64),) * 3))
+    settings = Settings(threshold, recall, exact_below, cluster, seed)
+    found, message = _find(vectors, order, known.to_numpy()[order], settings)
+    return _result(len(embedding), order, found), message
+
+
+def _check_settings(threshold: float, recall: float) -> None:
+    for name, share in (("threshold", threshold), ("recall", recall)):
+        if not 0 < share <= 1:
+            raise UserError(f"dedup semantic: {name} must be above 0 and at most 1, found {share}")
+
+
+def _find(vectors: np.ndarray, order: np.ndarray, is_known: np.ndarray, settings: Settings) -> tuple[Duplicates, str]:
+    """The duplicates among the rows of ``order`` (row numbers), and a message about the recall."""
+    hashes = fingerprints(vectors, settings.seed)
+    first = _first_with_same_vector(vectors, order, hashes)
+    is_first = first == np.arange(len(order))
+    rows, known = order[is_first], int(is_known[is_first].sum())
     filtered = keep_dissimilar(
         vectors,
         rows,
-        held,
+        known,
         content_sample(vectors, rows, hashes),
-        threshold=threshold,
-        recall=recall,
-        exact_below=exact_below,
-        seed=seed,
+        threshold=settings.threshold,
+        recall=settings.recall,
+        exact_below=settings.exact_below,
+        seed=settings.seed,
     )
-    if cluster == "keep_first":
-        kept_for, value, via = filtered.nearest, filtered.cosine, filtered.nearest
-    else:
-        kept_for, value, via = _connected(vectors, rows, held, threshold, filtered)
-    # A copy goes with the first of its kind: dropped for it if it stays, else for what that one is dropped for.
-    place = (np.cumsum(own) - 1)[head]
-    copy, out = ~own & ~held_copies, kept_for[place] >= 0
-    other = np.where(out, rows[kept_for[place]], np.where(copy, rows[place], -1))
-    through = np.where(copy & ((cluster == "connected") | ~out), rows[place], np.where(out, rows[via[place]], -1))
-    table = _table(len(embedding), order, other, np.where(out, value[place], 1.0), through)
-    said = "exact" if filtered.plan is None else measured_recall(vectors, rows, held, threshold, filtered, seed)
-    return table, said
+    found = Duplicates(filtered.nearest, filtered.cosine, filtered.nearest)
+    if settings.cluster == "connected":
+        found = _connected(vectors, rows, known, settings.threshold, filtered)
+    found = _with_copies(found, rows, (np.cumsum(is_first) - 1)[first], ~is_first & ~is_known, settings.cluster)
+    if filtered.plan is None:
+        return found, "exact"
+    return found, measured_recall(vectors, rows, known, settings.threshold, filtered, settings.seed)
 
 
-def _copies(vectors: np.ndarray, order: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """For each place in ``order`` the first place with the very same vector."""
+def _first_with_same_vector(vectors: np.ndarray, order: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """For each index in ``order``, the first index whose row has the very same vector."""
     head = np.arange(len(order))
     by = np.argsort(hashes[order], kind="stable")
     fresh = np.concatenate(([True], hashes[order[by[1:]]] != hashes[order[by[:-1]]]))
     first = by[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]]
     maybe = first != by
     left, right = first[maybe], by[maybe]
-    same = true_cosines(vectors, order[left], order[right]) == 1.0  # else two vectors have one hash
+    same = true_cosines(vectors, order[left], order[right]) == 1.0  # otherwise two vectors share a hash
     head[right[same]] = left[same]
     return head
 
 
-def _connected(
-    vectors: np.ndarray, rows: np.ndarray, held: int, threshold: float, filtered: Filtered
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of connected places the first stays: for each place the one it is dropped for, their cosine, and ``via``."""
-    pairs = connecting_pairs(vectors, rows, held, threshold, filtered)
-    kept_for, value, via = decide(*pairs, len(rows), held, "connected")
-    far = np.flatnonzero((kept_for >= 0) & np.isnan(value))
-    value[far] = true_cosines(vectors, rows[far], rows[kept_for[far]])
-    return kept_for, value, via
+def _connected(vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, filtered: Filtered) -> Duplicates:
+    """The duplicates among ``rows`` (indices), where the first row of each connected component stays."""
+    pairs = connecting_pairs(vectors, rows, known, threshold, filtered)
+    found = find_duplicates(*pairs, len(rows), known, "connected")
+    distant = np.flatnonzero((found.kept_for >= 0) & np.isnan(found.similarity))
+    found.similarity[distant] = true_cosines(vectors, rows[distant], rows[found.kept_for[distant]])
+    return found
 
 
-def _table(count: int, order: np.ndarray, other: np.ndarray, value: np.ndarray, through: np.ndarray) -> pl.DataFrame:
-    """The answer in row order, from what is known of the rows ``order``; -1 is null."""
-    of, near, via = np.full(count, -1, np.int64), np.full(count, np.nan), np.full(count, -1, np.int64)
-    of[order], near[order], via[order] = other, value, through
-    table = pl.DataFrame({"duplicate_of": of, "similarity": near, "via": via})
+def _with_copies(
+    found: Duplicates, rows: np.ndarray, unique: np.ndarray, is_copy: np.ndarray, cluster: Cluster
+) -> Duplicates:
+    """The duplicates among all rows (row numbers), given those among the rows with distinct vectors (indices).
+
+    A copy is dropped for the first row with its vector if that stays, else for what that row is dropped for.
+
+    Args:
+        found: The duplicates among ``rows``, as indices in ``rows``.
+        rows: The first row of each distinct vector.
+        unique: For each row in order of priority, the index in ``rows`` of its vector.
+        is_copy: Whether the row in that order is a copy to drop.
+        cluster: The definition of a cluster.
+    """
+    first_dropped = found.kept_for[unique] >= 0
+    kept_for = np.where(first_dropped, rows[found.kept_for[unique]], np.where(is_copy, rows[unique], -1))
+    via_first = is_copy & ((cluster == "connected") | ~first_dropped)
+    via = np.where(via_first, rows[unique], np.where(first_dropped, rows[found.via[unique]], -1))
+    return Duplicates(kept_for, np.where(first_dropped, found.similarity[unique], 1.0), via)
+
+
+def _result(count: int, order: np.ndarray, found: Duplicates) -> pl.DataFrame:
+    """The result of ``dedup`` in row order, from what the rows of ``order`` duplicate; null for -1 and other rows."""
+    kept_for, similarity, via = np.full(count, -1, np.int64), np.full(count, np.nan), np.full(count, -1, np.int64)
+    kept_for[order], similarity[order], via[order] = found
+    table = pl.DataFrame({"duplicate_of": kept_for, "similarity": similarity, "via": via})
     dropped = pl.col("duplicate_of") >= 0
     return table.select(pl.when(dropped).then(name).alias(name) for name in table.columns)

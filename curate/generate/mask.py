@@ -11,7 +11,7 @@ from itertools import pairwise
 import polars as pl
 
 from curate.algorithms.text import personal_items, secret_items
-from curate.algorithms.text.found_items import Item, apart, check_kinds, kinds_of
+from curate.algorithms.text.found_items import Item, check_kinds, possible_kinds, without_overlaps
 
 SECRET = "secret"  # noqa: S105 (the kind, not one)
 KINDS = (*personal_items.FORMS, SECRET)
@@ -32,10 +32,10 @@ def write(response: pl.Series, *, kinds: list[str] | None = None, region: str = 
         UserError: For a kind or region that does not exist.
     """
     kinds = check_kinds(kinds, list(KINDS), "item")
-    personal = [kind for kind in personal_items.checked(None, region) if kind in kinds]
+    personal = [kind for kind in personal_items.kinds_to_find(None, region) if kind in kinds]
     text = response.cast(pl.String)
-    likely = secret_items.likely(text, secret_items.checked(None)) if SECRET in kinds else {}
-    maybe = kinds_of(likely | personal_items.likely(text, personal))
+    likely = secret_items.likely(text, secret_items.kinds_to_find(None)) if SECRET in kinds else {}
+    maybe = possible_kinds(likely | personal_items.likely(text, personal))
     rows = (maybe.list.len() > 0).arg_true()
     new = [
         _masked(one, some.to_list(), region) for one, some in zip(text.gather(rows), maybe.gather(rows), strict=True)
@@ -66,4 +66,4 @@ def _items(text: str, kinds: list[str], region: str) -> list[Item]:
         for start, end, kind in secrets
     ]
     personal = [kind for kind in kinds if kind in personal_items.FORMS]
-    return sorted(apart(whole + personal_items.items(text, personal, region)))
+    return sorted(without_overlaps(whole + personal_items.items(text, personal, region)))

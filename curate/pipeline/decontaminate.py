@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.algorithms.overlap.benchmark_overlap import HEAD, SHARES, Index, check, decontaminate, make_index
+from curate.algorithms.overlap.benchmark_index import SHARES, BenchmarkIndex, check_overlap_settings, make_index
+from curate.algorithms.overlap.benchmark_overlap import HEAD, find_benchmark_overlaps
 from curate.algorithms.vectors.neighbours import nearest, unit
 from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
@@ -66,7 +67,7 @@ def decontaminate_stage(state: RunState, rows: RowSet, step: recipes.Step, promp
             raise unknown("setting of decontaminate called", name, SETTINGS, where)
     settings = {name: step.settings.get(name, default) for name, default in DEFAULTS.items()}
     try:
-        check(**settings)
+        check_overlap_settings(**settings)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     columns = rows.columns(prompts)
@@ -145,9 +146,9 @@ def _semantic_settings(state: RunState, step: recipes.Step, where: str) -> tuple
     return float(at), model
 
 
-def find_overlaps(text: pl.Series, index: Index, rule: SemanticRule | None) -> pl.DataFrame:
-    """Return the overlap of each text, as ``decontaminate`` does, and its ``similarity`` where embeddings found it."""
-    found = decontaminate(text, index).with_columns(similarity=pl.lit(None, pl.Float64))
+def find_overlaps(text: pl.Series, index: BenchmarkIndex, rule: SemanticRule | None) -> pl.DataFrame:
+    """Return the overlap of each text, and its ``similarity`` where embeddings found it."""
+    found = find_benchmark_overlaps(text, index).with_columns(similarity=pl.lit(None, pl.Float64))
     if rule is None or not len(rule.rows):
         return found
     unmatched = (found["matched"].is_null() & (text.str.strip_chars().fill_null("") != "")).arg_true()
@@ -203,7 +204,7 @@ def overlap_decisions(ids: pl.Series, found: pl.DataFrame, benchmark: pl.DataFra
     )
 
 
-def overlap_summary(kept: str, counts: Counter[tuple[str, str]], index: Index) -> str:
+def overlap_summary(kept: str, counts: Counter[tuple[str, str]], index: BenchmarkIndex) -> str:
     """Return ``280 of 300 kept; 3 exact, 17 n-grams; gsm8k 20``, and how many benchmark rows are too short."""
     parts = [kept]
     for which in (0, 1):

@@ -13,7 +13,7 @@ from typing import Literal
 import polars as pl
 
 from curate.algorithms.text.text_counts import estimated_tokens
-from curate.algorithms.text.word_bytes import counts
+from curate.algorithms.text.word_bytes import count_words
 from schemas.errors import unknown
 
 UNITS = ("characters", "words", "tokens", "estimated_tokens")
@@ -33,7 +33,7 @@ def score(
     if unit == "characters":
         length = text.str.len_chars()
     elif unit == "words":
-        length = pl.Series(counts(text)).set(text.is_null(), None)
+        length = pl.Series(count_words(text)).set(text.is_null(), None)
     elif unit == "tokens":
         length = completion_tokens
     elif unit == "estimated_tokens":

@@ -7,8 +7,8 @@ the form of an item by chance counts too: 1.2.3.4 may be a version. Names of peo
 
 import polars as pl
 
-from curate.algorithms.text.found_items import counted
-from curate.algorithms.text.personal_items import checked, items, likely
+from curate.algorithms.text.found_items import count_items
+from curate.algorithms.text.personal_items import items, kinds_to_find, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.DataFrame:
@@ -26,6 +26,6 @@ def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = 
     Raises:
         UserError: For a kind or region that does not exist.
     """
-    kinds = checked(kinds, region)
+    kinds = kinds_to_find(kinds, region)
     text = response.cast(pl.String)
-    return counted(text, likely(text, kinds), lambda one, kinds: items(one, kinds, region))
+    return count_items(text, likely(text, kinds), lambda one, kinds: items(one, kinds, region))

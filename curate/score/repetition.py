@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.text.ngrams import HASH_BITS, ngrams
-from curate.algorithms.text.word_bytes import hashes, in_blocks, levelled
+from curate.algorithms.text.word_bytes import hashes, map_blocks, normalise_beyond_ascii
 from schemas.errors import UserError
 
 
@@ -24,7 +24,7 @@ def score(response: pl.Series, *, ngram: int = 3) -> pl.Series:
     if ngram < 1:
         raise UserError(f"score repetition: ngram must be at least 1, found {ngram}")
     texts = response.cast(pl.String)
-    share = in_blocks(levelled(texts.fill_null("")), lambda block: _share(block, ngram))
+    share = map_blocks(normalise_beyond_ascii(texts.fill_null("")), lambda block: _share(block, ngram))
     return pl.Series("value", share).set(texts.is_null(), None)
 
 

@@ -5,8 +5,8 @@
 
 import polars as pl
 
-from curate.algorithms.text.found_items import counted
-from curate.algorithms.text.secret_items import checked, items, likely
+from curate.algorithms.text.found_items import count_items
+from curate.algorithms.text.secret_items import items, kinds_to_find, likely
 
 
 def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:
@@ -24,4 +24,4 @@ def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFram
         UserError: For a kind that does not exist.
     """
     text = response.cast(pl.String)
-    return counted(text, likely(text, checked(kinds)), items)
+    return count_items(text, likely(text, kinds_to_find(kinds)), items)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.exact import dedup, same
+from curate.dedup.exact import dedup, equal_texts
 
 
 def exact(texts, scores=None, known=None, **given):
@@ -103,5 +103,10 @@ def test_rows_of_one_hash_are_compared():
     def spaced(part):
         return part.str.to_lowercase().str.replace_all(" +", " ")
 
-    assert same(text, np.array([1, 2, 3, 2]), np.array([0, 2, 2, 3]), spaced).tolist() == [True, True, False, False]
-    assert same(text, np.zeros(0, np.int64), np.zeros(0, np.int64), spaced).tolist() == []
+    assert equal_texts(text, np.array([1, 2, 3, 2]), np.array([0, 2, 2, 3]), spaced).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert equal_texts(text, np.zeros(0, np.int64), np.zeros(0, np.int64), spaced).tolist() == []

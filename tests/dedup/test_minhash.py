@@ -1,4 +1,4 @@
-"""Near-duplicates: every dropped row names a kept row that really is as near as said, and nothing near is kept."""
+"""Near-duplicates: every dropped row names a kept row that is as near as reported, and no near row is kept."""
 
 import unicodedata
 from functools import cache
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms.near_duplicates.clusters import decide
-from curate.algorithms.near_duplicates.compared import Job
-from curate.algorithms.near_duplicates.crowds import by_rare_grams
+from curate.algorithms.near_duplicates.clusters import find_duplicates
 from curate.algorithms.near_duplicates.near_pairs import near_pairs
+from curate.algorithms.near_duplicates.pair_comparison import PairSearch
+from curate.algorithms.near_duplicates.prefix_filter import prefix_buckets
 from curate.algorithms.text.shingles import Grams, bands, jaccard, sketches
 from curate.dedup.minhash import dedup, sketch
 from schemas.errors import UserError
@@ -241,12 +241,14 @@ def test_crowded_buckets_and_big_clusters_give_what_comparing_all_gives(cluster,
     kept = check_laws(texts, [None] * 300, held, 0.8, 3, cluster=cluster)
     assert 20 < len(kept) < 280
     line = np.arange(300)
-    job = Job(pl.Series(texts), line, known, GRAMS, 0.8, cluster == "connected")
-    keys = sketches(job.text, job.grams, bands(0.8, 128, 0.995), 0)
+    search = PairSearch(pl.Series(texts), line, known, GRAMS, 0.8, cluster == "connected")
+    keys = sketches(search.text, search.grams, bands(0.8, 128, 0.995), 0)
     for crowded, most in ((4, 1 << 30), (4, 100), (1000, 1), (1, 3000)):
-        left, right, value = near_pairs(job, keys, crowded, most)
-        assert value == pytest.approx(jaccard(job.text, *sorted_by_first(left, right), job.grams)[undo(left, right)])
-        stays, _, _ = decide(left, right, value, 300, known, cluster)
+        left, right, value = near_pairs(search, keys, crowded, most)
+        assert value == pytest.approx(
+            jaccard(search.text, *sorted_by_first(left, right), search.grams)[undo(left, right)]
+        )
+        stays, _, _ = find_duplicates(left, right, value, 300, known, cluster)
         assert np.flatnonzero(stays < 0).tolist() == kept
 
 
@@ -259,15 +261,15 @@ def undo(left, right):
     return np.argsort(np.lexsort((right, left)))
 
 
-def test_rare_n_grams_lose_no_near_pair():
+def test_the_prefix_filter_loses_no_near_pair():
     texts = crowds()
-    job = Job(pl.Series(texts), np.arange(300), 0, GRAMS, 0.8, False)
-    crowd = by_rare_grams(job, np.arange(300))
+    search = PairSearch(pl.Series(texts), np.arange(300), 0, GRAMS, 0.8, False)
+    buckets = prefix_buckets(search, np.arange(300))
     together = {
         (one, two)
-        for bucket in np.unique(crowd.bucket)
-        for one in crowd.row[crowd.bucket == bucket].tolist()
-        for two in crowd.row[crowd.bucket == bucket].tolist()
+        for bucket in np.unique(buckets.bucket)
+        for one in buckets.row[buckets.bucket == bucket].tolist()
+        for two in buckets.row[buckets.bucket == bucket].tolist()
     }
     near = {(one, two) for one in range(300) for two in range(one) if alike(texts[one], texts[two], 3) >= 0.8}
     assert len(near) > 3000 and near <= together

@@ -94,7 +94,7 @@ def test_connected_clusters_are_those_of_all_pairs_and_via_leads_to_the_kept_row
 def test_buckets_find_what_comparing_all_finds():
     vectors = planted(4000, 128, 2)
     full = run(vectors, exact_below=10_000)
-    table, said = dedup(
+    table, message = dedup(
         pl.Series([f"t{row}" for row in range(4000)]),
         column(vectors),
         pl.Series([None] * 4000),
@@ -105,7 +105,7 @@ def test_buckets_find_what_comparing_all_finds():
     assert dropped.sum() >= 390
     assert (table["duplicate_of"].is_not_null() & dropped).sum() >= 0.99 * dropped.sum()
     assert not (table["duplicate_of"].is_not_null() & ~dropped).any()
-    assert said.startswith("recall ") and "neighbours of 500 rows" in said
+    assert message.startswith("recall ") and "neighbours of 500 rows" in message
     both = table["duplicate_of"].is_not_null()
     assert table.filter(both)["similarity"].equals(full.filter(both)["similarity"])
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curate.algorithms.overlap.benchmark_overlap import make_index
+from curate.algorithms.overlap.benchmark_index import make_index
 from curate.pipeline.decontaminate import SemanticRule, find_overlaps, nearest_rows, semantic_rule
 from curate.run import plan, run
 from curate.sources.benchmarks import SHIPPED, read_benchmarks

@@ -1,22 +1,23 @@
-"""Compiled loops over the rows of a band in order of their keys: which rows share a bucket."""
+"""Compiled loops over the rows of a band sorted by key: find the buckets, list their pairs, merge and decide rows."""
 
 import numpy as np
 
 from curate.algorithms.compiled import compiled
 
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+UNDECIDED, KEPT, DROPPED = 0, 1, 2
 
 
 @compiled
-def buckets(packed: np.ndarray, crowded: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Find the buckets (rows of one key) in sorted ``packed``, each ``key << 32 | row``.
+def find_buckets(packed: np.ndarray, crowded: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Find the buckets (runs of one key) in sorted ``packed``, each ``key << 32 | row``.
 
-    Returns where those of 2 to ``crowded`` rows begin and end, one line a bucket, the same of the larger ones, and how
-    many pairs there are in the former.
+    Returns the (begin, end) of the buckets of 2 to ``crowded`` rows, one line a bucket, the same of the larger ones,
+    and how many pairs the former hold.
     """
     few, many = 0, 0
     small, large, pairs = np.empty((0, 2), np.int64), np.empty((0, 2), np.int64), 0
-    for fill in range(2):
+    for fill in range(2):  # count first, then fill arrays of that size
         few, many, low = 0, 0, 0
         while low < len(packed):
             high = low + 1
@@ -39,13 +40,19 @@ def buckets(packed: np.ndarray, crowded: int) -> tuple[np.ndarray, np.ndarray, i
 
 
 @compiled
-def pairs_of(
-    packed: np.ndarray, small: np.ndarray, keys: np.ndarray, line: np.ndarray, band: int, known: int, out: np.ndarray
+def bucket_pairs(
+    packed: np.ndarray,
+    small: np.ndarray,
+    keys: np.ndarray,
+    text_row: np.ndarray,
+    band: int,
+    known: int,
+    out: np.ndarray,
 ) -> int:
-    """Write the pairs (``left << 32 | right``, ``left`` below ``right``) of rows that share a bucket.
+    """Write the pairs (``left << 32 | right``, ``left < right``) of rows that share a bucket; return how many.
 
-    ``line[row]`` is the row's in ``keys`` (a column a band). Pairs that share the key of an earlier band as well are
-    left out, which came there, and those of two rows below ``known``. Returns how many were written.
+    ``keys[text_row[row]]`` are the keys of a row, one a band. Left out are pairs that share the key of an earlier band
+    as well, which that band lists, and pairs of two rows below ``known``.
     """
     used = 0
     for bucket in range(len(small)):
@@ -56,7 +63,7 @@ def pairs_of(
             for low in range(small[bucket, 0], high):
                 left = np.int64(packed[low] & LOW)
                 earlier = 0
-                while earlier < band and keys[line[left], earlier] != keys[line[right], earlier]:
+                while earlier < band and keys[text_row[left], earlier] != keys[text_row[right], earlier]:
                     earlier += 1
                 if earlier == band:
                     out[used] = np.uint64(left) << HALF | np.uint64(right)
@@ -65,8 +72,8 @@ def pairs_of(
 
 
 @compiled
-def merge(label: np.ndarray, pairs: np.ndarray) -> None:
-    """Give all rows that pairs connect the least label of any; a row's label is no larger than the row."""
+def merge_labels(label: np.ndarray, pairs: np.ndarray) -> None:
+    """Give all rows of a connected component the least label in it (union-find); no label may exceed its row."""
     for pair in pairs:
         one, two = np.int64(pair >> HALF), np.int64(pair & LOW)
         while label[one] != one:
@@ -81,23 +88,23 @@ def merge(label: np.ndarray, pairs: np.ndarray) -> None:
 
 
 @compiled
-def settle(near: np.ndarray, known: int, state: np.ndarray) -> None:
-    """Settle rows by near pairs (``right << 32 | left``, sorted, ``left`` below ``right``).
+def update_states(near: np.ndarray, known: int, state: np.ndarray) -> None:
+    """Update the states of rows by near pairs (``right << 32 | left``, sorted, ``left < right``).
 
-    ``state`` of a row: 0 = not known yet, 1 = stays, 2 = dropped. A row is dropped if it is near to one before it that
-    stays, and not known if near to one that is not known. Rows below ``known`` stay.
+    A row is dropped if it is near to a kept row before it, else undecided if it is near to an undecided one. Rows below
+    ``known`` are kept.
     """
-    state[:known] = 1
+    state[:known] = KEPT
     low = 0
     while low < len(near):
-        row, high, open_, kept = near[low] >> HALF, low, False, False
+        row, high, undecided, kept = near[low] >> HALF, low, False, False
         while high < len(near) and near[high] >> HALF == row:
             before = state[near[high] & LOW]
-            open_, kept = open_ or before == 0, kept or before == 1
+            undecided, kept = undecided or before == UNDECIDED, kept or before == KEPT
             high += 1
         if row >= known:
             if kept:
-                state[row] = 2
-            elif open_:
-                state[row] = 0
+                state[row] = DROPPED
+            elif undecided:
+                state[row] = UNDECIDED
         low = high

@@ -1,4 +1,4 @@
-"""The compiled loops of ``curate.algorithms.near_duplicates.clusters``, over rows numbered in order of priority."""
+"""Compiled loops of ``clusters``: decide which rows stay, over rows numbered in order of priority."""
 
 import numpy as np
 
@@ -7,7 +7,11 @@ from curate.algorithms.compiled import compiled
 
 @compiled
 def keep_first(low: np.ndarray, high: np.ndarray, similarity: np.ndarray, fixed: np.ndarray) -> tuple:
-    """Drop rows near a kept one; pairs come sorted, so that a row's own fate is settled before it decides others'."""
+    """Drop every row that is near to a kept row before it.
+
+    Pairs are sorted by ``low``, then ``high``, so that a row is decided before it decides about later rows. Returns the
+    kept row that each row duplicates (-1 = kept) and their similarity. ``fixed`` rows are never dropped.
+    """
     kept_for = np.full(len(fixed), -1, np.int64)
     near = np.full(len(fixed), np.nan)
     for i in range(len(low)):
@@ -18,8 +22,14 @@ def keep_first(low: np.ndarray, high: np.ndarray, similarity: np.ndarray, fixed:
 
 
 @compiled
-def connected(ends: np.ndarray, others: np.ndarray, similarity: np.ndarray, fixed: np.ndarray) -> tuple:
-    """Go out from the fixed rows together, then from each row not reached yet, breadth first."""
+def keep_one_per_component(ends: np.ndarray, others: np.ndarray, similarity: np.ndarray, fixed: np.ndarray) -> tuple:
+    """Drop every row of a connected component but its first row and the ``fixed`` ones, by breadth-first search.
+
+    The search starts from all fixed rows together, then from each row not reached yet, in order. ``others`` are the
+    neighbours of all rows one after another, those of a row from ``ends[row]`` to ``ends[row + 1]``. Returns the kept
+    row that each row duplicates (-1 = kept), the neighbour it was reached from, and the similarity to the kept row (NaN
+    unless reached from it directly).
+    """
     rows = len(fixed)
     kept_for, via = np.full(rows, -1, np.int64), np.full(rows, -1, np.int64)
     near = np.full(rows, np.nan)
@@ -31,7 +41,7 @@ def connected(ends: np.ndarray, others: np.ndarray, similarity: np.ndarray, fixe
             queue[tail] = row
             tail += 1
     head = 0
-    for start in range(-1, rows):
+    for start in range(-1, rows):  # -1: the fixed rows, which are in the queue already
         if start >= 0:
             if reached[start]:
                 continue

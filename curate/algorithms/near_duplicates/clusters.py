@@ -1,6 +1,6 @@
-"""Which row of each cluster of near-duplicates stays: by a rule for priority, and by what a cluster is taken to be."""
+"""Decide which row of each cluster of near-duplicates stays: by a priority among rows and a definition of cluster."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -9,42 +9,65 @@ Keep = Literal["first", "longest", "best"]
 Cluster = Literal["keep_first", "connected"]
 
 
-def priority(keep: Keep, text: pl.Series, score: pl.Series, known: pl.Series) -> np.ndarray:
-    """Return the row numbers in the order in which rows have a claim to stay (int64).
+class Duplicates(NamedTuple):
+    """The kept row that each row duplicates, one value a row.
 
-    ``known`` rows (of other data) come first, as they are. Then ``first`` goes by row number, ``longest`` by the
-    number of characters of ``text``, ``best`` by ``score``, where null and NaN come last. Ties go by the text itself
-    and only then by row number, so that the order of rows hardly ever matters: rows it decides between are equal.
+    Attributes:
+        kept_for: The kept row that the row duplicates (int64, -1 = the row is kept).
+        similarity: The similarity to that row (float64); NaN if kept, or if no pair joins the two directly.
+        via: The row within the threshold through which the row is in its cluster (int64, -1 = kept).
     """
-    held = known.to_numpy()
+
+    kept_for: np.ndarray
+    similarity: np.ndarray
+    via: np.ndarray
+
+
+def priority(keep: Keep, text: pl.Series, score: pl.Series, known: pl.Series) -> np.ndarray:
+    """Return the row numbers in order of priority: of two duplicates, the one that comes first here stays.
+
+    Ties are broken by the text, then by the row number, so that the order of rows matters only among equal texts.
+
+    Args:
+        keep: The order: ``first`` is by row number, ``longest`` by the number of characters of ``text``, ``best`` by
+            ``score``, with null and NaN last.
+        text: The texts.
+        score: The scores for ``best``.
+        known: Which rows belong to other data. They come first, by row number (no nulls).
+
+    Returns:
+        Row numbers (int64), each once.
+    """
+    is_known = known.to_numpy()
     if keep == "first":
-        return np.concatenate((np.flatnonzero(held), np.flatnonzero(~held)))
+        return np.concatenate((np.flatnonzero(is_known), np.flatnonzero(~is_known)))
     length, best = pl.col("text").str.len_chars().fill_null(0).cast(pl.Int64), pl.col("score").fill_nan(None)
     rows = pl.DataFrame({"text": text, "score": score.cast(pl.Float64)}).with_row_index("row").filter(~known)
     rows = rows.sort([-(length if keep == "longest" else best), "text", "row"], nulls_last=True)
-    return np.concatenate((np.flatnonzero(held), rows["row"].to_numpy().astype(np.int64)))
+    return np.concatenate((np.flatnonzero(is_known), rows["row"].to_numpy().astype(np.int64)))
 
 
-def decide(
+def find_duplicates(
     left: np.ndarray, right: np.ndarray, similarity: np.ndarray, rows: int, known: int, cluster: Cluster
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Decide which rows stay, given every pair of rows within the threshold (``left[i]``, ``right[i]``; once or more).
+) -> Duplicates:
+    """Decide which rows stay, given the pairs of rows within the threshold.
 
-    Rows are numbered in the order of ``priority``; the first ``known`` are never dropped, and no two of them count as
-    a pair. Returns for each row the kept row it duplicates (int64, -1 = kept), their similarity, and the row within
-    the threshold by which it is in the cluster.
+    Args:
+        left: One row of each pair. Rows are numbered in order of ``priority``.
+        right: The other row of each pair. A pair may come more than once.
+        similarity: The similarity of each pair.
+        rows: How many rows there are.
+        known: How many rows, the first ones, are never dropped. Pairs of two known rows are ignored.
+        cluster: ``keep_first`` goes down the rows in order and drops a row if it is near to a kept one; the first such
+            row is both ``kept_for`` and ``via``. ``connected`` keeps the first row (and every known row) of each
+            connected component; ``via`` leads to ``kept_for`` by the fewest pairs.
 
-    - ``keep_first``: going down the rows in order, a row is dropped if it is near a kept one: the first such. The
-      third is the first again.
-    - ``connected``: of rows connected by pairs one stays, the first in order (and every known one). The third leads,
-      by the fewest pairs, to the kept row; similarity is NaN unless that is the kept row itself.
+    Returns:
+        The kept row that each row duplicates, their similarity, and ``via``.
     """
     if not len(left):
-        return np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64)
-    from curate.algorithms.near_duplicates.cluster_loops import (  # what compiled loops take to import is spared without pairs
-        connected,
-        keep_first,
-    )
+        return Duplicates(np.full(rows, -1, np.int64), np.full(rows, np.nan), np.full(rows, -1, np.int64))
+    from curate.algorithms.near_duplicates import cluster_loops  # Numba is slow to import, and not needed without pairs
 
     low, high = np.minimum(left, right), np.maximum(left, right)
     use = (high >= known) & (low != high)
@@ -52,14 +75,15 @@ def decide(
     fixed = np.arange(rows) < known
     if cluster == "keep_first":
         by = np.lexsort((high, low))
-        kept_for, values = keep_first(low[by], high[by], similarity[by], fixed)
-        return kept_for, values, kept_for
-    kept_for, via, values = connected(*_both_ways(low, high, similarity, rows), fixed)
-    return kept_for, values, via
+        kept_for, values = cluster_loops.keep_first(low[by], high[by], similarity[by], fixed)
+        return Duplicates(kept_for, values, kept_for)
+    neighbours = _adjacency(low, high, similarity, rows)
+    kept_for, via, values = cluster_loops.keep_one_per_component(*neighbours, fixed)
+    return Duplicates(kept_for, values, via)
 
 
-def _both_ways(low: np.ndarray, high: np.ndarray, values: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:
-    """The neighbours of each row, one row after another, in order of rank."""
+def _adjacency(low: np.ndarray, high: np.ndarray, values: np.ndarray, rows: int) -> tuple[np.ndarray, ...]:
+    """The neighbours of each row in order (compressed sparse rows): offsets, neighbours, and the pairs' values."""
     owner, other = np.concatenate((low, high)), np.concatenate((high, low))
     by = np.lexsort((other, owner))
     ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.bincount(owner, minlength=rows))))

@@ -1,79 +1,106 @@
-"""Pairs of texts whose n-grams have a Jaccard similarity of at least a threshold: found by sketches, decided in full.
+"""Find the pairs of texts whose n-gram sets have a Jaccard similarity of at least a threshold.
 
-Rows that share the key of a band are a bucket, and any two of one bucket are compared. Bands are worked on one on each
-core, with one number a row in memory.
+MinHash with banding (Broder 1997; Indyk and Motwani 1998): each text has a sketch of some keys, one a band, and two
+texts are a candidate pair if they share a key. Rows that share a key are a bucket. Every candidate pair is then
+compared in full, by its n-gram sets.
 
-Broder 1997 (MinHash); Indyk and Motwani 1998 (bands).
+Buckets of at most ``crowded`` rows are turned into pairs. Larger ones are reduced first (``large_buckets``), if their
+pairs are too many. Bands are processed in parallel, each with one number a row in memory.
 """
 
 import numpy as np
 
-from curate.algorithms.near_duplicates.compared import HALF, LOW, Job, Near, compare, labels
-from curate.algorithms.near_duplicates.crowds import Crowd, count, cross, thin
+from curate.algorithms.near_duplicates.bucket_entries import BucketEntries, count_pairs, list_pairs
+from curate.algorithms.near_duplicates.large_buckets import reduce_pairs
+from curate.algorithms.near_duplicates.pair_comparison import (
+    HALF,
+    LOW,
+    NearPairs,
+    PairSearch,
+    compare_pairs,
+    component_labels,
+)
 from curate.algorithms.parallel import each
 from curate.algorithms.text.shingles import CONTENT
 
-CROWDED = 32  # rows in a bucket from which on its pairs are not simply made
-PAIRS = 4_000_000  # pairs of crowded buckets that are made without further thought, and at a time
+CROWDED = 32  # rows in the largest bucket that is turned into pairs at once
+PAIRS = 4_000_000  # pairs of large buckets that are compared without reducing them first, and at a time
 
 
-def near_pairs(job: Job, keys: np.ndarray, crowded: int = CROWDED, most: int = PAIRS) -> tuple[np.ndarray, ...]:
-    """Return (left, right, similarity) of pairs of rows (``left < right``) within the threshold, each once or more.
+def near_pairs(
+    search: PairSearch, keys: np.ndarray, crowded: int = CROWDED, most: int = PAIRS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find near pairs, as many as ``search.connected`` needs.
 
-    ``keys`` are sketches of the lines of ``job.text``. Rows are in order of priority. ``crowded`` and ``most`` trade
-    time for memory; they change neither which rows stay nor which are connected.
+    Args:
+        search: The texts, with rows numbered in order of priority.
+        keys: The sketches of ``search.text`` (``shingles.sketches``), a row a text.
+        crowded: The size from which on a bucket is large.
+        most: How many pairs of large buckets are compared without reducing their number first. Like ``crowded`` it
+            trades time for memory; neither changes which rows stay or which are connected.
+
+    Returns:
+        The left and right rows (int64, ``left < right``) and the similarities of the pairs; a pair may come twice.
     """
-    pairs, crowd = _candidates(job, keys, crowded)
-    if count(crowd, labels(job, [])) <= most:
-        found = _in_turn(job, np.unique(np.concatenate([pairs, *cross(job, crowd, labels(job, []), most)])))
+    pairs, large = _candidate_pairs(search, keys, crowded)
+    label = component_labels(search, [])
+    if count_pairs(large, label) <= most:
+        found = _compare_in_rounds(search, np.unique(np.concatenate([pairs, *list_pairs(search, large, label, most)])))
     else:
-        found = [compare(job, pairs)]
-        crowd = thin(job, crowd, found, most)
-        found += [compare(job, block) for block in cross(job, crowd, labels(job, found), most)]
-    near = np.concatenate([pairs for pairs, _ in found])
-    return (near >> HALF).astype(np.int64), (near & LOW).astype(np.int64), np.concatenate([value for _, value in found])
+        found = [compare_pairs(search, pairs)]
+        large = reduce_pairs(search, large, found, most)
+        label = component_labels(search, found)
+        found += [compare_pairs(search, block) for block in list_pairs(search, large, label, most)]
+    near = np.concatenate([part.pairs for part in found])
+    similarity = np.concatenate([part.similarity for part in found])
+    return (near >> HALF).astype(np.int64), (near & LOW).astype(np.int64), similarity
 
 
-def _candidates(job: Job, keys: np.ndarray, crowded: int) -> tuple[np.ndarray, Crowd]:
-    """The pairs (``left << 32 | right``, sorted) of buckets up to ``crowded`` rows, once each, and larger buckets."""
-    from curate.algorithms.near_duplicates.band_loops import buckets, pairs_of
+def _candidate_pairs(search: PairSearch, keys: np.ndarray, crowded: int) -> tuple[np.ndarray, BucketEntries]:
+    """The distinct pairs of the buckets up to ``crowded`` rows (packed, sorted), and the larger buckets."""
+    from curate.algorithms.near_duplicates.band_loops import bucket_pairs, find_buckets
 
-    def work(band: int) -> tuple[np.ndarray, list[np.ndarray]]:
-        packed = keys[job.line, band].astype(np.uint64)
+    def band_buckets(band: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        packed = keys[search.text_row, band].astype(np.uint64)
         packed <<= HALF
         packed |= np.arange(len(packed), dtype=np.uint32)
         packed.sort()
-        small, large, count = buckets(packed, crowded)
+        small, large, count = find_buckets(packed, crowded)
         out = np.empty(count, np.uint64)
-        out = out[: pairs_of(packed, small, keys, job.line, band, job.known, out)].copy()
+        out = out[: bucket_pairs(packed, small, keys, search.text_row, band, search.known, out)].copy()
         return out, [(packed[low:high] & LOW).astype(np.int32) for low, high in large]
 
-    results = each(work, range(keys.shape[1] - CONTENT))
+    results = each(band_buckets, range(keys.shape[1] - CONTENT))
     large = [rows for _, band in results for rows in band]
     row = np.concatenate([np.zeros(0, np.int32), *large])
     bucket = np.repeat(np.arange(len(large), dtype=np.int32), [len(rows) for rows in large])
     pairs = np.concatenate([out for out, _ in results])
     pairs.sort()
-    return pairs, Crowd(bucket, row, *np.zeros((2, 1), np.int32).repeat(len(row), 1))
+    return pairs, BucketEntries(bucket, row, *np.zeros((2, 1), np.int32).repeat(len(row), 1))
 
 
-def _in_turn(job: Job, pairs: np.ndarray) -> list[Near]:
-    """The near ones of all pairs. Those of rows with none before them come first, and spare what they settle."""
+def _compare_in_rounds(search: PairSearch, pairs: np.ndarray) -> list[NearPairs]:
+    """Compare pairs in rounds, and leave out those that an earlier round makes needless.
+
+    A round compares the pairs whose left row is no pair's right row. The near pairs that it finds drop rows, or
+    connect them, so that later pairs of these rows need no comparison. When a round spares less than half of the rest,
+    all of it is compared at once.
+    """
     found = []
     while len(pairs):
-        first = np.ones(len(job.line), bool)
+        first = np.ones(len(search.text_row), bool)
         first[pairs & LOW] = False
-        first[: job.known] = True
+        first[: search.known] = True
         lead = first[pairs >> HALF]
-        found.append(compare(job, pairs[lead]))
+        found.append(compare_pairs(search, pairs[lead]))
         before, pairs = len(pairs), pairs[~lead]
-        if job.connected:
-            label = labels(job, found)
+        if search.connected:
+            label = component_labels(search, found)
             pairs = pairs[label[pairs >> HALF] != label[pairs & LOW]]
         else:
-            gone = np.zeros(len(job.line), bool)
-            gone[found[-1].pairs & LOW] = True
-            pairs = pairs[~(gone[pairs >> HALF] | gone[pairs & LOW])]
+            dropped = np.zeros(len(search.text_row), bool)
+            dropped[found[-1].pairs & LOW] = True
+            pairs = pairs[~(dropped[pairs >> HALF] | dropped[pairs & LOW])]
         if 2 * len(pairs) > before:
             break
-    return [*found, compare(job, pairs)]
+    return [*found, compare_pairs(search, pairs)]

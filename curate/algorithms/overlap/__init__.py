@@ -1,1 +1,1 @@
-"""N-gram overlap between rows and benchmarks."""
+"""Find texts that overlap a benchmark: ``benchmark_index`` indexes the benchmark, ``benchmark_overlap`` searches."""

@@ -1,52 +1,52 @@
-"""Compiled loops of ``curate/algorithms/overlap/benchmark_overlap.py``: which benchmark row shares the most n-grams with a text.
+"""Compiled loops of ``benchmark_overlap``: find the benchmark row that shares the most n-grams with a text.
 
-Every n-gram that stands in the benchmark has a number, in order of their hashes. ``index`` is that module's ``Index``.
+For each text: look up the hash of the whole text among the benchmark's (an equal text); else look up its n-grams, and
+compare it with the benchmark rows that have one of the rare ones among them. Every n-gram of the benchmark has a
+number (``benchmark_index``).
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from curate.algorithms.compiled import compiled
-from curate.algorithms.text.shingle_loops import SPACE, cut, roll
+from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
+from curate.algorithms.text.shingle_loops import SPACE, hash_ngrams, hash_words
+from curate.algorithms.text.text_loops import longest_text
 
-HEAVY = 2048  # benchmark rows to look at, from which on it pays to remember what came of it
-REMEMBERED = 4096  # a power of two
+HEAVY = 2048  # benchmark rows to compare, above which the outcome is cached, and the first best row is taken
+CACHED = 4096  # outcomes in the cache; a power of two
 BASE = np.uint64(0x9E3779B97F4A7C15)
 ONE, THREE, SEVEN = np.uint64(1), np.uint64(3), np.uint64(7)
 
 
-@compiled
-def hash_texts(
-    data: np.ndarray,
-    ends: np.ndarray,
-    level: np.ndarray,
-    n: int,
-    gram: np.ndarray,
-    words: np.ndarray,
-    wholes: np.ndarray,
-) -> int:
-    """Write all n-grams of all texts one after another, and each text's number of words and its whole hash.
+class SharedGrams(NamedTuple):
+    """The n-grams of a text that the benchmark has too.
 
-    Returns how many n-grams there are; ``gram`` has room for one more than every other byte.
+    Attributes:
+        words: The number of words of the text.
+        place: For each shared n-gram, in the order of the text, the index of its first word.
+        gram: For each of these, its number.
+        distinct: The distinct numbers.
     """
-    longest = 0
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
-    word, total = np.empty(longest // 2 + 1, np.uint64), np.int64(0)
-    for row in range(len(ends) - 1):
-        count = cut(data, ends[row], ends[row + 1], level, False, word)
-        words[row] = count
-        if count:
-            roll(word, count, count, wholes[row:])
-        if count >= n:
-            total += roll(word, count, n, gram[total:])
-    return total
+
+    words: int
+    place: np.ndarray
+    gram: np.ndarray
+    distinct: np.ndarray
+
+
+class Cache(NamedTuple):
+    """The outcomes of ``best_row`` by their key (0 = empty): the benchmark row and the share."""
+
+    keys: np.ndarray
+    rows: np.ndarray
+    shares: np.ndarray
 
 
 @compiled
 def look_up(value: np.uint64, keys: np.ndarray, starts: np.ndarray, shift: np.uint64) -> int:
-    """Find a hash among sorted ones, of which ``starts`` says where those with the same first bits begin; -1 = no."""
+    """Return the index of a hash in sorted ``keys``, or -1; ``starts`` is where the hashes of each first bits begin."""
     bucket = np.int64(value >> shift)
     for at in range(starts[bucket], starts[bucket + 1]):
         if keys[at] == value:
@@ -58,181 +58,182 @@ def look_up(value: np.uint64, keys: np.ndarray, starts: np.ndarray, shift: np.ui
 def find_overlaps(
     data: np.ndarray,
     ends: np.ndarray,
-    level: np.ndarray,
-    index: Any,
+    forms: np.ndarray,
+    index: BenchmarkIndex,
     marks: np.ndarray,
     stamp: int,
     matched: np.ndarray,
     share: np.ndarray,
     span: np.ndarray,
 ) -> int:
-    """For each text: the benchmark row it matches (-1 = none), and how much of which is shared.
+    """Write for each text the benchmark row that it matches (-1 = none), the share, and where the shared run stands.
 
-    ``share`` is 2 where the two are equal. ``span`` holds the longest run of shared n-grams: its first word, the one
-    after its last, and the same in bytes. ``marks`` are three rows as long as the benchmark has rows or n-grams, in
-    which nothing exceeds ``stamp``; returns the largest number in it now.
+    Args:
+        data: The normalised bytes of all texts.
+        ends: Where each text begins in them, and the last ends.
+        forms: ``word_bytes.BYTE_FORMS``.
+        index: The benchmark.
+        marks: Three rows, as long as the benchmark has n-grams or rows, with no value above ``stamp``: the last text
+            with an n-gram, the last comparison with it, the last text that a row was compared with.
+        stamp: The number of the last mark.
+        matched: The matched row of each text.
+        share: The share of words, or 2 where all words are equal.
+        span: The first word of the longest run of shared n-grams and the word after its last, then the same in bytes.
+
+    Returns:
+        The number of the last mark now.
     """
-    longest = 0
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
-    room = longest // 2 + 1
+    room = longest_text(ends, 0, len(ends) - 1) // 2 + 1
     word, gram = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    place, hit, kinds = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    keys, rows, shares = np.zeros(REMEMBERED, np.uint64), np.empty(REMEMBERED, np.int64), np.empty(REMEMBERED)
+    place, number, distinct = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    cache = Cache(np.zeros(CACHED, np.uint64), np.empty(CACHED, np.int64), np.empty(CACHED))
     for row in range(len(ends) - 1):
         matched[row], share[row] = -1, 0.0
-        count = cut(data, ends[row], ends[row + 1], level, False, word)
+        count = hash_words(data, ends[row], ends[row + 1], forms, False, word)
         if not count:
             continue
-        roll(word, count, count, gram)
+        hash_ngrams(word, count, count, gram)
         at = look_up(gram[0], index.wholes, index.whole_starts, index.whole_shift)
         if at >= 0:
             matched[row], share[row] = index.whole_row[at], 2.0
             continue
-        hits = known_grams(gram, roll(word, count, index.n, gram), index, place, hit) if count >= index.n else 0
+        hits = 0
+        if count >= index.n:
+            hits = find_shared(gram, hash_ngrams(word, count, index.n, gram), index, place, number)
         if not hits:
             continue
         stamp += 1
-        distinct = mark(hit, hits, kinds, marks[0], stamp)
-        work, key = to_do(hits, place, hit, distinct, kinds, count, index)
-        slot = np.int64(key & np.uint64(REMEMBERED - 1))
-        if work > HEAVY and keys[slot] == key:
-            best, value = rows[slot], shares[slot]
-        else:
-            best, value, stamp = compare(count, hits, place, hit, distinct, kinds, index, marks, stamp)
-            keys[slot], rows[slot], shares[slot] = key, best, value
+        kinds = mark_distinct(number, hits, distinct, marks[0], stamp)
+        shared = SharedGrams(count, place[:hits], number[:hits], distinct[:kinds])
+        best, value, stamp = cached_best_row(shared, index, marks, stamp, cache)
         if best >= 0:
             matched[row], share[row] = best, value
             stamp += 1
-            longest_run(hits, place, hit, best, index, marks[1], stamp, span[row])
-            locate(data, ends[row], ends[row + 1], level, span[row])
+            longest_run(shared, best, index, marks[1], stamp, span[row])
+            locate(data, ends[row], ends[row + 1], forms, span[row])
     return stamp
 
 
 @compiled
-def known_grams(gram: np.ndarray, count: int, index: Any, place: np.ndarray, hit: np.ndarray) -> int:
-    """Write where in a text those n-grams stand that the benchmark has, and their numbers; return how many."""
+def find_shared(gram: np.ndarray, count: int, index: BenchmarkIndex, place: np.ndarray, number: np.ndarray) -> int:
+    """Write the places and numbers of the n-grams of a text that the benchmark has; return how many."""
     hits = 0
     for at in range(count):
         value = gram[at]
         low = value & index.mask
-        if (index.seen[np.int64(low >> THREE)] >> (low & SEVEN)) & ONE:  # a quick look that few pass
-            number = look_up(value, index.grams, index.gram_starts, index.gram_shift)
-            if number >= 0:
-                place[hits], hit[hits] = at, number
+        if (index.seen[np.int64(low >> THREE)] >> (low & SEVEN)) & ONE:  # a cheap test that few n-grams pass
+            found = look_up(value, index.grams, index.gram_starts, index.gram_shift)
+            if found >= 0:
+                place[hits], number[hits] = at, found
                 hits += 1
     return hits
 
 
 @compiled
-def mark(hit: np.ndarray, hits: int, kinds: np.ndarray, marks: np.ndarray, stamp: int) -> int:
-    """Mark the n-grams of a text and write each once; return how many."""
-    distinct = 0
+def mark_distinct(number: np.ndarray, hits: int, distinct: np.ndarray, marks: np.ndarray, stamp: int) -> int:
+    """Mark the n-grams of a text, and write each of them once; return how many."""
+    count = 0
     for at in range(hits):
-        if marks[hit[at]] != stamp:
-            marks[hit[at]] = stamp
-            kinds[distinct] = hit[at]
-            distinct += 1
-    return distinct
+        if marks[number[at]] != stamp:
+            marks[number[at]] = stamp
+            distinct[count] = number[at]
+            count += 1
+    return count
 
 
 @compiled
-def to_do(
-    hits: int, place: np.ndarray, hit: np.ndarray, distinct: int, kinds: np.ndarray, count: int, index: Any
-) -> tuple[int, np.uint64]:
-    """Say how many benchmark rows there are to look at, at most, and hash what the outcome depends on."""
+def cached_best_row(
+    shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stamp: int, cache: Cache
+) -> tuple[int, float, int]:
+    """Return ``best_row``; where many rows would be compared, the cached outcome if there is one."""
+    work, key = work_and_key(shared, index)
+    slot = np.int64(key & np.uint64(CACHED - 1))
+    if work > HEAVY and cache.keys[slot] == key:
+        return cache.rows[slot], cache.shares[slot], stamp
+    best, value, stamp = best_row(shared, index, marks, stamp)
+    cache.keys[slot], cache.rows[slot], cache.shares[slot] = key, best, value
+    return best, value, stamp
+
+
+@compiled
+def work_and_key(shared: SharedGrams, index: BenchmarkIndex) -> tuple[int, np.uint64]:
+    """Return how many benchmark rows are to be compared, at most, and a hash of all that the outcome depends on."""
     work, key = 0, ONE
-    for at in range(distinct):
-        number = kinds[at]
-        work += index.reach_ends[number + 1] - index.reach_ends[number]
+    for number in shared.distinct:
+        work += index.candidate_ends[number + 1] - index.candidate_ends[number]
         if index.of_row:
-            work += index.holder_ends[number + 1] - index.holder_ends[number]
+            work += index.gram_row_ends[number + 1] - index.gram_row_ends[number]
         key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(number)
     if index.of_row:
-        for at in range(hits):
-            key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(place[at])
-            key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(hit[at])
-        key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(count)
+        for at in range(len(shared.place)):
+            key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(shared.place[at])
+            key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(shared.gram[at])
+        key = (key ^ (key >> np.uint64(29))) * BASE + np.uint64(shared.words)
     key = (key ^ (key >> np.uint64(29))) * BASE
     return work, (key ^ (key >> np.uint64(32))) | ONE  # never zero, which is an empty slot
 
 
 @compiled
-def compare(
-    count: int,
-    hits: int,
-    place: np.ndarray,
-    hit: np.ndarray,
-    distinct: int,
-    kinds: np.ndarray,
-    index: Any,
-    marks: np.ndarray,
-    stamp: int,
-) -> tuple[int, float, int]:
-    """Find the benchmark row of the largest share, if one is large enough (else -1); also how far ``stamp`` got."""
+def best_row(shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stamp: int) -> tuple[int, float, int]:
+    """Return the benchmark row of the largest share that is large enough (else -1), the share, and the last mark."""
     best, value, text, bound = -1, 0.0, stamp, 1.0
-    needed = max(1, np.int64(np.ceil(index.match * count - 1e-9)))
-    limit = rarer(hits, place, hit, index, needed) if index.of_row else 0
+    needed = max(1, np.int64(np.ceil(index.match * shared.words - 1e-9)))
+    limit = rarity_limit(shared, index, needed) if index.of_row else 0
     if not index.of_benchmark:
-        bound = cover(hits, place, hit, index, np.int64(0)) / count
-    for at in range(distinct):
-        first, last = index.holder_ends[kinds[at]], index.holder_ends[kinds[at] + 1]
-        rows = index.holder[first : last if last - first <= limit else first]
-        for some in (index.reach[index.reach_ends[kinds[at]] : index.reach_ends[kinds[at] + 1]], rows):
+        bound = words_covered(shared, index, np.int64(0)) / shared.words
+    for number in shared.distinct:
+        first, last = index.gram_row_ends[number], index.gram_row_ends[number + 1]
+        rows = index.gram_rows[first : last if last - first <= limit else first]
+        for some in (index.candidates[index.candidate_ends[number] : index.candidate_ends[number + 1]], rows):
             for row in some:
                 if marks[2, row] == text:
                     continue
                 marks[2, row] = text
                 stamp += 1
-                share = share_of(row, count, needed, hits, place, hit, index, marks, text, stamp)
+                share = share_with_row(row, shared, needed, index, marks, text, stamp)
                 if share > value or (share == value and share > 0 and row < best):
                     best, value = row, share
-                if value >= bound and stamp - text > HEAVY:  # no other shares more, and there may be very many
+                if value >= bound and stamp - text > HEAVY:  # no other row shares more, and there may be very many
                     return best, value, stamp
     return best, value, stamp
 
 
 @compiled
-def rarer(hits: int, place: np.ndarray, hit: np.ndarray, index: Any, needed: int) -> int:
-    """In how many benchmark rows an n-gram may stand to be worth looking up; 0 if none is.
+def rarity_limit(shared: SharedGrams, index: BenchmarkIndex, needed: int) -> int:
+    """Return in how many benchmark rows at most an n-gram must stand to be looked up; 0 if none is.
 
-    A row that shares ``needed`` words of the text shares one of these n-grams, as the others together cover less. So
-    what a benchmark says in every row (its instructions) hardly ever makes a row to compare.
+    A row that shares ``needed`` words of the text shares one of these n-grams, as the others together cover fewer. So
+    what a benchmark repeats in every row (its instructions) hardly ever makes a row to compare.
     """
     limit = 0
-    while limit < index.rows and cover(hits, place, hit, index, limit) >= needed:
+    while limit < index.rows and words_covered(shared, index, limit) >= needed:
         limit = max(64, 8 * limit)
     return limit
 
 
 @compiled
-def cover(hits: int, place: np.ndarray, hit: np.ndarray, index: Any, limit: int) -> int:
-    """How many words of a text are in n-grams that stand in more than ``limit`` benchmark rows."""
+def words_covered(shared: SharedGrams, index: BenchmarkIndex, limit: int) -> int:
+    """Return how many words of the text are in n-grams that stand in more than ``limit`` benchmark rows."""
     covered, until = 0, 0
-    for at in range(hits):
-        if index.holder_ends[hit[at] + 1] - index.holder_ends[hit[at]] > limit:
-            covered += place[at] + index.n - max(until, place[at])
-            until = place[at] + index.n
+    for at in range(len(shared.place)):
+        number = shared.gram[at]
+        if index.gram_row_ends[number + 1] - index.gram_row_ends[number] > limit:
+            covered += shared.place[at] + index.n - max(until, shared.place[at])
+            until = shared.place[at] + index.n
     return covered
 
 
 @compiled
-def share_of(
-    row: int,
-    count: int,
-    needed: int,
-    hits: int,
-    place: np.ndarray,
-    hit: np.ndarray,
-    index: Any,
-    marks: np.ndarray,
-    text: int,
-    stamp: int,
+def share_with_row(
+    row: int, shared: SharedGrams, needed: int, index: BenchmarkIndex, marks: np.ndarray, text: int, stamp: int
 ) -> float:
-    """The share of a benchmark row's words, or of the text's, that are in n-grams both have; 0 if it is too small."""
-    covered, until, first = 0, 0, index.ends[row]
-    for at in range(index.ends[row + 1] - first):
-        number = index.number[first + at]
+    """Return the share of a benchmark row's words, or of the text's, in n-grams that both have; 0 if it is too small.
+
+    ``text`` is the mark of this text's n-grams, ``stamp`` the mark to give to the row's.
+    """
+    covered, until, first = 0, 0, index.row_ends[row]
+    for at in range(index.row_ends[row + 1] - first):
+        number = index.row_grams[first + at]
         marks[1, number] = stamp
         if marks[0, number] == text:
             covered += at + index.n - max(until, at)
@@ -240,38 +241,38 @@ def share_of(
     share = covered / index.words[row] if index.of_benchmark and covered >= index.needed[row] else 0.0
     if index.of_row:
         covered, until = 0, 0
-        for at in range(hits):
-            if marks[1, hit[at]] == stamp:
-                covered += place[at] + index.n - max(until, place[at])
-                until = place[at] + index.n
+        for at in range(len(shared.place)):
+            if marks[1, shared.gram[at]] == stamp:
+                covered += shared.place[at] + index.n - max(until, shared.place[at])
+                until = shared.place[at] + index.n
         if covered >= needed:
-            share = max(share, covered / count)
+            share = max(share, covered / shared.words)
     return share
 
 
 @compiled
 def longest_run(
-    hits: int, place: np.ndarray, hit: np.ndarray, row: int, index: Any, marks: np.ndarray, stamp: int, span: np.ndarray
+    shared: SharedGrams, row: int, index: BenchmarkIndex, marks: np.ndarray, stamp: int, span: np.ndarray
 ) -> None:
     """Write the first word of the longest run of n-grams that a benchmark row has too, and the word after its last."""
-    for at in range(index.ends[row], index.ends[row + 1]):
-        marks[index.number[at]] = stamp
+    for at in range(index.row_ends[row], index.row_ends[row + 1]):
+        marks[index.row_grams[at]] = stamp
     first, before = 0, -2
-    for at in range(hits):
-        if marks[hit[at]] == stamp:
-            if place[at] != before + 1:
-                first = place[at]
-            before = place[at]
+    for at in range(len(shared.place)):
+        if marks[shared.gram[at]] == stamp:
+            if shared.place[at] != before + 1:
+                first = shared.place[at]
+            before = shared.place[at]
             if before + index.n - first > span[1] - span[0]:
                 span[0], span[1] = first, before + index.n
 
 
 @compiled
-def locate(data: np.ndarray, low: int, high: int, level: np.ndarray, span: np.ndarray) -> None:
+def locate(data: np.ndarray, low: int, high: int, forms: np.ndarray, span: np.ndarray) -> None:
     """Write the first byte of the word numbered ``span[0]`` and the byte after the last of that before ``span[1]``."""
     count, inside = 0, False
     for at in range(low, high):
-        if level[data[at]] == SPACE:
+        if forms[data[at]] == SPACE:
             inside = False
         else:
             if not inside:

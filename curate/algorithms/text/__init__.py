@@ -1,1 +1,1 @@
-"""What is in texts: their bytes, words and n-grams, and what can be counted and found in them."""
+"""Algorithms on columns of texts: words, n-grams, counts, languages, personal items and secrets."""

@@ -1,4 +1,4 @@
-"""What was found in texts (``curate/algorithms/text/personal_items.py``, ``secret_items.py``): counted, listed, kept apart."""
+"""Count and list the items found in texts, such as those of ``personal_items`` and ``secret_items``."""
 
 import json
 import re
@@ -9,33 +9,38 @@ import polars as pl
 from schemas.errors import UserError, unknown
 
 LISTED = 20  # items of a text that are listed; all are counted
-Item = tuple[int, int, str]  # where it begins, where it ends, what kind it is
-# Where an item begins as well: after a line break that is spelled out, as in JSON, and after Markdown's emphasis.
-MARKED = r"(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=(?<![A-Za-z0-9_-])_)|(?<=(?<![A-Za-z0-9_-])__)"
-GOES_ON = r"[A-Za-z0-9-]|_+[A-Za-z0-9]"  # what follows no item, as the word is not over
+Item = tuple[int, int, str]  # (start, end, kind), in characters
+# An item may also begin after an escape such as that of a line break in JSON, and after Markdown's emphasis.
+AFTER_MARK = r"(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=(?<![A-Za-z0-9_-])_)|(?<=(?<![A-Za-z0-9_-])__)"
+GOES_ON = r"[A-Za-z0-9-]|_+[A-Za-z0-9]"  # never follows an item, as the word goes on
 
 
-def begins(barred: str) -> str:
-    """A pattern (``re``) of where an item may begin: not after one of the characters ``barred``, but after marks."""
-    return rf"(?:(?<![{barred}])|{MARKED})"
+def item_start(barred: str) -> str:
+    """Return a pattern (``re``) for where an item may begin: not after one of ``barred``, but after certain marks."""
+    return rf"(?:(?<![{barred}])|{AFTER_MARK})"
 
 
-def counted(
+def count_items(
     response: pl.Series, likely: dict[str, pl.Series], items: Callable[[str, list[str]], list[Item]]
 ) -> pl.DataFrame:
-    """Count what ``items`` finds in each text, of the kinds that ``likely`` (kind -> Boolean) says may be there.
+    """Count the items in each text.
 
-    ``items`` is called with a text and these kinds, only where there are any. Returns ``value`` (how many, 0 and up;
-    null for a null text), ``detail`` (JSON, a list of ``kind``, ``at`` (the character it begins at, from 0) and
-    ``masked``; null where nothing was found) and ``error``.
+    Args:
+        response: The texts.
+        likely: For each kind, which texts may hold an item of it (Boolean).
+        items: Finds the items of the given kinds in a text. It is called only for texts that may hold some.
+
+    Returns:
+        A row a text: ``value`` (the number of items, null for a null text), ``detail`` (a JSON list of ``kind``, ``at``
+        (the character at which it begins, from 0) and ``masked``; null without items) and ``error``.
     """
-    maybe = kinds_of(likely)
+    maybe = possible_kinds(likely)
     rows = (maybe.list.len() > 0).arg_true()
     counts, details = [], []
     for text, kinds in zip(response.gather(rows), maybe.gather(rows), strict=True):
         found = sorted(items(text, kinds.to_list()))
         counts.append(float(len(found)))
-        details.append(_listed(text, found) if found else None)
+        details.append(_to_json(text, found) if found else None)
     none = response.is_null()
     value = pl.Series("value", [0.0]).new_from_index(0, len(response))
     detail = pl.Series("detail", [None], dtype=pl.String).new_from_index(0, len(response))
@@ -48,14 +53,23 @@ def counted(
     )
 
 
-def kinds_of(likely: dict[str, pl.Series]) -> pl.Series:
-    """The kinds that may be in each text, a list in the order of ``likely``."""
+def possible_kinds(likely: dict[str, pl.Series]) -> pl.Series:
+    """Return the kinds that each text may hold, as a list in the order of ``likely``."""
     each = [pl.when(there).then(pl.lit(kind)) for kind, there in likely.items()]
     return pl.select(pl.concat_list(each).list.drop_nulls()).to_series()
 
 
 def check_kinds(kinds: list[str] | None, known: list[str], what: str) -> list[str]:
-    """Return the kinds to look for, all of them for None. Raises ``UserError`` for none, or one that does not exist."""
+    """Return the kinds to look for.
+
+    Args:
+        kinds: The kinds given in a recipe; None for all.
+        known: The kinds that exist.
+        what: The name of such an item, for messages.
+
+    Raises:
+        UserError: If there are no kinds, or one does not exist.
+    """
     if kinds == []:
         raise UserError(f"kinds: expected at least one kind of {what}, such as {known[0]}; found an empty list")
     for kind in kinds or []:
@@ -64,8 +78,8 @@ def check_kinds(kinds: list[str] | None, known: list[str], what: str) -> list[st
     return known if kinds is None else kinds
 
 
-def apart(found: list[Item]) -> list[Item]:
-    """Leave out every item that overlaps an earlier one of the list."""
+def without_overlaps(found: list[Item]) -> list[Item]:
+    """Return the items without those that overlap an earlier one of the list."""
     kept: list[Item] = []
     taken: set[int] = set()
     for start, end, kind in found:
@@ -75,12 +89,12 @@ def apart(found: list[Item]) -> list[Item]:
     return kept
 
 
-def _listed(text: str, found: list[Item]) -> str:
+def _to_json(text: str, found: list[Item]) -> str:
     shown = [{"kind": kind, "at": start, "masked": _masked(text[start:end])} for start, end, kind in found[:LISTED]]
     return json.dumps(shown, ensure_ascii=False)
 
 
 def _masked(item: str) -> str:
-    """An item with every letter and digit but the last two as ``*``; of a long one, its ends."""
+    """An item with ``*`` for every letter and digit but the last two; of a long one, its ends."""
     hidden = re.sub(r"\w", "*", item[:-2]) + item[-2:]
     return hidden if len(hidden) <= 40 else f"{hidden[:20]}...{hidden[-10:]}"

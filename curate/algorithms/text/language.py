@@ -1,9 +1,9 @@
-"""The language a text is written in, by py3langid's model: naive Bayes over byte n-grams (langid.py, ACL 2012).
+"""Detect the language of texts by py3langid's model: naive Bayes over byte n-grams (langid.py, ACL 2012).
 
-Told apart are the languages of two-letter codes (ISO 639-1) that the model knows, so that a dialect with a code of
-three letters counts for its language: zh for Cantonese and Wu. py3langid walks a text byte by byte in Python; here
-a thousand texts are walked at once, a byte of each a step, to the same scores (py3langid's own ``classify`` is what
-the tests compare with). Deterministic; the model comes with the package and is loaded once, in half a second.
+The languages are those of two-letter codes (ISO 639-1) that the model knows, so that a dialect with a code of three
+letters is detected as its language: zh for Cantonese and Wu. py3langid reads a text byte by byte in Python; here two
+thousand texts are read at once, one byte of each in a step, with the same scores (the tests compare with py3langid's
+own ``classify``). Deterministic; the model comes with the package and is loaded once, in half a second.
 """
 
 from functools import cache
@@ -14,28 +14,29 @@ import polars as pl
 
 from curate.algorithms.text.text_columns import uppercase_only
 
-END = 200  # characters at each end of a text that are looked at: more hardly ever changes the language
-SHORTEST = 9  # bytes of letters below which a text is too short to tell: 9 Latin letters, 5 Cyrillic, 3 Han
-TOGETHER = 2048  # texts walked at once
-NO_LANGUAGE = "zxx"  # ISO 639's code for what is no language, such as some code and tables of numbers
+END = 200  # characters at each end of a text that are read: more hardly ever change the language
+SHORTEST = 9  # bytes of letters that a text must have: 9 Latin letters, 5 Cyrillic, 3 Han
+TOGETHER = 2048  # texts read at once
+NO_LANGUAGE = "zxx"  # ISO 639's code for no linguistic content, such as some code and tables of numbers
 
 
 class Model(NamedTuple):
     """py3langid's automaton over bytes, and the weight of each of its features for each language."""
 
-    first: np.ndarray  # int32, state -> where its 256 next states begin in ``after``
+    first: np.ndarray  # int32, state -> index in ``after`` of its 256 next states
     after: np.ndarray  # int32, next states
-    feature: np.ndarray  # int32, state -> the feature that is complete there, or -1
+    feature: np.ndarray  # int32, state -> the feature that ends there, or -1
     weights: np.ndarray  # float32, (features, languages)
     prior: np.ndarray  # float32, one a language
-    languages: np.ndarray  # str, a language's code; one may stand there twice, once for each of its scripts
+    languages: np.ndarray  # str, language codes; one may occur twice, once for each of its scripts
 
 
 def detect(texts: pl.Series) -> pl.DataFrame:
-    """Tell the language of each text.
+    """Detect the language of each text.
 
-    Returns a row a text: ``language`` (String, ISO 639-1 such as "en") and ``probability`` (Float64, 0 to 1, among the
-    languages told apart). Both null where the text is null, has too few letters to tell, or is no language.
+    Returns:
+        A row a text: ``language`` (String, ISO 639-1 such as "en") and ``probability`` (Float64, 0 to 1, among the
+        languages that the model knows). Both are null if the text is null, has too few letters, or is no language.
     """
     texts = texts.cast(pl.String)
     length = texts.str.len_chars()
@@ -43,7 +44,7 @@ def detect(texts: pl.Series) -> pl.DataFrame:
     texts = texts.set((length > 2 * END).fill_null(False), None).fill_null(ends)
     letters = texts.str.replace_all(r"[^\p{L}\p{M}]+", "").str.len_bytes().fill_null(0)
     rows = (letters >= SHORTEST).arg_true()
-    # Texts of like length side by side: a step is then for texts none of which has ended.
+    # Texts of similar length together, so that few have ended at any step.
     some = texts.gather(rows).to_frame("text").with_columns(row=rows).sort(pl.col("text").str.len_bytes(), "row")
     languages = np.full(len(texts), None, dtype=object)
     probabilities = np.full(len(texts), np.nan)
@@ -60,12 +61,12 @@ def detect(texts: pl.Series) -> pl.DataFrame:
 
 
 def languages() -> list[str]:
-    """The codes of the languages that are told apart, sorted."""
+    """Return the codes of the languages that can be detected, sorted."""
     return sorted(set(_model().languages.tolist()) - {NO_LANGUAGE})
 
 
 def _bytes(texts: pl.Series) -> list[bytes]:
-    """The texts as py3langid reads them: in small letters if there are only capitals, composed (NFC), UTF-8."""
+    """The texts as py3langid reads them: in lower case if there are only capitals, composed (NFC), UTF-8."""
     texts = texts.str.to_lowercase().zip_with(uppercase_only(texts), texts)
     beyond_ascii = texts.str.len_bytes() != texts.str.len_chars()
     texts = texts.scatter(beyond_ascii.arg_true(), texts.filter(beyond_ascii).str.normalize("NFC"))
@@ -73,9 +74,9 @@ def _bytes(texts: pl.Series) -> list[bytes]:
 
 
 def _classify(texts: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest language of each text and its probability; texts are sorted by length, nearly."""
+    """The most probable language of each text, and its probability."""
     model = _model()
-    row, feature = _visits(texts, model)
+    row, feature = _features(texts, model)
     keys, counts = np.unique(row * len(model.weights) + feature, return_counts=True)
     row, feature = np.divmod(keys, len(model.weights))
     counts = np.log1p(counts.astype(np.float32))
@@ -85,7 +86,7 @@ def _classify(texts: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
         if low < high:
             scores[n] = counts[low:high] @ model.weights[feature[low:high]] + model.prior
     lengths = np.array([len(text) for text in texts], np.float32)
-    scores /= np.sqrt(np.maximum(lengths, 1))[:, None]  # what py3langid has found to be calibrated over lengths
+    scores /= np.sqrt(np.maximum(lengths, 1))[:, None]  # py3langid's calibration for the length
     scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     scores /= scores.sum(axis=1, keepdims=True)
     codes, column = np.unique(model.languages, return_inverse=True)
@@ -94,24 +95,24 @@ def _classify(texts: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
     return codes[best], merged[np.arange(len(texts)), best]
 
 
-def _visits(texts: list[bytes], model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Every feature met in walking the texts: which text, and which feature."""
+def _features(texts: list[bytes], model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Every occurrence of a feature in the texts: the index of the text, and the feature."""
     lengths = np.array([len(text) for text in texts])
     width = int(lengths.max(initial=0))
     letters = np.zeros((len(texts), width), np.uint8)
     letters[np.arange(width) < lengths[:, None]] = np.frombuffer(b"".join(texts), np.uint8)
     letters = np.ascontiguousarray(letters.T)
     order = np.argsort(-lengths, kind="stable")
-    going = np.searchsorted(-lengths[order], -np.arange(width), side="left")  # texts longer than a place
+    longer = np.searchsorted(-lengths[order], -np.arange(width), side="left")  # number of texts longer than each place
     state = np.zeros(len(texts), np.int64)
     rows, features = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for place in range(width):
-        now = order[: going[place]]
+        now = order[: longer[place]]
         state = model.after[model.first[state[: len(now)]] + letters[place, now]]
         feature = model.feature[state]
-        met = feature >= 0
-        rows.append(now[met])
-        features.append(feature[met])
+        complete = feature >= 0
+        rows.append(now[complete])
+        features.append(feature[complete])
     return np.concatenate(rows), np.concatenate(features)
 
 

@@ -1,7 +1,7 @@
-"""What kind of character every code point is, as tables that compiled loops look characters up in.
+"""Tables of the class of every code point (letter, digit, space ...), for compiled loops to look characters up in.
 
-The kinds are Unicode's, as Polars' regular expressions have them. The tables end before U+20000; the loops take what
-lies beyond for a character of its sort within (``curate/algorithms/text/text_loops.py``).
+The classes are Unicode's, as Polars' regular expressions define them. The tables end before U+20000; for a code point
+beyond, the loops look up one of the same class within (``text_loops.stand_in``).
 """
 
 from functools import cache
@@ -18,21 +18,21 @@ KINDS = {
     UPPER: r"\p{Uppercase}|\p{Lt}",
     LOWER: r"\p{Lowercase}",
     DIGIT: r"\p{Nd}",
-    WORD: r"\p{L}|\p{M}|\p{N}",  # what words are made of
-    SPACE: r"\s|[\x1c-\x1f]",  # as Python's str.isspace
-    ALONE: f"[{UNSPACED}]",  # a word by itself: no spaces are written between words there
+    WORD: r"\p{L}|\p{M}|\p{N}",  # words are made of these
+    SPACE: r"\s|[\x1c-\x1f]",  # the same as Python's str.isspace
+    ALONE: f"[{UNSPACED}]",  # a word by itself: in scripts without spaces between words
     TERMINAL: "\\p{Sentence_Terminal}|[…．]",
-    CLOSER: r"\p{Pe}|\p{Pf}|\p{Pi}|[\"'*_`]",  # may stand between the end of a sentence and the space after it
+    CLOSER: r"\p{Pe}|\p{Pf}|\p{Pi}|[\"'*_`]",  # may come between the end of a sentence and the space after it
     BULLET: "[•‣⁃∙▪▫●○◦◆■□·–—➢➤►*+-]",
 }
 COUNTED = (LETTER, DIGIT, SPACE, UPPER, LOWER)
-FIELD = 10  # bits of a counter: five go into one 64-bit number
+FIELD = 10  # bits of a counter: five counters fit into one 64-bit number
 
 
 @cache
 def letter_classes() -> np.ndarray:
-    """Return the bits of each code point below ``SIZE``, as ``uint16``."""
-    codes = np.delete(np.arange(SIZE), np.s_[0xD800:0xE000])  # surrogates are no characters
+    """Return the classes of each code point below ``SIZE``, one bit a class (uint16)."""
+    codes = np.delete(np.arange(SIZE), np.s_[0xD800:0xE000])  # without surrogates, which are no characters
     every = pl.Series([chr(code) for code in codes.tolist()])
     bits = np.zeros(SIZE, np.uint16)
     for bit, pattern in KINDS.items():
@@ -42,6 +42,6 @@ def letter_classes() -> np.ndarray:
 
 @cache
 def counters() -> np.ndarray:
-    """Return for each code point a ``uint64`` with a one in the field of each kind of ``COUNTED`` that it is."""
+    """Return for each code point a number with a one in the field of each class of ``COUNTED`` it has (uint64)."""
     bits = letter_classes()
     return sum(((bits & kind) > 0).astype(np.uint64) << np.uint64(FIELD * place) for place, kind in enumerate(COUNTED))

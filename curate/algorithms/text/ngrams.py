@@ -1,8 +1,8 @@
-"""Word n-grams of many texts at once, as 54-bit hashes in NumPy arrays: what near-duplicate steps compare.
+"""Normalise texts, cut them into words and word n-grams, and count shared n-grams (54-bit hashes in NumPy arrays).
 
-Words are what is left between spaces and punctuation, in lower case, after NFKC. In scripts that are written without
-spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) every character is a word, so a mixed text is cut
-rightly too. A text of fewer words than ``n`` has one n-gram, the whole text, which only an equal text shares.
+Words are what stands between spaces and punctuation, in lower case, after NFKC. In scripts that are written without
+spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) every character is a word, also in a text of mixed
+scripts. A text of fewer words than ``n`` has one n-gram, the whole text, which only an equal text shares.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ MIX = np.uint64(0xFF51AFD7ED558CCD)
 
 
 def nfkc(text: pl.Series) -> pl.Series:
-    """Return the texts in Unicode's compatibility form; those of ASCII alone, which are so already, are not touched."""
+    """Return the texts in Unicode's compatibility form; texts of ASCII alone stay as they are."""
     beyond_ascii = (text.str.len_bytes() != text.str.len_chars()).fill_null(False)
     if not beyond_ascii.any():
         return text
@@ -25,7 +25,7 @@ def nfkc(text: pl.Series) -> pl.Series:
 
 
 def normalise(text: pl.Series) -> pl.Series:
-    """Return each text as its words, parted by single spaces; "" where a text has none; null stays null."""
+    """Return each text as its words with single spaces between; "" for a text without words; null stays null."""
     text = nfkc(text.cast(pl.String)).str.to_lowercase()
     unspaced = text.str.contains(f"[{UNSPACED}]").fill_null(False)
     if unspaced.any():
@@ -35,16 +35,17 @@ def normalise(text: pl.Series) -> pl.Series:
 
 
 def one_space(text: pl.Series) -> pl.Series:
-    """Take every run of white space for one space and none at the ends."""
+    """Return the texts with one space for every run of white space, and none at the ends."""
     # Two passes with few matches each: one pass that matches every single space too takes several times as long.
     return text.str.replace_all(r"[\s--\x20]", " ").str.replace_all("  +", " ").str.strip_chars(" ")
 
 
 def word_hashes(words: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Hash the words of normalised texts.
+    """Hash the words of normalised texts. Null and empty texts have no words.
 
-    Returns the hashes of all words one after another (uint64) and where each row's begin and the last one's end
-    (int64, one longer than ``words``). Null and empty texts have no words.
+    Returns:
+        The hashes of all words one after another (uint64), and where those of each row begin and the last row's end
+        (int64, one longer than ``words``).
     """
     lists = words.fill_null("").str.split(" ")
     sizes = np.where((words.fill_null("") == "").to_numpy(), 0, lists.list.len().to_numpy()).astype(np.int64)
@@ -54,7 +55,16 @@ def word_hashes(words: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ngrams(hashes: np.ndarray, ends: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the n-grams of each row, repeats included, in order, as ``word_hashes`` returns words (54-bit hashes)."""
+    """Return the n-grams of each row in the order of the text, with repeats.
+
+    Args:
+        hashes: The hashes of all words one after another.
+        ends: Where those of each row begin, and the last row's end.
+        n: The number of words in an n-gram.
+
+    Returns:
+        The n-grams (54-bit hashes, uint64) and where those of each row begin, as ``word_hashes`` returns words.
+    """
     sizes = np.diff(ends)
     counts = np.where(sizes > 0, np.maximum(sizes - n + 1, 1), 0)
     starts = _ends(counts)
@@ -77,9 +87,16 @@ def ngrams(hashes: np.ndarray, ends: np.ndarray, n: int) -> tuple[np.ndarray, np
 def ngram_sets(words: pl.Series, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the distinct n-grams of normalised texts: sorted within each row, one row after another.
 
-    Beside them (54-bit hashes, uint64: two different n-grams are taken for one with a chance of 1 in 2**54) come the
-    places where each row's begin and the last one's end (int64, one longer than ``words``), and how many n-grams each
-    row has with repeats. Works in blocks of rows, so that beside the result only a block is in memory.
+    Works in blocks of rows, so that only a block is in memory beside the result.
+
+    Args:
+        words: Texts that ``normalise`` returned.
+        n: The number of words in an n-gram.
+
+    Returns:
+        The n-grams (54-bit hashes, uint64; two different ones have the same hash with a probability of 1 in 2**54),
+        where those of each row begin and the last row's end (int64, one longer than ``words``), and how many n-grams
+        each row has with repeats.
     """
     parts, sizes, totals = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for low in range(0, len(words), BLOCK_ROWS):
@@ -95,7 +112,7 @@ def ngram_sets(words: pl.Series, n: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def take_rows(values: np.ndarray, ends: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gather whole rows: their values one after another, and the place in ``rows`` each value came from."""
+    """Return the values of the given rows one after another, and for each value the index in ``rows`` it is from."""
     sizes = ends[rows + 1] - ends[rows]
     owner = np.repeat(np.arange(len(rows)), sizes)
     position = np.arange(sizes.sum()) + np.repeat(ends[rows] - _ends(sizes)[:-1], sizes)
@@ -103,7 +120,7 @@ def take_rows(values: np.ndarray, ends: np.ndarray, rows: np.ndarray) -> tuple[n
 
 
 def shared(values: np.ndarray, ends: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Count the n-grams that row ``left[i]`` has in common with row ``right[i]`` (rows of ``ngram_sets``)."""
+    """Return how many n-grams row ``left[i]`` of ``ngram_sets`` has in common with row ``right[i]``."""
     counts = np.zeros(len(left), np.int64)
     work = np.cumsum((ends[left + 1] - ends[left]) + (ends[right + 1] - ends[right]))
     low = 0

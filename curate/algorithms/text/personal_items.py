@@ -1,8 +1,8 @@
-"""Finds personal items in a text: mail addresses, phone, card, bank and US social security numbers, IP addresses.
+"""Find personal items in a text: mail addresses, phone, card, bank and US social security numbers, IP addresses.
 
-An item counts if it is one and not just looks so: check digits of cards (Luhn), bank accounts (IBAN, python-stdnum) and
-US social security numbers, numbering plans of phones (phonenumbers). Addresses that are set apart for examples and
-local networks (example.com, 192.168.0.1) are nobody's.
+An item counts only if it is valid: by check digits of cards (Luhn) and bank accounts (IBAN, python-stdnum), the rules
+of US social security numbers, and numbering plans of phones (phonenumbers). Addresses reserved for examples and local
+networks (example.com, 192.168.0.1) do not count.
 """
 
 import ipaddress
@@ -14,10 +14,10 @@ import polars as pl
 from stdnum import iban, luhn
 from stdnum.us import ssn
 
-from curate.algorithms.text.found_items import GOES_ON, Item, apart, begins, check_kinds
+from curate.algorithms.text.found_items import GOES_ON, Item, check_kinds, item_start, without_overlaps
 from schemas.errors import unknown
 
-# Kind -> what a text that holds one matches (Rust, linear): all that most texts cost.
+# Kind -> a pattern that any text with such an item matches (Rust, linear time). Most texts need only this check.
 LIKELY = {
     "email": r"@",
     "credit_card": r"\d(?:[ -]?\d){12}",
@@ -26,20 +26,20 @@ LIKELY = {
     "ip": r"\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9A-Fa-f]{0,4}:",
     "phone": r"\d(?:[ ()./-]{0,3}\d){6}",
 }
-# Kind -> its form. It begins where no word does and is bounded, so that ``re`` takes time in line with the text. A mail
-# address takes no letter of an escape before it: what is left of "\\nme@mail.org" in JSON text must be JSON still.
+# Kind -> its form. It begins at the start of a word and is bounded, so that ``re`` takes linear time. A mail address
+# takes no letter of an escape before it: what is left of "\\nme@mail.org" in JSON text must still be JSON.
 FORMS = {
-    "email": begins(r"\wÀ-ɏ.%+-") + r"(?!(?<=\\)(?:[bfnrt]|u[0-9A-Fa-f]{4}))[\wÀ-ɏ.%+-]{1,64}"
+    "email": item_start(r"\wÀ-ɏ.%+-") + r"(?!(?<=\\)(?:[bfnrt]|u[0-9A-Fa-f]{4}))[\wÀ-ɏ.%+-]{1,64}"
     r"@(?:[A-Za-z0-9À-ɏ-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])",
     # Sixteen digits by fours, fifteen (American Express) as 4-6-5, fourteen (Diners Club) as 4-6-4.
-    "credit_card": begins(r"\w.+-") + r"(?:(?:2[2-7]|3[05]|4\d|5\d|6\d)\d\d([ -]?)\d{4}\1\d{4}\1\d{4}"
+    "credit_card": item_start(r"\w.+-") + r"(?:(?:2[2-7]|3[05]|4\d|5\d|6\d)\d\d([ -]?)\d{4}\1\d{4}\1\d{4}"
     r"|3[4-9]\d\d([ -]?)\d{6}\2\d{4,5})" + rf"(?!{GOES_ON}|\.\d)",
-    "iban": begins(r"\w") + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}",
-    "ssn": begins(r"\w-") + r"\d{3}-\d{2}-\d{4}" + rf"(?!{GOES_ON})",
-    "ip": begins(r"\w.:") + r"(?:\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9:]|\.\d)"
+    "iban": item_start(r"\w") + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}",
+    "ssn": item_start(r"\w-") + r"\d{3}-\d{2}-\d{4}" + rf"(?!{GOES_ON})",
+    "ip": item_start(r"\w.:") + r"(?:\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9:]|\.\d)"
     r"|(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![A-Za-z0-9:]))",
-    # With a plus, a bracket, or digits in groups: a plain number of ten digits is anything, and so are six digits.
-    "phone": begins(r"\w.+/-") + r"(?:\+\d(?:[ ()./-]{0,3}\d){6,14}"
+    # With a plus, a bracket, or digits in groups: a plain number of ten digits may be anything, and so may six digits.
+    "phone": item_start(r"\w.+/-") + r"(?:\+\d(?:[ ()./-]{0,3}\d){6,14}"
     r"|(?:\(\d{2,5}\)[ ./-]?|\d{2,5}[ ./-])\d{2,8}(?:[ ./-]\d{2,8}){0,4})" + rf"(?!{GOES_ON}|[.,]\d)",
 }
 PATTERNS = {kind: re.compile(form, re.ASCII) for kind, form in FORMS.items()}
@@ -47,34 +47,34 @@ EXAMPLES = re.compile(r"(?:^|[@.])(?:example\.(?:com|org|net)|example|test|inval
 YEAR = r"(?:1\d|20)\d\d"
 DATE = re.compile(
     rf"{YEAR}([-/. ])[01]?\d\1|[0-3]?\d([-/. ])[0-3]?\d\2{YEAR}(?!\d)|{YEAR}[-/ ]{YEAR}(?!\d)", re.ASCII
-)  # also what spans of years look like
-GLOBAL = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out: "a::b" is C++
+)  # also spans of years
+GLOBAL = ipaddress.ip_network("2000::/3")  # all assigned IPv6 addresses; "a::b" is C++
 
 
-def checked(kinds: list[str] | None, region: str) -> list[str]:
-    """Return the kinds to look for, all for None. Raises ``UserError`` for a kind or region that does not exist."""
+def kinds_to_find(kinds: list[str] | None, region: str) -> list[str]:
+    """Return the kinds to look for, all for None; raise ``UserError`` for a kind or region that does not exist."""
     if region not in phonenumbers.SUPPORTED_REGIONS:
         raise unknown("region (of phone numbers) called", region, phonenumbers.SUPPORTED_REGIONS)
     return check_kinds(kinds, list(FORMS), "personal item")
 
 
 def likely(texts: pl.Series, kinds: list[str]) -> dict[str, pl.Series]:
-    """Say for each kind which texts may hold one (Boolean): a quick look that passes nothing over."""
-    # One pass over all texts, and one a kind over the few that may hold any.
+    """Return for each kind which texts may hold one (Boolean): a quick check that misses none."""
+    # One pass over all texts, then one for each kind over the few that may hold any.
     some = texts.str.contains("|".join(LIKELY[kind] for kind in kinds)).fill_null(False)
     rows, few = some.arg_true(), texts.filter(some)
     return {kind: some.clone().scatter(rows, few.str.contains(LIKELY[kind])) for kind in FORMS if kind in kinds}
 
 
 def items(text: str, kinds: list[str], region: str) -> list[Item]:
-    """The items of a text, none overlapping another, surest kinds first: a card's digits are not a phone's as well."""
+    """Return the items of a text; of overlapping ones, the most certain kind (a card number is no phone number)."""
     found = []
     for kind in kinds:
         for match in PATTERNS[kind].finditer(text):
             length = _phone(match.group(), region) if kind == "phone" else CHECKS[kind](match.group())
             if length:
                 found.append((match.start(), match.start() + length, kind))
-    return apart(found)
+    return without_overlaps(found)
 
 
 def _email(item: str) -> int:
@@ -87,7 +87,7 @@ def _card(item: str) -> int:
 
 
 def _iban(item: str) -> int:
-    """The length of the account number that the text begins with: words in capitals may follow it."""
+    """The length of the account number that ``item`` begins with, as words in capitals may follow it; 0 for none."""
     length = len(item)
     while length >= 15:
         if item[length - 1] != " " and iban.is_valid(item[:length]) and not item[length : length + 1].isalnum():

@@ -1,37 +1,70 @@
-"""Compiled loops that find what comes again in a text: lines, paragraphs, n-grams of words.
+"""Compiled loops that find repetitions in a text: of lines, paragraphs and n-grams of words, by their 64-bit hashes."""
 
-``curate/algorithms/text/text_counts.py`` calls them. What is compared are hashes of 64 bits.
-"""
+from typing import NamedTuple
 
 import numpy as np
 
 from curate.algorithms.compiled import compiled
 from curate.algorithms.text.letter_classes import ALONE, SPACE, WORD
-from curate.algorithms.text.text_loops import character, stand_in
+from curate.algorithms.text.text_loops import character, longest_text, stand_in
 
 PRIME, ODD = np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 SEED = np.uint64(0xCBF29CE484222325)
 
 
+class HashTable(NamedTuple):
+    """A hash table with linear probing that many texts use in turn: entries without the text's ``stamp`` are free.
+
+    Attributes:
+        keys: The keys.
+        stamps: The text that each entry is of.
+        stamp: The number of this text.
+        mask: The size in use less one, a power of two less one.
+    """
+
+    keys: np.ndarray
+    stamps: np.ndarray
+    stamp: int
+    mask: np.uint64
+
+
+class Ngrams(NamedTuple):
+    """The n-grams of a text.
+
+    Attributes:
+        keys: Their hashes in the first ``count`` places.
+        count: How many there are.
+        n: How many words each has.
+        begins: The character at which each word begins.
+        stops: The character after each word.
+    """
+
+    keys: np.ndarray
+    count: int
+    n: int
+    begins: np.ndarray
+    stops: np.ndarray
+
+
 @compiled
 def mixed(key: np.uint64) -> np.uint64:
-    """A hash whose every bit hangs on every bit of ``key``."""
+    """Return a hash of ``key``: each bit depends on all bits of the key."""
     key = (key ^ (key >> np.uint64(32))) * ODD
     return key ^ (key >> np.uint64(29))
 
 
 @compiled
-def slot(keys: np.ndarray, stamps: np.ndarray, stamp: int, mask: np.uint64, key: np.uint64) -> int:
-    """The place of a key in a table, or the free one it would have: those without this text's ``stamp`` are free."""
-    at = np.int64(key & mask)
-    while stamps[at] == stamp and keys[at] != key:
-        at = (at + 1) & np.int64(mask)
+def slot(table: HashTable, key: np.uint64) -> int:
+    """Return the index of a key in a table, or of the free entry where it would be put."""
+    at = np.int64(key & table.mask)
+    while table.stamps[at] == table.stamp and table.keys[at] != key:
+        at = (at + 1) & np.int64(table.mask)
     return at
 
 
 @compiled
 def table_size(count: int) -> int:
-    """A power of two, at least twice so many."""
+    """Return a power of two, at least twice ``count``."""
     size = 16
     while size < 2 * count:
         size *= 2
@@ -39,19 +72,11 @@ def table_size(count: int) -> int:
 
 
 @compiled
-def longest_text(ends: np.ndarray, low: int, high: int) -> int:
-    """The bytes of the longest of some texts."""
-    most = 0
-    for row in range(low, high):
-        most = max(most, ends[row + 1] - ends[row])
-    return most
-
-
-@compiled
 def read_units(data: np.ndarray, at: int, end: int, paragraphs: bool, keys: np.ndarray, sizes: np.ndarray) -> int:
-    """Hash the lines of a text that are not blank (or its paragraphs: such lines up to a blank one); how many.
+    """Write hashes of the lines of a text that are not blank, or of its ``paragraphs``; return how many there are.
 
-    ``sizes`` are their characters, without line breaks and white space at the ends of lines.
+    A paragraph is a run of lines that are not blank. ``sizes`` are their characters, without line breaks and white
+    space at the ends of lines.
     """
     count, within = 0, False
     while at < end:
@@ -82,31 +107,31 @@ def read_units(data: np.ndarray, at: int, end: int, paragraphs: bool, keys: np.n
 
 @compiled
 def count_repeats(data: np.ndarray, ends: np.ndarray, paragraphs: bool, low: int, high: int, out: np.ndarray) -> None:
-    """Fill rows with lines (or ``paragraphs``), those there before, the characters of all, and of those."""
+    """Fill rows with the columns ``text_counts.REPEATS``, of lines or of ``paragraphs``."""
     most = longest_text(ends, low, high) // 2 + 1
     units, sizes = np.empty(most, np.uint64), np.empty(most, np.int64)
     keys, stamps = np.empty(table_size(most), np.uint64), np.zeros(table_size(most), np.int64)
     for row in range(low, high):
         count = read_units(data, ends[row], ends[row + 1], paragraphs, units, sizes)
-        mask, stamp = np.uint64(table_size(count) - 1), row - low + 1
+        table = HashTable(keys, stamps, row - low + 1, np.uint64(table_size(count) - 1))
         found = out[row]
         found[:] = 0
         found[0] = count
         for unit in range(count):
             found[2] += sizes[unit]
             key = mixed(units[unit])
-            at = slot(keys, stamps, stamp, mask, key)
-            if stamps[at] == stamp:
+            at = slot(table, key)
+            if stamps[at] == table.stamp:
                 found[1] += 1
                 found[3] += sizes[unit]
-            keys[at], stamps[at] = key, stamp
+            keys[at], stamps[at] = key, table.stamp
 
 
 @compiled
 def read_words(
     data: np.ndarray, at: int, end: int, kinds: np.ndarray, keys: np.ndarray, begins: np.ndarray, stops: np.ndarray
 ) -> tuple[int, int]:
-    """Hash the words and the marks between them, with the characters they begin at and end before.
+    """Write hashes of the words and punctuation marks of a text, and the characters they begin at and end before.
 
     Returns how many there are, and the characters of the text. A character of a script without spaces is a word, and
     so is every mark but a single one within a word: "3.14", "don't".
@@ -129,7 +154,7 @@ def read_words(
             count += 1
         key = (keys[count - 1] ^ np.uint64(code)) * PRIME
         begun = at
-        while goes_on and at < end and data[at] < 0x80 and kinds[data[at]] & WORD:  # most of most texts
+        while goes_on and at < end and data[at] < 0x80 and kinds[data[at]] & WORD:  # a fast path: most of most texts
             key = (key ^ np.uint64(data[at])) * PRIME
             at += 1
         place += at - begun
@@ -140,7 +165,7 @@ def read_words(
 
 @compiled
 def as_ngrams(keys: np.ndarray, count: int, n: int) -> int:
-    """Turn the hashes of ``count`` words into those of their n-grams, in place; how many there are."""
+    """Turn the hashes of ``count`` words into those of their n-grams, in place; return how many there are."""
     power = np.uint64(1)
     for _ in range(n - 1):
         power *= ODD
@@ -162,9 +187,7 @@ def as_ngrams(keys: np.ndarray, count: int, n: int) -> int:
 def count_ngrams(
     data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, n: int, top: bool, low: int, high: int, out: np.ndarray
 ) -> None:
-    """Fill rows with a text's characters and those of the n-grams that were there before, or (``top``) of the one that
-    is there most often, each time it is.
-    """  # noqa: D205 (one sentence)
+    """Fill rows with the columns ``text_counts.NGRAMS``: of all repeated n-grams or, if ``top``, the most frequent."""
     most = longest_text(ends, low, high) + 1
     grams, begins, stops = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
     size = table_size(most)
@@ -172,62 +195,39 @@ def count_ngrams(
     for row in range(low, high):
         words, characters = read_words(data, ends[row], ends[row + 1], kinds, grams, begins, stops)
         count = as_ngrams(grams, words, n)
-        mask, stamp = np.uint64(table_size(count) - 1), row - low + 1
-        if top:
-            covered = top_ngram(grams, count, n, begins, stops, keys, stamps, stamp, mask, times)
-        else:
-            covered = repeated_ngrams(grams, count, n, begins, stops, keys, stamps, stamp, mask)
+        table = HashTable(keys, stamps, row - low + 1, np.uint64(table_size(count) - 1))
+        ngrams = Ngrams(grams, count, n, begins, stops)
         found = out[row]
-        found[0], found[1] = characters, covered
+        found[0] = characters
+        found[1] = top_ngram(ngrams, table, times) if top else repeated_ngrams(ngrams, table)
 
 
 @compiled
-def top_ngram(
-    grams: np.ndarray,
-    count: int,
-    n: int,
-    begins: np.ndarray,
-    stops: np.ndarray,
-    keys: np.ndarray,
-    stamps: np.ndarray,
-    stamp: int,
-    mask: np.uint64,
-    times: np.ndarray,
-) -> int:
-    """Characters of the n-gram that is there most often (of several, the first), times how often; 0 for once."""
-    for gram in range(count):
-        at = slot(keys, stamps, stamp, mask, grams[gram])
-        times[at] = times[at] + 1 if stamps[at] == stamp else 1
-        keys[at], stamps[at] = grams[gram], stamp
+def top_ngram(ngrams: Ngrams, table: HashTable, times: np.ndarray) -> int:
+    """Return the characters of the most frequent n-gram (of several, the first), times its occurrences; 0 for once."""
+    for gram in range(ngrams.count):
+        at = slot(table, ngrams.keys[gram])
+        times[at] = times[at] + 1 if table.stamps[at] == table.stamp else 1
+        table.keys[at], table.stamps[at] = ngrams.keys[gram], table.stamp
     most, first = 1, -1
-    for gram in range(count):
-        often = times[slot(keys, stamps, stamp, mask, grams[gram])]
+    for gram in range(ngrams.count):
+        often = times[slot(table, ngrams.keys[gram])]
         if often > most:
             most, first = often, gram
-    return most * (stops[first + n - 1] - begins[first]) if first >= 0 else 0
+    return most * (ngrams.stops[first + ngrams.n - 1] - ngrams.begins[first]) if first >= 0 else 0
 
 
 @compiled
-def repeated_ngrams(
-    grams: np.ndarray,
-    count: int,
-    n: int,
-    begins: np.ndarray,
-    stops: np.ndarray,
-    keys: np.ndarray,
-    stamps: np.ndarray,
-    stamp: int,
-    mask: np.uint64,
-) -> int:
-    """Characters of the words of n-grams that were there before; where one is found, the next begins after it."""
+def repeated_ngrams(ngrams: Ngrams, table: HashTable) -> int:
+    """Return the characters of the words of repeated n-grams; after one that is found, the next begins after it."""
     gram = covered = 0
-    while gram < count:
-        at = slot(keys, stamps, stamp, mask, grams[gram])
-        if stamps[at] == stamp:
-            for word in range(gram, gram + n):
-                covered += stops[word] - begins[word]
-            gram += n
+    while gram < ngrams.count:
+        at = slot(table, ngrams.keys[gram])
+        if table.stamps[at] == table.stamp:
+            for word in range(gram, gram + ngrams.n):
+                covered += ngrams.stops[word] - ngrams.begins[word]
+            gram += ngrams.n
         else:
-            keys[at], stamps[at] = grams[gram], stamp
+            table.keys[at], table.stamps[at] = ngrams.keys[gram], table.stamp
             gram += 1
     return covered

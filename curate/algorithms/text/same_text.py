@@ -1,8 +1,8 @@
-"""Whether two texts are the same but for white space, and how alike they are.
+"""Compare texts for equality apart from white space, by hashes, and measure how similar they are.
 
-Case and punctuation count: to a constraint such as "in lower case" they are all the difference there is. Texts are
-compared by 64-bit hashes, first of how they end (cheap, and enough to tell most apart), then, where the ends are equal,
-of the whole.
+Case and punctuation count, as they may be all that a constraint such as "in lower case" asks for. Texts are compared by
+64-bit hashes: first of their ends, which is cheap and enough to tell most apart, then, where these are equal, of the
+whole texts.
 """
 
 import numpy as np
@@ -10,43 +10,43 @@ import polars as pl
 
 from curate.algorithms.text import ngrams
 
-END, CUT = 24, 96  # the levelled characters compared first, and the raw ones they are looked for in
+END, CUT = 24, 96  # last characters that are compared first; last raw characters from which these are taken
 
 
-def level(text: pl.Series) -> pl.Series:
-    """Return texts with single spaces for white space and none at the ends; null counts as empty."""
+def collapse_white_space(text: pl.Series) -> pl.Series:
+    """Return the texts with one space for every run of white space and none at the ends; "" for null."""
     return ngrams.one_space(text.cast(pl.String).fill_null(""))
 
 
 def ends(text: pl.Series) -> np.ndarray:
-    """Return a hash (uint64) of the end of each levelled text: equal texts have equal ones."""
+    """Return a hash of the end of each text without extra white space (uint64): equal texts have equal hashes."""
     text = text.cast(pl.String).fill_null("")
-    levelled = level(text.str.tail(CUT))
-    # Where the cut fell may show in the first few characters; a text with little else in its end is levelled whole.
-    short = (text.str.len_chars() > CUT) & (levelled.str.len_chars() < END + 8)
+    end = collapse_white_space(text.str.tail(CUT))
+    # The first few characters may depend on where the text was cut: if few others are left, take the whole text.
+    short = (text.str.len_chars() > CUT) & (end.str.len_chars() < END + 8)
     if short.any():
-        levelled = levelled.scatter(short.arg_true(), level(text.filter(short)))
-    return levelled.str.tail(END).hash(seed=0).to_numpy()
+        end = end.scatter(short.arg_true(), collapse_white_space(text.filter(short)))
+    return end.str.tail(END).hash(seed=0).to_numpy()
 
 
 def wholes(text: pl.Series) -> np.ndarray:
-    """Return a hash (uint64) of each levelled text: two texts are the same if theirs are equal."""
-    return level(text).hash(seed=0).to_numpy()
+    """Return a hash of each text without extra white space (uint64): texts are the same if their hashes are."""
+    return collapse_white_space(text).hash(seed=0).to_numpy()
 
 
 def beyond(turns: pl.Series) -> pl.Series:
-    """Return, of turns as JSON text, those that are more than one text: with tools called or several turns, else null.
+    """Return the messages (JSON text) that are more than one text: several, or with tool calls; null for others.
 
-    A quote inside a text has a backslash before it, so that the keys looked for are keys.
+    A quote inside a text is escaped, so that what is found is a key.
     """
     more = turns.str.contains('"tool_calls"', literal=True) | (turns.str.count_matches('"role"', literal=True) > 1)
     return turns.set(~more.fill_null(False), None)
 
 
 def similarity(left: pl.Series, right: pl.Series) -> np.ndarray:
-    """Return how near the texts are, pair by pair: the Jaccard similarity of their word pairs, from 0.0 to 1.0.
+    """Return the Jaccard similarity of the word pairs of ``left[i]`` and ``right[i]``, from 0.0 to 1.0 (float64).
 
-    A text of one word has that word for its only pair; texts without words are nothing like any other.
+    A text of one word has that word as its only pair; a text without words has a similarity of 0.0 to any other.
     """
     count = len(left)
     texts = pl.concat([side.cast(pl.String).alias("text") for side in (left, right)])

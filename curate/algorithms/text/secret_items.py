@@ -1,9 +1,9 @@
-"""Finds keys, tokens and private keys in a text, by the forms that their makers document.
+"""Find keys, tokens and private keys in a text, by the forms that their issuers document.
 
-Each has a fixed mark of its own (``AKIA``, ``ghp_``): what only looks random, and passwords without a form, are not
-told from other text. Placeholders (of few different characters, or with "example", "your" or "xxxx" in them) do not
-count. This is not ``detect-secrets``: that reads 600 lines a second, keeps its settings in a global, and takes ordinary
-words for secrets unless a file has them quoted.
+Each form has a fixed prefix of its own (``AKIA``, ``ghp_``). Random-looking strings and passwords without a form are
+not found. Placeholders (of few different characters, or with "example", "your" or "xxxx" in them) do not count.
+``detect-secrets`` is not used: it reads 600 lines a second, keeps its settings in a global, and takes ordinary words
+for secrets unless a file has them quoted.
 """
 
 import base64
@@ -13,9 +13,9 @@ import re
 
 import polars as pl
 
-from curate.algorithms.text.found_items import GOES_ON, Item, apart, begins, check_kinds
+from curate.algorithms.text.found_items import GOES_ON, Item, check_kinds, item_start, without_overlaps
 
-# Kind -> its form. Every count has an upper bound or nothing after it that could fail, so that ``re`` is linear too.
+# Kind -> its form. Every repetition is bounded, or nothing that could fail follows it, so that ``re`` is linear too.
 FORMS = {
     "private_key": r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\{1,4}[nr]){1,9}"
     r"(?:[\w-]{1,30}: [^\n]{1,80}\n){0,4}\s{0,4}[A-Za-z0-9+/=]{40}",
@@ -34,7 +34,7 @@ FORMS = {
     "pypi": r"pypi-AgE[\w-]{50,250}",
     "sendgrid": r"SG\.[\w-]{22}\.[\w-]{43}",
 }
-# What a text with a secret has somewhere: fixed letters, which are found at once in any length of text.
+# Fixed strings, one of which is in every text with a secret: a fast check for texts of any length.
 MARKS = [
     "PRIVATE KEY",
     "eyJ",
@@ -62,47 +62,49 @@ MARKS = [
     "pypi-AgE",
     "SG.",
 ]
-# The same word must not go on at either side; of a private key only the first of its lines is taken.
+# The word must not go on at either side. Of a private key only the first line is matched.
 PATTERNS = {
-    kind: re.compile(form if kind == "private_key" else begins("A-Za-z0-9_-") + rf"(?:{form})(?!{GOES_ON})", re.ASCII)
+    kind: re.compile(
+        form if kind == "private_key" else item_start("A-Za-z0-9_-") + rf"(?:{form})(?!{GOES_ON})", re.ASCII
+    )
     for kind, form in FORMS.items()
 }
 PLACEHOLDER = re.compile(r"example|your|x{4}|\*{3}|1234567890|abcdef", re.IGNORECASE)
 FEWEST = 8  # different characters in a real secret, fewer in a placeholder
 
 
-def checked(kinds: list[str] | None) -> list[str]:
-    """Return the kinds to look for, all for None. Raises ``UserError`` for a kind that does not exist."""
+def kinds_to_find(kinds: list[str] | None) -> list[str]:
+    """Return the kinds to look for, all for None; raise ``UserError`` for a kind that does not exist."""
     return check_kinds(kinds, list(FORMS), "secret")
 
 
 def likely(texts: pl.Series, kinds: list[str]) -> dict[str, pl.Series]:
-    """Say for each kind which texts may hold one (Boolean): a quick look that passes nothing over."""
+    """Return for each kind which texts may hold one (Boolean): a quick check that misses none."""
     marked = texts.str.contains_any(MARKS)
     return {kind: marked for kind in FORMS if kind in kinds}
 
 
 def items(text: str, kinds: list[str]) -> list[Item]:
-    """The secrets of a text, none overlapping another; of a private key, its first line."""
-    return apart(
+    """Return the secrets of a text without overlaps; of a private key, its first line."""
+    return without_overlaps(
         [
             (match.start(), match.end(), kind)
             for kind in kinds
             for match in PATTERNS[kind].finditer(text)
-            if _real(kind, match.group())
+            if _is_real(kind, match.group())
         ]
     )
 
 
-def _real(kind: str, secret: str) -> bool:
-    """Whether it is no placeholder, and a token (JWT) one whose header can be read."""
+def _is_real(kind: str, secret: str) -> bool:
+    """Whether a match is no placeholder; of a token (JWT), whether its header can be decoded."""
     if kind == "jwt":
-        return _header(secret)
+        return _has_jwt_header(secret)
     body = secret[-40:] if kind == "private_key" else secret
     return len(set(body)) >= FEWEST and not PLACEHOLDER.search(body)
 
 
-def _header(token: str) -> bool:
+def _has_jwt_header(token: str) -> bool:
     head = token.partition(".")[0]
     if len(head) > 4096:
         return False

@@ -1,18 +1,19 @@
 """Compiled loops over the bytes of texts: words, n-grams, their sketches, and what two texts' n-grams share.
 
-A word is a run of bytes that ``level`` does not turn into a space. Hashes are 64 bits: two different n-grams are taken
-for one with a chance of 1 in 2**64, and what words two texts have in order (128 bits) with one of 1 in 2**128. No key
-is secret: whoever knows them can make texts that are taken for one another.
+A word is a run of bytes that ``forms`` (``word_bytes.BYTE_FORMS``) does not map to a space. Hashes of n-grams have 64
+bits: two different n-grams have the same hash with a probability of 1 in 2**64. Hashes of all words of a text in order
+have 128 bits. No key is secret: whoever knows them can make texts that have the same hash.
 """
 
 import numpy as np
 
 from curate.algorithms.compiled import compiled
+from curate.algorithms.text.text_loops import longest_text
 
 SPACE = 32
-CONTENT = 4  # 32-bit numbers that say what words a text has, in order
+CONTENT = 4  # 32-bit numbers of the hash of all words of a text in order
 START = np.uint64(0xCBF29CE484222325)
-BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial that rolls over the words
+BASE = np.uint64(0x9E3779B97F4A7C15)  # of the rolling polynomial hash over the words
 ODD = np.uint64(0xD6E8FEB86659FD93)
 MIX = np.uint64(0xFF51AFD7ED558CCD)
 ZERO, ONE, EIGHT, HALF, LOW = (np.uint64(value) for value in (0, 1, 8, 32, 0xFFFFFFFF))
@@ -20,19 +21,19 @@ ZERO, ONE, EIGHT, HALF, LOW = (np.uint64(value) for value in (0, 1, 8, 32, 0xFFF
 
 @compiled
 def mix(value: int) -> int:
-    """Spread what tells values apart over all 64 bits."""
+    """Return a hash of a value: each of its 64 bits depends on all bits of the value."""
     value = (value ^ (value >> HALF)) * ODD
     value = (value ^ (value >> HALF)) * MIX
     return value ^ (value >> HALF)
 
 
 @compiled
-def cut(data: np.ndarray, low: int, high: int, level: np.ndarray, characters: bool, words: np.ndarray) -> int:
-    """Hash the words (or ``characters``) of one text into ``words``; returns how many there are."""
+def hash_words(data: np.ndarray, low: int, high: int, forms: np.ndarray, characters: bool, words: np.ndarray) -> int:
+    """Write the hashes of the words (or ``characters``) of one text to ``words``; return how many there are."""
     count, length = 0, 0
-    value, eight = START, ZERO  # what came before, and up to eight bytes not yet in it
+    value, eight = START, ZERO  # the hash so far, and up to eight bytes not yet in it
     for place in range(low, high):
-        byte = level[data[place]]
+        byte = forms[data[place]]
         if length and (byte == SPACE or (characters and (byte & 0xC0) != 0x80)):
             words[count] = mix(value ^ eight)
             count += 1
@@ -49,8 +50,8 @@ def cut(data: np.ndarray, low: int, high: int, level: np.ndarray, characters: bo
 
 
 @compiled
-def roll(words: np.ndarray, count: int, ngram: int, grams: np.ndarray) -> int:
-    """Hash the n-grams of ``words`` into ``grams``; returns how many. Fewer words than ``ngram`` are one n-gram."""
+def hash_ngrams(words: np.ndarray, count: int, ngram: int, grams: np.ndarray) -> int:
+    """Write the hashes of the n-grams of ``words``; return how many. Fewer words than ``ngram`` are one n-gram."""
     if not count:
         return 0
     value, power = np.uint64(0), ONE
@@ -65,8 +66,8 @@ def roll(words: np.ndarray, count: int, ngram: int, grams: np.ndarray) -> int:
 
 
 @compiled
-def minima(grams: np.ndarray, count: int, factor: np.ndarray, offset: np.ndarray, least: np.ndarray) -> None:
-    """The least of the n-grams under each permutation, ``factor * n-gram + offset`` modulo 2**32."""
+def min_hashes(grams: np.ndarray, count: int, factor: np.ndarray, offset: np.ndarray, least: np.ndarray) -> None:
+    """Write the least value of the n-grams under each permutation, ``factor * n-gram + offset`` modulo 2**32."""
     least[:] = 0xFFFFFFFF
     for place in range(0, count, 4):  # four at a time, as reading and writing ``least`` is half of the work
         one, two = np.uint32(grams[place] >> HALF), np.uint32(grams[min(place + 1, count - 1)] >> HALF)
@@ -83,27 +84,25 @@ def minima(grams: np.ndarray, count: int, factor: np.ndarray, offset: np.ndarray
 def sketch_rows(
     data: np.ndarray,
     ends: np.ndarray,
-    level: np.ndarray,
+    forms: np.ndarray,
     characters: bool,
     ngram: int,
     factor: np.ndarray,
     offset: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Sketch texts: a row of ``out`` has a key (uint32) a band, then what the words are, all 0 where there are none."""
-    longest = np.int64(0)
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
+    """Write the sketch of each text: a key a band, then the hash of all words in order; all 0 for a wordless text."""
+    longest = longest_text(ends, 0, len(ends) - 1)
     words, grams = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
     bands = out.shape[1] - CONTENT
     size = len(factor) // bands
     least = np.empty(len(factor), np.uint32)
     for row in range(len(ends) - 1):
-        count = cut(data, ends[row], ends[row + 1], level, characters, words)
+        count = hash_words(data, ends[row], ends[row + 1], forms, characters, words)
         if not count:
             out[row, :] = 0
             continue
-        minima(grams, roll(words, count, ngram, grams), factor, offset, least)
+        min_hashes(grams, hash_ngrams(words, count, ngram, grams), factor, offset, least)
         for band in range(bands):
             key = np.uint64(0)
             for which in range(band * size, band * size + size):
@@ -121,19 +120,17 @@ def sketch_rows(
 
 
 @compiled
-def distinct(
+def distinct_ngrams(
     data: np.ndarray,
     ends: np.ndarray,
-    level: np.ndarray,
+    forms: np.ndarray,
     characters: bool,
     ngram: int,
     out: np.ndarray,
     places: np.ndarray,
 ) -> None:
-    """The distinct n-grams of each text, one text after another in ``out``; ``places`` is where each one's begin."""
-    longest = np.int64(0)
-    for row in range(len(ends) - 1):
-        longest = max(longest, ends[row + 1] - ends[row])
+    """Write the distinct n-grams of each text, one text after another; ``places`` says where those of each begin."""
+    longest = longest_text(ends, 0, len(ends) - 1)
     words, grams = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
     slots = np.int64(16)
     while slots < 2 * longest:
@@ -142,7 +139,7 @@ def distinct(
     used = np.int64(0)
     for row in range(len(ends) - 1):
         places[row] = used
-        count = roll(words, cut(data, ends[row], ends[row + 1], level, characters, words), ngram, grams)
+        count = hash_ngrams(words, hash_words(data, ends[row], ends[row + 1], forms, characters, words), ngram, grams)
         mask = np.int64(15)
         while mask < 2 * count:
             mask = 2 * mask + 1
@@ -160,13 +157,14 @@ def distinct(
 
 
 @compiled
-def jaccards(
+def jaccard_similarities(
     grams: np.ndarray, places: np.ndarray, left: np.ndarray, right: np.ndarray, threshold: float, out: np.ndarray
 ) -> None:
-    """The Jaccard similarity of pairs of rows of ``distinct``, in order of ``left``; 0 where below ``threshold``."""
-    largest = np.int64(0)
-    for row in range(len(places) - 1):
-        largest = max(largest, places[row + 1] - places[row])
+    """Write the Jaccard similarity of pairs of rows of ``distinct_ngrams``; 0 if below ``threshold``.
+
+    Pairs of one ``left`` row must be adjacent: its n-grams are put into a hash table once.
+    """
+    largest = longest_text(places, 0, len(places) - 1)
     slots = np.int64(16)
     while slots < 2 * largest:
         slots *= 2

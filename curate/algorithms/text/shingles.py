@@ -1,8 +1,8 @@
-"""Texts as sets of n-grams, hashed: sketches of all rows, and the true Jaccard similarity of pairs of them.
+"""MinHash sketches of texts, and the true Jaccard similarity of pairs of texts, over their sets of n-grams.
 
-How words are cut is said in ``curate.algorithms.text.ngrams``. With ``characters`` every character is a word, white space and
-punctuation left out. A text of fewer words than ``ngram`` has one n-gram, the whole text, which only an equal text has.
-Works on all cores in blocks of rows, so that beside the results only a few blocks of texts are in memory.
+``curate.algorithms.text.ngrams`` defines words. With ``characters`` every character is a word, without white space and
+punctuation. A text of fewer words than ``ngram`` has one n-gram, the whole text, which only an equal text has. Works on
+all cores in blocks of rows, so that only a few blocks of texts are in memory beside the results.
 """
 
 from typing import NamedTuple
@@ -11,33 +11,34 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.parallel import each
-from curate.algorithms.text.level import level
-from curate.algorithms.text.word_bytes import LEVEL
+from curate.algorithms.text.normalised_bytes import normalised_bytes
+from curate.algorithms.text.word_bytes import BYTE_FORMS
 
-BYTES = 4 << 20  # of text in a block
-ROW = 256  # bytes that a row counts for beside those of its text
-CONTENT = 4  # the last numbers of a sketch say what words there are, in order
+BYTES = 4 << 20  # bytes of text in a block
+ROW = 256  # bytes added for each row when texts are cut into blocks
+CONTENT = 4  # numbers at the end of a sketch that are a hash of the text's words in order
+FORMS = np.frombuffer(BYTE_FORMS, np.uint8)
 
 
 class Grams(NamedTuple):
-    """What an n-gram is: of how many words, or of how many ``characters``."""
+    """The n-grams to take: ``ngram`` words each, or ``ngram`` characters."""
 
     ngram: int
     characters: bool
 
 
 class Bands(NamedTuple):
-    """How a sketch is made: so many bands of so many permutations each."""
+    """The bands of a sketch: how many (``count``), and of how many permutations each (``size``)."""
 
     count: int
     size: int
 
 
 def bands(threshold: float, permutations: int, recall: float) -> Bands:
-    """The longest bands that find ``recall`` of the pairs at ``threshold``, and no more of them than that takes.
+    """Return the longest bands that find the share ``recall`` of pairs at ``threshold``, and as few as that takes.
 
-    Of pairs of Jaccard similarity s a share ``1 - (1 - s**size)**count`` is found. Where ``permutations`` are too few
-    for the recall, bands are of one permutation each.
+    Of the pairs of Jaccard similarity s, a share of ``1 - (1 - s**size)**count`` is found. Where ``permutations`` are
+    too few for the recall, bands are of one permutation each.
     """
     for size in range(permutations, 1, -1):
         together = threshold**size
@@ -50,11 +51,21 @@ def bands(threshold: float, permutations: int, recall: float) -> Bands:
 
 
 def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = BYTES) -> np.ndarray:
-    """Sketch every row: a key a band, then what the text's words are (uint32, rows x (bands + ``CONTENT``)).
+    """Return a sketch of each text (uint32, rows x (bands + ``CONTENT``)).
 
-    Two rows of Jaccard similarity s have the same key in a band with a chance of ``s**size``. The last four numbers are
-    a hash of the words in their order, all 0 for a null or wordless text. The permutations are ``factor * hash +
-    offset`` modulo 2**32, with odd factors.
+    Two texts of Jaccard similarity s have the same key in a band with a probability of ``s**size``. The permutations
+    are ``factor * hash + offset`` modulo 2**32, with odd factors.
+
+    Args:
+        text: The texts.
+        grams: The n-grams to take.
+        how: The bands.
+        seed: The seed of the permutations.
+        size: Bytes of text in a block; changes no result.
+
+    Returns:
+        A key for each band, then ``CONTENT`` numbers: a hash of the words in their order, all 0 for a null or wordless
+        text.
     """
     from curate.algorithms.text.shingle_loops import sketch_rows
 
@@ -66,32 +77,39 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
 
     def work(number: int) -> None:
         low, high = cuts[number]
-        data, ends = level(text[low:high])
-        sketch_rows(data, ends, TABLE, grams.characters, grams.ngram, factor, offset, out[low:high])
+        data, ends = normalised_bytes(text[low:high])
+        sketch_rows(data, ends, FORMS, grams.characters, grams.ngram, factor, offset, out[low:high])
 
     each(work, range(len(cuts)))
     return out
 
 
 def gram_sets(text: pl.Series, grams: Grams) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct n-grams of each text (hashes, uint64), and where each one's begin and the last one's end (int64)."""
-    from curate.algorithms.text.shingle_loops import distinct
+    """Return the distinct n-grams of each text (uint64), and where those of each begin and the last end (int64)."""
+    from curate.algorithms.text.shingle_loops import distinct_ngrams
 
-    data, ends = level(text)
+    data, ends = normalised_bytes(text)
     hashes, places = np.empty(ends[-1] - ends[0] + 1, np.uint64), np.empty(len(ends), np.int64)
-    distinct(data, ends, TABLE, grams.characters, grams.ngram, hashes, places)
+    distinct_ngrams(data, ends, FORMS, grams.characters, grams.ngram, hashes, places)
     return hashes[: places[-1]], places
 
 
 def jaccard(
     text: pl.Series, left: np.ndarray, right: np.ndarray, grams: Grams, threshold: float = 0.0, size: int = BYTES
 ) -> np.ndarray:
-    """The true Jaccard similarity of the n-gram sets of rows ``left[i]`` and ``right[i]`` (float64).
+    """Return the true Jaccard similarity of the n-gram sets of rows ``left[i]`` and ``right[i]`` (float64).
 
-    Less than ``threshold`` counts as 0.0, which is found out sooner. Sets are made from the texts again for every block
-    of pairs: keep the pairs of a row together.
+    The sets are made from the texts again for every block of pairs: keep the pairs of a row together.
+
+    Args:
+        text: The texts.
+        left: One row of each pair.
+        right: The other row of each pair.
+        grams: The n-grams to take.
+        threshold: A similarity below it is 0.0 in the result, which takes less time to find out.
+        size: Bytes of text in a block; changes no result.
     """
-    from curate.algorithms.text.shingle_loops import jaccards
+    from curate.algorithms.text.shingle_loops import jaccard_similarities
 
     out = np.zeros(len(left))
     sizes = text.str.len_bytes().fill_null(0).to_numpy()
@@ -101,20 +119,17 @@ def jaccard(
         low, high = cuts[number]
         rows, place = np.unique(np.concatenate((left[low:high], right[low:high])), return_inverse=True)
         sets, half = gram_sets(text.gather(rows), grams), high - low
-        jaccards(*sets, place[:half], place[half:], threshold, out[low:high])
+        jaccard_similarities(*sets, place[:half], place[half:], threshold, out[low:high])
 
     each(work, range(len(cuts)))
     return out
 
 
 def blocks(sizes: np.ndarray, size: int = BYTES) -> list[tuple[int, int]]:
-    """Cut rows of so many bytes into blocks of about ``size`` (first row, the one after the last)."""
+    """Cut rows of the given ``sizes`` in bytes into blocks of about ``size`` bytes: (first row, row after the last)."""
     work = np.cumsum(sizes.astype(np.int64) + ROW)
     if not len(work):
         return []
     cuts = np.searchsorted(work, np.arange(size, work[-1], size))
     places = np.unique(np.concatenate(([0], cuts, [len(sizes)])))
     return [(int(low), int(high)) for low, high in zip(places[:-1], places[1:], strict=True)]
-
-
-TABLE = np.frombuffer(LEVEL, np.uint8)

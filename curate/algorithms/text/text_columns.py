@@ -1,76 +1,76 @@
-"""Words, lines and phrases of a whole column of texts at once, as ``curate/verifiers/constraints/text_units.py`` has them.
+"""Find words, lines and phrases in a whole column of texts at once, by Polars' regular expressions.
 
-Every function takes Series and gives one of the same length. The patterns are Rust regular expressions, which take
-time proportional to the text whatever it is.
+Words, lines and phrases are those of ``curate.verifiers.constraints.text_units``, which reads one text. Every function
+takes Series and returns one of the same length. Rust's regular expressions take linear time on any text.
 """
 
 import polars as pl
 
-STUCK = r"[!-/:-@\[-`{-~“”‘’«»…—–•¿¡。！？、，]"  # ``PUNCTUATION`` of text_units as a class of characters
+STUCK = r"[!-/:-@\[-`{-~“”‘’«»…—–•¿¡。！？、，]"  # ``text_units.PUNCTUATION`` as a character class
 ALNUM = r"[\p{L}\p{N}]"
 LINE_BREAKS = ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 CURLY = ["“", "”", "‘", "’"]
-AT_LINE = r"(?m)^[^\S\n]*"  # the start of a line, and white space on it
+AT_LINE = r"(?m)^[^\S\n]*"  # the start of a line with its white space
 
 
 def where(texts: pl.Series, rows: pl.Series, changed: pl.Series) -> pl.Series:
-    """The texts, with those where ``rows`` is true replaced by ``changed``, one after another."""
+    """Return the texts with those where ``rows`` is true replaced by ``changed``, in order."""
     return texts.scatter(rows.arg_true(), changed) if rows.any() else texts
 
 
 def with_line_feeds(texts: pl.Series) -> pl.Series:
-    r"""Texts whose lines all end in "\n"."""
+    r"""Return the texts with "\n" for every line break."""
     odd = texts.str.contains_any(LINE_BREAKS)
     some = texts.filter(odd).str.replace_all("\r\n", "\n", literal=True)
     return where(texts, odd, some.str.replace_all(r"[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", "\n"))
 
 
 def straight(texts: pl.Series) -> pl.Series:
-    """Texts with straight quotes for curly ones."""
+    """Return the texts with straight quotes for curly ones."""
     curly = texts.str.contains_any(CURLY)
     some = texts.filter(curly).str.replace_many(CURLY, ['"', '"', "'", "'"])
     return where(texts, curly, some)
 
 
 def plain(texts: pl.Series) -> pl.Series:
-    """Texts as phrases are compared in: small letters, quotes straight, white space single."""
+    """Return the texts in the form in which phrases are compared: lower case, straight quotes, single spaces."""
     texts = straight(texts.str.to_lowercase())
     odd = texts.str.contains_any(["  ", "\n", "\t", *LINE_BREAKS]) | (texts.str.len_bytes() != texts.str.len_chars())
     return where(texts, odd, texts.filter(odd).str.replace_all(r"[\s--\x20]+|  +", " ")).str.strip_chars(" ")
 
 
 def word_count(texts: pl.Series) -> pl.Series:
-    """Number of words."""
+    """Return the number of words of each text."""
     return texts.str.count_matches(rf"{ALNUM}\S*")
 
 
 def lowercase_only(texts: pl.Series) -> pl.Series:
-    """Whether there is no capital letter, and at least one small one."""
+    """Return whether each text has no capital letter and at least one small one."""
     return ~texts.str.contains(r"[\p{Uppercase}\p{Lt}]") & texts.str.contains(r"\p{Lowercase}")
 
 
 def uppercase_only(texts: pl.Series) -> pl.Series:
-    """Whether there is no small letter, and at least one capital."""
+    """Return whether each text has no small letter and at least one capital."""
     return ~texts.str.contains(r"[\p{Lowercase}\p{Lt}]") & texts.str.contains(r"\p{Uppercase}")
 
 
 def times(texts: pl.Series, phrases: list[pl.Series]) -> list[pl.Series]:
-    """How often phrases stand in their texts as whole words: where one ends in a letter or digit, so does the word."""
+    """Return, for each column of phrases, how often each text has its phrase as whole words."""
     low = texts.str.to_lowercase()
     return [_times(low, phrase.str.to_lowercase()) for phrase in phrases]
 
 
 def _times(texts: pl.Series, phrases: pl.Series) -> pl.Series:
-    # Most texts do not have the phrase's first word, which is quickly seen.
+    # Most texts do not have the phrase's first word, which is a quick check.
     rows = texts.str.contains(phrases.str.extract(f"({ALNUM}+)").fill_null(""), literal=True)
     texts, phrases = plain(texts.filter(rows)), plain(phrases.filter(rows))
-    # With a mark at either end of every run of letters and digits, a phrase found between them is whole words.
+    # With a mark at both ends of every run of letters and digits, a phrase can only match whole words.
     texts, phrases = (some.str.replace_all(f"({ALNUM}+)", "\x01${1}\x02") for some in (texts, phrases))
     count = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(rows))
     return where(count, rows, texts.str.count_matches(phrases, literal=True))
 
 
 def in_words(texts: pl.Series) -> pl.Series:
-    """The words of each text (a list), without the punctuation at their ends."""
+    """Return the words of each text (a list), without punctuation at their ends."""
     bare = texts.str.replace_all(rf"(^|\s){STUCK}+", "${1}").str.replace_all(rf"{STUCK}+(\s|$)", "${1}")
     return bare.str.extract_all(rf"\S*{ALNUM}\S*")

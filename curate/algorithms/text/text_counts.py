@@ -1,9 +1,9 @@
-"""What many texts are made of, counted in one compiled pass: characters, words, lines, sentences, what comes again.
+"""Count the characters, words, lines, sentences and repetitions of texts, each in one compiled pass.
 
-A line ends with LF, CR or both, and is not counted if it is blank. A word is what stands between white space; in
-scripts without spaces every character is one (as ``length`` has it). "Words and marks apart" are runs of letters and
-digits, and every other character by itself. A sentence ends with a full stop or the like before white space (in
-Chinese, before anything), and with the line; "1." and "J." end none.
+A line ends with LF, CR or both; blank lines are not counted. A word is what stands between white space; in scripts
+without spaces every character is a word (as for ``score: length``). A token is a run of letters and digits, or any
+other character by itself. A sentence ends with a full stop or the like before white space (in Chinese, before
+anything), and with the line; "1." and "J." end none.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from curate.algorithms.parallel import in_blocks
 from curate.algorithms.text.letter_classes import counters, letter_classes
 from curate.algorithms.text.utf8 import utf8
 
-BLOCK = 4096  # texts that a thread takes at a time
+BLOCK = 4096  # texts in a thread's block
 CHARACTERS = ("letters", "digits", "spaces", "uppercase", "lowercase", "characters")
 WORDS = ("words", "alone", "lettered", "spaced", "characters", "longest", "stop_words", "hashes", "ellipses")
 LINES = (
@@ -35,7 +35,7 @@ LINES = (
 REPEATS = ("units", "repeated", "characters", "repeated_characters")
 NGRAMS = ("characters", "covered")
 MOST_STOPS, PRIME = 64, 0x100000001B3
-# What C4 drops a line for, as in the code it was made with (TensorFlow Datasets' c4_utils).
+# Phrases for which C4 drops a line, as in the code that made it (TensorFlow Datasets' c4_utils).
 NOTICES = [
     "javascript",
     "terms of use",
@@ -48,7 +48,7 @@ NOTICES = [
 
 
 def characters(texts: pl.Series) -> pl.DataFrame:
-    """Count each text's letters (with marks on them), digits, white space, capitals, small letters, characters."""
+    """Count the letters (and combining marks), digits, white space, capitals, small letters and all characters."""
 
     def run(loops: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         loops.count_characters(data, ends, counters(), low, high, out)
@@ -57,11 +57,17 @@ def characters(texts: pl.Series) -> pl.DataFrame:
 
 
 def words(texts: pl.Series, stop_words: list[str]) -> pl.DataFrame:
-    """Count each text's words.
+    """Count the words of each text.
 
-    Columns: ``words``; ``alone``, those of scripts without spaces; ``lettered``, those with a letter; ``hashes`` (#)
-    and ``ellipses``. Of the words between spaces, without marks at their ends: ``spaced`` (how many), ``characters``,
-    ``longest``, and ``stop_words``, how many of the given ones (at most 64, in small letters) are there.
+    Args:
+        texts: The texts.
+        stop_words: At most 64 words, in small letters.
+
+    Returns:
+        ``words``; ``alone``, those of scripts without spaces; ``lettered``, those with a letter; ``hashes`` (#) and
+        ``ellipses``. Of the words between spaces, without punctuation at their ends: ``spaced`` (how many),
+        ``characters`` (of all), ``longest`` (characters of the longest), and ``stop_words``, how many of the given
+        ones occur.
     """
     stops = np.array([_key(word) for word in stop_words], np.uint64)
 
@@ -72,13 +78,18 @@ def words(texts: pl.Series, stop_words: list[str]) -> pl.DataFrame:
 
 
 def lines(texts: pl.Series, short: int = 30) -> pl.DataFrame:
-    """Count each text's lines and sentences.
+    """Count the lines and sentences of each text.
 
-    Columns: ``lines``; those that begin with a bullet, that end with an ellipsis or as a sentence does (before closing
-    quotes and brackets), that have at most ``short`` characters; ``c4_lines``, those that C4 keeps: that end as a
-    sentence does but for an ellipsis, or with a straight quote, and have five words and none of over 1,000
-    characters; ``breaks``; ``tokens`` (words and marks apart) and the ``unspaced`` of them, characters of scripts
-    without spaces; ``sentences``, and those of the lines that C4 keeps.
+    Args:
+        texts: The texts.
+        short: The number of characters up to which a line is short.
+
+    Returns:
+        ``lines``; of these, ``bullets`` (begin with a bullet), ``ellipses`` (end with an ellipsis), ``punctuated`` (end
+        as a sentence does, before closing quotes and brackets), ``short``, and ``c4_lines`` (kept by C4: they end as a
+        sentence does, but not with an ellipsis, or with a straight quote, and have five words and none of over 1,000
+        characters); ``breaks`` (line breaks); ``tokens``, and ``unspaced``, those of scripts without spaces;
+        ``sentences``, and ``c4_sentences``, those of the lines that C4 keeps.
     """
 
     def run(loops: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
@@ -88,7 +99,7 @@ def lines(texts: pl.Series, short: int = 30) -> pl.DataFrame:
 
 
 def without_notices(texts: pl.Series) -> pl.Series:
-    """Texts with a single "x" for every line that C4 drops for one of ``NOTICES``: a line still, but none to keep."""
+    """Return the texts with "x" for every line that C4 drops for one of ``NOTICES``: still a line, but none to keep."""
     some = texts.str.contains_any(NOTICES, ascii_case_insensitive=True).fill_null(False)
     if not some.any():
         return texts
@@ -97,7 +108,12 @@ def without_notices(texts: pl.Series) -> pl.Series:
 
 
 def repeats(texts: pl.Series, *, paragraphs: bool) -> pl.DataFrame:
-    """Count each text's lines (or paragraphs, which a blank line parts) and their characters, and those of copies."""
+    """Count the lines of each text, or its ``paragraphs`` (separated by blank lines), and the repeated ones.
+
+    Returns:
+        ``units`` (lines or paragraphs); ``repeated``, those equal to an earlier one; and the ``characters`` and
+        ``repeated_characters`` of these.
+    """
 
     def run(_: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         from curate.algorithms.text import repeat_loops
@@ -108,11 +124,17 @@ def repeats(texts: pl.Series, *, paragraphs: bool) -> pl.DataFrame:
 
 
 def ngrams(texts: pl.Series, n: int, *, top: bool) -> pl.DataFrame:
-    """Count each text's ``characters`` and those ``covered`` by n-grams of words, and marks that are not within one.
+    """Count the characters of each text, and those covered by repeated n-grams of words and punctuation marks.
 
-    Covered by those that were there before, where the next is looked for after the end of one that is found
-    (characters of words alone); or, with ``top``, by the one that is there most often, from its first word to its last,
-    times how often: 0 if that is once.
+    Args:
+        texts: The texts.
+        n: Words and marks in an n-gram.
+        top: If true, count the most frequent n-gram: its characters from its first word to its last, times its
+            occurrences; 0 if none occurs twice. If false, count the characters of the words of every n-gram that
+            occurred before; after one that is found, the next begins after its end.
+
+    Returns:
+        ``characters`` (of the text) and ``covered``.
     """
 
     def run(_: ModuleType, data: np.ndarray, ends: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
@@ -124,7 +146,7 @@ def ngrams(texts: pl.Series, n: int, *, top: bool) -> pl.DataFrame:
 
 
 def estimated_tokens(texts: pl.Series) -> pl.Series:
-    """How many tokens a tokenizer makes of each text, about: Float64, whole numbers; null for a null text.
+    """Return about how many tokens a tokenizer makes of each text (Float64, whole numbers); null for a null text.
 
     The weights are a least-squares fit to DeepSeek-V3's tokenizer (129,000 tokens) on 3,000 answers, English, Chinese
     and arithmetic (alpaca demos, GSM8K).
@@ -153,7 +175,7 @@ def _counted(texts: pl.Series, columns: tuple[str, ...], run: Callable[..., None
 
 
 def _key(word: str) -> int:
-    """The hash that ``count_words`` has of a word: of its characters, A to Z in small letters."""
+    """The hash of a word in ``text_loops.count_words``: of its characters, with A to Z in lower case."""
     key = 0
     for letter in word:
         code = ord(letter)

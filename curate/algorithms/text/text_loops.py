@@ -1,8 +1,10 @@
-"""Compiled passes over the bytes of texts: characters by their kinds, words, lines and sentences.
+"""Compiled passes over the bytes of texts: count characters by class, words, lines and sentences.
 
-``curate/algorithms/text/text_counts.py`` calls them and says what a word, a line and a sentence is. Each takes UTF-8 as
-``curate.algorithms.text.utf8`` gives it, a table of ``curate.algorithms.text.letter_classes``, and fills a row of numbers for each text.
+``text_counts`` calls them and defines words, lines and sentences. Each takes the UTF-8 bytes of texts (``utf8``) and a
+table of ``letter_classes``, and fills a row of numbers for each text.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,15 +22,52 @@ from curate.algorithms.text.letter_classes import (
     WORD,
 )
 
-HAN, PRIVATE, SELECTOR = 0x4E00, 0xE000, 0xFE0F  # what stands for the code points beyond the table
+HAN, PRIVATE, SELECTOR = 0x4E00, 0xE000, 0xFE0F  # these are looked up for the code points beyond the table
 HASH, QUOTE, APOSTROPHE, STAR, PLUS, DASH, DOT, NINE, ELLIPSIS = 0x23, 0x22, 0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x39, 0x2026
-WIDE = 0x3000  # from here on, a sentence's end needs no space after it
+WIDE = 0x3000  # from this code point on, the end of a sentence needs no space after it
 PRIME = np.uint64(0x100000001B3)
+
+
+class Line(NamedTuple):
+    """The counts and the ends of a line.
+
+    Attributes:
+        size: Characters, without white space at the ends.
+        bullet: Whether it begins with a bullet.
+        mark: The last character but for closing quotes and brackets.
+        dots: How many dots in a row end it, but for closing quotes and brackets.
+        quoted: Whether it ends with a straight quote.
+        words: Words.
+        longest: Characters of the longest word.
+        tokens: Words and punctuation marks.
+        alone: Those of the tokens in scripts without spaces.
+        sentences: Sentences.
+    """
+
+    size: int
+    bullet: bool
+    mark: int
+    dots: int
+    quoted: bool
+    words: int
+    longest: int
+    tokens: int
+    alone: int
+    sentences: int
+
+
+@compiled
+def longest_text(ends: np.ndarray, low: int, high: int) -> int:
+    """Return the bytes of the longest of the texts ``low`` to ``high``."""
+    most = 0
+    for row in range(low, high):
+        most = max(most, ends[row + 1] - ends[row])
+    return most
 
 
 @compiled
 def character(data: np.ndarray, at: int) -> tuple[int, int]:
-    """The code point that begins at a place in the bytes, and the place it ends before."""
+    """Return the code point that begins at a byte, and the byte after its last."""
     first = int(data[at])
     if first < 0x80:
         return first, at + 1
@@ -42,7 +81,7 @@ def character(data: np.ndarray, at: int) -> tuple[int, int]:
 
 @compiled
 def stand_in(code: int) -> int:
-    """The code point that stands for one in the tables: itself, or beyond their end one of its sort."""
+    """Return the code point to look up in the tables for one: itself, or beyond their end one of the same class."""
     if code < SIZE:
         return code
     return HAN if code < 0x40000 else SELECTOR if 0xE0100 <= code < 0xE01F0 else PRIVATE
@@ -52,14 +91,14 @@ def stand_in(code: int) -> int:
 def count_characters(
     data: np.ndarray, ends: np.ndarray, table: np.ndarray, low: int, high: int, out: np.ndarray
 ) -> None:
-    """Fill rows with how many characters are of each of ``COUNTED``, and how many there are. ``table``: counters."""
+    """Fill rows with the number of characters of each class of ``COUNTED``, and of all; ``table`` is ``counters``."""
     for row in range(low, high):
         at, end = ends[row], ends[row + 1]
         counts = out[row]
-        more = 0  # bytes of characters beyond their first
+        more = 0  # bytes of characters after their first
         begin = at
         while at < end:
-            stop = min(end, at + 1000)  # so many do not fill a field
+            stop = min(end, at + 1000)  # 1,000 characters do not overflow a counter
             packed = np.uint64(0)
             while at < stop:
                 if data[at] < 0x80:
@@ -79,14 +118,11 @@ def count_characters(
 def count_words(
     data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, stops: np.ndarray, low: int, high: int, out: np.ndarray
 ) -> None:
-    """Fill rows with: words, those that are one character alone, words with letters; and of the words with spaces
-    around them, without the marks at their ends: how many there are, their characters, the longest one's; how many of
-    ``stops`` (hashes of words) there are, each counted once; # signs, ellipses.
-    """  # noqa: D205 (one sentence)
+    """Fill rows with the columns ``text_counts.WORDS``; ``stops`` are the hashes of the stop words."""
     for row in range(low, high):
         words = alone = lettered = spaced = characters = longest = hashes = ellipses = dots = 0
-        length = pending = 0  # of the word at hand: up to its last letter or digit, and beyond that
-        letters, inside, met = False, False, np.uint64(0)
+        length = pending = 0  # characters of the current word up to its last letter or digit, and after that
+        letters, inside, stops_seen = False, False, np.uint64(0)
         key = np.uint64(0)
         at, end = ends[row], ends[row + 1]
         while at <= end:
@@ -106,7 +142,7 @@ def count_words(
                         longest = max(longest, length)
                         for place in range(len(stops)):
                             if stops[place] == key:
-                                met |= np.uint64(1) << np.uint64(place)
+                                stops_seen |= np.uint64(1) << np.uint64(place)
                 inside, letters, length, pending, key = False, False, 0, 0, np.uint64(0)
                 if kind & ALONE:
                     words += 1
@@ -127,8 +163,8 @@ def count_words(
                 dots = dots + 1 if code == DOT else 0
                 ellipses += code == ELLIPSIS or (dots > 0 and dots % 3 == 0)
         distinct = 0
-        while met:
-            met &= met - np.uint64(1)
+        while stops_seen:
+            stops_seen &= stops_seen - np.uint64(1)
             distinct += 1
         found = out[row]
         found[0], found[1], found[2], found[3], found[4] = words, alone, lettered, spaced, characters
@@ -136,17 +172,12 @@ def count_words(
 
 
 @compiled
-def read_line(
-    data: np.ndarray, at: int, end: int, kinds: np.ndarray
-) -> tuple[int, bool, int, int, bool, int, int, int, int, int]:
-    """Of a line: its characters between white space at its ends, whether it begins with a bullet, the last character
-    that closes nothing, how many dots there are in a row, whether a straight quote is last, words, the longest one's
-    characters, words and marks apart, those of them in scripts without spaces, sentences.
-    """  # noqa: D205 (one sentence)
+def read_line(data: np.ndarray, at: int, end: int, kinds: np.ndarray) -> Line:
+    """Read the line from byte ``at`` to ``end``."""
     first, last, place = -1, -1, 0
     words = longest = run = tokens = token = alone = sentences = ended = mark = tip = dots = 0
     bullet = content = single = closed = False
-    numeric = True  # nothing but digits since the sentence began: "1." begins a list
+    numeric = True  # only digits since the sentence began: "1." begins a list
     while at < end:
         code, at = character(data, at)
         kind = int(kinds[stand_in(code)])
@@ -171,7 +202,7 @@ def read_line(
             tokens += token < 2
             numeric = numeric and (kind & DIGIT) > 0
             begun = at
-            while token and at < end and data[at] < 0x80 and kinds[data[at]] & WORD:  # most of most texts
+            while token and at < end and data[at] < 0x80 and kinds[data[at]] & WORD:  # a fast path: most of most texts
                 code = int(data[at])
                 numeric = numeric and code <= NINE
                 at += 1
@@ -194,17 +225,15 @@ def read_line(
             dots = 0 if code != DOT else 1 if closed else dots + 1
         closed = (kind & CLOSER) > 0
     quoted = tip == QUOTE or tip == APOSTROPHE
-    return last - first + (first >= 0), bullet, mark, dots, quoted, words, longest, tokens, alone, sentences + content
+    size = last - first + (first >= 0)
+    return Line(size, bullet, mark, dots, quoted, words, longest, tokens, alone, sentences + content)
 
 
 @compiled
 def count_lines(
     data: np.ndarray, ends: np.ndarray, kinds: np.ndarray, short: int, low: int, high: int, out: np.ndarray
 ) -> None:
-    """Fill rows with: lines that are not blank; those that begin with a bullet, end with an ellipsis, end as a sentence
-    does, have at most ``short`` characters, are kept by C4; line breaks, words and marks apart, sentences, those of the
-    lines that C4 keeps, and words in scripts without spaces.
-    """  # noqa: D205 (one sentence)
+    """Fill rows with the columns ``text_counts.LINES``; ``short`` is the size up to which a line is short."""
     for row in range(low, high):
         found = out[row]
         found[:] = 0
@@ -213,25 +242,24 @@ def count_lines(
             stop = at
             while stop < end and data[stop] != 10 and data[stop] != 13:
                 stop += 1
-            read = read_line(data, at, stop, kinds)
-            size, bullet, mark, dots, quoted, words, longest, tokens, alone, sentences = read
+            line = read_line(data, at, stop, kinds)
             at = stop + 1
             if stop < end:
                 found[6] += 1
                 if data[stop] == 13 and at < end and data[at] == 10:
                     at += 1
-            if size == 0:
+            if line.size == 0:
                 continue
-            elliptic = dots > 2 or mark == ELLIPSIS
-            whole = (kinds[stand_in(mark)] & TERMINAL) > 0
+            elliptic = line.dots > 2 or line.mark == ELLIPSIS
+            whole = (kinds[stand_in(line.mark)] & TERMINAL) > 0
             found[0] += 1
-            found[1] += bullet
+            found[1] += line.bullet
             found[2] += elliptic
             found[3] += whole
-            found[4] += size <= short
-            kept = ((whole and not elliptic) or quoted) and words > 4 and longest <= 1000
+            found[4] += line.size <= short
+            kept = ((whole and not elliptic) or line.quoted) and line.words > 4 and line.longest <= 1000
             found[5] += kept
-            found[7] += tokens
-            found[8] += sentences
-            found[9] += sentences if kept else 0
-            found[10] += alone
+            found[7] += line.tokens
+            found[8] += line.sentences
+            found[9] += line.sentences if kept else 0
+            found[10] += line.alone

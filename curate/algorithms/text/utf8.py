@@ -1,13 +1,13 @@
-"""The bytes of many texts at once, as compiled loops want them."""
+"""The UTF-8 bytes of a column of texts, as compiled loops read them."""
 
 import numpy as np
 import polars as pl
 
 
 def utf8(text: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the UTF-8 bytes of all texts one after another, and where each text's begin and the last one's end.
+    """Return the bytes of all texts one after another (uint8), and where each begins and the last ends (int64).
 
-    The first is a ``uint8`` array, the second an ``int64`` one, one longer than ``text``. A null text has no bytes.
+    The second array is one longer than ``text``. A null text has no bytes. Neither array is copied.
     """
     if not len(text):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)

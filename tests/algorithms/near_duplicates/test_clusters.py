@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.algorithms.near_duplicates.clusters import decide, priority
+from curate.algorithms.near_duplicates.clusters import find_duplicates, priority
 
 NONE = pl.Series([None] * 4, dtype=pl.Float64)
 
@@ -18,14 +18,14 @@ def order(keep, texts, scores=None, known=None):
     return priority(keep, pl.Series(texts, dtype=pl.String), scores, known).tolist()
 
 
-def test_priority_goes_by_row_length_or_score():
+def test_priority_is_by_row_length_or_score():
     texts = ["bb", "a", "dddd", None]
     assert order("first", texts) == [0, 1, 2, 3]
     assert order("longest", texts) == [2, 0, 1, 3]
     assert order("best", texts, [0.5, None, 0.1, float("nan")]) == [0, 2, 1, 3]
 
 
-def test_ties_go_by_the_text_and_not_by_the_row():
+def test_ties_are_broken_by_the_text_and_not_by_the_row():
     assert order("longest", ["b", "a", "c"]) == [1, 0, 2]
     assert order("best", ["b", "a", "c"], [1.0, 1.0, 1.0]) == [1, 0, 2]
 
@@ -36,7 +36,7 @@ def test_known_rows_come_first_whatever_the_rule():
 
 def decided(pairs, rows, cluster, known=0):
     left, right = np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)
-    return [a.tolist() for a in decide(left, right, np.full(len(pairs), 0.9), rows, known, cluster)]
+    return [a.tolist() for a in find_duplicates(left, right, np.full(len(pairs), 0.9), rows, known, cluster)]
 
 
 def test_a_chain_keeps_its_ends_or_its_first():
@@ -67,7 +67,7 @@ graphs = st.integers(1, 9).flatmap(
 
 
 @given(graphs, st.sampled_from(["keep_first", "connected"]))
-def test_who_is_dropped_has_a_way_to_who_is_kept(graph, cluster):
+def test_pairs_lead_from_every_dropped_row_to_its_kept_row(graph, cluster):
     rows, pairs, known = graph
     kept_for, _, via = decided(pairs, rows, cluster, known)
     near = {(a, b) for a, b in pairs if a >= known or b >= known}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms.overlap.benchmark_overlap import decontaminate, make_index
+from curate.algorithms.overlap.benchmark_index import make_index
+from curate.algorithms.overlap.benchmark_overlap import find_benchmark_overlaps
 from schemas.errors import UserError
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=9).map(" ".join), max_size=8)
@@ -21,7 +22,7 @@ def strings(texts):
 
 
 def check(texts, against, **setting):
-    return decontaminate(strings(texts), make_index(strings(against), **setting)).rows()
+    return find_benchmark_overlaps(strings(texts), make_index(strings(against), **setting)).rows()
 
 
 def test_a_question_is_found_in_however_long_a_text_it_is_quoted():
@@ -58,7 +59,7 @@ def test_texts_and_questions_shorter_than_an_ngram_match_only_what_equals_them()
     index = make_index(strings(["Tell me now: who are you, and where do you come from?", "who are you", None, "?"]))
     assert index.short == 3
     texts = strings(["Who, ARE you?", "who are", "I ask you: who are you? Please do tell me that."])
-    assert decontaminate(texts, index).rows() == [(1, "exact", 1.0, "Who, ARE you?"), CLEAN, CLEAN]
+    assert find_benchmark_overlaps(texts, index).rows() == [(1, "exact", 1.0, "Who, ARE you?"), CLEAN, CLEAN]
 
 
 def test_equal_texts_are_named_so_and_the_first_of_equal_questions_is():
@@ -97,7 +98,7 @@ def covered(words, other, ngram):
 
 
 def one_by_one(text, against, ngram, match, share_of):
-    """What is to be found of one text: the rows it may match, the rule, the overlap."""
+    """The expected result for one text: the rows it may match, the rule, the overlap."""
     words = text.split()
     equal = [row for row, other in enumerate(against) if words and other.split() == words]
     if equal:

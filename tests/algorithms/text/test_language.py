@@ -1,4 +1,4 @@
-"""Telling languages apart: as py3langid itself does, and null where there is too little to tell from."""
+"""Languages are detected as by py3langid itself; null where there are too few letters."""
 
 from functools import cache
 
@@ -22,11 +22,11 @@ SENTENCES = {
     "hi": "आज मौसम अच्छा है और हम समुद्र तट पर जा रहे हैं।",
     "th": "วันนี้อากาศดี เราจะไปทะเลกัน",
 }
-# What IFEval's prompts ask for (instruction_following_eval, instructions_util.LANGUAGE_CODES).
+# The languages that IFEval's prompts ask for (instruction_following_eval, instructions_util.LANGUAGE_CODES).
 IFEVAL = "en es pt ar hi fr ru de ja it bn uk th ur ta te bg ko pl he fa vi ne sw kn mr gu pa ml fi".split()
 
 
-def test_languages_are_told_apart():
+def test_languages_are_detected():
     found = detect(pl.Series(list(SENTENCES.values())))
     assert found["language"].to_list() == list(SENTENCES)
     assert (found["probability"] > 0.5).all()
@@ -65,7 +65,7 @@ def identifier():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=40) | st.sampled_from(list(SENTENCES.values())), max_size=8), st.integers(0, 15))
-def test_as_py3langid_tells_it(parts, times):
+def test_the_result_is_that_of_py3langid(parts, times):
     plain = identifier()
     text = " ".join(parts) * times
     seen = text if len(text) <= 2 * END else text[:END] + text[-END:]

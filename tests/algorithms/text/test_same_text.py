@@ -1,4 +1,4 @@
-"""When two texts say the same; and lots, which go by ids and the seed alone."""
+"""Texts are the same apart from white space; random draws depend on the id, the seed and the purpose alone."""
 
 import polars as pl
 import pytest
@@ -63,7 +63,7 @@ def test_similarity_is_that_of_word_pairs():
     assert same.similarity(left, right).tolist() == [pytest.approx(2 / 4), 0.0, 1.0, 0.0, 0.0]
 
 
-def test_lots_go_by_the_id_the_seed_and_the_purpose():
+def test_random_draws_depend_on_the_id_the_seed_and_the_purpose():
     ours = pl.Series([f"c_{n:020x}" for n in range(0, 10**19, 10**16)])
     mixed = pl.concat([pl.Series(["foreign", None]), ours])
     assert id_draws(mixed, 3)[2:].equals(id_draws(ours, 3)) and id_draws(ours.reverse(), 3).equals(

@@ -1,4 +1,4 @@
-"""What the compiled loops count, beside plain Python, over odd texts."""
+"""The compiled loops count the same as plain Python, on odd texts."""
 
 import re
 import unicodedata
@@ -303,14 +303,11 @@ def test_a_text_of_a_megabyte(way):
 
 
 def test_a_line_that_c4_drops_is_a_line_still():
-    texts = pl.Series(
-        [
-            "Turn on JavaScript to go on.\nThis line may stay here.",
-            "We have a\r\nPrivacy Policy for you.",
-            "Four words are few.",
-            None,
-        ]
+    javascript, policy = (
+        "Turn on JavaScript to go on.\nThis line may stay here.",
+        "We have a\r\nPrivacy Policy for you.",
     )
+    texts = pl.Series([javascript, policy, "Four words are few.", None])
     plain = text_counts.without_notices(texts)
     assert plain.to_list() == ["x\nThis line may stay here.", "We have a\r\nx", "Four words are few.", None]
     assert text_counts.lines(plain).select("lines", "c4_lines").rows() == [(2, 1), (2, 0), (1, 0), (0, 0)]

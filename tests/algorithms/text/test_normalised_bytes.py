@@ -1,4 +1,4 @@
-"""Texts levelled character by character have the words that ``normalise`` finds, whatever they are made of."""
+"""Texts normalised character by character have the words that ``normalise`` finds, whatever they are made of."""
 
 import numpy as np
 import polars as pl
@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.algorithms.text.level import SIZE, forms, level
-from curate.algorithms.text.level_loops import SLOW
 from curate.algorithms.text.ngrams import normalise
-from curate.algorithms.text.word_bytes import LEVEL
+from curate.algorithms.text.normalised_bytes import SIZE, character_forms, normalised_bytes
+from curate.algorithms.text.normalised_bytes_loops import SLOW
+from curate.algorithms.text.word_bytes import BYTE_FORMS
 
 
 def words(texts):
-    data, ends = level(pl.Series(texts, dtype=pl.String))
+    data, ends = normalised_bytes(pl.Series(texts, dtype=pl.String))
     data = data.tobytes()
-    return [data[low:high].translate(LEVEL).split() for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    return [data[low:high].translate(BYTE_FORMS).split() for low, high in zip(ends[:-1], ends[1:], strict=True)]
 
 
 def wanted(texts):
@@ -63,7 +63,7 @@ def test_words_of_anything(texts):
 
 
 def test_every_character_that_is_looked_up():
-    codes = [code for code in range(SIZE) if not 0xD800 <= code < 0xE000 and not forms()[code] & SLOW]
+    codes = [code for code in range(SIZE) if not 0xD800 <= code < 0xE000 and not character_forms()[code] & SLOW]
     texts = [
         "".join(f"{chr(code)}x{chr(code)}{chr(code)}y " for code in codes[low : low + 50])
         for low in range(0, len(codes), 50)
@@ -73,8 +73,8 @@ def test_every_character_that_is_looked_up():
 
 def test_what_is_ascii_is_not_copied_and_slices_count_from_where_they_begin():
     texts = pl.Series(["héllo", "plain text", None, "Ünder", "x"])
-    data, ends = level(texts[1:3])
+    data, ends = normalised_bytes(texts[1:3])
     assert data[ends[0] : ends[-1]].tobytes() == b"plain text" and np.diff(ends).tolist() == [10, 0]
-    data, ends = level(texts[3:])
+    data, ends = normalised_bytes(texts[3:])
     assert data[: ends[-1]].tobytes().decode() == "ünderx" and ends.tolist() == [0, 6, 7]
-    assert level(texts[:0])[1].tolist() == [0]
+    assert normalised_bytes(texts[:0])[1].tolist() == [0]

@@ -1,16 +1,16 @@
-"""Compiled loops of ``curate/algorithms/text/level.py``: texts with every character as its table of ``forms`` has it."""
+"""Compiled loops of ``normalised_bytes``: rewrite every character of texts to its form in a table."""
 
 import numpy as np
 
 from curate.algorithms.compiled import compiled
 from curate.algorithms.text.text_loops import character
 
-ALONE, SLOW = 1 << 24, 1 << 25  # bits of a form: a word by itself; not to be told from the character alone
+ALONE, SLOW = 1 << 24, 1 << 25  # flags of a form: a word by itself; depends on other characters
 
 
 @compiled
 def find_slow(data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.ndarray) -> int:
-    """Mark the texts with a character that ``forms`` says nothing of; return how many there are."""
+    """Mark the texts with a character whose form depends on others or is not in the table; return how many."""
     found = 0
     for row in range(len(ends) - 1):
         at, end = ends[row], ends[row + 1]
@@ -27,7 +27,7 @@ def find_slow(data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.nd
 
 
 @compiled
-def write_level(
+def write_normalised(
     data: np.ndarray,
     ends: np.ndarray,
     forms: np.ndarray,
@@ -37,7 +37,7 @@ def write_level(
     out: np.ndarray,
     out_ends: np.ndarray,
 ) -> None:
-    """Write the texts one after another, those marked ``slow`` as ``other`` has them; ASCII stays as it is."""
+    """Write the texts one after another: ``slow`` ones from ``other``, the rest by ``forms``, ASCII unchanged."""
     used, taken = 0, 0
     for row in range(len(ends) - 1):
         out_ends[row] = used
@@ -60,7 +60,7 @@ def write_level(
 
 @compiled
 def write_form(form: int, out: np.ndarray, used: int) -> int:
-    """Write one character as UTF-8, between spaces where it is a word by itself; return where the next begins."""
+    """Write one character as UTF-8, between spaces if it is a word by itself; return where the next one begins."""
     alone, code = form & ALONE, form & (ALONE - 1)
     if alone:
         out[used] = 0x20
