@@ -62,7 +62,7 @@ class Texts:
             text = gather(self.pool, part, ["response"])["response"]
             blank = text.fill_null("").str.strip_chars() == ""
             if blank.any():
-                acts = same_text.beyond(gather(self.pool, part.filter(blank), ["completion"]).to_series())
+                acts = same_text.more_than_text(gather(self.pool, part.filter(blank), ["completion"]).to_series())
                 text = text.scatter(blank.arg_true(), acts.fill_null(""))
             yield part.to_numpy(), text
 
@@ -70,7 +70,7 @@ class Texts:
         """Learn the length and the end of rows that are not known yet."""
         for part, text in self.read(rows[self.length[rows] < 0]):
             self.length[part] = text.str.len_chars().fill_null(0).to_numpy()
-            self.end[part] = same_text.ends(text)
+            self.end[part] = same_text.end_hashes(text)
 
     def same(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Whether the two texts of each pair are the same_text."""
@@ -78,7 +78,7 @@ class Texts:
         equal = self.end[left] == self.end[right]
         rows = np.concatenate([left[equal], right[equal]])
         for part, text in self.read(rows[~self.has_whole[rows]]):
-            self.whole[part], self.has_whole[part] = same_text.wholes(text), True
+            self.whole[part], self.has_whole[part] = same_text.text_hashes(text), True
         equal[equal] = self.whole[left[equal]] == self.whole[right[equal]]
         equal[equal] = self.beyond(left[equal]) == self.beyond(right[equal])
         return equal
@@ -88,7 +88,7 @@ class Texts:
         found = np.zeros(len(rows), np.uint64)
         for low in range(0, len(rows), SLICE):
             turns = gather(self.pool, pl.Series(rows[low : low + SLICE]), ["completion"]).to_series()
-            found[low : low + SLICE] = same_text.wholes(same_text.beyond(turns))
+            found[low : low + SLICE] = same_text.text_hashes(same_text.more_than_text(turns))
         return found
 
     def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:

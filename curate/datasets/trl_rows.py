@@ -140,7 +140,7 @@ def text_of(candidates: Candidates, made: pl.DataFrame, on: str) -> pl.Series:
 def _text(table: RowTable, rows: pl.Series, text: str, turns: str, whole: bool) -> pl.Series:
     """Return the texts of rows; with ``whole`` all turns in place of a text that is not all there is."""
     columns = gather(table, rows, [text, turns] if whole else [text])
-    return same_text.beyond(columns[turns]).fill_null(columns[text]) if whole else columns[text]
+    return same_text.more_than_text(columns[turns]).fill_null(columns[text]) if whole else columns[text]
 
 
 def _prompt_columns(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:

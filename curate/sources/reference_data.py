@@ -178,7 +178,7 @@ def _with_text(rows: pl.DataFrame, name: str, text: _TextColumns) -> pl.DataFram
     if len(text.columns) > 1:
         pairs = zip(text.columns[::2], text.columns[1::2], strict=True)
         parts = [
-            same_text.beyond(rows[messages]).fill_null(rows[text_column]).fill_null("")
+            same_text.more_than_text(rows[messages]).fill_null(rows[text_column]).fill_null("")
             for text_column, messages in pairs
         ]
         joined = pl.concat_str(parts, separator="\n")

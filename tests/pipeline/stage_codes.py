@@ -1,4 +1,4 @@
-"""Print the hash of the code of each of a recipe's stages, as JSON; run with PYTHONPATH naming a copy of the packages."""
+"""Print the hash of the code of each of a recipe's stages, as JSON; PYTHONPATH names the copy of the packages to use."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ def main(recipe, store):
     for spec in stage_specs(state):
         codes[spec.label] = spec.depends_on["code"]
         spec.adopt(state.store.stage(made[spec.label]))
-    print(json.dumps(codes))
+    sys.stdout.write(json.dumps(codes))
 
 
 if __name__ == "__main__":

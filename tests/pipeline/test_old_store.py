@@ -1,6 +1,7 @@
 """A store that gristmill 0.1.0 made before its code moved into rooms: it opens, and no reply in it is asked again.
 
-``old_store.tar.gz`` holds a recipe, its seeds and the store of one run at commit ef93e88, against ``tests/stub_server``.
+``old_store.tar.gz`` holds a recipe, its seeds and the store of one run at commit ef93e88, against ``tests.stub_server``
+as it was then.
 """
 
 import tarfile

@@ -18,7 +18,7 @@ def collapse_white_space(text: pl.Series) -> pl.Series:
     return ngrams.one_space(text.cast(pl.String).fill_null(""))
 
 
-def ends(text: pl.Series) -> np.ndarray:
+def end_hashes(text: pl.Series) -> np.ndarray:
     """Return a hash of the end of each text without extra white space (uint64): equal texts have equal hashes."""
     text = text.cast(pl.String).fill_null("")
     end = collapse_white_space(text.str.tail(CUT))
@@ -29,12 +29,12 @@ def ends(text: pl.Series) -> np.ndarray:
     return end.str.tail(END).hash(seed=0).to_numpy()
 
 
-def wholes(text: pl.Series) -> np.ndarray:
+def text_hashes(text: pl.Series) -> np.ndarray:
     """Return a hash of each text without extra white space (uint64): texts are the same if their hashes are."""
     return collapse_white_space(text).hash(seed=0).to_numpy()
 
 
-def beyond(turns: pl.Series) -> pl.Series:
+def more_than_text(turns: pl.Series) -> pl.Series:
     """Return the messages (JSON text) that are more than one text: several, or with tool calls; null for others.
 
     A quote inside a text is escaped, so that what is found is a key.

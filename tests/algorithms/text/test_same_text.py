@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.algorithms.random_order import id_draws, uniform
-from curate.algorithms.text import same_text as same
+from curate.algorithms.text import same_text
 from curate.datasets.trl_rows import row_ids
 from schemas.ids import content_id
 
 
 def alike(left, right):
     one, other = pl.Series([left], dtype=pl.String), pl.Series([right], dtype=pl.String)
-    return bool(same.wholes(one)[0] == same.wholes(other)[0])
+    return bool(same_text.text_hashes(one)[0] == same_text.text_hashes(other)[0])
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ TEXT = st.text(alphabet="aB5 .-*,\nÄ…", max_size=8).flatmap(lambda t: st.inte
 @given(st.lists(TEXT, min_size=2, max_size=6), st.sampled_from(["", " ", "\t", "\n" * 150]))
 def test_texts_that_say_the_same_end_the_same(texts, more):
     pairs = pl.Series([*texts, *(t.replace(" ", "  ") + more for t in texts)], dtype=pl.String)
-    ends, wholes = same.ends(pairs), same.wholes(pairs)
+    ends, wholes = same_text.end_hashes(pairs), same_text.text_hashes(pairs)
     assert all(ends[a] == ends[b] for a in range(len(pairs)) for b in range(a) if wholes[a] == wholes[b])
 
 
 def test_similarity_is_that_of_word_pairs():
     left = pl.Series(["a b c d", "one two", "Same text!", "", None])
     right = pl.Series(["a b c x", "three four", "same text", "", "x"])
-    assert same.similarity(left, right).tolist() == [pytest.approx(2 / 4), 0.0, 1.0, 0.0, 0.0]
+    assert same_text.similarity(left, right).tolist() == [pytest.approx(2 / 4), 0.0, 1.0, 0.0, 0.0]
 
 
 def test_random_draws_depend_on_the_id_the_seed_and_the_purpose():
