@@ -1,4 +1,4 @@
-"""What is asked of a model and what it answers, and the key under which an answer is kept.
+"""Defines a request to a model, its reply, and the key under which the reply is kept.
 
 ``curate.models.engine.Engine`` is the protocol of what answers requests.
 """
@@ -101,7 +101,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a call of a model has used: HTTP (or local) requests, and the tokens billed for them."""
+    """The cost of a call of a model: HTTP (or local) requests, and the tokens billed for them."""
 
     requests: int = 0
     prompt_tokens: int = 0

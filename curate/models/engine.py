@@ -83,7 +83,8 @@ class Setting:
             value: The value in the recipe.
             place: The file, the line and the setting's full name, for the message.
         """
-        if not isinstance(value, self.kind) or (isinstance(value, bool) and self.kind is not bool):
+        is_kind: bool = isinstance(value, self.kind)  # said so, as a check by isinstance would narrow ``value``
+        if not is_kind or (isinstance(value, bool) and self.kind is not bool):
             expected = KINDS[self.kind] if isinstance(self.kind, type) else "number"
             raise UserError(f"{place}: expected a {expected}, found {value!r}")
         if value == "":
@@ -106,7 +107,7 @@ def _always_ready(ref: ModelRef) -> None:
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What an engine can do, which settings it takes, and how it is started. Holds no loaded model.
+    """Declares an engine: its tasks, its settings, its capabilities and how it is started. Holds no loaded model.
 
     Attributes:
         tasks: The tasks that it serves, each with the function that starts an ``Engine`` for a model.

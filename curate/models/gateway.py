@@ -23,7 +23,7 @@ from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, Task, m
 
 MAX_FAILED_SHARE = 0.01  # the share of a generate step's requests that may fail
 NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # numbers tell like errors apart; an address or a status stays
-REPLY_COLUMNS = {
+REPLY_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "response": pl.String,
     "reasoning_content": pl.String,
     "tool_calls": pl.String,
@@ -55,7 +55,7 @@ class Failures:
 
     label: str
     allowed: int
-    reasons: Counter = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
 
     def count(self, errors: Iterable[str]) -> None:
         """Count errors by their text, numbers aside."""
@@ -107,7 +107,7 @@ class Gateway:
     def __enter__(self) -> "Gateway":
         """Open the log."""
         self.log = ReplyLog(self.store)
-        self.found = self.log.newest()  # what was answered before this run
+        self.answered_before = self.log.newest()  # the place of the newest reply, in the log's order
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -220,11 +220,11 @@ class Gateway:
 class _Asking:
     """One call of ``Gateway.answer_all``: hands out requests (``take``) and stores replies (``give``)."""
 
-    def __init__(self, answers: Gateway, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
-        self.answers, self.groups, self.failures = answers, groups, failures
-        self.log, self.progress, self.usage = answers.log, answers.progress, answers.usage
-        self.budget = answers.budget(ref)
-        self.spender = Spender(answers.run_id, answers.recipe, ref.name, ref.identity)
+    def __init__(self, gateway: Gateway, ref: ModelRef, groups: Iterator[list[Request]], failures: Failures) -> None:
+        self.groups, self.failures, self.answered_before = groups, failures, gateway.answered_before
+        self.log, self.progress, self.usage = gateway.log, gateway.progress, gateway.usage
+        self.budget = gateway.budget(ref)
+        self.spender = Spender(gateway.run_id, gateway.recipe, ref.name, ref.identity)
         self.in_flight: set[str] = set()  # keys
         self.failed: set[str] = set()  # keys, of this call: an equal request is not tried again at once
         self.waiting: list[Request] | None = None  # taken already, to be handed out first
@@ -236,8 +236,8 @@ class _Asking:
     def take(self) -> list[Request] | None:
         """Return the next requests of one prompt that have no reply yet and that the budget lets through."""
         if self.waiting is not None:
-            group, self.waiting = self.waiting, None
-            return group
+            first, self.waiting = self.waiting, None
+            return first
         while True:
             group = self.left or next(self.groups, None)
             if group is None:
@@ -247,13 +247,13 @@ class _Asking:
             places = [0 if r.key in self.in_flight or r.key in self.failed else self.log.place(r.key) for r in group]
             new = [r for r, place in zip(group, places, strict=True) if place is None]
             if len(new) < len(group):
-                self.usage.reused += sum(0 < (place or 0) <= self.answers.found for place in places)
+                self.usage.reused += sum(0 < (place or 0) <= self.answered_before for place in places)
                 self.progress.advance(len(group) - len(new))
             if not new:
                 continue
             if not self.in_flight:
                 self.budget.lap()  # the time spent on requests that are in the log does not count as asking
-            if not self.budget.hold(new):
+            if not self.budget.reserve(new):
                 self.left = new
                 return None
             self.in_flight.update(r.key for r in new)
@@ -261,12 +261,11 @@ class _Asking:
 
     def give(self, replies: list[Reply], spent: Spent) -> bool:
         """Store and count replies and their cost; return False if no budget is left for another attempt."""
-        cost, seconds = self.budget.settle(replies, spent)
+        cost, seconds = self.budget.record(replies, spent)
         self.in_flight.difference_update(r.key for r in replies)
         self.failed.update(r.key for r in replies if r.error is not None)
         replies = [r for r in replies if r.error != NO_BUDGET]
         self.log.append(replies, self.spender, spent, cost, seconds)
-        failed = [r for r in replies if r.error is not None]
         self.usage.requests += len(replies)
         self.usage.prompt_tokens += spent.prompt_tokens
         self.usage.completion_tokens += spent.completion_tokens
@@ -274,7 +273,7 @@ class _Asking:
         self.tokens += spent.completion_tokens
         rate = f"{self.tokens / max(self.budget.clock - self.begun, 1e-3):,.0f} tokens/s"
         self.progress.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
-        self.failures.add(r.error for r in failed)
+        self.failures.add(r.error for r in replies if r.error is not None)
         if not replies and (overdrawn := self.budget.overdrawn()):
             self.cut = overdrawn
             return False

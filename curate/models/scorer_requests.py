@@ -24,7 +24,7 @@ class ScorerRequests:
 
     def __init__(
         self,
-        answers: Gateway,
+        gateway: Gateway,
         model: Callable[[str], ModelRef],
         seed: int,
         *,
@@ -37,7 +37,7 @@ class ScorerRequests:
         """Prepare to ask; nothing is sent yet.
 
         Args:
-            answers: The gateway to the models.
+            gateway: Answers the requests.
             model: Finds a model by its name in the recipe.
             seed: The recipe's seed, for sampling.
             label: The stage's name, for progress.
@@ -46,7 +46,7 @@ class ScorerRequests:
             stop: Whether a used-up budget raises ``Stopped``; if not, the requests that are left have no reply.
             asking: Whether to ask at all; if not, only cached replies are read.
         """
-        self.answers, self.model, self.seed, self.label = answers, model, seed, label
+        self.gateway, self.model, self.seed, self.label = gateway, model, seed, label
         self.failures, self.max_failed = failures, max_failed
         self.stop, self.asking = stop, asking
         self.unasked = 0
@@ -66,12 +66,12 @@ class ScorerRequests:
         """
         ref = self.model(call.model)
         if isinstance(call, Embed):
-            return embed(call.texts, ref, self.answers.store, self.answers.progress)
+            return embed(call.texts, ref, self.gateway.store, self.gateway.progress)
         requests = requests_of(call, ref, self.seed)
         present = [request for request in requests if request]
         if self.asking and present:
             self._ask(ref, call.model, present)
-        replies = self.answers.read(request.key for request in present)
+        replies = self.gateway.read(request.key for request in present)
         self.unasked += sum(request.key not in replies for request in present)
         self.transient += [key for key, reply in replies.items() if reply.transient]
         table = replies_frame([replies.get(request.key) if request else None for request in requests])
@@ -83,10 +83,10 @@ class ScorerRequests:
         """Get the requests answered; a used-up budget ends the work or the asking."""
         self.may_fail += len(requests) * self.max_failed
         self.failures.allowed = max(self.failures.allowed, math.ceil(self.may_fail))
-        self.answers.progress.begin(f"{self.label} ({name})", len(requests), "replies")
-        if not self.answers.answer_all(ref, ([request] for request in requests), self.failures):
+        self.gateway.progress.begin(f"{self.label} ({name})", len(requests), "replies")
+        if not self.gateway.answer_all(ref, ([request] for request in requests), self.failures):
             if self.stop:
-                raise Stopped("; ".join(self.answers.stopped.values()))
+                raise Stopped("; ".join(self.gateway.stopped.values()))
             self.asking = False
 
 

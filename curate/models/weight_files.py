@@ -63,14 +63,15 @@ def _resolve_adapter(name: str, model: Model, path: Path) -> ModelRef:
     """Return the model that a folder with a LoRA adapter (ours, or any of PEFT's) was trained on, with it on top."""
     starts_from = path / STARTS_FROM
     if starts_from.exists():
-        start = json.loads(starts_from.read_text(encoding="utf-8"))
-        base, earlier = start["model"], [str((path / folder).resolve()) for folder in start["adapters"]]
+        noted = json.loads(starts_from.read_text(encoding="utf-8"))
+        base, earlier = noted["model"], [str((path / folder).resolve()) for folder in noted["adapters"]]
     else:
         base = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
         earlier = []
-    for folder in (base, *earlier):
-        if os.path.isabs(folder or "") and not Path(folder).is_dir():
-            raise UserError(f"models.{name}: the adapter in {path} was trained on {folder}, which is not there")
+    starts: list[str] = [start for start in (base, *earlier) if start]
+    for start in starts:
+        if os.path.isabs(start) and not Path(start).is_dir():
+            raise UserError(f"models.{name}: the adapter in {path} was trained on {start}, which is not there")
     if not base:
         raise UserError(
             f"models.{name}: {path}/adapter_config.json does not say which model the adapter is for "
@@ -78,7 +79,7 @@ def _resolve_adapter(name: str, model: Model, path: Path) -> ModelRef:
         )
     ref = resolve_weights(name, model.model_copy(update={"model": base}), Path("/"))
     adapters = (*ref.adapters, *earlier, str(path))
-    identity = ">".join([ref.identity, *(folder_identity(Path(folder)) for folder in (*earlier, path))])
+    identity = ">".join([ref.identity, *(folder_identity(Path(folder)) for folder in (*earlier, str(path)))])
     return replace(ref, identity=identity, adapters=adapters)
 
 

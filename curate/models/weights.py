@@ -184,7 +184,7 @@ def _convert(gguf: Path, target: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     where, name = str(gguf.parent), gguf.name
     with redirect_stderr(StringIO()):  # its progress bar can't be turned off otherwise
-        model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
     # save_pretrained refuses a quantised model; the weights are plain float32 by now, so say so.
     del model.config.quantization_config
     model.hf_quantizer = None

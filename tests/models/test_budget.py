@@ -29,8 +29,8 @@ def answers(group, completion_tokens=5):
 
 def test_without_limits_everything_goes_and_costs_are_counted():
     free = budget(prompt_price=2.0, completion_price=10.0)
-    assert all(free.hold(group(i)) for i in range(1000)) and free.held == {}
-    cost, seconds = free.settle(answers(group(0)), Spent(1, 500_000, 100_000))
+    assert all(free.reserve(group(i)) for i in range(1000)) and free.reserved == {}
+    cost, seconds = free.record(answers(group(0)), Spent(1, 500_000, 100_000))
     assert cost == 2.0 and 0 <= seconds < 60
     assert free.cost(1_000_000, 0) == 2.0 and free.cost(0, 1_000_000) == 10.0
 
@@ -39,12 +39,12 @@ def test_without_limits_everything_goes_and_costs_are_counted():
 def test_requests_are_let_through_one_by_one_up_to_the_limit(owner):
     limits = {"max_requests": 3}
     one = budget(limits if owner == "models.a" else {}, limits if owner == "budget" else {})
-    assert [one.hold(group(i)) for i in range(5)] == [True, True, True, False, False]
+    assert [one.reserve(group(i)) for i in range(5)] == [True, True, True, False, False]
     assert one.refused.startswith(f"{owner}.max_requests is reached: 0 of 3 spent")
-    one.settle(answers(group(0)), Spent(1, 4, 5))
-    assert not one.hold(group(3)), "two in flight and one spent"
-    one.settle([], Spent())
-    assert not one.hold(group(3))
+    one.record(answers(group(0)), Spent(1, 4, 5))
+    assert not one.reserve(group(3)), "two in flight and one spent"
+    one.record([], Spent())
+    assert not one.reserve(group(3))
     assert f"1 of 3 spent, the next request might not fit; to go on, run again with --set {owner}.max_requests=6" in (
         one.refused
     )
@@ -52,30 +52,30 @@ def test_requests_are_let_through_one_by_one_up_to_the_limit(owner):
 
 def test_a_group_is_let_through_whole_or_not_at_all():
     one = budget({"max_requests": 5})
-    assert one.hold(group(0, 4)) and not one.hold(group(1, 4)) and one.hold(group(2, 1))
-    assert len(one.held) == 5
-    one.settle(answers(group(0, 4)), Spent(1, 4, 20))  # four samples in one request
-    assert not one.hold(group(1, 4)) and one.hold(group(3, 3))
+    assert one.reserve(group(0, 4)) and not one.reserve(group(1, 4)) and one.reserve(group(2, 1))
+    assert len(one.reserved) == 5
+    one.record(answers(group(0, 4)), Spent(1, 4, 20))  # four samples in one request
+    assert not one.reserve(group(1, 4)) and one.reserve(group(3, 3))
 
 
 def test_a_failed_attempt_and_a_failed_request_are_counted():
     one = budget({"max_requests": 4})
-    assert one.hold(group(0)) and one.hold(group(1))
-    one.settle([], Spent(1, 10, 0))
-    assert one.hold(group(2)) and not one.hold(group(3)), "one spent, three in flight"
-    one.settle([Reply(r.key, error="no") for r in group(0)], Spent(1))
-    assert not one.hold(group(3))
-    one.settle([Reply(r.key, error="refused before it was sent") for r in group(1)], Spent(0))
-    assert one.hold(group(3))
+    assert one.reserve(group(0)) and one.reserve(group(1))
+    one.record([], Spent(1, 10, 0))
+    assert one.reserve(group(2)) and not one.reserve(group(3)), "one spent, three in flight"
+    one.record([Reply(r.key, error="no") for r in group(0)], Spent(1))
+    assert not one.reserve(group(3))
+    one.record([Reply(r.key, error="refused before it was sent") for r in group(1)], Spent(0))
+    assert one.reserve(group(3))
 
 
 def test_tokens_that_were_not_needed_are_free_again():
     most = sum(most_tokens(group(0)[0]))
     one = budget({"max_tokens": 2 * most + 10})
-    assert one.hold(group(0)) and one.hold(group(1)) and not one.hold(group(2))
-    one.settle(answers(group(0)), Spent(1, 4, 5))
-    assert one.hold(group(2)) and not one.hold(group(3))
-    assert one.total["max_tokens"] == 2 * most
+    assert one.reserve(group(0)) and one.reserve(group(1)) and not one.reserve(group(2))
+    one.record(answers(group(0)), Spent(1, 4, 5))
+    assert one.reserve(group(2)) and not one.reserve(group(3))
+    assert one.reserved_total["max_tokens"] == 2 * most
 
 
 def test_what_was_spent_before_counts_and_a_larger_limit_goes_on():
@@ -83,31 +83,31 @@ def test_what_was_spent_before_counts_and_a_larger_limit_goes_on():
     used = purse("budget", {}, before).used
     assert used == {"max_requests": 7, "max_tokens": 130, "max_cost": 0.5, "max_seconds": 9.0}
     for limit, low, high in (("max_requests", 7, 8), ("max_tokens", 200, 400), ("max_seconds", 9.0, 60)):
-        assert not Budget([purse("budget", {limit: low}, before)]).hold(group(0))
-        assert Budget([purse("budget", {limit: high}, before)]).hold(group(0))
+        assert not Budget([purse("budget", {limit: low}, before)]).reserve(group(0))
+        assert Budget([purse("budget", {limit: high}, before)]).reserve(group(0))
     dear = {"prompt_price": 1000.0, "completion_price": 1000.0}
-    assert not Budget([purse("budget", {"max_cost": 0.51}, before)], **dear).hold(group(0))
-    assert Budget([purse("budget", {"max_cost": 5.0}, before)], **dear).hold(group(0))
+    assert not Budget([purse("budget", {"max_cost": 0.51}, before)], **dear).reserve(group(0))
+    assert Budget([purse("budget", {"max_cost": 5.0}, before)], **dear).reserve(group(0))
 
 
 def test_seconds_pass_while_a_request_is_out():
     one = budget({"max_seconds": 0.2})
-    assert one.hold(group(0))
+    assert one.reserve(group(0))
     sleep(0.25)
-    assert not one.hold(group(1)) and one.refused.startswith("models.a.max_seconds is reached: 0 of 0.2 spent")
-    _, seconds = one.settle(answers(group(0)), Spent(1, 4, 5))
+    assert not one.reserve(group(1)) and one.refused.startswith("models.a.max_seconds is reached: 0 of 0.2 spent")
+    _, seconds = one.record(answers(group(0)), Spent(1, 4, 5))
     assert 0.25 <= seconds < 5 and 0.25 <= one.purses[0].used["max_seconds"] == one.purses[1].used["max_seconds"]
-    assert not one.hold(group(1))
+    assert not one.reserve(group(1))
     before = one.clock
     assert one.lap() >= 0 and monotonic() >= one.clock >= before
 
 
 def test_a_request_that_took_more_than_thought_makes_the_next_ones_hold_more():
     one = budget({"max_tokens": 10_000})
-    assert one.hold(group(0))
+    assert one.reserve(group(0))
     most = sum(most_tokens(group(0)[0]))
-    one.settle([Reply(group(0)[0].key, "x", prompt_tokens=most + 80, completion_tokens=20)], Spent(1, most + 80, 20))
-    assert one.hold(group(1)) and one.total["max_tokens"] == most + 100
+    one.record([Reply(group(0)[0].key, "x", prompt_tokens=most + 80, completion_tokens=20)], Spent(1, most + 80, 20))
+    assert one.reserve(group(1)) and one.reserved_total["max_tokens"] == most + 100
 
 
 @settings(max_examples=60, deadline=None)
@@ -150,7 +150,7 @@ def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recip
     takes = {r.key: min(need, most) for g, (_, most, need) in zip(waiting, wanted, strict=True) for r in g}
     flying, done, spent = [], 0, {"max_requests": 0, "max_tokens": 0, "max_cost": 0.0}
     while True:
-        while waiting and len(flying) < 5 and one.hold(waiting[0]):
+        while waiting and len(flying) < 5 and one.reserve(waiting[0]):
             flying.append(waiting.pop(0))
         if not flying:
             break
@@ -159,14 +159,16 @@ def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recip
             prompt = most_tokens(replies[0])[0] - random.randrange(40)
             new = sum(takes[r.key] for r in replies)
             given_ = [Reply(r.key, "x", prompt_tokens=prompt, completion_tokens=takes[r.key]) for r in replies]
-            cost, _ = one.settle(given_, Spent(1, prompt, new))
+            cost, _ = one.record(given_, Spent(1, prompt, new))
             spent["max_requests"] += 1
             spent["max_tokens"] += prompt + new
             spent["max_cost"] += cost
             done += len(replies)
             for limit, most in [*limits.items(), *of_recipe.items()]:
                 assert spent[limit] <= most + 1e-9, (limit, most, spent)
-    assert one.held == {} and all(total == 0 for total in one.total.values()), "nothing is held when all is settled"
+    assert one.reserved == {} and all(total == 0 for total in one.reserved_total.values()), (
+        "nothing is held when all is settled"
+    )
     assert done == len(takes) or waiting
     for owner in one.purses if one.purses[0].limits or one.purses[1].limits else []:
         for name, amount in spent.items():
@@ -180,13 +182,13 @@ def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recip
 
 def test_attempts_that_fail_leave_no_budget_for_another_before_any_limit_is_passed():
     one = budget({"max_requests": 4}, {"max_tokens": 10_000})
-    assert one.hold(group(0)) and one.hold(group(1)) and one.hold(group(2)) and one.overdrawn() is None
-    one.settle([], Spent(1, 10, 0))
+    assert one.reserve(group(0)) and one.reserve(group(1)) and one.reserve(group(2)) and one.overdrawn() is None
+    one.record([], Spent(1, 10, 0))
     assert one.overdrawn() is None, "three in flight and one spent"
-    one.settle([], Spent(1, 10, 0))
+    one.record([], Spent(1, 10, 0))
     assert one.overdrawn().startswith("models.a.max_requests is reached: 2 of 4 spent")
-    one.settle([Reply(group(0)[0].key, error="not tried again")], Spent())
+    one.record([Reply(group(0)[0].key, error="not tried again")], Spent())
     assert one.overdrawn() is None, "the two that are left may go on"
-    one.settle(answers(group(1)), Spent(1, 4, 5))
-    one.settle([], Spent(1, 9_000, 0))
+    one.record(answers(group(1)), Spent(1, 4, 5))
+    one.record([], Spent(1, 9_000, 0))
     assert one.purses[0].used["max_requests"] == 4 and one.overdrawn().startswith("models.a.max_requests")

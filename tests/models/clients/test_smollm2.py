@@ -61,7 +61,7 @@ def test_a_loss_is_that_of_a_plain_forward_and_the_right_answer_is_likelier(ref)
     from curate.models.clients.local.loss import LossEngine
 
     engine = LossEngine(ref)
-    assert engine.apart
+    assert engine.head_apart
     question = "What is the capital of France?"
     good, bad = "The capital of France is Paris.", "Blue of lamp the seven go."
     asks = [

@@ -39,6 +39,7 @@ class GrowingLayer(DynamicLayer):
         """Append key and value states of shape ``[batch, heads, tokens, dim]``; return all of them."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None and self.values is not None
         self.keys = self._append("key_buffer", self.keys, key_states)
         self.values = self._append("value_buffer", self.values, value_states)
         return self.keys, self.values
@@ -48,10 +49,11 @@ class GrowingLayer(DynamicLayer):
 
         Only the rows that change their place are copied.
         """
-        place = torch.arange(len(order), device=order.device)
-        moved = order != place
+        assert self.keys is not None and self.values is not None
+        index = torch.arange(len(order), device=order.device)
+        moved = order != index
         for states in (self.keys, self.values):
-            states[place[moved]] = states[order[moved]]
+            states[index[moved]] = states[order[moved]]
         self.keys, self.values = self.keys[: len(order)], self.values[: len(order)]
 
     def _append(self, name: str, held: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
@@ -124,7 +126,8 @@ def _close_ranks(count: int, gone: list[int]) -> list[int]:
 
 def _shrink(cache: DynamicCache, order: torch.Tensor) -> None:
     """Keep the rows ``order`` of the cache."""
-    for layer in cache.layers:
+    layers: list[Any] = cache.layers
+    for layer in layers:
         if isinstance(layer, GrowingLayer):
             layer.shrink(order)
         else:

@@ -81,12 +81,10 @@ class LossEngine:
     def _text(self, request: Request, context: list[int] | str, completion: list[int]) -> Text | Reply:
         if isinstance(context, str):
             return Reply(request.key, error=context)
-        if not completion:
-            return refusal(request, 0, self.context, "the completion")
-        size = len(context) + len(completion)
-        return refusal(request, size, self.context, "the conversation") or Text(
-            request, [*context, *completion], len(context)
-        )
+        size = len(context) + len(completion) if completion else 0
+        what = "the conversation" if completion else "the completion"
+        refused = refusal(request, size, self.context, what)
+        return refused or Text(request, [*context, *completion], len(context))
 
     @torch.inference_mode()
     def _evaluate(self, texts: list[Text]) -> list[Reply]:

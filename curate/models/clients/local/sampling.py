@@ -26,12 +26,11 @@ class Settings:
     @classmethod
     def of(cls, rows: list[Sampling], device: torch.device) -> "Settings":
         """Gather the settings of the rows."""
-        columns = [
-            torch.tensor([getattr(s, name) for s in rows], device=device) for name in ("temperature", "top_k", "top_p")
-        ]
         drawn = [s for s in rows if s.temperature > 0]
         return cls(
-            *columns,
+            torch.tensor([s.temperature for s in rows], device=device),
+            torch.tensor([s.top_k for s in rows], device=device),
+            torch.tensor([s.top_p for s in rows], device=device),
             greedy=len(drawn) < len(rows),
             random=bool(drawn),
             largest_k=max((s.top_k for s in drawn), default=0),

@@ -10,8 +10,8 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
 
     A trace that was cut before its end has no answer: the answer is empty.
     """
-    if "</think>" in text:
-        match = THINK.match(text)
+    match = THINK.match(text) if "</think>" in text else None
+    if match:
         return match.group(1).strip() or None, text[match.end() :]
     opened = text.lstrip()
     if opened.startswith("<think>"):

@@ -23,7 +23,8 @@ def split_tool_calls(text: str) -> tuple[str | None, str]:
     None where there are none. A block that cannot be read as a call (or that has an opening tag inside) stays text.
     """
     before, *pieces = text.split(OPEN)  # each is read by itself, so that the time is linear in the length
-    calls, rest = [], [before]
+    calls: list[dict[str, Any]] = []
+    rest = [before]
     for piece in pieces:
         call, end = _call(piece)
         if call is None:

@@ -32,7 +32,8 @@ class VllmChatEngine(ChatEngine):
         """
         key = secrets.token_urlsafe(24)
         super().__init__(ref, progress, key=key)
-        self.ref, self.model, self._tokenizer = ref, ref.name, None
+        self.ref, self.model = ref, ref.name
+        self._tokenizer: Any = None
         python = find_python(ref.name, PYTHON.of(ref))
         on_cpu = runs_on_cpu(ref.name, python)
         progress.advance(0, "preparing the weights for vLLM")

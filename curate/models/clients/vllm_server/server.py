@@ -97,10 +97,12 @@ class Server:
     def close(self) -> None:
         """End the server; return when all of its processes are gone, and their memory is free."""
         atexit.unregister(self.close)
-        self.guard.stdin.close()
-        if not self.guard.stdout.closed:
-            self.guard.stdout.read()  # until the last guard has ended
-            self.guard.stdout.close()
+        stdin, stdout = self.guard.stdin, self.guard.stdout
+        if stdin is not None:
+            stdin.close()
+        if stdout is not None and not stdout.closed:
+            stdout.read()  # until the last guard has ended
+            stdout.close()
         self.guard.wait()
         shutil.rmtree(self.folder / "tmp" if self.keep_log else self.folder, ignore_errors=True)
 
