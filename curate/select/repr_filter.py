@@ -51,9 +51,7 @@ def subset(
         UserError: For a setting out of range.
     """
     count = rows_to_keep(keep, len(embedding), "select repr_filter")
-    for name, share in (("threshold", threshold), ("recall", recall)):
-        if not 0 < share <= 1:
-            raise UserError(f"select repr_filter: {name} must be above 0 and at most 1, found {share}")
+    _check_shares(threshold=threshold, recall=recall)
     vectors, usable = unit(embedding)
     rows = np.flatnonzero(usable)
     if not len(rows):
@@ -92,3 +90,9 @@ def _table(vectors: np.ndarray, rows: np.ndarray, filtered: Filtered | None) -> 
     known = pl.col("nearest") >= 0
     table = pl.DataFrame({"kept": kept, "nearest": near, "similarity": cosine})
     return table.with_columns(pl.when(known).then(name).alias(name) for name in ("nearest", "similarity"))
+
+
+def _check_shares(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0 < share <= 1:
+            raise UserError(f"select repr_filter: {name} must be above 0 and at most 1, found {share}")

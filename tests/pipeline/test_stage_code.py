@@ -127,7 +127,7 @@ EDITS = [
     ("curate/storage/store.py", "Store", []),
     ("curate/steps/settings.py", "check_settings", []),
     ("curate/pipeline/run_record.py", "RunRecord", []),
-    ("curate/pipeline/planner.py", "make_plan", []),
+    ("curate/pipeline/planner.py", "Planner", []),
     ("schemas/version.py", "VERSION", []),
 ]
 
