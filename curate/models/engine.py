@@ -161,3 +161,8 @@ def recipe_engines() -> list[str]:
 def engine_of(ref: ModelRef) -> EngineSpec:
     """Return the spec of a model's engine."""
     return find_engine(ref.engine)
+
+
+def setting_of(ref: ModelRef, name: str) -> Any:
+    """Return a model's setting that its engine declares: the recipe's value, else the declared default."""
+    return next(setting for setting in engine_of(ref).settings if setting.name == name).of(ref)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from curate.models.clients.transformers import BACKEND, TRUST_REMOTE_CODE
+from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import weights_folder
 from schemas.errors import UserError, needs_extra
@@ -21,11 +21,11 @@ class Embedder:
             from transformers.utils import logging
         except ImportError:
             raise needs_extra(f"embedding with {ref.name!r}", "local") from None
-        backend = BACKEND.of(ref)
+        backend = setting_of(ref, "backend")
         logging.disable_progress_bar()
         try:
             self.model = SentenceTransformer(
-                weights_folder(ref), backend=backend, trust_remote_code=TRUST_REMOTE_CODE.of(ref)
+                weights_folder(ref), backend=backend, trust_remote_code=setting_of(ref, "trust_remote_code")
             )
         except Exception as error:  # a missing backend raises a bare Exception
             reason = str(error).strip().splitlines()[0]

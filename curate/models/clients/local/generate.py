@@ -18,7 +18,7 @@ from curate.models.clients.local.decoding import Row, decode
 from curate.models.clients.parsing import short_answers
 from curate.models.clients.parsing.reasoning import split_reasoning
 from curate.models.clients.parsing.tool_calls import split_tool_calls
-from curate.models.clients.transformers import BATCH_TOKENS
+from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import cache_folder
 from curate.models.weights import load, local_folder
@@ -47,7 +47,7 @@ class GenerateEngine:
             progress.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
         self.model, self.tokenizer = load(ref)
         device = self.model.device.type
-        self.batch_tokens = int(BATCH_TOKENS.of(ref) or (200_000 if device == "cuda" else 14_000))
+        self.batch_tokens = int(setting_of(ref, "batch_tokens") or (200_000 if device == "cuda" else 14_000))
         self.context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]

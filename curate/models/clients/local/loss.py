@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
-from curate.models.clients.transformers import BATCH_TOKENS
+from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load
 from schemas.requests import Give, Reply, Request, Take
@@ -31,7 +31,7 @@ class LossEngine:
         self.cells = CELLS
         self.head_apart = self._head_apart()
         most = (100_000 if device == "cuda" else 4_000) // (1 if self.head_apart else 4)
-        self.batch_tokens = int(BATCH_TOKENS.of(ref) or most)
+        self.batch_tokens = int(setting_of(ref, "batch_tokens") or most)
         self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
         first = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, config.bos_token_id)
         self.first = next((token for token in first if isinstance(token, int)), 0)

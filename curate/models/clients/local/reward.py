@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
-from curate.models.clients.transformers import BATCH_TOKENS
+from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load_classifier
 from schemas.errors import UserError, unknown
@@ -29,7 +29,7 @@ class RewardEngine:
         self.model.config.use_cache = False
         self.config = self.model.config.get_text_config()
         device = self.model.device.type
-        self.batch_tokens = int(BATCH_TOKENS.of(ref) or (100_000 if device == "cuda" else 4_000))
+        self.batch_tokens = int(setting_of(ref, "batch_tokens") or (100_000 if device == "cuda" else 4_000))
         self.context = min(
             getattr(self.config, "max_position_embeddings", None) or 1 << 30, self.tokenizer.model_max_length
         )

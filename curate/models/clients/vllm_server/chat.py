@@ -6,9 +6,9 @@ import secrets
 from typing import Any
 
 from curate.models.clients.http.chat import ChatEngine
-from curate.models.clients.vllm import PYTHON, START_TIMEOUT, TRUST_REMOTE_CODE
 from curate.models.clients.vllm_server.launch import arguments, environment, find_python, runs_on_cpu, served_folder
 from curate.models.clients.vllm_server.server import Server
+from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress
@@ -34,7 +34,7 @@ class VllmChatEngine(ChatEngine):
         super().__init__(ref, progress, key=key)
         self.ref, self.model = ref, ref.name
         self._tokenizer: Any = None
-        python = find_python(ref.name, PYTHON.of(ref))
+        python = find_python(ref.name, setting_of(ref, "python"))
         on_cpu = runs_on_cpu(ref.name, python)
         progress.advance(0, "preparing the weights for vLLM")
         self.folder = served_folder(ref, pooling=self.POOLING)
@@ -46,7 +46,7 @@ class VllmChatEngine(ChatEngine):
             progress.say(
                 f"starting vLLM for {ref.name} (log: {self.server.log}); the first start takes a minute or two"
             )
-            self.server.wait_until_ready(START_TIMEOUT.of(ref), progress)
+            self.server.wait_until_ready(setting_of(ref, "start_timeout"), progress)
         except UserError:
             raise
         except BaseException:
@@ -83,7 +83,7 @@ class VllmChatEngine(ChatEngine):
                 from transformers import AutoTokenizer
             except ImportError:
                 raise needs_extra(f"model {self.name!r} (a user's turn in its chat template)", "local") from None
-            trust = bool(TRUST_REMOTE_CODE.of(self.ref))
+            trust = bool(setting_of(self.ref, "trust_remote_code"))
             self._tokenizer = AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
         turns = [*turns[:-1], {**turns[-1], "content": USER_TURN_MARK}]
         before, found, _ = self._tokenizer.apply_chat_template(turns, tokenize=False).rpartition(USER_TURN_MARK)

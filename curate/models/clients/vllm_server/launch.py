@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from curate.models.clients.vllm import ARGS, TRUST_REMOTE_CODE
+from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import cache_folder
 from curate.models.weights import load, load_classifier, local_folder, weights_folder
@@ -77,7 +77,7 @@ def arguments(ref: ModelRef, folder: str, on_cpu: bool, *, pooling: bool = False
         on_cpu: Whether vLLM is a build for CPUs.
         pooling: Whether the server classifies instead of writing.
     """
-    own = [str(argument) for argument in ARGS.of(ref) or ()]
+    own = [str(argument) for argument in setting_of(ref, "args") or ()]
     named = {a.split("=", 1)[0].replace("_", "-") for a in own if a.startswith("--")}
     # Sampling is as the recipe says, not as the model's generation_config.json does.
     given = [
@@ -94,7 +94,7 @@ def arguments(ref: ModelRef, folder: str, on_cpu: bool, *, pooling: bool = False
         "warning",
     ]
     given += ["--runner", "pooling"] if pooling else []
-    if TRUST_REMOTE_CODE.of(ref):
+    if setting_of(ref, "trust_remote_code"):
         given.append("--trust-remote-code")
     if on_cpu and "--dtype" not in named:
         given += ["--dtype", "float32"]  # faster than bfloat16 on most CPUs
