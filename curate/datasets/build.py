@@ -25,7 +25,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps import sql_conditions
 from curate.steps.registry import Step, find_step
 from curate.steps.settings import check_settings
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
 from schemas.recipe import Dataset

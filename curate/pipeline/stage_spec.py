@@ -14,7 +14,8 @@ from curate.models.model_ref import ModelRef
 from curate.steps.code_hash import code_hash
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet
-from curate.storage.store import Stage, StageWriter, Store
+from curate.storage.stage import Stage, StageWriter
+from curate.storage.store import Store
 from schemas.ids import fingerprint
 from schemas.progress import Progress
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from curate.storage.polars_types import POLARS
 from curate.storage.rows import CANDIDATES, RowSet
-from curate.storage.store import POLARS
 from schemas.rows import PROMPTS
 
 

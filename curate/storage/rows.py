@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from curate.storage.store import POLARS, Stage, empty
+from curate.storage.polars_types import POLARS, empty
+from curate.storage.stage import Stage
 from schemas.ids import fingerprint
 from schemas.rows import COMPLETIONS, PROMPTS
 
