@@ -47,8 +47,8 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         "rules": [rule.key() for rule in spec.rules],
         "split": [*state.recipe.split.items()],
         "seed": state.recipe.seed,
-        "input": state.completions.depends(sorted(state.completions.scores)),
-        "context": state.prompts.depends(sorted(state.prompts.scores)),
+        "input": state.completions.fingerprint(sorted(state.completions.scores)),
+        "context": state.prompts.fingerprint(sorted(state.prompts.scores)),
     }
     if entry.control_of:
         base = spec.control_base

@@ -73,7 +73,7 @@ def make_plan(state: RunState, specs: Iterable[StageSpec], drafts: Store) -> Pla
         if stage is None and spec.in_plan:
             stage = _draft(spec, drafts)
         if incomplete and spec.estimate:
-            with ReplyLog.looking(state.store) as log:
+            with ReplyLog.open_for_reading(state.store) as log:
                 estimate = spec.estimate(log)
             note = estimate.note
             plan.model_requests.extend(one for one in estimate.requests if one.requests)

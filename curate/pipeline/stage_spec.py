@@ -98,4 +98,4 @@ class StageSpec:
 
 def input_key(rows: RowSet, prompts: RowSet | None, names: list[str]) -> dict[str, str]:
     """Return the part of a stage's key that says what it reads: columns of rows and of their prompts."""
-    return {"input": rows.depends(names), "context": prompts.depends(names) if prompts else ""}
+    return {"input": rows.fingerprint(names), "context": prompts.fingerprint(names) if prompts else ""}

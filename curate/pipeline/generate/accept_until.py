@@ -126,7 +126,7 @@ def accept_stage(
         "max_candidates": acceptance.max_candidates,
         "scorers": [[scorer.name, scorer.key()] for scorer in acceptance.scorers],
     }
-    key["context"] = [key["context"], generation.state.prompts.depends(list(acceptance.columns))]
+    key["context"] = [key["context"], generation.state.prompts.fingerprint(list(acceptance.columns))]
     waves = Waves(generation, acceptance)
     return StageSpec(
         generation.label,
