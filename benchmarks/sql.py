@@ -9,7 +9,8 @@ import polars as pl
 
 from benchmarks.measure import GRISTMILL, Row, medians, wall
 from curate.pipeline.run_record import stage_entry
-from curate.storage.store import Stage, StageWriter, Store, now
+from curate.storage.stage import Stage, StageWriter
+from curate.storage.store import Store, now
 
 PROMPTS, SAMPLES = 250_000, 4
 QUERIES = {

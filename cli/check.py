@@ -67,7 +67,7 @@ def estimate(found: Plan) -> str:
         return "0 requests left to make, as far as is known"
     prompt = new = most = 0.0
     about_cost = most_cost = 0.0
-    with ReplyLog.looking(found.state.store) as log:
+    with ReplyLog.open_for_reading(found.state.store) as log:
         for wanted in found.model_requests:
             spent, ref = log.spent(identity=wanted.ref.identity), wanted.ref
             each = spent["completion_tokens"] / spent["replies"] if spent["replies"] else wanted.max_tokens

@@ -61,9 +61,9 @@ def why(
 ) -> None:
     """Show a row's whole history: where it came from, its scores, every decision, and the models trained on it."""
     from cli.tables import story
-    from curate.storage.row_history import trace
+    from curate.storage.row_history import row_history
 
-    story(trace(open_store(store), id), sys.stdout)
+    story(row_history(open_store(store), id), sys.stdout)
 
 
 # The costs by recipe and model; the last row is the sum.

@@ -47,9 +47,10 @@ def check(
 ) -> None:
     """Validate a recipe and show the plan: what is cached, what will run, what it costs, and how rows are tokenised."""
     from cli.check import show_plan
+    from curate.storage.store import is_store
 
     loaded = read_recipe(recipe, overrides)
-    show_plan(loaded, open_store(store) if (store / "store.json").exists() else None, rows)
+    show_plan(loaded, open_store(store) if is_store(store) else None, rows)
 
 
 def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:

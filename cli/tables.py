@@ -15,7 +15,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import duckdb
 
-    from curate.storage.row_history import Story
+    from curate.storage.row_history import RowHistory
     from curate.storage.store import Store
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a model's text must not steer the terminal
@@ -109,7 +109,7 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
     shown.print(table("\nlatest runs", columns, runs))
 
 
-def story(history: "Story", out: TextIO) -> None:
+def story(history: "RowHistory", out: TextIO) -> None:
     """Print a row's history."""
     out.write(history.title + "\n")
     for heading, lines in history.parts:

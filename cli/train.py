@@ -8,7 +8,8 @@ import typer
 from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
 
 if TYPE_CHECKING:
-    from curate.storage.store import Stage, Store
+    from curate.storage.stage import Stage
+    from curate.storage.store import Store
     from schemas.progress import Progress
     from schemas.recipe import Recipe
 
@@ -28,7 +29,7 @@ def train(
     with Bars() as bars:
         stages = _train(loaded, opened, names, bars)
     for stage in stages:
-        typer.echo(f"{stage.manifest['name']}: {stage.path / 'model'}")
+        typer.echo(f"{stage.manifest['name']}: {stage.folder('model')}")
 
 
 def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:

@@ -23,7 +23,8 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.code_hash import code_hash
 from curate.storage.rows import RowSet
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
 from schemas.ids import fingerprint
 from schemas.progress import Progress

@@ -96,6 +96,58 @@ def test_nothing_runs_what_data_say(file):
             assert not shell, f"{short(file)}:{node.lineno}: a shell"
 
 
+# Parquet files that are not the store's own, and why they are read or written outside ``curate/storage``.
+OTHER_PARQUET = {
+    "curate/sources/file_formats.py": "a source that a recipe names",
+    "cli/tables.py": "the result of a query, for the user",
+    "train/fit.py": "the record in a checkpoint, which transformers writes into the work folder",
+}
+PARQUET = {"read_parquet", "scan_parquet", "write_parquet", "sink_parquet", "ParquetFile", "write_table", "read_table"}
+STORE_FILES = {"store.json", "stage.json", "replies.sqlite", "gristmill.duckdb"}
+PATH_METHODS = {"joinpath", "glob", "rglob", "iterdir", "walk", "with_name", "with_suffix", "open", "mkdir", "unlink"}
+PATH_METHODS |= {"read_text", "read_bytes", "write_text", "write_bytes", "rename", "replace", "rmdir", "touch"}
+
+
+def is_path(node):
+    """Whether an expression is the ``path`` of something, such as ``run.store.path``."""
+    return isinstance(node, ast.Attribute) and node.attr == "path" and ast.unparse(node) not in ("os.path", "sys.path")
+
+
+def opens_the_store(node):
+    """Whether a node joins, lists or opens the path of a store or a stage, or names one of a store's files."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return is_path(node.left)
+    if isinstance(node, ast.JoinedStr):  # f"{store.path}/stages"
+        values = zip(node.values, node.values[1:], strict=False)
+        return any(
+            isinstance(value, ast.FormattedValue)
+            and is_path(value.value)
+            and isinstance(after, ast.Constant)
+            and after.value.startswith("/")
+            for value, after in values
+        )
+    if isinstance(node, ast.Call):
+        joins = ast.unparse(node.func) in ("os.path.join", "os.listdir", "os.scandir", "os.walk", "open")
+        on_path = isinstance(node.func, ast.Attribute) and node.func.attr in PATH_METHODS and is_path(node.func.value)
+        return on_path or (joins and any(is_path(argument) for argument in node.args))
+    return isinstance(node, ast.Constant) and node.value in STORE_FILES
+
+
+def test_only_storage_opens_files_of_the_store(file):
+    if short(file).startswith("curate/storage/"):
+        return
+    for node in ast.walk(tree(file)):
+        found = f"{short(file)}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)[:80]}"
+        assert not opens_the_store(node), f"{found}: curate.storage opens and names the store's files; ask it"
+        if isinstance(node, ast.Attribute) and node.attr in PARQUET:
+            assert short(file) in OTHER_PARQUET, f"{found}: curate.storage reads and writes the store's Parquet files"
+
+
+@pytest.mark.parametrize("file", OTHER_PARQUET)
+def test_the_exceptions_are_still_needed(file):
+    assert any(isinstance(n, ast.Attribute) and n.attr in PARQUET for n in ast.walk(tree(ROOT / file)))
+
+
 def test_a_reader_finds_every_stage_by_folder_name():
     assert all((ROOT / "curate" / kind).is_dir() and step_names(kind) for kind in FUNCTIONS)
     assert not (ROOT / "gristmill").exists()

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from curate.storage.store import Stage
+from curate.storage.stage import Stage
 
 
 def compare(stage: Stage) -> pl.DataFrame:

@@ -14,7 +14,8 @@ import polars as pl
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
 from schemas.messages import assistant_messages

@@ -15,7 +15,8 @@ import polars as pl
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.steps.code_hash import code_hash
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.recipe import Recipe, Training
@@ -177,7 +178,7 @@ def trained_models(plans: list[PlannedTraining], models: dict[str, ModelRef]) ->
 def trained_ref(stage: Stage, base: ModelRef, name: str | None = None) -> ModelRef:
     """Return the model that a finished training made of ``base``."""
     manifest = stage.manifest
-    return base.trained(name or manifest["name"], stage.stage_id, stage.path / "model", adapter=manifest["adapter"])
+    return base.trained(name or manifest["name"], stage.stage_id, stage.folder("model"), adapter=manifest["adapter"])
 
 
 def _check(recipe: Recipe, name: str, dataset_type: str) -> dict[str, AnswerScorer]:

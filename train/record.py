@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from train.job import Outcome
 from train.options import lora_options
 from train.plan import PlannedTraining

@@ -2,14 +2,14 @@
 
 import gc
 import importlib.util
-import shutil
 import time
 import warnings
 from contextlib import nullcontext
 
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
-from curate.storage.store import Stage, Store, slug
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress
 from schemas.recipe import Recipe
@@ -69,9 +69,6 @@ def _train(
     """Do a training and write its weights and tables into the store."""
     lora = lora_options(planned.training)
     _check_installed(lora is not None)
-    # Checkpoints stay in this folder if the process is killed, so that the next one can resume.
-    work_folder = store.path / "work" / planned.stage_id
-    work_folder.mkdir(parents=True, exist_ok=True)
     label, started = f"train-{planned.name}", time.monotonic()
     manifest = {
         "what": planned.depends_on,
@@ -80,6 +77,7 @@ def _train(
         "rows_in": planned.rows.height,
     }
     with (
+        store.work_folder(planned.stage_id) as work_folder,  # its checkpoints stay if the training is interrupted
         nullcontext(gateway) if gateway else Gateway(store, progress) as gateway,
         store.new_stage(planned.stage_id, label, **manifest) as writer,
     ):
@@ -97,18 +95,16 @@ def _train(
             progress=progress,
             scorer_requests=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards"),
         )
-        folder = writer.folder / "model"
+        folder = writer.folder("model")
         with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no user can help it
             warnings.simplefilter("ignore", FutureWarning)
             outcome = find_trainer(job.trainer).train(job, folder)
-        path = f"stages/{slug(label)}-{planned.stage_id}/model"
-        record = training_record(planned, outcome, time.monotonic() - started, path)
+        record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)
         write_card(folder, recipe, planned.training, record, adapter=lora is not None)
         writer.info["result"] = summary(outcome)
         gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
-    shutil.rmtree(work_folder, ignore_errors=True)
     return store.stage(planned.stage_id)
 
 

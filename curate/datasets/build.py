@@ -25,7 +25,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps import sql_conditions
 from curate.steps.registry import Step, find_step
 from curate.steps.settings import check_settings
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
 from schemas.recipe import Dataset
@@ -47,8 +47,8 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         "rules": [rule.key() for rule in spec.rules],
         "split": [*state.recipe.split.items()],
         "seed": state.recipe.seed,
-        "input": state.completions.depends(sorted(state.completions.scores)),
-        "context": state.prompts.depends(sorted(state.prompts.scores)),
+        "input": state.completions.fingerprint(sorted(state.completions.scores)),
+        "context": state.prompts.fingerprint(sorted(state.prompts.scores)),
     }
     if entry.control_of:
         base = spec.control_base

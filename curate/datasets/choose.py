@@ -14,7 +14,7 @@ from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
 from curate.datasets.trl_rows import by_prompt
 from curate.steps import sql_conditions
 from curate.storage.row_table import RowTable, gather, read_row_table
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas.rows import PROMPTS
 
 SHOWN = 5  # refused pairs that a prompt's decision names

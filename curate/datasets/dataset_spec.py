@@ -7,7 +7,7 @@ import polars as pl
 from curate.datasets.pairs import PairOptions
 from curate.pipeline.row_rule import RowRule
 from curate.storage.rows import RowSet
-from curate.storage.store import Stage
+from curate.storage.stage import Stage
 from schemas.recipe import Dataset, Recipe
 
 NOUNS = {"sft": "rows", "preference": "pairs", "prompt": "prompts"}

@@ -30,7 +30,7 @@ from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
 from curate.datasets.token_counts import pair_tokens, row_tokens
 from curate.datasets.trl_rows import prompt_splits
 from curate.datasets.write import write_prompts, write_rows
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 
 PAIRS = 2_000_000  # random pairs that are in memory at a time
 SPARE = 2  # pairs of a prompt beyond the dataset's own number that may be drawn where tokens are matched

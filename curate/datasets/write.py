@@ -7,8 +7,9 @@ import polars as pl
 from curate.datasets.candidate_table import Candidates
 from curate.datasets.dataset_spec import NOUNS, DatasetSpec
 from curate.datasets.trl_rows import preference_rows, prompt_splits, rl_rows, sft_rows, summary_columns
+from curate.storage.polars_types import empty
 from curate.storage.row_table import RowTable
-from curate.storage.store import StageWriter, empty
+from curate.storage.stage import StageWriter
 from schemas.rows import DATASET_TABLES
 
 

@@ -5,7 +5,7 @@ import polars as pl
 
 from curate.models.engine import TextEmbedder, engine_of
 from curate.models.model_ref import ModelRef
-from curate.storage.store import Store, slug
+from curate.storage.store import Store
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
 from schemas.ids import fingerprint
@@ -23,7 +23,7 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, progress: Progress) -> 
     only the head is embedded, and ``progress`` shows how many texts that were.
     """
     key = fingerprint(["value", embedding_identity(ref)])[:8]
-    folder = store.path / "embeddings" / f"{slug(ref.identity.split('@')[0])}-{key}"
+    folder = store.cache_folder("embeddings", ref.identity.split("@")[0], key)
     embedder: TextEmbedder | None = None
 
     def encode(part: pl.Series) -> np.ndarray:

@@ -8,7 +8,7 @@ import polars as pl
 
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.storage.rows import RowSet
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 
 
 def decision_stage(

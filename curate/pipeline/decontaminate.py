@@ -25,7 +25,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.sources.benchmarks import read_benchmarks
 from curate.sources.reference_data import ReferenceData
 from curate.storage.rows import RowSet, read_batches
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 

@@ -12,7 +12,7 @@ from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
 from curate.storage.mapped_columns import mapped_texts
 from curate.storage.rows import RowSet, read_all, read_batches
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
 
@@ -90,7 +90,7 @@ def write_duplicates(
             compared.append(part.select(rows.id, *([rule.by] if rule.by else [])))
             yield part[rule.on]
 
-    texts = mapped_texts(texts_to_compare(), run.store.path)
+    texts = mapped_texts(texts_to_compare(), run.store)
     held = pl.concat(compared) if compared else read_all(rows, columns, prompts)
     score = held[rule.by] if rule.by else None
     decisions, note = duplicate_decisions(run, rule, held[rows.id], texts, score, label)

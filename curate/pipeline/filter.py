@@ -9,7 +9,7 @@ from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
 from curate.storage.rows import RowSet, read_batches
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from curate.models.gateway import Failures
 from curate.pipeline.run_record import RunRecord
 from curate.pipeline.stage_spec import RunContext, StageSpec
-from curate.storage.store import Stage, StageWriter, Store
+from curate.storage.stage import Stage, StageWriter
+from curate.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Pipeline:
 
     def _draft(self, spec: StageSpec) -> Stage | None:
         stage = self.drafts.stage(spec.stage_id)
-        return self.run.store.take(stage) if stage else None
+        return self.run.store.move_in(stage) if stage else None
 
     def _make(self, spec: StageSpec, asking_seconds: float) -> Stage:
         started = time.monotonic()

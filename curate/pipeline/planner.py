@@ -84,7 +84,7 @@ class Planner:
         if stage is None and spec.in_plan:
             stage = self._draft(spec)
         if incomplete and spec.estimate:
-            with ReplyLog.looking(store) as log:
+            with ReplyLog.open_for_reading(store) as log:
                 estimate = spec.estimate(log)
             note = estimate.note
             plan.model_requests.extend(one for one in estimate.requests if one.requests)

@@ -18,7 +18,6 @@ from curate.sources.reference_data import ReferenceData, read_reference_data
 from curate.steps.code_hash import code_hash
 from curate.steps.registry import Step, find_step, sketcher
 from curate.steps.settings import check_settings
-from curate.storage.store import slug
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError
 from schemas.ids import fingerprint
@@ -141,10 +140,10 @@ def _sketches(run: RunContext, rule: RowRule, texts: pl.Series) -> pl.Series:
     if not rule.reference:
         return pl.Series([None], dtype=pl.Null).new_from_index(0, len(texts))
     sketch, settings = sketcher(rule.step, rule.settings)
-    maker = f"{slug(rule.step.name)}-{fingerprint([code_hash(sketch), settings])[:12]}"
+    key = fingerprint([code_hash(sketch), settings])[:12]
     return cached_by_text(
         texts,
-        run.store.path / "sketches" / maker,
+        run.store.cache_folder("sketches", rule.step.name, key),
         lambda part: sketch(part, **settings).to_numpy(),
         SHARD,
         run.progress,

@@ -6,8 +6,10 @@ from types import TracebackType
 from typing import Any
 
 from curate.models.gateway import Gateway, Usage
+from curate.storage.files import slug
 from curate.storage.sql_views import publish
-from curate.storage.store import Stage, Store, now, slug
+from curate.storage.stage import Stage
+from curate.storage.store import Store, now
 from schemas.errors import Stopped
 from schemas.progress import Progress
 from schemas.recipe import Recipe

@@ -8,7 +8,8 @@ from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN
 from curate.pipeline.source_reader import SourceReader
 from curate.storage.rows import RowSet
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.errors import unknown
 from schemas.recipe import Model, Recipe
 

@@ -18,7 +18,7 @@ from curate.steps.model_calls import Embed, ModelCalls
 from curate.steps.registry import Step
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 

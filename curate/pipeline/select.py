@@ -11,7 +11,7 @@ from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_columns, read_r
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.storage.rows import RowSet, read_all
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 

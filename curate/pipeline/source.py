@@ -11,7 +11,7 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.sources.hub import is_hub_name
 from curate.sources.read_source import Source, read_source
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
 

@@ -14,7 +14,8 @@ from curate.models.model_ref import ModelRef
 from curate.steps.code_hash import code_hash
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet
-from curate.storage.store import Stage, StageWriter, Store
+from curate.storage.stage import Stage, StageWriter
+from curate.storage.store import Store
 from schemas.ids import fingerprint
 from schemas.progress import Progress
 
@@ -97,4 +98,4 @@ class StageSpec:
 
 def input_key(rows: RowSet, prompts: RowSet | None, names: list[str]) -> dict[str, str]:
     """Return the part of a stage's key that says what it reads: columns of rows and of their prompts."""
-    return {"input": rows.depends(names), "context": prompts.depends(names) if prompts else ""}
+    return {"input": rows.fingerprint(names), "context": prompts.fingerprint(names) if prompts else ""}

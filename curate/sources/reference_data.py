@@ -19,7 +19,7 @@ from curate.sources.hub import is_hub_name
 from curate.sources.read_source import Source, read_source
 from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
-from curate.storage.store import Store
+from curate.storage.store import Store, is_store
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.rows import PROMPTS
@@ -97,7 +97,7 @@ def _read_entry(
     """Return the rows of one entry in the columns of ``SCHEMA``, and a fingerprint of them."""
     name, settings = settings["path"], {k: v for k, v in settings.items() if k != "path"}
     path = folder / Path(name).expanduser()
-    if (path / "store.json").exists():
+    if is_store(path):
         if path.resolve() == own_store:
             raise UserError(f"{where}: against: {name} is the store of this run; name another, or a file")
         if settings:

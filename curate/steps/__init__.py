@@ -1,1 +1,1 @@
-"""Finding a step by folder and file name, reading its signature, the types it yields, SQL conditions."""
+"""Find steps and read their signatures; the types that steps yield; SQL conditions; quoting; the hash of code."""

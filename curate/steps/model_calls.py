@@ -1,8 +1,8 @@
-"""What a step that asks a model yields: what it asks, and whom.
+"""The types that a step yields to call models: ``Ask`` of a ``generate`` step, ``ModelCalls`` and ``Embed`` of a scorer.
 
-Such a step is a generator, and as pure as any other: it yields what it wants to know and is sent the answers. Who runs
-it can stop at any reply and start over: the replies are kept, so the step comes to the same point again without asking
-twice. A ``generate`` step yields ``Ask``; a ``score`` step ``ModelCalls`` or ``Embed``.
+Such a step is a generator, and a pure function like any other step: it yields requests and is sent the replies. The
+caller may stop at any point and start the generator again: replies are cached, so it reaches the same point without
+sending a request twice.
 """
 
 from collections.abc import Generator
@@ -14,11 +14,13 @@ from schemas.requests import Task
 
 
 class Ask(NamedTuple):
-    """Conversations to ask: messages as JSON text, null where nothing is to be asked.
+    """Conversations for a model to continue, yielded by a ``generate`` step. The replies are sent back as a Series.
 
-    ``model`` is the name of the setting that says which model is asked (``model``, or one of the step's own, such as
-    ``user_model``, which falls back to ``model`` where the recipe does not set it). A reply that its limit of tokens
-    has cut is null too, unless ``whole`` is False.
+    Attributes:
+        messages: Each conversation's messages as JSON text; null where nothing is asked.
+        model: The name of the setting that names the model: ``model``, or a setting of the step's own such as
+            ``user_model``, in whose place ``model`` is used if the recipe does not give it.
+        whole: Send null for a reply that its token limit has cut.
     """
 
     messages: pl.Series
@@ -30,20 +32,25 @@ Asking = Generator[Ask | pl.Series, pl.Series, Any]
 
 
 class ModelCalls(NamedTuple):
-    """What a scorer wants to know of a model: ``asks`` is JSON text, one a row, null where nothing is asked.
+    """Calls of one model, yielded by a scorer.
 
-    ``model`` is a model's name in the recipe (a panel of judges yields a ``ModelCalls`` for each). By ``task``, an ask is
+    The replies are sent back as a table with a row for each of ``asks`` and the columns of
+    ``curate.models.gateway.frame``: ``response``, ``finish_reason``, ``completion_tokens``, ``top_logprobs``,
+    ``error`` and others. ``value`` is the reward, or the mean loss of a token in nats (of ``completion_tokens``
+    tokens). A row is null where nothing was asked.
 
-    - ``generate``: a conversation, ``[{"role": ..., "content": ...}, ...]``; ``sampling`` are ``Sampling``'s keywords;
-    - ``reward``: ``{"messages": [...]}``, a conversation that ends with the assistant's turn, or ``{"text": "..."}``;
-      with ``"label"`` where the model classifies and the probability of that class is wanted;
-    - ``loss``: ``{"messages": [...], "completion": "..."}``: how unlikely the completion is after the messages (or, of
-      an empty list, on its own);
-    - ``run``: ``{"kind": ..., ...}``, a program for the sandbox (see ``curate/models/clients/sandbox.py``).
+    Attributes:
+        asks: One request for each row, as JSON text; null where nothing is asked. By task:
 
-    What is sent back is a frame, a row an ask, of the columns of ``curate.models.gateway.frame``: ``response``,
-    ``finish_reason``, ``completion_tokens``, ``top_logprobs``, ``error`` ...; ``value`` holds the reward, or the mean
-    loss of a token in nats (``completion_tokens`` says of how many). All of it is null where nothing was asked.
+            - ``generate``: a conversation, ``[{"role": ..., "content": ...}, ...]``;
+            - ``reward``: ``{"messages": [...]}``, a conversation that ends with the assistant's message, or
+              ``{"text": "..."}``; with ``"label"``, the name of a class, the reply is that class's probability;
+            - ``loss``: ``{"messages": [...], "completion": "..."}``, for the loss of the completion after the messages,
+              or of the completion alone if there are none;
+            - ``run``: ``{"kind": ..., ...}``, a program for the sandbox (``curate.models.clients.sandbox``).
+        model: A model's name in the recipe. A panel of judges yields a ``ModelCalls`` for each.
+        task: The task.
+        sampling: Keyword arguments of ``schemas.requests.Sampling``, for ``generate``.
     """
 
     asks: pl.Series
@@ -53,14 +60,16 @@ class ModelCalls(NamedTuple):
 
 
 class Embed(NamedTuple):
-    """Texts whose embeddings a scorer wants: sent back is an ``Array(Float32, d)`` of unit vectors, one a text.
+    """Texts to embed, yielded by a scorer. Unit vectors are sent back: an ``Array(Float32, d)``, a row for each text.
 
-    ``model`` is a model's name in the recipe. A null text counts as empty.
+    Attributes:
+        texts: The texts; a null counts as an empty text.
+        model: A model's name in the recipe.
     """
 
     texts: pl.Series
     model: str
 
 
-# A scorer that asks: a generator that returns what any scorer returns.
+# A scorer that calls models: a generator that returns what any scorer returns.
 Scoring = Generator[ModelCalls | Embed, pl.DataFrame | pl.Series, pl.Series | pl.DataFrame]

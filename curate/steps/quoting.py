@@ -1,4 +1,4 @@
-"""How a request quotes the texts of strangers: between tags, out of which no text can break."""
+"""Build requests that quote untrusted texts: between tags, which no text can close."""
 
 import re
 
@@ -6,51 +6,57 @@ from schemas.messages import ROLES, dump, dump_turns, parse
 
 
 def turns_of(messages: str | None) -> list[dict] | None:
-    """Return the turns of messages given as JSON text: each with a role and a text. None where they are not that."""
+    """Return messages given as JSON text, or None if they are not a list of messages with a role and a text."""
     if messages is None:
         return None
     try:
-        found = parse(messages)
+        turns = parse(messages)
         if "\\u" in messages:
-            dump(found, "messages")  # half of a surrogate pair is no text
+            dump(turns, "messages")  # raises for half of a surrogate pair
     except ValueError:
         return None
-    if not isinstance(found, list) or not found:
+    if not isinstance(turns, list) or not turns:
         return None
-    good = all(isinstance(t, dict) and t.get("role") in ROLES and isinstance(t.get("content"), str) for t in found)
-    return found if good else None
+    valid = all(isinstance(t, dict) and t.get("role") in ROLES and isinstance(t.get("content"), str) for t in turns)
+    return turns if valid else None
 
 
 def ask_user(text: str) -> str:
-    """Return the messages (JSON text) of a request that is one user turn."""
+    """Return a request with one message, from the user, as JSON text."""
     return dump_turns([{"role": "user", "content": text}], "messages")
 
 
 def quote(tag: str, text: str, tags: str = "") -> str:
-    """Return a text between ``<tag>`` and ``</tag>``. The same tags within it are broken by a space: it cannot end.
+    """Return a text between ``<tag>`` and ``</tag>``.
 
-    ``tags`` are further ones to break, joined by ``|``.
+    Args:
+        tag: The tag.
+        text: The text. Tags in it get a space after ``<``, so that they neither end the quote nor begin another.
+        tags: The tags to escape so, joined by ``|``; ``tag`` alone if empty.
     """
-    return _between(tag, _broken(text, tags or tag))
+    return _enclose(tag, _escape(text, tags or tag))
 
 
 def conversation(turns: list[dict], tags: str = "") -> str:
-    """Return a conversation as text, each turn between tags of its role, for a model that is to read it.
+    """Return a conversation as one text that quotes each message between tags of its role.
 
-    ``tags`` are further ones to break, joined by ``|``.
+    Args:
+        turns: The messages.
+        tags: Tags to escape in the messages beside ``conversation`` and the roles, joined by ``|``.
     """
-    every = "|".join(filter(None, ("conversation", *ROLES, tags)))
+    every_tag = "|".join(filter(None, ("conversation", *ROLES, tags)))
     parts = []
     for turn in turns:
-        called = [dump(turn["tool_calls"], "tool_calls")] if turn.get("tool_calls") else []
-        said = "\n".join([*filter(None, [turn["content"]]), *called])
-        parts.append(_between(turn["role"], _broken(said, every)))
-    return _between("conversation", "\n".join(parts))
+        tool_calls = [dump(turn["tool_calls"], "tool_calls")] if turn.get("tool_calls") else []
+        text = "\n".join([*filter(None, [turn["content"]]), *tool_calls])
+        parts.append(_enclose(turn["role"], _escape(text, every_tag)))
+    return _enclose("conversation", "\n".join(parts))
 
 
-def _between(tag: str, text: str) -> str:
+def _enclose(tag: str, text: str) -> str:
     return f"<{tag}>\n{text}\n</{tag}>"
 
 
-def _broken(text: str, tags: str) -> str:
+def _escape(text: str, tags: str) -> str:
+    """Put a space after the ``<`` of tags in a text."""
     return re.sub(rf"<(?=[\s/]{{0,3}}(?:{tags})\b)", "< ", text, flags=re.IGNORECASE)

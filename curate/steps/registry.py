@@ -120,11 +120,11 @@ def find_step(kind: str, name: str, where: str = "") -> Step:
         UserError: There is none; the message begins with ``where`` and names the nearest.
     """
     if "." in name:
-        return _own(kind, name, where)
+        return _find_user_step(kind, name, where)
     if name not in step_names(kind):
         raise unknown(f"{kind} step", name, step_names(kind), where)
     module = importlib.import_module(f"curate.{kind}.{name}")
-    return _read(kind, name, module, _function(kind, name, module, where))
+    return _read_signature(kind, name, module, _step_function(kind, name, module, where))
 
 
 def step_summary(kind: str, name: str) -> str:
@@ -133,23 +133,23 @@ def step_summary(kind: str, name: str) -> str:
     return doc.splitlines()[0] if doc else ""
 
 
-def _own(kind: str, name: str, where: str) -> Step:
+def _find_user_step(kind: str, name: str, where: str) -> Step:
     """Return a user's step, from the current folder."""
     parts = name.split(".")
     if not all(part.isidentifier() for part in parts):
         raise UserError(f"{where}: {kind} {name!r}: a step of your own is named by a dotted path, such as my.hedging")
-    whole, inside = Path(*parts).with_suffix(".py"), Path(*parts[:-1]).with_suffix(".py")
-    if whole.exists():
-        module = _import_file(whole)
-        return _read(kind, name, module, _function(kind, name, module, where))
-    if inside.exists():
-        module = _import_file(inside)
+    file, parent = Path(*parts).with_suffix(".py"), Path(*parts[:-1]).with_suffix(".py")
+    if file.exists():
+        module = _import_file(file)
+        return _read_signature(kind, name, module, _step_function(kind, name, module, where))
+    if parent.exists():
+        module = _import_file(parent)
         function = getattr(module, parts[-1], None)
         if not inspect.isfunction(function):
             known = [n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")]
-            raise unknown(f"function in {inside}", parts[-1], known, where)
-        return _read(kind, name, module, function)
-    raise UserError(f"{where}: no {kind} step {name!r}: neither {whole} nor {inside} exists in {Path.cwd()}")
+            raise unknown(f"function in {parent}", parts[-1], known, where)
+        return _read_signature(kind, name, module, function)
+    raise UserError(f"{where}: no {kind} step {name!r}: neither {file} nor {parent} exists in {Path.cwd()}")
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -162,14 +162,15 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's own code: say where it failed
+    except Exception as error:  # of the user's code: the message names its line
         own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else (own or [1])[-1]
         raise UserError(f"{path}:{line}: cannot be imported: {type(error).__name__}: {error}") from error
     return module
 
 
-def _function(kind: str, name: str, module: ModuleType, where: str) -> Callable[..., Any]:
+def _step_function(kind: str, name: str, module: ModuleType, where: str) -> Callable[..., Any]:
+    """Return the function of a module that a recipe's step runs."""
     for function in FUNCTIONS[kind]:
         if inspect.isfunction(getattr(module, function, None)):
             return getattr(module, function)
@@ -178,7 +179,8 @@ def _function(kind: str, name: str, module: ModuleType, where: str) -> Callable[
     )
 
 
-def _read(kind: str, name: str, module: ModuleType, function: Callable[..., Any]) -> Step:
+def _read_signature(kind: str, name: str, module: ModuleType, function: Callable[..., Any]) -> Step:
+    """Return the step of a function, as the function's signature describes it."""
     parameters = inspect.signature(function).parameters.values()
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     makes = function.__name__ if function.__name__ in FUNCTIONS[kind] else FUNCTIONS[kind][0]

@@ -49,7 +49,7 @@ def check_reads(step: Step, columns: list[str], where: str) -> None:
 
 
 def _call_on_no_rows(step: Step, settings: dict[str, Any], where: str) -> None:
-    """Call a step on no rows: settings that it refuses are found before anything is paid for."""
+    """Call a step on no rows, so that settings that it refuses are found before any request is paid for."""
     kinds = {"score": pl.Float64, "embedding": pl.Array(pl.Float32, 1), "known": pl.Boolean}
     columns = {name: pl.Series(name, [], dtype=kinds.get(name, pl.String)) for name in step.reads}
     try:
@@ -58,9 +58,10 @@ def _call_on_no_rows(step: Step, settings: dict[str, Any], where: str) -> None:
         raise UserError(f"{where}: {error}") from None
 
 
-def _check_type(value: Any, kind: Any, what: str) -> None:
+def _check_type(value: Any, kind: Any, place: str) -> None:
+    """Raise ``UserError``, which begins with ``place``, unless a value has a type."""
     try:
         TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError:
         expected = getattr(kind, "__name__", None) if not typing.get_args(kind) else None
-        raise UserError(f"{what}: expected {expected or kind}, found {value!r}") from None
+        raise UserError(f"{place}: expected {expected or kind}, found {value!r}") from None

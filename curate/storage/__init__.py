@@ -1,1 +1,1 @@
-"""The only code that touches the store's disk."""
+"""Reads and writes the files of a store; no other package opens or names them."""

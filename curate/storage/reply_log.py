@@ -1,8 +1,8 @@
-"""Every reply a model has given and what it cost, durable as soon as it arrived: one SQLite file a store.
+"""The log of all model replies and their costs: one SQLite file a store, written as replies arrive.
 
-A reply and its cost are one transaction, so neither is ever there without the other. The file is in WAL mode, whose
-frames carry checksums: a write that a kill cut short is cut off when the file is opened next, and never read. Nothing
-is synced to the disk for each reply: a kill loses nothing, a power failure may lose the last seconds.
+Replies and their cost are written in one transaction, so neither is ever stored without the other. The file is in WAL
+mode, whose frames have checksums: where a kill cut a write short, SQLite drops that write when it opens the file next.
+The disk is not synced after each reply: a kill loses nothing, a power failure may lose the last seconds.
 """
 
 import json
@@ -33,7 +33,7 @@ ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for na
 
 @dataclass(frozen=True)
 class Spender:
-    """Who asks whom: the run, its recipe, and the model by its name in the recipe and its identity."""
+    """What a cost is booked to: the run, its recipe, and the model by its name in the recipe and its identity."""
 
     run_id: str
     recipe: str
@@ -42,30 +42,41 @@ class Spender:
 
 
 class ReplyLog:
-    """The replies of all models. Open it for writing under the store's lock only; use it as a context manager."""
+    """The replies of all models, as a context manager that closes the file.
 
-    def __init__(self, store: Store, *, where: str = "") -> None:
-        """Open the log, making it where there is none. Raises ``UserError`` if the file is damaged."""
+    A process opens it for writing only while it holds the store's lock.
+    """
+
+    def __init__(self, store: Store, *, database: str = "") -> None:
+        """Open the log, and make it if it is missing.
+
+        Args:
+            store: The store.
+            database: What SQLite is to open instead of the store's file: ``:memory:``, or a URI ``file:...`` to read.
+
+        Raises:
+            UserError: The file is damaged, or cannot be opened.
+        """
         self.path = store.path / "replies" / "replies.sqlite"
         try:
-            looks = where.startswith("file:")
-            self.db = sqlite3.connect(where or self.path, isolation_level=None, timeout=60, uri=looks)
-            if looks:
+            is_uri = database.startswith("file:")
+            self.db = sqlite3.connect(database or self.path, isolation_level=None, timeout=60, uri=is_uri)
+            if is_uri:
                 return
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = OFF")
             self.db.executescript(SCHEMA)
         except sqlite3.DatabaseError as error:
-            raise self._trouble(error) from None
+            raise self._file_error(error) from None
 
     @classmethod
-    def looking(cls, store: Store) -> "ReplyLog":
-        """The log, for a look: where there is none, an empty one in memory, so that looking leaves no trace."""
+    def open_for_reading(cls, store: Store) -> "ReplyLog":
+        """Open the log to read it. If it is missing, return an empty one in memory, and leave the store unchanged."""
         path = store.path / "replies" / "replies.sqlite"
         if not path.exists():
-            return cls(store, where=":memory:")
-        # SQLite keeps files beside its own while it looks; where it can't, nobody can be writing either.
-        return cls(store, where="" if os.access(path.parent, os.W_OK) else f"file:{quote(str(path))}?immutable=1")
+            return cls(store, database=":memory:")
+        # SQLite writes files beside its own even to read; in a folder that is read-only, nobody can be writing.
+        return cls(store, database="" if os.access(path.parent, os.W_OK) else f"file:{quote(str(path))}?immutable=1")
 
     def __enter__(self) -> "ReplyLog":
         """Return the log itself."""
@@ -76,26 +87,37 @@ class ReplyLog:
         self.db.close()
 
     def __contains__(self, key: str) -> bool:
-        """Whether the request of this key has been answered; a request that failed has not."""
+        """Return whether the request with this key has a reply that is no failure."""
         return self.place(key) is not None
 
     def place(self, key: str) -> int | None:
-        """The number of the reply to this request, counted in the order of their coming; None if there is none."""
+        """Return the number of the reply to a request, or None if it has none or failed; replies count up from 1."""
         query = "SELECT id FROM replies WHERE key = ? AND failed = 0"
         rows = self._rows(query, (bytes.fromhex(key),))
         return rows[0][0] if rows else None
 
     def newest(self) -> int:
-        """The number of the newest reply, 0 if there is none."""
+        """Return the number of the newest reply, 0 if there is none."""
         return self._rows("SELECT coalesce(max(id), 0) FROM replies")[0][0]
 
     def append(self, replies: list[Reply], spender: Spender, spent: Spent, cost: float, seconds: float) -> None:
-        """Write replies and what they took, all of it or nothing. ``cost`` is in dollars."""
+        """Write replies and their cost in one transaction.
+
+        Args:
+            replies: The replies, failed ones too.
+            spender: The run and the model that they are booked to.
+            spent: The requests and the tokens that they took.
+            cost: Their price in dollars.
+            seconds: The time that they took.
+
+        Raises:
+            UserError: The file cannot be written.
+        """
         rows = [(bytes.fromhex(r.key), r.error is not None, _body(r)) for r in replies]
         failed = sum(row[1] for row in rows)
         try:
             self.db.execute("BEGIN")
-            # An answer is for good: only a failure is ever written over, and what comes in its place is new.
+            # A reply is never replaced, a failure is; the reply in its place gets a new number.
             self.db.executemany(
                 "INSERT INTO replies (key, failed, body) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE "
                 "SET id = (SELECT max(id) + 1 FROM replies), failed = excluded.failed, body = excluded.body "
@@ -122,37 +144,42 @@ class ReplyLog:
         except BaseException as error:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
-            raise self._trouble(error) if isinstance(error, sqlite3.DatabaseError) else error from None
+            raise self._file_error(error) if isinstance(error, sqlite3.DatabaseError) else error from None
 
     def read(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The replies of these requests by key, failed ones too; a key without one is left out."""
-        found = {}
+        """Return the replies to requests by key, failed ones too. A key without a reply is left out."""
+        replies = {}
         for key in keys:
             rows = self._rows("SELECT body FROM replies WHERE key = ?", (bytes.fromhex(key),))
             if rows:
-                found[key] = _reply(key, rows[0][0])
-        return found
+                replies[key] = _reply(key, rows[0][0])
+        return replies
 
-    def spent(self, **who: str) -> dict[str, float]:
-        """The sums of what was spent, by ``recipe``, ``model`` or ``identity``: requests, tokens, cost, seconds."""
+    def spent(self, **spender: str) -> dict[str, float]:
+        """Return the sums of the columns ``SPENT``, such as requests, tokens, dollars and seconds.
+
+        Args:
+            spender: The ``recipe``, ``model`` or ``identity`` whose costs are summed; all costs if none is given.
+        """
         sums = ", ".join(f"coalesce(sum({name}), 0)" for name in SPENT)
-        condition = " AND ".join(f"{name} = ?" for name in who) or "1"
-        row = self._rows(f"SELECT {sums} FROM spent WHERE {condition}", [*who.values()])[0]
+        condition = " AND ".join(f"{name} = ?" for name in spender) or "1"
+        row = self._rows(f"SELECT {sums} FROM spent WHERE {condition}", [*spender.values()])[0]
         return dict(zip(SPENT, row, strict=True))
 
     def costs(self) -> list[dict[str, Any]]:
-        """What every run spent on every model, oldest run first."""
+        """Return the rows of the table ``costs``: the cost of every run by model, oldest run first."""
         columns = ("run_id", "recipe", "model", "identity", *SPENT)
         rows = self._rows(f"SELECT {', '.join(columns)} FROM spent ORDER BY run_id, model")
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def _rows(self, query: str, given: Sequence[Any] = ()) -> list[tuple]:
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple]:
         try:
-            return self.db.execute(query, given).fetchall()
+            return self.db.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise self._trouble(error) from None
+            raise self._file_error(error) from None
 
-    def _trouble(self, error: sqlite3.DatabaseError) -> UserError:
+    def _file_error(self, error: sqlite3.DatabaseError) -> UserError:
+        """Return the error to raise for SQLite's."""
         damaged = type(error) is sqlite3.DatabaseError  # else the disk is full, the file may not be written ...
         return UserError(
             f"{self.path}: {error}"
@@ -165,19 +192,21 @@ class ReplyLog:
 
 
 def costs(store: Store) -> list[dict[str, Any]]:
-    """What every run spent on every model: the rows of the table ``costs``, oldest run first."""
-    with ReplyLog.looking(store) as log:
+    """Return the rows of the table ``costs``: the cost of every run by model, oldest run first."""
+    with ReplyLog.open_for_reading(store) as log:
         return log.costs()
 
 
 def _body(reply: Reply) -> str:
+    """Return a reply as JSON text, without its key."""
     record = reply.record()
     del record["key"]
-    # Half of a surrogate pair is no text, and nothing that stores or shows rows could take it: it becomes U+FFFD.
+    # Half of a surrogate pair is no text, and neither Parquet nor a terminal takes it: it becomes U+FFFD.
     return json.dumps(record, ensure_ascii=False).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _reply(key: str, body: str) -> Reply:
+    """Return the reply that ``_body`` wrote."""
     record = json.loads(body)
     if "logprobs" in record:
         record["logprobs"] = tuple(record["logprobs"])

@@ -1,4 +1,4 @@
-"""``why``: the whole story of a row, put together from the tables in SQL."""
+"""The history of a row, for ``gristmill why``: its origin, scores, decisions, datasets and trainings, read with SQL."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError
 
-# Where an id is looked for: table -> its id column. A row no dataset holds any more may still have been trained on.
+# The tables in which an id is looked for, with their id columns. ``training_rows`` may have rows of earlier datasets.
 ID_COLUMNS = {
     "prompts": "prompt_id",
     "completions": "completion_id",
@@ -21,64 +21,76 @@ ID_COLUMNS = {
 
 
 @dataclass
-class Story:
-    """What is known of a row: a title and, heading by heading, the lines below it."""
+class RowHistory:
+    """The history of a row, as text.
+
+    Attributes:
+        title: The kind of row and its id.
+        parts: Headings, each with the lines below it.
+    """
 
     title: str
     parts: list[tuple[str, list[str]]] = field(default_factory=list)
 
-    def tell(self, heading: str, lines: list[str]) -> None:
-        """Add a part, if it has any line."""
+    def add(self, heading: str, lines: list[str]) -> None:
+        """Add a part, unless it has no lines."""
         if lines:
             self.parts.append((heading, lines))
 
 
-def trace(store: Store, wanted: str) -> Story:
-    """Tell the story of a prompt, a completion or a dataset row, by its id or the start of it.
+def row_history(store: Store, id_start: str) -> RowHistory:
+    """Return the history of a prompt, a completion or a dataset row.
 
-    Raises ``UserError`` if no row, or more than one, has such an id.
+    Args:
+        store: The store.
+        id_start: The row's id, or the first characters of it.
+
+    Raises:
+        UserError: No row has such an id, or several rows have.
     """
     with connect(store) as con:
-        table, found = _locate(con, wanted)
+        table, row_id = _find_row(con, id_start)
         if table == "prompts":
-            return _prompt(con, found)
+            return _prompt_history(con, row_id)
         if table == "completions":
-            return _completion(con, found)
-        return _dataset_row(con, table, found)
+            return _completion_history(con, row_id)
+        return _dataset_row_history(con, table, row_id)
 
 
-def _locate(con: duckdb.DuckDBPyConnection, wanted: str) -> tuple[str, str]:
+def _find_row(con: duckdb.DuckDBPyConnection, id_start: str) -> tuple[str, str]:
+    """Return the table and the id of the row whose id begins with ``id_start``."""
     hits: list[tuple[str, str]] = []
     for table, column in ID_COLUMNS.items():
         rows = con.execute(
-            f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) LIMIT 6", [wanted]
+            f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) LIMIT 6", [id_start]
         ).fetchall()
         hits += [(table, row[0]) for row in rows if row[0] not in [h[1] for h in hits]]
-    exact = [hit for hit in hits if hit[1] == wanted]
+    exact = [hit for hit in hits if hit[1] == id_start]
     if exact or len(hits) == 1:
         return (exact or hits)[0]
     if hits:
         raise UserError(
-            f"{wanted!r} is the start of several ids: {', '.join(h[1] for h in hits[:5])} ...; give more of it"
+            f"{id_start!r} is the start of several ids: {', '.join(h[1] for h in hits[:5])} ...; give more of it"
         )
     raise UserError(
-        f"no row {wanted!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows): "
+        f"no row {id_start!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows): "
         f'gristmill sql "SELECT prompt_id, prompt FROM prompts LIMIT 5"'
     )
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
+    """Return the rows of a query's result by column name."""
     result = con.execute(query, values)
     names = [d[0] for d in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _prompt(con: duckdb.DuckDBPyConnection, prompt_id: str) -> Story:
-    story = Story(f"prompt {prompt_id}")
-    _tell_prompt(con, story, prompt_id)
-    story.tell("decisions", _decisions(con, [prompt_id]))
+def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistory:
+    history = RowHistory(f"prompt {prompt_id}")
+    _add_prompt(con, history, prompt_id)
+    history.add("decisions", _decisions(con, [prompt_id]))
     made = _rows(con, "SELECT prompt_id, prompt FROM prompts WHERE list_contains(parent_ids, ?)", [prompt_id])
-    story.tell("prompts made from it", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in made])
+    history.add("prompts made from it", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in made])
     candidates = _rows(
         con,
         """
@@ -89,19 +101,19 @@ def _prompt(con: duckdb.DuckDBPyConnection, prompt_id: str) -> Story:
         WHERE c.prompt_id = ? GROUP BY ALL ORDER BY sample_index, completion_id""",
         [prompt_id],
     )
-    story.tell(
+    history.add(
         f"{len(candidates)} completions",
         [f"{c['completion_id']}  {c['scores'] or 'no score'}  {_short(c['response'], 70)}" for c in candidates],
     )
-    _tell_datasets(con, story, "prompt_id = ?", [prompt_id])
-    _tell_evaluations(con, story, prompt_id)
-    return story
+    _add_datasets(con, history, "prompt_id = ?", [prompt_id])
+    _add_evaluations(con, history, prompt_id)
+    return history
 
 
-def _completion(con: duckdb.DuckDBPyConnection, completion_id: str) -> Story:
-    story = Story(f"completion {completion_id}")
+def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> RowHistory:
+    history = RowHistory(f"completion {completion_id}")
     row = _rows(con, "SELECT * FROM completions WHERE completion_id = ?", [completion_id])[0]
-    story.tell(
+    history.add(
         "response",
         [
             _short(row["response"], 400) if row["error"] is None else f"none: {_short(row['error'], 400)}",
@@ -110,52 +122,52 @@ def _completion(con: duckdb.DuckDBPyConnection, completion_id: str) -> Story:
         ],
     )
     if row["parent_id"]:
-        story.tell("written from", [row["parent_id"]])
-    _tell_prompt(con, story, row["prompt_id"])
-    _tell_scores(con, story, completion_id)
-    story.tell("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
-    story.tell("decisions", _decisions(con, [completion_id]))
-    _tell_datasets(con, story, "list_contains(ids, ?)", [completion_id])
-    return story
+        history.add("written from", [row["parent_id"]])
+    _add_prompt(con, history, row["prompt_id"])
+    _add_scores(con, history, completion_id)
+    history.add("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
+    history.add("decisions", _decisions(con, [completion_id]))
+    _add_datasets(con, history, "list_contains(ids, ?)", [completion_id])
+    return history
 
 
-def _dataset_row(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> Story:
-    story = Story(f"dataset row {row_id}")
+def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> RowHistory:
+    history = RowHistory(f"dataset row {row_id}")
     held = [] if table == "training_rows" else _rows(con, f"SELECT * FROM {table} WHERE row_id = ?", [row_id])
     if not held:
-        story.tell("data", ["no current dataset holds this row any more; it was trained on (below)"])
+        history.add("data", ["no current dataset holds this row any more; it was trained on (below)"])
     for row in held[:1]:
         for name in ("completion_id", "chosen_id", "rejected_id"):
             if row.get(name):
                 text = _rows(con, "SELECT response FROM completions WHERE completion_id = ?", [row[name]])
-                story.tell(name.removesuffix("_id"), [row[name], _short(text[0]["response"], 300) if text else ""])
-                _tell_scores(con, story, row[name], f"scores of {name.removesuffix('_id')}")
-        _tell_prompt(con, story, row["prompt_id"])
-        story.tell("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
-    story.tell("decisions", _decisions(con, [row_id]))
-    story.tell("datasets", [f"{r['dataset']} ({r['split']})" for r in held])
-    _tell_trainings(con, story, [row_id])
-    return story
+                history.add(name.removesuffix("_id"), [row[name], _short(text[0]["response"], 300) if text else ""])
+                _add_scores(con, history, row[name], f"scores of {name.removesuffix('_id')}")
+        _add_prompt(con, history, row["prompt_id"])
+        history.add("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
+    history.add("decisions", _decisions(con, [row_id]))
+    history.add("datasets", [f"{r['dataset']} ({r['split']})" for r in held])
+    _add_trainings(con, history, [row_id])
+    return history
 
 
-def _tell_prompt(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -> None:
+def _add_prompt(con: duckdb.DuckDBPyConnection, history: RowHistory, prompt_id: str) -> None:
     for row in _rows(con, "SELECT * FROM prompts WHERE prompt_id = ?", [prompt_id]):
         line = "" if row["line"] is None else f", line {row['line']}"  # a model's prompt has none
         lines = [_short(row["prompt"], 300), f"{prompt_id} from {row['source']}{line}"]
         if row["ground_truth"]:
             lines.append(f"ground_truth {_short(row['ground_truth'], 200)}")
-        story.tell("prompt", lines)
+        history.add("prompt", lines)
         parents = _rows(
             con,
             "SELECT prompt_id, prompt FROM prompts WHERE list_contains(?::VARCHAR[], prompt_id)",
             [row["parent_ids"] or []],
         )
-        story.tell("its prompt was made from", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in parents])
+        history.add("its prompt was made from", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in parents])
 
 
-def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str, heading: str = "scores") -> None:
+def _add_scores(con: duckdb.DuckDBPyConnection, history: RowHistory, row_id: str, heading: str = "scores") -> None:
     scores = _rows(con, "SELECT * FROM scores WHERE row_id = ? ORDER BY scorer", [row_id])
-    story.tell(
+    history.add(
         heading,
         [
             f"{s['scorer']} {'null' if s['value'] is None else round(s['value'], 4)}"
@@ -167,6 +179,7 @@ def _tell_scores(con: duckdb.DuckDBPyConnection, story: Story, row_id: str, head
 
 
 def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
+    """Return the decisions on rows as lines, those that kept a row first."""
     rows = _rows(
         con, "SELECT * FROM decisions WHERE list_contains(?::VARCHAR[], row_id) ORDER BY kept DESC, stage", [ids]
     )
@@ -178,7 +191,7 @@ def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
     ]
 
 
-def _tell_datasets(con: duckdb.DuckDBPyConnection, story: Story, condition: str, values: list[Any]) -> None:
+def _add_datasets(con: duckdb.DuckDBPyConnection, history: RowHistory, condition: str, values: list[Any]) -> None:
     rows = _rows(
         con,
         f"""
@@ -195,11 +208,11 @@ def _tell_datasets(con: duckdb.DuckDBPyConnection, story: Story, condition: str,
         if role == "pair" and values[0] in r["ids"]:
             role = "chosen of a pair" if r["ids"][0] == values[0] else "rejected of a pair"
         lines.append(f"{r['row_id']}  {role} in {r['dataset']} ({r['split']})")
-    story.tell("datasets", lines)
-    _tell_trainings(con, story, [r["row_id"] for r in rows])
+    history.add("datasets", lines)
+    _add_trainings(con, history, [r["row_id"] for r in rows])
 
 
-def _tell_trainings(con: duckdb.DuckDBPyConnection, story: Story, row_ids: list[str]) -> None:
+def _add_trainings(con: duckdb.DuckDBPyConnection, history: RowHistory, row_ids: list[str]) -> None:
     rows = _rows(
         con,
         """
@@ -210,7 +223,7 @@ def _tell_trainings(con: duckdb.DuckDBPyConnection, story: Story, row_ids: list[
         WHERE list_contains(?::VARCHAR[], r.row_id) GROUP BY ALL ORDER BY t.name, r.row_id""",
         [row_ids],
     )
-    story.tell(
+    history.add(
         "models it went into",
         [
             f"{r['name']} ({r['trainer']}, {r['training_id']}): {r['row_id']} {r['fate']}"
@@ -220,19 +233,20 @@ def _tell_trainings(con: duckdb.DuckDBPyConnection, story: Story, row_ids: list[
     )
 
 
-def _tell_evaluations(con: duckdb.DuckDBPyConnection, story: Story, prompt_id: str) -> None:
+def _add_evaluations(con: duckdb.DuckDBPyConnection, history: RowHistory, prompt_id: str) -> None:
     rows = _rows(
         con,
         """SELECT DISTINCT model, scorer, value, split, response FROM evaluations WHERE prompt_id = ?
                          ORDER BY model, scorer""",
         [prompt_id],
     )
-    story.tell(
+    history.add(
         "evaluations",
         [f"{r['model']}: {r['scorer']} {r['value']} ({r['split']})  {_short(r['response'], 90)}" for r in rows],
     )
 
 
 def _short(text: str | None, length: int) -> str:
+    """Return a text in one line of at most ``length`` characters."""
     flat = " ".join((text or "").split())
     return flat if len(flat) <= length else flat[: length - 3] + "..."

@@ -1,6 +1,6 @@
-"""The rows that are in, numbered: ids, scores and short columns in memory, texts on disk and read by row number.
+"""The kept rows by number: ids, scores and short columns in memory; texts stay on disk and are read by row number.
 
-A file holds at most ``store.PART`` rows, so the memory that reading takes does not depend on how many rows there are.
+A file has at most ``PART`` rows, so the memory that reading needs does not depend on the number of rows.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from curate.storage.polars_types import POLARS
 from curate.storage.rows import CANDIDATES, RowSet
-from curate.storage.store import POLARS
 from schemas.rows import PROMPTS
 
 
 @dataclass(frozen=True)
 class RowTable:
-    """The rows that are in, numbered in their order.
+    """The rows that no step has dropped, numbered in their order.
 
     Attributes:
-        frame: Their narrow columns: ids, scores and what else was asked for.
+        frame: Their short columns: ids, scores and others that the caller named.
         files: The Parquet files that hold them.
         file: For every row, the index of its file in ``files``.
         at: For every row, its index in that file.
@@ -33,11 +33,11 @@ class RowTable:
 
 
 def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
-    """Number the rows that are in.
+    """Return the kept rows, numbered.
 
     Args:
         rows: The rows.
-        names: The table's own columns to hold in memory beside the id; all scores are held too.
+        names: The table's own columns to hold in memory, beside the id and all scores.
     """
     files = [file for stage in rows.stages for file in stage.files(rows.table)]
     columns = list(dict.fromkeys([rows.id, *names]))
@@ -54,7 +54,7 @@ def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
     kept_ids = rows.kept_ids[rows.id]
     if not frame[rows.id].equals(kept_ids):
         frame = frame.filter(pl.col(rows.id).is_in(kept_ids.implode()))
-    if frame.height > kept_ids.len():  # a row that two stages hold
+    if frame.height > kept_ids.len():  # two stages hold the same row
         frame = frame.unique(rows.id, keep="first", maintain_order=True)
     file, at = frame["__file"].to_numpy(), frame["__at"].to_numpy()
     frame = frame.select(columns)
@@ -63,16 +63,22 @@ def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
 
 
 def gather(table: RowTable, rows: pl.Series, names: list[str]) -> pl.DataFrame:
-    """Return the columns ``names`` of rows, given by number, in that order; reads the files that hold any of them."""
+    """Return columns of some rows, read from the files that hold them.
+
+    Args:
+        table: All rows.
+        rows: The numbers of the rows to read; the result has them in this order.
+        names: The columns to read.
+    """
     held = ["messages" if name == "completion" else name for name in names]
     order = rows.to_numpy()
     files = table.file[order]
     parts, places = [], []
     for number in np.unique(files):
-        mine = np.flatnonzero(files == number)
+        wanted = np.flatnonzero(files == number)
         frame = pl.read_parquet(table.files[number], columns=list(dict.fromkeys(held)))
-        parts.append(frame[table.at[order[mine]]])
-        places.append(mine)
+        parts.append(frame[table.at[order[wanted]]])
+        places.append(wanted)
     if not parts:
         types = {name: POLARS[kind] for name, kind in {**PROMPTS, **CANDIDATES}.items()}
         return pl.DataFrame(schema={name: types[name] for name in names})
@@ -81,7 +87,7 @@ def gather(table: RowTable, rows: pl.Series, names: list[str]) -> pl.DataFrame:
 
 
 def _score(rows: RowSet, ids: pl.Series, name: str) -> pl.Series:
-    """Return a score of each id; null where there is none."""
+    """Return the value of a scorer for each id; null where there is none."""
     parts = [
         stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
         for stage in rows.scores[name]
@@ -89,7 +95,7 @@ def _score(rows: RowSet, ids: pl.Series, name: str) -> pl.Series:
     if not parts:
         return pl.Series(name, [None], dtype=pl.Float64).new_from_index(0, len(ids))
     found = pl.concat(parts)
-    if len(found) == len(ids) and (found["row_id"] == ids).all():  # as they were scored: nothing to look up
+    if len(found) == len(ids) and (found["row_id"] == ids).all():  # in the order of the scores: no join is needed
         return found["value"].rename(name)
     found = found.select("row_id", "value").unique("row_id", keep="first")
     found = pl.DataFrame({"row_id": ids}).join(found, on="row_id", how="left", maintain_order="left")

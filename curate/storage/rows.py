@@ -1,6 +1,6 @@
-"""The rows a run works on: which are still in, and their columns put together from the stages that wrote them.
+"""The rows of a run: the ids that no step has dropped, and their columns, read from the stages that wrote them.
 
-Only the columns asked for are read, a batch at a time; what stays in memory is the ids of the rows that are in.
+Only the columns that are asked for are read, a batch at a time; only the ids stay in memory.
 """
 
 from collections.abc import Iterator
@@ -10,18 +10,28 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from curate.storage.store import POLARS, Stage, empty
+from curate.storage.polars_types import POLARS, empty
+from curate.storage.stage import Stage
 from schemas.ids import fingerprint
 from schemas.rows import COMPLETIONS, PROMPTS
 
 BATCH = 50_000
-# A candidate's columns: its own turns are ``completion``, as in TRL; ``messages`` are its prompt's.
+# A candidate's columns: as in TRL, its own messages are ``completion``; ``messages`` are its prompt's.
 CANDIDATES = {"completion" if name == "messages" else name: kind for name, kind in COMPLETIONS.items()}
 
 
 @dataclass
 class RowSet:
-    """The prompts, or the candidates: the stages that hold them, the ids still in (in order), and their scores."""
+    """The prompts of a run, or its candidates.
+
+    Attributes:
+        table: ``prompts`` or ``completions``.
+        id: The table's id column.
+        stages: The stages that hold rows of the table.
+        kept_ids: The ids of the rows that no step has dropped, in order: a table of one column.
+        scores: The stages that hold the scores of each scorer, by its name.
+        content: A fingerprint of the rows that are kept: of the stages that hold them and of those that dropped some.
+    """
 
     table: str
     id: str
@@ -31,51 +41,68 @@ class RowSet:
     content: str = ""
 
     def __post_init__(self) -> None:
-        """Start with no row in, unless told which are."""
+        """Start without rows if none are given."""
         if self.kept_ids is None:
             self.kept_ids = pl.DataFrame(schema={self.id: pl.String})
 
     def add(self, stage: Stage) -> None:
-        """Take in the rows of a stage, but for those whose id is there already."""
+        """Add the rows of a stage, except those whose id is kept already and candidates that failed."""
         if not stage.rows(self.table):
             return
         for file in stage.files(self.table):
-            if self.table == "completions":  # a request that failed leaves a row, which is nobody's candidate
+            if self.table == "completions":  # a request that failed leaves a row with its error
                 rows = pl.read_parquet(file, columns=[self.id, "error"]).filter(pl.col("error").is_null())
             else:
                 rows = pl.read_parquet(file, columns=[self.id])
             rows = rows.select(self.id).unique(maintain_order=True)
-            self.kept_ids = pl.concat([self.kept_ids, _without(rows, _within(self.kept_ids, rows, self.id), self.id)])
+            self.kept_ids = pl.concat(
+                [self.kept_ids, _rows_without(rows, _rows_with(self.kept_ids, rows, self.id), self.id)]
+            )
         self.stages.append(stage)
         self.content = fingerprint([self.content, stage.content(self.table)])
 
     def keep(self, ids: pl.DataFrame, stage: Stage) -> None:
-        """Keep only these ids; ``stage`` is the one that decided."""
+        """Drop all rows but some.
+
+        Args:
+            ids: The ids of the rows to keep, in a table with the id column.
+            stage: The stage that holds the decisions.
+        """
         self.kept_ids = self.kept_ids.join(ids, on=self.id, how="semi", maintain_order="left")
         self.content = fingerprint([self.content, stage.content("decisions")])
 
     def columns(self, prompts: "RowSet | None" = None) -> dict[str, pl.DataType]:
-        """Every column a step or a condition may name: the rows' own, their prompt's, their scores."""
+        """Return the columns that a step or a condition may name: the rows' own, their prompts', and scores.
+
+        Args:
+            prompts: The prompts of these candidates, if their columns may be named too.
+        """
         own = PROMPTS if self.table == "prompts" else CANDIDATES
         joined = {k: v for k, v in PROMPTS.items() if k not in own} if prompts else {}
         scores = {name: pl.Float64() for name in [*self.scores, *(prompts.scores if prompts else {})]}
         return {k: POLARS[v] for k, v in {**own, **joined}.items()} | scores
 
-    def depends(self, names: list[str]) -> str:
-        """A fingerprint of what a step that reads these columns depends on."""
+    def fingerprint(self, names: list[str]) -> str:
+        """Return a fingerprint of the rows as a step sees that reads the columns ``names``."""
         return fingerprint([self.content, {n: [s.content("scores") for s in self.scores.get(n, [])] for n in names}])
 
 
 def read_batches(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> Iterator[pl.DataFrame]:
-    """Yield the rows that are in, in order, as frames of the id and the columns ``names``."""
+    """Yield the rows in order, in tables of the id and the columns ``names``.
+
+    Args:
+        rows: The rows.
+        names: The columns to read: the rows' own, their prompts', or scores.
+        prompts: The prompts of these candidates, if ``names`` has columns of theirs.
+    """
     own = PROMPTS if rows.table == "prompts" else CANDIDATES
-    mine = [n for n in dict.fromkeys([rows.id, *names]) if n in own]
+    own_names = [n for n in dict.fromkeys([rows.id, *names]) if n in own]
     if prompts is not None:
-        mine = list(dict.fromkeys([*mine, "prompt_id"]))
-        theirs = [n for n in names if n in PROMPTS and n not in own]
-        context = _column_frame(prompts, theirs) if theirs else None
+        own_names = list(dict.fromkeys([*own_names, "prompt_id"]))
+        prompt_names = [n for n in names if n in PROMPTS and n not in own]
+        context = _column_frame(prompts, prompt_names) if prompt_names else None
     scores = [_score_frame(rows, n) for n in names if n in rows.scores]
-    for part in _parts(rows, mine):
+    for part in _parts(rows, own_names):
         if prompts is not None and context is not None:
             part = part.join(context, on="prompt_id", how="left", maintain_order="left")
         for score in scores:
@@ -87,7 +114,7 @@ def read_batches(rows: RowSet, names: list[str], prompts: RowSet | None = None) 
 
 
 def read_all(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> pl.DataFrame:
-    """All of ``batches`` in one frame."""
+    """Return all batches of ``read_batches`` in one table."""
     parts = list(read_batches(rows, names, prompts))
     if parts:
         return pl.concat(parts)
@@ -98,9 +125,10 @@ def read_all(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> p
 def read_groups(
     rows: RowSet, names: list[str], prompts: RowSet | None = None, size: int = BATCH
 ) -> Iterator[pl.DataFrame]:
-    """As ``batches``, but all candidates of a prompt are in one frame, which has about ``size`` rows.
+    """Yield rows as ``read_batches`` does, with all candidates of a prompt in one table of about ``size`` rows.
 
-    Where the steps above made them so, they are read as a stream; else all of them are collected and sorted first.
+    If the candidates of each prompt follow one another, they are read as a stream; otherwise all of them are read into
+    memory and sorted first.
     """
     if rows.table == "prompts":
         yield from read_batches(rows, names, prompts)
@@ -127,7 +155,7 @@ def read_groups(
 
 
 def _parts(rows: RowSet, columns: list[str]) -> Iterator[pl.DataFrame]:
-    """The rows that are in, in slices of at most ``BATCH``; a row held by two stages comes once."""
+    """Yield the rows in tables of at most ``BATCH`` rows; a row that two stages hold comes once."""
     pending = rows.kept_ids
     held = ["messages" if name == "completion" else name for name in columns]
     for stage in rows.stages:
@@ -136,32 +164,34 @@ def _parts(rows: RowSet, columns: list[str]) -> Iterator[pl.DataFrame]:
                 pl.col(h).alias(name) for h, name in zip(held, columns, strict=True)
             )
             frame = frame.unique(rows.id, keep="first", maintain_order=True)
-            frame = _within(frame, _within(pending, frame.select(rows.id), rows.id), rows.id)
-            pending = _without(pending, frame, rows.id)
+            frame = _rows_with(frame, _rows_with(pending, frame.select(rows.id), rows.id), rows.id)
+            pending = _rows_without(pending, frame, rows.id)
             yield from frame.iter_slices(BATCH)
 
 
-def _within(rows: pl.DataFrame, few: pl.DataFrame, id: str) -> pl.DataFrame:
-    """The rows whose id is among those of ``few``; a join would take ten times the memory."""
-    return rows.filter(pl.col(id).is_in(few[id].implode()))
+def _rows_with(rows: pl.DataFrame, ids: pl.DataFrame, id: str) -> pl.DataFrame:
+    """Return the rows whose id is in the column ``id`` of ``ids``; a join would take ten times the memory."""
+    return rows.filter(pl.col(id).is_in(ids[id].implode()))
 
 
-def _without(rows: pl.DataFrame, few: pl.DataFrame, id: str) -> pl.DataFrame:
-    """The rows whose id is not among those of ``few``."""
-    return rows.filter(~pl.col(id).is_in(few[id].implode()))
+def _rows_without(rows: pl.DataFrame, ids: pl.DataFrame, id: str) -> pl.DataFrame:
+    """Return the rows whose id is not in the column ``id`` of ``ids``."""
+    return rows.filter(~pl.col(id).is_in(ids[id].implode()))
 
 
 def _column_frame(prompts: RowSet, names: list[str]) -> pl.DataFrame:
+    """Return the columns ``names`` of all prompts, with their ids."""
     columns = list(dict.fromkeys(["prompt_id", *names]))
     parts = [empty("prompts").select(columns), *(stage.read("prompts", columns) for stage in prompts.stages)]
     return pl.concat(parts).unique("prompt_id", keep="first", maintain_order=True)
 
 
 def _score_frame(rows: RowSet, name: str) -> pl.DataFrame:
+    """Return the values of a scorer as a column of its name, beside ``row_id``."""
     parts = [
         stage.read("scores", ["row_id", "scorer", "value"]).filter(pl.col("scorer") == name)
         for stage in rows.scores[name]
     ]
-    if not parts:  # a plan goes over scores that are not made yet
+    if not parts:  # a plan names scores that are not computed yet
         return pl.DataFrame(schema={"row_id": pl.String, name: pl.Float64})
     return pl.concat(parts).unique("row_id", keep="first").select("row_id", pl.col("value").alias(name))

@@ -1,10 +1,10 @@
-"""The tables in SQL: DuckDB views over the store's Parquet files, and its history.
+"""The tables in SQL: DuckDB views over the store's Parquet files, and tables of its history.
 
-``connect(store)`` gives an in-memory connection that holds no lock; ``publish(store)`` writes the same views into
-``gristmill.duckdb``, replaced whole, for any other DuckDB client.
+``connect(store)`` returns a connection to a database in memory that holds no lock. ``publish(store)`` writes the same
+views into ``gristmill.duckdb`` for any other DuckDB client.
 
 The data tables (prompts, completions, scores, decisions, sft, preferences, rl_prompts) show, for every recipe, the
-latest run that finished (the latest of all if none did). Trainings and evaluations are history: all of them are shown.
+latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them are shown.
 """
 
 import json
@@ -20,41 +20,53 @@ from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "rl_prompts")
 NAME = "gristmill.duckdb"
-WHOLE = ("finished", "stopped")  # a run that came to its datasets, if with what a budget allowed
+FINISHED = (
+    "finished",
+    "stopped",
+)  # statuses of a run that built its datasets, perhaps from the rows that a budget allowed
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB connection with every table as a view."""
+    """Return a connection to a database in memory that has every table."""
     con = duckdb.connect()
-    _define(con, store)
+    _create_tables(con, store)
     return con
 
 
 def publish(store: Store) -> None:
-    """Write ``gristmill.duckdb`` anew and put it in the old one's place, so that no reader ever meets half of it."""
+    """Write ``gristmill.duckdb`` and rename it into place, so that no reader ever sees an incomplete file."""
     temporary = store.path / f".{NAME}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     with duckdb.connect(str(temporary)) as con:
-        con.execute("BEGIN")  # one write to disk, not one a view
-        _define(con, store)
+        con.execute("BEGIN")  # writes to the disk once, not once for each view
+        _create_tables(con, store)
         con.execute("COMMIT")
     temporary.replace(store.path / NAME)
 
 
 def current_stages(store: Store, runs: list[dict]) -> list[str]:
-    """The folders of the stages the data tables show, each once: those of the latest run first, in order of use."""
+    """Return the names of the folders of the stages that the data tables show.
+
+    Args:
+        store: The store.
+        runs: The records of its runs, oldest first.
+
+    Returns:
+        Each folder once; those of the latest run come first, in the order in which the run used them.
+    """
     latest: dict[str, dict] = {}
     for run in runs:
         if run["command"] == "run":
             held = latest.get(run["recipe"])
-            if held is None or run["status"] in WHOLE or held["status"] not in WHOLE:
+            if held is None or run["status"] in FINISHED or held["status"] not in FINISHED:
                 latest[run["recipe"]] = run
     newest = sorted(latest.values(), key=lambda run: run["run_id"], reverse=True)
     folders = {stage["path"]: None for run in newest for stage in run["stages"]}
     return [f for f in folders if (store.path / "stages" / f / "stage.json").exists()]
 
 
-def _define(con: duckdb.DuckDBPyConnection, store: Store) -> None:
+def _create_tables(con: duckdb.DuckDBPyConnection, store: Store) -> None:
+    """Create all views and tables in a database."""
     runs = store.runs()
     files = _files(store, runs)
     for table, (columns, key) in STAGE_TABLES.items():
@@ -66,15 +78,15 @@ def _define(con: duckdb.DuckDBPyConnection, store: Store) -> None:
         if rows:
             marks = ", ".join("?" for _ in columns)
             con.executemany(
-                f"INSERT INTO {table} VALUES ({marks})", [[_plain(r.get(c)) for c in columns] for r in rows]
+                f"INSERT INTO {table} VALUES ({marks})", [[_to_sql(r.get(c)) for c in columns] for r in rows]
             )
 
 
 def _files(store: Store, runs: list[dict]) -> dict[str, list[tuple[str, list[Path]]]]:
-    """For each table the label and the files of each stage that wrote it."""
+    """Return for each table the label and the files of every stage that wrote it."""
     current = current_stages(store, runs)
     history = [path.name for path in store.stages().values()]
-    found: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
+    stages: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
     manifests: dict[str, dict] = {}
     for name in dict.fromkeys([*current, *history]):
         manifests[name] = json.loads((store.path / "stages" / name / "stage.json").read_text(encoding="utf-8"))
@@ -83,34 +95,35 @@ def _files(store: Store, runs: list[dict]) -> dict[str, list[tuple[str, list[Pat
             held = manifests[name]["tables"].get(table)
             if held and held["rows"]:
                 files = [store.path / "stages" / name / file for file in held["files"]]
-                found[table].append((manifests[name]["label"], files))
-    return found
+                stages[table].append((manifests[name]["label"], files))
+    return stages
 
 
 def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: list[tuple[str, list[Path]]]) -> str:
-    """The SELECT behind a view. Rows that several stages hold are shown once, by the table's key: the first stage's."""
+    """Return the SELECT of a view. Of rows with the same key in several stages, it shows the first stage's."""
     if not stages:
         return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
-    alone, shared = [], []
+    unique_files, shared_files = [], []
     labels = Counter(label for label, _ in stages)
     distinct = _label_is_key(table, list(labels)) or len(stages) == 1
     for label, files in stages:
-        (alone if distinct and labels[label] == 1 else shared).extend(files)
-    parts = [_rows(alone)] if alone else []
-    if shared:
-        order = ", ".join(_literal(str(file)) for file in shared)
+        (unique_files if distinct and labels[label] == 1 else shared_files).extend(files)
+    parts = [_rows(unique_files)] if unique_files else []
+    if shared_files:
+        order = ", ".join(_literal(str(file)) for file in shared_files)
+        rows = _rows(shared_files, ", filename = true")
         parts.append(
-            f"SELECT DISTINCT ON ({', '.join(key)}) * EXCLUDE (filename) FROM ({_rows(shared, ', filename = true')}) "
+            f"SELECT DISTINCT ON ({', '.join(key)}) * EXCLUDE (filename) FROM ({rows}) "
             f"ORDER BY list_position([{order}], filename)"
         )
     return " UNION ALL BY NAME ".join(f"({part})" for part in parts)
 
 
 def _label_is_key(table: str, labels: list[str]) -> bool:
-    """Whether stages of different labels never hold the same row of a table, which spares looking for it.
+    """Return whether stages of different labels never hold the same row of a table, so that no row need be looked for.
 
     The label is in the key of a decision (``stage``), of a dataset's row (``dataset``) and of a score (``scorer``),
-    unless the score was recorded in a source.
+    except for scores that a source recorded.
     """
     if table == "scores":
         return all(label.split(".")[1] == "score" for label in labels)
@@ -118,6 +131,7 @@ def _label_is_key(table: str, labels: list[str]) -> bool:
 
 
 def _rows(files: list[Path], more: str = "") -> str:
+    """Return a SELECT of the rows of files."""
     paths = ", ".join(_literal(str(file)) for file in files)
     return f"SELECT * FROM read_parquet([{paths}], union_by_name = true{more})"
 
@@ -126,5 +140,6 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _plain(value: object) -> object:
+def _to_sql(value: object) -> object:
+    """Return a value to insert: a list or a mapping as JSON text."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

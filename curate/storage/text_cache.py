@@ -1,9 +1,9 @@
-"""Numbers made of texts once and kept in the store by the hash of the text: embeddings, sketches.
+"""A cache of numbers computed from texts, by the hash of the text: embeddings and sketches.
 
-A folder holds those of one maker (a model, or a step with its settings): Parquet files of some hundred rows, written as
-they are made, with the columns ``text_hash`` and ``value``. One that is there is whole, so a process that is killed
-goes on where it was. What is asked for comes back as one column that is mapped from a file: at no time is all of it in
-memory.
+A folder (``Store.cache_folder``) holds the values of one maker: a model, or a step with its settings. It has Parquet
+files of some hundred rows with the columns ``text_hash`` and ``value``. Each is written whole as soon as its values are
+computed, so a process that is killed loses one file's values at most. The values that are read come as one column that
+is mapped from a file, so they are never all in memory.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from pyarrow.parquet import write_table
 
-from curate.storage.mapped_columns import as_series, disk_failed, mapped_rows
+from curate.storage.files import disk_failed
+from curate.storage.mapped_columns import as_series, mapped_rows
 from schemas.ids import fingerprint
 from schemas.progress import Progress
 
@@ -25,29 +26,42 @@ BLOCK = 50_000  # texts in memory at a time
 def cached_by_text(
     texts: pl.Series, folder: Path, make: Callable[[pl.Series], np.ndarray], shard: int, progress: Progress, label: str
 ) -> pl.Series:
-    """Return what ``make`` makes of each text, as a Series of ``Array(..., d)``; a null text counts as empty.
+    """Return the value of each text, from the cache or computed now.
 
-    ``make`` takes texts and returns an array with a row for each; it is called for ``shard`` texts at a time, those of
-    like length together, and only for texts that ``folder`` has nothing of. Raises ``Failed`` if the disk is full.
+    Args:
+        texts: The texts; a null counts as an empty text.
+        folder: The cache's folder, which is made if it is missing.
+        make: Takes texts and returns an array with a row for each. It is called for texts of similar length that the
+            cache has no value of.
+        shard: The most texts of a call to ``make``, and of a file.
+        progress: The display to report to.
+        label: The label of the work on the display.
+
+    Returns:
+        A Series of ``Array(..., d)``, one row a text.
+
+    Raises:
+        Failed: The disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*"):  # of a process that was killed while it wrote
         leftover.unlink(missing_ok=True)
     rows = pl.DataFrame({"text_hash": _hashes(texts)}).with_row_index("row")
-    there = _index(folder)
-    missing = rows.join(there, on="text_hash", how="anti").unique("text_hash", keep="first")
+    cached = _index(folder)
+    missing = rows.join(cached, on="text_hash", how="anti").unique("text_hash", keep="first")
     progress.begin(label, missing.height, "texts")
     if missing.height:
         lengths = texts.str.len_bytes().fill_null(0)
         missing = missing.with_columns(length=lengths.gather(missing["row"])).sort("length", "text_hash")
         for part in missing.iter_slices(shard):
             values = np.ascontiguousarray(make(texts.gather(part["row"]).fill_null("")))
-            there = pl.concat([there, _write(folder, part["text_hash"], values)])
+            cached = pl.concat([cached, _write(folder, part["text_hash"], values)])
             progress.advance(part.height)
-    return as_series(_gather(rows, there, folder), "value")
+    return as_series(_gather(rows, cached, folder), "value")
 
 
 def _hashes(texts: pl.Series) -> pl.Series:
+    """Return 32 hex digits of the SHA-256 of each text."""
     parts = []
     for low in range(0, len(texts), BLOCK):
         block = texts[low : low + BLOCK].fill_null("")
@@ -56,26 +70,27 @@ def _hashes(texts: pl.Series) -> pl.Series:
 
 
 def _index(folder: Path) -> pl.DataFrame:
-    """Where each text's numbers are: ``text_hash``, ``file`` (its name) and ``at`` (the row in it)."""
-    kinds = {"text_hash": pl.String, "file": pl.String, "at": pl.Int64}
+    """Return where each cached value is: ``text_hash``, ``file`` (its name) and ``at`` (the row in the file)."""
+    schema = {"text_hash": pl.String, "file": pl.String, "at": pl.Int64}
     parts = [
         pl.read_parquet(file, columns=["text_hash"]).select(
             "text_hash", file=pl.lit(file.name), at=pl.int_range(pl.len())
         )
         for file in sorted(folder.glob("*.parquet"))
     ]
-    found = pl.concat([pl.DataFrame(schema=kinds), *parts])
-    return found.unique("text_hash", keep="first", maintain_order=True)
+    index = pl.concat([pl.DataFrame(schema=schema), *parts])
+    return index.unique("text_hash", keep="first", maintain_order=True)
 
 
 def _write(folder: Path, hashes: pl.Series, values: np.ndarray) -> pl.DataFrame:
+    """Write a file of values; return its part of the index."""
     name = f"{fingerprint(hashes.to_list())[:16]}.parquet"
     hidden = folder / f".{name}"
     try:
         table = pl.DataFrame({"text_hash": hashes, "value": as_series(values, "value")}).to_arrow()
         write_table(table, hidden, compression="none")  # not Polars, whose errors do not say that the disk is full
         with open(hidden, "rb") as file:
-            os.fsync(file)  # a name must never come before its content, whatever happens to the power
+            os.fsync(file)  # so that the renamed file has its content even after a power failure
         hidden.rename(folder / name)
     except OSError as error:
         hidden.unlink(missing_ok=True)
@@ -83,13 +98,13 @@ def _write(folder: Path, hashes: pl.Series, values: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame({"text_hash": hashes}).select("text_hash", file=pl.lit(name), at=pl.int_range(pl.len()))
 
 
-def _gather(rows: pl.DataFrame, there: pl.DataFrame, folder: Path) -> np.ndarray:
-    """The numbers of each row, in order, file by file."""
-    places = rows.join(there, on="text_hash").select("row", "file", "at").sort("file", "row")
-    made = np.zeros((0, 0), np.float32)
+def _gather(rows: pl.DataFrame, cached: pl.DataFrame, folder: Path) -> np.ndarray:
+    """Return the value of each row in order, read file by file."""
+    places = rows.join(cached, on="text_hash").select("row", "file", "at").sort("file", "row")
+    gathered = np.zeros((0, 0), np.float32)
     for (name,), part in places.group_by("file", maintain_order=True):
         values = pl.read_parquet(folder / name, columns=["value"])["value"].to_numpy()
-        if not made.size:
-            made = mapped_rows(rows.height, values.shape[1], values.dtype, folder)
-        made[part["row"].to_numpy()] = values[part["at"].to_numpy()]
-    return made
+        if not gathered.size:
+            gathered = mapped_rows(rows.height, values.shape[1], values.dtype, folder)
+        gathered[part["row"].to_numpy()] = values[part["at"].to_numpy()]
+    return gathered

@@ -48,7 +48,7 @@ def finish(recipe, store):
 
 
 def kept(store):
-    with ReplyLog.looking(store) as log:
+    with ReplyLog.open_for_reading(store) as log:
         return log.db.execute("SELECT count(*) FROM replies WHERE failed = 0").fetchone()[0]
 
 

@@ -44,6 +44,9 @@ split: {test: 0.3}
 # The objects that a stage is handed, and what they call: they move rows, and make none.
 EDGES = (
     "curate/storage/store.py",
+    "curate/storage/stage.py",
+    "curate/storage/files.py",
+    "curate/storage/polars_types.py",
     "curate/pipeline/stage_spec.py",
     "curate/pipeline/source_reader.py",
     "curate/algorithms/compiled.py",

@@ -125,7 +125,7 @@ def test_costs_are_the_sums_of_what_was_spent(exchanges):
         assert {k: {n: v[n] for n in SPENT} for k, v in found.items()} == {
             k: {n: v[n] for n in SPENT} for k, v in wanted.items()
         }
-        with ReplyLog.looking(store) as log:
+        with ReplyLog.open_for_reading(store) as log:
             for who in ({}, {"recipe": "odd"}, {"identity": "id1"}, {"recipe": "even", "model": "m2"}):
                 names = ("run_id", "recipe", "model", "identity")
                 rows = [
@@ -166,7 +166,7 @@ def test_a_log_cut_anywhere_holds_whole_batches_with_their_costs(tmp_path):
             (store.path / "replies").mkdir()
             (store.path / "replies" / "replies.sqlite").write_bytes(main)
             (store.path / "replies" / "replies.sqlite-wal").write_bytes(torn)
-            with ReplyLog.looking(store) as log:
+            with ReplyLog.open_for_reading(store) as log:
                 there = [list(log.read(batch)) for batch in BATCHES]
                 requests = log.spent()["requests"]
             count = sum(1 for batch in there if batch)
@@ -218,12 +218,12 @@ def test_a_disk_that_is_full_is_no_damage_and_what_was_there_stays(store):
 
 
 def test_looking_leaves_no_trace(store):
-    with ReplyLog.looking(store) as log:
+    with ReplyLog.open_for_reading(store) as log:
         assert log.read([key("a")]) == {} and log.newest() == 0 and log.spent()["requests"] == 0
     assert costs(store) == [] and list((store.path / "replies").iterdir()) == []
     path = written(store, [reply("a")])
     before = path.read_bytes()
-    with ReplyLog.looking(store) as log:
+    with ReplyLog.open_for_reading(store) as log:
         assert key("a") in log and log.newest() == 1
     assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["replies.sqlite"]
 
@@ -232,7 +232,7 @@ def test_another_process_can_look_while_replies_come_in(store):
     with ReplyLog(store) as log:
         for i in range(3):
             log.append([reply(i)], WHO, Spent(1, 1, 1), 0.0, 0.0)
-            with ReplyLog.looking(store) as other:
+            with ReplyLog.open_for_reading(store) as other:
                 assert other.newest() == i + 1 and other.spent()["requests"] == i + 1
 
 

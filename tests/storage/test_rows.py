@@ -138,13 +138,13 @@ def test_a_step_depends_on_the_rows_and_on_the_scores_it_reads_only(store):
         found.scores = {name: [scored(store, name, p_1=value)] for name, value in scores}
         return found
 
-    base = rows(("x", 1.0), ("y", 1.0)).depends(["x", "prompt"])
-    assert rows(("x", 1.0), ("y", 2.0)).depends(["x", "prompt"]) == base
-    assert rows(("x", 1.5), ("y", 1.0)).depends(["x", "prompt"]) != base
-    assert rows(("x", 1.0), ("y", 1.0), ids=(1, 2, 3)).depends(["x", "prompt"]) != base
+    base = rows(("x", 1.0), ("y", 1.0)).fingerprint(["x", "prompt"])
+    assert rows(("x", 1.0), ("y", 2.0)).fingerprint(["x", "prompt"]) == base
+    assert rows(("x", 1.5), ("y", 1.0)).fingerprint(["x", "prompt"]) != base
+    assert rows(("x", 1.0), ("y", 1.0), ids=(1, 2, 3)).fingerprint(["x", "prompt"]) != base
     fewer = rows(("x", 1.0), ("y", 1.0))
     fewer.keep(pl.DataFrame({"prompt_id": ["p_1"]}), kept(store, "p_1"))
-    assert fewer.depends(["x", "prompt"]) != base
+    assert fewer.fingerprint(["x", "prompt"]) != base
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,7 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate.storage.store import Store, conform, empty
+from curate.storage.polars_types import empty
+from curate.storage.stage import conform
+from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.storage.mapped_columns import as_series, mapped_rows, mapped_texts
+from curate.storage.store import Store
 from curate.storage.text_cache import cached_by_text
 from schemas.progress import Progress
 
@@ -107,7 +109,8 @@ from schemas.errors import Failed
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))  # what a full disk is like: no file may grow beyond
 make = lambda texts: np.ones((len(texts), 1000 if "b" * 9 in texts.to_list() else 2), np.float32)
 try:
-    cached_by_text(pl.Series(["a", "b" * 9, *map(str, range(40))]), Path(sys.argv[1]), make, int(sys.argv[2]), Progress(), "x")
+    texts = pl.Series(["a", "b" * 9, *map(str, range(40))])
+    cached_by_text(texts, Path(sys.argv[1]), make, int(sys.argv[2]), Progress(), "x")
 except Failed as error:
     print(error)
 """
@@ -187,20 +190,23 @@ def test_after_a_kill_it_goes_on_where_it_was(tmp_path, moment):
 
 @given(st.lists(st.lists(st.one_of(st.none(), st.text()), max_size=4), max_size=4))
 def test_texts_on_disk_are_the_texts(parts):
-    folder = Path("/tmp")
-    column = mapped_texts((pl.Series(part, dtype=pl.String) for part in parts), folder)
+    with tempfile.TemporaryDirectory() as folder:
+        column = mapped_texts((pl.Series(part, dtype=pl.String) for part in parts), Store(folder))
     assert column.to_list() == [text for part in parts for text in part]
 
 
 def test_nothing_is_left_of_a_column_on_disk(tmp_path):
+    store = Store(tmp_path)
+    files = sorted(tmp_path.rglob("*"))
+
     def parts():
         for text in ("a", None):
             yield pl.Series([text], dtype=pl.String)
-            assert list(tmp_path.iterdir()) == [], "a kill here would leave it"
+            assert sorted(tmp_path.rglob("*")) == files, "a kill here would leave it"
 
-    texts = mapped_texts(parts(), tmp_path)
+    texts = mapped_texts(parts(), store)
     rows = as_series(mapped_rows(3, 2, np.float32, tmp_path), "v")
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.rglob("*")) == files
     assert texts.to_list() == ["a", None] and rows.to_list() == [[0.0, 0.0]] * 3
 
 

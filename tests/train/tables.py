@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 

@@ -10,7 +10,8 @@ import pytest
 
 from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import costs
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES

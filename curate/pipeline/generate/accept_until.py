@@ -29,7 +29,7 @@ from curate.pipeline.stage_spec import Estimate, RunContext, StageSpec
 from curate.steps import sql_conditions
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import read_all
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 from schemas.errors import UserError
 
 NAMES = ("accept", "accepted", "need", "max_candidates")
@@ -126,7 +126,7 @@ def accept_stage(
         "max_candidates": acceptance.max_candidates,
         "scorers": [[scorer.name, scorer.key()] for scorer in acceptance.scorers],
     }
-    key["context"] = [key["context"], generation.state.prompts.depends(list(acceptance.columns))]
+    key["context"] = [key["context"], generation.state.prompts.fingerprint(list(acceptance.columns))]
     waves = Waves(generation, acceptance)
     return StageSpec(
         generation.label,

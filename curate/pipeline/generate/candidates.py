@@ -29,7 +29,7 @@ from curate.steps.registry import Step
 from curate.steps.settings import check_reads, check_settings
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all
-from curate.storage.store import Stage, StageWriter
+from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.ids import content_id

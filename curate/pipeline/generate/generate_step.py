@@ -17,7 +17,7 @@ from curate.steps import sql_conditions
 from curate.steps.registry import Step, find_step
 from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet, read_batches
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.ids import content_id

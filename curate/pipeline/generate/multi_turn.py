@@ -23,7 +23,7 @@ from curate.pipeline.missing import missing_note
 from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext
 from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas.errors import UserError
 from schemas.requests import Reply, Request, make_request, writes_user_turn
 

@@ -10,7 +10,8 @@ from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_mul
 from curate.pipeline.run_state import RunState
 from curate.pipeline.split import family_of
 from curate.pipeline.stage_spec import RunContext, StageSpec
-from curate.storage.store import Stage, StageWriter, empty
+from curate.storage.polars_types import empty
+from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.ids import content_id

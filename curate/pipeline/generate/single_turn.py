@@ -8,7 +8,7 @@ from curate.models.gateway import Gateway, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask, write_candidates
 from curate.pipeline.missing import missing_note
-from curate.storage.store import StageWriter
+from curate.storage.stage import StageWriter
 from schemas.requests import Request
 
 SLICE = 5_000  # replies in memory at a time

@@ -1,0 +1,120 @@
+"""A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.storage.files import file_hash
+from curate.storage.polars_types import empty, polars_schema
+from schemas.ids import fingerprint
+from schemas.rows import STAGE_TABLES
+
+PART = 50_000  # rows of a Parquet file
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage.
+
+    Attributes:
+        stage_id: A hash of all that the stage depends on.
+        path: Its folder.
+        manifest: The content of ``stage.json``; its ``tables`` maps a table's name to ``{"rows", "content", "files"}``.
+    """
+
+    stage_id: str
+    path: Path
+    manifest: dict[str, Any]
+
+    def rows(self, table: str) -> int:
+        """Return the number of rows of a table, 0 if the stage wrote no such table."""
+        return self.manifest["tables"].get(table, {}).get("rows", 0)
+
+    def content(self, *tables: str) -> str:
+        """Return a fingerprint of the content of these tables, or of all tables if none is named."""
+        held = self.manifest["tables"]
+        return "+".join(f"{t}={held[t]['content']}" for t in (tables or sorted(held)) if t in held)
+
+    def files(self, table: str) -> list[Path]:
+        """Return the Parquet files of a table, in row order."""
+        return [self.path / name for name in self.manifest["tables"].get(table, {}).get("files", [])]
+
+    def folder(self, name: str) -> Path:
+        """Return the path of a folder in the stage, such as the ``model`` of a training."""
+        return self.path / name
+
+    def read(self, table: str, columns: list[str] | None = None) -> pl.DataFrame:
+        """Return a table, or some of its columns, in row order; an empty table if the stage wrote none."""
+        files = self.files(table)
+        if not files:
+            return empty(table).select(columns or pl.all())
+        return pl.concat([pl.read_parquet(f, columns=columns) for f in files])
+
+
+@dataclass
+class StageWriter:
+    """Writes the tables of a stage that is being made.
+
+    Attributes:
+        path: The hidden folder that the stage is written into.
+        target: The folder that it is renamed to.
+        tables: The manifest's ``tables``, as far as they are written.
+        info: Further keys of the manifest.
+        kept: The number of rows of ``decisions`` that say that a row stays.
+    """
+
+    path: Path
+    target: Path
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+    kept: int = 0
+
+    def write(self, table: str, rows: pl.DataFrame) -> None:
+        """Append rows to a table as Parquet files of at most ``PART`` rows, so that they can be read back in parts.
+
+        Columns are put in the order and types of ``schemas.rows``.
+        """
+        rows = conform(table, rows)
+        if table == "decisions":
+            self.kept += int(rows["kept"].sum())
+        held = self.tables.setdefault(table, {"rows": 0, "files": []})
+        for part in rows.iter_slices(PART) if rows.height else [rows]:
+            name = f"{table}-{len(held['files']):04d}.parquet"
+            part.write_parquet(self.path / name, compression="zstd")
+            held["files"].append(name)
+        held["rows"] += rows.height
+
+    def folder(self, name: str) -> Path:
+        """Return the path at which to make a folder in the stage, such as the ``model`` of a training."""
+        return self.path / name
+
+    def finished_folder(self, name: str) -> str:
+        """Return the path that a folder will have in the finished stage, relative to the store."""
+        return f"stages/{self.target.name}/{name}"
+
+    def finish(self) -> dict[str, Any]:
+        """Hash the files and return the manifest's ``tables``."""
+        for held in self.tables.values():
+            held["content"] = fingerprint([file_hash(self.path / name) for name in held["files"]])[:20]
+        return self.tables
+
+
+def load_stage(path: Path) -> Stage:
+    """Return the finished stage in a folder."""
+    manifest = json.loads((path / "stage.json").read_text(encoding="utf-8"))
+    return Stage(manifest["stage_id"], path, manifest)
+
+
+def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with the columns of ``STAGE_TABLES`` in their order and types.
+
+    A missing column is null; other columns stay, at the end.
+    """
+    schema = polars_schema(STAGE_TABLES[table][0])
+    known = [
+        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(kind) for name, kind in schema.items()
+    ]
+    return rows.select(*known, *[c for c in rows.columns if c not in schema])
