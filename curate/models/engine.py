@@ -14,13 +14,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from curate.models import clients
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.progress import Progress
 from schemas.recipe import Model
 from schemas.requests import Give, Take, Task
 
+CLIENTS = "curate.models.clients"  # a name, not an import: its modules import this one
 NUMBER = (int, float)
 KINDS = {int: "whole number", str: "text", dict: "mapping", list: "list", bool: "true or false"}
 
@@ -143,14 +143,15 @@ class EngineSpec:
 
 def engine_names() -> list[str]:
     """Return the names of all engines: the modules in ``curate/models/clients``, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(clients.__path__) if not module.ispkg)
+    folders = importlib.import_module(CLIENTS).__path__
+    return sorted(module.name for module in pkgutil.iter_modules(folders) if not module.ispkg)
 
 
 def find_engine(name: str, where: str = "") -> EngineSpec:
     """Return the spec of the engine ``NAME``. Raises ``UserError`` if there is no such file."""
     if name not in engine_names():
         raise unknown("engine", name, recipe_engines(), where)
-    return importlib.import_module(f"{clients.__name__}.{name}").SPEC
+    return importlib.import_module(f"{CLIENTS}.{name}").SPEC
 
 
 def recipe_engines() -> list[str]:

@@ -1,4 +1,4 @@
-"""Print the hash of the code of each of a recipe's stages, as JSON; PYTHONPATH names the copy of the packages to use."""
+"""Print the hash of the code of each of a recipe's stages, as JSON; PYTHONPATH names the copy of our packages."""
 
 import json
 import sys

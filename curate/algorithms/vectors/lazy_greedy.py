@@ -8,29 +8,14 @@ the full graph: within 0.3 % of it when measured, more often above it than below
 up to 2 %.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from curate.algorithms.vectors.graphs import CoverGraph
 from curate.algorithms.vectors.neighbour_graph import neighbour_graph
 
 EDGES = 20_000_000  # edges in the graph: 320 MB while it is transposed
 LAST = -10.0  # the bonus of a candidate to be picked last: no gain is above 1
 LEAST = 16  # neighbours a row has in the graph, at least
-
-
-class CoverGraph(NamedTuple):
-    """A sparse graph by candidate: candidate ``c`` has the edges from ``starts[c]`` to ``starts[c + 1]``.
-
-    Attributes:
-        starts: The first edge of each candidate, and the number of edges (int64).
-        rows: The row that each edge covers (int32).
-        cosines: How well it covers that row (float32).
-    """
-
-    starts: np.ndarray
-    rows: np.ndarray
-    cosines: np.ndarray
 
 
 def lazy_greedy(

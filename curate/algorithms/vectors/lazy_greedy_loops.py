@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from curate.algorithms.compiled import compiled
-from curate.algorithms.vectors.lazy_greedy import CoverGraph
+from curate.algorithms.vectors.graphs import CoverGraph
 
 
 @compiled

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from curate.algorithms.compiled import compiled
-from curate.algorithms.vectors.neighbour_graph import NeighbourHeaps
+from curate.algorithms.vectors.graphs import NeighbourHeaps
 
 SLACK = np.float32(1e-5)  # many times the error of a float32 sum
 RUN = 32  # bounds checked together: counting them takes no branch

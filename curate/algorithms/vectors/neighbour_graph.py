@@ -1,33 +1,12 @@
 """The exact nearest neighbours of rows among candidates: products of short vectors first, then true cosines."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from curate.algorithms.parallel import in_blocks
+from curate.algorithms.vectors.graphs import NeighbourHeaps
 
 BLOCK = 1 << 11  # rows and candidates in one product: 16 MB of bounds a thread
 STRIP = 1 << 23  # bounds in one product where rows are candidates: 32 MB
-
-
-class NeighbourHeaps(NamedTuple):
-    """The arguments of the compiled loop: the rows and candidates, and a heap of neighbours for each row.
-
-    Attributes:
-        vectors: Unit vectors (float32, read-only).
-        rows: The row numbers of the rows.
-        candidates: The row numbers of the candidates.
-        exact: Whether bounds are the cosines themselves.
-        ids: The neighbours found so far (int32, rows x neighbours): places among the candidates, the farthest first.
-        cosines: Their cosines (float32).
-    """
-
-    vectors: np.ndarray
-    rows: np.ndarray
-    candidates: np.ndarray
-    exact: bool
-    ids: np.ndarray
-    cosines: np.ndarray
 
 
 def neighbour_graph(

@@ -7,19 +7,16 @@ says what is sent and how a response is read.
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
 
 import aiohttp
 
 from curate.models.clients.http.complaint import complaint, one_line, verdict
 from curate.models.clients.http.limits import back_off, retry_after
+from curate.models.clients.http.served_model import ServedModel
 from curate.models.clients.http.transport import Answer, Failure, post
 from curate.models.clients.http.wire import Malformed
 from schemas.errors import UserError
 from schemas.requests import NO_BUDGET, Give, Reply, Request, Spent, Take
-
-if TYPE_CHECKING:
-    from curate.models.clients.http.chat import ChatEngine
 
 LONGEST_ASKED_WAIT = 3600.0  # seconds; if a server asks to wait longer, the run ends
 Outcome = tuple[list[Reply], Spent, list[Request]]  # replies, their cost, samples that are still to be asked
@@ -28,7 +25,7 @@ Outcome = tuple[list[Reply], Spent, list[Request]]  # replies, their cost, sampl
 class Workers:
     """One call of an engine's ``answer``: the requests that wait, and how many are in flight."""
 
-    def __init__(self, engine: "ChatEngine", http: aiohttp.ClientSession, take: Take, give: Give) -> None:
+    def __init__(self, engine: ServedModel, http: aiohttp.ClientSession, take: Take, give: Give) -> None:
         """Prepare to ask; ``run`` does it.
 
         Args:
