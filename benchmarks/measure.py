@@ -1,4 +1,4 @@
-"""What the benchmarks share: rows of results, medians of alternating runs, and the command line in a fresh process."""
+"""Helpers of the benchmarks: rows of results, medians of alternating runs, and the command line in a fresh process."""
 
 import os
 import statistics

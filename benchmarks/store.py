@@ -1,4 +1,4 @@
-"""What the store adds to a run that generates: all of ``curate.run.run`` but the model's own time, as a share of it."""
+"""Measure the share of a generating run that is the store's: all of ``curate.run.run`` but the model's own time."""
 
 import statistics
 import tempfile

@@ -1,12 +1,17 @@
-"""Which of the pairs that a rule proposes are made: what every ``pair`` rule has in common.
+"""Choose among the pairs that a rule proposes, by the options that every ``pair`` rule has.
 
-A rule proposes pairs in order of preference. Pairs of one slot are alternatives, of which the first that may be taken
-is; a pair without a slot stands by itself. With ``max_pairs: m`` the first m of each prompt that may be are taken,
-whatever their slot. A pair is refused if its two texts are the same (but for white space; always; of answers that call
-tools or have several turns, all turns must be the same), if the shorter text has less than ``length_band`` times the
-characters of the longer, if ``models: different`` or ``same`` does not hold of the models that gave them, or if their
-similarity is above ``max_similarity`` (of their word pairs; off unless asked for, since a rewritten answer is near its
-original by nature). Only pairs whose turn comes are looked at and counted.
+A rule proposes pairs in order of preference. Pairs of one slot are alternatives: the first admissible one is taken. A
+pair without a slot stands by itself. With ``max_pairs: m`` the first m admissible pairs of each prompt are taken,
+whatever their slot. A pair is refused
+
+- if its two texts are the same but for white space (always; of answers that call tools or have several turns, all turns
+  must be the same);
+- if the shorter text has less than ``length_band`` times the characters of the longer;
+- if ``models: different`` or ``same`` does not hold of the models that gave the two answers;
+- if the similarity of their word pairs is above ``max_similarity`` (off by default, since a rewritten answer is similar
+  to its original by nature).
+
+A pair is considered, and counted, only if the pairs before it leave room for it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +21,8 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.text import same_text
-from curate.datasets.candidate_table import SLICE, Candidates, gather
+from curate.datasets.candidate_table import SLICE, Candidates
+from curate.storage.row_table import gather
 from schemas.errors import UserError
 
 SAME, LENGTHS, MODELS, NEAR = 1, 2, 3, 4
@@ -25,7 +31,7 @@ NEAR_SLICE = 10_000  # pairs whose word pairs are in memory at a time
 
 @dataclass(frozen=True)
 class PairOptions:
-    """What a dataset asks of its pairs, whatever the rule."""
+    """The options of a dataset that say which pairs are admissible, whatever the rule."""
 
     max_pairs: int | None = None
     length_band: float | None = None
@@ -33,7 +39,7 @@ class PairOptions:
     max_similarity: float | None = None
 
     def reasons(self) -> list[str]:
-        """Why a pair is refused, by its code."""
+        """Return the reason for each code of a refusal; that of code 0 is empty."""
         return [
             "",
             "the same text",
@@ -44,68 +50,78 @@ class PairOptions:
 
 
 class Texts:
-    """What pairing knows of the candidates' texts: read when a pair of them is looked at, kept as numbers."""
+    """Lengths and hashes of the candidates' texts, read when a pair of them is considered."""
 
     def __init__(self, candidates: Candidates) -> None:
-        """Know nothing yet."""
+        """Begin with no text read."""
         count = candidates.own.frame.height
-        self.pool = candidates.own
+        self.table = candidates.own
         self.length = np.full(count, -1, np.int64)  # in characters
         self.end, self.whole = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
         self.has_whole = np.zeros(count, bool)
 
     def read(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, pl.Series]]:
-        """Yield slices of distinct rows, with their texts; of one that has none and calls tools, its turns."""
+        """Yield slices of distinct rows with their texts: the turns of a row that has no text and calls tools."""
         rows = np.unique(rows)
         for low in range(0, len(rows), SLICE):
             part = pl.Series(rows[low : low + SLICE])
-            text = gather(self.pool, part, ["response"])["response"]
+            text = gather(self.table, part, ["response"])["response"]
             blank = text.fill_null("").str.strip_chars() == ""
             if blank.any():
-                acts = same_text.more_than_text(gather(self.pool, part.filter(blank), ["completion"]).to_series())
-                text = text.scatter(blank.arg_true(), acts.fill_null(""))
+                calls = same_text.more_than_text(gather(self.table, part.filter(blank), ["completion"]).to_series())
+                text = text.scatter(blank.arg_true(), calls.fill_null(""))
             yield part.to_numpy(), text
 
     def measure(self, rows: np.ndarray) -> None:
-        """Learn the length and the end of rows that are not known yet."""
+        """Read the length and the end of rows that were not read yet."""
         for part, text in self.read(rows[self.length[rows] < 0]):
             self.length[part] = text.str.len_chars().fill_null(0).to_numpy()
             self.end[part] = same_text.end_hashes(text)
 
     def same(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Whether the two texts of each pair are the same_text."""
+        """Return for each pair whether its two texts are the same."""
         self.measure(np.concatenate([left, right]))
         equal = self.end[left] == self.end[right]
         rows = np.concatenate([left[equal], right[equal]])
         for part, text in self.read(rows[~self.has_whole[rows]]):
             self.whole[part], self.has_whole[part] = same_text.text_hashes(text), True
         equal[equal] = self.whole[left[equal]] == self.whole[right[equal]]
-        equal[equal] = self.beyond(left[equal]) == self.beyond(right[equal])
+        equal[equal] = self.hash_beyond_text(left[equal]) == self.hash_beyond_text(right[equal])
         return equal
 
-    def beyond(self, rows: np.ndarray) -> np.ndarray:
-        """Return a hash of what each row has beside its text: calls of tools, turns before the last."""
+    def hash_beyond_text(self, rows: np.ndarray) -> np.ndarray:
+        """Return a hash of each row's turns where they are more than its text: tool calls, turns before the last."""
         found = np.zeros(len(rows), np.uint64)
         for low in range(0, len(rows), SLICE):
-            turns = gather(self.pool, pl.Series(rows[low : low + SLICE]), ["completion"]).to_series()
+            turns = gather(self.table, pl.Series(rows[low : low + SLICE]), ["completion"]).to_series()
             found[low : low + SLICE] = same_text.text_hashes(same_text.more_than_text(turns))
         return found
 
     def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """How near the two texts of each pair are."""
+        """Return the similarity of the two texts of each pair, from 0 to 1."""
         found = np.zeros(len(left))
         for low in range(0, len(left), NEAR_SLICE):
             sides = [pl.Series(side[low : low + NEAR_SLICE]) for side in (left, right)]
-            texts = [gather(self.pool, side, ["response"]).to_series() for side in sides]
+            texts = [gather(self.table, side, ["response"]).to_series() for side in sides]
             found[low : low + NEAR_SLICE] = same_text.similarity(*texts)
         return found
 
 
 def number_pairs(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFrame, rule: str) -> pl.DataFrame:
-    """Return a rule's pairs by row number: ``chosen``, ``rejected``, ``place`` (of their prompt), ``slot`` if it has.
+    """Return a rule's pairs by row number.
 
-    A slot is its prompt's own: it becomes the number of the first pair in it. ``frame`` holds the candidates that the
-    rule was shown. Raises ``UserError`` where it made something else of them.
+    Args:
+        candidates: The candidates.
+        frame: Those of them that the rule was shown.
+        pairs: The rule's result: chosen_id, rejected_id and, if it has slots, slot.
+        rule: The rule's name, for errors.
+
+    Returns:
+        ``chosen``, ``rejected`` and ``place`` (the prompt's row number); with slots, ``slot``, which becomes the number
+        of the first pair of its prompt in it.
+
+    Raises:
+        UserError: The rule returned no such table, or paired answers to different prompts.
     """
     for column in ("chosen_id", "rejected_id"):
         if not isinstance(pairs, pl.DataFrame) or column not in pairs.columns:
@@ -140,10 +156,17 @@ def number_pairs(candidates: Candidates, frame: pl.DataFrame, pairs: pl.DataFram
 def choose_pairs(
     pairs: pl.DataFrame, options: PairOptions, candidates: Candidates, texts: Texts, cap: np.ndarray | None = None
 ) -> pl.DataFrame:
-    """Decide of pairs (rows of ``numbered``, in order of preference) which are made.
+    """Choose which pairs are made.
 
-    Returns those whose turn came, with ``code``: 0 for a pair made, else why it was refused. ``cap`` gives each pair's
-    prompt the number of pairs it may have, in place of ``max_pairs``.
+    Args:
+        pairs: Pairs as ``number_pairs`` returns them, in order of preference.
+        options: The dataset's options.
+        candidates: The candidates.
+        texts: Their texts, as far as they were read.
+        cap: For each pair, how many pairs its prompt may have; by default ``max_pairs``.
+
+    Returns:
+        The pairs that were considered, with ``code``: 0 for a pair that is made, else the reason's code.
     """
     left, right = pairs["chosen"].to_numpy(), pairs["rejected"].to_numpy()
     count = pairs.height
@@ -168,7 +191,7 @@ def choose_pairs(
 
 
 def _before(good: np.ndarray, order: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """For each pair, how many good ones stand before it in its group; groups lie together in ``order``."""
+    """Return for each pair how many good ones stand before it in its group; groups lie together in ``order``."""
     if not len(order):
         return np.zeros(0, np.int64)
     counts = np.cumsum(good[order]) - good[order]
@@ -188,7 +211,7 @@ def _models(options: PairOptions, candidates: Candidates, left: np.ndarray, righ
 
 
 def _read(options: PairOptions, texts: Texts, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Look at the texts of pairs; returns their codes."""
+    """Compare the texts of pairs and return their codes."""
     code = np.where(texts.same(left, right), SAME, 0).astype(np.int8)
     if options.length_band is not None:
         sizes = np.stack([texts.length[left], texts.length[right]])

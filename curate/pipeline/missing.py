@@ -1,4 +1,4 @@
-"""What a stage is missing, where a budget ended its requests or some failed for now."""
+"""Describe what a stage is missing, where a budget ended its requests or some failed for now."""
 
 from schemas.ids import fingerprint
 

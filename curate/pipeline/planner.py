@@ -22,7 +22,7 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do.
+    """The stages of a recipe, and the requests that a run would make.
 
     Attributes:
         state: The recipe's rows and datasets as far as they are there already.

@@ -15,7 +15,7 @@ from schemas.recipe import Model, Recipe
 
 
 class RunState:
-    """What the verbs of a recipe read and add to, in the order of the recipe.
+    """The rows, datasets and models of a recipe; its verbs read them and add to them, in the order of the recipe.
 
     Attributes:
         recipe: The recipe.

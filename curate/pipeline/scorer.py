@@ -187,7 +187,7 @@ def _by(step: recipes.Step, columns: dict[str, pl.DataType], where: str) -> str:
             f"{where}: score {step.use!r} reads another score; name it with 'by' (there are: {', '.join(numbers)})"
         )
     if by not in numbers:
-        raise unknown(f"score (for {step.use!r} to go by) called", str(by), numbers, where)
+        raise unknown(f"score (for {step.use!r} to read) called", str(by), numbers, where)
     return by
 
 

@@ -1,4 +1,4 @@
-"""What a verb of a recipe says of its stage: what the stage depends on, how it is made, what it changes.
+"""``StageSpec``: a stage of a recipe, with what it depends on, how it is made, and what it changes.
 
 A verb's function (``filter_stage``, ``score_stage`` ...) checks the recipe's step and returns a ``StageSpec``; it makes
 nothing. ``Pipeline`` makes the stages that are missing, ``Planner`` says what that would take.
@@ -24,7 +24,7 @@ KNOWN_LATER = "how many requests is known once the steps above are done"
 
 @dataclass(frozen=True)
 class RunContext:
-    """What making a stage may use: the store, the display of progress, and the models, which a plan has none of."""
+    """The store, the progress display and the models, for making a stage; a plan has no models."""
 
     store: Store
     progress: Progress
@@ -50,7 +50,7 @@ class ModelRequests:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What making a stage would ask of models: a line for people, and the requests as far as they are known."""
+    """The requests that making a stage would take: a line for people, and the requests as far as they are known."""
 
     note: str
     requests: list[ModelRequests] = field(default_factory=list)

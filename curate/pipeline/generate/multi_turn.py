@@ -52,7 +52,7 @@ class MultiTurn:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What a step asks at one point: a request for each row (None where it asks nothing), and the replies so far."""
+    """One question of a step: a request for each row (None where it asks nothing), and the replies so far."""
 
     ask: Ask
     requests: list[tuple[ModelRef, Request | None]]

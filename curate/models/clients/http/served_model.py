@@ -1,4 +1,4 @@
-"""What ``Workers`` need of an engine that asks a server: its settings, what it knows of the server, what is sent."""
+"""The protocol that ``Workers`` use of an engine behind a server: its settings, the server's state, its requests."""
 
 from typing import Protocol
 
