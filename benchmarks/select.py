@@ -9,7 +9,6 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -17,13 +16,15 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import Row, medians, wall
-from curate.datasets.build import dataset
-from curate.pipeline.pipeline import Walk
+from curate.datasets.build import dataset_stage
+from curate.pipeline.run_state import RunState
+from curate.pipeline.source_reader import SourceReader
+from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.registry import find_step
 from curate.steps.settings import check_settings
-from curate.storage.rows import RowSet
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
+from schemas.progress import Progress
 
 CHILD = "import sys; from benchmarks.select import child; child(*sys.argv[1:])"
 SAMPLES, SIZES = 4, (100_000, 1_000_000)
@@ -183,26 +184,24 @@ def one(folder: Path, view: str) -> dict[str, float]:
     (folder / "r.yaml").write_text(
         f"name: bench\nprompts:\n  - source: seeds.jsonl\ndatasets: {{view: {VIEWS.get(view, '{type: sft}')}}}\n"
     )
-    walk = Walk(load_recipe(folder / "r.yaml"), store)
-    walk.prompts, walk.completions = RowSet("prompts", "prompt_id"), RowSet("completions", "completion_id")
-    walk.prompts.add(stages["prompts"])
-    walk.completions.add(stages["completions"])
-    walk.completions.scores["quality"] = [stages["scores"]]
-    walk.stage = lambda label, what, build: _unkept(store, label, build)
+    state = RunState(load_recipe(folder / "r.yaml"), store, SourceReader())
+    state.prompts.add(stages["prompts"])
+    state.completions.add(stages["completions"])
+    state.completions.scores["quality"] = [stages["scores"]]
     started = time.perf_counter()
     if view in VIEWS:
-        dataset(walk, "view", walk.recipe.datasets["view"])
+        _build_unkept(dataset_stage(state, "view", state.recipe.datasets["view"]), store)
     seconds = time.perf_counter() - started
     # Not getrusage's maximum: that of a process's parent counts for it.
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return {"seconds": seconds, "peak": int(peak.split()[1]) / 1000}
 
 
-def _unkept(store: Store, label: str, build: Callable) -> None:
+def _build_unkept(spec: StageSpec, store: Store) -> None:
     """Write a stage, and leave it out of the store."""
     try:
-        with store.new_stage("f" * 12, label, what={}) as writer:
-            build(writer)
+        with store.new_stage("f" * 12, spec.label, what={}) as writer:
+            spec.build(writer, RunContext(store, Progress()))
             writer.finish()
             raise InterruptedError
     except InterruptedError:
