@@ -1,4 +1,4 @@
-"""The types that a step yields to call models: ``Ask`` of a ``generate`` step, ``ModelCalls`` and ``Embed`` of a scorer.
+"""The types that a step yields to call models: ``Ask`` of a generate step, ``ModelCalls`` and ``Embed`` of a scorer.
 
 Such a step is a generator, and a pure function like any other step: it yields requests and is sent the replies. The
 caller may stop at any point and start the generator again: replies are cached, so it reaches the same point without
