@@ -19,7 +19,7 @@ import polars as pl
 from benchmarks.measure import Row, medians, wall
 from curate.datasets.build import dataset
 from curate.pipeline.pipeline import Walk
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet
 from curate.storage.store import Store

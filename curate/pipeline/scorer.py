@@ -17,8 +17,8 @@ from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
 from curate.steps import sql_conditions as conditions
 from curate.steps.code_hash import code_hash
+from curate.steps.find_step import Step, find_step
 from curate.steps.model_calls import Embed, ModelCalls
-from curate.steps.registry import Step, find_step
 from curate.steps.settings import check_settings
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown

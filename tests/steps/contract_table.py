@@ -10,8 +10,8 @@ import zlib
 
 import polars as pl
 
+from curate.steps.find_step import FUNCTIONS, find_step, step_names
 from curate.steps.model_calls import Embed
-from curate.steps.registry import FUNCTIONS, find_step, step_names
 from curate.steps.settings import check_settings
 from schemas.messages import assistant_messages
 from schemas.requests import Sampling, Task
