@@ -190,9 +190,9 @@ def check_calls(calls, height):
     if isinstance(calls, Embed):
         assert len(calls.texts) == height
         return
-    assert calls.task in typing.get_args(Task) and calls.asks.dtype == pl.String
+    assert calls.task in typing.get_args(Task) and calls.requests.dtype == pl.String
     Sampling(**calls.sampling)
-    for asked in map(json.loads, calls.asks.drop_nulls()):
+    for asked in map(json.loads, calls.requests.drop_nulls()):
         assert asked[-1]["role"] == "user" if calls.task == "generate" else isinstance(asked, dict)
 
 
