@@ -19,7 +19,7 @@ from benchmarks.semantic import column
 from benchmarks.vectors import vectors
 from curate.algorithms.vectors.diversity import measure as diversity
 from curate.algorithms.vectors.diversity import vendi
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from curate.steps.settings import check_settings
 
 SEED = 2

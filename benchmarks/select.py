@@ -21,7 +21,7 @@ from curate.datasets.build import dataset_stage
 from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from curate.steps.settings import check_settings
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe

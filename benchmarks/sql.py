@@ -29,32 +29,38 @@ print(duckdb.sql(sys.argv[1]).fetchall())
 
 
 def measure() -> list[Row]:
-    """Medians of 5 for each query and number of score stages; the peer reads the same Parquet files."""
+    """Return the medians of 5 for each query and number of score stages; DuckDB alone reads the same Parquet files."""
     rows = []
     for scorers in (("quality",), ("quality", "length")):
         with tempfile.TemporaryDirectory() as name:
             store = Store(Path(name) / "store")
             completions = PROMPTS // len(scorers) * SAMPLES
             files = fill(store, completions, scorers)
-            said = f"{completions * len(scorers):,} scores of {len(scorers)} scorer{'s' * (len(scorers) > 1)}"
+            size = f"{completions * len(scorers):,} scores of {len(scorers)} scorer{'s' * (len(scorers) > 1)}"
             for query, text in QUERIES.items():
-                rows.append(_row(f"{query}, {said}", text, store, files))
+                rows.append(_row(f"{query}, {size}", text, store, files))
     return rows
 
 
 def _row(name: str, query: str, store: Store, files: list[str]) -> Row:
-    ours, raw = medians(
+    gristmill, duckdb = medians(
         lambda: wall(*GRISTMILL, "sql", query, "--store", str(store.path)),
         lambda: wall(sys.executable, "-c", DUCKDB, query, *files),
         times=5,
     )
-    return Row(name, ours, "s", "1 s", "duckdb", raw)
+    return Row(name, gristmill, "s", "1 s", "duckdb", duckdb)
 
 
 def fill(store: Store, count: int, scorers: tuple[str, ...]) -> list[str]:
-    """Write ``count`` completions, their scores and the decisions of two filters, as a finished run would.
+    """Write completions, their scores and the decisions of two filters, as a finished run would.
 
-    Returns the paths (globs) of the completions, scores and decisions, for a plain DuckDB to read.
+    Args:
+        store: The store to write to.
+        count: How many completions.
+        scorers: The names of the scorers.
+
+    Returns:
+        The globs of the completions, scores and decisions, for DuckDB alone to read.
     """
     draw = np.random.default_rng(0)
     ids = pl.Series([f"c_{value:020x}" for value in draw.permutation(count)])

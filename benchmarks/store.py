@@ -1,4 +1,4 @@
-"""Measure the share of a generating run that is the store's: all of ``curate.run.run`` but the model's own time."""
+"""The cost of the store in a run that generates: the share of ``curate.run.run`` that is not the model's own time."""
 
 import statistics
 import tempfile
@@ -37,7 +37,7 @@ split: {{test: 0.1}}
 
 
 class Timed(generate.GenerateEngine):
-    """The engine, with a stopwatch on its loading and on its answering."""
+    """The engine, which measures how long it loads and answers."""
 
     loading = 0.0
     generating = 0.0
@@ -50,23 +50,23 @@ class Timed(generate.GenerateEngine):
 
     def answer(self, take: Take, give: Give) -> None:
         """Answer requests; the time in ``take`` and ``give``, which is the store's, is not counted."""
-        stores = 0.0
+        in_store = 0.0
 
         def timed(call: Callable[..., Any], *given: Any) -> Any:
-            nonlocal stores
+            nonlocal in_store
             started = time.perf_counter()
             try:
                 return call(*given)
             finally:
-                stores += time.perf_counter() - started
+                in_store += time.perf_counter() - started
 
         started = time.perf_counter()
         super().answer(lambda: timed(take), lambda *reply: timed(give, *reply))
-        Timed.generating += time.perf_counter() - started - stores
+        Timed.generating += time.perf_counter() - started - in_store
 
 
 def measure() -> list[Row]:
-    """Medians of 3 runs, each in a store of its own."""
+    """Return the medians of 3 runs, each in a store of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prompts = write_rows(folder / "rows.jsonl")
@@ -74,21 +74,21 @@ def measure() -> list[Row]:
         (folder / "small.yaml").write_text(RECIPE)
         figures = [_run(folder, number) for number in range(TIMES)]
     total, generating, rest = (statistics.median(column) for column in zip(*figures, strict=True))
-    said = f"{PROMPTS} x {SAMPLES} x {TOKENS} tokens"
+    work = f"{PROMPTS} x {SAMPLES} x {TOKENS} tokens"
     return [
-        Row(f"a run without loading the model, {said}", total, "s", "", "the engine", generating),
+        Row(f"a run without loading the model, {work}", total, "s", "", "the engine", generating),
         Row("of that, not the engine's", 100 * rest, "%", "5 %"),
     ]
 
 
 def _run(folder: Path, number: int) -> tuple[float, float, float]:
-    """One run: seconds without loading, seconds in the engine, and the share of the rest."""
+    """Do one run; return the seconds without loading, the seconds in the engine, and the share of the rest."""
     Timed.loading = Timed.generating = 0.0
-    plain, generate.GenerateEngine = generate.GenerateEngine, Timed
+    untimed, generate.GenerateEngine = generate.GenerateEngine, Timed
     try:
         started = time.perf_counter()
         run(load_recipe(folder / "small.yaml"), Store(folder / f"store{number}"))
         total = time.perf_counter() - started - Timed.loading
     finally:
-        generate.GenerateEngine = plain
+        generate.GenerateEngine = untimed
     return total, Timed.generating, 1 - Timed.generating / total

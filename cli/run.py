@@ -63,7 +63,7 @@ def steps(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="generate, score, dedup, select, train.")] = None,
 ) -> None:
     """List the steps a recipe can name, with their first line."""
-    from curate.steps.registry import FUNCTIONS, step_names, step_summary
+    from curate.steps.find_step import FUNCTIONS, step_names, step_summary
     from schemas.errors import unknown
     from train.find_trainer import trainer_names, trainer_summary
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import app
-from curate.steps.registry import FUNCTIONS, step_names
+from curate.steps.find_step import FUNCTIONS, step_names
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "curate", "train", "cli")

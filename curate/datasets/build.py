@@ -23,7 +23,7 @@ from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_row_rule, rule_
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps import sql_conditions
-from curate.steps.registry import Step, find_step
+from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_settings
 from curate.storage.stage import Stage, StageWriter
 from schemas.controls import PAIR_OPTIONS

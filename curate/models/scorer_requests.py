@@ -93,4 +93,7 @@ class ScorerRequests:
 def requests_of(call: ModelCalls, ref: ModelRef, seed: int) -> list[Request | None]:
     """Return the request of every row of a scorer's call, None where the row asks nothing."""
     sampling = Sampling(**call.sampling, seed=seed)
-    return [None if ask is None else make_request(ref.identity, ask, None, sampling, 0, call.task) for ask in call.asks]
+    return [
+        None if text is None else make_request(ref.identity, text, None, sampling, 0, call.task)
+        for text in call.requests
+    ]

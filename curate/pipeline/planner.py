@@ -7,7 +7,8 @@ from curate.pipeline.pipeline import write_stage
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import ModelRequests, RunContext, StageSpec
 from curate.storage.reply_log import ReplyLog
-from curate.storage.store import Stage, Store
+from curate.storage.stage import Stage
+from curate.storage.store import Store
 from schemas.progress import Progress
 
 

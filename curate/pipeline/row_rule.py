@@ -16,7 +16,7 @@ from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext
 from curate.sources.reference_data import ReferenceData, read_reference_data
 from curate.steps.code_hash import code_hash
-from curate.steps.registry import Step, find_step, sketcher
+from curate.steps.find_step import Step, find_step, sketcher
 from curate.steps.settings import check_settings
 from curate.storage.text_cache import cached_by_text
 from schemas.errors import UserError

@@ -14,8 +14,8 @@ from curate.pipeline.missing import missing_note
 from curate.pipeline.run_state import RunState
 from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, no_model_calls, read_scorer
 from curate.pipeline.stage_spec import KNOWN_LATER, Estimate, ModelRequests, RunContext, StageSpec, input_key
+from curate.steps.find_step import Step
 from curate.steps.model_calls import Embed, ModelCalls
-from curate.steps.registry import Step
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
 from curate.storage.stage import Stage, StageWriter

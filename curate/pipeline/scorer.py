@@ -17,8 +17,8 @@ from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
 from curate.steps import sql_conditions as conditions
 from curate.steps.code_hash import code_hash
+from curate.steps.find_step import Step, find_step
 from curate.steps.model_calls import Embed, ModelCalls
-from curate.steps.registry import Step, find_step
 from curate.steps.settings import check_settings
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -246,9 +246,9 @@ def _check_calls(calls: Any) -> None:
     """Raise ``TypeError`` or ``UserError`` for model calls that cannot be made: a mistake of the scorer's own code."""
     if not isinstance(calls, ModelCalls | Embed):
         raise TypeError(f"it yields {calls!r:.80}; expected a ModelCalls or an Embed")
-    asks = calls.texts if isinstance(calls, Embed) else calls.asks
-    if not isinstance(asks, pl.Series) or asks.dtype not in (pl.String, pl.Null):
-        kind = asks.dtype if isinstance(asks, pl.Series) else type(asks).__name__
+    requests = calls.texts if isinstance(calls, Embed) else calls.requests
+    if not isinstance(requests, pl.Series) or requests.dtype not in (pl.String, pl.Null):
+        kind = requests.dtype if isinstance(requests, pl.Series) else type(requests).__name__
         raise TypeError(f"it asks a {kind}; expected a polars Series of texts")
     if isinstance(calls, Embed):
         return
@@ -258,8 +258,8 @@ def _check_calls(calls: Any) -> None:
     for name in calls.sampling:
         if name not in known:
             raise unknown("sampling setting", str(name), known)
-    asks = asks.cast(pl.String)
-    bad = asks.filter(~asks.str.contains(SHAPES.get(calls.task, SHAPES[""])))
+    requests = requests.cast(pl.String)
+    bad = requests.filter(~requests.str.contains(SHAPES.get(calls.task, SHAPES[""])))
     if bad.len():
         shape = "a list of messages" if calls.task == "generate" else "an object"
         raise TypeError(f"it asks {bad[0]!r:.80}; expected {shape} as JSON text")

@@ -1,7 +1,7 @@
-"""A hash of the code a result depends on: some functions, and every definition of ours that they refer to.
+"""A hash of the code that a result depends on: some functions, and all our definitions that they refer to.
 
 A stage is made anew when this hash changes. It changes exactly when a definition reachable from the functions changes:
-a function, class or constant that the code names, in whatever module of ours it stands, and what those name in turn.
+a function, class or constant that the code names, in any of our modules, and what those name in turn.
 Docstrings, comments, formatting, the order and the place of definitions, and the code of libraries are not part of it.
 Annotations are, since some code reads them, but what they name is not followed. Nor is an object that is handed over as
 an argument (a store, a progress display), unless the code names its class.
@@ -43,7 +43,7 @@ def code_hash(*functions: Callable[..., Any]) -> str:
     """Hash the code that functions depend on.
 
     Args:
-        functions: Functions or classes, of ours or of the user's; a ``partial`` stands for the function in it.
+        functions: Our functions or classes, or the user's; a ``partial`` stands for the function in it.
 
     Returns:
         20 hex digits of the SHA-256 of the definitions' code.
@@ -196,7 +196,7 @@ class _Reader:
 
 
 def _references(one: Definition) -> Iterator[Definition]:
-    """Yield the definitions of ours that a definition's code names."""
+    """Yield those of our definitions that a definition's code names."""
     code, module = _code(one), _parse(one.file)
     for name, attributes in code.names.items():
         if name in code.imports:
@@ -228,7 +228,7 @@ def _find(file: Path, name: str) -> list[Definition]:
 
 @cache
 def _file(dotted: str) -> Path | None:
-    """Return the file of a module of ours, or of the user's own; None for a library's and for what is no module."""
+    """Return the file of one of our modules, or of the user's; None for a library's, and if it is no module."""
     top, _, _ = dotted.partition(".")
     if top in PACKAGES:
         folder = ROOT

@@ -1,4 +1,4 @@
-"""The types that a step yields to call models: ``Ask`` of a ``generate`` step, ``ModelCalls`` and ``Embed`` of a scorer.
+"""The types that a step yields to call models: ``Ask`` of a generate step, ``ModelCalls`` and ``Embed`` of a scorer.
 
 Such a step is a generator, and a pure function like any other step: it yields requests and is sent the replies. The
 caller may stop at any point and start the generator again: replies are cached, so it reaches the same point without
@@ -34,13 +34,13 @@ Asking = Generator[Ask | pl.Series, pl.Series, Any]
 class ModelCalls(NamedTuple):
     """Calls of one model, yielded by a scorer.
 
-    The replies are sent back as a table with a row for each of ``asks`` and the columns of
+    The replies are sent back as a table with a row for each request and the columns of
     ``curate.models.gateway.frame``: ``response``, ``finish_reason``, ``completion_tokens``, ``top_logprobs``,
     ``error`` and others. ``value`` is the reward, or the mean loss of a token in nats (of ``completion_tokens``
     tokens). A row is null where nothing was asked.
 
     Attributes:
-        asks: One request for each row, as JSON text; null where nothing is asked. By task:
+        requests: One request for each row, as JSON text; null where nothing is asked. By task:
 
             - ``generate``: a conversation, ``[{"role": ..., "content": ...}, ...]``;
             - ``reward``: ``{"messages": [...]}``, a conversation that ends with the assistant's message, or
@@ -53,7 +53,7 @@ class ModelCalls(NamedTuple):
         sampling: Keyword arguments of ``schemas.requests.Sampling``, for ``generate``.
     """
 
-    asks: pl.Series
+    requests: pl.Series
     model: str
     task: Task = "generate"
     sampling: dict[str, Any] = {}

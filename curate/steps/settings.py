@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from curate.steps.registry import Step
+from curate.steps.find_step import Step
 from schemas.errors import UserError, unknown
 
 

@@ -33,7 +33,7 @@ ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for na
 
 @dataclass(frozen=True)
 class Spender:
-    """What a cost is booked to: the run, its recipe, and the model by its name in the recipe and its identity."""
+    """The account of a cost: the run, its recipe, and the model by its name in the recipe and its identity."""
 
     run_id: str
     recipe: str

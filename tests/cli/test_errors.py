@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from curate.pipeline.scorer import Scorer
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.command import call, mistake, process

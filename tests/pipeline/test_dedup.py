@@ -9,7 +9,7 @@ import pytest
 from curate.models.model_ref import ModelRef
 from curate.pipeline.row_rule import RowRule
 from curate.run import run
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe

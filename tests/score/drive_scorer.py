@@ -30,7 +30,7 @@ def scored(result, reply=None):
 
 def answers(calls, reply):
     """The frame of replies to model calls: all null where there is no request."""
-    made = [None if ask is None else reply(ask, calls) for ask in calls.asks]
+    made = [None if ask is None else reply(ask, calls) for ask in calls.requests]
     return replies_frame([Reply("", **one) if isinstance(one, dict) else one for one in made])
 
 

@@ -205,7 +205,7 @@ def test_a_response_without_code_is_zero_and_nothing_is_run():
     texts = pl.Series(["I can't.", "```bash\nls\n```", "hello", "42"])
     steps = score(texts, pl.Series([ASSERTS] * 4))
     calls = next(steps)
-    assert (calls.model, calls.task, calls.asks.null_count()) == ("sandbox", "run", 4)
+    assert (calls.model, calls.task, calls.requests.null_count()) == ("sandbox", "run", 4)
     found = scored(score(texts, pl.Series([ASSERTS] * 4)))[0]
     assert found["value"].to_list() == [0.0] * 4 and found["error"].null_count() == 4
     assert json.loads(found["detail"][0])["why"] == "the response has no Python code"
@@ -280,7 +280,9 @@ def test_expected_texts_are_json_only_where_the_arguments_are():
 
 
 def test_limits_are_checked_and_are_part_of_what_is_asked():
-    asks = [next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)).asks[0] for s in (6.0, 7.0)]
+    asks = [
+        next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)).requests[0] for s in (6.0, 7.0)
+    ]
     assert json.loads(asks[0])["seconds"] == 6.0 and asks[0] != asks[1]
     for bad in ({"seconds": 0.0}, {"seconds": 9.0, "total": 3.0}, {"memory": 1}):
         with pytest.raises(UserError, match=next(iter(bad)) if len(bad) == 1 else "total"):

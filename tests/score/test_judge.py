@@ -28,7 +28,7 @@ def judged(responses, reply, truths=None, prompts=None, **settings):
 
 def shown(calls, row=0):
     """The text of the last turn of a request."""
-    return json.loads(calls.asks[row])[-1]["content"]
+    return json.loads(calls.requests[row])[-1]["content"]
 
 
 def likely(*places):
@@ -148,7 +148,7 @@ def test_rows_without_a_response_or_a_prompt_are_not_asked():
     found, (calls,) = judged([None, "Because.", "Because."], "Score: 5", prompts=prompts)
     assert found["value"].to_list() == [None, 5.0, None]
     assert found["error"].to_list() == ["no response", None, "no prompt"]
-    assert calls.asks.is_null().to_list() == [True, False, True]
+    assert calls.requests.is_null().to_list() == [True, False, True]
 
 
 def test_the_whole_conversation_is_shown_and_the_reference():
@@ -178,7 +178,7 @@ def test_a_response_that_asks_for_a_ten_gets_what_the_judge_says():
 
 def test_at_once_shows_the_form_and_asks_for_few_tokens():
     _, (calls,) = judged(["Because."], "Score: 5", explain=False, rubric="honesty")
-    turns = json.loads(calls.asks[0])
+    turns = json.loads(calls.requests[0])
     assert [t["content"] for t in turns if t["role"] == "assistant"] == ["Score: 1", "Score: 5"]
     assert calls.sampling == {"temperature": 0.0, "max_tokens": 32, "top_logprobs": 20}
     assert "top_logprobs" not in judged(["a"], "Score: 5", weighted=False)[1][0].sampling

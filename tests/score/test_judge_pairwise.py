@@ -46,16 +46,16 @@ def test_each_candidate_is_compared_with_every_other_of_its_prompt_in_both_order
     found, (calls,) = compared([("p", "a"), ("q", "x"), ("p", "aaa"), ("p", "aa"), ("q", "xx")], longer)
     assert found["value"].to_list() == [0.0, 0.0, 1.0, 0.5, 1.0]
     assert counts(found) == [(0, 0, 2, 0, 0), (0, 0, 1, 0, 0), (2, 0, 0, 0, 0), (1, 0, 1, 0, 0), (1, 0, 0, 0, 0)]
-    assert len(calls.asks) == 8 and calls.asks.n_unique() == 8
+    assert len(calls.requests) == 8 and calls.requests.n_unique() == 8
 
 
 def test_equal_texts_are_a_tie_unasked_and_each_copy_is_met():
     found, (calls,) = compared([("p", "a"), ("p", "a "), ("p", "bb")], longer)
-    assert len(calls.asks) == 2
+    assert len(calls.requests) == 2
     assert counts(found) == [(0, 1, 1, 0, 0), (0, 1, 1, 0, 0), (2, 0, 0, 0, 0)]
     assert found["value"].to_list() == [0.25, 0.25, 1.0]
     found, (calls,) = compared([("p", "a"), ("p", "a")], longer)
-    assert calls.asks.is_empty() and found["value"].to_list() == [0.5, 0.5]
+    assert calls.requests.is_empty() and found["value"].to_list() == [0.5, 0.5]
 
 
 TEXTS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["a", "bb", "cc", "dddd", "", None])), max_size=9)
@@ -75,7 +75,7 @@ def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
     found, all_calls = compared(rows, longer, rounds=rounds)
     other, again = compared([rows[row] for row in shuffled], longer, rounds=rounds)
     assert [found.row(row) for row in shuffled] == other.rows()
-    assert all_calls[0].asks.to_list() == again[0].asks.to_list()
+    assert all_calls[0].requests.to_list() == again[0].requests.to_list()
 
 
 @given(TEXTS)
@@ -106,7 +106,7 @@ def test_rounds_are_the_number_of_others_each_is_compared_with(count, rounds):
 
 def test_the_seed_chooses_the_pairs():
     rows = [("p", "x" * n) for n in range(1, 9)]
-    asked = [compared(rows, longer, rounds=2, seed=seed)[1][0].asks for seed in (0, 0, 1)]
+    asked = [compared(rows, longer, rounds=2, seed=seed)[1][0].requests for seed in (0, 0, 1)]
     assert asked[0].equals(asked[1]) and not asked[0].equals(asked[2])
     assert len(asked[0]) == 16
 
@@ -114,7 +114,7 @@ def test_the_seed_chooses_the_pairs():
 def test_against_the_reference():
     rows = [("p", "a"), ("p", "aaaa"), ("p", "ref"), ("q", "b"), ("p", None)]
     found, (calls,) = compared(rows, longer, ["ref ", "ref ", "ref ", None, "ref "], against="reference")
-    assert found["value"].to_list() == [0.0, 1.0, 0.5, None, None] and len(calls.asks) == 4
+    assert found["value"].to_list() == [0.0, 1.0, 0.5, None, None] and len(calls.requests) == 4
     assert found["error"].to_list() == [None, None, None, "no ground_truth", "no response"]
 
 

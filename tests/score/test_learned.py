@@ -17,7 +17,7 @@ ERRORS = [None, "the response is empty", "no response", None, "no prompt", None]
 
 
 def asks(calls):
-    return [ask and json.loads(ask) for ask in calls.asks]
+    return [ask and json.loads(ask) for ask in calls.requests]
 
 
 def value(ask, calls):
@@ -32,7 +32,7 @@ def test_a_reward_model_reads_the_conversation_with_the_response():
     assert given[0] == {"messages": [*PROMPT, {"role": "assistant", "content": "Hello"}]}
     assert given[3]["messages"][-1]["content"] == RESPONSES[3] and given[1] is given[2] is given[4] is None
     assert found["error"].to_list() == ERRORS
-    assert found["value"].to_list() == [None if ask is None else len(ask) / 100 for ask in calls.asks]
+    assert found["value"].to_list() == [None if ask is None else len(ask) / 100 for ask in calls.requests]
     _, (calls,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm", label="good", system=False), value)
     given = asks(calls)
     bare = [PROMPT[1], {"role": "assistant", "content": "Hello"}]

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from curate.steps.registry import find_step, step_names
+from curate.steps.find_step import find_step, step_names
 from tests.select.rows import embeddings, numbers, unit
 
 OVER_ALL = [

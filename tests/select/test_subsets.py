@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.select import dpp, random
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from schemas.errors import UserError
 
 

@@ -10,8 +10,8 @@ import zlib
 
 import polars as pl
 
+from curate.steps.find_step import FUNCTIONS, find_step, step_names
 from curate.steps.model_calls import Embed
-from curate.steps.registry import FUNCTIONS, find_step, step_names
 from curate.steps.settings import check_settings
 from schemas.messages import assistant_messages
 from schemas.requests import Sampling, Task
@@ -190,9 +190,9 @@ def check_calls(calls, height):
     if isinstance(calls, Embed):
         assert len(calls.texts) == height
         return
-    assert calls.task in typing.get_args(Task) and calls.asks.dtype == pl.String
+    assert calls.task in typing.get_args(Task) and calls.requests.dtype == pl.String
     Sampling(**calls.sampling)
-    for asked in map(json.loads, calls.asks.drop_nulls()):
+    for asked in map(json.loads, calls.requests.drop_nulls()):
         assert asked[-1]["role"] == "user" if calls.task == "generate" else isinstance(asked, dict)
 
 

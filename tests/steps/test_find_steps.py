@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from curate.steps.code_hash import code_hash
-from curate.steps.registry import find_step
+from curate.steps.find_step import find_step
 from curate.steps.settings import check_reads, check_settings
 from schemas.errors import UserError
 

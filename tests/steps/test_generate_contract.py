@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from curate.steps.registry import find_step, step_names
+from curate.steps.find_step import find_step, step_names
 from tests.generate.drive_step import drive
 from tests.steps.contract_table import REPLIES, chats, check_shape, outcome, ready, reply_to, table
 

@@ -6,7 +6,7 @@ files of their own.
 
 import pytest
 
-from curate.steps.registry import FUNCTIONS, find_step, step_names, step_summary
+from curate.steps.find_step import FUNCTIONS, find_step, step_names, step_summary
 from curate.steps.settings import check_settings
 from schemas.errors import UserError
 from tests.steps.contract_table import EVERY, GIVEN, REQUIRED, TEXTS, check_shape, outcome, table, whole

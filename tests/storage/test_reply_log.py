@@ -102,7 +102,7 @@ def test_a_failure_is_written_over_and_an_answer_never(store):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.booleans()), max_size=12))
 def test_costs_are_the_sums_of_what_was_spent(exchanges):
-    """Whatever comes in whatever order, of whichever run and model."""
+    """Costs of any runs and models, in any order."""
     wanted = {}
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
@@ -152,7 +152,7 @@ BATCHES = [[f"{b:02x}{i:02x}" * 8 for i in range(b + 1)] for b in range(6)]
 
 
 def test_a_log_cut_anywhere_holds_whole_batches_with_their_costs(tmp_path):
-    """What a kill leaves of the file that new replies go to first, cut at any byte or with a byte that is wrong."""
+    """The write-ahead log as a kill may leave it: cut at any byte, or with a wrong byte."""
     store = Store(tmp_path / "store")
     done = subprocess.run([sys.executable, "-c", WRITER, str(store.path)], cwd=ROOT, capture_output=True, timeout=60)
     assert done.returncode == -9, done.stderr

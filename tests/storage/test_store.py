@@ -11,7 +11,7 @@ import pytest
 
 from curate.storage.polars_types import empty
 from curate.storage.stage import conform
-from curate.storage.store import Store
+from curate.storage.store import Store, is_store
 from schemas.errors import UserError
 from schemas.rows import STAGE_TABLES
 from schemas.version import STORE_FORMAT
@@ -135,19 +135,19 @@ def test_a_store_that_is_missing_is_made_only_on_request(tmp_path):
 
 
 def test_the_lock_waits_for_another_process_and_says_so(store):
-    child, said = other_process(HOLDS, store), []
+    child, messages = other_process(HOLDS, store), []
 
     def waiting(message):
-        said.append(message)
+        messages.append(message)
         child.stdin.write("go on\n")
         child.stdin.flush()
 
     store.waiting = waiting
     with store.lock():
-        assert said == [f"waiting for process {child.pid}, which is writing to {store.path}"]
+        assert messages == [f"waiting for process {child.pid}, which is writing to {store.path}"]
         assert child.wait(10) == 0
     with store.lock():
-        assert len(said) == 1  # nobody to wait for any more
+        assert len(messages) == 1  # nobody to wait for any more
     child.communicate()
 
 
@@ -167,3 +167,40 @@ def test_a_store_where_none_can_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="no store can be made here: Not a directory"):
         Store(tmp_path / "file" / "store")
+
+
+def test_a_folder_is_a_store_once_one_is_made_there(tmp_path):
+    assert not is_store(tmp_path) and not is_store(tmp_path / "none")
+    Store(tmp_path / "store")
+    assert is_store(tmp_path / "store")
+
+
+def test_a_work_folder_stays_while_the_work_is_not_done(store):
+    with pytest.raises(ValueError), store.work_folder("abc") as folder:
+        (folder / "checkpoint").write_text("x")
+        raise ValueError
+    with store.work_folder("abc") as again:
+        assert again == folder and (folder / "checkpoint").exists()
+    assert not folder.exists()
+
+
+def test_a_folder_in_a_stage_is_where_its_writer_said(store):
+    with store.new_stage("abc", "train-a b") as writer:
+        writer.folder("model").mkdir()
+        announced = writer.finished_folder("model")
+    assert store.stage("abc").folder("model").is_dir()
+    assert announced == "stages/train-a-b-abc/model" and store.path / announced == store.stage("abc").folder("model")
+
+
+def test_the_folders_of_caches_are_those_of_earlier_versions(store):
+    assert store.cache_folder("embeddings", "org/model name", "0123").relative_to(store.path).parts == (
+        "embeddings",
+        "org-model-name-0123",
+    )
+
+
+def test_a_stage_moves_between_stores_whole(store, tmp_path):
+    stage = make(Store(tmp_path / "other"), "abc", scores(1.0))
+    moved = store.move_in(stage)
+    assert moved.path.parent == store.path / "stages" and not stage.path.exists()
+    assert moved.read("scores").height == 1 and moved.manifest == stage.manifest

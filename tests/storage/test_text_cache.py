@@ -1,4 +1,4 @@
-"""What is made of a text is made once and kept by the text; columns on disk read as columns in memory do."""
+"""The text cache computes the value of a text once; columns on disk read as columns in memory do."""
 
 import hashlib
 import os

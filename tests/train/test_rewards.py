@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from curate.pipeline.scorer import Scorer
-from curate.steps.registry import Step
+from curate.steps.find_step import Step
 from schemas.errors import UserError
 from tests.train.tables import recipe_with, rl_rows
 from train.answer_scorers import AnswerScorer, answer_scorers

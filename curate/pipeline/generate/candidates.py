@@ -25,7 +25,7 @@ from curate.pipeline.generate.single_turn import missing_replies, prompts_to_ask
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import Estimate, ModelRequests, RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
-from curate.steps.registry import Step
+from curate.steps.find_step import Step
 from curate.steps.settings import check_reads, check_settings
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all

@@ -2,7 +2,7 @@
 
 from curate.pipeline.run_state import RunState, recipe_file
 from curate.sources.read_source import read_source
-from curate.steps.registry import Step
+from curate.steps.find_step import Step
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.messages import parse

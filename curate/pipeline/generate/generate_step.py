@@ -14,7 +14,7 @@ from curate.pipeline.run_state import RunState
 from curate.pipeline.split import assign, needs
 from curate.pipeline.stage_spec import input_key
 from curate.steps import sql_conditions
-from curate.steps.registry import Step, find_step
+from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import StageWriter

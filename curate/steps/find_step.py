@@ -153,7 +153,7 @@ def _find_user_step(kind: str, name: str, where: str) -> Step:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a user's file under a name of its own, so that it can never shadow one of ours."""
+    """Import a user's file under a name of its own, so that it can never shadow one of our modules."""
     path = path.resolve()
     name = "gristmill_user_" + hashlib.sha256(str(path).encode()).hexdigest()[:12]
     if str(Path.cwd()) not in sys.path:
