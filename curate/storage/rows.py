@@ -36,14 +36,13 @@ class RowSet:
     table: str
     id: str
     stages: list[Stage] = field(default_factory=list)
-    kept_ids: pl.DataFrame | None = None
+    kept_ids: pl.DataFrame = field(init=False)
     scores: dict[str, list[Stage]] = field(default_factory=dict)
     content: str = ""
 
     def __post_init__(self) -> None:
-        """Start without rows if none are given."""
-        if self.kept_ids is None:
-            self.kept_ids = pl.DataFrame(schema={self.id: pl.String})
+        """Start without rows."""
+        self.kept_ids = pl.DataFrame(schema={self.id: pl.String})
 
     def add(self, stage: Stage) -> None:
         """Add the rows of a stage, except those whose id is kept already and candidates that failed."""
