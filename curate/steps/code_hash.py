@@ -60,7 +60,7 @@ def reachable(*functions: Callable[..., Any]) -> set[Definition]:
         one = pending.pop()
         if one not in found:
             found.add(one)
-            pending += [Definition(one.file, EFFECTS), *_references(one)]
+            pending += _references(one)
     return found
 
 
@@ -195,16 +195,19 @@ class _Reader:
         used |= inner_used - inner_bound
 
 
-def _references(one: Definition) -> Iterator[Definition]:
-    """Yield those of our definitions that a definition's code names."""
+@cache
+def _references(one: Definition) -> list[Definition]:
+    """Return those of our definitions that a definition's code names, and the statements that importing it runs."""
     code, module = _code(one), _parse(one.file)
+    found = [Definition(one.file, EFFECTS)] if EFFECTS in module.bound else []
     for name, attributes in code.names.items():
         if name in code.imports:
-            yield from _resolve(code.imports[name], attributes)
+            found += _resolve(code.imports[name], attributes)
         elif name in module.bound:
-            yield Definition(one.file, name)
+            found.append(Definition(one.file, name))
         elif name in module.imports:
-            yield from _resolve(module.imports[name], attributes)
+            found += _resolve(module.imports[name], attributes)
+    return found
 
 
 def _resolve(dotted: str, attributes: set[str]) -> list[Definition]:

@@ -73,7 +73,7 @@ def hashed(tmp_path, monkeypatch):
         for file, text in texts.items():
             (tmp_path / file).write_text(text, encoding="utf-8")
             sys.modules.pop(file.removesuffix(".py"), None)
-        for cached in (module._parse, module._code, module._file):
+        for cached in (module._parse, module._code, module._references, module._file):
             cached.cache_clear()
         spec = importlib.util.spec_from_file_location("tool", tmp_path / "tool.py")
         tool = importlib.util.module_from_spec(spec)
