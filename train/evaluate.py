@@ -14,6 +14,7 @@ import polars as pl
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
+from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import UserError
@@ -124,6 +125,7 @@ def plan_evaluation(
         "scorers": {name: scorer.key() for name, scorer in scorers.items()},
         "settings": evaluation.model_dump(exclude={"models", "by"}),
         "seed": recipe.seed,
+        "code": code_hash(held_out_prompts, _evaluate, AnswerScorer),
     }
     ids = {name: content_id("e", fingerprint(depends_on), name, ref.identity) for name, ref in refs.items()}
     depends_on["models"] = [[name, ref.identity] for name, ref in refs.items()]

@@ -118,7 +118,7 @@ def plan_training(
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     depends_on = {
         "trainer": training.trainer,
-        "source": code_hash(trainer.train),
+        "source": code_hash(trainer.train, AnswerScorer),
         "settings": training.settings,
         "lora": lora_options(training),
         "rewards": {name: scorer.key() for name, scorer in rewards.items()},

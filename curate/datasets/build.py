@@ -5,7 +5,6 @@ where (SQL) -> select (a rule) -> rows -> dedup -> diverse -> split. Every row t
 """
 
 import inspect
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,6 +22,7 @@ from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_row_rule, rule_
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps import sql_conditions
+from curate.steps.code_hash import Code
 from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_settings
 from curate.storage.stage import Stage, StageWriter
@@ -53,7 +53,7 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
     if entry.control_of:
         base = spec.control_base
         key |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
-    code: list[Callable[..., Any]] = [DatasetSpec, PairOptions, RowRule]
+    code: list[Code] = [DatasetSpec, PairOptions, RowRule]
     code += [one for rule in spec.rules for one in rule_code(rule)]
     write = write_control if entry.control_of else write_dataset
     return StageSpec(spec.label, key, partial(write, spec=spec), partial(_adopt, state, name), tuple(code))

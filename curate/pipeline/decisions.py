@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.steps.code_hash import Code
 from curate.storage.rows import RowSet
 from curate.storage.stage import Stage, StageWriter
 
@@ -16,7 +17,7 @@ def decision_stage(
     label: str,
     key: dict[str, Any],
     build: Callable[[StageWriter, RunContext], str],
-    code: tuple[Callable[..., Any], ...] = (),
+    code: tuple[Code, ...] = (),
 ) -> StageSpec:
     """Return the stage whose table ``decisions`` says which of ``rows`` stay; the others are out from then on."""
     return StageSpec(label, key, build, partial(_keep, rows), code)

@@ -4,7 +4,6 @@ The recipe says beside the step's own settings: ``on`` (the column that is compa
 the step's column ``score``), ``model`` (which embeds the column) and ``against`` (reference data, for ``dedup``).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext
 from curate.sources.reference_data import ReferenceData, read_reference_data
-from curate.steps.code_hash import code_hash
+from curate.steps.code_hash import Code, code_hash
 from curate.steps.find_step import Step, find_step, sketcher
 from curate.steps.settings import check_settings
 from curate.storage.text_cache import cached_by_text
@@ -59,10 +58,10 @@ class RowRule:
         ]
 
 
-def rule_code(rule: RowRule) -> tuple[Callable[..., Any], ...]:
+def rule_code(rule: RowRule) -> tuple[Code, ...]:
     """Return the code that a rule's decisions depend on."""
     sketch = (sketcher(rule.step, rule.settings)[0],) if "sketch" in rule.step.reads else ()
-    return (Step, rule.step.function, *sketch)
+    return (Step, rule.step.code, *sketch)
 
 
 def read_row_rule(

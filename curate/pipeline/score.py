@@ -65,7 +65,7 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
         {"scorer": scorer.key(), "name": step.name, **input_key(rows, prompts, scorer.columns)},
         partial(write_model_scores if asks else write_plain_scores, score=score),
         partial(_adopt, rows, step.name),
-        code=(Scorer, Step, scorer.step.function),
+        code=(Scorer, Step, scorer.step.code),
         ask=partial(_ask, score, max_failed) if asks else None,
         estimate=partial(_estimate, score) if asks else None,
     )

@@ -72,7 +72,7 @@ class Scorer:
     def key(self) -> list[Any]:
         """Return what the scores depend on beside the rows."""
         models = [[ref.identity, task] for ref, task in self.models or ()]
-        code = code_hash(Scorer, self.step.function)
+        code = code_hash(Scorer, self.step.code)
         return [self.step.name, self.settings, code, {k: [*v] for k, v in self.reads.items()}, models]
 
     def values(self, rows: pl.DataFrame, answer: Answer) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
-from curate.steps.code_hash import code_hash
+from curate.steps.code_hash import Code, code_hash
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet
 from curate.storage.stage import Stage, StageWriter
@@ -76,7 +76,7 @@ class StageSpec:
     key: dict[str, Any]
     build: Callable[[StageWriter, RunContext], str]
     adopt: Callable[[Stage | None], None]
-    code: tuple[Callable[..., Any], ...] = ()
+    code: tuple[Code, ...] = ()
     ask: Callable[[RunContext], str] | None = None
     estimate: Callable[[ReplyLog], Estimate] | None = None
     in_plan: bool = False

@@ -68,8 +68,8 @@ def read_reference_data(
     entries = against if isinstance(against, list) else [against]
     if not entries:
         raise UserError(f"{where}: against: expected a file, a data set or a store, or a list of them, found []")
-    read_code = code_hash(read_source)
-    parts, contents = [pl.DataFrame(schema=SCHEMA)], [column, dataset_type, read_code]
+    code = code_hash(_read_entry)  # how an entry's texts are made
+    parts, contents = [pl.DataFrame(schema=SCHEMA)], [column, dataset_type, code]
     for entry in entries:
         settings = _check_entry(entry, where)
         rows, content = _read_entry(settings, _text_columns(column, dataset_type), folder, own_store, where)

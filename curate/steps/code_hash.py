@@ -10,6 +10,7 @@ an argument (a store, a progress display), unless the code names its class.
 import ast
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +23,7 @@ IMPORTS = (ast.Import, ast.ImportFrom)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 IGNORED = ("type_comment", "type_params", "kind", "ctx")  # fields that change nothing
 ANNOTATIONS = ("annotation", "returns")
+BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try)
 EFFECTS = ""  # the name under which a module's statements that bind nothing are found: importing it runs them
 
 
@@ -39,23 +41,27 @@ class _Module(NamedTuple):
     imports: dict[str, str]
 
 
-def code_hash(*functions: Callable[..., Any]) -> str:
+Code = Callable[..., Any] | Definition
+
+
+def code_hash(*code: Code) -> str:
     """Hash the code that functions depend on.
 
     Args:
-        functions: Our functions or classes, or the user's; a ``partial`` stands for the function in it.
+        code: Functions or classes, a ``partial`` stands for the function in it; or definitions, for what a module binds
+            in any other way.
 
     Returns:
         20 hex digits of the SHA-256 of the definitions' code.
     """
-    codes = [_code(one).digest for one in reachable(*functions) if one.name in _parse(one.file).bound]
-    return hashlib.sha256("".join(sorted(codes)).encode()).hexdigest()[:20]
+    digests = [_code(one).digest for one in reachable(*code) if one.name in _parse(one.file).bound]
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:20]
 
 
-def reachable(*functions: Callable[..., Any]) -> set[Definition]:
+def reachable(*code: Code) -> set[Definition]:
     """Return every definition that functions depend on, their own included."""
     found: set[Definition] = set()
-    pending = [_definition(function) for function in functions]
+    pending = [_definition(one) for one in code]
     while pending:
         one = pending.pop()
         if one not in found:
@@ -64,13 +70,13 @@ def reachable(*functions: Callable[..., Any]) -> set[Definition]:
     return found
 
 
-def _definition(function: Callable[..., Any]) -> Definition:
-    while isinstance(function, partial):
-        function = function.func
-    function = getattr(function, "py_func", function)  # of a compiled loop
-    file = getattr(sys.modules.get(function.__module__), "__file__", None)
-    file = file or function.__code__.co_filename  # a user's file is in no sys.modules
-    return Definition(Path(file).resolve(), function.__qualname__.split(".")[0])
+def _definition(code: Code) -> Definition:
+    if isinstance(code, Definition):
+        return code
+    while isinstance(code, partial):
+        code = code.func
+    code = getattr(code, "py_func", code)  # of a compiled loop
+    return Definition(Path(sys.modules[code.__module__].__file__ or "").resolve(), code.__qualname__.split(".")[0])
 
 
 @cache
@@ -82,7 +88,10 @@ def _parse(file: Path) -> _Module:
             module.imports.update(_imported(one))
         if isinstance(node, IMPORTS) or _is_text(node):
             continue
-        for name in dict.fromkeys(_binds(node)) or [EFFECTS]:
+        names = dict.fromkeys(_binds(node))
+        if not names or isinstance(node, BLOCKS):  # a block may do more than bind names
+            names[EFFECTS] = None
+        for name in names:
             module.bound.setdefault(name, []).append(node)
     return module
 
@@ -108,30 +117,45 @@ def _binds(node: ast.stmt) -> Iterator[str]:
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Yield the names that an import binds, each with the dotted name it stands for."""
+    """Yield the names that an import binds, each with the dotted name it stands for; a star binds ``*MODULE``."""
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
-            yield alias.asname or alias.name, f"{node.module}.{alias.name}"
-        else:
-            yield alias.asname or alias.name.split(".")[0], alias.name if alias.asname else alias.name.split(".")[0]
+            if alias.name == "*":
+                yield f"*{node.module}", f"{node.module}"
+            else:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+        elif alias.asname or "." not in alias.name:
+            yield alias.asname or alias.name, alias.name
+        else:  # the name stands for the folder, and all of the module in it may be used
+            yield alias.name.split(".")[0], alias.name
 
 
 class _Code(NamedTuple):
-    """A definition's code: a digest of it, and the names of its module that it uses, with the attributes of each."""
+    """A definition's code: a digest of it, and the names of its module that it uses.
+
+    ``names`` has the attributes that are used of each name, or none where the name is used by itself.
+    """
 
     digest: str
-    names: dict[str, set[str]]
+    names: dict[str, frozenset[str]]
     imports: dict[str, str]
 
 
 @cache
 def _code(one: Definition) -> _Code:
-    reader = _Reader()
+    reader, module = _Reader(), _parse(one.file)
     used: set[str] = set()
-    for node in _parse(one.file).bound.get(one.name, []):
+    for node in module.bound.get(one.name, []):
         reader.read(node, set(), used)
+    used |= {name for name in (*module.imports, *reader.imports) if name.startswith("*")}
+    names = {name: reader.attributes_of(name) for name in used}
+    for name in sorted(used):
+        dotted = reader.imports.get(name) or module.imports.get(name)
+        ours = bool(dotted) and bool(_resolve(dotted, frozenset()))
+        if dotted and not (ours and dotted.endswith(f".{name}")):  # our definitions are followed, wherever they stand
+            reader.parts.append(f"{name} = {dotted.rpartition('.')[2] if ours else dotted}")
     digest = hashlib.sha256("\0".join(reader.parts).encode("utf-8", "surrogatepass")).hexdigest()
-    return _Code(digest, {name: reader.attributes.get(name, set()) for name in used}, reader.imports)
+    return _Code(digest, names, reader.imports)
 
 
 class _Reader:
@@ -139,24 +163,33 @@ class _Reader:
 
     def __init__(self) -> None:
         self.parts: list[str] = []
-        self.attributes: dict[str, set[str]] = {}
+        self.attributes: dict[str, list[str]] = {}
+        self.loads: Counter[str] = Counter()
         self.imports: dict[str, str] = {}
+
+    def attributes_of(self, name: str) -> frozenset[str]:
+        """Return the attributes that are used of a name, or none if the name is also used by itself."""
+        attributes = self.attributes.get(name, [])
+        return frozenset(attributes if self.loads[name] == len(attributes) else ())
 
     def read(self, node: Any, bound: set[str], used: set[str]) -> None:
         """Read a field of a node, adding the names it binds in its scope to ``bound`` and the others to ``used``."""
         if isinstance(node, list):
+            self.parts.append("[")
             for one in node[1:] if node and _is_text(node[0]) else node:
                 self.read(one, bound, used)
+            self.parts.append("]")
         elif isinstance(node, SCOPES):
             self._scope(node, bound, used)
         elif isinstance(node, ast.AST):
-            self.parts.append(type(node).__name__)
+            self.parts.append(f"{type(node).__name__}(")
             self._note_names(node, bound, used)
             for name in node._fields:
                 if name in ANNOTATIONS:
                     self._annotation(getattr(node, name))
                 elif name not in IGNORED:
                     self.read(getattr(node, name), bound, used)
+            self.parts.append(")")
         else:
             self.parts.append(repr(node))
 
@@ -167,16 +200,17 @@ class _Reader:
     def _note_names(self, node: ast.AST, bound: set[str], used: set[str]) -> None:
         if isinstance(node, ast.Name):
             (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+            self.loads[node.id] += isinstance(node.ctx, ast.Load)
         elif isinstance(node, ast.arg):
             bound.add(node.arg)
         elif isinstance(node, IMPORTS):
             self.imports.update(_imported(node))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            self.attributes.setdefault(node.value.id, set()).add(node.attr)
+            self.attributes.setdefault(node.value.id, []).append(node.attr)
 
     def _scope(self, node: Any, bound: set[str], used: set[str]) -> None:
         """Read a function, a class or a comprehension: the names it binds inside are no names of the module."""
-        self.parts += [type(node).__name__, getattr(node, "name", "")]
+        self.parts += [f"{type(node).__name__}(", getattr(node, "name", "")]
         bound.add(getattr(node, "name", ""))
         inner_bound: set[str] = set()
         inner_used: set[str] = set()
@@ -190,6 +224,7 @@ class _Reader:
                 self._annotation(getattr(node, name))
             elif name not in ("name", *IGNORED):
                 self.read(getattr(node, name), inner_bound, inner_used)
+        self.parts.append(")")
         if isinstance(node, ast.ClassDef):  # its methods do not see the names it binds
             inner_bound = set()
         used |= inner_used - inner_bound
@@ -210,35 +245,42 @@ def _references(one: Definition) -> list[Definition]:
     return found
 
 
-def _resolve(dotted: str, attributes: set[str]) -> list[Definition]:
-    """Return the definitions that a dotted name stands for: one, or of a module the ``attributes`` that are used."""
+@cache
+def _resolve(dotted: str, attributes: frozenset[str]) -> tuple[Definition, ...]:
+    """Return our definitions that a dotted name stands for: one, or of a module the ``attributes`` that are used."""
     file = _file(dotted)
     if file:
         bound = _parse(file).bound
-        return [definition for name in sorted(attributes or bound) for definition in _find(file, name)]
+        known = attributes and all(name in bound or name in _parse(file).imports for name in attributes)
+        return tuple(one for name in sorted(attributes if known else bound) for one in _find(file, name))
     parent, _, name = dotted.rpartition(".")
     file = _file(parent) if parent else None
-    return _find(file, name) if file else []
+    return _find(file, name) if file else ()
 
 
-def _find(file: Path, name: str) -> list[Definition]:
+def _find(file: Path, name: str) -> tuple[Definition, ...]:
     """Return where a module's name is defined: there, or in the module it is imported from."""
     module = _parse(file)
     if name not in module.bound and name in module.imports:
-        return _resolve(module.imports[name], set())
-    return [Definition(file, name)]
+        return _resolve(module.imports[name], frozenset())
+    return (Definition(file, name),)
 
 
 @cache
 def _file(dotted: str) -> Path | None:
-    """Return the file of one of our modules, or of the user's; None for a library's, and if it is no module."""
+    """Return the file of a module of ours, or of the user's own; None for a library's and for what is no module."""
     top, _, _ = dotted.partition(".")
-    if top in PACKAGES:
-        folder = ROOT
-    else:
-        loaded = getattr(sys.modules.get(top), "__file__", None) or ""
-        folder = Path.cwd()
-        if not loaded.startswith(f"{folder}/") or ".venv" in loaded:
-            return None
+    folder = ROOT if top in PACKAGES else Path.cwd()
+    if top not in PACKAGES and not _is_users(top):
+        return None
     path = folder.joinpath(*dotted.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _is_users(top: str) -> bool:
+    """Whether a top-level name is a module or a folder of the current folder, and not hidden by a library's."""
+    loaded = sys.modules.get(top)
+    places = [getattr(loaded, "__file__", None) or "", *getattr(loaded, "__path__", ())]
+    if loaded is not None:
+        return any(place.startswith(f"{Path.cwd()}/") for place in places)
+    return top not in sys.stdlib_module_names and any((Path.cwd() / name).exists() for name in (top, f"{top}.py"))

@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.steps.code_hash import Definition
 from schemas.errors import UserError, unknown
 
 HERE = Path(__file__).parent.parent
@@ -44,6 +45,7 @@ class Step:
         defaults: Its keyword-only parameters that have a default: settings.
         required: Its keyword-only parameters that have none.
         doc: The docstring of its module.
+        code: Where the function is defined, for the hash of its code.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Step:
     defaults: dict[str, Any]
     required: tuple[str, ...]
     doc: str
+    code: Definition
 
     def call(self, columns: dict[str, pl.Series], settings: dict[str, Any]) -> Any:
         """Call the step on its columns.
@@ -124,7 +127,7 @@ def find_step(kind: str, name: str, where: str = "") -> Step:
     if name not in step_names(kind):
         raise unknown(f"{kind} step", name, step_names(kind), where)
     module = importlib.import_module(f"curate.{kind}.{name}")
-    return _read_signature(kind, name, module, _step_function(kind, name, module, where))
+    return _read_signature(kind, name, module, _function_name(kind, name, module, where))
 
 
 def step_summary(kind: str, name: str) -> str:
@@ -141,14 +144,14 @@ def _find_user_step(kind: str, name: str, where: str) -> Step:
     file, parent = Path(*parts).with_suffix(".py"), Path(*parts[:-1]).with_suffix(".py")
     if file.exists():
         module = _import_file(file)
-        return _read_signature(kind, name, module, _step_function(kind, name, module, where))
+        return _read_signature(kind, name, module, _function_name(kind, name, module, where))
     if parent.exists():
         module = _import_file(parent)
         function = getattr(module, parts[-1], None)
         if not inspect.isfunction(function):
             known = [n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")]
             raise unknown(f"function in {parent}", parts[-1], known, where)
-        return _read_signature(kind, name, module, function)
+        return _read_signature(kind, name, module, parts[-1])
     raise UserError(f"{where}: no {kind} step {name!r}: neither {file} nor {parent} exists in {Path.cwd()}")
 
 
@@ -169,18 +172,19 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _step_function(kind: str, name: str, module: ModuleType, where: str) -> Callable[..., Any]:
-    """Return the function of a module that a recipe's step runs."""
+def _function_name(kind: str, name: str, module: ModuleType, where: str) -> str:
+    """Return the name of a step's function in its module. Raises ``UserError`` if there is none."""
     for function in FUNCTIONS[kind]:
         if inspect.isfunction(getattr(module, function, None)):
-            return getattr(module, function)
+            return function
     raise UserError(
         f"{where}: {module.__file__} has no function {' or '.join(FUNCTIONS[kind])}, which {kind} {name!r} needs"
     )
 
 
-def _read_signature(kind: str, name: str, module: ModuleType, function: Callable[..., Any]) -> Step:
-    """Return the step of a function, as the function's signature describes it."""
+def _read_signature(kind: str, name: str, module: ModuleType, function_name: str) -> Step:
+    """Return the step of a module's function, as the function's signature describes it."""
+    function = getattr(module, function_name)
     parameters = inspect.signature(function).parameters.values()
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     makes = function.__name__ if function.__name__ in FUNCTIONS[kind] else FUNCTIONS[kind][0]
@@ -193,4 +197,5 @@ def _read_signature(kind: str, name: str, module: ModuleType, function: Callable
         defaults={p.name: p.default for p in keywords if p.default is not p.empty},
         required=tuple(p.name for p in keywords if p.default is p.empty),
         doc=(module.__doc__ or function.__doc__ or "").strip(),
+        code=Definition(Path(module.__file__ or "").resolve(), function_name),
     )

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from curate.steps import code_hash as module
-from curate.steps.code_hash import code_hash, reachable
+from curate.steps.code_hash import Definition, code_hash, reachable
 
 SOURCE = {
     "tool.py": """
@@ -73,7 +73,7 @@ def hashed(tmp_path, monkeypatch):
         for file, text in texts.items():
             (tmp_path / file).write_text(text, encoding="utf-8")
             sys.modules.pop(file.removesuffix(".py"), None)
-        for cached in (module._parse, module._code, module._references, module._file):
+        for cached in (module._parse, module._code, module._references, module._resolve, module._file):
             cached.cache_clear()
         spec = importlib.util.spec_from_file_location("tool", tmp_path / "tool.py")
         tool = importlib.util.module_from_spec(spec)
@@ -118,6 +118,53 @@ def test_an_edit_of_what_it_depends_on_changes_it(hashed, file, old, new):
 )
 def test_an_edit_of_anything_else_does_not(hashed, file, old, new):
     assert hashed((file, old, new)) == hashed()
+
+
+# Code before and after: the same tokens, or the same names, and another meaning.
+MEANINGS = [
+    ("    for one in text:\n        size(1)\n    return 1", "    for one in text:\n        size(1)\n        return 1"),
+    ("    if text:\n        size(text)\n    size(1)", "    if text:\n        size(text)\n        size(1)"),
+    ("    if text:\n        size(1)\n    else:\n        size(2)", "    if text:\n        size(1)\n    size(2)"),
+    ("    return text and (text or size) and LIMIT", "    return text and (text or size or LIMIT)"),
+    ("    return max(min(text, LIMIT), size)", "    return max(min(text, LIMIT, size))"),
+    ("    from math import floor as f\n    return f(text)", "    from math import ceil as f\n    return f(text)"),
+    ("    from helper import size as f, never as g\n    return f(g())",
+     "    from helper import never as f, size as g\n    return f(g())"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), MEANINGS)
+def test_code_of_another_meaning_has_another_hash(hashed, before, after):
+    body = SOURCE["tool.py"][SOURCE["tool.py"].index("    def inner") : SOURCE["tool.py"].index("def unused")]
+    assert hashed(("tool.py", body, before + "\n\n\n")) != hashed(("tool.py", body, after + "\n\n\n"))
+
+
+# How a user's file may bind a step ``made``, and an edit that changes what the step returns.
+OWN = [
+    ("made = lambda text: 1", "lambda text: 1", "lambda text: 2"),
+    ("def make(n):\n    def inner(text):\n        return n\n    return inner\nmade = make(3)", "make(3)", "make(4)"),
+    ("WORDS = set()\nfor one in ('a', 'b'):\n    WORDS.add(one)\ndef made(text):\n    return WORDS", "'b'", "'c'"),
+    ("import math as m\ndef made(text):\n    return m.floor(text)", "math as m", "cmath as m"),
+    ("import lib.words\ndef made(text):\n    return lib.words.LIMIT", None, None),
+    ("from lib.words import LIMIT\ndef made(text):\n    return LIMIT", None, None),
+    ("from lib.words import *\ndef made(text):\n    return LIMIT", None, None),
+    ("from lib import words\ndef made(text):\n    return words, words.LIMIT", None, None),
+]
+
+
+@pytest.mark.parametrize(("source", "old", "new"), OWN)
+def test_an_edit_of_a_users_step_or_of_its_neighbour_changes_it(tmp_path, monkeypatch, source, old, new):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lib").mkdir()
+
+    def made(text, limit):
+        (tmp_path / "own.py").write_text(text, encoding="utf-8")
+        (tmp_path / "lib" / "words.py").write_text(f"LIMIT = {limit}\n", encoding="utf-8")
+        for cached in (module._parse, module._code, module._references, module._resolve, module._file):
+            cached.cache_clear()
+        return code_hash(Definition(tmp_path / "own.py", "made"))
+
+    assert made(source, 1) != (made(source.replace(old, new), 1) if old else made(source, 2))
 
 
 def test_the_place_of_a_definition_does_not_matter(hashed):

@@ -133,7 +133,7 @@ def accept_stage(
         key,
         partial(write_accepted, waves=waves),
         adopt,
-        code=(Waves, Scorer, *generation.code, *(scorer.step.function for scorer in acceptance.scorers)),
+        code=(Waves, Scorer, *generation.code, *(scorer.step.code for scorer in acceptance.scorers)),
         ask=waves.ask,
         estimate=estimate,
     )

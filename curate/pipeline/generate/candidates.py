@@ -156,7 +156,7 @@ def _rewriting_stage(state: RunState, step: recipes.Step, found: Step, where: st
         where=where,
     )
     key |= input_key(state.completions, state.prompts, names)
-    return StageSpec(label, key, build, partial(_adopt, state), code=(Step, found.function))
+    return StageSpec(label, key, build, partial(_adopt, state), code=(Step, found.code))
 
 
 def write_rewritten(

@@ -1,19 +1,21 @@
 """A ``generate`` step of a recipe, checked; the rows it asks about; and replies as candidates."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from curate.models.gateway import Failures
+from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.generate.sampling_settings import SamplingSettings, read_sampling_settings
 from curate.pipeline.run_state import RunState
 from curate.pipeline.split import assign, needs
 from curate.pipeline.stage_spec import input_key
 from curate.steps import sql_conditions
+from curate.steps.code_hash import Code
 from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet, read_batches
@@ -90,9 +92,9 @@ class GenerateStep:
         }
 
     @property
-    def code(self) -> tuple[Callable[..., Any], ...]:
+    def code(self) -> tuple[Code, ...]:
         """The code that the step's candidates depend on beside what writes them."""
-        return (SamplingSettings, Step, self.found.function)
+        return (GenerateStep, SamplingSettings, ModelRef, Step, self.found.code)
 
     def failures(self, requests: int) -> Failures:
         """Return the count of failures for so many requests."""

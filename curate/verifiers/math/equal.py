@@ -115,11 +115,12 @@ def _bare(answer: str) -> str:
 class Worker:
     """A process that compares pairs, one after another."""
 
-    def __init__(self, serve: str = "from curate.verifiers.math.equal import serve; serve()") -> None:
-        """Start the process; ``serve`` is the Python code that it runs."""
+    def __init__(self, program: str | None = None) -> None:
+        """Start the process; ``program`` is the Python code that it runs, ``serve`` of this module by default."""
         root = str(Path(__file__).resolve().parents[3])
+        program = program or f"from {__name__} import {serve.__name__}; {serve.__name__}()"
         self.process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
-            [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {serve}"],
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {program}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
