@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from curate.models.gateway import Gateway
 from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext
@@ -20,6 +21,7 @@ from curate.storage.rows import RowSet
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
+from tests.stub_server import Stub
 
 RECIPE = """
 name: all_verbs
@@ -41,6 +43,23 @@ datasets:
   rl: {type: prompt, where: "pass_rate between 0.0 and 1.0", by: math, control: random}
 split: {test: 0.3}
 """
+ASKING = """
+name: asking
+models:
+  a: {engine: openai, base_url: "URL", model: big, identity: big}
+prompts:
+  - source: rows.jsonl
+  - generate: {use: evolve, model: a, n: 1, max_tokens: 40}
+completions:
+  - generate: {use: sample, model: a, n: 2, max_tokens: 40, where: "split = 'train'"}
+  - generate: {use: rewrite, instruction: "Be brief.", model: a, max_tokens: 40}
+  - generate: {use: sample, as: until, model: a, n: 1, max_tokens: 30, accept: 5, accepted: "chars > 3"}
+  - score: {use: judge, model: a, explain: false}
+  - score: {use: length, as: chars, unit: characters}
+datasets:
+  sft: {type: sft, select: best_of_n, by: judge}
+split: {test: 0.3}
+"""
 # The objects that a stage is handed, and what they call: they move rows, and make none.
 EDGES = (
     "curate/storage/store.py",
@@ -52,6 +71,10 @@ EDGES = (
     "curate/algorithms/compiled.py",
     "schemas/progress.py",
     "schemas/recipe.py",
+    "curate/models/gateway.py",
+    "curate/storage/reply_log.py",
+    "curate/pipeline/run_state.py",
+    "curate/models/engine.py",
 )
 
 
@@ -74,8 +97,8 @@ def recipe(tmp_path_factory):
     return folder / "r.yaml"
 
 
-def calls_of(spec, store):
-    """Make a stage; return the top-level definitions of ours that ran, as (file, name)."""
+def calls_of(spec, run):
+    """Have a stage's models asked and make it; return the top-level definitions of ours that ran, as (file, name)."""
     found = set()
 
     def note(frame, event, _):
@@ -85,29 +108,48 @@ def calls_of(spec, store):
             if code.co_filename.startswith(f"{ROOT}/") and "<" not in name and "/tests/" not in code.co_filename:
                 found.add((code.co_filename.removeprefix(f"{ROOT}/"), name))
 
-    with store.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:
+    if spec.ask:
+        assert spec.ask(run) == ""
+    with run.store.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:
         threading.setprofile(note)
         sys.setprofile(note)
         try:
-            writer.info["result"] = spec.build(writer, RunContext(store, Progress()))
+            writer.info["result"] = spec.build(writer, run)
         finally:
             sys.setprofile(None)
             threading.setprofile(None)
     return found
 
 
-def test_all_code_that_runs_while_a_stage_is_made_is_in_its_key(recipe, tmp_path):
-    store = Store(tmp_path / "store")
-    state = RunState(load_recipe(recipe), store, SourceReader())
-    seen = {}
+def check_all_code_is_in_the_keys(recipe, run):
+    """Make a recipe's stages, and check that all code that ran is in their keys; returns how much ran for each."""
+    state, seen = RunState(recipe, run.store, SourceReader()), {}
     for spec in stage_specs(state):
-        ran = {one for one in calls_of(spec, store) if one[0] not in EDGES}
+        ran = {one for one in calls_of(spec, run) if one[0] not in EDGES}
         known = reachable(spec.build, spec.adopt, RowSet, *spec.code)
         missing = ran - {(str(one.file.relative_to(ROOT)), one.name) for one in known}
         assert not missing, f"{spec.label}: {sorted(missing)}"
         seen[spec.label] = len(ran)
-        spec.adopt(store.stage(spec.stage_id))
+        spec.adopt(run.store.stage(spec.stage_id))
+    return seen
+
+
+def test_all_code_that_runs_while_a_stage_is_made_is_in_its_key(recipe, tmp_path):
+    store = Store(tmp_path / "store")
+    seen = check_all_code_is_in_the_keys(load_recipe(recipe), RunContext(store, Progress()))
     assert len(seen) == 16 and min(seen.values()) > 2, seen
+
+
+def test_so_is_the_code_of_stages_that_ask_models(recipe, tmp_path):
+    shutil.copy(recipe.parent / "rows.jsonl", tmp_path)
+    with Stub() as stub:
+        (tmp_path / "r.yaml").write_text(ASKING.replace("URL", stub.url), encoding="utf-8")
+        asking = load_recipe(tmp_path / "r.yaml")
+        run(asking, Store(tmp_path / "warm"))  # what importing modules runs is not of a stage
+        store = Store(tmp_path / "store")
+        with Gateway(store, Progress()) as gateway:
+            seen = check_all_code_is_in_the_keys(asking, RunContext(store, Progress(), gateway))
+    assert len(seen) == 8 and min(seen.values()) > 2, seen
 
 
 # A definition, and the stages whose key an edit of it changes, as patterns of their labels.
@@ -136,55 +178,54 @@ EDITS = [
 
 
 @pytest.fixture(scope="module")
-def codes_of(recipe, tmp_path_factory):
-    """A function that edits files of a copy of our packages, and returns the code hash of each stage as it is there."""
-    copy = tmp_path_factory.mktemp("copy")
+def copy(tmp_path_factory):
+    """A copy of our packages, to edit."""
+    folder = tmp_path_factory.mktemp("copy")
     for package in ("schemas", "curate", "train"):
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def stage_codes(copy, recipe, edits):
+    """What ``stage_codes.py`` prints of the copy."""
     script, store = Path(__file__).with_name("stage_codes.py"), recipe.parent / "store"
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def codes(edits):
-        for file, text in edits.items():
-            (copy / file).write_text(text, encoding="utf-8")
-        try:
-            command = [sys.executable, str(script), str(recipe), str(store)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=copy, timeout=120)
-            assert done.returncode == 0, done.stderr
-            return json.loads(done.stdout)
-        finally:
-            for file in edits:
-                shutil.copy(ROOT / file, copy / file)
-
-    return codes
+    command = [sys.executable, str(script), str(recipe), str(store), edits]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=copy, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
-def unedited(codes_of):
-    return codes_of({})
-
-
-def rebound(file, name):
-    """The text of a module in which a name is bound a second time, to what it was bound to before."""
-    text = (ROOT / file).read_text(encoding="utf-8")
-    assert f" {name}" in text or f"\n{name}" in text
-    return f"{text}\n{name} = {name}\n"
+def edited(copy, recipe):
+    """The stages' labels, and for each of ``EDITS`` those whose hash it changes."""
+    edits = json.dumps([[file, [name]] for file, name, _ in EDITS])
+    found = stage_codes(copy, recipe, edits)
+    changes = {(file, name): changed for (file, name, _), (_, changed, _) in zip(EDITS, found["edits"], strict=True)}
+    return list(found["before"]), changes
 
 
 @pytest.mark.parametrize(("file", "name", "stages"), EDITS, ids=[f"{file}:{name}" for file, name, _ in EDITS])
-def test_an_edit_remakes_the_stages_whose_rows_depend_on_it_and_no_others(codes_of, unedited, file, name, stages):
-    edited = codes_of({file: rebound(file, name)})
-    changed = [label for label in unedited if edited[label] != unedited[label]]
-    assert changed == [label for label in unedited if any(fnmatch(label, pattern) for pattern in stages)]
+def test_an_edit_remakes_the_stages_whose_rows_depend_on_it_and_no_others(edited, file, name, stages):
+    labels, changes = edited
+    assert changes[file, name] == [label for label in labels if any(fnmatch(label, pattern) for pattern in stages)]
 
 
-def test_docstrings_and_comments_remake_nothing(codes_of, unedited):
-    edits = {}
+def test_every_module_edited_in_turn_remakes_the_stages_that_depend_on_it_and_no_others(copy, recipe):
+    found = stage_codes(copy, recipe, "every")["edits"]
+    assert len(found) > 150
+    for file, changed, depending in found:
+        assert changed == depending, file
+    remade = {file for file, changed, _ in found if changed}
+    assert {"curate/datasets/refine.py", "curate/score/math.py", "curate/verifiers/math/equal.py"} <= remade
+    assert not {"curate/models/budget.py", "curate/storage/sql_views.py", "schemas/version.py"} & remade
+
+
+def test_docstrings_and_comments_remake_nothing(copy, recipe):
+    before = stage_codes(copy, recipe, "[]")["before"]
     for package in ("schemas", "curate"):
-        for path in (ROOT / package).rglob("*.py"):
+        for path in (copy / package).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert text.startswith(('"""', 'r"""'))
-            edits[str(path.relative_to(ROOT))] = (
-                f"# A comment.\n{text.replace(chr(34) * 3, chr(34) * 3 + 'Edited. ', 1)}"
-            )
-    assert codes_of(edits) == unedited
+            path.write_text(f"# A comment.\n{text.replace(chr(34) * 3, chr(34) * 3 + 'Edited. ', 1)}", encoding="utf-8")
+    assert stage_codes(copy, recipe, "[]")["before"] == before
