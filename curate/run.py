@@ -61,6 +61,7 @@ def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[
     progress, sources = progress or Progress(), SourceReader()
     with _drafts() as drafts:
         planned = _plan(recipe, store, drafts, sources)
+        sources.forget_rows()  # the drafts hold the rows that the run needs
         for one in planned.model_requests:  # a missing key is found before the other models are paid
             engine_of(one.ref).ready(one.ref)
         with RunRecord(recipe, store, "run") as record:

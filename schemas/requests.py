@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,9 @@ from schemas.ids import fingerprint
 # The kinds of request: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
 # (its loss); whether a program passes its tests (the sandbox). An engine's file says which of them it serves.
 Task = Literal["generate", "reward", "loss", "run"]
+
+
+_NULL_CONTENT_LAST = re.compile(r'"content"\s*:\s*null[^{}\[\]]*\}\s*\]\s*\Z')  # may also end in another key
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,18 @@ class Request:
 
 
 def writes_user_turn(messages: str) -> bool:
-    """Return whether messages (JSON text) end with a user's turn without content, which the model is to write."""
-    if "null" not in messages:  # nearly always; parsing takes longer
+    """Return whether messages (JSON text) end with a user's turn without content, which the model is to write.
+
+    Text that holds no list of messages ends with none.
+    """
+    if not _NULL_CONTENT_LAST.search(messages):  # nearly always; parsing takes longer
         return False
-    turns = json.loads(messages)
-    last = turns[-1] if isinstance(turns, list) and turns else {}
-    return last.get("role") == "user" and last.get("content", "") is None
+    try:
+        turns = json.loads(messages)
+    except (ValueError, RecursionError):
+        return False
+    last = turns[-1] if isinstance(turns, list) and turns else None
+    return isinstance(last, dict) and last.get("role") == "user" and last.get("content", "") is None
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | Non
 
 
 def _score_is_optional(step: Step, given: dict[str, Any]) -> bool:
-    """Whether a rule's ``score`` may be left out: it has a default, and no ``margin`` is asked for."""
+    """Return whether a rule's ``score`` may be left out: it has a default, and no ``margin`` is asked for."""
     default = inspect.signature(step.function).parameters["score"].default
     return default is not inspect.Parameter.empty and given.get("margin") is None
 

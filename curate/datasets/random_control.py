@@ -82,7 +82,7 @@ def control_of_prompts(spec: DatasetSpec, base: pl.DataFrame, decisions: Decisio
 
 
 def chooses_over_all(spec: DatasetSpec) -> bool:
-    """Whether a dataset chooses over all candidates (its rule, or ``diverse``), and not within each prompt."""
+    """Return whether a dataset chooses over all candidates (its rule, or ``diverse``), and not within each prompt."""
     rule = spec.selection
     return bool(spec.diverse or "prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
 
@@ -270,7 +270,7 @@ def _token_counts(
 
 
 def _is_the_dataset(spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, made: pl.DataFrame) -> bool:
-    """Whether the control has the very rows of the dataset, so that comparing them says nothing."""
+    """Return whether the control has the very rows of the dataset, so that comparing them says nothing."""
     pair = {"chosen": "chosen_id", "rejected": "rejected_id"}
     names = {"__row": "completion_id"} if spec.entry.type == "sft" else pair
     theirs = pl.DataFrame({name: _row_numbers(candidates, base[ids]) for name, ids in names.items()})

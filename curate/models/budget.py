@@ -15,7 +15,7 @@ LIMITS = ("max_requests", "max_tokens", "max_cost", "max_seconds")
 
 
 @dataclass
-class Purse:
+class SpendingLimit:
     """One owner's limits and how much of each is used; ``owner`` is a name as ``models.teacher`` or ``budget``."""
 
     owner: str
@@ -43,10 +43,10 @@ class Purse:
 
 @dataclass
 class Budget:
-    """The budget of one model in one run: the model's purse and the recipe's, and the prices.
+    """The budget of one model in one run: the model's limits and the recipe's, and the prices.
 
     Attributes:
-        purses: The purses that every request must fit into.
+        spending_limits: The limits that every request must fit into.
         prompt_price: Dollars for a million prompt tokens.
         completion_price: Dollars for a million completion tokens.
         reserved: The amounts that each request in flight may take at most, by its key.
@@ -56,7 +56,7 @@ class Budget:
         clock: When ``lap`` was last called.
     """
 
-    purses: list[Purse]
+    spending_limits: list[SpendingLimit]
     prompt_price: float = 0.0
     completion_price: float = 0.0
     reserved: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Budget:
 
         All or nothing: samples asked for together are together in every run, so that they come out the same.
         """
-        if not any(purse.limits for purse in self.purses):
+        if not any(owner.limits for owner in self.spending_limits):
             return True
         self.refused = None
         amounts = []
@@ -82,9 +82,9 @@ class Budget:
             prompt, new = most_tokens(request)
             amounts.append(self._amounts(1, prompt + self.excess, new))
         taken = {k: self.reserved_total[k] + sum(a[k] for a in amounts) for k in LIMITS}
-        for purse in self.purses:
-            if limit := purse.exceeded_by(taken | {"max_seconds": monotonic() - self.clock}):
-                self.refused = purse.reached(limit)
+        for owner in self.spending_limits:
+            if limit := owner.exceeded_by(taken | {"max_seconds": monotonic() - self.clock}):
+                self.refused = owner.reached(limit)
                 return False
         self.reserved.update((request.key, amount) for request, amount in zip(group, amounts, strict=True))
         self.reserved_total = taken
@@ -106,15 +106,15 @@ class Budget:
                 self.excess += max(0, taken - int(amounts["max_tokens"]))
         cost, seconds = self.cost(spent.prompt_tokens, spent.completion_tokens), self.lap()
         amounts = self._amounts(spent.requests, spent.prompt_tokens, spent.completion_tokens)
-        for purse in self.purses:
-            purse.spend({**amounts, "max_seconds": seconds})
+        for owner in self.spending_limits:
+            owner.spend({**amounts, "max_seconds": seconds})
         return cost, seconds
 
     def overdrawn(self) -> str | None:
         """Return how to go on if failed attempts have used up what requests in flight had reserved, else None."""
-        for purse in self.purses:
-            if limit := purse.exceeded_by(self.reserved_total):
-                return purse.reached(limit)
+        for owner in self.spending_limits:
+            if limit := owner.exceeded_by(self.reserved_total):
+                return owner.reached(limit)
         return None
 
     def lap(self) -> float:
@@ -132,8 +132,8 @@ class Budget:
         }
 
 
-def purse(owner: str, settings: dict[str, Any], spent: dict[str, float]) -> Purse:
-    """Return the purse of an owner.
+def spending_limit(owner: str, settings: dict[str, Any], spent: dict[str, float]) -> SpendingLimit:
+    """Return the spending limit of an owner.
 
     Args:
         owner: Its name in the recipe.
@@ -147,7 +147,7 @@ def purse(owner: str, settings: dict[str, Any], spent: dict[str, float]) -> Purs
         "max_cost": spent["cost"],
         "max_seconds": spent["seconds"],
     }
-    return Purse(owner, limits, used)
+    return SpendingLimit(owner, limits, used)
 
 
 def _doubled(most: float) -> str:

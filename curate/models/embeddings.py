@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from curate.models.engine import TextEmbedder, engine_of
+from curate.models.engine import TextEmbedder, engine_of, engines_that
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from curate.storage.text_cache import cached_by_text
@@ -45,12 +45,17 @@ def makes_embeddings(ref: ModelRef) -> bool:
     return engine_of(ref).embedder is not None
 
 
+def embedding_engines() -> str:
+    """Return the quoted names of the engines that make embeddings, for a message."""
+    return engines_that(lambda spec: spec.embedder is not None)
+
+
 def check_embedder(ref: ModelRef, where: str) -> None:
     """Raise ``UserError`` for a model whose engine makes no embeddings."""
     if not makes_embeddings(ref):
         raise UserError(
             f"{where}: the engine {ref.engine!r} of the model {ref.name!r} makes no embeddings; expected a "
-            f"sentence-transformers model of the engine 'transformers'"
+            f"sentence-transformers model of the engine {embedding_engines()}"
         )
 
 

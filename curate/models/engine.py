@@ -6,6 +6,7 @@ To add an engine, add one file ``curate/models/clients/NAME.py`` that defines ``
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -149,6 +150,9 @@ def engine_names() -> list[str]:
 
 def find_engine(name: str, where: str = "") -> EngineSpec:
     """Return the spec of the engine ``NAME``. Raises ``UserError`` if there is no such file."""
+    spec = getattr(sys.modules.get(f"{CLIENTS}.{name}"), "SPEC", None)
+    if spec is not None:  # imported before; listing the folder takes much longer
+        return spec
     if name not in engine_names():
         raise unknown("engine", name, recipe_engines(), where)
     return importlib.import_module(f"{CLIENTS}.{name}").SPEC
@@ -157,6 +161,11 @@ def find_engine(name: str, where: str = "") -> EngineSpec:
 def recipe_engines() -> list[str]:
     """Return the names of the engines that a recipe may name."""
     return [name for name in engine_names() if find_engine(name).in_recipes]
+
+
+def engines_that(able: Callable[[EngineSpec], bool]) -> str:
+    """Return the quoted names of a recipe's engines that are able to do something, for a message: "'a' or 'b'"."""
+    return " or ".join(repr(name) for name in recipe_engines() if able(find_engine(name)))
 
 
 def engine_of(ref: ModelRef) -> EngineSpec:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.budget import LIMITS, Budget, purse
+from curate.models.budget import LIMITS, Budget, spending_limit
 from curate.models.engine import Engine, engine_of
 from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, Spender
@@ -51,7 +51,7 @@ class Usage:
 
 @dataclass
 class Failures:
-    """How many of a stage's requests may fail, and why requests have failed so far."""
+    """Counts a stage's failed requests by reason, and holds how many may fail."""
 
     label: str
     allowed: int
@@ -124,11 +124,11 @@ class Gateway:
     def budget(self, ref: ModelRef) -> Budget:
         """Return what may still be spent on a model."""
         limits = {name: ref.setting(name) for name in LIMITS}
-        purses = [
-            purse(f"models.{ref.name}", limits, self.log.spent(identity=ref.identity)),
-            purse("budget", self.limits, self.log.spent(recipe=self.recipe)),
+        limits_of_owners = [
+            spending_limit(f"models.{ref.name}", limits, self.log.spent(identity=ref.identity)),
+            spending_limit("budget", self.limits, self.log.spent(recipe=self.recipe)),
         ]
-        return Budget(purses, ref.setting("prompt_price", 0.0), ref.setting("completion_price", 0.0))
+        return Budget(limits_of_owners, ref.setting("prompt_price", 0.0), ref.setting("completion_price", 0.0))
 
     def answer_all(self, ref: ModelRef, groups: Iterable[list[Request]], failures: Failures) -> bool:
         """Answer groups of requests; each reply is on disk as soon as it arrives.

@@ -42,12 +42,12 @@ class Plan:
 
     @property
     def prompts(self) -> int:
-        """How many prompts there are, as far as that is known."""
+        """The number of prompts, as far as that is known."""
         return self.state.prompts.kept_ids.height
 
     @property
     def requests(self) -> int:
-        """How many requests are left to make, as far as that is known."""
+        """The number of requests that are left to make, as far as that is known."""
         return sum(one.requests for one in self.model_requests)
 
 

@@ -21,7 +21,8 @@ PUBLISHED_EVERY = 1.0  # seconds: writing the SQL views costs as much as many a 
 class RunRecord:
     """Holds the store for one run and keeps its record. Use it as a context manager.
 
-    The record is written when the run begins, after its stages and when it ends, however it ends.
+    The record is written when the run begins, after each stage and when it ends, however it ends. The SQL views are
+    written with it, but for the stages at most once in ``PUBLISHED_EVERY`` seconds.
     """
 
     def __init__(self, recipe: Recipe, store: Store, command: str) -> None:
@@ -39,7 +40,7 @@ class RunRecord:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
         self.run_id = f"{stamp}-{slug(self.recipe.name)}"
         try:
-            self._write("running")
+            self.publish()
         except BaseException as error:
             self._lock.__exit__(type(error), error, error.__traceback__)
             raise
@@ -51,6 +52,7 @@ class RunRecord:
         """Write how the run ended, and let go of the store."""
         try:
             self._write(*_ending(error))
+            self._publish_views()
         finally:
             self._lock.__exit__(kind, error, trace)
 
@@ -60,10 +62,11 @@ class RunRecord:
         return self._gateway
 
     def add(self, stage: Stage, *, reused: bool) -> None:
-        """Add a stage that the run has made or reused; a new one can be asked for in SQL soon after."""
+        """Add a stage that the run has made or reused to its record; a new one can be asked for in SQL soon after."""
         self.stages.append(stage_entry(stage, len(self.stages), reused=reused))
+        self._write("running")
         if not reused and time.monotonic() - self._published > PUBLISHED_EVERY:
-            self.publish()
+            self._publish_views()
 
     def use(self, stages: list[Stage]) -> list[Stage]:
         """Make these the stages of the run, and return them."""
@@ -76,6 +79,11 @@ class RunRecord:
     def publish(self) -> None:
         """Write the record and the SQL views, so that others see what is finished."""
         self._write("running")
+        self._publish_views()
+
+    def _publish_views(self) -> None:
+        publish(self.store)
+        self._published = time.monotonic()
 
     def _write(self, status: str, error: str | None = None) -> None:
         usage = self._gateway.usage if self._gateway else Usage()
@@ -98,8 +106,6 @@ class RunRecord:
                 "resolved": self.recipe.model_dump(mode="json"),
             }
         )
-        publish(self.store)
-        self._published = time.monotonic()
 
 
 def _ending(error: BaseException | None) -> tuple[str, str | None]:

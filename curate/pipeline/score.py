@@ -24,7 +24,7 @@ from schemas.errors import UserError
 
 RESERVED = ("split", "n_completions")  # what a condition may name beside the columns and scores
 NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "programs to run"}
-MAX_FAILED_SHARE = 0.1  # of a scorer's requests: a row whose request failed has no score, and the others do
+SCORER_MAX_FAILED_SHARE = 0.1  # of a scorer's requests: a row whose request failed has no score, and the others do
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _parts(score: ScoreStep) -> Iterator[pl.DataFrame]:
 
 def _max_failed(step: recipes.Step, where: str) -> float:
     """Return the share of a scorer's requests that may fail."""
-    share = step.settings.get("max_failed", MAX_FAILED_SHARE)
+    share = step.settings.get("max_failed", SCORER_MAX_FAILED_SHARE)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise UserError(f"{where}: score: max_failed: expected a share from 0 to 1, found {share!r}")
     return float(share)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from curate.models.embeddings import makes_embeddings
+from curate.models.embeddings import embedding_engines, makes_embeddings
 from curate.models.engine_settings import check_task
 from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
@@ -218,7 +218,7 @@ def _models(
             if not makes_embeddings(ref):
                 raise UserError(
                     f"{scorer.where}: the engine {ref.engine!r} of the model {ref.name!r} makes no "
-                    f"embeddings; 'transformers' does"
+                    f"embeddings; {embedding_engines()} does"
                 )
             return pl.Series("embedding", [], dtype=pl.Array(pl.Float32, 1))
         check_task(ref, task, scorer.where)

@@ -44,6 +44,10 @@ class SourceReader:
         held = self._read.pop(_key(path, settings), None)
         return held or _read(path, settings, where)
 
+    def forget_rows(self) -> None:
+        """Let go of the rows that ``content`` has read and ``read`` has not given out; ``read`` reads them again."""
+        self._read.clear()
+
 
 def _key(path: Path | str, settings: dict[str, Any]) -> str:
     return json.dumps([str(path), settings], sort_keys=True, default=str)

@@ -170,7 +170,8 @@ def _text_columns(column: str, dataset_type: str) -> _TextColumns:
 def _with_text(rows: pl.DataFrame, name: str, text: _TextColumns) -> pl.DataFrame:
     """Return the rows that have a text, in the columns of ``SCHEMA``.
 
-    Of a text and its messages, the messages are taken where they have more than the one text (``same_text.beyond``).
+    Of a text and its messages, the messages are taken where they have more than the one text
+    (``same_text.more_than_text``).
     """
     if not {*text.columns} <= {*rows.columns}:
         return pl.DataFrame(schema=SCHEMA)

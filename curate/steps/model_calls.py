@@ -35,7 +35,7 @@ class ModelCalls(NamedTuple):
     """Calls of one model, yielded by a scorer.
 
     The replies are sent back as a table with a row for each request and the columns of
-    ``curate.models.gateway.frame``: ``response``, ``finish_reason``, ``completion_tokens``, ``top_logprobs``,
+    ``curate.models.gateway.replies_frame``: ``response``, ``finish_reason``, ``completion_tokens``, ``top_logprobs``,
     ``error`` and others. ``value`` is the reward, or the mean loss of a token in nats (of ``completion_tokens``
     tokens). A row is null where nothing was asked.
 

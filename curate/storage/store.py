@@ -133,8 +133,12 @@ class Store:
         target = self.path / "stages" / stage.path.name
         hidden = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.rmtree(hidden, ignore_errors=True)
-        shutil.move(stage.path, hidden)  # copies where the two stores are on different disks
-        hidden.rename(target)
+        try:
+            shutil.move(stage.path, hidden)  # copies where the two stores are on different disks
+            hidden.rename(target)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
         return load_stage(target)
 
     # Folders --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from curate.models.budget import LIMITS, Budget, Purse, purse
+from curate.models.budget import LIMITS, Budget, SpendingLimit, spending_limit
 from schemas.requests import Reply, Sampling, Spent, make_request, most_tokens
 from schemas.yaml_file import override
 
@@ -20,7 +20,8 @@ def group(number, n=1, max_tokens=20, text="a question"):
 
 
 def budget(limits=None, of_recipe=None, **more):
-    return Budget([purse("models.a", limits or {}, NOTHING), purse("budget", of_recipe or {}, NOTHING)], **more)
+    owners = {"models.a": limits or {}, "budget": of_recipe or {}}
+    return Budget([spending_limit(owner, most, NOTHING) for owner, most in owners.items()], **more)
 
 
 def answers(group, completion_tokens=5):
@@ -80,14 +81,14 @@ def test_tokens_that_were_not_needed_are_free_again():
 
 def test_what_was_spent_before_counts_and_a_larger_limit_goes_on():
     before = {**NOTHING, "requests": 7, "prompt_tokens": 100, "completion_tokens": 30, "cost": 0.5, "seconds": 9.0}
-    used = purse("budget", {}, before).used
+    used = spending_limit("budget", {}, before).used
     assert used == {"max_requests": 7, "max_tokens": 130, "max_cost": 0.5, "max_seconds": 9.0}
     for limit, low, high in (("max_requests", 7, 8), ("max_tokens", 200, 400), ("max_seconds", 9.0, 60)):
-        assert not Budget([purse("budget", {limit: low}, before)]).reserve(group(0))
-        assert Budget([purse("budget", {limit: high}, before)]).reserve(group(0))
+        assert not Budget([spending_limit("budget", {limit: low}, before)]).reserve(group(0))
+        assert Budget([spending_limit("budget", {limit: high}, before)]).reserve(group(0))
     dear = {"prompt_price": 1000.0, "completion_price": 1000.0}
-    assert not Budget([purse("budget", {"max_cost": 0.51}, before)], **dear).reserve(group(0))
-    assert Budget([purse("budget", {"max_cost": 5.0}, before)], **dear).reserve(group(0))
+    assert not Budget([spending_limit("budget", {"max_cost": 0.51}, before)], **dear).reserve(group(0))
+    assert Budget([spending_limit("budget", {"max_cost": 5.0}, before)], **dear).reserve(group(0))
 
 
 def test_seconds_pass_while_a_request_is_out():
@@ -96,7 +97,8 @@ def test_seconds_pass_while_a_request_is_out():
     sleep(0.25)
     assert not one.reserve(group(1)) and one.refused.startswith("models.a.max_seconds is reached: 0 of 0.2 spent")
     _, seconds = one.record(answers(group(0)), Spent(1, 4, 5))
-    assert 0.25 <= seconds < 5 and 0.25 <= one.purses[0].used["max_seconds"] == one.purses[1].used["max_seconds"]
+    of_model, of_recipe = one.spending_limits
+    assert 0.25 <= seconds < 5 and 0.25 <= of_model.used["max_seconds"] == of_recipe.used["max_seconds"]
     assert not one.reserve(group(1))
     before = one.clock
     assert one.lap() >= 0 and monotonic() >= one.clock >= before
@@ -118,7 +120,7 @@ def test_a_request_that_took_more_than_thought_makes_the_next_ones_hold_more():
 def test_the_way_on_that_a_message_names_is_a_larger_limit_of_the_same_kind(name, most):
     """It is given as ``--set``, whose value is read as YAML: it must come out a number, and a whole one for a count."""
     most = int(most) if name in ("max_requests", "max_tokens") else float(most)
-    said = Purse("budget", {name: most}, {name: most}).reached(name)
+    said = SpendingLimit("budget", {name: most}, {name: most}).reached(name)
     data = {}
     override(data, said.split("--set ")[1])
     found = data["budget"][name]
@@ -170,7 +172,7 @@ def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recip
         "nothing is held when all is settled"
     )
     assert done == len(takes) or waiting
-    for owner in one.purses if one.purses[0].limits or one.purses[1].limits else []:
+    for owner in one.spending_limits if one.spending_limits[0].limits or one.spending_limits[1].limits else []:
         for name, amount in spent.items():
             assert owner.used[name] == pytest.approx(amount)
     if waiting:  # what was refused would really not have fitted at its worst
@@ -191,4 +193,4 @@ def test_attempts_that_fail_leave_no_budget_for_another_before_any_limit_is_pass
     assert one.overdrawn() is None, "the two that are left may go on"
     one.record(answers(group(1)), Spent(1, 4, 5))
     one.record([], Spent(1, 9_000, 0))
-    assert one.purses[0].used["max_requests"] == 4 and one.overdrawn().startswith("models.a.max_requests")
+    assert one.spending_limits[0].used["max_requests"] == 4 and one.overdrawn().startswith("models.a.max_requests")

@@ -2,7 +2,9 @@
 
 import json
 
+from curate.pipeline.source_reader import SourceReader
 from curate.run import run
+from curate.sources.read_source import read_source
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from tests.jobs import ask
@@ -33,3 +35,20 @@ def opens_of(path):
 
     sys.addaudithook(note)
     return opened
+
+
+def test_rows_that_were_forgotten_are_read_again(tmp_path, monkeypatch):
+    calls = []
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "a question"}\n', encoding="utf-8")
+
+    def read(path, **settings):
+        calls.append(path)
+        return read_source(tmp_path / "rows.jsonl", **settings)
+
+    monkeypatch.setattr("curate.pipeline.source_reader.read_source", read)
+    reader = SourceReader()
+    content = reader.content("org/data", {}, "r:1")
+    reader.forget_rows()
+    source = reader.read("org/data", {}, "r:1")
+    assert source.prompts.height == 1 and calls == ["org/data"] * 2
+    assert reader.content("org/data", {}, "r:1") == content and len(calls) == 2

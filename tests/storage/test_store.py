@@ -204,3 +204,17 @@ def test_a_stage_moves_between_stores_whole(store, tmp_path):
     moved = store.move_in(stage)
     assert moved.path.parent == store.path / "stages" and not stage.path.exists()
     assert moved.read("scores").height == 1 and moved.manifest == stage.manifest
+
+
+def test_a_move_that_fails_leaves_nothing(store, tmp_path, monkeypatch):
+    stage = make(Store(tmp_path / "other"), "abc", scores(1.0))
+
+    def copy_half(source, target):
+        Path(target).mkdir()
+        (Path(target) / "scores-0000.parquet").write_text("half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr("shutil.move", copy_half)
+    with pytest.raises(OSError, match="no space"):
+        store.move_in(stage)
+    assert list((store.path / "stages").iterdir()) == [] and stage.path.exists()

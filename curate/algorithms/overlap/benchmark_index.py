@@ -186,12 +186,12 @@ def _number_grams(hashes: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _ends(sorted_numbers: np.ndarray, count: int) -> np.ndarray:
-    """Where each of the numbers 0 to ``count`` - 1 begins among the sorted ones, and where the last ends."""
+    """Return where each of the numbers 0 to ``count`` - 1 begins among the sorted ones, and where the last ends."""
     return np.searchsorted(sorted_numbers, np.arange(count + 1)).astype(np.int64)
 
 
 def _by_first_bits(keys: np.ndarray) -> tuple[np.ndarray, np.uint64]:
-    """Where the sorted hashes with the same first bits begin, and 64 less the number of these bits.
+    """Return where the sorted hashes with the same first bits begin, and 64 less the number of these bits.
 
     There are about as many values of these bits as there are hashes.
     """
@@ -222,7 +222,7 @@ def _rarity_limits(frequency: np.ndarray, row_ends: np.ndarray, needed: np.ndarr
 
 
 def _words_covered(chosen: np.ndarray, row_ends: np.ndarray, n: int) -> np.ndarray:
-    """How many words of each row are in its ``chosen`` n-grams."""
+    """Return how many words of each row are in its ``chosen`` n-grams."""
     at = np.flatnonzero(chosen)
     row = np.searchsorted(row_ends, at, side="right") - 1
     step = np.minimum(np.append(at[1:] - at[:-1], n)[: len(at)], n)  # its words up to the next one, or all of them

@@ -91,7 +91,7 @@ def _as_written(text: pl.Series, span: np.ndarray, exact: np.ndarray) -> pl.Seri
 
 
 def _characters_before(text: pl.Series, words: np.ndarray) -> np.ndarray:
-    """How many characters come before the word of this number, by bisection of all texts at once."""
+    """Return how many characters come before the word of this number, by bisection of all texts at once."""
     low, high = np.zeros(len(text), np.int64), text.str.len_chars().to_numpy().astype(np.int64)
     while (low < high).any():
         middle = (low + high + 1) // 2

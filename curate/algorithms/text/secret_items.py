@@ -97,7 +97,7 @@ def items(text: str, kinds: list[str]) -> list[Item]:
 
 
 def _is_real(kind: str, secret: str) -> bool:
-    """Whether a match is no placeholder; of a token (JWT), whether its header can be decoded."""
+    """Return whether a match is no placeholder; of a token (JWT), whether its header can be decoded."""
     if kind == "jwt":
         return _has_jwt_header(secret)
     body = secret[-40:] if kind == "private_key" else secret

@@ -22,7 +22,7 @@ TURN, LOOK_UP, CHECK, ADDITIONS = 2500.0, 150.0, 60.0, 40.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class BandPlan:
     """A layout of buckets.
 
     Attributes:
@@ -46,7 +46,7 @@ class Plan:
     exact: float
 
 
-def plan_bands(sample: np.ndarray, rows: int, most: int, threshold: float, recall: float, seed: int) -> Plan | None:
+def plan_bands(sample: np.ndarray, rows: int, most: int, threshold: float, recall: float, seed: int) -> BandPlan | None:
     """Return the cheapest layout of bands, or None where comparing every row with every kept one is cheaper.
 
     Also returns None where only a full comparison will do: for a recall of 1, or a threshold that is not above 0.
@@ -75,10 +75,10 @@ def plan_bands(sample: np.ndarray, rows: int, most: int, threshold: float, recal
     passing = 1 - (1 - recall) / 10  # the check of the first bits may lose a tenth of all that is lost
     cutoff = bisect_left(range(first), passing, key=lambda count: _share_within(count, first, differ))
     flips = np.random.default_rng(seed).integers(0, 2, (turns, 3, width)).astype(np.float32) * 2 - 1
-    return Plan(bands, size, cutoff, centre, flips, expected, cost, exact)
+    return BandPlan(bands, size, cutoff, centre, flips, expected, cost, exact)
 
 
-def share_bucket(bits: np.ndarray, left: np.ndarray, right: np.ndarray, plan: Plan) -> np.ndarray:
+def share_bucket(bits: np.ndarray, left: np.ndarray, right: np.ndarray, plan: BandPlan) -> np.ndarray:
     """Return whether each pair of places is found: it shares a bucket, and few enough of its first bits differ."""
     differ = np.unpackbits((bits[left] ^ bits[right]).view(np.uint8), axis=1, bitorder="little")
     bands = differ[:, : plan.bands * plan.size].reshape(len(left), plan.bands, plan.size)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curate.algorithms.parallel import in_blocks
-from curate.algorithms.vectors.hyperplanes import Plan, plan_bands, share_bucket
+from curate.algorithms.vectors.hyperplanes import BandPlan, plan_bands, share_bucket
 from curate.algorithms.vectors.places import Buckets, Decisions, Places, SignBits
 
 BLOCK = 1 << 10  # places compared in full in one product
@@ -36,7 +36,7 @@ class Filtered:
     nearest: np.ndarray
     cosine: np.ndarray
     end: int
-    plan: Plan | None = None
+    plan: BandPlan | None = None
     bits: np.ndarray | None = None
 
     def sign_bits(self) -> SignBits | None:
@@ -132,7 +132,7 @@ def _compare_in_full(places: Places, limit: int, decisions: Decisions) -> int:
     return low
 
 
-def _compare_in_buckets(places: Places, limit: int, plan: Plan, decisions: Decisions) -> tuple[int, np.ndarray]:
+def _compare_in_buckets(places: Places, limit: int, plan: BandPlan, decisions: Decisions) -> tuple[int, np.ndarray]:
     """Decide places in chunks, each looked up in buckets of all kept before; return the end and the sign bits."""
     from curate.algorithms.vectors.hyperplane_loops import decide_chunk, look_up, signs
 

@@ -162,7 +162,7 @@ class Waves:
 
     @property
     def satisfied(self) -> int:
-        """How many prompts have what they need."""
+        """The number of prompts that have what they need."""
         return int((self.good >= self.acceptance.need).sum())
 
     def ask(self, run: RunContext) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.engine import engine_of
+from curate.models.engine import engine_of, engines_that
 from curate.models.gateway import MAX_FAILED_SHARE
 from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState, recipe_file
@@ -123,7 +123,7 @@ def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> S
         if settings.get("response_format") is not None and not engine_of(ref).response_format:
             raise UserError(
                 f"{where}: generate: response_format: the engine {ref.engine!r} of the model {ref.name!r} has no "
-                f"such thing; use an engine 'openai' or 'vllm'"
+                f"such thing; use an engine {engines_that(lambda spec: spec.response_format)}"
             )
     max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED_SHARE))
     if max_failed > 1:

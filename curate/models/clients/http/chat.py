@@ -42,7 +42,7 @@ class ChatEngine:
         Raises:
             UserError: The key can't be sent in an HTTP header.
         """
-        self.name, self.model, self.progress = ref.name, ref.location, progress
+        self.name, self.engine, self.model, self.progress = ref.name, ref.engine, ref.location, progress
         self.base_url = base_url
         self._key = (key or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
@@ -89,7 +89,7 @@ class ChatEngine:
             )
         if len(turns) > 1:
             raise UserError(
-                f"models.{self.name}: the engine 'openai' can write a user's first turn only, and without "
+                f"models.{self.name}: the engine {self.engine!r} can write a user's first turn only, and without "
                 f"a system prompt; this conversation has {len(turns) - 1} earlier turns"
             )
         return str(self.user_prefix)

@@ -1,0 +1,79 @@
+"""The record of a run: each finished stage is in it at once, so that a run which ends early leaves them there."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from curate.run import run
+from curate.storage.store import Store
+from schemas.load_recipe import load_recipe
+from tests.jobs import ask, last_run
+
+ROOT = Path(__file__).parents[2]
+COMMAND = "from cli.main import main; main()"
+RECIPE = """
+name: r
+prompts:
+  - source: rows.jsonl
+  - score: {use: ending.size}
+  - score: {use: ending.broken}
+datasets: {rl: {type: prompt}}
+"""
+OWN = """
+import os
+import signal
+
+import polars as pl
+
+
+def size(prompt: pl.Series) -> pl.Series:
+    return prompt.str.len_chars().cast(pl.Float64)
+
+
+def broken(prompt: pl.Series) -> pl.Series:
+    if len(prompt) and os.environ.get("KILLED"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if len(prompt):
+        raise RuntimeError("the scorer is broken")
+    return pl.Series([], dtype=pl.Float64)
+"""
+FINISHED = ["prompts.source.rows", "prompts.score.size"]
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where steps of the user's own are looked for
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "name a river"}\n{"prompt": "name a town"}\n', encoding="utf-8")
+    (tmp_path / "ending.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "r.yaml").write_text(RECIPE, encoding="utf-8")
+    return load_recipe(tmp_path / "r.yaml")
+
+
+def stages(store):
+    return [stage["stage"] for stage in last_run(store)["stages"]]
+
+
+def test_a_run_that_fails_has_its_finished_stages_in_its_record_and_in_sql(recipe, tmp_path):
+    store = Store(tmp_path / "store")
+    with pytest.raises(Exception, match="broken"):
+        run(recipe, store)
+    assert stages(store) == FINISHED and last_run(store)["status"] == "failed"
+    assert ask(store, "SELECT count(*) FROM scores").item() == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_that_is_killed_has_its_finished_stages_in_its_record(recipe, tmp_path, again):
+    store = Store(tmp_path / "store")
+    for _ in range(1 + again):  # the second run reuses the stages
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "KILLED": "1"},
+            capture_output=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    assert stages(store) == FINISHED and last_run(store)["status"] == "running"
+    assert [stage["reused"] for stage in last_run(store)["stages"]] == [again, again]
