@@ -187,7 +187,7 @@ def copy(tmp_path_factory):
 
 
 def stage_codes(copy, recipe, edits):
-    """What ``stage_codes.py`` prints of the copy."""
+    """Run ``stage_codes.py`` over the copy and return what it prints."""
     script, store = Path(__file__).with_name("stage_codes.py"), recipe.parent / "store"
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(script), str(recipe), str(store), edits]

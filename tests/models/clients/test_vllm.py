@@ -57,7 +57,7 @@ class Lines(Progress):
 
 
 @pytest.fixture(scope="module")
-def report():
+def progress():
     return Lines()
 
 
