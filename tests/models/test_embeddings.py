@@ -83,7 +83,7 @@ from schemas.progress import Progress
 from curate.storage.store import Store
 from schemas.recipe import Model
 texts = pl.Series([f"text {i}" for i in range(int(sys.argv[2]))])
-embed(texts, resolve("minilm", Model(model="minilm")), Store(sys.argv[1]), Progress())
+embed(texts, resolve_model("minilm", Model(model="minilm")), Store(sys.argv[1]), Progress())
 """
 
 

@@ -60,6 +60,8 @@ datasets:
   sft: {type: sft, select: best_of_n, by: judge}
 split: {test: 0.3}
 """
+
+OURS = tuple(f"{ROOT}/{package}/" for package in ("schemas", "curate", "train"))
 # The objects that a stage is handed, and what they call: they move rows, and make none.
 EDGES = (
     "curate/storage/store.py",
@@ -103,10 +105,9 @@ def calls_of(spec, run):
 
     def note(frame, event, _):
         if event == "call":
-            code = frame.f_code
-            name = code.co_qualname.split(".")[0]
-            if code.co_filename.startswith(f"{ROOT}/") and "<" not in name and "/tests/" not in code.co_filename:
-                found.add((code.co_filename.removeprefix(f"{ROOT}/"), name))
+            file, name = frame.f_code.co_filename, frame.f_code.co_qualname.split(".")[0]
+            if file.startswith(OURS) and "<" not in name:
+                found.add((file.removeprefix(f"{ROOT}/"), name))
 
     if spec.ask:
         assert spec.ask(run) == ""
