@@ -76,7 +76,9 @@ def _definition(code: Code) -> Definition:
     while isinstance(code, partial):
         code = code.func
     code = getattr(code, "py_func", code)  # of a compiled loop
-    return Definition(Path(sys.modules[code.__module__].__file__ or "").resolve(), code.__qualname__.split(".")[0])
+    file = getattr(sys.modules.get(code.__module__), "__file__", None)
+    file = file or code.__code__.co_filename  # a user's file is in no sys.modules
+    return Definition(Path(file).resolve(), code.__qualname__.split(".")[0])
 
 
 @cache

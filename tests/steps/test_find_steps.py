@@ -85,7 +85,7 @@ def test_a_changed_file_is_another_step(folder):
     (folder / "my").mkdir()
     for name, text in (("one", OWN), ("two", OWN), ("three", OWN.replace("literal=True", "literal=False"))):
         (folder / "my" / f"{name}.py").write_text(text)
-    one, two, three = (code_hash(find_step("score", f"my.{name}").function) for name in ("one", "two", "three"))
+    one, two, three = (code_hash(find_step("score", f"my.{name}").code) for name in ("one", "two", "three"))
     assert one == two != three
 
 
