@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from curate.pipeline.scorer import Scorer
+from curate.steps.code_hash import Definition
 from curate.steps.find_step import Step
 from schemas.errors import UserError
 from tests.train.tables import recipe_with, rl_rows
@@ -14,7 +16,8 @@ from train.rewards import Rollouts, reward_function
 
 def scorer_of(function, *reads: str) -> AnswerScorer:
     """Return a user's own scorer, as an evaluation or a training has it."""
-    step = Step("score", "mine", "score", function, reads, {}, (), "")
+    code = Definition(Path(__file__), "scorer_of")
+    step = Step("score", "mine", "score", function, reads, {}, (), "", code)
     return AnswerScorer((Scorer("mine", step, {}, {name: (name,) for name in reads}, "x"),))
 
 
