@@ -37,9 +37,9 @@ def check_model(name: str, model: Model, where: str) -> None:
     Raises:
         UserError: The engine does not exist, or a setting is none of its settings or has a wrong value.
     """
-    if model.engine not in recipe_engines():
+    spec, given = find_engine(model.engine, where), model.settings
+    if not spec.in_recipes:
         raise unknown("engine", model.engine, recipe_engines(), where)
-    spec, given = find_engine(model.engine), model.settings
     known = {setting.name: setting for setting in (*spec.settings, *BUDGETS, *PRICES)}
     for key, value in given.items():
         if key in KEYS:
