@@ -36,9 +36,9 @@ class Definition(NamedTuple):
 
 
 class _Module(NamedTuple):
-    """A parsed module: its statements by the names they bind, and the dotted name each imported name stands for."""
+    """A parsed module: the code of each name that it binds, and the dotted name each imported name stands for."""
 
-    bound: dict[str, list[ast.stmt]]
+    bound: dict[str, "_Reader"]
     imports: dict[str, str]
 
 
@@ -49,8 +49,7 @@ def code_hash(*code: Code) -> str:
     """Hash the code that functions depend on.
 
     Args:
-        code: Functions or classes, a ``partial`` stands for the function in it; or definitions, for what a module binds
-            in any other way.
+        code: Functions or classes (a ``partial`` stands for the function in it), or definitions.
 
     Returns:
         20 hex digits of the SHA-256 of the definitions' code.
@@ -101,7 +100,7 @@ def _parse(file: Path) -> _Module:
         if not names or isinstance(node, BLOCKS):  # a block may do more than bind names
             names[EFFECTS] = None
         for name in names:
-            module.bound.setdefault(name, []).append(node)
+            module.bound.setdefault(name, _Reader()).read(node)
     return module
 
 
@@ -152,26 +151,26 @@ class _Code(NamedTuple):
 
 @cache
 def _code(one: Definition) -> _Code:
-    reader, module = _Reader(), _parse(one.file)
-    used: set[str] = set()
-    for node in module.bound.get(one.name, []):
-        reader.read(node, set(), used)
-    used |= {name for name in (*module.imports, *reader.imports) if name.startswith("*")}
+    module = _parse(one.file)
+    reader = module.bound.get(one.name) or _Reader()
+    used = reader.used | {name for name in (*module.imports, *reader.imports) if name.startswith("*")}
     names = {name: reader.attributes_of(name) for name in used}
+    parts = [reader.digest.hexdigest()]
     for name in sorted(used):
         dotted = reader.imports.get(name) or module.imports.get(name)
         ours = bool(dotted) and bool(_resolve(dotted, frozenset()))
         if dotted and not (ours and dotted.endswith(f".{name}")):  # our definitions are followed, wherever they stand
-            reader.parts.append(f"{name} = {dotted.rpartition('.')[2] if ours else dotted}")
-    digest = hashlib.sha256("\0".join(reader.parts).encode("utf-8", "surrogatepass")).hexdigest()
-    return _Code(digest, names, reader.imports)
+            parts.append(f"{name} = {dotted.rpartition('.')[2] if ours else dotted}")
+    return _Code(hashlib.sha256("\0".join(parts).encode()).hexdigest(), names, reader.imports)
 
 
 class _Reader:
-    """Reads code in one pass: its parts but for docstrings, and the names it takes from outside."""
+    """Reads code in one pass: a digest of it but for docstrings, and the names it takes from outside."""
 
     def __init__(self) -> None:
+        self.digest = hashlib.sha256()
         self.parts: list[str] = []
+        self.used: set[str] = set()
         self.attributes: dict[str, list[str]] = {}
         self.loads: Counter[str] = Counter()
         self.imports: dict[str, str] = {}
@@ -181,12 +180,18 @@ class _Reader:
         attributes = self.attributes.get(name, [])
         return frozenset(attributes if self.loads[name] == len(attributes) else ())
 
-    def read(self, node: Any, bound: set[str], used: set[str]) -> None:
+    def read(self, node: ast.stmt) -> None:
+        """Read a statement; the syntax tree is not kept."""
+        self._read(node, set(), self.used)
+        self.digest.update("\0".join(self.parts).encode("utf-8", "surrogatepass"))
+        self.parts.clear()
+
+    def _read(self, node: Any, bound: set[str], used: set[str]) -> None:
         """Read a field of a node, adding the names it binds in its scope to ``bound`` and the others to ``used``."""
         if isinstance(node, list):
             self.parts.append("[")
             for one in node[1:] if node and _is_text(node[0]) else node:
-                self.read(one, bound, used)
+                self._read(one, bound, used)
             self.parts.append("]")
         elif isinstance(node, SCOPES):
             self._scope(node, bound, used)
@@ -197,7 +202,7 @@ class _Reader:
                 if name in ANNOTATIONS:
                     self._annotation(getattr(node, name))
                 elif name not in IGNORED:
-                    self.read(getattr(node, name), bound, used)
+                    self._read(getattr(node, name), bound, used)
             self.parts.append(")")
         else:
             self.parts.append(repr(node))
@@ -225,14 +230,14 @@ class _Reader:
         inner_used: set[str] = set()
         for name in node._fields:
             if name in ("decorator_list", "bases", "keywords"):
-                self.read(getattr(node, name), bound, used)
+                self._read(getattr(node, name), bound, used)
             elif name == "args":  # the defaults belong to the scope around
-                self.read(node.args.defaults + node.args.kw_defaults, bound, used)
-                self.read(node.args, inner_bound, inner_used)
+                self._read(node.args.defaults + node.args.kw_defaults, bound, used)
+                self._read(node.args, inner_bound, inner_used)
             elif name in ANNOTATIONS:
                 self._annotation(getattr(node, name))
             elif name not in ("name", *IGNORED):
-                self.read(getattr(node, name), inner_bound, inner_used)
+                self._read(getattr(node, name), inner_bound, inner_used)
         self.parts.append(")")
         if isinstance(node, ast.ClassDef):  # its methods do not see the names it binds
             inner_bound = set()
