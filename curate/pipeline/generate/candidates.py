@@ -15,7 +15,6 @@ from curate.pipeline.generate.accept_until import accept_stage, read_acceptance
 from curate.pipeline.generate.few_shot import with_examples
 from curate.pipeline.generate.generate_step import (
     GenerateStep,
-    find_generate_step,
     read_generate_step,
     write_candidates,
 )
@@ -25,7 +24,7 @@ from curate.pipeline.generate.single_turn import missing_replies, prompts_to_ask
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import Estimate, ModelRequests, RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
-from curate.steps.find_step import Step
+from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_reads, check_settings
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all
@@ -43,7 +42,7 @@ def candidates_stage(state: RunState, step: recipes.Step) -> StageSpec:
         UserError: There is no such step, or a setting is wrong.
     """
     where = state.recipe.step_where(step)
-    found = find_generate_step(step.use, where)
+    found = find_step("generate", step.use or "", where)
     if found.makes == "prompts":
         raise UserError(f"{where}: generate {found.name!r} makes prompts; it belongs in the section 'prompts'")
     if found.makes == "write":

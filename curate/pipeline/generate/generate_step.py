@@ -16,7 +16,7 @@ from curate.pipeline.split import assign, needs
 from curate.pipeline.stage_spec import input_key
 from curate.steps import sql_conditions
 from curate.steps.code_hash import Code
-from curate.steps.find_step import Step, find_step
+from curate.steps.find_step import Step
 from curate.steps.settings import check_settings
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import StageWriter
@@ -146,11 +146,6 @@ def read_generate_step(
     return GenerateStep(
         state, step, found, settings, sampling, rows, prompts, label, where, reads, tuple(condition_columns)
     )
-
-
-def find_generate_step(use: str | None, where: str) -> Step:
-    """Return the step of a recipe's ``generate``. Raises ``UserError`` if there is none."""
-    return find_step("generate", use or "", where)
 
 
 def rows_to_ask(generation: GenerateStep, *more: str) -> Iterator[pl.DataFrame]:

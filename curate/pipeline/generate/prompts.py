@@ -5,11 +5,12 @@ from functools import partial
 
 import polars as pl
 
-from curate.pipeline.generate.generate_step import find_generate_step, read_generate_step
+from curate.pipeline.generate.generate_step import read_generate_step
 from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_multi_turn, read_multi_turn, results
 from curate.pipeline.run_state import RunState
 from curate.pipeline.split import family_of
 from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.steps.find_step import find_step
 from curate.storage.polars_types import empty
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
@@ -25,7 +26,7 @@ def prompts_stage(state: RunState, step: recipes.Step) -> StageSpec:
         UserError: There is no such step, or a setting is wrong.
     """
     where = state.recipe.step_where(step)
-    found = find_generate_step(step.use, where)
+    found = find_step("generate", step.use or "", where)
     if found.makes != "prompts":
         raise UserError(f"{where}: generate {found.name!r} makes candidates; it belongs in the section 'completions'")
     keep_seeds = step.settings.get("keep_seeds", True)
