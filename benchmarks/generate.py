@@ -81,7 +81,7 @@ def _fresh(what: str, folder: Path, more: str) -> tuple[float, float]:
 
 
 def _one(what: str, folder: Path, more: str) -> None:
-    from curate.run import run
+    from curate.api.run import run
     from curate.storage.store import Store
     from schemas.load_recipe import load_recipe
 

@@ -1,4 +1,4 @@
-"""The cost of the store in a run that generates: the share of ``curate.run.run`` that is not the model's own time."""
+"""The cost of the store in a run that generates: the share of ``curate.run`` that is not the model's own time."""
 
 import statistics
 import tempfile
@@ -10,9 +10,9 @@ from typing import Any
 from benchmarks.check import write_rows
 from benchmarks.measure import Row
 from benchmarks.models import random_llama
+from curate.api.run import run
 from curate.models.clients.local import generate
 from curate.models.model_ref import ModelRef
-from curate.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress

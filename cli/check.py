@@ -7,11 +7,11 @@ import polars as pl
 from rich.text import Text
 
 from cli.tables import console, safe, table
+from curate.api.run import Plan, plan
 from curate.models.budget import Budget
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
-from curate.run import Plan, plan
 from curate.storage.reply_log import ReplyLog
 from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES

@@ -79,7 +79,7 @@ def steps(
 def _build(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     """Build a recipe's datasets, with its progress shown."""
     from cli.progress import Bars
-    from curate.run import run as build
+    from curate.api.run import run as build
     from train.plan import check_training_sections
 
     loaded = read_recipe(recipe, overrides)

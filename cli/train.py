@@ -8,10 +8,7 @@ import typer
 from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
 
 if TYPE_CHECKING:
-    from curate.storage.stage import Stage
-    from curate.storage.store import Store
-    from schemas.progress import Progress
-    from schemas.recipe import Recipe
+    import polars as pl
 
 
 def train(
@@ -24,33 +21,36 @@ def train(
 ) -> None:
     """Train the recipe's models on its datasets. A finished training is reused; an interrupted one is resumed."""
     from cli.progress import Bars
+    from train.api import train
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
     with Bars() as bars:
-        stages = _train(loaded, opened, names, bars)
-    for stage in stages:
-        typer.echo(f"{stage.manifest['name']}: {stage.folder('model')}")
+        models = train(loaded, opened, names, bars)
+    for name, model in models.items():
+        typer.echo(f"{name}: {model.path}")
 
 
 def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
     """Evaluate the recipe's models on held-out prompts, all with the same scorers, and compare base and trained."""
     from cli.progress import Bars
+    from train.api import evaluate
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
     with Bars() as bars:
-        stage = _evaluate(loaded, opened, bars)
-    show_comparison(stage)
+        result = evaluate(loaded, opened, bars)
+    show_comparison(result.comparison)
 
 
 def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     """Train and evaluate the demo's models, and print what to try next."""
     from cli.progress import Bars
+    from train.api import evaluate, train
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
     with Bars() as bars:
-        _train(loaded, opened, None, bars)
-        stage = _evaluate(loaded, opened, bars)
-    show_comparison(stage)
+        train(loaded, opened, None, bars)
+        result = evaluate(loaded, opened, bars)
+    show_comparison(result.comparison)
     typer.echo(f"\nThe store is {opened.path}. Try next:")
     for query in TRY:
         typer.echo(f'\n  gristmill sql "{query}"' + ("" if store == STORE else f" --store {store}"))
@@ -64,13 +64,12 @@ TRY = (
 )
 
 
-def show_comparison(stage: "Stage") -> None:
-    """Print the table that compares an evaluation's models."""
+def show_comparison(comparison: "pl.DataFrame") -> None:
+    """Print the table that compares an evaluation's models (``train.compare``)."""
     from cli.tables import console, table
-    from train.compare import compare
 
     rows = []
-    for row in compare(stage).iter_rows(named=True):
+    for row in comparison.iter_rows(named=True):
         change = "" if row["difference"] is None else f"{row['difference']:+.3f}"
         if row["low"] is not None:
             change += f" ({row['low']:+.3f} to {row['high']:+.3f})"
@@ -78,28 +77,6 @@ def show_comparison(stage: "Stage") -> None:
         rows.append((row["split"], row["scorer"], row["model"], row["n"], row["nulls"], mean, change))
     columns = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {rows[0][2]} (95% interval)"]
     console().print(table("\nHeld-out prompts, the same scorers for every model", columns, rows))
-
-
-def _train(recipe: "Recipe", store: "Store", names: list[str] | None, progress: "Progress") -> "list[Stage]":
-    from curate.pipeline.run_record import RunRecord
-    from curate.run import built
-    from train.run import train_recipe
-
-    datasets, models = built(recipe, store)
-    with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
-        return record.use(train_recipe(recipe, store, datasets, models, names, progress, gateway))
-
-
-def _evaluate(recipe: "Recipe", store: "Store", progress: "Progress") -> "Stage":
-    from curate.pipeline.run_record import RunRecord
-    from curate.run import built
-    from train.evaluate import evaluate_recipe
-    from train.plan import plan_trainings, trained_models
-
-    datasets, models = built(recipe, store)
-    models = trained_models(plan_trainings(recipe, store, datasets, models), models)
-    with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
-        return record.use([evaluate_recipe(recipe, store, datasets, models, progress, gateway=gateway)])[0]
 
 
 COMMANDS = (train, evaluate)

@@ -1,9 +1,11 @@
-"""Read a recipe file strictly: ``load_recipe("demo.yaml")`` returns a ``Recipe``.
+"""Read a recipe strictly, from a YAML file or a mapping: ``load_recipe("demo.yaml")`` returns a ``Recipe``.
 
 Any mistake is a ``UserError`` that names the file, the line, what was found and the nearest right name.
 """
 
-from pathlib import Path
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,23 +16,28 @@ from schemas.recipe import Budget, Evaluation, Recipe
 from schemas.yaml_file import override, parse, plain_values, read_text
 
 PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
+IN_PYTHON = "recipe"  # stands for the file's name where the recipe is a mapping
 COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
 
 
-def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
-    """Return the recipe in a YAML file.
+def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | None = None) -> Recipe:
+    """Return the recipe in a YAML file, or of a mapping with the same keys.
 
     Args:
-        path: The file.
+        recipe: The file; or the mapping, whose paths are relative to the current folder.
         overrides: Texts ``key.key=value`` (the value as YAML) that replace or add a value, such as
             ``["models.student=smollm2-135m"]``.
 
     Raises:
-        UserError: The file is missing or is not a valid recipe; the message names the file and the line.
+        UserError: The file is missing or is not a valid recipe; the message names the file and the line, or in a
+            mapping the key.
     """
-    path = Path(path)
     lines: dict[str, int] = {}
-    data = plain_values(parse(read_text(path), path), (), lines, path)
+    if isinstance(recipe, Mapping):
+        path, data = Path(IN_PYTHON), _plain_mapping(recipe)
+    else:
+        path = Path(recipe)
+        data = plain_values(parse(read_text(path), path), (), lines, path)
     if not isinstance(data, dict):
         raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data, 'nothing')}")
     for text in overrides or []:
@@ -39,24 +46,37 @@ def load_recipe(path: Path | str, overrides: list[str] | None = None) -> Recipe:
         if section in data:
             data[section] = _steps(data[section], section, verbs, path, lines)
     try:
-        recipe = Recipe.model_validate({**data, "path": path, "lines": lines})
+        loaded = Recipe.model_validate({**data, "path": path, "lines": lines})
     except ValidationError as error:
         raise _first_error(error, path, lines) from None
-    recipe = with_controls(recipe)
-    _check_references(recipe)
-    return recipe
+    loaded = with_controls(loaded)
+    _check_references(loaded)
+    return loaded
+
+
+def _plain_mapping(recipe: Mapping[str, Any]) -> Any:
+    """Return a copy of a mapping of plain values; a path becomes text."""
+
+    def plain(value: Any) -> str:
+        if isinstance(value, PurePath):
+            return str(value)
+        raise TypeError(f"{value!r:.80} ({type(value).__name__})")
+
+    try:
+        return json.loads(json.dumps(dict(recipe), default=plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{IN_PYTHON}: expected text, numbers, lists and mappings, found {error}") from None
 
 
 def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:
     """Return the items of a section, such as ``- score: {use: length}``, as the fields of ``Step``."""
     if not isinstance(items, list):
-        raise UserError(
-            f"{path}:{lines.get(section, 1)}: {section}: expected a list of steps, found {kind_of(items, 'nothing')}"
-        )
+        place = f"{path}:{lines.get(section, 1)}" if lines else str(path)
+        raise UserError(f"{place}: {section}: expected a list of steps, found {kind_of(items, 'nothing')}")
     steps = []
     for index, item in enumerate(items):
-        line = lines.get(f"{section}/{index}", lines.get(section, 1))
-        where = f"{path}:{line}"
+        line = lines.get(f"{section}/{index}", lines.get(section, 1)) if lines else index + 1
+        where = f"{path}:{line}" if lines else f"{path}: {section}[{index}]"
         if not isinstance(item, dict) or len(item) != 1:
             found = f"the keys {', '.join(item)}" if isinstance(item, dict) else repr(item)
             raise UserError(f"{where}: {section}: expected one verb per step, such as '- score: length', found {found}")
@@ -96,7 +116,7 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     finding = error.errors()[0]
     loc = [str(part) for part in finding["loc"]]
     line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
-    where, key = f"{path}:{line}", ".".join(loc)
+    where, key = f"{path}:{line}" if lines else str(path), ".".join(loc)
     if finding["type"] == "extra_forbidden":
         section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
         known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]

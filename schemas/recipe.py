@@ -35,7 +35,10 @@ class Model(Open):
 
 
 class Step(Strict):
-    """One step of ``prompts:`` or ``completions:``: ``- score: {use: length, as: chars, unit: words}``."""
+    """One step of ``prompts:`` or ``completions:``: ``- score: {use: length, as: chars, unit: words}``.
+
+    ``line`` is its line in the file, or its number in its section where the recipe is not from a file.
+    """
 
     verb: str
     use: str | None = None
@@ -117,7 +120,7 @@ class Recipe(Strict):
     """A whole recipe.
 
     ``path`` is the file it was read from, to whose folder source paths are relative; ``lines`` maps keys joined by
-    slashes (``datasets/sft/by``) to their line in that file.
+    slashes (``datasets/sft/by``) to their line in that file, and is empty where the recipe is not from a file.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -136,8 +139,11 @@ class Recipe(Strict):
     def where(self, *keys: str | int) -> str:
         """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``.
 
-        A key that the file does not have has the line of the nearest section around it that the file has.
+        A key that the file does not have has the line of the nearest section around it that the file has. Without a
+        file it is ``recipe: datasets.sft.by``.
         """
+        if keys and not self.lines:
+            return f"{self.path}: {'.'.join(map(str, keys))}"
         for end in range(len(keys), -1, -1):
             line = self.lines.get("/".join(map(str, keys[:end])))
             if line:
@@ -145,8 +151,11 @@ class Recipe(Strict):
         return str(self.path)
 
     def step_where(self, step: Step) -> str:
-        """Return ``file:line`` of a step of this recipe."""
-        return f"{self.path}:{step.line}"
+        """Return ``file:line`` of a step of this recipe; without a file, ``recipe: completions[2]``."""
+        if self.lines:
+            return f"{self.path}:{step.line}"
+        section = "prompts" if any(step is one for one in self.prompts) else "completions"
+        return f"{self.path}: {section}[{step.line - 1}]"
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curate.run import built, plan, run
+from curate.api.run import built, plan, run
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
 from schemas.errors import Failed, UserError

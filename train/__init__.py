@@ -1,1 +1,23 @@
-"""Training and evaluation: thin layers on TRL, one trainer a file, and the comparison of base and trained models."""
+"""Training and evaluation: thin layers on TRL, one trainer a file, and the comparison of base and trained models.
+
+The way in from Python (docs/python.md):
+
+    from train import train, evaluate
+
+A name is imported when it is first asked for, so that ``import train`` takes milliseconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from train.api import EvaluationResult, TrainedModel, evaluate, train
+
+__all__ = ["EvaluationResult", "TrainedModel", "evaluate", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name."""
+    if name not in __all__:
+        raise AttributeError(f"module 'train' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module("train.api"), name)

@@ -109,7 +109,7 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
         if isinstance(condition, str):
             where = f"{recipe.where('split', split)}: split.{split}"
             sql_conditions.check(condition, state.prompts.columns(), where)
-    needs_score = rule is not None and "score" in rule.step.reads and not _score_is_optional(rule.step, entry.settings)
+    needs_score = rule is not None and "score" in rule.step.reads and not score_is_optional(rule.step, entry.settings)
     return DatasetSpec(
         recipe=recipe,
         name=name,
@@ -174,7 +174,7 @@ def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | Non
     if (
         "score" in step.reads
         and _score_name(state, name, entry) is None
-        and not _score_is_optional(step, entry.settings)
+        and not score_is_optional(step, entry.settings)
     ):
         raise UserError(
             f"{where}: datasets.{name}: {step.name!r} needs a score; name it with 'by' "
@@ -190,7 +190,7 @@ def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | Non
     return RowRule(step, check_settings(step, given, where, state.recipe.seed))
 
 
-def _score_is_optional(step: Step, given: dict[str, Any]) -> bool:
+def score_is_optional(step: Step, given: dict[str, Any]) -> bool:
     """Return whether a rule's ``score`` may be left out: it has a default, and no ``margin`` is asked for."""
     default = inspect.signature(step.function).parameters["score"].default
     return default is not inspect.Parameter.empty and given.get("margin") is None

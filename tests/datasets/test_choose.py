@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curate.run import plan, run
+from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe, recorded

@@ -5,9 +5,9 @@ import sqlite3
 
 import pytest
 
+from curate.api.run import plan, run
 from curate.models.engine_settings import check_task
 from curate.models.model_ref import ModelRef
-from curate.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe

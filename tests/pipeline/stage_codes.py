@@ -8,9 +8,9 @@ stages depend on the file goes with every edit.
 import json
 import sys
 
+from curate.api.run import stage_specs
 from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
-from curate.run import stage_specs
 from curate.steps import code_hash as module
 from curate.storage.rows import RowSet
 from curate.storage.store import Store

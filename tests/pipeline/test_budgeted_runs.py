@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from curate.run import built, run
+from curate.api.run import built, run
 from curate.storage.store import Store
 from schemas.errors import Stopped
 from tests.command import call, mistake

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from curate.api.run import run
 from curate.models.model_ref import ModelRef
 from curate.pipeline.row_rule import RowRule
-from curate.run import run
 from curate.steps.find_step import find_step
 from curate.storage.store import Store
 from schemas.errors import UserError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import Store
 from tests.jobs import ask, last_run, tables

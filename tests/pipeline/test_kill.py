@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.reply_log import ReplyLog
 from curate.storage.sql_views import NAME
 from curate.storage.store import Store

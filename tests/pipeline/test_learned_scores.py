@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curate.run import plan, run
+from curate.api.run import plan, run
 from schemas.load_recipe import load_recipe
 from tests.jobs import ask, job, question
 

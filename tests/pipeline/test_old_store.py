@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.run import plan, run
+from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from tests.jobs import ask, tables

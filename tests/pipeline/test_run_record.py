@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from tests.jobs import ask, last_run

@@ -2,8 +2,8 @@
 
 import json
 
+from curate.api.run import run
 from curate.pipeline.source_reader import SourceReader
-from curate.run import run
 from curate.sources.read_source import read_source
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from curate.api.run import run, stage_specs
 from curate.models.gateway import Gateway
 from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext
-from curate.run import run, stage_specs
 from curate.steps.code_hash import ROOT, reachable
 from curate.storage.rows import RowSet
 from curate.storage.store import Store

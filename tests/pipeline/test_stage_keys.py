@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe

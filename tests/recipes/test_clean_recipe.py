@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from cli.shipped_recipes import RECIPES, copy_recipe
-from curate.run import run
+from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 

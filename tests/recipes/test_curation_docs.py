@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from tests.command import call

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_summary
-from curate.run import plan
+from curate.api.run import plan
 from curate.sources.read_source import read_source
 from schemas.load_recipe import load_recipe
 from train import options

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curate.run import run
+from curate.api.run import run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.served import SCORE, served, total

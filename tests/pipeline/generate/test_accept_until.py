@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from curate.run import plan, run
+from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
 from tests.jobs import ask, last_run, tables

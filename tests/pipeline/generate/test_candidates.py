@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.api.run import plan, run
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.sampling_settings import SamplingSettings
-from curate.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe

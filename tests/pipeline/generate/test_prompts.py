@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.run import plan, run
+from curate.api.run import plan, run
 from curate.storage.reply_log import ReplyLog
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError

@@ -1,9 +1,13 @@
-"""The way in: ``run`` builds a recipe's datasets, ``plan`` says what that would do, ``built`` gives what is there."""
+"""Running a recipe: ``run`` builds its datasets, ``plan`` says what that would do, ``built`` gives what is there."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+from curate.api.open_store import OpenStore
+from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
@@ -24,9 +28,10 @@ from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.code_hash import code_hash
 from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
-from curate.storage.store import Store
+from curate.storage.store import Store, is_store
 from schemas.errors import Stopped, UserError
 from schemas.ids import fingerprint
+from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
 from schemas.recipe import Recipe, Step
 
@@ -40,24 +45,29 @@ ROWS_VERBS: dict[str, RowsVerb] = {
 }
 
 
-def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[str, Stage]:
+AnyRecipe = Recipe | Mapping[str, Any] | Path | str
+AnyStore = Store | Path | str
+
+
+def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) -> RunResult:
     """Build a recipe's datasets. What is there already is reused, and each source is read once.
 
     Every finished stage can be asked for in SQL at once, also while the run goes on; nothing half-made is left behind.
 
     Args:
-        recipe: The recipe.
-        store: The store to build in.
-        progress: Shows how far the run is; silent by default.
+        recipe: A recipe, a mapping with its sections, or the path of its file.
+        store: The store to build in, or its folder, which is made if it is not there.
+        progress: Shows how far the run is; silent by default. ``cli.progress.Bars`` shows bars.
 
     Returns:
-        The stage that holds each dataset, by the dataset's name.
+        The result: the datasets, the decisions about rows, and the costs.
 
     Raises:
         UserError: For a mistake in the recipe or its sources, found before the first stage is made.
         Failed: Too many requests failed.
         Stopped: A budget is used up; the datasets are made of what there is.
     """
+    recipe, store = as_recipe(recipe), as_store(store)
     progress, sources = progress or Progress(), SourceReader()
     with _drafts() as drafts:
         planned = _plan(recipe, store, drafts, sources)
@@ -70,17 +80,34 @@ def run(recipe: Recipe, store: Store, progress: Progress | None = None) -> dict[
                 Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
             if gateway.stopped:
                 raise Stopped("; ".join(gateway.stopped.values()) + ". The datasets are made of what there is")
-    return state.datasets
+    return RunResult(recipe, OpenStore(store.path, create=False), record.run_id, state.datasets)
 
 
-def plan(recipe: Recipe, store: Store | None) -> Plan:
+def plan(recipe: AnyRecipe, store: AnyStore | None = None) -> Plan:
     """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store.
+
+    Args:
+        recipe: A recipe, a mapping with its sections, or the path of its file.
+        store: The store that a run would build in, or its folder; None if there is none yet.
 
     Raises:
         UserError: For a mistake in the recipe or its sources.
     """
+    recipe = as_recipe(recipe)
+    if isinstance(store, Path | str):
+        store = Store(store, create=False) if is_store(Path(store)) else None
     with _drafts() as drafts:
         return _plan(recipe, store or drafts, drafts, SourceReader())
+
+
+def as_recipe(recipe: AnyRecipe) -> Recipe:
+    """Return a recipe as it is, or load it from a mapping or a file."""
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+
+
+def as_store(store: AnyStore) -> Store:
+    """Return a store as it is, or open the one in a folder."""
+    return store if isinstance(store, Store) else OpenStore(store)
 
 
 def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, ModelRef]]:
@@ -94,7 +121,7 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
         if name not in found.datasets:
             raise UserError(
                 f"dataset {name!r} is not built, or the recipe has changed since; run first: "
-                f"gristmill run {recipe.path}"
+                f"gristmill run {recipe.path} (in Python: run(recipe, store))"
             )
     models = {name: found.model(name, recipe.where("models", name)) for name in recipe.models}
     return found.datasets, models
@@ -126,7 +153,7 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
 
 
 @contextmanager
-def _drafts() -> Iterator[Store]:
+def _drafts() -> Generator[Store]:
     """Hold a store for what a plan must make in order to look at it."""
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         yield Store(folder)

@@ -9,7 +9,7 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.train.tables import recipe_with, rl_rows, sft_rows, write_stage
 from train.compare import compare
-from train.evaluate import evaluate_recipe, plan_evaluation
+from train.evaluation import evaluate_recipe, plan_evaluation
 
 MODELS = {"student": ModelRef("student", "x@1", "/nowhere"), "s": ModelRef("s", "x@1>s", "/nowhere")}
 SECTIONS = (

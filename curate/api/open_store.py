@@ -1,0 +1,149 @@
+"""A store to ask from Python: SQL gives DuckDB relations, tables are Polars LazyFrames, datasets are for TRL."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from curate.api.html import html_table
+from curate.storage.run_stages import recipe_datasets
+from curate.storage.sql_views import connect
+from curate.storage.store import Store
+from schemas.errors import UserError, needs_extra, unknown
+from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+
+if TYPE_CHECKING:
+    import datasets
+    import duckdb
+
+JSON_COLUMNS = ("prompt", "completion", "chosen", "rejected", "tools", "metadata", "scores")
+TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
+
+
+class OpenStore(Store):
+    """A store with methods to look at what it holds. Each call shows what is finished at that moment."""
+
+    def sql(self, query: str, params: list[Any] | None = None) -> "duckdb.DuckDBPyRelation":
+        """Return the rows of an SQL query (DuckDB's) over the store's tables.
+
+        Args:
+            query: The query, such as ``SELECT scorer, avg(value) FROM scores GROUP BY 1``.
+            params: Values for the ``?`` in the query.
+
+        Returns:
+            A relation: it prints itself, ``.pl()`` is a Polars frame, ``.df()`` a Pandas one, ``.fetchall()`` tuples.
+
+        Raises:
+            UserError: The query returns no rows, such as an INSERT.
+            duckdb.Error: The query is wrong.
+        """
+        relation = connect(self).sql(query, params=params)
+        if relation is None:
+            raise UserError("sql: expected a query that returns rows; the tables of a store cannot be changed")
+        return relation
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """Return a table, such as ``completions`` or ``decisions``. Only what is collected is read.
+
+        Raises:
+            UserError: There is no such table; the message names the nearest.
+        """
+        if name not in TABLES:
+            raise unknown("table", name, TABLES)
+        return self.sql(f'SELECT * FROM "{name}"').pl(lazy=True)
+
+    def dataset(self, name: str, *, split: str | None = None, recipe: str | None = None) -> "datasets.Dataset":
+        """Return a curated dataset for TRL's trainers, as it is: messages and tools are lists, scores are mappings.
+
+        Args:
+            name: The dataset's name in its recipe.
+            split: The split, such as ``train``; all rows if None, with a column ``split``.
+            recipe: The recipe's name, where several recipes in the store have a dataset of this name.
+
+        Raises:
+            UserError: There is no such dataset or split, or several recipes have it.
+        """
+        rows = self.dataset_rows(name, recipe=recipe)
+        if split is not None:
+            splits = sorted(rows["split"].unique())
+            if split not in splits:
+                raise unknown(f"split of the dataset {name!r} called", split, splits)
+            rows = rows.filter(pl.col("split") == split).drop("split")
+        return to_hugging_face(rows.drop("dataset"))
+
+    def dataset_rows(self, name: str, *, recipe: str | None = None) -> pl.DataFrame:
+        """Return a dataset's rows as they are stored: messages, tools and scores are JSON text.
+
+        Args:
+            name: The dataset's name in its recipe.
+            recipe: The recipe's name, where several recipes in the store have a dataset of this name.
+
+        Raises:
+            UserError: There is no such dataset, or several recipes have it.
+        """
+        found = recipe_datasets(self)
+        if recipe is not None and recipe not in found:
+            raise unknown("recipe (in the store) called", recipe, list(found))
+        owners = [one for one in ([recipe] if recipe else found) if name in found[one]]
+        if not owners:
+            raise unknown("dataset", name, list(dict.fromkeys(n for names in found.values() for n in names)))
+        if len(owners) > 1:
+            raise UserError(f"dataset {name!r}: the recipes {', '.join(owners)} each have one; name it with recipe=")
+        table, stage = found[owners[0]][name]
+        return stage.read(table).with_columns(pl.col("split").fill_null("train"))
+
+    def __repr__(self) -> str:
+        """Return the path, and the datasets with their numbers of rows."""
+        return f"OpenStore({str(self.path)!r})\n" + str(self._overview()) if self.runs() else f"{self._title()}, empty"
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for a notebook."""
+        return html_table(self._title(), self._overview())
+
+    def _title(self) -> str:
+        return f"OpenStore({str(self.path)!r})"
+
+    def _overview(self) -> pl.DataFrame:
+        rows = [
+            {"recipe": recipe, "dataset": name, "rows": stage.rows(table)}
+            for recipe, names in recipe_datasets(self).items()
+            for name, (table, stage) in names.items()
+        ]
+        return pl.DataFrame(rows, schema={"recipe": pl.String, "dataset": pl.String, "rows": pl.Int64})
+
+
+def open_store(path: Path | str = "store", *, create: bool = True) -> OpenStore:
+    """Open a store; see ``OpenStore`` for what it can be asked.
+
+    Args:
+        path: Its folder.
+        create: Make an empty store where there is none.
+
+    Raises:
+        UserError: The folder is something else, a newer version made the store, or there is none and ``create`` is
+            False.
+    """
+    return OpenStore(path, create=create)
+
+
+def to_hugging_face(rows: pl.DataFrame) -> "datasets.Dataset":
+    """Return a dataset's rows as a ``datasets.Dataset``.
+
+    JSON text becomes lists and mappings, stored as JSON, because Arrow would give every message the keys that one of
+    them has. Columns that are null in every row are left out.
+    """
+    try:
+        from datasets import Dataset
+    except ImportError:
+        raise needs_extra("a dataset for TRL", "train") from None
+
+    rows = rows.select(column for column in rows.columns if rows[column].null_count() < rows.height or not rows.height)
+    parsed = [
+        {
+            name: json.loads(value) if name in JSON_COLUMNS and value is not None else value
+            for name, value in row.items()
+        }
+        for row in rows.iter_rows(named=True)
+    ]
+    return Dataset.from_list(parsed, on_mixed_types="use_json")

@@ -1,0 +1,126 @@
+"""What a run made, to look at: its datasets, its decisions about rows, and its costs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from curate.api.html import html_table
+from curate.api.open_store import OpenStore
+from curate.storage.polars_types import empty, polars_schema
+from curate.storage.reply_log import costs
+from curate.storage.run_stages import stages_of_run
+from curate.storage.stage import Stage
+from schemas.errors import unknown
+from schemas.recipe import Recipe
+from schemas.rows import DATASET_TABLES, HISTORY_TABLES
+
+
+class Datasets(Mapping[str, pl.DataFrame]):
+    """A run's datasets by name; a dataset's rows are read when they are asked for.
+
+    Messages, tools and scores are JSON text, as in SQL; ``OpenStore.dataset`` parses them for TRL.
+    """
+
+    def __init__(self, stages: dict[str, tuple[str, Stage]]) -> None:
+        """Take the table and the stage of each dataset."""
+        self._stages = stages
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        """Return a dataset's rows.
+
+        Raises:
+            UserError: There is no dataset of this name; the message names the nearest.
+        """
+        if name not in self._stages:
+            raise unknown("dataset", name, list(self._stages))
+        table, stage = self._stages[name]
+        return stage.read(table).with_columns(pl.col("split").fill_null("train"))
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a dataset of this name."""
+        return name in self._stages
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the datasets' names, in the order of the recipe."""
+        return iter(self._stages)
+
+    def __len__(self) -> int:
+        """Return the number of datasets."""
+        return len(self._stages)
+
+    def __repr__(self) -> str:
+        """Return each dataset's name and number of rows."""
+        counts = (f"{name!r}: {stage.rows(table):,} rows" for name, (table, stage) in self._stages.items())
+        return f"Datasets({', '.join(counts)})"
+
+
+@dataclass(frozen=True, repr=False)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        recipe: The recipe.
+        store: The store it is in.
+        run_id: The run's id, as in the tables ``runs`` and ``stages``.
+        stages: The stage that holds each dataset, by the dataset's name.
+    """
+
+    recipe: Recipe
+    store: OpenStore
+    run_id: str
+    stages: dict[str, Stage]
+
+    @property
+    def datasets(self) -> Datasets:
+        """The datasets by name, each a frame of its rows."""
+        kinds = {name: DATASET_TABLES[entry.type] for name, entry in self.recipe.datasets.items()}
+        return Datasets({name: (kinds[name], stage) for name, stage in self.stages.items()})
+
+    @property
+    def decisions(self) -> pl.DataFrame:
+        """Every decision about a row: ``row_id``, ``stage``, ``kept``, ``reason`` and ``evidence``."""
+        (run,) = (run for run in self.store.runs() if run["run_id"] == self.run_id)
+        stages = stages_of_run(self.store, run)
+        return pl.concat([empty("decisions"), *(stage.read("decisions") for stage in stages)])
+
+    @property
+    def costs(self) -> pl.DataFrame:
+        """The run's requests, tokens, dollars and seconds of models, a row for each; those reused cost nothing."""
+        own = [row for row in costs(self.store) if row["run_id"] == self.run_id]
+        return pl.DataFrame(own, schema=polars_schema(HISTORY_TABLES["costs"]))
+
+    def summary(self) -> pl.DataFrame:
+        """Return the number of rows of each dataset by split."""
+        parts = [
+            rows.group_by("split", maintain_order=True)
+            .agg(rows=pl.len())
+            .select(pl.lit(name).alias("dataset"), pl.all())
+            for name, rows in self.datasets.items()
+        ]
+        return (
+            pl.concat(parts)
+            if parts
+            else pl.DataFrame(schema={"dataset": pl.String, "split": pl.String, "rows": pl.UInt32})
+        )
+
+    def dropped(self) -> pl.DataFrame:
+        """Return how many rows each stage dropped for each reason, the largest number first in each stage."""
+        out = self.decisions.filter(~pl.col("kept"))
+        counts = out.group_by("stage", "reason", maintain_order=True).agg(dropped=pl.len())
+        place = {stage: index for index, stage in enumerate(counts["stage"].unique(maintain_order=True))}
+        order = pl.col("stage").replace_strict(place, return_dtype=pl.Int64)
+        return counts.sort(order, "dropped", descending=[False, True])
+
+    def __repr__(self) -> str:
+        """Return the datasets' rows, the dropped rows by reason, and the cost."""
+        return f"{self._title()}\n{self.summary()}\n{self.dropped()}"
+
+    def _repr_html_(self) -> str:
+        """Return the same as tables, for a notebook."""
+        return html_table(self._title(), self.summary()) + html_table("Rows dropped", self.dropped())
+
+    def _title(self) -> str:
+        spent = self.costs
+        cost = f", ${spent['cost'].sum():.4f}" if spent["cost"].sum() else ""
+        return f"Run {self.run_id}: {int(spent['requests'].sum()):,} requests to models{cost}"

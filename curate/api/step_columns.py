@@ -1,0 +1,100 @@
+"""Turn what a caller gives a step (lists, arrays, a frame, settings) into the columns and the settings of the step."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from curate.steps.find_step import Step
+from curate.storage.polars_types import polars_schema
+from curate.storage.rows import CANDIDATES
+from schemas.errors import UserError, unknown
+from schemas.rows import PROMPTS
+
+TYPES: dict[str, Any] = polars_schema(CANDIDATES | PROMPTS) | {
+    "score": pl.Float64,
+    "known": pl.Boolean,
+    "text": pl.String,
+}
+# The keys of a recipe's step that are not among the step's own settings.
+RECIPE_SETTINGS = {"score": ("by",), "dedup": ("on", "by", "model", "against"), "select": ("on", "by", "model")}
+
+
+def split_arguments(
+    step: Step, positional: Sequence[Any], named: Mapping[str, Any], place: str
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return the columns and the settings of a call.
+
+    Args:
+        step: The step.
+        positional: A frame or a mapping of columns; or columns, in the order of the step's parameters.
+        named: Further columns, and settings.
+        place: What an error begins with.
+
+    Raises:
+        UserError: A name is unknown, a column is given twice or is none, or columns differ in length.
+    """
+    frame = positional[0] if len(positional) == 1 else None
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    columns: dict[str, Any]
+    if isinstance(frame, pl.DataFrame | Mapping):
+        columns = dict(frame.to_dict() if isinstance(frame, pl.DataFrame) else frame)
+    elif len(positional) > len(step.reads):
+        raise UserError(
+            f"{place}: takes at most {len(step.reads)} columns ({', '.join(step.reads)}), found {len(positional)}"
+        )
+    else:
+        columns = dict(zip(step.reads, positional, strict=False))
+    known = (*step.required, *step.defaults, *RECIPE_SETTINGS[step.kind])
+    also_columns = (*step.reads, named.get("on"), named.get("by"))
+    settings: dict[str, Any] = {}
+    for name, value in named.items():
+        if name in columns and name in step.reads:
+            raise UserError(f"{place}: the column {name!r} is given twice")
+        if name in also_columns or ("scores" in step.reads and name not in known):
+            columns[name] = value
+        elif name in known:
+            settings[name] = value
+        else:
+            raise unknown("column or setting", name, [*step.reads, *known], place)
+    return _frame(columns, place), settings
+
+
+def _frame(columns: dict[str, Any], place: str) -> pl.DataFrame:
+    """Return a frame of columns, which must be equally long."""
+    made = {name: _column(name, values, place) for name, values in columns.items()}
+    lengths = {name: len(column) for name, column in made.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise UserError(f"{place}: expected columns of one length, found {found}")
+    return pl.DataFrame(made)
+
+
+def _column(name: str, values: Any, place: str) -> pl.Series:
+    """Return a column: an embedding as an array, JSON as text, other values in their type of the store's tables."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, pl.Series | Sequence | np.ndarray):
+        raise UserError(f"{place}: {name}: expected a list or another column of values, found {values!r:.80}")
+    try:
+        if name == "embedding":
+            vectors = np.asarray(values.to_list() if isinstance(values, pl.Series) else values, np.float32)
+            if vectors.ndim != 2:
+                raise UserError(
+                    f"{place}: embedding: expected a vector for each row, found an array of {vectors.shape}"
+                )
+            return pl.Series(name, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+        if TYPES.get(name) == pl.String:
+            items = values.to_list() if isinstance(values, pl.Series) and values.dtype != pl.String else values
+            if isinstance(items, pl.Series):
+                return items.alias(name)
+            return pl.Series(name, [_text(item) for item in items], dtype=pl.String)
+        return pl.Series(name, values, dtype=TYPES.get(name))
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise UserError(f"{place}: {name}: {str(error).splitlines()[0]}") from None
+
+
+def _text(value: Any) -> str | None:
+    """Return text as it is, and any other value as JSON text."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

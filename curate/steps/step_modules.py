@@ -1,0 +1,37 @@
+"""Makes the modules of a folder of steps callable, so that a step is a function in Python too.
+
+    from curate.score import constraints
+    constraints(["all lower case"], ['[{"kind": "lowercase"}]'])
+
+``curate.api.call_step`` makes the call: it takes lists and frames, and checks the settings as a recipe's are checked.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class StepModule(ModuleType):
+    """The module of a step."""
+
+    def __call__(self, *columns: Any, **settings: Any) -> Any:
+        """Call the step; see ``curate.api.call_step.call_step``."""
+        _, kind, name = self.__name__.split(".")
+        # By name at run time: steps import neither the store nor the models, which such a call may need.
+        return import_module("curate.api.call_step").call_step(kind, name, *columns, **settings)
+
+
+class StepPackage(ModuleType):
+    """A folder of steps. Python sets a module that it has imported as an attribute of its package."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Make a step's module callable; modules whose names begin with ``_`` are no steps."""
+        if isinstance(value, ModuleType) and not name.startswith("_"):
+            value.__class__ = StepModule
+        super().__setattr__(name, value)
+
+
+def make_callable(package: str) -> None:
+    """Make the modules that will be imported from a package callable."""
+    sys.modules[package].__class__ = StepPackage

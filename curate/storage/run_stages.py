@@ -1,0 +1,32 @@
+"""The stages of runs: all those that a run used, and the datasets of each recipe's latest run."""
+
+from typing import Any
+
+from curate.storage.sql_views import current_stages
+from curate.storage.stage import Stage, load_stage
+from curate.storage.store import Store
+from schemas.rows import DATASET_TABLES
+
+
+def stages_of_run(store: Store, run: dict[str, Any]) -> list[Stage]:
+    """Return the stages that a run used, in order; those removed from the store since are left out."""
+    folders = (store.path / "stages" / stage["path"] for stage in run["stages"])
+    return [load_stage(folder) for folder in folders if (folder / "stage.json").exists()]
+
+
+def recipe_datasets(store: Store) -> dict[str, dict[str, tuple[str, Stage]]]:
+    """Return the datasets of each recipe, as the SQL tables show them, the recipe with the latest run first.
+
+    Returns:
+        By recipe and dataset: the table that the dataset is in, and the stage that holds it.
+    """
+    found: dict[str, dict[str, tuple[str, Stage]]] = {}
+    runs = store.runs()
+    for recipe in dict.fromkeys(run["recipe"] for run in reversed(runs)):
+        for folder in current_stages(store, [run for run in runs if run["recipe"] == recipe]):
+            stage = load_stage(store.path / "stages" / folder)
+            section, _, name = stage.manifest["label"].partition(".")
+            tables = [table for table in DATASET_TABLES.values() if table in stage.manifest["tables"]]
+            if section == "datasets" and tables:
+                found.setdefault(recipe, {})[name] = (tables[0], stage)
+    return found

@@ -1,0 +1,129 @@
+"""The way in: ``train`` does a recipe's trainings, ``evaluate`` compares its models. The command line uses both."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.api.html import html_table
+from curate.api.run import AnyRecipe, AnyStore, as_recipe, as_store, built
+from curate.pipeline.run_record import RunRecord
+from curate.storage.stage import Stage
+from schemas.progress import Progress
+from train.compare import compare
+from train.evaluation import evaluate_recipe
+from train.plan import plan_trainings, trained_models
+from train.run import train_recipe
+
+
+@dataclass(frozen=True, repr=False)
+class TrainedModel:
+    """A finished training.
+
+    Attributes:
+        name: Its name in the recipe.
+        stage: The stage that holds the weights and the tables.
+    """
+
+    name: str
+    stage: Stage
+
+    @property
+    def path(self) -> Path:
+        """The folder of the weights (of the adapter, where LoRA made one), for ``transformers`` or ``peft``."""
+        return self.stage.folder("model")
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The training's row in the table ``trainings``: steps, seconds, settings, metrics and versions."""
+        row = self.stage.read("trainings").row(0, named=True)
+        return {k: json.loads(v) if k in ("settings", "metrics", "versions") else v for k, v in row.items()}
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """The fate of every row of its split: ``row_id`` and ``fate`` ('trained', or why the row was left out)."""
+        return self.stage.read("training_rows").select("row_id", "fate")
+
+    @property
+    def losses(self) -> pl.DataFrame:
+        """The loss of each row at each step, as in the table ``row_losses``; empty for online RL."""
+        return self.stage.read("row_losses")
+
+    def __repr__(self) -> str:
+        """Return the name, the result line and the folder."""
+        return f"TrainedModel({self.name!r}: {self.stage.manifest['result']}; {str(self.path)!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluationResult:
+    """A finished evaluation.
+
+    Attributes:
+        stage: The stage with the table ``evaluations``.
+    """
+
+    stage: Stage
+
+    @property
+    def comparison(self) -> pl.DataFrame:
+        """The models' means, and their differences to the first model with 95% intervals (``train.compare``)."""
+        return compare(self.stage)
+
+    @property
+    def answers(self) -> pl.DataFrame:
+        """Every answer with its score: the rows of the table ``evaluations``."""
+        return self.stage.read("evaluations")
+
+    def __repr__(self) -> str:
+        """Return the comparison."""
+        return f"EvaluationResult\n{self.comparison}"
+
+    def _repr_html_(self) -> str:
+        """Return the comparison as a table, for a notebook."""
+        return html_table("Held-out prompts, the same scorers for every model", self.comparison)
+
+
+def train(
+    recipe: AnyRecipe, store: AnyStore, names: list[str] | None = None, progress: Progress | None = None
+) -> dict[str, TrainedModel]:
+    """Do a recipe's trainings. A finished one is reused, an interrupted one is resumed.
+
+    Args:
+        recipe: A recipe, a mapping with its sections, or the path of its file.
+        store: The store that holds its datasets, or its folder.
+        names: Some trainings (those they start from are added); None for all.
+        progress: Shows how far the training is; silent by default.
+
+    Returns:
+        The trained models by name, in the recipe's order.
+
+    Raises:
+        UserError: A dataset is not built, or a name, a row or an option is wrong.
+    """
+    recipe, store, progress = as_recipe(recipe), as_store(store), progress or Progress()
+    datasets, models = built(recipe, store)
+    with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
+        stages = record.use(train_recipe(recipe, store, datasets, models, names, progress, gateway))
+    return {stage.manifest["name"]: TrainedModel(stage.manifest["name"], stage) for stage in stages}
+
+
+def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) -> EvaluationResult:
+    """Evaluate a recipe's models on held-out prompts, all with the same scorers, or reuse the result.
+
+    Args:
+        recipe: A recipe, a mapping with its sections, or the path of its file.
+        store: The store that holds its datasets and trained models, or its folder.
+        progress: Shows how far the evaluation is; silent by default.
+
+    Raises:
+        UserError: A dataset is not built, a model is not trained, or nothing is held out.
+    """
+    recipe, store, progress = as_recipe(recipe), as_store(store), progress or Progress()
+    datasets, models = built(recipe, store)
+    models = trained_models(plan_trainings(recipe, store, datasets, models), models)
+    with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
+        (stage,) = record.use([evaluate_recipe(recipe, store, datasets, models, progress, gateway=gateway)])
+    return EvaluationResult(stage)
