@@ -46,6 +46,7 @@ def call_step(
         name: The step's name, as in a recipe; with a dot, a step of your own.
         columns: A frame or a mapping with the columns that the step reads; or these columns as lists, Polars Series or
             arrays, in the order of the step's parameters. Lists and mappings in a text column become JSON text.
+            The data of ``against`` are compared by their column ``on``, or by their prompts.
         models: Models by name, as in a recipe's section ``models``, for a step that calls one. Built-in models and
             the sandbox need no entry.
         seed: The seed of a step that draws.
@@ -111,6 +112,8 @@ def _choose(
     by = settings.get("by", "score" if "score" in rows.columns else None)
     if by is not None and "score" in step.reads and (step.kind == "select" or settings.get("keep") == "best"):
         settings = {**settings, "by": by}
+    if "against" in settings and "on" not in settings and "text" in rows.columns:
+        rows = rows.rename({"text": "prompt"})  # the column of that data to compare with
     compared = next((name for name in ("text", "response", "prompt") if name in rows.columns), "text")
     rule = read_row_rule(RunState(recipe, run.store, SourceReader()), step.kind, step.name, settings, place, compared)
     given = {name: rows[name] for name in step.reads if name in rows.columns}
@@ -130,13 +133,16 @@ def _choose(
 
 def _check_columns(rule: RowRule, rows: pl.DataFrame, given: dict[str, pl.Series], place: str) -> None:
     """Raise ``UserError`` for a column that the call must give and does not."""
+    if rule.reference and "embedding" in given:
+        raise UserError(f"{place}: against: that data is embedded too, so give texts in place of embeddings")
     step, made = rule.step, ("text", "embedding", "sketch", "known", "score")
     if step.makes in ("select", "pair") and "score" in step.reads and not score_is_optional(step, rule.settings):
         needed = [rule.by or "score"]
     else:
         needed = [rule.by] if rule.by else []
     if rule.embedder or rule.reference or ("text" in step.reads and "text" not in given):
-        needed.append("embedding" if rule.embedder and rule.on == "text" else rule.on)
+        asks_vectors = rule.embedder and rule.on == "text" and "text" not in rows.columns
+        needed.append("embedding" if asks_vectors else rule.on)
     needed += [name for name in step.reads if name not in made]
     for name in needed:
         if name not in rows.columns and name not in given:

@@ -60,7 +60,16 @@ def split_arguments(
             settings[name] = value
         else:
             raise unknown("column or setting", name, [*step.reads, *known], place)
+    if "embedding" in columns and "text" not in columns and _are_texts(columns["embedding"]):
+        columns["text"] = columns.pop("embedding")  # to be embedded
     return _frame(columns, place), settings
+
+
+def _are_texts(values: Any) -> bool:
+    """Return whether a column's first value that is not null is text."""
+    if isinstance(values, pl.Series):
+        return values.dtype == pl.String
+    return isinstance(values, list | tuple) and isinstance(next((v for v in values if v is not None), None), str)
 
 
 def _frame(columns: dict[str, Any], place: str) -> pl.DataFrame:
@@ -79,12 +88,7 @@ def _column(name: str, values: Any, place: str) -> pl.Series:
         raise UserError(f"{place}: {name}: expected a list or another column of values, found {values!r:.80}")
     try:
         if name == "embedding":
-            vectors = np.asarray(values.to_list() if isinstance(values, pl.Series) else values, np.float32)
-            if vectors.ndim != 2:
-                raise UserError(
-                    f"{place}: embedding: expected a vector for each row, found an array of {vectors.shape}"
-                )
-            return pl.Series(name, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+            return _vectors(values, place)
         if TYPES.get(name) == pl.String:
             items = values.to_list() if isinstance(values, pl.Series) and values.dtype != pl.String else values
             if isinstance(items, pl.Series):
@@ -98,3 +102,21 @@ def _column(name: str, values: Any, place: str) -> pl.Series:
 def _text(value: Any) -> str | None:
     """Return text as it is, and any other value as JSON text."""
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _vectors(values: Any, place: str) -> pl.Series:
+    """Return vectors, a null for a row without one, as an ``Array(Float32, d)``."""
+    try:
+        column = pl.Series("embedding", values, dtype=None if hasattr(values, "dtype") else pl.List(pl.Float32))
+    except TypeError:
+        raise UserError(
+            f"{place}: embedding: expected a vector of numbers for each row, found {values!r:.80}"
+        ) from None
+    if column.dtype == pl.List:
+        widths = column.list.len().drop_nulls().unique().sort().to_list() or [1]
+        if len(widths) > 1:
+            raise UserError(f"{place}: embedding: expected vectors of one length, found lengths {widths}")
+        column = column.list.to_array(widths[0])
+    if not isinstance(column.dtype, pl.Array):
+        raise UserError(f"{place}: embedding: expected a vector of numbers for each row, found {column.dtype}")
+    return column.cast(pl.Array(pl.Float32, column.dtype.size))

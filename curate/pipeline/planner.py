@@ -21,7 +21,7 @@ class PlannedStage:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """The stages of a recipe, and the requests that a run would make.
 
@@ -49,6 +49,15 @@ class Plan:
     def requests(self) -> int:
         """The number of requests that are left to make, as far as that is known."""
         return sum(one.requests for one in self.model_requests)
+
+    def __repr__(self) -> str:
+        """Return a line for each stage: its label, whether it is there already, and its result."""
+        width = max((len(stage.label) for stage in self.stages), default=0)
+        lines = [
+            f"  {stage.label:<{width}}  {'cached' if stage.cached else 'to run'}  {stage.note}".rstrip()
+            for stage in self.stages
+        ]
+        return "\n".join([f"Plan: {self.prompts:,} prompts, {self.requests:,} requests left to make", *lines])
 
 
 @dataclass(frozen=True)

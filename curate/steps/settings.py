@@ -63,5 +63,11 @@ def _check_type(value: Any, kind: Any, place: str) -> None:
     try:
         TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError:
-        expected = getattr(kind, "__name__", None) if not typing.get_args(kind) else None
-        raise UserError(f"{place}: expected {expected or kind}, found {value!r}") from None
+        raise UserError(f"{place}: expected {_type_in_words(kind)}, found {value!r}") from None
+
+
+def _type_in_words(kind: Any) -> str:
+    """Return a setting's type for an error: ``int``, or the values that it may have."""
+    if typing.get_origin(kind) is typing.Literal:
+        return f"one of {', '.join(map(repr, typing.get_args(kind)))}"
+    return str(kind) if typing.get_args(kind) else getattr(kind, "__name__", str(kind))
