@@ -9,12 +9,21 @@ import json
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from schemas.errors import kind_of, nearest
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 ALIASES = {"human": "user", "gpt": "assistant", "function_call": "assistant", "observation": "tool"}
+
+
+class Message(TypedDict, total=False):
+    """One message of a conversation, in our form; a message of a source may have further keys, which are kept."""
+
+    role: Required[str]
+    content: Required[str]
+    reasoning_content: str
+    tool_calls: list[dict[str, Any]]
 
 
 class BadRow(ValueError):
@@ -78,7 +87,7 @@ def dump(value: Any, key: str) -> str:
         raise BadRow(f"{key!r} holds an infinite number; expected a finite one") from None
 
 
-def dump_turns(messages: list[dict], key: str) -> str:
+def dump_turns(messages: list[Message], key: str) -> str:
     """Return ``dump(messages, key)``, faster for messages that have a role and a content only, as nearly all do."""
     parts = [
         f'{{"role":"{message["role"]}","content":{encode_basestring(message["content"])}}}'
@@ -119,7 +128,7 @@ def blank(text: str) -> bool:
     return not text or text.isspace()
 
 
-def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[dict]:
+def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Message]:
     """Return the messages of ``value`` in our form, at least one.
 
     Args:
@@ -137,7 +146,7 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[dict]
     return [_read_message(item, key, index, empty_ok) for index, item in enumerate(items)]
 
 
-def _read_message(item: Any, key: str, index: int, empty_ok: bool) -> dict:
+def _read_message(item: Any, key: str, index: int, empty_ok: bool) -> Message:
     """Return one message in our form; further keys of it are kept."""
     where = f"{key}[{index}]"
     if not isinstance(item, dict):
@@ -150,10 +159,11 @@ def _read_message(item: Any, key: str, index: int, empty_ok: bool) -> dict:
     if role not in ROLES:
         raise BadRow(f"{where}: no role {short_repr(name)}{nearest(name[:40], [*ROLES, *ALIASES])}")
     content = item.get("content", item.get("value"))
-    if name == "function_call":
-        message = {"role": role, "content": "", "tool_calls": _tool_calls(content, where)}
-    else:
-        message = {"role": role, "content": _content(content, where, missing_ok=bool(item.get("tool_calls")))}
+    calls = name == "function_call"
+    text = "" if calls else _content(content, where, missing_ok=bool(item.get("tool_calls")))
+    message: Any = {"role": role, "content": text}  # may have keys that ``Message`` does not name
+    if calls:
+        message["tool_calls"] = _tool_calls(content, where)
     for extra, given in item.items():
         if extra not in ("role", "from", "content", "value") and given is not None:
             message[extra] = _tool_calls(given, where) if extra == "tool_calls" else given
@@ -223,7 +233,7 @@ def read_tools(value: Any) -> list[dict] | None:
     ] or None
 
 
-def same_message(one: dict, other: dict) -> bool:
+def same_message(one: Message, other: Message) -> bool:
     """Return whether two messages have the same role, text and tool calls.
 
     White space at the ends does not count: copies of a prompt often differ in it.
@@ -235,7 +245,7 @@ def same_message(one: dict, other: dict) -> bool:
     )
 
 
-def last_text(messages: list[dict], role: str) -> str | None:
+def last_text(messages: list[Message], role: str) -> str | None:
     """Return the text of the last message of ``role``, or ``None``."""
     for message in reversed(messages):
         if message["role"] == role:
@@ -243,12 +253,22 @@ def last_text(messages: list[dict], role: str) -> str | None:
     return None
 
 
-def trailing_assistant_count(messages: list[dict]) -> int:
+def trailing_assistant_count(messages: list[Message]) -> int:
     """Return how many messages at the end are the assistant's."""
     count = 0
     while count < len(messages) and messages[-1 - count]["role"] == "assistant":
         count += 1
     return count
+
+
+def assistant_message(text: str, reasoning_content: str | None = None, tool_calls: str | None = None) -> Message:
+    """Return a model's reply as a message; the arguments are those of ``assistant_messages``."""
+    message: Message = {"role": "assistant", "content": text}
+    if reasoning_content:
+        message["reasoning_content"] = reasoning_content
+    if tool_calls:
+        message["tool_calls"] = json.loads(tool_calls)
+    return message
 
 
 def assistant_messages(
@@ -263,9 +283,4 @@ def assistant_messages(
     """
     if text is None:
         return None
-    message: dict[str, Any] = {"role": "assistant", "content": text}
-    if reasoning_content:
-        message["reasoning_content"] = reasoning_content
-    if tool_calls:
-        message["tool_calls"] = json.loads(tool_calls)
-    return json.dumps([message], ensure_ascii=False)
+    return json.dumps([assistant_message(text, reasoning_content, tool_calls)], ensure_ascii=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.ids import fingerprint
+from schemas.messages import Message
 
 # The kinds of request: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
 # (its loss); whether a program passes its tests (the sandbox). An engine's file says which of them it serves.
@@ -56,7 +57,7 @@ class Request:
     task: Task = "generate"
 
     @property
-    def turns(self) -> list[dict[str, Any]]:
+    def turns(self) -> list[Message]:
         """The messages, parsed."""
         return json.loads(self.messages)
 

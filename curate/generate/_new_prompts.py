@@ -1,14 +1,14 @@
 """Shared by the steps that make prompts: checks of seeds and settings, and the table of new prompts."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import polars as pl
 
 from curate.generate._reply_text import refuses, tagged_text, unquoted
 from curate.steps.quoting import ask_user
 from schemas.errors import UserError
-from schemas.messages import blank, dump
+from schemas.messages import Message, blank, dump
 
 TAG = "prompt"
 QUOTED = ("<given>", "<example>", "<passage>", "<persona>", "<prompt>")  # the tags in our requests
@@ -69,7 +69,7 @@ def usable(text: str) -> bool:
     return any(c.isalnum() for c in text) and not refuses(text)
 
 
-def ends_with_user(turns: list[dict] | None) -> bool:
+def ends_with_user(turns: list[Message] | None) -> TypeGuard[list[Message]]:
     """Return whether the last turn is the user's and not blank."""
     return bool(turns) and turns[-1]["role"] == "user" and not blank(turns[-1]["content"])
 

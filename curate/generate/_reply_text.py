@@ -5,7 +5,7 @@ Every function here accepts any text and takes linear time. (Requests quote text
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -108,7 +108,7 @@ def list_items(reply: str | None, most: int) -> list[str]:
     return [text for text, _ in shown[:most]]
 
 
-def _marked(lines: list[str], marker: re.Pattern[str]) -> list[str]:
+def _marked(lines: Sequence[str], marker: re.Pattern[str]) -> list[str]:
     """Return the items whose marker is indented no more than the first one: more indented lines are part of an item."""
     found: list[list[str]] = []
     deepest, open_item = None, False
@@ -130,7 +130,7 @@ def _marked(lines: list[str], marker: re.Pattern[str]) -> list[str]:
     return ["\n".join(parts).strip() for parts in found]
 
 
-def _unmarked(lines: list[str]) -> list[str]:
+def _unmarked(lines: Sequence[str]) -> list[str]:
     """Return the lines that are neither blank nor end in a colon."""
     return [line.strip() for line in lines if not blank(line) and not line.rstrip().endswith(":")]
 

@@ -31,7 +31,7 @@ def prompts(prompt: pl.Series, *, keep_text: bool = True) -> Asking:
     replies = yield Ask(column(text and ask_user(REQUEST.format(text=quote("passage", text))) for text in given))
     found = [prompt_in_reply(reply) if text else None for text, reply in zip(given, texts(replies), strict=True)]
     return prompt_table(
-        one_turn_prompt(row, text, {"backtranslated": True}, ground_truth=given[row] if keep_text else None)
-        for row, text in enumerate(found)
-        if text and not same_text(text, given[row])
+        one_turn_prompt(row, text, {"backtranslated": True}, ground_truth=source if keep_text else None)
+        for row, (text, source) in enumerate(zip(found, given, strict=True))
+        if text and source and not same_text(text, source)
     )

@@ -11,7 +11,7 @@ from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_wit
 from curate.generate._reply_text import column, tagged_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, turns_of
-from schemas.messages import blank, dump_turns
+from schemas.messages import Message, blank, dump_turns
 
 DONE = "[DONE]"
 REQUEST = """Here is a conversation of a user with an AI assistant:
@@ -36,38 +36,37 @@ def prompts(messages: pl.Series, *, turns: int = 1, user_model: str | None = Non
         UserError: For ``turns`` below 1.
     """
     check_at_least_one("continue", turns=turns)
-    seeds = [found if ends_with_user(found) else None for found in map(turns_of, texts(messages))]
-    now = list(seeds)
-    going = [found is not None for found in seeds]
-    added = [0] * len(seeds)
+    now = [found if ends_with_user(found) else None for found in map(turns_of, texts(messages))]
+    going = list(now)  # None where the conversation has ended
+    added = [0] * len(now)
     for _ in range(turns):
-        replies = yield Ask(column(dump_turns(t, "messages") if go else None for t, go in zip(now, going, strict=True)))
-        answered = [
-            [*t, {"role": "assistant", "content": reply.strip()}] if go and reply and not blank(reply) else None
-            for t, go, reply in zip(now, going, texts(replies), strict=True)
+        replies = yield Ask(column(dump_turns(t, "messages") if t else None for t in going))
+        answered: list[list[Message] | None] = [
+            [*t, {"role": "assistant", "content": reply.strip()}] if t and reply and not blank(reply) else None
+            for t, reply in zip(going, texts(replies), strict=True)
         ]
-        replies = yield Ask(column(t and _request(t) for t in answered), model="user_model")
+        replies = yield Ask(column(_request(t) if t else None for t in answered), model="user_model")
         for row, (longer, reply) in enumerate(zip(answered, texts(replies), strict=True)):
             message = _user_message(reply) if longer else None
-            going[row] = message is not None
-            if message is not None:
-                now[row] = [*longer, {"role": "user", "content": message}]
+            going[row] = [*longer, message] if longer and message else None
+            if going[row]:
+                now[row] = going[row]
                 added[row] += 1
     return prompt_table(
-        NewPrompt(row, dump_turns(now[row], "messages"), {"continued": count})
-        for row, count in enumerate(added)
-        if count
+        NewPrompt(row, dump_turns(longest, "messages"), {"continued": count})
+        for row, (longest, count) in enumerate(zip(now, added, strict=True))
+        if longest and count
     )
 
 
-def _request(turns: list[dict]) -> str:
+def _request(turns: list[Message]) -> str:
     shown = [turn for turn in turns if turn["role"] not in ("system", "developer")]
     return ask_user(REQUEST.format(conversation=conversation(shown)))
 
 
-def _user_message(reply: str | None) -> str | None:
+def _user_message(reply: str | None) -> Message | None:
     """Return the user's next message; None if the reply ends the conversation or holds no message."""
     if reply is None or DONE in reply.upper():
         return None
     text = tagged_text(reply, "message")
-    return text if text and usable(text) else None
+    return {"role": "user", "content": text} if text and usable(text) else None

@@ -65,7 +65,7 @@ def candidates(
     given = check_texts("critique_revise", "principles", principles)
     check_at_least_one("critique_revise", rounds=rounds)
     first = rotating_choice(response, None, len(given), seed)
-    before = [turns and conversation(turns) for turns in map(turns_of, texts(messages))]
+    before = [conversation(turns) if turns else None for turns in map(turns_of, texts(messages))]
     old = [
         text if turns and text and not blank(text) else None
         for turns, text in zip(before, texts(response), strict=True)
@@ -75,7 +75,7 @@ def candidates(
         chosen = [given[(place + number) % len(given)] for place in first]
         replies = yield Ask(
             column(
-                text and _request(CRITIQUE, turns, text, principle=rule)
+                _request(CRITIQUE, turns, text, principle=rule) if turns and text else None
                 for turns, text, rule in zip(before, now, chosen, strict=True)
             ),
             model="critic_model",
@@ -83,13 +83,17 @@ def candidates(
         critiques = [_objection(reply) if text else None for text, reply in zip(now, texts(replies), strict=True)]
         replies = yield Ask(
             column(
-                critique and _request(REVISE, turns, text, critique=critique)
+                _request(REVISE, turns, text, critique=critique) if turns and text and critique else None
                 for turns, text, critique in zip(before, now, critiques, strict=True)
             )
         )
-        for row, reply in enumerate(texts(replies)):
-            now[row] = _revised(reply, now[row]) if critiques[row] else now[row]
-    return column(None if a is None or a.strip() == b.strip() else a for a, b in zip(now, old, strict=True))
+        now = [
+            _revised(reply, text) if text and critique else text
+            for text, critique, reply in zip(now, critiques, texts(replies), strict=True)
+        ]
+    return column(
+        None if a is None or b is None or a.strip() == b.strip() else a for a, b in zip(now, old, strict=True)
+    )
 
 
 def _request(wording: str, turns: str, response: str, **more: str) -> str:

@@ -17,7 +17,7 @@ from curate.generate._stable_choice import rotating_choice
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, quote, turns_of
 from schemas.errors import UserError, unknown
-from schemas.messages import dump_turns
+from schemas.messages import Message, dump_turns
 
 HARDER = """Rewrite the prompt between <given> and </given> into a more complex version, somewhat harder for an AI \
 assistant but still reasonable, clear and answerable. {method} Keep everything that is not prose, such as code, tables \
@@ -66,13 +66,16 @@ def prompts(
     now, made = list(seeds), []
     for number in range(rounds):
         chosen = [names[(place + number) % len(names)] for place in first]
-        replies = yield Ask(column(turns and _request(turns, name) for turns, name in zip(now, chosen, strict=True)))
-        for row, reply in enumerate(texts(replies)):
-            text = now[row] and _evolved(reply, [seeds[row][-1]["content"], now[row][-1]["content"]])
-            if text:
-                now[row] = [*now[row][:-1], {**now[row][-1], "content": text}]
+        replies = yield Ask(
+            column(_request(turns, name) if turns else None for turns, name in zip(now, chosen, strict=True))
+        )
+        for row, (reply, start, turns) in enumerate(zip(texts(replies), seeds, now, strict=True)):
+            text = _evolved(reply, [start[-1]["content"], turns[-1]["content"]]) if start and turns else None
+            if turns and text:
+                last: Message = {**turns[-1], "content": text}
+                now[row] = evolved = [*turns[:-1], last]
                 note = {"evolution": chosen[row], "round": number + 1}
-                made.append(NewPrompt(row, dump_turns(now[row], "messages"), note))
+                made.append(NewPrompt(row, dump_turns(evolved, "messages"), note))
     return prompt_table(made)
 
 
@@ -86,7 +89,7 @@ def _names(how: str | list[str]) -> list[str]:
     return names
 
 
-def _request(turns: list[dict], name: str) -> str:
+def _request(turns: list[Message], name: str) -> str:
     before = turns[:-1]
     context = CONTEXT.format(context=conversation(before)) if before else ""
     return ask_user(METHODS[name] + context + ENDING.format(given=quote("given", turns[-1]["content"])))

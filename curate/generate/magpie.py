@@ -11,7 +11,7 @@ from curate.generate._new_prompts import NewPrompt, prompt_table
 from curate.generate._reply_text import column, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import turns_of
-from schemas.messages import dump, dump_turns
+from schemas.messages import Message, dump, dump_turns
 
 USER = {"role": "user", "content": None}
 
@@ -30,7 +30,7 @@ def prompts(messages: pl.Series) -> Asking:
     return prompt_table(made)
 
 
-def _system(turns: list[dict] | None) -> list[dict] | None:
+def _system(turns: list[Message] | None) -> list[Message] | None:
     """Return the system turns that a prompt begins with; None if there is no prompt."""
     if turns is None:
         return None

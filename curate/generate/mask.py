@@ -62,7 +62,7 @@ def _items(text: str, kinds: list[str], region: str) -> list[Item]:
     """Return the items to mask, in order. Secrets come first, so that digits in a key are no phone number as well."""
     secrets = secret_items.items(text, [kind for kind in kinds if kind in secret_items.FORMS])
     whole = [
-        (start, REST_OF_KEY.match(text, end).end() if kind == "private_key" else end, SECRET)
+        (start, rest.end() if kind == "private_key" and (rest := REST_OF_KEY.match(text, end)) else end, SECRET)
         for start, end, kind in secrets
     ]
     personal = [kind for kind in kinds if kind in personal_items.FORMS]

@@ -55,8 +55,8 @@ def prompts(prompt: pl.Series, sample_index: pl.Series, *, personas: list[str] |
     found = [prompt_in_reply(reply) if text else None for text, reply in zip(asked, texts(replies), strict=True)]
     return prompt_table(
         one_turn_prompt(row, text, {"persona": people[row]})
-        for row, text in enumerate(found)
-        if text and not same_text(text, seeds[row])
+        for row, (text, old) in enumerate(zip(found, seeds, strict=True))
+        if text and old and not same_text(text, old)
     )
 
 

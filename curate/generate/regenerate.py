@@ -12,13 +12,13 @@ from curate.generate._new_prompts import NewPrompt, ends_with_user, prompt_table
 from curate.generate._reply_text import column, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import turns_of
-from schemas.messages import blank, dump_turns
+from schemas.messages import Message, blank, dump_turns
 
 
 def prompts(messages: pl.Series) -> Asking:
     """Ask for new assistant turns and return the conversations; the note has their number (``regenerated``)."""
     plans = [_plan(turns_of(text)) for text in texts(messages)]
-    now: list[list[dict]] = [[] for _ in plans]
+    now: list[list[Message]] = [[] for _ in plans]
     for number in range(max((len(plan) for plan in plans), default=1) - 1):
         asked = [row for row, plan in enumerate(plans) if number < len(plan) - 1]
         for row in asked:
@@ -37,11 +37,11 @@ def prompts(messages: pl.Series) -> Asking:
     )
 
 
-def _plan(turns: list[dict] | None) -> list[list[dict]]:
+def _plan(turns: list[Message] | None) -> list[list[Message]]:
     """Return the kept turns in parts, with a new assistant turn between any two; empty to leave the prompt out."""
     if not ends_with_user(turns) or any(turn["role"] == "tool" or turn.get("tool_calls") for turn in turns):
         return []
-    parts: list[list[dict]] = [[]]
+    parts: list[list[Message]] = [[]]
     last = ""
     for turn in turns:
         if turn["role"] != "assistant":

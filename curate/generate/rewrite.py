@@ -39,7 +39,7 @@ def candidates(prompt: pl.Series, response: pl.Series, *, instruction: str) -> A
     ]
     replies = yield Ask(column(asked))
     return column(
-        _new(tagged_text(reply, "rewritten"), text) if request else None
+        _new(tagged_text(reply, "rewritten"), text) if request and text else None
         for request, reply, text in zip(asked, texts(replies), old, strict=True)
     )
 

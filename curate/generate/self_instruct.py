@@ -59,12 +59,12 @@ def prompts(
 def _shown(seeds: list[str | None], indices: list[int], shots: int, seed: int) -> list[list[str]]:
     """Return the seeds shown for each row: its own, then those that follow ``shots`` - 1 points on the ring."""
     ring = Ring([text for text in seeds if text], seed)
-    rows = [row for row, text in enumerate(seeds) if text]
-    points = [f"{seeds[row]}\0{indices[row]}\0{shot}" for row in rows for shot in range(1, shots)]
+    rows = [(row, text) for row, text in enumerate(seeds) if text]
+    points = [f"{text}\0{indices[row]}\0{shot}" for row, text in rows for shot in range(1, shots)]
     starts = iter(ring.after(points))
     shown: list[list[str]] = [[] for _ in seeds]
-    for row in rows:
-        group = dict.fromkeys([seeds[row]])
+    for row, text in rows:
+        group = dict.fromkeys([text])
         for _ in range(1, shots):
             place = next(starts)
             while len(group) < len(ring.texts) and ring.texts[place] in group:

@@ -7,12 +7,16 @@ import polars as pl
 
 from curate.algorithms.random_order import text_draws
 from curate.steps.quoting import turns_of
+from schemas.messages import Message
 
 
 class Prompt(NamedTuple):
-    """A prompt: its turns, its reference, and the number of candidates with each text (in a random order)."""
+    """A prompt: its turns, its reference, and the number of candidates with each text (in a random order).
 
-    turns: list[dict] | None
+    There are no turns where the messages cannot be read.
+    """
+
+    turns: list[Message]
     reference: str | None
     texts: dict[str, int]
 
@@ -57,7 +61,7 @@ def prompts_by_id(
         .join(one, on="prompt", maintain_order="left", nulls_equal=True)
     )
     return {
-        prompt: Prompt(turns_of(messages), reference, dict(zip(found, counts, strict=True)))
+        prompt: Prompt(turns_of(messages) or [], reference, dict(zip(found, counts, strict=True)))
         for prompt, found, counts, messages, reference in texts.iter_rows()
     }
 

@@ -5,7 +5,7 @@ The texts to be judged stand between tags that they cannot close, before the des
 
 from curate.score._rubrics import Rubric
 from curate.steps.quoting import ask_user, conversation, quote
-from schemas.messages import dump_turns
+from schemas.messages import Message, dump_turns
 
 # The tags around quoted texts. All of them are broken in every text, so that none can pose as another.
 TAGS = "conversation|response|response_a|response_b|reference"
@@ -59,7 +59,7 @@ REFERENCE = (
 )
 
 
-def ask_score(rubric: Rubric, turns: list[dict], response: str, reference: str | None, *, explain: bool) -> str:
+def ask_score(rubric: Rubric, turns: list[Message], response: str, reference: str | None, *, explain: bool) -> str:
     """Return the messages (JSON text) that ask for the score of a response.
 
     Args:
@@ -79,7 +79,7 @@ def ask_score(rubric: Rubric, turns: list[dict], response: str, reference: str |
     return ask_user(asked) if explain else _after_examples(first, form, asked)
 
 
-def ask_better(rubric: Rubric, turns: list[dict], a: str, b: str, *, explain: bool) -> str:
+def ask_better(rubric: Rubric, turns: list[Message], a: str, b: str, *, explain: bool) -> str:
     """Return the messages (JSON text) that ask which of two responses, ``a`` and ``b``, is better.
 
     The other parameters are those of ``ask_score``.
@@ -97,7 +97,7 @@ def _after_examples(first: str, form: dict[str, str], asked: str) -> str:
     for what, reply in form.items():
         examples += [f"What do you reply to {what}?", reply]
     examples[0] = f"{first}\n\n{examples[0]}"
-    turns = [
+    turns: list[Message] = [
         {"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate([*examples, asked])
     ]
     return dump_turns(turns, "messages")

@@ -68,7 +68,7 @@ def summarise(checks: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
     start = count.cum_sum() - count
     before = pl.concat([pl.Series([0]), checks["holds"].cast(pl.Int64).cum_sum()])
     kept = before.gather(start + count) - before.gather(start)
-    places = [(start + n).set(count <= n, None) for n in range(count.max() or 0)]
+    places = [(start + n).set(count <= n, None) for n in range(count.to_numpy().max(initial=0))]
     nothing = pl.Series([""], dtype=pl.String).new_from_index(0, len(count))
     passed, failed = (
         pl.select(

@@ -135,10 +135,13 @@ def _check_depth(value: Any) -> None:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
-    if len(made) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"the key {twice[:40]!r} is there twice")
+    if len(made) == len(pairs):
+        return made
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"the key {key[:40]!r} is there twice")
+        seen.add(key)
     return made
 
 
@@ -166,10 +169,10 @@ class Checker:
         class Visit:
             """The keyword that counts, put before every reference."""
 
-            def __init__(self, *_: Any) -> None:
+            def __init__(self, parent_schema: Any, value: Any, schema_path: Any) -> None:
                 pass
 
-            def validate(self, _: Any) -> None:
+            def validate(self, instance: Any) -> None:
                 checker.visits += 1
                 if checker.visits > VISITS:
                     raise ValueError("too many references")

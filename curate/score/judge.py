@@ -74,8 +74,8 @@ def score(
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     for by in asked_by:
         asks = [
-            None if why else ask_score(by, turns, text, truth, explain=explain)
-            for (text, turns, truth), why in zip(rows, missing, strict=True)
+            ask_score(by, turns, text, truth, explain=explain) if text is not None and turns else None
+            for text, turns, truth in rows
         ]
         for name in models:
             answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)

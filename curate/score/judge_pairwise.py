@@ -180,7 +180,7 @@ def _verdict(judge: str, *both: Answer, last: bool) -> tuple[Verdict | None, lis
     won, likely, unread = [], [], []
     for order, (reply, top, error) in zip(("AB", "BA"), both, strict=True):
         found = None if error or reply is None else read_verdict(reply, last=last)
-        if found is None or found.value is None:
+        if reply is None or found is None or found.value is None:
             why = error or ("no reply" if found is None else found.problem)
             unread.append({"judge": judge, "order": order, "error": why, "reply": reply})
             continue

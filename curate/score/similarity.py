@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from curate.score._reading_models import skip_reasons
-from curate.steps.model_calls import Embed, Scoring
+from curate.steps.model_calls import Embed, EmbeddingScoring
 
 
 def score(
@@ -16,7 +16,7 @@ def score(
     *,
     to: Literal["ground_truth", "prompt"] = "ground_truth",
     model: str = "minilm",
-) -> Scoring:
+) -> EmbeddingScoring:
     """Return ``value`` (-1 to 1, higher is nearer) and ``error`` where one of the texts is missing or empty.
 
     Embedding models read only the beginning of a long text. ``to`` is the column that holds the reference.

@@ -39,15 +39,12 @@ def score(
         raise UserError(f"score words: stop_words: expected at most {MOST_STOPS}, found {len(set(stop_words))}")
     text = response.cast(pl.String)
     spaced = measure in ("mean_length", "longest", "stop_words")
-    value = (
-        {
-            "mean_length": pl.col("characters") / pl.col("spaced"),
-            "longest": pl.col("longest"),
-            "stop_words": pl.col("stop_words"),
-        }.get(measure)
-        if spaced
-        else pl.col(measure) / pl.col("words")
-    )
+    of_spaced = {
+        "mean_length": pl.col("characters") / pl.col("spaced"),
+        "longest": pl.col("longest"),
+        "stop_words": pl.col("stop_words"),
+    }
+    value = of_spaced[measure] if spaced else pl.col(measure) / pl.col("words")
     error = (
         pl.when(text.is_null())
         .then(pl.lit("no response"))

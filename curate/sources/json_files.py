@@ -7,8 +7,9 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from curate.sources.raw_row import BOM, Raw, not_utf8, open_file, read_whole_text
 from schemas.errors import UserError, kind_of
@@ -31,7 +32,7 @@ def read_json_lines(path: Path) -> Iterator[Raw]:
             offset += len(raw)
 
 
-def _numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | str]]:
+def _numbered_lines(file: BufferedIOBase) -> Iterator[tuple[int, bytes | str]]:
     """Yield the lines of a file as bytes, and last the problem as a text where its compressed data is broken."""
     line = 0
     try:

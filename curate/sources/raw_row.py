@@ -2,8 +2,9 @@
 
 import gzip
 from collections.abc import Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.errors import UserError
 
@@ -28,7 +29,7 @@ class Raw(NamedTuple):
     text: str = ""
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedIOBase:
     """Open a source file for reading, through gzip where its name ends with ``.gz``."""
     try:
         return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")

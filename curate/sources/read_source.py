@@ -22,7 +22,7 @@ from curate.sources.row_formats import Row, convert
 from curate.storage.polars_types import polars_schema
 from schemas.errors import UserError, unknown
 from schemas.ids import content_id
-from schemas.messages import BadRow, dump, dump_turns, last_text, short_repr
+from schemas.messages import BadRow, Message, dump, dump_turns, last_text, short_repr
 from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
@@ -216,7 +216,7 @@ def _add_candidate(tables: _Tables, candidate: Candidate, messages: str, prompt_
         tables.scores.append((completion_id, scorer, value, error, None))
 
 
-def _reasoning(messages: list[dict]) -> str | None:
+def _reasoning(messages: list[Message]) -> str | None:
     """Return the reasoning trace of the last message, or ``None``."""
     value = messages[-1].get("reasoning_content")
     return value if isinstance(value, str) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import kind_of
-from schemas.messages import BadRow, blank, encodable, read_list, read_messages, same_message, short_repr
+from schemas.messages import BadRow, Message, blank, encodable, read_list, read_messages, same_message, short_repr
 from schemas.rows import COMPLETIONS, PROMPTS
 
 ANSWER_KEYS = ("messages", "response", "content", "solution")
@@ -20,7 +20,7 @@ COLUMNS = {*PROMPTS, *COMPLETIONS, "split", "n_completions"}  # names in SQL tha
 class Candidate:
     """A recorded completion: its messages, the model that gave it and its scores (``None``: without a value)."""
 
-    messages: list[dict]
+    messages: list[Message]
     model: str = "recorded"
     scores: dict[str, float | None] = field(default_factory=dict)
     finish_reason: str | None = None
@@ -87,7 +87,7 @@ def _take_scores(item: dict, where: str) -> dict[str, float | None]:
     return {encodable(k, "scores"): _read_score(v, f"{where}.scores[{short_repr(k)}]") for k, v in scores.items()}
 
 
-def read_answer(value: Any, key: str, *, empty_ok: bool = False) -> list[dict]:
+def read_answer(value: Any, key: str, *, empty_ok: bool = False) -> list[Message]:
     """Return the messages of a completion that is a text, one message or a list of messages."""
     if isinstance(value, list | dict):
         return read_messages(value, key, empty_ok=empty_ok)
@@ -96,7 +96,7 @@ def read_answer(value: Any, key: str, *, empty_ok: bool = False) -> list[dict]:
     return [{"role": "assistant", "content": read_filled_text(value, key)}]
 
 
-def continuation(prompt: list[dict], answer: list[dict], key: str) -> list[dict]:
+def continuation(prompt: list[Message], answer: list[Message], key: str) -> list[Message]:
     """Return the messages of a completion without those at its start that repeat the end of the prompt.
 
     Args:
@@ -129,7 +129,7 @@ def take_model(rest: dict, key: str = "model") -> str:
     return "recorded"
 
 
-def take_label(rest: dict) -> dict[str, float]:
+def take_label(rest: dict) -> dict[str, float | None]:
     """Take KTO's ``label`` (or ``kto_tag``), true or false, out of a row, as the score ``label``, if there is one."""
     for key in ("label", "kto_tag"):
         value = rest.get(key)

@@ -153,7 +153,7 @@ def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
                           WHERE error IS NULL AND completion_id NOT IN ({dropped})) USING (prompt_id)"""
     columns = ", ".join(f'"{column}"' for column in dict.fromkeys((text.id, "line", *text.columns)))
     with connect(Store(path, create=False)) as con:
-        found = pl.from_arrow(con.sql(f"SELECT {columns} {rows} ORDER BY 1").to_arrow_table())
+        found = pl.DataFrame(con.sql(f"SELECT {columns} {rows} ORDER BY 1").to_arrow_table())
     return _with_text(found, name, text)
 
 

@@ -25,6 +25,7 @@ from curate.sources.recorded_candidates import (
 from schemas.errors import kind_of
 from schemas.messages import (
     BadRow,
+    Message,
     blank,
     dump,
     parse,
@@ -50,7 +51,7 @@ class Row:
     """
 
     row_format: str
-    messages: list[dict]
+    messages: list[Message]
     candidates: list[Candidate]
     tools: str | None
     ground_truth: str | None
@@ -135,7 +136,7 @@ def _no_prompt(rest: dict) -> str:
     return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
 
 
-def _prompt(rest: dict, key: str) -> list[dict]:
+def _prompt(rest: dict, key: str) -> list[Message]:
     """Take the prompt's messages out of the row."""
     if key == "chosen":
         return []
@@ -155,7 +156,7 @@ def _prompt(rest: dict, key: str) -> list[dict]:
     return [*_history(rest), {"role": "user", "content": text}]
 
 
-def _history(rest: dict) -> list[dict]:
+def _history(rest: dict) -> list[Message]:
     """Take earlier rounds, ``[[question, answer], ...]``, out of an Alpaca row."""
     if not isinstance(rest.get("history"), list):
         return []
@@ -168,7 +169,7 @@ def _history(rest: dict) -> list[dict]:
     return messages
 
 
-def _answers(rest: dict, messages: list[dict], prompt_key: str) -> tuple[list[dict], list[Candidate], str | None]:
+def _answers(rest: dict, messages: list[Message], prompt_key: str) -> tuple[list[Message], list[Candidate], str | None]:
     """Take the completions out of the row; return the prompt's messages, the candidates and the key they were in."""
     sides = [key for key in ("chosen", "rejected") if isinstance(rest.get(key), str | list | dict)]
     if len(sides) == 1:
@@ -202,7 +203,7 @@ def _solution(rest: dict, key: str) -> Candidate:
     return candidate
 
 
-def _preference(rest: dict, messages: list[dict]) -> tuple[list[dict], list[Candidate]]:
+def _preference(rest: dict, messages: list[Message]) -> tuple[list[Message], list[Candidate]]:
     """Take the pair out of the row. Messages that both sides begin with are the prompt's."""
     sides = {key: read_answer(rest.pop(key), key) for key in ("chosen", "rejected")}
     if messages == sides["chosen"]:
@@ -219,14 +220,14 @@ def _preference(rest: dict, messages: list[dict]) -> tuple[list[dict], list[Cand
         messages = shared  # may begin with a system message that the prompt leaves out
     candidates = []
     for (key, answer), value in zip(sides.items(), (1.0, 0.0), strict=True):
-        scores = {"preference": value} | _rating(rest, key)
+        scores = {"preference": value, **_rating(rest, key)}
         candidates.append(Candidate(continuation(messages, answer, key), take_model(rest, f"{key}_model"), scores))
     if candidates[0].messages == candidates[1].messages:
         raise BadRow("'chosen' and 'rejected' are the same; expected two different answers")
     return messages, candidates
 
 
-def _shared(one: list[dict], other: list[dict]) -> list[dict]:
+def _shared(one: list[Message], other: list[Message]) -> list[Message]:
     """Return the messages that two conversations share at the start, up to the last that is not the assistant's."""
     count = 0
     while count < min(len(one), len(other)) - 1 and same_message(one[count], other[count]):
@@ -234,7 +235,7 @@ def _shared(one: list[dict], other: list[dict]) -> list[dict]:
     return one[: count - trailing_assistant_count(one[:count])]
 
 
-def _rating(rest: dict, side: str) -> dict[str, float]:
+def _rating(rest: dict, side: str) -> dict[str, float | None]:
     """Take the rating of one side of a pair out of the row, as a score. One that is not a number stays metadata."""
     for key in RATINGS[side]:
         try:
@@ -247,11 +248,11 @@ def _rating(rest: dict, side: str) -> dict[str, float]:
     return {}
 
 
-def _with_system(system: Any, messages: list[dict]) -> list[dict]:
+def _with_system(system: Any, messages: list[Message]) -> list[Message]:
     """Return the messages with ``system`` as a system message first, unless they begin with it already."""
     if system is None or blank(read_text(system, "system")):
         return messages
-    message = {"role": "system", "content": system}
+    message: Message = {"role": "system", "content": system}
     if not messages or messages[0]["role"] != "system":
         return [message, *messages]
     if not same_message(messages[0], message):
@@ -259,7 +260,7 @@ def _with_system(system: Any, messages: list[dict]) -> list[dict]:
     return messages
 
 
-def _check_prompt(messages: list[dict], candidates: list[Candidate], key: str) -> None:
+def _check_prompt(messages: list[Message], candidates: list[Candidate], key: str) -> None:
     """Raise ``BadRow`` where the prompt has no user message or ends with an assistant's."""
     if trailing_assistant_count(messages) == len(messages):
         raise BadRow(f"{key!r} has only assistant turns; expected a user turn before them")

@@ -81,10 +81,10 @@ def _definition(code: Code) -> Definition:
         return code
     while isinstance(code, partial):
         code = code.func
-    code = getattr(code, "py_func", code)  # of a compiled loop
-    file = getattr(sys.modules.get(code.__module__), "__file__", None)
-    file = file or code.__code__.co_filename  # a user's file is in no sys.modules
-    return Definition(Path(file).resolve(), code.__qualname__.split(".")[0])
+    function: Any = getattr(code, "py_func", code)  # of a compiled loop; not every callable has a name, these do
+    file = getattr(sys.modules.get(function.__module__), "__file__", None)
+    file = file or function.__code__.co_filename  # a user's file is in no sys.modules
+    return Definition(Path(file).resolve(), function.__qualname__.split(".")[0])
 
 
 @cache

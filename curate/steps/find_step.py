@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import polars as pl
@@ -51,7 +51,7 @@ class Step:
     kind: str
     name: str
     makes: str
-    function: Callable[..., Any]
+    function: FunctionType
     reads: tuple[str, ...]
     defaults: dict[str, Any]
     required: tuple[str, ...]
@@ -162,6 +162,7 @@ def _import_file(path: Path) -> ModuleType:
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # last, so that the file may import its neighbours but not hide our packages
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # the name ends with .py
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

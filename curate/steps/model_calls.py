@@ -71,5 +71,7 @@ class Embed(NamedTuple):
     model: str
 
 
-# A scorer that calls models: a generator that returns what any scorer returns.
-Scoring = Generator[ModelCalls | Embed, pl.DataFrame | pl.Series, pl.Series | pl.DataFrame]
+# A scorer that calls models: a generator that is sent tables of replies and returns what any scorer returns.
+Scoring = Generator[ModelCalls, pl.DataFrame, pl.Series | pl.DataFrame]
+# A scorer that embeds texts: it is sent vectors instead.
+EmbeddingScoring = Generator[Embed, pl.Series, pl.Series | pl.DataFrame]

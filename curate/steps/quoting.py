@@ -2,10 +2,10 @@
 
 import re
 
-from schemas.messages import ROLES, dump, dump_turns, parse
+from schemas.messages import ROLES, Message, dump, dump_turns, parse
 
 
-def turns_of(messages: str | None) -> list[dict] | None:
+def turns_of(messages: str | None) -> list[Message] | None:
     """Return messages given as JSON text, or None if they are not a list of messages with a role and a text."""
     if messages is None:
         return None
@@ -37,7 +37,7 @@ def quote(tag: str, text: str, tags: str = "") -> str:
     return _enclose(tag, _escape(text, tags or tag))
 
 
-def conversation(turns: list[dict], tags: str = "") -> str:
+def conversation(turns: list[Message], tags: str = "") -> str:
     """Return a conversation as one text that quotes each message between tags of its role.
 
     Args:

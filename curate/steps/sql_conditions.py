@@ -49,7 +49,7 @@ def _query(rows: pl.DataFrame, query: str, condition: str, where: str) -> pl.Dat
     with duckdb.connect(config={"enable_external_access": "false"}) as con:
         con.register(TABLE, rows.with_row_index("__row").to_arrow())
         try:
-            return pl.from_arrow(con.sql(query).to_arrow_table())
+            return pl.DataFrame(con.sql(query).to_arrow_table())
         except duckdb.InterruptException:  # DuckDB's error for Ctrl-C
             raise KeyboardInterrupt from None
         except duckdb.Error as error:

@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-from typing import Any
 from urllib.parse import quote
 
 from curate.models.clients.http import settings, wire
@@ -15,6 +14,7 @@ from curate.models.clients.http.transport import session
 from curate.models.clients.http.workers import Workers
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
+from schemas.messages import Message
 from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Spent, Take
 
@@ -77,7 +77,7 @@ class ChatEngine:
     def close(self) -> None:
         """Do nothing: no connection is open between calls of ``answer``."""
 
-    def render_user_prefix(self, turns: list[dict[str, Any]]) -> str:
+    def render_user_prefix(self, turns: list[Message]) -> str:
         """Return the text of a conversation up to where its last user turn (whose content is null) begins.
 
         Raises ``UserError`` where only the model's chat template says how a user's turn begins.

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+from functools import cached_property
 from typing import Any
 
 from curate.models.clients.http.chat import ChatEngine
@@ -11,6 +12,7 @@ from curate.models.clients.vllm_server.server import Server
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, needs_extra
+from schemas.messages import Message
 from schemas.progress import Progress
 from schemas.requests import Give, Request, Take
 
@@ -33,7 +35,6 @@ class VllmChatEngine(ChatEngine):
         key = secrets.token_urlsafe(24)
         super().__init__(ref, progress, key=key)
         self.ref, self.model = ref, ref.name
-        self._tokenizer: Any = None
         python = find_python(ref.name, setting_of(ref, "python"))
         on_cpu = runs_on_cpu(ref.name, python)
         progress.advance(0, "preparing the weights for vLLM")
@@ -74,17 +75,10 @@ class VllmChatEngine(ChatEngine):
         """Stop the server; return when its processes are gone and their memory is free."""
         self.server.close()
 
-    def render_user_prefix(self, turns: list[dict[str, Any]]) -> str:
+    def render_user_prefix(self, turns: list[Message]) -> str:
         """Return the text of a conversation, in the model's chat template, up to where its last user turn begins."""
         if self.user_prefix:
             return super().render_user_prefix(turns)
-        if self._tokenizer is None:
-            try:
-                from transformers import AutoTokenizer
-            except ImportError:
-                raise needs_extra(f"model {self.name!r} (a user's turn in its chat template)", "local") from None
-            trust = bool(setting_of(self.ref, "trust_remote_code"))
-            self._tokenizer = AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
         turns = [*turns[:-1], {**turns[-1], "content": USER_TURN_MARK}]
         before, found, _ = self._tokenizer.apply_chat_template(turns, tokenize=False).rpartition(USER_TURN_MARK)
         if not found:
@@ -93,6 +87,15 @@ class VllmChatEngine(ChatEngine):
                 f"one: models.{self.name}.user_prefix"
             )
         return before
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        try:
+            from transformers import AutoTokenizer
+        except ImportError:
+            raise needs_extra(f"model {self.name!r} (a user's turn in its chat template)", "local") from None
+        trust = bool(setting_of(self.ref, "trust_remote_code"))
+        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
         """Return the address and the body of a request. A rendered prompt already has the tokens that begin a text."""
