@@ -5,11 +5,17 @@ Importing Numba takes four times as long as importing NumPy. Loops therefore sta
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import numba
 
+if TYPE_CHECKING:
+    from numba.core.dispatcher import Dispatcher  # generic in its types only
 
-def compiled(function: Callable) -> Callable:
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def compiled(function: Function) -> "Dispatcher[Function]":
     """Compile a function when it is first called; it releases the GIL, so that threads run it side by side.
 
     The machine code is kept in ``__pycache__``, or in the user's cache folder where that cannot be written, or, where

@@ -45,7 +45,7 @@ def dedup(
     keep: Keep = "first",
     cluster: Cluster = "keep_first",
     seed: int = 0,
-) -> pl.DataFrame | tuple[pl.DataFrame, str]:
+) -> tuple[pl.DataFrame, str]:
     """Return, for each row, the kept row that it duplicates.
 
     Args:
@@ -64,8 +64,8 @@ def dedup(
     Returns:
         ``duplicate_of`` (row number of the kept row), ``similarity`` (their true cosine) and ``via`` (the row within
         the threshold through which the row is in its cluster); all null for kept rows. With ``cluster: keep_first``,
-        ``duplicate_of`` and ``via`` are the nearest row of those kept before it. If there are rows to compare, also a
-        message about the recall.
+        ``duplicate_of`` and ``via`` are the nearest row of those kept before it. Beside the table, a message about
+        the recall, empty if there are no rows to compare.
 
     Raises:
         UserError: For a setting out of its range.
@@ -77,7 +77,7 @@ def dedup(
     order = priority(keep, text, score, known)
     order = order[usable[order]]
     if not len(order):
-        return _result(len(embedding), order, Duplicates(*(np.zeros(0, np.int64),) * 3))
+        return _result(len(embedding), order, Duplicates(*(np.zeros(0, np.int64),) * 3)), ""
     settings = Settings(threshold, recall, exact_below, cluster, seed)
     found, message = _find(vectors, order, known.to_numpy()[order], settings)
     return _result(len(embedding), order, found), message
@@ -109,8 +109,6 @@ def _find(vectors: np.ndarray, order: np.ndarray, is_known: np.ndarray, settings
     if settings.cluster == "connected":
         found = _connected(vectors, rows, known, settings.threshold, filtered)
     found = _with_copies(found, rows, (np.cumsum(is_first) - 1)[first], ~is_first & ~is_known, settings.cluster)
-    if filtered.plan is None:
-        return found, "exact"
     return found, measured_recall(vectors, rows, known, settings.threshold, filtered, settings.seed)
 
 

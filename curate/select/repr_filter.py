@@ -24,7 +24,7 @@ def subset(
     recall: float = 0.99,
     exact_below: int = 20_000,
     seed: int = 0,
-) -> pl.DataFrame | tuple[pl.DataFrame, str]:
+) -> tuple[pl.DataFrame, str]:
     """Keep the rows of highest score that are not near each other.
 
     Fewer rows than ``keep`` are kept where no others are far enough from the kept ones. Rows without a direction (null,
@@ -43,7 +43,7 @@ def subset(
         seed: The seed of the order and of the hyperplanes.
 
     Returns:
-        A table with a row per embedding and, if there are rows to compare, a line on the recall. Columns: ``kept``;
+        A table with a row per embedding, and a line on the recall, empty without rows to compare. Columns: ``kept``;
         ``nearest``, the row number of the kept row that ruled a row out (the nearest of those kept before it) or, for
         rows that were not reached, of the nearest of all; and ``similarity``, the cosine to it.
 
@@ -55,7 +55,7 @@ def subset(
     vectors, usable = unit(embedding)
     rows = np.flatnonzero(usable)
     if not len(rows):
-        return _table(vectors, rows, None)
+        return _table(vectors, rows, None), ""
     hashes = fingerprints(vectors, seed)
     value = score.cast(pl.Float64).fill_nan(None).fill_null(-np.inf).to_numpy()[rows]
     rows = rows[np.lexsort((hashes[rows], -value))]
@@ -70,7 +70,7 @@ def subset(
         seed=seed,
         limit=count,
     )
-    summary = "exact" if filtered.plan is None else measured_recall(vectors, rows, 0, threshold, filtered, seed)
+    summary = measured_recall(vectors, rows, 0, threshold, filtered, seed)
     found = int(filtered.kept.sum())
     if found < min(count, len(rows)):
         summary += f"; {found} of {count} wanted: every other row is near one of these"

@@ -150,7 +150,7 @@ def check_overlap_settings(ngram: int, match: float | str, share_of: str) -> Non
         raise UserError(
             f"decontaminate: ngram must be {NGRAMS[0]} to {NGRAMS[1]} words (8 to 13 are usual), found {ngram}"
         )
-    if match != "any" and not 0 < match <= 1:
+    if not isinstance(match, str) and not 0 < match <= 1:
         raise UserError(f"decontaminate: match must be above 0 and at most 1, or 'any', found {match}")
     if share_of not in SHARES:
         raise unknown("share_of", share_of, SHARES, "decontaminate")

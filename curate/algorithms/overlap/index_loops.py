@@ -16,7 +16,7 @@ def hash_texts(
     grams: np.ndarray,
     words: np.ndarray,
     wholes: np.ndarray,
-) -> int:
+) -> np.int64:
     """Write the n-grams of all texts one after another, and for each text the number of words and the hash of all.
 
     Returns the number of n-grams; ``grams`` has room for one more than every other byte.

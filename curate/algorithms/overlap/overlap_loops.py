@@ -199,7 +199,7 @@ def best_row(shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stam
 
 
 @compiled
-def rarity_limit(shared: SharedGrams, index: BenchmarkIndex, needed: int) -> int:
+def rarity_limit(shared: SharedGrams, index: BenchmarkIndex, needed: int | np.int64) -> int:
     """Return in how many benchmark rows at most an n-gram must stand to be looked up; 0 if none is.
 
     A row that shares ``needed`` words of the text shares one of these n-grams, as the others together cover fewer. So
@@ -212,7 +212,7 @@ def rarity_limit(shared: SharedGrams, index: BenchmarkIndex, needed: int) -> int
 
 
 @compiled
-def words_covered(shared: SharedGrams, index: BenchmarkIndex, limit: int) -> int:
+def words_covered(shared: SharedGrams, index: BenchmarkIndex, limit: int | np.int64) -> int:
     """Return how many words of the text are in n-grams that stand in more than ``limit`` benchmark rows."""
     covered, until = 0, 0
     for at in range(len(shared.place)):
@@ -225,7 +225,13 @@ def words_covered(shared: SharedGrams, index: BenchmarkIndex, limit: int) -> int
 
 @compiled
 def share_with_row(
-    row: int, shared: SharedGrams, needed: int, index: BenchmarkIndex, marks: np.ndarray, text: int, stamp: int
+    row: int,
+    shared: SharedGrams,
+    needed: int | np.int64,
+    index: BenchmarkIndex,
+    marks: np.ndarray,
+    text: int,
+    stamp: int,
 ) -> float:
     """Return the share of a benchmark row's words, or of the text's, in n-grams that both have; 0 if it is too small.
 

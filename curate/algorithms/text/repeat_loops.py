@@ -54,7 +54,7 @@ def mixed(key: np.uint64) -> np.uint64:
 
 
 @compiled
-def slot(table: HashTable, key: np.uint64) -> int:
+def slot(table: HashTable, key: np.uint64) -> np.int64:
     """Return the index of a key in a table, or of the free entry where it would be put."""
     at = np.int64(key & table.mask)
     while table.stamps[at] == table.stamp and table.keys[at] != key:

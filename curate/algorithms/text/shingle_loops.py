@@ -20,7 +20,7 @@ ZERO, ONE, EIGHT, HALF, LOW = (np.uint64(value) for value in (0, 1, 8, 32, 0xFFF
 
 
 @compiled
-def mix(value: int) -> int:
+def mix(value: np.uint64) -> np.uint64:
     """Return a hash of a value: each of its 64 bits depends on all bits of the value."""
     value = (value ^ (value >> HALF)) * ODD
     value = (value ^ (value >> HALF)) * MIX

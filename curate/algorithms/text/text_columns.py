@@ -62,7 +62,7 @@ def times(texts: pl.Series, phrases: list[pl.Series]) -> list[pl.Series]:
 
 def _times(texts: pl.Series, phrases: pl.Series) -> pl.Series:
     # Most texts do not have the phrase's first word, which is a quick check.
-    rows = texts.str.contains(phrases.str.extract(f"({ALNUM}+)").fill_null(""), literal=True)
+    rows = texts.str.contains(pl.lit(phrases.str.extract(f"({ALNUM}+)").fill_null("")), literal=True)
     texts, phrases = plain(texts.filter(rows)), plain(phrases.filter(rows))
     # With a mark at both ends of every run of letters and digits, a phrase can only match whole words.
     texts, phrases = (some.str.replace_all(f"({ALNUM}+)", "\x01${1}\x02") for some in (texts, phrases))

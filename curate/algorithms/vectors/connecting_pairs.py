@@ -33,14 +33,14 @@ def connecting_pairs(
     places = Places(vectors, rows, known, float(threshold))
     star = np.where(filtered.kept, np.arange(count), filtered.nearest)
     parent, pairs = star.copy(), Pairs(np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count))
-    bits = filtered.sign_bits()
-    if bits is None:
+    if filtered.banded is None:
         found = _compare_in_full(places, parent, pairs)
     else:
         from curate.algorithms.vectors.hyperplane_loops import join_buckets
 
+        bits = filtered.banded.sign_bits()
         found, by_star = 0, np.argsort(star, kind="stable")
-        for band in range(filtered.plan.bands):
+        for band in range(filtered.banded.plan.bands):
             found = join_buckets(places, bits, band, star, by_star, parent, pairs, found)
     in_star = np.flatnonzero(~filtered.kept)
     return (

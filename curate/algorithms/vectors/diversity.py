@@ -61,7 +61,8 @@ def measure(embedding: pl.Series, kept: pl.Series, seed: int = 0, *, products: i
     rows = []
     for name, members in (("kept", chosen), ("random", other)):
         distance = 1 - nearest(vectors, members, sample)[1]
-        counts = sum(np.bincount(cells(vectors[part], found)[0], minlength=len(found)) for part in _blocks(members))
+        parts = [np.bincount(cells(vectors[part], found)[0], minlength=len(found)) for part in _blocks(members)]
+        counts = np.sum(parts, axis=0)
         rows.append(
             {
                 "set": name,

@@ -76,7 +76,7 @@ def signs(
 
 
 @numba.njit
-def _bucket(bits: SignBits, place: int, band: int) -> int:
+def _bucket(bits: SignBits, place: int, band: int) -> np.int64:
     """Return the bits of a band as a number: the bucket of the place."""
     start = band * bits.size
     word, shift = start >> 6, start & 63
@@ -87,7 +87,7 @@ def _bucket(bits: SignBits, place: int, band: int) -> int:
 
 
 @numba.njit
-def _different(bits: SignBits, one: int, other: int) -> int:
+def _different(bits: SignBits, one: int, other: int) -> np.int64:
     """Return how many of the first bits of two places differ."""
     count = np.uint64(0)
     for word in range(min(FIRST // 64, bits.words.shape[1])):

@@ -82,7 +82,7 @@ def share_bucket(bits: np.ndarray, left: np.ndarray, right: np.ndarray, plan: Ba
     """Return whether each pair of places is found: it shares a bucket, and few enough of its first bits differ."""
     differ = np.unpackbits((bits[left] ^ bits[right]).view(np.uint8), axis=1, bitorder="little")
     bands = differ[:, : plan.bands * plan.size].reshape(len(left), plan.bands, plan.size)
-    return (~bands.any(axis=2)).any(axis=1) & (differ[:, :FIRST].sum(axis=1) <= plan.cutoff)
+    return ~np.all(np.any(bands, axis=2), axis=1) & (differ[:, :FIRST].sum(axis=1) <= plan.cutoff)
 
 
 def _far_apart(sample: np.ndarray, threshold: float) -> np.ndarray:

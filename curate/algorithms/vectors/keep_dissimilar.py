@@ -6,6 +6,7 @@ nearly equal rows, however many, cost one comparison each. Either way the true c
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,17 @@ PART = 1 << 9  # places that a thread looks up, or hashes, at a time
 MEASURED, NEIGHBOURS = 500, 64  # rows compared with all to measure recall, and neighbours of one counted at most
 
 
+class Banded(NamedTuple):
+    """The layout of the buckets, and the sign bits of each place (uint64)."""
+
+    plan: BandPlan
+    bits: np.ndarray
+
+    def sign_bits(self) -> SignBits:
+        """Return the bits as compiled loops take them."""
+        return SignBits(self.bits, self.plan.size, self.plan.cutoff)
+
+
 @dataclass(frozen=True)
 class Filtered:
     """The decisions about the places (rows in order of priority) up to ``end``; the others were not looked at.
@@ -28,20 +40,14 @@ class Filtered:
         nearest: The nearest kept place before each place, within the threshold (int64; -1 for kept places).
         cosine: The true cosine to it (float64).
         end: The place after the last one decided.
-        plan: The layout of the buckets; None where all rows were compared.
-        bits: The sign bits of each place (uint64); None where all rows were compared.
+        banded: What was compared by; None where all rows were compared in full.
     """
 
     kept: np.ndarray
     nearest: np.ndarray
     cosine: np.ndarray
     end: int
-    plan: BandPlan | None = None
-    bits: np.ndarray | None = None
-
-    def sign_bits(self) -> SignBits | None:
-        """Return the bits as compiled loops take them; None where all rows were compared."""
-        return None if self.plan is None else SignBits(self.bits, self.plan.size, self.plan.cutoff)
+    banded: Banded | None = None
 
 
 def keep_dissimilar(
@@ -79,13 +85,19 @@ def keep_dissimilar(
     if found is None:
         return Filtered(*decisions, _compare_in_full(places, limit, decisions))
     end, bits = _compare_in_buckets(places, limit, found, decisions)
-    return Filtered(*decisions, end, found, bits)
+    return Filtered(*decisions, end, Banded(found, bits))
 
 
 def measured_recall(
     vectors: np.ndarray, rows: np.ndarray, known: int, threshold: float, filtered: Filtered, seed: int
 ) -> str:
-    """Compare some of the places with all in full; return a line on the share of near pairs that the buckets find."""
+    """Compare some of the places with all in full; return a line on the share of near pairs that the buckets find.
+
+    The line is ``exact`` where there are no buckets.
+    """
+    if filtered.banded is None:
+        return "exact"
+    plan, bits = filtered.banded
     chosen = np.sort(np.random.default_rng(seed).permutation(filtered.end)[:MEASURED])
     left, right = [], []
     seen = np.zeros(len(chosen), np.int64)
@@ -100,10 +112,9 @@ def measured_recall(
         seen += np.bincount(probe[other], minlength=len(chosen))
     left, right = np.concatenate(left), np.concatenate(right)
     if not len(left):
-        return f"recall of {filtered.plan.recall:.3f} expected; {len(chosen)} rows measured have no neighbour"
+        return f"recall of {plan.recall:.3f} expected; {len(chosen)} rows measured have no neighbour"
     found = [
-        share_bucket(filtered.bits, left[low : low + 4096], right[low : low + 4096], filtered.plan)
-        for low in range(0, len(left), 4096)
+        share_bucket(bits, left[low : low + 4096], right[low : low + 4096], plan) for low in range(0, len(left), 4096)
     ]
     share = np.mean(np.concatenate(found))
     return f"recall {share:.3f} measured on the {len(left)} neighbours of {len(chosen)} rows"

@@ -15,7 +15,7 @@ RUN = 32  # bounds checked together: counting them takes no branch
 
 
 @numba.njit(fastmath={"reassoc", "contract"})  # terms in any order, so in wide registers
-def cosine(vectors: np.ndarray, row: int, others: np.ndarray, other: int) -> np.float32:
+def cosine(vectors: np.ndarray, row: int | np.intp, others: np.ndarray, other: int | np.intp) -> np.float32:
     """Return the product of two unit vectors."""
     total = np.float32(0)
     for place in range(vectors.shape[1]):
