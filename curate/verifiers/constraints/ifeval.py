@@ -47,7 +47,7 @@ CONTRACTION = re.compile(r"(?i)(n't|'(?:s|m|d|ll|re|ve))$")
 def existence(texts: pl.Series, keywords: Phrases) -> Verdicts:
     """Every keyword occurs, in any case, also inside a word; found: the missing ones."""
     low = texts.str.to_lowercase()
-    return missing([~low.str.contains(word.str.to_lowercase(), literal=True) for word in keywords], keywords)
+    return missing([~low.str.contains(pl.lit(word.str.to_lowercase()), literal=True) for word in keywords], keywords)
 
 
 def frequency(texts: pl.Series, keyword: Phrase, frequency: Whole, relation: Relation) -> Verdicts:
@@ -187,13 +187,13 @@ def two_responses(text: str) -> Verdict:
 def repeat_prompt(texts: pl.Series, prompt_to_repeat: Long) -> Verdicts:
     """The text begins with the request, in any case."""
     texts, request = (some.str.strip_chars().str.to_lowercase() for some in (texts, prompt_to_repeat))
-    return texts.str.starts_with(request), None
+    return texts.str.starts_with(pl.lit(request)), None
 
 
 def end_checker(texts: pl.Series, end_phrase: Long) -> Verdicts:
     """The text ends with the phrase, in any case; a double quote may follow."""
     texts = texts.str.strip_chars().str.strip_chars('"').str.to_lowercase()
-    return texts.str.ends_with(end_phrase.str.strip_chars().str.to_lowercase()), None
+    return texts.str.ends_with(pl.lit(end_phrase.str.strip_chars().str.to_lowercase())), None
 
 
 def quotation(texts: pl.Series) -> Verdicts:
@@ -272,7 +272,9 @@ def as_constraints(truth: object) -> object:
             form = json.loads(form)
         except (ValueError, RecursionError):
             return truth
-    names = form.get("instruction_id_list", form.get("instruction_id")) if isinstance(form, dict) else None
+    if not isinstance(form, dict):
+        return truth
+    names = form.get("instruction_id_list", form.get("instruction_id"))
     if names is None:
         return truth
     names = [names] if isinstance(names, str) else names

@@ -179,7 +179,7 @@ def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
     texts, phrase = plain(texts), plain(phrase)
     word_continues = phrase.str.tail(1).str.contains(ALNUM) & character_after(texts, phrase).str.contains(ALNUM)
-    return texts.str.starts_with(phrase) & ~word_continues, None
+    return texts.str.starts_with(pl.lit(phrase)) & ~word_continues, None
 
 
 def character_after(texts: pl.Series, phrase: pl.Series) -> pl.Series:
@@ -196,7 +196,7 @@ def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
     longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
     word_continues = longer & before.str.contains(ALNUM) & phrase.str.head(1).str.contains(ALNUM)
-    return texts.str.ends_with(phrase) & ~word_continues, None
+    return texts.str.ends_with(pl.lit(phrase)) & ~word_continues, None
 
 
 def one_of(texts: pl.Series, options: Phrases) -> Verdicts:

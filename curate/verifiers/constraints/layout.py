@@ -97,7 +97,7 @@ def quotation(texts: pl.Series) -> Verdicts:
 def postscript(texts: pl.Series, marker: Phrase) -> Verdicts:
     """A line after the first begins with the marker, such as P.S., and has text behind it."""
     begin = marker.str.to_lowercase().str.extract(r"^([^\s'\"“”‘’]*)").fill_null("")
-    likely = texts.str.to_lowercase().str.contains(begin, literal=True)
+    likely = texts.str.to_lowercase().str.contains(pl.lit(begin), literal=True)
     return only_where(likely, has_postscript, texts, marker=marker)
 
 

@@ -126,14 +126,16 @@ class Worker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        assert self.process.stdin is not None and self.process.stdout is not None  # pipes
+        self.questions, self.verdicts = self.process.stdin, self.process.stdout
 
     def ask(self, gold: str, answer: str, seconds: float = KILLED + 10) -> Verdict:
         """Return the verdict on a pair; a reason, and end the worker, if it dies or takes more than ``seconds``."""
         try:
-            self.process.stdin.write(json.dumps([gold, answer]).encode() + b"\n")
-            self.process.stdin.flush()
-            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
-            line = self.process.stdout.readline() if ready else b""
+            self.questions.write(json.dumps([gold, answer]).encode() + b"\n")
+            self.questions.flush()
+            ready, _, _ = select.select([self.verdicts], [], [], seconds)
+            line = self.verdicts.readline() if ready else b""
             if line:
                 value, error = json.loads(line)
                 return value, error
@@ -146,8 +148,8 @@ class Worker:
         """Kill it and wait until it is gone."""
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.questions.close()
+        self.verdicts.close()
 
 
 _idle: list[tuple[int, Worker]] = []  # with the id of the process that started each: a fork must not use it

@@ -14,12 +14,15 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.verifiers.sandbox import pytest
-from curate.verifiers.sandbox.link import Link
+from curate.verifiers.sandbox.link import BY_RESPONSE, Link
 from curate.verifiers.sandbox.remote import Unsupported
 from curate.verifiers.sandbox.values import MAX_JOB, Gone, error_line, receive, send
+
+if TYPE_CHECKING:
+    import unittest  # the tests import it, where they need it
 
 # Names under which tests import the response.
 RESPONSE_MODULES = ("solution", "main", "response", "answer", "your_module")
@@ -66,7 +69,7 @@ def _run(job: dict[str, Any], link: Link, report: Callable[[dict[str, Any]], Non
         report(
             {
                 "load"
-                if getattr(error, "by_response", False) or isinstance(error, NameError)
+                if getattr(error, BY_RESPONSE, False) or isinstance(error, NameError)
                 else "unfit": f"before the tests: {error_line(error)}"
             }
         )
@@ -92,7 +95,7 @@ def _verdict(test: Callable[[], Any]) -> dict[str, Any]:
         return {"why": error_line(error), "unfit": True}
     except BaseException as error:
         # A module that the test itself imports and that is missing here says nothing about the response.
-        missing_module = isinstance(error, ImportError) and not getattr(error, "by_response", False)
+        missing_module = isinstance(error, ImportError) and not getattr(error, BY_RESPONSE, False)
         return {"why": error_line(error)} | ({"unfit": True} if missing_module else {})
     return {"why": None}
 
@@ -173,7 +176,7 @@ def _collect(names: dict[str, Any]) -> Iterator[tuple[str, Callable]]:
                         yield from pytest.cases(f"{name}.{method}", function, value)
 
 
-def _case(kind: type, method: str) -> Any:
+def _case(kind: "type[unittest.TestCase]", method: str) -> Any:
     """Run one method of a unittest.TestCase and return its result. Raises whatever a failing test raises."""
     case = kind(method)
     kind.setUpClass()

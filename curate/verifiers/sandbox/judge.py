@@ -221,7 +221,7 @@ def _output(sandbox: Sandbox, clock: Clock, printed: bytearray) -> dict[str, Any
         Late: If it is out of time.
         Busy: If the machine had no time for it.
     """
-    pipe, control = sandbox.process.stdout.fileno(), sandbox.control.fileno()
+    pipe, control = sandbox.output.fileno(), sandbox.control.fileno()
     watched = select.poll()
     watched.register(control, select.POLLIN)
     watched.register(pipe, select.POLLIN)

@@ -12,6 +12,7 @@ from curate.verifiers.sandbox.remote import Remote, Unsupported
 from curate.verifiers.sandbox.values import LIBRARY, Gone, decode, encode, error_line, receive, send
 
 SHARED = frozenset(LIBRARY)
+BY_RESPONSE = "by_response"  # the attribute that marks an exception which the response raised
 
 
 class Link:
@@ -20,7 +21,7 @@ class Link:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.passed: list[Any] = []  # what the tests have passed to the response by reference
-        self.errors: dict[str, type] = {}
+        self.errors: dict[str, type[BaseException]] = {}
 
     def look_up(self, name: str) -> tuple[Any] | None:
         """Return what the response's ``name`` refers to, as a tuple of one; None if it defines no such name."""
@@ -87,10 +88,10 @@ class Link:
             error = kind(*[decode(arg, self._resolve) for arg in reply.get("args", [])])
         except Exception:  # some, such as UnicodeDecodeError, take other arguments
             error = RuntimeError(str(reply.get("message"))[:200])
-        error.by_response = True
+        setattr(error, BY_RESPONSE, True)
         return error
 
-    def _error(self, names: Any) -> type:
+    def _error(self, names: Any) -> type[BaseException]:
         """Return the exception class with these names (its own, then its bases'): a builtin, or one made here."""
         if not isinstance(names, list) or not names or len(names) > 50 or not all(isinstance(n, str) for n in names):
             raise Gone("not an exception")

@@ -86,7 +86,7 @@ def fail(reason: str = "", pytrace: bool = True) -> None:
 def fixture(*given: Any, **named: Any) -> Any:
     """Mark a function as a fixture. Only fixtures without parameters are supported."""
 
-    def mark(function: Callable) -> Callable:
+    def mark(function: Any) -> Any:
         function.is_fixture = True
         return function
 
@@ -105,7 +105,7 @@ class _Mark:
     def parametrize(self, names: Any, values: Any, ids: Any = None) -> Any:
         names = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
 
-        def mark(test: Callable) -> Callable:
+        def mark(test: Any) -> Any:
             rows = [dict(zip(names, v if len(names) > 1 else [v], strict=True)) for v in values]
             test.parameters = [*getattr(test, "parameters", []), rows]
             return test
@@ -129,7 +129,7 @@ def cases(name: str, function: Callable, kind: type | None = None) -> Iterator[t
         yield f"{name}[{number}]" if len(combinations) > 1 else name, lambda given=given: _run(function, given, kind)
 
 
-def _run(function: Callable, given: dict[str, Any], kind: type | None) -> Any:
+def _run(function: Any, given: dict[str, Any], kind: type | None) -> Any:
     instance = () if kind is None else (kind(),)
     for before in ("setup_method", "setUp"):
         if instance and hasattr(kind, before):

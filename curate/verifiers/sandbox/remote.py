@@ -11,8 +11,8 @@ object can't pose as the plain value that a test expects:
   class whose name begins with a capital.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 PLAIN = {name for kind in (str, bytes, int, float, complex, list, tuple, dict, set) for name in dir(kind)}
 TEXT = ("__name__", "__doc__", "__qualname__")
@@ -66,6 +66,10 @@ class Remote:
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._link.ask("setattr", self, name, value)
+
+    if TYPE_CHECKING:  # made below, with the other operations that are only forwarded
+
+        def __iter__(self) -> Iterator[Any]: ...
 
     def __contains__(self, item: Any) -> bool:
         if self._constructed and self._used:
@@ -153,7 +157,8 @@ def _if_constructed(does: str) -> Callable:
     return method
 
 
-Remote.__doc__ = property(lambda self: self._link.ask("getattr", self, "__doc__"))
+# typeshed has only text as a class's docstring, but its objects may each have their own.
+Remote.__doc__ = property(lambda self: self._link.ask("getattr", self, "__doc__"))  # ty: ignore[invalid-assignment]
 for _name in ("abs", "round", "int", "float"):
     setattr(Remote, f"__{_name}__", _if_constructed(_name))
 for _name in ("iter", "next", "str", "repr", "getitem", "setitem", "delitem", "neg", "pos", "invert"):

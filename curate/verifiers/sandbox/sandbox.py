@@ -71,6 +71,7 @@ class Sandbox:
     Attributes:
         control: This side's end of the channel to the sandbox.
         process: The bwrap process; the program is its grandchild.
+        output: The pipe that holds what the program prints.
         received: Bytes that have arrived and are not yet taken as messages.
         pid: Process id of the program, once ``times`` has looked it up.
         ready: Whether anything has arrived from the sandbox, so that its start is complete.
@@ -103,6 +104,8 @@ class Sandbox:
         finally:
             inner_control.close()
             os.close(filter_fd)
+        assert self.process.stdout is not None  # a pipe
+        self.output = self.process.stdout
         self.received = bytearray()
         self.pid: int | None = None
         self.ready = False

@@ -74,8 +74,9 @@ def program() -> bytes:
     if machine == "x86_64":
         steps += [(AT_LEAST, 0, 1, X32), (RETURN, 0, 0, ERRNO | ENOSYS)]
     for numbers in REFUSED.values():
-        if numbers[column] is not None:
-            steps += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, ERRNO | EPERM)]
+        number = numbers[column]
+        if number is not None:
+            steps += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ERRNO | EPERM)]
     # ENOSYS makes the C library fall back to clone, whose flags a filter can see.
     steps += [(EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, ERRNO | ENOSYS)]
     steps += [

@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from curate.verifiers.sandbox.sandbox import Sandbox
 
@@ -24,7 +24,7 @@ class Spares:
         self.running: tuple[Sandbox, ...] = ()
 
     @contextlib.contextmanager
-    def take(self, checker: bool) -> Iterator[tuple[Sandbox, ...]]:
+    def take(self, checker: bool) -> Generator[tuple[Sandbox, ...]]:
         """Give out sandboxes for one program, and end them with the block. Raises ``Cancelled`` if stopped."""
         sandboxes = self.ready.pop(checker, ())
         if not sandboxes or not all(one.running for one in sandboxes):
