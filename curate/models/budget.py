@@ -65,7 +65,7 @@ class Budget:
     refused: str | None = None
     clock: float = field(default_factory=monotonic)
 
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
         """Return the dollars for these tokens."""
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6
 

@@ -23,7 +23,7 @@ from schemas.requests import Give, Take, Task
 
 CLIENTS = "curate.models.clients"  # a name, not an import: its modules import this one
 NUMBER = (int, float)
-KINDS = {int: "whole number", str: "text", dict: "mapping", list: "list", bool: "true or false"}
+KINDS: dict[type, str] = {int: "whole number", str: "text", dict: "mapping", list: "list", bool: "true or false"}
 
 
 class Engine(Protocol):

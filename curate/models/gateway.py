@@ -152,7 +152,7 @@ class Gateway:
             engine = self._engine(ref, first[0].task)
             asking.waiting = first
             engine.answer(asking.take, asking.give)
-        if refused := asking.cut or (asking.left and asking.budget.refused):
+        if refused := asking.cut or (asking.budget.refused if asking.left else None):
             self.stopped[refused.split(" ")[0]] = refused
             return False
         return True

@@ -117,9 +117,10 @@ def _libraries(ref: ModelRef) -> tuple[Any, Any]:
     try:
         import torch
         import transformers
+        from transformers.utils import logging
     except ImportError:
         raise needs_extra(f"model {ref.name!r} (engine transformers)", "local") from None
-    transformers.utils.logging.disable_progress_bar()
+    logging.disable_progress_bar()
     return torch, transformers
 
 
@@ -189,7 +190,8 @@ def _convert(gguf: Path, target: Path) -> None:
     del model.config.quantization_config
     model.hf_quantizer = None
     model.save_pretrained(temporary)
-    AutoTokenizer.from_pretrained(where, gguf_file=name).save_pretrained(temporary)
+    tokenizer: Any = AutoTokenizer.from_pretrained(where, gguf_file=name)
+    tokenizer.save_pretrained(temporary)
     config = json.loads((temporary / "config.json").read_text())
     config.pop("_name_or_path", None)
     (temporary / "config.json").write_text(json.dumps(config, indent=2))

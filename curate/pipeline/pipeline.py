@@ -66,10 +66,7 @@ class Pipeline:
             result = write_stage(spec, writer, self.run)
             seconds = asking_seconds + time.monotonic() - started
             writer.info |= {"result": result, "seconds": round(seconds, 3)}
-        stage = self.run.store.stage(spec.stage_id)
-        if stage is None:
-            raise AssertionError(f"the stage {spec.label} was made and is not there")
-        return stage
+        return writer.stage()
 
 
 def write_stage(spec: StageSpec, writer: StageWriter, run: RunContext) -> str:

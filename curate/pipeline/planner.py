@@ -101,7 +101,7 @@ class Planner:
         spec.adopt(stage)
         plan.stages.append(PlannedStage(spec.label, cached, note))
 
-    def _draft(self, spec: StageSpec) -> Stage | None:
+    def _draft(self, spec: StageSpec) -> Stage:
         with self.drafts.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:
             writer.info["result"] = write_stage(spec, writer, RunContext(self.drafts, Progress()))
-        return self.drafts.stage(spec.stage_id)
+        return writer.stage()

@@ -3,10 +3,10 @@
 import time
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
 
 from curate.models.gateway import Gateway, Usage
 from curate.storage.files import slug
+from curate.storage.records import RunStage
 from curate.storage.sql_views import publish
 from curate.storage.stage import Stage
 from curate.storage.store import Store, now
@@ -28,7 +28,7 @@ class RunRecord:
     def __init__(self, recipe: Recipe, store: Store, command: str) -> None:
         """Prepare the record of ``command`` (``run``, ``train`` or ``evaluate``); nothing is written yet."""
         self.recipe, self.store, self.command = recipe, store, command
-        self.stages: list[dict[str, Any]] = []
+        self.stages: list[RunStage] = []
         self._lock = store.lock()
         self._gateway: Gateway | None = None
         self._published = 0.0
@@ -119,7 +119,7 @@ def _ending(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", f"{type(error).__name__}: {error}"
 
 
-def stage_entry(stage: Stage, position: int, *, reused: bool) -> dict[str, Any]:
+def stage_entry(stage: Stage, position: int, *, reused: bool) -> RunStage:
     """Return a stage's row in the table ``stages``."""
     manifest = stage.manifest
     return {

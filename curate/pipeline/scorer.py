@@ -44,7 +44,8 @@ class Scorer:
         settings: Its settings, defaults filled in.
         reads: The columns that each of its parameters stands for.
         where: The recipe's file and line, for errors.
-        models: The models that it calls, each with the task; None while that is being found out.
+        models: The models that it calls, each with the task.
+        models_known: Whether ``models`` is known: False while the scorer is called on no rows to find them.
     """
 
     name: str
@@ -52,7 +53,8 @@ class Scorer:
     settings: dict[str, Any]
     reads: dict[str, tuple[str, ...]]
     where: str
-    models: tuple[tuple[ModelRef, str], ...] | None = ()
+    models: tuple[tuple[ModelRef, str], ...] = ()
+    models_known: bool = True
 
     @property
     def columns(self) -> list[str]:
@@ -71,7 +73,7 @@ class Scorer:
 
     def key(self) -> list[Any]:
         """Return what the scores depend on beside the rows."""
-        models = [[ref.identity, task] for ref, task in self.models or ()]
+        models = [[ref.identity, task] for ref, task in self.models]
         code = code_hash(Scorer, self.step.code)
         return [self.step.name, self.settings, code, {k: [*v] for k, v in self.reads.items()}, models]
 
@@ -119,9 +121,9 @@ class Scorer:
             except StopIteration as end:
                 return end.value
             self._run_own(_check_calls, calls)
-            known = None if self.models is None else [(ref.name, task) for ref, task in self.models]
+            known = [(ref.name, task) for ref, task in self.models]
             asked = calls.model, "embed" if isinstance(calls, Embed) else calls.task
-            if known is not None and asked not in known:
+            if self.models_known and asked not in known:
                 raise ScorerFailed(
                     f"{self.where}: score {self.step.name!r} asks the model {asked[0]!r} (task "
                     f"{asked[1]!r}), but not when it is called on no rows, as it must"
@@ -172,7 +174,7 @@ def read_scorer(
             raise unknown(f"column (which score {found.name!r} reads) called", name, list(columns), where)
     scorer = Scorer(step.name, found, settings, reads, where)
     if scorer.calls_models:
-        return replace(scorer, models=_models(replace(scorer, models=None), columns, model))
+        return replace(scorer, models=_models(replace(scorer, models_known=False), columns, model))
     if "scores" in reads:
         _try_settings(scorer, columns)
     return scorer

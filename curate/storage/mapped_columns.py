@@ -42,7 +42,7 @@ def mapped_texts(parts: Iterable[pl.Series], store: Store) -> pl.Series:
             raise disk_failed(store.path, error) from None
         held = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     column = pa.ipc.open_file(pa.BufferReader(held)).read_all()["text"]
-    return pl.from_arrow(column).rename("text")
+    return pl.Series("text", column)
 
 
 def mapped_rows(rows: int, width: int, kind: type, folder: Path) -> np.ndarray:
@@ -84,4 +84,4 @@ def as_series(values: np.ndarray, name: str) -> pl.Series:
     kind = pl.Array(pl.Series(np.zeros(0, values.dtype)).dtype, width)
     if not rows or not width:
         return pl.Series(name, [], dtype=kind)
-    return pl.from_arrow(pa.FixedSizeListArray.from_arrays(flat, width)).rename(name)
+    return pl.Series(name, pa.FixedSizeListArray.from_arrays(flat, width))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from curate.storage.records import Manifest, RunInfo
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
@@ -44,7 +45,7 @@ def publish(store: Store) -> None:
     temporary.replace(store.path / NAME)
 
 
-def current_stages(store: Store, runs: list[dict]) -> list[str]:
+def current_stages(store: Store, runs: list[RunInfo]) -> list[str]:
     """Return the names of the folders of the stages that the data tables show.
 
     Args:
@@ -54,7 +55,7 @@ def current_stages(store: Store, runs: list[dict]) -> list[str]:
     Returns:
         Each folder once; those of the latest run come first, in the order in which the run used them.
     """
-    latest: dict[str, dict] = {}
+    latest: dict[str, RunInfo] = {}
     for run in runs:
         if run["command"] == "run":
             held = latest.get(run["recipe"])
@@ -82,12 +83,12 @@ def _create_tables(con: duckdb.DuckDBPyConnection, store: Store) -> None:
             )
 
 
-def _files(store: Store, runs: list[dict]) -> dict[str, list[tuple[str, list[Path]]]]:
+def _files(store: Store, runs: list[RunInfo]) -> dict[str, list[tuple[str, list[Path]]]]:
     """Return for each table the label and the files of every stage that wrote it."""
     current = current_stages(store, runs)
     history = [path.name for path in store.stages().values()]
     stages: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
-    manifests: dict[str, dict] = {}
+    manifests: dict[str, Manifest] = {}
     for name in dict.fromkeys([*current, *history]):
         manifests[name] = json.loads((store.path / "stages" / name / "stage.json").read_text(encoding="utf-8"))
     for table in STAGE_TABLES:

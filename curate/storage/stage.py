@@ -9,6 +9,7 @@ import polars as pl
 
 from curate.storage.files import file_hash
 from curate.storage.polars_types import empty, polars_schema
+from curate.storage.records import Manifest, TableFiles
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 
@@ -27,11 +28,12 @@ class Stage:
 
     stage_id: str
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     def rows(self, table: str) -> int:
         """Return the number of rows of a table, 0 if the stage wrote no such table."""
-        return self.manifest["tables"].get(table, {}).get("rows", 0)
+        held = self.manifest["tables"].get(table)
+        return held["rows"] if held else 0
 
     def content(self, *tables: str) -> str:
         """Return a fingerprint of the content of these tables, or of all tables if none is named."""
@@ -40,7 +42,8 @@ class Stage:
 
     def files(self, table: str) -> list[Path]:
         """Return the Parquet files of a table, in row order."""
-        return [self.path / name for name in self.manifest["tables"].get(table, {}).get("files", [])]
+        held = self.manifest["tables"].get(table)
+        return [self.path / name for name in held["files"]] if held else []
 
     def folder(self, name: str) -> Path:
         """Return the path of a folder in the stage, such as the ``model`` of a training."""
@@ -68,7 +71,7 @@ class StageWriter:
 
     path: Path
     target: Path
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tables: dict[str, TableFiles] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     kept: int = 0
 
@@ -95,7 +98,11 @@ class StageWriter:
         """Return the path that a folder will have in the finished stage, relative to the store."""
         return f"stages/{self.target.name}/{name}"
 
-    def finish(self) -> dict[str, Any]:
+    def stage(self) -> Stage:
+        """Return the finished stage; only after the block that writes it."""
+        return load_stage(self.target)
+
+    def finish(self) -> dict[str, TableFiles]:
         """Hash the files and return the manifest's ``tables``."""
         for held in self.tables.values():
             held["content"] = fingerprint([file_hash(self.path / name) for name in held["files"]])[:20]
@@ -104,7 +111,7 @@ class StageWriter:
 
 def load_stage(path: Path) -> Stage:
     """Return the finished stage in a folder."""
-    manifest = json.loads((path / "stage.json").read_text(encoding="utf-8"))
+    manifest: Manifest = json.loads((path / "stage.json").read_text(encoding="utf-8"))
     return Stage(manifest["stage_id"], path, manifest)
 
 

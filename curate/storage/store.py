@@ -20,13 +20,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from curate.storage.files import slug, write_whole
+from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
 from schemas.version import STORE_FORMAT, VERSION
@@ -94,7 +95,7 @@ class Store:
         return max(parts, key=lambda part: part.manifest["made_at"], default=None)
 
     @contextmanager
-    def new_stage(self, stage_id: str, label: str, **manifest: Any) -> Iterator[StageWriter]:
+    def new_stage(self, stage_id: str, label: str, **manifest: Any) -> Generator[StageWriter]:
         """Write a stage in the body of a ``with``. If the body raises, nothing is left of the stage.
 
         Args:
@@ -154,7 +155,7 @@ class Store:
         return self.path / kind / f"{slug(name)}-{key}"
 
     @contextmanager
-    def work_folder(self, name: str) -> Iterator[Path]:
+    def work_folder(self, name: str) -> Generator[Path]:
         """Yield a folder for the files of work in progress; remove it after the body, unless the body raises."""
         folder = self.path / "work" / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,16 +164,16 @@ class Store:
 
     # Runs -----------------------------------------------------------------------------------------------------------
 
-    def save_run(self, run: dict[str, Any]) -> None:
+    def save_run(self, run: RunInfo) -> None:
         """Write a run's record."""
         write_whole(self.path / "runs" / f"{run['run_id']}.json", json.dumps(run, ensure_ascii=False, indent=1))
 
-    def runs(self) -> list[dict[str, Any]]:
+    def runs(self) -> list[RunInfo]:
         """Return the records of all runs, oldest first."""
         return [json.loads(p.read_text(encoding="utf-8")) for p in sorted((self.path / "runs").glob("*.json"))]
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Generator[None]:
         """Hold the store for writing in the body of a ``with``.
 
         If another process holds it, call ``waiting`` with a message and wait. The kernel releases the lock when the

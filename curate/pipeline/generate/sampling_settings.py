@@ -6,7 +6,7 @@ adding rows, asks for what is new and nothing else.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from math import inf
@@ -54,7 +54,7 @@ class SamplingSettings:
     def sampling_of(self, sample_index: int) -> Sampling:
         """Return the sampling settings of a sample of a row."""
         temperature = self.temperatures[sample_index % len(self.temperatures)]
-        return Sampling(**(vars(self.sampling) | {"temperature": temperature}))
+        return replace(self.sampling, temperature=temperature)
 
     def model_index(self, row_id: str, sample_index: int) -> int:
         """Return which model makes a sample: drawn by weight, from the row, the sample's index and the seed alone."""

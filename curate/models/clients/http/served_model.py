@@ -12,6 +12,7 @@ from schemas.requests import Reply, Request, Spent
 class ServedModel(Protocol):
     """A model behind a server. ``chat.ChatEngine`` says what each attribute and method means."""
 
+    PATIENCE: float
     model: str
     progress: Progress
     base_url: str

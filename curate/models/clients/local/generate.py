@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
-
 from curate.models.clients.local.batching import cut, window
 from curate.models.clients.local.decoding import Row, decode
+from curate.models.clients.local.loaded_model import LoadedModel
 from curate.models.clients.parsing import short_answers
 from curate.models.clients.parsing.reasoning import split_reasoning
 from curate.models.clients.parsing.tool_calls import split_tool_calls
@@ -37,7 +36,7 @@ class Prompt:
     thinks: bool = False
 
 
-class GenerateEngine:
+class GenerateEngine(LoadedModel):
     """A loaded causal language model that writes completions."""
 
     def __init__(self, ref: ModelRef, progress: Progress) -> None:
@@ -67,12 +66,6 @@ class GenerateEngine:
             keys = {reply.key for reply in refused}
             for batch in self._batches([r for r in requests if r.key not in keys], prompts):
                 self._answer(batch, prompts, give)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.model = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def _encode(self, requests: list[Request]) -> dict[tuple[str, str | None], Prompt]:
         """Render and encode every distinct prompt; return them by messages and tools."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
+from curate.models.clients.local.loaded_model import LoadedModel
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load
@@ -21,7 +22,7 @@ CELLS = 1 << 25  # logits held in float32 at once: 128 MB
 PROBE = 7  # tokens
 
 
-class LossEngine:
+class LossEngine(LoadedModel):
     """A loaded causal language model that says how unlikely texts are."""
 
     def __init__(self, ref: ModelRef) -> None:
@@ -43,12 +44,6 @@ class LossEngine:
         tokens.
         """
         answer_in_batches(take, give, self._prepare, self._evaluate, self.batch_tokens)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.model = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def _prepare(self, requests: list[Request]) -> list[Text | Reply]:
         """Return each request's tokens, or the reply that refuses it."""

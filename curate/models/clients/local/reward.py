@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
+from curate.models.clients.local.loaded_model import LoadedModel
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load_classifier
@@ -19,7 +20,7 @@ from schemas.errors import UserError, unknown
 from schemas.requests import Give, Reply, Request, Take
 
 
-class RewardEngine:
+class RewardEngine(LoadedModel):
     """A loaded sequence-classification model that gives rewards."""
 
     def __init__(self, ref: ModelRef) -> None:
@@ -41,12 +42,6 @@ class RewardEngine:
         Raises ``UserError`` for a label that the model does not have, and where it has several and none is asked for.
         """
         answer_in_batches(take, give, self._prepare, self._evaluate, self.batch_tokens)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.model = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def _prepare(self, requests: list[Request]) -> list[Text | Reply]:
         """Return each request's tokens, or the reply that refuses it."""

@@ -1,0 +1,74 @@
+"""The JSON records of a store: a stage's manifest (``stage.json``) and the record of a run (``runs/*.json``)."""
+
+from typing import Any, NotRequired, Required, TypedDict
+
+
+class TableFiles(TypedDict):
+    """A table of a stage: its number of rows, its Parquet files in order, and a hash of their content once whole."""
+
+    rows: int
+    files: list[str]
+    content: NotRequired[str]
+
+
+class Manifest(TypedDict):
+    """The content of a finished stage's ``stage.json``.
+
+    Attributes:
+        stage_id: A hash of ``what``.
+        label: The stage's name in its recipe, such as ``completions.score.math``.
+        tables: The tables that it holds, by name.
+        what: All that the stage depends on.
+        result: Its result in a line.
+        rows_in: How many rows it was made of, where that says something.
+        name: Of a training: its name in the recipe.
+        adapter: Of a training: whether it made a LoRA adapter rather than full weights.
+    """
+
+    stage_id: str
+    label: str
+    tables: dict[str, TableFiles]
+    seconds: float
+    made_at: str
+    version: str
+    what: dict[str, Any]
+    result: str
+    rows_in: NotRequired[int]
+    name: NotRequired[str]
+    adapter: NotRequired[bool]
+
+
+class RunStage(TypedDict):
+    """A stage that a run made or reused: a row of the table ``stages``."""
+
+    stage_id: str
+    stage: str
+    position: int
+    reused: bool
+    rows_in: int | None
+    rows_out: int
+    seconds: float
+    made_at: str
+    path: str
+    settings: dict[str, Any]
+    inputs: Any
+
+
+class RunInfo(TypedDict, total=False):
+    """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``)."""
+
+    run_id: Required[str]
+    recipe: Required[str]
+    command: Required[str]
+    status: Required[str]
+    stages: Required[list[RunStage]]
+    started_at: str
+    seconds: float
+    version: str
+    error: str | None
+    requests: int
+    requests_reused: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    resolved: dict[str, Any]
