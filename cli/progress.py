@@ -4,7 +4,7 @@ import time
 
 import rich.progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from schemas.progress import Progress
 
@@ -27,7 +27,7 @@ class Bars(Progress):
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.task = None
+        self.task: TaskID | None = None
         self.started = time.monotonic()
 
     def __enter__(self) -> "Bars":
@@ -50,7 +50,9 @@ class Bars(Progress):
     def advance(self, done: int, note: str = "") -> None:
         """Advance the bar."""
         if self.task is not None:
-            self.bars.update(self.task, advance=done, **({"note": note} if note else {}))
+            self.bars.update(self.task, advance=done)
+            if note:
+                self.bars.update(self.task, note=note)
 
     def end(self, label: str, result: str, *, reused: bool = False) -> None:
         """Print a line for the finished stage."""

@@ -76,15 +76,18 @@ class AnswerScorer:
         Returns:
             A row for each answer: ``value`` (null if the score failed), ``error`` and ``detail``.
         """
-        scored = None
-        for scorer in self.scorers:
-            try:
-                scored = scorer.values(answers, answer)
-            except ScorerFailed as error:
-                failed = {"value": [None] * answers.height, "error": str(error), "detail": None}
-                scored = pl.DataFrame(failed, schema={"value": pl.Float64, "error": pl.String, "detail": pl.String})
-            answers = answers.with_columns(scored["value"].alias(scorer.name))
-        return scored.select("value", "error", "detail")
+        for scorer in self.scorers[:-1]:
+            answers = answers.with_columns(_values(scorer, answers, answer)["value"].alias(scorer.name))
+        return _values(self.scorer, answers, answer)
+
+
+def _values(scorer: Scorer, answers: pl.DataFrame, answer: Answer) -> pl.DataFrame:
+    """Return one scorer's ``value``, ``error`` and ``detail`` of each answer; nulls and the error if it raises."""
+    try:
+        return scorer.values(answers, answer).select("value", "error", "detail")
+    except ScorerFailed as error:
+        failed = {"value": [None] * answers.height, "error": str(error), "detail": None}
+        return pl.DataFrame(failed, schema={"value": pl.Float64, "error": pl.String, "detail": pl.String})
 
 
 def answer_scorers(recipe: Recipe, names: list[str], where: str) -> dict[str, AnswerScorer]:

@@ -21,7 +21,7 @@ from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
 from schemas.messages import assistant_messages
 from schemas.progress import Progress
-from schemas.recipe import Recipe
+from schemas.recipe import Evaluation, Recipe
 from schemas.rows import DATASET_TABLES
 from train.answer_scorers import OPTIONAL, AnswerScorer, answer_scorers, prompt_columns, requests_for
 
@@ -101,9 +101,7 @@ def plan_evaluation(
     prompts: pl.DataFrame | None = None,
 ) -> PlannedEvaluation:
     """Check the evaluation and find whether it is done. The arguments are those of ``evaluate_recipe``."""
-    evaluation, where = recipe.evaluate, recipe.where("evaluate")
-    if evaluation is None:
-        raise UserError(f"{recipe.path}: has no section 'evaluate'")
+    evaluation, where = _section(recipe), recipe.where("evaluate")
     if evaluation.dataset not in datasets:
         raise UserError(
             f"{where}: the dataset {evaluation.dataset!r} is not built yet; 'gristmill run {recipe.path}' builds it"
@@ -133,6 +131,13 @@ def plan_evaluation(
     return PlannedEvaluation(refs, ids, rows, scorers, stage_id, store.stage(stage_id), depends_on)
 
 
+def _section(recipe: Recipe) -> Evaluation:
+    """Return the section ``evaluate`` of a recipe. Raises ``UserError`` if it has none."""
+    if recipe.evaluate is None:
+        raise UserError(f"{recipe.path}: has no section 'evaluate'")
+    return recipe.evaluate
+
+
 def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return the prompts to evaluate on, each once: those in the splits ``evaluate.split`` (default: all but train).
 
@@ -147,7 +152,7 @@ def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | Non
     Raises:
         UserError: There are none.
     """
-    evaluation, where = recipe.evaluate, recipe.where("evaluate")
+    evaluation, where = _section(recipe), recipe.where("evaluate")
     dataset_type = recipe.datasets[evaluation.dataset].type
     rows = dataset.read(DATASET_TABLES[dataset_type]).with_columns(pl.col("split").fill_null("train"))
     wanted = [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split
@@ -167,7 +172,7 @@ def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | Non
 
 def _check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:
     """Refuse a scorer that reads a column which the dataset's rows do not have: it would see nulls only."""
-    dataset_type = recipe.datasets[recipe.evaluate.dataset].type
+    dataset_type = recipe.datasets[_section(recipe).dataset].type
     for name, scorer in scorers.items():
         missing = [column for column in ("ground_truth", "metadata") if column in scorer.reads]
         if missing and dataset_type != "prompt":
@@ -179,7 +184,7 @@ def _check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:
 
 def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway: Gateway) -> Stage:
     """Ask the models, score the answers and write the stage."""
-    evaluation = recipe.evaluate
+    evaluation = _section(recipe)
     answers = {
         name: gateway.ask(
             ref,
@@ -208,19 +213,19 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
 
 
 def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dict[str, pl.DataFrame]) -> Stage:
-    means = []
+    evaluation, means = _section(recipe), []
     with store.new_stage(planned.stage_id, LABEL, what=planned.depends_on, rows_in=planned.rows.height) as writer:
         for name, ref in planned.refs.items():
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
             rows = scored[name].with_columns(
                 evaluation_id=pl.lit(planned.ids[name]),
-                dataset=pl.lit(recipe.evaluate.dataset),
+                dataset=pl.lit(evaluation.dataset),
                 training_id=pl.lit(training_id, pl.String),
             )
             writer.write("evaluations", rows)
-            means.append(f"{name} {_mean(rows, recipe.evaluate.by[0])}")
+            means.append(f"{name} {_mean(rows, evaluation.by[0])}")
         writer.info["result"] = f"{planned.rows.height:,} prompts: " + ", ".join(means)
-    return store.stage(planned.stage_id)
+    return writer.stage()
 
 
 def _with_prompts(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

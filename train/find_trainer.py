@@ -8,11 +8,25 @@ import ast
 import importlib
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import unknown
 
+if TYPE_CHECKING:
+    from train.job import Outcome, TrainingJob
+
 HERE = Path(__file__).parent / "trainers"
+
+
+class Trainer(Protocol):
+    """What a trainer's file defines."""
+
+    CONFIG: str
+    DATA: str
+
+    def train(self, job: "TrainingJob", folder: Path) -> "Outcome":
+        """Train as the job says, and save the model into a folder."""
+        ...
 
 
 @cache
@@ -21,7 +35,7 @@ def trainer_names() -> list[str]:
     return sorted(file.stem for file in HERE.glob("*.py") if _is_trainer(file))
 
 
-def find_trainer(name: str, where: str = "") -> ModuleType:
+def find_trainer(name: str, where: str = "") -> Trainer:
     """Return a trainer's module.
 
     Args:
@@ -33,7 +47,8 @@ def find_trainer(name: str, where: str = "") -> ModuleType:
     """
     if name not in trainer_names():
         raise unknown("trainer", name, trainer_names(), where)
-    return importlib.import_module(f"train.trainers.{name}")
+    module: Any = importlib.import_module(f"train.trainers.{name}")
+    return module
 
 
 def trainer_summary(name: str) -> str:

@@ -107,8 +107,9 @@ class FitCallback(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **others: Any) -> None:
         """Keep the figure to show: the reward in GRPO (whose loss says nothing), else the loss."""
-        name = next((n for n in ("reward", "loss") if isinstance((logs or {}).get(n), int | float)), None)
-        self.note = f"{name} {logs[name]:.3f}" if name else self.note
+        figures = logs or {}
+        name = next((n for n in ("reward", "loss") if isinstance(figures.get(n), int | float)), None)
+        self.note = f"{name} {figures[name]:.3f}" if name else self.note
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Write the record into the checkpoint, and set the interval by how long saving took."""

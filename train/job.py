@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from curate.models.model_ref import ModelRef
-from curate.models.scorer_requests import ScorerRequests
+from curate.pipeline.scorer import Answer, no_model_calls
 from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from train.tables import empty_table
@@ -32,7 +32,7 @@ class TrainingJob:
         seed: The recipe's seed.
         work_folder: The folder for checkpoints.
         progress: The display to report to.
-        scorer_requests: Runs the model calls of ``rewards``; None if the training has none.
+        answer: Makes the model calls of ``rewards``.
     """
 
     name: str
@@ -46,7 +46,7 @@ class TrainingJob:
     seed: int
     work_folder: Path
     progress: Progress
-    scorer_requests: ScorerRequests | None = None
+    answer: Answer = no_model_calls
 
 
 @dataclass(frozen=True)

@@ -127,23 +127,25 @@ def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chat(folder: Path | None) -> _Chat | None:
-    tokenizer = _tokenizer(folder)
-    config = _read_json(folder / "tokenizer_config.json") if tokenizer else {}
+    tokenizer = None if folder is None else _tokenizer(folder)
+    if folder is None or tokenizer is None:
+        return None
+    config = _read_json(folder / "tokenizer_config.json")
     template = config.get("chat_template")
-    if tokenizer and (folder / "chat_template.jinja").exists():
+    if (folder / "chat_template.jinja").exists():
         template = (folder / "chat_template.jinja").read_text(encoding="utf-8")
     if isinstance(template, list):  # several templates with names
         template = next((t["template"] for t in template if t.get("name") == "default"), None)
-    if tokenizer is None or template is None or find_spec("jinja2") is None:
+    if template is None or find_spec("jinja2") is None:
         return None
     special = {n: v["content"] if isinstance(v, dict) else v for n, v in config.items() if n.endswith("_token")}
     texts = tuple((name, value) for name, value in special.items() if isinstance(value, str))
     return _Chat(_compile(template), tokenizer, texts)
 
 
-def _tokenizer(folder: Path | None) -> Any:
+def _tokenizer(folder: Path) -> Any:
     """Return the tokenizer of a model's folder, without truncation and padding, or None."""
-    if folder is None or not (folder / "tokenizer.json").exists() or find_spec("tokenizers") is None:
+    if not (folder / "tokenizer.json").exists() or find_spec("tokenizers") is None:
         return None
     from tokenizers import Tokenizer
 
@@ -159,7 +161,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _compile(template: str) -> Any:
     """Compile a chat template in a sandbox, as transformers does (``utils.chat_template_utils``): it may be hostile."""
-    import jinja2
+    from jinja2 import TemplateError, nodes
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -171,10 +173,10 @@ def _compile(template: str) -> Any:
         def parse(self, parser: Any) -> Any:
             line = next(parser.stream).lineno
             body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-            return jinja2.nodes.Scope(body).set_lineno(line)
+            return nodes.Scope(body).set_lineno(line)
 
     def raise_exception(message: str) -> None:
-        raise jinja2.exceptions.TemplateError(message)
+        raise TemplateError(message)
 
     def tojson(
         value: Any,
@@ -188,6 +190,5 @@ def _compile(template: str) -> Any:
     extensions = [Generation, loopcontrols]
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     environment.filters["tojson"] = tojson
-    environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment.from_string(template)
+    functions = {"raise_exception": raise_exception, "strftime_now": lambda form: datetime.now().strftime(form)}
+    return environment.from_string(template, globals=functions)

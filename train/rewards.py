@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.scorer_requests import ScorerRequests
-from schemas.messages import assistant_messages
+from curate.pipeline.scorer import Answer
+from schemas.messages import assistant_message
 from schemas.rows import ROLLOUTS
 from train.answer_scorers import AnswerScorer, prompt_columns
 from train.tables import empty_table
@@ -48,8 +48,8 @@ class Rollouts:
 
 
 def reward_function(
-    name: str, scorer: AnswerScorer, rollouts: Rollouts, max_tokens: int, requests: ScorerRequests
-) -> Callable[..., list]:
+    name: str, scorer: AnswerScorer, rollouts: Rollouts, max_tokens: int, answer: Answer
+) -> Callable[..., list[float | None]]:
     """Make a scorer a reward function, as TRL calls it.
 
     What the scorer reads of the prompt comes from ``rollouts.rows`` by ``row_index``, exactly as the dataset holds it.
@@ -60,7 +60,7 @@ def reward_function(
         scorer: The scorer.
         rollouts: Records each batch.
         max_tokens: The most tokens that an answer may have; one with as many was cut off.
-        requests: Runs the scorer's model calls.
+        answer: Makes the scorer's model calls.
     """
     prompts = prompt_columns(rollouts.rows)
 
@@ -78,7 +78,7 @@ def reward_function(
             pl.Series("completion_tokens", lengths, pl.Int64),
             pl.lit(None, pl.Int64).alias("prompt_tokens"),
         )
-        scored = scorer.values(answers, requests.answer)
+        scored = scorer.values(answers, answer)
         rollouts.add(trainer_state.global_step + 1, answers, name, scored)
         return scored["value"].to_list()
 
@@ -88,7 +88,8 @@ def reward_function(
 
 def _as_json(completion: Any) -> str:
     """Return an answer's messages as JSON text."""
-    return assistant_messages(completion) if isinstance(completion, str) else json.dumps(completion, ensure_ascii=False)
+    messages = [assistant_message(completion)] if isinstance(completion, str) else completion
+    return json.dumps(messages, ensure_ascii=False)
 
 
 def _last_message(completion: Any) -> dict[str, Any]:

@@ -16,6 +16,27 @@ from train.tables import empty_table
 if TYPE_CHECKING:
     import torch
 
+    class TRLTrainer:
+        """The parts of a TRL trainer that the row losses of all trainers use; its own type has not all of them."""
+
+        args: Any
+        model: Any
+        train_dataset: Any
+        data_collator: Any
+        state: Any
+        _signature_columns: list[str]
+
+        def _set_signature_columns_if_needed(self) -> None: ...
+
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **others: Any) -> Any:
+            """Return the loss of a batch."""
+
+        def _prepare_dataset(
+            self, dataset: Any, processing_class: Any, args: Any, packing: bool, *others: Any
+        ) -> Any: ...
+else:
+    TRLTrainer = object
+
 
 class RowIndexCollator:
     """Collates examples as one of TRL's collators does, and adds their ``row_index`` to the batch as a tensor."""
@@ -32,7 +53,7 @@ class RowIndexCollator:
         return batch
 
 
-class RowLosses:
+class RowLosses(TRLTrainer):
     """A mixin that makes a TRL trainer record row losses: ``class Recorded(SFTRowLosses, SFTTrainer)``.
 
     A trainer's own subclass defines ``row_losses``. Call ``start_recording`` once the trainer is built.
@@ -83,7 +104,7 @@ class RowLosses:
         if row_indices is None:  # a packed batch
             return super().compute_loss(model, inputs, *args, **others)
         outputs: list[Any] = []
-        models = [self.model] + ([self.ref_model] if getattr(self, "ref_model", None) is not None else [])
+        models = [one for one in (self.model, getattr(self, "ref_model", None)) if one is not None]
         handles = [m.register_forward_hook(lambda module, given, output: outputs.append(output)) for m in models]
         try:
             loss = super().compute_loss(model, inputs, *args, **others)

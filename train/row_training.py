@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import new_class
 from typing import Any
 
 from train.fit import fit
@@ -51,11 +52,9 @@ def train_on_rows(
     model, tokenizer = load(job)
     further = arguments(config)
 
-    class Recorded(row_losses, trainer_class):
-        pass
-
+    recorded_class = new_class("Recorded", (row_losses, trainer_class))
     with trl_errors(job):
-        trainer = Recorded(
+        trainer = recorded_class(
             model=model,
             args=config,
             processing_class=tokenizer,

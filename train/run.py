@@ -93,7 +93,7 @@ def _train(
             seed=recipe.seed,
             work_folder=work_folder,
             progress=progress,
-            scorer_requests=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards"),
+            answer=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer,
         )
         folder = writer.folder("model")
         with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no user can help it
@@ -105,7 +105,7 @@ def _train(
         writer.info["result"] = summary(outcome)
         gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
-    return store.stage(planned.stage_id)
+    return writer.stage()
 
 
 def _check_installed(lora: bool) -> None:

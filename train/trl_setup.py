@@ -6,7 +6,7 @@ TRL's telemetry off, unless the user has decided about it.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -88,7 +88,7 @@ def lora_config(job: TrainingJob, task: str = "CAUSAL_LM") -> Any:
         return None
     from peft import LoraConfig
 
-    defaults = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
+    defaults: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
     try:
         return LoraConfig(task_type=task, **(defaults | job.lora))
     except (ValueError, TypeError) as error:
@@ -96,7 +96,7 @@ def lora_config(job: TrainingJob, task: str = "CAUSAL_LM") -> Any:
 
 
 @contextlib.contextmanager
-def trl_errors(job: TrainingJob) -> Iterator[None]:
+def trl_errors(job: TrainingJob) -> Generator[None]:
     """Turn an error that TRL raises while its trainer is built into a ``UserError`` that names the training."""
     try:
         yield

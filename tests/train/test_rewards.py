@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from curate.pipeline.scorer import Scorer
+from curate.pipeline.scorer import Scorer, no_model_calls
 from curate.steps.code_hash import Definition
 from curate.steps.find_step import Step
 from schemas.errors import UserError
@@ -23,7 +23,7 @@ def scorer_of(function, *reads: str) -> AnswerScorer:
 
 def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r"):
     """Return its reward function; the scorer makes no model calls."""
-    return reward_function(name, scorer, rollouts, length, SimpleNamespace(answer=None))
+    return reward_function(name, scorer, rollouts, length, no_model_calls)
 
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:

@@ -17,6 +17,13 @@ class DPORowLosses(RowLosses):
     2023, arXiv 2305.18290); under any other loss it is null. Tokens and entropy are those of both answers together.
     """
 
+    beta: float
+    loss_types: list[str]
+    loss_weights: list[float]
+    f_divergence_type: str
+    ld_alpha: float | None
+    use_weighting: bool
+
     def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
         """Return the losses of a batch's rows.
 

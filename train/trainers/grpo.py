@@ -37,13 +37,10 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         raise nothing_left(job, rows.dropped)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     max_tokens = config.max_completion_length or NO_LIMIT
-    rewards = [
-        reward_function(name, scorer, rollouts, max_tokens, job.scorer_requests) for name, scorer in job.rewards.items()
-    ]
     with trl_errors(job):
         trainer = GRPOTrainer(
             model,
-            rewards,
+            [reward_function(name, scorer, rollouts, max_tokens, job.answer) for name, scorer in job.rewards.items()],
             config,
             processing_class=tokenizer,
             peft_config=lora_config(job),

@@ -15,6 +15,8 @@ DATA = "sft"
 class SFTRowLosses(RowLosses):
     """A row's loss is the mean negative log-likelihood of its trained tokens, in nats; it has no margin."""
 
+    kept_indices: list[int]
+
     def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
         """Return the losses of a batch's rows from its only output."""
         tokens = outputs[0].label_mask.sum(1)
