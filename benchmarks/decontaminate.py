@@ -16,6 +16,7 @@ import string
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +30,15 @@ from curate.pipeline.decontaminate import nearest_rows, semantic_rule
 DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
 ROWS, BENCH, PEER_ROWS = 1_000_000, 50_000, 20_000
 WORDS, PART = 50_000, 50_000  # in the vocabulary; rows made at a time
-RULES = {
-    "8-grams, half of the benchmark row (Tulu 3)": {},
-    "8-grams, half of the row": {"share_of": "row"},
-    "8-grams, half of either": {"share_of": "either"},
-    "13-grams, half of the benchmark row": {"ngram": 13},
-    "one 8-gram (s1)": {"match": "any"},
-    "one 13-gram (GPT-3)": {"ngram": 13, "match": "any"},
-    "5-grams, half of the benchmark row": {"ngram": 5},
-    "8-grams, a quarter of it": {"match": 0.25},
+RULES: dict[str, Callable[[pl.Series], BenchmarkIndex]] = {
+    "8-grams, half of the benchmark row (Tulu 3)": make_index,
+    "8-grams, half of the row": partial(make_index, share_of="row"),
+    "8-grams, half of either": partial(make_index, share_of="either"),
+    "13-grams, half of the benchmark row": partial(make_index, ngram=13),
+    "one 8-gram (s1)": partial(make_index, match="any"),
+    "one 13-gram (GPT-3)": partial(make_index, ngram=13, match="any"),
+    "5-grams, half of the benchmark row": partial(make_index, ngram=5),
+    "8-grams, a quarter of it": partial(make_index, match=0.25),
 }
 COSINES = (0.8, 0.85, 0.9, 0.95)
 NAMES = ("Aziza", "Bogdan", "Chiara", "Dmitri", "Eilidh", "Farouk", "Greta", "Hamza", "Ingrid", "Jorge")
@@ -116,7 +117,7 @@ def _timed(call: Callable[[], object]) -> Callable[[], float]:
 
 
 def _share(rows: pl.Series, index: BenchmarkIndex) -> float:
-    return find_benchmark_overlaps(rows, index)["matched"].is_not_null().mean()
+    return float(find_benchmark_overlaps(rows, index)["matched"].is_not_null().to_numpy().mean())
 
 
 def questions(split: str) -> pl.Series:
@@ -190,8 +191,8 @@ def main() -> None:
     given = parser.parse_args()
     test, planted, stay = questions("test"), plants(), others()
     print(f"planted: {len(test):,} each; to stay: {', '.join(f'{len(t):,} of {name}' for name, t in stay.items())}")
-    for rule, setting in RULES.items():
-        index = make_index(test, **setting)
+    for rule, index_of in RULES.items():
+        index = index_of(test)
         found = {name: f"{100 * _share(rows, index):.1f} %" for name, rows in planted.items()}
         taken = {name: int(find_benchmark_overlaps(rows, index)["matched"].count()) for name, rows in stay.items()}
         print(f"{rule}: {found} taken: {taken}", flush=True)

@@ -39,7 +39,7 @@ def beside(size: int) -> list[Row]:
         theirs = loop(made, np.argsort(-score), full["kept"].to_numpy(), keep)
         rows.append(Row(f"repr_filter {size:,} x 384, keep {keep:,}", seconds, "s", "0.05", "DEITA's loop", theirs))
         if keep == size:
-            out, gone = ~full["kept"], ~table["kept"]
+            out, gone = ~full["kept"].to_numpy(), ~table["kept"].to_numpy()
             share = (out & gone).sum() / out.sum()
             rows.append(Row(f"  of {out.sum():,} ruled out, found ({summary})", share, "share", ">= 0.99"))
     return rows

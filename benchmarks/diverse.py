@@ -19,7 +19,7 @@ from benchmarks.semantic import column
 from benchmarks.vectors import vectors
 from curate.algorithms.vectors.diversity import measure as diversity
 from curate.algorithms.vectors.diversity import vendi
-from curate.steps.find_step import find_step
+from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_settings
 
 SEED = 2
@@ -47,7 +47,7 @@ def beside(size: int, times: int) -> list[Row]:
         step = find_step("select", name)
         full = check_settings(step, settings, "benchmark")
 
-        def ours(step: object = step, full: dict = full, name: str = name) -> object:
+        def ours(step: Step = step, full: dict = full, name: str = name) -> None:
             kept[name] = np.flatnonzero(step.function(columns["embedding"], columns["score"], **full)[0]["kept"])
 
         find_step("select", name).function(column(made[:999]), columns["score"][:999], **full)  # compiles its loops
@@ -77,15 +77,18 @@ def pyversity(
     peer: tuple[str, dict] | None, made: np.ndarray, score: np.ndarray, count: int, kept: dict
 ) -> Callable[[], None] | None:
     """Return a function that runs the peer and writes its rows to ``kept``; None if there is no peer."""
+    if peer is None:
+        return None
+    name, settings = peer
     try:
-        function = peer and getattr(importlib.import_module(f"pyversity.strategies.{peer[0]}"), peer[0])
+        function = getattr(importlib.import_module(f"pyversity.strategies.{name}"), name)
     except ImportError:
         return None
 
     def run() -> None:
-        kept["peer"] = function(made, score, count, **peer[1]).indices
+        kept["peer"] = function(made, score, count, **settings).indices
 
-    return run if function else None
+    return run
 
 
 def timed(call: Callable[[], object]) -> Callable[[], float]:

@@ -9,6 +9,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 
 import numpy as np
 import polars as pl
@@ -116,7 +118,9 @@ def _counting_runs() -> dict[str, tuple[Callable, Callable, bool]]:
         ),
         "stop words": (
             lambda t: words.score(t, measure="stop_words"),
-            _polars(sum(RESPONSE.str.contains(rf"(?i)\b{word}\b").cast(pl.Int64) for word in words.STOP_WORDS)),
+            _polars(
+                reduce(add, (RESPONSE.str.contains(rf"(?i)\b{word}\b").cast(pl.Int64) for word in words.STOP_WORDS))
+            ),
             False,
         ),
         "ended lines": (

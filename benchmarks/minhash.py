@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,6 @@ from benchmarks.planted import NGRAM, parts, planted
 from curate.algorithms.text.shingles import Grams, jaccard
 from curate.dedup import exact, minhash
 
-try:
-    import rensa
-except ImportError:
-    rensa = None
 SIZES, SEED = (100_000, 500_000, 1_000_000), 2
 LIKE, RIGHT = 0.8, 0.7  # least similarity of planted pairs that count; of a dropped row that is right
 DATA = Path("/work/shared/data")
@@ -66,7 +63,7 @@ def compared(rows: int, seed: int, times: int, beside: bool = True) -> dict[str,
     made = planted(rows, seed)
     run(made.text[:2000])
     runs, kept = [lambda: _seconds(lambda: run(made.text))], []
-    if rensa and beside:
+    if beside and find_spec("rensa"):
         texts = made.text.to_list()
         runs += [
             lambda: _seconds(lambda: kept.append(_rensa(texts, str.split))),
@@ -92,11 +89,11 @@ def compared(rows: int, seed: int, times: int, beside: bool = True) -> dict[str,
     return figures
 
 
-def run(text: pl.Series, **settings: object) -> pl.DataFrame:
+def run(text: pl.Series) -> pl.DataFrame:
     """Run our step on texts, without scores and other data."""
     score, known = _none(text)
     sketch = pl.Series("sketch", [None]).new_from_index(0, len(text))
-    return minhash.dedup(text, sketch, score, known, **{"ngram": NGRAM, **settings})
+    return minhash.dedup(text, sketch, score, known, ngram=NGRAM)
 
 
 def ten_million(rows: int, seed: int, folder: Path) -> dict[str, float]:
@@ -109,7 +106,7 @@ def ten_million(rows: int, seed: int, folder: Path) -> dict[str, float]:
                 writer.write_batch(pa.record_batch([texts], schema=schema))
         part.rename(file)
     with pa.memory_map(str(file)) as source:
-        text = pl.from_arrow(pa.ipc.open_file(source).read_all()["text"])
+        text = pl.Series("text", pa.ipc.open_file(source).read_all()["text"])
     run(text[:2000])
     with _Watch() as watch:
         seconds = _seconds(lambda: print("dropped", rows - run(text)["duplicate_of"].null_count()))  # noqa: T201
@@ -171,8 +168,10 @@ def _none(text: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _rensa(texts: list[str], tokens: Callable[[str], list[str]]) -> np.ndarray:
+    from rensa import RMinHashDeduplicator
+
     return np.array(
-        rensa.RMinHashDeduplicator(0.75, 128, True, 32).add_pairs(
+        RMinHashDeduplicator(0.75, 128, True, 32).add_pairs(
             [(str(row), tokens(text)) for row, text in enumerate(texts)]
         )
     )

@@ -89,7 +89,7 @@ def _words() -> np.ndarray:
 
 
 @compiled
-def _noise(number: int, stream: int, seed: int) -> float:
+def _noise(number: int | np.uint64, stream: int, seed: np.uint64) -> float:
     """A random share in [0, 1) of a number: the same number has the same one (splitmix64)."""
     value = np.uint64(number) + STREAMS[stream] + seed * TWO
     value = (value ^ (value >> A)) * ONE
@@ -102,7 +102,7 @@ def _fill(
     source: np.ndarray,
     kind: np.ndarray,
     low: int,
-    seed: int,
+    seed: np.uint64,
     word: np.ndarray,
     letters: np.ndarray,
     ends: np.ndarray,

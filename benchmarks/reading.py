@@ -5,7 +5,6 @@ import random
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -13,11 +12,12 @@ from benchmarks.measure import Row, medians
 from benchmarks.models import random_llama
 from curate.models.clients.local.loss import LossEngine
 from curate.models.clients.local.reward import RewardEngine
+from curate.models.engine import Engine
 from curate.models.engine_settings import resolve_model
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load_classifier
 from schemas.recipe import Model
-from schemas.requests import Request, Sampling, make_request
+from schemas.requests import Request, Sampling, Task, make_request
 
 TEXTS, TIMES = 96, 3
 
@@ -26,7 +26,11 @@ def measure() -> list[Row]:
     """Medians of 3, taking turns; prompts and answers of 5 to 150 words, in no order of length."""
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(2000)]
-    pairs = [tuple(" ".join(draw.choices(words, k=draw.randint(5, 150))) for _ in "qa") for _ in range(TEXTS)]
+
+    def text() -> str:
+        return " ".join(draw.choices(words, k=draw.randint(5, 150)))
+
+    pairs = [(text(), text()) for _ in range(TEXTS)]
     with tempfile.TemporaryDirectory() as name:
         folder = random_llama(
             Path(name) / "model", [" ".join(pair) for pair in pairs], hidden=256, layers=4, vocabulary=12_000
@@ -51,7 +55,7 @@ def _reward(ref: ModelRef, pairs: list[tuple[str, str]], folder: Path) -> Row:
     return Row("rewards, random Llama (256 x 4)", ours, "texts/s", "", "loop of 16", peer)
 
 
-def _answer(engine: Any, asks: list[dict], task: str) -> float:
+def _answer(engine: Engine, asks: list[dict], task: Task) -> float:
     """Texts a second, each answered by itself."""
     requests: list[Request] = [make_request("r", json.dumps(ask), None, Sampling(), 0, task) for ask in asks]
     groups, done = iter([[one] for one in requests]), []

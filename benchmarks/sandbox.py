@@ -64,7 +64,7 @@ def _programs(engine: SandboxEngine, count: int, code: str, tests: dict) -> floa
 
     def give(replies: list[Reply], spent: Spent) -> None:
         nonlocal passed
-        passed += sum(json.loads(reply.text) == {"tests": [["0", None], ["1", None]]} for reply in replies)
+        passed += sum(json.loads(reply.text or "null") == {"tests": [["0", None], ["1", None]]} for reply in replies)
 
     started = time.perf_counter()
     engine.answer(take, give)

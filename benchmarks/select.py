@@ -23,6 +23,7 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.find_step import find_step
 from curate.steps.settings import check_settings
+from curate.storage.stage import load_stage
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
@@ -181,7 +182,7 @@ def child(folder: str, view: str, out: str) -> None:
 def one(folder: Path, view: str) -> dict[str, float]:
     """Make one dataset of a store of ``fill``; returns its stage's seconds and this process's peak memory in MB."""
     store = Store(folder)
-    stages = {path.name.split("-")[0]: store.stage(id_) for id_, path in store.stages().items()}
+    stages = {path.name.split("-")[0]: load_stage(path) for path in store.stages().values()}
     (folder / "r.yaml").write_text(
         f"name: bench\nprompts:\n  - source: seeds.jsonl\ndatasets: {{view: {VIEWS.get(view, '{type: sft}')}}}\n"
     )

@@ -11,6 +11,8 @@ import argparse
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,8 @@ def measure() -> list[Row]:
 
 
 def _beside(made: Vectors, times: int) -> list[Row]:
-    size, embedding, answers = len(made.vectors), column(made.vectors), {}
+    size, embedding = len(made.vectors), column(made.vectors)
+    answers: dict[str, tuple[np.ndarray, str]] = {}
     runs = [_timed(lambda: answers.update(ours=ours(embedding, exact_below=0)))]
     if size == min(RUNS):
         runs.append(_timed(lambda: answers.update(exact=ours(embedding, exact_below=size + 1))))
@@ -58,12 +61,12 @@ def column(made: np.ndarray) -> pl.Series:
     return pl.Series("embedding", made, dtype=pl.Array(pl.Float32, made.shape[1]))
 
 
-def ours(embedding: pl.Series, **settings: object) -> tuple[np.ndarray, str]:
+def ours(embedding: pl.Series, *, exact_below: int, threshold: float = THRESHOLD) -> tuple[np.ndarray, str]:
     """Return the kept row that each row duplicates (-1 = kept), and the message about the recall."""
     count = len(embedding)
     text, known = pl.repeat("t", count, eager=True), pl.repeat(False, count, eager=True)
     score = pl.repeat(None, count, dtype=pl.Float64, eager=True)
-    table, message = dedup(text, embedding, score, known, **{"threshold": THRESHOLD, **settings})
+    table, message = dedup(text, embedding, score, known, threshold=threshold, exact_below=exact_below)
     return table["duplicate_of"].fill_null(-1).to_numpy(), message
 
 
@@ -89,11 +92,7 @@ def hnswlib_keep_first(made: np.ndarray) -> np.ndarray:
 
 def has_hnswlib() -> bool:
     """Return whether hnswlib is installed."""
-    try:
-        import hnswlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("hnswlib") is not None
 
 
 def share_found(kept_for: np.ndarray, made: Vectors) -> float:
@@ -101,7 +100,7 @@ def share_found(kept_for: np.ndarray, made: Vectors) -> float:
     return float(((kept_for[made.original] >= 0) | (kept_for[made.copy] >= 0)).mean())
 
 
-def _timed(call: object) -> object:
+def _timed(call: Callable[[], object]) -> Callable[[], float]:
     def run() -> float:
         started = time.perf_counter()
         call()

@@ -109,7 +109,7 @@ def _stage(store: Store, label: str, tables: dict[str, pl.DataFrame]) -> Stage:
     stage_id = f"{label.encode().hex():0<12}"[-12:]
     with store.new_stage(stage_id, label, what={}) as writer:
         _write(writer, tables)
-    return store.stage(stage_id)
+    return writer.stage()
 
 
 def _write(writer: StageWriter, tables: dict[str, pl.DataFrame]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.check import write_rows
 from benchmarks.measure import Row
@@ -84,11 +85,8 @@ def measure() -> list[Row]:
 def _run(folder: Path, number: int) -> tuple[float, float, float]:
     """Do one run; return the seconds without loading, the seconds in the engine, and the share of the rest."""
     Timed.loading = Timed.generating = 0.0
-    untimed, generate.GenerateEngine = generate.GenerateEngine, Timed
-    try:
+    with patch.object(generate, "GenerateEngine", Timed):
         started = time.perf_counter()
         run(load_recipe(folder / "small.yaml"), Store(folder / f"store{number}"))
         total = time.perf_counter() - started - Timed.loading
-    finally:
-        generate.GenerateEngine = untimed
     return total, Timed.generating, 1 - Timed.generating / total

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,7 @@ from curate.select import facility_location, k_center
 from curate.storage.mapped_columns import as_series
 
 SEEDS = (2, 3, 4)
+Result = TypeVar("Result")
 K_CENTER, COVER = 100_000, 20_000
 BARS = {0.01: "0.15 of peer", 0.1: "0.05 of peer"}
 
@@ -118,7 +120,7 @@ def kept_of(step: Callable, made: np.ndarray, count: int) -> tuple[np.ndarray, s
     return np.flatnonzero(table["kept"].to_numpy()), summary
 
 
-def timed(call: Callable) -> tuple[float, object]:
+def timed(call: Callable[[], Result]) -> tuple[float, Result]:
     """Return the seconds that a call takes, and its result."""
     started = time.perf_counter()
     result = call()
