@@ -82,6 +82,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/ty check
 
 # The peers of the benchmarks are optional: one that cannot be installed is left out of the tables.
 bench: install
