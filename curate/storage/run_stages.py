@@ -1,14 +1,13 @@
 """The stages of runs: all those that a run used, and the datasets of each recipe's latest run."""
 
-from typing import Any
-
+from curate.storage.records import RunInfo
 from curate.storage.sql_views import current_stages
 from curate.storage.stage import Stage, load_stage
 from curate.storage.store import Store
 from schemas.rows import DATASET_TABLES
 
 
-def stages_of_run(store: Store, run: dict[str, Any]) -> list[Stage]:
+def stages_of_run(store: Store, run: RunInfo) -> list[Stage]:
     """Return the stages that a run used, in order; those removed from the store since are left out."""
     folders = (store.path / "stages" / stage["path"] for stage in run["stages"])
     return [load_stage(folder) for folder in folders if (folder / "stage.json").exists()]
