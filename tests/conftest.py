@@ -1,5 +1,6 @@
 """Fixtures for all tests: a tiny language model, made on the spot, and an empty store."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from tests.train.tables import WORDS
 
 settings.register_profile("here", deadline=None)  # timings never decide a test
 settings.load_profile("here")
+
+for name in ("COLUMNS", "LINES"):  # GNU readline, which pytest imports, sets them to 80 and 24 for xdist's workers
+    os.environ.pop(name, None)
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"

@@ -29,7 +29,7 @@ def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
     Raises:
         UserError: The weights can't be loaded, or are those of a model that classifies.
     """
-    torch, transformers = _libraries(ref)
+    torch, transformers = libraries(ref)
     location, given = weights_folder(ref), _given(ref)
     try:
         config = transformers.AutoConfig.from_pretrained(location, **given)
@@ -60,7 +60,7 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
     Raises:
         UserError: The weights can't be loaded, or there is no head (its outputs would be random) and no ``new_head``.
     """
-    torch, transformers = _libraries(ref)
+    torch, transformers = libraries(ref)
     location, given = weights_folder(ref), _given(ref)
     rows = _head_rows(ref)
     outputs = {"num_labels": 1 if new_head else rows} if new_head or rows else {}
@@ -112,8 +112,12 @@ def local_folder(ref: ModelRef) -> Path | None:
     return folder if commit and (folder / "config.json").exists() else None
 
 
-def _libraries(ref: ModelRef) -> tuple[Any, Any]:
-    """Import torch and transformers; raise a ``UserError`` that says how to install them if they are missing."""
+def libraries(ref: ModelRef) -> tuple[Any, Any]:
+    """Import and return torch and transformers.
+
+    Raises:
+        UserError: They are missing; it says how to install them.
+    """
     try:
         import torch
         import transformers

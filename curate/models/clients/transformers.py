@@ -6,6 +6,7 @@ It writes, gives rewards and losses, and makes embeddings. The classes are in ``
 from curate.models.engine import Engine, EngineSpec, Setting, TextEmbedder
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import resolve_weights
+from curate.models.weights import libraries
 from schemas.progress import Progress
 
 BATCH_TOKENS = Setting(
@@ -19,18 +20,21 @@ BACKEND = Setting("backend", str, "what computes embeddings", "torch", choices=(
 
 
 def _start_generate(ref: ModelRef, progress: Progress) -> Engine:
+    libraries(ref)
     from curate.models.clients.local.generate import GenerateEngine
 
     return GenerateEngine(ref, progress)
 
 
 def _start_reward(ref: ModelRef, progress: Progress) -> Engine:
+    libraries(ref)
     from curate.models.clients.local.reward import RewardEngine
 
     return RewardEngine(ref)
 
 
 def _start_loss(ref: ModelRef, progress: Progress) -> Engine:
+    libraries(ref)
     from curate.models.clients.local.loss import LossEngine
 
     return LossEngine(ref)
