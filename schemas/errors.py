@@ -26,7 +26,16 @@ class Failed(OneLine):
 
 
 class Stopped(OneLine):
-    """A budget is used up. The replies it paid for are kept, and the datasets are built from them."""
+    """A budget is used up. The replies it paid for are kept, and the datasets are built from them.
+
+    Attributes:
+        result: What ``curate.run`` made of them (``curate.RunResult``), or None.
+    """
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        """Take the message, and what was made."""
+        super().__init__(message)
+        self.result = result
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

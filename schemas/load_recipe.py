@@ -3,7 +3,6 @@
 Any mistake is a ``UserError`` that names the file, the line, what was found and the nearest right name.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -34,12 +33,16 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
     """
     lines: dict[str, int] = {}
     if isinstance(recipe, Mapping):
-        path, data = Path(IN_PYTHON), _plain_mapping(recipe)
+        path, data = Path(IN_PYTHON), _plain(recipe)
+    elif not isinstance(recipe, Path | str):
+        raise UserError(f"expected a recipe's file or a mapping, found {type(recipe).__name__}")
     else:
         path = Path(recipe)
         data = plain_values(parse(read_text(path), path), (), lines, path)
     if not isinstance(data, dict):
         raise UserError(f"{path}: expected a mapping with the keys name, prompts ..., found {kind_of(data, 'nothing')}")
+    if isinstance(overrides, str | Mapping) or not all(isinstance(text, str) for text in overrides or []):
+        raise UserError(f"overrides: expected a list of texts such as ['seed=3'], found {overrides!r:.80}")
     for text in overrides or []:
         override(data, text)
     for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
@@ -54,18 +57,23 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
     return loaded
 
 
-def _plain_mapping(recipe: Mapping[str, Any]) -> Any:
-    """Return a copy of a mapping of plain values; a path becomes text."""
-
-    def plain(value: Any) -> str:
-        if isinstance(value, PurePath):
-            return str(value)
-        raise TypeError(f"{value!r:.80} ({type(value).__name__})")
-
-    try:
-        return json.loads(json.dumps(dict(recipe), default=plain))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UserError(f"{IN_PYTHON}: expected text, numbers, lists and mappings, found {error}") from None
+def _plain(value: Any, key: str = "") -> Any:
+    """Return a copy of a recipe's plain values: paths become text, tuples lists, NumPy's numbers Python's."""
+    value = value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    if isinstance(value, Mapping):
+        keys = [str(name) if isinstance(name, str | int) and not isinstance(name, bool) else None for name in value]
+        if None in keys or len(set(keys)) < len(keys):
+            raise UserError(
+                f"{IN_PYTHON}: {key + ': ' if key else ''}expected names as keys, found {list(value)!r:.80}"
+            )
+        return {str(name): _plain(one, f"{key}.{name}" if key else str(name)) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, f"{key}[{index}]") for index, one in enumerate(value)]
+    if isinstance(value, PurePath):
+        return str(value)
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value == value):
+        return value
+    raise UserError(f"{IN_PYTHON}: {key}: expected text, a number, a list or a mapping, found {value!r:.80}")
 
 
 def _steps(items: Any, section: str, verbs: tuple[str, ...], path: Path, lines: dict[str, int]) -> list[dict]:

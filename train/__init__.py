@@ -2,7 +2,7 @@
 
 The way in from Python (docs/python.md):
 
-    from train import train, evaluate
+    from train import check, train, evaluate
 
 A name is imported when it is first asked for, so that ``import train`` takes milliseconds.
 """
@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from train.api import EvaluationResult, TrainedModel, evaluate, train
+    from train.api import EvaluationResult, TrainedModel, check, evaluate, train
 
-__all__ = ["EvaluationResult", "TrainedModel", "evaluate", "train"]
+__all__ = ["EvaluationResult", "TrainedModel", "check", "evaluate", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,3 +21,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'train' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(import_module("train.api"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion."""
+    return __all__

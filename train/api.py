@@ -8,14 +8,15 @@ from typing import Any
 
 import polars as pl
 
-from curate.api.html import html_table
-from curate.api.run import AnyRecipe, AnyStore, as_recipe, as_store, built
+from curate.api.display import html_table, shown
+from curate.api.run import AnyRecipe, AnyStore, as_progress, as_recipe, as_store, built
 from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
+from schemas.errors import UserError
 from schemas.progress import Progress
 from train.compare import compare
 from train.evaluation import evaluate_recipe
-from train.plan import plan_trainings, trained_models
+from train.plan import check_training_sections, plan_trainings, trained_models
 from train.run import train_recipe
 
 
@@ -79,22 +80,31 @@ class EvaluationResult:
 
     def __repr__(self) -> str:
         """Return the comparison."""
-        return f"EvaluationResult\n{self.comparison}"
+        return f"EvaluationResult\n{shown(self.comparison)}"
 
     def _repr_html_(self) -> str:
         """Return the comparison as a table, for a notebook."""
         return html_table("Held-out prompts, the same scorers for every model", self.comparison)
 
 
+def check(recipe: AnyRecipe) -> None:
+    """Check the sections ``train`` and ``evaluate`` of a recipe as far as it alone allows, before anything is paid for.
+
+    Raises:
+        UserError: A trainer, an option, a dataset's type or a scorer is wrong.
+    """
+    check_training_sections(as_recipe(recipe))
+
+
 def train(
-    recipe: AnyRecipe, store: AnyStore, names: list[str] | None = None, progress: Progress | None = None
+    recipe: AnyRecipe, store: AnyStore, names: list[str] | str | None = None, progress: Progress | None = None
 ) -> dict[str, TrainedModel]:
     """Do a recipe's trainings. A finished one is reused, an interrupted one is resumed.
 
     Args:
         recipe: A recipe, a mapping with its sections, or the path of its file.
         store: The store that holds its datasets, or its folder.
-        names: Some trainings (those they start from are added); None for all.
+        names: A training, or some (those they start from are added); None for all.
         progress: Shows how far the training is; silent by default.
 
     Returns:
@@ -103,7 +113,10 @@ def train(
     Raises:
         UserError: A dataset is not built, or a name, a row or an option is wrong.
     """
-    recipe, store, progress = as_recipe(recipe), as_store(store), progress or Progress()
+    recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
+    names = [names] if isinstance(names, str) else names
+    if not recipe.train:
+        raise UserError(f"{recipe.path}: has no section 'train'")
     datasets, models = built(recipe, store)
     with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
         stages = record.use(train_recipe(recipe, store, datasets, models, names, progress, gateway))
@@ -121,7 +134,7 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     Raises:
         UserError: A dataset is not built, a model is not trained, or nothing is held out.
     """
-    recipe, store, progress = as_recipe(recipe), as_store(store), progress or Progress()
+    recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:

@@ -24,10 +24,17 @@ from curate.steps.find_step import Step, find_step
 from curate.storage.store import Store
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
+from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
 from schemas.recipe import Recipe
 
 KINDS = ("score", "dedup", "select")
+# The columns of a decision about each row, by what a step makes.
+DECIDES = {
+    "dedup": ("duplicate_of", "similarity", "via"),
+    "select": ("kept", "reason", "evidence"),
+    "subset": ("kept", "nearest", "similarity", "cluster"),
+}
 
 
 def call_step(
@@ -64,14 +71,25 @@ def call_step(
         Failed: A model answers no request.
     """
     if kind not in KINDS:
-        raise unknown("kind of step to call", kind, KINDS)
-    place, step = f"{kind}.{name}", find_step(kind, name)
+        raise unknown("kind of step to call", str(kind), KINDS)
+    place = f"{kind}.{name}"
+    step = find_step(kind, str(name), place)
     rows, settings = split_arguments(step, columns, more, place)
-    recipe = Recipe.model_validate({"name": "call", "seed": seed, "models": dict(models or {}), "prompts": []})
+    recipe = _recipe_of_call(models, seed)
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         run = RunContext(Store(folder), progress or Progress())
         call = _score if kind == "score" else _choose
-        return call(recipe, step, rows, settings, run, place)
+        try:
+            return call(recipe, step, rows, settings, run, place)
+        except pl.exceptions.PolarsError as error:  # such as a column of another type than the step reads
+            raise UserError(f"{place}: {str(error).splitlines()[0]}") from error
+
+
+def _recipe_of_call(models: Mapping[str, Any] | None, seed: int) -> Recipe:
+    """Return a recipe with these models and this seed, checked as any recipe is."""
+    if models is not None and not isinstance(models, Mapping):
+        raise UserError(f"models: expected a mapping of names to models, found {models!r:.80}")
+    return load_recipe({"name": "call", "seed": seed, "models": models or {}, "prompts": [{"source": "none"}]})
 
 
 def _score(
@@ -113,7 +131,7 @@ def _choose(
     if by is not None and "score" in step.reads and (step.kind == "select" or settings.get("keep") == "best"):
         settings = {**settings, "by": by}
     if "against" in settings and "on" not in settings and "text" in rows.columns:
-        rows = rows.rename({"text": "prompt"})  # the column of that data to compare with
+        rows = rows.drop("prompt", strict=False).rename({"text": "prompt"})  # the column of that data to compare with
     compared = next((name for name in ("text", "response", "prompt") if name in rows.columns), "text")
     rule = read_row_rule(RunState(recipe, run.store, SourceReader()), step.kind, step.name, settings, place, compared)
     given = {name: rows[name] for name in step.reads if name in rows.columns}
@@ -122,16 +140,19 @@ def _choose(
         given.setdefault("text", pl.Series("text", range(rows.height)).cast(pl.String))  # no row counts as blank
     if "completion_id" in step.reads:
         given.setdefault("completion_id", pl.Series("completion_id", range(rows.height)).cast(pl.String))
-    _check_columns(rule, rows, given, place)
+    _check_columns(rule, rows, given, settings, place)
     columns = _columns_of_rule(run, rule, rows, given)
-    result = step.call(columns, rule.settings)
-    table, note = result if isinstance(result, tuple) else (result, "")
+    if step.makes == "pair":
+        return step.call(columns, rule.settings)
+    table, note = step.decide(columns, rule.settings, DECIDES[step.makes])
     if note:
         run.progress.say(f"{place}: {note}")
     return _duplicates(table, rule) if step.kind == "dedup" else table
 
 
-def _check_columns(rule: RowRule, rows: pl.DataFrame, given: dict[str, pl.Series], place: str) -> None:
+def _check_columns(
+    rule: RowRule, rows: pl.DataFrame, given: dict[str, pl.Series], settings: dict[str, Any], place: str
+) -> None:
     """Raise ``UserError`` for a column that the call must give and does not."""
     if rule.reference and "embedding" in given:
         raise UserError(f"{place}: against: that data is embedded too, so give texts in place of embeddings")
@@ -143,7 +164,11 @@ def _check_columns(rule: RowRule, rows: pl.DataFrame, given: dict[str, pl.Series
     if rule.embedder or rule.reference or ("text" in step.reads and "text" not in given):
         asks_vectors = rule.embedder and rule.on == "text" and "text" not in rows.columns
         needed.append("embedding" if asks_vectors else rule.on)
+    if "on" in settings:
+        needed.append(rule.on)
     needed += [name for name in step.reads if name not in made]
+    if "known" in given:
+        raise UserError(f"{place}: known: name the other data with against=, or put their rows first")
     for name in needed:
         if name not in rows.columns and name not in given:
             raise UserError(f"{place}: needs the column {name!r}; found {', '.join(rows.columns) or 'none'}")

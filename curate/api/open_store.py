@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import polars as pl
 
-from curate.api.html import html_table
+from curate.api.display import html_table, shown
+from curate.steps.sql_conditions import one_line
 from curate.storage.run_stages import recipe_datasets
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
@@ -15,8 +17,8 @@ from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
 if TYPE_CHECKING:
     import datasets
-    import duckdb
 
+READS = ("SELECT", "EXPLAIN", "RELATION")
 JSON_COLUMNS = ("prompt", "completion", "chosen", "rejected", "tools", "metadata", "scores")
 TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 
@@ -24,7 +26,7 @@ TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 class OpenStore(Store):
     """A store with methods to look at what it holds. Each call shows what is finished at that moment."""
 
-    def sql(self, query: str, params: list[Any] | None = None) -> "duckdb.DuckDBPyRelation":
+    def sql(self, query: str, params: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the rows of an SQL query (DuckDB's) over the store's tables.
 
         Args:
@@ -35,13 +37,17 @@ class OpenStore(Store):
             A relation: it prints itself, ``.pl()`` is a Polars frame, ``.df()`` a Pandas one, ``.fetchall()`` tuples.
 
         Raises:
-            UserError: The query returns no rows, such as an INSERT.
-            duckdb.Error: The query is wrong.
+            UserError: The query is wrong, or is not one query; the tables of a store cannot be changed.
         """
-        relation = connect(self).sql(query, params=params)
-        if relation is None:
-            raise UserError("sql: expected a query that returns rows; the tables of a store cannot be changed")
-        return relation
+        con = connect(self)
+        try:
+            statements = con.extract_statements(query)
+            if len(statements) != 1 or statements[0].type.name not in READS:
+                found = ", ".join(one.type.name for one in statements) or "none"
+                raise UserError(f"sql: expected one query that reads, such as SELECT ..., found {found}")
+            return con.sql(query, params=params)
+        except duckdb.Error as error:
+            raise UserError(f"sql: {one_line(error)}") from error
 
     def table(self, name: str) -> pl.LazyFrame:
         """Return a table, such as ``completions`` or ``decisions``. Only what is collected is read.
@@ -64,13 +70,15 @@ class OpenStore(Store):
         Raises:
             UserError: There is no such dataset or split, or several recipes have it.
         """
-        rows = self.dataset_rows(name, recipe=recipe)
+        rows = self.dataset_rows(name, recipe=recipe).drop("dataset")
+        empty = [c for c in ("tools", "score", "reasoning_content") if c in rows.columns and rows[c].is_null().all()]
+        rows = rows.drop(empty)  # of the whole dataset, so that all its splits have the same columns
         if split is not None:
             splits = sorted(rows["split"].unique())
             if split not in splits:
-                raise unknown(f"split of the dataset {name!r} called", split, splits)
+                raise unknown(f"split with rows in the dataset {name!r} called", split, splits)
             rows = rows.filter(pl.col("split") == split).drop("split")
-        return to_hugging_face(rows.drop("dataset"))
+        return to_hugging_face(rows)
 
     def dataset_rows(self, name: str, *, recipe: str | None = None) -> pl.DataFrame:
         """Return a dataset's rows as they are stored: messages, tools and scores are JSON text.
@@ -95,7 +103,7 @@ class OpenStore(Store):
 
     def __repr__(self) -> str:
         """Return the path, and the datasets with their numbers of rows."""
-        return f"OpenStore({str(self.path)!r})\n" + str(self._overview()) if self.runs() else f"{self._title()}, empty"
+        return f"{self._title()}\n{shown(self._overview())}" if self.runs() else f"{self._title()}, empty"
 
     def _repr_html_(self) -> str:
         """Return the same as a table, for a notebook."""
@@ -124,6 +132,8 @@ def open_store(path: Path | str = "store", *, create: bool = True) -> OpenStore:
         UserError: The folder is something else, a newer version made the store, or there is none and ``create`` is
             False.
     """
+    if not isinstance(path, Path | str):
+        raise UserError(f"store: expected a store or its folder, found {type(path).__name__}")
     return OpenStore(path, create=create)
 
 
@@ -131,14 +141,18 @@ def to_hugging_face(rows: pl.DataFrame) -> "datasets.Dataset":
     """Return a dataset's rows as a ``datasets.Dataset``.
 
     JSON text becomes lists and mappings, stored as JSON, because Arrow would give every message the keys that one of
-    them has. Columns that are null in every row are left out.
+    them has.
+
+    Raises:
+        UserError: There are no rows: nothing can be trained on them.
     """
+    if rows.is_empty():
+        raise UserError("the dataset has no rows; RunResult.dropped() and 'gristmill show decisions' say why")
     try:
         from datasets import Dataset
     except ImportError:
         raise needs_extra("a dataset for TRL", "train") from None
 
-    rows = rows.select(column for column in rows.columns if rows[column].null_count() < rows.height or not rows.height)
     parsed = [
         {
             name: json.loads(value) if name in JSON_COLUMNS and value is not None else value

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from curate.api.open_store import OpenStore
+from curate.api.open_store import OpenStore, open_store
 from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
 from curate.models.engine import engine_of
@@ -65,10 +65,10 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
     Raises:
         UserError: For a mistake in the recipe or its sources, found before the first stage is made.
         Failed: Too many requests failed.
-        Stopped: A budget is used up; the datasets are made of what there is.
+        Stopped: A budget is used up. The datasets are made of what there is; ``result`` of the exception holds them.
     """
-    recipe, store = as_recipe(recipe), as_store(store)
-    progress, sources = progress or Progress(), SourceReader()
+    recipe, store, progress = as_recipe(recipe), as_store(store), as_progress(progress)
+    sources = SourceReader()
     with _drafts() as drafts:
         planned = _plan(recipe, store, drafts, sources)
         sources.forget_rows()  # the drafts hold the rows that the run needs
@@ -78,9 +78,11 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
             state = RunState(recipe, store, sources)
             with record.gateway(progress) as gateway:
                 Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
+            result = RunResult(recipe, OpenStore(store.path, create=False), record.run_id, state.datasets)
             if gateway.stopped:
-                raise Stopped("; ".join(gateway.stopped.values()) + ". The datasets are made of what there is")
-    return RunResult(recipe, OpenStore(store.path, create=False), record.run_id, state.datasets)
+                reasons = "; ".join(gateway.stopped.values())
+                raise Stopped(f"{reasons}. The datasets are made of what there is", result=result)
+    return result
 
 
 def plan(recipe: AnyRecipe, store: AnyStore | None = None) -> Plan:
@@ -105,9 +107,16 @@ def as_recipe(recipe: AnyRecipe) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
-def as_store(store: AnyStore) -> Store:
-    """Return a store as it is, or open the one in a folder."""
-    return store if isinstance(store, Store) else OpenStore(store)
+def as_store(store: AnyStore, *, create: bool = True) -> Store:
+    """Return a store as it is, or open the one in a folder; with ``create``, make one where there is none."""
+    return store if isinstance(store, Store) else open_store(store, create=create)
+
+
+def as_progress(progress: Progress | None) -> Progress:
+    """Return a display as it is, or one that shows nothing."""
+    if progress is not None and not isinstance(progress, Progress):
+        raise UserError(f"progress: expected a curate.Progress, such as cli.progress.Bars(), found {progress!r:.80}")
+    return progress or Progress()
 
 
 def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, ModelRef]]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from curate.api.html import html_table
+from curate.api.display import html_table, printable, shown
 from curate.api.open_store import OpenStore
 from curate.storage.polars_types import empty, polars_schema
 from curate.storage.reply_log import costs
@@ -52,7 +53,11 @@ class Datasets(Mapping[str, pl.DataFrame]):
     def __repr__(self) -> str:
         """Return each dataset's name and number of rows."""
         counts = (f"{name!r}: {stage.rows(table):,} rows" for name, (table, stage) in self._stages.items())
-        return f"Datasets({', '.join(counts)})"
+        return printable(f"Datasets({', '.join(counts)})")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a dataset's rows, or ``default`` if there is no dataset of this name."""
+        return self[key] if key in self else default
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,7 +119,7 @@ class RunResult:
 
     def __repr__(self) -> str:
         """Return the datasets' rows, the dropped rows by reason, and the cost."""
-        return f"{self._title()}\n{self.summary()}\n{self.dropped()}"
+        return f"{self._title()}\n{shown(self.summary())}\n{shown(self.dropped())}"
 
     def _repr_html_(self) -> str:
         """Return the same as tables, for a notebook."""

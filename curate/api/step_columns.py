@@ -1,7 +1,9 @@
 """Turn what a caller gives a step (lists, arrays, a frame, settings) into the columns and the settings of the step."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -36,19 +38,11 @@ def split_arguments(
     Raises:
         UserError: A name is unknown, a column is given twice or is none, or columns differ in length.
     """
-    frame = positional[0] if len(positional) == 1 else None
-    if isinstance(frame, pl.LazyFrame):
-        frame = frame.collect()
-    columns: dict[str, Any]
-    if isinstance(frame, pl.DataFrame | Mapping):
-        columns = dict(frame.to_dict() if isinstance(frame, pl.DataFrame) else frame)
-    elif len(positional) > len(step.reads):
-        raise UserError(
-            f"{place}: takes at most {len(step.reads)} columns ({', '.join(step.reads)}), found {len(positional)}"
-        )
-    else:
-        columns = dict(zip(step.reads, positional, strict=False))
+    columns = _positional_columns(step, positional, place)
     known = (*step.required, *step.defaults, *RECIPE_SETTINGS[step.kind])
+    for name in ("on", "by"):
+        if name in known and not isinstance(named.get(name, ""), str):
+            raise UserError(f"{place}: {name}: expected the name of a column, found {named[name]!r:.80}")
     also_columns = (*step.reads, named.get("on"), named.get("by"))
     settings: dict[str, Any] = {}
     for name, value in named.items():
@@ -57,12 +51,31 @@ def split_arguments(
         if name in also_columns or ("scores" in step.reads and name not in known):
             columns[name] = value
         elif name in known:
-            settings[name] = value
+            settings[name] = str(value) if isinstance(value, PurePath) else value
         else:
             raise unknown("column or setting", name, [*step.reads, *known], place)
     if "embedding" in columns and "text" not in columns and _are_texts(columns["embedding"]):
         columns["text"] = columns.pop("embedding")  # to be embedded
     return _frame(columns, place), settings
+
+
+def _positional_columns(step: Step, positional: Sequence[Any], place: str) -> dict[str, Any]:
+    """Return the columns of a frame, or those given in the order of the step's parameters."""
+    frame = positional[0] if len(positional) == 1 else None
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    elif hasattr(frame, "columns") and not isinstance(frame, pl.DataFrame):
+        raise UserError(
+            f"{place}: expected a Polars frame, found {type(frame).__module__}.{type(frame).__name__}; "
+            f"polars.from_pandas, polars.from_arrow or its own to_polars() makes one"
+        )
+    if isinstance(frame, pl.DataFrame | Mapping):
+        return dict(frame.to_dict() if isinstance(frame, pl.DataFrame) else frame)
+    if len(positional) > len(step.reads):
+        raise UserError(
+            f"{place}: takes at most {len(step.reads)} columns ({', '.join(step.reads)}), found {len(positional)}"
+        )
+    return dict(zip(step.reads, positional, strict=False))
 
 
 def _are_texts(values: Any) -> bool:
@@ -85,23 +98,47 @@ def _frame(columns: dict[str, Any], place: str) -> pl.DataFrame:
 def _column(name: str, values: Any, place: str) -> pl.Series:
     """Return a column: an embedding as an array, JSON as text, other values in their type of the store's tables."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, pl.Series | Sequence | np.ndarray):
-        raise UserError(f"{place}: {name}: expected a list or another column of values, found {values!r:.80}")
+        found = repr(values)[:80] if isinstance(values, str | bytes | int | float | None) else type(values).__name__
+        raise UserError(f"{place}: {name}: expected a list, a Polars Series or an array, found {found}")
     try:
         if name == "embedding":
             return _vectors(values, place)
         if TYPES.get(name) == pl.String:
-            items = values.to_list() if isinstance(values, pl.Series) and values.dtype != pl.String else values
-            if isinstance(items, pl.Series):
-                return items.alias(name)
-            return pl.Series(name, [_text(item) for item in items], dtype=pl.String)
+            if isinstance(values, pl.Series) and values.dtype == pl.String:
+                return values.alias(name)
+            items = values.to_list() if isinstance(values, pl.Series) else values
+            structs = isinstance(values, pl.Series) and values.dtype.is_nested()
+            to_text = message_text if name == "messages" else json_text
+            return pl.Series(name, [to_text(_without_nulls(i) if structs else i) for i in items], dtype=pl.String)
         return pl.Series(name, values, dtype=TYPES.get(name))
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{place}: {name}: {str(error).splitlines()[0]}") from None
 
 
-def _text(value: Any) -> str | None:
-    """Return text as it is, and any other value as JSON text."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def json_text(value: Any) -> str | None:
+    """Return text as it is, null and NaN as null, and any other value as JSON text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return json.dumps(value, ensure_ascii=False)
+
+
+def message_text(value: Any) -> str | None:
+    """Return a conversation as JSON text; a text that is not JSON becomes the user's one message."""
+    text = json_text(value)
+    if text is None or text.lstrip().startswith("["):
+        return text
+    return json.dumps([{"role": "user", "content": text}], ensure_ascii=False)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value of a Polars struct without its null fields: Polars gives every struct the fields of all others."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _vectors(values: Any, place: str) -> pl.Series:

@@ -60,7 +60,10 @@ class ReplyLog:
         self.path = store.path / "replies" / "replies.sqlite"
         try:
             is_uri = database.startswith("file:")
-            self.db = sqlite3.connect(database or self.path, isolation_level=None, timeout=60, uri=is_uri)
+            # In a notebook a thread asks a server, and writes its replies, while the thread that opened the log waits.
+            self.db = sqlite3.connect(
+                database or self.path, isolation_level=None, timeout=60, uri=is_uri, check_same_thread=False
+            )
             if is_uri:
                 return
             self.db.execute("PRAGMA journal_mode = WAL")

@@ -134,7 +134,10 @@ def test_texts_are_embedded_by_the_built_in_model():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: length("one text"), "score.length: response: expected a list or another column of values"),
+        (
+            lambda: length("one text"),
+            "score.length: response: expected a list, a Polars Series or an array, found 'one text'",
+        ),
         (lambda: length(["a"], uint="words"), "score.length: no column or setting 'uint'; did you mean 'unit'?"),
         (lambda: length(["a"], unit=3), "unit: expected one of 'characters', 'words', 'tokens'"),
         (lambda: length(["a"], ["b"], ["c"]), "score.length: takes at most 2 columns (response, completion_tokens)"),

@@ -95,7 +95,7 @@ def test_equal_steps_of_a_mapping_are_told_apart(tmp_path):
         ({"datasets": {"best": {"type": "sfd"}}}, "recipe: datasets.best.type: "),
         ({"split": {"test": 2}}, "recipe: split.test: "),
         ({"prompts": "rows.jsonl"}, "recipe: prompts: expected a list of steps, found text"),
-        ({"seed": object()}, "recipe: expected text, numbers, lists and mappings, found <object"),
+        ({"seed": object()}, "recipe: seed: expected text, a number, a list or a mapping, found <object"),
         ({"name": None}, "recipe: name: "),
         ({"train": {"s": {"trainer": "sft", "dataset": "bst", "model": "m"}}}, "no dataset 'bst'; did you mean 'best'"),
     ],

@@ -3,13 +3,13 @@
 ``workers`` sends the requests. The key is in the Authorization header and in no text that leaves this file.
 """
 
-import asyncio
 import json
 from urllib.parse import quote
 
 from curate.models.clients.http import settings, wire
 from curate.models.clients.http.complaint import Complaint, refuses_choices, refuses_top_logprobs, wants_other_limit
 from curate.models.clients.http.limits import Limits
+from curate.models.clients.http.run_async import run_async
 from curate.models.clients.http.transport import session
 from curate.models.clients.http.workers import Workers
 from curate.models.model_ref import ModelRef
@@ -67,7 +67,7 @@ class ChatEngine:
 
         Raises ``UserError`` where no request can succeed: a wrong key or address, no such model, no server.
         """
-        asyncio.run(self._answer(take, give))
+        run_async(self._answer(take, give))
 
     async def _answer(self, take: Take, give: Give) -> None:
         self.limits.begin()
