@@ -75,7 +75,7 @@ def test_keep_first_is_the_plain_loop(threshold):
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
-def test_connected_clusters_are_those_of_all_pairs_and_via_leads_to_the_kept_row(threshold):
+def test_connected_clusters_are_exact_and_via_leads_to_the_kept(threshold):
     vectors = planted(150, 16, 1)
     found, cosine = run(vectors, threshold=threshold, cluster="connected"), true(vectors)
     label = components(vectors, threshold)
@@ -185,7 +185,7 @@ def test_which_row_stays():
 
 
 @pytest.mark.parametrize(("cluster", "noise"), [("keep_first", 0), ("keep_first", 1e-3), ("connected", 1e-3)])
-def test_many_equal_or_nearly_equal_rows_are_not_compared_with_each_other(cluster, noise):
+def test_many_nearly_equal_rows_are_not_compared_pairwise(cluster, noise):
     draw = np.random.default_rng(0)
     vectors = np.ones((40_000 if noise else 200_000, 8), np.float32)
     vectors += noise * draw.standard_normal(vectors.shape).astype(np.float32)
@@ -223,7 +223,7 @@ def test_the_number_of_threads_does_not_matter():
         os.sched_setaffinity(0, cores)
 
 
-def test_row_order_does_not_matter_in_buckets_where_the_longest_stays():
+def test_row_order_does_not_matter_in_buckets_that_keep_longest():
     vectors = planted(4000, 128, 9)
     text = np.array([f"{row * 7919 % 4001:05}" + "x" * (row % 3) for row in range(4000)])
     kept = [

@@ -14,7 +14,7 @@ def agree(prompts, responses, **settings):
     return score(*columns, **settings)
 
 
-def test_the_share_is_of_the_prompts_candidates_that_have_an_answer():
+def test_the_share_is_of_a_prompts_candidates_with_an_answer():
     found = agree(
         ["p", "q", "p", "p", "q", "p", "p"],
         ["#### 18", "#### 18", "The answer is $18.00", "so 19", "A: 3", "I do not know", None],
@@ -24,7 +24,7 @@ def test_the_share_is_of_the_prompts_candidates_that_have_an_answer():
     assert found["error"].to_list() == [None] * 5 + ["no answer found", "no response"]
 
 
-def test_whole_texts_are_the_same_but_for_case_space_and_punctuation_at_the_ends():
+def test_texts_are_the_same_but_for_case_space_and_end_marks():
     found = agree(["p"] * 5, ["Paris.", " paris", "PARIS \n", "Paris, France", " . "], answer="text")
     assert found["value"].to_list() == [0.75, 0.75, 0.75, 0.25, None]
 
@@ -75,7 +75,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["A: 1", "1.0",
 
 
 @given(ROWS, st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_is_nothing_and_the_shares_of_the_answers_add_up_to_one(rows, random):
+def test_row_order_does_not_matter_and_the_shares_add_up_to_one(rows, random):
     shuffled = random.sample(range(len(rows)), len(rows))
     found = agree([p for p, _ in rows], [r for _, r in rows])
     other = agree([rows[i][0] for i in shuffled], [rows[i][1] for i in shuffled])

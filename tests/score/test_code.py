@@ -47,7 +47,7 @@ def fenced(code):
 
 
 @needs_bwrap
-def test_every_format_passes_right_code_and_gives_wrong_code_its_share():
+def test_each_format_passes_right_code_and_wrong_code_in_part():
     right, wrong = "def f(x):\n    return x + 1", "def f(x):\n    return 2"
     human = {
         "test": "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3",
@@ -347,7 +347,7 @@ def test_results_are_compared_as_json(found, expected, same):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_result_that_nothing_can_be_compared_with_is_another_and_can_be_shown(found, expected):
+def test_an_incomparable_result_is_unequal_and_can_be_shown(found, expected):
     data = encode(found, None)
     assert not same_value(data, expected)
     shown(data).encode()

@@ -81,7 +81,7 @@ def test_the_effect_of_length_is_removed_and_reported():
     assert json.loads(found["detail"][3]) == {"before": 4.5, "length": 40.0}
 
 
-def test_it_may_use_a_column_and_changes_nothing_that_it_cannot_fit():
+def test_a_column_debiases_and_what_it_cannot_fit_is_unchanged():
     rows = pl.DataFrame({"s": [1.0, 2.0, 3.0, 4.0], "words": [1.0, 2.0, 3.0, None]})
     found = score(rows, sql="s", debias="words")
     assert found["value"].round(9).to_list() == [2.0, 2.0, 2.0, None] and found["error"][3] == "no words"

@@ -236,7 +236,7 @@ def test_loose_forgives_a_first_line_a_last_line_and_asterisks(text, constraint)
     assert scored(text, [constraint], strict=False)["value"] == 1.0
 
 
-def test_loose_is_not_lenient_on_the_rest_and_reports_the_text_as_it_is():
+def test_loose_forgives_nothing_else_and_reports_the_whole_text():
     row = scored("One two\nthree four\nfive", [{"kind": "max_words", "n": 1}], strict=False)
     assert row["value"] == 0.0
     assert json.loads(row["detail"])["failed"][0]["found"] == 5

@@ -42,7 +42,7 @@ def counts(found):
     return [tuple(part[name] for name in ("wins", "ties", "losses", "flips", "unparsed")) for part in parts]
 
 
-def test_each_candidate_is_compared_with_every_other_of_its_prompt_in_both_orders():
+def test_all_pairs_of_a_prompt_are_compared_in_both_orders():
     found, (calls,) = compared([("p", "a"), ("q", "x"), ("p", "aaa"), ("p", "aa"), ("q", "xx")], longer)
     assert found["value"].to_list() == [0.0, 0.0, 1.0, 0.5, 1.0]
     assert counts(found) == [(0, 0, 2, 0, 0), (0, 0, 1, 0, 0), (2, 0, 0, 0, 0), (1, 0, 1, 0, 0), (1, 0, 0, 0, 0)]
@@ -62,7 +62,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["a", "bb", "c
 
 
 @given(TEXTS)
-def test_a_judge_that_always_says_a_gets_ties_alone_and_all_are_flips(rows):
+def test_a_judge_that_always_says_a_gives_only_ties_by_flips(rows):
     found, _ = compared(rows, lambda *_: "[[A]]")
     for value, detail in found.select("value", "detail").drop_nulls("value").iter_rows():
         detail = json.loads(detail)
@@ -79,7 +79,7 @@ def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
 
 
 @given(TEXTS)
-def test_a_judge_that_prefers_the_opposite_turns_every_value_round(rows):
+def test_a_judge_of_opposite_preference_turns_values_round(rows):
     turned = {"A": "B", "B": "A", "C": "C"}
     found, _ = compared(rows, longer)
     other, _ = compared(rows, lambda *both: re.sub("[ABC](?=]])", lambda m: turned[m[0]], longer(*both)))
@@ -118,7 +118,7 @@ def test_against_the_reference():
     assert found["error"].to_list() == [None, None, None, "no ground_truth", "no response"]
 
 
-def test_what_cannot_be_compared_is_null_with_its_reason_and_the_reply():
+def test_an_uncompared_row_is_null_with_its_reason_and_the_reply():
     found, _ = compared([("p", "a"), ("p", "bb"), ("q", "c"), ("q", None)], lambda *_: "Both have merits.")
     assert found["value"].is_null().all()
     unread = "nothing could be compared: no verdict in the reply: 'Both have merits.'"
@@ -150,7 +150,7 @@ def test_a_panel_decides_by_majority():
     assert found["value"].is_null().all() and counts(found) == [(0, 0, 0, 0, 1)] * 2, "one of three is no majority"
 
 
-def test_weighted_takes_how_likely_each_verdict_was_over_both_orders():
+def test_weighted_averages_verdict_probabilities_of_both_orders():
     def judge(a, b, _):
         top = {"A": 0.6, "B": 0.2, "C": 0.2} if a == "a" else {" B": 0.3, "A": 0.7}
         return {"text": "About alike, A says.\n\n[[A]]", "top_logprobs": likely(("A", {"A": 1}), ("A", top))}

@@ -88,7 +88,7 @@ def test_more_rows_than_dimensions_are_distinguished():
     assert gaps.max() <= 20 and gaps.min() >= 5
 
 
-def test_much_quality_keeps_the_best_and_rows_without_a_score_come_last():
+def test_much_quality_keeps_the_best_and_unscored_rows_come_last():
     vectors, score = unit(100), np.random.default_rng(0).random(100)
     result, _ = dpp.subset(embeddings(vectors), numbers(score), keep=10, quality=1000.0)
     assert set(np.flatnonzero(result["kept"])) == set(np.argsort(-score)[:10])
@@ -124,7 +124,7 @@ def test_a_setting_out_of_range_is_refused(setting, value):
         dpp.subset(embeddings([]), numbers([]), keep=1, **{setting: value})
 
 
-def test_equal_rows_do_no_harm_whichever_way_their_numbers_are_rounded():
+def test_equal_rows_do_no_harm_however_they_are_rounded():
     vectors = unit(300, 32)
     lengths = np.linalg.norm(to_integers(vectors), axis=1)
     for row in (lengths.argmin(), lengths.argmax()):

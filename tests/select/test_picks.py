@@ -34,7 +34,7 @@ def kept(rows, result):
 SOME = [("p", "a", 0.9), ("p", "b", 0.5), ("p", "c", 0.7), ("p", "d", None), ("q", "e", 0.4), ("q", "f", NAN)]
 
 
-def test_rejection_keeps_what_passes_and_says_why_the_rest_does_not():
+def test_rejection_keeps_what_passes_and_says_why_not_the_rest():
     assert reject(SOME, at=0.5).rows() == [
         (True, None, None),
         (True, None, None),

@@ -74,7 +74,7 @@ def test_buckets_rule_out_what_the_loop_rules_out():
         assert (found["similarity"] <= 1).all()
 
 
-def test_null_scores_come_last_and_without_any_the_seed_draws_not_the_row_order():
+def test_null_scores_come_last_and_without_any_the_seed_draws():
     vectors = np.eye(8)[np.arange(40) % 8] + 1e-3 * np.random.default_rng(0).standard_normal((40, 8))
     score = [None] * 32 + [0.5] * 8
     table, summary = run(vectors, score, keep=20)

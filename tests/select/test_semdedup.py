@@ -49,7 +49,7 @@ def test_who_stays_is_who_stays_in_the_plain_loop(threshold, clusters):
 
 @pytest.mark.parametrize("scored", [True, False])
 @pytest.mark.parametrize("count", [26, 50, 300, 695, 700])
-def test_a_dropped_row_names_a_kept_one_of_its_cluster_that_is_nearer_than_the_threshold(count, scored):
+def test_a_dropped_row_names_a_kept_near_row_of_its_cluster(count, scored):
     vectors = crowd(700)
     score = numbers(np.random.default_rng(1).random(700) if scored else [None] * 700)
     result, summary = semdedup.subset(embeddings(vectors), score, keep=count)
@@ -67,7 +67,7 @@ def test_a_dropped_row_names_a_kept_one_of_its_cluster_that_is_nearer_than_the_t
     assert np.triu(close).sum() <= 5  # those added to make the number
 
 
-def test_the_one_farthest_from_the_centre_stays_and_the_best_where_there_is_a_score():
+def test_the_best_row_stays_or_the_farthest_from_the_centre():
     vectors = [[1, 0, 0], [1, 0.15, 0], [1, -0.05, 0.02]]
     result, _ = semdedup.subset(embeddings(vectors), numbers([None] * 3), threshold=0.9, clusters=1)
     assert result["kept"].to_list() == [False, True, False] and result["nearest"].to_list() == [1, None, 1]

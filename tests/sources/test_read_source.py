@@ -221,7 +221,7 @@ def test_drop_keeps_the_good_rows_and_says_why(tmp_path):
     assert found.decisions["row_id"].to_list() == ["a.json:2", "a.json:4"]
 
 
-def test_drop_cuts_evidence_and_refuses_a_file_without_a_good_row(tmp_path):
+def test_drop_cuts_evidence_and_refuses_a_file_of_bad_rows(tmp_path):
     long = write(tmp_path / "a.jsonl", GOOD + lines([{"body": "x" * 1000}]))
     assert len(read_source(long, on_error="drop").decisions["evidence"][0]) == 200
     bad = write(tmp_path / "b.jsonl", b'{"promt": 1}\n{"promt": 2}\n')

@@ -55,14 +55,14 @@ def test_any_one_shared_ngram_is_enough_for_the_rule_of_gpt_3():
     assert check([run[:-9] + rest], ["x " * 90 + run], ngram=13, match="any") == [CLEAN]
 
 
-def test_texts_and_questions_shorter_than_an_ngram_match_only_what_equals_them():
+def test_texts_shorter_than_an_ngram_match_only_equal_ones():
     index = make_index(strings(["Tell me now: who are you, and where do you come from?", "who are you", None, "?"]))
     assert index.short == 3
     texts = strings(["Who, ARE you?", "who are", "I ask you: who are you? Please do tell me that."])
     assert find_benchmark_overlaps(texts, index).rows() == [(1, "exact", 1.0, "Who, ARE you?"), CLEAN, CLEAN]
 
 
-def test_equal_texts_are_named_so_and_the_first_of_equal_questions_is():
+def test_equal_texts_match_the_first_of_equal_questions_as_exact():
     assert check([EGGS.lower() + "..."], [EGGS + " Or?", EGGS, EGGS], match=1.0, ngram=13) == [
         (1, "exact", 1.0, EGGS.lower() + "...")
     ]
@@ -154,7 +154,7 @@ def template(rng, count, words):
 
 
 @pytest.mark.parametrize("share_of", ["benchmark", "row", "either"])
-def test_instructions_that_every_benchmark_row_repeats_match_nothing(share_of):
+def test_instructions_in_every_benchmark_row_match_nothing(share_of):
     rng = np.random.default_rng(0)
     questions = template(rng, 3000, 30)
     texts = [*template(rng, 3000, 30), "Task: " + questions[7] + " Thanks."]
@@ -163,7 +163,7 @@ def test_instructions_that_every_benchmark_row_repeats_match_nothing(share_of):
 
 
 @pytest.mark.parametrize("share_of", ["benchmark", "row", "either"])
-def test_where_instructions_are_most_of_every_row_all_match_and_the_nearest_is_named(share_of):
+def test_rows_of_mostly_instructions_match_and_name_the_nearest(share_of):
     rng = np.random.default_rng(1)
     questions = template(rng, 2600, 6)  # more than are looked at before the first that holds all is taken
     texts = [*template(rng, 100, 4), "So: " + questions[2500] + " Thanks."] * 2
