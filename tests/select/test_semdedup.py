@@ -25,11 +25,11 @@ def cosines(vectors):
 
 
 def plain_loop(vectors, cluster, rank, threshold):
-    cosine, cluster, kept = cosines(vectors), cluster.to_numpy(), []
+    cluster, kept = cluster.to_numpy(), np.zeros(len(vectors), bool)
+    near = (cosines(vectors) > threshold) & (cluster[:, None] == cluster)
     for row in np.argsort(rank, kind="stable"):
-        if not any(cluster[other] == cluster[row] and cosine[row, other] > threshold for other in kept):
-            kept.append(int(row))
-    return sorted(kept)
+        kept[row] = not (near[row] & kept).any()
+    return np.flatnonzero(kept).tolist()
 
 
 @pytest.mark.parametrize("threshold", [-1.0, 0.3, 0.7, 0.9, 0.99])
