@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 import polars as pl
 import pytest
@@ -99,6 +100,7 @@ def test_several_may_be_named_and_the_unknown_are_refused():
     assert {note["evolution"] for note in notes(made)} == {"reason", "broaden"}
     with pytest.raises(UserError, match="how: no evolution 'depen'; did you mean 'deepen'"):
         drive(prompts(user("a"), whole(0), how=["reason", "depen"]), [])
-    for settings in ({"how": []}, {"rounds": 0}):
+    wrong: list[dict[str, Any]] = [{"how": []}, {"rounds": 0}]
+    for settings in wrong:
         with pytest.raises(UserError, match="^generate evolve: "):
             drive(prompts(user("a"), whole(0), **settings), [])

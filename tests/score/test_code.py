@@ -6,6 +6,7 @@ import shutil
 import time
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from curate.models.clients.sandbox import SandboxEngine
 from curate.score._unit_tests import code_of, read_tests
 from curate.score.code import score
+from curate.steps.model_calls import ModelCalls
 from curate.verifiers.sandbox.compare import same_text, same_value, shown
 from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
@@ -40,6 +42,18 @@ def run(rows, **settings):
         return scored(score(*texts, **settings), reply)[0]
     finally:
         engine.close()
+
+
+def tests_in(text: str) -> dict[str, Any]:
+    """The tests in a ground truth that has some."""
+    found = read_tests(text)
+    assert isinstance(found, dict), found
+    return found
+
+
+def no_reference(value: object) -> dict[str, Any]:
+    """For ``encode``, where every value is plain."""
+    raise AssertionError(f"{value!r} is not plain")
 
 
 def fenced(code):
@@ -207,6 +221,7 @@ def test_a_response_without_code_is_zero_and_nothing_is_run():
     texts = pl.Series(["I can't.", "```bash\nls\n```", "hello", "42"])
     steps = score(texts, pl.Series([ASSERTS] * 4))
     calls = next(steps)
+    assert isinstance(calls, ModelCalls)
     assert (calls.model, calls.task, calls.requests.null_count()) == ("sandbox", "run", 4)
     found = scored(score(texts, pl.Series([ASSERTS] * 4)))[0]
     assert found["value"].to_list() == [0.0] * 4 and found["error"].null_count() == 4
@@ -214,11 +229,11 @@ def test_a_response_without_code_is_zero_and_nothing_is_run():
 
 
 def test_which_code_of_a_response_is_taken():
-    tests = read_tests(ASSERTS)
+    tests = tests_in(ASSERTS)
     solution, usage = "def f(x):\n    return x + 1\n", "print(f(3))\n"
     both = f"First:\n```python\n{solution}```\nUse it:\n```python\n{usage}```"
     assert code_of(both, tests) == solution
-    assert code_of(both, read_tests('{"inputs": ["1"], "outputs": ["2"]}')) == usage
+    assert code_of(both, tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == usage
     assert code_of(solution, tests) == solution
     assert code_of(f"```py\n{solution}", tests) == solution, "a fence that was cut off"
     assert code_of(f"```\n{solution}```", tests) == solution
@@ -251,7 +266,7 @@ def test_which_code_of_a_response_is_taken():
     ids=lambda text: "text",
 )
 def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
-    tests = read_tests("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
+    tests = tests_in("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
     began = time.process_time()
     assert code_of(text, tests) == code
     assert time.process_time() - began < 2
@@ -259,12 +274,12 @@ def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
 
 def test_a_program_is_the_last_block_that_reads():
     text = "```python\nprint(int(input()) + 1)\n```\nIts heart:\n```python\nx + 1\n```"
-    assert code_of(text, read_tests('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
+    assert code_of(text, tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
 
 
 def test_a_script_is_run_in_its_order():
     script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
-    tests = read_tests(script)
+    tests = tests_in(script)
     assert tests["setup"] == "s = Stack()"
     assert [text.splitlines()[-1].strip() for text in tests["tests"]] == [
         "assert not s.items",
@@ -275,18 +290,18 @@ def test_a_script_is_run_in_its_order():
 
 
 def test_expected_texts_are_json_only_where_the_arguments_are():
-    assert read_tests('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
-    assert read_tests('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
+    assert tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
+    assert tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
     read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
     assert "not JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
 
 
 def test_limits_are_checked_and_are_part_of_what_is_asked():
-    asks = [
-        next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)).requests[0] for s in (6.0, 7.0)
-    ]
+    calls = [next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)) for s in (6.0, 7.0)]
+    asks = [one.requests[0] for one in calls if isinstance(one, ModelCalls)]
     assert json.loads(asks[0])["seconds"] == 6.0 and asks[0] != asks[1]
-    for bad in ({"seconds": 0.0}, {"seconds": 9.0, "total": 3.0}, {"memory": 1}):
+    wrong: list[dict[str, Any]] = [{"seconds": 0.0}, {"seconds": 9.0, "total": 3.0}, {"memory": 1}]
+    for bad in wrong:
         with pytest.raises(UserError, match=next(iter(bad)) if len(bad) == 1 else "total"):
             next(score(pl.Series([""]), pl.Series([""]), **bad))
 
@@ -332,7 +347,7 @@ def test_outputs_are_compared_line_by_line(found, expected, same):
     ],
 )
 def test_results_are_compared_as_json(found, expected, same):
-    assert same_value(encode(found, None), expected) is same
+    assert same_value(encode(found, no_reference), expected) is same
 
 
 @pytest.mark.parametrize(
@@ -350,7 +365,7 @@ def test_results_are_compared_as_json(found, expected, same):
     ids=lambda value: type(value).__name__,
 )
 def test_an_incomparable_result_is_unequal_and_can_be_shown(found, expected):
-    data = encode(found, None)
+    data = encode(found, no_reference)
     assert not same_value(data, expected)
     shown(data).encode()
 

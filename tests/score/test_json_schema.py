@@ -1,6 +1,7 @@
 """Responses that follow a JSON Schema, those that do not, and schemas made to do harm."""
 
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from curate.score.json_schema import VISITS, checker, read_json, score
 from schemas.errors import UserError
 
-PERSON = {
+PERSON: dict[str, Any] = {
     "type": "object",
     "required": ["name"],
     "additionalProperties": False,

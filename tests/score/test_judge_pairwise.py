@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -30,7 +31,8 @@ def compared(rows, judge, truths=None, **settings):
 
     columns = (pl.Series([row[part] for row in rows], dtype=pl.String) for part in (0, 1))
     truth = pl.Series(truths or [None] * len(rows), dtype=pl.String)
-    return scored(score(*columns, user(*[f"{p}?" for p, _ in rows]), truth, **{"model": "m"} | settings), reply)
+    options: dict[str, Any] = {"model": "m"} | settings
+    return scored(score(*columns, user(*[f"{p}?" for p, _ in rows]), truth, **options), reply)
 
 
 def longer(a, b, _):
@@ -178,7 +180,8 @@ def test_flips_are_summed_in_sql():
     rows = [("p", "a"), ("p", "bb"), ("p", "ccc")]
     found, _ = compared(rows, lambda a, b, _: longer(a, b, _) if "ccc" in a + b else "[[B]]")
     scores = found.with_columns(scorer=pl.lit("judge_pairwise"))
-    sql = re.search(r"SELECT .*?'judge_pairwise'", judge_pairwise.__doc__, re.DOTALL)
+    sql = re.search(r"SELECT .*?'judge_pairwise'", str(judge_pairwise.__doc__), re.DOTALL)
+    assert sql is not None, "the scorer's description has no SQL"
     with duckdb.connect() as connection:
         connection.register("scores", scores.to_arrow())
         assert connection.execute(sql[0]).fetchone() == (pytest.approx(1 / 3),)

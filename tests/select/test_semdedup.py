@@ -1,5 +1,7 @@
 """SemDeDup: who stays in a cluster, at a threshold given or found."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -101,7 +103,8 @@ def test_equal_rows_cost_little_and_stay_as_many_as_asked(keep):
 
 def test_rows_without_a_direction_are_not_kept():
     table = embeddings([None, [0, 0], [float("nan"), 1], [float("inf"), 1], [1, 0], [0, 2]])
-    for given_ in ({"keep": 1.0}, {"threshold": 0.5}):
+    choices: list[dict[str, Any]] = [{"keep": 1.0}, {"threshold": 0.5}]
+    for given_ in choices:
         result, _ = semdedup.subset(table, numbers([9.0, 9, 9, 9, 1, 1]), **given_)
         assert result["kept"].to_list() == [False] * 4 + [True] * 2 and result["nearest"].null_count() == 6
         empty, _ = semdedup.subset(embeddings([]), numbers([]), **given_)

@@ -39,7 +39,7 @@ def test_random_does_not_depend_on_the_order_of_rows(texts, seed, shuffler):
 
 def test_random_rows_vary_by_seed_and_each_has_its_share():
     texts = pl.Series([f"text {n}" for n in range(100)])
-    times = sum(random.subset(texts, keep=0.3, seed=seed)["kept"].cast(pl.Int64) for seed in range(200))
+    times = np.sum([random.subset(texts, keep=0.3, seed=seed)["kept"].to_numpy() for seed in range(200)], axis=0)
     assert times.sum() == 30 * 200
     assert 30 < times.min() and times.max() < 90
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from typing import Any
 
 import polars as pl
 import pytest
@@ -271,12 +272,13 @@ def test_fields_that_no_row_has(tmp_path):
     assert ": fields.prompt: no row has a key 'questoin'; did you mean 'question'" in text
     wrong = {"prompt": "question", "ground_truth": "meta.anser"}
     assert "'meta.anser'; did you mean 'meta.answer'" in refusal(path, fields=wrong)
-    for fields, words in [
+    refused: list[tuple[Any, str]] = [
         ({"promt": "question"}, "did you mean 'prompt'"),
         ({"prompt": 5}, "fields.prompt"),
         ({"prompt": ["question"]}, "fields.prompt"),
         ([], "fields: expected"),
-    ]:
+    ]
+    for fields, words in refused:
         with pytest.raises(UserError, match=words):
             read_source(path, fields=fields)
     mixed = write(tmp_path / "b.jsonl", lines([{"question": "2+2?"}, {"other": "x"}]))
@@ -289,7 +291,7 @@ anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(anything, anything, anything), min_size=1, max_size=4), st.sampled_from(["jsonl", "json"]))
 def test_messages_survive_as_they_are(tmp_path_factory, texts, ending):
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "messages": [
                 {"role": "user", "content": ask},

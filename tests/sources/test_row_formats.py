@@ -162,7 +162,7 @@ def test_function_calls_become_tool_calls():
     found = convert(row)
     made = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": call}]}
     assert found.messages == [ASK, made, {"role": "tool", "content": "4"}]
-    assert json.loads(found.tools) == [{"type": "function", "function": {"name": "add", "parameters": {}}}]
+    assert json.loads(found.tools or "") == [{"type": "function", "function": {"name": "add", "parameters": {}}}]
     # OpenAI's form, arguments as JSON text, means the same call
     calls = [{"id": "1", "type": "function", "function": {"name": "add", "arguments": json.dumps(call["arguments"])}}]
     found = convert({"messages": [ASK, {"role": "assistant", "content": None, "tool_calls": calls}]})
@@ -187,13 +187,13 @@ def test_nothing_vanishes():
             ],
         }
     )
-    assert json.loads(found.metadata) == {"level": "easy", "id": 7, "completions": [{"critique": "right"}]}
+    assert json.loads(found.metadata or "") == {"level": "easy", "id": 7, "completions": [{"critique": "right"}]}
     (candidate,) = found.candidates
     assert (candidate.finish_reason, candidate.completion_tokens, candidate.scores) == ("stop", 3, {"helpful": 5.0})
     assert candidate.messages == [{**FOUR, "reasoning_content": "two twos"}]
     kept = convert({"messages": [{**ASK, "name": "Ann"}, FOUR], "prompt": "another text", "model": "m"})
     assert kept.messages[0]["name"] == "Ann"
-    assert (json.loads(kept.metadata), kept.candidates[0].model) == ({"prompt": "another text"}, "m")
+    assert (json.loads(kept.metadata or ""), kept.candidates[0].model) == ({"prompt": "another text"}, "m")
 
 
 def test_a_truth_that_is_no_text_becomes_json():
