@@ -44,7 +44,7 @@ def run(rows, **settings):
         engine.close()
 
 
-def tests_in(text: str) -> dict[str, Any]:
+def unit_tests_in(text: str) -> dict[str, Any]:
     """The tests in a ground truth that has some."""
     found = read_tests(text)
     assert isinstance(found, dict), found
@@ -229,11 +229,11 @@ def test_a_response_without_code_is_zero_and_nothing_is_run():
 
 
 def test_which_code_of_a_response_is_taken():
-    tests = tests_in(ASSERTS)
+    tests = unit_tests_in(ASSERTS)
     solution, usage = "def f(x):\n    return x + 1\n", "print(f(3))\n"
     both = f"First:\n```python\n{solution}```\nUse it:\n```python\n{usage}```"
     assert code_of(both, tests) == solution
-    assert code_of(both, tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == usage
+    assert code_of(both, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == usage
     assert code_of(solution, tests) == solution
     assert code_of(f"```py\n{solution}", tests) == solution, "a fence that was cut off"
     assert code_of(f"```\n{solution}```", tests) == solution
@@ -266,7 +266,7 @@ def test_which_code_of_a_response_is_taken():
     ids=lambda text: "text",
 )
 def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
-    tests = tests_in("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
+    tests = unit_tests_in("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
     began = time.process_time()
     assert code_of(text, tests) == code
     assert time.process_time() - began < 2
@@ -274,12 +274,12 @@ def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
 
 def test_a_program_is_the_last_block_that_reads():
     text = "```python\nprint(int(input()) + 1)\n```\nIts heart:\n```python\nx + 1\n```"
-    assert code_of(text, tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
+    assert code_of(text, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
 
 
 def test_a_script_is_run_in_its_order():
     script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
-    tests = tests_in(script)
+    tests = unit_tests_in(script)
     assert tests["setup"] == "s = Stack()"
     assert [text.splitlines()[-1].strip() for text in tests["tests"]] == [
         "assert not s.items",
@@ -290,8 +290,8 @@ def test_a_script_is_run_in_its_order():
 
 
 def test_expected_texts_are_json_only_where_the_arguments_are():
-    assert tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
-    assert tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
+    assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
+    assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
     read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
     assert "not JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
 
