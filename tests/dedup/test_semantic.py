@@ -186,6 +186,7 @@ def test_which_row_stays():
     assert run(vectors, text, score, keep="best")["duplicate_of"].to_list() == [2, 2, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cluster", "noise"), [("keep_first", 0), ("keep_first", 1e-3), ("connected", 1e-3)])
 def test_many_nearly_equal_rows_are_not_compared_pairwise(cluster, noise):
     draw = np.random.default_rng(0)
@@ -195,6 +196,7 @@ def test_many_nearly_equal_rows_are_not_compared_pairwise(cluster, noise):
     assert found["duplicate_of"].null_count() == 1 and found["duplicate_of"].drop_nulls().unique().to_list() == [0]
 
 
+@pytest.mark.slow
 def test_nearly_equal_rows_in_the_buckets():
     """Half the rows in ten crowds, which fall in one bucket each, among others that make buckets worth while."""
     draw = np.random.default_rng(0)

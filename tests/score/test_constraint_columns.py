@@ -5,6 +5,7 @@ import re
 import string
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,7 @@ GIVEN = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 @example(["ǅ", "ª", "\u2028a", "a\x85b"])

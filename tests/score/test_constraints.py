@@ -260,6 +260,7 @@ def test_a_long_hostile_text_is_quick(unit):
         assert time.process_time() - start < 10
 
 
+@pytest.mark.slow
 def test_a_response_of_a_megabyte_is_scored_in_seconds():
     truth = [{"kind": kind, **parameters} for kind, parameters, _, _ in {case[0]: case for case in CASES}.values()]
     start = time.process_time()

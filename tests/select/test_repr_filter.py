@@ -62,6 +62,7 @@ def test_it_is_deitas_loop(threshold, count):
         assert row in out or table["similarity"][row] == pytest.approx(float(cosine[row].max()), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_buckets_rule_out_what_the_loop_rules_out():
     vectors, score = crowded(8000, 128, 3), np.random.default_rng(4).permutation(8000) / 8000
     for count in (8000, 2000):
