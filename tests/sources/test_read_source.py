@@ -264,6 +264,10 @@ def test_fields_name_what_is_not_recognised(tmp_path):
     }
     one = read_source(path, fields={"prompt": "body.q", "completions": "sol"})
     assert one.completions["response"].to_list() == ["4"]
+    mappings = read_source(path, fields={"prompt": "body.q", "completions": ["sol", "answer"]})
+    assert mappings.completions.select("model", "response").rows() == [("sol", "4"), ("answer", "kept")]
+    both = read_source(path, fields={"prompt": "body.q", "completions": ["a.text", "a.note"]})
+    assert both.completions.select("model", "response").rows() == [("a.text", "5"), ("a.note", "n")]
 
 
 def test_fields_that_no_row_has(tmp_path):

@@ -196,6 +196,17 @@ def test_nothing_vanishes():
     assert (json.loads(kept.metadata or ""), kept.candidates[0].model) == ({"prompt": "another text"}, "m")
 
 
+def test_metadata_may_be_json_text():
+    assert json.loads(convert({"prompt": "x", "metadata": '{"a": 1}', "id": 2}).metadata or "") == {"a": 1, "id": 2}
+    assert convert({"prompt": "x", "metadata": " "}).metadata is None
+
+
+def test_a_label_may_be_text():
+    for label, value in (("True", 1.0), ("false", 0.0)):
+        found = convert({"prompt": "x", "completion": "4", "label": label})
+        assert found.candidates[0].scores == {"label": value}
+
+
 def test_a_truth_that_is_no_text_becomes_json():
     assert convert({"prompt": "x", "ground_truth": {"keys": ["ä"]}}).ground_truth == '{"keys":["ä"]}'
     assert convert({"question": "x", "answer": 4}).ground_truth == "4"
@@ -240,6 +251,10 @@ BAD = [
     ({"chosen": "Human: 2+2? Assistant: 4", "rejected": "Human: 2+2? Assistant: 5"}, ["without a prompt"]),
     ({"prompt": "x", "tools": "add"}, ["'tools' is text", "expected a list"]),
     ({"prompt": "x", "tools": ["add"]}, ["tools[0] is text"]),
+    ({"prompt": "x", "metadata": "{a: 1"}, ["'metadata' is text", "expected a mapping", "'{a: 1'"]),
+    ({"prompt": "x", "completions": [{"response": "4", "scores": [1]}]}, [".scores is a list", "names to numbers"]),
+    ({"prompt": "x", "completion": [FOUR, {"role": "tool", "content": "5"}]}, ["ends with a tool turn"]),
+    ({"prompt": "x", "completion": [{"role": "tool", "content": "5"}, FOUR]}, ["begins", "with a tool turn"]),
     ({"prompt": "x", "metadata": [1]}, ["'metadata' is a list", "expected a mapping"]),
     ({"prompt": "x", "id": 1, "metadata": {"id": 2}}, ["two different values for 'id'"]),
     ({"prompt": "x", "weight": float("inf")}, ["'metadata' holds an infinite number"]),
