@@ -26,7 +26,7 @@ needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewr
 ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'
 
 
-def run(rows, **settings):
+def scored_in_sandboxes(rows, **settings):
     """Score rows of (response, ground_truth) in real sandboxes."""
     engine = SandboxEngine()
     texts = [
@@ -106,7 +106,7 @@ def test_each_format_passes_right_code_and_wrong_code_in_part():
             body = f"class Solution:\n    def f(self, x):\n        return {code.split('return')[1]}" if whole else code
             rows.append((fenced(body + ("\nprint(f(int(input())))" if reads else "")), text))
             share.append(1.0 if code == right else 0.0 if "check" in text else 0.5)
-    found = run(rows)
+    found = scored_in_sandboxes(rows)
     assert found["value"].to_list() == share, found.filter(found["value"] != pl.Series(share)).to_dicts()
     assert found["error"].null_count() == len(rows)
     assert json.loads(found["detail"][1]) == {"passed": 1, "tests": 2, "failed": {"1": "AssertionError"}}
@@ -174,7 +174,7 @@ def test_what_honest_code_does_is_understood():
         ),
         ("def f(x): return x\nif __name__ == '__main__': f(input())", ["assert f(None) is None and f(True) is True"]),
     ]
-    found = run([(fenced(code), json.dumps(tests)) for code, tests in cases])
+    found = scored_in_sandboxes([(fenced(code), json.dumps(tests)) for code, tests in cases])
     assert found["value"].to_list() == [1.0] * len(cases), found.filter(pl.col("value") != 1.0)["detail"].to_list()
 
 
@@ -191,9 +191,11 @@ def test_programs_that_read_in_every_way_and_leave_in_every_way():
         "if __name__ == '__main__':\n    print(f'{int(input()) + 1}  ')\n    print()",
     ]
     tests = json.dumps({"inputs": ["1\n", "5\n"], "outputs": ["2\n", "6\n"]})
-    found = run([(fenced(code), tests) for code in codes])
+    found = scored_in_sandboxes([(fenced(code), tests) for code in codes])
     assert found["value"].to_list() == [1.0] * len(codes), found["detail"].to_list()
-    wrong = run([(fenced("print(int(input()) + 1)\nraise ValueError('late')"), tests), (fenced("print(1 / 0)"), tests)])
+    wrong = scored_in_sandboxes(
+        [(fenced("print(int(input()) + 1)\nraise ValueError('late')"), tests), (fenced("print(1 / 0)"), tests)]
+    )
     assert wrong["value"].to_list() == [0.0, 0.0] and "ValueError: late" in wrong["detail"][0]
 
 
@@ -211,7 +213,7 @@ def test_a_row_that_can_not_be_scored_is_null_and_says_why():
         (fenced("def f(x): return x"), "import numpy\ndef test_a(): assert f(1)"),
         (fenced("def f(x): return x"), "def test_a(tmp_path): assert f(1)"),
     ]
-    found = run(rows)
+    found = scored_in_sandboxes(rows)
     assert found["value"].null_count() == len(rows), found["detail"].to_list()
     assert "numpy" in found["error"][7] and "numpy" in found["error"][8] and "tmp_path" in found["error"][9]
     assert found["error"].to_list()[:2] == ["no tests: ground_truth is empty"] * 2
