@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.messages import BadRow, dump, last_text, read_messages, short_repr
+from schemas.messages import BadRow, Message, dump, last_text, read_messages, short_repr
 
-ASK = {"role": "user", "content": "2+2?"}
+ASK: Message = {"role": "user", "content": "2+2?"}
 
 
 def nested(depth):
@@ -49,5 +49,5 @@ def test_a_wrong_tool_call_is_refused(calls, words):
 
 
 def test_the_last_text_is_of_the_role_or_none():
-    turns = [ASK, {"role": "assistant", "content": "4"}, {"role": "user", "content": "Sure?"}]
+    turns: list[Message] = [ASK, {"role": "assistant", "content": "4"}, {"role": "user", "content": "Sure?"}]
     assert (last_text(turns, "user"), last_text(turns, "assistant"), last_text(turns, "tool")) == ("Sure?", "4", None)
