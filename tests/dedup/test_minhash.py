@@ -62,6 +62,16 @@ def alike(one, two, n, characters=False):
     return len(one & two) / len(one | two) if one | two else 0.0
 
 
+def all_alike(texts, n):
+    """The result of ``alike`` for each two of the texts."""
+    numbers = {gram: number for number, gram in enumerate({gram for text in texts for gram in grams(text, n)})}
+    holds = np.zeros((len(texts), len(numbers)))
+    for row, text in enumerate(texts):
+        holds[row, [numbers[gram] for gram in grams(text, n)]] = 1
+    shared, size = holds @ holds.T, holds.sum(axis=1)
+    return shared / (size[:, None] + size - shared)
+
+
 def text_of(*words):
     return " ".join(f"w{word}" for word in words)
 
@@ -98,7 +108,7 @@ row = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(row, max_size=20),
     st.sampled_from([0.3, 0.5, 0.8, 1.0]),
@@ -140,7 +150,7 @@ def test_planted_near_duplicates_are_found_and_no_others():
     assert result == [None] * 400 + list(range(400)) + [None] * 400
 
 
-def test_of_pairs_just_within_the_threshold_the_recall_asked_for_is_found():
+def test_pairs_at_the_threshold_are_found_at_the_asked_recall():
     rng = np.random.default_rng(4)
     ones = rng.integers(0, 1 << 40, (3000, 92))
     twos = ones.copy()
@@ -152,7 +162,7 @@ def test_of_pairs_just_within_the_threshold_the_recall_asked_for_is_found():
         assert recall - 0.02 < found / 3000 < recall + 0.07
 
 
-def test_a_row_near_only_to_a_dropped_row_stays_unless_connected_rows_are_one_cluster():
+def test_a_row_near_only_to_a_dropped_one_stays_unless_connected():
     chain = [text_of(*range(start, start + 40)) for start in range(0, 12, 4)]
     assert alike(chain[0], chain[1], 3) >= 0.8 > alike(chain[0], chain[2], 3)
     assert copies(chain) == [None, 0, None]
@@ -209,7 +219,7 @@ def test_characters_find_what_words_do_not():
     assert copies(texts, threshold=0.7, unit="characters", ngram=4) == [None, 0]
 
 
-def test_blank_and_wordless_texts_are_kept_and_short_ones_match_only_when_equal():
+def test_blank_texts_are_kept_and_short_ones_match_only_equals():
     assert copies([None, "", "  ", "!!!", "!!!", "hi", "hi you", "Hi", None]) == [None] * 7 + [5, None]
     assert copies([]) == [] and copies(["one row"]) == [None] and copies([None]) == [None]
 
@@ -236,7 +246,7 @@ def crowds():
 
 @pytest.mark.parametrize("cluster", ["keep_first", "connected"])
 @pytest.mark.parametrize("known", [0, 40])
-def test_crowded_buckets_and_big_clusters_give_what_comparing_all_gives(cluster, known):
+def test_crowded_buckets_give_what_comparing_all_gives(cluster, known):
     texts, held = crowds(), [row < known for row in range(300)]
     kept = check_laws(texts, [None] * 300, held, 0.8, 3, cluster=cluster)
     assert 20 < len(kept) < 280
@@ -252,7 +262,7 @@ def test_crowded_buckets_and_big_clusters_give_what_comparing_all_gives(cluster,
         assert np.flatnonzero(stays < 0).tolist() == kept
 
 
-def sorted_by_first(left, right):
+def sorted_by_first(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     by = np.lexsort((right, left))
     return left[by], right[by]
 
@@ -271,7 +281,7 @@ def test_the_prefix_filter_loses_no_near_pair():
         for one in buckets.row[buckets.bucket == bucket].tolist()
         for two in buckets.row[buckets.bucket == bucket].tolist()
     }
-    near = {(one, two) for one in range(300) for two in range(one) if alike(texts[one], texts[two], 3) >= 0.8}
+    near = set(zip(*(rows.tolist() for rows in np.nonzero(np.tril(all_alike(texts, 3), -1) >= 0.8)), strict=True))
     assert len(near) > 3000 and near <= together
 
 
@@ -287,7 +297,8 @@ def test_sketches_made_before_give_the_same():
     texts = crowds()[:50] + [None, "", "春天来了"]
     series = pl.Series("text", texts, dtype=pl.String)
     made = sketch(series, threshold=0.7)
-    assert made.dtype.inner == pl.UInt32 and made.is_null().to_list() == series.is_null().to_list()
+    assert isinstance(made.dtype, pl.Array) and made.dtype.inner == pl.UInt32
+    assert made.is_null().to_list() == series.is_null().to_list()
     parts = pl.concat([sketch(series[:10], threshold=0.7), sketch(series[10:], threshold=0.7)])
     assert parts.equals(made, null_equal=True)
     for given_ in (made, parts):

@@ -16,7 +16,7 @@ def column(vectors: np.ndarray) -> pl.Series:
     return pl.Series("embedding", vectors.astype(np.float32), dtype=pl.Array(pl.Float32, vectors.shape[1]))
 
 
-def run(vectors, text=None, score=None, known=None, **given):
+def duplicates(vectors, text=None, score=None, known=None, **given):
     """The table alone, of vectors (or a column) and, where not given, texts ``t0``, ``t1``, no scores, none known."""
     embedding = vectors if isinstance(vectors, pl.Series) else column(vectors)
     count = len(embedding)
@@ -71,13 +71,13 @@ def components(vectors: np.ndarray, threshold: float) -> list[int]:
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
 def test_keep_first_is_the_plain_loop(threshold):
     vectors = planted(150, 16, 1)
-    assert run(vectors, threshold=threshold)["duplicate_of"].to_list() == keep_first(vectors, threshold)
+    assert duplicates(vectors, threshold=threshold)["duplicate_of"].to_list() == keep_first(vectors, threshold)
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
-def test_connected_clusters_are_those_of_all_pairs_and_via_leads_to_the_kept_row(threshold):
+def test_connected_clusters_are_exact_and_via_leads_to_the_kept(threshold):
     vectors = planted(150, 16, 1)
-    found, cosine = run(vectors, threshold=threshold, cluster="connected"), true(vectors)
+    found, cosine = duplicates(vectors, threshold=threshold, cluster="connected"), true(vectors)
     label = components(vectors, threshold)
     assert found["duplicate_of"].to_list() == [None if label[row] == row else label[row] for row in range(150)]
     for row, (of, similarity, via) in enumerate(found.iter_rows()):
@@ -93,14 +93,16 @@ def test_connected_clusters_are_those_of_all_pairs_and_via_leads_to_the_kept_row
 
 def test_buckets_find_what_comparing_all_finds():
     vectors = planted(4000, 128, 2)
-    full = run(vectors, exact_below=10_000)
-    table, message = dedup(
+    full = duplicates(vectors, exact_below=10_000)
+    result = dedup(
         pl.Series([f"t{row}" for row in range(4000)]),
         column(vectors),
         pl.Series([None] * 4000),
         pl.Series([False] * 4000),
         exact_below=0,
     )
+    assert isinstance(result, tuple), "a table alone, without a message"
+    table, message = result
     dropped = full["duplicate_of"].is_not_null()
     assert dropped.sum() >= 390
     assert (table["duplicate_of"].is_not_null() & dropped).sum() >= 0.99 * dropped.sum()
@@ -113,8 +115,8 @@ def test_buckets_find_what_comparing_all_finds():
 def test_buckets_find_connected_clusters_too():
     vectors = planted(4000, 128, 3)
     vectors[1000:1010] = chain(vectors[1000], 10, 0.96)
-    full = run(vectors, exact_below=10_000, cluster="connected")
-    found = run(vectors, exact_below=0, cluster="connected")
+    full = duplicates(vectors, exact_below=10_000, cluster="connected")
+    found = duplicates(vectors, exact_below=0, cluster="connected")
     assert full["duplicate_of"][1001:1010].to_list() == [1000] * 9
     assert (found["duplicate_of"].eq_missing(full["duplicate_of"])).mean() > 0.998
     assert full["similarity"][1009] < 0 and found["via"][1001] == 1000
@@ -133,21 +135,21 @@ def test_rows_without_direction_or_text_are_never_duplicates():
     nan = float("nan")
     rows = [[1, 0], None, [0, 0], [nan, 1], [1, 0], [1, 0], [1, 0], [0, 0], [nan, 1]]
     embedding = pl.Series("embedding", rows, dtype=pl.Array(pl.Float32, 2))
-    found = run(embedding, text=["a", "a", "a", "a", "b", " \n", None, "c", "d"])
+    found = duplicates(embedding, text=["a", "a", "a", "a", "b", " \n", None, "c", "d"])
     assert found["duplicate_of"].to_list() == [None, None, None, None, 0, None, None, None, None]
     assert found["similarity"].to_list() == [None, None, None, None, 1.0, None, None, None, None]
 
 
 def test_empty_table_and_one_row():
     empty = pl.Series("embedding", [], dtype=pl.Array(pl.Float32, 1))
-    assert run(empty).columns == ["duplicate_of", "similarity", "via"]
-    assert run(np.ones((1, 3))).rows() == [(None, None, None)]
+    assert duplicates(empty).columns == ["duplicate_of", "similarity", "via"]
+    assert duplicates(np.ones((1, 3))).rows() == [(None, None, None)]
 
 
 def test_known_rows_stay_are_not_compared_and_come_first():
     vectors = np.array([[1, 0.01], [1, 0], [1, 0], [0, 1], [0, 1], [-1, 0]])
     for cluster in ("keep_first", "connected"):
-        found = run(vectors, known=[False, True, True, False, False, False], cluster=cluster)
+        found = duplicates(vectors, known=[False, True, True, False, False, False], cluster=cluster)
         assert found["duplicate_of"].to_list() == [1, None, None, None, 3, None]
         assert found["via"].to_list() == [1, None, None, None, 3, None]
 
@@ -155,7 +157,7 @@ def test_known_rows_stay_are_not_compared_and_come_first():
 def test_many_equal_known_rows_are_looked_at_once():
     vectors = planted(3000, 128, 10)
     vectors = np.concatenate((np.repeat(vectors[:1], 50_000, axis=0), vectors))
-    found = run(vectors, known=(np.arange(53_000) < 50_000).tolist(), exact_below=0)
+    found = duplicates(vectors, known=(np.arange(53_000) < 50_000).tolist(), exact_below=0)
     assert found["duplicate_of"][:50_000].null_count() == 50_000
     assert found["duplicate_of"][50_000] == 0 and 295 <= found["duplicate_of"].is_not_null().sum() <= 310
 
@@ -164,13 +166,13 @@ def test_only_equal_vectors_are_within_a_threshold_of_one():
     vectors = planted(3000, 128, 11)
     vectors[1::50] = vectors[::50]
     for below in (0, 10_000):
-        assert run(vectors, threshold=1.0, exact_below=below)["duplicate_of"].is_not_null().sum() == 60
+        assert duplicates(vectors, threshold=1.0, exact_below=below)["duplicate_of"].is_not_null().sum() == 60
 
 
 def test_known_rows_stay_where_buckets_are_used():
     vectors = planted(4000, 128, 4)
     known = np.arange(4000) >= 3600
-    full, found = (run(vectors, known=known.tolist(), exact_below=below) for below in (10_000, 0))
+    full, found = (duplicates(vectors, known=known.tolist(), exact_below=below) for below in (10_000, 0))
     assert full["duplicate_of"].filter(pl.Series(known)).null_count() == 400
     assert found["duplicate_of"].filter(pl.Series(known)).null_count() == 400
     assert found["duplicate_of"].is_not_null().sum() >= 0.99 * full["duplicate_of"].is_not_null().sum() > 380
@@ -179,28 +181,30 @@ def test_known_rows_stay_where_buckets_are_used():
 def test_which_row_stays():
     vectors = np.array([[1, 0]] * 3)
     text, score = ["bb", "aaa", "c"], [0.1, None, 0.9]
-    assert run(vectors, text, score)["duplicate_of"].to_list() == [None, 0, 0]
-    assert run(vectors, text, score, keep="longest")["duplicate_of"].to_list() == [1, None, 1]
-    assert run(vectors, text, score, keep="best")["duplicate_of"].to_list() == [2, 2, None]
+    assert duplicates(vectors, text, score)["duplicate_of"].to_list() == [None, 0, 0]
+    assert duplicates(vectors, text, score, keep="longest")["duplicate_of"].to_list() == [1, None, 1]
+    assert duplicates(vectors, text, score, keep="best")["duplicate_of"].to_list() == [2, 2, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cluster", "noise"), [("keep_first", 0), ("keep_first", 1e-3), ("connected", 1e-3)])
-def test_many_equal_or_nearly_equal_rows_are_not_compared_with_each_other(cluster, noise):
+def test_many_nearly_equal_rows_are_not_compared_pairwise(cluster, noise):
     draw = np.random.default_rng(0)
     vectors = np.ones((40_000 if noise else 200_000, 8), np.float32)
     vectors += noise * draw.standard_normal(vectors.shape).astype(np.float32)
-    found = run(vectors, cluster=cluster)
+    found = duplicates(vectors, cluster=cluster)
     assert found["duplicate_of"].null_count() == 1 and found["duplicate_of"].drop_nulls().unique().to_list() == [0]
 
 
+@pytest.mark.slow
 def test_nearly_equal_rows_in_the_buckets():
     """Half the rows in ten crowds, which fall in one bucket each, among others that make buckets worth while."""
     draw = np.random.default_rng(0)
     vectors = planted(8000, 256, 6)
     vectors[::2] = vectors[np.arange(4000) % 10 * 2 + 1] + 1e-3 * draw.standard_normal((4000, 256))
-    full = run(vectors, exact_below=10_000)
+    full = duplicates(vectors, exact_below=10_000)
     for cluster in ("keep_first", "connected"):
-        found = run(vectors, exact_below=0, cluster=cluster)
+        found = duplicates(vectors, exact_below=0, cluster=cluster)
         assert abs(found["duplicate_of"].null_count() - full["duplicate_of"].null_count()) <= 8
         assert found["duplicate_of"][::2].null_count() <= 10
 
@@ -210,26 +214,26 @@ def test_vectors_in_a_mapped_file_give_the_same(tmp_path):
     vectors.tofile(tmp_path / "vectors")
     mapped = column(np.memmap(tmp_path / "vectors", np.float32, "r", shape=vectors.shape))
     for below in (0, 10_000):
-        assert run(mapped, exact_below=below).equals(run(vectors, exact_below=below))
+        assert duplicates(mapped, exact_below=below).equals(duplicates(vectors, exact_below=below))
 
 
 def test_the_number_of_threads_does_not_matter():
     vectors, cores = planted(4000, 128, 8), os.sched_getaffinity(0)
-    whole = run(vectors, exact_below=0)
+    whole = duplicates(vectors, exact_below=0)
     try:
         os.sched_setaffinity(0, {min(cores)})
-        assert run(vectors, exact_below=0).equals(whole)
+        assert duplicates(vectors, exact_below=0).equals(whole)
     finally:
         os.sched_setaffinity(0, cores)
 
 
-def test_row_order_does_not_matter_in_buckets_where_the_longest_stays():
+def test_row_order_does_not_matter_in_buckets_that_keep_longest():
     vectors = planted(4000, 128, 9)
     text = np.array([f"{row * 7919 % 4001:05}" + "x" * (row % 3) for row in range(4000)])
     kept = [
         set(
             text[order][
-                run(vectors[order], text[order].tolist(), keep="longest", exact_below=0)["duplicate_of"]
+                duplicates(vectors[order], text[order].tolist(), keep="longest", exact_below=0)["duplicate_of"]
                 .is_null()
                 .to_numpy()
             ]
@@ -257,7 +261,7 @@ def test_laws(table, known, keep, cluster, threshold):
     given = {"keep": keep, "cluster": cluster, "threshold": threshold}
 
     def kept_of(order):
-        found = run(vectors[order], [text[row] for row in order], score[order], held[order].tolist(), **given)
+        found = duplicates(vectors[order], [text[row] for row in order], score[order], held[order].tolist(), **given)
         return found, order[found["duplicate_of"].is_null().to_numpy()]
 
     found, kept = kept_of(np.arange(len(table)))
@@ -278,4 +282,4 @@ def test_laws(table, known, keep, cluster, threshold):
 @pytest.mark.parametrize("given", [{"threshold": 0.0}, {"threshold": 1.1}, {"recall": 0.0}, {"recall": 2.0}])
 def test_settings_out_of_range(given):
     with pytest.raises(UserError, match="above 0 and at most 1"):
-        run(np.eye(2), **given)
+        duplicates(np.eye(2), **given)

@@ -44,14 +44,14 @@ def test_without_an_answer_the_user_is_not_asked():
     assert made.is_empty() and asked_texts(asks, 1) == [None, None]
 
 
-def test_only_conversations_that_end_with_a_user_turn_are_continued():
+def test_only_conversations_ending_with_a_user_are_continued():
     made, asks = drive(go_on(pl.Series([talk("a", "b"), None, "[]"])), lambda *_: "x")
     assert made.is_empty() and asked_texts(asks) == [None] * 3
     with pytest.raises(UserError, match="generate continue: turns: expected a whole number of at least 1, found 0"):
         drive(go_on(user("a"), turns=0), [])
 
 
-def test_each_assistant_turn_is_requested_after_the_new_ones_before_it():
+def test_each_assistant_turn_is_requested_after_the_new_turns():
     messages = pl.Series([talk("a", "old 1", "b", "old 2", "c", system="s"), talk("x", "old", "y")])
     made, asks = drive(regenerate.prompts(messages), [["1", " X\n"], ["2", None]])
     assert contents(made) == [["s", "a", "1", "b", "2", "c"], ["x", "X", "y"]]
@@ -62,7 +62,7 @@ def test_each_assistant_turn_is_requested_after_the_new_ones_before_it():
 
 
 @pytest.mark.parametrize("reply", [None, "", " \n"])
-def test_a_turn_that_fails_leaves_no_conversation_and_asks_no_further(reply):
+def test_a_failed_turn_ends_the_conversation_and_the_requests(reply):
     made, asks = drive(regenerate.prompts(pl.Series([talk("a", "b", "c", "d", "e")])), [[reply], [None]])
     assert made.is_empty() and asked_texts(asks, 1) == [None]
 
@@ -75,7 +75,7 @@ def test_an_opening_is_kept_and_turns_in_a_row_become_one():
     assert drive(regenerate.prompts(pl.Series([json.dumps(json.loads(messages)[:2])])), [])[0].is_empty()
 
 
-def test_tools_and_prompts_without_an_assistant_turn_are_left_alone():
+def test_tools_and_prompts_with_no_assistant_are_left_alone():
     called = [
         {"role": "user", "content": "a"},
         {"role": "assistant", "content": "", "tool_calls": [{}]},

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ def one(reply, text="Write a poem.", **settings):
     return last(drive(prompts(user(text), whole(0), **settings), lambda *_: reply)[0])
 
 
-def test_every_round_gives_a_prompt_and_begins_with_the_one_before():
+def test_each_round_gives_a_prompt_made_from_the_one_before():
     made, asks = drive(
         prompts(user("a 0", None, ""), whole(0, 0, 0), how="deepen", rounds=3),
         [[f"<prompt>a {n}</prompt>", None, None] for n in (1, 2, 3)],
@@ -27,7 +28,7 @@ def test_every_round_gives_a_prompt_and_begins_with_the_one_before():
         assert f"<given>\na {number}\n</given>" in text and METHODS["deepen"] in text and others == [None, None]
 
 
-def test_only_the_last_user_turn_evolves_and_the_model_sees_what_came_before():
+def test_only_the_last_user_turn_evolves_and_context_is_shown():
     messages = talk("Name a river.", "The Nile.", "How long is it?", system="Be brief.")
     made, asks = drive(prompts(pl.Series([messages]), whole(0)), lambda *_: "<prompt>How long, in miles?</prompt>")
     before = json.loads(messages)
@@ -36,7 +37,7 @@ def test_only_the_last_user_turn_evolves_and_the_model_sees_what_came_before():
     assert "conversation" not in asked_texts(drive(prompts(user("a"), whole(0)), lambda *_: None)[1])[0]
 
 
-def test_a_conversation_that_ends_with_another_turn_is_left_alone():
+def test_a_conversation_ending_otherwise_is_left_alone():
     made, asks = drive(prompts(pl.Series([talk("a", "b"), "[]"]), whole(0, 0)), lambda *_: "c")
     assert made.is_empty() and asked_texts(asks) == [None, None]
 
@@ -77,14 +78,14 @@ def test_words_of_the_request_may_come_from_the_seed_itself():
     assert one("<prompt>What is a new prompt in zsh?</prompt>", "How do I set a new prompt?") != []
 
 
-def test_the_next_round_begins_with_what_was_there_before_a_failure():
+def test_the_next_round_begins_with_the_text_before_a_failure():
     made, asks = drive(prompts(user("a"), whole(0), rounds=3), [["b"], [None], ["c"]])
     assert last(made) == ["b", "c"] and [note["round"] for note in notes(made)] == [1, 3]
     assert "<given>\nb\n</given>" in asked_texts(asks, 2)[0]
     assert last(drive(prompts(user("a"), whole(0), rounds=3), [["b"], ["a"], ["B"]])[0]) == ["b"], "back and forth"
 
 
-def test_operations_take_turns_over_samples_and_rounds_and_spread_over_seeds():
+def test_operations_alternate_by_sample_and_round_over_seeds():
     seeds = [f"seed {n}" for n in range(200) for _ in HOW]
     made, _ = drive(prompts(user(*seeds), whole(*(n % 5 for n in range(1000)))), lambda row, *_: f"new {row}")
     used = [note["evolution"] for note in notes(made)]
@@ -99,6 +100,7 @@ def test_several_may_be_named_and_the_unknown_are_refused():
     assert {note["evolution"] for note in notes(made)} == {"reason", "broaden"}
     with pytest.raises(UserError, match="how: no evolution 'depen'; did you mean 'deepen'"):
         drive(prompts(user("a"), whole(0), how=["reason", "depen"]), [])
-    for settings in ({"how": []}, {"rounds": 0}):
+    wrong: list[dict[str, Any]] = [{"how": []}, {"rounds": 0}]
+    for settings in wrong:
         with pytest.raises(UserError, match="^generate evolve: "):
             drive(prompts(user("a"), whole(0), **settings), [])

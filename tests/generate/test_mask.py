@@ -29,7 +29,7 @@ def test_an_item_becomes_its_mark_and_the_rest_stays(item, mark):
 
 
 @pytest.mark.parametrize(("item", "mark"), zip(ITEMS, MARKS, strict=True))
-def test_items_within_json_text_and_emphasis_are_hidden_and_json_stays_json(item, mark):
+def test_items_in_json_and_emphasis_are_hidden_and_json_parses(item, mark):
     for times in (1, 2):  # JSON within JSON as well
         text = f"so:\n{item}\n"
         for _ in range(times):

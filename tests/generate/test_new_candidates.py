@@ -84,7 +84,7 @@ def test_a_revision_that_fails_is_no_candidate(reply):
     assert revised([["None of it is sure."], [reply]])[0].to_list() == [None]
 
 
-def test_rounds_go_on_from_the_last_revision_by_the_next_principle():
+def test_rounds_revise_the_last_revision_by_the_next_principle():
     new, asks = revised([["a"], ["<revised>B</revised>"], ["c"], [None]], rounds=2)
     assert new.to_list() == ["B"] and "<response>\nB\n</response>" in asked_texts(asks, 2)[0]
     used = [[p for p in PRINCIPLES if p in asked_texts(asks, number)[0]] for number in (0, 2)]

@@ -12,7 +12,7 @@ from tests.generate.drive_step import asked_texts, drive, last, notes, strings, 
 PEOPLE = [f"A person of trade {n}." for n in range(30)]
 
 
-def test_without_a_list_the_model_finds_a_persona_first_and_writes_as_it_then():
+def test_without_a_list_the_model_first_finds_a_persona():
     made, asks = drive(
         persona.prompts(strings("Sum 2 and 3.", None, "Write.", "Draw.", "Sing."), whole(0, 0, 0, 0, 0)),
         [
@@ -28,7 +28,7 @@ def test_without_a_list_the_model_finds_a_persona_first_and_writes_as_it_then():
     assert notes(made) == [{"persona": "A baker of rolls."}]
 
 
-def test_personas_of_a_list_are_asked_at_once_each_sample_by_another():
+def test_listed_personas_are_asked_at_once_one_a_sample():
     made, asks = drive(persona.prompts(strings(*["Sum."] * 3), whole(0, 1, 2), personas=PEOPLE), lambda r, *_: f"p{r}")
     assert len(asks) == 1 and last(made) == ["p0", "p1", "p2"]
     people = [note["persona"] for note in notes(made)]
@@ -36,7 +36,7 @@ def test_personas_of_a_list_are_asked_at_once_each_sample_by_another():
     assert all(who in text for who, text in zip(people, asked_texts(asks), strict=True))
 
 
-def test_personas_do_not_depend_on_order_and_one_more_changes_few():
+def test_personas_ignore_order_and_one_more_changes_few():
     seeds = [f"seed {n}" for n in range(100)]
 
     def chosen(seeds, people):
@@ -59,7 +59,7 @@ def test_a_persona_that_is_an_essay_is_cut():
     assert len(asked_texts(asks, 1)[0]) < 2000
 
 
-def test_magpie_asks_for_the_user_turn_after_the_seeds_system_turn():
+def test_magpie_asks_for_the_turn_after_the_seeds_system_turn():
     seeds = pl.Series([talk("Sum.", "5", "And?", system="You teach."), talk("Sum."), None, "[]"])
     made, asks = drive(magpie.prompts(seeds), lambda row, *_: (" How do fish\nbreathe? ", "Why?")[row])
     empty = {"role": "user", "content": None}
@@ -90,7 +90,7 @@ def test_a_text_gets_a_prompt_that_it_answers(settings, truth):
     assert made["row"].to_list() == [0] and notes(made) == [{"backtranslated": True}]
 
 
-def test_a_reply_that_echoes_the_request_is_no_persona_and_no_prompt():
+def test_an_echo_of_the_request_is_no_persona_and_no_prompt():
     replies = [["<passage>\nSum.\n</passage>", "A tailor."], [None, "<example>\nSum.\n</example>"]]
     made, asks = drive(persona.prompts(strings("Sum.", "Add."), whole(0, 0)), replies)
     assert made.is_empty() and asked_texts(asks, 1)[0] is None

@@ -46,7 +46,7 @@ def test_examples_stand_between_the_system_turn_and_the_prompt():
 
 
 @pytest.mark.parametrize("system", [None, "other"])
-def test_examples_stand_after_the_prompts_own_system_turns_and_its_text_is_kept_to_the_letter(system):
+def test_examples_follow_the_system_turns_and_the_text_is_kept(system):
     own = [
         {"role": "system", "content": 'a {"b": [}] \\" }, {', "more": {"deep": [{}]}},
         {"role": "developer", "content": "mine"},

@@ -22,7 +22,7 @@ def requests(seeds, indices, **settings):
     return dict(zip(zip(seeds, indices, strict=True), shown(asks), strict=True))
 
 
-def test_a_request_shows_the_seed_and_others_and_its_new_prompts_have_them_all_as_parents():
+def test_new_prompts_have_the_seed_and_others_shown_as_parents():
     seeds = ["Sum 2 and 3.", "Write a poem.", "Name a river.", None, " "]
     made, asks = drive(prompts(strings(*seeds), whole(0, 0, 0, 0, 0)), lambda *_: "1. Draw a cat.\n2. Sing a song.")
     groups = shown(asks)
@@ -35,7 +35,7 @@ def test_a_request_shows_the_seed_and_others_and_its_new_prompts_have_them_all_a
     assert notes(made) == [{"self_instruct": True}] * 6
 
 
-def test_what_repeats_a_seed_shown_or_another_or_is_a_refusal_is_no_new_prompt():
+def test_a_repeated_seed_or_prompt_or_a_refusal_is_no_prompt():
     reply = "1. write a  POEM.\n2. Draw a cat.\n3. Draw a cat.\n4. I'm sorry, but I can't write more.\n5. ...\n6. Sing."
     made, _ = drive(prompts(strings("Write a poem."), whole(0), per_request=9), lambda *_: reply)
     assert last(made) == ["Draw a cat.", "Sing."]
@@ -47,7 +47,7 @@ def test_fewer_seeds_than_shots_are_all_shown():
     assert requests(["a"], [0], shots=1) == {("a", 0): ["a"]}
 
 
-def test_what_a_row_shows_does_not_depend_on_the_order_and_samples_show_others():
+def test_seeds_shown_ignore_row_order_and_vary_by_sample():
     seeds, indices = SEEDS * 3, [n for n in range(3) for _ in SEEDS]
     there = requests(seeds, indices)
     assert there == requests(seeds[::-1], indices[::-1])

@@ -6,6 +6,7 @@ import shutil
 import time
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from curate.models.clients.sandbox import SandboxEngine
 from curate.score._unit_tests import code_of, read_tests
 from curate.score.code import score
+from curate.steps.model_calls import ModelCalls
 from curate.verifiers.sandbox.compare import same_text, same_value, shown
 from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError
@@ -24,7 +26,7 @@ needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewr
 ASSERTS = '["assert f(1) == 2", "assert f(2) == 3"]'
 
 
-def run(rows, **settings):
+def scored_in_sandboxes(rows, **settings):
     """Score rows of (response, ground_truth) in real sandboxes."""
     engine = SandboxEngine()
     texts = [
@@ -42,12 +44,25 @@ def run(rows, **settings):
         engine.close()
 
 
+def unit_tests_in(text: str) -> dict[str, Any]:
+    """The tests in a ground truth that has some."""
+    found = read_tests(text)
+    assert isinstance(found, dict), found
+    return found
+
+
+def no_reference(value: object) -> dict[str, Any]:
+    """For ``encode``, where every value is plain."""
+    raise AssertionError(f"{value!r} is not plain")
+
+
 def fenced(code):
     return f"Here it is:\n\n```python\n{code}\n```\nIt works."
 
 
+@pytest.mark.slow
 @needs_bwrap
-def test_every_format_passes_right_code_and_gives_wrong_code_its_share():
+def test_each_format_passes_right_code_and_wrong_code_in_part():
     right, wrong = "def f(x):\n    return x + 1", "def f(x):\n    return 2"
     human = {
         "test": "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3",
@@ -91,12 +106,13 @@ def test_every_format_passes_right_code_and_gives_wrong_code_its_share():
             body = f"class Solution:\n    def f(self, x):\n        return {code.split('return')[1]}" if whole else code
             rows.append((fenced(body + ("\nprint(f(int(input())))" if reads else "")), text))
             share.append(1.0 if code == right else 0.0 if "check" in text else 0.5)
-    found = run(rows)
+    found = scored_in_sandboxes(rows)
     assert found["value"].to_list() == share, found.filter(found["value"] != pl.Series(share)).to_dicts()
     assert found["error"].null_count() == len(rows)
     assert json.loads(found["detail"][1]) == {"passed": 1, "tests": 2, "failed": {"1": "AssertionError"}}
 
 
+@pytest.mark.slow
 @needs_bwrap
 def test_what_honest_code_does_is_understood():
     stack = (
@@ -158,7 +174,7 @@ def test_what_honest_code_does_is_understood():
         ),
         ("def f(x): return x\nif __name__ == '__main__': f(input())", ["assert f(None) is None and f(True) is True"]),
     ]
-    found = run([(fenced(code), json.dumps(tests)) for code, tests in cases])
+    found = scored_in_sandboxes([(fenced(code), json.dumps(tests)) for code, tests in cases])
     assert found["value"].to_list() == [1.0] * len(cases), found.filter(pl.col("value") != 1.0)["detail"].to_list()
 
 
@@ -175,9 +191,11 @@ def test_programs_that_read_in_every_way_and_leave_in_every_way():
         "if __name__ == '__main__':\n    print(f'{int(input()) + 1}  ')\n    print()",
     ]
     tests = json.dumps({"inputs": ["1\n", "5\n"], "outputs": ["2\n", "6\n"]})
-    found = run([(fenced(code), tests) for code in codes])
+    found = scored_in_sandboxes([(fenced(code), tests) for code in codes])
     assert found["value"].to_list() == [1.0] * len(codes), found["detail"].to_list()
-    wrong = run([(fenced("print(int(input()) + 1)\nraise ValueError('late')"), tests), (fenced("print(1 / 0)"), tests)])
+    wrong = scored_in_sandboxes(
+        [(fenced("print(int(input()) + 1)\nraise ValueError('late')"), tests), (fenced("print(1 / 0)"), tests)]
+    )
     assert wrong["value"].to_list() == [0.0, 0.0] and "ValueError: late" in wrong["detail"][0]
 
 
@@ -195,7 +213,7 @@ def test_a_row_that_can_not_be_scored_is_null_and_says_why():
         (fenced("def f(x): return x"), "import numpy\ndef test_a(): assert f(1)"),
         (fenced("def f(x): return x"), "def test_a(tmp_path): assert f(1)"),
     ]
-    found = run(rows)
+    found = scored_in_sandboxes(rows)
     assert found["value"].null_count() == len(rows), found["detail"].to_list()
     assert "numpy" in found["error"][7] and "numpy" in found["error"][8] and "tmp_path" in found["error"][9]
     assert found["error"].to_list()[:2] == ["no tests: ground_truth is empty"] * 2
@@ -205,6 +223,7 @@ def test_a_response_without_code_is_zero_and_nothing_is_run():
     texts = pl.Series(["I can't.", "```bash\nls\n```", "hello", "42"])
     steps = score(texts, pl.Series([ASSERTS] * 4))
     calls = next(steps)
+    assert isinstance(calls, ModelCalls)
     assert (calls.model, calls.task, calls.requests.null_count()) == ("sandbox", "run", 4)
     found = scored(score(texts, pl.Series([ASSERTS] * 4)))[0]
     assert found["value"].to_list() == [0.0] * 4 and found["error"].null_count() == 4
@@ -212,11 +231,11 @@ def test_a_response_without_code_is_zero_and_nothing_is_run():
 
 
 def test_which_code_of_a_response_is_taken():
-    tests = read_tests(ASSERTS)
+    tests = unit_tests_in(ASSERTS)
     solution, usage = "def f(x):\n    return x + 1\n", "print(f(3))\n"
     both = f"First:\n```python\n{solution}```\nUse it:\n```python\n{usage}```"
     assert code_of(both, tests) == solution
-    assert code_of(both, read_tests('{"inputs": ["1"], "outputs": ["2"]}')) == usage
+    assert code_of(both, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == usage
     assert code_of(solution, tests) == solution
     assert code_of(f"```py\n{solution}", tests) == solution, "a fence that was cut off"
     assert code_of(f"```\n{solution}```", tests) == solution
@@ -249,20 +268,20 @@ def test_which_code_of_a_response_is_taken():
     ids=lambda text: "text",
 )
 def test_code_is_found_as_models_write_it_and_in_no_time(text, code):
-    tests = read_tests("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
-    began = time.monotonic()
+    tests = unit_tests_in("from solution import f\n\ndef test_f():\n    result = f(1)\n    assert result == 2")
+    began = time.process_time()
     assert code_of(text, tests) == code
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_program_is_the_last_block_that_reads():
     text = "```python\nprint(int(input()) + 1)\n```\nIts heart:\n```python\nx + 1\n```"
-    assert code_of(text, read_tests('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
+    assert code_of(text, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
 
 
 def test_a_script_is_run_in_its_order():
     script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
-    tests = read_tests(script)
+    tests = unit_tests_in(script)
     assert tests["setup"] == "s = Stack()"
     assert [text.splitlines()[-1].strip() for text in tests["tests"]] == [
         "assert not s.items",
@@ -273,18 +292,18 @@ def test_a_script_is_run_in_its_order():
 
 
 def test_expected_texts_are_json_only_where_the_arguments_are():
-    assert read_tests('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
-    assert read_tests('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
+    assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
+    assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
     read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
     assert "not JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
 
 
 def test_limits_are_checked_and_are_part_of_what_is_asked():
-    asks = [
-        next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)).requests[0] for s in (6.0, 7.0)
-    ]
+    calls = [next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)) for s in (6.0, 7.0)]
+    asks = [one.requests[0] for one in calls if isinstance(one, ModelCalls)]
     assert json.loads(asks[0])["seconds"] == 6.0 and asks[0] != asks[1]
-    for bad in ({"seconds": 0.0}, {"seconds": 9.0, "total": 3.0}, {"memory": 1}):
+    wrong: list[dict[str, Any]] = [{"seconds": 0.0}, {"seconds": 9.0, "total": 3.0}, {"memory": 1}]
+    for bad in wrong:
         with pytest.raises(UserError, match=next(iter(bad)) if len(bad) == 1 else "total"):
             next(score(pl.Series([""]), pl.Series([""]), **bad))
 
@@ -330,7 +349,7 @@ def test_outputs_are_compared_line_by_line(found, expected, same):
     ],
 )
 def test_results_are_compared_as_json(found, expected, same):
-    assert same_value(encode(found, None), expected) is same
+    assert same_value(encode(found, no_reference), expected) is same
 
 
 @pytest.mark.parametrize(
@@ -347,8 +366,8 @@ def test_results_are_compared_as_json(found, expected, same):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_result_that_nothing_can_be_compared_with_is_another_and_can_be_shown(found, expected):
-    data = encode(found, None)
+def test_an_incomparable_result_is_unequal_and_can_be_shown(found, expected):
+    data = encode(found, no_reference)
     assert not same_value(data, expected)
     shown(data).encode()
 
@@ -376,7 +395,7 @@ def test_a_result_that_nothing_can_be_compared_with_is_another_and_can_be_shown(
     ids=lambda value: " ".join(value),
 )
 def test_a_forged_result_costs_no_time_and_is_nothing(data):
-    began = time.monotonic()
+    began = time.process_time()
     assert not any(same_value(data, expected) for expected in (6, 0.5, [6], {"a": 1}, "6", None, True))
     shown(data).encode()
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

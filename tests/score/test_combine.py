@@ -81,7 +81,7 @@ def test_the_effect_of_length_is_removed_and_reported():
     assert json.loads(found["detail"][3]) == {"before": 4.5, "length": 40.0}
 
 
-def test_it_may_use_a_column_and_changes_nothing_that_it_cannot_fit():
+def test_a_column_debiases_and_what_it_cannot_fit_is_unchanged():
     rows = pl.DataFrame({"s": [1.0, 2.0, 3.0, 4.0], "words": [1.0, 2.0, 3.0, None]})
     found = score(rows, sql="s", debias="words")
     assert found["value"].round(9).to_list() == [2.0, 2.0, 2.0, None] and found["error"][3] == "no words"
@@ -92,11 +92,11 @@ def test_it_may_use_a_column_and_changes_nothing_that_it_cannot_fit():
         score(rows, sql="s", debias="wrds")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 500)), min_size=3, max_size=30))
 def test_after_debiasing_nothing_is_left_for_length_to_explain(pairs):
     rows = pl.DataFrame({"s": [p[0] for p in pairs], "n": [float(p[1]) for p in pairs]})
     found = score(rows, sql="s", debias="n")["value"]
     assert found.mean() == pytest.approx(rows["s"].mean(), abs=1e-6)
     covariance = pl.DataFrame({"v": found, "n": rows["n"]}).select(pl.cov("v", "n")).item()
-    assert covariance == pytest.approx(0, abs=1e-3 * max(1.0, rows["n"].var()))
+    assert covariance == pytest.approx(0, abs=1e-3 * max(1.0, float(np.var(rows["n"].to_numpy(), ddof=1))))

@@ -91,11 +91,11 @@ def scored(text: str | None, truth: object, **settings: bool) -> dict:
     return frame.row(0, named=True)
 
 
-@pytest.mark.parametrize(("kind", "parameters", "good", "bad"), CASES)
-def test_kind(kind, parameters, good, bad):
-    truth = [{"kind": kind, **parameters}]
-    assert scored(good, truth)["value"] == 1.0
-    assert scored(bad, truth)["value"] == 0.0
+def test_each_kind_tells_its_texts_apart():
+    truths = pl.Series([json.dumps([{"kind": kind, **parameters}]) for kind, parameters, _, _ in CASES])
+    good, bad = (score(pl.Series([case[place] for case in CASES]), truths)["value"] for place in (2, 3))
+    assert [case for case, value in zip(CASES, good, strict=True) if value != 1.0] == []
+    assert [case for case, value in zip(CASES, bad, strict=True) if value != 0.0] == []
 
 
 def test_every_kind_has_a_case():
@@ -236,7 +236,7 @@ def test_loose_forgives_a_first_line_a_last_line_and_asterisks(text, constraint)
     assert scored(text, [constraint], strict=False)["value"] == 1.0
 
 
-def test_loose_is_not_lenient_on_the_rest_and_reports_the_text_as_it_is():
+def test_loose_forgives_nothing_else_and_reports_the_whole_text():
     row = scored("One two\nthree four\nfive", [{"kind": "max_words", "n": 1}], strict=False)
     assert row["value"] == 0.0
     assert json.loads(row["detail"])["failed"][0]["found"] == 5
@@ -250,6 +250,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_a_long_hostile_text_is_quick(unit):
     truths = pl.Series([json.dumps([{"kind": case[0], **case[1]}]) for case in {c[0]: c for c in CASES}.values()])
@@ -259,6 +260,7 @@ def test_a_long_hostile_text_is_quick(unit):
         assert time.process_time() - start < 10
 
 
+@pytest.mark.slow
 def test_a_response_of_a_megabyte_is_scored_in_seconds():
     truth = [{"kind": kind, **parameters} for kind, parameters, _, _ in {case[0]: case for case in CASES}.values()]
     start = time.process_time()

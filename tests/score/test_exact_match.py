@@ -9,7 +9,7 @@ def match(response, truth, **settings):
     return score(pl.Series([response], dtype=pl.String), pl.Series([truth], dtype=pl.String), **settings).row(0)
 
 
-def test_case_space_and_punctuation_do_not_matter_unless_asked_to():
+def test_case_space_and_punctuation_matter_only_where_asked():
     assert match(" paris.\n", "Paris") == (1.0, None)
     assert match("paris", "Paris", ignore_case=False) == (0.0, None)
     assert match("Paris.", "Paris", ignore_punctuation=False) == (0.0, None)

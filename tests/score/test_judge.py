@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import polars as pl
 import pytest
@@ -23,7 +24,8 @@ def judged(responses, reply, truths=None, prompts=None, **settings):
     prompts = user(*["Why?"] * len(responses)) if prompts is None else prompts
     columns = pl.Series("response", responses, dtype=pl.String), prompts
     truth = pl.Series("ground_truth", truths or [None] * len(responses), dtype=pl.String)
-    return scored(score(*columns, truth, **{"model": "m"} | settings), given)
+    options: dict[str, Any] = {"model": "m"} | settings
+    return scored(score(*columns, truth, **options), given)
 
 
 def shown(calls, row=0):
@@ -106,7 +108,9 @@ def test_what_is_read_in_a_reply(reply, value, last):
     found = read_score(reply, 1, 10, last=last)
     assert found.value == value
     if value is None:
-        assert found.problem.startswith(("no score in the reply", "expected a score from 1 to 10, found"))
+        assert found.problem is not None and found.problem.startswith(
+            ("no score in the reply", "expected a score from 1 to 10, found")
+        )
     else:
         assert reply[found.start :].startswith(found.text)
 

@@ -3,11 +3,12 @@
 import json
 import re
 from collections import Counter
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.score import judge_pairwise
@@ -30,7 +31,8 @@ def compared(rows, judge, truths=None, **settings):
 
     columns = (pl.Series([row[part] for row in rows], dtype=pl.String) for part in (0, 1))
     truth = pl.Series(truths or [None] * len(rows), dtype=pl.String)
-    return scored(score(*columns, user(*[f"{p}?" for p, _ in rows]), truth, **{"model": "m"} | settings), reply)
+    options: dict[str, Any] = {"model": "m"} | settings
+    return scored(score(*columns, user(*[f"{p}?" for p, _ in rows]), truth, **options), reply)
 
 
 def longer(a, b, _):
@@ -42,7 +44,7 @@ def counts(found):
     return [tuple(part[name] for name in ("wins", "ties", "losses", "flips", "unparsed")) for part in parts]
 
 
-def test_each_candidate_is_compared_with_every_other_of_its_prompt_in_both_orders():
+def test_all_pairs_of_a_prompt_are_compared_in_both_orders():
     found, (calls,) = compared([("p", "a"), ("q", "x"), ("p", "aaa"), ("p", "aa"), ("q", "xx")], longer)
     assert found["value"].to_list() == [0.0, 0.0, 1.0, 0.5, 1.0]
     assert counts(found) == [(0, 0, 2, 0, 0), (0, 0, 1, 0, 0), (2, 0, 0, 0, 0), (1, 0, 1, 0, 0), (1, 0, 0, 0, 0)]
@@ -61,14 +63,16 @@ def test_equal_texts_are_a_tie_unasked_and_each_copy_is_met():
 TEXTS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["a", "bb", "cc", "dddd", "", None])), max_size=9)
 
 
+@settings(max_examples=50)
 @given(TEXTS)
-def test_a_judge_that_always_says_a_gets_ties_alone_and_all_are_flips(rows):
+def test_a_judge_that_always_says_a_gives_only_ties_by_flips(rows):
     found, _ = compared(rows, lambda *_: "[[A]]")
     for value, detail in found.select("value", "detail").drop_nulls("value").iter_rows():
         detail = json.loads(detail)
         assert value == 0.5 and detail["wins"] == detail["losses"] == 0 and detail["flips"] <= detail["ties"]
 
 
+@settings(max_examples=50)
 @given(TEXTS, st.randoms(use_true_random=False), st.sampled_from([None, 1, 2, 3]))
 def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
     shuffled = random.sample(range(len(rows)), len(rows))
@@ -78,8 +82,9 @@ def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
     assert all_calls[0].requests.to_list() == again[0].requests.to_list()
 
 
+@settings(max_examples=50)
 @given(TEXTS)
-def test_a_judge_that_prefers_the_opposite_turns_every_value_round(rows):
+def test_a_judge_of_opposite_preference_turns_values_round(rows):
     turned = {"A": "B", "B": "A", "C": "C"}
     found, _ = compared(rows, longer)
     other, _ = compared(rows, lambda *both: re.sub("[ABC](?=]])", lambda m: turned[m[0]], longer(*both)))
@@ -118,7 +123,7 @@ def test_against_the_reference():
     assert found["error"].to_list() == [None, None, None, "no ground_truth", "no response"]
 
 
-def test_what_cannot_be_compared_is_null_with_its_reason_and_the_reply():
+def test_an_uncompared_row_is_null_with_its_reason_and_the_reply():
     found, _ = compared([("p", "a"), ("p", "bb"), ("q", "c"), ("q", None)], lambda *_: "Both have merits.")
     assert found["value"].is_null().all()
     unread = "nothing could be compared: no verdict in the reply: 'Both have merits.'"
@@ -150,7 +155,7 @@ def test_a_panel_decides_by_majority():
     assert found["value"].is_null().all() and counts(found) == [(0, 0, 0, 0, 1)] * 2, "one of three is no majority"
 
 
-def test_weighted_takes_how_likely_each_verdict_was_over_both_orders():
+def test_weighted_averages_verdict_probabilities_of_both_orders():
     def judge(a, b, _):
         top = {"A": 0.6, "B": 0.2, "C": 0.2} if a == "a" else {" B": 0.3, "A": 0.7}
         return {"text": "About alike, A says.\n\n[[A]]", "top_logprobs": likely(("A", {"A": 1}), ("A", top))}
@@ -175,7 +180,8 @@ def test_flips_are_summed_in_sql():
     rows = [("p", "a"), ("p", "bb"), ("p", "ccc")]
     found, _ = compared(rows, lambda a, b, _: longer(a, b, _) if "ccc" in a + b else "[[B]]")
     scores = found.with_columns(scorer=pl.lit("judge_pairwise"))
-    sql = re.search(r"SELECT .*?'judge_pairwise'", judge_pairwise.__doc__, re.DOTALL)
+    sql = re.search(r"SELECT .*?'judge_pairwise'", str(judge_pairwise.__doc__), re.DOTALL)
+    assert sql is not None, "the scorer's description has no SQL"
     with duckdb.connect() as connection:
         connection.register("scores", scores.to_arrow())
         assert connection.execute(sql[0]).fetchone() == (pytest.approx(1 / 3),)

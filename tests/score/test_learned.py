@@ -46,7 +46,7 @@ def test_a_failed_reward_says_why():
     assert found.rows() == [(None, "the reply holds no number")]
 
 
-def test_perplexity_is_the_exponential_of_the_loss_with_the_prompt_or_without():
+def test_perplexity_is_exp_of_the_loss_with_or_without_prompt():
     found, (calls,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m"), lambda *_: {"value": math.log(3)})
     assert calls.task == "loss" and asks(calls)[0] == {"messages": PROMPT, "completion": "Hello"}
     assert found["value"].to_list() == pytest.approx([3, None, None, 3, None, 3]) and found["error"].to_list() == ERRORS
@@ -95,7 +95,7 @@ def test_similarity_is_the_cosine_to_the_reference():
     assert found["value"][5] == pytest.approx(1) and found["value"][3] is not None
 
 
-def test_toxicity_is_the_probability_of_the_label_of_the_response_alone():
+def test_toxicity_is_the_label_probability_of_the_response():
     found, (calls,) = scored(toxicity.score(RESPONSE, model="c"), lambda *_: {"value": 0.25})
     assert (calls.model, calls.task) == ("c", "reward")
     assert asks(calls)[0] == {"text": "Hello", "label": "toxic"}

@@ -12,7 +12,7 @@ def lengths(texts, tokens=None, **settings):
     return score(pl.Series("response", texts, dtype=pl.String), counts, **settings).rows()
 
 
-def test_words_are_the_default_and_unspaced_scripts_count_characters():
+def test_words_are_the_default_and_characters_without_spaces():
     assert lengths(["two  words\n", "", "你好 world", None]) == [
         (2.0, None),
         (0.0, None),

@@ -20,58 +20,62 @@ def error(response, truth):
     return score(pl.Series([response], dtype=pl.String), pl.Series([truth], dtype=pl.String))["error"][0]
 
 
-@pytest.mark.parametrize("truth", ["18", "$18", "18.0", SOLUTION + "#### 18", SOLUTION + "A: 18", "\\boxed{18}"])
-@pytest.mark.parametrize(
-    "response",
-    [
-        SOLUTION + "#### 18",
-        SOLUTION + "A: 18",
-        "So we get \\boxed{18}. That is more than 12.",
-        "The answer is 18.",
-        "**Answer:** $18.00",
-        "The final answer is: 18 dollars per day",
-        "The answer is below:\n\n18",
-        "First 9, then 18",
-        "In LaTeX: \\boxed{18\\text{ dollars}}",
-        "It comes to 18!",
-        "The answer is 18!",
-    ],
-)
-def test_the_answer_is_found_where_people_put_it(response, truth):
-    assert value(response, truth) == 1.0
-    assert value(response, "19") == 0.0
+TRUTHS = ["18", "$18", "18.0", SOLUTION + "#### 18", SOLUTION + "A: 18", "\\boxed{18}"]
+RESPONSES = [
+    SOLUTION + "#### 18",
+    SOLUTION + "A: 18",
+    "So we get \\boxed{18}. That is more than 12.",
+    "The answer is 18.",
+    "**Answer:** $18.00",
+    "The final answer is: 18 dollars per day",
+    "The answer is below:\n\n18",
+    "First 9, then 18",
+    "In LaTeX: \\boxed{18\\text{ dollars}}",
+    "It comes to 18!",
+    "The answer is 18!",
+]
+# response, ground truth, value
+EQUAL = [
+    ("1,234,567", "1234567", 1.0),
+    ("-5", "5", 0.0),
+    ("x = −5", "-5", 1.0),
+    ("007.50", "7.5", 1.0),
+    ("0.0", "-0", 1.0),
+    ("50%", "0.5", 1.0),
+    ("50%", "50", 1.0),
+    ("51%", "50", 0.0),
+    ("\\boxed{\\frac{1}{2}}", "0.5", 1.0),
+    ("The answer is 3/4", "0.75", 1.0),
+    ("\\boxed{x^2+2x+1}", "(x+1)^2", 1.0),
+    ("\\boxed{x^2+2x+2}", "(x+1)^2", 0.0),
+    ("\\boxed{\\{2, 1\\}}", "\\{1, 2\\}", 1.0),
+    ("The answer is $\\sqrt{8}$", "2\\sqrt{2}", 1.0),
+    ("\\boxed{3!}", "6", 1.0),
+    ("So the area is **$x+1$**", "1+x", 1.0),
+    ("\\boxed{5x}", "5", 0.0),
+    ("\\boxed{5 \\pi}", "5", 0.0),
+    ("The answer is 5 pi", "5", 0.0),
+    ("The answer is clear, 7 of them", "7", 1.0),
+    ("I do not know", "7", 0.0),
+    ("", "7", 0.0),
+    ("\\boxed{}", "7", 0.0),
+]
 
 
-@pytest.mark.parametrize(
-    ("response", "truth", "right"),
-    [
-        ("1,234,567", "1234567", 1.0),
-        ("-5", "5", 0.0),
-        ("x = −5", "-5", 1.0),
-        ("007.50", "7.5", 1.0),
-        ("0.0", "-0", 1.0),
-        ("50%", "0.5", 1.0),
-        ("50%", "50", 1.0),
-        ("51%", "50", 0.0),
-        ("\\boxed{\\frac{1}{2}}", "0.5", 1.0),
-        ("The answer is 3/4", "0.75", 1.0),
-        ("\\boxed{x^2+2x+1}", "(x+1)^2", 1.0),
-        ("\\boxed{x^2+2x+2}", "(x+1)^2", 0.0),
-        ("\\boxed{\\{2, 1\\}}", "\\{1, 2\\}", 1.0),
-        ("The answer is $\\sqrt{8}$", "2\\sqrt{2}", 1.0),
-        ("\\boxed{3!}", "6", 1.0),
-        ("So the area is **$x+1$**", "1+x", 1.0),
-        ("\\boxed{5x}", "5", 0.0),
-        ("\\boxed{5 \\pi}", "5", 0.0),
-        ("The answer is 5 pi", "5", 0.0),
-        ("The answer is clear, 7 of them", "7", 1.0),
-        ("I do not know", "7", 0.0),
-        ("", "7", 0.0),
-        ("\\boxed{}", "7", 0.0),
-    ],
-)
-def test_equal_answers(response, truth, right):
-    assert value(response, truth) == right
+def mistaken(rows):
+    """The rows of (response, truth, expected value) that get another value, with that value."""
+    responses, truths, _ = (pl.Series(column) for column in zip(*rows, strict=True))
+    values = score(responses, truths)["value"]
+    return [(*row, value) for row, value in zip(rows, values, strict=True) if value != row[2]]
+
+
+def test_the_answer_is_found_where_people_put_it():
+    assert mistaken([(response, truth, 1.0) for response in RESPONSES for truth in TRUTHS]) == []
+    assert mistaken([(response, "19", 0.0) for response in RESPONSES]) == []
+
+
+def test_equal_answers():
+    assert mistaken(EQUAL) == []
 
 
 def test_the_surest_marker_wins_and_of_its_kind_the_last():
@@ -108,10 +112,10 @@ def test_what_cannot_be_judged_is_null_with_its_reason():
     ],
 )
 def test_hostile_answers_are_not_checked_and_cost_nothing(answer):
-    start = time.monotonic()
+    start = time.process_time()
     assert value(f"\\boxed{{{answer}}}", "x+1") is None
     assert error(f"\\boxed{{{answer}}}", "x+1").startswith("answer is ")
-    assert time.monotonic() - start < 4
+    assert time.process_time() - start < 4
 
 
 def test_a_fraction_at_the_end_is_one_answer():

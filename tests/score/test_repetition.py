@@ -22,3 +22,9 @@ def test_rows_do_not_mix_however_many_there_are():
 def test_ngram_below_one_is_refused():
     with pytest.raises(UserError, match="ngram must be at least 1, found 0"):
         score(pl.Series(["a"]), ngram=0)
+
+
+def test_long_words_are_told_apart_by_all_their_characters():
+    alike = [f"internationalisation{number:02}" for number in range(40)]  # the first 20 bytes are the same
+    texts = pl.Series([" ".join(alike), " ".join([*alike, *alike]), "internationally internationalist " * 8])
+    assert score(texts, ngram=1).to_list() == pytest.approx([0.0, 0.5, 14 / 16])

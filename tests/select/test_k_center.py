@@ -119,7 +119,7 @@ def test_k_center_reads_a_mapped_file_and_leaves_it_as_it_is(tmp_path):
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 1000), st.integers(1, 40), st.booleans())
-def test_k_center_does_not_depend_on_the_order_of_rows_and_is_idempotent(seed, keep, scored):
+def test_k_center_ignores_row_order_and_is_idempotent(seed, keep, scored):
     draw = np.random.default_rng(seed)
     vectors, score = planted(40, seed), draw.permutation(40).astype(float) if scored else None
     shuffled = draw.permutation(40)

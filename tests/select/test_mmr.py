@@ -34,7 +34,7 @@ def test_the_picks_are_those_of_the_plain_loop(rows, count, relevance):
 
 
 @pytest.mark.parametrize("count", [1, 30, 500])
-def test_without_scores_the_cosine_decides_from_the_middle_outwards(count):
+def test_without_scores_picks_go_from_the_middle_outwards(count):
     vectors = unit(1500) + np.float32(0.1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     result, summary = mmr.subset(embeddings(vectors), numbers([None] * 1500), keep=count)
@@ -54,7 +54,7 @@ def test_pyversity_picks_the_same():
     assert len(ours & set(theirs.tolist())) >= 58  # its cosines are not rounded
 
 
-def test_score_alone_keeps_the_best_and_a_twin_of_a_kept_row_has_to_be_much_better():
+def test_score_alone_keeps_the_best_a_twin_must_be_far_better():
     vectors = unit(100)
     score = np.random.default_rng(0).random(100)
     result, _ = mmr.subset(embeddings(vectors), numbers(score), keep=10, relevance=1.0)

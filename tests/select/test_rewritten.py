@@ -18,7 +18,7 @@ def test_an_edit_that_lost_its_original_makes_no_pair():
     assert pairs(("a", None), ("c", "gone"), ("d", "d")) == []
 
 
-def test_every_edit_of_one_original_makes_a_pair_whatever_the_order():
+def test_every_edit_of_an_original_makes_a_pair_in_any_order():
     rows = [("c", "a"), ("a", None), ("b", "a"), ("d", "c")]
     assert pairs(*rows) == pairs(*rows[::-1]) == [("b", "a"), ("c", "a"), ("d", "c")]
 

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from curate.sources.hub import is_hub_name, read_hub
+from curate.sources.hub import check_options, is_hub_name, read_hub
 from curate.sources.read_source import read_source
 from schemas.errors import UserError
 
@@ -32,6 +32,24 @@ def test_hub_errors_are_one_line(tmp_path):
     assert is_hub_name("openai/gsm8k")
     for local in ("seeds.jsonl", "data/seeds.jsonl", f"{tmp_path}/x", "a/b/c", "../x", "gsm8k"):
         assert not is_hub_name(local), local
+
+
+@pytest.mark.parametrize(
+    ("hub", "words"),
+    [
+        ("test", "source: hub: expected a mapping, such as {split: test}, found 'test'"),
+        ({"split": 3}, "source: split: expected text, found 3"),
+        ({"splt": "test"}, "did you mean 'split'"),
+    ],
+)
+def test_wrong_hub_options_are_refused(hub, words):
+    with pytest.raises(UserError) as caught:
+        check_options(hub)
+    assert words in str(caught.value)
+
+
+def test_hub_options_that_are_null_are_not_set():
+    assert check_options({"split": "test", "revision": None}) == {"split": "test"}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("datasets") is not None, reason="the datasets library is installed")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from typing import Any
 
 import polars as pl
 import pytest
@@ -221,7 +222,7 @@ def test_drop_keeps_the_good_rows_and_says_why(tmp_path):
     assert found.decisions["row_id"].to_list() == ["a.json:2", "a.json:4"]
 
 
-def test_drop_cuts_evidence_and_refuses_a_file_without_a_good_row(tmp_path):
+def test_drop_cuts_evidence_and_refuses_a_file_of_bad_rows(tmp_path):
     long = write(tmp_path / "a.jsonl", GOOD + lines([{"body": "x" * 1000}]))
     assert len(read_source(long, on_error="drop").decisions["evidence"][0]) == 200
     bad = write(tmp_path / "b.jsonl", b'{"promt": 1}\n{"promt": 2}\n')
@@ -263,6 +264,10 @@ def test_fields_name_what_is_not_recognised(tmp_path):
     }
     one = read_source(path, fields={"prompt": "body.q", "completions": "sol"})
     assert one.completions["response"].to_list() == ["4"]
+    mappings = read_source(path, fields={"prompt": "body.q", "completions": ["sol", "answer"]})
+    assert mappings.completions.select("model", "response").rows() == [("sol", "4"), ("answer", "kept")]
+    both = read_source(path, fields={"prompt": "body.q", "completions": ["a.text", "a.note"]})
+    assert both.completions.select("model", "response").rows() == [("a.text", "5"), ("a.note", "n")]
 
 
 def test_fields_that_no_row_has(tmp_path):
@@ -271,12 +276,13 @@ def test_fields_that_no_row_has(tmp_path):
     assert ": fields.prompt: no row has a key 'questoin'; did you mean 'question'" in text
     wrong = {"prompt": "question", "ground_truth": "meta.anser"}
     assert "'meta.anser'; did you mean 'meta.answer'" in refusal(path, fields=wrong)
-    for fields, words in [
+    refused: list[tuple[Any, str]] = [
         ({"promt": "question"}, "did you mean 'prompt'"),
         ({"prompt": 5}, "fields.prompt"),
         ({"prompt": ["question"]}, "fields.prompt"),
         ([], "fields: expected"),
-    ]:
+    ]
+    for fields, words in refused:
         with pytest.raises(UserError, match=words):
             read_source(path, fields=fields)
     mixed = write(tmp_path / "b.jsonl", lines([{"question": "2+2?"}, {"other": "x"}]))
@@ -289,7 +295,7 @@ anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(anything, anything, anything), min_size=1, max_size=4), st.sampled_from(["jsonl", "json"]))
 def test_messages_survive_as_they_are(tmp_path_factory, texts, ending):
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "messages": [
                 {"role": "user", "content": ask},

@@ -162,7 +162,7 @@ def test_function_calls_become_tool_calls():
     found = convert(row)
     made = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": call}]}
     assert found.messages == [ASK, made, {"role": "tool", "content": "4"}]
-    assert json.loads(found.tools) == [{"type": "function", "function": {"name": "add", "parameters": {}}}]
+    assert json.loads(found.tools or "") == [{"type": "function", "function": {"name": "add", "parameters": {}}}]
     # OpenAI's form, arguments as JSON text, means the same call
     calls = [{"id": "1", "type": "function", "function": {"name": "add", "arguments": json.dumps(call["arguments"])}}]
     found = convert({"messages": [ASK, {"role": "assistant", "content": None, "tool_calls": calls}]})
@@ -187,13 +187,24 @@ def test_nothing_vanishes():
             ],
         }
     )
-    assert json.loads(found.metadata) == {"level": "easy", "id": 7, "completions": [{"critique": "right"}]}
+    assert json.loads(found.metadata or "") == {"level": "easy", "id": 7, "completions": [{"critique": "right"}]}
     (candidate,) = found.candidates
     assert (candidate.finish_reason, candidate.completion_tokens, candidate.scores) == ("stop", 3, {"helpful": 5.0})
     assert candidate.messages == [{**FOUR, "reasoning_content": "two twos"}]
     kept = convert({"messages": [{**ASK, "name": "Ann"}, FOUR], "prompt": "another text", "model": "m"})
-    assert kept.messages[0]["name"] == "Ann"
-    assert (json.loads(kept.metadata), kept.candidates[0].model) == ({"prompt": "another text"}, "m")
+    assert kept.messages[0] == {**ASK, "name": "Ann"}
+    assert (json.loads(kept.metadata or ""), kept.candidates[0].model) == ({"prompt": "another text"}, "m")
+
+
+def test_metadata_may_be_json_text():
+    assert json.loads(convert({"prompt": "x", "metadata": '{"a": 1}', "id": 2}).metadata or "") == {"a": 1, "id": 2}
+    assert convert({"prompt": "x", "metadata": " "}).metadata is None
+
+
+def test_a_label_may_be_text():
+    for label, value in (("True", 1.0), ("false", 0.0)):
+        found = convert({"prompt": "x", "completion": "4", "label": label})
+        assert found.candidates[0].scores == {"label": value}
 
 
 def test_a_truth_that_is_no_text_becomes_json():
@@ -240,6 +251,10 @@ BAD = [
     ({"chosen": "Human: 2+2? Assistant: 4", "rejected": "Human: 2+2? Assistant: 5"}, ["without a prompt"]),
     ({"prompt": "x", "tools": "add"}, ["'tools' is text", "expected a list"]),
     ({"prompt": "x", "tools": ["add"]}, ["tools[0] is text"]),
+    ({"prompt": "x", "metadata": "{a: 1"}, ["'metadata' is text", "expected a mapping", "'{a: 1'"]),
+    ({"prompt": "x", "completions": [{"response": "4", "scores": [1]}]}, [".scores is a list", "names to numbers"]),
+    ({"prompt": "x", "completion": [FOUR, {"role": "tool", "content": "5"}]}, ["ends with a tool turn"]),
+    ({"prompt": "x", "completion": [{"role": "tool", "content": "5"}, FOUR]}, ["begins", "with a tool turn"]),
     ({"prompt": "x", "metadata": [1]}, ["'metadata' is a list", "expected a mapping"]),
     ({"prompt": "x", "id": 1, "metadata": {"id": 2}}, ["two different values for 'id'"]),
     ({"prompt": "x", "weight": float("inf")}, ["'metadata' holds an infinite number"]),

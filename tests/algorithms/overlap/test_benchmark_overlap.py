@@ -21,73 +21,75 @@ def strings(texts):
     return pl.Series(texts, dtype=pl.String)
 
 
-def check(texts, against, **setting):
+def overlaps_of(texts, against, **setting):
     return find_benchmark_overlaps(strings(texts), make_index(strings(against), **setting)).rows()
 
 
 def test_a_question_is_found_in_however_long_a_text_it_is_quoted():
     long = "Here is one of the tasks I was set today. " + EGGS.upper() + " Think about it and then explain each step."
-    assert check([long], ["unrelated", EGGS, None]) == [(1, "n-grams", 1.0, EGGS.upper()[:-1])]
-    assert check([long], ["unrelated", EGGS, None], share_of="row") == [CLEAN]
+    assert overlaps_of([long], ["unrelated", EGGS, None]) == [(1, "n-grams", 1.0, EGGS.upper()[:-1])]
+    assert overlaps_of([long], ["unrelated", EGGS, None], share_of="row") == [CLEAN]
 
 
 def test_a_piece_of_a_question_is_found_by_the_share_of_the_text():
     piece, long = "eggs does Janet sell every day at the farmers market", EGGS + " She has " + "many more " * 30
-    assert check([piece], [long]) == [CLEAN]
-    assert check([piece], [long], share_of="row") == [(0, "n-grams", 1.0, piece)]
-    assert check([piece], [long], share_of="either") == [(0, "n-grams", 1.0, piece)]
+    assert overlaps_of([piece], [long]) == [CLEAN]
+    assert overlaps_of([piece], [long], share_of="row") == [(0, "n-grams", 1.0, piece)]
+    assert overlaps_of([piece], [long], share_of="either") == [(0, "n-grams", 1.0, piece)]
 
 
 def test_the_share_of_words_in_shared_ngrams_must_reach_match():
     text, other = "a b c d e f g h i j", "a b c x e f g h i j"  # all of the other's words but x
     for share_of in ("benchmark", "row", "either"):
         setting = {"ngram": 3, "share_of": share_of}
-        assert check([text], [other], match=0.9, **setting) == [(0, "n-grams", 0.9, "e f g h i j")]
-        assert check([text], [other], match=0.91, **setting) == [CLEAN]
+        assert overlaps_of([text], [other], match=0.9, **setting) == [(0, "n-grams", 0.9, "e f g h i j")]
+        assert overlaps_of([text], [other], match=0.91, **setting) == [CLEAN]
 
 
 def test_any_one_shared_ngram_is_enough_for_the_rule_of_gpt_3():
     run = "one two three four five six seven eight nine ten eleven twelve thirteen"
     rest = " and so on" * 40
-    assert check([run + rest], ["x " * 90 + run], ngram=13, match="any") == [
+    assert overlaps_of([run + rest], ["x " * 90 + run], ngram=13, match="any") == [
         (0, "n-grams", pytest.approx(13 / 103), run)
     ]
-    assert check([run[:-9] + rest], ["x " * 90 + run], ngram=13, match="any") == [CLEAN]
+    assert overlaps_of([run[:-9] + rest], ["x " * 90 + run], ngram=13, match="any") == [CLEAN]
 
 
-def test_texts_and_questions_shorter_than_an_ngram_match_only_what_equals_them():
+def test_texts_shorter_than_an_ngram_match_only_equal_ones():
     index = make_index(strings(["Tell me now: who are you, and where do you come from?", "who are you", None, "?"]))
     assert index.short == 3
     texts = strings(["Who, ARE you?", "who are", "I ask you: who are you? Please do tell me that."])
     assert find_benchmark_overlaps(texts, index).rows() == [(1, "exact", 1.0, "Who, ARE you?"), CLEAN, CLEAN]
 
 
-def test_equal_texts_are_named_so_and_the_first_of_equal_questions_is():
-    assert check([EGGS.lower() + "..."], [EGGS + " Or?", EGGS, EGGS], match=1.0, ngram=13) == [
+def test_equal_texts_match_the_first_of_equal_questions_as_exact():
+    assert overlaps_of([EGGS.lower() + "..."], [EGGS + " Or?", EGGS, EGGS], match=1.0, ngram=13) == [
         (1, "exact", 1.0, EGGS.lower() + "...")
     ]
 
 
 def test_the_matching_text_is_what_is_written_in_the_row():
     text = "Ｑ： “How many　EGGS does — Janet sell every day, at the farmers’ market?” Café…"
-    ((_, how, overlap, shared),) = check([text], [EGGS])
+    ((_, how, overlap, shared),) = overlaps_of([text], [EGGS])
     assert (how, overlap) == ("n-grams", 12 / 15) and shared.strip("“”?") in text
     assert shared.startswith("How many　EGGS does — Janet") and shared.endswith("farmers’ market?”")
 
 
 def test_chinese_is_compared_by_characters():
     question = "题目：小明有三个苹果，他又买了五个。一共几个？"
-    assert check(["请问：小明有三个苹果，他又买了五个。然后呢？", "小红有三个梨，他又买了两个。"], [question]) == [
+    assert overlaps_of(
+        ["请问：小明有三个苹果，他又买了五个。然后呢？", "小红有三个梨，他又买了两个。"], [question]
+    ) == [
         (0, "n-grams", pytest.approx(13 / 19), "小明有三个苹果，他又买了五个。"),
         CLEAN,
     ]
 
 
 def test_blank_texts_and_an_empty_benchmark_are_clean():
-    assert check([None, "", "?"], ["", None, "?"]) == [CLEAN] * 3
-    assert check(["a b c"], []) == [CLEAN]
-    assert check([], ["a"]) == []
-    assert check(["a b c"], [None]) == [CLEAN]
+    assert overlaps_of([None, "", "?"], ["", None, "?"]) == [CLEAN] * 3
+    assert overlaps_of(["a b c"], []) == [CLEAN]
+    assert overlaps_of([], ["a"]) == []
+    assert overlaps_of(["a b c"], [None]) == [CLEAN]
 
 
 def covered(words, other, ngram):
@@ -118,7 +120,7 @@ def one_by_one(text, against, ngram, match, share_of):
 @settings(deadline=None)
 @given(TEXTS, TEXTS, st.integers(2, 3), MATCHES, SHARES)
 def test_agrees_with_counting_one_by_one(texts, against, ngram, match, share_of):
-    found = check(texts, against, ngram=ngram, match=match, share_of=share_of)
+    found = overlaps_of(texts, against, ngram=ngram, match=match, share_of=share_of)
     for text, (matched, how, overlap, shared) in zip(texts, found, strict=True):
         rows, rule, share = one_by_one(text, against, ngram, match, share_of)
         assert (matched, how) == (rows[0], rule) and overlap == (share if share is None else pytest.approx(share))
@@ -133,16 +135,17 @@ def test_agrees_with_counting_one_by_one(texts, against, ngram, match, share_of)
 @given(TEXTS, TEXTS, TEXTS, MATCHES, SHARES, st.randoms(use_true_random=False))
 def test_laws(texts, against, more, match, share_of, chance):
     setting = {"ngram": 2, "match": match, "share_of": share_of}
-    found = check(texts, against, **setting)
+    found = overlaps_of(texts, against, **setting)
     order = chance.sample(range(len(texts)), len(texts))
-    assert check([texts[i] for i in order], against, **setting) == [found[i] for i in order]  # rows know no others
+    shuffled = overlaps_of([texts[i] for i in order], against, **setting)
+    assert shuffled == [found[i] for i in order]  # rows know no others
     cut = len(texts) // 2
-    assert check(texts[:cut], against, **setting) + check(texts[cut:], against, **setting) == found
-    turned = check(texts, against[::-1], **setting)  # the benchmark's order decides between equals only
+    assert overlaps_of(texts[:cut], against, **setting) + overlaps_of(texts[cut:], against, **setting) == found
+    turned = overlaps_of(texts, against[::-1], **setting)  # the benchmark's order decides between equals only
     assert [row[1:3] for row in turned] == [row[1:3] for row in found]
-    wider = check(texts, [*more, *against], **setting)  # a larger benchmark frees nothing
+    wider = overlaps_of(texts, [*more, *against], **setting)  # a larger benchmark frees nothing
     assert all(new[1] and (new[2] or 0) >= old[2] for old, new in zip(found, wider, strict=True) if old[1])
-    assert [row[:3] for row in check(against, against, **setting) if row[1] != "exact"] == [
+    assert [row[:3] for row in overlaps_of(against, against, **setting) if row[1] != "exact"] == [
         CLEAN[:3] for text in against if not text
     ]
 
@@ -154,22 +157,22 @@ def template(rng, count, words):
 
 
 @pytest.mark.parametrize("share_of", ["benchmark", "row", "either"])
-def test_instructions_that_every_benchmark_row_repeats_match_nothing(share_of):
+def test_instructions_in_every_benchmark_row_match_nothing(share_of):
     rng = np.random.default_rng(0)
     questions = template(rng, 3000, 30)
     texts = [*template(rng, 3000, 30), "Task: " + questions[7] + " Thanks."]
-    found = check(texts, questions, share_of=share_of)
+    found = overlaps_of(texts, questions, share_of=share_of)
     assert {row[0] for row in found[:-1]} == {None} and found[-1][:2] == (7, "n-grams")
 
 
 @pytest.mark.parametrize("share_of", ["benchmark", "row", "either"])
-def test_where_instructions_are_most_of_every_row_all_match_and_the_nearest_is_named(share_of):
+def test_rows_of_mostly_instructions_match_and_name_the_nearest(share_of):
     rng = np.random.default_rng(1)
     questions = template(rng, 2600, 6)  # more than are looked at before the first that holds all is taken
     texts = [*template(rng, 100, 4), "So: " + questions[2500] + " Thanks."] * 2
-    found = check(texts, questions, share_of=share_of)
+    found = overlaps_of(texts, questions, share_of=share_of)
     assert {row[1] for row in found} == {"n-grams"} and found[100][0] == found[201][0] == 2500
-    alone = check(texts[:1], questions, share_of=share_of)
+    alone = overlaps_of(texts[:1], questions, share_of=share_of)
     assert alone[0][1:] == found[0][1:]
 
 
@@ -177,7 +180,7 @@ def test_long_texts_and_many_copies():
     rng = np.random.default_rng(2)
     long = " ".join(f"w{n}" for n in rng.integers(0, 3000, 200_000))  # 1 MB
     texts = [long + " " + EGGS, "a " * 300_000, *[EGGS + " Well?"] * 20_000]
-    found = check(texts, [EGGS, "a " * 5000, *template(rng, 500, 20)])
+    found = overlaps_of(texts, [EGGS, "a " * 5000, *template(rng, 500, 20)])
     assert found[0][:3] == (0, "n-grams", 1.0) and EGGS.startswith(found[0][3])
     assert found[1][:3] == (1, "n-grams", 1.0) and len(found[1][3]) <= 300
     assert set(found[2:]) == {(0, "n-grams", 1.0, EGGS[:-1])}
@@ -199,4 +202,4 @@ def test_long_texts_and_many_copies():
 )
 def test_settings_out_of_range_are_refused_by_name(setting, words):
     with pytest.raises(UserError, match=words):
-        check(["a"], ["a"], **setting)
+        overlaps_of(["a"], ["a"], **setting)

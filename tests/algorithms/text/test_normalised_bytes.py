@@ -71,7 +71,7 @@ def test_every_character_that_is_looked_up():
     assert words(texts) == wanted(texts)
 
 
-def test_what_is_ascii_is_not_copied_and_slices_count_from_where_they_begin():
+def test_ascii_is_not_copied_and_slices_begin_at_their_offset():
     texts = pl.Series(["héllo", "plain text", None, "Ünder", "x"])
     data, ends = normalised_bytes(texts[1:3])
     assert data[ends[0] : ends[-1]].tobytes() == b"plain text" and np.diff(ends).tolist() == [10, 0]

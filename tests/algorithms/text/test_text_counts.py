@@ -280,7 +280,7 @@ def test_any_texts_are(name, texts):
     assert ours(pl.Series(texts, dtype=pl.String)).rows() == [plain(text) for text in texts]
 
 
-def test_rows_do_not_mix_however_many_there_are_and_null_has_nothing(way):
+def test_rows_do_not_mix_in_a_large_table_and_null_counts_none(way):
     ours, _ = way
     some = ours(pl.Series(ODD)).rows()
     many = ours(pl.Series([*ODD, None] * 300)).rows()

@@ -37,7 +37,7 @@ def test_the_vendi_score_counts_different_rows():
     assert vendi(np.eye(7, dtype=np.float32), np.array([2])) == pytest.approx(1)
 
 
-def test_radius_and_mean_are_of_the_distances_to_the_nearest_of_the_set():
+def test_radius_and_mean_are_of_distances_to_the_nearest():
     vectors = unit(600)
     result = measure(column(vectors), first(600, 30), seed=1)
     assert result["set"].to_list() == ["kept", "random"] and result["rows"].to_list() == [30, 30]
@@ -49,7 +49,7 @@ def test_radius_and_mean_are_of_the_distances_to_the_nearest_of_the_set():
     assert [len(json.loads(counts)) for counts in result["clusters"]] == [20, 20]
 
 
-def test_one_corner_of_the_table_is_less_varied_than_a_random_set():
+def test_one_corner_is_less_varied_than_a_random_set():
     vectors = unit(2000)
     vectors = vectors[np.argsort(-vectors[:, 0])]
     result = measure(column(vectors), first(2000, 100))

@@ -20,7 +20,7 @@ def groups(sizes, width=16, spread=0.05):
 
 
 @pytest.mark.parametrize("width", [3, 384, 4096])
-def test_products_of_integer_vectors_are_exact_and_near_the_cosines(width):
+def test_integer_products_are_exact_and_near_the_cosines(width):
     vectors = unit(200, width)
     numbers = to_integers(vectors)
     product = numbers @ numbers.T
@@ -46,7 +46,7 @@ def test_rows_are_nearer_to_their_centres_than_to_as_many_rows():
     assert learnt.mean() > drawn.mean() + 0.05
 
 
-def test_far_groups_are_never_in_one_cell_when_there_are_cells_enough():
+def test_far_groups_share_no_cell_where_there_are_enough():
     vectors, of = groups([500, 300, 20, 5, 1])
     cell, _ = kmeans.cells(vectors, kmeans.centres(vectors, 60, seed=0))
     for one in np.unique(cell):
@@ -87,7 +87,7 @@ def test_there_are_at_most_as_many_centres_as_rows(rows):
     assert len(kmeans.centres(unit(rows), 9, 0)) == rows
 
 
-def test_the_nearest_kept_row_is_of_the_same_cell_or_of_any_where_that_has_none():
+def test_the_nearest_kept_row_is_of_the_same_cell_if_any_is():
     vectors = unit(400)
     cell = np.arange(400) % 7
     kept = (np.arange(400) % 5 == 0) & (cell != 3)

@@ -18,7 +18,7 @@ def test_unit_vectors_are_a_view_and_cannot_be_written_to():
     assert usable.all() and not found.flags.writeable
 
 
-def test_vectors_of_other_lengths_are_made_units_and_rows_without_direction_are_named():
+def test_vectors_are_made_units_and_directionless_rows_named():
     nan = float("nan")
     rows = [[3, 4], None, [0, 0], [nan, 1], [1e25, 0], [1e-30, 0], [float("inf"), 1], [0, -2]]
     found, usable = unit(pl.Series("embedding", rows, dtype=pl.Array(pl.Float32, 2)))

@@ -1,0 +1,49 @@
+"""Tests that a ground truth does not give: each is refused in one line that says what was found."""
+
+import json
+
+import pytest
+
+from curate.score._unit_tests import code_of, read_tests
+
+CHECK = "def check(candidate):\n    assert candidate(1) == 2"
+DEEP = "[" * 100_000
+# ground truth (a text, or a value for JSON), the words that the message must hold
+REFUSED = [
+    (DEEP, "nested too deeply"),
+    ("x = " + "-" * 1500 + "1\nassert x", "nested too deeply"),
+    ([], "the list in ground_truth is empty"),
+    ({"test_list": []}, "the list in ground_truth is empty"),
+    ([1, 2], "expected a list of asserts, or of mappings with input and output"),
+    ([{"input": "1", "output": "2", "testtype": "functional"}], "calls need the function's name"),
+    ({"test_list": ["assert f(1)"], "test_imports": "math"}, "test_imports is not a list"),
+    ({"test": CHECK.replace("check", "verify"), "entry_point": "f"}, "test defines no function check(candidate)"),
+    ({"test": "def check(:", "entry_point": "f"}, "test defines no function check(candidate)"),
+    ({"test": CHECK, "entry_point": "f g"}, "entry_point is not a name: 'f g'"),
+    (["assert f(1", "assert f(2)"], "not Python: 'assert f(1'"),
+    (["x = 1"], "no assert in 'x = 1'"),
+    ({"inputs": ["1"], "outputs": []}, "not two lists of the same length"),
+    ({"inputs": "1", "outputs": ["1"]}, "not two lists of the same length"),
+    ({"inputs": [], "outputs": []}, "inputs is empty"),
+    ({"fn_name": "f g", "inputs": ["1"], "outputs": ["1"]}, "fn_name is not a name: 'f g'"),
+    ({"fn_name": "f", "inputs": [1], "outputs": [1]}, "inputs of a function are lists of arguments"),
+]
+
+
+@pytest.mark.parametrize(("truth", "words"), REFUSED, ids=[words for _, words in REFUSED])
+def test_a_ground_truth_without_tests_says_why(truth, words):
+    found = read_tests(truth if isinstance(truth, str) else json.dumps(truth))
+    assert isinstance(found, str) and found.startswith("no tests: ") and words in found
+    assert "\n" not in found and len(found) < 200
+
+
+def test_a_test_without_an_entry_point_is_code():
+    script = "assert f(1) == 2"
+    assert read_tests(json.dumps({"test": script})) == read_tests(script)
+
+
+def test_a_response_too_long_to_parse_has_no_code():
+    tests = read_tests('["assert f(1) == 2"]')
+    assert isinstance(tests, dict)
+    assert code_of("x = 1\n", tests) == "x = 1\n"
+    assert code_of("x = 1\n" * 200_000, tests) is None
