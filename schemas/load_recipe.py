@@ -64,7 +64,7 @@ def _plain(value: Any, key: str = "") -> Any:
         keys = [str(name) if isinstance(name, str | int) and not isinstance(name, bool) else None for name in value]
         if None in keys or len(set(keys)) < len(keys):
             raise UserError(
-                f"{IN_PYTHON}: {key + ': ' if key else ''}expected names as keys, found {list(value)!r:.80}"
+                f"{IN_PYTHON}: {key + ': ' if key else ''}expected names as keys, each once, found {list(value)!r:.80}"
             )
         return {str(name): _plain(one, f"{key}.{name}" if key else str(name)) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -55,9 +55,9 @@ class Datasets(Mapping[str, pl.DataFrame]):
         counts = (f"{name!r}: {stage.rows(table):,} rows" for name, (table, stage) in self._stages.items())
         return printable(f"Datasets({', '.join(counts)})")
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: object, default: Any = None, /) -> Any:
         """Return a dataset's rows, or ``default`` if there is no dataset of this name."""
-        return self[key] if key in self else default
+        return self[str(key)] if key in self else default
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,6 +11,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from curate.steps.find_step import step_names
+
 
 class StepModule(ModuleType):
     """The module of a step."""
@@ -24,6 +26,10 @@ class StepModule(ModuleType):
 
 class StepPackage(ModuleType):
     """A folder of steps. Python sets a module that it has imported as an attribute of its package."""
+
+    def __dir__(self) -> list[str]:
+        """Return the names of the steps, for completion."""
+        return step_names(self.__name__.rpartition(".")[2])
 
     def __setattr__(self, name: str, value: object) -> None:
         """Make a step's module callable; modules whose names begin with ``_`` are no steps."""

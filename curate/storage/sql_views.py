@@ -76,10 +76,11 @@ def _create_tables(con: duckdb.DuckDBPyConnection, store: Store) -> None:
     for table, rows in (("runs", runs), ("stages", stages), ("costs", costs(store))):
         columns = HISTORY_TABLES[table]
         con.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
-        if rows:
-            marks = ", ".join("?" for _ in columns)
-            con.executemany(
-                f"INSERT INTO {table} VALUES ({marks})", [[_to_sql(r.get(c)) for c in columns] for r in rows]
+        if rows:  # as one JSON text: a statement for each row would take most of the time
+            values = json.dumps([{c: _to_sql(row.get(c)) for c in columns} for row in rows])
+            kinds = json.dumps([columns])
+            con.execute(
+                f"INSERT INTO {table} SELECT unnest(from_json(?::JSON, '{kinds}'), recursive := true)", [values]
             )
 
 

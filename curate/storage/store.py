@@ -214,7 +214,7 @@ def now() -> str:
 def _refuse_foreign_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UserError(f"{path}: is a file; --store takes a folder")
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and any(path.iterdir()) and not is_store(path):  # another process may have made it just now
         raise UserError(f"{path}: is not a gristmill store, and not empty; name another folder with --store")
 
 

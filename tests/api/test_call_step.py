@@ -71,6 +71,19 @@ def test_columns_come_as_lists_series_arrays_and_frames():
     assert semantic(embedding=[[1, 0], [1, 0.001], [0, 1]])["duplicate_of"].to_list() == [None, 0, None]
 
 
+def test_structs_of_a_frame_lose_the_fields_that_polars_adds():
+    rows = [
+        {"response": "low", "ground_truth": [{"kind": "lowercase"}]},
+        {"response": "two words", "ground_truth": [{"kind": "max_words", "n": 1}]},
+    ]
+    assert constraints(pl.DataFrame(rows, infer_schema_length=None))["value"].to_list() == [1.0, 0.0]
+
+
+def test_nan_is_no_text_and_numpy_numbers_are_numbers():
+    assert length(np.array(["a b", float("nan")], dtype=object))["value"].to_list() == [2.0, None]
+    assert math(["\\boxed{4}"], np.array([4]))["value"].to_list() == [1.0]
+
+
 def test_on_and_by_name_other_columns():
     rows = pl.DataFrame({"question": ["A b", "a B", "c"], "quality": [1, 2, 3]})
     assert exact(rows, on="question", keep="best", by="quality")["kept"].to_list() == [False, True, True]
@@ -160,6 +173,14 @@ def test_texts_are_embedded_by_the_built_in_model():
         (lambda: exact(["a"], keep="best"), "keep: best needs a score; name it with 'by'"),
         (lambda: minhash(["a"], on="txt", txt=["b"], keep="bst"), "keep: expected one of 'first'"),
         (lambda: semantic(embedding=[[1.0]], against="x.jsonl"), "against: "),
+        (lambda: exact({"text": ["a"], "q": ["b"]}, on="Q"), "dedup.exact: needs the column 'Q'; found text, q"),
+        (lambda: exact(["a"], on=5), "dedup.exact: on: expected the name of a column, found 5"),
+        (lambda: exact(["a"], known=[True]), "dedup.exact: known: name the other data with against="),
+        (lambda: exact({"text": ["a"], "q": ["x"]}, keep="best", by="q"), "dedup.exact: "),
+        (lambda: best_of_n(["p"], score=[10**400]), "select.best_of_n: score: "),
+        (lambda: length(["a"], seed=-3), "recipe: seed: "),
+        (lambda: length(["a"], models={"x": 3}), "recipe: models.x: "),
+        (lambda: length(["a"], models="x"), "models: expected a mapping of names to models, found 'x'"),
         (lambda: judge(["a"], model="teacher"), "no model 'teacher'"),
         (lambda: call_step("scores", "length", ["a"]), "no kind of step to call 'scores'; did you mean 'score'?"),
         (lambda: call_step("score", "lenght", ["a"]), "no score step 'lenght'; did you mean 'length'?"),

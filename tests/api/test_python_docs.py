@@ -10,9 +10,10 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "python.md"
 WITH_VALUES = re.compile(r"^(?P<code>[a-z_]+\(.*)\[\"(value|kept)\"\]\s+# (?P<values>[\w., ]+)$")
 
 
-def examples() -> list[str]:
-    """Return the page's blocks of Python, in order."""
-    return re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.S | re.M)
+def examples(*more: str) -> list[str]:
+    """The page's blocks of Python in order: those marked with nothing, or with one of ``more``."""
+    blocks = re.findall(r"^```python ?(\w*)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return [code for mark, code in blocks if mark in ("", *more)]
 
 
 @pytest.fixture
@@ -40,3 +41,17 @@ def test_the_examples_give_what_the_page_says(names):
             assert values == [eval(text) for text in found["values"].split(", ")], line
             checked += 1
     assert checked >= 4
+
+
+@pytest.mark.slow
+def test_the_examples_that_train_and_run_code_give_it_too(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("trl")
+    monkeypatch.chdir(tmp_path)
+    defined: dict = {}
+    for code in examples("trains", "sandbox"):
+        exec(compile(code.replace("smollm2-135m", str(tiny)), PAGE.name, "exec"), defined)
+    assert defined["models"]["tuned"].rows["fate"].to_list() == ["trained"] * 2
+    assert defined["models"]["tuned"].losses.height > 0 and defined["models"]["tuned"].path.is_dir()
+    assert defined["outcome"].comparison["model"].unique().sort().to_list() == ["student", "tuned"]
+    code, truth = "def double(x): return 2 * x", {"test_list": ["assert double(2) == 4"]}
+    assert defined["code"]([code], [truth])["value"].to_list() == [1.0]

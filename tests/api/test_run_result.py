@@ -1,5 +1,6 @@
 """A run from Python: a recipe as a mapping, its result to look at, and the store's tables."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 import curate
 from curate import load_recipe, open_store, plan, run
 from curate.storage.store import Store
-from schemas.errors import UserError
+from schemas.errors import Stopped, UserError
+from tests.stub_server import Stub
 
 ROWS = [f'{{"prompt": "p{n}", "completions": ["a", "b <b>{n}</b>"]}}\n' for n in range(4)]
 
@@ -40,6 +42,62 @@ def test_the_result_shows_datasets_decisions_and_costs(tmp_path):
     assert "&lt;i&gt;short" in page and "<i>" not in page, "no markup from data"
     with pytest.raises(UserError, match="no dataset 'bst'; did you mean 'best'"):
         result.datasets["bst"]
+
+
+def test_a_stopped_run_has_a_result_too(tmp_path):
+    with Stub() as stub:
+        asking = recipe(
+            tmp_path,
+            models={"teacher": {"engine": "openai", "model": "stub-1", "base_url": stub.url}},
+            completions=[{"generate": {"use": "sample", "model": "teacher", "n": 2}}],
+            datasets={"all": {"type": "sft", "select": "all"}},
+            budget={"max_requests": 0},
+        )
+        with pytest.raises(Stopped) as caught:
+            run(asking, tmp_path / "store")
+    assert list(caught.value.result.datasets) == ["all"] and "0 requests" in repr(caught.value.result)
+
+
+def test_servers_are_asked_inside_a_running_event_loop(tmp_path):
+    with Stub() as stub:
+        models = {"teacher": {"engine": "openai", "model": "stub-1", "base_url": stub.url}}
+        generate = [{"generate": {"use": "sample", "model": "teacher", "n": 2, "max_tokens": 8}}]
+        datasets = {"all": {"type": "sft", "select": "all"}}
+
+        async def cell():
+            return run(recipe(tmp_path, models=models, completions=generate, datasets=datasets), tmp_path / "store")
+
+        result = asyncio.run(cell())
+        asked = stub.stats()["requests"]
+    assert result.store.sql("SELECT count(*) FROM completions").fetchall() == [(16,)]
+    assert asked > 0 and result.costs["replies"].sum() == 8
+
+
+def test_control_characters_do_not_reach_the_screen(tmp_path):
+    hostile = run(recipe(tmp_path, completions=[{"filter": {"\x1b[31mred\x07": "true"}}], datasets={}), tmp_path / "s")
+    assert "red" in repr(hostile) and not {"\x1b", "\x07"} & {*repr(hostile), *hostile._repr_html_()}
+
+
+@pytest.mark.parametrize("query", ["INSERT INTO sft SELECT * FROM sft", "SELECT 1; SELECT 2", "", "COPY sft TO 'x'"])
+def test_sql_takes_one_query_that_reads(tmp_path, query):
+    with pytest.raises(UserError, match="sql: expected one query that reads"):
+        open_store(tmp_path / "store").sql(query)
+
+
+def test_wrong_sql_is_said_in_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"^sql: .*no_such") as caught:
+        open_store(tmp_path / "store").sql("SELECT no_such FROM sft")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [1], b"x.yaml"])
+def test_a_wrong_recipe_store_or_display_is_said_in_one_line(tmp_path, wrong):
+    for call in (lambda: run(wrong, tmp_path / "s"), lambda: run(recipe(tmp_path), wrong), lambda: open_store(wrong)):
+        with pytest.raises(UserError, match="expected a (recipe|store)"):
+            call()
+    if wrong is not None:
+        with pytest.raises(UserError, match="progress: expected a curate.Progress"):
+            run(recipe(tmp_path), tmp_path / "s", progress=wrong)
 
 
 def test_a_plan_writes_nothing_and_says_what_is_there(tmp_path):
@@ -97,6 +155,8 @@ def test_equal_steps_of_a_mapping_are_told_apart(tmp_path):
         ({"prompts": "rows.jsonl"}, "recipe: prompts: expected a list of steps, found text"),
         ({"seed": object()}, "recipe: seed: expected text, a number, a list or a mapping, found <object"),
         ({"name": None}, "recipe: name: "),
+        ({"split": {1: 0.2, "1": 0.3}}, "recipe: split: expected names as keys, each once"),
+        ({"split": {"test": float("nan")}}, "recipe: split.test: expected text, a number"),
         ({"train": {"s": {"trainer": "sft", "dataset": "bst", "model": "m"}}}, "no dataset 'bst'; did you mean 'best'"),
     ],
 )
