@@ -22,6 +22,8 @@ class Message(TypedDict, total=False):
 
     role: Required[str]
     content: Required[str]
+    name: str
+    tool_call_id: str
     reasoning_content: str
     tool_calls: list[dict[str, Any]]
 
