@@ -1,5 +1,6 @@
 """Decodes a batch: runs each prompt once, then adds a token a row and step, and hands over each row when it ends."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -12,6 +13,9 @@ from transformers.cache_utils import DynamicLayer
 
 from curate.models.clients.local.sampling import Settings, draw, likeliest, log_probabilities, uniforms
 from schemas.requests import Request
+
+# transformers 5.24 calls the cache ``cache``; 5.8, which gristmill also takes, knows ``past_key_values`` only.
+warnings.filterwarnings("ignore", message="`past_key_values` is deprecated", category=FutureWarning)
 
 
 @dataclass
