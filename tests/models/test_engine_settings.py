@@ -244,7 +244,7 @@ def test_models_that_ask_nobody_need_no_key(tmp_path):
     assert last_run(store)["status"] == "finished"
 
 
-def test_a_task_that_an_engine_does_not_have_names_those_that_have():
+def test_an_unsupported_task_names_the_engines_that_have_it():
     server, here = ModelRef("t", "t@0", "big", "openai"), ModelRef("s", "s@0", "/m")
     for ref, task in [(server, "reward"), (here, "reward"), (here, "loss"), (here, "generate")]:
         check_task(ref, task, "r.yaml:3")

@@ -80,7 +80,7 @@ def test_what_is_written_is_read_back_in_any_order(found, random):
             assert key("other") not in log
 
 
-def test_half_of_a_surrogate_pair_becomes_the_mark_for_that_and_a_whole_pair_its_character(store):
+def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_kept(store):
     written(store, [reply("a", "x\ud83dy"), reply("b", "\ud83d\ude00"), reply("c", "\ude00\ud83d")])
     assert [r.text for r in held(store, [key("a"), key("b"), key("c")]).values()] == ["x�y", "\U0001f600", "��"]
 
@@ -185,7 +185,7 @@ def test_after_a_torn_end_new_replies_are_whole(tmp_path):
     assert [*held(store, [*BATCHES[4], *BATCHES[5], key("new")])] == [*BATCHES[4], key("new")]
 
 
-def test_a_damaged_file_is_an_error_in_one_line_that_says_what_to_do(store):
+def test_a_damaged_file_is_one_line_that_says_what_to_do(store):
     path = written(store, *([reply((i, j), "x" * 500) for j in range(10)] for i in range(20)))
     good = path.read_bytes()
     size = len(good)
@@ -202,7 +202,7 @@ def test_a_damaged_file_is_an_error_in_one_line_that_says_what_to_do(store):
             log.append([reply(f"new{i}")], WHO, Spent(), 0.0, 0.0)
 
 
-def test_a_disk_that_is_full_is_no_damage_and_what_was_there_stays(store):
+def test_a_full_disk_is_no_damage_and_keeps_what_was_there(store):
     written(store, [reply("a")])
     with ReplyLog(store) as log:
         pages = log.db.execute("PRAGMA page_count").fetchone()[0]

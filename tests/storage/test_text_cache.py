@@ -117,7 +117,7 @@ except Failed as error:
 
 
 @pytest.mark.parametrize("shard", [100, 1])
-def test_a_disk_that_is_full_is_said_in_one_line_and_leaves_nothing_half_written(tmp_path, shard):
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, shard):
     done = run(LIMITED, tmp_path / "k", shard)
     if shard == 100:
         assert done.stdout.strip().endswith("what was finished is kept") and "cannot write" in done.stdout, done.stderr
@@ -127,7 +127,7 @@ def test_a_disk_that_is_full_is_said_in_one_line_and_leaves_nothing_half_written
         pl.read_parquet(file)
 
 
-def test_a_column_that_does_not_fit_the_disk_is_refused_before_it_is_written_to(tmp_path):
+def test_a_column_beyond_the_disk_is_refused_before_any_write(tmp_path):
     done = run(
         """
 import resource, sys

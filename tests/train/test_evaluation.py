@@ -50,7 +50,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_models_answer_held_out_prompts_and_every_scorer_scores_the_answers(tmp_path: Path, store: Store, own: None):
+def test_models_answer_held_out_prompts_and_all_scorers_score(tmp_path: Path, store: Store, own: None):
     recipe, answers = recipe_with(tmp_path, SECTIONS), Gateway()
     rows = rl_rows(6, held_out=3)
     rows = pl.concat([rows, rows.tail(1).with_columns(row_id=pl.lit("again"))])  # one prompt twice is asked once
@@ -73,7 +73,7 @@ def test_models_answer_held_out_prompts_and_every_scorer_scores_the_answers(tmp_
     assert again.stage_id == stage.stage_id and answers.asked == ["student", "s"]
 
 
-def test_a_score_of_the_whole_set_sees_all_models_and_a_score_of_a_prompt_sees_one(tmp_path, store, own):
+def test_a_set_score_sees_all_models_and_a_prompt_score_one(tmp_path, store, own):
     steps = (
         "completions:\n  - score: {use: own.mine.chars, as: chars}\n"
         "  - score: {use: combine, as: level, sql: chars, zscore: true}\n"
@@ -88,7 +88,7 @@ def test_a_score_of_the_whole_set_sees_all_models_and_a_score_of_a_prompt_sees_o
     assert long["student"] == 0.0 and long["s"] > 0.3, "the answers of another model are not of its group"
 
 
-def test_an_sft_dataset_borrows_what_scorers_read_from_its_prompts(tmp_path: Path, store: Store, own: None):
+def test_an_sft_dataset_takes_scorers_columns_from_prompts(tmp_path: Path, store: Store, own: None):
     recipe = recipe_with(tmp_path, SECTIONS.replace("dataset: rl", "dataset: sft"))
     datasets = {"sft": write_stage(store, "sft", sft_rows(3, held_out=1))}
     prompts = pl.DataFrame({"prompt_id": ["p_2"], "ground_truth": ["5"], "metadata": [None], "tools": [None]})
@@ -117,7 +117,7 @@ def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own:
     assert message in str(error.value)
 
 
-def test_the_comparison_pairs_prompts_and_leaves_out_those_without_a_score(store: Store):
+def test_the_comparison_pairs_only_prompts_that_have_scores(store: Store):
     base = [0.0, 1.0, 0.0, 0.0, 1.0, None]
     after = [1.0, 1.0, 0.0, 1.0, None, 1.0]
     rows = pl.DataFrame(

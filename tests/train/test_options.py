@@ -22,7 +22,7 @@ def test_trainers_are_found_by_file_name():
 
 
 @pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo", "reward"])
-def test_options_read_from_source_are_those_of_the_real_config_class(trainer):
+def test_options_read_from_source_equal_the_config_class(trainer):
     config = getattr(importlib.import_module("trl"), config_class(trainer))
     real = {f.name: f for f in dataclasses.fields(config) if f.init}
     assert list(options.fields(trainer)) == list(real)
@@ -31,7 +31,7 @@ def test_options_read_from_source_are_those_of_the_real_config_class(trainer):
             assert options.default(trainer, name) == real[name].default
 
 
-def test_lora_options_read_from_source_are_those_of_the_real_config_class():
+def test_lora_options_read_from_source_equal_the_config_class():
     from peft import LoraConfig
 
     assert set(options.lora_fields()) == {f.name for f in dataclasses.fields(LoraConfig) if f.init}

@@ -47,7 +47,7 @@ class Notes(Progress):
 
 
 @pytest.mark.parametrize("name", list(KINDS))
-def test_a_training_killed_after_step_three_ends_as_if_it_had_not_been(tmp_path: Path, tiny: Path, name: str):
+def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, tiny: Path, name: str):
     table, rows, training = KINDS[name]
     sections = f"train:\n  t: {training}\n"
     for side in ("whole", "killed"):
@@ -89,7 +89,7 @@ def weights(stage: Path) -> dict:
     return load_file(stage / "model" / "adapter_model.safetensors")
 
 
-def test_only_a_whole_checkpoint_with_a_step_left_is_resumed_from(tmp_path: Path):
+def test_only_a_whole_checkpoint_with_steps_left_is_resumed(tmp_path: Path):
     from train.fit import RECORD, last_checkpoint
 
     assert last_checkpoint(tmp_path) is None

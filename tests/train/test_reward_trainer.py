@@ -103,7 +103,7 @@ def test_on_top_of_a_trained_model_by_name_and_by_path(tmp_path, store, ref):
     assert before["margin"].to_list() == pytest.approx([margins[row] for row in before["row_id"]], abs=1e-3)
 
 
-def test_pairs_longer_than_max_length_are_reported_and_held_out_pairs_are_recorded_as_such(tmp_path, store, ref):
+def test_pairs_beyond_max_length_and_held_out_pairs_are_recorded(tmp_path, store, ref):
     long = turns("assistant", "answer " * 60)
     rows = preference_rows(9, held_out=3)
     rows = rows.with_columns(rejected=pl.when(pl.col("row_id") == "r_2").then(pl.lit(long)).otherwise("rejected"))

@@ -104,7 +104,7 @@ def test_a_record_from_before_a_kill_is_continued():
     assert found == [(1, "r_0", 0), (1, "r_1", 0), (2, "r_0", 0)]
 
 
-def test_scorers_are_found_with_their_settings_and_refused_if_they_read_an_unknown_column(tmp_path, monkeypatch):
+def test_scorers_have_their_settings_and_known_columns_only(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "mine.py").write_text(
         "def score(response, *, k: int = 1):\n    return response.str.len_chars() * k\n"

@@ -134,7 +134,7 @@ def test_full_weights_dpo_keeps_a_reference_of_its_own(tmp_path, store, ref):
     assert not stage.manifest["adapter"]
 
 
-def test_rows_longer_than_max_length_are_reported_with_and_without_packing(tmp_path, store, ref):
+def test_rows_beyond_max_length_are_reported_also_if_packed(tmp_path, store, ref):
     long = turns("user", "answer " * 60)
     rows = sft_rows(6).with_columns(prompt=pl.when(pl.col("row_id") == "r_3").then(pl.lit(long)).otherwise("prompt"))
     datasets = stages(store, sft=rows)
@@ -155,7 +155,7 @@ def test_evaluation_rows_are_recorded_as_such(tmp_path, store, ref):
     assert sorted(losses.select("step", "row_id").rows()) == [(1, "r_4"), (1, "r_5"), (2, "r_4"), (2, "r_5")]
 
 
-def test_grpo_records_every_answer_and_survives_a_scorer_that_raises(tmp_path, store, ref, monkeypatch):
+def test_grpo_records_every_answer_and_survives_a_broken_scorer(tmp_path, store, ref, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "mine.py").write_text(
         "def longest(response):\n    return response.str.len_chars().cast(float)\n"
@@ -215,7 +215,7 @@ def test_a_reward_may_ask_a_model_and_read_the_scores_above_it(tmp_path, store, 
     assert sum(row["requests"] for row in costs(store)) == len(asked)
 
 
-def test_a_plan_trains_nothing_and_its_keys_depend_on_options_rows_and_base(tmp_path, store, ref):
+def test_a_plans_keys_depend_on_options_rows_and_base(tmp_path, store, ref):
     def key(sections: str, rows: pl.DataFrame = sft_rows(4), base: ModelRef = ref) -> str:  # noqa: B008 - never written
         shutil.rmtree(store.path / "stages")
         (store.path / "stages").mkdir()
@@ -260,7 +260,7 @@ def test_mistakes_are_reported_before_a_model_is_loaded(tmp_path, store, section
     assert message in str(error.value)
 
 
-def test_an_unknown_training_names_the_nearest_and_a_selected_one_brings_its_base(tmp_path, store, ref):
+def test_a_selected_training_brings_its_base_and_a_typo_is_named(tmp_path, store, ref):
     from train.plan import selected
 
     recipe = recipe_with(

@@ -158,7 +158,7 @@ def test_sigterm_to_the_guard_ends_all(folder):
 
 
 @LINUX
-def test_a_server_that_dies_takes_its_children_along_and_its_words_and_status_get_through(folder):
+def test_a_dead_servers_children_end_and_its_output_gets_through(folder):
     guard, processes = guarded(folder, "dies")
     assert guard.wait(30) == 3
     assert guard.stderr.read() == "ValueError: no such model\n"

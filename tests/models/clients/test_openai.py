@@ -216,7 +216,7 @@ def test_a_request_that_can_never_succeed_is_asked_once():
     assert stats["requests"] == 24
 
 
-def test_a_request_that_fails_again_and_again_is_given_up_and_the_rest_goes_on():
+def test_a_request_that_always_fails_does_not_stop_the_rest():
     with Stub(faults={"500": {"match": "prompt 7 ", "times": 0}}) as stub:
         desk = ask(stub.url, groups(), retries=2)
         stats = stub.stats()
@@ -519,7 +519,7 @@ def test_the_likeliest_tokens_in_the_place_of_short_answers():
     assert all(reply.logprobs is None for reply in found), "they were not asked for"
 
 
-def test_a_server_without_logprobs_is_asked_without_them_once_it_has_said_so():
+def test_a_server_that_refuses_logprobs_is_asked_without_them():
     with Stub(faults={"refuse_logprobs": {}}) as stub:
         found = told(stub.url, top_logprobs=3)
         assert [(reply.text, reply.top_logprobs) for reply in found] == [

@@ -35,7 +35,7 @@ def values(found, *asks):
     return [by_key[key].value for key in keys]
 
 
-def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
+def test_each_conversation_has_its_reward_and_faults_are_retried():
     faults = {
         "429": {"every": 4, "retry_after": 0.02},
         "503": {"every": 5},
@@ -57,7 +57,7 @@ def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
     assert desk.spent.prompt_tokens >= sum(replies[key].prompt_tokens for key in keys)
 
 
-def test_the_output_is_raw_and_a_labels_place_is_told_by_the_setting():
+def test_the_output_is_raw_and_the_setting_chooses_the_label():
     with Stub() as stub:
         values(engine(stub.url), {"text": "a dog"})
         assert stub.stats()["last"] == {"model": "stub-1", "input": "a dog", "use_activation": False}

@@ -71,7 +71,7 @@ def values(found, asks, task="reward"):
 # Rewards ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_reward_is_the_models_own_output_for_the_rendered_conversation(rewarding):
+def test_a_reward_is_the_output_for_the_rendered_conversation(rewarding):
     asks = [{"messages": chat("the cat", answer)} for answer in ANSWERS]
     found, asked = replies(engine(RewardEngine, rewarding, batch_tokens=100), asks)
     model = transformers.LlamaForSequenceClassification.from_pretrained(rewarding).eval()
@@ -86,7 +86,7 @@ def test_a_reward_is_the_models_own_output_for_the_rendered_conversation(rewardi
 
 
 @pytest.mark.parametrize("pad", ["own", "none", "end", "in the text"])
-def test_a_reward_hangs_neither_on_its_neighbours_nor_on_the_padding(tiny, tmp_path, pad):
+def test_a_reward_depends_on_neither_neighbours_nor_padding(tiny, tmp_path, pad):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
     ids = {
         "own": tokenizer.pad_token_id,
@@ -124,7 +124,7 @@ def test_of_several_labels_the_one_asked_for_counts(tiny, tmp_path):
         values(found, [{"text": "x", "label": "toxi"}])
 
 
-def test_what_does_not_fit_or_cannot_be_rendered_is_an_error_of_its_own(rewarding):
+def test_a_conversation_that_does_not_fit_has_its_own_error(rewarding):
     asks = [
         {"messages": chat("hi", "x " * 400)},
         {"messages": [{"role": "user"}]},
@@ -164,7 +164,7 @@ def test_an_encoder_without_a_chat_template_reads_a_pair(tmp_path):
     assert "the model's context 12" in too_long[0].error
 
 
-def test_a_language_model_is_no_reward_model_and_the_other_way_round(tiny, rewarding):
+def test_language_and_reward_models_are_not_interchangeable(tiny, rewarding):
     with pytest.raises(UserError, match=r"^model 'rm': .* is no reward model .* no weights for score.weight$"):
         engine(RewardEngine, tiny)
     with pytest.raises(UserError, match=r"^model 'rm': .* is a model that classifies or rewards, not one that writes"):

@@ -80,7 +80,7 @@ def test_a_token_of_probability_zero_is_never_drawn(number):
     assert found[0] in (3, 17) and found[1:].tolist() == [0, 29]
 
 
-def test_numbers_hang_on_the_key_alone_and_go_on_where_more_are_asked_for():
+def test_random_numbers_depend_on_the_key_alone_and_continue():
     a, b = uniforms("0" * 31 + "a", 5), uniforms("0" * 31 + "b", 5)
     assert a.shape == (5, LEVELS) and (a != b).all() and ((a >= 0) & (a < 1)).all()
     assert (uniforms("0" * 31 + "a", 9)[:5] == a).all()

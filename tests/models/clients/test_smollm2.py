@@ -33,7 +33,7 @@ def replies(engine, requests):
     return [found[one.key] for one in requests]
 
 
-def test_the_likeliest_tokens_are_the_models_own_at_temperature_1(ref):
+def test_the_likeliest_tokens_are_those_at_temperature_1(ref):
     import torch
 
     from curate.models.clients.local.generate import GenerateEngine
@@ -55,7 +55,7 @@ def test_the_likeliest_tokens_are_the_models_own_at_temperature_1(ref):
     assert told[0]["top"] == pytest.approx(by_hand, abs=1e-3)
 
 
-def test_a_loss_is_that_of_a_plain_forward_and_the_right_answer_is_likelier(ref):
+def test_a_loss_equals_a_plain_forward_and_ranks_right_answers(ref):
     import torch
 
     from curate.models.clients.local.loss import LossEngine

@@ -111,7 +111,7 @@ def alone(engine: GenerateEngine) -> dict:
 
 
 @pytest.mark.parametrize("budget", [60, 200, 600, 100_000])
-def test_an_answer_hangs_neither_on_its_neighbours_nor_on_the_order(lively, alone, budget):
+def test_an_answer_depends_on_neither_neighbours_nor_order(lively, alone, budget):
     wanted = list(alone)
     random.Random(budget).shuffle(wanted)
     found, sizes = batches(load(lively, batch_tokens=budget), wanted)
@@ -135,7 +135,7 @@ def test_samples_of_a_prompt_differ_and_come_again(engine):
     assert texts(engine, asked(TEXTS[:1], n=3)) == first[:3]  # a larger n leaves the first samples as they were
 
 
-def test_a_seed_changes_what_is_sampled_and_nothing_that_is_greedy(engine):
+def test_a_seed_changes_samples_and_no_greedy_answer(engine):
     assert texts(engine, asked(TEXTS, seed=1)) != texts(engine, asked(TEXTS, seed=2))
     keys = {s: [r.key for r in asked(TEXTS, temperature=0, seed=s, top_k=s, top_p=1 / (s + 1))] for s in (1, 2)}
     assert keys[1] == keys[2]
@@ -180,7 +180,7 @@ def test_top_k_and_top_p_leave_out_the_unlikely(engine):
     assert len(set(texts(engine, wanted))) > nucleus  # without them others are drawn
 
 
-def test_a_prompt_longer_than_the_context_is_an_error_and_the_others_go_on(engine):
+def test_a_prompt_beyond_the_context_does_not_stop_the_others(engine):
     wanted = asked([*TEXTS[:2], "the cat " * 200, TEXTS[3]])
     good, also, long, last = replies(engine, wanted)
     assert long.text is None and long.finish_reason is None
@@ -220,7 +220,7 @@ def test_the_cache_that_grows_holds_what_the_plain_one_holds(engine):
     assert all(torch.equal(a.keys, b.keys) for a, b in zip(plain.layers, growing.layers, strict=True))
 
 
-def test_a_base_model_without_a_template_is_given_the_turns_as_they_are(engine):
+def test_a_model_without_a_template_gets_the_turns_unchanged(engine):
     base = copy.copy(engine)
     base.tokenizer = copy.copy(engine.tokenizer)
     base.tokenizer.chat_template = None
@@ -265,7 +265,7 @@ def test_a_reply_is_given_as_soon_as_its_row_has_ended(tiny):
 
 
 @pytest.mark.parametrize("in_flight", [1, 5, 13])
-def test_a_budget_that_lets_few_through_at_a_time_changes_no_answer(engine, alone, in_flight):
+def test_a_budget_with_few_requests_at_once_changes_no_answer(engine, alone, in_flight):
     waiting = Asked(groups(alone), in_flight=in_flight)
     assert waiting.by(engine) == {r.key: reply for r, reply in alone.items()}
 

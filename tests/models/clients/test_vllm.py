@@ -189,7 +189,7 @@ def test_a_prompt_that_is_too_long_is_an_error_of_its_own(engine):
 
 
 @with_vllm
-def test_a_users_turn_goes_on_from_its_place_in_the_chat_template(engine):
+def test_a_users_turn_continues_the_chat_template(engine):
     earlier = [{"role": "system", "content": "the cat"}, {"role": "user", "content": None}]
     prefix = "<|im_start|>system\nthe cat<|im_end|>\n<|im_start|>user\n"
     assert engine.render_user_prefix(earlier) == prefix
@@ -238,7 +238,7 @@ def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
 
 
 @with_vllm
-def test_killed_with_a_server_in_its_hands_gristmill_leaves_nothing_and_close_frees_all(wide):
+def test_a_killed_run_leaves_no_server_and_close_frees_all(wide):
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(wide), PYTHON],
         stdin=subprocess.PIPE,
@@ -265,7 +265,7 @@ def test_a_server_that_does_not_start_says_why(wide):
     assert any("--no-such-thing" in line for line in progress.lines)
 
 
-def test_close_ends_a_server_that_is_still_starting_and_removes_its_folder(tmp_path):
+def test_close_ends_a_starting_server_and_removes_its_folder(tmp_path):
     server = Server("tiny", [sys.executable, "-c", "import time; time.sleep(600)"], environment("k" * 20, True))
     pids = tree(server.guard.pid)
     server.close()

@@ -63,7 +63,7 @@ def test_a_full_body_holds_every_setting():
     assert made["temperature"] == 0.3 and made["chat_template_kwargs"] == {"enable": False}
 
 
-def test_samples_differ_in_their_seed_and_a_seed_of_the_recipe_wins():
+def test_samples_differ_in_seed_and_the_recipes_seed_wins():
     assert len({body([one])["seed"] for one in asked(8)}) == 8
     assert body(asked(), extra={"seed": 5})["seed"] == 5
 
@@ -185,7 +185,7 @@ def test_what_is_no_reply_is_malformed(raw):
         wire.read(asked(), raw, 0)
 
 
-def test_a_malformed_reply_tells_what_was_billed_and_what_the_server_said():
+def test_a_malformed_reply_has_its_cost_and_the_servers_words():
     with pytest.raises(wire.Malformed, match="without content") as found:
         wire.read(asked(), answer(said(None), usage={"prompt_tokens": 5, "completion_tokens": 2}), 0)
     assert found.value.usage == (5, 2)

@@ -97,7 +97,7 @@ def test_no_sandbox_outlives_who_started_it(sign):
         driver.wait()
 
 
-def test_the_engine_gives_each_reply_as_soon_as_it_is_there_and_starts_no_more_than_it_took():
+def test_replies_come_one_by_one_and_only_taken_programs_start():
     fast = [
         code_request("def f(x): return 2", {"how": "checks", "setup": "", "tests": [f"assert f({n}) == 2"]})
         for n in range(8)
@@ -166,7 +166,7 @@ def test_without_bubblewrap_it_is_refused_in_one_line(tmp_path):
         check_task(REF, "reward", "r.yaml:1")
 
 
-def test_many_engines_threads_at_once_do_not_mix_up_their_programs():
+def test_threads_of_many_engines_do_not_mix_up_programs():
     found = {}
 
     def one(number):

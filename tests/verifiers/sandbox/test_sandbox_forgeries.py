@@ -99,7 +99,7 @@ def forged():
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_no_forgery_passes_a_test_or_a_call_or_prints_what_is_expected(name, forged):
+def test_no_forgery_passes_a_test_or_a_call_or_prints_the_output(name, forged):
     assert [len(found) for found in forged[name]] == [5, 2, 1]
     assert all(why for found in forged[name] for _, why in found), forged[name]
 

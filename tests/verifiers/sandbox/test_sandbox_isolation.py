@@ -226,7 +226,7 @@ def test_printing_for_ever_is_stopped():
 
 
 @pytest.mark.parametrize(("line", "how"), [("time.sleep(9999)", "waiting"), ("\n    while True: pass", "computing")])
-def test_running_for_ever_is_stopped_and_costs_the_other_tests_nothing(line, how):
+def test_an_endless_test_is_stopped_and_costs_the_others_nothing(line, how):
     code = (
         f"import time\ndef f(x):\n    if x == 1: {line.strip() if how == 'waiting' else 'loop()'}\n    return x\n"
         "def loop():\n    while True: pass"
