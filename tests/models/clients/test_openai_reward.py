@@ -35,6 +35,7 @@ def values(found, *asks):
     return [by_key[key].value for key in keys]
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_each_conversation_has_its_reward_and_faults_are_retried():
     faults = {
         "429": {"every": 4, "retry_after": 0.02},
