@@ -15,7 +15,6 @@ from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.train.tables import recipe_with
-from train.find_trainer import find_trainer
 from train.run import train_recipe
 
 
@@ -45,12 +44,11 @@ def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> 
 
 
 def main(model: str, after: str, jobs: str) -> None:
-    """Do the jobs, a JSON list of (folder, trainer, dataset, sections); print the exit code of each process."""
-    wanted = json.loads(jobs)
-    for _, trainer, _, _ in wanted:
-        find_trainer(trainer)
+    """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
+    from trl import DPOTrainer, GRPOTrainer, RewardTrainer, SFTTrainer  # noqa: F401 - imported for the children
+
     codes = []
-    for folder, _, dataset, sections in wanted:
+    for folder, dataset, sections in json.loads(jobs):
         child = os.fork()
         if not child:
             try:

@@ -62,8 +62,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     jobs = []
     for name, (table, rows, _) in KINDS.items():
         write_stage(Store(folder / name / "store"), table, rows)
-        trainer = "grpo" if name == "rl" else name
-        jobs.append((str(folder / name), trainer, dataset(name), sections(name)))
+        jobs.append((str(folder / name), dataset(name), sections(name)))
     script = str(Path(__file__).parent / "killed_training.py")
     process = subprocess.run(
         [sys.executable, script, str(tiny), "3", json.dumps(jobs)],
