@@ -260,6 +260,7 @@ SCORES = st.lists(VALUES, min_size=1, max_size=6)
 TEXTS = st.lists(st.sampled_from(["Yes", " Yes", "No", "No\n", "maybe"]), min_size=5, max_size=5)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8,
     deadline=None,

@@ -20,6 +20,7 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.recipe import Model
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MINILM = resolve_model("minilm", Model(model="minilm"))
 
@@ -87,7 +88,6 @@ embed(texts, resolve_model("minilm", Model(model="minilm")), Store(sys.argv[1]),
 """
 
 
-@pytest.mark.slow
 def test_kill_9_in_the_middle_of_embedding_loses_a_shard_at_most(tmp_path):
     count, folder = 4 * SHARD, tmp_path / "s"
     process = subprocess.Popen(

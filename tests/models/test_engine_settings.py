@@ -224,6 +224,7 @@ def test_a_key_reaches_the_server_and_nothing_else(tmp_path, monkeypatch):
         assert found_in(tmp_path / "store", b"sk-another-secret") == []
 
 
+@pytest.mark.slow
 def test_a_key_is_in_no_traceback_of_a_debug_run(tmp_path):
     with Stub(key=KEY, faults={"401": {"echo": True, "times": 0}}) as stub:
         recipe = served(tmp_path, stub.url, rows=2, more="api_key_env: TEACHER_KEY")

@@ -106,13 +106,16 @@ from pathlib import Path
 from curate.storage.text_cache import cached_by_text
 from schemas.progress import Progress
 from schemas.errors import Failed
-resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))  # what a full disk is like: no file may grow beyond
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))  # what a full disk is like: no file may grow beyond
 make = lambda texts: np.ones((len(texts), 1000 if "b" * 9 in texts.to_list() else 2), np.float32)
 try:
     texts = pl.Series(["a", "b" * 9, *map(str, range(40))])
     cached_by_text(texts, Path(sys.argv[1]), make, int(sys.argv[2]), Progress(), "x")
 except Failed as error:
     print(error)
+finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # coverage writes its own file when the process ends
 """
 
 
@@ -135,11 +138,14 @@ from pathlib import Path
 import numpy as np
 from curate.storage.mapped_columns import mapped_rows
 from schemas.errors import Failed
-resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))
 try:
     mapped_rows(1000, 1000, np.float32, Path(sys.argv[1]))
 except Failed as error:
     print(error)
+finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 """,
         tmp_path,
     )
@@ -171,6 +177,7 @@ cached_by_text(pl.Series([str(i) for i in range(400)]), Path(sys.argv[1]), make,
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 7, 30])
 def test_after_a_kill_it_goes_on_where_it_was(tmp_path, moment):
     folder = tmp_path / "k"

@@ -57,7 +57,7 @@ def main(model: str, after: str, jobs: str) -> None:
                 traceback.print_exc()
             os._exit(1)  # it was not killed
         codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    print(json.dumps(codes))
+    sys.stdout.write(json.dumps(codes))
 
 
 if __name__ == "__main__":

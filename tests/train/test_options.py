@@ -7,10 +7,11 @@ import pytest
 
 from schemas.errors import UserError
 from schemas.recipe import Training
+from tests.optional import needs
 from train import options
 from train.find_trainer import config_class, find_trainer, trainer_names
 
-pytest.importorskip("trl")
+pytestmark = needs("trl")
 
 
 def training(trainer: str = "grpo", lora: object = None, **given: object) -> Training:
@@ -21,6 +22,7 @@ def test_trainers_are_found_by_file_name():
     assert trainer_names() == ["dpo", "grpo", "reward", "sft"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo", "reward"])
 def test_options_read_from_source_equal_the_config_class(trainer):
     config = getattr(importlib.import_module("trl"), config_class(trainer))
@@ -31,6 +33,7 @@ def test_options_read_from_source_equal_the_config_class(trainer):
             assert options.default(trainer, name) == real[name].default
 
 
+@pytest.mark.slow
 def test_lora_options_read_from_source_equal_the_config_class():
     from peft import LoraConfig
 

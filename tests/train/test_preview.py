@@ -11,6 +11,8 @@ pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
 from train.preview import preview  # noqa: E402
 
+pytestmark = pytest.mark.slow  # they need the tiny model
+
 
 def test_tokens_add_up_to_the_text_and_the_answer_is_learnt(tiny: Path):
     (sample,) = preview(sft_rows(1), "sft", tiny)
@@ -69,7 +71,6 @@ TEMPLATES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("template", list(TEMPLATES))
 def test_the_preview_is_what_sft_trainer_makes_of_the_same_rows(tmp_path: Path, tiny: Path, template: str):
     pytest.importorskip("trl")

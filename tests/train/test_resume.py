@@ -14,11 +14,11 @@ from polars.testing import assert_frame_equal
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.progress import Progress
+from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
 from train.run import train_recipe
 
-pytest.importorskip("trl")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("trl"), pytest.mark.slow]
 
 OPTIONS = (
     "lora: {r: 4}, per_device_train_batch_size: 2, max_steps: 5, learning_rate: 1e-2, "

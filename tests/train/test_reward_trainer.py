@@ -15,12 +15,12 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.recipe import Model
 from tests.asking import Asked
+from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, sft_rows, turns, write_stage
 from train.plan import plan_trainings, trained_models
 from train.run import train_recipe
 
-pytest.importorskip("trl")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("trl"), pytest.mark.slow]
 
 TRAINING = (
     "{{trainer: reward, dataset: dpo, model: {model}, per_device_train_batch_size: 4, num_train_epochs: 12, "

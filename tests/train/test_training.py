@@ -15,13 +15,13 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
+from tests.optional import needs
 from tests.stub_server import Stub
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
 from train.plan import plan_trainings, trained_models
 from train.run import train_recipe
 
-pytest.importorskip("trl")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("trl"), pytest.mark.slow]
 
 STEPS = "per_device_train_batch_size: 2, max_steps: 2, learning_rate: 1e-2"
 

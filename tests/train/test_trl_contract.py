@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("trl")
-pytestmark = pytest.mark.slow
+from tests.optional import needs
+
+pytestmark = [needs("trl"), pytest.mark.slow]
 
 
 def test_a_batch_of_pairs_holds_all_chosen_then_all_rejected():

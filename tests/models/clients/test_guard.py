@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 GUARD = Path(__file__).parents[3] / "curate" / "models" / "clients" / "vllm_server" / "guard.py"
 GRACE = "1"  # seconds
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a guard adopt orphans")

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+from curate.models.clients.parsing.reasoning import split_reasoning
+from curate.models.engine import Engine
+from curate.models.model_ref import ModelRef
+from schemas.progress import Progress
+from schemas.requests import Request, Sampling, Spent, make_request
+from tests.asking import Asked, groups
+from tests.conftest import livelier
+from tests.optional import Lazy, needs
 
-from curate.models.clients.local.batching import WINDOW  # noqa: E402
-from curate.models.clients.local.decoding import GrowingLayer  # noqa: E402
-from curate.models.clients.local.generate import GenerateEngine  # noqa: E402
-from curate.models.clients.parsing.reasoning import split_reasoning  # noqa: E402
-from curate.models.model_ref import ModelRef  # noqa: E402
-from schemas.progress import Progress  # noqa: E402
-from schemas.requests import Request, Sampling, Spent, make_request  # noqa: E402
-from tests.asking import Asked, groups  # noqa: E402
-from tests.conftest import livelier  # noqa: E402
+pytestmark = [needs("torch", "transformers"), pytest.mark.slow]
+torch, transformers = Lazy("torch"), Lazy("transformers")
+batching, decoding = Lazy("curate.models.clients.local.batching"), Lazy("curate.models.clients.local.decoding")
 
 TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
 
@@ -34,11 +34,13 @@ def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(lively: Path) -> GenerateEngine:
+def engine(lively: Path) -> Engine:
     return load(lively)
 
 
-def load(folder: Path, **settings: int) -> GenerateEngine:
+def load(folder: Path, **settings: int) -> Engine:
+    from curate.models.clients.local.generate import GenerateEngine
+
     return GenerateEngine(ModelRef("student", "tiny@0", str(folder), settings=tuple(settings.items())), Progress())
 
 
@@ -98,7 +100,7 @@ def test_an_answer_ends_at_the_end_token_or_at_the_limit(tiny):
 
 
 @pytest.fixture(scope="module")
-def alone(engine: GenerateEngine) -> dict:
+def alone(engine: Engine) -> dict:
     """Requests of many kinds, each with the reply it gets when it is asked on its own."""
     wanted = [
         *asked(TEXTS[:4], n=3),
@@ -204,10 +206,10 @@ def test_the_cache_that_grows_holds_what_the_plain_one_holds(engine):
     plain = transformers.DynamicCache(config=model.config)
     growing = transformers.DynamicCache(config=model.config)
     assert all(type(layer).__name__ == "DynamicLayer" for layer in growing.layers) and growing.layers
-    growing.layers = [GrowingLayer() for _ in growing.layers]
+    growing.layers = [decoding.GrowingLayer() for _ in growing.layers]
     tokens = torch_ids
     with torch.inference_mode():
-        for step in range(GrowingLayer.ROOM * 2 + 5):
+        for step in range(decoding.GrowingLayer.ROOM * 2 + 5):
             both = [model(input_ids=tokens, past_key_values=c, use_cache=True).logits[:, -1] for c in (plain, growing)]
             assert torch.equal(*both), step
             assert plain.get_seq_length() == growing.get_seq_length() == 7 + step
@@ -276,7 +278,7 @@ def test_no_more_than_a_window_is_held(engine):
 
     class Endless(Asked):
         def take(self):
-            if len(self.taken) == 2 * WINDOW + 100:
+            if len(self.taken) == 2 * batching.WINDOW + 100:
                 return None
             self.waiting.append(asked([f"a dog {len(self.taken)}"], max_tokens=1))
             self.taken.append(())
@@ -290,9 +292,9 @@ def test_no_more_than_a_window_is_held(engine):
             self.taken = [()] * len(self.taken)
 
     found = Endless([]).by(engine)
-    assert len(found) == 2 * WINDOW + 100 and max(held) == WINDOW - 1
+    assert len(found) == 2 * batching.WINDOW + 100 and max(held) == batching.WINDOW - 1
     gc.collect()
-    assert sum(isinstance(thing, Request) for thing in gc.get_objects()) < WINDOW // 4
+    assert sum(isinstance(thing, Request) for thing in gc.get_objects()) < batching.WINDOW // 4
 
 
 def test_a_stop_text_ends_a_row_and_is_cut_off(lively, engine):

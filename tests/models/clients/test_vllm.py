@@ -274,6 +274,7 @@ def test_close_ends_a_starting_server_and_removes_its_folder(tmp_path):
     assert not server.folder.exists() and not server.alive()
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_too_long_is_ended_and_told_of():
     quiet = [sys.executable, "-c", "import time; print('loading', flush=True); time.sleep(600)"]
     server = Server("tiny", quiet, environment("k" * 20, True))

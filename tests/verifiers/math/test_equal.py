@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from curate.verifiers.math.equal import SHARE, Worker, compare
 
 ROOT = Path(__file__).parents[3]
@@ -47,6 +49,7 @@ def test_what_is_not_compared_says_why():
     ]
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
     worker = Worker("sys.stdin.readline(); 9 ** 9 ** 9")  # one instruction, which no signal interrupts
     started = time.monotonic()
@@ -55,6 +58,7 @@ def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
     assert time.monotonic() - started < 5 and not is_alive(worker.process.pid)
 
 
+@pytest.mark.slow
 def test_a_worker_ends_itself_where_its_owner_cannot():
     watched = "from curate.verifiers.math import equal; equal.KILLED = 1; equal.verify_pair = lambda *_: 9 ** 9 ** 9"
     worker = Worker(f"{watched}; equal.serve()")
@@ -70,6 +74,7 @@ def test_a_worker_that_dies_or_talks_nonsense_gives_no_verdict():
         assert value is None and error.startswith("answer took more than")
 
 
+@pytest.mark.slow
 def test_a_slow_pair_times_out_also_in_another_thread():
     found = []
     slow = "+".join(f"\\sqrt{{x+{n}}}" for n in range(1, 20)), "+".join(f"\\sqrt{{y+{n}}}" for n in range(1, 20))
@@ -80,6 +85,7 @@ def test_a_slow_pair_times_out_also_in_another_thread():
     assert found[0][0] in (0.0, None) and (found[0][1] is None) == (found[0][0] == 0.0)
 
 
+@pytest.mark.slow
 def test_neither_ctrl_c_nor_a_kill_leaves_a_worker_behind():
     for how in (signal.SIGINT, signal.SIGKILL):
         owner = subprocess.Popen(

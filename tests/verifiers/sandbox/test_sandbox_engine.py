@@ -74,6 +74,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_no_sandbox_outlives_who_started_it(sign):
     driver = subprocess.Popen(
@@ -97,6 +98,7 @@ def test_no_sandbox_outlives_who_started_it(sign):
         driver.wait()
 
 
+@pytest.mark.slow
 def test_replies_come_one_by_one_and_only_taken_programs_start():
     fast = [
         code_request("def f(x): return 2", {"how": "checks", "setup": "", "tests": [f"assert f({n}) == 2"]})
@@ -114,6 +116,7 @@ def test_replies_come_one_by_one_and_only_taken_programs_start():
     assert all(json.loads(reply.text) == {"tests": [["0", None]]} for reply in [*replies.values(), *again.values()])
 
 
+@pytest.mark.slow
 def test_an_interrupted_engine_leaves_nothing_and_can_go_on():
     engine = SandboxEngine()
     before = children()
@@ -149,6 +152,7 @@ def test_a_warm_sandbox_that_was_killed_meanwhile_is_replaced():
         engine.close()
 
 
+@pytest.mark.slow
 def test_without_bubblewrap_it_is_refused_in_one_line(tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
