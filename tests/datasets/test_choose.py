@@ -238,8 +238,8 @@ def test_a_pass_rate_is_a_share_or_the_score_of_that_name(tmp_path):
         for n in range(5)
     ]
     plain = [
-        {**row, "completions": [{k: v for k, v in c.items() if k != "pass_rate"} for c in row["completions"]]}
-        for row in rows
+        {"prompt": f"q{n}", "completions": [{"response": f"{k}", "math": float(k < n)} for k in range(4)]}
+        for n in range(5)
     ]
     view = 'rl: {type: prompt, by: math, where: "pass_rate between 0.25 and 0.75"}'
     query = "SELECT prompt ->> '$[0].content', pass_rate FROM rl_prompts ORDER BY ALL"

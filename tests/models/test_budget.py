@@ -11,7 +11,7 @@ from curate.models.budget import LIMITS, Budget, SpendingLimit, spending_limit
 from schemas.requests import Reply, Sampling, Spent, make_request, most_tokens
 from schemas.yaml_file import override
 
-NOTHING = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens", "cost", "seconds"), 0)
+NOTHING = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens", "cost", "seconds"), 0.0)
 
 
 def group(number, n=1, max_tokens=20, text="a question"):
@@ -86,9 +86,9 @@ def test_what_was_spent_before_counts_and_a_larger_limit_goes_on():
     for limit, low, high in (("max_requests", 7, 8), ("max_tokens", 200, 400), ("max_seconds", 9.0, 60)):
         assert not Budget([spending_limit("budget", {limit: low}, before)]).reserve(group(0))
         assert Budget([spending_limit("budget", {limit: high}, before)]).reserve(group(0))
-    dear = {"prompt_price": 1000.0, "completion_price": 1000.0}
-    assert not Budget([spending_limit("budget", {"max_cost": 0.51}, before)], **dear).reserve(group(0))
-    assert Budget([spending_limit("budget", {"max_cost": 5.0}, before)], **dear).reserve(group(0))
+    for limit, fits in ((0.51, False), (5.0, True)):
+        limits = [spending_limit("budget", {"max_cost": limit}, before)]
+        assert Budget(limits, prompt_price=1000.0, completion_price=1000.0).reserve(group(0)) is fits
 
 
 def test_seconds_pass_while_a_request_is_out():

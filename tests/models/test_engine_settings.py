@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from curate.api.run import plan, run
+from curate.models.engine import Task
 from curate.models.engine_settings import check_task
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
@@ -247,7 +248,8 @@ def test_models_that_ask_nobody_need_no_key(tmp_path):
 
 def test_an_unsupported_task_names_the_engines_that_have_it():
     server, here = ModelRef("t", "t@0", "big", "openai"), ModelRef("s", "s@0", "/m")
-    for ref, task in [(server, "reward"), (here, "reward"), (here, "loss"), (here, "generate")]:
+    known: list[tuple[ModelRef, Task]] = [(server, "reward"), (here, "reward"), (here, "loss"), (here, "generate")]
+    for ref, task in known:
         check_task(ref, task, "r.yaml:3")
     said = r"^r.yaml:3: the engine 'openai' of the model 't' can't do this \(task 'loss'\); these can: transformers$"
     with pytest.raises(UserError, match=said):

@@ -166,14 +166,14 @@ def test_a_budget_ends_it_and_a_larger_one_goes_on(store):
 
 def test_budgets_are_shared_between_recipes_and_between_models(store):
     with asking(store, limits={"max_requests": 6}) as answers:
-        answers.engines["b", "generate"] = Echo()
+        answers.engines["b", "generate"] = second = Echo()
         assert answers.answer_all(ref(), groups("abcd"), many()) is True
         assert answers.answer_all(ref("b"), groups("abcd", identity="b@1"), many()) is False
-        assert [*answers.stopped] == ["budget.max_requests"] and len(answers.engines["b", "generate"].asked) == 2
+        assert [*answers.stopped] == ["budget.max_requests"] and len(second.asked) == 2
     with Gateway(store, Progress(), "run2", "other", {"max_requests": 6}) as answers:
-        answers.engines["a", "generate"] = Echo()
+        answers.engines["a", "generate"] = first = Echo()
         assert answers.answer_all(ref(max_requests=5), groups("efg"), many()) is False
-        assert [*answers.stopped] == ["models.a.max_requests"] and len(answers.engines["a", "generate"].asked) == 1
+        assert [*answers.stopped] == ["models.a.max_requests"] and len(first.asked) == 1
     names = ("recipe", "model", "requests")
     spent = [tuple(row[k] for k in names) for row in costs(store)]
     assert spent == [("job", "a", 4), ("job", "b", 2), ("other", "a", 1)]

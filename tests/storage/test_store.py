@@ -57,7 +57,7 @@ def other_process(code, store):
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert child.stdout.readline() == "ready\n"
+    assert child.stdout and child.stdout.readline() == "ready\n"
     return child
 
 

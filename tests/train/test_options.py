@@ -2,6 +2,7 @@ import dataclasses
 import importlib
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from train.find_trainer import config_class, find_trainer, trainer_names
 pytestmark = needs("trl")
 
 
-def training(trainer: str = "grpo", lora: object = None, **given: object) -> Training:
+def training(trainer: str = "grpo", lora: dict[str, Any] | None = None, **given: Any) -> Training:
     return Training(trainer=trainer, dataset="rl", model="student", lora=lora, **given)
 
 

@@ -62,8 +62,8 @@ def engine(url, progress=None, kind=ChatEngine, **settings):
     return kind(ref, progress or Progress(), url, api_key(ref))
 
 
-def groups(count=24, n=1, text="prompt {} please", tools=None, **sampling):
-    how = Sampling(**{"max_tokens": 12, **sampling})
+def groups(count=24, n=1, text="prompt {} please", tools=None, max_tokens=12, **sampling):
+    how = Sampling(max_tokens=max_tokens, **sampling)
     messages = [json.dumps([{"role": "user", "content": text.format(i)}]) for i in range(count)]
     return [[make_request("teacher@1", m, tools, how, i) for i in range(n)] for m in messages]
 

@@ -125,6 +125,7 @@ def test_whoever_starts_a_guard_may_be_killed(folder):
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, *command(folder, "polite")], stdout=subprocess.PIPE, text=True
     )
+    assert starter.stdout
     processes = pids(folder) | {"guard": int(starter.stdout.readline())}
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait()
@@ -173,4 +174,5 @@ def test_a_command_that_ends_well_ends_well():
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert guard.stderr
     assert (guard.wait(20), guard.stderr.read()) == (0, "42\n")

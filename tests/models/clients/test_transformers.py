@@ -8,17 +8,20 @@ import math
 import random
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from curate.models.clients.parsing.reasoning import split_reasoning
-from curate.models.engine import Engine
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 from schemas.requests import Request, Sampling, Spent, make_request
 from tests.asking import Asked, groups
 from tests.conftest import livelier
 from tests.optional import Lazy, needs
+
+if TYPE_CHECKING:
+    from curate.models.clients.local.generate import GenerateEngine
 
 pytestmark = [needs("torch", "transformers"), pytest.mark.slow]
 torch, transformers = Lazy("torch"), Lazy("transformers")
@@ -34,18 +37,18 @@ def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(lively: Path) -> Engine:
+def engine(lively: Path) -> "GenerateEngine":
     return load(lively)
 
 
-def load(folder: Path, **settings: int) -> Engine:
+def load(folder: Path, **settings: int) -> "GenerateEngine":
     from curate.models.clients.local.generate import GenerateEngine
 
     return GenerateEngine(ModelRef("student", "tiny@0", str(folder), settings=tuple(settings.items())), Progress())
 
 
-def asked(texts, n=1, **sampling):
-    how = Sampling(**{"max_tokens": 12, **sampling})
+def asked(texts, n=1, max_tokens=12, **sampling):
+    how = Sampling(max_tokens=max_tokens, **sampling)
     messages = [json.dumps([{"role": "user", "content": text}]) for text in texts]
     return [make_request("tiny@0", m, None, how, i) for m in messages for i in range(n)]
 
@@ -100,7 +103,7 @@ def test_an_answer_ends_at_the_end_token_or_at_the_limit(tiny):
 
 
 @pytest.fixture(scope="module")
-def alone(engine: Engine) -> dict:
+def alone(engine: "GenerateEngine") -> dict:
     """Requests of many kinds, each with the reply it gets when it is asked on its own."""
     wanted = [
         *asked(TEXTS[:4], n=3),
@@ -252,13 +255,13 @@ def test_a_reply_is_given_as_soon_as_its_row_has_ended(tiny):
     wanted = [w for most in (3, 9, 20, 60) for w in asked(TEXTS[:3], n=2, max_tokens=most)]
     whole = Asked(groups(wanted))
     found = whole.by(load(tiny))
-    lengths = [reply.completion_tokens for reply in found.values()]
+    lengths = [reply.completion_tokens or 0 for reply in found.values()]
     assert lengths == sorted(lengths) and len(whole.gifts) > 2  # one batch, in the order in which its rows end
     for replies_given, spent in whole.gifts:
         assert spent == Spent(
             len(replies_given),
-            sum(r.prompt_tokens for r in replies_given),
-            sum(r.completion_tokens for r in replies_given),
+            sum(r.prompt_tokens or 0 for r in replies_given),
+            sum(r.completion_tokens or 0 for r in replies_given),
         )
     cut = Asked(groups(wanted), stop_after=5)
     with pytest.raises(KeyboardInterrupt):
@@ -281,15 +284,15 @@ def test_no_more_than_a_window_is_held(engine):
             if len(self.taken) == 2 * batching.WINDOW + 100:
                 return None
             self.waiting.append(asked([f"a dog {len(self.taken)}"], max_tokens=1))
-            self.taken.append(())
+            self.taken.append([])
             held.append(len(self.open))
             group = super().take()
             self.taken.pop()
             return group
 
-        def give(self, given, spent):
-            super().give(given, spent)
-            self.taken = [()] * len(self.taken)
+        def give(self, replies, spent):
+            super().give(replies, spent)
+            self.taken = [[]] * len(self.taken)
 
     found = Endless([]).by(engine)
     assert len(found) == 2 * batching.WINDOW + 100 and max(held) == batching.WINDOW - 1

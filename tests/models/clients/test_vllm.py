@@ -71,8 +71,8 @@ def engine(wide, progress):
     engine.close()
 
 
-def asked(texts, n=1, **sampling):
-    how = Sampling(**{"max_tokens": 12, **sampling})
+def asked(texts, n=1, max_tokens=12, **sampling):
+    how = Sampling(max_tokens=max_tokens, **sampling)
     messages = [json.dumps([{"role": "user", "content": text}]) for text in texts]
     return [make_request(IDENTITY, m, None, how, i) for m in messages for i in range(n)]
 
@@ -246,6 +246,7 @@ def test_a_killed_run_leaves_no_server_and_close_frees_all(wide):
         text=True,
         cwd=ROOT,
     )
+    assert holder.stdout
     guard, folder = holder.stdout.readline().split()
     pids = tree(int(guard))
     assert len(pids) >= 5, [command(pid) for pid in pids]
