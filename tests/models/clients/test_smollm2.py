@@ -41,6 +41,7 @@ def test_the_likeliest_tokens_are_those_at_temperature_1(ref):
 
     engine = GenerateEngine(ref, Progress())
     tokenizer: Any = engine.tokenizer
+    model: Any = engine.model
     questions = ["How many legs does a cat have? Reply with the number only.", "Name a colour."]
     how = Sampling(temperature=0, max_tokens=8, top_logprobs=5)
     first, second = replies(engine, [make_request("s", json.dumps(turns(q)), None, how, 0) for q in questions])
@@ -52,7 +53,7 @@ def test_the_likeliest_tokens_are_those_at_temperature_1(ref):
     text = tokenizer.apply_chat_template(turns(questions[0]), tokenize=False, add_generation_prompt=True)
     ids = tokenizer(text + before, return_tensors="pt", add_special_tokens=False)["input_ids"]
     with torch.no_grad():
-        chances = engine.model(ids).logits[0, -1].log_softmax(-1).topk(5)
+        chances = model(ids).logits[0, -1].log_softmax(-1).topk(5)
     by_hand = {tokenizer.decode([i]): c for i, c in zip(chances.indices, chances.values.tolist(), strict=True)}
     assert told[0]["top"] == pytest.approx(by_hand, abs=1e-3)
 
@@ -64,6 +65,7 @@ def test_a_loss_equals_a_plain_forward_and_ranks_right_answers(ref):
 
     engine = LossEngine(ref)
     tokenizer: Any = engine.tokenizer
+    model: Any = engine.model
     assert engine.head_apart
     question = "What is the capital of France?"
     good, bad = "The capital of France is Paris.", "Blue of lamp the seven go."
@@ -80,6 +82,6 @@ def test_a_loss_equals_a_plain_forward_and_ranks_right_answers(ref):
     labels = whole.clone()
     labels[:, : len(tokenizer(text, add_special_tokens=False)["input_ids"])] = -100
     with torch.no_grad():
-        plain = engine.model(whole, labels=labels).loss.item()
+        plain = model(whole, labels=labels).loss.item()
     assert after.value == pytest.approx(plain, abs=1e-4) and after.completion_tokens == (labels != -100).sum()
     assert after.completion_tokens == alone.completion_tokens
