@@ -1,6 +1,8 @@
 """The stub server that answers well, its answers, and short waits after a failure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,25 @@ def good() -> Iterator[Stub]:
 def undisturbed(good: Stub) -> dict[str, str]:
     """The texts of ``groups(n=3)``, by key, from a server without faults."""
     return texts(ask(good.url, groups(n=3)))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Stub]:
+    """The server of ``server_with``."""
+    with Stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def server_with(shared: Stub) -> Callable[..., AbstractContextManager[Stub]]:
+    """Make a server as ``Stub`` does, of a process that is already there: ``with server_with(faults=...) as stub``."""
+
+    @contextmanager
+    def made(**settings: Any) -> Generator[Stub]:
+        shared.reset(**settings)
+        yield shared
+
+    return made
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 
 from schemas.requests import Sampling, Spent, make_request
 from tests.models.clients.openai_desk import CALCULATOR, Desk, ask, engine, groups, refused, texts
-from tests.stub_server import Stub
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
@@ -23,8 +22,8 @@ def test_what_is_spent_is_what_the_server_counted(good):
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])
-def test_a_wrong_number_of_choices(count):
-    with Stub(faults={"choices": {"every": 2, "match": '"n":4', "count": count}}) as stub:
+def test_a_wrong_number_of_choices(count, server_with):
+    with server_with(faults={"choices": {"every": 2, "match": '"n":4', "count": count}}) as stub:
         desk = ask(stub.url, groups(n=4))
         stats = stub.stats()
     assert all(desk.replies[r.key].text for group in groups(n=4) for r in group)
@@ -33,8 +32,8 @@ def test_a_wrong_number_of_choices(count):
 
 
 @pytest.mark.parametrize("fault", ["refuse_n", "ignore_n"])
-def test_a_server_without_n_is_asked_singly_from_then_on(fault):
-    with Stub(faults={fault: {}}) as stub:
+def test_a_server_without_n_is_asked_singly_from_then_on(fault, server_with):
+    with server_with(faults={fault: {}}) as stub:
         desk = ask(stub.url, groups(n=4), concurrency=2)
         stats = stub.stats()
     again = 2 if fault == "ignore_n" else 0  # the two in flight, which might have come short for once
@@ -48,8 +47,8 @@ def test_greedy_samples_are_asked_singly(good):
     assert good.stats()["requests"] == before + 6 and len(set(texts(desk).values())) == 2
 
 
-def test_a_server_may_call_the_limit_max_completion_tokens():
-    with Stub(faults={"max_completion_tokens": {}}) as stub:
+def test_a_server_may_call_the_limit_max_completion_tokens(server_with):
+    with server_with(faults={"max_completion_tokens": {}}) as stub:
         desk = ask(stub.url, groups(max_tokens=3), concurrency=4)
         stats = stub.stats()
     assert stats["last"]["max_completion_tokens"] == 3 and "max_tokens" not in stats["last"]
@@ -110,8 +109,8 @@ def likely_tokens(url, **sampling):
     return [desk.replies[group[0].key] for group in asked]
 
 
-def test_the_likeliest_tokens_in_the_place_of_short_answers():
-    with Stub() as stub:
+def test_the_likeliest_tokens_in_the_place_of_short_answers(server_with):
+    with server_with() as stub:
         found = likely_tokens(stub.url, top_logprobs=3)
         assert stub.stats()["last"]["top_logprobs"] == 3
     tops = [json.loads(reply.top_logprobs) for reply in found]
@@ -121,8 +120,8 @@ def test_the_likeliest_tokens_in_the_place_of_short_answers():
     assert all(reply.logprobs is None for reply in found), "they were not asked for"
 
 
-def test_a_server_that_refuses_logprobs_is_asked_without_them():
-    with Stub(faults={"refuse_logprobs": {}}) as stub:
+def test_a_server_that_refuses_logprobs_is_asked_without_them(server_with):
+    with server_with(faults={"refuse_logprobs": {}}) as stub:
         found = likely_tokens(stub.url, top_logprobs=3)
         assert [(reply.text, reply.top_logprobs) for reply in found] == [
             ("I give it 7 of 10", None),

@@ -49,8 +49,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_overcome(name, undisturbed):
-    with Stub(faults={name: FAULTS[name]}) as stub:
+def test_a_fault_is_overcome(name, undisturbed, server_with):
+    with server_with(faults={name: FAULTS[name]}) as stub:
         desk = ask(stub.url, groups(n=3), timeout=1)
         stats = stub.stats()
     assert texts(desk) == undisturbed
@@ -63,14 +63,14 @@ def test_a_fault_is_overcome(name, undisturbed):
 
 
 @pytest.mark.slow
-def test_all_faults_at_once_are_overcome(undisturbed):
-    with Stub(faults={name: how | {"every": 8} for name, how in FAULTS.items()}) as stub:
+def test_all_faults_at_once_are_overcome(undisturbed, server_with):
+    with server_with(faults={name: how | {"every": 8} for name, how in FAULTS.items()}) as stub:
         assert texts(ask(stub.url, groups(n=3), timeout=1, retries=20)) == undisturbed
         assert len(stub.stats()["faults"]) > 10
 
 
-def test_a_request_that_can_never_succeed_is_asked_once():
-    with Stub(faults={"context": {"match": "prompt 7 "}, "422": {"match": "prompt 8 ", "times": 0}}) as stub:
+def test_a_request_that_can_never_succeed_is_asked_once(server_with):
+    with server_with(faults={"context": {"match": "prompt 7 "}, "422": {"match": "prompt 8 ", "times": 0}}) as stub:
         desk = ask(stub.url, groups(n=2))
         stats = stub.stats()
     failed = [r for r in desk.replies.values() if r.error]
@@ -80,8 +80,8 @@ def test_a_request_that_can_never_succeed_is_asked_once():
     assert stats["requests"] == 24
 
 
-def test_a_request_that_always_fails_does_not_stop_the_rest():
-    with Stub(faults={"500": {"match": "prompt 7 ", "times": 0}}) as stub:
+def test_a_request_that_always_fails_does_not_stop_the_rest(server_with):
+    with server_with(faults={"500": {"match": "prompt 7 ", "times": 0}}) as stub:
         desk = ask(stub.url, groups(), retries=2)
         stats = stub.stats()
     (failed,) = [r for r in desk.replies.values() if r.error]
@@ -89,8 +89,8 @@ def test_a_request_that_always_fails_does_not_stop_the_rest():
     assert stats["requests"] == 23 + 3
 
 
-def test_a_server_that_always_fails_is_given_up():
-    with Stub(faults={"503": {"times": 0}}) as stub:
+def test_a_server_that_always_fails_is_given_up(server_with):
+    with server_with(faults={"503": {"times": 0}}) as stub:
         said, desk = refused(stub.url, groups(60), retries=0, concurrency=4)
     assert "8 requests in a row have failed" in said and "HTTP 503" in said and len(desk.replies) < 16
     assert all(r.transient for r in desk.replies.values())
@@ -105,8 +105,8 @@ def test_a_server_that_always_fails_is_given_up():
         ({"redirect": {"to": "http://127.0.0.1:1/steal"}}, {}, "HTTP 307 to http://127.0.0.1:1/steal; put the final"),
     ],
 )
-def test_what_will_not_get_better_ends_the_run_at_once(faults, settings, says):
-    with Stub(faults=faults) as stub:
+def test_what_will_not_get_better_ends_the_run_at_once(faults, settings, says, server_with):
+    with server_with(faults=faults) as stub:
         said, desk = refused(stub.url, groups(100), concurrency=4, **settings)
         assert stub.stats()["requests"] <= 8
     assert said.startswith(f"models.teacher: stub-1 at {stub.url}/chat/completions: {says}") and not desk.lost
@@ -179,8 +179,8 @@ except KeyboardInterrupt:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hang", "429", "500"])
-def test_ctrl_c_ends_it_at_once_and_quietly(fault):
-    with Stub(faults={fault: {"every": 2, "times": 0, "retry_after": 600}}) as stub:
+def test_ctrl_c_ends_it_at_once_and_quietly(fault, server_with):
+    with server_with(faults={fault: {"every": 2, "times": 0, "retry_after": 600}}) as stub:
         child = subprocess.Popen(
             [sys.executable, "-X", "dev", "-c", ENDLESS, stub.url],
             text=True,

@@ -7,7 +7,6 @@ import pytest
 from curate.models.clients.http.transport import proxy_for
 from schemas.errors import UserError
 from tests.models.clients.openai_desk import Desk, Notes, ask, engine, groups, texts
-from tests.stub_server import Stub
 
 KEY = "sk-very/secret+key-0123456789"
 
@@ -18,18 +17,18 @@ def with_key(monkeypatch):
     return {"api_key_env": "TEACHER_KEY"}
 
 
-def test_the_key_is_sent(with_key):
-    with Stub(key=KEY) as stub:
+def test_the_key_is_sent(with_key, server_with):
+    with server_with(key=KEY) as stub:
         ask(stub.url, groups(), **with_key)
         stats = stub.stats()
     assert (stats["authorized"], stats["unauthorized"]) == (24, 0)
 
 
 @pytest.mark.parametrize("status", ["400", "401", "403", "429", "500"])
-def test_the_key_is_in_no_text_that_comes_back(status, with_key, capfd):
+def test_the_key_is_in_no_text_that_comes_back(status, with_key, capfd, server_with):
     """Not even where the server shows it in its answer."""
     notes = Notes()
-    with Stub(key=KEY, faults={status: {"echo": True, "times": 0}}) as stub:
+    with server_with(key=KEY, faults={status: {"echo": True, "times": 0}}) as stub:
         desk, made = Desk(groups(3)), engine(stub.url, notes, retries=0, **with_key)
         try:
             made.answer(desk.take, desk.give)
@@ -43,8 +42,8 @@ def test_the_key_is_in_no_text_that_comes_back(status, with_key, capfd):
         assert f"models.teacher: stub-1 at {stub.url}/chat/completions: HTTP {status}" in shown
 
 
-def test_a_reply_that_holds_the_key_is_kept_without_it(with_key):
-    with Stub(key=KEY) as stub:
+def test_a_reply_that_holds_the_key_is_kept_without_it(with_key, server_with):
+    with server_with(key=KEY) as stub:
         desk = ask(stub.url, groups(1, text=f"say exactly: it is {KEY}"), **with_key)
     assert list(texts(desk).values()) == ["it is [key]"]
 

@@ -5,32 +5,32 @@ import time
 import pytest
 
 from tests.models.clients.openai_desk import Notes, ask, groups, refused
-from tests.stub_server import Stub
 
 
 @pytest.mark.slow
-def test_retry_after_holds_for_everyone_and_is_shown():
-    with Stub(faults={"429": {"first": 1, "retry_after": 1.2}}) as stub:
+def test_retry_after_holds_for_everyone_and_is_shown(server_with):
+    with server_with(faults={"429": {"first": 1, "retry_after": 1.2}}) as stub:
         notes, started = Notes(), time.monotonic()
         desk = ask(stub.url, groups(40), progress=notes, concurrency=1)
         assert time.monotonic() - started > 1.1 and len(desk.replies) == 40
     assert notes.notes.count("server asks to wait 1.2 s") == 1
-    with Stub(faults={"429": {"first": 1, "retry_after": 90_000}}) as stub:
+    with server_with(faults={"429": {"first": 1, "retry_after": 90_000}}) as stub:
         said, _ = refused(stub.url, groups())
     assert "asks to wait 25.0 h" in said
 
 
 @pytest.mark.slow
-def test_a_busy_server_gets_all_done_though_it_turns_away_most():
-    with Stub(faults={"busy": {"above": 3}}, delay=0.01) as stub:
+def test_a_busy_server_gets_all_done_though_it_turns_away_most(server_with):
+    with server_with(faults={"busy": {"above": 3}}, delay=0.01) as stub:
         desk = ask(stub.url, groups(150), concurrency=32, retries=3)
         stats = stub.stats()
     assert not any(r.error for r in desk.replies.values())
     assert stats["requests"] > 180 and set(stats["answered"].values()) == {1}
 
 
-def test_being_turned_away_is_no_failure_while_others_are_served():
-    with Stub(faults={"429": {"match": "prompt 0 ", "times": 2, "retry_after": 0.01}}, delay=0.05) as stub:
+@pytest.mark.slow
+def test_being_turned_away_is_no_failure_while_others_are_served(server_with):
+    with server_with(faults={"429": {"match": "prompt 0 ", "times": 2, "retry_after": 0.01}}, delay=0.05) as stub:
         desk = ask(stub.url, groups(100), concurrency=16, retries=1)
         assert stub.stats()["faults"] == {"429": 2}
     assert not any(r.error for r in desk.replies.values())
@@ -45,8 +45,8 @@ def test_limits_per_minute(good):
         assert len(desk.replies) == 22
 
 
-def test_no_more_requests_at_once_than_allowed():
-    with Stub(delay=0.02) as stub:
+def test_no_more_requests_at_once_than_allowed(server_with):
+    with server_with(delay=0.02) as stub:
         ask(stub.url, groups(60), concurrency=5)
         assert stub.stats()["max_concurrent"] == 5
 
@@ -57,10 +57,11 @@ def test_it_asks_for_more_whenever_something_has_arrived(good):
         assert len(ask(good.url, groups(20, n=3), at_once, choices=2).replies) == 60
 
 
-def test_all_workers_are_back_at_work_once_there_is_work():
+@pytest.mark.slow
+def test_all_workers_are_back_at_work_once_there_is_work(server_with):
     def open_up(desk):
         desk.at_once = None
 
-    with Stub(delay=0.05) as stub:
+    with server_with(delay=0.05) as stub:
         ask(stub.url, groups(60), 1, open_up, concurrency=5)
         assert stub.stats()["max_concurrent"] == 5
