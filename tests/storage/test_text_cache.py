@@ -170,8 +170,12 @@ import numpy as np, polars as pl
 from pathlib import Path
 from curate.storage.text_cache import cached_by_text
 from schemas.progress import Progress
+made = 0
 def make(texts):
-    time.sleep(0.05)
+    global made
+    if made == int(sys.argv[2]):
+        time.sleep(600)  # until it is killed
+    made += 1
     return np.array([[float(t)] for t in texts], np.float32)
 cached_by_text(pl.Series([str(i) for i in range(400)]), Path(sys.argv[1]), make, 4, Progress(), "x")
 """
@@ -181,14 +185,16 @@ cached_by_text(pl.Series([str(i) for i in range(400)]), Path(sys.argv[1]), make,
 @pytest.mark.parametrize("moment", [1, 7, 30])
 def test_after_a_kill_it_goes_on_where_it_was(tmp_path, moment):
     folder = tmp_path / "k"
-    process = subprocess.Popen([sys.executable, "-c", SLOW, folder], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, folder, str(moment)], env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
     deadline = time.monotonic() + 60
     while len(list(folder.glob("[!.]*.parquet")) if folder.exists() else []) < moment and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
     there = sum(pl.read_parquet(file).height for file in folder.glob("[!.]*.parquet"))
-    assert 4 * moment <= there < 400
+    assert there == 4 * moment
     progress, maker = Totals(), lambda texts: np.array([[float(t)] for t in texts], np.float32)
     result = cached_by_text(pl.Series([str(i) for i in range(400)]), folder, maker, 4, progress, "x")
     assert progress.totals == [400 - there], "what was made before the kill was made again"
