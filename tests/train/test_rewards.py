@@ -90,7 +90,8 @@ def test_a_scorer_that_raises_gives_nulls_and_its_error():
 
 def test_a_scorer_may_give_a_table():
     table = pl.DataFrame({"value": [0.5, None], "detail": ["d", None], "error": [None, "e"]})
-    found = scorer_of(lambda response: table, "response").values(pl.DataFrame({"response": ["a", "b"]}), None)
+    answers = pl.DataFrame({"response": ["a", "b"]})
+    found = scorer_of(lambda response: table, "response").values(answers, no_model_calls)
     assert found.select("value", "detail", "error").rows() == [(0.5, "d", None), (None, None, "e")]
 
 
