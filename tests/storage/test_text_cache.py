@@ -108,7 +108,8 @@ from schemas.progress import Progress
 from schemas.errors import Failed
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))  # what a full disk is like: no file may grow beyond
-make = lambda texts: np.ones((len(texts), 1000 if "b" * 9 in texts.to_list() else 2), np.float32)
+def make(texts):  # all different, as equal ones would take no room
+    return np.random.default_rng(0).random((len(texts), 1000 if "b" * 9 in texts.to_list() else 2), np.float32)
 try:
     texts = pl.Series(["a", "b" * 9, *map(str, range(40))])
     cached_by_text(texts, Path(sys.argv[1]), make, int(sys.argv[2]), Progress(), "x")
