@@ -1,4 +1,4 @@
-"""What a recipe says of models, budgets and how to ask: every mistake is one line, and a key never gets anywhere."""
+"""Models, budgets and requests in a recipe: every mistake is one line, and a key never gets anywhere."""
 
 import os
 import sqlite3

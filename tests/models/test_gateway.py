@@ -56,7 +56,7 @@ class Echo:
         self.closed += 1
 
 
-class Told(Progress):
+class Counted(Progress):
     """Keeps how far a stage has come."""
 
     def __init__(self):
@@ -90,7 +90,7 @@ def many(count=1 << 30):
 
 
 def test_each_request_is_asked_once_and_never_again(store):
-    progress, engine = Told(), Echo()
+    progress, engine = Counted(), Echo()
     with asking(store, engine, progress=progress) as answers:
         assert answers.answer_all(ref(), groups("abca", n=2), many()) is True
         found = answers.read(r.key for g in groups("abc", n=2) for r in g)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curate.models.clients.http import limits
-from tests.models.clients.openai_desk import ask, groups, texts
+from tests.models.clients.openai_desk import answered, groups, texts
 from tests.stub_server import Stub
 
 
@@ -21,7 +21,7 @@ def good() -> Iterator[Stub]:
 @pytest.fixture(scope="session")
 def undisturbed(good: Stub) -> dict[str, str]:
     """The texts of ``groups(n=3)``, by key, from a server without faults."""
-    return texts(ask(good.url, groups(n=3)))
+    return texts(answered(good.url, groups(n=3)))
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ class Desk:
 
 
 class Notes(Progress):
-    """Keeps what it is told."""
+    """Keeps the notes on the progress."""
 
     def __init__(self):
         self.notes = []
@@ -68,7 +68,7 @@ def groups(count=24, n=1, text="prompt {} please", tools=None, max_tokens=12, **
     return [[make_request("teacher@1", m, tools, how, i) for i in range(n)] for m in messages]
 
 
-def ask(url, wanted, at_once=None, then=None, **settings):
+def answered(url, wanted, at_once=None, then=None, **settings):
     """Have the groups answered; return the desk. Every request has its reply."""
     desk = Desk(wanted, at_once, then)
     made = engine(url, **settings)

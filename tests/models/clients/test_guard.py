@@ -85,7 +85,7 @@ def wait_until(holds, seconds=20.0):
 
 
 def runs(pid):
-    """Whether a process is there and not merely waiting to be reaped (by a test machine's first process)."""
+    """True if a process is there and not merely waiting to be reaped (by a test machine's first process)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:

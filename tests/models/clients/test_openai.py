@@ -1,17 +1,17 @@
-"""What the engine `openai` sends to a server, and what it makes of the answers."""
+"""The requests that the engine `openai` sends, and the replies that it makes of the answers."""
 
 import json
 
 import pytest
 
 from schemas.requests import Sampling, Spent, make_request
-from tests.models.clients.openai_desk import CALCULATOR, Desk, ask, engine, groups, refused, texts
+from tests.models.clients.openai_desk import CALCULATOR, Desk, answered, engine, groups, refused, texts
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def test_what_is_spent_is_what_the_server_counted(good):
-    desk = ask(good.url, groups(10, n=5), choices=2)
+    desk = answered(good.url, groups(10, n=5), choices=2)
     assert desk.spent.requests == 30 and not desk.lost
     assert desk.spent.completion_tokens == sum(r.completion_tokens for r in desk.replies.values())
     assert desk.spent.completion_tokens == sum(len(r.text.split()) for r in desk.replies.values())
@@ -24,7 +24,7 @@ def test_what_is_spent_is_what_the_server_counted(good):
 @pytest.mark.parametrize("count", [1, 2, 9])
 def test_a_wrong_number_of_choices(count, server_with):
     with server_with(faults={"choices": {"every": 2, "match": '"n":4', "count": count}}) as stub:
-        desk = ask(stub.url, groups(n=4))
+        desk = answered(stub.url, groups(n=4))
         stats = stub.stats()
     assert all(desk.replies[r.key].text for group in groups(n=4) for r in group)
     assert count > 4 or stats["choices"] == 24 * 4 + count * stats["faults"]["choices"], "a sample was paid for twice"
@@ -34,7 +34,7 @@ def test_a_wrong_number_of_choices(count, server_with):
 @pytest.mark.parametrize("fault", ["refuse_n", "ignore_n"])
 def test_a_server_without_n_is_asked_singly_from_then_on(fault, server_with):
     with server_with(faults={fault: {}}) as stub:
-        desk = ask(stub.url, groups(n=4), concurrency=2)
+        desk = answered(stub.url, groups(n=4), concurrency=2)
         stats = stub.stats()
     again = 2 if fault == "ignore_n" else 0  # the two in flight, which might have come short for once
     assert stats["choices"] <= 24 * 4 + again and stats["requests"] <= 24 * 4 + 2 + again and "n" not in stats["last"]
@@ -43,26 +43,26 @@ def test_a_server_without_n_is_asked_singly_from_then_on(fault, server_with):
 
 def test_greedy_samples_are_asked_singly(good):
     before = good.stats()["requests"]
-    desk = ask(good.url, groups(2, n=3, temperature=0))
+    desk = answered(good.url, groups(2, n=3, temperature=0))
     assert good.stats()["requests"] == before + 6 and len(set(texts(desk).values())) == 2
 
 
 def test_a_server_may_call_the_limit_max_completion_tokens(server_with):
     with server_with(faults={"max_completion_tokens": {}}) as stub:
-        desk = ask(stub.url, groups(max_tokens=3), concurrency=4)
+        desk = answered(stub.url, groups(max_tokens=3), concurrency=4)
         stats = stub.stats()
     assert stats["last"]["max_completion_tokens"] == 3 and "max_tokens" not in stats["last"]
     assert stats["requests"] <= 24 + 4 and {r.finish_reason for r in desk.replies.values()} == {"length"}
 
 
 def test_nothing_to_do(good):
-    assert ask(good.url, []).spent == Spent()
+    assert answered(good.url, []).spent == Spent()
 
 
 def test_settings_reach_the_server_and_its_answers_the_replies(good):
     schema = {"type": "object", "properties": {"score": {"type": "integer", "minimum": 1, "maximum": 5}}}
     wanted = groups(2, n=2, logprobs=True, top_p=0.9, top_k=5, stop=("END",), response_format=json.dumps(schema))
-    desk = ask(good.url, wanted, extra_body={"priority": 3})
+    desk = answered(good.url, wanted, extra_body={"priority": 3})
     for reply in desk.replies.values():
         assert 1 <= json.loads(reply.text)["score"] <= 5
         assert reply.logprobs and all(isinstance(p, float) and p < 0 for p in reply.logprobs)
@@ -71,11 +71,11 @@ def test_settings_reach_the_server_and_its_answers_the_replies(good):
 
 
 def test_reasoning_and_tool_calls(good):
-    aloud = ask(good.url, groups(2, text="think aloud {}")).replies.values()
-    apart = ask(good.url, groups(2, text="think {}")).replies.values()
+    aloud = answered(good.url, groups(2, text="think aloud {}")).replies.values()
+    apart = answered(good.url, groups(2, text="think {}")).replies.values()
     for reply in (*aloud, *apart):
         assert reply.reasoning_content.startswith("so ") and "think" not in reply.text and reply.text
-    for reply in ask(good.url, groups(2, n=2, tools=json.dumps([CALCULATOR]))).replies.values():
+    for reply in answered(good.url, groups(2, n=2, tools=json.dumps([CALCULATOR]))).replies.values():
         (call,) = json.loads(reply.tool_calls)
         assert call["function"]["name"] == "add" and json.loads(call["function"]["arguments"]).keys() == {"a", "b"}
         assert reply.text == "" and reply.finish_reason == "tool_calls"
@@ -86,7 +86,7 @@ def test_a_users_turn_is_written_after_the_templates_prefix(good):
         [make_request("teacher@1", '[{"role":"user","content":null}]', None, Sampling(logprobs=True), i)]
         for i in range(3)
     ]
-    desk = ask(good.url, bare, user_prefix="<|im_start|>user\n")
+    desk = answered(good.url, bare, user_prefix="<|im_start|>user\n")
     assert good.stats()["last"]["prompt"] == "<|im_start|>user\n" and len(set(texts(desk).values())) == 3
     assert all(r.logprobs and r.completion_tokens for r in desk.replies.values())
     assert "models.teacher.user_prefix" in refused(good.url, bare)[0]

@@ -15,7 +15,7 @@ import pytest
 from curate.models.clients.http.chat import ChatEngine
 from schemas.errors import UserError
 from schemas.requests import Spent
-from tests.models.clients.openai_desk import Desk, ask, engine, groups, refused, texts
+from tests.models.clients.openai_desk import Desk, answered, engine, groups, refused, texts
 from tests.stub_server import Stub
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_overcome(name, undisturbed, server_with):
     with server_with(faults={name: FAULTS[name]}) as stub:
-        desk = ask(stub.url, groups(n=3), timeout=1)
+        desk = answered(stub.url, groups(n=3), timeout=1)
         stats = stub.stats()
     assert texts(desk) == undisturbed
     assert stats["faults"][name] > 0
@@ -65,13 +65,13 @@ def test_a_fault_is_overcome(name, undisturbed, server_with):
 @pytest.mark.slow
 def test_all_faults_at_once_are_overcome(undisturbed, server_with):
     with server_with(faults={name: how | {"every": 8} for name, how in FAULTS.items()}) as stub:
-        assert texts(ask(stub.url, groups(n=3), timeout=1, retries=20)) == undisturbed
+        assert texts(answered(stub.url, groups(n=3), timeout=1, retries=20)) == undisturbed
         assert len(stub.stats()["faults"]) > 10
 
 
 def test_a_request_that_can_never_succeed_is_asked_once(server_with):
     with server_with(faults={"context": {"match": "prompt 7 "}, "422": {"match": "prompt 8 ", "times": 0}}) as stub:
-        desk = ask(stub.url, groups(n=2))
+        desk = answered(stub.url, groups(n=2))
         stats = stub.stats()
     failed = [r for r in desk.replies.values() if r.error]
     assert len(failed) == 4 and not any(r.transient for r in failed) and all(r.text is None for r in failed)
@@ -82,7 +82,7 @@ def test_a_request_that_can_never_succeed_is_asked_once(server_with):
 
 def test_a_request_that_always_fails_does_not_stop_the_rest(server_with):
     with server_with(faults={"500": {"match": "prompt 7 ", "times": 0}}) as stub:
-        desk = ask(stub.url, groups(), retries=2)
+        desk = answered(stub.url, groups(), retries=2)
         stats = stub.stats()
     (failed,) = [r for r in desk.replies.values() if r.error]
     assert failed.transient and "HTTP 500: fault 500 (3 attempts)" in failed.error
@@ -126,7 +126,7 @@ def test_a_server_that_comes_up_late_is_waited_for(undisturbed):
     with Stub() as stub:
         stub.kill()
         threading.Timer(0.5, stub.restart).start()
-        assert texts(ask(stub.url, groups(n=3))) == undisturbed
+        assert texts(answered(stub.url, groups(n=3))) == undisturbed
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ def test_a_server_killed_and_restarted_halfway(undisturbed):
                 threading.Timer(0.2, stub.restart).start()
 
         fallen = []
-        desk = ask(stub.url, groups(n=3), then=disturb, concurrency=4)
+        desk = answered(stub.url, groups(n=3), then=disturb, concurrency=4)
         asked_for = Counter(stub.stats()["answered"].values())
     assert fallen and texts(desk) == undisturbed
     assert asked_for[2] <= 4 and set(asked_for) <= {1, 2}, "more was asked again than had been in flight"

@@ -6,7 +6,7 @@ import pytest
 
 from curate.models.clients.http.transport import proxy_for
 from schemas.errors import UserError
-from tests.models.clients.openai_desk import Desk, Notes, ask, engine, groups, texts
+from tests.models.clients.openai_desk import Desk, Notes, answered, engine, groups, texts
 
 KEY = "sk-very/secret+key-0123456789"
 
@@ -19,7 +19,7 @@ def with_key(monkeypatch):
 
 def test_the_key_is_sent(with_key, server_with):
     with server_with(key=KEY) as stub:
-        ask(stub.url, groups(), **with_key)
+        answered(stub.url, groups(), **with_key)
         stats = stub.stats()
     assert (stats["authorized"], stats["unauthorized"]) == (24, 0)
 
@@ -44,7 +44,7 @@ def test_the_key_is_in_no_text_that_comes_back(status, with_key, capfd, server_w
 
 def test_a_reply_that_holds_the_key_is_kept_without_it(with_key, server_with):
     with server_with(key=KEY) as stub:
-        desk = ask(stub.url, groups(1, text=f"say exactly: it is {KEY}"), **with_key)
+        desk = answered(stub.url, groups(1, text=f"say exactly: it is {KEY}"), **with_key)
     assert list(texts(desk).values()) == ["it is [key]"]
 
 

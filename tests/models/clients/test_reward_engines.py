@@ -61,13 +61,13 @@ def chat(*texts):
     return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
 
 
-def ask(about, task="reward"):
+def request_for(about, task="reward"):
     return make_request("rm@0", json.dumps(about), None, Sampling(), 0, task)
 
 
 def replies(found, asks, task="reward"):
     """The replies in the order of the asks, each of them a group of its own."""
-    requests = [ask(one, task) for one in asks]
+    requests = [request_for(one, task) for one in asks]
     asked = Asked([[one] for one in requests])
     by_key = asked.by(found)
     return [by_key[one.key] for one in requests], asked

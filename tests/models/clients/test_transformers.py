@@ -204,7 +204,7 @@ def test_no_request_is_no_batch(engine):
 
 
 def test_the_cache_that_grows_holds_what_the_plain_one_holds(engine):
-    """What GrowingLayer relies on in transformers: the layers of a DynamicCache, and how a row is selected."""
+    """GrowingLayer relies on this of transformers: the layers of a DynamicCache, and how a row is selected."""
     model, torch_ids = engine.model, torch.randint(3, 300, (3, 7), generator=torch.Generator().manual_seed(0))
     plain = transformers.DynamicCache(config=model.config)
     growing = transformers.DynamicCache(config=model.config)

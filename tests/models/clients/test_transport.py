@@ -13,7 +13,7 @@ from curate.models.clients.http.transport import Answer, Failure, post, session
 
 
 def posted(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], scheme="http"):
-    """What posting to a server gives that treats every connection so."""
+    """Post to a server that treats every connection so; return the answer or the failure."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):  # the client has had enough

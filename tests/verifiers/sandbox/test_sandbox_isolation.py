@@ -1,4 +1,4 @@
-"""What code in the sandbox can reach and use up: no network, no file, no right; little memory, disk and time."""
+"""The limits of code in the sandbox: no network, no file, no right; little memory, disk and time."""
 # ruff: noqa: E501 (programs in texts, a line each)
 
 import json
