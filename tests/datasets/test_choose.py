@@ -93,6 +93,7 @@ def test_near_copies_are_refused_only_where_that_is_asked_for(tmp_path):
     assert said["near"].endswith("refused: 50% texts more alike than 0.9 (1)")
 
 
+@pytest.mark.slow
 def test_every_rule_works_on_recorded_pairs(tmp_path):
     rows = [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(4)]
     store, _ = built(
@@ -320,6 +321,7 @@ def test_an_impossible_dataset_is_refused_before_any_stage(tmp_path, datasets, w
     assert "r.yaml:" in str(caught.value) and store.stages() == {}
 
 
+@pytest.mark.slow
 def test_the_same_rows_in_another_order_give_the_same_datasets(tmp_path):
     views = """
         sft: {type: sft, select: weighted, n: 2, by: quality, control: random}

@@ -46,6 +46,7 @@ def made(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["best", "passed"])
 def test_a_choice_within_prompts_keeps_prompts_and_their_counts(made, name):
     store, said = made
@@ -54,6 +55,7 @@ def test_a_choice_within_prompts_keeps_prompts_and_their_counts(made, name):
     assert picks(store, f"{name}_random") != picks(store, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "table"),
     [
@@ -71,6 +73,7 @@ def test_a_choice_over_all_has_as_many_rows_in_each_split(made, name, table):
     assert per_prompt(store, table, f"{name}_random") != per_prompt(store, table, name)
 
 
+@pytest.mark.slow
 def test_pairs_keep_each_prompts_count_and_choose_the_higher(made):
     store, _ = made
     assert per_prompt(store, "preferences", "dpo_random") == per_prompt(store, "preferences", "dpo") != {}
@@ -84,6 +87,7 @@ def test_pairs_keep_each_prompts_count_and_choose_the_higher(made):
     assert pairs(store, "dpo_random") != pairs(store, "dpo")
 
 
+@pytest.mark.slow
 def test_the_control_is_blind_to_the_score(made):
     store, _ = made
     mean = "SELECT avg(score) FROM sft WHERE dataset = '{}'"
@@ -92,6 +96,7 @@ def test_the_control_is_blind_to_the_score(made):
     assert best - everyone > 0.25 and abs(control - everyone) < 0.15
 
 
+@pytest.mark.slow
 def test_every_candidate_that_was_not_drawn_has_a_decision(made):
     store, _ = made
     rows = ask(
@@ -108,6 +113,7 @@ def test_every_candidate_that_was_not_drawn_has_a_decision(made):
     assert drawn.item() == 30
 
 
+@pytest.mark.slow
 def test_a_second_run_draws_nothing_but_another_choice_does(made, tmp_path):
     views = "top: {{type: sft, select: top_k_overall, keep: {}, by: quality, control: random}}"
     store = Store(tmp_path / "store")
@@ -128,6 +134,7 @@ def tokens(store, table, dataset, columns):
     return dict(ask(store, f"SELECT split, sum({total}) FROM {table} t WHERE dataset = '{dataset}' GROUP BY 1").rows())
 
 
+@pytest.mark.slow
 def test_as_many_tokens_where_tokens_are_to_match(tmp_path):
     rows = [
         {

@@ -198,6 +198,7 @@ def found_in(folder, secret):
     return held
 
 
+@pytest.mark.slow
 def test_a_key_reaches_the_server_and_nothing_else(tmp_path, monkeypatch):
     """Also where the server gives away the request's headers in its errors, and where a reply repeats the key."""
     monkeypatch.setenv("TEACHER_KEY", KEY)

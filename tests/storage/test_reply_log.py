@@ -152,6 +152,7 @@ WRITER = """if True:
 BATCHES = [[f"{b:02x}{i:02x}" * 8 for i in range(b + 1)] for b in range(6)]
 
 
+@pytest.mark.slow
 def test_a_log_cut_anywhere_holds_whole_batches_with_their_costs(tmp_path):
     """The write-ahead log as a kill may leave it: cut at any byte, or with a wrong byte."""
     store = Store(tmp_path / "store")

@@ -120,6 +120,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", [100, 1])
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, shard):
     done = run(LIMITED, tmp_path / "k", shard)
@@ -131,6 +132,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, shard
         pl.read_parquet(file)
 
 
+@pytest.mark.slow
 def test_a_column_beyond_the_disk_is_refused_before_any_write(tmp_path):
     done = run(
         """
@@ -202,6 +204,7 @@ def test_after_a_kill_it_goes_on_where_it_was(tmp_path, moment):
     assert result.to_numpy()[:, 0].tolist() == list(range(400))
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.one_of(st.none(), st.text()), max_size=4), max_size=4))
 def test_texts_on_disk_are_the_texts(parts):
     with tempfile.TemporaryDirectory() as folder:

@@ -66,6 +66,7 @@ def test_a_tool_call_needs_no_content():
     assert check_rows(with_value(sft_rows(3), "completion", call), "sft").is_empty()
 
 
+@pytest.mark.slow
 def test_messages_keep_exactly_their_keys():
     pytest.importorskip("datasets")
     from train.data import to_dataset

@@ -41,6 +41,7 @@ def test_lora_options_read_from_source_equal_the_config_class():
     assert set(options.lora_fields()) == {f.name for f in dataclasses.fields(LoraConfig) if f.init}
 
 
+@pytest.mark.slow
 def test_reading_options_imports_no_torch():
     code = (
         "import sys; from train import options; from schemas.recipe import Training;"

@@ -330,6 +330,7 @@ def test_a_python_without_vllm_is_a_mistake_with_a_remedy(tmp_path, monkeypatch)
         VllmChatEngine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Progress())
 
 
+@pytest.mark.slow
 def test_trained_adapters_are_merged_once_and_served(tiny, tmp_path, monkeypatch):
     torch, peft = pytest.importorskip("torch"), pytest.importorskip("peft")
     transformers = pytest.importorskip("transformers")

@@ -35,6 +35,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_verdicts_of_several_workers_are_in_order_with_repeats():
     pairs = [(f"\\frac{{{n}}}{{2}}", f"{n}/2" if n % 3 else f"{n}/3") for n in range(1, 3 * SHARE)] * 2
     assert compare(pairs) == [(float(n % 3 > 0), None) for n in range(1, 3 * SHARE)] * 2
