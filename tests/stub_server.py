@@ -91,6 +91,16 @@ class Stub:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = json.loads(self.process.stdout.readline())["port"]
 
+    def reset(self, *, faults=None, delay=0.0, key=None, model=None):
+        """Make the server as if just started with these settings, without starting a process."""
+        import urllib.request
+
+        self.faults, self.delay, self.key, self.model = faults or {}, delay, key, model
+        settings = {"faults": self.faults, "delay": delay, "key": key, "model": model}
+        body = json.dumps({**settings, "log": str(Path(self.folder.name) / "log")}).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/reset", body, timeout=30) as answer:
+            answer.read()
+
     def kill(self):
         """End it as kill -9 does."""
         self.process.send_signal(signal.SIGKILL)
@@ -110,13 +120,26 @@ class State:
         self.told, self.faults = told, told.faults
         self.seen, self.answered, self.hits, self.hit_once = Counter(), Counter(), Counter(), Counter()
         self.requests = self.choices = self.now = self.most = self.authorized = self.unauthorized = 0
-        self.last = None
+        self.last = self.successor = None
         self.log = None
         if told.log:
             if Path(told.log).exists():
                 for line in Path(told.log).read_text().splitlines():
                     self.count(*json.loads(line))
             self.log = os.open(told.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def newest(self):
+        """The state after the last reset. Connections from before it keep theirs."""
+        state = self
+        while state.successor is not None:
+            state = state.successor
+        return state
+
+    def reset(self, settings):
+        os.close(self.log)
+        self.log = None
+        Path(settings["log"]).unlink()
+        self.successor = State(argparse.Namespace(**settings))
 
     def note(self, *event):
         self.count(*event)
@@ -172,7 +195,7 @@ class Connection(asyncio.Protocol):
     """One connection: requests in, answers out, one after another."""
 
     def __init__(self, state):
-        self.state, self.buffer, self.pending = state, b"", None
+        self.state, self.buffer, self.pending = state.newest(), b"", None
 
     def connection_made(self, transport):
         self.transport = transport
@@ -197,6 +220,9 @@ class Connection(asyncio.Protocol):
         method, path, _ = lines[0].split(" ", 2)
         if method == "GET":
             self.get(path)
+        elif path == "/reset":
+            self.state.reset(msgspec.json.decode(rest[:length]))
+            self.send(200, b"{}")
         else:
             self.post(path, headers, rest[:length])
 

@@ -93,6 +93,7 @@ def test_near_copies_are_refused_only_where_that_is_asked_for(tmp_path):
     assert said["near"].endswith("refused: 50% texts more alike than 0.9 (1)")
 
 
+@pytest.mark.slow
 def test_every_rule_works_on_recorded_pairs(tmp_path):
     rows = [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(4)]
     store, _ = built(
@@ -140,7 +141,7 @@ def test_a_margin_between_teacher_and_student_needs_a_score(tmp_path):
         built(tmp_path, rows, "d: {type: preference, select: own_vs_teacher, teacher: big, student: small, margin: 0}")
 
 
-def test_answers_that_only_call_tools_are_told_apart_by_their_calls(tmp_path):
+def test_answers_that_only_call_tools_differ_by_their_calls(tmp_path):
     def call(name, score):
         turn = {
             "role": "assistant",
@@ -158,7 +159,7 @@ def test_answers_that_only_call_tools_are_told_apart_by_their_calls(tmp_path):
     assert len(found) == 1 and "right" in found[0][0] and "wrong" in found[0][1]
 
 
-def test_answers_that_say_the_same_and_call_something_else_are_two(tmp_path):
+def test_equal_texts_with_other_tool_calls_are_two_answers(tmp_path):
     def call(name, score, text="Let me look."):
         turn = {
             "role": "assistant",
@@ -193,7 +194,7 @@ def test_two_blank_answers_are_the_same(tmp_path):
     assert said["d"] == "0 pairs; refused: 100% the same text (1)"
 
 
-def test_a_number_beside_an_answer_that_has_a_columns_name_is_no_score(tmp_path):
+def test_a_number_with_a_columns_name_is_no_score(tmp_path):
     answers = [
         {"response": "a", "sample_index": 3, "line": 7, "quality": 1.0},
         {"response": "b", "sample_index": 2, "line": 8, "quality": 0.0},
@@ -229,7 +230,7 @@ def test_a_condition_sees_texts_scores_and_the_prompt(tmp_path):
     assert silent.height == 0
 
 
-def test_a_pass_rate_is_the_share_that_reach_one_or_the_score_of_that_name(tmp_path):
+def test_a_pass_rate_is_a_share_or_the_score_of_that_name(tmp_path):
     rows = [
         {
             "prompt": f"q{n}",
@@ -238,8 +239,8 @@ def test_a_pass_rate_is_the_share_that_reach_one_or_the_score_of_that_name(tmp_p
         for n in range(5)
     ]
     plain = [
-        {**row, "completions": [{k: v for k, v in c.items() if k != "pass_rate"} for c in row["completions"]]}
-        for row in rows
+        {"prompt": f"q{n}", "completions": [{"response": f"{k}", "math": float(k < n)} for k in range(4)]}
+        for n in range(5)
     ]
     view = 'rl: {type: prompt, by: math, where: "pass_rate between 0.25 and 0.75"}'
     query = "SELECT prompt ->> '$[0].content', pass_rate FROM rl_prompts ORDER BY ALL"
@@ -313,13 +314,14 @@ def test_a_step_that_chooses_by_a_score_must_be_told_which(tmp_path):
         ("s: {type: prompt, by: sample_index}", "no score 'sample_index' .there are: quality"),
     ],
 )
-def test_a_dataset_that_makes_no_sense_is_refused_before_anything_is_made(tmp_path, datasets, words):
+def test_an_impossible_dataset_is_refused_before_any_stage(tmp_path, datasets, words):
     store = Store(tmp_path / "store")
     with pytest.raises(UserError, match=words) as caught:
         run(recipe(tmp_path, ROWS, datasets), store)
     assert "r.yaml:" in str(caught.value) and store.stages() == {}
 
 
+@pytest.mark.slow
 def test_the_same_rows_in_another_order_give_the_same_datasets(tmp_path):
     views = """
         sft: {type: sft, select: weighted, n: 2, by: quality, control: random}

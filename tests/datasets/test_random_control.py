@@ -46,14 +46,16 @@ def made(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["best", "passed"])
-def test_a_choice_within_prompts_has_the_same_prompts_and_as_many_rows_of_each(made, name):
+def test_a_choice_within_prompts_keeps_prompts_and_their_counts(made, name):
     store, said = made
     assert per_prompt(store, "sft", f"{name}_random") == per_prompt(store, "sft", name) != {}
     assert said[f"{name}_random"].endswith(f"drawn at random of 140 candidates, as many as {name}")
     assert picks(store, f"{name}_random") != picks(store, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "table"),
     [
@@ -71,7 +73,8 @@ def test_a_choice_over_all_has_as_many_rows_in_each_split(made, name, table):
     assert per_prompt(store, table, f"{name}_random") != per_prompt(store, table, name)
 
 
-def test_pairs_are_as_many_of_each_prompt_and_the_higher_score_is_chosen(made):
+@pytest.mark.slow
+def test_pairs_keep_each_prompts_count_and_choose_the_higher(made):
     store, _ = made
     assert per_prompt(store, "preferences", "dpo_random") == per_prompt(store, "preferences", "dpo") != {}
     rows = ask(
@@ -84,6 +87,7 @@ def test_pairs_are_as_many_of_each_prompt_and_the_higher_score_is_chosen(made):
     assert pairs(store, "dpo_random") != pairs(store, "dpo")
 
 
+@pytest.mark.slow
 def test_the_control_is_blind_to_the_score(made):
     store, _ = made
     mean = "SELECT avg(score) FROM sft WHERE dataset = '{}'"
@@ -92,6 +96,7 @@ def test_the_control_is_blind_to_the_score(made):
     assert best - everyone > 0.25 and abs(control - everyone) < 0.15
 
 
+@pytest.mark.slow
 def test_every_candidate_that_was_not_drawn_has_a_decision(made):
     store, _ = made
     rows = ask(
@@ -108,7 +113,8 @@ def test_every_candidate_that_was_not_drawn_has_a_decision(made):
     assert drawn.item() == 30
 
 
-def test_a_second_run_draws_nothing_again_and_another_choice_draws_anew(made, tmp_path):
+@pytest.mark.slow
+def test_a_second_run_draws_nothing_but_another_choice_does(made, tmp_path):
     views = "top: {{type: sft, select: top_k_overall, keep: {}, by: quality, control: random}}"
     store = Store(tmp_path / "store")
     run(recipe(tmp_path, ROWS, views.format(9), SPLIT), store)
@@ -128,6 +134,7 @@ def tokens(store, table, dataset, columns):
     return dict(ask(store, f"SELECT split, sum({total}) FROM {table} t WHERE dataset = '{dataset}' GROUP BY 1").rows())
 
 
+@pytest.mark.slow
 def test_as_many_tokens_where_tokens_are_to_match(tmp_path):
     rows = [
         {
@@ -228,7 +235,7 @@ def test_a_control_that_cannot_but_be_the_dataset_says_so(tmp_path):
     assert "nothing else" not in said["best_random"]
 
 
-def test_a_control_is_a_dataset_to_train_on_and_to_be_evaluated_on(tmp_path):
+def test_a_control_can_be_trained_and_evaluated_on(tmp_path):
     views = "s: {type: sft, by: quality, select: best_of_n, control: random}"
     more = "models: {m: smollm2-135m}\ntrain:\n  a: {trainer: sft, dataset: s_random, model: m}\n"
     found = recipe(tmp_path, ROWS, views, more)
@@ -260,6 +267,7 @@ SCORES = st.lists(VALUES, min_size=1, max_size=6)
 TEXTS = st.lists(st.sampled_from(["Yes", " Yes", "No", "No\n", "maybe"]), min_size=5, max_size=5)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=8,
     deadline=None,

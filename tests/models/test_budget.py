@@ -11,7 +11,7 @@ from curate.models.budget import LIMITS, Budget, SpendingLimit, spending_limit
 from schemas.requests import Reply, Sampling, Spent, make_request, most_tokens
 from schemas.yaml_file import override
 
-NOTHING = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens", "cost", "seconds"), 0)
+NOTHING = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens", "cost", "seconds"), 0.0)
 
 
 def group(number, n=1, max_tokens=20, text="a question"):
@@ -86,9 +86,9 @@ def test_what_was_spent_before_counts_and_a_larger_limit_goes_on():
     for limit, low, high in (("max_requests", 7, 8), ("max_tokens", 200, 400), ("max_seconds", 9.0, 60)):
         assert not Budget([spending_limit("budget", {limit: low}, before)]).reserve(group(0))
         assert Budget([spending_limit("budget", {limit: high}, before)]).reserve(group(0))
-    dear = {"prompt_price": 1000.0, "completion_price": 1000.0}
-    assert not Budget([spending_limit("budget", {"max_cost": 0.51}, before)], **dear).reserve(group(0))
-    assert Budget([spending_limit("budget", {"max_cost": 5.0}, before)], **dear).reserve(group(0))
+    for limit, fits in ((0.51, False), (5.0, True)):
+        limits = [spending_limit("budget", {"max_cost": limit}, before)]
+        assert Budget(limits, prompt_price=1000.0, completion_price=1000.0).reserve(group(0)) is fits
 
 
 def test_seconds_pass_while_a_request_is_out():
@@ -104,7 +104,7 @@ def test_seconds_pass_while_a_request_is_out():
     assert one.lap() >= 0 and monotonic() >= one.clock >= before
 
 
-def test_a_request_that_took_more_than_thought_makes_the_next_ones_hold_more():
+def test_a_dearer_request_than_expected_raises_the_next_holds():
     one = budget({"max_tokens": 10_000})
     assert one.reserve(group(0))
     most = sum(most_tokens(group(0)[0]))
@@ -117,7 +117,7 @@ def test_a_request_that_took_more_than_thought_makes_the_next_ones_hold_more():
 @example("max_requests", 500_001)
 @example("max_requests", 0)
 @example("max_cost", 1e-9)
-def test_the_way_on_that_a_message_names_is_a_larger_limit_of_the_same_kind(name, most):
+def test_a_spent_budget_names_a_larger_limit_of_its_kind(name, most):
     """It is given as ``--set``, whose value is read as YAML: it must come out a number, and a whole one for a count."""
     most = int(most) if name in ("max_requests", "max_tokens") else float(most)
     said = SpendingLimit("budget", {name: most}, {name: most}).reached(name)
@@ -182,7 +182,7 @@ def test_no_budget_is_ever_passed_whatever_is_in_flight(wanted, limits, of_recip
         assert one.refused
 
 
-def test_attempts_that_fail_leave_no_budget_for_another_before_any_limit_is_passed():
+def test_failed_attempts_never_exceed_a_limit():
     one = budget({"max_requests": 4}, {"max_tokens": 10_000})
     assert one.reserve(group(0)) and one.reserve(group(1)) and one.reserve(group(2)) and one.overdrawn() is None
     one.record([], Spent(1, 10, 0))

@@ -20,6 +20,7 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.recipe import Model
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MINILM = resolve_model("minilm", Model(model="minilm"))
 
@@ -56,7 +57,7 @@ def test_another_model_is_never_mixed_in(tmp_path):
     assert len(list((store.path / "embeddings").iterdir())) == 2
 
 
-def test_a_text_that_is_too_long_counts_by_its_head_and_that_is_said(tmp_path):
+def test_a_text_that_is_too_long_is_cut_and_a_line_says_so(tmp_path):
     progress, head = Lines(), "the cat sat on the mat " * 60
     vectors = embed(
         pl.Series([head, head + "and then a war broke out " * 400]), MINILM, Store(tmp_path / "s"), progress
@@ -68,7 +69,7 @@ def test_a_text_that_is_too_long_counts_by_its_head_and_that_is_said(tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("optimum") is not None, reason="the ONNX backend is installed here")
-def test_a_backend_that_is_not_installed_is_said_with_how_to_get_it(tmp_path):
+def test_a_missing_backend_is_an_error_with_the_pip_command(tmp_path):
     ref = resolve_model("minilm", Model(model="minilm", backend="onnx"))
     with pytest.raises(UserError, match=r"model 'minilm': cannot load it: the backend 'onnx' is not installed: .*pip "):
         embed(pl.Series(["a"]), ref, Store(tmp_path / "s"), Progress())
@@ -87,7 +88,6 @@ embed(texts, resolve_model("minilm", Model(model="minilm")), Store(sys.argv[1]),
 """
 
 
-@pytest.mark.slow
 def test_kill_9_in_the_middle_of_embedding_loses_a_shard_at_most(tmp_path):
     count, folder = 4 * SHARD, tmp_path / "s"
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What a recipe says of models, budgets and how to ask: every mistake is one line, and a key never gets anywhere."""
+"""Models, budgets and requests in a recipe: every mistake is one line, and a key never gets anywhere."""
 
 import os
 import sqlite3
@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from curate.api.run import plan, run
+from curate.models.engine import Task
 from curate.models.engine_settings import check_task
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
@@ -197,6 +198,7 @@ def found_in(folder, secret):
     return held
 
 
+@pytest.mark.slow
 def test_a_key_reaches_the_server_and_nothing_else(tmp_path, monkeypatch):
     """Also where the server gives away the request's headers in its errors, and where a reply repeats the key."""
     monkeypatch.setenv("TEACHER_KEY", KEY)
@@ -224,6 +226,7 @@ def test_a_key_reaches_the_server_and_nothing_else(tmp_path, monkeypatch):
         assert found_in(tmp_path / "store", b"sk-another-secret") == []
 
 
+@pytest.mark.slow
 def test_a_key_is_in_no_traceback_of_a_debug_run(tmp_path):
     with Stub(key=KEY, faults={"401": {"echo": True, "times": 0}}) as stub:
         recipe = served(tmp_path, stub.url, rows=2, more="api_key_env: TEACHER_KEY")
@@ -244,9 +247,10 @@ def test_models_that_ask_nobody_need_no_key(tmp_path):
     assert last_run(store)["status"] == "finished"
 
 
-def test_a_task_that_an_engine_does_not_have_names_those_that_have():
+def test_an_unsupported_task_names_the_engines_that_have_it():
     server, here = ModelRef("t", "t@0", "big", "openai"), ModelRef("s", "s@0", "/m")
-    for ref, task in [(server, "reward"), (here, "reward"), (here, "loss"), (here, "generate")]:
+    known: list[tuple[ModelRef, Task]] = [(server, "reward"), (here, "reward"), (here, "loss"), (here, "generate")]
+    for ref, task in known:
         check_task(ref, task, "r.yaml:3")
     said = r"^r.yaml:3: the engine 'openai' of the model 't' can't do this \(task 'loss'\); these can: transformers$"
     with pytest.raises(UserError, match=said):

@@ -56,7 +56,7 @@ class Echo:
         self.closed += 1
 
 
-class Told(Progress):
+class Counted(Progress):
     """Keeps how far a stage has come."""
 
     def __init__(self):
@@ -90,7 +90,7 @@ def many(count=1 << 30):
 
 
 def test_each_request_is_asked_once_and_never_again(store):
-    progress, engine = Told(), Echo()
+    progress, engine = Counted(), Echo()
     with asking(store, engine, progress=progress) as answers:
         assert answers.answer_all(ref(), groups("abca", n=2), many()) is True
         found = answers.read(r.key for g in groups("abc", n=2) for r in g)
@@ -128,7 +128,7 @@ def test_the_engines_of_other_models_are_freed(store):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=12), st.integers(1, 4), st.lists(st.integers(0, 9), max_size=4))
-def test_stopped_at_any_reply_nothing_is_lost_and_only_what_was_in_flight_is_asked_twice(texts, n, stops):
+def test_stopped_at_any_reply_only_those_in_flight_go_out_twice(texts, n, stops):
     wanted = groups([str(t) for t in texts], n)
     keys = {r.key for g in wanted for r in g}
     with tempfile.TemporaryDirectory() as folder:
@@ -164,16 +164,16 @@ def test_a_budget_ends_it_and_a_larger_one_goes_on(store):
     assert [row["requests"] for row in costs(store)] == [4, 4, 4]
 
 
-def test_a_models_budget_is_shared_by_recipes_and_a_recipes_by_models(store):
+def test_budgets_are_shared_between_recipes_and_between_models(store):
     with asking(store, limits={"max_requests": 6}) as answers:
-        answers.engines["b", "generate"] = Echo()
+        answers.engines["b", "generate"] = second = Echo()
         assert answers.answer_all(ref(), groups("abcd"), many()) is True
         assert answers.answer_all(ref("b"), groups("abcd", identity="b@1"), many()) is False
-        assert [*answers.stopped] == ["budget.max_requests"] and len(answers.engines["b", "generate"].asked) == 2
+        assert [*answers.stopped] == ["budget.max_requests"] and len(second.asked) == 2
     with Gateway(store, Progress(), "run2", "other", {"max_requests": 6}) as answers:
-        answers.engines["a", "generate"] = Echo()
+        answers.engines["a", "generate"] = first = Echo()
         assert answers.answer_all(ref(max_requests=5), groups("efg"), many()) is False
-        assert [*answers.stopped] == ["models.a.max_requests"] and len(answers.engines["a", "generate"].asked) == 1
+        assert [*answers.stopped] == ["models.a.max_requests"] and len(first.asked) == 1
     names = ("recipe", "model", "requests")
     spent = [tuple(row[k] for k in names) for row in costs(store)]
     assert spent == [("job", "a", 4), ("job", "b", 2), ("other", "a", 1)]
@@ -187,7 +187,7 @@ def test_a_reached_limit_is_told_once(store):
         assert answers.stopped["models.a.max_requests"].count("3 of 3") == 1
 
 
-def test_what_fails_is_counted_kept_and_asked_again_by_the_next_run(store):
+def test_a_failure_is_counted_kept_and_asked_again_next_run(store):
     texts = ["a", "fail now", "fail for good", "b"]
     engine, failures = Echo(), many(2)
     with asking(store, engine) as answers:
@@ -229,7 +229,7 @@ def test_reasons_are_counted_numbers_aside_and_three_are_told():
     assert failures.summary() == "8 requests failed: 3 x http://h1:80/v1: no reply within N s, 2 x HTTP 500, 1 x odd"
 
 
-def test_a_frame_of_replies_has_every_column_also_where_there_are_none():
+def test_a_frame_of_replies_without_rows_has_every_column():
     whole = Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0))
     made = replies_frame([whole, None, Reply("e", error="no", transient=True)])
     assert made.schema == {"key": pl.String, **REPLY_COLUMNS}
@@ -241,7 +241,7 @@ def test_a_frame_of_replies_has_every_column_also_where_there_are_none():
     assert replies_frame([]).schema == made.schema
 
 
-def test_answers_of_a_real_server_in_the_order_of_the_conversations(store):
+def test_a_real_servers_answers_are_in_the_prompts_order(store):
     messages = [json.dumps([{"role": "user", "content": f"say exactly: {word}"}]) for word in ("one", "two", "one")]
     how = {"max_tokens": 9, "temperature": 0.5}
     with Stub() as stub:

@@ -80,7 +80,7 @@ def test_what_is_written_is_read_back_in_any_order(found, random):
             assert key("other") not in log
 
 
-def test_half_of_a_surrogate_pair_becomes_the_mark_for_that_and_a_whole_pair_its_character(store):
+def test_half_a_surrogate_pair_is_replaced_and_a_whole_one_kept(store):
     written(store, [reply("a", "x\ud83dy"), reply("b", "\ud83d\ude00"), reply("c", "\ude00\ud83d")])
     assert [r.text for r in held(store, [key("a"), key("b"), key("c")]).values()] == ["x�y", "\U0001f600", "��"]
 
@@ -95,7 +95,8 @@ def test_a_failure_is_written_over_and_an_answer_never(store):
     assert held(store, [key("a")]) == {key("a"): reply("a")}
     with ReplyLog(store) as log:
         assert key("a") in log
-        assert log.place(key("a")) > log.place(key("b")), "an answer in a failure's place is as new as it came"
+        first, second = log.place(key("b")), log.place(key("a"))
+        assert first and second and second > first, "an answer in a failure's place is as new as it came"
         assert log.newest() == log.place(key("a"))
 
 
@@ -151,6 +152,7 @@ WRITER = """if True:
 BATCHES = [[f"{b:02x}{i:02x}" * 8 for i in range(b + 1)] for b in range(6)]
 
 
+@pytest.mark.slow
 def test_a_log_cut_anywhere_holds_whole_batches_with_their_costs(tmp_path):
     """The write-ahead log as a kill may leave it: cut at any byte, or with a wrong byte."""
     store = Store(tmp_path / "store")
@@ -185,7 +187,7 @@ def test_after_a_torn_end_new_replies_are_whole(tmp_path):
     assert [*held(store, [*BATCHES[4], *BATCHES[5], key("new")])] == [*BATCHES[4], key("new")]
 
 
-def test_a_damaged_file_is_an_error_in_one_line_that_says_what_to_do(store):
+def test_a_damaged_file_is_one_line_that_says_what_to_do(store):
     path = written(store, *([reply((i, j), "x" * 500) for j in range(10)] for i in range(20)))
     good = path.read_bytes()
     size = len(good)
@@ -202,7 +204,7 @@ def test_a_damaged_file_is_an_error_in_one_line_that_says_what_to_do(store):
             log.append([reply(f"new{i}")], WHO, Spent(), 0.0, 0.0)
 
 
-def test_a_disk_that_is_full_is_no_damage_and_what_was_there_stays(store):
+def test_a_full_disk_is_no_damage_and_keeps_what_was_there(store):
     written(store, [reply("a")])
     with ReplyLog(store) as log:
         pages = log.db.execute("PRAGMA page_count").fetchone()[0]
@@ -240,7 +242,7 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing_of_it(store):
     with ReplyLog(store) as log:
         log.append([reply("a")], WHO, Spent(1, 1, 1), 0.0, 0.0)
         with pytest.raises(UserError, match="type 'object' is not supported"):  # found once the reply is written
-            log.append([reply("b")], WHO, Spent(1, 1, 1), object(), 0.0)
+            log.append([reply("b")], WHO, Spent(1, 1, 1), object(), 0.0)  # ty: ignore[invalid-argument-type] on purpose
         assert key("b") not in log and log.spent()["requests"] == 1 and not log.db.in_transaction
         log.append([reply("b")], WHO, Spent(1, 1, 1), 0.0, 0.0)
         assert key("b") in log and log.spent()["requests"] == 2

@@ -80,7 +80,7 @@ def test_only_rows_that_were_kept_go_on(store):
 
 @pytest.mark.parametrize("owners", ["aabbbc", "abcabcba", "a", "", "abab", "ccbbaa"])
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_a_prompts_candidates_come_together_in_frames_of_about_a_size(store, owners, size):
+def test_a_prompts_candidates_share_a_frame_of_bounded_size(store, owners, size):
     made = [(f"c_{i}", f"p_{owner}") for i, owner in enumerate(owners)]
     rows = rows_of("completions", stage(store, completions=[candidates(*made[:2]), candidates(*made[2:])]))
     asked = rows_of("prompts", stage(store, prompts=prompts(*"abc")))
@@ -132,7 +132,7 @@ def test_no_rows_is_an_empty_frame_with_the_columns_asked_for():
     }
 
 
-def test_a_step_depends_on_the_rows_and_on_the_scores_it_reads_only(store):
+def test_a_step_depends_only_on_the_rows_and_scores_it_reads(store):
     def rows(*scores, ids=(1, 2)):
         found = rows_of("prompts", stage(store, prompts=prompts(*ids)))
         found.scores = {name: [scored(store, name, p_1=value)] for name, value in scores}
@@ -149,7 +149,7 @@ def test_a_step_depends_on_the_rows_and_on_the_scores_it_reads_only(store):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VALUES, min_size=1, max_size=5))
-def test_a_prompts_pass_rate_is_the_share_of_its_scored_candidates_that_reach_one(store, tmp_path, found):
+def test_a_pass_rate_is_the_share_of_scored_candidates_at_one(store, tmp_path, found):
     asked = rows_of("prompts", stage(store, prompts=prompts(*range(len(found)))))
     named = {f"c_{p}_{i}": (f"p_{p}", v) for p, values in enumerate(found) for i, v in enumerate(values)}
     made = candidates(*((c, p) for c, (p, _) in named.items()))

@@ -57,7 +57,7 @@ def other_process(code, store):
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert child.stdout.readline() == "ready\n"
+    assert child.stdout and child.stdout.readline() == "ready\n"
     return child
 
 
@@ -151,7 +151,7 @@ def test_the_lock_waits_for_another_process_and_says_so(store):
     child.communicate()
 
 
-def test_what_a_killed_process_left_is_removed_and_its_lock_is_gone(store):
+def test_a_killed_processs_leftovers_and_lock_are_removed(store):
     child = other_process(WRITES, store)
     child.send_signal(signal.SIGKILL)
     child.communicate()

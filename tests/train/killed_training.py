@@ -1,8 +1,14 @@
-"""Run by ``test_resume``: does a training in a process of its own, and kills it with SIGKILL after a given step."""
+"""Run by ``test_resume``: does trainings in forked processes, and kills each with SIGKILL after a given step.
 
+Torch, transformers and TRL are imported once, before the first fork; nothing is computed in the process that forks, so
+it has no threads that a child would miss.
+"""
+
+import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 from curate.models.model_ref import ModelRef
@@ -24,11 +30,34 @@ class Killer(Progress):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(folder: str, model: str, name: str, after: str, sections: str) -> None:
-    store = Store(Path(folder) / "store")
-    datasets = {"dpo" if name == "reward" else name: store.stage(next(iter(store.stages())))}
-    recipe = recipe_with(Path(folder), sections)
-    train_recipe(recipe, store, datasets, {"student": ModelRef("student", "tiny@0", model)}, None, Killer(int(after)))
+def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> None:
+    """Train on the only stage of the store in ``folder``; the process ends after step ``after``."""
+    import torch
+
+    torch.set_num_threads(1)  # as in the process that resumes
+    store = Store(folder / "store")
+    stage = store.stage(next(iter(store.stages())))
+    assert stage
+    recipe = recipe_with(folder, sections)
+    models = {"student": ModelRef("student", "tiny@0", model)}
+    train_recipe(recipe, store, {dataset: stage}, models, None, Killer(after))
+
+
+def main(model: str, after: str, jobs: str) -> None:
+    """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
+    from trl import DPOTrainer, GRPOTrainer, RewardTrainer, SFTTrainer  # noqa: F401 - imported for the children
+
+    codes = []
+    for folder, dataset, sections in json.loads(jobs):
+        child = os.fork()
+        if not child:
+            try:
+                train(Path(folder), model, dataset, int(after), sections)
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)  # it was not killed
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    sys.stdout.write(json.dumps(codes))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ def write_stage(store: Store, table: str, rows: pl.DataFrame) -> Stage:
     stage_id = f"{table[:3]}{rows.height:09d}"
     with store.new_stage(stage_id, f"datasets-{table}") as writer:
         writer.write(table, rows)
-    return store.stage(stage_id)
+    stage = store.stage(stage_id)
+    assert stage
+    return stage
 
 
 def recipe_with(folder: Path, sections: str, models: str = "") -> Recipe:

@@ -50,7 +50,7 @@ def test_a_pair_of_equal_answers_is_dropped():
         ),
     ],
 )
-def test_a_row_that_is_no_conversation_is_refused_by_row_and_column(value, message):
+def test_a_row_that_is_no_conversation_is_named_with_its_column(value, message):
     with pytest.raises(UserError, match="row r_1, column prompt") as error:
         check_rows(with_value(sft_rows(3), "prompt", value), "sft")
     assert message in str(error.value)
@@ -66,6 +66,7 @@ def test_a_tool_call_needs_no_content():
     assert check_rows(with_value(sft_rows(3), "completion", call), "sft").is_empty()
 
 
+@pytest.mark.slow
 def test_messages_keep_exactly_their_keys():
     pytest.importorskip("datasets")
     from train.data import to_dataset

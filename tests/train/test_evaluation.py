@@ -3,6 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.errors import UserError
@@ -18,13 +19,13 @@ SECTIONS = (
 )
 
 
-class Gateway:
+class Answers(Gateway):
     """Answers every prompt, with one more letter for each further model; the last request fails."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def ask(self, ref, messages, *, n, sampling, seed, label, tools):
+    def ask(self, ref, messages, *, n, sampling, seed, label, tools=None):
         self.asked.append(ref.name)
         rows = [(row, k, "ab"[: k + 1] + "+" * len(self.asked)) for row in range(len(messages)) for k in range(n)]
         table = pl.DataFrame(rows, schema=["row", "sample_index", "response"], orient="row")
@@ -50,8 +51,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_models_answer_held_out_prompts_and_every_scorer_scores_the_answers(tmp_path: Path, store: Store, own: None):
-    recipe, answers = recipe_with(tmp_path, SECTIONS), Gateway()
+def test_models_answer_held_out_prompts_and_all_scorers_score(tmp_path: Path, store: Store, own: None):
+    recipe, answers = recipe_with(tmp_path, SECTIONS), Answers()
     rows = rl_rows(6, held_out=3)
     rows = pl.concat([rows, rows.tail(1).with_columns(row_id=pl.lit("again"))])  # one prompt twice is asked once
     datasets = {"rl": write_stage(store, "rl_prompts", rows)}
@@ -73,7 +74,7 @@ def test_models_answer_held_out_prompts_and_every_scorer_scores_the_answers(tmp_
     assert again.stage_id == stage.stage_id and answers.asked == ["student", "s"]
 
 
-def test_a_score_of_the_whole_set_sees_all_models_and_a_score_of_a_prompt_sees_one(tmp_path, store, own):
+def test_a_set_score_sees_all_models_and_a_prompt_score_one(tmp_path, store, own):
     steps = (
         "completions:\n  - score: {use: own.mine.chars, as: chars}\n"
         "  - score: {use: combine, as: level, sql: chars, zscore: true}\n"
@@ -81,18 +82,19 @@ def test_a_score_of_the_whole_set_sees_all_models_and_a_score_of_a_prompt_sees_o
     )
     recipe = recipe_with(tmp_path, steps + SECTIONS.replace("own.mine.chars, own.mine.odd", "level, long"))
     datasets = {"rl": write_stage(store, "rl_prompts", rl_rows(5, held_out=3))}
-    found = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), gateway=Gateway()).read("evaluations")
+    found = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), gateway=Answers()).read("evaluations")
     means = found.group_by("scorer", "model").agg(pl.col("value").mean())
     level, long = (dict(means.filter(scorer=name).select("model", "value").rows()) for name in ("level", "long"))
-    assert abs(found.filter(scorer="level")["value"].mean()) < 1e-9 and level["student"] < -0.3 < 0.3 < level["s"]
+    assert found.filter(scorer="level")["value"].mean() == pytest.approx(0, abs=1e-9)
+    assert level["student"] < -0.3 < 0.3 < level["s"]
     assert long["student"] == 0.0 and long["s"] > 0.3, "the answers of another model are not of its group"
 
 
-def test_an_sft_dataset_borrows_what_scorers_read_from_its_prompts(tmp_path: Path, store: Store, own: None):
+def test_an_sft_dataset_takes_scorers_columns_from_prompts(tmp_path: Path, store: Store, own: None):
     recipe = recipe_with(tmp_path, SECTIONS.replace("dataset: rl", "dataset: sft"))
     datasets = {"sft": write_stage(store, "sft", sft_rows(3, held_out=1))}
     prompts = pl.DataFrame({"prompt_id": ["p_2"], "ground_truth": ["5"], "metadata": [None], "tools": [None]})
-    stage = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), prompts=prompts, gateway=Gateway())
+    stage = evaluate_recipe(recipe, store, datasets, MODELS, Progress(), prompts=prompts, gateway=Answers())
     assert stage.read("evaluations").filter(scorer="own.mine.odd", sample_index=0)["value"].to_list() == [1.0, 1.0]
 
 
@@ -117,7 +119,7 @@ def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own:
     assert message in str(error.value)
 
 
-def test_the_comparison_pairs_prompts_and_leaves_out_those_without_a_score(store: Store):
+def test_the_comparison_pairs_only_prompts_that_have_scores(store: Store):
     base = [0.0, 1.0, 0.0, 0.0, 1.0, None]
     after = [1.0, 1.0, 0.0, 1.0, None, 1.0]
     rows = pl.DataFrame(

@@ -25,6 +25,7 @@ def test_its_summary_is_one_sentence(name):
     assert trainer_summary(name).endswith(".")
 
 
+@pytest.mark.slow
 def test_importing_every_trainer_imports_no_torch():
     code = (
         "import sys; from train.find_trainer import find_trainer, trainer_names;"

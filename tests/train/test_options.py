@@ -2,18 +2,20 @@ import dataclasses
 import importlib
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from schemas.errors import UserError
 from schemas.recipe import Training
+from tests.optional import needs
 from train import options
 from train.find_trainer import config_class, find_trainer, trainer_names
 
-pytest.importorskip("trl")
+pytestmark = needs("trl")
 
 
-def training(trainer: str = "grpo", lora: object = None, **given: object) -> Training:
+def training(trainer: str = "grpo", lora: dict[str, Any] | None = None, **given: Any) -> Training:
     return Training(trainer=trainer, dataset="rl", model="student", lora=lora, **given)
 
 
@@ -21,8 +23,9 @@ def test_trainers_are_found_by_file_name():
     assert trainer_names() == ["dpo", "grpo", "reward", "sft"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo", "reward"])
-def test_options_read_from_source_are_those_of_the_real_config_class(trainer):
+def test_options_read_from_source_equal_the_config_class(trainer):
     config = getattr(importlib.import_module("trl"), config_class(trainer))
     real = {f.name: f for f in dataclasses.fields(config) if f.init}
     assert list(options.fields(trainer)) == list(real)
@@ -31,12 +34,14 @@ def test_options_read_from_source_are_those_of_the_real_config_class(trainer):
             assert options.default(trainer, name) == real[name].default
 
 
-def test_lora_options_read_from_source_are_those_of_the_real_config_class():
+@pytest.mark.slow
+def test_lora_options_read_from_source_equal_the_config_class():
     from peft import LoraConfig
 
     assert set(options.lora_fields()) == {f.name for f in dataclasses.fields(LoraConfig) if f.init}
 
 
+@pytest.mark.slow
 def test_reading_options_imports_no_torch():
     code = (
         "import sys; from train import options; from schemas.recipe import Training;"

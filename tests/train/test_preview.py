@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -9,11 +10,20 @@ from tests.train.tables import preference_rows, prompt, rl_rows, sft_rows, turns
 
 pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
-from train.preview import preview  # noqa: E402
+from train.preview import Sample, preview  # noqa: E402
+
+pytestmark = pytest.mark.slow  # they need the tiny model
+
+
+def samples_of(rows: pl.DataFrame, dataset_type: str, folder: Path, max_length: int | None = 1024) -> list[Sample]:
+    """The preview with a tokenizer that is there."""
+    found = preview(rows, dataset_type, folder, max_length=max_length)
+    assert found is not None
+    return found
 
 
 def test_tokens_add_up_to_the_text_and_the_answer_is_learnt(tiny: Path):
-    (sample,) = preview(sft_rows(1), "sft", tiny)
+    (sample,) = samples_of(sft_rows(1), "sft", tiny)
     text = "<|im_start|>user\nanswer the 0<|im_end|>\n<|im_start|>assistant\nthe a<|im_end|>\n"
     assert "".join(sample.tokens) == text
     learnt = "".join(t for t, is_learnt in zip(sample.tokens, sample.learnt, strict=True) if is_learnt)
@@ -22,22 +32,22 @@ def test_tokens_add_up_to_the_text_and_the_answer_is_learnt(tiny: Path):
 
 
 def test_pairs_give_two_samples_and_prompts_none_to_learn(tiny: Path):
-    samples = preview(preference_rows(1), "preference", tiny)
+    samples = samples_of(preference_rows(1), "preference", tiny)
     assert [(s.row_id, s.column) for s in samples] == [("r_0", "chosen"), ("r_0", "rejected")]
-    (sample,) = preview(rl_rows(1), "prompt", tiny)
+    (sample,) = samples_of(rl_rows(1), "prompt", tiny)
     assert not any(sample.learnt)
     assert "".join(sample.tokens).endswith("<|im_start|>assistant\n")
 
 
 def test_characters_of_several_tokens_are_shown_once(tiny: Path):
     rows = sft_rows(1).with_columns(completion=pl.lit(turns("assistant", "naïve 漢字 🙂")))
-    (sample,) = preview(rows, "sft", tiny)
+    (sample,) = samples_of(rows, "sft", tiny)
     assert "".join(sample.tokens).count("naïve 漢字 🙂") == 1
 
 
 def test_the_end_is_cut_off_at_max_length(tiny: Path):
-    (whole,) = preview(sft_rows(1), "sft", tiny, max_length=None)
-    (sample,) = preview(sft_rows(1), "sft", tiny, max_length=5)
+    (whole,) = samples_of(sft_rows(1), "sft", tiny, max_length=None)
+    (sample,) = samples_of(sft_rows(1), "sft", tiny, max_length=5)
     assert sample.tokens == whole.tokens[:5] and sample.length == whole.length
 
 
@@ -69,10 +79,10 @@ TEMPLATES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("template", list(TEMPLATES))
 def test_the_preview_is_what_sft_trainer_makes_of_the_same_rows(tmp_path: Path, tiny: Path, template: str):
     pytest.importorskip("trl")
+    from datasets import Dataset
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
@@ -80,7 +90,7 @@ def test_the_preview_is_what_sft_trainer_makes_of_the_same_rows(tmp_path: Path, 
     from curate.models.weights import load
     from train.data import to_dataset
 
-    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny)
     tokenizer.chat_template = TEMPLATES[template] or tokenizer.chat_template
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     old = {"role": "assistant", "content": " old ", "reasoning_content": "why"}
@@ -98,9 +108,10 @@ def test_the_preview_is_what_sft_trainer_makes_of_the_same_rows(tmp_path: Path, 
         processing_class=tokenizer,
         train_dataset=to_dataset(rows, "sft"),
     )
-    samples = preview(rows, "sft", tmp_path / "tokenizer", max_length=48)
-    assert len(trainer.train_dataset) >= 4
-    for row in trainer.train_dataset:
+    samples = samples_of(rows, "sft", tmp_path / "tokenizer", max_length=48)
+    tokenised = cast(Dataset, trainer.train_dataset)
+    assert len(tokenised) >= 4
+    for row in tokenised.to_list():
         sample = samples[row["row_index"]]
         assert sample.learnt == [label != -100 for label in row["labels"]]
         if sample.length <= 48:

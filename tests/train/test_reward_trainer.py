@@ -15,12 +15,12 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.recipe import Model
 from tests.asking import Asked
+from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, sft_rows, turns, write_stage
 from train.plan import plan_trainings, trained_models
 from train.run import train_recipe
 
-pytest.importorskip("trl")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("trl"), pytest.mark.slow]
 
 TRAINING = (
     "{{trainer: reward, dataset: dpo, model: {model}, per_device_train_batch_size: 4, num_train_epochs: 12, "
@@ -86,7 +86,7 @@ def test_it_learns_the_pairs_and_what_it_saves_scores_as_it_did(tmp_path, store,
 def test_on_top_of_a_trained_model_by_name_and_by_path(tmp_path, store, ref):
     sections = (
         f"  s: {{trainer: sft, dataset: sft, model: student, lora: {{r: 4}}, max_steps: 3, "
-        f"learning_rate: 1e-1}}\n  rm: {TRAINING.format(model='s', more=', lora: {r: 4}')}\n"
+        f"learning_rate: 1e-1}}\n  rm: {TRAINING.format(model='s', more=', lora: {r: 4}, max_steps: 6')}\n"
     )
     rows = preference_rows(8)
     (sft, stage), refs = train(tmp_path, store, ref, sections, sft=sft_rows(6), dpo=rows)
@@ -96,18 +96,18 @@ def test_on_top_of_a_trained_model_by_name_and_by_path(tmp_path, store, ref):
     assert rewards(found, rows) == pytest.approx(rewards(refs["rm"], rows), abs=1e-4)
     alone = ModelRef("rm", "other", ref.location, adapters=(str(stage.path / "model"),))
     assert rewards(alone, rows) != pytest.approx(rewards(found, rows), abs=1e-4), "the SFT adapter is part of it"
-    section = f"  b: {TRAINING.format(model='student', more='')}\n"
+    section = f"  b: {TRAINING.format(model='student', more=', max_steps: 1')}\n"
     again, _ = train(tmp_path, Store(tmp_path / "other"), found, section, dpo=rows)
     before = again[0].read("row_losses").filter(step=1)
     margins = dict(zip(rows["row_id"], -np.diff(rewards(found, rows), axis=0)[0], strict=True))
     assert before["margin"].to_list() == pytest.approx([margins[row] for row in before["row_id"]], abs=1e-3)
 
 
-def test_pairs_longer_than_max_length_are_reported_and_held_out_pairs_are_recorded_as_such(tmp_path, store, ref):
+def test_pairs_beyond_max_length_and_held_out_pairs_are_recorded(tmp_path, store, ref):
     long = turns("assistant", "answer " * 60)
     rows = preference_rows(9, held_out=3)
     rows = rows.with_columns(rejected=pl.when(pl.col("row_id") == "r_2").then(pl.lit(long)).otherwise("rejected"))
-    more = ", max_length: 64, eval_strategy: epoch, center_rewards_coefficient: 0.01"
+    more = ", max_steps: 4, max_length: 64, eval_strategy: epoch, center_rewards_coefficient: 0.01"
     (stage,), _ = train(tmp_path, store, ref, f"  rm: {TRAINING.format(model='student', more=more)}\n", dpo=rows)
     fates = dict(stage.read("training_rows").select("row_id", "fate").rows())
     assert fates.pop("r_2") == "longer than max_length, in one of its answers" and set(fates.values()) == {"trained"}
@@ -121,7 +121,11 @@ def test_pairs_longer_than_max_length_are_reported_and_held_out_pairs_are_record
 
 def test_an_adapters_folder_names_its_model_or_is_refused(tmp_path, store, tiny, ref):
     (stage,), _ = train(
-        tmp_path, store, ref, f"  rm: {TRAINING.format(model='student', more=', lora: true')}\n", dpo=preference_rows(4)
+        tmp_path,
+        store,
+        ref,
+        f"  rm: {TRAINING.format(model='student', more=', lora: true, max_steps: 1')}\n",
+        dpo=preference_rows(4),
     )
     folder = stage.path / "model"
     assert json.loads((folder / STARTS_FROM).read_text()) == {"model": str(tiny.resolve()), "adapters": []}

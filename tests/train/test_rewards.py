@@ -90,7 +90,8 @@ def test_a_scorer_that_raises_gives_nulls_and_its_error():
 
 def test_a_scorer_may_give_a_table():
     table = pl.DataFrame({"value": [0.5, None], "detail": ["d", None], "error": [None, "e"]})
-    found = scorer_of(lambda response: table, "response").values(pl.DataFrame({"response": ["a", "b"]}), None)
+    answers = pl.DataFrame({"response": ["a", "b"]})
+    found = scorer_of(lambda response: table, "response").values(answers, no_model_calls)
     assert found.select("value", "detail", "error").rows() == [(0.5, "d", None), (None, None, "e")]
 
 
@@ -104,7 +105,7 @@ def test_a_record_from_before_a_kill_is_continued():
     assert found == [(1, "r_0", 0), (1, "r_1", 0), (2, "r_0", 0)]
 
 
-def test_scorers_are_found_with_their_settings_and_refused_if_they_read_an_unknown_column(tmp_path, monkeypatch):
+def test_scorers_have_their_settings_and_known_columns_only(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "mine.py").write_text(
         "def score(response, *, k: int = 1):\n    return response.str.len_chars() * k\n"

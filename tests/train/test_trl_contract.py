@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("trl")
-pytestmark = pytest.mark.slow
+from tests.optional import needs
+
+pytestmark = [needs("trl"), pytest.mark.slow]
 
 
 def test_a_batch_of_pairs_holds_all_chosen_then_all_rejected():
@@ -31,7 +32,7 @@ def test_the_collators_ignore_columns_that_they_do_not_know():
     assert sorted(batch) == ["attention_mask", "input_ids", "labels"]
 
 
-def test_the_fused_head_gives_what_a_plain_forward_gives_and_zero_where_masked(tiny: Path):
+def test_the_fused_head_equals_a_plain_forward_and_masks_to_zero(tiny: Path):
     import torch
     from trl.trainer.utils import add_fused_lm_head
 
@@ -52,7 +53,7 @@ def test_the_fused_head_gives_what_a_plain_forward_gives_and_zero_where_masked(t
     assert fused.label_mask.tolist() == mask.tolist()
 
 
-def test_the_methods_that_we_override_have_the_parameters_that_we_pass_on():
+def test_the_methods_we_override_have_the_parameters_we_pass():
     from trl import DPOTrainer, SFTTrainer
 
     prepare = list(inspect.signature(SFTTrainer._prepare_dataset).parameters)
@@ -62,7 +63,7 @@ def test_the_methods_that_we_override_have_the_parameters_that_we_pass_on():
         assert list(inspect.signature(trainer._set_signature_columns_if_needed).parameters) == ["self"]
 
 
-def test_the_names_that_the_dpo_signal_reads_are_those_of_the_trainer():
+def test_the_dpo_signal_reads_names_that_the_trainer_has():
     from trl import DPOTrainer
 
     source = inspect.getsource(DPOTrainer)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 GUARD = Path(__file__).parents[3] / "curate" / "models" / "clients" / "vllm_server" / "guard.py"
 GRACE = "1"  # seconds
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a guard adopt orphans")
@@ -84,7 +85,7 @@ def wait_until(holds, seconds=20.0):
 
 
 def runs(pid):
-    """Whether a process is there and not merely waiting to be reaped (by a test machine's first process)."""
+    """True if a process is there and not merely waiting to be reaped (by a test machine's first process)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -124,6 +125,7 @@ def test_whoever_starts_a_guard_may_be_killed(folder):
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, *command(folder, "polite")], stdout=subprocess.PIPE, text=True
     )
+    assert starter.stdout
     processes = pids(folder) | {"guard": int(starter.stdout.readline())}
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait()
@@ -158,7 +160,7 @@ def test_sigterm_to_the_guard_ends_all(folder):
 
 
 @LINUX
-def test_a_server_that_dies_takes_its_children_along_and_its_words_and_status_get_through(folder):
+def test_a_dead_servers_children_end_and_its_output_gets_through(folder):
     guard, processes = guarded(folder, "dies")
     assert guard.wait(30) == 3
     assert guard.stderr.read() == "ValueError: no such model\n"
@@ -172,4 +174,5 @@ def test_a_command_that_ends_well_ends_well():
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert guard.stderr
     assert (guard.wait(20), guard.stderr.read()) == (0, "42\n")

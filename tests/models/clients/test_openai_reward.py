@@ -10,7 +10,6 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.requests import Sampling, make_request
 from tests.asking import Asked
-from tests.stub_server import Stub
 
 
 def engine(url, labels=None):
@@ -35,7 +34,8 @@ def values(found, *asks):
     return [by_key[key].value for key in keys]
 
 
-def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
+@pytest.mark.usefixtures("short_waits")
+def test_each_conversation_has_its_reward_and_faults_are_retried(server_with):
     faults = {
         "429": {"every": 4, "retry_after": 0.02},
         "503": {"every": 5},
@@ -43,7 +43,7 @@ def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
         "empty": {"every": 7},
         "drop": {"every": 8},
     }
-    with Stub(faults=faults, key="k" * 20, delay=0.002) as stub:
+    with server_with(faults=faults, key="k" * 20, delay=0.002) as stub:
         found = engine(stub.url)
         found._key = "k" * 20
         desk = asked(*conversations(60))
@@ -57,11 +57,11 @@ def test_each_conversation_has_its_own_reward_and_what_fails_is_tried_again():
     assert desk.spent.prompt_tokens >= sum(replies[key].prompt_tokens for key in keys)
 
 
-def test_the_output_is_raw_and_a_labels_place_is_told_by_the_setting():
-    with Stub() as stub:
+def test_the_output_is_raw_and_the_setting_chooses_the_label(server_with):
+    with server_with() as stub:
         values(engine(stub.url), {"text": "a dog"})
         assert stub.stats()["last"] == {"model": "stub-1", "input": "a dog", "use_activation": False}
-    with Stub(faults={"labels": {"count": 2}}) as stub:
+    with server_with(faults={"labels": {"count": 2}}) as stub:
         asks = [{"text": "x", "label": name} for name in ("toxic", "fine")]
         found = values(engine(stub.url, labels=["fine", "toxic"]), *asks)
         assert sum(found) == pytest.approx(1) and found[0] > found[1]
@@ -76,13 +76,13 @@ def test_the_output_is_raw_and_a_labels_place_is_told_by_the_setting():
                 values(engine(stub.url, **settings), ask)
 
 
-def test_a_server_that_only_writes_is_told_from_a_pooling_server():
-    with Stub(model="other") as stub, pytest.raises(UserError, match=r"HTTP 404: .*; is it a pooling server"):
+def test_a_server_that_only_writes_is_told_from_a_pooling_server(server_with):
+    with server_with(model="other") as stub, pytest.raises(UserError, match=r"HTTP 404: .*; is it a pooling server"):
         values(engine(stub.url), {"text": "x"})
 
 
-def test_a_refused_conversation_is_an_error_of_its_own():
-    with Stub(faults={"context": {"match": "xxxxx"}}) as stub:
+def test_a_refused_conversation_is_an_error_of_its_own(server_with):
+    with server_with(faults={"context": {"match": "xxxxx"}}) as stub:
         desk = asked(*conversations(8))
         replies = list(desk.by(engine(stub.url)).values())
     assert sum(reply.error is not None for reply in replies) == 3

@@ -6,18 +6,16 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-peft = pytest.importorskip("peft")
+from curate.models.model_ref import ModelRef
+from schemas.errors import UserError
+from schemas.requests import Sampling, Spent, make_request
+from tests.asking import Asked
+from tests.conftest import livelier
+from tests.optional import Lazy, needs
 
-from curate.models.clients.local.loss import LossEngine  # noqa: E402
-from curate.models.clients.local.reward import RewardEngine  # noqa: E402
-from curate.models.model_ref import ModelRef  # noqa: E402
-from curate.models.weights import load  # noqa: E402
-from schemas.errors import UserError  # noqa: E402
-from schemas.requests import Sampling, Spent, make_request  # noqa: E402
-from tests.asking import Asked  # noqa: E402
-from tests.conftest import livelier  # noqa: E402
+pytestmark = [needs("torch", "transformers", "peft"), pytest.mark.slow]
+torch, transformers, peft = Lazy("torch"), Lazy("transformers"), Lazy("peft")
+weights = Lazy("curate.models.weights")
 
 ANSWERS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven " * 5, "lines", "é 日本"]
 
@@ -43,22 +41,33 @@ def rewarding(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return classifier(tiny, tmp_path_factory.mktemp("rewarding"))
 
 
-def engine(kind, folder, *, adapters=(), **settings):
-    ref = ModelRef("rm", "rm@0", str(folder), adapters=adapters, settings=tuple(settings.items()))
-    return kind(ref)
+def reference(folder, adapters=(), **settings):
+    return ModelRef("rm", "rm@0", str(folder), adapters=adapters, settings=tuple(settings.items()))
+
+
+def reward_engine(folder, **settings):
+    from curate.models.clients.local.reward import RewardEngine
+
+    return RewardEngine(reference(folder, **settings))
+
+
+def loss_engine(folder, **settings):
+    from curate.models.clients.local.loss import LossEngine
+
+    return LossEngine(reference(folder, **settings))
 
 
 def chat(*texts):
     return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
 
 
-def ask(about, task="reward"):
+def request_for(about, task="reward"):
     return make_request("rm@0", json.dumps(about), None, Sampling(), 0, task)
 
 
 def replies(found, asks, task="reward"):
     """The replies in the order of the asks, each of them a group of its own."""
-    requests = [ask(one, task) for one in asks]
+    requests = [request_for(one, task) for one in asks]
     asked = Asked([[one] for one in requests])
     by_key = asked.by(found)
     return [by_key[one.key] for one in requests], asked
@@ -71,9 +80,9 @@ def values(found, asks, task="reward"):
 # Rewards ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_reward_is_the_models_own_output_for_the_rendered_conversation(rewarding):
+def test_a_reward_is_the_output_for_the_rendered_conversation(rewarding):
     asks = [{"messages": chat("the cat", answer)} for answer in ANSWERS]
-    found, asked = replies(engine(RewardEngine, rewarding, batch_tokens=100), asks)
+    found, asked = replies(reward_engine(rewarding, batch_tokens=100), asks)
     model = transformers.LlamaForSequenceClassification.from_pretrained(rewarding).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(rewarding)
     for one, reply in zip(asks, found, strict=True):
@@ -86,7 +95,7 @@ def test_a_reward_is_the_models_own_output_for_the_rendered_conversation(rewardi
 
 
 @pytest.mark.parametrize("pad", ["own", "none", "end", "in the text"])
-def test_a_reward_hangs_neither_on_its_neighbours_nor_on_the_padding(tiny, tmp_path, pad):
+def test_a_reward_depends_on_neither_neighbours_nor_padding(tiny, tmp_path, pad):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
     ids = {
         "own": tokenizer.pad_token_id,
@@ -96,11 +105,11 @@ def test_a_reward_hangs_neither_on_its_neighbours_nor_on_the_padding(tiny, tmp_p
     }
     folder = classifier(tiny, tmp_path / "rm", pad_token_id=ids[pad])
     asks = [{"messages": chat("answer", answer)} for answer in ANSWERS] + [{"text": answer} for answer in ANSWERS]
-    alone = [values(engine(RewardEngine, folder), [one])[0] for one in asks]
+    alone = [values(reward_engine(folder), [one])[0] for one in asks]
     for budget in (60, 100_000):
         mixed = list(range(len(asks)))
         random.Random(budget).shuffle(mixed)
-        found = values(engine(RewardEngine, folder, batch_tokens=budget), [asks[i] for i in mixed])
+        found = values(reward_engine(folder, batch_tokens=budget), [asks[i] for i in mixed])
         assert found == pytest.approx([alone[i] for i in mixed], abs=1e-5)
     model = transformers.LlamaForSequenceClassification.from_pretrained(folder).eval()
     plain = [model(tokenizer(one["text"], return_tensors="pt").input_ids).logits.item() for one in asks[6:]]
@@ -111,10 +120,10 @@ def test_of_several_labels_the_one_asked_for_counts(tiny, tmp_path):
     names = {"id2label": {0: "fine", 1: "toxic", 2: "rude"}, "label2id": {"fine": 0, "toxic": 1, "rude": 2}}
     folder = classifier(tiny, tmp_path / "one", 3, **names)
     asks = [{"text": "the cat sings", "label": label} for label in ("fine", "toxic", "rude")]
-    found = engine(RewardEngine, folder)
+    found = reward_engine(folder)
     assert sum(values(found, asks)) == pytest.approx(1, abs=1e-5)
     several = classifier(tiny, tmp_path / "several", 3, problem_type="multi_label_classification", **names)
-    shares = values(engine(RewardEngine, several), asks)
+    shares = values(reward_engine(several), asks)
     model = transformers.LlamaForSequenceClassification.from_pretrained(several).eval()
     ids = transformers.AutoTokenizer.from_pretrained(several)("the cat sings", return_tensors="pt").input_ids
     assert shares == pytest.approx(model(ids).logits.sigmoid()[0].tolist(), abs=1e-5)
@@ -124,7 +133,7 @@ def test_of_several_labels_the_one_asked_for_counts(tiny, tmp_path):
         values(found, [{"text": "x", "label": "toxi"}])
 
 
-def test_what_does_not_fit_or_cannot_be_rendered_is_an_error_of_its_own(rewarding):
+def test_a_conversation_that_does_not_fit_has_its_own_error(rewarding):
     asks = [
         {"messages": chat("hi", "x " * 400)},
         {"messages": [{"role": "user"}]},
@@ -132,7 +141,7 @@ def test_what_does_not_fit_or_cannot_be_rendered_is_an_error_of_its_own(rewardin
         {"text": "\ud83d"},
         {"messages": chat("hi", "a dog")},
     ]
-    found, _ = replies(engine(RewardEngine, rewarding), asks)
+    found, _ = replies(reward_engine(rewarding), asks)
     assert "the model's context 256" in found[0].error and found[0].prompt_tokens > 256
     assert found[1].error.startswith("the chat template refuses the messages: ")
     assert found[2].error == "the text is empty" and "surrogates" in found[3].error
@@ -156,19 +165,19 @@ def test_an_encoder_without_a_chat_template_reads_a_pair(tmp_path):
     )
     transformers.BertForSequenceClassification(config).save_pretrained(tmp_path)
     asks = [{"messages": chat("the cat", "sings sings")}, {"messages": chat("the", "dog")}]
-    found = values(engine(RewardEngine, tmp_path), asks)
+    found = values(reward_engine(tmp_path), asks)
     model = transformers.BertForSequenceClassification.from_pretrained(tmp_path).eval()
     for (question, answer), value in zip([("the cat", "sings sings"), ("the", "dog")], found, strict=True):
         assert value == pytest.approx(model(**tokenizer(question, answer, return_tensors="pt")).logits.item(), abs=1e-5)
-    too_long, _ = replies(engine(RewardEngine, tmp_path), [{"text": "the cat sings " * 6}])
+    too_long, _ = replies(reward_engine(tmp_path), [{"text": "the cat sings " * 6}])
     assert "the model's context 12" in too_long[0].error
 
 
-def test_a_language_model_is_no_reward_model_and_the_other_way_round(tiny, rewarding):
+def test_language_and_reward_models_are_not_interchangeable(tiny, rewarding):
     with pytest.raises(UserError, match=r"^model 'rm': .* is no reward model .* no weights for score.weight$"):
-        engine(RewardEngine, tiny)
+        reward_engine(tiny)
     with pytest.raises(UserError, match=r"^model 'rm': .* is a model that classifies or rewards, not one that writes"):
-        load(ModelRef("rm", "rm@0", str(rewarding)))
+        weights.load(ModelRef("rm", "rm@0", str(rewarding)))
 
 
 def test_adapters_bring_the_head_on_top_of_a_language_models_own(lively, tmp_path):
@@ -187,11 +196,11 @@ def test_adapters_bring_the_head_on_top_of_a_language_models_own(lively, tmp_pat
     judge = peft.get_peft_model(base, how).eval()
     judge.save_pretrained(tmp_path / "rm")
     adapters = (str(tmp_path / "sft"), str(tmp_path / "rm"))
-    found = engine(RewardEngine, lively, adapters=adapters)
+    found = reward_engine(lively, adapters=adapters)
     ids = found.tokenizer("the cat sings", return_tensors="pt").input_ids
     assert values(found, [{"text": "the cat sings"}])[0] == pytest.approx(judge(ids).logits.item(), abs=1e-4)
     with pytest.raises(UserError, match="/rm is a model that classifies or rewards, not one that writes"):
-        load(ModelRef("rm", "rm@0", str(lively), adapters=adapters))
+        weights.load(ModelRef("rm", "rm@0", str(lively), adapters=adapters))
 
 
 # Losses -------------------------------------------------------------------------------------------------------------
@@ -205,8 +214,8 @@ def losses_by_hand(model, context, completion):
 
 
 def test_a_loss_is_the_mean_over_the_completions_own_tokens(lively):
-    found = engine(LossEngine, lively, batch_tokens=100)
-    model, tokenizer = load(ModelRef("rm", "rm@0", str(lively)))
+    found = loss_engine(lively, batch_tokens=100)
+    model, tokenizer = weights.load(ModelRef("rm", "rm@0", str(lively)))
     asks = [
         {"messages": chat("the cat") * with_prompt, "completion": answer}
         for answer in ANSWERS
@@ -229,9 +238,9 @@ def test_a_loss_is_the_mean_over_the_completions_own_tokens(lively):
 @pytest.mark.parametrize("cells", [400, 1 << 25])
 def test_a_loss_hangs_neither_on_its_batch_nor_on_the_chunks(lively, cells):
     asks = [{"messages": chat(answer), "completion": answer} for answer in ANSWERS]
-    alone = [values(engine(LossEngine, lively), [one], "loss")[0] for one in asks]
+    alone = [values(loss_engine(lively), [one], "loss")[0] for one in asks]
     for budget in (60, 100_000):
-        found = engine(LossEngine, lively, batch_tokens=budget)
+        found = loss_engine(lively, batch_tokens=budget)
         found.cells = cells
         assert values(found, asks[::-1], "loss")[::-1] == pytest.approx(alone, abs=1e-4)
 
@@ -253,9 +262,9 @@ def test_a_model_that_caps_its_logits_is_read_whole(tiny, tmp_path):
         initializer_range=0.5,
     )
     transformers.Gemma2ForCausalLM(config).save_pretrained(tmp_path)
-    found = engine(LossEngine, tmp_path)
+    found = loss_engine(tmp_path)
     assert not found.head_apart
-    model, tokenizer = load(ModelRef("rm", "rm@0", str(tmp_path)))
+    model, tokenizer = weights.load(ModelRef("rm", "rm@0", str(tmp_path)))
     completion = tokenizer("the cat sings")["input_ids"]
     by_hand = losses_by_hand(model, [found.first], completion)
     value = values(found, [{"messages": [], "completion": "the cat sings"}], "loss")[0]
@@ -269,6 +278,6 @@ def test_what_has_no_loss_says_why(lively):
         {"messages": [{"role": "user"}], "completion": "a"},
         {"messages": [], "completion": "a \ud83d dog"},
     ]
-    found, _ = replies(engine(LossEngine, lively), asks, "loss")
+    found, _ = replies(loss_engine(lively), asks, "loss")
     assert found[0].error == "the completion is empty" and "the model's context 256" in found[1].error
     assert found[2].error.startswith("the chat template refuses") and found[3].value > 0

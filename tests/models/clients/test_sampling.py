@@ -2,21 +2,24 @@
 
 import pytest
 
-torch = pytest.importorskip("torch")
+from schemas.requests import Sampling
+from tests.optional import Lazy, needs
 
-from curate.models.clients.local.sampling import LEVELS, Settings, draw, log_probabilities, uniforms  # noqa: E402
-from schemas.requests import Sampling  # noqa: E402
+torch, sampling = Lazy("torch"), Lazy("curate.models.clients.local.sampling")
+pytestmark = [needs("torch"), pytest.mark.slow]
 
-CPU = torch.device("cpu")
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 def drawn(logits, how, seed=0):
-    numbers = torch.rand(len(logits), LEVELS, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    return draw(logits, Settings.of(how, CPU), numbers)
+    numbers = torch.rand(len(logits), sampling.LEVELS, dtype=torch.float64, generator=seeded(seed))
+    return sampling.draw(logits, sampling.Settings.of(how, "cpu"), numbers)
 
 
 def some(rows, size, scale=2.0):
-    return torch.randn(rows, size, generator=torch.Generator().manual_seed(size)) * scale
+    return torch.randn(rows, size, generator=seeded(size)) * scale
 
 
 def test_the_last_bits_of_the_logits_hardly_ever_change_a_token():
@@ -29,7 +32,7 @@ def test_the_last_bits_of_the_logits_hardly_ever_change_a_token():
     at_once = [
         torch.searchsorted(
             x.softmax(-1).double().cumsum(-1),
-            torch.rand(200, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
+            torch.rand(200, 1, dtype=torch.float64, generator=seeded(0)),
         )
         for x in (logits, logits + noise)
     ]
@@ -65,10 +68,10 @@ def test_each_row_keeps_its_own_settings():
         found, best = drawn(logits, how, seed), logits.argmax(-1)
         assert found[[0, 2, 3]].tolist() == best[[0, 2, 3]].tolist()
         assert found[4] in logits[4].topk(2).indices
-        alone = torch.rand(6, LEVELS, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        alone = torch.rand(6, sampling.LEVELS, dtype=torch.float64, generator=seeded(seed))
         for i, one in enumerate(how):
-            assert draw(logits[i : i + 1], Settings.of([one], CPU), alone[i : i + 1]) == found[i]
-    kept = Settings.of(how, CPU).pick(torch.tensor([4, 0]))
+            assert sampling.draw(logits[i : i + 1], sampling.Settings.of([one], "cpu"), alone[i : i + 1]) == found[i]
+    kept = sampling.Settings.of(how, "cpu").pick(torch.tensor([4, 0]))
     assert kept.top_k.tolist() == [2, 0] and kept.temperature.tolist() == [1, 0]
 
 
@@ -76,19 +79,23 @@ def test_each_row_keeps_its_own_settings():
 def test_a_token_of_probability_zero_is_never_drawn(number):
     logits = torch.full((3, 30), -torch.inf)
     logits[0, [3, 17]], logits[1, 0], logits[2, 29] = 1.0, 0.0, 5.0
-    found = draw(logits, Settings.of([Sampling()] * 3, CPU), torch.full((3, LEVELS), number, dtype=torch.float64))
+    found = sampling.draw(
+        logits,
+        sampling.Settings.of([Sampling()] * 3, "cpu"),
+        torch.full((3, sampling.LEVELS), number, dtype=torch.float64),
+    )
     assert found[0] in (3, 17) and found[1:].tolist() == [0, 29]
 
 
-def test_numbers_hang_on_the_key_alone_and_go_on_where_more_are_asked_for():
-    a, b = uniforms("0" * 31 + "a", 5), uniforms("0" * 31 + "b", 5)
-    assert a.shape == (5, LEVELS) and (a != b).all() and ((a >= 0) & (a < 1)).all()
-    assert (uniforms("0" * 31 + "a", 9)[:5] == a).all()
+def test_random_numbers_depend_on_the_key_alone_and_continue():
+    a, b = sampling.uniforms("0" * 31 + "a", 5), sampling.uniforms("0" * 31 + "b", 5)
+    assert a.shape == (5, sampling.LEVELS) and (a != b).all() and ((a >= 0) & (a < 1)).all()
+    assert (sampling.uniforms("0" * 31 + "a", 9)[:5] == a).all()
 
 
 def test_log_probabilities_are_those_of_the_softmax():
     logits = some(4, 30)
     tokens = torch.tensor([0, 3, 7, 29])
-    assert log_probabilities(logits, tokens).tolist() == pytest.approx(
+    assert sampling.log_probabilities(logits, tokens).tolist() == pytest.approx(
         [float(row.log_softmax(-1)[t]) for row, t in zip(logits, tokens, strict=True)], abs=1e-5
     )

@@ -82,7 +82,7 @@ def test_what_is_written_is_read(written, between):
 @given(st.lists(st.sampled_from([OPEN, CLOSE, '{"name":"f"}', "{", "}", '"', "\\", "[", " ", "x"])).map("".join))
 def test_any_text_is_read(text):
     found, rest = split_tool_calls(text)
-    assert (found is None and rest == text) or (json.loads(found) and len(rest) < len(text))
+    assert rest == text if found is None else json.loads(found) and len(rest) < len(text)
 
 
 @pytest.mark.parametrize("piece", [OPEN, f"{OPEN}{{", f'{OPEN}"', f"{OPEN}[1,", OPEN + CLOSE, f"{OPEN}{{}}"])

@@ -71,8 +71,8 @@ def engine(wide, progress):
     engine.close()
 
 
-def asked(texts, n=1, **sampling):
-    how = Sampling(**{"max_tokens": 12, **sampling})
+def asked(texts, n=1, max_tokens=12, **sampling):
+    how = Sampling(max_tokens=max_tokens, **sampling)
     messages = [json.dumps([{"role": "user", "content": text}]) for text in texts]
     return [make_request(IDENTITY, m, None, how, i) for m in messages for i in range(n)]
 
@@ -184,12 +184,12 @@ def test_the_likeliest_tokens_in_the_place_of_short_answers(engine):
 @with_vllm
 def test_a_prompt_that_is_too_long_is_an_error_of_its_own(engine):
     long, short = replies(engine, asked(["x" * 2000, "a dog"]))
-    assert long.text is None and "256" in long.error and not long.transient
+    assert long.text is None and re.search(r"\b256\b", long.error) and not long.transient
     assert short.text and short.error is None
 
 
 @with_vllm
-def test_a_users_turn_goes_on_from_its_place_in_the_chat_template(engine):
+def test_a_users_turn_continues_the_chat_template(engine):
     earlier = [{"role": "system", "content": "the cat"}, {"role": "user", "content": None}]
     prefix = "<|im_start|>system\nthe cat<|im_end|>\n<|im_start|>user\n"
     assert engine.render_user_prefix(earlier) == prefix
@@ -238,7 +238,7 @@ def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
 
 
 @with_vllm
-def test_killed_with_a_server_in_its_hands_gristmill_leaves_nothing_and_close_frees_all(wide):
+def test_a_killed_run_leaves_no_server_and_close_frees_all(wide):
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(wide), PYTHON],
         stdin=subprocess.PIPE,
@@ -246,6 +246,7 @@ def test_killed_with_a_server_in_its_hands_gristmill_leaves_nothing_and_close_fr
         text=True,
         cwd=ROOT,
     )
+    assert holder.stdout
     guard, folder = holder.stdout.readline().split()
     pids = tree(int(guard))
     assert len(pids) >= 5, [command(pid) for pid in pids]
@@ -265,7 +266,7 @@ def test_a_server_that_does_not_start_says_why(wide):
     assert any("--no-such-thing" in line for line in progress.lines)
 
 
-def test_close_ends_a_server_that_is_still_starting_and_removes_its_folder(tmp_path):
+def test_close_ends_a_starting_server_and_removes_its_folder(tmp_path):
     server = Server("tiny", [sys.executable, "-c", "import time; time.sleep(600)"], environment("k" * 20, True))
     pids = tree(server.guard.pid)
     server.close()
@@ -274,6 +275,7 @@ def test_close_ends_a_server_that_is_still_starting_and_removes_its_folder(tmp_p
     assert not server.folder.exists() and not server.alive()
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_too_long_is_ended_and_told_of():
     quiet = [sys.executable, "-c", "import time; print('loading', flush=True); time.sleep(600)"]
     server = Server("tiny", quiet, environment("k" * 20, True))
@@ -328,6 +330,7 @@ def test_a_python_without_vllm_is_a_mistake_with_a_remedy(tmp_path, monkeypatch)
         VllmChatEngine(named(tmp_path / "m", python=str(empty / "bin" / "python")), Progress())
 
 
+@pytest.mark.slow
 def test_trained_adapters_are_merged_once_and_served(tiny, tmp_path, monkeypatch):
     torch, peft = pytest.importorskip("torch"), pytest.importorskip("peft")
     transformers = pytest.importorskip("transformers")

@@ -54,7 +54,7 @@ def both(folder, asks):
 
 
 @with_vllm
-def test_a_pooling_server_gives_the_rewards_that_transformers_gives(wide, tmp_path):
+def test_a_pooling_server_gives_the_rewards_of_transformers(wide, tmp_path):
     asks = [
         {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": answer}]}
         for answer in ANSWERS

@@ -171,7 +171,7 @@ def test_large_inputs_reach_the_program():
         "import numpy as np\nassert np.isclose(f(1), 2)",
     ],
 )
-def test_tests_that_need_the_response_in_their_process_give_no_verdict(test):
+def test_tests_that_need_the_response_in_process_have_no_verdict(test):
     found = checks("class A: x = 1\ndef f(x): print(5)", [test])
     assert isinstance(found, str), found
 

@@ -1,4 +1,4 @@
-"""What code in the sandbox can reach and use up: no network, no file, no right; little memory, disk and time."""
+"""The limits of code in the sandbox: no network, no file, no right; little memory, disk and time."""
 # ruff: noqa: E501 (programs in texts, a line each)
 
 import json
@@ -45,12 +45,13 @@ def test_no_kind_of_socket_that_reaches_out_can_be_made(family):
 
 def test_an_abstract_socket_of_the_host_is_not_there():
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind("\0gristmill-test-socket")
+        name = f"gristmill-test-socket-{os.getpid()}"  # names are the whole machine's
+        server.bind(f"\0{name}")
         server.listen()
         printed = inside(
             "import socket",
             "try:",
-            "    socket.socket(socket.AF_UNIX).connect('\\0gristmill-test-socket')",
+            f"    socket.socket(socket.AF_UNIX).connect('\\0{name}')",
             "except OSError as error:",
             "    print(error)",
         )
@@ -220,13 +221,15 @@ def test_the_disk_is_a_small_one_in_memory():
     )
 
 
+@pytest.mark.slow
 def test_printing_for_ever_is_stopped():
     assert stdio("while True: print('x' * 1000)", ("", "x")) == ["printed more than 4 MB"]
     assert "took more than" in checks("def f(x):\n    while True: print('x' * 1000)")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "how"), [("time.sleep(9999)", "waiting"), ("\n    while True: pass", "computing")])
-def test_running_for_ever_is_stopped_and_costs_the_other_tests_nothing(line, how):
+def test_an_endless_test_is_stopped_and_costs_the_others_nothing(line, how):
     code = (
         f"import time\ndef f(x):\n    if x == 1: {line.strip() if how == 'waiting' else 'loop()'}\n    return x\n"
         "def loop():\n    while True: pass"
@@ -240,11 +243,13 @@ def test_running_for_ever_is_stopped_and_costs_the_other_tests_nothing(line, how
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 def test_the_clock_of_the_whole_run_ends_it():
     found = checks("import time\ndef f(x): time.sleep(9)", ["f(1)"] * 30, seconds=0.5, total=2)
     assert len(found) == 30 and "took more than 0.5 s" in found[0] and "the whole run" in found[-1]
 
 
+@pytest.mark.slow
 def test_threads_that_wait_for_each_other_are_no_busy_machine():
     code = (
         "import hashlib, threading\nB = bytes(1 << 24)\ndef work():\n    while True: hashlib.sha256(B)\ndef f(x):\n"
@@ -258,6 +263,7 @@ def test_a_time_out_while_loading_fails_every_test():
     assert len(found) == 2 and all("took more than" in why for why in found)
 
 
+@pytest.mark.slow
 def test_signals_that_are_ignored_end_it_all_the_same():
     code = """
 import signal, sys

@@ -12,6 +12,7 @@ from tests.verifiers.sandbox.programs import ROOT
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 
+@pytest.mark.slow
 def test_it_holds_as_an_ordinary_user_too(tmp_path):
     python = shutil.which("python3", path="/usr/bin")
     if os.geteuid() != 0 or python is None or not shutil.which("setpriv"):

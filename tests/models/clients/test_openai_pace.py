@@ -1,0 +1,67 @@
+"""How many requests the engine `openai` sends at once, and when."""
+
+import time
+
+import pytest
+
+from tests.models.clients.openai_desk import Notes, answered, groups, refused
+
+
+@pytest.mark.slow
+def test_retry_after_holds_for_everyone_and_is_shown(server_with):
+    with server_with(faults={"429": {"first": 1, "retry_after": 1.2}}) as stub:
+        notes, started = Notes(), time.monotonic()
+        desk = answered(stub.url, groups(40), progress=notes, concurrency=1)
+        assert time.monotonic() - started > 1.1 and len(desk.replies) == 40
+    assert notes.notes.count("server asks to wait 1.2 s") == 1
+    with server_with(faults={"429": {"first": 1, "retry_after": 90_000}}) as stub:
+        said, _ = refused(stub.url, groups())
+    assert "asks to wait 25.0 h" in said
+
+
+@pytest.mark.slow
+def test_a_busy_server_gets_all_done_though_it_turns_away_most(server_with):
+    with server_with(faults={"busy": {"above": 3}}, delay=0.01) as stub:
+        desk = answered(stub.url, groups(150), concurrency=32, retries=3)
+        stats = stub.stats()
+    assert not any(r.error for r in desk.replies.values())
+    assert stats["requests"] > 180 and set(stats["answered"].values()) == {1}
+
+
+@pytest.mark.slow
+def test_being_turned_away_is_no_failure_while_others_are_served(server_with):
+    with server_with(faults={"429": {"match": "prompt 0 ", "times": 2, "retry_after": 0.01}}, delay=0.05) as stub:
+        desk = answered(stub.url, groups(100), concurrency=16, retries=1)
+        assert stub.stats()["faults"] == {"429": 2}
+    assert not any(r.error for r in desk.replies.values())
+
+
+@pytest.mark.slow
+def test_limits_per_minute(good):
+    for limit in ({"requests_per_minute": 600}, {"tokens_per_minute": 16_000}):
+        started = time.monotonic()
+        desk = answered(good.url, groups(22), **limit)
+        assert time.monotonic() - started > 0.8, limit
+        assert len(desk.replies) == 22
+
+
+def test_no_more_requests_at_once_than_allowed(server_with):
+    with server_with(delay=0.02) as stub:
+        answered(stub.url, groups(60), concurrency=5)
+        assert stub.stats()["max_concurrent"] == 5
+
+
+def test_it_asks_for_more_whenever_something_has_arrived(good):
+    """A budget may hold back requests until those in flight have shown what they cost."""
+    for at_once in (1, 2):
+        assert len(answered(good.url, groups(20, n=3), at_once, choices=2).replies) == 60
+
+
+@pytest.mark.slow
+def test_all_workers_are_back_at_work_once_there_is_work(server_with):
+    def open_up(desk):
+        desk.at_once = None
+
+    with server_with(delay=0.05) as stub:
+        answered(stub.url, groups(60), 1, open_up, concurrency=5)
+        assert stub.stats()["max_concurrent"] == 5
