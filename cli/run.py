@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, Overrides, RecipeFile, StoreFolder, command_line, open_store, read_recipe
 from cli.shipped_recipes import copy_recipe, recipe_names
 
 
@@ -16,12 +16,13 @@ def demo(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
-    """Run the main job on a built-in model: from prompts to datasets and two trained models."""
-    from cli.train import finish_demo
+    """Run the main job on a built-in model: questions, answers, SFT rows, a trained model, before and after."""
+    from cli.demo import finish_demo
 
     recipe = folder / "demo.yaml"
     if not recipe.exists():
         copy_recipe("demo", folder)
+        typer.echo(f"wrote {recipe} and the questions it reads; the store is {store}", err=True)
     _build(recipe, store, overrides)
     finish_demo(recipe, store, overrides)
 
@@ -36,7 +37,7 @@ def init(
     """Copy a shipped recipe, with the prompts it reads, to start from."""
     for file in copy_recipe(name, folder):
         typer.echo(f"wrote {file}")
-    typer.echo(f"next: gristmill check {folder / f'{name}.yaml'}")
+    typer.echo(f"next: {command_line('check', folder / f'{name}.yaml')}")
 
 
 def check(
@@ -56,7 +57,8 @@ def check(
 def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
     """Build the recipe's datasets. Finished stages are reused; an interrupted run is resumed."""
     _build(recipe, store, overrides)
-    typer.echo(f"store: {store}   next: gristmill show   or: gristmill train {recipe}")
+    shown = command_line("show", store=store)
+    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, store=store)}")
 
 
 def steps(

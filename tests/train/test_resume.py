@@ -68,7 +68,7 @@ def test_a_training_killed_after_step_three_ends_as_if_it_had_not_been(tmp_path:
             recipe = recipe_with(tmp_path / side, sections)
             models = {"student": ModelRef("student", "tiny@0", str(tiny))}
             done[side] = train_recipe(recipe, store, datasets, models, None, notes)[0]
-        assert notes.said == ([] if side == "whole" else ["train t: going on after step 2"])
+        assert notes.said == ([] if side == "whole" else ["train t: continuing after step 2"])
         assert list((store.path / "work").iterdir()) == []
     whole, killed = done["whole"], done["killed"]
     assert killed.stage_id == whole.stage_id

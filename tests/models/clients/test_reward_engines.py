@@ -167,7 +167,9 @@ def test_an_encoder_without_a_chat_template_reads_a_pair(tmp_path):
 def test_a_language_model_is_no_reward_model_and_the_other_way_round(tiny, rewarding):
     with pytest.raises(UserError, match=r"^model 'rm': .* is no reward model .* no weights for score.weight$"):
         engine(RewardEngine, tiny)
-    with pytest.raises(UserError, match=r"^model 'rm': .* is a model that classifies or rewards, not one that writes"):
+    with pytest.raises(
+        UserError, match=r"^model 'rm': .* is a classifier or a reward model; expected a model that writes text"
+    ):
         load(ModelRef("rm", "rm@0", str(rewarding)))
 
 
@@ -190,7 +192,7 @@ def test_adapters_bring_the_head_on_top_of_a_language_models_own(lively, tmp_pat
     found = engine(RewardEngine, lively, adapters=adapters)
     ids = found.tokenizer("the cat sings", return_tensors="pt").input_ids
     assert values(found, [{"text": "the cat sings"}])[0] == pytest.approx(judge(ids).logits.item(), abs=1e-4)
-    with pytest.raises(UserError, match="/rm is a model that classifies or rewards, not one that writes"):
+    with pytest.raises(UserError, match="/rm is a classifier or a reward model; expected a model that writes text"):
         load(ModelRef("rm", "rm@0", str(lively), adapters=adapters))
 
 
