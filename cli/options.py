@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from schemas.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
-StoreFolder = Annotated[Path, typer.Option("--store", envvar="GRISTMILL_STORE", help="The folder that holds the data.")]
+StoreFolder = Annotated[
+    Path, typer.Option("--store", envvar="GRISTMILL_STORE", help="The folder of the store, which holds all data.")
+]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe: models.student=smollm2-135m"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Replace a value of the recipe, as in models.student=smollm2-135m. Repeatable.",
+    ),
 ]
 STORE = Path("store")
 

@@ -16,7 +16,10 @@ def demo(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
-    """Run the main job on a built-in model: questions, answers, SFT rows, a trained model, before and after."""
+    """Run the demo: from questions to a trained and evaluated model.
+
+    It uses a built-in model and needs no GPU and no model hub. A second run reuses what the first one made.
+    """
     from cli.demo import finish_demo
 
     recipe = folder / "demo.yaml"
@@ -34,7 +37,7 @@ def init(
     ],
     folder: Annotated[Path, typer.Option("--folder", help="The folder to copy it to.")] = Path(),
 ) -> None:
-    """Copy a shipped recipe, with the prompts it reads, to start from."""
+    """Copy a shipped recipe, with the prompts that it reads."""
     for file in copy_recipe(name, folder):
         typer.echo(f"wrote {file}")
     typer.echo(f"next: {command_line('check', folder / f'{name}.yaml')}")
@@ -46,7 +49,11 @@ def check(
     overrides: Overrides = None,
     rows: Annotated[int, typer.Option("--rows", help="How many training rows to preview.", min=0)] = 2,
 ) -> None:
-    """Validate a recipe and show the plan: what is cached, what will run, what it costs, and how rows are tokenised."""
+    """Check a recipe, and show what a run would do and cost.
+
+    It shows which stages are cached and which will run, how many requests and tokens are left, what they cost at
+    most, and a few training rows as tokens.
+    """
     from cli.check import show_plan
     from curate.storage.store import is_store
 
@@ -55,16 +62,19 @@ def check(
 
 
 def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
-    """Build the recipe's datasets. Finished stages are reused; an interrupted run is resumed."""
+    """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
     _build(recipe, store, overrides)
     shown = command_line("show", store=store)
     typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, store=store)}")
 
 
 def steps(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="generate, score, dedup, select, train.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", help="One of generate, score, dedup, select, train; all by default."),
+    ] = None,
 ) -> None:
-    """List the steps a recipe can name, with their first line."""
+    """List the steps that a recipe can name, and what each does."""
     from curate.steps.find_step import FUNCTIONS, step_names, step_summary
     from schemas.errors import unknown
     from train.find_trainer import trainer_names, trainer_summary

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 def train(
     recipe: RecipeFile,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="The trainings to do; all by default.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME ...]", help="The names of the trainings to run; all by default."),
     ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
-    """Train the recipe's models on its datasets. A finished training is reused; an interrupted one is resumed."""
+    """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed."""
     from cli.progress import Bars
     from train.api import train
 
@@ -30,7 +31,10 @@ def train(
 
 
 def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
-    """Evaluate the recipe's models on held-out prompts, all with the same scorers, and compare base and trained."""
+    """Compare the base and the trained models on held-out prompts.
+
+    The same scorers score the answers of every model. A finished evaluation is reused.
+    """
     from cli.progress import Bars
     from train.api import evaluate
 
