@@ -48,7 +48,7 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
     if variable is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", variable):
         raise UserError(
             f"{where}: {name}.api_key_env: expected the name of an environment variable, such as OPENAI_API_KEY; "
-            f"found something else (a recipe never holds the key itself)"
+            f"found something else (a recipe never holds a key)"
         )
     check_texts(name, "labels", settings, where)
     if "base_url" not in settings:
