@@ -1,4 +1,4 @@
-"""The prompts of the recipe constraints: rows parse, the verifier knows their constraints, held-out kinds are held out."""
+"""The prompts of the recipe constraints: rows parse, the verifier knows their kinds, held-out kinds are held out."""
 
 import json
 from collections import Counter
