@@ -165,7 +165,7 @@ def test_an_encoder_without_a_chat_template_reads_a_pair(tmp_path):
 
 
 def test_a_language_model_is_no_reward_model_and_the_other_way_round(tiny, rewarding):
-    with pytest.raises(UserError, match=r"^model 'rm': .* is no reward model .* no weights for score.weight$"):
+    with pytest.raises(UserError, match=r"^model 'rm': .* is neither a reward model .* no weights for score.weight$"):
         engine(RewardEngine, tiny)
     with pytest.raises(
         UserError, match=r"^model 'rm': .* is a classifier or a reward model; expected a model that writes text"
