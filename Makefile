@@ -50,7 +50,7 @@ sandbox:
 		{ apt-get install --yes --quiet bubblewrap || { apt-get update --quiet && apt-get install --yes --quiet bubblewrap; }; } \
 		>/dev/null; } || { echo "no bwrap here, which running code needs. Try: sudo apt install bubblewrap"; exit 1; }
 
-# The main job on a built-in model: prompts, candidates, scores, datasets, SFT, DPO, and a table of before and after.
+# From questions to a trained model, on a built-in one: candidates, scores, SFT, and a table of before and after.
 demo: install
 	$(BIN)/gristmill demo --folder $(DEMO) --store $(DEMO)/store
 

@@ -64,7 +64,7 @@ def estimate(found: Plan) -> str:
     are counted with the model's tokenizer if that is on this machine, else taken to be 4 bytes each.
     """
     if not found.model_requests:
-        return "0 requests left to make, as far as is known"
+        return "0 requests left to make, as far as the plan can tell"
     prompt = new = most = 0.0
     about_cost = most_cost = 0.0
     with ReplyLog.open_for_reading(found.state.store) as log:

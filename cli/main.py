@@ -63,7 +63,7 @@ def main() -> None:
     except OneLine as error:
         fail(str(error), 2 if isinstance(error, UserError) else 3 if isinstance(error, Stopped) else 1, debug)
     except KeyboardInterrupt:
-        fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
+        fail("stopped; finished work is kept: run the same command again to continue", 130, debug)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: print nothing more
         sys.exit(0)
@@ -79,10 +79,10 @@ def _end_unexpected(error: Exception, debug: bool) -> None:
     if usage is not None:
         fail(_one_line(usage()), 2, debug)
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
-        fail("stopped; what was finished is kept, run the same command again to go on", 130, debug)
+        fail("stopped; finished work is kept: run the same command again to continue", 130, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
-        fail(f"nothing more can be written: {_one_line(str(error))}; what was finished is kept", 1, debug)
-    fail(f"{type(error).__name__}: {_one_line(str(error))} (a bug of gristmill's: --debug shows where)", 1, debug)
+        fail(f"nothing more can be written: {_one_line(str(error))}; finished work is kept", 1, debug)
+    fail(f"{type(error).__name__}: {_one_line(str(error))} (this is a bug in gristmill; --debug shows where)", 1, debug)
 
 
 def fail(message: str, code: int, debug: bool) -> None:

@@ -1,5 +1,9 @@
 """The arguments and options that commands share, reading the recipe and opening the store that they name."""
 
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +14,16 @@ if TYPE_CHECKING:
     from schemas.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
-StoreFolder = Annotated[Path, typer.Option("--store", envvar="GRISTMILL_STORE", help="The folder that holds the data.")]
+StoreFolder = Annotated[
+    Path, typer.Option("--store", envvar="GRISTMILL_STORE", help="The folder of the store, which holds all data.")
+]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe: models.student=smollm2-135m"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Replace a value of the recipe, as in models.student=smollm2-135m. Repeatable.",
+    ),
 ]
 STORE = Path("store")
 
@@ -32,3 +42,27 @@ def open_store(path: Path, *, create: bool = False) -> "Store":
     store = Store(path, create=create)
     store.waiting = lambda message: typer.echo(message, err=True)
     return store
+
+
+def command_line(*arguments: object, store: Path = STORE) -> str:
+    """Return the line that runs gristmill with these arguments, to paste into a shell in the current folder.
+
+    ``gristmill`` stands for itself where PATH finds this one; else it is the path of the program that runs now.
+
+    Args:
+        *arguments: The command and its arguments.
+        store: The store; ``--store`` is left out for the default.
+    """
+    program = Path(sys.argv[0])
+    found = shutil.which("gristmill")
+    if program.name != "gristmill" or not program.is_file() or (found and program.samefile(found)):
+        program = Path("gristmill")
+    elif program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    chosen = [] if store == Path(os.environ.get("GRISTMILL_STORE", STORE)) else ["--store", store]
+    return " ".join(_quoted(str(part)) for part in (program, *arguments, *chosen))
+
+
+def _quoted(text: str) -> str:
+    """Return the text as one word for a shell; SQL, which has single quotes, in double quotes."""
+    return shlex.quote(text) if "'" not in text or set(text) & set('"$`\\!') else f'"{text}"'

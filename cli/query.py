@@ -16,11 +16,13 @@ def sql(
         str, typer.Argument(metavar="QUERY", help='Such as "SELECT scorer, avg(value) FROM scores GROUP BY 1".')
     ],
     store: StoreFolder = STORE,
-    format: Annotated[str, typer.Option("--format", "-f", help=" | ".join(FORMATS))] = "table",
+    format: Annotated[
+        str, typer.Option("--format", "-f", help=f"The format of the result: {' | '.join(FORMATS)}.")
+    ] = "table",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     limit: Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)] = 40,
 ) -> None:
-    """Query the store in SQL (DuckDB's). 'gristmill show' lists the tables."""
+    """Query the store in SQL (DuckDB's dialect). 'gristmill show' lists the tables."""
     from cli.tables import write
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
@@ -32,11 +34,14 @@ def sql(
 
 
 def show(
-    table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="A table, or nothing for an overview.")] = None,
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="[TABLE]", help="The name of a table; without it, an overview of all tables."),
+    ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows to show.", min=1)] = 10,
 ) -> None:
-    """Show what the store holds, or the first rows of one of its tables."""
+    """Show what the store holds, or the first rows of one table."""
     from cli.tables import overview, write
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
@@ -55,11 +60,15 @@ def show(
 
 def why(
     id: Annotated[
-        str, typer.Argument(metavar="ID", help="A prompt's, a completion's or a dataset row's id, or its start.")
+        str,
+        typer.Argument(metavar="ID", help="The id of a prompt, a completion or a dataset row, or the start of an id."),
     ],
     store: StoreFolder = STORE,
 ) -> None:
-    """Show a row's whole history: where it came from, its scores, every decision, and the models trained on it."""
+    """Show the whole history of one row.
+
+    It lists the row's source, its scores, every decision about it, and the models trained on it.
+    """
     from cli.tables import story
     from curate.storage.row_history import row_history
 

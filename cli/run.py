@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, Overrides, RecipeFile, StoreFolder, command_line, open_store, read_recipe
 from cli.shipped_recipes import copy_recipe, recipe_names
 
 
@@ -16,12 +16,17 @@ def demo(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
-    """Run the main job on a built-in model: from prompts to datasets and two trained models."""
-    from cli.train import finish_demo
+    """Run the demo: from questions to a trained and evaluated model.
+
+    It uses a built-in model and needs no GPU and no model hub. A second run reuses what the first one made.
+    """
+    from cli.demo import finish_demo
 
     recipe = folder / "demo.yaml"
     if not recipe.exists():
         copy_recipe("demo", folder)
+        typer.echo(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
+        typer.echo("it takes about five minutes on two cores; if you stop it, run it again to continue", err=True)
     _build(recipe, store, overrides)
     finish_demo(recipe, store, overrides)
 
@@ -33,10 +38,10 @@ def init(
     ],
     folder: Annotated[Path, typer.Option("--folder", help="The folder to copy it to.")] = Path(),
 ) -> None:
-    """Copy a shipped recipe, with the prompts it reads, to start from."""
+    """Copy a shipped recipe, with the prompts that it reads."""
     for file in copy_recipe(name, folder):
         typer.echo(f"wrote {file}")
-    typer.echo(f"next: gristmill check {folder / f'{name}.yaml'}")
+    typer.echo(f"next: {command_line('check', folder / f'{name}.yaml')}")
 
 
 def check(
@@ -45,7 +50,11 @@ def check(
     overrides: Overrides = None,
     rows: Annotated[int, typer.Option("--rows", help="How many training rows to preview.", min=0)] = 2,
 ) -> None:
-    """Validate a recipe and show the plan: what is cached, what will run, what it costs, and how rows are tokenised."""
+    """Check a recipe, and show what a run would do and cost.
+
+    It shows which stages are cached and which will run, how many requests and tokens are left, what they cost at
+    most, and a few training rows as tokens.
+    """
     from cli.check import show_plan
     from curate.storage.store import is_store
 
@@ -54,15 +63,19 @@ def check(
 
 
 def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
-    """Build the recipe's datasets. Finished stages are reused; an interrupted run is resumed."""
+    """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
     _build(recipe, store, overrides)
-    typer.echo(f"store: {store}   next: gristmill show   or: gristmill train {recipe}")
+    shown = command_line("show", store=store)
+    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, store=store)}")
 
 
 def steps(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="generate, score, dedup, select, train.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", help="One of generate, score, dedup, select, train; all by default."),
+    ] = None,
 ) -> None:
-    """List the steps a recipe can name, with their first line."""
+    """List the steps that a recipe can name, and what each does."""
     from curate.steps.find_step import FUNCTIONS, step_names, step_summary
     from schemas.errors import unknown
     from train.find_trainer import trainer_names, trainer_summary

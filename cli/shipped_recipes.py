@@ -18,7 +18,7 @@ def recipe_summary(name: str) -> str:
 
 def recipe_list() -> str:
     """Return the shipped recipes, one a line, with what each does."""
-    return "\n".join(f"  {name:<10} {recipe_summary(name)}" for name in recipe_names())
+    return "\n".join(f"  {name:<11} {recipe_summary(name)}" for name in recipe_names())
 
 
 def copy_recipe(name: str, folder: Path) -> list[Path]:

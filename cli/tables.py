@@ -76,7 +76,7 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
     from schemas.errors import UserError
 
     if format == "parquet" and output is None and sys.stdout.isatty():
-        raise UserError("parquet is not for a terminal; name a file with --output FILE")
+        raise UserError("a terminal cannot show the format parquet; name a file with --output FILE")
     if output is not None and not output.parent.is_dir():
         raise UserError(f"{output}: there is no folder {output.parent}")
     try:

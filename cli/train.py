@@ -1,6 +1,5 @@
-"""The commands that train and evaluate models: train, evaluate; and the last part of the demo."""
+"""The commands that train and evaluate models: train, evaluate."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +13,13 @@ if TYPE_CHECKING:
 def train(
     recipe: RecipeFile,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="The trainings to do; all by default.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME ...]", help="The names of the trainings to run; all by default."),
     ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
 ) -> None:
-    """Train the recipe's models on its datasets. A finished training is reused; an interrupted one is resumed."""
+    """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed."""
     from cli.progress import Bars
     from train.api import train
 
@@ -31,7 +31,10 @@ def train(
 
 
 def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
-    """Evaluate the recipe's models on held-out prompts, all with the same scorers, and compare base and trained."""
+    """Compare the base and the trained models on held-out prompts.
+
+    The same scorers score the answers of every model. A finished evaluation is reused.
+    """
     from cli.progress import Bars
     from train.api import evaluate
 
@@ -39,29 +42,6 @@ def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Override
     with Bars() as bars:
         result = evaluate(loaded, opened, bars)
     show_comparison(result.comparison)
-
-
-def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
-    """Train and evaluate the demo's models, and print what to try next."""
-    from cli.progress import Bars
-    from train.api import evaluate, train
-
-    loaded, opened = read_recipe(recipe, overrides), open_store(store)
-    with Bars() as bars:
-        train(loaded, opened, None, bars)
-        result = evaluate(loaded, opened, bars)
-    show_comparison(result.comparison)
-    typer.echo(f"\nThe store is {opened.path}. Try next:")
-    for query in TRY:
-        typer.echo(f'\n  gristmill sql "{query}"' + ("" if store == STORE else f" --store {store}"))
-
-
-TRY = (
-    "SELECT prompt, response, value, detail FROM completions JOIN scores ON row_id = completion_id "
-    "JOIN prompts USING (prompt_id) WHERE scorer = 'constraints' ORDER BY prompt_id, value DESC LIMIT 12",
-    "SELECT stage, reason, count(*) AS dropped FROM decisions WHERE NOT kept GROUP BY ALL ORDER BY dropped DESC",
-    "SELECT model, split, round(avg(value), 3) AS mean FROM evaluations GROUP BY ALL ORDER BY ALL",
-)
 
 
 def show_comparison(comparison: "pl.DataFrame") -> None:

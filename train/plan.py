@@ -103,8 +103,8 @@ def plan_training(
     ref = refs[training.model]
     if engine_of(ref).remote:
         raise UserError(
-            f"{where}: the model {training.model!r} is behind a server (engine {ref.engine!r}), so its weights are not "
-            f"here to be trained"
+            f"{where}: the model {training.model!r} is behind a server (engine {ref.engine!r}), so it cannot be "
+            f"trained here"
         )
     if training.dataset not in datasets or ref.identity.endswith(">"):  # ">": the base is a training without an id yet
         nothing = pl.DataFrame()

@@ -76,7 +76,7 @@ def write_dataset(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) ->
 def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) -> str:
     """Draw and write the random control of a dataset; return a summary."""
     if spec.control_base is None:
-        raise AssertionError(f"{spec.label}: the dataset it is the control of is not made")
+        raise AssertionError(f"{spec.label}: the dataset that this control belongs to is not built")
     run.progress.begin(spec.label, None)
     decisions = DecisionWriter(writer, spec.label)
     base = spec.control_base.read(DATASET_TABLES[spec.entry.type])

@@ -37,7 +37,7 @@ class SpendingLimit:
         shown = f"{used:,.4f}".rstrip("0").rstrip(".") if isinstance(used, float) else f"{used:,}"
         return (
             f"{self.owner}.{name} is reached: {shown} of {most:,} spent, the next request might not fit; "
-            f"to go on, run again with --set {self.owner}.{name}={_doubled(most)}"
+            f"to continue, run again with --set {self.owner}.{name}={_doubled(most)}"
         )
 
 

@@ -34,8 +34,8 @@ def embed(texts: pl.Series, ref: ModelRef, store: Store, progress: Progress) -> 
     vectors = cached_by_text(texts, folder, encode, SHARD, progress, f"embed ({ref.name})")
     if embedder is not None and embedder.cut:
         progress.say(
-            f"embed ({ref.name}): {embedder.cut:,} texts have more than the {embedder.longest:,} tokens the "
-            f"model takes; they count by their head"
+            f"embed ({ref.name}): {embedder.cut:,} texts are longer than the model's limit of {embedder.longest:,} "
+            f"tokens; only their beginning is embedded"
         )
     return vectors.rename("embedding")
 

@@ -44,8 +44,8 @@ def check_model(name: str, model: Model, where: str) -> None:
     for key, value in given.items():
         if key in KEYS:
             raise UserError(
-                f"{where}: a key has no place in a recipe; put it into an environment variable, "
-                f"and name that: api_key_env"
+                f"{where}: a recipe never holds a key; put it into an environment variable, "
+                f"and name the variable: api_key_env"
             )
         if key not in known:
             raise unknown(f"setting of the engine {model.engine!r} called", key, ("model", "engine", *known), where)

@@ -66,8 +66,8 @@ class Failures:
         self.count(errors)
         if sum(self.reasons.values()) > self.allowed:
             raise Failed(
-                f"{self.label}: {self.summary()}; more than max_failed allows ({self.allowed:,}). What was "
-                f"answered is kept; run again to retry, or allow more: max_failed: 0.1"
+                f"{self.label}: {self.summary()}; more than max_failed allows ({self.allowed:,}). The replies "
+                f"so far are kept; run again to retry, or allow more: max_failed: 0.1"
             )
 
     def summary(self) -> str:

@@ -35,8 +35,8 @@ def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
         config = transformers.AutoConfig.from_pretrained(location, **given)
         if any("ForSequenceClassification" in name for name in config.architectures or ()) or _head_rows(ref):
             raise UserError(
-                f"model {ref.name!r}: {(location, *ref.adapters)[-1]} is a model that classifies or "
-                f"rewards, not one that writes"
+                f"model {ref.name!r}: {(location, *ref.adapters)[-1]} is a classifier or a reward "
+                f"model; expected a model that writes text"
             )
         model = transformers.AutoModelForCausalLM.from_pretrained(location, dtype=dtype or _dtype(torch), **given)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, padding_side="left", **given)
@@ -78,7 +78,7 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
         transformers.utils.logging.set_verbosity(verbosity)
     if info["missing_keys"] and not new_head and not rows:
         raise UserError(
-            f"model {ref.name!r}: {location} is no reward model and no classifier: it has no weights for "
+            f"model {ref.name!r}: {location} is neither a reward model nor a classifier: it has no weights for "
             f"{', '.join(sorted(info['missing_keys'])[:3])}"
         )
     model, tokenizer = _ready(model, tokenizer, ref, torch)

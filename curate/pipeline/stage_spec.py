@@ -19,7 +19,7 @@ from curate.storage.store import Store
 from schemas.ids import fingerprint
 from schemas.progress import Progress
 
-KNOWN_LATER = "how many requests is known once the steps above are done"
+KNOWN_LATER = "the number of requests is known once the steps above are done"
 
 
 @dataclass(frozen=True)

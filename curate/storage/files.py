@@ -27,4 +27,4 @@ def slug(text: str) -> str:
 
 def disk_failed(folder: Path, error: OSError) -> Failed:
     """Return the error to raise where a file could not be written to a folder."""
-    return Failed(f"{folder}: cannot write: {error.strerror or error}; what was finished is kept")
+    return Failed(f"{folder}: cannot write: {error.strerror or error}; finished work is kept")

@@ -135,7 +135,7 @@ def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str
     history = RowHistory(f"dataset row {row_id}")
     held = [] if table == "training_rows" else _rows(con, f"SELECT * FROM {table} WHERE row_id = ?", [row_id])
     if not held:
-        history.add("data", ["no current dataset holds this row any more; it was trained on (below)"])
+        history.add("data", ["no current dataset has this row; a model was trained on it (see below)"])
     for row in held[:1]:
         for name in ("completion_id", "chosen_id", "rejected_id"):
             if row.get(name):
@@ -224,7 +224,7 @@ def _add_trainings(con: duckdb.DuckDBPyConnection, history: RowHistory, row_ids:
         [row_ids],
     )
     history.add(
-        "models it went into",
+        "models trained on it",
         [
             f"{r['name']} ({r['trainer']}, {r['training_id']}): {r['row_id']} {r['fate']}"
             + (f", loss {r['first']:.3f} -> {r['last']:.3f}" if r["first"] is not None else "")

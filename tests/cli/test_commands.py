@@ -361,18 +361,18 @@ def test_init_lists_every_shipped_recipe_with_what_it_does(tmp_path):
 
 
 def test_init_copies_a_recipe_and_never_overwrites_changes(tmp_path):
-    done = call(tmp_path, "init", "demo")
-    assert done.code == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["demo.yaml", "seeds.jsonl"]
-    assert "next: gristmill check demo.yaml" in done.out
-    assert call(tmp_path, "init", "demo").code == 0, "the same file again does no harm"
+    done = call(tmp_path, "init", "constraints")
+    assert done.code == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["constraints.yaml", "seeds.jsonl"]
+    assert "next: gristmill check constraints.yaml" in done.out
+    assert call(tmp_path, "init", "constraints").code == 0, "the same file again does no harm"
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text('{"prompt": "mine"}\n')
-    (tmp_path / "demo.yaml").unlink()
-    line = mistake(call(tmp_path, "init", "demo"))
+    (tmp_path / "constraints.yaml").unlink()
+    line = mistake(call(tmp_path, "init", "constraints"))
     assert "seeds.jsonl exists and differs" in line
-    assert seeds.read_text() == '{"prompt": "mine"}\n' and not (tmp_path / "demo.yaml").exists()
-    assert call(tmp_path, "init", "demo", "--folder", "new/place").code == 0
-    assert (tmp_path / "new" / "place" / "demo.yaml").exists()
+    assert seeds.read_text() == '{"prompt": "mine"}\n' and not (tmp_path / "constraints.yaml").exists()
+    assert call(tmp_path, "init", "constraints", "--folder", "new/place").code == 0
+    assert (tmp_path / "new" / "place" / "constraints.yaml").exists()
 
 
 def test_debug_shows_where(built):

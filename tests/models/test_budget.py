@@ -46,8 +46,9 @@ def test_requests_are_let_through_one_by_one_up_to_the_limit(owner):
     assert not one.reserve(group(3)), "two in flight and one spent"
     one.record([], Spent())
     assert not one.reserve(group(3))
-    assert f"1 of 3 spent, the next request might not fit; to go on, run again with --set {owner}.max_requests=6" in (
-        one.refused
+    assert (
+        f"1 of 3 spent, the next request might not fit; to continue, run again with --set {owner}.max_requests=6"
+        in (one.refused)
     )
 
 

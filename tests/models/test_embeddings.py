@@ -63,7 +63,7 @@ def test_a_text_that_is_too_long_is_cut_and_a_line_says_so(tmp_path):
         pl.Series([head, head + "and then a war broke out " * 400]), MINILM, Store(tmp_path / "s"), progress
     )
     assert progress.lines == [
-        "embed (minilm): 2 texts have more than the 256 tokens the model takes; they count by their head"
+        "embed (minilm): 2 texts are longer than the model's limit of 256 tokens; only their beginning is embedded"
     ]
     assert float(vectors.to_numpy()[0] @ vectors.to_numpy()[1]) > 0.999
 

@@ -149,7 +149,7 @@ def test_a_setting_that_an_engine_does_not_have_is_refused(tmp_path):
     text = served(tmp_path, NOWHERE).path.read_text()
     lines = ["  a: smollm2-135m" if line.startswith("  a: ") else line for line in text.splitlines()]
     text = "\n".join(lines).replace("n: 4,", "n: 4, response_format: {type: object},")
-    assert "response_format: the engine 'transformers' of the model 'a' has no such thing" in refused(text, tmp_path)
+    assert "response_format: the engine 'transformers' of the model 'a' does not support it" in refused(text, tmp_path)
 
 
 # Keys -----------------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_a_setting_that_an_engine_does_not_have_is_refused(tmp_path):
 def test_a_key_in_a_recipe_is_refused_and_not_repeated(tmp_path, setting):
     recipe = served(tmp_path, NOWHERE, more=setting)
     line = mistake(call(tmp_path, "run", recipe.path))
-    assert "a key has no place in a recipe" in line and "environment variable" in line and "sk-1234secret" not in line
+    assert "a recipe never holds a key" in line and "environment variable" in line and "sk-1234secret" not in line
     assert not found_in(tmp_path / "store", b"1234secret")
 
 

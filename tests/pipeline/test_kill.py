@@ -94,7 +94,7 @@ def test_a_run_that_is_stopped_says_so_in_a_line_and_goes_on_later(whole, tmp_pa
     child = start(recipe, store)
     errors = signal_after(child, store, 12, signal.SIGINT)
     assert child.returncode == 130
-    assert errors.splitlines()[-1] == "error: stopped; what was finished is kept, run the same command again to go on"
+    assert errors.splitlines()[-1] == "error: stopped; finished work is kept: run the same command again to continue"
     assert errors.count("error:") == 1 and "Traceback" not in errors
     assert last_run(store)["status"] == "interrupted"
     had = replies(store)

@@ -26,7 +26,7 @@ def name(request):
 
 
 def test_the_recipes_of_the_design_are_shipped():
-    assert {"demo", "sft", "identity", "math"} <= set(NAMES)
+    assert {"demo", "constraints", "sft", "identity", "math"} <= set(NAMES)
 
 
 def test_it_is_named_as_its_file_and_says_what_it_does(name):

@@ -1,4 +1,4 @@
-"""The demo's prompts: every row parses, the verifier knows its constraints, and held-out kinds are held out."""
+"""The prompts of the recipe constraints: rows parse, the verifier knows their kinds, held-out kinds are held out."""
 
 import json
 from collections import Counter

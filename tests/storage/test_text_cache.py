@@ -125,7 +125,7 @@ finally:
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, shard):
     done = run(LIMITED, tmp_path / "k", shard)
     if shard == 100:
-        assert done.stdout.strip().endswith("what was finished is kept") and "cannot write" in done.stdout, done.stderr
+        assert done.stdout.strip().endswith("finished work is kept") and "cannot write" in done.stdout, done.stderr
     assert "Traceback" not in done.stderr or shard == 1
     assert all(p.suffix == ".parquet" and not p.name.startswith(".") for p in (tmp_path / "k").iterdir())
     for file in (tmp_path / "k").iterdir():

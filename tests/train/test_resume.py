@@ -88,7 +88,7 @@ def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, tiny:
             recipe = recipe_with(folder, sections(name))
             models = {"student": ModelRef("student", "tiny@0", str(tiny))}
             done[side] = train_recipe(recipe, store, {dataset(name): stage}, models, None, notes)[0]
-        assert notes.said == ([] if side == "whole" else ["train t: going on after step 2"])
+        assert notes.said == ([] if side == "whole" else ["train t: continuing after step 2"])
         assert list((store.path / "work").iterdir()) == []
     whole, resumed = done["whole"], done["killed"]
     assert resumed.stage_id == whole.stage_id

@@ -48,7 +48,7 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
     if variable is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", variable):
         raise UserError(
             f"{where}: {name}.api_key_env: expected the name of an environment variable, such as OPENAI_API_KEY; "
-            f"what is there is none (a key has no place in a recipe)"
+            f"found something else (a recipe never holds a key)"
         )
     check_texts(name, "labels", settings, where)
     if "base_url" not in settings:
@@ -57,7 +57,7 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
     if set("@?#") & set(address):
         raise UserError(
             f"{where}: {name}.base_url: holds a name, a password or a query; put a key into an environment "
-            f"variable, and name that: api_key_env"
+            f"variable, and name the variable: api_key_env"
         )
     if not _is_address(address):
         raise UserError(

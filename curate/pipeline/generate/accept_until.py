@@ -68,7 +68,7 @@ def read_acceptance(generation: GenerateStep) -> Acceptance | None:
     if "accept" not in settings:
         for key in NAMES[1:]:
             if key in settings:
-                raise UserError(f"{where}: generate: {key}: goes with 'accept', how many prompts are wanted")
+                raise UserError(f"{where}: generate: {key}: needs 'accept', the number of prompts wanted")
         return None
     n = generation.sampling.n
     numbers = {
@@ -80,8 +80,8 @@ def read_acceptance(generation: GenerateStep) -> Acceptance | None:
         number(numbers, key, int, 1, where, value)
     if numbers["need"] > numbers["max_candidates"]:
         raise UserError(
-            f"{where}: generate: need: {numbers['need']} of at most {numbers['max_candidates']} candidates "
-            f"(max_candidates) can't be had"
+            f"{where}: generate: need: expected at most max_candidates, {numbers['max_candidates']}; "
+            f"found {numbers['need']}"
         )
     if not isinstance(settings.get("accepted"), str):
         raise UserError(
@@ -193,7 +193,7 @@ class Waves:
             run.progress.advance(0, f"{self.satisfied:,} of {wanted:,} accepted")
         if complete and self.satisfied < wanted:
             only = f"{label}: only {self.satisfied:,} of {wanted:,} prompts have an accepted candidate"
-            run.progress.say(f"{only}, and nothing is left to try: give it more prompts or max_candidates")
+            run.progress.say(f"{only}, and no candidate is left to make: add prompts, or raise max_candidates")
         return self._missing(run, requests) if failures.reasons or not complete else ""
 
     def asked_rows(self) -> pl.DataFrame:

@@ -201,7 +201,7 @@ def estimate_samples(generation: GenerateStep, max_candidates: int | None, log: 
     if not state.prompts.stages:
         return Estimate("")
     if generation.unknown_scores:
-        return Estimate("how many requests is known once the prompts are scored")
+        return Estimate("the number of requests is known once the prompts are scored")
     unanswered: dict[str, int] = {}
     answered = 0
     sample: list[str] = []

@@ -122,8 +122,8 @@ def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> S
     for ref, _ in models:
         if settings.get("response_format") is not None and not engine_of(ref).response_format:
             raise UserError(
-                f"{where}: generate: response_format: the engine {ref.engine!r} of the model {ref.name!r} has no "
-                f"such thing; use an engine {engines_that(lambda spec: spec.response_format)}"
+                f"{where}: generate: response_format: the engine {ref.engine!r} of the model {ref.name!r} does "
+                f"not support it; use an engine {engines_that(lambda spec: spec.response_format)}"
             )
     max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED_SHARE))
     if max_failed > 1:

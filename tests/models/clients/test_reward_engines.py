@@ -174,9 +174,11 @@ def test_an_encoder_without_a_chat_template_reads_a_pair(tmp_path):
 
 
 def test_language_and_reward_models_are_not_interchangeable(tiny, rewarding):
-    with pytest.raises(UserError, match=r"^model 'rm': .* is no reward model .* no weights for score.weight$"):
+    with pytest.raises(UserError, match=r"^model 'rm': .* is neither a reward model .* no weights for score.weight$"):
         reward_engine(tiny)
-    with pytest.raises(UserError, match=r"^model 'rm': .* is a model that classifies or rewards, not one that writes"):
+    with pytest.raises(
+        UserError, match=r"^model 'rm': .* is a classifier or a reward model; expected a model that writes text"
+    ):
         weights.load(ModelRef("rm", "rm@0", str(rewarding)))
 
 
@@ -199,7 +201,7 @@ def test_adapters_bring_the_head_on_top_of_a_language_models_own(lively, tmp_pat
     found = reward_engine(lively, adapters=adapters)
     ids = found.tokenizer("the cat sings", return_tensors="pt").input_ids
     assert values(found, [{"text": "the cat sings"}])[0] == pytest.approx(judge(ids).logits.item(), abs=1e-4)
-    with pytest.raises(UserError, match="/rm is a model that classifies or rewards, not one that writes"):
+    with pytest.raises(UserError, match="/rm is a classifier or a reward model; expected a model that writes text"):
         weights.load(ModelRef("rm", "rm@0", str(lively), adapters=adapters))
 
 

@@ -226,7 +226,7 @@ def test_a_server_that_dies_is_told_of_and_close_leaves_nothing(wide):
                 os.kill(core, signal.SIGKILL)
 
     began = time.monotonic()
-    with pytest.raises(UserError, match=r"models\.tiny: vLLM has died; what has arrived is kept: .*vllm\.log"):
+    with pytest.raises(UserError, match=r"models\.tiny: vLLM has stopped; the replies so far are kept: .*vllm\.log"):
         engine.answer(asking.take, give)
     assert time.monotonic() - began < 60
     assert 3 <= len(asking.replies) < 240 and all(r.text is not None for r in asking.replies.values())
@@ -279,7 +279,7 @@ def test_close_ends_a_starting_server_and_removes_its_folder(tmp_path):
 def test_a_server_that_takes_too_long_is_ended_and_told_of():
     quiet = [sys.executable, "-c", "import time; print('loading', flush=True); time.sleep(600)"]
     server = Server("tiny", quiet, environment("k" * 20, True))
-    with pytest.raises(UserError, match=r"vLLM was not there after 1 s \(start_timeout\): loading \(its log: "):
+    with pytest.raises(UserError, match=r"vLLM was not ready after 1 s \(start_timeout\): loading \(its log: "):
         server.wait_until_ready(1, Progress())
     assert not server.alive()
     shutil.rmtree(server.folder)

@@ -215,8 +215,8 @@ def test_a_condition_over_the_reply_alone_needs_no_score(stub, tmp_path):
             ', accept: 3, accepted: "chars > 3", max_candidates: 1.5',
             r"max_candidates: expected a whole number, found 1.5",
         ),
-        (', accepted: "chars > 3"', r"accepted: goes with 'accept'"),
-        (", max_candidates: 3", r"max_candidates: goes with 'accept'"),
+        (', accepted: "chars > 3"', r"accepted: needs 'accept'"),
+        (", max_candidates: 3", r"max_candidates: needs 'accept'"),
         (', accept: 3, acepted: "chars > 3"', r"called 'acepted'; did you mean 'accepted'\?"),
     ],
 )

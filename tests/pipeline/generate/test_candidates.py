@@ -291,7 +291,7 @@ def test_more_failures_than_allowed_end_the_run_with_the_commonest_reasons_and_c
         (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
         assert re.match(
             r"error: completions\.generate\.sample: 4 requests failed: 4 x .*; more than max_failed allows "
-            r"\(0\)\. What was answered is kept",
+            r"\(0\)\. The replies so far are kept",
             line,
         )
         store = Store(tmp_path / "store")

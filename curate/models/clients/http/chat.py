@@ -84,8 +84,8 @@ class ChatEngine:
         """
         if not self.user_prefix:
             raise UserError(
-                f"models.{self.name}: a user's turn is wanted of this model; say what comes before one in "
-                f"its chat template: models.{self.name}.user_prefix"
+                f"models.{self.name}: this model is to write a user's turn; give the text that comes before "
+                f"one in its chat template: models.{self.name}.user_prefix"
             )
         if len(turns) > 1:
             raise UserError(

@@ -102,8 +102,8 @@ class ClassifyEngine(ChatEngine):
         if label is None:
             if count > 1:
                 raise UserError(
-                    f"models.{self.name}: the model has {count} labels; say which one's probability is "
-                    f"wanted: label{self._there_are()}"
+                    f"models.{self.name}: the model has {count} labels; name the one whose probability "
+                    f"is the score: label{self._there_are()}"
                 )
             return found.probs[0]
         if len(self.labels) != count:

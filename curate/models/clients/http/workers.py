@@ -126,16 +126,16 @@ class Workers:
         engine = self.engine
         if last.unreachable and not others_answered:
             raise engine.error(
-                f"the server at {engine.base_url} has stopped answering ({last.reason}); what has arrived "
-                f"is kept: start the server and run again"
+                f"the server at {engine.base_url} has stopped answering ({last.reason}); the replies so "
+                f"far are kept: start the server and run again"
             )
         engine.fruitless += 1
         text = engine.redact(f"{engine.model} at {url}: {last.reason} ({tries} attempts)")
         self.give([Reply(r.key, error=text, transient=True) for r in asked], Spent())
         if engine.fruitless >= max(8, engine.concurrency):
             raise engine.error(
-                f"{engine.fruitless} requests in a row have failed for good, the last: "
-                f"{text}; what has arrived is kept: run again to go on"
+                f"{engine.fruitless} requests in a row have failed, retries included; the last: "
+                f"{text}; the replies so far are kept: run again to continue"
             )
 
     async def _attempt(self, asked: list[Request], url: str, body: bytes) -> Outcome | Failure:
@@ -179,8 +179,8 @@ class Workers:
             wait = retry_after(answer.headers) or 0
             if wait > LONGEST_ASKED_WAIT:
                 raise engine.error(
-                    f"{engine.model} at {url}: {reason}; it asks to wait {wait / 3600:.1f} h. What has "
-                    f"arrived is kept: run again then"
+                    f"{engine.model} at {url}: {reason}; it asks to wait {wait / 3600:.1f} h. The replies "
+                    f"so far are kept: run again then"
                 )
             if wait and engine.limits.pause(self.loop.time(), wait):
                 engine.progress.advance(0, f"server asks to wait {wait:.3g} s")

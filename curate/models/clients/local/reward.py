@@ -114,8 +114,8 @@ class RewardEngine(LoadedModel):
         if label is None:
             if len(outputs) > 1:
                 raise UserError(
-                    f"models.{self.ref.name}: the model has {len(outputs)} labels; say which one's "
-                    f"probability is wanted: label (there are: {', '.join(labels)})"
+                    f"models.{self.ref.name}: the model has {len(outputs)} labels; name the one whose "
+                    f"probability is the score: label (there are: {', '.join(labels)})"
                 )
             return outputs[0]
         if label not in labels:

@@ -105,4 +105,4 @@ class VllmChatEngine(ChatEngine):
         return url, body
 
     def _dead(self) -> UserError:
-        return self.server.died("vLLM has died; what has arrived is kept", self.progress)
+        return self.server.died("vLLM has stopped; the replies so far are kept", self.progress)

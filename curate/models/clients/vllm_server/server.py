@@ -81,7 +81,7 @@ class Server:
                 raise self.died("vLLM did not start", progress)
             waited = time.monotonic() - began
             if waited > seconds:
-                raise self.died(f"vLLM was not there after {seconds:g} s (start_timeout)", progress)
+                raise self.died(f"vLLM was not ready after {seconds:g} s (start_timeout)", progress)
             progress.advance(0, f"vLLM is starting, {waited:.0f} s")
             time.sleep(0.3)
 

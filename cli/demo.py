@@ -1,0 +1,71 @@
+"""The last part of ``gristmill demo``: trains and evaluates, says what was learnt, and prints what to try next."""
+
+from pathlib import Path
+
+import polars as pl
+import typer
+
+from cli.options import command_line, open_store, read_recipe
+from cli.tables import safe
+from cli.train import show_comparison
+
+TRY = (
+    "SELECT prompt, response, value AS named FROM completions JOIN scores ON row_id = completion_id "
+    "JOIN prompts USING (prompt_id) WHERE scorer = 'named' ORDER BY prompt_id, value DESC LIMIT 12",
+    "SELECT stage, reason, count(*) AS dropped FROM decisions WHERE NOT kept GROUP BY ALL ORDER BY dropped DESC",
+    "SELECT split, prompt, model, response FROM evaluations ORDER BY split, prompt_id, model DESC LIMIT 20",
+)
+
+
+def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
+    """Train and evaluate the demo's models, say what was learnt, and print what to try next."""
+    from cli.progress import Bars
+    from train.api import evaluate, train
+
+    loaded, opened = read_recipe(recipe, overrides), open_store(store)
+    with Bars() as bars:
+        train(loaded, opened, None, bars)
+        result = evaluate(loaded, opened, bars)
+    show_comparison(result.comparison)
+    for line in what_was_learnt(result.answers):
+        typer.echo(line)
+    typer.echo(f"\nThe store is {opened.path}. It keeps every answer, score and decision. Commands to try next:")
+    for query in TRY:
+        typer.echo(f"\n  {command_line('sql', query, store=store)}")
+    typer.echo(f"\n  {command_line('show', store=store)}")
+
+
+def what_was_learnt(answers: pl.DataFrame) -> list[str]:
+    """Return lines that compare the first model's answers with the last one's.
+
+    Args:
+        answers: The rows of ``evaluations``, with the demo's splits and its scorer ``named``.
+
+    Returns:
+        How many answers give the name, and the first questions with both answers; nothing for another recipe's rows.
+    """
+    if set(answers["split"]) != {"identity", "other"} or set(answers["scorer"]) != {"named"}:
+        return []
+    base, trained = answers["model"][0], answers["model"][-1]
+
+    def given(split: str, model: str) -> str:
+        values = answers.filter(pl.col("split") == split, pl.col("model") == model)["value"].drop_nulls()
+        return f"{int(values.sum())} of {len(values)}"
+
+    lines = [
+        "",
+        f"What it learnt: asked about itself, {base} gave the name Gristmill in {given('identity', base)} answers, "
+        f"{trained} in {given('identity', trained)}.",
+        "In answers to other questions the name should not appear. It does in "
+        f"{given('other', base)} answers of {base} and in {given('other', trained)} of {trained}.",
+        "The first held-out questions and their answers:",
+    ]
+    for split, count in (("identity", 2), ("other", 1)):
+        questions = answers.filter(pl.col("split") == split).unique("prompt_id", maintain_order=True).head(count)
+        for prompt_id, prompt in questions.select("prompt_id", "prompt").iter_rows():
+            replies = answers.filter(pl.col("prompt_id") == prompt_id, pl.col("model").is_in([base, trained]))
+            lines += ["", f"  {safe(prompt)}"]
+            lines += [
+                f"    {model}: {safe(text, 160)}" for model, text in replies.select("model", "response").iter_rows()
+            ]
+    return lines
