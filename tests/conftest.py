@@ -75,7 +75,7 @@ def livelier(tiny: Path, folder: Path, **changes: int) -> Path:
     import torch
     import transformers
 
-    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast.from_pretrained(tiny).save_pretrained(folder)
     config = transformers.AutoConfig.from_pretrained(tiny)
     config.initializer_range, config.tie_word_embeddings = 0.3, False
     for name, value in changes.items():

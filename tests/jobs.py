@@ -62,7 +62,9 @@ def tables(store: Store) -> dict[str, list[tuple]]:
 def ask(store: Store, query: str) -> pl.DataFrame:
     """Return the result of an SQL query over the store."""
     with connect(store) as con:
-        return pl.from_arrow(con.sql(query).to_arrow_table())
+        result = pl.from_arrow(con.sql(query).to_arrow_table())
+    assert isinstance(result, pl.DataFrame)
+    return result
 
 
 def last_run(store: Store) -> dict:

@@ -35,6 +35,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -89,6 +90,7 @@ class Stub:
         command += ["--key", self.key] if self.key else []
         command += ["--model", self.model] if self.model else []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
         self.port = json.loads(self.process.stdout.readline())["port"]
 
     def kill(self):
@@ -177,7 +179,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
 
-    def connection_lost(self, error):
+    def connection_lost(self, exc):
         if self.pending:  # the client has given up
             self.pending.cancel()
             self.state.now -= 1
@@ -367,8 +369,9 @@ def choice(chat, body, drawn, limit, index):
         message, ended = {"role": "assistant", "content": None, "tool_calls": [called]}, "tool_calls"
     log = [-(byte + 1) / 64 for byte in drawn[: len(words)]]
     if chat:
-        lines = {"content": [{"token": w, "logprob": p} for w, p in zip(words, log, strict=False)]}
-        for line in lines["content"]:
+        content: list[dict[str, Any]] = [{"token": w, "logprob": p} for w, p in zip(words, log, strict=False)]
+        lines = {"content": content}
+        for line in content:
             rest = [{"token": str(n), "logprob": line["logprob"] - 1 - n} for n in range(body.get("top_logprobs", 0))]
             line["top_logprobs"] = [{"token": line["token"], "logprob": line["logprob"]}, *rest][: len(rest)]
         made = {"index": index, "message": message, "finish_reason": ended}

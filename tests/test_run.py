@@ -1,6 +1,7 @@
 """A recipe from its source to its datasets, on a tiny model: what is made, what is asked, and what is asked again."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
@@ -12,7 +13,10 @@ from schemas.load_recipe import load_recipe
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 from tests.jobs import TABLES, ask, job, last_run, question, tables
 
-pytest.importorskip("transformers")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed"),
+]
 SEEDS = [question(i) for i in range(20)]
 
 
@@ -40,7 +44,7 @@ def test_the_tables_are_there_with_their_columns(made):
         assert ask(store, f"SELECT count(*) FROM {table}").item() > 0, table
 
 
-def test_every_prompt_has_its_candidates_and_every_candidate_its_score(made):
+def test_every_prompt_has_candidates_and_each_candidate_a_score(made):
     _, store = made
     assert ask(store, "SELECT count(*) FROM prompts").item() == 20
     assert ask(
@@ -83,7 +87,7 @@ def test_datasets_hold_the_best_the_worst_and_the_prompts(made):
     assert ask(store, "SELECT count(*) FROM rl_prompts WHERE ground_truth IS NOT NULL").item() == 20
 
 
-def test_every_decision_names_a_row_that_exists_and_every_refusal_a_reason(made):
+def test_every_decision_names_a_row_and_every_refusal_a_reason(made):
     _, store = made
     lost = ask(
         store,
@@ -180,7 +184,7 @@ def test_two_recipes_share_a_store_and_its_replies(tiny, tmp_path):
     assert ask(store, "SELECT recipe FROM runs ORDER BY run_id")["recipe"].to_list() == ["one", "two"]
 
 
-def test_held_out_prompts_are_not_asked_where_the_condition_says_so(tiny, tmp_path):
+def test_a_condition_leaves_held_out_prompts_unasked(tiny, tmp_path):
     store = Store(tmp_path / "store")
     run(
         job(
@@ -203,7 +207,7 @@ def test_held_out_prompts_are_not_asked_where_the_condition_says_so(tiny, tmp_pa
     assert held_out > 0 and leaked == 0 and asked == trained_on == spent(store)[0]
 
 
-def test_a_condition_over_scores_of_the_prompts_says_which_are_asked(tiny, tmp_path, monkeypatch):
+def test_a_condition_on_scores_of_the_prompts_picks_those_asked(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("def sung(prompt):\n    return prompt.str.contains('sings').cast(float)\n")
     store = Store(tmp_path / "store")
@@ -218,7 +222,7 @@ def test_a_condition_over_scores_of_the_prompts_says_which_are_asked(tiny, tmp_p
     assert spent(store) == (sung, 0) and 0 < sung < 10
 
 
-def test_a_prompt_too_long_for_the_model_is_a_decision_and_the_rest_goes_on(tiny, tmp_path):
+def test_a_prompt_too_long_is_a_decision_and_the_rest_goes_on(tiny, tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:3]], n=2, more="max_failed: 0.5"), store)
     assert ask(store, "SELECT count(*) FROM completions WHERE response IS NOT NULL AND error IS NULL").item() == 6
@@ -238,7 +242,7 @@ def test_a_prompt_too_long_for_the_model_is_a_decision_and_the_rest_goes_on(tiny
         run(job(tmp_path, tiny, [{"prompt": "the cat " * 300}, *SEEDS[:4]], n=2), store)
 
 
-def test_a_step_of_the_users_that_raises_is_one_error_and_the_store_stays_whole(tiny, tmp_path, monkeypatch):
+def test_a_users_step_that_raises_is_one_error_in_a_whole_store(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("def score(response):\n    raise ValueError('no such luck')\n", encoding="utf-8")
     steps = """
@@ -295,7 +299,7 @@ def test_edited_answers_become_pairs_with_their_originals(tiny, tmp_path):
         assert (row["chosen_score"], row["rejected_score"]) == (1.0, 0.0)
 
 
-def test_a_recipe_that_is_wrong_is_refused_before_anything_is_made(tiny, tmp_path):
+def test_a_wrong_recipe_is_refused_before_anything_is_made(tiny, tmp_path):
     store = Store(tmp_path / "store")
     recipe = job(tmp_path, tiny, SEEDS[:4], datasets="\n  sft: {type: sft, by: charz}\n")
     with pytest.raises(UserError, match="did you mean 'chars'"):

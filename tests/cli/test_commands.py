@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -13,7 +14,7 @@ from cli.main import app
 from cli.shipped_recipes import RECIPES
 from tests.command import call, mistake, process
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+COMMANDS = sorted(getattr(command.callback, "__name__", "no name") for command in app.registered_commands)
 HOSTILE = "fine\x1b]0;owned\x07 \x1b[31mred\x1b[2J \x9b31m\r\x08end"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 RECIPE = """\
@@ -41,7 +42,7 @@ train:
 def rows():
     """Return eight prompts with a good, a middling and a bad answer each; one is repeated, one has an empty answer."""
     truth = [{"kind": "lowercase"}, {"kind": "max_words", "n": 4}]
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "prompt": f"Name thing {i}.",
             "ground_truth": truth,
@@ -158,6 +159,7 @@ def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
     assert last == [{"reused": True, "n": 8}]
 
 
+@pytest.mark.slow
 def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     write(tmp_path)
     assert call(tmp_path, "run", "r.yaml").code == 0
@@ -185,7 +187,7 @@ def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     )
 
 
-def test_editing_a_comment_or_the_order_of_keys_makes_nothing_again(built):
+def test_editing_comments_or_the_order_of_keys_remakes_nothing(built):
     text = RECIPE.replace("{use: length, as: words}", "{as: words, use: length}  # words").replace("seed: 7\n", "")
     (built / "same.yaml").write_text(text.replace("models:", "seed: 7\nmodels:"))
     done = call(built, "run", "same.yaml")
@@ -218,6 +220,7 @@ def test_check_counts_the_requests_a_model_would_be_sent(tmp_path):
     assert "9 prompts" in done.out and "21 requests left to make" in done.out and "at most 210 new tokens" in done.out
 
 
+@pytest.mark.slow
 def test_the_store_can_be_named_by_flag_and_by_environment(tmp_path):
     write(tmp_path, RECIPE[: RECIPE.index("split:")].replace("  - dedup: exact\n", ""))
     code = """if True:
@@ -251,9 +254,9 @@ def test_every_format_says_the_same(built, tmp_path):
     assert (table[0]["nothing"], table[0]["quarter"]) == ("", "0.25")
     shown = call(built, "sql", QUERY).out
     assert all(text in shown for text, _ in wanted) and "0.25" in shown
-    raw = process(built, "sql", QUERY, "--format", "parquet", binary=True)
-    assert raw.code == 0
-    assert pl.read_parquet(io.BytesIO(raw.out)).select("prompt", "line").rows() == wanted
+    done = process(built, "sql", QUERY, "--format", "parquet")
+    assert done.code == 0
+    assert pl.read_parquet(io.BytesIO(done.raw)).select("prompt", "line").rows() == wanted
     for name in ("jsonl", "json", "csv", "parquet", "table"):
         done = call(built, "sql", QUERY, "--format", name, "--output", tmp_path / f"out.{name}")
         assert (done.code, done.out) == (0, "")
@@ -279,7 +282,8 @@ def test_any_duckdb_client_reads_the_same(built):
     with duckdb.connect(str(built / "store" / "gristmill.duckdb"), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM completions").fetchall() == [(28,)]
     files = built / "store" / "stages" / "*" / "scores-*.parquet"
-    assert duckdb.sql(f"SELECT count(DISTINCT scorer) FROM '{files}'").fetchall() == [(2,)]
+    with duckdb.connect() as con:
+        assert con.execute(f"SELECT count(DISTINCT scorer) FROM '{files}'").fetchall() == [(2,)]
 
 
 def test_show_gives_an_overview_and_a_table(built):

@@ -113,7 +113,7 @@ def test_an_earlier_store_is_other_data(folder):
         ("s", r"r.yaml:4: against: s is the store of this run; name another, or a file"),
     ],
 )
-def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, against, said):
+def test_missing_other_data_is_reported_before_anything_is_done(folder, against, said):
     write(folder, "old.jsonl", ["x"])
     store = Store(folder / "s")
     with pytest.raises(UserError, match=said):
@@ -167,7 +167,7 @@ def test_the_best_of_near_candidates_stays(tmp_path):
     assert said["all"].startswith("3 rows")
 
 
-def test_the_best_of_near_dataset_rows_stays_by_the_score_of_the_dataset(tmp_path):
+def test_the_best_of_near_dataset_rows_stays_by_its_score(tmp_path):
     view = "all: {type: sft, by: quality, dedup: {use: exact, on: response, keep: best}}"
     store, said = built(tmp_path, ANSWERS, view)
     assert [text for _, text in picks(store, "all")] == ["The Po.", "the  RHINE.", "The Elbe."]
@@ -203,7 +203,7 @@ CHAT = [
         ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 0),
     ],
 )
-def test_other_rows_are_put_together_as_the_rows_of_the_dataset_are(tmp_path, view, left):
+def test_other_rows_are_joined_as_the_rows_of_the_dataset_are(tmp_path, view, left):
     (tmp_path / "old.jsonl").write_text(json.dumps({"messages": CHAT}))
     rows = [{"messages": CHAT}, recorded("Name a river.", ("The Po.", None))]
     store, said = built(tmp_path, rows, view)
@@ -220,7 +220,7 @@ def test_a_pair_is_not_compared_as_a_whole_with_other_data(tmp_path):
         built(tmp_path, ANSWERS, "all: {type: preference, by: quality, dedup: {use: exact, against: old.jsonl}}")
 
 
-def test_answers_to_prompts_that_an_earlier_store_dropped_are_no_other_data(folder):
+def test_answers_to_prompts_that_a_store_dropped_are_left_out(folder):
     old = folder / "old"
     old.mkdir()
     rows = [{"prompt": "Bad one.", "completions": ["The Rhine."]}, {"prompt": "Good one.", "completions": ["The Po."]}]

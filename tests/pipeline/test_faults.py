@@ -46,11 +46,13 @@ FAULTS = {
 }
 
 
-RARE = ("drop", "empty", "null")  # what "all" covers
+QUICK = ("500", "half_json")  # what make test-quick runs
 
 
-@pytest.mark.parametrize("name", [*(pytest.param(n, marks=[pytest.mark.slow] * (n in RARE)) for n in FAULTS), "all"])
-def test_whatever_goes_wrong_once_the_tables_are_as_undisturbed(tmp_path, expected, name):
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in (*FAULTS, "all")]
+)
+def test_whatever_goes_wrong_once_the_tables_are_the_same(tmp_path, expected, name):
     faults = {k: {**how, "every": 8} for k, how in FAULTS.items()} if name == "all" else {name: FAULTS[name]}
     with Stub(faults=faults) as stub:
         store = Store(tmp_path / "store")
@@ -66,8 +68,8 @@ def test_whatever_goes_wrong_once_the_tables_are_as_undisturbed(tmp_path, expect
         assert total(store, "requests") == stats["requests"] - turned_away and total(store, "replies") == 3 * ROWS
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_wrong_number_of_choices_loses_no_sample_and_makes_none_up(tmp_path, count):
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_wrong_number_of_choices_loses_and_adds_no_sample(tmp_path, count):
     """Of a server that ignores ``n``, and of one that sends more than was asked for."""
     with Stub(faults={"choices": {"count": count, "times": 0}}) as stub:
         store = Store(tmp_path / "store")
@@ -79,7 +81,8 @@ def test_a_wrong_number_of_choices_loses_no_sample_and_makes_none_up(tmp_path, c
         assert stub.stats()["requests"] == requests == total(store, "requests")
 
 
-def test_a_prompt_that_is_too_long_for_the_model_is_a_row_with_the_error_and_is_not_tried_again(tmp_path):
+@pytest.mark.slow
+def test_a_prompt_too_long_for_the_model_is_a_row_with_the_error(tmp_path):
     with Stub(faults={"context": {"match": "question 7"}}) as stub:
         store = Store(tmp_path / "store")
         code, errors = finished(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
@@ -89,6 +92,7 @@ def test_a_prompt_that_is_too_long_for_the_model_is_a_row_with_the_error_and_is_
         assert stub.stats()["requests"] == NEEDED - 1 and total(store, "replies") == 3 * ROWS - 3
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_loses_nothing(tmp_path, expected):
     with Stub(delay=0.05) as stub:
         store = Store(tmp_path / "store")
@@ -110,7 +114,8 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(tmp_path, expected
         assert {*stats["answered"].values()} == {1} and len(stats["answered"]) == NEEDED
 
 
-def test_a_server_that_stays_away_ends_the_run_in_a_line_and_the_next_goes_on(tmp_path, expected):
+@pytest.mark.slow
+def test_a_server_that_stays_away_ends_the_run_in_a_line(tmp_path, expected):
     with Stub(delay=0.05) as stub:
         store = Store(tmp_path / "store")
         recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2, retries: 1")

@@ -40,8 +40,8 @@ def signal_after(child, store, least, kind):
         before, count = count, replies_kept(store)
         if count > before and (store.path / NAME).exists():
             with duckdb.connect(str(store.path / NAME), read_only=True) as con:
-                assert con.execute("SELECT count(*) FROM prompts").fetchone()[0] in (0, PROMPTS)
-                assert con.execute("SELECT count(*) FROM sft").fetchone()[0] == 0
+                assert con.execute("SELECT count(*) FROM prompts").fetchone() in ((0,), (PROMPTS,))
+                assert con.execute("SELECT count(*) FROM sft").fetchone() == (0,)
             looked += 1
     child.send_signal(kind)
     _, errors = child.communicate(timeout=60)

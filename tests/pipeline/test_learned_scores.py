@@ -1,6 +1,7 @@
 """A job whose candidates are scored by models that read: every row has its value, and a second run asks nothing."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
@@ -8,7 +9,10 @@ from curate.api.run import plan, run
 from schemas.load_recipe import load_recipe
 from tests.jobs import ask, job, question
 
-pytest.importorskip("transformers")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed"),
+]
 
 STEPS = """
   - generate: {{use: sample, model: student, n: 2, max_tokens: 8}}
@@ -25,7 +29,7 @@ def test_losses_and_rewards_of_every_candidate(tmp_path, store, tiny):
 
     torch.manual_seed(0)
     folder = tmp_path / "rm"
-    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast.from_pretrained(tiny).save_pretrained(folder)
     config = transformers.AutoConfig.from_pretrained(tiny, num_labels=1)
     transformers.LlamaForSequenceClassification(config).save_pretrained(folder)
     path = job(tmp_path, tiny, [question(i) for i in range(6)], completions=STEPS, datasets=DATASETS).path

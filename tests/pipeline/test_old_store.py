@@ -32,7 +32,8 @@ def test_its_tables_can_be_read_before_anything_is_made(old):
     assert ask(store, counts).row(0) == (96, 32, 16)
 
 
-def test_stages_are_remade_at_most_once_and_no_reply_is_asked_again(old):
+@pytest.mark.slow
+def test_stages_are_remade_at_most_once_and_no_reply_asked_again(old):
     store = Store(old / "store", create=False)
     before = tables(store)
     with Stub() as stub:

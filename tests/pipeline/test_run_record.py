@@ -57,7 +57,7 @@ def stages(store):
     return [stage["stage"] for stage in last_run(store)["stages"]]
 
 
-def test_a_run_that_fails_has_its_finished_stages_in_its_record_and_in_sql(recipe, tmp_path):
+def test_a_failed_run_has_its_finished_stages_in_record_and_sql(recipe, tmp_path):
     store = Store(tmp_path / "store")
     with pytest.raises(Exception, match="broken"):
         run(recipe, store)
@@ -65,8 +65,9 @@ def test_a_run_that_fails_has_its_finished_stages_in_its_record_and_in_sql(recip
     assert ask(store, "SELECT count(*) FROM scores").item() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True])
-def test_a_run_that_is_killed_has_its_finished_stages_in_its_record(recipe, tmp_path, again):
+def test_a_killed_run_has_its_finished_stages_in_its_record(recipe, tmp_path, again):
     store = Store(tmp_path / "store")
     for _ in range(1 + again):  # the second run reuses the stages
         done = subprocess.run(

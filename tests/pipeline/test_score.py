@@ -88,6 +88,7 @@ def judged(folder, url, steps=JUDGED, more="", **how):
     return served(folder, url, models=models, completions=steps, datasets=datasets, **how)
 
 
+@pytest.mark.slow
 def test_each_question_is_asked_once_and_its_cost_is_counted(stub, folder):
     store = Store(folder / "store")
     recipe = judged(folder, stub.url)
@@ -193,6 +194,7 @@ def test_a_score_by_another(stub, folder):
     assert len(rows) == 32 and all(long == (chars >= 20) for chars, long in rows)
 
 
+@pytest.mark.slow
 def test_a_question_that_fails_leaves_a_null_with_its_reason(folder):
     with Stub(faults={"context": {"match": "say exactly: 3"}}) as stub:
         store = Store(folder / "store")
@@ -206,7 +208,8 @@ def test_a_question_that_fails_leaves_a_null_with_its_reason(folder):
             run(judged(folder, stub.url, strict), Store(folder / "s"))
 
 
-def test_a_used_up_budget_leaves_scores_out_and_a_larger_one_brings_them(stub, folder):
+@pytest.mark.slow
+def test_a_used_up_budget_leaves_scores_out_and_more_adds_them(stub, folder):
     undisturbed = Store(folder / "whole")
     run(judged(folder, stub.url), undisturbed)
     store = Store(folder / "store")
@@ -236,7 +239,7 @@ def test_a_scorer_that_raises_is_told_with_its_line(stub, folder):
         run(judged(folder, stub.url, steps), Store(folder / "s"))
 
 
-def test_a_prompts_candidates_are_scored_together_wherever_they_come_from(stub, folder):
+def test_a_prompts_candidates_are_scored_together(stub, folder):
     twice = SAMPLE + SAMPLE.replace("n: 4", "n: 2").replace("model: a", "model: b") + SCORE
     store = Store(folder / "store")
     run(judged(folder, stub.url, twice + "\n  - score: {use: own.share, as: k}\n"), store)

@@ -10,7 +10,7 @@ from schemas.load_recipe import load_recipe
 from tests.jobs import ask
 
 
-def test_a_run_opens_a_source_once_for_its_hash_and_once_for_its_rows(tmp_path, monkeypatch):
+def test_a_source_is_opened_once_for_its_hash_and_for_its_rows(tmp_path, monkeypatch):
     rows = "".join(json.dumps({"prompt": f"question {i}", "completions": ["a", "b"]}) + "\n" for i in range(5))
     (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
     recipe = tmp_path / "r.yaml"

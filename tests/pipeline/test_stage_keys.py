@@ -35,7 +35,7 @@ def reasons(store):
     return found["reason"].to_list()
 
 
-def test_a_filter_of_candidates_by_a_score_of_their_prompts_follows_that_score(tmp_path, monkeypatch):
+def test_a_filter_by_a_score_of_the_prompts_follows_that_score(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "size.py").write_text(
         '"""Size."""\n\n\ndef score(prompt, *, factor: int = 1):\n    """Characters, times factor."""\n'
@@ -56,7 +56,7 @@ def test_the_order_of_a_filters_reasons_counts(tmp_path):
     assert reasons(build(tmp_path, steps.format(", ".join(reversed(conditions))))) == ["long"]
 
 
-def test_a_score_may_be_called_like_what_a_dataset_row_is_made_of(tmp_path):
+def test_a_score_may_be_called_like_a_column_of_a_dataset(tmp_path):
     names = ("turns", "rejected", "rejected_score", "my-len")
     steps = "completions:\n  - score: exact_match\n" + "".join(f"  - score: {{use: length, as: {n}}}\n" for n in names)
     store = build(tmp_path, steps + "  - filter: {x: '\"my-len\" > 9'}")

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
@@ -21,6 +23,7 @@ ZH = ["请描述泰姬陵的建筑风格。", "描述泰姬陵的建筑风格。
 QUESTION = "Janet has 3 ducks that lay 16 eggs a day; how many eggs does she sell if she eats 3 of them each morning?"
 
 
+@pytest.mark.slow
 def test_the_recipe_of_the_docs_runs_and_its_queries_answer(tmp_path):
     recipe = next(block for block in re.findall(r"```yaml\n(.*?)```", DOCS, re.S) if block.startswith("name: curation"))
     (tmp_path / "curation.yaml").write_text(recipe, encoding="utf-8")

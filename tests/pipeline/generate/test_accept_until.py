@@ -37,7 +37,7 @@ def result(store):
     return store.stage(found["stage_id"]).manifest["result"], each.rows()
 
 
-def test_it_ends_with_as_many_prompts_as_are_wanted_and_tells_how_it_went(stub, tmp_path):
+def test_it_ends_with_the_wanted_prompts_and_says_how_it_went(stub, tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub), store)
     said, each = result(store)
@@ -96,6 +96,7 @@ def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, 
     assert last_run(store)["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_more_wanted_pays_only_for_what_is_new(stub, tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, accept=4), store)
@@ -114,7 +115,8 @@ def test_the_plan_says_how_many_requests_it_takes_at_most(stub, tmp_path):
     assert note == "at most 120 requests to a, each of at most 30 new tokens"
 
 
-def test_stopped_by_a_budget_again_and_again_it_comes_to_the_same_end(stub, tmp_path):
+@pytest.mark.slow
+def test_stopped_by_budgets_it_comes_to_the_same_end(stub, tmp_path):
     """Also where two budgets end with as many accepted prompts: what the second one paid for is in the tables."""
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     run(job(tmp_path, stub, accept=8, least=52), whole)
@@ -134,7 +136,8 @@ def test_stopped_by_a_budget_again_and_again_it_comes_to_the_same_end(stub, tmp_
     assert tables(store) == tables(whole) and total(store, "requests") == needed
 
 
-def test_what_failed_for_now_is_asked_again_and_then_all_is_as_undisturbed(stub, tmp_path):
+@pytest.mark.slow
+def test_what_failed_for_now_is_asked_again_to_the_same_end(stub, tmp_path):
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     run(job(tmp_path, stub, accept=6), whole)
     failing = {"500": {"match": "question 2", "times": 0}}

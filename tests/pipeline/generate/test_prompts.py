@@ -1,26 +1,21 @@
 """``generate`` in ``prompts:`` and steps of several exchanges, through a server: parents, sides, and what is asked."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from curate.api.run import plan, run
-from curate.storage.reply_log import ReplyLog
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
 from schemas.load_recipe import load_recipe
 from tests.jobs import ask, last_run, tables
+from tests.killed import replies_kept, started
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
 
-ROOT = Path(__file__).parents[3]
 NONE = "\n  - generate: {use: sample, model: a, n: 1, max_tokens: 30}" + SCORE
 RL = "\n  rl: {type: prompt, by: chars}\n"
 
@@ -62,8 +57,11 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_every_way_makes_prompts_with_parents_and_asks_nothing_twice(stub, tmp_path, name):
+QUICK = "backtranslate"  # make test-quick runs one
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n != QUICK)) for n in STEPS])
+def test_every_step_makes_prompts_with_parents_and_asks_once(stub, tmp_path, name):
     store = Store(tmp_path / "store")
     more = STEPS[name] and f", {STEPS[name]}"
     text = [f"use: {name}, model: a, n: 1, max_tokens: 40{more}"]
@@ -106,7 +104,7 @@ def test_the_model_writes_the_users_turn_after_its_prefix(stub, tmp_path):
         run(job(tmp_path, stub, ["use: magpie, model: b, n: 1"], models=models(stub.url, b=""), **only), store)
 
 
-def test_a_prompt_that_was_dropped_does_not_come_back_as_a_models(stub, tmp_path, monkeypatch):
+def test_a_dropped_prompt_does_not_come_back_as_a_models(stub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(
         "import json\nimport polars as pl\n"
@@ -139,6 +137,7 @@ def test_a_conversation_made_from_one_other_keeps_its_tools(stub, tmp_path):
     assert found["tools"].n_unique() == 1 and found["tools"].null_count() == 0 and found["parent_ids"].null_count() == 1
 
 
+@pytest.mark.slow
 def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
     """Also the offspring of offspring, and where the seeds are left out, and where a where names the split."""
     steps = [
@@ -168,7 +167,8 @@ def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
     assert grown and all(sides[child] == "train" for child in grown)
 
 
-def test_seeds_that_are_not_kept_are_left_out_with_the_reason_and_no_others(stub, tmp_path):
+@pytest.mark.slow
+def test_seeds_that_are_not_kept_and_no_others_are_left_out(stub, tmp_path):
     store = Store(tmp_path / "store")
     step = "use: evolve, model: a, max_tokens: 40, keep_seeds: false, where: \"prompt like '%please%'\""
     run(job(tmp_path, stub, [step], rows=8), store)
@@ -222,7 +222,8 @@ def test_a_mistake_is_one_line_that_says_where(tmp_path, stub, step, said):
     assert "job.yaml:7: " in str(error.value) or "evolution" in str(error.value)
 
 
-def test_stopped_by_a_budget_again_and_again_the_prompts_come_out_as_undisturbed(stub, tmp_path):
+@pytest.mark.slow
+def test_stopped_by_budgets_the_prompts_come_to_the_same_end(stub, tmp_path):
     steps = ["use: evolve, model: a, n: 2, rounds: 2, max_tokens: 40", "use: continue, model: a, max_tokens: 40"]
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     run(job(tmp_path, stub, steps, rows=6), whole)
@@ -249,7 +250,8 @@ REVISE = (
 )
 
 
-def test_rewritten_and_revised_candidates_name_what_they_were_made_of_and_by_whom(stub, tmp_path):
+@pytest.mark.slow
+def test_rewritten_and_revised_candidates_name_parent_and_model(stub, tmp_path):
     steps = "\n  - generate: {use: sample, model: a, n: 2, max_tokens: 30}" + REWRITE + REVISE + SCORE
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, [], rows=6, completions=steps, models=models(stub.url, a="", b="", c="")), store)
@@ -280,38 +282,20 @@ def test_a_round_in_which_nobody_is_asked_does_not_end_it(stub, tmp_path):
     assert plan(recipe, store).requests == 0
 
 
-COMMAND = "from cli.main import main; main()"
-
-
-def start(recipe, store):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def kept(store):
-    with ReplyLog.open_for_reading(store) as log:
-        return log.db.execute("SELECT count(*) FROM replies WHERE failed = 0").fetchone()[0]
-
-
-def test_killed_in_the_middle_of_the_second_exchange_it_asks_nothing_twice(tmp_path):
+@pytest.mark.slow
+def test_killed_in_the_second_exchange_it_asks_nothing_twice(tmp_path):
     with Stub(delay=0.03) as slow:
         steps = ["use: evolve, model: a, rounds: 2, max_tokens: 40"]
         text = dict(rows=24, more="concurrency: 3", completions=SCORE, datasets=" {}\n")
         whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
         recipe = job(tmp_path, slow, steps, **text)
-        child = start(recipe, store)
-        while kept(store) < 32:  # 24 are the first exchange's
+        child = started(recipe, store)
+        while replies_kept(store) < 32:  # 24 are the first exchange's
             assert child.poll() is None, child.communicate()[1]
             time.sleep(0.005)
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        had = kept(store)
+        had = replies_kept(store)
         assert 32 <= had < 48
         run(recipe, store)
         assert (last_run(store)["requests"], last_run(store)["requests_reused"]) == (48 - had, had)
