@@ -34,7 +34,7 @@ def built(folder: Path, rows: list[dict], datasets: str, more: str = "") -> tupl
     """Run such a recipe; returns the store and what each dataset's stage says came of it."""
     store = Store(folder / "store")
     made = run(recipe(folder, rows, datasets, more), store)
-    return store, {name: stage.manifest["result"] for name, stage in made.items()}
+    return store, {name: stage.manifest["result"] for name, stage in made.stages.items()}
 
 
 def pairs(store: Store, dataset: str) -> list[tuple[str, str, str]]:
