@@ -63,7 +63,7 @@ def write(folder, recipe=RECIPE):
     return folder
 
 
-def ask(folder, query):
+def rows_of(folder, query):
     """Return the rows of a query."""
     result = call(folder, "sql", query, "--format", "jsonl")
     assert result.code == 0, result.err
@@ -126,17 +126,17 @@ def test_version_and_no_command(tmp_path):
 
 def test_a_run_makes_the_tables_of_the_design(built):
     tables = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts", "stages", "runs")
-    counts = {t: ask(built, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables}
+    counts = {t: rows_of(built, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables}
     assert counts["prompts"] == 9 and counts["completions"] == 28 and counts["runs"] == 1
     assert counts["sft"] == 8 and counts["preferences"] == 8 and counts["rl_prompts"] == 8
-    sides = ask(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft")
+    sides = rows_of(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft")
     assert sorted(list(s.values()) for s in sides) == [["test", True], ["train", False]]
-    best = ask(built, "SELECT completion, score FROM sft ORDER BY completion")
+    best = rows_of(built, "SELECT completion, score FROM sft ORDER BY completion")
     assert [json.loads(b["completion"])[0]["content"] for b in best] == [f"thing {i}" for i in range(8)]
     assert all(b["score"] == 1.0 for b in best)
-    pairs = ask(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
+    pairs = rows_of(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
     assert all(p["gap"] >= 0.5 for p in pairs)
-    dropped = ask(
+    dropped = rows_of(
         built,
         "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept "
         "AND stage NOT LIKE 'datasets%' GROUP BY ALL ORDER BY stage",
@@ -152,7 +152,7 @@ def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
     done = call(built, "run", "r.yaml")
     assert done.code == 0 and done.err.count("reused") == len(done.err.splitlines()) == 8
     assert {p: p.stat().st_mtime_ns for p in (built / "store" / "stages").rglob("*")} == stages
-    last = ask(
+    last = rows_of(
         built,
         "SELECT bool_and(reused) AS reused, count(*) AS n FROM stages WHERE run_id = (SELECT max(run_id) FROM runs)",
     )
@@ -163,7 +163,7 @@ def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
 def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     write(tmp_path)
     assert call(tmp_path, "run", "r.yaml").code == 0
-    before = ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1")
+    before = rows_of(tmp_path, "SELECT row_id FROM sft ORDER BY 1")
     done = call(
         tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9", "--set", "completions.2.filter.long=words > 4"
     )
@@ -179,7 +179,7 @@ def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
         "datasets.dpo": False,
         "datasets.rl": False,
     }
-    assert ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1") == before, "the same rows have the same ids"
+    assert rows_of(tmp_path, "SELECT row_id FROM sft ORDER BY 1") == before, "the same rows have the same ids"
     back = call(tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9")
     reused = {line.split()[1]: line.startswith("=") for line in back.err.splitlines()}
     assert [stage for stage, was in reused.items() if not was] == ["datasets.dpo"], (
@@ -246,7 +246,7 @@ QUERY = "SELECT prompt_id, prompt, line, NULL AS nothing, 0.25 AS quarter FROM p
 
 
 def test_every_format_says_the_same(built, tmp_path):
-    wanted = [(r["prompt"], r["line"]) for r in ask(built, QUERY)]
+    wanted = [(r["prompt"], r["line"]) for r in rows_of(built, QUERY)]
     assert wanted[0] == ("Name thing 0.", 1) and len(wanted) == 9
     assert [(r["prompt"], r["line"]) for r in json.loads(call(built, "sql", QUERY, "--format", "json").out)] == wanted
     table = list(csv.DictReader(io.StringIO(call(built, "sql", QUERY, "--format", "csv").out)))
@@ -296,7 +296,7 @@ def test_show_gives_an_overview_and_a_table(built):
 
 
 def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
-    prompt = ask(built, "SELECT prompt_id FROM prompts WHERE line = 1")[0]["prompt_id"]
+    prompt = rows_of(built, "SELECT prompt_id FROM prompts WHERE line = 1")[0]["prompt_id"]
     told = call(built, "why", prompt).out
     assert told.startswith(f"prompt {prompt}\n")
     for text in (
@@ -309,29 +309,31 @@ def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
         "RL prompt in rl (train)",
     ):
         assert text in told, text
-    double = ask(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
+    double = rows_of(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
     told = call(built, "why", double).out
     assert "dropped by prompts.dedup.exact: duplicate (exact)" in told and prompt in told, "names what it duplicates"
-    row = ask(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]
+    row = rows_of(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]
     told = call(built, "why", row["chosen_id"]).out
     assert "chosen of a pair in dpo" in told and "constraints 1.0" in told and row["row_id"] in told
     told = call(built, "why", row["rejected_id"]).out
     assert "rejected of a pair in dpo" in told and "dropped by datasets.sft" in told
     told = call(built, "why", row["row_id"]).out
     assert told.startswith(f"dataset row {row['row_id']}\n") and row["chosen_id"] in told and row["rejected_id"] in told
-    empty = ask(built, "SELECT completion_id FROM completions WHERE response = ''")[0]["completion_id"]
+    empty = rows_of(built, "SELECT completion_id FROM completions WHERE response = ''")[0]["completion_id"]
     assert "dropped by completions.filter: empty" in call(built, "why", empty).out
 
 
 def test_why_takes_the_start_of_an_id(built):
-    row = ask(built, "SELECT row_id FROM sft ORDER BY 1")[0]["row_id"]
+    row = rows_of(built, "SELECT row_id FROM sft ORDER BY 1")[0]["row_id"]
     assert call(built, "why", row[:12]).out == call(built, "why", row).out
     line = mistake(call(built, "why", "r_"))
     assert row[:2] in line and "several ids" in line
 
 
 def test_what_a_model_wrote_does_not_steer_the_terminal(built):
-    (row,) = ask(built, "SELECT completion_id, prompt_id, response FROM completions WHERE contains(response, 'owned')")
+    (row,) = rows_of(
+        built, "SELECT completion_id, prompt_id, response FROM completions WHERE contains(response, 'owned')"
+    )
     assert row["response"] == HOSTILE, "the data are kept as they are"
     shown = [
         call(built, "why", row["completion_id"]),

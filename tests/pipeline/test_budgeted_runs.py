@@ -8,7 +8,7 @@ from curate.api.run import built, run
 from curate.storage.store import Store
 from schemas.errors import Stopped
 from tests.command import call, mistake
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
 
@@ -19,7 +19,7 @@ def stub():
         yield one
 
 
-def two(url, prices, of_a=""):
+def two_models(url, prices, of_a=""):
     """Two models behind one server, with prices."""
     more = {"a": of_a and f", {of_a}", "b": ""}
     made = (f"\n  {k}: {{{server(url, model)}, {prices}{more[k]}}}" for k, model in (("a", "big"), ("b", "small")))
@@ -38,13 +38,13 @@ def undisturbed(stub, tmp_path_factory):
     """The tables of ``MANY``, and what it takes of both models and of one."""
     folder = tmp_path_factory.mktemp("undisturbed")
     store = Store(folder / "store")
-    run(served(folder, stub.url, rows=10, models=two(stub.url, PRICES), completions=MANY), store)
+    run(served(folder, stub.url, rows=10, models=two_models(stub.url, PRICES), completions=MANY), store)
     return tables(store), {"budget": used(store), "model": used(store, "WHERE model = 'a'")}
 
 
 def used(store, who=""):
-    """What was spent, by the limits that count it."""
-    return ask(
+    """The sums spent, by the limits that count them."""
+    return query(
         store,
         f"""SELECT sum(requests)::BIGINT AS max_requests, sum(cost) AS max_cost,
         sum(prompt_tokens + completion_tokens)::BIGINT AS max_tokens FROM costs {who}""",
@@ -70,7 +70,7 @@ def test_a_budget_is_kept_and_larger_ones_give_the_same_tables(stub, tmp_path, u
             rows=10,
             completions=MANY,
             top=f"budget: {{{told}}}\n" if owner == "budget" else "",
-            models=two(stub.url, PRICES, told if owner == "model" else ""),
+            models=two_models(stub.url, PRICES, told if owner == "model" else ""),
         )
         try:
             run(recipe, store)
@@ -127,7 +127,7 @@ def test_a_recipe_with_another_name_has_a_budget_of_its_own(stub, tmp_path):
     for name, rows in (("one", 2), ("two", 4)):
         top = "budget: {max_requests: 9}\n"
         run(served(tmp_path, stub.url, rows=rows, name=name, more="choices: 1", top=top), store)
-    assert [(r["recipe"], r["requests"]) for r in ask(store, "FROM costs ORDER BY run_id").rows(named=True)] == [
+    assert [(r["recipe"], r["requests"]) for r in query(store, "FROM costs ORDER BY run_id").rows(named=True)] == [
         ("one", 8),
         ("two", 8),
     ]
@@ -165,7 +165,7 @@ def test_no_budget_is_passed_by_attempts_that_fail(stub, tmp_path):
                 assert limit == 400
             except Stopped as stop:
                 assert str(stop).startswith("budget.max_requests is reached: ") and limit < 400
-                assert ask(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() == 0
+                assert query(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() == 0
             assert limit >= total(store, "requests") == lossy.stats()["requests"]
             assert last_run(store)["status"] == ("finished" if limit == 400 else "stopped")
         assert lossy.stats()["faults"]["close"] > 8 and total(store, "failed") == 0

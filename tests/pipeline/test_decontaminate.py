@@ -13,7 +13,7 @@ from curate.sources.benchmarks import SHIPPED, read_benchmarks
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask
+from tests.jobs import query
 
 EGGS = "How many eggs does Janet sell every day at the farmers' market near her home?"
 TRAIN = "If a train leaves Rome at noon and runs 60 miles an hour, when is it in Milan, 360 miles away?"
@@ -39,7 +39,7 @@ def job(folder, prompts="", completions="", rows=ROWS, bench=BENCH):
 
 def dropped(store, table, id_, text):
     """The rows that are out: their text, the reason, the evidence."""
-    found = ask(
+    found = query(
         store,
         f"SELECT {text}, reason, evidence FROM decisions JOIN {table} ON {id_} = row_id "
         f"WHERE NOT kept AND stage LIKE '{table}.decontaminate%' ORDER BY 1",

@@ -8,7 +8,7 @@ import pytest
 
 from curate.api.run import run
 from curate.storage.store import Store
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
 from tests.killed import finished, replies_kept, started
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
@@ -74,7 +74,7 @@ def test_a_wrong_number_of_choices_loses_and_adds_no_sample(tmp_path, count):
     with Stub(faults={"choices": {"count": count, "times": 0}}) as stub:
         store = Store(tmp_path / "store")
         run(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
-        made = ask(store, "SELECT prompt_id, sample_index FROM completions WHERE parent_id IS NULL")
+        made = query(store, "SELECT prompt_id, sample_index FROM completions WHERE parent_id IS NULL")
         assert made.height == 2 * ROWS and made.n_unique() == 2 * ROWS and total(store, "failed") == 0
         requests = stub.stats()["requests"]
         run(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
@@ -87,7 +87,7 @@ def test_a_prompt_too_long_for_the_model_is_a_row_with_the_error(tmp_path):
         store = Store(tmp_path / "store")
         code, errors = finished(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
         assert code == 0 and "2 requests failed: 2 x" in errors
-        failed = ask(store, "SELECT response, error FROM completions WHERE error IS NOT NULL")
+        failed = query(store, "SELECT response, error FROM completions WHERE error IS NOT NULL")
         assert failed.height == 2 and all("maximum context length" in said for said in failed["error"])
         assert stub.stats()["requests"] == NEEDED - 1 and total(store, "replies") == 3 * ROWS - 3
 

@@ -10,7 +10,7 @@ import pytest
 from curate.api.run import run
 from curate.storage.sql_views import NAME
 from curate.storage.store import Store
-from tests.jobs import ask, job, last_run, question, tables
+from tests.jobs import job, last_run, query, question, tables
 from tests.killed import replies_kept, started
 
 pytestmark = [
@@ -61,7 +61,7 @@ def test_killed_again_and_again_a_run_comes_to_the_same_end(whole, tmp_path):
     run(recipe, store)
     assert tables(store) == expected
     assert (last_run(store)["requests"], last_run(store)["requests_reused"]) == (PROMPTS * SAMPLES - had, had)
-    assert ask(store, "SELECT status FROM runs ORDER BY run_id")["status"].to_list() == ["running"] * 2 + ["finished"]
+    assert query(store, "SELECT status FROM runs ORDER BY run_id")["status"].to_list() == ["running"] * 2 + ["finished"]
     assert replies_kept(store) == PROMPTS * SAMPLES  # none is there twice
     assert not [p for p in store.path.rglob(".*")]
     with duckdb.connect(str(store.path / NAME), read_only=True) as con:

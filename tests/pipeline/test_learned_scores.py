@@ -7,7 +7,7 @@ import pytest
 
 from curate.api.run import plan, run
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask, job, question
+from tests.jobs import job, query, question
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,7 +36,9 @@ def test_losses_and_rewards_of_every_candidate(tmp_path, store, tiny):
     path.write_text(path.read_text().replace("models:\n", f"models:\n  rm: {{model: '{folder}'}}\n"))
     recipe = load_recipe(path)
     run(recipe, store)
-    scores = ask(store, "SELECT s.*, response FROM scores s JOIN completions ON row_id = completion_id ORDER BY row_id")
+    scores = query(
+        store, "SELECT s.*, response FROM scores s JOIN completions ON row_id = completion_id ORDER BY row_id"
+    )
     assert scores.height == 3 * 12
     written = scores.filter(scores["response"] != "")
     assert written["error"].is_null().all() and written["value"].is_finite().all()

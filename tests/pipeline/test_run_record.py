@@ -11,7 +11,7 @@ import pytest
 from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask, last_run
+from tests.jobs import last_run, query
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "from cli.main import main; main()"
@@ -62,7 +62,7 @@ def test_a_failed_run_has_its_finished_stages_in_record_and_sql(recipe, tmp_path
     with pytest.raises(Exception, match="broken"):
         run(recipe, store)
     assert stages(store) == FINISHED and last_run(store)["status"] == "failed"
-    assert ask(store, "SELECT count(*) FROM scores").item() == 2
+    assert query(store, "SELECT count(*) FROM scores").item() == 2
 
 
 @pytest.mark.slow

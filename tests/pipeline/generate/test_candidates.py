@@ -16,7 +16,7 @@ from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from schemas.requests import Sampling
 from tests.command import call
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
 
@@ -38,7 +38,7 @@ def sample(more, score=SCORE):
     return "\n  - generate: {use: sample, " + more + "}" + score
 
 
-def two(url, more_a="", more_b=""):
+def two_models(url, more_a="", more_b=""):
     """Two models behind one server."""
     return (
         "".join(
@@ -56,7 +56,7 @@ def spent(store):
 
 
 def result(store, part="generate"):
-    """What the first stage with this in its name says came of it."""
+    """The result line of the first stage with this in its name."""
     found = next(s for s in last_run(store)["stages"] if part in s["stage"])
     return store.stage(found["stage_id"]).manifest["result"]
 
@@ -117,28 +117,28 @@ def test_every_candidate_names_its_model_which_alone_was_asked(stub, tmp_path):
         tmp_path,
         stub.url,
         rows=10,
-        models=two(stub.url),
+        models=two_models(stub.url),
         completions=sample("model: {a: 0.7, b: 0.3}, n: 4, temperature: [0.5, 1.0]"),
     )
     wanted = {w.ref.name: w.requests for w in plan(recipe, store).model_requests}
     run(recipe, store)
-    made = dict(ask(store, "SELECT model, count(*) FROM completions GROUP BY 1").rows())
+    made = dict(query(store, "SELECT model, count(*) FROM completions GROUP BY 1").rows())
     assert made == {"big": wanted["a"], "small": wanted["b"]}
     assert sum(made.values()) == 40 and made["big"] > made["small"]
-    assert {(r["model"], r["replies"]) for r in ask(store, "FROM costs").rows(named=True)} == {
+    assert {(r["model"], r["replies"]) for r in query(store, "FROM costs").rows(named=True)} == {
         ("a", wanted["a"]),
         ("b", wanted["b"]),
     }
-    assert ask(store, "SELECT count(DISTINCT (prompt_id, sample_index)) FROM completions").item() == 40
+    assert query(store, "SELECT count(DISTINCT (prompt_id, sample_index)) FROM completions").item() == 40
 
 
 def test_k_from_4_to_8_pays_only_for_the_new(stub, tmp_path):
     store = Store(tmp_path / "store")
     text = sample("model: [a, b], n: {}, temperature: [0.3, 0.9], max_tokens: 30")
-    run(served(tmp_path, stub.url, models=two(stub.url), completions=text.replace("{}", "4")), store)
+    run(served(tmp_path, stub.url, models=two_models(stub.url), completions=text.replace("{}", "4")), store)
     before = {*tables(store)["completions"]}
     assert spent(store) == (32, 0) and len(before) == 32
-    more = served(tmp_path, stub.url, models=two(stub.url), completions=text.replace("{}", "8"))
+    more = served(tmp_path, stub.url, models=two_models(stub.url), completions=text.replace("{}", "8"))
     assert plan(more, store).requests == 32
     run(more, store)
     assert spent(store) == (32, 32) and before < {*tables(store)["completions"]}
@@ -211,7 +211,7 @@ def test_tools_traces_and_logprobs_have_their_places(stub, tmp_path):
         ),
         store,
     )
-    made = ask(
+    made = query(
         store,
         """SELECT prompt, c.* FROM completions c JOIN prompts USING (prompt_id)
                          ORDER BY line, sample_index""",
@@ -238,7 +238,7 @@ def test_a_reply_that_follows_a_schema(stub, tmp_path):
     (tmp_path / "schema.json").write_text(json.dumps(schema))
     store = Store(tmp_path / "store")
     run(served(tmp_path, stub.url, completions=sample("model: a, n: 2, response_format: schema.json")), store)
-    found = ask(store, "SELECT response FROM completions")["response"]
+    found = query(store, "SELECT response FROM completions")["response"]
     assert all(json.loads(text)["stars"] in range(1, 6) for text in found) and len(found) == 16
     run(served(tmp_path, stub.url, completions=sample(f"model: a, n: 2, response_format: {json.dumps(schema)}")), store)
     assert spent(store) == (0, 0), "written out it is the same schema"
@@ -253,7 +253,7 @@ def test_a_step_that_works_on_nothing_asks_nothing(stub, tmp_path):
         + SCORE
     )
     run(served(tmp_path, stub.url, completions=steps), store)
-    assert spent(store) == (0, 0) and ask(store, "SELECT count(*) FROM completions").item() == 0
+    assert spent(store) == (0, 0) and query(store, "SELECT count(*) FROM completions").item() == 0
 
 
 # What fails -----------------------------------------------------------------------------------------------------------
@@ -269,15 +269,15 @@ def test_what_fails_for_good_is_a_row_with_its_error_in_a_line(tmp_path):
         told = result(store)
         assert told.startswith("28 completions, ") and "; 4 requests failed: 4 x big at " in told
         assert "maximum context length is N tokens" in told and told in " ".join(done.err.split())
-        failed = ask(store, "SELECT * FROM completions WHERE error IS NOT NULL").rows(named=True)
+        failed = query(store, "SELECT * FROM completions WHERE error IS NOT NULL").rows(named=True)
         assert [row["sample_index"] for row in failed] == [0, 1, 2, 3]
         assert all(row["response"] is None and row["model"] == "big" for row in failed)
-        said = ask(store, "SELECT * FROM decisions WHERE stage = 'completions.generate.sample'").rows(named=True)
+        said = query(store, "SELECT * FROM decisions WHERE stage = 'completions.generate.sample'").rows(named=True)
         assert {row["row_id"] for row in said} == {row["completion_id"] for row in failed}
         assert {(row["kept"], row["reason"]) for row in said} == {(False, "error")}
         assert all("context length" in row["evidence"] for row in said)
-        assert ask(store, "SELECT sum(failed) FROM costs").item() == 4
-        assert ask(store, "SELECT count(*) FROM scores").item() == 28, "nobody scores what is not there"
+        assert query(store, "SELECT sum(failed) FROM costs").item() == 4
+        assert query(store, "SELECT count(*) FROM scores").item() == 28, "nobody scores what is not there"
         requests = stub.stats()["requests"]
         assert call(tmp_path, "run", recipe.path).code == 0 and stub.stats()["requests"] == requests
 
@@ -315,7 +315,7 @@ def test_the_next_run_asks_again_what_failed_for_now(stub, tmp_path):
     with Stub(faults={"500": {"match": "question 2", "times": 0}}) as broken:
         recipe = served(tmp_path, broken.url, more="retries: 0", completions=steps)
         run(recipe, store)
-        first = ask(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item()
+        first = query(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item()
         assert first == 2 and "2 failed requests may succeed when run again" in result(store)
         assert [p.cached for p in plan(recipe, store).stages] == [True] * 6
         assert plan(recipe, store).requests == 2, "what the next run would ask"
