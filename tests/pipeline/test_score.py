@@ -168,6 +168,7 @@ def test_mistakes_of_asks_are_found_before_they_are_asked(stub, folder, how, wor
     assert query(store, "SELECT count(*) FROM costs WHERE model = 'b'").item() == 0
 
 
+@pytest.mark.slow
 def test_a_plan_counts_every_judge_of_a_panel(stub, folder):
     store = Store(folder / "store")
     panel = SAMPLE + SCORE + "\n  - score: {use: judge, model: [a, b], as: rating, explain: false}\n"
@@ -249,6 +250,7 @@ def test_a_prompts_candidates_are_scored_together(stub, folder):
     assert "seen together" in (manifest / "stage.json").read_text()
 
 
+@pytest.mark.slow
 def test_accepting_by_a_score_that_asks(stub, folder):
     steps = (
         SAMPLE.replace("n: 4,", 'n: 2, accept: 4, accepted: "rating >= 3", max_candidates: 12,')

@@ -117,6 +117,7 @@ def test_each_takes_an_empty_table():
     assert failing(check, EVERY) == {}
 
 
+@pytest.mark.slow
 def test_each_takes_a_table_of_one_row():
     def check(kind, name, row):
         check_shape(kind, name, outcome_of_rows(kind, name, (row,)), table([row]))
@@ -158,6 +159,7 @@ def test_a_scorer_gives_a_row_a_value_or_an_error():
     assert failing(check, SCORERS) == {}
 
 
+@pytest.mark.slow
 def test_a_score_does_not_depend_on_the_other_rows():
     def check(*step):
         alone = [outcome_of_rows(*step, (row,))["value"][0] for row in range(len(TEXTS))]

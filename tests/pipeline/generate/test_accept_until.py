@@ -66,6 +66,7 @@ def by_hand(answers, wanted, n, need, most):
             asked[i] = min(asked[i] + n, most)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("accept", "n", "need", "most"), [(20, 1, 1, 3), (6, 2, 2, 5)])
 def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, n, need, most):
     """Each sample is asked for by itself (``choices: 1``), so that all of them can be looked at beforehand."""
@@ -165,6 +166,7 @@ def test_what_failed_for_now_is_asked_again_to_the_same_end(stub, tmp_path):
     assert store.stages() == stages and last_run(store)["requests"] == 0
 
 
+@pytest.mark.slow
 def test_two_models_take_turns_and_the_condition_may_name_them(stub, tmp_path):
     store = Store(tmp_path / "store")
     models = (

@@ -132,6 +132,7 @@ def test_every_candidate_names_its_model_which_alone_was_asked(stub, tmp_path):
     assert query(store, "SELECT count(DISTINCT (prompt_id, sample_index)) FROM completions").item() == 40
 
 
+@pytest.mark.slow
 def test_k_from_4_to_8_pays_only_for_the_new(stub, tmp_path):
     store = Store(tmp_path / "store")
     text = sample("model: [a, b], n: {}, temperature: [0.3, 0.9], max_tokens: 30")
@@ -152,6 +153,7 @@ def sent(stub):
     return stub.stats()["last"]
 
 
+@pytest.mark.slow
 def test_system_prompts_and_examples_are_sent(stub, tmp_path):
     (tmp_path / "shots.jsonl").write_text(
         '{"prompt": "2 + 2", "completion": "4"}\n{"prompt": "3 + 3", "completion": "6"}\n'

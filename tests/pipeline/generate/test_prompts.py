@@ -272,6 +272,7 @@ def test_rewritten_and_revised_candidates_name_parent_and_model(stub, tmp_path):
     assert re.match("12 made from 12, ", result(store, "revise"))
 
 
+@pytest.mark.slow
 def test_a_round_in_which_nobody_is_asked_does_not_end_it(stub, tmp_path):
     """The critic finds nothing in the first round; the second has another principle."""
     rows = [{"prompt": f"{i} say exactly: NONE"} for i in range(3)]
