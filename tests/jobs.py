@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from curate.storage.records import RunInfo
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
@@ -70,6 +71,6 @@ def query(store: Store, sql: str) -> pl.DataFrame:
 ask = query
 
 
-def last_run(store: Store) -> dict:
+def last_run(store: Store) -> RunInfo:
     """Return the record of the latest run."""
     return store.runs()[-1]
