@@ -253,7 +253,7 @@ def test_a_users_step_that_raises_is_one_error_in_a_whole_store(tiny, tmp_path, 
     recipe = job(tmp_path, tiny, SEEDS[:4], n=2, completions=steps, datasets="\n  sft: {type: sft, by: chars}\n")
     with pytest.raises(UserError, match=r"^.*job\.yaml:9: score 'mine\.score' failed: ValueError: no such luck$"):
         run(recipe, store)
-    assert last_run(store)["status"] == "failed" and "no such luck" in last_run(store)["error"]
+    assert last_run(store)["status"] == "failed" and "no such luck" in str(last_run(store)["error"])
     assert query(store, "SELECT count(*) FROM completions").item() == 8  # what was paid for is there
     assert not [p for p in (store.path / "stages").iterdir() if p.name.startswith(".") or "score" in p.name]
     (tmp_path / "mine.py").write_text("def score(response):\n    return response.str.len_chars()\n", encoding="utf-8")
