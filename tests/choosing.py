@@ -7,7 +7,7 @@ from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
-from tests.jobs import ask
+from tests.jobs import query
 
 
 def recorded(prompt: str, *answers: tuple, **more: object) -> dict:
@@ -39,7 +39,7 @@ def built(folder: Path, rows: list[dict], datasets: str, more: str = "") -> tupl
 
 def pairs(store: Store, dataset: str) -> list[tuple[str, str, str]]:
     """A preference dataset as (prompt, chosen, rejected), sorted."""
-    return ask(
+    return query(
         store,
         f"""SELECT prompt ->> '$[0].content', chosen ->> '$[0].content', rejected ->> '$[0].content'
                           FROM preferences WHERE dataset = '{dataset}' ORDER BY ALL""",
@@ -48,7 +48,7 @@ def pairs(store: Store, dataset: str) -> list[tuple[str, str, str]]:
 
 def picks(store: Store, dataset: str) -> list[tuple[str, str]]:
     """An SFT dataset as (prompt, completion), sorted."""
-    return ask(
+    return query(
         store,
         f"""SELECT prompt ->> '$[0].content', completion ->> '$[0].content' FROM sft
                           WHERE dataset = '{dataset}' ORDER BY ALL""",

@@ -17,6 +17,7 @@ class Result(NamedTuple):
     code: int
     out: str
     err: str
+    raw: bytes = b""  # what a process wrote to standard output
 
 
 def call(folder, *arguments):
@@ -29,20 +30,20 @@ def call(folder, *arguments):
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             main()
     except SystemExit as end:
-        return Result(0 if end.code is None else end.code, out.getvalue(), err.getvalue())
+        return Result(int(end.code or 0), out.getvalue(), err.getvalue())
     finally:
         os.chdir(home)
         sys.argv, sys.path[:] = argv, path
     raise AssertionError("main() returned; expected it to exit")
 
 
-def process(folder, *arguments, binary=False, code=None, seconds=60):
+def process(folder, *arguments, code="", seconds=60):
     """Run ``python -m cli.main ARGUMENTS`` (or ``python -c CODE``) in ``folder``."""
     command = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
     environment["PYTHONPATH"] = str(ROOT)
     done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, timeout=seconds)
-    return Result(done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode())
+    return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(), done.stdout)
 
 
 def mistake(result):

@@ -1,14 +1,24 @@
-"""Fixtures for all tests: a tiny language model, made on the spot, and an empty store."""
+"""Fixtures for all tests: a tiny language model, made on the spot, and an empty store.
+
+Imports nothing heavy: ``tests/test_collection.py`` checks that collecting the tests does not.
+"""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from curate.models.model_ref import ModelRef
-from curate.storage.store import Store
-from tests.train.tables import WORDS
+if TYPE_CHECKING:
+    from curate.models.model_ref import ModelRef
+    from curate.storage.store import Store
+
+# A worker of pytest-xdist has a core of its own: one thread each for what would start one a core. Set before any of
+# these libraries is imported, and for the processes that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ.setdefault(name, "1")
 
 settings.register_profile("here", deadline=None)  # timings never decide a test
 settings.load_profile("here")
@@ -30,6 +40,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from tokenizers import trainers as bpe
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from tests.train.tables import WORDS
 
     torch.set_num_threads(1)  # matrices this small are slower on several threads
     folder = tmp_path_factory.mktemp("tiny")
@@ -75,7 +87,7 @@ def livelier(tiny: Path, folder: Path, **changes: int) -> Path:
     import torch
     import transformers
 
-    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast.from_pretrained(tiny).save_pretrained(folder)
     config = transformers.AutoConfig.from_pretrained(tiny)
     config.initializer_range, config.tie_word_embeddings = 0.3, False
     for name, value in changes.items():
@@ -89,12 +101,16 @@ def livelier(tiny: Path, folder: Path, **changes: int) -> Path:
 
 
 @pytest.fixture
-def ref(tiny: Path) -> ModelRef:
+def ref(tiny: Path) -> "ModelRef":
     """The tiny model, as a recipe names it."""
+    from curate.models.model_ref import ModelRef
+
     return ModelRef("student", "tiny@0", str(tiny))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> "Store":
     """An empty store."""
+    from curate.storage.store import Store
+
     return Store(tmp_path / "store")

@@ -60,10 +60,12 @@ def tables(store: Store) -> dict[str, list[tuple]]:
         return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
 
 
-def ask(store: Store, query: str) -> pl.DataFrame:
+def query(store: Store, sql: str) -> pl.DataFrame:
     """Return the result of an SQL query over the store."""
     with connect(store) as con:
-        return pl.from_arrow(con.sql(query).to_arrow_table())
+        result = pl.from_arrow(con.sql(sql).to_arrow_table())
+    assert isinstance(result, pl.DataFrame)
+    return result
 
 
 def last_run(store: Store) -> RunInfo:

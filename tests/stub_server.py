@@ -1,4 +1,4 @@
-"""A small OpenAI-compatible server for tests and benchmarks: answers by rule, and goes wrong where it is told to.
+"""A small OpenAI-compatible server for tests and benchmarks: answers by rule, with the faults that it is given.
 
 By hand: ``python tests/stub_server.py --port 8000 --delay 0.005``; from a test::
 
@@ -35,6 +35,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -89,6 +90,7 @@ class Stub:
         command += ["--key", self.key] if self.key else []
         command += ["--model", self.model] if self.model else []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
         self.port = json.loads(self.process.stdout.readline())["port"]
 
     def reset(self, *, faults=None, delay=0.0, key=None, model=None):
@@ -114,19 +116,19 @@ class Stub:
 
 
 class State:
-    """What the server was told, and what it has seen."""
+    """The server's settings, and counts of what it has seen."""
 
-    def __init__(self, told):
-        self.told, self.faults = told, told.faults
+    def __init__(self, settings):
+        self.settings, self.faults = settings, settings.faults
         self.seen, self.answered, self.hits, self.hit_once = Counter(), Counter(), Counter(), Counter()
         self.requests = self.choices = self.now = self.most = self.authorized = self.unauthorized = 0
         self.last = self.successor = None
         self.log = None
-        if told.log:
-            if Path(told.log).exists():
-                for line in Path(told.log).read_text().splitlines():
+        if settings.log:
+            if Path(settings.log).exists():
+                for line in Path(settings.log).read_text().splitlines():
                     self.count(*json.loads(line))
-            self.log = os.open(told.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            self.log = os.open(settings.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def newest(self):
         """The state after the last reset. Connections from before it keep theirs."""
@@ -200,7 +202,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
 
-    def connection_lost(self, error):
+    def connection_lost(self, exc):
         if self.pending:  # the client has given up
             self.pending.cancel()
             self.state.now -= 1
@@ -230,14 +232,14 @@ class Connection(asyncio.Protocol):
         if path == "/stats":
             self.send(200, msgspec.json.encode(self.state.stats()))
         elif path in ("/health", "/v1/models"):
-            self.send(200, msgspec.json.encode({"data": [{"id": self.state.told.model or "stub"}]}))
+            self.send(200, msgspec.json.encode({"data": [{"id": self.state.settings.model or "stub"}]}))
         else:
             self.send(404, error("no such page", code="not_found"))
 
     def post(self, path, headers, raw):
-        state, told = self.state, self.state.told
+        state, settings = self.state, self.state.settings
         body = state.last = msgspec.json.decode(raw)
-        right = told.key is None or headers.get("authorization") == f"Bearer {told.key}"
+        right = settings.key is None or headers.get("authorization") == f"Bearer {settings.key}"
         about = body.get("messages") or body.get("prompt") or body.get("input")
         asked = [about, body.get("seed"), body.get("n"), body.get("temperature")]
         key = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
@@ -247,14 +249,14 @@ class Connection(asyncio.Protocol):
         fault = state.fault(key, raw)
         name, how = fault or (None, {})
         if name and not name.isdigit() and name != "context":
-            status, answer = 200, good(told, path, body, how.get("count", body.get("n") or 1))
+            status, answer = 200, good(settings, path, body, how.get("count", body.get("n") or 1))
         elif name:
             status, answer = refusal(name, how, headers)
         elif not right:
             status, answer = 401, error("the key is wrong", code="invalid_api_key")
         else:
-            status, answer = told_off(told, path, body, state.now) or (200, good(told, path, body))
-        delay = 86_400 if name == "hang" else told.delay
+            status, answer = unsupported(settings, path, body, state.now) or (200, good(settings, path, body))
+        delay = 86_400 if name == "hang" else settings.delay
         loop = asyncio.get_running_loop()
         self.pending = loop.call_later(delay, self.answer, name, how, status, answer, key)
 
@@ -303,28 +305,28 @@ def refusal(name, how, headers):
     return int(name), error(message, how.get("code"), how.get("param"))
 
 
-def told_off(told, path, body, now):
+def unsupported(settings, path, body, now):
     """A 4xx for what this server does not have, or None."""
-    if now > told.faults.get("busy", {}).get("above", now):
+    if now > settings.faults.get("busy", {}).get("above", now):
         return 429, error("too many at once")
     if path not in ("/v1/chat/completions", "/v1/completions", "/classify"):
         return 404, error(f"no such path: {path}")
-    if told.model and body.get("model") != told.model:
+    if settings.model and body.get("model") != settings.model:
         return 404, error(f"The model `{body.get('model')}` does not exist.", code="model_not_found")
-    if "max_completion_tokens" in told.faults and "max_tokens" in body:
+    if "max_completion_tokens" in settings.faults and "max_tokens" in body:
         return 400, error("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
-    if "refuse_n" in told.faults and body.get("n", 1) > 1:
+    if "refuse_n" in settings.faults and body.get("n", 1) > 1:
         return 400, error("'n' : number must be at most 1", param="n")
-    if "refuse_logprobs" in told.faults and "top_logprobs" in body:
+    if "refuse_logprobs" in settings.faults and "top_logprobs" in body:
         return 400, error("logprobs are not supported", param="top_logprobs")
     return None
 
 
-def good(told, path, body, count=None):
+def good(settings, path, body, count=None):
     if path == "/classify":
-        return classes(told.faults.get("labels", {}).get("count", 1), body)
+        return classes(settings.faults.get("labels", {}).get("count", 1), body)
     if count is None:
-        count = 1 if "ignore_n" in told.faults else body.get("n") or 1
+        count = 1 if "ignore_n" in settings.faults else body.get("n") or 1
     return answers(path, body, count)
 
 
@@ -393,8 +395,9 @@ def choice(chat, body, drawn, limit, index):
         message, ended = {"role": "assistant", "content": None, "tool_calls": [called]}, "tool_calls"
     log = [-(byte + 1) / 64 for byte in drawn[: len(words)]]
     if chat:
-        lines = {"content": [{"token": w, "logprob": p} for w, p in zip(words, log, strict=False)]}
-        for line in lines["content"]:
+        content: list[dict[str, Any]] = [{"token": w, "logprob": p} for w, p in zip(words, log, strict=False)]
+        lines = {"content": content}
+        for line in content:
             rest = [{"token": str(n), "logprob": line["logprob"] - 1 - n} for n in range(body.get("top_logprobs", 0))]
             line["top_logprobs"] = [{"token": line["token"], "logprob": line["logprob"]}, *rest][: len(rest)]
         made = {"index": index, "message": message, "finish_reason": ended}
@@ -422,13 +425,13 @@ def fitting(schema, drawn):
     }.get(kind, WORDS[drawn[0] % len(WORDS)])
 
 
-async def serve(told):
+async def serve(settings):
     loop = asyncio.get_running_loop()
-    state = State(told)
-    server = await loop.create_server(lambda: Connection(state), "127.0.0.1", told.port, backlog=1024)
+    state = State(settings)
+    server = await loop.create_server(lambda: Connection(state), "127.0.0.1", settings.port, backlog=1024)
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
-    if told.with_parent:  # whoever started it holds the other end of its standard input
+    if settings.with_parent:  # whoever started it holds the other end of its standard input
         loop.add_reader(0, lambda: os.read(0, 1) or os._exit(0))
     await server.serve_forever()
 

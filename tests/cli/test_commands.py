@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -13,7 +14,7 @@ from cli.main import app
 from cli.shipped_recipes import RECIPES
 from tests.command import call, mistake, process
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+COMMANDS = sorted(getattr(command.callback, "__name__", "no name") for command in app.registered_commands)
 HOSTILE = "fine\x1b]0;owned\x07 \x1b[31mred\x1b[2J \x9b31m\r\x08end"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 RECIPE = """\
@@ -41,7 +42,7 @@ train:
 def rows():
     """Return eight prompts with a good, a middling and a bad answer each; one is repeated, one has an empty answer."""
     truth = [{"kind": "lowercase"}, {"kind": "max_words", "n": 4}]
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "prompt": f"Name thing {i}.",
             "ground_truth": truth,
@@ -62,7 +63,7 @@ def write(folder, recipe=RECIPE):
     return folder
 
 
-def ask(folder, query):
+def rows_of(folder, query):
     """Return the rows of a query."""
     result = call(folder, "sql", query, "--format", "jsonl")
     assert result.code == 0, result.err
@@ -125,17 +126,17 @@ def test_version_and_no_command(tmp_path):
 
 def test_a_run_makes_the_tables_of_the_design(built):
     tables = ("prompts", "completions", "scores", "decisions", "sft", "preferences", "rl_prompts", "stages", "runs")
-    counts = {t: ask(built, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables}
+    counts = {t: rows_of(built, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables}
     assert counts["prompts"] == 9 and counts["completions"] == 28 and counts["runs"] == 1
     assert counts["sft"] == 8 and counts["preferences"] == 8 and counts["rl_prompts"] == 8
-    sides = ask(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft")
+    sides = rows_of(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft")
     assert sorted(list(s.values()) for s in sides) == [["test", True], ["train", False]]
-    best = ask(built, "SELECT completion, score FROM sft ORDER BY completion")
+    best = rows_of(built, "SELECT completion, score FROM sft ORDER BY completion")
     assert [json.loads(b["completion"])[0]["content"] for b in best] == [f"thing {i}" for i in range(8)]
     assert all(b["score"] == 1.0 for b in best)
-    pairs = ask(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
+    pairs = rows_of(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
     assert all(p["gap"] >= 0.5 for p in pairs)
-    dropped = ask(
+    dropped = rows_of(
         built,
         "SELECT stage, reason, count(*) AS n FROM decisions WHERE NOT kept "
         "AND stage NOT LIKE 'datasets%' GROUP BY ALL ORDER BY stage",
@@ -151,17 +152,18 @@ def test_a_second_run_reuses_every_stage_and_changes_nothing(built):
     done = call(built, "run", "r.yaml")
     assert done.code == 0 and done.err.count("reused") == len(done.err.splitlines()) == 8
     assert {p: p.stat().st_mtime_ns for p in (built / "store" / "stages").rglob("*")} == stages
-    last = ask(
+    last = rows_of(
         built,
         "SELECT bool_and(reused) AS reused, count(*) AS n FROM stages WHERE run_id = (SELECT max(run_id) FROM runs)",
     )
     assert last == [{"reused": True, "n": 8}]
 
 
+@pytest.mark.slow
 def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     write(tmp_path)
     assert call(tmp_path, "run", "r.yaml").code == 0
-    before = ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1")
+    before = rows_of(tmp_path, "SELECT row_id FROM sft ORDER BY 1")
     done = call(
         tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9", "--set", "completions.2.filter.long=words > 4"
     )
@@ -177,7 +179,7 @@ def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
         "datasets.dpo": False,
         "datasets.rl": False,
     }
-    assert ask(tmp_path, "SELECT row_id FROM sft ORDER BY 1") == before, "the same rows have the same ids"
+    assert rows_of(tmp_path, "SELECT row_id FROM sft ORDER BY 1") == before, "the same rows have the same ids"
     back = call(tmp_path, "run", "r.yaml", "--set", "datasets.dpo.margin=0.9")
     reused = {line.split()[1]: line.startswith("=") for line in back.err.splitlines()}
     assert [stage for stage, was in reused.items() if not was] == ["datasets.dpo"], (
@@ -185,7 +187,7 @@ def test_an_edited_threshold_makes_only_later_stages_again(tmp_path):
     )
 
 
-def test_editing_a_comment_or_the_order_of_keys_makes_nothing_again(built):
+def test_editing_comments_or_the_order_of_keys_remakes_nothing(built):
     text = RECIPE.replace("{use: length, as: words}", "{as: words, use: length}  # words").replace("seed: 7\n", "")
     (built / "same.yaml").write_text(text.replace("models:", "seed: 7\nmodels:"))
     done = call(built, "run", "same.yaml")
@@ -218,6 +220,7 @@ def test_check_counts_the_requests_a_model_would_be_sent(tmp_path):
     assert "9 prompts" in done.out and "21 requests left to make" in done.out and "at most 210 new tokens" in done.out
 
 
+@pytest.mark.slow
 def test_the_store_can_be_named_by_flag_and_by_environment(tmp_path):
     write(tmp_path, RECIPE[: RECIPE.index("split:")].replace("  - dedup: exact\n", ""))
     code = """if True:
@@ -243,7 +246,7 @@ QUERY = "SELECT prompt_id, prompt, line, NULL AS nothing, 0.25 AS quarter FROM p
 
 
 def test_every_format_says_the_same(built, tmp_path):
-    wanted = [(r["prompt"], r["line"]) for r in ask(built, QUERY)]
+    wanted = [(r["prompt"], r["line"]) for r in rows_of(built, QUERY)]
     assert wanted[0] == ("Name thing 0.", 1) and len(wanted) == 9
     assert [(r["prompt"], r["line"]) for r in json.loads(call(built, "sql", QUERY, "--format", "json").out)] == wanted
     table = list(csv.DictReader(io.StringIO(call(built, "sql", QUERY, "--format", "csv").out)))
@@ -251,9 +254,9 @@ def test_every_format_says_the_same(built, tmp_path):
     assert (table[0]["nothing"], table[0]["quarter"]) == ("", "0.25")
     shown = call(built, "sql", QUERY).out
     assert all(text in shown for text, _ in wanted) and "0.25" in shown
-    raw = process(built, "sql", QUERY, "--format", "parquet", binary=True)
-    assert raw.code == 0
-    assert pl.read_parquet(io.BytesIO(raw.out)).select("prompt", "line").rows() == wanted
+    done = process(built, "sql", QUERY, "--format", "parquet")
+    assert done.code == 0
+    assert pl.read_parquet(io.BytesIO(done.raw)).select("prompt", "line").rows() == wanted
     for name in ("jsonl", "json", "csv", "parquet", "table"):
         done = call(built, "sql", QUERY, "--format", name, "--output", tmp_path / f"out.{name}")
         assert (done.code, done.out) == (0, "")
@@ -279,7 +282,8 @@ def test_any_duckdb_client_reads_the_same(built):
     with duckdb.connect(str(built / "store" / "gristmill.duckdb"), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM completions").fetchall() == [(28,)]
     files = built / "store" / "stages" / "*" / "scores-*.parquet"
-    assert duckdb.sql(f"SELECT count(DISTINCT scorer) FROM '{files}'").fetchall() == [(2,)]
+    with duckdb.connect() as con:
+        assert con.execute(f"SELECT count(DISTINCT scorer) FROM '{files}'").fetchall() == [(2,)]
 
 
 def test_show_gives_an_overview_and_a_table(built):
@@ -292,7 +296,7 @@ def test_show_gives_an_overview_and_a_table(built):
 
 
 def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
-    prompt = ask(built, "SELECT prompt_id FROM prompts WHERE line = 1")[0]["prompt_id"]
+    prompt = rows_of(built, "SELECT prompt_id FROM prompts WHERE line = 1")[0]["prompt_id"]
     told = call(built, "why", prompt).out
     assert told.startswith(f"prompt {prompt}\n")
     for text in (
@@ -305,29 +309,31 @@ def test_why_tells_the_story_of_a_prompt_a_candidate_and_a_row(built):
         "RL prompt in rl (train)",
     ):
         assert text in told, text
-    double = ask(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
+    double = rows_of(built, "SELECT prompt_id FROM prompts WHERE line = 9")[0]["prompt_id"]
     told = call(built, "why", double).out
     assert "dropped by prompts.dedup.exact: duplicate (exact)" in told and prompt in told, "names what it duplicates"
-    row = ask(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]
+    row = rows_of(built, "SELECT chosen_id, rejected_id, row_id FROM preferences ORDER BY row_id")[0]
     told = call(built, "why", row["chosen_id"]).out
     assert "chosen of a pair in dpo" in told and "constraints 1.0" in told and row["row_id"] in told
     told = call(built, "why", row["rejected_id"]).out
     assert "rejected of a pair in dpo" in told and "dropped by datasets.sft" in told
     told = call(built, "why", row["row_id"]).out
     assert told.startswith(f"dataset row {row['row_id']}\n") and row["chosen_id"] in told and row["rejected_id"] in told
-    empty = ask(built, "SELECT completion_id FROM completions WHERE response = ''")[0]["completion_id"]
+    empty = rows_of(built, "SELECT completion_id FROM completions WHERE response = ''")[0]["completion_id"]
     assert "dropped by completions.filter: empty" in call(built, "why", empty).out
 
 
 def test_why_takes_the_start_of_an_id(built):
-    row = ask(built, "SELECT row_id FROM sft ORDER BY 1")[0]["row_id"]
+    row = rows_of(built, "SELECT row_id FROM sft ORDER BY 1")[0]["row_id"]
     assert call(built, "why", row[:12]).out == call(built, "why", row).out
     line = mistake(call(built, "why", "r_"))
     assert row[:2] in line and "several ids" in line
 
 
 def test_what_a_model_wrote_does_not_steer_the_terminal(built):
-    (row,) = ask(built, "SELECT completion_id, prompt_id, response FROM completions WHERE contains(response, 'owned')")
+    (row,) = rows_of(
+        built, "SELECT completion_id, prompt_id, response FROM completions WHERE contains(response, 'owned')"
+    )
     assert row["response"] == HOSTILE, "the data are kept as they are"
     shown = [
         call(built, "why", row["completion_id"]),

@@ -198,6 +198,7 @@ def test_a_mistake_in_the_source(tmp_path, name):
     untouched(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_real_process_says_the_same_and_shows_no_traceback(tmp_path):
     write(tmp_path, RECIPE.replace("by: length", "by: lenght"))
     line = mistake(process(tmp_path, "run", "r.yaml"))
@@ -227,7 +228,8 @@ def test_a_source_of_nothing_but_bad_rows_is_refused_even_so(tmp_path):
     untouched(tmp_path)
 
 
-def test_a_step_of_the_users_that_fails_leaves_what_was_made_and_nothing_half(tmp_path):
+@pytest.mark.slow
+def test_a_users_step_that_fails_leaves_whole_stages_only(tmp_path):
     (tmp_path / "mine.py").write_text('"""x"""\n\ndef bad(response):\n    raise ValueError("two\\nlines")\n')
     write(tmp_path, RECIPE.replace("- filter: {empty", "- score: mine.bad\n  - filter: {empty"))
     result = call(tmp_path, "run", "r.yaml")
@@ -249,7 +251,11 @@ def scored(folder, body):
     with contextlib.chdir(folder):
         step = find_step("score", "mine.own")
     scorer = Scorer("own", step, {}, {"response": ("response",)}, "r.yaml:9")
-    return scorer.values(pl.DataFrame({"response": ["a", "bb", "", None]}), None)
+    return scorer.values(pl.DataFrame({"response": ["a", "bb", "", None]}), no_model)
+
+
+def no_model(calls):
+    raise AssertionError(f"a scorer without models asks {calls}")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +294,7 @@ def test_a_scorer_of_the_users_that_returns_something_else(tmp_path, body, words
         ),
     ],
 )
-def test_a_score_that_failed_is_null_with_an_error_never_zero_or_nan(tmp_path, body, values, errors):
+def test_a_failed_score_is_null_with_an_error_never_zero_or_nan(tmp_path, body, values, errors):
     found = scored(tmp_path, body)
     assert found["value"].to_list() == values and found["error"].to_list() == errors
 

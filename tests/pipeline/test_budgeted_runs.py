@@ -8,7 +8,7 @@ from curate.api.run import built, run
 from curate.storage.store import Store
 from schemas.errors import Stopped
 from tests.command import call, mistake
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
 
@@ -19,7 +19,7 @@ def stub():
         yield one
 
 
-def two(url, prices, of_a=""):
+def two_models(url, prices, of_a=""):
     """Two models behind one server, with prices."""
     more = {"a": of_a and f", {of_a}", "b": ""}
     made = (f"\n  {k}: {{{server(url, model)}, {prices}{more[k]}}}" for k, model in (("a", "big"), ("b", "small")))
@@ -38,24 +38,25 @@ def undisturbed(stub, tmp_path_factory):
     """The tables of ``MANY``, and what it takes of both models and of one."""
     folder = tmp_path_factory.mktemp("undisturbed")
     store = Store(folder / "store")
-    run(served(folder, stub.url, rows=10, models=two(stub.url, PRICES), completions=MANY), store)
+    run(served(folder, stub.url, rows=10, models=two_models(stub.url, PRICES), completions=MANY), store)
     return tables(store), {"budget": used(store), "model": used(store, "WHERE model = 'a'")}
 
 
 def used(store, who=""):
-    """What was spent, by the limits that count it."""
-    return ask(
+    """The sums spent, by the limits that count them."""
+    return query(
         store,
         f"""SELECT sum(requests)::BIGINT AS max_requests, sum(cost) AS max_cost,
         sum(prompt_tokens + completion_tokens)::BIGINT AS max_tokens FROM costs {who}""",
     ).row(0, named=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("owner", "limit"),
     [("budget", "max_requests"), ("budget", "max_tokens"), ("budget", "max_cost"), ("model", "max_cost")],
 )
-def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_path, undisturbed, limit, owner):
+def test_a_budget_is_kept_and_larger_ones_give_the_same_tables(stub, tmp_path, undisturbed, limit, owner):
     expected, needed = undisturbed
     store, before = Store(tmp_path / "store"), stub.stats()
     stops = 0
@@ -69,7 +70,7 @@ def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_p
             rows=10,
             completions=MANY,
             top=f"budget: {{{told}}}\n" if owner == "budget" else "",
-            models=two(stub.url, PRICES, told if owner == "model" else ""),
+            models=two_models(stub.url, PRICES, told if owner == "model" else ""),
         )
         try:
             run(recipe, store)
@@ -88,18 +89,22 @@ def test_a_budget_is_kept_and_with_larger_ones_all_is_as_undisturbed(stub, tmp_p
     assert after["choices"] - before["choices"] == total(store, "replies")
 
 
+@pytest.mark.slow
 def test_seconds_are_a_budget_too(tmp_path):
     with Stub(delay=0.1) as slow:
         steps = "\n  - generate: {use: sample, model: a, n: 2, max_tokens: 30, temperature: 0.8}" + SCORE
-        text = dict(rows=24, more="concurrency: 2", completions=steps)
         store, whole = Store(tmp_path / "store"), Store(tmp_path / "whole")
+
+        def job(top=""):
+            return served(tmp_path, slow.url, rows=24, more="concurrency: 2", completions=steps, top=top)
+
         with pytest.raises(Stopped, match=r"budget\.max_seconds is reached: 0\.\d+ of 0\.5 spent"):
-            run(served(tmp_path, slow.url, top="budget: {max_seconds: 0.5}\n", **text), store)
+            run(job("budget: {max_seconds: 0.5}\n"), store)
         asked = total(store, "requests")
         assert 2 <= asked <= 12 and 0.3 <= total(store, "seconds") <= 2
-        run(served(tmp_path, slow.url, top="budget: {max_seconds: 600}\n", **text), store)
+        run(job("budget: {max_seconds: 600}\n"), store)
         assert total(store, "requests") == 24 == slow.stats()["requests"]
-        run(served(tmp_path, slow.url, **text), whole)
+        run(job(), whole)
         assert tables(store) == tables(whole)
         assert 0.9 <= total(whole, "seconds") <= 10, "12 rounds of 0.1 s"
 
@@ -109,20 +114,20 @@ def test_a_budget_ends_with_code_3_and_says_how_to_go_on(stub, tmp_path):
     done = call(tmp_path, "run", recipe.path)
     assert done.code == 3
     (line,) = [line for line in done.err.splitlines() if line.startswith("stopped: ")]
-    way = re.search(r"run again with (--set \S+)\.", line)[1]
-    assert way == "--set budget.max_requests=6" and "The datasets are made of what there is" in line
+    assert re.findall(r"run again with (--set \S+)\.", line) == ["--set budget.max_requests=6"]
+    assert "The datasets are made of what there is" in line
     store = Store(tmp_path / "store")
     assert total(store, "requests") <= 3 and last_run(store)["status"] == "stopped"
     assert call(tmp_path, "run", recipe.path, "--set", "budget.max_requests=600").code == 0
     assert total(store, "replies") == 32
 
 
-def test_the_budget_is_the_same_for_the_plan_and_a_recipe_with_another_name_has_its_own(stub, tmp_path):
+def test_a_recipe_with_another_name_has_a_budget_of_its_own(stub, tmp_path):
     store = Store(tmp_path / "store")
     for name, rows in (("one", 2), ("two", 4)):
         top = "budget: {max_requests: 9}\n"
         run(served(tmp_path, stub.url, rows=rows, name=name, more="choices: 1", top=top), store)
-    assert [(r["recipe"], r["requests"]) for r in ask(store, "FROM costs ORDER BY run_id").rows(named=True)] == [
+    assert [(r["recipe"], r["requests"]) for r in query(store, "FROM costs ORDER BY run_id").rows(named=True)] == [
         ("one", 8),
         ("two", 8),
     ]
@@ -146,6 +151,7 @@ def test_a_wrong_budget_is_one_line_and_code_2(tmp_path, top, said):
     assert re.search(said, mistake(call(tmp_path, "run", path)))
 
 
+@pytest.mark.slow
 def test_no_budget_is_passed_by_attempts_that_fail(stub, tmp_path):
     """Half of all requests lose their connection in mid-body, twice: that may be billed, and so counts."""
     store, whole = Store(tmp_path / "store"), Store(tmp_path / "whole")
@@ -159,7 +165,7 @@ def test_no_budget_is_passed_by_attempts_that_fail(stub, tmp_path):
                 assert limit == 400
             except Stopped as stop:
                 assert str(stop).startswith("budget.max_requests is reached: ") and limit < 400
-                assert ask(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() == 0
+                assert query(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() == 0
             assert limit >= total(store, "requests") == lossy.stats()["requests"]
             assert last_run(store)["status"] == ("finished" if limit == 400 else "stopped")
         assert lossy.stats()["faults"]["close"] > 8 and total(store, "failed") == 0

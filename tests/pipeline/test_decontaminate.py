@@ -13,7 +13,7 @@ from curate.sources.benchmarks import SHIPPED, read_benchmarks
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask
+from tests.jobs import query
 
 EGGS = "How many eggs does Janet sell every day at the farmers' market near her home?"
 TRAIN = "If a train leaves Rome at noon and runs 60 miles an hour, when is it in Milan, 360 miles away?"
@@ -39,7 +39,7 @@ def job(folder, prompts="", completions="", rows=ROWS, bench=BENCH):
 
 def dropped(store, table, id_, text):
     """The rows that are out: their text, the reason, the evidence."""
-    found = ask(
+    found = query(
         store,
         f"SELECT {text}, reason, evidence FROM decisions JOIN {table} ON {id_} = row_id "
         f"WHERE NOT kept AND stage LIKE '{table}.decontaminate%' ORDER BY 1",
@@ -47,7 +47,7 @@ def dropped(store, table, id_, text):
     return [(text, reason, json.loads(evidence)) for text, reason, evidence in found.rows()]
 
 
-def test_prompts_are_dropped_with_the_rule_the_row_and_the_matching_text(tmp_path):
+def test_prompts_are_dropped_with_rule_row_and_matching_text(tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, f"  - decontaminate: {{against: {AGAINST}}}\n"), store)
     assert dropped(store, "prompts", "prompt_id", "prompt") == [
@@ -68,7 +68,7 @@ def test_prompts_are_dropped_with_the_rule_the_row_and_the_matching_text(tmp_pat
     )
 
 
-def test_candidates_are_compared_by_their_response_or_another_column(tmp_path):
+def test_candidates_are_compared_by_response_or_another_column(tmp_path):
     store = Store(tmp_path / "store")
     steps = f"  - decontaminate: {{against: {AGAINST}, share_of: row}}\n"
     run(job(tmp_path, completions=steps + steps.replace("share_of", "on: prompt, share_of")), store)
@@ -83,7 +83,8 @@ def test_candidates_are_compared_by_their_response_or_another_column(tmp_path):
     assert found[0][2]["overlap"] == pytest.approx(15 / 20) and found[2][2]["line"] == 2
 
 
-def test_the_benchmark_s_content_and_the_settings_are_in_the_stage_s_key(tmp_path):
+@pytest.mark.slow
+def test_the_benchmarks_content_and_settings_are_in_the_key(tmp_path):
     store = Store(tmp_path / "store")
 
     def cached(settings="", bench=BENCH):
@@ -114,9 +115,9 @@ def test_near_ones_are_those_whose_cosine_reaches_the_threshold():
     bench = np.array([[1, 0], [0, 1]], np.float32)
     rows = np.array([[3, 4], [0, 0], [np.nan, 1], [-1, 0], [0, -2], [8, 6]], np.float32)
     embedding = pl.Series(rows, dtype=pl.Array(pl.Float32, 2))
-    hit, which, cosine = nearest_rows(SemanticRule(0.8, None, bench, np.array([4, 7])), embedding)
+    hit, which, cosine = nearest_rows(SemanticRule(0.8, letters, bench, np.array([4, 7])), embedding)
     assert (hit.tolist(), which.tolist()) == ([0, 5], [7, 4]) and cosine == pytest.approx([0.8, 0.8])
-    assert nearest_rows(SemanticRule(0.81, None, bench, np.array([4, 7])), embedding)[0].tolist() == []
+    assert nearest_rows(SemanticRule(0.81, letters, bench, np.array([4, 7])), embedding)[0].tolist() == []
 
 
 def letters(texts):
@@ -125,7 +126,7 @@ def letters(texts):
     return pl.Series(np.array(counts, np.float32), dtype=pl.Array(pl.Float32, 5))
 
 
-def test_embeddings_are_asked_for_what_the_other_rules_let_pass_and_is_not_blank():
+def test_embeddings_are_made_of_what_other_rules_let_pass():
     asked = []
 
     def embed(texts):
@@ -203,7 +204,7 @@ def test_a_known_name_is_read_from_the_hub_once(tmp_path):
     ]
 
 
-def test_all_configurations_of_a_known_name_are_read_and_a_lack_is_said(tmp_path):
+def test_all_configurations_of_a_known_name_are_read_or_missed(tmp_path):
     rows = read_benchmarks("math", tmp_path, tmp_path, "r.yaml:4", lambda path, name, **_: [{"problem": name}]).rows
     assert rows["text"].to_list() == list(SHIPPED["math"].configs) and rows["line"].to_list() == [1, 2, 3, 4, 5, 6, 7]
 

@@ -14,7 +14,7 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from tests.choosing import built, picks, recorded
-from tests.jobs import ask
+from tests.jobs import query
 
 LONG = "Write one short poem about the cold rain that falls on the old stone roofs of my quiet home town in late autumn"
 ROWS = [LONG + ".", "Name three rivers.", LONG + "!", LONG + " please.", "name three  RIVERS.", "What is 3 + 4?"]
@@ -32,8 +32,8 @@ def recipe(folder: Path, prompts: str, datasets: str = "rl: {type: prompt}"):
 
 def dropped(store: Store) -> dict[str, dict]:
     """Each dropped prompt with its reason and evidence."""
-    query = "SELECT prompt, reason, evidence FROM decisions JOIN prompts ON row_id = prompt_id WHERE NOT kept"
-    rows = ask(store, query)
+    sql = "SELECT prompt, reason, evidence FROM decisions JOIN prompts ON row_id = prompt_id WHERE NOT kept"
+    rows = query(store, sql)
     return {prompt: {"reason": reason} | json.loads(told) for prompt, reason, told in rows.iter_rows()}
 
 
@@ -46,7 +46,7 @@ def folder(tmp_path):
 def test_exact_names_the_row_that_is_kept(folder):
     store = Store(folder / "s")
     run(recipe(folder, "  - dedup: exact"), store)
-    kept = ask(store, "SELECT prompt_id FROM prompts WHERE prompt = 'Name three rivers.'").item()
+    kept = query(store, "SELECT prompt_id FROM prompts WHERE prompt = 'Name three rivers.'").item()
     assert dropped(store) == {"name three  RIVERS.": {"reason": "duplicate (exact)", "of": kept, "similarity": 1.0}}
 
 
@@ -113,7 +113,7 @@ def test_an_earlier_store_is_other_data(folder):
         ("s", r"r.yaml:4: against: s is the store of this run; name another, or a file"),
     ],
 )
-def test_other_data_that_is_not_there_is_said_before_anything_is_done(folder, against, said):
+def test_missing_other_data_is_reported_before_anything_is_done(folder, against, said):
     write(folder, "old.jsonl", ["x"])
     store = Store(folder / "s")
     with pytest.raises(UserError, match=said):
@@ -149,7 +149,7 @@ def test_rows_that_are_not_meant_are_not_compared_and_stay(folder):
     store = Store(folder / "s")
     run(recipe(folder, "  - dedup: {use: exact, where: \"prompt not like 'Name%'\"}"), store)
     assert dropped(store) == {}
-    assert ask(store, "SELECT count(*) FROM decisions WHERE kept").item() == len(ROWS)
+    assert query(store, "SELECT count(*) FROM decisions WHERE kept").item() == len(ROWS)
     with pytest.raises(UserError, match="r.yaml:4: dedup.where: .*no_such"):
         run(recipe(folder, "  - dedup: {use: exact, where: no_such = 1}"), store)
 
@@ -167,13 +167,13 @@ def test_the_best_of_near_candidates_stays(tmp_path):
     assert said["all"].startswith("3 rows")
 
 
-def test_the_best_of_near_dataset_rows_stays_by_the_score_of_the_dataset(tmp_path):
+def test_the_best_of_near_dataset_rows_stays_by_its_score(tmp_path):
     view = "all: {type: sft, by: quality, dedup: {use: exact, on: response, keep: best}}"
     store, said = built(tmp_path, ANSWERS, view)
     assert [text for _, text in picks(store, "all")] == ["The Po.", "the  RHINE.", "The Elbe."]
     assert said["all"] == "3 rows (3 train); 2 left out by dedup"
-    left = ask(store, "SELECT stage, reason, evidence ->> 'of' AS of FROM decisions WHERE NOT kept")
-    kept = ask(store, "SELECT completion_id FROM completions WHERE response = 'the  RHINE.'").item()
+    left = query(store, "SELECT stage, reason, evidence ->> 'of' AS of FROM decisions WHERE NOT kept")
+    kept = query(store, "SELECT completion_id FROM completions WHERE response = 'the  RHINE.'").item()
     assert left.unique().rows() == [("datasets.all.dedup", "duplicate (exact)", kept)]
 
 
@@ -182,7 +182,7 @@ def test_dataset_rows_are_compared_with_other_data(tmp_path):
     (tmp_path / "old.jsonl").write_text("\n".join(rows))
     store, said = built(tmp_path, ANSWERS, "all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}")
     assert said["all"] == "2 rows (2 train); 3 left out by dedup; 3 near other data (1 rows)"
-    told = ask(store, "SELECT evidence ->> 'file' AS f, evidence ->> 'line' AS l FROM decisions WHERE NOT kept")
+    told = query(store, "SELECT evidence ->> 'file' AS f, evidence ->> 'line' AS l FROM decisions WHERE NOT kept")
     assert told.unique().rows() == [("old.jsonl", "1")]
 
 
@@ -203,7 +203,7 @@ CHAT = [
         ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 0),
     ],
 )
-def test_other_rows_are_put_together_as_the_rows_of_the_dataset_are(tmp_path, view, left):
+def test_other_rows_are_joined_as_the_rows_of_the_dataset_are(tmp_path, view, left):
     (tmp_path / "old.jsonl").write_text(json.dumps({"messages": CHAT}))
     rows = [{"messages": CHAT}, recorded("Name a river.", ("The Po.", None))]
     store, said = built(tmp_path, rows, view)
@@ -220,7 +220,7 @@ def test_a_pair_is_not_compared_as_a_whole_with_other_data(tmp_path):
         built(tmp_path, ANSWERS, "all: {type: preference, by: quality, dedup: {use: exact, against: old.jsonl}}")
 
 
-def test_answers_to_prompts_that_an_earlier_store_dropped_are_no_other_data(folder):
+def test_answers_to_prompts_that_a_store_dropped_are_left_out(folder):
     old = folder / "old"
     old.mkdir()
     rows = [{"prompt": "Bad one.", "completions": ["The Rhine."]}, {"prompt": "Good one.", "completions": ["The Po."]}]
@@ -232,7 +232,7 @@ def test_answers_to_prompts_that_an_earlier_store_dropped_are_no_other_data(fold
     store = Store(folder / "s")
     steps = "completions:\n  - dedup: {use: exact, against: old/store}"
     run(recipe(folder, steps, "all: {type: sft}"), store)
-    left = ask(store, "SELECT response FROM decisions JOIN completions ON row_id = completion_id WHERE NOT kept")
+    left = query(store, "SELECT response FROM decisions JOIN completions ON row_id = completion_id WHERE NOT kept")
     assert left["response"].to_list() == ["The Po."]
 
 

@@ -1,24 +1,18 @@
 """A real gristmill against a real server, each of which goes wrong or is killed: nothing lost, nothing asked twice."""
 
-import os
-import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from curate.api.run import run
-from curate.storage.reply_log import ReplyLog
 from curate.storage.store import Store
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
+from tests.killed import finished, replies_kept, started
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
 
-ROOT = Path(__file__).parents[2]
 STEPS = (
     "\n  - generate: {use: sample, model: a, n: 2, temperature: 0.8, max_tokens: 30, max_failed: 0.5}"
     "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_tokens: 40, max_failed: 0.5, "
@@ -26,30 +20,6 @@ STEPS = (
 ) + SCORE
 ROWS = 12
 NEEDED = ROWS + ROWS  # requests: two samples of a prompt are one
-
-
-def start(recipe, store):
-    """`gristmill run`, as a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "run", str(recipe.path), "--store", str(store.path)],
-        env=environment,
-        cwd=recipe.path.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(recipe, store):
-    child = start(recipe, store)
-    _, errors = child.communicate(timeout=120)
-    return child.returncode, errors
-
-
-def kept(store):
-    with ReplyLog.open_for_reading(store) as log:
-        return log.db.execute("SELECT count(*) FROM replies WHERE failed = 0").fetchone()[0]
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +46,18 @@ FAULTS = {
 }
 
 
-RARE = ("drop", "empty", "null")  # what "all" covers
+QUICK = ("500", "half_json")  # what make test-quick runs
 
 
-@pytest.mark.parametrize("name", [*(pytest.param(n, marks=[pytest.mark.slow] * (n in RARE)) for n in FAULTS), "all"])
-def test_whatever_goes_wrong_once_the_tables_are_as_undisturbed(tmp_path, expected, name):
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in (*FAULTS, "all")]
+)
+def test_whatever_goes_wrong_once_the_tables_are_the_same(tmp_path, expected, name):
     faults = {k: {**how, "every": 8} for k, how in FAULTS.items()} if name == "all" else {name: FAULTS[name]}
     with Stub(faults=faults) as stub:
         store = Store(tmp_path / "store")
         recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="timeout: 1, concurrency: 8")
-        code, errors = finish(recipe, store) if name == "all" else (run(recipe, store) and 0, "")
+        code, errors = finished(recipe, store) if name == "all" else (run(recipe, store) and 0, "")
         assert code == 0, errors
         stats = stub.stats()
         assert sum(stats["faults"].values()) >= 2 and stats["requests"] == NEEDED + sum(stats["faults"].values())
@@ -96,38 +68,40 @@ def test_whatever_goes_wrong_once_the_tables_are_as_undisturbed(tmp_path, expect
         assert total(store, "requests") == stats["requests"] - turned_away and total(store, "replies") == 3 * ROWS
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_wrong_number_of_choices_loses_no_sample_and_makes_none_up(tmp_path, count):
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_wrong_number_of_choices_loses_and_adds_no_sample(tmp_path, count):
     """Of a server that ignores ``n``, and of one that sends more than was asked for."""
     with Stub(faults={"choices": {"count": count, "times": 0}}) as stub:
         store = Store(tmp_path / "store")
         run(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
-        made = ask(store, "SELECT prompt_id, sample_index FROM completions WHERE parent_id IS NULL")
+        made = query(store, "SELECT prompt_id, sample_index FROM completions WHERE parent_id IS NULL")
         assert made.height == 2 * ROWS and made.n_unique() == 2 * ROWS and total(store, "failed") == 0
         requests = stub.stats()["requests"]
         run(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
         assert stub.stats()["requests"] == requests == total(store, "requests")
 
 
-def test_a_prompt_that_is_too_long_for_the_model_is_a_row_with_the_error_and_is_not_tried_again(tmp_path):
+@pytest.mark.slow
+def test_a_prompt_too_long_for_the_model_is_a_row_with_the_error(tmp_path):
     with Stub(faults={"context": {"match": "question 7"}}) as stub:
         store = Store(tmp_path / "store")
-        code, errors = finish(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
+        code, errors = finished(served(tmp_path, stub.url, rows=ROWS, completions=STEPS), store)
         assert code == 0 and "2 requests failed: 2 x" in errors
-        failed = ask(store, "SELECT response, error FROM completions WHERE error IS NOT NULL")
+        failed = query(store, "SELECT response, error FROM completions WHERE error IS NOT NULL")
         assert failed.height == 2 and all("maximum context length" in said for said in failed["error"])
         assert stub.stats()["requests"] == NEEDED - 1 and total(store, "replies") == 3 * ROWS - 3
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_loses_nothing(tmp_path, expected):
     with Stub(delay=0.05) as stub:
         store = Store(tmp_path / "store")
         recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2")
-        child = start(recipe, store)
+        child = started(recipe, store)
         out = []
         reader = threading.Thread(target=lambda: out.extend(child.communicate(timeout=120)))
         reader.start()
-        while kept(store) < 10:
+        while replies_kept(store) < 10:
             assert child.poll() is None
             time.sleep(0.005)
         stub.kill()
@@ -140,67 +114,78 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(tmp_path, expected
         assert {*stats["answered"].values()} == {1} and len(stats["answered"]) == NEEDED
 
 
-def test_a_server_that_stays_away_ends_the_run_in_a_line_and_the_next_goes_on(tmp_path, expected):
+@pytest.mark.slow
+def test_a_server_that_stays_away_ends_the_run_in_a_line(tmp_path, expected):
     with Stub(delay=0.05) as stub:
         store = Store(tmp_path / "store")
         recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2, retries: 1")
-        child = start(recipe, store)
-        while kept(store) < 6:
+        child = started(recipe, store)
+        while replies_kept(store) < 6:
             assert child.poll() is None
             time.sleep(0.005)
         stub.kill()
         _, errors = child.communicate(timeout=60)
         (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
         assert child.returncode == 2 and "has stopped answering" in line and "start the server and run again" in line
-        had = kept(store)
+        had = replies_kept(store)
         assert had >= 6 and last_run(store)["status"] == "failed"
         stub.restart()
-        assert finish(recipe, store)[0] == 0
+        assert finished(recipe, store)[0] == 0
         assert (last_run(store)["requests"], last_run(store)["requests_reused"]) == (3 * ROWS - had, had)
         assert tables(store) == expected
 
 
-def killed_run(tmp_path, expected, kills, seed, delay=0.1):
-    """Kill gristmill at random moments, each time starting it again; returns how often it was really killed."""
-    rng, done = random.Random(seed), 0
-    with Stub(delay=delay) as stub:
-        store = Store(tmp_path / "store")
-        recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2")
-        moments = []
-        for number in range(kills):
-            child, before, began = start(recipe, store), kept(store), time.monotonic()
-            # Half of the kills come at a random time, startup and planning included; half a while after a new reply.
-            if number % 2:
-                while kept(store) <= before and child.poll() is None and kept(store) < 3 * ROWS:
-                    time.sleep(0.002)
-                time.sleep(rng.uniform(0, 0.15))
-            else:
-                time.sleep(rng.uniform(0, 2.0))
-            child.kill()
-            child.communicate()
-            done += child.returncode == -signal.SIGKILL
-            moments.append((round(time.monotonic() - began, 2), before, kept(store)))
-            assert kept(store) >= before, "what had arrived is there"
-        had = kept(store)
-        assert finish(recipe, store)[0] == 0
-        stats = stub.stats()
-        assert tables(store) == expected, moments
-        assert last_run(store)["requests"] == 3 * ROWS - had
-        assert kept(store) == 3 * ROWS == total(store, "replies")
-        # Asked again was only what was in flight: at most two requests a kill.
-        assert stats["requests"] - NEEDED <= 2 * done, (stats["requests"], moments)
-        assert total(store, "requests") == NEEDED
-        assert not [*store.path.rglob(".*")]
-    return done, moments
-
-
-def test_killed_at_three_moments_of_one_run_it_comes_to_the_same_end(tmp_path, expected):
-    done, moments = killed_run(tmp_path, expected, 3, seed=1)
-    assert done >= 2 and len({have for *_, have in moments}) >= 2, moments
+# The moments at which a run is killed, in the order in which one comes to them: the n-th file operation that is found
+# so (see ``started``), or "reply": the n-th reply is in the log. After each, another process goes on.
+MOMENTS = [
+    ("rename .*/runs/", 1),  # the run's record is written, not yet in place
+    ("rename .*/.gristmill.duckdb", 1),  # so are the SQL views
+    ("rename .*/stages/.prompts.source[^/]*$", 1),  # the first stage is whole, not yet in place
+    ("rename .*/runs/", 2),  # the stage is in place, not yet in the record
+    ("reply", 1),
+    ("reply", 9),
+    ("reply", 22),
+    ("mkdir .*/stages/.completions.generate.sample", 1),  # all replies of the step are there, none of its rows
+    ("rename .*/stages/.completions.generate.sample.*/.stage.json", 1),  # the rows are there, not what describes them
+    ("rename .*/stages/.completions.generate.sample[^/]*$", 1),
+    ("reply", 28),  # of the second step
+    ("rename .*/stages/.completions.generate.rewrite[^/]*$", 1),
+    ("rename .*/stages/.completions.score.chars[^/]*$", 1),
+    ("rename .*/stages/.datasets.sft.*/.stage.json", 1),
+    ("rename .*/stages/.datasets.rl[^/]*$", 1),
+    ("rename .*/.gristmill.duckdb", 2),  # every stage is in place, the views are those of before
+]
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_moments_of_one_run_it_comes_to_the_same_end(tmp_path, expected):
-    # So slow a server that the run, which gets on by a reply or two at a time, lasts for all twenty.
-    done, moments = killed_run(tmp_path, expected, 20, seed=2, delay=1.0)
-    assert done >= 10 and len({have for *_, have in moments}) >= 6, moments
+def test_killed_at_each_moment_it_comes_to_the_same_end(tmp_path, expected):
+    with Stub(delay=0.05) as stub:
+        recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2")
+        store, had = Store(tmp_path / "store"), [0]
+        for moment, count in MOMENTS:
+            kill_at(recipe, store, moment, count)
+            had.append(replies_kept(store))
+            assert had[-1] >= had[-2], f"{moment} {count}: what had arrived is there"
+        code, errors = finished(recipe, store)
+        assert code == 0, errors
+        assert tables(store) == expected, had
+        assert len({*had}) >= 5 and last_run(store)["requests"] == 3 * ROWS - had[-1] == 0
+        assert replies_kept(store) == 3 * ROWS == total(store, "replies") and total(store, "requests") == NEEDED
+        # Asked again was only what was in flight: at most two requests a kill.
+        stats = stub.stats()
+        assert stats["requests"] - NEEDED <= 2 * len(MOMENTS), stats["requests"]
+        assert not [*store.path.rglob(".*")]
+
+
+def kill_at(recipe, store, moment, count):
+    """Go on with the run in another process until it is killed at this moment."""
+    if moment == "reply":
+        child = started(recipe, store)
+        while replies_kept(store) < count:
+            assert child.poll() is None, (moment, count, child.communicate()[1])
+            time.sleep(0.002)
+        child.kill()
+    else:
+        child = started(recipe, store, killed_at=moment, times=count)
+    _, errors = child.communicate(timeout=120)
+    assert child.returncode == -signal.SIGKILL, (moment, count, errors)

@@ -1,14 +1,18 @@
 """A job whose candidates are scored by models that read: every row has its value, and a second run asks nothing."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
 from curate.api.run import plan, run
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask, job, question
+from tests.jobs import job, query, question
 
-pytest.importorskip("transformers")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed"),
+]
 
 STEPS = """
   - generate: {{use: sample, model: student, n: 2, max_tokens: 8}}
@@ -25,14 +29,16 @@ def test_losses_and_rewards_of_every_candidate(tmp_path, store, tiny):
 
     torch.manual_seed(0)
     folder = tmp_path / "rm"
-    transformers.AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast.from_pretrained(tiny).save_pretrained(folder)
     config = transformers.AutoConfig.from_pretrained(tiny, num_labels=1)
     transformers.LlamaForSequenceClassification(config).save_pretrained(folder)
     path = job(tmp_path, tiny, [question(i) for i in range(6)], completions=STEPS, datasets=DATASETS).path
     path.write_text(path.read_text().replace("models:\n", f"models:\n  rm: {{model: '{folder}'}}\n"))
     recipe = load_recipe(path)
     run(recipe, store)
-    scores = ask(store, "SELECT s.*, response FROM scores s JOIN completions ON row_id = completion_id ORDER BY row_id")
+    scores = query(
+        store, "SELECT s.*, response FROM scores s JOIN completions ON row_id = completion_id ORDER BY row_id"
+    )
     assert scores.height == 3 * 12
     written = scores.filter(scores["response"] != "")
     assert written["error"].is_null().all() and written["value"].is_finite().all()

@@ -12,7 +12,7 @@ import pytest
 from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask, tables
+from tests.jobs import query, tables
 from tests.stub_server import Stub
 
 ARCHIVE = Path(__file__).with_name("old_store.tar.gz")
@@ -29,10 +29,11 @@ def old(tmp_path):
 def test_its_tables_can_be_read_before_anything_is_made(old):
     store = Store(old / "store", create=False)
     counts = "SELECT (SELECT count(*) FROM completions), (SELECT count(*) FROM sft), (SELECT count(*) FROM preferences)"
-    assert ask(store, counts).row(0) == (96, 32, 16)
+    assert query(store, counts).row(0) == (96, 32, 16)
 
 
-def test_stages_are_remade_at_most_once_and_no_reply_is_asked_again(old):
+@pytest.mark.slow
+def test_stages_are_remade_at_most_once_and_no_reply_asked_again(old):
     store = Store(old / "store", create=False)
     before = tables(store)
     with Stub() as stub:
@@ -41,7 +42,7 @@ def test_stages_are_remade_at_most_once_and_no_reply_is_asked_again(old):
         run(recipe, store)
         assert stub.stats()["requests"] == 0
     runs = "SELECT count(*) FILTER (reused), count(*) FROM stages GROUP BY run_id ORDER BY run_id"
-    assert ask(store, runs).rows()[1:] == [(0, 13)]
+    assert query(store, runs).rows()[1:] == [(0, 13)]
     assert tables(store) == before
     run(recipe, store)
-    assert ask(store, runs).rows()[2:] == [(13, 13)]
+    assert query(store, runs).rows()[2:] == [(13, 13)]

@@ -11,7 +11,7 @@ import pytest
 from curate.api.run import run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask, last_run
+from tests.jobs import last_run, query
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "from cli.main import main; main()"
@@ -57,16 +57,17 @@ def stages(store):
     return [stage["stage"] for stage in last_run(store)["stages"]]
 
 
-def test_a_run_that_fails_has_its_finished_stages_in_its_record_and_in_sql(recipe, tmp_path):
+def test_a_failed_run_has_its_finished_stages_in_record_and_sql(recipe, tmp_path):
     store = Store(tmp_path / "store")
     with pytest.raises(Exception, match="broken"):
         run(recipe, store)
     assert stages(store) == FINISHED and last_run(store)["status"] == "failed"
-    assert ask(store, "SELECT count(*) FROM scores").item() == 2
+    assert query(store, "SELECT count(*) FROM scores").item() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True])
-def test_a_run_that_is_killed_has_its_finished_stages_in_its_record(recipe, tmp_path, again):
+def test_a_killed_run_has_its_finished_stages_in_its_record(recipe, tmp_path, again):
     store = Store(tmp_path / "store")
     for _ in range(1 + again):  # the second run reuses the stages
         done = subprocess.run(

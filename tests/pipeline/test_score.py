@@ -7,7 +7,7 @@ import pytest
 from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import Failed, Stopped, UserError
-from tests.jobs import ask, tables
+from tests.jobs import query, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
 
@@ -21,7 +21,7 @@ from curate.steps.model_calls import Embed, ModelCalls
 
 
 def rated(response, *, model: str, task: str = "generate", times: int = 1):
-    """What a model says of each response, asked ``times`` times, one after the other."""
+    """A model's answer about each response, asked ``times`` times, one after the other."""
     total = pl.Series([0.0] * len(response), dtype=pl.Float64)
     for turn in range(times):
         words = [None if r is None else f"say exactly: {len(r) % 7} {turn}" for r in response]
@@ -88,16 +88,17 @@ def judged(folder, url, steps=JUDGED, more="", **how):
     return served(folder, url, models=models, completions=steps, datasets=datasets, **how)
 
 
+@pytest.mark.slow
 def test_each_question_is_asked_once_and_its_cost_is_counted(stub, folder):
     store = Store(folder / "store")
     recipe = judged(folder, stub.url)
     run(recipe, store)
-    found = ask(store, "SELECT * FROM scores WHERE scorer = 'rating'")
+    found = query(store, "SELECT * FROM scores WHERE scorer = 'rating'")
     assert found.height == 32 and found["value"].null_count() == 0 and set(found["value"]) <= set(range(7))
-    lengths = dict(ask(store, "SELECT completion_id, length(response) FROM completions").rows())
+    lengths = dict(query(store, "SELECT completion_id, length(response) FROM completions").rows())
     assert all(value == lengths[row] % 7 for row, value in found.select("row_id", "value").rows())
     spent = total(store, "requests")
-    asked = ask(store, "SELECT sum(requests) FROM costs WHERE model = 'b'").item()
+    asked = query(store, "SELECT sum(requests) FROM costs WHERE model = 'b'").item()
     assert asked == len({n % 7 for n in lengths.values()})
     run(recipe, store)
     run(judged(folder, stub.url, JUDGED.replace("own.rated,", "own.rated, times: 1,")), store)
@@ -109,7 +110,7 @@ def test_a_plan_knows_how_many_questions_are_left(stub, folder):
     run(judged(folder, stub.url, SAMPLE + SCORE), store)
     found = plan(judged(folder, stub.url), store)
     (wanted,) = found.model_requests
-    lengths = ask(store, "SELECT DISTINCT length(response) % 7 FROM completions").height
+    lengths = query(store, "SELECT DISTINCT length(response) % 7 FROM completions").height
     assert (wanted.ref.name, wanted.requests, wanted.max_tokens) == ("b", lengths, 8)
     note = next(stage.note for stage in found.stages if stage.label == "completions.score.rating")
     assert f"{lengths} requests to b" in note
@@ -164,9 +165,10 @@ def test_mistakes_of_asks_are_found_before_they_are_asked(stub, folder, how, wor
     with pytest.raises(UserError) as caught:
         run(recipe, store)
     assert "job.yaml:" in str(caught.value) and all(word in str(caught.value) for word in words), caught.value
-    assert ask(store, "SELECT count(*) FROM costs WHERE model = 'b'").item() == 0
+    assert query(store, "SELECT count(*) FROM costs WHERE model = 'b'").item() == 0
 
 
+@pytest.mark.slow
 def test_a_plan_counts_every_judge_of_a_panel(stub, folder):
     store = Store(folder / "store")
     panel = SAMPLE + SCORE + "\n  - score: {use: judge, model: [a, b], as: rating, explain: false}\n"
@@ -175,9 +177,9 @@ def test_a_plan_counts_every_judge_of_a_panel(stub, folder):
         wanted.ref.name: wanted.requests for wanted in plan(judged(folder, stub.url, panel), store).model_requests
     }
     asked = "SELECT model, sum(requests)::INT FROM costs WHERE model IN ('a', 'b') GROUP BY model"
-    before = dict(ask(store, asked).rows())
+    before = dict(query(store, asked).rows())
     run(judged(folder, stub.url, panel), store)
-    after = dict(ask(store, asked).rows())
+    after = dict(query(store, asked).rows())
     assert planned == {name: after[name] - before.get(name, 0) for name in "ab"} and min(planned.values()) > 0
 
 
@@ -185,7 +187,7 @@ def test_a_score_by_another(stub, folder):
     store = Store(folder / "store")
     steps = SAMPLE + SCORE + "\n  - score: {use: own.above, by: chars, at: 20, as: long}\n"
     run(judged(folder, stub.url, steps), store)
-    rows = ask(
+    rows = query(
         store,
         """SELECT max(value) FILTER (scorer = 'chars'), max(value) FILTER (scorer = 'long')
                          FROM scores GROUP BY row_id""",
@@ -193,11 +195,12 @@ def test_a_score_by_another(stub, folder):
     assert len(rows) == 32 and all(long == (chars >= 20) for chars, long in rows)
 
 
+@pytest.mark.slow
 def test_a_question_that_fails_leaves_a_null_with_its_reason(folder):
     with Stub(faults={"context": {"match": "say exactly: 3"}}) as stub:
         store = Store(folder / "store")
         run(judged(folder, stub.url, JUDGED.replace("as: rating", "as: rating, max_failed: 1")), store)
-        rows = ask(store, "SELECT value, error FROM scores WHERE scorer = 'rating'").rows()
+        rows = query(store, "SELECT value, error FROM scores WHERE scorer = 'rating'").rows()
         failed = [error for value, error in rows if value is None]
         assert 0 < len(failed) < len(rows) and all("context" in error for error in failed)
         assert all(error is None for value, error in rows if value is not None)
@@ -206,13 +209,14 @@ def test_a_question_that_fails_leaves_a_null_with_its_reason(folder):
             run(judged(folder, stub.url, strict), Store(folder / "s"))
 
 
-def test_a_used_up_budget_leaves_scores_out_and_a_larger_one_brings_them(stub, folder):
+@pytest.mark.slow
+def test_a_used_up_budget_leaves_scores_out_and_more_adds_them(stub, folder):
     undisturbed = Store(folder / "whole")
     run(judged(folder, stub.url), undisturbed)
     store = Store(folder / "store")
     with pytest.raises(Stopped, match="models.b.max_requests"):
         run(judged(folder, stub.url, more="max_requests: 2"), store)
-    rows = ask(store, "SELECT value, error FROM scores WHERE scorer = 'rating'").rows()
+    rows = query(store, "SELECT value, error FROM scores WHERE scorer = 'rating'").rows()
     assert len(rows) == 32 and {error for value, error in rows if value is None} == {"not asked: a budget is used up"}
     assert any(value is not None for value, _ in rows)
     run(judged(folder, stub.url, more="max_requests: 20"), store)
@@ -222,7 +226,7 @@ def test_a_used_up_budget_leaves_scores_out_and_a_larger_one_brings_them(stub, f
 def test_a_scorer_that_asks_again_is_sent_what_it_asked(stub, folder):
     store = Store(folder / "store")
     run(judged(folder, stub.url, JUDGED.replace("model: b,", "model: b, times: 3,")), store)
-    rows = ask(
+    rows = query(
         store,
         """SELECT value, length(response) % 7 FROM scores JOIN completions ON completion_id = row_id
                          WHERE scorer = 'rating'""",
@@ -236,16 +240,17 @@ def test_a_scorer_that_raises_is_told_with_its_line(stub, folder):
         run(judged(folder, stub.url, steps), Store(folder / "s"))
 
 
-def test_a_prompts_candidates_are_scored_together_wherever_they_come_from(stub, folder):
+def test_a_prompts_candidates_are_scored_together(stub, folder):
     twice = SAMPLE + SAMPLE.replace("n: 4", "n: 2").replace("model: a", "model: b") + SCORE
     store = Store(folder / "store")
     run(judged(folder, stub.url, twice + "\n  - score: {use: own.share, as: k}\n"), store)
-    assert ask(store, "SELECT DISTINCT value FROM scores WHERE scorer = 'k'").rows() == [(6.0,)]
-    assert ask(store, "SELECT count(*) FROM scores WHERE scorer = 'k'").item() == 48
+    assert query(store, "SELECT DISTINCT value FROM scores WHERE scorer = 'k'").rows() == [(6.0,)]
+    assert query(store, "SELECT count(*) FROM scores WHERE scorer = 'k'").item() == 48
     manifest = next(p for p in (folder / "store" / "stages").glob("completions.score.k-*"))
     assert "seen together" in (manifest / "stage.json").read_text()
 
 
+@pytest.mark.slow
 def test_accepting_by_a_score_that_asks(stub, folder):
     steps = (
         SAMPLE.replace("n: 4,", 'n: 2, accept: 4, accepted: "rating >= 3", max_candidates: 12,')
@@ -255,7 +260,7 @@ def test_accepting_by_a_score_that_asks(stub, folder):
     store = Store(folder / "store")
     run(judged(folder, stub.url, steps), store)
     assert (
-        ask(
+        query(
             store,
             """SELECT count(DISTINCT prompt_id) FROM completions JOIN scores ON row_id = completion_id
                          WHERE scorer = 'rating' AND value >= 3""",

@@ -7,10 +7,10 @@ from curate.pipeline.source_reader import SourceReader
 from curate.sources.read_source import read_source
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask
+from tests.jobs import query
 
 
-def test_a_run_opens_a_source_once_for_its_hash_and_once_for_its_rows(tmp_path, monkeypatch):
+def test_a_source_is_opened_once_for_its_hash_and_for_its_rows(tmp_path, monkeypatch):
     rows = "".join(json.dumps({"prompt": f"question {i}", "completions": ["a", "b"]}) + "\n" for i in range(5))
     (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
     recipe = tmp_path / "r.yaml"
@@ -20,7 +20,7 @@ def test_a_run_opens_a_source_once_for_its_hash_and_once_for_its_rows(tmp_path, 
     assert len(opened) == 2
     run(load_recipe(recipe), Store(tmp_path / "store"))
     assert len(opened) <= 3, "a source whose stage is there is hashed at most, and not read"
-    assert ask(Store(tmp_path / "store"), "SELECT count(*) FROM sft").item() == 10
+    assert query(Store(tmp_path / "store"), "SELECT count(*) FROM sft").item() == 10
 
 
 def opens_of(path):

@@ -1,4 +1,4 @@
-"""What a stage depends on is in its key: a change that matters remakes it; and scores may have any name."""
+"""A stage's key holds all that it depends on: a change that matters remakes it; and scores may have any name."""
 
 import json
 
@@ -8,7 +8,7 @@ from curate.api.run import run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask
+from tests.jobs import query
 
 ROWS = [
     {"prompt": "What is 2+2?", "ground_truth": "4", "completions": ["4", "five"]},
@@ -31,11 +31,11 @@ def build(folder, steps, *, datasets=DATASETS, rows=ROWS):
 
 def reasons(store):
     """The reasons for which the filter dropped candidates, sorted."""
-    found = ask(store, "SELECT reason FROM decisions WHERE stage = 'completions.filter' AND NOT kept ORDER BY ALL")
+    found = query(store, "SELECT reason FROM decisions WHERE stage = 'completions.filter' AND NOT kept ORDER BY ALL")
     return found["reason"].to_list()
 
 
-def test_a_filter_of_candidates_by_a_score_of_their_prompts_follows_that_score(tmp_path, monkeypatch):
+def test_a_filter_by_a_score_of_the_prompts_follows_that_score(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "size.py").write_text(
         '"""Size."""\n\n\ndef score(prompt, *, factor: int = 1):\n    """Characters, times factor."""\n'
@@ -56,18 +56,23 @@ def test_the_order_of_a_filters_reasons_counts(tmp_path):
     assert reasons(build(tmp_path, steps.format(", ".join(reversed(conditions))))) == ["long"]
 
 
-def test_a_score_may_be_called_like_what_a_dataset_row_is_made_of(tmp_path):
+def test_a_score_may_be_called_like_a_column_of_a_dataset(tmp_path):
     names = ("turns", "rejected", "rejected_score", "my-len")
     steps = "completions:\n  - score: exact_match\n" + "".join(f"  - score: {{use: length, as: {n}}}\n" for n in names)
     store = build(tmp_path, steps + "  - filter: {x: '\"my-len\" > 9'}")
-    assert ask(store, "SELECT completion ->> '$[0].content' FROM sft ORDER BY 1").to_series().to_list() == ["4", "6"]
-    pairs = ask(store, "SELECT chosen ->> '$[0].content', rejected ->> '$[0].content', rejected_score FROM preferences")
+    assert query(store, "SELECT completion ->> '$[0].content' FROM sft ORDER BY 1").to_series().to_list() == [
+        "4",
+        "6",
+    ]
+    pairs = query(
+        store, "SELECT chosen ->> '$[0].content', rejected ->> '$[0].content', rejected_score FROM preferences"
+    )
     assert sorted(pairs.rows()) == [("4", "five", 0.0), ("6", "seven", 0.0)]
 
 
 def test_a_dataset_of_prompts_without_candidates_is_empty(tmp_path):
     store = build(tmp_path, "", datasets="datasets: {sft: {type: sft}}", rows=[{"prompt": "Hello?"}])
-    assert ask(store, "SELECT count(*) FROM sft").item() == 0
+    assert query(store, "SELECT count(*) FROM sft").item() == 0
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,8 @@ def table(store, name):
     return pl.concat([stage.read(name) for stage in map(store.stage, store.stages()) if stage.rows(name)])
 
 
-def test_every_fault_is_dropped_for_its_reason_and_nothing_else_is(cleaned):
+@pytest.mark.slow
+def test_every_fault_and_nothing_else_is_dropped_for_its_reason(cleaned):
     prompts, completions = table(cleaned, "prompts"), table(cleaned, "completions")
     decisions = table(cleaned, "decisions").filter(pl.col("stage") == "completions.filter", ~pl.col("kept"))
     dropped = decisions.join(completions, left_on="row_id", right_on="completion_id").join(prompts, on="prompt_id")
@@ -58,6 +59,7 @@ def test_every_fault_is_dropped_for_its_reason_and_nothing_else_is(cleaned):
     assert sft.height == len(rows) - len(DROPPED) + 2, "two answers are there again, masked"
 
 
+@pytest.mark.slow
 def test_personal_data_and_secrets_are_masked(cleaned):
     masked = table(cleaned, "completions").filter(pl.col("parent_id").is_not_null())
     assert sorted(text.count("<") for text in masked["response"]) == [1, 2]

@@ -70,7 +70,7 @@ def test_its_plan_can_be_made_offline_and_writes_nothing(name, tmp_path, swap):
         }
 
 
-def test_its_trainings_fit_their_datasets_and_their_options_exist(name):
+def test_its_trainings_fit_their_datasets_and_options_exist(name):
     recipe = load_recipe(RECIPES / f"{name}.yaml")
     if not recipe.models:
         assert not recipe.train and recipe.evaluate is None, "cleaning existing answers needs no model"

@@ -7,8 +7,11 @@ import json
 import math
 import typing
 import zlib
+from functools import cache
+from typing import Any
 
 import polars as pl
+import pytest
 
 from curate.steps.find_step import FUNCTIONS, find_step, step_names
 from curate.steps.model_calls import Embed
@@ -114,7 +117,9 @@ def table(rows=None):
         "completion_id": [f"c{r}" for r in rows],
         "parent_id": [f"c{r - 1}" if r % 4 == 1 else None for r in rows],
     }
-    made = {name: pl.Series(name, values, dtype=pl.String) for name, values in text.items()}
+    made: dict[str, Any] = {  # "scores" is a frame, the others are series
+        name: pl.Series(name, values, dtype=pl.String) for name, values in text.items()
+    }
     for name in ("prompt_tokens", "completion_tokens", "sample_index"):
         made[name] = pl.Series(name, [None if r % 5 == 0 else r for r in rows], dtype=pl.Int64)
     made["score"] = pl.Series("score", [NUMBERS[r] for r in rows], dtype=pl.Float64)
@@ -156,6 +161,12 @@ def whole(name):
 def reply_to(_row, messages, _model):
     """A reply that depends on the messages alone, as a cached reply does."""
     return REPLIES[zlib.crc32(json.dumps(messages).encode()) % len(REPLIES)]
+
+
+@cache
+def outcome_of_rows(kind, name, rows=None):
+    """A step's result for these rows (a tuple; None: all) of the table, made once: for tests that only look at it."""
+    return outcome(kind, name, table(rows))
 
 
 def outcome(kind, name, columns, reply=reply_to):
@@ -236,3 +247,14 @@ def check_shape(kind, name, result, columns):
         check_prompts(result, height)
     for column in result.select(pl.selectors.float()):
         assert column.drop_nulls().is_finite().all(), f"{column.name}: a NaN or an infinity"
+
+
+def failing(check, cases):
+    """Every case, such as a step's kind and name, for which ``check`` fails, with the reason."""
+    found = {}
+    for case in cases:
+        try:
+            check(*case)
+        except (Exception, pytest.fail.Exception) as error:  # a step may raise anything
+            found[case] = f"{type(error).__name__}: {error}"
+    return found

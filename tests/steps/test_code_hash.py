@@ -76,6 +76,7 @@ def hashed(tmp_path, monkeypatch):
         for cached in (module._parse, module._code, module._references, module._resolve, module._file):
             cached.cache_clear()
         spec = importlib.util.spec_from_file_location("tool", tmp_path / "tool.py")
+        assert spec and spec.loader
         tool = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "tool", tool)
         spec.loader.exec_module(tool)

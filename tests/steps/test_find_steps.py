@@ -108,7 +108,7 @@ def test_an_own_file_cannot_hide_a_built_in_one(folder):
         ("raise ValueError('two\\nlines')\n", 1, "ValueError: two lines"),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_reported_with_its_line(folder, text, line, words):
+def test_a_file_that_fails_to_import_is_reported_with_its_line(folder, text, line, words):
     (folder / "broken.py").write_text(text)
     (folder / "neighbour.py").write_text("x = 1\ny = )\n")
     for name in ("broken.score", "broken.anything"):

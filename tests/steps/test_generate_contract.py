@@ -21,7 +21,7 @@ def test_a_step_whose_every_request_fails_gives_nothing(name):
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_a_step_that_asks_makes_something_of_replies_and_leaves_the_rest(name):
+def test_a_step_that_asks_makes_something_of_some_replies(name):
     made = [outcome("generate", name, chats(), reply=lambda *_, text=text: text) for text in REPLIES]
     for result in made:
         check_shape("generate", name, result, chats())
@@ -29,7 +29,7 @@ def test_a_step_that_asks_makes_something_of_replies_and_leaves_the_rest(name):
 
 
 @pytest.mark.parametrize("name", step_names("generate"))
-def test_what_is_asked_of_a_row_and_made_of_it_does_not_depend_on_where_it_stands(name):
+def test_the_place_of_a_row_changes_nothing_for_it(name):
     there, back = chats(), {column: values.reverse() for column, values in chats().items()}
     one, other = asked("generate", name, there), asked("generate", name, back)
     assert len(one) == len(other) and one

@@ -7,7 +7,7 @@ import pytest
 from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
 
@@ -27,9 +27,9 @@ def job(folder, stub, accept=5, n=2, least=40, more="", rows=20, **others):
 
 
 def result(store):
-    """What the stage of the step says came of it, and of each prompt how many candidates and accepted ones it has."""
+    """The result line of the step's stage, and of each prompt the numbers of its candidates and of those accepted."""
     found = next(s for s in last_run(store)["stages"] if "generate" in s["stage"])
-    each = ask(
+    each = query(
         store,
         """SELECT p.line, count(*), count(*) FILTER (s.value > 40) FROM completions c
         JOIN prompts p USING (prompt_id) LEFT JOIN scores s ON row_id = completion_id GROUP BY 1 ORDER BY 1""",
@@ -37,7 +37,7 @@ def result(store):
     return store.stage(found["stage_id"]).manifest["result"], each.rows()
 
 
-def test_it_ends_with_as_many_prompts_as_are_wanted_and_tells_how_it_went(stub, tmp_path):
+def test_it_ends_with_the_wanted_prompts_and_says_how_it_went(stub, tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub), store)
     said, each = result(store)
@@ -66,13 +66,14 @@ def by_hand(answers, wanted, n, need, most):
             asked[i] = min(asked[i] + n, most)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("accept", "n", "need", "most"), [(20, 1, 1, 3), (6, 2, 2, 5)])
 def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, n, need, most):
     """Each sample is asked for by itself (``choices: 1``), so that all of them can be looked at beforehand."""
     everything = Store(tmp_path / "all")
     text = f"\n  - generate: {{use: sample, model: a, n: {most}, temperature: 0.9, max_tokens: 30}}"
     run(served(tmp_path / "a", stub.url, rows=12, completions=text + SCORE, more="choices: 1"), everything)
-    good = ask(
+    good = query(
         everything,
         """SELECT list(s.value > 40 ORDER BY sample_index) AS good FROM completions c
         JOIN prompts p USING (prompt_id) JOIN scores s ON row_id = completion_id GROUP BY line ORDER BY line""",
@@ -96,14 +97,15 @@ def test_the_waves_are_those_that_a_plain_loop_comes_to(stub, tmp_path, accept, 
     assert last_run(store)["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_more_wanted_pays_only_for_what_is_new(stub, tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, accept=4), store)
-    first, before = last_run(store)["requests"], ask(store, "SELECT completion_id FROM completions")
+    first, before = last_run(store)["requests"], query(store, "SELECT completion_id FROM completions")
     run(job(tmp_path, stub, accept=8), store)
     record = last_run(store)
     assert record["requests_reused"] > 0 and total(store, "replies") == first + record["requests"]
-    assert {*before["completion_id"]} & {*ask(store, "SELECT completion_id FROM completions")["completion_id"]}
+    assert {*before["completion_id"]} & {*query(store, "SELECT completion_id FROM completions")["completion_id"]}
 
 
 def test_the_plan_says_how_many_requests_it_takes_at_most(stub, tmp_path):
@@ -114,7 +116,8 @@ def test_the_plan_says_how_many_requests_it_takes_at_most(stub, tmp_path):
     assert note == "at most 120 requests to a, each of at most 30 new tokens"
 
 
-def test_stopped_by_a_budget_again_and_again_it_comes_to_the_same_end(stub, tmp_path):
+@pytest.mark.slow
+def test_stopped_by_budgets_it_comes_to_the_same_end(stub, tmp_path):
     """Also where two budgets end with as many accepted prompts: what the second one paid for is in the tables."""
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     run(job(tmp_path, stub, accept=8, least=52), whole)
@@ -128,13 +131,14 @@ def test_stopped_by_a_budget_again_and_again_it_comes_to_the_same_end(stub, tmp_
             assert "budget.max_requests is reached" in str(stop) and "datasets are made of what there is" in str(stop)
             assert "requests were not made: a budget is used up" in result(store)[0]
         assert total(store, "requests") <= limit
-        seen.append(ask(store, "SELECT count(*) FROM completions").item())
+        seen.append(query(store, "SELECT count(*) FROM completions").item())
         assert seen[-1] == total(store, "replies"), "what was paid for is there"
     assert seen == sorted({*seen}) and needed > 9
     assert tables(store) == tables(whole) and total(store, "requests") == needed
 
 
-def test_what_failed_for_now_is_asked_again_and_then_all_is_as_undisturbed(stub, tmp_path):
+@pytest.mark.slow
+def test_what_failed_for_now_is_asked_again_to_the_same_end(stub, tmp_path):
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     run(job(tmp_path, stub, accept=6), whole)
     failing = {"500": {"match": "question 2", "times": 0}}
@@ -154,7 +158,7 @@ def test_what_failed_for_now_is_asked_again_and_then_all_is_as_undisturbed(stub,
         )
         said, _ = result(store)
         assert "failed requests may succeed when run again" in said and re.search(r"failed: \d+ x big at", said)
-        assert ask(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() > 0
+        assert query(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item() > 0
     run(job(tmp_path, stub, accept=6), store)
     assert last_run(store)["status"] == "finished" and tables(store) == tables(whole)
     stages = store.stages()
@@ -162,6 +166,7 @@ def test_what_failed_for_now_is_asked_again_and_then_all_is_as_undisturbed(stub,
     assert store.stages() == stages and last_run(store)["requests"] == 0
 
 
+@pytest.mark.slow
 def test_two_models_take_turns_and_the_condition_may_name_them(stub, tmp_path):
     store = Store(tmp_path / "store")
     models = (
@@ -181,7 +186,7 @@ def test_two_models_take_turns_and_the_condition_may_name_them(stub, tmp_path):
     )
     run(recipe, store)
     assert result(store)[0].startswith("6 of 6")
-    good = ask(
+    good = query(
         store,
         """SELECT count(DISTINCT prompt_id) FROM completions JOIN scores ON row_id = completion_id
                          WHERE model = 'small' AND value > 20""",
@@ -194,7 +199,7 @@ def test_a_condition_over_the_reply_alone_needs_no_score(stub, tmp_path):
     more = ", accepted: \"finish_reason = 'stop' and prompt like '%1%'\""
     recipe = job(tmp_path, stub, accept=3, least=None, more=more)
     run(recipe, store)
-    good = ask(
+    good = query(
         store,
         "SELECT count(DISTINCT prompt_id) FROM completions JOIN prompts USING (prompt_id) WHERE prompt LIKE '%1%'",
     )

@@ -16,7 +16,7 @@ from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from schemas.requests import Sampling
 from tests.command import call
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
 
@@ -38,7 +38,7 @@ def sample(more, score=SCORE):
     return "\n  - generate: {use: sample, " + more + "}" + score
 
 
-def two(url, more_a="", more_b=""):
+def two_models(url, more_a="", more_b=""):
     """Two models behind one server."""
     return (
         "".join(
@@ -56,7 +56,7 @@ def spent(store):
 
 
 def result(store, part="generate"):
-    """What the first stage with this in its name says came of it."""
+    """The result line of the first stage with this in its name."""
     found = next(s for s in last_run(store)["stages"] if part in s["stage"])
     return store.stage(found["stage_id"]).manifest["result"]
 
@@ -111,34 +111,35 @@ def test_a_larger_n_keeps_the_requests_there_were(low, high, temperatures):
     assert more == {r.key for place, (_, r) in made[high].items() if place not in made[low]}
 
 
-def test_every_candidate_says_who_made_it_and_each_model_is_asked_for_its_own(stub, tmp_path):
+def test_every_candidate_names_its_model_which_alone_was_asked(stub, tmp_path):
     store = Store(tmp_path / "store")
     recipe = served(
         tmp_path,
         stub.url,
         rows=10,
-        models=two(stub.url),
+        models=two_models(stub.url),
         completions=sample("model: {a: 0.7, b: 0.3}, n: 4, temperature: [0.5, 1.0]"),
     )
     wanted = {w.ref.name: w.requests for w in plan(recipe, store).model_requests}
     run(recipe, store)
-    made = dict(ask(store, "SELECT model, count(*) FROM completions GROUP BY 1").rows())
+    made = dict(query(store, "SELECT model, count(*) FROM completions GROUP BY 1").rows())
     assert made == {"big": wanted["a"], "small": wanted["b"]}
     assert sum(made.values()) == 40 and made["big"] > made["small"]
-    assert {(r["model"], r["replies"]) for r in ask(store, "FROM costs").rows(named=True)} == {
+    assert {(r["model"], r["replies"]) for r in query(store, "FROM costs").rows(named=True)} == {
         ("a", wanted["a"]),
         ("b", wanted["b"]),
     }
-    assert ask(store, "SELECT count(DISTINCT (prompt_id, sample_index)) FROM completions").item() == 40
+    assert query(store, "SELECT count(DISTINCT (prompt_id, sample_index)) FROM completions").item() == 40
 
 
+@pytest.mark.slow
 def test_k_from_4_to_8_pays_only_for_the_new(stub, tmp_path):
     store = Store(tmp_path / "store")
     text = sample("model: [a, b], n: {}, temperature: [0.3, 0.9], max_tokens: 30")
-    run(served(tmp_path, stub.url, models=two(stub.url), completions=text.replace("{}", "4")), store)
+    run(served(tmp_path, stub.url, models=two_models(stub.url), completions=text.replace("{}", "4")), store)
     before = {*tables(store)["completions"]}
     assert spent(store) == (32, 0) and len(before) == 32
-    more = served(tmp_path, stub.url, models=two(stub.url), completions=text.replace("{}", "8"))
+    more = served(tmp_path, stub.url, models=two_models(stub.url), completions=text.replace("{}", "8"))
     assert plan(more, store).requests == 32
     run(more, store)
     assert spent(store) == (32, 32) and before < {*tables(store)["completions"]}
@@ -152,7 +153,8 @@ def sent(stub):
     return stub.stats()["last"]
 
 
-def test_system_prompts_and_examples_inline_or_from_a_file_are_sent(stub, tmp_path):
+@pytest.mark.slow
+def test_system_prompts_and_examples_are_sent(stub, tmp_path):
     (tmp_path / "shots.jsonl").write_text(
         '{"prompt": "2 + 2", "completion": "4"}\n{"prompt": "3 + 3", "completion": "6"}\n'
     )
@@ -211,7 +213,7 @@ def test_tools_traces_and_logprobs_have_their_places(stub, tmp_path):
         ),
         store,
     )
-    made = ask(
+    made = query(
         store,
         """SELECT prompt, c.* FROM completions c JOIN prompts USING (prompt_id)
                          ORDER BY line, sample_index""",
@@ -238,7 +240,7 @@ def test_a_reply_that_follows_a_schema(stub, tmp_path):
     (tmp_path / "schema.json").write_text(json.dumps(schema))
     store = Store(tmp_path / "store")
     run(served(tmp_path, stub.url, completions=sample("model: a, n: 2, response_format: schema.json")), store)
-    found = ask(store, "SELECT response FROM completions")["response"]
+    found = query(store, "SELECT response FROM completions")["response"]
     assert all(json.loads(text)["stars"] in range(1, 6) for text in found) and len(found) == 16
     run(served(tmp_path, stub.url, completions=sample(f"model: a, n: 2, response_format: {json.dumps(schema)}")), store)
     assert spent(store) == (0, 0), "written out it is the same schema"
@@ -253,13 +255,14 @@ def test_a_step_that_works_on_nothing_asks_nothing(stub, tmp_path):
         + SCORE
     )
     run(served(tmp_path, stub.url, completions=steps), store)
-    assert spent(store) == (0, 0) and ask(store, "SELECT count(*) FROM completions").item() == 0
+    assert spent(store) == (0, 0) and query(store, "SELECT count(*) FROM completions").item() == 0
 
 
 # What fails -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_fails_for_good_is_a_row_with_its_error_and_is_told_in_the_end(tmp_path):
+@pytest.mark.slow
+def test_what_fails_for_good_is_a_row_with_its_error_in_a_line(tmp_path):
     with Stub(faults={"context": {"match": "question 3"}}) as stub:
         recipe = served(tmp_path, stub.url, completions=sample("model: a, n: 4, max_failed: 0.2, max_tokens: 30"))
         done = call(tmp_path, "run", recipe.path)
@@ -268,20 +271,20 @@ def test_what_fails_for_good_is_a_row_with_its_error_and_is_told_in_the_end(tmp_
         told = result(store)
         assert told.startswith("28 completions, ") and "; 4 requests failed: 4 x big at " in told
         assert "maximum context length is N tokens" in told and told in " ".join(done.err.split())
-        failed = ask(store, "SELECT * FROM completions WHERE error IS NOT NULL").rows(named=True)
+        failed = query(store, "SELECT * FROM completions WHERE error IS NOT NULL").rows(named=True)
         assert [row["sample_index"] for row in failed] == [0, 1, 2, 3]
         assert all(row["response"] is None and row["model"] == "big" for row in failed)
-        said = ask(store, "SELECT * FROM decisions WHERE stage = 'completions.generate.sample'").rows(named=True)
+        said = query(store, "SELECT * FROM decisions WHERE stage = 'completions.generate.sample'").rows(named=True)
         assert {row["row_id"] for row in said} == {row["completion_id"] for row in failed}
         assert {(row["kept"], row["reason"]) for row in said} == {(False, "error")}
         assert all("context length" in row["evidence"] for row in said)
-        assert ask(store, "SELECT sum(failed) FROM costs").item() == 4
-        assert ask(store, "SELECT count(*) FROM scores").item() == 28, "nobody scores what is not there"
+        assert query(store, "SELECT sum(failed) FROM costs").item() == 4
+        assert query(store, "SELECT count(*) FROM scores").item() == 28, "nobody scores what is not there"
         requests = stub.stats()["requests"]
         assert call(tmp_path, "run", recipe.path).code == 0 and stub.stats()["requests"] == requests
 
 
-def test_more_failures_than_allowed_end_the_run_with_the_commonest_reasons_and_code_1(tmp_path):
+def test_more_failures_than_allowed_end_the_run_with_code_1(tmp_path):
     faults = {"context": {"match": "question 3"}, "422": {"match": "question 5", "message": "odd", "times": 0}}
     with Stub(faults=faults) as stub:
         text = "model: a, n: 4, max_tokens: 30"
@@ -304,7 +307,8 @@ def test_more_failures_than_allowed_end_the_run_with_the_commonest_reasons_and_c
         assert "8 requests failed: 4 x" in result(store)
 
 
-def test_what_failed_for_now_is_asked_again_by_the_next_run_and_all_is_as_undisturbed(stub, tmp_path):
+@pytest.mark.slow
+def test_the_next_run_asks_again_what_failed_for_now(stub, tmp_path):
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     steps = sample("model: a, n: 2, max_tokens: 30, max_failed: 0.5", "") + (
         "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_failed: 1}" + SCORE
@@ -313,7 +317,7 @@ def test_what_failed_for_now_is_asked_again_by_the_next_run_and_all_is_as_undist
     with Stub(faults={"500": {"match": "question 2", "times": 0}}) as broken:
         recipe = served(tmp_path, broken.url, more="retries: 0", completions=steps)
         run(recipe, store)
-        first = ask(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item()
+        first = query(store, "SELECT count(*) FROM completions WHERE error IS NOT NULL").item()
         assert first == 2 and "2 failed requests may succeed when run again" in result(store)
         assert [p.cached for p in plan(recipe, store).stages] == [True] * 6
         assert plan(recipe, store).requests == 2, "what the next run would ask"
@@ -324,7 +328,8 @@ def test_what_failed_for_now_is_asked_again_by_the_next_run_and_all_is_as_undist
     assert spent(store)[0] == 4 and tables(store) == tables(whole)
 
 
-def test_a_server_that_does_not_know_the_model_is_one_line_and_what_there_is_stays(tmp_path):
+@pytest.mark.slow
+def test_a_server_without_the_model_is_one_line_and_all_is_kept(tmp_path):
     store = Store(tmp_path / "store")
     with Stub() as stub:
         run(served(tmp_path, stub.url, rows=4), store)

@@ -1,26 +1,21 @@
 """``generate`` in ``prompts:`` and steps of several exchanges, through a server: parents, sides, and what is asked."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from curate.api.run import plan, run
-from curate.storage.reply_log import ReplyLog
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
 from schemas.load_recipe import load_recipe
-from tests.jobs import ask, last_run, tables
+from tests.jobs import last_run, query, tables
+from tests.killed import replies_kept, started
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
 
-ROOT = Path(__file__).parents[3]
 NONE = "\n  - generate: {use: sample, model: a, n: 1, max_tokens: 30}" + SCORE
 RL = "\n  rl: {type: prompt, by: chars}\n"
 
@@ -46,8 +41,8 @@ def result(store, part):
     return store.stage(found["stage_id"]).manifest["result"]
 
 
-def everyone(store):
-    return {row["prompt_id"]: row for row in ask(store, "SELECT * FROM prompts").rows(named=True)}
+def prompts_by_id(store):
+    return {row["prompt_id"]: row for row in query(store, "SELECT * FROM prompts").rows(named=True)}
 
 
 # New prompts ----------------------------------------------------------------------------------------------------------
@@ -62,8 +57,11 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_every_way_makes_prompts_with_parents_and_asks_nothing_twice(stub, tmp_path, name):
+QUICK = "backtranslate"  # make test-quick runs one
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n != QUICK)) for n in STEPS])
+def test_every_step_makes_prompts_with_parents_and_asks_once(stub, tmp_path, name):
     store = Store(tmp_path / "store")
     more = STEPS[name] and f", {STEPS[name]}"
     text = [f"use: {name}, model: a, n: 1, max_tokens: 40{more}"]
@@ -72,19 +70,21 @@ def test_every_way_makes_prompts_with_parents_and_asks_nothing_twice(stub, tmp_p
     exchange = plan(recipe, store)
     assert exchange.requests >= 5 and any("5 requests to a in exchange 1" in p.note for p in exchange.stages)
     run(recipe, store)
-    made = everyone(store)
+    made = prompts_by_id(store)
     new = [row for row in made.values() if row["parent_ids"]]
     assert len(new) >= 4 and len(made) == len(new) + 5
     for row in new:
         assert {*row["parent_ids"]} <= {*made} and row["prompt_id"] not in row["parent_ids"]
         assert row["source"] == f"generate.{name}" and json.loads(row["metadata"])["model"] == "is-a"
         assert row["family"] and row["prompt"] == json.loads(row["messages"])[-1]["content"] != ""
-    assert ask(store, "SELECT count(DISTINCT prompt_id) FROM completions").item() == len(made), "they are asked as well"
+    assert query(store, "SELECT count(DISTINCT prompt_id) FROM completions").item() == len(made), (
+        "they are asked as well"
+    )
     requests = total(store, "requests")
     run(recipe, store)
     assert total(store, "requests") == requests and last_run(store)["requests"] == 0
     run(job(tmp_path, stub, [text[0].replace("n: 1", "n: 2")], rows=5, models=settings), store)
-    assert last_run(store)["requests_reused"] >= 5 and {*made} <= {*everyone(store)}
+    assert last_run(store)["requests_reused"] >= 5 and {*made} <= {*prompts_by_id(store)}
 
 
 def test_the_model_writes_the_users_turn_after_its_prefix(stub, tmp_path):
@@ -100,13 +100,13 @@ def test_the_model_writes_the_users_turn_after_its_prefix(stub, tmp_path):
         store,
     )
     assert stub.stats()["last"]["prompt"] == "<user>" and total(store, "replies") == 6
-    new = [row["prompt"] for row in everyone(store).values() if row["parent_ids"]]
+    new = [row["prompt"] for row in prompts_by_id(store).values() if row["parent_ids"]]
     assert len(new) == 6 == len({*new}), "each is a draw of its own, though all ask the same"
     with pytest.raises(UserError, match=r"models\.b\.user_prefix"):
         run(job(tmp_path, stub, ["use: magpie, model: b, n: 1"], models=models(stub.url, b=""), **only), store)
 
 
-def test_a_prompt_that_was_dropped_does_not_come_back_as_a_models(stub, tmp_path, monkeypatch):
+def test_a_dropped_prompt_does_not_come_back_as_a_models(stub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(
         "import json\nimport polars as pl\n"
@@ -124,9 +124,9 @@ def test_a_prompt_that_was_dropped_does_not_come_back_as_a_models(stub, tmp_path
     )
     made.path.write_text(text)
     run(load_recipe(made.path), store)
-    dropped = ask(store, "SELECT prompt_id FROM prompts WHERE prompt = 'question 3'")
+    dropped = query(store, "SELECT prompt_id FROM prompts WHERE prompt = 'question 3'")
     assert dropped.height == 1 and "0 new prompts" in result(store, "prompts.generate")
-    assert ask(store, "SELECT prompt_id FROM completions").join(dropped, on="prompt_id").is_empty()
+    assert query(store, "SELECT prompt_id FROM completions").join(dropped, on="prompt_id").is_empty()
 
 
 def test_a_conversation_made_from_one_other_keeps_its_tools(stub, tmp_path):
@@ -135,10 +135,11 @@ def test_a_conversation_made_from_one_other_keeps_its_tools(stub, tmp_path):
     store = Store(tmp_path / "store")
     rows = [{"messages": turns, "tools": tools}]
     run(job(tmp_path, stub, ["use: regenerate, model: a"], rows=rows, completions=SCORE, datasets=" {}\n"), store)
-    found = ask(store, "SELECT tools, parent_ids FROM prompts")
+    found = query(store, "SELECT tools, parent_ids FROM prompts")
     assert found["tools"].n_unique() == 1 and found["tools"].null_count() == 0 and found["parent_ids"].null_count() == 1
 
 
+@pytest.mark.slow
 def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
     """Also the offspring of offspring, and where the seeds are left out, and where a where names the split."""
     steps = [
@@ -148,8 +149,8 @@ def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
     ]
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, steps, rows=8, split="split: {test: 0.4, other: 0.2}\n"), store)
-    made = everyone(store)
-    sides = dict(ask(store, "SELECT prompt_id, split FROM rl_prompts").rows())
+    made = prompts_by_id(store)
+    sides = dict(query(store, "SELECT prompt_id, split FROM rl_prompts").rows())
     assert {*sides.values()} == {"train", "test", "other"}
     # Whoever is out of the datasets counts too: sides are those of the families.
     of_family = {}
@@ -168,19 +169,20 @@ def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
     assert grown and all(sides[child] == "train" for child in grown)
 
 
-def test_seeds_that_are_not_kept_are_left_out_with_the_reason_and_no_others(stub, tmp_path):
+@pytest.mark.slow
+def test_seeds_that_are_not_kept_and_no_others_are_left_out(stub, tmp_path):
     store = Store(tmp_path / "store")
     step = "use: evolve, model: a, max_tokens: 40, keep_seeds: false, where: \"prompt like '%please%'\""
     run(job(tmp_path, stub, [step], rows=8), store)
-    rows = everyone(store)
+    rows = prompts_by_id(store)
     seeds = {i for i, row in rows.items() if not row["parent_ids"] and "please" in row["prompt"]}
-    said = ask(store, "SELECT * FROM decisions WHERE stage = 'prompts.generate.evolve'").rows(named=True)
+    said = query(store, "SELECT * FROM decisions WHERE stage = 'prompts.generate.evolve'").rows(named=True)
     assert {row["row_id"] for row in said} == seeds and len(said) == len(seeds) == 6
     assert {(row["kept"], row["reason"]) for row in said} == {(False, "seed (keep_seeds: false)")}
-    left = {*ask(store, "SELECT prompt_id FROM rl_prompts")["prompt_id"]}
+    left = {*query(store, "SELECT prompt_id FROM rl_prompts")["prompt_id"]}
     assert left == {*rows} - seeds and len(left) == 2 + 6, "two were no seeds"
     run(job(tmp_path, stub, [step], rows=8), store)  # from the stages that are there
-    assert {*ask(store, "SELECT prompt_id FROM rl_prompts")["prompt_id"]} == left
+    assert {*query(store, "SELECT prompt_id FROM rl_prompts")["prompt_id"]} == left
 
 
 def test_prompts_that_say_the_same_are_one(stub, tmp_path):
@@ -188,7 +190,7 @@ def test_prompts_that_say_the_same_are_one(stub, tmp_path):
     rows += [{"prompt": "say exactly: <prompt>Name a bird.</prompt>"}, {"prompt": "Name a bird."}]
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, ["use: evolve, model: a, how: deepen, max_tokens: 40"], rows=rows), store)
-    made = [row for row in everyone(store).values() if row["parent_ids"]]
+    made = [row for row in prompts_by_id(store).values() if row["parent_ids"]]
     fish = [row for row in made if row["prompt"] == "Name a fish."]
     assert len(fish) == 1 and len(made) == 2, "the bird is a seed already"
     assert result(store, "generate") == "2 new prompts from 5, 3 repeats joined"
@@ -222,7 +224,8 @@ def test_a_mistake_is_one_line_that_says_where(tmp_path, stub, step, said):
     assert "job.yaml:7: " in str(error.value) or "evolution" in str(error.value)
 
 
-def test_stopped_by_a_budget_again_and_again_the_prompts_come_out_as_undisturbed(stub, tmp_path):
+@pytest.mark.slow
+def test_stopped_by_budgets_the_prompts_come_to_the_same_end(stub, tmp_path):
     steps = ["use: evolve, model: a, n: 2, rounds: 2, max_tokens: 40", "use: continue, model: a, max_tokens: 40"]
     whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
     run(job(tmp_path, stub, steps, rows=6), whole)
@@ -233,7 +236,7 @@ def test_stopped_by_a_budget_again_and_again_the_prompts_come_out_as_undisturbed
             assert limit == 1000
         except Stopped:
             assert total(store, "requests") <= limit
-        counts.append(ask(store, "SELECT count(*) FROM prompts").item())
+        counts.append(query(store, "SELECT count(*) FROM prompts").item())
     assert tables(store) == tables(whole) and total(store, "requests") == needed > 60
     assert counts == sorted({*counts}), "each has what it paid for"
 
@@ -249,11 +252,12 @@ REVISE = (
 )
 
 
-def test_rewritten_and_revised_candidates_name_what_they_were_made_of_and_by_whom(stub, tmp_path):
+@pytest.mark.slow
+def test_rewritten_and_revised_candidates_name_parent_and_model(stub, tmp_path):
     steps = "\n  - generate: {use: sample, model: a, n: 2, max_tokens: 30}" + REWRITE + REVISE + SCORE
     store = Store(tmp_path / "store")
     run(job(tmp_path, stub, [], rows=6, completions=steps, models=models(stub.url, a="", b="", c="")), store)
-    made = {row["completion_id"]: row for row in ask(store, "SELECT * FROM completions").rows(named=True)}
+    made = {row["completion_id"]: row for row in query(store, "SELECT * FROM completions").rows(named=True)}
     first = [row for row in made.values() if row["parent_id"] is None]
     later = [row for row in made.values() if row["parent_id"]]
     assert len(first) == 12 and {row["model"] for row in first} == {"is-a"}
@@ -262,12 +266,13 @@ def test_rewritten_and_revised_candidates_name_what_they_were_made_of_and_by_who
         parent = made[row["parent_id"]]
         assert parent["prompt_id"] == row["prompt_id"] and parent["response"] != row["response"]
         assert row["messages"] and json.loads(row["messages"])[0]["content"] == row["response"]
-    costs = dict(ask(store, "SELECT model, sum(replies)::BIGINT FROM costs GROUP BY 1").rows())
+    costs = dict(query(store, "SELECT model, sum(replies)::BIGINT FROM costs GROUP BY 1").rows())
     assert costs == {"a": 12, "b": 12 + 24, "c": 24}
     assert re.match("12 made from 6, ", result(store, "rewrite"))
     assert re.match("12 made from 12, ", result(store, "revise"))
 
 
+@pytest.mark.slow
 def test_a_round_in_which_nobody_is_asked_does_not_end_it(stub, tmp_path):
     """The critic finds nothing in the first round; the second has another principle."""
     rows = [{"prompt": f"{i} say exactly: NONE"} for i in range(3)]
@@ -275,43 +280,25 @@ def test_a_round_in_which_nobody_is_asked_does_not_end_it(stub, tmp_path):
     store = Store(tmp_path / "store")
     recipe = job(tmp_path, stub, [], rows=rows, completions=steps, models=models(stub.url, a="", b="", c=""))
     run(recipe, store)
-    costs = dict(ask(store, "SELECT model, replies FROM costs").rows())
+    costs = dict(query(store, "SELECT model, replies FROM costs").rows())
     assert costs == {"a": 3, "c": 6} and result(store, "revise").startswith("0 made from 3")
     assert plan(recipe, store).requests == 0
 
 
-COMMAND = "from cli.main import main; main()"
-
-
-def start(recipe, store):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "run", str(recipe.path), "--store", str(store.path)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def kept(store):
-    with ReplyLog.open_for_reading(store) as log:
-        return log.db.execute("SELECT count(*) FROM replies WHERE failed = 0").fetchone()[0]
-
-
-def test_killed_in_the_middle_of_the_second_exchange_it_asks_nothing_twice(tmp_path):
+@pytest.mark.slow
+def test_killed_in_the_second_exchange_it_asks_nothing_twice(tmp_path):
     with Stub(delay=0.03) as slow:
         steps = ["use: evolve, model: a, rounds: 2, max_tokens: 40"]
         text = dict(rows=24, more="concurrency: 3", completions=SCORE, datasets=" {}\n")
         whole, store = Store(tmp_path / "whole"), Store(tmp_path / "store")
         recipe = job(tmp_path, slow, steps, **text)
-        child = start(recipe, store)
-        while kept(store) < 32:  # 24 are the first exchange's
+        child = started(recipe, store)
+        while replies_kept(store) < 32:  # 24 are the first exchange's
             assert child.poll() is None, child.communicate()[1]
             time.sleep(0.005)
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        had = kept(store)
+        had = replies_kept(store)
         assert 32 <= had < 48
         run(recipe, store)
         assert (last_run(store)["requests"], last_run(store)["requests_reused"]) == (48 - had, had)
