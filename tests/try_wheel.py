@@ -1,4 +1,4 @@
-"""Build the wheel, install it in an empty environment away from the checkout, and use it: ``make test-wheel`` runs this.
+"""Build the wheel; install it in an empty environment away from the checkout; use it (``make test-wheel``).
 
 The packages have generic names (``cli``, ``train``), so only a real wheel in an environment of its own shows that it
 holds all it needs. Only the core is installed: no torch.
