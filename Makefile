@@ -15,7 +15,7 @@ COVERAGE ?=
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
 PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: install vllm sandbox demo test test-quick test-vllm test-wheel coverage lint bench wheel clean
+.PHONY: install vllm sandbox demo test test-quick test-core test-vllm test-wheel coverage lint bench wheel clean
 
 install: .venv/installed
 
@@ -62,6 +62,16 @@ test: lint sandbox
 test-quick: install
 	$(PYTEST) $(PARALLEL) -m "not slow and not vllm"
 
+# The tests without torch, transformers, TRL and the built-in models: those that need an extra are skipped.
+test-core: BIN := .venv-core/bin
+test-core: .venv-core/installed
+	$(PYTEST) $(PARALLEL) -m "not vllm"
+
+.venv-core/installed: pyproject.toml Makefile
+	$(PYTHON) -m venv --clear .venv-core
+	.venv-core/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
 # The tests with a real vLLM server, one after the other: each takes gigabytes of memory and every core.
 test-vllm: install vllm
 	$(PYTEST) -m vllm
@@ -93,4 +103,4 @@ wheel: install
 	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
-	rm -rf .venv .venv-vllm dist build $(DEMO) .coverage*
+	rm -rf .venv .venv-core .venv-vllm dist build $(DEMO) .coverage*

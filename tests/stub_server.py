@@ -138,7 +138,8 @@ class State:
         return state
 
     def reset(self, settings):
-        os.close(self.log)
+        if self.log is not None:
+            os.close(self.log)
         self.log = None
         Path(settings["log"]).unlink()
         self.successor = State(argparse.Namespace(**settings))

@@ -1,4 +1,4 @@
-"""Build the wheel, install it in an empty environment away from the checkout, and use it: ``make test`` runs this.
+"""Build the wheel; install it in an empty environment away from the checkout; use it (``make test-wheel``).
 
 The packages have generic names (``cli``, ``train``), so only a real wheel in an environment of its own shows that it
 holds all it needs. Only the core is installed: no torch.
@@ -12,6 +12,19 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = ("schemas", "curate", "train", "cli")
+# From Python: the names that docs/python.md begins with, and the markers that tell type checkers of our types.
+IMPORTS = f"""
+from importlib.resources import files
+from curate import load_recipe, open_store, plan, run
+from curate.score import constraints
+from train import evaluate, train
+for package in {PACKAGES}:
+    assert (files(package) / "py.typed").is_file(), package
+import curate, sys
+assert "site-packages" in curate.__file__, curate.__file__
+assert "torch" not in sys.modules
+"""
 
 
 def main() -> None:
@@ -30,6 +43,7 @@ def main() -> None:
         assert "completions.generate.sample" in shown and "requests left to make" in shown, shown
         assert not (away / "store").exists(), "check wrote a store"
         assert "minhash" in run([gristmill, "steps", "dedup"], away)
+        run([folder / "env/bin/python", "-c", IMPORTS], away)
     print("1 passed, 0 failed")  # noqa: T201 - the wheel's own test
 
 

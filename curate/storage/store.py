@@ -33,6 +33,7 @@ from schemas.errors import UserError
 from schemas.version import STORE_FORMAT, VERSION
 
 MARKER = "store.json"
+FOLDERS = ("stages", "runs", "replies", "embeddings", "work")
 
 
 class Store:
@@ -60,13 +61,14 @@ class Store:
                 raise UserError(f"{path}: no store here; 'gristmill run RECIPE' makes one (or name one with --store)")
             _refuse_foreign_folder(self.path)
             try:
-                for name in ("stages", "runs", "replies", "embeddings", "work"):
-                    (self.path / name).mkdir(parents=True, exist_ok=True)
+                self.path.mkdir(parents=True, exist_ok=True)
                 marker = {"format": STORE_FORMAT, "made_by": f"gristmill {VERSION}"}
                 write_whole(self.path / MARKER, json.dumps(marker))
             except OSError as error:
                 raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
         _check_format(self.path / MARKER)
+        for name in FOLDERS:  # after the marker, and again where a kill came between: the folder is known as a store
+            (self.path / name).mkdir(exist_ok=True)
 
     # Stages ---------------------------------------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ def now() -> str:
 def _refuse_foreign_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UserError(f"{path}: is a file; --store takes a folder")
-    if path.is_dir() and any(path.iterdir()) and not is_store(path):  # another process may have made it just now
+    if path.is_dir() and any(not p.name.startswith(f".{MARKER}") for p in path.iterdir()) and not is_store(path):
         raise UserError(f"{path}: is not a gristmill store, and not empty; name another folder with --store")
 
 

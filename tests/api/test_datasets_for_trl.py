@@ -8,8 +8,9 @@ import pytest
 from curate import open_store, run
 from curate.api.open_store import OpenStore
 from schemas.errors import UserError
+from tests.optional import needs
 
-pytest.importorskip("trl")
+pytestmark = needs("trl")
 
 TOOLS = [{"type": "function", "function": {"name": "add", "description": "Add.", "parameters": {"type": "object"}}}]
 CALL = {"id": "1", "type": "function", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}

@@ -19,6 +19,7 @@ def examples(*more: str) -> list[str]:
 @pytest.fixture
 def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     """The names that all examples together define, run in an empty folder."""
+    pytest.importorskip("datasets")
     monkeypatch.chdir(tmp_path)
     defined: dict = {}
     for number, code in enumerate(examples()):

@@ -8,7 +8,7 @@ from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe, recorded
-from tests.jobs import ask
+from tests.jobs import query
 
 ROWS = [
     recorded("one", ("Paris", 1.0), ("paris!", 0.4), ("Lyon", 0.2), ("Nice", 0.1)),
@@ -20,7 +20,7 @@ ROWS = [
 
 
 def decisions(store, stage):
-    found = ask(
+    found = query(
         store,
         f"""SELECT prompt, kept, reason, evidence FROM decisions JOIN prompts ON row_id = prompt_id
                            WHERE stage = '{stage}'""",
@@ -39,7 +39,7 @@ def test_pairs_of_the_same_text_are_refused_counted_and_told(tmp_path):
         "four": "no pair: every score is 0.5",
     }
     refused = json.loads(told["two"][2])["refused"]
-    texts = dict(ask(store, "SELECT completion_id, response FROM completions").rows())
+    texts = dict(query(store, "SELECT completion_id, response FROM completions").rows())
     assert [(texts[r["chosen"]], texts[r["rejected"]], r["why"]) for r in refused] == [
         ("alpha", " alpha\n", "the same text")
     ]
@@ -155,7 +155,7 @@ def test_answers_that_only_call_tools_differ_by_their_calls(tmp_path):
         {"prompt": "r", "completions": [call("right", 1.0), call("right", 0.0)]},
     ]
     store, _ = built(tmp_path, rows, "d: {type: preference, by: quality}")
-    found = ask(store, "SELECT chosen, rejected FROM preferences").rows()
+    found = query(store, "SELECT chosen, rejected FROM preferences").rows()
     assert len(found) == 1 and "right" in found[0][0] and "wrong" in found[0][1]
 
 
@@ -184,7 +184,7 @@ def test_equal_texts_with_other_tool_calls_are_two_answers(tmp_path):
         row: {type: sft, dedup: exact}
         response: {type: sft, dedup: {use: exact, on: response}}""",
     )
-    found = ask(store, "SELECT chosen, rejected FROM preferences").rows()
+    found = query(store, "SELECT chosen, rejected FROM preferences").rows()
     assert len(found) == 1 and "right" in found[0][0] and "wrong" in found[0][1]
     assert said["row"].startswith("5 rows") and said["response"].startswith("3 rows")
 
@@ -202,8 +202,8 @@ def test_a_number_with_a_columns_name_is_no_score(tmp_path):
     rows = [{"prompt": "q", "completions": answers}]
     store, _ = built(tmp_path, rows, "d: {type: preference, by: quality, where: sample_index < 2}")
     assert pairs(store, "d") == [("q", "a", "b")]
-    assert ask(store, "SELECT DISTINCT scorer FROM scores").rows() == [("quality",)]
-    kept = json.loads(ask(store, "SELECT metadata FROM prompts").item())["completions"]
+    assert query(store, "SELECT DISTINCT scorer FROM scores").rows() == [("quality",)]
+    kept = json.loads(query(store, "SELECT metadata FROM prompts").item())["completions"]
     assert kept == [{"sample_index": 3, "line": 7}, {"sample_index": 2, "line": 8}]
     with pytest.raises(UserError, match="'model', which is the name of a column"):
         built(tmp_path, [{"prompt": "q", "completions": [{"response": "a", "scores": {"model": 1}}]}], "s: {type: sft}")
@@ -219,9 +219,9 @@ def test_a_condition_sees_texts_scores_and_the_prompt(tmp_path):
     )
     assert picks(store, "sft") == [("four", "x"), ("four", "y"), ("one", "Lyon"), ("three", "only")]
     assert picks(store, "best") == [("five", "5"), ("four", "y"), ("one", "paris!")]
-    why = ask(store, """SELECT DISTINCT reason FROM decisions WHERE stage = 'datasets.best.where' AND NOT kept""")
+    why = query(store, """SELECT DISTINCT reason FROM decisions WHERE stage = 'datasets.best.where' AND NOT kept""")
     assert why.to_series().to_list() == ["not: sample_index > 0 and prompt <> 'two'"]
-    silent = ask(
+    silent = query(
         store,
         """SELECT * FROM completions WHERE completion_id NOT IN (SELECT completion_id FROM sft WHERE
         dataset = 'best') AND completion_id NOT IN (SELECT row_id FROM decisions WHERE stage LIKE 'datasets.best.%'
@@ -243,13 +243,15 @@ def test_a_pass_rate_is_a_share_or_the_score_of_that_name(tmp_path):
         for n in range(5)
     ]
     view = 'rl: {type: prompt, by: math, where: "pass_rate between 0.25 and 0.75"}'
-    query = "SELECT prompt ->> '$[0].content', pass_rate FROM rl_prompts ORDER BY ALL"
+    rates = "SELECT prompt ->> '$[0].content', pass_rate FROM rl_prompts ORDER BY ALL"
     store, said = built(tmp_path / "plain", plain, view)
-    assert ask(store, query).rows() == [("q1", 0.25), ("q2", 0.5), ("q3", 0.75)] and said["rl"] == "3 prompts (3 train)"
+    assert (
+        query(store, rates).rows() == [("q1", 0.25), ("q2", 0.5), ("q3", 0.75)] and said["rl"] == "3 prompts (3 train)"
+    )
     store, _ = built(tmp_path / "named", rows, view)
-    found = ask(store, query).rows()
+    found = query(store, rates).rows()
     assert [q for q, _ in found] == ["q3", "q4"] and [v for _, v in found] == pytest.approx([0.3, 0.4])
-    assert "pass_rate_mean" in ask(store, "SELECT scores FROM rl_prompts").to_series()[0]
+    assert "pass_rate_mean" in query(store, "SELECT scores FROM rl_prompts").to_series()[0]
 
 
 def test_a_pass_rate_by_the_first_of_several_scores_says_so(tmp_path):
@@ -279,14 +281,14 @@ def test_dedup_tells_several_pairs_of_one_chosen_answer_apart(tmp_path):
         chosen: {type: preference, by: quality, max_pairs: 2, dedup: {use: exact, on: response}}""",
     )
     assert len(pairs(store, "row")) == 3 and len(pairs(store, "chosen")) == 2
-    assert ask(store, "SELECT count(*) - count(DISTINCT (row_id, stage)) FROM decisions").item() == 0
+    assert query(store, "SELECT count(*) - count(DISTINCT (row_id, stage)) FROM decisions").item() == 0
     assert said["chosen"] == "2 pairs (2 train); 1 left out by dedup" and "dedup" not in said["row"]
 
 
 def test_a_random_subset_draws_rows_and_not_whole_prompts(tmp_path):
     rows = [recorded(f"q{n}", *((f"{n} {k}", k) for k in range(4))) for n in range(10)]
     store, said = built(tmp_path, rows, "s: {type: sft, diverse: {use: random, keep: 16}}")
-    counts = ask(store, "SELECT count(*) FROM sft GROUP BY prompt_id").to_series()
+    counts = query(store, "SELECT count(*) FROM sft GROUP BY prompt_id").to_series()
     assert counts.sum() == 16 and counts.len() > 6 and said["s"] == "16 rows (16 train); 24 left out by diverse"
 
 

@@ -8,7 +8,7 @@ from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe, recorded
-from tests.jobs import ask
+from tests.jobs import query
 
 SPLIT = "split: {test: 0.3}\n"
 ROWS = [
@@ -21,11 +21,13 @@ ROWS = [
 
 
 def per_prompt(store, table, dataset):
-    return dict(ask(store, f"SELECT prompt_id, count(*) FROM {table} WHERE dataset = '{dataset}' GROUP BY ALL").rows())
+    return dict(
+        query(store, f"SELECT prompt_id, count(*) FROM {table} WHERE dataset = '{dataset}' GROUP BY ALL").rows()
+    )
 
 
 def per_split(store, table, dataset):
-    return dict(ask(store, f"SELECT split, count(*) FROM {table} WHERE dataset = '{dataset}' GROUP BY ALL").rows())
+    return dict(query(store, f"SELECT split, count(*) FROM {table} WHERE dataset = '{dataset}' GROUP BY ALL").rows())
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_a_choice_over_all_has_as_many_rows_in_each_split(made, name, table):
 def test_pairs_keep_each_prompts_count_and_choose_the_higher(made):
     store, _ = made
     assert per_prompt(store, "preferences", "dpo_random") == per_prompt(store, "preferences", "dpo") != {}
-    rows = ask(
+    rows = query(
         store,
         """SELECT *, chosen ->> '$[0].content' AS yes, rejected ->> '$[0].content' AS no
                          FROM preferences WHERE dataset = 'dpo_random'""",
@@ -91,21 +93,21 @@ def test_pairs_keep_each_prompts_count_and_choose_the_higher(made):
 def test_the_control_is_blind_to_the_score(made):
     store, _ = made
     mean = "SELECT avg(score) FROM sft WHERE dataset = '{}'"
-    everyone = ask(store, "SELECT avg(value) FROM scores").item()
-    control, best = (ask(store, mean.format(name)).item() for name in ("best_random", "best"))
+    everyone = query(store, "SELECT avg(value) FROM scores").item()
+    control, best = (query(store, mean.format(name)).item() for name in ("best_random", "best"))
     assert best - everyone > 0.25 and abs(control - everyone) < 0.15
 
 
 @pytest.mark.slow
 def test_every_candidate_that_was_not_drawn_has_a_decision(made):
     store, _ = made
-    rows = ask(
+    rows = query(
         store,
         """SELECT kept, reason, count(*) AS n FROM decisions WHERE stage = 'datasets.top_random.control'
                          GROUP BY ALL ORDER BY ALL""",
     ).rows()
     assert rows == [(False, "not drawn: the random control of top", 110), (True, None, 30)]
-    drawn = ask(
+    drawn = query(
         store,
         """SELECT count(*) FROM sft WHERE dataset = 'top_random' AND completion_id IN
                           (SELECT row_id FROM decisions WHERE stage = 'datasets.top_random.control' AND kept)""",
@@ -131,7 +133,9 @@ def test_a_second_run_draws_nothing_but_another_choice_does(made, tmp_path):
 
 def tokens(store, table, dataset, columns):
     total = " + ".join(f"(SELECT sum(completion_tokens) FROM completions WHERE completion_id = t.{c})" for c in columns)
-    return dict(ask(store, f"SELECT split, sum({total}) FROM {table} t WHERE dataset = '{dataset}' GROUP BY 1").rows())
+    return dict(
+        query(store, f"SELECT split, sum({total}) FROM {table} t WHERE dataset = '{dataset}' GROUP BY 1").rows()
+    )
 
 
 @pytest.mark.slow
@@ -285,7 +289,7 @@ def test_pairs_and_their_control_hold_what_they_promise(tmp_path_factory, scores
         d: {{type: preference, by: quality, max_pairs: {most}, control: random}}""",
         SPLIT,
     )
-    found = ask(store, "SELECT dataset, row_id, chosen_score, rejected_score FROM preferences")
+    found = query(store, "SELECT dataset, row_id, chosen_score, rejected_score FROM preferences")
     assert found.select("dataset", "row_id").is_unique().all()
     assert (found["chosen_score"] > found["rejected_score"]).all()
     for name in ("d", "d_random"):

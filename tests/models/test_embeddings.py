@@ -36,6 +36,11 @@ class Lines(Progress):
         self.lines.append(message)
 
 
+@pytest.fixture(autouse=True)
+def installed():
+    pytest.importorskip("sentence_transformers")
+
+
 def test_equal_texts_have_equal_unit_vectors_and_are_made_once(tmp_path):
     store, progress = Store(tmp_path / "s"), Lines()
     texts = pl.Series(["A cat sat.", None, "A cat sat.", "", "Rain fell on Rome."])

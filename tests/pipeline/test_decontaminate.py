@@ -154,6 +154,7 @@ def test_embeddings_are_made_of_what_other_rules_let_pass():
 
 @pytest.mark.slow
 def test_a_paraphrase_is_found_by_its_embedding(tmp_path):
+    pytest.importorskip("sentence_transformers")
     store = Store(tmp_path / "store")
     other = {"prompt": "At the farmers' market close to home, what number of eggs is sold by Janet each day?"}
     run(job(tmp_path, f"  - decontaminate: {{against: {AGAINST}, semantic: 0.85}}\n", rows=[*ROWS, other]), store)
