@@ -138,7 +138,6 @@ def test_a_server_that_stays_away_ends_the_run_in_a_line(tmp_path, expected):
 # The moments at which a run is killed, in the order in which one comes to them: the n-th file operation that is found
 # so (see ``started``), or "reply": the n-th reply is in the log. After each, another process goes on.
 MOMENTS = [
-    ("rename .*/.store.json", 1),  # the store's folder is there, not yet known as a store
     ("rename .*/runs/", 1),  # the run's record is written, not yet in place
     ("rename .*/.gristmill.duckdb", 1),  # so are the SQL views
     ("rename .*/stages/.prompts.source[^/]*$", 1),  # the first stage is whole, not yet in place

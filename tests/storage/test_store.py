@@ -26,6 +26,13 @@ with store.lock():
     print("ready", flush=True)
     sys.stdin.readline()
 """
+MAKES = """
+import os, signal, sys
+from curate.storage.store import Store
+moment = sys.argv[2]
+sys.addaudithook(lambda event, given: moment in f"{event} {given[:1]}" and os.kill(os.getpid(), signal.SIGKILL))
+Store(sys.argv[1])
+"""
 WRITES = """
 import sys
 import polars as pl
@@ -218,3 +225,11 @@ def test_a_move_that_fails_leaves_nothing(store, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         store.move_in(stage)
     assert list((store.path / "stages").iterdir()) == [] and stage.path.exists()
+
+
+@pytest.mark.parametrize("moment", ["os.rename", "/stages", "/work"])
+def test_a_kill_while_a_store_is_made_leaves_one_to_go_on_with(tmp_path, moment):
+    done = subprocess.run([sys.executable, "-c", MAKES, tmp_path / "store", moment], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    store = Store(tmp_path / "store")
+    assert is_store(store.path) and store.stages() == {} and store.runs() == []
