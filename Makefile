@@ -15,7 +15,7 @@ COVERAGE ?=
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
 PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: install vllm sandbox demo test test-quick test-core test-vllm test-wheel coverage lint bench wheel clean
+.PHONY: install vllm sandbox demo test test-quick test-core test-vllm test-wheel coverage lint stubs bench wheel clean
 
 install: .venv/installed
 
@@ -93,6 +93,10 @@ lint: install
 	$(BIN)/ruff format --check --quiet .
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/ty check
+
+# What a type checker and an editor read of the steps, which are modules: after a new step or setting.
+stubs: install
+	$(BIN)/python -m tests.api.step_stubs
 
 # The peers of the benchmarks are optional: one that cannot be installed is left out of the tables.
 bench: install

@@ -15,26 +15,24 @@ from operator import add
 import numpy as np
 import polars as pl
 
+import curate.score.boilerplate as boilerplate
+import curate.score.lines as lines
+import curate.score.pii as pii
+import curate.score.refusal as refusal
+import curate.score.repeated_lines as repeated_lines
+import curate.score.repeated_ngrams as repeated_ngrams
+import curate.score.secrets as secrets
+import curate.score.sentences as sentences
+import curate.score.share as share
+import curate.score.top_ngram as top_ngram
+import curate.score.unfinished as unfinished
+import curate.score.urls as urls
+import curate.score.words as words
 from benchmarks.measure import Row, medians
 from benchmarks.scorers import responses
 from curate.algorithms.text.personal_items import LIKELY
 from curate.algorithms.text.secret_items import MARKS
 from curate.generate import mask
-from curate.score import (
-    boilerplate,
-    lines,
-    pii,
-    refusal,
-    repeated_lines,
-    repeated_ngrams,
-    secrets,
-    sentences,
-    share,
-    top_ngram,
-    unfinished,
-    urls,
-    words,
-)
 from curate.steps.sql_conditions import holds
 
 ROWS, SQL_ROWS, TIMES = 200_000, 1_000_000, 3

@@ -23,10 +23,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+import curate.dedup.exact as exact
+import curate.dedup.minhash as minhash
 from benchmarks.measure import ROOT, Row, medians
 from benchmarks.planted import NGRAM, parts, planted
 from curate.algorithms.text.shingles import Grams, jaccard
-from curate.dedup import exact, minhash
 
 SIZES, SEED = (100_000, 500_000, 1_000_000), 2
 LIKE, RIGHT = 0.8, 0.7  # least similarity of planted pairs that count; of a dropped row that is right

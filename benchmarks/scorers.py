@@ -15,9 +15,13 @@ from collections.abc import Callable
 
 import polars as pl
 
+import curate.score.constraints as constraints
+import curate.score.length as length
+import curate.score.math as math
+import curate.score.refusal as refusal
+import curate.score.repetition as repetition
 from benchmarks.measure import ROOT, Row, medians
 from curate.algorithms.text.language import detect
-from curate.score import constraints, length, math, refusal, repetition
 from curate.verifiers.math.equal import compare
 from tests.score.test_constraint_columns import PLAIN
 

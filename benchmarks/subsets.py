@@ -23,9 +23,10 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+import curate.select.facility_location as facility_location
+import curate.select.k_center as k_center
 from benchmarks.measure import ROOT, Row
 from benchmarks.vectors import vectors, write
-from curate.select import facility_location, k_center
 from curate.storage.mapped_columns import as_series
 
 SEEDS = (2, 3, 4)

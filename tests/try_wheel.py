@@ -35,6 +35,7 @@ def main() -> None:
         venv.create(folder / "env", with_pip=True)
         (wheel,) = (folder / "dist").glob("*.whl")
         run([folder / "env/bin/pip", "install", "--quiet", "--disable-pip-version-check", wheel], folder)
+        assert list((folder / "env").rglob("curate/score/__init__.pyi")), "no stubs of the steps"
         away = folder / "away"
         away.mkdir()
         gristmill = folder / "env/bin/gristmill"

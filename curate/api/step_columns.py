@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,20 @@ TYPES: dict[str, Any] = polars_schema(CANDIDATES | PROMPTS) | {
     "known": pl.Boolean,
     "text": pl.String,
 }
+
+
+class Values(Protocol):
+    """A list, a tuple or another sequence, but no text, whose ``__contains__`` takes texts only."""
+
+    def __contains__(self, value: object, /) -> bool: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __len__(self) -> int: ...
+
+
+# What a call may give, to a type checker: the stubs of the folders of steps (`make stubs`) use these.
+Column = Values | pl.Series | np.ndarray
+Rows = pl.DataFrame | pl.LazyFrame | Mapping[str, Column]
 # The keys of a recipe's step that are not among the step's own settings.
 RECIPE_SETTINGS = {"score": ("by",), "dedup": ("on", "by", "model", "against"), "select": ("on", "by", "model")}
 

@@ -18,7 +18,7 @@ from tests.stub_server import Stub
 
 
 def steps(kind: str, *names: str) -> list[Any]:
-    """The modules of steps, as ``from curate.score import length`` gives them; to a type checker they are modules."""
+    """Steps as ``from curate.score import length`` gives them, without types: many calls here are wrong on purpose."""
     return [importlib.import_module(f"curate.{kind}.{name}") for name in names]
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import curate.score.pii as pii
+import curate.score.secrets as secrets
 from curate.generate.mask import KINDS, write
-from curate.score import pii, secrets
 from schemas.errors import UserError
 
 KEY = "ghp_" + "aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vW2xY4"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.score import judge_pairwise
+import curate.score.judge_pairwise as judge_pairwise
 from curate.score._comparisons import pairs_to_compare
 from curate.score._parse_verdicts import read_verdict
 from curate.score.judge_pairwise import score

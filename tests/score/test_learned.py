@@ -6,7 +6,11 @@ import math
 import polars as pl
 import pytest
 
-from curate.score import ifd, perplexity, reward_model, similarity, toxicity
+import curate.score.ifd as ifd
+import curate.score.perplexity as perplexity
+import curate.score.reward_model as reward_model
+import curate.score.similarity as similarity
+import curate.score.toxicity as toxicity
 from tests.score.drive_scorer import scored
 
 PROMPT = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]

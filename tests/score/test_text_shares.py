@@ -3,7 +3,15 @@
 import polars as pl
 import pytest
 
-from curate.score import length, lines, repeated_lines, repeated_ngrams, sentences, share, top_ngram, urls, words
+import curate.score.length as length
+import curate.score.lines as lines
+import curate.score.repeated_lines as repeated_lines
+import curate.score.repeated_ngrams as repeated_ngrams
+import curate.score.sentences as sentences
+import curate.score.share as share
+import curate.score.top_ngram as top_ngram
+import curate.score.urls as urls
+import curate.score.words as words
 from schemas.errors import UserError
 
 

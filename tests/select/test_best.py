@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.select import best_of_n
+import curate.select.best_of_n as best_of_n
 from curate.select.all import select as select_all
 from schemas.errors import UserError
 

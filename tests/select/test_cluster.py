@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.select import cluster
+import curate.select.cluster as cluster
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers
 

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+import curate.select.dpp as dpp
 from curate.algorithms.vectors.integer_vectors import TO_COSINE, nearest_to_mean, to_integers
-from curate.select import dpp
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import curate.select.facility_location as facility_location
 from curate.algorithms.vectors.distinct_rows import MIN_KEPT, PART, distinct_rows, divide
-from curate.select import facility_location
 from schemas.errors import UserError
 from tests.select.rows import planted
 

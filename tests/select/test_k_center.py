@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import curate.select.k_center as k_center
 from curate.algorithms.vectors.farthest_first import FRONT
-from curate.select import k_center
 from curate.storage.mapped_columns import as_series
 from schemas.errors import UserError
 from tests.select.rows import planted

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+import curate.select.mmr as mmr
 from curate.algorithms.vectors.integer_vectors import TO_COSINE, to_integers
-from curate.select import mmr
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers, unit
 

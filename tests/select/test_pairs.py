@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.select import best_vs_random, best_vs_worst, margin, mu_minus_2sigma, own_vs_teacher, ranked
+import curate.select.best_vs_random as best_vs_random
+import curate.select.best_vs_worst as best_vs_worst
+import curate.select.margin as margin
+import curate.select.mu_minus_2sigma as mu_minus_2sigma
+import curate.select.own_vs_teacher as own_vs_teacher
+import curate.select.ranked as ranked
 from schemas.errors import UserError
 from tests.select.candidates import columns, numbered
 

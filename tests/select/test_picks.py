@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.select import rejection, top_k_overall, weighted
+import curate.select.rejection as rejection
+import curate.select.top_k_overall as top_k_overall
+import curate.select.weighted as weighted
 from schemas.errors import UserError
 from tests.select.candidates import columns, numbered
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import curate.select.semdedup as semdedup
 from curate.algorithms.vectors import kmeans
 from curate.algorithms.vectors.integer_vectors import inverse_lengths, to_integers
-from curate.select import semdedup
 from schemas.errors import UserError
 from tests.select.rows import embeddings, numbers
 

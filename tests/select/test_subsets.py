@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.select import dpp, random
+import curate.select.dpp as dpp
+import curate.select.random as random
 from curate.steps.find_step import find_step
 from schemas.errors import UserError
 
