@@ -18,7 +18,7 @@ def test_a_disk_that_fills_while_texts_are_written_is_one_line(store):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = sorted(store.path.rglob("*"))
-    with pytest.raises(Failed, match=r"cannot write: No space left on device; what was finished is kept"):
+    with pytest.raises(Failed, match=r"cannot write: No space left on device; finished work is kept"):
         mapped_texts(parts(), store)
     assert sorted(store.path.rglob("*")) == before
 

@@ -67,7 +67,7 @@ def test_the_output_is_raw_and_the_setting_chooses_the_label(server_with):
         assert sum(found) == pytest.approx(1) and found[0] > found[1]
         assert stub.stats()["last"]["use_activation"] is True
         for settings, label, words in [
-            ({}, None, "has 2 labels; say which"),
+            ({}, None, "has 2 labels; name the one"),
             ({}, "toxic", "models.rm.labels"),
             ({"labels": ["fine", "toxic"]}, "toxi", "did you mean 'toxic'"),
         ]:
