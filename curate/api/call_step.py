@@ -186,13 +186,12 @@ def _columns_of_rule(
 def _duplicates(table: pl.DataFrame, rule: RowRule) -> pl.DataFrame:
     """Return what a dedup step says of the caller's rows; the rows of reference data come before them."""
     before = rule.reference.rows.height if rule.reference else 0
-    own, kept = table[before:], pl.col("duplicate_of").is_null()
-    number = pl.col("duplicate_of").cast(pl.Int64)
-    if not rule.reference:
-        return own.select(kept.alias("kept"), number, pl.exclude("duplicate_of"))
-    return own.select(
-        kept.alias("kept"),
+    number, via = pl.col("duplicate_of").cast(pl.Int64), pl.col("via").cast(pl.Int64)
+    of_known = pl.when(number < before).then(number).alias("duplicate_of_known")
+    return table[before:].select(
+        number.is_null().alias("kept"),
         pl.when(number >= before).then(number - before).alias("duplicate_of"),
-        pl.when(number < before).then(number).alias("duplicate_of_known"),
-        pl.exclude("duplicate_of"),
+        *([of_known] if rule.reference else []),
+        "similarity",
+        pl.when(via >= before).then(via - before).alias("via"),
     )
