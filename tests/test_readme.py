@@ -69,9 +69,9 @@ def stored(folder: Path) -> None:
     """Put a recipe and a store where README has those of the demo."""
     (folder / "demo").mkdir()
     rows = [{"prompt": f"Who {i}?", "completions": ["I am Gristmill.", "Nobody."]} for i in range(3)]
-    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "demo.yaml").write_text(STORED)
-    done = call(folder, "run", "demo.yaml", "--store", "demo/store")
+    (folder / "demo" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "demo" / "demo.yaml").write_text(STORED)
+    done = call(folder, "run", "demo/demo.yaml", "--store", "demo/store")
     assert done.code == 0, done.err
 
 

@@ -135,6 +135,8 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
         UserError: A dataset is not built, a model is not trained, or nothing is held out.
     """
     recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
+    if recipe.evaluate is None:
+        raise UserError(f"{recipe.path}: has no section 'evaluate'")
     datasets, models = built(recipe, store)
     models = trained_models(plan_trainings(recipe, store, datasets, models), models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:

@@ -76,7 +76,7 @@ class OpenStore(Store):
         if split is not None:
             splits = sorted(rows["split"].unique())
             if split not in splits:
-                raise unknown(f"split with rows in the dataset {name!r} called", split, splits)
+                raise unknown(f"rows of the dataset {name!r} in the split", split, splits)
             rows = rows.filter(pl.col("split") == split).drop("split")
         return to_hugging_face(rows)
 

@@ -96,18 +96,12 @@ class RunResult:
         return pl.DataFrame(own, schema=polars_schema(HISTORY_TABLES["costs"]))
 
     def summary(self) -> pl.DataFrame:
-        """Return the number of rows of each dataset by split."""
-        parts = [
-            rows.group_by("split", maintain_order=True)
-            .agg(rows=pl.len())
-            .select(pl.lit(name).alias("dataset"), pl.all())
-            for name, rows in self.datasets.items()
-        ]
-        return (
-            pl.concat(parts)
-            if parts
-            else pl.DataFrame(schema={"dataset": pl.String, "split": pl.String, "rows": pl.UInt32})
-        )
+        """Return the number of rows of each dataset by split; a dataset without rows has one line, without a split."""
+        lines: list[tuple[str, str | None, int]] = []
+        for name, rows in self.datasets.items():
+            counts = rows.group_by("split", maintain_order=True).len().rows()
+            lines += [(name, split, count) for split, count in counts] or [(name, None, 0)]
+        return pl.DataFrame(lines, {"dataset": pl.String, "split": pl.String, "rows": pl.Int64}, orient="row")
 
     def dropped(self) -> pl.DataFrame:
         """Return how many rows each stage dropped for each reason, the largest number first in each stage."""

@@ -6,16 +6,25 @@
 ``curate.api.call_step`` makes the call: it takes lists and frames, and checks the settings as a recipe's are checked.
 """
 
+import inspect
 import sys
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from curate.steps.find_step import step_names
+import polars as pl
+
+from curate.steps.find_step import find_step, step_names
 
 
 class StepModule(ModuleType):
     """The module of a step."""
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The step's columns and settings, for ``help`` and editors."""
+        _, kind, name = self.__name__.split(".")
+        return inspect.signature(find_step(kind, name).function).replace(return_annotation=pl.DataFrame)
 
     def __call__(self, *columns: Any, **settings: Any) -> Any:
         """Call the step; see ``curate.api.call_step.call_step``."""

@@ -61,7 +61,7 @@ def test_messages_and_tools_are_lists(store):
 def test_a_wrong_name_names_the_nearest(store):
     with pytest.raises(UserError, match="no dataset 'sfd'; did you mean 'sft'"):
         store.dataset("sfd")
-    with pytest.raises(UserError, match="no split with rows in the dataset 'sft' called 'trian'; did you mean 'train'"):
+    with pytest.raises(UserError, match="no rows of the dataset 'sft' in the split 'trian'; did you mean 'train'"):
         store.dataset("sft", split="trian")
     with pytest.raises(UserError, match="no recipe .* called 'other'"):
         store.dataset("sft", recipe="other")

@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.stub_server import Stub
+
 PAGE = Path(__file__).parent.parent.parent / "docs" / "python.md"
 WITH_VALUES = re.compile(r"^(?P<code>[a-z_]+\(.*)\[\"(value|kept)\"\]\s+# (?P<values>[\w., ]+)$")
 
@@ -49,8 +51,13 @@ def test_the_examples_that_train_and_run_code_give_it_too(tmp_path: Path, tiny: 
     pytest.importorskip("trl")
     monkeypatch.chdir(tmp_path)
     defined: dict = {}
-    for code in examples("trains", "sandbox"):
-        exec(compile(code.replace("smollm2-135m", str(tiny)), PAGE.name, "exec"), defined)
+    with Stub() as stub:
+        stands_for = {"smollm2-135m": str(tiny), "Qwen/Qwen3-0.6B": str(tiny), "https://api.openai.com/v1": stub.url}
+        for code in examples("trains", "sandbox", "served"):
+            for shown, used in stands_for.items():
+                code = code.replace(shown, used)
+            exec(compile(code, PAGE.name, "exec"), defined)
+        assert stub.stats()["requests"] == 1
     assert defined["models"]["tuned"].rows["fate"].to_list() == ["trained"] * 2
     assert defined["models"]["tuned"].losses.height > 0 and defined["models"]["tuned"].path.is_dir()
     assert defined["outcome"].comparison["model"].unique().sort().to_list() == ["student", "tuned"]

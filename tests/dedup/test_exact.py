@@ -75,7 +75,7 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(rows, st.sampled_from(["first", "longest", "best"]), st.randoms())
 def test_laws(rows, keep, random):
     texts, scores, known = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])

@@ -108,7 +108,7 @@ row = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=80)
 @given(
     st.lists(row, max_size=20),
     st.sampled_from([0.3, 0.5, 0.8, 1.0]),

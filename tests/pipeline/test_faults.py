@@ -1,5 +1,6 @@
 """A real gristmill against a real server, each of which goes wrong or is killed: nothing lost, nothing asked twice."""
 
+import random
 import signal
 import threading
 import time
@@ -175,6 +176,22 @@ def test_killed_at_each_moment_it_comes_to_the_same_end(tmp_path, expected):
         stats = stub.stats()
         assert stats["requests"] - NEEDED <= 2 * len(MOMENTS), stats["requests"]
         assert not [*store.path.rglob(".*")]
+
+
+@pytest.mark.slow
+def test_killed_at_random_times_it_comes_to_the_same_end(tmp_path, expected):
+    with Stub(delay=0.05) as stub:
+        recipe = served(tmp_path, stub.url, rows=ROWS, completions=STEPS, more="concurrency: 2")
+        store, killed = Store(tmp_path / "store"), 0
+        for seconds in random.Random(12).choices([0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4], k=6):
+            child = started(recipe, store)
+            time.sleep(seconds)
+            child.kill()
+            child.communicate(timeout=120)
+            killed += child.returncode == -signal.SIGKILL
+        code, errors = finished(recipe, store)
+    assert code == 0 and killed, errors
+    assert tables(store) == expected and replies_kept(store) == 3 * ROWS
 
 
 def kill_at(recipe, store, moment, count):

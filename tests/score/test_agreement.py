@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.score.agreement import score
@@ -74,7 +74,6 @@ def test_marks_that_the_search_uses_itself_are_nothing_in_a_text():
 ROWS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["A: 1", "1.0", "A: 2", "none", None])), max_size=12)
 
 
-@settings(max_examples=50)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_row_order_does_not_matter_and_the_shares_add_up_to_one(rows, random):
     shuffled = random.sample(range(len(rows)), len(rows))

@@ -128,7 +128,7 @@ GIVEN = {
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6))
 @example(["ǅ", "ª", "\u2028a", "a\x85b"])
 def test_a_column_gives_what_plain_python_finds_in_each_text(texts):
@@ -146,7 +146,7 @@ def counted(kind):
     return {"n": 1} if not isinstance(PLAIN[kind]("a"), bool) and ":" not in kind else {}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(TEXTS, st.lists(st.sampled_from(CASES), min_size=1, max_size=3)), min_size=1, max_size=4))
 def test_a_row_gives_alone_what_it_gives_among_others(rows):
     texts = pl.Series([text for text, _ in rows])

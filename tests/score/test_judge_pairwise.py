@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import curate.score.judge_pairwise as judge_pairwise
@@ -63,7 +63,6 @@ def test_equal_texts_are_a_tie_unasked_and_each_copy_is_met():
 TEXTS = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["a", "bb", "cc", "dddd", "", None])), max_size=9)
 
 
-@settings(max_examples=50)
 @given(TEXTS)
 def test_a_judge_that_always_says_a_gives_only_ties_by_flips(rows):
     found, _ = compared(rows, lambda *_: "[[A]]")
@@ -72,7 +71,6 @@ def test_a_judge_that_always_says_a_gives_only_ties_by_flips(rows):
         assert value == 0.5 and detail["wins"] == detail["losses"] == 0 and detail["flips"] <= detail["ties"]
 
 
-@settings(max_examples=50)
 @given(TEXTS, st.randoms(use_true_random=False), st.sampled_from([None, 1, 2, 3]))
 def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
     shuffled = random.sample(range(len(rows)), len(rows))
@@ -82,7 +80,6 @@ def test_the_order_of_the_rows_is_nothing(rows, random, rounds):
     assert all_calls[0].requests.to_list() == again[0].requests.to_list()
 
 
-@settings(max_examples=50)
 @given(TEXTS)
 def test_a_judge_of_opposite_preference_turns_values_round(rows):
     turned = {"A": "B", "B": "A", "C": "C"}

@@ -93,7 +93,7 @@ def test_weighted_draws_by_the_weights():
     assert all({name[0] for name in kept(rows, draw(rows, temperature=0.01, seed=seed))} == {"c"} for seed in range(3))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(ROWS, st.randoms(use_true_random=False), st.integers(1, 3))
 def test_no_pick_depends_on_the_order_of_rows(rows, random, n):
     rows = numbered(rows)

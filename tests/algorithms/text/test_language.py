@@ -63,7 +63,7 @@ def identifier():
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=40) | st.sampled_from(list(SENTENCES.values())), max_size=8), st.integers(0, 15))
 def test_the_result_is_that_of_py3langid(parts, times):
     plain = identifier()

@@ -49,7 +49,7 @@ def test_case_and_punctuation_do(left, right):
 TEXT = st.text(alphabet="aB5 .-*,\nÄ…", max_size=8).flatmap(lambda t: st.integers(1, 40).map(lambda n: t * n))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(TEXT, min_size=2, max_size=6), st.sampled_from(["", " ", "\t", "\n" * 150]))
 def test_texts_that_say_the_same_end_the_same(texts, more):
     pairs = pl.Series([*texts, *(t.replace(" ", "  ") + more for t in texts)], dtype=pl.String)

@@ -1,6 +1,6 @@
 """Decodes a batch: runs each prompt once, then adds a token a row and step, and hands over each row when it ends."""
 
-import warnings
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -13,9 +13,6 @@ from transformers.cache_utils import DynamicLayer
 
 from curate.models.clients.local.sampling import Settings, draw, likeliest, log_probabilities, uniforms
 from schemas.requests import Request
-
-# transformers 5.24 calls the cache ``cache``; 5.8, which gristmill also takes, knows ``past_key_values`` only.
-warnings.filterwarnings("ignore", message="`past_key_values` is deprecated", category=FutureWarning)
 
 
 @dataclass
@@ -91,6 +88,7 @@ def decode(
         The rows that have ended, after each step with some.
     """
     logits, cache, mask = _prefill(model, [row.prompt for row in rows])
+    cache_name = _cache_name(model)
     live, most = rows, max(row.limit for row in rows)
     how = Settings.of([row.request.sampling for row in rows], model.device)
     with_logprobs = any(row.request.sampling.logprobs for row in rows)
@@ -116,7 +114,11 @@ def decode(
         mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
         position = mask.sum(1, keepdim=True) - 1
         logits = model(
-            input_ids=tokens[:, None], attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True
+            input_ids=tokens[:, None],
+            attention_mask=mask,
+            position_ids=position,
+            use_cache=True,
+            **{cache_name: cache},
         ).logits[:, -1]
 
 
@@ -126,6 +128,11 @@ def _close_ranks(count: int, gone: list[int]) -> list[int]:
     missing = set(gone)
     last = iter([i for i in range(left, count) if i not in missing])
     return [next(last) if i in missing else i for i in range(left)]
+
+
+def _cache_name(model: Any) -> str:
+    """Return what a model calls the cache: ``cache`` from transformers 5.24 on, ``past_key_values`` before."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def _shrink(cache: DynamicCache, order: torch.Tensor) -> None:
@@ -154,9 +161,9 @@ def _prefill(model: Any, prompts: list[list[int]]) -> tuple[torch.Tensor, Dynami
         input_ids=tokens,
         attention_mask=mask,
         position_ids=position,
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **{_cache_name(model): cache},
     ).logits[:, -1]
     rows = torch.repeat_interleave(torch.tensor([count for _, count in runs], device=model.device))
     cache.batch_select_indices(rows)
