@@ -16,7 +16,7 @@ from curate.steps.find_step import FUNCTIONS, step_names
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "curate", "train", "cli")
 FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
-LONGEST_FILE, LONGEST_FUNCTION = 300, 60
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_TEST_NAME = 300, 60, 60
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -50,6 +50,16 @@ def test_no_function_is_long(modules):
     }
     assert len(lengths) > 1000 and min(lengths.values()) >= 1
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_no_test_has_a_long_name():
+    names = [
+        node.name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, DEFINITIONS) and node.name.startswith("test_")
+    ]
+    assert len(names) > 500 and [name for name in names if len(name) > LONGEST_TEST_NAME] == []
 
 
 def test_what_is_public_has_a_docstring(modules):

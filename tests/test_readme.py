@@ -75,6 +75,7 @@ def stored(folder: Path) -> None:
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_openai(tmp_path):
     lines = section("openai")
     assert any("check" in line for line in lines) and any("run" in line for line in lines)
