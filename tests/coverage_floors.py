@@ -9,23 +9,23 @@ from pathlib import Path
 
 # The least percentage of a room's statements that the tests run: what was reached when it was last set, rounded down.
 FLOORS = {
-    "schemas": 98,
+    "schemas": 99,
     "curate": 100,
-    "curate/algorithms": 98,
+    "curate/algorithms": 99,
     "curate/api": 98,
     "curate/datasets": 98,
     "curate/dedup": 99,
     "curate/generate": 100,
-    "curate/models": 95,
+    "curate/models": 96,
     "curate/pipeline": 98,
-    "curate/score": 98,
+    "curate/score": 99,
     "curate/select": 99,
-    "curate/sources": 96,
+    "curate/sources": 98,
     "curate/steps": 99,
-    "curate/storage": 97,
+    "curate/storage": 98,
     "curate/verifiers": 92,
     "train": 96,
-    "cli": 88,
+    "cli": 93,
 }
 
 

@@ -1,6 +1,7 @@
 """A run from Python: a recipe as a mapping, its result to look at, and the store's tables."""
 
 import asyncio
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 import curate
+import train
 from curate import load_recipe, open_store, plan, run
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
@@ -170,6 +172,7 @@ def test_imports_are_lazy():
     code = "import sys, curate, train; print(sorted({'polars', 'duckdb', 'torch', 'trl', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert all(getattr(curate, name) is not None for name in curate.__all__)
+    assert dir(curate) == curate.__all__ and all(getattr(curate, name) is not None for name in dir(curate))
+    assert dir(train) == train.__all__ and "length" in dir(importlib.import_module("curate.score"))
     with pytest.raises(AttributeError, match="has no attribute 'runn'"):
         curate.runn  # noqa: B018
