@@ -58,9 +58,9 @@ demo: install
 test: lint sandbox
 	$(PYTEST) $(PARALLEL) -m "not vllm"
 
-# The tests that take under a second each.
+# The quick tests: those without the marker slow.
 test-quick: install
-	$(PYTEST) $(PARALLEL) -m "not slow and not vllm"
+	$(PYTEST) -n logical --maxprocesses 8 --dist worksteal -m "not slow and not vllm"
 
 # The tests without torch, transformers, TRL and the built-in models: those that need an extra are skipped.
 test-core: BIN := .venv-core/bin

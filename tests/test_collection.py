@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "transformers", "trl", "sentence_transformers", "datasets")
 # Collects the tests, and prints for each heavy library the first file whose collection imports it.

@@ -13,6 +13,8 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.command import call, mistake, process
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 RECIPE = """\
 name: small
 models:

@@ -10,6 +10,8 @@ from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe, recorded
 from tests.jobs import query
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 ROWS = [
     recorded("one", ("Paris", 1.0), ("paris!", 0.4), ("Lyon", 0.2), ("Nice", 0.1)),
     recorded("two", ("alpha", 0.9), (" alpha\n", 0.1)),

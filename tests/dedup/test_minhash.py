@@ -17,6 +17,8 @@ from curate.algorithms.text.shingles import Grams, bands, jaccard, sketches
 from curate.dedup.minhash import dedup, sketch
 from schemas.errors import UserError
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 GRAMS = Grams(3, characters=False)
 
 

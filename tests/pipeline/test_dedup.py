@@ -16,6 +16,8 @@ from schemas.load_recipe import load_recipe
 from tests.choosing import built, picks, recorded
 from tests.jobs import query
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 LONG = "Write one short poem about the cold rain that falls on the old stone roofs of my quiet home town in late autumn"
 ROWS = [LONG + ".", "Name three rivers.", LONG + "!", LONG + " please.", "name three  RIVERS.", "What is 3 + 4?"]
 

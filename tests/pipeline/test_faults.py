@@ -14,6 +14,8 @@ from tests.killed import finished, replies_kept, started
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 STEPS = (
     "\n  - generate: {use: sample, model: a, n: 2, temperature: 0.8, max_tokens: 30, max_failed: 0.5}"
     "\n  - generate: {use: rewrite, model: a, instruction: shorter, max_tokens: 40, max_failed: 0.5, "

@@ -11,6 +11,8 @@ from tests.jobs import query, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 OWN = '''"""Scorers of the tests' own."""
 
 import json

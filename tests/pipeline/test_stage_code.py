@@ -23,6 +23,8 @@ from schemas.load_recipe import load_recipe
 from schemas.progress import Progress
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 RECIPE = """
 name: all_verbs
 prompts:

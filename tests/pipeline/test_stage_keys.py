@@ -10,6 +10,8 @@ from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from tests.jobs import query
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 ROWS = [
     {"prompt": "What is 2+2?", "ground_truth": "4", "completions": ["4", "five"]},
     {"prompt": "And what is three and three?", "ground_truth": "6", "completions": ["6", "seven"]},

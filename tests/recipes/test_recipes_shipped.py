@@ -11,6 +11,8 @@ from schemas.load_recipe import load_recipe
 from train import options
 from train.find_trainer import find_trainer
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 NAMES = sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
 

@@ -93,6 +93,7 @@ def test_a_column_debiases_and_what_it_cannot_fit_is_unchanged():
 
 
 @settings(deadline=None)
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 500)), min_size=3, max_size=30))
 def test_after_debiasing_nothing_is_left_for_length_to_explain(pairs):
     rows = pl.DataFrame({"s": [p[0] for p in pairs], "n": [float(p[1]) for p in pairs]})

@@ -21,7 +21,7 @@ from tests.stub_server import Stub
 ROOT = Path(__file__).parents[3]
 
 
-pytestmark = pytest.mark.usefixtures("short_waits")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_waits")]
 
 
 class Hasty(ChatEngine):

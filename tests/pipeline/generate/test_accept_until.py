@@ -11,6 +11,8 @@ from tests.jobs import last_run, query, tables
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 STEP = "\n  - generate: {{use: sample, model: a, n: {n}, temperature: 0.9, max_tokens: 30, accept: {accept}{more}}}"
 LONG = ', accepted: "chars > {least}"'
 

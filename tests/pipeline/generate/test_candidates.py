@@ -20,6 +20,8 @@ from tests.jobs import last_run, query, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 TOOLS = [
     {
         "type": "function",

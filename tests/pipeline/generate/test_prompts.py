@@ -16,6 +16,8 @@ from tests.killed import replies_kept, started
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
+
 NONE = "\n  - generate: {use: sample, model: a, n: 1, max_tokens: 30}" + SCORE
 RL = "\n  rl: {type: prompt, by: chars}\n"
 

@@ -7,7 +7,10 @@ import pytest
 
 from tests.sandboxed import call, checks, stdio
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
 CLASSES = (
     "class V:\n    def __init__(s, x): s.x = x\n    def __abs__(s): return abs(s.x)\n    def __round__(s, n=0): return round(s.x, n)\n"
     "    def __float__(s): return float(s.x)\n    def __add__(s, o): return V(s.x + (o.x if isinstance(o, V) else o))\n"

@@ -14,7 +14,10 @@ from curate.verifiers.sandbox import bwrap_command
 from tests.sandboxed import checks, stdio
 from tests.verifiers.sandbox.programs import ROOT, inside
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+]
 PYTHON = (bwrap_command.interpreter(), Path(os.__file__).resolve())
 
 
