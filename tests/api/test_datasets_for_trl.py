@@ -10,7 +10,7 @@ from curate.api.open_store import OpenStore
 from schemas.errors import UserError
 from tests.optional import needs
 
-pytestmark = needs("trl")
+pytestmark = [pytest.mark.slow, needs("trl")]
 
 TOOLS = [{"type": "function", "function": {"name": "add", "description": "Add.", "parameters": {"type": "object"}}}]
 CALL = {"id": "1", "type": "function", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 PAGE = Path(__file__).parent.parent.parent / "docs" / "python.md"
 WITH_VALUES = re.compile(r"^(?P<code>[a-z_]+\(.*)\[\"(value|kept)\"\]\s+# (?P<values>[\w., ]+)$")
 

@@ -10,6 +10,8 @@ from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe, recorded
 from tests.jobs import query
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 SPLIT = "split: {test: 0.3}\n"
 ROWS = [
     recorded(

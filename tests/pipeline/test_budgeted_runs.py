@@ -12,6 +12,8 @@ from tests.jobs import last_run, query, tables
 from tests.served import SCORE, served, server, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 
 @pytest.fixture(scope="module")
 def stub():

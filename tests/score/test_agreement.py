@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from curate.score.agreement import score
 from curate.verifiers.math.final_answer import answers, marked
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 
 def agree(prompts, responses, **settings):
     columns = pl.Series("prompt_id", prompts, dtype=pl.String), pl.Series("response", responses, dtype=pl.String)

@@ -20,6 +20,8 @@ from tests.generate.drive_step import user
 from tests.score.drive_scorer import scored
 from tests.score.test_judge import likely
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 
 def compared(rows, judge, truths=None, **settings):
     """The frame and the model calls for rows of (prompt id, response); ``judge`` gets the texts A and B."""

@@ -8,6 +8,8 @@ from schemas.errors import UserError
 from tests.served import SCORE, served, total
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 GOOD = '[{"role": "user", "content": "hi"}]'
 
 

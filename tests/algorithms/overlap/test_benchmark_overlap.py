@@ -10,6 +10,8 @@ from curate.algorithms.overlap.benchmark_index import make_index
 from curate.algorithms.overlap.benchmark_overlap import find_benchmark_overlaps
 from schemas.errors import UserError
 
+pytestmark = pytest.mark.slow  # seconds for the file
+
 TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=9).map(" ".join), max_size=8)
 MATCHES = st.sampled_from([0.1, 0.34, 0.5, 1.0, "any"])
 SHARES = st.sampled_from(["benchmark", "row", "either"])

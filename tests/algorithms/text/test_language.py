@@ -3,11 +3,14 @@
 from functools import cache
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from curate.algorithms.text.language import END, SHORTEST, detect, languages
+
+pytestmark = pytest.mark.slow  # seconds for the file
 
 SENTENCES = {
     "en": "The weather is fine today, and we are going to the beach.",

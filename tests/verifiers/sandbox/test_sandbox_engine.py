@@ -19,7 +19,7 @@ from tests.asking import Asked
 from tests.sandboxed import SHARED, checks, stdio
 from tests.verifiers.sandbox.programs import REF, ROOT, children, code_request
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")]
 SLOW = {"how": "checks", "setup": "", "tests": ["f()"]}
 
 
