@@ -94,7 +94,7 @@ lint: install
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/ty check
 
-# What a type checker and an editor read of the steps, which are modules: after a new step or setting.
+# The signatures of the steps, for type checkers and editors: run it after a new step or setting.
 stubs: install
 	$(BIN)/python -m tests.api.step_stubs
 

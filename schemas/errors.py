@@ -9,12 +9,17 @@ from collections.abc import Iterable
 from typing import Any
 
 
+def printable(text: str) -> str:
+    """Return text with a space for every character that is not printed: line ends, what steers a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 class OneLine(Exception):
     """Base of the errors that are shown as one line, without a traceback."""
 
     def __init__(self, message: str) -> None:
         """Keep the message, with a space for each line end and control character (of a row's or a library's text)."""
-        super().__init__("".join(c if c.isprintable() else " " for c in message))
+        super().__init__(printable(message))
 
 
 class UserError(OneLine):

@@ -1,4 +1,4 @@
-"""What README and docs/engines.md show works as it stands: their commands, their recipe, their Python."""
+"""The commands, the recipe and the Python that README and docs/engines.md show work as they stand."""
 
 import json
 import re

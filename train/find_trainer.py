@@ -19,7 +19,7 @@ HERE = Path(__file__).parent / "trainers"
 
 
 class Trainer(Protocol):
-    """What a trainer's file defines."""
+    """The module of a trainer."""
 
     CONFIG: str
     DATA: str

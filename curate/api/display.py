@@ -4,6 +4,8 @@ from html import escape
 
 import polars as pl
 
+from schemas.errors import printable
+
 SHOWN = 20  # rows
 
 
@@ -19,11 +21,6 @@ def html_table(title: str, rows: pl.DataFrame) -> str:
 def shown(rows: pl.DataFrame) -> str:
     """Return a table as Polars prints it, without control characters."""
     return str(rows.rename(printable).with_columns(pl.col(pl.String).map_elements(printable, return_dtype=pl.String)))
-
-
-def printable(text: str) -> str:
-    """Return text with a space for every character that is not printed, such as those that steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _text(value: object) -> str:

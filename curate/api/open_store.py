@@ -9,7 +9,7 @@ import polars as pl
 
 from curate.api.display import html_table, shown
 from curate.steps.sql_conditions import one_line
-from curate.storage.run_stages import recipe_datasets
+from curate.storage.run_stages import read_dataset, recipe_datasets
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra, unknown
@@ -98,8 +98,7 @@ class OpenStore(Store):
             raise unknown("dataset", name, list(dict.fromkeys(n for names in found.values() for n in names)))
         if len(owners) > 1:
             raise UserError(f"dataset {name!r}: the recipes {', '.join(owners)} each have one; name it with recipe=")
-        table, stage = found[owners[0]][name]
-        return stage.read(table).with_columns(pl.col("split").fill_null("train"))
+        return read_dataset(*found[owners[0]][name])
 
     def __repr__(self) -> str:
         """Return the path, and the datasets with their numbers of rows."""

@@ -1,4 +1,4 @@
-"""What a run made, to look at: its datasets, its decisions about rows, and its costs."""
+"""The result of a run: its datasets, its decisions about rows, and its costs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from curate.api.display import html_table, printable, shown
+from curate.api.display import html_table, shown
 from curate.api.open_store import OpenStore
 from curate.storage.polars_types import empty, polars_schema
 from curate.storage.reply_log import costs
-from curate.storage.run_stages import stages_of_run
+from curate.storage.run_stages import read_dataset, stages_of_run
 from curate.storage.stage import Stage
-from schemas.errors import unknown
+from schemas.errors import printable, unknown
 from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES, HISTORY_TABLES
 
@@ -35,8 +35,7 @@ class Datasets(Mapping[str, pl.DataFrame]):
         """
         if name not in self._stages:
             raise unknown("dataset", name, list(self._stages))
-        table, stage = self._stages[name]
-        return stage.read(table).with_columns(pl.col("split").fill_null("train"))
+        return read_dataset(*self._stages[name])
 
     def __contains__(self, name: object) -> bool:
         """Return whether there is a dataset of this name."""

@@ -31,7 +31,7 @@ class Values(Protocol):
     def __len__(self) -> int: ...
 
 
-# What a call may give, to a type checker: the stubs of the folders of steps (`make stubs`) use these.
+# The types of the arguments of a call; the stubs of the steps (`make stubs`) use them.
 Column = Values | pl.Series | np.ndarray
 Rows = pl.DataFrame | pl.LazyFrame | Mapping[str, Column]
 # The keys of a recipe's step that are not among the step's own settings.

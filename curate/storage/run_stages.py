@@ -1,5 +1,7 @@
 """The stages of runs: all those that a run used, and the datasets of each recipe's latest run."""
 
+import polars as pl
+
 from curate.storage.records import RunInfo
 from curate.storage.sql_views import current_stages
 from curate.storage.stage import Stage, load_stage
@@ -29,3 +31,8 @@ def recipe_datasets(store: Store) -> dict[str, dict[str, tuple[str, Stage]]]:
             if section == "datasets" and tables:
                 found.setdefault(recipe, {})[name] = (tables[0], stage)
     return found
+
+
+def read_dataset(table: str, stage: Stage) -> pl.DataFrame:
+    """Return a dataset's rows; a row without a split is for training."""
+    return stage.read(table).with_columns(pl.col("split").fill_null("train"))

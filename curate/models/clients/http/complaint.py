@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from schemas.errors import printable
+
 NAMES_N = re.compile(r"(['\"`])n\1|\bn\b\s*(?:>|=|:|must|should|is\b|cannot)|\bchoices?\b", re.IGNORECASE)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -34,7 +36,7 @@ def complaint(raw: bytes) -> Complaint:
 
 def one_line(text: str, most: int = 2000) -> str:
     """Return a text on one line and without control characters, cut to ``most`` characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:most]
+    return " ".join(printable(text).split())[:most]
 
 
 def verdict(status: int, found: Complaint) -> Literal["stop", "retry", "error"]:
