@@ -40,6 +40,10 @@ class Source:
         scores: The recorded scores of the candidates.
         decisions: The rows that were joined to an earlier prompt or refused, with the reason.
         row_formats: How many rows of each format were recognised, the most frequent first.
+        unused: The keys that look like an answer and went to the metadata, with the number of rows.
+        truths: The keys that went to the ground truth, with the number of rows.
+        changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
+            rows.
     """
 
     prompts: pl.DataFrame
@@ -47,6 +51,9 @@ class Source:
     scores: pl.DataFrame
     decisions: pl.DataFrame
     row_formats: dict[str, int]
+    unused: dict[str, int] = field(default_factory=dict)
+    truths: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
