@@ -1,22 +1,137 @@
-"""The names that public data sets give to prompts, answers, verdicts and ratings: data, read by ``row_formats``."""
+"""The names that public data sets give to prompts, answers, verdicts and ratings: data, read by ``row_layout``.
 
+Names are compared in lower case, with ``-`` and white space as ``_``: ``chosen-rating`` is ``chosen_rating``. Where a row
+has several of a group, the first in the group is used. docs/data.md has the same tables.
+"""
+
+# A conversation: a list of messages, of texts by turns, or of {input, output} rounds.
+CONVERSATIONS = (
+    "messages", "conversations", "conversation", "dialogue", "dialog", "chat_messages", "turns", "items", "data",
+)  # fmt: skip
+# The prompt as a text. ``context`` and ``input`` may hold a list of messages too.
+PROMPTS = (
+    "prompt", "instruction", "question", "query", "problem", "inputs", "input", "user_prompt", "user_message", "user",
+    "human", "context", "history",
+)  # fmt: skip
+# A text that belongs to the prompt, below an instruction or a question.
+CONTEXTS = ("input", "context", "passage")
+TAKE_CONTEXT = ("instruction", "question", "query", "prompt")
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction")
+TOOLS = ("tools", "functions", "available_tools")
+
+# One answer. ``answer`` is the ground truth beside a question or a problem, or a prompt of messages.
+ANSWERS = (
+    "completion", "response", "output", "generation", "generated_solution", "model_response", "model_output",
+    "assistant", "assistant_response", "reply", "attempt", "deepseek_attempt", "deepseek_solution", "targets", "target",
+    "bot", "gpt", "answer", "solution",
+)  # fmt: skip
+# Several answers: a list of texts, messages or mappings.
+ANSWER_LISTS = (
+    "completions", "generations", "responses", "all_generated_responses", "all_responses", "candidates", "outputs",
+    "samples", "answers", "solutions",
+)  # fmt: skip
+# What a mapping in such a list calls its text.
+ANSWER_TEXTS = ("messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output")
+# Numbered answers: response_0, response_1; response_a, response_b; answer_0; human_ref_A; r1_solution_1.
+NUMBERED = (
+    "response", "completion", "output", "generation", "generated_solution", "r1_solution", "answer", "human_ref",
+    "conversation", "model_output", "reply", "assistant", "summary",
+)  # fmt: skip
+NEED_A_VERDICT = ("answer",)  # numbered like the choices of a question; answers only where the row says which is better
+
+# The two sides of a preference: (chosen, rejected).
+SIDES = (
+    ("chosen", "rejected"),
+    ("chosen_response", "rejected_response"),
+    ("preferred_output", "non_preferred_output"),
+    ("chosen_messages", "rejected_messages"),
+    ("messages", "rejected_messages"),
+    ("messages", "rejected_response"),
+    ("response", "rejected_response"),
+    ("response_chosen", "response_rejected"),
+    ("chosen_answer", "rejected_answer"),
+    ("preferred", "dispreferred"),
+    ("preferred_response", "dispreferred_response"),
+    ("accepted", "rejected"),
+    ("win", "lose"),
+    ("y_w", "y_l"),
+    ("better_response", "worse_response"),
+    ("positive", "negative"),
+)
+# Which of two or more numbered answers is better. The value is the number or the letter of the answer (also
+# ``model_a``, ``response_1``), or a tie; with ``sign``, below 0 is the first and above 0 the second; with ``first``, 1 is
+# the first and 0 the second.
+WINNERS = {
+    "better_response_id": "preference",
+    "safer_response_id": "safer",
+    "winner": "preference",
+    "preferred": "preference",
+    "preference": "preference",
+    "choice": "preference",
+    "chosen": "preference",
+    "better": "preference",
+    "best": "preference",
+    "labels": "preference first",
+    "overall_preference": "preference sign",
+    "preference_strength": "preference sign",
+}
+TIES = ("tie", "both", "neither", "equal", "same", "draw")
+# What belongs to one side (``chosen``, ``response_0``) or to its number or letter: the name of the score.
+SIDE_RATINGS = {
+    "{side}_rating": "rating", "{side}_score": "rating", "score_{side}": "rating", "rating_{side}": "rating",
+    "{side}_avg_rating": "rating", "{side}_reward": "reward", "reward_{side}": "reward", "rm_{side}": "reward",
+    "{side}_rank": "rank", "score_{number}": "rating", "rating_{number}": "rating", "reward_{number}": "reward",
+    "is_{side}_safe": "is_safe", "is_{side}_correct": "is_correct", "{side}_is_correct": "is_correct",
+    "{side}_severity_level": "severity_level", "winner_model_{number}": "preference",
+}  # fmt: skip
+SIDE_MODELS = ("{side}_model", "model_{side}", "{side}_source", "model_{number}", "{side}_policy")
+
+# Beside one answer, a number, true/false or a word for it becomes a score of this name.
+KTO_LABELS = ("label", "kto_tag")  # both become the score ``label``
 # Scores of a recorded answer that say whether it is right or preferred: 1 is yes, and 0 (or -1) is no.
 VERDICTS = (
-    "preference",
-    "label",
-    "is_correct",
-    "correct",
-    "is_safe",
-    "passed",
-    "verified",
-    "accepted",
-    "is_good",
-    "is_valid",
-    "desirable",
-    "success",
-    "correctness_math_verify",
-    "correctness_llama",
-    "safer",
-)
+    "preference", "label", "is_correct", "correct", "is_safe", "safe", "passed", "pass", "verified", "is_verified",
+    "accepted", "is_good", "is_valid", "is_helpful", "is_harmless", "desirable", "success", "is_preferred", "upvoted",
+    "correctness_math_verify", "correctness_llama", "safer",
+)  # fmt: skip
 # Scores that order the answers to a prompt; the least value is the best.
 RANKS = ("rank",)
+RATINGS = (
+    "rating", "score", "reward", "quality", "overall_score", "overall_rating", "average_rating", "avg_rating",
+    "helpfulness", "correctness", "coherence", "complexity", "verbosity", "honesty", "harmlessness", "truthfulness",
+    "instruction_following", "instruct_reward", "rm_score", "reward_score", "judge_score", "quality_score", "toxicity",
+    "orig_score",
+)  # fmt: skip
+WORDS = {
+    "true": 1.0, "yes": 1.0, "good": 1.0, "chosen": 1.0, "desirable": 1.0, "correct": 1.0, "pass": 1.0, "passed": 1.0,
+    "positive": 1.0, "thumbs_up": 1.0, "up": 1.0, "accepted": 1.0, "safe": 1.0,
+    "false": 0.0, "no": 0.0, "bad": 0.0, "rejected": 0.0, "undesirable": 0.0, "incorrect": 0.0, "fail": 0.0,
+    "failed": 0.0, "negative": 0.0, "thumbs_down": 0.0, "down": 0.0, "unsafe": 0.0,
+}  # fmt: skip
+# A list as long as the list of answers: the score of each. Any other list of numbers is a score of its own name.
+LIST_SCORES = {
+    "scores": "score", "rewards": "reward", "ratings": "rating", "all_rm_scores": "rm_score", "ranks": "rank",
+    "rm_scores": "rm_score", "is_corrects": "is_correct",
+}  # fmt: skip
+LIST_MODELS = ("generation_models", "model_names", "models", "completion_models", "response_models")
+LIST_FINISH_REASONS = ("finish_reasons",)
+LIST_REASONING = ("reasonings", "reasoning_contents", "thinkings", "thoughts")
+
+MODELS = ("model", "generation_model", "model_name", "response_model", "generator", "completion_model", "llm")
+# The reasoning of the one answer: a text, or a list whose first text is meant.
+REASONING = (
+    "reasoning_content", "reasoning", "thinking", "reasoning_trace", "chain_of_thought", "complex_cot", "think",
+    "thought", "deepseek_reasoning", "deepseek_thinking_trajectory", "thinking_trajectory", "thinking_trajectories",
+    "think_content", "r1_reasoning",
+)  # fmt: skip
+REASONING_FLAGS = ("on", "off", "yes", "no", "true", "false", "high", "medium", "low", "none")  # no trace
+
+# What an answer is compared with. ``{a}.{b}`` is the key b of the mapping a.
+TRUTHS = (
+    "ground_truth", "expected_answer", "reference_answer", "final_answer", "gold_answer", "correct_answer", "gold",
+    "reference_solution", "ground_truth_solution", "canonical_solution", "reward_model.ground_truth", "reference",
+)  # fmt: skip
+TRUTH_PROMPTS = ("question", "problem")  # beside them ``answer`` is the ground truth
+CHOICES = ("choices", "options")  # of a question; they are not put into the prompt, which is said
+# Keys that look like an answer by themselves; where one of them is not used, it is said.
+LOOK_LIKE_ANSWERS = (*ANSWERS, *ANSWER_LISTS, *CHOICES, "chosen", "rejected", "original_response", "raw_response")
