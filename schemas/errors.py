@@ -43,6 +43,10 @@ class Stopped(OneLine):
         self.result = result
 
 
+class BadRow(ValueError):
+    """One row cannot be read. The message is one line that says what was found and what was expected, not where."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'? (there are: ...)"`` for a name that is not in ``known``.
 
@@ -79,3 +83,12 @@ def kind_of(value: Any, null: str = "null") -> str:
     """Return the kind of a JSON or YAML value in words: ``"a number"``, ``"a list"``; ``null`` for ``None``."""
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
     return null if value is None else names.get(type(value), type(value).__name__)
+
+
+def short_repr(value: Any, width: int = 40) -> str:
+    """Return ``repr(value)`` cut to ``width`` characters, since a value in a data file may be of any size."""
+    try:
+        shown = repr(value)
+    except RecursionError:
+        return "(something nested too deeply to show)"
+    return shown if len(shown) <= width else f"{shown[: width - 3]}..."

@@ -1,17 +1,16 @@
 """Read and write chat messages: every convention for one is converted to a single form.
 
 A message is ``{"role": ..., "content": text, ...}`` with a role of ``ROLES``. ``from``/``value`` messages (ShareGPT),
-content in text parts, tool calls as JSON text and bare tool descriptions are converted to that form; anything else is
-a ``BadRow``.
+content in text parts and tool calls as JSON text are converted to that form; anything else is a ``BadRow``.
 """
 
 import json
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Required, TypedDict
 
-from schemas.errors import kind_of, nearest
+from schemas.errors import BadRow, kind_of, nearest, short_repr
+from schemas.json_text import blank, dump, encodable, read_list
+from schemas.tool_calls import read_tool_calls
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 ALIASES = {"human": "user", "gpt": "assistant", "function_call": "assistant", "observation": "tool"}
@@ -28,67 +27,6 @@ class Message(TypedDict, total=False):
     tool_calls: list[dict[str, Any]]
 
 
-class BadRow(ValueError):
-    """One row cannot be read. The message is one line that says what was found and what was expected, not where."""
-
-
-def short_repr(value: Any, width: int = 40) -> str:
-    """Return ``repr(value)`` cut to ``width`` characters, since a value in a data file may be of any size."""
-    try:
-        shown = repr(value)
-    except RecursionError:
-        return "(something nested too deeply to show)"
-    return shown if len(shown) <= width else f"{shown[: width - 3]}..."
-
-
-def parse(text: str) -> Any:
-    """Return the value of JSON text. NaN, which Python's writers leave for a missing number, is read as null.
-
-    Raises:
-        json.JSONDecodeError: The text is not JSON.
-        ValueError: It has an infinite number, a number of thousands of digits, or lists nested too deeply.
-    """
-    try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError("lists or mappings are nested too deeply") from None
-
-
-def _parse_constant(name: str) -> None:
-    """Return ``None`` for NaN; raise ``ValueError`` for infinity."""
-    if name != "NaN":
-        raise ValueError(f"{name} is not a JSON number")
-
-
-def _encode_other(value: Any) -> str:
-    """Return a date, a time or a decimal as text; raise ``TypeError`` for other types that JSON does not have."""
-    if isinstance(value, date | datetime | time | timedelta | Decimal):
-        return str(value)
-    raise TypeError(f"a value of type {type(value).__name__}")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_parse_constant)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_encode_other)
-
-
-def dump(value: Any, key: str) -> str:
-    """Return compact JSON text of ``value``. Dates and decimals become text.
-
-    Raises:
-        BadRow: ``value`` has a part that JSON does not have; the message names the value as ``key``.
-    """
-    try:
-        return encodable(_ENCODER.encode(value), key)
-    except RecursionError:
-        raise BadRow(f"{key!r} is nested too deeply") from None
-    except TypeError as error:
-        raise BadRow(f"{key!r} holds {error}; expected text, numbers, lists or mappings") from None
-    except BadRow:
-        raise
-    except ValueError:
-        raise BadRow(f"{key!r} holds an infinite number; expected a finite one") from None
-
-
 def dump_turns(messages: list[Message], key: str) -> str:
     """Return ``dump(messages, key)``, faster for messages that have a role and a content only, as nearly all do."""
     parts = [
@@ -98,36 +36,6 @@ def dump_turns(messages: list[Message], key: str) -> str:
         for message in messages
     ]
     return encodable(f"[{','.join(parts)}]", key)
-
-
-def encodable(text: str, key: str) -> str:
-    r"""Return ``text``; raise ``BadRow`` where it holds half of a surrogate pair (``"\ud83d"`` in JSON)."""
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            found = f"\\u{ord(text[error.start]):04x}"
-            raise BadRow(f"{key!r} holds {found}, half of a surrogate pair, which is no character") from None
-    return text
-
-
-def read_list(value: Any, key: str) -> list:
-    """Return ``value`` as a list; it is one, or one as JSON text (as in CSV and in the store). Else a ``BadRow``."""
-    items = value
-    if isinstance(value, str):
-        try:
-            items = parse(value)
-        except ValueError:
-            pass
-    if not isinstance(items, list):
-        shown = f" (or a list as JSON text), found {short_repr(value)}" if isinstance(value, str) else ""
-        raise BadRow(f"{key!r} is {kind_of(value)}; expected a list{shown}")
-    return items
-
-
-def blank(text: str) -> bool:
-    """Return whether a text is empty or has white space only."""
-    return not text or text.isspace()
 
 
 def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Message]:
@@ -165,10 +73,10 @@ def _read_message(item: Any, key: str, index: int, empty_ok: bool) -> Message:
     text = "" if calls else _content(content, where, missing_ok=bool(item.get("tool_calls")))
     message: Any = {"role": role, "content": text}  # may have keys that ``Message`` does not name
     if calls:
-        message["tool_calls"] = _tool_calls(content, where)
+        message["tool_calls"] = read_tool_calls(content, where)
     for extra, given in item.items():
         if extra not in ("role", "from", "content", "value") and given is not None:
-            message[extra] = _tool_calls(given, where) if extra == "tool_calls" else given
+            message[extra] = read_tool_calls(given, where) if extra == "tool_calls" else given
     may_be_empty = role not in ("user", "assistant") or message.get("tool_calls") or (empty_ok and role == "assistant")
     if blank(message["content"]) and not may_be_empty:
         raise BadRow(f"{where}: the {role} turn's content is empty")
@@ -188,51 +96,6 @@ def _content(value: Any, where: str, *, missing_ok: bool) -> str:
             found = short_repr(part.get("type")) if isinstance(part, dict) else kind_of(part)
             raise BadRow(f"{where}: content has a part that is {found}; only text parts are read")
     return "".join(part["text"] for part in value)
-
-
-def _tool_calls(value: Any, where: str) -> list[dict]:
-    """Return calls as ``{"type": "function", "function": {"name", "arguments"}}``, with arguments as a mapping.
-
-    Chat templates write the arguments as JSON, so arguments left as text would be quoted twice.
-    """
-    calls = _parse_if_text(value, where, "a tool call")
-    result = []
-    for call in calls if isinstance(calls, list) else [calls]:
-        if not isinstance(call, dict):
-            raise BadRow(f"{where}: a tool call is {kind_of(call)}; expected a mapping with name and arguments")
-        outer = call if "function" in call else {"type": "function", "function": call}
-        function = outer["function"]
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise BadRow(f"{where}: a tool call without a name; expected {{'name': ..., 'arguments': {{...}}}}")
-        arguments = _parse_if_text(function.get("arguments", function.get("parameters", {})) or {}, where, "arguments")
-        if not isinstance(arguments, dict):
-            raise BadRow(f"{where}: a tool call's arguments are {kind_of(arguments)}; expected a mapping")
-        result.append({**outer, "function": {"name": function["name"], "arguments": arguments}})
-    return result
-
-
-def _parse_if_text(value: Any, where: str, what: str) -> Any:
-    """Return ``value``, parsed as JSON where it is text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse(value)
-    except ValueError:
-        raise BadRow(f"{where}: {what} is not JSON: {short_repr(value)}") from None
-
-
-def read_tools(value: Any) -> list[dict] | None:
-    """Return tool descriptions as ``{"type": "function", "function": {...}}``; ``None`` where there are none."""
-    if value is None or (isinstance(value, str) and blank(value)):
-        return None
-    descriptions = read_list(value, "tools")
-    for index, tool in enumerate(descriptions):
-        if not isinstance(tool, dict):
-            raise BadRow(f"tools[{index}] is {kind_of(tool)}; expected a mapping that describes a function")
-    return [
-        tool if "function" in tool or "name" not in tool else {"type": "function", "function": tool}
-        for tool in descriptions
-    ] or None
 
 
 def same_message(one: Message, other: Message) -> bool:

@@ -8,7 +8,8 @@ import polars as pl
 from curate.generate._reply_text import refuses, tagged_text, unquoted
 from curate.steps.quoting import ask_user
 from schemas.errors import UserError
-from schemas.messages import Message, blank, dump
+from schemas.json_text import blank, dump
+from schemas.messages import Message
 
 TAG = "prompt"
 QUOTED = ("<given>", "<example>", "<passage>", "<persona>", "<prompt>")  # the tags in our requests

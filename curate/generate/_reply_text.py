@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from schemas.messages import blank
+from schemas.json_text import blank
 
 # "Sure! Here is the rewritten prompt:" and "### Rewritten Prompt:" before the requested text.
 _THING = r"(?:prompt|instruction|request|question|message|persona|version|text|response|answer|reply)"

@@ -11,7 +11,7 @@ from curate.generate._new_prompts import one_turn_prompt, prompt_in_reply, promp
 from curate.generate._reply_text import column, same_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
-from schemas.messages import blank
+from schemas.json_text import blank
 
 REQUEST = """The text between <passage> and </passage> is the answer of an AI assistant. Write the user's prompt that \
 it answers: specific enough that just this text is a complete and fitting answer, and understood without seeing it.

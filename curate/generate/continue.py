@@ -11,7 +11,8 @@ from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_wit
 from curate.generate._reply_text import column, tagged_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, turns_of
-from schemas.messages import Message, blank, dump_turns
+from schemas.json_text import blank
+from schemas.messages import Message, dump_turns
 
 DONE = "[DONE]"
 REQUEST = """Here is a conversation of a user with an AI assistant:

@@ -14,7 +14,7 @@ from curate.generate._reply_text import column, refuses, tagged_text, texts
 from curate.generate._stable_choice import rotating_choice
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, quote, turns_of
-from schemas.messages import blank
+from schemas.json_text import blank
 
 PRINCIPLES = [
     "It is true: it states nothing false, invents no fact or source, and says plainly what is uncertain.",

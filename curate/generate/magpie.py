@@ -11,7 +11,8 @@ from curate.generate._new_prompts import NewPrompt, prompt_table
 from curate.generate._reply_text import column, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import turns_of
-from schemas.messages import Message, dump, dump_turns
+from schemas.json_text import dump
+from schemas.messages import Message, dump_turns
 
 USER = {"role": "user", "content": None}
 

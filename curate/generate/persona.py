@@ -12,7 +12,7 @@ from curate.generate._reply_text import column, same_text, tagged_text, texts, u
 from curate.generate._stable_choice import Ring
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
-from schemas.messages import blank
+from schemas.json_text import blank
 
 WHO = """Who is likely to write or read the text between <passage> and </passage>? Describe one such person in one \
 specific sentence: what they do, know and care about. Give no name.

@@ -12,7 +12,8 @@ from curate.generate._new_prompts import NewPrompt, ends_with_user, prompt_table
 from curate.generate._reply_text import column, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import turns_of
-from schemas.messages import Message, blank, dump_turns
+from schemas.json_text import blank
+from schemas.messages import Message, dump_turns
 
 
 def prompts(messages: pl.Series) -> Asking:

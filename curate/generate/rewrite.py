@@ -6,7 +6,7 @@ from curate.generate._reply_text import column, refuses, tagged_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
 from schemas.errors import UserError
-from schemas.messages import blank
+from schemas.json_text import blank
 
 REQUEST = """Rewrite the response that an AI assistant gave to a prompt. How to rewrite it:
 

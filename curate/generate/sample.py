@@ -10,7 +10,7 @@ import re
 import polars as pl
 
 from schemas.errors import UserError
-from schemas.messages import blank
+from schemas.json_text import blank
 
 SYSTEM = ("system", "developer")
 _DECODER = json.JSONDecoder()

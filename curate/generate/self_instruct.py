@@ -13,7 +13,7 @@ from curate.generate._reply_text import column, list_items, same_text, texts
 from curate.generate._stable_choice import Ring
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, quote
-from schemas.messages import blank
+from schemas.json_text import blank
 
 REQUEST = """Here are examples of prompts that people send to an AI assistant:
 

@@ -6,8 +6,7 @@ dotted name leads into a mapping of the row. It is needed where the keys of a fi
 
 from typing import Any
 
-from schemas.errors import UserError, nearest, unknown
-from schemas.messages import BadRow
+from schemas.errors import BadRow, UserError, nearest, unknown
 
 NAMES = (
     "prompt",

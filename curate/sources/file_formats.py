@@ -19,8 +19,7 @@ import polars as pl
 
 from curate.sources.json_files import read_json, read_json_lines
 from curate.sources.raw_row import Raw, arrow_rows, first_line, read_whole_text
-from schemas.errors import UserError, nearest, unknown
-from schemas.messages import short_repr
+from schemas.errors import UserError, nearest, short_repr, unknown
 
 FORMATS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".json", ".csv", ".parquet")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from curate.sources.raw_row import BOM, Raw, not_utf8, open_file, read_whole_text
 from schemas.errors import UserError, kind_of
-from schemas.messages import parse
+from schemas.json_text import parse
 
 WRAPPERS = ("data", "rows", "examples", "train")  # keys under which a list of rows is often wrapped
 

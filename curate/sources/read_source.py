@@ -20,9 +20,10 @@ from curate.sources.raw_row import Raw
 from curate.sources.recorded_candidates import Candidate
 from curate.sources.row_formats import Row, convert
 from curate.storage.polars_types import polars_schema
-from schemas.errors import UserError, unknown
+from schemas.errors import BadRow, UserError, short_repr, unknown
 from schemas.ids import content_id
-from schemas.messages import BadRow, Message, dump, dump_turns, last_text, short_repr
+from schemas.json_text import dump
+from schemas.messages import Message, dump_turns, last_text
 from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.

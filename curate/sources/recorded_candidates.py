@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import kind_of
-from schemas.messages import BadRow, Message, blank, encodable, read_list, read_messages, same_message, short_repr
+from schemas.errors import BadRow, kind_of, short_repr
+from schemas.json_text import blank, encodable, read_list
+from schemas.messages import Message, read_messages, same_message
 from schemas.rows import COMPLETIONS, PROMPTS
 
 ANSWER_KEYS = ("messages", "response", "content", "solution")

@@ -22,19 +22,10 @@ from curate.sources.recorded_candidates import (
     take_label,
     take_model,
 )
-from schemas.errors import kind_of
-from schemas.messages import (
-    BadRow,
-    Message,
-    blank,
-    dump,
-    parse,
-    read_messages,
-    read_tools,
-    same_message,
-    short_repr,
-    trailing_assistant_count,
-)
+from schemas.errors import BadRow, kind_of, short_repr
+from schemas.json_text import blank, dump, parse
+from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
+from schemas.tool_calls import read_tools
 
 PROMPT_KEYS = ("messages", "conversations", "prompt", "instruction", "question")
 RATINGS = {

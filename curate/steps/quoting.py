@@ -2,7 +2,8 @@
 
 import re
 
-from schemas.messages import ROLES, Message, dump, dump_turns, parse
+from schemas.json_text import dump, parse
+from schemas.messages import ROLES, Message, dump_turns
 
 
 def turns_of(messages: str | None) -> list[Message] | None:

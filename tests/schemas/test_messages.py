@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.messages import BadRow, Message, dump, last_text, read_messages, short_repr
+from schemas.errors import BadRow, short_repr
+from schemas.json_text import dump
+from schemas.messages import Message, last_text, read_messages
 
 ASK: Message = {"role": "user", "content": "2+2?"}
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from curate.sources.row_formats import convert
-from schemas.messages import BadRow
+from schemas.errors import BadRow
 
 ASK = {"role": "user", "content": "2+2?"}
 FOUR = {"role": "assistant", "content": "4"}

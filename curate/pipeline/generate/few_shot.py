@@ -5,7 +5,7 @@ from curate.sources.read_source import read_source
 from curate.steps.find_step import Step
 from schemas import recipe as recipes
 from schemas.errors import UserError
-from schemas.messages import parse
+from schemas.json_text import parse
 
 
 def with_examples(state: RunState, step: recipes.Step, found: Step, where: str) -> recipes.Step:

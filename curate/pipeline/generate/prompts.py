@@ -16,7 +16,8 @@ from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
 from schemas.ids import content_id
-from schemas.messages import last_text, parse
+from schemas.json_text import parse
+from schemas.messages import last_text
 
 
 def prompts_stage(state: RunState, step: recipes.Step) -> StageSpec:
