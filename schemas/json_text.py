@@ -11,20 +11,30 @@ from schemas.errors import BadRow, kind_of, short_repr
 def parse(text: str) -> Any:
     """Return the value of JSON text. NaN, which Python's writers leave for a missing number, is read as null.
 
+    An infinite number is read as one, and a whole number of thousands of digits as a text: what needs a number there
+    says so, and what does not may keep it.
+
     Raises:
         json.JSONDecodeError: The text is not JSON.
-        ValueError: It has an infinite number, a number of thousands of digits, or lists nested too deeply.
+        ValueError: It has lists nested too deeply.
     """
     try:
         return _DECODER.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python's limit on the digits of a whole number
+        return json.JSONDecoder(parse_constant=_parse_constant, parse_int=_parse_int).decode(text)
     except RecursionError:
         raise ValueError("lists or mappings are nested too deeply") from None
 
 
-def _parse_constant(name: str) -> None:
-    """Return ``None`` for NaN; raise ``ValueError`` for infinity."""
-    if name != "NaN":
-        raise ValueError(f"{name} is not a JSON number")
+def _parse_constant(name: str) -> float | None:
+    """Return ``None`` for NaN, else the infinite number."""
+    return None if name == "NaN" else float(name)
+
+
+def _parse_int(digits: str) -> int | str:
+    return int(digits) if len(digits) < 1000 else digits
 
 
 def _encode_other(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The names that public data sets give to prompts, answers, verdicts and ratings: data, read by ``row_layout``.
 
-Names are compared in lower case, with ``-`` and white space as ``_``: ``chosen-rating`` is ``chosen_rating``. Where a row
-has several of a group, the first in the group is used. docs/data.md has the same tables.
+Names are compared in lower case, with ``-`` and white space as ``_``: ``chosen-rating`` is ``chosen_rating``. Where a
+row has several of a group, the first in the group is used. docs/data.md has the same tables.
 """
 
 # A conversation: a list of messages, of texts by turns, or of {input, output} rounds.
@@ -59,8 +59,8 @@ SIDES = (
     ("positive", "negative"),
 )
 # Which of two or more numbered answers is better. The value is the number or the letter of the answer (also
-# ``model_a``, ``response_1``), or a tie; with ``sign``, below 0 is the first and above 0 the second; with ``first``, 1 is
-# the first and 0 the second.
+# ``model_a``, ``response_1``), or a tie; with ``sign``, below 0 is the first and above 0 the second; with ``first``, 1
+# is the first and 0 the second.
 WINNERS = {
     "better_response_id": "preference",
     "safer_response_id": "safer",

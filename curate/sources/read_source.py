@@ -77,6 +77,9 @@ class _Tables:
     decisions: list[tuple] = field(default_factory=list)
     seen: dict[str, _SeenPrompt] = field(default_factory=dict)
     row_formats: Counter = field(default_factory=Counter)
+    unused: Counter = field(default_factory=Counter)
+    truths: Counter = field(default_factory=Counter)
+    changed: Counter = field(default_factory=Counter)
 
 
 def read_source(
@@ -123,6 +126,9 @@ def read_source(
         scores=_frame("scores", tables.scores, SCORES),
         decisions=_frame("decisions", tables.decisions, DECISIONS),
         row_formats=dict(tables.row_formats.most_common()),
+        unused=dict(tables.unused.most_common()),
+        truths=dict(tables.truths.most_common()),
+        changed=dict(tables.changed.most_common()),
     )
 
 
@@ -137,10 +143,12 @@ def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_
             if raw.row is None:
                 raise BadRow(raw.problem)
             if fields is None:
-                _add(tables, convert(raw.row), raw.line, name)
+                found = convert(raw.row)
             else:
                 known |= key_names(raw.row)
-                _add(tables, convert(*map_fields(raw.row, fields, seen)), raw.line, name)
+                found = convert(*map_fields(raw.row, fields, seen))
+            for row in found:
+                _add(tables, row, raw.line, name)
         except (BadRow, RecursionError) as error:
             problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
             bad += 1
@@ -198,6 +206,10 @@ def _add(tables: _Tables, row: Row, line: int, name: str) -> None:
         prompt.count += 1
     prompt.candidate_keys.update(keys)
     tables.row_formats[row.row_format] += 1
+    tables.unused.update(row.unused)
+    tables.changed.update(row.changed)
+    if row.truth:
+        tables.truths[row.truth] += 1
 
 
 def _add_candidate(tables: _Tables, candidate: Candidate, messages: str, prompt_id: str, index: int) -> None:

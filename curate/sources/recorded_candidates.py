@@ -7,13 +7,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from curate.sources import layout_names as names
+from curate.sources.row_keys import normal
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import blank, encodable, read_list
 from schemas.messages import Message, read_messages, same_message
 from schemas.rows import COMPLETIONS, PROMPTS
 
-ANSWER_KEYS = ("messages", "response", "content", "solution")
-YES_NO = {"true": 1.0, "false": 0.0}
+RECORDED = "recorded"  # the model of an answer whose model is not known
 COLUMNS = {*PROMPTS, *COMPLETIONS, "split", "n_completions"}  # names in SQL that no score may have
 
 
@@ -22,20 +23,86 @@ class Candidate:
     """A recorded completion: its messages, the model that gave it and its scores (``None``: without a value)."""
 
     messages: list[Message]
-    model: str = "recorded"
+    model: str = RECORDED
     scores: dict[str, float | None] = field(default_factory=dict)
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
-def read_completions(value: Any) -> tuple[list[Candidate], list[dict]]:
-    """Return the candidates of a ``completions`` list, and for each a mapping of its keys that were not read."""
-    items = read_list(value, "completions")
+def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:
+    """Take a list of recorded answers out of a row, with the lists beside it that are as long: scores, models.
+
+    What a mapping in the list has beside its answer and was not read stays in the row, under the same key.
+
+    Raises:
+        BadRow: The list is empty, or an answer cannot be read.
+    """
+    items = read_list(rest.pop(key), key)
     if not items:
-        raise BadRow("'completions' is an empty list; expected at least one recorded answer, or no 'completions'")
-    pairs = [read_candidate(item, f"completions[{index}]") for index, item in enumerate(items)]
-    return [candidate for candidate, _ in pairs], [unread for _, unread in pairs]
+        raise BadRow(f"{key!r} is an empty list; expected at least one recorded answer, or no {key!r}")
+    if _are_calls(items):
+        calls = [{"role": "assistant", "content": "", "tool_calls": items}]
+        return [Candidate(read_messages(calls, key), take_model(rest))]
+    pairs = [read_candidate(item, f"{key}[{index}]") for index, item in enumerate(items)]
+    candidates = [candidate for candidate, _ in pairs]
+    if any(unread for _, unread in pairs):
+        rest[key] = [unread for _, unread in pairs]
+    _take_lists(rest, candidates)
+    model = take_model(rest) if all(one.model == RECORDED for one in candidates) else RECORDED
+    for candidate in candidates if model != RECORDED else ():
+        candidate.model = model
+    return candidates
+
+
+def _are_calls(items: list) -> bool:
+    """Return whether a list holds the tool calls of one answer (as in xLAM's ``answers``) rather than answers."""
+    return all(isinstance(item, dict) and {"name", "arguments"} == item.keys() - {"id", "type"} for item in items)
+
+
+def _take_lists(rest: dict[str, Any], candidates: list[Candidate]) -> None:
+    """Take the lists out of a row that are as long as its list of candidates: their scores, models, reasoning."""
+    for key in [k for k, v in rest.items() if isinstance(v, list) and len(v) == len(candidates)]:
+        values = rest[key]
+        if all(value is None or isinstance(value, bool | int | float) for value in values):
+            taken = _take_numbers(key, values, candidates)
+        else:
+            taken = all(value is None or isinstance(value, str) for value in values)
+            taken = taken and _take_texts(key, values, candidates)
+        if taken:
+            del rest[key]
+
+
+def _take_numbers(key: str, values: list, candidates: list[Candidate]) -> bool:
+    """Give each candidate its number as a score; return whether the list is one of scores."""
+    score = names.LIST_SCORES.get(normal(str(key)), str(key))
+    if score.lower() in COLUMNS or all(value is None for value in values):
+        return False
+    for index, (candidate, value) in enumerate(zip(candidates, values, strict=True)):
+        candidate.scores.setdefault(encodable(score, "row"), read_score(value, f"{key}[{index}]"))
+    return True
+
+
+def _take_texts(key: str, values: list, candidates: list[Candidate]) -> bool:
+    """Give each candidate its model, finish reason or reasoning; return whether the list is one of those."""
+    name = normal(str(key))
+    for candidate, value in zip(candidates, values, strict=True):
+        if name in names.LIST_MODELS:
+            candidate.model = encodable(value, key) if value else candidate.model
+        elif name in names.LIST_FINISH_REASONS:
+            candidate.finish_reason = None if value is None else encodable(value, key)
+        elif name in names.LIST_REASONING:
+            add_reasoning(candidate, value or "")
+        else:
+            return False
+    return True
+
+
+def add_reasoning(candidate: Candidate, text: str) -> None:
+    """Give a candidate's last message its reasoning, unless it has one."""
+    last = candidate.messages[-1]
+    if not blank(text) and not last.get("reasoning_content"):
+        candidate.messages[-1] = {**last, "reasoning_content": encodable(text, "reasoning_content")}
 
 
 def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
@@ -46,7 +113,7 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
     ``output``) may not.
 
     Args:
-        item: A text, a message, a list of messages, or a mapping with one of ``ANSWER_KEYS``.
+        item: A text, a message, a list of messages, or a mapping with one of ``layout_names.ANSWER_TEXTS``.
         where: The name of ``item`` in an error.
 
     Raises:
@@ -57,27 +124,28 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
             raise BadRow(f"{where} is {kind_of(item)}; expected text, a list of messages, or a mapping with 'response'")
         return Candidate(continuation([], read_answer(item, where, empty_ok=True), where)), {}
     item = {k: v for k, v in item.items() if v is not None}
-    key = next((k for k in ANSWER_KEYS if k in item), None)
+    key = next((k for k in names.ANSWER_TEXTS if k in item), None)
     if key is None:
         keys = ", ".join(short_repr(k) for k in list(item)[:12])
         raise BadRow(f"{where} has no 'response' or 'messages': found the keys {keys or '(none)'}")
     messages = continuation([], read_answer(item.pop(key), f"{where}.{key}", empty_ok=True), f"{where}.{key}")
-    if "reasoning_content" in item:
-        reasoning = read_text(item.pop("reasoning_content"), "reasoning_content")
-        messages[-1] = {**messages[-1], "reasoning_content": reasoning}
-    scores = _take_scores(item, where)
+    scores = take_scores(item, where)
     candidate = Candidate(messages, take_model(item), scores)
+    trace = next((k for k in names.REASONING if isinstance(item.get(k), str)), None)
+    if trace:
+        add_reasoning(candidate, item.pop(trace))
+    candidate.scores |= _aspects(item.get("annotations"))
     if "finish_reason" in item:
         candidate.finish_reason = read_text(item.pop("finish_reason"), f"{where}.finish_reason")
     candidate.prompt_tokens = _take_token_count(item, "prompt_tokens", where)
     candidate.completion_tokens = _take_token_count(item, "completion_tokens", where)
     numbers = [k for k, v in item.items() if isinstance(v, bool | int | float) and k.lower() not in COLUMNS]
     for name in (k for k in numbers if k not in candidate.scores):
-        candidate.scores[encodable(name, where)] = _read_score(item.pop(name), f"{where}[{short_repr(name)}]")
+        candidate.scores[encodable(name, where)] = read_score(item.pop(name), f"{where}[{short_repr(name)}]")
     return candidate, item
 
 
-def _take_scores(item: dict, where: str) -> dict[str, float | None]:
+def take_scores(item: dict, where: str) -> dict[str, float | None]:
     """Take ``scores``, a mapping of names to numbers, out of a recorded completion."""
     scores = item.pop("scores", {})
     if not isinstance(scores, dict):
@@ -85,7 +153,30 @@ def _take_scores(item: dict, where: str) -> dict[str, float | None]:
     for name in scores:
         if str(name).lower() in COLUMNS:
             raise BadRow(f"{where}.scores has {short_repr(name)}, which is the name of a column; rename the score")
-    return {encodable(k, "scores"): _read_score(v, f"{where}.scores[{short_repr(k)}]") for k, v in scores.items()}
+    return {encodable(k, "scores"): read_score(v, f"{where}.scores[{short_repr(k)}]") for k, v in scores.items()}
+
+
+def _aspects(annotations: Any) -> dict[str, float | None]:
+    """Return UltraFeedback's ratings by aspect, ``{"helpfulness": {"Rating": "5"}}``; "N/A" is none."""
+    if not isinstance(annotations, dict):
+        return {}
+    found = {}
+    for name, value in annotations.items():
+        rating = number_of(value.get("Rating")) if isinstance(value, dict) else None
+        if rating is not None and str(name).lower() not in COLUMNS:
+            found[encodable(str(name), "annotations")] = rating
+    return found
+
+
+def number_of(value: Any) -> float | None:
+    """Return a finite number, true/false, or a text that is a number, as a number; ``None`` for anything else."""
+    if not isinstance(value, bool | int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def read_answer(value: Any, key: str, *, empty_ok: bool = False) -> list[Message]:
@@ -123,25 +214,26 @@ def continuation(prompt: list[Message], answer: list[Message], key: str) -> list
     return answer
 
 
-def take_model(rest: dict, key: str = "model") -> str:
+def take_model(rest: dict[str, Any], key: str | None = None) -> str:
     """Take the name of the model out of a row; it is ``recorded`` where the row has none."""
-    if isinstance(rest.get(key), str) and not blank(rest[key]):
-        return encodable(rest.pop(key), key)
-    return "recorded"
+    for name in names.MODELS if key is None else (key,):
+        if isinstance(rest.get(name), str) and not blank(rest[name]):
+            return encodable(rest.pop(name), name)
+    return RECORDED
 
 
-def take_label(rest: dict) -> dict[str, float | None]:
-    """Take KTO's ``label`` (or ``kto_tag``), true or false, out of a row, as the score ``label``, if there is one."""
-    for key in ("label", "kto_tag"):
-        value = rest.get(key)
-        if isinstance(value, bool):
-            return {"label": float(rest.pop(key))}
-        if isinstance(value, str) and value.lower() in YES_NO:
-            return {"label": YES_NO[rest.pop(key).lower()]}
-    return {}
+def take_verdict(rest: dict[str, Any], key: str) -> float | None:
+    """Take a verdict or a rating out of a row: a number, true/false, or a word for it; else leave it there."""
+    value = rest.get(key)
+    found = number_of(value)
+    if found is None and isinstance(value, str):
+        found = names.WORDS.get(normal(value)) if len(value) < 20 else None
+    if found is not None:
+        del rest[key]
+    return found
 
 
-def _read_score(value: Any, where: str) -> float | None:
+def read_score(value: Any, where: str) -> float | None:
     """Return a score: true is 1.0, false 0.0, null ``None``; anything else but a finite number is a ``BadRow``."""
     if value is None:
         return None

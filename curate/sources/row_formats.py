@@ -1,44 +1,54 @@
-"""Convert a raw row of any common data set format to a prompt with its recorded candidates.
+"""Convert a raw row of any common layout to prompts with their recorded candidates.
 
-The format is recognised by the row's keys. The prompt is in ``messages``, ``conversations`` (ShareGPT), ``prompt``,
-``instruction`` (Alpaca) or ``question`` (GSM8K); the completions are in ``chosen`` and ``rejected``, ``completions``,
-``completion``, ``output``, one ``{solution, is_correct}`` per model, or the assistant messages at the end of the
-messages. Every key that is used is taken out of the row; the other keys become metadata, so that nothing is lost.
+``row_layout`` recognises where the parts of a row are, by the names in ``layout_names``; here they are taken out of the
+row. The other keys become metadata, so that nothing is lost.
 """
 
-import difflib
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from curate.sources import layout_names as names
+from curate.sources.message_trees import tree_prompts
+from curate.sources.preference_pairs import take_numbered, take_pair
 from curate.sources.recorded_candidates import (
+    RECORDED,
     Candidate,
+    add_reasoning,
     continuation,
     read_answer,
     read_candidate,
-    read_completions,
     read_filled_text,
     read_text,
-    take_label,
+    take_completions,
     take_model,
+    take_scores,
+    take_verdict,
 )
+from curate.sources.row_keys import normal, parse_lists
+from curate.sources.row_layout import Layout, row_layout
+from curate.sources.row_metadata import row_metadata
+from curate.sources.transcripts import is_transcript, read_transcript
 from schemas.errors import BadRow, kind_of, short_repr
-from schemas.json_text import blank, dump, parse
+from schemas.json_text import blank, dump
 from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
 from schemas.tool_calls import read_tools
-
-PROMPT_KEYS = ("messages", "conversations", "prompt", "instruction", "question")
-RATINGS = {
-    "chosen": ("chosen_rating", "score_chosen", "chosen_score"),
-    "rejected": ("rejected_rating", "score_rejected", "rejected_score"),
-}
 
 
 @dataclass(slots=True)
 class Row:
     """A prompt's messages with its candidates. ``tools`` and ``metadata`` are JSON text, or ``None``.
 
-    ``row_format`` is the name of the recognised format, such as ``Alpaca``.
+    Attributes:
+        row_format: The name of the recognised layout, such as ``Alpaca``.
+        messages: The prompt's messages.
+        candidates: Its recorded candidates.
+        tools: Its tools.
+        ground_truth: What an answer is compared with.
+        metadata: What was not read.
+        unused: The keys that look like an answer and are in the metadata.
+        truth: The key that the ground truth was under, unless it is ``ground_truth``.
+        changed: The keys whose value could not be kept as it is, or not under its name.
     """
 
     row_format: str
@@ -47,10 +57,13 @@ class Row:
     tools: str | None
     ground_truth: str | None
     metadata: str | None
+    unused: tuple[str, ...] = ()
+    truth: str | None = None
+    changed: tuple[str, ...] = ()
 
 
-def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> Row:
-    """Return a raw row as a prompt with its candidates.
+def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Row]:
+    """Return a raw row as a prompt with its candidates; a tree of messages gives several.
 
     Args:
         row: The row; it is not changed.
@@ -60,98 +73,114 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> Row:
         BadRow: The row has no prompt, or a part of it cannot be read.
     """
     rest = {k: v for k, v in row.items() if v is not None}
-    prompt_key = _prompt_key(rest, row)
-    messages = _prompt(rest, prompt_key)
-    messages, candidates, answer_key = _answers(rest, messages, prompt_key)
-    messages = _with_system(rest.pop("system", None), messages)
-    _check_prompt(messages, candidates, prompt_key)
-    truth = rest.pop("ground_truth", None)
-    if truth is None and prompt_key == "question":
-        truth = rest.pop("answer", None)
-    tools = read_tools(rest.pop("tools", None))
-    if truth is not None:
-        truth = read_text(truth, "ground_truth") if isinstance(truth, str) else dump(truth, "ground_truth")
+    if not rest and row:
+        raise BadRow(f"{next(iter(row))!r} is null; expected text or a list of messages")
+    _lift_input(rest)
+    parse_lists(rest)
+    try:
+        layout = row_layout(rest)
+    except BadRow as problem:
+        null = next((key for key in (*names.CONVERSATIONS[:2], *names.PROMPTS[:3]) if key in row), None)
+        is_null = null is not None and row[null] is None
+        raise BadRow(f"{null!r} is null; expected text or a list of messages") if is_null else problem from None
+    if layout.answers == "tree":
+        return list(_tree_rows(rest, layout, extra or {}))
+    return [_read_row(rest, layout, extra or {})]
+
+
+def _lift_input(rest: dict[str, Any]) -> None:
+    """Move the keys of ``input: {messages, tools}`` (OpenAI's preference format) into the row."""
+    given = rest.get("input")
+    if isinstance(given, dict) and isinstance(given.get("messages"), list) and not given.keys() & rest.keys():
+        del rest["input"]
+        rest.update({key: value for key, value in given.items() if value is not None})
+
+
+def _tree_rows(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> Iterator[Row]:
+    root = rest.pop("prompt")
+    language = {"lang": root["lang"]} if isinstance(root.get("lang"), str) else {}
+    metadata, changed = row_metadata(rest | language, extra)
+    for messages, candidates in tree_prompts(root):
+        yield Row(layout.name, messages, candidates, None, None, metadata, changed=changed)
+
+
+def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> Row:
+    """Return a row's prompt and candidates, taking the parts out of ``rest``."""
+    messages = _prompt(rest, layout)
+    row_format = layout.name
+    tools = read_tools(rest.pop(layout.tools)) if layout.tools else None
+    truth = _take_truth(rest, layout)
+    if layout.answers == "sides":
+        messages, candidates = take_pair(rest, messages, layout.keys, layout.prompt)
+    elif layout.answers == "numbered":
+        messages, candidates = take_numbered(rest, messages, layout.keys, layout.winner)
+    elif layout.answers == "list":
+        candidates = take_completions(rest, layout.keys[0])
+        messages = _add_last_turns(rest, layout, messages, candidates)
+    elif layout.answers == "solutions":
+        candidates = [_solution(rest, key) for key in layout.keys]
+    else:
+        messages, candidates, row_format = _one_answer(rest, layout, messages)
+    if layout.system:
+        messages = _with_system(rest.pop(layout.system), messages)
+    _check_prompt(messages, candidates, layout.prompt or layout.keys[0])
+    suspects = _left_answers(rest, layout, extra, messages, candidates)
+    metadata, changed = row_metadata(rest, extra)
     return Row(
-        row_format=_format_name(prompt_key, answer_key),
+        row_format=row_format,
         messages=messages,
         candidates=candidates,
         tools=dump(tools, "tools") if tools else None,
         ground_truth=truth,
-        metadata=_metadata(rest, extra or {}),
+        metadata=metadata,
+        unused=suspects,
+        truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
+        changed=changed,
     )
 
 
-def _format_name(prompt_key: str, answer_key: str | None) -> str:
-    """Return the format's name, as a result line shows it."""
-    if answer_key == "chosen":
-        return "ShareGPT preference" if prompt_key == "conversations" else "preference"
-    if prompt_key == "instruction":
-        return "UltraFeedback" if answer_key == "completions" else "Alpaca"
-    if prompt_key == "question":
-        return "recorded solutions" if answer_key == "solution" else "question-answer"
-    if prompt_key == "conversations":
-        return "ShareGPT"
-    named = {"completions": "prompt with completions", "completion": "prompt-completion", "messages": "messages"}
-    return named.get(answer_key or "", "prompt")
-
-
-def _prompt_key(rest: dict, row: dict) -> str:
-    """Return the key that holds the prompt; ``chosen`` where it is the messages that both sides of a pair share."""
-    if "prompt" in rest and ("chosen" in rest or "completion" in rest):
-        return "prompt"
-    for key in PROMPT_KEYS:
-        if key in rest:
-            return key
-    if isinstance(rest.get("chosen"), list) and isinstance(rest.get("rejected"), list):
-        return "chosen"
-    null = next((key for key in PROMPT_KEYS if key in row), None)
-    raise BadRow(f"{null!r} is null; expected text or a list of messages" if null else _no_prompt(rest))
-
-
-def _no_prompt(rest: dict) -> str:
-    """Return the error for a row without a prompt: the keys it has, and the nearest right one."""
-    if "chosen" in rest and "rejected" in rest:
-        return "'chosen' and 'rejected' without a prompt; expected 'prompt', or both as lists of messages"
-    if "text" in rest:
-        return (
-            "'text' is plain text without a prompt; expected 'prompt' or 'messages' "
-            "(to use the text as the prompt: fields: {prompt: text})"
-        )
-    if not rest:
-        return "no prompt or messages: the row is empty"
-    shown = ", ".join(short_repr(key) for key in list(rest)[:12])
-    for key in rest:
-        close = difflib.get_close_matches(str(key)[:40].lower(), PROMPT_KEYS, n=1, cutoff=0.7)
-        if close:
-            return f"no prompt or messages: found the keys {shown}; did you mean {close[0]!r} for {short_repr(key)}?"
-    return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
-
-
-def _prompt(rest: dict, key: str) -> list[Message]:
+def _prompt(rest: dict[str, Any], layout: Layout) -> list[Message]:
     """Take the prompt's messages out of the row."""
-    if key == "chosen":
+    key = layout.prompt
+    if key is None:
         return []
-    value = rest.pop(key)
-    if key in ("messages", "conversations"):
-        messages = read_messages(value, key)
-        if any(message["content"] == rest.get("prompt") for message in messages):
-            del rest["prompt"]  # a copy of one message, as in our own tables
-        return messages
-    if key == "prompt" and isinstance(value, list | dict):
-        return read_messages(value, key)
-    if key == "prompt" and not isinstance(value, str):
-        raise BadRow(f"'prompt' is {kind_of(value)}; expected text or a list of messages")
+    value = rest[key] if layout.keys[:1] == (key,) else rest.pop(key)
+    if layout.turns:
+        if normal(key) == "prompt" and not isinstance(value, list | dict):
+            raise BadRow(f"{key!r} is {kind_of(value)}; expected text or a list of messages")
+        return read_messages(_turns(value), key)
+    if isinstance(value, dict):
+        if "role" in value or "from" in value:
+            return read_messages(value, key)
+        inner = next((value[name] for name in ("text", "full_text", "content", "prompt") if name in value), None)
+        if not isinstance(inner, str):
+            raise BadRow(f"{key!r} is a mapping; expected text or a list of messages")
+        rest[key] = {name: one for name, one in value.items() if one is not inner}
+        value = inner
     text = read_filled_text(value, key)
-    alpaca_input = read_text(rest.pop("input", ""), "input") if key == "instruction" else ""
-    text = text if blank(alpaca_input) else f"{text}\n\n{alpaca_input}"
+    if is_transcript(text):
+        return read_transcript(text, key)
+    context = read_text(rest.pop(layout.context), layout.context) if layout.context else ""
+    text = text if blank(context) else f"{text}\n\n{context}"
     return [*_history(rest), {"role": "user", "content": text}]
 
 
-def _history(rest: dict) -> list[Message]:
-    """Take earlier rounds, ``[[question, answer], ...]``, out of an Alpaca row."""
+def _turns(value: Any) -> Any:
+    """Return a conversation's turns: texts by turns, or rounds of ``{input, output}``, become messages."""
+    if isinstance(value, list) and value:
+        if all(isinstance(turn, str) for turn in value):
+            return [{"role": ("user", "assistant")[index % 2], "content": turn} for index, turn in enumerate(value)]
+        if all(isinstance(turn, dict) and turn.keys() == {"input", "output"} for turn in value):
+            roles = (("user", "input"), ("assistant", "output"))
+            return [{"role": role, "content": turn[key]} for turn in value for role, key in roles]
+    return value
+
+
+def _history(rest: dict[str, Any]) -> list[Message]:
+    """Take earlier rounds, ``[[question, answer], ...]``, out of a row."""
     if not isinstance(rest.get("history"), list):
         return []
-    messages = []
+    messages: list[Message] = []
     for index, pair in enumerate(rest.pop("history")):
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadRow(f"history[{index}] is {short_repr(pair)}; expected [question, answer]")
@@ -160,33 +189,54 @@ def _history(rest: dict) -> list[Message]:
     return messages
 
 
-def _answers(rest: dict, messages: list[Message], prompt_key: str) -> tuple[list[Message], list[Candidate], str | None]:
-    """Take the completions out of the row; return the prompt's messages, the candidates and the key they were in."""
-    sides = [key for key in ("chosen", "rejected") if isinstance(rest.get(key), str | list | dict)]
-    if len(sides) == 1:
-        other = "rejected" if sides == ["chosen"] else "chosen"
-        raise BadRow(f"{sides[0]!r} without {other!r}; expected both, or the one answer as 'completion'")
-    if sides:
-        return *_preference(rest, messages), "chosen"
-    if "completions" in rest:
-        candidates, unread = read_completions(rest.pop("completions"))
-        if any(unread):
-            rest["completions"] = unread
-        return messages, candidates, "completions"
-    key = next((k for k in ("completion", "output") if k in rest), None)
-    if key == "completion" or (key == "output" and prompt_key == "instruction"):
-        completion = continuation(messages, read_answer(rest.pop(key), key), key)
-        return messages, [Candidate(completion, take_model(rest), take_label(rest))], key
-    solution_keys = [k for k, v in rest.items() if isinstance(v, dict) and isinstance(v.get("solution"), str)]
-    if solution_keys:
-        return messages, [_solution(rest, key) for key in solution_keys], "solution"
+def _one_answer(
+    rest: dict[str, Any], layout: Layout, messages: list[Message]
+) -> tuple[list[Message], list[Candidate], str]:
+    """Take the one answer out of the row, or off the end of its conversation; return the layout's name as well."""
     count = trailing_assistant_count(messages)
-    if 0 < count < len(messages):
-        return messages[:-count], [Candidate(messages[-count:], take_model(rest), take_label(rest))], "messages"
-    return messages, [], None
+    if layout.answers == "turns" and 0 < count < len(messages):
+        messages, answer, row_format = messages[:-count], messages[-count:], layout.name
+    elif layout.one:
+        answer = continuation(messages, read_answer(rest.pop(layout.one), layout.one), layout.one)
+        row_format = layout.name if layout.keys else f"{normal(layout.prompt or '')}-{normal(layout.one)}"
+    else:
+        return messages, [], "prompt" if layout.name == "messages" else layout.name
+    candidate = Candidate(answer, take_model(rest, layout.model) if layout.model else RECORDED)
+    for key, score in layout.scores:
+        value = take_verdict(rest, key) if key in rest else None
+        if value is not None:
+            candidate.scores.setdefault(score, value)
+    if isinstance(rest.get("scores"), dict):
+        candidate.scores |= take_scores(rest, "row")
+    if layout.reasoning:
+        _take_reasoning(rest, layout.reasoning, candidate)
+    return messages, [candidate], row_format
 
 
-def _solution(rest: dict, key: str) -> Candidate:
+def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> None:
+    """Give the candidate the row's reasoning; a flag such as "on" stays in the row."""
+    value = rest[key][0] if isinstance(rest[key], list) else rest[key]
+    if normal(value) in names.REASONING_FLAGS or candidate.messages[-1].get("reasoning_content"):
+        return
+    add_reasoning(candidate, value)
+    if not isinstance(rest[key], list) or len(rest[key]) == 1:
+        del rest[key]
+
+
+def _add_last_turns(
+    rest: dict[str, Any], layout: Layout, messages: list[Message], candidates: list[Candidate]
+) -> list[Message]:
+    """Return the prompt without the assistant's turns at its end, which become a candidate unless one is the same."""
+    count = trailing_assistant_count(messages)
+    if not 0 < count < len(messages):
+        return messages
+    last = messages[-count:]
+    if all(last != candidate.messages for candidate in candidates):
+        candidates.append(Candidate(last))
+    return messages[:-count]
+
+
+def _solution(rest: dict[str, Any], key: str) -> Candidate:
     """Take ``key: {solution, is_correct}`` out of a row of recorded solutions; the key names the model."""
     candidate, unread = read_candidate({"model": key, **rest.pop(key)}, short_repr(key))
     if unread:
@@ -194,54 +244,28 @@ def _solution(rest: dict, key: str) -> Candidate:
     return candidate
 
 
-def _preference(rest: dict, messages: list[Message]) -> tuple[list[Message], list[Candidate]]:
-    """Take the pair out of the row. Messages that both sides begin with are the prompt's."""
-    sides = {key: read_answer(rest.pop(key), key) for key in ("chosen", "rejected")}
-    if messages == sides["chosen"]:
-        messages = []
-    if isinstance(rest.get("messages"), list):
-        copy = read_messages(rest["messages"], "messages")
-        if copy in (sides["chosen"], [*messages, *sides["chosen"]]):
-            del rest["messages"]
-    shared = _shared(sides["chosen"], sides["rejected"])
-    if not messages and not shared:
-        raise BadRow("'chosen' and 'rejected' share no turn and there is no 'prompt'; nothing is left as the prompt")
-    tail = shared[len(shared) - len(messages) :]
-    if len(shared) >= len(messages) and all(same_message(a, b) for a, b in zip(tail, messages, strict=True)):
-        messages = shared  # may begin with a system message that the prompt leaves out
-    candidates = []
-    for (key, answer), value in zip(sides.items(), (1.0, 0.0), strict=True):
-        scores = {"preference": value, **_rating(rest, key)}
-        candidates.append(Candidate(continuation(messages, answer, key), take_model(rest, f"{key}_model"), scores))
-    if candidates[0].messages == candidates[1].messages:
-        raise BadRow("'chosen' and 'rejected' are the same; expected two different answers")
-    return messages, candidates
-
-
-def _shared(one: list[Message], other: list[Message]) -> list[Message]:
-    """Return the messages that two conversations share at the start, up to the last that is not the assistant's."""
-    count = 0
-    while count < min(len(one), len(other)) - 1 and same_message(one[count], other[count]):
-        count += 1
-    return one[: count - trailing_assistant_count(one[:count])]
-
-
-def _rating(rest: dict, side: str) -> dict[str, float | None]:
-    """Take the rating of one side of a pair out of the row, as a score. One that is not a number stays metadata."""
-    for key in RATINGS[side]:
-        try:
-            value = float(rest.get(key, "none"))
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if math.isfinite(value):
+def _take_truth(rest: dict[str, Any], layout: Layout) -> str | None:
+    """Take the ground truth out of the row, as text; where it is the answer as well, it stays for that."""
+    if not layout.truth:
+        return None
+    key, *inner = layout.truth
+    if inner:
+        outer = dict(rest[key])
+        value = outer.pop(inner[0], None)
+        if outer:
+            rest[key] = outer
+        else:
             del rest[key]
-            return {"rating": value}
-    return {}
+    else:
+        value = rest[key] if key == layout.one else rest.pop(key)
+    if value is None or (isinstance(value, str) and blank(value) and key != "ground_truth"):
+        return None
+    return read_text(value, key) if isinstance(value, str) else dump(value, key)
 
 
 def _with_system(system: Any, messages: list[Message]) -> list[Message]:
     """Return the messages with ``system`` as a system message first, unless they begin with it already."""
-    if system is None or blank(read_text(system, "system")):
+    if blank(read_text(system, "system")):
         return messages
     message: Message = {"role": "system", "content": system}
     if not messages or messages[0]["role"] != "system":
@@ -264,19 +288,17 @@ def _check_prompt(messages: list[Message], candidates: list[Candidate], key: str
         )
 
 
-def _metadata(rest: dict, extra: dict) -> str | None:
-    """Return ``metadata`` and every key that was not read as one JSON text, or ``None`` where there are none."""
-    given = rest.pop("metadata", {})
-    if isinstance(given, str):
-        try:
-            given = parse(given) if not blank(given) else {}
-        except ValueError:
-            raise BadRow(f"'metadata' is text; expected a mapping, found {short_repr(given)}") from None
-    if not isinstance(given, dict):
-        raise BadRow(f"'metadata' is {kind_of(given)}; expected a mapping")
-    merged = dict(given)
-    for key, value in (*extra.items(), *rest.items()):
-        if key in merged and merged[key] != value:
-            raise BadRow(f"two different values for {short_repr(key)} would go into metadata; rename one")
-        merged[key] = value
-    return dump(merged, "metadata") if merged else None
+def _left_answers(
+    rest: dict[str, Any], layout: Layout, extra: dict[str, Any], messages: list[Message], candidates: list[Candidate]
+) -> tuple[str, ...]:
+    """Return the keys that look like an answer and are left; those that repeat a message are taken out of the row."""
+    if not layout.suspects and not extra and "prompt" not in rest and "instruction" not in rest:
+        return ()
+    texts = {turn["content"].strip() for turn in messages}
+    texts.update(turn["content"].strip() for candidate in candidates for turn in candidate.messages)
+    for key in (*layout.suspects, "prompt", "instruction"):
+        value = rest.get(key)
+        if isinstance(value, str) and value.strip() in texts:
+            del rest[key]  # a copy of one message, as in our own tables
+    looks = [key for key in extra if normal(str(key)) in names.LOOK_LIKE_ANSWERS and isinstance(extra[key], str | list)]
+    return (*(key for key in layout.suspects if key in rest), *looks)

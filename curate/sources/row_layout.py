@@ -6,26 +6,33 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from curate.sources import layout_names as names
-from schemas.messages import BadRow, parse, short_repr
+from curate.sources.row_keys import (
+    EMPTY,
+    FLAG,
+    LISTS,
+    MAPPING,
+    MAPPINGS,
+    NUMBER,
+    NUMBERS,
+    OTHER,
+    SOLUTION,
+    TEXT,
+    TEXTS,
+    TREE,
+    TURNS,
+    Keys,
+    normal,
+    value_kind,
+)
+from schemas.errors import BadRow, short_repr
 
-# The kinds of a value, as far as a layout depends on them: a text, a number, true/false, a mapping (of a recorded
-# solution, of a tree), a list of texts, of numbers, of mappings, of messages, of lists, or an empty list.
-TEXT, NUMBER, FLAG, MAPPING, SOLUTION, TREE, OTHER = "text", "number", "flag", "mapping", "solution", "tree", "other"
-TEXTS, NUMBERS, MAPPINGS, TURNS, LISTS, EMPTY = "texts", "numbers", "mappings", "turns", "lists", "empty"
-_KINDS = {str: TEXT, bool: FLAG, int: NUMBER, float: NUMBER}
-_LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LISTS}
-_TURN_KEYS = ("role", "from", "speaker")
 _ANSWER_KINDS = (TEXT, MAPPING, SOLUTION, TURNS, MAPPINGS)
 _NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
-# Keys whose value may be a list as JSON text, as in CSV and in our own tables.
-_LIST_NAMES = frozenset((*names.CONVERSATIONS, *names.ANSWER_LISTS, "input", "context"))
-_TURN_NAMES = frozenset(("prompt", *names.ANSWERS, *(side for pair in names.SIDES for side in pair)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +75,6 @@ class Layout:
     suspects: tuple[str, ...] = ()
 
 
-@dataclass
-class _Keys:
-    """The keys of a row by their normal names, with the kinds of their values; ``used`` are those given a part."""
-
-    at: dict[str, str]
-    kinds: Mapping[str, str]
-    used: set[str] = field(default_factory=set)
-
-    def find(self, group: Iterable[str], *kinds: str) -> str | None:
-        """Return the key of the first name in a group that has one of the kinds (any, where none is given)."""
-        for name in group:
-            key = self.at.get(name)
-            if key is not None and key not in self.used and (not kinds or self.kinds[key] in kinds):
-                return key
-        return None
-
-    def use(self, key: str | None) -> str | None:
-        """Return a key, marked as used."""
-        if key is not None:
-            self.used.add(key)
-        return key
-
-
-def normal(key: str) -> str:
-    """Return the form in which names of keys are compared."""
-    return key.strip().lower().replace("-", "_").replace(" ", "_")
-
-
 def row_layout(row: dict[str, Any]) -> Layout:
     """Return the layout of a row without nulls.
 
@@ -108,51 +87,17 @@ def row_layout(row: dict[str, Any]) -> Layout:
     return found
 
 
-def value_kind(value: Any) -> str:
-    """Return which kind a value is of (see above)."""
-    kind = _KINDS.get(type(value))
-    if kind:
-        return kind
-    if isinstance(value, dict):
-        if isinstance(value.get("solution"), str):
-            return SOLUTION
-        return TREE if isinstance(value.get("replies"), list) else MAPPING
-    if not isinstance(value, list):
-        return OTHER
-    if not value:
-        return EMPTY
-    first = value[0]
-    if isinstance(first, dict):
-        is_turn = any(key in first for key in _TURN_KEYS) or (first.keys() >= {"input", "output"})
-        return TURNS if is_turn else MAPPINGS
-    return _LIST_KINDS.get(type(first), OTHER)
-
-
-def parse_lists(row: dict[str, Any]) -> None:
-    """Replace lists that are written as JSON text, in place, under the keys that may hold one."""
-    for key, value in row.items():
-        if type(value) is str and value[:1] == "[":
-            name = normal(str(key))
-            if name in _LIST_NAMES or (name in _TURN_NAMES and value.lstrip("[ \n").startswith("{")):
-                try:
-                    items = parse(value)
-                except ValueError:
-                    continue
-                if isinstance(items, list) and (name in _LIST_NAMES or value_kind(items) == TURNS):
-                    row[key] = items
-
-
 @lru_cache(maxsize=1024)
 def _layout(kinds: tuple[tuple[str, str], ...]) -> Layout | str:
     """Return the layout of rows with these keys and kinds, or what is wrong with them."""
-    keys = _Keys({normal(key): key for key, _ in reversed(kinds)} | {k: k for k, _ in kinds}, dict(kinds))
+    keys = Keys({normal(key): key for key, _ in reversed(kinds)} | {k: k for k, _ in kinds}, dict(kinds))
     try:
         return _find_layout(keys)
     except BadRow as problem:
         return str(problem)
 
 
-def _find_layout(keys: _Keys) -> Layout:
+def _find_layout(keys: Keys) -> Layout:
     if keys.kinds.get("prompt") == TREE:
         return Layout("OASST tree", "prompt", False, "tree")
     sides = _sides(keys)
@@ -206,7 +151,7 @@ def _find_layout(keys: _Keys) -> Layout:
     )
 
 
-def _sides(keys: _Keys) -> tuple[str, ...]:
+def _sides(keys: Keys) -> tuple[str, ...]:
     """Return the keys of the two sides of a pair; raise ``BadRow`` for one side without the other."""
     for one, other in names.SIDES:
         pair = keys.find((one,), *_ANSWER_KINDS, TEXTS, LISTS), keys.find((other,), *_ANSWER_KINDS, TEXTS)
@@ -218,7 +163,7 @@ def _sides(keys: _Keys) -> tuple[str, ...]:
     return ()
 
 
-def _numbered(keys: _Keys) -> tuple[tuple[str, ...], str | None]:
+def _numbered(keys: Keys) -> tuple[tuple[str, ...], str | None]:
     """Return the keys of numbered answers, in order, and the key that says which is better."""
     found: dict[str, dict[str, str]] = {}
     for name, key in keys.at.items():
@@ -234,19 +179,19 @@ def _numbered(keys: _Keys) -> tuple[tuple[str, ...], str | None]:
     return (), None
 
 
-def _answer_list(keys: _Keys) -> str | None:
+def _answer_list(keys: Keys) -> str | None:
     """Return the key of a list of answers."""
     key = keys.find(("completions",), TEXT, TEXTS, MAPPINGS, TURNS, LISTS, EMPTY, MAPPING, NUMBERS, OTHER)
     return key or keys.find(names.ANSWER_LISTS, TEXTS, MAPPINGS, TURNS, LISTS)
 
 
-def _is_answers(keys: _Keys, key: str, prompt_name: str) -> bool:
+def _is_answers(keys: Keys, key: str, prompt_name: str) -> bool:
     """Return whether a list holds answers; ``answers`` of texts beside a question are what is accepted as right."""
     accepted = normal(key) == "answers" and keys.kinds[key] != MAPPINGS
     return not (accepted and prompt_name in names.TRUTH_PROMPTS)
 
 
-def _prompt(keys: _Keys, compared: bool) -> tuple[str | None, bool]:
+def _prompt(keys: Keys, compared: bool) -> tuple[str | None, bool]:
     """Return the key of the prompt, and whether it holds a conversation.
 
     Args:
@@ -272,7 +217,7 @@ def _prompt(keys: _Keys, compared: bool) -> tuple[str | None, bool]:
     raise BadRow(_no_prompt(keys))
 
 
-def _no_prompt(keys: _Keys) -> str:
+def _no_prompt(keys: Keys) -> str:
     """Return the error for a row without a prompt: the keys it has, and the nearest right one."""
     if "text" in keys.at:
         return (
@@ -291,12 +236,12 @@ def _no_prompt(keys: _Keys) -> str:
 
 
 def _one_answer(
-    keys: _Keys, prompt_name: str, turns: bool, truth: tuple[str, ...]
+    keys: Keys, prompt_name: str, turns: bool, truth: tuple[str, ...]
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return the key of the one answer, and the ground truth's, which may be the same key.
 
-    ``answer`` is the ground truth beside a question, a problem or a conversation. ``solution`` is the answer where there
-    is no other, and the ground truth too where there is none; beside a conversation it is the ground truth only.
+    ``answer`` is the ground truth beside a question, a problem or a conversation. ``solution`` is the answer where
+    there is no other, and the ground truth too where there is none; beside a conversation it is the ground truth only.
     """
     one = keys.use(keys.find(names.ANSWERS[:-2], *_ANSWER_KINDS))
     left = _left_truth(keys, prompt_name, turns)
@@ -313,7 +258,7 @@ def _one_answer(
     return one, (solution,) if solution else ()
 
 
-def _left_truth(keys: _Keys, prompt_name: str, turns: bool) -> tuple[str, ...]:
+def _left_truth(keys: Keys, prompt_name: str, turns: bool) -> tuple[str, ...]:
     """Return the key ``answer`` where it is the ground truth; beside a conversation ``solution`` is one as well."""
     asked = prompt_name in names.TRUTH_PROMPTS
     accepted = keys.find(("answers",), TEXTS) if asked else None
@@ -322,7 +267,7 @@ def _left_truth(keys: _Keys, prompt_name: str, turns: bool) -> tuple[str, ...]:
     return (key,) if key else ()
 
 
-def _truth(keys: _Keys) -> tuple[str, ...]:
+def _truth(keys: Keys) -> tuple[str, ...]:
     """Return the keys that lead to the ground truth by a name of its own."""
     for name in names.TRUTHS:
         outer, _, inner = name.partition(".")
@@ -332,7 +277,7 @@ def _truth(keys: _Keys) -> tuple[str, ...]:
     return ()
 
 
-def _scores(keys: _Keys) -> tuple[tuple[str, str], ...]:
+def _scores(keys: Keys) -> tuple[tuple[str, str], ...]:
     """Return the keys of the one answer's verdicts and ratings, each with its score's name."""
     found = {}
     for name in (*names.KTO_LABELS, *names.VERDICTS, *names.RATINGS):
@@ -342,7 +287,7 @@ def _scores(keys: _Keys) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def _suspects(keys: _Keys, used: set[str | None]) -> tuple[str, ...]:
+def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
     """Return the keys that look like an answer and are not used."""
     looks = {*names.LOOK_LIKE_ANSWERS, *(side for pair in names.SIDES for side in pair)} - {"messages"}
     return tuple(
@@ -378,5 +323,3 @@ def _layout_name(prompt: str | None, turns: bool, answers: str, used: tuple[str,
     if turns and not used:
         return "messages"
     return f"{name}-{answer}" if answer else "prompt"
-
-

@@ -4,8 +4,16 @@ import json
 
 import pytest
 
-from curate.sources.row_formats import convert
+from curate.sources.row_formats import Row
+from curate.sources.row_formats import convert as convert_all
 from schemas.errors import BadRow
+
+
+def convert(row: dict) -> Row:
+    """Return the one prompt of a row."""
+    (found,) = convert_all(row)
+    return found
+
 
 ASK = {"role": "user", "content": "2+2?"}
 FOUR = {"role": "assistant", "content": "4"}

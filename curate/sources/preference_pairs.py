@@ -1,0 +1,197 @@
+"""Read answers that are compared: the two sides of a pair (``chosen``, ``rejected``), or numbered answers.
+
+Each answer is a candidate. ``preference`` is 1 for the chosen one and 0 for the other, and has no value for a tie.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from curate.sources import layout_names as names
+from curate.sources.recorded_candidates import (
+    RECORDED,
+    Candidate,
+    continuation,
+    number_of,
+    read_answer,
+    take_model,
+    take_verdict,
+)
+from curate.sources.row_keys import normal
+from curate.sources.transcripts import is_transcript, read_transcript
+from schemas.errors import BadRow
+from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
+
+_TOKEN = re.compile(r"(\d{1,2}|[a-d])\Z")
+_WINNER = re.compile(r"(?:.*[_ ])?(\d{1,2}|[a-d])\Z")
+
+
+def take_pair(
+    rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...], prompt: str | None
+) -> tuple[list[Message], list[Candidate]]:
+    """Take the two sides of a pair out of a row; return the prompt's messages and both candidates.
+
+    Messages that both sides begin with are the prompt's. Where the chosen side is the conversation itself (key
+    ``prompt``), it is the assistant's turns at its end.
+
+    Raises:
+        BadRow: No prompt is left, or the sides are the same.
+    """
+    if keys[0] == prompt:
+        count = trailing_assistant_count(messages)
+        if not 0 < count < len(messages):
+            raise BadRow(f"{keys[0]!r} does not end with the assistant's answer, which {keys[1]!r} is compared with")
+        messages, chosen = messages[:-count], messages[-count:]
+        sides = [chosen, _side(rest.pop(keys[1]), keys[1])]
+    else:
+        sides = [_side(rest.pop(key), key) for key in keys]
+    messages, answers = _shared_prompt(rest, messages, sides, keys)
+    candidates = []
+    for key, answer, value in zip(keys, answers, (1.0, 0.0), strict=True):
+        model, scores = _of_side(rest, ("chosen", "rejected")[not value], "")
+        if key not in ("chosen", "rejected", prompt):
+            own = _of_side(rest, normal(key), "")
+            model, scores = own[0] if model == RECORDED else model, own[1] | scores
+        candidates.append(Candidate(answer, model, {"preference": value, **scores}))
+    if candidates[0].messages == candidates[1].messages:
+        raise BadRow(f"{keys[0]!r} and {keys[1]!r} are the same; expected two different answers")
+    return messages, candidates
+
+
+def take_numbered(
+    rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...], winner: str | None
+) -> tuple[list[Message], list[Candidate]]:
+    """Take numbered answers out of a row; return the prompt's messages and the candidates.
+
+    Every key of ``layout_names.WINNERS`` that the row has gives each candidate a score: 1, 0, or no value for a tie.
+
+    Raises:
+        BadRow: No prompt is left, or an answer cannot be read.
+    """
+    filled = tuple(key for key in keys if rest[key] not in ("", [], {}))
+    if not filled:
+        raise BadRow(f"{', '.join(map(repr, keys))} are empty; expected at least one answer")
+    sides = [_side(rest.pop(key), key) for key in filled]
+    messages, answers = _shared_prompt(rest, messages, sides, filled)
+    tokens = [_token(key) for key in filled]
+    verdicts: dict[str, list[float | None]] = {}
+    if winner:
+        for key in [key for key in rest if normal(str(key)) in names.WINNERS]:
+            name, _, rule = names.WINNERS[normal(str(key))].partition(" ")
+            values = _verdicts(rest[key], tokens, rule)
+            if values:
+                verdicts.setdefault(name, values)
+                if None not in values and not rule:
+                    del rest[key]
+    candidates = []
+    for index, (key, answer, token) in enumerate(zip(filled, answers, tokens, strict=True)):
+        model, scores = _of_side(rest, normal(key), token)
+        given = {name: values[index] for name, values in verdicts.items()}
+        candidates.append(Candidate(answer, model, scores | given))
+    return messages, candidates
+
+
+def _token(key: str) -> str:
+    """Return the number or the letter at the end of a numbered key."""
+    found = _TOKEN.search(normal(key))
+    return found[1] if found else ""
+
+
+def _side(value: Any, key: str) -> list[Message]:
+    """Return the messages of one side: of a text, a message, a list of messages, or a transcript."""
+    if isinstance(value, str) and is_transcript(value):
+        return read_transcript(value, key)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        value = value[0]  # the answer to the one turn of a conversation (Chatbot Arena)
+    if isinstance(value, dict) and "role" not in value and "from" not in value:
+        text = next((value[name] for name in names.ANSWER_TEXTS if name in value), value)
+        return read_answer(text, key)
+    return read_answer(value, key)
+
+
+def _shared_prompt(
+    rest: dict[str, Any], messages: list[Message], sides: list[list[Message]], keys: tuple[str, ...]
+) -> tuple[list[Message], list[list[Message]]]:
+    """Return the prompt's messages and each side's answer, without the messages that all sides begin with."""
+    if messages == sides[0]:
+        messages = []
+    if isinstance(rest.get("messages"), list):
+        copy = read_messages(rest["messages"], "messages")
+        if copy in (sides[0], [*messages, *sides[0]]):
+            del rest["messages"]
+    shared = sides[0]
+    for side in sides[1:] or sides:
+        shared = _shared(shared, side)
+    if not messages and not shared:
+        named = f"{keys[0]!r} and {keys[-1]!r}"
+        if all(len(side) == 1 for side in sides):
+            raise BadRow(f"{named} without a prompt; expected 'prompt', or both as lists of messages")
+        raise BadRow(f"{named} share no turn and there is no 'prompt'; nothing is left as the prompt")
+    if len(shared) >= len(messages) and any(
+        all(same_message(a, b) for a, b in zip(shared[start:], messages, strict=False))
+        for start in range(len(shared) - len(messages) + 1)
+    ):
+        messages = shared  # may begin with a system message that the prompt leaves out, and go on after it
+    return messages, [continuation(messages, side, key) for side, key in zip(sides, keys, strict=True)]
+
+
+def _shared(one: list[Message], other: list[Message]) -> list[Message]:
+    """Return the messages that two conversations share at the start, up to the last that is not the assistant's."""
+    count = 0
+    while count < min(len(one), len(other)) - 1 and same_message(one[count], other[count]):
+        count += 1
+    return one[: count - trailing_assistant_count(one[:count])]
+
+
+def _of_side(rest: dict[str, Any], side: str, number: str) -> tuple[str, dict[str, float | None]]:
+    """Take the model and the scores of one side out of a row. A rating that is no number stays there."""
+    scores: dict[str, float | None] = {}
+    model = RECORDED
+    for key, score in _keys_of_side(tuple(rest), side, number):
+        if score is None:
+            model = take_model(rest, key) if model == RECORDED else model
+        elif score not in scores and (value := take_verdict(rest, key)) is not None:
+            scores[score] = value
+    return model, scores
+
+
+@lru_cache(maxsize=1024)
+def _keys_of_side(keys: tuple[str, ...], side: str, number: str) -> list[tuple[str, str | None]]:
+    """Return the keys that belong to one side, each with its score's name, or ``None`` for the side's model."""
+    at = {normal(str(key)): key for key in keys}
+    patterns = [*names.SIDE_RATINGS.items(), *((pattern, None) for pattern in names.SIDE_MODELS)]
+    found = ((pattern.format(side=side, number=number), score) for pattern, score in patterns)
+    return [(at[name], score) for name, score in found if name in at and (number or not name.endswith("_"))]
+
+
+def _verdicts(value: Any, tokens: list[str], rule: str) -> list[float | None] | None:
+    """Return for each numbered answer whether a verdict prefers it; no values for a tie, ``None`` if it is no verdict.
+
+    Args:
+        value: The verdict.
+        tokens: The numbers or letters of the answers.
+        rule: ``sign``, ``first`` or nothing (``layout_names.WINNERS``).
+    """
+    tie: list[float | None] = [None] * len(tokens)
+    if rule:
+        number = number_of(value)
+        if number is None or len(tokens) != 2:
+            return None
+        if rule == "sign":
+            return tie if number == 0 else [float(number < 0), float(number > 0)]
+        return [float(number == 1), float(number == 0)] if number in (0, 1) else None
+    if isinstance(value, str):
+        text = normal(value)
+        if any(text == word or text.startswith(f"{word}_") or text.startswith(f"{word}(") for word in names.TIES):
+            return tie
+        found = _WINNER.match(text)
+        index = tokens.index(found[1]) if found and found[1] in tokens else None
+    else:
+        number = number_of(value)
+        index = None
+        if number is not None and number == int(number) and not isinstance(value, bool):
+            if str(int(number)) in tokens:
+                index = tokens.index(str(int(number)))
+            elif tokens[0] in ("a", "0") and 0 <= number < len(tokens):
+                index = int(number)
+    return None if index is None else [float(place == index) for place in range(len(tokens))]

@@ -1,0 +1,81 @@
+"""The keys of a row by their normal names, and the kinds of their values, by which layouts are recognised."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.sources import layout_names as names
+from schemas.json_text import parse
+
+# The kinds of a value, as far as a layout depends on them: a text, a number, true/false, a mapping (of a recorded
+# solution, of a tree), a list of texts, of numbers, of mappings, of messages, of lists, or an empty list.
+TEXT, NUMBER, FLAG, MAPPING, SOLUTION, TREE, OTHER = "text", "number", "flag", "mapping", "solution", "tree", "other"
+TEXTS, NUMBERS, MAPPINGS, TURNS, LISTS, EMPTY = "texts", "numbers", "mappings", "turns", "lists", "empty"
+_KINDS = {str: TEXT, bool: FLAG, int: NUMBER, float: NUMBER}
+_LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LISTS}
+_TURN_KEYS = ("role", "from", "speaker")
+# Keys whose value may be a list as JSON text, as in CSV and in our own tables.
+_LIST_NAMES = frozenset((*names.CONVERSATIONS, *names.ANSWER_LISTS, "input", "context"))
+_TURN_NAMES = frozenset(("prompt", *names.ANSWERS, *(side for pair in names.SIDES for side in pair)))
+
+
+@dataclass
+class Keys:
+    """The keys of a row by their normal names, with the kinds of their values; ``used`` are those given a part."""
+
+    at: dict[str, str]
+    kinds: Mapping[str, str]
+    used: set[str] = field(default_factory=set)
+
+    def find(self, group: Iterable[str], *kinds: str) -> str | None:
+        """Return the key of the first name in a group that has one of the kinds (any, where none is given)."""
+        for name in group:
+            key = self.at.get(name)
+            if key is not None and key not in self.used and (not kinds or self.kinds[key] in kinds):
+                return key
+        return None
+
+    def use(self, key: str | None) -> str | None:
+        """Return a key, marked as used."""
+        if key is not None:
+            self.used.add(key)
+        return key
+
+
+def normal(key: str) -> str:
+    """Return the form in which names of keys are compared."""
+    return key.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def value_kind(value: Any) -> str:
+    """Return which kind a value is of (see above)."""
+    kind = _KINDS.get(type(value))
+    if kind:
+        return kind
+    if isinstance(value, dict):
+        if isinstance(value.get("solution"), str):
+            return SOLUTION
+        return TREE if isinstance(value.get("replies"), list) else MAPPING
+    if not isinstance(value, list):
+        return OTHER
+    if not value:
+        return EMPTY
+    first = value[0]
+    if isinstance(first, dict):
+        is_turn = any(key in first for key in _TURN_KEYS) or (first.keys() >= {"input", "output"})
+        return TURNS if is_turn else MAPPINGS
+    return _LIST_KINDS.get(type(first), OTHER)
+
+
+def parse_lists(row: dict[str, Any]) -> None:
+    """Replace lists that are written as JSON text, in place, under the keys that may hold one."""
+    for key, value in row.items():
+        if type(value) is str and value[:1] == "[":
+            name = normal(str(key))
+            if name in _LIST_NAMES or (name in _TURN_NAMES and value.lstrip("[ \n").startswith("{")):
+                try:
+                    items = parse(value)
+                except ValueError:
+                    continue
+                if isinstance(items, list) and (name in _LIST_NAMES or value_kind(items) == TURNS):
+                    row[key] = items
