@@ -12,7 +12,7 @@ from schemas.errors import BadRow, kind_of
 from schemas.messages import Message, read_messages
 
 DEPTH = 200  # turns of a conversation; a deeper tree is refused
-FLAT = {"message_id", "parent_id", "text", "role"}  # the keys of a table with a message a row
+FLAT = {"message_id", "text", "role"}  # the keys of a table with a message a row
 NUMBERS = ("quality", "toxicity", "humor", "helpfulness", "creativity", "violence")
 
 
@@ -29,7 +29,7 @@ def trees_of_messages(rows: Iterable[Raw]) -> Iterator[Raw]:
     nodes: dict[str, dict[str, Any]] = {}
     order: list[Raw] = []
     for raw in rows:
-        if raw.row is None or not is_flat({"parent_id": None, **raw.row}):
+        if raw.row is None or not is_flat(raw.row):
             order.append(raw)
             continue
         node = {**raw.row, "replies": []}

@@ -28,11 +28,12 @@ _WINNER = re.compile(r"(?:.*[_ ])?(\d{1,2}|[a-d])\Z")
 
 def take_pair(
     rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...], prompt: str | None
-) -> tuple[list[Message], list[Candidate]]:
+) -> list[tuple[list[Message], list[Candidate]]]:
     """Take the two sides of a pair out of a row; return the prompt's messages and both candidates.
 
     Messages that both sides begin with are the prompt's. Where the chosen side is the conversation itself (key
-    ``prompt``), it is the assistant's turns at its end.
+    ``prompt``), it is the assistant's turns at its end. Conversations that go different ways before their last answer
+    are prompts of their own, each with its answer.
 
     Raises:
         BadRow: No prompt is left, or the sides are the same.
@@ -45,23 +46,24 @@ def take_pair(
         sides = [chosen, _side(rest.pop(keys[1]), keys[1])]
     else:
         sides = [_side(rest.pop(key), key) for key in keys]
-    messages, answers = _shared_prompt(rest, messages, sides, keys)
     candidates = []
-    for key, answer, value in zip(keys, answers, (1.0, 0.0), strict=True):
+    for key, side, value in zip(keys, sides, (1.0, 0.0), strict=True):
         model, scores = _of_side(rest, ("chosen", "rejected")[not value], "")
         if key not in ("chosen", "rejected", prompt):
             own = _of_side(rest, normal(key), "")
             model, scores = own[0] if model == RECORDED else model, own[1] | scores
-        candidates.append(Candidate(answer, model, {"preference": value, **scores}))
-    if candidates[0].messages == candidates[1].messages:
+        candidates.append(Candidate(side, model, {"preference": value, **scores}))
+    if sides[0] == sides[1]:
         raise BadRow(f"{keys[0]!r} and {keys[1]!r} are the same; expected two different answers")
-    return messages, candidates
+    return _one_prompt_or_several(rest, messages, candidates, keys)
 
 
 def take_numbered(
     rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...], winner: str | None
-) -> tuple[list[Message], list[Candidate]]:
+) -> list[tuple[list[Message], list[Candidate]]]:
     """Take numbered answers out of a row; return the prompt's messages and the candidates.
+
+    Conversations that go different ways before their last answer are prompts of their own, each with its answer.
 
     Every key of ``layout_names.WINNERS`` that the row has gives each candidate a score: 1, 0, or no value for a tie.
 
@@ -71,8 +73,7 @@ def take_numbered(
     filled = tuple(key for key in keys if rest[key] not in ("", [], {}))
     if not filled:
         raise BadRow(f"{', '.join(map(repr, keys))} are empty; expected at least one answer")
-    sides = [_side(rest.pop(key), key) for key in filled]
-    messages, answers = _shared_prompt(rest, messages, sides, filled)
+    sides = _rounds(rest, messages, filled) or [_side(rest.pop(key), key) for key in filled]
     tokens = [_token(key) for key in filled]
     verdicts: dict[str, list[float | None]] = {}
     if winner:
@@ -84,11 +85,55 @@ def take_numbered(
                 if None not in values and not rule:
                     del rest[key]
     candidates = []
-    for index, (key, answer, token) in enumerate(zip(filled, answers, tokens, strict=True)):
+    for index, (key, side, token) in enumerate(zip(filled, sides, tokens, strict=True)):
         model, scores = _of_side(rest, normal(key), token)
         given = {name: values[index] for name, values in verdicts.items()}
-        candidates.append(Candidate(answer, model, scores | given))
-    return messages, candidates
+        candidates.append(Candidate(side, model, scores | given))
+    return _one_prompt_or_several(rest, messages, candidates, filled)
+
+
+def join_list(candidates: list[Candidate], listed: list[Candidate]) -> None:
+    """Join a list of all answers to the two that are compared: the same answers' scores, and the other answers."""
+    texts = [candidate.messages[-1]["content"].strip() for candidate in candidates]
+    for one in listed:
+        text = one.messages[-1]["content"].strip()
+        if text not in texts:
+            candidates.append(one)
+            continue
+        same = candidates[texts.index(text)]
+        same.scores = one.scores | same.scores
+        same.model = one.model if same.model == RECORDED else same.model
+
+
+def _rounds(rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...]) -> list[list[Message]]:
+    """Return each side of several rounds: a list of prompts, and for each side a list with its answer to each."""
+    asked = [message for message in messages if message["role"] == "user"]
+    if len(asked) < 2 or not all(isinstance(rest[key], list) and len(rest[key]) == len(asked) for key in keys):
+        return []
+    sides: list[list[Message]] = []
+    for key in keys:
+        answers = [read_answer(text, key) for text in rest.pop(key)]
+        sides.append([turn for question, answer in zip(asked, answers, strict=True) for turn in (question, *answer)])
+    messages.clear()
+    return sides
+
+
+def _one_prompt_or_several(
+    rest: dict[str, Any], messages: list[Message], candidates: list[Candidate], keys: tuple[str, ...]
+) -> list[tuple[list[Message], list[Candidate]]]:
+    """Return the prompt that candidates answer, or a prompt each for conversations that go different ways."""
+    sides = [candidate.messages for candidate in candidates]
+    asked = [[turn["content"] for turn in side if turn["role"] == "user"] for side in sides]
+    if len(asked[0]) > 1 and all(one == asked[0] for one in asked):
+        last = [side[: len(side) - trailing_assistant_count(side)] for side in sides]
+        if any(one != last[0] for one in last):
+            for candidate, prompt in zip(candidates, last, strict=True):
+                candidate.messages = candidate.messages[len(prompt) :]
+            return [(prompt, [candidate]) for prompt, candidate in zip(last, candidates, strict=True)]
+    messages, answers = _shared_prompt(rest, messages, sides, keys)
+    for candidate, answer in zip(candidates, answers, strict=True):
+        candidate.messages = answer
+    return [(messages, candidates)]
 
 
 def _token(key: str) -> str:
@@ -100,7 +145,7 @@ def _token(key: str) -> str:
 def _side(value: Any, key: str) -> list[Message]:
     """Return the messages of one side: of a text, a message, a list of messages, or a transcript."""
     if isinstance(value, str) and is_transcript(value):
-        return read_transcript(value, key)
+        return read_transcript(value, key, answered=normal(key) == "rejected")
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         value = value[0]  # the answer to the one turn of a conversation (Chatbot Arena)
     if isinstance(value, dict) and "role" not in value and "from" not in value:

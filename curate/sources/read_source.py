@@ -6,9 +6,9 @@ with its line, or with ``on_error="drop"`` left out with a decision that says wh
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +16,7 @@ import polars as pl
 from curate.sources.field_map import check_fields, check_seen, key_names, map_fields
 from curate.sources.file_formats import counts_lines, read_rows
 from curate.sources.hub import check_options, is_hub_name, read_hub
+from curate.sources.message_trees import is_flat, trees_of_messages
 from curate.sources.raw_row import Raw
 from curate.sources.recorded_candidates import Candidate
 from curate.sources.row_formats import Row, convert
@@ -137,7 +138,7 @@ def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_
     tables, total, bad, first_problem = _Tables(), 0, 0, ""
     seen: set[str] = set()
     known: set[str] = set()
-    for raw in rows:
+    for raw in _assembled(iter(rows)):
         total += 1
         try:
             if raw.row is None:
@@ -164,6 +165,13 @@ def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_
     if bad == total:
         raise UserError(f"{first_problem} (none of the {total} rows can be read)")
     return tables
+
+
+def _assembled(rows: Iterator[Raw]) -> Iterator[Raw]:
+    """Yield the rows; of a table with a message a row, the trees."""
+    for first in rows:
+        rows = chain([first], rows)
+        yield from trees_of_messages(rows) if is_flat(first.row) else rows
 
 
 def _where(path: str, raw: Raw, has_lines: bool) -> str:

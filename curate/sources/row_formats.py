@@ -5,12 +5,13 @@ row. The other keys become metadata, so that nothing is lost.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from curate.sources import layout_names as names
 from curate.sources.message_trees import tree_prompts
-from curate.sources.preference_pairs import take_numbered, take_pair
+from curate.sources.preference_pairs import join_list, take_numbered, take_pair
+from curate.sources.prompt_messages import check_prompt, take_prompt, with_system
 from curate.sources.recorded_candidates import (
     RECORDED,
     Candidate,
@@ -18,7 +19,6 @@ from curate.sources.recorded_candidates import (
     continuation,
     read_answer,
     read_candidate,
-    read_filled_text,
     read_text,
     take_completions,
     take_model,
@@ -28,10 +28,9 @@ from curate.sources.recorded_candidates import (
 from curate.sources.row_keys import normal, parse_lists
 from curate.sources.row_layout import Layout, row_layout
 from curate.sources.row_metadata import row_metadata
-from curate.sources.transcripts import is_transcript, read_transcript
-from schemas.errors import BadRow, kind_of, short_repr
+from schemas.errors import BadRow, short_repr
 from schemas.json_text import blank, dump
-from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
+from schemas.messages import Message, trailing_assistant_count
 from schemas.tool_calls import read_tools
 
 
@@ -85,7 +84,7 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Ro
         raise BadRow(f"{null!r} is null; expected text or a list of messages") if is_null else problem from None
     if layout.answers == "tree":
         return list(_tree_rows(rest, layout, extra or {}))
-    return [_read_row(rest, layout, extra or {})]
+    return _read_row(rest, layout, extra or {})
 
 
 def _lift_input(rest: dict[str, Any]) -> None:
@@ -104,89 +103,49 @@ def _tree_rows(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> I
         yield Row(layout.name, messages, candidates, None, None, metadata, changed=changed)
 
 
-def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> Row:
-    """Return a row's prompt and candidates, taking the parts out of ``rest``."""
-    messages = _prompt(rest, layout)
-    row_format = layout.name
+def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> list[Row]:
+    """Return a row's prompt and candidates, taking the parts out of ``rest``.
+
+    Compared conversations that go different ways give a prompt each.
+    """
+    messages, row_format = take_prompt(rest, layout), layout.name
     tools = read_tools(rest.pop(layout.tools)) if layout.tools else None
     truth = _take_truth(rest, layout)
-    if layout.answers == "sides":
-        messages, candidates = take_pair(rest, messages, layout.keys, layout.prompt)
-    elif layout.answers == "numbered":
-        messages, candidates = take_numbered(rest, messages, layout.keys, layout.winner)
+    if layout.answers in ("sides", "numbered"):
+        if layout.answers == "sides":
+            found = take_pair(rest, messages, layout.keys, layout.prompt)
+        else:
+            found = take_numbered(rest, messages, layout.keys, layout.winner)
+        if layout.listed and len(found) == 1:
+            join_list(found[0][1], take_completions(rest, layout.listed))
+        row_format = row_format if len(found) == 1 else f"{row_format} of different turns"
     elif layout.answers == "list":
         candidates = take_completions(rest, layout.keys[0])
-        messages = _add_last_turns(rest, layout, messages, candidates)
+        found = [(_add_last_turns(messages, candidates), candidates)]
     elif layout.answers == "solutions":
-        candidates = [_solution(rest, key) for key in layout.keys]
+        found = [(messages, [_solution(rest, key) for key in layout.keys])]
     else:
         messages, candidates, row_format = _one_answer(rest, layout, messages)
+        found = [(messages, candidates)]
     if layout.system:
-        messages = _with_system(rest.pop(layout.system), messages)
-    _check_prompt(messages, candidates, layout.prompt or layout.keys[0])
-    suspects = _left_answers(rest, layout, extra, messages, candidates)
+        system = rest.pop(layout.system)
+        found = [(with_system(system, messages), candidates) for messages, candidates in found]
+    for messages, candidates in found:
+        check_prompt(messages, candidates, layout.prompt or layout.keys[0])
+    unused = _left_answers(rest, layout, extra, *found[0])
     metadata, changed = row_metadata(rest, extra)
-    return Row(
+    first = Row(
         row_format=row_format,
-        messages=messages,
-        candidates=candidates,
+        messages=found[0][0],
+        candidates=found[0][1],
         tools=dump(tools, "tools") if tools else None,
         ground_truth=truth,
         metadata=metadata,
-        unused=suspects,
+        unused=unused,
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
     )
-
-
-def _prompt(rest: dict[str, Any], layout: Layout) -> list[Message]:
-    """Take the prompt's messages out of the row."""
-    key = layout.prompt
-    if key is None:
-        return []
-    value = rest[key] if layout.keys[:1] == (key,) else rest.pop(key)
-    if layout.turns:
-        if normal(key) == "prompt" and not isinstance(value, list | dict):
-            raise BadRow(f"{key!r} is {kind_of(value)}; expected text or a list of messages")
-        return read_messages(_turns(value), key)
-    if isinstance(value, dict):
-        if "role" in value or "from" in value:
-            return read_messages(value, key)
-        inner = next((value[name] for name in ("text", "full_text", "content", "prompt") if name in value), None)
-        if not isinstance(inner, str):
-            raise BadRow(f"{key!r} is a mapping; expected text or a list of messages")
-        rest[key] = {name: one for name, one in value.items() if one is not inner}
-        value = inner
-    text = read_filled_text(value, key)
-    if is_transcript(text):
-        return read_transcript(text, key)
-    context = read_text(rest.pop(layout.context), layout.context) if layout.context else ""
-    text = text if blank(context) else f"{text}\n\n{context}"
-    return [*_history(rest), {"role": "user", "content": text}]
-
-
-def _turns(value: Any) -> Any:
-    """Return a conversation's turns: texts by turns, or rounds of ``{input, output}``, become messages."""
-    if isinstance(value, list) and value:
-        if all(isinstance(turn, str) for turn in value):
-            return [{"role": ("user", "assistant")[index % 2], "content": turn} for index, turn in enumerate(value)]
-        if all(isinstance(turn, dict) and turn.keys() == {"input", "output"} for turn in value):
-            roles = (("user", "input"), ("assistant", "output"))
-            return [{"role": role, "content": turn[key]} for turn in value for role, key in roles]
-    return value
-
-
-def _history(rest: dict[str, Any]) -> list[Message]:
-    """Take earlier rounds, ``[[question, answer], ...]``, out of a row."""
-    if not isinstance(rest.get("history"), list):
-        return []
-    messages: list[Message] = []
-    for index, pair in enumerate(rest.pop("history")):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise BadRow(f"history[{index}] is {short_repr(pair)}; expected [question, answer]")
-        question, reply = (read_filled_text(text, f"history[{index}]") for text in pair)
-        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
-    return messages
+    return [first, *(replace(first, messages=turns, candidates=answers) for turns, answers in found[1:])]
 
 
 def _one_answer(
@@ -223,9 +182,7 @@ def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> Non
         del rest[key]
 
 
-def _add_last_turns(
-    rest: dict[str, Any], layout: Layout, messages: list[Message], candidates: list[Candidate]
-) -> list[Message]:
+def _add_last_turns(messages: list[Message], candidates: list[Candidate]) -> list[Message]:
     """Return the prompt without the assistant's turns at its end, which become a candidate unless one is the same."""
     count = trailing_assistant_count(messages)
     if not 0 < count < len(messages):
@@ -261,31 +218,6 @@ def _take_truth(rest: dict[str, Any], layout: Layout) -> str | None:
     if value is None or (isinstance(value, str) and blank(value) and key != "ground_truth"):
         return None
     return read_text(value, key) if isinstance(value, str) else dump(value, key)
-
-
-def _with_system(system: Any, messages: list[Message]) -> list[Message]:
-    """Return the messages with ``system`` as a system message first, unless they begin with it already."""
-    if blank(read_text(system, "system")):
-        return messages
-    message: Message = {"role": "system", "content": system}
-    if not messages or messages[0]["role"] != "system":
-        return [message, *messages]
-    if not same_message(messages[0], message):
-        raise BadRow("the row has a 'system' text and its messages begin with another system turn; remove one")
-    return messages
-
-
-def _check_prompt(messages: list[Message], candidates: list[Candidate], key: str) -> None:
-    """Raise ``BadRow`` where the prompt has no user message or ends with an assistant's."""
-    if trailing_assistant_count(messages) == len(messages):
-        raise BadRow(f"{key!r} has only assistant turns; expected a user turn before them")
-    if not any(message["role"] == "user" for message in messages):
-        raise BadRow(f"{key!r} has no user turn; expected at least one")
-    if messages[-1]["role"] == "assistant":
-        raise BadRow(
-            f"{key!r} ends with an assistant turn although the row has {len(candidates)} recorded answers; "
-            "remove the turn, or the answers"
-        )
 
 
 def _left_answers(

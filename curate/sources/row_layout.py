@@ -5,21 +5,27 @@
 """
 
 import difflib
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from curate.sources import layout_names as names
+from curate.sources.answer_keys import (
+    NUMBERED,
+    answer_list_key,
+    left_truth_keys,
+    numbered_keys,
+    one_answer_key,
+    side_keys,
+    truth_keys,
+)
 from curate.sources.row_keys import (
     EMPTY,
     FLAG,
     LISTS,
     MAPPING,
-    MAPPINGS,
     NUMBER,
     NUMBERS,
-    OTHER,
     SOLUTION,
     TEXT,
     TEXTS,
@@ -30,9 +36,6 @@ from curate.sources.row_keys import (
     value_kind,
 )
 from schemas.errors import BadRow, short_repr
-
-_ANSWER_KINDS = (TEXT, MAPPING, SOLUTION, TURNS, MAPPINGS)
-_NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Layout:
         truth: The keys that lead to the ground truth.
         scores: Keys of verdicts and ratings of the one answer, each with its score's name.
         winner: The key that says which numbered answer is better.
+        listed: The key of a list of all answers, beside two that are compared.
         suspects: The keys that look like an answer and are not used.
     """
 
@@ -72,6 +76,7 @@ class Layout:
     truth: tuple[str, ...] = ()
     scores: tuple[tuple[str, str], ...] = ()
     winner: str | None = None
+    listed: str | None = None
     suspects: tuple[str, ...] = ()
 
 
@@ -100,9 +105,9 @@ def _layout(kinds: tuple[tuple[str, str], ...]) -> Layout | str:
 def _find_layout(keys: Keys) -> Layout:
     if keys.kinds.get("prompt") == TREE:
         return Layout("OASST tree", "prompt", False, "tree")
-    sides = _sides(keys)
-    numbered, winner = ((), None) if sides else _numbered(keys)
-    listed = None if sides or numbered else _answer_list(keys)
+    sides = side_keys(keys)
+    numbered, winner = ((), None) if sides else numbered_keys(keys)
+    listed = answer_list_key(keys)
     prompt, turns = _prompt(keys, bool(sides or numbered))
     if sides and sides[0] == prompt:
         keys.used.discard(prompt)
@@ -110,24 +115,25 @@ def _find_layout(keys: Keys) -> Layout:
     prompt_name = normal(prompt or "")
     context = None
     if prompt_name in names.TAKE_CONTEXT and not turns and prompt_name != "prompt":
-        context = keys.use(keys.find(names.CONTEXTS, TEXT))
+        context = keys.use(keys.find(("input",)) or keys.find(names.CONTEXTS, TEXT, TEXTS))
     answers, used = ("sides", sides) if sides else ("numbered", numbered) if numbered else ("turns", ())
-    if listed and _is_answers(keys, listed, prompt_name):
-        answers, used = "list", (listed,)
     keys.used.update(used)
-    truth = _truth(keys)
+    keys.use(listed)
+    if listed and answers == "turns":
+        answers, used = "list", (listed,)
+    truth = truth_keys(keys)
     one = None
     if answers == "turns":
-        one, truth = _one_answer(keys, prompt_name, turns, truth)
+        one, truth = one_answer_key(keys, prompt_name, turns, truth)
         recorded = tuple(key for key, kind in keys.kinds.items() if kind == SOLUTION and key not in keys.used)
         if not turns:
             answers, used = ("one", (one,)) if one else ("solutions", recorded) if recorded else ("turns", ())
     elif not truth:
-        truth = _left_truth(keys, prompt_name, turns)
+        truth = left_truth_keys(keys, prompt_name, turns)
     keys.used.update(truth[:1])
     keys.used.update(used)
     alone = answers in ("one", "turns")
-    if answers == "list" and keys.find(("labels",), NUMBERS) and normal(used[0]) == "completions":
+    if answers == "list" and keys.find(("labels",), NUMBERS) and normal(listed or "") == "completions":
         raise BadRow(
             "'completions' with 'labels' are the steps of one answer (stepwise supervision), which is not read; "
             "if they are answers, name their verdicts otherwise, such as is_correct"
@@ -147,48 +153,9 @@ def _find_layout(keys: Keys) -> Layout:
         truth=truth,
         scores=_scores(keys) if alone else (),
         winner=winner,
+        listed=listed if answers in ("sides", "numbered") else None,
         suspects=_suspects(keys, {*used, one, prompt}),
     )
-
-
-def _sides(keys: Keys) -> tuple[str, ...]:
-    """Return the keys of the two sides of a pair; raise ``BadRow`` for one side without the other."""
-    for one, other in names.SIDES:
-        pair = keys.find((one,), *_ANSWER_KINDS, TEXTS, LISTS), keys.find((other,), *_ANSWER_KINDS, TEXTS)
-        if pair[0] and pair[1]:
-            return pair[0], pair[1]
-    for here, other in (("chosen", "rejected"), ("rejected", "chosen")):
-        if keys.find((here,), *_ANSWER_KINDS):
-            raise BadRow(f"{here!r} without {other!r}; expected both, or the one answer as 'completion'")
-    return ()
-
-
-def _numbered(keys: Keys) -> tuple[tuple[str, ...], str | None]:
-    """Return the keys of numbered answers, in order, and the key that says which is better."""
-    found: dict[str, dict[str, str]] = {}
-    for name, key in keys.at.items():
-        match = _NUMBERED.fullmatch(name)
-        if match and keys.kinds[key] in (*_ANSWER_KINDS, TEXTS):
-            found.setdefault(match[1], {})[match[2]] = key
-    groups = ((stem, sides) for stem in names.NUMBERED if len(sides := found.get(stem, {})) > 1)
-    for stem, sides in groups:
-        scored = keys.find(f"{what}_{number}" for what in ("score", "rating", "reward") for number in sides)
-        winner = keys.find(names.WINNERS, TEXT, NUMBER, FLAG)
-        if winner or scored or stem not in names.NEED_A_VERDICT:
-            return tuple(sides[number] for number in sorted(sides, key=lambda n: (len(n), n))), winner
-    return (), None
-
-
-def _answer_list(keys: Keys) -> str | None:
-    """Return the key of a list of answers."""
-    key = keys.find(("completions",), TEXT, TEXTS, MAPPINGS, TURNS, LISTS, EMPTY, MAPPING, NUMBERS, OTHER)
-    return key or keys.find(names.ANSWER_LISTS, TEXTS, MAPPINGS, TURNS, LISTS)
-
-
-def _is_answers(keys: Keys, key: str, prompt_name: str) -> bool:
-    """Return whether a list holds answers; ``answers`` of texts beside a question are what is accepted as right."""
-    accepted = normal(key) == "answers" and keys.kinds[key] != MAPPINGS
-    return not (accepted and prompt_name in names.TRUTH_PROMPTS)
 
 
 def _prompt(keys: Keys, compared: bool) -> tuple[str | None, bool]:
@@ -235,48 +202,6 @@ def _no_prompt(keys: Keys) -> str:
     return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
 
 
-def _one_answer(
-    keys: Keys, prompt_name: str, turns: bool, truth: tuple[str, ...]
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the key of the one answer, and the ground truth's, which may be the same key.
-
-    ``answer`` is the ground truth beside a question, a problem or a conversation. ``solution`` is the answer where
-    there is no other, and the ground truth too where there is none; beside a conversation it is the ground truth only.
-    """
-    one = keys.use(keys.find(names.ANSWERS[:-2], *_ANSWER_KINDS))
-    left = _left_truth(keys, prompt_name, turns)
-    if not truth and left:
-        truth = left
-        keys.used.update(left)
-    if one is None and not turns:
-        one = keys.use(keys.find(names.ANSWERS[-2:], TEXT))
-        if one and not truth and normal(one) == "solution":
-            truth = (one,)
-    if one is None or turns or truth:
-        return one, truth
-    solution = keys.find(("solution",), TEXT)
-    return one, (solution,) if solution else ()
-
-
-def _left_truth(keys: Keys, prompt_name: str, turns: bool) -> tuple[str, ...]:
-    """Return the key ``answer`` where it is the ground truth; beside a conversation ``solution`` is one as well."""
-    asked = prompt_name in names.TRUTH_PROMPTS
-    accepted = keys.find(("answers",), TEXTS) if asked else None
-    key = keys.find(("answer",)) if asked or turns else None
-    key = key or (keys.find(("solution",), TEXT) if turns else None) or accepted
-    return (key,) if key else ()
-
-
-def _truth(keys: Keys) -> tuple[str, ...]:
-    """Return the keys that lead to the ground truth by a name of its own."""
-    for name in names.TRUTHS:
-        outer, _, inner = name.partition(".")
-        key = keys.find((outer,), MAPPING) if inner else keys.find((outer,))
-        if key:
-            return (key, inner) if inner else (key,)
-    return ()
-
-
 def _scores(keys: Keys) -> tuple[tuple[str, str], ...]:
     """Return the keys of the one answer's verdicts and ratings, each with its score's name."""
     found = {}
@@ -295,7 +220,7 @@ def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
         for name, key in keys.at.items()
         if key not in keys.used
         and key not in used
-        and (name in looks or _NUMBERED.fullmatch(name))
+        and (name in looks or NUMBERED.fullmatch(name))
         and keys.kinds[key] not in (NUMBER, FLAG, EMPTY)
     )
 

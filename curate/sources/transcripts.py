@@ -1,4 +1,8 @@
-r"""Conversations that are written as one text: ``\n\nHuman: ...\n\nAssistant: ...`` (HH-RLHF), ``### Human: ...``."""
+r"""Conversations that are written as one text.
+
+``\n\nHuman: ...\n\nAssistant: ...`` (HH-RLHF), ``### Human: ...### Assistant: ...`` (Guanaco), and a first turn of the
+user without a mark, then ``\n<extra_id_1>Assistant\n...`` (HelpSteer).
+"""
 
 import re
 
@@ -6,34 +10,43 @@ from schemas.errors import BadRow, short_repr
 from schemas.messages import Message
 
 _HH = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ \t]?")
-_GUANACO = re.compile(r"(?:\A\s*|\s*)### ?(Human|Assistant):[ \t]?")
-_ROLES = {"Human": "user", "Assistant": "assistant"}
+_GUANACO = re.compile(r"\s*### ?(Human|Assistant):[ \t]?")
+_STEER = re.compile(r"(?:\A|\n?<extra_id_1>(User|Assistant)\n)")
+_STEER_MARK = "<extra_id_1>"
+_ROLES = {"Human": "user", "User": "user", "Assistant": "assistant", None: "user"}
 
 
 def is_transcript(text: str) -> bool:
-    """Return whether a text begins as a transcript does."""
-    return text.lstrip()[:10].startswith(("Human:", "### Human:", "###Human:"))
+    """Return whether a text is a transcript, by its beginning (by its marks where it begins with the user's text)."""
+    return text.lstrip()[:10].startswith(("Human:", "### Human:", "###Human:")) or _STEER_MARK in text
 
 
-def read_transcript(text: str, key: str) -> list[Message]:
-    """Return the messages of a transcript; an assistant's turn at its end that has no text is left out.
+def read_transcript(text: str, key: str, *, answered: bool = False) -> list[Message]:
+    """Return the messages of a transcript.
 
     Args:
         text: The transcript.
         key: Its name in an error.
+        answered: Whether it ends with an answer, which may be empty; else an empty turn of the assistant at the end,
+            which only says who is to speak, is left out.
 
     Raises:
-        BadRow: It does not begin with ``Human:``, or a turn has no text.
+        BadRow: A turn has no text.
     """
-    marks = list((_HH if text.lstrip().startswith("Human:") else _GUANACO).finditer(text))
-    if not marks:
-        raise BadRow(f"{key!r} is no transcript: {short_repr(text)}; expected it to begin with 'Human:'")
+    if text.lstrip().startswith("Human:"):
+        pattern = _HH
+    else:
+        pattern = _STEER if _STEER_MARK in text else _GUANACO
+    marks = list(pattern.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     messages: list[Message] = []
     for mark, end in zip(marks, ends, strict=True):
         role, content = _ROLES[mark[1]], text[mark.end() : end]
-        if content.strip():
+        last = end == len(text)
+        if content.strip() or (last and answered and role == "assistant"):
             messages.append({"role": role, "content": content.rstrip() if role == "user" else content})
-        elif end < len(text):
+        elif not last or role == "user":
             raise BadRow(f"{key!r}: a turn of the {role} in the transcript is empty")
+    if not messages:
+        raise BadRow(f"{key!r} is a transcript without a turn: {short_repr(text)}")
     return messages
