@@ -3,11 +3,24 @@
 import re
 
 from curate.sources import layout_names as names
-from curate.sources.row_keys import FLAG, LISTS, MAPPING, MAPPINGS, NUMBER, SOLUTION, TEXT, TEXTS, TURNS, Keys, normal
+from curate.sources.row_keys import (
+    FLAG,
+    LISTS,
+    MAPPING,
+    MAPPINGS,
+    NUMBER,
+    NUMBERED,
+    SOLUTION,
+    TEXT,
+    TEXTS,
+    TURNS,
+    Keys,
+    normal,
+)
 from schemas.errors import BadRow
 
 _ANSWER_KINDS = (TEXT, MAPPING, SOLUTION, TURNS, MAPPINGS)
-NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
+_NAMED = re.compile(rf"(.+)_(?:{'|'.join(names.NAMED)})")
 _LIST_KINDS = (TEXTS, MAPPINGS, TURNS, LISTS)
 
 
@@ -36,7 +49,27 @@ def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
         winner = keys.find(names.WINNERS, TEXT, NUMBER, FLAG)
         if winner or scored or stem not in names.NEED_A_VERDICT:
             return tuple(sides[number] for number in sorted(sides, key=lambda n: (len(n), n))), winner
-    return (), None
+    return _named_keys(keys), None
+
+
+def _named_keys(keys: Keys) -> tuple[str, ...]:
+    """Return the keys of answers that are named after their models, where there are two or more."""
+    found = []
+    for name, key in keys.at.items():
+        match = _NAMED.fullmatch(name)
+        if match and match[1] not in names.NO_MODELS and keys.kinds[key] == TEXT and key not in found:
+            found.append(key)
+    others = keys.find((*names.ANSWERS[:3], *names.CONVERSATIONS[:2]))
+    return tuple(found) if len(found) > 1 and not others else ()
+
+
+def model_of_key(key: str) -> str:
+    """Return the number or the letter at the end of a key of answers, or the model that it is named after."""
+    numbered = NUMBERED.fullmatch(normal(key))
+    if numbered:
+        return numbered[2]
+    named = _NAMED.fullmatch(normal(key))
+    return named[1] if named else ""
 
 
 def answer_list_key(keys: Keys) -> str | None:
@@ -59,6 +92,8 @@ def one_answer_key(
     there is no other, and the ground truth too where there is none; beside a conversation it is the ground truth only.
     """
     one = keys.use(keys.find(names.ANSWERS[:-2], *_ANSWER_KINDS))
+    if one is None and turns and keys.find(names.REASONING, TEXT):
+        one = keys.use(keys.find(("answer",), TEXT))  # an answer with its reasoning is not what answers are judged by
     left = left_truth_keys(keys, prompt_name, turns)
     if not truth and left:
         truth = left
@@ -73,12 +108,15 @@ def one_answer_key(
     return one, (solution,) if solution else ()
 
 
-def left_truth_keys(keys: Keys, prompt_name: str, turns: bool) -> tuple[str, ...]:
-    """Return the key ``answer`` where it is the ground truth; beside a conversation ``solution`` is one as well."""
+def left_truth_keys(keys: Keys, prompt_name: str, turns: bool, several: bool = False) -> tuple[str, ...]:
+    """Return the key ``answer`` where it is the ground truth.
+
+    ``solution`` is one as well beside a conversation, and beside ``several`` answers.
+    """
     asked = prompt_name in names.TRUTH_PROMPTS
     accepted = keys.find(("answers",), TEXTS) if asked else None
     key = keys.find(("answer",)) if asked or turns else None
-    key = key or (keys.find(("solution",), TEXT) if turns else None) or accepted
+    key = key or (keys.find(("solution",), TEXT) if turns or several else None) or accepted
     return (key,) if key else ()
 
 

@@ -4,10 +4,17 @@ Names are compared in lower case, with ``-`` and white space as ``_``: ``chosen-
 row has several of a group, the first in the group is used. docs/data.md has the same tables.
 """
 
-# A conversation: a list of messages, of texts by turns, or of {input, output} rounds.
+# A conversation: a list of messages, of texts by turns, or of rounds (``ROUNDS``).
 CONVERSATIONS = (
     "messages", "conversations", "conversation", "dialogue", "dialog", "chat_messages", "turns", "items", "data",
 )  # fmt: skip
+ROUNDS = (
+    ("input", "output"),
+    ("human", "assistant"),
+    ("user", "assistant"),
+    ("question", "answer"),
+    ("prompt", "response"),
+)
 # The prompt as a text. ``context`` and ``input`` may hold a list of messages too.
 PROMPTS = (
     "prompt", "instruction", "question", "query", "problem", "inputs", "input", "user_prompt", "user_message", "user",
@@ -32,6 +39,13 @@ ANSWER_LISTS = (
 )  # fmt: skip
 # What a mapping in such a list calls its text.
 ANSWER_TEXTS = ("messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output")
+# Answers named after their model: gpt4_response, llama_response; deepseek_attempt, gemini_attempt.
+NAMED = ("response", "attempt", "answer", "output", "completion", "generation", "solution")
+NO_MODELS = (
+    "final", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw", "chosen",
+    "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical", "ground_truth", "incorrect",
+    "wrong", "best", "model", "generated", "human_ref", "formatted", "extracted", "predicted", "orig_reference",
+)  # fmt: skip
 # Numbered answers: response_0, response_1; response_a, response_b; answer_0; human_ref_A; r1_solution_1.
 NUMBERED = (
     "response", "completion", "output", "generation", "generated_solution", "r1_solution", "answer", "human_ref",
@@ -83,7 +97,9 @@ SIDE_RATINGS = {
     "{side}_rank": "rank", "score_{number}": "rating", "rating_{number}": "rating", "reward_{number}": "reward",
     "is_{side}_safe": "is_safe", "is_{side}_correct": "is_correct", "{side}_is_correct": "is_correct",
     "{side}_severity_level": "severity_level", "winner_model_{number}": "preference",
+    "{number}_score": "score", "{number}_rating": "rating", "{number}_grade": "grade", "{number}_correct": "is_correct",
 }  # fmt: skip
+SIDE_REASONING = ("{number}_thinking_trajectory", "{number}_reasoning", "{number}_thinking", "{side}_reasoning")
 SIDE_MODELS = ("{side}_model", "model_{side}", "{side}_source", "model_{number}", "{side}_policy")
 
 # Beside one answer, a number, true/false or a word for it becomes a score of this name.
@@ -135,3 +151,10 @@ TRUTH_PROMPTS = ("question", "problem")  # beside them ``answer`` is the ground 
 CHOICES = ("choices", "options")  # of a question; they are not put into the prompt, which is said
 # Keys that look like an answer by themselves; where one of them is not used, it is said.
 LOOK_LIKE_ANSWERS = (*ANSWERS, *ANSWER_LISTS, *CHOICES, "chosen", "rejected", "original_response", "raw_response")
+
+# What a layout is called, by the keys of its prompt and of its answer; others are called after these two keys.
+KNOWN = {
+    ("instruction", "output"): "Alpaca", ("instruction", "completions"): "UltraFeedback",
+    ("instruction", "response"): "Dolly", ("instruction", ""): "Alpaca", ("question", ""): "question-answer",
+    ("prompt", "completions"): "prompt with completions", ("conversations", ""): "ShareGPT", ("prompt", ""): "prompt",
+}  # fmt: skip

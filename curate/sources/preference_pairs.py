@@ -8,21 +8,22 @@ from functools import lru_cache
 from typing import Any
 
 from curate.sources import layout_names as names
+from curate.sources.answer_keys import model_of_key
 from curate.sources.recorded_candidates import (
     RECORDED,
     Candidate,
+    add_reasoning,
     continuation,
     number_of,
     read_answer,
     take_model,
     take_verdict,
 )
-from curate.sources.row_keys import normal
+from curate.sources.row_keys import NUMBERED, normal
 from curate.sources.transcripts import is_transcript, read_transcript
 from schemas.errors import BadRow
 from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
 
-_TOKEN = re.compile(r"(\d{1,2}|[a-d])\Z")
 _WINNER = re.compile(r"(?:.*[_ ])?(\d{1,2}|[a-d])\Z")
 
 
@@ -74,7 +75,7 @@ def take_numbered(
     if not filled:
         raise BadRow(f"{', '.join(map(repr, keys))} are empty; expected at least one answer")
     sides = _rounds(rest, messages, filled) or [_side(rest.pop(key), key) for key in filled]
-    tokens = [_token(key) for key in filled]
+    tokens = [model_of_key(key) for key in filled]
     verdicts: dict[str, list[float | None]] = {}
     if winner:
         for key in [key for key in rest if normal(str(key)) in names.WINNERS]:
@@ -88,7 +89,14 @@ def take_numbered(
     for index, (key, side, token) in enumerate(zip(filled, sides, tokens, strict=True)):
         model, scores = _of_side(rest, normal(key), token)
         given = {name: values[index] for name, values in verdicts.items()}
-        candidates.append(Candidate(side, model, scores | given))
+        named = model == RECORDED and NUMBERED.fullmatch(normal(key)) is None
+        candidates.append(Candidate(side, token if named else model, scores | given))
+        for trace in [pattern.format(side=normal(key), number=token) for pattern in names.SIDE_REASONING]:
+            if isinstance(rest.get(trace), str):
+                add_reasoning(candidates[-1], rest.pop(trace))
+    if all(candidate.scores.get("preference") == 0 for candidate in candidates):
+        for candidate in candidates:  # a tie
+            candidate.scores["preference"] = None
     return _one_prompt_or_several(rest, messages, candidates, filled)
 
 
@@ -134,12 +142,6 @@ def _one_prompt_or_several(
     for candidate, answer in zip(candidates, answers, strict=True):
         candidate.messages = answer
     return [(messages, candidates)]
-
-
-def _token(key: str) -> str:
-    """Return the number or the letter at the end of a numbered key."""
-    found = _TOKEN.search(normal(key))
-    return found[1] if found else ""
 
 
 def _side(value: Any, key: str) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from curate.sources import layout_names as names
 from curate.sources.recorded_candidates import Candidate, read_filled_text, read_text
 from curate.sources.row_keys import normal
 from curate.sources.row_layout import Layout
@@ -20,6 +21,8 @@ def take_prompt(rest: dict[str, Any], layout: Layout) -> list[Message]:
     if layout.turns:
         if normal(key) == "prompt" and not isinstance(value, list | dict):
             raise BadRow(f"{key!r} is {kind_of(value)}; expected text or a list of messages")
+        if normal(key) == "prompt" and isinstance(value, list) and all(isinstance(turn, str) for turn in value):
+            return [{"role": "user", "content": read_filled_text(turn, key)} for turn in value]  # Chatbot Arena
         return read_messages(value if normal(key) == "messages" else _turns(value), key)
     if isinstance(value, dict):
         if "role" in value or "from" in value:
@@ -44,13 +47,14 @@ def _context(value: Any, key: str) -> str:
 
 
 def _turns(value: Any) -> Any:
-    """Return a conversation's turns: texts by turns, or rounds of ``{input, output}``, become messages."""
+    """Return a conversation's turns: texts by turns, or rounds of a question and its answer, become messages."""
     if isinstance(value, list) and value:
         if all(isinstance(turn, str) for turn in value):
             return [{"role": ("user", "assistant")[index % 2], "content": turn} for index, turn in enumerate(value)]
-        if all(isinstance(turn, dict) and turn.keys() == {"input", "output"} for turn in value):
-            roles = (("user", "input"), ("assistant", "output"))
-            return [{"role": role, "content": turn[key]} for turn in value for role, key in roles]
+        for asked, answered in names.ROUNDS:
+            if all(isinstance(turn, dict) and turn.keys() == {asked, answered} for turn in value):
+                roles = (("user", asked), ("assistant", answered))
+                return [{"role": role, "content": turn[key]} for turn in value for role, key in roles]
     return value
 
 
@@ -65,6 +69,11 @@ def _history(rest: dict[str, Any]) -> list[Message]:
         question, reply = (read_filled_text(text, f"history[{index}]") for text in pair)
         messages += [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
     return messages
+
+
+def without_blank_system(messages: list[Message]) -> list[Message]:
+    """Return the messages without a system turn at the start that has no text."""
+    return messages[1:] if messages and messages[0]["role"] == "system" and blank(messages[0]["content"]) else messages
 
 
 def with_system(system: Any, messages: list[Message]) -> list[Message]:

@@ -226,7 +226,7 @@ def take_verdict(rest: dict[str, Any], key: str) -> float | None:
     """Take a verdict or a rating out of a row: a number, true/false, or a word for it; else leave it there."""
     value = rest.get(key)
     found = number_of(value)
-    if found is None and isinstance(value, str):
+    if found is None and isinstance(value, str) and normal(key) not in names.RATINGS:
         found = names.WORDS.get(normal(value)) if len(value) < 20 else None
     if found is not None:
         del rest[key]

@@ -11,7 +11,7 @@ from typing import Any
 from curate.sources import layout_names as names
 from curate.sources.message_trees import tree_prompts
 from curate.sources.preference_pairs import join_list, take_numbered, take_pair
-from curate.sources.prompt_messages import check_prompt, take_prompt, with_system
+from curate.sources.prompt_messages import check_prompt, take_prompt, with_system, without_blank_system
 from curate.sources.recorded_candidates import (
     RECORDED,
     Candidate,
@@ -127,6 +127,7 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
     else:
         messages, candidates, row_format = _one_answer(rest, layout, messages)
         found = [(messages, candidates)]
+    found = [(without_blank_system(messages), candidates) for messages, candidates in found]
     if layout.system:
         system = rest.pop(layout.system)
         found = [(with_system(system, messages), candidates) for messages, candidates in found]

@@ -1,5 +1,6 @@
 """The keys of a row by their normal names, and the kinds of their values, by which layouts are recognised."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +14,11 @@ TEXT, NUMBER, FLAG, MAPPING, SOLUTION, TREE, OTHER = "text", "number", "flag", "
 TEXTS, NUMBERS, MAPPINGS, TURNS, LISTS, EMPTY = "texts", "numbers", "mappings", "turns", "lists", "empty"
 _KINDS = {str: TEXT, bool: FLAG, int: NUMBER, float: NUMBER}
 _LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LISTS}
+NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
 _TURN_KEYS = ("role", "from", "speaker")
 # Keys whose value may be a list as JSON text, as in CSV and in our own tables.
 _LIST_NAMES = frozenset((*names.CONVERSATIONS, *names.ANSWER_LISTS, "input", "context"))
+_ROUND_KEYS = [set(round) for round in names.ROUNDS]
 _TURN_NAMES = frozenset(("prompt", *names.ANSWERS, *(side for pair in names.SIDES for side in pair)))
 
 
@@ -62,20 +65,35 @@ def value_kind(value: Any) -> str:
         return EMPTY
     first = value[0]
     if isinstance(first, dict):
-        is_turn = any(key in first for key in _TURN_KEYS) or (first.keys() >= {"input", "output"})
+        is_turn = any(key in first for key in _TURN_KEYS) or first.keys() in _ROUND_KEYS
         return TURNS if is_turn else MAPPINGS
     return _LIST_KINDS.get(type(first), OTHER)
 
 
 def parse_lists(row: dict[str, Any]) -> None:
-    """Replace lists that are written as JSON text, in place, under the keys that may hold one."""
+    """Replace lists that are written as JSON text, in place, under the keys that may hold one.
+
+    A prompt is taken for a list of texts only where numbered answers beside it are lists of texts too.
+    """
+    rounds = False
     for key, value in row.items():
         if type(value) is str and value[:1] == "[":
             name = normal(str(key))
-            if name in _LIST_NAMES or (name in _TURN_NAMES and value.lstrip("[ \n").startswith("{")):
-                try:
-                    items = parse(value)
-                except ValueError:
-                    continue
-                if isinstance(items, list) and (name in _LIST_NAMES or value_kind(items) == TURNS):
+            numbered = NUMBERED.fullmatch(name) is not None
+            if name in _LIST_NAMES or numbered or (name in _TURN_NAMES and value.lstrip("[ \n").startswith("{")):
+                items = _parse_list(value)
+                if items is not None and (name in _LIST_NAMES or numbered or value_kind(items) == TURNS):
                     row[key] = items
+                    rounds = rounds or (numbered and value_kind(items) == TEXTS)
+    prompt = _parse_list(row["prompt"]) if rounds and isinstance(row.get("prompt"), str) else None
+    if prompt and value_kind(prompt) == TEXTS:
+        row["prompt"] = prompt
+
+
+def _parse_list(text: str) -> list | None:
+    """Return the list in a JSON text, or ``None``."""
+    try:
+        items = parse(text)
+    except ValueError:
+        return None
+    return items if isinstance(items, list) else None

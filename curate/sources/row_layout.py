@@ -129,7 +129,7 @@ def _find_layout(keys: Keys) -> Layout:
         if not turns:
             answers, used = ("one", (one,)) if one else ("solutions", recorded) if recorded else ("turns", ())
     elif not truth:
-        truth = left_truth_keys(keys, prompt_name, turns)
+        truth = left_truth_keys(keys, prompt_name, turns, several=True)
     keys.used.update(truth[:1])
     keys.used.update(used)
     alone = answers in ("one", "turns")
@@ -139,7 +139,7 @@ def _find_layout(keys: Keys) -> Layout:
             "if they are answers, name their verdicts otherwise, such as is_correct"
         )
     return Layout(
-        name=_layout_name(prompt, turns, answers, used, context),
+        name=_layout_name(prompt, turns, answers, used, winner),
         prompt=prompt,
         turns=turns,
         answers=answers,
@@ -225,26 +225,17 @@ def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
     )
 
 
-def _layout_name(prompt: str | None, turns: bool, answers: str, used: tuple[str, ...], context: str | None) -> str:
+def _layout_name(prompt: str | None, turns: bool, answers: str, used: tuple[str, ...], winner: str | None) -> str:
     """Return the layout's name: that of the data set which is known for it, or its two keys."""
     name, answer = normal(prompt or ""), normal(used[0]) if used else ""
-    if answers in ("sides", "numbered"):
+    if answers == "sides" or (answers == "numbered" and winner):
         return "ShareGPT preference" if name == "conversations" else "preference"
+    if answers == "numbered":
+        return "numbered answers" if NUMBERED.fullmatch(answer) else "answers of several models"
     if answers == "solutions" or (answers == "list" and name == "question"):
         return "recorded solutions"
-    known = {
-        ("instruction", "output"): "Alpaca",
-        ("instruction", "completions"): "UltraFeedback",
-        ("instruction", ""): "Alpaca",
-        ("question", ""): "question-answer",
-        ("prompt", "completions"): "prompt with completions",
-        ("conversations", ""): "ShareGPT",
-        ("prompt", ""): "prompt",
-    }
-    if (name, answer) in known:
-        return known[name, answer]
-    if name == "instruction" and context and normal(context) == "context":
-        return "Dolly"
+    if (name, answer) in names.KNOWN:
+        return names.KNOWN[name, answer]
     if turns and not used:
         return "messages"
     return f"{name}-{answer}" if answer else "prompt"
