@@ -43,8 +43,9 @@ ANSWER_TEXTS = ("messages", "response", "content", "solution", "text", "answer",
 NAMED = ("response", "attempt", "answer", "output", "completion", "generation", "solution")
 NO_MODELS = (
     "final", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw", "chosen",
-    "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical", "ground_truth", "incorrect",
-    "wrong", "best", "model", "generated", "human_ref", "formatted", "extracted", "predicted", "orig_reference",
+    "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical",
+    "ground_truth", "incorrect", "wrong", "best", "model", "generated", "human_ref", "formatted", "extracted",
+    "predicted", "orig_reference",
 )  # fmt: skip
 # Numbered answers: response_0, response_1; response_a, response_b; answer_0; human_ref_A; r1_solution_1.
 NUMBERED = (

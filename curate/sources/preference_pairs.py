@@ -76,15 +76,7 @@ def take_numbered(
         raise BadRow(f"{', '.join(map(repr, keys))} are empty; expected at least one answer")
     sides = _rounds(rest, messages, filled) or [_side(rest.pop(key), key) for key in filled]
     tokens = [model_of_key(key) for key in filled]
-    verdicts: dict[str, list[float | None]] = {}
-    if winner:
-        for key in [key for key in rest if normal(str(key)) in names.WINNERS]:
-            name, _, rule = names.WINNERS[normal(str(key))].partition(" ")
-            values = _verdicts(rest[key], tokens, rule)
-            if values:
-                verdicts.setdefault(name, values)
-                if None not in values and not rule:
-                    del rest[key]
+    verdicts = _take_winners(rest, tokens) if winner else {}
     candidates = []
     for index, (key, side, token) in enumerate(zip(filled, sides, tokens, strict=True)):
         model, scores = _of_side(rest, normal(key), token)
@@ -98,6 +90,19 @@ def take_numbered(
         for candidate in candidates:  # a tie
             candidate.scores["preference"] = None
     return _one_prompt_or_several(rest, messages, candidates, filled)
+
+
+def _take_winners(rest: dict[str, Any], tokens: list[str]) -> dict[str, list[float | None]]:
+    """Return by score the values of all numbered answers; a key that says nothing else is taken out of the row."""
+    verdicts: dict[str, list[float | None]] = {}
+    for key in [key for key in rest if normal(str(key)) in names.WINNERS]:
+        name, _, rule = names.WINNERS[normal(str(key))].partition(" ")
+        values = _verdicts(rest[key], tokens, rule)
+        if values:
+            verdicts.setdefault(name, values)
+            if None not in values and not rule:
+                del rest[key]
+    return verdicts
 
 
 def join_list(candidates: list[Candidate], listed: list[Candidate]) -> None:
@@ -120,7 +125,7 @@ def _rounds(rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...]
         return []
     sides: list[list[Message]] = []
     for key in keys:
-        answers = [read_answer(text, key) for text in rest.pop(key)]
+        answers = [read_answer("" if text is None else text, key, empty_ok=True) for text in rest.pop(key)]
         sides.append([turn for question, answer in zip(asked, answers, strict=True) for turn in (question, *answer)])
     messages.clear()
     return sides
