@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from json.encoder import encode_basestring as _as_json_text
 
 # Made once: json.dumps makes a new encoder for every call that names its separators.
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -13,7 +14,10 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
 
     Parts are framed as JSON, so ``("ab", "c")`` and ``("a", "bc")`` differ, and so do ``None`` and ``""``.
     """
-    return f"{prefix}_{hashlib.sha256(_as_json(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+    # A text's JSON by itself is made faster than a list's, whose encoder Python makes anew each time.
+    texts = ["null" if part is None else _as_json_text(part) if type(part) is str else _as_json(part) for part in parts]
+    framed = f"[{','.join(texts)}]".encode("utf-8", "surrogatepass")
+    return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"
 
 
 def fingerprint(value: object) -> str:

@@ -214,8 +214,9 @@ def _add(tables: _Tables, row: Row, line: int, name: str) -> None:
         prompt.count += 1
     prompt.candidate_keys.update(keys)
     tables.row_formats[row.row_format] += 1
-    tables.unused.update(row.unused)
-    tables.changed.update(row.changed)
+    for count, keys_said in ((tables.unused, row.unused), (tables.changed, row.changed)):
+        if keys_said:
+            count.update(keys_said)
     if row.truth:
         tables.truths[row.truth] += 1
 

@@ -17,9 +17,14 @@ _LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LI
 NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
 _TURN_KEYS = ("role", "from", "speaker")
 # Keys whose value may be a list as JSON text, as in CSV and in our own tables.
-_LIST_NAMES = frozenset((*names.CONVERSATIONS, *names.ANSWER_LISTS, "input", "context"))
+_LIST_NAMES = {
+    **dict.fromkeys(names.CONVERSATIONS, (TEXTS, TURNS, LISTS, MAPPINGS)),
+    **dict.fromkeys(names.ANSWER_LISTS, (TEXTS, TURNS, LISTS, MAPPINGS)),
+}
 _ROUND_KEYS = [set(round) for round in names.ROUNDS]
-_TURN_NAMES = frozenset(("prompt", *names.ANSWERS, *(side for pair in names.SIDES for side in pair)))
+_TURN_NAMES = frozenset(
+    ("prompt", "input", "context", *names.ANSWERS, *(side for pair in names.SIDES for side in pair))
+)
 
 
 @dataclass
@@ -71,22 +76,26 @@ def value_kind(value: Any) -> str:
 
 
 def parse_lists(row: dict[str, Any]) -> None:
-    """Replace lists that are written as JSON text, in place, under the keys that may hold one.
-
-    A prompt is taken for a list of texts only where numbered answers beside it are lists of texts too.
-    """
-    rounds = False
+    """Replace lists that are written as JSON text, in place, under the keys that may hold one."""
     for key, value in row.items():
         if type(value) is str and value[:1] == "[":
             name = normal(str(key))
-            numbered = NUMBERED.fullmatch(name) is not None
-            if name in _LIST_NAMES or numbered or (name in _TURN_NAMES and value.lstrip("[ \n").startswith("{")):
-                items = _parse_list(value)
-                if items is not None and (name in _LIST_NAMES or numbered or value_kind(items) == TURNS):
-                    row[key] = items
-                    rounds = rounds or (numbered and value_kind(items) == TEXTS)
-    prompt = _parse_list(row["prompt"]) if rounds and isinstance(row.get("prompt"), str) else None
-    if prompt and value_kind(prompt) == TEXTS:
+            kinds = _LIST_NAMES.get(name, (TURNS,) if name in _TURN_NAMES else ())
+            items = _parse_list(value) if kinds else None
+            if items is not None and value_kind(items) in kinds:
+                row[key] = items
+    prompt = row.get("prompt")
+    if isinstance(prompt, str) and prompt.startswith('["'):
+        _parse_rounds(row, prompt)
+
+
+def _parse_rounds(row: dict[str, Any], text: str) -> None:
+    """Replace a prompt and numbered answers that are lists of as many texts (Chatbot Arena's CSV), in place."""
+    prompt = _parse_list(text)
+    numbered = [key for key in row if isinstance(row[key], str) and NUMBERED.fullmatch(normal(str(key)))]
+    lists = {key: _parse_list(row[key]) for key in numbered}
+    if prompt and numbered and all(items is not None and len(items) == len(prompt) for items in lists.values()):
+        row.update(lists)
         row["prompt"] = prompt
 
 

@@ -86,16 +86,17 @@ def row_layout(row: dict[str, Any]) -> Layout:
     Raises:
         BadRow: No prompt is found, or the layout is one that is known and not read.
     """
-    found = _layout(tuple((str(key), value_kind(value)) for key, value in row.items()))
+    found = _layout(tuple(map(str, row)), tuple(map(value_kind, row.values())))
     if isinstance(found, str):
         raise BadRow(found)
     return found
 
 
 @lru_cache(maxsize=1024)
-def _layout(kinds: tuple[tuple[str, str], ...]) -> Layout | str:
+def _layout(keys_of_row: tuple[str, ...], kinds: tuple[str, ...]) -> Layout | str:
     """Return the layout of rows with these keys and kinds, or what is wrong with them."""
-    keys = Keys({normal(key): key for key, _ in reversed(kinds)} | {k: k for k, _ in kinds}, dict(kinds))
+    at = {normal(key): key for key in reversed(keys_of_row)} | {key: key for key in keys_of_row}
+    keys = Keys(at, dict(zip(keys_of_row, kinds, strict=True)))
     try:
         return _find_layout(keys)
     except BadRow as problem:
