@@ -60,8 +60,8 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
         key = next(iter(source.unused))
         looks = "looks like an answer" if len(source.unused) == 1 else "look like answers"
         warnings.append(
-            f"not used: {_keys(source.unused)} {looks}, and went to the metadata; to train on it set "
-            f"fields: {{prompt: {printable(prompt)}, completion: {printable(key)}}}"
+            f"not used: {_keys(source.unused)} {looks}, and went to the metadata; to train on "
+            f"{printable(short_repr(key))} set fields: {{prompt: {printable(prompt)}, completion: {printable(key)}}}"
         )
     tokens, texts = _joined(leftovers, lambda one: one.tokens), sum(map(_token_texts, leftovers.values()))
     if texts:

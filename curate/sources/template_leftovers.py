@@ -32,10 +32,7 @@ TOKEN = "|".join([*PIPED, *map(re.escape, CONTROL_TOKENS), _ENDS, _STARTS])
 _BEFORE = r"(?:^|[^A-Za-z0-9\\{}$^_]|\\[nrt])"
 DOUBLE = _BEFORE + r"\{\{\s*[\p{L}_][\p{L}\p{N}_.\- ]{0,38}[\p{L}\p{N}_]\s*\}\}"
 SINGLE = _BEFORE + r"\{[A-Za-z_]{2,40}\}"
-CODE = (
-    r"```|\{%|</|\\begin\{|\bdef |\breturn\b|\bprint\(|\bprintf|\.format\(|\bconst |\bvar |\blet |#include|\bimport |"
-    r"\bf\\\"|\bf'"
-)
+CODE = r"```|\{%|</|\\begin\{|\bdef \w+\(|\bprintf?\(|\.format\(|\b(?:const|let|var) \w+ ?=|#include|\bf\\\"|\bf'"
 SINGLE_SHARE, SINGLE_TEXTS = 0.05, 2  # texts that must hold one ``{name}``, of all texts and at least
 
 
