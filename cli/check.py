@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from rich.text import Text
 
+from cli.progress import Bars
 from cli.tables import console, safe, table
 from curate.api.run import Plan, plan
 from curate.models.budget import Budget
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
     from curate.storage.store import Store
 
 
-def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
+def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
     """Validate a recipe and print what is cached, what will run, what it costs, and a few tokenised rows.
+
+    Warnings go to stderr.
 
     Args:
         recipe: The recipe.
         store: The store, or None if there is none yet.
         rows: How many rows of each training's dataset to show.
+
+    Returns:
+        The plan.
     """
     found = plan(recipe, store)
     shown = console()
@@ -40,6 +46,10 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> None:
     _print_models(recipe, found, shown)
     if rows:
         _print_preview(recipe, found, shown, rows)
+    bars = Bars()
+    for warning in found.warnings:
+        bars.warn(warning)
+    return found
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:

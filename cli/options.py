@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from curate.storage.store import Store
+    from schemas.progress import StageWarning
     from schemas.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
@@ -24,6 +25,9 @@ Overrides = Annotated[
         metavar="KEY=VALUE",
         help="Replace a value of the recipe, as in models.student=smollm2-135m. Repeatable.",
     ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Exit with the code 2 if there are warnings, after the work is done.")
 ]
 STORE = Path("store")
 
@@ -42,6 +46,15 @@ def open_store(path: Path, *, create: bool = False) -> "Store":
     store = Store(path, create=create)
     store.waiting = lambda message: typer.echo(message, err=True)
     return store
+
+
+def end_strictly(warnings: "list[StageWarning]") -> None:
+    """Raise ``UserError`` if there are warnings, for ``--strict``."""
+    from schemas.errors import UserError
+
+    if warnings:
+        count = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+        raise UserError(f"{count} above, and --strict is given; the work itself is done")
 
 
 def command_line(*arguments: object, store: Path = STORE) -> str:

@@ -5,8 +5,10 @@ import time
 import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from schemas.progress import Progress
+from schemas.errors import printable
+from schemas.progress import Progress, StageWarning
 
 
 class Bars(Progress):
@@ -60,14 +62,21 @@ class Bars(Progress):
         self._clear()
         mark, style = ("=", "dim") if reused else ("+", "")
         took = "reused" if reused else f"{seconds:.1f} s"
-        self.console.print(
-            f"[green]{mark}[/] [{style or 'bold'}]{label:<34}[/] {result}  [dim]{took}[/]", style=style, soft_wrap=True
+        line = Text.assemble(  # no markup: a result may hold names and tokens of a file, such as [/INST]
+            (mark, "green"), " ", (f"{printable(label):<34}", style or "bold"), f" {printable(result)}  ", (took, "dim")
         )
+        self.console.print(line, style=style, soft_wrap=True)
         self.started = time.monotonic()
 
     def say(self, message: str) -> None:
         """Print a line."""
         self.console.print(message, markup=False, soft_wrap=True)
+
+    def warn(self, warning: StageWarning) -> None:
+        """Print a warning."""
+        self._clear()
+        line = Text.assemble(("warning:", "yellow"), " ", printable(str(warning)))
+        self.console.print(line, soft_wrap=True)
 
     def _clear(self) -> None:
         if self.task is not None:

@@ -1,12 +1,25 @@
 """The commands that prepare and build datasets: demo, init, check, run, steps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import STORE, Overrides, RecipeFile, StoreFolder, command_line, open_store, read_recipe
+from cli.options import (
+    STORE,
+    Overrides,
+    RecipeFile,
+    StoreFolder,
+    Strict,
+    command_line,
+    end_strictly,
+    open_store,
+    read_recipe,
+)
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_names
+
+if TYPE_CHECKING:
+    from curate.api.run_result import RunResult
 
 
 def demo(
@@ -51,6 +64,7 @@ def check(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     rows: Annotated[int, typer.Option("--rows", help="How many training rows to preview.", min=0)] = 2,
+    strict: Strict = False,
 ) -> None:
     """Check a recipe, and show what a run would do and cost.
 
@@ -61,14 +75,18 @@ def check(
     from curate.storage.store import is_store
 
     loaded = read_recipe(recipe, overrides)
-    show_plan(loaded, open_store(store) if is_store(store) else None, rows)
+    found = show_plan(loaded, open_store(store) if is_store(store) else None, rows)
+    if strict:
+        end_strictly(found.warnings)
 
 
-def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
+def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None, strict: Strict = False) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
-    _build(recipe, store, overrides)
+    result = _build(recipe, store, overrides)
     shown = command_line("show", store=store)
     typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, store=store)}")
+    if strict:
+        end_strictly(result.warnings)
 
 
 def steps(
@@ -92,8 +110,8 @@ def steps(
             typer.echo(f"  {name:<18} {summary.replace('``', '')}")
 
 
-def _build(recipe: Path, store: Path, overrides: list[str] | None) -> None:
-    """Build a recipe's datasets, with its progress shown."""
+def _build(recipe: Path, store: Path, overrides: list[str] | None) -> "RunResult":
+    """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
     from curate.api.run import run as build
     from train.plan import check_training_sections
@@ -101,7 +119,7 @@ def _build(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     loaded = read_recipe(recipe, overrides)
     check_training_sections(loaded)
     with Bars() as bars:
-        build(loaded, open_store(store, create=True), bars)
+        return build(loaded, open_store(store, create=True), bars)
 
 
 COMMANDS = (demo, init, check, run, steps)

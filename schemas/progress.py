@@ -1,5 +1,18 @@
 """The interface through which a run reports its progress. ``cli.progress`` shows it as bars and lines."""
 
+from typing import NamedTuple
+
+
+class StageWarning(NamedTuple):
+    """A warning: the label of the stage it is about, and what was found, where, and what to set."""
+
+    stage: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return ``datasets.sft: 0 rows: ...``."""
+        return f"{self.stage}: {self.text}"
+
 
 class Progress:
     """Receives a run's progress and shows nothing. Subclasses show it."""
@@ -15,3 +28,6 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Show a message on a line of its own."""
+
+    def warn(self, warning: StageWarning) -> None:
+        """Show a warning about a stage on a line of its own."""

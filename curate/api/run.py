@@ -9,6 +9,7 @@ from typing import Any
 from curate.api.open_store import OpenStore, open_store
 from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
+from curate.datasets.dataset_warnings import dataset_warnings
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.pipeline.decontaminate import decontaminate_stage
@@ -32,7 +33,7 @@ from curate.storage.store import Store, is_store
 from schemas.errors import Stopped, UserError
 from schemas.ids import fingerprint
 from schemas.load_recipe import load_recipe
-from schemas.progress import Progress
+from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe, Step
 
 RowsVerb = Callable[[RunState, RowSet, Step, RowSet | None], StageSpec]
@@ -60,7 +61,7 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
         progress: Shows how far the run is; silent by default. ``cli.progress.Bars`` shows bars.
 
     Returns:
-        The result: the datasets, the decisions about rows, and the costs.
+        The result: the datasets, the decisions about rows, the costs, and the warnings.
 
     Raises:
         UserError: For a mistake in the recipe or its sources, found before the first stage is made.
@@ -72,13 +73,19 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
     with _drafts() as drafts:
         planned = _plan(recipe, store, drafts, sources)
         sources.forget_rows()  # the drafts hold the rows that the run needs
+        early = planned.warnings if planned.model_requests else []  # before the models are paid
         for one in planned.model_requests:  # a missing key is found before the other models are paid
             engine_of(one.ref).ready(one.ref)
         with RunRecord(recipe, store, "run") as record:
             state = RunState(recipe, store, sources)
+            _warn(progress, early)
             with record.gateway(progress) as gateway:
-                Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
-            result = RunResult(recipe, OpenStore(store.path, create=False), record.run_id, state.datasets)
+                stages = Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
+            warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
+            warnings += dataset_warnings(state)
+            _warn(progress, [one for one in warnings if one not in early])
+            opened = OpenStore(store.path, create=False)
+            result = RunResult(recipe, opened, record.run_id, state.datasets, warnings)
             if gateway.stopped:
                 reasons = "; ".join(gateway.stopped.values())
                 raise Stopped(f"{reasons}. The datasets are made of what there is", result=result)
@@ -170,7 +177,14 @@ def _drafts() -> Generator[Store]:
 
 def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) -> Plan:
     state = RunState(recipe, store, sources)
-    return Planner(state, drafts).plan(stage_specs(state))
+    made = Planner(state, drafts).plan(stage_specs(state))
+    made.warnings.extend(dataset_warnings(state))
+    return made
+
+
+def _warn(progress: Progress, warnings: list[StageWarning]) -> None:
+    for warning in warnings:
+        progress.warn(warning)
 
 
 def _check_prices(state: RunState) -> None:

@@ -1,7 +1,7 @@
 """The result of a run: its datasets, its decisions about rows, and its costs."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -13,6 +13,7 @@ from curate.storage.reply_log import costs
 from curate.storage.run_stages import read_dataset, stages_of_run
 from curate.storage.stage import Stage
 from schemas.errors import printable, unknown
+from schemas.progress import StageWarning
 from schemas.recipe import Recipe
 from schemas.rows import DATASET_TABLES, HISTORY_TABLES
 
@@ -68,12 +69,14 @@ class RunResult:
         store: The store it is in.
         run_id: The run's id, as in the tables ``runs`` and ``stages``.
         stages: The stage that holds each dataset, by the dataset's name.
+        warnings: What a user should look at, in the order of the stages, each with what to set.
     """
 
     recipe: Recipe
     store: OpenStore
     run_id: str
     stages: dict[str, Stage]
+    warnings: list[StageWarning] = field(default_factory=list)
 
     @property
     def datasets(self) -> Datasets:
@@ -111,12 +114,17 @@ class RunResult:
         return counts.sort(order, "dropped", descending=[False, True])
 
     def __repr__(self) -> str:
-        """Return the datasets' rows, the dropped rows by reason, and the cost."""
-        return f"{self._title()}\n{shown(self.summary())}\n{shown(self.dropped())}"
+        """Return the datasets' rows, the dropped rows by reason, the cost and the warnings."""
+        tables = f"{self._title()}\n{shown(self.summary())}\n{shown(self.dropped())}"
+        return "\n".join([tables, *(printable(f"warning: {warning}") for warning in self.warnings)])
 
     def _repr_html_(self) -> str:
         """Return the same as tables, for a notebook."""
-        return html_table(self._title(), self.summary()) + html_table("Rows dropped", self.dropped())
+        page = html_table(self._title(), self.summary()) + html_table("Rows dropped", self.dropped())
+        if not self.warnings:
+            return page
+        warnings = pl.DataFrame(self.warnings, {"stage": pl.String, "warning": pl.String}, orient="row")
+        return page + html_table("Warnings", warnings)
 
     def _title(self) -> str:
         spent = self.costs

@@ -15,6 +15,7 @@ from curate.datasets.choose import DecisionWriter, choose_candidates, choose_pro
 from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.pairs import PairOptions
 from curate.datasets.random_control import control_of_candidates, control_of_prompts
+from curate.datasets.recorded_verdicts import check_verdicts, recorded_scores
 from curate.datasets.refine import refine
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
@@ -109,6 +110,7 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
         if isinstance(condition, str):
             where = f"{recipe.where('split', split)}: split.{split}"
             sql_conditions.check(condition, state.prompts.columns(), where)
+    check_verdicts(state, name, entry)
     needs_score = rule is not None and "score" in rule.step.reads and not score_is_optional(rule.step, entry.settings)
     return DatasetSpec(
         recipe=recipe,
@@ -139,7 +141,7 @@ def _columns(state: RunState, entry: Dataset) -> dict[str, pl.DataType]:
 
 
 def _score_name(state: RunState, name: str, entry: Dataset) -> str | None:
-    """Return the score that a dataset's rule reads: the one named, or the only one there is."""
+    """Return the score that a dataset's rule reads: the one named, recorded pairs' ``preference``, or the only one."""
     known = [*state.completions.scores]
     if entry.by is not None:
         numbers = [c for c, t in state.completions.columns(state.prompts).items() if t.is_numeric()]
@@ -147,6 +149,8 @@ def _score_name(state: RunState, name: str, entry: Dataset) -> str | None:
         if entry.by not in usable:
             raise unknown("score", entry.by, usable, state.recipe.where("datasets", name, "by"))
         return entry.by
+    if entry.type == "preference" and recorded_scores(state, ("preference",)):
+        return "preference"
     return known[0] if len(known) == 1 or (entry.type == "prompt" and known) else None
 
 

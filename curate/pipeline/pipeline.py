@@ -30,15 +30,18 @@ class Pipeline:
     record: RunRecord
     drafts: Store
 
-    def make(self, specs: Iterable[StageSpec]) -> None:
-        """Reuse or make each stage, and take its rows in before the next is looked at.
+    def make(self, specs: Iterable[StageSpec]) -> list[Stage]:
+        """Reuse or make each stage, and take its rows in before the next is looked at; return the stages.
 
         Raises:
             UserError: For a mistake in the recipe, its sources or a step of the user's.
             Failed: Too many requests of a stage failed.
         """
+        stages = []
         for spec in specs:
-            spec.adopt(self._stage(spec))
+            stages.append(self._stage(spec))
+            spec.adopt(stages[-1])
+        return stages
 
     def _stage(self, spec: StageSpec) -> Stage:
         stage, seconds = self.run.store.stage(spec.stage_id), 0.0

@@ -9,7 +9,8 @@ from curate.pipeline.stage_spec import ModelRequests, RunContext, StageSpec
 from curate.storage.reply_log import ReplyLog
 from curate.storage.stage import Stage
 from curate.storage.store import Store
-from schemas.progress import Progress
+from schemas.errors import printable
+from schemas.progress import Progress, StageWarning
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Plan:
         state: The recipe's rows and datasets as far as they are there already.
         stages: The stages in order.
         model_requests: The requests that are left to make, as far as they are known.
+        warnings: What a user should look at, in the order of the stages, each with what to set.
     """
 
     state: RunState
     stages: list[PlannedStage] = field(default_factory=list)
     model_requests: list[ModelRequests] = field(default_factory=list)
+    warnings: list[StageWarning] = field(default_factory=list)
 
     @property
     def datasets(self) -> dict[str, Stage]:
@@ -51,12 +54,13 @@ class Plan:
         return sum(one.requests for one in self.model_requests)
 
     def __repr__(self) -> str:
-        """Return a line for each stage: its label, whether it is there already, and its result."""
+        """Return a line for each stage (its label, whether it is there already, its result) and for each warning."""
         width = max((len(stage.label) for stage in self.stages), default=0)
         lines = [
             f"  {stage.label:<{width}}  {'cached' if stage.cached else 'to run'}  {stage.note}".rstrip()
             for stage in self.stages
         ]
+        lines += [printable(f"warning: {warning}") for warning in self.warnings]
         return "\n".join([f"Plan: {self.prompts:,} prompts, {self.requests:,} requests left to make", *lines])
 
 
@@ -93,12 +97,15 @@ class Planner:
         cached, note = stage is not None, stage.manifest["result"] if stage else ""
         if stage is None and spec.in_plan:
             stage = self._draft(spec)
+            note = stage.manifest["result"]
         if incomplete and spec.estimate:
             with ReplyLog.open_for_reading(store) as log:
                 estimate = spec.estimate(log)
             note = estimate.note
             plan.model_requests.extend(one for one in estimate.requests if one.requests)
         spec.adopt(stage)
+        if stage:
+            plan.warnings.extend(StageWarning(spec.label, text) for text in stage.warnings)
         plan.stages.append(PlannedStage(spec.label, cached, note))
 
     def _draft(self, spec: StageSpec) -> Stage:

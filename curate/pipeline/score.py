@@ -20,9 +20,10 @@ from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all, read_batches, read_groups
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
-from schemas.errors import UserError
+from schemas.errors import UserError, printable
 
 RESERVED = ("split", "n_completions")  # what a condition may name beside the columns and scores
+SHOWN = 200  # characters of an error in a warning
 NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "programs to run"}
 SCORER_MAX_FAILED_SHARE = 0.1  # of a scorer's requests: a row whose request failed has no score, and the others do
 
@@ -85,17 +86,20 @@ def write_model_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep
 def write_scores(writer: StageWriter, run: RunContext, score: ScoreStep, answer: Answer) -> str:
     """Write the scores of all rows; return how many there are, their mean, and the scorer's notes."""
     run.progress.begin(score.label, score.rows.kept_ids.height)
-    total, scored_rows, value_sum = 0, 0, 0.0
+    total, scored_rows, value_sum, failure = 0, 0, 0.0, ""
     notes: list[str] = []
     for part in _parts(score):
         scored = score.scorer.values(part, answer)
         ids = part[score.rows.id]
         writer.write("scores", scored.select("value", "error", "detail", row_id=ids, scorer=pl.lit(score.scorer.name)))
         total, scored_rows = total + part.height, scored_rows + scored["value"].count()
+        failure = failure or (scored["error"].drop_nulls().head(1).to_list() or [""])[0]
         value_sum += float(scored["value"].sum() or 0.0)
         notes += [note for note in scored["note"].drop_nulls().unique(maintain_order=True) if note not in notes]
         run.progress.advance(part.height)
     writer.info["rows_in"] = total
+    if total and not scored_rows:
+        writer.info["warnings"] = [f"every score is null: {printable(failure)[:SHOWN]}"]
     parts = [f"{scored_rows:,} scored"]
     if scored_rows:
         parts.append(f"mean {value_sum / scored_rows:.3f}")

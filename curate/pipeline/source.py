@@ -10,7 +10,8 @@ from curate.pipeline.run_state import RunState, recipe_file
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.sources.hub import is_hub_name
-from curate.sources.read_source import Source, read_source
+from curate.sources.read_source import read_source
+from curate.sources.source_summary import prompt_key, source_leftovers, source_summary, source_warnings
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
@@ -48,7 +49,7 @@ def write_source(
     where: str,
     label: str,
 ) -> str:
-    """Write the rows of a source and return a summary: how many prompts, candidates, repeats and refused rows."""
+    """Write the rows of a source, and what a user is warned of; return a summary of what was read."""
     source = sources.read(path, settings, where)
     writer.write("prompts", source.prompts)
     for table, part in (("completions", source.completions), ("scores", source.scores)):
@@ -57,7 +58,13 @@ def write_source(
     if source.decisions.height:
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
     writer.info["rows_in"] = source.prompts.height + source.decisions.height
-    return _summary(source)
+    leftovers, prompt = source_leftovers(source), prompt_key(source, settings.get("fields"))
+    warnings = source_warnings(source, leftovers, prompt)
+    if warnings:
+        writer.info["warnings"] = warnings
+    if source.truths:
+        writer.info |= {"truths": source.truths, "prompt_key": prompt}
+    return source_summary(source, leftovers)
 
 
 def _adopt(state: RunState, stage: Stage | None) -> None:
@@ -67,15 +74,3 @@ def _adopt(state: RunState, stage: Stage | None) -> None:
     state.completions.add(stage)
     for name in stage.read("scores", ["scorer"])["scorer"].unique(maintain_order=True):
         state.completions.scores.setdefault(name, []).append(stage)
-
-
-def _summary(source: Source) -> str:
-    parts = [f"{source.prompts.height:,} prompts"]
-    if source.completions.height:
-        parts.append(f"{source.completions.height:,} recorded completions")
-    if source.decisions.height:
-        repeats = source.decisions["reason"].str.contains("^(exact copy|same prompt)").sum()
-        refused = source.decisions.height - repeats
-        counts = ((repeats, "repeats joined"), (refused, "rows refused"))
-        parts += [f"{count:,} {what}" for count, what in counts if count]
-    return ", ".join(parts) + f" ({', '.join(sorted(source.row_formats))})"

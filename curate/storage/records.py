@@ -21,6 +21,9 @@ class Manifest(TypedDict):
         what: All that the stage depends on.
         result: Its result in a line.
         rows_in: How many rows it was made of, where that says something.
+        warnings: What a user should look at in its rows, each with what to set.
+        truths: Of a source: the keys whose values became the ground truth, with the number of rows.
+        prompt_key: Of a source: the key that the prompts of most rows are under.
         name: Of a training: its name in the recipe.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
     """
@@ -34,6 +37,9 @@ class Manifest(TypedDict):
     what: dict[str, Any]
     result: str
     rows_in: NotRequired[int]
+    warnings: NotRequired[list[str]]
+    truths: NotRequired[dict[str, int]]
+    prompt_key: NotRequired[str]
     name: NotRequired[str]
     adapter: NotRequired[bool]
 

@@ -30,6 +30,11 @@ class Stage:
     path: Path
     manifest: Manifest
 
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should look at in the stage's rows, each with what to set."""
+        return self.manifest.get("warnings", [])
+
     def rows(self, table: str) -> int:
         """Return the number of rows of a table, 0 if the stage wrote no such table."""
         held = self.manifest["tables"].get(table)

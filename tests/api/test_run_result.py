@@ -14,6 +14,7 @@ import train
 from curate import load_recipe, open_store, plan, run
 from curate.storage.store import Store
 from schemas.errors import Stopped, UserError
+from schemas.progress import Progress
 from tests.stub_server import Stub
 
 ROWS = [f'{{"prompt": "p{n}", "completions": ["a", "b <b>{n}</b>"]}}\n' for n in range(4)]
@@ -176,3 +177,58 @@ def test_imports_are_lazy():
     assert dir(train) == train.__all__ and "length" in dir(importlib.import_module("curate.score"))
     with pytest.raises(AttributeError, match="has no attribute 'runn'"):
         curate.runn  # noqa: B018
+
+
+def test_warnings_are_in_the_result_and_the_plan_and_have_no_effect_as_markup(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "q", "completion": "x <|im_end|> <b>"}\n', encoding="utf-8")
+    (tmp_path / "r.yaml").write_text(
+        "name: r\nprompts:\n  - source: rows.jsonl\ndatasets: {sft: {type: sft}}\n", encoding="utf-8"
+    )
+    planned, made = plan(tmp_path / "r.yaml"), run(tmp_path / "r.yaml", tmp_path / "store")
+    assert planned.warnings == made.warnings and [one.stage for one in made.warnings] == ["prompts.source.rows"]
+    told = "warning: prompts.source.rows: 1 text holds control tokens of a chat template: <|im_end|> (1)"
+    assert told in repr(planned) and told in repr(made)
+    page = made._repr_html_()
+    assert "Warnings" in page and "&lt;|im_end|&gt;" in page and "<|im_end|>" not in page
+
+
+class Noted(Progress):
+    """Notes the warnings and the ends of stages, in order."""
+
+    def __init__(self):
+        self.said = []
+
+    def warn(self, warning):
+        self.said.append(str(warning))
+
+    def end(self, label, result, *, reused=False):
+        self.said.append(label)
+
+
+def test_a_display_is_given_each_warning_once_after_the_stages(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "q"}\n', encoding="utf-8")
+    noted = Noted()
+    job = {
+        "name": "r",
+        "prompts": [{"source": tmp_path / "rows.jsonl"}],
+        "datasets": {"sft": {"type": "sft"}, "held_out": {"type": "prompt"}},
+    }
+    made = run(job, tmp_path / "store", noted)
+    assert noted.said[:-1] == ["prompts.source.rows", "datasets.sft", "datasets.held_out"]
+    assert noted.said[-1:] == [str(one) for one in made.warnings]
+
+
+def test_what_is_known_before_a_model_is_asked_is_said_before_it_is(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Hi {{name}}", "completion": "yes"}\n', encoding="utf-8")
+    with Stub() as stub:
+        job = {
+            "name": "r",
+            "models": {"m": {"engine": "openai", "base_url": stub.url, "model": "big"}},
+            "prompts": [{"source": tmp_path / "rows.jsonl"}],
+            "completions": [{"generate": {"use": "sample", "model": "m", "max_tokens": 5}}],
+            "datasets": {"sft": {"type": "sft"}},
+        }
+        noted = Noted()
+        made = run(job, tmp_path / "store", noted)
+    assert noted.said[0] == str(made.warnings[0]) and "{{name}}" in noted.said[0] and len(made.warnings) == 1
+    assert noted.said[1:] == ["prompts.source.rows", "completions.generate.sample", "datasets.sft"]

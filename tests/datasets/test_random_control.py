@@ -234,7 +234,7 @@ def test_a_control_that_cannot_but_be_the_dataset_says_so(tmp_path):
         """
         pairs: {type: preference, control: random}
         best: {type: sft, select: best_of_n, control: random}
-        all: {type: sft, control: random}""",
+        all: {type: sft, select: all, control: random}""",
     )
     told = "; these are the rows of {}: there is nothing else to draw"
     assert said["pairs_random"].endswith(told.format("pairs")) and said["all_random"].endswith(told.format("all"))

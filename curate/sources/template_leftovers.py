@@ -1,0 +1,85 @@
+"""Count texts that hold control tokens of chat templates, or placeholders of templates that were not filled in.
+
+A trainer's tokenizer reads ``<|im_end|>`` in a text as the token that ends a turn, and ``{{name}}`` is learnt as it
+stands. Nothing is dropped for either: a text may be about templates. Texts with code are not searched for
+placeholders, and ``{name}`` with single braces counts only where many texts hold it.
+
+All texts of a row are searched at once, in the JSON text of its messages.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import polars as pl
+
+# Tokens that are written as no other text is. Those of the form <|name|> are found whatever the name.
+CONTROL_TOKENS = (
+    "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",
+    "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[|system|]", "[|user|]",
+    "[|assistant|]", "[|endofturn|]", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "[gMASK]",
+    "<end_of_utterance>", "]~b]", "[e~[",
+)  # fmt: skip
+# Tokens that are also HTML or prose: they count at the end of a text, or at its start.
+END_TOKENS = ("</s>", "<eos>")
+START_TOKENS = ("<s>", "<bos>")
+PIPED = (r"<\|[A-Za-z][A-Za-z0-9_]{0,40}\|>", r"<｜[^｜<>\s]{1,40}｜>")
+_ENDS = rf'(?:{"|".join(END_TOKENS)})(?:\s|\\[nrt])*"'
+_STARTS = rf':"(?:{"|".join(START_TOKENS)})'
+TOKEN = "|".join([*PIPED, *map(re.escape, CONTROL_TOKENS), _ENDS, _STARTS])
+
+# Braces after a letter, a backslash, ``$``, ``^`` or ``_`` are LaTeX or a shell's. JSON has ``\n`` for a line end.
+_BEFORE = r"(?:^|[^A-Za-z0-9\\{}$^_]|\\[nrt])"
+DOUBLE = _BEFORE + r"\{\{\s*[\p{L}_][\p{L}\p{N}_.\- ]{0,38}[\p{L}\p{N}_]\s*\}\}"
+SINGLE = _BEFORE + r"\{[A-Za-z_]{2,40}\}"
+CODE = r"```|\{%|</|\\begin\{|\bdef \w+\(|\bprintf?\(|\.format\(|\b(?:const|let|var) \w+ ?=|#include|\bf\\\"|\bf'"
+SINGLE_SHARE, SINGLE_TEXTS = 0.05, 2  # texts that must hold one ``{name}``, of all texts and at least
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """How many texts hold a control token or a placeholder, and how many hold each, the most frequent first."""
+
+    token_texts: int
+    tokens: dict[str, int]
+    placeholder_texts: int
+    placeholders: dict[str, int]
+
+
+def find_leftovers(messages: pl.Series) -> Leftovers:
+    """Return what the texts of a table's rows hold of control tokens and placeholders.
+
+    Args:
+        messages: The messages of each row as JSON text, as in the columns ``messages``.
+    """
+    hits = messages.filter(messages.str.contains(TOKEN))
+    tokens = [{_token(found) for found in row} for row in hits.str.extract_all(TOKEN).to_list()]
+    doubles = _placeholders(messages, DOUBLE)
+    singles = _placeholders(messages, SINGLE)
+    counts = Counter(name for names in singles.values() for name in names)
+    enough = max(SINGLE_TEXTS, SINGLE_SHARE * len(messages))
+    many = {name for name, count in counts.items() if count >= enough}
+    held = {row: doubles.get(row, set()) | (singles.get(row, set()) & many) for row in {**doubles, **singles}}
+    return Leftovers(len(tokens), _counted(tokens), sum(map(bool, held.values())), _counted(list(held.values())))
+
+
+def _placeholders(messages: pl.Series, pattern: str) -> dict[int, set[str]]:
+    """Return the placeholders of each row that has some and no code, by the row's number."""
+    rows = messages.str.contains(pattern).arg_true()
+    texts = messages.gather(rows)
+    plain = ~texts.str.contains(CODE)
+    found = texts.filter(plain).str.extract_all(pattern).to_list()
+    return {
+        row: {text[text.index("{") :] for text in names} for row, names in zip(rows.filter(plain), found, strict=True)
+    }
+
+
+def _token(found: str) -> str:
+    """Return the token in a match of ``TOKEN``, which may have the end or the start of its text beside it."""
+    beside = (name for name in (*END_TOKENS, *START_TOKENS) if name in found)
+    return next(beside, found)
+
+
+def _counted(rows: list[set[str]]) -> dict[str, int]:
+    counts = Counter(name for names in rows for name in names)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,110 @@
+"""A source's result line and its warnings: what came with the file, what was put where, and what to set."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from curate.sources.read_source import Source, read_source
+from curate.sources.source_summary import prompt_key, source_leftovers, source_summary, source_warnings
+
+
+def source(folder, *rows, **settings) -> Source:
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return read_source(file, **settings)
+
+
+def line(read: Source) -> str:
+    return source_summary(read, source_leftovers(read))
+
+
+def warnings(read: Source, fields=None) -> list[str]:
+    return source_warnings(read, source_leftovers(read), prompt_key(read, fields))
+
+
+def answers(*texts, **scores) -> dict:
+    return {"prompt": "q", "completions": [{"response": text, **scores} for text in texts]}
+
+
+def test_a_plain_source_says_its_rows_and_its_format(tmp_path):
+    read = source(tmp_path, {"prompt": "a"}, {"prompt": "b"}, {"prompt": "a"})
+    assert line(read) == "2 prompts, 1 repeats joined (prompt)" and warnings(read) == []
+
+
+def test_refused_rows_are_counted(tmp_path):
+    read = source(tmp_path, {"prompt": "a", "completion": "b"}, {"nothing": 1}, on_error="drop")
+    assert line(read) == "1 prompts, 1 recorded completions, 1 rows refused (prompt-completion)"
+
+
+def test_the_scores_that_came_with_the_file_are_named_with_what_they_hold(tmp_path):
+    pairs = [{"prompt": f"q{n}", "chosen": "good", "rejected": "bad", "chosen_rating": n + 1} for n in range(5)]
+    assert line(source(tmp_path, *pairs)) == (
+        "5 prompts, 10 recorded completions (preference); scores: preference (5 of 10 are 1), rating (1 to 5, mean 3)"
+    )
+    kto = [{"prompt": f"q{n}", "completion": "x", "label": n > 0} for n in range(4)]
+    assert line(source(tmp_path, *kto)).endswith("; scores: label (3 of 4 are 1)")
+
+
+def test_scores_with_one_value_with_nulls_and_without_a_value(tmp_path):
+    rows = [answers("a", quality=2.5, scores={"empty": None, "some": None}), answers("b", quality=2.5, some=0.25)]
+    assert line(source(tmp_path, *rows)).endswith(
+        "; scores: empty (all 1 null), some (all 0.25, 1 null), quality (all 2.5)"
+    )
+
+
+def test_of_many_scores_six_are_named(tmp_path):
+    read = source(tmp_path, answers("a", **{f"s{n}": n for n in range(9)}))
+    assert line(read).endswith("s5 (all 5) and 3 more")
+
+
+def test_reasoning_traces_are_counted(tmp_path):
+    turn = {"role": "assistant", "content": "4", "reasoning_content": "2 and 2"}
+    read = source(tmp_path, {"prompt": "2+2?", "completion": [turn]}, {"prompt": "1+1?", "completion": "2"})
+    assert line(read).endswith("; 1 reasoning trace kept apart")
+
+
+def test_unused_answers_ground_truth_and_changed_values_are_said(tmp_path):
+    read = replace(
+        source(tmp_path, {"question": "a"}, {"question": "b"}),
+        unused={"answer_b": 2, "answer_c": 1},
+        truths={"answer": 2},
+        changed={"image": 1},
+    )
+    assert line(read) == (
+        "2 prompts (question-answer); ground_truth: 'answer' (2 rows); not used: 'answer_b' (2 rows), 'answer_c' "
+        "(1 row); values changed: 'image' (1 row)"
+    )
+    assert warnings(read) == [
+        "not used: 'answer_b' (2 rows), 'answer_c' (1 row) look like answers, and went to the metadata; to train on "
+        "'answer_b' set fields: {prompt: question, completion: answer_b}"
+    ]
+    assert "{prompt: ask, completion" in warnings(read, {"prompt": "ask"})[0]
+
+
+def test_leftovers_are_counted_in_the_line_and_named_in_a_warning(tmp_path):
+    read = source(
+        tmp_path,
+        {"prompt": "Who are you?", "completion": "I am {{name}}, made by {{author}}."},
+        {"prompt": "Who made you?", "completion": "{{author}} did.<|im_end|>"},
+        {"prompt": "[INST] Hi", "completion": "Hi"},
+    )
+    assert line(read).endswith("; control tokens in 2 texts; placeholders in 2 texts")
+    tokens, names = warnings(read)
+    assert tokens.startswith("2 texts hold control tokens of a chat template: ")
+    assert "<|im_end|> (1)" in tokens and "[INST] (1)" in tokens
+    assert tokens.endswith("completions: - filter: {control_tokens: \"contains(response, '<|im_end|>')\"}")
+    assert names.startswith("2 texts hold placeholders of a template: {{author}} (2), {{name}} (1); ")
+    assert names.endswith("completions: - filter: {placeholders: \"contains(response, '{{author}}')\"}")
+
+
+def test_leftovers_in_prompts_alone_name_a_filter_of_prompts(tmp_path):
+    (only,) = warnings(source(tmp_path, {"prompt": "[INST] Hi [/INST]", "completion": "Hi"}))
+    assert only.startswith("1 text holds") and "prompts: - filter: {control_tokens: \"contains(prompt, '" in only
+
+
+@pytest.mark.parametrize("key", ["bad\x1b[31m", "new\nline", "x" * 500])
+def test_a_key_of_the_file_cannot_steer_the_terminal(tmp_path, key):
+    read = replace(source(tmp_path, {"prompt": "a"}), unused={key: 1}, truths={key: 1}, changed={key: 1})
+    for text in (line(read), *warnings(read)):
+        assert text.isprintable() and len(text) < 1000
