@@ -23,6 +23,7 @@ class RunState:
         sources: Reads the recipe's sources.
         prompts: The prompts that are still in.
         completions: The candidates that are still in.
+        split_early: The prompts that there were before the first step that makes prompts and asks for a split.
         datasets: The stage of each dataset, by its name; a dataset that is not made yet is missing.
     """
 
@@ -31,9 +32,15 @@ class RunState:
         self.recipe, self.store, self.sources = recipe, store, sources
         self.prompts = RowSet("prompts", "prompt_id")
         self.completions = RowSet("completions", "completion_id")
+        self.split_early: RowSet | None = None
         self.datasets: dict[str, Stage] = {}
         self._models: dict[str, ModelRef] = {}
         self._labels: Counter[str] = Counter()
+
+    @property
+    def shares_of(self) -> RowSet:
+        """The prompts that the shares of splits are shares of (``curate.pipeline.split``)."""
+        return self.split_early or self.prompts
 
     def label(self, *parts: str) -> str:
         """Return a label for a stage, unique in the recipe: ``completions.score.length``, then ``...length.2``."""
