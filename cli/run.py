@@ -1,12 +1,15 @@
 """The commands that prepare and build datasets: demo, init, check, run, steps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import STORE, Overrides, RecipeFile, StoreFolder, command_line, open_store, read_recipe
+from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, command_line, open_store, read_recipe
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_names
+
+if TYPE_CHECKING:
+    from curate.api.run_result import RunResult
 
 
 def demo(
@@ -51,6 +54,7 @@ def check(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     rows: Annotated[int, typer.Option("--rows", help="How many training rows to preview.", min=0)] = 2,
+    limit: Limit = None,
 ) -> None:
     """Check a recipe, and show what a run would do and cost.
 
@@ -60,15 +64,25 @@ def check(
     from cli.check import show_plan
     from curate.storage.store import is_store
 
-    loaded = read_recipe(recipe, overrides)
+    loaded = read_recipe(recipe, overrides, limit)
     show_plan(loaded, open_store(store) if is_store(store) else None, rows)
 
 
-def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
+def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None, limit: Limit = None) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
-    _build(recipe, store, overrides)
-    shown = command_line("show", store=store)
-    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, store=store)}")
+    from cli.sources import show_sources
+
+    result = _build(recipe, store, overrides, limit)
+    show_sources(result.sources)
+    limited = result.recipe.limit is not None
+    shown = command_line("show", *(["--recipe", result.recipe.run_name] if limited else []), store=store)
+    flag = [] if limit is None else ["--limit", limit]
+    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
+    if limited:
+        typer.echo(
+            f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
+            f"--recipe {result.recipe.run_name}"
+        )
 
 
 def steps(
@@ -92,16 +106,16 @@ def steps(
             typer.echo(f"  {name:<18} {summary.replace('``', '')}")
 
 
-def _build(recipe: Path, store: Path, overrides: list[str] | None) -> None:
+def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | None = None) -> "RunResult":
     """Build a recipe's datasets, with its progress shown."""
     from cli.progress import Bars
     from curate.api.run import run as build
     from train.plan import check_training_sections
 
-    loaded = read_recipe(recipe, overrides)
+    loaded = read_recipe(recipe, overrides, limit)
     check_training_sections(loaded)
     with Bars() as bars:
-        build(loaded, open_store(store, create=True), bars)
+        return build(loaded, open_store(store, create=True), bars)
 
 
 COMMANDS = (demo, init, check, run, steps)

@@ -11,7 +11,7 @@ from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import unknown
-from schemas.recipe import Model, Recipe
+from schemas.recipe import Model, Recipe, Step
 
 
 class RunState:
@@ -24,6 +24,8 @@ class RunState:
         prompts: The prompts that are still in.
         completions: The candidates that are still in.
         split_early: The prompts that there were before the first step that makes prompts and asks for a split.
+        sources_read: The recipe's sources so far: the step, the source's name for people, and its stage.
+        mixed: The stage that drew the prompts of the sources (``curate.pipeline.mix``), if there is one.
         datasets: The stage of each dataset, by its name; a dataset that is not made yet is missing.
     """
 
@@ -33,6 +35,8 @@ class RunState:
         self.prompts = RowSet("prompts", "prompt_id")
         self.completions = RowSet("completions", "completion_id")
         self.split_early: RowSet | None = None
+        self.sources_read: list[tuple[Step, str, Stage]] = []
+        self.mixed: Stage | None = None
         self.datasets: dict[str, Stage] = {}
         self._models: dict[str, ModelRef] = {}
         self._labels: Counter[str] = Counter()

@@ -82,10 +82,9 @@ def share_ends(drawn: Iterable[pl.DataFrame], splits: dict[str, float | str]) ->
         return dict.fromkeys(shares, (LAST, LAST))
     families = pl.concat(free).group_by("draw").len().sort("draw")
     sums = np.concatenate([[0], families["len"].cast(pl.Int64).to_numpy().cumsum()])
-    most_off, taken = families["len"].max() or 0, [0]
-    wanted = 0.0
+    half, taken, wanted = np.diff(sums).max(initial=0) / 2, [0], 0.0
     for share in shares.values():
-        owed = np.clip(wanted - sums[taken[-1]], -most_off / 2, most_off / 2)  # what the shares before are off by
+        owed = min(max(wanted - sums[taken[-1]], -half), half)  # what the shares before are off by
         goal = sums[taken[-1]] + owed + share * sums[-1]
         wanted += share * sums[-1]
         nearest = int(np.argmin(np.abs(sums - goal)))

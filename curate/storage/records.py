@@ -22,6 +22,7 @@ class Manifest(TypedDict):
         result: Its result in a line.
         rows_in: How many rows it was made of, where that says something.
         name: Of a training: its name in the recipe.
+        source: Of a source: its name for people, such as ``seeds.jsonl``.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
     """
 
@@ -35,6 +36,7 @@ class Manifest(TypedDict):
     result: str
     rows_in: NotRequired[int]
     name: NotRequired[str]
+    source: NotRequired[str]
     adapter: NotRequired[bool]
 
 
@@ -55,7 +57,11 @@ class RunStage(TypedDict):
 
 
 class RunInfo(TypedDict, total=False):
-    """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``)."""
+    """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``).
+
+    ``recipe`` is the recipe's name. Of a run with a limit (a smoke run) it is ``demo.limit20``, and ``limit_of`` is the
+    recipe's own name, ``demo``.
+    """
 
     run_id: Required[str]
     recipe: Required[str]
@@ -71,4 +77,5 @@ class RunInfo(TypedDict, total=False):
     prompt_tokens: int
     completion_tokens: int
     cost: float
+    limit_of: str | None
     resolved: dict[str, Any]
