@@ -23,7 +23,7 @@ from curate.pipeline.run_record import RunRecord
 from curate.pipeline.run_state import RunState
 from curate.pipeline.score import score_stage
 from curate.pipeline.select import select_stage
-from curate.pipeline.source import source_stage
+from curate.pipeline.source import check_source_names, source_stage
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.code_hash import code_hash
@@ -145,6 +145,7 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
     """
     _check_prices(state)
     recipe = state.recipe
+    check_source_names(recipe)
     last_mixed = last_mixed_source(recipe)
     for step in recipe.prompts:
         if step.verb == "source":

@@ -19,18 +19,23 @@ from schemas.errors import unknown
 SETTINGS = ("fields", "on_error", "name", "limit", "hub", *KEYS)
 
 
+def check_source_names(recipe: recipes.Recipe) -> None:
+    """Raise ``UserError`` where a source has an unknown setting."""
+    for step in recipe.prompts:
+        for name in step.settings if step.verb == "source" else ():
+            if name not in ("path", *SETTINGS):
+                raise unknown("setting of source called", name, SETTINGS, recipe.step_where(step))
+
+
 def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     """Return the stage that holds the rows of a source.
 
     Raises:
-        UserError: The step has an unknown setting, or a data set on the hub cannot be read.
+        UserError: A data set on the hub cannot be read.
     """
     where = state.recipe.step_where(step)
     settings = dict(step.settings)
     named = str(settings.pop("path"))
-    for name in settings:
-        if name not in SETTINGS:
-            raise unknown("setting of source called", name, SETTINGS, where)
     settings = _limited({k: v for k, v in settings.items() if k not in KEYS}, state.recipe.limit)
     file = recipe_file(state.recipe, named)
     path = named if is_hub_name(named) and not file.is_file() else file
