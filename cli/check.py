@@ -7,6 +7,7 @@ import polars as pl
 from rich.text import Text
 
 from cli.progress import Bars
+from cli.sources import show_sources
 from cli.tables import console, safe, table
 from curate.api.run import Plan, plan
 from curate.models.budget import Budget
@@ -41,7 +42,9 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
     shown = console()
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)
-    shown.print(table(f"{recipe.path}: a valid recipe", ["stage", "state", "what"], lines))
+    valid = f"{recipe.path}: a valid recipe" + _limit_note(recipe)
+    shown.print(table(valid, ["stage", "state", "what"], lines))
+    show_sources(found.sources)
     shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
     _print_models(recipe, found, shown)
     if rows:
@@ -50,6 +53,10 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
     for warning in found.warnings:
         bars.warn(warning)
     return found
+
+
+def _limit_note(recipe: Recipe) -> str:
+    return "" if recipe.limit is None else f", with the first {recipe.limit:,} rows of each source"
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:

@@ -29,14 +29,31 @@ Overrides = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with the code 2 if there are warnings, after the work is done.")
 ]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        help="A smoke run: only the first N rows of each source. It is kept apart from the whole recipe's runs.",
+        min=1,
+    ),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="Only what runs of this recipe made. Runs of demo with --limit 20 have the name demo.limit20.",
+    ),
+]
 STORE = Path("store")
 
 
-def read_recipe(path: Path, overrides: list[str] | None) -> "Recipe":
-    """Read a recipe with its ``--set`` overrides."""
+def read_recipe(path: Path, overrides: list[str] | None, limit: int | None = None) -> "Recipe":
+    """Read a recipe with its ``--set`` overrides, and its sources limited to ``limit`` rows."""
     from schemas.load_recipe import load_recipe
 
-    return load_recipe(path, overrides)
+    return load_recipe(path, [*(overrides or []), *([] if limit is None else [f"limit={limit}"])])
 
 
 def open_store(path: Path, *, create: bool = False) -> "Store":

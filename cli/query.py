@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, StoreFolder, open_store
+from cli.options import STORE, RecipeName, StoreFolder, open_store
 
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 
@@ -21,6 +21,7 @@ def sql(
     ] = "table",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
     limit: Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)] = 40,
+    recipe: RecipeName = None,
 ) -> None:
     """Query the store in SQL (DuckDB's dialect). 'gristmill show' lists the tables."""
     from cli.tables import write
@@ -29,7 +30,7 @@ def sql(
 
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
-    with connect(open_store(store)) as con:
+    with connect(open_store(store), recipe) as con:
         write(con, query, format, output, limit)
 
 
@@ -40,6 +41,7 @@ def show(
     ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows to show.", min=1)] = 10,
+    recipe: RecipeName = None,
 ) -> None:
     """Show what the store holds, or the first rows of one table."""
     from cli.tables import overview, write
@@ -51,7 +53,7 @@ def show(
     if table is not None and table not in tables:
         raise unknown("table", table, tables)
     opened = open_store(store)
-    with connect(opened) as con:
+    with connect(opened, recipe) as con:
         if table is None:
             overview(con, opened, tables)
         else:
@@ -64,6 +66,7 @@ def why(
         typer.Argument(metavar="ID", help="The id of a prompt, a completion or a dataset row, or the start of an id."),
     ],
     store: StoreFolder = STORE,
+    recipe: RecipeName = None,
 ) -> None:
     """Show the whole history of one row.
 
@@ -72,7 +75,7 @@ def why(
     from cli.tables import story
     from curate.storage.row_history import row_history
 
-    story(row_history(open_store(store), id), sys.stdout)
+    story(row_history(open_store(store), id, recipe), sys.stdout)
 
 
 # The costs by recipe and model; the last row is the sum.

@@ -7,6 +7,7 @@ import typer
 
 from cli.options import (
     STORE,
+    Limit,
     Overrides,
     RecipeFile,
     StoreFolder,
@@ -65,6 +66,7 @@ def check(
     overrides: Overrides = None,
     rows: Annotated[int, typer.Option("--rows", help="How many training rows to preview.", min=0)] = 2,
     strict: Strict = False,
+    limit: Limit = None,
 ) -> None:
     """Check a recipe, and show what a run would do and cost.
 
@@ -74,17 +76,33 @@ def check(
     from cli.check import show_plan
     from curate.storage.store import is_store
 
-    loaded = read_recipe(recipe, overrides)
+    loaded = read_recipe(recipe, overrides, limit)
     found = show_plan(loaded, open_store(store) if is_store(store) else None, rows)
     if strict:
         end_strictly(found.warnings)
 
 
-def run(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None, strict: Strict = False) -> None:
+def run(
+    recipe: RecipeFile,
+    store: StoreFolder = STORE,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    strict: Strict = False,
+) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
-    result = _build(recipe, store, overrides)
-    shown = command_line("show", store=store)
-    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, store=store)}")
+    from cli.sources import show_sources
+
+    result = _build(recipe, store, overrides, limit)
+    show_sources(result.sources)
+    limited = result.recipe.limit is not None
+    shown = command_line("show", *(["--recipe", result.recipe.run_name] if limited else []), store=store)
+    flag = [] if limit is None else ["--limit", limit]
+    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
+    if limited:
+        typer.echo(
+            f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
+            f"--recipe {result.recipe.run_name}"
+        )
     if strict:
         end_strictly(result.warnings)
 
@@ -110,13 +128,13 @@ def steps(
             typer.echo(f"  {name:<18} {summary.replace('``', '')}")
 
 
-def _build(recipe: Path, store: Path, overrides: list[str] | None) -> "RunResult":
+def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | None = None) -> "RunResult":
     """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
     from curate.api.run import run as build
     from train.plan import check_training_sections
 
-    loaded = read_recipe(recipe, overrides)
+    loaded = read_recipe(recipe, overrides, limit)
     check_training_sections(loaded)
     with Bars() as bars:
         return build(loaded, open_store(store, create=True), bars)

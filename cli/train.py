@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import STORE, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,19 +18,20 @@ def train(
     ] = None,
     store: StoreFolder = STORE,
     overrides: Overrides = None,
+    limit: Limit = None,
 ) -> None:
     """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed."""
     from cli.progress import Bars
     from train.api import train
 
-    loaded, opened = read_recipe(recipe, overrides), open_store(store)
+    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
     with Bars() as bars:
         models = train(loaded, opened, names, bars)
     for name, model in models.items():
         typer.echo(f"{name}: {model.path}")
 
 
-def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None) -> None:
+def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None, limit: Limit = None) -> None:
     """Compare the base and the trained models on held-out prompts.
 
     The same scorers score the answers of every model. A finished evaluation is reused.
@@ -38,7 +39,7 @@ def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Override
     from cli.progress import Bars
     from train.api import evaluate
 
-    loaded, opened = read_recipe(recipe, overrides), open_store(store)
+    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
     with Bars() as bars:
         result = evaluate(loaded, opened, bars)
     show_comparison(result.comparison)

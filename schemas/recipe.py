@@ -121,10 +121,13 @@ class Recipe(Strict):
 
     ``path`` is the file it was read from, to whose folder source paths are relative; ``lines`` maps keys joined by
     slashes (``datasets/sft/by``) to their line in that file, and is empty where the recipe is not from a file.
+    ``limit`` is the most rows that each source gives: a smoke run, which is kept apart from the run of the whole recipe
+    (``run_name``).
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = Field(default=0, ge=0)
+    limit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     models: dict[str, Model] = {}
     budget: Budget = Budget()
     prompts: list[Step]
@@ -135,6 +138,21 @@ class Recipe(Strict):
     evaluate: Evaluation | None = None
     path: Path = Field(default=Path("recipe.yaml"), exclude=True)
     lines: dict[str, int] = Field(default={}, exclude=True)
+
+    @property
+    def run_name(self) -> str:
+        """The name that its runs are recorded under: its own, or with a limit ``demo.limit20``."""
+        return self.name + self.limit_suffix
+
+    @property
+    def limit_suffix(self) -> str:
+        """``.limit20`` where the sources are limited, else nothing: what tells stages of a smoke run apart."""
+        return "" if self.limit is None else f".limit{self.limit}"
+
+    @property
+    def argument(self) -> str:
+        """The recipe as an argument of a command: ``demo.yaml``, or with a limit ``demo.yaml --limit 20``."""
+        return str(self.path) if self.limit is None else f"{self.path} --limit {self.limit}"
 
     def where(self, *keys: str | int) -> str:
         """Return ``file:line`` of a key, such as ``recipe.where("datasets", "sft", "by")``.
@@ -160,8 +178,14 @@ class Recipe(Strict):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, data: Any) -> Any:
-        """Expand the short form of a model: its name instead of a mapping."""
+        """Expand the short forms: a model's name instead of a mapping, a split's share instead of ``{test: share}``."""
         if isinstance(data, dict) and isinstance(data.get("models"), dict):
             models = {k: {"model": v} if isinstance(v, str) else v for k, v in data["models"].items()}
             data = {**data, "models": models}
+        if (
+            isinstance(data, dict)
+            and isinstance(data.get("split"), float | int)
+            and not isinstance(data["split"], bool)
+        ):
+            data = {**data, "split": {"test": data["split"]}}
         return data

@@ -104,12 +104,12 @@ def plan_evaluation(
     evaluation, where = _section(recipe), recipe.where("evaluate")
     if evaluation.dataset not in datasets:
         raise UserError(
-            f"{where}: the dataset {evaluation.dataset!r} is not built yet; 'gristmill run {recipe.path}' builds it"
+            f"{where}: the dataset {evaluation.dataset!r} is not built yet; 'gristmill run {recipe.argument}' builds it"
         )
     for name in evaluation.models:
         if name not in models:
             raise UserError(
-                f"{where}: the model {name!r} is not trained yet; 'gristmill train {recipe.path}' trains it"
+                f"{where}: the model {name!r} is not trained yet; 'gristmill train {recipe.argument}' trains it"
             )
     if not (evaluation.by and evaluation.models):
         raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
@@ -125,6 +125,8 @@ def plan_evaluation(
         "seed": recipe.seed,
         "code": code_hash(held_out_prompts, _evaluate, AnswerScorer),
     }
+    if recipe.limit is not None:
+        depends_on["limit"] = recipe.limit
     ids = {name: content_id("e", fingerprint(depends_on), name, ref.identity) for name, ref in refs.items()}
     depends_on["models"] = [[name, ref.identity] for name, ref in refs.items()]
     stage_id = fingerprint(depends_on)[:12]
@@ -214,7 +216,8 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
 
 def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dict[str, pl.DataFrame]) -> Stage:
     evaluation, means = _section(recipe), []
-    with store.new_stage(planned.stage_id, LABEL, what=planned.depends_on, rows_in=planned.rows.height) as writer:
+    label = LABEL + recipe.limit_suffix
+    with store.new_stage(planned.stage_id, label, what=planned.depends_on, rows_in=planned.rows.height) as writer:
         for name, ref in planned.refs.items():
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
             rows = scored[name].with_columns(

@@ -127,6 +127,8 @@ def plan_training(
         "rows": _hash_rows(rows, dataset_type),
         "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluates else "",
     }
+    if recipe.limit is not None:
+        depends_on["limit"] = recipe.limit
     stage_id = fingerprint(depends_on)[:12]
     return PlannedTraining(name, training, ref, stage_id, store.stage(stage_id), rows, eval_rows, rewards, depends_on)
 

@@ -27,6 +27,7 @@ def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, 
     """
     training = planned.training
     extra = {"lora": lora_options(training), "rewards": training.rewards, "seed": planned.depends_on["seed"]}
+    extra |= {key: value for key, value in planned.depends_on.items() if key == "limit"}
     return {
         "training_id": planned.stage_id,
         "name": planned.name,

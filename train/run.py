@@ -54,7 +54,7 @@ def train_recipe(
         if not planned.stage_id:
             raise UserError(
                 f"{recipe.where('train', name, 'dataset')}: the dataset {planned.training.dataset!r} is not "
-                f"built yet; 'gristmill run {recipe.path}' builds it"
+                f"built yet; 'gristmill run {recipe.argument}' builds it"
             )
         stage = planned.stage or _train(recipe, planned, store, progress, gateway)
         progress.end(f"train.{name}", stage.manifest["result"], reused=planned.stage is not None)
@@ -69,7 +69,7 @@ def _train(
     """Do a training and write its weights and tables into the store."""
     lora = lora_options(planned.training)
     _check_installed(lora is not None)
-    label, started = f"train-{planned.name}", time.monotonic()
+    label, started = f"train-{planned.name}{recipe.limit_suffix}", time.monotonic()
     manifest = {
         "what": planned.depends_on,
         "name": planned.name,

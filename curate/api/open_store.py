@@ -26,20 +26,23 @@ TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
 class OpenStore(Store):
     """A store with methods to look at what it holds. Each call shows what is finished at that moment."""
 
-    def sql(self, query: str, params: list[Any] | None = None) -> duckdb.DuckDBPyRelation:
+    def sql(self, query: str, params: list[Any] | None = None, *, recipe: str | None = None) -> duckdb.DuckDBPyRelation:
         """Return the rows of an SQL query (DuckDB's) over the store's tables.
 
         Args:
             query: The query, such as ``SELECT scorer, avg(value) FROM scores GROUP BY 1``.
             params: Values for the ``?`` in the query.
+            recipe: The name of a recipe: the tables have only what its runs made. ``demo.limit20`` is the name of the
+                runs of the recipe ``demo`` with ``limit: 20``, which the tables do not have once it has run as a whole.
 
         Returns:
             A relation: it prints itself, ``.pl()`` is a Polars frame, ``.df()`` a Pandas one, ``.fetchall()`` tuples.
 
         Raises:
-            UserError: The query is wrong, or is not one query; the tables of a store cannot be changed.
+            UserError: The query is wrong, or is not one query; the tables of a store cannot be changed. Or there is no
+                such recipe.
         """
-        con = connect(self)
+        con = connect(self, recipe)
         try:
             statements = con.extract_statements(query)
             if len(statements) != 1 or statements[0].type.name not in READS:
@@ -49,15 +52,19 @@ class OpenStore(Store):
         except duckdb.Error as error:
             raise UserError(f"sql: {one_line(error)}") from error
 
-    def table(self, name: str) -> pl.LazyFrame:
+    def table(self, name: str, *, recipe: str | None = None) -> pl.LazyFrame:
         """Return a table, such as ``completions`` or ``decisions``. Only what is collected is read.
 
+        Args:
+            name: The table's name.
+            recipe: The name of a recipe, as in ``sql``.
+
         Raises:
-            UserError: There is no such table; the message names the nearest.
+            UserError: There is no such table, or no such recipe; the message names the nearest.
         """
         if name not in TABLES:
             raise unknown("table", name, TABLES)
-        return self.sql(f'SELECT * FROM "{name}"').pl(lazy=True)
+        return self.sql(f'SELECT * FROM "{name}"', recipe=recipe).pl(lazy=True)
 
     def dataset(self, name: str, *, split: str | None = None, recipe: str | None = None) -> "datasets.Dataset":
         """Return a curated dataset for TRL's trainers, as it is: messages and tools are lists, scores are mappings.
@@ -90,10 +97,8 @@ class OpenStore(Store):
         Raises:
             UserError: There is no such dataset, or several recipes have it.
         """
-        found = recipe_datasets(self)
-        if recipe is not None and recipe not in found:
-            raise unknown("recipe (in the store) called", recipe, list(found))
-        owners = [one for one in ([recipe] if recipe else found) if name in found[one]]
+        found = recipe_datasets(self, recipe)
+        owners = [one for one in found if name in found[one]]
         if not owners:
             raise unknown("dataset", name, list(dict.fromkeys(n for names in found.values() for n in names)))
         if len(owners) > 1:

@@ -17,13 +17,14 @@ from curate.pipeline.dedup import dedup_stage
 from curate.pipeline.filter import filter_stage
 from curate.pipeline.generate.candidates import candidates_stage
 from curate.pipeline.generate.prompts import prompts_stage
+from curate.pipeline.mix import last_mixed_source, mix_stage
 from curate.pipeline.pipeline import Pipeline
 from curate.pipeline.planner import Plan, Planner
 from curate.pipeline.run_record import RunRecord
 from curate.pipeline.run_state import RunState
 from curate.pipeline.score import score_stage
 from curate.pipeline.select import select_stage
-from curate.pipeline.source import source_stage
+from curate.pipeline.source import check_source_names, source_stage
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.code_hash import code_hash
@@ -106,7 +107,7 @@ def plan(recipe: AnyRecipe, store: AnyStore | None = None) -> Plan:
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
     with _drafts() as drafts:
-        return _plan(recipe, store or drafts, drafts, SourceReader())
+        return _plan(recipe, store or drafts, drafts, SourceReader()).with_sources()
 
 
 def as_recipe(recipe: AnyRecipe) -> Recipe:
@@ -137,7 +138,7 @@ def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, Mod
         if name not in found.datasets:
             raise UserError(
                 f"dataset {name!r} is not built, or the recipe has changed since; run first: "
-                f"gristmill run {recipe.path} (in Python: run(recipe, store))"
+                f"gristmill run {recipe.argument} (in Python: run(recipe, store))"
             )
     models = {name: found.model(name, recipe.where("models", name)) for name in recipe.models}
     return found.datasets, models
@@ -151,9 +152,13 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
     """
     _check_prices(state)
     recipe = state.recipe
+    check_source_names(recipe)
+    last_mixed = last_mixed_source(recipe)
     for step in recipe.prompts:
         if step.verb == "source":
             yield source_stage(state, step)
+            if step is last_mixed:
+                yield mix_stage(state)
         elif step.verb == "generate":
             yield prompts_stage(state, step)
         else:

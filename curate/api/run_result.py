@@ -9,6 +9,7 @@ import polars as pl
 from curate.api.display import html_table, shown
 from curate.api.open_store import OpenStore
 from curate.storage.polars_types import empty, polars_schema
+from curate.storage.prompt_origins import source_counts
 from curate.storage.reply_log import costs
 from curate.storage.run_stages import read_dataset, stages_of_run
 from curate.storage.stage import Stage
@@ -85,11 +86,20 @@ class RunResult:
         return Datasets({name: (kinds[name], stage) for name, stage in self.stages.items()})
 
     @property
+    def sources(self) -> pl.DataFrame:
+        """What came from where: each source's prompts, answers, drawn and repeated prompts, and rows of datasets.
+
+        The columns are those of ``curate.storage.prompt_origins.source_counts``.
+        """
+        datasets = {
+            name: (DATASET_TABLES[self.recipe.datasets[name].type], stage) for name, stage in self.stages.items()
+        }
+        return source_counts(self._run_stages(), datasets)
+
+    @property
     def decisions(self) -> pl.DataFrame:
         """Every decision about a row: ``row_id``, ``stage``, ``kept``, ``reason`` and ``evidence``."""
-        (run,) = (run for run in self.store.runs() if run["run_id"] == self.run_id)
-        stages = stages_of_run(self.store, run)
-        return pl.concat([empty("decisions"), *(stage.read("decisions") for stage in stages)])
+        return pl.concat([empty("decisions"), *(stage.read("decisions") for stage in self._run_stages())])
 
     @property
     def costs(self) -> pl.DataFrame:
@@ -112,6 +122,10 @@ class RunResult:
         place = {stage: index for index, stage in enumerate(counts["stage"].unique(maintain_order=True))}
         order = pl.col("stage").replace_strict(place, return_dtype=pl.Int64)
         return counts.sort(order, "dropped", descending=[False, True])
+
+    def _run_stages(self) -> list[Stage]:
+        (run,) = (run for run in self.store.runs() if run["run_id"] == self.run_id)
+        return stages_of_run(self.store, run)
 
     def __repr__(self) -> str:
         """Return the datasets' rows, the dropped rows by reason, the cost and the warnings."""

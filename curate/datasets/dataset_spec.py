@@ -24,6 +24,7 @@ class DatasetSpec:
         label: The label of its stage.
         where: The recipe's file and line, for errors.
         prompts: The prompts that are still in.
+        shares_of: The prompts that the shares of splits are shares of.
         completions: The candidates that are still in.
         columns: The columns that its condition may name, with their types.
         by: The score that its rule reads and its rows show, if any.
@@ -41,6 +42,7 @@ class DatasetSpec:
     label: str
     where: str
     prompts: RowSet
+    shares_of: RowSet
     completions: RowSet
     columns: dict[str, pl.DataType]
     by: str | None

@@ -51,7 +51,7 @@ def control_of_candidates(
     Returns:
         A summary.
     """
-    texts, splits = Texts(candidates), prompt_splits(spec.recipe, spec.prompts, candidates.prompts)
+    texts, splits = Texts(candidates), prompt_splits(spec.recipe, spec.prompts, spec.shares_of, candidates.prompts)
     if spec.entry.type == "sft":
         made = draw_rows(spec, candidates, base, texts, splits)
         drawn = pl.col("__row").is_in(made["__row"].implode())
@@ -72,7 +72,7 @@ def control_of_candidates(
 def control_of_prompts(spec: DatasetSpec, base: pl.DataFrame, decisions: DecisionWriter, writer: StageWriter) -> str:
     """Draw and write the control of a dataset of prompts, whose rows are ``base``; return a summary."""
     prompts, made = prompt_rows(spec)
-    splits = prompt_splits(spec.recipe, spec.prompts, prompts)
+    splits = prompt_splits(spec.recipe, spec.prompts, spec.shares_of, prompts)
     draws = id_draws(made["prompt_id"], spec.recipe.seed, "control").to_numpy()
     kept = pl.Series("kept", _rank(_codes(splits), draws) < _counts(base, splits))
     considered = made.select(row_id="prompt_id").with_columns(kept)

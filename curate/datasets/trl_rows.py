@@ -12,7 +12,7 @@ import polars as pl
 from curate.algorithms.random_order import CONTENT_ID
 from curate.algorithms.text import same_text
 from curate.datasets.candidate_table import SLICE, Candidates
-from curate.pipeline.split import assign, needs
+from curate.pipeline.split import draw, ends_of, needs, share_ends, take_shares
 from curate.storage.row_table import RowTable, gather, read_row_table
 from curate.storage.rows import RowSet, read_batches
 from schemas.ids import content_id
@@ -43,19 +43,31 @@ def summary_columns(scorers: list[str]) -> list[str]:
     return [f"{scorer}_{how}" for scorer in scorers for how in ("mean", "min", "max")]
 
 
-def prompt_splits(recipe: Recipe, prompts: RowSet, table: RowTable) -> pl.Series:
-    """Return the split of every prompt, in the order of ``table``, which numbers them."""
+def prompt_splits(recipe: Recipe, prompts: RowSet, shares_of: RowSet, table: RowTable) -> pl.Series:
+    """Return the split of every prompt, in the order of ``table``, which numbers them.
+
+    Args:
+        recipe: The recipe.
+        prompts: The prompts.
+        shares_of: The prompts that the shares are shares of (``RunState.shares_of``).
+        table: The prompts' table.
+    """
     if not recipe.split:
         return pl.select(split=pl.repeat("train", table.frame.height)).to_series()
     where, names = recipe.where("split"), needs(recipe.split, list(prompts.columns()))
     parts = [
-        batch.select("prompt_id", split=assign(batch, recipe.split, recipe.seed, where))
+        batch.select("prompt_id").hstack(draw(batch, recipe.split, recipe.seed, where))
         for batch in read_batches(prompts, names)
     ]
     if not parts:
         return pl.Series("split", [], dtype=pl.String)
-    ids = table.frame.select("prompt_id")
-    return ids.join(pl.concat(parts), on="prompt_id", how="left", maintain_order="left")["split"]
+    if shares_of.content == prompts.content:
+        ends = share_ends(parts, recipe.split)
+    else:
+        ends = ends_of(shares_of, recipe.split, recipe.seed, where)
+    drawn = pl.concat(parts)
+    splits = drawn.select("prompt_id", take_shares(drawn, ends))
+    return table.frame.select("prompt_id").join(splits, on="prompt_id", how="left", maintain_order="left")["split"]
 
 
 def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]) -> Iterator[pl.DataFrame]:

@@ -16,7 +16,7 @@ from schemas.rows import DATASET_TABLES
 def write_prompts(spec: DatasetSpec, prompts: RowTable, made: pl.DataFrame, writer: StageWriter) -> str:
     """Write a dataset of prompts; return how many rows each split has."""
     rows = rl_rows(prompts, made, [name for name in summary_columns(spec.scorers) if name in made.columns])
-    return _write(spec, rows, made, prompt_splits(spec.recipe, spec.prompts, prompts), writer)
+    return _write(spec, rows, made, prompt_splits(spec.recipe, spec.prompts, spec.shares_of, prompts), writer)
 
 
 def write_rows(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, writer: StageWriter) -> str:
@@ -24,13 +24,15 @@ def write_rows(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, wr
     made = made.sort("__place", maintain_order=True)
     form = sft_rows if spec.entry.type == "sft" else preference_rows
     rows = form(candidates, made, spec.by, spec.scorers)
-    return _write(spec, rows, made, prompt_splits(spec.recipe, spec.prompts, candidates.prompts), writer)
+    splits = prompt_splits(spec.recipe, spec.prompts, spec.shares_of, candidates.prompts)
+    return _write(spec, rows, made, splits, writer)
 
 
 def _write(
     spec: DatasetSpec, rows: Iterator[pl.DataFrame], made: pl.DataFrame, split: pl.Series, writer: StageWriter
 ) -> str:
     table, written = DATASET_TABLES[spec.entry.type], 0
+    empty_splits = [name for name in spec.recipe.split if len(split) and not (split == name).any()]
     split = split[made["__place"]].rename("split")
     for part in rows:
         splits = split[written : written + part.height]
@@ -40,4 +42,5 @@ def _write(
         writer.write(table, empty(table))
     counts = split.value_counts(sort=True).rows()
     of_splits = f" ({', '.join(f'{n:,} {name}' for name, n in counts)})" if counts else ""
-    return f"{made.height:,} {NOUNS[spec.entry.type]}{of_splits}"
+    note = f"; no prompt is in the split {', '.join(empty_splits)}" if empty_splits else ""
+    return f"{made.height:,} {NOUNS[spec.entry.type]}{of_splits}{note}"

@@ -1,16 +1,20 @@
 """Says what a run would do, stage by stage, without doing it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import polars as pl
 
 from curate.pipeline.pipeline import write_stage
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import ModelRequests, RunContext, StageSpec
+from curate.storage.prompt_origins import source_counts
 from curate.storage.reply_log import ReplyLog
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import printable
 from schemas.progress import Progress, StageWarning
+from schemas.rows import DATASET_TABLES
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,27 @@ class Plan:
         stages: The stages in order.
         model_requests: The requests that are left to make, as far as they are known.
         warnings: What a user should look at, in the order of the stages, each with what to set.
+        sources: What came from where, as far as it is known (``curate.storage.prompt_origins.source_counts``).
     """
 
     state: RunState
     stages: list[PlannedStage] = field(default_factory=list)
     model_requests: list[ModelRequests] = field(default_factory=list)
     warnings: list[StageWarning] = field(default_factory=list)
+    sources: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def datasets(self) -> dict[str, Stage]:
         """The datasets that are there already, by name."""
         return self.state.datasets
+
+    def with_sources(self) -> "Plan":
+        """Return the plan with its ``sources``; only while the drafts are there."""
+        kinds = {name: DATASET_TABLES[self.state.recipe.datasets[name].type] for name in self.datasets}
+        mixed = [self.state.mixed] if self.state.mixed and self.state.mixed not in self.state.prompts.stages else []
+        stages = [*self.state.prompts.stages, *mixed]
+        held = {name: (kinds[name], stage) for name, stage in self.datasets.items()}
+        return replace(self, sources=source_counts(stages, held))
 
     @property
     def prompts(self) -> int:

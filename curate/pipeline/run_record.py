@@ -38,7 +38,7 @@ class RunRecord:
         self._lock.__enter__()
         self._started, self._begun = time.monotonic(), now()
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        self.run_id = f"{stamp}-{slug(self.recipe.name)}"
+        self.run_id = f"{stamp}-{slug(self.recipe.run_name)}"
         try:
             self.publish()
         except BaseException as error:
@@ -90,7 +90,8 @@ class RunRecord:
         self.store.save_run(
             {
                 "run_id": self.run_id,
-                "recipe": self.recipe.name,
+                "recipe": self.recipe.run_name,
+                "limit_of": None if self.recipe.limit is None else self.recipe.name,
                 "command": self.command,
                 "status": status,
                 "started_at": self._begun,

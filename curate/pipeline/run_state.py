@@ -11,7 +11,7 @@ from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import unknown
-from schemas.recipe import Model, Recipe
+from schemas.recipe import Model, Recipe, Step
 
 
 class RunState:
@@ -23,6 +23,9 @@ class RunState:
         sources: Reads the recipe's sources.
         prompts: The prompts that are still in.
         completions: The candidates that are still in.
+        split_early: The prompts that there were before the first step that makes prompts and asks for a split.
+        sources_read: The recipe's sources so far: the step, the source's name for people, and its stage.
+        mixed: The stage that drew the prompts of the sources (``curate.pipeline.mix``), if there is one.
         datasets: The stage of each dataset, by its name; a dataset that is not made yet is missing.
     """
 
@@ -31,9 +34,17 @@ class RunState:
         self.recipe, self.store, self.sources = recipe, store, sources
         self.prompts = RowSet("prompts", "prompt_id")
         self.completions = RowSet("completions", "completion_id")
+        self.split_early: RowSet | None = None
+        self.sources_read: list[tuple[Step, str, Stage]] = []
+        self.mixed: Stage | None = None
         self.datasets: dict[str, Stage] = {}
         self._models: dict[str, ModelRef] = {}
         self._labels: Counter[str] = Counter()
+
+    @property
+    def shares_of(self) -> RowSet:
+        """The prompts that the shares of splits are shares of (``curate.pipeline.split``)."""
+        return self.split_early or self.prompts
 
     def label(self, *parts: str) -> str:
         """Return a label for a stage, unique in the recipe: ``completions.score.length``, then ``...length.2``."""

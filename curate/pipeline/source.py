@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.pipeline.mix import KEYS
 from curate.pipeline.run_state import RunState, recipe_file
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
@@ -16,27 +17,36 @@ from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
 
-SETTINGS = ("fields", "on_error", "name", "limit", "hub")
+SETTINGS = ("fields", "on_error", "name", "limit", "hub", *KEYS)
+
+
+def check_source_names(recipe: recipes.Recipe) -> None:
+    """Raise ``UserError`` where a source has an unknown setting."""
+    for step in recipe.prompts:
+        for name in step.settings if step.verb == "source" else ():
+            if name not in ("path", *SETTINGS):
+                raise unknown("setting of source called", name, SETTINGS, recipe.step_where(step))
 
 
 def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     """Return the stage that holds the rows of a source.
 
     Raises:
-        UserError: The step has an unknown setting, or a data set on the hub cannot be read.
+        UserError: A data set on the hub cannot be read.
     """
     where = state.recipe.step_where(step)
     settings = dict(step.settings)
     named = str(settings.pop("path"))
-    for name in settings:
-        if name not in SETTINGS:
-            raise unknown("setting of source called", name, SETTINGS, where)
+    settings = _limited({k: v for k, v in settings.items() if k not in KEYS}, state.recipe.limit)
     file = recipe_file(state.recipe, named)
     path = named if is_hub_name(named) and not file.is_file() else file
     label = state.label("prompts", "source", str(settings.get("name") or file.stem))
+    shown = str(settings.get("name") or (path if isinstance(path, str) else file.name))
     key = {"settings": settings, "content": state.sources.content(path, settings, where)}
-    build = partial(write_source, sources=state.sources, path=path, settings=settings, where=where, label=label)
-    return StageSpec(label, key, build, partial(_adopt, state), code=(read_source,), in_plan=True)
+    build = partial(
+        write_source, sources=state.sources, path=path, settings=settings, where=where, label=label, shown=shown
+    )
+    return StageSpec(label, key, build, partial(_adopt, state, step, shown), code=(read_source,), in_plan=True)
 
 
 def write_source(
@@ -48,6 +58,7 @@ def write_source(
     settings: dict[str, Any],
     where: str,
     label: str,
+    shown: str,
 ) -> str:
     """Write the rows of a source, and what a user is warned of; return a summary of what was read."""
     source = sources.read(path, settings, where)
@@ -57,6 +68,7 @@ def write_source(
             writer.write(table, part)
     if source.decisions.height:
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
+    writer.info["source"] = shown
     writer.info["rows_in"] = source.prompts.height + source.decisions.height
     leftovers, prompt = source_leftovers(source), prompt_key(source, settings.get("fields"))
     warnings = source_warnings(source, leftovers, prompt)
@@ -67,9 +79,18 @@ def write_source(
     return source_summary(source, leftovers)
 
 
-def _adopt(state: RunState, stage: Stage | None) -> None:
+def _limited(settings: dict[str, Any], limit: int | None) -> dict[str, Any]:
+    """Return the settings with the recipe's limit, where the source has none or a larger one."""
+    own = settings.get("limit")
+    if limit is None or (own is not None and not (isinstance(own, int) and own > limit)):
+        return settings
+    return {**settings, "limit": limit}
+
+
+def _adopt(state: RunState, step: recipes.Step, name: str, stage: Stage | None) -> None:
     if stage is None:
         return
+    state.sources_read.append((step, name, stage))
     state.prompts.add(stage)
     state.completions.add(stage)
     for name in stage.read("scores", ["scorer"])["scorer"].unique(maintain_order=True):

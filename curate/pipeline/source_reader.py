@@ -9,6 +9,8 @@ from curate.sources.read_source import Source, read_source
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 
+FEW = 10_000  # the content of a source that is limited to so many rows is that of these rows
+
 
 class SourceReader:
     """Knows the content of every source that it has seen, so that none is read or hashed a second time."""
@@ -31,8 +33,14 @@ class SourceReader:
         """
         key = _key(path, settings)
         if key not in self._contents:
-            if isinstance(path, Path) and path.is_file():
+            limit = settings.get("limit")
+            few = isinstance(limit, int) and 0 < limit <= FEW
+            if isinstance(path, Path) and path.is_file() and not few:
                 self._contents[key] = content_hash(path)
+            elif few:  # the rest of a large file is not even read
+                source = self._read[key] = _read(path, settings, where)
+                tables = (source.prompts, source.completions, source.scores, source.decisions)
+                self._contents[key] = fingerprint([table.write_ndjson() for table in tables])
             else:  # only its rows, whose ids are hashes of their content, say what it holds
                 source = self._read[key] = _read(path, settings, where)
                 ids = [source.prompts["prompt_id"].to_list(), source.completions["completion_id"].to_list()]

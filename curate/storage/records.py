@@ -25,6 +25,7 @@ class Manifest(TypedDict):
         truths: Of a source: the keys whose values became the ground truth, with the number of rows.
         prompt_key: Of a source: the key that the prompts of most rows are under.
         name: Of a training: its name in the recipe.
+        source: Of a source: its name for people, such as ``seeds.jsonl``.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
     """
 
@@ -41,6 +42,7 @@ class Manifest(TypedDict):
     truths: NotRequired[dict[str, int]]
     prompt_key: NotRequired[str]
     name: NotRequired[str]
+    source: NotRequired[str]
     adapter: NotRequired[bool]
 
 
@@ -61,7 +63,11 @@ class RunStage(TypedDict):
 
 
 class RunInfo(TypedDict, total=False):
-    """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``)."""
+    """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``).
+
+    ``recipe`` is the recipe's name. Of a run with a limit (a smoke run) it is ``demo.limit20``, and ``limit_of`` is the
+    recipe's own name, ``demo``.
+    """
 
     run_id: Required[str]
     recipe: Required[str]
@@ -77,4 +83,5 @@ class RunInfo(TypedDict, total=False):
     prompt_tokens: int
     completion_tokens: int
     cost: float
+    limit_of: str | None
     resolved: dict[str, Any]

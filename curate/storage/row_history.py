@@ -38,17 +38,18 @@ class RowHistory:
             self.parts.append((heading, lines))
 
 
-def row_history(store: Store, id_start: str) -> RowHistory:
+def row_history(store: Store, id_start: str, recipe: str | None = None) -> RowHistory:
     """Return the history of a prompt, a completion or a dataset row.
 
     Args:
         store: The store.
         id_start: The row's id, or the first characters of it.
+        recipe: The recipe whose runs made the row (``curate.storage.sql_views.connect``); None for all recipes.
 
     Raises:
         UserError: No row has such an id, or several rows have.
     """
-    with connect(store) as con:
+    with connect(store, recipe) as con:
         table, row_id = _find_row(con, id_start)
         if table == "prompts":
             return _prompt_history(con, row_id)

@@ -4,7 +4,7 @@ Only the columns that are asked for are read, a batch at a time; only the ids st
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -59,6 +59,12 @@ class RowSet:
             )
         self.stages.append(stage)
         self.content = fingerprint([self.content, stage.content(self.table)])
+
+    def copy(self) -> "RowSet":
+        """Return these rows as they are now; adding or dropping rows later does not change the copy."""
+        made = replace(self, stages=[*self.stages], scores={name: [*held] for name, held in self.scores.items()})
+        made.kept_ids = self.kept_ids
+        return made
 
     def keep(self, ids: pl.DataFrame, stage: Stage) -> None:
         """Drop all rows but some.

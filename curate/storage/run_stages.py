@@ -3,7 +3,7 @@
 import polars as pl
 
 from curate.storage.records import RunInfo
-from curate.storage.sql_views import current_stages
+from curate.storage.sql_views import current_stages, shown_runs
 from curate.storage.stage import Stage, load_stage
 from curate.storage.store import Store
 from schemas.rows import DATASET_TABLES
@@ -15,14 +15,21 @@ def stages_of_run(store: Store, run: RunInfo) -> list[Stage]:
     return [load_stage(folder) for folder in folders if (folder / "stage.json").exists()]
 
 
-def recipe_datasets(store: Store) -> dict[str, dict[str, tuple[str, Stage]]]:
+def recipe_datasets(store: Store, only: str | None = None) -> dict[str, dict[str, tuple[str, Stage]]]:
     """Return the datasets of each recipe, as the SQL tables show them, the recipe with the latest run first.
+
+    Args:
+        store: The store.
+        only: The name of a recipe, or of its runs with a limit (``demo.limit20``); None for those the tables show.
 
     Returns:
         By recipe and dataset: the table that the dataset is in, and the stage that holds it.
+
+    Raises:
+        UserError: The store has no run of the recipe ``only``.
     """
     found: dict[str, dict[str, tuple[str, Stage]]] = {}
-    runs = store.runs()
+    runs = shown_runs(store.runs(), only)
     for recipe in dict.fromkeys(run["recipe"] for run in reversed(runs)):
         for folder in current_stages(store, [run for run in runs if run["recipe"] == recipe]):
             stage = load_stage(store.path / "stages" / folder)

@@ -5,6 +5,8 @@ views into ``gristmill.duckdb`` for any other DuckDB client.
 
 The data tables (prompts, completions, scores, decisions, sft, preferences, rl_prompts) show, for every recipe, the
 latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them are shown.
+What runs with a limit (smoke runs) made is in the tables only as long as the store has no run of the whole recipe, or
+where their name is asked for: ``connect(store, "demo.limit20")``.
 """
 
 import json
@@ -17,6 +19,7 @@ import duckdb
 from curate.storage.records import Manifest, RunInfo
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
+from schemas.errors import unknown
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "rl_prompts")
@@ -27,10 +30,18 @@ FINISHED = (
 )  # statuses of a run that built its datasets, perhaps from the rows that a budget allowed
 
 
-def connect(store: Store) -> duckdb.DuckDBPyConnection:
-    """Return a connection to a database in memory that has every table."""
+def connect(store: Store, recipe: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection to a database in memory that has every table.
+
+    Args:
+        store: The store.
+        recipe: The name of a recipe in the store: the tables have what its runs made. None for all recipes.
+
+    Raises:
+        UserError: The store has no run of this recipe.
+    """
     con = duckdb.connect()
-    _create_tables(con, store)
+    _create_tables(con, store, recipe)
     return con
 
 
@@ -43,6 +54,29 @@ def publish(store: Store) -> None:
         _create_tables(con, store)
         con.execute("COMMIT")
     temporary.replace(store.path / NAME)
+
+
+def shown_runs(runs: list[RunInfo], recipe: str | None = None) -> list[RunInfo]:
+    """Return the runs whose rows the tables show, of the records of all runs, oldest first.
+
+    Args:
+        runs: The records.
+        recipe: Only runs of this name; None for all but the runs with a limit of a recipe that has run as a whole. Of a
+            recipe that has run with limits only, those with the limit of the latest are shown.
+
+    Raises:
+        UserError: There is no run of this name.
+    """
+    if recipe is not None:
+        found = [run for run in runs if run["recipe"] == recipe]
+        if not found:
+            raise unknown("recipe (in the store) called", recipe, list(dict.fromkeys(run["recipe"] for run in runs)))
+        return found
+    whole = {run["recipe"] for run in runs if not run.get("limit_of") and run["command"] == "run"}
+    latest = {run.get("limit_of"): run["recipe"] for run in runs}
+    return [
+        run for run in runs if (of := run.get("limit_of")) is None or (of not in whole and run["recipe"] == latest[of])
+    ]
 
 
 def current_stages(store: Store, runs: list[RunInfo]) -> list[str]:
@@ -66,14 +100,19 @@ def current_stages(store: Store, runs: list[RunInfo]) -> list[str]:
     return [f for f in folders if (store.path / "stages" / f / "stage.json").exists()]
 
 
-def _create_tables(con: duckdb.DuckDBPyConnection, store: Store) -> None:
+def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | None = None) -> None:
     """Create all views and tables in a database."""
     runs = store.runs()
-    files = _files(store, runs)
+    shown = shown_runs(runs, recipe)
+    files = _files(store, shown, only=recipe is not None)
+    spent = costs(store)
+    if recipe is not None:
+        runs, ids = shown, {run["run_id"] for run in shown}
+        spent = [row for row in spent if row["run_id"] in ids]
     for table, (columns, key) in STAGE_TABLES.items():
         con.execute(f"CREATE VIEW {table} AS {_view(table, columns, key, files[table])}")
     stages = [stage | {"run_id": run["run_id"], "recipe": run["recipe"]} for run in runs for stage in run["stages"]]
-    for table, rows in (("runs", runs), ("stages", stages), ("costs", costs(store))):
+    for table, rows in (("runs", runs), ("stages", stages), ("costs", spent)):
         columns = HISTORY_TABLES[table]
         con.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
         if rows:  # as one JSON text: a statement for each row would take most of the time
@@ -84,14 +123,21 @@ def _create_tables(con: duckdb.DuckDBPyConnection, store: Store) -> None:
             )
 
 
-def _files(store: Store, runs: list[RunInfo]) -> dict[str, list[tuple[str, list[Path]]]]:
-    """Return for each table the label and the files of every stage that wrote it."""
-    current = current_stages(store, runs)
+def _files(store: Store, runs: list[RunInfo], *, only: bool) -> dict[str, list[tuple[str, list[Path]]]]:
+    """Return for each table the label and the files of every stage that wrote it.
+
+    Args:
+        store: The store.
+        runs: The runs whose rows are shown.
+        only: Whether the history too has only what these runs used, not all but what runs with a limit made.
+    """
+    current, used = current_stages(store, runs), {stage["path"] for run in runs for stage in run["stages"]}
     history = [path.name for path in store.stages().values()]
     stages: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
     manifests: dict[str, Manifest] = {}
     for name in dict.fromkeys([*current, *history]):
         manifests[name] = json.loads((store.path / "stages" / name / "stage.json").read_text(encoding="utf-8"))
+    history = [name for name in history if name in used or not (only or manifests[name]["what"].get("limit"))]
     for table in STAGE_TABLES:
         for name in current if table in DATA else history:
             held = manifests[name]["tables"].get(table)

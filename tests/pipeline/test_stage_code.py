@@ -161,7 +161,7 @@ EDITS = [
     ("curate/datasets/refine.py", "refine", ["datasets.sft", "datasets.dpo", "datasets.rl"]),
     ("curate/datasets/pairs.py", "choose_pairs", ["datasets.*"]),
     ("curate/pipeline/dedup.py", "duplicate_decisions", ["*.dedup.*", "datasets.sft", "datasets.dpo", "datasets.rl"]),
-    ("curate/pipeline/split.py", "assign", ["datasets.*"]),
+    ("curate/pipeline/split.py", "take_shares", ["datasets.*"]),
     ("curate/pipeline/filter.py", "write_filter_decisions", ["completions.filter"]),
     ("curate/steps/sql_conditions.py", "mentioned", ["datasets.*"]),
     ("curate/score/math.py", "score", ["completions.score.math"]),

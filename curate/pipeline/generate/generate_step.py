@@ -12,7 +12,7 @@ from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.generate.sampling_settings import SamplingSettings, read_sampling_settings
 from curate.pipeline.run_state import RunState
-from curate.pipeline.split import assign, needs
+from curate.pipeline.split import assign, ends_of, needs
 from curate.pipeline.stage_spec import input_key
 from curate.steps import sql_conditions
 from curate.steps.code_hash import Code
@@ -88,6 +88,7 @@ class GenerateStep:
             "where": self.condition,
             "seed": self.state.recipe.seed,
             "split": [*self.state.recipe.split.items()] if self.by_split else None,
+            "shares_of": self.state.shares_of.content if self.by_split else "",
             **input_key(self.rows, self.prompts, self.columns),
         }
 
@@ -141,6 +142,8 @@ def read_generate_step(
         condition_columns = sql_conditions.mentioned(condition, list(columns))
         if sql_conditions.mentioned(condition, ["split"]):
             condition_columns += needs(state.recipe.split, list(columns))
+            if found.makes == "prompts" and state.split_early is None:
+                state.split_early = state.prompts.copy()
     label = state.label("prompts" if found.makes == "prompts" else "completions", "generate", step.name)
     sampling = read_sampling_settings(state, step, where)
     return GenerateStep(
@@ -151,11 +154,13 @@ def read_generate_step(
 def rows_to_ask(generation: GenerateStep, *more: str) -> Iterator[pl.DataFrame]:
     """Yield the rows that the step asks about, with the columns it reads and ``more``."""
     names = list(dict.fromkeys([*generation.columns, *more]))
+    recipe = generation.state.recipe
+    where = recipe.where("split")
+    ends = ends_of(generation.state.shares_of, recipe.split, recipe.seed, where) if generation.by_split else None
     for batch in read_batches(generation.rows, names, generation.prompts):
         if generation.condition:
             if generation.by_split:
-                recipe = generation.state.recipe
-                batch = batch.with_columns(split=assign(batch, recipe.split, recipe.seed, recipe.where("split")))
+                batch = batch.with_columns(split=assign(batch, recipe.split, recipe.seed, where, ends))
             batch = batch.filter(sql_conditions.holds(batch, generation.condition, f"{generation.where}: where"))
         yield batch
 
