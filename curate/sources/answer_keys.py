@@ -20,7 +20,7 @@ from curate.sources.row_keys import (
 from schemas.errors import BadRow
 
 _ANSWER_KINDS = (TEXT, MAPPING, SOLUTION, TURNS, MAPPINGS)
-_NAMED = re.compile(rf"(.+)_(?:{'|'.join(names.NAMED)})")
+NAMED = re.compile(rf"(.+)_(?:{'|'.join(names.NAMED)})s?")
 _LIST_KINDS = (TEXTS, MAPPINGS, TURNS, LISTS)
 
 
@@ -52,15 +52,16 @@ def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
     return _named_keys(keys), None
 
 
-def _named_keys(keys: Keys) -> tuple[str, ...]:
-    """Return the keys of answers that are named after their models, where there are two or more."""
+def _named_keys(keys: Keys, least: int = 2) -> tuple[str, ...]:
+    """Return the keys of answers that are named after their models, where there are as many as ``least``."""
     found = []
     for name, key in keys.at.items():
-        match = _NAMED.fullmatch(name)
-        if match and match[1] not in names.NO_MODELS and keys.kinds[key] == TEXT and key not in found:
+        match = NAMED.fullmatch(name)
+        usable = key not in keys.used and key not in found and keys.kinds[key] in (TEXT, TEXTS)
+        if usable and match and match[1] not in names.NO_MODELS and name not in names.TRUTHS:
             found.append(key)
     others = keys.find((*names.ANSWERS[:3], *names.CONVERSATIONS[:2]))
-    return tuple(found) if len(found) > 1 and not others else ()
+    return tuple(found) if len(found) >= least and not others else ()
 
 
 def model_of_key(key: str) -> str:
@@ -68,7 +69,7 @@ def model_of_key(key: str) -> str:
     numbered = NUMBERED.fullmatch(normal(key))
     if numbered:
         return numbered[2]
-    named = _NAMED.fullmatch(normal(key))
+    named = NAMED.fullmatch(normal(key))
     return named[1] if named else ""
 
 
@@ -91,9 +92,15 @@ def one_answer_key(
     ``answer`` is the ground truth beside a question, a problem or a conversation. ``solution`` is the answer where
     there is no other, and the ground truth too where there is none; beside a conversation it is the ground truth only.
     """
-    one = keys.use(keys.find(names.ANSWERS[:-2], *_ANSWER_KINDS))
-    if one is None and turns and keys.find(names.REASONING, TEXT):
-        one = keys.use(keys.find(("answer",), TEXT))  # an answer with its reasoning is not what answers are judged by
+    one = keys.find(names.ANSWERS[:-2], *_ANSWER_KINDS) or next(iter(_named_keys(keys, 1)), None)
+    if one is None and not truth and prompt_name in ("prompt", "instruction"):
+        one = keys.find(("text",), TEXT) if not keys.find(names.ANSWERS[-2:]) else None
+    keys.use(one)
+    if one is None and keys.find(names.REASONING, TEXT):
+        one = keys.find(("answer",), TEXT)  # with its reasoning it is an answer to learn, and may be the truth as well
+        if one and not truth and prompt_name in names.TRUTH_PROMPTS:
+            truth = (one,)
+        keys.use(one)
     left = left_truth_keys(keys, prompt_name, turns)
     if not truth and left:
         truth = left
@@ -114,7 +121,7 @@ def left_truth_keys(keys: Keys, prompt_name: str, turns: bool, several: bool = F
     ``solution`` is one as well beside a conversation, and beside ``several`` answers.
     """
     asked = prompt_name in names.TRUTH_PROMPTS
-    accepted = keys.find(("answers",), TEXTS) if asked else None
+    accepted = keys.find(("answers",), TEXTS, MAPPING) if asked else None
     key = keys.find(("answer",)) if asked or turns else None
     key = key or (keys.find(("solution",), TEXT) if turns or several else None) or accepted
     return (key,) if key else ()

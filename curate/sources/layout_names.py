@@ -7,6 +7,7 @@ row has several of a group, the first in the group is used. docs/data.md has the
 # A conversation: a list of messages, of texts by turns, or of rounds (``ROUNDS``).
 CONVERSATIONS = (
     "messages", "conversations", "conversation", "dialogue", "dialog", "chat_messages", "turns", "items", "data",
+    "trajectory",
 )  # fmt: skip
 ROUNDS = (
     ("input", "output"),
@@ -18,10 +19,10 @@ ROUNDS = (
 # The prompt as a text. ``context`` and ``input`` may hold a list of messages too.
 PROMPTS = (
     "prompt", "instruction", "question", "query", "problem", "inputs", "input", "user_prompt", "user_message", "user",
-    "human", "context", "history",
+    "human", "inputs_pretokenized", "message_1", "context", "history",
 )  # fmt: skip
 # A text that belongs to the prompt, below an instruction or a question.
-CONTEXTS = ("input", "context", "passage")
+CONTEXTS = ("input", "context", "passage", "article", "paragraph", "document")
 TAKE_CONTEXT = ("instruction", "question", "query", "prompt")
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction")
 TOOLS = ("tools", "functions", "available_tools")
@@ -29,23 +30,25 @@ TOOLS = ("tools", "functions", "available_tools")
 # One answer. ``answer`` is the ground truth beside a question or a problem, or a prompt of messages.
 ANSWERS = (
     "completion", "response", "output", "generation", "generated_solution", "model_response", "model_output",
-    "assistant", "assistant_response", "reply", "attempt", "deepseek_attempt", "deepseek_solution", "targets", "target",
-    "bot", "gpt", "answer", "solution",
+    "assistant", "assistant_response", "reply", "attempt", "deepseek_attempt", "deepseek_solution", "targets",
+    "target", "bot", "gpt", "llm_response", "targets_pretokenized", "message_2", "content", "answer", "solution",
 )  # fmt: skip
 # Several answers: a list of texts, messages or mappings.
 ANSWER_LISTS = (
     "completions", "generations", "responses", "all_generated_responses", "all_responses", "candidates", "outputs",
-    "samples", "answers", "solutions",
+    "samples", "inferences", "answers", "solutions",
 )  # fmt: skip
 # What a mapping in such a list calls its text.
-ANSWER_TEXTS = ("messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output")
+ANSWER_TEXTS = (
+    "messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output", "inference",
+)  # fmt: skip
 # Answers named after their model: gpt4_response, llama_response; deepseek_attempt, gemini_attempt.
-NAMED = ("response", "attempt", "answer", "output", "completion", "generation", "solution")
+NAMED = ("response", "attempt", "answer", "output", "completion", "generation")
 NO_MODELS = (
-    "final", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw", "chosen",
-    "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical",
-    "ground_truth", "incorrect", "wrong", "best", "model", "generated", "human_ref", "formatted", "extracted",
-    "predicted", "orig_reference",
+    "final", "input", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw", "chosen",
+    "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical", "ground_truth",
+    "incorrect", "wrong", "standard", "gold_standard", "edited", "best", "model", "generated", "human_ref",
+    "formatted", "extracted", "predicted", "orig_reference",
 )  # fmt: skip
 # Numbered answers: response_0, response_1; response_a, response_b; answer_0; human_ref_A; r1_solution_1.
 NUMBERED = (
@@ -63,6 +66,7 @@ SIDES = (
     ("messages", "rejected_messages"),
     ("messages", "rejected_response"),
     ("response", "rejected_response"),
+    ("response_j", "response_k"),
     ("response_chosen", "response_rejected"),
     ("chosen_answer", "rejected_answer"),
     ("preferred", "dispreferred"),
@@ -74,8 +78,8 @@ SIDES = (
     ("positive", "negative"),
 )
 # Which of two or more numbered answers is better. The value is the number or the letter of the answer (also
-# ``model_a``, ``response_1``), or a tie; with ``sign``, below 0 is the first and above 0 the second; with ``first``, 1
-# is the first and 0 the second.
+# ``model_a``, ``response_1``, ``A>B``), or a tie. With ``text`` it must be a text; with ``sign``, below 0 is the first
+# and above 0 the second; with ``first``, 1 is the first and 0 the second.
 WINNERS = {
     "better_response_id": "preference",
     "safer_response_id": "safer",
@@ -87,6 +91,7 @@ WINNERS = {
     "better": "preference",
     "best": "preference",
     "labels": "preference first",
+    "label": "preference text",
     "overall_preference": "preference sign",
     "preference_strength": "preference sign",
 }
@@ -101,15 +106,15 @@ SIDE_RATINGS = {
     "{number}_score": "score", "{number}_rating": "rating", "{number}_grade": "grade", "{number}_correct": "is_correct",
 }  # fmt: skip
 SIDE_REASONING = ("{number}_thinking_trajectory", "{number}_reasoning", "{number}_thinking", "{side}_reasoning")
-SIDE_MODELS = ("{side}_model", "model_{side}", "{side}_source", "model_{number}", "{side}_policy")
+SIDE_MODELS = ("{side}_model", "model_{side}", "{side}_source", "model_{number}", "{side}_policy", "generator_{number}")
 
 # Beside one answer, a number, true/false or a word for it becomes a score of this name.
 KTO_LABELS = ("label", "kto_tag")  # both become the score ``label``
 # Scores of a recorded answer that say whether it is right or preferred: 1 is yes, and 0 (or -1) is no.
 VERDICTS = (
     "preference", "label", "is_correct", "correct", "is_safe", "safe", "passed", "pass", "verified", "is_verified",
-    "accepted", "is_good", "is_valid", "is_helpful", "is_harmless", "desirable", "success", "is_preferred", "upvoted",
-    "correctness_math_verify", "correctness_llama", "safer",
+    "accepted", "is_good", "is_valid", "is_helpful", "is_harmless", "desirable", "success", "is_preferred",
+    "selected", "upvoted", "correctness_math_verify", "correctness_llama", "safer",
 )  # fmt: skip
 # Scores that order the answers to a prompt; the least value is the best.
 RANKS = ("rank",)
@@ -134,7 +139,10 @@ LIST_MODELS = ("generation_models", "model_names", "models", "completion_models"
 LIST_FINISH_REASONS = ("finish_reasons",)
 LIST_REASONING = ("reasonings", "reasoning_contents", "thinkings", "thoughts")
 
-MODELS = ("model", "generation_model", "model_name", "response_model", "generator", "completion_model", "llm")
+MODELS = (
+    "model", "generation_model", "model_name", "response_model", "response_source", "generator", "completion_model",
+    "llm",
+)  # fmt: skip
 # The reasoning of the one answer: a text, or a list whose first text is meant.
 REASONING = (
     "reasoning_content", "reasoning", "thinking", "reasoning_trace", "chain_of_thought", "complex_cot", "think",
@@ -146,12 +154,16 @@ REASONING_FLAGS = ("on", "off", "yes", "no", "true", "false", "high", "medium", 
 # What an answer is compared with. ``{a}.{b}`` is the key b of the mapping a.
 TRUTHS = (
     "ground_truth", "expected_answer", "reference_answer", "final_answer", "gold_answer", "correct_answer", "gold",
-    "reference_solution", "ground_truth_solution", "canonical_solution", "reward_model.ground_truth", "reference",
+    "reference_solution", "ground_truth_solution", "canonical_solution", "gold_standard_solution",
+    "reward_model.ground_truth", "best_answer", "answerkey", "ideal", "reference",
 )  # fmt: skip
 TRUTH_PROMPTS = ("question", "problem")  # beside them ``answer`` is the ground truth
-CHOICES = ("choices", "options")  # of a question; they are not put into the prompt, which is said
+CHOICES = ("choices", "options")  # of a question: they follow it as "A. ...", and a number as the answer is a letter
 # Keys that look like an answer by themselves; where one of them is not used, it is said.
-LOOK_LIKE_ANSWERS = (*ANSWERS, *ANSWER_LISTS, *CHOICES, "chosen", "rejected", "original_response", "raw_response")
+LOOK_LIKE_ANSWERS = (
+    *ANSWERS, *ANSWER_LISTS, *CHOICES, "chosen", "rejected", "original_response", "raw_response", "instances", "code",
+    "edited_response",
+)  # fmt: skip
 
 # What a layout is called, by the keys of its prompt and of its answer; others are called after these two keys.
 KNOWN = {

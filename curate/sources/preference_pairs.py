@@ -46,16 +46,17 @@ def take_pair(
         messages, chosen = messages[:-count], messages[-count:]
         sides = [chosen, _side(rest.pop(keys[1]), keys[1])]
     else:
-        sides = [_side(rest.pop(key), key) for key in keys]
+        keys, sides = _all_sides(rest, keys)
     candidates = []
-    for key, side, value in zip(keys, sides, (1.0, 0.0), strict=True):
-        model, scores = _of_side(rest, ("chosen", "rejected")[not value], "")
+    for key, side in zip(keys, sides, strict=True):
+        value = float(key == keys[0])
+        model, scores = _of_side(rest, "chosen" if value else "rejected", "")
         if key not in ("chosen", "rejected", prompt):
             own = _of_side(rest, normal(key), "")
             model, scores = own[0] if model == RECORDED else model, own[1] | scores
         candidates.append(Candidate(side, model, {"preference": value, **scores}))
-    if sides[0] == sides[1]:
-        raise BadRow(f"{keys[0]!r} and {keys[1]!r} are the same; expected two different answers")
+    if sides[0] == sides[-1]:
+        raise BadRow(f"{keys[0]!r} and {keys[-1]!r} are the same; expected two different answers")
     return _one_prompt_or_several(rest, messages, candidates, keys)
 
 
@@ -74,7 +75,9 @@ def take_numbered(
     filled = tuple(key for key in keys if rest[key] not in ("", [], {}))
     if not filled:
         raise BadRow(f"{', '.join(map(repr, keys))} are empty; expected at least one answer")
-    sides = _rounds(rest, messages, filled) or [_side(rest.pop(key), key) for key in filled]
+    sides = _rounds(rest, messages, filled)
+    if not sides:
+        filled, sides = _all_sides(rest, filled)
     tokens = [model_of_key(key) for key in filled]
     verdicts = _take_winners(rest, tokens) if winner else {}
     candidates = []
@@ -100,7 +103,7 @@ def _take_winners(rest: dict[str, Any], tokens: list[str]) -> dict[str, list[flo
         values = _verdicts(rest[key], tokens, rule)
         if values:
             verdicts.setdefault(name, values)
-            if None not in values and not rule:
+            if None not in values and rule in ("", "text"):
                 del rest[key]
     return verdicts
 
@@ -149,12 +152,20 @@ def _one_prompt_or_several(
     return [(messages, candidates)]
 
 
+def _all_sides(rest: dict[str, Any], keys: tuple[str, ...]) -> tuple[tuple[str, ...], list[list[Message]]]:
+    """Take the answers under keys out of a row; a list of texts is several. Return the key of each and the answers."""
+    found = []
+    for key in keys:
+        value = rest.pop(key)
+        several = isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
+        found += [(key, _side(one, key)) for one in (value if several else [value])]
+    return tuple(key for key, _ in found), [side for _, side in found]
+
+
 def _side(value: Any, key: str) -> list[Message]:
     """Return the messages of one side: of a text, a message, a list of messages, or a transcript."""
     if isinstance(value, str) and is_transcript(value):
         return read_transcript(value, key, answered=normal(key) == "rejected")
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
-        value = value[0]  # the answer to the one turn of a conversation (Chatbot Arena)
     if isinstance(value, dict) and "role" not in value and "from" not in value:
         text = next((value[name] for name in names.ANSWER_TEXTS if name in value), value)
         return read_answer(text, key)
@@ -179,12 +190,24 @@ def _shared_prompt(
         if all(len(side) == 1 for side in sides):
             raise BadRow(f"{named} without a prompt; expected 'prompt', or both as lists of messages")
         raise BadRow(f"{named} share no turn and there is no 'prompt'; nothing is left as the prompt")
-    if len(shared) >= len(messages) and any(
-        all(same_message(a, b) for a, b in zip(shared[start:], messages, strict=False))
-        for start in range(len(shared) - len(messages) + 1)
-    ):
+    if _holds(shared, messages):
         messages = shared  # may begin with a system message that the prompt leaves out, and go on after it
     return messages, [continuation(messages, side, key) for side, key in zip(sides, keys, strict=True)]
+
+
+def _holds(conversation: list[Message], part: list[Message]) -> bool:
+    """Return whether messages stand in a conversation, one after another."""
+    starts = range(len(conversation) - len(part) + 1)
+    return any(all(same_message(a, b) for a, b in zip(conversation[start:], part, strict=False)) for start in starts)
+
+
+def whole_conversation(messages: list[Message], answer: list[Message]) -> tuple[list[Message], list[Message]] | None:
+    """Return the prompt and the answer of an answer that holds the whole conversation; ``None`` where it does not."""
+    if not any(message["role"] == "user" for message in answer):
+        return None
+    count = trailing_assistant_count(answer)
+    head = answer[: len(answer) - count]
+    return (head, answer[len(head) :]) if count and _holds(head, messages) else None
 
 
 def _shared(one: list[Message], other: list[Message]) -> list[Message]:
@@ -222,10 +245,12 @@ def _verdicts(value: Any, tokens: list[str], rule: str) -> list[float | None] | 
     Args:
         value: The verdict.
         tokens: The numbers or letters of the answers.
-        rule: ``sign``, ``first`` or nothing (``layout_names.WINNERS``).
+        rule: ``sign``, ``first``, ``text`` or nothing (``layout_names.WINNERS``).
     """
     tie: list[float | None] = [None] * len(tokens)
-    if rule:
+    if rule == "text" and not isinstance(value, str):
+        return None
+    if rule in ("sign", "first"):
         number = number_of(value)
         if number is None or len(tokens) != 2:
             return None
@@ -233,8 +258,10 @@ def _verdicts(value: Any, tokens: list[str], rule: str) -> list[float | None] | 
             return tie if number == 0 else [float(number < 0), float(number > 0)]
         return [float(number == 1), float(number == 0)] if number in (0, 1) else None
     if isinstance(value, str):
-        text = normal(value)
-        if any(text == word or text.startswith(f"{word}_") or text.startswith(f"{word}(") for word in names.TIES):
+        text = normal(value.partition(">")[0])
+        if "=" in text or any(
+            text == word or text.startswith(f"{word}_") or text.startswith(f"{word}(") for word in names.TIES
+        ):
             return tie
         found = _WINNER.match(text)
         index = tokens.index(found[1]) if found and found[1] in tokens else None

@@ -1,5 +1,6 @@
 """Take a row's prompt out of it: a conversation, or a text with its context, its earlier rounds and a system text."""
 
+from string import ascii_uppercase
 from typing import Any
 
 from curate.sources import layout_names as names
@@ -37,7 +38,21 @@ def take_prompt(rest: dict[str, Any], layout: Layout) -> list[Message]:
         return read_transcript(text, key)
     context = _context(rest.pop(layout.context), layout.context) if layout.context else ""
     text = text if blank(context) else f"{text}\n\n{context}"
+    choices = read_choices(rest, layout.choices)
+    text = "\n".join([f"{text}\n", *(f"{letter}. {choice}" for letter, choice in choices)]) if choices else text
     return [*_history(rest), {"role": "user", "content": text}]
+
+
+def read_choices(rest: dict[str, Any], key: str | None) -> list[tuple[str, str]]:
+    """Return the choices of a question, each with its letter: a list of texts, or ``{text: [...], label: [...]}``."""
+    value = rest.get(key) if key else None
+    texts = value.get("text") if isinstance(value, dict) else value
+    labels = value.get("label") if isinstance(value, dict) else None
+    if not isinstance(texts, list) or not texts or len(texts) > len(ascii_uppercase):
+        return []
+    if not isinstance(labels, list) or len(labels) != len(texts):
+        labels = list(ascii_uppercase[: len(texts)])
+    return [(str(label), read_text(text, key or "")) for label, text in zip(labels, texts, strict=True)]
 
 
 def _context(value: Any, key: str) -> str:

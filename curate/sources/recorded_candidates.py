@@ -139,7 +139,11 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
         candidate.finish_reason = read_text(item.pop("finish_reason"), f"{where}.finish_reason")
     candidate.prompt_tokens = _take_token_count(item, "prompt_tokens", where)
     candidate.completion_tokens = _take_token_count(item, "completion_tokens", where)
-    numbers = [k for k, v in item.items() if isinstance(v, bool | int | float) and k.lower() not in COLUMNS]
+    numbers = [
+        k
+        for k, v in item.items()
+        if isinstance(v, bool | int | float) and k.lower() not in COLUMNS and not normal(k).endswith("id")
+    ]
     for name in (k for k in numbers if k not in candidate.scores):
         candidate.scores[encodable(name, where)] = read_score(item.pop(name), f"{where}[{short_repr(name)}]")
     return candidate, item

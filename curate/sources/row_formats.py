@@ -10,8 +10,8 @@ from typing import Any
 
 from curate.sources import layout_names as names
 from curate.sources.message_trees import tree_prompts
-from curate.sources.preference_pairs import join_list, take_numbered, take_pair
-from curate.sources.prompt_messages import check_prompt, take_prompt, with_system, without_blank_system
+from curate.sources.preference_pairs import join_list, take_numbered, take_pair, whole_conversation
+from curate.sources.prompt_messages import check_prompt, read_choices, take_prompt, with_system, without_blank_system
 from curate.sources.recorded_candidates import (
     RECORDED,
     Candidate,
@@ -108,9 +108,11 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
 
     Compared conversations that go different ways give a prompt each.
     """
+    truth = _take_truth(rest, layout)
     messages, row_format = take_prompt(rest, layout), layout.name
     tools = read_tools(rest.pop(layout.tools)) if layout.tools else None
-    truth = _take_truth(rest, layout)
+    if layout.choices:
+        del rest[layout.choices]
     if layout.answers in ("sides", "numbered"):
         if layout.answers == "sides":
             found = take_pair(rest, messages, layout.keys, layout.prompt)
@@ -156,8 +158,12 @@ def _one_answer(
     count = trailing_assistant_count(messages)
     if layout.answers == "turns" and 0 < count < len(messages):
         messages, answer, row_format = messages[:-count], messages[-count:], layout.name
-    elif layout.one:
-        answer = continuation(messages, read_answer(rest.pop(layout.one), layout.one), layout.one)
+    elif layout.one and not (layout.truth and layout.truth != (layout.one,) and rest[layout.one] == ""):
+        answer = read_answer(rest.pop(layout.one), layout.one)
+        messages, answer = whole_conversation(messages, answer) or (
+            messages,
+            continuation(messages, answer, layout.one),
+        )
         row_format = layout.name if layout.keys else f"{normal(layout.prompt or '')}-{normal(layout.one)}"
     else:
         return messages, [], "prompt" if layout.name == "messages" else layout.name
@@ -216,6 +222,12 @@ def _take_truth(rest: dict[str, Any], layout: Layout) -> str | None:
             del rest[key]
     else:
         value = rest[key] if key == layout.one else rest.pop(key)
+    choices = read_choices(rest, layout.choices)
+    if choices and isinstance(value, int) and 0 <= value < len(choices):
+        value = choices[value][0]
+    if isinstance(value, dict) and isinstance(value.get("text"), list):  # SQuAD: every accepted text, with its place
+        texts = list(dict.fromkeys(value["text"]))
+        value = (texts or [None])[0] if len(texts) < 2 else texts
     if value is None or (isinstance(value, str) and blank(value) and key != "ground_truth"):
         return None
     return read_text(value, key) if isinstance(value, str) else dump(value, key)

@@ -19,6 +19,7 @@ _TURN_KEYS = ("role", "from", "speaker")
 # Keys whose value may be a list as JSON text, as in CSV and in our own tables.
 _LIST_NAMES = {
     **dict.fromkeys(names.CONVERSATIONS, (TEXTS, TURNS, LISTS, MAPPINGS)),
+    **dict.fromkeys(names.CHOICES, (TEXTS,)),
     **dict.fromkeys(names.ANSWER_LISTS, (TEXTS, TURNS, LISTS, MAPPINGS)),
 }
 _ROUND_KEYS = [set(round) for round in names.ROUNDS]

@@ -11,6 +11,7 @@ from typing import Any
 
 from curate.sources import layout_names as names
 from curate.sources.answer_keys import (
+    NAMED,
     NUMBERED,
     answer_list_key,
     left_truth_keys,
@@ -51,6 +52,7 @@ class Layout:
         keys: The keys of the answers.
         one: The key of one answer, used where a conversation does not end with the assistant's.
         context: The key of a text that belongs to the prompt.
+        choices: The key of the choices of a question.
         system: The key of the system text.
         tools: The key of the tools.
         model: The key of the answer's model.
@@ -69,6 +71,7 @@ class Layout:
     keys: tuple[str, ...] = ()
     one: str | None = None
     context: str | None = None
+    choices: str | None = None
     system: str | None = None
     tools: str | None = None
     model: str | None = None
@@ -117,6 +120,7 @@ def _find_layout(keys: Keys) -> Layout:
     context = None
     if prompt_name in names.TAKE_CONTEXT and not turns and prompt_name != "prompt":
         context = keys.use(keys.find(("input",)) or keys.find(names.CONTEXTS, TEXT, TEXTS))
+    choices = keys.use(keys.find(names.CHOICES, TEXTS, MAPPING)) if prompt_name in names.TAKE_CONTEXT else None
     answers, used = ("sides", sides) if sides else ("numbered", numbered) if numbered else ("turns", ())
     keys.used.update(used)
     keys.use(listed)
@@ -147,6 +151,7 @@ def _find_layout(keys: Keys) -> Layout:
         keys=used,
         one=one,
         context=context,
+        choices=choices,
         system=system,
         tools=tools,
         model=keys.find(names.MODELS, TEXT),
@@ -169,11 +174,12 @@ def _prompt(keys: Keys, compared: bool) -> tuple[str | None, bool]:
     own = keys.at.get("prompt")
     if own and (compared or keys.find(("completion",))):
         return keys.use(own), keys.kinds[own] not in (TEXT, MAPPING)
-    key = keys.find(names.CONVERSATIONS[:2]) or keys.find(names.CONVERSATIONS, TURNS, TEXTS, LISTS)
+    key = keys.find(names.CONVERSATIONS[:2]) or keys.find(names.CONVERSATIONS, TURNS)
+    key = key or keys.find([name for name in names.CONVERSATIONS if name != "turns"], TEXTS, LISTS)
     key = key or keys.find(("prompt", "context", "input"), TURNS)
     if key:
         return keys.use(key), True
-    spoken = keys.find((*names.ANSWERS, *names.ANSWER_LISTS)) is not None or compared
+    spoken = compared or keys.find((*names.ANSWERS, *names.ANSWER_LISTS, *names.TRUTHS)) is not None
     for name in names.PROMPTS:
         usable = (TEXT, MAPPING) if name in ("prompt", "question") else (TEXT,)
         key = keys.find((name,)) if name in ("prompt", "instruction") else keys.find((name,), *usable)
@@ -221,7 +227,7 @@ def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
         for name, key in keys.at.items()
         if key not in keys.used
         and key not in used
-        and (name in looks or NUMBERED.fullmatch(name))
+        and (name in looks or NUMBERED.fullmatch(name) or NAMED.fullmatch(name))
         and keys.kinds[key] not in (NUMBER, FLAG, EMPTY)
     )
 
