@@ -55,9 +55,10 @@ def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
 def _named_keys(keys: Keys, least: int = 2) -> tuple[str, ...]:
     """Return the keys of answers that are named after their models, where there are as many as ``least``."""
     found = []
-    for name, key in keys.at.items():
+    for key, kind in keys.kinds.items():
+        name = normal(key)
         match = NAMED.fullmatch(name)
-        usable = key not in keys.used and key not in found and keys.kinds[key] in (TEXT, TEXTS)
+        usable = key not in keys.used and kind in (TEXT, TEXTS)
         if usable and match and match[1] not in names.NO_MODELS and name not in names.TRUTHS:
             found.append(key)
     others = keys.find((*names.ANSWERS[:3], *names.CONVERSATIONS[:2]))

@@ -237,7 +237,7 @@ def _left_answers(
     rest: dict[str, Any], layout: Layout, extra: dict[str, Any], messages: list[Message], candidates: list[Candidate]
 ) -> tuple[str, ...]:
     """Return the keys that look like an answer and are left; those that repeat a message are taken out of the row."""
-    if not layout.suspects and not extra and "prompt" not in rest and "instruction" not in rest:
+    if not extra and not any(key in rest for key in (*layout.suspects, "prompt", "instruction")):
         return ()
     texts = {turn["content"].strip() for turn in messages}
     texts.update(turn["content"].strip() for candidate in candidates for turn in candidate.messages)

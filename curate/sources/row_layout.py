@@ -160,7 +160,7 @@ def _find_layout(keys: Keys) -> Layout:
         scores=_scores(keys) if alone else (),
         winner=winner,
         listed=listed if answers in ("sides", "numbered") else None,
-        suspects=_suspects(keys, {*used, one, prompt}),
+        suspects=(*((one,) if one and not used else ()), *_suspects(keys, {*used, one, prompt})),
     )
 
 
@@ -224,11 +224,11 @@ def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
     looks = {*names.LOOK_LIKE_ANSWERS, *(side for pair in names.SIDES for side in pair)} - {"messages"}
     return tuple(
         key
-        for name, key in keys.at.items()
+        for key, kind in keys.kinds.items()
         if key not in keys.used
         and key not in used
-        and (name in looks or NUMBERED.fullmatch(name) or NAMED.fullmatch(name))
-        and keys.kinds[key] not in (NUMBER, FLAG, EMPTY)
+        and ((name := normal(key)) in looks or NUMBERED.fullmatch(name) or NAMED.fullmatch(name))
+        and kind not in (NUMBER, FLAG, EMPTY)
     )
 
 
