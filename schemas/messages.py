@@ -1,7 +1,9 @@
 """Read and write chat messages: every convention for one is converted to a single form.
 
-A message is ``{"role": ..., "content": text, ...}`` with a role of ``ROLES``. ``from``/``value`` messages (ShareGPT),
-content in text parts and tool calls as JSON text are converted to that form; anything else is a ``BadRow``.
+A message is ``{"role": ..., "content": text, ...}`` with a role of ``ROLES``. An assistant message may have
+``reasoning_content``, its reasoning trace, and ``tool_calls``. What is not converted to that form is a ``BadRow``.
+``ROLE_NAMES``, ``ROLE_KEYS`` and ``CONTENT_KEYS`` are the conventions; ``schemas.message_content`` reads contents,
+``schemas.tool_calls`` calls, ``schemas.reasoning`` traces.
 """
 
 import json
@@ -10,10 +12,32 @@ from typing import Any, Required, TypedDict
 
 from schemas.errors import BadRow, kind_of, nearest, short_repr
 from schemas.json_text import blank, dump, encodable, read_list
+from schemas.message_content import read_content, read_traces
+from schemas.reasoning import join_traces, split_reasoning
 from schemas.tool_calls import read_tool_calls
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
-ALIASES = {"human": "user", "gpt": "assistant", "function_call": "assistant", "observation": "tool"}
+CALL_NAMES = ("function_call", "function_calls", "tool_call", "tool_calls")  # the content is the calls, as JSON
+# The names of roles, in lower case and with "_" for "-" and white space.
+ROLE_NAMES = {
+    **{role: role for role in ROLES},
+    **dict.fromkeys(("human", "prompter"), "user"),
+    **dict.fromkeys(
+        ("gpt", "chatgpt", "gpt4", "gpt_4", "bing", "bard", "claude", "model", "bot", "chatbot", "ai", "ai_assistant"),
+        "assistant",
+    ),
+    **dict.fromkeys(CALL_NAMES, "assistant"),
+    **dict.fromkeys(("function", "function_response", "function_result", "function_output"), "tool"),
+    **dict.fromkeys(("tool_response", "tool_result", "tool_results", "tool_output"), "tool"),
+    **dict.fromkeys(("observation", "observations", "ipython"), "tool"),
+}
+SUGGESTED = (*ROLES, "human", "gpt", "function_call", "observation")
+ROLE_KEYS = ("role", "from", "speaker", "author")
+CONTENT_KEYS = ("content", "value", "text", "message", "parts", "refusal")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+TRACE_KEYS = frozenset(REASONING_KEYS)
+READ_KEYS = {"tool_calls", "function_call", *REASONING_KEYS}  # beside the role and the content; others are kept
+_PLAIN_NAMES = {name: role for name, role in ROLE_NAMES.items() if name not in CALL_NAMES}
 
 
 class Message(TypedDict, total=False):
@@ -42,60 +66,145 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Messa
     """Return the messages of ``value`` in our form, at least one.
 
     Args:
-        value: One message or a list of messages, in any of the conventions that this module reads.
+        value: One message or a list of messages, in any of the conventions that this module reads; also a mapping of
+            lists, ``{"role": [...], "content": [...]}``, as the datasets library makes of them.
         key: The name of ``value`` in an error.
         empty_ok: Whether an assistant message may have no text. A recorded sample may be empty; a completion to train
-            on may not.
+            on may not, unless it has tool calls or a reasoning trace.
 
     Raises:
         BadRow: ``value`` has no messages, or one of them cannot be read.
     """
-    items = [value] if isinstance(value, dict) else read_list(value, key)
-    if not items:
+    items = _listed(value) if isinstance(value, dict) else read_list(value, key)
+    messages: list[Message] = []
+    for index, item in enumerate(items):
+        plain = _read_plain(item)
+        if plain is None:
+            messages += _read_message(item, f"{key}[{index}]", empty_ok)
+        else:
+            messages.append(plain)
+    if not messages:
         raise BadRow(f"{key!r} is empty; expected at least one message")
-    return [_read_message(item, key, index, empty_ok) for index, item in enumerate(items)]
+    return messages
 
 
-def _read_message(item: Any, key: str, index: int, empty_ok: bool) -> Message:
-    """Return one message in our form; further keys of it are kept."""
-    where = f"{key}[{index}]"
+def _listed(value: dict) -> list:
+    """Return the messages of a mapping: itself, or one for each place in its lists."""
+    if not any(isinstance(value.get(key), list) for key in ROLE_KEYS):
+        return [value]
+    lists = {key: column for key, column in value.items() if isinstance(column, list)}
+    same = {key: one for key, one in value.items() if key not in lists}
+    return [
+        {**same, **{key: column[index] for key, column in lists.items() if index < len(column)}}
+        for index in range(max(map(len, lists.values())))
+    ]
+
+
+def _read_plain(item: Any) -> Message | None:
+    """Return a message of a role and a text, as nearly all are; ``None`` where it needs a closer look."""
     if not isinstance(item, dict):
-        raise BadRow(f"{where} is {kind_of(item)}; expected a message such as {{'role': 'user', 'content': '...'}}")
-    name = item.get("role", item.get("from"))
-    if not isinstance(name, str):
-        keys = ", ".join(short_repr(k) for k in item)
-        raise BadRow(f"{where} has no role: found the keys {keys}; expected role and content (or from and value)")
-    role = ALIASES.get(name, name)
-    if role not in ROLES:
-        raise BadRow(f"{where}: no role {short_repr(name)}{nearest(name[:40], [*ROLES, *ALIASES])}")
-    content = item.get("content", item.get("value"))
-    calls = name == "function_call"
-    text = "" if calls else _content(content, where, missing_ok=bool(item.get("tool_calls")))
-    message: Any = {"role": role, "content": text}  # may have keys that ``Message`` does not name
-    if calls:
-        message["tool_calls"] = read_tool_calls(content, where)
-    for extra, given in item.items():
-        if extra not in ("role", "from", "content", "value") and given is not None:
-            message[extra] = read_tool_calls(given, where) if extra == "tool_calls" else given
-    may_be_empty = role not in ("user", "assistant") or message.get("tool_calls") or (empty_ok and role == "assistant")
-    if blank(message["content"]) and not may_be_empty:
-        raise BadRow(f"{where}: the {role} turn's content is empty")
+        return None
+    role_key, content_key = ("role", "content") if "role" in item else ("from", "value")
+    name, text = item.get(role_key), item.get(content_key)
+    if not isinstance(name, str) or not isinstance(text, str):
+        return None
+    role = _PLAIN_NAMES.get(name)
+    trace = None
+    if role == "assistant":
+        trace, text = split_reasoning(text)
+    if role is None or blank(text):
+        return None
+    message: Any = {"role": role, "content": text}
+    if len(item) > 2:
+        if not READ_KEYS.isdisjoint(item) and any(item.get(key) is not None for key in READ_KEYS):
+            return None
+        message |= {k: v for k, v in item.items() if v is not None and k != role_key and k != content_key}
+    if trace:
+        message["reasoning_content"] = trace
     return message
 
 
-def _content(value: Any, where: str, *, missing_ok: bool) -> str:
-    """Return a message's text. Text parts are joined; a part of another type, such as an image, is a ``BadRow``."""
-    if isinstance(value, str):
-        return value
-    if value is None and missing_ok:
-        return ""
-    if not isinstance(value, list):
-        raise BadRow(f"{where}: content is {kind_of(value)}; expected text")
-    for part in value:
-        if not (isinstance(part, dict) and isinstance(part.get("text"), str)):
-            found = short_repr(part.get("type")) if isinstance(part, dict) else kind_of(part)
-            raise BadRow(f"{where}: content has a part that is {found}; only text parts are read")
-    return "".join(part["text"] for part in value)
+def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
+    """Return one message in our form, behind the tool results that it holds; further keys of it are kept."""
+    if not isinstance(item, dict):
+        raise BadRow(f"{where} is {kind_of(item)}; expected a message such as {{'role': 'user', 'content': '...'}}")
+    rest = {k: v for k, v in item.items() if v is not None}
+    name = _take_role(rest, where)
+    role = ROLE_NAMES[name]
+    value = next((rest.pop(key) for key in CONTENT_KEYS if key in rest), None)
+    traces = _take_traces(rest, where) if role == "assistant" else []
+    if name in CALL_NAMES:
+        trace, value = split_reasoning(value) if isinstance(value, str) else (None, value)
+        content = read_content(None, role, where)
+        content.calls += read_tool_calls(value, where)
+    else:
+        content = read_content(value, role, where)
+        trace, content.text = split_reasoning(content.text) if role == "assistant" else (None, content.text)
+    trace = join_traces([*traces, *content.traces, trace or ""]) if traces or content.traces else trace
+    calls = [*read_tool_calls(rest.pop("tool_calls", None), where), *content.calls]
+    if role == "assistant" and isinstance(rest.get("function_call"), str | dict):
+        calls += [call for call in read_tool_calls(rest.pop("function_call"), where) if not _is_among(call, calls)]
+    message: Any = {"role": role, "content": content.text}  # may have keys that ``Message`` does not name
+    if trace:
+        message["reasoning_content"] = trace
+    if calls:
+        message["tool_calls"] = calls
+    message |= rest
+    results: list[Any] = content.results
+    if results and blank(content.text) and not (calls or trace):
+        return [*results[:-1], {**rest, **results[-1]}]
+    if blank(content.text) and role in ("user", "assistant") and not (calls or trace):
+        if value is None:
+            raise BadRow(f"{where}: content is null; expected text")
+        if role == "user" or not empty_ok:
+            raise BadRow(f"{where}: the {role} turn's content is empty")
+    return [message, *results] if role == "assistant" else [*results, message]
+
+
+def _take_role(rest: dict, where: str) -> str:
+    """Take the role out of a message; return its name as in ``ROLE_NAMES``."""
+    key = "role" if "role" in rest else next((key for key in ROLE_KEYS if key in rest), "role")
+    name = rest.get(key)
+    if isinstance(name, dict):
+        name = name.get("role")  # ChatGPT's export has {"author": {"role": ...}}
+    if not isinstance(name, str):
+        keys = ", ".join(short_repr(k) for k in rest)
+        raise BadRow(f"{where} has no role: found the keys {keys}; expected role and content (or from and value)")
+    known = name if name in ROLE_NAMES else "_".join(name.lower().rstrip(" :").replace("-", " ").split())
+    if known not in ROLE_NAMES:
+        raise BadRow(f"{where}: no role {short_repr(name)}{nearest(name[:40], SUGGESTED)}")
+    del rest[key]
+    return known
+
+
+def _take_traces(rest: dict, where: str) -> list[str]:
+    """Take the reasoning traces out of an assistant message; a value without text, such as a setting, stays."""
+    traces: list[str] = []
+    for key in () if TRACE_KEYS.isdisjoint(rest) else REASONING_KEYS:
+        found = read_traces(rest[key]) if key in rest else None
+        if found is None and key in rest and key == "reasoning_content":
+            found = dump(rest[key], where)
+        if found is not None:
+            del rest[key]
+            traces.append(found)
+    return traces
+
+
+def _is_among(call: dict, calls: list[dict]) -> bool:
+    """Return whether a call is one of several, whatever their ids are."""
+    return any(call["function"] == other["function"] for other in calls)
+
+
+def answer_message(text: str) -> Message:
+    """Return a recorded answer as a message, with its reasoning trace apart from its text."""
+    trace, answer = split_reasoning(text)
+    return assistant_message(answer, trace)
+
+
+def with_reasoning(message: Message, trace: str) -> Message:
+    """Return an assistant message with a trace that was recorded beside it, before one of its own that differs."""
+    joined = join_traces([trace, message.get("reasoning_content", "")])
+    return {**message, "reasoning_content": joined} if joined else message
 
 
 def same_message(one: Message, other: Message) -> bool:

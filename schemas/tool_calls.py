@@ -5,26 +5,74 @@ from typing import Any
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import blank, parse, read_list
 
+ARGUMENTS = ("arguments", "parameters", "input", "args", "tool_input")
+NAMES = ("name", "tool_name")
+SCHEMAS = ("parameters", "input_schema", "inputSchema")
+LISTS = ("functions", "tools", "function_declarations", "functionDeclarations")  # a mapping that holds the tools
+
 
 def read_tool_calls(value: Any, where: str) -> list[dict]:
     """Return calls as ``{"type": "function", "function": {"name", "arguments"}}``, with arguments as a mapping.
 
     Chat templates write the arguments as JSON, so arguments left as text would be quoted twice.
+
+    Args:
+        value: One call or a list of calls, each a mapping or JSON text. A call may be bare (``{"name", "arguments"}``)
+            and is then put under ``function``; its ``id`` and ``type`` stay outside.
+        where: The message, in an error.
     """
-    calls = _parse_if_text(value, where, "a tool call")
-    result = []
-    for call in calls if isinstance(calls, list) else [calls]:
-        if not isinstance(call, dict):
-            raise BadRow(f"{where}: a tool call is {kind_of(call)}; expected a mapping with name and arguments")
-        outer = call if "function" in call else {"type": "function", "function": call}
-        function = outer["function"]
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise BadRow(f"{where}: a tool call without a name; expected {{'name': ..., 'arguments': {{...}}}}")
-        arguments = _parse_if_text(function.get("arguments", function.get("parameters", {})) or {}, where, "arguments")
-        if not isinstance(arguments, dict):
-            raise BadRow(f"{where}: a tool call's arguments are {kind_of(arguments)}; expected a mapping")
-        result.append({**outer, "function": {"name": function["name"], "arguments": arguments}})
-    return result
+    if value is None or (isinstance(value, str) and blank(value)):
+        return []
+    calls = _parse_lines(value, where)
+    return [_read_call(_parsed(call), where) for call in calls]
+
+
+def _parse_lines(value: Any, where: str) -> list:
+    """Return a list of calls; text is JSON: a list, one call, or a call a line."""
+    try:
+        calls = _parse_if_text(value, where, "a tool call")
+    except BadRow:
+        lines = [line for line in value.splitlines() if not blank(line)]
+        if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
+            raise
+        calls = lines
+    if calls is None:
+        return []
+    return calls if isinstance(calls, list) else [calls]
+
+
+def _read_call(call: Any, where: str) -> dict:
+    """Return one call in OpenAI's form; keys that the form does not have are kept where they were."""
+    if not isinstance(call, dict):
+        raise BadRow(f"{where}: a tool call is {kind_of(call)}; expected a mapping with name and arguments")
+    function = call.get("function")
+    is_bare = not isinstance(function, dict)
+    inner = function if not is_bare else call if function is None else {**call, "name": function}
+    name_key, key = _first(NAMES, inner), _first(ARGUMENTS, inner)
+    name = inner.get(name_key)
+    if not isinstance(name, str) or (isinstance(function, str) and not key):
+        raise BadRow(f"{where}: a tool call without a name; expected {{'name': ..., 'arguments': {{...}}}}")
+    arguments = inner.get(key) or {}
+    for _ in range(2):  # the text may be JSON text of JSON text
+        if isinstance(arguments, str):
+            arguments = _parse_if_text(arguments, where, "arguments") or {}
+    if not isinstance(arguments, dict):
+        raise BadRow(f"{where}: a tool call's arguments are {kind_of(arguments)}; expected a mapping")
+    made = {"name": name, "arguments": arguments}
+    if not is_bare and len(inner) > 2:
+        made |= {k: v for k, v in inner.items() if k not in (name_key, key)}
+    result = {} if call.get("id") is None else {"id": call["id"]}
+    result |= {"type": "function", "function": made}
+    used = ("id", "type", "function", *((name_key, key) if is_bare else ()))
+    return result | {k: v for k, v in call.items() if v is not None and k not in used}
+
+
+def _first(names: tuple[str, ...], mapping: dict) -> str:
+    """Return the first of the names that a mapping has, or an empty text."""
+    for name in names:
+        if name in mapping:
+            return name
+    return ""
 
 
 def _parse_if_text(value: Any, where: str, what: str) -> Any:
@@ -37,15 +85,67 @@ def _parse_if_text(value: Any, where: str, what: str) -> Any:
         raise BadRow(f"{where}: {what} is not JSON: {short_repr(value)}") from None
 
 
-def read_tools(value: Any) -> list[dict] | None:
-    """Return tool descriptions as ``{"type": "function", "function": {...}}``; ``None`` where there are none."""
+def read_tools(value: Any, key: str = "tools") -> list[dict] | None:
+    """Return tool descriptions as ``{"type": "function", "function": {...}}``; ``None`` where there are none.
+
+    Args:
+        value: One description or a list of them, each a mapping or JSON text; also all of it as JSON text, or a mapping
+            that holds the list under one of ``LISTS``. A description may be bare, as in OpenAI's legacy ``functions``
+            and Anthropic's tools, and its parameters may be JSON text.
+        key: The name of ``value`` in an error.
+    """
     if value is None or (isinstance(value, str) and blank(value)):
         return None
-    descriptions = read_list(value, "tools")
-    for index, tool in enumerate(descriptions):
-        if not isinstance(tool, dict):
-            raise BadRow(f"tools[{index}] is {kind_of(tool)}; expected a mapping that describes a function")
-    return [
-        tool if "function" in tool or "name" not in tool else {"type": "function", "function": tool}
-        for tool in descriptions
-    ] or None
+    if isinstance(value, str):
+        try:
+            value = parse(value)
+        except ValueError:
+            pass  # ``read_list`` says what is wrong
+        if value is None:
+            return None
+    tools: list[dict] = []
+    for index, tool in enumerate([value] if isinstance(value, dict) else read_list(value, key)):
+        tools += _read_tool(tool, f"{key}[{index}]")
+    return tools or None
+
+
+def _read_tool(tool: Any, where: str) -> list[dict]:
+    """Return one description in OpenAI's form, or all of a mapping that holds a list of them."""
+    found = tool
+    if isinstance(tool, str):
+        try:
+            found = parse(tool)
+        except ValueError:
+            pass
+    if not isinstance(found, dict):
+        shown = f", found {short_repr(tool)}" if isinstance(tool, str) else ""
+        raise BadRow(f"{where} is {kind_of(tool)}; expected a mapping that describes a function{shown}")
+    inner = next((found[name] for name in LISTS if isinstance(found.get(name), list)), None)
+    if inner is not None and "name" not in found:
+        return [one for index, tool in enumerate(inner) for one in _read_tool(tool, f"{where}[{index}]")]
+    function = _parsed(found.get("function"))
+    if isinstance(function, dict) and function:
+        return [{"type": "function", **found, "function": _described(function)}]
+    if "name" not in found:
+        return [found]  # a tool of another kind, such as {"type": "web_search"}
+    bare = {k: v for k, v in found.items() if not (k == "type" and v == "function")}
+    return [{"type": "function", "function": _described(bare)}]
+
+
+def _described(function: dict) -> dict:
+    """Return the description of a function with its parameters, under that name, as a mapping."""
+    schema = next((name for name in SCHEMAS if name in function), None)
+    if schema is None:
+        return function
+    return {"parameters" if k == schema else k: _parsed(v) if k == schema else v for k, v in function.items()}
+
+
+def _parsed(value: Any) -> Any:
+    """Return a mapping that is JSON text as a mapping, anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = parse(value) if not blank(value) else {}
+    except ValueError:
+        return value
+    return found if isinstance(found, dict) else value

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.score.json_schema import Checker, checker, read_json
+from schemas.reasoning import split_reasoning
 
-OPEN, CLOSE, THOUGHT = "<tool_call>", "</tool_call>", "</think>"
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
 SHOWN = 5  # failures in ``detail``
 
 
@@ -160,7 +161,7 @@ def _written(text: Any) -> list[Call]:
     if not isinstance(text, str) or OPEN not in text:
         return []
     calls = []
-    for piece in text.rpartition(THOUGHT)[2].split(OPEN)[1:]:
+    for piece in split_reasoning(text)[1].split(OPEN)[1:]:
         inside, closed, _ = piece.partition(CLOSE)
         try:
             calls.append(_call(read_json(inside)) if closed else Call("", {}, f"no {CLOSE}"))

@@ -11,7 +11,7 @@ from curate.sources import layout_names as names
 from curate.sources.row_keys import normal
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import blank, encodable, read_list
-from schemas.messages import Message, read_messages, same_message
+from schemas.messages import Message, answer_message, read_messages, same_message, with_reasoning
 from schemas.rows import COMPLETIONS, PROMPTS
 
 RECORDED = "recorded"  # the model of an answer whose model is not known
@@ -99,10 +99,8 @@ def _take_texts(key: str, values: list, candidates: list[Candidate]) -> bool:
 
 
 def add_reasoning(candidate: Candidate, text: str) -> None:
-    """Give a candidate's last message its reasoning, unless it has one."""
-    last = candidate.messages[-1]
-    if not blank(text) and not last.get("reasoning_content"):
-        candidate.messages[-1] = {**last, "reasoning_content": encodable(text, "reasoning_content")}
+    """Give a candidate's last message its reasoning, before one that was in its text and differs."""
+    candidate.messages[-1] = with_reasoning(candidate.messages[-1], encodable(text, "reasoning_content"))
 
 
 def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
@@ -188,8 +186,8 @@ def read_answer(value: Any, key: str, *, empty_ok: bool = False) -> list[Message
     if isinstance(value, list | dict):
         return read_messages(value, key, empty_ok=empty_ok)
     if empty_ok and isinstance(value, str):
-        return [{"role": "assistant", "content": value}]
-    return [{"role": "assistant", "content": read_filled_text(value, key)}]
+        return [answer_message(value)]
+    return [answer_message(read_filled_text(value, key))]
 
 
 def continuation(prompt: list[Message], answer: list[Message], key: str) -> list[Message]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from curate.sources.read_source import read_source
 from schemas.errors import UserError
+from schemas.reasoning import split_reasoning
 from schemas.rows import COMPLETIONS, PROMPTS, SCORES
 
 ROWS = [
@@ -288,7 +289,10 @@ def test_fields_that_no_row_has(tmp_path):
     assert ":2: no 'question', which 'fields' names as the prompt" in refusal(mixed, fields={"prompt": "question"})
 
 
-anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: not text.isspace())
+# Texts without a reasoning trace, which is kept apart (tests/schemas/test_reasoning.py).
+anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda text: not text.isspace() and split_reasoning(text) == (None, text)
+)
 
 
 @settings(max_examples=60, deadline=None)

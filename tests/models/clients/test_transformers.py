@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from curate.models.clients.parsing.reasoning import split_reasoning
 from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
+from schemas.reasoning import split_reasoning
 from schemas.requests import Request, Sampling, Spent, make_request
 from tests.asking import Asked, groups
 from tests.conftest import livelier
@@ -233,23 +233,6 @@ def test_a_model_without_a_template_gets_the_turns_unchanged(engine):
     assert found.prompt_tokens == len(base.tokenizer("the cat\n")["input_ids"])
 
 
-@pytest.mark.parametrize(
-    ("text", "trace", "answer"),
-    [
-        ("plain", None, "plain"),
-        ("<think>why</think>so", "why", "so"),
-        ("<think>\nwhy\n\nnot\n</think>\n\nso\n", "why\n\nnot", "so\n"),
-        ("why</think>so", "why", "so"),  # the template opened the tag
-        ("<think></think>so", None, "so"),
-        ("<think>cut short", "cut short", ""),  # no answer came
-        ("<think>a</think>b</think>c", "a", "b</think>c"),
-        ("", None, ""),
-    ],
-)
-def test_a_reasoning_trace_is_split_off(text, trace, answer):
-    assert split_reasoning(text) == (trace, answer)
-
-
 def test_a_reply_is_given_as_soon_as_its_row_has_ended(tiny):
     """A kill loses the rows that are still being written, no others."""
     wanted = [w for most in (3, 9, 20, 60) for w in asked(TEXTS[:3], n=2, max_tokens=most)]
@@ -428,6 +411,10 @@ def test_tool_calls_and_traces_are_set_apart(engine):
 def test_a_trace_that_the_template_opens_is_known_for_one(engine):
     opening = with_template(engine, "{{ messages[0]['content'] }}<think>\n")
     opening.tokenizer = Scripted(opening.tokenizer, "hm, well</think>so")
+    reply = replies(opening, asked(["a cat"]))[0]
+    assert (reply.reasoning_content, reply.text) == ("hm, well", "so")
+    opening = with_template(engine, "{{ messages[0]['content'] }}<thought>")
+    opening.tokenizer = Scripted(opening.tokenizer, "hm, well</thought>so")
     reply = replies(opening, asked(["a cat"]))[0]
     assert (reply.reasoning_content, reply.text) == ("hm, well", "so")
     opening.tokenizer.text = "hm, we"

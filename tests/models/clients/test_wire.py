@@ -99,6 +99,11 @@ def test_a_reply_is_read():
         (said("yes", reasoning="hm"), "hm", "yes"),
         (said(None, reasoning_content="hm"), "hm", ""),
         (said("<think>\nhm\n</think>\n\nyes"), "hm", "yes"),
+        (
+            said("Write</think>behind it, as in <think>x</think>."),
+            None,
+            "Write</think>behind it, as in <think>x</think>.",
+        ),
         (said("yes", reasoning_content=""), None, "yes"),
         (said(None, refusal="no"), None, "no"),
         (said(""), None, ""),

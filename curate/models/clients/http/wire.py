@@ -13,7 +13,7 @@ import msgspec
 
 from curate.models.clients.http.complaint import UNREADABLE, complaint, one_line
 from curate.models.clients.parsing import short_answers
-from curate.models.clients.parsing.reasoning import split_reasoning
+from schemas.reasoning import split_reasoning
 from schemas.requests import Reply, Request, Sampling, Spent
 
 BROKEN_OFF = ("abort", "error")  # finish reasons of a server that gave up in the middle

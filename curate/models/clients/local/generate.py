@@ -15,13 +15,13 @@ from curate.models.clients.local.batching import cut, window
 from curate.models.clients.local.decoding import Row, decode
 from curate.models.clients.local.loaded_model import LoadedModel
 from curate.models.clients.parsing import short_answers
-from curate.models.clients.parsing.reasoning import split_reasoning
 from curate.models.clients.parsing.tool_calls import split_tool_calls
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import cache_folder
 from curate.models.weights import load, local_folder
 from schemas.progress import Progress
+from schemas.reasoning import opening_mark, split_reasoning
 from schemas.requests import Give, Reply, Request, Spent, Take
 
 PLACEHOLDER = "gristmill-writes-this-turn"  # marks in the rendered text where a user turn is to be written
@@ -29,11 +29,11 @@ PLACEHOLDER = "gristmill-writes-this-turn"  # marks in the rendered text where a
 
 @dataclass(frozen=True)
 class Prompt:
-    """A rendered prompt: its token ids, or why there are none. ``thinks`` is whether it opens a reasoning trace."""
+    """A rendered prompt: its token ids, or why there are none. ``opening`` is the mark by which it opens a trace."""
 
     ids: list[int]
     error: str | None = None
-    thinks: bool = False
+    opening: str = ""
 
 
 class GenerateEngine(LoadedModel):
@@ -83,7 +83,7 @@ class GenerateEngine(LoadedModel):
                 )
         ids = self.tokenizer(list(texts.values()), add_special_tokens=False)["input_ids"] if texts else []
         return prompts | {
-            key: Prompt(tokens, thinks=text.rstrip().endswith("<think>"))
+            key: Prompt(tokens, opening=opening_mark(text))
             for (key, text), tokens in zip(texts.items(), ids, strict=True)
         }
 
@@ -178,7 +178,7 @@ class GenerateEngine(LoadedModel):
         text, finish = (text, "stop" if stopped else "length") if end is None else (text[:end], "stop")
         reasoning = calls = None
         if not request.writes_user_turn:
-            reasoning, text = split_reasoning(f"<think>{text}" if prompt.thinks else text)
+            reasoning, text = split_reasoning(prompt.opening + text)
             if request.tools is not None:
                 calls, text = split_tool_calls(text)
                 finish = "tool_calls" if calls and finish == "stop" else finish

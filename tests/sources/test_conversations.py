@@ -1,0 +1,77 @@
+"""Whole rows of conversations with tools and reasoning, from the file to the tables."""
+
+import json
+
+from curate.sources.read_source import read_source
+
+ASK = {"role": "user", "content": "Weather?"}
+SKY = {"type": "function", "function": {"name": "sky", "arguments": {}}}
+SCHEMA = {"type": "object", "properties": {}}
+TOOL = {"type": "function", "function": {"name": "sky", "parameters": SCHEMA}}
+
+
+def read(tmp_path, *rows):
+    """The tables of a file with these rows."""
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return read_source(path)
+
+
+def test_legacy_calls_with_functions_beside_them(tmp_path):
+    called = {"role": "assistant", "content": None, "function_call": {"name": "sky", "arguments": "{}"}}
+    result = {"role": "function", "name": "sky", "content": "sunny"}
+    row = {
+        "messages": [ASK, called, result, {"role": "assistant", "content": "Sunny."}],
+        "functions": [{"name": "sky", "parameters": json.dumps(SCHEMA)}],
+    }
+    found = read(tmp_path, row)
+    (prompt,) = found.prompts.rows(named=True)
+    made = {"role": "assistant", "content": "", "tool_calls": [SKY]}
+    assert json.loads(prompt["messages"]) == [ASK, made, {**result, "role": "tool"}]
+    assert (json.loads(prompt["tools"]), prompt["metadata"]) == ([TOOL], None)
+    assert found.completions["response"].to_list() == ["Sunny."]
+    ends = read(tmp_path, {"messages": [ASK, called]})
+    assert json.loads(ends.completions["messages"][0]) == [made]
+
+
+def test_tool_results_of_any_kind_do_not_make_a_file_unreadable(tmp_path):
+    called = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", **SKY}]}
+    results = [None, {"text": "abc"}, ["a"], "abc", 5]
+    end = {"role": "assistant", "content": "Done."}
+    rows = [{"messages": [ASK, called, {"role": "tool", "tool_call_id": "1", "content": r}, end]} for r in results]
+    found = read(tmp_path, *rows)
+    texts = [json.loads(messages)[2]["content"] for messages in found.prompts["messages"]]
+    assert texts == ["", '{"text":"abc"}', '["a"]', "abc", "5"]
+    assert found.completions.height == len(results) and found.decisions.height == 0
+
+
+def test_traces_of_messages_and_of_texts_are_kept_apart(tmp_path):
+    answers = [
+        {"messages": [ASK, {"role": "assistant", "content": "<think>\nwhy\n</think>\n\nso"}]},
+        {"messages": [ASK, {"role": "assistant", "content": "so", "reasoning": "why"}]},
+        {"prompt": "Weather?", "completion": "<think>why</think>so"},
+        {"instruction": "Weather?", "output": "[THINK]why[/THINK]so"},
+        {"prompt": "Weather?", "completions": ["<thinking>why</thinking>so"]},
+        {"prompt": "Weather?", "completions": [{"response": "so", "reasoning_content": "why"}]},
+        {"prompt": "Weather?", "completions": [{"response": "<think>why</think>so", "reasoning_content": "why"}]},
+        {"prompt": "Weather?", "completions": [[{"role": "assistant", "content": "why</think>so"}]]},
+    ]
+    for row in answers:
+        found = read(tmp_path, row).completions.row(0, named=True)
+        assert (found["response"], found["reasoning_content"]) == ("so", "why"), row
+        assert json.loads(found["messages"]) == [{"role": "assistant", "content": "so", "reasoning_content": "why"}]
+    pair = {"prompt": "Weather?", "chosen": "<think>why</think>so", "rejected": "<think>why</think>no"}
+    found = read(tmp_path, pair).completions
+    assert found.select("response", "reasoning_content").rows() == [("so", "why"), ("no", "why")]
+
+
+def test_an_answer_without_a_text_has_its_trace(tmp_path):
+    refuses = {"role": "assistant", "content": "", "reasoning_content": "I should refuse."}
+    found = read(tmp_path, {"messages": [ASK, refuses]}, {"prompt": "x", "completion": "<think>cut"}).completions
+    assert found.select("response", "reasoning_content").rows() == [("", "I should refuse."), ("", "cut")]
+
+
+def test_a_mention_of_a_tag_is_no_trace(tmp_path):
+    text = "To close it write </think> after the trace, as in <think>x</think>."
+    found = read(tmp_path, {"prompt": "How?", "completion": text}).completions.row(0, named=True)
+    assert (found["response"], found["reasoning_content"]) == (text, None)
