@@ -47,7 +47,7 @@ def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
     for stem, sides in groups:
         scored = keys.find(f"{what}_{number}" for what in ("score", "rating", "reward") for number in sides)
         winner = keys.find(names.WINNERS, TEXT, NUMBER, FLAG)
-        if winner or scored or stem not in names.NEED_A_VERDICT:
+        if scored or stem not in names.NEED_A_VERDICT or (winner and normal(winner) != "label"):
             return tuple(sides[number] for number in sorted(sides, key=lambda n: (len(n), n))), winner
     return _named_keys(keys), None
 
