@@ -21,7 +21,7 @@ PROMPTS = (
     "prompt", "instruction", "question", "query", "problem", "inputs", "input", "user_prompt", "user_message", "user",
     "human", "inputs_pretokenized", "message_1", "context", "history",
 )  # fmt: skip
-# A text that belongs to the prompt, below an instruction or a question.
+# A text that belongs to the prompt, and is put below it unless it is in it already.
 CONTEXTS = ("input", "context", "passage", "article", "paragraph", "document")
 TAKE_CONTEXT = ("instruction", "question", "query", "prompt")
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction")
@@ -72,10 +72,8 @@ SIDES = (
     ("preferred", "dispreferred"),
     ("preferred_response", "dispreferred_response"),
     ("accepted", "rejected"),
-    ("win", "lose"),
     ("y_w", "y_l"),
     ("better_response", "worse_response"),
-    ("positive", "negative"),
 )
 # Which of two or more numbered answers is better. The value is the number or the letter of the answer (also
 # ``model_a``, ``response_1``, ``A>B``), or a tie. With ``text`` it must be a text; with ``sign``, below 0 is the first

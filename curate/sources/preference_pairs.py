@@ -44,7 +44,8 @@ def take_pair(
         if not 0 < count < len(messages):
             raise BadRow(f"{keys[0]!r} does not end with the assistant's answer, which {keys[1]!r} is compared with")
         messages, chosen = messages[:-count], messages[-count:]
-        sides = [chosen, _side(rest.pop(keys[1]), keys[1])]
+        others, sides = _all_sides(rest, keys[1:])
+        keys, sides = (keys[0], *others), [chosen, *sides]
     else:
         keys, sides = _all_sides(rest, keys)
     candidates = []

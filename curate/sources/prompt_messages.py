@@ -37,7 +37,7 @@ def take_prompt(rest: dict[str, Any], layout: Layout) -> list[Message]:
     if is_transcript(text):
         return read_transcript(text, key)
     context = _context(rest.pop(layout.context), layout.context) if layout.context else ""
-    text = text if blank(context) else f"{text}\n\n{context}"
+    text = text if blank(context) or context in text else f"{text}\n\n{context}"
     choices = read_choices(rest, layout.choices)
     text = "\n".join([f"{text}\n", *(f"{letter}. {choice}" for letter, choice in choices)]) if choices else text
     return [*_history(rest), {"role": "user", "content": text}]

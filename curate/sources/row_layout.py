@@ -118,7 +118,7 @@ def _find_layout(keys: Keys) -> Layout:
     system, tools = keys.use(keys.find(names.SYSTEMS, TEXT)), keys.use(keys.find(names.TOOLS))
     prompt_name = normal(prompt or "")
     context = None
-    if prompt_name in names.TAKE_CONTEXT and not turns and prompt_name != "prompt":
+    if prompt_name in names.TAKE_CONTEXT and not turns:
         context = keys.use(keys.find(("input",)) or keys.find(names.CONTEXTS, TEXT, TEXTS))
     choices = keys.use(keys.find(names.CHOICES, TEXTS, MAPPING)) if prompt_name in names.TAKE_CONTEXT else None
     answers, used = ("sides", sides) if sides else ("numbered", numbered) if numbered else ("turns", ())
@@ -175,7 +175,8 @@ def _prompt(keys: Keys, compared: bool) -> tuple[str | None, bool]:
     if own and (compared or keys.find(("completion",))):
         return keys.use(own), keys.kinds[own] not in (TEXT, MAPPING)
     key = keys.find(names.CONVERSATIONS[:2]) or keys.find(names.CONVERSATIONS, TURNS)
-    key = key or keys.find([name for name in names.CONVERSATIONS if name != "turns"], TEXTS, LISTS)
+    if not key and not keys.find(names.PROMPTS[:5], TEXT):
+        key = keys.find([name for name in names.CONVERSATIONS if name != "turns"], TEXTS, LISTS)
     key = key or keys.find(("prompt", "context", "input"), TURNS)
     if key:
         return keys.use(key), True
@@ -228,7 +229,8 @@ def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
         if key not in keys.used
         and key not in used
         and ((name := normal(key)) in looks or NUMBERED.fullmatch(name) or NAMED.fullmatch(name))
-        and kind not in (NUMBER, FLAG, EMPTY)
+        and kind not in (FLAG, EMPTY)
+        and (kind != NUMBER or name in names.ANSWERS)
     )
 
 

@@ -1,9 +1,11 @@
 """Rows with the columns of public data sets: where the prompt, the answers, their scores and the truth are."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from curate.sources import layout_names
 from curate.sources.row_formats import Row, convert
 from schemas.errors import BadRow
 
@@ -149,6 +151,10 @@ def test_context_and_system_text_are_in_the_prompt():
     assert documents.messages[0]["content"] == "2+2?\n\nOne.\n\nTwo."
     (plain,) = convert({"messages": [{"role": "system", "content": ""}, ASK, FOUR]})
     assert plain.messages == [ASK]
+    (once,) = convert({"prompt": "Read: It began. When?", "context": "It began.", "response": "Then."})
+    assert once.messages[0]["content"] == "Read: It began. When?"
+    (tags,) = convert({"prompt": "2+2?", "data": ["x", "y"], "response": "4"})
+    assert tags.messages == [ASK] and tags.metadata == '{"data":["x","y"]}'
     (numbers,) = convert({"instruction": "Add up.", "input": "[1, 2, 3]", "output": "6"})
     assert numbers.messages[0]["content"] == "Add up.\n\n[1, 2, 3]"
 
@@ -218,6 +224,14 @@ def test_an_answer_that_is_not_used_is_named():
     assert mapped.unused == ("response",)
     (options,) = convert({"context": "c", "question": "2+2?", "answerA": "4", "answerB": "5", "label": "1"})
     assert set(options.unused) == {"answerA", "answerB"} and options.candidates == []
+
+
+def test_every_name_of_a_column_is_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    groups = [getattr(layout_names, name) for name in vars(layout_names) if name.isupper()]
+    named = {name for group in groups for name in group if isinstance(name, str)}
+    unsaid = {*layout_names.NO_MODELS, *layout_names.WORDS, *layout_names.REASONING_FLAGS, *layout_names.TIES}
+    assert len(named) > 150 and [name for name in named - unsaid if f"`{name}`" not in page] == []
 
 
 def test_no_value_of_a_column_that_nobody_uses_is_lost():
