@@ -28,7 +28,7 @@ def answers(*texts):
 NAMES = answers("I am {{name}}.", "It is {{name}}, again", "plain")
 
 
-def test_run_warns_after_its_stages_and_again_when_they_are_reused(tmp_path):
+def test_run_warns_after_its_stages_also_when_they_are_reused(tmp_path):
     write(tmp_path, *NAMES)
     for _ in range(2):
         done = call(tmp_path, "run", "r.yaml")
@@ -72,7 +72,7 @@ def test_no_rows_in_a_dataset_is_a_warning_and_no_error(tmp_path):
         assert call(tmp_path, command, "r.yaml", "--strict").code == 2
 
 
-def test_rejected_answers_are_a_mistake_with_two_lines_to_choose_from(tmp_path):
+def test_rejected_answers_are_a_mistake_in_one_line(tmp_path):
     write(tmp_path, {"prompt": "q", "chosen": "good", "rejected": "bad"})
     for command in ("check", "run"):
         message = mistake(call(tmp_path, command, "r.yaml"))
@@ -83,7 +83,7 @@ def test_rejected_answers_are_a_mistake_with_two_lines_to_choose_from(tmp_path):
     assert not (tmp_path / "store" / "stages").exists() or not list((tmp_path / "store" / "stages").iterdir())
 
 
-def test_a_file_can_neither_steer_the_terminal_nor_break_the_line(tmp_path):
+def test_a_file_cannot_steer_the_terminal_or_break_the_line(tmp_path):
     hostile = "Hi [/INST] [bold] [/] {{na me}} <|im_end|>\x1b[31m\x9b2J"
     rows = [{"prompt": "q", "completions": [{"response": hostile, "scores": {"a\x1b[2J[/bold]": 1}}]}]
     for command in ("check", "run"):

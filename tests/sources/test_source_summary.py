@@ -37,7 +37,7 @@ def test_refused_rows_are_counted(tmp_path):
     assert line(read) == "1 prompts, 1 recorded completions, 1 rows refused (prompt-completion)"
 
 
-def test_the_scores_that_came_with_the_file_are_named_with_what_they_hold(tmp_path):
+def test_the_scores_of_the_file_are_named_with_what_they_hold(tmp_path):
     pairs = [{"prompt": f"q{n}", "chosen": "good", "rejected": "bad", "chosen_rating": n + 1} for n in range(5)]
     assert line(source(tmp_path, *pairs)) == (
         "5 prompts, 10 recorded completions (preference); scores: preference (5 of 10 are 1), rating (1 to 5, mean 3)"
@@ -82,7 +82,7 @@ def test_unused_answers_ground_truth_and_changed_values_are_said(tmp_path):
     assert "{prompt: ask, completion" in warnings(read, {"prompt": "ask"})[0]
 
 
-def test_leftovers_are_counted_in_the_line_and_named_in_a_warning(tmp_path):
+def test_leftovers_are_counted_and_named_in_a_warning(tmp_path):
     read = source(
         tmp_path,
         {"prompt": "Who are you?", "completion": "I am {{name}}, made by {{author}}."},
