@@ -1,10 +1,13 @@
 """Warnings on the command line: on stderr after the stages, also of reused ones; --strict ends with the code 2."""
 
+import io
 import json
 import re
 
 import pytest
+from rich.console import Console
 
+from cli.progress import Bars
 from tests.command import call, mistake
 
 pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
@@ -91,3 +94,13 @@ def test_a_file_cannot_steer_the_terminal_or_break_the_line(tmp_path):
         assert done.code == 0 and not CONTROL.search(done.err) and not CONTROL.search(done.out)
         assert "[/INST] (1)" in done.err and done.err.count("warning: ") == 2
     assert "[/bold] (all 1)" in done.err and "{{na me}} (1)" in done.err
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, 3), (False, 1)])
+def test_a_long_line_is_folded_at_its_parts_on_a_terminal(terminal, lines):
+    out = io.StringIO()
+    bars = Bars(Console(file=out, force_terminal=terminal, width=80, color_system=None, highlight=False))
+    bars.end("prompts.source.rows", "5 prompts (preference); scores: rating (1 to 5, mean 3); " + "[/INST] " * 5)
+    shown = out.getvalue().splitlines()
+    assert len(shown) == lines and out.getvalue().count("[/INST]") == 5
+    assert all(line.startswith(" " * 37) for line in shown[1:]) and all(len(line) < 90 for line in shown[1:])
