@@ -61,7 +61,7 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
     if texts:
         warnings.append(
             f"{_number(texts, 'text holds', 'texts hold')} control tokens of a chat template: {_tokens(tokens)}; a "
-            f"tokenizer may read them as the end of a turn. To leave them out: {_filter(leftovers, 'tokens')}"
+            f"tokenizer may take them for the ends of turns. To leave them out: {_filter(leftovers, 'tokens')}"
         )
     names, texts = _joined(leftovers, lambda one: one.placeholders), sum(map(_placeholder_texts, leftovers.values()))
     if texts:

@@ -51,7 +51,7 @@ def test_answers_that_follow_each_other_are_a_pair(answers, expected):
     assert made(*prompt(answers)) == expected
 
 
-def test_prompts_are_kept_apart_and_the_order_of_rows_does_not_matter():
+def test_the_order_of_the_rows_does_not_matter():
     rows = [*prompt("crcr", "p"), *prompt("cr", "q"), *prompt("crr", "r")]
     rows = [(name, f"{name}{id}", at, score) for name, id, at, score in rows]
     expected = ["pc0 pr1", "pc2 pr3", "qc0 qr1", "rc0 rr1", "rc0 rr2"]
