@@ -10,6 +10,8 @@ from rich.text import Text
 from schemas.errors import printable
 from schemas.progress import Progress, StageWarning
 
+LABEL = 34  # characters of a stage's label
+
 
 class Bars(Progress):
     """Shows a run's progress. Use it as a context manager."""
@@ -62,8 +64,11 @@ class Bars(Progress):
         self._clear()
         mark, style = ("=", "dim") if reused else ("+", "")
         took = "reused" if reused else f"{seconds:.1f} s"
+        result = printable(result)
+        if self.console.is_terminal and LABEL + len(result) > self.console.width:
+            result = f"; \n{' ' * (LABEL + 3)}".join(result.split("; "))  # a pipe has a line a stage
         line = Text.assemble(  # no markup: a result may hold names and tokens of a file, such as [/INST]
-            (mark, "green"), " ", (f"{printable(label):<34}", style or "bold"), f" {printable(result)}  ", (took, "dim")
+            (mark, "green"), " ", (f"{printable(label):<{LABEL}}", style or "bold"), f" {result}  ", (took, "dim")
         )
         self.console.print(line, style=style, soft_wrap=True)
         self.started = time.monotonic()

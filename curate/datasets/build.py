@@ -166,7 +166,7 @@ def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | Non
                 f"has no {key!r}; use 'where', such as \"pass_rate between 0.1 and 0.9\""
             )
         return None
-    step = find_step("select", entry.select or ("all" if entry.type == "sft" else "best_vs_worst"), where)
+    step = find_step("select", entry.select or _usual_rule(state, entry), where)
     wanted = "select" if entry.type == "sft" else "pair"
     if step.makes != wanted:
         raise UserError(
@@ -194,6 +194,14 @@ def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | Non
             )
     given = {key: _model_name(state, step, value, where) for key, value in entry.settings.items()}
     return RowRule(step, check_settings(step, given, where, state.recipe.seed))
+
+
+def _usual_rule(state: RunState, entry: Dataset) -> str:
+    """Return the rule of a dataset that names none: of recorded pairs, if nothing else is said, their own pairs."""
+    if entry.type == "sft":
+        return "all"
+    by_preference = entry.by in (None, "preference") and recorded_scores(state, ("preference",))
+    return "recorded_pairs" if by_preference and not entry.settings else "best_vs_worst"
 
 
 def score_is_optional(step: Step, given: dict[str, Any]) -> bool:

@@ -76,11 +76,11 @@ def _truths_only(stage: Stage) -> str:
     if not is_source(stage) or stage.rows("completions") or not truths:
         return ""
     key, count = next(iter(truths.items()))
-    prompt = stage.manifest.get("prompt_key", "prompt")
+    prompt = stage.manifest.get("prompt_field", "prompt: KEY")
     source = stage.manifest["label"]
     return (
         f"the {count:,} values of {printable(repr(key))} in {source} are kept as ground_truth; to train on them, set "
-        f"on that source fields: {{prompt: {printable(prompt)}, completion: {printable(key)}}}"
+        f"on that source fields: {{{printable(prompt)}, completion: {printable(key)}}}"
     )
 
 

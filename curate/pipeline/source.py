@@ -12,7 +12,7 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.sources.hub import is_hub_name
 from curate.sources.read_source import read_source
-from curate.sources.source_summary import prompt_key, source_leftovers, source_summary, source_warnings
+from curate.sources.source_summary import prompt_field, source_leftovers, source_summary, source_warnings
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
@@ -70,12 +70,12 @@ def write_source(
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
     writer.info["source"] = shown
     writer.info["rows_in"] = source.prompts.height + source.decisions.height
-    leftovers, prompt = source_leftovers(source), prompt_key(source, settings.get("fields"))
+    leftovers, prompt = source_leftovers(source), prompt_field(source, settings.get("fields"))
     warnings = source_warnings(source, leftovers, prompt)
     if warnings:
         writer.info["warnings"] = warnings
     if source.truths:
-        writer.info |= {"truths": source.truths, "prompt_key": prompt}
+        writer.info |= {"truths": source.truths, "prompt_field": prompt}
     return source_summary(source, leftovers)
 
 

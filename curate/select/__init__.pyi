@@ -228,6 +228,21 @@ def ranked(
 ) -> pl.DataFrame:
     """Pair each prompt's candidates along their ranking: every score with the next lower one."""
 
+def recorded_pairs(
+    prompt_id: Column | Rows = ...,
+    completion_id: Column = ...,
+    sample_index: Column = ...,
+    score: Column = ...,
+    *,
+    on: str = ...,
+    by: str = ...,
+    models: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    **columns: Column,
+) -> pl.DataFrame:
+    """Pair the answers of a recorded preference as the file has them: several pairs of one prompt stay several pairs."""
+
 def rejection(
     prompt_id: Column | Rows = ...,
     completion_id: Column = ...,

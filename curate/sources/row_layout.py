@@ -247,4 +247,4 @@ def _layout_name(prompt: str | None, turns: bool, answers: str, used: tuple[str,
         return names.KNOWN[name, answer]
     if turns and not used:
         return "messages"
-    return f"{name}-{answer}" if answer else "prompt"
+    return f"{name}-{answer}" if answer else name

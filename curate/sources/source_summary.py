@@ -5,19 +5,13 @@ from collections.abc import Callable
 
 import polars as pl
 
+from curate.sources import layout_names
 from curate.sources.read_source import Source
 from curate.sources.template_leftovers import Leftovers, find_leftovers
 from schemas.errors import printable
 from schemas.messages import short_repr
 
 NAMED = 6  # scores, keys or tokens that a line names; it counts the others
-# The key that the prompt of a recognised format is under, as ``fields`` names it; else it is ``prompt``.
-PROMPT_KEYS = {
-    "question-answer": "question",
-    "recorded solutions": "question",
-    "Alpaca": "instruction",
-    "UltraFeedback": "instruction",
-}
 
 
 def source_summary(source: Source, leftovers: dict[str, Leftovers]) -> str:
@@ -53,7 +47,7 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
     Args:
         source: The source.
         leftovers: Its control tokens and placeholders (``source_leftovers``).
-        prompt: The key that its prompts are under (``prompt_key``).
+        prompt: The entry of ``fields`` for its prompts (``prompt_field``).
     """
     warnings = []
     if source.unused:
@@ -61,13 +55,13 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
         looks = "looks like an answer" if len(source.unused) == 1 else "look like answers"
         warnings.append(
             f"not used: {_keys(source.unused)} {looks}, and went to the metadata; to train on "
-            f"{printable(short_repr(key))} set fields: {{prompt: {printable(prompt)}, completion: {printable(key)}}}"
+            f"{printable(short_repr(key))} set fields: {{{prompt}, completion: {printable(key)}}}"
         )
     tokens, texts = _joined(leftovers, lambda one: one.tokens), sum(map(_token_texts, leftovers.values()))
     if texts:
         warnings.append(
             f"{_number(texts, 'text holds', 'texts hold')} control tokens of a chat template: {_tokens(tokens)}; a "
-            f"tokenizer may read them as the end of a turn. To leave them out: {_filter(leftovers, 'tokens')}"
+            f"tokenizer may take them for the ends of turns. To leave them out: {_filter(leftovers, 'tokens')}"
         )
     names, texts = _joined(leftovers, lambda one: one.placeholders), sum(map(_placeholder_texts, leftovers.values()))
     if texts:
@@ -84,11 +78,18 @@ def source_leftovers(source: Source) -> dict[str, Leftovers]:
     return {name: find_leftovers(table["messages"]) for name, table in tables.items()}
 
 
-def prompt_key(source: Source, fields: dict | None) -> str:
-    """Return the key that most prompts of a source are under: the one in ``fields``, or that of its format."""
-    if fields and isinstance(fields.get("prompt"), str):
-        return fields["prompt"]
-    return PROMPT_KEYS.get(next(iter(source.row_formats), ""), "prompt")
+def prompt_field(source: Source, fields: dict | None) -> str:
+    """Return the entry of ``fields`` for the prompts of most rows, such as ``messages: conversations``."""
+    given = fields or {}
+    for name in ("prompt", "messages"):
+        if name in given:
+            return f"{name}: {printable(str(given[name]))}"
+    layout = next(iter(source.row_formats), "")
+    known = {name: prompt for (prompt, _), name in layout_names.KNOWN.items()}
+    key = known.get(layout) or layout.split("-")[0]
+    if key in layout_names.CONVERSATIONS:
+        return f"messages: {key}"
+    return f"prompt: {key if key in layout_names.PROMPTS else 'prompt'}"
 
 
 def _counts(source: Source) -> list[str]:

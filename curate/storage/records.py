@@ -23,7 +23,7 @@ class Manifest(TypedDict):
         rows_in: How many rows it was made of, where that says something.
         warnings: What a user should look at in its rows, each with what to set.
         truths: Of a source: the keys whose values became the ground truth, with the number of rows.
-        prompt_key: Of a source: the key that the prompts of most rows are under.
+        prompt_field: Of a source: the entry of ``fields`` for the prompts of most rows, such as ``prompt: question``.
         name: Of a training: its name in the recipe.
         source: Of a source: its name for people, such as ``seeds.jsonl``.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
@@ -40,7 +40,7 @@ class Manifest(TypedDict):
     rows_in: NotRequired[int]
     warnings: NotRequired[list[str]]
     truths: NotRequired[dict[str, int]]
-    prompt_key: NotRequired[str]
+    prompt_field: NotRequired[str]
     name: NotRequired[str]
     source: NotRequired[str]
     adapter: NotRequired[bool]

@@ -179,7 +179,7 @@ def test_imports_are_lazy():
         curate.runn  # noqa: B018
 
 
-def test_warnings_are_in_the_result_and_the_plan_and_have_no_effect_as_markup(tmp_path):
+def test_warnings_are_in_the_result_and_the_plan_without_markup(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"prompt": "q", "completion": "x <|im_end|> <b>"}\n', encoding="utf-8")
     (tmp_path / "r.yaml").write_text(
         "name: r\nprompts:\n  - source: rows.jsonl\ndatasets: {sft: {type: sft}}\n", encoding="utf-8"
@@ -218,7 +218,7 @@ def test_a_display_is_given_each_warning_once_after_the_stages(tmp_path):
     assert noted.said[-1:] == [str(one) for one in made.warnings]
 
 
-def test_what_is_known_before_a_model_is_asked_is_said_before_it_is(tmp_path):
+def test_what_is_known_is_said_before_a_model_is_asked(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Hi {{name}}", "completion": "yes"}\n', encoding="utf-8")
     with Stub() as stub:
         job = {

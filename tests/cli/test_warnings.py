@@ -1,10 +1,13 @@
 """Warnings on the command line: on stderr after the stages, also of reused ones; --strict ends with the code 2."""
 
+import io
 import json
 import re
 
 import pytest
+from rich.console import Console
 
+from cli.progress import Bars
 from tests.command import call, mistake
 
 pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
@@ -28,7 +31,7 @@ def answers(*texts):
 NAMES = answers("I am {{name}}.", "It is {{name}}, again", "plain")
 
 
-def test_run_warns_after_its_stages_and_again_when_they_are_reused(tmp_path):
+def test_run_warns_after_its_stages_also_when_they_are_reused(tmp_path):
     write(tmp_path, *NAMES)
     for _ in range(2):
         done = call(tmp_path, "run", "r.yaml")
@@ -72,7 +75,7 @@ def test_no_rows_in_a_dataset_is_a_warning_and_no_error(tmp_path):
         assert call(tmp_path, command, "r.yaml", "--strict").code == 2
 
 
-def test_rejected_answers_are_a_mistake_with_two_lines_to_choose_from(tmp_path):
+def test_rejected_answers_are_a_mistake_in_one_line(tmp_path):
     write(tmp_path, {"prompt": "q", "chosen": "good", "rejected": "bad"})
     for command in ("check", "run"):
         message = mistake(call(tmp_path, command, "r.yaml"))
@@ -83,7 +86,7 @@ def test_rejected_answers_are_a_mistake_with_two_lines_to_choose_from(tmp_path):
     assert not (tmp_path / "store" / "stages").exists() or not list((tmp_path / "store" / "stages").iterdir())
 
 
-def test_a_file_can_neither_steer_the_terminal_nor_break_the_line(tmp_path):
+def test_a_file_cannot_steer_the_terminal_or_break_the_line(tmp_path):
     hostile = "Hi [/INST] [bold] [/] {{na me}} <|im_end|>\x1b[31m\x9b2J"
     rows = [{"prompt": "q", "completions": [{"response": hostile, "scores": {"a\x1b[2J[/bold]": 1}}]}]
     for command in ("check", "run"):
@@ -91,3 +94,13 @@ def test_a_file_can_neither_steer_the_terminal_nor_break_the_line(tmp_path):
         assert done.code == 0 and not CONTROL.search(done.err) and not CONTROL.search(done.out)
         assert "[/INST] (1)" in done.err and done.err.count("warning: ") == 2
     assert "[/bold] (all 1)" in done.err and "{{na me}} (1)" in done.err
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, 3), (False, 1)])
+def test_a_long_line_is_folded_at_its_parts_on_a_terminal(terminal, lines):
+    out = io.StringIO()
+    bars = Bars(Console(file=out, force_terminal=terminal, width=80, color_system=None, highlight=False))
+    bars.end("prompts.source.rows", "5 prompts (preference); scores: rating (1 to 5, mean 3); " + "[/INST] " * 5)
+    shown = out.getvalue().splitlines()
+    assert len(shown) == lines and out.getvalue().count("[/INST]") == 5
+    assert all(line.startswith(" " * 37) for line in shown[1:]) and all(len(line) < 90 for line in shown[1:])

@@ -47,7 +47,7 @@ def test_a_plan_with_a_step_that_samples_does_not_know_yet(tmp_path):
     assert planned(tmp_path, [{"prompt": "q"}], "sft: {type: sft}", more) == []
 
 
-def test_answers_that_are_all_ground_truth_are_named_with_what_to_set(tmp_path, monkeypatch):
+def test_answers_that_are_all_ground_truth_say_what_to_set(tmp_path, monkeypatch):
     job = recipe(tmp_path, GSM, "sft: {type: sft}")
     _with_truths(monkeypatch)
     expected = (
@@ -77,7 +77,7 @@ def test_one_source_of_ground_truth_beside_another_with_answers(tmp_path, monkey
     assert plan(job.path).warnings == [], "a dataset of prompts uses the ground truth"
 
 
-def test_the_part_that_left_out_every_row_is_named_with_its_reason(tmp_path):
+def test_the_part_that_left_out_all_rows_is_named_with_a_reason(tmp_path):
     rows = [recorded(f"q{n}", (f"a {n}", n / 10)) for n in range(4)]
     assert warned(tmp_path, rows, 'sft: {type: sft, where: "quality > 5"}') == [
         "datasets.sft: 0 rows: where left out 4 of 4 candidates (not: quality > 5)"
@@ -131,7 +131,7 @@ def test_a_scorer_without_any_value_is_warned_of(tmp_path):
     assert only.startswith("completions.score.math: every score is null: ")
 
 
-def test_a_recorded_score_without_any_value_is_in_the_line_of_its_source(tmp_path):
+def test_a_recorded_score_without_values_is_in_its_sources_line(tmp_path):
     rows = [{"prompt": "q", "completions": [{"response": "a", "scores": {"quality": None}}]}]
     made = plan(recipe(tmp_path, rows, "sft: {type: sft}"))
     assert "quality (all 1 null)" in made.stages[0].note

@@ -28,7 +28,7 @@ def refusal(folder, rows, datasets=BARE, more="") -> str:
     return message
 
 
-def test_rejected_answers_are_refused_with_the_two_lines_to_choose_from(tmp_path):
+def test_rejected_answers_are_refused_with_two_lines_to_choose(tmp_path):
     assert refusal(tmp_path, PAIRS) == (
         "datasets.sft: 3 of 6 candidates are recorded with preference = 0; choose: "
         '`where: "preference = 1"` (takes the preferred) or `select: all` (takes all)'
@@ -57,14 +57,14 @@ def test_a_rank_is_best_where_it_is_least(tmp_path):
     assert '2 of 3 candidates are recorded with rank above 1; choose: `where: "rank = 1"` (takes the best)' in message
 
 
-def test_candidates_without_the_verdict_stay_in_the_line_to_choose(tmp_path):
+def test_candidates_without_the_verdict_stay_in_the_line(tmp_path):
     message = refusal(tmp_path, answers(1, 0, None))
     assert "1 of 3 candidates" in message and '`where: "is_correct = 1 or is_correct is null"`' in message
     store, _ = built(tmp_path, answers(1, 0, None), 'sft: {type: sft, where: "is_correct = 1 or is_correct is null"}')
     assert picks(store, "sft") == [("q0", "answer 0"), ("q2", "answer 2")]
 
 
-def test_of_several_verdicts_the_first_is_in_the_lines_and_the_others_are_named(tmp_path):
+def test_of_several_verdicts_the_first_is_in_the_lines(tmp_path):
     rows = [{"prompt": "q", "completions": [{"response": "a", "is_correct": 0, "passed": 0, "success": 1}]}]
     assert "recorded with is_correct = 0 (recorded too: passed); choose" in refusal(tmp_path, rows)
 
@@ -108,7 +108,7 @@ def test_by_alone_leaves_out_nothing_and_is_no_choice(tmp_path):
 
 
 @pytest.mark.parametrize("values", [(1, 1, 1), (1.0, 0.5, 0.2), (5, 3, 1)])
-def test_verdicts_that_are_all_good_and_scores_that_are_no_verdicts_are_taken(tmp_path, values):
+def test_good_verdicts_and_scores_of_other_kinds_are_taken(tmp_path, values):
     rows = answers(*values, name="correct")
     store, said = built(tmp_path, rows, BARE)
     assert said["sft"] == "3 rows (3 train)" and len(picks(store, "sft")) == 3
@@ -129,7 +129,7 @@ def test_one_source_of_several_with_bad_rows_is_enough(tmp_path):
         plan(job.path)
 
 
-def test_a_bare_preference_dataset_of_pairs_with_other_scores_gives_the_pairs_of_the_file(tmp_path):
+def test_bare_pairs_with_ratings_are_the_pairs_of_the_file(tmp_path):
     rows = [row | {"chosen_rating": 2.0, "rejected_rating": 3.0 + n, "margin": 1.0} for n, row in enumerate(PAIRS)]
     store, said = built(tmp_path, rows, "dpo: {type: preference}")
     assert pairs(store, "dpo") == [(f"q{n}", f"good {n}", f"bad {n}") for n in range(3)]
@@ -138,7 +138,7 @@ def test_a_bare_preference_dataset_of_pairs_with_other_scores_gives_the_pairs_of
     assert pairs(store, "dpo") == [(f"q{n}", f"bad {n}", f"good {n}") for n in range(3)], "by is obeyed"
 
 
-def test_a_bare_preference_dataset_with_scorers_takes_the_recorded_preference(tmp_path):
+def test_bare_pairs_with_scorers_take_the_recorded_preference(tmp_path):
     more = "completions:\n  - score: {use: length, as: chars, unit: characters}\n  - score: repetition\n"
     store, _ = built(tmp_path, PAIRS, "dpo: {type: preference}", more)
     assert pairs(store, "dpo") == [(f"q{n}", f"good {n}", f"bad {n}") for n in range(3)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from curate.sources.read_source import Source, read_source
-from curate.sources.source_summary import prompt_key, source_leftovers, source_summary, source_warnings
+from curate.sources.source_summary import prompt_field, source_leftovers, source_summary, source_warnings
 
 
 def source(folder, *rows, **settings) -> Source:
@@ -20,7 +20,7 @@ def line(read: Source) -> str:
 
 
 def warnings(read: Source, fields=None) -> list[str]:
-    return source_warnings(read, source_leftovers(read), prompt_key(read, fields))
+    return source_warnings(read, source_leftovers(read), prompt_field(read, fields))
 
 
 def answers(*texts, **scores) -> dict:
@@ -37,7 +37,7 @@ def test_refused_rows_are_counted(tmp_path):
     assert line(read) == "1 prompts, 1 recorded completions, 1 rows refused (prompt-completion)"
 
 
-def test_the_scores_that_came_with_the_file_are_named_with_what_they_hold(tmp_path):
+def test_the_scores_of_the_file_are_named_with_what_they_hold(tmp_path):
     pairs = [{"prompt": f"q{n}", "chosen": "good", "rejected": "bad", "chosen_rating": n + 1} for n in range(5)]
     assert line(source(tmp_path, *pairs)) == (
         "5 prompts, 10 recorded completions (preference); scores: preference (5 of 10 are 1), rating (1 to 5, mean 3)"
@@ -82,7 +82,7 @@ def test_unused_answers_ground_truth_and_changed_values_are_said(tmp_path):
     assert "{prompt: ask, completion" in warnings(read, {"prompt": "ask"})[0]
 
 
-def test_leftovers_are_counted_in_the_line_and_named_in_a_warning(tmp_path):
+def test_leftovers_are_counted_and_named_in_a_warning(tmp_path):
     read = source(
         tmp_path,
         {"prompt": "Who are you?", "completion": "I am {{name}}, made by {{author}}."},
@@ -108,3 +108,22 @@ def test_a_key_of_the_file_cannot_steer_the_terminal(tmp_path, key):
     read = replace(source(tmp_path, {"prompt": "a"}), unused={key: 1}, truths={key: 1}, changed={key: 1})
     for text in (line(read), *warnings(read)):
         assert text.isprintable() and len(text) < 1000
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        ({"question": "q"}, "prompt: question"),
+        ({"instruction": "q"}, "prompt: instruction"),
+        ({"instruction": "q", "response": "a"}, "prompt: instruction"),
+        ({"problem": "q", "answer": "1"}, "prompt: problem"),
+        ({"query": "q", "response": "a"}, "prompt: query"),
+        ({"prompt": "q"}, "prompt: prompt"),
+        ({"conversations": [{"from": "human", "value": "q"}]}, "messages: conversations"),
+        ({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}, "messages: messages"),
+    ],
+)
+def test_the_prompts_key_is_named_as_in_the_file(tmp_path, row, field):
+    read = source(tmp_path, row)
+    assert prompt_field(read, None) == prompt_field(read, {"completion": "x"}) == field
+    assert prompt_field(read, {"prompt": "mine"}) == "prompt: mine"
