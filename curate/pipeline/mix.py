@@ -157,9 +157,13 @@ def write_mix(
     )
     _write_repeats(writer, prompts, completions, table.filter(pl.col("times") > 1).select("prompt_id", "times"))
     writer.info["rows_in"] = ids.height
-    repeated = any(rows > len(part) for rows, part in zip(wanted, own, strict=True))
-    warning = f"; repeats are dropped by {', '.join(dedup_after)}" if repeated and dedup_after else ""
-    return ", ".join(notes) + _shared_note(origins, sources) + warning
+    repeats = sum(max(0, rows - len(part)) for rows, part in zip(wanted, own, strict=True))
+    if repeats and dedup_after:
+        writer.info["warnings"] = [
+            f"{repeats:,} repeats are made, and dropped again as duplicates by {', '.join(dedup_after)}; put dedup "
+            f"before the last source that is mixed, or draw fewer rows"
+        ]
+    return ", ".join(notes) + _shared_note(origins, sources)
 
 
 def _note(one: MixedSource, available: int, rows: int) -> str:

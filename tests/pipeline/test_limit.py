@@ -41,7 +41,7 @@ def test_a_smoke_run_takes_the_first_rows_of_each_source(folder):
     assert max(json.loads(text)[-1]["content"] for text in result.datasets["sft"]["prompt"]) == "question 9"
 
 
-def test_after_the_whole_run_sql_shows_that_and_not_the_smoke_run(folder):
+def test_after_the_whole_run_sql_shows_that_alone(folder):
     run(smoke(folder), folder / "store")
     assert rows(folder) == rows(folder, "prompts") == 20, "there is nothing else to show yet"
     run(folder / "r.yaml", folder / "store")

@@ -6,8 +6,14 @@ import polars as pl
 import pytest
 
 from curate import load_recipe, open_store, plan, run
+from curate.pipeline.stage_spec import RunContext
+from curate.storage.prompt_origins import source_counts
+from curate.storage.run_stages import stages_of_run
+from curate.storage.store import Store
 from schemas.errors import UserError
+from schemas.progress import Progress
 from tests.command import call
+from tests.pipeline.test_stage_code import check_all_code_is_in_the_keys
 
 DATASETS = {"sft": {"type": "sft"}, "rl": {"type": "prompt"}}
 
@@ -44,8 +50,6 @@ def mixed(store, recipe):
 
 
 def _stages(result):
-    from curate.storage.run_stages import stages_of_run
-
     (record,) = (one for one in result.store.runs() if one["run_id"] == result.run_id)
     return stages_of_run(result.store, record)
 
@@ -140,15 +144,19 @@ def test_scores_of_prompts_go_with_repeats(tmp_path, monkeypatch):
     assert result.sources["datasets.rl"].to_list() == [7, 0], "the repeats have the scores of their originals"
 
 
-def test_a_dedup_after_the_mix_is_said_to_drop_repeats(tmp_path):
+def test_a_dedup_after_the_mix_is_warned_of(tmp_path):
+    def warnings(result):
+        return [one.text for one in result.warnings if one.stage == "prompts.mix"]
+
     a = source(tmp_path, "a", 10, rows=15)
-    line, _ = mixed(tmp_path / "store", recipe_of(a, {"dedup": "exact"}))
-    assert line.endswith("(10 and 5 repeats); repeats are dropped by dedup exact")
+    (warning,) = warnings(plan(recipe_of(a, {"dedup": "exact"})))
+    assert warning.startswith("5 repeats are made, and dropped again as duplicates by dedup exact; put dedup before")
     entry = {"sft": {"type": "sft", "dedup": "exact"}}
-    line, counts = mixed(tmp_path / "store", recipe_of(a, datasets=entry))
-    assert line.endswith("repeats are dropped by datasets.sft.dedup") and counts["a.jsonl"][-1] == 20
-    line, _ = mixed(tmp_path / "store", recipe_of({"source": {**a["source"], "rows": 5}}, {"dedup": "exact"}))
-    assert line == "a.jsonl 5 of 10"
+    result = run(recipe_of(a, datasets=entry), tmp_path / "store")
+    (warning,) = warnings(result)
+    assert "by datasets.sft.dedup;" in warning and len(result.datasets["sft"]) == 20
+    assert not warnings(plan(recipe_of({"source": {**a["source"], "rows": 5}}, {"dedup": "exact"})))
+    assert not warnings(plan(recipe_of({"source": {**a["source"], "rows": 15}})))
 
 
 def test_a_mix_is_made_once_and_again_where_it_changes(tmp_path):
@@ -242,9 +250,6 @@ def test_run_and_check_print_what_came_from_where(tmp_path):
 
 def test_a_prompt_that_a_model_made_counts_for_the_step(tmp_path):
     """A step that makes prompts has a line of its own; a repeat counts for the source of its original."""
-    from curate.storage.prompt_origins import source_counts
-    from curate.storage.store import Store
-
     store = Store(tmp_path / "store")
 
     def stage(number, label, **tables):
@@ -270,3 +275,11 @@ def test_the_mix_of_a_recipe_file_is_that_of_a_mapping(tmp_path):
     first = run(recipe_of(a, b), tmp_path / "store")
     (tmp_path / "r.yaml").write_text(json.dumps(recipe_of(a, b)), encoding="utf-8")
     assert drawn(run(load_recipe(tmp_path / "r.yaml"), tmp_path / "store")) == drawn(first)
+
+
+@pytest.mark.slow
+def test_all_code_that_draws_is_in_the_key_of_the_mix(tmp_path):
+    recipe = load_recipe(recipe_of(source(tmp_path, "a", 20, rows=5), source(tmp_path, "b", 3, rows=9), split=0.3))
+    run(recipe, tmp_path / "warm")  # what importing modules runs is not of a stage
+    seen = check_all_code_is_in_the_keys(recipe, RunContext(Store(tmp_path / "store"), Progress()))
+    assert seen["prompts.mix"] > 5

@@ -12,10 +12,19 @@ import pytest
 from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
-from tests.jobs import query, tables
+from tests.jobs import TABLES, query
 from tests.stub_server import Stub
 
 ARCHIVE = Path(__file__).with_name("old_store.tar.gz")
+
+
+SPLIT = ("sft", "preferences", "rl_prompts")
+
+
+def tables(store):
+    """Return every data table's rows, sorted, but for the split: its shares were met on average, and now are exact."""
+    columns = {table: "* EXCLUDE (split)" if table in SPLIT else "*" for table in TABLES}
+    return {table: query(store, f"SELECT {shown} FROM {table} ORDER BY ALL").rows() for table, shown in columns.items()}
 
 
 @pytest.fixture
@@ -44,5 +53,9 @@ def test_stages_are_remade_at_most_once_and_no_reply_asked_again(old):
     runs = "SELECT count(*) FILTER (reused), count(*) FROM stages GROUP BY run_id ORDER BY run_id"
     assert query(store, runs).rows()[1:] == [(0, 13)]
     assert tables(store) == before
+    for table in SPLIT:
+        assert query(store, f"SELECT DISTINCT split FROM {table} ORDER BY 1").rows() == [("test",), ("train",)]
+    sizes = "SELECT split, count(*) FROM rl_prompts GROUP BY 1 ORDER BY 1"
+    assert dict(query(store, sizes).rows())["test"] == pytest.approx(0.3 * len(before["rl_prompts"]), abs=1)
     run(recipe, store)
     assert query(store, runs).rows()[2:] == [(13, 13)]

@@ -177,6 +177,10 @@ def test_places_are_file_and_line(tmp_path):
         ("models: [student, one]", "models: [studnet]", ["r.yaml:15: no model 'studnet'", "did you mean 'student'?"]),
         ("dataset: sft, by: [length]", "dataset: rl, by: [length]", ["r.yaml:15: no dataset 'rl'"]),
         ("by: [length]}", "by: [length], split: tset}", ["r.yaml:15: no split 'tset'", "did you mean 'test'?"]),
+        ("{test: 0.1}", "1.5", ["r.yaml:11: split.test:", "between 0 and 1", "found 1.5"]),
+        ("{test: 0.1}", ".nan", ["r.yaml:11: split.test:", "between 0 and 1", "found nan"]),
+        ("{test: 0.1}", "true", ["r.yaml:11: split:", "found True"]),
+        ("{test: 0.1}", "a tenth", ["r.yaml:11: split:", "found 'a tenth'"]),
         ("test: 0.1", "test: 1.5", ["r.yaml:11: split.test:", "between 0 and 1", "found 1.5"]),
         ("test: 0.1", "test: 0.6, dev: 0.4", ["r.yaml:11: split:", "nothing is left"]),
         ("test: 0.1", "train: 0.9", ["r.yaml:11: split.train:"]),
@@ -218,6 +222,19 @@ def test_a_recipe_that_cannot_be_read(tmp_path):
         with pytest.raises(UserError) as caught:
             load_recipe(tmp_path / name)
         assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("overrides", [[], ["split=0.1"], ["split={test: 0.1}"]])
+def test_a_split_may_be_a_share_alone(tmp_path, overrides):
+    assert read(tmp_path, SMALL.replace("{test: 0.1}", "0.1"), *overrides).split == {"test": 0.1}
+    assert read(tmp_path, SMALL.replace("{test: 0.1}", "0.1"), "split=0.25").split == {"test": 0.25}
+
+
+def test_a_limit_is_part_of_the_name_of_runs(tmp_path):
+    whole, limited = read(tmp_path, SMALL), read(tmp_path, SMALL, "limit=20")
+    assert (whole.run_name, whole.limit_suffix, whole.argument) == (whole.name, "", str(whole.path))
+    assert (limited.run_name, limited.limit_suffix) == (f"{whole.name}.limit20", ".limit20")
+    assert limited.argument == f"{whole.path} --limit 20" and limited.name == whole.name
 
 
 def test_overrides_replace_and_add(tmp_path):

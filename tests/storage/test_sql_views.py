@@ -6,6 +6,7 @@ import pytest
 
 from curate.storage.sql_views import NAME, connect, publish
 from curate.storage.store import Store
+from schemas.errors import UserError
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
 
@@ -15,7 +16,7 @@ def stage(store, stage_id, *ids, scorer="x", value=1.0):
     return store.stage(stage_id)
 
 
-def record(store, run_id, recipe, status, *stages, command="run"):
+def record(store, run_id, recipe, status, *stages, command="run", limit_of=None):
     used = [{"path": s.path.name, "stage_id": s.stage_id, "stage": "x", "position": i} for i, s in enumerate(stages)]
     store.save_run(
         {
@@ -26,12 +27,13 @@ def record(store, run_id, recipe, status, *stages, command="run"):
             "stages": used,
             "started_at": "2026-11-24T05:00:00.000",
             "resolved": {"name": recipe},
+            "limit_of": limit_of,
         }
     )
 
 
-def rows(store, query="SELECT row_id FROM scores ORDER BY ALL"):
-    with connect(store) as con:
+def rows(store, query="SELECT row_id FROM scores ORDER BY ALL", recipe=None):
+    with connect(store, recipe) as con:
         return [r[0] if len(r) == 1 else r for r in con.execute(query).fetchall()]
 
 
@@ -70,6 +72,23 @@ def test_other_commands_do_not_stand_for_a_run(store):
     record(store, "1", "a", "finished", stage(store, "s1", "c_1"))
     record(store, "2", "a", "finished", command="train")
     assert rows(store) == ["c_1"]
+
+
+def test_a_run_with_a_limit_hides_nothing_and_is_hidden(store):
+    record(store, "1", "a.limit9", "finished", stage(store, "s1", "c_9"), limit_of="a")
+    assert rows(store) == ["c_9"], "there is nothing better yet"
+    record(store, "2", "a.limit5", "running", stage(store, "s2", "c_5"), limit_of="a")
+    assert rows(store) == ["c_5"], "the latest limit"
+    record(store, "3", "a", "finished", command="train")
+    assert rows(store) == ["c_5"], "no run of the whole recipe"
+    record(store, "4", "a", "finished", stage(store, "s4", "c_all"))
+    record(store, "5", "a.limit9", "finished", store.stage("s1"), limit_of="a")
+    record(store, "6", "b.limit9", "finished", stage(store, "s6", "c_b"), limit_of="b")
+    assert rows(store) == ["c_all", "c_b"]
+    assert rows(store, recipe="a.limit9") == ["c_9"] and rows(store, recipe="a") == ["c_all"]
+    assert len(rows(store, "FROM runs")) == 6 and len(rows(store, "FROM runs", "a.limit9")) == 2
+    with pytest.raises(UserError, match="no recipe .in the store. called 'a.limit8'; did you mean 'a.limit9'"):
+        connect(store, "a.limit8")
 
 
 def test_a_row_that_two_recipes_reach_is_shown_once(store):

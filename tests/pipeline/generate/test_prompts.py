@@ -172,6 +172,21 @@ def test_offspring_are_never_on_another_side_than_their_seeds(stub, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_seed_shown_as_one_for_training_is_never_held_out(stub, tmp_path):
+    """The shares are of the seeds: with so many prompts more, shares of all would reach the seeds that were shown."""
+    steps = ["use: self_instruct, model: a, n: 3, per_request: 1, shots: 2, max_tokens: 40, where: \"split = 'train'\""]
+    store = Store(tmp_path / "store")
+    run(job(tmp_path, stub, steps, rows=10, split="split: {test: 0.4}\n"), store)
+    sides = dict(query(store, "SELECT prompt_id, split FROM rl_prompts").rows())
+    made = prompts_by_id(store)
+    seeds = [sides[prompt_id] for prompt_id, row in made.items() if not row["parent_ids"]]
+    shown = {parent for row in made.values() for parent in row["parent_ids"] or []}
+    assert (seeds.count("test"), seeds.count("train")) == (4, 6) and len(made) > 20
+    assert {sides[parent] for parent in shown} == {"train"}
+    assert {sides[prompt_id] for prompt_id, row in made.items() if row["parent_ids"]} == {"train"}
+
+
+@pytest.mark.slow
 def test_seeds_that_are_not_kept_and_no_others_are_left_out(stub, tmp_path):
     store = Store(tmp_path / "store")
     step = "use: evolve, model: a, max_tokens: 40, keep_seeds: false, where: \"prompt like '%please%'\""
