@@ -189,7 +189,7 @@ def test_calls_as_the_answer():
     assert message["tool_calls"][0]["function"] == call and found.tools
 
 
-def test_conversations_that_go_different_ways_are_prompts_of_their_own():
+def test_conversations_that_differ_are_prompts_of_their_own():
     one = [{**ASK, "content": "Hi"}, {**FOUR, "content": "Hello."}, ASK, FOUR]
     other = [one[0], {**FOUR, "content": "Hey."}, ASK, FIVE]
     rows = convert({"conversation_a": one, "conversation_b": other, "winner": "model_b"})
