@@ -20,6 +20,10 @@ NAMES = (
     "chosen",
     "rejected",
     "label",
+    "context",
+    "history",
+    "model",
+    "reasoning_content",
 )
 
 

@@ -270,6 +270,25 @@ def test_fields_name_what_is_not_recognised(tmp_path):
     assert both.completions.select("model", "response").rows() == [("a.text", "5"), ("a.note", "n")]
 
 
+def test_fields_of_an_answer_with_its_context_model_and_reasoning(tmp_path):
+    row = {
+        "q": "When?",
+        "about": "It began in 2003.",
+        "a": "In 2003.",
+        "by": "m",
+        "why": "It says so.",
+        "response": "x",
+    }
+    path = write(tmp_path / "a.jsonl", lines([row]))
+    fields = {"prompt": "q", "context": "about", "completion": "a", "model": "by", "reasoning_content": "why"}
+    found = read_source(path, fields=fields)
+    assert found.prompts["prompt"].to_list() == ["When?\n\nIt began in 2003."]
+    assert found.completions.select("model", "response", "reasoning_content").rows() == [
+        ("m", "In 2003.", "It says so.")
+    ]
+    assert found.unused == {"response": 1}
+
+
 def test_fields_that_no_row_has(tmp_path):
     path = write(tmp_path / "a.jsonl", lines([{"question": "2+2?", "meta": {"answer": "4"}}]))
     text = refusal(path, fields={"prompt": "questoin"})
