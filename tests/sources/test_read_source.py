@@ -270,7 +270,7 @@ def test_fields_name_what_is_not_recognised(tmp_path):
     assert both.completions.select("model", "response").rows() == [("a.text", "5"), ("a.note", "n")]
 
 
-def test_fields_of_an_answer_with_its_context_model_and_reasoning(tmp_path):
+def test_fields_name_context_model_and_reasoning_too(tmp_path):
     row = {
         "q": "When?",
         "about": "It began in 2003.",
