@@ -96,7 +96,7 @@ def run(
     show_sources(result.sources)
     limited = result.recipe.limit is not None
     shown = command_line("show", *(["--recipe", result.recipe.run_name] if limited else []), store=store)
-    flag = [] if limit is None else ["--limit", limit]
+    flag = ["--limit", result.recipe.limit] if limited else []
     typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
     if limited:
         typer.echo(

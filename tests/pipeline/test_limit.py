@@ -149,6 +149,7 @@ def test_the_command_line_keeps_the_limit(folder):
     assert done.code == 0, done.err
     assert "gristmill train r.yaml --limit 20" in done.out and "gristmill show --recipe job.limit20" in done.out
     assert "a smoke run on the first 20 rows of each source" in done.out
+    assert call(folder, "run", "r.yaml", "--set", "limit=20").out == done.out
     checked = call(folder, "check", "r.yaml", "--limit", "20")
     assert "with the first 20 rows of each source" in checked.out and "to run" not in checked.out
     assert "to run" in call(folder, "check", "r.yaml").out
