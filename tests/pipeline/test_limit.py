@@ -158,10 +158,9 @@ def test_the_command_line_keeps_the_limit(folder):
     assert "100" in call(folder, "sql", COUNT.format("sft")).out
     assert "20" in call(folder, "sql", COUNT.format("sft"), "--recipe", "job.limit20").out
     shown = call(folder, "show", "--recipe", "job.limit20").out
-    assert "job.limit20" in shown and len([line for line in shown.splitlines() if "finished" in line]) == 2, (
-        "both smoke runs"
-    )
-    assert "100" not in shown
+    finished = [line for line in shown.splitlines() if "finished" in line]
+    assert len(finished) == 2 and all("-job.limit20 " in line for line in finished), "both smoke runs, and no other"
+    assert ["sft", "20"] in [[cell.strip() for cell in line.split("│")] for line in shown.splitlines()]
     id = open_store(folder / "store").sql("SELECT row_id FROM sft LIMIT 1", recipe="job.limit20").fetchall()[0][0]
     assert call(folder, "why", id, "--recipe", "job.limit20").code == 0
     assert "did you mean 'job.limit20'?" in mistake(call(folder, "show", "--recipe", "job.limit2"))
