@@ -81,6 +81,7 @@ def _of_pattern(path: Path, reading: Reading) -> Files:
     below = list_folder(base, None if deep else pattern.count("/") + 1)
     matches = re.compile(pattern_regex(pattern)).fullmatch
     listing = below.only(lambda name: matches(name) is not None)
+    listing.stores.clear()
     names = listing.data
     if not names:
         if listing.others:

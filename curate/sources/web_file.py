@@ -19,7 +19,6 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from curate.sources.file_formats import FORMATS, file_format
 from schemas.errors import UserError
-from schemas.version import VERSION
 
 MOST_BYTES = 20 * 2**30
 MOST_SECONDS = 3600.0  # for the whole file
@@ -113,7 +112,7 @@ def _opened(url: str, shown: str) -> HTTPResponse:
     """Return the answer to a request; raise ``UserError`` where there is none, or it says no."""
     parts = urlsplit(url)
     bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
-    request = Request(bare, headers={"User-Agent": f"gristmill/{VERSION}"})  # noqa: S310 (the scheme is checked)
+    request = Request(bare, headers={"User-Agent": "gristmill"})  # noqa: S310 (the scheme is checked)
     if parts.username is not None:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         request.add_unredirected_header("Authorization", f"Basic {b64encode(secret).decode()}")
