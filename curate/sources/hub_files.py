@@ -11,7 +11,7 @@ from curate.sources.file_formats import file_format
 from curate.sources.file_names import MAGIC, pattern_regex
 from curate.sources.folders import BESIDE
 from curate.sources.hub_connection import hub_errors, offline_if_unreachable, quiet
-from curate.sources.hub_names import HubName
+from curate.sources.hub_names import HubName, hub_place
 from curate.sources.raw_row import Raw, Reading, renamed
 from curate.sources.source_files import Files, choose_files, file_rows, find_files
 from schemas.errors import UserError, needs_extra, unknown
@@ -38,7 +38,7 @@ def read_hub_files(path: str, named: HubName, config: str | None, reading: Readi
         raise needs_extra(where, "hub") from None
     with hub_errors(where, named.repo), quiet(), offline_if_unreachable() as offline:
         files = _cached(hub, named, config, reading) if offline else _downloaded(hub, where, named, config, reading)
-    return renamed(lambda: file_rows(files, reading), files.base, f"hf://datasets/{named.repo}")
+    return renamed(lambda: file_rows(files, reading), files.base, hub_place(path))
 
 
 def _cached(hub: Any, named: HubName, config: str | None, reading: Reading) -> Files:

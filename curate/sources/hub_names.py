@@ -37,6 +37,11 @@ def is_hub_name(path: Path | str) -> bool:
     return not file_format(local) and not local.exists() and not local.parent.exists()
 
 
+def hub_place(path: str) -> str:
+    """Return what the names of a data set's files follow in a message: the data set, without a file in it."""
+    return f"hf://datasets/{hub_name(path).repo}" if is_hub_url(path) else path
+
+
 def hub_name(text: str) -> HubName:
     """Return the data set that a text names.
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from curate.sources.file_formats import content_hash, counts_lines, file_format, read_rows
 from curate.sources.file_names import is_pattern
 from curate.sources.hub import check_options, read_hub
-from curate.sources.hub_names import hub_name, is_hub_name, is_hub_url
+from curate.sources.hub_names import hub_name, hub_place, is_hub_name, is_hub_url
 from curate.sources.raw_row import Raw, Reading, renamed
 from curate.sources.source_files import Files, file_rows, find_files, pattern_name
 from curate.sources.web_file import download, is_url, shown_url
@@ -114,7 +114,7 @@ def open_source(
         return Opened(read_sql(sql, Path(path)), "sql", "sql", None, reading)
     if _is_hub(path, hub):
         rows = read_hub(str(path), reading=reading, **options)
-        return Opened(rows, str(path), str(path), None, reading)
+        return Opened(rows, str(path), hub_place(str(path)), None, reading)
     if is_url(path):
         shown, file = shown_url(str(path)), download(str(path))
         rows = renamed(lambda: read_rows(file, reading), file, shown)

@@ -15,6 +15,7 @@ import polars as pl
 
 from curate.algorithms.text import same_text
 from curate.sources.file_names import is_pattern, pattern_folder
+from curate.sources.hub_names import hub_place, is_hub_url
 from curate.sources.open_source import content_of, source_path
 from curate.sources.read_source import Source, read_source
 from curate.sources.web_file import is_url, shown_url
@@ -146,12 +147,16 @@ def _source_rows(source: Source, path: Path | str, name: str, text: _TextColumns
 
 def _shown_file(path: Path | str, name: str) -> pl.Expr:
     """Return the file of a source's rows, as the recipe names it: with several files, the name of each below it."""
-    if is_url(path):
+    if is_url(path) and not is_hub_url(path):
         return pl.lit(shown_url(name))
     if isinstance(path, Path) and not path.is_dir() and not is_pattern(path):
         return pl.lit(name)
-    base = str(pattern_folder(Path(name))) if isinstance(path, Path) and is_pattern(path) else name.rstrip("/")
-    return pl.when(pl.col("file").is_null()).then(pl.lit(base)).otherwise(pl.lit(f"{base}/") + pl.col("file"))
+    if isinstance(path, str):
+        base = hub_place(name)
+    else:
+        base = str(pattern_folder(Path(name))) if is_pattern(path) else name.rstrip("/")
+    folder = "" if base == "." else f"{base}/"
+    return pl.when(pl.col("file").is_null()).then(pl.lit(base)).otherwise(pl.lit(folder) + pl.col("file"))
 
 
 def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
