@@ -91,10 +91,19 @@ def _values(column: pa.Array, is_json: bool) -> tuple[list[Any], bool]:
         values = [_parsed(value) for value in values]
     elif _holds(kind, pa.types.is_map):
         values = [_maps(value, kind) for value in values]
-    if is_json or pa.types.is_nested(kind) or pa.types.is_floating(kind):
+    if is_json or _may_be_absent(column):
         values = [without_nulls(value) for value in values]
         return values, any(value is None for value in values)
     return values, column.null_count > 0 or pa.types.is_null(kind)
+
+
+def _may_be_absent(column: pa.Array) -> bool:
+    """Return whether a column has a null or NaN within its values, or is of a type that cannot be told."""
+    if pa.types.is_struct(column.type):
+        return any(child.null_count > 0 or _may_be_absent(child) for child in column.flatten())
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return column.flatten().null_count > 0 or _may_be_absent(column.flatten())
+    return pa.types.is_floating(column.type) or pa.types.is_nested(column.type)
 
 
 def _plain_values(column: pa.Array) -> list[Any]:

@@ -7,8 +7,10 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -56,7 +58,7 @@ class OpenFile:
             self._file = path.open("rb")
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-        start = self._file.peek(8)[:8]
+        start = os.pread(self._file.fileno(), 8, 0)  # what is read into the buffer now would be copied later
         other = next((ending for magic, ending in OTHER_MAGIC.items() if start.startswith(magic)), "")
         if other:
             self._file.close()
@@ -80,13 +82,9 @@ class OpenFile:
         return self._unpacked.read(size)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines, each with its line end; of a line over ``LONGEST_LINE`` bytes its beginning, as the last."""
+        """Return the lines, each with its line end, cut into parts of ``LONGEST_LINE`` bytes where one is longer."""
         self._check_name()
-        readline = self._unpacked.readline
-        while line := readline(LONGEST_LINE):
-            yield line
-            if len(line) == LONGEST_LINE:
-                return
+        return iter(partial(self._unpacked.readline, LONGEST_LINE), b"")
 
     def problem(self, error: BaseException) -> str:
         """Return what an error of ``errors`` means for the user."""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,11 +53,8 @@ def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
 
 def _separator_line(text: str) -> tuple[int, str]:
     """Return what a first line ``sep=;``, says (Excel's), and where the next line begins; else ``(0, "")``."""
-    line, _, _ = text.partition("\n")
-    stripped = line.rstrip("\r")
-    if len(stripped) == 5 and stripped.startswith("sep=") and stripped[4] in NAMES:
-        return len(line) + 1, stripped[4]
-    return 0, ""
+    line = re.match(r"sep=([,;\t|])\r?\n", text)
+    return (line.end(), line[1]) if line else (0, "")
 
 
 def _separator(text: str, usual: str) -> str:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from curate.sources.raw_row import first_line
 from schemas.errors import UserError
@@ -38,6 +37,8 @@ def unreachable(address: str) -> str:
     """Return why the hub at an address does not answer, or the empty text; it is asked once a process."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return "HF_HUB_OFFLINE is set"
+    from urllib.request import Request, urlopen
+
     found: list[str] = []
 
     def ask() -> None:

@@ -17,7 +17,7 @@ from curate.sources.hub import check_options, read_hub
 from curate.sources.hub_names import hub_name, hub_place, is_hub_name, is_hub_url
 from curate.sources.raw_row import Raw, Reading, renamed
 from curate.sources.source_files import Files, file_rows, find_files, pattern_name
-from curate.sources.web_file import download, is_url, shown_url
+from curate.sources.urls import is_url, shown_url
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 
@@ -116,7 +116,7 @@ def open_source(
         rows = read_hub(str(path), reading=reading, **options)
         return Opened(rows, str(path), hub_place(str(path)), None, reading)
     if is_url(path):
-        shown, file = shown_url(str(path)), download(str(path))
+        shown, file = shown_url(str(path)), _downloaded(str(path))
         rows = renamed(lambda: read_rows(file, reading), file, shown)
         return Opened(rows, file.name, shown, file.name, reading)
     files = find_files(Path(path), reading, options.get("name"))
@@ -137,12 +137,18 @@ def open_files(files: Files, reading: Reading, shown: str) -> Opened:
     return Opened(file_rows(files, reading), files.name, shown, None, reading)
 
 
+def _downloaded(url: str) -> Path:
+    from curate.sources.web_file import download  # what opens a connection is loaded for a URL only
+
+    return download(url)
+
+
 def content_of(path: Path | str, split: str | None = None, hub: dict[str, Any] | None = None) -> str | None:
     """Return a hash of the bytes of a source's files; ``None`` for a source that is not in files, or of no files."""
     if _is_hub(path, hub):
         return None
     if is_url(path):
-        return content_hash(download(str(path)))
+        return content_hash(_downloaded(str(path)))
     options = check_options(hub or {})
     files = find_files(Path(path), Reading(split or options.get("split")), options.get("name"))
     hashes = [(name, content_hash(file)) for name, file in files.paths()]

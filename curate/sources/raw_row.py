@@ -67,7 +67,7 @@ def read_whole_text(path: Path) -> str:
     parts, size, limit = [], 0, unpacked_size_limit(path)
     with open_file(path) as file:
         try:
-            while part := file.read(CHUNK):
+            while part := file.read(CHUNK if file.method else -1):
                 parts.append(part)
                 size += len(part)
                 if size > limit:

@@ -19,7 +19,7 @@ from curate.sources.open_source import Opened, open_source
 from curate.sources.raw_row import Raw
 from curate.sources.recorded_candidates import Candidate
 from curate.sources.row_formats import Row, convert
-from curate.sources.web_file import is_url, shown_url
+from curate.sources.urls import is_url, shown_url
 from curate.storage.polars_types import polars_schema
 from schemas.errors import BadRow, UserError, short_repr, unknown
 from schemas.ids import content_id

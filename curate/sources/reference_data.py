@@ -18,7 +18,7 @@ from curate.sources.file_names import is_pattern, pattern_folder
 from curate.sources.hub_names import hub_place, is_hub_url
 from curate.sources.open_source import content_of, source_path
 from curate.sources.read_source import Source, read_source
-from curate.sources.web_file import is_url, shown_url
+from curate.sources.urls import is_url, shown_url
 from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
 from curate.storage.store import Store, is_store

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from curate.sources.file_formats import FORMATS, file_format
+from curate.sources.urls import shown_url
 from schemas.errors import UserError
 
 MOST_BYTES = 20 * 2**30
@@ -33,18 +34,6 @@ TYPES = {
     "application/vnd.apache.arrow.stream": ".arrow",
 }  # fmt: skip
 STARTS = {b"PAR1": ".parquet", b"ARROW1": ".arrow"}
-
-
-def is_url(path: Path | str) -> bool:
-    """Return whether a source is named by a URL of the web."""
-    return isinstance(path, str) and path.lower().startswith(("https://", "http://"))
-
-
-def shown_url(url: str) -> str:
-    """Return a URL without what may be secret in it: its user and password, its query and its fragment."""
-    parts = urlsplit(url)
-    query = "..." if parts.query else ""
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
 
 
 @lru_cache(maxsize=64)
