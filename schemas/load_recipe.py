@@ -104,11 +104,12 @@ def _step(verb: str, value: Any, where: str) -> dict:
                 f'{{too_long: "length(response) > 4000"}}, found {value!r}'
             )
         return {"verb": verb, "settings": value}
-    main_key = {"source": "path", "decontaminate": "against"}.get(verb, "use")
+    main_key = _source_key(value, where) if verb == "source" else "against" if verb == "decontaminate" else "use"
     if isinstance(value, str) or (isinstance(value, list) and verb == "decontaminate"):
         value = {main_key: value}
     if not isinstance(value, dict) or main_key not in value:
-        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {main_key!r}, found {value!r}")
+        keys = "'path' or 'sql'" if main_key == "path" else repr(main_key)
+        raise UserError(f"{where}: {verb}: expected a name, or a mapping with {keys}, found {value!r}")
     settings = dict(value)
     use = settings.pop("use", None)
     alias = settings.get("as", "a")
@@ -117,6 +118,15 @@ def _step(verb: str, value: Any, where: str) -> dict:
     if main_key == "use" and not isinstance(use, str):
         raise UserError(f"{where}: {verb}: 'use' must be the name of a step, found {use!r}")
     return {"verb": verb, "use": use, "settings": settings}
+
+
+def _source_key(value: Any, where: str) -> str:
+    """Return the key that says what a source reads: ``path``, or ``sql``; raise ``UserError`` where both are given."""
+    if not isinstance(value, dict) or "sql" not in value:
+        return "path"
+    if "path" in value:
+        raise UserError(f"{where}: source: 'path' and 'sql' are both given; expected one of them")
+    return "sql"
 
 
 def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:

@@ -10,7 +10,7 @@ TEXTS = "VARCHAR[]"
 
 PROMPTS = {
     "prompt_id": TEXT, "messages": TEXT, "tools": TEXT, "prompt": TEXT, "ground_truth": TEXT, "source": TEXT,
-    "metadata": TEXT, "line": INTEGER, "parent_ids": TEXTS, "family": TEXT,
+    "metadata": TEXT, "line": INTEGER, "file": TEXT, "parent_ids": TEXTS, "family": TEXT,
 }  # fmt: skip
 COMPLETIONS = {
     "completion_id": TEXT, "prompt_id": TEXT, "sample_index": INTEGER, "model": TEXT, "messages": TEXT,

@@ -7,17 +7,17 @@ from typing import Any
 import polars as pl
 
 from curate.pipeline.mix import KEYS
-from curate.pipeline.run_state import RunState, recipe_file
+from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
-from curate.sources.hub import is_hub_name
+from curate.sources.open_source import shown_name, source_path, stage_name
 from curate.sources.read_source import read_source
 from curate.sources.source_summary import prompt_field, source_leftovers, source_summary, source_warnings
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import unknown
 
-SETTINGS = ("fields", "on_error", "name", "limit", "hub", *KEYS)
+SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", *KEYS)
 
 
 def check_source_names(recipe: recipes.Recipe) -> None:
@@ -36,12 +36,12 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     """
     where = state.recipe.step_where(step)
     settings = dict(step.settings)
-    named = str(settings.pop("path"))
+    named = str(settings.pop("path", ""))
     settings = _limited({k: v for k, v in settings.items() if k not in KEYS}, state.recipe.limit)
-    file = recipe_file(state.recipe, named)
-    path = named if is_hub_name(named) and not file.is_file() else file
-    label = state.label("prompts", "source", str(settings.get("name") or file.stem))
-    shown = str(settings.get("name") or (path if isinstance(path, str) else file.name))
+    folder, name = state.recipe.path.parent, settings.get("name")
+    path = folder if "sql" in settings else source_path(named, folder)
+    label = state.label("prompts", "source", str(name or stage_name(path, settings.get("sql"))))
+    shown = str(name or shown_name(path, settings.get("sql")))
     key = {"settings": settings, "content": state.sources.content(path, settings, where)}
     build = partial(
         write_source, sources=state.sources, path=path, settings=settings, where=where, label=label, shown=shown

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from curate.sources.file_formats import content_hash
+from curate.sources.open_source import content_of
 from curate.sources.read_source import Source, read_source
 from schemas.errors import UserError
 from schemas.ids import fingerprint
@@ -21,10 +21,10 @@ class SourceReader:
         self._read: dict[str, Source] = {}
 
     def content(self, path: Path | str, settings: dict[str, Any], where: str) -> str:
-        """Return a hash of a source's content: of a file's bytes, or of the rows of a data set on the hub.
+        """Return a hash of a source's content: of the bytes of its files, or of the rows of a data set or a query.
 
         Args:
-            path: A file, or the name of a data set on the hub.
+            path: A file, a folder, a pattern, a URL or the name of a data set on the hub; with ``sql``, a folder.
             settings: The keywords of ``read_source``.
             where: The recipe's file and line, for errors.
 
@@ -34,17 +34,13 @@ class SourceReader:
         key = _key(path, settings)
         if key not in self._contents:
             limit = settings.get("limit")
-            few = isinstance(limit, int) and 0 < limit <= FEW
-            if isinstance(path, Path) and path.is_file() and not few:
-                self._contents[key] = content_hash(path)
-            elif few:  # the rest of a large file is not even read
+            few = isinstance(limit, int) and 0 < limit <= FEW  # the rest of a large file is not even read
+            held = None if few or "sql" in settings else _content(path, settings, where)
+            if held is None:
                 source = self._read[key] = _read(path, settings, where)
                 tables = (source.prompts, source.completions, source.scores, source.decisions)
-                self._contents[key] = fingerprint([table.write_ndjson() for table in tables])
-            else:  # only its rows, whose ids are hashes of their content, say what it holds
-                source = self._read[key] = _read(path, settings, where)
-                ids = [source.prompts["prompt_id"].to_list(), source.completions["completion_id"].to_list()]
-                self._contents[key] = fingerprint(ids)
+                held = fingerprint([table.write_ndjson() for table in tables])
+            self._contents[key] = held
         return self._contents[key]
 
     def read(self, path: Path | str, settings: dict[str, Any], where: str) -> Source:
@@ -61,8 +57,20 @@ def _key(path: Path | str, settings: dict[str, Any]) -> str:
     return json.dumps([str(path), settings], sort_keys=True, default=str)
 
 
+def _content(path: Path | str, settings: dict[str, Any], where: str) -> str | None:
+    """Return a hash of the bytes of a source's files, or ``None`` for a source that is not in files."""
+    try:
+        return content_of(path, settings.get("split"), settings.get("hub"))
+    except TypeError as error:
+        raise UserError(f"{where}: source: {error}") from error
+
+
 def _read(path: Path | str, settings: dict[str, Any], where: str) -> Source:
     try:
         return read_source(path, **settings)
     except TypeError as error:
         raise UserError(f"{where}: source: {error}") from error
+    except UserError as error:
+        if "sql" not in settings:
+            raise
+        raise UserError(f"{where}: source: {error}") from None

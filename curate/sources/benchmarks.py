@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from curate.sources.hub import is_hub_name, read_hub
+from curate.sources.file_names import is_pattern
+from curate.sources.hub import read_hub
+from curate.sources.open_source import is_remote
 from curate.sources.reference_data import SCHEMA, ReferenceData, read_reference_data
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
@@ -116,10 +118,11 @@ def read_benchmarks(
                 f"{where}: decontaminate: against: expected a file, or a list of files, hub data sets and "
                 f"known benchmarks, found {entry!r}"
             )
-        is_local = (folder / Path(path).expanduser()).exists()
+        local = folder / Path(path).expanduser()
+        is_local = local.exists() or is_pattern(local)
         if isinstance(entry, str) and not is_local and entry in SHIPPED:
             data = _read_shipped(entry, where, load)
-        elif isinstance(entry, str) and not is_local and not is_hub_name(entry) and not Path(entry).suffix:
+        elif isinstance(entry, str) and not is_local and not is_remote(entry) and not Path(entry).suffix:
             raise unknown("file, hub data set or known benchmark", entry, SHIPPED, f"{where}: decontaminate: against")
         elif is_local:
             data = read_reference_data(entry, "prompt", folder, own_store, f"{where}: decontaminate")

@@ -1,37 +1,45 @@
 """Read the rows of a source file, each with its line or number, and the problem of each that cannot be read.
 
-The end of a file's name says its format: ``.jsonl`` and ``.ndjson`` (also ``.gz``), ``.json`` (one list, or a row on
-each line), ``.csv``, ``.parquet``. A row that cannot be read is passed on with its problem, so that the caller may
-refuse the file or go on without the row; a problem with the file as a whole is a ``UserError``.
+The end of a file's name says its format: ``.jsonl`` (a row on each line), ``.json`` (one list, one mapping that holds
+the rows, or a row on each line), ``.csv``, ``.tsv``, ``.parquet``, ``.arrow``. The texts may be compressed
+(``.jsonl.gz``; ``compressed`` says how). A row that cannot be read is passed on with its problem, so that the caller
+may refuse the file or go on without the row; a problem with the file as a whole is a ``UserError``.
 """
 
-import csv
 import hashlib
-import io
 import stat
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
+from curate.sources.compressed import ENDINGS, compression_ending
+from curate.sources.csv_files import read_csv, read_tsv
 from curate.sources.json_files import read_json, read_json_lines
-from curate.sources.raw_row import Raw, arrow_rows, first_line, read_whole_text
-from schemas.errors import UserError, nearest, short_repr, unknown
+from curate.sources.raw_row import Raw, Reading
+from schemas.errors import UserError, nearest
 
-FORMATS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".json", ".csv", ".parquet")
+LINES = (".jsonl", ".ndjson", ".jsonlines")
+TEXTS = (*LINES, ".json", ".csv", ".tsv")
+FORMATS = (*TEXTS, ".parquet", ".arrow", ".feather")
+REMEDIES = {
+    ".zip": "unpack it first", ".tar": "unpack it first", ".7z": "unpack it first", ".xlsx": "save it as .csv",
+    ".xls": "save it as .csv", ".txt": "make it .jsonl, with a row on each line", ".yaml": "save it as .json",
+    ".yml": "save it as .json", ".pkl": "save it as .parquet", ".pt": "save it as .parquet",
+    ".pickle": "save it as .parquet", ".orc": "save it as .parquet", ".avro": "save it as .parquet",
+    ".lz4": "unpack it first", ".db": "read it with SQL, or save it as .parquet",
+}  # fmt: skip
 
 
 def file_format(path: Path) -> str | None:
-    """Return which of ``FORMATS`` a file's name ends with, or ``None``."""
-    return next((ending for ending in FORMATS if path.name.lower().endswith(ending)), None)
+    """Return which of ``FORMATS`` a file's name ends with, also before the ending of a compression, or ``None``."""
+    name = path.name.lower()
+    packed = compression_ending(name)
+    return next((e for e in (TEXTS if packed else FORMATS) if name.removesuffix(packed).endswith(e)), None)
 
 
 def counts_lines(path: Path) -> bool:
     """Return whether ``Raw.line`` counts the file's lines rather than its rows."""
-    return (file_format(path) or "").startswith((".jsonl", ".ndjson"))
+    return file_format(path) in LINES
 
 
 def content_hash(path: Path) -> str:
@@ -44,85 +52,67 @@ def content_hash(path: Path) -> str:
     return _content_hash(path.absolute(), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=20_000)
 def _content_hash(path: Path, _size: int, _mtime_ns: int, _inode: int) -> str:
     """Hash a file; the further arguments only tell its versions apart in the cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
-def read_rows(path: Path) -> Iterator[Raw]:
+def read_rows(path: Path, reading: Reading | None = None) -> Iterator[Raw]:
     """Return the rows of a file, in order.
+
+    Args:
+        path: The file.
+        reading: Which split of the file to read, where it holds several; gets what the file's reader has to say.
 
     Raises:
         UserError: The file is missing, empty, not a regular file or of no known format.
     """
-    _check_file(path)
-    if counts_lines(path):
-        return read_json_lines(path)
-    return {".json": read_json, ".csv": _read_csv, ".parquet": _read_parquet}[file_format(path) or ""](path)
+    check_file(path)
+    reading, ending = reading or Reading(), file_format(path)
+    if ending in LINES:
+        return read_json_lines(path, reading)
+    if ending in (".parquet", ".arrow", ".feather"):
+        from curate.sources.arrow_files import read_arrow, read_parquet  # pyarrow is loaded for these files only
+
+        return read_parquet(path, reading) if ending == ".parquet" else read_arrow(path, reading)
+    return {".json": read_json, ".csv": read_csv, ".tsv": read_tsv}[ending or ""](path, reading)
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Raise ``UserError`` unless the path is a file of a known format that is not empty."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        if not path.parent.is_dir():
-            raise UserError(f"{path}: no such file: there is no folder {str(path.parent)!r}") from None
-        siblings = [p.name for p in path.parent.iterdir() if file_format(p)]
-        raise UserError(f"{path}: no such file in {str(path.parent)!r}{nearest(path.name, siblings)}") from None
+        raise missing(path) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{short_repr(str(path))}: cannot be read: {error.args[-1]}") from None
-    if stat.S_ISDIR(status.st_mode):
-        files = sorted(p.name for p in path.iterdir() if file_format(p))[:5]
-        raise UserError(f"{path}: is a folder; expected a file" + (f", such as {', '.join(files)}" if files else ""))
+        raise UserError(f"{str(path)[:200]!r}: cannot be read: {error.args[-1]}") from None
     if not file_format(path):
-        raise unknown("source format", path.suffix or path.name, FORMATS, str(path))
+        raise unknown_format(path)
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path}: is not a regular file; expected one that can be read twice")
     if status.st_size == 0:
         raise UserError(f"{path}: the file is empty; expected at least one row")
 
 
-def _read_csv(path: Path) -> Iterator[Raw]:
-    """Return the rows of a CSV file with a header; an empty field is an absent key."""
-    # The default limit of 128 KiB for a field guards a parser's memory; a long conversation is longer.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    text = read_whole_text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(filter(None, reader))
-    except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: not CSV: {error}") from None
-    double = next((name for name in header if header.count(name) > 1), None)
-    if double is not None:
-        raise UserError(
-            f"{path}:{reader.line_num}: two columns are named {short_repr(double)}; expected each name once"
-        )
-    return _read_records(reader, header, last=0 if text.endswith(("\n", "\r")) else text.count("\n") + 1)
+def missing(path: Path) -> UserError:
+    """Return the error for a file or a folder that does not exist, with the nearest names in its folder."""
+    if not path.parent.is_dir():
+        return UserError(f"{path}: no such file: there is no folder {str(path.parent)!r}")
+    siblings = [p.name for p in path.parent.iterdir() if file_format(p) or (p.is_dir() and p.name[:1] != ".")]
+    return UserError(f"{path}: no such file in {str(path.parent)!r}{nearest(path.name, siblings)}")
 
 
-def _read_records(reader: Any, header: list[str], last: int) -> Iterator[Raw]:
-    """Yield the records after the header. ``last`` is the number of a last line without a line end, else 0."""
-    number = 0
-    try:
-        for number, values in enumerate(filter(None, reader), 1):
-            if len(values) == len(header):
-                yield Raw(number, {k: v for k, v in zip(header, values, strict=True) if v != ""})
-                continue
-            problem = f"expected {len(header)} fields as in the header, found {len(values)} (line {reader.line_num})"
-            cut = "; the file looks cut off" if reader.line_num == last and len(values) < len(header) else ""
-            yield Raw(number, None, problem + cut, None, ",".join(values))
-    except csv.Error as error:
-        cut = "; the file looks cut off: a quoted field does not end" if "end of data" in str(error) else ""
-        yield Raw(number + 1, None, f"not CSV at line {reader.line_num}: {error}{cut}; no row from here on can be read")
-
-
-def _read_parquet(path: Path) -> Iterator[Raw]:
-    """Return the rows of a Parquet file."""
-    try:
-        table = pl.read_parquet(path, glob=False)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise UserError(f"{path}: not a Parquet file, or a damaged one: {first_line(error)}") from None
-    return arrow_rows(table.iter_rows(named=True))
+def unknown_format(path: Path) -> UserError:
+    """Return the error for a file whose name ends with no known format, with what to do."""
+    packed = compression_ending(path.name)
+    ending = "".join(path.suffixes[-2:]) if packed else path.suffix
+    remedy = REMEDIES.get(path.suffix.lower())
+    remedy = f"; {remedy}" if remedy else ""
+    if packed and Path(path.name.lower().removesuffix(packed)).suffix in FORMATS:
+        remedy = f"; unpack it first: a {Path(path.name[: -len(packed)]).suffix} file is compressed within"
+    return UserError(
+        f"{path}: no source format {ending or path.name!r}{remedy} (there are: {', '.join(sorted(FORMATS))}; "
+        f"the texts of these also with {', '.join(e for e in ENDINGS if e != '.zstd')})"
+    )

@@ -1,55 +1,69 @@
-"""Read the rows of a data set on the Hugging Face hub (or in its local cache) through the datasets library."""
+"""Read the rows of a data set on the Hugging Face hub, or in its local cache.
 
-import re
+The datasets library reads it where it is installed; else ``hub_files`` reads its files with ``huggingface_hub`` alone.
+Neither writes on the terminal or tries again for minutes where there is no network.
+"""
+
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
-from curate.sources.file_formats import file_format
-from curate.sources.raw_row import Raw, arrow_rows, first_line
-from schemas.errors import UserError, needs_extra, unknown
+from curate.sources.hub_connection import hub_errors, quiet
+from curate.sources.hub_names import hub_name, is_hub_name
+from curate.sources.raw_row import Raw, Reading, arrow_rows
+from schemas.errors import UserError, unknown
 
+__all__ = ["check_options", "is_hub_name", "read_hub"]
 OPTIONS = ("name", "split", "revision")
-
-
-def is_hub_name(path: Path | str) -> bool:
-    """Return whether a source has the form ``owner/name`` of a data set on the hub and no local file fits it."""
-    local = Path(path)
-    named = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", str(path)) is not None
-    return named and not file_format(local) and not local.exists() and not local.parent.exists()
 
 
 def read_hub(
     path: str,
     *,
     name: str | None = None,
-    split: str = "train",
+    split: str | None = None,
     revision: str | None = None,
     load: Callable[..., Iterable[dict]] | None = None,
+    reading: Reading | None = None,
 ) -> Iterator[Raw]:
-    """Return the rows of one split of a data set.
+    """Return the rows of one split of a data set, or of a file in it.
 
     Args:
-        path: The data set, ``owner/name``.
+        path: The data set, ``owner/name``, or ``hf://datasets/owner/name/file``; also with ``@revision``.
         name: Its configuration.
-        split: Its split, or a slice of one (``train[:100]``).
+        split: Its split, by default ``train``; with the datasets library also a slice of one (``train[:100]``).
         revision: The branch, tag or commit.
         load: A function in place of ``datasets.load_dataset``.
+        reading: Names the split where ``split`` does not; gets notes on what is left out.
 
     Raises:
-        UserError: The library is not installed or cannot read the data set.
+        UserError: No library is installed that reads it, or the data set cannot be read.
     """
+    named, reading = hub_name(path), reading or Reading()
+    split = split or reading.split
+    revision = revision or named.revision
+    if load is None and not named.file:
+        load = _load_dataset()
     if load is None:
-        try:
-            from datasets import load_dataset as load
-        except ImportError:
-            raise needs_extra(f"source {path!r}", "train") from None
-    try:
-        rows = load(path, name, split=split, revision=revision)
-    except Exception as error:  # the library, its hub client and the network raise errors of many families
-        raise UserError(
-            f"source {path!r}: no such file, and the hub's data set cannot be read: {first_line(error)}"
-        ) from None
+        from curate.sources.hub_files import read_hub_files
+
+        return read_hub_files(path, named._replace(revision=revision), name, Reading(split, reading.notes))
+    with hub_errors(f"source {path!r}", named.repo), quiet():
+        rows = load(named.repo, name, split=split or "train", revision=revision)
     return arrow_rows(rows)
+
+
+def _load_dataset() -> Callable[..., Iterable[dict]] | None:
+    """Return ``datasets.load_dataset``, asked where there is a network and else the cache; ``None`` without it."""
+    try:
+        from datasets import load_dataset
+    except ImportError:
+        return None
+    from curate.sources.hub_connection import offline_if_unreachable
+
+    def load(path: str, name: str | None, *, split: str, revision: str | None) -> Iterable[dict]:
+        with offline_if_unreachable():
+            return load_dataset(path, name, split=split, revision=revision)
+
+    return load
 
 
 def check_options(hub: dict) -> dict:

@@ -1,24 +1,21 @@
-"""Read JSON files: a row on each line (JSON Lines), or one list of rows.
+"""Read JSON files: a row on each line (JSON Lines), or one value that holds the rows (``json_layouts``).
 
 A row that cannot be read comes with its problem; a list that is cut off or broken gives the rows before the break.
 """
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
-from curate.sources.raw_row import BOM, Raw, not_utf8, open_file, read_whole_text
+from curate.sources.compressed import LONGEST_LINE, OpenFile, open_file
+from curate.sources.json_layouts import rows_of
+from curate.sources.raw_row import BOM, Raw, Reading, not_utf8, read_whole_text
 from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
 
-WRAPPERS = ("data", "rows", "examples", "train")  # keys under which a list of rows is often wrapped
 
-
-def read_json_lines(path: Path) -> Iterator[Raw]:
+def read_json_lines(path: Path, reading: Reading) -> Iterator[Raw]:
     """Yield the rows of a JSON Lines file, numbered by line; blank lines are skipped."""
     offset = 0
     with open_file(path) as file:
@@ -32,16 +29,17 @@ def read_json_lines(path: Path) -> Iterator[Raw]:
             offset += len(raw)
 
 
-def _numbered_lines(file: BufferedIOBase) -> Iterator[tuple[int, bytes | str]]:
-    """Yield the lines of a file as bytes, and last the problem as a text where its compressed data is broken."""
+def _numbered_lines(file: OpenFile) -> Iterator[tuple[int, bytes | str]]:
+    """Yield the lines of a file as bytes, and last the problem as a text where the file cannot be read further."""
     line = 0
     try:
-        for line, raw in enumerate(file, 1):
+        for line, raw in enumerate(file.lines(), 1):
+            if len(raw) == LONGEST_LINE:
+                yield line, f"the line is longer than {LONGEST_LINE:,} bytes; no row from here on is read"
+                return
             yield line, raw
-    except (EOFError, zlib.error):
-        yield line + 1, "the file looks cut off: its compressed data ends early or is damaged"
-    except gzip.BadGzipFile:
-        yield line + 1, "not compressed with gzip although its name ends with .gz; rename the file"
+    except file.errors as error:
+        yield line + 1, file.problem(error)
 
 
 def _read_line(line: int, raw: bytes, offset: int) -> Raw:
@@ -63,8 +61,8 @@ def _read_line(line: int, raw: bytes, offset: int) -> Raw:
     return Raw(line, None, f'expected a row such as {{"prompt": ...}}, found {kind_of(row)}{hint}', None, text)
 
 
-def read_json(path: Path) -> Iterator[Raw]:
-    """Return the rows of a ``.json`` file: the items of one list, its lines, or its one mapping, numbered from 1."""
+def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
+    """Return the rows of a ``.json`` file: the items of one list, its lines, or the rows of one mapping, from 1."""
     text = read_whole_text(path)
     if text.lstrip()[0] == "[":
         try:
@@ -75,13 +73,11 @@ def read_json(path: Path) -> Iterator[Raw]:
     try:
         whole = parse(text)
     except ValueError:
-        return read_json_lines(path)
+        return read_json_lines(path, reading)
     if not isinstance(whole, dict):
         raise UserError(f"{path}: expected a list of rows, found {kind_of(whole)}")
-    wrapper = next((key for key in WRAPPERS if isinstance(whole.get(key), list)), None)
-    if wrapper:
-        raise UserError(f"{path}: expected a list of rows, found a mapping whose {wrapper!r} is one; save that list")
-    return iter([Raw(1, whole)])
+    rows = rows_of(whole, reading, str(path))
+    return (_read_item(number, item) for number, item in enumerate(rows, 1))
 
 
 def _read_item(number: int, item: Any) -> Raw:

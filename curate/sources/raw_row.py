@@ -1,14 +1,16 @@
 """A row as a source file holds it, and the parts that the readers of several file formats share."""
 
-import gzip
-from collections.abc import Iterable, Iterator
-from io import BufferedIOBase
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curate.sources.compressed import open_file, unpacked_size_limit
 from schemas.errors import UserError
 
 BOM = b"\xef\xbb\xbf"
+CHUNK = 2**20
 
 
 class Raw(NamedTuple):
@@ -20,6 +22,7 @@ class Raw(NamedTuple):
         problem: What is wrong with a row that could not be read.
         column: The column in the line at which the problem is, if known.
         text: The text of a row that could not be read, or its beginning.
+        file: The file of the row among the files of its source; empty where the source is one file, or none.
     """
 
     line: int
@@ -27,20 +30,54 @@ class Raw(NamedTuple):
     problem: str = ""
     column: int | None = None
     text: str = ""
+    file: str = ""
 
 
-def open_file(path: Path) -> BufferedIOBase:
-    """Open a source file for reading, through gzip where its name ends with ``.gz``."""
+@dataclass
+class Reading:
+    """What a source asks of the readers of its files, and what they have to say to the user.
+
+    Attributes:
+        split: The split to read where a file or a folder holds several; ``None`` for ``train``.
+        notes: What a reader decided about a file, each with the number of files.
+    """
+
+    split: str | None = None
+    notes: Counter[str] = field(default_factory=Counter)
+
+    def note(self, text: str) -> None:
+        """Add a note about one file."""
+        self.notes[text] += 1
+
+    def texts(self) -> tuple[str, ...]:
+        """Return the notes, with the number of files where there are several."""
+        return tuple(f"{text} ({count:,} files)" if count > 1 else text for text, count in self.notes.items())
+
+
+def renamed(rows: Callable[[], Iterable[Raw]], path: Path, shown: str) -> Iterator[Raw]:
+    """Yield rows; an error names what was downloaded as the user does, in place of the path it was written to."""
     try:
-        return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+        yield from rows()
+    except UserError as error:
+        raise UserError(str(error).replace(str(path), shown)) from None
 
 
 def read_whole_text(path: Path) -> str:
     """Return the text of a file that cannot be read in parts; raise ``UserError`` where it is empty or not UTF-8."""
+    parts, size, limit = [], 0, unpacked_size_limit(path)
     with open_file(path) as file:
-        raw = file.read()
+        try:
+            while part := file.read(CHUNK if file.method else -1):
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise UserError(
+                        f"{path}: unpacks to more than {limit:,} bytes, and must be held whole in memory; "
+                        "save it as JSON Lines (.jsonl), which is read row by row"
+                    )
+        except file.errors as error:
+            raise UserError(f"{path}: {file.problem(error)}") from None
+    raw = b"".join(parts)
     body = raw.removeprefix(BOM)
     try:
         text = body.decode()
@@ -70,15 +107,15 @@ def arrow_rows(rows: Iterable[dict]) -> Iterator[Raw]:
     Arrow gives every mapping of a column the keys of all of them, null where there was none; so a null key is taken
     for an absent one. NaN is taken for null.
     """
-    return (Raw(number, _without_nulls(row)) for number, row in enumerate(rows, 1))
+    return (Raw(number, without_nulls(row)) for number, row in enumerate(rows, 1))
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Return a value without the null and NaN keys of its mappings, at any depth; NaN elsewhere becomes ``None``."""
     if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None and not _is_nan(v)}
+        return {k: without_nulls(v) for k, v in value.items() if v is not None and not _is_nan(v)}
     if isinstance(value, list):
-        return [_without_nulls(v) for v in value]
+        return [without_nulls(v) for v in value]
     return None if _is_nan(value) else value
 
 

@@ -1,8 +1,8 @@
 """Read a source (a file, or a data set on the hub) as prompts with their recorded candidates.
 
 ``read_source(Path("seeds.jsonl"))`` reads the file, recognises the format of each row and returns four tables.
-``curate.sources.file_formats`` reads the files, ``curate.sources.row_formats`` converts the rows. A bad row is refused
-with its line, or with ``on_error="drop"`` left out with a decision that says why.
+``curate.sources.open_source`` opens files, data sets and queries, ``curate.sources.row_formats`` converts the rows. A
+bad row is refused with its line, or with ``on_error="drop"`` left out with a decision that says why.
 """
 
 from collections import Counter
@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from curate.sources.field_map import check_fields, check_seen, key_names, map_fields
-from curate.sources.file_formats import counts_lines, read_rows
-from curate.sources.hub import check_options, is_hub_name, read_hub
 from curate.sources.message_trees import is_flat, trees_of_messages
+from curate.sources.open_source import Opened, open_source
 from curate.sources.raw_row import Raw
 from curate.sources.recorded_candidates import Candidate
 from curate.sources.row_formats import Row, convert
+from curate.sources.urls import is_url, shown_url
 from curate.storage.polars_types import polars_schema
 from schemas.errors import BadRow, UserError, short_repr, unknown
 from schemas.ids import content_id
@@ -46,6 +46,7 @@ class Source:
         truths: The keys that went to the ground truth, with the number of rows.
         changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
             rows.
+        notes: What the readers of the files decided: the split that was read, files and keys that were left out.
     """
 
     prompts: pl.DataFrame
@@ -56,12 +57,14 @@ class Source:
     unused: dict[str, int] = field(default_factory=dict)
     truths: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _SeenPrompt:
-    """A prompt that was read before: its first line, and the keys of the candidates it has so far."""
+    """A prompt that was read before: its first place, and the keys of the candidates it has so far."""
 
+    file: str
     line: int
     metadata: str | None
     count: int = 0
@@ -91,36 +94,40 @@ def read_source(
     name: str | None = None,
     limit: int | None = None,
     hub: dict | None = None,
+    split: str | None = None,
+    sql: str | None = None,
 ) -> Source:
     """Return the prompts of a source with their recorded candidates and scores.
 
     A prompt that comes again is one prompt with the candidates of both rows, and a decision that says so.
 
     Args:
-        path: A file, or ``owner/name`` on the hub.
+        path: A file, a folder of files, a pattern such as ``data/*.jsonl``, a data set on the hub (``owner/name``), or
+            a URL; with ``sql``, the folder that the query's paths are relative to.
         fields: Maps our names to the names of the file's keys (``curate.sources.field_map``).
         on_error: ``refuse`` raises for the first bad row; ``drop`` leaves bad rows out, each with a decision.
-        name: The value of ``source`` in the prompts; by default the name of the file or of the data set.
+        name: The value of ``source`` in the prompts; by default the name of the file, the folder or the data set.
         limit: Read only so many rows from the start, at least 1.
         hub: Options of a data set on the hub: ``name``, ``split``, ``revision``.
+        split: The split to read, where a folder, a data set or a file has several; by default ``train``.
+        sql: A query whose rows are read (``curate.sources.sql_source``).
 
     Raises:
         UserError: An option is wrong, or the source cannot be read; the message names the file, the line and the
             problem.
     """
+    where = shown_url(path) if isinstance(path, str) and is_url(path) else str(path)
     if on_error not in ("refuse", "drop"):
-        raise unknown("on_error", on_error, ["refuse", "drop"], str(path))
+        raise unknown("on_error", on_error, ["refuse", "drop"], where)
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise UserError(f"{path}: limit: expected a number of rows from 1, found {limit!r}")
+        raise UserError(f"{where}: limit: expected a number of rows from 1, found {limit!r}")
     if name is not None and not isinstance(name, str):
-        raise UserError(f"{path}: name: expected text, found {name!r}")
+        raise UserError(f"{where}: name: expected text, found {name!r}")
     fields = None if fields is None else check_fields(fields)
-    if hub is not None or is_hub_name(path):
-        rows, has_lines, default_name = read_hub(str(path), **check_options(hub or {})), False, str(path)
-    else:
-        path = Path(path)
-        rows, has_lines, default_name = read_rows(path), counts_lines(path), path.name
-    tables = _collect(islice(rows, limit), str(path), name or default_name, fields, on_error, has_lines)
+    if split is not None and not isinstance(split, str):
+        raise UserError(f"{where}: split: expected the name of a split, found {split!r}")
+    opened = open_source(path, sql=sql, split=split, hub=hub)
+    tables = _collect(islice(opened.rows, limit), opened, name or opened.name, fields, on_error)
     return Source(
         prompts=_frame("prompts", tables.prompts, PROMPTS),
         completions=_frame("completions", tables.completions, COMPLETIONS),
@@ -130,10 +137,11 @@ def read_source(
         unused=dict(tables.unused.most_common()),
         truths=dict(tables.truths.most_common()),
         changed=dict(tables.changed.most_common()),
+        notes=opened.reading.texts(),
     )
 
 
-def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_error: str, has_lines: bool) -> _Tables:
+def _collect(rows: Iterable[Raw], opened: Opened, name: str, fields: dict | None, on_error: str) -> _Tables:
     """Convert all rows; raise ``UserError`` where there is none, none is good, or a bad one is to be refused."""
     tables, total, bad, first_problem = _Tables(), 0, 0, ""
     seen: set[str] = set()
@@ -149,16 +157,16 @@ def _collect(rows: Iterable[Raw], path: str, name: str, fields: dict | None, on_
                 known |= key_names(raw.row)
                 found = convert(*map_fields(raw.row, fields, seen))
             for row in found:
-                _add(tables, row, raw.line, name)
+                _add(tables, row, raw, name, opened.file)
         except (BadRow, RecursionError) as error:
             problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
             bad += 1
-            first_problem = first_problem or f"{_where(path, raw, has_lines)}: {problem}"
-            tables.decisions.append((f"{name}:{raw.line}", False, str(problem), _evidence(raw)))
+            first_problem = first_problem or f"{opened.place(raw)}: {problem}"
+            tables.decisions.append((_row_id(name, raw), False, str(problem), _evidence(raw)))
     if not total:
-        raise UserError(f"{path}: has no rows; expected at least one")
+        raise UserError(f"{opened.shown}: has no rows; expected at least one")
     if fields is not None and known:
-        check_seen(fields, seen, known, path)
+        check_seen(fields, seen, known, opened.shown)
     if bad and on_error == "refuse":
         count = f"{bad} of {total} rows {'is' if bad == 1 else 'are'} bad"
         raise UserError(f"{first_problem} ({count}; 'on_error: drop' leaves bad rows out)")
@@ -174,10 +182,9 @@ def _assembled(rows: Iterator[Raw]) -> Iterator[Raw]:
         yield from trees_of_messages(rows) if is_flat(first.row) else rows
 
 
-def _where(path: str, raw: Raw, has_lines: bool) -> str:
-    """Return ``file:line:column`` of a row, or ``file: row N`` where rows have no line of their own."""
-    column = f":{raw.column}" if raw.column else ""
-    return f"{path}:{raw.line}{column}" if has_lines or column else f"{path}: row {raw.line}"
+def _row_id(name: str, raw: Raw) -> str:
+    """Return the id of a row that becomes no prompt: the source's name, the file where it has several, and the line."""
+    return f"{name}/{raw.file}:{raw.line}" if raw.file else f"{name}:{raw.line}"
 
 
 def _evidence(raw: Raw) -> str:
@@ -192,7 +199,7 @@ def _evidence(raw: Raw) -> str:
     return text.strip()[:EVIDENCE].encode(errors="backslashreplace").decode()
 
 
-def _add(tables: _Tables, row: Row, line: int, name: str) -> None:
+def _add(tables: _Tables, row: Row, raw: Raw, name: str, file: str | None) -> None:
     """Add a row to the tables: all of it, or (on ``BadRow``) nothing of it."""
     messages = dump_turns(row.messages, "messages")
     prompt_id = content_id("p", messages, row.tools, row.ground_truth)
@@ -200,15 +207,17 @@ def _add(tables: _Tables, row: Row, line: int, name: str) -> None:
     keys = [(c.model, t, tuple(sorted(c.scores.items()))) for c, t in zip(row.candidates, texts, strict=True)]
     prompt = tables.seen.get(prompt_id)
     if prompt is None:
-        prompt = tables.seen[prompt_id] = _SeenPrompt(line, row.metadata)
+        prompt = tables.seen[prompt_id] = _SeenPrompt(raw.file, raw.line, row.metadata)
         text = last_text(row.messages, "user")
-        tables.prompts.append((prompt_id, messages, row.tools, text, row.ground_truth, name, row.metadata, line))
+        place = (raw.line, raw.file or file)
+        tables.prompts.append((prompt_id, messages, row.tools, text, row.ground_truth, name, row.metadata, *place))
         new = list(range(len(keys)))
     else:
         new = [index for index, key in enumerate(keys) if key not in prompt.candidate_keys]
         copy = "exact copy of" if not new and row.metadata == prompt.metadata else "same prompt as"
+        of = f" of {prompt.file}" if prompt.file != raw.file else ""
         joined = "; its answers joined" if new else ""
-        tables.decisions.append((f"{name}:{line}", False, f"{copy} line {prompt.line}{joined}", prompt_id))
+        tables.decisions.append((_row_id(name, raw), False, f"{copy} line {prompt.line}{of}{joined}", prompt_id))
     for index in new:
         _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count)
         prompt.count += 1

@@ -1,8 +1,8 @@
 """Read the texts that rows are compared with (``against``): files, hub data sets, or the stores of earlier runs.
 
-An entry of ``against`` is a path or a hub name, or a mapping with ``path`` and the settings ``fields``, ``hub`` and
-``limit`` of a source. A folder with a ``store.json`` is a store; its rows are those that the steps over its prompts and
-completions kept.
+An entry of ``against`` is what a source may name (a file, a folder, a pattern, a hub name, a URL), or a mapping with
+``path`` and the settings ``fields``, ``hub``, ``split`` and ``limit`` of a source. A folder with a ``store.json`` is a
+store; its rows are those that the steps over its prompts and completions kept.
 """
 
 import hashlib
@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.algorithms.text import same_text
-from curate.sources.file_formats import content_hash
-from curate.sources.hub import is_hub_name
+from curate.sources.file_names import is_pattern, pattern_folder
+from curate.sources.hub_names import hub_place, is_hub_url
+from curate.sources.open_source import content_of, source_path
 from curate.sources.read_source import Source, read_source
+from curate.sources.urls import is_url, shown_url
 from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
 from curate.storage.store import Store, is_store
@@ -24,7 +26,7 @@ from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.rows import PROMPTS
 
-KEYS = ("path", "fields", "hub", "limit")
+KEYS = ("path", "fields", "hub", "split", "limit")
 SCHEMA = {"text": pl.String, "file": pl.String, "line": pl.Int64, "row_id": pl.String}
 
 
@@ -104,17 +106,17 @@ def _read_entry(
             raise unknown("key of against for a store called", next(iter(settings)), ["path"], where)
         rows = _read_store(path, name, text)
         return rows, _rows_fingerprint(rows)
-    is_hub = "hub" in settings or (not path.exists() and is_hub_name(name))
-    if not is_hub and not path.is_file():
+    source: Path | str = path if path.exists() else name if "hub" in settings else source_path(name, folder)
+    if isinstance(source, Path) and not source.exists() and not is_pattern(source):
         raise UserError(f"{where}: against: there is no file, store or hub data set {name!r}")
     if not isinstance(settings.get("hub", {}), dict):
         raise UserError(f"{where}: against: hub: expected a mapping such as {{split: test}}, found {settings['hub']!r}")
     try:
-        if is_hub:
-            rows = _source_rows(read_source(name, **settings), name, text)
+        content = content_of(source, settings.get("split"), settings.get("hub"))
+        if content is None:
+            rows = _source_rows(read_source(source, **settings), source, name, text)
             return rows, _rows_fingerprint(rows)
-        content = content_hash(path)
-        return _read_file(path, name, text, content, json.dumps(settings)), fingerprint([content, settings])
+        return _read_file(source, name, text, content, json.dumps(settings)), fingerprint([content, settings])
     except (UserError, TypeError) as error:
         raise UserError(f"{where}: against: {error}") from None
 
@@ -128,19 +130,33 @@ def _rows_fingerprint(rows: pl.DataFrame) -> str:
 
 
 @lru_cache(maxsize=8)
-def _read_file(path: Path, name: str, text: _TextColumns, _content: str, settings: str) -> pl.DataFrame:
-    """Return a file's rows, read once for a plan and the run after it. Settings are JSON text, to be a cache's key."""
-    return _source_rows(read_source(path, **json.loads(settings)), name, text)
+def _read_file(source: Path | str, name: str, text: _TextColumns, _content: str, settings: str) -> pl.DataFrame:
+    """Return the rows of files, read once for a plan and the run after it. Settings are JSON text, for the cache."""
+    return _source_rows(read_source(source, **json.loads(settings)), source, name, text)
 
 
-def _source_rows(source: Source, name: str, text: _TextColumns) -> pl.DataFrame:
+def _source_rows(source: Source, path: Path | str, name: str, text: _TextColumns) -> pl.DataFrame:
     """Return the rows of a source in the columns of ``SCHEMA``."""
     rows = source.prompts
     if text.id != "prompt_id":
         rows = source.completions.rename({"messages": "completion"}).join(
             rows, on="prompt_id", how="left", maintain_order="left"
         )
-    return _with_text(rows, name, text)
+    return _with_text(rows, _shown_file(path, name), text)
+
+
+def _shown_file(path: Path | str, name: str) -> pl.Expr:
+    """Return the file of a source's rows, as the recipe names it: with several files, the name of each below it."""
+    if is_url(path) and not is_hub_url(path):
+        return pl.lit(shown_url(name))
+    if isinstance(path, Path) and not path.is_dir() and not is_pattern(path):
+        return pl.lit(name)
+    if isinstance(path, str):
+        base = hub_place(name)
+    else:
+        base = str(pattern_folder(Path(name))) if is_pattern(path) else name.rstrip("/")
+    folder = "" if base == "." else f"{base}/"
+    return pl.when(pl.col("file").is_null()).then(pl.lit(base)).otherwise(pl.lit(folder) + pl.col("file"))
 
 
 def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
@@ -154,7 +170,7 @@ def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
     columns = ", ".join(f'"{column}"' for column in dict.fromkeys((text.id, "line", *text.columns)))
     with connect(Store(path, create=False)) as con:
         found = pl.DataFrame(con.sql(f"SELECT {columns} {rows} ORDER BY 1").to_arrow_table())
-    return _with_text(found, name, text)
+    return _with_text(found, pl.lit(name), text)
 
 
 def _text_columns(column: str, dataset_type: str) -> _TextColumns:
@@ -167,7 +183,7 @@ def _text_columns(column: str, dataset_type: str) -> _TextColumns:
     return _TextColumns("completion_id", (*prompt, "response", "completion"))
 
 
-def _with_text(rows: pl.DataFrame, name: str, text: _TextColumns) -> pl.DataFrame:
+def _with_text(rows: pl.DataFrame, file: pl.Expr, text: _TextColumns) -> pl.DataFrame:
     """Return the rows that have a text, in the columns of ``SCHEMA``.
 
     Of a text and its messages, the messages are taken where they have more than the one text
@@ -183,4 +199,4 @@ def _with_text(rows: pl.DataFrame, name: str, text: _TextColumns) -> pl.DataFram
             for text_column, messages in pairs
         ]
         joined = pl.concat_str(parts, separator="\n")
-    return rows.select(joined.alias("text"), file=pl.lit(name), line="line", row_id=text.id).drop_nulls("text")
+    return rows.select(joined.alias("text"), file=file, line="line", row_id=text.id).drop_nulls("text")

@@ -23,6 +23,7 @@ def source_summary(source: Source, leftovers: dict[str, Leftovers]) -> str:
     """
     formats = ", ".join(sorted(source.row_formats))
     parts = [f"{', '.join([*_counts(source), *_decided(source)])} ({formats})"]
+    parts += map(printable, source.notes)
     if source.scores.height:
         parts.append(f"scores: {_named(_score_ranges(source.scores))}")
     traces = source.completions["reasoning_content"].count()

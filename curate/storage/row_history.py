@@ -154,6 +154,8 @@ def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str
 def _add_prompt(con: duckdb.DuckDBPyConnection, history: RowHistory, prompt_id: str) -> None:
     for row in _rows(con, "SELECT * FROM prompts WHERE prompt_id = ?", [prompt_id]):
         line = "" if row["line"] is None else f", line {row['line']}"  # a model's prompt has none
+        file = row.get("file")  # which the prompts of an old store do not have
+        line = f", {file}{line}" if file and file != row["source"] else line
         lines = [_short(row["prompt"], 300), f"{prompt_id} from {row['source']}{line}"]
         if row["ground_truth"]:
             lines.append(f"ground_truth {_short(row['ground_truth'], 200)}")

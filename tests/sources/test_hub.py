@@ -1,7 +1,5 @@
 """Hub sources: no network here; a stand-in for the library's load function, and the message when it fails."""
 
-import importlib.util
-
 import pytest
 
 from curate.sources.hub import check_options, is_hub_name, read_hub
@@ -27,6 +25,12 @@ def test_hub_errors_are_one_line(tmp_path):
 
     with pytest.raises(UserError, match="^source 'openai/gsm8k': .*Config name is missing.$"):
         read_hub("openai/gsm8k", load=load)
+
+    def load_two(*names, **options):
+        raise ValueError("Config name is missing.\nPlease pick one among the available configs: ['main', 'socratic']")
+
+    with pytest.raises(UserError, match=r"Config name is missing. Please pick one .* configs: \['main', 'socratic'\]$"):
+        read_hub("openai/gsm8k", load=load_two)
     with pytest.raises(UserError, match="did you mean 'split'"):
         read_source("openai/gsm8k", hub={"splt": "test"})
     assert is_hub_name("openai/gsm8k")
@@ -50,9 +54,3 @@ def test_wrong_hub_options_are_refused(hub, words):
 
 def test_hub_options_that_are_null_are_not_set():
     assert check_options({"split": "test", "revision": None}) == {"split": "test"}
-
-
-@pytest.mark.skipif(importlib.util.find_spec("datasets") is not None, reason="the datasets library is installed")
-def test_hub_without_the_extra():
-    with pytest.raises(UserError, match=r"source 'openai/gsm8k' needs the extra 'train'"):
-        read_source("openai/gsm8k")

@@ -73,10 +73,10 @@ def test_every_format_reads_the_same(tmp_path):
     write(tmp_path / "list.json", json.dumps(plain, indent=1))
     write(tmp_path / "lines.json", lines(plain))
     write(tmp_path / "one.json", json.dumps(plain[0], indent=1))
-    expected = read_source(tmp_path / "a.jsonl", name="x").prompts.drop("line")
+    expected = read_source(tmp_path / "a.jsonl", name="x").prompts.drop("line", "file")
     assert expected["prompt"].to_list() == ["Grüße, 2+2?", "3+3?"]
     for path in tmp_path.iterdir():
-        found = read_source(path, name="x").prompts.drop("line")
+        found = read_source(path, name="x").prompts.drop("line", "file")
         assert found.equals(expected.head(1) if path.name == "one.json" else expected), path.name
 
 
@@ -176,7 +176,11 @@ REFUSED = [
     ("a.json", b'[{"prompt": "one"},\n', [": row 2: not JSON at line 2, column 1: the list does not end", "cut off"]),
     ("a.json", b'[{"prompt": "one"} {"prompt": "two"}]', [": row 2: not JSON", "expecting ',' or ']'"]),
     ("a.json", b'[{"prompt": "one"}] x', [": row 2: not JSON", "extra data"]),
-    ("a.json", b'{"data": [{"prompt": "one"}]}', [": expected a list of rows", "'data'"]),
+    (
+        "a.json",
+        b'{"a": [{"prompt": "one"}], "b": [{"prompt": "two"}]}',
+        [": expected one list", "'a' (1), 'b' (1)", "split: a"],
+    ),
     ("a.json", b"5", [": expected a list of rows, found a number"]),
     (
         "a.jsonl.gz",
@@ -202,7 +206,8 @@ def test_missing_files_name_the_nearest(tmp_path):
     write(tmp_path / "seeds.jsonl", GOOD)
     assert "did you mean 'seeds.jsonl'" in refusal(tmp_path / "seed.jsonl")
     assert "there is no folder" in refusal(tmp_path / "no" / "seeds.jsonl")
-    assert "is a folder; expected a file, such as seeds.jsonl" in refusal(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "the folder has no data file; expected files such as" in refusal(tmp_path / "empty")
     with pytest.raises(UserError, match="cannot be read"):
         read_source(tmp_path / ("x" * 5000 + ".jsonl"))
 

@@ -160,9 +160,12 @@ def test_system_prompts_and_examples_are_sent(stub, tmp_path):
     (tmp_path / "shots.jsonl").write_text(
         '{"prompt": "2 + 2", "completion": "4"}\n{"prompt": "3 + 3", "completion": "6"}\n'
     )
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "1.csv").write_text("prompt,completion\n2 + 2,4\n")
+    (tmp_path / "parts" / "2.csv").write_text("prompt,completion\n3 + 3,6\n")
     inline = '[{prompt: 2 + 2, completion: "4"}, {prompt: 3 + 3, completion: "6"}]'
     store = Store(tmp_path / "store")
-    for shots in (inline, "shots.jsonl"):
+    for shots in (inline, "parts", "parts/*.csv", "shots.jsonl"):
         run(
             served(tmp_path, stub.url, rows=1, completions=sample(f"model: a, system: be brief, examples: {shots}")),
             store,

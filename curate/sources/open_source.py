@@ -1,0 +1,155 @@
+"""Open what a recipe names as a source: files, a data set on the hub, a file on the web, or an SQL query.
+
+``read_source`` reads the rows; this module decides what they come from, what the source is called, and how an error
+names a row's place.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from curate.sources.file_formats import content_hash, counts_lines, file_format, read_rows
+from curate.sources.file_names import is_pattern
+from curate.sources.hub import check_options, read_hub
+from curate.sources.hub_names import hub_name, hub_place, is_hub_name, is_hub_url
+from curate.sources.raw_row import Raw, Reading, renamed
+from curate.sources.source_files import Files, file_rows, find_files, pattern_name
+from curate.sources.urls import is_url, shown_url
+from schemas.errors import UserError
+from schemas.ids import fingerprint
+
+
+class Opened(NamedTuple):
+    """A source that is open for reading.
+
+    Attributes:
+        rows: Its rows.
+        name: What it is called where the recipe gives it no name.
+        shown: Its path, URL or query, as errors show it.
+        file: The file's name, where the source is one file; else ``None``, and each row names its file, if any.
+        reading: Gets the notes of the readers while the rows are read.
+    """
+
+    rows: Iterator[Raw]
+    name: str
+    shown: str
+    file: str | None
+    reading: Reading
+
+    def place(self, raw: Raw) -> str:
+        """Return ``file:line:column`` of a row, or ``file: row N`` where rows have no line of their own."""
+        path = f"{self.shown.rstrip('/')}/{raw.file}" if raw.file else self.shown
+        column = f":{raw.column}" if raw.column else ""
+        file = raw.file or self.file
+        has_lines = bool(file) and counts_lines(Path(file or ""))
+        return f"{path}:{raw.line}{column}" if has_lines or column else f"{path}: row {raw.line}"
+
+
+def source_path(named: str, folder: Path) -> Path | str:
+    """Return what a recipe's ``path`` stands for: a file, a folder or a pattern, a hub data set, or a URL.
+
+    Args:
+        named: The text in the recipe.
+        folder: The recipe's folder, which paths are relative to.
+    """
+    if is_url(named) or is_hub_url(named):
+        return named
+    file = folder / Path(named).expanduser()
+    return named if is_hub_name(named) and not os.path.exists(file) and not os.path.isdir(file.parent) else file
+
+
+def is_remote(path: Path | str) -> bool:
+    """Return whether a source is named as a data set on the hub or by a URL, and no local file fits the name."""
+    return is_url(path) or is_hub_url(path) or is_hub_name(path)
+
+
+def shown_name(path: Path | str, sql: str | None = None) -> str:
+    """Return what a source is called where the recipe gives it no name."""
+    if sql is not None:
+        return "sql"
+    if isinstance(path, str):
+        return shown_url(path) if is_url(path) and not is_hub_url(path) else path
+    return pattern_name(path) if is_pattern(path) else path.name or path.resolve().name
+
+
+def stage_name(path: Path | str, sql: str | None = None) -> str:
+    """Return a short name for a source, as it stands in the label of its stage: ``seeds`` for ``seeds.jsonl``."""
+    if sql is not None:
+        return "sql"
+    if isinstance(path, str) and (is_hub_url(path) or not is_url(path)):
+        return hub_name(path).repo.rpartition("/")[2]
+    file = Path(urlsplit(path).path) if isinstance(path, str) else path
+    if is_pattern(file):
+        file = Path(re.sub(r"[^\w.-]+", "", pattern_name(file)).replace("-.", ".").strip("-_."))
+    return file.stem if file_format(file) else file.name or file.resolve().name
+
+
+def open_source(
+    path: Path | str, *, sql: str | None = None, split: str | None = None, hub: dict[str, Any] | None = None
+) -> Opened:
+    """Open a source.
+
+    Args:
+        path: A file, a folder, a pattern, ``owner/name`` or ``hf://...`` on the hub, or a URL; with ``sql``, the folder
+            that the query's paths are relative to.
+        sql: A query whose rows are the source.
+        split: The split to read, where there are several.
+        hub: Options of a data set on the hub or of a folder like one: ``name`` (the configuration), ``split``,
+            ``revision``.
+
+    Raises:
+        UserError: An option is wrong, or there is no such source.
+    """
+    options = check_options(hub or {})
+    if split is not None and options.get("split", split) != split:
+        raise UserError(f"source: split: {split!r} and hub.split: {options['split']!r} differ; give one of them")
+    reading = Reading(split or options.pop("split", None))
+    options.pop("split", None)
+    if sql is not None:
+        from curate.sources.sql_source import read_sql
+
+        return Opened(read_sql(sql, Path(path)), "sql", "sql", None, reading)
+    if _is_hub(path, hub):
+        rows = read_hub(str(path), reading=reading, **options)
+        return Opened(rows, str(path), hub_place(str(path)), None, reading)
+    if is_url(path):
+        shown, file = shown_url(str(path)), _downloaded(str(path))
+        rows = renamed(lambda: read_rows(file, reading), file, shown)
+        return Opened(rows, file.name, shown, file.name, reading)
+    files = find_files(Path(path), reading, options.get("name"))
+    return open_files(files, reading, str(files.base))
+
+
+def _is_hub(path: Path | str, hub: dict[str, Any] | None) -> bool:
+    """Return whether a path names a data set on the hub, and no file or folder."""
+    if is_hub_url(path) or is_hub_name(path):
+        return True
+    return hub is not None and not is_url(path) and not is_pattern(Path(path)) and not os.path.exists(path)
+
+
+def open_files(files: Files, reading: Reading, shown: str) -> Opened:
+    """Open files as one source."""
+    if files.names == ("",):
+        return Opened(read_rows(files.base, reading), files.name, shown, files.base.name, reading)
+    return Opened(file_rows(files, reading), files.name, shown, None, reading)
+
+
+def _downloaded(url: str) -> Path:
+    from curate.sources.web_file import download  # what opens a connection is loaded for a URL only
+
+    return download(url)
+
+
+def content_of(path: Path | str, split: str | None = None, hub: dict[str, Any] | None = None) -> str | None:
+    """Return a hash of the bytes of a source's files; ``None`` for a source that is not in files, or of no files."""
+    if _is_hub(path, hub):
+        return None
+    if is_url(path):
+        return content_hash(_downloaded(str(path)))
+    options = check_options(hub or {})
+    files = find_files(Path(path), Reading(split or options.get("split")), options.get("name"))
+    hashes = [(name, content_hash(file)) for name, file in files.paths()]
+    return hashes[0][1] if files.names == ("",) else fingerprint(hashes)

@@ -1,0 +1,83 @@
+"""Which split a file's name says (``train-00000-of-00002.parquet``), and which of several splits is read."""
+
+import re
+from collections.abc import Collection
+
+from schemas.errors import UserError, unknown
+
+TRAIN = "train"
+ALL = "all"
+# The names of splits in file names, as the datasets library reads them, and the split that each stands for.
+NAMES = {
+    "train": TRAIN, "training": TRAIN,
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+    "heldout": "test", "held_out": "test", "holdout": "test",
+}  # fmt: skip
+_WORD = re.compile(rf"(?:^|[-._ ])({'|'.join(sorted(NAMES, key=len, reverse=True))})(?:$|[-._ ]|\d)", re.IGNORECASE)
+_SHARD = re.compile(r"^([A-Za-z][\w.]*?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.")  # as the hub's libraries write shards
+
+
+def split_of(name: str) -> str:
+    """Return the split that a file's name, or else the name of a folder above it, says; or the empty text.
+
+    Args:
+        name: The file's name with its folders below the source's folder.
+    """
+    *folders, file = name.split("/")
+    shard = _SHARD.match(file)
+    if shard:
+        return canonical(shard[1]) if shard[1] != "data" else _folder_split(folders)
+    word = _WORD.search(file)
+    return NAMES[word[1].lower()] if word else _folder_split(folders)
+
+
+def _folder_split(folders: list[str]) -> str:
+    for folder in reversed(folders):
+        if word := _WORD.search(folder):
+            return NAMES[word[1].lower()]
+    return ""
+
+
+def canonical(name: str) -> str:
+    """Return the name of a split as we say it: ``validation`` for ``val``, others as they are."""
+    return NAMES.get(name.lower(), name)
+
+
+def choose_split(found: Collection[str], wanted: str | None, where: str) -> set[str]:
+    """Return which splits to read.
+
+    Nothing that its name says is held out is read by default: where some names say other splits than ``train``,
+    ``train`` is read, or else what names no split.
+
+    Args:
+        found: The splits that there are; the empty text for what names none.
+        wanted: The split that the recipe names: one, several joined by ``+``, or ``all``.
+        where: What holds the splits, for errors.
+
+    Raises:
+        UserError: There is no such split, or none can be chosen by default.
+    """
+    named = sorted(name for name in found if name)
+    if wanted == ALL or (wanted is None and len(set(found)) == 1):
+        return set(found)
+    if wanted is None and set(named) <= {TRAIN}:
+        return set(found)
+    if wanted is None:
+        if TRAIN in named or "" in found:
+            return {TRAIN} if TRAIN in named else {""}
+        first = next((name for name in named if name.startswith(TRAIN)), named[0])
+        raise UserError(f"{where}: holds the splits {', '.join(named)}; choose one with split: {first}")
+    chosen = set()
+    for part in (part.strip() for part in wanted.split("+")):
+        if "[" in part:
+            raise UserError(
+                f"{where}: split: expected the name of a split, found {part!r}; 'limit' reads the first rows"
+            )
+        name = next((one for one in (part, canonical(part)) if one in named), None)
+        if name is None and canonical(part) == TRAIN and "" in found:
+            name = ""  # what names no split is for training
+        if name is None:
+            raise unknown("split", part, named, where)
+        chosen.add(name)
+    return chosen

@@ -1,0 +1,39 @@
+"""CSV files of every kind: separators, Excel's first line, marks of UTF-8, quoted line ends."""
+
+import pytest
+
+from curate.sources.read_source import read_source
+from schemas.errors import UserError
+
+# (name, content, prompts, notes)
+KINDS = [
+    ("a.csv", "prompt;completion\nx;y\n", ["x"], ("fields separated by ';'",)),
+    ("a.csv", "prompt\tcompletion\nx\ty\n", ["x"], ("fields separated by a tab",)),
+    ("a.csv", "prompt|completion\nx|y\n", ["x"], ("fields separated by '|'",)),
+    ("a.csv", '\ufeffprompt;completion\r\n"x;\r\n""z""";y\r\n', ['x;\r\n"z"'], ("fields separated by ';'",)),
+    ("a.csv", "sep=;\r\nprompt;completion\r\nx;y\r\n", ["x"], ("fields separated by ';'",)),
+    ("a.csv", "prompt\nx;y|z\n", ["x;y|z"], ()),
+    ("a.csv", "prompt,completion\nx;y,z\n", ["x;y"], ()),
+    ("a.tsv", "prompt\tcompletion\nx, y\tz\n", ["x, y"], ()),
+    ("a.TSV", "prompt,completion\nx,y\n", ["x"], ("fields separated by a comma",)),
+    ("a.tsv", "prompt\nx, y\n", ["x, y"], ()),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "prompts", "notes"), KINDS, ids=range(len(KINDS)))
+def test_kinds_of_csv(tmp_path, name, content, prompts, notes):
+    (tmp_path / name).write_bytes(content.encode())
+    found = read_source(tmp_path / name)
+    assert (found.prompts["prompt"].to_list(), found.notes) == (prompts, notes)
+
+
+def test_a_file_of_blank_lines_has_no_header(tmp_path):
+    (tmp_path / "a.csv").write_text("\n\n,\n")
+    with pytest.raises(UserError, match="two columns are named ''"):
+        read_source(tmp_path / "a.csv")
+
+
+def test_a_note_counts_the_files_it_is_true_of(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.csv").write_text(f"prompt;completion\n{name};y\n")
+    assert read_source(tmp_path).notes == ("fields separated by ';' (3 files)",)
