@@ -1,13 +1,16 @@
 """Find the keys of a row's answers and of its ground truth, by the names in ``layout_names``."""
 
 import re
+from typing import NamedTuple
 
 from curate.sources import layout_names as names
 from curate.sources.row_keys import (
+    ANSWER,
     FLAG,
     LISTS,
     MAPPING,
     MAPPINGS,
+    MESSAGE,
     NUMBER,
     NUMBERED,
     SOLUTION,
@@ -17,52 +20,57 @@ from curate.sources.row_keys import (
     Keys,
     normal,
 )
-from schemas.errors import BadRow
 
-_ANSWER_KINDS = (TEXT, MAPPING, SOLUTION, TURNS, MAPPINGS)
+ANSWER_KINDS = (TEXT, MESSAGE, ANSWER, SOLUTION, TURNS)
 NAMED = re.compile(rf"(.+)_(?:{'|'.join(names.NAMED)})s?")
 _LIST_KINDS = (TEXTS, MAPPINGS, TURNS, LISTS)
 
 
+class AnswerKeys(NamedTuple):
+    """The key of the one answer, if there is one, and the keys that lead to the ground truth, which may be the same."""
+
+    one: str | None
+    truth: tuple[str, ...]
+
+
 def side_keys(keys: Keys) -> tuple[str, ...]:
-    """Return the keys of the two sides of a pair; raise ``BadRow`` for one side without the other."""
+    """Return the keys of the two sides of a pair."""
     for one, other in names.SIDES:
-        pair = keys.find((one,), *_ANSWER_KINDS, TEXTS, LISTS), keys.find((other,), *_ANSWER_KINDS, TEXTS)
+        pair = keys.find((one,), *ANSWER_KINDS, TEXTS, LISTS), keys.find((other,), *ANSWER_KINDS, TEXTS)
         if pair[0] and pair[1]:
             return pair[0], pair[1]
-    for here, other in (("chosen", "rejected"), ("rejected", "chosen")):
-        if keys.find((here,), *_ANSWER_KINDS):
-            raise BadRow(f"{here!r} without {other!r}; expected both, or the one answer as 'completion'")
     return ()
 
 
 def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
     """Return the keys of numbered answers, in order, and the key that says which is better."""
     found: dict[str, dict[str, str]] = {}
-    for name, key in keys.at.items():
-        match = NUMBERED.fullmatch(name)
-        if match and keys.kinds[key] in (*_ANSWER_KINDS, TEXTS):
+    for key, kind in keys.kinds.items():
+        match = NUMBERED.fullmatch(normal(key))
+        if match and kind in (*ANSWER_KINDS, TEXTS):
             found.setdefault(match[1], {})[match[2]] = key
-    groups = ((stem, sides) for stem in names.NUMBERED if len(sides := found.get(stem, {})) > 1)
-    for stem, sides in groups:
+    winner = keys.find(names.WINNERS, TEXT, NUMBER, FLAG)
+    for stem in names.NUMBERED:
+        sides = found.get(stem, {})
         scored = keys.find(f"{what}_{number}" for what in ("score", "rating", "reward") for number in sides)
-        winner = keys.find(names.WINNERS, TEXT, NUMBER, FLAG)
-        if scored or stem not in names.NEED_A_VERDICT or (winner and normal(winner) != "label"):
+        verdict = scored or (winner and normal(winner) != "label")
+        if len(sides) > 1 and (verdict or stem not in names.NEED_A_VERDICT):
             return tuple(sides[number] for number in sorted(sides, key=lambda n: (len(n), n))), winner
-    return _named_keys(keys), None
+    named = named_keys(keys)
+    return (named if len(named) > 1 else ()), None
 
 
-def _named_keys(keys: Keys, least: int = 2) -> tuple[str, ...]:
-    """Return the keys of answers that are named after their models, where there are as many as ``least``."""
+def named_keys(keys: Keys) -> tuple[str, ...]:
+    """Return the keys of answers that are named after their models; none where the row has an answer by its name."""
+    if keys.find((*names.ANSWERS[:3], *names.MESSAGES)):
+        return ()
     found = []
     for key, kind in keys.kinds.items():
         name = normal(key)
-        match = NAMED.fullmatch(name)
-        usable = key not in keys.used and kind in (TEXT, TEXTS)
-        if usable and match and match[1] not in names.NO_MODELS and name not in names.TRUTHS:
+        match = NAMED.fullmatch(name) if key not in keys.used and kind in (TEXT, TEXTS) else None
+        if match and match[1] not in names.NO_MODELS and name not in names.TRUTHS:
             found.append(key)
-    others = keys.find((*names.ANSWERS[:3], *names.CONVERSATIONS[:2]))
-    return tuple(found) if len(found) >= least and not others else ()
+    return tuple(found)
 
 
 def model_of_key(key: str) -> str:
@@ -75,57 +83,69 @@ def model_of_key(key: str) -> str:
 
 
 def answer_list_key(keys: Keys) -> str | None:
-    """Return the key of a list of answers; ``answers`` of texts beside a question are what is accepted as right."""
+    """Return the key of a list of answers.
+
+    Some names are lists of answers only where the row has no one answer: beside a question and its answer they are what
+    one may choose from. ``answers`` of texts beside a question are what is accepted as right.
+    """
+    key = keys.find(("completions",)) or keys.find(names.ANSWER_LISTS, *_LIST_KINDS)
+    if key or keys.find((*names.ANSWERS, "answer", "solution"), *ANSWER_KINDS, NUMBER):
+        return key
     asked = any(name in keys.at for name in names.TRUTH_PROMPTS)
-    for name in names.ANSWER_LISTS:
-        kinds = () if name == "completions" else (MAPPINGS,) if name == "answers" and asked else _LIST_KINDS
-        key = keys.find((name,), *kinds)
-        if key:
-            return key
-    return None
+    return keys.find(("answers",), MAPPINGS if asked else TEXTS, MAPPINGS) or keys.find(
+        [name for name in names.ONLY_LISTS if name != "answers"], *_LIST_KINDS
+    )
 
 
-def one_answer_key(
-    keys: Keys, prompt_name: str, turns: bool, truth: tuple[str, ...]
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the key of the one answer, and the ground truth's, which may be the same key.
+def answer_and_truth(keys: Keys, prompt_name: str, turns: bool, several: bool, choices: bool) -> AnswerKeys:
+    """Return the keys of the one answer and of the ground truth.
 
-    ``answer`` is the ground truth beside a question, a problem or a conversation. ``solution`` is the answer where
-    there is no other, and the ground truth too where there is none; beside a conversation it is the ground truth only.
+    ``answer`` is the ground truth beside a question, a problem, a conversation or another answer. ``solution`` is the
+    answer where there is no other, and the ground truth where there is none. Beside its reasoning, ``answer`` is an
+    answer, and the ground truth of a question as well.
+
+    Args:
+        keys: The row's keys.
+        prompt_name: The normal name of the prompt's key.
+        turns: Whether the prompt is a conversation.
+        several: Whether the row has several answers, so that none is looked for.
+        choices: Whether the row has choices of a question.
     """
-    one = keys.find(names.ANSWERS[:-2], *_ANSWER_KINDS) or next(iter(_named_keys(keys, 1)), None)
-    if one is None and not truth and prompt_name in ("prompt", "instruction"):
-        one = keys.find(("text",), TEXT) if not keys.find(names.ANSWERS[-2:]) else None
-    keys.use(one)
-    if one is None and keys.find(names.REASONING, TEXT):
-        one = keys.find(("answer",), TEXT)  # with its reasoning it is an answer to learn, and may be the truth as well
-        if one and not truth and prompt_name in names.TRUTH_PROMPTS:
-            truth = (one,)
-        keys.use(one)
-    left = left_truth_keys(keys, prompt_name, turns)
-    if not truth and left:
-        truth = left
-        keys.used.update(left)
-    if one is None and not turns:
-        one = keys.use(keys.find(names.ANSWERS[-2:], TEXT))
-        if one and not truth and normal(one) == "solution":
-            truth = (one,)
-    if one is None or turns or truth:
-        return one, truth
-    solution = keys.find(("solution",), TEXT)
-    return one, (solution,) if solution else ()
+    asked = choices or prompt_name in names.TRUTH_PROMPTS
+    answer, solution = keys.find(("answer",)), keys.find(("solution",), TEXT)
+    reasoned = keys.find(names.REASONING, TEXT, TEXTS) is not None
+    truth = truth_keys(keys)
+    left = answer or solution or (keys.find(("answers",), TEXTS, MAPPING) if asked else None)
+    if not left and choices:
+        left = keys.find(names.CHOICE_TRUTHS, NUMBER, TEXT)
+    truth_of_others = truth or ((left,) if left else ())
+    if several:
+        return AnswerKeys(None, truth_of_others)
+    one = _answer_key(keys, reasoned, prompt_name)
+    if one:
+        return AnswerKeys(one, truth_of_others)
+    learnt = answer if answer and keys.kinds[answer] in (*ANSWER_KINDS, NUMBER) else None
+    if turns:
+        return AnswerKeys(learnt, truth) if reasoned and learnt else AnswerKeys(None, truth_of_others)
+    if solution:
+        return AnswerKeys(solution, truth_of_others)
+    if learnt and asked and reasoned:
+        return AnswerKeys(learnt, truth_of_others)
+    if learnt and (truth or not asked):
+        return AnswerKeys(learnt, truth)
+    return AnswerKeys(None, truth_of_others)
 
 
-def left_truth_keys(keys: Keys, prompt_name: str, turns: bool, several: bool = False) -> tuple[str, ...]:
-    """Return the key ``answer`` where it is the ground truth.
-
-    ``solution`` is one as well beside a conversation, and beside ``several`` answers.
-    """
-    asked = prompt_name in names.TRUTH_PROMPTS
-    accepted = keys.find(("answers",), TEXTS, MAPPING) if asked else None
-    key = keys.find(("answer",)) if asked or turns else None
-    key = key or (keys.find(("solution",), TEXT) if turns or several else None) or accepted
-    return (key,) if key else ()
+def _answer_key(keys: Keys, reasoned: bool, prompt_name: str) -> str | None:
+    """Return the key of the one answer under a name that is an answer's in every row that has it."""
+    found = keys.find(names.ANSWERS, *ANSWER_KINDS) or keys.find(names.NUMBER_ANSWERS[:-1], NUMBER)
+    named = [] if found else [key for key in named_keys(keys) if normal(key).endswith(("_response", "_completion"))]
+    if found or named:
+        return found or named[0]
+    if reasoned and keys.find(("content",), TEXT):
+        return keys.find(("content",), TEXT)
+    is_text = prompt_name == "prompt" and not keys.find(("answer", "solution"))
+    return keys.find(("text",), TEXT) if is_text else None
 
 
 def truth_keys(keys: Keys) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ dotted name leads into a mapping of the row. It is needed where the keys of a fi
 from typing import Any
 
 from schemas.errors import BadRow, UserError, nearest, unknown
+from schemas.json_text import parse
 
 NAMES = (
     "prompt",
@@ -64,11 +65,20 @@ def map_fields(row: dict, fields: dict[str, str | list[str]], seen: set[str]) ->
             mapped[name] = [_candidate_at(row, path, names) for path in paths.values()] or None
         elif paths:
             value = _value_at(row, paths[source])
-            is_one_text = name == "completions" and isinstance(value, str) and not value.lstrip().startswith("[")
-            mapped[name] = [value] if is_one_text else value
+            mapped[name] = [value] if name == "completions" and _is_one_text(value) else value
         for path in paths.values():
             rest = _without(rest, path[:1] if isinstance(source, list) else path)
     return mapped, rest
+
+
+def _is_one_text(value: Any) -> bool:
+    """Return whether a value is a text, and not a list as JSON text."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return not isinstance(parse(value), list)
+    except ValueError:
+        return True
 
 
 def check_seen(fields: dict[str, str | list[str]], seen: set[str], known: set[str], where: str) -> None:

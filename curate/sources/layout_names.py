@@ -5,10 +5,11 @@ row has several of a group, the first in the group is used. docs/data.md has the
 """
 
 # A conversation: a list of messages, of texts by turns, or of rounds (``ROUNDS``).
+MESSAGES = ("messages", "conversations")
 CONVERSATIONS = (
-    "messages", "conversations", "conversation", "dialogue", "dialog", "chat_messages", "turns", "items", "data",
-    "trajectory",
+    "conversation", "dialogue", "dialog", "chat_messages", "turns", "items", "data", "trajectory",
 )  # fmt: skip
+TEXT_TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "data")  # may be texts by turns
 ROUNDS = (
     ("input", "output"),
     ("human", "assistant"),
@@ -16,28 +17,34 @@ ROUNDS = (
     ("question", "answer"),
     ("prompt", "response"),
 )
-# The prompt as a text. ``context`` and ``input`` may hold a list of messages too.
-PROMPTS = (
-    "prompt", "instruction", "question", "query", "problem", "inputs", "input", "user_prompt", "user_message", "user",
-    "human", "inputs_pretokenized", "message_1", "context", "history",
+# The prompt as a text; the second group in rows that have an answer too, the third beside what it is paired with.
+PROMPTS = ("prompt", "instruction", "question", "query", "problem")
+PROMPTS_WITH_ANSWERS = (
+    "inputs", "input", "user_prompt", "user_message", "inputs_pretokenized", "message_1", "context", "history",
 )  # fmt: skip
+SPEAKERS = (("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("human", "bot"), ("user", "bot"))
 # A text that belongs to the prompt, and is put below it unless it is in it already.
 CONTEXTS = ("input", "context", "passage", "article", "paragraph", "document")
-TAKE_CONTEXT = ("instruction", "question", "query", "prompt")
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction")
 TOOLS = ("tools", "functions", "available_tools")
 
-# One answer. ``answer`` is the ground truth beside a question or a problem, or a prompt of messages.
+# One answer. ``answer``, ``solution``, and ``content`` and ``text``, are answers in some rows only (docs/data.md).
 ANSWERS = (
     "completion", "response", "output", "generation", "generated_solution", "model_response", "model_output",
     "assistant", "assistant_response", "reply", "attempt", "deepseek_attempt", "deepseek_solution", "targets",
-    "target", "bot", "gpt", "llm_response", "targets_pretokenized", "message_2", "content", "answer", "solution",
+    "target", "bot", "gpt", "llm_response", "targets_pretokenized", "message_2",
 )  # fmt: skip
+NUMBER_ANSWERS = ("completion", "response", "output", "answer")  # may be a number, which is read as its text
 # Several answers: a list of texts, messages or mappings.
-ANSWER_LISTS = (
-    "completions", "generations", "responses", "all_generated_responses", "all_responses", "candidates", "outputs",
-    "samples", "inferences", "answers", "solutions",
-)  # fmt: skip
+ANSWER_LISTS = ("completions", "generations", "responses", "all_generated_responses", "all_responses")
+ONLY_LISTS = (
+    "candidates",
+    "outputs",
+    "samples",
+    "inferences",
+    "answers",
+    "solutions",
+)  # where there is no other answer
 # What a mapping in such a list calls its text.
 ANSWER_TEXTS = (
     "messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output", "inference",
@@ -45,11 +52,14 @@ ANSWER_TEXTS = (
 # Answers named after their model: gpt4_response, llama_response; deepseek_attempt, gemini_attempt.
 NAMED = ("response", "attempt", "answer", "output", "completion", "generation")
 NO_MODELS = (
-    "final", "input", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw", "chosen",
-    "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical", "ground_truth",
-    "incorrect", "wrong", "standard", "gold_standard", "edited", "best", "model", "generated", "human_ref",
-    "formatted", "extracted", "predicted", "orig_reference",
+    "final", "input", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw",
+    "chosen", "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical",
+    "ground_truth", "incorrect", "wrong", "standard", "gold_standard", "edited", "best", "generated", "human_ref",
+    "formatted", "extracted", "predicted", "orig_reference", "requires", "sample", "test", "example", "user", "max",
+    "min", "num", "n", "has", "is", "model", "model_name", "raw_labelling", "no", "expected_test",
 )  # fmt: skip
+# A mapping with a ``solution`` is a model's recorded solution, but not under these names.
+NO_SOLUTIONS = ("metadata", "meta", "extra_info", "info", "extra", "reward_model", "source")
 # Numbered answers: response_0, response_1; response_a, response_b; answer_0; human_ref_A; r1_solution_1.
 NUMBERED = (
     "response", "completion", "output", "generation", "generated_solution", "r1_solution", "answer", "human_ref",
@@ -71,7 +81,6 @@ SIDES = (
     ("chosen_answer", "rejected_answer"),
     ("preferred", "dispreferred"),
     ("preferred_response", "dispreferred_response"),
-    ("accepted", "rejected"),
     ("y_w", "y_l"),
     ("better_response", "worse_response"),
 )
@@ -98,12 +107,16 @@ TIES = ("tie", "both", "neither", "equal", "same", "draw")
 SIDE_RATINGS = {
     "{side}_rating": "rating", "{side}_score": "rating", "score_{side}": "rating", "rating_{side}": "rating",
     "{side}_avg_rating": "rating", "{side}_reward": "reward", "reward_{side}": "reward", "rm_{side}": "reward",
-    "{side}_rank": "rank", "score_{number}": "rating", "rating_{number}": "rating", "reward_{number}": "reward",
+    "{side}_rank": "rank", "rank_{number}": "rank", "score_{number}": "rating", "rating_{number}": "rating",
+    "reward_{number}": "reward",
     "is_{side}_safe": "is_safe", "is_{side}_correct": "is_correct", "{side}_is_correct": "is_correct",
     "{side}_severity_level": "severity_level", "winner_model_{number}": "preference",
     "{number}_score": "score", "{number}_rating": "rating", "{number}_grade": "grade", "{number}_correct": "is_correct",
 }  # fmt: skip
-SIDE_REASONING = ("{number}_thinking_trajectory", "{number}_reasoning", "{number}_thinking", "{side}_reasoning")
+SIDE_REASONING = (
+    "{side}_reasoning", "{side}_reasoning_content", "{side}_thinking", "{number}_thinking_trajectory",
+    "{number}_reasoning", "{number}_thinking", "reasoning_{number}",
+)  # fmt: skip
 SIDE_MODELS = ("{side}_model", "model_{side}", "{side}_source", "model_{number}", "{side}_policy", "generator_{number}")
 
 # Beside one answer, a number, true/false or a word for it becomes a score of this name.
@@ -124,15 +137,22 @@ RATINGS = (
 )  # fmt: skip
 WORDS = {
     "true": 1.0, "yes": 1.0, "good": 1.0, "chosen": 1.0, "desirable": 1.0, "correct": 1.0, "pass": 1.0, "passed": 1.0,
-    "positive": 1.0, "thumbs_up": 1.0, "up": 1.0, "accepted": 1.0, "safe": 1.0,
+    "thumbs_up": 1.0, "up": 1.0, "accepted": 1.0, "safe": 1.0,
     "false": 0.0, "no": 0.0, "bad": 0.0, "rejected": 0.0, "undesirable": 0.0, "incorrect": 0.0, "fail": 0.0,
-    "failed": 0.0, "negative": 0.0, "thumbs_down": 0.0, "down": 0.0, "unsafe": 0.0,
+    "failed": 0.0, "thumbs_down": 0.0, "down": 0.0, "unsafe": 0.0,
 }  # fmt: skip
-# A list as long as the list of answers: the score of each. Any other list of numbers is a score of its own name.
+VERDICT_VALUES = (-1.0, 0.0, 1.0)  # a number under a verdict's name that is none of these is no verdict
+# A list as long as the list of answers: the score of each. A list of numbers whose name has one of ``SCORE_WORDS`` is a
+# score of its own name.
 LIST_SCORES = {
     "scores": "score", "rewards": "reward", "ratings": "rating", "all_rm_scores": "rm_score", "ranks": "rank",
     "rm_scores": "rm_score", "is_corrects": "is_correct",
 }  # fmt: skip
+SCORE_WORDS = (
+    "score", "reward", "rating", "rank", "correct", "verif", "pass", "quality", "grade", "safe", "logprob",
+    "perplexity", "prefer", "label", "complete",
+)  # fmt: skip
+NO_SCORES = ("id", "index", "created", "seed", "timestamp")  # numbers beside an answer in a list that are no scores
 LIST_MODELS = ("generation_models", "model_names", "models", "completion_models", "response_models")
 LIST_FINISH_REASONS = ("finish_reasons",)
 LIST_REASONING = ("reasonings", "reasoning_contents", "thinkings", "thoughts")
@@ -147,7 +167,10 @@ REASONING = (
     "thought", "deepseek_reasoning", "deepseek_thinking_trajectory", "thinking_trajectory", "thinking_trajectories",
     "think_content", "r1_reasoning",
 )  # fmt: skip
-REASONING_FLAGS = ("on", "off", "yes", "no", "true", "false", "high", "medium", "low", "none")  # no trace
+REASONING_FLAGS = (
+    "on", "off", "yes", "no", "true", "false", "high", "medium", "low", "none", "minimal", "auto", "enabled",
+    "disabled", "default", "think", "no_think", "hidden",
+)  # fmt: skip
 
 # What an answer is compared with. ``{a}.{b}`` is the key b of the mapping a.
 TRUTHS = (
@@ -155,13 +178,16 @@ TRUTHS = (
     "reference_solution", "ground_truth_solution", "canonical_solution", "gold_standard_solution",
     "reward_model.ground_truth", "best_answer", "answerkey", "ideal", "reference",
 )  # fmt: skip
-TRUTH_PROMPTS = ("question", "problem")  # beside them ``answer`` is the ground truth
+TRUTH_PROMPTS = ("question", "problem")  # beside them, and beside other answers, ``answer`` is the ground truth
 CHOICES = ("choices", "options")  # of a question: they follow it as "A. ...", and a number as the answer is a letter
+CHOICE_TRUTHS = ("answer_index", "answer_idx", "correct_option", "correct", "label", "gold", "cop", "target")
 # Keys that look like an answer by themselves; where one of them is not used, it is said.
 LOOK_LIKE_ANSWERS = (
-    *ANSWERS, *ANSWER_LISTS, *CHOICES, "chosen", "rejected", "original_response", "raw_response", "instances", "code",
-    "edited_response",
+    *ANSWERS, *ANSWER_LISTS, *ONLY_LISTS, *CHOICES, "answer", "solution", "chosen", "rejected", "original_response",
+    "raw_response", "instances", "code", "edited_response",
 )  # fmt: skip
+# Where one of these is a text that repeats a message, it is left out of the metadata.
+COPIES = (*PROMPTS, *ANSWERS[:12])
 
 # What a layout is called, by the keys of its prompt and of its answer; others are called after these two keys.
 KNOWN = {

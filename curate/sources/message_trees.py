@@ -7,78 +7,94 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from curate.sources.raw_row import Raw
-from curate.sources.recorded_candidates import Candidate
-from schemas.errors import BadRow, kind_of
+from curate.sources.recorded_candidates import Candidate, number_of, take_model
+from schemas.errors import BadRow, kind_of, short_repr
 from schemas.messages import Message, read_messages
 
 DEPTH = 200  # turns of a conversation; a deeper tree is refused
-FLAT = {"message_id", "text", "role"}  # the keys of a table with a message a row
-NUMBERS = ("quality", "toxicity", "humor", "helpfulness", "creativity", "violence")
+FLAT = {"message_id", "text", "role"}  # the keys of a table with a message a row, beside one that joins them
+JOINS = ("parent_id", "message_tree_id")
+SCORES = ("quality", "toxicity", "humor", "helpfulness", "creativity", "violence")
+READ = {"role", "text", "replies", "rank", "labels", "parent_id", "model_name"}
+
+Prompt = tuple[list[Message], list[Candidate], dict[str, Any]]
 
 
 def is_flat(row: dict[str, Any] | None) -> bool:
     """Return whether a row is one message of a tree."""
-    return row is not None and row.keys() >= FLAT
+    return row is not None and row.keys() >= FLAT and any(key in row for key in JOINS)
 
 
 def trees_of_messages(rows: Iterable[Raw]) -> Iterator[Raw]:
-    """Yield the trees of a table that holds a message a row, each in the place of its first message.
+    """Yield the trees of a table that holds a message a row, in the order of their first messages, after other rows.
 
-    A message whose parent is not in the table is passed on as a row that cannot be read; so is what is no message.
+    A message that no tree has, as its parent is not in the table, is passed on as a row that cannot be read.
     """
-    nodes: dict[str, dict[str, Any]] = {}
-    order: list[Raw] = []
+    nodes: dict[str, tuple[Raw, dict[str, Any]]] = {}
     for raw in rows:
-        if raw.row is None or not is_flat(raw.row):
-            order.append(raw)
-            continue
-        node = {**raw.row, "replies": []}
-        nodes[str(raw.row["message_id"])] = node
-        order.append(raw._replace(row=node))
-    for raw in order:
-        node = raw.row
-        if node is None or "replies" not in node:
+        if raw.row is None or not raw.row.keys() >= FLAT:
             yield raw
-            continue
+        else:
+            nodes[str(raw.row["message_id"])] = (raw, {**raw.row, "replies": []})
+    roots = []
+    for raw, node in nodes.values():
         parent = node.get("parent_id")
         if parent is None:
-            continue
-        if str(parent) in nodes and nodes[str(parent)] is not node:
-            nodes[str(parent)]["replies"].append(node)
-        else:
-            yield raw._replace(row=None, problem=f"the message's parent {str(parent)[:40]!r} is not in the file")
-    for raw in order:
-        if raw.row is not None and raw.row.get("parent_id") is None and "replies" in raw.row:
-            yield raw._replace(row={"message_tree_id": raw.row.get("message_tree_id"), "prompt": raw.row})
+            roots.append((raw, node))
+        elif str(parent) in nodes:
+            nodes[str(parent)][1]["replies"].append(node)
+    lost = set(nodes)
+    for _, root in roots:
+        pending = [root]
+        while pending:
+            node = pending.pop()
+            lost.discard(str(node["message_id"]))
+            pending += node["replies"]
+    for key in (key for key in nodes if key in lost):
+        raw, node = nodes[key]
+        parent = short_repr(node.get("parent_id"))
+        yield raw._replace(row=None, problem=f"the message belongs to no tree: its parent {parent} is not in the file")
+    for raw, root in roots:
+        yield raw._replace(row={"message_tree_id": root.pop("message_tree_id", None), "prompt": root})
 
 
-def tree_prompts(root: dict[str, Any]) -> Iterator[tuple[list[Message], list[Candidate]]]:
-    """Yield the prompts of a tree with their candidates; a tree without replies is one prompt without candidates.
+def tree_prompts(root: dict[str, Any]) -> Iterator[Prompt]:
+    """Yield the prompts of a tree with their candidates, and what was not read of the messages.
 
-    Deleted messages, with what follows them, are left out.
+    A tree without replies is one prompt without candidates. Deleted messages, with what follows them, are left out.
 
     Raises:
         BadRow: A message cannot be read, or the tree is deeper than ``DEPTH``.
     """
-    pending = [([_message(root)], _replies(root))]
-    if not pending[0][1]:
-        yield pending[0][0], []
+    pending = [([_message(root)], root)]
+    if not _replies(root):
+        yield pending[0][0], [], _unread(root, [])
     while pending:
-        messages, replies = pending.pop(0)
+        messages, node = pending.pop(0)
         if len(messages) > DEPTH:
             raise BadRow(f"the tree is deeper than {DEPTH} messages")
-        turns = [(_message(reply), reply) for reply in replies]
-        candidates = [_candidate(turn, reply) for turn, reply in turns if turn["role"] == "assistant"]
-        if candidates and messages[-1]["role"] != "assistant":
-            yield messages, candidates
-        pending += [([*messages, turn], below) for turn, reply in turns if (below := _replies(reply))]
+        turns = [(_message(reply), reply) for reply in _replies(node)]
+        answers = [(turn, reply) for turn, reply in turns if turn["role"] == "assistant"]
+        if answers and messages[-1]["role"] != "assistant":
+            candidates = [_candidate(turn, reply) for turn, reply in answers]
+            yield messages, candidates, _unread(node, [reply for _, reply in answers])
+        pending += [([*messages, turn], reply) for turn, reply in turns if _replies(reply)]
+
+
+def _unread(node: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is left of a prompt's last message and of its replies, for the metadata."""
+    left = [{key: value for key, value in one.items() if key not in READ} for one in (node, *replies)]
+    labels = [other for one in (node, *replies) if (other := _other_labels(one))]
+    own = {key: value for key, value in left[0].items() if value is not None}
+    more = {"replies": left[1:]} if any(left[1:]) else {}
+    return own | more | ({"labels": labels} if labels else {})
 
 
 def _replies(node: dict[str, Any]) -> list[dict[str, Any]]:
-    replies = node.get("replies")
+    replies = node.get("replies") or []
     if not isinstance(replies, list) or not all(isinstance(reply, dict) for reply in replies):
         raise BadRow(f"'replies' is {kind_of(replies)}; expected a list of messages")
-    return [reply for reply in replies if not reply.get("deleted")]
+    return [reply for reply in replies if not reply.get("deleted") and reply.get("text") is not None]
 
 
 def _message(node: dict[str, Any]) -> Message:
@@ -88,20 +104,26 @@ def _message(node: dict[str, Any]) -> Message:
 
 def _candidate(message: Message, node: dict[str, Any]) -> Candidate:
     """Return a reply as a candidate; its rank is counted from 0, its labels' values are scores."""
-    scores: dict[str, float | None] = {}
-    rank = node.get("rank")
-    if isinstance(rank, int | float) and not isinstance(rank, bool) and rank == rank:
-        scores["rank"] = float(rank)
+    scores = {name: value for name, value in _labels(node).items() if name in SCORES}
+    rank = None if isinstance(node.get("rank"), bool | str) else number_of(node.get("rank"))
+    found: dict[str, float | None] = {} if rank is None else {"rank": rank}
+    return Candidate([message], take_model(dict(node), "model_name"), found | scores)
+
+
+def _labels(node: dict[str, Any]) -> dict[str, float]:
+    """Return a message's labels: ``{quality: {value: 0.7}}`` or ``{name: [quality], value: [0.7]}``."""
     labels = node.get("labels")
-    if isinstance(labels, dict):
-        values = _label_values(labels)
-        scores |= {name: float(values[name]) for name in NUMBERS if isinstance(values.get(name), int | float)}
-    return Candidate([message], scores=scores)
-
-
-def _label_values(labels: dict[str, Any]) -> dict[str, Any]:
-    """Return the labels' values by name: ``{quality: {value: 0.7}}`` or ``{name: [quality], value: [0.7]}``."""
+    if not isinstance(labels, dict):
+        return {}
     listed, values = labels.get("name"), labels.get("value")
     if isinstance(listed, list) and isinstance(values, list):
-        return {str(name): value for name, value in zip(listed, values, strict=False)}
-    return {name: one.get("value") for name, one in labels.items() if isinstance(one, dict)}
+        pairs = list(zip(map(str, listed), values, strict=False))
+    else:
+        pairs = [(name, one.get("value")) for name, one in labels.items() if isinstance(one, dict)]
+    return {name: number for name, value in pairs if (number := number_of(value)) is not None}
+
+
+def _other_labels(node: dict[str, Any]) -> dict[str, float]:
+    """Return the labels of a message that are no scores of an answer; all those of a user's message."""
+    scored = SCORES if node.get("role") == "assistant" else ()
+    return {name: value for name, value in _labels(node).items() if name not in scored}

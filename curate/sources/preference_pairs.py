@@ -16,6 +16,8 @@ from curate.sources.recorded_candidates import (
     continuation,
     number_of,
     read_answer,
+    read_candidate,
+    take_lists,
     take_model,
     take_verdict,
 )
@@ -24,7 +26,9 @@ from curate.sources.transcripts import is_transcript, read_transcript
 from schemas.errors import BadRow
 from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
 
-_WINNER = re.compile(r"(?:.*[_ ])?(\d{1,2}|[a-d])\Z")
+_WINNER = re.compile(
+    r"(?:(?:model|response|answer|option|output|completion|assistant|conversation|side|choice|candidate)_?)?(\d{1,2}|[a-d])"
+)
 
 
 def take_pair(
@@ -44,69 +48,67 @@ def take_pair(
         if not 0 < count < len(messages):
             raise BadRow(f"{keys[0]!r} does not end with the assistant's answer, which {keys[1]!r} is compared with")
         messages, chosen = messages[:-count], messages[-count:]
-        others, sides = _all_sides(rest, keys[1:])
-        keys, sides = (keys[0], *others), [chosen, *sides]
+        sides = [(keys[0], Candidate(chosen)), *_all_sides(rest, keys[1:])]
     else:
-        keys, sides = _all_sides(rest, keys)
-    candidates = []
-    for key, side in zip(keys, sides, strict=True):
+        sides = _all_sides(rest, keys)
+    for key, candidate in sides:
         value = float(key == keys[0])
-        model, scores = _of_side(rest, "chosen" if value else "rejected", "")
+        _take_of_side(rest, candidate, "chosen" if value else "rejected", "")
         if key not in ("chosen", "rejected", prompt):
-            own = _of_side(rest, normal(key), "")
-            model, scores = own[0] if model == RECORDED else model, own[1] | scores
-        candidates.append(Candidate(side, model, {"preference": value, **scores}))
-    if sides[0] == sides[-1]:
+            _take_of_side(rest, candidate, normal(key), "")
+        candidate.scores = {"preference": value, **candidate.scores}
+    if sides[0][1].messages == sides[-1][1].messages:
         raise BadRow(f"{keys[0]!r} and {keys[-1]!r} are the same; expected two different answers")
-    return _one_prompt_or_several(rest, messages, candidates, keys)
+    return _one_prompt_or_several(rest, messages, sides)
 
 
 def take_numbered(
-    rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...], winner: str | None
-) -> list[tuple[list[Message], list[Candidate]]]:
-    """Take numbered answers out of a row; return the prompt's messages and the candidates.
-
-    Conversations that go different ways before their last answer are prompts of their own, each with its answer.
+    rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...]
+) -> tuple[list[tuple[list[Message], list[Candidate]]], tuple[str, ...]]:
+    """Take numbered answers, or answers named after their models, out of a row.
 
     Every key of ``layout_names.WINNERS`` that the row has gives each candidate a score: 1, 0, or no value for a tie.
+    Conversations that go different ways before their last answer are prompts of their own, each with its answer.
+
+    Returns:
+        The prompts' messages with their candidates, and the keys of ``WINNERS`` that were not understood.
 
     Raises:
         BadRow: No prompt is left, or an answer cannot be read.
     """
-    filled = tuple(key for key in keys if rest[key] not in ("", [], {}))
-    if not filled:
-        raise BadRow(f"{', '.join(map(repr, keys))} are empty; expected at least one answer")
-    sides = _rounds(rest, messages, filled)
-    if not sides:
-        filled, sides = _all_sides(rest, filled)
-    tokens = [model_of_key(key) for key in filled]
-    verdicts = _take_winners(rest, tokens) if winner else {}
-    candidates = []
-    for index, (key, side, token) in enumerate(zip(filled, sides, tokens, strict=True)):
-        model, scores = _of_side(rest, normal(key), token)
-        given = {name: values[index] for name, values in verdicts.items()}
-        named = model == RECORDED and NUMBERED.fullmatch(normal(key)) is None
-        candidates.append(Candidate(side, token if named else model, scores | given))
-        for trace in [pattern.format(side=normal(key), number=token) for pattern in names.SIDE_REASONING]:
-            if isinstance(rest.get(trace), str):
-                add_reasoning(candidates[-1], rest.pop(trace))
+    sides = _rounds(rest, messages, keys) or _all_sides(rest, keys)
+    candidates = [candidate for _, candidate in sides]
+    tokens = [model_of_key(key) for key, _ in sides]
+    for (key, candidate), token in zip(sides, tokens, strict=True):
+        _take_of_side(rest, candidate, normal(key), token)
+        if candidate.model == RECORDED and NUMBERED.fullmatch(normal(key)) is None:
+            candidate.model = token
+    unclear = _take_winners(rest, candidates, tokens)
     if all(candidate.scores.get("preference") == 0 for candidate in candidates):
         for candidate in candidates:  # a tie
             candidate.scores["preference"] = None
-    return _one_prompt_or_several(rest, messages, candidates, filled)
+    take_lists(rest, candidates)
+    return _one_prompt_or_several(rest, messages, sides), unclear
 
 
-def _take_winners(rest: dict[str, Any], tokens: list[str]) -> dict[str, list[float | None]]:
-    """Return by score the values of all numbered answers; a key that says nothing else is taken out of the row."""
-    verdicts: dict[str, list[float | None]] = {}
+def _take_winners(rest: dict[str, Any], candidates: list[Candidate], tokens: list[str]) -> tuple[str, ...]:
+    """Score numbered answers by the row's verdicts; return the keys that were not understood.
+
+    A key that says no more than which is better is taken out of the row.
+    """
+    unclear = []
+    models = [candidate.model for candidate in candidates]
     for key in [key for key in rest if normal(str(key)) in names.WINNERS]:
-        name, _, rule = names.WINNERS[normal(str(key))].partition(" ")
-        values = _verdicts(rest[key], tokens, rule)
-        if values:
-            verdicts.setdefault(name, values)
-            if None not in values and rule in ("", "text"):
-                del rest[key]
-    return verdicts
+        score, _, rule = names.WINNERS[normal(str(key))].partition(" ")
+        values = _verdicts(rest[key], tokens, models, rule)
+        if values is None:
+            unclear.append(key)
+            continue
+        for candidate, value in zip(candidates, values, strict=True):
+            candidate.scores.setdefault(score, value)
+        if rule in ("", "text") and None not in values:
+            del rest[key]
+    return tuple(unclear)
 
 
 def join_list(candidates: list[Candidate], listed: list[Candidate]) -> None:
@@ -122,55 +124,61 @@ def join_list(candidates: list[Candidate], listed: list[Candidate]) -> None:
         same.model = one.model if same.model == RECORDED else same.model
 
 
-def _rounds(rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...]) -> list[list[Message]]:
+def _rounds(rest: dict[str, Any], messages: list[Message], keys: tuple[str, ...]) -> list[tuple[str, Candidate]]:
     """Return each side of several rounds: a list of prompts, and for each side a list with its answer to each."""
     asked = [message for message in messages if message["role"] == "user"]
     if len(asked) < 2 or not all(isinstance(rest[key], list) and len(rest[key]) == len(asked) for key in keys):
         return []
-    sides: list[list[Message]] = []
+    sides = []
     for key in keys:
         answers = [read_answer("" if text is None else text, key, empty_ok=True) for text in rest.pop(key)]
-        sides.append([turn for question, answer in zip(asked, answers, strict=True) for turn in (question, *answer)])
+        turns = [turn for question, answer in zip(asked, answers, strict=True) for turn in (question, *answer)]
+        sides.append((key, Candidate(turns)))
     messages.clear()
     return sides
 
 
 def _one_prompt_or_several(
-    rest: dict[str, Any], messages: list[Message], candidates: list[Candidate], keys: tuple[str, ...]
+    rest: dict[str, Any], messages: list[Message], sides: list[tuple[str, Candidate]]
 ) -> list[tuple[list[Message], list[Candidate]]]:
     """Return the prompt that candidates answer, or a prompt each for conversations that go different ways."""
-    sides = [candidate.messages for candidate in candidates]
-    asked = [[turn["content"] for turn in side if turn["role"] == "user"] for side in sides]
+    candidates = [candidate for _, candidate in sides]
+    whole = [candidate.messages for candidate in candidates]
+    asked = [[turn["content"] for turn in turns if turn["role"] == "user"] for turns in whole]
     if len(asked[0]) > 1 and all(one == asked[0] for one in asked):
-        last = [side[: len(side) - trailing_assistant_count(side)] for side in sides]
+        last = [turns[: len(turns) - trailing_assistant_count(turns)] for turns in whole]
         if any(one != last[0] for one in last):
             for candidate, prompt in zip(candidates, last, strict=True):
                 candidate.messages = candidate.messages[len(prompt) :]
             return [(prompt, [candidate]) for prompt, candidate in zip(last, candidates, strict=True)]
-    messages, answers = _shared_prompt(rest, messages, sides, keys)
+    keys = tuple(key for key, _ in sides)
+    messages, answers = _shared_prompt(rest, messages, whole, keys)
     for candidate, answer in zip(candidates, answers, strict=True):
         candidate.messages = answer
     return [(messages, candidates)]
 
 
-def _all_sides(rest: dict[str, Any], keys: tuple[str, ...]) -> tuple[tuple[str, ...], list[list[Message]]]:
-    """Take the answers under keys out of a row; a list of texts is several. Return the key of each and the answers."""
+def _all_sides(rest: dict[str, Any], keys: tuple[str, ...]) -> list[tuple[str, Candidate]]:
+    """Take the answers under keys out of a row, each with its key; a list of texts is several."""
     found = []
     for key in keys:
         value = rest.pop(key)
         several = isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
-        found += [(key, _side(one, key)) for one in (value if several else [value])]
-    return tuple(key for key, _ in found), [side for _, side in found]
+        for one in value if several else [value]:
+            candidate, unread = _side(one, key)
+            found.append((key, candidate))
+            if unread:
+                rest[key] = unread
+    return found
 
 
-def _side(value: Any, key: str) -> list[Message]:
-    """Return the messages of one side: of a text, a message, a list of messages, or a transcript."""
+def _side(value: Any, key: str) -> tuple[Candidate, dict]:
+    """Return one side (a text, a message, messages, a transcript or a mapping), and what was not read of it."""
     if isinstance(value, str) and is_transcript(value):
-        return read_transcript(value, key, answered=normal(key) == "rejected")
+        return Candidate(read_transcript(value, key, answered=normal(key) == "rejected")), {}
     if isinstance(value, dict) and "role" not in value and "from" not in value:
-        text = next((value[name] for name in names.ANSWER_TEXTS if name in value), value)
-        return read_answer(text, key)
-    return read_answer(value, key)
+        return read_candidate(value, key)
+    return Candidate(read_answer(value, key)), {}
 
 
 def _shared_prompt(
@@ -219,59 +227,58 @@ def _shared(one: list[Message], other: list[Message]) -> list[Message]:
     return one[: count - trailing_assistant_count(one[:count])]
 
 
-def _of_side(rest: dict[str, Any], side: str, number: str) -> tuple[str, dict[str, float | None]]:
-    """Take the model and the scores of one side out of a row. A rating that is no number stays there."""
-    scores: dict[str, float | None] = {}
-    model = RECORDED
+def _take_of_side(rest: dict[str, Any], candidate: Candidate, side: str, number: str) -> None:
+    """Give a candidate what the row has of its side: model, scores, reasoning. A rating that is none stays there."""
     for key, score in _keys_of_side(tuple(rest), side, number):
-        if score is None:
-            model = take_model(rest, key) if model == RECORDED else model
-        elif score not in scores and (value := take_verdict(rest, key)) is not None:
-            scores[score] = value
-    return model, scores
+        if score == "model":
+            candidate.model = take_model(rest, key) if candidate.model == RECORDED else candidate.model
+        elif score == "reasoning":
+            if isinstance(rest[key], str) and normal(rest[key]) not in names.REASONING_FLAGS:
+                add_reasoning(candidate, rest.pop(key))
+        elif score not in candidate.scores and (value := take_verdict(rest, key)) is not None:
+            candidate.scores[score] = value
 
 
 @lru_cache(maxsize=1024)
-def _keys_of_side(keys: tuple[str, ...], side: str, number: str) -> list[tuple[str, str | None]]:
-    """Return the keys that belong to one side, each with its score's name, or ``None`` for the side's model."""
+def _keys_of_side(keys: tuple[str, ...], side: str, number: str) -> list[tuple[str, str]]:
+    """Return the keys that belong to one side, each with its score's name, ``model`` or ``reasoning``."""
     at = {normal(str(key)): key for key in keys}
-    patterns = [*names.SIDE_RATINGS.items(), *((pattern, None) for pattern in names.SIDE_MODELS)]
-    found = ((pattern.format(side=side, number=number), score) for pattern, score in patterns)
-    return [(at[name], score) for name, score in found if name in at and (number or not name.endswith("_"))]
+    patterns = [
+        *names.SIDE_RATINGS.items(),
+        *((pattern, "model") for pattern in names.SIDE_MODELS),
+        *((pattern, "reasoning") for pattern in names.SIDE_REASONING),
+    ]
+    usable = [(pattern, score) for pattern, score in patterns if number or "{number}" not in pattern]
+    found = ((pattern.format(side=side, number=number), score) for pattern, score in usable)
+    return [(at[name], score) for name, score in found if name in at]
 
 
-def _verdicts(value: Any, tokens: list[str], rule: str) -> list[float | None] | None:
+def _verdicts(value: Any, tokens: list[str], models: list[str], rule: str) -> list[float | None] | None:
     """Return for each numbered answer whether a verdict prefers it; no values for a tie, ``None`` if it is no verdict.
 
     Args:
         value: The verdict.
         tokens: The numbers or letters of the answers.
+        models: Their models.
         rule: ``sign``, ``first``, ``text`` or nothing (``layout_names.WINNERS``).
     """
     tie: list[float | None] = [None] * len(tokens)
-    if rule == "text" and not isinstance(value, str):
-        return None
+    number = number_of(value)
     if rule in ("sign", "first"):
-        number = number_of(value)
         if number is None or len(tokens) != 2:
             return None
         if rule == "sign":
             return tie if number == 0 else [float(number < 0), float(number > 0)]
         return [float(number == 1), float(number == 0)] if number in (0, 1) else None
+    better = ""
     if isinstance(value, str):
         text = normal(value.partition(">")[0])
-        if "=" in text or any(
-            text == word or text.startswith(f"{word}_") or text.startswith(f"{word}(") for word in names.TIES
-        ):
+        if "=" in text or re.split(r"[_(]", text)[0] in names.TIES:
             return tie
-        found = _WINNER.match(text)
-        index = tokens.index(found[1]) if found and found[1] in tokens else None
-    else:
-        number = number_of(value)
-        index = None
-        if number is not None and number == int(number) and not isinstance(value, bool):
-            if str(int(number)) in tokens:
-                index = tokens.index(str(int(number)))
-            elif tokens[0] in ("a", "0") and 0 <= number < len(tokens):
-                index = int(number)
-    return None if index is None else [float(place == index) for place in range(len(tokens))]
+        found = _WINNER.fullmatch(text)
+        better = value if value in models else found[1] if found else ""
+    elif number is not None and not isinstance(value, bool) and rule != "text":
+        better = f"{number:g}"
+    if models.count(better) == 1:
+        return [float(model == better) for model in models]
+    return [float(token == better) for token in tokens] if better in tokens else None

@@ -42,6 +42,9 @@ class Source:
         scores: The recorded scores of the candidates.
         decisions: The rows that were joined to an earlier prompt or refused, with the reason.
         row_formats: How many rows of each format were recognised, the most frequent first.
+        prompt_keys: The keys that prompts were under, with the number of rows.
+        unclear: The keys of verdicts, system texts and further prompts that were not understood, with the number of
+            rows; they are in the metadata.
         unused: The keys that look like an answer and went to the metadata, with the number of rows.
         truths: The keys that went to the ground truth, with the number of rows.
         changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
@@ -54,7 +57,9 @@ class Source:
     scores: pl.DataFrame
     decisions: pl.DataFrame
     row_formats: dict[str, int]
+    prompt_keys: dict[str, int] = field(default_factory=dict)
     unused: dict[str, int] = field(default_factory=dict)
+    unclear: dict[str, int] = field(default_factory=dict)
     truths: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -81,7 +86,9 @@ class _Tables:
     decisions: list[tuple] = field(default_factory=list)
     seen: dict[str, _SeenPrompt] = field(default_factory=dict)
     row_formats: Counter = field(default_factory=Counter)
+    prompt_keys: Counter = field(default_factory=Counter)
     unused: Counter = field(default_factory=Counter)
+    unclear: Counter = field(default_factory=Counter)
     truths: Counter = field(default_factory=Counter)
     changed: Counter = field(default_factory=Counter)
 
@@ -134,7 +141,9 @@ def read_source(
         scores=_frame("scores", tables.scores, SCORES),
         decisions=_frame("decisions", tables.decisions, DECISIONS),
         row_formats=dict(tables.row_formats.most_common()),
+        prompt_keys=dict(tables.prompt_keys.most_common()),
         unused=dict(tables.unused.most_common()),
+        unclear=dict(tables.unclear.most_common()),
         truths=dict(tables.truths.most_common()),
         changed=dict(tables.changed.most_common()),
         notes=opened.reading.texts(),
@@ -217,15 +226,18 @@ def _add(tables: _Tables, row: Row, raw: Raw, name: str, file: str | None) -> No
         copy = "exact copy of" if not new and row.metadata == prompt.metadata else "same prompt as"
         of = f" of {prompt.file}" if prompt.file != raw.file else ""
         joined = "; its answers joined" if new else ""
-        tables.decisions.append((_row_id(name, raw), False, f"{copy} line {prompt.line}{of}{joined}", prompt_id))
+        other = f"; its metadata: {row.metadata[:EVIDENCE]}" if row.metadata not in (None, prompt.metadata) else ""
+        reason = f"{copy} line {prompt.line}{of}{joined}{other}"
+        tables.decisions.append((_row_id(name, raw), False, reason, prompt_id))
     for index in new:
         _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count)
         prompt.count += 1
     prompt.candidate_keys.update(keys)
     tables.row_formats[row.row_format] += 1
-    for count, keys_said in ((tables.unused, row.unused), (tables.changed, row.changed)):
-        if keys_said:
-            count.update(keys_said)
+    tables.prompt_keys[row.prompt_key] += 1
+    for count, found in ((tables.unused, row.unused), (tables.unclear, row.unclear), (tables.changed, row.changed)):
+        if found:
+            count.update(found)
     if row.truth:
         tables.truths[row.truth] += 1
 

@@ -48,7 +48,7 @@ def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:
     candidates = [candidate for candidate, _ in pairs]
     if any(unread for _, unread in pairs):
         rest[key] = [unread for _, unread in pairs]
-    _take_lists(rest, candidates)
+    take_lists(rest, candidates)
     model = take_model(rest) if all(one.model == RECORDED for one in candidates) else RECORDED
     for candidate in candidates if model != RECORDED else ():
         candidate.model = model
@@ -60,11 +60,11 @@ def _are_calls(items: list) -> bool:
     return all(isinstance(item, dict) and {"name", "arguments"} == item.keys() - {"id", "type"} for item in items)
 
 
-def _take_lists(rest: dict[str, Any], candidates: list[Candidate]) -> None:
+def take_lists(rest: dict[str, Any], candidates: list[Candidate]) -> None:
     """Take the lists out of a row that are as long as its list of candidates: their scores, models, reasoning."""
     for key in [k for k, v in rest.items() if isinstance(v, list) and len(v) == len(candidates)]:
         values = rest[key]
-        if all(value is None or isinstance(value, bool | int | float) for value in values):
+        if all(value is None or number_of(value) is not None for value in values):
             taken = _take_numbers(key, values, candidates)
         else:
             taken = all(value is None or isinstance(value, str) for value in values)
@@ -75,11 +75,13 @@ def _take_lists(rest: dict[str, Any], candidates: list[Candidate]) -> None:
 
 def _take_numbers(key: str, values: list, candidates: list[Candidate]) -> bool:
     """Give each candidate its number as a score; return whether the list is one of scores."""
-    score = names.LIST_SCORES.get(normal(str(key)), str(key))
-    if score.lower() in COLUMNS or all(value is None for value in values):
+    name = normal(str(key))
+    score = names.LIST_SCORES.get(name, str(key))
+    named = name in names.LIST_SCORES or any(word in name for word in names.SCORE_WORDS)
+    if not named or score.lower() in COLUMNS or all(value is None for value in values):
         return False
-    for index, (candidate, value) in enumerate(zip(candidates, values, strict=True)):
-        candidate.scores.setdefault(encodable(score, "row"), read_score(value, f"{key}[{index}]"))
+    for candidate, value in zip(candidates, values, strict=True):
+        candidate.scores.setdefault(encodable(score, "row"), number_of(value))
     return True
 
 
@@ -133,14 +135,16 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
     if trace:
         add_reasoning(candidate, item.pop(trace))
     candidate.scores |= _aspects(item.get("annotations"))
-    if "finish_reason" in item:
-        candidate.finish_reason = read_text(item.pop("finish_reason"), f"{where}.finish_reason")
-    candidate.prompt_tokens = _take_token_count(item, "prompt_tokens", where)
-    candidate.completion_tokens = _take_token_count(item, "completion_tokens", where)
+    if isinstance(item.get("finish_reason"), str):
+        candidate.finish_reason = encodable(item.pop("finish_reason"), f"{where}.finish_reason")
+    candidate.prompt_tokens = _take_token_count(item, "prompt_tokens")
+    candidate.completion_tokens = _take_token_count(item, "completion_tokens")
     numbers = [
         k
         for k, v in item.items()
-        if isinstance(v, bool | int | float) and k.lower() not in COLUMNS and not normal(k).endswith("id")
+        if isinstance(v, bool | int | float)
+        and k.lower() not in COLUMNS
+        and not (normal(k).endswith("_id") or normal(k) in names.NO_SCORES)
     ]
     for name in (k for k in numbers if k not in candidate.scores):
         candidate.scores[encodable(name, where)] = read_score(item.pop(name), f"{where}[{short_repr(name)}]")
@@ -172,7 +176,7 @@ def _aspects(annotations: Any) -> dict[str, float | None]:
 
 def number_of(value: Any) -> float | None:
     """Return a finite number, true/false, or a text that is a number, as a number; ``None`` for anything else."""
-    if not isinstance(value, bool | int | float | str):
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, str) and "_" in value):
         return None
     try:
         number = float(value)
@@ -227,9 +231,11 @@ def take_model(rest: dict[str, Any], key: str | None = None) -> str:
 def take_verdict(rest: dict[str, Any], key: str) -> float | None:
     """Take a verdict or a rating out of a row: a number, true/false, or a word for it; else leave it there."""
     value = rest.get(key)
-    found = number_of(value)
-    if found is None and isinstance(value, str) and normal(key) not in names.RATINGS:
-        found = names.WORDS.get(normal(value)) if len(value) < 20 else None
+    found, name = number_of(value), normal(key)
+    if name in (*names.VERDICTS, *names.KTO_LABELS):
+        if found is None and isinstance(value, str) and len(value) < 20:
+            found = names.WORDS.get(normal(value))
+        found = found if found in names.VERDICT_VALUES else None
     if found is not None:
         del rest[key]
     return found
@@ -247,14 +253,13 @@ def read_score(value: Any, where: str) -> float | None:
     raise BadRow(f"{where} is {short_repr(value)}; expected a finite number, or true or false")
 
 
-def _take_token_count(rest: dict, key: str, where: str) -> int | None:
-    """Take a count of tokens out of a recorded completion; ``None`` where it has none."""
-    if key not in rest:
+def _take_token_count(rest: dict[str, Any], key: str) -> int | None:
+    """Take a count of tokens out of a recorded completion; what is no count stays there."""
+    number = None if isinstance(rest.get(key), bool | str) else number_of(rest.get(key))
+    if number is None or number != int(number) or not 0 <= number < 2**53:
         return None
-    value = rest.pop(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise BadRow(f"{where}.{key} is {short_repr(value)}; expected a whole number")
-    return value
+    del rest[key]
+    return int(number)
 
 
 def read_text(value: Any, key: str) -> str:

@@ -8,23 +8,32 @@ from typing import Any
 from curate.sources import layout_names as names
 from schemas.json_text import parse
 
-# The kinds of a value, as far as a layout depends on them: a text, a number, true/false, a mapping (of a recorded
-# solution, of a tree), a list of texts, of numbers, of mappings, of messages, of lists, or an empty list.
-TEXT, NUMBER, FLAG, MAPPING, SOLUTION, TREE, OTHER = "text", "number", "flag", "mapping", "solution", "tree", "other"
-TEXTS, NUMBERS, MAPPINGS, TURNS, LISTS, EMPTY = "texts", "numbers", "mappings", "turns", "lists", "empty"
-_KINDS = {str: TEXT, bool: FLAG, int: NUMBER, float: NUMBER}
-_LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LISTS}
+# The kinds of a value, as far as a layout depends on them: a text, a number, true/false; a mapping: a message, one that
+# holds an answer's text, a recorded solution, a tree, another; a list of texts, of numbers, of mappings, of messages,
+# of lists; and what is empty: a blank text, a list or a mapping without items.
+TEXT, NUMBER, FLAG, OTHER, EMPTY = "text", "number", "flag", "other", "empty"
+MESSAGE, ANSWER, SOLUTION, TREE, MAPPING = "message", "answer", "solution", "tree", "mapping"
+TEXTS, NUMBERS, MAPPINGS, TURNS, LISTS = "texts", "numbers", "mappings", "turns", "lists"
+_KINDS = {bool: FLAG, int: NUMBER, float: NUMBER}
+_LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LISTS, type(None): OTHER}
 NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
-_TURN_KEYS = ("role", "from", "speaker")
-# Keys whose value may be a list as JSON text, as in CSV and in our own tables.
-_LIST_NAMES = {
-    **dict.fromkeys(names.CONVERSATIONS, (TEXTS, TURNS, LISTS, MAPPINGS)),
-    **dict.fromkeys(names.CHOICES, (TEXTS,)),
-    **dict.fromkeys(names.ANSWER_LISTS, (TEXTS, TURNS, LISTS, MAPPINGS)),
+_TURN_KEYS = ("role", "from", "speaker", "author")
+# Keys whose value may be a list as JSON text, as in CSV and in our own tables, with the kinds that are meant.
+_ANY_LIST = (TEXTS, TURNS, LISTS, MAPPINGS)
+_LIST_NAMES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*names.MESSAGES, *names.CONVERSATIONS, *names.ANSWER_LISTS, *names.ONLY_LISTS), _ANY_LIST),
+    **dict.fromkeys(names.CHOICES, (TEXTS, NUMBERS)),
+    **dict.fromkeys(names.LIST_SCORES, (NUMBERS,)),
+    **dict.fromkeys((*names.LIST_MODELS, *names.LIST_REASONING, *names.LIST_FINISH_REASONS), (TEXTS,)),
+    "history": (LISTS, TURNS),
 }
 _ROUND_KEYS = [set(round) for round in names.ROUNDS]
 _TURN_NAMES = frozenset(
-    ("prompt", "input", "context", *names.ANSWERS, *(side for pair in names.SIDES for side in pair))
+    (
+        *("prompt", "input", "context", "answer", "solution"),
+        *names.ANSWERS,
+        *(side for pair in names.SIDES for side in pair),
+    )
 )
 
 
@@ -37,12 +46,19 @@ class Keys:
     used: set[str] = field(default_factory=set)
 
     def find(self, group: Iterable[str], *kinds: str) -> str | None:
-        """Return the key of the first name in a group that has one of the kinds (any, where none is given)."""
+        """Return the unused key of the first name in a group that has one of the kinds (any but an empty one)."""
+        return next(iter(self.find_all(group, *kinds)), None)
+
+    def find_all(self, group: Iterable[str], *kinds: str) -> list[str]:
+        """Return the unused keys of all names in a group that have one of the kinds."""
+        found = []
         for name in group:
             key = self.at.get(name)
-            if key is not None and key not in self.used and (not kinds or self.kinds[key] in kinds):
-                return key
-        return None
+            if key is not None and key not in self.used:
+                kind = self.kinds[key]
+                if kind in kinds or (not kinds and kind != EMPTY):
+                    found.append(key)
+        return found
 
     def use(self, key: str | None) -> str | None:
         """Return a key, marked as used."""
@@ -58,13 +74,13 @@ def normal(key: str) -> str:
 
 def value_kind(value: Any) -> str:
     """Return which kind a value is of (see above)."""
+    if type(value) is str:
+        return EMPTY if not value or value.isspace() else TEXT
     kind = _KINDS.get(type(value))
     if kind:
         return kind
     if isinstance(value, dict):
-        if isinstance(value.get("solution"), str):
-            return SOLUTION
-        return TREE if isinstance(value.get("replies"), list) else MAPPING
+        return _mapping_kind(value)
     if not isinstance(value, list):
         return OTHER
     if not value:
@@ -74,6 +90,18 @@ def value_kind(value: Any) -> str:
         is_turn = any(key in first for key in _TURN_KEYS) or first.keys() in _ROUND_KEYS
         return TURNS if is_turn else MAPPINGS
     return _LIST_KINDS.get(type(first), OTHER)
+
+
+def _mapping_kind(value: dict) -> str:
+    if not value:
+        return EMPTY
+    if "role" in value or "from" in value:
+        return TREE if isinstance(value.get("replies"), list) else MESSAGE
+    if isinstance(value.get("replies"), list):
+        return TREE
+    if isinstance(value.get("solution"), str):
+        return SOLUTION
+    return ANSWER if any(isinstance(value.get(name), str) for name in names.ANSWER_TEXTS) else MAPPING
 
 
 def parse_lists(row: dict[str, Any]) -> None:

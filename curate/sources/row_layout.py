@@ -10,22 +10,17 @@ from functools import lru_cache
 from typing import Any
 
 from curate.sources import layout_names as names
-from curate.sources.answer_keys import (
-    NAMED,
-    NUMBERED,
-    answer_list_key,
-    left_truth_keys,
-    numbered_keys,
-    one_answer_key,
-    side_keys,
-    truth_keys,
-)
+from curate.sources.answer_keys import ANSWER_KINDS, NAMED, answer_and_truth, answer_list_key, numbered_keys, side_keys
 from curate.sources.row_keys import (
+    ANSWER,
     EMPTY,
     FLAG,
     LISTS,
     MAPPING,
+    MAPPINGS,
+    MESSAGE,
     NUMBER,
+    NUMBERED,
     NUMBERS,
     SOLUTION,
     TEXT,
@@ -50,8 +45,9 @@ class Layout:
         answers: ``sides``, ``numbered``, ``list``, ``one``, ``solutions``, ``tree`` or ``turns`` (the assistant's
             messages at the end of the conversation, if there are any).
         keys: The keys of the answers.
-        one: The key of one answer, used where a conversation does not end with the assistant's.
-        context: The key of a text that belongs to the prompt.
+        one: The key of the one answer; of a conversation it is used where that does not end with the assistant's.
+        contexts: The keys of texts that belong to the prompt.
+        history: The key of the rounds before the prompt.
         choices: The key of the choices of a question.
         system: The key of the system text.
         tools: The key of the tools.
@@ -62,6 +58,8 @@ class Layout:
         winner: The key that says which numbered answer is better.
         listed: The key of a list of all answers, beside two that are compared.
         suspects: The keys that look like an answer and are not used.
+        watched: The keys of verdicts and of further prompts; where one is left, it was not understood.
+        empty: The keys that have a part's name and hold nothing.
     """
 
     name: str
@@ -70,7 +68,8 @@ class Layout:
     answers: str
     keys: tuple[str, ...] = ()
     one: str | None = None
-    context: str | None = None
+    contexts: tuple[str, ...] = ()
+    history: str | None = None
     choices: str | None = None
     system: str | None = None
     tools: str | None = None
@@ -81,6 +80,17 @@ class Layout:
     winner: str | None = None
     listed: str | None = None
     suspects: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+
+_PARTS = frozenset(
+    (
+        *(*names.MESSAGES, *names.CONVERSATIONS, *names.PROMPTS, *names.PROMPTS_WITH_ANSWERS, *names.CONTEXTS),
+        *(*names.SYSTEMS, *names.TOOLS, *names.ANSWERS, *names.ANSWER_LISTS, *names.REASONING, *names.CHOICES),
+        *("answer", "solution", "history", "metadata"),
+    )
+)
 
 
 def row_layout(row: dict[str, Any]) -> Layout:
@@ -111,38 +121,30 @@ def _find_layout(keys: Keys) -> Layout:
         return Layout("OASST tree", "prompt", False, "tree")
     sides = side_keys(keys)
     numbered, winner = ((), None) if sides else numbered_keys(keys)
-    listed = answer_list_key(keys)
     prompt, turns = _prompt(keys, bool(sides or numbered))
-    if sides and sides[0] == prompt:
+    if prompt and prompt in sides:
         keys.used.discard(prompt)
-    system, tools = keys.use(keys.find(names.SYSTEMS, TEXT)), keys.use(keys.find(names.TOOLS))
     prompt_name = normal(prompt or "")
-    context = None
-    if prompt_name in names.TAKE_CONTEXT and not turns:
-        context = keys.use(keys.find(("input",)) or keys.find(names.CONTEXTS, TEXT, TEXTS))
-    choices = keys.use(keys.find(names.CHOICES, TEXTS, MAPPING)) if prompt_name in names.TAKE_CONTEXT else None
+    system, tools = keys.use(keys.find(names.SYSTEMS, TEXT)), keys.use(_tools(keys))
+    history = None if turns else keys.use(keys.find(("history",), LISTS, TURNS) or keys.find(("context",), TURNS))
+    contexts, choices = _contexts(keys) if prompt and not turns else (), None
+    if not turns:
+        choices = keys.use(keys.find(names.CHOICES, TEXTS, NUMBERS, MAPPING, ANSWER))
+    keys.used.update((*sides, *numbered))
+    listed = keys.use(answer_list_key(keys))
+    one, truth = answer_and_truth(keys, prompt_name, turns, bool(sides or numbered or listed), choices is not None)
+    keys.used.update(filter(None, (one, *truth[:1])))
     answers, used = ("sides", sides) if sides else ("numbered", numbered) if numbered else ("turns", ())
-    keys.used.update(used)
-    keys.use(listed)
-    if listed and answers == "turns":
+    if answers == "turns" and listed:
         answers, used = "list", (listed,)
-    truth = truth_keys(keys)
-    one = None
-    if answers == "turns":
-        one, truth = one_answer_key(keys, prompt_name, turns, truth)
-        recorded = tuple(key for key, kind in keys.kinds.items() if kind == SOLUTION and key not in keys.used)
-        if not turns:
-            answers, used = ("one", (one,)) if one else ("solutions", recorded) if recorded else ("turns", ())
-    elif not truth:
-        truth = left_truth_keys(keys, prompt_name, turns, several=True)
-    keys.used.update(truth[:1])
+    elif answers == "turns" and not turns:
+        recorded = () if one else _solutions(keys)
+        answers, used = ("one", (one,)) if one else ("solutions", recorded) if recorded else ("turns", ())
     keys.used.update(used)
+    _check(keys, answers, listed, turns, truth)
     alone = answers in ("one", "turns")
-    if answers == "list" and keys.find(("labels",), NUMBERS) and normal(listed or "") == "completions":
-        raise BadRow(
-            "'completions' with 'labels' are the steps of one answer (stepwise supervision), which is not read; "
-            "if they are answers, name their verdicts otherwise, such as is_correct"
-        )
+    scores = _scores(keys) if alone else ()
+    left = (*names.WINNERS, *names.PROMPTS) if answers in ("numbered", "list") else names.PROMPTS
     return Layout(
         name=_layout_name(prompt, turns, answers, used, winner),
         prompt=prompt,
@@ -150,50 +152,57 @@ def _find_layout(keys: Keys) -> Layout:
         answers=answers,
         keys=used,
         one=one,
-        context=context,
+        contexts=contexts,
+        history=history,
         choices=choices,
         system=system,
         tools=tools,
         model=keys.find(names.MODELS, TEXT),
         reasoning=keys.find(names.REASONING, TEXT, TEXTS) if alone else None,
         truth=truth,
-        scores=_scores(keys) if alone else (),
+        scores=scores,
         winner=winner,
         listed=listed if answers in ("sides", "numbered") else None,
-        suspects=(*((one,) if one and not used else ()), *_suspects(keys, {*used, one, prompt})),
+        suspects=(*((one,) if one and not used else ()), *_suspects(keys)),
+        watched=(*keys.find_all(left), *(key for key, name in scores if normal(name) in names.VERDICTS)),
+        empty=tuple(key for key, kind in keys.kinds.items() if kind == EMPTY and normal(key) in _PARTS),
     )
 
 
 def _prompt(keys: Keys, compared: bool) -> tuple[str | None, bool]:
-    """Return the key of the prompt, and whether it holds a conversation.
+    """Return the key of the prompt, marked as used, and whether it holds a conversation.
 
     Args:
         keys: The row's keys.
         compared: Whether the row has answers that are compared: two sides, or numbered ones.
     """
-    own = keys.at.get("prompt")
+    own = keys.find(("prompt",))
     if own and (compared or keys.find(("completion",))):
-        return keys.use(own), keys.kinds[own] not in (TEXT, MAPPING)
-    key = keys.find(names.CONVERSATIONS[:2]) or keys.find(names.CONVERSATIONS, TURNS)
-    if not key and not keys.find(names.PROMPTS[:5], TEXT):
-        key = keys.find([name for name in names.CONVERSATIONS if name != "turns"], TEXTS, LISTS)
-    key = key or keys.find(("prompt", "context", "input"), TURNS)
+        return keys.use(own), keys.kinds[own] not in (TEXT, MAPPING, ANSWER)
+    key = keys.find(names.MESSAGES, TURNS, TEXTS, LISTS, MESSAGE, MAPPING) or keys.find(names.CONVERSATIONS, TURNS)
+    text = keys.find(names.PROMPTS, TEXT)
+    if not key and not text:
+        key = keys.find(names.TEXT_TURNS, TEXTS, LISTS) or keys.find(("context", "input"), TURNS)
+    key = key or keys.find(names.PROMPTS, TURNS, MESSAGE) or (None if text else keys.find(names.MESSAGES, TEXT))
     if key:
         return keys.use(key), True
-    spoken = compared or keys.find((*names.ANSWERS, *names.ANSWER_LISTS, *names.TRUTHS)) is not None
-    for name in names.PROMPTS:
-        usable = (TEXT, MAPPING) if name in ("prompt", "question") else (TEXT,)
-        key = keys.find((name,)) if name in ("prompt", "instruction") else keys.find((name,), *usable)
-        certain = name not in names.PROMPTS[names.PROMPTS.index("inputs") :]
-        if key and (certain or spoken):
-            return keys.use(key), keys.kinds[key] not in (TEXT, MAPPING)
-    if compared:
-        return None, False
+    key = text or keys.find(("prompt", "question"), MAPPING, ANSWER)
+    answered = (*names.ANSWERS, *names.ANSWER_LISTS, *names.ONLY_LISTS, "content", "answer", "solution", *names.TRUTHS)
+    if not key and (compared or keys.find(answered)):
+        key = keys.find(names.PROMPTS_WITH_ANSWERS, TEXT)
+    if not key:
+        key = next((keys.find((one,), TEXT) for one, other in names.SPEAKERS if keys.find((other,), TEXT)), None)
+    key = key or keys.find((*names.MESSAGES, *names.PROMPTS[:2]))  # the error says what is wrong with it
+    if key or compared:
+        return keys.use(key), key is not None and keys.kinds[key] not in (TEXT, MAPPING, ANSWER)
     raise BadRow(_no_prompt(keys))
 
 
 def _no_prompt(keys: Keys) -> str:
     """Return the error for a row without a prompt: the keys it has, and the nearest right one."""
+    empty = keys.find((*names.MESSAGES, *names.PROMPTS), EMPTY)
+    if empty:
+        return f"{empty!r} is empty; expected text or a list of messages"
     if "text" in keys.at:
         return (
             "'text' is plain text without a prompt; expected 'prompt' or 'messages' "
@@ -202,12 +211,47 @@ def _no_prompt(keys: Keys) -> str:
     if not keys.kinds:
         return "no prompt or messages: the row is empty"
     shown = ", ".join(short_repr(key) for key in list(keys.kinds)[:12])
-    wanted = (*names.CONVERSATIONS[:2], *names.PROMPTS[:5])
     for key in keys.kinds:
-        close = difflib.get_close_matches(str(key)[:40].lower(), wanted, n=1, cutoff=0.7)
+        close = difflib.get_close_matches(str(key)[:40].lower(), (*names.MESSAGES, *names.PROMPTS), n=1, cutoff=0.7)
         if close:
             return f"no prompt or messages: found the keys {shown}; did you mean {close[0]!r} for {short_repr(key)}?"
     return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
+
+
+def _tools(keys: Keys) -> str | None:
+    """Return the key of the tools; a text or a mapping is looked at under ``tools`` only."""
+    return keys.find(("tools",)) or keys.find(names.TOOLS, MAPPINGS)
+
+
+def _contexts(keys: Keys) -> tuple[str, ...]:
+    """Return the keys of the texts that belong to a prompt, marked as used; ``input`` may be a value of any kind."""
+    found = [key for key in (keys.find(("input",)),) if key and keys.kinds[key] not in (TURNS, MESSAGE)]
+    found += [key for key in keys.find_all(names.CONTEXTS, TEXT, TEXTS) if key not in found]
+    keys.used.update(found)
+    return tuple(found)
+
+
+def _solutions(keys: Keys) -> tuple[str, ...]:
+    """Return the keys of recorded solutions, a model each; one alone is a model's only if its name is no metadata's."""
+    found = [key for key, kind in keys.kinds.items() if kind == SOLUTION and key not in keys.used]
+    return tuple(key for key in found if normal(key) not in names.NO_SOLUTIONS)
+
+
+def _check(keys: Keys, answers: str, listed: str | None, turns: bool, truth: tuple[str, ...]) -> None:
+    """Raise ``BadRow`` for the steps of one answer, for a side without the other, and for an answer that is empty."""
+    if answers == "list" and keys.find(("labels",), NUMBERS) and normal(listed or "") == "completions":
+        raise BadRow(
+            "'completions' with 'labels' are the steps of one answer (stepwise supervision), which is not read; "
+            "if they are answers, name their verdicts otherwise, such as is_correct"
+        )
+    if answers != "turns" or turns:
+        return
+    for here, other in (("chosen", "rejected"), ("rejected", "chosen")):
+        if keys.find((here,), *ANSWER_KINDS, TEXTS, LISTS):
+            raise BadRow(f"{here!r} without {other!r}; expected both, or the one answer as 'completion'")
+    empty = None if truth else keys.find((*names.ANSWERS, *names.ANSWER_LISTS), EMPTY)
+    if empty:
+        raise BadRow(f"{empty!r} is empty; expected at least one recorded answer, or no {empty!r}")
 
 
 def _scores(keys: Keys) -> tuple[tuple[str, str], ...]:
@@ -220,18 +264,19 @@ def _scores(keys: Keys) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def _suspects(keys: Keys, used: set[str | None]) -> tuple[str, ...]:
+def _suspects(keys: Keys) -> tuple[str, ...]:
     """Return the keys that look like an answer and are not used."""
     looks = {*names.LOOK_LIKE_ANSWERS, *(side for pair in names.SIDES for side in pair)} - {"messages"}
-    return tuple(
-        key
-        for key, kind in keys.kinds.items()
-        if key not in keys.used
-        and key not in used
-        and ((name := normal(key)) in looks or NUMBERED.fullmatch(name) or NAMED.fullmatch(name))
-        and kind not in (FLAG, EMPTY)
-        and (kind != NUMBER or name in names.ANSWERS)
-    )
+    found = []
+    for key, kind in keys.kinds.items():
+        name = normal(key)
+        named = NAMED.fullmatch(name)
+        model = named is not None and named[1] not in names.NO_MODELS
+        of_number = kind in (NUMBER, FLAG) and name not in (*names.NUMBER_ANSWERS, "solution")
+        if key not in keys.used and kind != EMPTY and not of_number:
+            if name in looks or model or NUMBERED.fullmatch(name):
+                found.append(key)
+    return tuple(found)
 
 
 def _layout_name(prompt: str | None, turns: bool, answers: str, used: tuple[str, ...], winner: str | None) -> str:

@@ -10,6 +10,7 @@ from schemas.errors import BadRow, short_repr
 from schemas.messages import Message
 
 _HH = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ \t]?")
+_LINES = re.compile(r"(?:\A\s*|\n)(Human|Assistant):[ \t]?")
 _GUANACO = re.compile(r"\s*### ?(Human|Assistant):[ \t]?")
 _STEER = re.compile(r"(?:\A|\n?<extra_id_1>(User|Assistant)\n)")
 _STEER_MARK = "<extra_id_1>"
@@ -34,7 +35,7 @@ def read_transcript(text: str, key: str, *, answered: bool = False) -> list[Mess
         BadRow: A turn has no text.
     """
     if text.lstrip().startswith("Human:"):
-        pattern = _HH
+        pattern = _HH if "\n\nAssistant:" in text else _LINES
     else:
         pattern = _STEER if _STEER_MARK in text else _GUANACO
     marks = list(pattern.finditer(text))
