@@ -92,7 +92,7 @@ def answer_list_key(keys: Keys) -> str | None:
     if key or keys.find((*names.ANSWERS, "answer", "solution"), *ANSWER_KINDS, NUMBER):
         return key
     asked = any(name in keys.at for name in names.TRUTH_PROMPTS)
-    return keys.find(("answers",), MAPPINGS if asked else TEXTS, MAPPINGS) or keys.find(
+    return keys.find(("answers",), MAPPINGS, TURNS, *(() if asked else (TEXTS,))) or keys.find(
         [name for name in names.ONLY_LISTS if name != "answers"], *_LIST_KINDS
     )
 

@@ -6,7 +6,7 @@
 
 from typing import Any
 
-from curate.sources.layout_names import CONVERSATIONS, PROMPTS
+from curate.sources.layout_names import CONVERSATIONS, MESSAGES, PROMPTS, PROMPTS_WITH_ANSWERS
 from curate.sources.raw_row import Reading
 from curate.sources.splits import NAMES, canonical, choose_split
 from schemas.errors import UserError, kind_of
@@ -17,7 +17,7 @@ LIST_KEYS = (
     "data", "rows", "examples", "train", "instances", "items", "records", "samples", "dataset", "entries", "list",
     "results", "questions", "prompts", "problems", "tasks", "conversations", "dialogues", "documents", "content",
 )  # fmt: skip
-ROW_KEYS = {*PROMPTS, *CONVERSATIONS, "chosen", "text"}
+ROW_KEYS = {*PROMPTS, *PROMPTS_WITH_ANSWERS, *MESSAGES, *CONVERSATIONS, "chosen", "text"}
 # A text or turns under one of these make a mapping a row, whatever else it holds.
 CLEAR_ROW_KEYS = {"prompt", "instruction", "question", "problem", "messages", "conversations", "conversation"}
 DEEPEST = 3  # mappings that may wrap the rows: {"data": {"train": {"rows": [...]}}}
@@ -69,7 +69,7 @@ def _is_row(whole: dict[str, Any]) -> bool:
     lists = [value for value in whole.values() if isinstance(value, list)]
     if any(_is_list_of_mappings(value) and not _is_text_or_turns(value) for value in lists):
         return False
-    if len(lists) == 1 and any(lists[0] is whole.get(key) for key in CONVERSATIONS):
+    if len(lists) == 1 and any(lists[0] is whole.get(key) for key in (*MESSAGES, *CONVERSATIONS)):
         return all(isinstance(turn, str) for turn in lists[0]) and bool(lists[0])
     return any(_is_text_or_turns(whole.get(key)) for key in ROW_KEYS)
 

@@ -141,6 +141,7 @@ WORDS = {
     "false": 0.0, "no": 0.0, "bad": 0.0, "rejected": 0.0, "undesirable": 0.0, "incorrect": 0.0, "fail": 0.0,
     "failed": 0.0, "thumbs_down": 0.0, "down": 0.0, "unsafe": 0.0,
 }  # fmt: skip
+WORD_SCORES = ("grade",)  # no verdict, but may be a word too
 VERDICT_VALUES = (-1.0, 0.0, 1.0)  # a number under a verdict's name that is none of these is no verdict
 # A list as long as the list of answers: the score of each. A list of numbers whose name has one of ``SCORE_WORDS`` is a
 # score of its own name.

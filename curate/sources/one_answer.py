@@ -45,7 +45,7 @@ def take_one_answer(
     if layout.model and candidate.model == RECORDED:
         candidate.model = take_model(rest, layout.model)
     for key, score in layout.scores:
-        value = take_verdict(rest, key) if key in rest else None
+        value = take_verdict(rest, key, score) if key in rest else None
         if value is not None:
             candidate.scores.setdefault(score, value)
     scores = rest.get("scores")

@@ -177,7 +177,10 @@ def _side(value: Any, key: str) -> tuple[Candidate, dict]:
     if isinstance(value, str) and is_transcript(value):
         return Candidate(read_transcript(value, key, answered=normal(key) == "rejected")), {}
     if isinstance(value, dict) and "role" not in value and "from" not in value:
-        return read_candidate(value, key)
+        if not isinstance(value.get("messages"), list):
+            return read_candidate(value, key)
+        unread = {name: one for name, one in value.items() if name != "messages"}
+        return Candidate(read_answer(value["messages"], key)), unread
     return Candidate(read_answer(value, key)), {}
 
 
@@ -235,7 +238,7 @@ def _take_of_side(rest: dict[str, Any], candidate: Candidate, side: str, number:
         elif score == "reasoning":
             if isinstance(rest[key], str) and normal(rest[key]) not in names.REASONING_FLAGS:
                 add_reasoning(candidate, rest.pop(key))
-        elif score not in candidate.scores and (value := take_verdict(rest, key)) is not None:
+        elif score not in candidate.scores and (value := take_verdict(rest, key, score)) is not None:
             candidate.scores[score] = value
 
 

@@ -55,7 +55,7 @@ def _conversation(value: Any, key: str) -> list[Message]:
         raise BadRow(f"{key!r} is {kind_of(value)}; expected text or a list of messages")
     if normal(key) == "prompt" and isinstance(value, list) and all(isinstance(turn, str) for turn in value):
         return [{"role": "user", "content": read_filled_text(turn, key)} for turn in value]
-    return read_messages(_turns(value), key)
+    return read_messages(_turns(value, key), key)
 
 
 def read_choices(value: Any) -> list[Choice]:
@@ -85,12 +85,12 @@ def _context(value: Any, key: str) -> str:
     return read_text(value, key) if isinstance(value, str) else dump(value, key)
 
 
-def _turns(value: Any) -> Any:
+def _turns(value: Any, key: str) -> Any:
     """Return a conversation's turns: texts by turns, or rounds of a question and its answer, become messages."""
     if isinstance(value, str) and is_transcript(value):
         return read_transcript(value, "conversation")
     if isinstance(value, list) and value:
-        if len(value) > 1 and all(isinstance(turn, str) for turn in value):
+        if all(isinstance(turn, str) for turn in value) and (len(value) > 1 or key != "messages"):
             return [{"role": ("user", "assistant")[index % 2], "content": turn} for index, turn in enumerate(value)]
         for asked, answered in names.ROUNDS:
             if all(isinstance(turn, dict) and turn.keys() == {asked, answered} for turn in value):
@@ -102,7 +102,7 @@ def _turns(value: Any) -> Any:
 def _history(value: list, key: str) -> list[Message]:
     """Return earlier rounds: messages, or ``[[question, answer], ...]``."""
     if all(isinstance(turn, dict) for turn in value):
-        return read_messages(_turns(value), key)
+        return read_messages(_turns(value, key), key)
     messages: list[Message] = []
     for index, pair in enumerate(value):
         if not isinstance(pair, list) or len(pair) != 2:

@@ -226,9 +226,10 @@ def _add(tables: _Tables, row: Row, raw: Raw, name: str, file: str | None) -> No
         copy = "exact copy of" if not new and row.metadata == prompt.metadata else "same prompt as"
         of = f" of {prompt.file}" if prompt.file != raw.file else ""
         joined = "; its answers joined" if new else ""
-        other = f"; its metadata: {row.metadata[:EVIDENCE]}" if row.metadata not in (None, prompt.metadata) else ""
-        reason = f"{copy} line {prompt.line}{of}{joined}{other}"
-        tables.decisions.append((_row_id(name, raw), False, reason, prompt_id))
+        differs = row.metadata not in (None, prompt.metadata)
+        reason = f"{copy} line {prompt.line}{of}{joined}{'; its metadata differ' if differs else ''}"
+        evidence = f"{prompt_id}, metadata {row.metadata}" if differs else prompt_id
+        tables.decisions.append((_row_id(name, raw), False, reason, evidence))
     for index in new:
         _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count)
         prompt.count += 1

@@ -228,14 +228,14 @@ def take_model(rest: dict[str, Any], key: str | None = None) -> str:
     return RECORDED
 
 
-def take_verdict(rest: dict[str, Any], key: str) -> float | None:
-    """Take a verdict or a rating out of a row: a number, true/false, or a word for it; else leave it there."""
+def take_verdict(rest: dict[str, Any], key: str, score: str) -> float | None:
+    """Take the value of a score out of a row: a number; of a verdict 1, 0 or -1, or a word for it. Else leave it."""
     value = rest.get(key)
-    found, name = number_of(value), normal(key)
-    if name in (*names.VERDICTS, *names.KTO_LABELS):
+    found, name = number_of(value), normal(score)
+    if name in (*names.VERDICTS, *names.WORD_SCORES):
         if found is None and isinstance(value, str) and len(value) < 20:
             found = names.WORDS.get(normal(value))
-        found = found if found in names.VERDICT_VALUES else None
+        found = found if name in names.WORD_SCORES or found in names.VERDICT_VALUES else None
     if found is not None:
         del rest[key]
     return found

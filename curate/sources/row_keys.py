@@ -101,7 +101,11 @@ def _mapping_kind(value: dict) -> str:
         return TREE
     if isinstance(value.get("solution"), str):
         return SOLUTION
-    return ANSWER if any(isinstance(value.get(name), str) for name in names.ANSWER_TEXTS) else MAPPING
+    holds = (
+        any(isinstance(value.get(name), str) for name in names.ANSWER_TEXTS)
+        or value_kind(value.get("messages")) == TURNS
+    )
+    return ANSWER if holds else MAPPING
 
 
 def parse_lists(row: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 
 from curate.sources import layout_names
 from curate.sources.read_source import Source
+from curate.sources.row_keys import normal
 from curate.sources.template_leftovers import Leftovers, find_leftovers
 from schemas.errors import printable
 from schemas.messages import short_repr
@@ -33,6 +34,8 @@ def source_summary(source: Source, leftovers: dict[str, Leftovers]) -> str:
         parts.append(f"ground_truth: {_keys(source.truths)}")
     if source.unused:
         parts.append(f"not used: {_keys(source.unused)}")
+    if source.unclear:
+        parts.append(f"not understood: {_keys(source.unclear)}")
     if source.changed:
         parts.append(f"values changed: {_keys(source.changed)}")
     for what, count in (("control tokens", _token_texts), ("placeholders", _placeholder_texts)):
@@ -57,6 +60,11 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
         warnings.append(
             f"not used: {_keys(source.unused)} {looks}, and went to the metadata; to train on "
             f"{printable(short_repr(key))} set fields: {{{prompt}, completion: {printable(key)}}}"
+        )
+    if source.unclear:
+        warnings.append(
+            f"not understood: {_keys(source.unclear)}; what they say of the prompt, or of which answer is better, went "
+            "to the metadata, and those answers have no such score"
         )
     tokens, texts = _joined(leftovers, lambda one: one.tokens), sum(map(_token_texts, leftovers.values()))
     if texts:
@@ -85,12 +93,9 @@ def prompt_field(source: Source, fields: dict | None) -> str:
     for name in ("prompt", "messages"):
         if name in given:
             return f"{name}: {printable(str(given[name]))}"
-    layout = next(iter(source.row_formats), "")
-    known = {name: prompt for (prompt, _), name in layout_names.KNOWN.items()}
-    key = known.get(layout) or layout.split("-")[0]
-    if key in layout_names.CONVERSATIONS:
-        return f"messages: {key}"
-    return f"prompt: {key if key in layout_names.PROMPTS else 'prompt'}"
+    key = next(iter(source.prompt_keys), "prompt")
+    is_turns = normal(key) in (*layout_names.MESSAGES, *layout_names.CONVERSATIONS)
+    return f"{'messages' if is_turns else 'prompt'}: {printable(key)}"
 
 
 def _counts(source: Source) -> list[str]:

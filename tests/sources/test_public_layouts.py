@@ -210,7 +210,11 @@ def test_a_tree_gives_a_prompt_for_each_turn_that_is_answered():
     rows = convert({"message_tree_id": "t", "prompt": root})
     assert [[turn["content"] for turn in row.messages] for row in rows] == [["1+2?"], ["1+2?", "3", "And 2+2?"]]
     assert [[one.scores["rank"] for one in row.candidates] for row in rows] == [[1.0, 0.0], [0.0]]
-    assert json.loads(rows[0].metadata or "") == {"message_tree_id": "t", "lang": "en"}
+    assert json.loads(rows[0].metadata or "") == {
+        "message_tree_id": "t",
+        "lang": "en",
+        "replies": [{"lang": "en"}, {"lang": "en"}],
+    }
     (alone,) = convert({"prompt": tree("prompter", "Hi")})
     assert alone.candidates == []
 
@@ -261,7 +265,8 @@ REFUSED: list[tuple[dict, str]] = [
     ({"user": "u_17", "note": "x"}, "no prompt or messages"),
     ({"turns": ["2+2?", "And 3+3?"]}, "no prompt or messages"),
     ({"messages": [ASK], "rejected_response": "5"}, "does not end with the assistant's answer"),
-    ({"prompt": "2+2?", "response_0": "", "response_1": ""}, "are empty"),
+    ({"prompt": "2+2?", "response": ""}, "'response' is empty"),
+    ({"prompt": "2+2?", "chosen": "4", "n": 1}, "'chosen' without 'rejected'"),
     ({"prompt": "Human: \n\nAssistant: 4", "completion": "4"}, "turn of the user in the transcript is empty"),
 ]
 

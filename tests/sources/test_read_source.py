@@ -147,7 +147,7 @@ def test_a_prompt_that_comes_again_is_one_prompt(tmp_path):
     assert found.decisions.rows() == [
         ("a.jsonl:2", False, "same prompt as line 1; its answers joined", prompt_id),
         ("a.jsonl:3", False, "exact copy of line 1", prompt_id),
-        ("a.jsonl:4", False, "same prompt as line 1", prompt_id),
+        ("a.jsonl:4", False, "same prompt as line 1; its metadata differ", f'{prompt_id}, metadata {{"id":4}}'),
     ]
 
 
