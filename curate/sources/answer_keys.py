@@ -54,7 +54,8 @@ def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
         sides = found.get(stem, {})
         scored = keys.find(f"{what}_{number}" for what in ("score", "rating", "reward") for number in sides)
         verdict = scored or (winner and normal(winner) != "label")
-        if len(sides) > 1 and (verdict or stem not in names.NEED_A_VERDICT):
+        alone = len(sides) < 2 and (not sides or keys.find((*names.ANSWERS, *names.MESSAGES, *names.ANSWER_LISTS)))
+        if not alone and (verdict or stem not in names.NEED_A_VERDICT):
             return tuple(sides[number] for number in sorted(sides, key=lambda n: (len(n), n))), winner
     named = named_keys(keys)
     return (named if len(named) > 1 else ()), None

@@ -83,7 +83,7 @@ def take_numbered(
         _take_of_side(rest, candidate, normal(key), token)
         if candidate.model == RECORDED and NUMBERED.fullmatch(normal(key)) is None:
             candidate.model = token
-    unclear = _take_winners(rest, candidates, tokens)
+    unclear = _take_winners(rest, candidates, tokens, first_is_better=normal(keys[0]).startswith("human_ref"))
     if all(candidate.scores.get("preference") == 0 for candidate in candidates):
         for candidate in candidates:  # a tie
             candidate.scores["preference"] = None
@@ -91,16 +91,20 @@ def take_numbered(
     return _one_prompt_or_several(rest, messages, sides), unclear
 
 
-def _take_winners(rest: dict[str, Any], candidates: list[Candidate], tokens: list[str]) -> tuple[str, ...]:
+def _take_winners(
+    rest: dict[str, Any], candidates: list[Candidate], tokens: list[str], *, first_is_better: bool
+) -> tuple[str, ...]:
     """Score numbered answers by the row's verdicts; return the keys that were not understood.
 
-    A key that says no more than which is better is taken out of the row.
+    A key that says no more than which is better is taken out of the row. ``labels: 1`` means the first answer in the
+    one set that has it (SHP, ``first_is_better``); elsewhere it may mean anything.
     """
     unclear = []
     models = [candidate.model for candidate in candidates]
     for key in [key for key in rest if normal(str(key)) in names.WINNERS]:
         score, _, rule = names.WINNERS[normal(str(key))].partition(" ")
-        values = _verdicts(rest[key], tokens, models, rule)
+        first = rule != "first" or first_is_better
+        values = _verdicts(rest[key], tokens, models, rule) if first else None
         if values is None:
             unclear.append(key)
             continue

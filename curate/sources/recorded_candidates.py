@@ -33,7 +33,8 @@ class Candidate:
 def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:
     """Take a list of recorded answers out of a row, with the lists beside it that are as long: scores, models.
 
-    What a mapping in the list has beside its answer and was not read stays in the row, under the same key.
+    What a mapping in the list has beside its answer and was not read stays in the row, under the same key. A null is an
+    answer that failed; it is left out.
 
     Raises:
         BadRow: The list is empty, or an answer cannot be read.
@@ -44,11 +45,15 @@ def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:
     if _are_calls(items):
         calls = [{"role": "assistant", "content": "", "tool_calls": items}]
         return [Candidate(read_messages(calls, key), take_model(rest))]
-    pairs = [read_candidate(item, f"{key}[{index}]") for index, item in enumerate(items)]
+    pairs = [
+        (Candidate([]), None) if item is None else read_candidate(item, f"{key}[{index}]")
+        for index, item in enumerate(items)
+    ]
     candidates = [candidate for candidate, _ in pairs]
-    if any(unread for _, unread in pairs):
+    if any(unread != {} for _, unread in pairs):
         rest[key] = [unread for _, unread in pairs]
     take_lists(rest, candidates)
+    candidates = [candidate for candidate in candidates if candidate.messages]
     model = take_model(rest) if all(one.model == RECORDED for one in candidates) else RECORDED
     for candidate in candidates if model != RECORDED else ():
         candidate.model = model
@@ -102,7 +107,8 @@ def _take_texts(key: str, values: list, candidates: list[Candidate]) -> bool:
 
 def add_reasoning(candidate: Candidate, text: str) -> None:
     """Give a candidate's last message its reasoning, before one that was in its text and differs."""
-    candidate.messages[-1] = with_reasoning(candidate.messages[-1], encodable(text, "reasoning_content"))
+    if candidate.messages:
+        candidate.messages[-1] = with_reasoning(candidate.messages[-1], encodable(text, "reasoning_content"))
 
 
 def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:

@@ -157,8 +157,9 @@ def _answers(rest: dict[str, Any], layout: Layout, messages: list[Message]) -> t
             join_list(found[0][1], take_completions(rest, layout.listed))
         return found, layout.name if len(found) == 1 else f"{layout.name} of different turns", unclear
     if layout.answers == "list":
+        failed = layout.keys if isinstance(rest[layout.keys[0]], list) and None in rest[layout.keys[0]] else ()
         candidates = take_completions(rest, layout.keys[0])
-        return [(_add_last_turns(messages, candidates), candidates)], layout.name, ()
+        return [(_add_last_turns(messages, candidates), candidates)], layout.name, failed
     if layout.answers == "solutions":
         return [(messages, [_solution(rest, key) for key in layout.keys])], layout.name, ()
     messages, candidates, name = take_one_answer(rest, layout, messages)
@@ -204,7 +205,7 @@ def _left_keys(
         key for key in extra if normal(str(key)) in names.LOOK_LIKE_ANSWERS and isinstance(extra[key], str | list)
     )
     left = [key for key in (*layout.suspects, *layout.watched) if key in rest]
-    unclear = (layout.system,) if layout.system in rest else ()
+    unclear = tuple(key for key in (layout.system, layout.choices) if key in rest)
     if not left:
         return looks, unclear
     texts = {turn["content"].strip() for turn in messages}

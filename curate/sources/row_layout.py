@@ -144,7 +144,8 @@ def _find_layout(keys: Keys) -> Layout:
     _check(keys, answers, listed, turns, truth)
     alone = answers in ("one", "turns")
     scores = _scores(keys) if alone else ()
-    left = (*names.WINNERS, *names.PROMPTS) if answers in ("numbered", "list") else names.PROMPTS
+    left = keys.find_all((*names.WINNERS, *names.PROMPTS) if answers == "list" else names.PROMPTS)
+    left += keys.find_all(("input", "context", "history"), TURNS, MESSAGE)
     return Layout(
         name=_layout_name(prompt, turns, answers, used, winner),
         prompt=prompt,
@@ -164,7 +165,7 @@ def _find_layout(keys: Keys) -> Layout:
         winner=winner,
         listed=listed if answers in ("sides", "numbered") else None,
         suspects=(*((one,) if one and not used else ()), *_suspects(keys)),
-        watched=(*keys.find_all(left), *(key for key, name in scores if normal(name) in names.VERDICTS)),
+        watched=(*left, *(key for key, name in scores if normal(name) in names.VERDICTS)),
         empty=tuple(key for key, kind in keys.kinds.items() if kind == EMPTY and normal(key) in _PARTS),
     )
 

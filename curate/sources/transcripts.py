@@ -19,7 +19,9 @@ _ROLES = {"Human": "user", "User": "user", "Assistant": "assistant", None: "user
 
 def is_transcript(text: str) -> bool:
     """Return whether a text is a transcript, by its beginning (by its marks where it begins with the user's text)."""
-    return text.lstrip()[:10].startswith(("Human:", "### Human:", "###Human:")) or _STEER_MARK in text
+    start = text.lstrip()[:10]
+    spoken = start.startswith("Human:") and "Assistant:" in text
+    return spoken or start.startswith(("### Human:", "###Human:")) or _STEER_MARK in text
 
 
 def read_transcript(text: str, key: str, *, answered: bool = False) -> list[Message]:

@@ -244,7 +244,6 @@ BAD = [
     ({"prompt": "x", "completions": "4"}, ["'completions' is text", "expected a list"]),
     ({"prompt": "x", "completions": {"a": 1}}, ["'completions' is a mapping", "expected a list"]),
     ({"prompt": "x", "completions": []}, ["'completions' is empty"]),
-    ({"prompt": "x", "completions": ["4", None]}, ["completions[1] is null"]),
     ({"prompt": "x", "completions": [{"respnse": "4"}]}, ["completions[0] has no 'response'", "'respnse'"]),
     ({"prompt": "x", "completions": [{"response": "4", "scores": {"a": "high"}}]}, ["scores['a'] is 'high'", "number"]),
     ({"prompt": "x", "completions": [{"response": "4", "scores": {"a": 10**400}}]}, ["expected a finite number"]),
