@@ -15,7 +15,6 @@ from schemas.errors import UserError
 from schemas.json_text import parse
 
 BATCH = 4096  # rows that are held at once
-STARTS = {b"ARROW1": "file", b"FEA1": "feather 1"}
 
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:

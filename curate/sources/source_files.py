@@ -55,6 +55,8 @@ def find_files(path: Path, reading: Reading, config: str | None = None) -> Files
     Raises:
         UserError: There is no such file, or a folder or a pattern has no data file.
     """
+    if config is not None and not os.path.isdir(path):
+        raise UserError(f"{path}: hub.name: is for the configurations of a folder or a data set on the hub")
     if is_pattern(path):
         return _of_pattern(path, reading)
     if not os.path.isdir(path):  # where a path cannot be looked at, ``check_file`` says why
@@ -126,6 +128,7 @@ def choose_files(splits: dict[str, list[str]], data: list[str], reading: Reading
     if not splits or (set(splits) == {""} and reading.split):  # a split may be one that each file holds
         return splits.get("", [])
     chosen = choose_split(splits, reading.split, where)
+    reading.split = None
     left = [name for split, names in splits.items() if split not in chosen for name in names]
     if left:
         said = f"the split {', '.join(sorted(chosen))}" if any(chosen) else "the files whose names say no split"

@@ -147,6 +147,16 @@ def test_held_out_files_are_not_read_by_default(tmp_path):
     assert "split: expected the name of a split" in refusal(tmp_path, split=3)
 
 
+def test_a_split_that_nothing_names_is_refused(tmp_path):
+    put(tmp_path, {"d/a.jsonl": ["x"], "d/b.json": '[{"prompt": "y"}]', "e/test.jsonl": ["t"], "e/train.jsonl": ["x"]})
+    for path in ("d", "d/*", "d/a.jsonl", "d/b.json"):
+        assert "no split 'test': neither the names of files nor" in refusal(tmp_path / path, split="test")
+        assert places(tmp_path / path, split="train") == places(tmp_path / path)
+    assert "no split 'dev' (there are: test, train)" in refusal(tmp_path / "e", split="dev")
+    assert "hub.revision: is for data sets on the hub" in refusal(tmp_path / "d", hub={"revision": "main"})
+    assert "hub.name: is for the configurations" in refusal(tmp_path / "d/a.jsonl", hub={"name": "main"})
+
+
 # (files, the prompts that are read by default or the words of the refusal)
 NAMES = [
     (["train.jsonl", "test.jsonl", "solutions.jsonl"], ["train"]),

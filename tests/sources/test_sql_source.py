@@ -75,6 +75,12 @@ REFUSED = [
 ]
 
 
+def test_settings_of_files_are_refused(folder):
+    for options in ({"split": "test"}, {"hub": {"name": "main"}}):
+        with pytest.raises(UserError, match="sql: 'split' and 'hub' are for files and data sets"):
+            read_source(folder, sql="SELECT * FROM 'x.parquet'", **options)
+
+
 @pytest.mark.parametrize(("sql", "words"), REFUSED, ids=[case[0][:40] for case in REFUSED])
 def test_what_does_not_only_read_is_refused(folder, sql, words):
     with pytest.raises(UserError) as caught:
