@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import polars as pl
 import pytest
@@ -76,7 +77,8 @@ REFUSED = [
 
 
 def test_settings_of_files_are_refused(folder):
-    for options in ({"split": "test"}, {"hub": {"name": "main"}}):
+    given: list[dict[str, Any]] = [{"split": "test"}, {"hub": {"name": "main"}}]
+    for options in given:
         with pytest.raises(UserError, match="sql: 'split' and 'hub' are for files and data sets"):
             read_source(folder, sql="SELECT * FROM 'x.parquet'", **options)
 
