@@ -7,7 +7,7 @@ say which split each file belongs to; then the files of one split are read.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from curate.sources.file_names import is_pattern, natural, pattern_folder, patte
 from curate.sources.folders import Listing, list_folder
 from curate.sources.raw_row import Raw, Reading
 from curate.sources.saved_dataset import saved_files
-from curate.sources.splits import choose_split, split_of
+from curate.sources.splits import choose_split, shard_name, split_of
 from curate.storage.store import is_store
 from schemas.errors import UserError, nearest
 
@@ -107,11 +107,11 @@ def pattern_name(path: Path) -> str:
     return path.name if says else pattern_folder(path).resolve().name
 
 
-def _by_name(names: list[str]) -> dict[str, list[str]]:
+def _by_name(names: list[str], split: Callable[[str], str]) -> dict[str, list[str]]:
     """Return files by the split that their names say."""
     splits: dict[str, list[str]] = {}
     for name in names:
-        splits.setdefault(split_of(name), []).append(name)
+        splits.setdefault(split(name), []).append(name)
     return splits
 
 
@@ -124,7 +124,10 @@ def choose_files(splits: dict[str, list[str]], data: list[str], reading: Reading
         reading: Names the split, if the recipe does.
         where: What holds the files, for errors.
     """
-    splits = splits or _by_name(data)
+    splits = splits or _by_name(data, split_of)
+    if reading.split and reading.split not in splits:
+        by_shard = _by_name(data, shard_name)  # a split of any name, as the hub's libraries write it
+        splits = by_shard if reading.split in by_shard else splits
     if not splits or (set(splits) == {""} and reading.split):  # a split may be one that each file holds
         return splits.get("", [])
     chosen = choose_split(splits, reading.split, where)

@@ -168,6 +168,10 @@ NAMES = [
     (["attest.jsonl", "training_notes.jsonl", "latest.jsonl"], ["attest", "latest", "training_notes"]),
     (["train_sft-00000-of-00001.jsonl", "test_sft-00000-of-00001.jsonl"], "choose one with split: train_sft"),
     (["test.jsonl", "val.jsonl"], "holds the splits test, validation"),
+    (["part-00000-of-00001.jsonl", "test.jsonl"], ["part-00000-of-00001"]),
+    (["de-00000-of-00001.jsonl", "en-00000-of-00001.jsonl"], ["de-00000-of-00001", "en-00000-of-00001"]),
+    (["split=train/x.jsonl", "split=test/x.jsonl"], ["split=train/x"]),
+    (["org-set-train-00000-of-00001.jsonl", "org-set-test-00000-of-00001.jsonl"], ["org-set-train-00000-of-00001"]),
 ]
 
 
@@ -179,6 +183,13 @@ def test_names_say_the_split(tmp_path, names, expected):
         assert places(tmp_path, split="train_sft" if "sft" in names[0] else "val")
     else:
         assert [place[2] for place in places(tmp_path)] == expected
+
+
+def test_a_shard_may_have_a_split_of_any_name(tmp_path):
+    put(tmp_path, {f"data/{name}-00000-of-00001.jsonl": [name] for name in ("de", "en")})
+    assert [place[2] for place in places(tmp_path, split="en")] == ["en"]
+    assert read_source(tmp_path, split="en").notes == ("read the split en; left out: data/de-00000-of-00001.jsonl",)
+    assert "no split 'fr'" in refusal(tmp_path, split="fr")
 
 
 CARD = """---
