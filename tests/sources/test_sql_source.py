@@ -34,6 +34,11 @@ def test_rows_in_the_order_of_the_query(folder):
     assert read_source(folder, sql="FROM read_parquet('*.parquet')", limit=1).prompts.height == 1
 
 
+def test_any_name_of_the_folder_will_do(folder):
+    odd = folder.rename(folder.with_name("a, b's"))
+    assert read_source(odd, sql="SELECT * FROM 'x.parquet'").prompts.height == 2
+
+
 def test_types_become_values_of_json(folder):
     sql = """SELECT prompt, sum(n) OVER () AS total, 1.5 AS half, DATE '2020-01-01' AS day, [1, 2] AS list,
              {'a': 1.5, 'b': NULL} AS struct, MAP {'k': 2.5} AS map, '{"x": [1]}'::JSON AS json, uuid() AS id
