@@ -3,8 +3,10 @@
 import time
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 from curate.models.gateway import Gateway, Usage
+from curate.sources.urls import without_secrets
 from curate.storage.files import slug
 from curate.storage.records import RunStage
 from curate.storage.sql_views import publish
@@ -104,9 +106,15 @@ class RunRecord:
                 "completion_tokens": usage.completion_tokens,
                 "cost": round(usage.cost, 6),
                 "stages": self.stages,
-                "resolved": self.recipe.model_dump(mode="json"),
+                "resolved": _resolved(self.recipe),
             }
         )
+
+
+def _resolved(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as it was read, without the secrets in the URLs of its sources and reference data."""
+    values = recipe.model_dump(mode="json")
+    return values | {section: without_secrets(values[section]) for section in ("prompts", "completions", "datasets")}
 
 
 def _ending(error: BaseException | None) -> tuple[str, str | None]:

@@ -15,7 +15,6 @@ from schemas.errors import UserError
 from schemas.json_text import parse
 
 BATCH = 4096  # rows that are held at once
-STARTS = {b"ARROW1": "file", b"FEA1": "feather 1"}
 
 
 def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
@@ -78,7 +77,7 @@ def batch_rows(batches: Iterable[pa.RecordBatch], texts_of_json: frozenset[str] 
                     yield Raw(number, dict(zip(names, values, strict=True)))
 
 
-def _values(column: pa.Array, is_json: bool) -> tuple[list[Any], bool]:
+def _values(column: pa.Array, is_json: bool = False) -> tuple[list[Any], bool]:
     """Return a column's values, and whether one of them is ``None``; a column of Arrow's JSON type is parsed."""
     if isinstance(column, pa.ExtensionArray):
         is_json = is_json or column.type.extension_name == "arrow.json"
@@ -86,24 +85,46 @@ def _values(column: pa.Array, is_json: bool) -> tuple[list[Any], bool]:
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     kind = column.type
+    if not is_json and pa.types.is_struct(kind):
+        return _mappings(column), column.null_count > 0
+    if not is_json and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return _lists(column), column.null_count > 0
     values = _plain_values(column)
     if is_json:
-        values = [_parsed(value) for value in values]
+        values = [without_nulls(_parsed(value)) for value in values]
     elif _holds(kind, pa.types.is_map):
-        values = [_maps(value, kind) for value in values]
-    if is_json or _may_be_absent(column):
+        values = [without_nulls(_maps(value, kind)) for value in values]
+    elif pa.types.is_nested(kind) or pa.types.is_floating(kind):
         values = [without_nulls(value) for value in values]
-        return values, any(value is None for value in values)
-    return values, column.null_count > 0 or pa.types.is_null(kind)
+    else:
+        return values, column.null_count > 0
+    return values, any(value is None for value in values)
 
 
-def _may_be_absent(column: pa.Array) -> bool:
-    """Return whether a column has a null or NaN within its values, or is of a type that cannot be told."""
-    if pa.types.is_struct(column.type):
-        return any(child.null_count > 0 or _may_be_absent(child) for child in column.flatten())
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return column.flatten().null_count > 0 or _may_be_absent(column.flatten())
-    return pa.types.is_floating(column.type) or pa.types.is_nested(column.type)
+def _mappings(column: pa.StructArray) -> list[dict[str, Any] | None]:
+    """Return the mappings of a column, without the keys whose values are null."""
+    names = [field.name for field in column.type]
+    if not names:
+        return [{} if valid else None for valid in column.is_valid().to_pylist()]
+    fields = [_values(field) for field in column.flatten()]
+    rows = zip(*(values for values, _ in fields), strict=True)
+    made: list[dict[str, Any] | None]
+    if any(absent for _, absent in fields):
+        made = [{k: v for k, v in zip(names, values, strict=True) if v is not None} for values in rows]
+    else:
+        made = [dict(zip(names, values, strict=True)) for values in rows]
+    if column.null_count:
+        return [row if valid else None for row, valid in zip(made, column.is_valid().to_pylist(), strict=True)]
+    return made
+
+
+def _lists(column: pa.ListArray | pa.LargeListArray) -> list[list[Any] | None]:
+    """Return the lists of a column."""
+    items, end, made = _values(column.flatten())[0], 0, []
+    for length in column.value_lengths().to_pylist():
+        begin, end = end, end + (length or 0)
+        made.append(None if length is None else items[begin:end])
+    return made
 
 
 def _plain_values(column: pa.Array) -> list[Any]:

@@ -71,6 +71,8 @@ def read_rows(path: Path, reading: Reading | None = None) -> Iterator[Raw]:
     """
     check_file(path)
     reading, ending = reading or Reading(), file_format(path)
+    if ending != ".json":
+        reading.without_splits(str(path))
     if ending in LINES:
         return read_json_lines(path, reading)
     if ending in (".parquet", ".arrow", ".feather"):

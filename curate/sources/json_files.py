@@ -65,6 +65,7 @@ def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
     """Return the rows of a ``.json`` file: the items of one list, its lines, or the rows of one mapping, from 1."""
     text = read_whole_text(path)
     if text.lstrip()[0] == "[":
+        reading.without_splits(str(path))
         try:
             items = parse(text)
         except ValueError:
@@ -73,6 +74,7 @@ def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
     try:
         whole = parse(text)
     except ValueError:
+        reading.without_splits(str(path))
         return read_json_lines(path, reading)
     if not isinstance(whole, dict):
         raise UserError(f"{path}: expected a list of rows, found {kind_of(whole)}")

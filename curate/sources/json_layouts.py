@@ -31,17 +31,21 @@ def rows_of(whole: dict[str, Any], reading: Reading, where: str, depth: int = 1)
         UserError: The rows cannot be told; the message says what the mapping holds.
     """
     if _is_row(whole):
+        reading.without_splits(where)
         return [whole]
     splits = _splits(whole, reading)
     if splits:
         return _of_splits(whole, splits, reading, where, depth)
     found = _pandas_split(whole) or _columns(whole, where) or _by_id(whole)
     if found:
+        reading.without_splits(where)
         reading.note(found[0])
         return found[1]
     lists = {key: value for key, value in whole.items() if _is_list_of_mappings(value)}
     key = _list_key(whole, lists, reading.split)
     if key is not None:
+        if key != reading.split:
+            reading.without_splits(where)
         others = [name for name in whole if name != key]
         beside = f"; the other keys are not read: {_names(others)}" if others else ""
         if beside or key.lower() not in LIST_KEYS:
@@ -59,6 +63,7 @@ def rows_of(whole: dict[str, Any], reading: Reading, where: str, depth: int = 1)
             others = [name for name in whole if name != wrapped[0]]
             reading.note(f"the rows are under {wrapped[0]!r}; the other keys are not read: {_names(others)}")
         return rows_of(whole[wrapped[0]], reading, f"{where}: {wrapped[0]}", depth + 1)
+    reading.without_splits(where)
     return [whole]  # a row of a layout of the user's own, or one that is refused by its keys
 
 

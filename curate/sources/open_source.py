@@ -109,6 +109,8 @@ def open_source(
     reading = Reading(split or options.pop("split", None))
     options.pop("split", None)
     if sql is not None:
+        if reading.split or options:
+            raise UserError("sql: 'split' and 'hub' are for files and data sets; write a WHERE instead")
         from curate.sources.sql_source import read_sql
 
         return Opened(read_sql(sql, Path(path)), "sql", "sql", None, reading)
@@ -119,6 +121,8 @@ def open_source(
         shown, file = shown_url(str(path)), _downloaded(str(path))
         rows = renamed(lambda: read_rows(file, reading), file, shown)
         return Opened(rows, file.name, shown, file.name, reading)
+    if "revision" in options:
+        raise UserError(f"{path}: hub.revision: is for data sets on the hub; this is a file or a folder")
     files = find_files(Path(path), reading, options.get("name"))
     return open_files(files, reading, str(files.base))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.sources.compressed import open_file, unpacked_size_limit
+from curate.sources.splits import ALL, TRAIN, canonical
 from schemas.errors import UserError
 
 BOM = b"\xef\xbb\xbf"
@@ -38,7 +39,8 @@ class Reading:
     """What a source asks of the readers of its files, and what they have to say to the user.
 
     Attributes:
-        split: The split to read where a file or a folder holds several; ``None`` for ``train``.
+        split: The split to read where a file or a folder holds several; ``None`` for ``train``, and where the files
+            are those of a split already.
         notes: What a reader decided about a file, each with the number of files.
     """
 
@@ -48,6 +50,14 @@ class Reading:
     def note(self, text: str) -> None:
         """Add a note about one file."""
         self.notes[text] += 1
+
+    def without_splits(self, where: str) -> None:
+        """Raise ``UserError`` where a split is asked for that is not ``train``, of what holds no splits."""
+        if self.split is not None and canonical(self.split) not in (TRAIN, ALL):
+            raise UserError(
+                f"{where}: no split {self.split!r}: neither the names of files nor the file itself name splits; "
+                "leave 'split' out, or name the files that are meant with a pattern"
+            )
 
     def texts(self) -> tuple[str, ...]:
         """Return the notes, with the number of files where there are several."""

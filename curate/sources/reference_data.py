@@ -18,7 +18,7 @@ from curate.sources.file_names import is_pattern, pattern_folder
 from curate.sources.hub_names import hub_place, is_hub_url
 from curate.sources.open_source import content_of, source_path
 from curate.sources.read_source import Source, read_source
-from curate.sources.urls import is_url, shown_url
+from curate.sources.urls import is_url, shown_url, without_secrets
 from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
 from curate.storage.store import Store, is_store
@@ -76,7 +76,7 @@ def read_reference_data(
         settings = _check_entry(entry, where)
         rows, content = _read_entry(settings, _text_columns(column, dataset_type), folder, own_store, where)
         if rows.is_empty():
-            raise UserError(f"{where}: against: {settings['path']} has no row with a {column!r}")
+            raise UserError(f"{where}: against: {without_secrets(settings['path'])} has no row with a {column!r}")
         parts.append(rows.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
         contents += [settings["path"], content]
     return ReferenceData(pl.concat(parts), fingerprint(contents))

@@ -7,7 +7,7 @@ say which split each file belongs to; then the files of one split are read.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from curate.sources.file_names import is_pattern, natural, pattern_folder, patte
 from curate.sources.folders import Listing, list_folder
 from curate.sources.raw_row import Raw, Reading
 from curate.sources.saved_dataset import saved_files
-from curate.sources.splits import choose_split, split_of
+from curate.sources.splits import choose_split, shard_name, split_of
 from curate.storage.store import is_store
 from schemas.errors import UserError, nearest
 
@@ -55,6 +55,8 @@ def find_files(path: Path, reading: Reading, config: str | None = None) -> Files
     Raises:
         UserError: There is no such file, or a folder or a pattern has no data file.
     """
+    if config is not None and not os.path.isdir(path):
+        raise UserError(f"{path}: hub.name: is for the configurations of a folder or a data set on the hub")
     if is_pattern(path):
         return _of_pattern(path, reading)
     if not os.path.isdir(path):  # where a path cannot be looked at, ``check_file`` says why
@@ -105,11 +107,11 @@ def pattern_name(path: Path) -> str:
     return path.name if says else pattern_folder(path).resolve().name
 
 
-def _by_name(names: list[str]) -> dict[str, list[str]]:
+def _by_name(names: list[str], split: Callable[[str], str]) -> dict[str, list[str]]:
     """Return files by the split that their names say."""
     splits: dict[str, list[str]] = {}
     for name in names:
-        splits.setdefault(split_of(name), []).append(name)
+        splits.setdefault(split(name), []).append(name)
     return splits
 
 
@@ -122,10 +124,14 @@ def choose_files(splits: dict[str, list[str]], data: list[str], reading: Reading
         reading: Names the split, if the recipe does.
         where: What holds the files, for errors.
     """
-    splits = splits or _by_name(data)
+    splits = splits or _by_name(data, split_of)
+    if reading.split and reading.split not in splits:
+        by_shard = _by_name(data, shard_name)  # a split of any name, as the hub's libraries write it
+        splits = by_shard if reading.split in by_shard else splits
     if not splits or (set(splits) == {""} and reading.split):  # a split may be one that each file holds
         return splits.get("", [])
     chosen = choose_split(splits, reading.split, where)
+    reading.split = None
     left = [name for split, names in splits.items() if split not in chosen for name in names]
     if left:
         said = f"the split {', '.join(sorted(chosen))}" if any(chosen) else "the files whose names say no split"

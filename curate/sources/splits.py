@@ -14,22 +14,30 @@ NAMES = {
     "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
     "heldout": "test", "held_out": "test", "holdout": "test",
 }  # fmt: skip
-_WORD = re.compile(rf"(?:^|[-._ ])({'|'.join(sorted(NAMES, key=len, reverse=True))})(?:$|[-._ ]|\d)", re.IGNORECASE)
+_WORD = re.compile(rf"(?:^|[-._= ])({'|'.join(sorted(NAMES, key=len, reverse=True))})(?:$|[-._= ]|\d)", re.IGNORECASE)
 _SHARD = re.compile(r"^([A-Za-z][\w.]*?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.")  # as the hub's libraries write shards
 
 
 def split_of(name: str) -> str:
     """Return the split that a file's name, or else the name of a folder above it, says; or the empty text.
 
+    A shard such as ``train_sft-00000-of-00002.parquet`` is of the split ``train_sft``.
+
     Args:
         name: The file's name with its folders below the source's folder.
     """
     *folders, file = name.split("/")
-    shard = _SHARD.match(file)
-    if shard:
-        return canonical(shard[1]) if shard[1] != "data" else _folder_split(folders)
     word = _WORD.search(file)
-    return NAMES[word[1].lower()] if word else _folder_split(folders)
+    if not word:
+        return _folder_split(folders)
+    shard = shard_name(name)
+    return canonical(shard) if shard else NAMES[word[1].lower()]
+
+
+def shard_name(name: str) -> str:
+    """Return the name before the numbers of a shard: ``en`` for ``data/en-00000-of-00002.parquet``; or nothing."""
+    shard = _SHARD.match(name.rpartition("/")[2])
+    return shard[1] if shard else ""
 
 
 def _folder_split(folders: list[str]) -> str:

@@ -6,9 +6,11 @@ relative to the recipe's folder.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -44,9 +46,9 @@ def read_sql(sql: str, folder: Path) -> Iterator[Raw]:
 
     if not isinstance(sql, str) or not sql.strip():
         raise UserError(f"sql: expected a query such as SELECT * FROM 'rows.parquet', found {sql!r}")
-    with duckdb.connect(config=CONFIG) as con:
+    with duckdb.connect(config=CONFIG) as con, _search_path(folder) as place:
         try:
-            con.execute(f"SET file_search_path = {_quoted(str(folder.absolute()))}")
+            con.execute(f"SET file_search_path = {_quoted(place)}")
             con.execute("SET lock_configuration = true")
             _check(con, sql, folder)
             found = con.sql(sql)
@@ -62,6 +64,19 @@ def read_sql(sql: str, folder: Path) -> Iterator[Raw]:
             raise KeyboardInterrupt from None
         except duckdb.Error as error:
             raise UserError(f"sql: {_reason(error)}; the query is: {_short(sql)}") from None
+
+
+@contextmanager
+def _search_path(folder: Path) -> Generator[str]:
+    """Give a folder's path as DuckDB's setting takes it: a comma would separate two folders, so a link has none."""
+    path = str(folder.absolute())
+    if "," not in path:
+        yield path
+        return
+    with TemporaryDirectory(prefix="gristmill-sql-") as made:
+        link = Path(made) / "folder"
+        link.symlink_to(path)
+        yield str(link)
 
 
 def _check(con: duckdb.DuckDBPyConnection, sql: str, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """URLs as names of sources: whether a text is one, and how it is shown."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -14,3 +15,12 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     query = "..." if parts.query else ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a copy of a recipe's plain values, with each URL of the web as ``shown_url`` shows it."""
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return shown_url(value) if isinstance(value, str) and is_url(value) else value

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from curate.sources.file_formats import FORMATS, file_format
 from curate.sources.urls import shown_url
@@ -106,7 +106,8 @@ def _opened(url: str, shown: str) -> HTTPResponse:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         request.add_unredirected_header("Authorization", f"Basic {b64encode(secret).decode()}")
     try:
-        return build_opener(_Redirects).open(request, timeout=WAIT)
+        direct = [ProxyHandler({})] if parts.hostname in LOOPBACK else []
+        return build_opener(_Redirects, *direct).open(request, timeout=WAIT)
     except HTTPError as error:
         raise UserError(f"{shown}: the server says {error.code} {error.reason}{_remedy(error.code)}") from None
     except URLError as error:

@@ -98,6 +98,28 @@ def test_values_of_every_type_become_values_of_json(tmp_path):
     assert second == {"maps": [], "json": "no JSON", "number": 1.5}
 
 
+def test_nested_values_keep_their_gaps(tmp_path):
+    nested = [
+        [{"a": "x", "b": [1.5, float("nan"), None]}, None, {"a": None, "b": None}],
+        None,
+        [],
+        [{"a": "y", "b": [], "c": {"d": None}}, {"a": "", "b": None, "c": {"d": "z"}}],
+    ]
+    table = pa.table({"prompt": list("pqrs"), "nested": nested, "empty": pa.array([{}] * 4, pa.struct([]))})
+    pq.write_table(table.drop_columns("empty"), tmp_path / "a.parquet")
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    expected = [
+        [{"a": "x", "b": [1.5, None, None]}, None, {}],
+        None,
+        [],
+        [{"a": "y", "b": [], "c": {}}, {"a": "", "c": {"d": "z"}}],
+    ]
+    for name in ("a.parquet", "a.arrow"):
+        found = [json.loads(text or "{}") for text in read_source(tmp_path / name).prompts["metadata"]]
+        assert [row.get("nested") for row in found] == expected
+
+
 def test_damaged_files_are_refused(tmp_path):
     FRAME.write_ipc(tmp_path / "a.arrow")
     FRAME.write_ipc_stream(tmp_path / "b.arrow")

@@ -147,6 +147,16 @@ def test_held_out_files_are_not_read_by_default(tmp_path):
     assert "split: expected the name of a split" in refusal(tmp_path, split=3)
 
 
+def test_a_split_that_nothing_names_is_refused(tmp_path):
+    put(tmp_path, {"d/a.jsonl": ["x"], "d/b.json": '[{"prompt": "y"}]', "e/test.jsonl": ["t"], "e/train.jsonl": ["x"]})
+    for path in ("d", "d/*", "d/a.jsonl", "d/b.json"):
+        assert "no split 'test': neither the names of files nor" in refusal(tmp_path / path, split="test")
+        assert places(tmp_path / path, split="train") == places(tmp_path / path)
+    assert "no split 'dev' (there are: test, train)" in refusal(tmp_path / "e", split="dev")
+    assert "hub.revision: is for data sets on the hub" in refusal(tmp_path / "d", hub={"revision": "main"})
+    assert "hub.name: is for the configurations" in refusal(tmp_path / "d/a.jsonl", hub={"name": "main"})
+
+
 # (files, the prompts that are read by default or the words of the refusal)
 NAMES = [
     (["train.jsonl", "test.jsonl", "solutions.jsonl"], ["train"]),
@@ -158,6 +168,10 @@ NAMES = [
     (["attest.jsonl", "training_notes.jsonl", "latest.jsonl"], ["attest", "latest", "training_notes"]),
     (["train_sft-00000-of-00001.jsonl", "test_sft-00000-of-00001.jsonl"], "choose one with split: train_sft"),
     (["test.jsonl", "val.jsonl"], "holds the splits test, validation"),
+    (["part-00000-of-00001.jsonl", "test.jsonl"], ["part-00000-of-00001"]),
+    (["de-00000-of-00001.jsonl", "en-00000-of-00001.jsonl"], ["de-00000-of-00001", "en-00000-of-00001"]),
+    (["split=train/x.jsonl", "split=test/x.jsonl"], ["split=train/x"]),
+    (["org-set-train-00000-of-00001.jsonl", "org-set-test-00000-of-00001.jsonl"], ["org-set-train-00000-of-00001"]),
 ]
 
 
@@ -169,6 +183,13 @@ def test_names_say_the_split(tmp_path, names, expected):
         assert places(tmp_path, split="train_sft" if "sft" in names[0] else "val")
     else:
         assert [place[2] for place in places(tmp_path)] == expected
+
+
+def test_a_shard_may_have_a_split_of_any_name(tmp_path):
+    put(tmp_path, {f"data/{name}-00000-of-00001.jsonl": [name] for name in ("de", "en")})
+    assert [place[2] for place in places(tmp_path, split="en")] == ["en"]
+    assert read_source(tmp_path, split="en").notes == ("read the split en; left out: data/de-00000-of-00001.jsonl",)
+    assert "no split 'fr'" in refusal(tmp_path, split="fr")
 
 
 CARD = """---

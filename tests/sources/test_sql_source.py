@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import polars as pl
 import pytest
@@ -31,6 +32,11 @@ def test_rows_in_the_order_of_the_query(folder):
         ("b", "sql", None, 2),
     ]
     assert read_source(folder, sql="FROM read_parquet('*.parquet')", limit=1).prompts.height == 1
+
+
+def test_any_name_of_the_folder_will_do(folder):
+    odd = folder.rename(folder.with_name("a, b's"))
+    assert read_source(odd, sql="SELECT * FROM 'x.parquet'").prompts.height == 2
 
 
 def test_types_become_values_of_json(folder):
@@ -73,6 +79,13 @@ REFUSED = [
     ("SELECT * FROM read_csv('both.csv')", "'both.csv' is in the current folder"),
     (" ", "expected a query such as"),
 ]
+
+
+def test_settings_of_files_are_refused(folder):
+    given: list[dict[str, Any]] = [{"split": "test"}, {"hub": {"name": "main"}}]
+    for options in given:
+        with pytest.raises(UserError, match="sql: 'split' and 'hub' are for files and data sets"):
+            read_source(folder, sql="SELECT * FROM 'x.parquet'", **options)
 
 
 @pytest.mark.parametrize(("sql", "words"), REFUSED, ids=[case[0][:40] for case in REFUSED])

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from curate.api.run import run
 from curate.sources import web_file
 from curate.sources.read_source import read_source
+from curate.storage.store import Store
 from schemas.errors import UserError
+from schemas.load_recipe import load_recipe
 
 LINES = b'{"prompt": "a"}\n{"prompt": "b"}\n'
 # The answer to each path: the code, headers, the body.
@@ -137,6 +140,7 @@ def test_urls_that_are_not_asked_for(monkeypatch):
 
 INTERRUPTED = """
 import sys
+from curate.api.run import run
 from curate.sources import web_file
 def stop(*_):
     raise KeyboardInterrupt
@@ -154,3 +158,26 @@ def test_an_interrupted_download_leaves_nothing(server):
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=Path(__file__).parents[2])
     assert done.returncode != 0 and "KeyboardInterrupt" in done.stderr
     assert done.stdout.strip() and not Path(done.stdout.strip()).exists()
+
+
+def test_a_run_keeps_no_secret_of_a_url(server, tmp_path):
+    other = url_of(server, "/named?key=s3cret").replace("127.", "me:s3cret@127.")
+    recipe = {
+        "name": "r",
+        "prompts": [
+            {"source": url_of(server, "/a.jsonl?key=s3cret")},
+            {
+                "dedup": {
+                    "use": "exact",
+                    "against": other,
+                }
+            },
+        ],
+        "datasets": {"rl": {"type": "prompt"}},
+    }
+    result = run(load_recipe(recipe), Store(tmp_path / "store"))
+    assert result is not None
+    kept = [file for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    assert len(kept) > 3 and [file for file in kept if b"s3cret" in file.read_bytes()] == []
+    (record,) = Store(tmp_path / "store").runs()
+    assert record["resolved"]["prompts"][0]["settings"]["path"].endswith("/a.jsonl?...")
