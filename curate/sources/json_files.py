@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from curate.sources.compressed import LONGEST_LINE, OpenFile, open_file
 from curate.sources.json_layouts import rows_of
 from curate.sources.raw_row import BOM, Raw, Reading, not_utf8, read_whole_text
@@ -43,7 +45,20 @@ def _numbered_lines(file: OpenFile) -> Iterator[tuple[int, bytes | str]]:
 
 
 def _read_line(line: int, raw: bytes, offset: int) -> Raw:
-    """Return the row on one line; ``offset`` is where the line begins in the file, in bytes."""
+    """Return the row on one line; ``offset`` is where the line begins in the file, in bytes.
+
+    msgspec reads it three times as fast as the standard library, which reads what msgspec does not (NaN, infinity, half
+    a surrogate pair) and says what is wrong with a line that is not JSON.
+    """
+    try:
+        row = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_odd_line(line, raw, offset)
+    return Raw(line, row) if isinstance(row, dict) else _read_odd_line(line, raw, offset)
+
+
+def _read_odd_line(line: int, raw: bytes, offset: int) -> Raw:
+    """Return the row on a line that is not plain JSON, or what is wrong with it."""
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:

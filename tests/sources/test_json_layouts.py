@@ -3,7 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from curate.sources.json_files import read_json_lines
+from curate.sources.raw_row import Reading
 from curate.sources.read_source import read_source
 from schemas.errors import UserError
 
@@ -80,3 +84,19 @@ def test_what_cannot_be_told_is_refused(tmp_path, value, words):
     with pytest.raises(UserError) as caught:
         read(tmp_path, value)
     assert words in str(caught.value) and str(caught.value).startswith(f"{tmp_path}/a.json")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.dictionaries(st.text(max_size=8), values, min_size=1))
+def test_a_line_is_read_as_by_the_standard_library(tmp_path_factory, row):
+    path = tmp_path_factory.mktemp("lines") / "a.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    known = json.loads(json.dumps(row), parse_constant=lambda name: None if name == "NaN" else float(name))
+    assert [raw.row for raw in read_json_lines(path, Reading())] == [known]
