@@ -47,7 +47,7 @@ REASONING_FLAGS = (
     "on", "off", "yes", "no", "true", "false", "high", "medium", "low", "none", "minimal", "auto", "enabled",
     "disabled", "default", "think", "no_think", "hidden",
 )  # fmt: skip
-LOOKED_AT = 100  # closing marks of a text that are looked at: each look takes time in proportion to the text
+LOOKED_AT = 100  # marks of a text that are looked at: each look takes time in proportion to the text
 # What a chat template or a tokenizer writes before a reply.
 _REPLY_STARTS = (
     "\ufeff", "<s>", "<bos>", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>", "<｜Assistant｜>", "<|assistant|>",
@@ -129,7 +129,7 @@ def _split_opened(text: str, opened: re.Match[str]) -> tuple[str | None, str]:
     if end is None:
         return None, text
     traces = [text[opened.end() : end[0]].strip()]
-    while marks.opening in text[end[1] : end[1] + 100]:
+    while len(traces) < LOOKED_AT and marks.opening in text[end[1] : end[1] + 100]:
         again = _OPENED.match(text, end[1])
         if again is None or again["mark"] != marks.opening or again["before"].strip():
             break

@@ -179,7 +179,7 @@ def test_a_trace_that_was_cut_behind_a_mention_has_no_answer():
         ("Hm. <s><think>a</think>b", None, "Hm. <s><think>a</think>b"),
     ],
 )
-def test_several_traces_are_one_and_control_tokens_may_stand_before(text, trace, answer):
+def test_several_traces_and_control_tokens_before_one(text, trace, answer):
     assert split_reasoning(text) == (trace, answer)
 
 
