@@ -5,10 +5,14 @@ from typing import Any
 
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import dump
+from schemas.reasoning import REASONING_FLAGS
 from schemas.tool_calls import read_tool_calls
 
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")  # of a message
+_REASONING_KEYS = frozenset(REASONING_KEYS)
 THOUGHTS = ("thinking", "reasoning", "thought")  # types of parts
-TRACE_KEYS = ("thinking", "reasoning", "text", "thought", "content", "summary")
+HIDDEN_THOUGHTS = ("redacted_thinking", "reasoning_recap")  # set ``Content.hidden``
+TRACE_KEYS = ("thinking", "reasoning", "text", "thought", "thoughts", "content", "summary", "value")
 CALL_TYPES = ("tool_use", "tool_call", "function_call")
 RESULT_TYPES = ("tool_result", "tool_response", "function_response")
 TEXTS = ("text", "input_text", "output_text")
@@ -17,12 +21,17 @@ MEDIA = ("image", "image_url", "input_image", "video", "video_url", "audio", "au
 
 @dataclass(slots=True)
 class Content:
-    """What a message's content holds; ``results`` are tool messages (Anthropic puts them into user messages)."""
+    """What a message's content holds.
+
+    ``results`` are tool messages (Anthropic puts them into user messages); ``hidden`` is whether there is a trace that
+    the model's provider keeps to itself, without a text.
+    """
 
     text: str = ""
     traces: list[str] = field(default_factory=list)
     calls: list[dict] = field(default_factory=list)
     results: list[dict] = field(default_factory=list)
+    hidden: bool = False
 
 
 def read_content(value: Any, role: str, where: str) -> Content:
@@ -37,6 +46,8 @@ def read_content(value: Any, role: str, where: str) -> Content:
         return Content(value)
     if value is None:
         return Content()
+    if isinstance(value, dict) and isinstance(value.get("content_type"), str):
+        value = _read_export(value)
     if isinstance(value, dict) and role != "tool":
         is_part = isinstance(value.get("type"), str) or isinstance(value.get("text"), str)
         value = value["parts"] if isinstance(value.get("parts"), list) else [value] if is_part else value
@@ -47,6 +58,25 @@ def read_content(value: Any, role: str, where: str) -> Content:
     content = Content()
     content.text = "".join(part if isinstance(part, str) else _read_part(part, content, where) for part in value)
     return content
+
+
+def _read_export(value: dict) -> Any:
+    """Return the parts of a content of ChatGPT's export, or the content itself where it has neither parts nor text."""
+    kind = value["content_type"]
+    if isinstance(value.get("parts"), list):
+        return [_typed(part) for part in value["parts"]]
+    if kind == "thoughts":
+        return [{"type": "thinking", "thinking": value.get("thoughts")}]
+    if kind in HIDDEN_THOUGHTS:
+        return [{"type": kind}]
+    return [_typed(value["text"])] if isinstance(value.get("text"), str) else value
+
+
+def _typed(part: Any) -> Any:
+    """Return a part of ChatGPT's export with its type where other formats have it."""
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    return {**part, "type": part.get("content_type", part.get("type"))} if isinstance(part, dict) else part
 
 
 def _has_parts(value: Any) -> bool:
@@ -66,16 +96,22 @@ def _read_part(part: Any, content: Content, where: str) -> str:
     if kind in THOUGHTS:
         content.traces.append(read_traces(part) or "")
         return ""
+    if kind in HIDDEN_THOUGHTS:
+        content.hidden = True
+        return ""
     if kind in CALL_TYPES:
-        content.calls += read_tool_calls(part, where)
+        value = part.get("value")
+        content.calls += read_tool_calls(part if value is None else value, where)
         return ""
     if kind in RESULT_TYPES:
         content.results.append(_read_result(part, where))
         return ""
     if isinstance(part, dict):
-        for key in ("text", "refusal"):
-            if isinstance(part.get(key), str):
-                return part[key]
+        for key in ("text", "value", "refusal") if kind in TEXTS else ("text", "refusal"):
+            text = part.get(key)
+            text = text.get("value") if isinstance(text, dict) else text  # as OpenAI's assistants write
+            if isinstance(text, str):
+                return text
     found = short_repr(kind) if isinstance(part, dict) else kind_of(part)
     raise BadRow(f"{where}: content has a part that is {found}; only text parts are read")
 
@@ -121,3 +157,18 @@ def read_traces(value: Any) -> str | None:
         texts = [read_traces(one) for one in value]
         return "\n\n".join(text for text in texts if text) if value and None not in texts else None
     return value if isinstance(value, str) else None
+
+
+def take_traces(rest: dict, where: str) -> list[str]:
+    """Take the reasoning traces out of an assistant message; a setting (``REASONING_FLAGS``) stays."""
+    traces: list[str] = []
+    for key in () if _REASONING_KEYS.isdisjoint(rest) else REASONING_KEYS:
+        found = read_traces(rest[key]) if key in rest else None
+        if key == "reasoning_content" and key in rest:
+            found = dump(rest[key], where) if found is None else found
+        elif found is not None and len(found) < 20 and found.strip().lower() in REASONING_FLAGS:
+            found = None
+        if found is not None:
+            del rest[key]
+            traces.append(found)
+    return traces

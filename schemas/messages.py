@@ -2,8 +2,9 @@
 
 A message is ``{"role": ..., "content": text, ...}`` with a role of ``ROLES``. An assistant message may have
 ``reasoning_content``, its reasoning trace, and ``tool_calls``. What is not converted to that form is a ``BadRow``.
-``ROLE_NAMES``, ``ROLE_KEYS`` and ``CONTENT_KEYS`` are the conventions; ``schemas.message_content`` reads contents,
-``schemas.tool_calls`` calls, ``schemas.reasoning`` traces.
+Turns of ``CALL_NAMES`` that follow each other are the parallel calls of one turn (ms-swift writes a turn for each) and
+become one message; their results stay as they are. ``ROLE_NAMES``, ``ROLE_KEYS`` and ``CONTENT_KEYS`` are the
+conventions; ``schemas.message_content`` reads contents, ``schemas.tool_calls`` calls, ``schemas.reasoning`` traces.
 """
 
 import json
@@ -12,9 +13,9 @@ from typing import Any, Required, TypedDict
 
 from schemas.errors import BadRow, kind_of, nearest, short_repr
 from schemas.json_text import blank, dump, encodable, read_list
-from schemas.message_content import read_content, read_traces
+from schemas.message_content import REASONING_KEYS, read_content, take_traces
 from schemas.reasoning import join_traces, split_reasoning
-from schemas.tool_calls import read_tool_calls
+from schemas.tool_calls import read_tool_calls, take_legacy_call
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 CALL_NAMES = ("function_call", "function_calls", "tool_call", "tool_calls")  # the content is the calls, as JSON
@@ -34,8 +35,6 @@ ROLE_NAMES = {
 SUGGESTED = (*ROLES, "human", "gpt", "function_call", "observation")
 ROLE_KEYS = ("role", "from", "speaker", "author")
 CONTENT_KEYS = ("content", "value", "text", "message", "parts", "refusal")
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
-TRACE_KEYS = frozenset(REASONING_KEYS)
 READ_KEYS = {"tool_calls", "function_call", *REASONING_KEYS}  # beside the role and the content; others are kept
 _PLAIN_NAMES = {name: role for name, role in ROLE_NAMES.items() if name not in CALL_NAMES}
 
@@ -77,12 +76,20 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Messa
     """
     items = _listed(value) if isinstance(value, dict) else read_list(value, key)
     messages: list[Message] = []
+    calls: Message | None = None  # the message of the turn before, where that is a turn of calls
     for index, item in enumerate(items):
         plain = _read_plain(item)
-        if plain is None:
-            messages += _read_message(item, f"{key}[{index}]", empty_ok)
-        else:
+        if plain is not None:
             messages.append(plain)
+            calls = None
+            continue
+        found = _read_message(item, f"{key}[{index}]", empty_ok)
+        is_call_turn = _is_call_turn(item)
+        if calls is not None and is_call_turn and _are_only_calls(found[0], calls):
+            calls["tool_calls"] += found[0]["tool_calls"]
+        else:
+            messages += found
+            calls = found[0] if is_call_turn and "tool_calls" in found[0] else None
     if not messages:
         raise BadRow(f"{key!r} is empty; expected at least one message")
     return messages
@@ -125,14 +132,17 @@ def _read_plain(item: Any) -> Message | None:
 
 
 def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
-    """Return one message in our form, behind the tool results that it holds; further keys of it are kept."""
+    """Return one message in our form, behind the tool results that it holds; further keys of it are kept.
+
+    A message that holds nothing but a trace without a text is none.
+    """
     if not isinstance(item, dict):
         raise BadRow(f"{where} is {kind_of(item)}; expected a message such as {{'role': 'user', 'content': '...'}}")
     rest = {k: v for k, v in item.items() if v is not None}
     name = _take_role(rest, where)
     role = ROLE_NAMES[name]
     value = next((rest.pop(key) for key in CONTENT_KEYS if key in rest), None)
-    traces = _take_traces(rest, where) if role == "assistant" else []
+    traces = take_traces(rest, where) if role == "assistant" else []
     if name in CALL_NAMES:
         trace, value = split_reasoning(value) if isinstance(value, str) else (None, value)
         content = read_content(None, role, where)
@@ -142,8 +152,7 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
         trace, content.text = split_reasoning(content.text) if role == "assistant" else (None, content.text)
     trace = join_traces([*traces, *content.traces, trace or ""]) if traces or content.traces else trace
     calls = [*read_tool_calls(rest.pop("tool_calls", None), where), *content.calls]
-    if role == "assistant" and isinstance(rest.get("function_call"), str | dict):
-        calls += [call for call in read_tool_calls(rest.pop("function_call"), where) if not _is_among(call, calls)]
+    calls += take_legacy_call(rest, role, calls, where)
     message: Any = {"role": role, "content": content.text}  # may have keys that ``Message`` does not name
     if trace:
         message["reasoning_content"] = trace
@@ -154,6 +163,8 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
     if results and blank(content.text) and not (calls or trace):
         return [*results[:-1], {**rest, **results[-1]}]
     if blank(content.text) and role in ("user", "assistant") and not (calls or trace):
+        if content.hidden:
+            return []
         if value is None:
             raise BadRow(f"{where}: content is null; expected text")
         if role == "user" or not empty_ok:
@@ -161,38 +172,48 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
     return [message, *results] if role == "assistant" else [*results, message]
 
 
+def _is_call_turn(item: dict) -> bool:
+    """Return whether the role of a message says that its content is calls."""
+    return _role_name(_role_of(item)[1]) in CALL_NAMES
+
+
+def _are_only_calls(message: Message, before: Message) -> bool:
+    """Return whether a message has calls only, beside further keys that the message before it has too."""
+    apart = ("tool_calls", "reasoning_content")
+    return (
+        "reasoning_content" not in message
+        and "tool_calls" in message
+        and {k: v for k, v in message.items() if k not in apart} == {k: v for k, v in before.items() if k not in apart}
+    )
+
+
+def _role_of(item: dict) -> tuple[str, Any]:
+    """Return the key of a message's role and the value there; ChatGPT's export has ``{"author": {"role": ...}}``."""
+    key = next((key for key in ROLE_KEYS if item.get(key) is not None), "role")
+    value = item.get(key)
+    return key, value.get("role") if isinstance(value, dict) else value
+
+
+def _role_name(name: Any) -> str | None:
+    """Return a role as it is written in ``ROLE_NAMES``, ``None`` where it is no text."""
+    if not isinstance(name, str) or name in ROLE_NAMES:
+        return name if isinstance(name, str) else None
+    return "_".join(name.lower().rstrip(" :").replace("-", " ").split())
+
+
 def _take_role(rest: dict, where: str) -> str:
     """Take the role out of a message; return its name as in ``ROLE_NAMES``."""
-    key = "role" if "role" in rest else next((key for key in ROLE_KEYS if key in rest), "role")
-    name = rest.get(key)
-    if isinstance(name, dict):
-        name = name.get("role")  # ChatGPT's export has {"author": {"role": ...}}
-    if not isinstance(name, str):
+    key, name = _role_of(rest)
+    known = _role_name(name)
+    if known is None:
         keys = ", ".join(short_repr(k) for k in rest)
         raise BadRow(f"{where} has no role: found the keys {keys}; expected role and content (or from and value)")
-    known = name if name in ROLE_NAMES else "_".join(name.lower().rstrip(" :").replace("-", " ").split())
     if known not in ROLE_NAMES:
         raise BadRow(f"{where}: no role {short_repr(name)}{nearest(name[:40], SUGGESTED)}")
-    del rest[key]
+    author = rest.pop(key)
+    if isinstance(author, dict) and isinstance(author.get("name"), str):
+        rest.setdefault("name", author["name"])
     return known
-
-
-def _take_traces(rest: dict, where: str) -> list[str]:
-    """Take the reasoning traces out of an assistant message; a value without text, such as a setting, stays."""
-    traces: list[str] = []
-    for key in () if TRACE_KEYS.isdisjoint(rest) else REASONING_KEYS:
-        found = read_traces(rest[key]) if key in rest else None
-        if found is None and key in rest and key == "reasoning_content":
-            found = dump(rest[key], where)
-        if found is not None:
-            del rest[key]
-            traces.append(found)
-    return traces
-
-
-def _is_among(call: dict, calls: list[dict]) -> bool:
-    """Return whether a call is one of several, whatever their ids are."""
-    return any(call["function"] == other["function"] for other in calls)
 
 
 def answer_message(text: str) -> Message:

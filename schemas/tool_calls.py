@@ -8,6 +8,9 @@ from schemas.json_text import blank, parse, read_list
 ARGUMENTS = ("arguments", "parameters", "input", "args", "tool_input")
 NAMES = ("name", "tool_name")
 SCHEMAS = ("parameters", "input_schema", "inputSchema")
+NO_VALUE = ("", "null", "none", "nan", "[]", "{}")  # texts that writers leave for a missing value, in any case
+BESIDE = ("id", "type", "index")  # keys of a call that say nothing without a name and arguments
+_UNSAID = (None, "", "function")  # types of a tool; one of another type needs no name
 LISTS = ("functions", "tools", "function_declarations", "functionDeclarations")  # a mapping that holds the tools
 
 
@@ -18,13 +21,55 @@ def read_tool_calls(value: Any, where: str) -> list[dict]:
 
     Args:
         value: One call or a list of calls, each a mapping or JSON text. A call may be bare (``{"name", "arguments"}``)
-            and is then put under ``function``; its ``id`` and ``type`` stay outside.
+            and is then put under ``function``; its ``id`` and ``type`` stay outside. One that has neither a name nor
+            arguments, as Arrow writes for the rows without a call, is none.
         where: The message, in an error.
     """
-    if value is None or (isinstance(value, str) and blank(value)):
+    if is_no_value(value):
         return []
-    calls = _parse_lines(value, where)
-    return [_read_call(_parsed(call), where) for call in calls]
+    calls = [_parsed(call) for call in _parse_lines(value, where)]
+    return [_read_call(call, where) for call in calls if not _says_nothing(call)]
+
+
+def is_no_value(value: Any) -> bool:
+    """Return whether a value is what a writer leaves for a missing one: null, ``""``, ``"None"``, ``{}``, ``[]``."""
+    if isinstance(value, str):
+        return blank(value) or (len(value) < 20 and value.strip().lower() in NO_VALUE)
+    return value is None or value is False or (isinstance(value, dict | list) and not value)
+
+
+def _says_nothing(found: Any) -> bool:
+    """Return whether all values of a call, or of a tool's description, are missing ones."""
+    if not isinstance(found, dict):
+        return is_no_value(found)
+    inner = _parsed(found.get("function"))
+    if any(one.get(key) in ("none", "nan") for one in (found, inner) if isinstance(one, dict) for key in NAMES):
+        return False  # a function may have that name
+    return _is_hollow({k: v for k, v in found.items() if k not in BESIDE and k != "function"}) and _is_hollow(inner)
+
+
+def _is_hollow(value: Any, depth: int = 6) -> bool:
+    """Return whether a value is a missing one, or a mapping of such, as Arrow writes for a missing mapping."""
+    if isinstance(value, dict) and value and depth:
+        return all(_is_hollow(one, depth - 1) for one in value.values())
+    return is_no_value(value)
+
+
+def take_legacy_call(rest: dict, role: str, calls: list[dict], where: str) -> list[dict]:
+    """Take ``function_call`` out of a message; return its calls, without those that ``calls`` has too.
+
+    Only the assistant calls. Arrow writes the key in every message, without values in those that have no call.
+    """
+    value = rest.get("function_call")
+    if value == "auto" or not (role == "assistant" or _says_nothing(value)):
+        return []
+    found = read_tool_calls(rest.pop("function_call", None), where)
+    return [call for call in found if not _is_among(call, calls)]
+
+
+def _is_among(call: dict, calls: list[dict]) -> bool:
+    """Return whether a call is one of several, whatever their ids are."""
+    return any(call["function"] == other["function"] for other in calls)
 
 
 def _parse_lines(value: Any, where: str) -> list:
@@ -50,12 +95,14 @@ def _read_call(call: Any, where: str) -> dict:
     inner = function if not is_bare else call if function is None else {**call, "name": function}
     name_key, key = _first(NAMES, inner), _first(ARGUMENTS, inner)
     name = inner.get(name_key)
-    if not isinstance(name, str) or (isinstance(function, str) and not key):
+    if not isinstance(name, str) or blank(name) or (isinstance(function, str) and not key):
         raise BadRow(f"{where}: a tool call without a name; expected {{'name': ..., 'arguments': {{...}}}}")
-    arguments = inner.get(key) or {}
+    arguments = inner.get(key)
     for _ in range(2):  # the text may be JSON text of JSON text
-        if isinstance(arguments, str):
-            arguments = _parse_if_text(arguments, where, "arguments") or {}
+        if isinstance(arguments, str) and not is_no_value(arguments):
+            arguments = _parse_if_text(arguments, where, "arguments")
+    if is_no_value(arguments) or arguments == 0:
+        arguments = {}
     if not isinstance(arguments, dict):
         raise BadRow(f"{where}: a tool call's arguments are {kind_of(arguments)}; expected a mapping")
     made = {"name": name, "arguments": arguments}
@@ -68,11 +115,14 @@ def _read_call(call: Any, where: str) -> dict:
 
 
 def _first(names: tuple[str, ...], mapping: dict) -> str:
-    """Return the first of the names that a mapping has, or an empty text."""
+    """Return the first of the names that has a value in a mapping, else the first that it has, else an empty text."""
+    found = ""
     for name in names:
-        if name in mapping:
+        if mapping.get(name) is not None:
             return name
-    return ""
+        if name in mapping:
+            found = found or name
+    return found
 
 
 def _parse_if_text(value: Any, where: str, what: str) -> Any:
@@ -94,14 +144,14 @@ def read_tools(value: Any, key: str = "tools") -> list[dict] | None:
             and Anthropic's tools, and its parameters may be JSON text.
         key: The name of ``value`` in an error.
     """
-    if value is None or (isinstance(value, str) and blank(value)):
+    if is_no_value(value):
         return None
     if isinstance(value, str):
         try:
             value = parse(value)
         except ValueError:
             pass  # ``read_list`` says what is wrong
-        if value is None:
+        if is_no_value(value):
             return None
     tools: list[dict] = []
     for index, tool in enumerate([value] if isinstance(value, dict) else read_list(value, key)):
@@ -117,6 +167,8 @@ def _read_tool(tool: Any, where: str) -> list[dict]:
             found = parse(tool)
         except ValueError:
             pass
+    if is_no_value(found) or (isinstance(found, dict) and found.get("type") in _UNSAID and _says_nothing(found)):
+        return []
     if not isinstance(found, dict):
         shown = f", found {short_repr(tool)}" if isinstance(tool, str) else ""
         raise BadRow(f"{where} is {kind_of(tool)}; expected a mapping that describes a function{shown}")

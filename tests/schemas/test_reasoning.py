@@ -120,7 +120,10 @@ def test_nothing_but_marks_and_white_space_is_lost(text):
         return "".join(written.split())
 
     assert words(f"{trace or ''} {answer}") == words(text)
-    assert trace is None or (trace in text and trace == trace.strip() != "")
+    assert trace is None or trace == trace.strip() != ""
+    if trace and trace not in text:
+        assert all(block in text for block in trace.split("\n\n")), "it is in the text, or is several that are"
+        assert any(text.count(mark.opening) > 1 for mark in MARKS)
 
 
 def test_a_prompt_may_open_a_trace():

@@ -75,3 +75,30 @@ def test_a_mention_of_a_tag_is_no_trace(tmp_path):
     text = "To close it write </think> after the trace, as in <think>x</think>."
     found = read(tmp_path, {"prompt": "How?", "completion": text}).completions.row(0, named=True)
     assert (found["response"], found["reasoning_content"]) == (text, None)
+
+
+def test_calls_that_arrow_writes_as_nulls_leave_a_file_readable(tmp_path):
+    no_call = {"name": None, "arguments": None}
+    row = {
+        "messages": [
+            {**ASK, "function_call": no_call},
+            {"role": "assistant", "content": "so", "function_call": no_call},
+        ],
+        "tools": "None",
+    }
+    found = read(tmp_path, row)
+    assert json.loads(found.prompts["messages"][0]) == [ASK] and found.prompts["tools"][0] is None
+    assert json.loads(found.completions["messages"][0]) == [{"role": "assistant", "content": "so"}]
+
+
+def test_parallel_calls_in_turns_of_their_own_are_one_turn(tmp_path):
+    called = {"role": "tool_call", "content": '{"name": "sky", "arguments": {}}'}
+    result = {"role": "tool_response", "content": "sunny"}
+    end = {"role": "assistant", "content": "Sunny."}
+    (prompt,) = read(tmp_path, {"messages": [ASK, called, called, result, result, end]}).prompts.rows(named=True)
+    roles = [message["role"] for message in json.loads(prompt["messages"])]
+    assert roles == ["user", "assistant", "tool", "tool"]
+    ends = read(tmp_path, {"messages": [ASK, called, called]})
+    assert json.loads(ends.completions["messages"][0]) == [
+        {"role": "assistant", "content": "", "tool_calls": [SKY, SKY]}
+    ]
