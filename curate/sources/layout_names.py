@@ -168,10 +168,6 @@ REASONING = (
     "thought", "deepseek_reasoning", "deepseek_thinking_trajectory", "thinking_trajectory", "thinking_trajectories",
     "think_content", "r1_reasoning",
 )  # fmt: skip
-REASONING_FLAGS = (
-    "on", "off", "yes", "no", "true", "false", "high", "medium", "low", "none", "minimal", "auto", "enabled",
-    "disabled", "default", "think", "no_think", "hidden",
-)  # fmt: skip
 
 # What an answer is compared with. ``{a}.{b}`` is the key b of the mapping a.
 TRUTHS = (

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from curate.sources import layout_names as names
 from curate.sources.preference_pairs import whole_conversation
 from curate.sources.prompt_messages import Choice
 from curate.sources.recorded_candidates import (
@@ -21,6 +20,7 @@ from curate.sources.row_keys import normal
 from curate.sources.row_layout import Layout
 from schemas.json_text import blank, dump
 from schemas.messages import Message, trailing_assistant_count
+from schemas.reasoning import REASONING_FLAGS
 
 
 def take_one_answer(
@@ -72,7 +72,7 @@ def _read_answer(rest: dict[str, Any], key: str) -> Candidate:
 def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> None:
     """Give the candidate the row's reasoning; a flag such as "on" stays in the row."""
     value = rest[key][0] if isinstance(rest[key], list) else rest[key]
-    if normal(value) in names.REASONING_FLAGS:
+    if normal(value) in REASONING_FLAGS:
         return
     add_reasoning(candidate, value)
     if not isinstance(rest[key], list) or len(rest[key]) == 1:

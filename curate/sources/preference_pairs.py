@@ -25,6 +25,7 @@ from curate.sources.row_keys import NUMBERED, normal
 from curate.sources.transcripts import is_transcript, read_transcript
 from schemas.errors import BadRow
 from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
+from schemas.reasoning import REASONING_FLAGS
 
 _WINNER = re.compile(
     r"(?:(?:model|response|answer|option|output|completion|assistant|conversation|side|choice|candidate)_?)?(\d{1,2}|[a-d])"
@@ -240,7 +241,7 @@ def _take_of_side(rest: dict[str, Any], candidate: Candidate, side: str, number:
         if score == "model":
             candidate.model = take_model(rest, key) if candidate.model == RECORDED else candidate.model
         elif score == "reasoning":
-            if isinstance(rest[key], str) and normal(rest[key]) not in names.REASONING_FLAGS:
+            if isinstance(rest[key], str) and normal(rest[key]) not in REASONING_FLAGS:
                 add_reasoning(candidate, rest.pop(key))
         elif score not in candidate.scores and (value := take_verdict(rest, key, score)) is not None:
             candidate.scores[score] = value
