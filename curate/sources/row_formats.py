@@ -29,7 +29,7 @@ from schemas.messages import Message, trailing_assistant_count
 from schemas.tool_calls import read_tools
 
 Prompts = list[tuple[list[Message], list[Candidate]]]
-NAMED_TURNS = ("text", "chat", "dialog", "dialogue", "conversation", "conversations")  # may be a transcript
+NAMED_TURNS = frozenset(("text", "chat", "dialog", "dialogue", "conversation", "conversations"))  # may be a transcript
 
 
 @dataclass(slots=True)
@@ -93,11 +93,11 @@ def _lift_messages(rest: dict[str, Any]) -> None:
     if isinstance(given, dict) and isinstance(given.get("messages"), list) and not given.keys() & rest.keys():
         del rest["input"]
         rest.update({key: value for key, value in given.items() if value is not None})
-    if "messages" not in rest and "prompt" not in rest:
-        for name in NAMED_TURNS:
-            if isinstance(rest.get(name), str) and is_transcript(rest[name]):
-                rest["messages"] = read_transcript(rest.pop(name), name)
-                return
+    if "messages" in rest or "prompt" in rest or NAMED_TURNS.isdisjoint(rest):
+        return
+    named = next((key for key in rest if key in NAMED_TURNS and isinstance(rest[key], str)), None)
+    if named and is_transcript(rest[named]):
+        rest["messages"] = read_transcript(rest.pop(named), named)
 
 
 def _tree_rows(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> list[Row]:
@@ -201,6 +201,8 @@ def _left_keys(
 
     A text that repeats a message is neither; under a name of ``layout_names.COPIES`` it is taken out of the row.
     """
+    if not (layout.suspects or layout.watched or layout.system or layout.choices or extra):
+        return (), ()
     looks = tuple(
         key for key in extra if normal(str(key)) in names.LOOK_LIKE_ANSWERS and isinstance(extra[key], str | list)
     )
