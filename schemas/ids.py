@@ -15,9 +15,15 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
     Parts are framed as JSON, so ``("ab", "c")`` and ``("a", "bc")`` differ, and so do ``None`` and ``""``.
     """
     # A text's JSON by itself is made faster than a list's, whose encoder Python makes anew each time.
-    texts = ["null" if part is None else _as_json_text(part) if type(part) is str else _as_json(part) for part in parts]
+    texts = [_as_json_text(part) if type(part) is str else _as_json_value(part) for part in parts]
     framed = f"[{','.join(texts)}]".encode("utf-8", "surrogatepass")
     return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"
+
+
+def _as_json_value(value: int | float | None) -> str:
+    if value is None:
+        return "null"
+    return str(value) if type(value) is int else _as_json(value)
 
 
 def fingerprint(value: object) -> str:

@@ -52,6 +52,9 @@ class Message(TypedDict, total=False):
 
 def dump_turns(messages: list[Message], key: str) -> str:
     """Return ``dump(messages, key)``, faster for messages that have a role and a content only, as nearly all do."""
+    if len(messages) == 1 and len(messages[0]) == 2:
+        only = messages[0]
+        return encodable(f'[{{"role":"{only["role"]}","content":{encode_basestring(only["content"])}}}]', key)
     parts = [
         f'{{"role":"{message["role"]}","content":{encode_basestring(message["content"])}}}'
         if len(message) == 2

@@ -35,10 +35,7 @@ def take_one_answer(
     if layout.answers == "turns" and 0 < count < len(messages):
         candidate, messages, row_format = Candidate(messages[-count:]), messages[:-count], layout.name
     elif layout.one:
-        candidate = _read_answer(rest, layout.one)
-        answer = candidate.messages
-        whole = whole_conversation(messages, answer)
-        messages, candidate.messages = whole or (messages, continuation(messages, answer, layout.one))
+        messages, candidate = _read_answer(rest, layout.one, messages)
         row_format = layout.name if layout.keys else f"{normal(layout.prompt or '')}-{normal(layout.one)}"
     else:
         return messages, [], "prompt" if layout.name == "messages" else layout.name
@@ -56,17 +53,25 @@ def take_one_answer(
     return messages, [candidate], row_format
 
 
-def _read_answer(rest: dict[str, Any], key: str) -> Candidate:
-    """Take the answer under a key: a text, a number (its text), messages, or a mapping that holds the text."""
+def _read_answer(rest: dict[str, Any], key: str, messages: list[Message]) -> tuple[list[Message], Candidate]:
+    """Take the answer under a key; return the prompt's messages, as the answer may hold the whole conversation.
+
+    The answer is a text, a number (its text), messages, or a mapping that holds the text.
+    """
     value = rest.pop(key)
     if isinstance(value, bool | int | float):
         value = dump(value, key)
+    if isinstance(value, str):
+        return messages, Candidate(read_answer(value, key))
     if isinstance(value, dict) and "role" not in value and "from" not in value:
         candidate, unread = read_candidate(value, key)
         if unread:
             rest[key] = unread
-        return candidate
-    return Candidate(read_answer(value, key))
+        return messages, candidate
+    answer = read_answer(value, key)
+    whole = whole_conversation(messages, answer)
+    messages, answer = whole or (messages, continuation(messages, answer, key))
+    return messages, Candidate(answer)
 
 
 def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> None:
@@ -80,12 +85,10 @@ def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> Non
 
 
 def take_ground_truth(rest: dict[str, Any], layout: Layout, choices: list[Choice]) -> str | None:
-    """Take the ground truth out of the row, as text; where it is the answer as well, it stays for that.
+    """Take the ground truth out of a row that has one, as text; where it is the answer as well, it stays for that.
 
     Of a question with choices, the number of the right one (from 0) becomes its letter.
     """
-    if not layout.truth:
-        return None
     key, *inner = layout.truth
     if inner:
         outer = dict(rest[key])

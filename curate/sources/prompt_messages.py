@@ -5,7 +5,7 @@ from typing import Any
 
 from curate.sources import layout_names as names
 from curate.sources.recorded_candidates import Candidate, read_filled_text, read_text
-from curate.sources.row_keys import normal
+from curate.sources.row_keys import ROUND_KEYS, normal
 from curate.sources.row_layout import Layout
 from curate.sources.transcripts import is_transcript, read_transcript
 from schemas.errors import BadRow, kind_of, short_repr
@@ -89,7 +89,10 @@ def _turns(value: Any, key: str) -> Any:
     """Return a conversation's turns: texts by turns, or rounds of a question and its answer, become messages."""
     if isinstance(value, str) and is_transcript(value):
         return read_transcript(value, "conversation")
-    if isinstance(value, list) and value:
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict) and first.keys() not in ROUND_KEYS:
+        return value  # messages, as nearly always
+    if first is not None:
         if all(isinstance(turn, str) for turn in value) and (len(value) > 1 or key != "messages"):
             return [{"role": ("user", "assistant")[index % 2], "content": turn} for index, turn in enumerate(value)]
         for asked, answered in names.ROUNDS:
@@ -130,6 +133,8 @@ def with_system(system: Any, messages: list[Message]) -> list[Message] | None:
 
 def check_prompt(messages: list[Message], candidates: list[Candidate], key: str) -> None:
     """Raise ``BadRow`` where the prompt has no user message or ends with an assistant's."""
+    if messages and messages[-1]["role"] == "user":
+        return
     if trailing_assistant_count(messages) == len(messages):
         raise BadRow(f"{key!r} has only assistant turns; expected a user turn before them")
     if not any(message["role"] == "user" for message in messages):

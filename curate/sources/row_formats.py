@@ -115,13 +115,14 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
     Compared conversations that go different ways give a prompt each.
     """
     choices = read_choices(rest[layout.choices]) if layout.choices else []
-    truth = take_ground_truth(rest, layout, choices)
+    truth = take_ground_truth(rest, layout, choices) if layout.truth else None
     messages = take_prompt(rest, layout, choices)
     if choices and layout.choices:
         del rest[layout.choices]
     tools = read_tools(rest.pop(layout.tools)) if layout.tools else None
     found, row_format, unclear = _answers(rest, layout, messages)
-    found = [(without_blank_system(turns), candidates) for turns, candidates in found]
+    if layout.turns or layout.prompt is None:
+        found = [(without_blank_system(turns), candidates) for turns, candidates in found]
     if layout.system:
         found = _with_system(rest, layout.system, found) or found
     for turns, candidates in found:

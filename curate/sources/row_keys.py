@@ -27,7 +27,7 @@ _LIST_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*names.LIST_MODELS, *names.LIST_REASONING, *names.LIST_FINISH_REASONS), (TEXTS,)),
     "history": (LISTS, TURNS),
 }
-_ROUND_KEYS = [set(round) for round in names.ROUNDS]
+ROUND_KEYS = [set(round) for round in names.ROUNDS]
 _TURN_NAMES = frozenset(
     (
         *("prompt", "input", "context", "answer", "solution"),
@@ -87,7 +87,7 @@ def value_kind(value: Any) -> str:
         return EMPTY
     first = value[0]
     if isinstance(first, dict):
-        is_turn = any(key in first for key in _TURN_KEYS) or first.keys() in _ROUND_KEYS
+        is_turn = any(key in first for key in _TURN_KEYS) or first.keys() in ROUND_KEYS
         return TURNS if is_turn else MAPPINGS
     return _LIST_KINDS.get(type(first), OTHER)
 

@@ -22,6 +22,8 @@ def row_metadata(rest: dict[str, Any], extra: dict[str, Any]) -> tuple[str | Non
     Returns:
         The text, and the keys whose value was changed or renamed.
     """
+    if not rest and not extra:
+        return None, ()
     merged, changed = _given(rest.pop("metadata", None)), []
     for source in (extra, rest):
         for key, value in source.items():
