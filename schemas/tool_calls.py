@@ -42,6 +42,8 @@ def _says_nothing(found: Any) -> bool:
     """Return whether all values of a call, or of a tool's description, are missing ones."""
     if not isinstance(found, dict):
         return is_no_value(found)
+    if isinstance(found.get("name"), str) and not is_no_value(found["name"]):
+        return False
     inner = _parsed(found.get("function"))
     if any(one.get(key) in ("none", "nan") for one in (found, inner) if isinstance(one, dict) for key in NAMES):
         return False  # a function may have that name
