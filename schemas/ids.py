@@ -20,7 +20,7 @@ def content_id(prefix: str, *parts: str | int | float | None) -> str:
     return f"{prefix}_{hashlib.sha256(framed).hexdigest()[:20]}"
 
 
-def _as_json_value(value: int | float | None) -> str:
+def _as_json_value(value: str | float | None) -> str:
     if value is None:
         return "null"
     return str(value) if type(value) is int else _as_json(value)

@@ -110,7 +110,7 @@ def test_nothing_runs_what_data_say(modules):
 
 # Parquet files that are not the store's own, and why they are read or written outside ``curate/storage``.
 OTHER_PARQUET = {
-    "curate/sources/arrow_files.py": "a source that a recipe names",
+    "curate/sources/files/arrow_files.py": "a source that a recipe names",
     "cli/tables.py": "the result of a query, for the user",
     "train/fit.py": "the record in a checkpoint, which transformers writes into the work folder",
 }

@@ -5,7 +5,7 @@ import polars as pl
 from curate.datasets.dataset_spec import NOUNS
 from curate.datasets.recorded_verdicts import is_source, recorded_scores
 from curate.pipeline.run_state import RunState
-from curate.sources.layout_names import VERDICTS
+from curate.sources.rows.layout_names import VERDICTS
 from curate.steps.find_step import find_step
 from curate.storage.stage import Stage
 from schemas.errors import printable

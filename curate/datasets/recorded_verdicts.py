@@ -3,7 +3,7 @@
 import polars as pl
 
 from curate.pipeline.run_state import RunState
-from curate.sources.layout_names import RANKS, VERDICTS
+from curate.sources.rows.layout_names import RANKS, VERDICTS
 from curate.steps import sql_conditions
 from curate.storage.rows import read_all
 from curate.storage.stage import Stage

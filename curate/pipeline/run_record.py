@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from curate.models.gateway import Gateway, Usage
-from curate.sources.urls import without_secrets
+from curate.sources.remote.urls import without_secrets
 from curate.storage.files import slug
 from curate.storage.records import RunStage
 from curate.storage.sql_views import publish

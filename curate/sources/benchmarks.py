@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from curate.sources.file_names import is_pattern
-from curate.sources.hub import read_hub
+from curate.sources.files.file_names import is_pattern
 from curate.sources.open_source import is_remote
 from curate.sources.reference_data import SCHEMA, ReferenceData, read_reference_data
+from curate.sources.remote.hub import read_hub
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 

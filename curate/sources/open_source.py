@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from curate.sources.file_formats import content_hash, counts_lines, file_format, read_rows
-from curate.sources.file_names import is_pattern
-from curate.sources.hub import check_options, read_hub
-from curate.sources.hub_names import hub_name, hub_place, is_hub_name, is_hub_url
-from curate.sources.raw_row import Raw, Reading, renamed
-from curate.sources.source_files import Files, file_rows, find_files, pattern_name
-from curate.sources.urls import is_url, shown_url
+from curate.sources.files.file_formats import content_hash, counts_lines, file_format, read_rows
+from curate.sources.files.file_names import is_pattern
+from curate.sources.files.raw_row import Raw, Reading, renamed
+from curate.sources.files.source_files import Files, file_rows, find_files, pattern_name
+from curate.sources.remote.hub import check_options, read_hub
+from curate.sources.remote.hub_names import hub_name, hub_place, is_hub_name, is_hub_url
+from curate.sources.remote.urls import is_url, shown_url
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 
@@ -111,7 +111,7 @@ def open_source(
     if sql is not None:
         if reading.split or options:
             raise UserError("sql: 'split' and 'hub' are for files and data sets; write a WHERE instead")
-        from curate.sources.sql_source import read_sql
+        from curate.sources.files.sql_source import read_sql
 
         return Opened(read_sql(sql, Path(path)), "sql", "sql", None, reading)
     if _is_hub(path, hub):
@@ -142,7 +142,7 @@ def open_files(files: Files, reading: Reading, shown: str) -> Opened:
 
 
 def _downloaded(url: str) -> Path:
-    from curate.sources.web_file import download  # what opens a connection is loaded for a URL only
+    from curate.sources.remote.web_file import download  # what opens a connection is loaded for a URL only
 
     return download(url)
 

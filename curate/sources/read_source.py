@@ -1,8 +1,8 @@
 """Read a source (a file, or a data set on the hub) as prompts with their recorded candidates.
 
 ``read_source(Path("seeds.jsonl"))`` reads the file, recognises the format of each row and returns four tables.
-``curate.sources.open_source`` opens files, data sets and queries, ``curate.sources.row_formats`` converts the rows. A
-bad row is refused with its line, or with ``on_error="drop"`` left out with a decision that says why.
+``curate.sources.open_source`` opens files, data sets and queries, ``curate.sources.rows.row_formats`` converts rows.
+A bad row is refused with its line, or with ``on_error="drop"`` left out with a decision that says why.
 """
 
 from collections import Counter
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.sources.field_map import check_fields, check_seen, key_names, map_fields
-from curate.sources.message_trees import is_flat, trees_of_messages
+from curate.sources.files.raw_row import Raw
+from curate.sources.message_tables import is_flat, trees_of_messages
 from curate.sources.open_source import Opened, open_source
-from curate.sources.raw_row import Raw
-from curate.sources.recorded_candidates import Candidate
-from curate.sources.row_formats import Row, convert
-from curate.sources.urls import is_url, shown_url
+from curate.sources.remote.urls import is_url, shown_url
+from curate.sources.rows.field_map import check_fields, check_seen, key_names, map_fields
+from curate.sources.rows.recorded_candidates import Candidate
+from curate.sources.rows.row_formats import Row, convert
 from curate.storage.polars_types import polars_schema
 from schemas.errors import BadRow, UserError, short_repr, unknown
 from schemas.ids import content_id
@@ -111,13 +111,13 @@ def read_source(
     Args:
         path: A file, a folder of files, a pattern such as ``data/*.jsonl``, a data set on the hub (``owner/name``), or
             a URL; with ``sql``, the folder that the query's paths are relative to.
-        fields: Maps our names to the names of the file's keys (``curate.sources.field_map``).
+        fields: Maps our names to the names of the file's keys (``curate.sources.rows.field_map``).
         on_error: ``refuse`` raises for the first bad row; ``drop`` leaves bad rows out, each with a decision.
         name: The value of ``source`` in the prompts; by default the name of the file, the folder or the data set.
         limit: Read only so many rows from the start, at least 1.
         hub: Options of a data set on the hub: ``name``, ``split``, ``revision``.
         split: The split to read, where a folder, a data set or a file has several; by default ``train``.
-        sql: A query whose rows are read (``curate.sources.sql_source``).
+        sql: A query whose rows are read (``curate.sources.files.sql_source``).
 
     Raises:
         UserError: An option is wrong, or the source cannot be read; the message names the file, the line and the

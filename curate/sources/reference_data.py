@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.algorithms.text import same_text
-from curate.sources.file_names import is_pattern, pattern_folder
-from curate.sources.hub_names import hub_place, is_hub_url
+from curate.sources.files.file_names import is_pattern, pattern_folder
 from curate.sources.open_source import content_of, source_path
 from curate.sources.read_source import Source, read_source
-from curate.sources.urls import is_url, shown_url, without_secrets
+from curate.sources.remote.hub_names import hub_place, is_hub_url
+from curate.sources.remote.urls import is_url, shown_url, without_secrets
 from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
 from curate.storage.store import Store, is_store

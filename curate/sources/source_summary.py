@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from curate.sources import layout_names
 from curate.sources.read_source import Source
-from curate.sources.row_keys import normal
+from curate.sources.rows import layout_names
+from curate.sources.rows.row_keys import normal
 from curate.sources.template_leftovers import Leftovers, find_leftovers
 from schemas.errors import printable
 from schemas.messages import short_repr

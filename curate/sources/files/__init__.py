@@ -1,0 +1,1 @@
+"""Files, folders and queries: which there are, and the rows in each."""

@@ -1,0 +1,170 @@
+"""Read Parquet, Arrow and Feather files, some thousand rows at a time, with pyarrow alone.
+
+An Arrow file is either in the file format, as Feather and Polars write it, or a stream, as ``datasets`` writes it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from curate.sources.files.raw_row import Raw, Reading, first_line, without_nulls
+from schemas.errors import UserError
+from schemas.json_text import parse
+
+BATCH = 4096  # rows that are held at once
+
+
+def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
+    """Return the rows of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: not a Parquet file, or a damaged one: {first_line(error)}") from None
+    return batch_rows(_checked(file.iter_batches(BATCH), path, "Parquet"))
+
+
+def read_arrow(path: Path, reading: Reading) -> Iterator[Raw]:
+    """Return the rows of an Arrow file: in the file format, or a stream."""
+    try:
+        file = pa.OSFile(str(path))
+        start = file.read(6)
+        file.seek(0)
+        if start.startswith(b"FEA1"):
+            raise UserError(f"{path}: is in version 1 of Feather; save it as Parquet, or as Feather of version 2")
+        if start == b"ARROW1":
+            whole = pa.ipc.open_file(file)
+            batches: Iterable[pa.RecordBatch] = (whole.get_batch(i) for i in range(whole.num_record_batches))
+        else:
+            batches = pa.ipc.open_stream(file)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: not an Arrow file, or a damaged one: {first_line(error)}") from None
+    return batch_rows(_checked(batches, path, "Arrow"))
+
+
+def _checked(batches: Iterable[pa.RecordBatch], path: Path, kind: str) -> Iterator[pa.RecordBatch]:
+    """Yield batches; raise ``UserError`` where the file is damaged or cut off after its beginning."""
+    try:
+        yield from batches
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: a damaged {kind} file, or one that is cut off: {first_line(error)}") from None
+
+
+def batch_rows(batches: Iterable[pa.RecordBatch], texts_of_json: frozenset[str] = frozenset()) -> Iterator[Raw]:
+    """Yield the rows of record batches, numbered from 1, without the null keys that Arrow adds to mappings.
+
+    Args:
+        batches: The batches.
+        texts_of_json: The columns that hold JSON text, beside those whose Arrow type says so.
+    """
+    number = 0
+    for whole in batches:
+        names = whole.schema.names
+        for begin in range(0, whole.num_rows, BATCH):
+            batch = whole.slice(begin, BATCH)
+            columns = [_values(column, names[i] in texts_of_json) for i, column in enumerate(batch.columns)]
+            if any(absent for _, absent in columns):
+                for values in zip(*(values for values, _ in columns), strict=True):
+                    number += 1
+                    yield Raw(number, {k: v for k, v in zip(names, values, strict=True) if v is not None})
+            else:
+                for values in zip(*(values for values, _ in columns), strict=True):
+                    number += 1
+                    yield Raw(number, dict(zip(names, values, strict=True)))
+
+
+def _values(column: pa.Array, is_json: bool = False) -> tuple[list[Any], bool]:
+    """Return a column's values, and whether one of them is ``None``; a column of Arrow's JSON type is parsed."""
+    if isinstance(column, pa.ExtensionArray):
+        is_json = is_json or column.type.extension_name == "arrow.json"
+        column = column.storage
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    kind = column.type
+    if not is_json and pa.types.is_struct(kind):
+        return _mappings(column), column.null_count > 0
+    if not is_json and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return _lists(column), column.null_count > 0
+    values = _plain_values(column)
+    if is_json:
+        values = [without_nulls(_parsed(value)) for value in values]
+    elif _holds(kind, pa.types.is_map):
+        values = [without_nulls(_maps(value, kind)) for value in values]
+    elif pa.types.is_nested(kind) or pa.types.is_floating(kind):
+        values = [without_nulls(value) for value in values]
+    else:
+        return values, column.null_count > 0
+    return values, any(value is None for value in values)
+
+
+def _mappings(column: pa.StructArray) -> list[dict[str, Any] | None]:
+    """Return the mappings of a column, without the keys whose values are null."""
+    names = [field.name for field in column.type]
+    if not names:
+        return [{} if valid else None for valid in column.is_valid().to_pylist()]
+    fields = [_values(field) for field in column.flatten()]
+    rows = zip(*(values for values, _ in fields), strict=True)
+    made: list[dict[str, Any] | None]
+    if any(absent for _, absent in fields):
+        made = [{k: v for k, v in zip(names, values, strict=True) if v is not None} for values in rows]
+    else:
+        made = [dict(zip(names, values, strict=True)) for values in rows]
+    if column.null_count:
+        return [row if valid else None for row, valid in zip(made, column.is_valid().to_pylist(), strict=True)]
+    return made
+
+
+def _lists(column: pa.ListArray | pa.LargeListArray) -> list[list[Any] | None]:
+    """Return the lists of a column."""
+    items, end, made = _values(column.flatten())[0], 0, []
+    for length in column.value_lengths().to_pylist():
+        begin, end = end, end + (length or 0)
+        made.append(None if length is None else items[begin:end])
+    return made
+
+
+def _plain_values(column: pa.Array) -> list[Any]:
+    """Return a column's values as Python's; times that Python cannot hold are text."""
+    kind = column.type
+    if pa.types.is_interval(kind):
+        return [None if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":  # Python's times have microseconds
+        column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+    elif pa.types.is_time64(kind) and kind.unit == "ns":
+        column = column.cast(pa.time64("us"), safe=False)
+    elif pa.types.is_duration(kind):
+        column = column.cast(pa.string()) if kind.unit == "ns" else column
+    try:
+        return column.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return column.cast(pa.string()).to_pylist()
+
+
+def _parsed(value: Any) -> Any:
+    """Return the value of a JSON text; a text that is no JSON stays as it is."""
+    try:
+        return parse(value) if isinstance(value, str) else value
+    except (json.JSONDecodeError, ValueError):
+        return value
+
+
+def _holds(kind: pa.DataType, wanted: Any) -> bool:
+    """Return whether a type, or one that it is made of, is of a wanted kind."""
+    return wanted(kind) or any(_holds(kind.field(i).type, wanted) for i in range(kind.num_fields))
+
+
+def _maps(value: Any, kind: pa.DataType) -> Any:
+    """Return a value of a type with Arrow's maps, which Python gets as lists of pairs, with mappings in their place."""
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return {str(key): _maps(item, kind.item_type) for key, item in value}
+    if pa.types.is_struct(kind):
+        return {field.name: _maps(value[field.name], field.type) for field in kind}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_maps(item, kind.value_type) for item in value]
+    return value

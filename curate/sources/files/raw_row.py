@@ -1,0 +1,133 @@
+"""A row as a source file holds it, and the parts that the readers of several file formats share."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curate.sources.files.compressed import open_file, unpacked_size_limit
+from curate.sources.files.splits import ALL, TRAIN, canonical
+from schemas.errors import UserError
+
+BOM = b"\xef\xbb\xbf"
+CHUNK = 2**20
+
+
+class Raw(NamedTuple):
+    """A row as it was read, or the reason why it could not be read.
+
+    Attributes:
+        line: The line in the file, or the number of the row from 1 (``file_formats.counts_lines`` says which).
+        row: The row; ``None`` where it could not be read.
+        problem: What is wrong with a row that could not be read.
+        column: The column in the line at which the problem is, if known.
+        text: The text of a row that could not be read, or its beginning.
+        file: The file of the row among the files of its source; empty where the source is one file, or none.
+    """
+
+    line: int
+    row: dict[str, Any] | None
+    problem: str = ""
+    column: int | None = None
+    text: str = ""
+    file: str = ""
+
+
+@dataclass
+class Reading:
+    """What a source asks of the readers of its files, and what they have to say to the user.
+
+    Attributes:
+        split: The split to read where a file or a folder holds several; ``None`` for ``train``, and where the files
+            are those of a split already.
+        notes: What a reader decided about a file, each with the number of files.
+    """
+
+    split: str | None = None
+    notes: Counter[str] = field(default_factory=Counter)
+
+    def note(self, text: str) -> None:
+        """Add a note about one file."""
+        self.notes[text] += 1
+
+    def without_splits(self, where: str) -> None:
+        """Raise ``UserError`` where a split is asked for that is not ``train``, of what holds no splits."""
+        if self.split is not None and canonical(self.split) not in (TRAIN, ALL):
+            raise UserError(
+                f"{where}: no split {self.split!r}: neither the names of files nor the file itself name splits; "
+                "leave 'split' out, or name the files that are meant with a pattern"
+            )
+
+    def texts(self) -> tuple[str, ...]:
+        """Return the notes, with the number of files where there are several."""
+        return tuple(f"{text} ({count:,} files)" if count > 1 else text for text, count in self.notes.items())
+
+
+def renamed(rows: Callable[[], Iterable[Raw]], path: Path, shown: str) -> Iterator[Raw]:
+    """Yield rows; an error names what was downloaded as the user does, in place of the path it was written to."""
+    try:
+        yield from rows()
+    except UserError as error:
+        raise UserError(str(error).replace(str(path), shown)) from None
+
+
+def read_whole_text(path: Path) -> str:
+    """Return the text of a file that cannot be read in parts; raise ``UserError`` where it is empty or not UTF-8."""
+    parts, size, limit = [], 0, unpacked_size_limit(path)
+    with open_file(path) as file:
+        try:
+            while part := file.read(CHUNK if file.method else -1):
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise UserError(
+                        f"{path}: unpacks to more than {limit:,} bytes, and must be held whole in memory; "
+                        "save it as JSON Lines (.jsonl), which is read row by row"
+                    )
+        except file.errors as error:
+            raise UserError(f"{path}: {file.problem(error)}") from None
+    raw = b"".join(parts)
+    body = raw.removeprefix(BOM)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: {not_utf8(body, error.start, len(raw) - len(body))}") from None
+    if not text or text.isspace():
+        raise UserError(f"{path}: the file is empty; expected at least one row")
+    return text
+
+
+def not_utf8(raw: bytes, start: int, offset: int) -> str:
+    """Return the problem of bytes that are not UTF-8 at ``start``; ``offset`` is where they begin in the file."""
+    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    hint = " (it looks like UTF-16)" if wide else ""
+    return f"not UTF-8: byte 0x{raw[start]:02x} at byte {offset + start} of the file{hint}; save the file as UTF-8"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's error message that is not blank, else the name of the error's type."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def arrow_rows(rows: Iterable[dict]) -> Iterator[Raw]:
+    """Yield rows from Arrow (Parquet, the datasets library) without the keys that Arrow added.
+
+    Arrow gives every mapping of a column the keys of all of them, null where there was none; so a null key is taken
+    for an absent one. NaN is taken for null.
+    """
+    return (Raw(number, without_nulls(row)) for number, row in enumerate(rows, 1))
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a value without the null and NaN keys of its mappings, at any depth; NaN elsewhere becomes ``None``."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None and not _is_nan(v)}
+    if isinstance(value, list):
+        return [without_nulls(v) for v in value]
+    return None if _is_nan(value) else value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value

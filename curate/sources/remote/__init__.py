@@ -1,0 +1,1 @@
+"""Data sets on the hub, and files at a URL."""

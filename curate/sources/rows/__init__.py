@@ -1,0 +1,1 @@
+"""The rows of a source: the layout of each, by the names of its keys, and its parts."""
