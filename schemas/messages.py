@@ -33,7 +33,7 @@ ROLE_NAMES = {
     **dict.fromkeys(("observation", "observations", "ipython"), "tool"),
 }
 SUGGESTED = (*ROLES, "human", "gpt", "function_call", "observation")
-ROLE_KEYS = ("role", "from", "speaker", "author")
+ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 CONTENT_KEYS = ("content", "value", "text", "message", "parts", "refusal")
 READ_KEYS = {"tool_calls", "function_call", *REASONING_KEYS}  # beside the role and the content; others are kept
 _PLAIN_NAMES = {name: role for name, role in ROLE_NAMES.items() if name not in CALL_NAMES}

@@ -6,11 +6,13 @@ from typing import NamedTuple
 from curate.sources.rows import layout_names as names
 from curate.sources.rows.row_keys import (
     ANSWER,
+    EMPTY,
     FLAG,
     LISTS,
     MAPPING,
     MAPPINGS,
     MESSAGE,
+    NULL,
     NUMBER,
     NUMBERED,
     SOLUTION,
@@ -35,7 +37,13 @@ class AnswerKeys(NamedTuple):
 
 def side_keys(keys: Keys) -> tuple[str, ...]:
     """Return the keys of the two sides of a pair."""
-    for one, other in names.SIDES:
+    words = [
+        (form.format(word=one, noun=noun), form.format(word=other, noun=noun))
+        for one, other in names.SIDE_WORDS
+        for noun in names.SIDE_NOUNS
+        for form in ("{word}_{noun}", "{noun}_{word}")
+    ]
+    for one, other in (*names.SIDES, *words):
         pair = keys.find((one,), *ANSWER_KINDS, TEXTS, LISTS), keys.find((other,), *ANSWER_KINDS, TEXTS)
         if pair[0] and pair[1]:
             return pair[0], pair[1]
@@ -63,13 +71,13 @@ def numbered_keys(keys: Keys) -> tuple[tuple[str, ...], str | None]:
 
 def named_keys(keys: Keys) -> tuple[str, ...]:
     """Return the keys of answers that are named after their models; none where the row has an answer by its name."""
-    if keys.find((*names.ANSWERS[:3], *names.MESSAGES)):
+    if keys.find((*names.PLAIN_ANSWERS, *names.MESSAGES)):
         return ()
     found = []
     for key, kind in keys.kinds.items():
         name = normal(key)
         match = NAMED.fullmatch(name) if key not in keys.used and kind in (TEXT, TEXTS) else None
-        if match and match[1] not in names.NO_MODELS and name not in names.TRUTHS:
+        if match and any(stem in match[1] for stem in names.MODEL_STEMS):
             found.append(key)
     return tuple(found)
 
@@ -114,7 +122,7 @@ def answer_and_truth(keys: Keys, prompt_name: str, turns: bool, several: bool, c
     """
     asked = choices or prompt_name in names.TRUTH_PROMPTS
     answer, solution = keys.find(("answer",)), keys.find(("solution",), TEXT)
-    reasoned = keys.find(names.REASONING, TEXT, TEXTS) is not None
+    reasoned = keys.find(names.REASONING, TEXT, TEXTS, EMPTY, NULL) is not None
     truth = truth_keys(keys)
     left = answer or solution or (keys.find(("answers",), TEXTS, MAPPING) if asked else None)
     if not left and choices:
@@ -125,6 +133,9 @@ def answer_and_truth(keys: Keys, prompt_name: str, turns: bool, several: bool, c
     one = _answer_key(keys, reasoned, prompt_name)
     if one:
         return AnswerKeys(one, truth_of_others)
+    failed = keys.find((*names.ANSWERS, *names.ANSWER_LISTS), EMPTY, NULL)  # no answer; ``answer`` is what it should be
+    if failed:
+        return AnswerKeys(None, truth_of_others)
     learnt = answer if answer and keys.kinds[answer] in (*ANSWER_KINDS, NUMBER) else None
     if turns:
         return AnswerKeys(learnt, truth) if reasoned and learnt else AnswerKeys(None, truth_of_others)
@@ -139,8 +150,8 @@ def answer_and_truth(keys: Keys, prompt_name: str, turns: bool, several: bool, c
 
 def _answer_key(keys: Keys, reasoned: bool, prompt_name: str) -> str | None:
     """Return the key of the one answer under a name that is an answer's in every row that has it."""
-    found = keys.find(names.ANSWERS, *ANSWER_KINDS) or keys.find(names.NUMBER_ANSWERS[:-1], NUMBER)
-    named = [] if found else [key for key in named_keys(keys) if normal(key).endswith(("_response", "_completion"))]
+    found = keys.find(names.ANSWERS, *ANSWER_KINDS) or keys.find(names.PLAIN_ANSWERS, NUMBER)
+    named = () if found else named_keys(keys)
     if found or named:
         return found or named[0]
     if reasoned and keys.find(("content",), TEXT):

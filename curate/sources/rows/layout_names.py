@@ -24,17 +24,20 @@ PROMPTS_WITH_ANSWERS = (
 )  # fmt: skip
 SPEAKERS = (("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("human", "bot"), ("user", "bot"))
 # A text that belongs to the prompt, and is put below it unless it is in it already.
-CONTEXTS = ("input", "context", "passage", "article", "paragraph", "document")
+CONTEXTS = ("input", "context", "passage", "article", "paragraph", "document", "contexts", "documents")
+BLANKS = ("<noinput>", "nan", "none", "null", "n/a")  # texts that writers leave for no context and no system text
+# Parts that are not read; a key of this name that holds something is said.
+NOT_READ = ("references", "evidence", "definition", "instructions", "image", "images", "video", "videos", "audio")
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction")
 TOOLS = ("tools", "functions", "available_tools")
 
 # One answer. ``answer``, ``solution``, and ``content`` and ``text``, are answers in some rows only (docs/data.md).
+PLAIN_ANSWERS = ("completion", "response", "output")  # each may be a number too, which is read as its text
 ANSWERS = (
-    "completion", "response", "output", "generation", "generated_solution", "model_response", "model_output",
-    "assistant", "assistant_response", "reply", "attempt", "deepseek_attempt", "deepseek_solution", "targets",
-    "target", "bot", "gpt", "llm_response", "targets_pretokenized", "message_2",
+    *PLAIN_ANSWERS, "generation", "generated_solution", "model_response", "model_output", "assistant",
+    "assistant_response", "reply", "attempt", "targets", "target", "bot", "gpt", "llm_response", "model_answer",
+    "targets_pretokenized", "message_2",
 )  # fmt: skip
-NUMBER_ANSWERS = ("completion", "response", "output", "answer")  # may be a number, which is read as its text
 # Several answers: a list of texts, messages or mappings.
 ANSWER_LISTS = ("completions", "generations", "responses", "all_generated_responses", "all_responses")
 ONLY_LISTS = (
@@ -49,14 +52,13 @@ ONLY_LISTS = (
 ANSWER_TEXTS = (
     "messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output", "inference",
 )  # fmt: skip
-# Answers named after their model: gpt4_response, llama_response; deepseek_attempt, gemini_attempt.
-NAMED = ("response", "attempt", "answer", "output", "completion", "generation")
-NO_MODELS = (
-    "final", "input", "expected", "reference", "correct", "gold", "true", "short", "long", "original", "raw",
-    "chosen", "rejected", "preferred", "dispreferred", "better", "worse", "non_preferred", "orig", "canonical",
-    "ground_truth", "incorrect", "wrong", "standard", "gold_standard", "edited", "best", "generated", "human_ref",
-    "formatted", "extracted", "predicted", "orig_reference", "requires", "sample", "test", "example", "user", "max",
-    "min", "num", "n", "has", "is", "model", "model_name", "raw_labelling", "no", "expected_test",
+# Answers named after their model: gpt4_response, llama_answer, deepseek_attempt; the name has one of these stems.
+NAMED = ("response", "attempt", "answer", "output", "completion", "generation", "solution")
+MODEL_STEMS = (
+    "gpt", "claude", "gemini", "gemma", "llama", "mistral", "mixtral", "qwen", "deepseek", "phi", "falcon", "vicuna",
+    "alpaca", "koala", "bard", "palm", "davinci", "command", "yi", "glm", "internlm", "baichuan", "bloom", "olmo",
+    "tulu", "zephyr", "wizard", "orca", "grok", "kimi", "nemotron", "smollm", "granite", "dolly", "human", "teacher",
+    "student",
 )  # fmt: skip
 # A mapping with a ``solution`` is a model's recorded solution, but not under these names.
 NO_SOLUTIONS = ("metadata", "meta", "extra_info", "info", "extra", "reward_model", "source")
@@ -67,23 +69,23 @@ NUMBERED = (
 )  # fmt: skip
 NEED_A_VERDICT = ("answer",)  # numbered like the choices of a question; answers only where the row says which is better
 
-# The two sides of a preference: (chosen, rejected).
+# The two sides of a preference: (chosen, rejected); also a word of ``SIDE_WORDS`` before or after a ``SIDE_NOUNS``.
 SIDES = (
     ("chosen", "rejected"),
-    ("chosen_response", "rejected_response"),
     ("preferred_output", "non_preferred_output"),
-    ("chosen_messages", "rejected_messages"),
     ("messages", "rejected_messages"),
     ("messages", "rejected_response"),
     ("response", "rejected_response"),
     ("response_j", "response_k"),
-    ("response_chosen", "response_rejected"),
-    ("chosen_answer", "rejected_answer"),
     ("preferred", "dispreferred"),
-    ("preferred_response", "dispreferred_response"),
     ("y_w", "y_l"),
-    ("better_response", "worse_response"),
 )
+SIDE_WORDS = (
+    ("chosen", "rejected"), ("preferred", "dispreferred"), ("accepted", "rejected"), ("good", "bad"),
+    ("better", "worse"), ("positive", "negative"), ("safe", "unsafe"), ("correct", "incorrect"), ("win", "lose"),
+    ("winning", "losing"), ("w", "l"),
+)  # fmt: skip
+SIDE_NOUNS = ("response", "answer", "output", "completion", "text", "messages", "conversation", "solution")
 # Which of two or more numbered answers is better. The value is the number or the letter of the answer (also
 # ``model_a``, ``response_1``, ``A>B``), or a tie. With ``text`` it must be a text; with ``sign``, below 0 is the first
 # and above 0 the second; with ``first``, 1 is the first and 0 the second.
@@ -117,6 +119,7 @@ SIDE_REASONING = (
     "{side}_reasoning", "{side}_reasoning_content", "{side}_thinking", "{number}_thinking_trajectory",
     "{number}_reasoning", "{number}_thinking", "reasoning_{number}",
 )  # fmt: skip
+ALTERNATIVES = ("thinking_trajectories",)
 SIDE_MODELS = ("{side}_model", "model_{side}", "{side}_source", "model_{number}", "{side}_policy", "generator_{number}")
 
 # Beside one answer, a number, true/false or a word for it becomes a score of this name.
@@ -162,9 +165,10 @@ MODELS = (
     "model", "generation_model", "model_name", "response_model", "response_source", "generator", "completion_model",
     "llm",
 )  # fmt: skip
-# The reasoning of the one answer: a text, or a list whose first text is meant.
+# The reasoning of the one answer: a text, or a list of texts; of trajectories (alternatives) the first is meant.
 REASONING = (
     "reasoning_content", "reasoning", "thinking", "reasoning_trace", "chain_of_thought", "complex_cot", "think",
+    "cot", "model_reasoning",
     "thought", "deepseek_reasoning", "deepseek_thinking_trajectory", "thinking_trajectory", "thinking_trajectories",
     "think_content", "r1_reasoning",
 )  # fmt: skip
@@ -184,7 +188,7 @@ LOOK_LIKE_ANSWERS = (
     "raw_response", "instances", "code", "edited_response",
 )  # fmt: skip
 # Where one of these is a text that repeats a message, it is left out of the metadata.
-COPIES = (*PROMPTS, *ANSWERS[:12])
+COPIES = (*PROMPTS, *PLAIN_ANSWERS, "generation", "model_response", "assistant", "reply", "text")
 
 # What a layout is called, by the keys of its prompt and of its answer; others are called after these two keys.
 KNOWN = {

@@ -45,7 +45,9 @@ def _unread(node: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str, An
     left = [{key: value for key, value in one.items() if key not in READ} for one in (node, *replies)]
     labels = [other for one in (node, *replies) if (other := _other_labels(one))]
     own = {key: value for key, value in left[0].items() if value is not None}
-    more = {"replies": left[1:]} if any(left[1:]) else {}
+    more: dict[str, Any] = {"replies": left[1:]} if any(left[1:]) else {}
+    deleted = sum(map(_is_deleted, node.get("replies") or []))
+    more |= {"deleted_replies": deleted} if deleted else {}
     return own | more | ({"labels": labels} if labels else {})
 
 
@@ -53,7 +55,12 @@ def _replies(node: dict[str, Any]) -> list[dict[str, Any]]:
     replies = node.get("replies") or []
     if not isinstance(replies, list) or not all(isinstance(reply, dict) for reply in replies):
         raise BadRow(f"'replies' is {kind_of(replies)}; expected a list of messages")
-    return [reply for reply in replies if not reply.get("deleted") and reply.get("text") is not None]
+    return [reply for reply in replies if not _is_deleted(reply)]
+
+
+def _is_deleted(node: dict[str, Any]) -> bool:
+    """Return whether a message was deleted; in CSV that is a text."""
+    return str(node.get("deleted", False)).lower() in ("true", "1") or node.get("text") is None
 
 
 def _message(node: dict[str, Any]) -> Message:
@@ -64,7 +71,7 @@ def _message(node: dict[str, Any]) -> Message:
 def _candidate(message: Message, node: dict[str, Any]) -> Candidate:
     """Return a reply as a candidate; its rank is counted from 0, its labels' values are scores."""
     scores = {name: value for name, value in _labels(node).items() if name in SCORES}
-    rank = None if isinstance(node.get("rank"), bool | str) else number_of(node.get("rank"))
+    rank = None if isinstance(node.get("rank"), bool) else number_of(node.get("rank"))
     found: dict[str, float | None] = {} if rank is None else {"rank": rank}
     return Candidate([message], take_model(dict(node), "model_name"), found | scores)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from curate.sources.rows import layout_names as names
 from curate.sources.rows.preference_pairs import whole_conversation
 from curate.sources.rows.prompt_messages import Choice
 from curate.sources.rows.recorded_candidates import (
@@ -76,11 +77,16 @@ def _read_answer(rest: dict[str, Any], key: str, messages: list[Message]) -> tup
 
 def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> None:
     """Give the candidate the row's reasoning; a flag such as "on" stays in the row."""
-    value = rest[key][0] if isinstance(rest[key], list) else rest[key]
+    value, left = rest[key], []
+    if isinstance(value, list) and not all(isinstance(text, str) for text in value):
+        return
+    if isinstance(value, list):
+        left = value[1:] if normal(key) in names.ALTERNATIVES else []
+        value = value[0] if left else "\n\n".join(value)
     if normal(value) in REASONING_FLAGS:
         return
     add_reasoning(candidate, value)
-    if not isinstance(rest[key], list) or len(rest[key]) == 1:
+    if not left:
         del rest[key]
 
 

@@ -285,8 +285,10 @@ def _verdicts(value: Any, tokens: list[str], models: list[str], rule: str) -> li
             return tie
         found = _WINNER.fullmatch(text)
         better = value if value in models else found[1] if found else ""
-    elif number is not None and not isinstance(value, bool) and rule != "text":
+    elif number is not None and not isinstance(value, bool):
         better = f"{number:g}"
+    if number is not None and (rule == "text" or "0" not in tokens):
+        return None  # of answers that are numbered from 1, a number may count from 0 or from 1
     if models.count(better) == 1:
         return [float(model == better) for model in models]
     return [float(token == better) for token in tokens] if better in tokens else None

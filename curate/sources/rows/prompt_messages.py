@@ -28,7 +28,7 @@ def take_prompt(rest: dict[str, Any], layout: Layout, choices: list[Choice]) -> 
         return []
     value = rest[key] if key in layout.keys else rest.pop(key)
     if layout.turns:
-        return _conversation(value, key)
+        return _conversation(value, key, layout.answers)
     if isinstance(value, dict):
         inner = next((value[name] for name in ("text", "full_text", "content", "prompt") if name in value), None)
         if not isinstance(inner, str):
@@ -42,18 +42,18 @@ def take_prompt(rest: dict[str, Any], layout: Layout, choices: list[Choice]) -> 
         text = before.pop()["content"] if before[-1]["role"] == "user" else ""
     for name in layout.contexts:
         context = _context(rest.pop(name), name)
-        if not blank(context) and context not in text:
+        if not blank(context) and context not in text and normal(context) not in names.BLANKS:
             text = f"{text}\n\n{context}" if text else context
     if choices:
         text = "\n".join([f"{text}\n", *(f"{letter}. {choice}" for letter, choice in choices)])
     return [*before, {"role": "user", "content": text}] if text else before
 
 
-def _conversation(value: Any, key: str) -> list[Message]:
-    """Return the messages of a conversation; a prompt that is a list of texts is the user's turns (Chatbot Arena)."""
+def _conversation(value: Any, key: str, answers: str) -> list[Message]:
+    """Return the messages of a conversation; beside numbered answers a list of texts is the user's (Chatbot Arena)."""
     if normal(key) in names.PROMPTS and not isinstance(value, list | dict):
         raise BadRow(f"{key!r} is {kind_of(value)}; expected text or a list of messages")
-    if normal(key) == "prompt" and isinstance(value, list) and all(isinstance(turn, str) for turn in value):
+    if answers == "numbered" and isinstance(value, list) and all(isinstance(turn, str) for turn in value):
         return [{"role": "user", "content": read_filled_text(turn, key)} for turn in value]
     return read_messages(_turns(value, key), key)
 
@@ -104,7 +104,7 @@ def _turns(value: Any, key: str) -> Any:
 
 def _history(value: list, key: str) -> list[Message]:
     """Return earlier rounds: messages, or ``[[question, answer], ...]``."""
-    if all(isinstance(turn, dict) for turn in value):
+    if all(isinstance(turn, dict) for turn in value) or all(isinstance(turn, str) for turn in value):
         return read_messages(_turns(value, key), key)
     messages: list[Message] = []
     for index, pair in enumerate(value):
@@ -117,7 +117,8 @@ def _history(value: list, key: str) -> list[Message]:
 
 def without_blank_system(messages: list[Message]) -> list[Message]:
     """Return the messages without a system turn at the start that has no text."""
-    return messages[1:] if messages and messages[0]["role"] == "system" and blank(messages[0]["content"]) else messages
+    hollow = messages and messages[0]["role"] == "system" and len(messages[0]) == 2 and blank(messages[0]["content"])
+    return messages[1:] if hollow else messages
 
 
 def with_system(system: Any, messages: list[Message]) -> list[Message] | None:
@@ -125,10 +126,16 @@ def with_system(system: Any, messages: list[Message]) -> list[Message] | None:
 
     ``None`` where they begin with another system message, which is theirs.
     """
-    message: Message = {"role": "system", "content": read_text(system, "system")}
+    (message,) = read_messages([system if _is_message(system) else {"role": "system", "content": system}], "system")
+    if blank(message["content"]) or normal(message["content"]) in names.BLANKS:
+        return messages
     if not messages or messages[0]["role"] != "system":
         return [message, *messages]
     return messages if same_message(messages[0], message) else None
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and "role" in value
 
 
 def check_prompt(messages: list[Message], candidates: list[Candidate], key: str) -> None:

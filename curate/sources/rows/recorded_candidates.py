@@ -145,6 +145,12 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
         candidate.finish_reason = encodable(item.pop("finish_reason"), f"{where}.finish_reason")
     candidate.prompt_tokens = _take_token_count(item, "prompt_tokens")
     candidate.completion_tokens = _take_token_count(item, "completion_tokens")
+    words = [k for k, v in item.items() if isinstance(v, str) and normal(k) in (*names.VERDICTS, *names.KTO_LABELS)]
+    for name in words:
+        score = "label" if normal(name) in names.KTO_LABELS else name
+        value = take_verdict(item, name, score)
+        if value is not None:
+            candidate.scores.setdefault(score, value)
     numbers = [
         k
         for k, v in item.items()

@@ -26,6 +26,7 @@ from curate.sources.rows.transcripts import is_transcript, read_transcript
 from schemas.errors import BadRow, short_repr
 from schemas.json_text import dump
 from schemas.messages import Message, trailing_assistant_count
+from schemas.reasoning import split_reasoning
 from schemas.tool_calls import read_tools
 
 Prompts = list[tuple[list[Message], list[Candidate]]]
@@ -77,8 +78,9 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Ro
     rest = {k: v for k, v in row.items() if v is not None}
     _lift_messages(rest)
     parse_lists(rest)
+    nulls = () if len(rest) == len(row) else tuple(key for key in row if row[key] is None)
     try:
-        layout = row_layout(rest)
+        layout = row_layout(rest, nulls)
     except BadRow as problem:
         null = next((key for key in (*names.MESSAGES, *names.PROMPTS) if key in row and row[key] is None), None)
         raise BadRow(f"{null!r} is null; expected text or a list of messages") if null else problem from None
@@ -88,7 +90,18 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Ro
 
 
 def _lift_messages(rest: dict[str, Any]) -> None:
-    """Move the keys of ``input: {messages, tools}`` (OpenAI's preferences) into the row, and read transcripts."""
+    """Move the keys of ``input: {messages, tools}`` (OpenAI's preferences) into the row, and read transcripts.
+
+    Two sides that name keys (``chosen: response_a``) become what those keys hold.
+    """
+    chosen, rejected = rest.get("chosen"), rest.get("rejected")
+    if (
+        isinstance(chosen, str)
+        and isinstance(rejected, str)
+        and chosen != rejected
+        and {chosen, rejected} <= rest.keys()
+    ):
+        rest["chosen"], rest["rejected"] = rest.pop(chosen), rest.pop(rejected)
     given = rest.get("input")
     if isinstance(given, dict) and isinstance(given.get("messages"), list) and not given.keys() & rest.keys():
         del rest["input"]
@@ -116,6 +129,7 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
     """
     choices = read_choices(rest[layout.choices]) if layout.choices else []
     truth = take_ground_truth(rest, layout, choices) if layout.truth else None
+    unanswered = _drop_empty_answer(rest, layout)
     messages = take_prompt(rest, layout, choices)
     if choices and layout.choices:
         del rest[layout.choices]
@@ -140,11 +154,26 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
         metadata=metadata,
         prompt_key=layout.prompt or layout.keys[0],
         unused=unused,
-        unclear=(*unclear, *left),
+        unclear=tuple(dict.fromkeys((*unanswered, *unclear, *left))),
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
     )
     return [first, *(replace(first, messages=turns, candidates=answers) for turns, answers in found[1:])]
+
+
+def _drop_empty_answer(rest: dict[str, Any], layout: Layout) -> tuple[str, ...]:
+    """Leave an assistant's turn without anything off the end of the conversation; return its key if there was one."""
+    key = layout.prompt or ""
+    turns = rest.get(key) if layout.turns else None
+    if not isinstance(turns, list) or len(turns) < 2:
+        return ()
+    last = turns[-1]
+    if not isinstance(last, dict) or len(last) != 2 or last.get("role", last.get("from")) not in ("assistant", "gpt"):
+        return ()
+    if last.get("content", last.get("value")) not in ("", None):
+        return ()
+    rest[key] = turns[:-1]
+    return (f"{key} (an empty last turn)",)
 
 
 def _answers(rest: dict[str, Any], layout: Layout, messages: list[Message]) -> tuple[Prompts, str, tuple[str, ...]]:
@@ -207,13 +236,14 @@ def _left_keys(
     looks = tuple(
         key for key in extra if normal(str(key)) in names.LOOK_LIKE_ANSWERS and isinstance(extra[key], str | list)
     )
-    left = [key for key in (*layout.suspects, *layout.watched) if key in rest]
+    used = layout.one if layout.one in layout.keys else None  # what a mapping has beside the answer stays under its key
+    left = [key for key in dict.fromkeys((*layout.suspects, *layout.watched)) if key in rest and key != used]
     unclear = tuple(key for key in (layout.system, layout.choices) if key in rest)
     if not left:
         return looks, unclear
     texts = {turn["content"].strip() for turn in messages}
     texts.update(turn["content"].strip() for candidate in candidates for turn in candidate.messages)
-    copies = {key for key in left if isinstance(rest[key], str) and rest[key].strip() in texts}
+    copies = {key for key in left if isinstance(rest[key], str) and split_reasoning(rest[key])[1].strip() in texts}
     for key in copies:
         if normal(key) in names.COPIES:
             del rest[key]

@@ -1,23 +1,25 @@
 """The keys of a row by their normal names, and the kinds of their values, by which layouts are recognised."""
 
+import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from schemas.errors import BadRow, short_repr
 from schemas.json_text import parse
 
 # The kinds of a value, as far as a layout depends on them: a text, a number, true/false; a mapping: a message, one that
 # holds an answer's text, a recorded solution, a tree, another; a list of texts, of numbers, of mappings, of messages,
-# of lists; and what is empty: a blank text, a list or a mapping without items.
-TEXT, NUMBER, FLAG, OTHER, EMPTY = "text", "number", "flag", "other", "empty"
+# of lists; and what is empty: a blank text, a list or a mapping without items; and null.
+TEXT, NUMBER, FLAG, OTHER, EMPTY, NULL = "text", "number", "flag", "other", "empty", "null"
 MESSAGE, ANSWER, SOLUTION, TREE, MAPPING = "message", "answer", "solution", "tree", "mapping"
 TEXTS, NUMBERS, MAPPINGS, TURNS, LISTS = "texts", "numbers", "mappings", "turns", "lists"
 _KINDS = {bool: FLAG, int: NUMBER, float: NUMBER}
 _LIST_KINDS = {str: TEXTS, bool: NUMBERS, int: NUMBERS, float: NUMBERS, list: LISTS, type(None): OTHER}
 NUMBERED = re.compile(rf"({'|'.join(names.NUMBERED)})_?(\d{{1,2}}|[a-d])")
-_TURN_KEYS = ("role", "from", "speaker", "author")
+_TURN_KEYS = ("role", "from", "speaker", "author", "sender")
 # Keys whose value may be a list as JSON text, as in CSV and in our own tables, with the kinds that are meant.
 _ANY_LIST = (TEXTS, TURNS, LISTS, MAPPINGS)
 _LIST_NAMES: dict[str, tuple[str, ...]] = {
@@ -25,8 +27,11 @@ _LIST_NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(names.CHOICES, (TEXTS, NUMBERS)),
     **dict.fromkeys(names.LIST_SCORES, (NUMBERS,)),
     **dict.fromkeys((*names.LIST_MODELS, *names.LIST_REASONING, *names.LIST_FINISH_REASONS), (TEXTS,)),
-    "history": (LISTS, TURNS),
+    **dict.fromkeys(names.TOOLS, (MAPPINGS, TEXTS)),
+    "history": (LISTS, TURNS, TEXTS),
 }
+LONGEST_LITERAL = 1_000_000  # characters of a list that Python wrote
+_PYTHON_TURNS = re.compile(r"\[\s*\{\s*'(?:role|from|content|value)'")
 ROUND_KEYS = [set(round) for round in names.ROUNDS]
 _TURN_NAMES = frozenset(
     (
@@ -56,7 +61,7 @@ class Keys:
             key = self.at.get(name)
             if key is not None and key not in self.used:
                 kind = self.kinds[key]
-                if kind in kinds or (not kinds and kind != EMPTY):
+                if kind in kinds or (not kinds and kind not in (EMPTY, NULL)):
                     found.append(key)
         return found
 
@@ -82,7 +87,7 @@ def value_kind(value: Any) -> str:
     if isinstance(value, dict):
         return _mapping_kind(value)
     if not isinstance(value, list):
-        return OTHER
+        return NULL if value is None else OTHER
     if not value:
         return EMPTY
     first = value[0]
@@ -133,9 +138,25 @@ def _parse_rounds(row: dict[str, Any], text: str) -> None:
 
 
 def _parse_list(text: str) -> list | None:
-    """Return the list in a JSON text, or ``None``."""
+    """Return the list in a JSON text, or ``None``. A list of mappings may be written as Python does (pandas' CSV).
+
+    Raises:
+        BadRow: It looks like a list of messages and cannot be read.
+    """
     try:
         items = parse(text)
     except ValueError:
-        return None
+        items = _parse_python(text) if _PYTHON_TURNS.match(text) else None
     return items if isinstance(items, list) else None
+
+
+def _parse_python(text: str) -> Any:
+    try:
+        if len(text) > LONGEST_LITERAL:
+            raise ValueError
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        found = short_repr(text)
+        raise BadRow(
+            f"{found} looks like a list of messages, and is neither JSON nor Python; write it as JSON"
+        ) from None

@@ -23,12 +23,11 @@ from curate.sources.rows.answer_keys import (
 from curate.sources.rows.row_keys import (
     ANSWER,
     EMPTY,
-    FLAG,
     LISTS,
     MAPPING,
     MAPPINGS,
     MESSAGE,
-    NUMBER,
+    NULL,
     NUMBERED,
     NUMBERS,
     TEXT,
@@ -101,13 +100,18 @@ _PARTS = frozenset(
 )
 
 
-def row_layout(row: dict[str, Any]) -> Layout:
-    """Return the layout of a row without nulls.
+def row_layout(row: dict[str, Any], nulls: tuple[str, ...] = ()) -> Layout:
+    """Return the layout of a row.
+
+    Args:
+        row: The row, without nulls.
+        nulls: The keys that held null.
 
     Raises:
         BadRow: No prompt is found, or the layout is one that is known and not read.
     """
-    found = _layout(tuple(map(str, row)), tuple(map(value_kind, row.values())))
+    keys, kinds = (*map(str, row), *map(str, nulls)), (*map(value_kind, row.values()), *(NULL for _ in nulls))
+    found = _layout(keys, kinds)
     if isinstance(found, str):
         raise BadRow(found)
     return found
@@ -133,8 +137,10 @@ def _find_layout(keys: Keys) -> Layout:
     if prompt and prompt in sides:
         keys.used.discard(prompt)
     prompt_name = normal(prompt or "")
-    system, tools = keys.use(keys.find(names.SYSTEMS, TEXT)), keys.use(_tools(keys))
-    history = None if turns else keys.use(keys.find(("history",), LISTS, TURNS) or keys.find(("context",), TURNS))
+    system = keys.use(keys.find(names.SYSTEMS, TEXT, TEXTS, MESSAGE, MAPPINGS))
+    tools = keys.use(_tools(keys))
+    history = None if turns else keys.find(("history",), LISTS, TURNS, TEXTS) or keys.find(("context",), TURNS)
+    keys.use(history)
     contexts, choices = _contexts(keys) if prompt and not turns else (), None
     if not turns:
         choices = keys.use(keys.find(names.CHOICES, TEXTS, NUMBERS, MAPPING, ANSWER))
@@ -153,7 +159,8 @@ def _find_layout(keys: Keys) -> Layout:
     alone = answers in ("one", "turns")
     scores = score_keys(keys) if alone else ()
     left = keys.find_all((*names.WINNERS, *names.PROMPTS) if answers == "list" else names.PROMPTS)
-    left += keys.find_all(("input", "context", "history"), TURNS, MESSAGE)
+    left += keys.find_all(("input", "context", "history"), TURNS, MESSAGE, MAPPING)
+    left += keys.find_all(("history",), TEXT) + keys.find_all(names.NOT_READ)
     return Layout(
         name=_layout_name(prompt, turns, answers, used, winner),
         prompt=prompt,
@@ -173,7 +180,7 @@ def _find_layout(keys: Keys) -> Layout:
         winner=winner,
         listed=listed if answers in ("sides", "numbered") else None,
         suspects=(*((one,) if one and not used else ()), *_suspects(keys)),
-        watched=(*left, *(key for key, name in scores if normal(name) in names.VERDICTS)),
+        watched=(*left, *(key for key, _ in scores)),
         empty=tuple(key for key, kind in keys.kinds.items() if kind == EMPTY and normal(key) in _PARTS),
     )
 
@@ -222,6 +229,9 @@ def _no_prompt(keys: Keys) -> str:
     shown = ", ".join(short_repr(key) for key in list(keys.kinds)[:12])
     for key in keys.kinds:
         close = difflib.get_close_matches(str(key)[:40].lower(), (*names.MESSAGES, *names.PROMPTS), n=1, cutoff=0.7)
+        if normal(key) in (*names.MESSAGES, *names.PROMPTS, *names.CONVERSATIONS):
+            held = keys.kinds[key]
+            return f"no prompt or messages: {key!r} holds {held}, and no text or messages; found the keys {shown}"
         if close:
             return f"no prompt or messages: found the keys {shown}; did you mean {close[0]!r} for {short_repr(key)}?"
     return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
@@ -263,12 +273,10 @@ def _suspects(keys: Keys) -> tuple[str, ...]:
     found = []
     for key, kind in keys.kinds.items():
         name = normal(key)
-        named = NAMED.fullmatch(name)
-        model = named is not None and named[1] not in names.NO_MODELS
-        of_number = kind in (NUMBER, FLAG) and name not in (*names.NUMBER_ANSWERS, "solution")
-        if key not in keys.used and kind != EMPTY and not of_number:
-            if name in looks or model or NUMBERED.fullmatch(name):
-                found.append(key)
+        is_text = kind in (TEXT, TEXTS, TURNS, LISTS, MAPPINGS, MESSAGE, ANSWER)
+        of_kind = name in looks or (is_text and (NAMED.fullmatch(name) or NUMBERED.fullmatch(name)))
+        if of_kind and key not in keys.used and (is_text or name in (*names.PLAIN_ANSWERS, "answer", "solution")):
+            found.append(key)
     return tuple(found)
 
 

@@ -22,12 +22,18 @@ def texts(row: Row) -> list[str]:
 
 # (row, the candidates' texts, the ground truth, unused keys, keys that were not understood)
 NO_ANSWERS: list[tuple[dict, list[str], str | None, tuple, tuple]] = [
-    ({"question": "q", "answer": "4", "requires_completion": "no"}, [], "4", (), ()),
+    ({"question": "q", "answer": "4", "requires_completion": "no"}, [], "4", ("requires_completion",), ()),
     ({"question": "q", "answer": "4", "content": "a web page"}, [], "4", (), ()),
     ({"question": "q", "answer": "4", "extra_info": {"solution": "gold", "index": 3}}, [], "4", (), ()),
     ({"question": "q", "answer": "4", "candidates": ["3", "4"]}, [], "4", ("candidates",), ()),
     ({"problem": "q", "inputs": ["1"], "outputs": ["2"], "solution": "code"}, ["code"], "code", ("outputs",), ()),
-    ({"problem": "q", "sample_output": "5", "test_output": "7", "solution": "code"}, ["code"], "code", (), ()),
+    (
+        {"problem": "q", "sample_output": "5", "test_output": "7", "solution": "code"},
+        ["code"],
+        "code",
+        ("sample_output", "test_output"),
+        (),
+    ),
     ({"prompt": "q", "samples": ["ex1", "ex2"], "response": "4"}, ["4"], None, ("samples",), ()),
     ({"prompt": "q", "response": "4", "accepted": "yes", "rejected": "no"}, ["4"], None, ("rejected",), ()),
     ({"instruction": "q", "text": "Below is an instruction"}, [], None, (), ()),
@@ -92,10 +98,14 @@ def test_a_side_that_is_a_mapping_keeps_all_that_is_in_it():
 
 def test_the_winner_is_a_number_a_letter_or_a_model():
     row = {"prompt": "q", "response_1": "4", "response_2": "5", "model_1": "llama-2", "model_2": "gpt-4"}
-    for winner, better in (("llama-2", 0), ("gpt-4", 1), ("response_2", 1), (1, 0), ("2", 1)):
+    for winner, better in (("llama-2", 0), ("gpt-4", 1), ("response_2", 1), ("model_1", 0)):
         found = only({**row, "winner": winner})
         assert [one.scores["preference"] for one in found.candidates] == [1.0 - better, float(better)], winner
         assert found.metadata is None and not found.unclear
+    for winner in (0, 1, "1"):  # these may be counted from 0 or from 1
+        assert only({**row, "winner": winner}).unclear == ("winner",)
+    first = only({"prompt": "q", "response_0": "4", "response_1": "5", "winner": 1})
+    assert [one.scores["preference"] for one in first.candidates] == [0.0, 1.0]
 
 
 def test_the_truth_of_a_question_with_choices():

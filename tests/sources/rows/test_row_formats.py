@@ -238,7 +238,7 @@ BAD = [
     ({"messages": [{"role": "user", "content": None}]}, ["messages[0]: content is null"]),
     ({"messages": [{"role": "user", "content": ""}]}, ["messages[0]: the user turn's content is empty"]),
     ({"messages": [{"role": "user", "content": [{"type": "image", "url": "x"}]}]}, ["'image'", "only text parts"]),
-    ({"messages": [ASK, {"role": "assistant", "content": ""}]}, ["messages[1]: the assistant turn's content is empty"]),
+    ({"messages": [ASK, {**FOUR, "content": ""}, ASK]}, ["messages[1]: the assistant turn's content is empty"]),
     ({"messages": [FOUR]}, ["only assistant turns"]),
     ({"messages": [RULES]}, ["no user turn"]),
     ({"prompt": "x", "completions": "4"}, ["'completions' is text", "expected a list"]),
