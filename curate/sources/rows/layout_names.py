@@ -57,8 +57,7 @@ NAMED = ("response", "attempt", "answer", "output", "completion", "generation", 
 MODEL_STEMS = (
     "gpt", "claude", "gemini", "gemma", "llama", "mistral", "mixtral", "qwen", "deepseek", "phi", "falcon", "vicuna",
     "alpaca", "koala", "bard", "palm", "davinci", "command", "yi", "glm", "internlm", "baichuan", "bloom", "olmo",
-    "tulu", "zephyr", "wizard", "orca", "grok", "kimi", "nemotron", "smollm", "granite", "dolly", "human", "teacher",
-    "student",
+    "tulu", "zephyr", "wizard", "orca", "grok", "kimi", "nemotron", "smollm", "granite", "dolly", "human",
 )  # fmt: skip
 # A mapping with a ``solution`` is a model's recorded solution, but not under these names.
 NO_SOLUTIONS = ("metadata", "meta", "extra_info", "info", "extra", "reward_model", "source")

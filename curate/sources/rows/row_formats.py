@@ -29,6 +29,7 @@ from schemas.messages import Message, trailing_assistant_count
 from schemas.reasoning import split_reasoning
 from schemas.tool_calls import read_tools
 
+ANSWERING = ("assistant", "gpt")  # roles of a turn that answers
 Prompts = list[tuple[list[Message], list[Candidate]]]
 NAMED_TURNS = frozenset(("text", "chat", "dialog", "dialogue", "conversation", "conversations"))  # may be a transcript
 
@@ -168,7 +169,8 @@ def _drop_empty_answer(rest: dict[str, Any], layout: Layout) -> tuple[str, ...]:
     if not isinstance(turns, list) or len(turns) < 2:
         return ()
     last = turns[-1]
-    if not isinstance(last, dict) or len(last) != 2 or last.get("role", last.get("from")) not in ("assistant", "gpt"):
+    shape = ({"role", "content"}, {"from", "value"})
+    if not isinstance(last, dict) or last.keys() not in shape or last.get("role", last.get("from")) not in ANSWERING:
         return ()
     if last.get("content", last.get("value")) not in ("", None):
         return ()
@@ -236,7 +238,8 @@ def _left_keys(
     looks = tuple(
         key for key in extra if normal(str(key)) in names.LOOK_LIKE_ANSWERS and isinstance(extra[key], str | list)
     )
-    used = layout.one if layout.one in layout.keys else None  # what a mapping has beside the answer stays under its key
+    one = layout.one  # what a mapping has beside the answer stays under its key
+    used = one if one in layout.keys or isinstance(rest.get(one or ""), dict) else None
     left = [key for key in dict.fromkeys((*layout.suspects, *layout.watched)) if key in rest and key != used]
     unclear = tuple(key for key in (layout.system, layout.choices) if key in rest)
     if not left:

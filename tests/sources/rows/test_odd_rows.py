@@ -48,6 +48,14 @@ NO_ANSWERS: list[tuple[dict, list[str], str | None, tuple, tuple]] = [
     ({"prompt": "q", "responses": ["4", "5"], "winner": 0}, ["4", "5"], None, (), ("winner",)),
     ({"prompt": "q", "responses": ["4", None]}, ["4"], None, (), ("responses",)),
     ({"prompt": "q", "response_a": "4", "response_b": None}, ["4"], None, (), ()),
+    ({"prompt": "q", "draft_response": "5", "final_response": "4"}, [], None, ("draft_response", "final_response"), ()),
+    ({"query": "q", "api_response": "{}", "answer": "4"}, ["4"], None, ("api_response",), ()),
+    ({"question": "q", "student_answer": "5", "answer": "4"}, [], "4", ("student_answer",), ()),
+    ({"prompt": "q", "response": "", "answer": "4"}, [], "4", (), ()),
+    ({"prompt": "q", "response": None, "answer": "4"}, [], "4", (), ()),
+    ({"question": "q", "context": {"t": ["a"]}, "answer": "4"}, [], "4", (), ("context",)),
+    ({"prompt": "q", "response": "4", "rating": "5/5"}, ["4"], None, (), ("rating",)),
+    ({"prompt": "q", "image": "a.jpg", "response": "4"}, ["4"], None, (), ("image",)),
     ({"messages": [{"role": "system", "content": "s"}, ASK, FOUR], "system": "t"}, ["4"], None, (), ("system",)),
 ]
 
@@ -71,6 +79,18 @@ SAME: list[tuple[dict, dict]] = [
     ({"prompt": "q", "messages": [], "response": "4"}, {"prompt": "q", "response": "4"}),
     ({"instruction": "q", "input": "", "context": "c", "output": "4"},
      {"instruction": "q", "context": "c", "output": "4"}),
+    ({"instruction": "q", "input": "<noinput>", "output": "4"}, {"instruction": "q", "output": "4"}),
+    ({"prompt": "q", "system": [{"type": "text", "text": "s"}]}, {"prompt": "q", "system": "s"}),
+    ({"prompt": "q", "system": "None"}, {"prompt": "q"}),
+    ({"prompt": "q", "functions": '[{"name": "f"}]'}, {"prompt": "q", "tools": [{"name": "f"}]}),
+    ({"prompt": "q", "history": ["Hi", "Hello."]}, {"prompt": "q", "history": [["Hi", "Hello."]]}),
+    ({"prompt": "q", "good_response": "4", "bad_answer": "x", "bad_response": "5"},
+     {"prompt": "q", "chosen": "4", "rejected": "5", "bad_answer": "x"}),
+    ({"prompt": "q", "response_a": "4", "response_b": "5", "chosen": "response_a", "rejected": "response_b"},
+     {"prompt": "q", "completion_chosen": "4", "completion_rejected": "5"}),
+    ({"prompt": "q", "chosen": "[{'role': 'assistant', 'content': '4'}]", "rejected": "5"},
+     {"prompt": "q", "chosen": "4", "rejected": "5"}),
+    ({"question": "q", "reasoning": ["a", "b"], "answer": "4"}, {"question": "q", "reasoning": "a\n\nb", "answer": "4"}),
     ({"instruction": "q", "output": 4}, {"instruction": "q", "output": "4"}),
     ({"prompt": "q", "completions": '["4"]', "scores": "[1]"}, {"prompt": "q", "completions": ["4"], "scores": [1]}),
     ({"conversation": "Human: q\nAssistant: 4"}, {"conversation": [{"human": "q", "assistant": "4"}]}),
@@ -141,3 +161,11 @@ def test_earlier_turns_may_stand_under_history_or_context():
     before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
     for row in ({"context": before}, {"history": [["Hi", "Hello."]]}, {"history": before}):
         assert only({"prompt": "2+2?", "response": "4", **row}).messages == [*before, ASK]
+
+
+def test_an_empty_last_turn_is_no_answer_and_is_said():
+    found = only({"messages": [ASK, {"role": "assistant", "content": ""}]})
+    assert (found.messages, found.candidates) == ([ASK], [])
+    assert found.unclear == ("messages (an empty last turn)",)
+    call = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
+    assert only({"messages": [ASK, call]}).candidates[0].messages[0]["tool_calls"]
