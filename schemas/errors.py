@@ -26,6 +26,10 @@ class UserError(OneLine):
     """A mistake in a recipe, a flag, a file or a query. The message says what was found, where, and what to do."""
 
 
+class SettingError(UserError):
+    """A mistake in a setting of a source: its reader adds the place in the recipe."""
+
+
 class Failed(OneLine):
     """Too many requests to a model failed. The replies that arrived are kept."""
 

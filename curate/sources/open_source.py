@@ -48,6 +48,14 @@ class Opened(NamedTuple):
         return f"{path}:{raw.line}{column}" if has_lines or column else f"{path}: row {raw.line}"
 
 
+    def lost(self, raw: Raw) -> None:
+        """Note and warn that a file is not read further than a row."""
+        file = f"{self.name}/{raw.file}" if raw.file else self.file or self.name
+        text = f"nothing is read after {raw.rest_lost} of {file}"
+        self.reading.note(text)
+        self.reading.warn(f"{text}, for it is broken there ({raw.problem}); mend the file to read its other rows")
+
+
 def source_path(named: str, folder: Path) -> Path | str:
     """Return what a recipe's ``path`` stands for: a file, a folder or a pattern, a hub data set, or a URL.
 

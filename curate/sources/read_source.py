@@ -21,7 +21,7 @@ from curate.sources.rows.field_map import check_fields, check_seen, key_names, m
 from curate.sources.rows.recorded_candidates import Candidate
 from curate.sources.rows.row_formats import Row, convert
 from curate.storage.polars_types import polars_schema
-from schemas.errors import BadRow, UserError, short_repr, unknown
+from schemas.errors import BadRow, SettingError, UserError, short_repr, unknown
 from schemas.ids import content_id
 from schemas.json_text import dump
 from schemas.messages import Message, dump_turns, last_text
@@ -50,6 +50,7 @@ class Source:
         changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
             rows.
         notes: What the readers of the files decided: the split that was read, files and keys that were left out.
+        warnings: What a user should look at, such as a file that is not read to its end.
     """
 
     prompts: pl.DataFrame
@@ -63,6 +64,7 @@ class Source:
     truths: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,14 +127,14 @@ def read_source(
     """
     where = shown_url(path) if isinstance(path, str) and is_url(path) else str(path)
     if on_error not in ("refuse", "drop"):
-        raise unknown("on_error", on_error, ["refuse", "drop"], where)
+        raise SettingError(str(unknown("on_error", on_error, ["refuse", "drop"], where)))
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise UserError(f"{where}: limit: expected a number of rows from 1, found {limit!r}")
+        raise SettingError(f"{where}: limit: expected a number of rows from 1, found {limit!r}")
     if name is not None and not isinstance(name, str):
-        raise UserError(f"{where}: name: expected text, found {name!r}")
-    fields = None if fields is None else check_fields(fields)
+        raise SettingError(f"{where}: name: expected text, found {name!r}")
+    fields = None if fields is None else _checked_fields(fields)
     if split is not None and not isinstance(split, str):
-        raise UserError(f"{where}: split: expected the name of a split, found {split!r}")
+        raise SettingError(f"{where}: split: expected the name of a split, found {split!r}")
     opened = open_source(path, sql=sql, split=split, hub=hub)
     tables = _collect(islice(opened.rows, limit), opened, name or opened.name, fields, on_error)
     return Source(
@@ -147,7 +149,15 @@ def read_source(
         truths=dict(tables.truths.most_common()),
         changed=dict(tables.changed.most_common()),
         notes=opened.reading.texts(),
+        warnings=tuple(opened.reading.warnings),
     )
+
+
+def _checked_fields(fields: dict) -> dict:
+    try:
+        return check_fields(fields)
+    except UserError as error:
+        raise SettingError(str(error)) from None
 
 
 def _collect(rows: Iterable[Raw], opened: Opened, name: str, fields: dict | None, on_error: str) -> _Tables:
@@ -170,18 +180,27 @@ def _collect(rows: Iterable[Raw], opened: Opened, name: str, fields: dict | None
         except (BadRow, RecursionError) as error:
             problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
             bad += 1
+            if raw.rest_lost:
+                opened.lost(raw)
             first_problem = first_problem or f"{opened.place(raw)}: {problem}"
             tables.decisions.append((_row_id(name, raw), False, str(problem), _evidence(raw)))
     if not total:
         raise UserError(f"{opened.shown}: has no rows; expected at least one")
     if fields is not None and known:
-        check_seen(fields, seen, known, opened.shown)
+        _check_seen(fields, seen, known, opened.shown)
     if bad and on_error == "refuse":
         count = f"{bad} of {total} rows {'is' if bad == 1 else 'are'} bad"
         raise UserError(f"{first_problem} ({count}; 'on_error: drop' leaves bad rows out)")
     if bad == total:
         raise UserError(f"{first_problem} (none of the {total} rows can be read)")
     return tables
+
+
+def _check_seen(fields: dict, seen: set[str], known: set[str], shown: str) -> None:
+    try:
+        check_seen(fields, seen, known, shown)
+    except UserError as error:
+        raise SettingError(str(error)) from None
 
 
 def _assembled(rows: Iterator[Raw]) -> Iterator[Raw]:

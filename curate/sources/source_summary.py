@@ -53,7 +53,7 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
         leftovers: Its control tokens and placeholders (``source_leftovers``).
         prompt: The entry of ``fields`` for its prompts (``prompt_field``).
     """
-    warnings = []
+    warnings = [*map(printable, source.warnings)]
     if source.unused:
         key = next(iter(source.unused))
         looks = "looks like an answer" if len(source.unused) == 1 else "look like answers"

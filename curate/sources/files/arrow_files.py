@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.sources.files.compressed import open_file
 from curate.sources.files.raw_row import Raw, Reading, first_line, without_nulls
 from schemas.errors import UserError
 from schemas.json_text import parse
@@ -24,7 +25,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a Parquet file, or a damaged one: {first_line(error)}") from None
+        raise UserError(f"{path}: not a Parquet file, or a damaged one: {_held(path, b'PAR1') or first_line(error)}") from None
     return batch_rows(_checked(file.iter_batches(BATCH), path, "Parquet"))
 
 
@@ -42,8 +43,25 @@ def read_arrow(path: Path, reading: Reading) -> Iterator[Raw]:
         else:
             batches = pa.ipc.open_stream(file)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not an Arrow file, or a damaged one: {first_line(error)}") from None
+        raise UserError(f"{path}: not an Arrow file, or a damaged one: {_held(path, b'ARROW1') or first_line(error)}") from None
     return batch_rows(_checked(batches, path, "Arrow"))
+
+
+def _held(path: Path, magic: bytes) -> str:
+    """Return what a file that is not what its name says holds, with what to do; the empty text where it is unclear."""
+    with path.open("rb") as raw:
+        if raw.read(len(magic)) == magic:
+            return ""
+    with open_file(path) as file:  # says of a Git LFS pointer, or of data of another format, what it is
+        try:
+            start = file.read(512).decode().lstrip("\ufeff \t\r\n")
+        except (*file.errors, UnicodeDecodeError):
+            return ""
+    if start[:1] in ("{", "["):
+        return f"it holds JSON text; rename it to end with {'.jsonl' if start[:1] == '{' else '.json'}"
+    lines = start.splitlines()
+    is_csv = len(lines) > 1 and any(sign in lines[0] and sign in lines[1] for sign in ",;\t")
+    return "it holds text such as CSV; rename it to end with .csv" if is_csv else ""
 
 
 def _checked(batches: Iterable[pa.RecordBatch], path: Path, kind: str) -> Iterator[pa.RecordBatch]:

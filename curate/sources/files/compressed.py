@@ -3,8 +3,6 @@
 The first bytes of a file say how it is compressed, whatever its name ends with.
 """
 
-import bz2
-import gzip
 import io
 import lzma
 import os
@@ -14,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from curate.sources.files.unpack import PART, Unpacked
 from schemas.errors import UserError
 
 ENDINGS = {".gz": "gzip", ".zst": "Zstandard", ".zstd": "Zstandard", ".bz2": "bzip2", ".xz": "xz"}
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+LFS = b"version https://git-lfs.github.com/spec/"  # the text that stands in place of a large file in a Git repository
 OTHER_MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"PK\x03\x04": ".zip"}
 MOST_UNPACKED = 4 * 2**30  # bytes of a compressed file that must be held whole in memory
 LONGEST_LINE = 2**28  # bytes of a line; more is no row but a file that holds no lines, or a decompression bomb
@@ -58,7 +58,10 @@ class OpenFile:
             self._file = path.open("rb")
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-        start = os.pread(self._file.fileno(), 8, 0)  # what is read into the buffer now would be copied later
+        start = os.pread(self._file.fileno(), 64, 0)  # what is read into the buffer now would be copied later
+        if start.startswith(LFS):
+            self._file.close()
+            raise UserError(f"{path}: is a Git LFS pointer, and not the data; run: git lfs pull")
         other = next((ending for magic, ending in OTHER_MAGIC.items() if start.startswith(magic)), "")
         if other:
             self._file.close()
@@ -66,7 +69,8 @@ class OpenFile:
             raise UserError(f"{path}: holds the data of a {other} file, whatever its name ends with; {do}")
         self.method = next((method for magic, method in MAGIC.items() if start.startswith(magic)), "")
         self._named = compression_ending(path.name)
-        self._unpacked = _unpack(self._file, self.method)
+        self._parts = Unpacked(self._file, self.method) if self.method in ("gzip", "bzip2", "xz") else None
+        self._unpacked = self._open()
 
     def __enter__(self) -> "OpenFile":
         """Return the file."""
@@ -86,15 +90,34 @@ class OpenFile:
         self._check_name()
         return iter(partial(self._unpacked.readline, LONGEST_LINE), b"")
 
+    @property
+    def followed(self) -> str:
+        """What is to be said of data behind the compressed data, which is not read; else the empty text."""
+        if self._parts is None or not self._parts.other_data:
+            return ""
+        return f"all that is compressed with {self.method} is read; other data that follows it in the file is not"
+
     def problem(self, error: BaseException) -> str:
         """Return what an error of ``errors`` means for the user."""
         if isinstance(error, NotCompressed):
             return (
                 f"not compressed with {ENDINGS[self._named]} although its name ends with {self._named}; rename the file"
             )
+        if self.method == "Zstandard" and "frame descriptor" in str(error):
+            return "other data follows what is compressed with Zstandard; unpack the file first"
         if self.method:
             return "the file looks cut off: its compressed data ends early or is damaged"
         return f"cannot be read: {error}"
+
+    def _open(self) -> BinaryIO:
+        """Return the file as it reads after decompression."""
+        if self._parts is not None:
+            return cast(BinaryIO, io.BufferedReader(self._parts, PART))
+        if self.method == "Zstandard":
+            import pyarrow as pa  # reads several frames in a row, as parallel writers make them
+
+            return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(self._file, mode="r"), "zstd"), 2**16)
+        return self._file
 
     def _check_name(self) -> None:
         if self._named and not self.method:
@@ -104,18 +127,3 @@ class OpenFile:
 def open_file(path: Path) -> OpenFile:
     """Return a source file, open for reading."""
     return OpenFile(path)
-
-
-def _unpack(file: io.BufferedReader, method: str) -> BinaryIO:
-    """Return a file as it reads after decompression."""
-    if method == "gzip":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    if method == "bzip2":
-        return cast(BinaryIO, bz2.BZ2File(file))
-    if method == "xz":
-        return cast(BinaryIO, lzma.LZMAFile(file))
-    if method == "Zstandard":
-        import pyarrow as pa  # reads several frames in a row, as parallel writers make them
-
-        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"), 2**16)
-    return file

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from curate.sources.files.raw_row import Raw, Reading, read_whole_text
+from curate.sources.files.raw_row import NoRows, Raw, Reading, read_whole_text
 from schemas.errors import UserError
 from schemas.messages import short_repr
 
@@ -29,7 +29,7 @@ def read_tsv(path: Path, reading: Reading) -> Iterator[Raw]:
 def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
     # The default limit of 128 KiB for a field guards a parser's memory; a long conversation is longer.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    text = read_whole_text(path)
+    text = read_whole_text(path, reading)
     start, separator = _separator_line(text)
     separator = separator or _separator(text, usual)
     if separator != usual:
@@ -42,12 +42,15 @@ def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
     except csv.Error as error:
         raise UserError(f"{path}:{reader.line_num}: not CSV: {error}") from None
     if header is None:
-        raise UserError(f"{path}: has no rows; expected a header with the names of the columns")
-    double = next((name for name in header if header.count(name) > 1), None)
+        raise NoRows(f"{path}: has no rows; expected a header with the names of the columns")
+    if not any(header):
+        raise UserError(f"{path}:{reader.line_num}: the header names no column; expected the names of the columns")
+    double = next((name for name in header if name and header.count(name) > 1), None)
     if double is not None:
         raise UserError(
             f"{path}:{reader.line_num}: two columns are named {short_repr(double)}; expected each name once"
         )
+    reader = _Records(reader, header, path) if header.count("") > 1 else reader
     return _read_records(reader, header, last=0 if text.endswith(("\n", "\r")) else text.count("\n") + 1)
 
 
@@ -87,17 +90,56 @@ def _first_records(text: str, separator: str) -> list[list[str]]:
     return records
 
 
+class _Records:
+    """The records of a reader whose header has several columns without a name, as a spreadsheet leaves them behind."""
+
+    def __init__(self, reader: Any, header: list[str], path: Path) -> None:
+        self._reader, self._path, self._held = reader, path, -1
+        self._unnamed = [index for index, name in enumerate(header) if not name]
+
+    def __iter__(self) -> "_Records":
+        return self
+
+    def __next__(self) -> list[str]:
+        """Return the next record; raise ``UserError`` where two columns without a name hold values."""
+        values = next(self._reader)
+        for index in self._unnamed:
+            if index < len(values) and values[index] and index != self._held:
+                if self._held >= 0:
+                    raise UserError(
+                        f"{self._path}:{self.line_num}: the columns {self._held + 1} and {index + 1} hold values, and "
+                        "have no name; name each column in the header"
+                    )
+                self._held = index
+        return values
+
+    @property
+    def line_num(self) -> int:
+        """The line that was read last."""
+        return self._reader.line_num
+
+
 def _read_records(reader: Any, header: list[str], last: int) -> Iterator[Raw]:
     """Yield the records after the header. ``last`` is the number of a last line without a line end, else 0."""
-    number = 0
+    number, line, width = 0, reader.line_num, len(header)
     try:
         for number, values in enumerate(filter(None, reader), 1):
-            if len(values) == len(header):
-                yield Raw(number, {k: v for k, v in zip(header, values, strict=True) if v != ""})
-                continue
-            problem = f"expected {len(header)} fields as in the header, found {len(values)} (line {reader.line_num})"
-            cut = "; the file looks cut off" if reader.line_num == last and len(values) < len(header) else ""
-            yield Raw(number, None, problem + cut, None, ",".join(values))
+            line = reader.line_num
+            if len(values) != width:
+                if any(values[width:] or header[len(values) :]):  # else the separators at the end are too many or few
+                    yield _wrong_width(number, values, header, line, last)
+                    continue
+                values += [""] * (width - len(values))
+            yield Raw(number, {k: v for k, v in zip(header, values, strict=False) if v != ""})
     except csv.Error as error:
-        cut = "; the file looks cut off: a quoted field does not end" if "end of data" in str(error) else ""
-        yield Raw(number + 1, None, f"not CSV at line {reader.line_num}: {error}{cut}; no row from here on can be read")
+        unclosed = "end of data" in str(error)
+        cut = f"; the file looks cut off, or a quoted field that begins after line {line} does not end" if unclosed else ""
+        place = f"line {line}"
+        problem = f"not CSV at line {reader.line_num}: {error}{cut}; no row from here on can be read"
+        yield Raw(number + 1, None, problem, rest_lost=place)
+
+
+def _wrong_width(number: int, values: list[str], header: list[str], line: int, last: int) -> Raw:
+    problem = f"expected {len(header)} fields as in the header, found {len(values)} (line {line})"
+    cut = "; the file looks cut off" if line == last and len(values) < len(header) else ""
+    return Raw(number, None, problem + cut, None, ",".join(values))

@@ -4,12 +4,13 @@ The card begins with YAML whose ``configs`` say which files belong to which conf
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.sources.files.file_names import pattern_regex
 from curate.sources.files.splits import TRAIN, canonical, split_of
-from schemas.errors import UserError, unknown
+from schemas.errors import SettingError, unknown
 
 CARD = "README.md"
 LARGEST = 2**22  # bytes of a card that are read
@@ -44,7 +45,7 @@ def choose_config(configs: list[Config], names: list[str], wanted: str | None, w
     if not configs:
         below = [name for name in names if wanted and name.startswith(f"{wanted}/")]
         if wanted and not below:
-            raise unknown("configuration", wanted, {name.split("/")[0] for name in names if "/" in name}, where)
+            raise _unknown(wanted, {name.split("/")[0] for name in names if "/" in name}, where)
         splits: dict[str, list[str]] = {}
         for name in below:
             splits.setdefault(split_of(name), []).append(name)
@@ -52,15 +53,19 @@ def choose_config(configs: list[Config], names: list[str], wanted: str | None, w
     if wanted is None:
         default = [config for config in configs if config.is_default] or configs
         if len(default) > 1:
-            raise UserError(
+            raise SettingError(
                 f"{where}: has the configurations {', '.join(config.name for config in configs)}; "
                 f"choose one with hub: {{name: {configs[0].name}}}"
             )
         return default[0].splits
     found = next((config for config in configs if config.name == wanted), None)
     if found is None:
-        raise unknown("configuration", wanted, [config.name for config in configs], where)
+        raise _unknown(wanted, [config.name for config in configs], where)
     return found.splits
+
+
+def _unknown(wanted: str, known: Iterable[str], where: str) -> SettingError:
+    return SettingError(str(unknown("configuration", wanted, known, where)))
 
 
 def card_configs(text: str, names: list[str]) -> list[Config]:

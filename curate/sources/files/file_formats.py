@@ -15,7 +15,7 @@ from pathlib import Path
 from curate.sources.files.compressed import ENDINGS, compression_ending
 from curate.sources.files.csv_files import read_csv, read_tsv
 from curate.sources.files.json_files import read_json, read_json_lines
-from curate.sources.files.raw_row import Raw, Reading
+from curate.sources.files.raw_row import NoRows, Raw, Reading
 from schemas.errors import UserError, nearest
 
 LINES = (".jsonl", ".ndjson", ".jsonlines")
@@ -95,7 +95,7 @@ def check_file(path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path}: is not a regular file; expected one that can be read twice")
     if status.st_size == 0:
-        raise UserError(f"{path}: the file is empty; expected at least one row")
+        raise NoRows(f"{path}: the file is empty; expected at least one row")
 
 
 def missing(path: Path) -> UserError:
@@ -103,7 +103,8 @@ def missing(path: Path) -> UserError:
     if not path.parent.is_dir():
         return UserError(f"{path}: no such file: there is no folder {str(path.parent)!r}")
     siblings = [p.name for p in path.parent.iterdir() if file_format(p) or (p.is_dir() and p.name[:1] != ".")]
-    return UserError(f"{path}: no such file in {str(path.parent)!r}{nearest(path.name, siblings)}")
+    hub = "" if path.suffix else f"; a data set on the hub is named hf://datasets/{path.parent.name}/{path.name}"
+    return UserError(f"{path}: no such file in {str(path.parent)!r}{nearest(path.name, siblings)}{hub}")
 
 
 def unknown_format(path: Path) -> UserError:

@@ -6,29 +6,68 @@ A row that cannot be read comes with its problem; a list that is cut off or brok
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from curate.sources.files.compressed import LONGEST_LINE, OpenFile, open_file
+from curate.sources.files.broken_json import loose_rows, lower_first, read_broken_list, read_item, read_values
+from curate.sources.files.compressed import LONGEST_LINE, OpenFile, compression_ending, open_file
 from curate.sources.files.json_layouts import rows_of
-from curate.sources.files.raw_row import BOM, Raw, Reading, not_utf8, read_whole_text
+from curate.sources.files.raw_row import BOM, Raw, Reading, after, not_utf8, read_whole_text
 from schemas.errors import UserError, kind_of
 from schemas.json_text import parse
+
+LIST_HINT = "; a file that holds one list of rows is named .json"
 
 
 def read_json_lines(path: Path, reading: Reading) -> Iterator[Raw]:
     """Yield the rows of a JSON Lines file, numbered by line; blank lines are skipped."""
-    offset = 0
+    offset, is_first = 0, True
     with open_file(path) as file:
         for line, raw in _numbered_lines(file):
             if isinstance(raw, str):
-                yield Raw(line, None, raw)
+                yield Raw(line, None, raw, rest_lost=after("line", line - 1))
                 return
             body = raw.removeprefix(BOM) if line == 1 else raw
             if not body.isspace() and body:
-                yield _read_line(line, body, offset + len(raw) - len(body))
+                found = _read_line(line, body, offset + len(raw) - len(body))
+                if found.row is not None:
+                    yield found
+                elif is_first and _goes_on(found.text) and (rows := _over_lines(path, reading)):
+                    yield from rows
+                    return
+                else:
+                    yield from _loose(found, reading)
+                is_first = False
             offset += len(raw)
+        if file.followed:
+            reading.warn(f"{path.name}: {file.followed}")
+
+
+def _loose(found: Raw, reading: Reading) -> list[Raw]:
+    """Return the rows of a line with several, or with a comma behind one; else what is wrong with the line."""
+    rows = loose_rows(found.text) if found.problem.startswith("not JSON") else []
+    if not rows:
+        return [found]
+    reading.note("commas at the ends of lines" if len(rows) == 1 else "several rows on one line")
+    return [Raw(found.line, row) for row in rows]
+
+
+def _goes_on(text: str) -> bool:
+    """Return whether a line is the beginning of a mapping that the next lines go on with."""
+    text = text.strip()
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return text.startswith("{") and error.pos >= len(text)
+    except (ValueError, RecursionError):
+        pass
+    return False
+
+
+def _over_lines(path: Path, reading: Reading) -> Iterator[Raw] | None:
+    """Return the rows of a file whose rows go over several lines, or ``None``."""
+    by_line = not path.name.lower().removesuffix(compression_ending(path.name)).endswith(".json")
+    return read_values(read_whole_text(path, reading), reading, by_line)
 
 
 def _numbered_lines(file: OpenFile) -> Iterator[tuple[int, bytes | str]]:
@@ -67,25 +106,27 @@ def _read_odd_line(line: int, raw: bytes, offset: int) -> Raw:
         row = parse(text)
     except json.JSONDecodeError as error:
         cut = "" if raw.endswith(b"\n") else "; the file looks cut off: its last line is not whole"
-        return Raw(line, None, f"not JSON: {_lower_first(error.msg)}{cut}", error.colno, text)
+        if text.strip() == "[":
+            cut = LIST_HINT
+        return Raw(line, None, f"not JSON: {lower_first(error.msg)}{cut}", error.colno, text)
     except ValueError as error:
         return Raw(line, None, f"not JSON: {error}", None, text)
     if isinstance(row, dict):
         return Raw(line, row)
-    hint = "; a file that holds one list of rows is named .json" if isinstance(row, list) else ""
+    hint = LIST_HINT if isinstance(row, list) else ""
     return Raw(line, None, f'expected a row such as {{"prompt": ...}}, found {kind_of(row)}{hint}', None, text)
 
 
 def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
     """Return the rows of a ``.json`` file: the items of one list, its lines, or the rows of one mapping, from 1."""
-    text = read_whole_text(path)
+    text = read_whole_text(path, reading)
     if text.lstrip()[0] == "[":
         reading.without_splits(str(path))
         try:
             items = parse(text)
         except ValueError:
-            return _read_broken_list(text)
-        return (_read_item(number, item) for number, item in enumerate(items, 1))
+            return read_broken_list(text, reading)
+        return (read_item(number, item) for number, item in enumerate(items, 1))
     try:
         whole = parse(text)
     except ValueError:
@@ -94,59 +135,4 @@ def read_json(path: Path, reading: Reading) -> Iterator[Raw]:
     if not isinstance(whole, dict):
         raise UserError(f"{path}: expected a list of rows, found {kind_of(whole)}")
     rows = rows_of(whole, reading, str(path))
-    return (_read_item(number, item) for number, item in enumerate(rows, 1))
-
-
-def _read_item(number: int, item: Any) -> Raw:
-    """Return one item of a list as a row."""
-    if isinstance(item, dict):
-        return Raw(number, item)
-    return Raw(number, None, f'expected a mapping such as {{"prompt": ...}}, found {kind_of(item)}', None, repr(item))
-
-
-def _read_broken_list(text: str) -> Iterator[Raw]:
-    """Yield the rows of a list that is not valid JSON one by one, up to the first that is broken, with its problem."""
-    decoder = json.JSONDecoder()
-    position, number = text.index("[") + 1, 1
-    try:
-        while (position := _skip_space(text, position)) < len(text) and text[position] != "]":
-            _, end = decoder.raw_decode(text, position)
-            yield _read_item_text(number, text[position:end])
-            number += 1
-            position = _skip_space(text, end)
-            if text[position : position + 1] == ",":
-                position += 1
-            elif text[position : position + 1] != "]":
-                break
-        expected = "expecting ',' or ']'"
-        if position >= len(text):
-            expected = "the list does not end"
-        elif text[position] == "]":
-            expected = "extra data after the list"
-        problem = json.JSONDecodeError(expected, text, position)
-    except json.JSONDecodeError as error:
-        problem = error
-    except (ValueError, RecursionError) as error:
-        problem = json.JSONDecodeError(f"a value cannot be read: {error}", text, position)
-    cut = "" if text.rstrip().endswith("]") else "; the file looks cut off"
-    message = f"not JSON at line {problem.lineno}, column {problem.colno}: {_lower_first(problem.msg)}{cut}"
-    yield Raw(number, None, f"{message}; no row from here on can be read", None, text[position : position + 200])
-
-
-def _skip_space(text: str, position: int) -> int:
-    """Return the position of the next character that is not JSON's white space."""
-    while position < len(text) and text[position] in " \t\r\n":
-        position += 1
-    return position
-
-
-def _read_item_text(number: int, text: str) -> Raw:
-    """Return one item of a list, given as JSON text, as a row."""
-    try:
-        return _read_item(number, parse(text))
-    except ValueError as error:
-        return Raw(number, None, f"not JSON: {error}", None, text)
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return (read_item(number, item) for number, item in enumerate(rows, 1))

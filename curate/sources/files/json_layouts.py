@@ -4,6 +4,7 @@
 ``to_json`` writes are read; what else is beside the rows is said.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from curate.sources.files.raw_row import Reading
@@ -118,7 +119,7 @@ def _of_splits(whole: dict[str, Any], splits: dict[str, str], reading: Reading, 
             continue
         if isinstance(value, dict) and depth >= DEEPEST:
             raise UserError(f"{where}: {key}: expected a list of rows, found {kind_of(value)}")
-        inner = Reading(None, reading.notes)
+        inner = replace(reading, split=None)
         rows += value if isinstance(value, list) else rows_of(value, inner, f"{where}: {key}", depth + 1)
     left = [key for key, split in splits.items() if split not in chosen]
     if left:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from curate.sources.files.compressed import open_file, unpacked_size_limit
 from curate.sources.files.splits import ALL, TRAIN, canonical
-from schemas.errors import UserError
+from schemas.errors import SettingError, UserError
 
 BOM = b"\xef\xbb\xbf"
 CHUNK = 2**20
+SHOWN = 5  # names in a note
 
 
 class Raw(NamedTuple):
@@ -24,6 +25,7 @@ class Raw(NamedTuple):
         column: The column in the line at which the problem is, if known.
         text: The text of a row that could not be read, or its beginning.
         file: The file of the row among the files of its source; empty where the source is one file, or none.
+        rest_lost: Where the reading of the file ends early, such as ``line 101``; else the empty text.
     """
 
     line: int
@@ -32,6 +34,7 @@ class Raw(NamedTuple):
     column: int | None = None
     text: str = ""
     file: str = ""
+    rest_lost: str = ""
 
 
 @dataclass
@@ -42,26 +45,51 @@ class Reading:
         split: The split to read where a file or a folder holds several; ``None`` for ``train``, and where the files
             are those of a split already.
         notes: What a reader decided about a file, each with the number of files.
+        warnings: What a user should look at.
+        empty: The files among several that hold no row.
     """
 
     split: str | None = None
     notes: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         """Add a note about one file."""
         self.notes[text] += 1
 
+    def warn(self, text: str) -> None:
+        """Add a warning about one file."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
     def without_splits(self, where: str) -> None:
         """Raise ``UserError`` where a split is asked for that is not ``train``, of what holds no splits."""
         if self.split is not None and canonical(self.split) not in (TRAIN, ALL):
-            raise UserError(
+            raise SettingError(
                 f"{where}: no split {self.split!r}: neither the names of files nor the file itself name splits; "
                 "leave 'split' out, or name the files that are meant with a pattern"
             )
 
     def texts(self) -> tuple[str, ...]:
         """Return the notes, with the number of files where there are several."""
-        return tuple(f"{text} ({count:,} files)" if count > 1 else text for text, count in self.notes.items())
+        notes = [f"{text} ({count:,} files)" if count > 1 else text for text, count in self.notes.items()]
+        return (*notes, f"left out, being empty: {shown_names(self.empty)}") if self.empty else tuple(notes)
+
+
+class NoRows(UserError):
+    """A file holds nothing; among several files it is left out."""
+
+
+def after(what: str, number: int) -> str:
+    """Return where the reading of a file ends early: ``line 7``, or ``the beginning``."""
+    return f"{what} {number:,}" if number > 0 else "the beginning"
+
+
+def shown_names(names: list[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def renamed(rows: Callable[[], Iterable[Raw]], path: Path, shown: str) -> Iterator[Raw]:
@@ -72,7 +100,7 @@ def renamed(rows: Callable[[], Iterable[Raw]], path: Path, shown: str) -> Iterat
         raise UserError(str(error).replace(str(path), shown)) from None
 
 
-def read_whole_text(path: Path) -> str:
+def read_whole_text(path: Path, reading: Reading) -> str:
     """Return the text of a file that cannot be read in parts; raise ``UserError`` where it is empty or not UTF-8."""
     parts, size, limit = [], 0, unpacked_size_limit(path)
     with open_file(path) as file:
@@ -87,6 +115,8 @@ def read_whole_text(path: Path) -> str:
                     )
         except file.errors as error:
             raise UserError(f"{path}: {file.problem(error)}") from None
+        if file.followed:
+            reading.warn(f"{path.name}: {file.followed}")
     raw = b"".join(parts)
     body = raw.removeprefix(BOM)
     try:
@@ -95,7 +125,7 @@ def read_whole_text(path: Path) -> str:
         line = body.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}:{line}: {not_utf8(body, error.start, len(raw) - len(body))}") from None
     if not text or text.isspace():
-        raise UserError(f"{path}: the file is empty; expected at least one row")
+        raise NoRows(f"{path}: the file is empty; expected at least one row")
     return text
 
 

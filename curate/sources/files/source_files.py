@@ -15,14 +15,13 @@ from curate.sources.files.dataset_card import config_files
 from curate.sources.files.file_formats import check_file, file_format, read_rows, unknown_format
 from curate.sources.files.file_names import is_pattern, natural, pattern_folder, pattern_regex
 from curate.sources.files.folders import Listing, list_folder
-from curate.sources.files.raw_row import Raw, Reading
+from curate.sources.files.raw_row import NoRows, Raw, Reading, shown_names
 from curate.sources.files.saved_dataset import saved_files
 from curate.sources.files.splits import choose_split, shard_name, split_of
 from curate.storage.store import is_store
 from schemas.errors import UserError, nearest
 
 MOST_FILES = 10_000
-SHOWN = 5  # names in a note
 
 
 class Files(NamedTuple):
@@ -130,12 +129,15 @@ def choose_files(splits: dict[str, list[str]], data: list[str], reading: Reading
         splits = by_shard if reading.split in by_shard else splits
     if not splits or (set(splits) == {""} and reading.split):  # a split may be one that each file holds
         return splits.get("", [])
-    chosen = choose_split(splits, reading.split, where)
+    chosen, by_default = choose_split(splits, reading.split, where), reading.split is None
     reading.split = None
     left = [name for split, names in splits.items() if split not in chosen for name in names]
     if left:
         said = f"the split {', '.join(sorted(chosen))}" if any(chosen) else "the files whose names say no split"
-        reading.note(f"read {said}; left out: {_shown(left)}")
+        reading.note(f"read {said}; left out: {shown_names(left)}")
+    if by_default and "" in chosen and len(chosen) > 1:
+        beside = shown_names(sorted(splits[""], key=natural))
+        reading.note(f"read too, beside the files of {', '.join(sorted(chosen - {''}))}, naming no split: {beside}")
     names = [name for split, names in splits.items() if split in chosen for name in names]
     return sorted(dict.fromkeys(names), key=natural)
 
@@ -143,8 +145,15 @@ def choose_files(splits: dict[str, list[str]], data: list[str], reading: Reading
 def file_rows(files: Files, reading: Reading) -> Iterator[Raw]:
     """Yield the rows of several files, each with the name of its file."""
     for name, path in files.paths():
-        for line, row, problem, column, text, _ in read_rows(path, reading):
-            yield Raw(line, row, problem, column, text, name)
+        raw = None
+        try:
+            for raw in read_rows(path, reading):
+                line, row, problem, column, text, _, rest_lost = raw
+                yield Raw(line, row, problem, column, text, name, rest_lost)
+        except NoRows:
+            pass
+        if raw is None:
+            reading.empty.append(name)
 
 
 def _note_left_out(folder: Path, listing: Listing, reading: Reading) -> None:
@@ -152,11 +161,11 @@ def _note_left_out(folder: Path, listing: Listing, reading: Reading) -> None:
     if listing.broken:
         raise UserError(f"{folder / listing.broken[0]}: is a link to a file that does not exist; copy the data again")
     if listing.others:
-        reading.note(f"left out, being of no data format: {_shown(listing.others)}")
+        reading.note(f"left out, being of no data format: {shown_names(listing.others)}")
     if listing.empty:
-        reading.note(f"left out, being empty: {_shown(listing.empty)}")
+        reading.empty += listing.empty
     if listing.stores:
-        reading.note(f"left out, being stores of runs: {_shown(listing.stores)}")
+        reading.note(f"left out, being stores of runs: {shown_names(listing.stores)}")
 
 
 def _checked(names: list[str], where: str) -> tuple[str, ...]:
@@ -167,12 +176,7 @@ def _checked(names: list[str], where: str) -> tuple[str, ...]:
 
 def _no_files(path: Path, listing: Listing) -> UserError:
     found = [*listing.others, *listing.empty]
-    held = f"; it holds {_shown(found)}" if found else ""
+    held = f"; it holds {shown_names(found)}" if found else ""
     return UserError(
         f"{path}: the folder has no data file{held}; expected files such as train.jsonl, data.parquet or rows.csv"
     )
-
-
-def _shown(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -5,6 +5,7 @@ Neither writes on the terminal or tries again for minutes where there is no netw
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from curate.sources.files.raw_row import Raw, Reading, arrow_rows
 from curate.sources.remote.hub_connection import hub_errors, quiet
@@ -45,7 +46,7 @@ def read_hub(
     if load is None:
         from curate.sources.remote.hub_files import read_hub_files
 
-        return read_hub_files(path, named._replace(revision=revision), name, Reading(split, reading.notes))
+        return read_hub_files(path, named._replace(revision=revision), name, replace(reading, split=split))
     with hub_errors(f"source {path!r}", named.repo), quiet():
         rows = load(named.repo, name, split=split or "train", revision=revision)
     return arrow_rows(rows)

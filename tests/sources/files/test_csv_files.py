@@ -29,7 +29,7 @@ def test_kinds_of_csv(tmp_path, name, content, prompts, notes):
 
 def test_a_file_of_blank_lines_has_no_header(tmp_path):
     (tmp_path / "a.csv").write_text("\n\n,\n")
-    with pytest.raises(UserError, match="two columns are named ''"):
+    with pytest.raises(UserError, match=":3: the header names no column"):
         read_source(tmp_path / "a.csv")
 
 

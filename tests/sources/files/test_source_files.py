@@ -85,8 +85,8 @@ def test_what_is_no_data_is_left_out_and_said(tmp_path):
     Store(tmp_path / "d/store")
     assert read_source(tmp_path / "d").notes == (
         "left out, being of no data format: book.xlsx, notes.txt",
-        "left out, being empty: empty.jsonl",
         "left out, being stores of runs: store",
+        "left out, being empty: empty.jsonl",
     )
     assert read_source(tmp_path / "d/*").notes[1:] == ("left out, being empty: empty.jsonl",)
     assert "is the store of earlier runs" in refusal(tmp_path / "d/store")
