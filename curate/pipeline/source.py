@@ -10,12 +10,12 @@ from curate.pipeline.mix import KEYS
 from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
-from curate.sources.open_source import shown_name, source_path, stage_name
+from curate.sources.open_source import label_name, shown_name, source_path, stage_name
 from curate.sources.read_source import read_source
 from curate.sources.source_summary import prompt_field, source_leftovers, source_summary, source_warnings
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
-from schemas.errors import unknown
+from schemas.errors import UserError, unknown
 
 SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", *KEYS)
 
@@ -36,11 +36,14 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     """
     where = state.recipe.step_where(step)
     settings = dict(step.settings)
-    named = str(settings.pop("path", ""))
+    named = settings.pop("path", "")
     settings = _limited({k: v for k, v in settings.items() if k not in KEYS}, state.recipe.limit)
     folder, name = state.recipe.path.parent, settings.get("name")
-    path = folder if "sql" in settings else source_path(named, folder)
-    label = state.label("prompts", "source", str(name or stage_name(path, settings.get("sql"))))
+    try:
+        path = folder if "sql" in settings else source_path(named, folder, settings.get("hub"))
+    except UserError as error:
+        raise UserError(f"{where}: source: {error}") from None
+    label = state.label("prompts", "source", label_name(str(name or stage_name(path, settings.get("sql")))))
     shown = str(name or shown_name(path, settings.get("sql")))
     key = {"settings": settings, "content": state.sources.content(path, settings, where)}
     build = partial(

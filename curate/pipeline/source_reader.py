@@ -6,7 +6,7 @@ from typing import Any
 
 from curate.sources.open_source import content_of
 from curate.sources.read_source import Source, read_source
-from schemas.errors import UserError
+from schemas.errors import SettingError, UserError
 from schemas.ids import fingerprint
 
 FEW = 10_000  # the content of a source that is limited to so many rows is that of these rows
@@ -63,6 +63,8 @@ def _content(path: Path | str, settings: dict[str, Any], where: str) -> str | No
         return content_of(path, settings.get("split"), settings.get("hub"))
     except TypeError as error:
         raise UserError(f"{where}: source: {error}") from error
+    except SettingError as error:
+        raise _with_where(error, where) from None
 
 
 def _read(path: Path | str, settings: dict[str, Any], where: str) -> Source:
@@ -71,6 +73,11 @@ def _read(path: Path | str, settings: dict[str, Any], where: str) -> Source:
     except TypeError as error:
         raise UserError(f"{where}: source: {error}") from error
     except UserError as error:
-        if "sql" not in settings:
+        if "sql" not in settings and not isinstance(error, SettingError):
             raise
-        raise UserError(f"{where}: source: {error}") from None
+        raise _with_where(error, where) from None
+
+
+def _with_where(error: UserError, where: str) -> UserError:
+    """Return an error that begins with the place in the recipe."""
+    return UserError(f"{where}: source: {str(error).removeprefix('source: ')}")

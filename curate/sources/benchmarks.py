@@ -122,7 +122,7 @@ def read_benchmarks(
         is_local = local.exists() or is_pattern(local)
         if isinstance(entry, str) and not is_local and entry in SHIPPED:
             data = _read_shipped(entry, where, load)
-        elif isinstance(entry, str) and not is_local and not is_remote(entry) and not Path(entry).suffix:
+        elif isinstance(entry, str) and not is_local and not is_remote(entry, folder) and not Path(entry).suffix:
             raise unknown("file, hub data set or known benchmark", entry, SHIPPED, f"{where}: decontaminate: against")
         elif is_local:
             data = read_reference_data(entry, "prompt", folder, own_store, f"{where}: decontaminate")

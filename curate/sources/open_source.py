@@ -9,16 +9,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from curate.sources.files.compressed import compression_ending
 from curate.sources.files.file_formats import content_hash, counts_lines, file_format, read_rows
 from curate.sources.files.file_names import is_pattern
 from curate.sources.files.raw_row import Raw, Reading, renamed
 from curate.sources.files.source_files import Files, file_rows, find_files, pattern_name
 from curate.sources.remote.hub import check_options, read_hub
-from curate.sources.remote.hub_names import hub_name, hub_place, is_hub_name, is_hub_url
+from curate.sources.remote.hub_names import HubSource, has_hub_form, hub_name, hub_place, is_hub_name, is_hub_url
 from curate.sources.remote.urls import is_url, shown_url
-from schemas.errors import UserError
+from schemas.errors import SettingError, UserError, kind_of
 from schemas.ids import fingerprint
 
 
@@ -47,31 +48,53 @@ class Opened(NamedTuple):
         has_lines = bool(file) and counts_lines(Path(file or ""))
         return f"{path}:{raw.line}{column}" if has_lines or column else f"{path}: row {raw.line}"
 
-
-    def lost(self, raw: Raw) -> None:
-        """Note and warn that a file is not read further than a row."""
+    def note_lost(self, raw: Raw) -> None:
+        """Note and warn that a file is not read further than a bad row, where it is not."""
+        if not raw.rest_lost:
+            return
         file = f"{self.name}/{raw.file}" if raw.file else self.file or self.name
         text = f"nothing is read after {raw.rest_lost} of {file}"
         self.reading.note(text)
         self.reading.warn(f"{text}, for it is broken there ({raw.problem}); mend the file to read its other rows")
 
 
-def source_path(named: str, folder: Path) -> Path | str:
+def source_path(named: Any, folder: Path, hub: Any = None) -> Path | str:
     """Return what a recipe's ``path`` stands for: a file, a folder or a pattern, a hub data set, or a URL.
+
+    ``owner/name`` is a file or a folder where there is one. Else it is a data set on the hub where the recipe gives
+    options of one, or where there is no folder ``owner`` either.
 
     Args:
         named: The text in the recipe.
         folder: The recipe's folder, which paths are relative to.
+        hub: The options of a data set on the hub, if the recipe gives some.
+
+    Raises:
+        SettingError: It is no text, or names what is not read.
     """
+    if not isinstance(named, str):
+        held = "; write a source for each, or a pattern such as data/*.jsonl" if isinstance(named, list) else ""
+        raise SettingError(f"path: expected text, found {kind_of(named)}{held}")
+    if not named.strip():
+        raise SettingError("path: expected a file, a folder, a pattern, a data set or a URL, found an empty text")
     if is_url(named) or is_hub_url(named):
         return named
+    if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", named):
+        if (parts := urlsplit(named)).scheme != "file" or parts.netloc not in ("", "localhost"):
+            raise SettingError(
+                f"{scheme[1]}:// is not read; expected a file, https://... or hf://datasets/owner/name; copy the data "
+                f"to this machine, and name the file"
+            )
+        return Path(unquote(parts.path))
     file = folder / Path(named).expanduser()
-    return named if is_hub_name(named) and not os.path.exists(file) and not os.path.isdir(file.parent) else file
+    if has_hub_form(named) and hub is not None and not os.path.exists(file):
+        return HubSource(named)
+    return HubSource(named) if is_hub_name(named, folder) else file
 
 
-def is_remote(path: Path | str) -> bool:
+def is_remote(named: str, folder: Path) -> bool:
     """Return whether a source is named as a data set on the hub or by a URL, and no local file fits the name."""
-    return is_url(path) or is_hub_url(path) or is_hub_name(path)
+    return is_url(named) or is_hub_url(named) or is_hub_name(named, folder)
 
 
 def shown_name(path: Path | str, sql: str | None = None) -> str:
@@ -92,7 +115,13 @@ def stage_name(path: Path | str, sql: str | None = None) -> str:
     file = Path(urlsplit(path).path) if isinstance(path, str) else path
     if is_pattern(file):
         file = Path(re.sub(r"[^\w.-]+", "", pattern_name(file)).replace("-.", ".").strip("-_."))
-    return file.stem if file_format(file) else file.name or file.resolve().name
+    name = file.name.removesuffix(compression_ending(file.name)) if file_format(file) else file.name
+    return Path(name).stem if file_format(file) else name or file.resolve().name
+
+
+def label_name(name: str) -> str:
+    """Return a name of a source as it stands in a label: without slashes, spaces and other signs."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._-") or "source"
 
 
 def open_source(
@@ -111,18 +140,19 @@ def open_source(
     Raises:
         UserError: An option is wrong, or there is no such source.
     """
-    options = check_options(hub or {})
+    path = _located(path, hub, sql)
+    options = _options(hub)
     if split is not None and options.get("split", split) != split:
-        raise UserError(f"source: split: {split!r} and hub.split: {options['split']!r} differ; give one of them")
+        raise SettingError(f"source: split: {split!r} and hub.split: {options['split']!r} differ; give one of them")
     reading = Reading(split or options.pop("split", None))
     options.pop("split", None)
     if sql is not None:
         if reading.split or options:
-            raise UserError("sql: 'split' and 'hub' are for files and data sets; write a WHERE instead")
+            raise SettingError("sql: 'split' and 'hub' are for files and data sets; write a WHERE instead")
         from curate.sources.files.sql_source import read_sql
 
-        return Opened(read_sql(sql, Path(path)), "sql", "sql", None, reading)
-    if _is_hub(path, hub):
+        return Opened(read_sql(sql, Path(path), reading), "sql", "sql", None, reading)
+    if _is_hub(path):
         rows = read_hub(str(path), reading=reading, **options)
         return Opened(rows, str(path), hub_place(str(path)), None, reading)
     if is_url(path):
@@ -130,16 +160,29 @@ def open_source(
         rows = renamed(lambda: read_rows(file, reading), file, shown)
         return Opened(rows, file.name, shown, file.name, reading)
     if "revision" in options:
-        raise UserError(f"{path}: hub.revision: is for data sets on the hub; this is a file or a folder")
+        raise SettingError(
+            f"{path}: hub.revision: is for data sets on the hub; this is a file or a folder (a data set on the hub is "
+            "named hf://datasets/OWNER/NAME)"
+        )
     files = find_files(Path(path), reading, options.get("name"))
     return open_files(files, reading, str(files.base))
 
 
-def _is_hub(path: Path | str, hub: dict[str, Any] | None) -> bool:
-    """Return whether a path names a data set on the hub, and no file or folder."""
-    if is_hub_url(path) or is_hub_name(path):
-        return True
-    return hub is not None and not is_url(path) and not is_pattern(Path(path)) and not os.path.exists(path)
+def _located(path: Path | str, hub: Any, sql: str | None = None) -> Path | str:
+    """Return a path as ``source_path`` returns it; a plain text is relative to the current folder."""
+    return path if isinstance(path, Path | HubSource) or sql is not None else source_path(path, Path(), hub)
+
+
+def _is_hub(path: Path | str) -> bool:
+    """Return whether a path names a data set on the hub."""
+    return isinstance(path, HubSource) or is_hub_url(path)
+
+
+def _options(hub: Any) -> dict[str, Any]:
+    try:
+        return check_options(hub or {})
+    except UserError as error:
+        raise SettingError(str(error)) from None
 
 
 def open_files(files: Files, reading: Reading, shown: str) -> Opened:
@@ -157,11 +200,12 @@ def _downloaded(url: str) -> Path:
 
 def content_of(path: Path | str, split: str | None = None, hub: dict[str, Any] | None = None) -> str | None:
     """Return a hash of the bytes of a source's files; ``None`` for a source that is not in files, or of no files."""
-    if _is_hub(path, hub):
+    path = _located(path, hub)
+    if _is_hub(path):
         return None
     if is_url(path):
         return content_hash(_downloaded(str(path)))
-    options = check_options(hub or {})
+    options = _options(hub)
     files = find_files(Path(path), Reading(split or options.get("split")), options.get("name"))
     hashes = [(name, content_hash(file)) for name, file in files.paths()]
     return hashes[0][1] if files.names == ("",) else fingerprint(hashes)

@@ -180,8 +180,7 @@ def _collect(rows: Iterable[Raw], opened: Opened, name: str, fields: dict | None
         except (BadRow, RecursionError) as error:
             problem = error if isinstance(error, BadRow) else "lists or mappings are nested too deeply"
             bad += 1
-            if raw.rest_lost:
-                opened.lost(raw)
+            opened.note_lost(raw)
             first_problem = first_problem or f"{opened.place(raw)}: {problem}"
             tables.decisions.append((_row_id(name, raw), False, str(problem), _evidence(raw)))
     if not total:

@@ -1,5 +1,6 @@
 """The verb ``source`` in a run: each source is read once, also when it is hashed, planned and then made."""
 
+import gzip
 import json
 
 import pytest
@@ -127,3 +128,35 @@ def test_rows_that_were_forgotten_are_read_again(tmp_path, monkeypatch):
     source = reader.read("org/data", {}, "r:1")
     assert source.prompts.height == 1 and calls == ["org/data"] * 2
     assert reader.content("org/data", {}, "r:1") == content and len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hub": {"splt": "x"}},
+        {"hub": "test"},
+        {"fields": {"promt": "q"}},
+        {"fields": {"prompt": "no_such_key"}},
+        {"split": "tset"},
+        {"split": 3},
+        {"limit": 0},
+        {"name": 5},
+        {"on_error": "drp"},
+        {"path": ["a.jsonl", "b.jsonl"]},
+        {"path": ""},
+        {"path": "s3://bucket/a.jsonl"},
+    ],
+)
+def test_an_error_in_a_setting_names_its_line(tmp_path, settings):
+    (tmp_path / "a.jsonl").write_text(lines("one"), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        made(tmp_path, {"path": "a.jsonl", **settings})
+    assert str(caught.value).startswith(f"{tmp_path}/r.yaml:1: source: ")
+
+
+def test_a_name_may_have_any_sign(tmp_path):
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines("one").encode()))
+    store = made(tmp_path, {"path": "a.jsonl.gz", "name": "my set/v 1"})
+    assert last_stage(store)[0] == "prompts.source.my_set_v_1"
+    assert query(store, "SELECT source FROM prompts").item() == "my set/v 1"
+    assert last_stage(made(tmp_path, "a.jsonl.gz"))[0] == "prompts.source.a"

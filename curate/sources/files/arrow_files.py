@@ -25,7 +25,9 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Raw]:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a Parquet file, or a damaged one: {_held(path, b'PAR1') or first_line(error)}") from None
+        raise UserError(
+            f"{path}: not a Parquet file, or a damaged one: {_held(path, b'PAR1') or first_line(error)}"
+        ) from None
     return batch_rows(_checked(file.iter_batches(BATCH), path, "Parquet"))
 
 
@@ -43,7 +45,9 @@ def read_arrow(path: Path, reading: Reading) -> Iterator[Raw]:
         else:
             batches = pa.ipc.open_stream(file)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not an Arrow file, or a damaged one: {_held(path, b'ARROW1') or first_line(error)}") from None
+        raise UserError(
+            f"{path}: not an Arrow file, or a damaged one: {_held(path, b'ARROW1') or first_line(error)}"
+        ) from None
     return batch_rows(_checked(batches, path, "Arrow"))
 
 

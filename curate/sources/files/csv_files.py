@@ -4,7 +4,9 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,13 @@ def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
     separator = separator or _separator(text, usual)
     if separator != usual:
         reading.note(f"fields separated by {NAMES[separator]}")
-    file = io.StringIO(text, newline="")
-    file.seek(start)
-    reader = csv.reader(file, strict=True, delimiter=separator)
+
+    def from_start() -> Any:
+        file = io.StringIO(text, newline="")
+        file.seek(start)
+        return csv.reader(file, strict=True, delimiter=separator)
+
+    reader = from_start()
     try:
         header = next(filter(None, reader), None)
     except csv.Error as error:
@@ -51,7 +57,8 @@ def _read(path: Path, reading: Reading, usual: str) -> Iterator[Raw]:
             f"{path}:{reader.line_num}: two columns are named {short_repr(double)}; expected each name once"
         )
     reader = _Records(reader, header, path) if header.count("") > 1 else reader
-    return _read_records(reader, header, last=0 if text.endswith(("\n", "\r")) else text.count("\n") + 1)
+    last = 0 if text.endswith(("\n", "\r")) else text.count("\n") + 1
+    return _read_records(reader, header, last, from_start)
 
 
 def _separator_line(text: str) -> tuple[int, str]:
@@ -119,24 +126,35 @@ class _Records:
         return self._reader.line_num
 
 
-def _read_records(reader: Any, header: list[str], last: int) -> Iterator[Raw]:
-    """Yield the records after the header. ``last`` is the number of a last line without a line end, else 0."""
-    number, line, width = 0, reader.line_num, len(header)
+def _read_records(reader: Any, header: list[str], last: int, from_start: Callable[[], Any]) -> Iterator[Raw]:
+    """Yield the records after the header.
+
+    Args:
+        reader: The records.
+        header: The names of the columns.
+        last: The number of a last line without a line end, else 0.
+        from_start: Makes a reader of the header and the records.
+    """
+    number, width = 0, len(header)
     try:
         for number, values in enumerate(filter(None, reader), 1):
-            line = reader.line_num
             if len(values) != width:
                 if any(values[width:] or header[len(values) :]):  # else the separators at the end are too many or few
-                    yield _wrong_width(number, values, header, line, last)
+                    yield _wrong_width(number, values, header, reader.line_num, last)
                     continue
                 values += [""] * (width - len(values))
             yield Raw(number, {k: v for k, v in zip(header, values, strict=False) if v != ""})
     except csv.Error as error:
-        unclosed = "end of data" in str(error)
-        cut = f"; the file looks cut off, or a quoted field that begins after line {line} does not end" if unclosed else ""
-        place = f"line {line}"
+        good = from_start()
+        deque(islice(filter(None, good), number + 1), maxlen=0)  # the header, and the records that were read
+        line, unclosed = good.line_num, "end of data" in str(error)
+        cut = (
+            f"; the file looks cut off, or a quoted field that begins after line {line} does not end"
+            if unclosed
+            else ""
+        )
         problem = f"not CSV at line {reader.line_num}: {error}{cut}; no row from here on can be read"
-        yield Raw(number + 1, None, problem, rest_lost=place)
+        yield Raw(number + 1, None, problem, rest_lost=f"line {line}")
 
 
 def _wrong_width(number: int, values: list[str], header: list[str], line: int, last: int) -> Raw:

@@ -106,8 +106,7 @@ def _read_odd_line(line: int, raw: bytes, offset: int) -> Raw:
         row = parse(text)
     except json.JSONDecodeError as error:
         cut = "" if raw.endswith(b"\n") else "; the file looks cut off: its last line is not whole"
-        if text.strip() == "[":
-            cut = LIST_HINT
+        cut = LIST_HINT if not cut and text.lstrip().startswith("[") else cut
         return Raw(line, None, f"not JSON: {lower_first(error.msg)}{cut}", error.colno, text)
     except ValueError as error:
         return Raw(line, None, f"not JSON: {error}", None, text)

@@ -97,7 +97,7 @@ def renamed(rows: Callable[[], Iterable[Raw]], path: Path, shown: str) -> Iterat
     try:
         yield from rows()
     except UserError as error:
-        raise UserError(str(error).replace(str(path), shown)) from None
+        raise type(error)(str(error).replace(str(path), shown)) from None
 
 
 def read_whole_text(path: Path, reading: Reading) -> str:

@@ -27,7 +27,8 @@ _SHARD = re.compile(r"^([A-Za-z][\w.]*?)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.")  # as
 def split_of(name: str) -> str:
     """Return the split that a file's name, or else the name of a folder above it, says; or the empty text.
 
-    What a folder's name says is held out is held out, whatever the names of its files say. A shard such as ``train_sft-00000-of-00002.parquet`` is of the split ``train_sft``.
+    What a folder's name says is held out is held out, whatever the names of its files say. A shard such as
+    ``train_sft-00000-of-00002.parquet`` is of the split ``train_sft``.
 
     Args:
         name: The file's name with its folders below the source's folder.

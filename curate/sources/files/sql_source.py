@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from curate.sources.files.file_names import MAGIC
-from curate.sources.files.raw_row import Raw
+from curate.sources.files.raw_row import Raw, Reading
 from curate.steps.sql_conditions import one_line
 from schemas.errors import UserError
 
@@ -29,15 +29,22 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",  # so that rows come in the same order each time
 }
 BATCH = 4096
+# What gives another value each time: as functions, and as words of SQL.
+CLOCKS = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
+CHANGING = (
+    "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "now", "today", *CLOCKS, "get_current_time",
+    "get_current_timestamp", "transaction_timestamp", "current_localtime", "current_localtimestamp",
+)  # fmt: skip
 DECIMAL = re.compile("DECIMAL|HUGEINT")
 
 
-def read_sql(sql: str, folder: Path) -> Iterator[Raw]:
+def read_sql(sql: str, folder: Path, reading: Reading) -> Iterator[Raw]:
     """Yield the rows of a query.
 
     Args:
         sql: The query.
         folder: The folder that paths in it are relative to.
+        reading: Gets a warning of a query whose rows are others each time.
 
     Raises:
         UserError: It is not one ``SELECT`` that reads, or DuckDB refuses it; the message has DuckDB's reason.
@@ -50,7 +57,8 @@ def read_sql(sql: str, folder: Path) -> Iterator[Raw]:
         try:
             con.execute(f"SET file_search_path = {_quoted(place)}")
             con.execute("SET lock_configuration = true")
-            _check(con, sql, folder)
+            parsed = _check(con, sql, folder)
+            _warn_of_chance(parsed, reading)
             found = con.sql(sql)
             texts = frozenset(
                 name for name, kind in zip(found.columns, found.types, strict=True) if str(kind) == "JSON"
@@ -79,8 +87,8 @@ def _search_path(folder: Path) -> Generator[str]:
         yield str(link)
 
 
-def _check(con: duckdb.DuckDBPyConnection, sql: str, folder: Path) -> None:
-    """Raise ``UserError`` unless a query is one ``SELECT`` that only reads, from files whose place is clear."""
+def _check(con: duckdb.DuckDBPyConnection, sql: str, folder: Path) -> Any:
+    """Return the parsed query; raise ``UserError`` unless it is one ``SELECT`` that only reads, from clear places."""
     statements = con.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(str(one.type).rpartition(".")[2] for one in statements) or "no statement"
@@ -94,8 +102,32 @@ def _check(con: duckdb.DuckDBPyConnection, sql: str, folder: Path) -> None:
             verb = kind.removesuffix("_QUERY_NODE").removesuffix("_NODE")
             raise UserError(f"sql: expected a query that only reads, found {verb}; the query is: {_short(sql)}")
     if folder.resolve() != Path.cwd():  # DuckDB looks into the current folder first
+        named = _names(parsed)
         for text in _paths(parsed):
-            _check_place(text, folder)
+            if text.lower() not in named:
+                _check_place(text, folder)
+    return parsed
+
+
+def _names(parsed: Any) -> set[str]:
+    """Return the names that a query gives to parts of itself (``WITH name AS``), in lower case."""
+    maps = [node["cte_map"] for node in _nodes(parsed) if isinstance(node.get("cte_map"), dict)]
+    return {str(entry["key"]).lower() for one in maps for entry in one.get("map") or []}
+
+
+def _warn_of_chance(parsed: Any, reading: Reading) -> None:
+    """Warn of what gives other values each time: ``random()``, the time, a sample."""
+    nodes = list(_nodes(parsed))
+    names = {f"{node['function_name']}()": 0 for node in nodes if node.get("function_name") in CHANGING}
+    columns = (node["column_names"] for node in nodes if node.get("class") == "COLUMN_REF" and "column_names" in node)
+    names |= {one[0]: 0 for one in columns if len(one) == 1 and str(one[0]).lower() in CLOCKS}
+    if any(isinstance(node.get("sample"), dict) and node["sample"].get("seed") == -1 for node in nodes):
+        names["a sample without a seed"] = 0
+    if names:
+        reading.warn(
+            f"sql: the query uses {', '.join(names)}: its rows are others each run, and every stage made of them is "
+            "made anew; for an order by chance that stays write ORDER BY md5(prompt)"
+        )
 
 
 def _check_place(text: str, folder: Path) -> None:
@@ -124,8 +156,9 @@ def _paths(node: Any, in_function: bool = False) -> Iterator[str]:
         for one in node:
             yield from _paths(one, in_function)
     elif isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE" and isinstance(node.get("table_name"), str):
-            yield node["table_name"]
+        name = node.get("table_name") if node.get("type") == "BASE_TABLE" else None
+        if isinstance(name, str) and ("." in name or MAGIC.search(name)):  # a file has an ending; others are names
+            yield name
         in_function = in_function or node.get("type") == "TABLE_FUNCTION"
         for one in node.values():
             if in_function and isinstance(one, str) and ("." in one or MAGIC.search(one)):

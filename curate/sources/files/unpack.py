@@ -1,4 +1,4 @@
-"""Decompress a file that is made of several compressed parts, as ``pigz``, ``bgzip`` and ``cat a.gz b.gz`` write them."""
+"""Decompress files that may have several compressed parts, as ``pigz``, ``bgzip`` and ``cat a.gz b.gz`` write them."""
 
 import bz2
 import io

@@ -1,5 +1,6 @@
 """How a data set on the hub is named: ``owner/name``, ``hf://datasets/owner/name/file``, or its web page."""
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,12 @@ _LONG = re.compile(rf"([\w.-]+/[\w.-]+)(?:@({_REVISION}))?(?:/(.+))?")
 _PAGE = re.compile(rf"([\w.-]+/[\w.-]+)(?:/(?:blob|resolve|raw|tree|viewer)/({_REVISION})(?:/(.+))?)?")
 
 
+class HubSource(str):
+    """The name of a source that is a data set on the hub, and was told from the name of a file."""
+
+    __slots__ = ()
+
+
 class HubName(NamedTuple):
     """A data set on the hub: its name, a revision, and a file, a folder or a pattern in it (or the empty text)."""
 
@@ -29,12 +36,23 @@ def is_hub_url(path: Path | str) -> bool:
     return isinstance(path, str) and path.startswith(("hf:", SITE))
 
 
-def is_hub_name(path: Path | str) -> bool:
-    """Return whether a source has the form ``owner/name`` of a data set on the hub and no local file fits it."""
-    if MAGIC.search(str(path)) or not _SHORT.fullmatch(str(path)):
+def has_hub_form(path: Path | str) -> bool:
+    """Return whether a text has the form ``owner/name`` of a data set on the hub, and names no format of files."""
+    text = str(path)
+    return not MAGIC.search(text) and bool(_SHORT.fullmatch(text)) and not file_format(Path(text))
+
+
+def is_hub_name(path: Path | str, folder: Path = Path()) -> bool:
+    """Return whether a source has the form ``owner/name`` of a data set on the hub and no local file fits it.
+
+    Args:
+        path: The text that names the source.
+        folder: The folder that a path is relative to: the recipe's.
+    """
+    if not has_hub_form(path):
         return False
-    local = Path(path)
-    return not file_format(local) and not local.exists() and not local.parent.exists()
+    local = folder / path
+    return not os.path.exists(local) and not os.path.isdir(local.parent)
 
 
 def hub_place(path: str) -> str:

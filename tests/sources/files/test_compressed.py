@@ -8,7 +8,7 @@ import lzma
 import pyarrow as pa
 import pytest
 
-from curate.sources.files import compressed, raw_row
+from curate.sources.files import compressed, raw_row, unpack
 from curate.sources.read_source import read_source
 from schemas.errors import UserError
 
@@ -90,3 +90,54 @@ def test_what_unpacks_without_end_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("curate.sources.files.json_files.LONGEST_LINE", 1_000_000)
     assert ":4: the line is longer than 1,000,000 bytes" in refusal(tmp_path / "a.jsonl.gz")
     assert raw_row.CHUNK < 2_000_000
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz"])
+def test_parts_padding_and_other_data_behind(tmp_path, monkeypatch, ending):
+    one, two = PACK[ending](LINES[:20]), PACK[ending](LINES[20:])
+    texts = {
+        "a.jsonl": one + two + b"\0" * 4000,
+        "b.csv": PACK[ending](CSV) + b"\0" * 8,
+        "c.jsonl": one + b"\0" * 4 + two,
+    }
+    for part in (2**18, 7):
+        monkeypatch.setattr(unpack, "PART", part)
+        for name, content in texts.items():
+            (tmp_path / f"{name}{ending}").write_bytes(content)
+            found = read_source(tmp_path / f"{name}{ending}")
+            assert (found.prompts.height, found.warnings) == (3, ()), name
+            (tmp_path / f"{name}{ending}").write_bytes(content + b"garbage")
+            found = read_source(tmp_path / f"{name}{ending}")
+            assert found.prompts.height == 3, name
+            assert found.warnings == (
+                f"{name}{ending}: all that is compressed with {compressed.ENDINGS[ending]} is read; other data that "
+                "follows it in the file is not",
+            )
+    (tmp_path / f"a.jsonl{ending}").write_bytes(one + two[: len(two) // 2])
+    assert "the file looks cut off" in refusal(tmp_path / f"a.jsonl{ending}")
+
+
+def test_other_data_behind_zstandard_is_the_reason(tmp_path):
+    (tmp_path / "a.jsonl.zst").write_bytes(zstd(LINES) + b"garbage garbage")
+    assert "other data follows what is compressed with Zstandard" in refusal(tmp_path / "a.jsonl.zst")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet", "a.arrow", "a.jsonl.gz"])
+def test_a_git_lfs_pointer_is_no_data(tmp_path, name):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n"
+    (tmp_path / name).write_bytes(pointer)
+    assert refusal(tmp_path / name) == ": is a Git LFS pointer, and not the data; run: git lfs pull"
+
+
+def test_columnar_names_over_other_data(tmp_path):
+    for content, words in {
+        LINES: "it holds JSON text; rename it to end with .jsonl",
+        b"[1, 2]": "it holds JSON text; rename it to end with .json",
+        b"prompt,id\na,1\n": "it holds text such as CSV; rename it to end with .csv",
+        b"just words": "a damaged one",
+    }.items():
+        for name in ("a.parquet", "a.arrow"):
+            (tmp_path / name).write_bytes(content)
+            assert words in refusal(tmp_path / name)
+    (tmp_path / "a.arrow").write_bytes(b"PAR1 and more")
+    assert "holds the data of a .parquet file" in refusal(tmp_path / "a.arrow")

@@ -37,3 +37,26 @@ def test_a_note_counts_the_files_it_is_true_of(tmp_path):
     for name in "abc":
         (tmp_path / f"{name}.csv").write_text(f"prompt;completion\n{name};y\n")
     assert read_source(tmp_path).notes == ("fields separated by ';' (3 files)",)
+
+
+# (content, prompts)
+SPREADSHEETS = [
+    ("prompt,completion,,\nx,y,,\nz,w,,\n", ["x", "z"]),
+    ("prompt,completion,,\nx,y\nz,w,\n", ["x", "z"]),
+    ("prompt,completion\nx,y,,,\nz,w\n", ["x", "z"]),
+    (",prompt,,completion\n,x,,y\n", ["x"]),
+    (",prompt\n0,x\n1,z\n", ["x", "z"]),
+]
+
+
+@pytest.mark.parametrize(("content", "prompts"), SPREADSHEETS)
+def test_separators_at_the_ends_of_lines(tmp_path, content, prompts):
+    (tmp_path / "a.csv").write_text(content)
+    found = read_source(tmp_path / "a.csv")
+    assert found.prompts["prompt"].to_list() == prompts
+
+
+def test_several_columns_without_a_name(tmp_path):
+    (tmp_path / "a.csv").write_text("prompt,,\nx,1,\nx,,2\n")
+    with pytest.raises(UserError, match="a.csv:3: the columns 2 and 3 hold values, and have no name; name each"):
+        read_source(tmp_path / "a.csv")

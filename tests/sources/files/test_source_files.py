@@ -1,5 +1,6 @@
 """Many files as one source: folders, patterns, splits, data set cards, and what is left out."""
 
+import gzip
 import json
 import os
 
@@ -170,6 +171,11 @@ NAMES = [
     (["test.jsonl", "val.jsonl"], "holds the splits test, validation"),
     (["part-00000-of-00001.jsonl", "test.jsonl"], ["part-00000-of-00001"]),
     (["de-00000-of-00001.jsonl", "en-00000-of-00001.jsonl"], ["de-00000-of-00001", "en-00000-of-00001"]),
+    (["a.jsonl", "tests/x.jsonl", "devs/y.jsonl", "heldout/z.jsonl"], ["a"]),
+    (["a.jsonl", "tests.jsonl", "held-out.jsonl", "Hold_Out.jsonl", "testset.jsonl", "eval_data.jsonl"], ["a"]),
+    (["gsm8kTrain.jsonl", "gsm8kTest.jsonl", "QATest.jsonl", "TestSet/x.jsonl"], ["gsm8kTrain"]),
+    (["a.jsonl", "test/train.jsonl", "train/test/x.jsonl"], ["a"]),
+    (["trains.jsonl", "latestNews.jsonl", "contest.jsonl", "unittest.jsonl"], None),
     (["split=train/x.jsonl", "split=test/x.jsonl"], ["split=train/x"]),
     (["org-set-train-00000-of-00001.jsonl", "org-set-test-00000-of-00001.jsonl"], ["org-set-train-00000-of-00001"]),
 ]
@@ -178,7 +184,9 @@ NAMES = [
 @pytest.mark.parametrize(("names", "expected"), NAMES, ids=[case[0][0] for case in NAMES])
 def test_names_say_the_split(tmp_path, names, expected):
     put(tmp_path, {name: [name.removesuffix(".jsonl")] for name in names})
-    if isinstance(expected, str):
+    if expected is None:
+        assert len(places(tmp_path)) == len(names) and not read_source(tmp_path).notes
+    elif isinstance(expected, str):
         assert expected in refusal(tmp_path)
         assert places(tmp_path, split="train_sft" if "sft" in names[0] else "val")
     else:
@@ -220,3 +228,39 @@ def test_a_card_says_configurations_and_splits(tmp_path):
     assert [place[2] for place in places(tmp_path)] == ["s"]
     put(tmp_path, {"README.md": "---\nconfigs: [\n---\n"})  # a card that cannot be read says nothing
     assert [place[2] for place in places(tmp_path, hub={"name": "main"}, split="all")] == ["t", "a"]
+
+
+def test_shards_without_a_row_are_left_out_alike(tmp_path):
+    blank = {
+        "a.jsonl": b"",
+        "b.jsonl": b" \n\n",
+        "c.jsonl": b"\xef\xbb\xbf",
+        "d.jsonl.gz": gzip.compress(b""),
+        "e.csv": b"prompt,id\n",
+        "f.csv": b"\n\n",
+        "g.json": b" \n",
+        "h.json": b"[]",
+        "i.json.gz": gzip.compress(b""),
+    }
+    for name, content in blank.items():
+        put(
+            tmp_path, {f"{name}.d/{name}": content, f"{name}.d/z.jsonl": ["z"], f"{name}.d/y.json": '[{"prompt": "y"}]'}
+        )
+        found = read_source(tmp_path / f"{name}.d")
+        assert found.prompts["prompt"].to_list() == ["y", "z"], name
+        assert found.notes == (f"left out, being empty: {name}",)
+        assert "the file is empty" in refusal(tmp_path / f"{name}.d/{name}") or "has no rows" in refusal(
+            tmp_path / f"{name}.d/{name}"
+        )
+    put(tmp_path, {f"all/{name}": content for name, content in blank.items()})
+    assert "all: has no rows" in refusal(tmp_path / "all")
+
+
+def test_files_without_a_word_beside_train_files_are_named(tmp_path):
+    put(tmp_path, {"train.jsonl": ["a"], "extra.jsonl": ["b"], "dev.jsonl": ["t"]})
+    found = read_source(tmp_path)
+    assert found.prompts["prompt"].to_list() == ["a"] and "left out: dev.jsonl, extra.jsonl" in found.notes[0]
+    (tmp_path / "dev.jsonl").unlink()
+    found = read_source(tmp_path)
+    assert found.prompts.height == 2
+    assert found.notes == ("read too, beside the files of train, naming no split: extra.jsonl",)

@@ -95,3 +95,30 @@ def test_what_does_not_only_read_is_refused(folder, sql, words):
     assert str(caught.value).startswith("sql: ") and words in str(caught.value)
     assert sorted(os.listdir(folder)) == ["both.csv", "x.parquet"]
     assert sorted(os.listdir()) == ["both.csv", "only.csv"]
+
+
+def test_names_in_a_query_are_no_paths(folder):
+    os.mkdir("data")
+    os.mkdir("x.y")
+    for sql in (
+        "WITH data AS (SELECT * FROM 'x.parquet') SELECT * FROM data",
+        'WITH "both.csv" AS (SELECT * FROM \'x.parquet\') SELECT * FROM "both.csv"',
+        "SELECT * FROM (WITH DATA AS (SELECT * FROM 'x.parquet') SELECT * FROM data) AS x",
+    ):
+        assert read_source(folder, sql=sql).prompts.height == 2, sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT * FROM 'x.parquet' ORDER BY random()", "random()"),
+        ("SELECT *, uuid() AS id FROM 'x.parquet'", "uuid()"),
+        ("SELECT *, now() AS at, current_date AS day FROM 'x.parquet'", "now(), current_date"),
+        ("SELECT * FROM 'x.parquet' USING SAMPLE 2 ROWS", "a sample without a seed"),
+        ("SELECT * FROM 'x.parquet' USING SAMPLE reservoir(2 ROWS) REPEATABLE (7)", ""),
+        ("SELECT * FROM 'x.parquet' ORDER BY md5(prompt)", ""),
+    ],
+)
+def test_rows_that_are_others_each_time_are_warned_of(folder, sql, words):
+    warnings = read_source(folder, sql=sql).warnings
+    assert warnings == () if not words else warnings[0].startswith(f"sql: the query uses {words}: its rows are others")
