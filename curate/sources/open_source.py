@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from curate.sources.files.compressed import compression_ending
-from curate.sources.files.file_formats import content_hash, counts_lines, file_format, read_rows
+from curate.sources.files.file_formats import content_hash, counts_lines, file_format, missing, read_rows
 from curate.sources.files.file_names import is_pattern
 from curate.sources.files.raw_row import Raw, Reading, renamed
 from curate.sources.files.source_files import Files, file_rows, find_files, pattern_name
@@ -70,7 +70,7 @@ def source_path(named: Any, folder: Path, hub: Any = None) -> Path | str:
         hub: The options of a data set on the hub, if the recipe gives some.
 
     Raises:
-        SettingError: It is no text, or names what is not read.
+        SettingError: It is no text, names what is not read, or a file that does not exist in a folder that does.
     """
     if not isinstance(named, str):
         held = "; write a source for each, or a pattern such as data/*.jsonl" if isinstance(named, list) else ""
@@ -87,9 +87,11 @@ def source_path(named: Any, folder: Path, hub: Any = None) -> Path | str:
             )
         return Path(unquote(parts.path))
     file = folder / Path(named).expanduser()
-    if has_hub_form(named) and hub is not None and not os.path.exists(file):
+    if not has_hub_form(named) or os.path.exists(file):
+        return file
+    if hub is not None or is_hub_name(named, folder):
         return HubSource(named)
-    return HubSource(named) if is_hub_name(named, folder) else file
+    raise SettingError(f"{missing(file)}; the data set on the hub is named hf://datasets/{named}")
 
 
 def is_remote(named: str, folder: Path) -> bool:

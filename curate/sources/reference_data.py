@@ -17,7 +17,7 @@ from curate.algorithms.text import same_text
 from curate.sources.files.file_names import is_pattern, pattern_folder
 from curate.sources.open_source import content_of, source_path
 from curate.sources.read_source import Source, read_source
-from curate.sources.remote.hub_names import has_hub_form, hub_place, is_hub_url
+from curate.sources.remote.hub_names import hub_place, is_hub_url
 from curate.sources.remote.urls import is_url, shown_url, without_secrets
 from curate.steps.code_hash import code_hash
 from curate.storage.sql_views import connect
@@ -111,8 +111,7 @@ def _read_entry(
     except UserError as error:
         raise UserError(f"{where}: against: {error}") from None
     if isinstance(source, Path) and not source.exists() and not is_pattern(source):
-        hub = f"; write hf://datasets/{name} for the one on the hub" if has_hub_form(name) else ""
-        raise UserError(f"{where}: against: there is no file, store or hub data set {name!r}{hub}")
+        raise UserError(f"{where}: against: there is no file, store or hub data set {name!r}")
     if not isinstance(settings.get("hub", {}), dict):
         raise UserError(f"{where}: against: hub: expected a mapping such as {{split: test}}, found {settings['hub']!r}")
     try:

@@ -188,7 +188,7 @@ WRONG_SOURCES = {
         [f"rows.jsonl:{LAST + 1}:", "completions"],
     ),
     "a row that is no mapping": ("[1, 2]\n", ["rows.jsonl:1:", "expected a row", "a list"]),
-    "several bad rows": ("{\n}\n" + GOOD, ["rows.jsonl:1:", "2 of 8 rows are bad", "on_error: drop"]),
+    "several bad rows": ("{\n5\n" + GOOD, ["rows.jsonl:1:", "2 of 8 rows are bad", "on_error: drop"]),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from curate.sources.open_source import content_of, label_name, source_path, stage_name
 from curate.sources.read_source import read_source
+from curate.sources.reference_data import read_reference_data
 from curate.sources.remote.hub_names import HubSource
 from schemas.errors import SettingError, UserError
 
@@ -23,7 +24,6 @@ def folder(tmp_path, monkeypatch):
 NAMED = [
     ("openai/gsm8k", None, True),
     ("org/name@v1", None, True),
-    ("data/set", None, False),
     ("data/set", {"split": "test"}, True),
     ("both/set", {"split": "test"}, False),
     ("both/set", None, False),
@@ -42,8 +42,16 @@ def test_only_the_folder_of_the_recipe_matters(folder, named, hub, is_hub):
 
 
 def test_a_missing_folder_names_the_data_set_on_the_hub(folder):
-    with pytest.raises(UserError, match="no such file in .*; a data set on the hub is named hf://datasets/data/set$"):
-        read_source(source_path("data/set", folder))
+    (folder / "data/sets").mkdir()
+    words = (
+        "data/set: no such file in .*did you mean 'sets'.*; the data set on the hub is named hf://datasets/data/set$"
+    )
+    with pytest.raises(SettingError, match=words):
+        source_path("data/set", folder)
+    with pytest.raises(
+        UserError, match="r.yaml:3: against: .*; the data set on the hub is named hf://datasets/data/set$"
+    ):
+        read_reference_data("data/set", "prompt", folder, folder / "store", "r.yaml:3")
     with pytest.raises(SettingError, match="hub.revision: .* is named hf://datasets/OWNER/NAME"):
         read_source(source_path("both/set", folder, {"revision": "v1"}), hub={"revision": "v1"})
 

@@ -103,8 +103,7 @@ def missing(path: Path) -> UserError:
     if not path.parent.is_dir():
         return UserError(f"{path}: no such file: there is no folder {str(path.parent)!r}")
     siblings = [p.name for p in path.parent.iterdir() if file_format(p) or (p.is_dir() and p.name[:1] != ".")]
-    hub = "" if path.suffix else f"; a data set on the hub is named hf://datasets/{path.parent.name}/{path.name}"
-    return UserError(f"{path}: no such file in {str(path.parent)!r}{nearest(path.name, siblings)}{hub}")
+    return UserError(f"{path}: no such file in {str(path.parent)!r}{nearest(path.name, siblings)}")
 
 
 def unknown_format(path: Path) -> UserError:

@@ -125,7 +125,7 @@ def _warn_of_chance(parsed: Any, reading: Reading) -> None:
         names["a sample without a seed"] = 0
     if names:
         reading.warn(
-            f"sql: the query uses {', '.join(names)}: its rows are others each run, and every stage made of them is "
+            f"the query uses {', '.join(names)}: its rows are others each run, and every stage made of them is "
             "made anew; for an order by chance that stays write ORDER BY md5(prompt)"
         )
 
