@@ -136,8 +136,9 @@ def _read_records(reader: Any, header: list[str], last: int, from_start: Callabl
         from_start: Makes a reader of the header and the records.
     """
     number, width = 0, len(header)
+    held = any if width > 1 else None  # a line of separators alone is a blank line of a spreadsheet
     try:
-        for number, values in enumerate(filter(None, reader), 1):
+        for number, values in enumerate(filter(held, reader), 1):
             if len(values) != width:
                 if any(values[width:] or header[len(values) :]):  # else the separators at the end are too many or few
                     yield _wrong_width(number, values, header, reader.line_num, last)
@@ -146,7 +147,7 @@ def _read_records(reader: Any, header: list[str], last: int, from_start: Callabl
             yield Raw(number, {k: v for k, v in zip(header, values, strict=False) if v != ""})
     except csv.Error as error:
         good = from_start()
-        deque(islice(filter(None, good), number + 1), maxlen=0)  # the header, and the records that were read
+        deque(islice(filter(held, good), number + 1), maxlen=0)  # the header, and the records that were read
         line, unclosed = good.line_num, "end of data" in str(error)
         cut = (
             f"; the file looks cut off, or a quoted field that begins after line {line} does not end"

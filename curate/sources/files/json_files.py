@@ -21,7 +21,7 @@ LIST_HINT = "; a file that holds one list of rows is named .json"
 
 def read_json_lines(path: Path, reading: Reading) -> Iterator[Raw]:
     """Yield the rows of a JSON Lines file, numbered by line; blank lines are skipped."""
-    offset, is_first = 0, True
+    offset, is_first, notes = 0, True, set[str]()
     with open_file(path) as file:
         for line, raw in _numbered_lines(file):
             if isinstance(raw, str):
@@ -36,19 +36,24 @@ def read_json_lines(path: Path, reading: Reading) -> Iterator[Raw]:
                     yield from rows
                     return
                 else:
-                    yield from _loose(found, reading)
+                    yield from _loose(found, reading, notes)
                 is_first = False
             offset += len(raw)
         if file.followed:
             reading.warn(f"{path.name}: {file.followed}")
 
 
-def _loose(found: Raw, reading: Reading) -> list[Raw]:
+def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
     """Return the rows of a line with several, or with a comma behind one; else what is wrong with the line."""
     rows = loose_rows(found.text) if found.problem.startswith("not JSON") else []
+    if not rows and _goes_on(found.text) and "cut off" not in found.problem:
+        return [found._replace(problem=f"{found.problem}; expected the whole row on one line")]
     if not rows:
         return [found]
-    reading.note("commas at the ends of lines" if len(rows) == 1 else "several rows on one line")
+    note = "commas at the ends of lines" if len(rows) == 1 else "several rows on one line"
+    if note not in notes:
+        reading.note(note)
+        notes.add(note)
     return [Raw(found.line, row) for row in rows]
 
 

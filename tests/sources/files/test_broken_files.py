@@ -108,6 +108,9 @@ def test_several_rows_or_a_comma_on_a_line(tmp_path):
     assert found.notes == ("commas at the ends of lines", "several rows on one line")
     found = dropped(tmp_path / "b.jsonl", '{"prompt": "a"} 5\n{"prompt": "b"}\n{"prompt": \n"c"}\n')
     assert prompts(found) == ["b"] and found.decisions.height == 3
+    assert found.decisions["reason"][1].endswith("; expected the whole row on one line")
+    found = dropped(tmp_path / "d.jsonl", '{"prompt": "a"},\n{"prompt": "b"},\n')
+    assert found.notes == ("commas at the ends of lines",)
     (tmp_path / "c.jsonl").write_text('[\n{"prompt": "a"}\n]\n')
     with pytest.raises(UserError, match=":1:1: not JSON.*a file that holds one list of rows is named .json"):
         read_source(tmp_path / "c.jsonl")

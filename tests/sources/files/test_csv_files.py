@@ -44,6 +44,7 @@ SPREADSHEETS = [
     ("prompt,completion,,\nx,y,,\nz,w,,\n", ["x", "z"]),
     ("prompt,completion,,\nx,y\nz,w,\n", ["x", "z"]),
     ("prompt,completion\nx,y,,,\nz,w\n", ["x", "z"]),
+    ("prompt,completion,,\nx,y,,\n,,,\nz,w,,\n,,,\n\n", ["x", "z"]),
     (",prompt,,completion\n,x,,y\n", ["x"]),
     (",prompt\n0,x\n1,z\n", ["x", "z"]),
 ]
