@@ -3,6 +3,7 @@
 Any mistake is a ``UserError`` that names the file, the line, what was found and the nearest right name.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -48,6 +49,8 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
     for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
         if section in data:
             data[section] = _steps(data[section], section, verbs, path, lines)
+    if "split" in data:
+        _check_split_values(data["split"], path, lines)
     try:
         loaded = Recipe.model_validate({**data, "path": path, "lines": lines})
     except ValidationError as error:
@@ -129,6 +132,21 @@ def _source_key(value: Any, where: str) -> str:
     return "sql"
 
 
+def _check_split_values(split: Any, path: Path, lines: dict[str, int]) -> None:
+    """Raise ``UserError`` where ``split`` is no share and no mapping, or a split in it no share and no condition."""
+    values = split if isinstance(split, dict) else {"": split}
+    for name, value in values.items():
+        if isinstance(value, float | int) and not isinstance(value, bool) and 0 < value < 1:
+            continue
+        if name and isinstance(value, str) and not re.fullmatch(r"\s*[-+.\d]+\s*%?\s*", value):
+            continue  # an SQL condition
+        line = lines.get(f"split/{name}", lines.get("split", 1))
+        where, key = f"{path}:{line}" if lines else str(path), f"split.{name}" if name else "split"
+        wanted = "a share between 0 and 1, such as 0.1" + (", or an SQL condition" if name else ", or {test: 0.1}")
+        found = repr(value) if isinstance(value, str | int | float) else kind_of(value, "nothing")
+        raise UserError(f"{where}: {key}: expected {wanted}, found {found}")
+
+
 def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
     """Return the first of Pydantic's findings as a one-line error; an unknown key comes with the nearest right one."""
     finding = error.errors()[0]
@@ -173,13 +191,7 @@ def _check_references(recipe: Recipe) -> None:
 
 
 def _check_splits(recipe: Recipe) -> None:
-    """Raise ``UserError`` where a split is not a share or a condition, or where nothing is left to train on."""
-    for name, value in recipe.split.items():
-        if isinstance(value, float | int) and not 0 < value < 1:
-            raise UserError(
-                f"{recipe.where('split', name)}: split.{name}: expected a share between 0 and 1, "
-                f"or an SQL condition, found {value}"
-            )
+    """Raise ``UserError`` where nothing is left to train on."""
     if "train" in recipe.split:
         raise UserError(f"{recipe.where('split', 'train')}: split.train: is the rest after the other splits; remove it")
     if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:

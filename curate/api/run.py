@@ -83,7 +83,8 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
             with record.gateway(progress) as gateway:
                 stages = Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
-            warnings += dataset_warnings(state)
+            results = {one.manifest["label"]: one.manifest["result"] for one in stages}
+            warnings += dataset_warnings(state, results)
             _warn(progress, [one for one in warnings if one not in early])
             opened = OpenStore(store.path, create=False)
             result = RunResult(recipe, opened, record.run_id, state.datasets, warnings)
@@ -183,7 +184,7 @@ def _drafts() -> Generator[Store]:
 def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) -> Plan:
     state = RunState(recipe, store, sources)
     made = Planner(state, drafts).plan(stage_specs(state))
-    made.warnings.extend(dataset_warnings(state))
+    made.warnings.extend(dataset_warnings(state, {one.label: one.note for one in made.stages}))
     return made
 
 

@@ -1,45 +1,53 @@
-"""Warnings about the datasets of a recipe: one without rows, or without training rows, and what to set."""
+"""Warnings about the datasets of a recipe: no rows, no training rows, answers that none takes; and what to set."""
+
+import re
+from collections.abc import Mapping
 
 import polars as pl
 
 from curate.datasets.dataset_spec import NOUNS
-from curate.datasets.recorded_verdicts import is_source, recorded_scores
+from curate.datasets.leftover_warnings import leftover_warnings
+from curate.datasets.recorded_verdicts import recorded_scores
 from curate.pipeline.run_state import RunState
 from curate.sources.rows.layout_names import VERDICTS
 from curate.steps.find_step import find_step
 from curate.storage.stage import Stage
-from schemas.errors import printable
+from schemas.errors import printable, short_repr
 from schemas.progress import StageWarning
 from schemas.recipe import Dataset
 from schemas.rows import DATASET_TABLES
 
 SHOWN = 120  # characters of a reason
 ALONE = "no pair: one candidate only"
+WHY = 'gristmill sql "SELECT stage, reason, count(*) FROM decisions WHERE NOT kept GROUP BY ALL"'
 FROM_CANDIDATES = ("write", "candidates")  # ways to generate that need a candidate first
 
 
-def dataset_warnings(state: RunState) -> list[StageWarning]:
+def dataset_warnings(state: RunState, results: Mapping[str, str]) -> list[StageWarning]:
     """Return what a user should look at in a recipe's datasets, made or planned.
 
     Args:
         state: The state after a run, or after a plan: then a dataset may not be made yet.
+        results: The result line of each stage, by its label.
     """
     warnings = _unused_truths(state)
     for name, entry in state.recipe.datasets.items():
+        if entry.control_of:
+            continue
         stage = state.datasets.get(name)
-        text = None if entry.control_of else _problem(state, name, entry, stage)
-        if text:
-            warnings.append(StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text))
+        problem = _problem(state, name, entry, stage, results)
+        texts = [*([problem] if problem else []), *leftover_warnings(state, entry, stage)]
+        warnings += [StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text) for text in texts]
     return warnings
 
 
-def _problem(state: RunState, name: str, entry: Dataset, stage: Stage | None) -> str | None:
+def _problem(state: RunState, name: str, entry: Dataset, stage: Stage | None, results: Mapping[str, str]) -> str | None:
     if entry.type != "prompt" and not state.completions.stages and not _samples(state):
         return f"0 {NOUNS[entry.type]}: {_no_candidates(state)}"
     if stage is None:
         return None
     if not stage.rows(DATASET_TABLES[entry.type]):
-        return f"0 {NOUNS[entry.type]}: {_left_out(state, entry, stage)}"
+        return f"0 {NOUNS[entry.type]}: {_left_out(state, entry, stage, results)}"
     trained = any(training.dataset == name for training in state.recipe.train.values())
     return _no_training_rows(entry, stage) if entry.type != "prompt" or trained else None
 
@@ -53,7 +61,7 @@ def _samples(state: RunState) -> bool:
 def _no_candidates(state: RunState) -> str:
     found = "no source recorded an answer, and completions: has no generate step"
     for stage in state.prompts.stages:
-        if truths := _truths_only(stage):
+        if truths := _truths_alone(stage):
             return f"{found}; {truths}; to sample answers, add a generate step"
     return (
         f"{found}; name the key of the answers in the source with fields: {{prompt: KEY, completion: KEY}}, or add a "
@@ -62,43 +70,51 @@ def _no_candidates(state: RunState) -> str:
 
 
 def _unused_truths(state: RunState) -> list[StageWarning]:
-    """Return a warning for each source whose answers are ground truth only, in a recipe that trains on answers."""
+    """Return a warning for each source with ground truth beside no answer, in a recipe that trains on answers."""
     types = {entry.type for entry in state.recipe.datasets.values()}
     if not state.completions.stages or not types or "prompt" in types or _samples(state):
         return []  # without any candidate each dataset has a warning of its own
-    held = [(stage, _truths_only(stage)) for stage in state.prompts.stages]
+    held = [(stage, _truths_alone(stage)) for stage in state.prompts.stages]
     return [StageWarning(stage.manifest["label"], f"no candidates: {text}") for stage, text in held if text]
 
 
-def _truths_only(stage: Stage) -> str:
-    """Return what to set where a source has no candidate and its answers are the ground truth, or ""."""
-    truths = stage.manifest.get("truths", {})
-    if not is_source(stage) or stage.rows("completions") or not truths:
+def _truths_alone(stage: Stage) -> str:
+    """Return what to set where prompts of a source have no candidate, and their answers are the ground truth, or ""."""
+    alone = stage.manifest.get("truths_alone")
+    if not alone:
         return ""
-    key, count = next(iter(truths.items()))
-    prompt = stage.manifest.get("prompt_field", "prompt: KEY")
-    source = stage.manifest["label"]
+    prompts, count, source = stage.rows("prompts"), alone["count"], stage.manifest["label"]
+    keys = ", ".join(printable(short_repr(key)) for key in alone["keys"])
+    of = f"{count:,} of {prompts:,}" if count < prompts else f"the {count:,}"
+    whose = "read those rows as a source of their own (by its path or sql), with" if alone["others"] else "set on it"
+    fields = f"fields: {{{printable(alone['prompt_field'])}, completion: {printable(next(iter(alone['keys'])))}}}"
     return (
-        f"the {count:,} values of {printable(repr(key))} in {source} are kept as ground_truth; to train on them, set "
-        f"on that source fields: {{{printable(prompt)}, completion: {printable(key)}}}"
+        f"{of} prompts of {source} have their answer ({keys}) as the ground truth only; to train on it, {whose} "
+        f"{fields}"
     )
 
 
-def _left_out(state: RunState, entry: Dataset, stage: Stage) -> str:
+def _left_out(state: RunState, entry: Dataset, stage: Stage, results: Mapping[str, str]) -> str:
     """Return which part of a dataset, or which steps before it, left out all rows."""
     rows = state.prompts if entry.type == "prompt" else state.completions
     total = sum(held.rows(rows.table) for held in rows.stages)
     decisions = stage.read("decisions", ["stage", "kept", "reason"])
     if decisions.is_empty():
-        return (
-            f"none of the {total:,} {rows.table} reached it; see which step left them out: "
-            f"SELECT stage, reason, count(*) FROM decisions WHERE NOT kept GROUP BY ALL"
-        )
+        steps = [f"{label} kept {kept}" for label, result in results.items() if (kept := _kept(result))]
+        said = f" ({', '.join(steps)})" if steps else ""
+        limited = "" if state.recipe.limit is None else f" --recipe {state.recipe.run_name}"
+        return f"none of the {total:,} {rows.table} reached it{said}; see why: {WHY}{limited}"
     parts = [
         _part_left_out(entry, stage, str(name), part)
         for (name,), part in decisions.group_by("stage", maintain_order=True)
     ]
     return "; ".join(filter(None, parts)) + _unpaired(state, entry, decisions)
+
+
+def _kept(result: str) -> str:
+    """Return ``0 of 6`` of the result ``0 of 6 kept`` of a step that left rows out, else ""."""
+    found = re.match(r"(\S+) of (\S+) kept", result)
+    return f"{found[1]} of {found[2]}" if found and found[1] != found[2] else ""
 
 
 def _part_left_out(entry: Dataset, stage: Stage, name: str, decisions: pl.DataFrame) -> str:

@@ -1,9 +1,13 @@
 """Recorded verdicts and preferences: whether a dataset of SFT rows would take answers that are recorded as bad."""
 
+import re
+from dataclasses import dataclass
+
 import polars as pl
 
 from curate.pipeline.run_state import RunState
 from curate.sources.rows.layout_names import RANKS, VERDICTS
+from curate.sources.source_summary import score_ranges
 from curate.steps import sql_conditions
 from curate.storage.rows import read_all
 from curate.storage.stage import Stage
@@ -12,6 +16,16 @@ from schemas.recipe import Dataset, Step
 
 SOURCE_LABEL = "prompts.source."
 VERDICT_VALUES = (-1.0, 0.0, 1.0)
+LISTED = 6  # scores that a message lists; it counts the others
+# Words of a score's name that say the bad thing, so that 1 is bad: ``wrong``, ``is_refusal``, ``contains_pii``.
+BAD_WORDS = frozenset(
+    """abusive bad biased broken corrupt corrupted degenerate disliked dislike downvoted error errors fail failed fails
+    failure false flagged garbage hallucinated hallucination harmful hate hateful incoherent incomplete incorrect
+    insult invalid irrelevant jailbreak jailbroken low malformed mistake nonsense nsfw obscene offensive pii poor
+    profane profanity refusal refused refuses rejected reject repetitive sexist racist spam sexual timeout toxic
+    toxicity truncated undesirable unhelpful unsafe unverified violence violent worse worst wrong""".split()
+)
+NOT_WORDS = ("not", "non", "no", "without")
 
 
 def is_source(stage: Stage) -> bool:
@@ -36,42 +50,111 @@ def check_verdicts(state: RunState, name: str, entry: Dataset) -> None:
     """
     if entry.type != "sft" or entry.where or entry.select or entry.control_of:
         return
-    names = recorded_scores(state, (*VERDICTS, *RANKS))
-    names = [one for one in names if not any(_chooses_by(step, one) for step in state.recipe.completions)]
+    held = recorded_scores(state, tuple(state.completions.scores))
+    names = [*(one for one in (*VERDICTS, *RANKS) if one in held), *(one for one in held if one not in VERDICTS)]
+    names = [
+        one for one in dict.fromkeys(names) if not any(_chooses_by(step, one) for step in state.recipe.completions)
+    ]
     if not names:
         return
     values = read_all(state.completions, names)
-    problems = {one: problem for one in names if (problem := _problem(one, values[one]))}
-    if not problems:
+    verdicts = [verdict for one in names if (verdict := _verdict(one, values[one]))]
+    if not verdicts:
         return
-    score, (count, words, wanted, whom) = next(iter(problems.items()))
+    first = verdicts[0]
     generated = any(step.verb == "generate" for step in state.recipe.completions)
-    unscored = f" or {score} is null" if generated or values[score].null_count() else ""
-    others = f" (recorded too: {', '.join(list(problems)[1:])})" if len(problems) > 1 else ""
+    unscored = generated or values[first.score].null_count() > 0
+    column = _column(first.score)
+    condition = f"{column} {first.good}" + (f" or {column} is null" if unscored else "")
+    without = "a preference, such as ties" if first.score == "preference" else first.score
+    takes = first.takes + (f", and answers without {without}" if unscored else "")
+    others = [f"{one.score} {one.bad} ({one.count:,})" for one in verdicts[1:]]
+    also = f" (recorded too: {_listed(others)})" if others else ""
+    came = f"; scores of the sources: {_listed(score_ranges(_scores(state, held)))}" if len(held) > 1 else ""
     raise UserError(
-        f"{state.recipe.where('datasets', name)}: datasets.{name}: {count:,} of {values.height:,} candidates are "
-        f'recorded with {words}{others}; choose: `where: "{wanted}{unscored}"` (takes {whom}) or '
-        f"`select: all` (takes all)"
+        f"{state.recipe.where('datasets', name)}: datasets.{name}: {first.count:,} of {values.height:,} candidates are "
+        f"recorded with {first.score} {first.bad}{also}; choose: `where: {_yaml_text(condition)}` (takes {takes}) or "
+        f"`select: all` (takes all){came}"
     )
 
 
-def _problem(score: str, values: pl.Series) -> tuple[int, str, str, str] | None:
-    """Return how many candidates are recorded as bad, in which words, the good ones' condition, and who those are.
+@dataclass(frozen=True)
+class _Verdict:
+    """A score that says of some candidates that they are bad.
 
-    Of a verdict, 1 is good; of a rank, the least. None where all are good, or the values are no verdicts.
+    Attributes:
+        score: Its name.
+        count: How many candidates are bad.
+        bad: The values of the bad ones, such as ``= 0``.
+        good: The condition on the values of the good ones, such as ``= 1``.
+        takes: Who the good ones are.
+    """
+
+    score: str
+    count: int
+    bad: str
+    good: str
+    takes: str
+
+
+def _verdict(score: str, values: pl.Series) -> _Verdict | None:
+    """Return what a recorded score says, or None where all are good, or where the values are no verdicts.
+
+    Of a rank the least is good. Other scores are verdicts if all values are 0 or 1 (or -1): 1 is good, or by a name
+    that says the bad thing, 0. All may be bad by a known name only.
     """
     known = values.drop_nulls()
     if known.is_empty():
         return None
     if score in RANKS:
         least = known.min()
-        bad = known.filter(known > least)
-        return (bad.len(), f"{score} above {least:g}", f"{score} = {least:g}", "the best") if bad.len() else None
-    bad = known.filter(known < 1)
-    if bad.is_empty() or not known.is_in(VERDICT_VALUES).all():
+        count = known.filter(known > least).len()
+        return _Verdict(score, count, f"above {least:g}", f"= {least:g}", "the best") if count else None
+    ones = known.filter(known == 1).len()
+    if ones == known.len() or not known.is_in(VERDICT_VALUES).all() or not (ones or score in VERDICTS):
         return None
-    words = f"{score} = {bad[0]:g}" if bad.n_unique() == 1 else f"{score} below 1"
-    return bad.len(), words, f"{score} = 1", "the preferred" if score == "preference" else f"those with {score} 1"
+    if is_bad_name(score):
+        good = "= 0" if (known >= 0).all() else "< 1"
+        return _Verdict(score, ones, "= 1", good, f"those with {score} {good.removeprefix('= ')}")
+    bad = known.filter(known < 1)
+    below = f"= {bad[0]:g}" if bad.n_unique() == 1 else "below 1"
+    takes = "the preferred" if score == "preference" else f"those with {score} 1"
+    return _Verdict(score, bad.len(), below, "= 1", takes)
+
+
+def is_bad_name(score: str) -> bool:
+    """Return whether a score's name says the bad thing: ``wrong``, ``isToxic``, ``not_correct``; not ``non_toxic``."""
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", score)]
+    denied = any(word in NOT_WORDS for word in words)
+    return any(word in BAD_WORDS for word in words) != denied
+
+
+def _scores(state: RunState, names: list[str]) -> pl.DataFrame:
+    """Return the recorded scores of the candidates of all sources."""
+    stages = {id(stage): stage for name in names for stage in state.completions.scores[name] if is_source(stage)}
+    return pl.concat([stage.read("scores", ["scorer", "value"]) for stage in stages.values()])
+
+
+def _listed(parts: list[str]) -> str:
+    more = len(parts) - LISTED
+    return ", ".join(parts[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _column(name: str) -> str:
+    """Return a column's name as SQL reads it, in quotes where it is no plain word, or one of SQL's own."""
+    if re.fullmatch(r"[A-Za-z_]\w*", name):
+        try:
+            sql_conditions.check(f"{name} = 1", {name: pl.Float64()}, "")
+        except UserError:
+            pass
+        else:
+            return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _yaml_text(text: str) -> str:
+    """Return a text in quotes, as a value in YAML: in double quotes, or single ones where it has double ones."""
+    return "'" + text.replace("'", "''") + "'" if '"' in text else f'"{text}"'
 
 
 def _chooses_by(step: Step, score: str) -> bool:

@@ -12,7 +12,13 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.sources.open_source import label_name, shown_name, source_path, stage_name
 from curate.sources.read_source import read_source
-from curate.sources.source_summary import prompt_field, source_leftovers, source_summary, source_warnings
+from curate.sources.source_summary import (
+    leftover_searches,
+    source_leftovers,
+    source_summary,
+    source_warnings,
+    truths_alone,
+)
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
@@ -73,12 +79,13 @@ def write_source(
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
     writer.info["source"] = shown
     writer.info["rows_in"] = source.prompts.height + source.decisions.height
-    leftovers, prompt = source_leftovers(source), prompt_field(source, settings.get("fields"))
-    warnings = source_warnings(source, leftovers, prompt)
-    if warnings:
-        writer.info["warnings"] = warnings
-    if source.truths:
-        writer.info |= {"truths": source.truths, "prompt_field": prompt}
+    leftovers, fields = source_leftovers(source), settings.get("fields")
+    found = {
+        "warnings": source_warnings(source, fields),
+        "leftovers": leftover_searches(leftovers),
+        "truths_alone": truths_alone(source, fields),
+    }
+    writer.info |= {name: value for name, value in found.items() if value}
     return source_summary(source, leftovers)
 
 

@@ -47,6 +47,8 @@ class Source:
             rows; they are in the metadata.
         unused: The keys that look like an answer and went to the metadata, with the number of rows.
         truths: The keys that went to the ground truth, with the number of rows.
+        truths_alone: Of rows without an answer: the key that went to the ground truth and the key of the prompt, with
+            the number of prompts.
         changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
             rows.
         notes: What the readers of the files decided: the split that was read, files and keys that were left out.
@@ -62,6 +64,7 @@ class Source:
     unused: dict[str, int] = field(default_factory=dict)
     unclear: dict[str, int] = field(default_factory=dict)
     truths: dict[str, int] = field(default_factory=dict)
+    truths_alone: dict[tuple[str, str], int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -92,6 +95,7 @@ class _Tables:
     unused: Counter = field(default_factory=Counter)
     unclear: Counter = field(default_factory=Counter)
     truths: Counter = field(default_factory=Counter)
+    truths_alone: Counter = field(default_factory=Counter)
     changed: Counter = field(default_factory=Counter)
 
 
@@ -147,6 +151,7 @@ def read_source(
         unused=dict(tables.unused.most_common()),
         unclear=dict(tables.unclear.most_common()),
         truths=dict(tables.truths.most_common()),
+        truths_alone=dict(tables.truths_alone.most_common()),
         changed=dict(tables.changed.most_common()),
         notes=opened.reading.texts(),
         warnings=tuple(opened.reading.warnings),
@@ -233,6 +238,7 @@ def _add(tables: _Tables, row: Row, raw: Raw, name: str, file: str | None) -> No
     texts = [dump_turns(candidate.messages, "completions") for candidate in row.candidates]
     keys = [(c.model, t, tuple(sorted(c.scores.items()))) for c, t in zip(row.candidates, texts, strict=True)]
     prompt = tables.seen.get(prompt_id)
+    is_new = prompt is None
     if prompt is None:
         prompt = tables.seen[prompt_id] = _SeenPrompt(raw.file, raw.line, row.metadata)
         text = last_text(row.messages, "user")
@@ -259,6 +265,8 @@ def _add(tables: _Tables, row: Row, raw: Raw, name: str, file: str | None) -> No
             count.update(found)
     if row.truth:
         tables.truths[row.truth] += 1
+        if is_new and not row.candidates:
+            tables.truths_alone[row.truth, row.prompt_key] += 1
 
 
 def _add_candidate(tables: _Tables, candidate: Candidate, messages: str, prompt_id: str, index: int) -> None:

@@ -1,21 +1,21 @@
 """What the result line of a source says, and what a user is warned of: pure functions of a ``Source``."""
 
-from collections import Counter
-from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 import polars as pl
 
 from curate.sources.read_source import Source
 from curate.sources.rows import layout_names
 from curate.sources.rows.row_keys import normal
-from curate.sources.template_leftovers import Leftovers, find_leftovers
+from curate.sources.template_leftovers import Leftovers, find_leftovers, search_for
 from schemas.errors import printable
 from schemas.messages import short_repr
 
 NAMED = 6  # scores, keys or tokens that a line names; it counts the others
 
 
-def source_summary(source: Source, leftovers: dict[str, Leftovers]) -> str:
+def source_summary(source: Source, leftovers: list[Leftovers]) -> str:
     """Return a source's result line: what was read of it, and where the rest is.
 
     Args:
@@ -26,7 +26,7 @@ def source_summary(source: Source, leftovers: dict[str, Leftovers]) -> str:
     parts = [f"{', '.join([*_counts(source), *_decided(source)])} ({formats})"]
     parts += map(printable, source.notes)
     if source.scores.height:
-        parts.append(f"scores: {_named(_score_ranges(source.scores))}")
+        parts.append(f"scores: {_named(score_ranges(source.scores))}")
     traces = source.completions["reasoning_content"].count()
     if traces:
         parts.append(f"{_number(traces, 'reasoning trace')} kept apart")
@@ -38,24 +38,25 @@ def source_summary(source: Source, leftovers: dict[str, Leftovers]) -> str:
         parts.append(f"not understood: {_keys(source.unclear)}")
     if source.changed:
         parts.append(f"values changed: {_keys(source.changed)}")
-    for what, count in (("control tokens", _token_texts), ("placeholders", _placeholder_texts)):
-        total = sum(map(count, leftovers.values()))
-        if total:
-            parts.append(f"{what} in {_number(total, 'text')}")
+    tokens = sum(one.token_texts for one in leftovers)
+    placeholders = sum(one.placeholder_texts for one in leftovers)
+    for what, count in (("control tokens", tokens), ("placeholders", placeholders)):
+        if count:
+            parts.append(f"{what} in {_number(count, 'text')}")
     return "; ".join(parts)
 
 
-def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str) -> list[str]:
+def source_warnings(source: Source, fields: dict | None) -> list[str]:
     """Return what a user should look at in a source, each with what to set.
 
     Args:
         source: The source.
-        leftovers: Its control tokens and placeholders (``source_leftovers``).
-        prompt: The entry of ``fields`` for its prompts (``prompt_field``).
+        fields: The recipe's ``fields`` for it.
     """
     warnings = [*map(printable, source.warnings)]
     if source.unused:
         key = next(iter(source.unused))
+        prompt = prompt_field(next(iter(source.prompt_keys), "prompt"), fields)
         looks = "looks like an answer" if len(source.unused) == 1 else "look like answers"
         warnings.append(
             f"not used: {_keys(source.unused)} {looks}, and went to the metadata; to train on "
@@ -63,37 +64,56 @@ def source_warnings(source: Source, leftovers: dict[str, Leftovers], prompt: str
         )
     if source.unclear:
         warnings.append(
-            f"not understood: {_keys(source.unclear)}; what they say of the prompt, or of which answer is better, went "
-            "to the metadata, and those answers have no such score"
-        )
-    tokens, texts = _joined(leftovers, lambda one: one.tokens), sum(map(_token_texts, leftovers.values()))
-    if texts:
-        warnings.append(
-            f"{_number(texts, 'text holds', 'texts hold')} control tokens of a chat template: {_tokens(tokens)}; a "
-            f"tokenizer may take them for the ends of turns. To leave them out: {_filter(leftovers, 'tokens')}"
-        )
-    names, texts = _joined(leftovers, lambda one: one.placeholders), sum(map(_placeholder_texts, leftovers.values()))
-    if texts:
-        warnings.append(
-            f"{_number(texts, 'text holds', 'texts hold')} placeholders of a template: {_tokens(names)}; they are "
-            f"learnt as they stand. To leave them out: {_filter(leftovers, 'placeholders')}"
+            f"not understood: {_keys(source.unclear)}; the values went to the metadata, and are no part of a prompt "
+            "and no score; docs/data.md has the forms that are read"
         )
     return warnings
 
 
-def source_leftovers(source: Source) -> dict[str, Leftovers]:
+def source_leftovers(source: Source) -> list[Leftovers]:
     """Return what the prompts and the completions of a source hold of control tokens and placeholders."""
-    tables = {"prompts": source.prompts, "completions": source.completions}
-    return {name: find_leftovers(table["messages"]) for name, table in tables.items()}
+    return [find_leftovers(table["messages"]) for table in (source.prompts, source.completions)]
 
 
-def prompt_field(source: Source, fields: dict | None) -> str:
-    """Return the entry of ``fields`` for the prompts of most rows, such as ``messages: conversations``."""
+def leftover_searches(leftovers: list[Leftovers]) -> dict[str, dict[str, list[str]]]:
+    """Return for each kind what to search the datasets for (``curate.datasets.leftover_warnings``)."""
+    found = {
+        "control_tokens": [name for one in leftovers for name in one.tokens],
+        "placeholders": [name for one in leftovers for name in one.placeholders],
+    }
+    return {kind: asdict(search_for(names)) for kind, names in found.items() if names}
+
+
+def truths_alone(source: Source, fields: dict | None) -> dict[str, Any]:
+    """Return the prompts that have a ground truth, under another name than that, and no candidate.
+
+    Returns:
+        Their ``count``, the ``keys`` of the ground truth with the number of prompts, the entry of ``fields`` for
+        these prompts (``prompt_field``), and whether the source has ``others``, of another layout or with candidates;
+        nothing where there is no such prompt.
+    """
+    alone = source.prompts.filter(pl.col("ground_truth").is_not_null())
+    count = alone.join(source.completions, on="prompt_id", how="anti").height if source.truths_alone else 0
+    if not count:
+        return {}
+    keys: dict[str, int] = {}
+    for (key, _), rows in source.truths_alone.items():
+        keys[key] = keys.get(key, 0) + rows
+    (_, prompt), _ = next(iter(source.truths_alone.items()))
+    return {
+        "count": min(count, sum(keys.values())),
+        "keys": keys,
+        "prompt_field": prompt_field(prompt, fields),
+        "others": source.completions.height > 0 or len(source.prompt_keys) > 1,
+    }
+
+
+def prompt_field(key: str, fields: dict | None) -> str:
+    """Return the entry of ``fields`` for prompts under a key, such as ``messages: conversations``."""
     given = fields or {}
     for name in ("prompt", "messages"):
         if name in given:
             return f"{name}: {printable(str(given[name]))}"
-    key = next(iter(source.prompt_keys), "prompt")
     is_turns = normal(key) in (*layout_names.MESSAGES, *layout_names.CONVERSATIONS)
     return f"{'messages' if is_turns else 'prompt'}: {printable(key)}"
 
@@ -114,7 +134,7 @@ def _decided(source: Source) -> list[str]:
     return [f"{count:,} {what}" for count, what in counts if count]
 
 
-def _score_ranges(scores: pl.DataFrame) -> list[str]:
+def score_ranges(scores: pl.DataFrame) -> list[str]:
     """Return for each score that came with the file what it holds: ``label (150 of 300 are 1)``."""
     value = pl.col("value")
     held = scores.group_by("scorer", maintain_order=True).agg(
@@ -145,10 +165,6 @@ def _keys(counts: dict[str, int]) -> str:
     return _named([f"{printable(short_repr(key))} ({_number(n, 'row')})" for key, n in counts.items()])
 
 
-def _tokens(counts: dict[str, int]) -> str:
-    return _named([f"{printable(token)} ({count:,})" for token, count in counts.items()])
-
-
 def _named(parts: list[str]) -> str:
     """Return parts joined by commas; of more than ``NAMED`` the first, and how many more there are."""
     more = len(parts) - NAMED
@@ -157,28 +173,3 @@ def _named(parts: list[str]) -> str:
 
 def _number(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def _filter(leftovers: dict[str, Leftovers], kind: str) -> str:
-    """Return the step that leaves out the most frequent token or placeholder, where most texts hold it."""
-    held = {table: getattr(one, kind) for table, one in leftovers.items() if getattr(one, kind)}
-    table = "completions" if "completions" in held else "prompts"
-    column = "response" if table == "completions" else "prompt"
-    reason = "control_tokens" if kind == "tokens" else kind
-    token = printable(next(iter(held[table]))).replace("'", "''")
-    return f"{table}: - filter: {{{reason}: \"contains({column}, '{token}')\"}}"
-
-
-def _joined(leftovers: dict[str, Leftovers], counts: Callable[[Leftovers], dict[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for one in leftovers.values():
-        total.update(counts(one))
-    return dict(total.most_common())
-
-
-def _token_texts(leftovers: Leftovers) -> int:
-    return leftovers.token_texts
-
-
-def _placeholder_texts(leftovers: Leftovers) -> int:
-    return leftovers.placeholder_texts

@@ -34,6 +34,9 @@ DOUBLE = _BEFORE + r"\{\{\s*[\p{L}_][\p{L}\p{N}_.\- ]{0,38}[\p{L}\p{N}_]\s*\}\}"
 SINGLE = _BEFORE + r"\{[A-Za-z_]{2,40}\}"
 CODE = r"```|\{%|</|\\begin\{|\bdef \w+\(|\bprintf?\(|\.format\(|\b(?:const|let|var) \w+ ?=|#include|\bf\\\"|\bf'"
 SINGLE_SHARE, SINGLE_TEXTS = 0.05, 2  # texts that must hold one ``{name}``, of all texts and at least
+# The forms of names, which stand for more than ``MANY`` of them; in a syntax that Polars and DuckDB share.
+FORMS = ("<[|][A-Za-z][A-Za-z0-9_]*[|]>", "<｜[^｜<>]+｜>", "[{][{][^{}]+[}][}]", "[{][A-Za-z_]+[}]")
+MANY = 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,27 @@ class Leftovers:
     tokens: dict[str, int]
     placeholder_texts: int
     placeholders: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to search texts for: names as they are, and the patterns that stand for the other names."""
+
+    names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+    @property
+    def pattern(self) -> str:
+        """All of it as one pattern."""
+        return "|".join([*map(re.escape, self.names), *self.patterns])
+
+
+def search_for(names: list[str]) -> Search:
+    """Return the search for control tokens or placeholders; of more than ``MANY`` of one form, by the form."""
+    forms = {name: next((form for form in FORMS if re.fullmatch(form, name)), "") for name in names}
+    counts = Counter(forms.values())
+    many = {form for form, count in counts.items() if form and count > MANY}
+    return Search(tuple(name for name, form in forms.items() if form not in many), tuple(sorted(many)))
 
 
 def find_leftovers(messages: pl.Series) -> Leftovers:

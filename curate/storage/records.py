@@ -22,8 +22,10 @@ class Manifest(TypedDict):
         result: Its result in a line.
         rows_in: How many rows it was made of, where that says something.
         warnings: What a user should look at in its rows, each with what to set.
-        truths: Of a source: the keys whose values became the ground truth, with the number of rows.
-        prompt_field: Of a source: the entry of ``fields`` for the prompts of most rows, such as ``prompt: question``.
+        truths_alone: Of a source: its prompts with a ground truth and no candidate
+            (``curate.sources.source_summary.truths_alone``).
+        leftovers: Of a source: what to search datasets for, of control tokens and placeholders
+            (``curate.sources.source_summary.leftover_searches``).
         name: Of a training: its name in the recipe.
         source: Of a source: its name for people, such as ``seeds.jsonl``.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
@@ -39,8 +41,8 @@ class Manifest(TypedDict):
     result: str
     rows_in: NotRequired[int]
     warnings: NotRequired[list[str]]
-    truths: NotRequired[dict[str, int]]
-    prompt_field: NotRequired[str]
+    truths_alone: NotRequired[dict[str, Any]]
+    leftovers: NotRequired[dict[str, dict[str, list[str]]]]
     name: NotRequired[str]
     source: NotRequired[str]
     adapter: NotRequired[bool]

@@ -127,6 +127,12 @@ def read_all(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> p
     return pl.DataFrame(schema={n: types[n] for n in dict.fromkeys([rows.id, *names])})
 
 
+def read_parts(stage: Stage, table: str, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """Yield some columns of a stage's table, a file of it at a time."""
+    for file in stage.files(table):
+        yield pl.read_parquet(file, columns=columns)
+
+
 def read_groups(
     rows: RowSet, names: list[str], prompts: RowSet | None = None, size: int = BATCH
 ) -> Iterator[pl.DataFrame]:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from curate.api.run import plan, run
 from curate.storage.store import Store
 from tests.choosing import recipe, recorded
@@ -23,7 +25,7 @@ def planned(folder, rows, datasets, more="") -> list[str]:
 
 
 def test_a_dataset_with_rows_warns_of_nothing(tmp_path):
-    assert warned(tmp_path, [recorded("q", ("a", 1.0), ("b", 0.0))], "sft: {type: sft}\ndpo: {type: preference}") == []
+    assert warned(tmp_path, [recorded("q", ("a", 0.9), ("b", 0.2))], "sft: {type: sft}\ndpo: {type: preference}") == []
 
 
 def test_prompts_without_answers_and_without_a_generate_step(tmp_path):
@@ -47,12 +49,11 @@ def test_a_plan_with_a_step_that_samples_does_not_know_yet(tmp_path):
     assert planned(tmp_path, [{"prompt": "q"}], "sft: {type: sft}", more) == []
 
 
-def test_answers_that_are_all_ground_truth_say_what_to_set(tmp_path, monkeypatch):
+def test_answers_that_are_all_ground_truth_say_what_to_set(tmp_path):
     job = recipe(tmp_path, GSM, "sft: {type: sft}")
-    _with_truths(monkeypatch)
     expected = (
-        "datasets.sft: 0 rows: no source recorded an answer, and completions: has no generate step; the 3 values of "
-        "'answer' in prompts.source.rows are kept as ground_truth; to train on them, set on that source fields: "
+        "datasets.sft: 0 rows: no source recorded an answer, and completions: has no generate step; the 3 prompts of "
+        "prompts.source.rows have their answer ('answer') as the ground truth only; to train on it, set on it fields: "
         "{prompt: question, completion: answer}; to sample answers, add a generate step"
     )
     assert [str(one) for one in plan(job).warnings] == [expected]
@@ -65,16 +66,58 @@ def test_answers_that_are_all_ground_truth_say_what_to_set(tmp_path, monkeypatch
     assert made.warnings == [] and made.datasets["sft"].height == 3
 
 
-def test_one_source_of_ground_truth_beside_another_with_answers(tmp_path, monkeypatch):
-    _with_truths(monkeypatch)
+def test_one_source_of_ground_truth_beside_another_with_answers(tmp_path):
     job = recipe(tmp_path, GSM, "sft: {type: sft}")
     (tmp_path / "other.jsonl").write_text(json.dumps({"prompt": "p", "completion": "c"}) + "\n", encoding="utf-8")
     text = job.path.read_text().replace("  - source: rows", "  - source: other.jsonl\n  - source: rows")
     job.path.write_text(text, encoding="utf-8")
     (only,) = plan(job.path).warnings
-    assert only.stage == "prompts.source.rows" and only.text.startswith("no candidates: the 3 values of 'answer' in ")
+    assert only.stage == "prompts.source.rows" and only.text.startswith("no candidates: the 3 prompts of ")
     job.path.write_text(text + "  rl: {type: prompt}\n", encoding="utf-8")
     assert plan(job.path).warnings == [], "a dataset of prompts uses the ground truth"
+
+
+ANSWERED = [{"prompt": f"p{n}", "completion": f"c{n}"} for n in range(4)]
+OWN = (
+    "read those rows as a source of their own (by its path or sql), with fields: {prompt: question, completion: answer}"
+)
+
+
+PAIRED = [{"prompt": f"p{n}", "chosen": f"c{n}", "rejected": f"r{n}"} for n in range(4)]
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("sft", [*ANSWERED, *GSM]), ("preference", [*PAIRED, *GSM])])
+def test_ground_truth_alone_beside_answered_prompts(tmp_path, kind, rows):
+    found = planned(tmp_path, rows, f"made: {{type: {kind}}}")
+    assert found == [
+        "prompts.source.rows: no candidates: 3 of 7 prompts of prompts.source.rows have their answer ('answer') as "
+        f"the ground truth only; to train on it, {OWN}"
+    ]
+    assert warned(tmp_path, rows, f"made: {{type: {kind}}}")[0] == found[0]
+    assert planned(tmp_path, rows, f"made: {{type: {kind}}}\nrl: {{type: prompt}}") == []
+    sampled = "models: {m: smollm2-135m}\ncompletions:\n  - generate: {use: sample, model: m}\n"
+    assert planned(tmp_path, rows, f"made: {{type: {kind}}}", sampled) == []
+
+
+def test_a_folder_of_such_files_and_what_the_warning_says_to_set(tmp_path):
+    job, folder = recipe(tmp_path, [], "sft: {type: sft}"), tmp_path / "data"
+    folder.mkdir()
+    for name, rows in (("a", ANSWERED), ("b", GSM)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    text = job.path.read_text()
+    job.path.write_text(text.replace("rows.jsonl", "data"), encoding="utf-8")
+    (only,) = plan(job.path).warnings
+    assert "3 of 7 prompts of prompts.source.data have" in only.text and only.text.endswith(OWN)
+    own = "data/a.jsonl\n  - source: {path: data/b.jsonl, fields: {prompt: question, completion: answer}}"
+    job.path.write_text(text.replace("rows.jsonl", own), encoding="utf-8")
+    made = run(job.path, Store(tmp_path / "store"))
+    assert made.warnings == [] and made.datasets["sft"].height == 7
+
+
+def test_ground_truth_beside_an_answer_or_by_name_is_no_loss(tmp_path):
+    both = [{"question": "1+1?", "answer": "2", "completion": "It is 2."}]
+    named = [{"prompt": "1+2?", "ground_truth": "3"}]
+    assert planned(tmp_path, [*both, *named], "sft: {type: sft}") == []
 
 
 def test_the_part_that_left_out_all_rows_is_named_with_a_reason(tmp_path):
@@ -95,7 +138,19 @@ def test_the_part_that_left_out_all_rows_is_named_with_a_reason(tmp_path):
 def test_steps_above_that_leave_no_candidate_are_where_to_look(tmp_path):
     rows = [recorded("q", ("a", 1.0))]
     (only,) = warned(tmp_path, rows, "sft: {type: sft}", 'completions:\n  - filter: {all: "true"}\n')
-    assert only.startswith("datasets.sft: 0 rows: none of the 1 completions reached it; see which step left them out")
+    assert only == (
+        "datasets.sft: 0 rows: none of the 1 completions reached it (completions.filter kept 0 of 1); see why: "
+        'gristmill sql "SELECT stage, reason, count(*) FROM decisions WHERE NOT kept GROUP BY ALL"'
+    )
+
+
+def test_of_several_steps_those_that_left_rows_out_are_named(tmp_path):
+    rows = [recorded(f"q{n}", (f"a {n}", n / 10)) for n in range(4)]
+    steps = 'completions:\n  - filter: {a: "quality > 0.2"}\n  - dedup: exact\n  - filter: {b: "quality < 1"}\n'
+    (only,) = warned(tmp_path, rows, "sft: {type: sft}", steps)
+    assert "reached it (completions.filter kept 3 of 4, completions.filter.2 kept 0 of 3); see why: " in only
+    (only,) = warned(tmp_path, rows, "sft: {type: sft}", steps + "limit: 3\n")
+    assert only.endswith(' GROUP BY ALL" --recipe r.limit3')
 
 
 def test_pairs_of_answers_that_stand_alone(tmp_path):
@@ -135,19 +190,3 @@ def test_a_recorded_score_without_values_is_in_its_sources_line(tmp_path):
     rows = [{"prompt": "q", "completions": [{"response": "a", "scores": {"quality": None}}]}]
     made = plan(recipe(tmp_path, rows, "sft: {type: sft}"))
     assert "quality (all 1 null)" in made.stages[0].note
-
-
-def _with_truths(monkeypatch) -> None:
-    """Fill in ``Source.truths`` of GSM, as the reader will."""
-    from dataclasses import replace
-
-    from curate.pipeline import source_reader
-
-    read = source_reader.read_source
-
-    def with_truths(path, **settings):
-        found = read(path, **settings)
-        count = found.prompts["ground_truth"].count()
-        return replace(found, truths={"answer": count} if count else {})
-
-    monkeypatch.setattr(source_reader, "read_source", with_truths)

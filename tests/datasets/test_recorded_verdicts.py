@@ -3,6 +3,7 @@
 import pytest
 
 from curate.api.run import plan, run
+from curate.datasets.recorded_verdicts import is_bad_name
 from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe
@@ -59,14 +60,105 @@ def test_a_rank_is_best_where_it_is_least(tmp_path):
 
 def test_candidates_without_the_verdict_stay_in_the_line(tmp_path):
     message = refusal(tmp_path, answers(1, 0, None))
-    assert "1 of 3 candidates" in message and '`where: "is_correct = 1 or is_correct is null"`' in message
+    assert "1 of 3 candidates" in message and '`where: "is_correct = 1 or is_correct is null"` (takes ' in message
+    assert " (takes those with is_correct 1, and answers without is_correct) or " in message
     store, _ = built(tmp_path, answers(1, 0, None), 'sft: {type: sft, where: "is_correct = 1 or is_correct is null"}')
     assert picks(store, "sft") == [("q0", "answer 0"), ("q2", "answer 2")]
 
 
+def test_ties_are_said_where_the_line_takes_them(tmp_path):
+    tie = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "tie"}
+    message = refusal(tmp_path, [*PAIRS, tie])
+    assert (
+        '"preference = 1 or preference is null"` (takes the preferred, and answers without a preference, such as ties)'
+        in (message)
+    )
+
+
 def test_of_several_verdicts_the_first_is_in_the_lines(tmp_path):
     rows = [{"prompt": "q", "completions": [{"response": "a", "is_correct": 0, "passed": 0, "success": 1}]}]
-    assert "recorded with is_correct = 0 (recorded too: passed); choose" in refusal(tmp_path, rows)
+    message = refusal(tmp_path, rows)
+    assert "recorded with is_correct = 0 (recorded too: passed = 0 (1)); choose" in message
+    assert message.endswith("; scores of the sources: is_correct (all 0), passed (all 0), success (all 1)")
+
+
+def test_what_the_sources_recorded_is_in_the_message(tmp_path):
+    rated = [row | {"chosen_rating": 4.0, "rejected_rating": 1.0} for row in PAIRS]
+    assert refusal(tmp_path, rated).endswith(
+        "(takes all); scores of the sources: preference (3 of 6 are 1), rating (1 to 4, mean 2.5)"
+    )
+
+
+GENERATIONS = {"prompt": "q", "generations": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("row", "score"),
+    [
+        (GENERATIONS | {"correctness": [True, False]}, "correctness"),
+        (GENERATIONS | {"rewards": [1, 0]}, "reward"),
+        (GENERATIONS | {"rewards": [1.0, -1.0]}, "reward"),
+        (GENERATIONS | {"is_reasoning_complete": [True, False]}, "is_reasoning_complete"),
+        ({"prompt": "q", "completions": [{"text": "a", "is_right": True}, {"text": "b", "is_right": False}]},
+         "is_right"),
+        ({"prompt": "q", "completions": [{"text": "a", "scores": {"mine": 1}}, {"text": "b", "scores": {"mine": 0}}]},
+         "mine"),
+    ],
+)  # fmt: skip
+def test_ones_and_zeros_are_a_verdict_whatever_the_name(tmp_path, row, score):
+    message = refusal(tmp_path, [row])
+    least = "-1" if -1.0 in row.get("rewards", []) else "0"
+    assert message.startswith(
+        f"datasets.sft: 1 of 2 candidates are recorded with {score} = {least}; choose: "
+        f'`where: "{score} = 1"` (takes those with {score} 1) or `select: all`'
+    )
+    store, _ = built(tmp_path, [row], f'sft: {{type: sft, where: "{score} = 1"}}')
+    assert picks(store, "sft") == [("q", "a")]
+
+
+@pytest.mark.parametrize(
+    "name", ["wrong", "is_incorrect", "isToxic", "unsafe", "harmful", "refused", "Failed", "not_correct", "has-errors"]
+)
+def test_a_name_that_says_the_bad_thing_is_good_at_zero(tmp_path, name):
+    rows = [
+        {"prompt": "q", "completions": [{"response": "a", "scores": {name: 0}}, {"response": "b", "scores": {name: 1}}]}
+    ]
+    message = refusal(tmp_path, rows)
+    where = message.partition("`where: ")[2].partition("`")[0]
+    assert where == ("""'"has-errors" = 0'""" if name == "has-errors" else f'"{name} = 0"')
+    assert f"recorded with {name} = 1; choose" in message and f"(takes those with {name} 0)" in message
+    store, _ = built(tmp_path, rows, f"sft: {{type: sft, where: {where}}}")
+    assert picks(store, "sft") == [("q", "a")]
+
+
+@pytest.mark.parametrize("name", ["non_toxic", "not_wrong", "no_refusal", "is_right", "harmless", "badge", "correct"])
+def test_other_names_are_good_at_one(name):
+    assert not is_bad_name(name)
+
+
+def test_a_bad_name_with_three_values_is_good_below_one(tmp_path):
+    assert '`where: "wrong < 1"` (takes those with wrong < 1)' in refusal(tmp_path, answers(1, 0, -1, name="wrong"))
+
+
+@pytest.mark.parametrize("name", ["order", "my score", "it's", "true or 1", "é", "1st"])
+def test_a_name_that_is_no_plain_word_is_in_quotes(tmp_path, name):
+    rows = [
+        {"prompt": "q", "completions": [{"response": "a", "scores": {name: 1}}, {"response": "b", "scores": {name: 0}}]}
+    ]
+    where = refusal(tmp_path, rows).partition("`where: ")[2].partition("` (takes")[0]
+    store, _ = built(tmp_path, rows, f"sft: {{type: sft, where: {where}}}")
+    assert picks(store, "sft") == [("q", "a")]
+
+
+@pytest.mark.parametrize("values", [(0, 0), (1, 1), (0, 0.5, 1), (0, 1, 2), (0, -1)])
+def test_values_that_are_no_verdict_are_taken(tmp_path, values):
+    _, said = built(tmp_path, answers(*values, name="quality"), BARE)
+    assert said["sft"].startswith(f"{len(values)} rows")
+
+
+def test_a_filter_that_names_such_a_score_is_a_choice(tmp_path):
+    more = 'completions:\n  - filter: {unsafe: "unsafe = 1"}\n'
+    assert plan(recipe(tmp_path, answers(0, 1, name="unsafe"), BARE, more)).stages
 
 
 @pytest.mark.parametrize(

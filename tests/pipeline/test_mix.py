@@ -26,7 +26,7 @@ def source(folder, name, count, **more):
             "ground_truth": str(n),
             "metadata": {"n": n},
             "completions": [
-                {"response": f"{name} {n} is good", "quality": 1.0},
+                {"response": f"{name} {n} is good", "quality": 2.0},
                 {"response": f"{name} {n} is bad", "quality": 0.0},
             ],
         }
@@ -234,7 +234,7 @@ def test_run_and_check_print_what_came_from_where(tmp_path):
         source(tmp_path, name, count)
     (tmp_path / "r.yaml").write_text(
         "name: mix\nprompts:\n  - source: {path: a.jsonl, rows: 10}\n  - source: {path: b.jsonl, rows: 6}\n"
-        "datasets:\n  prompts: {type: prompt}\n  sft: {type: sft, where: 'quality = 1'}\n"
+        "datasets:\n  prompts: {type: prompt}\n  sft: {type: sft, where: 'quality = 2'}\n"
     )
     done = call(tmp_path, "run", "r.yaml")
     assert done.code == 0, done.err

@@ -6,7 +6,14 @@ from dataclasses import replace
 import pytest
 
 from curate.sources.read_source import Source, read_source
-from curate.sources.source_summary import prompt_field, source_leftovers, source_summary, source_warnings
+from curate.sources.source_summary import (
+    leftover_searches,
+    prompt_field,
+    source_leftovers,
+    source_summary,
+    source_warnings,
+    truths_alone,
+)
 
 
 def source(folder, *rows, **settings) -> Source:
@@ -20,7 +27,7 @@ def line(read: Source) -> str:
 
 
 def warnings(read: Source, fields=None) -> list[str]:
-    return source_warnings(read, source_leftovers(read), prompt_field(read, fields))
+    return source_warnings(read, fields)
 
 
 def answers(*texts, **scores) -> dict:
@@ -82,25 +89,41 @@ def test_unused_answers_ground_truth_and_changed_values_are_said(tmp_path):
     assert "{prompt: ask, completion" in warnings(read, {"prompt": "ask"})[0]
 
 
-def test_leftovers_are_counted_and_named_in_a_warning(tmp_path):
+def test_leftovers_are_counted(tmp_path):
     read = source(
         tmp_path,
         {"prompt": "Who are you?", "completion": "I am {{name}}, made by {{author}}."},
         {"prompt": "Who made you?", "completion": "{{author}} did.<|im_end|>"},
         {"prompt": "[INST] Hi", "completion": "Hi"},
     )
-    assert line(read).endswith("; control tokens in 2 texts; placeholders in 2 texts")
-    tokens, names = warnings(read)
-    assert tokens.startswith("2 texts hold control tokens of a chat template: ")
-    assert "<|im_end|> (1)" in tokens and "[INST] (1)" in tokens
-    assert tokens.endswith("completions: - filter: {control_tokens: \"contains(response, '<|im_end|>')\"}")
-    assert names.startswith("2 texts hold placeholders of a template: {{author}} (2), {{name}} (1); ")
-    assert names.endswith("completions: - filter: {placeholders: \"contains(response, '{{author}}')\"}")
+    assert line(read).endswith("; control tokens in 2 texts; placeholders in 2 texts") and warnings(read) == []
+    assert leftover_searches(source_leftovers(read)) == {
+        "control_tokens": {"names": ("[INST]", "<|im_end|>"), "patterns": ()},
+        "placeholders": {"names": ("{{author}}", "{{name}}"), "patterns": ()},
+    }
 
 
-def test_leftovers_in_prompts_alone_name_a_filter_of_prompts(tmp_path):
-    (only,) = warnings(source(tmp_path, {"prompt": "[INST] Hi [/INST]", "completion": "Hi"}))
-    assert only.startswith("1 text holds") and "prompts: - filter: {control_tokens: \"contains(prompt, '" in only
+def test_keys_that_are_not_understood_are_said(tmp_path):
+    row = {"prompt": "q", "response_a": "x", "response_b": "y", "winner": "the first, mostly"}
+    read = source(tmp_path, row, row | {"prompt": "r"})
+    assert line(read).endswith("; not understood: 'winner' (2 rows)")
+    assert warnings(read) == [
+        "not understood: 'winner' (2 rows); the values went to the metadata, and are no part of a prompt and no score; "
+        "docs/data.md has the forms that are read"
+    ]
+
+
+def test_prompts_with_a_ground_truth_alone_are_counted(tmp_path):
+    rows = [{"problem": f"q{n}", "answer": f"{n}"} for n in range(3)]
+    read = source(tmp_path, *rows, rows[0], {"prompt": "p", "completion": "c"}, {"prompt": "t", "ground_truth": "g"})
+    assert truths_alone(read, None) == {
+        "count": 3,
+        "keys": {"answer": 3},
+        "prompt_field": "prompt: problem",
+        "others": True,
+    }
+    assert truths_alone(source(tmp_path, *rows), None)["others"] is False
+    assert truths_alone(source(tmp_path, {"prompt": "p", "completion": "c"}), None) == {}
 
 
 @pytest.mark.parametrize("key", ["bad\x1b[31m", "new\nline", "x" * 500])
@@ -125,5 +148,6 @@ def test_a_key_of_the_file_cannot_steer_the_terminal(tmp_path, key):
 )
 def test_the_prompts_key_is_named_as_in_the_file(tmp_path, row, field):
     read = source(tmp_path, row)
-    assert prompt_field(read, None) == prompt_field(read, {"completion": "x"}) == field
-    assert prompt_field(read, {"prompt": "mine"}) == "prompt: mine"
+    (key,) = read.prompt_keys
+    assert prompt_field(key, None) == prompt_field(key, {"completion": "x"}) == field
+    assert prompt_field(key, {"prompt": "mine"}) == "prompt: mine"
