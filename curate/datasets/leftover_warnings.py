@@ -50,9 +50,14 @@ def leftover_warnings(state: RunState, entry: Dataset, stage: Stage | None) -> l
         texts = _texts_of(entry, stage) if stage else _texts_to_come(state, entry, search.pattern)
         found = _search(texts, search)
         if found.rows:
-            noun = NOUNS[entry.type] if stage else "prompts" if "answer" not in found.columns else "candidates"
-            warnings.append(_warning(kind, found, noun))
+            warnings.append(_warning(kind, found, NOUNS[entry.type] if stage else _noun_to_come(state, entry)))
     return warnings
+
+
+def _noun_to_come(state: RunState, entry: Dataset) -> str:
+    if not state.completions.stages:
+        return "prompts"
+    return "candidates" if entry.type == "preference" else NOUNS[entry.type]  # a candidate is no pair
 
 
 def _searches(state: RunState) -> dict[str, Search]:

@@ -185,8 +185,8 @@ def test_warnings_are_in_the_result_and_the_plan_without_markup(tmp_path):
         "name: r\nprompts:\n  - source: rows.jsonl\ndatasets: {sft: {type: sft}}\n", encoding="utf-8"
     )
     planned, made = plan(tmp_path / "r.yaml"), run(tmp_path / "r.yaml", tmp_path / "store")
-    assert planned.warnings == made.warnings and [one.stage for one in made.warnings] == ["prompts.source.rows"]
-    told = "warning: prompts.source.rows: 1 text holds control tokens of a chat template: <|im_end|> (1)"
+    assert planned.warnings == made.warnings and [one.stage for one in made.warnings] == ["datasets.sft"]
+    told = "warning: datasets.sft: 1 row holds control tokens of a chat template: <|im_end|> (1)"
     assert told in repr(planned) and told in repr(made)
     page = made._repr_html_()
     assert "Warnings" in page and "&lt;|im_end|&gt;" in page and "<|im_end|>" not in page
@@ -230,5 +230,7 @@ def test_what_is_known_is_said_before_a_model_is_asked(tmp_path):
         }
         noted = Noted()
         made = run(job, tmp_path / "store", noted)
-    assert noted.said[0] == str(made.warnings[0]) and "{{name}}" in noted.said[0] and len(made.warnings) == 1
-    assert noted.said[1:] == ["prompts.source.rows", "completions.generate.sample", "datasets.sft"]
+    assert noted.said[0].startswith("datasets.sft: 1 row holds ") and "{{name}}" in noted.said[0]
+    assert noted.said[1:-1] == ["prompts.source.rows", "completions.generate.sample", "datasets.sft"]
+    (only,) = made.warnings
+    assert noted.said[-1] == str(only) and only.text.startswith("2 rows hold "), "the sampled answer's row too"
