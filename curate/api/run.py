@@ -184,7 +184,9 @@ def _drafts() -> Generator[Store]:
 def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) -> Plan:
     state = RunState(recipe, store, sources)
     made = Planner(state, drafts).plan(stage_specs(state))
-    made.warnings.extend(dataset_warnings(state, {one.label: one.note for one in made.stages}))
+    results = {one.label: one.note for one in made.stages}
+    pending = any(one.pending and not one.label.startswith("datasets.") for one in made.stages)
+    made.warnings.extend(dataset_warnings(state, results, pending=pending))
     return made
 
 

@@ -23,18 +23,19 @@ WHY = 'gristmill sql "SELECT stage, reason, count(*) FROM decisions WHERE NOT ke
 FROM_CANDIDATES = ("write", "candidates")  # ways to generate that need a candidate first
 
 
-def dataset_warnings(state: RunState, results: Mapping[str, str]) -> list[StageWarning]:
+def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bool = False) -> list[StageWarning]:
     """Return what a user should look at in a recipe's datasets, made or planned.
 
     Args:
         state: The state after a run, or after a plan: then a dataset may not be made yet.
         results: The result line of each stage, by its label.
+        pending: Whether steps above are not made yet: then a dataset that is there is of a recipe without them.
     """
     warnings = _unused_truths(state)
     for name, entry in state.recipe.datasets.items():
         if entry.control_of:
             continue
-        stage = state.datasets.get(name)
+        stage = None if pending else state.datasets.get(name)
         problem = _problem(state, name, entry, stage, results)
         texts = [*([problem] if problem else []), *leftover_warnings(state, entry, stage)]
         warnings += [StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text) for text in texts]

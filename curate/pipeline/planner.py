@@ -19,11 +19,15 @@ from schemas.rows import DATASET_TABLES
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage of a plan: whether it is there already, and its result or what making it would ask of models."""
+    """A stage of a plan: whether it is there already, and its result or what making it would ask of models.
+
+    The rows of a ``pending`` stage are not known: it is not there, and the plan did not make it to look at it.
+    """
 
     label: str
     cached: bool
     note: str = ""
+    pending: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +124,7 @@ class Planner:
         spec.adopt(stage)
         if stage:
             plan.warnings.extend(StageWarning(spec.label, text) for text in stage.warnings)
-        plan.stages.append(PlannedStage(spec.label, cached, note))
+        plan.stages.append(PlannedStage(spec.label, cached, note, stage is None))
 
     def _draft(self, spec: StageSpec) -> Stage:
         with self.drafts.new_stage(spec.stage_id, spec.label, what=spec.depends_on) as writer:

@@ -54,7 +54,7 @@ def test_the_step_in_the_warning_leaves_the_rows_out(tmp_path, row, dataset, sec
     assert before == warning.replace(" pair ", " candidate ")
     assert f"add as the last step under {section}: `- filter: {{" in warning and f"({column}" in warning
     pasted(job, section, step(warning))
-    assert plan(job.path).warnings == [], "before it is run"
+    assert plan(job.path).warnings == [] == plan(job.path, store).warnings, "before it is run"
     made = run(job.path, store)
     assert made.warnings == [] == plan(job.path, store).warnings and made.datasets["made"].height == 4
     assert query(store, f"SELECT count(*) FROM decisions WHERE stage = '{section}.filter' AND NOT kept").item() >= 1
