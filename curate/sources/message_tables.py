@@ -1,6 +1,7 @@
 """A table with a message a row, as OpenAssistant's data set on the hub is: its rows are joined to trees."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from curate.sources.files.raw_row import Raw
@@ -8,6 +9,13 @@ from schemas.errors import short_repr
 
 FLAT = {"message_id", "text", "role"}  # the keys of a table with a message a row, beside one that joins them
 JOINS = ("parent_id", "message_tree_id")
+
+
+def joined_messages(rows: Iterator[Raw]) -> Iterator[Raw]:
+    """Yield the rows; of a table with a message a row, the trees."""
+    for first in rows:
+        rows = chain([first], rows)
+        yield from trees_of_messages(rows) if is_flat(first.row) else rows
 
 
 def is_flat(row: dict[str, Any] | None) -> bool:

@@ -6,15 +6,15 @@ A bad row is refused with its line, or with ``on_error="drop"`` left out with a 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
 from curate.sources.files.raw_row import Raw
-from curate.sources.message_tables import is_flat, trees_of_messages
+from curate.sources.message_tables import joined_messages
 from curate.sources.open_source import Opened, open_source
 from curate.sources.remote.urls import is_url, shown_url
 from curate.sources.rows.field_map import check_fields, check_seen, key_names, map_fields
@@ -170,7 +170,7 @@ def _collect(rows: Iterable[Raw], opened: Opened, name: str, fields: dict | None
     tables, total, bad, first_problem = _Tables(), 0, 0, ""
     seen: set[str] = set()
     known: set[str] = set()
-    for raw in _assembled(iter(rows)):
+    for raw in joined_messages(iter(rows)):
         total += 1
         try:
             if raw.row is None:
@@ -205,13 +205,6 @@ def _check_seen(fields: dict, seen: set[str], known: set[str], shown: str) -> No
         check_seen(fields, seen, known, shown)
     except UserError as error:
         raise SettingError(str(error)) from None
-
-
-def _assembled(rows: Iterator[Raw]) -> Iterator[Raw]:
-    """Yield the rows; of a table with a message a row, the trees."""
-    for first in rows:
-        rows = chain([first], rows)
-        yield from trees_of_messages(rows) if is_flat(first.row) else rows
 
 
 def _row_id(name: str, raw: Raw) -> str:
