@@ -26,7 +26,7 @@ def prompts(found):
 def said(found):
     """What a user sees of a source: its line, and its warnings."""
     leftovers = source_leftovers(found)
-    return source_summary(found, leftovers), source_warnings(found, leftovers, "prompt: prompt")
+    return source_summary(found, leftovers), source_warnings(found, None)
 
 
 def test_a_quoted_field_without_an_end(tmp_path):
