@@ -155,10 +155,12 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
         metadata=metadata,
         prompt_key=layout.prompt or layout.keys[0],
         unused=unused,
-        unclear=tuple(dict.fromkeys((*unanswered, *unclear, *left))),
+        unclear=tuple(dict.fromkeys(unanswered + unclear + left)) if unanswered or unclear or left else (),
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
     )
+    if len(found) == 1:
+        return [first]
     return [first, *(replace(first, messages=turns, candidates=answers) for turns, answers in found[1:])]
 
 

@@ -110,8 +110,8 @@ def row_layout(row: dict[str, Any], nulls: tuple[str, ...] = ()) -> Layout:
     Raises:
         BadRow: No prompt is found, or the layout is one that is known and not read.
     """
-    keys, kinds = (*map(str, row), *map(str, nulls)), (*map(value_kind, row.values()), *(NULL for _ in nulls))
-    found = _layout(keys, kinds)
+    keys, kinds = tuple(row), tuple(map(value_kind, row.values()))
+    found = _layout(keys + nulls, kinds + (NULL,) * len(nulls))
     if isinstance(found, str):
         raise BadRow(found)
     return found
