@@ -8,6 +8,8 @@ from curate.api.run import plan, run
 from curate.storage.store import Store
 from tests.choosing import recipe, recorded
 
+pytestmark = pytest.mark.slow  # whole runs
+
 GSM = [{"question": f"{n}+{n}?", "answer": f"{2 * n}"} for n in range(3)]
 
 

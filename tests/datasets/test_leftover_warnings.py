@@ -10,6 +10,8 @@ from schemas.errors import UserError
 from tests.choosing import recipe
 from tests.jobs import query
 
+pytestmark = pytest.mark.slow  # whole runs
+
 PLAIN = [{"prompt": f"plain {n}", "completion": f"answer {n}"} for n in range(4)]
 SFT, PAIRS, PROMPTS = "made: {type: sft}", "made: {type: preference}", "made: {type: prompt}"
 REASONING = [{"role": "assistant", "content": "4", "reasoning_content": "2 and 2 <|im_end|>"}]

@@ -8,6 +8,8 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from tests.choosing import built, pairs, picks, recipe
 
+pytestmark = pytest.mark.slow  # whole runs
+
 PAIRS = [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(3)]
 KTO = [{"prompt": f"q{n}", "completion": f"answer {n}", "label": n > 0} for n in range(4)]
 BARE = "sft: {type: sft}"

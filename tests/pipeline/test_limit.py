@@ -11,6 +11,8 @@ from schemas.errors import UserError
 from tests.command import call, mistake
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs
+
 COUNT = "SELECT count(*) FROM {}"
 
 

@@ -15,6 +15,8 @@ from schemas.progress import Progress
 from tests.command import call
 from tests.pipeline.test_stage_code import check_all_code_is_in_the_keys
 
+pytestmark = pytest.mark.slow  # whole runs
+
 DATASETS = {"sft": {"type": "sft"}, "rl": {"type": "prompt"}}
 
 

@@ -15,6 +15,8 @@ from schemas.errors import UserError
 from tests.optional import needs
 from tests.sources.remote.fake_hub import FakeHub
 
+pytestmark = pytest.mark.slow  # whole runs
+
 ROOT = Path(__file__).parents[3]
 CARD = b"""---
 configs:
