@@ -32,6 +32,8 @@ def trees_of_messages(rows: Iterable[Raw]) -> Iterator[Raw]:
     for raw in rows:
         if raw.row is None or not raw.row.keys() >= FLAT:
             yield raw
+        elif str(raw.row["message_id"]) in nodes:
+            yield raw._replace(row=None, problem=f"a message has the id {short_repr(raw.row['message_id'])} already")
         else:
             nodes[str(raw.row["message_id"])] = (raw, {**raw.row, "replies": []})
     roots = []
@@ -41,16 +43,19 @@ def trees_of_messages(rows: Iterable[Raw]) -> Iterator[Raw]:
             roots.append((raw, node))
         elif str(parent) in nodes:
             nodes[str(parent)][1]["replies"].append(node)
-    lost = set(nodes)
-    for _, root in roots:
-        pending = [root]
-        while pending:
-            node = pending.pop()
-            lost.discard(str(node["message_id"]))
-            pending += node["replies"]
-    for key in (key for key in nodes if key in lost):
-        raw, node = nodes[key]
+    reached = _reached([root for _, root in roots])
+    for raw, node in (nodes[key] for key in nodes if key not in reached):
         parent = short_repr(node.get("parent_id"))
         yield raw._replace(row=None, problem=f"the message belongs to no tree: its parent {parent} is not in the file")
     for raw, root in roots:
         yield raw._replace(row={"message_tree_id": root.pop("message_tree_id", None), "prompt": root})
+
+
+def _reached(roots: list[dict[str, Any]]) -> set[str]:
+    """Return the ids of the messages that trees hold."""
+    found, pending = set(), list(roots)
+    while pending:
+        node = pending.pop()
+        found.add(str(node["message_id"]))
+        pending += node["replies"]
+    return found

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from curate.sources.rows.row_formats import Row, convert
+from schemas.errors import BadRow
 
 ASK = {"role": "user", "content": "2+2?"}
 FOUR = {"role": "assistant", "content": "4"}
@@ -170,3 +173,36 @@ def test_an_empty_last_turn_is_no_answer_and_is_said():
     assert found.unclear == ("messages (an empty last turn)",)
     call = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
     assert only({"messages": [ASK, call]}).candidates[0].messages[0]["tool_calls"]
+
+
+def test_answers_and_prompts_that_are_mappings():
+    answer = only({"prompt": "q", "response": {"text": "4", "model": "m", "usage": {"n": 1}}})
+    assert (texts(answer), answer.candidates[0].model) == (["4"], "m")
+    assert json.loads(answer.metadata or "") == {"response": {"usage": {"n": 1}}}
+    prompt = only(
+        {"question": {"full_text": "q", "id": 1}, "answer_0": "4", "answer_1": "5", "score_0": 1, "score_1": 0}
+    )
+    assert prompt.messages[0]["content"] == "q" and texts(prompt) == ["4", "5"]
+    scored = only({"prompt": "q", "response": "4", "scores": {"style": 1, "length": 0.5}})
+    assert scored.candidates[0].scores == {"style": 1.0, "length": 0.5}
+    reasons = only({"prompt": "q", "completions": ["4", "5"], "finish_reasons": ["stop", None], "models": ["a", None]})
+    assert [(one.finish_reason, one.model) for one in reasons.candidates] == [("stop", "a"), (None, "recorded")]
+
+
+def test_lists_that_python_wrote():
+    turns = "[{'role': 'user', 'content': \"it's\"}, {'role': 'assistant', 'content': '4'}]"
+    assert only({"messages": turns}).messages[0]["content"] == "it's"
+    for broken in ("[{'role': 'user', 'content': dict()}]", "[{'role': 'user'" + " " * 1_000_001):
+        with pytest.raises(BadRow, match="neither JSON nor Python"):
+            convert({"messages": broken})
+
+
+def test_values_of_metadata_at_any_depth():
+    deep: list = []
+    for _ in range(200):
+        deep = [deep]
+    found = only(
+        {"prompt": "q", "metadata": '{"a": 1}', "odd": [{"b": float("inf")}], "deep": deep, "set": {1}, "half\ud83d": 1}
+    )
+    kept = json.loads(found.metadata or "")
+    assert (kept["a"], kept["odd"], kept["set"]) == (1, [{"b": "inf"}], "{1}") and "half?" in kept
