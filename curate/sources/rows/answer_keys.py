@@ -37,13 +37,7 @@ class AnswerKeys(NamedTuple):
 
 def side_keys(keys: Keys) -> tuple[str, ...]:
     """Return the keys of the two sides of a pair."""
-    words = [
-        (form.format(word=one, noun=noun), form.format(word=other, noun=noun))
-        for one, other in names.SIDE_WORDS
-        for noun in names.SIDE_NOUNS
-        for form in ("{word}_{noun}", "{noun}_{word}")
-    ]
-    for one, other in (*names.SIDES, *words):
+    for one, other in names.ALL_SIDES:
         pair = keys.find((one,), *ANSWER_KINDS, TEXTS, LISTS), keys.find((other,), *ANSWER_KINDS, TEXTS)
         if pair[0] and pair[1]:
             return pair[0], pair[1]

@@ -48,7 +48,7 @@ ONLY_LISTS = (
     "answers",
     "solutions",
 )  # where there is no other answer
-# What a mapping in such a list calls its text.
+# The keys of the text in a mapping of such a list.
 ANSWER_TEXTS = (
     "messages", "response", "content", "solution", "text", "answer", "generation", "completion", "output", "inference",
 )  # fmt: skip
@@ -85,6 +85,15 @@ SIDE_WORDS = (
     ("winning", "losing"), ("w", "l"),
 )  # fmt: skip
 SIDE_NOUNS = ("response", "answer", "output", "completion", "text", "messages", "conversation", "solution")
+ALL_SIDES = (
+    *SIDES,
+    *(
+        pair
+        for one, other in SIDE_WORDS
+        for noun in SIDE_NOUNS
+        for pair in ((f"{one}_{noun}", f"{other}_{noun}"), (f"{noun}_{one}", f"{noun}_{other}"))
+    ),
+)
 # Which of two or more numbered answers is better. The value is the number or the letter of the answer (also
 # ``model_a``, ``response_1``, ``A>B``), or a tie. With ``text`` it must be a text; with ``sign``, below 0 is the first
 # and above 0 the second; with ``first``, 1 is the first and 0 the second.
@@ -104,7 +113,7 @@ WINNERS = {
     "preference_strength": "preference sign",
 }
 TIES = ("tie", "both", "neither", "equal", "same", "draw")
-# What belongs to one side (``chosen``, ``response_0``) or to its number or letter: the name of the score.
+# Keys of one side (``chosen``, ``response_0``), or of its number or letter, and the name of the score each becomes.
 SIDE_RATINGS = {
     "{side}_rating": "rating", "{side}_score": "rating", "score_{side}": "rating", "rating_{side}": "rating",
     "{side}_avg_rating": "rating", "{side}_reward": "reward", "reward_{side}": "reward", "rm_{side}": "reward",
@@ -172,7 +181,7 @@ REASONING = (
     "think_content", "r1_reasoning",
 )  # fmt: skip
 
-# What an answer is compared with. ``{a}.{b}`` is the key b of the mapping a.
+# The ground truth, which answers are compared with. ``{a}.{b}`` is the key b of the mapping a.
 TRUTHS = (
     "ground_truth", "expected_answer", "reference_answer", "final_answer", "gold_answer", "correct_answer", "gold",
     "reference_solution", "ground_truth_solution", "canonical_solution", "gold_standard_solution",
@@ -189,7 +198,7 @@ LOOK_LIKE_ANSWERS = (
 # Where one of these is a text that repeats a message, it is left out of the metadata.
 COPIES = (*PROMPTS, *PLAIN_ANSWERS, "generation", "model_response", "assistant", "reply", "text")
 
-# What a layout is called, by the keys of its prompt and of its answer; others are called after these two keys.
+# The names of layouts, by the keys of the prompt and of the answer; another layout has these two keys as its name.
 KNOWN = {
     ("instruction", "output"): "Alpaca", ("instruction", "completions"): "UltraFeedback",
     ("instruction", "response"): "Dolly", ("instruction", ""): "Alpaca", ("question", ""): "question-answer",

@@ -37,7 +37,7 @@ _TURN_NAMES = frozenset(
     (
         *("prompt", "input", "context", "answer", "solution"),
         *names.ANSWERS,
-        *(side for pair in names.SIDES for side in pair),
+        *(side for pair in names.ALL_SIDES for side in pair),
     )
 )
 

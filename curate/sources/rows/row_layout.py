@@ -62,7 +62,6 @@ class Layout:
         reasoning: The key of the answer's reasoning.
         truth: The keys that lead to the ground truth.
         scores: Keys of verdicts and ratings of the one answer, each with its score's name.
-        winner: The key that says which numbered answer is better.
         listed: The key of a list of all answers, beside two that are compared.
         suspects: The keys that look like an answer and are not used.
         watched: The keys of verdicts and of further prompts; where one is left, it was not understood.
@@ -84,7 +83,6 @@ class Layout:
     reasoning: str | None = None
     truth: tuple[str, ...] = ()
     scores: tuple[tuple[str, str], ...] = ()
-    winner: str | None = None
     listed: str | None = None
     suspects: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
@@ -177,7 +175,6 @@ def _find_layout(keys: Keys) -> Layout:
         reasoning=keys.find(names.REASONING, TEXT, TEXTS) if alone else None,
         truth=truth,
         scores=scores,
-        winner=winner,
         listed=listed if answers in ("sides", "numbered") else None,
         suspects=(*((one,) if one and not used else ()), *_suspects(keys)),
         watched=(*left, *(key for key, _ in scores)),
@@ -269,7 +266,7 @@ def _check(keys: Keys, answers: str, listed: str | None, turns: bool, truth: tup
 
 def _suspects(keys: Keys) -> tuple[str, ...]:
     """Return the keys that look like an answer and are not used."""
-    looks = {*names.LOOK_LIKE_ANSWERS, *(side for pair in names.SIDES for side in pair)} - {"messages"}
+    looks = {*names.LOOK_LIKE_ANSWERS, *(side for pair in names.ALL_SIDES for side in pair)} - {"messages"}
     found = []
     for key, kind in keys.kinds.items():
         name = normal(key)

@@ -91,6 +91,8 @@ SAME: list[tuple[dict, dict]] = [
      {"prompt": "q", "chosen": "4", "rejected": "5", "bad_answer": "x"}),
     ({"prompt": "q", "response_a": "4", "response_b": "5", "chosen": "response_a", "rejected": "response_b"},
      {"prompt": "q", "completion_chosen": "4", "completion_rejected": "5"}),
+    ({"prompt": "q", "chosen_messages": '[{"role": "assistant", "content": "4"}]', "rejected_messages": "5"},
+     {"prompt": "q", "chosen": "4", "rejected": "5"}),
     ({"prompt": "q", "chosen": "[{'role': 'assistant', 'content': '4'}]", "rejected": "5"},
      {"prompt": "q", "chosen": "4", "rejected": "5"}),
     ({"question": "q", "reasoning": ["a", "b"], "answer": "4"},
