@@ -15,7 +15,7 @@ from curate.algorithms.random_order import id_draws
 
 @dataclass(frozen=True)
 class Share:
-    """What a source is to give: it has ``available`` rows; with neither ``rows`` nor ``weight`` it gives them all."""
+    """The share of a source that has ``available`` rows; with neither ``rows`` nor ``weight`` it gives all of them."""
 
     available: int
     rows: int | None = None

@@ -87,7 +87,7 @@ class RunResult:
 
     @property
     def sources(self) -> pl.DataFrame:
-        """What came from where: each source's prompts, answers, drawn and repeated prompts, and rows of datasets.
+        """The counts of each source: its prompts, answers, drawn and repeated prompts, and rows of datasets.
 
         The columns are those of ``curate.storage.prompt_origins.source_counts``.
         """

@@ -43,7 +43,7 @@ class MixedSource:
 
     @property
     def wish(self) -> str:
-        """What the recipe says, such as ``rows: 500``."""
+        """The keys of the source that ask for a number of prompts, such as ``rows: 500``."""
         return ", ".join(f"{key}: {getattr(self, key)}" for key in KEYS if getattr(self, key) is not None)
 
 

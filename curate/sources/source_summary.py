@@ -1,4 +1,4 @@
-"""What the result line of a source says, and what a user is warned of: pure functions of a ``Source``."""
+"""Write the result line and the warnings of a source: pure functions of a ``Source``."""
 
 from dataclasses import asdict
 from typing import Any

@@ -41,7 +41,7 @@ MANY = 8
 
 @dataclass(frozen=True)
 class Leftovers:
-    """How many texts hold a control token or a placeholder, and how many hold each, the most frequent first."""
+    """Counts of the texts that hold a control token or a placeholder: of all, and by name, the most frequent first."""
 
     token_texts: int
     tokens: dict[str, int]

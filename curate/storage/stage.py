@@ -32,7 +32,7 @@ class Stage:
 
     @property
     def warnings(self) -> list[str]:
-        """What a user should look at in the stage's rows, each with what to set."""
+        """The warnings about the stage's rows, each with the setting to change."""
         return self.manifest.get("warnings", [])
 
     def rows(self, table: str) -> int:

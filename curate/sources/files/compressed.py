@@ -92,7 +92,7 @@ class OpenFile:
 
     @property
     def followed(self) -> str:
-        """What is to be said of data behind the compressed data, which is not read; else the empty text."""
+        """A warning about data behind the compressed data, which are not read; empty where there are none."""
         if self._parts is None or not self._parts.other_data:
             return ""
         return f"all that is compressed with {self.method} is read; other data that follows it in the file is not"

@@ -39,7 +39,7 @@ class Raw(NamedTuple):
 
 @dataclass
 class Reading:
-    """What a source asks of the readers of its files, and what they have to say to the user.
+    """The split that a source asks the readers of its files for, and their notes and warnings for the user.
 
     Attributes:
         split: The split to read where a file or a folder holds several; ``None`` for ``train``, and where the files

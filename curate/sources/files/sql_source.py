@@ -29,7 +29,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",  # so that rows come in the same order each time
 }
 BATCH = 4096
-# What gives another value each time: as functions, and as words of SQL.
+# Functions, and words of SQL, that give another value each time.
 CLOCKS = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
 CHANGING = (
     "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "now", "today", *CLOCKS, "get_current_time",

@@ -12,7 +12,7 @@ FORMATS = {"gzip": (b"\x1f\x8b", lambda: _Gzip()), "bzip2": (b"BZh", bz2.BZ2Deco
 
 
 class Unpacked(io.RawIOBase):
-    """What a compressed file holds: all its parts one after another; zeros between and behind them are padding.
+    """The unpacked bytes of a compressed file: all its parts one after another; zeros between and behind are padding.
 
     Attributes:
         other_data: Whether data that is not compressed follows the last part; it is not read.
