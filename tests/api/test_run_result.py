@@ -17,6 +17,8 @@ from schemas.errors import Stopped, UserError
 from schemas.progress import Progress
 from tests.stub_server import Stub
 
+pytestmark = pytest.mark.slow  # whole runs
+
 ROWS = [f'{{"prompt": "p{n}", "completions": ["a", "b <b>{n}</b>"]}}\n' for n in range(4)]
 
 
