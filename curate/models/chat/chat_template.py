@@ -1,0 +1,102 @@
+"""A model's chat template: Jinja that prints a conversation as the text that the model reads.
+
+It is rendered with jinja2 in the sandbox that transformers uses, with the same functions and filters, so that what is
+shown, checked and learnt is what transformers would print. A template comes with a model from anywhere: it is hostile.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from schemas.errors import printable
+
+# The keys that transformers reads a reasoning trace from, best first.
+TRACE_KEYS = ("reasoning_content", "thinking", "reasoning")
+
+
+class TemplateRefused(ValueError):
+    """A chat template can't print a conversation; the message is the template's own, on one line."""
+
+
+@dataclass(frozen=True)
+class ChatTemplate:
+    """A chat template.
+
+    Attributes:
+        source: The Jinja text.
+        special: The special tokens that it may name: (``bos_token``, its text) and so on.
+    """
+
+    source: str
+    special: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return _compile(self.source)
+
+    def render(self, messages: Sequence[Any], tools: list | None = None, *, add_generation_prompt: bool = False) -> str:
+        """Return a conversation as text.
+
+        Args:
+            messages: The messages, in our form.
+            tools: The descriptions of the tools, or None.
+            add_generation_prompt: Whether to add what comes before an answer.
+
+        Raises:
+            TemplateRefused: The template raises an error, of whatever kind.
+        """
+        try:
+            return self._compiled.render(
+                messages=[_with_reasoning(message) for message in messages],
+                tools=tools,
+                documents=None,
+                add_generation_prompt=add_generation_prompt,
+                **dict(self.special),
+            )
+        except Exception as error:  # a template may raise anything
+            message = " ".join(printable(str(error)).split())[:300]
+            raise TemplateRefused(message or type(error).__name__) from error
+
+
+def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the keys that templates read a reasoning trace from, as transformers does."""
+    trace = next((message[name] for name in TRACE_KEYS if message.get(name) is not None), None)
+    return message if trace is None else {"thinking": trace, **message, "reasoning_content": trace}
+
+
+def _compile(template: str) -> Any:
+    """Compile a chat template in a sandbox, as transformers does (``utils.chat_template_utils``): it may be hostile."""
+    from jinja2 import TemplateError, nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """``{% generation %}`` marks the assistant's text, which is passed through here."""
+
+        tags = {"generation"}
+
+        def parse(self, parser: Any) -> Any:
+            line = next(parser.stream).lineno
+            body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
+            return nodes.Scope(body).set_lineno(line)
+
+    def raise_exception(message: str) -> None:
+        raise TemplateError(message)
+
+    def tojson(
+        value: Any,
+        ensure_ascii: bool = False,
+        indent: int | None = None,
+        separators: Any = None,
+        sort_keys: bool = False,
+    ) -> str:
+        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+    extensions = [Generation, loopcontrols]
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
+    environment.filters["tojson"] = tojson
+    functions = {"raise_exception": raise_exception, "strftime_now": lambda form: datetime.now().strftime(form)}
+    return environment.from_string(template, globals=functions)
