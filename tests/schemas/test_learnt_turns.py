@@ -1,0 +1,62 @@
+"""Marks of turns that are context only: every name and every form that files have for them, in one form of ours."""
+
+import pytest
+
+from schemas.learnt_turns import is_learnt, mark_unlearnt, unread_marks, with_one_mark
+
+TURN = {"role": "assistant", "content": "4"}
+NOT_LEARNT = [
+    {"weight": 0}, {"weight": 0.0}, {"weight": "0"}, {"weight": False},
+    {"train": False}, {"train": "false"}, {"train": "False "}, {"train": 0}, {"training": False},
+    {"train_on_turn": False}, {"trainable": False}, {"loss": False}, {"loss": 0}, {"loss": 0.0}, {"loss_mask": 0},
+    {"masked": True}, {"masked": 1}, {"masked": "true"},
+    {"weight": 1, "train": False}, {"train": True, "loss": False},
+    {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": False}]},
+    {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": True}, {"begin_offset": 4, "train": False}]},
+]  # fmt: skip
+LEARNT = [
+    {}, {"weight": 1}, {"weight": 1.0}, {"weight": "1"}, {"train": True}, {"train": "yes"}, {"training": 1},
+    {"loss": True}, {"loss_mask": 1}, {"masked": False}, {"masked": 0}, {"weight": 1, "train": True},
+    {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": True}]},
+]  # fmt: skip
+NOT_UNDERSTOOD = [
+    {"weight": 0.5}, {"weight": 2}, {"weight": -1}, {"weight": float("nan")}, {"weight": [0]}, {"loss": 0.31},
+    {"training": "week 3"}, {"mask": True}, {"mask": 0}, {"train_detail": []}, {"train_detail": "all"},
+    {"train_detail": [{"begin_offset": 0}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("marks", NOT_LEARNT)
+def test_a_turn_that_any_mark_says_is_context_gets_our_mark_in_place_of_all(marks):
+    turn = {**TURN, "name": "bot", **marks}
+    assert not is_learnt(turn)
+    assert with_one_mark(turn, "assistant") == {**TURN, "name": "bot", "weight": 0}
+    assert not is_learnt(with_one_mark(turn, "assistant")) and unread_marks({**TURN, "weight": 0}) == []
+
+
+@pytest.mark.parametrize("marks", LEARNT)
+def test_a_mark_that_says_a_turn_of_the_assistant_is_learnt_says_nothing_new(marks):
+    assert is_learnt({**TURN, **marks})
+    assert with_one_mark({**TURN, **marks}, "assistant") == TURN
+
+
+@pytest.mark.parametrize("marks", NOT_UNDERSTOOD)
+def test_a_mark_that_is_not_understood_stays_and_is_named(marks):
+    turn = with_one_mark({**TURN, **marks}, "assistant")
+    assert turn == {**TURN, **marks} and is_learnt(turn) and unread_marks(turn) == list(marks)
+
+
+def test_other_turns_are_never_learnt_whatever_their_marks_say():
+    for role in ("user", "system", "tool"):
+        turn = {"role": role, "content": "2+2?"}
+        assert not is_learnt(turn) and not is_learnt({**turn, "weight": 1})
+        assert with_one_mark({**turn, "weight": 0, "train": False, "loss": False}, role) == turn
+        asked = with_one_mark({**turn, "train": True}, role)
+        assert asked == {**turn, "train": True} and unread_marks(asked) == ["train"]
+
+
+def test_marking_a_turn_keeps_what_else_it_has_and_leaves_the_turn_itself_alone():
+    turn = {**TURN, "tool_calls": [{"id": "a"}], "train": True}
+    assert mark_unlearnt(turn) == {**TURN, "tool_calls": [{"id": "a"}], "weight": 0}
+    assert turn["train"] is True
+    assert mark_unlearnt(mark_unlearnt(turn)) == mark_unlearnt(turn)
