@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.recipe import Recipe, Training
+from train.record import learnt_line
 
 
 def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[str, Any], *, adapter: bool) -> None:
@@ -18,6 +19,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         adapter: Whether the folder holds a LoRA adapter, not full weights.
     """
     settings, metrics = json.loads(record["settings"]), json.loads(record["metrics"])
+    figures = {k: v for k, v in metrics.items() if k not in ("history", "learnt")}
     base = record["base"].split("@")[0].split(">")[0]
     front = ["library_name: " + ("peft" if adapter else "transformers"), f"tags: [gristmill, {record['trainer']}]"]
     if base.count("/") == 1:  # a hub id; a local folder's name would be a link to nowhere
@@ -35,6 +37,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         f"- training_id: `{record['training_id']}`",
         f"- starts from: {training.model} (`{record['base']}`)",
         f"- dataset: {record['dataset']} of the recipe {recipe.run_name}, {record['rows']} rows",
+        *([f"- learnt: {line.removesuffix(', ')}"] if (line := learnt_line(metrics["learnt"])) else []),
         f"- steps: {record['steps']}, in {record['seconds']} s",
         f"- versions: {', '.join(f'{k} {v}' for k, v in json.loads(record['versions']).items() if v)}",
         "",
@@ -46,7 +49,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         "",
         "| figure | first | last |",
         "|---|---|---|",
-        *[f"| {k} | {_format(v['first'])} | {_format(v['last'])} |" for k, v in metrics.items() if k != "history"],
+        *[f"| {k} | {_format(v['first'])} | {_format(v['last'])} |" for k, v in figures.items()],
         "",
     ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")

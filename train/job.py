@@ -1,5 +1,6 @@
 """The input of a trainer (``TrainingJob``) and its result (``Outcome``)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class Outcome:
         fates: For every row of the split ``train`` its ``row_id`` and ``fate``: 'trained', or why it was left out.
         row_losses: ``schemas.rows.ROW_LOSSES`` without the training's id.
         rollouts: ``schemas.rows.ROLLOUTS`` without the training's id.
+        learnt: What is learnt of the rows, counted (``train.examples.examples.Examples.counts``).
     """
 
     steps: int
@@ -66,3 +68,4 @@ class Outcome:
     fates: pl.DataFrame
     row_losses: pl.DataFrame = field(default_factory=lambda: empty_table(ROW_LOSSES))
     rollouts: pl.DataFrame = field(default_factory=lambda: empty_table(ROLLOUTS))
+    learnt: Mapping[str, int] = field(default_factory=dict)

@@ -1,33 +1,34 @@
-"""Tokenises dataset rows as a trainer will, and says which tokens are learnt; it does not import transformers.
+"""Shows dataset rows as a trainer gets them: their tokens, and which of them are learnt. It does not import TRL.
 
-The chat template is rendered with jinja2, in the sandbox that transformers uses. The model's own ``tokenizer.json``
-splits the text into tokens. A test compares the result with the labels that ``SFTTrainer`` builds.
+The tokens are made by ``train.examples``, which makes those of the training, too.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from curate.models.chat.chat import Chat, chat_in
-from curate.models.chat.chat_template import TemplateRefused
-from schemas.errors import UserError
-from train.tables import MESSAGE_COLUMNS
+from curate.models.chat.chat import Chat
+from train.examples.learnt_tokens import TokenSequence
+from train.examples.loss_settings import LossSettings, loss_settings
+from train.examples.pair_examples import learnt_pairs
+from train.examples.prompt_examples import rendered_prompts
+from train.examples.sft_examples import learnt_rows
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A row's prompt with one of its answers, as tokens.
+    """One sequence of tokens of a row, or why the row has none.
 
     Attributes:
         row_id: The row's id.
         column: The answer's column (completion, chosen, rejected), or ``prompt`` for a row that has no answer.
         tokens: The texts of the tokens.
         learnt: Whether each token enters the loss.
-        length: The number of tokens before the end was cut off at ``max_length``.
+        length: The number of tokens before the sequence was cut at ``max_length``.
+        part: Which of the row's sequences of this column it is, and of how many.
+        reason: Why the training leaves the row out; None where it does not.
     """
 
     row_id: str
@@ -35,62 +36,59 @@ class Sample:
     tokens: list[str]
     learnt: list[bool]
     length: int
+    part: tuple[int, int] = (1, 1)
+    reason: str | None = None
 
 
-def preview(
-    rows: pl.DataFrame, dataset_type: str, folder: Path | None, max_length: int | None = 1024
-) -> list[Sample] | None:
-    """Tokenise dataset rows with a model's tokenizer and chat template.
-
-    The answer begins where the tokens of the prompt and those of prompt and answer diverge, as in TRL.
+def preview(rows: pl.DataFrame, trainer: str, dataset_type: str, chat: Chat, settings: dict[str, Any]) -> list[Sample]:
+    """Return rows as a trainer gets them, a sample for each sequence of tokens.
 
     Args:
         rows: Rows that ``train.data.check_rows`` accepts.
+        trainer: The trainer's name.
         dataset_type: 'sft', 'preference' or 'prompt'.
-        folder: The model's folder.
-        max_length: The number of tokens after which the end is cut off; None for no limit.
-
-    Returns:
-        A sample for each answer; None if the folder has no tokenizer or no chat template, or the libraries for them are
-        not installed.
-
-    Raises:
-        UserError: The chat template refuses a row; the error names it.
+        chat: The model's chat template and tokenizer.
+        settings: The training's settings: TRL's options, such as ``max_length``.
     """
-    chat = chat_in(folder)
-    if chat is None:
-        return None
-    return [sample for row in rows.iter_rows(named=True) for sample in _samples(row, dataset_type, chat, max_length)]
+    how = loss_settings(trainer, settings)
+    if dataset_type == "sft":
+        return list(_sft_samples(rows, chat, how))
+    if dataset_type == "preference":
+        return list(_pair_samples(rows, chat, how))
+    return [
+        Sample(row_id, "prompt", [], [], 0, reason=str(reason)) if text is None else _prompt_sample(row_id, chat, text)
+        for row_id, _, text, _, reason in rendered_prompts(rows, chat)
+    ]
 
 
-def _samples(row: dict[str, Any], dataset_type: str, chat: Chat, max_length: int | None) -> Iterator[Sample]:
-    prompt = json.loads(row["prompt"])
-    tools = json.loads(row["tools"]) if row.get("tools") else None
-    try:
-        prompt_text = chat.template.render(prompt, tools, add_generation_prompt=True)
-        texts = {
-            column: chat.template.render(prompt + json.loads(row[column]), tools, add_generation_prompt=False)
-            for column in MESSAGE_COLUMNS[dataset_type][1:]
-        }
-    except TemplateRefused as error:
-        raise UserError(f"row {row['row_id']}: the model's chat template refuses it: {error}") from error
-    prompt_ids = chat.encode(prompt_text).ids
-    for column, text in (texts or {"prompt": prompt_text}).items():
-        encoding = chat.encode(text)
-        ids = encoding.ids
-        start = _common_prefix(prompt_ids, ids)
-        tokens, learnt = list(_token_texts(text, encoding.offsets)), [i >= start for i in range(len(ids))]
-        yield Sample(row["row_id"], column, tokens[:max_length], learnt[:max_length], len(ids))
+def _sft_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
+    for row_id, row in learnt_rows(rows, chat, how):
+        if row.reason is not None:
+            yield Sample(row_id, "completion", [], [], 0, reason=row.reason)
+        for number, (one, length) in enumerate(zip(row.sequences, row.lengths, strict=True), 1):
+            part = (number, len(row.sequences))
+            yield Sample(row_id, "completion", token_texts(one), one.learnt, length, part)
 
 
-def _common_prefix(ids: list[int], others: list[int]) -> int:
-    """Return how many tokens two lists have in common at their beginning."""
-    return next((i for i, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), min(len(ids), len(others)))
+def _pair_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
+    for row_id, pair in learnt_pairs(rows, chat):
+        if pair.reason is not None:
+            yield Sample(row_id, "chosen", [], [], 0, reason=pair.reason)
+        for name, side in pair.sides:
+            kept = side.part(how.kept)
+            yield Sample(row_id, name, token_texts(kept), kept.learnt, len(side.ids))
 
 
-def _token_texts(text: str, offsets: list[tuple[int, int]]) -> Iterator[str]:
-    """Yield the text of each token. A character of several tokens is the first one's, so that all texts add up."""
-    done = 0
-    for _, end in offsets:
-        yield text[done : max(done, end)]
+def _prompt_sample(row_id: str, chat: Chat, text: str) -> Sample:
+    encoding = chat.encode(text)
+    sequence = TokenSequence(text, encoding.ids, encoding.offsets, [False] * len(encoding.ids), [])
+    return Sample(row_id, "prompt", token_texts(sequence), sequence.learnt, len(sequence.ids))
+
+
+def token_texts(sequence: TokenSequence) -> list[str]:
+    """Return the text of each token. A character of several tokens is the first one's, so that all texts add up."""
+    texts, done = [], sequence.offsets[0][0] if sequence.offsets else 0
+    for _, end in sequence.offsets:
+        texts.append(sequence.text[done : max(done, end)])
         done = max(done, end)
+    return texts

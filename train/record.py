@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -39,7 +40,7 @@ def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, 
         "steps": outcome.steps,
         "seconds": round(seconds, 1),
         "settings": json.dumps(training.settings | extra, ensure_ascii=False),
-        "metrics": json.dumps(_without_nan(outcome.metrics)),
+        "metrics": json.dumps(_without_nan(outcome.metrics | {"learnt": dict(outcome.learnt)})),
         "path": path,
         "versions": json.dumps({name: _version(name) for name in VERSIONED}),
     }
@@ -60,7 +61,7 @@ def write_tables(writer: StageWriter, record: dict[str, Any], outcome: Outcome) 
 def summary(outcome: Outcome) -> str:
     """Return a training's result in one line: rows trained, steps, rows left out and why, and how a figure changed."""
     trained = outcome.fates.filter(pl.col("fate") == "trained").height
-    parts = [f"{trained:,} rows, {outcome.steps:,} steps"]
+    parts = [f"{trained:,} rows, {learnt_line(outcome.learnt)}{outcome.steps:,} steps"]
     if outcome.fates.height > trained:
         reasons = outcome.fates.filter(pl.col("fate") != "trained")["fate"].value_counts(sort=True).rows()
         parts += [f"{count:,} left out: {reason}" for reason, count in reasons]
@@ -69,6 +70,17 @@ def summary(outcome: Outcome) -> str:
         if ends and isinstance(ends["first"], float) and isinstance(ends["last"], float):
             return ", ".join([*parts, f"{figure} {ends['first']:.3f} -> {ends['last']:.3f}"])
     return ", ".join(parts)
+
+
+def learnt_line(learnt: Mapping[str, int]) -> str:
+    """Return what is learnt of the rows as ``957 turns (211 calls), ``, and what ``max_length`` cuts off; or ""."""
+    line = ""
+    if learnt.get("turns"):
+        calls = f" ({learnt['calls']:,} tool calls)" if learnt.get("calls") else ""
+        line = f"{learnt['turns']:,} turns{calls} learnt, "
+    if learnt.get("cut_rows"):
+        line += f"{learnt['cut_rows']:,} rows cut at max_length ({learnt['cut_tokens']:,} tokens not learnt), "
+    return line
 
 
 def _without_nan(value: Any) -> Any:

@@ -5,7 +5,7 @@ model's output, at no extra forward pass, and joins them to row ids by an intege
 module does not import torch.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
         args: Any
         model: Any
-        train_dataset: Any
         data_collator: Any
         state: Any
         _signature_columns: list[str]
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
         def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **others: Any) -> Any:
             """Return the loss of a batch."""
 
-        def _prepare_dataset(
-            self, dataset: Any, processing_class: Any, args: Any, packing: bool, *others: Any
-        ) -> Any: ...
+        def _precompute_ref_logps(self, *args: Any) -> Any: ...
 else:
     TRLTrainer = object
 
@@ -64,6 +61,8 @@ class RowLosses(TRLTrainer):
     holds all chosen answers and then all rejected ones.
     """
 
+    kept_columns: tuple[str, ...] = ("row_index",)  # further columns that TRL is to keep for the batches
+
     def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
         """Return the loss, tokens, entropy and margin of a batch's rows.
 
@@ -75,10 +74,6 @@ class RowLosses(TRLTrainer):
             A list with one value a row under each of 'loss', 'tokens', 'entropy' and 'margin'; a value may be None.
         """
         raise NotImplementedError
-
-    def kept_rows(self) -> Iterable[int]:
-        """Return the ``row_index`` of the rows that TRL kept when it prepared the dataset."""
-        return self.train_dataset["row_index"]
 
     def tells_rows_apart(self) -> bool:
         """Return whether a batch's rows can be told apart; not if several are packed into one sequence."""
@@ -93,8 +88,7 @@ class RowLosses(TRLTrainer):
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
-        if "row_index" not in self._signature_columns:
-            self._signature_columns.append("row_index")
+        self._signature_columns += [name for name in self.kept_columns if name not in self._signature_columns]
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **others: Any) -> Any:
         """Return TRL's loss, and record the rows' losses from the model outputs that it was computed from."""
@@ -123,8 +117,20 @@ class RowLosses(TRLTrainer):
         self.recorded_batches.append(pl.DataFrame(columns | values, schema=empty_table(ROW_LOSSES).schema))
 
     def recorded(self) -> pl.DataFrame:
-        """Return all rows recorded so far, in order: ``schemas.rows.ROW_LOSSES`` without the training's id."""
-        return pl.concat([empty_table(ROW_LOSSES), *self.recorded_batches])
+        """Return all rows recorded so far, in order: ``schemas.rows.ROW_LOSSES`` without the training's id.
+
+        A row of several sequences has one loss a step: the mean over its tokens.
+        """
+        found = pl.concat([empty_table(ROW_LOSSES), *self.recorded_batches])
+        key = ["step", "row_id", "phase"]
+        if found.select(key).is_unique().all():
+            return found
+        over_tokens = [
+            ((pl.col(name) * pl.col("tokens")).sum() / pl.col("tokens").sum().clip(1)).alias(name)
+            for name in ("loss", "entropy")
+        ]
+        others = [pl.col("epoch", "margin").first(), pl.col("tokens").sum()]
+        return found.group_by(key, maintain_order=True).agg(*over_tokens, *others).select(found.columns)
 
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""

@@ -1,15 +1,12 @@
 """The rows that a training uses, and the fate of each row, as the table ``training_rows`` keeps it."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import polars as pl
 
 from schemas.errors import UserError
-from train.data import check_rows, to_dataset
+from train.data import check_rows
 from train.job import TrainingJob
-
-CUT_OFF = "longer than max_length: none of the answer is left"
 
 
 @dataclass(frozen=True)
@@ -36,36 +33,18 @@ class TrainingRows:
         train = self.train.join(dropped, on="row_id", how="anti", maintain_order="left")
         return replace(self, train=train, dropped=pl.concat([self.dropped, dropped]))
 
-    def datasets(self, dataset_type: str) -> dict[str, Any]:
-        """Return TRL's arguments ``train_dataset`` and ``eval_dataset`` (None if there are no rows for it)."""
-        from datasets import disable_progress_bars
-
-        disable_progress_bars()
-        first = self.train.height
-        evaluation = to_dataset(self.held_out, dataset_type, first_index=first) if self.held_out.height else None
-        return {"train_dataset": to_dataset(self.train, dataset_type), "eval_dataset": evaluation}
-
-    def fates(self, too_long: set[str], reached: set[str] | None, *, too_long_fate: str = CUT_OFF) -> pl.DataFrame:
+    def fates(self, reached: set[str] | None) -> pl.DataFrame:
         """Return the fate of every row of the split ``train``.
 
         Args:
-            too_long: The ids of the rows that TRL left out for their length.
             reached: The ids of the rows that were in a batch; None if the batches' rows cannot be told apart, in which
                 case all rows count as trained.
-            too_long_fate: The fate of the rows in ``too_long``.
 
         Returns:
             A table with ``row_id`` and ``fate``: 'trained', or why the row was left out.
         """
-        is_too_long = pl.col("row_id").is_in(list(too_long))
         not_reached = pl.lit(reached is not None) & ~pl.col("row_id").is_in(list(reached or ()))
-        fate = (
-            pl.when(is_too_long)
-            .then(pl.lit(too_long_fate))
-            .when(not_reached)
-            .then(pl.lit("not reached before the last step"))
-            .otherwise(pl.lit("trained"))
-        )
+        fate = pl.when(not_reached).then(pl.lit("not reached before the last step")).otherwise(pl.lit("trained"))
         return pl.concat([self.train.select("row_id", fate=fate), self.dropped.select("row_id", "fate")])
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
+from curate.models.chat.chat import Chat, chat_of
 from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
+from train.examples.examples import Examples
 from train.job import TrainingJob
 
 # TRL reports each training to its makers (the model's architecture, the device ...) unless this variable is set. The
@@ -93,6 +95,32 @@ def lora_config(job: TrainingJob, task: str = "CAUSAL_LM") -> Any:
         return LoraConfig(task_type=task, **(defaults | job.lora))
     except (ValueError, TypeError) as error:
         raise UserError(f"train.{job.name}.lora: {_first_line(error)}") from error
+
+
+def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:
+    """Return the chat template and the tokenizer of the loaded model.
+
+    Raises:
+        UserError: The model has no chat template, or a tokenizer that is not one of the library ``tokenizers``.
+    """
+    chat = chat_of(tokenizer)
+    if chat is None and tokenizer.chat_template is None:
+        raise UserError(
+            f"train.{job.name}: the model {job.ref.name!r} has no chat template, which says how it reads a "
+            f"conversation; give one: models: {{{job.ref.name}: {{model: ..., chat_template: FILE.jinja}}}}"
+        )
+    if chat is None:
+        raise UserError(
+            f"train.{job.name}: the tokenizer of {job.ref.name!r} ({type(tokenizer).__name__}) can't say where its "
+            f"tokens stand in a text; gristmill needs one with a tokenizer.json"
+        )
+    return chat
+
+
+def say_changes(job: TrainingJob, examples: Examples) -> None:
+    """Say once what was changed in the rows so that the chat template can print them."""
+    for change, count in sorted(examples.changes.items()):
+        job.progress.say(f"train {job.name}: {change} ({count:,} rows), as the chat template needs it")
 
 
 @contextlib.contextmanager

@@ -8,6 +8,28 @@ from train.row_losses import RowLosses, combine_pairs
 
 CONFIG = "DPOConfig"
 DATA = "preference"
+SIDES = ("chosen", "rejected")
+
+
+class LearntCollator:
+    """Collates pairs as TRL's collator does; of an answer only the assistant's turns count, not the tools' results."""
+
+    def __init__(self, collator: Any) -> None:
+        self.collator = collator
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Collate pairs into a batch."""
+        import torch
+
+        batch = self.collator(examples)
+        cut = self.collator.max_length
+        kept = slice(-cut if self.collator.truncation_mode == "keep_end" else None, None) if cut else slice(None)
+        mask = batch["completion_mask"]
+        flags = [[False] * len(e["prompt_ids"]) + e[f"{side}_learnt"] for side in SIDES for e in examples]
+        for row, of_row in enumerate(flags):
+            known = of_row[kept][: mask.shape[1]]
+            mask[row, : len(known)] = torch.tensor(known, dtype=mask.dtype)
+        return batch
 
 
 class DPORowLosses(RowLosses):
@@ -17,6 +39,7 @@ class DPORowLosses(RowLosses):
     2023, arXiv 2305.18290); under any other loss it is null. Tokens and entropy are those of both answers together.
     """
 
+    kept_columns = ("row_index", "chosen_learnt", "rejected_learnt")
     beta: float
     loss_types: list[str]
     loss_weights: list[float]
@@ -47,6 +70,22 @@ class DPORowLosses(RowLosses):
             "margin": margin.tolist(),
         }
 
+    def start_recording(self, row_ids: list[str]) -> None:
+        """Start recording, with batches that say which tokens of an answer count."""
+        self._count_learnt()
+        super().start_recording(row_ids)
+
+    def _prepare_dataset(self, dataset: Any, *others: Any) -> Any:
+        return dataset  # it holds token ids already
+
+    def _precompute_ref_logps(self, *args: Any) -> Any:
+        self._count_learnt()
+        return super()._precompute_ref_logps(*args)
+
+    def _count_learnt(self) -> None:
+        if not isinstance(self.data_collator, LearntCollator):
+            self.data_collator = LearntCollator(self.data_collator)
+
     def _is_plain(self) -> bool:
         return (
             self.loss_types == ["sigmoid"]
@@ -65,6 +104,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import DPOConfig, DPOTrainer
 
+    from train.examples.pair_examples import dpo_examples
     from train.row_training import train_on_rows
     from train.trl_setup import load_model
 
@@ -78,6 +118,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         job,
         folder,
         dataset_type=DATA,
+        make_examples=dpo_examples,
         config_class=DPOConfig,
         trainer_class=DPOTrainer,
         row_losses=DPORowLosses,

@@ -1,8 +1,6 @@
 """Group relative policy optimisation with ``trl.GRPOTrainer``: scorers reward the answers that the model samples."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -22,19 +20,23 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import GRPOConfig, GRPOTrainer
 
+    from train.examples.prompt_examples import prompt_dataset, prompt_examples
     from train.fit import fit
     from train.rewards import Rollouts, reward_function
     from train.training_rows import check_training_rows, nothing_left
-    from train.trl_setup import load_model, lora_config, trl_config, trl_errors
+    from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
     rows = check_training_rows(job, DATA)
     _refuse_tools(job, rows.train)
     config = trl_config(job, GRPOConfig)
     model, tokenizer = load_model(job, on_disk=config.beta != 0)
     context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
-    rows = rows.without(_too_long(rows.train, tokenizer, context - (config.max_completion_length or 0)))
-    if rows.train.is_empty():
-        raise nothing_left(job, rows.dropped)
+    chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
+    examples = prompt_examples(rows.train, chat, room)
+    held_out = prompt_examples(rows.held_out, chat, room, first_index=rows.train.height)
+    if not examples.columns:
+        raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
+    say_changes(job, examples)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     max_tokens = config.max_completion_length or NO_LIMIT
     with trl_errors(job):
@@ -44,11 +46,13 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
             config,
             processing_class=tokenizer,
             peft_config=lora_config(job),
-            **rows.datasets(DATA),
+            train_dataset=prompt_dataset(examples),
+            eval_dataset=prompt_dataset(held_out),
         )
     steps, metrics = fit(trainer, job, rollouts, folder)
     recorded = rollouts.recorded()
-    return Outcome(steps, metrics, rows.fates(set(), set(recorded["row_id"])), rollouts=recorded)
+    rows = rows.without(examples.dropped_rows())
+    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=examples.counts)
 
 
 def _refuse_tools(job: TrainingJob, rows: pl.DataFrame) -> None:
@@ -59,12 +63,3 @@ def _refuse_tools(job: TrainingJob, rows: pl.DataFrame) -> None:
             f"train.{job.name}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
             f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'"
         )
-
-
-def _too_long(rows: pl.DataFrame, tokenizer: Any, max_tokens: int) -> pl.DataFrame:
-    """Return the rows whose prompt has more than ``max_tokens`` tokens: ``row_id`` and ``fate`` (the reason)."""
-    prompts = [json.loads(text) for text in rows["prompt"]]
-    encoded = [tokenizer.apply_chat_template(p, add_generation_prompt=True, return_dict=True) for p in prompts]
-    lengths = pl.Series("tokens", [len(e["input_ids"]) for e in encoded], pl.Int64)
-    reason = pl.format("its prompt of {} tokens leaves no room for an answer", "tokens")
-    return rows.select("row_id", lengths).filter(lengths > max_tokens).select("row_id", fate=reason)

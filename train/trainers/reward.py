@@ -8,7 +8,6 @@ from train.row_losses import RowLosses, combine_pairs
 
 CONFIG = "RewardConfig"
 DATA = "preference"
-TOO_LONG = "longer than max_length, in one of its answers"  # TRL leaves such pairs out, and cuts none
 
 
 class RewardRowLosses(RowLosses):
@@ -41,6 +40,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import RewardConfig, RewardTrainer
 
+    from train.examples.pair_examples import reward_examples
     from train.row_training import train_on_rows
     from train.trl_setup import load_reward_model
 
@@ -48,10 +48,10 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         job,
         folder,
         dataset_type=DATA,
+        make_examples=reward_examples,
         config_class=RewardConfig,
         trainer_class=RewardTrainer,
         row_losses=RewardRowLosses,
         load=load_reward_model,
         lora_task="SEQ_CLS",
-        too_long_fate=TOO_LONG,
     )

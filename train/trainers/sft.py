@@ -1,7 +1,5 @@
 """Supervised fine-tuning with ``trl.SFTTrainer``: the model learns the answers of an ``sft`` dataset."""
 
-import copy
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,6 @@ DATA = "sft"
 
 class SFTRowLosses(RowLosses):
     """A row's loss is the mean negative log-likelihood of its trained tokens, in nats; it has no margin."""
-
-    kept_indices: list[int]
 
     def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
         """Return the losses of a batch's rows from its only output."""
@@ -32,38 +28,33 @@ class SFTRowLosses(RowLosses):
         """Return whether rows are not packed."""
         return not self.args.packing
 
-    def kept_rows(self) -> Iterable[int]:
-        """Return the ``row_index`` of the rows that were kept before packing."""
-        return self.kept_indices
-
-    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, packing: bool, *others: Any) -> Any:
-        if packing:  # tokenise and drop first, as without packing; only bfd cuts rows off at max_length
-            first = copy.copy(args)
-            first.shuffle_dataset = False
-            first.max_length = args.max_length if args.packing_strategy == "bfd" else None
-            dataset = super()._prepare_dataset(dataset, processing_class, first, False, *others)
-        else:
-            dataset = super()._prepare_dataset(dataset, processing_class, args, False, *others)
-        self.kept_indices = [*getattr(self, "kept_indices", []), *dataset["row_index"]]
-        return super()._prepare_dataset(dataset, processing_class, args, True, *others) if packing else dataset
-
 
 def train(job: TrainingJob, folder: Path) -> Outcome:
     """Train on the job's rows and save the adapter or the weights, with the tokenizer, into ``folder``.
 
-    Only the answer's tokens are learnt. A row whose prompt alone fills ``max_length`` is left out, also before packing
-    (TRL itself would pack it and train on none of its tokens). With ``packing`` there are no row losses: rows can no
-    longer be told apart.
+    Every assistant's turn is learnt that is not marked otherwise (``train.examples.sft_examples``). A row of which
+    ``max_length`` leaves nothing to learn is left out, also before packing (TRL would pack it and train on none of its
+    tokens). With ``packing`` there are no row losses: rows can no longer be told apart.
     """
     from trl import SFTConfig, SFTTrainer
 
+    from train.examples.sft_examples import sft_examples
     from train.row_training import train_on_rows
+
+    def labels_say_it(config: Any) -> dict[str, Any]:
+        """Turn the options off that the labels have followed already: TRL would look for what they need."""
+        config.completion_only_loss, config.assistant_only_loss = None, False
+        if not config.packing and not config.eval_packing:
+            config.max_length = None
+        return {}
 
     return train_on_rows(
         job,
         folder,
         dataset_type=DATA,
+        make_examples=sft_examples,
         config_class=SFTConfig,
         trainer_class=SFTTrainer,
         row_losses=SFTRowLosses,
+        arguments=labels_say_it,
     )

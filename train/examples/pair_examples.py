@@ -1,0 +1,138 @@
+"""Preference rows as token ids: a prompt, and the tokens of its chosen and its rejected answer.
+
+Of an answer of several turns (a call, its result, the answer) the assistant's turns count, as in SFT.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+from curate.models.chat.fit_messages import fit
+from curate.models.chat.template_support import support_of
+
+from curate.models.chat.chat import Chat
+from curate.models.chat.chat_template import TemplateRefused
+from schemas.learnt_turns import is_learnt
+from train.examples.examples import Examples
+from train.examples.learnt_tokens import Rendered, TokenSequence, render_learnt, token_sequences
+from train.examples.loss_settings import LossSettings
+from train.examples.sft_examples import NOTHING_MARKED, SLICE
+
+SIDES = ("chosen", "rejected")
+PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
+PAIR_TOO_LONG = "longer than max_length, in one of its answers"
+
+
+class LearntPair(NamedTuple):
+    """A pair as a trainer gets it: both conversations, or why it is left out, and what was changed to print them."""
+
+    chosen: TokenSequence | None
+    rejected: TokenSequence | None
+    reason: str | None = None
+    changes: frozenset[str] = frozenset()
+
+    @property
+    def sides(self) -> list[tuple[str, TokenSequence]]:
+        """The conversations that there are, by the names of their columns."""
+        both = zip(SIDES, (self.chosen, self.rejected), strict=True)
+        return [(name, side) for name, side in both if side is not None]
+
+
+def dpo_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_index: int = 0) -> Examples:
+    """Return pairs in the columns of ``trl.DPOTrainer``, and the flags of the tokens that count.
+
+    The columns are ``prompt_ids``, ``chosen_ids``, ``rejected_ids``, ``chosen_learnt`` and ``rejected_learnt``. TRL's
+    collator cuts them at ``max_length``; a pair of which it would leave no answer is left out here.
+
+    Args:
+        rows: Rows that ``train.data.check_rows`` accepts.
+        chat: The model's chat template and tokenizer.
+        how: Where pairs are cut.
+        first_index: The ``row_index`` of the first row; the others count on from it.
+    """
+    examples = Examples()
+    for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat), first_index):
+        kept = [any(side.part(how.kept).learnt) for _, side in pair.sides]
+        reason = pair.reason or (None if all(kept) else PROMPT_TOO_LONG)
+        if reason is not None:
+            examples.dropped[row_id] = reason
+            continue
+        _count(examples, pair, how)
+        shared = shared_length(pair)
+        example: dict[str, Any] = {"row_index": index}
+        for name, side in pair.sides:
+            example["prompt_ids"] = side.ids[:shared]
+            example |= {f"{name}_ids": side.ids[shared:], f"{name}_learnt": side.learnt[shared:]}
+        examples.add(example)
+    return examples
+
+
+def reward_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_index: int = 0) -> Examples:
+    """Return pairs in the columns of ``trl.RewardTrainer``, which rewards whole conversations and cuts none.
+
+    Args:
+        rows: Rows that ``train.data.check_rows`` accepts.
+        chat: The model's chat template and tokenizer.
+        how: The most tokens of a conversation; a pair with a longer one is left out.
+        first_index: The ``row_index`` of the first row; the others count on from it.
+    """
+    examples = Examples()
+    for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat), first_index):
+        too_long = how.max_length is not None and any(len(side.ids) > how.max_length for _, side in pair.sides)
+        reason = pair.reason or (PAIR_TOO_LONG if too_long else None)
+        if reason is not None:
+            examples.dropped[row_id] = reason
+            continue
+        _count(examples, pair, how)
+        examples.add({"row_index": index} | {f"{name}_ids": side.ids for name, side in pair.sides})
+    return examples
+
+
+def shared_length(pair: LearntPair) -> int:
+    """Return how many tokens both conversations have in common before either answer begins."""
+    (_, chosen), (_, rejected) = pair.sides
+    most = min(side.learnt.index(True) for side in (chosen, rejected))
+    together = zip(chosen.ids[:most], rejected.ids[:most], strict=True)
+    return next((i for i, (one, other) in enumerate(together) if one != other), most)
+
+
+def learnt_pairs(rows: pl.DataFrame, chat: Chat) -> Iterator[tuple[str, LearntPair]]:
+    """Yield the id of each preference row with its conversations."""
+    names = [name for name in ("row_id", "prompt", *SIDES, "tools") if name in rows.columns]
+    for part in rows.select(names).iter_slices(SLICE):
+        printed = [_print(row, chat) for row in part.iter_rows(named=True)]
+        sequences = iter(token_sequences(chat, [text for texts, _, _ in printed for text in texts]))
+        for row_id, (texts, reason, changes) in zip(part["row_id"], printed, strict=True):
+            sides = [next(sequences) for _ in texts]
+            yield row_id, LearntPair(*(sides or (None, None)), reason, changes)
+
+
+def _print(row: dict[str, Any], chat: Chat) -> tuple[list[Rendered], str | None, frozenset[str]]:
+    """Return both conversations as the template prints them, or why it can't, and the changes."""
+    prompt = json.loads(row["prompt"])
+    tools = json.loads(row["tools"]) if row.get("tools") else None
+    texts, changed = [], frozenset[str]()
+    for name in SIDES:
+        answer = json.loads(row[name])
+        if not any(is_learnt(message) for message in answer):
+            return [], NOTHING_MARKED, changed
+        messages, changes = fit([*prompt, *answer], support_of(chat.template))
+        first = len(messages) - len(answer)
+        places = [first + i for i, message in enumerate(answer) if is_learnt(message)]
+        try:
+            texts.append(render_learnt(chat.template, messages, tools, places)[-1])
+        except TemplateRefused as error:
+            return [], f"the model's chat template refuses it: {error}", changed
+        changed |= changes
+    return texts, None, changed
+
+
+def _count(examples: Examples, pair: LearntPair, how: LossSettings) -> None:
+    examples.changes.update(pair.changes)
+    examples.counts.update(rows=1, sequences=2)
+    for _, side in pair.sides:
+        kept = side.part(how.kept)
+        lost = sum(side.learnt) - sum(kept.learnt)
+        examples.counts.update(turns=len(kept.turns), tokens=sum(kept.learnt), all_tokens=len(kept.ids))
+        examples.counts.update(cut_rows=lost > 0, cut_tokens=lost)

@@ -1,0 +1,67 @@
+"""RL prompts as ``trl.GRPOTrainer`` reads them: as messages, which it renders itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from curate.models.chat.chat import Chat
+from curate.models.chat.chat_template import TemplateRefused
+from curate.models.chat.fit_messages import fit
+from curate.models.chat.template_support import support_of
+from train.examples.examples import Examples
+
+
+def prompt_examples(rows: pl.DataFrame, chat: Chat, max_tokens: int, *, first_index: int = 0) -> Examples:
+    """Return prompts in the column ``prompt``, as messages that the chat template can print.
+
+    Args:
+        rows: Rows of type 'prompt' that ``train.data.check_rows`` accepts.
+        chat: The model's chat template and tokenizer.
+        max_tokens: The most tokens of a prompt; a longer one is left out (TRL does not check it).
+        first_index: The ``row_index`` of the first row; the others count on from it.
+    """
+    examples = Examples()
+    for index, (row_id, messages, text, changes, reason) in enumerate(rendered_prompts(rows, chat), first_index):
+        length = 0 if text is None else len(chat.encode(text).ids)
+        if text is None or length > max_tokens:
+            examples.dropped[row_id] = reason or f"its prompt of {length} tokens leaves no room for an answer"
+            continue
+        examples.changes.update(changes)
+        examples.counts.update(rows=1, all_tokens=length)
+        examples.add({"row_index": index, "prompt": messages})
+    return examples
+
+
+class RenderedPrompt(NamedTuple):
+    """A prompt as the chat template prints it: the fitted messages, the text (or why there is none), the changes."""
+
+    row_id: str
+    messages: list[dict[str, Any]]
+    text: str | None
+    changes: frozenset[str]
+    reason: str | None
+
+
+def rendered_prompts(rows: pl.DataFrame, chat: Chat) -> Iterator[RenderedPrompt]:
+    """Yield RL prompts as the chat template prints them, with what comes before an answer."""
+    for row_id, prompt in rows.select("row_id", "prompt").iter_rows():
+        messages, changes = fit(json.loads(prompt), support_of(chat.template))
+        try:
+            text = chat.template.render(messages, add_generation_prompt=True)
+        except TemplateRefused as error:
+            yield RenderedPrompt(row_id, messages, None, changes, f"the model's chat template refuses it: {error}")
+        else:
+            yield RenderedPrompt(row_id, messages, text, changes, None)
+
+
+def prompt_dataset(examples: Examples) -> Any:
+    """Return prompts as a ``datasets.Dataset``, or None where there are none.
+
+    Messages are stored as JSON, because Arrow would give every message the keys that one of them has.
+    """
+    from datasets import Dataset
+
+    rows = [dict(zip(examples.columns, row, strict=True)) for row in zip(*examples.columns.values(), strict=True)]
+    return Dataset.from_list(rows, on_mixed_types="use_json") if rows else None
