@@ -1,0 +1,82 @@
+"""What a template prints and needs, found by rendering: each style has ways that a rule on its text would miss."""
+
+from dataclasses import fields
+
+import pytest
+
+pytest.importorskip("jinja2")
+from curate.models.chat.chat_template import ChatTemplate  # noqa: E402
+from curate.models.chat.template_support import Support, support_of  # noqa: E402
+from tests.models.chat.styles import style  # noqa: E402
+
+CALLS = {"tools", "tool_calls", "parallel_calls", "calls_beside_text", "text_beside_calls", "tool_results"}
+DEVELOPER = {"developer", "later_developer"}
+BEFORE = {"system", "later_system"}
+# The style -> what it prints or refuses, beside the turns; the form of calls where it is not the usual one.
+EXPECTED = {
+    "chatml": ({*BEFORE, *DEVELOPER, "text_beside_calls", "tool_results"}, {}),
+    "gemma": ({"text_beside_calls", "alternates"}, {}),
+    "qwen": ({*BEFORE, *CALLS, "reasoning", "reasoning_beside_calls"}, {}),
+    "llama": (
+        {*BEFORE, *DEVELOPER, "tools", "tool_calls", "calls_beside_text", "tool_results"},
+        {},
+    ),
+    "mistral": ({*CALLS, "alternates", "short_ids"} - {"text_beside_calls"}, {}),
+    "deepseek": (
+        {*BEFORE, "tool_calls", "parallel_calls", "text_beside_calls", "tool_results"},
+        {"arguments": "text", "call_content": "none"},
+    ),
+    "hermes": ({*BEFORE, *DEVELOPER, *CALLS, "result_names"} - {"text_beside_calls"}, {}),
+    "phi": (
+        {*BEFORE, *DEVELOPER, "tool_calls", "parallel_calls", "text_beside_calls", "tool_results"},
+        {"arguments": "text"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_each_style_prints_and_needs(name: str):
+    support = support_of(style(name))
+    shown = {field.name for field in fields(support) if getattr(support, field.name) is True}
+    words, form = EXPECTED[name]
+    assert shown - {"turns"} == words
+    assert support.turns and not support.refusal
+    assert (support.arguments, support.call_content) == (
+        form.get("arguments", "mapping"),
+        form.get("call_content", "empty"),
+    )
+
+
+def test_a_template_that_prints_no_answer_or_refuses_all_is_found():
+    asks_only = ChatTemplate("{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}")
+    assert not support_of(asks_only).turns and not support_of(asks_only).refusal
+    for source in ("{{ raise_exception('never') }}", "{% for m in messages %}", "{{ messages[0].content.text + 1 }}"):
+        support = support_of(ChatTemplate(source))
+        assert support.refusal and support == Support(refusal=support.refusal)
+
+
+def test_tools_count_only_where_every_beginning_prints_them():
+    after_a_system_text = "{% if tools and messages[0].role == 'system' %}{{ tools | tojson }}{% endif %}"
+    turns = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    assert not support_of(ChatTemplate(after_a_system_text + turns)).tools
+    assert support_of(ChatTemplate("{% if tools %}{{ tools | tojson }}{% endif %}" + turns)).tools
+    names_only = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}"
+    assert not support_of(ChatTemplate(names_only + turns)).tools
+
+
+def test_a_call_whose_arguments_are_not_printed_is_not_shown():
+    names_only = (
+        "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}"
+        "{% endfor %}{% endfor %}"
+    )
+    assert not support_of(ChatTemplate(names_only)).tool_calls
+    with_tools_only = (
+        "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] if tools %}{{ c | tojson }}"
+        "{% endfor %}{% endfor %}"
+    )
+    assert not support_of(ChatTemplate(with_tools_only)).tool_calls
+
+
+def test_ids_of_nine_characters_or_more_are_a_need_too():
+    at_least = style("mistral").source.replace("| length != 9", "| length < 9")
+    assert support_of(ChatTemplate(at_least, style("mistral").special)).short_ids
