@@ -86,13 +86,24 @@ class Dataset(Open):
 
 
 class Training(Open):
-    """One training. Further keys go unchanged to TRL's config class."""
+    """One training. Further keys go unchanged to TRL's config class.
+
+    Attributes:
+        trainer: The trainer's name.
+        dataset: The dataset to train on.
+        model: The model, or the training, to start from.
+        lora: Whether to train a LoRA adapter, or PEFT's options of it; full weights without.
+        rewards: Online RL only: the scorers that reward answers.
+        unshown: What becomes of rows with something that the model's chat template does not print, such as tool calls:
+            refuse them, leave the rows out, or train on what it prints of them.
+    """
 
     trainer: str
     dataset: str
     model: str
     lora: bool | dict[str, Any] | None = None
     rewards: list[str] = []
+    unshown: Literal["refuse", "leave_out", "ignore"] = "refuse"
 
 
 class Evaluation(Strict):

@@ -34,6 +34,7 @@ class TrainingJob:
         work_folder: The folder for checkpoints.
         progress: The display to report to.
         answer: Makes the model calls of ``rewards``.
+        unshown: What becomes of rows with something that the chat template does not print (``Training.unshown``).
     """
 
     name: str
@@ -48,6 +49,7 @@ class TrainingJob:
     work_folder: Path
     progress: Progress
     answer: Answer = no_model_calls
+    unshown: str = "refuse"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.chat.chat import template_in
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
+from curate.models.weights import local_folder
 from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
@@ -26,6 +28,7 @@ from train.answer_scorers import AnswerScorer, answer_scorers
 from train.find_trainer import find_trainer
 from train.options import lora_options
 from train.tables import MESSAGE_COLUMNS
+from train.unshown import check_shown
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,10 @@ def plan_training(
             f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
             + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
         )
+    folder = local_folder(ref)
+    template = None if folder is None else template_in(folder)
+    if template is not None:
+        check_shown(rows, dataset_type, template, training.unshown, f"{where}: train.{name}", training.model)
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     depends_on = {
         "trainer": training.trainer,
@@ -127,6 +134,8 @@ def plan_training(
         "rows": _hash_rows(rows, dataset_type),
         "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluates else "",
     }
+    if training.unshown != "refuse":
+        depends_on["unshown"] = training.unshown
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
     stage_id = fingerprint(depends_on)[:12]

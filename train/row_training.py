@@ -10,7 +10,7 @@ from train.examples.loss_settings import loss_settings
 from train.fit import fit
 from train.job import Outcome, TrainingJob
 from train.row_losses import RowLosses
-from train.training_rows import check_training_rows, nothing_left
+from train.training_rows import check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
 
@@ -57,10 +57,11 @@ def train_on_rows(
     chat = model_chat(job, tokenizer)
     further = arguments(config)
 
+    rows = rows_shown(job, rows, dataset_type, chat.template)
+    row_ids = rows.row_ids
     examples = make_examples(rows.train, chat, loss_settings(job.trainer, job.settings))
     evaluated = loss_settings(job.trainer, job.settings, evaluation=True)
     held_out = make_examples(rows.held_out, chat, evaluated, first_index=rows.train.height)
-    row_ids = rows.row_ids
     rows = rows.without(examples.dropped_rows())
     if not examples.columns:
         raise nothing_left(job, rows.dropped)

@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from curate.models.chat.chat_template import ChatTemplate
 from schemas.errors import UserError
 from train.data import check_rows
 from train.job import TrainingJob
+from train.unshown import check_shown
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,22 @@ def check_training_rows(job: TrainingJob, dataset_type: str) -> TrainingRows:
     held_out = job.eval_rows if evaluates(job) else job.eval_rows.clear()
     unusable = check_rows(held_out, dataset_type)
     return TrainingRows(train, held_out.join(unusable, on="row_id", how="anti", maintain_order="left"), dropped)
+
+
+def rows_shown(job: TrainingJob, rows: TrainingRows, dataset_type: str, template: ChatTemplate) -> TrainingRows:
+    """Return the rows without those that the recipe leaves out, as the chat template does not print all of them.
+
+    Raises:
+        UserError: The recipe does not say what becomes of such rows, or no row is left to train on.
+    """
+    kept = []
+    for part in (rows.train, rows.held_out):
+        place = f"train.{job.name}"
+        kept.append(check_shown(part, dataset_type, template, job.unshown, place, job.ref.name))
+    rows = rows.without(kept[0])
+    if rows.train.is_empty():
+        raise nothing_left(job, rows.dropped)
+    return replace(rows, held_out=rows.held_out.join(kept[1], on="row_id", how="anti", maintain_order="left"))
 
 
 def evaluates(job: TrainingJob) -> bool:

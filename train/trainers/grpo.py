@@ -23,7 +23,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from train.examples.prompt_examples import prompt_dataset, prompt_examples
     from train.fit import fit
     from train.rewards import Rollouts, reward_function
-    from train.training_rows import check_training_rows, nothing_left
+    from train.training_rows import check_training_rows, nothing_left, rows_shown
     from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
     rows = check_training_rows(job, DATA)
@@ -32,6 +32,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     model, tokenizer = load_model(job, on_disk=config.beta != 0)
     context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
     chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
+    rows = rows_shown(job, rows, DATA, chat.template)
     examples = prompt_examples(rows.train, chat, room)
     held_out = prompt_examples(rows.held_out, chat, room, first_index=rows.train.height)
     if not examples.columns:

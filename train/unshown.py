@@ -1,0 +1,87 @@
+"""Finds rows with what a model's chat template prints nothing of: tools, tool calls, their results, reasoning traces.
+
+Such a row would be learnt without it: a turn with a tool call as an empty turn. So it is found before the training, and
+the recipe decides.
+"""
+
+import json
+from typing import Any
+
+import polars as pl
+
+from curate.models.chat.chat_template import ChatTemplate
+from curate.models.chat.fit_messages import not_shown
+from curate.models.chat.template_support import Support, support_of
+from schemas.errors import UserError
+from schemas.learnt_turns import is_learnt
+from train.examples.examples import FATES
+from train.tables import MESSAGE_COLUMNS
+
+# What the message columns, which are JSON text, hold where a template might leave something out.
+SUSPECT = r'"(?:tool_calls|reasoning_content)"|"role": ?"tool"'
+
+
+def check_shown(
+    rows: pl.DataFrame, dataset_type: str, template: ChatTemplate, choice: str, training: str, model: str
+) -> pl.DataFrame:
+    """Find the rows with something that a chat template does not print.
+
+    Args:
+        rows: Rows that ``train.data.check_rows`` accepts.
+        dataset_type: 'sft', 'preference' or 'prompt'.
+        template: The chat template of the model to train.
+        choice: The recipe's choice: 'refuse' them, 'leave_out' these rows, or 'ignore' what is not printed.
+        training: The training's place in the recipe and its name, for the error.
+        model: The model's name in the recipe, for the error.
+
+    Returns:
+        The rows to leave out: ``row_id`` and ``fate`` (the reason).
+
+    Raises:
+        UserError: There are such rows and the choice is 'refuse', or the template prints no conversation at all.
+    """
+    support = support_of(template)
+    if not support.turns:
+        said = f": {support.refusal}" if support.refusal else ""
+        raise UserError(f"{training}: the chat template of {model!r} can't print a question and its answer{said}")
+    found = {} if choice == "ignore" else _unshown_rows(rows, dataset_type, support)
+    if found and choice == "refuse":
+        names = sorted({name for lost in found.values() for name in lost})
+        first, lost = next(iter(found.items()))
+        raise UserError(
+            f"{training}: the chat template of {model!r} prints no {' and no '.join(names)}, which {len(found):,} of "
+            f"{rows.height:,} rows have (row {first}: {', '.join(lost)}), so that they would be learnt without. "
+            f"Train a model whose template prints them, or give this one such a template (chat_template: in "
+            f"models.{model}); or leave these rows out (unshown: leave_out), or train on what is left of them "
+            f"(unshown: ignore)"
+        )
+    fates = {row_id: f"the model's chat template prints no {' and no '.join(lost)}" for row_id, lost in found.items()}
+    return pl.DataFrame({"row_id": [*fates], "fate": [*fates.values()]}, schema=FATES)
+
+
+def _unshown_rows(rows: pl.DataFrame, dataset_type: str, support: Support) -> dict[str, list[str]]:
+    """Return the ids of rows with the names of what the template does not print of them."""
+    columns = MESSAGE_COLUMNS[dataset_type]
+    suspect = pl.any_horizontal(pl.col(column).str.contains(SUSPECT) for column in columns)
+    names = ["row_id", *columns]
+    if "tools" in rows.columns:
+        suspect, names = suspect | pl.col("tools").is_not_null(), [*names, "tools"]
+    found = {}
+    for row in rows.filter(suspect).select(names).iter_rows(named=True):
+        prompt, *answers = (json.loads(row[column]) for column in columns)
+        tools = json.loads(row["tools"]) if row.get("tools") else None
+        lost = [name for answer in answers or [[]] for name in _unshown(prompt, answer, tools, support)]
+        if lost:
+            found[row["row_id"]] = list(dict.fromkeys(lost))
+    return found
+
+
+def _unshown(prompt: list[Any], answer: list[Any], tools: list[Any] | None, support: Support) -> list[str]:
+    """Return the names of what is not printed of a conversation; of a trace only where it is to be learnt."""
+    messages = [*prompt, *answer]
+    lost = not_shown(messages, tools, support)
+    for message in messages:
+        if message.get("reasoning_content") and is_learnt(message):
+            shown = support.reasoning_beside_calls if message.get("tool_calls") else support.reasoning
+            lost += [] if shown else ["reasoning"]
+    return lost
