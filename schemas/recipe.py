@@ -95,7 +95,8 @@ class Training(Open):
         lora: Whether to train a LoRA adapter, or PEFT's options of it; full weights without.
         rewards: Online RL only: the scorers that reward answers.
         unshown: What becomes of rows with something that the model's chat template does not print, such as tool calls:
-            refuse them, leave the rows out, or train on what it prints of them.
+            refuse them, leave the rows out, write reasoning traces into the text (and refuse all else), or train on
+            what it prints of them.
     """
 
     trainer: str
@@ -103,7 +104,7 @@ class Training(Open):
     model: str
     lora: bool | dict[str, Any] | None = None
     rewards: list[str] = []
-    unshown: Literal["refuse", "leave_out", "ignore"] = "refuse"
+    unshown: Literal["refuse", "leave_out", "in_text", "ignore"] = "refuse"
 
 
 class Evaluation(Strict):

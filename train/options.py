@@ -19,9 +19,10 @@ RESERVED = {
     "output_dir": "the store decides where the weights go",
     "resume_from_checkpoint": "an interrupted training resumes by itself",
     "remove_unused_columns": "row ids travel in a column of their own",
-    "dataset_kwargs": "rows are always prepared by TRL",
+    "dataset_kwargs": "gristmill prepares the rows",
     "dataset_text_field": "rows always have a prompt and a completion",
     "model_init_kwargs": "the model is loaded by gristmill; set it up under 'models'",
+    "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
 }
 PEFT_RESERVED = {
     "task_type": "the trainer decides it",

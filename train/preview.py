@@ -5,11 +5,11 @@ The tokens are made by ``train.examples``, which makes those of the training, to
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from curate.models.chat.chat import Chat
+from schemas.recipe import Training
 from train.examples.learnt_tokens import TokenSequence
 from train.examples.loss_settings import LossSettings, loss_settings
 from train.examples.pair_examples import learnt_pairs
@@ -40,24 +40,23 @@ class Sample:
     reason: str | None = None
 
 
-def preview(rows: pl.DataFrame, trainer: str, dataset_type: str, chat: Chat, settings: dict[str, Any]) -> list[Sample]:
+def preview(rows: pl.DataFrame, training: Training, dataset_type: str, chat: Chat) -> list[Sample]:
     """Return rows as a trainer gets them, a sample for each sequence of tokens.
 
     Args:
         rows: Rows that ``train.data.check_rows`` accepts.
-        trainer: The trainer's name.
+        training: The training's entry in the recipe: its trainer and its settings, such as ``max_length``.
         dataset_type: 'sft', 'preference' or 'prompt'.
         chat: The model's chat template and tokenizer.
-        settings: The training's settings: TRL's options, such as ``max_length``.
     """
-    how = loss_settings(trainer, settings)
+    how = loss_settings(training.trainer, training.settings, training.unshown)
     if dataset_type == "sft":
         return list(_sft_samples(rows, chat, how))
     if dataset_type == "preference":
         return list(_pair_samples(rows, chat, how))
     return [
         Sample(row_id, "prompt", [], [], 0, reason=str(reason)) if text is None else _prompt_sample(row_id, chat, text)
-        for row_id, _, text, _, reason in rendered_prompts(rows, chat)
+        for row_id, _, text, _, reason in rendered_prompts(rows, chat, how)
     ]
 
 
@@ -71,7 +70,7 @@ def _sft_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[
 
 
 def _pair_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
-    for row_id, pair in learnt_pairs(rows, chat):
+    for row_id, pair in learnt_pairs(rows, chat, how):
         if pair.reason is not None:
             yield Sample(row_id, "chosen", [], [], 0, reason=pair.reason)
         for name, side in pair.sides:

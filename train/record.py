@@ -77,7 +77,8 @@ def learnt_line(learnt: Mapping[str, int]) -> str:
     line = ""
     if learnt.get("turns"):
         calls = f" ({learnt['calls']:,} tool calls)" if learnt.get("calls") else ""
-        line = f"{learnt['turns']:,} turns{calls} learnt, "
+        sequences = f" in {learnt['sequences']:,} sequences" if learnt["sequences"] > 2 * learnt["rows"] else ""
+        line = f"{learnt['turns']:,} turns{calls} learnt{sequences}, "
     if learnt.get("cut_rows"):
         line += f"{learnt['cut_rows']:,} rows cut at max_length ({learnt['cut_tokens']:,} tokens not learnt), "
     return line

@@ -59,8 +59,8 @@ def train_on_rows(
 
     rows = rows_shown(job, rows, dataset_type, chat.template)
     row_ids = rows.row_ids
-    examples = make_examples(rows.train, chat, loss_settings(job.trainer, job.settings))
-    evaluated = loss_settings(job.trainer, job.settings, evaluation=True)
+    examples = make_examples(rows.train, chat, loss_settings(job.trainer, job.settings, job.unshown))
+    evaluated = loss_settings(job.trainer, job.settings, job.unshown, evaluation=True)
     held_out = make_examples(rows.held_out, chat, evaluated, first_index=rows.train.height)
     rows = rows.without(examples.dropped_rows())
     if not examples.columns:

@@ -5,6 +5,7 @@ the recipe decides.
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -30,7 +31,8 @@ def check_shown(
         rows: Rows that ``train.data.check_rows`` accepts.
         dataset_type: 'sft', 'preference' or 'prompt'.
         template: The chat template of the model to train.
-        choice: The recipe's choice: 'refuse' them, 'leave_out' these rows, or 'ignore' what is not printed.
+        choice: The recipe's choice: 'refuse' them, 'leave_out' these rows, write traces 'in_text' and refuse all else,
+            or 'ignore' what is not printed.
         training: The training's place in the recipe and its name, for the error.
         model: The model's name in the recipe, for the error.
 
@@ -38,15 +40,19 @@ def check_shown(
         The rows to leave out: ``row_id`` and ``fate`` (the reason).
 
     Raises:
-        UserError: There are such rows and the choice is 'refuse', or the template prints no conversation at all.
+        UserError: There are such rows and the choice does not say what becomes of them, or the template prints no
+            conversation at all.
     """
     support = support_of(template)
     if not support.turns:
         said = f": {support.refusal}" if support.refusal else ""
         raise UserError(f"{training}: the chat template of {model!r} can't print a question and its answer{said}")
+    if choice == "in_text":
+        support = replace(support, reasoning=True, reasoning_beside_calls=True)
     found = {} if choice == "ignore" else _unshown_rows(rows, dataset_type, support)
-    if found and choice == "refuse":
+    if found and choice != "leave_out":
         names = sorted({name for lost in found.values() for name in lost})
+        in_text = ", or write the traces into the text (unshown: in_text)" if names == ["reasoning"] else ""
         first, lost = next(iter(found.items()))
         raise UserError(
             f"{training}: the chat template of {model!r} prints no {' and no '.join(names)}, which {len(found):,} of "
@@ -54,6 +60,7 @@ def check_shown(
             f"Train a model whose template prints them, or give this one such a template (chat_template: in "
             f"models.{model}); or leave these rows out (unshown: leave_out), or train on what is left of them "
             f"(unshown: ignore)"
+            + ("; or write traces into the text (unshown: in_text)" if names == ["reasoning"] else "")
         )
     fates = {row_id: f"the model's chat template prints no {' and no '.join(lost)}" for row_id, lost in found.items()}
     return pl.DataFrame({"row_id": [*fates], "fate": [*fates.values()]}, schema=FATES)

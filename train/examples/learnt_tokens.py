@@ -8,7 +8,9 @@ the template prints them. Role headers, tool results and all other turns are con
 
 Most templates print a longer conversation by adding to a shorter one. Then one sequence of tokens holds all turns. Some
 print earlier turns otherwise once another follows: Qwen3 drops the trace of an earlier turn, Mistral moves the tools to
-the last user turn. There a turn is learnt in a sequence that ends with it, as the model will see it.
+the last user turn. There a turn is learnt in a sequence that ends with it, as the model will see it. Where even the
+history differs once it is answered (Mistral prints the system text before a question only), the answer's text is put
+behind the history as it stands before the answer.
 
 This needs no markers in the template (``{% generation %}``), so it works with any that transformers can render.
 """
@@ -166,13 +168,23 @@ def _render_turn(template: ChatTemplate, messages: Sequence[dict[str, Any]], too
         before = ""
     if before and text.startswith(before):
         return Turn(index, text, len(before))
-    # The generation prompt holds more than the turn's header (QwQ's ends in <think>), or nothing comes before the turn.
-    try:
-        empty = {"role": "assistant", "content": PLACEHOLDER}
-        header = template.render([*messages[:index], empty], tools).partition(PLACEHOLDER)[0]
-    except TemplateRefused:
-        header = before
-    return Turn(index, text, len(commonprefix([header, text])))
+    placeholder = {"role": "assistant", "content": PLACEHOLDER}
+    header, found, _ = template.render([*messages[:index], placeholder], tools).partition(PLACEHOLDER)
+    header = commonprefix([header, text]) if found else ""
+    opening = (_opening(before, messages[index - 1]) if index else "") or template.generation_prompt
+    if opening in header:
+        start = header.rindex(opening) + len(opening)
+        return Turn(index, before + text[start:], len(before)) if before else Turn(index, text, start)
+    if not any(header.endswith(opening[:count]) for count in range(1, len(opening))):
+        raise TemplateRefused(f"it prints no header {opening!r} before the answer in message {index + 1}")
+    return Turn(index, text, len(header))
+
+
+def _opening(before: str, message: dict[str, Any]) -> str:
+    """Return what a prompt holds after its last message's text: the mark that ends it and the generation prompt."""
+    content = message.get("content")
+    _, found, opening = before.rpartition(content.strip()) if isinstance(content, str) else ("", "", "")
+    return opening if found else ""
 
 
 def _flags(offsets: Sequence[tuple[int, int]], learnt: Sequence[tuple[int, int]]) -> list[bool]:

@@ -15,12 +15,14 @@ class LossSettings:
         completion_only: Whether only the completion's are, and no earlier turn's: ``completion_only_loss: true``.
         max_length: The most tokens of a sequence, where longer ones are cut; None for no limit.
         keep_end: Whether the beginning of a sequence is cut off, rather than its end: ``truncation_mode: keep_end``.
+        traces_in_text: Whether reasoning traces are written into the text where the chat template prints none.
     """
 
     every_token: bool
     completion_only: bool
     max_length: int | None
     keep_end: bool
+    traces_in_text: bool = False
 
     @property
     def kept(self) -> slice:
@@ -30,7 +32,9 @@ class LossSettings:
         return slice(-self.max_length, None) if self.keep_end else slice(self.max_length)
 
 
-def loss_settings(trainer: str, settings: dict[str, Any], *, evaluation: bool = False) -> LossSettings:
+def loss_settings(
+    trainer: str, settings: dict[str, Any], unshown: str = "refuse", *, evaluation: bool = False
+) -> LossSettings:
     """Return what is learnt under a training's settings; an option that they leave out has TRL's default.
 
     ``assistant_only_loss: true`` is what is learnt anyway, so it only takes back ``completion_only_loss: false``.
@@ -39,6 +43,7 @@ def loss_settings(trainer: str, settings: dict[str, Any], *, evaluation: bool = 
     Args:
         trainer: The trainer's name.
         settings: The training's settings.
+        unshown: What becomes of rows with something that the chat template does not print (``Training.unshown``).
         evaluation: Whether they are for the rows to evaluate on, which may be packed otherwise.
     """
 
@@ -54,4 +59,5 @@ def loss_settings(trainer: str, settings: dict[str, Any], *, evaluation: bool = 
         completion_only=given("completion_only_loss") is True,
         max_length=None if whole else given("max_length"),
         keep_end=given("truncation_mode") == "keep_end",
+        traces_in_text=unshown == "in_text",
     )

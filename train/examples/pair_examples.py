@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import polars as pl
-from curate.models.chat.fit_messages import fit
-from curate.models.chat.template_support import support_of
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
+from train.examples.fitted import fitted
 from train.examples.learnt_tokens import Rendered, TokenSequence, render_learnt, token_sequences
 from train.examples.loss_settings import LossSettings
 from train.examples.sft_examples import NOTHING_MARKED, SLICE
@@ -52,7 +51,7 @@ def dpo_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_ind
         first_index: The ``row_index`` of the first row; the others count on from it.
     """
     examples = Examples()
-    for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat), first_index):
+    for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat, how), first_index):
         kept = [any(side.part(how.kept).learnt) for _, side in pair.sides]
         reason = pair.reason or (None if all(kept) else PROMPT_TOO_LONG)
         if reason is not None:
@@ -78,7 +77,7 @@ def reward_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_
         first_index: The ``row_index`` of the first row; the others count on from it.
     """
     examples = Examples()
-    for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat), first_index):
+    for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat, how), first_index):
         too_long = how.max_length is not None and any(len(side.ids) > how.max_length for _, side in pair.sides)
         reason = pair.reason or (PAIR_TOO_LONG if too_long else None)
         if reason is not None:
@@ -97,18 +96,18 @@ def shared_length(pair: LearntPair) -> int:
     return next((i for i, (one, other) in enumerate(together) if one != other), most)
 
 
-def learnt_pairs(rows: pl.DataFrame, chat: Chat) -> Iterator[tuple[str, LearntPair]]:
+def learnt_pairs(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[tuple[str, LearntPair]]:
     """Yield the id of each preference row with its conversations."""
     names = [name for name in ("row_id", "prompt", *SIDES, "tools") if name in rows.columns]
     for part in rows.select(names).iter_slices(SLICE):
-        printed = [_print(row, chat) for row in part.iter_rows(named=True)]
+        printed = [_print(row, chat, how) for row in part.iter_rows(named=True)]
         sequences = iter(token_sequences(chat, [text for texts, _, _ in printed for text in texts]))
         for row_id, (texts, reason, changes) in zip(part["row_id"], printed, strict=True):
             sides = [next(sequences) for _ in texts]
             yield row_id, LearntPair(*(sides or (None, None)), reason, changes)
 
 
-def _print(row: dict[str, Any], chat: Chat) -> tuple[list[Rendered], str | None, frozenset[str]]:
+def _print(row: dict[str, Any], chat: Chat, how: LossSettings) -> tuple[list[Rendered], str | None, frozenset[str]]:
     """Return both conversations as the template prints them, or why it can't, and the changes."""
     prompt = json.loads(row["prompt"])
     tools = json.loads(row["tools"]) if row.get("tools") else None
@@ -117,7 +116,7 @@ def _print(row: dict[str, Any], chat: Chat) -> tuple[list[Rendered], str | None,
         answer = json.loads(row[name])
         if not any(is_learnt(message) for message in answer):
             return [], NOTHING_MARKED, changed
-        messages, changes = fit([*prompt, *answer], support_of(chat.template))
+        messages, changes = fitted([*prompt, *answer], chat.template, how)
         first = len(messages) - len(answer)
         places = [first + i for i, message in enumerate(answer) if is_learnt(message)]
         try:

@@ -8,22 +8,25 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
-from curate.models.chat.fit_messages import fit
-from curate.models.chat.template_support import support_of
 from train.examples.examples import Examples
+from train.examples.fitted import fitted
+from train.examples.loss_settings import LossSettings
 
 
-def prompt_examples(rows: pl.DataFrame, chat: Chat, max_tokens: int, *, first_index: int = 0) -> Examples:
+def prompt_examples(
+    rows: pl.DataFrame, chat: Chat, how: LossSettings, max_tokens: int, *, first_index: int = 0
+) -> Examples:
     """Return prompts in the column ``prompt``, as messages that the chat template can print.
 
     Args:
         rows: Rows of type 'prompt' that ``train.data.check_rows`` accepts.
         chat: The model's chat template and tokenizer.
+        how: What becomes of reasoning traces.
         max_tokens: The most tokens of a prompt; a longer one is left out (TRL does not check it).
         first_index: The ``row_index`` of the first row; the others count on from it.
     """
     examples = Examples()
-    for index, (row_id, messages, text, changes, reason) in enumerate(rendered_prompts(rows, chat), first_index):
+    for index, (row_id, messages, text, changes, reason) in enumerate(rendered_prompts(rows, chat, how), first_index):
         length = 0 if text is None else len(chat.encode(text).ids)
         if text is None or length > max_tokens:
             examples.dropped[row_id] = reason or f"its prompt of {length} tokens leaves no room for an answer"
@@ -44,10 +47,10 @@ class RenderedPrompt(NamedTuple):
     reason: str | None
 
 
-def rendered_prompts(rows: pl.DataFrame, chat: Chat) -> Iterator[RenderedPrompt]:
+def rendered_prompts(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[RenderedPrompt]:
     """Yield RL prompts as the chat template prints them, with what comes before an answer."""
     for row_id, prompt in rows.select("row_id", "prompt").iter_rows():
-        messages, changes = fit(json.loads(prompt), support_of(chat.template))
+        messages, changes = fitted(json.loads(prompt), chat.template, how)
         try:
             text = chat.template.render(messages, add_generation_prompt=True)
         except TemplateRefused as error:

@@ -8,10 +8,9 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
-from curate.models.chat.fit_messages import fit
-from curate.models.chat.template_support import support_of
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
+from train.examples.fitted import fitted
 from train.examples.learnt_tokens import Rendered, TokenSequence, render_all, render_learnt, token_sequences
 from train.examples.loss_settings import LossSettings
 
@@ -92,7 +91,7 @@ def _print(row: dict[str, Any], chat: Chat, how: LossSettings) -> _Printed:
     flags = [i >= first and is_learnt(messages[i]) for i in _answers(messages)]
     if not any(flags):
         return _Printed(messages, [], NOTHING_MARKED)
-    messages, changes = fit(messages, support_of(chat.template))
+    messages, changes = fitted(messages, chat.template, how)
     # Fitting may take a system turn away: the answers are the same ones, in other places.
     learnt = [i for i, is_flagged in zip(_answers(messages), flags, strict=True) if is_flagged]
     try:

@@ -20,6 +20,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import GRPOConfig, GRPOTrainer
 
+    from train.examples.loss_settings import loss_settings
     from train.examples.prompt_examples import prompt_dataset, prompt_examples
     from train.fit import fit
     from train.rewards import Rollouts, reward_function
@@ -33,8 +34,9 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
     chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
     rows = rows_shown(job, rows, DATA, chat.template)
-    examples = prompt_examples(rows.train, chat, room)
-    held_out = prompt_examples(rows.held_out, chat, room, first_index=rows.train.height)
+    how = loss_settings(job.trainer, job.settings, job.unshown)
+    examples = prompt_examples(rows.train, chat, how, room)
+    held_out = prompt_examples(rows.held_out, chat, how, room, first_index=rows.train.height)
     if not examples.columns:
         raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
     say_changes(job, examples)

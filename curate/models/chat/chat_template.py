@@ -37,6 +37,16 @@ class ChatTemplate:
     def _compiled(self) -> Any:
         return _compile(self.source)
 
+    @cached_property
+    def generation_prompt(self) -> str:
+        """The text that it adds before an answer, where that is the same for every conversation; else empty."""
+        asked = [{"role": "user", "content": "?"}]
+        try:
+            plain, opened = self.render(asked), self.render(asked, add_generation_prompt=True)
+        except TemplateRefused:
+            return ""
+        return opened.removeprefix(plain) if opened.startswith(plain) else ""
+
     def render(self, messages: Sequence[Any], tools: list | None = None, *, add_generation_prompt: bool = False) -> str:
         """Return a conversation as text.
 
