@@ -11,6 +11,7 @@ from curate.models.clients.vllm_server.launch import arguments, environment, fin
 from curate.models.clients.vllm_server.server import Server
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
+from curate.models.weight_files import given_template
 from schemas.errors import UserError, needs_extra
 from schemas.messages import Message
 from schemas.progress import Progress
@@ -95,7 +96,11 @@ class VllmChatEngine(ChatEngine):
         except ImportError:
             raise needs_extra(f"model {self.name!r} (a user's turn in its chat template)", "local") from None
         trust = bool(setting_of(self.ref, "trust_remote_code"))
-        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
+        tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
+        template = given_template(self.ref)
+        if template is not None:
+            tokenizer.chat_template = template
+        return tokenizer
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
         """Return the address and the body of a request. A rendered prompt already has the tokens that begin a text."""
