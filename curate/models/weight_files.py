@@ -105,7 +105,8 @@ def given_template(ref: ModelRef) -> str | None:
     saved it with the template that the rows were printed with.
     """
     given = ref.setting("chat_template")
-    adapters = (template_text(Path(adapter)) for adapter in reversed(ref.adapters))
+    folders = [Path(adapter) for adapter in reversed(ref.adapters)]
+    adapters = (template_text(folder) for folder in folders if (folder / "adapter_config.json").exists())
     return given if given is not None else next((found for found in adapters if found is not None), None)
 
 

@@ -70,8 +70,8 @@ def template_for(ref: ModelRef) -> ChatTemplate | None:
     None where it has none, where its folder is not on this machine yet, or where ``jinja2`` is not installed.
     """
     folder = local_folder(ref)
-    if folder is None or find_spec("jinja2") is None:
-        return None
+    if folder is None or not (folder / "config.json").exists() or find_spec("jinja2") is None:
+        return None  # a training that is planned has no folder of its own yet
     source = given_template(ref)
     return template_in(folder) if source is None else ChatTemplate(source, _special_tokens(folder))
 
