@@ -12,10 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.chat.chat import template_in
+from curate.models.chat.chat import template_for
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
-from curate.models.weights import local_folder
 from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
@@ -118,8 +117,7 @@ def plan_training(
             f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
             + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
         )
-    folder = local_folder(ref)
-    template = None if folder is None else template_in(folder)
+    template = template_for(ref)
     if template is not None:
         check_shown(rows, dataset_type, template, training.unshown, f"{where}: train.{name}", training.model)
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)

@@ -6,7 +6,8 @@ An engine's own settings stand in its file, ``curate/models/clients/NAME.py``; h
 from dataclasses import replace
 from pathlib import Path
 
-from curate.models.engine import NUMBER, Setting, engine_names, engine_of, find_engine, recipe_engines
+from curate.models.chat.read_template import with_template
+from curate.models.engine import NUMBER, Setting, engine_names, engine_of, engines_that, find_engine, recipe_engines
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
@@ -47,6 +48,12 @@ def check_model(name: str, model: Model, where: str) -> None:
                 f"{where}: a recipe never holds a key; put it into an environment variable, "
                 f"and name the variable: api_key_env"
             )
+        if key == "chat_template" and key not in known:
+            able = engines_that(lambda one: any(setting.name == "chat_template" for setting in one.settings))
+            raise UserError(
+                f"{where}: {name}.chat_template: the server of the engine {model.engine!r} prints the messages by a "
+                f"template of its own; it is a setting of the engines {able}"
+            )
         if key not in known:
             raise unknown(f"setting of the engine {model.engine!r} called", key, ("model", "engine", *known), where)
         known[key].check(value, f"{where}: {name}.{key}")
@@ -75,7 +82,7 @@ def check_task(ref: ModelRef, task: Task, where: str) -> None:
 def resolve_model(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     """Return the model that a recipe's entry means. Loads nothing.
 
-    The settings ``identity`` and ``extra_body`` (sent with every request) change the identity.
+    The settings ``identity``, ``extra_body`` (sent with every request) and ``chat_template`` change the identity.
 
     Args:
         name: The model's name in the recipe.
@@ -83,8 +90,9 @@ def resolve_model(name: str, model: Model, folder: Path = Path()) -> ModelRef:
         folder: The folder that paths in the recipe are relative to.
 
     Raises:
-        UserError: The entry looks like a path, and nothing is there.
+        UserError: The entry looks like a path, and nothing is there; or its chat template is none.
     """
     ref = find_engine(model.engine).resolve(name, model, folder)
     given, extra = ref.setting("identity"), ref.setting("extra_body")
-    return replace(ref, identity=(given or ref.identity) + (f"+{fingerprint(extra)[:8]}" if extra else ""))
+    ref = replace(ref, identity=(given or ref.identity) + (f"+{fingerprint(extra)[:8]}" if extra else ""))
+    return with_template(ref, folder)

@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +96,36 @@ def note_start(folder: Path, ref: ModelRef) -> None:
     model = ref.location if ref.package or not Path(ref.location).is_dir() else str(Path(ref.location).resolve())
     adapters = [os.path.relpath(adapter, folder) for adapter in ref.adapters]
     (folder / STARTS_FROM).write_text(json.dumps({"model": model, "adapters": adapters}, indent=2), encoding="utf-8")
+
+
+def given_template(ref: ModelRef) -> str | None:
+    """Return the chat template that replaces the one in a model's folder; None where that one holds.
+
+    It is the setting ``chat_template``, else that of the last adapter whose folder has one: whoever trained the adapter
+    saved it with the template that the rows were printed with.
+    """
+    given = ref.setting("chat_template")
+    folders = [Path(adapter) for adapter in reversed(ref.adapters)]
+    adapters = (template_text(folder) for folder in folders if (folder / "adapter_config.json").exists())
+    return given if given is not None else next((found for found in adapters if found is not None), None)
+
+
+def template_text(folder: Path, name: str = "default") -> str | None:
+    """Return the chat template in a folder with a tokenizer, or None; ``name`` is for folders that have several."""
+    file = folder / "chat_template.jinja"
+    if file.exists():  # as transformers writes them now
+        file = file if name == "default" else folder / "additional_chat_templates" / f"{name}.jinja"
+        return file.read_text(encoding="utf-8") if file.exists() else None
+    config = folder / "tokenizer_config.json"
+    found = json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config.exists() else None
+    if isinstance(found, list):
+        return next((one["template"] for one in found if one.get("name") == name), None)
+    return found if name == "default" else None
+
+
+def base_identity(ref: ModelRef) -> str:
+    """Return a model's identity without what was trained on top of it and without the hashes of its settings."""
+    return re.sub(r"(\+[0-9a-f]{8})+$", "", ref.identity.split(">")[0])
 
 
 def installed(package: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.models.model_ref import ModelRef
-from curate.models.weight_files import cache_folder, hub_folder, package_folder
+from curate.models.weight_files import base_identity, cache_folder, given_template, hub_folder, package_folder
 from schemas.errors import UserError, needs_extra
 
 HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_head\.out_proj)\.weight$")
@@ -107,7 +107,7 @@ def local_folder(ref: ModelRef) -> Path | None:
         return folder if (folder / "config.json").exists() else None
     if Path(ref.location).is_dir():
         return Path(ref.location)
-    hub_id, _, commit = ref.identity.split(">")[0].partition("@")
+    hub_id, _, commit = base_identity(ref).partition("@")
     folder = hub_folder(hub_id) / "snapshots" / commit
     return folder if commit and (folder / "config.json").exists() else None
 
@@ -141,9 +141,12 @@ def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
 
 
 def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, Any]:
-    """Merge the adapters; put the model on its device and give the tokenizer a token to pad with."""
+    """Merge the adapters; put the model on its device and give the tokenizer a token to pad with and its template."""
     if ref.adapters:
         model = _merge(model, ref)
+    template, own = given_template(ref), tokenizer.chat_template
+    if template is not None and template != (own.get("default") if isinstance(own, dict) else own):
+        tokenizer.chat_template = template
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
@@ -151,7 +154,7 @@ def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, 
 
 def _converted(ref: ModelRef) -> Path:
     """Return where a built-in that comes as GGUF is kept as safetensors, whatever was trained on top of it."""
-    return cache_folder() / "models" / ref.identity.split(">")[0]
+    return cache_folder() / "models" / base_identity(ref)
 
 
 def _merge(model: Any, ref: ModelRef) -> Any:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from curate.models.chat.chat_template import ChatTemplate
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import given_template, template_text
+from curate.models.weights import local_folder
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,40 @@ def chat_in(folder: Path | None) -> Chat | None:
 
 def template_in(folder: Path) -> ChatTemplate | None:
     """Return the chat template of a model's folder, or None."""
-    config = _read_json(folder / "tokenizer_config.json")
-    source = config.get("chat_template")
-    if (folder / "chat_template.jinja").exists():
-        source = (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    if isinstance(source, list):  # several templates with names
-        source = next((t["template"] for t in source if t.get("name") == "default"), None)
+    source = template_text(folder)
     if source is None:
         return None
+    return ChatTemplate(source, _special_tokens(folder), template_text(folder, "tool_use") or "")
+
+
+def chat_for(ref: ModelRef) -> Chat | None:
+    """Return the chat of a model as ``curate.models.weights.load`` would set it up, without transformers.
+
+    None where it has no chat template or no ``tokenizer.json``, or where its folder is not on this machine yet
+    (``local_folder``); None, too, where ``tokenizers`` or ``jinja2`` is not installed.
+    """
+    folder, template = local_folder(ref), template_for(ref)
+    tokenizer = None if folder is None or template is None else _tokenizer(folder)
+    return None if tokenizer is None or template is None else Chat(template, tokenizer)
+
+
+def template_for(ref: ModelRef) -> ChatTemplate | None:
+    """Return a model's chat template: the recipe's, else that of its last adapter with one, else its folder's.
+
+    None where it has none, where its folder is not on this machine yet, or where ``jinja2`` is not installed.
+    """
+    folder = local_folder(ref)
+    if folder is None or not (folder / "config.json").exists() or find_spec("jinja2") is None:
+        return None  # a training that is planned has no folder of its own yet
+    source = given_template(ref)
+    return template_in(folder) if source is None else ChatTemplate(source, _special_tokens(folder))
+
+
+def _special_tokens(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Return the special tokens of a model's folder, which its chat template may name."""
+    config = _read_json(folder / "special_tokens_map.json") | _read_json(folder / "tokenizer_config.json")
     special = {n: v["content"] if isinstance(v, dict) else v for n, v in config.items() if n.endswith("_token")}
-    return ChatTemplate(source, tuple((name, value) for name, value in special.items() if isinstance(value, str)))
+    return tuple((name, value) for name, value in special.items() if isinstance(value, str))
 
 
 def _tokenizer(folder: Path) -> Any:
@@ -76,15 +103,21 @@ def chat_of(tokenizer: Any) -> Chat | None:
 
     None, too, for a tokenizer that is not one of the library ``tokenizers``: it can't say where its tokens stand.
     """
-    source, backend = tokenizer.chat_template, getattr(tokenizer, "backend_tokenizer", None)
-    if isinstance(source, dict):  # several templates with names
-        source = source.get("default")
-    if source is None or backend is None:
+    template, backend = template_of(tokenizer), getattr(tokenizer, "backend_tokenizer", None)
+    if template is None or backend is None:
         return None
     from tokenizers import Tokenizer
 
+    return Chat(template, _bare(Tokenizer.from_str(backend.to_str())))
+
+
+def template_of(tokenizer: Any) -> ChatTemplate | None:
+    """Return the chat template of a tokenizer that transformers has loaded, or None."""
+    found = tokenizer.chat_template
+    named = found if isinstance(found, dict) else {"default": found}  # several templates with names
     special = tuple((n, v) for n, v in tokenizer.special_tokens_map.items() if isinstance(v, str))
-    return Chat(ChatTemplate(source, special), _bare(Tokenizer.from_str(backend.to_str())))
+    source = named.get("default")
+    return None if source is None else ChatTemplate(source, special, named.get("tool_use") or "")
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 from schemas.errors import printable
@@ -28,10 +29,13 @@ class ChatTemplate:
     Attributes:
         source: The Jinja text.
         special: The special tokens that it may name: (``bos_token``, its text) and so on.
+        with_tools: The Jinja text that takes its place for a conversation with tools, where a model has two
+            (transformers calls them ``default`` and ``tool_use``); empty where it has one.
     """
 
     source: str
     special: tuple[tuple[str, str], ...] = ()
+    with_tools: str = ""
 
     @cached_property
     def _compiled(self) -> Any:
@@ -47,6 +51,10 @@ class ChatTemplate:
             return ""
         return opened.removeprefix(plain) if opened.startswith(plain) else ""
 
+    @cached_property
+    def _compiled_with_tools(self) -> Any:
+        return _compile(self.with_tools) if self.with_tools else self._compiled
+
     def render(self, messages: Sequence[Any], tools: list | None = None, *, add_generation_prompt: bool = False) -> str:
         """Return a conversation as text.
 
@@ -59,7 +67,8 @@ class ChatTemplate:
             TemplateRefused: The template raises an error, of whatever kind.
         """
         try:
-            return self._compiled.render(
+            compiled = self._compiled if tools is None else self._compiled_with_tools
+            return compiled.render(
                 messages=[_with_reasoning(message) for message in messages],
                 tools=tools,
                 documents=None,
@@ -67,8 +76,23 @@ class ChatTemplate:
                 **dict(self.special),
             )
         except Exception as error:  # a template may raise anything
-            message = " ".join(printable(str(error)).split())[:300]
-            raise TemplateRefused(message or type(error).__name__) from error
+            raise TemplateRefused(_one_line(error) or type(error).__name__) from error
+
+
+def syntax_error(source: str) -> str | None:
+    """Return why a text is no Jinja, with the line; None where it is, and where ``jinja2`` is not installed."""
+    if find_spec("jinja2") is None:
+        return None
+    try:
+        _compile(source)
+    except Exception as error:  # beside syntax errors: unknown filters, expressions that are too deep
+        line = getattr(error, "lineno", None)
+        return (f"line {line}: " if line else "") + (_one_line(error) or type(error).__name__)
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(printable(str(error)).split())[:300]
 
 
 def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:

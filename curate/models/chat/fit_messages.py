@@ -57,7 +57,7 @@ def not_shown(messages: list[Any], tools: list[Any] | None, support: Support) ->
     beside = any(message.get("content") for message in called)
     last = next((message for message in reversed(messages) if message["role"] == "assistant"), {})
     lost["tools"] = bool(tools) and not support.tools
-    lost["tool calls"] = bool(called) and not support.tool_calls
+    lost["tool calls"] = bool(called) and not (support.tool_calls and (tools or not support.needs_tools))
     if support.tool_calls:
         several = any(len(message["tool_calls"]) > 1 for message in called)
         lost["parallel tool calls"] = several and not support.parallel_calls

@@ -52,7 +52,8 @@ class Support:
         developer: It prints the text of a turn of the role ``developer`` at the beginning.
         later_developer: It prints such a text after a system text.
         tools: It prints the tools' names, with their descriptions or parameters.
-        tool_calls: It prints a call's name and its arguments, whether it is given the tools or not.
+        tool_calls: It prints a call's name and its arguments, if it is given the tools.
+        needs_tools: It prints calls only if it is given the tools.
         parallel_calls: It prints both of two calls in one turn.
         calls_beside_text: It prints the calls of a turn that has a text too.
         text_beside_calls: It prints the text of a turn that has calls too.
@@ -74,6 +75,7 @@ class Support:
     later_developer: bool = False
     tools: bool = False
     tool_calls: bool = False
+    needs_tools: bool = False
     parallel_calls: bool = False
     calls_beside_text: bool = False
     text_beside_calls: bool = False
@@ -103,7 +105,7 @@ def support_of(template: ChatTemplate) -> Support:
     form = _call_form(template)
     calls, results = form is not None, _result_form(template, form)
     form = form or _CallForm()
-    beside = _render(template, [user, form.turn(1, content=BESIDE)])
+    beside = _render(template, [user, form.turn(1, content=BESIDE)], TOOLS)
     traced = {**form.turn(1), "reasoning_content": TRACE}
     return Support(
         turns=USER in printed and ANSWER in printed,
@@ -113,6 +115,7 @@ def support_of(template: ChatTemplate) -> Support:
         later_developer=_prints(template, [system, _turn("developer", BESIDE), user, answer], BESIDE, SYSTEM, USER),
         tools=_prints_tools(template, openings),
         tool_calls=calls,
+        needs_tools=calls and not _prints_calls(template, form, 1, None),
         parallel_calls=calls and _prints_calls(template, form, 2),
         calls_beside_text=calls and all(word in beside for word in CALL_WORDS[0]),
         text_beside_calls=BESIDE in beside,
@@ -154,19 +157,18 @@ def _call_form(template: ChatTemplate) -> _CallForm | None:
     return next((form for form in forms if _prints_calls(template, form, 1)), None)
 
 
-def _prints_calls(template: ChatTemplate, form: _CallForm, count: int) -> bool:
+def _prints_calls(template: ChatTemplate, form: _CallForm, count: int, tools: list[Any] | None = TOOLS) -> bool:
     """Return whether a template prints the calls of a turn, as JSON or in a form of its own.
 
-    The turn is the last one or has a result and an answer after it, with the tools given and without.
+    The turn is the last one, or has results and an answer after it.
     """
     turn = form.turn(count)
     ended = [_turn("user", USER), turn]
+    words = [word for call in CALL_WORDS[:count] for word in call]
     for conversation in (ended, *([*ended, *rest] for rest in _results(template, ended, count))):
-        for tools in (None, TOOLS):
-            printed = _render(template, conversation, tools)
-            words = [word for call in CALL_WORDS[:count] for word in call]
-            if not all(word in printed for word in words) or f"'{CALL_WORDS[0][1]}':" in printed:
-                return False  # the latter: it prints a mapping in Python's form, which is no JSON
+        printed = _render(template, conversation, tools)
+        if not all(word in printed for word in words) or f"'{CALL_WORDS[0][1]}':" in printed:
+            return False  # the latter: it prints a mapping in Python's form, which is no JSON
     return True
 
 
@@ -174,7 +176,7 @@ def _results(template: ChatTemplate, before: list[Any], count: int) -> Iterator[
     """Yield the results of calls with the answer after them, if the template takes them in any form."""
     for with_name in (False, True):
         found = [_result(i, with_name) for i in range(count)] + [_turn("assistant", ANSWER)]
-        if _renders(template, [*before, *found]):
+        if _renders(template, [*before, *found], TOOLS):
             yield found
             return
 
@@ -189,7 +191,7 @@ def _result_form(template: ChatTemplate, form: _CallForm | None) -> bool | None:
     called = _turn("assistant", BESIDE) if form is None else form.turn(1)
     for with_name in (False, True):
         conversation = [_turn("user", USER), called, _result(0, with_name), _turn("assistant", ANSWER)]
-        if all(_prints(template, conversation, RESULT, ANSWER, tools=tools) for tools in (None, TOOLS)):
+        if _prints(template, conversation, RESULT, ANSWER, tools=TOOLS):
             return with_name
     return None
 
@@ -201,7 +203,7 @@ def _refuses_ids(template: ChatTemplate, form: _CallForm, with_name: bool) -> bo
         ids = (call_id, OTHER_ID)
         called = [_turn("user", USER), form.turn(1, ids)]
         answered = [*called, _result(0, with_name, ids), _turn("assistant", ANSWER)]
-        return _renders(template, called) and (_renders(template, answered) or not takes_results)
+        return _renders(template, called, TOOLS) and (_renders(template, answered, TOOLS) or not takes_results)
 
     takes_results = any(True for _ in _results(template, [_turn("user", USER), form.turn(1)], 1))
     return not (takes(LONG_ID) and takes(TINY_ID))
@@ -229,10 +231,10 @@ def _prints(template: ChatTemplate, messages: list[Any], *words: str, tools: lis
     return all(word in printed for word in words)
 
 
-def _renders(template: ChatTemplate, messages: list[Any]) -> bool:
+def _renders(template: ChatTemplate, messages: list[Any], tools: list[Any] | None = None) -> bool:
     """Return whether a template prints a conversation without an error."""
     try:
-        template.render(messages)
+        template.render(messages, tools)
     except TemplateRefused:
         return False
     return True

@@ -16,6 +16,9 @@ BATCH_TOKENS = Setting(
     above_zero=True,
 )
 TRUST_REMOTE_CODE = Setting("trust_remote_code", bool, "run code that comes with the model", False)
+CHAT_TEMPLATE = Setting(
+    "chat_template", str, "a chat template in place of the model's own: a file of Jinja, or the Jinja itself"
+)
 BACKEND = Setting("backend", str, "what computes embeddings", "torch", choices=("torch", "onnx", "openvino"))
 
 
@@ -30,14 +33,14 @@ def _start_reward(ref: ModelRef, progress: Progress) -> Engine:
     libraries(ref)
     from curate.models.clients.local.reward import RewardEngine
 
-    return RewardEngine(ref)
+    return RewardEngine(ref, progress)
 
 
 def _start_loss(ref: ModelRef, progress: Progress) -> Engine:
     libraries(ref)
     from curate.models.clients.local.loss import LossEngine
 
-    return LossEngine(ref)
+    return LossEngine(ref, progress)
 
 
 def _load_embedder(ref: ModelRef) -> TextEmbedder:
@@ -49,6 +52,6 @@ def _load_embedder(ref: ModelRef) -> TextEmbedder:
 SPEC = EngineSpec(
     tasks={"generate": _start_generate, "reward": _start_reward, "loss": _start_loss},
     resolve=resolve_weights,
-    settings=(BATCH_TOKENS, TRUST_REMOTE_CODE, BACKEND),
+    settings=(BATCH_TOKENS, TRUST_REMOTE_CODE, CHAT_TEMPLATE, BACKEND),
     embedder=_load_embedder,
 )

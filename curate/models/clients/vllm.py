@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.models.clients.http.settings import HTTP_SETTINGS, check_extra_body, check_texts
-from curate.models.clients.transformers import TRUST_REMOTE_CODE
+from curate.models.clients.transformers import CHAT_TEMPLATE, TRUST_REMOTE_CODE
 from curate.models.engine import NUMBER, Engine, EngineSpec, Setting
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import resolve_weights
@@ -34,6 +34,8 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
     for argument in settings.get("args", []):
         if argument.split("=")[0] in RESERVED_ARGUMENTS:
             raise UserError(f"{where}: {name}.args: {argument.split('=')[0]} is set by gristmill itself")
+        if "chat_template" in settings and argument.split("=")[0].replace("_", "-") == "--chat-template":
+            raise UserError(f"{where}: {name}.args: --chat-template is set by {name}.chat_template already")
     check_extra_body(name, settings, where)
 
 
@@ -52,7 +54,7 @@ def _start_classify(ref: ModelRef, progress: Progress) -> Engine:
 SPEC = EngineSpec(
     tasks={"generate": _start_chat, "reward": _start_classify},
     resolve=resolve_weights,
-    settings=(PYTHON, ARGS, START_TIMEOUT, TRUST_REMOTE_CODE, *HTTP_SETTINGS),
+    settings=(PYTHON, ARGS, START_TIMEOUT, TRUST_REMOTE_CODE, CHAT_TEMPLATE, *HTTP_SETTINGS),
     check=_check,
     response_format=True,
 )

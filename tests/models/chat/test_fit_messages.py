@@ -145,3 +145,9 @@ def test_what_a_template_does_not_show_is_named():
     assert lost("chatml", [ASK, ANSWER], None) == []
     assert lost("chatml", [ASK, traced, ASK, ANSWER], None) == []
     assert lost("qwen", [ASK, {**calls("1"), "reasoning_content": "Add."}]) == []
+
+
+def test_calls_without_the_tools_that_a_template_needs_are_named():
+    needs = support_of(ChatTemplate(style("chatml").source, style("qwen").special, style("qwen").source))
+    assert not_shown([ASK, calls("1"), result("1"), ANSWER], TOOLS, needs) == []
+    assert not_shown([ASK, calls("1"), result("1"), ANSWER], None, needs) == ["tool calls"]

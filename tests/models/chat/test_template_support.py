@@ -70,11 +70,23 @@ def test_a_call_whose_arguments_are_not_printed_is_not_shown():
         "{% endfor %}{% endfor %}"
     )
     assert not support_of(ChatTemplate(names_only)).tool_calls
+
+
+def test_calls_that_are_printed_beside_the_tools_only_need_them():
     with_tools_only = (
         "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] if tools %}{{ c | tojson }}"
         "{% endfor %}{% endfor %}"
     )
-    assert not support_of(ChatTemplate(with_tools_only)).tool_calls
+    support = support_of(ChatTemplate(with_tools_only))
+    assert support.tool_calls and support.needs_tools
+    assert not support_of(style("qwen")).needs_tools
+
+
+def test_the_template_for_tools_is_the_one_that_prints_them():
+    two = ChatTemplate(style("chatml").source, style("qwen").special, style("qwen").source)
+    support = support_of(two)
+    assert support.tools and support.tool_calls and support.parallel_calls and support.needs_tools
+    assert not support.reasoning and support.reasoning_beside_calls
 
 
 def test_ids_of_nine_characters_or_more_are_a_need_too():

@@ -389,8 +389,8 @@ class Scripted:
 
 def test_tool_calls_and_traces_are_set_apart(engine):
     call = '<think>the\nweather</think>\nLet me see.\n<tool_call>{"name": "sky", "arguments": {"at": "X"}}</tool_call>'
-    other = copy.copy(engine)
-    other.tokenizer = Scripted(engine.tokenizer, call)
+    other = with_template(engine, "{{ tools | tojson }}" + engine.tokenizer.chat_template)
+    other.tokenizer = Scripted(other.tokenizer, call)
     tools = json.dumps([{"type": "function", "function": {"name": "sky", "parameters": {}}}])
     messages = json.dumps([{"role": "user", "content": "rain?"}])
     other.ends = set(range(len(engine.tokenizer)))  # it ends at once

@@ -14,6 +14,7 @@ from functools import cached_property
 from curate.models.clients.local.batching import cut, window
 from curate.models.clients.local.decoding import Row, decode
 from curate.models.clients.local.loaded_model import LoadedModel
+from curate.models.clients.local.rendering import Rendering, reason_of
 from curate.models.clients.parsing import short_answers
 from curate.models.clients.parsing.tool_calls import split_tool_calls
 from curate.models.engine import setting_of
@@ -41,7 +42,7 @@ class GenerateEngine(LoadedModel):
 
     def __init__(self, ref: ModelRef, progress: Progress) -> None:
         """Load the model; ``batch_tokens`` bounds (prompt + new tokens) x rows of a batch."""
-        self.progress = progress
+        self.progress, self.rendering = progress, Rendering(ref.name, progress)
         if ref.package and local_folder(ref) is None:
             progress.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
         self.model, self.tokenizer = load(ref)
@@ -77,10 +78,7 @@ class GenerateEngine(LoadedModel):
                 text.encode()
                 texts[request.messages, request.tools] = text
             except Exception as error:  # a template may raise anything; only this conversation is refused
-                reason = " ".join(str(error).split())[:300]
-                prompts[request.messages, request.tools] = Prompt(
-                    [], f"the chat template refuses the messages: {reason}"
-                )
+                prompts[request.messages, request.tools] = Prompt([], reason_of(error))
         ids = self.tokenizer(list(texts.values()), add_special_tokens=False)["input_ids"] if texts else []
         return prompts | {
             key: Prompt(tokens, opening=opening_mark(text))
@@ -91,16 +89,14 @@ class GenerateEngine(LoadedModel):
         """Return the prompt as text, by the model's chat template."""
         turns = request.turns
         writes_user = request.writes_user_turn
-        if self.tokenizer.chat_template is None:  # a base model: the turns' texts, a line each
+        tools = None if request.tools is None else json.loads(request.tools)
+        if self.tokenizer.chat_template is None:  # a base model
             if writes_user:
                 raise ValueError("the model has no chat template, so no place where it would write a user turn")
-            return "\n".join(str(turn.get("content") or "") for turn in turns) + "\n"
-        tools = None if request.tools is None else json.loads(request.tools)
+            return self.rendering.bare(turns, tools)
         if writes_user:
             turns[-1]["content"] = PLACEHOLDER
-        text = self.tokenizer.apply_chat_template(
-            turns, tools=tools, tokenize=False, add_generation_prompt=not writes_user
-        )
+        text = self.rendering.text(self.tokenizer, turns, tools, add_generation_prompt=not writes_user)
         return text[: text.rindex(PLACEHOLDER)] if writes_user else text
 
     def _refusal(self, request: Request, prompt: Prompt) -> Reply | None:

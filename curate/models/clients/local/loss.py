@@ -13,9 +13,11 @@ import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
 from curate.models.clients.local.loaded_model import LoadedModel
+from curate.models.clients.local.rendering import Rendering, reason_of
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Take
 
 CELLS = 1 << 25  # logits held in float32 at once: 128 MB
@@ -25,8 +27,9 @@ PROBE = 7  # tokens
 class LossEngine(LoadedModel):
     """A loaded causal language model that says how unlikely texts are."""
 
-    def __init__(self, ref: ModelRef) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress | None = None) -> None:
         """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
+        self.rendering = Rendering(ref.name, progress or Progress())
         self.model, self.tokenizer = load(ref)
         config, device = self.model.config.get_text_config(), self.model.device.type
         self.cells = CELLS
@@ -65,13 +68,13 @@ class LossEngine(LoadedModel):
         """Return the tokens before a completion, or why there are none."""
         if not turns:
             return [self.first]
-        if self.tokenizer.chat_template is None:  # a base model: the turns' texts, a line each
-            return self.tokenizer("\n".join(str(turn.get("content") or "") for turn in turns) + "\n")["input_ids"]
         try:
-            text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+            if self.tokenizer.chat_template is None:  # a base model
+                return self.tokenizer(self.rendering.bare(turns))["input_ids"]
+            text = self.rendering.text(self.tokenizer, turns, add_generation_prompt=True)
             return self.tokenizer(text, add_special_tokens=False)["input_ids"]
         except Exception as error:  # a template may raise anything; only this conversation is refused
-            return f"the chat template refuses the messages: {' '.join(str(error).split())[:300]}"
+            return reason_of(error)
 
     def _text(self, request: Request, context: list[int] | str, completion: list[int]) -> Text | Reply:
         if isinstance(context, str):

@@ -13,19 +13,21 @@ import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
 from curate.models.clients.local.loaded_model import LoadedModel
+from curate.models.clients.local.rendering import Rendering, reason_of
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load_classifier
 from schemas.errors import UserError, unknown
+from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Take
 
 
 class RewardEngine(LoadedModel):
     """A loaded sequence-classification model that gives rewards."""
 
-    def __init__(self, ref: ModelRef) -> None:
+    def __init__(self, ref: ModelRef, progress: Progress | None = None) -> None:
         """Load the model; ``batch_tokens`` bounds the tokens of a batch, padding included."""
-        self.ref = ref
+        self.ref, self.rendering = ref, Rendering(ref.name, progress or Progress())
         self.model, self.tokenizer = load_classifier(ref)
         self.model.config.use_cache = False
         self.config = self.model.config.get_text_config()
@@ -53,8 +55,7 @@ class RewardEngine(LoadedModel):
                 "".join(parts).encode()
                 rendered.setdefault((special, len(parts) > 1), []).append((i, parts))
             except Exception as error:  # a template may raise anything; only this conversation is refused
-                reason = " ".join(str(error).split())[:300]
-                found[i] = Reply(request.key, error=f"the chat template refuses the messages: {reason}")
+                found[i] = Reply(request.key, error=reason_of(error))
         for (special, _), texts in rendered.items():
             columns = [list(column) for column in zip(*(parts for _, parts in texts), strict=True)]
             encoded = self.tokenizer(*columns, add_special_tokens=special)
@@ -69,7 +70,7 @@ class RewardEngine(LoadedModel):
         if "text" in ask:
             return True, ask["text"]
         if self.tokenizer.chat_template is not None:
-            return False, self.tokenizer.apply_chat_template(ask["messages"], tokenize=False)
+            return False, self.rendering.text(self.tokenizer, ask["messages"])
         # Encoders have none: they were trained on pairs of a question and an answer, others on one text.
         parts = [str(turn.get("content") or "") for turn in ask["messages"]]
         if self.tokenizer.sep_token is not None:

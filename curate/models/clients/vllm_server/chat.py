@@ -2,15 +2,21 @@
 
 import asyncio
 import contextlib
+import json
 import secrets
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from curate.models.chat.chat import template_for
+from curate.models.chat.fit_messages import fit
+from curate.models.chat.template_support import Support, support_of
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.vllm_server.launch import arguments, environment, find_python, runs_on_cpu, served_folder
 from curate.models.clients.vllm_server.server import Server
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
+from curate.models.weight_files import given_template
 from schemas.errors import UserError, needs_extra
 from schemas.messages import Message
 from schemas.progress import Progress
@@ -35,6 +41,7 @@ class VllmChatEngine(ChatEngine):
         key = secrets.token_urlsafe(24)
         super().__init__(ref, progress, key=key)
         self.ref, self.model = ref, ref.name
+        self._said: frozenset[str] = frozenset()  # what was changed in messages, and said
         python = find_python(ref.name, setting_of(ref, "python"))
         on_cpu = runs_on_cpu(ref.name, python)
         progress.advance(0, "preparing the weights for vLLM")
@@ -79,7 +86,7 @@ class VllmChatEngine(ChatEngine):
         """Return the text of a conversation, in the model's chat template, up to where its last user turn begins."""
         if self.user_prefix:
             return super().render_user_prefix(turns)
-        turns = [*turns[:-1], {**turns[-1], "content": USER_TURN_MARK}]
+        turns = self._fitted([*turns[:-1], {**turns[-1], "content": USER_TURN_MARK}])
         before, found, _ = self._tokenizer.apply_chat_template(turns, tokenize=False).rpartition(USER_TURN_MARK)
         if not found:
             raise UserError(
@@ -95,14 +102,52 @@ class VllmChatEngine(ChatEngine):
         except ImportError:
             raise needs_extra(f"model {self.name!r} (a user's turn in its chat template)", "local") from None
         trust = bool(setting_of(self.ref, "trust_remote_code"))
-        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
+        tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, trust_remote_code=trust)
+        template = given_template(self.ref)
+        if template is not None:
+            tokenizer.chat_template = template
+        return tokenizer
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
         """Return the address and the body of a request. A rendered prompt already has the tokens that begin a text."""
+        if not asked[0].writes_user_turn and not self._takes_system_texts:
+            asked = [replace(request, messages=self._fitted_text(asked[0].messages)) for request in asked]
         url, body = super().request_of(asked)
         if asked[0].writes_user_turn:
             body = body.removesuffix(b"}") + b',"add_special_tokens":false}'
         return url, body
+
+    @cached_property
+    def _support(self) -> Support:
+        """What the model's chat template prints of texts; vLLM brings calls into the form that it wants."""
+        template = template_for(self.ref)
+        return replace(Support() if template is None else support_of(template), tool_calls=False)
+
+    @property
+    def _takes_system_texts(self) -> bool:
+        """Whether the template prints all system texts as they are, or is not known."""
+        support = self._support
+        everywhere = support.system and support.later_system and support.developer and support.later_developer
+        return everywhere or not support.turns
+
+    def _fitted(self, turns: list[Message]) -> list[Message]:
+        """Return a conversation with its system texts where the chat template prints them; say so once."""
+        if self._takes_system_texts:
+            return turns
+        fitted, changes = fit(turns, self._support)
+        for change in sorted(changes - self._said):
+            self.progress.say(f"{self.name}: its chat template does not take the messages as they are: {change}")
+        self._said |= changes
+        return fitted
+
+    def _fitted_text(self, messages: str) -> str:
+        """Return a request's messages (JSON text), or what is to be classified, fitted."""
+        value = json.loads(messages)
+        if isinstance(value, list):
+            value = self._fitted(value)
+        elif "messages" in value:
+            value = {**value, "messages": self._fitted(value["messages"])}
+        return json.dumps(value, ensure_ascii=False)
 
     def _dead(self) -> UserError:
         return self.server.died("vLLM has stopped; the replies so far are kept", self.progress)

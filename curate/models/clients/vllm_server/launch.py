@@ -96,6 +96,9 @@ def arguments(ref: ModelRef, folder: str, on_cpu: bool, *, pooling: bool = False
     given += ["--runner", "pooling"] if pooling else []
     if setting_of(ref, "trust_remote_code"):
         given.append("--trust-remote-code")
+    template = setting_of(ref, "chat_template")
+    if template is not None:
+        given += ["--chat-template", str(_template_file(template))]
     if on_cpu and "--dtype" not in named:
         given += ["--dtype", "float32"]  # faster than bfloat16 on most CPUs
     if on_cpu and not named & {"--enforce-eager", "--no-enforce-eager"}:
@@ -107,6 +110,17 @@ def arguments(ref: ModelRef, folder: str, on_cpu: bool, *, pooling: bool = False
         # Prompts share whole blocks only, and vLLM's own size here, 128, is longer than many a prompt.
         given += ["--block-size", "32"]
     return given + own
+
+
+def _template_file(template: str) -> Path:
+    """Return a file with a chat template, in the cache folder."""
+    file = cache_folder() / "chat_templates" / f"{fingerprint([template])}.jinja"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_text(template, encoding="utf-8")
+        temporary.rename(file)
+    return file.absolute()
 
 
 def environment(key: str, on_cpu: bool) -> dict[str, str]:
