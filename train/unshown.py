@@ -59,8 +59,7 @@ def check_shown(
             f"{rows.height:,} rows have (row {first}: {', '.join(lost)}), so that they would be learnt without. "
             f"Train a model whose template prints them, or give this one such a template (chat_template: in "
             f"models.{model}); or leave these rows out (unshown: leave_out), or train on what is left of them "
-            f"(unshown: ignore)"
-            + ("; or write traces into the text (unshown: in_text)" if names == ["reasoning"] else "")
+            f"(unshown: ignore){in_text}"
         )
     fates = {row_id: f"the model's chat template prints no {' and no '.join(lost)}" for row_id, lost in found.items()}
     return pl.DataFrame({"row_id": [*fates], "fate": [*fates.values()]}, schema=FATES)
