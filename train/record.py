@@ -78,7 +78,7 @@ def learnt_line(learnt: Mapping[str, int]) -> str:
     if learnt.get("turns"):
         calls = f" ({learnt['calls']:,} tool calls)" if learnt.get("calls") else ""
         sequences = f" in {learnt['sequences']:,} sequences" if learnt["sequences"] > 2 * learnt["rows"] else ""
-        line = f"{learnt['turns']:,} turns{calls} learnt{sequences}, "
+        line = f"{learnt['turns']:,} turns{calls} to learn{sequences}, "
     if learnt.get("cut_rows"):
         line += f"{learnt['cut_rows']:,} rows cut at max_length ({learnt['cut_tokens']:,} tokens not learnt), "
     return line
