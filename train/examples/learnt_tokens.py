@@ -17,6 +17,7 @@ This needs no markers in the template (``{% generation %}``), so it works with a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
@@ -137,13 +138,14 @@ def render_all(
     for index, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
-        turn = _render_turn(template, messages, tools, index)
+        start, end = _place_in(text, template, messages, tools, index)
         if index in turns:
-            parts.append(Part(index, turn.start, len(turn.text)))
-        elif text.startswith(turn.text):
-            learnt.append((done, turn.start))
-            done = len(turn.text)
-    return Rendered(text, [*learnt, (done, len(text))], parts)
+            parts.append(Part(index, start, end))
+        elif end > start:
+            learnt.append((done, start))
+            done = end
+    spans = [(start, end) for start, end in [*learnt, (done, len(text))] if end > start]
+    return Rendered(text, spans, parts)
 
 
 def token_sequences(chat: Chat, texts: Sequence[Rendered]) -> list[TokenSequence]:
@@ -159,32 +161,101 @@ def token_sequences(chat: Chat, texts: Sequence[Rendered]) -> list[TokenSequence
     ]
 
 
+def _place_in(
+    text: str, template: ChatTemplate, messages: Sequence[dict[str, Any]], tools: list | None, index: int
+) -> tuple[int, int]:
+    """Return where an assistant's message stands in the text of the whole conversation."""
+    turn = _render_turn(template, messages, tools, index)
+    if text.startswith(turn.text):
+        return turn.start, len(turn.text)
+    # The template prints the turn otherwise where others follow: it stands where a text in its place would stand.
+    empty = {"role": "assistant", "content": PLACEHOLDER}
+    other = template.render([*messages[:index], empty, *messages[index + 1 :]], tools)
+    header, _, rest = other.partition(PLACEHOLDER)
+    start = len(commonprefix([header, text]))
+    return start, max(start, len(text) - len(commonprefix([rest[::-1], text[::-1]])))
+
+
 def _render_turn(template: ChatTemplate, messages: Sequence[dict[str, Any]], tools: list | None, index: int) -> Turn:
     """Render the conversation up to an assistant's message, and find where the model begins to write it."""
     text = template.render(messages[: index + 1], tools)
-    try:
-        before = template.render(messages[:index], tools, add_generation_prompt=True)
+    try:  # no model is asked for a greeting, so nothing comes before one
+        before = template.render(messages[:index], tools, add_generation_prompt=True) if index else ""
     except TemplateRefused:  # a template may ask for a user's turn first
         before = ""
-    if before and text.startswith(before):
+    continues = before and text.startswith(before)
+    if continues and messages[index - 1]["role"] != "assistant":
         return Turn(index, text, len(before))
-    placeholder = {"role": "assistant", "content": PLACEHOLDER}
-    header, found, _ = template.render([*messages[:index], placeholder], tools).partition(PLACEHOLDER)
-    header = commonprefix([header, text]) if found else ""
-    opening = (_opening(before, messages[index - 1]) if index else "") or template.generation_prompt
-    if opening in header:
-        start = header.rindex(opening) + len(opening)
-        return Turn(index, before + text[start:], len(before)) if before else Turn(index, text, start)
-    if not any(header.endswith(opening[:count]) for count in range(1, len(opening))):
-        raise TemplateRefused(f"it prints no header {opening!r} before the answer in message {index + 1}")
-    return Turn(index, text, len(header))
+    try:
+        empty = {"role": "assistant", "content": PLACEHOLDER}
+        header = template.render([*messages[:index], empty], tools).partition(PLACEHOLDER)[0]
+    except TemplateRefused:
+        return Turn(index, text, len(commonprefix([before, text])))
+    opening = _opening(template)
+    if continues:  # some templates print no generation prompt behind an assistant's turn
+        role = header[len(before) :] if header.startswith(before) else ""
+        is_printed = opening is not None and opening.role.endswith(role) and text.startswith(header)
+        return Turn(index, text, len(header) if is_printed else len(before))
+    return _without_prompt(index, text, before, header, opening)
 
 
-def _opening(before: str, message: dict[str, Any]) -> str:
-    """Return what a prompt holds after its last message's text: the mark that ends it and the generation prompt."""
-    content = message.get("content")
-    _, found, opening = before.rpartition(content.strip()) if isinstance(content, str) else ("", "", "")
-    return opening if found else ""
+def _without_prompt(index: int, text: str, before: str, header: str, opening: "Opening | None") -> Turn:
+    """Find where an answer begins whose text does not go on from the prompt that the model sees.
+
+    The generation prompt holds more than the role's header (QwQ's ends in <think>), or the template prints the history
+    otherwise once the answer follows (gpt-oss drops a trace), or nothing comes before the answer.
+
+    Args:
+        index: The number of the message.
+        text: The conversation up to the end of the message.
+        before: The history with the generation prompt.
+        header: The conversation up to where the text of another answer stands.
+        opening: How the template begins an answer, if that is known.
+
+    Raises:
+        TemplateRefused: The template prints the answer behind no header of the assistant's.
+    """
+    start = len(commonprefix([header, text]))
+    if opening is None:
+        return Turn(index, text, start)
+    role, rest, prompted = opening
+    if rest and prompted and before and header.endswith(role + rest) and text.startswith(header):
+        return Turn(index, before + text[len(header) :], len(before))
+    if role.strip() and role not in header and not commonprefix([role[::-1], header[::-1]]).strip():
+        raise TemplateRefused(f"it does not print message {index + 1} as the assistant's")
+    end = next((len(header) - len(tail) for tail in (rest, "") if header.endswith(role + tail)), None)
+    if end is None or not text.startswith(header[:end]):
+        return Turn(index, text, start)
+    if before and before.endswith(role):  # what the model sees, and what it has to write then
+        return Turn(index, before + text[end:], len(before))
+    return Turn(index, text, end)
+
+
+class Opening(NamedTuple):
+    """How a template begins an answer.
+
+    Attributes:
+        role: The header of the assistant's turn, as far as the generation prompt has it too.
+        rest: What is printed between that and the answer's text: gpt-oss's channel, Qwen3's empty trace.
+        prompted: What the generation prompt has in place of that: QwQ's ``<think>``, or another name of the role.
+    """
+
+    role: str
+    rest: str
+    prompted: str
+
+
+@lru_cache(maxsize=64)
+def _opening(template: ChatTemplate) -> Opening | None:
+    """Return how a template begins an answer to a question; None where it can't print those."""
+    asked = [{"role": "user", "content": "A question."}]
+    try:
+        history, before = template.render(asked), template.render(asked, add_generation_prompt=True)
+        header = template.render([*asked, {"role": "assistant", "content": PLACEHOLDER}]).partition(PLACEHOLDER)[0]
+    except TemplateRefused:
+        return None
+    start, end = len(commonprefix([history, before, header])), len(commonprefix([before, header]))
+    return Opening(header[start:end], header[end:], before[end:])
 
 
 def _flags(offsets: Sequence[tuple[int, int]], learnt: Sequence[tuple[int, int]]) -> list[bool]:

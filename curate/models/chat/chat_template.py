@@ -42,16 +42,6 @@ class ChatTemplate:
         return _compile(self.source)
 
     @cached_property
-    def generation_prompt(self) -> str:
-        """The text that it adds before an answer, where that is the same for every conversation; else empty."""
-        asked = [{"role": "user", "content": "?"}]
-        try:
-            plain, opened = self.render(asked), self.render(asked, add_generation_prompt=True)
-        except TemplateRefused:
-            return ""
-        return opened.removeprefix(plain) if opened.startswith(plain) else ""
-
-    @cached_property
     def _compiled_with_tools(self) -> Any:
         return _compile(self.with_tools) if self.with_tools else self._compiled
 
