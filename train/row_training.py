@@ -65,7 +65,7 @@ def train_on_rows(
     rows = rows.without(examples.dropped_rows())
     if not examples.columns:
         raise nothing_left(job, rows.dropped)
-    say_changes(job, examples)
+    say_changes(job, examples, chat.template)
 
     recorded_class = new_class("Recorded", (row_losses, trainer_class))
     with trl_errors(job):

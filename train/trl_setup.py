@@ -13,6 +13,8 @@ import torch
 from huggingface_hub import constants
 
 from curate.models.chat.chat import Chat, chat_of
+from curate.models.chat.chat_template import ChatTemplate
+from curate.models.chat.template_support import support_of
 from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
 from train.examples.examples import Examples
@@ -117,8 +119,13 @@ def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:
     return chat
 
 
-def say_changes(job: TrainingJob, examples: Examples) -> None:
-    """Say once what was changed in the rows so that the chat template can print them."""
+def say_changes(job: TrainingJob, examples: Examples, template: ChatTemplate) -> None:
+    """Say once what was changed in the rows so that the chat template can print them, and what it lacks."""
+    if not support_of(template).end_mark:
+        job.progress.say(
+            f"train {job.name}: the chat template prints no mark after an answer, so that the model does not learn to "
+            f"stop; give it one that does (chat_template: in models)"
+        )
     for change, count in sorted(examples.changes.items()):
         job.progress.say(f"train {job.name}: {change} ({count:,} rows), as the chat template needs it")
 

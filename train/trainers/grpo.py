@@ -39,7 +39,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     held_out = prompt_examples(rows.held_out, chat, how, room, first_index=rows.train.height)
     if not examples.columns:
         raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
-    say_changes(job, examples)
+    say_changes(job, examples, chat.template)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     max_tokens = config.max_completion_length or NO_LIMIT
     with trl_errors(job):

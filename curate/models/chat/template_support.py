@@ -47,6 +47,7 @@ class Support:
     Attributes:
         turns: It prints the texts of user and assistant.
         refusal: Its error for a user's and an assistant's turn; empty where it prints them.
+        end_mark: It prints something after an answer's text, by which a model learns to stop.
         system: It prints a system text at the beginning, wherever it puts it.
         later_system: It prints a system text after other turns.
         developer: It prints the text of a turn of the role ``developer`` at the beginning.
@@ -69,6 +70,7 @@ class Support:
 
     turns: bool = False
     refusal: str = ""
+    end_mark: bool = False
     system: bool = False
     later_system: bool = False
     developer: bool = False
@@ -109,6 +111,7 @@ def support_of(template: ChatTemplate) -> Support:
     traced = {**form.turn(1), "reasoning_content": TRACE}
     return Support(
         turns=USER in printed and ANSWER in printed,
+        end_mark=bool(printed.rpartition(ANSWER)[2].strip()),
         system=has_system,
         later_system=_prints(template, [user, answer, system, _turn("user", NEXT), answer], SYSTEM, NEXT),
         developer=_prints(template, [_turn("developer", SYSTEM), user, answer], SYSTEM, USER),
