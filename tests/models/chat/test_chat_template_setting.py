@@ -89,7 +89,7 @@ def test_a_trained_model_keeps_the_template(tmp_path: Path):
         assert trained.identity == f"{ref.identity}>0123"
 
 
-def test_a_hub_model_and_a_built_in_are_found_under_their_own_names(tmp_path: Path, monkeypatch):
+def test_a_hub_model_and_a_built_in_keep_their_own_folders(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     commit = tmp_path / "models--owner--name" / "snapshots" / "c0ffee"
     commit.mkdir(parents=True)
@@ -218,7 +218,7 @@ def request(messages: list[Any], tools: list[Any] | None = None) -> Request:
     return make_request("tiny@0", json.dumps(messages), text, Sampling(temperature=0, max_tokens=2), 0)
 
 
-def test_vllm_is_sent_system_texts_where_the_template_prints_them(tmp_path: Path):
+def test_vllm_is_sent_system_texts_where_they_are_printed(tmp_path: Path):
     pytest.importorskip("aiohttp")
     model_folder(tmp_path / "model")
     progress = Lines()

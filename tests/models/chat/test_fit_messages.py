@@ -71,14 +71,14 @@ def test_a_fitted_conversation_is_printed_with_its_system_text():
         assert "Be brief." in style(name).render(found), name
 
 
-def test_a_developer_turn_becomes_a_system_turn_where_the_template_knows_none():
+def test_a_developer_turn_becomes_a_system_turn_where_unknown():
     developer = {"role": "developer", "content": "Be brief."}
     assert fitted([developer, ASK], "qwen") == ([SYSTEM, ASK], {"developer turns as system turns"})
     messages = [developer, ASK]
     assert fit(messages, support_of(style("chatml")))[0] is messages
 
 
-def test_system_texts_are_joined_where_a_second_one_is_not_printed():
+def test_system_texts_are_joined_where_only_one_is_printed():
     only_first = style("qwen").source.replace(" or (m.role == 'system' and not loop.first)", "")
     support = support_of(ChatTemplate(only_first))
     assert support.system and not support.later_system
@@ -87,7 +87,7 @@ def test_system_texts_are_joined_where_a_second_one_is_not_printed():
     assert changed == {"system texts joined", "developer turns as system turns"}
 
 
-def test_arguments_become_json_text_and_the_content_null_where_the_template_wants_it():
+def test_arguments_become_json_text_and_content_null_if_need_be():
     messages = [ASK, calls("1"), result("1"), ANSWER]
     found, changed = fitted(messages, "deepseek")
     assert changed == {"tool calls' arguments as JSON text"}
@@ -98,7 +98,7 @@ def test_arguments_become_json_text_and_the_content_null_where_the_template_want
     assert fitted([ASK, calls("1", text="Adding.")], "deepseek")[0][1]["content"] == "Adding."
 
 
-def test_ids_become_nine_characters_the_same_in_calls_and_results():
+def test_ids_become_nine_characters_in_calls_and_results_alike():
     messages = [ASK, calls("call_0123456789", "abcDEF123"), result("call_0123456789"), result("abcDEF123"), ANSWER]
     found, changed = fitted(messages, "mistral")
     assert changed == {"tool call ids of nine characters"}

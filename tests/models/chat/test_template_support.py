@@ -47,7 +47,7 @@ def test_what_each_style_prints_and_needs(name: str):
     )
 
 
-def test_a_template_that_prints_no_answer_or_refuses_all_is_found():
+def test_a_template_that_prints_no_answer_or_nothing_is_found():
     asks_only = ChatTemplate("{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}")
     assert not support_of(asks_only).turns and not support_of(asks_only).refusal
     for source in ("{{ raise_exception('never') }}", "{% for m in messages %}", "{{ messages[0].content.text + 1 }}"):
@@ -72,7 +72,7 @@ def test_a_call_whose_arguments_are_not_printed_is_not_shown():
     assert not support_of(ChatTemplate(names_only)).tool_calls
 
 
-def test_calls_that_are_printed_beside_the_tools_only_need_them():
+def test_calls_that_are_printed_beside_the_tools_need_them():
     with_tools_only = (
         "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] if tools %}{{ c | tojson }}"
         "{% endfor %}{% endfor %}"
