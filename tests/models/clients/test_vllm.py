@@ -20,6 +20,7 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.requests import Sampling, make_request
 from tests.asking import Asked, groups
+from tests.models.chat.styles import GEMMA
 from tests.with_vllm import PYTHON, with_vllm
 
 ROOT = Path(__file__).parents[3]
@@ -310,6 +311,25 @@ def test_arguments_on_a_cpu_give_way_to_the_recipes():
     assert plain[-6:] == ours
     assert "--enable-prefix-caching" in plain
     assert "float32" not in arguments(named("/m"), "/m", False)
+
+
+@with_vllm
+def test_the_recipes_chat_template_is_the_servers(wide, tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    monkeypatch.setenv("GRISTMILL_CACHE", str(tmp_path))
+    progress, how = Lines(), Sampling(max_tokens=2)
+    system, ask = {"role": "system", "content": "the cat"}, {"role": "user", "content": "a dog"}
+    wanted = [make_request(IDENTITY, json.dumps(turns), None, how, 0) for turns in ([system, ask], [ask, ask])]
+    served = VllmChatEngine(named(wide, chat_template=GEMMA), progress)
+    try:
+        fine, refused = replies(served, wanted)
+    finally:
+        served.close()
+    text = "<start_of_turn>user\nthe cat\n\na dog<end_of_turn>\n<start_of_turn>model\n"
+    assert fine.error is None
+    assert fine.prompt_tokens == len(transformers.AutoTokenizer.from_pretrained(wide)(text)["input_ids"])
+    assert "must alternate" in refused.error
+    assert any("system text in the first user turn" in line for line in progress.lines)
 
 
 def test_a_python_without_vllm_is_a_mistake_with_a_remedy(tmp_path, monkeypatch):
