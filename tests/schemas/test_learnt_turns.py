@@ -12,7 +12,6 @@ NOT_LEARNT = [
     {"masked": True}, {"masked": 1}, {"masked": "true"},
     {"weight": 1, "train": False}, {"train": True, "loss": False},
     {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": False}]},
-    {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": True}, {"begin_offset": 4, "train": False}]},
 ]  # fmt: skip
 LEARNT = [
     {}, {"weight": 1}, {"weight": 1.0}, {"weight": "1"}, {"train": True}, {"train": "yes"}, {"training": 1},
@@ -35,9 +34,9 @@ def test_a_turn_that_any_mark_says_is_context_gets_our_mark_in_place_of_all(mark
 
 
 @pytest.mark.parametrize("marks", LEARNT)
-def test_a_mark_that_says_a_turn_of_the_assistant_is_learnt_says_nothing_new(marks):
-    assert is_learnt({**TURN, **marks})
-    assert with_one_mark({**TURN, **marks}, "assistant") == TURN
+def test_a_mark_that_says_a_turn_of_the_assistant_is_learnt_stays_as_the_file_has_it(marks):
+    turn = {**TURN, **marks}
+    assert is_learnt(turn) and with_one_mark(turn, "assistant") == turn and unread_marks(turn) == []
 
 
 @pytest.mark.parametrize("marks", NOT_UNDERSTOOD)
@@ -46,13 +45,21 @@ def test_a_mark_that_is_not_understood_stays_and_is_named(marks):
     assert turn == {**TURN, **marks} and is_learnt(turn) and unread_marks(turn) == list(marks)
 
 
+def test_a_turn_with_a_part_that_is_not_to_be_learnt_is_context_and_its_parts_stay_to_be_named():
+    parts = [{"begin_offset": 0, "end_offset": 3, "train": True}, {"begin_offset": 4, "train": False}]
+    turn = with_one_mark({**TURN, "train_detail": parts}, "assistant")
+    assert turn == {**TURN, "weight": 0, "train_detail": parts}
+    assert not is_learnt(turn) and unread_marks(turn) == ["train_detail"]
+
+
 def test_other_turns_are_never_learnt_whatever_their_marks_say():
     for role in ("user", "system", "tool"):
         turn = {"role": role, "content": "2+2?"}
         assert not is_learnt(turn) and not is_learnt({**turn, "weight": 1})
-        assert with_one_mark({**turn, "weight": 0, "train": False, "loss": False}, role) == turn
-        asked = with_one_mark({**turn, "train": True}, role)
-        assert asked == {**turn, "train": True} and unread_marks(asked) == ["train"]
+        context = {**turn, "weight": 0, "train": False, "masked": True, "training": "week 3"}
+        assert with_one_mark(context, role) == context and unread_marks(context) == []
+        asked = {**turn, "train": True}
+        assert with_one_mark(asked, role) == asked and unread_marks(asked) == ["train"]
 
 
 def test_marking_a_turn_keeps_what_else_it_has_and_leaves_the_turn_itself_alone():
