@@ -61,11 +61,11 @@ def _unanswered(state: RunState, entry: Dataset, stage: Stage | None) -> str:
     held = [source for source in kept if source.manifest.get("unanswered")]
     if not held:
         return ""
-    count = sum(source.manifest["unanswered"] for source in held)
+    count = sum(source.manifest.get("unanswered", 0) for source in held)
     ends = "conversation ends" if count == 1 else "conversations end"
     return (
-        f"{count:,} {ends} with a turn that nothing answers, and make no row ({_named(held)}); to learn the turns of the "
-        "assistant before it, set unanswered: cut on the source"
+        f"{count:,} {ends} with a turn that nothing answers, and make no row ({_named(held)}); to learn the turns of "
+        "the assistant before it, set unanswered: cut on the source"
     )
 
 

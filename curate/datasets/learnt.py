@@ -16,7 +16,9 @@ from curate.storage.row_table import RowTable
 from schemas.json_text import dump, parse
 from schemas.learnt_turns import is_learnt, mark_unlearnt
 
-NOT_LEARNT = "its last turn is not to be learnt (weight: 0); to learn those before it, cut this turn or mark it weight: 1"
+NOT_LEARNT = (
+    "its last turn is not to be learnt (weight: 0); to learn those before it, cut this turn or mark it weight: 1"
+)
 # JSON text escapes the quotes in a text, so that these are keys and values; only arguments of calls may have them too.
 ANSWERED = '"role": ?"assistant"'
 LOOK_CLOSER = '"(?:tool_calls|weight)"'
@@ -92,15 +94,22 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
 def _last_is_learnt(completions: pl.Series) -> pl.Series:
     """Return for each completion whether its last turn is learnt."""
     marked = completions.str.contains('"weight"', literal=True).fill_null(False)
-    answers = [not flag or is_learnt(parse(text)[-1]) for flag, text in zip(marked, completions, strict=True)]
-    return pl.Series(answers, dtype=pl.Boolean)
+    learnt = [not flag or _ends_learnt(parse(text)) for flag, text in zip(marked, completions, strict=True)]
+    return pl.Series(learnt, dtype=pl.Boolean)
+
+
+def _ends_learnt(turns: list[dict]) -> bool:
+    """Return whether the last turn of the assistant, where there is one, is learnt."""
+    return next((is_learnt(turn) for turn in reversed(turns) if turn["role"] == "assistant"), True)
 
 
 def with_context(prompts: pl.Series) -> pl.Series:
     """Return prompts (JSON text) in which the assistant's turns are marked as context only."""
     answered = prompts.str.contains(ANSWERED).fill_null(False)
     marked = [_marked(text) for text in prompts.filter(answered)]
-    return prompts.scatter(answered.arg_true(), pl.Series(marked, dtype=pl.String)) if marked else prompts
+    if not marked:
+        return prompts
+    return prompts.clone().scatter(answered.arg_true(), pl.Series(marked, dtype=pl.String))  # in place
 
 
 def _marked(text: str) -> str:

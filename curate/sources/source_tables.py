@@ -93,7 +93,7 @@ class Tables:
     truths_alone: Counter = field(default_factory=Counter)
     changed: Counter = field(default_factory=Counter)
     cut: int = 0
-    unanswered: int = 0
+    unanswered: list[str] = field(default_factory=list)
     marks: Counter = field(default_factory=Counter)
 
     def source(self, reading: Reading) -> Source:
@@ -111,7 +111,7 @@ class Tables:
             truths_alone=dict(self.truths_alone.most_common()),
             changed=dict(self.changed.most_common()),
             cut=self.cut,
-            unanswered=self.unanswered,
+            unanswered=sum(not self.seen[prompt_id].count for prompt_id in self.unanswered),
             marks=dict(self.marks.most_common()),
             notes=reading.texts(),
             warnings=tuple(reading.warnings),
@@ -183,7 +183,8 @@ def _count_turns(tables: Tables, row: Row, prompt_id: str, is_new: bool) -> None
             shown = dump_turns(row.cut, "messages")[:EVIDENCE]
             tables.decisions.append((prompt_id, True, cut_reason(row.cut), shown))
     elif is_new and not row.candidates and row.ground_truth is None:
-        tables.unanswered += any(message["role"] == "assistant" for message in row.messages)
+        if any(message["role"] == "assistant" for message in row.messages):
+            tables.unanswered.append(prompt_id)
     for messages in (row.messages, *(candidate.messages for candidate in row.candidates)):
         for message in messages:
             if len(message) > 2 and not MARK_KEYS.isdisjoint(message):
