@@ -28,7 +28,7 @@ _WORDS = {
 
 def is_learnt(message: Mapping[str, Any]) -> bool:
     """Return whether a turn is learnt: it is the assistant's, and no mark says that it is context only."""
-    return message["role"] == "assistant" and not _is_marked(message)
+    return message["role"] == "assistant" and (len(message) == 2 or not _is_marked(message))
 
 
 def mark_unlearnt(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,10 +40,10 @@ def with_one_mark(message: dict[str, Any], role: str) -> dict[str, Any]:
     """Return a message with the mark that it is context only in our form; other marks stay as they are.
 
     Args:
-        message: The message; it is not changed.
+        message: The message, or the keys of it beside role and content; it is not changed.
         role: Its role in our form. Only the assistant's turns are learnt, so no mark of another turn is read.
     """
-    if role != "assistant" or MARK_KEYS.isdisjoint(message) or not _is_marked(message):
+    if role != "assistant" or not _is_marked(message):
         return message
     in_part = PARTS in message and True in _parts(message[PARTS])
     return {**mark_unlearnt(message), **({PARTS: message[PARTS]} if in_part else {})}
@@ -64,7 +64,7 @@ def unread_marks(message: Mapping[str, Any]) -> list[str]:
 
 def _is_marked(message: Mapping[str, Any]) -> bool:
     """Return whether a mark of a message says that it is context only."""
-    if len(message) == 2 or MARK_KEYS.isdisjoint(message):
+    if MARK_KEYS.isdisjoint(message):
         return False
     return any(_says(key, message[key]) is False for key in message if key in MARK_KEYS)
 

@@ -30,6 +30,7 @@ def test_a_turn_that_any_mark_says_is_context_gets_our_mark_in_place_of_all(mark
     turn = {**TURN, "name": "bot", **marks}
     assert not is_learnt(turn)
     assert with_one_mark(turn, "assistant") == {**TURN, "name": "bot", "weight": 0}
+    assert with_one_mark({"name": "bot", **marks}, "assistant") == {"name": "bot", "weight": 0}
     assert not is_learnt(with_one_mark(turn, "assistant")) and unread_marks({**TURN, "weight": 0}) == []
 
 
