@@ -1,8 +1,10 @@
 """Marks of turns that are context only: every name and every form that files have for them, in one form of ours."""
 
+from pathlib import Path
+
 import pytest
 
-from schemas.learnt_turns import is_learnt, mark_unlearnt, unread_marks, with_one_mark
+from schemas.learnt_turns import MARK_KEYS, is_learnt, mark_unlearnt, unread_marks, with_one_mark
 
 TURN = {"role": "assistant", "content": "4"}
 NOT_LEARNT = [
@@ -61,6 +63,11 @@ def test_other_turns_are_never_learnt_whatever_their_marks_say():
         assert with_one_mark(context, role) == context and unread_marks(context) == []
         asked = {**turn, "train": True}
         assert with_one_mark(asked, role) == asked and unread_marks(asked) == ["train"]
+
+
+def test_the_docs_name_every_mark():
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert [name for name in MARK_KEYS if f"`{name}" not in page] == []
 
 
 def test_marking_a_turn_keeps_what_else_it_has_and_leaves_the_turn_itself_alone():
