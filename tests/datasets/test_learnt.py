@@ -52,7 +52,7 @@ ROWS = [
 ]
 
 
-def test_all_turns_are_learnt_unless_a_dataset_says_last(tmp_path):
+def test_all_turns_are_learnt_unless_last_is_said(tmp_path):
     store, results = built(
         tmp_path, ROWS, "sft: {type: sft}\nfew: {type: sft, learn: last}\nsame: {type: sft, learn: all}"
     )
@@ -66,21 +66,21 @@ def test_all_turns_are_learnt_unless_a_dataset_says_last(tmp_path):
     assert results["few"] == "4 rows (4 train), 4 assistant turns learnt, 4 context only"
 
 
-def test_a_result_tells_the_counts_of_every_dataset_of_rows(tmp_path):
+def test_a_result_counts_the_turns_of_datasets(tmp_path):
     kinds = "sft: {type: sft}\nfew: {type: sft, learn: last}\nnone: {type: sft, where: 'false'}\nrl: {type: prompt}"
     made = run(recipe(tmp_path, ROWS, kinds), Store(tmp_path / "store"))
     assert made.learnt().columns == ["dataset", "turns", "calls", "context"]
     assert made.learnt().rows() == [("sft", 7, 1, 1), ("few", 4, 0, 4), ("none", 0, 0, 0)]
 
 
-def test_marking_context_keeps_what_a_turn_has_and_the_source_as_it_is(tmp_path):
+def test_marking_context_keeps_what_a_turn_has(tmp_path):
     store, _ = built(tmp_path, [ROWS[2]], "sft: {type: sft, learn: last}")
     (prompt,) = query(store, "SELECT prompt FROM sft")["prompt"]
     assert json.loads(prompt)[1] == {"role": "assistant", "content": "", "tool_calls": CALL, "weight": 0}
     assert '"weight"' not in query(store, "SELECT messages FROM prompts").item()
 
 
-def test_a_completion_of_several_turns_is_learnt_whole_with_either(tmp_path):
+def test_a_trajectory_is_learnt_whole(tmp_path):
     told = [said("", tool_calls=CALL), {"role": "tool", "content": "blue", "tool_call_id": "abcdefghi"}, said("b")]
     row = {
         "prompt": [{"role": "user", "content": "q"}, said("x"), {"role": "user", "content": "sky?"}],
@@ -91,12 +91,12 @@ def test_a_completion_of_several_turns_is_learnt_whole_with_either(tmp_path):
     assert results["last"] == "1 rows (1 train), 2 assistant turns learnt (1 with tool calls), 1 context only"
 
 
-def test_rows_of_one_turn_each_say_no_more_than_their_number(tmp_path):
+def test_rows_of_one_turn_say_only_their_number(tmp_path):
     _, results = built(tmp_path, [talk("a?", "b"), talk("c?", "d")], "sft: {type: sft}\nlast: {type: sft, learn: last}")
     assert results == {"sft": "2 rows (2 train)", "last": "2 rows (2 train)"}
 
 
-def test_a_row_whose_last_answer_is_marked_is_no_row_and_says_why(tmp_path):
+def test_a_marked_last_answer_makes_no_row(tmp_path):
     rows = [
         talk("2+2?", said("4", weight=1), "Sure?", said("No, 5.", weight=0)),
         talk("3+3?", said("7", train=False)),
@@ -117,7 +117,7 @@ def test_a_row_whose_last_answer_is_marked_is_no_row_and_says_why(tmp_path):
         )
 
 
-def test_where_no_row_is_left_the_warning_says_that_the_answers_are_marked(tmp_path):
+def test_no_rows_as_all_answers_are_marked(tmp_path):
     rows = [talk("3+3?", said("7", train=False)), talk("4+4?", said("9", weight=0))]
     made = run(recipe(tmp_path, rows, "sft: {type: sft}"), Store(tmp_path / "store"))
     assert made.datasets["sft"].height == 0
@@ -127,7 +127,7 @@ def test_where_no_row_is_left_the_warning_says_that_the_answers_are_marked(tmp_p
     ]
 
 
-def test_a_rule_and_a_control_choose_among_what_can_be_learnt(tmp_path):
+def test_rule_and_control_choose_what_can_be_learnt(tmp_path):
     def row(n):
         answers = [{"messages": [said(f"{n} {k}", **({"weight": 0} if k > 2 else {}))], "q": k} for k in range(5)]
         return {"prompt": f"{n}?", "completions": answers}
@@ -140,7 +140,7 @@ def test_a_rule_and_a_control_choose_among_what_can_be_learnt(tmp_path):
     assert results["sft_random"].startswith("20 rows (20 train), drawn at random of 60 candidates")
 
 
-def test_texts_and_arguments_that_look_like_turns_are_not_counted(tmp_path):
+def test_texts_that_look_like_turns_are_not_counted(tmp_path):
     odd = {"at": "x", "role": "assistant", "weight": 0, "turn": {"role": "assistant"}}
     call = [{**CALL[0], "function": {"name": "sky", "arguments": odd}}]
     rows = [
@@ -152,7 +152,7 @@ def test_texts_and_arguments_that_look_like_turns_are_not_counted(tmp_path):
     assert results["last"] == "2 rows (2 train), 2 assistant turns learnt (1 with tool calls), 1 context only"
 
 
-def test_a_prompt_that_a_model_wrote_has_spaces_in_its_json():
+def test_json_with_spaces_is_counted_and_marked():
     prompts = pl.Series(['[{"role": "user", "content": "a"}]', json.dumps(talk("a?", "b", "c?")["messages"])])
     marked = with_context(prompts)
     assert '"weight"' not in prompts[1]

@@ -28,7 +28,7 @@ NOT_UNDERSTOOD = [
 
 
 @pytest.mark.parametrize("marks", NOT_LEARNT)
-def test_a_turn_that_any_mark_says_is_context_gets_our_mark_in_place_of_all(marks):
+def test_a_turn_that_is_context_gets_our_mark(marks):
     turn = {**TURN, "name": "bot", **marks}
     assert not is_learnt(turn)
     assert with_one_mark(turn, "assistant") == {**TURN, "name": "bot", "weight": 0}
@@ -37,25 +37,25 @@ def test_a_turn_that_any_mark_says_is_context_gets_our_mark_in_place_of_all(mark
 
 
 @pytest.mark.parametrize("marks", LEARNT)
-def test_a_mark_that_says_a_turn_of_the_assistant_is_learnt_stays_as_the_file_has_it(marks):
+def test_a_mark_that_a_turn_is_learnt_stays(marks):
     turn = {**TURN, **marks}
     assert is_learnt(turn) and with_one_mark(turn, "assistant") == turn and unread_marks(turn) == []
 
 
 @pytest.mark.parametrize("marks", NOT_UNDERSTOOD)
-def test_a_mark_that_is_not_understood_stays_and_is_named(marks):
+def test_a_mark_not_understood_stays_and_is_named(marks):
     turn = with_one_mark({**TURN, **marks}, "assistant")
     assert turn == {**TURN, **marks} and is_learnt(turn) and unread_marks(turn) == list(marks)
 
 
-def test_a_turn_with_a_part_that_is_not_to_be_learnt_is_context_and_its_parts_stay_to_be_named():
+def test_a_turn_with_an_unlearnt_part_is_context():
     parts = [{"begin_offset": 0, "end_offset": 3, "train": True}, {"begin_offset": 4, "train": False}]
     turn = with_one_mark({**TURN, "train_detail": parts}, "assistant")
     assert turn == {**TURN, "weight": 0, "train_detail": parts}
     assert not is_learnt(turn) and unread_marks(turn) == ["train_detail"]
 
 
-def test_other_turns_are_never_learnt_whatever_their_marks_say():
+def test_other_turns_are_never_learnt():
     for role in ("user", "system", "tool"):
         turn = {"role": role, "content": "2+2?"}
         assert not is_learnt(turn) and not is_learnt({**turn, "weight": 1})
@@ -70,7 +70,7 @@ def test_the_docs_name_every_mark():
     assert [name for name in MARK_KEYS if f"`{name}" not in page] == []
 
 
-def test_marking_a_turn_keeps_what_else_it_has_and_leaves_the_turn_itself_alone():
+def test_marking_keeps_what_else_a_turn_has():
     turn = {**TURN, "tool_calls": [{"id": "a"}], "train": True}
     assert mark_unlearnt(turn) == {**TURN, "tool_calls": [{"id": "a"}], "weight": 0}
     assert turn["train"] is True

@@ -56,7 +56,7 @@ def cut(folder, *rows):
         ([ask("a"), say("b"), {"role": "system", "content": "s"}], ["a"], ["b"], "the system's turn"),
     ],
 )
-def test_what_follows_the_last_answer_is_cut_with_a_decision_on_the_prompt(tmp_path, turns, prompt, answer, whose):
+def test_what_follows_the_last_answer_is_cut(tmp_path, turns, prompt, answer, whose):
     prompts, answers, decided, found = cut(tmp_path, {"messages": turns})
     assert (prompts, answers, found.cut) == ([prompt], [answer], 1)
     ((row_id, reason),) = decided.items()
@@ -80,7 +80,7 @@ def test_what_follows_the_last_answer_is_cut_with_a_decision_on_the_prompt(tmp_p
         {"instruction": "c", "history": [["a", "b"]], "output": "d"},
     ],
 )
-def test_rows_that_are_answered_or_have_nothing_to_learn_stay_as_they_are(tmp_path, row):
+def test_answered_rows_and_bare_prompts_stay(tmp_path, row):
     path = written(tmp_path, [row])
     found, kept = read_source(path, unanswered="cut"), read_source(path)
     assert found.prompts.equals(kept.prompts) and found.completions.equals(kept.completions)
@@ -109,7 +109,7 @@ def test_every_layout_of_a_conversation_can_be_cut(tmp_path):
     assert found.completions["response"].to_list() == ["b"]
 
 
-def test_conversations_that_are_one_prompt_when_cut_are_joined_and_each_says_so(tmp_path):
+def test_cut_conversations_of_one_prompt_are_joined(tmp_path):
     first = {"messages": [ask("a"), say("b"), ask("c")]}
     rows = [first, {"messages": [ask("a"), say("B"), ask("d"), ask("e")]}, {"messages": [ask("a"), say("b")]}, first]
     prompts, answers, decided, found = cut(tmp_path, *rows)
@@ -163,12 +163,12 @@ def test_a_recipe_that_only_learns_cuts_and_tells(tmp_path, monkeypatch):
         ({}, False),
     ],
 )
-def test_whether_conversations_are_cut_depends_on_what_the_recipe_makes(tmp_path, monkeypatch, more, cuts):
+def test_the_recipe_decides_whether_to_cut(tmp_path, monkeypatch, more, cuts):
     monkeypatch.chdir(tmp_path)
     assert cuts_unanswered(load_recipe(made(tmp_path, more))) is cuts
 
 
-def test_a_source_can_say_itself_and_another_word_is_one_line(tmp_path, monkeypatch):
+def test_a_source_can_say_whether_to_cut(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for said, height in (("cut", 3), ("keep", 1)):
         source = {"path": "rows.jsonl", "unanswered": said}
@@ -182,7 +182,7 @@ def test_a_source_can_say_itself_and_another_word_is_one_line(tmp_path, monkeypa
     )
 
 
-def test_where_prompts_are_kept_a_dataset_of_answers_says_how_many_it_misses(tmp_path, monkeypatch):
+def test_a_dataset_says_how_many_kept_prompts_it_misses(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     datasets = {"datasets": {**SFT, "rl": {"type": "prompt"}}}
     found = run(made(tmp_path, datasets), Store(tmp_path / "store"))

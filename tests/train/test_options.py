@@ -78,7 +78,7 @@ def test_what_trl_would_refuse_late_is_refused_at_once(given, message):
     assert message in str(error.value)
 
 
-def test_which_turns_are_learnt_is_said_of_the_dataset():
+def test_learn_is_a_key_of_the_dataset():
     with pytest.raises(UserError) as error:
         options.check(training("sft", learn="last"), "r.yaml:9")
     dataset = training("sft").dataset

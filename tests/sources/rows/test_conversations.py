@@ -105,7 +105,7 @@ def test_parallel_calls_in_turns_of_their_own_are_one_turn(tmp_path):
     ]
 
 
-def test_marks_of_turns_are_read_into_one_form_and_a_mark_that_is_not_understood_is_said(tmp_path):
+def test_marks_of_turns_are_read_into_one_form(tmp_path):
     def talk(**marks):
         return {"conversations": [{"from": "human", "value": "Weather?"}, {"from": "gpt", "value": "Sunny.", **marks}]}
 
