@@ -41,6 +41,11 @@ def _check_dataset(recipe: Recipe, name: str, dataset: Dataset) -> None:
             f"{recipe.where('datasets', name, 'control_of')}: datasets.{name}: 'control_of' is set by gristmill; "
             f"write 'control: random' in the dataset that it is compared with"
         )
+    if dataset.learn is not None and dataset.type != "sft":
+        raise UserError(
+            f"{recipe.where('datasets', name, 'learn')}: datasets.{name}.learn: says which turns of a conversation are "
+            f"learnt, so it needs the type sft, found {dataset.type}"
+        )
     for key in PAIR_OPTIONS:
         if getattr(dataset, key) is not None and dataset.type != "preference":
             raise UserError(

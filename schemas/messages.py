@@ -13,6 +13,7 @@ from typing import Any, Required, TypedDict
 
 from schemas.errors import BadRow, kind_of, nearest, short_repr
 from schemas.json_text import blank, dump, encodable, read_list
+from schemas.learnt_turns import with_one_mark
 from schemas.message_content import REASONING_KEYS, read_content, take_traces
 from schemas.reasoning import join_traces, split_reasoning
 from schemas.tool_calls import read_tool_calls, take_legacy_call
@@ -128,7 +129,8 @@ def _read_plain(item: Any) -> Message | None:
     if len(item) > 2:
         if not READ_KEYS.isdisjoint(item) and any(item.get(key) is not None for key in READ_KEYS):
             return None
-        message |= {k: v for k, v in item.items() if v is not None and k != role_key and k != content_key}
+        kept = {k: v for k, v in item.items() if v is not None and k != role_key and k != content_key}
+        message |= with_one_mark(kept, role)
     if trace:
         message["reasoning_content"] = trace
     return message
@@ -144,6 +146,7 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
     rest = {k: v for k, v in item.items() if v is not None}
     name = _take_role(rest, where)
     role = ROLE_NAMES[name]
+    rest = with_one_mark(rest, role)
     value = next((rest.pop(key) for key in CONTENT_KEYS if key in rest), None)
     traces = take_traces(rest, where) if role == "assistant" else []
     if name in CALL_NAMES:

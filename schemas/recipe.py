@@ -56,6 +56,8 @@ class Dataset(Open):
 
     Attributes:
         type: The kind of rows: SFT rows, preference pairs or RL prompts.
+        learn: SFT rows only: whether the assistant's turns of the prompt are learnt beside the completion (``all``, the
+            default), or the completion alone (``last``).
         select: The step that chooses the rows or pairs.
         by: The score that the step ranks by.
         where: An SQL condition that the candidates must fulfil.
@@ -71,6 +73,7 @@ class Dataset(Open):
     """
 
     type: Literal["sft", "preference", "prompt"]
+    learn: Literal["all", "last"] | None = None
     select: str | None = None
     by: str | None = None
     where: str | None = Field(default=None, min_length=1)

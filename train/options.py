@@ -68,6 +68,11 @@ def check(training: Training, where: str) -> None:
     Raises:
         UserError: An option does not exist, has the wrong type, or is not for a recipe to set.
     """
+    if "learn" in training.settings and training.trainer == "sft":
+        raise UserError(
+            f"{where}: learn: which turns are learnt is set in the dataset: datasets: {{{training.dataset}: "
+            f"{{learn: {training.settings['learn']}}}}}; move it there"
+        )
     known = _trl(training.trainer)
     if not known:
         return

@@ -115,6 +115,15 @@ class RunResult:
             lines += [(name, split, count) for split, count in counts] or [(name, None, 0)]
         return pl.DataFrame(lines, {"dataset": pl.String, "split": pl.String, "rows": pl.Int64}, orient="row")
 
+    def learnt(self) -> pl.DataFrame:
+        """Return for each SFT dataset how many of the assistant's turns are learnt, call tools, and are context only.
+
+        ``turns`` are learnt, in prompts as in completions; ``calls`` are those of them that call tools.
+        """
+        held = [(name, stage.manifest.get("learnt")) for name, stage in self.stages.items()]
+        counts = [{"dataset": name, **found} for name, found in held if found]
+        return pl.DataFrame(counts, {"dataset": pl.String} | dict.fromkeys(("turns", "calls", "context"), pl.Int64))
+
     def dropped(self) -> pl.DataFrame:
         """Return how many rows each stage dropped for each reason, the largest number first in each stage."""
         out = self.decisions.filter(~pl.col("kept"))

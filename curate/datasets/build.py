@@ -13,6 +13,7 @@ import polars as pl
 from curate.datasets.candidate_table import Candidates, read_candidates
 from curate.datasets.choose import DecisionWriter, choose_candidates, choose_prompts, needed_columns
 from curate.datasets.dataset_spec import DatasetSpec
+from curate.datasets.learnt import learnable
 from curate.datasets.pairs import PairOptions
 from curate.datasets.random_control import control_of_candidates, control_of_prompts
 from curate.datasets.recorded_verdicts import check_verdicts, recorded_scores
@@ -44,6 +45,7 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         "type": entry.type,
         "by": spec.by,
         "where": entry.where,
+        **({"learn": entry.learn} if entry.learn == "last" else {}),
         "options": [getattr(entry, key) for key in PAIR_OPTIONS],
         "rules": [rule.key() for rule in spec.rules],
         "split": [*state.recipe.split.items()],
@@ -69,10 +71,10 @@ def write_dataset(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) ->
         prompts, made, note = choose_prompts(spec, decisions)
         made, left_out = refine(run, spec, Candidates(prompts, prompts, prompts.frame), made, decisions)
         return write_prompts(spec, prompts, made, writer) + left_out + note
-    candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
+    candidates, unlearnt = _candidates(spec, decisions)
     made, refused = choose_candidates(spec, candidates, decisions)
     made, left_out = refine(run, spec, candidates, made, decisions)
-    return write_rows(spec, candidates, made, writer) + refused + left_out
+    return write_rows(spec, candidates, made, writer) + unlearnt + refused + left_out
 
 
 def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) -> str:
@@ -84,8 +86,14 @@ def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) ->
     base = spec.control_base.read(DATASET_TABLES[spec.entry.type])
     if spec.entry.type == "prompt":
         return control_of_prompts(spec, base, decisions, writer)
-    candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
+    candidates, _ = _candidates(spec, decisions)
     return control_of_candidates(spec, candidates, base, decisions, writer)
+
+
+def _candidates(spec: DatasetSpec, decisions: DecisionWriter) -> tuple[Candidates, str]:
+    """Return the candidates to choose from, and a note on those that an SFT row could not learn."""
+    candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
+    return learnable(candidates, decisions) if spec.entry.type == "sft" else (candidates, "")
 
 
 def _adopt(state: RunState, name: str, stage: Stage | None) -> None:

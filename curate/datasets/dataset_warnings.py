@@ -36,8 +36,8 @@ def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bo
         if entry.control_of:
             continue
         stage = None if pending else state.datasets.get(name)
-        problem = _problem(state, name, entry, stage, results)
-        texts = [*([problem] if problem else []), *leftover_warnings(state, entry, stage)]
+        found = [_problem(state, name, entry, stage, results), _unanswered(state, entry, stage)]
+        texts = [*filter(None, found), *leftover_warnings(state, entry, stage)]
         warnings += [StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text) for text in texts]
     return warnings
 
@@ -51,6 +51,26 @@ def _problem(state: RunState, name: str, entry: Dataset, stage: Stage | None, re
         return f"0 {NOUNS[entry.type]}: {_left_out(state, entry, stage, results)}"
     trained = any(training.dataset == name for training in state.recipe.train.values())
     return _no_training_rows(entry, stage) if entry.type != "prompt" or trained else None
+
+
+def _unanswered(state: RunState, entry: Dataset, stage: Stage | None) -> str:
+    """Return how many conversations with answered turns make no row, as nothing answers their last turn, or ""."""
+    if entry.type != "sft" or stage is None or _samples(state):
+        return ""
+    kept = [held for step, _, held in state.sources_read if step.settings.get("unanswered") is None]
+    held = [source for source in kept if source.manifest.get("unanswered")]
+    if not held:
+        return ""
+    count = sum(source.manifest.get("unanswered", 0) for source in held)
+    ends = "conversation ends" if count == 1 else "conversations end"
+    return (
+        f"{count:,} {ends} with a turn that nothing answers, and make no row ({_named(held)}); to learn the turns of "
+        "the assistant before it, set unanswered: cut on the source"
+    )
+
+
+def _named(sources: list[Stage]) -> str:
+    return ", ".join(printable(source.manifest["label"]) for source in sources)
 
 
 def _samples(state: RunState) -> bool:

@@ -6,6 +6,7 @@ import polars as pl
 
 from curate.datasets.candidate_table import Candidates
 from curate.datasets.dataset_spec import NOUNS, DatasetSpec
+from curate.datasets.learnt import Learnt, with_context
 from curate.datasets.trl_rows import preference_rows, prompt_splits, rl_rows, sft_rows, summary_columns
 from curate.storage.polars_types import empty
 from curate.storage.row_table import RowTable
@@ -22,19 +23,28 @@ def write_prompts(spec: DatasetSpec, prompts: RowTable, made: pl.DataFrame, writ
 def write_rows(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, writer: StageWriter) -> str:
     """Write a dataset of candidates or pairs, in the order of its prompts; return how many rows each split has."""
     made = made.sort("__place", maintain_order=True)
-    form = sft_rows if spec.entry.type == "sft" else preference_rows
-    rows = form(candidates, made, spec.by, spec.scorers)
     splits = prompt_splits(spec.recipe, spec.prompts, spec.shares_of, candidates.prompts)
-    return _write(spec, rows, made, splits, writer)
+    if spec.entry.type != "sft":
+        return _write(spec, preference_rows(candidates, made, spec.by, spec.scorers), made, splits, writer)
+    rows = sft_rows(candidates, made, spec.by, spec.scorers)
+    if spec.entry.learn == "last":
+        rows = (part.with_columns(with_context(part["prompt"])) for part in rows)
+    return _write(spec, rows, made, splits, writer, Learnt())
 
 
 def _write(
-    spec: DatasetSpec, rows: Iterator[pl.DataFrame], made: pl.DataFrame, split: pl.Series, writer: StageWriter
+    spec: DatasetSpec,
+    rows: Iterator[pl.DataFrame],
+    made: pl.DataFrame,
+    split: pl.Series,
+    writer: StageWriter,
+    learnt: Learnt | None = None,
 ) -> str:
+    """Write rows with their splits; with ``learnt``, count what they learn."""
     table, written = DATASET_TABLES[spec.entry.type], 0
     empty_splits = [name for name in spec.recipe.split if len(split) and not (split == name).any()]
     split = split[made["__place"]].rename("split")
-    for part in rows:
+    for part in learnt.of_rows(rows) if learnt else rows:
         splits = split[written : written + part.height]
         writer.write(table, part.with_columns(splits, dataset=pl.lit(spec.name)))
         written += part.height
@@ -43,4 +53,7 @@ def _write(
     counts = split.value_counts(sort=True).rows()
     of_splits = f" ({', '.join(f'{n:,} {name}' for name, n in counts)})" if counts else ""
     note = f"; no prompt is in the split {', '.join(empty_splits)}" if empty_splits else ""
+    if learnt:
+        writer.info["learnt"] = learnt.counts()
+        of_splits += learnt.note(made.height)
     return f"{made.height:,} {NOUNS[spec.entry.type]}{of_splits}{note}"

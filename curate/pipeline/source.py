@@ -11,7 +11,7 @@ from curate.pipeline.run_state import RunState
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.sources.open_source import label_name, shown_name, source_path, stage_name
-from curate.sources.read_source import read_source
+from curate.sources.read_source import CUT, KEEP, read_source
 from curate.sources.source_summary import (
     leftover_searches,
     source_leftovers,
@@ -23,7 +23,7 @@ from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 
-SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", *KEYS)
+SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", "unanswered", *KEYS)
 
 
 def check_source_names(recipe: recipes.Recipe) -> None:
@@ -44,6 +44,9 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
     settings = dict(step.settings)
     named = settings.pop("path", "")
     settings = _limited({k: v for k, v in settings.items() if k not in KEYS}, state.recipe.limit)
+    said = settings.setdefault("unanswered", CUT if cuts_unanswered(state.recipe) else KEEP)
+    if said == KEEP:
+        del settings["unanswered"]  # as the reader does by itself, and a source of an older version did
     folder, name = state.recipe.path.parent, settings.get("name")
     try:
         path = folder if "sql" in settings else source_path(named, folder, settings.get("hub"))
@@ -56,6 +59,16 @@ def source_stage(state: RunState, step: recipes.Step) -> StageSpec:
         write_source, sources=state.sources, path=path, settings=settings, where=where, label=label, shown=shown
     )
     return StageSpec(label, key, build, partial(_adopt, state, step, shown), code=(read_source,), in_plan=True)
+
+
+def cuts_unanswered(recipe: recipes.Recipe) -> bool:
+    """Return whether conversations that end with a turn nothing answers are cut where their source does not say.
+
+    They are where the recipe makes rows to learn, has no use for prompts, and nothing in it answers them.
+    """
+    types = {dataset.type for dataset in recipe.datasets.values()}
+    generates = any(step.verb == "generate" for step in (*recipe.prompts, *recipe.completions))
+    return "sft" in types and "prompt" not in types and not generates
 
 
 def write_source(
@@ -78,12 +91,13 @@ def write_source(
     if source.decisions.height:
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
     writer.info["source"] = shown
-    writer.info["rows_in"] = source.prompts.height + source.decisions.height
+    writer.info["rows_in"] = source.prompts.height + source.decisions.filter(~pl.col("kept")).height
     leftovers, fields = source_leftovers(source), settings.get("fields")
     found = {
         "warnings": source_warnings(source, fields),
         "leftovers": leftover_searches(leftovers),
         "truths_alone": truths_alone(source, fields),
+        "unanswered": source.unanswered,
     }
     writer.info |= {name: value for name, value in found.items() if value}
     return source_summary(source, leftovers)

@@ -30,14 +30,17 @@ def source_summary(source: Source, leftovers: list[Leftovers]) -> str:
     traces = source.completions["reasoning_content"].count()
     if traces:
         parts.append(f"{_number(traces, 'reasoning trace')} kept apart")
-    if source.truths:
-        parts.append(f"ground_truth: {_keys(source.truths)}")
-    if source.unused:
-        parts.append(f"not used: {_keys(source.unused)}")
-    if source.unclear:
-        parts.append(f"not understood: {_keys(source.unclear)}")
-    if source.changed:
-        parts.append(f"values changed: {_keys(source.changed)}")
+    if source.cut:
+        lose = "conversation loses" if source.cut == 1 else "conversations lose"
+        parts.append(f"{source.cut:,} {lose} a last turn that nothing answers")
+    found = (
+        ("ground_truth", source.truths, "row"),
+        ("not used", source.unused, "row"),
+        ("not understood", source.unclear, "row"),
+        ("marks not understood", source.marks, "turn"),
+        ("values changed", source.changed, "row"),
+    )
+    parts += [f"{what}: {_keys(keys, noun)}" for what, keys, noun in found if keys]
     tokens = sum(one.token_texts for one in leftovers)
     placeholders = sum(one.placeholder_texts for one in leftovers)
     for what, count in (("control tokens", tokens), ("placeholders", placeholders)):
@@ -66,6 +69,12 @@ def source_warnings(source: Source, fields: dict | None) -> list[str]:
         warnings.append(
             f"not understood: {_keys(source.unclear)}; the values went to the metadata, and are no part of a prompt "
             "and no score; docs/data.md has the forms that are read"
+        )
+    if source.marks:
+        warnings.append(
+            f"marks not understood: {_keys(source.marks, 'turn')}; a turn of the assistant is learnt or not as a whole "
+            "(weight: 1 or 0, train: true or false), and one with a part that is not to be learnt is not; other turns "
+            "are never learnt"
         )
     return warnings
 
@@ -126,10 +135,11 @@ def _counts(source: Source) -> list[str]:
 
 
 def _decided(source: Source) -> list[str]:
-    if not source.decisions.height:
+    reasons = source.decisions.filter(~pl.col("kept"))["reason"]
+    if reasons.is_empty():
         return []
-    repeats = source.decisions["reason"].str.contains("^(exact copy|same prompt)").sum()
-    refused = source.decisions.height - repeats
+    repeats = reasons.str.contains("^(exact copy|same prompt)").sum()
+    refused = len(reasons) - repeats
     counts = ((repeats, "repeats joined"), (refused, "rows refused"))
     return [f"{count:,} {what}" for count, what in counts if count]
 
@@ -161,8 +171,8 @@ def _range(row: dict) -> str:
     return f"{row['low']:.4g} to {row['high']:.4g}, mean {row['mean']:.4g}{nulls}"
 
 
-def _keys(counts: dict[str, int]) -> str:
-    return _named([f"{printable(short_repr(key))} ({_number(n, 'row')})" for key, n in counts.items()])
+def _keys(counts: dict[str, int], what: str = "row") -> str:
+    return _named([f"{printable(short_repr(key))} ({_number(n, what)})" for key, n in counts.items()])
 
 
 def _named(parts: list[str]) -> str:

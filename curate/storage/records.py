@@ -26,6 +26,8 @@ class Manifest(TypedDict):
             (``curate.sources.source_summary.truths_alone``).
         leftovers: Of a source: what to search datasets for, of control tokens and placeholders
             (``curate.sources.source_summary.leftover_searches``).
+        unanswered: Of a source: its prompts whose last turn nothing answers, with answered turns before it.
+        learnt: Of an SFT dataset: how many turns of the assistant are learnt or context (``curate.datasets.learnt``).
         name: Of a training: its name in the recipe.
         source: Of a source: its name for people, such as ``seeds.jsonl``.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
@@ -43,6 +45,8 @@ class Manifest(TypedDict):
     warnings: NotRequired[list[str]]
     truths_alone: NotRequired[dict[str, Any]]
     leftovers: NotRequired[dict[str, dict[str, list[str]]]]
+    unanswered: NotRequired[int]
+    learnt: NotRequired[dict[str, int]]
     name: NotRequired[str]
     source: NotRequired[str]
     adapter: NotRequired[bool]

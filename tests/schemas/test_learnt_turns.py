@@ -1,8 +1,10 @@
 """Marks of turns that are context only: every name and every form that files have for them, in one form of ours."""
 
+from pathlib import Path
+
 import pytest
 
-from schemas.learnt_turns import is_learnt, mark_unlearnt, unread_marks, with_one_mark
+from schemas.learnt_turns import MARK_KEYS, is_learnt, mark_unlearnt, unread_marks, with_one_mark
 
 TURN = {"role": "assistant", "content": "4"}
 NOT_LEARNT = [
@@ -12,7 +14,6 @@ NOT_LEARNT = [
     {"masked": True}, {"masked": 1}, {"masked": "true"},
     {"weight": 1, "train": False}, {"train": True, "loss": False},
     {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": False}]},
-    {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": True}, {"begin_offset": 4, "train": False}]},
 ]  # fmt: skip
 LEARNT = [
     {}, {"weight": 1}, {"weight": 1.0}, {"weight": "1"}, {"train": True}, {"train": "yes"}, {"training": 1},
@@ -27,35 +28,49 @@ NOT_UNDERSTOOD = [
 
 
 @pytest.mark.parametrize("marks", NOT_LEARNT)
-def test_a_turn_that_any_mark_says_is_context_gets_our_mark_in_place_of_all(marks):
+def test_a_turn_that_is_context_gets_our_mark(marks):
     turn = {**TURN, "name": "bot", **marks}
     assert not is_learnt(turn)
     assert with_one_mark(turn, "assistant") == {**TURN, "name": "bot", "weight": 0}
+    assert with_one_mark({"name": "bot", **marks}, "assistant") == {"name": "bot", "weight": 0}
     assert not is_learnt(with_one_mark(turn, "assistant")) and unread_marks({**TURN, "weight": 0}) == []
 
 
 @pytest.mark.parametrize("marks", LEARNT)
-def test_a_mark_that_says_a_turn_of_the_assistant_is_learnt_says_nothing_new(marks):
-    assert is_learnt({**TURN, **marks})
-    assert with_one_mark({**TURN, **marks}, "assistant") == TURN
+def test_a_mark_that_a_turn_is_learnt_stays(marks):
+    turn = {**TURN, **marks}
+    assert is_learnt(turn) and with_one_mark(turn, "assistant") == turn and unread_marks(turn) == []
 
 
 @pytest.mark.parametrize("marks", NOT_UNDERSTOOD)
-def test_a_mark_that_is_not_understood_stays_and_is_named(marks):
+def test_a_mark_not_understood_stays_and_is_named(marks):
     turn = with_one_mark({**TURN, **marks}, "assistant")
     assert turn == {**TURN, **marks} and is_learnt(turn) and unread_marks(turn) == list(marks)
 
 
-def test_other_turns_are_never_learnt_whatever_their_marks_say():
+def test_a_turn_with_an_unlearnt_part_is_context():
+    parts = [{"begin_offset": 0, "end_offset": 3, "train": True}, {"begin_offset": 4, "train": False}]
+    turn = with_one_mark({**TURN, "train_detail": parts}, "assistant")
+    assert turn == {**TURN, "weight": 0, "train_detail": parts}
+    assert not is_learnt(turn) and unread_marks(turn) == ["train_detail"]
+
+
+def test_other_turns_are_never_learnt():
     for role in ("user", "system", "tool"):
         turn = {"role": role, "content": "2+2?"}
         assert not is_learnt(turn) and not is_learnt({**turn, "weight": 1})
-        assert with_one_mark({**turn, "weight": 0, "train": False, "loss": False}, role) == turn
-        asked = with_one_mark({**turn, "train": True}, role)
-        assert asked == {**turn, "train": True} and unread_marks(asked) == ["train"]
+        context = {**turn, "weight": 0, "train": False, "masked": True, "training": "week 3"}
+        assert with_one_mark(context, role) == context and unread_marks(context) == []
+        asked = {**turn, "train": True}
+        assert with_one_mark(asked, role) == asked and unread_marks(asked) == ["train"]
 
 
-def test_marking_a_turn_keeps_what_else_it_has_and_leaves_the_turn_itself_alone():
+def test_the_docs_name_every_mark():
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert [name for name in MARK_KEYS if f"`{name}" not in page] == []
+
+
+def test_marking_keeps_what_else_a_turn_has():
     turn = {**TURN, "tool_calls": [{"id": "a"}], "train": True}
     assert mark_unlearnt(turn) == {**TURN, "tool_calls": [{"id": "a"}], "weight": 0}
     assert turn["train"] is True

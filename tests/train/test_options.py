@@ -78,6 +78,18 @@ def test_what_trl_would_refuse_late_is_refused_at_once(given, message):
     assert message in str(error.value)
 
 
+def test_learn_is_a_key_of_the_dataset():
+    with pytest.raises(UserError) as error:
+        options.check(training("sft", learn="last"), "r.yaml:9")
+    dataset = training("sft").dataset
+    assert str(error.value) == (
+        "r.yaml:9: learn: which turns are learnt is set in the dataset: datasets: "
+        f"{{{dataset}: {{learn: last}}}}; move it there"
+    )
+    with pytest.raises(UserError, match="no option of trl.DPOConfig called 'learn'"):
+        options.check(training("dpo", learn="last"), "r.yaml:9")
+
+
 def test_good_options_pass():
     options.check(training(num_generations=4, per_device_train_batch_size=4, learning_rate=1, report_to="none"), "r")
     options.check(training("dpo", lora={"r": 16}, beta=0.2, loss_type=["sigmoid"], max_length=None), "r")

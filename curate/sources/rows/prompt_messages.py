@@ -138,6 +138,20 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and "role" in value
 
 
+def cut_unanswered(messages: list[Message]) -> tuple[list[Message], list[Message]]:
+    """Return a conversation up to the assistant's last turn, and the turns behind it, which nothing answers.
+
+    Where no user's turn comes before a turn of the assistant, nothing is cut.
+    """
+    end = len(messages)
+    while end and messages[end - 1]["role"] != "assistant":
+        end -= 1
+    asked = messages[: end - trailing_assistant_count(messages[:end])]
+    if end == len(messages) or not any(message["role"] == "user" for message in asked):
+        return messages, []
+    return messages[:end], messages[end:]
+
+
 def check_prompt(messages: list[Message], candidates: list[Candidate], key: str) -> None:
     """Raise ``BadRow`` where the prompt has no user message or ends with an assistant's."""
     if messages and messages[-1]["role"] == "user":

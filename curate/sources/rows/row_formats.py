@@ -4,7 +4,7 @@
 row. The other keys become metadata, so that nothing is lost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.sources.rows import layout_names as names
@@ -13,6 +13,7 @@ from curate.sources.rows.one_answer import take_ground_truth, take_one_answer
 from curate.sources.rows.preference_pairs import join_list, take_numbered, take_pair
 from curate.sources.rows.prompt_messages import (
     check_prompt,
+    cut_unanswered,
     read_choices,
     take_prompt,
     with_system,
@@ -51,6 +52,7 @@ class Row:
             metadata.
         truth: The key that the ground truth was under, unless it is ``ground_truth``.
         changed: The keys whose value could not be kept as it is, or not under its name.
+        cut: The turns that were left out at the end of the conversation, as nothing answers them.
     """
 
     row_format: str
@@ -64,14 +66,16 @@ class Row:
     unclear: tuple[str, ...] = ()
     truth: str | None = None
     changed: tuple[str, ...] = ()
+    cut: list[Message] = field(default_factory=list)
 
 
-def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Row]:
+def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bool = False) -> list[Row]:
     """Return a raw row as a prompt with its candidates; a tree of messages gives several.
 
     Args:
         row: The row; it is not changed.
         extra: Keys that go to the metadata without being looked at.
+        cut: Whether a conversation that has no answer is cut behind the assistant's last turn.
 
     Raises:
         BadRow: The row has no prompt, or a part of it cannot be read.
@@ -87,7 +91,7 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None) -> list[Ro
         raise BadRow(f"{null!r} is null; expected text or a list of messages") if null else problem from None
     if layout.answers == "tree":
         return _tree_rows(rest, layout, extra or {})
-    return _read_row(rest, layout, extra or {})
+    return _read_row(rest, layout, extra or {}, cut)
 
 
 def _lift_messages(rest: dict[str, Any]) -> None:
@@ -123,7 +127,7 @@ def _tree_rows(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> l
     return rows
 
 
-def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> list[Row]:
+def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: bool) -> list[Row]:
     """Return a row's prompt and candidates, taking the parts out of ``rest``.
 
     Compared conversations that go different ways give a prompt each.
@@ -135,6 +139,9 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
     if choices and layout.choices:
         del rest[layout.choices]
     tools = read_tools(rest.pop(layout.tools)) if layout.tools else None
+    behind: list[Message] = []
+    if cut and layout.answers == "turns" and not layout.one and truth is None:
+        messages, behind = cut_unanswered(messages)
     found, row_format, unclear = _answers(rest, layout, messages)
     if layout.turns or layout.prompt is None:
         found = [(without_blank_system(turns), candidates) for turns, candidates in found]
@@ -158,6 +165,7 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> li
         unclear=tuple(dict.fromkeys(unanswered + unclear + left)) if unanswered or unclear or left else (),
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
+        cut=behind,
     )
     if len(found) == 1:
         return [first]

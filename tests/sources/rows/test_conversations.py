@@ -3,6 +3,7 @@
 import json
 
 from curate.sources.read_source import read_source
+from curate.sources.source_summary import source_summary, source_warnings
 
 ASK = {"role": "user", "content": "Weather?"}
 SKY = {"type": "function", "function": {"name": "sky", "arguments": {}}}
@@ -102,3 +103,38 @@ def test_parallel_calls_in_turns_of_their_own_are_one_turn(tmp_path):
     assert json.loads(ends.completions["messages"][0]) == [
         {"role": "assistant", "content": "", "tool_calls": [SKY, SKY]}
     ]
+
+
+def test_marks_of_turns_are_read_into_one_form(tmp_path):
+    def talk(**marks):
+        return {"conversations": [{"from": "human", "value": "Weather?"}, {"from": "gpt", "value": "Sunny.", **marks}]}
+
+    marked = [
+        {"weight": 0},
+        {"weight": 0, "name": "bot"},
+        {"train": False},
+        {"training": "false"},
+        {"loss": False},
+        {"masked": True},
+    ]
+    called = {"from": "function_call", "value": '{"name": "sky", "arguments": {}}', "loss": False}
+    calls = [{"conversations": [{"from": "human", "value": "Weather?"}, called]}]
+    spoken = [
+        {"messages": [ASK, {"role": "assistant", "content": "<think>why</think>so", "reasoning": "r", "train": 0}]}
+    ]
+    for row in [*(talk(**one) for one in marked), *calls, *spoken]:
+        found = read(tmp_path, row)
+        (turn,) = json.loads(found.completions["messages"].item())
+        assert turn["weight"] == 0 and turn.keys().isdisjoint(("train", "training", "loss", "masked")), row
+        assert found.marks == {}
+    learnt = read(tmp_path, talk(weight=1, loss=None))
+    assert json.loads(learnt.completions["messages"].item()) == [
+        {"role": "assistant", "content": "Sunny.", "weight": 1}
+    ]
+    half = talk(weight=0.5)
+    half["conversations"][0]["train"] = True
+    odd = read(tmp_path, half, talk(mask=True, weight=0.1))
+    assert odd.marks == {"weight": 2, "train": 1, "mask": 1}
+    assert "; marks not understood: 'weight' (2 turns), 'train' (1 turn), 'mask' (1 turn)" in source_summary(odd, [])
+    (warning,) = source_warnings(odd, None)
+    assert warning.startswith("marks not understood: 'weight' (2 turns)") and "learnt or not as a whole" in warning
