@@ -18,7 +18,7 @@ from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from curate.storage.reply_log import ReplyLog
 from schemas.recipe import Recipe
-from train.examples.loss_settings import loss_settings
+from train.examples.loss_settings import LossSettings
 from train.examples.prompt_examples import rendered_prompts
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ def _count(ref: ModelRef, messages: list[str]) -> float | None:
     chat = chat_for(ref)
     if chat is None:
         return None
-    rows, how = pl.DataFrame({"row_id": messages, "prompt": messages}), loss_settings("sft", {})
-    prompts = rendered_prompts(rows, chat, how)
+    rows = pl.DataFrame({"row_id": messages, "prompt": messages})
+    prompts = rendered_prompts(rows, chat, LossSettings(False, False, max_length=None, keep_end=False))
     lengths = [len(chat.encode(prompt.text).ids) for prompt in prompts if prompt.text is not None]
     return sum(lengths) / len(lengths) if lengths else None
 

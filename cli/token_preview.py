@@ -52,7 +52,8 @@ def refuse_without_template(recipe: Recipe, found: "Plan") -> None:
     for name, training in recipe.train.items():
         ref = _start(recipe, found, training)
         folder = local_folder(ref)
-        if folder is not None and find_spec("jinja2") is not None and template_for(ref) is None:
+        here = folder is not None and (folder / "config.json").exists()
+        if here and find_spec("jinja2") is not None and template_for(ref) is None:
             raise UserError(
                 f"{recipe.where('train', name, 'model')}: train.{name}: the model {ref.name!r} has no chat template, "
                 f"which says how it reads a conversation; give one: models: {{{ref.name}: {{model: ..., chat_template: "
