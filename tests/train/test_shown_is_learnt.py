@@ -24,12 +24,20 @@ preview = Lazy("train.preview")
 
 pytestmark = [needs("trl"), pytest.mark.slow]
 
-STYLES = ["chatml", "gemma", "qwen", "llama", "mistral", "deepseek", "hermes", "phi", "forced"]
+STYLES = ["chatml", "gemma", "qwen", "llama", "mistral", "deepseek", "hermes", "phi", "forced", "markers"]
 # The generation prompt begins the answer (as QwQ's does), and an earlier turn is printed without its trace.
 FORCED = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% if loop.last %}<think>\n"
     "{{ m.reasoning_content or '' }}</think>\n{% endif %}{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+)
+# Marks the assistant's text for transformers, and uses a special token, loop controls and JSON with line ends.
+MARKERS = (
+    "{{ bos_token or '' }}{% if tools %}{{ tools | tojson(indent=2) }}\n{% endif %}"
+    "{% for m in messages %}\n{% if m.role == 'system' %}{% continue %}{% endif %}\n"
+    "<|im_start|>{{ m.role }}\n{% generation %}{% if m.reasoning_content is defined and loop.last %}<think>"
+    "{{ m.reasoning_content }}</think>{% endif %}{{ m.content | trim }}{% endgeneration %}{{ eos_token }}\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TOOL = {"type": "function", "function": {"name": "read", "description": "reads", "parameters": {"type": "object"}}}
 CALL = {"id": "a1b2c3d4e", "type": "function", "function": {"name": "read", "arguments": {"lines": 7}}}
@@ -102,7 +110,7 @@ def styled(tiny: Path, tmp_path: Path):
         for file in tiny.iterdir():
             (folder / file.name).symlink_to(file)
         (folder / "chat_template.jinja").unlink(missing_ok=True)
-        template = FORCED if name == "forced" else styles.STYLES[name]
+        template = {"forced": FORCED, "markers": MARKERS}.get(name) or styles.STYLES[name]
         (folder / "chat_template.jinja").write_text(template)
         return folder
 
@@ -124,8 +132,8 @@ def made_trainer(monkeypatch: Any, training: Training, rows: pl.DataFrame, folde
     monkeypatch.setattr(trl, base.__name__, type("Stopped", (base,), {"train": stop}))
     rewards = {}
     if training.rewards:
-        from train.answer_scorers import answer_scorers
         from tests.train.tables import recipe_with
+        from train.answer_scorers import answer_scorers
 
         recipe = recipe_with(work, "")
         rewards = answer_scorers(recipe, training.rewards, "here")
