@@ -13,17 +13,18 @@ REASONS = 3  # reasons for rows that are left out that are named
 NOUNS = {"sft": "row", "preference": "pair", "prompt": "prompt"}
 
 
-def learnt_counts(training: Training, kind: str, total: int, examples: Examples) -> list[str]:
+def learnt_counts(training: Training, kind: str, total: int | None, examples: Examples) -> list[str]:
     """Return lines on what a training learns.
 
     Args:
         training: The training.
         kind: The type of the rows: 'sft', 'preference' or 'prompt'.
-        total: How many rows there are.
+        total: How many rows there are, or None if only the first of them were read.
         examples: The rows as the training gets them, or the first of them.
     """
     seen = examples.counts["rows"] + len(examples.dropped)
-    rows = number(total, NOUNS[kind]) if seen >= total else f"the first {seen:,} of {number(total, NOUNS[kind])}"
+    of = "" if total is None else f" of {total:,}"
+    rows = number(seen, NOUNS[kind]) if seen == total else f"the first {seen:,}{of} {NOUNS[kind]}s"
     parts = [f"of {rows}: {_learnt(training, kind, examples.counts)}"]
     parts += _left_out(examples.dropped)
     if examples.counts["cut_rows"]:
@@ -46,7 +47,7 @@ def _learnt(training: Training, kind: str, counts: Mapping[str, int]) -> str:
         sampled = "; the answers are sampled and rewarded" if training.rewards else ""
         return f"{number(counts['all_tokens'], 'token')}{sampled}"
     if training.trainer == "reward":
-        return f"{number(counts['all_tokens'], 'token')}; whole conversations are rewarded, the answers are marked"
+        return f"{number(counts['all_tokens'], 'token')}; whole conversations are rewarded"
     calls = f" ({number(counts['calls'], 'tool call')})" if counts["calls"] else ""
     several = kind == "sft" and counts["sequences"] > counts["rows"]
     sequences = f" in {counts['sequences']:,} sequences" if several else ""

@@ -36,13 +36,13 @@ class Known:
 
     Attributes:
         frame: The first of them.
-        total: How many there are.
+        total: How many there are; None if only the first were read.
         kind: The dataset's type; 'prompt' where the rows are prompts whose answers are still to be written.
         built: Whether the dataset is there; otherwise they come from the sources.
     """
 
     frame: pl.DataFrame
-    total: int
+    total: int | None
     kind: str
     built: bool
 
@@ -121,7 +121,8 @@ def _known_rows(recipe: Recipe, found: "Plan", training: Training) -> Known:
         return Known(rows.head(MOST_ROWS), rows.height, kind, built=True)
     rows = found.first_rows[training.dataset]
     answered = "completion" in rows.columns or "chosen" in rows.columns
-    return Known(rows, rows.height, kind if answered else "prompt", built=False)
+    total = None if rows.height == MOST_ROWS else rows.height
+    return Known(rows, total, kind if answered else "prompt", built=False)
 
 
 def _origin(recipe: Recipe, training: Training, rows: Known) -> str:
@@ -167,15 +168,16 @@ def _show_rows(
     samples = preview(first, training, rows.kind, chat, examples.dropped)
     coloured = shown.is_terminal and shown.color_system is not None and not shown.no_color
     if any(any(sample.learnt) for sample in samples):
-        how = "in green, what is context dim" if coloured else f"in {OPEN}brackets{CLOSE}"
-        shown.print(Text(f"train.{name}: what is learnt is shown {how}"), soft_wrap=True)
+        how = "in green, the context is dim" if coloured else f"in {OPEN}brackets{CLOSE}"
+        what = "the answer" if training.trainer == "reward" else "what is learnt"
+        shown.print(Text(f"train.{name}: {what} is shown {how}"), soft_wrap=True)
     for sample in samples:
-        shown.print(Text(f"\ntrain.{name}, {_title(sample)}"), soft_wrap=True)
+        shown.print(Text(f"\ntrain.{name}, {_title(sample, training)}"), soft_wrap=True)
         if sample.tokens:
             shown.print(token_text(sample.tokens, sample.learnt, coloured=coloured), soft_wrap=True)
 
 
-def _title(sample: Sample) -> str:
+def _title(sample: Sample, training: Training) -> str:
     """Return a sample's row, and how many of its tokens are learnt or why it is left out."""
     answer = f" ({sample.column})" if sample.column in ("chosen", "rejected") else ""
     row = f"row {harmless(sample.row_id)}{answer}"
@@ -184,5 +186,6 @@ def _title(sample: Sample) -> str:
     part, parts = sample.part
     place = f", part {part} of {parts}" if parts > 1 else ""
     cut = f", cut from {sample.length:,} at max_length" if sample.length > len(sample.tokens) else ""
-    learnt = f", {sum(sample.learnt):,} learnt" if sample.column != "prompt" else ""
+    counts = sample.column != "prompt" and training.trainer != "reward"
+    learnt = f", {sum(sample.learnt):,} learnt" if counts else ""
     return f"{row}{place}: {number(len(sample.tokens), 'token')}{learnt}{cut}"

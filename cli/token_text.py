@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 OPEN, CLOSE = "⟦", "⟧"  # no answer is likely to hold them
-LEARNT, CONTEXT = 400, 160  # tokens of a sample that are shown, shared by its stretches of each kind
+LEARNT, CONTEXT = 240, 160  # tokens of a sample that are shown, shared by its stretches of each kind
 FEW = 24  # tokens that are shown of every stretch
 HARMFUL = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")  # categories of characters that could steer a terminal
 

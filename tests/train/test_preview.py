@@ -100,7 +100,7 @@ def test_without_tokenizer_or_template_there_is_no_chat_to_preview_with(tmp_path
 def test_a_template_is_hostile_and_its_refusal_is_the_rows_reason(tmp_path: Path, tiny: Path):
     for template, said in (
         ("{{ raise_exception('no\x1b system turns') }}", "refuses it: no system turns"),
-        ("{{ messages.append(1) }}{{ ''.__class__() }}", "not safely callable"),
+        ("{{ messages.append(1) }}{{ ''.__class__() }}", "is unsafe"),
     ):
         (sample,) = preview(sft_rows(1), training_of("sft"), "sft", other_template(tmp_path, tiny, template))
         assert sample.row_id == "r_0" and sample.tokens == []
