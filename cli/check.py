@@ -8,16 +8,18 @@ from rich.text import Text
 
 from cli.progress import Bars
 from cli.sources import show_sources
-from cli.tables import console, safe, table
+from cli.tables import console, table
+from cli.token_preview import MOST_ROWS, refuse_without_template, show_previews
 from curate.api.run import Plan, plan
 from curate.models.budget import Budget
+from curate.models.chat.chat import chat_for
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from curate.storage.reply_log import ReplyLog
 from schemas.recipe import Recipe
-from schemas.rows import DATASET_TABLES
-from train.preview import Sample, preview
+from train.examples.loss_settings import LossSettings
+from train.examples.prompt_examples import rendered_prompts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,17 +40,18 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
     Returns:
         The plan.
     """
-    found = plan(recipe, store)
+    found = plan(recipe, store, rows=MOST_ROWS if rows else 0)
     shown = console()
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)
+    refuse_without_template(recipe, found)
     valid = f"{recipe.path}: a valid recipe" + _limit_note(recipe)
     shown.print(table(valid, ["stage", "state", "what"], lines))
     show_sources(found.sources)
     shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
     _print_models(recipe, found, shown)
     if rows:
-        _print_preview(recipe, found, shown, rows)
+        found.warnings.extend(show_previews(recipe, found, shown, rows))
     bars = Bars()
     for warning in found.warnings:
         bars.warn(warning)
@@ -114,9 +117,13 @@ def _count(ref: ModelRef, messages: list[str]) -> float | None:
     """Return the mean number of tokens of these conversations, or None if the tokenizer is not on this machine."""
     if not messages or engine_of(ref).remote or find_spec("tokenizers") is None:
         return None
-    rows = pl.DataFrame({"row_id": messages, "prompt": messages, "tools": [None] * len(messages)})
-    samples = preview(rows, "prompt", local_folder(ref), None)
-    return sum(s.length for s in samples) / len(samples) if samples else None
+    chat = chat_for(ref)
+    if chat is None:
+        return None
+    rows = pl.DataFrame({"row_id": messages, "prompt": messages})
+    prompts = rendered_prompts(rows, chat, LossSettings(False, False, max_length=None, keep_end=False))
+    lengths = [len(chat.encode(prompt.text).ids) for prompt in prompts if prompt.text is not None]
+    return sum(lengths) / len(lengths) if lengths else None
 
 
 def _print_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
@@ -134,43 +141,3 @@ def _print_models(recipe: Recipe, found: Plan, shown: "Console") -> None:
             )
         )
         shown.print(Text(f"model {name}: {ref.identity}, {here}"))
-
-
-def _print_preview(recipe: Recipe, found: Plan, shown: "Console", rows: int) -> None:
-    """Print a few rows of each training's dataset as tokens: learnt ones in colour (or brackets), the others dim."""
-    if find_spec("tokenizers") is None:
-        return shown.print(
-            "\nthe preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'", markup=False
-        )
-    for name, training in recipe.train.items():
-        model = training.model
-        while model in recipe.train:
-            model = recipe.train[model].model
-        folder = local_folder(found.state.model(model, ""))
-        kind = recipe.datasets[training.dataset].type
-        if folder is None:
-            return shown.print(
-                f"\nno preview of tokenised rows: the model {model!r} is not on this machine yet", markup=False
-            )
-        stage = found.datasets.get(training.dataset)
-        if stage is None:
-            shown.print(f"\ntrain.{name}: no rows to preview until the datasets are built", markup=False)
-            continue
-        limit = training.settings.get("max_length", 1024)
-        for sample in preview(stage.read(DATASET_TABLES[kind]).head(rows), kind, folder, limit) or []:
-            _print_sample(name, sample, shown)
-
-
-def _print_sample(name: str, sample: Sample, shown: "Console") -> None:
-    learnt = sum(sample.learnt)
-    shown.print(
-        Text(
-            f"\ntrain.{name}: {sample.column} of {sample.row_id}, {len(sample.tokens)} tokens, {learnt} learnt"
-            + (f", cut from {sample.length}" if sample.length > len(sample.tokens) else "")
-        )
-    )
-    text = Text()
-    for token, counts in zip(sample.tokens, sample.learnt, strict=True):
-        piece = safe(token)
-        text.append(piece if shown.is_terminal or not counts else f"[{piece}]", style="green" if counts else "dim")
-    shown.print(text)

@@ -3,18 +3,26 @@
 The tokens are made by ``train.examples``, which makes those of the training, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import polars as pl
 
 from curate.models.chat.chat import Chat
 from schemas.recipe import Training
+from train.data import check_rows
+from train.examples.examples import Examples
 from train.examples.learnt_tokens import TokenSequence
 from train.examples.loss_settings import LossSettings, loss_settings
-from train.examples.pair_examples import learnt_pairs
-from train.examples.prompt_examples import rendered_prompts
-from train.examples.sft_examples import learnt_rows
+from train.examples.pair_examples import dpo_examples, learnt_pairs, reward_examples
+from train.examples.prompt_examples import prompt_examples, rendered_prompts
+from train.examples.sft_examples import learnt_rows, sft_examples
+from train.tables import MESSAGE_COLUMNS
+from train.unshown import check_shown
+
+NO_LIMIT = 1 << 30  # tokens
+NONE_DROPPED: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -40,24 +48,78 @@ class Sample:
     reason: str | None = None
 
 
-def preview(rows: pl.DataFrame, training: Training, dataset_type: str, chat: Chat) -> list[Sample]:
+def training_examples(
+    rows: pl.DataFrame, training: Training, dataset_type: str, chat: Chat, where: str, *, max_prompt: int = NO_LIMIT
+) -> Examples:
+    """Return rows as the training would get them, those that it would leave out, and the counts.
+
+    Args:
+        rows: Dataset rows.
+        training: The training.
+        dataset_type: 'sft', 'preference' or 'prompt'.
+        chat: The model's chat template and tokenizer.
+        where: The training's place in the recipe and its name, for errors.
+        max_prompt: Online RL only: the most tokens of a prompt.
+
+    Raises:
+        UserError: A row is not a conversation, or has something that the template does not print.
+    """
+    dropped = check_rows(rows, dataset_type)
+    kept = rows.join(dropped, on="row_id", how="anti", maintain_order="left")
+    unshown = check_shown(kept, dataset_type, chat.template, training.unshown, where, training.model)
+    kept = kept.join(unshown, on="row_id", how="anti", maintain_order="left")
+    how = loss_settings(training.trainer, training.settings, training.unshown)
+    if dataset_type == "prompt":
+        examples = prompt_examples(kept, chat, how, max_prompt)
+    else:
+        of_pairs = reward_examples if _rewards(training.trainer) else dpo_examples
+        make = sft_examples if dataset_type == "sft" else of_pairs
+        examples = make(kept, chat, how)
+    return Examples(
+        examples.columns,
+        dict(pl.concat([dropped, unshown]).rows()) | examples.dropped,
+        examples.counts,
+        examples.changes,
+    )
+
+
+def preview(
+    rows: pl.DataFrame, training: Training, dataset_type: str, chat: Chat, dropped: Mapping[str, str] = NONE_DROPPED
+) -> list[Sample]:
     """Return rows as a trainer gets them, a sample for each sequence of tokens.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts.
+        rows: Rows that ``train.data.check_rows`` accepts, beside those of ``dropped``.
         training: The training's entry in the recipe: its trainer and its settings, such as ``max_length``.
         dataset_type: 'sft', 'preference' or 'prompt'.
         chat: The model's chat template and tokenizer.
+        dropped: The ids of the rows that the training leaves out, with the reason (``training_examples``).
     """
     how = loss_settings(training.trainer, training.settings, training.unshown)
+    kept = rows.filter(~pl.col("row_id").is_in([*dropped]))
     if dataset_type == "sft":
-        return list(_sft_samples(rows, chat, how))
-    if dataset_type == "preference":
-        return list(_pair_samples(rows, chat, how))
-    return [
-        Sample(row_id, "prompt", [], [], 0, reason=str(reason)) if text is None else _prompt_sample(row_id, chat, text)
-        for row_id, _, text, _, reason in rendered_prompts(rows, chat, how)
-    ]
+        made = _sft_samples(kept, chat, how)
+    elif dataset_type == "preference":
+        made = _pair_samples(kept, chat, how, slice(None) if _rewards(training.trainer) else how.kept)
+    else:
+        made = _prompt_samples(kept, chat, how)
+    by_row = _by_row(made)
+    column = MESSAGE_COLUMNS[dataset_type][:2][-1]
+    for row_id, reason in dropped.items():
+        by_row[row_id] = [Sample(row_id, column, [], [], 0, reason=reason)]
+    return [sample for row_id in rows["row_id"] for sample in by_row[row_id]]
+
+
+def _rewards(trainer: str) -> bool:
+    """Return whether a trainer of pairs rewards whole conversations: it cuts none."""
+    return trainer == "reward"
+
+
+def _by_row(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.row_id, []).append(sample)
+    return found
 
 
 def _sft_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
@@ -69,19 +131,23 @@ def _sft_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[
             yield Sample(row_id, "completion", token_texts(one), one.learnt, length, part)
 
 
-def _pair_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
+def _pair_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings, kept: slice) -> Iterator[Sample]:
     for row_id, pair in learnt_pairs(rows, chat, how):
         if pair.reason is not None:
             yield Sample(row_id, "chosen", [], [], 0, reason=pair.reason)
         for name, side in pair.sides:
-            kept = side.part(how.kept)
-            yield Sample(row_id, name, token_texts(kept), kept.learnt, len(side.ids))
+            part = side.part(kept)
+            yield Sample(row_id, name, token_texts(part), part.learnt, len(side.ids))
 
 
-def _prompt_sample(row_id: str, chat: Chat, text: str) -> Sample:
-    encoding = chat.encode(text)
-    sequence = TokenSequence(text, encoding.ids, encoding.offsets, [False] * len(encoding.ids), [])
-    return Sample(row_id, "prompt", token_texts(sequence), sequence.learnt, len(sequence.ids))
+def _prompt_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
+    for row_id, _, text, _, reason in rendered_prompts(rows, chat, how):
+        if text is None:
+            yield Sample(row_id, "prompt", [], [], 0, reason=reason)
+            continue
+        encoding = chat.encode(text)
+        sequence = TokenSequence(text, encoding.ids, encoding.offsets, [False] * len(encoding.ids), [])
+        yield Sample(row_id, "prompt", token_texts(sequence), sequence.learnt, len(sequence.ids))
 
 
 def token_texts(sequence: TokenSequence) -> list[str]:

@@ -3,9 +3,11 @@
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from curate.api.first_rows import first_rows
 from curate.api.open_store import OpenStore, open_store
 from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
@@ -94,12 +96,13 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
     return result
 
 
-def plan(recipe: AnyRecipe, store: AnyStore | None = None) -> Plan:
+def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0) -> Plan:
     """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store.
 
     Args:
         recipe: A recipe, a mapping with its sections, or the path of its file.
         store: The store that a run would build in, or its folder; None if there is none yet.
+        rows: How many rows to make of recorded answers for each training whose dataset is not there yet.
 
     Raises:
         UserError: For a mistake in the recipe or its sources.
@@ -108,7 +111,11 @@ def plan(recipe: AnyRecipe, store: AnyStore | None = None) -> Plan:
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
     with _drafts() as drafts:
-        return _plan(recipe, store or drafts, drafts, SourceReader()).with_sources()
+        found = _plan(recipe, store or drafts, drafts, SourceReader()).with_sources()
+        wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()
+        return replace(
+            found, first_rows={name: first_rows(found.state, recipe.datasets[name], rows) for name in wanted}
+        )
 
 
 def as_recipe(recipe: AnyRecipe) -> Recipe:

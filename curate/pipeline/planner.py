@@ -40,6 +40,8 @@ class Plan:
         model_requests: The requests that are left to make, as far as they are known.
         warnings: What a user should look at, in the order of the stages, each with what to set.
         sources: What came from where, as far as it is known (``curate.storage.prompt_origins.source_counts``).
+        first_rows: Rows of datasets that are not there yet, by the dataset's name, if a caller asked for some
+            (``curate.api.first_rows``).
     """
 
     state: RunState
@@ -47,6 +49,7 @@ class Plan:
     model_requests: list[ModelRequests] = field(default_factory=list)
     warnings: list[StageWarning] = field(default_factory=list)
     sources: pl.DataFrame = field(default_factory=pl.DataFrame)
+    first_rows: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def datasets(self) -> dict[str, Stage]:

@@ -48,11 +48,14 @@ class RenderedPrompt(NamedTuple):
 
 
 def rendered_prompts(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[RenderedPrompt]:
-    """Yield RL prompts as the chat template prints them, with what comes before an answer."""
-    for row_id, prompt in rows.select("row_id", "prompt").iter_rows():
+    """Yield prompts as the chat template prints them, with their tools and with what comes before an answer."""
+    tools = rows["tools"] if "tools" in rows.columns else [None] * rows.height
+    for row_id, prompt, row_tools in zip(rows["row_id"], rows["prompt"], tools, strict=True):
         messages, changes = fitted(json.loads(prompt), chat.template, how)
         try:
-            text = chat.template.render(messages, add_generation_prompt=True)
+            text = chat.template.render(
+                messages, json.loads(row_tools) if row_tools else None, add_generation_prompt=True
+            )
         except TemplateRefused as error:
             yield RenderedPrompt(row_id, messages, None, changes, f"the model's chat template refuses it: {error}")
         else:

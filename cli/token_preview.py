@@ -1,0 +1,191 @@
+"""Prints dataset rows as the tokens that a training gets, and which of them are learnt, for ``gristmill check``."""
+
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.text import Text
+
+from cli.learnt_counts import learnt_counts, number
+from cli.token_text import CLOSE, OPEN, harmless, token_text
+from curate.models.chat.chat import Chat, chat_for, template_for
+from curate.models.model_ref import ModelRef
+from curate.models.weights import local_folder
+from schemas.errors import UserError
+from schemas.progress import StageWarning
+from schemas.recipe import Recipe, Training
+from schemas.rows import DATASET_TABLES
+from train import options
+from train.plan import split_rows
+from train.preview import NO_LIMIT, Sample, preview, training_examples
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from curate.pipeline.planner import Plan
+    from train.examples.examples import Examples
+
+MOST_ROWS = 2000  # rows that the counts are of
+
+
+@dataclass(frozen=True)
+class Known:
+    """The rows of a training that are known.
+
+    Attributes:
+        frame: The first of them.
+        total: How many there are; None if only the first were read.
+        kind: The dataset's type; 'prompt' where the rows are prompts whose answers are still to be written.
+        built: Whether the dataset is there; otherwise they come from the sources.
+    """
+
+    frame: pl.DataFrame
+    total: int | None
+    kind: str
+    built: bool
+
+
+def refuse_without_template(recipe: Recipe, found: "Plan") -> None:
+    """Raise ``UserError`` where a model to train is on this machine and has no chat template."""
+    for name, training in recipe.train.items():
+        ref = _start(recipe, found, training)
+        folder = local_folder(ref)
+        here = folder is not None and (folder / "config.json").exists()
+        if here and find_spec("jinja2") is not None and template_for(ref) is None:
+            raise UserError(
+                f"{recipe.where('train', name, 'model')}: train.{name}: the model {ref.name!r} has no chat template, "
+                f"which says how it reads a conversation; give one: models: {{{ref.name}: {{model: ..., chat_template: "
+                f"FILE.jinja}}}}"
+            )
+
+
+def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -> list[StageWarning]:
+    """Print for each training what it learns: counts, and a few rows as tokens.
+
+    Args:
+        recipe: The recipe.
+        found: Its plan.
+        shown: The console.
+        count: How many rows of each training to show.
+
+    Returns:
+        What is wrong with rows of the sources: the training would refuse them, unless something leaves them out.
+    """
+    chats: dict[str, Chat | str] = {}
+    warnings: list[StageWarning] = []
+    for name, training in recipe.train.items():
+        ref = _start(recipe, found, training)
+        if ref.name not in chats:
+            chats[ref.name] = _chat(ref)
+        chat = chats[ref.name]
+        if isinstance(chat, str):
+            shown.print(Text(f"\ntrain.{name}: {chat}"), soft_wrap=True)
+            continue
+        rows = _known_rows(recipe, found, training)
+        examples, wrong = _examples(recipe, name, chat, rows, ref)
+        warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
+        lines = [] if rows.built else [_origin(recipe, training, rows)]
+        if examples is not None:
+            lines += learnt_counts(training, rows.kind, rows.total, examples)
+        shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
+        if examples is not None:
+            _show_rows(name, training, chat, rows, examples, shown, count)
+    return warnings
+
+
+def _start(recipe: Recipe, found: "Plan", training: Training) -> ModelRef:
+    """Return the model that a training starts from, before all trainings: it has the tokenizer and the template."""
+    model = training.model
+    while model in recipe.train:
+        model = recipe.train[model].model
+    return found.state.model(model, "")
+
+
+def _chat(ref: ModelRef) -> Chat | str:
+    """Return a model's chat template and tokenizer, or why there is no preview."""
+    if find_spec("tokenizers") is None or find_spec("jinja2") is None:
+        return "the preview of tokenised rows needs the extra 'local': pip install 'gristmill[local]'"
+    folder = local_folder(ref)
+    if folder is None:
+        return f"no preview of tokenised rows: the model {ref.name!r} is not on this machine yet"
+    return chat_for(ref) or f"no preview of tokenised rows: the model {ref.name!r} has no file tokenizer.json"
+
+
+def _known_rows(recipe: Recipe, found: "Plan", training: Training) -> Known:
+    kind = recipe.datasets[training.dataset].type
+    stage = found.datasets.get(training.dataset)
+    if stage is not None:
+        rows = split_rows(stage.read(DATASET_TABLES[kind]))[0]
+        return Known(rows.head(MOST_ROWS), rows.height, kind, built=True)
+    rows = found.first_rows[training.dataset]
+    answered = "completion" in rows.columns or "chosen" in rows.columns
+    total = None if rows.height == MOST_ROWS else rows.height
+    return Known(rows, total, kind if answered else "prompt", built=False)
+
+
+def _origin(recipe: Recipe, training: Training, rows: Known) -> str:
+    """Return where rows come from whose dataset is not built."""
+    if rows.kind != recipe.datasets[training.dataset].type:
+        return "the answers are still to be written; the prompts, as the model will see them:"
+    pairs = "; a pair is of recorded answers" if rows.kind == "preference" else ""
+    return f"the dataset is not built yet: rows straight from the sources, before anything is selected{pairs}"
+
+
+def _examples(
+    recipe: Recipe, name: str, chat: Chat, rows: Known, ref: ModelRef
+) -> tuple["Examples | None", str | None]:
+    """Return rows as the training gets them, and why it would refuse rows of the sources."""
+    training, where = recipe.train[name], f"{recipe.where('train', name)}: train.{name}"
+    room = _most_prompt_tokens(training, ref)
+    wrong = None
+    for unshown in (training.unshown, "ignore"):
+        chosen = training.model_copy(update={"unshown": unshown})
+        try:
+            return training_examples(rows.frame, chosen, rows.kind, chat, where, max_prompt=room), wrong
+        except UserError as error:
+            if rows.built:
+                raise
+            wrong = wrong or f"rows of the sources: {str(error).removeprefix(f'{where}: ')}"
+    return None, wrong
+
+
+def _most_prompt_tokens(training: Training, ref: ModelRef) -> int:
+    """Return how many tokens of the model's context a prompt of online RL may have."""
+    folder = local_folder(ref)
+    file = None if folder is None else folder / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8")) if file is not None and file.exists() else {}
+    name = "max_completion_length"
+    answer = training.settings.get(name, options.default(training.trainer, name)) or 0
+    return (config.get("max_position_embeddings") or NO_LIMIT) - answer
+
+
+def _show_rows(
+    name: str, training: Training, chat: Chat, rows: Known, examples: "Examples", shown: "Console", count: int
+) -> None:
+    first = rows.frame.head(count)
+    samples = preview(first, training, rows.kind, chat, examples.dropped)
+    coloured = shown.is_terminal and shown.color_system is not None and not shown.no_color
+    if any(any(sample.learnt) for sample in samples):
+        how = "in green, the context is dim" if coloured else f"in {OPEN}brackets{CLOSE}"
+        what = "the answer" if training.trainer == "reward" else "what is learnt"
+        shown.print(Text(f"train.{name}: {what} is shown {how}"), soft_wrap=True)
+    for sample in samples:
+        shown.print(Text(f"\ntrain.{name}, {_title(sample, training)}"), soft_wrap=True)
+        if sample.tokens:
+            shown.print(token_text(sample.tokens, sample.learnt, coloured=coloured), soft_wrap=True)
+
+
+def _title(sample: Sample, training: Training) -> str:
+    """Return a sample's row, and how many of its tokens are learnt or why it is left out."""
+    answer = f" ({sample.column})" if sample.column in ("chosen", "rejected") else ""
+    row = f"row {harmless(sample.row_id)}{answer}"
+    if sample.reason is not None:
+        return f"{row}: left out: {harmless(sample.reason)}"
+    part, parts = sample.part
+    place = f", part {part} of {parts}" if parts > 1 else ""
+    cut = f", cut from {sample.length:,} at max_length" if sample.length > len(sample.tokens) else ""
+    counts = sample.column != "prompt" and training.trainer != "reward"
+    learnt = f", {sum(sample.learnt):,} learnt" if counts else ""
+    return f"{row}{place}: {number(len(sample.tokens), 'token')}{learnt}{cut}"
