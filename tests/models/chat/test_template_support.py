@@ -39,8 +39,8 @@ def test_what_each_style_prints_and_needs(name: str):
     support = support_of(style(name))
     shown = {field.name for field in fields(support) if getattr(support, field.name) is True}
     words, form = EXPECTED[name]
-    assert shown - {"turns"} == words
-    assert support.turns and not support.refusal
+    assert shown - {"turns", "end_mark"} == words
+    assert support.turns and support.end_mark and not support.refusal
     assert (support.arguments, support.call_content) == (
         form.get("arguments", "mapping"),
         form.get("call_content", "empty"),
@@ -53,6 +53,12 @@ def test_a_template_that_prints_no_answer_or_nothing_is_found():
     for source in ("{{ raise_exception('never') }}", "{% for m in messages %}", "{{ messages[0].content.text + 1 }}"):
         support = support_of(ChatTemplate(source))
         assert support.refusal and support == Support(refusal=support.refusal)
+
+
+def test_an_answer_without_a_mark_at_its_end_is_found():
+    open_ended = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}"
+    assert not support_of(ChatTemplate(open_ended)).end_mark
+    assert support_of(ChatTemplate(open_ended + "{{ eos_token }}", style("qwen").special)).end_mark
 
 
 def test_tools_count_only_where_every_beginning_prints_them():
