@@ -88,8 +88,10 @@ class Reply:
 
     ``tool_calls`` is JSON text; ``logprobs`` are natural logarithms, one a token. ``top_logprobs`` is JSON text, a list
     of ``{"token": "7", "top": {"7": -0.1, "8": -2.4}}``, one for each token that is a short answer once stripped: a
-    number of at most three digits or one capital letter. ``value`` is the reward or the loss. Where the request failed,
-    ``error`` says why and the rest is None; ``transient`` is whether the same request may succeed on another day.
+    number of at most three digits or one capital letter. ``value`` is the reward or the loss. ``answered_by`` is the
+    model that the server says has answered, where its name is another than the one that was asked for. Where the
+    request failed, ``error`` says why and the rest is None; ``transient`` is whether the same request may succeed on
+    another day.
     """
 
     key: str
@@ -104,6 +106,7 @@ class Reply:
     transient: bool = False
     value: float | None = None
     top_logprobs: str | None = None
+    answered_by: str | None = None
 
     def record(self) -> dict[str, Any]:
         """Return the reply as a JSON-able mapping, without what is unset."""

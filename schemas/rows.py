@@ -15,7 +15,7 @@ PROMPTS = {
 COMPLETIONS = {
     "completion_id": TEXT, "prompt_id": TEXT, "sample_index": INTEGER, "model": TEXT, "messages": TEXT,
     "response": TEXT, "reasoning_content": TEXT, "finish_reason": TEXT, "prompt_tokens": INTEGER,
-    "completion_tokens": INTEGER, "parent_id": TEXT, "error": TEXT,
+    "completion_tokens": INTEGER, "parent_id": TEXT, "error": TEXT, "answered_by": TEXT,
 }  # fmt: skip
 SCORES = {"row_id": TEXT, "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT}
 DECISIONS = {"row_id": TEXT, "stage": TEXT, "kept": FLAG, "reason": TEXT, "evidence": TEXT}

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Failures, Gateway
+from curate.models.failures import Failures
+from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.run_state import recipe_model

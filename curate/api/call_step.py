@@ -13,7 +13,8 @@ import polars as pl
 
 from curate.api.step_columns import TYPES, split_arguments
 from curate.datasets.build import score_is_optional
-from curate.models.gateway import Failures, Gateway
+from curate.models.failures import Failures
+from curate.models.gateway import Gateway
 from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.row_rule import RowRule, read_columns, read_row_rule
 from curate.pipeline.run_state import RunState, recipe_model

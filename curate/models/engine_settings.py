@@ -82,7 +82,8 @@ def check_task(ref: ModelRef, task: Task, where: str) -> None:
 def resolve_model(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     """Return the model that a recipe's entry means. Loads nothing.
 
-    The settings ``identity``, ``extra_body`` (sent with every request) and ``chat_template`` change the identity.
+    The settings ``identity``, ``extra_body`` (sent with every request), ``send_reasoning`` (another text is sent) and
+    ``chat_template`` change the identity.
 
     Args:
         name: The model's name in the recipe.
@@ -94,5 +95,6 @@ def resolve_model(name: str, model: Model, folder: Path = Path()) -> ModelRef:
     """
     ref = find_engine(model.engine).resolve(name, model, folder)
     given, extra = ref.setting("identity"), ref.setting("extra_body")
-    ref = replace(ref, identity=(given or ref.identity) + (f"+{fingerprint(extra)[:8]}" if extra else ""))
-    return with_template(ref, folder)
+    more = f"+{fingerprint(extra)[:8]}" if extra else ""
+    more += "+reasoning" if ref.setting("send_reasoning") else ""
+    return with_template(replace(ref, identity=(given or ref.identity) + more), folder)

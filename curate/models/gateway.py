@@ -3,10 +3,8 @@
 A ``Gateway`` does it for one run: it holds the log, the loaded engines and the budgets.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -14,15 +12,14 @@ import polars as pl
 
 from curate.models.budget import LIMITS, Budget, spending_limit
 from curate.models.engine import Engine, engine_of
+from curate.models.failures import Failures
 from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, Spender
 from curate.storage.store import Store
-from schemas.errors import Failed, Stopped
+from schemas.errors import Stopped
 from schemas.progress import Progress
 from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, Task, make_request
 
-MAX_FAILED_SHARE = 0.01  # the share of a generate step's requests that may fail
-NUMBER = re.compile(r"(https?://\S+|HTTP \d+)|\d+")  # numbers tell like errors apart; an address or a status stays
 REPLY_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "response": pl.String,
     "reasoning_content": pl.String,
@@ -35,6 +32,7 @@ REPLY_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "transient": pl.Boolean,
     "value": pl.Float64,
     "top_logprobs": pl.String,
+    "answered_by": pl.String,
 }
 
 
@@ -47,36 +45,6 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
-
-
-@dataclass
-class Failures:
-    """Counts a stage's failed requests by reason, and holds how many may fail."""
-
-    label: str
-    allowed: int
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def count(self, errors: Iterable[str]) -> None:
-        """Count errors by their text, numbers aside."""
-        self.reasons.update(NUMBER.sub(lambda found: found[1] or "N", error)[:200] for error in errors)
-
-    def add(self, errors: Iterable[str]) -> None:
-        """Count errors. Raises ``Failed`` once they are more than is allowed."""
-        self.count(errors)
-        if sum(self.reasons.values()) > self.allowed:
-            raise Failed(
-                f"{self.label}: {self.summary()}; more than max_failed allows ({self.allowed:,}). The replies "
-                f"so far are kept; run again to retry, or allow more: max_failed: 0.1"
-            )
-
-    def summary(self) -> str:
-        """``3 requests failed: 2 x ..., 1 x ...``, or empty."""
-        count = sum(self.reasons.values())
-        if not count:
-            return ""
-        common = ", ".join(f"{n} x {reason}" for reason, n in self.reasons.most_common(3))
-        return f"{count:,} request{'s' * (count > 1)} failed: {common}"
 
 
 class Gateway:
@@ -102,6 +70,7 @@ class Gateway:
         self.limits = limits or {}
         self.usage = Usage()
         self.engines: dict[tuple[str, Task], Engine] = {}  # loaded, by the model's name and the task
+        self.remote: set[str] = set()  # names of the remote models among them
         self.stopped: dict[str, str] = {}
 
     def __enter__(self) -> "Gateway":
@@ -112,12 +81,16 @@ class Gateway:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Free the engines and close the log."""
+        self.remote.clear()
         self.unload_except([])
         self.log.__exit__(kind, error, trace)
 
     def unload_except(self, refs: list[ModelRef]) -> None:
-        """Free the engines of all models but these, so that their memory is there for the next model."""
-        names = [ref.name for ref in refs]
+        """Free the engines of all models but these, so that their memory is there for the next model.
+
+        Those of remote models hold no memory here, and what they have learnt of their servers: they stay to the end.
+        """
+        names = {ref.name for ref in refs} | self.remote
         for key in [key for key in self.engines if key[0] not in names]:
             self.engines.pop(key).close()
 
@@ -161,7 +134,9 @@ class Gateway:
         """Return the engine that serves a task of a model; start it if it is not loaded."""
         key = ref.name, task
         if key not in self.engines:
-            self.engines[key] = engine_of(ref).tasks[task](ref, self.progress)
+            spec = engine_of(ref)
+            self.engines[key] = spec.tasks[task](ref, self.progress)
+            self.remote |= {ref.name} if spec.remote else set()
         return self.engines[key]
 
     def read(self, keys: Iterable[str]) -> dict[str, Reply]:
@@ -273,7 +248,10 @@ class _Asking:
         self.tokens += spent.completion_tokens
         rate = f"{self.tokens / max(self.budget.clock - self.begun, 1e-3):,.0f} tokens/s"
         self.progress.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
-        self.failures.add(r.error for r in replies if r.error is not None)
+        errors = [r for r in replies if r.error is not None]
+        self.failures.add(
+            (r.error or "" for r in errors if r.transient), (r.error or "" for r in errors if not r.transient)
+        )
         if not replies and (overdrawn := self.budget.overdrawn()):
             self.cut = overdrawn
             return False

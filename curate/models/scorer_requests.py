@@ -6,7 +6,8 @@ from collections.abc import Callable
 import polars as pl
 
 from curate.models.embeddings import embed
-from curate.models.gateway import Failures, Gateway, replies_frame
+from curate.models.failures import Failures
+from curate.models.gateway import Gateway, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.steps.model_calls import Embed, ModelCalls
 from schemas.errors import Stopped

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from curate.models.gateway import Failures
+from curate.models.failures import Failures
 from curate.pipeline.run_record import RunRecord
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.storage.stage import Stage, StageWriter

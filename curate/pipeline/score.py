@@ -8,7 +8,8 @@ from functools import partial
 
 import polars as pl
 
-from curate.models.gateway import Failures, replies_frame
+from curate.models.failures import Failures
+from curate.models.gateway import replies_frame
 from curate.models.scorer_requests import ScorerRequests, requests_of
 from curate.pipeline.missing import missing_note
 from curate.pipeline.run_state import RunState

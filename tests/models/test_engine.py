@@ -8,7 +8,8 @@ import pytest
 from curate.models import clients
 from curate.models.engine import engine_names, engine_of, find_engine, recipe_engines
 from curate.models.engine_settings import check_model, check_task, resolve_model
-from curate.models.gateway import Failures, Gateway
+from curate.models.failures import Failures
+from curate.models.gateway import Gateway
 from schemas.errors import UserError
 from schemas.progress import Progress
 from schemas.recipe import Model

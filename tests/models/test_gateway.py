@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.models.gateway import REPLY_COLUMNS, Failures, Gateway, replies_frame
+from curate.models.failures import Failures
+from curate.models.gateway import REPLY_COLUMNS, Gateway, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, costs
 from curate.storage.store import Store

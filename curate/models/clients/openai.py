@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from curate.models.clients.http.settings import HTTP_SETTINGS, check_extra_body, check_texts
+from curate.models.clients.http.settings import HTTP_SETTINGS, check_body_settings, check_texts
 from curate.models.engine import Engine, EngineSpec, Setting
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
@@ -63,7 +63,7 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
         raise UserError(
             f"{where}: {name}.base_url: expected an address such as http://127.0.0.1:8000/v1, found {address!r}"
         )
-    check_extra_body(name, settings, where)
+    check_body_settings(name, settings, where)
 
 
 def _is_address(text: str) -> bool:

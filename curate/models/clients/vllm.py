@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.models.clients.http.settings import HTTP_SETTINGS, check_extra_body, check_texts
+from curate.models.clients.http.settings import HTTP_SETTINGS, check_body_settings, check_texts
 from curate.models.clients.transformers import CHAT_TEMPLATE, TRUST_REMOTE_CODE
 from curate.models.engine import NUMBER, Engine, EngineSpec, Setting
 from curate.models.model_ref import ModelRef
@@ -36,7 +36,7 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
             raise UserError(f"{where}: {name}.args: {argument.split('=')[0]} is set by gristmill itself")
         if "chat_template" in settings and argument.split("=")[0].replace("_", "-") == "--chat-template":
             raise UserError(f"{where}: {name}.args: --chat-template is set by {name}.chat_template already")
-    check_extra_body(name, settings, where)
+    check_body_settings(name, settings, where)
 
 
 def _start_chat(ref: ModelRef, progress: Progress) -> Engine:

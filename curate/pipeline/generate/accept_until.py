@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from curate.models.gateway import Failures
+from curate.models.failures import Failures
 from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.generate.generate_step import REPLY, GenerateStep
 from curate.pipeline.generate.sampling_settings import number
@@ -184,7 +184,7 @@ class Waves:
         run.models.unload_except([*judges, *(ref for ref, _ in sampling.models)])
         complete = True
         while complete and (wave := self._next_wave()).height:
-            failures.allowed = max(failures.allowed, int(sampling.max_failed * self.asked.sum() + 1e-9))
+            self.generation.allow(failures, int(self.asked.sum()))
             for ref, _ in sampling.models:
                 groups = request_groups(self.generation, [wave], ref)
                 complete &= run.models.answer_all(ref, groups, failures)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.models.gateway import Failures
+from curate.models.failures import Failures
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.generate.sampling_settings import SamplingSettings, read_sampling_settings
@@ -25,7 +25,15 @@ from schemas.errors import UserError, unknown
 from schemas.ids import content_id
 from schemas.messages import assistant_messages
 
-REPLY = ("response", "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "error")
+REPLY = (
+    "response",
+    "reasoning_content",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "error",
+    "answered_by",
+)
 MESSAGES = r'(?s)^\s*\[\s*\{.*"role".*\}\s*\]\s*$'  # a first look at what a step asks
 
 
@@ -99,7 +107,14 @@ class GenerateStep:
 
     def failures(self, requests: int) -> Failures:
         """Return the count of failures for so many requests."""
-        return Failures(self.label, int(self.sampling.max_failed * requests + 1e-9))
+        failures = Failures(self.label, 0)
+        self.allow(failures, requests)
+        return failures
+
+    def allow(self, failures: Failures, requests: int) -> None:
+        """Let at least as many requests fail as may fail of so many."""
+        failures.allowed = max(failures.allowed, int(self.sampling.max_failed * requests + 1e-9))
+        failures.refusable = max(failures.refusable, int(self.sampling.max_refused * requests + 1e-9))
 
 
 def read_generate_step(

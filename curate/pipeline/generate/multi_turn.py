@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from curate.models.engine import engine_of
-from curate.models.gateway import Failures, replies_frame
+from curate.models.failures import Failures
+from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask
 from curate.pipeline.missing import missing_note
@@ -90,7 +91,9 @@ def ask_all(turns: MultiTurn, run: RunContext) -> str:
         reached, total, refs = _requests_of_exchange(turns, number, gateway.read)
         if not reached:
             return missing_note(0, transient)
-        failures.allowed += generation.failures(total).allowed
+        may_fail = generation.failures(total)
+        failures.allowed += may_fail.allowed
+        failures.refusable += may_fail.refusable
         run.progress.begin(f"{generation.label}, exchange {number + 1}", total, "replies")
         complete = True
         for ref in refs:

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from curate.models.engine import engine_of, engines_that
-from curate.models.gateway import MAX_FAILED_SHARE
+from curate.models.failures import MAX_FAILED_SHARE, MAX_REFUSED_SHARE
 from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState, recipe_file
 from schemas import recipe as recipes
@@ -38,6 +38,7 @@ class SamplingSettings:
         temperatures: The temperatures, which the samples of a row take in turn.
         sampling: The other sampling settings.
         max_failed: The share of the requests that may fail.
+        max_refused: The share that may fail or be refused for good.
     """
 
     models: tuple[tuple[ModelRef, float], ...]
@@ -45,6 +46,7 @@ class SamplingSettings:
     temperatures: tuple[float, ...]
     sampling: Sampling
     max_failed: float
+    max_refused: float = 0.0
 
     def key(self) -> dict[str, Any]:
         """Return the part of a stage's key that these settings are."""
@@ -128,7 +130,8 @@ def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> S
     max_failed = float(number(settings, "max_failed", NUMBER, 0, where, MAX_FAILED_SHARE))
     if max_failed > 1:
         raise UserError(f"{where}: generate: max_failed: {max_failed:g} is out of range, it is a share from 0 to 1")
-    return SamplingSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed)
+    max_refused = max_failed if "max_failed" in settings else MAX_REFUSED_SHARE
+    return SamplingSettings(models, n, tuple(t * 1.0 for t in found["temperature"]), sampling, max_failed, max_refused)
 
 
 def _models(state: RunState, given: Any, where: str, name: str) -> tuple[tuple[ModelRef, float], ...]:

@@ -4,10 +4,12 @@
 """
 
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
-from curate.models.clients.http import settings, wire
-from curate.models.clients.http.complaint import Complaint, refuses_choices, refuses_top_logprobs, wants_other_limit
+from curate.models.clients.http import replies, settings, wire
+from curate.models.clients.http.adapting import Adapting
+from curate.models.clients.http.complaint import Complaint
 from curate.models.clients.http.limits import Limits
 from curate.models.clients.http.run_async import run_async
 from curate.models.clients.http.transport import session
@@ -17,8 +19,6 @@ from schemas.errors import UserError
 from schemas.messages import Message
 from schemas.progress import Progress
 from schemas.requests import Give, Reply, Request, Spent, Take
-
-LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 
 
 class ChatEngine:
@@ -53,14 +53,20 @@ class ChatEngine:
         self.retries: int = settings.RETRIES.of(ref)
         self.user_prefix: str | None = settings.USER_PREFIX.of(ref)
         self.extra = json.dumps(settings.EXTRA_BODY.of(ref) or {})
+        form = wire.Form(
+            ref.location,
+            self.extra,
+            settings.MAX_TOKENS_NAME.of(ref) or settings.LIMIT_NAMES[0],
+            reasoning=settings.SEND_REASONING.of(ref),
+        )
         self.limits = Limits(settings.REQUESTS_PER_MINUTE.of(ref) or 0, settings.TOKENS_PER_MINUTE.of(ref) or 0)
         # Learnt from the server's answers.
-        self.limit_name = LIMIT_NAMES[0]  # its name for the most new tokens
-        self.has_top_logprobs = True  # whether it returns the likeliest tokens
+        self.adapting = Adapting(form, settings.LEAVE_OUT.of(ref) or [], self._say)
         self.short: set[str] = set()  # first keys of groups that came with too few choices
         self.reached = False  # whether it has ever answered anything
         self.answered = 0  # requests answered well
         self.fruitless = 0  # requests given up since the last that was answered well
+        self.refused: set[str] = set()  # prompts refused without a word about them since the last good answer
 
     def answer(self, take: Take, give: Give) -> None:
         """Answer requests until there are none left. Ctrl-C ends it at once; only requests in flight are lost.
@@ -96,42 +102,52 @@ class ChatEngine:
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
         """Return the address and the body of a request for these samples of one prompt."""
+        form = self.adapting.form
+        if form.model != self.model:  # a server of our own has its name once it has started
+            form = self.adapting.form = replace(form, model=self.model)
+        for name in _needed(asked) & form.left_out:
+            raise self.error(f"the step needs {name}, which is left out: by leave_out, or as the server refused it")
         if asked[0].writes_user_turn:
-            prompt = self.render_user_prefix(asked[0].turns)
-            body = wire.prompt_body(self.model, asked, prompt, self.limit_name, self.extra)
+            body = wire.prompt_body(form, asked, self.render_user_prefix(asked[0].turns))
             return f"{self.base_url.rstrip('/')}/completions", body
-        body = wire.chat_body(self.model, asked, self.limit_name, self.extra, top_logprobs=self.has_top_logprobs)
-        return f"{self.base_url.rstrip('/')}/chat/completions", body
+        return f"{self.base_url.rstrip('/')}/chat/completions", wire.chat_body(form, asked)
 
     def read(self, asked: list[Request], raw: bytes, size: int) -> tuple[list[Reply], Spent]:
-        """Return the replies in the body of a good answer, and what they cost. Raises ``wire.Malformed``.
+        """Return the replies in the body of a good answer, and what they cost. Raises ``replies.Malformed``.
 
         Args:
             asked: The samples that were asked for.
             raw: The body.
             size: The length of the request's body, in bytes.
         """
-        return wire.read(asked, raw, size)
+        read, spent = replies.read(asked, raw, size, self.model)
+        if "stop" in self.adapting.form.left_out and asked[0].sampling.stop:
+            read = [_stopped(reply, asked[0].sampling.stop) for reply in read]
+        return read, spent
 
     def most_written(self, asked: list[Request]) -> int:
         """Return the most tokens that the server writes for these samples."""
         return asked[0].sampling.max_tokens * len(asked)
 
-    def adapt(self, asked: list[Request], body: bytes, complaint: Complaint) -> bool:
-        """Learn from a 400 what the server lacks; return whether to ask for the samples again."""
-        if b'"max_tokens":' in body and wants_other_limit(complaint):
-            self.limit_name = LIMIT_NAMES[1]
-        elif len(asked) > 1 and refuses_choices(complaint):
-            self.choices = 1
-        elif b'"top_logprobs":' in body and refuses_top_logprobs(complaint):
-            self.has_top_logprobs = False
-        else:
-            return False
-        return True
+    def adapt(self, asked: list[Request], status: int, body: bytes, complaint: Complaint) -> bool:
+        """Learn from a refusal what the server does not take; return whether to ask for the samples again.
+
+        Raises ``UserError`` where the step needs what the server does not take.
+        """
+        lacking = self.adapting.learn(status, body, complaint, _needed(asked))
+        if lacking:
+            raise self.error(
+                f"{self.model} at {self.base_url}: the step needs {lacking}, and the server does not take it "
+                f"(HTTP {status}: {complaint.message})"
+            )
+        return lacking is not None
 
     def together(self, asked: list[Request]) -> int:
         """Return how many samples to ask for in one request: one if greedy, since vLLM refuses several of them."""
-        return self.choices if asked[0].sampling.temperature else 1
+        return self.choices if asked[0].sampling.temperature and not self.adapting.single else 1
+
+    def _say(self, message: str) -> None:
+        self.progress.say(self.redact(f"models.{self.name}: {message}"))
 
     def error(self, message: str) -> UserError:
         """Return the error for a server that can't be used."""
@@ -157,3 +173,14 @@ class ChatEngine:
             "User-Agent": "gristmill",
         }
         return headers | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+
+
+def _needed(asked: list[Request]) -> frozenset[str]:
+    """Return the parameters that a step can't do without: it reads what they bring."""
+    return frozenset(("logprobs",)) if asked[0].sampling.logprobs else frozenset()
+
+
+def _stopped(reply: Reply, stops: tuple[str, ...]) -> Reply:
+    """Return a reply whose text ends before the first of the texts that end a reply, where the server has no stop."""
+    places = [place for stop in stops if (place := (reply.text or "").find(stop)) >= 0]
+    return replace(reply, text=(reply.text or "")[: min(places)], finish_reason="stop") if places else reply

@@ -13,7 +13,7 @@ import msgspec
 
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.http.complaint import UNREADABLE, Complaint, one_line
-from curate.models.clients.http.wire import Malformed, billed
+from curate.models.clients.http.replies import Malformed, billed
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.progress import Progress
@@ -69,7 +69,7 @@ class ClassifyEngine(ChatEngine):
         """Return 0: the server only reads."""
         return 0
 
-    def adapt(self, asked: list[Request], body: bytes, complaint: Complaint) -> bool:
+    def adapt(self, asked: list[Request], status: int, body: bytes, complaint: Complaint) -> bool:
         """Return False: there is nothing to learn from a refusal."""
         return False
 

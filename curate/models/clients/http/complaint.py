@@ -1,14 +1,14 @@
-"""Reads a server's error, in any of the shapes that servers use, and says whether to retry, stop or give up."""
+"""Reads a server's error, in any of the shapes that servers use."""
 
-import re
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from schemas.errors import printable
 
-NAMES_N = re.compile(r"(['\"`])n\1|\bn\b\s*(?:>|=|:|must|should|is\b|cannot)|\bchoices?\b", re.IGNORECASE)
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+MESSAGES = ("message", "detail", "error", "msg", "errors", "title")  # keys that hold the words of an error
+FLAGS = ("flagged_input", "reasons", "moderation", "content_filter_result", "content_filter_results")
 
 
 class Complaint(NamedTuple):
@@ -25,42 +25,85 @@ def complaint(raw: bytes) -> Complaint:
         body = msgspec.json.decode(raw)
     except UNREADABLE:
         return Complaint(one_line(raw[:4096].decode("utf-8", "replace")), "", "")
+    if isinstance(body, list) and body and isinstance(body[0], dict):  # as Google answers
+        body = body[0]
     inner = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+        inner = inner[0]
     if not isinstance(inner, dict):
         return Complaint(one_line(str(inner)), "", "")
-    message = inner.get("message") or inner.get("detail") or inner.get("error") or raw[:4096].decode("utf-8", "replace")
-    return Complaint(
-        one_line(str(message)), str(inner.get("code") or inner.get("type") or ""), str(inner.get("param") or "")
-    )
+    said = next((inner[key] for key in MESSAGES if inner.get(key)), None)
+    code, param = str(inner.get("code") or inner.get("type") or ""), str(inner.get("param") or "")
+    if isinstance(said, dict) and isinstance(said.get("detail"), list):  # as Mistral answers
+        said = said["detail"]
+    if isinstance(said, list) and said and all(isinstance(one, dict) for one in said):
+        message, kind, path = _details(said)
+        return Complaint(one_line(message), kind or code, path or param)
+    message = str(said or raw[:4096].decode("utf-8", "replace"))
+    found = Complaint(one_line(message), _flagged(inner) or code, param or _violated(inner))
+    passed_on = _passed_on(inner)
+    if passed_on is None:
+        return found
+    return Complaint(one_line(f"{message}: {passed_on.message}"), passed_on.code or code, passed_on.param or param)
+
+
+def _details(details: list[dict]) -> tuple[str, str, str]:
+    """Return the words of pydantic's errors, and the first one's kind and path (without ``body``)."""
+    paths, words = [], []
+    for one in details:
+        place = one.get("loc") if isinstance(one.get("loc"), list) else []
+        path = ".".join(str(part) for part in place if part != "body")
+        paths.append(path)
+        text = str(one.get("msg") or one.get("message") or one)
+        words.append(f"{path}: {text}" if path else text)
+    return "; ".join(words), str(details[0].get("type") or ""), paths[0]
+
+
+def _flagged(error: dict[str, Any]) -> str:
+    """Return a code for an error that says by its keys that the prompt was moderated (OpenRouter, Azure)."""
+    for key in ("metadata", "innererror", "inner_error"):
+        inner = error.get(key)
+        if isinstance(inner, dict) and any(inner.get(flag) for flag in FLAGS):
+            return "moderation"
+    return ""
+
+
+def _violated(error: dict[str, Any]) -> str:
+    """Return the first field that Google's ``details`` name, or an empty text."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        violations = detail.get("fieldViolations") if isinstance(detail, dict) else None
+        for violation in violations if isinstance(violations, list) else []:
+            if isinstance(violation, dict) and violation.get("field"):
+                return str(violation["field"])
+    return ""
+
+
+def _passed_on(error: dict[str, Any]) -> Complaint | None:
+    """Return the error of the provider behind a gateway, which OpenRouter passes on as ``metadata.raw``."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not raw:
+        return None
+    return complaint(raw.encode("utf-8", "replace") if isinstance(raw, str) else msgspec.json.encode(raw))
+
+
+def status_in_body(raw: bytes) -> int | None:
+    """Return the status that a body tells in its error, where a gateway sends an error with the status 200."""
+    try:
+        body = msgspec.json.decode(raw)
+    except UNREADABLE:
+        return None
+    error = body.get("error") if isinstance(body, dict) and not body.get("choices") else None
+    for key in ("code", "status", "status_code"):
+        value = error.get(key) if isinstance(error, dict) else None
+        if isinstance(value, str) and value.isdecimal() and len(value) == 3:
+            value = int(value)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
+    return None
 
 
 def one_line(text: str, most: int = 2000) -> str:
     """Return a text on one line and without control characters, cut to ``most`` characters."""
     return " ".join(printable(text).split())[:most]
-
-
-def verdict(status: int, found: Complaint) -> Literal["stop", "retry", "error"]:
-    """Return what to do after an answer that is no reply.
-
-    ``stop``: no request will succeed (a wrong key, address or model, no money left, a redirect); ``retry``: the same
-    request may yet succeed; ``error``: this request never will.
-    """
-    broke = found.code == "insufficient_quota" or "insufficient_quota" in found.message
-    if status < 400 or status in (401, 402, 403, 404, 405) or (status == 429 and broke):
-        return "stop"
-    return "retry" if status in (408, 409, 425, 429) or status >= 500 else "error"
-
-
-def refuses_choices(found: Complaint) -> bool:
-    """Return whether a 400 says that a request may ask for one choice only."""
-    return found.param == "n" or bool(NAMES_N.search(found.message))
-
-
-def refuses_top_logprobs(found: Complaint) -> bool:
-    """Return whether a 400 says that the server returns no likely tokens, or fewer."""
-    return "logprob" in found.param or "logprob" in found.message.lower()
-
-
-def wants_other_limit(found: Complaint) -> bool:
-    """Return whether a 400 says that the server calls ``max_tokens`` ``max_completion_tokens``."""
-    return "max_completion_tokens" in found.message

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from curate.models.clients.http.adapting import Adapting
 from curate.models.clients.http.complaint import Complaint
 from curate.models.clients.http.limits import Limits
 from schemas.errors import UserError
@@ -17,13 +18,14 @@ class ServedModel(Protocol):
     progress: Progress
     base_url: str
     concurrency: int
-    choices: int
     retries: int
     limits: Limits
     short: set[str]
     reached: bool
     answered: int
     fruitless: int
+    refused: set[str]
+    adapting: Adapting
 
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
         """Return the address and the body of a request."""
@@ -37,8 +39,8 @@ class ServedModel(Protocol):
         """Return the most tokens that the server writes."""
         ...
 
-    def adapt(self, asked: list[Request], body: bytes, complaint: Complaint) -> bool:
-        """Return whether to ask again, otherwise, after a 400."""
+    def adapt(self, asked: list[Request], status: int, body: bytes, complaint: Complaint) -> bool:
+        """Return whether to ask again, otherwise, after a refusal."""
         ...
 
     def together(self, asked: list[Request]) -> int:

@@ -4,7 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from curate.models.engine import NUMBER, Setting
-from schemas.errors import UserError
+from schemas.errors import UserError, unknown
+
+LIMIT_NAMES = ("max_tokens", "max_completion_tokens")  # of the most new tokens
+# The parameters that a server may lack and that a request can do without.
+OPTIONAL = (
+    "seed",
+    "n",
+    *LIMIT_NAMES,
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop",
+    "logprobs",
+    "top_logprobs",
+    "response_format",
+)
 
 CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True)
 CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True)
@@ -13,6 +28,13 @@ RETRIES = Setting("retries", int, "how often a request that failed is tried agai
 REQUESTS_PER_MINUTE = Setting("requests_per_minute", int, "requests a minute at most; no limit", above_zero=True)
 TOKENS_PER_MINUTE = Setting("tokens_per_minute", int, "tokens a minute at most; no limit", above_zero=True)
 EXTRA_BODY = Setting("extra_body", dict, "further keys of every request's body; none")
+LEAVE_OUT = Setting("leave_out", list, "parameters that are never sent, such as [seed, n]; none")
+MAX_TOKENS_NAME = Setting(
+    "max_tokens_name", str, "the server's name for max_tokens; learnt from a refusal", choices=LIMIT_NAMES
+)
+SEND_REASONING = Setting(
+    "send_reasoning", bool, "send the reasoning traces of earlier turns, as reasoning_content; off", False
+)
 IDENTITY = Setting("identity", str, "the model's identity in cache keys, instead of its name and where it is")
 USER_PREFIX = Setting("user_prefix", str, "what comes before a user's turn in the model's chat template (magpie)")
 HTTP_SETTINGS = (
@@ -23,6 +45,9 @@ HTTP_SETTINGS = (
     REQUESTS_PER_MINUTE,
     TOKENS_PER_MINUTE,
     EXTRA_BODY,
+    LEAVE_OUT,
+    MAX_TOKENS_NAME,
+    SEND_REASONING,
     IDENTITY,
     USER_PREFIX,
 )
@@ -40,8 +65,16 @@ RESERVED_KEYS = (
 )
 
 
-def check_extra_body(name: str, settings: Mapping[str, Any], where: str) -> None:
-    """Raise ``UserError`` for an ``extra_body`` that would overwrite a key which gristmill sets."""
+def check_body_settings(name: str, settings: Mapping[str, Any], where: str) -> None:
+    """Raise ``UserError`` for settings of a request's body that are wrong.
+
+    These are an ``extra_body`` that would overwrite a key which gristmill sets, and a ``leave_out`` that names no
+    parameter that can be left out.
+    """
+    check_texts(name, "leave_out", settings, where)
+    for parameter in settings.get("leave_out", []):
+        if parameter not in OPTIONAL:
+            raise unknown("parameter that can be left out called", parameter, OPTIONAL, f"{where}: {name}.leave_out")
     for key in set(settings.get("extra_body", {})) & set(RESERVED_KEYS):
         raise UserError(f"{where}: {name}.extra_body: {key!r} is set by gristmill itself")
 

@@ -1,7 +1,7 @@
 """Sends requests to a server: a fixed number of workers share one pool of connections.
 
 Each worker takes a few samples of a prompt, asks for them in one request, and gives the replies as soon as they
-arrive. A request that fails is tried again until it succeeds or can't: ``complaint.verdict`` says which. The engine
+arrive. A request that fails is tried again until it succeeds or can't: ``verdict.verdict`` says which. The engine
 says what is sent and how a response is read.
 """
 
@@ -10,15 +10,18 @@ from collections import deque
 
 import aiohttp
 
-from curate.models.clients.http.complaint import complaint, one_line, verdict
+from curate.models.clients.http.complaint import Complaint, complaint, one_line, status_in_body
 from curate.models.clients.http.limits import back_off, retry_after
+from curate.models.clients.http.replies import Malformed
 from curate.models.clients.http.served_model import ServedModel
 from curate.models.clients.http.transport import Answer, Failure, post
-from curate.models.clients.http.wire import Malformed
+from curate.models.clients.http.verdict import about_prompt, lacks_feature, verdict
 from schemas.errors import UserError
 from schemas.requests import NO_BUDGET, Give, Reply, Request, Spent, Take
 
 LONGEST_ASKED_WAIT = 3600.0  # seconds; if a server asks to wait longer, the run ends
+ODD_REPLIES = 2  # attempts at a reply that is odd each time: it is paid for, and will hardly change
+PROMPTS_FORBIDDEN = 3  # prompts that get a bare 403 before any is answered: then it is the key that is refused
 Outcome = tuple[list[Reply], Spent, list[Request]]  # replies, their cost, samples that are still to be asked
 
 
@@ -90,7 +93,7 @@ class Workers:
     async def _ask(self, asked: list[Request]) -> list[Request]:
         """Ask until there are replies, or there can be none. Return the samples that are still to be asked."""
         engine, since = self.engine, self.loop.time()
-        seen, tries, failures = engine.answered, 0, 0
+        seen, tries, failures, odd = engine.answered, 0, 0, 0
         while True:
             url, body = engine.request_of(asked)
             estimate = len(body) // 4 + engine.most_written(asked)
@@ -113,10 +116,11 @@ class Workers:
                 await asyncio.sleep(min(back_off(8), engine.PATIENCE / 10))
                 continue
             tries += 1
+            odd += outcome.lasting
             others_answered, seen = engine.answered > seen, engine.answered  # since the last attempt
             # A server that refuses some requests and answers others is only busy: that is no failure.
             failures += not (outcome.throttled and others_answered)
-            if failures > engine.retries:
+            if failures > engine.retries or odd >= ODD_REPLIES:
                 self._give_up(asked, outcome, others_answered, tries, url)
                 return []
             await asyncio.sleep(back_off(tries))
@@ -131,7 +135,7 @@ class Workers:
             )
         engine.fruitless += 1
         text = engine.redact(f"{engine.model} at {url}: {last.reason} ({tries} attempts)")
-        self.give([Reply(r.key, error=text, transient=True) for r in asked], Spent())
+        self.give([Reply(r.key, error=text, transient=not last.lasting) for r in asked], Spent())
         if engine.fruitless >= max(8, engine.concurrency):
             raise engine.error(
                 f"{engine.fruitless} requests in a row have failed, retries included; the last: "
@@ -150,7 +154,10 @@ class Workers:
         try:
             replies, spent = engine.read(asked, engine.without_key(answer.raw), len(body))
         except Malformed as error:
-            return Failure(str(error), error.usage or (len(body) // 4 + 1, 0))
+            status = status_in_body(answer.raw)
+            if status is not None:
+                return self._refused(asked, url, body, answer._replace(status=status))
+            return Failure(str(error), error.usage or (len(body) // 4 + 1, 0), lasting=error.lasting)
         left = asked[len(replies) :]
         if left and asked[0].key not in engine.short:
             # The server may have failed once, and samples asked for apart come out differently: ask again first.
@@ -159,9 +166,10 @@ class Workers:
                 f"{len(replies)} choices instead of {len(asked)}", (spent.prompt_tokens, spent.completion_tokens)
             )
         if left:  # it ignores n
-            engine.choices = 1
+            engine.adapting.single = True
         engine.answered += 1
         engine.fruitless = 0
+        engine.refused.clear()
         self._note(spent)
         return replies, spent, left
 
@@ -171,10 +179,13 @@ class Workers:
         found = complaint(answer.raw)
         message = one_line(engine.redact(found.message), 300)
         reason = f"HTTP {status}" + (f": {message}" if message else "")
-        action = verdict(status, found)
-        if action == "stop":
+        if engine.adapt(asked, status, body, found):
+            return [], Spent(), asked
+        action = verdict(status, found, answered=engine.answered > 0)
+        if action == "stop" or (action != "retry" and self._refuses_all(asked, found, doubt=action == "doubt")):
             to = f" to {answer.headers.get('Location')}; put the final address into base_url" if status < 400 else ""
-            raise engine.error(f"{engine.model} at {url}: {reason}{to}")
+            about = f"; the prompt: {_last_words(asked)}" if status == 403 else ""
+            raise engine.error(f"{engine.model} at {url}: {reason}{to}{about}")
         if action == "retry":
             wait = retry_after(answer.headers) or 0
             if wait > LONGEST_ASKED_WAIT:
@@ -188,11 +199,26 @@ class Workers:
             lost = status in (408, 504, 524)
             billed = (len(body) // 4 + 1, 0) if lost else None
             return Failure(reason, billed, throttled=status == 429)
-        if status == 400 and engine.adapt(asked, body, found):
-            return [], Spent(), asked
         engine.fruitless = 0  # the server works, it only refuses this request
         text = engine.redact(f"{engine.model} at {url}: {reason}")
         return [Reply(r.key, error=text) for r in asked], Spent(1), []
+
+    def _refuses_all(self, asked: list[Request], found: Complaint, *, doubt: bool) -> bool:
+        """Return whether so many prompts were refused, without a word about them, that all will be.
+
+        Args:
+            asked: The samples that were refused.
+            found: The server's words.
+            doubt: Whether it may be the key that is refused.
+        """
+        engine = self.engine
+        if about_prompt(found) or lacks_feature(found):
+            return False
+        engine.refused.add(asked[0].messages)
+        if engine.answered and not doubt:
+            return False
+        most = max(8, engine.concurrency) if engine.answered or not doubt else PROMPTS_FORBIDDEN
+        return len(engine.refused) >= most
 
     def _note(self, spent: Spent) -> None:
         """Show the tokens a second, once a second at most."""
@@ -207,3 +233,11 @@ def _first(group: BaseExceptionGroup) -> BaseException:
     """Return the error to raise: the first ``UserError``, else the first of all."""
     leaves = [_first(e) if isinstance(e, BaseExceptionGroup) else e for e in group.exceptions]
     return next((e for e in leaves if isinstance(e, UserError)), leaves[0])
+
+
+def _last_words(asked: list[Request]) -> str:
+    """Return the end of a prompt, for a message."""
+    turns = asked[0].turns if asked[0].task == "generate" else [asked[0].messages]
+    last = turns[-1] if isinstance(turns, list) and turns else turns
+    text = str(last.get("content") if isinstance(last, dict) else last)
+    return repr(one_line(text, 80))

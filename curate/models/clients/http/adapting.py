@@ -1,0 +1,94 @@
+"""Learns from a server's refusals which parameters it does not take, and how it calls those that it does.
+
+What was learnt holds for all further requests of the run, and is said once.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from curate.models.clients.http.complaint import Complaint, one_line
+from curate.models.clients.http.refused_parameter import refused_parameter
+from curate.models.clients.http.settings import LIMIT_NAMES, OPTIONAL
+from curate.models.clients.http.wire import Form
+
+# Answers that say nothing about the parameters: of a key, of money, of a server that is busy or away.
+OTHER_STATUSES = (401, 402, 405, 407, 408, 409, 425, 429, 498, 502, 503, 504)
+SHORT_IDS = re.compile(r"tool.?call.?id.{0,80}(?:a-z|length of 9|alphanumeric)", re.IGNORECASE)
+LIKELY = frozenset(("logprobs", "top_logprobs"))
+
+
+class Adapting:
+    """The form of the requests to one model, and what its server's refusals change in it.
+
+    ``single`` is whether the server answers one sample a request only.
+    """
+
+    def __init__(self, form: Form, leave_out: list[str], say: Callable[[str], None]) -> None:
+        """Take the form to begin with.
+
+        Args:
+            form: The form.
+            leave_out: Parameters that the recipe leaves out.
+            say: Says what was learnt.
+        """
+        left_out = set(leave_out)
+        left_out |= LIMIT_NAMES if left_out & {*LIMIT_NAMES} else set()
+        left_out |= LIKELY if "logprobs" in left_out else set()
+        self.form = replace(form, left_out=frozenset(left_out))
+        self.single = "n" in left_out
+        self.say = say
+        self.refused: set[str] = set()  # names of the limit
+
+    def learn(self, status: int, body: bytes, found: Complaint, needed: frozenset[str]) -> str | None:
+        """Learn what a refused request must leave out; return what the step needs and the server does not take.
+
+        Args:
+            status: The answer's status.
+            body: The body of the request.
+            found: The server's words.
+            needed: Parameters that the step can't do without.
+
+        Returns:
+            An empty text where the request is to be made again, None where nothing was learnt, else the name of a
+            parameter in ``needed``.
+        """
+        if status < 400 or status in OTHER_STATUSES:
+            return None
+        sent = {*msgspec.json.decode(body)} & {*OPTIONAL} - {*msgspec.json.decode(self.form.extra)}
+        name = refused_parameter(found, sent, sure=status not in (400, 422))
+        if name is None:
+            if self.form.short_ids or not SHORT_IDS.search(found.message) or b'"tool_calls"' not in body:
+                return None
+            self._change("gives tool calls ids of nine letters and digits", found, short_ids=True)
+        elif name in needed:
+            return name
+        elif name == "n":
+            if not self.single:
+                self.single = True
+                self._tell("asks for one sample in a request", found)
+        elif name in LIMIT_NAMES:
+            self._learn_limit(name, found)
+        elif name not in self.form.left_out:
+            names = LIKELY if name in LIKELY else {name}
+            self._change(f"leaves out {name}", found, left_out=self.form.left_out | names)
+        return ""
+
+    def _learn_limit(self, name: str, found: Complaint) -> None:
+        """Use the other name of the limit, and none once the server has refused both."""
+        self.refused.add(name)
+        other = next(one for one in LIMIT_NAMES if one != name)
+        if other not in self.refused:
+            if self.form.limit != other:
+                self._change(f"writes {other} for {name}", found, limit=other)
+        elif name not in self.form.left_out:
+            self._change(f"leaves out {name}", found, left_out=self.form.left_out | {*LIMIT_NAMES})
+
+    def _change(self, what: str, found: Complaint, **changes: object) -> None:
+        self.form = replace(self.form, **changes)
+        self._tell(what, found)
+
+    def _tell(self, what: str, found: Complaint) -> None:
+        self.say(f"the server refused a parameter; gristmill {what} from now on ({one_line(found.message, 120)})")
