@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-# OpenAI's reasons, and those of other servers in lower case with "_" for "-" and " ".
+# OpenAI's reasons, and those of other servers; case, "_", "-" and " " do not count.
 FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
     "stop": (
         "stop", "stopped", "eos", "eos_token", "end", "end_turn", "end_of_text", "end_of_sequence", "endoftext",
@@ -24,7 +24,7 @@ FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
     "error": ("error", "failed", "failure", "internal_error"),
     "abort": ("abort", "aborted", "cancel", "cancelled", "canceled", "user_cancel"),
 }  # fmt: skip
-_BY_NAME = {name: reason for reason, names in FINISH_REASONS.items() for name in names}
+_BY_NAME = {name.replace("_", ""): reason for reason, names in FINISH_REASONS.items() for name in names}
 
 
 def finish_reason(given: str | None) -> str | None:
@@ -34,8 +34,8 @@ def finish_reason(given: str | None) -> str | None:
     """
     if given is None or given in FINISH_REASONS:
         return given
-    name = "_".join(given.lower().replace("-", " ").split())
-    name = name.rpartition(".")[2].removeprefix("finish_reason_")  # FinishReason.STOP, FINISH_REASON_STOP
+    name = "".join(given.lower().replace("-", " ").replace("_", " ").split())
+    name = name.removeprefix("finishreason").lstrip(".")  # FinishReason.STOP, FINISH_REASON_STOP
     if name in ("", "null", "none"):
         return None
     return _BY_NAME.get(name, given)

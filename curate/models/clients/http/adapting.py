@@ -35,8 +35,10 @@ class Adapting:
             say: Says what was learnt.
         """
         left_out = set(leave_out)
-        left_out |= LIMIT_NAMES if left_out & {*LIMIT_NAMES} else set()
-        left_out |= LIKELY if "logprobs" in left_out else set()
+        if not left_out.isdisjoint(LIMIT_NAMES):
+            left_out.update(LIMIT_NAMES)
+        if "logprobs" in left_out:
+            left_out.update(LIKELY)
         self.form = replace(form, left_out=frozenset(left_out))
         self.single = "n" in left_out
         self.say = say

@@ -7,7 +7,7 @@ from curate.models.clients.http.complaint import Complaint
 from curate.models.clients.http.verdict import UNSUPPORTED, about_prompt
 
 NAMES_N = re.compile(
-    r"(['\"`])n\1|\bn\b\s*(?:>|=|:|must|should|is\b|cannot)|(?<!tool )(?<!tool_)\bchoices?\b", re.IGNORECASE
+    r"(['\"`])n\1|\bn\b\s*(?:>|=|:|must|should|is\b|cannot)|(?<!tool )(?<![\w-])choices?\b", re.IGNORECASE
 )
 # What says that a parameter's value is wrong, and not that there is no such parameter.
 WRONG_VALUE = re.compile(
@@ -17,7 +17,8 @@ WRONG_VALUE = re.compile(
 )
 # A server that names what it does take names parameters that it does not complain about.
 LISTS = re.compile(
-    r"expected one of|\b(?:supported|allowed|valid|known|available) (?:param|field|arg|value|key|propert|option)",
+    r"expected one of"
+    r"|\b(?:supported|allowed|valid|known|available) (?:parameters|fields|arguments|keys|values|properties|options)\b",
     re.IGNORECASE,
 )
 OTHERS = ("messages", "tools", "tool_choice")  # a parameter that is named behind one of these is not the one
@@ -44,11 +45,12 @@ def refused_parameter(found: Complaint, sent: Collection[str], *, sure: bool = F
         return named
     if named:
         return named if unsupported or not WRONG_VALUE.search(found.message) else None
-    if "n" in sent and NAMES_N.search(found.message):
+    message = LISTS.split(found.message)[0]
+    if "n" in sent and NAMES_N.search(message):
         return "n"
-    if "logprob" in found.message.lower() and not {"logprobs", "top_logprobs"}.isdisjoint(sent):
+    if "logprob" in message.lower() and not {"logprobs", "top_logprobs"}.isdisjoint(sent):
         return "top_logprobs" if "top_logprobs" in sent else "logprobs"
-    return _first_named(found.message, sent) if unsupported else None
+    return _first_named(message, sent) if unsupported else None
 
 
 def _path(found: Complaint, sent: Collection[str]) -> str | None:
@@ -61,7 +63,6 @@ def _path(found: Complaint, sent: Collection[str]) -> str | None:
 
 def _first_named(message: str, sent: Collection[str]) -> str | None:
     """Return the parameter that a message names first."""
-    message = LISTS.split(message)[0]
     places = {}
     for name in (*sent, *OTHERS):
         word = rf"(?<![\w.]){name}(?!\w)"

@@ -60,7 +60,7 @@ def _read_part(part: dict, parts: Parts) -> list[str]:
 
 
 def text_of_trace(value: Any) -> str:
-    """Return a reasoning trace given as text, as a part with a text, or as a list of these; what has no text is none."""
+    """Return a reasoning trace given as text, as a part with a text, or as a list of these; others have no text."""
     if isinstance(value, dict):
         value = next((value[key] for key in TRACE_KEYS if isinstance(value.get(key), str | list)), None)
     if isinstance(value, list):
