@@ -16,9 +16,10 @@ Faults: a mapping of a fault's name to whom it hits and how. Whom: ``every: N`` 
 request is hit ``times`` times (1; 0 is always). Names: a status such as ``"429"`` (with ``retry_after``, ``message``,
 ``code``, ``param``, ``echo: true`` to give away the request's headers), ``context`` (always a 400), ``half_json``,
 ``close`` (in mid-body), ``drop`` (before a byte), ``hang``, ``choices`` (as many as ``count``), ``empty``, ``null`` (no
-content), ``types`` (of the wrong type), ``bad_utf8``, ``huge`` (says it will send a gigabyte), ``redirect`` (``to``);
-and for all requests, always: ``refuse_n``, ``ignore_n``, ``max_completion_tokens`` (refuses ``max_tokens``),
-``refuse_logprobs``, ``busy`` (429 while more than ``above`` requests are in flight).
+content), ``types`` (of the wrong type), ``raw`` (its ``body`` is the answer), ``bad_utf8``, ``huge`` (says it will send
+a gigabyte), ``redirect`` (``to``); and for all requests, always: ``lacks`` (refuses the parameters ``names`` with a
+``status``, in the ``shape`` of openai, pydantic or words), ``refuse_n``, ``ignore_n``, ``max_completion_tokens``
+(refuses ``max_tokens``), ``refuse_logprobs``, ``busy`` (429 while more than ``above`` requests are in flight).
 
 It classifies too (``POST /classify``, as vLLM's pooling server): the longer a text or conversation, the higher its one
 output; with ``labels`` (a fault's name, ``{count: N}``) it has several, which add up to 1 once activated.
@@ -41,7 +42,7 @@ import msgspec
 
 WORDS = """amber birch cedar delta ember fjord grove heron iris juniper kelp lark maple nectar olive pearl quartz reed
 saffron thistle umber violet willow yarrow zephyr""".split()
-EVERYONE = ("refuse_n", "ignore_n", "max_completion_tokens", "refuse_logprobs", "labels", "busy")
+EVERYONE = ("lacks", "refuse_n", "ignore_n", "max_completion_tokens", "refuse_logprobs", "labels", "busy")
 
 
 class Stub:
@@ -267,7 +268,7 @@ class Connection(asyncio.Protocol):
         if status == 200 and name in (None, "choices"):
             self.state.note("answered", key, len(answer.get("choices") or answer["data"]))
         if isinstance(answer, dict):
-            answer = spoil(name, answer)
+            answer = spoil(name, how, answer)
         if name == "drop":
             self.transport.close()
         elif name == "close":
@@ -318,9 +319,22 @@ def unsupported(settings, path, body, now):
         return 400, error("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
     if "refuse_n" in settings.faults and body.get("n", 1) > 1:
         return 400, error("'n' : number must be at most 1", param="n")
+    lacks = settings.faults.get("lacks", {})
+    for name in set(lacks.get("names", ())) & set(body):
+        return lacks.get("status", 400), lacking(name, lacks.get("shape", "openai"))
     if "refuse_logprobs" in settings.faults and "top_logprobs" in body:
         return 400, error("logprobs are not supported", param="top_logprobs")
     return None
+
+
+def lacking(name, shape):
+    """The words of a server that does not take a parameter."""
+    if shape == "openai":
+        return error(f"Unsupported parameter: '{name}'", code="unsupported_parameter", param=name)
+    if shape == "pydantic":
+        found = {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"}
+        return msgspec.json.encode({"object": "error", "message": {"detail": [found]}})
+    return f"this model does not support the parameter '{name}'".encode()
 
 
 def good(settings, path, body, count=None):
@@ -341,8 +355,10 @@ def classes(count, body):
     return {"object": "list", "data": [best], "usage": {"prompt_tokens": length, "completion_tokens": 0}}
 
 
-def spoil(name, answer):
+def spoil(name, how, answer):
     """The body of an answer, broken in the way that ``name`` says."""
+    if name == "raw":
+        return msgspec.json.encode(how["body"])
     if name == "null":
         answer["choices"][0]["message"] = {"role": "assistant", "content": None}
     if name == "types":

@@ -221,6 +221,20 @@ def test_too_many_failures_end_it_with_the_commonest_reasons(store):
         assert log.spent()["replies"] == 2 and log.spent()["failed"] == 4
 
 
+def test_more_may_be_refused_for_good_than_may_fail():
+    failures = Failures("stage", 1, refusable=4)
+    failures.add(["busy"], ["flagged"] * 3)
+    assert failures.summary() == "4 requests failed: 3 x flagged, 1 x busy"
+    with pytest.raises(Failed, match=r"5 requests failed.*allows \(4\).*max_failed: 1$"):
+        failures.add([], ["flagged"])
+    failures = Failures("stage", 1, refusable=4)
+    with pytest.raises(Failed, match=r"3 requests failed: 2 x busy, 1 x flagged.*allows \(1\).*max_failed: 0.1$"):
+        failures.add(["busy"] * 2, ["flagged"])
+    failures = Failures("stage", 3, refusable=0)
+    with pytest.raises(Failed, match=r"allows \(3\).*max_failed: 0.1$"):
+        failures.add([], ["flagged"] * 4)
+
+
 def test_reasons_are_counted_numbers_aside_and_three_are_told():
     failures = Failures("stage", 100)
     assert failures.summary() == ""
@@ -231,13 +245,13 @@ def test_reasons_are_counted_numbers_aside_and_three_are_told():
 
 
 def test_a_frame_of_replies_without_rows_has_every_column():
-    whole = Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0))
+    whole = Reply("k", "yes", "why", "[]", "stop", 3, 1, (-0.5, -1.0), answered_by="m-2")
     made = replies_frame([whole, None, Reply("e", error="no", transient=True)])
     assert made.schema == {"key": pl.String, **REPLY_COLUMNS}
     assert made.rows() == [
-        ("k", "yes", "why", "[]", "stop", 3, 1, [-0.5, -1.0], None, False, None, None),
-        (None, *[None] * 8, False, None, None),
-        ("e", *[None] * 7, "no", True, None, None),
+        ("k", "yes", "why", "[]", "stop", 3, 1, [-0.5, -1.0], None, False, None, None, "m-2"),
+        (None, *[None] * 8, False, None, None, None),
+        ("e", *[None] * 7, "no", True, None, None, None),
     ]
     assert replies_frame([]).schema == made.schema
 

@@ -55,6 +55,14 @@ def test_a_server_may_call_the_limit_max_completion_tokens(server_with):
     assert stats["requests"] <= 24 + 4 and {r.finish_reason for r in desk.replies.values()} == {"length"}
 
 
+def test_a_null_content_that_ended_is_an_empty_answer(server_with):
+    with server_with(faults={"null": {"every": 2}}) as stub:
+        desk = answered(stub.url, groups())
+        assert stub.stats()["requests"] == 24 and not desk.lost
+    found = [reply.text for reply in desk.replies.values()]
+    assert found.count("") == stub.stats()["faults"]["null"] > 0 and None not in found
+
+
 def test_nothing_to_do(good):
     assert answered(good.url, []).spent == Spent()
 

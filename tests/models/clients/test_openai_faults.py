@@ -40,7 +40,6 @@ FAULTS = {
     "drop": {"every": 2},
     "hang": {"every": 6},
     "empty": {"every": 2},
-    "null": {"every": 2},
     "types": {"every": 3},
     "bad_utf8": {"every": 2},
     "huge": {"every": 3},

@@ -176,7 +176,7 @@ def test_a_refusal_of_several_choices_is_recognised(message, refused):
     assert refused_parameter(Complaint("no", "", "n"), OPTIONAL) == "n"
 
 
-def test_an_error_of_the_server_must_say_that_it_is_about_a_parameter():
+def test_a_500_must_say_that_it_is_about_a_parameter():
     assert refused_parameter(Complaint("logprobs went wrong", "", ""), OPTIONAL, sure=True) is None
     assert refused_parameter(Complaint("seed is not supported", "", ""), OPTIONAL, sure=True) == "seed"
 
@@ -321,14 +321,14 @@ def test_the_limit_may_be_renamed_the_other_way():
     assert learn(adapting, refusal, sent=["max_completion_tokens"]) == "" and adapting.form.limit == "max_tokens"
 
 
-def test_several_samples_and_likely_tokens_are_no_longer_asked_for():
+def test_samples_and_likely_tokens_are_no_longer_asked_for():
     adapting, said = learner()
     assert learn(adapting, pydantic("n", text="Input should be 1"), 422) == "" and adapting.single
     assert learn(adapting, openai("logprobs are not supported"), sent=["logprobs", "top_logprobs"]) == ""
     assert adapting.form.left_out == {"logprobs", "top_logprobs"} and len(said) == 2
 
 
-def test_what_the_step_needs_or_the_recipe_sends_itself_is_not_left_out():
+def test_what_the_step_or_the_recipe_wants_is_not_left_out():
     adapting, said = learner(extra='{"seed": 5}')
     refusal = openai("logprobs are not supported")
     assert learn(adapting, refusal, sent=["logprobs"], needed=["logprobs"]) == "logprobs"

@@ -262,7 +262,7 @@ def test_a_call_among_the_parts_of_a_content_is_a_call():
     assert (kept["id"], kept["function"]) == ("t1", {"name": "add", "arguments": {"a": 1}})
 
 
-def test_a_reply_that_is_odd_in_itself_is_told_from_one_that_got_lost():
+def test_an_odd_reply_is_told_from_a_lost_one():
     for raw in (answer(said(17)), answer(said(None), finish_reason=None), b'{"choices": [{"index": 0}]}'):
         with pytest.raises(replies.Malformed) as found:
             replies.read(asked(), raw, 0)
@@ -277,7 +277,7 @@ def test_a_reply_that_is_odd_in_itself_is_told_from_one_that_got_lost():
     ("given", "kept"),
     [("stub-2", "stub-2"), ("m", None), (None, None), ("", None), (3, None), ("m-2026-01-01", "m-2026-01-01")],
 )
-def test_the_model_that_answered_is_kept_where_its_name_differs(given, kept):
+def test_the_model_that_answered_is_kept_where_it_differs(given, kept):
     raw = json.dumps({"model": given, "choices": [{"message": said("x")}]}).encode()
     (reply,), _ = replies.read(asked(), raw, 0, "m")
     assert reply.answered_by == kept

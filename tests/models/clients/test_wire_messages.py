@@ -31,7 +31,7 @@ def is_made(text):
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_messages_of_roles_and_texts_are_sent_byte_for_byte(separators):
+def test_plain_messages_are_sent_byte_for_byte(separators):
     turns = [
         {"role": "system", "content": 'Say "weight": 0, {"tool_calls"'},
         USER,
@@ -43,7 +43,7 @@ def test_messages_of_roles_and_texts_are_sent_byte_for_byte(separators):
         assert sent_messages(text) is text
 
 
-def test_arguments_are_json_text_and_a_turn_of_calls_alone_has_a_null_content():
+def test_calls_are_sent_as_openai_writes_them():
     turn = calling(call(arguments={"città": ["Rome", 1.5, None]}, id="call_1", index=0))
     assert sent(USER, turn, result(tool_call_id="call_1", name="w")) == [
         USER,
@@ -120,7 +120,7 @@ def test_results_get_the_ids_of_their_calls():
     assert all(map(is_made, answered)) and len(set(answered)) == 4
 
 
-def test_ids_are_made_the_same_each_time_and_kept_where_they_are():
+def test_ids_are_kept_and_others_made_the_same_each_time():
     turns = [USER, calling(call("a"), call("b", id="own")), result("1", tool_call_id="own"), result("2")]
     made = sent(*turns)
     assert made == sent(*turns)
