@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.errors import short_repr
 from schemas.ids import fingerprint
 from schemas.messages import Message
 
@@ -60,6 +61,14 @@ class Request:
     def turns(self) -> list[Message]:
         """The messages, parsed."""
         return json.loads(self.messages)
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of what is asked (the last turn's), quoted, for a message."""
+        last: Any = self.messages
+        if self.task == "generate" and (turns := self.turns):
+            last = turns[-1].get("content")
+        return short_repr(" ".join(str(last).split()), 80)
 
     @property
     def writes_user_turn(self) -> bool:

@@ -17,7 +17,8 @@ class Failures:
     """Counts a stage's failed requests by reason, and holds how many may fail.
 
     ``allowed`` is how many may fail at all. Of those that are refused for good, as a flagged prompt is, ``refusable``
-    may be more: another run would ask the same in vain, so it is no use to end this one.
+    may be more: another run would ask the same in vain, so it is no use to end this one. ``first`` is what the first
+    request that failed asked, in short.
     """
 
     label: str
@@ -25,6 +26,7 @@ class Failures:
     reasons: Counter[str] = field(default_factory=Counter)
     refusable: int = 0
     refused: int = 0
+    first: str = ""
 
     def count(self, errors: Iterable[str]) -> None:
         """Count errors by their text, numbers aside."""
@@ -44,8 +46,9 @@ class Failures:
         allowed = self.allowed if self.reasons.total() - self.refused > self.allowed else self.most
         if self.reasons.total() > allowed:
             more = "0.1" if allowed == self.allowed else "1"
+            about = f"; the first asked {self.first}" if self.first else ""
             raise Failed(
-                f"{self.label}: {self.summary()}; more than max_failed allows ({allowed:,}). The replies "
+                f"{self.label}: {self.summary()}; more than max_failed allows ({allowed:,}){about}. The replies "
                 f"so far are kept; run again to retry, or allow more: max_failed: {more}"
             )
 

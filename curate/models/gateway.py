@@ -200,7 +200,7 @@ class _Asking:
         self.log, self.progress, self.usage = gateway.log, gateway.progress, gateway.usage
         self.budget = gateway.budget(ref)
         self.spender = Spender(gateway.run_id, gateway.recipe, ref.name, ref.identity)
-        self.in_flight: set[str] = set()  # keys
+        self.in_flight: dict[str, Request] = {}  # by key
         self.failed: set[str] = set()  # keys, of this call: an equal request is not tried again at once
         self.waiting: list[Request] | None = None  # taken already, to be handed out first
         self.left: list[Request] | None = None  # held back by the budget
@@ -231,13 +231,15 @@ class _Asking:
             if not self.budget.reserve(new):
                 self.left = new
                 return None
-            self.in_flight.update(r.key for r in new)
+            self.in_flight.update((r.key, r) for r in new)
             return new
 
     def give(self, replies: list[Reply], spent: Spent) -> bool:
         """Store and count replies and their cost; return False if no budget is left for another attempt."""
         cost, seconds = self.budget.record(replies, spent)
-        self.in_flight.difference_update(r.key for r in replies)
+        asked = [self.in_flight.pop(r.key, None) for r in replies]
+        failed = next((one for one, r in zip(asked, replies, strict=True) if one and r.error is not None), None)
+        self.failures.first = self.failures.first or (failed.excerpt if failed else "")
         self.failed.update(r.key for r in replies if r.error is not None)
         replies = [r for r in replies if r.error != NO_BUDGET]
         self.log.append(replies, self.spender, spent, cost, seconds)

@@ -17,7 +17,7 @@ from schemas.messages import Message, dump_turns, last_text
 from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
-NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("error",), "decisions": ("stage",)}
+NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("error", "answered_by"), "decisions": ("stage",)}
 EVIDENCE = 200  # characters of a refused row that are kept
 
 

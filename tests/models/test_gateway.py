@@ -214,7 +214,8 @@ def test_too_many_failures_end_it_with_the_commonest_reasons(store):
     with pytest.raises(Failed) as error, asking(store, Echo(width=1)) as answers:
         answers.answer_all(ref(), groups(texts), failures)
     assert str(error.value) == (
-        "completions.generate.sample: 4 requests failed: 4 x no luck with N; more than max_failed allows (3). The "
+        "completions.generate.sample: 4 requests failed: 4 x no luck with N; more than max_failed allows (3); the "
+        "first asked 'fail'. The "
         "replies so far are kept; run again to retry, or allow more: max_failed: 0.1"
     )
     with ReplyLog(store) as log:

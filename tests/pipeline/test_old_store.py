@@ -20,12 +20,17 @@ ARCHIVE = Path(__file__).with_name("old_store.tar.gz")
 
 
 FILE = list(PROMPTS).index("file")  # a column of the prompts that came after this store
+NEW = {"completions": "answered_by"}  # of the other tables: a column each, null in all of its rows
 SPLIT = ("sft", "preferences", "rl_prompts")
 
 
 def tables(store):
     """Return every data table's rows, sorted, but for the split: its shares were met on average, and now are exact."""
     columns = {table: "* EXCLUDE (split)" if table in SPLIT else "*" for table in TABLES}
+    for table, name in NEW.items():
+        if name in query(store, f"SELECT * FROM {table} LIMIT 0").columns:
+            assert query(store, f"SELECT count({name}) FROM {table}").item() == 0
+            columns[table] = f"* EXCLUDE ({name})"
     return {table: query(store, f"SELECT {shown} FROM {table} ORDER BY ALL").rows() for table, shown in columns.items()}
 
 

@@ -292,14 +292,14 @@ def test_what_fails_for_good_is_a_row_with_its_error_in_a_line(tmp_path):
 def test_more_failures_than_allowed_end_the_run_with_code_1(tmp_path):
     faults = {"context": {"match": "question 3"}, "422": {"match": "question 5", "message": "odd", "times": 0}}
     with Stub(faults=faults) as stub:
-        text = "model: a, n: 4, max_tokens: 30"
+        text = "model: a, n: 4, max_tokens: 30, max_failed: 0"
         recipe = served(tmp_path, stub.url, rows=12, more="concurrency: 2", completions=sample(text))
         done = call(tmp_path, "run", recipe.path)
         assert done.code == 1
         (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
         assert re.match(
             r"error: completions\.generate\.sample: 4 requests failed: 4 x .*; more than max_failed allows "
-            r"\(0\)\. The replies so far are kept",
+            r"\(0\); the first asked 'question 3 .*'\. The replies so far are kept",
             line,
         )
         store = Store(tmp_path / "store")

@@ -184,7 +184,7 @@ class Workers:
         action = verdict(status, found, answered=engine.answered > 0)
         if action == "stop" or (action != "retry" and self._refuses_all(asked, found, doubt=action == "doubt")):
             to = f" to {answer.headers.get('Location')}; put the final address into base_url" if status < 400 else ""
-            about = f"; the prompt: {_last_words(asked)}" if status == 403 else ""
+            about = f"; the prompt: {asked[0].excerpt}" if status == 403 else ""
             raise engine.error(f"{engine.model} at {url}: {reason}{to}{about}")
         if action == "retry":
             wait = retry_after(answer.headers) or 0
@@ -233,11 +233,3 @@ def _first(group: BaseExceptionGroup) -> BaseException:
     """Return the error to raise: the first ``UserError``, else the first of all."""
     leaves = [_first(e) if isinstance(e, BaseExceptionGroup) else e for e in group.exceptions]
     return next((e for e in leaves if isinstance(e, UserError)), leaves[0])
-
-
-def _last_words(asked: list[Request]) -> str:
-    """Return the end of a prompt, for a message."""
-    turns = asked[0].turns if asked[0].task == "generate" else [asked[0].messages]
-    last = turns[-1] if isinstance(turns, list) and turns else turns
-    text = str(last.get("content") if isinstance(last, dict) else last)
-    return repr(one_line(text, 80))
