@@ -32,6 +32,7 @@ class ScorerRequests:
         label: str,
         failures: Failures,
         max_failed: float = 1.0,
+        max_refused: float = 1.0,
         stop: bool = True,
         asking: bool = True,
     ) -> None:
@@ -44,15 +45,16 @@ class ScorerRequests:
             label: The stage's name, for progress.
             failures: Counts the requests that fail.
             max_failed: The share of each call's requests that may fail on top of what ``failures`` allows.
+            max_refused: The share that may fail or be refused for good.
             stop: Whether a used-up budget raises ``Stopped``; if not, the requests that are left have no reply.
             asking: Whether to ask at all; if not, only cached replies are read.
         """
         self.gateway, self.model, self.seed, self.label = gateway, model, seed, label
-        self.failures, self.max_failed = failures, max_failed
+        self.failures, self.max_failed, self.max_refused = failures, max_failed, max_refused
         self.stop, self.asking = stop, asking
         self.unasked = 0
         self.transient: list[str] = []
-        self.may_fail = 0.0  # requests; a fraction until it is rounded up
+        self.may_fail = self.may_be_refused = 0.0  # requests; a fraction until it is rounded up
 
     def answer(self, call: ModelCalls | Embed) -> pl.DataFrame | pl.Series:
         """Run what a scorer yields.
@@ -83,7 +85,9 @@ class ScorerRequests:
     def _ask(self, ref: ModelRef, name: str, requests: list[Request]) -> None:
         """Get the requests answered; a used-up budget ends the work or the asking."""
         self.may_fail += len(requests) * self.max_failed
+        self.may_be_refused += len(requests) * self.max_refused
         self.failures.allowed = max(self.failures.allowed, math.ceil(self.may_fail))
+        self.failures.refusable = max(self.failures.refusable, math.ceil(self.may_be_refused))
         self.gateway.progress.begin(f"{self.label} ({name})", len(requests), "replies")
         if not self.gateway.answer_all(ref, ([request] for request in requests), self.failures):
             if self.stop:

@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from curate.models.failures import Failures
+from curate.models.failures import MAX_REFUSED_SHARE, Failures
 from curate.models.gateway import replies_frame
 from curate.models.scorer_requests import ScorerRequests, requests_of
 from curate.pipeline.missing import missing_note
@@ -59,7 +59,7 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     if step.name.startswith("__"):
         raise UserError(f"{where}: {step.name!r}: names that begin with __ are gristmill's own; name it with 'as'")
     scorer = read_scorer(step, columns, where, state.recipe.seed, state.model)
-    max_failed = _max_failed(step, where)
+    shares = _max_failed(step, where)
     score = ScoreStep(state, rows, prompts, scorer, state.label(rows.table, "score", step.name))
     asks = scorer.calls_models
     return StageSpec(
@@ -68,7 +68,7 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
         partial(write_model_scores if asks else write_plain_scores, score=score),
         partial(_adopt, rows, step.name),
         code=(Scorer, Step, scorer.step.code),
-        ask=partial(_ask, score, max_failed) if asks else None,
+        ask=partial(_ask, score, shares) if asks else None,
         estimate=partial(_estimate, score) if asks else None,
     )
 
@@ -113,17 +113,17 @@ def _adopt(rows: RowSet, name: str, stage: Stage | None) -> None:
     rows.scores[name] = [stage] if stage else []
 
 
-def _ask(score: ScoreStep, max_failed: float, run: RunContext) -> str:
+def _ask(score: ScoreStep, shares: tuple[float, float], run: RunContext) -> str:
     """Ask the models all that the scorer wants to know; return what is missing of the replies."""
     run.models.unload_except([ref for ref, _ in score.scorer.models or ()])
-    requests = _model_requests(score, run, Failures(score.label, 0), asking=True, max_failed=max_failed)
+    requests = _model_requests(score, run, Failures(score.label, 0), asking=True, shares=shares)
     for part in _parts(score):
         score.scorer.values(part, requests.answer)
     return missing_note(requests.unasked, requests.transient)
 
 
 def _model_requests(
-    score: ScoreStep, run: RunContext, failures: Failures, *, asking: bool, max_failed: float = 1.0
+    score: ScoreStep, run: RunContext, failures: Failures, *, asking: bool, shares: tuple[float, float] = (1.0, 1.0)
 ) -> ScorerRequests:
     return ScorerRequests(
         run.models,
@@ -131,7 +131,8 @@ def _model_requests(
         score.state.recipe.seed,
         label=score.label,
         failures=failures,
-        max_failed=max_failed,
+        max_failed=shares[0],
+        max_refused=shares[1],
         stop=False,
         asking=asking,
     )
@@ -147,12 +148,12 @@ def _parts(score: ScoreStep) -> Iterator[pl.DataFrame]:
     return read_batches(score.rows, columns, score.prompts)
 
 
-def _max_failed(step: recipes.Step, where: str) -> float:
-    """Return the share of a scorer's requests that may fail."""
+def _max_failed(step: recipes.Step, where: str) -> tuple[float, float]:
+    """Return the share of a scorer's requests that may fail, and the share that may fail or be refused for good."""
     share = step.settings.get("max_failed", SCORER_MAX_FAILED_SHARE)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise UserError(f"{where}: score: max_failed: expected a share from 0 to 1, found {share!r}")
-    return float(share)
+    return float(share), float(share) if "max_failed" in step.settings else MAX_REFUSED_SHARE
 
 
 class _NotMadeYet(Exception):

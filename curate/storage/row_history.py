@@ -114,11 +114,12 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
 def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> RowHistory:
     history = RowHistory(f"completion {completion_id}")
     row = _rows(con, "SELECT * FROM completions WHERE completion_id = ?", [completion_id])[0]
+    answered = f" (answered by {row['answered_by']})" if row.get("answered_by") else ""  # older stores have no column
     history.add(
         "response",
         [
             _short(row["response"], 400) if row["error"] is None else f"none: {_short(row['error'], 400)}",
-            f"model {row['model']}, sample {row['sample_index']}, "
+            f"model {row['model']}{answered}, sample {row['sample_index']}, "
             f"finish_reason {row['finish_reason']}, {row['completion_tokens'] or '?'} tokens",
         ],
     )

@@ -10,6 +10,7 @@ from typing import Any
 from curate.sources.rows import layout_names as names
 from curate.sources.rows.row_keys import normal
 from schemas.errors import BadRow, kind_of, short_repr
+from schemas.finish_reasons import finish_reason
 from schemas.json_text import blank, encodable, read_list
 from schemas.messages import Message, answer_message, read_messages, same_message, with_reasoning
 from schemas.rows import COMPLETIONS, PROMPTS
@@ -97,7 +98,7 @@ def _take_texts(key: str, values: list, candidates: list[Candidate]) -> bool:
         if name in names.LIST_MODELS:
             candidate.model = encodable(value, key) if value else candidate.model
         elif name in names.LIST_FINISH_REASONS:
-            candidate.finish_reason = None if value is None else encodable(value, key)
+            candidate.finish_reason = None if value is None else finish_reason(encodable(value, key))
         elif name in names.LIST_REASONING:
             add_reasoning(candidate, value or "")
         else:
@@ -142,7 +143,7 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
         add_reasoning(candidate, item.pop(trace))
     candidate.scores |= _aspects(item.get("annotations"))
     if isinstance(item.get("finish_reason"), str):
-        candidate.finish_reason = encodable(item.pop("finish_reason"), f"{where}.finish_reason")
+        candidate.finish_reason = finish_reason(encodable(item.pop("finish_reason"), f"{where}.finish_reason"))
     candidate.prompt_tokens = _take_token_count(item, "prompt_tokens")
     candidate.completion_tokens = _take_token_count(item, "completion_tokens")
     words = [k for k, v in item.items() if isinstance(v, str) and normal(k) in (*names.VERDICTS, *names.KTO_LABELS)]

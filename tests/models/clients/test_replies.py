@@ -129,8 +129,6 @@ GOOD = answer(said("hello"), usage={"prompt_tokens": 5, "completion_tokens": 2})
         b'{"choices": [{"index": 0}]}',
         answer(said("x"), finish_reason="abort"),
         answer(said("x"), finish_reason="ERROR"),
-        answer(said("x", tool_calls=[{"function": {}}])),
-        answer(said("x", tool_calls=["call"])),
         b'{"choices": [], "more": ' + b"[" * 100_000,
         GOOD[:-1] + b', "skipped": "\xff"}',
         b'{"error": {"message": "upstream died", "code": 502}}',
@@ -232,6 +230,13 @@ def test_what_is_odd_beside_the_text_is_left_out(more):
 def test_counts_of_tokens_may_be_floats_or_texts(usage):
     (reply,), spent = replies.read(asked(), answer(said("x"), usage=usage), 0)
     assert (reply.prompt_tokens, reply.completion_tokens, spent) == (5, 2, Spent(1, 5, 2))
+
+
+@pytest.mark.parametrize("call", [{"function": {}}, {"function": {"name": None, "arguments": ""}}, {"id": 3}, "", {}])
+def test_a_call_without_a_name_is_passed_on_as_such(call):
+    (reply,), _ = replies.read(asked(), answer(said("x", tool_calls=[call])), 0)
+    (kept,) = json.loads(reply.tool_calls or "")
+    assert kept["function"] == {"name": "", "arguments": ""} and reply.text == "x"
 
 
 @pytest.mark.parametrize(

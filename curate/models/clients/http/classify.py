@@ -8,12 +8,14 @@ not in it.
 
 import json
 import math
+from typing import Any
 
 import msgspec
 
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.http.complaint import UNREADABLE, Complaint, one_line
 from curate.models.clients.http.replies import Malformed, billed
+from curate.models.clients.http.wire_messages import sent_messages
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.progress import Progress
@@ -37,6 +39,11 @@ class _Answer(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
+def _sent(messages: list[Any]) -> list[Any]:
+    """Return a conversation as a server gets it. Its reasoning stays: the template says whether it counts."""
+    return json.loads(sent_messages(json.dumps(messages), reasoning=True))
+
+
 class ClassifyEngine(ChatEngine):
     """Asks one pooling server for rewards."""
 
@@ -56,7 +63,7 @@ class ClassifyEngine(ChatEngine):
     def request_of(self, asked: list[Request]) -> tuple[str, bytes]:
         """Return the address and the body of a request for a conversation's or a text's reward."""
         ask = json.loads(asked[0].messages)
-        about = {"input": ask["text"]} if "text" in ask else {"messages": ask["messages"]}
+        about = {"input": ask["text"]} if "text" in ask else {"messages": _sent(ask["messages"])}
         body = {"model": self.model, **about, "use_activation": "label" in ask, **json.loads(self.extra)}
         root = self.base_url.rstrip("/").removesuffix("/v1")
         return f"{root}/classify", json.dumps(body, separators=(",", ":")).encode()

@@ -51,8 +51,8 @@ def _details(details: list[dict]) -> tuple[str, str, str]:
     """Return the words of pydantic's errors, and the first one's kind and path (without ``body``)."""
     paths, words = [], []
     for one in details:
-        place = one.get("loc") if isinstance(one.get("loc"), list) else []
-        path = ".".join(str(part) for part in place if part != "body")
+        place = one.get("loc")
+        path = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
         paths.append(path)
         text = str(one.get("msg") or one.get("message") or one)
         words.append(f"{path}: {text}" if path else text)

@@ -181,15 +181,16 @@ def _message(found: dict) -> Message:
 
 
 def _call(found: Any) -> ToolCall:
-    """Return a tool call; arguments are kept as the server wrote them. Raises ``ValueError`` for one without a name."""
-    inner = found.get("function", found) if isinstance(found, dict) else None
-    if not isinstance(inner, dict) or not isinstance(inner.get("name"), str):
-        raise ValueError
-    arguments = inner.get("arguments")
+    """Return a tool call, whose arguments are kept as the server wrote them; one that is none has no name."""
+    if not isinstance(found, dict):
+        return ToolCall(Function("", found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)))
+    inner = found.get("function", found)
+    inner = inner if isinstance(inner, dict) else {}
+    arguments, name, given = inner.get("arguments"), inner.get("name"), found.get("id")
     if not isinstance(arguments, str | dict):
         arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
-    given = found.get("id")
-    return ToolCall(Function(inner["name"], arguments), None if given is None else str(given))
+    function = Function(name if isinstance(name, str) else "", arguments)
+    return ToolCall(function, None if given is None else str(given))
 
 
 def _usage(found: Any) -> Usage | None:
