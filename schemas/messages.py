@@ -16,6 +16,7 @@ from schemas.json_text import blank, dump, encodable, read_list
 from schemas.learnt_turns import with_one_mark
 from schemas.message_content import REASONING_KEYS, read_content, take_traces
 from schemas.reasoning import join_traces, split_reasoning
+from schemas.reply_calls import read_reply_calls
 from schemas.tool_calls import read_tool_calls, take_legacy_call
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -237,13 +238,18 @@ def with_reasoning(message: Message, trace: str) -> Message:
 def same_message(one: Message, other: Message) -> bool:
     """Return whether two messages have the same role, text and tool calls.
 
-    White space at the ends does not count: copies of a prompt often differ in it.
+    White space at the ends and the ids of calls do not count: copies of a prompt often differ in them.
     """
     return (
         one["role"] == other["role"]
         and one["content"].strip() == other["content"].strip()
-        and one.get("tool_calls") == other.get("tool_calls")
+        and _functions(one) == _functions(other)
     )
+
+
+def _functions(message: Message) -> list[dict]:
+    """Return what a message calls."""
+    return [call["function"] for call in message.get("tool_calls", [])]
 
 
 def last_text(messages: list[Message], role: str) -> str | None:
@@ -262,18 +268,21 @@ def trailing_assistant_count(messages: list[Message]) -> int:
     return count
 
 
-def assistant_message(text: str, reasoning_content: str | None = None, tool_calls: str | None = None) -> Message:
+def assistant_message(
+    text: str, reasoning_content: str | None = None, tool_calls: str | None = None, turn: int = 0
+) -> Message:
     """Return a model's reply as a message; the arguments are those of ``assistant_messages``."""
     message: Message = {"role": "assistant", "content": text}
     if reasoning_content:
         message["reasoning_content"] = reasoning_content
-    if tool_calls:
-        message["tool_calls"] = json.loads(tool_calls)
+    calls = read_reply_calls(tool_calls, turn) if tool_calls else []
+    if calls:
+        message["tool_calls"] = calls
     return message
 
 
 def assistant_messages(
-    text: str | None, reasoning_content: str | None = None, tool_calls: str | None = None
+    text: str | None, reasoning_content: str | None = None, tool_calls: str | None = None, turn: int = 0
 ) -> str | None:
     """Return a model's reply as the JSON text of a list with one assistant message.
 
@@ -281,7 +290,8 @@ def assistant_messages(
         text: The reply's text; ``None`` where there is no reply, and the result is then ``None`` too.
         reasoning_content: The reasoning trace, which becomes a key of the message unless it is empty.
         tool_calls: The tool calls as JSON text, which become a key of the message unless it is empty.
+        turn: How many turns with calls stand before the reply in its conversation.
     """
     if text is None:
         return None
-    return json.dumps([assistant_message(text, reasoning_content, tool_calls)], ensure_ascii=False)
+    return json.dumps([assistant_message(text, reasoning_content, tool_calls, turn)], ensure_ascii=False)

@@ -3,21 +3,25 @@
 from typing import Any
 
 from schemas.errors import BadRow, kind_of, short_repr
+from schemas.exact_json import parse_noting
 from schemas.json_text import blank, parse, read_list
 
 ARGUMENTS = ("arguments", "parameters", "input", "args", "tool_input")
 NAMES = ("name", "tool_name")
+IDS = ("call_id", "tool_call_id", "toolCallId", "id")  # beside ``call_id``, an ``id`` is that of the message's part
 SCHEMAS = ("parameters", "input_schema", "inputSchema")
 NO_VALUE = ("", "null", "none", "nan", "[]", "{}")  # texts that writers leave for a missing value, in any case
-BESIDE = ("id", "type", "index")  # keys of a call that say nothing without a name and arguments
+BESIDE = (*IDS, "type", "index")  # keys of a call that say nothing without a name and arguments
 _UNSAID = (None, "", "function")  # types of a tool; one of another type needs no name
 LISTS = ("functions", "tools", "function_declarations", "functionDeclarations")  # a mapping that holds the tools
 
 
 def read_tool_calls(value: Any, where: str) -> list[dict]:
-    """Return calls as ``{"type": "function", "function": {"name", "arguments"}}``, with arguments as a mapping.
+    """Return calls as ``{"id", "type": "function", "function": {"name", "arguments"}}``, with arguments as a mapping.
 
-    Chat templates write the arguments as JSON, so arguments left as text would be quoted twice.
+    Chat templates write the arguments as JSON, so arguments left as text would be quoted twice. They are ``Rewritten``
+    where their text had other digits than will be written. A call without an id has none here
+    (``schemas.call_ids`` gives it one).
 
     Args:
         value: One call or a list of calls, each a mapping or JSON text. A call may be bare (``{"name", "arguments"}``)
@@ -28,7 +32,7 @@ def read_tool_calls(value: Any, where: str) -> list[dict]:
     if is_no_value(value):
         return []
     calls = [_parsed(call) for call in _parse_lines(value, where)]
-    return [_read_call(call, where) for call in calls if not _says_nothing(call)]
+    return [read_call(call, where) for call in calls if not _says_nothing(call)]
 
 
 def is_no_value(value: Any) -> bool:
@@ -88,8 +92,12 @@ def _parse_lines(value: Any, where: str) -> list:
     return calls if isinstance(calls, list) else [calls]
 
 
-def _read_call(call: Any, where: str) -> dict:
-    """Return one call in OpenAI's form; keys that the form does not have are kept where they were."""
+def read_call(call: Any, where: str) -> dict:
+    """Return one call in OpenAI's form; keys that the form does not have are kept where they were.
+
+    Raises:
+        BadRow: The call has no name, or its arguments are no mapping.
+    """
     if not isinstance(call, dict):
         raise BadRow(f"{where}: a tool call is {kind_of(call)}; expected a mapping with name and arguments")
     function = call.get("function")
@@ -110,10 +118,21 @@ def _read_call(call: Any, where: str) -> dict:
     made = {"name": name, "arguments": arguments}
     if not is_bare and len(inner) > 2:
         made |= {k: v for k, v in inner.items() if k not in (name_key, key)}
-    result = {} if call.get("id") is None else {"id": call["id"]}
+    id_key = _first(IDS, call)
+    found = id_text(call.get(id_key))
+    result: dict[str, Any] = {} if found is None else {"id": found}
     result |= {"type": "function", "function": made}
-    used = ("id", "type", "function", *((name_key, key) if is_bare else ()))
+    used = (id_key, "id", "type", "function", *((name_key, key) if is_bare else ()))
     return result | {k: v for k, v in call.items() if v is not None and k not in used}
+
+
+def id_text(value: Any) -> str | None:
+    """Return an id as text; a number becomes one, and ``None`` where the value is no id."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and not is_no_value(value) else None
 
 
 def _first(names: tuple[str, ...], mapping: dict) -> str:
@@ -132,7 +151,7 @@ def _parse_if_text(value: Any, where: str, what: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return parse(value)
+        return parse_noting(value)
     except ValueError:
         raise BadRow(f"{where}: {what} is not JSON: {short_repr(value)}") from None
 
@@ -199,7 +218,7 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        found = parse(value) if not blank(value) else {}
+        found = parse_noting(value) if not blank(value) else {}
     except ValueError:
         return value
     return found if isinstance(found, dict) else value

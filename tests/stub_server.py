@@ -8,8 +8,8 @@ By hand: ``python tests/stub_server.py --port 8000 --delay 0.005``; from a test:
 
 What it answers is a function of the messages (or prompt), the sampling settings, the seed (unless greedy) and the index
 of the choice. ``say exactly: X`` in the last turn is answered by X; a last turn with ``think`` gets a trace
-(``think aloud``: within the content, in ``<think>``); tools are called whenever a user asks; ``response_format`` gets
-JSON that fits the schema.
+(``think aloud``: within the content, in ``<think>``); tools are called whenever a user asks otherwise
+(``call exactly: X``: with the arguments X); ``response_format`` gets JSON that fits the schema.
 
 Faults: a mapping of a fault's name to whom it hits and how. Whom: ``every: N`` (one request in N, by its content),
 ``match: TEXT`` (requests that hold the text), ``first: N`` (the first N to arrive); without any of them, all. Each
@@ -405,9 +405,10 @@ def choice(chat, body, drawn, limit, index):
         message["content"] = f"<think>so {words[0]}</think>\n{message['content']}"
     elif "think" in last:
         message["reasoning_content"] = f"so {words[0]}"
-    if body.get("tools") and turn.get("role") == "user":
+    if body.get("tools") and turn.get("role") == "user" and not exactly:
         function = body["tools"][0]["function"]
         arguments = json.dumps(fitting(function.get("parameters", {}), drawn))
+        arguments = last.partition("call exactly: ")[2] or arguments
         called = {"id": "call_1", "type": "function", "function": {"name": function["name"], "arguments": arguments}}
         message, ended = {"role": "assistant", "content": None, "tool_calls": [called]}, "tool_calls"
     log = [-(byte + 1) / 64 for byte in drawn[: len(words)]]

@@ -73,7 +73,11 @@ class Pipeline:
 
 
 def write_stage(spec: StageSpec, writer: StageWriter, run: RunContext) -> str:
-    """Write a stage's tables; return its result line: the summary, failed requests by reason, and what is missing."""
+    """Write a stage's tables; return its result line.
+
+    It has the summary, counts of what was found, failed requests by reason, and what is missing.
+    """
     result = spec.build(writer, run)
+    counts = [f"{what}: {count:,}" for what, count in writer.info.get("counts", {}).items()]
     failures = Failures(spec.label, 0, writer.info.get("failed", Counter())).summary()
-    return "; ".join(filter(None, [result, failures, spec.key.get("missing")]))
+    return "; ".join(filter(None, [result, *counts, failures, spec.key.get("missing")]))

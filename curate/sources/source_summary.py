@@ -41,6 +41,7 @@ def source_summary(source: Source, leftovers: list[Leftovers]) -> str:
         ("values changed", source.changed, "row"),
     )
     parts += [f"{what}: {_keys(keys, noun)}" for what, keys, noun in found if keys]
+    parts += [f"{what}: {count:,}" for what, count in source.calls.items()]
     tokens = sum(one.token_texts for one in leftovers)
     placeholders = sum(one.placeholder_texts for one in leftovers)
     for what, count in (("control tokens", tokens), ("placeholders", placeholders)):

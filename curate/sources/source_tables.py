@@ -43,6 +43,7 @@ class Source:
         cut: How many conversations lost turns at their end that nothing answers.
         unanswered: How many prompts end with a turn that nothing answers, and have answered turns before it.
         marks: The marks of turns that were not understood (``schemas.learnt_turns``), with the number of turns.
+        calls: What happened to tool calls and their results (``curate.sources.rows.row_calls``), with their number.
         notes: What the readers of the files decided: the split that was read, files and keys that were left out.
         warnings: What a user should look at, such as a file that is not read to its end.
     """
@@ -61,6 +62,7 @@ class Source:
     cut: int = 0
     unanswered: int = 0
     marks: dict[str, int] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -95,6 +97,7 @@ class Tables:
     cut: int = 0
     unanswered: list[str] = field(default_factory=list)
     marks: Counter = field(default_factory=Counter)
+    calls: Counter = field(default_factory=Counter)
 
     def source(self, reading: Reading) -> Source:
         """Return the source, with what the readers of its files noted."""
@@ -113,6 +116,7 @@ class Tables:
             cut=self.cut,
             unanswered=sum(not self.seen[prompt_id].count for prompt_id in self.unanswered),
             marks=dict(self.marks.most_common()),
+            calls={what: count for what, count in self.calls.most_common() if count},
             notes=reading.texts(),
             warnings=tuple(reading.warnings),
         )
@@ -165,7 +169,8 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
     prompt.candidate_keys.update(keys)
     tables.row_formats[row.row_format] += 1
     tables.prompt_keys[row.prompt_key] += 1
-    for count, found in ((tables.unused, row.unused), (tables.unclear, row.unclear), (tables.changed, row.changed)):
+    counts = (tables.unused, row.unused), (tables.unclear, row.unclear), (tables.changed, row.changed)
+    for count, found in (*counts, (tables.calls, row.calls)):
         if found:
             count.update(found)
     _count_turns(tables, row, prompt_id, is_new)

@@ -118,7 +118,7 @@ def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> R
     history.add(
         "response",
         [
-            _short(row["response"], 400) if row["error"] is None else f"none: {_short(row['error'], 400)}",
+            _response(row),
             f"model {row['model']}{answered}, sample {row['sample_index']}, "
             f"finish_reason {row['finish_reason']}, {row['completion_tokens'] or '?'} tokens",
         ],
@@ -131,6 +131,14 @@ def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> R
     history.add("decisions", _decisions(con, [completion_id]))
     _add_datasets(con, history, "list_contains(ids, ?)", [completion_id])
     return history
+
+
+def _response(row: dict) -> str:
+    """Return the response of a completion; of one with an error, that it has none, or what is wrong with it."""
+    if row["error"] is None:
+        return _short(row["response"], 400)
+    error = _short(row["error"], 400)
+    return f"none: {error}" if row["response"] is None else f"{_short(row['response'], 400)} ({error})"
 
 
 def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> RowHistory:

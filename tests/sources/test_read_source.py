@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.sources.read_source import read_source
+from schemas.call_ids import call_id
 from schemas.errors import UserError
 from schemas.reasoning import split_reasoning
 from schemas.rows import COMPLETIONS, PROMPTS, SCORES
@@ -94,7 +95,9 @@ def test_gaps_that_parquet_fills_are_gaps_again(tmp_path):
     pl.DataFrame({"messages": [turns], "weight": [float("nan")]}).write_parquet(tmp_path / "a.parquet")
     found = read_source(tmp_path / "a.parquet")
     assert found.prompts["messages"].to_list() == ['[{"role":"user","content":"x"}]']
-    assert json.loads(found.completions["messages"][0])[0]["tool_calls"] == [call]
+    assert json.loads(found.completions["messages"][0])[0]["tool_calls"] == [
+        {"id": call_id(0, 0, call["function"]), **call}
+    ]
     assert found.prompts["metadata"].to_list() == [None]
 
 

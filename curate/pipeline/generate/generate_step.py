@@ -9,6 +9,7 @@ import polars as pl
 
 from curate.models.failures import Failures
 from curate.models.model_ref import ModelRef
+from curate.pipeline.generate.reply_messages import with_messages
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.generate.sampling_settings import SamplingSettings, read_sampling_settings
 from curate.pipeline.run_state import RunState
@@ -23,7 +24,6 @@ from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.ids import content_id
-from schemas.messages import assistant_messages
 
 REPLY = (
     "response",
@@ -201,36 +201,43 @@ def checked_messages(generation: GenerateStep, messages: Any, rows: int) -> pl.S
 def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, logprobs: bool = False) -> tuple[int, int]:
     """Write replies as candidates. A request that failed leaves a row without a response, and a decision.
 
+    A reply with a broken tool call leaves a row with its response and an error, and a decision too; it is no candidate
+    from then on, as is every row with an error, and no failed request.
+
     Args:
         writer: Writes the stage.
         rows: Replies: prompt_id, sample_index, model, key and a reply's columns (``gateway.REPLY_COLUMNS``); parent_id
-            where a candidate was made from another.
+            where a candidate was made from another, completion where its messages are known (``with_messages``).
         label: The stage's label.
         logprobs: Whether to write the tokens' log-probabilities.
 
     Returns:
         How many candidates there are, and how many tokens they took.
     """
+    if "completion" not in rows.columns:
+        counts: Counter[str] = Counter()
+        rows = with_messages(rows, [None] * rows.height, [""] * rows.height, counts)
+        if counts:
+            writer.info.setdefault("counts", Counter()).update(counts)
     parents = rows["parent_id"] if "parent_id" in rows.columns else [None] * rows.height
     keys = zip(rows["prompt_id"], parents, rows["key"], rows["response"], strict=True)
     ids = [content_id("c", prompt, *([parent] if parent else []), key, text) for prompt, parent, key, text in keys]
-    replies = rows.select("response", "reasoning_content", "tool_calls").iter_rows()
-    messages = [assistant_messages(*reply) for reply in replies]
-    rows = rows.with_columns(
-        completion_id=pl.Series(ids, dtype=pl.String), messages=pl.Series(messages, dtype=pl.String)
-    )
+    rows = rows.with_columns(completion_id=pl.Series(ids, dtype=pl.String), messages="completion")
     columns = ["completion_id", "prompt_id", "sample_index", "model", "messages", *REPLY]
     more = [name for name in ("parent_id", *(["logprobs"] if logprobs else [])) if name in rows.columns]
     writer.write("completions", rows.select(*columns, *more))
-    failed = rows.filter(pl.col("error").is_not_null())
-    if failed.height:
-        Failures(label, 0, writer.info.setdefault("failed", Counter())).count(failed["error"])
-        decisions = failed.select(
+    out = rows.filter(pl.col("error").is_not_null())
+    if out.height:
+        failed = out.filter(pl.col("response").is_null())
+        if failed.height:
+            Failures(label, 0, writer.info.setdefault("failed", Counter())).count(failed["error"])
+        reason = pl.when(pl.col("response").is_null()).then(pl.lit("error")).otherwise(pl.lit("broken tool call"))
+        decisions = out.select(
             row_id="completion_id",
             stage=pl.lit(label),
             kept=pl.lit(False),
-            reason=pl.lit("error"),
+            reason=reason,
             evidence="error",
         )
         writer.write("decisions", decisions)
-    return rows.height - failed.height, int(rows["completion_tokens"].sum() or 0)
+    return rows.height - out.height, int(rows["completion_tokens"].sum() or 0)

@@ -1,5 +1,6 @@
 """A step that asks once about each row: the rows with their messages, and the replies as candidates."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import polars as pl
@@ -7,6 +8,7 @@ import polars as pl
 from curate.models.gateway import Gateway, replies_frame
 from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.generate_step import GenerateStep, checked_messages, rows_to_ask, write_candidates
+from curate.pipeline.generate.reply_messages import with_messages
 from curate.pipeline.missing import missing_note
 from curate.storage.stage import StageWriter
 from schemas.requests import Request
@@ -23,10 +25,18 @@ def prompts_to_ask(generation: GenerateStep) -> Iterator[pl.DataFrame]:
         yield batch.with_columns(ask=messages, row_id="prompt_id").drop_nulls("ask")
 
 
-def replies_to(generation: GenerateStep, rows: pl.DataFrame, gateway: Gateway) -> pl.DataFrame:
+def replies_to(
+    generation: GenerateStep, rows: pl.DataFrame, gateway: Gateway, counts: Counter[str] | None = None
+) -> pl.DataFrame:
     """Return the replies that there are to rows of ``prompts_to_ask``, as ``write_candidates`` takes them.
 
     They are in the order of the rows, and within a row of the samples.
+
+    Args:
+        generation: The step.
+        rows: The rows.
+        gateway: Has the replies.
+        counts: Counts what a user is told of the replies' tool calls.
     """
     asked = [
         (index, request.sample_index, request.key, ref.short_name)
@@ -37,8 +47,10 @@ def replies_to(generation: GenerateStep, rows: pl.DataFrame, gateway: Gateway) -
     answered = sorted(one for one in asked if one[2] in replies)
     schema = {"index": pl.UInt32, "sample_index": pl.Int64, "key": pl.String, "model": pl.String}
     frame = pl.DataFrame(answered, schema=schema, orient="row")
-    frame = frame.select("sample_index", "model", prompt_id=rows["row_id"].gather(frame["index"]))
-    return pl.concat([frame, replies_frame([replies[key] for _, _, key, _ in answered])], how="horizontal")
+    index = frame["index"]
+    frame = frame.select("sample_index", "model", prompt_id=rows["row_id"].gather(index))
+    frame = pl.concat([frame, replies_frame([replies[key] for _, _, key, _ in answered])], how="horizontal")
+    return with_messages(frame, rows["tools"].gather(index), rows["ask"].gather(index), counts)
 
 
 def missing_replies(generation: GenerateStep, frames: Iterable[pl.DataFrame], gateway: Gateway) -> str:
@@ -57,11 +69,14 @@ def write_replies(
 ) -> tuple[int, int]:
     """Write the replies to rows of ``prompts_to_ask`` as candidates; return how many, and how many tokens they took."""
     candidates = tokens = 0
+    found: Counter[str] = Counter()
     for part in _slices(generation, frames):
-        replies = replies_to(generation, part, gateway)
+        replies = replies_to(generation, part, gateway, found)
         logprobs = generation.sampling.sampling.logprobs
         counts = write_candidates(writer, replies, generation.label, logprobs=logprobs)
         candidates, tokens = candidates + counts[0], tokens + counts[1]
+    if found:
+        writer.info["counts"] = found
     return candidates, tokens
 
 

@@ -4,6 +4,7 @@
 row. The other keys become metadata, so that nothing is lost.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from curate.sources.rows.prompt_messages import (
     without_blank_system,
 )
 from curate.sources.rows.recorded_candidates import Candidate, read_candidate, take_completions
+from curate.sources.rows.row_calls import settle_calls
 from curate.sources.rows.row_keys import normal, parse_lists
 from curate.sources.rows.row_layout import Layout, row_layout
 from curate.sources.rows.row_metadata import row_metadata
@@ -53,6 +55,7 @@ class Row:
         truth: The key that the ground truth was under, unless it is ``ground_truth``.
         changed: The keys whose value could not be kept as it is, or not under its name.
         cut: The turns that were left out at the end of the conversation, as nothing answers them.
+        calls: What a user is told of the tool calls (``row_calls``), with their number.
     """
 
     row_format: str
@@ -67,6 +70,7 @@ class Row:
     truth: str | None = None
     changed: tuple[str, ...] = ()
     cut: list[Message] = field(default_factory=list)
+    calls: Mapping[str, int] = field(default_factory=dict)
 
 
 def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bool = False) -> list[Row]:
@@ -153,6 +157,7 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
         rest.pop(key, None)
     unused, left = _left_keys(rest, layout, extra, *found[0])
     metadata, changed = row_metadata(rest, extra)
+    found, calls = settle_calls(found, tools)
     first = Row(
         row_format=row_format,
         messages=found[0][0],
@@ -166,10 +171,11 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
         cut=behind,
+        calls=calls,
     )
     if len(found) == 1:
         return [first]
-    return [first, *(replace(first, messages=turns, candidates=answers) for turns, answers in found[1:])]
+    return [first, *(replace(first, messages=turns, candidates=answers, calls={}) for turns, answers in found[1:])]
 
 
 def _drop_empty_answer(rest: dict[str, Any], layout: Layout) -> tuple[str, ...]:

@@ -4,9 +4,12 @@ import json
 
 from curate.sources.read_source import read_source
 from curate.sources.source_summary import source_summary, source_warnings
+from schemas.call_ids import call_id
 
 ASK = {"role": "user", "content": "Weather?"}
-SKY = {"type": "function", "function": {"name": "sky", "arguments": {}}}
+CALLED = {"name": "sky", "arguments": {}}
+SKY = {"type": "function", "function": CALLED}
+ID = call_id(0, 0, CALLED)  # of a call that the file gives none
 SCHEMA = {"type": "object", "properties": {}}
 TOOL = {"type": "function", "function": {"name": "sky", "parameters": SCHEMA}}
 
@@ -27,8 +30,8 @@ def test_legacy_calls_with_functions_beside_them(tmp_path):
     }
     found = read(tmp_path, row)
     (prompt,) = found.prompts.rows(named=True)
-    made = {"role": "assistant", "content": "", "tool_calls": [SKY]}
-    assert json.loads(prompt["messages"]) == [ASK, made, {**result, "role": "tool"}]
+    made = {"role": "assistant", "content": "", "tool_calls": [{"id": ID, **SKY}]}
+    assert json.loads(prompt["messages"]) == [ASK, made, {**result, "role": "tool", "tool_call_id": ID}]
     assert (json.loads(prompt["tools"]), prompt["metadata"]) == ([TOOL], None)
     assert found.completions["response"].to_list() == ["Sunny."]
     ends = read(tmp_path, {"messages": [ASK, called]})
@@ -100,8 +103,9 @@ def test_parallel_calls_in_turns_of_their_own_are_one_turn(tmp_path):
     roles = [message["role"] for message in json.loads(prompt["messages"])]
     assert roles == ["user", "assistant", "tool", "tool"]
     ends = read(tmp_path, {"messages": [ASK, called, called]})
+    other = call_id(0, 1, CALLED)
     assert json.loads(ends.completions["messages"][0]) == [
-        {"role": "assistant", "content": "", "tool_calls": [SKY, SKY]}
+        {"role": "assistant", "content": "", "tool_calls": [{"id": ID, **SKY}, {"id": other, **SKY}]}
     ]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from curate.sources.rows.row_formats import Row
 from curate.sources.rows.row_formats import convert as convert_all
+from schemas.call_ids import call_id
 from schemas.errors import BadRow
 
 
@@ -168,13 +169,14 @@ def test_function_calls_become_tool_calls():
         "tools": json.dumps([{"name": "add", "parameters": {}}]),
     }
     found = convert(row)
-    made = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": call}]}
-    assert found.messages == [ASK, made, {"role": "tool", "content": "4"}]
+    own = {"id": call_id(0, 0, call), "type": "function", "function": call}
+    made = {"role": "assistant", "content": "", "tool_calls": [own]}
+    assert found.messages == [ASK, made, {"role": "tool", "content": "4", "tool_call_id": own["id"]}]
     assert json.loads(found.tools or "") == [{"type": "function", "function": {"name": "add", "parameters": {}}}]
     # OpenAI's form, arguments as JSON text, means the same call
     calls = [{"id": "1", "type": "function", "function": {"name": "add", "arguments": json.dumps(call["arguments"])}}]
     found = convert({"messages": [ASK, {"role": "assistant", "content": None, "tool_calls": calls}]})
-    assert found.candidates[0].messages[0]["tool_calls"] == [{"id": "1", **made["tool_calls"][0]}]
+    assert found.candidates[0].messages[0]["tool_calls"] == [{**own, "id": "1"}]
 
 
 def test_nothing_vanishes():

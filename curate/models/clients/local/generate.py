@@ -16,11 +16,11 @@ from curate.models.clients.local.decoding import Row, decode
 from curate.models.clients.local.loaded_model import LoadedModel
 from curate.models.clients.local.rendering import Rendering, reason_of
 from curate.models.clients.parsing import short_answers
-from curate.models.clients.parsing.tool_calls import split_tool_calls
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import cache_folder
 from curate.models.weights import load, local_folder
+from schemas.call_text import calls_as_text, split_tool_calls, tools_of
 from schemas.progress import Progress
 from schemas.reasoning import opening_mark, split_reasoning
 from schemas.requests import Give, Reply, Request, Spent, Take
@@ -176,7 +176,8 @@ class GenerateEngine(LoadedModel):
         if not request.writes_user_turn:
             reasoning, text = split_reasoning(prompt.opening + text)
             if request.tools is not None:
-                calls, text = split_tool_calls(text)
+                found, text = split_tool_calls(text, tools_of(json.loads(request.tools)))
+                calls = calls_as_text(found)
                 finish = "tool_calls" if calls and finish == "stop" else finish
         logprobs = tuple(row.logprobs) if request.sampling.logprobs else None
         return Reply(

@@ -1,0 +1,69 @@
+"""Replies as messages: tool calls in their stored form, also those that a model wrote as text, and what is broken."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+import polars as pl
+
+from schemas.call_links import INEXACT
+from schemas.call_text import Tools, split_tool_calls, tools_of, written_badly
+from schemas.errors import short_repr
+from schemas.exact_json import Rewritten
+from schemas.json_text import read_list
+from schemas.messages import assistant_message, assistant_messages
+from schemas.reply_calls import call_problem, with_ids
+
+BROKEN = "completions with a tool call that cannot be read (completions.error), in no dataset"
+_TURNS_WITH_CALLS = '"tool_calls":'
+
+
+def with_messages(
+    replies: pl.DataFrame, tools: Iterable[str | None], asked: Iterable[str], counts: Counter[str] | None = None
+) -> pl.DataFrame:
+    """Return replies with their messages (``completion``).
+
+    A reply with a tool call that cannot be read gets an ``error`` that says so; its request has not failed, and what
+    the model wrote is kept.
+
+    Args:
+        replies: A table with ``gateway.REPLY_COLUMNS``.
+        tools: The tools of each prompt, as JSON text or None.
+        asked: The messages that were sent for each, as JSON text.
+        counts: Counts what a user is told of.
+    """
+    counts = Counter() if counts is None else counts
+    names = ("response", "reasoning_content", "tool_calls", "finish_reason", "error")
+    known: dict[str, Tools] = {}
+    made: list[tuple] = []
+    for row, given, sent in zip(replies.select(names).iter_rows(), tools, asked, strict=True):
+        text, trace, calls, finish, error = row
+        if text is None or (calls is None and given is None):
+            made.append((text, finish, error, assistant_messages(text, trace)))
+            continue
+        if given is not None and given not in known:
+            known[given] = tools_of(read_list(given, "tools"))
+        made.append(_with_calls(row, known[given] if given is not None else {}, sent.count(_TURNS_WITH_CALLS), counts))
+    columns = ("response", "finish_reason", "error", "completion")
+    schema = dict.fromkeys(columns, pl.String)
+    return replies.with_columns(pl.DataFrame(made, schema=schema, orient="row"))
+
+
+def _with_calls(row: tuple, tools: Tools, turn: int, counts: Counter[str]) -> tuple:
+    """Return a reply's text, finish reason, error and messages, where it has calls or may have written some."""
+    text, trace, calls, finish, error = row
+    message = assistant_message(text, trace, calls, turn)
+    if calls is None:
+        found, rest = split_tool_calls(text, tools)
+        if found:
+            message |= {"content": rest, "tool_calls": with_ids(found, turn)}
+            text, finish = rest, "tool_calls" if finish == "stop" else finish
+    stored = message.get("tool_calls", [])
+    problem = call_problem(message)
+    if problem is None and tools and (left := written_badly(text, tools)):
+        problem = f"tool call {len(stored) + 1}: its text is no call: {short_repr(left, 80)}"
+    if problem:
+        counts[BROKEN] += 1
+    elif inexact := sum(isinstance(call["function"]["arguments"], Rewritten) for call in stored):
+        counts[INEXACT] += inexact
+    return text, finish, problem or error, json.dumps([message], ensure_ascii=False)
