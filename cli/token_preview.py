@@ -11,6 +11,7 @@ from rich.text import Text
 from cli.learnt_counts import learnt_counts, number
 from cli.token_text import CLOSE, OPEN, harmless, token_text
 from curate.models.chat.chat import Chat, chat_for, template_for
+from curate.models.chat.template_support import support_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from schemas.errors import UserError
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from train.examples.examples import Examples
 
 MOST_ROWS = 2000  # rows that the counts are of
+NO_END_MARK = (
+    "the chat template prints no mark after an answer, so that the model does not learn to stop; give it one that does "
+    "(chat_template: in models)"
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
         lines = [] if rows.built else [_origin(recipe, training, rows)]
         if examples is not None:
             lines += learnt_counts(training, rows.kind, rows.total, examples)
+        if not support_of(chat.template).end_mark:
+            lines.append(NO_END_MARK)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
         if examples is not None:
             _show_rows(name, training, chat, rows, examples, shown, count)
