@@ -1,6 +1,7 @@
 """Prints dataset rows as the tokens that a training gets, and which of them are learnt, for ``gristmill check``."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 from rich.text import Text
 
-from cli.learnt_counts import learnt_counts, number
+from cli.learnt_counts import REASONS, learnt_counts, number
 from cli.token_text import CLOSE, OPEN, harmless, token_text
 from curate.models.chat.chat import Chat, chat_for, template_for
+from curate.models.chat.template_support import support_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from schemas.errors import UserError
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from train.examples.examples import Examples
 
 MOST_ROWS = 2000  # rows that the counts are of
+NO_END_MARK = (
+    "the chat template prints no mark after an answer, so that the model does not learn to stop; give it one that does "
+    "(chat_template: in models)"
+)
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,12 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
         examples, wrong = _examples(recipe, name, chat, rows, ref)
         warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
         lines = [] if rows.built else [_origin(recipe, training, rows)]
+        if examples is not None and wrong:
+            lines.append("these rows would be refused (see the warning); what would be learnt of them all the same:")
         if examples is not None:
             lines += learnt_counts(training, rows.kind, rows.total, examples)
+        if not support_of(chat.template).end_mark:
+            lines.append(NO_END_MARK)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
         if examples is not None:
             _show_rows(name, training, chat, rows, examples, shown, count)
@@ -139,11 +149,15 @@ def _examples(
     """Return rows as the training gets them, and why it would refuse rows of the sources."""
     training, where = recipe.train[name], f"{recipe.where('train', name)}: train.{name}"
     room = _most_prompt_tokens(training, ref)
-    wrong = None
+    frame, wrong = rows.frame, None
+    left_out = {} if rows.built else dict(frame.drop_nulls("left_out").select("row_id", "left_out").rows())
     for unshown in (training.unshown, "ignore"):
         chosen = training.model_copy(update={"unshown": unshown})
         try:
-            return training_examples(rows.frame, chosen, rows.kind, chat, where, max_prompt=room), wrong
+            kept = frame.filter(~pl.col("row_id").is_in([*left_out]))
+            examples = training_examples(kept, chosen, rows.kind, chat, where, max_prompt=room)
+            examples.dropped.update(left_out)
+            return examples, wrong
         except UserError as error:
             if rows.built:
                 raise
@@ -164,8 +178,7 @@ def _most_prompt_tokens(training: Training, ref: ModelRef) -> int:
 def _show_rows(
     name: str, training: Training, chat: Chat, rows: Known, examples: "Examples", shown: "Console", count: int
 ) -> None:
-    first = rows.frame.head(count)
-    samples = preview(first, training, rows.kind, chat, examples.dropped)
+    samples = preview(_first(rows.frame, examples.dropped, count), training, rows.kind, chat, examples.dropped)
     coloured = shown.is_terminal and shown.color_system is not None and not shown.no_color
     if any(any(sample.learnt) for sample in samples):
         how = "in green, the context is dim" if coloured else f"in {OPEN}brackets{CLOSE}"
@@ -175,6 +188,15 @@ def _show_rows(
         shown.print(Text(f"\ntrain.{name}, {_title(sample, training)}"), soft_wrap=True)
         if sample.tokens:
             shown.print(token_text(sample.tokens, sample.learnt, coloured=coloured), soft_wrap=True)
+
+
+def _first(frame: pl.DataFrame, dropped: Mapping[str, str], count: int) -> pl.DataFrame:
+    """Return the first rows that are learnt, and the first that is left out for each of a few reasons."""
+    first_of: dict[str, str] = {}
+    for row_id, reason in dropped.items():
+        first_of.setdefault(reason, row_id)
+    kept = frame.filter(~pl.col("row_id").is_in([*dropped]))["row_id"].head(count)
+    return frame.filter(pl.col("row_id").is_in([*kept, *[*first_of.values()][:REASONS]]))
 
 
 def _title(sample: Sample, training: Training) -> str:

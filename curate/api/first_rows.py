@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from curate.datasets.candidate_table import Candidates, read_candidates
+from curate.datasets.learnt import NOT_LEARNT, last_is_learnt, with_context
 from curate.datasets.trl_rows import preference_rows, sft_rows
 from curate.pipeline.run_state import RunState
 from curate.select.recorded_pairs import pair
@@ -32,14 +33,28 @@ def first_rows(state: RunState, entry: Dataset, count: int) -> pl.DataFrame:
     Returns:
         ``row_id`` (the place in the source), ``prompt``, ``tools`` and the columns of the answers (``completion``, or
         ``chosen`` and ``rejected``); where no answer is there yet, these are missing, and the rows are the prompts.
+        ``left_out`` is why the dataset will not have a row, as far as its turns say so; null otherwise.
     """
     candidates = read_candidates(state.completions, state.prompts, ["sample_index"])
     if entry.type != "prompt" and candidates.frame.height:
         made = _answered(candidates, entry, _in_turn(candidates, candidates.frame["__place"].unique()).head(count))
         if made.height:
-            return made.head(count)
+            return _as_learnt(made.head(count), entry)
     places = _in_turn(candidates, pl.int_range(candidates.prompts.frame.height, dtype=pl.UInt32, eager=True))
-    return _prompts(candidates, places.head(count))
+    return _as_learnt(_prompts(candidates, places.head(count)), entry)
+
+
+def _as_learnt(rows: pl.DataFrame, entry: Dataset) -> pl.DataFrame:
+    """Return rows with ids of their own, the marks that the dataset writes, and why it will not have a row."""
+    number = pl.col("row_id").cum_count().over("row_id")  # files in two folders may have one name
+    name = pl.when(number > 1).then(pl.format("{} ({})", "row_id", number)).otherwise("row_id")
+    rows = rows.with_columns(row_id=name)
+    if "completion" not in rows.columns:
+        return rows.with_columns(left_out=pl.lit(None, pl.String))
+    if entry.learn == "last":
+        rows = rows.with_columns(with_context(rows["prompt"]))
+    learnt = last_is_learnt(rows["completion"])
+    return rows.with_columns(left_out=pl.when(~learnt).then(pl.lit(NOT_LEARNT)))
 
 
 def _in_turn(candidates: Candidates, places: pl.Series) -> pl.Series:

@@ -76,7 +76,7 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
         The candidates that are left, and a note on the others.
     """
     slices = with_columns(candidates, candidates.frame, ["completion"])
-    kept = [_last_is_learnt(part["completion"]) for part in slices]
+    kept = [last_is_learnt(part["completion"]) for part in slices]
     learnt = np.concatenate([part.to_numpy() for part in kept]) if kept else np.ones(0, bool)
     if learnt.all():
         return candidates, ""
@@ -91,7 +91,7 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
     return Candidates(left, candidates.prompts, frame), note
 
 
-def _last_is_learnt(completions: pl.Series) -> pl.Series:
+def last_is_learnt(completions: pl.Series) -> pl.Series:
     """Return for each completion whether its last turn is learnt."""
     marked = completions.str.contains('"weight"', literal=True).fill_null(False)
     learnt = [not flag or _ends_learnt(parse(text)) for flag, text in zip(marked, completions, strict=True)]

@@ -93,7 +93,8 @@ def test_every_learnt_turn_is_shown_before_the_first_run_and_after_it(tmp_path: 
         "train.one: the dataset is not built yet: rows straight from the sources, before anything is selected"
     )
     assert lines[1].startswith("train.one: of 1 row: 2 turns, ") and lines[1].endswith(" tokens learnt")
-    assert lines[2] == "train.one: what is learnt is shown in ⟦brackets⟧"
+    assert lines[2].startswith("train.one: the chat template prints no mark after an answer, so that the model does ")
+    assert lines[3] == "train.one: what is learnt is shown in ⟦brackets⟧"
     assert "\ntrain.one, row rows.jsonl:1: " in before and before.endswith(text)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "r.yaml", "rows.jsonl"], "nothing is written"
     assert call(tmp_path, "run", "r.yaml").code == 0
@@ -150,6 +151,34 @@ def test_rows_that_are_left_out_are_shown_with_the_reason(tmp_path: Path, studen
         assert "changed, as the chat template needs it: system text in the first user turn (1 row)" in text
         assert "  user: be brief⏎\n  ⏎\n  2+2?⏎\n  assistant: ⟦4⏎⟧\n" in text
         call(tmp_path, "run", "r.yaml")
+
+
+def test_marks_of_turns_count_before_a_run_as_after_it(tmp_path: Path, student):
+    first, last = CONVERSATION["messages"][:2], CONVERSATION["messages"][2:]
+    wrong = {"messages": [*CONVERSATION["messages"][:3], {**last[1], "weight": 0}]}
+    thanks = {"messages": [*first, {"role": "user", "content": "thanks"}]}
+    marked = {"messages": [first[0], {**first[1], "train": False}, *last]}
+    ends = "sft: {type: sft, learn: last}"
+    model = student(WHOLE)
+    for datasets, turns in ((SFT, 4), (ends, 3)):
+        write(tmp_path, model, CONVERSATION, wrong, thanks, marked, datasets=datasets)
+        before = shown(call(tmp_path, "check", "r.yaml", "--rows", "4"))
+        assert f"of 4 rows: {turns} turns, " in before and "; 1 left out: its last turn is not to be learnt" in before
+        assert "rows.jsonl:1, answer 2: left out: its last turn is not to be learnt (weight: 0)" in before
+        assert "  user: sure?⏎\n  assistant: ⟦yes⏎⟧\n" in before and "thanks" not in before
+        assert before.count("assistant: ⟦4⏎⟧") == turns - 2
+        assert call(tmp_path, "run", "r.yaml").code == 0
+        after = shown(call(tmp_path, "check", "r.yaml", "--rows", "4"))
+        assert f"of 3 rows: {turns} turns, " in after and after.count("assistant: ⟦4⏎⟧") == turns - 2
+
+
+def test_rows_of_one_name_are_told_apart(tmp_path: Path, tiny: Path):
+    other = {"prompt": "b", "completion": " "}
+    write(tmp_path, tiny, {"prompt": "a", "completion": "yes"}, more="  - source: more/rows.jsonl\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "rows.jsonl").write_text(json.dumps(other | {"completions": ["no", ""]}) + "\n")
+    text = shown(call(tmp_path, "check", "r.yaml"))
+    assert "row rows.jsonl:1: " in text and "row rows.jsonl:1 (2): " in text
 
 
 def test_a_model_without_a_chat_template_can_not_be_trained(tmp_path: Path, student):
