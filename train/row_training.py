@@ -5,12 +5,13 @@ from pathlib import Path
 from types import new_class
 from typing import Any
 
+from curate.models.chat.chat import Chat
 from train.examples.examples import Examples
 from train.examples.loss_settings import loss_settings
 from train.fit import fit
 from train.job import Outcome, TrainingJob
 from train.row_losses import RowLosses
-from train.training_rows import check_training_rows, nothing_left, rows_shown
+from train.training_rows import TrainingRows, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
 
@@ -24,7 +25,7 @@ def train_on_rows(
     folder: Path,
     *,
     dataset_type: str,
-    make_examples: "Callable[..., Examples]",
+    make_examples: Callable[..., Examples],
     config_class: type,
     trainer_class: type,
     row_losses: type[RowLosses],
@@ -59,9 +60,7 @@ def train_on_rows(
 
     rows = rows_shown(job, rows, dataset_type, chat.template)
     row_ids = rows.row_ids
-    examples = make_examples(rows.train, chat, loss_settings(job.trainer, job.settings, job.unshown))
-    evaluated = loss_settings(job.trainer, job.settings, job.unshown, evaluation=True)
-    held_out = make_examples(rows.held_out, chat, evaluated, first_index=rows.train.height)
+    examples, held_out = _examples(job, rows, chat, make_examples)
     rows = rows.without(examples.dropped_rows())
     if not examples.columns:
         raise nothing_left(job, rows.dropped)
@@ -83,3 +82,11 @@ def train_on_rows(
     losses = trainer.recorded()
     reached = set(losses["row_id"]) if trainer.tells_rows_apart() else None
     return Outcome(steps, metrics, rows.fates(reached), row_losses=losses, learnt=examples.counts)
+
+
+def _examples(job: TrainingJob, rows: TrainingRows, chat: Chat, make: Callable[..., Examples]) -> tuple[Examples, ...]:
+    """Return the rows to train on and those to evaluate on as the trainer's token ids."""
+    settings = job.trainer, job.settings, job.unshown
+    train = make(rows.train, chat, loss_settings(*settings))
+    held_out = make(rows.held_out, chat, loss_settings(*settings, evaluation=True), first_index=rows.train.height)
+    return train, held_out
