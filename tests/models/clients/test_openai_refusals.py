@@ -9,7 +9,7 @@ from schemas.progress import Progress
 from schemas.requests import Sampling, make_request
 from tests.models.clients.openai_desk import CALCULATOR, Desk, answered, engine, groups, refused, texts
 
-pytestmark = pytest.mark.usefixtures("short_waits")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_waits")]
 
 
 class Sayings(Progress):

@@ -118,6 +118,8 @@ NOT_TAKEN = [
     ),
     ({"message": "invalid request: unknown field: parameter 'top_k' is not supported"}, "top_k"),
     ({"error": 'json: unknown field "seed"'}, "seed"),
+    ({"error": "Schema violation: additional property seed is prohibited, not allowed"}, "seed"),
+    (b"TypeError: generate() got an unexpected keyword argument 'seed'", "seed"),
     (b"unknown field `seed`, expected one of `model`, `messages`, `n`, `stop`", "seed"),
     (openai("seed is not a valid parameter"), "seed"),
     (openai("Not a valid parameter: seed. Valid parameters are n, stop, top_k"), "seed"),
@@ -236,6 +238,7 @@ def test_a_refusal_of_one_prompt_ends_no_run(status, body):
         (403, {"error": {"code": 403, "message": "Permission denied on resource", "status": "PERMISSION_DENIED"}}),
         (404, openai("The model `stub-1` does not exist", None, "model_not_found")),
         (404, openai("unknown model 'tool-vision'")),
+        (403, openai("This service is not available in your region")),
         (404, b"<h1>Not Found</h1>"),
         (400, openai("API key not valid. Please pass a valid API key.")),
         (400, openai("Model Not Exist")),
@@ -334,6 +337,13 @@ def test_what_the_step_or_the_recipe_wants_is_not_left_out():
     assert learn(adapting, refusal, sent=["logprobs"], needed=["logprobs"]) == "logprobs"
     assert learn(adapting, mistral("seed")) is None
     assert learn(adapting, mistral("tools")) is None and not said and not adapting.form.left_out
+
+
+def test_several_parameters_may_be_refused_at_once():
+    adapting, said = learner()
+    both = {"detail": pydantic("seed")["detail"] + pydantic("messages", 0, "x")["detail"] + pydantic("top_k")["detail"]}
+    assert learn(adapting, both, 422, ["top_k"]) == ""
+    assert adapting.form.left_out == {"seed", "top_k"} and len(said) == 2
 
 
 def test_ids_of_calls_become_short_where_a_server_wants_them_so():

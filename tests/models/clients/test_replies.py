@@ -268,11 +268,13 @@ def test_a_call_among_the_parts_of_a_content_is_a_call():
 
 
 def test_an_odd_reply_is_told_from_a_lost_one():
-    for raw in (answer(said(17)), answer(said(None), finish_reason=None), b'{"choices": [{"index": 0}]}'):
+    odd = (answer(said(17)), answer(said(None), finish_reason=None), b'{"choices": [{"index": 0}]}', b"{}")
+    for raw in (*odd, b'{"choices": []}', b'{"choices": null}', b'{"content": [{"type": "text", "text": "hi"}]}'):
         with pytest.raises(replies.Malformed) as found:
             replies.read(asked(), raw, 0)
         assert found.value.lasting
-    for raw in (b"", GOOD[:-9], b"{}", b"<html>", b'{"error": {"message": "busy"}}', GOOD + b"x"):
+    busy = (b'{"error": {"message": "busy"}}', b'{"choices": [], "error": {"message": "busy"}}', b'{"error": "busy"}')
+    for raw in (b"", GOOD[:-9], b"null", b"<html>", *busy, GOOD + b"x"):
         with pytest.raises(replies.Malformed) as found:
             replies.read(asked(), raw, 0)
         assert not found.value.lasting

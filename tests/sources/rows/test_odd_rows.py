@@ -187,7 +187,9 @@ def test_answers_and_prompts_that_are_mappings():
     assert prompt.messages[0]["content"] == "q" and texts(prompt) == ["4", "5"]
     scored = only({"prompt": "q", "response": "4", "scores": {"style": 1, "length": 0.5}})
     assert scored.candidates[0].scores == {"style": 1.0, "length": 0.5}
-    reasons = only({"prompt": "q", "completions": ["4", "5"], "finish_reasons": ["stop", None], "models": ["a", None]})
+    reasons = only(
+        {"prompt": "q", "completions": ["4", "5"], "finish_reasons": ["END_TURN", None], "models": ["a", None]}
+    )
     assert [(one.finish_reason, one.model) for one in reasons.candidates] == [("stop", "a"), (None, "recorded")]
 
 

@@ -191,7 +191,7 @@ def test_nothing_vanishes():
                     "critique": "right",
                     "helpful": 5,
                     "reasoning_content": "two twos",
-                    "finish_reason": "stop",
+                    "finish_reason": "eos",
                     "completion_tokens": 3,
                 }
             ],

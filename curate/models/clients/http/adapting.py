@@ -60,14 +60,29 @@ class Adapting:
         if status < 400 or status in OTHER_STATUSES:
             return None
         sent = {*msgspec.json.decode(body)} & {*OPTIONAL} - {*msgspec.json.decode(self.form.extra)}
-        name = refused_parameter(found, sent, sure=status not in (400, 422))
+        sure = status not in (400, 422)
+        name = refused_parameter(found, sent, sure=sure)
         if name is None:
-            if self.form.short_ids or not SHORT_IDS.search(found.message) or b'"tool_calls"' not in body:
-                return None
-            self._change("gives tool calls ids of nine letters and digits", found, short_ids=True)
-        elif name in needed:
-            return name
-        elif name == "n":
+            return self._learn_ids(body, found)
+        while name:
+            if name in needed:
+                return name
+            self._learn_parameter(name, found)
+            sent.discard(name)
+            several = ", " in found.param  # otherwise the words are about one
+            name = refused_parameter(found, sent, sure=sure) if several else None
+        return ""
+
+    def _learn_ids(self, body: bytes, found: Complaint) -> str | None:
+        """Use short ids where the server wants them; as ``learn`` returns."""
+        if self.form.short_ids or not SHORT_IDS.search(found.message) or b'"tool_calls"' not in body:
+            return None
+        self._change("gives tool calls ids of nine letters and digits", found, short_ids=True)
+        return ""
+
+    def _learn_parameter(self, name: str, found: Complaint) -> None:
+        """Send a parameter no more, or under its other name."""
+        if name == "n":
             if not self.single:
                 self.single = True
                 self._tell("asks for one sample in a request", found)
@@ -76,7 +91,6 @@ class Adapting:
         elif name not in self.form.left_out:
             names = LIKELY if name in LIKELY else {name}
             self._change(f"leaves out {name}", found, left_out=self.form.left_out | names)
-        return ""
 
     def _learn_limit(self, name: str, found: Complaint) -> None:
         """Use the other name of the limit, and none once the server has refused both."""

@@ -12,7 +12,10 @@ FLAGS = ("flagged_input", "reasons", "moderation", "content_filter_result", "con
 
 
 class Complaint(NamedTuple):
-    """A server's error: its message on one line, and the code and the parameter that it names."""
+    """A server's error: its message on one line, and the code and the parameter that it names.
+
+    Where it names several parameters, as pydantic does, ``param`` has all, with ", " between them.
+    """
 
     message: str
     code: str
@@ -48,7 +51,7 @@ def complaint(raw: bytes) -> Complaint:
 
 
 def _details(details: list[dict]) -> tuple[str, str, str]:
-    """Return the words of pydantic's errors, and the first one's kind and path (without ``body``)."""
+    """Return the words of pydantic's errors, the first one's kind, and their paths (without ``body``)."""
     paths, words = [], []
     for one in details:
         place = one.get("loc")
@@ -56,7 +59,7 @@ def _details(details: list[dict]) -> tuple[str, str, str]:
         paths.append(path)
         text = str(one.get("msg") or one.get("message") or one)
         words.append(f"{path}: {text}" if path else text)
-    return "; ".join(words), str(details[0].get("type") or ""), paths[0]
+    return "; ".join(words), str(details[0].get("type") or ""), ", ".join(path for path in paths if path)
 
 
 def _flagged(error: dict[str, Any]) -> str:

@@ -54,11 +54,12 @@ def refused_parameter(found: Complaint, sent: Collection[str], *, sure: bool = F
 
 
 def _path(found: Complaint, sent: Collection[str]) -> str | None:
-    """Return the parameter that the error's path names, such as ``response_format.type``."""
-    parts = [part for part in re.split(r"[.\[\]]+", found.param) if part and part != "body"]
-    if not parts or parts[0] in OTHERS:
-        return None
-    return parts[0] if parts[0] in sent else None
+    """Return the first parameter that the error's paths name, such as ``response_format.type``."""
+    for path in found.param.split(", "):
+        parts = [part for part in re.split(r"[.\[\]]+", path) if part and part != "body"]
+        if parts and parts[0] in sent:
+            return parts[0]
+    return None
 
 
 def _first_named(message: str, sent: Collection[str]) -> str | None:

@@ -71,7 +71,7 @@ def read(asked: list[Request], raw: bytes, size: int, model: str = "") -> tuple[
     usage = answer.usage or Usage()
     try:
         if not answer.choices:
-            raise Malformed("a reply without choices")
+            raise Malformed("a reply without choices", lasting=b'"error"' not in raw[:4096])
         parts = [_part(choice) for choice in sorted(answer.choices, key=lambda choice: choice.index)]
     except Malformed as error:
         raise Malformed(str(error), billed(raw), lasting=error.lasting) from None

@@ -17,7 +17,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Unreadable(ValueError):
-    """A body that is no answer, or whose text is no text. ``shaped`` is whether it is JSON and has choices."""
+    """A body that is no answer, or whose text is no text. ``shaped`` is whether it is a mapping that tells no error."""
 
     def __init__(self, message: str, *, shaped: bool = False) -> None:
         """Take what is wrong with the body."""
@@ -123,7 +123,7 @@ def decode_answer(raw: bytes) -> Answer:
     choices = body.get("choices") if isinstance(body, dict) else None
     choices = [choices] if isinstance(choices, dict) else choices
     if not isinstance(choices, list) or not choices or not all(isinstance(one, dict) for one in choices):
-        raise Unreadable(reason)
+        raise Unreadable(reason, shaped=isinstance(body, dict) and not body.get("error"))
     try:
         made = [_choice(one, place) for place, one in enumerate(choices)]
     except (ValueError, RecursionError):

@@ -13,8 +13,9 @@ def _words(*patterns: str) -> re.Pattern[str]:
 
 
 MODERATED = _words(
-    r"moderat", r"content[ _-]?(?:filter|polic|management|safety)", r"flagged", r"safety", r"unsafe", r"harmful",
-    r"inappropriate", r"sensitive", r"violat", r"prohibited", r"usage polic", r"responsible.?ai", r"guardrail",
+    r"moderat", r"content[ _-]?(?:filter|polic|management|safety)", r"flagged", r"safety(?!_)", r"unsafe", r"harmful",
+    r"inappropriate", r"(?<!case.)sensitive", r"violat\w* .{0,40}(?:polic|guideline|terms|rules)", r"usage polic",
+    r"(?:polic\w*|guidelines?|terms) violat", r"prohibited[ _](?:content|use)", r"responsible.?ai", r"guardrail",
     r"data_?inspection", r"have been blocked", r"(?:was|been|is) blocked", r"blocked (?:by|due|because)", r"jailbreak",
     r"high risk", "敏感", "不安全", "违规",
 )  # fmt: skip
@@ -24,11 +25,13 @@ TOO_LONG = _words(
     r"max_model_len", r"request(?: body| entity)? too large", r"payload too large", r"string_above_max_length",
     r"maximum (?:input|prompt|number of tokens)",
 )  # fmt: skip
+TOO_LONG_SURELY = _words(r"context[ _-]?(?:length|size|window)", r"(?:prompt|input|messages?) (?:is|are) too long")
 # What no request of this run can have overcome, whether or not others were answered before.
 NO_KEY = _words(
     r"api[ _-]?key", r"\bkeys?\b.{0,40}(?:invalid|expired|revoked|disabled|limit|not )", r"credential",
     r"(?:invalid|wrong|incorrect|expired|missing|bad) .{0,20}(?:\bkey|token\b|auth)", r"authentic", r"billing",
-    r"account .{0,40}(?:suspend|disabled|deactivat|banned|terminat|not )", r"country|region\b|territory|ip address",
+    r"account .{0,40}(?:suspend|disabled|deactivat|banned|terminat|not )", r"ip address",
+    r"(?:country|region|territory).{0,40} not ", r" not .{0,30}(?:country|region|territory)",
 )  # fmt: skip
 NO_MONEY = _words(r"insufficient[ _](?:quota|credit|balance|fund)", r"credit balance", r"(?:no|out of) credits?\b")
 # What says, before anything was answered, that a key has no right to a model.
@@ -71,7 +74,7 @@ def verdict(status: int, found: Complaint, *, answered: bool = False) -> Verdict
     if status in (408, 409, 425, 498):
         return "retry"
     if status >= 500:
-        final = status == 501 or lacks_feature(found) or TOO_LONG.search(text) or MODERATED.search(found.code)
+        final = status == 501 or lacks_feature(found) or TOO_LONG_SURELY.search(text) or MODERATED.search(found.code)
         return "error" if final else "retry"
     no_key = "api_key" in found.code or re.search("api key", found.message, re.IGNORECASE)
     if not answered and (no_key or (NO_MODEL.search(text) and not about_prompt(found))):
