@@ -7,11 +7,12 @@ import pytest
 
 from curate.api.run import plan, run
 from curate.models.engine import Task
-from curate.models.engine_settings import check_task
+from curate.models.engine_settings import check_task, resolve_model
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
+from schemas.recipe import Model
 from tests.command import call, mistake, process
 from tests.jobs import last_run
 from tests.served import SCORE, served, total
@@ -19,6 +20,18 @@ from tests.stub_server import Stub
 
 NOWHERE = "http://127.0.0.1:9/v1"
 KEY = "sk-very/secret+key-0123456789"
+
+
+def test_only_what_changes_a_servers_answers_changes_the_identity():
+    def identity(**settings):
+        return resolve_model(
+            "a", Model.model_validate({"engine": "openai", "model": "m", "base_url": NOWHERE} | settings)
+        ).identity
+
+    plain = identity()
+    assert plain == identity(leave_out=["seed"], max_tokens_name="max_completion_tokens", send_reasoning=False)
+    assert identity(send_reasoning=True) == f"{plain}+reasoning"
+    assert len({plain, identity(extra_body={"a": 1}), identity(extra_body={"a": 1}, send_reasoning=True)}) == 3
 
 
 def refused(recipe_or_text, tmp_path):
