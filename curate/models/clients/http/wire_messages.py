@@ -7,15 +7,15 @@ answers.
 
 import json
 import re
-from hashlib import sha256
+from itertools import count
 from typing import Any, Literal
 
 import msgspec
 
+from schemas.call_ids import call_id
+
 KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 FUNCTION_KEYS = ("name", "description", "parameters", "strict")
-ID_LENGTH = 9  # of the ids that are made here: Mistral takes no other length, and all others take this one
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")  # OpenAI refuses a name that holds any of them
 LONGEST_NAME = 64  # characters
 
@@ -64,7 +64,7 @@ def _sent(turn: dict[str, Any], ids: "_CallIds", reasoning: bool) -> dict[str, A
         made |= {"name": name} if name else {}
     calls = made.pop("tool_calls", None)
     if calls and isinstance(calls, list) and role == "assistant":
-        made["tool_calls"] = [ids.of_call(call) for call in calls if isinstance(call, dict)]
+        made["tool_calls"] = ids.of_turn(calls)
         if not made["content"]:
             made["content"] = None  # an empty text beside calls is refused by some servers; null is in the schema
     made.pop("tool_call_id", None)
@@ -93,21 +93,28 @@ class _CallIds:
 
     def __init__(self, short: bool) -> None:
         self.short = short
+        self.turns = 0  # with calls, so far
         self.used: set[str] = set()
         self.open: list[tuple[str, str, str]] = []  # calls without a result: the stored id, the id sent, the name
 
-    def of_call(self, call: dict[str, Any]) -> dict[str, Any]:
+    def of_turn(self, calls: list[Any]) -> list[dict[str, Any]]:
+        """Return the calls of one turn as they are sent."""
+        sent = [self._of_call(call, number) for number, call in enumerate(calls) if isinstance(call, dict)]
+        self.turns += 1
+        return sent
+
+    def _of_call(self, call: dict[str, Any], number: int) -> dict[str, Any]:
         """Return a call as it is sent. An id that an earlier turn has used is replaced: results would be ambiguous."""
         inner = call.get("function")
         function = inner if isinstance(inner, dict) else call
-        name, arguments = str(function.get("name") or ""), _arguments(function.get("arguments"))
+        name, arguments = str(function.get("name") or ""), function.get("arguments")
         stored = "" if call.get("id") is None else str(call["id"])
         sent = stored
         if not sent or sent in self.used or self.short:
-            sent = self._made(stored, name, arguments)
+            sent = self._made(number, {"name": name, "arguments": arguments})
         self.used.add(sent)
         self.open.append((stored, sent, name))
-        return {"id": sent, "type": "function", "function": {"name": name, "arguments": arguments}}
+        return {"id": sent, "type": "function", "function": {"name": name, "arguments": _arguments(arguments)}}
 
     def of_result(self, turn: dict[str, Any]) -> str:
         """Return the id of the call that a result answers: the call of its id, else of its name, else the next one."""
@@ -119,19 +126,15 @@ class _CallIds:
             or [call for call in self.open if not (given and call[0])]
         )
         if not matches:  # it answers no call that is there: the server says what it thinks of that
-            return given if given and not self.short else self._made(given, str(name or ""), "")
+            return given if given and not self.short else self._made(0, {"id": given, "name": name})
         self.open.remove(matches[0])
         return matches[0][1]
 
-    def _made(self, *content: str) -> str:
-        """Return an id that depends on the place and the content of a call only."""
-        place = 0
-        while True:
-            digest = sha256(json.dumps([len(self.used), place, *content]).encode()).digest()
-            made = "".join(LETTERS[byte % len(LETTERS)] for byte in digest[:ID_LENGTH])
-            if made not in self.used:
-                return made
-            place += 1
+    def _made(self, number: int, function: dict[str, Any]) -> str:
+        """Return an id that depends on the place and the content of a call only, and that no other call has."""
+        return next(
+            made for again in count() if (made := call_id(self.turns, number, function, again)) not in self.used
+        )
 
 
 def _arguments(value: Any) -> str:
