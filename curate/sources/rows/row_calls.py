@@ -82,7 +82,7 @@ def _with_written(messages: list[Message], tools: Tools, counts: Counter[str]) -
     made: list[Message] = []
     for message in messages:
         if message["role"] == "assistant" and "tool_calls" not in message:
-            calls, rest = split_tool_calls(message["content"], tools)
+            calls, rest = split_tool_calls(message["content"], tools, literals=True)
             if calls:
                 made.append({**message, "content": rest, "tool_calls": calls})
                 continue
