@@ -5,8 +5,10 @@ any convention (``schemas.tool_calls.read_call`` reads them) and where their tex
 It may raise ``ValueError`` or ``RecursionError``: what it read is no JSON.
 """
 
+import ast
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +17,7 @@ from schemas.exact_json import parse_noting
 Found = tuple[list[Any], int]  # the calls, not read yet, and where their text ends
 Tools = Mapping[str, Mapping[str, Any]]  # the schemas of the arguments of each tool, by its name and theirs
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
+LONGEST_LITERAL = 20_000  # characters of calls in Python's notation that are read: its parser takes much memory
 
 
 def _not_json(name: str) -> None:
@@ -173,6 +176,55 @@ def _glaive(text: str, at: int, tools: Tools) -> Found | None:
     return json_calls(text, at, tools)
 
 
+def pythonic_calls(text: str) -> list[Any]:
+    """Return the calls of a text such as ``[f(a=1), g()]``; raise ``ValueError`` where it is nothing of the kind."""
+    body = _expression(text)
+    return [_pythonic_call(call) for call in (body.elts if isinstance(body, ast.List) else [body])]
+
+
+def _pythonic_call(call: ast.expr) -> dict[str, Any]:
+    if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name | ast.Attribute):
+        raise ValueError("no call with named arguments")
+    arguments = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+    return {"name": ast.unparse(call.func), "arguments": arguments}
+
+
+def _expression(text: str) -> ast.expr:
+    """Return an expression of Python. Raises ``ValueError`` where the text is none, or is long."""
+    if len(text) > LONGEST_LITERAL:
+        raise ValueError("a long text")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not have
+            return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, MemoryError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _tagged_or_literal(text: str, at: int, tools: Tools) -> Found | None:
+    """Read the text behind ``<tool_call>``, also a mapping as Python writes it (data sets of Hermes have these)."""
+    try:
+        found = _tagged(text, at, tools)
+    except ValueError:
+        found = None
+    close = text.find(CLOSE, at)
+    if found or close < 0:
+        return found
+    return _listed(ast.literal_eval(_expression(text[at:close]))), close + len(CLOSE)
+
+
+def _lfm(text: str, at: int, tools: Tools) -> Found | None:
+    """Read the text behind ``<|tool_call_start|>``: calls as Python writes them, or JSON."""
+    closing = "<|tool_call_end|>"
+    close = text.find(closing, at)
+    if close < 0:
+        return None
+    try:
+        return pythonic_calls(text[at:close]), close + len(closing)
+    except ValueError:
+        calls, end = json_calls(text[:close], at, tools) or ([], 0)
+        return (calls, close + len(closing)) if end == close else None
+
+
 FORMS: dict[str, Callable[[str, int, Tools], Found | None]] = {
     OPEN: _tagged,
     "[TOOL_CALLS]": _mistral,
@@ -182,4 +234,6 @@ FORMS: dict[str, Callable[[str, int, Tools], Found | None]] = {
     "<functioncall>": _glaive,
     "<｜tool▁call▁begin｜>": _deepseek,
     "<|tool_call_begin|>": _kimi,
+    "<|tool_call_start|>": _lfm,
 }
+RECORDED_FORMS = {**FORMS, OPEN: _tagged_or_literal}

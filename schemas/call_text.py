@@ -8,7 +8,15 @@ import json
 import re
 from typing import Any
 
-from schemas.call_forms import FORMS, NAMED, Tools, json_calls, named_call
+from schemas.call_forms import (
+    FORMS,
+    NAMED,
+    RECORDED_FORMS,
+    Tools,
+    json_calls,
+    named_call,
+    pythonic_calls,
+)
 from schemas.json_text import dump
 from schemas.tool_calls import ARGUMENTS, read_call
 
@@ -43,7 +51,7 @@ def tools_of(tools: list | None) -> dict[str, dict[str, Any]]:
     return found
 
 
-def split_tool_calls(text: str, tools: Tools) -> tuple[list[dict], str]:
+def split_tool_calls(text: str, tools: Tools, *, literals: bool = False) -> tuple[list[dict], str]:
     """Return the tool calls of a text in the stored form (without ids), and the rest of the text.
 
     What cannot be read as a call stays text; where there is no call, all of it does.
@@ -51,17 +59,19 @@ def split_tool_calls(text: str, tools: Tools) -> tuple[list[dict], str]:
     Args:
         text: A model's text, without its trace.
         tools: The prompt's tools (``tools_of``).
+        literals: Whether a mapping as Python writes it is a call too, as in recorded data; of a model it is a mistake.
     """
     if not has_mark(text):
         calls = _bare(text, tools)
         return (calls, "") if calls else ([], text)
     calls, rest, last = [], [], 0
+    forms = RECORDED_FORMS if literals else FORMS
     marks = list(_MARK.finditer(text))
     for mark, limit in zip(marks, _limits(marks, len(text)), strict=True):
         if mark.start() < last:
             continue  # inside a call
         try:  # only a piece of the text, so that the time is linear in its length
-            found = FORMS[mark[0]](text[mark.start() : limit], len(mark[0]), tools)
+            found = forms[mark[0]](text[mark.start() : limit], len(mark[0]), tools)
             read = [_read(call) for call in found[0]] if found else []
         except (ValueError, RecursionError):  # not JSON, no call, half a character, or nested too deeply
             continue
@@ -112,7 +122,10 @@ def _bare(text: str, tools: Tools) -> list[dict]:
     bare = text.strip()
     try:
         named = NAMED.match(bare)
-        calls, end = named_call(bare, named) if named else json_calls(bare, 0, tools) or ([], 0)
+        if bare[0] == "[" and bare.endswith(")]") and not named:
+            calls, end = pythonic_calls(bare), len(bare)
+        else:
+            calls, end = named_call(bare, named) if named else json_calls(bare, 0, tools) or ([], 0)
         if end != len(bare) or not all(_is_call(call, tools) for call in calls):
             return []
         return [_read(call) for call in calls]

@@ -66,6 +66,7 @@ def test_calls_are_found(text, found, rest):
         "null",
         '"f"',
         '{"name": ""}',
+        '{"name": " "}',
         '{"name": 1, "arguments": {}}',
         '{"name": "f", "arguments": [1]}',
         '{"name": "f", "arguments": "no JSON"}',
@@ -83,7 +84,10 @@ def test_what_is_no_call_stays_text(body):
 
 
 @given(
-    st.lists(st.tuples(st.text(min_size=1), st.dictionaries(st.text(), st.integers() | st.text())), max_size=4),
+    st.lists(
+        st.tuples(st.text(min_size=1).filter(str.strip), st.dictionaries(st.text(), st.integers() | st.text())),
+        max_size=4,
+    ),
     st.text(alphabet="ab <>{}"),
 )
 def test_what_is_written_is_read(written, between):
@@ -106,6 +110,8 @@ def test_any_text_is_read(text):
     found, rest = split_tool_calls(text, TOOLS)
     assert rest == text if not found else json.dumps(found) and len(rest) < len(text)
     assert written_badly(text, TOOLS) is None or text
+    found, rest = split_tool_calls(text, TOOLS, literals=True)
+    assert rest == text if not found else json.dumps(found) and len(rest) < len(text)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ def test_any_text_is_read(text):
 )
 def test_a_long_hostile_text_takes_no_time(piece):
     started = time.perf_counter()
-    split_tool_calls(piece * 20_000, TOOLS)
+    split_tool_calls(piece * 20_000, TOOLS, literals=True)
     assert time.perf_counter() - started < 2
 
 
@@ -167,6 +173,14 @@ def test_a_long_hostile_text_takes_no_time(piece):
             [("sky", {})],
             "",
         ),
+        # LFM2, and calls as Python writes them
+        (
+            'So: <|tool_call_start|>[sky(city="Rome", days=-1), now()]<|tool_call_end|>',
+            [("sky", {"city": "Rome", "days": -1}), ("now", {})],
+            "So:",
+        ),
+        ('<|tool_call_start|>[{"name": "f", "arguments": {}}]<|tool_call_end|>', [("f", {})], ""),
+        ("[sky(city='Ro\\'me', days=[1, None, True])]", [("sky", {"city": "Ro'me", "days": [1, None, True]})], ""),
         # Glaive
         ("""<functioncall> {"name": "f", "arguments": '{"a": "b"}'} <|endoftext|>""", [("f", {"a": "b"})], ""),
     ],
@@ -187,6 +201,14 @@ def test_forms_of_other_models(text, found, rest):
         'rain{"days": 1}',
         "[]",
         "<tool_call>rain</tool_call>",
+        "[rain(days=1)]",
+        "[sky(1)]",
+        "[sky(**x)]",
+        "[sky(days=x)]",
+        "[sky(days=1), 2 * (3)]",
+        "[sky](https://x.org/sky(1)]",
+        f"[sky(days={'[' * 9000}",
+        f"[sky(days={'[' * 200}{']' * 200})]",
         "<function=sky> is how a call begins",
     ],
 )
@@ -216,6 +238,29 @@ def test_a_call_without_a_mark_needs_the_tools():
 def test_a_call_that_was_written_badly_is_seen(text, left):
     found = written_badly(text, TOOLS)
     assert found is None if left is None else found and found in text
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("{'arguments': {'city': 'Rome', 'days': None}, 'name': 'sky'}", [("sky", {"city": "Rome", "days": None})]),
+        ("[{'name': 'f', 'arguments': {'x': True}}]", [("f", {"x": True})]),
+        (r"{'name': 'f', 'arguments': {'x': '\d'}}", [("f", {"x": r"\d"})]),
+        ("{'name': 'f', 'arguments': {1, 2}}", []),
+        ("{'name': 'f', 'arguments': {'x': b'1'}}", []),
+        ("{'name': 'f', 'arguments': {'x': open('y')}}", []),
+        ("{'name': 'f', 'arguments': {'x': '" + "y" * 30_000 + "'}}", []),
+        ("{'name': 'f\x00'}", []),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_recorded_calls_may_be_mappings_as_python_writes_them(body, found):
+    text = f"{OPEN}\n{body}\n{CLOSE}"
+    calls, rest = split_tool_calls(text, TOOLS, literals=True)
+    assert [(c["function"]["name"], c["function"]["arguments"]) for c in calls] == found and rest == (
+        "" if found else text
+    )
+    assert split_tool_calls(text, TOOLS) == ([], text) and written_badly(text, TOOLS)
 
 
 def test_calls_as_a_server_replies_them():

@@ -34,6 +34,10 @@ def with_messages(
     """
     counts = Counter() if counts is None else counts
     names = ("response", "reasoning_content", "tool_calls", "finish_reason", "error")
+    tools = list(tools)
+    if replies["tool_calls"].is_null().all() and not any(tools):  # as nearly always
+        texts = replies.select("response", "reasoning_content").iter_rows()
+        return replies.with_columns(completion=pl.Series([assistant_messages(*one) for one in texts], dtype=pl.String))
     known: dict[str, Tools] = {}
     made: list[tuple] = []
     for row, given, sent in zip(replies.select(names).iter_rows(), tools, asked, strict=True):

@@ -13,6 +13,7 @@ from schemas.messages import Message
 AS_TEXT = "answers with tool calls that stay text (the row has no 'tools')"
 UNREAD = "answers with tool calls in their text that cannot be read"
 NOTHING: dict[str, int] = {}
+DESCRIBED_TWICE = "prompts whose system text describes the tools too (<tools>), beside 'tools'"
 _RESULTS = re.compile(r"<tool_response>(.*?)</tool_response>\s*", re.DOTALL)
 
 
@@ -39,6 +40,8 @@ def settle_calls(
         turns = [messages, *(candidate.messages for candidate in candidates)]
         if tools:
             turns = [_with_written(one, known, counts) for one in turns]
+            if messages and messages[0]["role"] == "system" and "<tools>" in messages[0]["content"]:
+                counts[DESCRIBED_TWICE] += 1
         else:
             counts[AS_TEXT] += sum(_has_written(message) for one in turns for message in one)
         if any(map(_has_calls, turns)):
@@ -79,7 +82,7 @@ def _with_written(messages: list[Message], tools: Tools, counts: Counter[str]) -
     made: list[Message] = []
     for message in messages:
         if message["role"] == "assistant" and "tool_calls" not in message:
-            calls, rest = split_tool_calls(message["content"], tools)
+            calls, rest = split_tool_calls(message["content"], tools, literals=True)
             if calls:
                 made.append({**message, "content": rest, "tool_calls": calls})
                 continue

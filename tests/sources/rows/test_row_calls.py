@@ -5,7 +5,7 @@ import json
 import pytest
 
 from curate.sources.read_source import read_source
-from curate.sources.rows.row_calls import AS_TEXT, UNREAD
+from curate.sources.rows.row_calls import AS_TEXT, DESCRIBED_TWICE, UNREAD
 from curate.sources.rows.row_formats import convert
 from curate.sources.source_summary import source_summary
 from schemas.call_ids import call_id
@@ -130,6 +130,7 @@ def test_several_results_in_a_turn_are_results_each():
     ]
 
 
+SYSTEM = {"role": "system", "content": "<tools>[...]</tools> Call them in <tool_call></tool_call>."}
 BROKEN = {"role": "assistant", "content": '<tool_call>{"name": "sky", </tool_call>'}
 
 
@@ -139,6 +140,8 @@ BROKEN = {"role": "assistant", "content": '<tool_call>{"name": "sky", </tool_cal
         ({"messages": [ASK, END]}, {}),
         ({"messages": [ASK, WRITTEN, TOLD, END]}, {AS_TEXT: 1}),
         ({"messages": [ASK, BROKEN], "tools": TOOLS}, {UNREAD: 1}),
+        ({"messages": [SYSTEM, ASK, WRITTEN], "tools": TOOLS}, {DESCRIBED_TWICE: 1}),
+        ({"messages": [SYSTEM, ASK, WRITTEN]}, {AS_TEXT: 1}),
         ({"messages": [ASK, bare(CALLED), bare(RESULT), bare(RESULT), END]}, {UNASKED: 1}),
         ({"messages": [ASK, {**CALLED, "tool_calls": [{**SKY, "arguments": '{"a": 1.10}'}]}]}, {INEXACT: 1}),
         (
