@@ -84,7 +84,7 @@ def shown(done: Result) -> str:
     return done.out[done.out.index("train.one: ") :]
 
 
-def test_every_learnt_turn_is_shown_before_the_first_run_and_after_it(tmp_path: Path, student):
+def test_every_learnt_turn_is_shown_before_a_run_and_after_it(tmp_path: Path, student):
     write(tmp_path, student(WHOLE), CONVERSATION)
     before = shown(call(tmp_path, "check", "r.yaml"))
     text = "  user: 2+2?⏎\n  assistant: ⟦4⏎⟧\n  user: sure?⏎\n  assistant: ⟦yes⏎⟧\n"
