@@ -92,7 +92,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
         rows = _known_rows(recipe, found, training)
         examples, wrong = _examples(recipe, name, chat, rows, ref)
         warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
-        lines = [] if rows.built else [_origin(recipe, training, rows)]
+        lines = [] if rows.built else [_origin(recipe, found, training, rows)]
         if examples is not None and wrong:
             lines.append("these rows would be refused (see the warning); what would be learnt of them all the same:")
         if examples is not None:
@@ -135,12 +135,14 @@ def _known_rows(recipe: Recipe, found: "Plan", training: Training) -> Known:
     return Known(rows, total, kind if answered else "prompt", built=False)
 
 
-def _origin(recipe: Recipe, training: Training, rows: Known) -> str:
+def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> str:
     """Return where rows come from whose dataset is not built."""
+    asked = any(stage.pending and stage.label.startswith("completions.generate") for stage in found.stages)
     if rows.kind != recipe.datasets[training.dataset].type:
         return "the answers are still to be written; the prompts, as the model will see them:"
     pairs = "; a pair is of recorded answers" if rows.kind == "preference" else ""
-    return f"the dataset is not built yet: rows straight from the sources, before anything is selected{pairs}"
+    more = "; further answers are still to be written" if asked and rows.kind != "prompt" else ""
+    return f"the dataset is not built yet: rows straight from the sources, before anything is selected{pairs}{more}"
 
 
 def _examples(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,30 @@ def test_answers_that_are_still_to_be_written(tmp_path: Path, tiny: Path):
     text = shown(call(tmp_path, "check", "r.yaml"))
     assert text.startswith("train.one: the answers are still to be written; the prompts, as the model will see them:\n")
     assert "  <|im_start|>user⏎\n  3+3?<|im_end|>⏎\n  <|im_start|>assistant⏎\n" in text and "⟦" not in text
+
+
+def test_recorded_answers_beside_those_still_to_be_written(tmp_path: Path, tiny: Path):
+    generate = "completions:\n  - generate: {use: sample, model: student, n: 2, max_tokens: 8}\n"
+    write(tmp_path, tiny, {"prompt": "2+2?", "completion": "4"}, {"prompt": "3+3?"}, more=generate)
+    done = call(tmp_path, "check", "r.yaml")
+    assert shown(done).splitlines()[0].endswith("before anything is selected; further answers are still to be written")
+    assert "of 1 row: 1 turn, " in done.out and "⟦4<|im_end|>⏎⟧" in done.out
+    requests, tokens = (
+        int(n) for n in re.findall(r"(\d+) requests left to make: about (\d+) prompt tokens", done.out)[0]
+    )
+    length = int(re.findall(r"row rows.jsonl:1: (\d+) tokens", done.out)[0]) - 3  # "4", the mark, the line end
+    assert (requests, tokens) == (4, 4 * length), "the prompts are counted with the model's own tokenizer"
+
+
+def test_online_rl_shows_no_tools(tmp_path: Path, student):
+    train = "one: {trainer: grpo, dataset: sft, model: student, rewards: [length], max_completion_length: 8}"
+    asked = {"messages": CALLING["messages"][:1], "tools": [TOOL]}
+    write(tmp_path, student(WHOLE), asked, datasets="sft: {type: prompt}", train=train)
+    done = call(tmp_path, "check", "r.yaml")
+    assert done.code == 0 and "column tools: GRPO would not show a row's tools to the model" in done.err
+    assert call(tmp_path, "run", "r.yaml").code == 0
+    said = mistake(call(tmp_path, "check", "r.yaml"))
+    assert said.startswith("r.yaml:9: train.one: row r_") and "column tools: GRPO would not show" in said
 
 
 def test_pairs_and_prompts(tmp_path: Path, tiny: Path):
