@@ -95,7 +95,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
         lines = [] if rows.built else [_origin(recipe, found, training, rows)]
         if examples is not None and wrong:
             lines.append("these rows would be refused (see the warning); what would be learnt of them all the same:")
-        if examples is not None:
+        if examples is not None and not rows.frame.is_empty():
             lines += learnt_counts(training, rows.kind, rows.total, examples)
         if not support_of(chat.template).end_mark:
             lines.append(NO_END_MARK)
@@ -138,7 +138,12 @@ def _known_rows(recipe: Recipe, found: "Plan", training: Training) -> Known:
 def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> str:
     """Return where rows come from whose dataset is not built."""
     asked = any(stage.pending and stage.label.startswith("completions.generate") for stage in found.stages)
-    if rows.kind != recipe.datasets[training.dataset].type:
+    if rows.frame.is_empty():
+        return "the dataset is not built yet, and no row that it could have is there"
+    wanted = recipe.datasets[training.dataset].type
+    if rows.kind != wanted and wanted == "preference" and not asked and found.state.completions.kept_ids.height:
+        return "the dataset is not built yet, and no prompt has two different answers; the prompts:"
+    if rows.kind != wanted:
         return "the answers are still to be written; the prompts, as the model will see them:"
     pairs = "; a pair is of recorded answers" if rows.kind == "preference" else ""
     more = "; further answers are still to be written" if asked and rows.kind != "prompt" else ""

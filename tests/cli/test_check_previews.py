@@ -266,6 +266,22 @@ def test_a_pair_of_answers_stands_for_one_that_is_not_chosen_yet(tmp_path: Path,
     assert "of 1 pair: " in text and "⟦4<|im_end|>⏎⟧" in text and "⟦five<|im_end|>⏎⟧" in text
 
 
+def test_without_pairs_or_rows_the_preview_says_so(tmp_path: Path, tiny: Path):
+    score = "  - filter: {all: 'true'}\ncompletions:\n  - score: {use: length, as: words}\n"
+    train = "one: {trainer: dpo, dataset: dpo, model: student}\n  two: {trainer: sft, dataset: sft, model: student}"
+    dpo = "dpo: {type: preference, by: words, select: best_vs_worst}\n  sft: {type: sft}"
+    write(tmp_path, tiny, {"prompt": "a", "completion": "b"}, datasets=dpo, train=train, more=score)
+    text = shown(call(tmp_path, "check", "r.yaml"))
+    assert text.startswith(
+        "train.one: the dataset is not built yet, and no prompt has two different answers; the prompts"
+    )
+    assert "  a<|im_end|>⏎" in text and "⟦b<|im_end|>⏎⟧" in text
+    assert call(tmp_path, "run", "r.yaml").code == 0, "the filter drops all"
+    changes = ("--set", "datasets.dpo.margin=1", "--set", "datasets.sft.learn=last")
+    text = shown(call(tmp_path, "check", "r.yaml", *changes))
+    assert text.count("the dataset is not built yet, and no row that it could have is there\n") == 2
+
+
 def test_each_source_has_its_turn(tmp_path: Path, tiny: Path):
     write(
         tmp_path, tiny, *({"prompt": f"a{i}", "completion": "yes"} for i in range(3)), more="  - source: more.jsonl\n"
