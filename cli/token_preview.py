@@ -92,10 +92,10 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
         rows = _known_rows(recipe, found, training)
         examples, wrong = _examples(recipe, name, chat, rows, ref)
         warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
-        lines = [] if rows.built else [_origin(recipe, training, rows)]
+        lines = [] if rows.built else [_origin(recipe, found, training, rows)]
         if examples is not None and wrong:
             lines.append("these rows would be refused (see the warning); what would be learnt of them all the same:")
-        if examples is not None:
+        if examples is not None and not rows.frame.is_empty():
             lines += learnt_counts(training, rows.kind, rows.total, examples)
         if not support_of(chat.template).end_mark:
             lines.append(NO_END_MARK)
@@ -135,12 +135,19 @@ def _known_rows(recipe: Recipe, found: "Plan", training: Training) -> Known:
     return Known(rows, total, kind if answered else "prompt", built=False)
 
 
-def _origin(recipe: Recipe, training: Training, rows: Known) -> str:
+def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> str:
     """Return where rows come from whose dataset is not built."""
-    if rows.kind != recipe.datasets[training.dataset].type:
+    asked = any(stage.pending and stage.label.startswith("completions.generate") for stage in found.stages)
+    if rows.frame.is_empty():
+        return "the dataset is not built yet, and no row that it could have is there"
+    wanted = recipe.datasets[training.dataset].type
+    if rows.kind != wanted and wanted == "preference" and not asked and found.state.completions.kept_ids.height:
+        return "the dataset is not built yet, and no prompt has two different answers; the prompts:"
+    if rows.kind != wanted:
         return "the answers are still to be written; the prompts, as the model will see them:"
     pairs = "; a pair is of recorded answers" if rows.kind == "preference" else ""
-    return f"the dataset is not built yet: rows straight from the sources, before anything is selected{pairs}"
+    more = "; further answers are still to be written" if asked and rows.kind != "prompt" else ""
+    return f"the dataset is not built yet: rows straight from the sources, before anything is selected{pairs}{more}"
 
 
 def _examples(

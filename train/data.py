@@ -71,6 +71,15 @@ def has_tools(rows: pl.DataFrame) -> bool:
     return "tools" in rows.columns and rows["tools"].null_count() < rows.height
 
 
+def refuse_tools(rows: pl.DataFrame, where: str) -> None:
+    """Raise ``UserError`` where a prompt of online RL has tools: GRPO would not show them to the model."""
+    if has_tools(rows):
+        raise UserError(
+            f"{where}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
+            f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'"
+        )
+
+
 def _conversation(text: str | None, row_id: str, column: str) -> list[dict[str, Any]]:
     """Parse a column's JSON text and check its messages."""
     where = f"row {row_id}, column {column}"

@@ -11,7 +11,7 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from schemas.recipe import Training
-from train.data import check_rows
+from train.data import check_rows, refuse_tools
 from train.examples.examples import Examples
 from train.examples.learnt_tokens import TokenSequence
 from train.examples.loss_settings import LossSettings, loss_settings
@@ -62,8 +62,10 @@ def training_examples(
         max_prompt: Online RL only: the most tokens of a prompt.
 
     Raises:
-        UserError: A row is not a conversation, or has something that the template does not print.
+        UserError: A row is not a conversation, or has something that the template or the trainer does not show.
     """
+    if training.rewards:  # online RL
+        refuse_tools(rows, where)
     dropped = check_rows(rows, dataset_type)
     kept = rows.join(dropped, on="row_id", how="anti", maintain_order="left")
     unshown = check_shown(kept, dataset_type, chat.template, training.unshown, where, training.model)

@@ -38,7 +38,7 @@ def first_rows(state: RunState, entry: Dataset, count: int) -> pl.DataFrame:
     candidates = read_candidates(state.completions, state.prompts, ["sample_index"])
     if entry.type != "prompt" and candidates.frame.height:
         made = _answered(candidates, entry, _in_turn(candidates, candidates.frame["__place"].unique()).head(count))
-        if made.height:
+        if made is not None:
             return _as_learnt(made.head(count), entry)
     places = _in_turn(candidates, pl.int_range(candidates.prompts.frame.height, dtype=pl.UInt32, eager=True))
     return _as_learnt(_prompts(candidates, places.head(count)), entry)
@@ -64,8 +64,8 @@ def _in_turn(candidates: Candidates, places: pl.Series) -> pl.Series:
     return sources.sort(pl.int_range(pl.len()).over("source"), maintain_order=True)["place"]
 
 
-def _answered(candidates: Candidates, entry: Dataset, places: pl.Series) -> pl.DataFrame:
-    """Return SFT rows or pairs of the candidates of some prompts, in the order of the prompts."""
+def _answered(candidates: Candidates, entry: Dataset, places: pl.Series) -> pl.DataFrame | None:
+    """Return SFT rows or pairs of the candidates of some prompts, in the order of the prompts; None for no rows."""
     frame = candidates.frame.join(
         places.rename("__place").to_frame(), on="__place", how="inner", maintain_order="right_left"
     )
@@ -73,6 +73,8 @@ def _answered(candidates: Candidates, entry: Dataset, places: pl.Series) -> pl.D
         made, parts = frame.select("__row", "__place"), sft_rows(candidates, frame.select("__row", "__place"), None, [])
     else:
         made = _pairs(candidates, frame)
+        if made.is_empty():
+            return None
         parts = preference_rows(candidates, made, None, [])
     rows = pl.concat([part.select("prompt", "tools", *ANSWERS[entry.type]) for part in parts])
     numbers = made["__row"] if entry.type == "sft" else made["chosen"]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def shown(done: Result) -> str:
     return done.out[done.out.index("train.one: ") :]
 
 
-def test_every_learnt_turn_is_shown_before_the_first_run_and_after_it(tmp_path: Path, student):
+def test_every_learnt_turn_is_shown_before_a_run_and_after_it(tmp_path: Path, student):
     write(tmp_path, student(WHOLE), CONVERSATION)
     before = shown(call(tmp_path, "check", "r.yaml"))
     text = "  user: 2+2?⏎\n  assistant: ⟦4⏎⟧\n  user: sure?⏎\n  assistant: ⟦yes⏎⟧\n"
@@ -214,6 +215,30 @@ def test_answers_that_are_still_to_be_written(tmp_path: Path, tiny: Path):
     assert "  <|im_start|>user⏎\n  3+3?<|im_end|>⏎\n  <|im_start|>assistant⏎\n" in text and "⟦" not in text
 
 
+def test_recorded_answers_beside_those_still_to_be_written(tmp_path: Path, tiny: Path):
+    generate = "completions:\n  - generate: {use: sample, model: student, n: 2, max_tokens: 8}\n"
+    write(tmp_path, tiny, {"prompt": "2+2?", "completion": "4"}, {"prompt": "3+3?"}, more=generate)
+    done = call(tmp_path, "check", "r.yaml")
+    assert shown(done).splitlines()[0].endswith("before anything is selected; further answers are still to be written")
+    assert "of 1 row: 1 turn, " in done.out and "⟦4<|im_end|>⏎⟧" in done.out
+    requests, tokens = (
+        int(n) for n in re.findall(r"(\d+) requests left to make: about (\d+) prompt tokens", done.out)[0]
+    )
+    length = int(re.findall(r"row rows.jsonl:1: (\d+) tokens", done.out)[0]) - 3  # "4", the mark, the line end
+    assert (requests, tokens) == (4, 4 * length), "the prompts are counted with the model's own tokenizer"
+
+
+def test_online_rl_shows_no_tools(tmp_path: Path, student):
+    train = "one: {trainer: grpo, dataset: sft, model: student, rewards: [length], max_completion_length: 8}"
+    asked = {"messages": CALLING["messages"][:1], "tools": [TOOL]}
+    write(tmp_path, student(WHOLE), asked, datasets="sft: {type: prompt}", train=train)
+    done = call(tmp_path, "check", "r.yaml")
+    assert done.code == 0 and "column tools: GRPO would not show a row's tools to the model" in done.err
+    assert call(tmp_path, "run", "r.yaml").code == 0
+    said = mistake(call(tmp_path, "check", "r.yaml"))
+    assert said.startswith("r.yaml:9: train.one: row r_") and "column tools: GRPO would not show" in said
+
+
 def test_pairs_and_prompts(tmp_path: Path, tiny: Path):
     pair = {"prompt": "2+2?", "chosen": "It is 4.", "rejected": "five"}
     trainings = (
@@ -239,6 +264,22 @@ def test_a_pair_of_answers_stands_for_one_that_is_not_chosen_yet(tmp_path: Path,
     dpo = "dpo: {type: preference, by: words, select: best_vs_worst}"
     text = shown(call(write(tmp_path, tiny, *rows, datasets=dpo, train=train, more=score), "check", "r.yaml"))
     assert "of 1 pair: " in text and "⟦4<|im_end|>⏎⟧" in text and "⟦five<|im_end|>⏎⟧" in text
+
+
+def test_without_pairs_or_rows_the_preview_says_so(tmp_path: Path, tiny: Path):
+    score = "  - filter: {all: 'true'}\ncompletions:\n  - score: {use: length, as: words}\n"
+    train = "one: {trainer: dpo, dataset: dpo, model: student}\n  two: {trainer: sft, dataset: sft, model: student}"
+    dpo = "dpo: {type: preference, by: words, select: best_vs_worst}\n  sft: {type: sft}"
+    write(tmp_path, tiny, {"prompt": "a", "completion": "b"}, datasets=dpo, train=train, more=score)
+    text = shown(call(tmp_path, "check", "r.yaml"))
+    assert text.startswith(
+        "train.one: the dataset is not built yet, and no prompt has two different answers; the prompts"
+    )
+    assert "  a<|im_end|>⏎" in text and "⟦b<|im_end|>⏎⟧" in text
+    assert call(tmp_path, "run", "r.yaml").code == 0, "the filter drops all"
+    changes = ("--set", "datasets.dpo.margin=1", "--set", "datasets.sft.learn=last")
+    text = shown(call(tmp_path, "check", "r.yaml", *changes))
+    assert text.count("the dataset is not built yet, and no row that it could have is there\n") == 2
 
 
 def test_each_source_has_its_turn(tmp_path: Path, tiny: Path):

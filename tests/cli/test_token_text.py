@@ -21,7 +21,7 @@ def coloured(*stretches: tuple[str, bool]) -> str:
     return out.getvalue()
 
 
-def test_a_learnt_stretch_of_several_tokens_has_one_pair_of_brackets():
+def test_a_stretch_of_several_tokens_has_one_pair_of_brackets():
     text = plain(("<user>|\n|2+2?|<end>|\n|<bot>|\n", False), ("It| is| 4|<end>|\n", True))
     assert text == "  <user>⏎\n  2+2?<end>⏎\n  <bot>⏎\n  ⟦It is 4<end>⏎⟧"
 

@@ -90,14 +90,14 @@ def test_a_row_of_several_sequences_has_a_sample_for_each(tmp_path: Path, tiny: 
     assert learnt == ["(ONE) one\n", "(TWO) two\n"]
 
 
-def test_without_tokenizer_or_template_there_is_no_chat_to_preview_with(tmp_path: Path, tiny: Path):
+def test_without_tokenizer_or_template_there_is_no_chat(tmp_path: Path, tiny: Path):
     assert chat_in(tmp_path) is None
     assert chat_in(None) is None
     (tmp_path / "tokenizer.json").write_bytes((tiny / "tokenizer.json").read_bytes())
     assert chat_in(tmp_path) is None
 
 
-def test_a_template_is_hostile_and_its_refusal_is_the_rows_reason(tmp_path: Path, tiny: Path):
+def test_a_template_is_hostile_and_its_refusal_is_a_reason(tmp_path: Path, tiny: Path):
     for template, said in (
         ("{{ raise_exception('no\x1b system turns') }}", "refuses it: no system turns"),
         ("{{ messages.append(1) }}{{ ''.__class__() }}", "is unsafe"),

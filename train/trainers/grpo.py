@@ -4,7 +4,6 @@ from pathlib import Path
 
 import polars as pl
 
-from schemas.errors import UserError
 from train.job import Outcome, TrainingJob
 
 CONFIG = "GRPOConfig"
@@ -20,6 +19,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import GRPOConfig, GRPOTrainer
 
+    from train.data import refuse_tools
     from train.examples.loss_settings import loss_settings
     from train.examples.prompt_examples import prompt_dataset, prompt_examples
     from train.fit import fit
@@ -28,7 +28,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
     rows = check_training_rows(job, DATA)
-    _refuse_tools(job, rows.train)
+    refuse_tools(rows.train, f"train.{job.name}")
     config = trl_config(job, GRPOConfig)
     model, tokenizer = load_model(job, on_disk=config.beta != 0)
     context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
@@ -56,13 +56,3 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     recorded = rollouts.recorded()
     rows = rows.without(examples.dropped_rows())
     return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=examples.counts)
-
-
-def _refuse_tools(job: TrainingJob, rows: pl.DataFrame) -> None:
-    from train.data import has_tools
-
-    if has_tools(rows):
-        raise UserError(
-            f"train.{job.name}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
-            f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'"
-        )
