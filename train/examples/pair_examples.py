@@ -11,12 +11,14 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
+from curate.models.chat.fit_messages import fit
+from curate.models.chat.template_support import support_of
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
 from train.examples.learnt_tokens import Rendered, TokenSequence, render_learnt, token_sequences
 from train.examples.loss_settings import LossSettings
-from train.examples.sft_examples import NOTHING_MARKED, SLICE
+from train.examples.sft_examples import NOTHING_MARKED, NOTHING_PRINTED, SLICE
 
 SIDES = ("chosen", "rejected")
 PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
@@ -104,6 +106,8 @@ def learnt_pairs(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[
         sequences = iter(token_sequences(chat, [text for texts, _, _ in printed for text in texts]))
         for row_id, (texts, reason, changes) in zip(part["row_id"], printed, strict=True):
             sides = [next(sequences) for _ in texts]
+            if not all(any(side.learnt) for side in sides):
+                sides, reason = [], NOTHING_PRINTED
             yield row_id, LearntPair(*(sides or (None, None)), reason, changes)
 
 
