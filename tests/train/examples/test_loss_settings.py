@@ -54,6 +54,11 @@ def test_the_part_that_is_kept(max_length: int, mode: str, left: str):
     assert "abcde"[loss_settings("sft", {"max_length": None}).kept] == "abcde"
 
 
+@pytest.mark.parametrize("choice", ["refuse", "leave_out", "ignore", "in_text"])
+def test_traces_are_written_into_the_text_only_where_the_recipe_says_so(choice: str):
+    assert loss_settings("sft", {}, choice).traces_in_text == (choice == "in_text")
+
+
 @pytest.mark.parametrize("trainer", ["dpo", "reward"])
 def test_other_trainers_have_a_length_only(trainer: str):
     found = loss_settings(trainer, {"max_length": 9})

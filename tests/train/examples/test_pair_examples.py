@@ -58,7 +58,7 @@ def test_a_pair_shares_its_prompt_and_only_the_answers_count(name: str):
 def test_what_a_pair_shares_is_the_same_in_both_conversations_and_no_answer(name: str, messages: list, start: str):
     prompt = messages[:-1]
     rows = pair(prompt, [turn("assistant", f"{start}chosen")], [turn("assistant", "rejected")])
-    ((_, found),) = learnt_pairs(rows, chat(name))
+    ((_, found),) = learnt_pairs(rows, chat(name), WHOLE)
     assert found.chosen and found.rejected
     shared = shared_length(found)
     assert found.chosen.ids[:shared] == found.rejected.ids[:shared]

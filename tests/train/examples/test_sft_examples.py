@@ -165,6 +165,26 @@ def test_a_row_of_which_the_template_prints_nothing_is_left_out_as_such():
     assert dropped("no end", rows) == "the model's chat template prints nothing of its answer"
 
 
+TRACED = turn("assistant", "ONE", reasoning_content="because")
+IN_TEXT = LossSettings(every_token=False, completion_only=False, max_length=None, keep_end=False, traces_in_text=True)
+
+
+def test_a_trace_that_the_template_does_not_print_is_learnt_in_the_text_where_the_recipe_says_so():
+    rows = row([Q1, TRACED, Q2, {**CALLED, "reasoning_content": "to know"}, RESULT, A2], tools=TOOLS)
+    first, called, last = learnt("qwen2.5", rows, IN_TEXT)
+    assert first == "<think>\nbecause\n</think>\n\nONE" + END and last == "TWO" + END
+    assert called.startswith("<think>\nto know\n</think>\n\n") and "<tool_call>" in called
+    examples = sft_examples(rows, chat("qwen2.5"), IN_TEXT)
+    assert examples.changes == {"reasoning traces in the text, between <think> and </think>": 1}
+    assert [one.startswith("<think>") for one in learnt("qwen2.5", rows)] == [False, False, False]
+
+
+def test_a_trace_that_the_template_prints_is_not_written_twice():
+    rows = row([Q1, TRACED])
+    assert learnt("qwen3", rows, IN_TEXT) == learnt("qwen3", rows) == ["<think>\nbecause\n</think>\n\nONE" + END]
+    assert not sft_examples(rows, chat("qwen3"), IN_TEXT).changes
+
+
 def test_a_row_of_several_sequences_has_their_number_and_its_own_index_in_each():
     examples = sft_examples(pl.concat([row(DIALOGUE), row([Q1, A1])]), chat("qwen3"), WHOLE)
     assert examples.columns["row_index"] == [0, 0, 0, 1]
