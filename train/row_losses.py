@@ -125,12 +125,13 @@ class RowLosses(TRLTrainer):
         key = ["step", "row_id", "phase"]
         if found.select(key).is_unique().all():
             return found
-        over_tokens = [
-            ((pl.col(name) * pl.col("tokens")).sum() / pl.col("tokens").sum().clip(1)).alias(name)
+        tokens = pl.col("tokens")
+        over_tokens = {
+            name: pl.when(~pl.col(name).has_nulls()).then((pl.col(name) * tokens).sum() / tokens.sum().clip(1))
             for name in ("loss", "entropy")
-        ]
-        others = [pl.col("epoch", "margin").first(), pl.col("tokens").sum()]
-        return found.group_by(key, maintain_order=True).agg(*over_tokens, *others).select(found.columns)
+        }
+        others = [pl.col("epoch", "margin").first(), tokens.sum()]
+        return found.group_by(key, maintain_order=True).agg(*others, **over_tokens).select(found.columns)
 
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""
