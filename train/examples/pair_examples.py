@@ -11,8 +11,6 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
-from curate.models.chat.fit_messages import fit
-from curate.models.chat.template_support import support_of
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
