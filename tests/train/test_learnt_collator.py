@@ -15,7 +15,7 @@ from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.optional import Lazy, needs
 from tests.train.examples.conversations import TOOLS, call, turn
-from tests.train.examples.templates import SOURCES
+from tests.train.examples.templates import SOURCES, with_template
 from tests.train.tables import preference_rows, recipe_with, write_stage
 from train.run import train_recipe
 
@@ -83,13 +83,7 @@ TRAJECTORY = [CALLED, turn("tool", "red dog blue cat", tool_call_id="callone01")
 @pytest.fixture
 def caller(tiny: Path, tmp_path: Path) -> ModelRef:
     """The tiny model with a template that prints calls."""
-    import transformers
-
-    folder = tmp_path / "caller"
-    transformers.AutoModelForCausalLM.from_pretrained(tiny).save_pretrained(folder)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
-    tokenizer.chat_template = SOURCES["qwen2.5"].replace("You are Qwen.", "")
-    tokenizer.save_pretrained(folder)
+    folder = with_template(tiny, tmp_path / "caller", SOURCES["qwen2.5"].replace("You are Qwen.", ""))
     return ModelRef("student", "caller@0", str(folder))
 
 

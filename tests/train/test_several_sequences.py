@@ -13,13 +13,13 @@ from schemas.progress import Progress
 from schemas.rows import ROW_LOSSES
 from tests.optional import Lazy, needs
 from tests.train.examples.conversations import turn
+from tests.train.examples.templates import with_template
 from tests.train.tables import WORDS, recipe_with, sft_rows, write_stage
 from train.row_losses import RowLosses
 from train.run import train_recipe
 from train.tables import empty_table
 
 sft = Lazy("train.examples.sft_examples")
-WHOLE = {"every_token": False, "completion_only": False, "max_length": None, "keep_end": False}
 # Prints a trace for the last answer only, so that each answer is learnt in a sequence of its own.
 LAST_TRACE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}(the){% endif %}"
@@ -81,14 +81,7 @@ def rows() -> pl.DataFrame:
 @pytest.fixture
 def teller(tiny: Path, tmp_path: Path) -> ModelRef:
     """The tiny model with a template that prints the last answer otherwise."""
-    import transformers
-
-    folder = tmp_path / "teller"
-    transformers.AutoModelForCausalLM.from_pretrained(tiny).save_pretrained(folder)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
-    tokenizer.chat_template = LAST_TRACE
-    tokenizer.save_pretrained(folder)
-    return ModelRef("student", "teller@0", str(folder))
+    return ModelRef("student", "teller@0", str(with_template(tiny, tmp_path / "teller", LAST_TRACE)))
 
 
 def by_hand(teller: ModelRef) -> dict[str, tuple[int, float]]:
@@ -101,7 +94,7 @@ def by_hand(teller: ModelRef) -> dict[str, tuple[int, float]]:
 
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(teller.location).eval()
     chat = chat_of(transformers.AutoTokenizer.from_pretrained(teller.location))
-    columns = sft.sft_examples(rows(), chat, LossSettings(**WHOLE)).columns
+    columns = sft.sft_examples(rows(), chat, LossSettings(False, False, None, False)).columns
     sums: dict[str, tuple[int, float]] = {}
     for index, ids, labels in zip(columns["row_index"], columns["input_ids"], columns["labels"], strict=True):
         with torch.no_grad():

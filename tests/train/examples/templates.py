@@ -1,6 +1,8 @@
 """Small chat templates in the styles of known families, and a byte-level tokenizer that has their marks."""
 
+import shutil
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate.models.chat.chat_template import ChatTemplate
@@ -171,3 +173,10 @@ def tokenizer():
     made.decoder = decoders.ByteLevel()
     made.add_special_tokens([AddedToken(mark, special=True) for mark in MARKS])
     return made
+
+
+def with_template(model: Path, folder: Path, source: str) -> Path:
+    """Copy a model's folder with another chat template, and return the copy."""
+    shutil.copytree(model, folder)
+    (folder / "chat_template.jinja").write_text(source, encoding="utf-8")
+    return folder

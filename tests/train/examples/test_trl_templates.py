@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,8 @@ def test_what_is_learnt_is_what_trl_marks(name: str, messages: list):
     template = ChatTemplate(source(f"{name}_training"), tuple(SPECIAL.items()))
     if messages is WITH_CALLS and not support_of(template).tool_calls:
         pytest.skip("it prints no calls")
-    options = {"chat_template": template.source, "return_assistant_tokens_mask": True}
-    rendered = render_jinja_template([messages], **options, **SPECIAL)
+    options: dict[str, Any] = {"chat_template": template.source, "return_assistant_tokens_mask": True, **SPECIAL}
+    rendered: Any = render_jinja_template([messages], **options)
     (text,), (spans,) = rendered
     found = [
         one.text[start:end] for one in render_learnt(template, messages, None, [1, 3]) for start, end in one.learnt
