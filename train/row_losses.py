@@ -36,7 +36,10 @@ else:
 
 
 class RowIndexCollator:
-    """Collates examples as one of TRL's collators does, and adds their ``row_index`` to the batch as a tensor."""
+    """Collates examples as one of TRL's collators does, and adds their ``row_index`` to the batch as a tensor.
+
+    Packed examples, such as those to evaluate on with ``eval_packing``, have none.
+    """
 
     def __init__(self, collator: Any) -> None:
         self.collator = collator  # TRL's collators ignore columns that they do not know
@@ -46,7 +49,8 @@ class RowIndexCollator:
         import torch
 
         batch = self.collator(examples)
-        batch["row_index"] = torch.tensor([example["row_index"] for example in examples])
+        if "row_index" in examples[0]:
+            batch["row_index"] = torch.tensor([example["row_index"] for example in examples])
         return batch
 
 

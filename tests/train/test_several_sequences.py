@@ -136,3 +136,22 @@ def test_a_training_records_one_loss_a_step_for_a_row_of_several_sequences(tmp_p
     mean = sum(tokens * loss for tokens, loss in expected.values()) / all_tokens
     assert logged["loss"] == pytest.approx(mean, rel=1e-3)
     assert set(done.read("training_rows")["fate"]) == {"trained"}
+
+
+@needs("trl")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "phases"),
+    [
+        ("packing: true, packing_strategy: wrapped, max_length: 32", []),
+        ("padding_free: true", []),
+        ("eval_packing: true, eval_strategy: steps, eval_steps: 1", ["train"]),
+        ("packing: true, eval_packing: false, eval_strategy: steps, eval_steps: 1", []),
+    ],
+)
+def test_rows_that_are_joined_in_one_sequence_have_no_losses_of_their_own(tmp_path: Path, store, ref, options, phases):
+    text = f"train:\n  s: {{trainer: sft, dataset: sft, model: student, max_steps: 1, {options}}}\n"
+    stage = write_stage(store, "sft", sft_rows(8, held_out=2))
+    (done,) = train_recipe(recipe_with(tmp_path / "r", text), store, {"sft": stage}, {"student": ref}, None, Progress())
+    assert done.read("row_losses")["phase"].unique().to_list() == phases
+    assert set(done.read("training_rows")["fate"]) == {"trained"}
