@@ -36,7 +36,10 @@ else:
 
 
 class RowIndexCollator:
-    """Collates examples as one of TRL's collators does, and adds their ``row_index`` to the batch as a tensor."""
+    """Collates examples as one of TRL's collators does, and adds their ``row_index`` to the batch as a tensor.
+
+    Packed examples, such as those to evaluate on with ``eval_packing``, have none.
+    """
 
     def __init__(self, collator: Any) -> None:
         self.collator = collator  # TRL's collators ignore columns that they do not know
@@ -46,7 +49,8 @@ class RowIndexCollator:
         import torch
 
         batch = self.collator(examples)
-        batch["row_index"] = torch.tensor([example["row_index"] for example in examples])
+        if "row_index" in examples[0]:
+            batch["row_index"] = torch.tensor([example["row_index"] for example in examples])
         return batch
 
 
@@ -125,12 +129,13 @@ class RowLosses(TRLTrainer):
         key = ["step", "row_id", "phase"]
         if found.select(key).is_unique().all():
             return found
-        over_tokens = [
-            ((pl.col(name) * pl.col("tokens")).sum() / pl.col("tokens").sum().clip(1)).alias(name)
+        tokens = pl.col("tokens")
+        over_tokens = {
+            name: pl.when(~pl.col(name).has_nulls()).then((pl.col(name) * tokens).sum() / tokens.sum().clip(1))
             for name in ("loss", "entropy")
-        ]
-        others = [pl.col("epoch", "margin").first(), pl.col("tokens").sum()]
-        return found.group_by(key, maintain_order=True).agg(*over_tokens, *others).select(found.columns)
+        }
+        others = [pl.col("epoch", "margin").first(), tokens.sum()]
+        return found.group_by(key, maintain_order=True).agg(*others, **over_tokens).select(found.columns)
 
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""

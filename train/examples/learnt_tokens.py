@@ -183,19 +183,19 @@ def _render_turn(template: ChatTemplate, messages: Sequence[dict[str, Any]], too
         before = template.render(messages[:index], tools, add_generation_prompt=True) if index else ""
     except TemplateRefused:  # a template may ask for a user's turn first
         before = ""
+    opening = _opening(template)
     continues = before and text.startswith(before)
-    if continues and messages[index - 1]["role"] != "assistant":
+    if continues and (opening is None or before.endswith(opening.role)):
         return Turn(index, text, len(before))
     try:
         empty = {"role": "assistant", "content": PLACEHOLDER}
         header = template.render([*messages[:index], empty], tools).partition(PLACEHOLDER)[0]
     except TemplateRefused:
         return Turn(index, text, len(commonprefix([before, text])))
-    opening = _opening(template)
-    if continues:  # some templates print no generation prompt behind an assistant's turn
-        role = header[len(before) :] if header.startswith(before) else ""
-        is_printed = opening is not None and opening.role.endswith(role) and text.startswith(header)
-        return Turn(index, text, len(header) if is_printed else len(before))
+    if continues:  # some templates print no generation prompt behind an assistant's turn, but the role's header
+        is_longer = header.startswith(before) and text.startswith(header)
+        is_header = is_longer and opening is not None and opening.role.endswith(header[len(before) :])
+        return Turn(index, text, len(header) if is_header else len(before))
     return _without_prompt(index, text, before, header, opening)
 
 

@@ -16,7 +16,7 @@ from train.examples.examples import Examples
 from train.examples.fitted import fitted
 from train.examples.learnt_tokens import Rendered, TokenSequence, render_learnt, token_sequences
 from train.examples.loss_settings import LossSettings
-from train.examples.sft_examples import NOTHING_MARKED, SLICE
+from train.examples.sft_examples import NOTHING_MARKED, NOTHING_PRINTED, SLICE
 
 SIDES = ("chosen", "rejected")
 PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
@@ -104,6 +104,8 @@ def learnt_pairs(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[
         sequences = iter(token_sequences(chat, [text for texts, _, _ in printed for text in texts]))
         for row_id, (texts, reason, changes) in zip(part["row_id"], printed, strict=True):
             sides = [next(sequences) for _ in texts]
+            if not all(any(side.learnt) for side in sides):
+                sides, reason = [], NOTHING_PRINTED
             yield row_id, LearntPair(*(sides or (None, None)), reason, changes)
 
 

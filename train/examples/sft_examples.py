@@ -17,6 +17,7 @@ from train.examples.loss_settings import LossSettings
 SLICE = 256  # rows that are rendered and tokenised at a time
 CUT_OFF = "longer than max_length: none of the answer is left"
 NOTHING_MARKED = "every answer is marked as not to be learnt (weight: 0)"
+NOTHING_PRINTED = "the model's chat template prints nothing of its answer"
 IGNORED = -100  # the label of a token that does not enter the loss, in torch
 
 
@@ -115,7 +116,7 @@ def _cut(sequences: list[TokenSequence], printed: _Printed, how: LossSettings) -
     parts = [(part, length) for part, length in parts if any(part.learnt)]
     kept, lengths = [part for part, _ in parts], [length for _, length in parts]
     if not kept:
-        return Learnt([], [], CUT_OFF)
+        return Learnt([], [], CUT_OFF if any(any(one.learnt) for one in sequences) else NOTHING_PRINTED)
     calls = sum(len(printed.messages[turn.message].get("tool_calls") or ()) for one in kept for turn in one.turns)
     cut = sum(sum(one.learnt) for one in sequences) - sum(sum(one.learnt) for one in kept)
     return Learnt(kept, lengths, None, calls, cut, printed.changes)

@@ -23,11 +23,11 @@ class LearntCollator:
 
         batch = self.collator(examples)
         cut = self.collator.max_length
-        kept = slice(-cut if self.collator.truncation_mode == "keep_end" else None, None) if cut else slice(None)
+        kept = slice(-cut, None) if cut and self.collator.truncation_mode == "keep_end" else slice(cut)
         mask = batch["completion_mask"]
         flags = [[False] * len(e["prompt_ids"]) + e[f"{side}_learnt"] for side in SIDES for e in examples]
         for row, of_row in enumerate(flags):
-            known = of_row[kept][: mask.shape[1]]
+            known = of_row[kept]
             mask[row, : len(known)] = torch.tensor(known, dtype=mask.dtype)
         return batch
 

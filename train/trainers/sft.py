@@ -13,6 +13,8 @@ DATA = "sft"
 class SFTRowLosses(RowLosses):
     """A row's loss is the mean negative log-likelihood of its trained tokens, in nats; it has no margin."""
 
+    padding_free: bool
+
     def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
         """Return the losses of a batch's rows from its only output."""
         tokens = outputs[0].label_mask.sum(1)
@@ -25,8 +27,8 @@ class SFTRowLosses(RowLosses):
         }
 
     def tells_rows_apart(self) -> bool:
-        """Return whether rows are not packed."""
-        return not self.args.packing
+        """Return whether a batch has a line for each row: not where rows are packed, or joined without padding."""
+        return not (self.args.packing or self.padding_free)
 
 
 def train(job: TrainingJob, folder: Path) -> Outcome:
@@ -34,7 +36,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
 
     Every assistant's turn is learnt that is not marked otherwise (``train.examples.sft_examples``). A row of which
     ``max_length`` leaves nothing to learn is left out, also before packing (TRL would pack it and train on none of its
-    tokens). With ``packing`` there are no row losses: rows can no longer be told apart.
+    tokens). With ``packing`` or ``padding_free`` there are no row losses: rows can no longer be told apart.
     """
     from trl import SFTConfig, SFTTrainer
 
