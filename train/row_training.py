@@ -62,9 +62,6 @@ def train_on_rows(
     row_ids = rows.row_ids
     examples, held_out = _examples(job, rows, chat, make_examples)
     rows = rows.without(examples.dropped_rows())
-    if not examples.columns:
-        raise nothing_left(job, rows.dropped)
-    say_changes(job, examples, chat.template)
 
     recorded_class = new_class("Recorded", (row_losses, trainer_class))
     with trl_errors(job):
@@ -85,8 +82,15 @@ def train_on_rows(
 
 
 def _examples(job: TrainingJob, rows: TrainingRows, chat: Chat, make: Callable[..., Examples]) -> tuple[Examples, ...]:
-    """Return the rows to train on and those to evaluate on as the trainer's token ids."""
+    """Return the rows to train on and those to evaluate on as the trainer's token ids.
+
+    Raises:
+        UserError: No row is left to train on.
+    """
     settings = job.trainer, job.settings, job.unshown
     train = make(rows.train, chat, loss_settings(*settings))
+    if not train.columns:
+        raise nothing_left(job, rows.without(train.dropped_rows()).dropped)
+    say_changes(job, train, chat.template)
     held_out = make(rows.held_out, chat, loss_settings(*settings, evaluation=True), first_index=rows.train.height)
     return train, held_out
