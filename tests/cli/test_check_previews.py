@@ -14,7 +14,7 @@ from curate import load_recipe
 from tests.command import Result, call, mistake
 from tests.optional import needs
 
-pytestmark = [needs("torch", "tokenizers", "jinja2"), pytest.mark.slow]  # the tiny model
+pytestmark = [needs("torch", "tokenizers", "jinja2", "trl"), pytest.mark.slow]  # the tiny model
 
 # Prints tools, calls, their results, and the trace of the last answer.
 WHOLE = (
