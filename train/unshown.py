@@ -28,7 +28,7 @@ def check_shown(
     """Find the rows with something that a chat template does not print.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts.
+        rows: Rows of a dataset; those that ``train.data.check_rows`` refuses may be among them.
         dataset_type: 'sft', 'preference' or 'prompt'.
         template: The chat template of the model to train.
         choice: The recipe's choice: 'refuse' them, 'leave_out' these rows, write traces 'in_text' and refuse all else,
@@ -74,8 +74,11 @@ def _unshown_rows(rows: pl.DataFrame, dataset_type: str, support: Support) -> di
         suspect, names = suspect | pl.col("tools").is_not_null(), [*names, "tools"]
     found = {}
     for row in rows.filter(suspect).select(names).iter_rows(named=True):
-        prompt, *answers = (json.loads(row[column]) for column in columns)
-        tools = json.loads(row["tools"]) if row.get("tools") else None
+        try:
+            prompt, *answers = (json.loads(row[column]) for column in columns)
+            tools = json.loads(row["tools"]) if row.get("tools") else None
+        except ValueError:  # ``check_rows`` says what is wrong with the row
+            continue
         lost = [name for answer in answers or [[]] for name in _unshown(prompt, answer, tools, support)]
         if lost:
             found[row["row_id"]] = list(dict.fromkeys(lost))
