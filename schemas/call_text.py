@@ -26,6 +26,7 @@ _WRAPPERS = (
     "<|/tool_call|>", "<|eom_id|>", "<|eot_id|>", "<|endoftext|>",
 )  # fmt: skip
 _STEMS = ("tool_call", "<function", "[TOOL_CALLS]", "<|python_tag|>", "<｜tool▁call")  # each mark has one of these
+_BARE_ENDS = ("}", "]")  # of a call without a mark
 _MARK = re.compile("|".join(map(re.escape, FORMS)))
 
 
@@ -37,6 +38,11 @@ def has_mark(text: str) -> bool:
         if stem in text:
             return _MARK.search(text) is not None
     return False
+
+
+def may_have_calls(text: str) -> bool:
+    """Return whether ``split_tool_calls`` may find a call in a text; of nearly all it is clear that it does not."""
+    return text.endswith(_BARE_ENDS) or has_mark(text) or (text[-1:].isspace() and text.rstrip().endswith(_BARE_ENDS))
 
 
 def tools_of(tools: list | None) -> dict[str, dict[str, Any]]:
@@ -117,7 +123,7 @@ def _read(call: Any) -> dict:
 
 def _bare(text: str, tools: Tools) -> list[dict]:
     """Return the calls of a text that is nothing else, of tools that there are."""
-    if not tools or not text.rstrip().endswith(("}", "]")):
+    if not tools or not text.rstrip().endswith(_BARE_ENDS):
         return []
     bare = text.strip()
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from curate.sources.rows.recorded_candidates import Candidate
 from schemas.call_links import CallLinks
-from schemas.call_text import Tools, has_mark, split_tool_calls, tools_of
+from schemas.call_text import Tools, has_mark, may_have_calls, split_tool_calls, tools_of
 from schemas.messages import Message
 
 AS_TEXT = "answers with tool calls that stay text (the row has no 'tools')"
@@ -34,19 +34,23 @@ def settle_calls(
     if not tools and not any([_may_have_calls(messages, candidates) for messages, candidates in prompts]):
         return prompts, NOTHING
     counts: Counter[str] = Counter()
-    known = tools_of(tools)
     settled = []
     for messages, candidates in prompts:
         turns = [messages, *(candidate.messages for candidate in candidates)]
         if tools:
-            turns = [_with_written(one, known, counts) for one in turns]
+            if any([_may_be_written(message) for one in turns for message in one]):
+                known = tools_of(tools)
+                turns = [_with_written(one, known, counts) for one in turns]
             if messages and messages[0]["role"] == "system" and "<tools>" in messages[0]["content"]:
                 counts[DESCRIBED_TWICE] += 1
         else:
             counts[AS_TEXT] += sum(_has_written(message) for one in turns for message in one)
         if any(map(_has_calls, turns)):
             links = CallLinks(counts)
-            turns = [links.link(turns[0]), *(links.after().link(answer) for answer in turns[1:])]
+            turns = [
+                links.link(turns[0]),
+                *(links.after().link(answer) if _has_calls(answer) else answer for answer in turns[1:]),
+            ]
         for candidate, answer in zip(candidates, turns[1:], strict=True):
             candidate.messages = answer
         settled.append((turns[0], candidates))
@@ -70,6 +74,13 @@ def _has_calls(messages: list[Message]) -> bool:
         if "tool_calls" in message or message["role"] == "tool":
             return True
     return False
+
+
+def _may_be_written(message: Message) -> bool:
+    """Return whether a message may have a call or a result in its text."""
+    if message["role"] == "assistant":
+        return may_have_calls(message["content"])
+    return "<tool_response>" in message["content"]
 
 
 def _has_written(message: Message) -> bool:
