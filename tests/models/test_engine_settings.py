@@ -22,7 +22,7 @@ NOWHERE = "http://127.0.0.1:9/v1"
 KEY = "sk-very/secret+key-0123456789"
 
 
-def test_only_what_changes_a_servers_answers_changes_the_identity():
+def test_what_changes_a_servers_answers_changes_the_identity():
     def identity(**settings):
         return resolve_model(
             "a", Model.model_validate({"engine": "openai", "model": "m", "base_url": NOWHERE} | settings)

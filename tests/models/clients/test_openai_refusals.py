@@ -71,6 +71,20 @@ def test_requests_in_flight_together_learn_it_once(server_with):
     assert len(said) == 2 and not any(reply.error for reply in desk.replies.values())
 
 
+def test_messages_in_flight_together_get_the_form_that_is_wanted(server_with):
+    turns = [{"role": "assistant", "content": "", "tool_calls": [{"id": "a", "function": {"name": "w"}}]}]
+    turns += [{"role": "tool", "content": "sunny", "name": "w"}]
+    wanted = [
+        [make_request("teacher@1", json.dumps([{"role": "user", "content": str(i)}, *turns]), None, Sampling(), 0)]
+        for i in range(24)
+    ]
+    message = "'messages.2': property 'name' is unsupported"
+    faults = {"422": {"match": '"name":"w","tool_call_id"', "message": message, "times": 0}}
+    with server_with(faults=faults, delay=0.01) as stub:
+        desk, said = asked_of(stub.url, wanted, concurrency=16)
+    assert len(said) == 1 and not any(reply.error for reply in desk.replies.values())
+
+
 def test_settings_leave_parameters_out_up_front(server_with):
     settings = {"leave_out": ["seed", "n", "top_k"], "max_tokens_name": "max_completion_tokens"}
     with server_with(faults={"lacks": {"names": ["seed", "n", "top_k", "max_tokens"]}}) as stub:

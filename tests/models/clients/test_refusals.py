@@ -349,8 +349,29 @@ def test_several_parameters_may_be_refused_at_once():
 def test_ids_of_calls_become_short_where_a_server_wants_them_so():
     adapting, said = learner()
     wanted = openai("Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.")
-    assert learn(adapting, wanted) == "" and adapting.form.short_ids and len(said) == 1
+    assert learn(adapting, wanted) == "" and adapting.form.messages.short_ids and len(said) == 1
     assert learn(adapting, wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (pydantic("messages", 2, "tool", "name"), "result_names"),
+        (openai("'messages.2': for 'role:tool' the property 'name' is unsupported"), "result_names"),
+        (openai("Unknown parameter: 'messages[2].name'.", "messages[2].name"), "result_names"),
+        (pydantic("messages", 1, "content", kind="string_type", text="Input should be a valid string"), "null_content"),
+        ({"error": {"message": "invalid message content type: <nil>"}}, "null_content"),
+        (openai("Invalid value for 'content': expected a string, got null.", "messages.[1].content"), "null_content"),
+    ],
+)
+def test_messages_get_the_form_that_a_server_wants(body, name):
+    turns = [{"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "name": "w"}]
+    raw = json.dumps(BODY | {"messages": turns}, separators=(",", ":")).encode()
+    adapting, said = learner()
+    assert adapting.learn(422, raw, found_in(body), frozenset()) == "" and len(said) == 1
+    assert getattr(adapting.form.messages, name) is False
+    assert adapting.learn(422, raw, found_in(body), frozenset()) is None
+    assert adapting.learn(422, json.dumps(BODY).encode(), found_in(body), frozenset()) is None
 
 
 @pytest.mark.parametrize(

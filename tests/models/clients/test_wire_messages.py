@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from curate.models.clients.http.wire_messages import sent_messages, sent_tools
+from curate.models.clients.http.wire_messages import MessageForm, sent_messages, sent_tools
 
 USER = {"role": "user", "content": "Weather in Rome?"}
 NEXT = {"role": "user", "content": "And 9?"}
 
 
 def sent(*turns, **how):
-    return json.loads(sent_messages(json.dumps(turns), **how))
+    return json.loads(sent_messages(json.dumps(turns), MessageForm(**how)))
 
 
 def call(name="w", arguments=None, **more):
@@ -144,6 +144,12 @@ def test_ids_may_be_numbers_and_may_all_be_short():
     short = sent(*turns, short_ids=True)
     ids = [one["id"] for one in short[0]["tool_calls"]]
     assert all(map(is_made, ids)) and [turn["tool_call_id"] for turn in short[1:]] == ids
+
+
+def test_servers_that_want_no_null_and_no_names_of_results():
+    turns = [USER | {"name": "ann"}, calling(call("w", id="a")), result(name="w")]
+    user, asking, answer = sent(*turns, null_content=False, result_names=False)
+    assert user["name"] == "ann" and asking["content"] == "" and "name" not in answer
 
 
 def test_a_result_without_a_call_keeps_its_id():

@@ -16,7 +16,27 @@ from curate.models.clients.http.wire import Form
 
 # Answers that say nothing about the parameters: of a key, of money, of a server that is busy or away.
 OTHER_STATUSES = (401, 402, 405, 407, 408, 409, 425, 429, 498, 502, 503, 504)
-SHORT_IDS = re.compile(r"tool.?call.?id.{0,80}(?:a-z|length of 9|alphanumeric)", re.IGNORECASE)
+# What a server's words ask of the messages, if the request's body holds the bytes: the change, and how it is told.
+FORMS = (
+    (
+        re.compile(r"tool.?call.?id.{0,80}(?:a-z|length of 9|alphanumeric)", re.IGNORECASE),
+        b'"tool_calls"',
+        {"short_ids": True},
+        "gives tool calls ids of nine letters and digits",
+    ),
+    (
+        re.compile(r"messages.{0,80}\bname\b", re.IGNORECASE),
+        b'"role":"tool"',
+        {"result_names": False},
+        "leaves out the names of tool results",
+    ),
+    (
+        re.compile(r"content.{0,80}(?:null|none\b|nil\b|string|required|missing|empty)", re.IGNORECASE),
+        b'"content":null',
+        {"null_content": False},
+        "sends an empty text in turns of calls alone",
+    ),
+)
 LIKELY = frozenset(("logprobs", "top_logprobs"))
 
 
@@ -63,7 +83,7 @@ class Adapting:
         sure = status not in (400, 422)
         name = refused_parameter(found, sent, sure=sure)
         if name is None:
-            return self._learn_ids(body, found)
+            return self._learn_messages(body, found)
         while name:
             if name in needed:
                 return name
@@ -73,12 +93,14 @@ class Adapting:
             name = refused_parameter(found, sent, sure=sure) if several else None
         return ""
 
-    def _learn_ids(self, body: bytes, found: Complaint) -> str | None:
-        """Use short ids where the server wants them; as ``learn`` returns."""
-        if self.form.short_ids or not SHORT_IDS.search(found.message) or b'"tool_calls"' not in body:
-            return None
-        self._change("gives tool calls ids of nine letters and digits", found, short_ids=True)
-        return ""
+    def _learn_messages(self, body: bytes, found: Complaint) -> str | None:
+        """Send messages in the form that the server wants; as ``learn`` returns."""
+        for words, held, change, what in FORMS:
+            messages = replace(self.form.messages, **change)
+            if held in body and messages != self.form.messages and words.search(f"{found.param} {found.message}"):
+                self._change(what, found, messages=messages)
+                return ""
+        return None
 
     def _learn_parameter(self, name: str, found: Complaint) -> None:
         """Send a parameter no more, or under its other name."""

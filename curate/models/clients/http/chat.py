@@ -13,6 +13,7 @@ from curate.models.clients.http.complaint import Complaint
 from curate.models.clients.http.limits import Limits
 from curate.models.clients.http.run_async import run_async
 from curate.models.clients.http.transport import session
+from curate.models.clients.http.wire_messages import MessageForm
 from curate.models.clients.http.workers import Workers
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
@@ -57,7 +58,7 @@ class ChatEngine:
             ref.location,
             self.extra,
             settings.MAX_TOKENS_NAME.of(ref) or settings.LIMIT_NAMES[0],
-            reasoning=settings.SEND_REASONING.of(ref),
+            messages=MessageForm(reasoning=settings.SEND_REASONING.of(ref)),
         )
         self.limits = Limits(settings.REQUESTS_PER_MINUTE.of(ref) or 0, settings.TOKENS_PER_MINUTE.of(ref) or 0)
         # Learnt from the server's answers.
@@ -140,7 +141,9 @@ class ChatEngine:
                 f"{self.model} at {self.base_url}: the step needs {lacking}, and the server does not take it "
                 f"(HTTP {status}: {complaint.message})"
             )
-        return lacking is not None
+        if lacking is None:  # it may have been made before another's refusal was learnt from
+            return self.request_of(asked)[1] != body
+        return True
 
     def together(self, asked: list[Request]) -> int:
         """Return how many samples to ask for in one request: one if greedy, since vLLM refuses several of them."""

@@ -15,7 +15,7 @@ import msgspec
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.http.complaint import UNREADABLE, Complaint, one_line
 from curate.models.clients.http.replies import Malformed, billed
-from curate.models.clients.http.wire_messages import sent_messages
+from curate.models.clients.http.wire_messages import MessageForm, sent_messages
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.progress import Progress
@@ -41,7 +41,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 def _sent(messages: list[Any]) -> list[Any]:
     """Return a conversation as a server gets it. Its reasoning stays: the template says whether it counts."""
-    return json.loads(sent_messages(json.dumps(messages), reasoning=True))
+    return json.loads(sent_messages(json.dumps(messages), MessageForm(reasoning=True)))
 
 
 class ClassifyEngine(ChatEngine):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from curate.models.clients.http.settings import LIMIT_NAMES
-from curate.models.clients.http.wire_messages import sent_messages, sent_tools
+from curate.models.clients.http.wire_messages import PLAIN_FORM, MessageForm, sent_messages, sent_tools
 from schemas.requests import Request, Sampling
 
 
@@ -24,23 +24,21 @@ class Form:
         extra: The recipe's ``extra_body`` as JSON text.
         limit: The server's name for ``max_tokens``.
         left_out: Parameters that are not sent (of ``settings.OPTIONAL``).
-        reasoning: Whether the reasoning traces of earlier turns are sent.
-        short_ids: Whether every id of a tool call is replaced by one of nine letters and digits.
+        messages: What is sent of the messages.
     """
 
     model: str
     extra: str = "{}"
     limit: str = LIMIT_NAMES[0]
     left_out: frozenset[str] = frozenset()
-    reasoning: bool = False
-    short_ids: bool = False
+    messages: MessageForm = PLAIN_FORM
 
 
 def chat_body(form: Form, asked: list[Request]) -> bytes:
     """Return the body of a request for a chat completion: for samples of one prompt."""
     first = asked[0]
     start = _settings(form, first.sampling, first.tools, True)
-    messages = sent_messages(first.messages, reasoning=form.reasoning, short_ids=form.short_ids)
+    messages = sent_messages(first.messages, form.messages)
     # A lone surrogate has no bytes in UTF-8; inside a JSON string an escape says the same.
     return _with_samples(b'%b,"messages":%b' % (start, messages.encode("utf-8", "backslashreplace")), asked, form)
 

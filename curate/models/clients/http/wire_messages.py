@@ -7,6 +7,7 @@ answers.
 
 import json
 import re
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
 
@@ -20,6 +21,27 @@ NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")  # OpenAI refuses a name that holds an
 LONGEST_NAME = 64  # characters
 
 
+@dataclass(frozen=True)
+class MessageForm:
+    """What a server gets of the messages.
+
+    Attributes:
+        reasoning: Whether it gets the reasoning traces of earlier turns, as ``reasoning_content``.
+        short_ids: Whether every id of a call is replaced by one of nine letters and digits.
+        result_names: Whether a tool's result has the name that is stored with it.
+        null_content: Whether a turn of calls alone has a null content: some servers refuse an empty text there, and
+            null is what the schema says.
+    """
+
+    reasoning: bool = False
+    short_ids: bool = False
+    result_names: bool = True
+    null_content: bool = True
+
+
+PLAIN_FORM = MessageForm()
+
+
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     """A message that is sent as it is stored, as nearly all are."""
 
@@ -30,14 +52,8 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
 _decode_plain = msgspec.json.Decoder(list[_Plain]).decode
 
 
-def sent_messages(messages: str, *, reasoning: bool = False, short_ids: bool = False) -> str:
-    """Return stored messages (JSON text) as a server gets them; messages that need nothing are returned unchanged.
-
-    Args:
-        messages: The messages.
-        reasoning: Whether the server gets the reasoning traces of earlier turns, as ``reasoning_content``.
-        short_ids: Whether every id of a call is replaced by one of nine letters and digits.
-    """
+def sent_messages(messages: str, form: MessageForm = PLAIN_FORM) -> str:
+    """Return stored messages (JSON text) as a server gets them; messages that need nothing are returned unchanged."""
     try:
         _decode_plain(messages)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -50,28 +66,29 @@ def sent_messages(messages: str, *, reasoning: bool = False, short_ids: bool = F
         return messages
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         return messages
-    ids = _CallIds(short_ids)
-    return json.dumps([_sent(turn, ids, reasoning) for turn in turns], ensure_ascii=False, separators=(",", ":"))
+    ids = _CallIds(form.short_ids)
+    return json.dumps([_sent(turn, ids, form) for turn in turns], ensure_ascii=False, separators=(",", ":"))
 
 
-def _sent(turn: dict[str, Any], ids: "_CallIds", reasoning: bool) -> dict[str, Any]:
+def _sent(turn: dict[str, Any], ids: "_CallIds", form: MessageForm) -> dict[str, Any]:
     """Return one message as it is sent."""
     made = {key: turn[key] for key in KEYS if turn.get(key) is not None}
     made["content"] = _content(turn)
     role = turn.get("role")
+    if role == "tool" and not form.result_names:
+        made.pop("name", None)
     if "name" in made:
         name = NOT_IN_NAMES.sub("_", str(made.pop("name")).strip())[:LONGEST_NAME]
         made |= {"name": name} if name else {}
     calls = made.pop("tool_calls", None)
     if calls and isinstance(calls, list) and role == "assistant":
         made["tool_calls"] = ids.of_turn(calls)
-        if not made["content"]:
-            made["content"] = None  # an empty text beside calls is refused by some servers; null is in the schema
+        made["content"] = made["content"] or (None if form.null_content else "")
     made.pop("tool_call_id", None)
     if role == "tool":
         made["tool_call_id"] = ids.of_result(turn)
     trace = turn.get("reasoning_content")
-    if reasoning and trace and role == "assistant":
+    if form.reasoning and trace and role == "assistant":
         made["reasoning_content"] = trace
     return made
 
