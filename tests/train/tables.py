@@ -37,6 +37,15 @@ def sft_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     )
 
 
+def two_answer_rows(n: int) -> pl.DataFrame:
+    """Return ``n`` SFT rows of which every second one has an answer in its prompt."""
+    said = [("user", "answer the 0"), ("assistant", " ".join(WORDS[:9])), ("user", "answer now")]
+    two = json.dumps([{"role": role, "content": text} for role, text in said])
+    return sft_rows(n).with_columns(
+        prompt=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit(two)).otherwise("prompt")
+    )
+
+
 def preference_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     """Return ``n`` pairs, the last ``held_out`` of them in the split test."""
     return pl.DataFrame(

@@ -15,7 +15,8 @@ from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
+from tests.train.examples.templates import LAST_LONGER, with_template
+from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, two_answer_rows, write_stage
 from train.run import train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]
@@ -26,6 +27,8 @@ OPTIONS = (
 )
 KINDS = {
     "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
+    # Each answer of a row is a sequence of its own.
+    "turns": ("sft", two_answer_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
     "rl": (
         "rl_prompts",
@@ -52,11 +55,17 @@ def sections(name: str) -> str:
 
 
 def dataset(name: str) -> str:
-    return "dpo" if name == "reward" else name
+    return {"reward": "dpo", "turns": "sft"}.get(name, name)
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """The tiny model with a template that prints earlier answers otherwise."""
+    return with_template(tiny, tmp_path_factory.mktemp("resume") / "model", LAST_LONGER)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     """A folder a kind, whose store holds what a training killed after step 3 left."""
     folder = tmp_path_factory.mktemp("killed")
     jobs = []
@@ -65,7 +74,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
         jobs.append((str(folder / name), dataset(name), sections(name)))
     script = str(Path(__file__).parent / "killed_training.py")
     process = subprocess.run(
-        [sys.executable, script, str(tiny), "3", json.dumps(jobs)],
+        [sys.executable, script, str(model), "3", json.dumps(jobs)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -76,7 +85,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", list(KINDS))
-def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, tiny: Path, killed: Path, name: str):
+def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, model: Path, killed: Path, name: str):
     folders = {"whole": tmp_path, "killed": killed / name}
     write_stage(Store(tmp_path / "store"), *KINDS[name][:2])
     done = {}
@@ -86,7 +95,7 @@ def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, tiny:
             stage = store.stage(next(iter(store.stages())))
             assert stage
             recipe = recipe_with(folder, sections(name))
-            models = {"student": ModelRef("student", "tiny@0", str(tiny))}
+            models = {"student": ModelRef("student", "tiny@0", str(model))}
             done[side] = train_recipe(recipe, store, {dataset(name): stage}, models, None, notes)[0]
         assert notes.said == ([] if side == "whole" else ["train t: continuing after step 2"])
         assert list((store.path / "work").iterdir()) == []

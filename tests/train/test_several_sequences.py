@@ -12,19 +12,13 @@ from curate.storage.store import Store
 from schemas.progress import Progress
 from schemas.rows import ROW_LOSSES
 from tests.optional import Lazy, needs
-from tests.train.examples.conversations import turn
-from tests.train.examples.templates import with_template
-from tests.train.tables import WORDS, recipe_with, sft_rows, write_stage
+from tests.train.examples.templates import LAST_LONGER, with_template
+from tests.train.tables import recipe_with, sft_rows, two_answer_rows, write_stage
 from train.row_losses import RowLosses
 from train.run import train_recipe
 from train.tables import empty_table
 
 sft = Lazy("train.examples.sft_examples")
-# Prints a trace for the last answer only, so that each answer is learnt in a sequence of its own.
-LAST_TRACE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}(the){% endif %}"
-    "{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 def batch(step: int, *rows: tuple[str, int, float | None], phase: str = "train", entropy: Any = 1.0) -> pl.DataFrame:
@@ -71,17 +65,10 @@ def test_what_was_restored_is_joined_with_what_follows():
     assert resumed.recorded().select("step", "tokens", "loss").rows() == [(1, 4, 3.0), (2, 4, 4.0)]
 
 
-def rows() -> pl.DataFrame:
-    """SFT rows of which every second one has two answers."""
-    two = [turn("user", "answer the 0"), turn("assistant", " ".join(WORDS[:9])), turn("user", "answer now")]
-    several = pl.col("row_id").is_in(["r_0", "r_2"])
-    return sft_rows(4).with_columns(prompt=pl.when(several).then(pl.lit(json.dumps(two))).otherwise("prompt"))
-
-
 @pytest.fixture
 def teller(tiny: Path, tmp_path: Path) -> ModelRef:
     """The tiny model with a template that prints the last answer otherwise."""
-    return ModelRef("student", "teller@0", str(with_template(tiny, tmp_path / "teller", LAST_TRACE)))
+    return ModelRef("student", "teller@0", str(with_template(tiny, tmp_path / "teller", LAST_LONGER)))
 
 
 def by_hand(teller: ModelRef) -> dict[str, tuple[int, float]]:
@@ -94,7 +81,7 @@ def by_hand(teller: ModelRef) -> dict[str, tuple[int, float]]:
 
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(teller.location).eval()
     chat = chat_of(transformers.AutoTokenizer.from_pretrained(teller.location))
-    columns = sft.sft_examples(rows(), chat, LossSettings(False, False, None, False)).columns
+    columns = sft.sft_examples(two_answer_rows(4), chat, LossSettings(False, False, None, False)).columns
     sums: dict[str, tuple[int, float]] = {}
     for index, ids, labels in zip(columns["row_index"], columns["input_ids"], columns["labels"], strict=True):
         with torch.no_grad():
@@ -121,7 +108,7 @@ def test_a_training_records_one_loss_a_step_for_a_row_of_several_sequences(tmp_p
         f"train:\n  s: {{trainer: sft, dataset: sft, model: student, {options}, max_steps: 1, learning_rate: 1e-9}}\n"
     )
     store = Store(tmp_path / "store")
-    stage = write_stage(store, "sft", rows())
+    stage = write_stage(store, "sft", two_answer_rows(4))
     (done,) = train_recipe(recipe_with(tmp_path, text), store, {"sft": stage}, {"student": teller}, None, Progress())
     losses = done.read("row_losses")
     assert losses.select("step", "row_id").is_unique().all() and losses["step"].unique().to_list() == [1]

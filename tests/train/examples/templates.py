@@ -124,6 +124,11 @@ PLAIN = (
     " {{ m.content }}{{ eos_token if m.role == 'assistant' else ' ' }}{% endfor %}"
     "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
+# Prints more in the last answer than in earlier ones, so that each answer is learnt in a sequence of its own.
+LAST_LONGER = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}(the){% endif %}"
+    "{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 SOURCES = {
     "smollm2": SMOLLM2,
     "qwen2.5": _qwen(""),
