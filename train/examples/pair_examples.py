@@ -20,6 +20,9 @@ from train.examples.sft_examples import NOTHING_MARKED, NOTHING_PRINTED, SLICE
 
 SIDES = ("chosen", "rejected")
 PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
+EARLIER = (
+    "earlier turns of an answer as context"  # a side is one sequence, and the template prints them otherwise in it
+)
 PAIR_TOO_LONG = "longer than max_length, in one of its answers"
 
 
@@ -122,18 +125,19 @@ def _print(row: dict[str, Any], chat: Chat, how: LossSettings) -> tuple[list[Ren
         first = len(messages) - len(answer)
         places = [first + i for i, message in enumerate(answer) if is_learnt(message)]
         try:
-            texts.append(render_learnt(chat.template, messages, tools, places)[-1])
+            *earlier, text = render_learnt(chat.template, messages, tools, places)
         except TemplateRefused as error:
             return [], f"the model's chat template refuses it: {error}", changed
-        changed |= changes
+        texts.append(text)
+        changed |= changes | frozenset((EARLIER,) if earlier else ())
     return texts, None, changed
 
 
 def _count(examples: Examples, pair: LearntPair, how: LossSettings) -> None:
     examples.changes.update(pair.changes)
-    examples.counts.update(rows=1, sequences=2)
+    lost = 0
     for _, side in pair.sides:
         kept = side.part(how.kept)
-        lost = sum(side.learnt) - sum(kept.learnt)
+        lost += sum(side.learnt) - sum(kept.learnt)
         examples.counts.update(turns=len(kept.turns), tokens=sum(kept.learnt), all_tokens=len(kept.ids))
-        examples.counts.update(cut_rows=lost > 0, cut_tokens=lost)
+    examples.counts.update(rows=1, sequences=2, cut_rows=lost > 0, cut_tokens=lost)

@@ -88,6 +88,25 @@ def test_of_a_trajectory_calls_and_answers_count_and_the_results_do_not():
     assert counts["tokens"] == flags
 
 
+def test_earlier_answers_that_the_template_prints_otherwise_are_context_and_that_is_counted():
+    answer = [turn("assistant", "first"), turn("user", "go on"), turn("assistant", "last")]
+    examples = dpo_examples(pair(PROMPT, answer, BAD), chat("qwen3"), WHOLE)
+    assert counted("qwen3", examples.columns, "chosen") == "<think>\n\n</think>\n\nlast<|im_end|>\n"
+    assert examples.changes == {"earlier turns of an answer as context": 1}
+    assert examples.counts["turns"] == 2
+    both = dpo_examples(pair(PROMPT, answer, BAD), chat("qwen2.5"), WHOLE)
+    assert counted("qwen2.5", both.columns, "chosen") == "first<|im_end|>\nlast<|im_end|>\n"
+    assert not both.changes and both.counts["turns"] == 3
+
+
+def test_a_pair_that_loses_tokens_in_both_answers_is_one_row():
+    whole = dpo_examples(pair(PROMPT, GOOD, BAD), chat("smollm2"), WHOLE)
+    length = len(whole.columns["prompt_ids"][0]) + 2
+    examples = dpo_examples(pair(PROMPT, GOOD, BAD), chat("smollm2"), short(length))
+    assert examples.counts["cut_rows"] == 1 and examples.counts["tokens"] == 4
+    assert examples.counts["cut_tokens"] == whole.counts["tokens"] - 4
+
+
 def test_an_answer_marked_as_context_does_not_count():
     chosen = [{**CALLED, "weight": 0}, *TRAJECTORY[1:]]
     examples = dpo_examples(pair(PROMPT[:1], chosen, BAD, TOOLS), chat("qwen2.5"), WHOLE)
