@@ -105,7 +105,7 @@ def losses_of(folder: Path, caller: ModelRef, options: str) -> pl.DataFrame:
     return done.read("row_losses")
 
 
-def test_a_training_counts_the_tokens_of_calls_and_answers_only_with_any_reference(tmp_path: Path, caller: ModelRef):
+def test_a_training_counts_calls_and_answers_with_any_reference(tmp_path: Path, caller: ModelRef):
     from transformers import AutoTokenizer
 
     from curate.models.chat.chat import chat_of

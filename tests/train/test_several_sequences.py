@@ -44,13 +44,13 @@ def test_a_rows_sequences_are_weighted_by_their_tokens():
     assert found == [(1, "a", "train", 4, 3.0), (1, "b", "train", 4, 1.0), (2, "a", "train", 2, 5.0)]
 
 
-def test_training_and_evaluation_are_kept_apart_and_rows_of_one_sequence_stay_as_they_are():
+def test_training_and_evaluation_are_kept_apart():
     batches = [batch(1, ("a", 3, 2.0)), batch(1, ("a", 3, 4.0), phase="eval")]
     assert recorded(*batches) == [(1, "a", "train", 3, 2.0), (1, "a", "eval", 3, 4.0)]
     assert recorded() == []
 
 
-def test_a_loss_that_is_not_known_stays_null_beside_rows_of_several_sequences():
+def test_a_loss_that_is_not_known_stays_null():
     found = recorded(batch(1, ("a", 3, None), ("a", 1, None), ("b", 2, None)), batch(1, ("c", 1, 1.5), ("c", 0, 0.0)))
     assert found == [(1, "a", "train", 4, None), (1, "b", "train", 2, None), (1, "c", "train", 1, 1.5)]
 
@@ -103,7 +103,7 @@ def by_hand(teller: ModelRef) -> dict[str, tuple[int, float]]:
         "per_device_train_batch_size: 4, gradient_accumulation_steps: 2",
     ],
 )
-def test_a_training_records_one_loss_a_step_for_a_row_of_several_sequences(tmp_path: Path, teller, options: str):
+def test_a_row_of_several_sequences_has_one_loss_a_step(tmp_path: Path, teller, options: str):
     text = (
         f"train:\n  s: {{trainer: sft, dataset: sft, model: student, {options}, max_steps: 1, learning_rate: 1e-9}}\n"
     )
@@ -136,7 +136,7 @@ def test_a_training_records_one_loss_a_step_for_a_row_of_several_sequences(tmp_p
         ("packing: true, eval_packing: false, eval_strategy: steps, eval_steps: 1", []),
     ],
 )
-def test_rows_that_are_joined_in_one_sequence_have_no_losses_of_their_own(tmp_path: Path, store, ref, options, phases):
+def test_rows_joined_in_one_sequence_have_no_losses(tmp_path: Path, store, ref, options, phases):
     text = f"train:\n  s: {{trainer: sft, dataset: sft, model: student, max_steps: 1, {options}}}\n"
     stage = write_stage(store, "sft", sft_rows(8, held_out=2))
     (done,) = train_recipe(recipe_with(tmp_path / "r", text), store, {"sft": stage}, {"student": ref}, None, Progress())

@@ -55,7 +55,7 @@ def test_what_a_template_does_not_print_of_a_row_is_named(name: str, messages: l
     assert fates(name, row(messages, tools=tools), "ignore") == {}
 
 
-def test_the_refusal_names_what_is_missing_where_and_the_remedies():
+def test_the_refusal_names_what_is_missing_and_the_remedies():
     rows = pl.concat([row([ASKED, ANSWER]), row([ASKED, CALLED]).with_columns(row_id=pl.lit("r_1"))])
     with pytest.raises(UserError) as error:
         fates("smollm2", rows, "refuse")
@@ -78,7 +78,7 @@ def test_traces_in_the_text_leave_other_things_refused():
 
 
 @pytest.mark.parametrize("choice", ["refuse", "leave_out", "ignore", "in_text"])
-def test_a_template_that_prints_no_conversation_is_refused_whatever_the_recipe_says(choice: str):
+def test_a_template_that_prints_no_conversation_is_refused(choice: str):
     for source, said in (("{{ raise_exception('no chat') }}", "its answer: no chat"), ("{{ bos_token }}", "answer$")):
         with pytest.raises(UserError, match=f"'student' can't print a question and {said if ':' in said else ''}"):
             check_shown(row([ASKED, ANSWER]), "sft", ChatTemplate(source), choice, "train.s", "student")
@@ -139,7 +139,7 @@ def test_the_key_of_a_training_depends_on_the_choice(planned):
 
 @needs("trl")
 @pytest.mark.slow
-def test_a_training_leaves_such_rows_out_or_trains_on_what_is_left_of_them(tmp_path: Path, store, ref):
+def test_a_training_leaves_such_rows_out_or_trains_on_the_rest(tmp_path: Path, store, ref):
     from schemas.progress import Progress
     from train.run import train_recipe
 

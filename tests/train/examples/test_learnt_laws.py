@@ -86,7 +86,7 @@ def test_no_template_refuses_a_plain_conversation(name: str, messages: list[dict
 
 @FEW
 @given(STYLES, conversations())
-def test_what_stands_before_a_learnt_turn_is_the_prompt_of_a_model_that_is_asked(name: str, messages: list[Any]):
+def test_what_stands_before_a_learnt_turn_is_the_models_prompt(name: str, messages: list[Any]):
     chat_template = template(name)
     messages, _ = fit(messages, support_of(chat_template))
     places = [i for i, message in enumerate(messages) if is_learnt(message)]
@@ -153,7 +153,7 @@ def test_a_token_is_learnt_if_a_character_of_it_is(name: str, messages: list[Any
 
 @FEW
 @given(STYLES, conversations())
-def test_with_every_token_only_the_turns_marked_as_context_are_not(name: str, messages: list[Any]):
+def test_with_every_token_only_the_marked_turns_are_not(name: str, messages: list[Any]):
     chat_template = template(name)
     messages, _ = fit(messages, support_of(chat_template))
     places = [i for i, message in enumerate(messages) if is_learnt(message)]

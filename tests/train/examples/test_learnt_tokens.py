@@ -53,7 +53,7 @@ def test_one_sequence_holds_both_answers_of_most_templates(name: str, expected: 
         ("gpt-oss", ["<|channel|>final<|message|>a<|return|>", "<|channel|>final<|message|>z<|return|>"]),
     ],
 )
-def test_an_answer_that_is_printed_otherwise_later_has_a_sequence_of_its_own(name: str, expected: list[str]):
+def test_an_answer_printed_otherwise_later_has_its_own_sequence(name: str, expected: list[str]):
     assert learnt(name, DIALOGUE, 1, 3) == [[one] for one in expected]
 
 
@@ -61,7 +61,7 @@ def test_an_answer_that_no_longer_differs_shares_the_sequence():
     assert learnt("qwen3", [QUESTION, TRACED, NEXT, LAST], 3) == [["<think>\n\n</think>\n\nz<|im_end|>\n"]]
 
 
-def test_a_trace_is_learnt_where_the_model_is_to_write_it_and_is_no_context_later():
+def test_a_trace_is_learnt_and_is_no_context_later():
     first, last = render_learnt(template("qwen3"), [QUESTION, TRACED, NEXT, LAST], None, [1, 3])
     assert first.text[first.learnt[0][0] :] == "<think>\nbecause\n</think>\n\na<|im_end|>\n"
     assert "because" not in last.text
@@ -85,7 +85,7 @@ def test_a_call_is_learnt_and_its_result_is_not(name: str, called: str):
     assert "z" in after[begin:stop] and "blue" in after[:begin] and "blue" not in after[begin:stop]
 
 
-def test_the_prompt_that_the_model_sees_stands_before_an_answer_even_if_the_template_prints_another_history():
+def test_an_answer_stands_behind_the_prompt_that_the_model_sees():
     traced = {**CALLED, "reasoning_content": "because"}
     history = [QUESTION, traced, RESULT]
     (last,) = render_learnt(template("gpt-oss"), [*history, LAST], TOOLS, [1, 3])
@@ -126,7 +126,7 @@ def test_any_content_is_learnt_whole(content: str):
     assert learnt("smollm2", [QUESTION, turn("assistant", content)], 1) == [[f"{content}<|im_end|>\n"]]
 
 
-def test_with_every_token_a_turn_marked_as_context_is_left_out_wherever_it_stands():
+def test_with_every_token_a_turn_marked_as_context_is_left_out():
     answer = turn("assistant", "WORD", reasoning_content="WHY")
     for name in ("smollm2", "qwen3", "gpt-oss", "no end", "llama3.1", "gemma", "mistral", "thinking"):
         found = render_all(template(name), [QUESTION, answer, NEXT, LAST], None, [3])

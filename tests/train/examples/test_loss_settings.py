@@ -6,7 +6,7 @@ from train.examples.loss_settings import LossSettings, loss_settings
 pytestmark = needs("trl")  # the defaults are TRL's
 
 
-def test_by_default_every_answer_is_learnt_and_the_end_is_cut_off():
+def test_by_default_answers_are_learnt_and_the_end_is_cut_off():
     assert loss_settings("sft", {}) == LossSettings(
         every_token=False, completion_only=False, max_length=1024, keep_end=False
     )
@@ -55,7 +55,7 @@ def test_the_part_that_is_kept(max_length: int, mode: str, left: str):
 
 
 @pytest.mark.parametrize("choice", ["refuse", "leave_out", "ignore", "in_text"])
-def test_traces_are_written_into_the_text_only_where_the_recipe_says_so(choice: str):
+def test_traces_go_into_the_text_only_where_the_recipe_says_so(choice: str):
     assert loss_settings("sft", {}, choice).traces_in_text == (choice == "in_text")
 
 

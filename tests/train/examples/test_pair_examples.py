@@ -55,7 +55,7 @@ def test_a_pair_shares_its_prompt_and_only_the_answers_count(name: str):
 
 @settings(max_examples=30)
 @given(st.sampled_from(sorted(SOURCES)), conversations(plain=True), st.sampled_from(["\n", "", "w0"]))
-def test_what_a_pair_shares_is_the_same_in_both_conversations_and_no_answer(name: str, messages: list, start: str):
+def test_what_a_pair_shares_is_the_same_in_both_and_no_answer(name: str, messages: list, start: str):
     prompt = messages[:-1]
     rows = pair(prompt, [turn("assistant", f"{start}chosen")], [turn("assistant", "rejected")])
     ((_, found),) = learnt_pairs(rows, chat(name), WHOLE)
@@ -75,7 +75,7 @@ def test_a_token_that_holds_the_headers_end_is_not_shared():
     assert columns["rejected_learnt"][0][:2] == [False, True] and columns["chosen_learnt"][0][0]
 
 
-def test_of_a_trajectory_calls_and_answers_count_and_the_results_do_not():
+def test_of_a_trajectory_calls_and_answers_count_and_no_results():
     rows = pair(PROMPT[:1], TRAJECTORY, BAD, TOOLS)
     examples = dpo_examples(rows, chat("qwen2.5"), WHOLE)
     called = '<tool_call>\n{"name": "look", "arguments": {"at": "sky"}}\n</tool_call><|im_end|>\n'
@@ -88,7 +88,7 @@ def test_of_a_trajectory_calls_and_answers_count_and_the_results_do_not():
     assert counts["tokens"] == flags
 
 
-def test_earlier_answers_that_the_template_prints_otherwise_are_context_and_that_is_counted():
+def test_earlier_answers_that_are_printed_otherwise_are_context():
     answer = [turn("assistant", "first"), turn("user", "go on"), turn("assistant", "last")]
     examples = dpo_examples(pair(PROMPT, answer, BAD), chat("qwen3"), WHOLE)
     assert counted("qwen3", examples.columns, "chosen") == "<think>\n\n</think>\n\nlast<|im_end|>\n"
@@ -150,7 +150,7 @@ def test_a_reward_model_reads_whole_conversations():
     assert sorted(columns) == ["chosen_ids", "rejected_ids", "row_index"]
 
 
-def test_what_was_changed_for_the_template_is_counted_once_a_pair():
+def test_what_was_changed_is_counted_once_a_pair():
     examples = dpo_examples(pair([turn("system", "Be brief."), *PROMPT], GOOD, BAD), chat("gemma"), WHOLE)
     assert examples.changes == {"system text in the first user turn": 1}
     assert "Be brief.\n\none?" in text("gemma", examples.columns["prompt_ids"][0])

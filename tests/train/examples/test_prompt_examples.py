@@ -39,7 +39,7 @@ def test_a_prompt_that_leaves_no_room_or_is_refused_is_left_out():
     assert examples.dropped["r_2"].startswith("the model's chat template refuses it: Conversation roles must alternate")
 
 
-def test_the_length_is_that_of_the_prompt_with_the_header_of_the_answer():
+def test_the_length_counts_the_header_of_the_answer():
     text = chat("qwq").template.render([ASKED], add_generation_prompt=True)
     length = len(chat("qwq").encode(text).ids)
     assert text.endswith("<think>\n")

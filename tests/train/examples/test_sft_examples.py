@@ -74,7 +74,7 @@ def test_every_answer_is_learnt_but_those_marked_as_context(messages: list, expe
         assert learnt(name, row(messages)) == [one + END for one in expected]
 
 
-def test_a_token_that_holds_the_headers_end_and_the_answers_first_character_is_learnt():
+def test_a_token_over_the_border_of_an_answer_is_learnt():
     assert learnt("smollm2", row([Q1, turn("assistant", "\nONE")])) == ["\n\nONE" + END]
     assert learnt("plain", row([Q1, turn("assistant", "w0")])) == [": w0</s>"]
 
@@ -108,7 +108,7 @@ def test_with_every_token_the_questions_are_learnt_too():
 
 
 @pytest.mark.parametrize("split", [1, 3])
-def test_a_trajectory_learns_calls_and_answers_wherever_the_completion_begins(split: int):
+def test_a_trajectory_learns_calls_and_answers(split: int):
     messages = [Q1, CALLED, RESULT, A1]
     called = '<tool_call>\n{"name": "look", "arguments": {"at": "sky"}}\n</tool_call>'
     assert learnt("qwen2.5", row(messages, split, TOOLS)) == [called + END, "ONE" + END]
@@ -139,7 +139,7 @@ def test_calls_get_the_ids_that_mistral_takes_in_every_sequence():
 
 
 @pytest.mark.parametrize("name", ["gemma", "mistral"])
-def test_a_system_text_without_a_role_goes_into_the_first_question_and_is_counted(name: str):
+def test_a_system_text_without_a_role_goes_into_the_question(name: str):
     rows = row([turn("system", "Be brief."), *DIALOGUE])
     examples = sft_examples(rows, chat(name), WHOLE)
     text = chat(name).tokenizer.decode(examples.columns["input_ids"][0], skip_special_tokens=False)
@@ -150,7 +150,7 @@ def test_a_system_text_without_a_role_goes_into_the_first_question_and_is_counte
     ]
 
 
-def test_a_row_that_the_template_refuses_is_left_out_with_its_reason():
+def test_a_row_that_is_refused_is_left_out_with_its_reason():
     assert dropped("gemma", row([Q1, Q2, A1])).startswith(
         "the model's chat template refuses it: Conversation roles must"
     )
@@ -160,7 +160,7 @@ def test_a_row_that_the_template_refuses_is_left_out_with_its_reason():
     assert examples.dropped_rows().rows() == [("r_0", examples.dropped["r_0"])]
 
 
-def test_a_row_of_which_the_template_prints_nothing_is_left_out_as_such():
+def test_a_row_of_which_nothing_is_printed_is_left_out_as_such():
     rows = row([Q1, CALLED])
     assert dropped("no end", rows) == "the model's chat template prints nothing of its answer"
 
@@ -169,7 +169,7 @@ TRACED = turn("assistant", "ONE", reasoning_content="because")
 IN_TEXT = LossSettings(every_token=False, completion_only=False, max_length=None, keep_end=False, traces_in_text=True)
 
 
-def test_a_trace_that_the_template_does_not_print_is_learnt_in_the_text_where_the_recipe_says_so():
+def test_a_trace_that_is_not_printed_may_be_learnt_in_the_text():
     rows = row([Q1, TRACED, Q2, {**CALLED, "reasoning_content": "to know"}, RESULT, A2], tools=TOOLS)
     first, called, last = learnt("qwen2.5", rows, IN_TEXT)
     assert first == "<think>\nbecause\n</think>\n\nONE" + END and last == "TWO" + END
@@ -185,7 +185,7 @@ def test_a_trace_that_the_template_prints_is_not_written_twice():
     assert not sft_examples(rows, chat("qwen3"), IN_TEXT).changes
 
 
-def test_a_row_of_several_sequences_has_their_number_and_its_own_index_in_each():
+def test_each_of_a_rows_sequences_has_its_index():
     examples = sft_examples(pl.concat([row(DIALOGUE), row([Q1, A1])]), chat("qwen3"), WHOLE)
     assert examples.columns["row_index"] == [0, 0, 0, 1]
     assert (examples.counts["rows"], examples.counts["sequences"], examples.counts["turns"]) == (2, 4, 4)
@@ -217,7 +217,7 @@ def test_a_row_of_which_no_learnt_token_is_left_is_left_out():
     assert kept.counts["turns"] == 1 and kept.counts["cut_rows"] == 1
 
 
-def test_sequences_of_which_nothing_is_left_are_left_out_and_the_others_stay():
+def test_only_sequences_of_which_nothing_is_left_are_left_out():
     lengths = [length for _, one in learnt_rows(row(DIALOGUE), chat("qwen3"), WHOLE) for length in one.lengths]
     # The prompt of the second answer is longer than what the first sequence holds.
     limited = LossSettings(False, False, lengths[0], False)

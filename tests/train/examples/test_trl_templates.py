@@ -60,7 +60,7 @@ def test_what_is_learnt_is_what_trl_marks(name: str, messages: list):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("messages", [DIALOGUE, WITH_CALLS], ids=["dialogue", "calls"])
-def test_both_answers_are_learnt_behind_the_prompt_of_a_model_that_is_asked(name: str, messages: list):
+def test_both_answers_are_learnt_behind_the_models_prompt(name: str, messages: list):
     template = ChatTemplate(source(name), tuple(SPECIAL.items()))
     support = support_of(template)
     tools = TOOLS if messages is WITH_CALLS else None
