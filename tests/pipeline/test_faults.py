@@ -45,7 +45,6 @@ FAULTS = {
     "hang": {"every": 5},
     "empty": {"every": 3},
     "bad_utf8": {"every": 3},
-    "null": {"every": 3},
 }
 
 
