@@ -5,7 +5,6 @@ the recipe decides.
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -16,6 +15,7 @@ from curate.models.chat.template_support import Support, support_of
 from schemas.errors import UserError
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import FATES
+from train.examples.fitted import prints_trace_in_text, with_traces_in_text
 from train.tables import MESSAGE_COLUMNS
 
 # What the message columns, which are JSON text, hold where a template might leave something out.
@@ -48,11 +48,12 @@ def check_shown(
         said = f": {support.refusal}" if support.refusal else ""
         raise UserError(f"{training}: the chat template of {model!r} can't print a question and its answer{said}")
     if choice == "in_text":
-        support = replace(support, reasoning=True, reasoning_beside_calls=True)
+        support = with_traces_in_text(template)
     found = {} if choice == "ignore" else _unshown_rows(rows, dataset_type, support)
     if found and choice != "leave_out":
         names = sorted({name for lost in found.values() for name in lost})
-        in_text = ", or write the traces into the text (unshown: in_text)" if names == ["reasoning"] else ""
+        in_text_helps = names == ["reasoning"] and choice != "in_text" and prints_trace_in_text(template)
+        in_text = ", or write the traces into the text (unshown: in_text)" if in_text_helps else ""
         first, lost = next(iter(found.items()))
         raise UserError(
             f"{training}: the chat template of {model!r} prints no {' and no '.join(names)}, which {len(found):,} of "

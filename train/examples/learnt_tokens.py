@@ -119,6 +119,31 @@ def render_learnt(
     return rendered[::-1]
 
 
+def render_answer(
+    template: ChatTemplate, messages: Sequence[dict[str, Any]], tools: list | None, turns: Sequence[int]
+) -> Rendered:
+    """Render a conversation as one text, and find its turns in it, even where each alone would be printed otherwise.
+
+    An answer of a pair is one sequence: where the template prints an earlier turn of it otherwise once another follows,
+    that turn counts as it stands there. A turn that is not there at all (an empty trace alone) is not in ``turns``.
+
+    Args:
+        template: The chat template.
+        messages: The messages, fitted to the template.
+        tools: The descriptions of the tools, or None.
+        turns: The numbers of the assistant's messages that count, in order.
+
+    Raises:
+        TemplateRefused: The template can't print the conversation.
+    """
+    whole = messages[: turns[-1] + 1]
+    last = _render_turn(template, whole, tools, turns[-1])
+    places = [(index, *_place_in(last.text, template, whole, tools, index)) for index in turns[:-1]]
+    parts = [Part(index, start, end) for index, start, end in places if end > start]
+    parts.append(Part(last.index, last.start, len(last.text)))
+    return Rendered(last.text, [(part.start, part.end) for part in parts], parts)
+
+
 def render_all(
     template: ChatTemplate, messages: Sequence[dict[str, Any]], tools: list | None, turns: Sequence[int]
 ) -> Rendered:
@@ -173,7 +198,9 @@ def _place_in(
     other = template.render([*messages[:index], empty, *messages[index + 1 :]], tools)
     header, _, rest = other.partition(PLACEHOLDER)
     start = len(commonprefix([header, text]))
-    return start, max(start, len(text) - len(commonprefix([rest[::-1], text[::-1]])))
+    end = max(start, len(text) - len(commonprefix([rest[::-1], text[::-1]])))
+    mark = template.render([*messages[:index], empty], tools).partition(PLACEHOLDER)[2]
+    return start, end + len(mark) * text.startswith(mark, end)
 
 
 def _render_turn(template: ChatTemplate, messages: Sequence[dict[str, Any]], tools: list | None, index: int) -> Turn:

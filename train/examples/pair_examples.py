@@ -14,25 +14,27 @@ from curate.models.chat.chat_template import TemplateRefused
 from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
-from train.examples.learnt_tokens import Rendered, TokenSequence, render_learnt, token_sequences
+from train.examples.learnt_tokens import Rendered, TokenSequence, render_answer, token_sequences
 from train.examples.loss_settings import LossSettings
 from train.examples.sft_examples import NOTHING_MARKED, NOTHING_PRINTED, SLICE
 
 SIDES = ("chosen", "rejected")
 PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
-EARLIER = (
-    "earlier turns of an answer as context"  # a side is one sequence, and the template prints them otherwise in it
-)
+EARLIER = "earlier turns of an answer as context"  # the template prints nothing of them once another turn follows
 PAIR_TOO_LONG = "longer than max_length, in one of its answers"
 
 
 class LearntPair(NamedTuple):
-    """A pair as a trainer gets it: both conversations, or why it is left out, and what was changed to print them."""
+    """A pair as a trainer gets it: both conversations, or why it is left out, and what was changed to print them.
+
+    ``calls`` is how many tool calls both answers have.
+    """
 
     chosen: TokenSequence | None
     rejected: TokenSequence | None
     reason: str | None = None
     changes: frozenset[str] = frozenset()
+    calls: int = 0
 
     @property
     def sides(self) -> list[tuple[str, TokenSequence]]:
@@ -104,33 +106,42 @@ def learnt_pairs(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[
     names = [name for name in ("row_id", "prompt", *SIDES, "tools") if name in rows.columns]
     for part in rows.select(names).iter_slices(SLICE):
         printed = [_print(row, chat, how) for row in part.iter_rows(named=True)]
-        sequences = iter(token_sequences(chat, [text for texts, _, _ in printed for text in texts]))
-        for row_id, (texts, reason, changes) in zip(part["row_id"], printed, strict=True):
-            sides = [next(sequences) for _ in texts]
+        sequences = iter(token_sequences(chat, [text for one in printed for text in one.texts]))
+        for row_id, one in zip(part["row_id"], printed, strict=True):
+            sides, reason = [next(sequences) for _ in one.texts], one.reason
             if not all(any(side.learnt) for side in sides):
                 sides, reason = [], NOTHING_PRINTED
-            yield row_id, LearntPair(*(sides or (None, None)), reason, changes)
+            yield row_id, LearntPair(*(sides or (None, None)), reason, one.changes, one.calls)
 
 
-def _print(row: dict[str, Any], chat: Chat, how: LossSettings) -> tuple[list[Rendered], str | None, frozenset[str]]:
-    """Return both conversations as the template prints them, or why it can't, and the changes."""
+class _Printed(NamedTuple):
+    """Both conversations as the template prints them, or why it can't."""
+
+    texts: list[Rendered]
+    reason: str | None = None
+    changes: frozenset[str] = frozenset()
+    calls: int = 0
+
+
+def _print(row: dict[str, Any], chat: Chat, how: LossSettings) -> _Printed:
     prompt = json.loads(row["prompt"])
     tools = json.loads(row["tools"]) if row.get("tools") else None
-    texts, changed = [], frozenset[str]()
+    texts, changed, calls = [], frozenset[str](), 0
     for name in SIDES:
         answer = json.loads(row[name])
         if not any(is_learnt(message) for message in answer):
-            return [], NOTHING_MARKED, changed
+            return _Printed([], NOTHING_MARKED, changed)
         messages, changes = fitted([*prompt, *answer], chat.template, how)
         first = len(messages) - len(answer)
         places = [first + i for i, message in enumerate(answer) if is_learnt(message)]
         try:
-            *earlier, text = render_learnt(chat.template, messages, tools, places)
+            text = render_answer(chat.template, messages, tools, places)
         except TemplateRefused as error:
-            return [], f"the model's chat template refuses it: {error}", changed
+            return _Printed([], f"the model's chat template refuses it: {error}", changed)
         texts.append(text)
-        changed |= changes | frozenset((EARLIER,) if earlier else ())
-    return texts, None, changed
+        calls += sum(len(messages[turn.message].get("tool_calls") or ()) for turn in text.turns)
+        changed |= changes | frozenset((EARLIER,) if len(text.turns) < len(places) else ())
+    return _Printed(texts, None, changed, calls)
 
 
 def _count(examples: Examples, pair: LearntPair, how: LossSettings) -> None:
@@ -140,4 +151,4 @@ def _count(examples: Examples, pair: LearntPair, how: LossSettings) -> None:
         kept = side.part(how.kept)
         lost += sum(side.learnt) - sum(kept.learnt)
         examples.counts.update(turns=len(kept.turns), tokens=sum(kept.learnt), all_tokens=len(kept.ids))
-    examples.counts.update(rows=1, sequences=2, cut_rows=lost > 0, cut_tokens=lost)
+    examples.counts.update(rows=1, sequences=2, calls=pair.calls, cut_rows=lost > 0, cut_tokens=lost)

@@ -88,12 +88,15 @@ def test_of_a_trajectory_calls_and_answers_count_and_no_results():
     assert counts["tokens"] == flags
 
 
-def test_earlier_answers_that_are_printed_otherwise_are_context():
+def test_earlier_answers_count_as_they_stand_in_the_whole_answer():
     answer = [turn("assistant", "first"), turn("user", "go on"), turn("assistant", "last")]
     examples = dpo_examples(pair(PROMPT, answer, BAD), chat("qwen3"), WHOLE)
-    assert counted("qwen3", examples.columns, "chosen") == "<think>\n\n</think>\n\nlast<|im_end|>\n"
-    assert examples.changes == {"earlier turns of an answer as context": 1}
-    assert examples.counts["turns"] == 2
+    last = "<think>\n\n</think>\n\nlast<|im_end|>\n"
+    assert counted("qwen3", examples.columns, "chosen") == f"first<|im_end|>\n{last}"
+    assert not examples.changes and examples.counts["turns"] == 3
+    called = dpo_examples(pair(PROMPT[:1], TRAJECTORY, BAD, TOOLS), chat("qwen3"), WHOLE)
+    call = '<tool_call>\n{"name": "look", "arguments": {"at": "sky"}}\n</tool_call><|im_end|>\n'
+    assert counted("qwen3", called.columns, "chosen").startswith(call) and called.counts["calls"] == 1
     both = dpo_examples(pair(PROMPT, answer, BAD), chat("qwen2.5"), WHOLE)
     assert counted("qwen2.5", both.columns, "chosen") == "first<|im_end|>\nlast<|im_end|>\n"
     assert not both.changes and both.counts["turns"] == 3
