@@ -33,6 +33,10 @@ PEFT_RESERVED = {
     "peft_version": "PEFT sets it",
     "revision": "it is the recipe's model",
 }
+CHOICES = {
+    "truncation_mode": ("keep_start", "keep_end"),
+    "packing_strategy": ("bfd", "bfd_split", "wrapped"),
+}
 PLAIN_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "None": (type(None),)}
 
 
@@ -80,6 +84,7 @@ def check(training: Training, where: str) -> None:
     _check_names(training.settings, fields(training.trainer), RESERVED, f"option of trl.{kind}", where)
     if isinstance(training.lora, dict):
         _check_names(training.lora, lora_fields(), PEFT_RESERVED, "option of peft.LoraConfig", where)
+    _check_lengths({name: default for name, (_, default) in known.items()} | training.settings, where)
     if "num_generations" in known:
         _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where)
 
@@ -101,6 +106,20 @@ def _check_names(given: dict[str, Any], known: dict[str, str], reserved: dict[st
         wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
         if all(part in PLAIN_TYPES for part in kinds) and wrong:
             raise UserError(f"{where}: {name}: expected {known[name]}, found {value!r}")
+
+
+def _check_lengths(given: dict[str, Any], where: str) -> None:
+    """Check the options that cut and pack sequences, which gristmill follows before TRL sees them."""
+    longest = given.get("max_length")
+    if longest is not None and longest < 1:
+        raise UserError(
+            f"{where}: max_length: expected a number of tokens from 1, or null for no limit, found {longest}"
+        )
+    for name, choices in CHOICES.items():
+        if name in given and given[name] not in choices:
+            raise unknown(f"value of {name} called", str(given[name]), choices, where)
+    if given.get("packing") and longest is None:
+        raise UserError(f"{where}: packing needs max_length, the length of a block in tokens; found null")
 
 
 def _check_groups(given: dict[str, Any], where: str) -> None:

@@ -117,10 +117,13 @@ def plan_training(
             f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
             + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
         )
+    evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     template = template_for(ref)
     if template is not None:
-        check_shown(rows, dataset_type, template, training.unshown, f"{where}: train.{name}", training.model)
-    evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
+        place = f"{where}: train.{name}"
+        check_shown(rows, dataset_type, template, training.unshown, place, training.model)
+        if evaluates:
+            check_shown(eval_rows, dataset_type, template, training.unshown, f"{place}, held-out rows", training.model)
     depends_on = {
         "trainer": training.trainer,
         "source": code_hash(trainer.train, AnswerScorer),

@@ -11,7 +11,7 @@ from train.examples.loss_settings import loss_settings
 from train.fit import fit
 from train.job import Outcome, TrainingJob
 from train.row_losses import RowLosses
-from train.training_rows import TrainingRows, check_training_rows, nothing_left, rows_shown
+from train.training_rows import TrainingRows, check_held_out, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
 
@@ -93,4 +93,5 @@ def _examples(job: TrainingJob, rows: TrainingRows, chat: Chat, make: Callable[.
         raise nothing_left(job, rows.without(train.dropped_rows()).dropped)
     say_changes(job, train, chat.template)
     held_out = make(rows.held_out, chat, loss_settings(*settings, evaluation=True), first_index=rows.train.height)
+    check_held_out(job, rows, held_out)
     return train, held_out

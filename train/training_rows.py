@@ -1,5 +1,6 @@
 """The rows that a training uses, and the fate of each row, as the table ``training_rows`` keeps it."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -7,6 +8,7 @@ import polars as pl
 from curate.models.chat.chat_template import ChatTemplate
 from schemas.errors import UserError
 from train.data import check_rows
+from train.examples.examples import Examples
 from train.job import TrainingJob
 from train.unshown import check_shown
 
@@ -71,14 +73,27 @@ def rows_shown(job: TrainingJob, rows: TrainingRows, dataset_type: str, template
     Raises:
         UserError: The recipe does not say what becomes of such rows, or no row is left to train on.
     """
-    kept = []
-    for part in (rows.train, rows.held_out):
-        place = f"train.{job.name}"
-        kept.append(check_shown(part, dataset_type, template, job.unshown, place, job.ref.name))
-    rows = rows.without(kept[0])
+    place = f"train.{job.name}"
+    rows = rows.without(check_shown(rows.train, dataset_type, template, job.unshown, place, job.ref.name))
     if rows.train.is_empty():
         raise nothing_left(job, rows.dropped)
-    return replace(rows, held_out=rows.held_out.join(kept[1], on="row_id", how="anti", maintain_order="left"))
+    unshown = check_shown(rows.held_out, dataset_type, template, job.unshown, f"{place}, held-out rows", job.ref.name)
+    return replace(rows, held_out=rows.held_out.join(unshown, on="row_id", how="anti", maintain_order="left"))
+
+
+def check_held_out(job: TrainingJob, rows: TrainingRows, examples: Examples) -> None:
+    """Say how many rows to evaluate on are left out, and why.
+
+    Raises:
+        UserError: All of them are.
+    """
+    if not examples.dropped:
+        return
+    counts = ", ".join(f"{n:,} x {reason}" for reason, n in Counter(examples.dropped.values()).most_common())
+    if not examples.columns:
+        raise UserError(f"train.{job.name}: eval_strategy is set, but no held-out row can be used: {counts}")
+    left_out = f"{len(examples.dropped):,} of {rows.held_out.height:,} held-out rows are left out"
+    job.progress.say(f"train {job.name}: {left_out}: {counts}")
 
 
 def evaluates(job: TrainingJob) -> bool:

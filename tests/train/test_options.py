@@ -98,3 +98,20 @@ def test_good_options_pass():
 def test_an_unknown_trainer_names_the_nearest():
     with pytest.raises(UserError, match="no trainer 'dop'; did you mean 'dpo'"):
         find_trainer("dop", "r.yaml:3")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"max_length": 0}, "max_length: expected a number of tokens from 1, or null for no limit, found 0"),
+        ({"max_length": -5}, "found -5"),
+        ({"truncation_mode": "keep_midle"}, "no value of truncation_mode called 'keep_midle'"),
+        ({"packing_strategy": "bdf"}, "did you mean 'bfd'"),
+        ({"packing": True, "max_length": None}, "packing needs max_length"),
+    ],
+)
+def test_lengths_and_ways_to_cut_are_checked_first(given: dict[str, Any], said: str):
+    with pytest.raises(UserError) as error:
+        options.check(training("sft", **given), "recipe.yaml:9")
+    assert said in str(error.value)
+    options.check(training("dpo", max_length=None), "recipe.yaml:9")

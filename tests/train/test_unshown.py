@@ -164,3 +164,18 @@ def test_a_training_leaves_such_rows_out_or_trains_on_the_rest(tmp_path: Path, s
 
 def test_no_prompt_of_a_recipe_is_suspect_without_calls():
     assert fates("gemma", rl_rows(3), "refuse", "prompt") == {}
+
+
+def test_traces_in_the_text_are_refused_where_they_are_cut_off():
+    cuts = "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<end>{% endfor %}"
+    no_text = (
+        "{% for m in messages %}<|{{ m.role }}|>{% if m.tool_calls %}{{ m.tool_calls | tojson }}"
+        "{% else %}{{ m.content }}{% endif %}<end>{% endfor %}"
+    )
+    called = row([ASKED, {**CALLED, "reasoning_content": "to know"}])
+    for source, rows in ((cuts, row([ASKED, TRACED])), (no_text, called)):
+        with pytest.raises(UserError, match="prints no reasoning") as error:
+            check_shown(rows, "sft", ChatTemplate(source), "in_text", "recipe.yaml: train.s", "student")
+        assert "in_text" not in str(error.value)
+    kept = row([ASKED, TRACED])
+    assert check_shown(kept, "sft", ChatTemplate(no_text), "in_text", "recipe.yaml: train.s", "student").is_empty()

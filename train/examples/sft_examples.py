@@ -1,7 +1,7 @@
 """SFT rows as token ids and labels: every assistant's turn that is not marked otherwise is learnt, and nothing else."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -14,7 +14,8 @@ from train.examples.fitted import fitted
 from train.examples.learnt_tokens import Rendered, TokenSequence, render_all, render_learnt, token_sequences
 from train.examples.loss_settings import LossSettings
 
-SLICE = 256  # rows that are rendered and tokenised at a time
+SLICE = 256  # rows that are rendered at a time
+AT_ONCE = 16  # sequences of a row with several that are tokenised at a time
 CUT_OFF = "longer than max_length: none of the answer is left"
 NOTHING_MARKED = "every answer is marked as not to be learnt (weight: 0)"
 NOTHING_PRINTED = "the model's chat template prints nothing of its answer"
@@ -70,9 +71,9 @@ def learnt_rows(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[t
     names = [name for name in ("row_id", "prompt", "completion", "tools") if name in rows.columns]
     for part in rows.select(names).iter_slices(SLICE):
         printed = [_print(row, chat, how) for row in part.iter_rows(named=True)]
-        sequences = iter(token_sequences(chat, [text for one in printed for text in one.texts]))
+        single = iter(token_sequences(chat, [one.texts[0] for one in printed if len(one.texts) == 1]))
         for row_id, one in zip(part["row_id"], printed, strict=True):
-            yield row_id, _cut([next(sequences) for _ in one.texts], one, how)
+            yield row_id, _learn(one, [[next(single)]] if len(one.texts) == 1 else _several(one, chat), chat, how)
 
 
 class _Printed(NamedTuple):
@@ -108,15 +109,34 @@ def _answers(messages: list[dict[str, Any]]) -> list[int]:
     return [i for i, message in enumerate(messages) if message["role"] == "assistant"]
 
 
-def _cut(sequences: list[TokenSequence], printed: _Printed, how: LossSettings) -> Learnt:
+def _several(printed: _Printed, chat: Chat) -> Iterator[list[TokenSequence]]:
+    """Yield the sequences of a row that has several, some at a time: each repeats the history."""
+    for start in range(0, len(printed.texts), AT_ONCE):
+        yield token_sequences(chat, printed.texts[start : start + AT_ONCE])
+
+
+def _learn(printed: _Printed, batches: Iterable[list[TokenSequence]], chat: Chat, how: LossSettings) -> Learnt:
     """Cut a row's sequences at ``max_length`` and leave out those of which nothing is left to learn."""
     if printed.reason is not None:
         return Learnt([], [], printed.reason)
-    parts = [(sequence.part(how.kept), len(sequence.ids)) for sequence in sequences]
-    parts = [(part, length) for part, length in parts if any(part.learnt)]
-    kept, lengths = [part for part, _ in parts], [length for _, length in parts]
+    kept, lengths, tokens, done = [], [], 0, 0
+    for batch in batches:
+        parts = [one.part(how.kept) for one in batch]
+        with_learnt = [(part, len(one.ids)) for part, one in zip(parts, batch, strict=True) if any(part.learnt)]
+        kept += [part for part, _ in with_learnt]
+        lengths += [length for _, length in with_learnt]
+        tokens += sum(sum(one.learnt) for one in batch)
+        done += len(batch)
+        if not any(parts[-1].learnt) and not how.keep_end:  # longer histories follow: their turns are only counted
+            tokens += _tokens_of_turns(printed.texts[done:], chat)
+            break
     if not kept:
-        return Learnt([], [], CUT_OFF if any(any(one.learnt) for one in sequences) else NOTHING_PRINTED)
+        return Learnt([], [], CUT_OFF if tokens else NOTHING_PRINTED)
     calls = sum(len(printed.messages[turn.message].get("tool_calls") or ()) for one in kept for turn in one.turns)
-    cut = sum(sum(one.learnt) for one in sequences) - sum(sum(one.learnt) for one in kept)
-    return Learnt(kept, lengths, None, calls, cut, printed.changes)
+    return Learnt(kept, lengths, None, calls, tokens - sum(sum(one.learnt) for one in kept), printed.changes)
+
+
+def _tokens_of_turns(texts: list[Rendered], chat: Chat) -> int:
+    """Return how many tokens the turns that are learnt have, without their history."""
+    turns = [one.text[start:end] for one in texts for start, end in one.learnt]
+    return sum(len(encoding.ids) for encoding in chat.tokenizer.encode_batch(turns, add_special_tokens=False))

@@ -24,7 +24,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from train.examples.prompt_examples import prompt_dataset, prompt_examples
     from train.fit import fit
     from train.rewards import Rollouts, reward_function
-    from train.training_rows import check_training_rows, nothing_left, rows_shown
+    from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
     from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
     rows = check_training_rows(job, DATA)
@@ -40,6 +40,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     if not examples.columns:
         raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
     say_changes(job, examples, chat.template)
+    check_held_out(job, rows, held_out)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     max_tokens = config.max_completion_length or NO_LIMIT
     with trl_errors(job):

@@ -237,3 +237,16 @@ def test_more_rows_than_a_slice_keep_their_order():
 
 def test_rows_without_a_column_of_tools_are_read():
     assert learnt("smollm2", row(DIALOGUE).drop("tools")) == [one + END for one in ("ONE", "TWO", "THREE")]
+
+
+def test_of_a_long_conversation_what_is_cut_off_is_counted():
+    turns = [one for i in range(40) for one in (turn("user", f"question {i}"), turn("assistant", f"answer {i}"))]
+    whole = sft_examples(row(turns), chat("qwen3"), WHOLE)
+    assert whole.counts["turns"] == whole.counts["sequences"] == 40
+    for longest in (60, 400):
+        cut = sft_examples(row(turns), chat("qwen3"), LossSettings(False, False, longest, keep_end=False))
+        assert 0 < cut.counts["turns"] < 40 and cut.counts["cut_rows"] == 1
+        assert cut.counts["tokens"] + cut.counts["cut_tokens"] == whole.counts["tokens"]
+        assert all(len(ids) <= longest for ids in cut.columns["input_ids"])
+    ends = sft_examples(row(turns), chat("qwen3"), LossSettings(False, False, 60, keep_end=True))
+    assert ends.counts["turns"] == 40 and not ends.counts["cut_tokens"]
