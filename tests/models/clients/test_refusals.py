@@ -125,6 +125,28 @@ NOT_TAKEN = [
     (openai("Not a valid parameter: seed. Valid parameters are n, stop, top_k"), "seed"),
     (b"Additional properties are not allowed ('top_k' was unexpected)", "top_k"),
     (b"The parameter `temperature` is not supported by reasoning models", "temperature"),
+    (openai("invalid temperature: only 1 is allowed for this model"), "temperature"),
+    (anthropic("`temperature` may only be set to 1 when thinking is enabled"), "temperature"),
+    (
+        anthropic("`temperature` and `top_p` cannot both be specified for this model. Please use only one."),
+        "temperature",
+    ),
+    (anthropic("`top_k` must be unset when thinking is enabled"), "top_k"),
+    (google("Multiple candidates is not enabled for this model"), "n"),
+    (google("Only one candidate can be specified in the current model"), "n"),
+    (google("candidateCount must be 1."), "n"),
+    (google("Seed is not enabled for models/gemini"), "seed"),
+    ({"code": "Client specified an invalid argument", "error": "Argument not supported on this model: stop"}, "stop"),
+    ({"code": "x", "error": "Argument not supported on this model: n"}, "n"),
+    ({"message": "body.seed: property 'body.seed' is unsupported", "param": "validation_error"}, "seed"),
+    (openai("n_cmpl cannot be greater than the number of slots, please increase -np"), "n"),
+    (openai("This model does not support response format `json_schema`. See supported models"), "response_format"),
+    (openai("response_format value as json_schema is enabled only for api versions later"), "response_format"),
+    (
+        b"1 validation error for ChatCompletionRequest\nn\n  Input should be less than or equal to 1 [input_value=2]",
+        "n",
+    ),
+    (b"1 validation error for ChatCompletionRequest\nseed\n  Extra inputs are not permitted [input_value=2]", "seed"),
 ]
 
 
@@ -155,6 +177,34 @@ def test_the_parameter_that_a_server_does_not_take_is_found(body, name):
         openai("Input was flagged by moderation: temperature is not supported"),
         openai("Please stop it: this is not supported"),
         openai('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        openai(
+            "Invalid schema for function 'f': In context=('properties', 'temperature'), 'default' is not permitted.",
+            "tools[0].function.parameters",
+            "invalid_function_parameters",
+        ),
+        openai("Invalid schema for function 'roll': 'n' is not of type 'integer'"),
+        openai(
+            "tool call validation failed: errors: [additionalProperties 'seed' not allowed]", None, "tool_use_failed"
+        ),
+        openai("errors: [missing properties: 'n']", None, "tool_use_failed"),
+        google("Unknown name \"seed\" at 'tools[0].parameters': Cannot find field.", "tools[0].parameters"),
+        openai("Unexpected token 'stop' in messages[0].content"),
+        openai("Unsupported content: message 0 says 'raise temperature'", "messages[0].content"),
+        openai(
+            "[{'type': 'value_error', 'loc': ('body',), 'msg': 'Value error, unknown tool', "
+            "'input': {'messages': [], 'seed': 12, 'n': 4}}]"
+        ),
+        b"1 validation error for Part\n  Input should be a dictionary [type=dict_type, input_value='n']",
+        openai("KeyError: 'choices'"),
+        openai("the user's message has too many choices listed"),
+        openai("File type not supported: seed.csv"),
+        openai("chat template: unknown variable 'stop'"),
+        openai(
+            "Invalid schema for response_format 'reply': In context=(), 'additionalProperties' is not permitted.",
+            "response_format",
+        ),
+        openai("Missing required parameter: 'response_format.json_schema.name'", "response_format.json_schema.name"),
+        openai("Unsupported keyword", "response_format.json_schema.schema.items"),
         b"",
         b"Bad Request",
     ],
@@ -179,11 +229,37 @@ def test_a_refusal_of_several_choices_is_recognised(message, refused):
 
 
 def test_a_500_must_say_that_it_is_about_a_parameter():
-    assert refused_parameter(Complaint("logprobs went wrong", "", ""), OPTIONAL, sure=True) is None
+    for words in ("logprobs went wrong", "Unexpected response: no choices returned", "unexpected EOF at line n: 3"):
+        assert refused_parameter(Complaint(words, "", ""), OPTIONAL, sure=True) is None
     assert refused_parameter(Complaint("seed is not supported", "", ""), OPTIONAL, sure=True) == "seed"
 
 
+def test_what_an_error_quotes_of_the_prompt_names_no_parameter():
+    for prompt in ("special <|x|> solve for n = 5 and choices", "I know the parameter temperature is not supported"):
+        error = openai(f"unexpected character. Prompt: '{prompt}'")
+        adapting, said = learner()
+        raw = json.dumps(BODY | {"messages": [{"role": "user", "content": prompt}]}).encode()
+        assert adapting.learn(400, raw, found_in(error), frozenset()) is None and not said
+        assert learn(adapting, error) == "", "without such a prompt"
+
+
 FLAGGED = [
+    (
+        403,
+        {
+            "error": {
+                "message": 'Your input was flagged for "violence". No credits were charged.',
+                "metadata": {"reasons": ["violence"]},
+            }
+        },
+    ),
+    (400, openai("Your prompt was flagged. No credits were used.")),
+    (400, openai("Invalid prompt: we flagged your prompt. Your API key is not affected.")),
+    (403, openai("Input flagged: contains a credential (API key). Blocked by guardrail.")),
+    (403, openai("Your input was flagged by moderation: 'not authentic content'")),
+    (403, openai("Blocked by content filter: prompt mentions billing fraud")),
+    (403, openai("Your request was blocked")),
+    (400, openai("Content Exists Risk")),
     (403, {"error": {"message": "Input was flagged", "code": 403, "metadata": {"reasons": ["violence"]}}}),
     (403, {"error": {"message": "no", "code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "x"}}}),
     (403, openai("Your request was rejected by our safety system")),
@@ -205,12 +281,15 @@ TOO_LONG = [
     (500, openai("the request exceeds the available context size, try increasing it")),
     (400, google("The input token count (40000) exceeds the maximum number of tokens allowed (32768).")),
     (403, openai("Request body too long: reduce the length")),
+    (403, openai("input tokens + max_new_tokens must be <= 4097")),
 ]
 OTHERS = [
     (404, openai("No endpoints found that support tool use. Try disabling 'get_w'.")),
     (404, openai("No endpoints found that support image input")),
     (400, openai("gemma does not support tools")),
     (500, openai("model xyz does not support tools")),
+    (500, openai("tools param requires --jinja flag")),
+    (400, openai("The prompt asks for an unknown model in messages")),
     (400, openai("Invalid image: the data is no image")),
     (422, openai("odd")),
     (451, b""),
@@ -244,10 +323,49 @@ def test_a_refusal_of_one_prompt_ends_no_run(status, body):
         (400, openai("Model Not Exist")),
         (400, anthropic("Your credit balance is too low to access the API")),
         (429, openai("You exceeded your current quota", None, "insufficient_quota")),
+        (403, openai("Your newly created team doesn't have any credits or licenses yet.")),
+        (403, openai("The model `x` is blocked at the project level.", None, "model_permission_blocked_project")),
+        (403, openai("Your account has been blocked. Contact support.")),
+        (403, openai("Access denied: your IP is blocked")),
+        (403, openai("Your API key has been flagged for unusual activity")),
+        (403, openai("Your resource has been temporarily blocked because it may violate our content policy.")),
+        (400, {"error": {"message": 'AuthenticationError: {"message":"invalid x-api-key"}', "code": "401"}}),
+        (400, google("User location is not supported for the API use.")),
+        (400, openai("foo/bar is not a valid model ID")),
     ],
 )
 def test_a_wrong_key_or_model_or_no_money_ends_the_run(status, body):
     assert verdict(status, found_in(body)) == "stop"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        openai("Billing hard limit has been reached", None, "billing_hard_limit_reached"),
+        openai("make sure your account is in good standing", None, "Arrearage"),
+        openai("The model `x` has been decommissioned", None, "model_decommissioned"),
+        openai("Unable to access model foo.", None, "model_not_available"),
+        openai("Invalid schema for response_format 'reply': In context=()", "response_format"),
+        openai("The provided JSON schema contains features not supported by xgrammar."),
+    ],
+)
+def test_what_no_other_prompt_overcomes_ends_the_run_at_any_time(body):
+    assert verdict(400, found_in(body), answered=True) == "stop"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Provisioned capacity is temporarily unavailable, please retry later",
+        "The provisioned-managed deployment is currently not available. Please retry.",
+        "Unexpected error in tool call parser",
+        "Container image not available yet, worker is starting",
+        "Upstream tool server unavailable",
+        "content_filter_service_unavailable",
+    ],
+)
+def test_a_server_that_fails_for_a_moment_is_asked_again(message):
+    assert verdict(503, found_in(openai(message, None, message))) == "retry"
 
 
 def test_verdicts():

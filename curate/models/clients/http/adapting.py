@@ -4,7 +4,7 @@ What was learnt holds for all further requests of the run, and is said once.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import msgspec
@@ -79,9 +79,11 @@ class Adapting:
         """
         if status < 400 or status in OTHER_STATUSES:
             return None
-        sent = {*msgspec.json.decode(body)} & {*OPTIONAL} - {*msgspec.json.decode(self.form.extra)}
+        request = msgspec.json.decode(body)
+        sent = {*request} & {*OPTIONAL} - {*msgspec.json.decode(self.form.extra)}
         sure = status not in (400, 422)
-        name = refused_parameter(found, sent, sure=sure)
+        prompt = "\n".join(_texts([request.get(name) for name in ("messages", "tools", "prompt")]))
+        name = refused_parameter(found, sent, sure=sure, prompt=prompt)
         if name is None:
             return self._learn_messages(body, found)
         while name:
@@ -90,7 +92,7 @@ class Adapting:
             self._learn_parameter(name, found)
             sent.discard(name)
             several = ", " in found.param  # otherwise the words are about one
-            name = refused_parameter(found, sent, sure=sure) if several else None
+            name = refused_parameter(found, sent, sure=sure, prompt=prompt) if several else None
         return ""
 
     def _learn_messages(self, body: bytes, found: Complaint) -> str | None:
@@ -130,3 +132,12 @@ class Adapting:
 
     def _tell(self, what: str, found: Complaint) -> None:
         self.say(f"the server refused a parameter; gristmill {what} from now on ({one_line(found.message, 120)})")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
