@@ -100,7 +100,7 @@ class Reply:
     number of at most three digits or one capital letter. ``value`` is the reward or the loss. ``answered_by`` is the
     model that the server says has answered, where its name is another than the one that was asked for. Where the
     request failed, ``error`` says why and the rest is None; ``transient`` is whether the same request may succeed on
-    another day.
+    another day, ``unclear`` whether it was refused without a word about the prompt.
     """
 
     key: str
@@ -116,6 +116,7 @@ class Reply:
     value: float | None = None
     top_logprobs: str | None = None
     answered_by: str | None = None
+    unclear: bool = False
 
     def record(self) -> dict[str, Any]:
         """Return the reply as a JSON-able mapping, without what is unset."""

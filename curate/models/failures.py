@@ -45,12 +45,19 @@ class Failures:
         self.refused += self.reasons.total() - before
         allowed = self.allowed if self.reasons.total() - self.refused > self.allowed else self.most
         if self.reasons.total() > allowed:
-            more = "0.1" if allowed == self.allowed else "1"
+            # Of few requests a tenth is none, and a max_failed that is set is no less than what is allowed now.
+            more = "0.1" if 0 < self.allowed == allowed != self.refusable else "1"
             about = f"; the first asked {self.first}" if self.first else ""
             raise Failed(
                 f"{self.label}: {self.summary()}; more than max_failed allows ({allowed:,}){about}. The replies "
-                f"so far are kept; run again to retry, or allow more: max_failed: {more}"
+                f"so far are kept; run again to retry, or allow more: max_failed: {more}{self._leave_out()}"
             )
+
+    def _leave_out(self) -> str:
+        """Return what else may help, where the commonest reason is a refusal that may be about a parameter."""
+        reason = self.reasons.most_common(1)[0][0]
+        about = any(status in reason for status in ("HTTP 400", "HTTP 422")) and self.reasons.total() > self.refused
+        return "; a parameter that the server does not take is left out with leave_out: [seed, ...]" if about else ""
 
     @property
     def most(self) -> int:

@@ -20,6 +20,7 @@ from schemas.errors import Stopped
 from schemas.progress import Progress
 from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, Task, make_request
 
+FEW_UNCLEAR = 2  # prompts that may be refused without a word why: of more, the server itself may be the reason
 REPLY_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "response": pl.String,
     "reasoning_content": pl.String,
@@ -202,6 +203,7 @@ class _Asking:
         self.spender = Spender(gateway.run_id, gateway.recipe, ref.name, ref.identity)
         self.in_flight: dict[str, Request] = {}  # by key
         self.failed: set[str] = set()  # keys, of this call: an equal request is not tried again at once
+        self.unclear: set[str] = set()  # prompts that were refused without a word about them
         self.waiting: list[Request] | None = None  # taken already, to be handed out first
         self.left: list[Request] | None = None  # held back by the budget
         self.cut: str | None = None  # why a request that failed was not tried again, where that is a budget
@@ -241,6 +243,7 @@ class _Asking:
         failed = next((one for one, r in zip(asked, replies, strict=True) if one and r.error is not None), None)
         self.failures.first = self.failures.first or (failed.excerpt if failed else "")
         self.failed.update(r.key for r in replies if r.error is not None)
+        self.unclear.update(one.messages for one, r in zip(asked, replies, strict=True) if one and r.unclear)
         replies = [r for r in replies if r.error != NO_BUDGET]
         self.log.append(replies, self.spender, spent, cost, seconds)
         self.usage.requests += len(replies)
@@ -251,8 +254,11 @@ class _Asking:
         rate = f"{self.tokens / max(self.budget.clock - self.begun, 1e-3):,.0f} tokens/s"
         self.progress.advance(len(replies), rate + (f", ${self.usage.cost:,.2f}" if self.usage.cost else ""))
         errors = [r for r in replies if r.error is not None]
+        many = len(self.unclear) > FEW_UNCLEAR
+        passing = [r.transient or (many and r.unclear) for r in errors]
         self.failures.add(
-            (r.error or "" for r in errors if r.transient), (r.error or "" for r in errors if not r.transient)
+            [r.error or "" for r, passes in zip(errors, passing, strict=True) if passes],
+            [r.error or "" for r, passes in zip(errors, passing, strict=True) if not passes],
         )
         if not replies and (overdrawn := self.budget.overdrawn()):
             self.cut = overdrawn

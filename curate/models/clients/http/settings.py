@@ -69,12 +69,16 @@ def check_body_settings(name: str, settings: Mapping[str, Any], where: str) -> N
     """Raise ``UserError`` for settings of a request's body that are wrong.
 
     These are an ``extra_body`` that would overwrite a key which gristmill sets, and a ``leave_out`` that names no
-    parameter that can be left out.
+    parameter that can be left out, or one that ``extra_body`` sends.
     """
     check_texts(name, "leave_out", settings, where)
     for parameter in settings.get("leave_out", []):
         if parameter not in OPTIONAL:
             raise unknown("parameter that can be left out called", parameter, OPTIONAL, f"{where}: {name}.leave_out")
+        if parameter in settings.get("extra_body", {}):
+            raise UserError(
+                f"{where}: {name}.leave_out: {parameter!r} is in extra_body, which is sent; take it out of one"
+            )
     for key in set(settings.get("extra_body", {})) & set(RESERVED_KEYS):
         raise UserError(f"{where}: {name}.extra_body: {key!r} is set by gristmill itself")
 

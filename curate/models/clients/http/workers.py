@@ -44,6 +44,7 @@ class Workers:
         self.loop = asyncio.get_running_loop()
         self.began = self.noted = self.loop.time()
         self.tokens = 0
+        self.first_wave = 0  # requests in flight when the first bare 403 came
 
     async def run(self) -> None:
         """Ask and give until nothing is left. Raises the first ``UserError`` of any worker, else the first error."""
@@ -185,6 +186,8 @@ class Workers:
         if action == "stop" or (action != "retry" and self._refuses_all(asked, found, doubt=action == "doubt")):
             to = f" to {answer.headers.get('Location')}; put the final address into base_url" if status < 400 else ""
             about = f"; the prompt: {asked[0].excerpt}" if status == 403 else ""
+            if "requested parameters" in message or (action == "error" and status in (400, 422)):
+                about = "; what the server does not take is left out with leave_out: [seed, ...]"
             raise engine.error(f"{engine.model} at {url}: {reason}{to}{about}")
         if action == "retry":
             wait = retry_after(answer.headers) or 0
@@ -201,7 +204,8 @@ class Workers:
             return Failure(reason, billed, throttled=status == 429)
         engine.fruitless = 0  # the server works, it only refuses this request
         text = engine.redact(f"{engine.model} at {url}: {reason}")
-        return [Reply(r.key, error=text) for r in asked], Spent(1), []
+        unclear = status in (400, 422) and not (about_prompt(found) or lacks_feature(found))
+        return [Reply(r.key, error=text, unclear=unclear) for r in asked], Spent(1), []
 
     def _refuses_all(self, asked: list[Request], found: Complaint, *, doubt: bool) -> bool:
         """Return whether so many prompts were refused, without a word about them, that all will be.
@@ -217,8 +221,10 @@ class Workers:
         engine.refused.add(asked[0].messages)
         if engine.answered and not doubt:
             return False
-        most = max(8, engine.concurrency) if engine.answered or not doubt else PROMPTS_FORBIDDEN
-        return len(engine.refused) >= most
+        if engine.answered or not doubt:
+            return len(engine.refused) >= max(8, engine.concurrency)
+        self.first_wave = self.first_wave or self.in_flight  # a refusal is quick: the others may be answered yet
+        return len(engine.refused) >= max(PROMPTS_FORBIDDEN, self.first_wave)
 
     def _note(self, spent: Spent) -> None:
         """Show the tokens a second, once a second at most."""
