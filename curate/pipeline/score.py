@@ -106,7 +106,7 @@ def write_scores(writer: StageWriter, run: RunContext, score: ScoreStep, answer:
         parts.append(f"mean {value_sum / scored_rows:.3f}")
     if total > scored_rows:
         parts.append(
-            f"{total - scored_rows:,} null" + (f" ({printable(failure)[:80]})" if failure and scored_rows else "")
+            f"{total - scored_rows:,} null" + (f" ({printable(failure)[:SHOWN]})" if failure and scored_rows else "")
         )
     return ", ".join([*parts, *notes[:3]])
 

@@ -72,6 +72,10 @@ def refused(recipe_or_text, tmp_path):
         ("leave_out: [3]", "a.leave_out: expected a list of texts, found 3 in it"),
         ("leave_out: [sed]", "a.leave_out: no parameter that can be left out called 'sed'; did you mean 'seed'?"),
         ("leave_out: [tools]", "a.leave_out: no parameter that can be left out called 'tools'"),
+        (
+            "leave_out: [seed], extra_body: {seed: 4}",
+            "a.leave_out: 'seed' is in extra_body, which is sent; take it out",
+        ),
         ("max_tokens_name: max_new_tokens", "no max_tokens_name 'max_new_tokens'"),
         ("send_reasoning: 1", "a.send_reasoning: expected a true or false, found 1"),
         ("user_prefix: 3", "a.user_prefix: expected a text, found 3"),

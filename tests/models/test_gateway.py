@@ -25,8 +25,8 @@ HOW = Sampling(max_tokens=20, temperature=0.9)
 class Echo:
     """An engine in this process: answers with the prompt and the sample's index, ``width`` groups at a time.
 
-    A prompt with "fail" in it fails. A group is given a sample at a time, last sample first. After ``most`` replies it
-    is stopped as by Ctrl-C.
+    A prompt with "fail" in it fails, without a word why where it has "odd" in it. A group is given a sample at a time,
+    last sample first. After ``most`` replies it is stopped as by Ctrl-C.
     """
 
     def __init__(self, most=1 << 60, width=3):
@@ -46,7 +46,8 @@ class Echo:
                 self.most -= 1
                 text = one.turns[-1]["content"]
                 if "fail" in text:
-                    give([Reply(one.key, error=f"no luck with {len(text)}", transient="now" in text)], Spent(1))
+                    how = {"transient": "now" in text, "unclear": "odd" in text}
+                    give([Reply(one.key, error=f"no luck with {len(text)}", **how)], Spent(1))
                 else:
                     give(
                         [Reply(one.key, f"{text} {one.sample_index}", prompt_tokens=10, completion_tokens=2)],
@@ -220,6 +221,37 @@ def test_too_many_failures_end_it_with_the_commonest_reasons(store):
     )
     with ReplyLog(store) as log:
         assert log.spent()["replies"] == 2 and log.spent()["failed"] == 4
+
+
+def test_two_prompts_may_be_refused_without_a_word_why(store):
+    texts = ["fail odd 1", "a", "fail odd 2", "fail", "b", "fail too"]
+    with asking(store, Echo(width=1)) as answers:
+        answers.answer_all(ref(), groups(texts, n=2), Failures("stage", 0, refusable=8))
+        with pytest.raises(Failed, match=r"3 requests failed.*allows \(0\)"):
+            answers.answer_all(ref(), groups([*texts[::2], "fail odd 3"]), Failures("stage", 0, refusable=8))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refusable", "errors", "refused", "remedy"),
+    [
+        (0, 0, [], ["HTTP 403: flagged"], "max_failed: 1"),
+        (0, 1, ["busy"], [], "max_failed: 1"),
+        (1, 1, ["busy"] * 2, [], "max_failed: 1"),
+        (1, 50, ["busy"] * 2, [], "max_failed: 0.1"),
+        (1, 5, [], ["HTTP 400: flagged"] * 6, "max_failed: 1"),
+        (
+            1,
+            50,
+            ["HTTP 400: odd"] * 2,
+            [],
+            "max_failed: 0.1; a parameter that the server does not take is left out with leave_out: [seed, ...]",
+        ),
+    ],
+)
+def test_the_remedy_for_failures_would_help(allowed, refusable, errors, refused, remedy):
+    with pytest.raises(Failed) as error:
+        Failures("stage", allowed, refusable=refusable).add(errors, refused)
+    assert str(error.value).endswith(f"or allow more: {remedy}")
 
 
 def test_more_may_be_refused_for_good_than_may_fail():

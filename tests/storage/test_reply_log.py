@@ -62,6 +62,11 @@ def whole(text):
     return text and text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def test_finish_reasons_of_older_stores_are_read_as_openais(store):
+    written(store, [replace(reply("a"), finish_reason="MAX_TOKENS"), replace(reply("b"), finish_reason=None)])
+    assert [one.finish_reason for one in held(store, [key("a"), key("b")]).values()] == ["length", None]
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(ANSWERS | FAILURES, min_size=1, max_size=4), max_size=5), st.randoms())
 def test_what_is_written_is_read_back_in_any_order(found, random):

@@ -145,6 +145,48 @@ def test_a_bare_403_to_the_first_prompts_ends_the_run(server_with):
     assert "HTTP 403: fault 403; the prompt: 'prompt 2 please'" in said and len(desk.replies) == 2
 
 
+def test_quick_bare_403s_wait_for_the_others_in_flight(server_with):
+    wanted = groups(3, text="odd {}") + groups(21)
+    with server_with(faults={"403": {"match": "odd ", "times": 0}}, delay=0.01) as stub:
+        desk = answered(stub.url, wanted, concurrency=24)
+    assert len([reply for reply in desk.replies.values() if reply.error]) == 3
+    with server_with(faults={"403": {"times": 0}}, delay=0.01) as stub:
+        said, desk = refused(stub.url, wanted, concurrency=24)
+    assert "HTTP 403" in said and len(desk.replies) == 23
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "unclear"),
+    [
+        ("400", "odd", True),
+        ("422", "odd", True),
+        ("400", "Input was flagged", False),
+        ("400", "this model does not support tools", False),
+        ("413", "odd", False),
+        ("403", "odd", False),
+    ],
+)
+def test_a_refusal_without_a_word_about_the_prompt_is_unclear(status, message, unclear, server_with):
+    with server_with(faults={status: {"match": "prompt 7 ", "times": 0, "message": message}}) as stub:
+        desk, _ = asked_of(stub.url, groups())
+    (failed,) = [reply for reply in desk.replies.values() if reply.error]
+    assert failed.unclear is unclear and not failed.transient
+
+
+def test_parameters_that_no_provider_takes_name_the_remedy(server_with):
+    message = "No endpoints found that can handle the requested parameters."
+    with server_with(faults={"404": {"times": 0, "message": message}}) as stub:
+        said, _ = refused(stub.url, groups(4))
+    assert f"{message}; what the server does not take is left out with leave_out: [seed, ...]" in said
+
+
+def test_a_wrong_schema_ends_the_run(server_with):
+    message = "Invalid schema for response_format 'reply': 'additionalProperties' is not permitted."
+    with server_with(faults={"400": {"times": 0, "message": message, "param": "response_format"}}) as stub:
+        said, desk = refused(stub.url, groups(4, response_format='{"type": "object"}'), concurrency=1)
+    assert message in said and not desk.replies
+
+
 def test_a_403_that_names_the_key_ends_the_run_at_once(server_with):
     for match in ("prompt 0 ", "prompt 9 "):
         with server_with(faults={"403": {"match": match, "message": "Key limit exceeded", "times": 0}}) as stub:
@@ -162,7 +204,8 @@ def test_a_key_that_is_withdrawn_later_ends_the_run(server_with):
 def test_a_run_whose_every_prompt_is_refused_ends(server_with):
     with server_with(faults={"422": {"times": 0, "message": "odd"}}) as stub:
         said, desk = refused(stub.url, groups(60), concurrency=2)
-    assert "HTTP 422: odd" in said and len(desk.replies) < 12
+    assert "HTTP 422: odd; what the server does not take is left out with leave_out: [seed, ...]" in said
+    assert len(desk.replies) < 12
     with server_with(faults={"context": {}}) as stub:
         assert all("HTTP 400" in r.error for r in answered(stub.url, groups(60), concurrency=2).replies.values())
 
