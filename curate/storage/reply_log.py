@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from curate.storage.store import Store
 from schemas.errors import UserError
-from schemas.finish_reasons import finish_reason
+from schemas.finish_reasons import FINISH_REASONS, finish_reason
 from schemas.requests import Reply, Spent
 
 SCHEMA = """
@@ -214,6 +214,6 @@ def _reply(key: str, body: str) -> Reply:
     record = json.loads(body)
     if "logprobs" in record:
         record["logprobs"] = tuple(record["logprobs"])
-    if "finish_reason" in record:
+    if record.get("finish_reason", "stop") not in FINISH_REASONS:
         record["finish_reason"] = finish_reason(record["finish_reason"])  # older stores hold it as the server wrote it
     return Reply(key, **record)

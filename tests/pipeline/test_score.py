@@ -7,6 +7,7 @@ import pytest
 from curate.api.run import plan, run
 from curate.storage.store import Store
 from schemas.errors import Failed, Stopped, UserError
+from schemas.progress import Progress
 from tests.jobs import query, tables
 from tests.served import SAMPLE, SCORE, served, server, total
 from tests.stub_server import Stub
@@ -197,15 +198,27 @@ def test_a_score_by_another(stub, folder):
     assert len(rows) == 32 and all(long == (chars >= 20) for chars, long in rows)
 
 
+class Ends(Progress):
+    """Keeps the result lines of stages."""
+
+    def __init__(self):
+        self.ended = {}
+
+    def end(self, label, result, *, reused=False):
+        self.ended[label] = result
+
+
 @pytest.mark.slow
 def test_a_question_that_fails_leaves_a_null_with_its_reason(folder):
     with Stub(faults={"context": {"match": "say exactly: 3"}}) as stub:
-        store = Store(folder / "store")
-        run(judged(folder, stub.url, JUDGED.replace("as: rating", "as: rating, max_failed: 1")), store)
+        store, said = Store(folder / "store"), Ends()
+        run(judged(folder, stub.url, JUDGED.replace("as: rating", "as: rating, max_failed: 1")), store, progress=said)
         rows = query(store, "SELECT value, error FROM scores WHERE scorer = 'rating'").rows()
         failed = [error for value, error in rows if value is None]
         assert 0 < len(failed) < len(rows) and all("context" in error for error in failed)
         assert all(error is None for value, error in rows if value is not None)
+        (line,) = [end for label, end in said.ended.items() if label.endswith("rating")]
+        assert f"{len(failed)} null (judge at {stub.url}" in line and "HTTP 400: This model's maximum context" in line
         with pytest.raises(Failed, match="rating.*more than max_failed allows"):
             strict = JUDGED.replace("as: rating", "as: rating, max_failed: 0")
             run(judged(folder, stub.url, strict), Store(folder / "s"))
