@@ -39,7 +39,9 @@ class CallLinks:
         """Return the next messages of the conversation, each call with an id and each result with its call's."""
         self.ours = set()  # not those of messages that were returned before
         self.named = {
-            found for one in messages if one["role"] == "tool" and len(one) > 2 and (found := _named_id(one)) is not None
+            found
+            for one in messages
+            if one["role"] == "tool" and len(one) > 2 and (found := _named_id(one)) is not None
         }
         return [
             self._with_ids(message)
