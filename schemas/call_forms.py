@@ -20,8 +20,12 @@ OPEN, CLOSE = "<tool_call>", "</tool_call>"
 LONGEST_LITERAL = 20_000  # characters of calls in Python's notation that are read: its parser takes much memory
 
 
+class _NotANumber(ValueError):
+    """A text holds NaN, or an infinite number: what is written of the call cannot be read."""
+
+
 def _not_json(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _NotANumber(f"{name} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_not_json)
@@ -106,7 +110,10 @@ def _unquoted(text: str, schema: Any) -> Any:
     if "string" in kinds or not (kinds or text.lstrip().startswith(("{", "["))):
         return text
     try:
+        _DECODER.decode(text)
         return parse_noting(text)
+    except _NotANumber:
+        raise
     except ValueError:
         return {"true": True, "false": False, "none": None}.get(text.strip().lower(), text)
 
@@ -114,6 +121,7 @@ def _unquoted(text: str, schema: Any) -> Any:
 def _function(text: str, at: int, tools: Tools) -> Found | None:
     """Read the text behind ``<function=``."""
     calls, end = _functions(text, at - len("<function="), tools)
+    end += len(CLOSE) if text.startswith(CLOSE, end) else 0  # models leave out the opening tag alone
     return (calls, end) if calls else None
 
 
@@ -184,6 +192,8 @@ def pythonic_calls(text: str) -> list[Any]:
 
 def _pythonic_call(call: ast.expr) -> dict[str, Any]:
     if not isinstance(call, ast.Call) or call.args or not isinstance(call.func, ast.Name | ast.Attribute):
+        raise ValueError("no call with named arguments")
+    if any(one.arg is None for one in call.keywords):  # f(**x)
         raise ValueError("no call with named arguments")
     arguments = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
     return {"name": ast.unparse(call.func), "arguments": arguments}

@@ -18,13 +18,15 @@ UNASKED = "tool results without a call that they answer"
 class CallLinks:
     """The calls of a conversation up to some message.
 
-    ``turns`` is how many turns had calls; ``used`` are the ids of calls; ``waiting`` are the ids and names of calls
-    without a result, of the turns since the last result; ``counts`` are what a user is told of.
+    ``turns`` is how many turns had calls; ``used`` are the ids of calls; ``waiting`` are the calls without a result, of
+    the turns since the last result; ``ours`` are the ids of those of them whose ids may still change; ``named`` are the
+    ids that results name; ``counts`` are what a user is told of.
     """
 
     def __init__(self, counts: Counter[str]) -> None:
         """Start before the first message."""
-        self.turns, self.used, self.waiting, self.answered = 0, set[str](), list[tuple[str, str]](), False
+        self.turns, self.used, self.waiting, self.answered = 0, set[str](), list[dict[str, Any]](), False
+        self.ours, self.named = set[str](), set[str]()
         self.counts = counts
 
     def after(self) -> "CallLinks":
@@ -35,6 +37,12 @@ class CallLinks:
 
     def link(self, messages: Sequence[Message]) -> list[Message]:
         """Return the next messages of the conversation, each call with an id and each result with its call's."""
+        self.ours = set()  # not those of messages that were returned before
+        self.named = {
+            found
+            for one in messages
+            if one["role"] == "tool" and len(one) > 2 and (found := _named_id(one)) is not None
+        }
         return [
             self._with_ids(message)
             if message.get("tool_calls")
@@ -56,8 +64,9 @@ class CallLinks:
                 self.counts[INEXACT] += 1
             if "id" not in call:
                 call = {"id": self._new_id(number, function), **call}
+                self.ours.add(call["id"])
             calls.append(call)
-            self.waiting.append((call["id"], function["name"]))
+        self.waiting += calls
         self.turns += 1
         return {**message, "tool_calls": calls}
 
@@ -69,15 +78,23 @@ class CallLinks:
         return made
 
     def _with_call(self, message: Any) -> Message:
-        """Return a result with the id of the call that it answers: the one it names, or else the first that waits."""
+        """Return a result with the id of the call that it answers: the one it names, or else the first that waits.
+
+        A call that had no id takes the id that the result in its place names.
+        """
         self.answered = True
         given = self._given(message) if len(message) > 2 else None
         if given is None and self.waiting:
-            name = _name_of(message)
-            given = next((one for one, called in self.waiting if called == name), self.waiting[0][0])
+            others = [call for call in self.waiting if call["id"] not in self.named]
+            given = _answered(others or self.waiting, message)["id"]
+        elif given is not None and given not in self.used:
+            open_calls = [call for call in self.waiting if call["id"] in self.ours]
+            if open_calls:
+                _answered(open_calls, message)["id"] = given  # a copy of the message's call
+                self.used.add(given)
         if given is None or given not in self.used:
             self.counts[UNASKED] += 1
-        self.waiting = [one for one in self.waiting if one[0] != given]
+        self.waiting = [call for call in self.waiting if call["id"] != given]
         if message.get("tool_call_id") == given:
             return message
         made: Any = {"role": message["role"], "content": message["content"]}
@@ -86,9 +103,19 @@ class CallLinks:
 
     def _given(self, message: Any) -> str | None:
         """Return the id of a call that a result names; an ``id`` of its own may be that of a call that waits."""
-        found = next((found for key in RESULT_IDS if (found := id_text(message.get(key)))), None)
-        own = message.get("id")
-        return own if found is None and any(own == one for one, _ in self.waiting) else found
+        found, own = _named_id(message), message.get("id")
+        return own if found is None and any(own == call["id"] for call in self.waiting) else found
+
+
+def _named_id(result: Mapping[str, Any]) -> str | None:
+    """Return the id that a result has as that of its call."""
+    return next((found for key in RESULT_IDS if (found := id_text(result.get(key)))), None)
+
+
+def _answered(calls: list[dict[str, Any]], result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the call that a result answers: the first of the function that it names, else the first."""
+    name = _name_of(result)
+    return next((call for call in calls if call["function"]["name"] == name), calls[0])
 
 
 def _name_of(result: Mapping[str, Any]) -> Any:

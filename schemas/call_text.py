@@ -17,14 +17,17 @@ from schemas.call_forms import (
     named_call,
     pythonic_calls,
 )
+from schemas.errors import short_repr
 from schemas.json_text import dump
 from schemas.tool_calls import ARGUMENTS, read_call
 
+AS_TEXT = "answers with tool calls that stay text (the row has no 'tools')"
 # Around several calls, or behind the last one.
 _WRAPPERS = (
     "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>",
     "<|/tool_call|>", "<|eom_id|>", "<|eot_id|>", "<|endoftext|>",
 )  # fmt: skip
+_ENDS = ("</s>", "<|im_end|>")  # behind the last call
 _STEMS = ("tool_call", "<function", "[TOOL_CALLS]", "<|python_tag|>", "<｜tool▁call")  # each mark has one of these
 _BARE_ENDS = ("}", "]")  # of a call without a mark
 _MARK = re.compile("|".join(map(re.escape, FORMS)))
@@ -87,7 +90,10 @@ def split_tool_calls(text: str, tools: Tools, *, literals: bool = False) -> tupl
             last = mark.start() + found[1]
     if not calls:
         return [], text
-    left = "".join([*rest, text[last:]])
+    tail = text[last:]
+    for end in _ENDS:
+        tail = tail.replace(end, "")
+    left = "".join([*rest, tail])
     for wrapper in _WRAPPERS:
         left = left.replace(wrapper, "")
     return calls, left.strip()
@@ -152,15 +158,44 @@ def _is_call(value: Any, tools: Tools) -> bool:
 
 _ATTEMPT = re.compile(
     r"(?:<tool_call>|<functioncall>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\])\s*(?:[\[{]|<function=)"
-    r"|<function=|<｜tool▁call▁begin｜>|<\|tool_call_begin\|>"
+    r"|<function=[\w.\-/]{0,200}(?:$|>\s*(?:[{<]|$)|>[^<]{0,2000}</function>)"
+    r"|<｜tool▁call▁begin｜>|<\|tool_call_begin\|>|<\|tool_call_start\|>\s*\["
+    r"|<start_function_call>\s*call:|<(?:minimax:tool_call|function_calls)>\s*<invoke name=|\A\s*functools\[\s*\{"
 )
-_BARE_ATTEMPT = re.compile(r"\s*\[?\s*\{\s*(?:\"type\"\s*:\s*\"function\"\s*,\s*)?\"name\"\s*:\s*\"([^\"]+)\"\s*,")
+# Followed by the name of a tool: GLM, Llama 3.1, harmony, Gemma.
+_NAMED_ATTEMPT = re.compile(
+    r"(?:<tool_call>\s*(?=[\w.\-/]+\s*(?:<arg|$))|<\|python_tag\|>\s*(?=[\w.\-/]+\.call\()"
+    r"|to=functions\.(?=[\w.\-/]+\s*(?:<\||json|code|\{))|```tool_code\s+(?:print\()?(?=[\w.\-/]+\())"
+    r"([\w.\-/]+?)(?=\.call\(|[\s<({]|$)"
+)
+_BARE_ATTEMPT = re.compile(
+    r"\s*(?:```(?:json)?\s*)?\[?\s*\{\s*(?:\"type\"\s*:\s*\"function\"\s*,\s*)?\"name\"\s*:\s*\"([^\"]+)\"\s*,"
+)
+# Each attempt that ``may_have_calls`` does not see has one of these, or begins with one of the next.
+_ATTEMPT_STEMS = ("<start_function_call>", "<invoke name=", "to=functions.", "```tool_code")
+_ATTEMPT_STARTS = ("{", "[", "```", "functools[")
+
+
+def may_be_attempt(text: str) -> bool:
+    """Return whether a text may have a call that ``split_tool_calls`` reads or ``written_badly`` finds."""
+    if may_have_calls(text) or text.lstrip().startswith(_ATTEMPT_STARTS):
+        return True
+    return any(stem in text for stem in _ATTEMPT_STEMS)
 
 
 def written_badly(text: str, tools: Tools) -> str | None:
     """Return the start of what a text without its calls still has of one that cannot be read, or ``None``."""
-    found = _ATTEMPT.search(text) if has_mark(text) else None
+    if not may_be_attempt(text):
+        return None
+    found = _ATTEMPT.search(text) or next((one for one in _NAMED_ATTEMPT.finditer(text) if one[1] in tools), None)
     if found:
         return text[found.start() : found.start() + 200]
     bare = _BARE_ATTEMPT.match(text)
-    return text.strip()[:200] if bare and bare[1] in tools else None
+    fenced = text.lstrip().startswith("```") and text.count("```") > 1 and not text.rstrip().endswith("```")
+    return text.strip()[:200] if bare and bare[1] in tools and not fenced else None
+
+
+def text_problem(text: str, tools: Tools, calls: int) -> str | None:
+    """Return what is wrong with a text that still has a call, behind a number of calls that were read, or ``None``."""
+    left = written_badly(text, tools)
+    return f"tool call {calls + 1}: its text is no call: {short_repr(left, 80)}" if left else None

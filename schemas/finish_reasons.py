@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+BAD_CALL = "malformed_tool_call"  # a server's word for a call that it could not read, and does not return
 # OpenAI's reasons, and those of other servers; case, "_", "-" and " " do not count.
 FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
     "stop": (
@@ -21,7 +22,14 @@ FINISH_REASONS: Mapping[str, tuple[str, ...]] = {
         "blocklist", "prohibited_content", "spii", "refusal", "guardrail", "guardrail_intervened", "moderation",
         "content_policy", "content_policy_violation", "sensitive", "error_toxic",
     ),
-    "error": ("error", "failed", "failure", "internal_error"),
+    "error": (
+        "error", "failed", "failure", "internal_error", "network_error", "insufficient_system_resource",
+        "insufficient_system_resources",
+    ),
+    BAD_CALL: (
+        "malformed_function_call", "malformed_tool_call", "unexpected_tool_call", "unexpected_function_call",
+        "invalid_tool_call", "invalid_function_call", "tool_use_failed",
+    ),
     "abort": ("abort", "aborted", "cancel", "cancelled", "canceled", "user_cancel"),
 }  # fmt: skip
 _BY_NAME = {name.replace("_", ""): reason for reason, names in FINISH_REASONS.items() for name in names}
@@ -30,7 +38,8 @@ _BY_NAME = {name.replace("_", ""): reason for reason, names in FINISH_REASONS.it
 def finish_reason(given: str | None) -> str | None:
     """Return OpenAI's name of a finish reason; one that is not known is returned as it is, an empty one as ``None``.
 
-    A server that broke off gives ``error`` or ``abort``, which OpenAI does not have.
+    A server that broke off gives ``error`` or ``abort``, one that could not read the model's tool call ``BAD_CALL``;
+    OpenAI has none of them.
     """
     if given is None or given in FINISH_REASONS:
         return given

@@ -7,7 +7,10 @@ from typing import Any
 from schemas.call_ids import call_id
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import dump, parse
-from schemas.tool_calls import NAMES, read_tool_calls
+from schemas.tool_calls import ARGUMENTS, NAMES, read_tool_calls
+
+BROKEN = "completions with a tool call that cannot be read (completions.error), in no dataset"
+BROKEN_CALL = "broken tool call"  # the reason of their decisions
 
 
 def read_reply_calls(text: str, turn: int = 0) -> list[dict]:
@@ -26,7 +29,7 @@ def read_reply_calls(text: str, turn: int = 0) -> list[dict]:
     calls: list[dict] = []
     for call in found if isinstance(found, list) else [found]:
         try:
-            read = read_tool_calls([call], "")
+            read = [_unread(call)] if _holds_nan(call) else read_tool_calls([call], "")
             dump(read, "")
         except BadRow:
             read = [_unread(call)]
@@ -47,6 +50,24 @@ def _unread(call: Any) -> dict:
     given = function.get("arguments", function.get("parameters")) if name else call
     text = given if isinstance(given, str) else json.dumps(given, default=str)
     return {"type": "function", "function": {"name": _encodable(name), "arguments": _encodable(text)}}
+
+
+def _holds_nan(call: Any) -> bool:
+    """Return whether the arguments of a call are JSON text that holds NaN, which would be read as null."""
+    outer = call if isinstance(call, dict) else {}
+    function = outer["function"] if isinstance(outer.get("function"), dict) else outer
+    return any(_text_holds_nan(function.get(key)) for key in ARGUMENTS)
+
+
+def _text_holds_nan(text: Any) -> bool:
+    if not isinstance(text, str) or "NaN" not in text:
+        return False
+    names: list[str] = []
+    try:
+        value = json.loads(text, parse_constant=names.append)
+    except (ValueError, RecursionError):
+        return False
+    return "NaN" in names or _text_holds_nan(value)  # the text may be JSON text of JSON text
 
 
 def _encodable(text: str) -> str:
@@ -70,6 +91,8 @@ def _wrong(name: str, given: str) -> str:
         value = parse(given)
     except ValueError:
         return f"the arguments are not JSON: {short_repr(given, 80)}"
+    if _text_holds_nan(given):
+        return f"the arguments hold NaN, which JSON does not have: {short_repr(given, 80)}"
     if not isinstance(value, dict):
         return f"the arguments are {kind_of(value)}, expected a mapping: {short_repr(given, 80)}"
     try:

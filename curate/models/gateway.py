@@ -17,6 +17,7 @@ from curate.models.model_ref import ModelRef
 from curate.storage.reply_log import ReplyLog, Spender
 from curate.storage.store import Store
 from schemas.errors import Stopped
+from schemas.finish_reasons import finish_reason
 from schemas.progress import Progress
 from schemas.requests import NO_BUDGET, Reply, Request, Sampling, Spent, Task, make_request
 
@@ -271,4 +272,6 @@ def replies_frame(replies: list[Reply | None]) -> pl.DataFrame:
     none = Reply("")
     rows = [reply or none for reply in replies]
     columns = {name: [getattr(r, "text" if name == "response" else name) for r in rows] for name in REPLY_COLUMNS}
+    # A log of an older version has the names of other servers.
+    columns["finish_reason"] = [finish_reason(reason) for reason in columns["finish_reason"]]
     return pl.DataFrame({"key": [r.key or None for r in rows], **columns}, schema={"key": pl.String, **REPLY_COLUMNS})

@@ -22,6 +22,7 @@ from curate.sources.source_summary import (
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
+from schemas.reply_calls import BROKEN_CALL
 
 SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", "unanswered", *KEYS)
 
@@ -90,8 +91,9 @@ def write_source(
             writer.write(table, part)
     if source.decisions.height:
         writer.write("decisions", source.decisions.with_columns(stage=pl.lit(label)))
+    left_out = source.decisions.filter(~pl.col("kept") & (pl.col("reason") != BROKEN_CALL))
     writer.info["source"] = shown
-    writer.info["rows_in"] = source.prompts.height + source.decisions.filter(~pl.col("kept")).height
+    writer.info["rows_in"] = source.prompts.height + left_out.height
     leftovers, fields = source_leftovers(source), settings.get("fields")
     found = {
         "warnings": source_warnings(source, fields),

@@ -11,6 +11,7 @@ from curate.sources.rows.row_keys import normal
 from curate.sources.template_leftovers import Leftovers, find_leftovers, search_for
 from schemas.errors import printable
 from schemas.messages import short_repr
+from schemas.reply_calls import BROKEN_CALL
 
 NAMED = 6  # scores, keys or tokens that a line names; it counts the others
 
@@ -136,7 +137,7 @@ def _counts(source: Source) -> list[str]:
 
 
 def _decided(source: Source) -> list[str]:
-    reasons = source.decisions.filter(~pl.col("kept"))["reason"]
+    reasons = source.decisions.filter(~pl.col("kept") & (pl.col("reason") != BROKEN_CALL))["reason"]
     if reasons.is_empty():
         return []
     repeats = reasons.str.contains("^(exact copy|same prompt)").sum()

@@ -14,10 +14,11 @@ from schemas.ids import content_id
 from schemas.json_text import dump
 from schemas.learnt_turns import MARK_KEYS, unread_marks
 from schemas.messages import Message, dump_turns, last_text
+from schemas.reply_calls import BROKEN_CALL
 from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
-NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("error", "answered_by"), "decisions": ("stage",)}
+NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("answered_by",), "decisions": ("stage",)}
 EVIDENCE = 200  # characters of a refused row that are kept
 
 
@@ -29,7 +30,8 @@ class Source:
         prompts: The prompts; each differs from the others in its messages, tools or ground truth.
         completions: The recorded candidates of the prompts.
         scores: The recorded scores of the candidates.
-        decisions: The rows that were joined to an earlier prompt or refused, with the reason.
+        decisions: The rows that were joined to an earlier prompt or refused, and the completions with a broken tool
+            call, with the reason.
         row_formats: How many rows of each format were recognised, the most frequent first.
         prompt_keys: The keys that prompts were under, with the number of rows.
         unclear: The keys of verdicts, system texts and further prompts that were not understood, with the number of
@@ -220,8 +222,11 @@ def _add_candidate(tables: Tables, candidate: Candidate, messages: str, prompt_i
             candidate.prompt_tokens,
             candidate.completion_tokens,
             None,
+            candidate.error,
         )
     )
+    if candidate.error:
+        tables.decisions.append((completion_id, False, BROKEN_CALL, candidate.error))
     for scorer, value in candidate.scores.items():
         error = "recorded without a value" if value is None else None
         tables.scores.append((completion_id, scorer, value, error, None))

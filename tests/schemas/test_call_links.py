@@ -66,8 +66,33 @@ OTHER = call_id(0, 1, call("now"))
         ([calling({"id": "", **call()}), result(tool_call_id=None)], [[OWN], OWN]),
         ([calling({"id": "null", **call()}), result(tool_call_id="")], [[OWN], OWN]),
         ([calling({"id": True, **call()}), result()], [[OWN], OWN]),
-        ([calling({"id": "a", **call()}, call("now")), result(), result(tool_call_id="a")], [["a", OTHER], "a", "a"]),
+        ([calling({"id": "a", **call()}, call("now")), result(), result(tool_call_id="a")], [["a", OTHER], OTHER, "a"]),
         ([calling({"id": "a", **call()}, call("now")), result(tool_call_id="a"), result()], [["a", OTHER], "a", OTHER]),
+        # a call without an id takes that of its result, by order or by name
+        ([calling(call()), result(tool_call_id="a")], [["a"], "a"]),
+        ([calling(call(), call("now")), result(tool_call_id="a"), result(tool_call_id="b")], [["a", "b"], "a", "b"]),
+        (
+            [calling(call(), call("now")), result(tool_call_id="b", name="now"), result(call_id=7)],
+            [["7", "b"], "b", "7"],
+        ),
+        ([calling(call(), call("now")), result(), result(tool_call_id="b")], [[OWN, "b"], OWN, "b"]),
+        (
+            [calling({"id": "a", **call()}, call("now")), result(tool_call_id="b"), result(tool_call_id="a")],
+            [["a", "b"], "b", "a"],
+        ),
+        (
+            [calling(call()), calling(call("now")), result(tool_call_id="a"), result(tool_call_id="b")],
+            [["a"], ["b"], "a", "b"],
+        ),
+        (
+            [calling(call()), result(tool_call_id="a"), calling(call()), result(tool_call_id="b")],
+            [["a"], "a", ["b"], "b"],
+        ),
+        # a result without an id answers no call that another result names
+        (
+            [calling({"id": "a", **call()}, {"id": "b", **call()}), result(), result(tool_call_id="a")],
+            [["a", "b"], "b", "a"],
+        ),
         # other names of ids
         ([calling({"id": "fc_1", "call_id": "a", **call()}), result(call_id="a")], [["a"], "a"]),
         ([calling({"toolCallId": "a", **call()}), result(toolCallId="a")], [["a"], "a"]),
@@ -96,7 +121,8 @@ def test_calls_have_ids_and_results_have_those_of_their_calls(turns, found):
     [
         ([result()], [None]),
         ([calling(call()), result(), result()], [[OWN], OWN, None]),
-        ([calling(call()), result(tool_call_id="b")], [[OWN], "b"]),
+        ([calling({"id": "a", **call()}), result(tool_call_id="b")], [["a"], "b"]),
+        ([calling(call()), result(), result(tool_call_id="b")], [[OWN], OWN, "b"]),
         ([{"role": "assistant", "content": "x"}, result(name="sky")], [None, None]),
     ],
 )

@@ -114,12 +114,24 @@ def test_any_text_is_read(text):
     assert rest == text if not found else json.dumps(found) and len(rest) < len(text)
 
 
+BADLY = [
+    "<function=sky>" + "x" * 30,
+    "to=functions.sky",
+    "```tool_code\n",
+    "<|python_tag|>sky",
+    "<tool_call>sky ",
+    "```{",
+]
+
+
 @pytest.mark.parametrize(
-    "piece", [OPEN, f"{OPEN}{{", f'{OPEN}"', f"{OPEN}[1,", OPEN + CLOSE, f"{OPEN}{{}}", *(f"{one}{{" for one in PIECES)]
+    "piece",
+    [*BADLY, OPEN, f"{OPEN}{{", f'{OPEN}"', f"{OPEN}[1,", OPEN + CLOSE, f"{OPEN}{{}}", *(f"{one}{{" for one in PIECES)],
 )
 def test_a_long_hostile_text_takes_no_time(piece):
     started = time.perf_counter()
     split_tool_calls(piece * 20_000, TOOLS, literals=True)
+    written_badly(piece * 20_000, TOOLS)
     assert time.perf_counter() - started < 2
 
 
@@ -136,6 +148,16 @@ def test_a_long_hostile_text_takes_no_time(piece):
         ("<tool_call><function=f><parameter=x>[1]</parameter></function></tool_call>", [("f", {"x": [1]})], ""),
         ("<tool_call><function=f><parameter=x>12</parameter></function></tool_call>", [("f", {"x": "12"})], ""),
         ("<function=sky><parameter=days>soon</parameter></function>", [("sky", {"days": "soon"})], ""),
+        # without the opening tag, and with the end of the turn
+        (
+            "<function=sky>\n<parameter=city>\nRome\n</parameter>\n</function>\n</tool_call>",
+            [("sky", {"city": "Rome"})],
+            "",
+        ),
+        (f"<function=f></function></tool_call>\nSo.\n{block('f', {})}", [("f", {}), ("f", {})], "So."),
+        ("A</s>" + block("f", {}) + "</s>", [("f", {})], "A</s>"),
+        (block("f", {}) + "<|im_end|>\n<|endoftext|>", [("f", {})], ""),
+        ('[TOOL_CALLS] [{"name": "f", "arguments": {}}]</s>', [("f", {})], ""),
         # GLM
         (
             "<tool_call>sky\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n</tool_call><tool_call>now</tool_call>",
@@ -205,6 +227,10 @@ def test_forms_of_other_models(text, found, rest):
         "[sky(1)]",
         "[sky(**x)]",
         "[sky(days=x)]",
+        "[sky(**{'days': 1})]",
+        "<function=sky><parameter=days>NaN</parameter></function>",
+        "<function=f><parameter=x>[1, NaN]</parameter></function>",
+        "<tool_call>sky\n<arg_key>days</arg_key><arg_value>-Infinity</arg_value></tool_call>",
         "[sky(days=1), 2 * (3)]",
         "[sky](https://x.org/sky(1)]",
         f"[sky(days={'[' * 9000}",
@@ -233,6 +259,37 @@ def test_a_call_without_a_mark_needs_the_tools():
         ('[{"name": "sky", "arguments": {"city": ', True),
         ('[TOOL_CALLS] [{"name": "sky", ', True),
         ("<function=sky><parameter=city>Ro", True),
+        # forms that are not read
+        ('<|python_tag|>sky.call(city="Rome")', True),
+        ("Wait.\n<tool_call>sky\n<arg_key>city</arg_key>\n<arg_value>Ro", True),
+        ('```json\n{"name": "sky", "arguments": {"city": "Rome"}}\n```', True),
+        ('```\n{"name": "sky", "parameters": {"ci', True),
+        ('```tool_code\nsky(city="Rome")\n```', True),
+        ('Wait.\n```tool_code\nprint(sky(city="Rome"))\n```', True),
+        ("<start_function_call>call:sky{city:<escape>Rome<escape>}<end_function_call>", True),
+        ('<minimax:tool_call>\n<invoke name="sky">\n<parameter name="city">Rome</parameter>\n</invoke>', True),
+        ('So.\n<function_calls>\n<invoke name="sky">', True),
+        ('<|channel|>commentary to=functions.sky <|constrain|>json<|message|>{"city":"Ro"}<|call|>', True),
+        (' functools[{"name": "sky", "arguments": {"city": "Rome"}}]', True),
+        ('<|tool_call_start|>[sky(city="Ro', True),
+        ("<function=sky>city: Rome</function>", True),
+        ("I look. <function=sk", True),
+        ("I look. <function=sky>", True),
+        # what may be no call
+        ("<function=sky> is how a call begins", None),
+        ("In HTML write <function=foo> blah <b>", None),
+        ('<|python_tag|>print("sky")', None),
+        ("<tool_call> sky is how a call of sky begins", None),
+        ('```json\n{"name": "rain", "arguments": {}}\n```', None),
+        ('```json\n{"name": "sky", "arguments": {}}\n```\nis what a call looks like.', None),
+        ('So:\n```json\n{"name": "sky", "arguments": {}}\n```', None),
+        ('```json\n{"name": "sky"}\n```', None),
+        ("```tool_code\nprint(1)\n```", None),
+        ('```python\nsky(city="Rome")\n```', None),
+        ("harmony writes to=functions.rain there", None),
+        ("the tags <function_calls> and <invoke name=", None),
+        ("functools[1]", None),
+        ("Use functools[{0}]", None),
     ],
 )
 def test_a_call_that_was_written_badly_is_seen(text, left):

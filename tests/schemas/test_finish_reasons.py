@@ -12,7 +12,8 @@ WRITTEN = {
     "tool_calls": "tool_calls tool_use TOOL_USE TOOL_CALL function_call FUNCTION_CALL",
     "content_filter": "content_filter SAFETY RECITATION blocked BLOCKLIST PROHIBITED_CONTENT SPII refusal "
     "guardrail_intervened ERROR_TOXIC FinishReason.SAFETY",
-    "error": "error ERROR",
+    "error": "error ERROR insufficient_system_resource network_error",
+    "malformed_tool_call": "MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL FinishReason.MALFORMED_FUNCTION_CALL",
     "abort": "abort cancelled",
 }
 

@@ -33,7 +33,8 @@ def served(arguments, name="sky"):
         ("null", {}),
         ("{}", {}),
         ('"{\\"a\\": 1}"', {"a": 1}),  # text of text
-        ('{"a": 1.10, "b": NaN}', {"a": 1.1, "b": None}),
+        ('{"a": 1.10, "b": null}', {"a": 1.1, "b": None}),
+        ('{"a": "NaN"}', {"a": "NaN"}),
     ],
 )
 def test_arguments_become_a_mapping(arguments, read):
@@ -52,6 +53,14 @@ def test_arguments_become_a_mapping(arguments, read):
         (served([1]), "[1]", "tool call 1 (sky): the arguments are a list, expected a mapping: '[1]'"),
         (served("5"), "5", "tool call 1 (sky): the arguments are a number, expected a mapping: '5'"),
         (served('{"a": Infinity}'), '{"a": Infinity}', "tool call 1 (sky): 'arguments' holds an infinite number"),
+        (
+            served('{"a": NaN}'),
+            '{"a": NaN}',
+            "tool call 1 (sky): the arguments hold NaN, which JSON does not have: '{\"a\": NaN}'",
+        ),
+        (served('{"a": [1.10, {"b": NaN}]}'), '{"a": [1.10, {"b": NaN}]}', "the arguments hold NaN"),
+        (served('"{\\"a\\": NaN}"'), '"{\\"a\\": NaN}"', "the arguments hold NaN"),
+        ({"name": "sky", "parameters": '{"a": NaN}'}, '{"a": NaN}', "the arguments hold NaN"),
         (served('{"a": "\\ud83d"}'), '{"a": "\\ud83d"}', "half of a surrogate pair"),
         (served('{"a": "\ud83d"}'), '{"a": "\\ud83d"}', "half of a surrogate pair"),
         (served('{"a": 1}', ""), None, "tool call 1 (no name): it has no name"),

@@ -43,7 +43,7 @@ def refusal(path, **options):
 
 def test_the_tables_of_a_jsonl_file(tmp_path):
     found = read_source(write(tmp_path / "seeds.jsonl", lines(ROWS)))
-    only_made = ("parent_ids", "family", "error", "answered_by")  # for rows that a model made
+    only_made = ("parent_ids", "family", "answered_by")  # for rows that a model made
     assert found.prompts.columns == [c for c in PROMPTS if c not in only_made]
     assert found.completions.columns == [c for c in COMPLETIONS if c not in only_made]
     assert found.scores.columns == list(SCORES)

@@ -24,6 +24,7 @@ from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.ids import content_id
+from schemas.reply_calls import BROKEN_CALL
 
 REPLY = (
     "response",
@@ -231,7 +232,7 @@ def write_candidates(writer: StageWriter, rows: pl.DataFrame, label: str, *, log
         failed = out.filter(pl.col("response").is_null())
         if failed.height:
             Failures(label, 0, writer.info.setdefault("failed", Counter())).count(failed["error"])
-        reason = pl.when(pl.col("response").is_null()).then(pl.lit("error")).otherwise(pl.lit("broken tool call"))
+        reason = pl.when(pl.col("response").is_null()).then(pl.lit("error")).otherwise(pl.lit(BROKEN_CALL))
         decisions = out.select(
             row_id="completion_id",
             stage=pl.lit(label),

@@ -26,6 +26,7 @@ from curate.steps.model_calls import Ask
 from curate.storage.reply_log import ReplyLog
 from curate.storage.stage import StageWriter
 from schemas.errors import UserError
+from schemas.finish_reasons import finish_reason
 from schemas.requests import Reply, Request, make_request, writes_user_turn
 
 ReadReplies = Callable[[Iterable[str]], dict[str, Reply]]
@@ -71,7 +72,7 @@ class Exchange:
         return pl.Series(texts, dtype=pl.String)
 
     def _cut(self, reply: Reply) -> bool:
-        return self.ask.whole and reply.finish_reason == "length"
+        return self.ask.whole and finish_reason(reply.finish_reason) == "length"
 
 
 def read_multi_turn(generation: GenerateStep, carried: tuple[str, ...]) -> MultiTurn:

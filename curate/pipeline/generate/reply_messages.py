@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import polars as pl
 
 from schemas.call_links import INEXACT
-from schemas.call_text import Tools, split_tool_calls, tools_of, written_badly
-from schemas.errors import short_repr
+from schemas.call_text import AS_TEXT, Tools, has_mark, split_tool_calls, text_problem, tools_of
 from schemas.exact_json import Rewritten
+from schemas.finish_reasons import BAD_CALL
 from schemas.json_text import read_list
 from schemas.messages import assistant_message, assistant_messages
-from schemas.reply_calls import call_problem, with_ids
+from schemas.reply_calls import BROKEN, call_problem, with_ids
 
-BROKEN = "completions with a tool call that cannot be read (completions.error), in no dataset"
+EMPTY = "completions without a text or a tool call"
 _TURNS_WITH_CALLS = '"tool_calls":'
 
 
@@ -33,16 +33,22 @@ def with_messages(
         counts: Counts what a user is told of.
     """
     counts = Counter() if counts is None else counts
+    no_text = pl.col("tool_calls").is_null() & (pl.col("response").str.strip_chars() == "")
+    empty = replies.filter(no_text & (pl.col("finish_reason") != BAD_CALL).fill_null(True)).height
+    counts.update({EMPTY: empty} if empty else {})
     names = ("response", "reasoning_content", "tool_calls", "finish_reason", "error")
     tools = list(tools)
-    if replies["tool_calls"].is_null().all() and not any(tools):  # as nearly always
-        texts = replies.select("response", "reasoning_content").iter_rows()
+    plain = replies["tool_calls"].is_null().all() and not (replies["finish_reason"] == BAD_CALL).any()
+    if plain and not any(tools):  # as nearly always
+        texts = list(replies.select("response", "reasoning_content").iter_rows())
+        _count_as_text(texts, counts)
         return replies.with_columns(completion=pl.Series([assistant_messages(*one) for one in texts], dtype=pl.String))
     known: dict[str, Tools] = {}
     made: list[tuple] = []
     for row, given, sent in zip(replies.select(names).iter_rows(), tools, asked, strict=True):
         text, trace, calls, finish, error = row
-        if text is None or (calls is None and given is None):
+        if text is None or (calls is None and given is None and finish != BAD_CALL):
+            _count_as_text([(text, trace)], counts)
             made.append((text, finish, error, assistant_messages(text, trace)))
             continue
         if given is not None and given not in known:
@@ -51,6 +57,12 @@ def with_messages(
     columns = ("response", "finish_reason", "error", "completion")
     schema = dict.fromkeys(columns, pl.String)
     return replies.with_columns(pl.DataFrame(made, schema=schema, orient="row"))
+
+
+def _count_as_text(texts: Iterable[tuple[str | None, str | None]], counts: Counter[str]) -> None:
+    """Count the texts, each beside its trace, that have a call which stays text."""
+    found = sum(has_mark(text) for text, _ in texts if text)
+    counts.update({AS_TEXT: found} if found else {})
 
 
 def _with_calls(row: tuple, tools: Tools, turn: int, counts: Counter[str]) -> tuple:
@@ -64,8 +76,10 @@ def _with_calls(row: tuple, tools: Tools, turn: int, counts: Counter[str]) -> tu
             text, finish = rest, "tool_calls" if finish == "stop" else finish
     stored = message.get("tool_calls", [])
     problem = call_problem(message)
-    if problem is None and tools and (left := written_badly(text, tools)):
-        problem = f"tool call {len(stored) + 1}: its text is no call: {short_repr(left, 80)}"
+    if problem is None and tools:
+        problem = text_problem(text, tools, len(stored))
+    if finish == BAD_CALL and not stored:
+        problem = problem or "the server could not read the model's tool call, and left it out"
     if problem:
         counts[BROKEN] += 1
     elif inexact := sum(isinstance(call["function"]["arguments"], Rewritten) for call in stored):

@@ -21,7 +21,10 @@ COLUMNS = {*PROMPTS, *COMPLETIONS, "split", "n_completions"}  # names in SQL tha
 
 @dataclass(slots=True)
 class Candidate:
-    """A recorded completion: its messages, the model that gave it and its scores (``None``: without a value)."""
+    """A recorded completion: its messages, the model that gave it and its scores (``None``: without a value).
+
+    ``error`` is what is wrong with a tool call of its last turn, in a row with tools.
+    """
 
     messages: list[Message]
     model: str = RECORDED
@@ -29,6 +32,7 @@ class Candidate:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    error: str | None = None
 
 
 def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:

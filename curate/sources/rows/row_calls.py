@@ -7,11 +7,12 @@ from typing import Any
 
 from curate.sources.rows.recorded_candidates import Candidate
 from schemas.call_links import CallLinks
-from schemas.call_text import Tools, has_mark, may_have_calls, split_tool_calls, tools_of
+from schemas.call_text import AS_TEXT, Tools, has_mark, may_be_attempt, split_tool_calls, text_problem, tools_of
+from schemas.learnt_turns import is_learnt, mark_unlearnt
 from schemas.messages import Message
+from schemas.reply_calls import BROKEN
 
-AS_TEXT = "answers with tool calls that stay text (the row has no 'tools')"
-UNREAD = "answers with tool calls in their text that cannot be read"
+UNREAD = "earlier turns with a tool call that cannot be read, which are context (weight: 0)"
 NOTHING: dict[str, int] = {}
 DESCRIBED_TWICE = "prompts whose system text describes the tools too (<tools>), beside 'tools'"
 _RESULTS = re.compile(r"<tool_response>(.*?)</tool_response>\s*", re.DOTALL)
@@ -22,7 +23,8 @@ def settle_calls(
 ) -> tuple[list[tuple[list[Message], list[Candidate]]], Mapping[str, int]]:
     """Return a row's prompts and candidates with calls and results that have ids.
 
-    In a row with tools, calls and results that are written as text become calls and results.
+    In a row with tools, calls and results that are written as text become calls and results. One that cannot be read
+    is not learnt: an answer that ends with such a turn has an error, an earlier turn is context.
 
     Args:
         prompts: The prompts' messages, each with its candidates, whose messages are changed.
@@ -39,8 +41,7 @@ def settle_calls(
         turns = [messages, *(candidate.messages for candidate in candidates)]
         if tools:
             if any([_may_be_written(message) for one in turns for message in one]):
-                known = tools_of(tools)
-                turns = [_with_written(one, known, counts) for one in turns]
+                turns = _all_with_written(turns, candidates, tools_of(tools), counts)
             if messages and messages[0]["role"] == "system" and "<tools>" in messages[0]["content"]:
                 counts[DESCRIBED_TWICE] += 1
         else:
@@ -79,7 +80,7 @@ def _has_calls(messages: list[Message]) -> bool:
 def _may_be_written(message: Message) -> bool:
     """Return whether a message may have a call or a result in its text."""
     if message["role"] == "assistant":
-        return may_have_calls(message["content"])
+        return may_be_attempt(message["content"])
     return "<tool_response>" in message["content"]
 
 
@@ -88,22 +89,38 @@ def _has_written(message: Message) -> bool:
     return message["role"] == "assistant" and has_mark(message["content"])
 
 
-def _with_written(messages: list[Message], tools: Tools, counts: Counter[str]) -> list[Message]:
-    """Return messages with the calls and the results that were written as text."""
-    made: list[Message] = []
-    for message in messages:
-        if message["role"] == "assistant" and "tool_calls" not in message:
-            calls, rest = split_tool_calls(message["content"], tools, literals=True)
-            if calls:
-                made.append({**message, "content": rest, "tool_calls": calls})
-                continue
-            if has_mark(message["content"]):
+def _all_with_written(
+    turns: list[list[Message]], candidates: list[Candidate], tools: Tools, counts: Counter[str]
+) -> list[list[Message]]:
+    """Return the messages of a prompt and of its candidates with the calls and results that were written as text."""
+    made: list[list[Any]] = [[one for message in turn for one in _with_written(message, tools)] for turn in turns]
+    for candidate, messages in zip([None, *candidates], made, strict=True):
+        for place, message in enumerate(messages):
+            problem = _problem(message, tools)
+            if problem and candidate is not None and place == len(messages) - 1:
+                candidate.error = problem
+                counts[BROKEN] += 1
+            elif problem and is_learnt(message):
+                messages[place] = mark_unlearnt(message)
                 counts[UNREAD] += 1
-        elif message["role"] in ("user", "tool") and "<tool_response>" in message["content"]:
-            made += _results(message)
-            continue
-        made.append(message)
     return made
+
+
+def _problem(message: Message, tools: Tools) -> str | None:
+    """Return what is wrong with a call in the text of an assistant's message, or ``None``."""
+    if message["role"] != "assistant":
+        return None
+    return text_problem(message["content"], tools, len(message.get("tool_calls", ())))
+
+
+def _with_written(message: Message, tools: Tools) -> list[Message]:
+    """Return a message with the calls, or as the results, that were written as its text."""
+    if message["role"] == "assistant" and "tool_calls" not in message:
+        calls, rest = split_tool_calls(message["content"], tools, literals=True)
+        return [{**message, "content": rest, "tool_calls": calls}] if calls else [message]
+    if message["role"] in ("user", "tool") and "<tool_response>" in message["content"]:
+        return _results(message)
+    return [message]
 
 
 def _results(message: Any) -> list[Message]:

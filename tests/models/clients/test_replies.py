@@ -10,6 +10,7 @@ from curate.models.clients.http import complaint, replies
 from curate.models.clients.http.refused_parameter import refused_parameter
 from curate.models.clients.http.settings import OPTIONAL
 from curate.models.clients.http.verdict import verdict
+from schemas.finish_reasons import BAD_CALL
 from schemas.requests import Sampling, Spent, make_request
 
 HI = json.dumps([{"role": "user", "content": "hi"}])
@@ -70,10 +71,45 @@ def test_tool_calls_are_kept_as_json():
     assert (kept["id"], kept["function"]) == ("c1", {"name": "add", "arguments": '{"a": 1}'})
 
 
+@pytest.mark.parametrize(
+    "more", [{}, {"annotations": 3, "refusal": {"x": 1}}]
+)  # the quick way of reading, and the other
+@pytest.mark.parametrize("content", [None, "", "Wait."])
+@pytest.mark.parametrize(
+    ("legacy", "arguments"),
+    [
+        ({"name": "add", "arguments": '{"a": 1}'}, '{"a": 1}'),
+        ({"name": "add", "arguments": {"a": 1}}, {"a": 1}),
+        ({"name": "add"}, ""),
+        ({"name": "", "arguments": ""}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_call_in_the_older_form_is_read(legacy, arguments, content, more):
+    (reply,), _ = replies.read(asked(), answer(said(content, function_call=legacy, **more)), 0)
+    assert reply.text == (content or "")
+    if arguments is None:
+        assert reply.tool_calls is None
+    else:
+        assert [one["function"] for one in json.loads(reply.tool_calls or "")] == [
+            {"name": "add", "arguments": arguments}
+        ]
+    raw = answer(said(content, function_call={"name": "add"}, tool_calls=[CALL], **more), finish_reason="function_call")
+    (reply,), _ = replies.read(asked(), raw, 0)
+    assert len(json.loads(reply.tool_calls or "")) == 1 and reply.finish_reason == "tool_calls"
+
+
+def test_a_mapping_of_arguments_with_nan_stays_text():
+    raw = answer(said("", tool_calls=[{"function": {"name": "add", "arguments": {"a": float("nan")}}}]))
+    (reply,), _ = replies.read(asked(), raw, 0)
+    assert json.loads(reply.tool_calls or "")[0]["function"]["arguments"] == '{"a": NaN}'
+
+
 def test_a_content_filter_or_a_cut_trace_may_leave_no_content():
-    for why in ("content_filter", "length"):
+    for why, named in [(one, one) for one in ("content_filter", "length")] + [("MALFORMED_FUNCTION_CALL", BAD_CALL)]:
         (reply,), _ = replies.read(asked(), answer(said(None), finish_reason=why), 0)
-        assert (reply.text, reply.finish_reason) == ("", why)
+        assert (reply.text, reply.finish_reason) == ("", named)
 
 
 def test_choices_go_to_the_samples_by_their_index():
@@ -129,6 +165,8 @@ GOOD = answer(said("hello"), usage={"prompt_tokens": 5, "completion_tokens": 2})
         b'{"choices": [{"index": 0}]}',
         answer(said("x"), finish_reason="abort"),
         answer(said("x"), finish_reason="ERROR"),
+        answer(said("x"), finish_reason="insufficient_system_resource"),
+        answer(said(None), finish_reason="network_error"),
         b'{"choices": [], "more": ' + b"[" * 100_000,
         GOOD[:-1] + b', "skipped": "\xff"}',
         b'{"error": {"message": "upstream died", "code": 502}}',

@@ -126,6 +126,9 @@ def test_ids_are_kept_and_others_made_the_same_each_time():
     assert made == sent(*turns)
     assert made[1]["tool_calls"][1]["id"] == made[2]["tool_call_id"] == "own"
     assert made[1]["tool_calls"][0]["id"] == made[3]["tool_call_id"] and is_made(made[3]["tool_call_id"])
+    turns = [calling(call("a", id="own"), call("b")), result("2"), result("1", tool_call_id="own")]
+    asking, second, first = sent(*turns)
+    assert [one["id"] for one in asking["tool_calls"]] == [first["tool_call_id"], second["tool_call_id"]]
 
 
 def test_an_id_that_two_turns_share_is_told_apart():

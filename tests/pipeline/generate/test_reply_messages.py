@@ -8,11 +8,14 @@ import pytest
 
 from curate.api.run import run
 from curate.models.gateway import replies_frame
-from curate.pipeline.generate.reply_messages import BROKEN, with_messages
+from curate.pipeline.generate.reply_messages import EMPTY, with_messages
 from curate.storage.row_history import row_history
 from curate.storage.store import Store
 from schemas.call_ids import call_id
 from schemas.call_links import INEXACT
+from schemas.call_text import AS_TEXT
+from schemas.finish_reasons import BAD_CALL
+from schemas.reply_calls import BROKEN
 from schemas.requests import Reply
 from tests.jobs import last_run, query
 from tests.served import SCORE, served
@@ -61,9 +64,21 @@ def test_calls_have_the_stored_form(reply, response, calls):
 
 def test_text_of_a_prompt_without_tools_stays_text():
     row, message, counts = made(Reply("k", TEXT, None, None, "stop"), tools=False)
-    assert row["response"] == message["content"] == TEXT and "tool_calls" not in message and not counts
+    assert row["response"] == message["content"] == TEXT and "tool_calls" not in message
+    assert counts == {AS_TEXT: 1}
     broken = made(Reply("k", TEXT[:30], None, None, "stop"), tools=False)
-    assert broken[0]["error"] is None and not broken[2]
+    assert broken[0]["error"] is None and broken[2] == {AS_TEXT: 1}
+    assert not made(Reply("k", "Sunny [1] <b>.", None, None, "stop"), tools=False)[2]
+
+
+@pytest.mark.parametrize("tools", [True, False])
+def test_empty_replies_are_counted(tools):
+    for text in ("", " \n"):
+        assert made(Reply("k", text, None, None, "content_filter"), tools)[2] == {EMPTY: 1}
+    assert made(Reply("k", "", None, served_calls("{}"), "tool_calls"), tools)[2] == {}
+    assert made(Reply("k", error="HTTP 500"), tools)[2] == {}
+    if tools:
+        assert made(Reply("k", TEXT, None, None, "stop"))[2] == {}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +104,18 @@ def test_a_broken_call_is_an_error_and_what_was_written_is_kept(reply, said):
         or message["tool_calls"][-1]["function"]["arguments"] == written
         or (written.endswith(message["content"]))
     )
+
+
+@pytest.mark.parametrize("tools", [True, False])
+def test_a_call_that_the_server_could_not_read_is_broken(tools):
+    for text in ("", "I look."):
+        row, message, counts = made(Reply("k", text, None, None, BAD_CALL), tools)
+        assert "the server could not read" in row["error"] and counts == {BROKEN: 1} and message["content"] == text
+
+
+def test_names_of_finish_reasons_that_an_older_version_stored():
+    old = [Reply("k", "yes", finish_reason=given) for given in ("MAX_TOKENS", "eos", "pause_turn", None)]
+    assert replies_frame([*old, None])["finish_reason"].to_list() == ["length", "stop", "pause_turn", None, None]
 
 
 def test_a_failed_request_stays_one():

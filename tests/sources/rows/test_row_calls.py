@@ -2,6 +2,7 @@
 
 import json
 
+import polars as pl
 import pytest
 
 from curate.sources.read_source import read_source
@@ -10,6 +11,7 @@ from curate.sources.rows.row_formats import convert
 from curate.sources.source_summary import source_summary
 from schemas.call_ids import call_id
 from schemas.call_links import INEXACT, UNASKED
+from schemas.reply_calls import BROKEN as CALL_BROKEN
 
 ASK = {"role": "user", "content": "Weather?"}
 END = {"role": "assistant", "content": "Sunny."}
@@ -139,7 +141,10 @@ BROKEN = {"role": "assistant", "content": '<tool_call>{"name": "sky", </tool_cal
     [
         ({"messages": [ASK, END]}, {}),
         ({"messages": [ASK, WRITTEN, TOLD, END]}, {AS_TEXT: 1}),
-        ({"messages": [ASK, BROKEN], "tools": TOOLS}, {UNREAD: 1}),
+        ({"messages": [ASK, BROKEN], "tools": TOOLS}, {CALL_BROKEN: 1}),
+        ({"messages": [ASK, BROKEN, ASK, END], "tools": TOOLS}, {UNREAD: 1}),
+        ({"messages": [ASK, {**BROKEN, "weight": 0}, ASK, END], "tools": TOOLS}, {}),
+        ({"prompt": "?", "completions": [BROKEN["content"], "x", "[sky("], "tools": TOOLS}, {CALL_BROKEN: 1}),
         ({"messages": [SYSTEM, ASK, WRITTEN], "tools": TOOLS}, {DESCRIBED_TWICE: 1}),
         ({"messages": [SYSTEM, ASK, WRITTEN]}, {AS_TEXT: 1}),
         ({"messages": [ASK, bare(CALLED), bare(RESULT), bare(RESULT), END]}, {UNASKED: 1}),
@@ -152,6 +157,35 @@ BROKEN = {"role": "assistant", "content": '<tool_call>{"name": "sky", </tool_cal
 )
 def test_what_is_told_of_calls(row, counts):
     assert told(only(row)) == counts
+
+
+def test_a_call_that_cannot_be_read_is_not_learnt(tmp_path):
+    cut = '<tool_call>{"name": "sky", "Ro'
+    rows = [
+        {"messages": [ASK, {"role": "assistant", "content": cut}], "tools": TOOLS},
+        {"prompt": "Rain?", "completions": ["No.", f"{TEXT[:-12]}}}</tool_call>", TEXT], "tools": TOOLS},
+        {"messages": [ASK, BROKEN, ASK, END], "tools": TOOLS},
+        {"prompt": "Wind?", "completion": [BROKEN, END], "tools": TOOLS},
+        {"prompt": "How?", "response": "Write <tool_call>, then a mapping.", "tools": TOOLS},
+        {"prompt": "How?", "response": cut},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_source(path)
+    broken = found.completions.filter(pl.col("error").is_not_null())
+    assert [one.partition(": '")[0] for one in broken["error"]] == 2 * ["tool call 1: its text is no call"]
+    assert broken["response"][0] == cut
+    assert found.decisions.rows() == [
+        (row["completion_id"], False, "broken tool call", row["error"]) for row in broken.rows(named=True)
+    ]
+    assert found.completions.height == 8 and f"; {CALL_BROKEN}: 2; {UNREAD}: 2; {AS_TEXT}: 1" in source_summary(
+        found, []
+    )
+    assert "refused" not in source_summary(found, [])
+    turns = [
+        turn for table in (found.prompts, found.completions) for text in table["messages"] for turn in json.loads(text)
+    ]
+    assert [turn["content"] for turn in turns if turn.get("weight") == 0] == 2 * [BROKEN["content"]]
 
 
 def test_the_line_of_a_source_tells_it(tmp_path):

@@ -19,12 +19,12 @@ from curate.models.clients.http.reply_shape import (
     decode_usage,
 )
 from curate.models.clients.parsing import short_answers
-from schemas.finish_reasons import finish_reason
+from schemas.finish_reasons import BAD_CALL, finish_reason
 from schemas.reasoning import split_reasoning
 from schemas.requests import Reply, Request, Spent
 
 BROKEN_OFF = ("abort", "error")  # finish reasons of a server that gave up in the middle
-MAY_BE_EMPTY = ("stop", "length", "content_filter")  # finish reasons of a reply that may have no content
+MAY_BE_EMPTY = ("stop", "length", "content_filter", BAD_CALL)  # finish reasons of a reply that may have no content
 
 
 class Malformed(Exception):
@@ -120,7 +120,7 @@ def _part(choice: Choice) -> _Part:
         if choice.text is None and reason not in MAY_BE_EMPTY:
             raise Malformed("a choice without a message", lasting=True)
         return _Part(choice.text or "", None, None, reason, log, None)
-    calls = msgspec.json.encode(message.tool_calls).decode() if message.tool_calls else None
+    calls = msgspec.json.encode(made).decode() if (made := message.calls) else None
     trace, text = message.trace, message.content
     if text is None:
         text = message.refusal

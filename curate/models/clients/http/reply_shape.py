@@ -48,8 +48,17 @@ class Message(msgspec.Struct):
     reasoning: str | None = None
     thinking: str | None = None
     tool_calls: list[ToolCall] | None = None
+    function_call: Function | None = None  # the older form of one call
     refusal: str | None = None
     reasoning_details: Any = None  # OpenRouter's, which others write alone
+
+    @property
+    def calls(self) -> list[ToolCall] | None:
+        """Return the calls, in whichever form the server gives them."""
+        legacy = self.function_call
+        if self.tool_calls or legacy is None or not (legacy.name or legacy.arguments):
+            return self.tool_calls
+        return [ToolCall(legacy)]
 
     @property
     def trace(self) -> str | None:
@@ -174,10 +183,18 @@ def _message(found: dict) -> Message:
     trace = next((one for one in traces if one), None) or "\n\n".join(parts.traces) or None
     calls = found.get("tool_calls") or []
     calls = [_call(one) for one in [*(calls if isinstance(calls, list) else [calls]), *parts.calls]]
+    legacy = _call(found["function_call"]).function if found.get("function_call") else None
     refusal = found.get("refusal")
     refusal = refusal if isinstance(refusal, str) else None
     details = found.get("reasoning_details")
-    return Message(parts.text, trace, tool_calls=calls or None, refusal=refusal, reasoning_details=details)
+    return Message(
+        parts.text,
+        trace,
+        tool_calls=calls or None,
+        function_call=legacy,
+        refusal=refusal,
+        reasoning_details=details,
+    )
 
 
 def _call(found: Any) -> ToolCall:
@@ -187,8 +204,10 @@ def _call(found: Any) -> ToolCall:
     inner = found.get("function", found)
     inner = inner if isinstance(inner, dict) else {}
     arguments, name, given = inner.get("arguments"), inner.get("name"), found.get("id")
-    if not isinstance(arguments, str | dict):
-        arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+    if arguments is not None and not isinstance(arguments, str):
+        text = json.dumps(arguments, ensure_ascii=False)
+        arguments = arguments if isinstance(arguments, dict) and "NaN" not in text else text  # NaN would become null
+    arguments = "" if arguments is None else arguments
     function = Function(name if isinstance(name, str) else "", arguments)
     return ToolCall(function, None if given is None else str(given))
 

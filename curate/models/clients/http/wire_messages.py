@@ -66,7 +66,8 @@ def sent_messages(messages: str, form: MessageForm = PLAIN_FORM) -> str:
         return messages
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
         return messages
-    ids = _CallIds(form.short_ids)
+    named = {str(turn["tool_call_id"]) for turn in turns if turn.get("tool_call_id")}
+    ids = _CallIds(form.short_ids, named)
     return json.dumps([_sent(turn, ids, form) for turn in turns], ensure_ascii=False, separators=(",", ":"))
 
 
@@ -108,8 +109,9 @@ def _content(turn: dict[str, Any]) -> Any:
 class _CallIds:
     """Gives every call of a conversation an id of its own, and every result the id of the call that it answers."""
 
-    def __init__(self, short: bool) -> None:
+    def __init__(self, short: bool, named: set[str]) -> None:
         self.short = short
+        self.named = named  # by results
         self.turns = 0  # with calls, so far
         self.used: set[str] = set()
         self.open: list[tuple[str, str, str]] = []  # calls without a result: the stored id, the id sent, the name
@@ -137,10 +139,12 @@ class _CallIds:
         """Return the id of the call that a result answers: the call of its id, else of its name, else the next one."""
         given = "" if turn.get("tool_call_id") is None else str(turn["tool_call_id"])
         name = turn.get("name")
+        others = [call for call in self.open if not (given and call[0])]
+        others = [call for call in others if call[0] not in self.named] or others
         matches = (
             [call for call in self.open if given and call[0] == given]
-            or [call for call in self.open if not (given and call[0]) and name and call[2] == name]
-            or [call for call in self.open if not (given and call[0])]
+            or [call for call in others if name and call[2] == name]
+            or others
         )
         if not matches:  # it answers no call that is there: the server says what it thinks of that
             return given if given and not self.short else self._made(0, {"id": given, "name": name})
