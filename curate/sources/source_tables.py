@@ -12,7 +12,7 @@ from curate.storage.polars_types import polars_schema
 from schemas.errors import BadRow, short_repr
 from schemas.ids import content_id
 from schemas.json_text import dump
-from schemas.learnt_turns import MARK_KEYS, unread_marks
+from schemas.learnt_turns import unread_marks
 from schemas.messages import Message, dump_turns, last_text
 from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
 
@@ -192,7 +192,7 @@ def _count_turns(tables: Tables, row: Row, prompt_id: str, is_new: bool) -> None
             tables.unanswered.append(prompt_id)
     for messages in (row.messages, *(candidate.messages for candidate in row.candidates)):
         for message in messages:
-            if len(message) > 2 and not MARK_KEYS.isdisjoint(message):
+            if len(message) > 2:
                 tables.marks.update(unread_marks(message))
 
 

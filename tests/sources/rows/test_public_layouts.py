@@ -210,6 +210,9 @@ def test_a_tree_gives_a_prompt_for_each_turn_that_is_answered():
     rows = convert({"message_tree_id": "t", "prompt": root})
     assert [[turn["content"] for turn in row.messages] for row in rows] == [["1+2?"], ["1+2?", "3", "And 2+2?"]]
     assert [[one.scores["rank"] for one in row.candidates] for row in rows] == [[1.0, 0.0], [0.0]]
+    context = {"role": "assistant", "content": "3", "weight": 0}
+    assert rows[1].messages[1] == context, "a candidate of its own, which a condition may drop, is not learnt here"
+    assert not any("weight" in turn for row in rows for one in row.candidates for turn in one.messages)
     assert json.loads(rows[0].metadata or "") == {
         "message_tree_id": "t",
         "lang": "en",
