@@ -190,6 +190,11 @@ def _role_of(item: dict) -> tuple[str, Any]:
     return key, value.get("role") if isinstance(value, dict) else value
 
 
+def role_of(item: dict) -> str | None:
+    """Return a message's role in our form; ``None`` where it has none that is known, or its content is calls."""
+    return _PLAIN_NAMES.get(_role_name(_role_of(item)[1]) or "")
+
+
 def _role_name(name: Any) -> str | None:
     """Return a role as it is written in ``ROLE_NAMES``, ``None`` where it is no text."""
     if not isinstance(name, str) or name in ROLE_NAMES:
