@@ -15,7 +15,7 @@ from schemas.errors import BadRow, kind_of, nearest, short_repr
 from schemas.json_text import blank, dump, encodable, read_list
 from schemas.learnt_turns import with_one_mark
 from schemas.message_content import REASONING_KEYS, read_content, take_traces
-from schemas.message_lists import ROLE_KEYS, by_turns
+from schemas.message_lists import ROLE_KEYS, by_items, by_turns, is_item
 from schemas.reasoning import join_traces, says_again, split_reasoning
 from schemas.reply_calls import read_reply_calls
 from schemas.tool_calls import read_tool_calls, take_legacy_call
@@ -88,6 +88,8 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Messa
             messages.append(plain)
             calls = None
             continue
+        if is_item(item):
+            return read_messages(by_items(items), key, empty_ok=empty_ok)
         found = _read_message(item, f"{key}[{index}]", empty_ok)
         is_call_turn = _is_call_turn(item)
         if calls is not None and is_call_turn and _are_only_calls(found[0], calls):
@@ -136,7 +138,8 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
     name = _take_role(rest, where)
     role = ROLE_NAMES[name]
     rest = with_one_mark(rest, role)
-    value = next((rest.pop(key) for key in CONTENT_KEYS if key in rest), None)
+    keys = (*CONTENT_KEYS, "system_prompt") if role == "system" else CONTENT_KEYS
+    value = next((rest.pop(key) for key in keys if key in rest), None)
     traces = take_traces(rest, where) if role == "assistant" else []
     if name in CALL_NAMES:
         trace, value = split_reasoning(value) if isinstance(value, str) else (None, value)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from curate.sources.rows.recorded_candidates import cut_behind_answer
 from curate.sources.rows.row_layout import Layout
 from curate.sources.rows.transcripts import is_transcript
 from curate.sources.rows.turn_lists import turns_of
@@ -77,3 +76,14 @@ def cut_unanswered(messages: list[Message]) -> tuple[list[Message], Sequence[Mes
     if not behind or not any(message["role"] == "user" for message in asked):
         return messages, ()
     return kept, behind
+
+
+def cut_behind_answer(messages: list[Message], cut: bool = True) -> tuple[list[Message], Sequence[Message]]:
+    """Return messages up to the assistant's last turn, and those behind it.
+
+    Where there is no such turn, or ``cut`` is false, these are all of them, and none.
+    """
+    end = len(messages)
+    while cut and end and messages[end - 1]["role"] != "assistant":
+        end -= 1
+    return (messages[:end], messages[end:]) if 0 < end < len(messages) else (messages, ())

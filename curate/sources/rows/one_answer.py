@@ -3,6 +3,7 @@
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from curate.sources.rows.last_turns import cut_behind_answer
 from curate.sources.rows.preference_pairs import whole_conversation
 from curate.sources.rows.prompt_messages import Choice
 from curate.sources.rows.recorded_candidates import (
@@ -10,7 +11,6 @@ from curate.sources.rows.recorded_candidates import (
     Candidate,
     add_reasoning,
     continuation,
-    cut_behind_answer,
     number_of,
     read_answer,
     read_candidate,

@@ -11,7 +11,7 @@ from curate.sources.rows.transcripts import is_transcript, read_transcript
 from curate.sources.rows.turn_lists import turns_of
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import blank, dump
-from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
+from schemas.messages import Message, read_messages, role_of, same_message, trailing_assistant_count
 
 Choice = tuple[str, str]  # the letter and the text of a choice
 
@@ -110,7 +110,10 @@ def with_system(system: Any, messages: list[Message]) -> list[Message] | None:
 
     ``None`` where they begin with another system message, which is theirs.
     """
-    (message,) = read_messages([system if _is_message(system) else {"role": "system", "content": system}], "system")
+    given = system if _is_message(system) else {"role": "system", "content": system}
+    if role_of(given) not in ("system", "developer"):
+        given = {**given, "role": "system"}  # Gemini's may be the user's
+    (message,) = read_messages([given], "system")
     if blank(message["content"]) or normal(message["content"]) in names.BLANKS:
         return messages
     if not messages or messages[0]["role"] != "system":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from curate.sources.rows.last_turns import cut_behind_answer
 from curate.sources.rows.row_keys import normal
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.finish_reasons import finish_reason
@@ -239,17 +240,6 @@ def continuation(prompt: list[Message], answer: list[Message], key: str) -> list
     if answer[0]["role"] != "assistant" or answer[-1]["role"] != "assistant":
         raise BadRow(f"{key!r} begins or ends with a tool turn; expected it to begin and end with the assistant's")
     return answer
-
-
-def cut_behind_answer(messages: list[Message], cut: bool = True) -> tuple[list[Message], Sequence[Message]]:
-    """Return messages up to the assistant's last turn, and those behind it.
-
-    Where there is no such turn, or ``cut`` is false, these are all of them, and none.
-    """
-    end = len(messages)
-    while cut and end and messages[end - 1]["role"] != "assistant":
-        end -= 1
-    return (messages[:end], messages[end:]) if 0 < end < len(messages) else (messages, ())
 
 
 def take_model(rest: dict[str, Any], key: str | None = None) -> str:
