@@ -33,12 +33,13 @@ _WORDS = {
 }
 
 
+_NO_MARKS = {"role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content"}  # at a quick look
 _LIKE_MARKS = re.compile("loss|.*weight|.*mask|train")  # names that may be marks of another kind
 
 
 def is_learnt(message: Mapping[str, Any]) -> bool:
     """Return whether a turn is learnt: it is the assistant's, and no mark says that it is context only."""
-    return message["role"] == "assistant" and (len(message) == 2 or not _is_marked(message))
+    return message["role"] == "assistant" and (message.keys() <= _NO_MARKS or not _is_marked(message))
 
 
 def mark_unlearnt(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def with_one_mark(message: dict[str, Any], role: str) -> dict[str, Any]:
         message: The message, or the keys of it beside role and content; it is not changed.
         role: Its role in our form. Only the assistant's turns are learnt, so no mark of another turn is read.
     """
-    if role != "assistant":
+    if role != "assistant" or message.keys() <= _NO_MARKS:
         return message
     said = {key: _says(name, message[key]) for key in message if (name := mark_name(key)) in MARK_KEYS}
     if False not in said.values():
@@ -71,7 +72,7 @@ def unread_marks(message: Mapping[str, Any]) -> list[str]:
     Nobody learns half a turn (a weight of 0.5), a part of a turn, or a turn of the user. A key that has the name of a
     mark of another kind (``loss_factor``) is one where its value may be a mark's.
     """
-    if len(message) == 2:
+    if message.keys() <= _NO_MARKS:
         return []
     marks = [(key, name) for key in message if (name := mark_name(key))]
     if not marks:

@@ -171,15 +171,17 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
         unclear=tuple(dict.fromkeys(unclear + left)) if unclear or left else (),
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
-        cut=[*behind, *empty],
+        cut=[*behind, *empty, *(_behind_answers(found) if cut else ())],
         calls=calls,
     )
-    for _, candidates in found:
-        for one in candidates:
-            first.cut += one.cut
     if len(found) == 1:
         return [first]
     return [first, *(replace(first, messages=turns, candidates=answers, calls={}) for turns, answers in found[1:])]
+
+
+def _behind_answers(found: Prompts) -> list[Message]:
+    """Return the turns that were cut off the ends of answers."""
+    return [turn for _, candidates in found for one in candidates for turn in one.cut]
 
 
 def _answers(
