@@ -15,7 +15,8 @@ from schemas.errors import BadRow, kind_of, nearest, short_repr
 from schemas.json_text import blank, dump, encodable, read_list
 from schemas.learnt_turns import with_one_mark
 from schemas.message_content import REASONING_KEYS, read_content, take_traces
-from schemas.reasoning import join_traces, split_reasoning
+from schemas.message_lists import ROLE_KEYS, by_items, by_turns, is_item
+from schemas.reasoning import join_traces, says_again, split_reasoning
 from schemas.reply_calls import read_reply_calls
 from schemas.tool_calls import read_tool_calls, take_legacy_call
 
@@ -35,7 +36,6 @@ ROLE_NAMES = {
     **dict.fromkeys(("observation", "observations", "ipython"), "tool"),
 }
 SUGGESTED = (*ROLES, "human", "gpt", "function_call", "observation")
-ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 CONTENT_KEYS = ("content", "value", "text", "message", "parts", "refusal")
 READ_KEYS = {"tool_calls", "function_call", *REASONING_KEYS}  # beside the role and the content; others are kept
 _PLAIN_NAMES = {name: role for name, role in ROLE_NAMES.items() if name not in CALL_NAMES}
@@ -79,7 +79,7 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Messa
     Raises:
         BadRow: ``value`` has no messages, or one of them cannot be read.
     """
-    items = _listed(value) if isinstance(value, dict) else read_list(value, key)
+    items = by_turns(value) if isinstance(value, dict) else read_list(value, key)
     messages: list[Message] = []
     calls: Message | None = None  # the message of the turn before, where that is a turn of calls
     for index, item in enumerate(items):
@@ -88,6 +88,8 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Messa
             messages.append(plain)
             calls = None
             continue
+        if is_item(item):
+            return read_messages(by_items(items), key, empty_ok=empty_ok)
         found = _read_message(item, f"{key}[{index}]", empty_ok)
         is_call_turn = _is_call_turn(item)
         if calls is not None and is_call_turn and _are_only_calls(found[0], calls):
@@ -98,18 +100,6 @@ def read_messages(value: Any, key: str, *, empty_ok: bool = False) -> list[Messa
     if not messages:
         raise BadRow(f"{key!r} is empty; expected at least one message")
     return messages
-
-
-def _listed(value: dict) -> list:
-    """Return the messages of a mapping: itself, or one for each place in its lists."""
-    if not any(isinstance(value.get(key), list) for key in ROLE_KEYS):
-        return [value]
-    lists = {key: column for key, column in value.items() if isinstance(column, list)}
-    same = {key: one for key, one in value.items() if key not in lists}
-    return [
-        {**same, **{key: column[index] for key, column in lists.items() if index < len(column)}}
-        for index in range(max(map(len, lists.values())))
-    ]
 
 
 def _read_plain(item: Any) -> Message | None:
@@ -148,7 +138,8 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
     name = _take_role(rest, where)
     role = ROLE_NAMES[name]
     rest = with_one_mark(rest, role)
-    value = next((rest.pop(key) for key in CONTENT_KEYS if key in rest), None)
+    keys = (*CONTENT_KEYS, "system_prompt") if role == "system" else CONTENT_KEYS
+    value = next((rest.pop(key) for key in keys if key in rest), None)
     traces = take_traces(rest, where) if role == "assistant" else []
     if name in CALL_NAMES:
         trace, value = split_reasoning(value) if isinstance(value, str) else (None, value)
@@ -157,6 +148,7 @@ def _read_message(item: Any, where: str, empty_ok: bool) -> list[Message]:
     else:
         content = read_content(value, role, where)
         trace, content.text = split_reasoning(content.text) if role == "assistant" else (None, content.text)
+    traces = [one for one in traces if not says_again(content.text, one)]
     trace = join_traces([*traces, *content.traces, trace or ""]) if traces or content.traces else trace
     calls = [*read_tool_calls(rest.pop("tool_calls", None), where), *content.calls]
     calls += take_legacy_call(rest, role, calls, where)
@@ -201,6 +193,11 @@ def _role_of(item: dict) -> tuple[str, Any]:
     return key, value.get("role") if isinstance(value, dict) else value
 
 
+def role_of(item: dict) -> str | None:
+    """Return a message's role in our form; ``None`` where it has none that is known, or its content is calls."""
+    return _PLAIN_NAMES.get(_role_name(_role_of(item)[1]) or "")
+
+
 def _role_name(name: Any) -> str | None:
     """Return a role as it is written in ``ROLE_NAMES``, ``None`` where it is no text."""
     if not isinstance(name, str) or name in ROLE_NAMES:
@@ -230,7 +227,11 @@ def answer_message(text: str) -> Message:
 
 
 def with_reasoning(message: Message, trace: str) -> Message:
-    """Return an assistant message with a trace that was recorded beside it, before one of its own that differs."""
+    """Return an assistant message with a trace that was recorded beside it, before one of its own that differs.
+
+    A trace that the message's text says again is none.
+    """
+    trace = "" if says_again(message["content"], trace) else trace
     joined = join_traces([trace, message.get("reasoning_content", "")])
     return {**message, "reasoning_content": joined} if joined else message
 

@@ -121,6 +121,15 @@ def join_traces(traces: list[str]) -> str | None:
     return "\n\n".join(kept) if kept else None
 
 
+def says_again(text: str, trace: str) -> bool:
+    """Return whether a text is the trace that was given beside it, or begins with its lines (SWE-agent's ``thought``).
+
+    Such a trace is no other text than the answer, and would be learnt twice.
+    """
+    bare, text = trace.strip(), text.strip()
+    return bool(bare) and text.startswith(bare) and (len(text) == len(bare) or text[len(bare)] == "\n")
+
+
 def _split_opened(text: str, opened: re.Match[str]) -> tuple[str | None, str]:
     """Return the trace and the answer of a text that begins with an opening mark, which may be a mention."""
     marks = _BY_OPENING[opened["mark"].lower()]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 import polars as pl
 
@@ -9,8 +10,8 @@ from curate.datasets.dataset_spec import NOUNS
 from curate.datasets.leftover_warnings import leftover_warnings
 from curate.datasets.recorded_verdicts import recorded_scores
 from curate.pipeline.run_state import RunState
+from curate.pipeline.source import answers_prompts
 from curate.sources.rows.layout_names import VERDICTS
-from curate.steps.find_step import find_step
 from curate.storage.stage import Stage
 from schemas.errors import printable, short_repr
 from schemas.progress import StageWarning
@@ -20,7 +21,6 @@ from schemas.rows import DATASET_TABLES
 SHOWN = 120  # characters of a reason
 ALONE = "no pair: one candidate only"
 WHY = 'gristmill sql "SELECT stage, reason, count(*) FROM decisions WHERE NOT kept GROUP BY ALL"'
-FROM_CANDIDATES = ("write", "candidates")  # ways to generate that need a candidate first
 
 
 def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bool = False) -> list[StageWarning]:
@@ -43,7 +43,7 @@ def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bo
 
 
 def _problem(state: RunState, name: str, entry: Dataset, stage: Stage | None, results: Mapping[str, str]) -> str | None:
-    if entry.type != "prompt" and not state.completions.stages and not _samples(state):
+    if entry.type != "prompt" and not state.completions.stages and not answers_prompts(state.recipe):
         return f"0 {NOUNS[entry.type]}: {_no_candidates(state)}"
     if stage is None:
         return None
@@ -55,28 +55,32 @@ def _problem(state: RunState, name: str, entry: Dataset, stage: Stage | None, re
 
 def _unanswered(state: RunState, entry: Dataset, stage: Stage | None) -> str:
     """Return how many conversations with answered turns make no row, as nothing answers their last turn, or ""."""
-    if entry.type != "sft" or stage is None or _samples(state):
+    if entry.type != "sft" or stage is None or answers_prompts(state.recipe):
         return ""
     kept = [held for step, _, held in state.sources_read if step.settings.get("unanswered") is None]
-    held = [source for source in kept if source.manifest.get("unanswered")]
+    parts = [_kept_whole(kept, "unanswered", "that nothing answers", "unanswered: cut")]
+    if "prompt" not in {one.type for one in state.recipe.datasets.values()}:
+        whole = [held for _, _, held in state.sources_read]
+        ends = "that has a ground truth and no answer"
+        parts.append(_kept_whole(whole, "unanswered_truths", ends, "fields: {messages: KEY} (without ground_truth)"))
+    return "; ".join(filter(None, parts))
+
+
+def _kept_whole(sources: list[Stage], name: Literal["unanswered", "unanswered_truths"], ends: str, remedy: str) -> str:
+    """Return how many conversations, by their count in the sources, end with a turn of a kind, and what to set."""
+    held = [source for source in sources if source.manifest.get(name)]
     if not held:
         return ""
-    count = sum(source.manifest.get("unanswered", 0) for source in held)
-    ends = "conversation ends" if count == 1 else "conversations end"
+    count = sum(source.manifest.get(name, 0) for source in held)
+    end, make = ("conversation ends", "makes") if count == 1 else ("conversations end", "make")
     return (
-        f"{count:,} {ends} with a turn that nothing answers, and make no row ({_named(held)}); to learn the turns of "
-        "the assistant before it, set unanswered: cut on the source"
+        f"{count:,} {end} with a turn {ends}, and {make} no row ({_named(held)}); to learn the turns of the "
+        f"assistant before it, set {remedy} on the source"
     )
 
 
 def _named(sources: list[Stage]) -> str:
     return ", ".join(printable(source.manifest["label"]) for source in sources)
-
-
-def _samples(state: RunState) -> bool:
-    """Return whether a step of ``completions:`` makes candidates where there are none."""
-    steps = [step for step in state.recipe.completions if step.verb == "generate"]
-    return any(find_step("generate", step.use or "", "").makes not in FROM_CANDIDATES for step in steps)
 
 
 def _no_candidates(state: RunState) -> str:
@@ -93,7 +97,7 @@ def _no_candidates(state: RunState) -> str:
 def _unused_truths(state: RunState) -> list[StageWarning]:
     """Return a warning for each source with ground truth beside no answer, in a recipe that trains on answers."""
     types = {entry.type for entry in state.recipe.datasets.values()}
-    if not state.completions.stages or not types or "prompt" in types or _samples(state):
+    if not state.completions.stages or not types or "prompt" in types or answers_prompts(state.recipe):
         return []  # without any candidate each dataset has a warning of its own
     held = [(stage, _truths_alone(stage)) for stage in state.prompts.stages]
     return [StageWarning(stage.manifest["label"], f"no candidates: {text}") for stage, text in held if text]

@@ -19,11 +19,13 @@ from curate.sources.source_summary import (
     source_warnings,
     truths_alone,
 )
+from curate.steps.find_step import find_step
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.reply_calls import BROKEN_CALL
 
+FROM_CANDIDATES = ("write", "candidates")  # ways to generate that need a candidate first
 SETTINGS = ("fields", "on_error", "name", "limit", "hub", "split", "sql", "unanswered", *KEYS)
 
 
@@ -68,8 +70,15 @@ def cuts_unanswered(recipe: recipes.Recipe) -> bool:
     They are where the recipe makes rows to learn, has no use for prompts, and nothing in it answers them.
     """
     types = {dataset.type for dataset in recipe.datasets.values()}
-    generates = any(step.verb == "generate" for step in (*recipe.prompts, *recipe.completions))
-    return "sft" in types and "prompt" not in types and not generates
+    return "sft" in types and "prompt" not in types and not answers_prompts(recipe)
+
+
+def answers_prompts(recipe: recipes.Recipe) -> bool:
+    """Return whether a step of ``completions:`` makes candidates where there are none."""
+    steps = [step for step in recipe.completions if step.verb == "generate"]
+    return any(
+        find_step("generate", step.use or "", recipe.step_where(step)).makes not in FROM_CANDIDATES for step in steps
+    )
 
 
 def write_source(
@@ -100,6 +109,7 @@ def write_source(
         "leftovers": leftover_searches(leftovers),
         "truths_alone": truths_alone(source, fields),
         "unanswered": source.unanswered,
+        "unanswered_truths": source.unanswered_truths,
     }
     writer.info |= {name: value for name, value in found.items() if value}
     return source_summary(source, leftovers)

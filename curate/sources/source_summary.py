@@ -13,6 +13,7 @@ from schemas.errors import printable
 from schemas.messages import short_repr
 from schemas.reply_calls import BROKEN_CALL
 
+TRACE = '"reasoning_content":"'  # in JSON text: the quotes of a text in it are escaped
 NAMED = 6  # scores, keys or tokens that a line names; it counts the others
 
 
@@ -28,12 +29,15 @@ def source_summary(source: Source, leftovers: list[Leftovers]) -> str:
     parts += map(printable, source.notes)
     if source.scores.height:
         parts.append(f"scores: {_named(score_ranges(source.scores))}")
-    traces = source.completions["reasoning_content"].count()
+    traces = sum(
+        int(table["messages"].str.count_matches(TRACE).sum()) for table in (source.prompts, source.completions)
+    )
     if traces:
         parts.append(f"{_number(traces, 'reasoning trace')} kept apart")
     if source.cut:
-        lose = "conversation loses" if source.cut == 1 else "conversations lose"
-        parts.append(f"{source.cut:,} {lose} a last turn that nothing answers")
+        lose, their = ("conversation loses", "its") if source.cut == 1 else ("conversations lose", "their")
+        turns = _number(source.cut_turns, "turn")
+        parts.append(f"{source.cut:,} {lose} {turns} at {their} end, unanswered or empty")
     found = (
         ("ground_truth", source.truths, "row"),
         ("not used", source.unused, "row"),

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from curate.sources.files.raw_row import Raw, Reading
+from curate.sources.rows.last_turns import cut_unanswered
 from curate.sources.rows.recorded_candidates import Candidate
 from curate.sources.rows.row_formats import Row
 from curate.storage.polars_types import polars_schema
 from schemas.errors import BadRow, short_repr
 from schemas.ids import content_id
-from schemas.json_text import dump
-from schemas.learnt_turns import MARK_KEYS, unread_marks
+from schemas.json_text import blank, dump
+from schemas.learnt_turns import unread_marks
 from schemas.messages import Message, dump_turns, last_text
 from schemas.reply_calls import BROKEN_CALL
 from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
@@ -42,8 +43,10 @@ class Source:
             the number of prompts.
         changed: The keys whose values JSON does not have (bytes, infinity), kept in another form, with the number of
             rows.
-        cut: How many conversations lost turns at their end that nothing answers.
-        unanswered: How many prompts end with a turn that nothing answers, and have answered turns before it.
+        cut: How many conversations lost turns at their end that nothing answers, or that hold nothing.
+        cut_turns: How many turns these are.
+        unanswered: How many prompts without a candidate would be cut behind an answered turn.
+        unanswered_truths: How many more would be, but for their ``ground_truth``.
         marks: The marks of turns that were not understood (``schemas.learnt_turns``), with the number of turns.
         calls: What happened to tool calls and their results (``curate.sources.rows.row_calls``), with their number.
         notes: What the readers of the files decided: the split that was read, files and keys that were left out.
@@ -62,7 +65,9 @@ class Source:
     truths_alone: dict[tuple[str, str], int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     cut: int = 0
+    cut_turns: int = 0
     unanswered: int = 0
+    unanswered_truths: int = 0
     marks: dict[str, int] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -76,6 +81,7 @@ class SeenPrompt:
     file: str
     line: int
     metadata: str | None
+    cut: list[Message]
     count: int = 0
     candidate_keys: set[tuple] = field(default_factory=set)
 
@@ -97,7 +103,9 @@ class Tables:
     truths_alone: Counter = field(default_factory=Counter)
     changed: Counter = field(default_factory=Counter)
     cut: int = 0
+    cut_turns: int = 0
     unanswered: list[str] = field(default_factory=list)
+    unanswered_truths: list[str] = field(default_factory=list)
     marks: Counter = field(default_factory=Counter)
     calls: Counter = field(default_factory=Counter)
 
@@ -116,12 +124,18 @@ class Tables:
             truths_alone=dict(self.truths_alone.most_common()),
             changed=dict(self.changed.most_common()),
             cut=self.cut,
-            unanswered=sum(not self.seen[prompt_id].count for prompt_id in self.unanswered),
+            cut_turns=self.cut_turns,
+            unanswered=self._without_answer(self.unanswered),
+            unanswered_truths=self._without_answer(self.unanswered_truths),
             marks=dict(self.marks.most_common()),
             calls={what: count for what, count in self.calls.most_common() if count},
             notes=reading.texts(),
             warnings=tuple(reading.warnings),
         )
+
+    def _without_answer(self, prompt_ids: list[str]) -> int:
+        """Return how many of some prompts have no candidate, of any row."""
+        return sum(not self.seen[prompt_id].count for prompt_id in prompt_ids)
 
 
 def row_id(name: str, raw: Raw) -> str:
@@ -150,14 +164,16 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
     prompt = tables.seen.get(prompt_id)
     is_new = prompt is None
     if prompt is None:
-        prompt = tables.seen[prompt_id] = SeenPrompt(raw.file, raw.line, row.metadata)
+        prompt = tables.seen[prompt_id] = SeenPrompt(raw.file, raw.line, row.metadata, row.cut)
         text = last_text(row.messages, "user")
         place = (raw.line, raw.file or file)
         tables.prompts.append((prompt_id, messages, row.tools, text, row.ground_truth, name, row.metadata, *place))
         new = list(range(len(keys)))
     else:
         new = [index for index, key in enumerate(keys) if key not in prompt.candidate_keys]
-        copy = "exact copy of" if not new and row.metadata == prompt.metadata else "same prompt as"
+        copy = "same prompt as"
+        if not new and row.metadata == prompt.metadata:
+            copy = "exact copy of" if row.cut == prompt.cut else "same prompt and answers as"
         of = f" of {prompt.file}" if prompt.file != raw.file else ""
         joined = "; its answers joined" if new else ""
         differs = row.metadata not in (None, prompt.metadata)
@@ -186,22 +202,25 @@ def _count_turns(tables: Tables, row: Row, prompt_id: str, is_new: bool) -> None
     """Count turns at the end that nothing answers, and marks of turns that were not understood."""
     if row.cut:
         tables.cut += 1
+        tables.cut_turns += len(row.cut)
         if is_new:
             shown = dump_turns(row.cut, "messages")[:EVIDENCE]
             tables.decisions.append((prompt_id, True, cut_reason(row.cut), shown))
-    elif is_new and not row.candidates and row.ground_truth is None:
-        if any(message["role"] == "assistant" for message in row.messages):
-            tables.unanswered.append(prompt_id)
+    if is_new and not row.candidates and not row.truth and cut_unanswered(row.messages)[1]:
+        (tables.unanswered if row.ground_truth is None else tables.unanswered_truths).append(prompt_id)
     for messages in (row.messages, *(candidate.messages for candidate in row.candidates)):
         for message in messages:
-            if len(message) > 2 and not MARK_KEYS.isdisjoint(message):
+            if len(message) > 2:
                 tables.marks.update(unread_marks(message))
 
 
 def cut_reason(cut: list[Message]) -> str:
     """Return why the turns at the end of a conversation are left out, and how many."""
-    whose = "a tool's result" if cut[-1]["role"] == "tool" else f"the {cut[-1]['role']}'s turn"
+    last = cut[-1]
     count = "1 turn is" if len(cut) == 1 else f"{len(cut)} turns are"
+    if last["role"] in ("user", "assistant") and blank(last["content"]) and "tool_calls" not in last:
+        return f"the conversation ends with an empty turn of the {last['role']}: {count} left out"
+    whose = "a tool's result" if last["role"] == "tool" else f"the {last['role']}'s turn"
     return f"the conversation ends with {whose}, which nothing answers: {count} left out"
 
 

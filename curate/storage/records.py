@@ -27,6 +27,7 @@ class Manifest(TypedDict):
         leftovers: Of a source: what to search datasets for, of control tokens and placeholders
             (``curate.sources.source_summary.leftover_searches``).
         unanswered: Of a source: its prompts whose last turn nothing answers, with answered turns before it.
+        unanswered_truths: Of a source: further such prompts, which have a ground truth.
         learnt: Of an SFT dataset: how many turns of the assistant are learnt or context (``curate.datasets.learnt``).
         name: Of a training: its name in the recipe.
         source: Of a source: its name for people, such as ``seeds.jsonl``.
@@ -46,6 +47,7 @@ class Manifest(TypedDict):
     truths_alone: NotRequired[dict[str, Any]]
     leftovers: NotRequired[dict[str, dict[str, list[str]]]]
     unanswered: NotRequired[int]
+    unanswered_truths: NotRequired[int]
     learnt: NotRequired[dict[str, int]]
     name: NotRequired[str]
     source: NotRequired[str]

@@ -14,16 +14,23 @@ NOT_LEARNT = [
     {"masked": True}, {"masked": 1}, {"masked": "true"},
     {"weight": 1, "train": False}, {"train": True, "loss": False},
     {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": False}]},
+    {"train_detail": '[{"begin_offset": 0, "end_offset": 3, "train": false}]'},
+    {"loss_scale": 0.0}, {"loss_weight": 0}, {"Weight": 0}, {"TRAIN": "False"}, {"Loss-Mask": 0}, {"train on turn": 0},
+    {"Weight": 1, "train": False},
 ]  # fmt: skip
 LEARNT = [
     {}, {"weight": 1}, {"weight": 1.0}, {"weight": "1"}, {"train": True}, {"train": "yes"}, {"training": 1},
     {"loss": True}, {"loss_mask": 1}, {"masked": False}, {"masked": 0}, {"weight": 1, "train": True},
     {"train_detail": [{"begin_offset": 0, "end_offset": 3, "train": True}]},
+    {"train_detail": '[{"begin_offset": 0, "end_offset": 3, "train": true}]'},
+    {"loss_scale": 1.0}, {"loss_weight": 1}, {"Weight": 1}, {"Train": "True"},
 ]  # fmt: skip
 NOT_UNDERSTOOD = [
     {"weight": 0.5}, {"weight": 2}, {"weight": -1}, {"weight": float("nan")}, {"weight": [0]}, {"loss": 0.31},
     {"training": "week 3"}, {"mask": True}, {"mask": 0}, {"train_detail": []}, {"train_detail": "all"},
-    {"train_detail": [{"begin_offset": 0}]},
+    {"train_detail": [{"begin_offset": 0}]}, {"train_detail": "[{"}, {"train_detail": '[{"begin_offset": 0}]'},
+    {"loss_scale": 2.0}, {"Weight": 0.5}, {"loss_factor": 0}, {"token_weights": [0, 1]}, {"turn_mask": [0, 1, 0]},
+    {"training_enabled": False}, {"sample_weight": 0.7}, {"loss_type": "0"},
 ]  # fmt: skip
 
 
@@ -37,8 +44,22 @@ def test_a_turn_that_is_context_gets_our_mark(marks):
 
 
 @pytest.mark.parametrize("marks", LEARNT)
-def test_a_mark_that_a_turn_is_learnt_stays(marks):
-    turn = {**TURN, **marks}
+def test_a_mark_that_a_turn_is_learnt_says_nothing_and_goes(marks):
+    turn = {**TURN, "name": "bot", **marks}
+    assert is_learnt(turn) and unread_marks(turn) == []
+    assert with_one_mark(turn, "assistant") == {**TURN, "name": "bot"}
+
+
+def test_a_mark_that_is_learnt_goes_beside_one_not_understood():
+    turn = {**TURN, "weight": 1, "mask": True, "loss": 0.3}
+    assert with_one_mark(turn, "assistant") == {**TURN, "mask": True, "loss": 0.3}
+
+
+@pytest.mark.parametrize(
+    "more", [{"training_data": "web"}, {"loss": None}, {"masked_text": "a [MASK]"}, {"weights": {}}, {"trainer": "x"}]
+)
+def test_a_key_with_a_value_of_another_kind_is_no_mark(more):
+    turn = {**TURN, **{key: value for key, value in more.items() if value is not None}}
     assert is_learnt(turn) and with_one_mark(turn, "assistant") == turn and unread_marks(turn) == []
 
 

@@ -63,7 +63,8 @@ def test_turns_of_calls_that_follow_each_other_are_one_message():
     assert read_messages([ASK, turn("X"), again], "m") == [ASK, both]
     thought = {**turn("X"), "content": "<think>why</think>" + turn("X")["content"]}
     assert read_messages([ASK, thought, turn("Y")], "m") == [ASK, {**both, "reasoning_content": "why"}]
-    assert read_messages([ASK, turn("X", loss=True), turn("Y", loss=True)], "m") == [ASK, {**both, "loss": True}]
+    assert read_messages([ASK, turn("X", loss=True), turn("Y", loss=True)], "m") == [ASK, both]
+    assert read_messages([ASK, turn("X", mask=True), turn("Y", mask=True)], "m") == [ASK, {**both, "mask": True}]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ def test_reasoning_traces_are_counted(tmp_path):
     turn = {"role": "assistant", "content": "4", "reasoning_content": "2 and 2"}
     read = source(tmp_path, {"prompt": "2+2?", "completion": [turn]}, {"prompt": "1+1?", "completion": "2"})
     assert line(read).endswith("; 1 reasoning trace kept apart")
+    ask = {"role": "user", "content": 'a key "reasoning_content":"x" in a text'}
+    read = source(tmp_path, {"messages": [ask, turn, ask, turn]}, {"prompt": "2+2?", "completion": [turn]})
+    assert line(read).endswith("; 3 reasoning traces kept apart"), "those of earlier turns too"
 
 
 def test_unused_answers_ground_truth_and_changed_values_are_said(tmp_path):

@@ -87,6 +87,91 @@ def test_answered_rows_and_bare_prompts_stay(tmp_path, row):
     assert found.cut == 0 and found.decisions.is_empty()
 
 
+EMPTY = [
+    *(ask(text) for text in ("", "  ", None, [], [{"type": "text", "text": ""}])),
+    *(say(text) for text in ("", "   ", None, [], ["\n"], [{"type": "text", "text": " "}])),
+    {"role": "assistant", "content": "", "tool_calls": [], "function_call": {"name": None, "arguments": None}},
+    {"role": "user", "content": "", "name": "bob", "weight": 0},
+    {"from": "human", "value": ""},
+    {"role": "model", "parts": [{"text": ""}]},
+]
+
+
+@pytest.mark.parametrize("last", EMPTY)
+@pytest.mark.parametrize("unanswered", ["cut", "keep"])
+def test_an_empty_last_turn_is_left_out_with_a_decision(tmp_path, last, unanswered):
+    role = "user" if last.get("role", "user") == "user" else "assistant"
+    path = written(
+        tmp_path, [{"messages": [ask("a"), say("b"), last]}, {"messages": [ask("c"), say("d"), ask(""), last]}]
+    )
+    found = read_source(path, unanswered=unanswered)
+    assert found.prompts["prompt"].to_list() == ["a", "c"] and found.completions["response"].to_list() == ["b", "d"]
+    assert (found.cut, found.cut_turns, found.unclear) == (2, 3, {})
+    assert found.decisions["kept"].all() and found.decisions["row_id"].to_list() == found.prompts["prompt_id"].to_list()
+    assert found.decisions["reason"].to_list() == [
+        f"the conversation ends with an empty turn of the {role}: {count} left out"
+        for count in ("1 turn is", "2 turns are")
+    ]
+    assert "; 2 conversations lose 3 turns at their end, unanswered or empty" in source_summary(found, [])
+
+
+def test_an_empty_last_turn_goes_before_the_question_is_cut(tmp_path):
+    asked = {"messages": [ask("a"), say("b"), ask("c"), say("")]}
+    prompts, answers, decided, found = cut(tmp_path, asked)
+    assert (prompts, answers, found.cut_turns) == ([["a"]], [["b"]], 2)
+    assert list(decided.values()) == ["the conversation ends with an empty turn of the assistant: 2 turns are left out"]
+    kept = read_source(written(tmp_path, [asked]))
+    assert (kept.prompts["prompt"].to_list(), kept.completions.height, kept.cut_turns, kept.unanswered) == (
+        ["c"],
+        0,
+        1,
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        ([ask("a"), ask("")], "messages[1]: the user turn's content is empty"),
+        ([say("a"), say("")], "only assistant turns"),
+        ([ask("")], "messages[0]: the user turn's content is empty"),
+        ([ask("a"), say(""), ask("c")], "messages[1]: the assistant turn's content is empty"),
+        ([ask("a"), say("b"), {**ask(""), "images": ["x.png"]}], "messages[2]: the user turn's content is empty"),
+        ([ask("a"), say("b"), ask([{"type": "image", "url": "x"}])], "part that is 'image'"),
+    ],
+)
+def test_other_empty_turns_are_refused(tmp_path, turns, words):
+    with pytest.raises(UserError) as caught:
+        cut(tmp_path, {"messages": turns})
+    assert words in str(caught.value)
+
+
+def test_a_call_or_a_trace_without_a_text_is_no_empty_turn(tmp_path):
+    for last in (CALL, {**say(""), "reasoning": "why"}, {**say(""), "function_call": {"name": "f", "arguments": "{}"}}):
+        _, answers, decided, _ = cut(tmp_path, {"messages": [ask("a"), last]})
+        assert (answers, decided) == ([[""]], {})
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "a", "completion": [CALL, RESULT]},
+        {"prompt": "a", "completion": [CALL, RESULT, RESULT]},
+        {"prompt": "a", "completion": [CALL, ask("more")]},
+        {"messages": [ask("a")], "completion": [CALL, RESULT]},
+        {"prompt": [ask("a")], "completion": [ask("a"), CALL, RESULT]},
+        {"prompt": "a", "completions": [[CALL, RESULT]]},
+        {"prompt": "a", "completions": [{"messages": [CALL, RESULT], "score": 1}]},
+        {"prompt": "a", "response": {"messages": [CALL, RESULT]}},
+    ],
+)
+def test_an_answer_is_cut_behind_its_last_turn(tmp_path, row):
+    prompts, answers, decided, found = cut(tmp_path, row)
+    assert (prompts, answers, found.cut, len(decided)) == ([["a"]], [[""]], 1, 1)
+    with pytest.raises(UserError, match="begins or ends with a tool turn|does not continue the prompt"):
+        read_source(written(tmp_path, [row]))
+
+
 def test_every_layout_of_a_conversation_can_be_cut(tmp_path):
     rows = [
         {
@@ -100,6 +185,15 @@ def test_every_layout_of_a_conversation_can_be_cut(tmp_path):
         {"text": "\n\nHuman: a\n\nAssistant: b\n\nHuman: c"},
         {"conversation": ["a", "b", "c"]},
         {"messages": [ask("a"), say("b"), ask("c"), say("")]},
+        {"conversation": [{"input": "a", "output": "b"}, {"input": "c", "output": ""}]},
+        {"conversation": [{"input": "a", "output": "b"}, {"input": "", "output": ""}]},
+        {"conversation": [{"input": "a", "output": "b"}, {"input": "c", "output": None}]},
+        {"conversation": ["a", "b", ""]},
+        {"messages": json.dumps([ask("a"), say("b"), ask("")])},
+        {"messages": {"role": ["user", "assistant", "user"], "content": ["a", "b", "c"]}},
+        {"messages": {"role": ["user", "assistant", "user"], "content": ["a", "b", ""]}},
+        {"text": "\n\nHuman: a\n\nAssistant: b\n\nHuman: "},
+        {"text": "### Human: a### Assistant: b### Human:"},
     ]
     for row in rows:
         prompts, answers, decided, _ = cut(tmp_path, row)
@@ -118,7 +212,7 @@ def test_cut_conversations_of_one_prompt_are_joined(tmp_path):
     assert others == [
         "same prompt as line 1; its answers joined; the conversation ends with the user's turn, which nothing answers: "
         "2 turns are left out",
-        "exact copy of line 1",
+        "same prompt and answers as line 1",
         "exact copy of line 1; the conversation ends with the user's turn, which nothing answers: 1 turn is left out",
     ]
 
@@ -132,6 +226,9 @@ def made(folder, more, rows=None, source="rows.jsonl"):
 
 SFT = {"sft": {"type": "sft"}}
 MODELS = {"models": {"m": "smollm2-135m"}}
+MASK = {"generate": {"use": "mask"}}
+REWRITE = {"generate": {"use": "rewrite", "model": "m", "instruction": "Be brief."}}
+EVOLVE = {"generate": {"use": "evolve", "model": "m"}}
 SAMPLE = {"generate": {"use": "sample", "model": "m"}}
 
 
@@ -141,7 +238,7 @@ def test_a_recipe_that_only_learns_cuts_and_tells(tmp_path, monkeypatch):
     found = run(made(tmp_path, {"datasets": SFT}), store)
     assert found.datasets["sft"].height == 3 and found.warnings == []
     assert source_summary(read_source("rows.jsonl", unanswered="cut"), []) == (
-        "3 prompts, 3 recorded completions (messages); 2 conversations lose a last turn that nothing answers"
+        "3 prompts, 3 recorded completions (messages); 2 conversations lose 2 turns at their end, unanswered or empty"
     )
     prompt_id = query(store, "SELECT prompt_id FROM prompts WHERE prompt = 'c'").item()
     told = "\n".join(dict(row_history(store, prompt_id).parts)["decisions"])
@@ -160,6 +257,10 @@ def test_a_recipe_that_only_learns_cuts_and_tells(tmp_path, monkeypatch):
         ({"datasets": {"dpo": {"type": "preference"}}}, False),
         ({"datasets": {**SFT, "rl": {"type": "prompt"}}}, False),
         ({"datasets": SFT, "completions": [SAMPLE], **MODELS}, False),
+        ({"datasets": SFT, "completions": [MASK]}, True),
+        ({"datasets": SFT, "completions": [MASK, SAMPLE], **MODELS}, False),
+        ({"datasets": SFT, "completions": [REWRITE], **MODELS}, True),
+        ({"datasets": SFT, "prompts": [{"source": "rows.jsonl"}, EVOLVE], **MODELS}, True),
         ({}, False),
     ],
 )
@@ -194,3 +295,28 @@ def test_a_dataset_says_how_many_kept_prompts_it_misses(tmp_path, monkeypatch):
     answered = [{"messages": [ask("a"), say("b"), ask("c")]}, {"messages": [ask("a"), say("b"), ask("c"), say("d")]}]
     found = run(made(tmp_path, datasets, answered), Store(tmp_path / "store"))
     assert (found.datasets["sft"].height, found.warnings) == (1, []), "another row answers it"
+
+
+def test_only_what_would_be_cut_is_said_to_be_cut(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"messages": [say("hello"), ask("hi")]}, {"messages": [ask("a"), say("b")]}]
+    for datasets in (SFT, {**SFT, "rl": {"type": "prompt"}}):
+        assert run(made(tmp_path, {"datasets": datasets}, rows), Store(tmp_path / "store")).warnings == []
+
+
+def test_a_conversation_with_a_ground_truth_only_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good = {"messages": [ask("a"), say("b")]}
+    rows = [good, {"messages": [ask("c"), say("d"), ask("2+2?")], "ground_truth": "4"}]
+    found = run(made(tmp_path, {"datasets": SFT}, rows), Store(tmp_path / "store"))
+    assert found.datasets["sft"].height == 1
+    assert [str(one) for one in found.warnings] == [
+        "datasets.sft: 1 conversation ends with a turn that has a ground truth and no answer, and makes no row "
+        "(prompts.source.rows); to learn the turns of the assistant before it, set fields: {messages: KEY} (without "
+        "ground_truth) on the source"
+    ]
+    named = {"path": "rows.jsonl", "fields": {"messages": "messages"}}
+    found = run(made(tmp_path, {"datasets": SFT}, rows, named), Store(tmp_path / "store"))
+    assert (found.datasets["sft"].height, found.warnings) == (2, [])
+    found = run(made(tmp_path, {"datasets": {**SFT, "rl": {"type": "prompt"}}}, rows), Store(tmp_path / "store"))
+    assert found.warnings == []

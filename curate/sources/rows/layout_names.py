@@ -8,6 +8,7 @@ row has several of a group, the first in the group is used. docs/data.md has the
 MESSAGES = ("messages", "conversations")
 CONVERSATIONS = (
     "conversation", "dialogue", "dialog", "chat_messages", "turns", "items", "data", "trajectory",
+    "contents",
 )  # fmt: skip
 TEXT_TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "data")  # may be texts by turns
 ROUNDS = (
@@ -27,8 +28,12 @@ SPEAKERS = (("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("h
 CONTEXTS = ("input", "context", "passage", "article", "paragraph", "document", "contexts", "documents")
 BLANKS = ("<noinput>", "nan", "none", "null", "n/a")  # texts that writers leave for no context and no system text
 # Parts that are not read; a key of this name that holds something is said.
-NOT_READ = ("references", "evidence", "definition", "instructions", "image", "images", "video", "videos", "audio")
-SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction")
+NOT_READ = (
+    "references", "evidence", "definition", "instructions", "image", "images", "video", "videos", "audio",
+    "loss_mask", "loss_masks", "loss_weights", "train_mask", "turn_mask", "turn_weights", "assistant_mask",
+    "assistant_masks",
+)  # fmt: skip
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "systeminstruction")
 TOOLS = ("tools", "functions", "available_tools")
 
 # One answer. ``answer``, ``solution``, and ``content`` and ``text``, are answers in some rows only (docs/data.md).

@@ -1,6 +1,7 @@
 """Conversation trees, as OpenAssistant has them: a prompt, its replies with their ranks, the replies to those.
 
-Every user turn that has replies becomes a prompt (the turns that lead to it) whose candidates are the replies.
+Every user turn that has replies becomes a prompt (the turns that lead to it) whose candidates are the replies. The
+assistant's turns in a prompt are context only: each is a candidate of its own, which a user may leave out.
 """
 
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 from curate.sources.rows.recorded_candidates import Candidate, number_of, take_model
 from schemas.errors import BadRow, kind_of
+from schemas.learnt_turns import mark_unlearnt
 from schemas.messages import Message, read_messages
 
 DEPTH = 200  # turns of a conversation; a deeper tree is refused
@@ -37,7 +39,7 @@ def tree_prompts(root: dict[str, Any]) -> Iterator[Prompt]:
         if answers and messages[-1]["role"] != "assistant":
             candidates = [_candidate(turn, reply) for turn, reply in answers]
             yield messages, candidates, _unread(node, [reply for _, reply in answers])
-        pending += [([*messages, turn], reply) for turn, reply in turns if _replies(reply)]
+        pending += [([*messages, _context(turn)], reply) for turn, reply in turns if _replies(reply)]
 
 
 def _unread(node: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str, Any]:
@@ -66,6 +68,12 @@ def _is_deleted(node: dict[str, Any]) -> bool:
 def _message(node: dict[str, Any]) -> Message:
     turn = {"role": node.get("role"), "content": node.get("text")}
     return read_messages([turn], "tree", empty_ok=True)[0]
+
+
+def _context(message: Message) -> Message:
+    """Return a turn on the way to a prompt: an assistant's with the mark that it is context only."""
+    marked: Any = mark_unlearnt(message) if message["role"] == "assistant" else message
+    return marked
 
 
 def _candidate(message: Message, node: dict[str, Any]) -> Candidate:

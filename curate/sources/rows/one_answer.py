@@ -3,6 +3,7 @@
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from curate.sources.rows.last_turns import cut_behind_answer
 from curate.sources.rows.preference_pairs import whole_conversation
 from curate.sources.rows.prompt_messages import Choice
 from curate.sources.rows.recorded_candidates import (
@@ -25,9 +26,15 @@ from schemas.reasoning import REASONING_FLAGS
 
 
 def take_one_answer(
-    rest: dict[str, Any], layout: Layout, messages: list[Message]
+    rest: dict[str, Any], layout: Layout, messages: list[Message], cut: bool
 ) -> tuple[list[Message], list[Candidate], str]:
     """Take the one answer out of the row, or off the end of its conversation.
+
+    Args:
+        rest: The row.
+        layout: Its layout.
+        messages: The messages of its prompt, which may end with the answer.
+        cut: Whether an answer that is messages is cut behind the assistant's last turn.
 
     Returns:
         The prompt's messages, the candidate (none where there is no answer), and the name of the layout.
@@ -36,7 +43,7 @@ def take_one_answer(
     if layout.answers == "turns" and 0 < count < len(messages):
         candidate, messages, row_format = Candidate(messages[-count:]), messages[:-count], layout.name
     elif layout.one:
-        messages, candidate = _read_answer(rest, layout.one, messages)
+        messages, candidate = _read_answer(rest, layout.one, messages, cut)
         row_format = layout.name if layout.keys else f"{normal(layout.prompt or '')}-{normal(layout.one)}"
     else:
         return messages, [], "prompt" if layout.name == "messages" else layout.name
@@ -54,7 +61,7 @@ def take_one_answer(
     return messages, [candidate], row_format
 
 
-def _read_answer(rest: dict[str, Any], key: str, messages: list[Message]) -> tuple[list[Message], Candidate]:
+def _read_answer(rest: dict[str, Any], key: str, messages: list[Message], cut: bool) -> tuple[list[Message], Candidate]:
     """Take the answer under a key; return the prompt's messages, as the answer may hold the whole conversation.
 
     The answer is a text, a number (its text), messages, or a mapping that holds the text.
@@ -65,14 +72,14 @@ def _read_answer(rest: dict[str, Any], key: str, messages: list[Message]) -> tup
     if isinstance(value, str):
         return messages, Candidate(read_answer(value, key))
     if isinstance(value, dict) and "role" not in value and "from" not in value:
-        candidate, unread = read_candidate(value, key)
+        candidate, unread = read_candidate(value, key, cut=cut)
         if unread:
             rest[key] = unread
         return messages, candidate
-    answer = read_answer(value, key)
+    answer, behind = cut_behind_answer(read_answer(value, key), cut)
     whole = whole_conversation(messages, answer)
     messages, answer = whole or (messages, continuation(messages, answer, key))
-    return messages, Candidate(answer)
+    return messages, Candidate(answer, cut=behind)
 
 
 def _take_reasoning(rest: dict[str, Any], key: str, candidate: Candidate) -> None:

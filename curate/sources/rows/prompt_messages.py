@@ -5,12 +5,13 @@ from typing import Any
 
 from curate.sources.rows import layout_names as names
 from curate.sources.rows.recorded_candidates import Candidate, read_filled_text, read_text
-from curate.sources.rows.row_keys import ROUND_KEYS, normal
+from curate.sources.rows.row_keys import normal
 from curate.sources.rows.row_layout import Layout
 from curate.sources.rows.transcripts import is_transcript, read_transcript
+from curate.sources.rows.turn_lists import turns_of
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.json_text import blank, dump
-from schemas.messages import Message, read_messages, same_message, trailing_assistant_count
+from schemas.messages import Message, read_messages, role_of, same_message, trailing_assistant_count
 
 Choice = tuple[str, str]  # the letter and the text of a choice
 
@@ -55,7 +56,7 @@ def _conversation(value: Any, key: str, answers: str) -> list[Message]:
         raise BadRow(f"{key!r} is {kind_of(value)}; expected text or a list of messages")
     if answers == "numbered" and isinstance(value, list) and all(isinstance(turn, str) for turn in value):
         return [{"role": "user", "content": read_filled_text(turn, key)} for turn in value]
-    return read_messages(_turns(value, key), key)
+    return read_messages(turns_of(value, key), key)
 
 
 def read_choices(value: Any) -> list[Choice]:
@@ -85,27 +86,10 @@ def _context(value: Any, key: str) -> str:
     return read_text(value, key) if isinstance(value, str) else dump(value, key)
 
 
-def _turns(value: Any, key: str) -> Any:
-    """Return a conversation's turns: texts by turns, or rounds of a question and its answer, become messages."""
-    if isinstance(value, str) and is_transcript(value):
-        return read_transcript(value, "conversation")
-    first = value[0] if isinstance(value, list) and value else None
-    if isinstance(first, dict) and first.keys() not in ROUND_KEYS:
-        return value  # messages, as nearly always
-    if first is not None:
-        if all(isinstance(turn, str) for turn in value) and (len(value) > 1 or key != "messages"):
-            return [{"role": ("user", "assistant")[index % 2], "content": turn} for index, turn in enumerate(value)]
-        for asked, answered in names.ROUNDS:
-            if all(isinstance(turn, dict) and turn.keys() == {asked, answered} for turn in value):
-                roles = (("user", asked), ("assistant", answered))
-                return [{"role": role, "content": turn[key]} for turn in value for role, key in roles]
-    return value
-
-
 def _history(value: list, key: str) -> list[Message]:
     """Return earlier rounds: messages, or ``[[question, answer], ...]``."""
     if all(isinstance(turn, dict) for turn in value) or all(isinstance(turn, str) for turn in value):
-        return read_messages(_turns(value, key), key)
+        return read_messages(turns_of(value, key), key)
     messages: list[Message] = []
     for index, pair in enumerate(value):
         if not isinstance(pair, list) or len(pair) != 2:
@@ -126,7 +110,10 @@ def with_system(system: Any, messages: list[Message]) -> list[Message] | None:
 
     ``None`` where they begin with another system message, which is theirs.
     """
-    (message,) = read_messages([system if _is_message(system) else {"role": "system", "content": system}], "system")
+    given = system if _is_message(system) else {"role": "system", "content": system}
+    if role_of(given) not in ("system", "developer"):
+        given = {**given, "role": "system"}  # Gemini's may be the user's
+    (message,) = read_messages([given], "system")
     if blank(message["content"]) or normal(message["content"]) in names.BLANKS:
         return messages
     if not messages or messages[0]["role"] != "system":
@@ -136,20 +123,6 @@ def with_system(system: Any, messages: list[Message]) -> list[Message] | None:
 
 def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and "role" in value
-
-
-def cut_unanswered(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    """Return a conversation up to the assistant's last turn, and the turns behind it, which nothing answers.
-
-    Where no user's turn comes before a turn of the assistant, nothing is cut.
-    """
-    end = len(messages)
-    while end and messages[end - 1]["role"] != "assistant":
-        end -= 1
-    asked = messages[: end - trailing_assistant_count(messages[:end])]
-    if end == len(messages) or not any(message["role"] == "user" for message in asked):
-        return messages, []
-    return messages[:end], messages[end:]
 
 
 def check_prompt(messages: list[Message], candidates: list[Candidate], key: str) -> None:

@@ -4,10 +4,12 @@ Functions called ``take_...`` remove from the row (or from the part of a row) th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from curate.sources.rows.last_turns import cut_behind_answer
 from curate.sources.rows.row_keys import normal
 from schemas.errors import BadRow, kind_of, short_repr
 from schemas.finish_reasons import finish_reason
@@ -24,6 +26,7 @@ class Candidate:
     """A recorded completion: its messages, the model that gave it and its scores (``None``: without a value).
 
     ``error`` is what is wrong with a tool call of its last turn, in a row with tools.
+    ``cut`` are the turns behind its last answer, which were left out.
     """
 
     messages: list[Message]
@@ -33,9 +36,10 @@ class Candidate:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     error: str | None = None
+    cut: Sequence[Message] = ()
 
 
-def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:
+def take_completions(rest: dict[str, Any], key: str, *, cut: bool = False) -> list[Candidate]:
     """Take a list of recorded answers out of a row, with the lists beside it that are as long: scores, models.
 
     What a mapping in the list has beside its answer and was not read stays in the row, under the same key. A null is an
@@ -51,7 +55,7 @@ def take_completions(rest: dict[str, Any], key: str) -> list[Candidate]:
         calls = [{"role": "assistant", "content": "", "tool_calls": items}]
         return [Candidate(read_messages(calls, key), take_model(rest))]
     pairs = [
-        (Candidate([]), None) if item is None else read_candidate(item, f"{key}[{index}]")
+        (Candidate([]), None) if item is None else read_candidate(item, f"{key}[{index}]", cut=cut)
         for index, item in enumerate(items)
     ]
     candidates = [candidate for candidate, _ in pairs]
@@ -116,7 +120,7 @@ def add_reasoning(candidate: Candidate, text: str) -> None:
         candidate.messages[-1] = with_reasoning(candidate.messages[-1], encodable(text, "reasoning_content"))
 
 
-def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
+def read_candidate(item: Any, where: str, *, cut: bool = False) -> tuple[Candidate, dict]:
     """Return one recorded completion, and its keys that were not read.
 
     A number or true/false beside the completion is a score under its own name, unless a column has that name. The
@@ -126,6 +130,7 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
     Args:
         item: A text, a message, a list of messages, or a mapping with one of ``layout_names.ANSWER_TEXTS``.
         where: The name of ``item`` in an error.
+        cut: Whether messages are cut behind the assistant's last turn.
 
     Raises:
         BadRow: ``item`` cannot be read.
@@ -133,15 +138,17 @@ def read_candidate(item: Any, where: str) -> tuple[Candidate, dict]:
     if not isinstance(item, dict) or "role" in item or "from" in item:
         if not isinstance(item, str | list | dict):
             raise BadRow(f"{where} is {kind_of(item)}; expected text, a list of messages, or a mapping with 'response'")
-        return Candidate(continuation([], read_answer(item, where, empty_ok=True), where)), {}
+        answer, behind = cut_behind_answer(read_answer(item, where, empty_ok=True), cut)
+        return Candidate(continuation([], answer, where), cut=behind), {}
     item = {k: v for k, v in item.items() if v is not None}
     key = next((k for k in names.ANSWER_TEXTS if k in item), None)
     if key is None:
         keys = ", ".join(short_repr(k) for k in list(item)[:12])
         raise BadRow(f"{where} has no 'response' or 'messages': found the keys {keys or '(none)'}")
-    messages = continuation([], read_answer(item.pop(key), f"{where}.{key}", empty_ok=True), f"{where}.{key}")
+    answer, behind = cut_behind_answer(read_answer(item.pop(key), f"{where}.{key}", empty_ok=True), cut)
+    messages = continuation([], answer, f"{where}.{key}")
     scores = take_scores(item, where)
-    candidate = Candidate(messages, take_model(item), scores)
+    candidate = Candidate(messages, take_model(item), scores, cut=behind)
     trace = next((k for k in names.REASONING if isinstance(item.get(k), str)), None)
     if trace:
         add_reasoning(candidate, item.pop(trace))

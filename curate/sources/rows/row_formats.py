@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.sources.rows import layout_names as names
+from curate.sources.rows.last_turns import NOTHING, cut_unanswered, drop_empty_turns
 from curate.sources.rows.message_trees import tree_prompts
 from curate.sources.rows.one_answer import take_ground_truth, take_one_answer
 from curate.sources.rows.preference_pairs import join_list, take_numbered, take_pair
 from curate.sources.rows.prompt_messages import (
     check_prompt,
-    cut_unanswered,
     read_choices,
     take_prompt,
     with_system,
@@ -32,7 +32,6 @@ from schemas.messages import Message, trailing_assistant_count
 from schemas.reasoning import split_reasoning
 from schemas.tool_calls import read_tools
 
-ANSWERING = ("assistant", "gpt")  # roles of a turn that answers
 Prompts = list[tuple[list[Message], list[Candidate]]]
 NAMED_TURNS = frozenset(("text", "chat", "dialog", "dialogue", "conversation", "conversations"))  # may be a transcript
 
@@ -54,7 +53,8 @@ class Row:
             metadata.
         truth: The key that the ground truth was under, unless it is ``ground_truth``.
         changed: The keys whose value could not be kept as it is, or not under its name.
-        cut: The turns that were left out at the end of the conversation, as nothing answers them.
+        cut: The turns that were left out at the end of the conversation or of an answer, as nothing answers them or
+            they hold nothing.
         calls: What a user is told of the tool calls (``row_calls``), with their number.
     """
 
@@ -79,7 +79,8 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bo
     Args:
         row: The row; it is not changed.
         extra: Keys that go to the metadata without being looked at.
-        cut: Whether a conversation that has no answer is cut behind the assistant's last turn.
+        cut: Whether a conversation that has no answer, and an answer that is a trajectory, are cut behind the
+            assistant's last turn.
 
     Raises:
         BadRow: The row has no prompt, or a part of it cannot be read.
@@ -119,7 +120,7 @@ def _lift_messages(rest: dict[str, Any]) -> None:
         return
     named = next((key for key in rest if key in NAMED_TURNS and isinstance(rest[key], str)), None)
     if named and is_transcript(rest[named]):
-        rest["messages"] = read_transcript(rest.pop(named), named)
+        rest["messages"] = read_transcript(rest.pop(named), named, empty_end=True)
 
 
 def _tree_rows(rest: dict[str, Any], layout: Layout, extra: dict[str, Any]) -> list[Row]:
@@ -138,15 +139,15 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
     """
     choices = read_choices(rest[layout.choices]) if layout.choices else []
     truth = take_ground_truth(rest, layout, choices) if layout.truth else None
-    unanswered = _drop_empty_answer(rest, layout)
+    empty = drop_empty_turns(rest, layout)
     messages = take_prompt(rest, layout, choices)
     if choices and layout.choices:
         del rest[layout.choices]
     tools = read_tools(rest.pop(layout.tools)) if layout.tools else None
-    behind: list[Message] = []
+    behind = NOTHING
     if cut and layout.answers == "turns" and not layout.one and truth is None:
         messages, behind = cut_unanswered(messages)
-    found, row_format, unclear = _answers(rest, layout, messages)
+    found, row_format, unclear = _answers(rest, layout, messages, cut)
     if layout.turns or layout.prompt is None:
         found = [(without_blank_system(turns), candidates) for turns, candidates in found]
     if layout.system:
@@ -167,10 +168,10 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
         metadata=metadata,
         prompt_key=layout.prompt or layout.keys[0],
         unused=unused,
-        unclear=tuple(dict.fromkeys(unanswered + unclear + left)) if unanswered or unclear or left else (),
+        unclear=tuple(dict.fromkeys(unclear + left)) if unclear or left else (),
         truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
         changed=changed,
-        cut=behind,
+        cut=[*behind, *empty, *(_behind_answers(found) if cut else ())],
         calls=calls,
     )
     if len(found) == 1:
@@ -178,23 +179,14 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
     return [first, *(replace(first, messages=turns, candidates=answers, calls={}) for turns, answers in found[1:])]
 
 
-def _drop_empty_answer(rest: dict[str, Any], layout: Layout) -> tuple[str, ...]:
-    """Leave an assistant's turn without anything off the end of the conversation; return its key if there was one."""
-    key = layout.prompt or ""
-    turns = rest.get(key) if layout.turns else None
-    if not isinstance(turns, list) or len(turns) < 2:
-        return ()
-    last = turns[-1]
-    shape = ({"role", "content"}, {"from", "value"})
-    if not isinstance(last, dict) or last.keys() not in shape or last.get("role", last.get("from")) not in ANSWERING:
-        return ()
-    if last.get("content", last.get("value")) not in ("", None):
-        return ()
-    rest[key] = turns[:-1]
-    return (f"{key} (an empty last turn)",)
+def _behind_answers(found: Prompts) -> list[Message]:
+    """Return the turns that were cut off the ends of answers."""
+    return [turn for _, candidates in found for one in candidates for turn in one.cut]
 
 
-def _answers(rest: dict[str, Any], layout: Layout, messages: list[Message]) -> tuple[Prompts, str, tuple[str, ...]]:
+def _answers(
+    rest: dict[str, Any], layout: Layout, messages: list[Message], cut: bool
+) -> tuple[Prompts, str, tuple[str, ...]]:
     """Take the answers out of a row; return the prompts with their candidates, the layout's name, unclear keys."""
     if layout.answers in ("sides", "numbered"):
         if layout.answers == "sides":
@@ -206,11 +198,11 @@ def _answers(rest: dict[str, Any], layout: Layout, messages: list[Message]) -> t
         return found, layout.name if len(found) == 1 else f"{layout.name} of different turns", unclear
     if layout.answers == "list":
         failed = layout.keys if isinstance(rest[layout.keys[0]], list) and None in rest[layout.keys[0]] else ()
-        candidates = take_completions(rest, layout.keys[0])
+        candidates = take_completions(rest, layout.keys[0], cut=cut)
         return [(_add_last_turns(messages, candidates), candidates)], layout.name, failed
     if layout.answers == "solutions":
         return [(messages, [_solution(rest, key) for key in layout.keys])], layout.name, ()
-    messages, candidates, name = take_one_answer(rest, layout, messages)
+    messages, candidates, name = take_one_answer(rest, layout, messages, cut)
     return [(messages, candidates)], name, ()
 
 

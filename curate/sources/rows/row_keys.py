@@ -9,6 +9,7 @@ from typing import Any
 from curate.sources.rows import layout_names as names
 from schemas.errors import BadRow, short_repr
 from schemas.json_text import parse
+from schemas.message_lists import is_item
 
 # The kinds of a value, as far as a layout depends on them: a text, a number, true/false; a mapping: a message, one that
 # holds an answer's text, a recorded solution, a tree, another; a list of texts, of numbers, of mappings, of messages,
@@ -92,7 +93,7 @@ def value_kind(value: Any) -> str:
         return EMPTY
     first = value[0]
     if isinstance(first, dict):
-        is_turn = any(key in first for key in _TURN_KEYS) or first.keys() in ROUND_KEYS
+        is_turn = any(key in first for key in _TURN_KEYS) or first.keys() in ROUND_KEYS or is_item(first)
         return TURNS if is_turn else MAPPINGS
     return _LIST_KINDS.get(type(first), OTHER)
 

@@ -20,6 +20,7 @@ from curate.sources.rows.answer_keys import (
     side_keys,
     solution_keys,
 )
+from curate.sources.rows.context_keys import context_keys, system_key, tools_key
 from curate.sources.rows.row_keys import (
     ANSWER,
     EMPTY,
@@ -135,11 +136,11 @@ def _find_layout(keys: Keys) -> Layout:
     if prompt and prompt in sides:
         keys.used.discard(prompt)
     prompt_name = normal(prompt or "")
-    system = keys.use(keys.find(names.SYSTEMS, TEXT, TEXTS, MESSAGE, MAPPINGS))
-    tools = keys.use(_tools(keys))
+    system = keys.use(system_key(keys, prompt_name if turns else ""))
+    tools = keys.use(tools_key(keys))
     history = None if turns else keys.find(("history",), LISTS, TURNS, TEXTS) or keys.find(("context",), TURNS)
     keys.use(history)
-    contexts, choices = _contexts(keys) if prompt and not turns else (), None
+    contexts, choices = context_keys(keys) if prompt and not turns else (), None
     if not turns:
         choices = keys.use(keys.find(names.CHOICES, TEXTS, NUMBERS, MAPPING, ANSWER))
     keys.used.update((*sides, *numbered))
@@ -232,19 +233,6 @@ def _no_prompt(keys: Keys) -> str:
         if close:
             return f"no prompt or messages: found the keys {shown}; did you mean {close[0]!r} for {short_repr(key)}?"
     return f"no prompt or messages: found the keys {shown}; name the right one with fields: {{prompt: KEY}}"
-
-
-def _tools(keys: Keys) -> str | None:
-    """Return the key of the tools; a text or a mapping is looked at under ``tools`` only."""
-    return keys.find(("tools",)) or keys.find(names.TOOLS, MAPPINGS)
-
-
-def _contexts(keys: Keys) -> tuple[str, ...]:
-    """Return the keys of the texts that belong to a prompt, marked as used; ``input`` may be a value of any kind."""
-    found = [key for key in (keys.find(("input",)),) if key and keys.kinds[key] not in (TURNS, MESSAGE)]
-    found += [key for key in keys.find_all(names.CONTEXTS, TEXT, TEXTS) if key not in found]
-    keys.used.update(found)
-    return tuple(found)
 
 
 def _check(keys: Keys, answers: str, listed: str | None, turns: bool, truth: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ def is_transcript(text: str) -> bool:
     return spoken or start.startswith(("### Human:", "###Human:")) or _STEER_MARK in text
 
 
-def read_transcript(text: str, key: str, *, answered: bool = False) -> list[Message]:
+def read_transcript(text: str, key: str, *, answered: bool = False, empty_end: bool = False) -> list[Message]:
     """Return the messages of a transcript.
 
     Args:
@@ -32,6 +32,7 @@ def read_transcript(text: str, key: str, *, answered: bool = False) -> list[Mess
         key: Its name in an error.
         answered: Whether it ends with an answer, which may be empty; else an empty turn of the assistant at the end,
             which only says who is to speak, is left out.
+        empty_end: Whether the last turn may be an empty one of the user.
 
     Raises:
         BadRow: A turn has no text.
@@ -46,7 +47,7 @@ def read_transcript(text: str, key: str, *, answered: bool = False) -> list[Mess
     for mark, end in zip(marks, ends, strict=True):
         role, content = _ROLES[mark[1]], text[mark.end() : end]
         last = end == len(text)
-        if content.strip() or (last and answered and role == "assistant"):
+        if content.strip() or (last and (answered if role == "assistant" else empty_end and bool(messages))):
             messages.append({"role": role, "content": content.rstrip() if role == "user" else content})
         elif not last or role == "user":
             raise BadRow(f"{key!r}: a turn of the {role} in the transcript is empty")

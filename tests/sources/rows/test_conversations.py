@@ -69,6 +69,24 @@ def test_traces_of_messages_and_of_texts_are_kept_apart(tmp_path):
     assert found.select("response", "reasoning_content").rows() == [("so", "why"), ("no", "why")]
 
 
+def test_a_trace_that_the_text_says_again_is_none(tmp_path):
+    call = {"id": "1", "type": "function", "function": CALLED}
+    text = "Let me look."
+    for content, thought in ((text, text), (f"{text}\n", f" {text}"), (f"{text}\n\n```\nls\n```", text)):
+        turn = {"role": "assistant", "content": content, "thought": thought}
+        for row in ({"messages": [ASK, {**turn, "tool_calls": [call]}]}, {"messages": [ASK, turn]}):
+            found = read(tmp_path, row).completions.row(0, named=True)
+            assert (found["response"], found["reasoning_content"]) == (content, None), row
+    rows = [
+        {"prompt": "q", "completion": "4", "reasoning": "4"},
+        {"prompt": "q", "completions": [{"response": "4", "thinking": "4"}]},
+    ]
+    for row in rows:
+        assert read(tmp_path, row).completions["reasoning_content"].to_list() == [None]
+    other = {"messages": [ASK, {"role": "assistant", "content": "42 it is", "thought": "42"}]}
+    assert read(tmp_path, other).completions["reasoning_content"].to_list() == ["42"]
+
+
 def test_an_answer_without_a_text_has_its_trace(tmp_path):
     refuses = {"role": "assistant", "content": "", "reasoning_content": "I should refuse."}
     found = read(tmp_path, {"messages": [ASK, refuses]}, {"prompt": "x", "completion": "<think>cut"}).completions
@@ -132,9 +150,12 @@ def test_marks_of_turns_are_read_into_one_form(tmp_path):
         assert turn["weight"] == 0 and turn.keys().isdisjoint(("train", "training", "loss", "masked")), row
         assert found.marks == {}
     learnt = read(tmp_path, talk(weight=1, loss=None))
-    assert json.loads(learnt.completions["messages"].item()) == [
-        {"role": "assistant", "content": "Sunny.", "weight": 1}
-    ]
+    assert json.loads(learnt.completions["messages"].item()) == [{"role": "assistant", "content": "Sunny."}]
+    same = [talk(), talk(weight=1), talk(train=True, loss=True), talk(masked=False)]
+    for row in same:
+        row["conversations"] = [row["conversations"][0], row["conversations"][1], *talk()["conversations"]]
+    found = read(tmp_path, *same)
+    assert (found.prompts.height, found.completions.height) == (1, 1), "true marks make no other prompt"
     half = talk(weight=0.5)
     half["conversations"][0]["train"] = True
     odd = read(tmp_path, half, talk(mask=True, weight=0.1))

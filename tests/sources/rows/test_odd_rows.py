@@ -172,7 +172,7 @@ def test_earlier_turns_may_stand_under_history_or_context():
 def test_an_empty_last_turn_is_no_answer_and_is_said():
     found = only({"messages": [ASK, {"role": "assistant", "content": ""}]})
     assert (found.messages, found.candidates) == ([ASK], [])
-    assert found.unclear == ("messages (an empty last turn)",)
+    assert (found.unclear, found.cut) == ((), [{"role": "assistant", "content": ""}])
     call = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
     assert only({"messages": [ASK, call]}).candidates[0].messages[0]["tool_calls"]
 

@@ -210,6 +210,9 @@ def test_a_tree_gives_a_prompt_for_each_turn_that_is_answered():
     rows = convert({"message_tree_id": "t", "prompt": root})
     assert [[turn["content"] for turn in row.messages] for row in rows] == [["1+2?"], ["1+2?", "3", "And 2+2?"]]
     assert [[one.scores["rank"] for one in row.candidates] for row in rows] == [[1.0, 0.0], [0.0]]
+    context = {"role": "assistant", "content": "3", "weight": 0}
+    assert rows[1].messages[1] == context, "a candidate of its own, which a condition may drop, is not learnt here"
+    assert not any("weight" in turn for row in rows for one in row.candidates for turn in one.messages)
     assert json.loads(rows[0].metadata or "") == {
         "message_tree_id": "t",
         "lang": "en",
@@ -276,3 +279,61 @@ def test_layouts_that_are_not_read_say_so():
     for row, words in REFUSED:
         with pytest.raises(BadRow, match=words):
             convert(row)
+
+
+def test_contents_of_gemini_with_its_system_instruction():
+    contents = [{"role": "user", "parts": [{"text": "2+2?"}]}, {"role": "model", "parts": [{"text": "4"}]}]
+    parts = {"parts": [{"text": "Be brief."}]}
+    system = {"role": "system", "content": "Be brief."}
+    for given in (parts, {"role": "user", **parts}, {"role": "system", **parts}, "Be brief."):
+        for name in ("systemInstruction", "system_instruction"):
+            (found,) = convert({"contents": contents, name: given})
+            assert (found.messages, found.candidates[0].messages) == ([system, ASK], [FOUR]), (name, given)
+    (found,) = convert({"contents": contents})
+    assert (found.messages, found.metadata) == ([ASK], None)
+
+
+CALL_ITEM = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "add", "arguments": '{"a": 2}'}
+CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": {"a": 2}}}
+RESULT_ITEM = {"type": "function_call_output", "call_id": "c1", "output": "4"}
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "4"}
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Add them."}]}
+SAID = {
+    "type": "message",
+    "id": "msg_1",
+    "status": "completed",
+    "role": "assistant",
+    "content": [{"type": "output_text", "text": "4", "annotations": []}],
+}
+HIDDEN = {"type": "reasoning", "id": "rs_2", "summary": [], "content": None, "encrypted_content": "x"}
+ASKED = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "2+2?"}]}
+
+
+def test_items_of_openais_responses_are_messages():
+    called = {"role": "assistant", "content": "", "tool_calls": [CALL], "reasoning_content": "Add them."}
+    items = [ASKED, THOUGHT, CALL_ITEM, RESULT_ITEM, HIDDEN, SAID]
+    rows = [{"messages": items}, {"input": items}, {"input": items[:4], "output": items[4:]}]
+    for row in rows:
+        (found,) = convert(row)
+        assert (found.messages, found.candidates[0].messages) == ([ASK, called, RESULT], [FOUR]), row
+    (found,) = convert({"input": [ASK], "output": items[1:], "instructions": "Be brief."})
+    assert found.messages == [{"role": "system", "content": "Be brief."}, ASK]
+    assert found.candidates[0].messages == [called, RESULT, FOUR]
+    other = {**CALL_ITEM, "call_id": "c2"}
+    (found,) = convert({"input": [ASK, SAID, CALL_ITEM, other]})
+    assert found.candidates[0].messages == [{**FOUR, "tool_calls": [CALL, {**CALL, "id": "c2"}]}], "parallel calls"
+    with pytest.raises(BadRow, match="has no role: found the keys 'type'"):
+        convert({"input": [ASK, CALL_ITEM, {"type": "web_search_call", "id": "ws"}, SAID]})
+
+
+def test_a_mask_of_all_turns_is_not_understood_and_said():
+    (found,) = convert({"messages": [ASK, FOUR], "loss_mask": [0, 1]})
+    assert found.unclear == ("loss_mask",) and json.loads(found.metadata or "") == {"loss_mask": [0, 1]}
+
+
+def test_a_system_turn_may_have_its_text_under_system_prompt():
+    system = {"role": "system", "system_prompt": "Be brief.", "text": None}
+    (found,) = convert({"messages": [system, ASK, FOUR]})
+    assert found.messages == [{"role": "system", "content": "Be brief."}, ASK]
+    (found,) = convert({"messages": [{**system, "text": "Own."}, ASK, FOUR]})
+    assert found.messages[0] == {"role": "system", "content": "Own.", "system_prompt": "Be brief."}
