@@ -117,6 +117,21 @@ def test_a_marked_last_answer_makes_no_row(tmp_path):
         )
 
 
+def test_the_decisions_on_a_row_that_became_no_prompt(tmp_path):
+    rows = [talk(f"{n}?", "b") for n in range(11)]
+    store, _ = built(tmp_path, [rows[0], rows[0], *rows[1:], rows[0]], "sft: {type: sft}")
+    repeats = query(store, "SELECT row_id FROM decisions WHERE row_id LIKE '%:%' ORDER BY len(row_id)")["row_id"]
+    assert [name.split(":")[1] for name in repeats] == ["2", "13"]
+    history = row_history(store, repeats[0])
+    assert history.title == f"row {repeats[0]}, of which only decisions are held"
+    ((heading, lines),) = history.parts
+    assert heading == "decisions" and lines[0].startswith("dropped by prompts.source.rows: exact copy of line 1")
+    first = query(store, "SELECT prompt_id FROM prompts WHERE line = 1").item()
+    assert row_history(store, "rows.jsonl:1").title == f"prompt {first}", "the place of a prompt"
+    with pytest.raises(UserError, match="no row 'rows.jsonl:99' in this store"):
+        row_history(store, "rows.jsonl:99")
+
+
 def test_no_rows_as_all_answers_are_marked(tmp_path):
     rows = [talk("3+3?", said("7", train=False)), talk("4+4?", said("9", weight=0))]
     made = run(recipe(tmp_path, rows, "sft: {type: sft}"), Store(tmp_path / "store"))
