@@ -252,7 +252,7 @@ def test_conversations_that_end_alike_are_no_duplicates(folder, steps, dataset, 
     assert query(store, "SELECT count(DISTINCT prompt_id) FROM sft").item() == kept
 
 
-def test_answers_of_several_turns_that_end_alike_are_no_duplicates(folder):
+def test_trajectories_that_end_alike_are_no_duplicates(folder):
     call = {"type": "function", "function": {"name": "f", "arguments": {"of": 1}}}
     turns = [{"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "content": "2"}]
     done = {"role": "assistant", "content": "Done."}
