@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.learnt_counts import REASONS, learnt_counts, number
 from cli.token_text import CLOSE, OPEN, harmless, token_text
+from curate.api.first_rows import condition_reads
 from curate.models.chat.chat import Chat, chat_for, template_for
 from curate.models.chat.template_support import support_of
 from curate.models.model_ref import ModelRef
@@ -147,7 +148,13 @@ def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> s
         return "the answers are still to be written; the prompts, as the model will see them:"
     pairs = "; a pair is of recorded answers" if rows.kind == "preference" else ""
     more = "; further answers are still to be written" if asked and rows.kind != "prompt" else ""
-    return f"the dataset is not built yet: rows straight from the sources, before anything is selected{pairs}{more}"
+    selected = "before anything is selected"
+    if condition := recipe.datasets[training.dataset].where:
+        if condition_reads(found.state, recipe.datasets[training.dataset]) is None:
+            selected += " (where: reads what is not there yet)"
+        else:
+            selected = f"those with {harmless(' '.join(condition.split()))}, before anything else is selected"
+    return f"the dataset is not built yet: rows straight from the sources, {selected}{pairs}{more}"
 
 
 def _examples(

@@ -1,33 +1,47 @@
 """The rows that a dataset would have of recorded answers, before anything is selected: for ``check`` to show.
 
-They are made of what a plan has read of the sources, and of candidates that are there already. Conditions, rules and
-splits have not run, so the dataset itself may have fewer rows.
+They are made of what a plan has read of the sources, and of candidates that are there already. The dataset's own
+condition (``where``) is applied where all that it reads is there. Other conditions, rules and splits have not run, so
+the dataset itself may have fewer rows.
 """
 
 from collections.abc import Iterator
 
 import polars as pl
 
-from curate.datasets.candidate_table import Candidates, read_candidates
+from curate.datasets.candidate_table import Candidates, read_candidates, with_columns
 from curate.datasets.learnt import NOT_LEARNT, last_is_learnt, with_context
-from curate.datasets.trl_rows import preference_rows, sft_rows
+from curate.datasets.trl_rows import preference_rows, sft_rows, summary_columns
 from curate.pipeline.run_state import RunState
 from curate.select.recorded_pairs import pair
+from curate.steps import sql_conditions
 from curate.storage.row_table import gather
 from schemas.recipe import Dataset
+from schemas.rows import PROMPTS
 
 ANSWERS = {"sft": ["completion"], "preference": ["chosen", "rejected"], "prompt": []}
 PREFERENCE = "preference"  # the score of recorded pairs
 
 
-def first_rows(state: RunState, entry: Dataset, count: int) -> pl.DataFrame:
+def condition_reads(state: RunState, entry: Dataset) -> list[str] | None:
+    """Return the columns that a dataset's condition reads; ``None`` where one of them is not there before a run."""
+    own = state.prompts if entry.type == "prompt" else state.completions
+    columns = own.columns(None if entry.type == "prompt" else state.prompts)
+    of_answers = ["pass_rate", "n_completions", *summary_columns(list(state.completions.scores))]
+    later = {name for rows in (state.completions, state.prompts) for name, held in rows.scores.items() if not held}
+    later |= {*of_answers} if entry.type == "prompt" else set()
+    names = sql_conditions.mentioned(entry.where or "", list(dict.fromkeys([*columns, *later])))
+    return None if later.intersection(names) else names
+
+
+def first_rows(state: RunState, name: str, count: int) -> pl.DataFrame:
     """Return the first rows that recorded answers give a dataset, from its sources in turn.
 
     Pairs are those that are recorded; where none are, the first two answers of a prompt stand for them.
 
     Args:
         state: The recipe's rows, as far as they are known.
-        entry: The dataset, as the recipe has it.
+        name: The name of the dataset.
         count: The most rows.
 
     Returns:
@@ -35,13 +49,28 @@ def first_rows(state: RunState, entry: Dataset, count: int) -> pl.DataFrame:
         ``chosen`` and ``rejected``); where no answer is there yet, these are missing, and the rows are the prompts.
         ``left_out`` is why the dataset will not have a row, as far as its turns say so; null otherwise.
     """
+    entry = state.recipe.datasets[name]
     candidates = read_candidates(state.completions, state.prompts, ["sample_index"])
+    frame, places = candidates.frame, pl.int_range(candidates.prompts.frame.height, dtype=pl.UInt32, eager=True)
+    reads = condition_reads(state, entry)
+    if entry.where and reads is not None:
+        where = f"{state.recipe.where('datasets', name, 'where')}: where"
+        if entry.type == "prompt":
+            texts = gather(candidates.prompts, places, [one for one in reads if one in PROMPTS])
+            scored = candidates.prompts.frame.select(one for one in reads if one not in texts.columns)
+            places = places.filter(sql_conditions.holds(texts.hstack(scored), entry.where, where))
+        else:
+            parts = with_columns(candidates, frame, reads)
+            held = [
+                part.filter(sql_conditions.holds(part.drop("__row", "__place"), entry.where, where))["__row"]
+                for part in parts
+            ]
+            frame = frame.filter(pl.col("__row").is_in(pl.concat(held).implode())) if held else frame
     if entry.type != "prompt" and candidates.frame.height:
-        made = _answered(candidates, entry, _in_turn(candidates, candidates.frame["__place"].unique()).head(count))
+        made = _answered(candidates, frame, entry, _in_turn(candidates, frame["__place"].unique()).head(count))
         if made is not None:
             return _as_learnt(made.head(count), entry)
-    places = _in_turn(candidates, pl.int_range(candidates.prompts.frame.height, dtype=pl.UInt32, eager=True))
-    return _as_learnt(_prompts(candidates, places.head(count)), entry)
+    return _as_learnt(_prompts(candidates, _in_turn(candidates, places).head(count)), entry)
 
 
 def _as_learnt(rows: pl.DataFrame, entry: Dataset) -> pl.DataFrame:
@@ -64,11 +93,18 @@ def _in_turn(candidates: Candidates, places: pl.Series) -> pl.Series:
     return sources.sort(pl.int_range(pl.len()).over("source"), maintain_order=True)["place"]
 
 
-def _answered(candidates: Candidates, entry: Dataset, places: pl.Series) -> pl.DataFrame | None:
-    """Return SFT rows or pairs of the candidates of some prompts, in the order of the prompts; None for no rows."""
-    frame = candidates.frame.join(
-        places.rename("__place").to_frame(), on="__place", how="inner", maintain_order="right_left"
-    )
+def _answered(candidates: Candidates, frame: pl.DataFrame, entry: Dataset, places: pl.Series) -> pl.DataFrame | None:
+    """Return SFT rows or pairs of the candidates of some prompts, in the order of the prompts; None for no pairs.
+
+    Args:
+        candidates: All candidates.
+        frame: Those of ``candidates.frame`` that the dataset may have.
+        entry: The dataset, as the recipe has it.
+        places: The prompts.
+    """
+    if frame.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(("row_id", "prompt", "tools", *ANSWERS[entry.type]), pl.String))
+    frame = frame.join(places.rename("__place").to_frame(), on="__place", how="inner", maintain_order="right_left")
     if entry.type == "sft":
         made, parts = frame.select("__row", "__place"), sft_rows(candidates, frame.select("__row", "__place"), None, [])
     else:

@@ -33,7 +33,7 @@ from curate.steps.code_hash import code_hash
 from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
 from curate.storage.store import Store, is_store
-from schemas.errors import Stopped, UserError
+from schemas.errors import Stopped, UserError, short_repr
 from schemas.ids import fingerprint
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress, StageWarning
@@ -105,17 +105,17 @@ def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0) -> 
         rows: How many rows to make of recorded answers for each training whose dataset is not there yet.
 
     Raises:
-        UserError: For a mistake in the recipe or its sources.
+        UserError: For a mistake in the recipe or its sources, or in ``rows``.
     """
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+        raise UserError(f"rows: expected a whole number of rows, at least 0, found {short_repr(rows)}")
     recipe = as_recipe(recipe)
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
     with _drafts() as drafts:
         found = _plan(recipe, store or drafts, drafts, SourceReader()).with_sources()
         wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()
-        return replace(
-            found, first_rows={name: first_rows(found.state, recipe.datasets[name], rows) for name in wanted}
-        )
+        return replace(found, first_rows={name: first_rows(found.state, name, rows) for name in wanted})
 
 
 def as_recipe(recipe: AnyRecipe) -> Recipe:

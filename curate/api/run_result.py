@@ -118,11 +118,14 @@ class RunResult:
     def learnt(self) -> pl.DataFrame:
         """Return for each SFT dataset how many of the assistant's turns are learnt, call tools, and are context only.
 
-        ``turns`` are learnt, in prompts as in completions; ``calls`` are those of them that call tools.
+        ``turns`` are learnt, in prompts as in completions; ``calls`` are those of them that call tools, ``earlier``
+        those in prompts. ``left_out`` are the turns of answers that make no row, as their last turn is marked as not to
+        be learnt; a random control does not count them again.
         """
         held = [(name, stage.manifest.get("learnt")) for name, stage in self.stages.items()]
         counts = [{"dataset": name, **found} for name, found in held if found]
-        return pl.DataFrame(counts, {"dataset": pl.String} | dict.fromkeys(("turns", "calls", "context"), pl.Int64))
+        names = ("turns", "calls", "context", "earlier", "left_out")
+        return pl.DataFrame(counts, {"dataset": pl.String} | dict.fromkeys(names, pl.Int64))
 
     def dropped(self) -> pl.DataFrame:
         """Return how many rows each stage dropped for each reason, the largest number first in each stage."""

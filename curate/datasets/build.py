@@ -71,10 +71,10 @@ def write_dataset(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) ->
         prompts, made, note = choose_prompts(spec, decisions)
         made, left_out = refine(run, spec, Candidates(prompts, prompts, prompts.frame), made, decisions)
         return write_prompts(spec, prompts, made, writer) + left_out + note
-    candidates, unlearnt = _candidates(spec, decisions)
+    candidates, unlearnt, turns = _candidates(spec, decisions)
     made, refused = choose_candidates(spec, candidates, decisions)
     made, left_out = refine(run, spec, candidates, made, decisions)
-    return write_rows(spec, candidates, made, writer) + unlearnt + refused + left_out
+    return write_rows(spec, candidates, made, writer, turns) + unlearnt + refused + left_out
 
 
 def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) -> str:
@@ -86,14 +86,14 @@ def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) ->
     base = spec.control_base.read(DATASET_TABLES[spec.entry.type])
     if spec.entry.type == "prompt":
         return control_of_prompts(spec, base, decisions, writer)
-    candidates, _ = _candidates(spec, decisions)
+    candidates, _, _ = _candidates(spec, decisions)
     return control_of_candidates(spec, candidates, base, decisions, writer)
 
 
-def _candidates(spec: DatasetSpec, decisions: DecisionWriter) -> tuple[Candidates, str]:
-    """Return the candidates to choose from, and a note on those that an SFT row could not learn."""
+def _candidates(spec: DatasetSpec, decisions: DecisionWriter) -> tuple[Candidates, str, int]:
+    """Return the candidates to choose from, a note on those that an SFT row could not learn, and those ones' turns."""
     candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
-    return learnable(candidates, decisions) if spec.entry.type == "sft" else (candidates, "")
+    return learnable(candidates, decisions) if spec.entry.type == "sft" else (candidates, "", 0)
 
 
 def _adopt(state: RunState, name: str, stage: Stage | None) -> None:

@@ -36,7 +36,11 @@ def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bo
         if entry.control_of:
             continue
         stage = None if pending else state.datasets.get(name)
-        found = [_problem(state, name, entry, stage, results), _unanswered(state, entry, stage)]
+        found = [
+            _problem(state, name, entry, stage, results),
+            _unanswered(state, entry, stage),
+            _unseen_turns(state, entry, stage),
+        ]
         texts = [*filter(None, found), *leftover_warnings(state, entry, stage)]
         warnings += [StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text) for text in texts]
     return warnings
@@ -76,6 +80,31 @@ def _kept_whole(sources: list[Stage], name: Literal["unanswered", "unanswered_tr
     return (
         f"{count:,} {end} with a turn {ends}, and {make} no row ({_named(held)}); to learn the turns of the "
         f"assistant before it, set {remedy} on the source"
+    )
+
+
+def _unseen_turns(state: RunState, entry: Dataset, stage: Stage | None) -> str:
+    """Return how many earlier turns are learnt where a recipe chooses or rewrites answers by the last, or ""."""
+    count = stage.manifest.get("learnt", {}).get("earlier", 0) if stage else 0
+    if not count or entry.learn == "last" or not _chooses_answers(state, entry):
+        return ""
+    turns = "earlier turn is learnt" if count == 1 else "earlier turns are learnt"
+    return (
+        f"{count:,} {turns} that no step looked at: scores, filters, rules and rewriting see the last answer of a "
+        "conversation; learn: last learns the last answer only"
+    )
+
+
+def _chooses_answers(state: RunState, entry: Dataset) -> bool:
+    """Return whether a recipe scores, filters, selects or rewrites candidates for a dataset."""
+    return (
+        entry.where is not None
+        or entry.select not in (None, "all")
+        or any(
+            step.verb in ("score", "filter", "select")
+            or (step.verb == "generate" and find_step("generate", step.use or "", "").makes in FROM_CANDIDATES)
+            for step in state.recipe.completions
+        )
     )
 
 

@@ -19,9 +19,10 @@ from schemas.learnt_turns import is_learnt, mark_unlearnt
 NOT_LEARNT = (
     "its last turn is not to be learnt (weight: 0); to learn those before it, cut this turn or mark it weight: 1"
 )
-# JSON text escapes the quotes in a text, so that these are keys and values; only arguments of calls may have them too.
+# JSON text escapes the quotes in a text, so that these are keys; what stands below a further key may have them too.
 ANSWERED = '"role": ?"assistant"'
-LOOK_CLOSER = '"(?:tool_calls|weight)"'
+KEYS = r'(?:[^\\]|\\\\)" ?:'
+PLAIN_KEYS = '"(?:role|content)" ?:'
 
 
 @dataclass
@@ -32,20 +33,29 @@ class Learnt:
         turns: The turns that are learnt.
         calls: Those of them that call tools.
         context: The turns that are context only.
+        earlier: Of the turns that are learnt, those of prompts.
+        left_out: The turns of candidates that are left out, as their last turn is marked as context only.
     """
 
     turns: int = 0
     calls: int = 0
     context: int = 0
+    earlier: int = 0
+    left_out: int = 0
 
     def of_rows(self, parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yield SFT rows as they are, counting their turns."""
         for part in parts:
-            for texts in (part["prompt"], part["completion"]):
-                plain = ~texts.str.contains(LOOK_CLOSER)
-                self.turns += int(texts.filter(plain).str.count_matches(ANSWERED).sum())
-                self._look(texts.filter(~plain))
+            before = self.turns
+            self._count(part["prompt"])
+            self.earlier += self.turns - before
+            self._count(part["completion"])
             yield part
+
+    def _count(self, texts: pl.Series) -> None:
+        plain = is_plain(texts)
+        self.turns += int(texts.filter(plain).str.count_matches(ANSWERED).sum())
+        self._look(texts.filter(~plain))
 
     def _look(self, texts: pl.Series) -> None:
         for text in texts:
@@ -69,26 +79,46 @@ class Learnt:
         return asdict(self)
 
 
-def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candidates, str]:
+def is_plain(messages: pl.Series) -> pl.Series:
+    """Return whether messages (JSON text) have a role and a text each, and nothing else that could look like a turn."""
+    return messages.str.count_matches(KEYS) == messages.str.count_matches(PLAIN_KEYS)
+
+
+def count_answered(messages: pl.Series) -> int:
+    """Return how many turns of messages (JSON text) are the assistant's, learnt or not."""
+    plain = is_plain(messages)
+    turns = (turn for text in messages.filter(~plain) for turn in parse(text))
+    return int(messages.filter(plain).str.count_matches(ANSWERED).sum()) + sum(
+        turn["role"] == "assistant" for turn in turns
+    )
+
+
+def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candidates, str, int]:
     """Leave out candidates whose last turn is marked as not to be learnt, each with a decision.
 
     Returns:
-        The candidates that are left, and a note on the others.
+        The candidates that are left, a note on the others, and how many turns of the assistant those others have, with
+        their prompts'.
     """
     slices = with_columns(candidates, candidates.frame, ["completion"])
     kept = [last_is_learnt(part["completion"]) for part in slices]
     learnt = np.concatenate([part.to_numpy() for part in kept]) if kept else np.ones(0, bool)
     if learnt.all():
-        return candidates, ""
+        return candidates, "", 0
     reason = pl.when("kept").then(None).otherwise(pl.lit(NOT_LEARNT))
     decided = candidates.frame.select(row_id="completion_id", kept=pl.Series(learnt)).with_columns(reason=reason)
     decisions.write("learnt", decided)
     own = candidates.own
     left = RowTable(own.frame.filter(pl.Series(learnt)), own.files, own.file[learnt], own.at[learnt])
     frame = candidates.frame.filter(pl.Series(learnt)).drop("__row").with_row_index("__row")
+    others = with_columns(candidates, candidates.frame.filter(~pl.Series(learnt)), ["messages", "completion"])
+    turns = sum(count_answered(part[name]) for part in others for name in ("messages", "completion"))
     out = int((~learnt).sum())
-    note = f"; {out:,} left out: {'its' if out == 1 else 'their'} last turn is marked as not to be learnt"
-    return Candidates(left, candidates.prompts, frame), note
+    note = (
+        f"; {out:,} left out ({turns:,} assistant turn{'' if turns == 1 else 's'}): {'its' if out == 1 else 'their'} "
+        "last turn is marked as not to be learnt"
+    )
+    return Candidates(left, candidates.prompts, frame), note, turns
 
 
 def last_is_learnt(completions: pl.Series) -> pl.Series:

@@ -27,7 +27,7 @@ def refine(
     for part, rule in (("dedup", spec.dedup), ("diverse", spec.diverse)):
         if rule is None or made.is_empty():
             continue
-        ids, texts = _ids(spec, candidates, made), text_of(candidates, made, rule.on)
+        ids, texts = _ids(spec, candidates, made), text_of(candidates, made, rule.on, last=part == "diverse")
         score = _score(candidates, made, rule)
         if part == "dedup":
             decided, note = duplicate_decisions(run, rule, ids, texts, score, "")

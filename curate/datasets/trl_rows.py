@@ -4,7 +4,7 @@ Rows are made and written a slice at a time. A score may have any name, so colum
 score has.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 
 import polars as pl
@@ -137,22 +137,28 @@ def row_ids(kind: str, *ids: pl.Series) -> pl.Series:
     return pl.Series([f"r_{sha256(text.encode()).hexdigest()[:20]}" for text in texts], dtype=pl.String)
 
 
-def text_of(candidates: Candidates, made: pl.DataFrame, on: str) -> pl.Series:
+def text_of(candidates: Candidates, made: pl.DataFrame, on: str, *, last: bool) -> pl.Series:
     """Return the texts to compare of rows: the ``prompt``, the (chosen) ``response``, or all texts of the ``row``.
 
-    Of answers that call tools or have several turns, all turns are compared; of a ``row``'s prompt, too.
+    Of answers that call tools or have several turns, all turns are compared; of prompts that are conversations too,
+    unless the last turn's text is asked for (``last``) and not the ``row``'s.
     """
     answers = [name for name in ("__row", "chosen", "rejected") if name in made.columns]
     compared = answers[:1] if on == "response" else answers if on == "row" else []
-    parts = [] if on == "response" else [_text(candidates.prompts, made["__place"], "prompt", "messages", on == "row")]
-    parts += [_text(candidates.own, made[name], "response", "completion", True) for name in compared]
+    more = same_text.more_than_text if on == "row" else None if last else same_text.conversations
+    parts = [] if on == "response" else [_text(candidates.prompts, made["__place"], "prompt", "messages", more)]
+    parts += [
+        _text(candidates.own, made[name], "response", "completion", same_text.more_than_text) for name in compared
+    ]
     return pl.select(pl.concat_str([p.fill_null("") for p in parts], separator="\n").alias("text")).to_series()
 
 
-def _text(table: RowTable, rows: pl.Series, text: str, turns: str, whole: bool) -> pl.Series:
-    """Return the texts of rows; with ``whole`` all turns in place of a text that is not all there is."""
-    columns = gather(table, rows, [text, turns] if whole else [text])
-    return same_text.more_than_text(columns[turns]).fill_null(columns[text]) if whole else columns[text]
+def _text(
+    table: RowTable, rows: pl.Series, text: str, turns: str, more: Callable[[pl.Series], pl.Series] | None
+) -> pl.Series:
+    """Return the texts of rows, with all turns in place of a text where ``more`` says that it is not all there is."""
+    columns = gather(table, rows, [text, turns] if more else [text])
+    return more(columns[turns]).fill_null(columns[text]) if more else columns[text]
 
 
 def _prompt_columns(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:

@@ -20,8 +20,18 @@ def write_prompts(spec: DatasetSpec, prompts: RowTable, made: pl.DataFrame, writ
     return _write(spec, rows, made, prompt_splits(spec.recipe, spec.prompts, spec.shares_of, prompts), writer)
 
 
-def write_rows(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, writer: StageWriter) -> str:
-    """Write a dataset of candidates or pairs, in the order of its prompts; return how many rows each split has."""
+def write_rows(
+    spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, writer: StageWriter, left_out: int = 0
+) -> str:
+    """Write a dataset of candidates or pairs, in the order of its prompts; return how many rows each split has.
+
+    Args:
+        spec: The dataset.
+        candidates: The candidates.
+        made: The rows by number.
+        writer: Writes them.
+        left_out: How many turns of the assistant the candidates have that an SFT row could not learn.
+    """
     made = made.sort("__place", maintain_order=True)
     splits = prompt_splits(spec.recipe, spec.prompts, spec.shares_of, candidates.prompts)
     if spec.entry.type != "sft":
@@ -29,7 +39,7 @@ def write_rows(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, wr
     rows = sft_rows(candidates, made, spec.by, spec.scorers)
     if spec.entry.learn == "last":
         rows = (part.with_columns(with_context(part["prompt"])) for part in rows)
-    return _write(spec, rows, made, splits, writer, Learnt())
+    return _write(spec, rows, made, splits, writer, Learnt(left_out=left_out))
 
 
 def _write(

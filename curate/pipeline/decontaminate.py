@@ -1,5 +1,6 @@
 """The verb ``decontaminate``: rows that a benchmark holds too are dropped, with its row, the rule and the shared text.
 
+Of a conversation each turn of the user and of the assistant is compared, as each is learnt or is read by the model.
 There are three rules, each for the rows that those before it let pass: ``exact`` (equal words), ``n-grams``
 (``curate.algorithms.overlap``) and, where the recipe gives ``semantic`` a cosine, ``semantic``: the embedding of the
 row is that near to a benchmark row's.
@@ -15,11 +16,12 @@ import polars as pl
 
 from curate.algorithms.overlap.benchmark_index import SHARES, BenchmarkIndex, check_overlap_settings, make_index
 from curate.algorithms.overlap.benchmark_overlap import HEAD, find_benchmark_overlaps
+from curate.algorithms.text import same_text
 from curate.algorithms.vectors.neighbours import nearest, unit
 from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
 from curate.pipeline.decisions import decision_stage, kept_summary
-from curate.pipeline.row_rule import EMBEDDER
+from curate.pipeline.row_rule import EMBEDDER, TURNS
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.sources.benchmarks import read_benchmarks
@@ -28,6 +30,7 @@ from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
+from schemas.json_text import parse
 
 SETTINGS = ("against", "ngram", "match", "share_of", "semantic", "model", "on")
 DEFAULTS = {"ngram": 8, "match": 0.5, "share_of": SHARES[0]}
@@ -120,8 +123,11 @@ def write_overlaps(
         )
     run.progress.begin(label, rows.kept_ids.height)
     counts: Counter[tuple[str, str]] = Counter()
-    for part in read_batches(rows, [column], prompts):
-        found = find_overlaps(part[column], index, rule)
+    turns = TURNS.get(column)
+    for part in read_batches(rows, [column, turns] if turns else [column], prompts):
+        texts, owner = turn_texts(part[column], part[turns]) if turns else (part[column], None)
+        found = find_overlaps(texts, index, rule)
+        found = found if owner is None else first_overlaps(found, owner, part.height)
         writer.write("decisions", overlap_decisions(part[rows.id], found, benchmark.rows, label))
         files = benchmark.rows["file"].gather(found["matched"].drop_nulls())
         counts.update(zip(found["how"].drop_nulls(), files, strict=True))
@@ -144,6 +150,41 @@ def _semantic_settings(state: RunState, step: recipes.Step, where: str) -> tuple
     model = state.model(name, where)
     check_embedder(model, where)
     return float(at), model
+
+
+def turn_texts(text: pl.Series, turns: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+    """Return the texts to compare of rows: of a conversation each turn's, of another row its text.
+
+    Args:
+        text: The text of each row.
+        turns: The messages of each row, as JSON text.
+
+    Returns:
+        The texts, and the number of the row that each is of; None where each row has one.
+    """
+    several = same_text.conversations(turns)
+    at = several.is_not_null().arg_true()
+    if not len(at):
+        return text, None
+    said = [
+        list(dict.fromkeys(turn["content"] for turn in parse(held) if turn["role"] in ("user", "assistant")))
+        for held in several.gather(at)
+    ]
+    of_turns = pl.DataFrame({"row": at, "text": said}, {"row": pl.UInt32, "text": pl.List(pl.String)}).explode("text")
+    others = pl.DataFrame({"text": text}).with_row_index("row").filter(several.is_null())
+    every = pl.concat([of_turns, others]).sort("row", maintain_order=True)
+    return every["text"], every["row"]
+
+
+def first_overlaps(found: pl.DataFrame, owner: pl.Series, rows: int) -> pl.DataFrame:
+    """Return for each of some rows the overlap of the first of its texts that has one."""
+    first = (
+        found.with_columns(owner.alias("row"))
+        .filter(pl.col("matched").is_not_null())
+        .unique("row", keep="first", maintain_order=True)
+    )
+    every = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.UInt32, eager=True)})
+    return every.join(first, on="row", how="left", maintain_order="left").drop("row")
 
 
 def find_overlaps(text: pl.Series, index: BenchmarkIndex, rule: SemanticRule | None) -> pl.DataFrame:

@@ -5,8 +5,9 @@ from functools import partial
 
 import polars as pl
 
+from curate.algorithms.text import same_text
 from curate.pipeline.decisions import decision_stage, kept_summary
-from curate.pipeline.row_rule import RowRule, read_columns, read_row_rule, rule_code
+from curate.pipeline.row_rule import TURNS, RowRule, read_columns, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
 from curate.steps import sql_conditions
@@ -22,7 +23,8 @@ SHOWN = 300  # characters of a text that evidence shows
 def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
     """Return the stage that drops duplicates among rows, and of reference data (``against``).
 
-    With ``where``, an SQL condition, rows for which it does not hold are not compared, and stay.
+    Of a conversation all turns are compared, as different ones may end alike. With ``where``, an SQL condition, rows
+    for which it does not hold are not compared, and stay.
 
     Args:
         state: The run's state.
@@ -50,7 +52,8 @@ def dedup_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     rule = read_row_rule(state, "dedup", step.use or "", given, where, text_column)
     label = state.label(rows.table, "dedup", step.name)
     mentioned = sql_conditions.mentioned(condition, list(columns)) if condition else []
-    needed = list(dict.fromkeys([text_column, *([by] if by else []), *mentioned]))
+    turns = [TURNS[text_column]] if text_column in TURNS else []
+    needed = list(dict.fromkeys([text_column, *turns, *([by] if by else []), *mentioned]))
     key = {"rule": rule.key(), "where": condition, **input_key(rows, prompts, needed)}
     build = partial(
         write_duplicates,
@@ -88,7 +91,8 @@ def write_duplicates(
                 not_compared.append(part.filter(~holds)[rows.id])
                 part = part.filter(holds)
             compared.append(part.select(rows.id, *([rule.by] if rule.by else [])))
-            yield part[rule.on]
+            turns = TURNS.get(rule.on)
+            yield same_text.conversations(part[turns]).fill_null(part[rule.on]) if turns else part[rule.on]
 
     texts = mapped_texts(texts_to_compare(), run.store)
     held = pl.concat(compared) if compared else read_all(rows, columns, prompts)

@@ -23,6 +23,7 @@ from schemas.ids import fingerprint
 
 EMBEDDER = "minilm"
 RULE_COLUMNS = ("embedding", "text", "score")  # columns of a step that stand for others, which the recipe names
+TURNS = {"prompt": "messages", "response": "completion"}  # the columns of the messages whose last text a column has
 SHARD = 20_000  # sketches a file
 
 
@@ -103,7 +104,7 @@ def read_row_rule(
         if "known" not in step.reads:
             raise UserError(f"{where}: dedup {step.name!r} takes no 'against': it reads no column 'known'")
         folder, own = state.recipe.path.parent, state.store.path
-        reference = read_reference_data(values["against"], values["on"], folder, own, where, dataset_type)
+        reference = read_reference_data(values["against"], values["on"], folder, own, where, dataset_type, turns=True)
     return RowRule(step, settings, values["on"], values["by"], embedder, reference)
 
 

@@ -44,14 +44,25 @@ class ReferenceData(NamedTuple):
 
 
 class _TextColumns(NamedTuple):
-    """The columns that a row's text is made of, and the id of the rows: of prompts or of completions."""
+    """The columns that a row's text is made of, and the id of the rows: of prompts or of completions.
+
+    Where ``of_conversations``, messages take the place of a text only in conversations (``same_text.conversations``).
+    """
 
     id: str
     columns: tuple[str, ...]
+    of_conversations: bool = False
 
 
 def read_reference_data(
-    against: Any, column: str, folder: Path, own_store: Path, where: str, dataset_type: str = ""
+    against: Any,
+    column: str,
+    folder: Path,
+    own_store: Path,
+    where: str,
+    dataset_type: str = "",
+    *,
+    turns: bool = False,
 ) -> ReferenceData:
     """Return the texts of all entries of ``against``, in their order.
 
@@ -63,6 +74,7 @@ def read_reference_data(
         where: ``file:line``, with which an error begins.
         dataset_type: The type of the dataset whose rows are compared, if they are a dataset's. The texts are then those
             that ``curate.datasets.trl_rows.text_of`` returns for rows of that type.
+        turns: Whether the text of a conversation is all its turns, as ``curate.pipeline.dedup`` compares them.
 
     Raises:
         UserError: An entry is wrong, cannot be read or has no row with the column.
@@ -71,10 +83,11 @@ def read_reference_data(
     if not entries:
         raise UserError(f"{where}: against: expected a file, a data set or a store, or a list of them, found []")
     code = code_hash(_read_entry)  # how an entry's texts are made
+    columns = _text_columns(column, dataset_type) if turns else _text_column(column)
     parts, contents = [pl.DataFrame(schema=SCHEMA)], [column, dataset_type, code]
     for entry in entries:
         settings = _check_entry(entry, where)
-        rows, content = _read_entry(settings, _text_columns(column, dataset_type), folder, own_store, where)
+        rows, content = _read_entry(settings, columns, folder, own_store, where)
         if rows.is_empty():
             raise UserError(f"{where}: against: {without_secrets(settings['path'])} has no row with a {column!r}")
         parts.append(rows.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
@@ -176,10 +189,18 @@ def _read_store(path: Path, name: str, text: _TextColumns) -> pl.DataFrame:
     return _with_text(found, pl.lit(name), text)
 
 
+def _text_column(column: str) -> _TextColumns:
+    return _TextColumns("prompt_id" if column in PROMPTS else "completion_id", (column,))
+
+
 def _text_columns(column: str, dataset_type: str) -> _TextColumns:
     """Return the columns that a text is made of: one column, or pairs of a text and its messages."""
-    if not dataset_type or column == "prompt":
-        return _TextColumns("prompt_id" if column in PROMPTS else "completion_id", (column,))
+    if column == "prompt":
+        return _TextColumns("prompt_id", ("prompt", "messages"), of_conversations=True)
+    if not dataset_type and column == "response":
+        return _TextColumns("completion_id", ("response", "completion"), of_conversations=True)
+    if not dataset_type:
+        return _text_column(column)
     prompt = ("prompt", "messages") if column == "row" else ()
     if dataset_type == "prompt":
         return _TextColumns("prompt_id", prompt)
@@ -190,11 +211,14 @@ def _with_text(rows: pl.DataFrame, file: pl.Expr, text: _TextColumns) -> pl.Data
     """Return the rows that have a text, in the columns of ``SCHEMA``.
 
     Of a text and its messages, the messages are taken where they have more than the one text
-    (``same_text.more_than_text``).
+    (``same_text.more_than_text``), or are a conversation.
     """
     if not {*text.columns} <= {*rows.columns}:
         return pl.DataFrame(schema=SCHEMA)
     joined = pl.col(text.columns[0])
+    if text.of_conversations:
+        joined = same_text.conversations(rows[text.columns[1]]).fill_null(rows[text.columns[0]])
+        return rows.select(joined.alias("text"), file=file, line="line", row_id=text.id).drop_nulls("text")
     if len(text.columns) > 1:
         pairs = zip(text.columns[::2], text.columns[1::2], strict=True)
         parts = [

@@ -9,7 +9,8 @@ from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from schemas.errors import UserError
 
-# The tables in which an id is looked for, with their id columns. ``training_rows`` may have rows of earlier datasets.
+# The tables in which an id is looked for, with their id columns. ``training_rows`` may have rows of earlier datasets,
+# and ``decisions`` rows of sources that became no prompts, by their place: they are looked for last.
 ID_COLUMNS = {
     "prompts": "prompt_id",
     "completions": "completion_id",
@@ -17,7 +18,14 @@ ID_COLUMNS = {
     "preferences": "row_id",
     "rl_prompts": "row_id",
     "training_rows": "row_id",
+    "decisions": "row_id",
 }
+# ``check`` names rows so.
+AT_PLACE = """
+SELECT DISTINCT prompt_id FROM prompts
+WHERE line IS NOT NULL AND ? IN (
+    concat(file, ':', line), concat(source, ':', line), concat(source, '/', file, ':', line)
+) LIMIT 6"""
 
 
 @dataclass
@@ -39,11 +47,12 @@ class RowHistory:
 
 
 def row_history(store: Store, id_start: str, recipe: str | None = None) -> RowHistory:
-    """Return the history of a prompt, a completion or a dataset row.
+    """Return the history of a prompt, a completion or a dataset row; of a row that became none, the decisions on it.
 
     Args:
         store: The store.
-        id_start: The row's id, or the first characters of it.
+        id_start: The row's id, or the first characters of it; or its place in a source, such as ``data.jsonl:4``, which
+            is the id of a row that became no prompt.
         recipe: The recipe whose runs made the row (``curate.storage.sql_views.connect``); None for all recipes.
 
     Raises:
@@ -55,15 +64,24 @@ def row_history(store: Store, id_start: str, recipe: str | None = None) -> RowHi
             return _prompt_history(con, row_id)
         if table == "completions":
             return _completion_history(con, row_id)
+        if table == "decisions":
+            history = RowHistory(f"row {row_id}, of which only decisions are held")
+            history.add("decisions", _decisions(con, [row_id]))
+            return history
         return _dataset_row_history(con, table, row_id)
 
 
 def _find_row(con: duckdb.DuckDBPyConnection, id_start: str) -> tuple[str, str]:
-    """Return the table and the id of the row whose id begins with ``id_start``."""
+    """Return the table and the id of the row whose id begins with ``id_start``, or that stood at this place."""
     hits: list[tuple[str, str]] = []
     for table, column in ID_COLUMNS.items():
+        if table == "decisions":
+            hits = hits or [("prompts", row[0]) for row in con.execute(AT_PLACE, [id_start]).fetchall()]
+            if hits:
+                break
         rows = con.execute(
-            f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) LIMIT 6", [id_start]
+            f"SELECT DISTINCT {column} FROM {table} WHERE starts_with({column}, ?) ORDER BY len({column}) LIMIT 6",
+            [id_start],
         ).fetchall()
         hits += [(table, row[0]) for row in rows if row[0] not in [h[1] for h in hits]]
     exact = [hit for hit in hits if hit[1] == id_start]
@@ -74,7 +92,8 @@ def _find_row(con: duckdb.DuckDBPyConnection, id_start: str) -> tuple[str, str]:
             f"{id_start!r} is the start of several ids: {', '.join(h[1] for h in hits[:5])} ...; give more of it"
         )
     raise UserError(
-        f"no row {id_start!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows): "
+        f"no row {id_start!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows), or "
+        f"are the file and the line of a source's row: "
         f'gristmill sql "SELECT prompt_id, prompt FROM prompts LIMIT 5"'
     )
 
@@ -114,7 +133,7 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
 def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> RowHistory:
     history = RowHistory(f"completion {completion_id}")
     row = _rows(con, "SELECT * FROM completions WHERE completion_id = ?", [completion_id])[0]
-    answered = f" (answered by {row['answered_by']})" if row.get("answered_by") else ""  # older stores have no column
+    answered = f" (answered by {row['answered_by']})" if row["answered_by"] else ""
     history.add(
         "response",
         [
@@ -163,8 +182,7 @@ def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str
 def _add_prompt(con: duckdb.DuckDBPyConnection, history: RowHistory, prompt_id: str) -> None:
     for row in _rows(con, "SELECT * FROM prompts WHERE prompt_id = ?", [prompt_id]):
         line = "" if row["line"] is None else f", line {row['line']}"  # a model's prompt has none
-        file = row.get("file")  # which the prompts of an old store do not have
-        line = f", {file}{line}" if file and file != row["source"] else line
+        line = f", {row['file']}{line}" if row["file"] and row["file"] != row["source"] else line
         lines = [_short(row["prompt"], 300), f"{prompt_id} from {row['source']}{line}"]
         if row["ground_truth"]:
             lines.append(f"ground_truth {_short(row['ground_truth'], 200)}")

@@ -148,9 +148,13 @@ def _files(store: Store, runs: list[RunInfo], *, only: bool) -> dict[str, list[t
 
 
 def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: list[tuple[str, list[Path]]]) -> str:
-    """Return the SELECT of a view. Of rows with the same key in several stages, it shows the first stage's."""
+    """Return the SELECT of a view. Of rows with the same key in several stages, it shows the first stage's.
+
+    A column that came after a stage was made is null in its rows.
+    """
+    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
     if not stages:
-        return "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+        return nothing
     unique_files, shared_files = [], []
     labels = Counter(label for label, _ in stages)
     distinct = _label_is_key(table, list(labels)) or len(stages) == 1
@@ -164,7 +168,7 @@ def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: lis
             f"SELECT DISTINCT ON ({', '.join(key)}) * EXCLUDE (filename) FROM ({rows}) "
             f"ORDER BY list_position([{order}], filename)"
         )
-    return " UNION ALL BY NAME ".join(f"({part})" for part in parts)
+    return " UNION ALL BY NAME ".join(f"({part})" for part in (nothing, *parts))
 
 
 def _label_is_key(table: str, labels: list[str]) -> bool:

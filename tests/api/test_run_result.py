@@ -111,6 +111,12 @@ def test_a_plan_writes_nothing_and_says_what_is_there(tmp_path):
     assert "to run" not in repr(plan(recipe(tmp_path), tmp_path / "store"))
 
 
+@pytest.mark.parametrize("rows", [-1, "x", 1.5, True, None])
+def test_a_plan_of_a_wrong_number_of_rows_is_one_line(tmp_path, rows):
+    with pytest.raises(UserError, match="rows: expected a whole number of rows, at least 0, found"):
+        plan(recipe(tmp_path), rows=rows)
+
+
 def test_a_store_shows_its_tables_as_they_are_now(tmp_path):
     store = open_store(tmp_path / "store")
     assert repr(store).endswith(", empty") and store.table("sft").collect().is_empty()

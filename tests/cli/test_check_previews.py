@@ -173,6 +173,32 @@ def test_marks_of_turns_count_before_a_run_as_after_it(tmp_path: Path, student):
         assert f"of 3 rows: {turns} turns, " in after and after.count("assistant: ⟦4⏎⟧") == turns - 2
 
 
+@pytest.mark.parametrize(
+    ("where", "kept", "said"),
+    [
+        ("label = 1", 1, "those with label = 1, before anything else is selected"),
+        ("response = 'no' and label = 0", 1, "those with response = 'no' and label = 0, before anything else"),
+        ("words < 5", 2, "before anything is selected (where: reads what is not there yet)"),
+    ],
+)
+def test_a_condition_on_what_is_recorded_is_applied(tmp_path: Path, tiny: Path, where: str, kept: int, said: str):
+    rows = [{"prompt": "a", "completion": "yes", "label": True}, {"prompt": "b", "completion": "no", "label": False}]
+    more = "completions:\n  - score: {use: length, as: words}\n"
+    write(tmp_path, tiny, *rows, datasets=f'sft: {{type: sft, where: "{where}"}}', more=more)
+    text = shown(call(tmp_path, "check", "r.yaml", "--rows", "2"))
+    assert said in text and f"of {kept} row{'s' * (kept > 1)}: {kept} turn" in text
+
+
+def test_a_condition_that_no_row_or_prompt_fulfils(tmp_path: Path, tiny: Path):
+    rows = [{"prompt": "a", "completion": "yes", "ground_truth": "1"}, {"prompt": "b", "completion": "no"}]
+    write(tmp_path, tiny, *rows, datasets="sft: {type: sft, where: \"response = 'x'\"}")
+    assert "no row that it could have is there" in shown(call(tmp_path, "check", "r.yaml"))
+    rl = "one: {trainer: grpo, dataset: rl, model: student, rewards: [math]}"
+    write(tmp_path, tiny, *rows, datasets="rl: {type: prompt, where: \"prompt = 'b'\"}", train=rl)
+    text = shown(call(tmp_path, "check", "r.yaml", "--rows", "2"))
+    assert "of 1 prompt: " in text and "those with prompt = 'b', before anything else is selected" in text
+
+
 def test_rows_of_one_name_are_told_apart(tmp_path: Path, tiny: Path):
     other = {"prompt": "b", "completion": " "}
     write(tmp_path, tiny, {"prompt": "a", "completion": "yes"}, more="  - source: more/rows.jsonl\n")

@@ -30,6 +30,34 @@ def test_a_dataset_with_rows_warns_of_nothing(tmp_path):
     assert warned(tmp_path, [recorded("q", ("a", 0.9), ("b", 0.2))], "sft: {type: sft}\ndpo: {type: preference}") == []
 
 
+CHAT = [
+    {"role": role, "content": text}
+    for role, text in (("user", "Hi."), ("assistant", "Mail a@b.co."), ("user", "More?"), ("assistant", "No."))
+]
+UNSEEN = (
+    "datasets.sft: 1 earlier turn is learnt that no step looked at: scores, filters, rules and rewriting see the last "
+    "answer of a conversation; learn: last learns the last answer only"
+)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "step", "warns"),
+    [
+        ("{type: sft}", "", False),
+        ("{type: sft}", "score: {use: length}", True),
+        ("{type: sft}", "filter: {short: \"response = ''\"}", True),
+        ("{type: sft}", "generate: mask", True),
+        ("{type: sft}", "dedup: exact", False),
+        ("{type: sft, where: \"response <> ''\"}", "", True),
+        ("{type: sft, learn: last}", "score: {use: length}", False),
+    ],
+)
+def test_earlier_turns_that_no_step_looked_at(tmp_path, dataset, step, warns):
+    more = f"completions:\n  - {step}\n" if step else ""
+    rows = [{"messages": CHAT}, recorded("Name a river.", ("The Po.", None))]
+    assert warned(tmp_path, rows, f"sft: {dataset}", more) == ([UNSEEN] if warns else [])
+
+
 def test_prompts_without_answers_and_without_a_generate_step(tmp_path):
     expected = [
         "datasets.sft: 0 rows: no source recorded an answer, and completions: has no generate step; name the key of "

@@ -69,8 +69,8 @@ def test_all_turns_are_learnt_unless_last_is_said(tmp_path):
 def test_a_result_counts_the_turns_of_datasets(tmp_path):
     kinds = "sft: {type: sft}\nfew: {type: sft, learn: last}\nnone: {type: sft, where: 'false'}\nrl: {type: prompt}"
     made = run(recipe(tmp_path, ROWS, kinds), Store(tmp_path / "store"))
-    assert made.learnt().columns == ["dataset", "turns", "calls", "context"]
-    assert made.learnt().rows() == [("sft", 7, 1, 1), ("few", 4, 0, 4), ("none", 0, 0, 0)]
+    assert made.learnt().columns == ["dataset", "turns", "calls", "context", "earlier", "left_out"]
+    assert made.learnt().rows() == [("sft", 7, 1, 1, 3, 0), ("few", 4, 0, 4, 0, 0), ("none", 0, 0, 0, 0, 0)]
 
 
 def test_marking_context_keeps_what_a_turn_has(tmp_path):
@@ -105,7 +105,7 @@ def test_a_marked_last_answer_makes_no_row(tmp_path):
     ]
     store, results = built(tmp_path, rows, "sft: {type: sft}\npicked: {type: sft, where: \"response <> ''\"}")
     assert turns(store) == turns(store, "picked") == [(["10"], [])]
-    note = "1 rows (1 train); 3 left out: their last turn is marked as not to be learnt"
+    note = "1 rows (1 train); 3 left out (5 assistant turns): their last turn is marked as not to be learnt"
     assert results == {"sft": note, "picked": note}
     assert query(store, "SELECT count(*) FROM completions").item() == 4, "they stay candidates"
     left = query(store, "SELECT row_id, reason FROM decisions WHERE NOT kept AND stage = 'datasets.sft.learnt'").rows()
@@ -117,10 +117,26 @@ def test_a_marked_last_answer_makes_no_row(tmp_path):
         )
 
 
+def test_the_decisions_on_a_row_that_became_no_prompt(tmp_path):
+    rows = [talk(f"{n}?", "b") for n in range(11)]
+    store, _ = built(tmp_path, [rows[0], rows[0], *rows[1:], rows[0]], "sft: {type: sft}")
+    repeats = query(store, "SELECT row_id FROM decisions WHERE row_id LIKE '%:%' ORDER BY len(row_id)")["row_id"]
+    assert [name.split(":")[1] for name in repeats] == ["2", "13"]
+    history = row_history(store, repeats[0])
+    assert history.title == f"row {repeats[0]}, of which only decisions are held"
+    ((heading, lines),) = history.parts
+    assert heading == "decisions" and lines[0].startswith("dropped by prompts.source.rows: exact copy of line 1")
+    first = query(store, "SELECT prompt_id FROM prompts WHERE line = 1").item()
+    assert row_history(store, "rows.jsonl:1").title == f"prompt {first}", "the place of a prompt"
+    with pytest.raises(UserError, match="no row 'rows.jsonl:99' in this store"):
+        row_history(store, "rows.jsonl:99")
+
+
 def test_no_rows_as_all_answers_are_marked(tmp_path):
     rows = [talk("3+3?", said("7", train=False)), talk("4+4?", said("9", weight=0))]
     made = run(recipe(tmp_path, rows, "sft: {type: sft}"), Store(tmp_path / "store"))
     assert made.datasets["sft"].height == 0
+    assert made.learnt().rows() == [("sft", 0, 0, 0, 0, 2)]
     assert [str(one) for one in made.warnings] == [
         "datasets.sft: 0 rows: learnt left out 2 of 2 candidates (its last turn is not to be learnt (weight: 0); to "
         "learn those before it, cut this turn or mark it weight: 1)"
@@ -160,7 +176,17 @@ def test_json_with_spaces_is_counted_and_marked():
     learnt = Learnt()
     rows = pl.DataFrame({"prompt": prompts, "completion": ['[{"role": "assistant", "content": "x"}]'] * 2})
     assert list(learnt.of_rows(iter([rows])))[0].equals(rows)
-    assert learnt.counts() == {"turns": 3, "calls": 0, "context": 0}
+    assert learnt.counts() == {"turns": 3, "calls": 0, "context": 0, "earlier": 1, "left_out": 0}
+
+
+@pytest.mark.parametrize("key", ["note", "role", "content", "a \\", 'a "'])
+def test_a_turn_below_another_key_is_not_counted(key):
+    nested = {key: {"role": "assistant", "content": "no"}, "all": [{"role": "assistant"}]}
+    turns = [{"role": "user", "content": 'say "role":"assistant", "x\\": '}, said("b", more=nested)]
+    learnt = Learnt()
+    rows = pl.DataFrame({"prompt": [json.dumps(turns)], "completion": [json.dumps([said("c")])]})
+    list(learnt.of_rows(iter([rows])))
+    assert (learnt.turns, learnt.earlier) == (2, 1)
 
 
 @pytest.mark.parametrize(

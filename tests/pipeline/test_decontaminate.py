@@ -68,6 +68,29 @@ def test_prompts_are_dropped_with_rule_row_and_matching_text(tmp_path):
     )
 
 
+def test_every_turn_of_a_conversation_is_compared(tmp_path):
+    def chat(*texts):
+        roles = ("user", "assistant")
+        return {"messages": [{"role": roles[at % 2], "content": text} for at, text in enumerate(texts)]}
+
+    rows = [
+        chat("Quote: " + EGGS, "9 eggs", "Thanks. Say hello.", "Hello."),
+        chat("Name a river.", "The Po. " + TRAIN, "Go on.", "No."),
+        chat("Name a river.", "The Rhine.", "Go on.", "The Elbe."),
+        chat("Say hello.", "Hello.", "who are YOU", "A model."),
+        {"prompt": "Name a town.", "completions": ["Rome."]},
+    ]
+    store = Store(tmp_path / "store")
+    run(job(tmp_path, f"  - decontaminate: {{against: {AGAINST}}}\n", rows=rows), store)
+    found = dropped(store, "prompts", "prompt_id", "prompt")
+    assert [(text, said["how"], said["line"], said["shared"]) for text, _, said in found] == [
+        ("Go on.", "n-grams", 2, TRAIN[:-1]),
+        ("Thanks. Say hello.", "n-grams", 1, EGGS[:-1]),
+        ("who are YOU", "exact", 3, "who are YOU"),
+    ]
+    assert query(store, "SELECT count(*) FROM decisions WHERE kept AND stage LIKE '%decontaminate'").item() == 2
+
+
 def test_candidates_are_compared_by_response_or_another_column(tmp_path):
     store = Store(tmp_path / "store")
     steps = f"  - decontaminate: {{against: {AGAINST}, share_of: row}}\n"

@@ -202,7 +202,7 @@ CHAT = [
         ("all: {type: sft, dedup: {use: exact, against: old.jsonl}}", 1),
         ("all: {type: sft, dedup: {use: exact, on: response, against: old.jsonl}}", 1),
         ("all: {type: prompt, dedup: {use: exact, against: old.jsonl}}", 1),
-        ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 0),
+        ("all: {type: prompt, dedup: {use: exact, on: prompt, against: old.jsonl}}", 1),  # all turns, too
     ],
 )
 def test_other_rows_are_joined_as_the_rows_of_the_dataset_are(tmp_path, view, left):
@@ -214,6 +214,56 @@ def test_other_rows_are_joined_as_the_rows_of_the_dataset_are(tmp_path, view, le
     built(tmp_path / "other", [{"messages": CHAT}], "all: {type: sft}")
     store, said = built(tmp_path, rows, view.replace("old.jsonl", "other/store"))
     assert said["all"].startswith(f"{left} "), said
+
+
+def conversation(*turns: str, system: str = "") -> dict:
+    """A row of alternating turns."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[index % 2], "content": text} for index, text in enumerate(turns)]
+    return {"messages": [{"role": "system", "content": system}, *messages] if system else messages}
+
+
+CONVERSATIONS = [
+    conversation("Plan a trip to Rome for me.", "In May.", "Thanks!", "Welcome."),
+    conversation("Write me a poem on rivers.", "The Po is long.", "Thanks!", "Any time."),
+    conversation("Plan a trip to Rome for me.", "In May.", "Thanks!", "Bye."),
+    conversation("Name a river.", "The Po."),
+    conversation("Name a river.", "The Rhine.", system="Be brief."),
+]
+
+
+@pytest.mark.parametrize(
+    ("steps", "dataset", "kept"),
+    [
+        ("  - dedup: exact", "{type: sft}", 3),  # a conversation that is there twice, and a question under two systems
+        ("  - dedup: {use: minhash, threshold: 0.8}", "{type: sft}", 3),
+        ("", "{type: sft, dedup: {use: exact, on: prompt}}", 3),
+        ("completions:\n  - dedup: {use: exact, on: prompt}", "{type: sft}", 3),
+        ("  - dedup: {use: exact, against: old.jsonl}", "{type: sft}", 2),
+    ],
+)
+def test_conversations_that_end_alike_are_no_duplicates(folder, steps, dataset, kept):
+    for name, rows in (("new", CONVERSATIONS), ("old", CONVERSATIONS[:1])):
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    store = Store(folder / "s")
+    run(recipe(folder, steps, f"all: {dataset}"), store)
+    firsts = query(store, "SELECT prompt FROM sft")["prompt"]
+    assert sum("poem" in text for text in firsts) == 1 and sum("river" in text for text in firsts) == 2
+    assert query(store, "SELECT count(DISTINCT prompt_id) FROM sft").item() == kept
+
+
+def test_trajectories_that_end_alike_are_no_duplicates(folder):
+    call = {"type": "function", "function": {"name": "f", "arguments": {"of": 1}}}
+    turns = [{"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "content": "2"}]
+    done = {"role": "assistant", "content": "Done."}
+    rows = [
+        {"prompt": "Q1?", "completion": [*turns, done]},
+        *({"prompt": f"Q{n}?", "completion": [done]} for n in "23"),
+    ]
+    (folder / "new.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    store = Store(folder / "s")
+    run(recipe(folder, "completions:\n  - dedup: exact", "all: {type: sft}"), store)
+    assert query(store, "SELECT count(*), count(*) FILTER (completion LIKE '%tool_calls%') FROM sft").rows() == [(2, 1)]
 
 
 def test_a_pair_is_not_compared_as_a_whole_with_other_data(tmp_path):

@@ -11,6 +11,7 @@ import polars as pl
 from curate.algorithms.text import ngrams
 
 END, CUT = 24, 96  # last characters that are compared first; last raw characters from which these are taken
+TURN = '"role": ?"(?:user|assistant)"'
 
 
 def collapse_white_space(text: pl.Series) -> pl.Series:
@@ -40,6 +41,15 @@ def more_than_text(turns: pl.Series) -> pl.Series:
     A quote inside a text is escaped, so that what is found is a key.
     """
     more = turns.str.contains('"tool_calls"', literal=True) | (turns.str.count_matches('"role"', literal=True) > 1)
+    return turns.set(~more.fill_null(False), None)
+
+
+def conversations(turns: pl.Series) -> pl.Series:
+    """Return the messages (JSON text) in which several turns are the user's or the assistant's, or which call tools.
+
+    Null for others: of a system message and one turn, the text of the turn is all there is to compare.
+    """
+    more = turns.str.contains('"tool_calls"', literal=True) | (turns.str.count_matches(TURN) > 1)
     return turns.set(~more.fill_null(False), None)
 
 
