@@ -119,7 +119,8 @@ def plan_training(
         )
     template = template_for(ref)
     if template is not None:
-        check_shown(rows, dataset_type, template, training.unshown, f"{where}: train.{name}", training.model)
+        first = first_model(recipe, training)
+        check_shown(rows, dataset_type, template, training.unshown, f"{where}: train.{name}", first)
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     depends_on = {
         "trainer": training.trainer,
@@ -170,6 +171,14 @@ def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
         if name in wanted and recipe.train[name].model in recipe.train:
             wanted.add(recipe.train[name].model)
     return [name for name in recipe.train if name in wanted]
+
+
+def first_model(recipe: Recipe, training: Training) -> str:
+    """Return the name of the model in ``models`` that a training starts from, before the trainings it builds on."""
+    model = training.model
+    while model in recipe.train:
+        model = recipe.train[model].model
+    return model
 
 
 def split_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
