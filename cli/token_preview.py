@@ -21,7 +21,7 @@ from schemas.progress import StageWarning
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import options
-from train.plan import split_rows
+from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
 
 if TYPE_CHECKING:
@@ -108,10 +108,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
 
 def _start(recipe: Recipe, found: "Plan", training: Training) -> ModelRef:
     """Return the model that a training starts from, before all trainings: it has the tokenizer and the template."""
-    model = training.model
-    while model in recipe.train:
-        model = recipe.train[model].model
-    return found.state.model(model, "")
+    return found.state.model(first_model(recipe, training), "")
 
 
 def _chat(ref: ModelRef) -> Chat | str:
@@ -166,7 +163,7 @@ def _examples(
     frame, wrong = rows.frame, None
     left_out = {} if rows.built else dict(frame.drop_nulls("left_out").select("row_id", "left_out").rows())
     for unshown in (training.unshown, "ignore"):
-        chosen = training.model_copy(update={"unshown": unshown})
+        chosen = training.model_copy(update={"unshown": unshown, "model": ref.name})
         try:
             kept = frame.filter(~pl.col("row_id").is_in([*left_out]))
             examples = training_examples(kept, chosen, rows.kind, chat, where, max_prompt=room)

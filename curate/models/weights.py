@@ -144,8 +144,8 @@ def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, 
     """Merge the adapters; put the model on its device and give the tokenizer a token to pad with and its template."""
     if ref.adapters:
         model = _merge(model, ref)
-    template, own = given_template(ref), tokenizer.chat_template
-    if template is not None and template != (own.get("default") if isinstance(own, dict) else own):
+    template = given_template(ref)
+    if template is not None:
         tokenizer.chat_template = template
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

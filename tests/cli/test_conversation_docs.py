@@ -9,6 +9,7 @@ import pytest
 from tests.command import ROOT, call
 from tests.models.chat.styles import QWEN
 from tests.optional import needs
+from tests.train.examples.templates import SOURCES
 
 pytestmark = [needs("torch", "tokenizers", "jinja2"), pytest.mark.slow]  # the tiny model
 
@@ -42,10 +43,11 @@ def test_the_pictures_are_real(tmp_path: Path, tiny: Path):
     for file in tiny.iterdir():
         (tmp_path / "model" / file.name).symlink_to(file)
     (tmp_path / "model" / "chat_template.jinja").unlink(missing_ok=True)
-    (tmp_path / "model" / "chat_template.jinja").write_text(QWEN)
     (tmp_path / "r.yaml").write_text(RECIPE)
-    assert len(examples()) == 4
-    for row, pictures in examples():
+    assert len(examples()) == 5
+    for number, (row, pictures) in enumerate(examples()):
+        # Without traces, QWEN prints as Qwen2.5's.
+        (tmp_path / "model" / "chat_template.jinja").write_text(QWEN if number < 3 else SOURCES["qwen3"])
         (tmp_path / "rows.jsonl").write_text(row + "\n")
         done = call(tmp_path, "check", "r.yaml")
         assert done.code == 0 and pictures and done.err == "", done

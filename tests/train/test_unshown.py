@@ -130,6 +130,13 @@ def test_such_rows_are_refused_when_the_training_is_planned(planned):
     assert planned(", unshown: leave_out").rows.height == 3, "its fates are told by the training"
 
 
+def test_a_training_on_top_of_another_names_the_model_that_has_the_template(planned):
+    with pytest.raises(
+        UserError, match=r"train\.t: the chat template of 'student' .*chat_template: in models\.student"
+    ):
+        planned(", unshown: ignore, lora: true}\n  t: {trainer: sft, dataset: sft, model: s")
+
+
 def test_the_key_of_a_training_depends_on_the_choice(planned):
     keys = {choice: planned(f", unshown: {choice}").stage_id for choice in ("leave_out", "ignore")}
     assert len(set(keys.values())) == 2

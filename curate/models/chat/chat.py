@@ -12,7 +12,7 @@ from typing import Any
 
 from curate.models.chat.chat_template import ChatTemplate
 from curate.models.model_ref import ModelRef
-from curate.models.weight_files import given_template, template_text
+from curate.models.weight_files import given_template, saved_template
 from curate.models.weights import local_folder
 
 
@@ -47,10 +47,7 @@ def chat_in(folder: Path | None) -> Chat | None:
 
 def template_in(folder: Path) -> ChatTemplate | None:
     """Return the chat template of a model's folder, or None."""
-    source = template_text(folder)
-    if source is None:
-        return None
-    return ChatTemplate(source, _special_tokens(folder), template_text(folder, "tool_use") or "")
+    return _template(saved_template(folder), _special_tokens(folder))
 
 
 def chat_for(ref: ModelRef) -> Chat | None:
@@ -72,8 +69,7 @@ def template_for(ref: ModelRef) -> ChatTemplate | None:
     folder = local_folder(ref)
     if folder is None or not (folder / "config.json").exists() or find_spec("jinja2") is None:
         return None  # a training that is planned has no folder of its own yet
-    source = given_template(ref)
-    return template_in(folder) if source is None else ChatTemplate(source, _special_tokens(folder))
+    return _template(given_template(ref), _special_tokens(folder)) or template_in(folder)
 
 
 def _special_tokens(folder: Path) -> tuple[tuple[str, str], ...]:
@@ -113,9 +109,13 @@ def chat_of(tokenizer: Any) -> Chat | None:
 
 def template_of(tokenizer: Any) -> ChatTemplate | None:
     """Return the chat template of a tokenizer that transformers has loaded, or None."""
-    found = tokenizer.chat_template
-    named = found if isinstance(found, dict) else {"default": found}  # several templates with names
     special = tuple((n, v) for n, v in tokenizer.special_tokens_map.items() if isinstance(v, str))
+    return _template(tokenizer.chat_template, special)
+
+
+def _template(found: str | dict[str, str] | None, special: tuple[tuple[str, str], ...]) -> ChatTemplate | None:
+    """Return a chat template as transformers has it, which may be several with names; None where there is none."""
+    named = found if isinstance(found, dict) else {"default": found}
     source = named.get("default")
     return None if source is None else ChatTemplate(source, special, named.get("tool_use") or "")
 

@@ -1,7 +1,8 @@
 """A model's chat template: Jinja that prints a conversation as the text that the model reads.
 
 It is rendered with jinja2 in the sandbox that transformers uses, with the same functions and filters, so that what is
-shown, checked and learnt is what transformers would print. A template comes with a model from anywhere: it is hostile.
+shown, checked and learnt is what transformers would print. A template comes with a model from anywhere: it is hostile,
+and what takes too much work or memory is refused (``sandbox``).
 """
 
 import json
@@ -58,6 +59,7 @@ class ChatTemplate:
         """
         try:
             compiled = self._compiled if tools is None else self._compiled_with_tools
+            compiled.environment.begin()
             return compiled.render(
                 messages=[_with_reasoning(message) for message in messages],
                 tools=tools,
@@ -93,19 +95,9 @@ def _with_reasoning(message: dict[str, Any]) -> dict[str, Any]:
 
 def _compile(template: str) -> Any:
     """Compile a chat template in a sandbox, as transformers does (``utils.chat_template_utils``): it may be hostile."""
-    from jinja2 import TemplateError, nodes
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2 import TemplateError
 
-    class Generation(Extension):
-        """``{% generation %}`` marks the assistant's text, which is passed through here."""
-
-        tags = {"generation"}
-
-        def parse(self, parser: Any) -> Any:
-            line = next(parser.stream).lineno
-            body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-            return nodes.Scope(body).set_lineno(line)
+    from curate.models.chat.sandbox import Sandbox
 
     def raise_exception(message: str) -> None:
         raise TemplateError(message)
@@ -119,8 +111,6 @@ def _compile(template: str) -> Any:
     ) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
-    extensions = [Generation, loopcontrols]
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
-    environment.filters["tojson"] = tojson
+    environment = Sandbox(tojson=tojson)
     functions = {"raise_exception": raise_exception, "strftime_now": lambda form: datetime.now().strftime(form)}
     return environment.from_string(template, globals=functions)

@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from curate.models.chat.chat import chat_for, template_for
+from curate.models.chat.chat import chat_for, template_for, template_of
 from curate.models.chat.fit_messages import SYSTEM_FIRST
 from curate.models.clients.vllm_server.launch import arguments
 from curate.models.engine_settings import check_model, resolve_model
@@ -171,17 +172,37 @@ def test_an_adapter_has_the_template_that_it_was_saved_with(tmp_path: Path):
     assert saved is not None and saved.source == QWEN and given is not None and given.source == GEMMA
 
 
+NAMED = [{"name": "default", "template": CHATML}, {"name": "tool_use", "template": QWEN}]
+
+
+def write_both(folder: Path) -> None:
+    """Write a template for tools beside the default one, as transformers does."""
+    (folder / "chat_template.jinja").write_text(CHATML)
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "tool_use.jinja").write_text(QWEN)
+
+
 def test_of_several_templates_the_one_for_tools_prints_them(tmp_path: Path):
-    named = [{"name": "default", "template": CHATML}, {"name": "tool_use", "template": QWEN}]
-    model_folder(tmp_path / "model", {"chat_template": named})
-    new = model_folder(tmp_path / "new")
-    (new / "chat_template.jinja").write_text(CHATML)
-    (new / "additional_chat_templates").mkdir()
-    (new / "additional_chat_templates" / "tool_use.jinja").write_text(QWEN)
-    for name in ("model", "new"):
+    model_folder(tmp_path / "model", {"chat_template": NAMED})
+    write_both(model_folder(tmp_path / "new"))
+    base = model_folder(tmp_path / "base", {"chat_template": GEMMA})
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    write_both(tmp_path / "adapter")
+    for name in ("model", "new", "adapter"):
         template = template_for(resolved(tmp_path, model=name))
         assert template is not None and (template.source, template.with_tools) == (CHATML, QWEN)
         assert "Adds." in template.render([ASK], TOOLS) and "Adds." not in template.render([ASK])
+
+
+def test_a_template_for_tools_is_part_of_the_models_identity(tmp_path: Path):
+    before = resolved(model_folder(tmp_path / "model").parent).identity
+    write_both(tmp_path / "model")
+    both = resolved(tmp_path).identity
+    (tmp_path / "model" / "additional_chat_templates" / "tool_use.jinja").write_text(GEMMA)
+    changed = resolved(tmp_path).identity
+    shutil.rmtree(tmp_path / "model" / "additional_chat_templates")
+    assert len({before, both, changed, resolved(tmp_path).identity}) == 4
 
 
 def test_a_model_without_a_template_or_not_here_has_none(tmp_path: Path):
@@ -258,6 +279,24 @@ def test_loading_sets_the_template_and_saving_keeps_it(tiny: Path, tmp_path: Pat
     assert saved.chat_template == GEMMA
     chat = chat_for(ref)
     assert chat is not None and chat.template.render([ASK]) == tokenizer.apply_chat_template([ASK], tokenize=False)
+
+
+@pytest.mark.slow
+@needs("torch", "transformers")
+@pytest.mark.parametrize("given", [None, GEMMA])
+def test_an_adapter_keeps_the_template_for_tools(tiny: Path, tmp_path: Path, given: str | None):
+    peft = pytest.importorskip("peft")
+    shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").unlink(missing_ok=True)
+    config = json.loads((tiny / "tokenizer_config.json").read_text()) | {"chat_template": NAMED}
+    (tmp_path / "model" / "tokenizer_config.json").write_text(json.dumps(config))
+    ref, adapter = resolved(tmp_path, given), tmp_path / "adapter"
+    model, tokenizer = load(ref)
+    peft.get_peft_model(model, peft.LoraConfig(target_modules="all-linear", r=2)).save_pretrained(adapter)
+    tokenizer.save_pretrained(adapter)
+    trained = ref.trained("one", "0123", adapter, adapter=True)
+    assert template_of(load(trained)[1]) == template_for(trained) == template_for(ref)
+    assert template_for(trained) == template_of(tokenizer)
 
 
 @pytest.mark.slow
