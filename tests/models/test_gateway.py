@@ -46,8 +46,8 @@ class Echo:
                 self.most -= 1
                 text = one.turns[-1]["content"]
                 if "fail" in text:
-                    how = {"transient": "now" in text, "unclear": "odd" in text}
-                    give([Reply(one.key, error=f"no luck with {len(text)}", **how)], Spent(1))
+                    why = f"no luck with {len(text)}"
+                    give([Reply(one.key, error=why, transient="now" in text, unclear="odd" in text)], Spent(1))
                 else:
                     give(
                         [Reply(one.key, f"{text} {one.sample_index}", prompt_tokens=10, completion_tokens=2)],
