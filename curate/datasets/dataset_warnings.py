@@ -10,8 +10,9 @@ from curate.datasets.dataset_spec import NOUNS
 from curate.datasets.leftover_warnings import leftover_warnings
 from curate.datasets.recorded_verdicts import recorded_scores
 from curate.pipeline.run_state import RunState
-from curate.pipeline.source import answers_prompts
+from curate.pipeline.source import FROM_CANDIDATES, answers_prompts
 from curate.sources.rows.layout_names import VERDICTS
+from curate.steps.find_step import find_step
 from curate.storage.stage import Stage
 from schemas.errors import printable, short_repr
 from schemas.progress import StageWarning

@@ -130,7 +130,7 @@ def test_such_rows_are_refused_when_the_training_is_planned(planned):
     assert planned(", unshown: leave_out").rows.height == 3, "its fates are told by the training"
 
 
-def test_a_training_on_top_of_another_names_the_model_that_has_the_template(planned):
+def test_a_training_on_top_of_another_names_the_first_model(planned):
     with pytest.raises(
         UserError, match=r"train\.t: the chat template of 'student' .*chat_template: in models\.student"
     ):
