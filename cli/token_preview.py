@@ -21,6 +21,7 @@ from schemas.progress import StageWarning
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import options
+from train.examples.missing_marks import missing_marks
 from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
 
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from train.examples.examples import Examples
 
 MOST_ROWS = 2000  # rows that the counts are of
-NO_END_MARK = (
-    "the chat template prints no mark after an answer, so that the model does not learn to stop; give it one that does "
-    "(chat_template: in models)"
-)
 
 
 @dataclass(frozen=True)
@@ -60,11 +57,21 @@ def refuse_without_template(recipe: Recipe, found: "Plan") -> None:
         ref = _start(recipe, found, training)
         folder = local_folder(ref)
         here = folder is not None and (folder / "config.json").exists()
-        if here and find_spec("jinja2") is not None and template_for(ref) is None:
+        if not here or find_spec("jinja2") is None:
+            continue
+        template, where = template_for(ref), f"{recipe.where('train', name, 'model')}: train.{name}"
+        remedy = f"models: {{{ref.name}: {{model: ..., chat_template: FILE.jinja}}}}"
+        if template is None:
             raise UserError(
-                f"{recipe.where('train', name, 'model')}: train.{name}: the model {ref.name!r} has no chat template, "
-                f"which says how it reads a conversation; give one: models: {{{ref.name}: {{model: ..., chat_template: "
-                f"FILE.jinja}}}}"
+                f"{where}: the model {ref.name!r} has no chat template, which says how it reads a conversation; give "
+                f"one: {remedy}"
+            )
+        support = support_of(template)
+        if not support.turns:
+            said = f" ({support.refusal})" if support.refusal else ", neither as text nor as parts"
+            raise UserError(
+                f"{where}: the chat template of {ref.name!r} can't print a question and its answer{said}; give it "
+                f"another: {remedy}"
             )
 
 
@@ -98,8 +105,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             lines.append("these rows would be refused (see the warning); what would be learnt of them all the same:")
         if examples is not None and not rows.frame.is_empty():
             lines += learnt_counts(training, rows.kind, rows.total, examples)
-        if not support_of(chat.template).end_mark:
-            lines.append(NO_END_MARK)
+        lines += missing_marks(support_of(chat.template), calls=examples is not None and examples.counts["calls"] > 0)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
         if examples is not None:
             _show_rows(name, training, chat, rows, examples, shown, count)

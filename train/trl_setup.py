@@ -18,6 +18,7 @@ from curate.models.chat.template_support import support_of
 from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
 from train.examples.examples import Examples
+from train.examples.missing_marks import missing_marks
 from train.job import TrainingJob
 
 # TRL reports each training to its makers (the model's architecture, the device ...) unless this variable is set. The
@@ -121,11 +122,8 @@ def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:
 
 def say_changes(job: TrainingJob, examples: Examples, template: ChatTemplate) -> None:
     """Say once what was changed in the rows so that the chat template can print them, and what it lacks."""
-    if not support_of(template).end_mark:
-        job.progress.say(
-            f"train {job.name}: the chat template prints no mark after an answer, so that the model does not learn to "
-            f"stop; give it one that does (chat_template: in models)"
-        )
+    for line in missing_marks(support_of(template), calls=examples.counts["calls"] > 0):
+        job.progress.say(f"train {job.name}: {line}")
     for change, count in sorted(examples.changes.items()):
         job.progress.say(f"train {job.name}: {change} ({count:,} rows), as the chat template needs it")
 

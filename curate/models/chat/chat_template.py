@@ -17,6 +17,7 @@ from schemas.errors import printable
 
 # The keys that transformers reads a reasoning trace from, best first.
 TRACE_KEYS = ("reasoning_content", "thinking", "reasoning")
+WORDS = ("qzuserzq", "qzanswerzq")  # in no template
 
 
 class TemplateRefused(ValueError):
@@ -46,6 +47,21 @@ class ChatTemplate:
     def _compiled_with_tools(self) -> Any:
         return _compile(self.with_tools) if self.with_tools else self._compiled
 
+    @cached_property
+    def takes_parts(self) -> bool:
+        """Whether it prints texts only as parts: ``[{"type": "text", "text": ...}]``. ``render`` gives it those."""
+        turns = [{"role": "user", "content": WORDS[0]}, {"role": "assistant", "content": WORDS[1]}]
+        if self._prints(turns):
+            return False
+        return self._prints([in_parts(turn) for turn in turns])
+
+    def _prints(self, turns: list[dict[str, Any]]) -> bool:
+        try:
+            printed = self._print(turns, None, add_generation_prompt=False)
+        except TemplateRefused:
+            return False
+        return all(word in printed for word in WORDS)
+
     def render(self, messages: Sequence[Any], tools: list | None = None, *, add_generation_prompt: bool = False) -> str:
         """Return a conversation as text.
 
@@ -57,6 +73,10 @@ class ChatTemplate:
         Raises:
             TemplateRefused: The template raises an error, of whatever kind.
         """
+        given = [in_parts(message) for message in messages] if self.takes_parts else messages
+        return self._print(given, tools, add_generation_prompt=add_generation_prompt)
+
+    def _print(self, messages: Sequence[Any], tools: list | None, *, add_generation_prompt: bool) -> str:
         try:
             compiled = self._compiled if tools is None else self._compiled_with_tools
             compiled.environment.begin()
@@ -69,6 +89,12 @@ class ChatTemplate:
             )
         except Exception as error:  # a template may raise anything
             raise TemplateRefused(_one_line(error) or type(error).__name__) from error
+
+
+def in_parts(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message whose text is a part of a list, as templates of models that see images take it."""
+    text = message.get("content")
+    return {**message, "content": [{"type": "text", "text": text}]} if text and isinstance(text, str) else message
 
 
 def syntax_error(source: str) -> str | None:

@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from curate.models.chat.chat_template import in_parts
 from curate.models.chat.template_support import Support
 
 OURS = ("weight", "train")  # keys of a message that say what is learnt; no template is given them
@@ -18,6 +19,7 @@ DEVELOPER = "developer turns as system turns"
 ARGUMENTS = "tool calls' arguments as JSON text"
 IDS = "tool call ids of nine characters"
 NAMES = "tool results with their tools' names"
+PARTS = "texts as parts of the type 'text'"
 SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 BASE62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -29,13 +31,16 @@ def fit(messages: list[Any], support: Support) -> tuple[list[Any], frozenset[str
         messages: The messages, in our form. They are not changed; the same list is returned where they fit.
         support: What the template prints.
     """
-    if _is_plain(messages, support):
+    if _is_plain(messages, support) and not support.content_parts:
         return messages, frozenset()
     changed: set[str] = set()
     fitted = _fit_system(messages, support, changed)
     if support.tool_calls:
         fitted = _fit_calls(fitted, support, changed)
     bare = [message if _is_bare(message) else {k: v for k, v in message.items() if k not in OURS} for message in fitted]
+    if support.content_parts:
+        bare = [in_parts(message) for message in bare]
+        changed.add(PARTS)
     return (messages if bare == messages else bare), frozenset(changed)
 
 

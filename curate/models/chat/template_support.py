@@ -48,6 +48,7 @@ class Support:
         turns: It prints the texts of user and assistant.
         refusal: Its error for a user's and an assistant's turn; empty where it prints them.
         end_mark: It prints something after an answer's text, by which a model learns to stop.
+        call_end_mark: So it does after a call.
         system: It prints a system text at the beginning, wherever it puts it.
         later_system: It prints a system text after other turns.
         developer: It prints the text of a turn of the role ``developer`` at the beginning.
@@ -66,11 +67,13 @@ class Support:
         short_ids: It refuses calls whose ids are not nine characters long.
         result_names: It refuses a tool result without the name of the tool.
         call_content: What the content of a turn with calls and no text must be: ``""``, ``None``, or no key.
+        content_parts: It prints texts only as parts: ``[{"type": "text", "text": ...}]``.
     """
 
     turns: bool = False
     refusal: str = ""
     end_mark: bool = False
+    call_end_mark: bool = False
     system: bool = False
     later_system: bool = False
     developer: bool = False
@@ -89,6 +92,7 @@ class Support:
     short_ids: bool = False
     result_names: bool = False
     call_content: EmptyContent = "empty"
+    content_parts: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -112,6 +116,7 @@ def support_of(template: ChatTemplate) -> Support:
     return Support(
         turns=USER in printed and ANSWER in printed,
         end_mark=bool(printed.rpartition(ANSWER)[2].strip()),
+        call_end_mark=calls and _ends_calls(template, form, printed.rpartition(ANSWER)[2].strip()),
         system=has_system,
         later_system=_prints(template, [user, answer, system, _turn("user", NEXT), answer], SYSTEM, NEXT),
         developer=_prints(template, [_turn("developer", SYSTEM), user, answer], SYSTEM, USER),
@@ -130,6 +135,7 @@ def support_of(template: ChatTemplate) -> Support:
         short_ids=calls and _refuses_ids(template, form, bool(results)),
         result_names=bool(results),
         call_content=form.content,
+        content_parts=template.takes_parts,
     )
 
 
@@ -173,6 +179,18 @@ def _prints_calls(template: ChatTemplate, form: _CallForm, count: int, tools: li
         if not all(word in printed for word in words) or f"'{CALL_WORDS[0][1]}':" in printed:
             return False  # the latter: it prints a mapping in Python's form, which is no JSON
     return True
+
+
+def _ends_calls(template: ChatTemplate, form: _CallForm, mark: str) -> bool:
+    """Return whether a template prints a mark after one call; ``mark`` is the one after an answer.
+
+    A mark of another kind counts, unless two calls end with that of answers.
+    """
+    one, two = (
+        _render(template, [_turn("user", USER), form.turn(count)], TOOLS).rpartition(CALL_WORDS[count - 1][-1])[2]
+        for count in (1, 2)
+    )
+    return bool(mark and mark in one) or bool(one.strip(" \n\"'}])")) and not (mark and mark in two)
 
 
 def _results(template: ChatTemplate, before: list[Any], count: int) -> Iterator[list[Any]]:

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("jinja2")
 from curate.models.chat.chat_template import ChatTemplate  # noqa: E402
+from curate.models.chat.fit_messages import PARTS, fit  # noqa: E402
 from curate.models.chat.template_support import Support, support_of  # noqa: E402
 from tests.models.chat.styles import style  # noqa: E402
 
@@ -39,7 +40,8 @@ def test_what_each_style_prints_and_needs(name: str):
     support = support_of(style(name))
     shown = {field.name for field in fields(support) if getattr(support, field.name) is True}
     words, form = EXPECTED[name]
-    assert shown - {"turns", "end_mark"} == words
+    assert shown - {"turns", "end_mark", "call_end_mark"} == words
+    assert support.call_end_mark == support.tool_calls
     assert support.turns and support.end_mark and not support.refusal
     assert (support.arguments, support.call_content) == (
         form.get("arguments", "mapping"),
@@ -59,6 +61,30 @@ def test_an_answer_without_a_mark_at_its_end_is_found():
     open_ended = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% if not loop.last %}\n{% endif %}{% endfor %}"
     assert not support_of(ChatTemplate(open_ended)).end_mark
     assert support_of(ChatTemplate(open_ended + "{{ eos_token }}", style("qwen").special)).end_mark
+
+
+def test_a_call_without_the_mark_that_ends_answers_is_found():
+    end = "{% if m.tool_calls | length > 1 %}<|end|>{% endif %}"  # as DeepSeek R1 Distill's: after several calls only
+    calls = "{% for c in m.tool_calls %}<call>{{ c.function | tojson }}</call>{% endfor %}"
+    turns = "{% for m in messages %}{% if m.tool_calls %}CALLS{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}"
+    for shown, marked in ((calls + end, False), (calls, True), (calls.replace("</call>", ""), False), (end, False)):
+        support = support_of(ChatTemplate(turns.replace("CALLS", shown)))
+        assert support.end_mark and support.call_end_mark == marked and support.tool_calls == ("tojson" in shown)
+
+
+def test_a_template_of_parts_is_given_parts():
+    parts = (
+        "{% for m in messages %}<{{ m.role }}>{% for c in m.content %}{% if c.type == 'text' %}{{ c.text }}{% endif %}"
+        "{% endfor %}<|end|>{% endfor %}"
+    )
+    support = support_of(ChatTemplate(parts))
+    assert support.turns and support.end_mark and support.system and support.content_parts and not support.tool_calls
+    messages = [{"role": "user", "content": "hi", "weight": 0}, {"role": "assistant", "content": "ho"}]
+    fitted, changes = fit(messages, support)
+    assert changes == {PARTS} and ChatTemplate(parts).render(fitted) == "<user>hi<|end|><assistant>ho<|end|>"
+    assert ChatTemplate(parts).render(messages) == ChatTemplate(parts).render(fitted)
+    both = parts.replace("{% for c in", "{% if m.content is string %}{{ m.content }}{% else %}{% for c in")
+    assert not support_of(ChatTemplate(both.replace("<|end|>", "{% endif %}<|end|>"))).content_parts
 
 
 def test_tools_count_only_where_every_beginning_prints_them():
