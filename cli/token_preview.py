@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from train.examples.examples import Examples
 
 MOST_ROWS = 2000  # rows that the counts are of
+REFUSED_ROWS = "these rows would be refused (see the warning); what would be learnt of them all the same:"
+REFUSED_PROMPTS = "rows of these prompts would be refused (see the warning); the prompts as the template prints them:"
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
         warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
         lines = [] if rows.built else [_origin(recipe, found, training, rows)]
         if examples is not None and wrong:
-            lines.append("these rows would be refused (see the warning); what would be learnt of them all the same:")
+            lines.append(REFUSED_PROMPTS if rows.kind == "prompt" else REFUSED_ROWS)
         if examples is not None and not rows.frame.is_empty():
             lines += learnt_counts(training, rows.kind, rows.total, examples)
         lines += missing_marks(support_of(chat.template), calls=examples is not None and examples.counts["calls"] > 0)

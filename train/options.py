@@ -22,6 +22,7 @@ RESERVED = {
     "dataset_kwargs": "gristmill prepares the rows",
     "dataset_text_field": "rows always have a prompt and a completion",
     "model_init_kwargs": "the model is loaded by gristmill; set it up under 'models'",
+    "chat_template_kwargs": "prompts are measured without; write them into a template of your own (chat_template)",
     "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
 }
 PEFT_RESERVED = {

@@ -241,6 +241,30 @@ def test_answers_that_are_still_to_be_written(tmp_path: Path, tiny: Path):
     assert "  <|im_start|>user⏎\n  3+3?<|im_end|>⏎\n  <|im_start|>assistant⏎\n" in text and "⟦" not in text
 
 
+def test_prompts_that_would_be_refused_are_no_rows_to_learn(tmp_path: Path, tiny: Path):
+    generate = "completions:\n  - generate: {use: sample, model: student, n: 2, max_tokens: 8}\n"
+    asked = {"messages": CALLING["messages"][:1], "tools": [TOOL]}
+    done = call(write(tmp_path, tiny, asked, more=generate), "check", "r.yaml")
+    assert "would be refused (see the warning); the prompts as the template prints them:" in shown(done)
+    assert "learnt" not in shown(done) and "prints no tools" in done.err
+
+
+def test_a_template_that_prints_no_turns_is_refused(tmp_path: Path, student):
+    write(tmp_path, student("{{ bos_token }}"), CONVERSATION)
+    said = mistake(call(tmp_path, "check", "r.yaml"))
+    assert "the chat template of 'student' can't print a question and its answer, neither as text nor as parts" in said
+    assert "chat_template: FILE.jinja" in said
+
+
+def test_a_template_of_parts_is_given_parts(tmp_path: Path, student):
+    parts = "{% for c in m.content %}{{ c.text }}{% endfor %}"
+    begun = "{% if add_generation_prompt %}assistant: {% endif %}"
+    template = "{% for m in messages %}{{ m.role }}: " + parts + "|{% endfor %}" + begun
+    write(tmp_path, student(template), CONVERSATION)
+    text = shown(call(tmp_path, "check", "r.yaml"))
+    assert "2 turns" in text and "texts as parts of the type 'text' (1 row)" in text and "⟦yes|⟧" in text
+
+
 def test_recorded_answers_beside_those_still_to_be_written(tmp_path: Path, tiny: Path):
     generate = "completions:\n  - generate: {use: sample, model: student, n: 2, max_tokens: 8}\n"
     write(tmp_path, tiny, {"prompt": "2+2?", "completion": "4"}, {"prompt": "3+3?"}, more=generate)

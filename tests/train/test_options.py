@@ -63,6 +63,7 @@ def test_reading_options_imports_no_torch():
         ({"learning_rate": "fast"}, "learning_rate: expected float, found 'fast'"),
         ({"max_steps": True}, "max_steps: expected int, found True"),
         ({"output_dir": "x"}, "output_dir cannot be set in a recipe"),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, "chat_template_kwargs cannot be set in a recipe"),
         ({"lora": {"task_type": "SEQ_CLS"}}, "task_type cannot be set in a recipe"),
         ({"num_generations": 1}, "num_generations: expected 2 or more"),
         ({"num_generations": 3}, "expected a divisor of the generation batch of 8"),
