@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
-from curate.models.chat.chat import Chat, chat_of
+from curate.models.chat.chat import Chat, chat_for, chat_of
 from curate.models.chat.chat_template import ChatTemplate
 from curate.models.chat.template_support import support_of
 from curate.models.weights import load, load_classifier
@@ -26,6 +26,11 @@ from train.job import TrainingJob
 if "HF_HUB_DISABLE_TELEMETRY" not in os.environ:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     constants.HF_HUB_DISABLE_TELEMETRY = True
+
+# Tokenizers differ in what they do with spaces, lines, digits, cases, accents and other scripts.
+PROBE = (
+    "Hello  world 12345, don't!\n\n  def f(x):\treturn 1_000  # \u00e9e\u0301 \ufb01 \uff11 \u65e5\u672c\u8a9e\r\n end "
+)
 
 
 def trl_config(job: TrainingJob, config_class: type) -> Any:
@@ -116,6 +121,12 @@ def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:
         raise UserError(
             f"train.{job.name}: the tokenizer of {job.ref.name!r} ({type(tokenizer).__name__}) can't say where its "
             f"tokens stand in a text; gristmill needs one with a tokenizer.json"
+        )
+    shown = chat_for(job.ref)
+    if shown is not None and shown.encode(PROBE).ids != chat.encode(PROBE).ids:
+        job.progress.say(
+            f"train {job.name}: the tokens are others than check shows: transformers builds the tokenizer of "
+            f"{job.ref.name!r} anew ({type(tokenizer).__name__}), and not as the file tokenizer.json has it"
         )
     return chat
 

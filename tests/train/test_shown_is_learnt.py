@@ -6,6 +6,7 @@ token's text is what its id stands for.
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -277,3 +278,30 @@ def test_grpo(monkeypatch, styled, tmp_path: Path, name: str):
         for example in trainer.train_dataset
     ]
     assert printed == ["".join(sample.tokens) for sample in samples] and not any(any(s.learnt) for s in samples)
+
+
+@pytest.mark.parametrize(("built", "differs"), [("PreTrainedTokenizerFast", False), ("Qwen2Tokenizer", True)])
+def test_a_tokenizer_that_is_built_anew_is_said(tiny: Path, tmp_path: Path, built: str, differs: bool):
+    from transformers import AutoTokenizer
+
+    from train.job import TrainingJob
+    from train.trl_setup import model_chat
+
+    class Lines(Progress):
+        lines: list[str] = []
+
+        def say(self, message: str) -> None:
+            self.lines.append(message)
+
+    folder, progress = tmp_path / "model", Lines()
+    shutil.copytree(tiny, folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"tokenizer_class": built}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    progress.lines, nothing = [], pl.DataFrame()
+    ref = ModelRef("student", "tiny@0", str(folder))
+    job = TrainingJob("one", "sft", ref, nothing, nothing, {}, None, {}, 3, tmp_path, progress)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model_chat(job, tokenizer)
+    assert [line.startswith("train one: the tokens are others than check shows: ") for line in progress.lines] == (
+        [True] if differs else []
+    )
