@@ -24,6 +24,7 @@ from train import options
 from train.examples.missing_marks import missing_marks
 from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
+from train.unshown import check_prints_turns, no_template
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,19 +63,9 @@ def refuse_without_template(recipe: Recipe, found: "Plan") -> None:
         if not here or find_spec("jinja2") is None:
             continue
         template, where = template_for(ref), f"{recipe.where('train', name, 'model')}: train.{name}"
-        remedy = f"models: {{{ref.name}: {{model: ..., chat_template: FILE.jinja}}}}"
         if template is None:
-            raise UserError(
-                f"{where}: the model {ref.name!r} has no chat template, which says how it reads a conversation; give "
-                f"one: {remedy}"
-            )
-        support = support_of(template)
-        if not support.turns:
-            said = f" ({support.refusal})" if support.refusal else ", neither as text nor as parts"
-            raise UserError(
-                f"{where}: the chat template of {ref.name!r} can't print a question and its answer{said}; give it "
-                f"another: {remedy}"
-            )
+            raise no_template(where, ref.name)
+        check_prints_turns(template, where, ref.name)
 
 
 def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -> list[StageWarning]:

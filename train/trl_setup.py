@@ -20,6 +20,7 @@ from schemas.errors import UserError
 from train.examples.examples import Examples
 from train.examples.missing_marks import missing_marks
 from train.job import TrainingJob
+from train.unshown import no_template
 
 # TRL reports each training to its makers (the model's architecture, the device ...) unless this variable is set. The
 # constant is set too, since the library may have read the variable before.
@@ -113,10 +114,7 @@ def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:
     """
     chat = chat_of(tokenizer)
     if chat is None and tokenizer.chat_template is None:
-        raise UserError(
-            f"train.{job.name}: the model {job.ref.name!r} has no chat template, which says how it reads a "
-            f"conversation; give one: models: {{{job.ref.name}: {{model: ..., chat_template: FILE.jinja}}}}"
-        )
+        raise no_template(f"train.{job.name}", job.ref.name)
     if chat is None:
         raise UserError(
             f"train.{job.name}: the tokenizer of {job.ref.name!r} ({type(tokenizer).__name__}) can't say where its "

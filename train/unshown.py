@@ -43,12 +43,8 @@ def check_shown(
         UserError: There are such rows and the choice does not say what becomes of them, or the template prints no
             conversation at all.
     """
-    support = support_of(template)
-    if not support.turns:
-        said = f": {support.refusal}" if support.refusal else ""
-        raise UserError(f"{training}: the chat template of {model!r} can't print a question and its answer{said}")
-    if choice == "in_text":
-        support = with_traces_in_text(template)
+    check_prints_turns(template, training, model)
+    support = with_traces_in_text(template) if choice == "in_text" else support_of(template)
     found = {} if choice == "ignore" else _unshown_rows(rows, dataset_type, support)
     if found and choice != "leave_out":
         names = sorted({name for lost in found.values() for name in lost})
@@ -64,6 +60,31 @@ def check_shown(
         )
     fates = {row_id: f"the model's chat template prints no {' and no '.join(lost)}" for row_id, lost in found.items()}
     return pl.DataFrame({"row_id": [*fates], "fate": [*fates.values()]}, schema=FATES)
+
+
+def check_prints_turns(template: ChatTemplate, training: str, model: str) -> None:
+    """Raise ``UserError`` where a template prints no question with its answer; the arguments are ``check_shown``'s."""
+    support = support_of(template)
+    if support.turns:
+        return
+    said = f" ({support.refusal})" if support.refusal else ", neither as text nor as parts"
+    raise UserError(
+        f"{training}: the chat template of {model!r} can't print a question and its answer{said}; give it another: "
+        f"{_remedy(model)}"
+    )
+
+
+def no_template(training: str, model: str) -> UserError:
+    """Return the error for a training of a model without a chat template; the arguments are ``check_shown``'s."""
+    return UserError(
+        f"{training}: the model {model!r} has no chat template, which says how it reads a conversation; give one: "
+        f"{_remedy(model)}"
+    )
+
+
+def _remedy(model: str) -> str:
+    """Return the entry of a recipe that gives a model another chat template."""
+    return f"models: {{{model}: {{model: ..., chat_template: FILE.jinja}}}}"
 
 
 def _unshown_rows(rows: pl.DataFrame, dataset_type: str, support: Support) -> dict[str, list[str]]:

@@ -79,8 +79,8 @@ def test_traces_in_the_text_leave_other_things_refused():
 
 @pytest.mark.parametrize("choice", ["refuse", "leave_out", "ignore", "in_text"])
 def test_a_template_that_prints_no_conversation_is_refused(choice: str):
-    for source, said in (("{{ raise_exception('no chat') }}", "its answer: no chat"), ("{{ bos_token }}", "answer$")):
-        with pytest.raises(UserError, match=f"'student' can't print a question and {said if ':' in said else ''}"):
+    for source, said in (("{{ raise_exception('no chat') }}", "no chat"), ("{{ bos_token }}", "neither as text")):
+        with pytest.raises(UserError, match=f"'student' can't print a question and its answer.*{said}"):
             check_shown(row([ASKED, ANSWER]), "sft", ChatTemplate(source), choice, "train.s", "student")
 
 
