@@ -38,8 +38,9 @@ class Examples:
 
     def dataset(self) -> Any:
         """Return the examples as a ``datasets.Dataset``, or None where there are none."""
-        from datasets import Dataset
+        from datasets import Dataset, disable_progress_bars
 
+        disable_progress_bars()  # TRL packs and maps the dataset
         return Dataset.from_dict(self.columns) if self.columns else None
 
 

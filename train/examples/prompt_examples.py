@@ -67,7 +67,8 @@ def prompt_dataset(examples: Examples) -> Any:
 
     Messages are stored as JSON, because Arrow would give every message the keys that one of them has.
     """
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
 
+    disable_progress_bars()
     rows = [dict(zip(examples.columns, row, strict=True)) for row in zip(*examples.columns.values(), strict=True)]
     return Dataset.from_list(rows, on_mixed_types="use_json") if rows else None

@@ -250,3 +250,11 @@ def test_of_a_long_conversation_what_is_cut_off_is_counted():
         assert all(len(ids) <= longest for ids in cut.columns["input_ids"])
     ends = sft_examples(row(turns), chat("qwen3"), LossSettings(False, False, 60, keep_end=True))
     assert ends.counts["turns"] == 40 and not ends.counts["cut_tokens"]
+
+
+@pytest.mark.slow
+def test_the_dataset_for_trl_shows_no_bars_of_its_own():
+    datasets = pytest.importorskip("datasets")
+    datasets.enable_progress_bars()
+    found = sft_examples(row(DIALOGUE), chat("smollm2"), WHOLE).dataset()
+    assert found.column_names == ["row_index", "input_ids", "labels"] and not datasets.is_progress_bar_enabled()
