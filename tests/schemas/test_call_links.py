@@ -202,3 +202,10 @@ def test_other_names_of_ids_leave_nothing_behind():
     assert read_tool_calls([given], "m") == [
         {"id": "a", "type": "function", "function": {"name": "sky", "arguments": {}}}
     ]
+
+
+def test_a_text_that_names_no_tool_leaves_it_to_the_place():
+    for text in ('{"name": half', '{"name": "sky", "of": "x"}'):
+        turns = linked(calling(call("sea"), call("sky")), result(text), result("wet"))[0]
+        first, second = (turn["tool_call_id"] for turn in turns if turn["role"] == "tool")
+        assert [first, second] == [one["id"] for one in turns[0]["tool_calls"]]

@@ -96,3 +96,7 @@ def test_marking_keeps_what_else_a_turn_has():
     assert mark_unlearnt(turn) == {**TURN, "tool_calls": [{"id": "a"}], "weight": 0}
     assert turn["train"] is True
     assert mark_unlearnt(mark_unlearnt(turn)) == mark_unlearnt(turn)
+
+
+def test_other_keys_of_a_turn_are_no_marks():
+    assert unread_marks({"role": "assistant", "content": "x", "colour": 0, "emotion": "calm"}) == []

@@ -124,3 +124,9 @@ def test_whatever_a_server_replies_is_a_message(value):
         assert call["type"] == "function" and isinstance(call["id"], str) and isinstance(function["name"], str)
         assert isinstance(function["arguments"], dict | str)
         assert isinstance(function["arguments"], dict) or call_problem(message)
+
+
+def test_calls_that_are_no_json_at_all_are_one_broken_call():
+    message = assistant_message("", None, "[{half of")
+    problem = call_problem(message)
+    assert problem is not None and "half of" in json.dumps(message) and "tool call 1" in problem

@@ -282,3 +282,12 @@ def test_bad_row_says_what_and_what_instead(row, words):
     assert [word for word in words if word not in text] == [], text
     assert "\n" not in text and len(text) < 400
     text.encode()
+
+
+def test_verdicts_of_listed_answers_may_be_words():
+    answers = [{"text": "a", "is_correct": "true", "finish_reason": "MAX_TOKENS"}, {"text": "b", "is_correct": "no"}]
+    found = convert({"prompt": "q", "completions": answers}).candidates
+    assert [one.scores for one in found] == [{"is_correct": 1.0}, {"is_correct": 0.0}]
+    assert found[0].finish_reason == "length"
+    beside = convert({"prompt": "q", "completions": ["a", "b"], "finish_reasons": ["eos", None]}).candidates
+    assert [one.finish_reason for one in beside] == ["stop", None]
