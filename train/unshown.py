@@ -18,7 +18,7 @@ from train.examples.examples import FATES
 from train.examples.fitted import prints_trace_in_text, with_traces_in_text
 from train.tables import MESSAGE_COLUMNS
 
-# What the message columns, which are JSON text, hold where a template might leave something out.
+# Keys in the message columns (JSON text) of rows of which a template might leave something out.
 SUSPECT = r'"(?:tool_calls|reasoning_content)"|"role": ?"tool"'
 
 

@@ -1,4 +1,4 @@
-"""What SFT rows learn: the candidates that have a last turn to learn, marks for ``learn: last``, and the counts.
+"""SFT rows and their learnt turns: candidates with a last turn to learn, marks for ``learn: last``, the counts.
 
 A row's turns say themselves what is learnt (``schemas.learnt_turns``): every turn of the assistant without
 ``"weight": 0``, in the prompt and in the completion.

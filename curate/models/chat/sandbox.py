@@ -33,7 +33,7 @@ class TooMuch(Exception):
 
 
 class _Work(threading.local):
-    """What is left of the work that a rendering in this thread may take."""
+    """The work that a rendering in this thread may still do."""
 
     left = MOST_STEPS
 

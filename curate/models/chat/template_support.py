@@ -1,4 +1,4 @@
-"""What a chat template prints of a conversation, and the form that it wants: found by rendering small conversations.
+"""Finds which parts of a conversation a chat template prints, and in which form, by rendering small conversations.
 
 Each conversation holds words that stand nowhere else. What a template does with them is seen in what it prints, so that
 nothing is guessed from its source. A template raises where it knows no system turn, say, or leaves it out silently.
@@ -42,7 +42,7 @@ EmptyContent = Literal["empty", "none", "absent"]
 
 @dataclass(frozen=True)
 class Support:
-    """What a chat template prints, and the form in which it takes a message.
+    """The parts of a conversation that a chat template prints, and the form in which it takes a message.
 
     Attributes:
         turns: It prints the texts of user and assistant.

@@ -16,7 +16,7 @@ from curate.models.clients.http.wire import Form
 
 # Answers that say nothing about the parameters: of a key, of money, of a server that is busy or away.
 OTHER_STATUSES = (401, 402, 405, 407, 408, 409, 425, 429, 498, 502, 503, 504)
-# What a server's words ask of the messages, if the request's body holds the bytes: the change, and how it is told.
+# Words of a server that ask for another form of the messages; the bytes of the body that they are about; the change.
 FORMS = (
     (
         re.compile(r"tool.?call.?id.{0,80}(?:a-z|length of 9|alphanumeric)", re.IGNORECASE),

@@ -12,7 +12,7 @@ NAMES_N = re.compile(
     r"|\b(?:number|range) of (?:n|choices|candidates)\b",
     re.IGNORECASE,
 )
-# What says that a parameter's value is wrong, and not that there is no such parameter.
+# Words that say that a parameter's value is wrong, and not that there is no such parameter.
 WRONG_VALUE = re.compile(
     r"too (?:large|long|small|high|low|many)|at (?:most|least)|maximum|minimum|(?:greater|less) than|between|range"
     r"|must be|should be|expected|exceed|invalid type|invalid value",

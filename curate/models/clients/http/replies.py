@@ -41,7 +41,7 @@ class Malformed(Exception):
 
 
 class _Part(NamedTuple):
-    """What one choice holds."""
+    """The content of one choice."""
 
     text: str
     trace: str | None

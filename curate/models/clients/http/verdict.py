@@ -20,7 +20,7 @@ MODERATED = _words(
     r"(?:prompt|input|content|request|response|message|output)s?\b.{0,40}\b(?:was|were|been|is|are) blocked",
     r"high risk", r"exists risk", "敏感", "不安全", "违规",
 )  # fmt: skip
-# What says so for sure, so that words of a key or of money beside it ("no credits were charged") count no more.
+# Words that say so for sure: words of a key or of money beside them ("no credits were charged") do not count then.
 FLAGGED = _words(
     r"(?:prompt|input|content|request|message|text)s?\b.{0,40}\bflagged", r"flagged .{0,20}(?:prompt|input|content)",
     r"moderated", r"moderation", r"content[ _-](?:filter|management)", r"guardrail", r"safety_check",
@@ -43,7 +43,7 @@ IN_PROMPT_WORDS = _words(
     r"\bmessages?\W{0,2}\d", r"\btools?\[\d", r"schema for (?:function|tool)", r"tool call validation",
     r"special token", r"roles? .{0,20}must alternate", r"\brole\b.{0,30}not support", r"tool call ids?\b",
 )  # fmt: skip
-# What no request of this run can have overcome, whether or not others were answered before.
+# Words of errors that no request of this run overcomes, whether or not others were answered before.
 NO_KEY = _words(
     r"api[ _-]?key", r"\bkeys?\b.{0,40}(?:invalid|expired|revoked|disabled|limit|not )", r"credential",
     r"(?:invalid|wrong|incorrect|expired|missing|bad) .{0,20}(?:\bkey|token\b|auth)", r"authentic", r"billing",
@@ -61,7 +61,7 @@ NO_MONEY = _words(
     r"(?:no|any|out of) credits?\b(?! (?:cards?|was|were|have been|has been)\b)",
     r"billing[ _-](?:hard[ _-])?limit", r"account .{0,20}good standing",
 )  # fmt: skip
-# What says, before anything was answered, that a key has no right to a model.
+# Words that say, before anything was answered, that a key has no right to a model.
 NO_ACCESS = _words(
     r"permission", r"\baccess\b", r"authori[sz]", r"\bmodel\b", r"project", r"organi[sz]ation", r"denied"
 )

@@ -23,7 +23,7 @@ LONGEST_NAME = 64  # characters
 
 @dataclass(frozen=True)
 class MessageForm:
-    """What a server gets of the messages.
+    """The form of the messages that a server gets.
 
     Attributes:
         reasoning: Whether it gets the reasoning traces of earlier turns, as ``reasoning_content``.

@@ -7,7 +7,7 @@ from curate.models.chat.fit_messages import fit, not_shown
 from curate.models.chat.template_support import Support, support_of
 from schemas.progress import Progress
 
-# What an answer can do without: many templates leave it out on purpose.
+# Parts that an answer can do without: many templates leave them out on purpose.
 MAY_BE_LEFT_OUT = {"turns", "reasoning", "text beside tool calls"}
 
 

@@ -119,7 +119,7 @@ class VllmChatEngine(ChatEngine):
 
     @cached_property
     def _support(self) -> Support:
-        """What the model's chat template prints of texts; vLLM brings calls and parts into the form that it wants."""
+        """Support of the model's chat template for texts; vLLM brings calls and parts into the form that it wants."""
         template = template_for(self.ref)
         return replace(Support() if template is None else support_of(template), tool_calls=False, content_parts=False)
 
