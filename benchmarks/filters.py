@@ -167,7 +167,7 @@ def _searching_runs() -> dict[str, tuple[Callable, Callable, bool]]:
             False,
         ),
         "unfinished": (
-            lambda t: unfinished.score(t, pl.Series([None], dtype=pl.String).new_from_index(0, len(t))),
+            lambda t: unfinished.score(t, *3 * [pl.Series([None], dtype=pl.String).new_from_index(0, len(t))]),
             _polars(~RESPONSE.str.contains(r"[.!?。！？]\s*\z")),
             False,
         ),

@@ -78,6 +78,8 @@ _HARMONY = re.compile(
 )
 # The same text decoded without its special tokens.
 _BARE_ANALYSIS, _BARE_FINAL = "analysis", "assistantfinal"
+# A text with a trace holds one of these, in letters of any case.
+TRACE_SIGNS = [*{mark for m in MARKS for mark in (m.opening, m.closing)}, *_HARMONY_STARTS, _BARE_FINAL]
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:

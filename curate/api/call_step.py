@@ -97,13 +97,13 @@ def _score(
     recipe: Recipe, step: Step, rows: pl.DataFrame, settings: dict[str, Any], run: RunContext, place: str
 ) -> pl.DataFrame:
     """Score rows. A column that is not given is null, but for those that no scorer can do without."""
-    if "score" in step.reads and "by" not in settings:
+    if "score" in step.columns and "by" not in settings:
         settings = {"by": "score", **settings}
     for name in ("response", "prompt_id", "score"):
-        wanted = settings["by"] if name == "score" and "score" in step.reads else name
-        if name in step.reads and wanted not in rows.columns:
+        wanted = settings["by"] if name == "score" and "score" in step.columns else name
+        if name in step.columns and wanted not in rows.columns:
             raise UserError(f"{place}: needs the column {wanted!r}; found {', '.join(rows.columns) or 'none'}")
-    absent = [name for name in step.reads if name not in rows.columns and name in TYPES and name != "score"]
+    absent = [name for name in step.columns if name not in rows.columns and name in TYPES and name != "score"]
     rows = rows.with_columns(pl.lit(None, TYPES[name]).alias(name) for name in absent)
     scorer = read_scorer(
         recipes.Step(verb="score", use=step.name, settings=settings),

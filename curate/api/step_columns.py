@@ -57,17 +57,17 @@ def split_arguments(
     for name in ("on", "by"):
         if name in known and not isinstance(named.get(name, ""), str):
             raise UserError(f"{place}: {name}: expected the name of a column, found {named[name]!r:.80}")
-    also_columns = (*step.reads, named.get("on"), named.get("by"))
+    also_columns = (*step.columns, named.get("on"), named.get("by"))
     settings: dict[str, Any] = {}
     for name, value in named.items():
-        if name in columns and name in step.reads:
+        if name in columns and name in step.columns:
             raise UserError(f"{place}: the column {name!r} is given twice")
-        if name in also_columns or ("scores" in step.reads and name not in known):
+        if name in also_columns or ("scores" in step.columns and name not in known):
             columns[name] = value
         elif name in known:
             settings[name] = str(value) if isinstance(value, PurePath) else value
         else:
-            raise unknown("column or setting", name, [*step.reads, *known], place)
+            raise unknown("column or setting", name, [*step.columns, *known], place)
     if "embedding" in columns and "text" not in columns and _are_texts(columns["embedding"]):
         columns["text"] = columns.pop("embedding")  # to be embedded
     return _frame(columns, place), settings
@@ -85,11 +85,11 @@ def _positional_columns(step: Step, positional: Sequence[Any], place: str) -> di
         )
     if isinstance(frame, pl.DataFrame | Mapping):
         return dict(frame.to_dict() if isinstance(frame, pl.DataFrame) else frame)
-    if len(positional) > len(step.reads):
+    if len(positional) > len(step.columns):
         raise UserError(
-            f"{place}: takes at most {len(step.reads)} columns ({', '.join(step.reads)}), found {len(positional)}"
+            f"{place}: takes at most {len(step.columns)} columns ({', '.join(step.columns)}), found {len(positional)}"
         )
-    return dict(zip(step.reads, positional, strict=False))
+    return dict(zip(step.columns, positional, strict=False))
 
 
 def _are_texts(values: Any) -> bool:

@@ -15,9 +15,10 @@ from curate.models.embeddings import embedding_engines, makes_embeddings
 from curate.models.engine_settings import check_task
 from curate.models.gateway import replies_frame
 from curate.models.model_ref import ModelRef
+from curate.pipeline.answer_columns import answer_columns
 from curate.steps import sql_conditions as conditions
 from curate.steps.code_hash import code_hash
-from curate.steps.find_step import Step, find_step
+from curate.steps.find_step import OTHER_NAMES, Step, find_step
 from curate.steps.model_calls import Embed, ModelCalls
 from curate.steps.settings import check_settings
 from schemas import recipe as recipes
@@ -92,7 +93,7 @@ class Scorer:
             ScorerFailed: The scorer raised, or returned another number of rows.
         """
         columns = {p: rows.select(names) if p == "scores" else rows[names[0]] for p, names in self.reads.items()}
-        result = self._run_own(self.step.call, columns, self.settings)
+        result = self._run_own(self.step.call, answer_columns(columns), self.settings)
         if isinstance(result, Generator):
             result = self._run_generator(result, answer)
         found = self._run_own(_table, result)
@@ -168,7 +169,7 @@ def read_scorer(
         if name == "scores":
             reads[name] = _named(settings, list(columns), where)
         else:
-            reads[name] = (_by(step, columns, where) if name == "score" else name,)
+            reads[name] = (_by(step, columns, where) if name == "score" else OTHER_NAMES.get(name, name),)
     for name in (name for names in reads.values() for name in names):
         if name not in columns:
             raise unknown(f"column (which score {found.name!r} reads) called", name, list(columns), where)

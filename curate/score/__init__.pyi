@@ -252,6 +252,7 @@ def regex(
     response: Column | Rows = ...,
     *,
     pattern: str,
+    reasoning: bool = False,
     models: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -382,6 +383,8 @@ def toxicity(
 def unfinished(
     response: Column | Rows = ...,
     finish_reason: Column = ...,
+    reasoning_content: Column = ...,
+    completion: Column = ...,
     *,
     models: Mapping[str, Any] | None = None,
     seed: int = 0,

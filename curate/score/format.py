@@ -12,7 +12,7 @@ from schemas.errors import UserError
 
 
 def score(
-    response: pl.Series,
+    raw_response: pl.Series,
     reasoning_content: pl.Series,
     *,
     tags: list[str] = ["think", "answer"],  # noqa: B006 (never changed)
@@ -23,7 +23,7 @@ def score(
     """Return ``value`` (0 to 1), ``detail`` (the requirements that fail, null if none does) and ``error``.
 
     Args:
-        response: The responses.
+        raw_response: The responses as they were written, with their traces.
         reasoning_content: Reasoning traces that the engine has split off from the response, or null.
         tags: Names of the tags, in order.
         outside: Whether text outside the tags is allowed.
@@ -37,7 +37,7 @@ def score(
     """
     if not tags or len(set(tags)) < len(tags) or not all(re.fullmatch(r"[A-Za-z][\w-]*", tag) for tag in tags):
         raise UserError(f"tags: expected names of tags, each once, such as [think, answer]; found {tags!r}")
-    text = response.cast(pl.String)
+    text = raw_response.cast(pl.String)
     if reasoning:
         text = _with_trace(text, reasoning_content.cast(pl.String), tags[0])
     marks = [mark for tag in tags for mark in (f"<{tag}>", f"</{tag}>")]

@@ -11,11 +11,11 @@ from curate.algorithms.text.found_items import count_items
 from curate.algorithms.text.personal_items import items, kinds_to_find, likely
 
 
-def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.DataFrame:
+def score(raw_response: pl.Series, *, kinds: list[str] | None = None, region: str = "US") -> pl.DataFrame:
     """Return ``value`` (the number of personal items), ``detail`` and ``error`` ("no response").
 
     Args:
-        response: The texts.
+        raw_response: The texts, with their reasoning traces: they are learnt too.
         kinds: Kinds of items to count (keys of ``personal_items.FORMS``); None for all.
         region: Region (ISO 3166, such as "DE") of phone numbers without a country code.
 
@@ -27,5 +27,5 @@ def score(response: pl.Series, *, kinds: list[str] | None = None, region: str = 
         UserError: For a kind or region that does not exist.
     """
     kinds = kinds_to_find(kinds, region)
-    text = response.cast(pl.String)
+    text = raw_response.cast(pl.String)
     return count_items(text, likely(text, kinds), lambda one, kinds: items(one, kinds, region))

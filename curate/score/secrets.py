@@ -9,11 +9,11 @@ from curate.algorithms.text.found_items import count_items
 from curate.algorithms.text.secret_items import items, kinds_to_find, likely
 
 
-def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:
+def score(raw_response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFrame:
     """Return ``value`` (the number of secrets), ``detail`` and ``error`` ("no response").
 
     Args:
-        response: The texts.
+        raw_response: The texts, with their reasoning traces: they are learnt too.
         kinds: Kinds of secrets to count (keys of ``secret_items.FORMS``); None for all.
 
     Returns:
@@ -23,5 +23,5 @@ def score(response: pl.Series, *, kinds: list[str] | None = None) -> pl.DataFram
     Raises:
         UserError: For a kind that does not exist.
     """
-    text = response.cast(pl.String)
+    text = raw_response.cast(pl.String)
     return count_items(text, likely(text, kinds_to_find(kinds)), items)

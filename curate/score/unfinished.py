@@ -2,9 +2,9 @@
 
 Where ``finish_reason`` is known, it decides: "length" means cut off, anything else does not. Where it is not known
 (rows from a file), the end of the text decides. Signs of a cut are an open code fence, a list marker with nothing after
-it, a comma, a word that can't end a sentence, a bracket or quote opened on the last line and not closed, and a sentence
-without an end after one that has it. An end that proves nothing ("42", a title, an item of a list, a table, a web
-address) counts as finished.
+it, a comma, a word that can't end a sentence, a bracket or quote opened on the last line and not closed, a sentence
+without an end after one that has it, and a reasoning trace with neither an answer nor a tool call behind it. An end
+that proves nothing ("42", a title, an item of a list, a table, a web address) counts as finished.
 """
 
 import polars as pl
@@ -29,18 +29,39 @@ ENDED = r"[.!?][\"'”’)\]*_]*\s+\S|[。！？][”’」』）]*\S"  # the en
 STOPS = r"[\p{L}\p{N}]$"
 
 
-def score(response: pl.Series, finish_reason: pl.Series) -> pl.DataFrame:
-    """Return ``value`` (1.0 or 0.0), ``detail`` (what it ends in, if it is cut off) and ``error``."""
+def score(
+    response: pl.Series, finish_reason: pl.Series, reasoning_content: pl.Series, completion: pl.Series
+) -> pl.DataFrame:
+    """Return ``value`` (1.0 or 0.0), ``detail`` (what it ends in, if it is cut off) and ``error``.
+
+    Args:
+        response: The answers, without their traces.
+        finish_reason: Why each model stopped, or null.
+        reasoning_content: The traces, or null.
+        completion: The answers as messages (JSON text), which hold tool calls, or null.
+    """
     text, reason = response.cast(pl.String), finish_reason.cast(pl.String)
+    has_trace = reasoning_content.cast(pl.String).str.contains(r"\S")
+    has_calls = completion.cast(pl.String).str.contains('"tool_calls"', literal=True)
+    only_trace = (text.str.strip_chars() == "") & has_trace & ~has_calls.fill_null(False)
     end = text.str.strip_chars_end()
     open_end = (~end.str.tail(1).is_in(WELL) & reason.is_null()).fill_null(False)
     signs = _sign_of_cut(end.filter(open_end))
     signs = pl.Series([None], dtype=pl.String).new_from_index(0, len(text)).scatter(open_end.arg_true(), signs)
-    rows = pl.DataFrame({"end": end, "reason": reason, "sign": signs, "fenced": _fenced(text), "marked": _marked(end)})
+    rows = pl.DataFrame(
+        {
+            "end": end,
+            "reason": reason,
+            "sign": signs,
+            "fenced": _fenced(text),
+            "marked": _marked(end),
+            "only_trace": only_trace.fill_null(False),
+        }
+    )
     error = (
         pl.when(pl.col("end").is_null())
         .then(pl.lit("no response"))
-        .when(pl.col("end") == "")
+        .when((pl.col("end") == "") & ~pl.col("only_trace"))
         .then(pl.lit("blank response"))
     )
     detail = (
@@ -50,6 +71,8 @@ def score(response: pl.Series, finish_reason: pl.Series) -> pl.DataFrame:
         .then(pl.lit("its limit of tokens"))
         .when(pl.col("reason").is_not_null())
         .then(None)
+        .when("only_trace")
+        .then(pl.lit("its reasoning trace"))
         .when(pl.col("fenced"))
         .then(pl.lit("an open code fence"))
         .when(pl.col("marked"))

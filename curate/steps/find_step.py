@@ -30,6 +30,8 @@ FUNCTIONS = {
     "dedup": ("dedup",),
     "select": ("select", "pair", "subset"),
 }
+# Parameters that read the column of another name: a response as it was written, with its reasoning trace.
+OTHER_NAMES = {"raw_response": "response"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Step:
     required: tuple[str, ...]
     doc: str
     code: Definition
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that its positional parameters read, each once."""
+        return tuple(dict.fromkeys(OTHER_NAMES.get(name, name) for name in self.reads))
 
     def call(self, columns: dict[str, pl.Series], settings: dict[str, Any]) -> Any:
         """Call the step on its columns.

@@ -36,7 +36,7 @@ def path(kind: str) -> Path:
 
 def _function(step: Step) -> str:
     """Return a step as a function: its columns, its settings, those of a recipe, and those of every call."""
-    columns = [name for name in step.reads if name != "known"]  # which no caller may give
+    columns = [name for name in step.columns if name != "known"]  # which no caller may give
     parameters = [f"{name}: Column{' | Rows' if name == columns[0] else ''} = ..." for name in columns]
     if columns == ["scores"]:
         parameters = ["scores: Rows = ..."]  # columns of any names

@@ -39,7 +39,7 @@ def test_every_step_gives_what_its_function_gives():
         step, columns = find_step(kind, name), table()
         if inspect.isgeneratorfunction(step.function):
             continue
-        given = {read: columns[read] for read in step.reads if read not in ("scores", "sketch")}
+        given = {read: columns[read] for read in step.columns if read not in ("scores", "sketch")}
         if "scores" in step.reads:
             given |= {column.name: column for column in columns["scores"]}
         if kind == "dedup":

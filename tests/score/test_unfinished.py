@@ -6,8 +6,8 @@ import pytest
 from curate.score.unfinished import score
 
 
-def score_one(text, reason=None):
-    return score(pl.Series([text], dtype=pl.String), pl.Series([reason], dtype=pl.String)).row(0)
+def score_one(text, reason=None, trace=None, completion=None):
+    return score(*(pl.Series([one], dtype=pl.String) for one in (text, reason, trace, completion))).row(0)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,10 @@ def test_nothing_has_no_end():
     assert score_one(None) == (None, None, "no response")
     assert score_one(" \n") == (None, None, "blank response")
     assert score_one("", "length") == (None, None, "blank response")
+
+
+def test_a_trace_without_an_answer_is_cut_off():
+    assert score_one("", trace="Let me see") == (1.0, "its reasoning trace", None)
+    assert score_one("", "length", trace="Let me see") == (1.0, "its limit of tokens", None)
+    assert score_one("Paris", trace="Let me see") == (0.0, None, None)
+    assert score_one("", trace="I call it.", completion='[{"tool_calls": [{}]}]') == (None, None, "blank response")
