@@ -196,11 +196,12 @@ def math(
     response: Column | Rows = ...,
     ground_truth: Column = ...,
     *,
+    reading: Literal["auto", "boxed", "strict", "flexible"] = "auto",
     models: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pl.DataFrame:
-    """1.0 where the response's final answer equals the ground truth's, 0.0 where it does not: numbers, LaTeX, sets."""
+    """1.0 where the response's final answer equals the ground truth's, 0.0 where it does not: numbers, LaTeX, sets, words."""
 
 def pass_rate(
     prompt_id: Column | Rows = ...,

@@ -1,116 +1,207 @@
-r"""Find the final answer of worked solutions and normalise its spelling, for columns of texts, in linear time.
+r"""Find the final answer of worked solutions, for columns of texts, in linear time.
 
-The final answer is the text in the last ``\boxed{}``; else after the last ``####``; else after the last "answer is",
-"answer:" or line that begins with "A:"; else the last number of the text.
+The final answer is, by the first of these that the text has:
+
+1. what the last ``\boxed{}`` (or ``\fbox{}``) that is closed and not empty holds between its own braces;
+2. what the last ``<answer>...</answer>`` holds, or the text after the last ``####`` that begins no heading (GSM8K);
+3. the text after the last "answer is", "Answer:", "**Final Answer**", "A:" at the start of a line, or the same in
+   another language (``ANSWER_WORDS``), up to the end of its sentence;
+4. where the right answer is a number, the last number that stands in no word, unit, version, date or exponent; where it
+   is a choice letter, the last letter that is written as a choice; else the last formula, or a response of one line.
 """
+
+import re
 
 import polars as pl
 
-TAIL = 8_000  # characters at the end of a response that are searched
-BOXED = r"(?s)^.*\\boxed\s*\{([^{}]*)\}"
-NESTED = r"(?s)^.*(\\boxed\s*\{.*)$"
-HASHES = r"(?s)^.*####\s*([^\n]*)"
-ANSWER_IS = r"(?i)\banswer\s*(?:is\b|:|=)|\n\s*a:|^\s*a:"
-MARK = "\x1e"  # replaces matches of ANSWER_IS: splitting there is twice as fast as a regex for the last match
-LAST_NUMBER = r"(?s)^(?:.*[^\w.,)\-−/])?([-−]?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?%?)"  # 1/2 is one number
-PLAIN = (
-    r"^[\s:*=~$€£\\(\[{]*(?P<sign>[-+−]?)\s*\\?[$€£]?\s*(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)"
-    r"\s*\\?(?P<percent>%?)"
-    r"(?P<unit>\s+[A-Za-z]{2}[^\d\\^=+/*{}]*|[^\w\\^=+/*\-−({!]*)$"
+from curate.verifiers.math.boxed import last_box
+from curate.verifiers.math.plain_numbers import CHANGED, last_number, number
+
+BOX_TAIL = 100_000  # characters at the end of a response that are searched for boxes
+TAIL = 8_000  # characters at the end of a response that are searched for all marks but boxes
+LONGEST = 300  # characters of an answer
+ANSWER_WORDS = (  # "answer" in other languages, and "result" where people write it before the final answer
+    "答案", "答", "解答", "正解", "答え", "정답", "답", "antwort", "lösung", "ergebnis", "réponse", "respuesta",
+    "resposta", "risposta", "ответ", "odpowiedź", "odpověď", "cevap", "yanıt", "jawaban", "đáp án", "đáp số", "svar",
+    "antwoord", "vastaus", "απάντηση", "الجواب", "الإجابة", "उत्तर",
+)  # fmt: skip
+SAYS = r"(?:is\b|are\b|would\s+be\b|will\s+be\b|must\s+be\b|should\s+be\b|=|:|：)"
+OTHER_SAYS = r"(?:是|为|為|は|은|는|ist\b|lautet\b|est\b|es\b|é\b|è\b|adalah\b|là\b|är\b|:|：)"
+ENGLISH = (
+    rf"(?i)\banswers?[*_\"']{{0,3}}(?:\s*\([^()\n]{{0,30}}\))?(?:\s+(?:to|for|of)\b[^.:\n]{{0,60}}?)?\s*{SAYS}"
+    r"|(?:correct|right|best)\s+(?:option|choice)\s+(?:is\b|:)|\banswer[\s*_:]*(?:\n|$)"
 )
-# LaTeX that changes the typesetting of an answer only; after ``strip_string`` of MATH (Hendrycks et al., 2103.03874).
-TYPESETTING = [
-    (r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mbox|operatorname)\s*\{([^{}]*)\}", "${1}"),
-    (r"\\(?:left|right|displaystyle|quad|qquad|big[lr]?|Big[lr]?)\b|\\[!,;:()\[\] ]|[$*]", " "),
-    (r"\^\s*\{?\s*\\circ\s*\}?|°", ""),
-    (r"\\[dt]frac\b", r"\frac"),
-    (r"\\frac\s*(\d)\s*(\d)", r"\frac{${1}}{${2}}"),
-    (r"\\sqrt\s*(\w)", r"\sqrt{${1}}"),
-    (r"\\(%|\{|\})", "${1}"),
-]
-PIECE = r"(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*\})"  # nested brackets, four levels deep
-BOX = rf"^\\boxed\s*\{{({PIECE}*)\}}"
-CHOICE = r"^[\s(\[*]*[A-Za-z][)\]*.!:\s]*$"  # "(B)."
-ENDS = " \t\r\n.,;:!?\"'`"
+OTHER = rf"(?i)(?:{'|'.join(ANSWER_WORDS)})[*_]{{0,3}}\s*{OTHER_SAYS}"
+A_LINE = r"(?i)(?:^|\n)\s*a:"
+# What states an answer, with the signs that its texts have: the others are not searched.
+STATEMENTS = (
+    (ENGLISH, ["answer", "option", "choice"]),
+    (OTHER, [*ANSWER_WORDS, *(word.capitalize() for word in ANSWER_WORDS)]),
+    (A_LINE, ["a:"]),
+)
+MARK = "\x1e"  # replaces statements: splitting there is twice as fast as a regex for the last match
+TAGGED = r"(?s)^.*<answer>(.*?)</answer>"
+HEADING = r"(?i)^\W*(?:\d+[.):]\s+\D|step\b|[A-Z][^\d\\$=]{20,}$)"
+TITLE = re.compile(r"\b(?:dr|mr|mrs|ms|st|prof|no|vs|approx|ca|e\.g|i\.e|a\.m|p\.m|[A-Z])$", re.IGNORECASE)
+SENTENCE = re.compile(r"[.!?。！？](?:\s+(?=\S)|(?<=[。！？]))")
+BOLD = re.compile(r"\*\*(?!\w)|(?<!\w)\*\*")  # 2**3 is a power
+# What may follow an answer in its sentence.
+ASIDE = re.compile(
+    r",?\s+(?:because|since|as\s+(?:it|the|this|we)|which\s+(?:is|means)|so\s+(?:the|we|it)|i\.\s?e\.|that\s+is|meaning)\b"
+    r"|,\s+(?:not|and\s+not|i\.\s?e\.)|\s+\((?:see|as|from|because|not|since|i\.e|I)\b",
+    re.IGNORECASE,
+)
+NOT_BUT = re.compile(r"^not\b.{1,100}?\bbut\s+", re.IGNORECASE)
+LEAD = re.compile(r"^(?:so|thus|therefore|hence|then|finally)\b,?\s+", re.IGNORECASE)
+SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+CHOICE = re.compile(
+    r"[(\[]([A-J])[)\]]|\*\*\(?([A-J])[.):]*\*\*|^\s*([A-J])[.)]?\s*$"
+    r"|(?:\b(?:[Oo]ption|[Cc]hoice|[Cc]hoose|[Ss]elect|[Pp]ick|[Aa]nswer)|[选選])\s*(?:is\s+|[:：]\s*)?([A-J])(?![\w'])",
+    re.MULTILINE,
+)
+LEADING_CHOICE = (  # "B", "(B) 42", "option B: 42", "B because", but not "A number"
+    r"^[\s$*\"'\\]*(?:(?:text|textbf|mathrm|mathbf|rm|bf)\s*\{)?\s*(?:[Oo]ption\s+|[Cc]hoice\s+)?[(\[]?([B-J]\b|A(?:[).,:;}\]*(]|\s*$))"
+)
+SEVERAL_CHOICES = r"\b[A-J]\)?\s*(?:,|/|;|&|\bor\b|\band\b)\s*(?:and\s+|or\s+)?\(?[A-J]\b"
+IS_CHOICE = r"^[\s($\\*]*(?:(?:text|textbf|mathrm|mathbf)\{)?\(?[A-J]\)?\}?[)$*.\s]*$"
+ENDS = " \t\r\n.!:*_。！；，"
 
 
 def marked(text: pl.Series) -> pl.Series:
-    r"""Return the text after the last marker of the first kind that occurs: box, ####, "answer is"; null without one.
+    r"""Return the text that is marked as the answer: in a box, after ``####``, after "answer is"; else null."""
+    found = pl.Series("answer", boxes(text), dtype=pl.String)
+    left = found.is_null().arg_true()
+    return found.scatter(left, marked_by_words(text.gather(left))) if len(left) else found
 
-    A box with braces inside is returned whole, from ``\boxed`` to the end of the text.
+
+def marked_by_words(text: pl.Series) -> pl.Series:
+    """Return the text that is marked as the answer by anything but a box; null without a mark."""
+    text = text.str.tail(TAIL)
+    found = tagged(text)
+    for mark in (hashed, stated):
+        left = found.is_null().arg_true()
+        found = found.scatter(left, mark(text.gather(left))) if len(left) else found
+    return found
+
+
+def tagged(text: pl.Series) -> pl.Series:
+    """Return what the last ``<answer>...</answer>`` of each text holds; null without one."""
+    found = pl.Series("answer", [None], dtype=pl.String).new_from_index(0, len(text))
+    some = text.str.contains("</answer>", literal=True).fill_null(False).arg_true()
+    held = text.gather(some).str.extract(TAGGED).str.strip_chars()
+    return found.scatter(some, held.set(held == "", None)) if len(some) else found
+
+
+def boxes(text: pl.Series) -> list[str | None]:
+    """Return what the last box of each text holds, or None."""
+    has_box = text.str.contains_any(["\\boxed", "\\fbox"]).fill_null(False).arg_true()
+    found: list[str | None] = [None] * len(text)
+    for row, one in zip(has_box, text.gather(has_box), strict=True):
+        found[row] = last_box(one[-BOX_TAIL:])
+    return found
+
+
+def hashed(text: pl.Series) -> pl.Series:
+    """Return the text after the last ``####`` of each text; null where there is none, or a heading."""
+    some = text.str.contains("####", literal=True).fill_null(False).arg_true()
+    found = pl.Series("answer", [None], dtype=pl.String).new_from_index(0, len(text))
+    if not len(some):
+        return found
+    after = text.gather(some).str.split("####").list.last().str.extract(r"^[ \t]*([^\n]*)").str.strip_chars(ENDS + "#")
+    after = after.set((after == "") | after.str.contains(HEADING) | after.str.contains(ENGLISH), None)
+    return found.scatter(some, after)
+
+
+def stated(text: pl.Series) -> pl.Series:
+    """Return the text after the last words that state an answer, to the end of the sentence; null without such words.
+
+    Of several statements the last one with a digit, a formula or a choice counts, else the last.
     """
-    rows = pl.DataFrame({"text": text}).with_columns(
-        row=pl.int_range(pl.len()),
-        kind=pl.when(pl.col("text").str.contains(r"\\boxed\s*\{"))
-        .then(0)
-        .when(pl.col("text").str.contains("####", literal=True))
-        .then(1)
-        .otherwise(2),
+    found = pl.Series("answer", [None], dtype=pl.String).new_from_index(0, len(text))
+    some = text.str.contains_any([sign for _, signs in STATEMENTS for sign in signs], ascii_case_insensitive=True)
+    some = some.fill_null(False).arg_true()
+    if not len(some):
+        return found
+    parts = text.gather(some).str.replace_all(MARK, " ", literal=True)
+    for pattern, signs in STATEMENTS:
+        rows = parts.str.contains_any(signs, ascii_case_insensitive=True).arg_true()
+        parts = parts.scatter(rows, parts.gather(rows).str.replace_all(pattern, MARK))
+    parts = parts.str.split(MARK)
+    answer = pl.when(pl.col("parts").list.len() > 1).then(
+        pl.col("parts").list.last().str.extract(r"^[\s:：*_=]*([^\n]*)")
     )
-    texts = pl.col("text")
-    boxed = pl.coalesce(texts.str.extract(NESTED).str.extract(BOXED), texts.str.extract(NESTED))
-    parts = texts.str.replace_all(MARK, " ", literal=True).str.replace_all(ANSWER_IS, MARK).str.split(MARK)
-    stated = pl.when(parts.list.len() > 1).then(parts.list.last().str.extract(r"^[\s:*]*([^\n]*)"))
-    # In prose an exclamation mark is no factorial.
-    by_kind = [boxed, texts.str.extract(HASHES).str.strip_chars_end("! "), stated.str.strip_chars_end("! ")]
-    found = [rows.filter(kind=kind).select("row", answer=answer) for kind, answer in enumerate(by_kind)]
-    return pl.concat(found).sort("row")["answer"]
+    last = pl.DataFrame({"parts": parts}).select(answer=answer)["answer"]
+    vague = (~last.str.contains(rf"[\d\\$]|{IS_CHOICE}")).fill_null(False) & (parts.list.len() > 2)
+    for row in vague.arg_true():
+        lines = [part.lstrip(" \t\r\n:：*_=").split("\n", 1)[0] for part in parts[row][1:]]
+        last[row] = next((line for line in reversed(lines) if re.search(r"[\d\\$]", line)), last[row])
+    return found.scatter(some, tidy(last))
 
 
-def last_number(text: pl.Series) -> pl.Series:
-    """Return the last number of each text as written; null where there is none."""
-    return text.str.extract(LAST_NUMBER)
+def tidy(answer: pl.Series) -> pl.Series:
+    """Return stated answers without what follows them in their line, and without marks around them."""
+    answer = answer.str.strip_chars(ENDS)
+    wordy = (number(answer).is_null() & answer.is_not_null()).arg_true()
+    return answer.scatter(wordy, pl.Series([_first_sentence(one) for one in answer.gather(wordy)], dtype=pl.String))
 
 
-def number(text: pl.Series) -> pl.Series:
-    """Return plain numbers in one spelling ("1,200.50 dollars" as "1200.5"); null for any other text."""
-    parts = text.str.extract_groups(PLAIN).struct.unnest()
-    digits = pl.col("digits").str.replace_all(",", "").str.strip_chars_start("0")
-    decimal = (
-        pl.when(digits.str.contains(".", literal=True))
-        .then(digits.str.strip_chars_end("0").str.strip_chars_end("."))
-        .otherwise(digits)
-    )
-    decimal = pl.when(decimal == "").then(pl.lit("0")).otherwise(decimal)
-    minus = pl.col("sign").is_in(["-", "−"]) & (decimal != "0")
-    plain = pl.when(minus).then(pl.lit("-") + decimal).otherwise(decimal)
-    return parts.select(number=pl.when(~pl.col("unit").str.contains(r"(?i)^\s+pi\b")).then(plain))["number"]
+def _first_sentence(line: str) -> str | None:
+    """Return the answer that a line begins with."""
+    line = line[: 4 * LONGEST]
+    if line.startswith(('"', "'")) and line.find(line[0], 1) > 0:  # a value in JSON
+        return line[1 : line.find(line[0], 1)].strip(ENDS) or None
+    bold = BOLD.split(line)
+    line = bold[0] if len(bold) % 2 == 0 else "".join(bold)  # the mark that opened it is taken off already
+    for end in SENTENCE.finditer(line):
+        if not TITLE.search(line[: end.start()]):
+            line = line[: end.start()]
+            break
+    line = ASIDE.split(NOT_BUT.sub("", line), maxsplit=1)[0]
+    spans = list(SPAN.finditer(line))
+    if len(spans) == 1 and not re.search(r"\d", line[: spans[0].start()] + line[spans[0].end() :]):
+        before, after = line[: spans[0].start()], line[spans[0].end() :]
+        held = next(group for group in spans[0].groups() if group)
+        line = held if not before.strip() or len(before.split()) > 1 else line
+        line = f"{line} {after.strip()}" if line is held and re.match(r"\s*[A-Za-z°%]", after) else line
+    return line.strip(ENDS) or None
 
 
-def answers(text: pl.Series) -> pl.Series:
-    r"""Return each text's final answer, spelled so that equal answers are equal texts; null if it has none.
+def stated_number(answer: pl.Series) -> pl.Series:
+    """Return marked answers that are no plain number as one number where they are a sentence with one number.
 
-    Plain numbers are spelled as by ``number``; other mathematics loses typesetting (``\left``, ``\dfrac``, ``\text{}``,
-    spaces ...); words lose case. Nothing is computed: ``1/2`` and ``0.5`` differ.
+    Null where an answer holds no digit and no formula, and so marks nothing; other answers stay.
     """
-    text = text.cast(pl.String).str.tail(TAIL).str.strip_chars()
-    answer = marked(text)
-    # "The answer is below:" marks no answer, "the answer is (B)" does.
-    sure = answer.str.contains(rf"[\d\\]|{CHOICE}").fill_null(False) | text.str.contains(r"\\boxed|####")
-    rows = pl.DataFrame({"text": text, "answer": answer, "sure": sure}).with_row_index("row")
-    last = rows.filter(~pl.col("sure")).select("row", last=pl.col("text").map_batches(last_number, pl.String))
-    rows = rows.join(last, on="row", how="left", maintain_order="left")
-    rows = rows.select(found=pl.coalesce("last", "answer"))
-    # Many answers are the same, so each distinct one is spelled once.
-    found = rows.unique("found").drop_nulls()["found"]
-    bare = _bare(found)
-    spelled = pl.DataFrame({"found": found, "number": number(bare), "normalised": _normalised(bare)})
-    spelled = spelled.select("found", answer=pl.coalesce("number", "normalised"))
-    return rows.join(spelled, on="found", how="left", maintain_order="left")["answer"]
+    found = last_number(answer)
+    alone = (answer.str.count_matches(r"\d[\d.,/]*") == 1) & ~answer.str.contains(rf"[\\^=+]|{CHANGED}") & (found != "")
+    sentence = alone & answer.str.contains(r"\p{L}{2}")
+    return pl.select(
+        pl.when(pl.lit(sentence)).then(pl.lit(found)).when(pl.lit(answer.str.contains(r"[\d\\]"))).then(pl.lit(answer))
+    ).to_series()
 
 
-def _bare(answer: pl.Series) -> pl.Series:
-    """Return the answer out of its box and without typesetting."""
-    bare = answer.str.extract(BOX)
-    bare = bare.zip_with(bare.is_not_null(), answer.str.replace(r"^\\boxed\s*\{", ""))
-    for pattern, put in TYPESETTING:
-        bare = bare.str.replace_all(pattern, put)
-    return bare.str.strip_chars(ENDS)
+def unmarked(text: str, truth: str, is_number: bool) -> str | None:
+    """Return the answer of a response that marks none; None where it has none.
+
+    Args:
+        text: The response.
+        truth: The right answer.
+        is_number: Whether the right answer is a plain number.
+    """
+    end = text[-TAIL:].strip() if len(text) <= TAIL else text[-TAIL:].partition("\n")[2].strip()  # no half formula
+    formula = _last_formula(end)
+    if is_number:
+        found = last_number(pl.Series([end]))[0]
+        is_last = formula and "\\" in formula and (found is None or end.rfind(found) < end.rfind(formula))
+        return formula if is_last else found
+    if re.search(IS_CHOICE, truth):
+        letters = [next(filter(None, found.groups())) for found in CHOICE.finditer(end)]
+        return letters[-1] if letters else None
+    if formula is None and end and len(end) <= LONGEST and "\n" not in end:
+        return _first_sentence(LEAD.sub("", end))
+    return formula
 
 
-def _normalised(bare: pl.Series) -> pl.Series:
-    """Return answers without spaces, a leading ``x =``, and the case of words; null if nothing is left."""
-    tight = bare.str.replace_all(r"\s+", "").str.replace(r"^[A-Za-z]=", "").str.replace(r"^\((\w)\)$", "${1}")
-    tight = tight.str.replace(r"^(-?)(\d+)/(\d+)$", r"${1}\frac{${2}}{${3}}")
-    tight = tight.zip_with(tight.str.contains(r"[\d\\=^+]"), tight.str.to_lowercase())
-    return tight.set(tight == "", None)
+def _last_formula(text: str) -> str | None:
+    """Return the last formula of a text, behind its last equals sign."""
+    spans = [next(group for group in found.groups() if group) for found in SPAN.finditer(text)]
+    return spans[-1].rsplit("=", 1)[-1].strip(ENDS) or None if spans else None

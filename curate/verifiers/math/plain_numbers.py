@@ -1,0 +1,64 @@
+"""Read numbers in columns of texts: a text that is one number, and the last number of a text. In linear time."""
+
+import polars as pl
+
+PLAIN = (
+    r"^[\s:*=~$€£\\(\[{]*(?P<sign>[-+−]?)\s*\\?[$€£]?\s*(?P<digits>[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?"
+    r"|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*\\?(?P<percent>%?)"
+    r"(?P<unit>\s+[A-Za-z]{2}[^\p{N}\\^=+/*{}]*|[^\w\p{N}\\^=+/*\-−({!]*)$"
+)
+# Words behind a number that change its value, so that it is more than the number.
+CHANGED = (
+    r"(?i)\b(?:pi|hundreds?|thousand|k|millions?|billions?|trillions?|dozens?|gross|lakhs?|crores?|half|halves|thirds?"
+    r"|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|over|plus|minus"
+    r"|times|divided|multiplied|squared|cubed|power|factorial|mod|modulo|sqrt|square|root|degrees? (?:c|f)|base|choose"
+    r"|and|or|to|not|but|per ?cent|percent|per ?mille|permille|less|more|greater|at least|at most|from"
+    r"|[ap]\.?m\.?|o'clock)\b"
+)
+# Names that a number behind them belongs to: "in Python 3" has no answer.
+NAMED = (
+    r"(?i)\b(?:python|java|c|version|ver\.?|windows|ios|android|gpt|step|figure|fig\.?|equation|eq\.?|theorem|lemma)"
+    r"[ -]?\(?#?\d+(?:\.\d+)*\b"
+)
+TEN = r"(?:\s?(?:×|x|\*|\\times|\\cdot)\s?10\s?\^\s?\{?[-−+]?\d+\}?|[eE][-−+]?\d+)"  # a power of ten
+NUMBER = rf"[-−]?\\?[$€£¥]{{0,2}}[-−]?(?:\d+(?:,\d+)*(?:\.\d+)?|\.\d+)(?:/\d+|{TEN})?(?:\\?%)?"  # 1/2 is one number
+# A number stands in no word, exponent, index, fraction, date, time or version; a unit may be stuck to it.
+SCRIPT = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"  # written without spaces around a number
+BEFORE = rf"(?:.*(?:[^\w\p{{N}}.,)\-−–/^{{:\\$€£¥]|[{SCRIPT}]|\D:|[^\w}}^{{]\{{))?"
+UNIT = r"(?:[kcm]?m|[km]?g|[km]?l|[KMG]B|s|h|hr|hrs|min|ft|in|lbs?|oz|mph|km/h)"
+AFTER = rf"{UNIT}?(?:[^\w\p{{N}}.,:/^\-−–]|[{SCRIPT}]|[.,:\-−–](?:\W|$)|$)"
+LAST_NUMBER = rf"(?s)^{BEFORE}({NUMBER}){AFTER}"
+
+
+def last_number(text: pl.Series) -> pl.Series:
+    """Return the last number of each text as written; null where there is none."""
+    named = text.str.replace_all(NAMED, "").str.strip_chars()
+    named = named.str.replace_all(r"([=:(≈]\s*[-−])\s+(\d)", "${1}${2}")  # "x = - 7"
+    return named.str.extract(LAST_NUMBER)
+
+
+def number(text: pl.Series) -> pl.Series:
+    """Return plain numbers in one spelling ("1,200.50 dollars" as "1200.5"); null for any other text.
+
+    A number with words that change its value ("5 thousand", "5 pi", "5 and a half") is no plain number.
+    """
+    parts = text.str.extract_groups(PLAIN).struct.unnest()
+    digits = pl.col("digits").str.replace_all(",", "").str.strip_chars_start("0")
+    decimal = (
+        pl.when(digits.str.contains(".", literal=True))
+        .then(digits.str.strip_chars_end("0").str.strip_chars_end("."))
+        .otherwise(digits)
+    )
+    decimal = pl.when(decimal == "").then(pl.lit("0")).otherwise(decimal)
+    minus = pl.col("sign").is_in(["-", "−"]) & (decimal != "0")
+    plain = pl.when(minus).then(pl.lit("-") + decimal).otherwise(decimal)
+    worded = (parts["unit"].str.len_bytes() > 2).fill_null(False)
+    changed = worded.clone()
+    rows = worded.arg_true()
+    changed = changed.scatter(rows, parts["unit"].gather(rows).str.contains(CHANGED)) if len(rows) else changed
+    return parts.select(number=pl.when(~changed).then(plain))["number"]
+
+
+def has_unit(text: pl.Series) -> pl.Series:
+    """Return whether a plain number has letters, a percent or a currency sign around it (Boolean, null for null)."""
+    return text.str.contains(r"\p{L}|[$€£¥%°]")
