@@ -48,7 +48,7 @@ class Rollouts:
 
 
 def reward_function(
-    name: str, scorer: AnswerScorer, rollouts: Rollouts, max_tokens: int, answer: Answer
+    name: str, scorer: AnswerScorer, rollouts: Rollouts, max_tokens: int, answer: Answer, opening: str = ""
 ) -> Callable[..., list[float | None]]:
     """Make a scorer a reward function, as TRL calls it.
 
@@ -61,6 +61,8 @@ def reward_function(
         rollouts: Records each batch.
         max_tokens: The most tokens that an answer may have; one with as many was cut off.
         answer: Makes the scorer's model calls.
+        opening: The mark by which the chat template opens a reasoning trace at the end of the prompt, or an empty text.
+            The answer has its closing mark only, or none if it was cut within the trace.
     """
     prompts = prompt_columns(rollouts.rows)
 
@@ -78,12 +80,22 @@ def reward_function(
             pl.Series("completion_tokens", lengths, pl.Int64),
             pl.lit(None, pl.Int64).alias("prompt_tokens"),
         )
-        scored = scorer.values(answers, answer)
+        scored = scorer.values(_with_opening(answers, opening), answer)
         rollouts.add(trainer_state.global_step + 1, answers, name, scored)
         return scored["value"].to_list()
 
     reward.__name__ = name  # TRL merges the metrics of two rewards of one name; the recipe's names are unique
     return reward
+
+
+def _with_opening(answers: pl.DataFrame, opening: str) -> pl.DataFrame:
+    """Return answers with the mark in front that opens their traces and stands in the prompt."""
+    if not opening:
+        return answers
+    apart = pl.col("reasoning_content").is_null() & ~pl.col("response").str.strip_chars().str.starts_with(opening)
+    return answers.with_columns(
+        response=pl.when(apart).then(pl.lit(opening) + pl.col("response")).otherwise("response")
+    )
 
 
 def _as_json(completion: Any) -> str:

@@ -21,9 +21,9 @@ def scorer_of(function, *reads: str) -> AnswerScorer:
     return AnswerScorer((Scorer("mine", step, {}, {name: (name,) for name in reads}, "x"),))
 
 
-def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r"):
+def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r", opening: str = ""):
     """Return its reward function; the scorer makes no model calls."""
-    return reward_function(name, scorer, rollouts, length, no_model_calls)
+    return reward_function(name, scorer, rollouts, length, no_model_calls, opening)
 
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:
@@ -55,6 +55,15 @@ def test_a_scorer_is_a_reward_unchanged():
         (1, "r_0", 0, "", "length", 0.0, None),
         (1, "r_1", 0, "x", "length", 2.0, None),
     ]
+
+
+def test_a_trace_that_the_prompt_opens_is_no_answer():
+    rollouts = Rollouts(rl_rows(1))
+    scorer = scorer_of(lambda response: response.str.len_chars(), "response")
+    texts = ["It may be 42</think>41", "It may be 42", "<think>42?</think>7"]
+    assert call(reward_of(scorer, rollouts, 100, opening="<think>"), texts, [0, 0, 0]) == [2.0, 0.0, 1.0]
+    assert rollouts.recorded()["response"].to_list() == texts
+    assert call(reward_of(scorer, rollouts, 100), ["It may be 42"], [0]) == [12.0]
 
 
 def test_a_scorer_may_read_every_column_of_an_answer():

@@ -8,6 +8,7 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
+from schemas.reasoning import opening_mark
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
 from train.examples.loss_settings import LossSettings
@@ -60,6 +61,11 @@ def rendered_prompts(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Itera
             yield RenderedPrompt(row_id, messages, None, changes, f"the model's chat template refuses it: {error}")
         else:
             yield RenderedPrompt(row_id, messages, text, changes, None)
+
+
+def trace_opening(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> str:
+    """Return the mark by which the chat template opens a reasoning trace behind these prompts, or an empty text."""
+    return next((opening_mark(one.text) for one in rendered_prompts(rows, chat, how) if one.text), "")
 
 
 def prompt_dataset(examples: Examples) -> Any:

@@ -21,7 +21,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
 
     from train.data import refuse_tools
     from train.examples.loss_settings import loss_settings
-    from train.examples.prompt_examples import prompt_dataset, prompt_examples
+    from train.examples.prompt_examples import prompt_dataset, prompt_examples, trace_opening
     from train.fit import fit
     from train.rewards import Rollouts, reward_function
     from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
@@ -43,10 +43,14 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     check_held_out(job, rows, held_out)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     max_tokens = config.max_completion_length or NO_LIMIT
+    opening = trace_opening(rows.train, chat, how)
     with trl_errors(job):
         trainer = GRPOTrainer(
             model,
-            [reward_function(name, scorer, rollouts, max_tokens, job.answer) for name, scorer in job.rewards.items()],
+            [
+                reward_function(name, scorer, rollouts, max_tokens, job.answer, opening)
+                for name, scorer in job.rewards.items()
+            ],
             config,
             processing_class=tokenizer,
             peft_config=lora_config(job),

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from tests.train.examples.templates import chat
 pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
 from train.examples.loss_settings import LossSettings  # noqa: E402
-from train.examples.prompt_examples import prompt_dataset, prompt_examples  # noqa: E402
+from train.examples.prompt_examples import prompt_dataset, prompt_examples, trace_opening  # noqa: E402
 
 WHOLE = LossSettings(every_token=False, completion_only=False, max_length=None, keep_end=False)
 SYSTEM, ASKED = turn("system", "Be brief."), turn("user", "one?")
@@ -29,6 +30,14 @@ def test_prompts_are_fitted_to_the_template():
     assert prompt_examples(prompts([SYSTEM, ASKED]), chat("smollm2"), WHOLE, 1000).columns["prompt"] == [
         [SYSTEM, ASKED]
     ]
+
+
+def test_the_mark_by_which_a_template_opens_a_trace():
+    plain = chat("smollm2")
+    source = plain.template.source + "{% if add_generation_prompt %}<think>\n{% endif %}"
+    opens = replace(plain, template=replace(plain.template, source=source))
+    assert trace_opening(prompts([ASKED]), opens, WHOLE) == "<think>"
+    assert trace_opening(prompts([ASKED]), plain, WHOLE) == trace_opening(prompts(), opens, WHOLE) == ""
 
 
 def test_a_prompt_that_leaves_no_room_or_is_refused_is_left_out():
