@@ -13,6 +13,7 @@ CHANGED = (
     r"|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|over|plus|minus"
     r"|times|divided|multiplied|squared|cubed|power|factorial|mod|modulo|sqrt|square|root|degrees? (?:c|f)|base|choose"
     r"|and|or|to|not|but|per ?cent|percent|per ?mille|permille|less|more|greater|at least|at most|from"
+    r"|north|south|east|west|left|right|up|down|above|below|clockwise|counterclockwise|b\.?c\.?|a\.?d\.?"
     r"|[ap]\.?m\.?|o'clock)\b"
 )
 # Names that a number behind them belongs to: "in Python 3" has no answer.
