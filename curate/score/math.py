@@ -29,6 +29,7 @@ from curate.verifiers.math.final_answer import (
 )
 from curate.verifiers.math.plain_numbers import has_unit, last_number, number
 
+SHORT = 40  # bytes of a response that may be a number in words
 STRICT = r"(?s)^.*####\s*(-?[$0-9.,]*\d)"  # GSM8K's form, as lm-evaluation-harness reads it
 
 
@@ -110,7 +111,8 @@ def _unmarked(response: pl.Series, gold: pl.Series, numeric: pl.Series, rows: pl
     answer = pl.Series([None], dtype=pl.String).new_from_index(0, len(response))
     plain = (rows & numeric & ~response.str.tail(TAIL).str.contains("\\", literal=True)).fill_null(False)
     answer = answer.scatter(plain.arg_true(), last_number(response.filter(plain).str.tail(TAIL)))
-    rest = (rows & ~plain).fill_null(False).arg_true()
+    in_words = plain & answer.is_null() & (response.str.len_bytes() <= SHORT)
+    rest = ((rows & ~plain) | in_words).fill_null(False).arg_true()
     texts = zip(response.gather(rest), gold.gather(rest).fill_null(""), numeric.gather(rest), strict=True)
     return answer.scatter(rest, pl.Series([unmarked(*one) for one in texts], dtype=pl.String))
 

@@ -20,6 +20,8 @@ def last_box(text: str) -> str | None:
             return None
         opened = BOX.match(text, at)
         held = None if opened is None else _held(text, opened)
+        if held and text[at - 1 : at] == "\\":  # every backslash is written twice, as in JSON
+            held = held.replace("\\\\", "\\")
         if held is not None and held.strip():
             return held.strip()
     return None

@@ -48,12 +48,15 @@ BOLD = re.compile(r"\*\*(?!\w)|(?<!\w)\*\*")  # 2**3 is a power
 # What may follow an answer in its sentence.
 ASIDE = re.compile(
     r",?\s+(?:because|since|as\s+(?:it|the|this|we)|which\s+(?:is|means)|so\s+(?:the|we|it)|i\.\s?e\.|that\s+is|meaning)\b"
-    r"|,\s+(?:not|and\s+not|i\.\s?e\.)|\s+\((?:see|as|from|because|not|since|i\.e|I)\b",
+    r"|,\s+(?:not|and\s+not|i\.\s?e\.)|,\s*\"\w+\":|\s+\((?:see|as|from|because|not|since|i\.e|I)\b",
     re.IGNORECASE,
 )
 NOT_BUT = re.compile(r"^not\b.{1,100}?\bbut\s+", re.IGNORECASE)
 LEAD = re.compile(r"^(?:so|thus|therefore|hence|then|finally)\b,?\s+", re.IGNORECASE)
 SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+QED = r"\s*\\(?:blacksquare|square|Box|qed|checkmark|therefore)\s*"
+FRACTION = r"^-?\s*(?:\\[dt]?frac\s*\{?\d+\}?\s*\{?\d+\}?|\d+/\d+)$"
+END_TOKENS = r"(?:\s*<[/|]?[\w|]{1,30}>)+\s*$"  # </s>, <|im_end|>
 CHOICE = re.compile(
     r"[(\[]([A-J])[)\]]|\*\*\(?([A-J])[.):]*\*\*|^\s*([A-J])[.)]?\s*$"
     r"|(?:\b(?:[Oo]ption|[Cc]hoice|[Cc]hoose|[Ss]elect|[Pp]ick|[Aa]nswer)|[选選])\s*(?:is\s+|[:：]\s*)?([A-J])(?![\w'])",
@@ -128,7 +131,7 @@ def stated(text: pl.Series) -> pl.Series:
         parts = parts.scatter(rows, parts.gather(rows).str.replace_all(pattern, MARK))
     parts = parts.str.split(MARK)
     answer = pl.when(pl.col("parts").list.len() > 1).then(
-        pl.col("parts").list.last().str.extract(r"^[\s:：*_=]*([^\n]*)")
+        pl.col("parts").list.last().str.extract(r"^(?:[\s:：*_=]|(?:\\\[|\$\$)[ \t]*\n)*([^\n]*)")
     )
     last = pl.DataFrame({"parts": parts}).select(answer=answer)["answer"]
     vague = (~last.str.contains(rf"[\d\\$]|{IS_CHOICE}")).fill_null(False) & (parts.list.len() > 2)
@@ -140,7 +143,7 @@ def stated(text: pl.Series) -> pl.Series:
 
 def tidy(answer: pl.Series) -> pl.Series:
     """Return stated answers without what follows them in their line, and without marks around them."""
-    answer = answer.str.strip_chars(ENDS)
+    answer = answer.str.replace(END_TOKENS, "").str.strip_chars_end(ENDS).str.strip_chars_start(" \t\r\n:*_")
     wordy = (number(answer).is_null() & answer.is_not_null()).arg_true()
     return answer.scatter(wordy, pl.Series([_first_sentence(one) for one in answer.gather(wordy)], dtype=pl.String))
 
@@ -172,8 +175,12 @@ def stated_number(answer: pl.Series) -> pl.Series:
     Null where an answer holds no digit and no formula, and so marks nothing; other answers stay.
     """
     found = last_number(answer)
-    alone = (answer.str.count_matches(r"\d[\d.,/]*") == 1) & ~answer.str.contains(rf"[\\^=+]|{CHANGED}") & (found != "")
-    sentence = alone & answer.str.contains(r"\p{L}{2}")
+    alone = (
+        (answer.str.count_matches(r"(?:^|[^\w.,/])\d[\d.,/]*") == 1)
+        & ~answer.str.contains(rf"[\\^=+]|{CHANGED}")
+        & (found != "")
+    )
+    sentence = alone & answer.str.contains(r"\p{L}")
     return pl.select(
         pl.when(pl.lit(sentence)).then(pl.lit(found)).when(pl.lit(answer.str.contains(r"[\d\\]"))).then(pl.lit(answer))
     ).to_series()
@@ -189,9 +196,17 @@ def unmarked(text: str, truth: str, is_number: bool) -> str | None:
     """
     end = text[-TAIL:].strip() if len(text) <= TAIL else text[-TAIL:].partition("\n")[2].strip()  # no half formula
     formula = _last_formula(end)
-    if is_number:
+    short = LEAD.sub("", end).strip(ENDS)
+    if is_number or re.search(FRACTION, truth):
         found = last_number(pl.Series([end]))[0]
-        is_last = formula and "\\" in formula and (found is None or end.rfind(found) < end.rfind(formula))
+        if found is None and formula is None and len(short.split()) <= 2:
+            return short or None  # a number in words
+        is_last = (
+            formula
+            and "\\" in formula
+            and re.search(r"\d", formula)
+            and (found is None or end.rfind(found) < end.rfind(formula))
+        )
         return formula if is_last else found
     if re.search(IS_CHOICE, truth):
         letters = [next(filter(None, found.groups())) for found in CHOICE.finditer(end)]
@@ -204,4 +219,5 @@ def unmarked(text: str, truth: str, is_number: bool) -> str | None:
 def _last_formula(text: str) -> str | None:
     """Return the last formula of a text, behind its last equals sign."""
     spans = [next(group for group in found.groups() if group) for found in SPAN.finditer(text)]
+    spans = [span for span in spans if not re.fullmatch(QED, span)]
     return spans[-1].rsplit("=", 1)[-1].strip(ENDS) or None if spans else None
