@@ -56,6 +56,10 @@ LEAD = re.compile(r"^(?:so|thus|therefore|hence|then|finally)\b,?\s+", re.IGNORE
 SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 QED = r"\s*\\(?:blacksquare|square|Box|qed|checkmark|therefore)\s*"
 FRACTION = r"^-?\s*(?:\\[dt]?frac\s*\{?\d+\}?\s*\{?\d+\}?|\d+/\d+)$"
+IN_WORDS = (  # a response that is nothing but a number in words
+    r"(?i)(?:minus\s|negative\s)?(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w{3,5}ty)"
+    r"(?:[- ]\w+)?$|[零一二三四五六七八九十百千万两]+$"
+)
 END_TOKENS = r"(?:\s*<[/|]?[\w|]{1,30}>)+\s*$"  # </s>, <|im_end|>
 CHOICE = re.compile(
     r"[(\[]([A-J])[)\]]|\*\*\(?([A-J])[.):]*\*\*|^\s*([A-J])[.)]?\s*$"
@@ -199,8 +203,8 @@ def unmarked(text: str, truth: str, is_number: bool) -> str | None:
     short = LEAD.sub("", end).strip(ENDS)
     if is_number or re.search(FRACTION, truth):
         found = last_number(pl.Series([end]))[0]
-        if found is None and formula is None and len(short.split()) <= 2:
-            return short or None  # a number in words
+        if found is None and formula is None and re.match(IN_WORDS, short):
+            return short
         is_last = (
             formula
             and "\\" in formula
