@@ -97,7 +97,7 @@ def _with_accepted(
     hits = listed.join(pairs, on="truth").filter(pl.col("answer") == pl.col("accepted"))["row"]
     hits = set(hits)
     verdicts = [
-        _verdict(lists[truth], row in hits, _same_list(response, lists[truth], normalise), several)
+        _verdict(lists[truth], row in hits, _same_list(response, truth, lists[truth], normalise), several)
         for row, response, truth in listed.select("row", "response", "truth").iter_rows()
     ]
     places = listed["row"]
@@ -116,12 +116,13 @@ def _verdict(accepted: Accepted, hit: bool, same: bool, several: bool | None) ->
     return float(hit), None
 
 
-def _same_list(response: str, accepted: Accepted, normalise: Callable[[pl.Series], pl.Series]) -> bool:
+def _same_list(response: str, truth: str, accepted: Accepted, normalise: Callable[[pl.Series], pl.Series]) -> bool:
     """Return whether a response is the list of a ground truth, whatever its quotes and spaces, or a list of one of it.
 
-    Only where the ground truth is a list: ``["Paris"]`` is then right as ``['Paris']`` too.
+    Only where the ground truth is a list: ``["Paris"]`` is then right as ``['Paris']`` too, but [1, 2] is not (1, 2).
     """
-    if not accepted.items or not response.lstrip().startswith(("[", "(")):
+    opening = "(" if truth.lstrip().startswith("(") else "["
+    if not accepted.items or not response.lstrip().startswith(opening):
         return False
     given = list_items(response)
     if not given:

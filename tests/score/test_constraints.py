@@ -11,6 +11,7 @@ from curate.score.constraints import score
 from curate.verifiers.constraints.kinds import KINDS
 from curate.verifiers.constraints.text_units import sentence_lengths
 from tests.score.ifeval_cases import IFEVAL_CASES
+from tests.score.rlvr_cases import RLVR_CASES
 
 # kind, parameters, a text that keeps it, a text that does not
 CASES = [
@@ -82,6 +83,7 @@ CASES = [
     ("json_keys", {"keys": ["a"]}, '{"a": {"b": 1}}', 'Sure: {"a": 1}'),
     ("json_list", {"n": 2}, '["a", 1]', '{"a": 1, "b": 2}'),
     *IFEVAL_CASES,
+    *RLVR_CASES,
 ]
 
 
@@ -132,13 +134,16 @@ def test_value_is_the_share_and_detail_says_what_was_found():
         (["lowercase"], "ground_truth[0]: found 'lowercase'; expected an object with a \"kind\""),
         ([{"kind": "lowercas"}], "ground_truth[0]: no kind of constraint 'lowercas'; did you mean 'lowercase'? (there"),
         ([{"kind": "lowercase"}, {"kind": "max_words"}], "ground_truth[1]: max_words needs 'n': a whole number, 0 or"),
-        ([{"kind": "max_words", "n": "2"}], "ground_truth[0]: max_words: 'n' is '2'; expected a whole number, 0 or"),
+        (
+            [{"kind": "max_words", "n": "two"}],
+            "ground_truth[0]: max_words: 'n' is 'two'; expected a whole number, 0 or",
+        ),
         ([{"kind": "max_words", "n": True}], "ground_truth[0]: max_words: 'n' is True; expected"),
         ([{"kind": "max_words", "n": -1}], "ground_truth[0]: max_words: 'n' is -1; expected"),
-        ([{"kind": "max_words", "n": 2.0}], "ground_truth[0]: max_words: 'n' is 2.0; expected"),
+        ([{"kind": "max_words", "n": 2.5}], "ground_truth[0]: max_words: 'n' is 2.5; expected"),
         ([{"kind": "max_words", "n": 2, "m": 1}], "ground_truth[0]: no parameter of max_words 'm'"),
         ([{"kind": "keywords", "words": []}], "ground_truth[0]: keywords: 'words' is a list of 0; expected a list"),
-        ([{"kind": "keywords", "words": ["a", 1]}], "ground_truth[0]: keywords: 'words' is a list of 2; expected"),
+        ([{"kind": "keywords", "words": ["a", True]}], "ground_truth[0]: keywords: 'words' is a list of 2; expected"),
         ([{"kind": "starts_with", "phrase": " "}], "ground_truth[0]: starts_with: 'phrase' is ' '; expected a text"),
         ([{"kind": "no_letter", "letter": "ab"}], "ground_truth[0]: no_letter: 'letter' is 'ab'; expected one letter"),
         ([{"kind": "n_lines", "n": 1, "how": "least"}], "ground_truth[0]: n_lines: 'how' is 'least'; expected"),

@@ -167,6 +167,7 @@ def test_a_list_of_one_number_is_that_number():
 def test_a_list_answers_a_list_whatever_its_quotes():
     assert match("['Paris']", '["Paris"]') == match("[ 1,2 ]", "[1, 2]") == (1.0, None)
     assert match('["b", "a"]', '["a", "b"]') == match("[2, 1]", "[1, 2]") == (0.0, None)
+    assert match("(1, 2)", "[1, 2]") == match("[1, 2]", "(1, 2)") == (0.0, None)
 
 
 def test_whether_numbers_are_alternatives_is_asked_not_guessed():

@@ -6,8 +6,7 @@ import re
 import warnings
 from typing import Any
 
-LONGEST = 100_000  # characters of a text that is read
-LITERAL = 20_000  # characters of a mapping in Python's notation: its parser takes much memory
+LONGEST = 100_000  # characters of a text that is read: Python's parser takes much memory
 QUOTED = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""
 BARE = r"[^\s,'\"\[\](){}]+"
 ITEM = re.compile(rf"\s*(?:{QUOTED}|({BARE}))\s*(?:,|(?=[\s\])]|['\"]))?", re.DOTALL)
@@ -67,8 +66,6 @@ def flat_list(text: str) -> list[str] | None:
 
 
 def _literal(text: str) -> dict | list | None:
-    if len(text) > LITERAL:
-        return None
     try:
         with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not have
             value = ast.literal_eval(NAN.sub(" None", text))
