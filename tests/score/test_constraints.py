@@ -9,7 +9,8 @@ import pytest
 from curate.algorithms.text.text_columns import in_words, word_count
 from curate.score.constraints import score
 from curate.verifiers.constraints.kinds import KINDS
-from curate.verifiers.constraints.text_units import sentence_lengths
+from curate.verifiers.constraints.text_units import sentence_lengths, sentences_of
+from tests.score.if_multi_cases import IF_MULTI_CASES
 from tests.score.ifeval_cases import IFEVAL_CASES
 from tests.score.rlvr_cases import RLVR_CASES
 
@@ -83,6 +84,7 @@ CASES = [
     ("json_keys", {"keys": ["a"]}, '{"a": {"b": 1}}', 'Sure: {"a": 1}'),
     ("json_list", {"n": 2}, '["a", 1]', '{"a": 1, "b": 2}'),
     *IFEVAL_CASES,
+    *IF_MULTI_CASES,
     *RLVR_CASES,
 ]
 
@@ -283,4 +285,5 @@ def test_what_a_word_and_a_sentence_are():
     text = pl.Series(["It's a well-known fact - no."])
     assert word_count(text).to_list() == [5]
     assert in_words(text).to_list() == [["It's", "a", "well-known", "fact", "no"]]
-    assert sentence_lengths("J. Doe came. Dr. No left!  So?\n\nno full stop\n\n---") == [3, 3, 1, 3]
+    text = "J. Doe came. Dr. No left!  So?\n\nno full stop\n\n---"
+    assert sentence_lengths(text) == [len(sentence) for sentence in sentences_of(text)] == [3, 3, 1, 3]

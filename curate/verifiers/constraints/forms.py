@@ -42,6 +42,7 @@ Language = Annotated[pl.Series, 'the code of a language that can be recognised, 
 # A parameter of a check of one text, which ``each`` makes a kind of.
 WholeValue = Annotated[int, WHOLE]
 PhraseValue = Annotated[str, PHRASE]
+LongValue = Annotated[str, f"a text of 1 to {LONG:,} characters"]
 PhraseValues = Annotated[list[str], PHRASES]
 HowValue = Annotated[str, HOW]
 RelationValue = Annotated[str, RELATION]
@@ -177,7 +178,7 @@ def is_phrases(value: object) -> bool:
 
 # Annotation of a parameter -> whether a value is valid.
 FITS: dict[object, Callable[[object], bool]] = {
-    Long: lambda v: is_phrase(v, LONG),
+    **dict.fromkeys((Long, LongValue), lambda v: is_phrase(v, LONG)),
     Letter: lambda v: isinstance(v, str) and len(v) == 1 and v.isalpha(),
     Character: lambda v: isinstance(v, str) and len(v) == 1 and not v.isspace(),
     Language: lambda v: isinstance(v, str) and v.lower().split("-")[0] in languages(),

@@ -36,6 +36,7 @@ from curate.verifiers.constraints.forms import (
     each,
     missing,
 )
+from curate.verifiers.constraints.if_multi import MULTI_INSTRUCTIONS
 from curate.verifiers.constraints.ifeval import INSTRUCTIONS
 from curate.verifiers.constraints.rlvr import FUNCTIONS
 from curate.verifiers.constraints.text_units import PUNCTUATION, sentence_lengths
@@ -222,6 +223,7 @@ def max_sentence_words(text: str, n: WholeValue) -> tuple[bool, Found]:
 
 KINDS: dict[str, Kind] = (
     INSTRUCTIONS
+    | MULTI_INSTRUCTIONS
     | FUNCTIONS
     | {
         check.__name__: check

@@ -49,7 +49,9 @@ def _whole(value: Any) -> Any:
 
 
 def _phrase(value: Any) -> Any:
-    """Return a number as its text, as 2024 may be a keyword."""
+    """Return a number as its text, as 2024 may be a keyword, and the item of a list of one."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -83,7 +85,7 @@ READERS: dict[object, Callable[[Any], Any]] = {
     forms.Character: _character,
     forms.Quantifier: _relation,
     **dict.fromkeys((forms.Whole, forms.WholeValue), _whole),
-    **dict.fromkeys((forms.Phrase, forms.PhraseValue, forms.Long), _phrase),
+    **dict.fromkeys((forms.Phrase, forms.PhraseValue, forms.Long, forms.LongValue), _phrase),
     **dict.fromkeys((forms.Phrases, forms.PhraseValues), _phrases),
     **dict.fromkeys((forms.How, forms.HowValue), _how),
     **dict.fromkeys((forms.Relation, forms.RelationValue), _relation),
