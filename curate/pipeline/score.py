@@ -24,7 +24,11 @@ from schemas import recipe as recipes
 from schemas.errors import UserError, printable
 
 RESERVED = ("split", "n_completions")  # what a condition may name beside the columns and scores
-SHOWN = 200  # characters of an error in a warning
+SHOWN = 200  # characters of an error in a warning; of one among several, half as many
+REASONS = 3  # errors in a stage's line
+DISTINCT = 1_000  # errors that are counted apart
+OTHERS = "other reasons"
+LISTED = " (there are: "  # what there is, which would be said again with each
 NOUNS = {"generate": "requests", "reward": "rewards", "loss": "losses", "run": "programs to run"}
 SCORER_MAX_FAILED_SHARE = 0.1  # of a scorer's requests: a row whose request failed has no score, and the others do
 
@@ -87,28 +91,44 @@ def write_model_scores(writer: StageWriter, run: RunContext, *, score: ScoreStep
 def write_scores(writer: StageWriter, run: RunContext, score: ScoreStep, answer: Answer) -> str:
     """Write the scores of all rows; return how many there are, their mean, and the scorer's notes."""
     run.progress.begin(score.label, score.rows.kept_ids.height)
-    total, scored_rows, value_sum, failure = 0, 0, 0.0, ""
+    total, scored_rows, value_sum = 0, 0, 0.0
+    failures: Counter[str] = Counter()
     notes: list[str] = []
     for part in _parts(score):
         scored = score.scorer.values(part, answer)
         ids = part[score.rows.id]
         writer.write("scores", scored.select("value", "error", "detail", row_id=ids, scorer=pl.lit(score.scorer.name)))
         total, scored_rows = total + part.height, scored_rows + scored["value"].count()
-        failure = failure or (scored["error"].drop_nulls().head(1).to_list() or [""])[0]
+        _count_failures(scored, failures)
         value_sum += float(scored["value"].sum() or 0.0)
         notes += [note for note in scored["note"].drop_nulls().unique(maintain_order=True) if note not in notes]
         run.progress.advance(part.height)
     writer.info["rows_in"] = total
     if total and not scored_rows:
-        writer.info["warnings"] = [f"every score is null: {printable(failure)[:SHOWN]}"]
+        writer.info["warnings"] = [f"every score is null: {_reasons(failures)}"]
     parts = [f"{scored_rows:,} scored"]
     if scored_rows:
         parts.append(f"mean {value_sum / scored_rows:.3f}")
     if total > scored_rows:
-        parts.append(
-            f"{total - scored_rows:,} null" + (f" ({printable(failure)[:SHOWN]})" if failure and scored_rows else "")
-        )
+        parts.append(f"{total - scored_rows:,} null" + (f" ({_reasons(failures)})" if failures and scored_rows else ""))
     return ", ".join([*parts, *notes[:3]])
+
+
+def _count_failures(scored: pl.DataFrame, failures: Counter[str]) -> None:
+    """Add the errors of rows without a value to their counts; beyond ``DISTINCT`` kinds only known ones are counted."""
+    counts = scored.filter(pl.col("value").is_null())["error"].drop_nulls().value_counts(name="rows")
+    for error, rows in counts.sort("error").iter_rows():
+        failures[error if error in failures or len(failures) < DISTINCT else OTHERS] += rows
+
+
+def _reasons(failures: Counter[str]) -> str:
+    """Return why rows have no value: the reason, or the commonest ones each with its number of rows."""
+    if len(failures) == 1:
+        return printable(next(iter(failures)))[:SHOWN]
+    known = sorted((-rows, error) for error, rows in failures.items() if error != OTHERS)[:REASONS]
+    shown = [f"{-rows:,}: {printable(error.split(LISTED)[0])[: SHOWN // 2]}" for rows, error in known]
+    rest = failures.total() + sum(rows for rows, _ in known)
+    return "; ".join([*shown, f"{rest:,}: {OTHERS}"] if rest else shown)
 
 
 def _adopt(rows: RowSet, name: str, stage: Stage | None) -> None:

@@ -73,13 +73,17 @@ def exact_match(
     response: Column | Rows = ...,
     ground_truth: Column = ...,
     *,
-    ignore_case: bool = True,
+    several: bool | None = None,
+    ignore_typography: bool = True,
+    ignore_space: bool = True,
     ignore_punctuation: bool = True,
+    ignore_case: bool = True,
+    ignore_articles: bool = False,
     models: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pl.DataFrame:
-    """1.0 where the response equals the ground truth after normalisation, 0.0 where it does not."""
+    """1.0 where the response equals the ground truth, or one of its accepted answers, after normalisation; else 0.0."""
 
 def format(
     response: Column | Rows = ...,

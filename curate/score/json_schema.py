@@ -1,9 +1,10 @@
 """1.0 where the response is JSON that follows a JSON Schema, 0.0 where it is not JSON or does not follow it.
 
-The schema is the setting ``schema``, for all rows, or else each row's ``ground_truth`` (a schema as JSON text). Drafts
-4 to 2020-12 are supported, by the library jsonschema-rs; ``format`` is not checked, which the standard allows. Repeated
-keys, NaN and Infinity are not JSON. By default the whole response has to be JSON, as a program that parses it would
-need. ``fenced: true`` also accepts the last ```json block of a response.
+The schema is the setting ``schema``, for all rows, or else each row's ``ground_truth`` (a schema as JSON text, also as
+servers take it: ``_schema_forms``). Drafts 4 to 2020-12 are supported, by the library jsonschema-rs; ``format`` is not
+checked, which the standard allows. 3.0 is an integer, "3" is not. Repeated keys, NaN and Infinity are not JSON. By
+default the whole response has to be JSON, as a program that parses it would need; ``fenced: true`` also accepts the
+last ```json block of a response.
 
 Schemas are untrusted: nothing is ever fetched for a ``$ref``, patterns are matched in linear time (so without
 look-around and back-references), and the check of a schema whose references multiply without end is abandoned. A
@@ -21,6 +22,8 @@ import jsonschema_rs
 import polars as pl
 from pydantic import JsonValue
 
+from curate.algorithms.text.written_lists import written_value
+from curate.score._schema_forms import find_schema
 from schemas.errors import UserError
 
 DEEPEST = 200  # levels of nesting in a checked value
@@ -51,7 +54,7 @@ def score(
     if schema is not None:
         given = json.dumps(schema)
         try:
-            checker(given)
+            truth_checker(given)
         except ValueError as error:
             raise UserError(f"schema: expected a JSON Schema, found {error}") from None
         ground_truth = pl.Series("ground_truth", [given]).new_from_index(0, len(response))
@@ -66,7 +69,7 @@ def _score(text: str | None, schema: str | None, fenced: bool) -> tuple[float | 
     if schema is None or not schema.strip():
         return None, None, "no ground_truth"
     try:
-        check = checker(schema)
+        check = truth_checker(schema)
     except ValueError as error:
         return None, None, f"ground_truth is no JSON Schema: {error}"
     if text is None:
@@ -228,6 +231,18 @@ def checker(schema: str) -> Checker:
         raise ValueError(str(error)) from None
     except ValueError as error:  # jsonschema-rs appends the schema to its message
         raise ValueError(_short(str(error).split("\n\nFailed validating")[0])) from None
+
+
+@lru_cache(maxsize=512)
+def truth_checker(text: str) -> Checker:
+    """Return the compiled schema that a ground truth holds. Raises ``ValueError`` (in one line) if it holds none."""
+    try:
+        value = read_json(text)
+    except (ValueError, RecursionError) as error:
+        value = written_value(text)
+        if not isinstance(value, dict):
+            raise ValueError(str(error)) from None
+    return checker(json.dumps(find_schema(value)))
 
 
 def _short(text: str) -> str:

@@ -1,10 +1,11 @@
 """1.0 where the response's tool calls are valid: readable, of functions that exist, with fitting, expected arguments.
 
-The calls are those in the candidate's turns (``tool_calls``, in OpenAI's form), and those in their text between
-<tool_call> tags (as Hermes and Qwen write them), after any reasoning. ``tools`` is a list of functions, each with a
-JSON Schema. ``ground_truth`` may hold the expected calls as JSON: {"name", "arguments"}, OpenAI's form, a list of
-either, or [] for no call. Their order does not matter, and 1 equals 1.0. If it holds no calls, the other checks remain,
-and there has to be a call.
+The calls are those in the candidate's turns (``tool_calls``, in OpenAI's form), and those written in their text, after
+any reasoning (between <tool_call> tags, as Hermes and Qwen do, or in another form of ``schemas.call_forms``). ``tools``
+is a list of functions, each with a JSON Schema. ``ground_truth`` may hold the expected calls in the shapes of
+``_call_reading.expected_calls``, or [] for no call. Their order does not matter, 1 equals 1.0, and an argument that has
+its default is as one left out; "3" is not 3. If it holds no calls, the other checks remain, and there has to be a call.
+If it holds calls that can't be read, or of a function that is not among the tools, the row has no value.
 
 With ``partial: true`` the value is the mean of four shares (three if no calls are expected): of calls that can be read,
 whose function exists, whose arguments fit, and that are expected. A call where none is expected is 0.0 in any case.
@@ -12,24 +13,22 @@ whose function exists, whose arguments fit, and that are expected. A call where 
 
 import json
 from collections import Counter
-from functools import lru_cache
-from typing import Any, NamedTuple
 
 import polars as pl
 
-from curate.score.json_schema import Checker, checker, read_json
-from schemas.reasoning import split_reasoning
+from curate.score._call_matching import matched, shown
+from curate.score._call_reading import (
+    Call,
+    Expected,
+    Tools,
+    calls_of_text,
+    calls_of_turns,
+    expected_calls,
+    read_tools,
+)
 
-OPEN, CLOSE = "<tool_call>", "</tool_call>"
+MOST = 200  # calls that are compared
 SHOWN = 5  # failures in ``detail``
-
-
-class Call(NamedTuple):
-    """A call of a function; ``wrong`` says why it can't be read, or is None."""
-
-    name: str
-    arguments: dict[str, Any]
-    wrong: str | None = None
 
 
 def score(
@@ -57,9 +56,9 @@ def _score(
     if text is None and completion is None:
         return None, None, "no response"
     try:
-        functions = _functions(tools)
-        calls = _written(text) if completion is None else _of_turns(completion)
-        expected = _expected(truth)
+        functions = read_tools(tools)
+        expected = expected_calls(truth, functions)
+        calls = calls_of_text(text, functions) if completion is None else calls_of_turns(completion, functions)
         shares, wrong = _check(calls, functions, expected)
     except (ValueError, RecursionError) as error:
         return None, None, str(error)
@@ -70,9 +69,7 @@ def _score(
     return value, json.dumps(detail, ensure_ascii=False), None
 
 
-def _check(
-    calls: list[Call], functions: dict[str, Checker], expected: list[Call] | None
-) -> tuple[dict[str, float], list[str]]:
+def _check(calls: list[Call], functions: Tools, expected: list[Expected] | None) -> tuple[dict[str, float], list[str]]:
     """Return the share of calls that pass each check, and what is wrong with the others."""
     right, wrong = Counter(), []
     for call in calls:
@@ -80,11 +77,11 @@ def _check(
             wrong.append(f"a call that can't be read: {call.wrong}")
             continue
         right["read"] += 1
-        if call.name not in functions:
+        if call.name not in functions.checkers:
             wrong.append(f"no function {call.name[:60]!r}")
             continue
         right["exist"] += 1
-        misfit = functions[call.name].violations(call.arguments)
+        misfit = functions.checkers[call.name].violations(call.arguments)
         right["fit"] += not misfit
         wrong += [f"{call.name}: {at and at + ': '}{what}" for at, what in misfit]
     if expected is None or expected:
@@ -94,116 +91,12 @@ def _check(
     else:
         shares = {}
     if expected is not None:
-        made = Counter(_key(call) for call in calls if not call.wrong)
-        due = Counter(map(_key, expected))
+        made = [call for call in calls if not call.wrong]
+        if len(expected) > MOST:
+            raise ValueError(f"ground_truth holds more than {MOST} calls")
+        alone, due = matched(made[:MOST], expected, functions)
         most = max(len(calls), len(expected))
-        shares["match"] = (made & due).total() / most if most else 1.0
-        wrong += [f"expected {key[:120]}" for key in (due - made).elements()] if calls else []
-        wrong += [f"not expected: {key[:120]}" for key in (made - due).elements()]
+        shares["match"] = (len(expected) - len(due)) / most if most else 1.0
+        wrong += [f"expected {shown(*expected[n][:2])[:120]}" for n in due] if calls else []
+        wrong += [f"not expected: {shown(*made[n][:2])[:120]}" for n in alone]
     return shares, wrong
-
-
-def _key(call: Call) -> str:
-    """Return a text that is the same for calls with equal values."""
-    return f"{call.name}({json.dumps(_whole_numbers(call.arguments), sort_keys=True, ensure_ascii=False)})"
-
-
-def _whole_numbers(value: Any) -> Any:
-    """Return a JSON value with floats that are whole, such as 1.0, as integers."""
-    if isinstance(value, dict):
-        return {key: _whole_numbers(inside) for key, inside in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(inside) for inside in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-@lru_cache(maxsize=512)
-def _functions(tools: str) -> dict[str, Checker]:
-    """Return each tool's name and the schema of its arguments. Raises ``ValueError`` if there is no list of tools."""
-    try:
-        listed = read_json(tools)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"tools: not JSON: {error}") from None
-    made = {}
-    for tool in listed if isinstance(listed, list) else [listed]:
-        function = tool.get("function", tool) if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise ValueError(f"tools: expected functions with a name and parameters, found {json.dumps(tool)[:60]}")
-        name, schema = function["name"], function.get("parameters")
-        try:
-            made[name] = checker(json.dumps({} if schema is None else schema))
-        except ValueError as error:
-            raise ValueError(f"tools: the parameters of {name[:60]!r} are no JSON Schema: {error}") from None
-    if not made:
-        raise ValueError("no tools")
-    return made
-
-
-def _of_turns(completion: str) -> list[Call]:
-    """Return all calls in the candidate's turns. Raises ``ValueError`` if these are no turns."""
-    try:
-        turns = read_json(completion)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"completion: not JSON: {error}") from None
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise ValueError(f"completion: expected a list of turns, found {completion[:60]!r}")
-    calls = []
-    for turn in turns:
-        if turn.get("role") == "assistant":
-            given = turn.get("tool_calls")
-            calls += map(_call, given if isinstance(given, list) else [])
-            calls += _written(turn.get("content"))
-    return calls
-
-
-def _written(text: Any) -> list[Call]:
-    """Return the calls that a text holds between tags."""
-    if not isinstance(text, str) or OPEN not in text:
-        return []
-    calls = []
-    for piece in split_reasoning(text)[1].split(OPEN)[1:]:
-        inside, closed, _ = piece.partition(CLOSE)
-        try:
-            calls.append(_call(read_json(inside)) if closed else Call("", {}, f"no {CLOSE}"))
-        except (ValueError, RecursionError) as error:
-            calls.append(Call("", {}, f"not JSON: {error}"))
-    return calls
-
-
-def _call(given: Any) -> Call:
-    """Return a call given in OpenAI's form, or as name and arguments; arguments are an object or its JSON text."""
-    function = given.get("function", given) if isinstance(given, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
-        return Call("", {}, f"no name in {json.dumps(given, ensure_ascii=False)[:60]}")
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            arguments = read_json(arguments) if arguments.strip() else {}
-        except (ValueError, RecursionError) as error:
-            return Call(function["name"], {}, f"arguments of {function['name'][:60]!r}: {error}")
-    if arguments is None:
-        arguments = {}
-    if not isinstance(arguments, dict):
-        return Call(function["name"], {}, f"arguments of {function['name'][:60]!r} are no object")
-    return Call(function["name"], arguments)
-
-
-def _expected(truth: str | None) -> list[Call] | None:
-    """Return the calls that a ground truth expects, or None if it is anything else."""
-    if truth is None:
-        return None
-    if OPEN in truth:
-        calls = _written(truth)
-        return None if any(call.wrong for call in calls) else calls
-    try:
-        given = read_json(truth)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(given, dict) and isinstance(given.get("tool_calls"), list):
-        given = given["tool_calls"]
-    calls = []
-    for one in given if isinstance(given, list) else [given]:
-        if not isinstance(one, dict) or not ("arguments" in one or "function" in one):
-            return None
-        calls.append(_call(one))
-    return None if any(call.wrong for call in calls) else calls

@@ -9,8 +9,10 @@ import pytest
 from curate.algorithms.text.text_columns import in_words, word_count
 from curate.score.constraints import score
 from curate.verifiers.constraints.kinds import KINDS
-from curate.verifiers.constraints.text_units import sentence_lengths
+from curate.verifiers.constraints.text_units import sentence_lengths, sentences_of
+from tests.score.if_multi_cases import IF_MULTI_CASES
 from tests.score.ifeval_cases import IFEVAL_CASES
+from tests.score.rlvr_cases import RLVR_CASES
 
 # kind, parameters, a text that keeps it, a text that does not
 CASES = [
@@ -82,6 +84,8 @@ CASES = [
     ("json_keys", {"keys": ["a"]}, '{"a": {"b": 1}}', 'Sure: {"a": 1}'),
     ("json_list", {"n": 2}, '["a", 1]', '{"a": 1, "b": 2}'),
     *IFEVAL_CASES,
+    *IF_MULTI_CASES,
+    *RLVR_CASES,
 ]
 
 
@@ -132,13 +136,16 @@ def test_value_is_the_share_and_detail_says_what_was_found():
         (["lowercase"], "ground_truth[0]: found 'lowercase'; expected an object with a \"kind\""),
         ([{"kind": "lowercas"}], "ground_truth[0]: no kind of constraint 'lowercas'; did you mean 'lowercase'? (there"),
         ([{"kind": "lowercase"}, {"kind": "max_words"}], "ground_truth[1]: max_words needs 'n': a whole number, 0 or"),
-        ([{"kind": "max_words", "n": "2"}], "ground_truth[0]: max_words: 'n' is '2'; expected a whole number, 0 or"),
+        (
+            [{"kind": "max_words", "n": "two"}],
+            "ground_truth[0]: max_words: 'n' is 'two'; expected a whole number, 0 or",
+        ),
         ([{"kind": "max_words", "n": True}], "ground_truth[0]: max_words: 'n' is True; expected"),
         ([{"kind": "max_words", "n": -1}], "ground_truth[0]: max_words: 'n' is -1; expected"),
-        ([{"kind": "max_words", "n": 2.0}], "ground_truth[0]: max_words: 'n' is 2.0; expected"),
+        ([{"kind": "max_words", "n": 2.5}], "ground_truth[0]: max_words: 'n' is 2.5; expected"),
         ([{"kind": "max_words", "n": 2, "m": 1}], "ground_truth[0]: no parameter of max_words 'm'"),
         ([{"kind": "keywords", "words": []}], "ground_truth[0]: keywords: 'words' is a list of 0; expected a list"),
-        ([{"kind": "keywords", "words": ["a", 1]}], "ground_truth[0]: keywords: 'words' is a list of 2; expected"),
+        ([{"kind": "keywords", "words": ["a", True]}], "ground_truth[0]: keywords: 'words' is a list of 2; expected"),
         ([{"kind": "starts_with", "phrase": " "}], "ground_truth[0]: starts_with: 'phrase' is ' '; expected a text"),
         ([{"kind": "no_letter", "letter": "ab"}], "ground_truth[0]: no_letter: 'letter' is 'ab'; expected one letter"),
         ([{"kind": "n_lines", "n": 1, "how": "least"}], "ground_truth[0]: n_lines: 'how' is 'least'; expected"),
@@ -278,4 +285,5 @@ def test_what_a_word_and_a_sentence_are():
     text = pl.Series(["It's a well-known fact - no."])
     assert word_count(text).to_list() == [5]
     assert in_words(text).to_list() == [["It's", "a", "well-known", "fact", "no"]]
-    assert sentence_lengths("J. Doe came. Dr. No left!  So?\n\nno full stop\n\n---") == [3, 3, 1, 3]
+    text = "J. Doe came. Dr. No left!  So?\n\nno full stop\n\n---"
+    assert sentence_lengths(text) == [len(sentence) for sentence in sentences_of(text)] == [3, 3, 1, 3]

@@ -46,6 +46,32 @@ def test_a_violation_is_reported_with_its_place(response, at, what):
 
 
 @pytest.mark.parametrize(
+    "truth",
+    [
+        {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON, "strict": True}},
+        {"name": "person", "strict": True, "schema": PERSON},
+        {"name": "person", "description": "A person.", "parameters": PERSON},
+        json.dumps(json.dumps(PERSON)),
+        str(PERSON),
+    ],
+)
+def test_a_schema_as_servers_and_files_have_it(truth):
+    assert one('{"name": "Zoë", "age": 3}', truth) == (1.0, None, None)
+    for wrong in ('{"name": "zoë"}', '{"name": "Zoë", "age": "3"}', '{"age": 3}', "{}", '{"name": "A"} {"name": "B"}'):
+        assert one(wrong, truth)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    "example", [{"name": "Bob", "age": 3}, {"title": "The Hobbit"}, {"name": "x", "schema": {"a": 1}}]
+)
+def test_an_example_is_no_schema_that_accepts_everything(example):
+    value, _, error = one('{"x": 1}', example)
+    assert value is None and "is a keyword that checks a value" in error
+    with pytest.raises(UserError, match="keyword that checks"):
+        score(pl.Series(["{}"]), pl.Series(["{}"]), schema=example)
+
+
+@pytest.mark.parametrize(
     ("response", "word"),
     [
         ("", "Expecting value"),

@@ -192,6 +192,7 @@ TRUTHS = (
     "reference_solution", "ground_truth_solution", "canonical_solution", "gold_standard_solution",
     "reward_model.ground_truth", "best_answer", "answerkey", "ideal", "reference",
 )  # fmt: skip
+INSTRUCTIONS = ("instruction_id_list", "kwargs")  # IFEval's, both together, where there is no other ground truth
 TRUTH_PROMPTS = ("question", "problem")  # beside them, and beside other answers, ``answer`` is the ground truth
 CHOICES = ("choices", "options")  # of a question: they follow it as "A. ...", and a number as the answer is a letter
 CHOICE_TRUTHS = ("answer_index", "answer_idx", "correct_option", "correct", "label", "gold", "cop", "target")

@@ -121,6 +121,13 @@ def take_ground_truth(rest: dict[str, Any], layout: Layout, choices: list[Choice
     return read_text(value, key) if isinstance(value, str) else dump(value, key)
 
 
+def take_instructions(rest: dict[str, Any]) -> str | None:
+    """Take IFEval's constraints out of a row, as one ground truth; return None where there are none."""
+    if not rest.get(names.INSTRUCTIONS[0]):
+        return None
+    return dump({key: rest.pop(key) for key in names.INSTRUCTIONS if key in rest}, names.INSTRUCTIONS[0])
+
+
 def _letter(value: Any, choices: list[Choice]) -> Any:
     """Return the letter of the choice that a number names; another value as it is."""
     labels = [label for label, _ in choices]

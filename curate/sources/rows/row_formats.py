@@ -11,7 +11,7 @@ from typing import Any
 from curate.sources.rows import layout_names as names
 from curate.sources.rows.last_turns import NOTHING, cut_unanswered, drop_empty_turns
 from curate.sources.rows.message_trees import tree_prompts
-from curate.sources.rows.one_answer import take_ground_truth, take_one_answer
+from curate.sources.rows.one_answer import take_ground_truth, take_instructions, take_one_answer
 from curate.sources.rows.preference_pairs import join_list, take_numbered, take_pair
 from curate.sources.rows.prompt_messages import (
     check_prompt,
@@ -138,7 +138,7 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
     Compared conversations that go different ways give a prompt each.
     """
     choices = read_choices(rest[layout.choices]) if layout.choices else []
-    truth = take_ground_truth(rest, layout, choices) if layout.truth else None
+    truth = take_ground_truth(rest, layout, choices) if layout.truth else take_instructions(rest)
     empty = drop_empty_turns(rest, layout)
     messages = take_prompt(rest, layout, choices)
     if choices and layout.choices:
@@ -169,7 +169,9 @@ def _read_row(rest: dict[str, Any], layout: Layout, extra: dict[str, Any], cut: 
         prompt_key=layout.prompt or layout.keys[0],
         unused=unused,
         unclear=tuple(dict.fromkeys(unclear + left)) if unclear or left else (),
-        truth=layout.truth[0] if truth is not None and layout.truth != ("ground_truth",) else None,
+        truth=(layout.truth or names.INSTRUCTIONS)[0]
+        if truth is not None and layout.truth != ("ground_truth",)
+        else None,
         changed=changed,
         cut=[*behind, *empty, *(_behind_answers(found) if cut else ())],
         calls=calls,

@@ -21,11 +21,13 @@ LONGEST = 200  # characters of a phrase: long ones make a search slow
 LONG = 20_000  # of a whole request to be repeated
 MOST = 50  # phrases in a list
 
+RELATIONS = ("less than", "at least", "at most", "more than", "exactly")
 WHOLE = "a whole number, 0 or more"
 PHRASE = f"a text of 1 to {LONGEST} characters"
 PHRASES = f"a list of 1 to {MOST} texts of 1 to {LONGEST} characters"
 HOW = '"exactly", "at_least" or "at_most"'
-RELATION = '"less than" or "at least"'
+RELATION = '"less than" or "at least" (or "at most", "more than", "exactly")'
+QUANTIFIER = '"at least", "around", "at most" or "exactly"'
 # A parameter of a kind: a column with a value for each text.
 Whole = Annotated[pl.Series, WHOLE]
 Phrase = Annotated[pl.Series, PHRASE]
@@ -35,13 +37,16 @@ Character = Annotated[pl.Series, "one character"]
 Phrases = Annotated[list[pl.Series], PHRASES]
 How = Annotated[pl.Series | str, HOW]  # a str is the same for all texts: the default
 Relation = Annotated[pl.Series, RELATION]
+Quantifier = Annotated[pl.Series, QUANTIFIER]
 Language = Annotated[pl.Series, 'the code of a language that can be recognised, such as "en"']
 # A parameter of a check of one text, which ``each`` makes a kind of.
 WholeValue = Annotated[int, WHOLE]
 PhraseValue = Annotated[str, PHRASE]
+LongValue = Annotated[str, f"a text of 1 to {LONG:,} characters"]
 PhraseValues = Annotated[list[str], PHRASES]
 HowValue = Annotated[str, HOW]
 RelationValue = Annotated[str, RELATION]
+QuantifierValue = Annotated[str, QUANTIFIER]
 
 Found = int | str | list[str] | None
 Verdicts = tuple[pl.Series, pl.Series | None]
@@ -60,8 +65,20 @@ def compare(found: pl.Series, n: pl.Series, how: pl.Series | str) -> Verdicts:
 def related(found: pl.Series, n: pl.Series, relation: pl.Series) -> Verdicts:
     """Return whether counts are ``less than`` or ``at least`` ``n`` (IFEval's relations), and the counts."""
     found = found.cast(pl.Int64)
-    less = relation == "less than"
-    return less & (found < n) | ~less & (found >= n), found
+    holds = (relation == "less than") & (found < n) | (relation == "at least") & (found >= n)
+    holds |= (relation == "at most") & (found <= n) | (relation == "more than") & (found > n)
+    return holds | (relation == "exactly") & (found == n), found
+
+
+def is_related(found: int, n: int, relation: str) -> bool:
+    """Return whether one count is ``less than``, ``at least`` ... ``n``, as ``related`` does."""
+    return {
+        "less than": found < n,
+        "at least": found >= n,
+        "at most": found <= n,
+        "more than": found > n,
+        "exactly": found == n,
+    }[relation]
 
 
 def missing(wrong: list[pl.Series], words: list[pl.Series]) -> Verdicts:
@@ -161,7 +178,7 @@ def is_phrases(value: object) -> bool:
 
 # Annotation of a parameter -> whether a value is valid.
 FITS: dict[object, Callable[[object], bool]] = {
-    Long: lambda v: is_phrase(v, LONG),
+    **dict.fromkeys((Long, LongValue), lambda v: is_phrase(v, LONG)),
     Letter: lambda v: isinstance(v, str) and len(v) == 1 and v.isalpha(),
     Character: lambda v: isinstance(v, str) and len(v) == 1 and not v.isspace(),
     Language: lambda v: isinstance(v, str) and v.lower().split("-")[0] in languages(),
@@ -169,5 +186,6 @@ FITS: dict[object, Callable[[object], bool]] = {
     **dict.fromkeys((Phrase, PhraseValue), is_phrase),
     **dict.fromkeys((Phrases, PhraseValues), is_phrases),
     **dict.fromkeys((How, HowValue), lambda v: v in ("exactly", "at_least", "at_most")),
-    **dict.fromkeys((Relation, RelationValue), lambda v: v in ("less than", "at least")),
+    **dict.fromkeys((Relation, RelationValue), lambda v: v in RELATIONS),
+    **dict.fromkeys((Quantifier, QuantifierValue), lambda v: v in ("at least", "around", "at most", "exactly")),
 }

@@ -1,8 +1,8 @@
 r"""IFEval's 25 types of instruction (arXiv 2311.07911) as kinds of constraints, with its own checks (strict accuracy).
 
 Each is a kind under IFEval's name, with IFEval's parameters:
-``{"kind": "length_constraints:number_words", "relation": "less than", "num_words": 100}``. ``as_constraints`` reads
-the form in which IFEval, open-instruct and IF-RLVR data write the instructions of a prompt.
+``{"kind": "length_constraints:number_words", "relation": "less than", "num_words": 100}``. ``recorded_lists`` reads the
+form in which IFEval and open-instruct's data write the instructions of a prompt.
 
 Differences from google-research's instruction_following_eval: keywords and markers are texts, not regular expressions;
 languages are recognised by py3langid, not langdetect, and sentences as ``text_units`` defines them, not by NLTK's punkt
@@ -32,11 +32,11 @@ from curate.verifiers.constraints.forms import (
     Whole,
     WholeValue,
     each,
+    is_related,
     missing,
     related,
 )
 from curate.verifiers.constraints.text_units import sentence_lengths
-from schemas.errors import UserError
 
 Verdict = tuple[bool, Found]
 OPTIONS = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
@@ -85,7 +85,7 @@ def response_language(texts: pl.Series, language: Language) -> Verdicts:
 def number_sentences(text: str, num_sentences: WholeValue, relation: RelationValue) -> Verdict:
     """Number of sentences."""
     found = len(sentence_lengths(text))
-    return found < num_sentences if relation == "less than" else found >= num_sentences, found
+    return is_related(found, num_sentences, relation), found
 
 
 @each
@@ -129,9 +129,12 @@ def postscript(text: str, postscript_marker: PhraseValue) -> Verdict:
 def number_bullet_lists(text: str, num_bullets: WholeValue) -> Verdict:
     """Exactly this number of lines that begin with one * or with -."""
     lines = [line.lstrip() for line in text.split("\n")]
-    found = sum(line[:1] == "-" or (line[:1] == "*" and line[1:2] != "*") for line in lines[:-1])
-    last = lines[-1]
-    found += last[:1] == "-" or (last[:1] == "*" and last[1:2] not in ("*", ""))
+    found = sum(line[:1] == "-" for line in lines)
+    inside = False  # the line after a * alone is its text
+    for line, is_last in zip(lines, [False] * (len(lines) - 1) + [True], strict=True):
+        alone = line == "*"
+        found += not inside and line[:1] == "*" and line[1:2] != "*" and not (alone and is_last)
+        inside = alone and not inside
     return found == num_bullets, found
 
 
@@ -209,7 +212,7 @@ def capital_word_frequency(text: str, capital_frequency: WholeValue, capital_rel
     for word in re.findall(r"[^\s,:;?!()\[\]{}<>\"“”«»*`@#$%&]+", text):
         cut = CONTRACTION.split(word.strip("'‘’"))
         found += sum(part.isupper() for part in cut if part)
-    return found < capital_frequency if capital_relation == "less than" else found >= capital_frequency, found
+    return is_related(found, capital_frequency, capital_relation), found
 
 
 def english_capital(texts: pl.Series) -> Verdicts:
@@ -255,38 +258,3 @@ INSTRUCTIONS: dict[str, Kind] = {
     }.items()
     for check in checks
 }
-
-
-def as_constraints(truth: object) -> object:
-    """Return IFEval's form as a list of constraints; anything else is returned unchanged.
-
-    The form is ``{"instruction_id_list": [...], "kwargs": [...]}`` (``instruction_id`` in open-instruct), alone or in a
-    list of one, as an object or as JSON text. Parameters that are null are left out.
-
-    Raises:
-        UserError: If names and kwargs do not fit each other.
-    """
-    form = truth[0] if isinstance(truth, list) and len(truth) == 1 else truth
-    if isinstance(form, str):
-        try:
-            form = json.loads(form)
-        except (ValueError, RecursionError):
-            return truth
-    if not isinstance(form, dict):
-        return truth
-    names = form.get("instruction_id_list", form.get("instruction_id"))
-    if names is None:
-        return truth
-    names = [names] if isinstance(names, str) else names
-    kwargs = form.get("kwargs")
-    kwargs = [None] * len(names) if kwargs is None and isinstance(names, list) else kwargs
-    kwargs = [kwargs] if isinstance(kwargs, dict) else kwargs
-    if not isinstance(names, list) or not isinstance(kwargs, list) or len(names) != len(kwargs):
-        raise UserError("instruction_id and kwargs do not go together; expected two lists of the same length")
-    for given in kwargs:
-        if not isinstance(given, dict | None):
-            raise UserError(f"kwargs holds {str(given)[:60]!r}; expected objects")
-    return [
-        {"kind": name, **{key: value for key, value in (given or {}).items() if value is not None}}
-        for name, given in zip(names, kwargs, strict=True)
-    ]

@@ -36,7 +36,9 @@ from curate.verifiers.constraints.forms import (
     each,
     missing,
 )
+from curate.verifiers.constraints.if_multi import MULTI_INSTRUCTIONS
 from curate.verifiers.constraints.ifeval import INSTRUCTIONS
+from curate.verifiers.constraints.rlvr import FUNCTIONS
 from curate.verifiers.constraints.text_units import PUNCTUATION, sentence_lengths
 
 LARGE = r"[^\s\p{Lowercase}\p{Lt}]"  # a character of a word in capitals
@@ -219,53 +221,58 @@ def max_sentence_words(text: str, n: WholeValue) -> tuple[bool, Found]:
     return most <= n, most
 
 
-KINDS: dict[str, Kind] = INSTRUCTIONS | {
-    check.__name__: check
-    for check in (
-        lowercase,
-        uppercase,
-        title_case,
-        all_caps_words,
-        letter_frequency,
-        no_letter,
-        no_commas,
-        no_digits,
-        ascii_only,
-        n_numbers,
-        n_exclamations,
-        n_questions,
-        ends_with_question,
-        max_chars,
-        max_words,
-        min_words,
-        n_words,
-        words_between,
-        max_word_length,
-        unique_words,
-        keywords,
-        keyword_count,
-        forbidden_words,
-        starts_with,
-        ends_with,
-        one_of,
-        n_sentences,
-        max_sentence_words,
-        layout.n_paragraphs,
-        layout.n_lines,
-        layout.single_line,
-        layout.each_line_starts_with,
-        layout.n_bullets,
-        layout.numbered_list,
-        layout.sections,
-        layout.highlights,
-        layout.n_placeholders,
-        layout.n_hashtags,
-        layout.title,
-        layout.quotation,
-        layout.postscript,
-        layout.two_responses,
-        layout.csv_fields,
-        layout.json_keys,
-        layout.json_list,
-    )
-}
+KINDS: dict[str, Kind] = (
+    INSTRUCTIONS
+    | MULTI_INSTRUCTIONS
+    | FUNCTIONS
+    | {
+        check.__name__: check
+        for check in (
+            lowercase,
+            uppercase,
+            title_case,
+            all_caps_words,
+            letter_frequency,
+            no_letter,
+            no_commas,
+            no_digits,
+            ascii_only,
+            n_numbers,
+            n_exclamations,
+            n_questions,
+            ends_with_question,
+            max_chars,
+            max_words,
+            min_words,
+            n_words,
+            words_between,
+            max_word_length,
+            unique_words,
+            keywords,
+            keyword_count,
+            forbidden_words,
+            starts_with,
+            ends_with,
+            one_of,
+            n_sentences,
+            max_sentence_words,
+            layout.n_paragraphs,
+            layout.n_lines,
+            layout.single_line,
+            layout.each_line_starts_with,
+            layout.n_bullets,
+            layout.numbered_list,
+            layout.sections,
+            layout.highlights,
+            layout.n_placeholders,
+            layout.n_hashtags,
+            layout.title,
+            layout.quotation,
+            layout.postscript,
+            layout.two_responses,
+            layout.csv_fields,
+            layout.json_keys,
+            layout.json_list,
+        )
+    }
+)

@@ -67,6 +67,24 @@ def sentence_lengths(text: str) -> list[int]:
     return lengths
 
 
+def sentences_of(text: str) -> list[list[str]]:
+    """Return the sentences that ``sentence_lengths`` counts, each as its tokens between white space."""
+    found: list[list[str]] = []
+    for paragraph in paragraphs_of(re.sub("([。！？])", r"\1 ", text)):
+        tokens: list[str] = []
+        words = 0
+        for token in paragraph.split():
+            tokens.append(token)
+            words += any(map(str.isalnum, token))
+            is_list_number = words == 1 and token.rstrip(".)").isdigit()
+            if words and token[-1] in ENDING and not is_list_number and ends_sentence(token):
+                found.append(tokens)
+                tokens, words = [], 0
+        if words:
+            found.append(tokens)
+    return found
+
+
 def plain(text: str) -> str:
     """Return a text as phrases are compared: in lower case, with straight quotes and single spaces."""
     return " ".join(text.translate(STRAIGHT).lower().split())

@@ -1,18 +1,18 @@
 """Read the constraints in ground truths: each distinct constraint once, with its parameters in columns."""
 
-import ast
 import json
 from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
 
+from curate.algorithms.text.written_lists import written_value
 from curate.verifiers.constraints.forms import Kind, check_constraint, parameters_of, short
-from curate.verifiers.constraints.ifeval import as_constraints
+from curate.verifiers.constraints.recorded_lists import as_constraints
+from curate.verifiers.constraints.written_settings import read_settings
 from schemas.errors import UserError
 
 SPLIT = msgspec.json.Decoder(list[msgspec.Raw])
-LITERAL = 100_000  # characters of a ground truth written as a Python literal, as in open-instruct's data
 
 
 class Constraints(NamedTuple):
@@ -52,7 +52,7 @@ def read_constraints(truths: list[str], kinds: dict[str, Kind]) -> Constraints:
             written = pieces(truth)
             for place, text in enumerate(written):
                 if text not in numbers:
-                    constraint = json.loads(text)
+                    constraint = read_settings(json.loads(text), kinds)
                     check_at(constraint, kinds, place)
                     numbers[text] = len(constraints)
                     constraints.append(constraint)
@@ -86,7 +86,7 @@ def pieces(truth: str) -> list[bytes]:
         written = SPLIT.decode(truth)
     except (msgspec.DecodeError, RecursionError):
         written = None  # an object, a Python literal, or not valid
-    if written and not (len(written) == 1 and b"instruction_id" in bytes(written[0])):
+    if written and all(b'"kind"' in bytes(text) for text in written):
         return [bytes(text) for text in written]
     return [json.dumps(constraint).encode() for constraint in parse_list(truth)]
 
@@ -108,7 +108,7 @@ def parse_list(truth: str) -> list[object]:
     try:
         parsed = json.loads(truth)
     except (ValueError, RecursionError):
-        parsed = parse_literal(truth)
+        parsed = written_value(truth)  # as Python writes it, in open-instruct's data
         if parsed is None:
             raise UserError(f"ground_truth is not JSON: {short(truth)}; expected a list of constraints") from None
     try:
@@ -118,16 +118,6 @@ def parse_list(truth: str) -> list[object]:
     if not isinstance(parsed, list) or not parsed:
         raise UserError(f"ground_truth is {short(parsed)}; expected a list of one or more constraints")
     return parsed
-
-
-def parse_literal(truth: str) -> object:
-    """Return the value of a Python literal that holds IFEval's form, or None."""
-    if "instruction_id" not in truth or len(truth) > LITERAL:
-        return None
-    try:
-        return ast.literal_eval(truth.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
 
 
 def check_at(constraint: object, kinds: dict[str, Kind], place: int) -> None:

@@ -234,6 +234,14 @@ def test_an_answer_that_is_not_used_is_named():
     assert set(options.unused) == {"answerA", "answerB"} and options.candidates == []
 
 
+def test_ifevals_two_columns_are_the_ground_truth():
+    row = {"key": 1, "prompt": "Go.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{"n": None}]}
+    (found,) = convert(row)
+    assert json.loads(found.ground_truth or "") == {key: row[key] for key in ("instruction_id_list", "kwargs")}
+    assert (found.truth, found.metadata) == ("instruction_id_list", '{"key":1}')
+    assert convert(row | {"ground_truth": "x"})[0].ground_truth == "x"
+
+
 def test_every_name_of_a_column_is_in_the_docs():
     page = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
     groups = [getattr(layout_names, name) for name in vars(layout_names) if name.isupper()]
