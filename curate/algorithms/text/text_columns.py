@@ -15,7 +15,7 @@ AT_LINE = r"(?m)^[^\S\n]*"  # the start of a line with its white space
 
 def where(texts: pl.Series, rows: pl.Series, changed: pl.Series) -> pl.Series:
     """Return the texts with those where ``rows`` is true replaced by ``changed``, in order."""
-    return texts.scatter(rows.arg_true(), changed) if rows.any() else texts
+    return texts.clone().scatter(rows.arg_true(), changed) if rows.any() else texts  # in place without the clone
 
 
 def with_line_feeds(texts: pl.Series) -> pl.Series:
