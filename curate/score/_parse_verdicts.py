@@ -1,83 +1,43 @@
 r"""Parse a judge's reply: read its score, or which of two responses it finds better.
 
-Models of all sizes write these in many forms. Only the least ambiguous form that a reply uses is read. Of a score:
+Only the least ambiguous form that a reply uses is read. Of a score:
 
-1. ``[[8]]``, ``\boxed{8}``;
-2. ``Score: 8``, ``**Rating:** 8/10``, ``{"score": 8}``, ``<score>8</score>``, ``评分：8``;
-3. ``8/10``, ``8 out of 10``;
-4. ``I'd rate this 7.5``, ``a score of 8``;
-5. a line, or the whole reply, that is a number;
+1. a JSON object that is the whole reply (``{"score": 8}``), or the line in which the score was asked for (the last or
+   the first): with one of the forms 2, 3 or 6;
+2. a name and a number: ``Score: 8``, ``**Rating:** 8/10``, ``<score>8</score>``, ``评分：8``, ``| Overall | 8 |``;
+3. ``[[8]]``, ``\boxed{8}``, ``[RESULT] 8``;
+4. ``8/10``, ``8 out of 10``;
+5. ``I'd rate this 7.5``, ``a score of 8``;
+6. a line that is a number;
+7. a line that is a number behind another name, if there is one such line: ``Quality: 8``, ``Answer: 8``.
 
-And of a verdict: ``[[A]]``; ``Verdict: A``, ``{"winner": "A"}``; ``Response A is better``; a line that is a letter.
+And of a verdict: ``[[A]]``, ``[[A>B]]``; ``Verdict: A``, ``{"winner": "A"}``; ``Response A is better``; a line that is
+a letter.
 
-If the form is used several times, the last one counts if the judge explains itself first, else the first. The line in
-which the score was asked for (the last or the first) is searched before all others: elsewhere a judge may quote what it
-judges. Nothing is guessed: a score of another scale ("4/5" for 1 to 10, "80%"), a range ("7-8") and a number outside
-the scale are no score.
+If the form is used several times, the last one counts if the judge explains itself first, else the first. A score that
+is said to be the overall one counts before others; scores of several criteria without one of the whole are none. What
+a reply quotes as said by the response is not read. Nothing is guessed: a score of another scale ("4/5" for 1 to 10,
+"80%"), a range ("7-8"), a choice ("7 or 8"), a number that goes on ("7½", "1O") and one outside the scale are no score,
+and "A or B" is no verdict. A reasoning trace is taken off; one that does not end has no verdict.
 """
 
 import re
 from typing import NamedTuple
 
+from curate.score._score_forms import FORMS, LINE_FORMS, ONE_ONLY, Found, Scale, choose, in_json
+from curate.score._verdict_forms import FORMS as VERDICTS
+from curate.score._verdict_forms import LINE_FORMS as LINE_VERDICTS
+from curate.score._verdict_forms import verdicts
+from schemas.reasoning import split_reasoning
+
 MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
-MARKS = r"[\s*_`\"'“”#\[({<>$]{0,12}"  # that may stand around an answer: bold marks, quotes, brackets
-RANGE = r"(?:[-–—~]|to\b)"
-NUMBER = (
-    r"(?<![\d.,])(?<!\d[-–—~])(?<!\d\s[-–—~]\s)(?<!\d\sto\s)(?P<found>-?\d{1,4}(?:[.,]\d{1,2})?)"
-    rf"(?!\d|[.,]\d|\s?%|\s{{0,2}}{RANGE}\s{{0,2}}\d)"
-)
-OUT_OF = (
-    r"(?:[\s*_\])}\"']{0,6}(?:/|／|out\s{1,3}of|of(?=\s{1,3}\d))[\s*_]{0,4}(?P<out_of>\d{1,4}(?:\.\d{1,2})?)(?!\d))"
-)
-LABEL = r"(?:score|rating|grade|评分|得分|分数|打分)"
-COLON = r"(?:\s(?:is|was))?[\"'”*_ ]{0,6}(?:\([^()\n]{0,40}\))?[\"'”*_ ]{0,6}(?:[:=：>]|\s[-–—](?=\s))"
-FILL = (
-    r"(?:\s{1,3}(?:it|this|that|the|an?|response|answer|assistant(?:['’]s)?|output|text|reply|overall|solid|score"
-    r"|rating|grade|of|as|at|around|about|with|for|approximately|be|is)\b){0,8}"
-)
-SAYS = (
-    r"(?:\b(?:i|we)(?:['’](?:d|ll)|\s{1,3}(?:would|will|can|must))?\s{1,3}(?:[a-z]{2,12}\s{1,3})?"
-    r"(?:rate|score|grade|give|assign|award)|\b(?:rated|scored|deserves|earns|merits)"
-    r"|\b(?:score|rating|grade)\s{1,3}(?:of|is|would|will|should|at|as))"
-)
-THEN = r"(?=[\s*_\"')\]]{0,6}(?:$|[.,;!\n)]|/|out\b|because|for\b|since|as\b|due|points?|stars?|on\b|overall))"
-ENDS = r"[\s*_`\"'“”\])}>$]{0,12}"
-SCORE_FORMS = [
-    [
-        rf"\[\[\s{{0,4}}(?:{LABEL}\s{{0,3}}:\s{{0,3}})?{NUMBER}{OUT_OF}?\s{{0,4}}\]\]",
-        rf"\\boxed\s{{0,3}}\{{\s{{0,3}}{NUMBER}{OUT_OF}?\s{{0,3}}\}}",
-    ],
-    [rf"{LABEL}{COLON}{MARKS}{NUMBER}{OUT_OF}?"],
-    [rf"{NUMBER}{OUT_OF}"],
-    [rf"{SAYS}{FILL}\s{{0,3}}{MARKS}{NUMBER}{OUT_OF}?{THEN}"],
-    [rf"^{MARKS}{NUMBER}{OUT_OF}?{ENDS}$", rf"\A{MARKS}{NUMBER}{OUT_OF}?[.!]?{ENDS}[.!]?\Z"],
-]
-LETTER = r"(?P<found>(?:a\s)?tie\b|neither\b|both\b|(?-i:[ABC])(?![\w'’]))"
-SIDE = r"(?:response|assistant|answer|option|candidate)[\s*_\"']{1,4}(?P<found>(?-i:[AB]))\b"
-BETTER = (
-    r"[\s*_\"'’s]{1,6}(?:is|was)\s(?:\w{2,15}\s){0,2}"
-    r"(?:better|superior|stronger|preferable|preferred|the\s(?:winner|best))"
-)
-EVEN = (
-    r"(?P<found>\btie\b|(?:are|is)\s(?:\w{2,15}\s)?(?:equally\s\w{2,15}|tied)"
-    r"|neither\s(?:response\s|one\s)?is\sbetter)"
-)
-VERDICT_FORMS = [
-    [r"\[\[\s{0,3}(?P<found>(?-i:[ABC])|tie)\s{0,3}\]\]"],
-    [
-        rf"(?:verdict|winner|choice|preference|preferred|better(?:\sresponse)?){COLON}{MARKS}"
-        rf"(?:(?:response|assistant|answer)\s)?{LETTER}"
-    ],
-    [rf"{SIDE}{BETTER}", rf"\bprefer\s(?:the\s)?{SIDE}", EVEN],
-    [rf"^{MARKS}{LETTER}{ENDS}$", rf"\A{MARKS}{LETTER}[.!]?{ENDS}[.!]?\Z"],
-]
-
-
-def _compiled(forms: list[list[str]]) -> list[list[re.Pattern[str]]]:
-    return [[re.compile(form, re.IGNORECASE | re.MULTILINE) for form in level] for level in forms]
-
-
-SCORES, VERDICTS = _compiled(SCORE_FORMS), _compiled(VERDICT_FORMS)
+UNENDED = "the judge's reasoning trace does not end"
+_WIDE = str.maketrans("０１２３４５６７８９．", "0123456789.")  # one character for one: places stay
+_TO = r"(?:[-–—~～]|to\b|bis\b|至|到)"
+# What may end or begin a reply and says nothing: marks of code, rules, special tokens.
+_TRAILING = re.compile(r"(?:[\s`=~|#>-]|(?<=\s)[*_]{2,}|<\|[^|<>\n]{1,30}\|>|</s>)+\Z")
+_JSON_ONLY = re.compile(r"\s*(?:```\w{0,10}\s*)?\{[^`]*\}\s*(?:```)?\s*\Z")
+_JSON_BLOCK = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 
 
 class ParsedReply(NamedTuple):
@@ -99,57 +59,85 @@ class ParsedReply(NamedTuple):
 def read_score(reply: str, low: int, high: int, *, last: bool) -> ParsedReply:
     """Return the score in a reply, on a scale from ``low`` to ``high``; the ``last`` one, or the first."""
     aside = r"(?:\s?\(\w{1,12}\))?"
-    scale = rf"\b{low}\b{aside}\s{{0,2}}{RANGE}\s{{0,2}}{high}\b{aside}"  # this names the scale, it is no score
+    scale = rf"(?<![\w.])(?<!:\s){low}{aside}\s{{0,2}}{_TO}\s{{0,2}}{high}\b{aside}"  # this names the scale, it is no score
     text, start = _verdict_part(reply, last)
-    text = re.sub(scale, lambda found: " " * len(found[0]), text, flags=re.IGNORECASE)
-    found = _best_matches(SCORES, text, last)
-    if not found:
+    if not text.strip() and reply.strip():
+        return ParsedReply(problem=UNENDED)
+    text = re.sub(scale, lambda found: " " * len(found[0]), text.translate(_WIDE), flags=re.IGNORECASE)
+    found = _score_of(text, Scale(low, high), last)
+    if found is None:
         return ParsedReply(problem=f"no score in the reply: {_short(reply)}")
-    match = found[-1 if last else 0]
-    value = float(match["found"].replace(",", "."))
-    if match["out_of"] and float(match["out_of"]) != high:
-        return ParsedReply(problem=f"expected a score from {low} to {high}, found {_short(match[0])}")
-    if not low <= value <= high:
-        return ParsedReply(problem=f"expected a score from {low} to {high}, found {match['found']}")
-    return ParsedReply(value, match["found"], start + match.start("found"))
+    if isinstance(found, str):
+        return ParsedReply(problem=f"{found}: {_short(reply)}")
+    number = found.number
+    if number is None or number.value is None:
+        end = len(text) if (line := text.find("\n", number.end if number else found.place)) < 0 else line
+        shown = _short(text[found.place if number is None else number.start : end][:40])
+        return ParsedReply(problem=f"expected a score from {low} to {high}, found {shown}")
+    shown = text[number.start : number.start + len(number.text)]
+    if start >= 0:
+        shown = reply[start + number.start : start + number.start + len(number.text)]  # full-width digits as they are
+    return ParsedReply(number.value, shown, start + number.start if start >= 0 else -1)
 
 
 def read_verdict(reply: str, *, last: bool) -> ParsedReply:
     """Return the verdict in a reply; the ``last`` one, or the first."""
     text, start = _verdict_part(reply, last)
-    found = _best_matches(VERDICTS, text, last)
-    values = [{"A": 1.0, "B": 0.0}.get(match["found"], 0.5) for match in found]
-    if not found or (len(set(values)) > 1 and found[0].re in VERDICTS[2]):  # "A is better in style, B is better in ..."
-        return ParsedReply(problem=f"no verdict in the reply: {_short(reply)}")
-    match = found[-1 if last else 0]
-    return ParsedReply(values[-1 if last else 0], match["found"], start + match.start("found"))
+    if not text.strip() and reply.strip():
+        return ParsedReply(problem=UNENDED)
+    line = _asked_line(text, last)
+    for forms, (begin, end) in ((LINE_VERDICTS, line), (VERDICTS, (0, len(text)))):
+        for level in forms:
+            found = sorted(verdicts(level, text, begin, end), key=lambda one: one.start)
+            if level is VERDICTS[2] and len({one.value for one in found}) > 1:
+                break  # "A is better in style, B is better in ..."
+            if found:
+                best = found[-1 if last else 0]
+                return ParsedReply(best.value, best.text, start + best.start if start >= 0 else -1)
+    return ParsedReply(problem=f"no verdict in the reply: {_short(reply)}")
+
+
+def _score_of(text: str, scale: Scale, last: bool) -> Found | str | None:
+    """Return the score in a text, why there is none of the whole response, or None."""
+    if _JSON_ONLY.match(text):
+        found = choose(list(in_json(text, 0, len(text), scale)), last=last)
+        if found is not None:
+            return found
+    begin, end = _asked_line(text, last)
+    for form in LINE_FORMS:
+        found = choose(list(form(text, begin, end, scale)), last=last)
+        if isinstance(found, Found) and found.rank > 0:
+            return found
+    for block in list(_JSON_BLOCK.finditer(text))[:: -1 if last else 1]:
+        found = choose(list(in_json(text, *block.span(), scale)), last=last)
+        if found is not None:
+            return found
+    for form in FORMS:
+        found = choose(list(form(text, 0, len(text), scale)), last=last, one_only=form in ONE_ONLY)
+        if found is not None:
+            return found
+    return None
 
 
 def _verdict_part(reply: str, last: bool) -> tuple[str, int]:
-    """Return the part of a reply that may hold its verdict, without any reasoning trace, and where that part begins."""
-    start = max(reply.rfind("</think>"), 0)
-    start = max(start, len(reply) - MAX_CHARACTERS) if last else start
-    return reply[start : start + MAX_CHARACTERS + 8], start
+    """Return the part of a reply that may hold its verdict, without any reasoning trace, and where that part begins.
 
-
-def _best_matches(forms: list[list[re.Pattern[str]]], text: str, last: bool) -> list[re.Match[str]]:
-    """Return the matches of the least ambiguous form that occurs at all, in order.
-
-    The line where the judge was asked to put its verdict is searched first: elsewhere it may quote what it judges.
+    The place is -1 where the answer is no piece of the reply.
     """
-    bare = text.rstrip() if last else text
-    start = bare.rfind("\n") + 1 if last else len(bare) - len(bare.lstrip())
-    end = len(bare) if last or (line := bare.find("\n", start)) < 0 else line
-    return _first_form([*forms[:2], forms[-1]], bare, start, end) or _first_form(forms, bare, 0, len(bare))
+    answer = split_reasoning(reply)[1]
+    start = reply.rfind(answer)
+    cut = max(len(answer) - MAX_CHARACTERS, 0) if last else 0
+    return answer[cut : cut + MAX_CHARACTERS], start + cut if start >= 0 else -1
 
 
-def _first_form(forms: list[list[re.Pattern[str]]], text: str, start: int, end: int) -> list[re.Match[str]]:
-    """Return the matches, in order, of the first level of forms that has any between ``start`` and ``end``."""
-    for level in forms:
-        found = [match for form in level for match in form.finditer(text, start, end)]
-        if found:
-            return sorted(found, key=lambda match: match.start("found"))
-    return []
+def _asked_line(text: str, last: bool) -> tuple[int, int]:
+    """Return where the line begins and ends in which the judge was asked to put its verdict."""
+    if last:
+        end = _TRAILING.sub("", text) if text else ""
+        return end.rfind("\n") + 1, len(end)
+    start = len(text) - len(text.lstrip())
+    line = text.find("\n", start)
+    return start, len(text) if line < 0 else line
 
 
 def _short(reply: str) -> str:

@@ -1,0 +1,59 @@
+"""Made replies of judges that were asked which of two responses is better, with the right reading; last and first."""
+
+import pytest
+
+from curate.score._parse_verdicts import UNENDED, read_verdict
+
+# Replies by their verdict, wherever the judge was asked to put it: 1 is A, 0 is B, 0.5 neither.
+VERDICTS = {
+    1: [
+        "[[A]]", "[A]", "(A)", "A", "A.", "**A**", "[[A>B]]", "[[A>>B]]", "[[B<A]]", "A > B", "Verdict: A", "Verdict: A.",
+        "**Verdict:** A", "Verdict: [[A]]", "Verdict: A > B", "Verdict: A over B", "Verdict: A, because it is right",
+        "Verdict: A (clearly)", "Verdict: A is better", "Verdict: A\n\nResponse B is wrong.", "My final verdict is A.",
+        "My final verdict is: Response A", "Final verdict: [[A]] is better", "The winner is A.", "The better response is A.",
+        "Assistant A wins", "Response A is better than response B.", "A is better", "Output (a)", "Output (a) is better.",
+        "model_a", "\\boxed{A}", "<verdict>A</verdict>", "<answer>[[A]]</answer>", "Answer: A", "I choose A",
+        "I prefer response A.", "I'd go with A.", '{"winner": "A"}', '{"better": "model_a"}', "Preference: A over B",
+        "更好的回答：A", "Verdict: **A**\n<|im_end|>", "<think>[[B]]</think>[[A]]", "[RESULT] A", "[[B]] or [[C]]? [[A]]",
+        "The response says [[B]].\n\n[[A]]", "[[A]]\n\nThe response says [[B]].",
+    ],
+    0: [
+        "[[B]]", "[[B>A]]", "[[B>>A]]", "[[A<B]]", "Verdict: B", "Verdict: B > A", "Verdict: A < B", "**Verdict: B**",
+        "Verdict: Response B", "B is better.", "Therefore, Output (b) is better.", "Assistant B is the winner.",
+        "I would pick B.", "model_b", '{"choice": "B", "reason": "A is wrong"}', '{"winner": "model_b"}', "Gewinner: B",
+        "Final decision: B", "Preferred: B", "Assistant B is clearly better because it is right",
+    ],
+    0.5: [
+        "[[C]]", "[[Tie]]", "[[A=B]]", "Tie", "C", "Verdict: C", "Verdict: tie", "Verdict: A tie", "Verdict: A = B",
+        "Verdict: Neither", "Verdict: neither A nor B", "Verdict: Both are equal", '{"verdict": "tie"}', "It's a tie.",
+        "Both responses are equally good.", "They are tied.", "Neither response is better", "I'd call it a tie.",
+    ],
+    None: [
+        "", "Verdict:", "I cannot judge this.", "[[D]]", "[[A>A]]", "Verdict: D", "Verdict: 1", "1", "Response 1",
+        "Response 1 is better", '{"winner": 1}', "Verdict: A or B", "Verdict: A/B", "Verdict: A and B", "A or B",
+        "Winner: A/B tie", "[[A]] or [[B]]", "Verdict: not A", "Verdict: A is worse", "Verdict: A+",
+        "Verdict: A is better in style, B is better in facts",
+        "Response A is better in style, but response B is better overall", "Response A is not better than response B.",
+        "Response A is no better.", "I do not think response A is better.", "If response A is better in style, so what.",
+        "I prefer A's tone.", "I would not pick B.", "A good answer.", "It is fine", "Vitamin A is better.", "Plan: A",
+        "A tie between the teams is described in both.", "The response says [[A]].", "<think>[[A]]", "Both have merits.",
+        'Write "[[A]]" if A is better, "[[B]]" if B is better, and "[[C]]" for a tie.',
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize(("value", "reply"), [(value, reply) for value in VERDICTS for reply in VERDICTS[value]])
+def test_a_verdict_is_read_alike_last_and_first(value, reply, last):
+    found = read_verdict(reply, last=last)
+    assert found.value == value and (value is None) == bool(found.problem)
+    assert value is None or reply[found.start :].startswith(found.text)
+
+
+def test_of_two_verdicts_the_one_in_the_place_asked_for():
+    for reply in ("[[A]] ... Actually, [[B]]", "Verdict: A\n\nOn reflection:\nVerdict: B", "[[A]]\n\n[[B]]"):
+        assert (read_verdict(reply, last=True).value, read_verdict(reply, last=False).value) == (0.0, 1.0)
+
+
+def test_a_trace_without_an_end_is_named():
+    assert read_verdict("<think>\nSo, [[A]]", last=True).problem == UNENDED
