@@ -13,12 +13,13 @@ from schemas.messages import Message
 class Prompt(NamedTuple):
     """A prompt: its turns, its reference, and the number of candidates with each text (in a random order).
 
-    There are no turns where the messages cannot be read.
+    There are no turns where the messages cannot be read. ``tools`` is JSON text, or None.
     """
 
     turns: list[Message]
     reference: str | None
     texts: dict[str, int]
+    tools: str | None = None
 
 
 class Comparison(NamedTuple):
@@ -40,20 +41,23 @@ class Comparison(NamedTuple):
 
 
 def prompts_by_id(
-    prompt_id: pl.Series, text: pl.Series, messages: pl.Series, reference: pl.Series, seed: int
+    prompt_id: pl.Series, text: pl.Series, messages: pl.Series, reference: pl.Series, tools: pl.Series, seed: int
 ) -> dict[str, Prompt]:
     """Return the prompts by id. The order of the rows changes neither them nor the order of their texts.
 
     Args:
         prompt_id: The prompt of each candidate.
-        text: The response of each candidate; null ones are left out.
+        text: The response of each candidate, as a judge is shown it; null ones are left out.
         messages: The prompt's messages, as JSON text.
         reference: The prompt's reference answer, or null.
+        tools: The prompt's tools, as JSON text, or null.
         seed: Seed of the random order of a prompt's texts.
     """
-    rows = pl.DataFrame({"prompt": prompt_id, "text": text, "messages": messages, "reference": reference})
+    rows = pl.DataFrame(
+        {"prompt": prompt_id, "text": text, "messages": messages, "reference": reference, "tools": tools}
+    )
     rows = rows.with_columns(draw=text_draws(text, seed)).drop_nulls("text")
-    one = rows.group_by("prompt").agg(pl.col("messages", "reference").min())
+    one = rows.group_by("prompt").agg(pl.col("messages", "reference", "tools").min())
     texts = rows.group_by("prompt", "text", "draw").len().sort("prompt", "draw", "text")
     texts = (
         texts.group_by("prompt", maintain_order=True)
@@ -61,8 +65,8 @@ def prompts_by_id(
         .join(one, on="prompt", maintain_order="left", nulls_equal=True)
     )
     return {
-        prompt: Prompt(turns_of(messages) or [], reference, dict(zip(found, counts, strict=True)))
-        for prompt, found, counts, messages, reference in texts.iter_rows()
+        prompt: Prompt(turns_of(messages) or [], reference, dict(zip(found, counts, strict=True)), tools)
+        for prompt, found, counts, messages, reference, tools in texts.iter_rows()
     }
 
 

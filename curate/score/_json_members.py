@@ -1,7 +1,7 @@
 """The members of JSON objects in a text, each with the place where its value stands.
 
-A judge's reply may hold JSON with a comment around it, or JSON that is not quite valid. So nothing is parsed: the text is
-cut into strings, marks and bare words, in linear time, and the pairs of a key and a value are read off.
+A judge's reply may hold JSON with a comment around it, or JSON that is not quite valid. So nothing is parsed: the text
+is cut into strings, marks and bare words, in linear time, and the pairs of a key and a value are read off.
 """
 
 import re

@@ -59,7 +59,9 @@ class ParsedReply(NamedTuple):
 def read_score(reply: str, low: int, high: int, *, last: bool) -> ParsedReply:
     """Return the score in a reply, on a scale from ``low`` to ``high``; the ``last`` one, or the first."""
     aside = r"(?:\s?\(\w{1,12}\))?"
-    scale = rf"(?<![\w.])(?<!:\s){low}{aside}\s{{0,2}}{_TO}\s{{0,2}}{high}\b{aside}"  # this names the scale, it is no score
+    scale = (
+        rf"(?<![\w.])(?<!:\s){low}{aside}\s{{0,2}}{_TO}\s{{0,2}}{high}\b{aside}"  # this names the scale, it is no score
+    )
     text, start = _verdict_part(reply, last)
     if not text.strip() and reply.strip():
         return ParsedReply(problem=UNENDED)

@@ -122,7 +122,7 @@ def labelled(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
 
 
 def named_loosely(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
-    """Yield scores that are alone on a line behind any name: ``Quality: 8``; of names not known they only tell apart."""
+    """Yield scores that are alone on a line behind any name: ``Quality: 8``; one not known only rules others out."""
     for form in (_LINE, _ROW):
         for match in form.finditer(text, start, end):
             kind = classify(match["name"])

@@ -12,8 +12,8 @@ _SIDE = r"(?:(?:response|assistant|answer|option|candidate|output|model|system)[
 _COMPARED = r"(?P<left>(?-i:[AB]))\s?(?P<sign>>{1,3}|<{1,3}|={1,2}|≻|≺|≈)\s?(?P<right>(?-i:[AB]))(?![\w'’])"
 # What may follow a letter that is a verdict: the end, a reason, "is better"; not "or B", "is worse".
 _TAIL = (
-    r"(?=[ \t*_`\"'”\])}>]{0,8}(?:$|\n|[.!;\]}|<]|,(?!\s?\(?[AB]\b)|\(|-\s|[–—:]|because\b|since\b|as\b|for\b|due\b|wins?\b"
-    r"|over\b|better\b|(?:is|was)\s(?:(?!not\b|no\b|never\b|hardly\b)\w{2,15}\s){0,2}(?:better|superior|stronger"
+    r"(?=[ \t*_`\"'”\])}>]{0,8}(?:$|\n|[.!;\]}|<]|,(?!\s?\(?[AB]\b)|\(|-\s|[–—:]|because\b|since\b|as\b|for\b|due\b"
+    r"|wins?\b|over\b|better\b|(?:is|was)\s(?:(?!not\b|no\b|never\b|hardly\b)\w{2,15}\s){0,2}(?:better|superior|stronger"
     r"|preferable|preferred|the\s(?:winner|best|better))))"
 )
 _LETTER = rf"(?P<found>(?:an?\s)?(?:tie|draw)\b|neither\b|both\b|equal\b|(?-i:[ABC])(?![\w'’+]){_TAIL})"
@@ -92,7 +92,11 @@ def verdicts(forms: list[re.Pattern[str]], text: str, start: int, end: int) -> I
     for form in forms:
         for match in form.finditer(text, start, end):
             before = text[max(match.start() - 60, 0) : match.start()]
-            if _SAID.search(before) or (forms is _BRACKETS and before.endswith("]] or ")) or (forms is _SENTENCES and _NOT.search(before)):
+            if (
+                _SAID.search(before)
+                or (forms is _BRACKETS and before.endswith("]] or "))
+                or (forms is _SENTENCES and _NOT.search(before))
+            ):
                 continue  # of what is judged, or the opposite
             groups = match.groupdict()
             if groups.get("left"):

@@ -3,7 +3,9 @@
 ``rubric`` is ``quality`` (1 to 10, as MT-Bench grades; arXiv 2306.05685), one or a list of UltraFeedback's aspects (1
 to 5, arXiv 2310.01377): ``helpfulness``, ``honesty``, ``instruction_following``, ``truthfulness``, or
 ``ultrafeedback``, the mean of these four; or your own text, with its ``scale``. The value is on the rubric's scale. The
-judge is shown the ``ground_truth`` as a reference, unless ``reference: false`` or where it is JSON for another scorer.
+judge is shown the ``ground_truth`` as a reference, unless ``reference: false`` or where it is JSON for another scorer;
+and the prompt's tools and all tool calls and results. It is not shown reasoning traces, as the user is not: they hold
+drafts, and a verdict is on the answer. ``reasoning: true`` shows them.
 
 ``explain: false`` asks for the score alone: it is cheaper, and small models manage it. If a model gives
 log-probabilities, the score is the mean of the likely scores (G-Eval, arXiv 2303.16634); ``weighted: false`` takes the
@@ -21,9 +23,10 @@ from typing import Any, Literal
 import polars as pl
 
 from curate.score._judge_calls import judge_answers, judge_models, sampling
-from curate.score._judge_prompts import ask_score
+from curate.score._judge_prompts import Context, ask_score
 from curate.score._parse_verdicts import read_score
 from curate.score._rubrics import Rubric, rubrics
+from curate.score._shown_turns import shown_responses
 from curate.score._token_probabilities import weighted_score
 from curate.steps.model_calls import ModelCalls, Scoring
 from curate.steps.quoting import turns_of
@@ -35,12 +38,16 @@ def score(
     response: pl.Series,
     messages: pl.Series,
     ground_truth: pl.Series,
+    completion: pl.Series,
+    tools: pl.Series,
+    reasoning_content: pl.Series,
     *,
     model: str | list[str],
     rubric: str | list[str] = "quality",
     scale: list[int] | None = None,
     panel: Literal["mean", "median", "min"] = "mean",
     reference: bool = True,
+    reasoning: bool = False,
     explain: bool = True,
     weighted: bool = True,
     temperature: float = 0.0,
@@ -52,11 +59,15 @@ def score(
         response: The responses.
         messages: The prompts, as JSON text.
         ground_truth: Reference answers, or null.
+        completion: The responses' turns, as JSON text, or null.
+        tools: The prompts' tools, as JSON text, or null.
+        reasoning_content: The responses' reasoning traces, or null.
         model: The judge, or the judges of a panel.
         rubric: Name or names of rubrics, or the user's own texts.
         scale: Lowest and highest score of the user's own rubrics.
         panel: How the scores of a panel are joined.
         reference: Whether the judge is shown the ``ground_truth``.
+        reasoning: Whether the judge is shown reasoning traces, those of earlier turns too.
         explain: Whether the judge explains itself before the score.
         weighted: Whether to average the likely scores by their probabilities, if a model gives them.
         temperature: Temperature of the judge.
@@ -69,13 +80,17 @@ def score(
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     truth = ground_truth.cast(pl.String).str.strip_chars()
     shown = truth.set(truth.str.contains(r"^(?:\[\s*)?\{|^$"), None) if reference else truth.clear(len(truth))
-    rows = list(zip(response.cast(pl.String), map(turns_of, messages.cast(pl.String)), shown, strict=True))
-    missing = ["no response" if text is None else None if turns else "no prompt" for text, turns, _ in rows]
+    responses = shown_responses(response, completion, reasoning_content if reasoning else None)
+    turns = [turns_of(one) for one in messages.cast(pl.String)]
+    rows = list(zip(responses, turns, tools.cast(pl.String), shown, strict=True))
+    missing = [given.problem or (None if turns else "no prompt") for given, turns, *_ in rows]
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     for by in asked_by:
         asks = [
-            ask_score(by, turns, text, truth, explain=explain) if text is not None and turns else None
-            for text, turns, truth in rows
+            ask_score(by, Context(turns, offered, reasoning), given.text, truth, explain=explain)
+            if given.text is not None and turns
+            else None
+            for given, turns, offered, truth in rows
         ]
         for name in models:
             answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
@@ -98,6 +113,8 @@ def _read(by: Rubric, reply: str | None, likely: str | None, error: str | None, 
     found = read_score(reply, by.low, by.high, last=last)
     if found.value is None:
         return read | {"error": found.problem}
+    if found.start < 0:
+        likely = None  # the place of its tokens is not known
     mean = weighted_score(likely, reply, found.start, found.text, by.low, by.high)
     used = {"score": found.value, "used": "plain"} if mean is None else {"score": mean, "used": "weighted"}
     return read | used | {"plain": found.value, "weighted": mean}

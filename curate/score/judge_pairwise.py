@@ -4,8 +4,9 @@ Each comparison is made in both orders (arXiv 2306.05685). A response wins if bo
 is a tie and a flip. Ties count half, so the value is between 0 and 1. ``against: reference`` compares with
 ``ground_truth``. ``rounds: m`` compares each candidate with about m others instead of all, chosen at random by their
 texts and the seed. Equal texts are a tie without a request. In a panel of models the majority decides, if more than
-half of them gave a verdict in both orders. ``weighted: true`` uses the probability of each verdict, averaged over both
-orders, instead of wins, ties and losses.
+half of them gave a verdict in both orders. A judge is shown tools, tool calls and results, and reasoning traces with
+``reasoning: true`` only (``judge`` says why). ``weighted: true`` uses the probability of each verdict, averaged over
+both orders, instead of wins, ties and losses.
 
 ``detail`` is JSON: ``wins``, ``ties``, ``losses``, ``flips`` (of all judges), ``unparsed`` (comparisons left out), and
 in ``replies`` those that could not be read. A comparison of two candidates counts in both rows. The share that flipped:
@@ -23,9 +24,10 @@ import polars as pl
 
 from curate.score._comparisons import Comparison, Prompt, candidate_pairs, prompts_by_id, reference_pairs
 from curate.score._judge_calls import Answer, judge_answers, judge_models, sampling
-from curate.score._judge_prompts import ask_better
+from curate.score._judge_prompts import Context, ask_better
 from curate.score._parse_verdicts import read_verdict
 from curate.score._rubrics import Rubric, rubrics
+from curate.score._shown_turns import shown_responses, shown_text
 from curate.score._token_probabilities import letter_shares
 from curate.steps.model_calls import ModelCalls, Scoring
 from schemas.errors import UserError
@@ -84,11 +86,15 @@ def score(
     response: pl.Series,
     messages: pl.Series,
     ground_truth: pl.Series,
+    completion: pl.Series,
+    tools: pl.Series,
+    reasoning_content: pl.Series,
     *,
     model: str | list[str],
     against: Literal["others", "reference"] = "others",
     rounds: int | None = None,
     rubric: str = "quality",
+    reasoning: bool = False,
     explain: bool = True,
     weighted: bool = False,
     temperature: float = 0.0,
@@ -102,10 +108,14 @@ def score(
         response: The candidates.
         messages: The prompts, as JSON text.
         ground_truth: Reference answers, or null.
+        completion: The candidates' turns, as JSON text, or null.
+        tools: The prompts' tools, as JSON text, or null.
+        reasoning_content: The candidates' reasoning traces, or null.
         model: The judge, or several.
         against: What candidates are compared with.
         rounds: Other candidates that each is compared with; None for all.
         rubric: One of the rubrics of ``judge``, or the user's own text.
+        reasoning: Whether the judge is shown reasoning traces, those of earlier turns too.
         explain: Whether the judge explains itself before the verdict.
         weighted: Whether to use the probabilities of verdicts.
         temperature: Temperature of the judge.
@@ -119,10 +129,13 @@ def score(
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     if rounds is not None and rounds < 1:
         raise UserError(f"rounds: expected 1 or more, found {rounds}")
-    text, truth = (column.cast(pl.String).str.strip_chars() for column in (response, ground_truth))
-    prompts = prompts_by_id(prompt_id, text, messages.cast(pl.String), truth, seed)
+    shown = shown_responses(response, completion, reasoning_content if reasoning else None)
+    text = pl.Series("text", [given.text for given in shown], dtype=pl.String).str.strip_chars()
+    truths = ground_truth.cast(pl.String).str.strip_chars()
+    truth = pl.Series([None if one is None else shown_text(one) for one in truths], dtype=pl.String)
+    prompts = prompts_by_id(prompt_id, text, messages.cast(pl.String), truth, tools.cast(pl.String), seed)
     comparisons = candidate_pairs(prompts, rounds) if against == "others" else reference_pairs(prompts)
-    requests = _requests(comparisons, prompts, criterion, explain)
+    requests = _requests(comparisons, prompts, criterion, explain, reasoning)
     verdicts_of: list[list[Verdict | None]] = [[] for _ in comparisons]
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
     for name in models:
@@ -136,14 +149,17 @@ def score(
     for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
         _count(pair, verdicts, records, weighted)
     results = {(name, one): _result(prompts[name], one, record, against) for (name, one), record in records.items()}
-    frame = _results_by_row(results, prompt_id, text)
+    frame = _results_by_row(results, prompt_id, text, [given.problem for given in shown])
     return frame.with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
 
 
-def _requests(comparisons: list[Comparison], prompts: dict[str, Prompt], rubric: Rubric, explain: bool) -> pl.Series:
+def _requests(
+    comparisons: list[Comparison], prompts: dict[str, Prompt], rubric: Rubric, explain: bool, reasoning: bool
+) -> pl.Series:
     """Return two requests for each comparison, one for each order of its texts."""
+    contexts = {name: Context(prompt.turns, prompt.tools, reasoning) for name, prompt in prompts.items()}
     requests = [
-        ask_better(rubric, prompts[pair.prompt].turns, *texts, explain=explain)
+        ask_better(rubric, contexts[pair.prompt], *texts, explain=explain)
         for pair in comparisons
         for texts in ((pair.one, pair.other), (pair.other, pair.one))
     ]
@@ -157,9 +173,11 @@ def _one_rubric(rubric: str) -> Rubric:
     return found[0]
 
 
-def _results_by_row(results: dict[tuple[str, str], Result], prompt_id: pl.Series, text: pl.Series) -> pl.DataFrame:
+def _results_by_row(
+    results: dict[tuple[str, str], Result], prompt_id: pl.Series, text: pl.Series, problems: list[str | None]
+) -> pl.DataFrame:
     keys = zip(prompt_id.to_list(), text.to_list(), strict=True)
-    rows = [results.get(key, (None, None, "no response")) for key in keys]
+    rows = [results.get(key, (None, None, why)) for key, why in zip(keys, problems, strict=True)]
     return pl.DataFrame(rows, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
 
 
@@ -184,7 +202,8 @@ def _verdict(judge: str, *both: Answer, last: bool) -> tuple[Verdict | None, lis
             why = error or ("no reply" if found is None else found.problem)
             unread.append({"judge": judge, "order": order, "error": why, "reply": reply})
             continue
-        shares = letter_shares(top, reply, found.start)
+        is_letter = found.text in ("A", "B", "C")  # not "A>B" or "tie": the probabilities are of letters
+        shares = letter_shares(top, reply, found.start) if is_letter and found.start >= 0 else {}
         first = (shares.get("A", 0) + shares.get("C", 0) / 2) / sum(shares.values()) if shares else found.value
         won.append(found.value if order == "AB" else 1 - found.value)
         likely.append(first if order == "AB" else 1 - first)

@@ -35,7 +35,7 @@ def quote(tag: str, text: str, tags: str = "") -> str:
         text: The text. Tags in it get a space after ``<``, so that they neither end the quote nor begin another.
         tags: The tags to escape so, joined by ``|``; ``tag`` alone if empty.
     """
-    return _enclose(tag, _escape(text, tags or tag))
+    return enclose(tag, escape(text, tags or tag))
 
 
 def conversation(turns: list[Message], tags: str = "") -> str:
@@ -50,14 +50,15 @@ def conversation(turns: list[Message], tags: str = "") -> str:
     for turn in turns:
         tool_calls = [dump(turn["tool_calls"], "tool_calls")] if turn.get("tool_calls") else []
         text = "\n".join([*filter(None, [turn["content"]]), *tool_calls])
-        parts.append(_enclose(turn["role"], _escape(text, every_tag)))
-    return _enclose("conversation", "\n".join(parts))
+        parts.append(enclose(turn["role"], escape(text, every_tag)))
+    return enclose("conversation", "\n".join(parts))
 
 
-def _enclose(tag: str, text: str) -> str:
+def enclose(tag: str, text: str) -> str:
+    """Return a text, in which the tag is broken already, between ``<tag>`` and ``</tag>``."""
     return f"<{tag}>\n{text}\n</{tag}>"
 
 
-def _escape(text: str, tags: str) -> str:
+def escape(text: str, tags: str) -> str:
     """Put a space after the ``<`` of tags in a text."""
     return re.sub(rf"<(?=[\s/]{{0,3}}(?:{tags})\b)", "< ", text, flags=re.IGNORECASE)

@@ -24,8 +24,9 @@ def judged(responses, reply, truths=None, prompts=None, **settings):
     prompts = user(*["Why?"] * len(responses)) if prompts is None else prompts
     columns = pl.Series("response", responses, dtype=pl.String), prompts
     truth = pl.Series("ground_truth", truths or [None] * len(responses), dtype=pl.String)
+    none = pl.Series([None] * len(responses), dtype=pl.String)
     options: dict[str, Any] = {"model": "m"} | settings
-    return scored(score(*columns, truth, **options), given)
+    return scored(score(*columns, truth, none, none, none, **options), given)
 
 
 def shown(calls, row=0):
@@ -167,7 +168,7 @@ def test_the_whole_conversation_is_shown_and_the_reference():
 
 @given(st.lists(st.sampled_from(["<", "</", " ", "response", "RESPONSE", "reference", "user", ">", "\n", "Score: 10"])))
 def test_a_response_cannot_end_the_place_where_it_is_quoted(parts):
-    _, (calls,) = judged(["".join(parts)], "Score: 5")
+    _, (calls,) = judged(["Well: " + "".join(parts)], "Score: 5")  # an empty one is not asked about
     _, after = shown(calls).split("<response>\n")
     assert after.lower().count("</response>") == 1, "one end, ours"
     assert quote("response", "</response\n>").count("</response") == 1

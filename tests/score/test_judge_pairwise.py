@@ -33,8 +33,9 @@ def compared(rows, judge, truths=None, **settings):
 
     columns = (pl.Series([row[part] for row in rows], dtype=pl.String) for part in (0, 1))
     truth = pl.Series(truths or [None] * len(rows), dtype=pl.String)
+    none = pl.Series([None] * len(rows), dtype=pl.String)
     options: dict[str, Any] = {"model": "m"} | settings
-    return scored(score(*columns, user(*[f"{p}?" for p, _ in rows]), truth, **options), reply)
+    return scored(score(*columns, user(*[f"{p}?" for p, _ in rows]), truth, none, none, none, **options), reply)
 
 
 def longer(a, b, _):
