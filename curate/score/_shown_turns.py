@@ -12,17 +12,15 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from curate.score._answer_turns import answer_turns
 from curate.steps.quoting import enclose, escape
-from schemas.errors import short_repr
-from schemas.json_text import dump, parse
+from schemas.json_text import parse
 from schemas.messages import ROLES, Message
-from schemas.reasoning import split_reasoning
 
 # The tags around what a judge is shown. All of them are broken in every text, so that none can pose as another.
 TAGS = "conversation|response|response_a|response_b|reference|tools|call|reasoning"
 TURN_TAGS = "|".join(("conversation", *ROLES, TAGS))
 LONGEST_TOOLS = 20_000  # characters of tools that are shown in full
-EMPTY = "the response is empty"
 _CALL = re.compile(r"<call>\n(\{.*\})\n</call>")
 
 
@@ -42,19 +40,9 @@ def shown_response(response: str | None, completion: str | None, trace: str | No
         trace: The reasoning trace of its last turn (empty where it has none), where the judge is to see traces; else
             None.
     """
-    if response is None:
-        return Shown(None, "no response")
-    turns: list[Any] = [{"role": "assistant", "content": response}]
-    if completion is not None and ('"tool_calls"' in completion or completion.count('"role"') != 1):
-        given = _turns_of(completion)
-        if given is None:
-            return Shown(None, f"the completion cannot be read: {short_repr(completion)}")
-        turns = [_without_trace(turn) for turn in given]
-        last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
-        if last is not None:
-            turns[last] = {**turns[last], "content": response, "reasoning_content": None}
-    if not any((turn.get("content") or "").strip() or turn.get("tool_calls") for turn in turns):
-        return Shown(None, EMPTY)
+    turns = answer_turns(response, completion)
+    if isinstance(turns, str):
+        return Shown(None, turns)
     if trace:
         turns[-1] = {**turns[-1], "reasoning_content": trace}
     if len(turns) == 1:
@@ -143,12 +131,6 @@ def _bodies(turns: Sequence[Any], tags: str, *, reasoning: bool) -> list[str]:
     return bodies
 
 
-def _without_trace(turn: dict[str, Any]) -> dict[str, Any]:
-    """Return a turn with the trace of its text apart from it."""
-    trace, text = split_reasoning(turn.get("content") or "") if turn["role"] == "assistant" else (None, "")
-    return {**turn, "content": text, "reasoning_content": turn.get("reasoning_content") or trace} if trace else turn
-
-
 def _call_text(call: dict[str, Any]) -> str:
     function = _function(call)
     return json.dumps({"name": function.get("name"), "arguments": function.get("arguments")}, ensure_ascii=False)
@@ -167,26 +149,3 @@ def _function(value: Any) -> dict[str, Any]:
 def _tool_line(tool: Any) -> str:
     shown = tool if isinstance(tool, str) else json.dumps(_function(tool) or tool, ensure_ascii=False)
     return escape(shown, TURN_TAGS)
-
-
-def _turns_of(completion: str) -> list[dict[str, Any]] | None:
-    """Return the turns of a response, or None where they cannot be read."""
-    try:
-        turns = parse(completion)
-        if "\\u" in completion:
-            dump(turns, "completion")  # raises for half of a surrogate pair
-    except ValueError:
-        return None
-    return turns if isinstance(turns, list) and turns and all(map(_is_turn, turns)) else None
-
-
-def _is_turn(turn: Any) -> bool:
-    if not isinstance(turn, dict) or turn.get("role") not in ROLES:
-        return False
-    calls = turn.get("tool_calls") or []
-    return (
-        isinstance(turn.get("content") or "", str)
-        and isinstance(turn.get("reasoning_content") or "", str)
-        and isinstance(calls, list)
-        and all(isinstance(call, dict) for call in calls)
-    )

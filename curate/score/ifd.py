@@ -2,24 +2,25 @@
 
 Near 1, the prompt hardly helps the model to predict the response. Above 1, it misleads the model (the paper drops such
 rows). Low values are responses that the model can already write. Both losses are means over the same tokens, those of
-the response without the token that ends it.
+the response without the token that ends it; its tool calls count as the model's chat template prints them.
 """
 
 import json
 
 import polars as pl
 
-from curate.score._reading_models import error_reasons, loss_requests, skip_reasons
+from curate.score._reading_models import answers_of, error_reasons, loss_requests, skip_reasons
 from curate.steps.model_calls import ModelCalls, Scoring
 
 
-def score(response: pl.Series, messages: pl.Series, *, model: str) -> Scoring:
+def score(response: pl.Series, messages: pl.Series, completion: pl.Series, tools: pl.Series, *, model: str) -> Scoring:
     """Return ``value`` (above 0), ``detail`` (JSON: both losses, in nats per token) and ``error`` if there is none."""
-    given = yield ModelCalls(loss_requests(messages, response), model, "loss")
+    read = answers_of(response, completion, tools)
+    given = yield ModelCalls(loss_requests(messages, read), model, "loss")
     # A row without a prompt makes no request for the response alone either.
-    alone = yield ModelCalls(loss_requests(None, response.set(messages.is_null(), None)), model, "loss")
+    alone = yield ModelCalls(loss_requests(None, read, messages), model, "loss")
     after, before = given["value"], alone["value"]
-    why = skip_reasons(response, (messages, "no prompt"))
+    why = skip_reasons(read.problems, (messages, "no prompt"))
     missing = pl.select(
         pl.coalesce(
             error_reasons(given, why),

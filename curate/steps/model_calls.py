@@ -45,8 +45,10 @@ class ModelCalls(NamedTuple):
             - ``generate``: a conversation, ``[{"role": ..., "content": ...}, ...]``;
             - ``reward``: ``{"messages": [...]}``, a conversation that ends with the assistant's message, or
               ``{"text": "..."}``; with ``"label"``, the name of a class, the reply is that class's probability;
+              ``"tools"`` are shown where the model's chat template prints tools;
             - ``loss``: ``{"messages": [...], "completion": "..."}``, for the loss of the completion after the messages,
-              or of the completion alone if there are none;
+              or of the completion alone if there are none; ``"message"`` in place of ``"completion"`` is a message that
+              the chat template prints, after the messages or, with ``"alone": true``, alone; ``"tools"`` as above;
             - ``run``: ``{"kind": ..., ...}``, a program for the sandbox (``curate.models.clients.sandbox``).
         model: A model's name in the recipe. A panel of judges yields a ``ModelCalls`` for each.
         task: The task.

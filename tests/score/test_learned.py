@@ -20,6 +20,12 @@ RESPONSE = pl.Series("response", RESPONSES)
 ERRORS = [None, "the response is empty", "no response", None, "no prompt", None]
 
 
+def read(scorer, response, messages, **settings):
+    """What a scorer does with responses that are a text, of prompts without tools."""
+    none = pl.Series([None] * len(response), dtype=pl.String)
+    return scorer.score(response, messages, none, none, **settings)
+
+
 def asks(calls):
     return [ask and json.loads(ask) for ask in calls.requests]
 
@@ -30,31 +36,31 @@ def value(ask, calls):
 
 
 def test_a_reward_model_reads_the_conversation_with_the_response():
-    found, (calls,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm"), value)
+    found, (calls,) = scored(read(reward_model, RESPONSE, MESSAGES, model="rm"), value)
     assert (calls.model, calls.task, calls.sampling) == ("rm", "reward", {})
     given = asks(calls)
     assert given[0] == {"messages": [*PROMPT, {"role": "assistant", "content": "Hello"}]}
     assert given[3]["messages"][-1]["content"] == RESPONSES[3] and given[1] is given[2] is given[4] is None
     assert found["error"].to_list() == ERRORS
     assert found["value"].to_list() == [None if ask is None else len(ask) / 100 for ask in calls.requests]
-    _, (calls,) = scored(reward_model.score(RESPONSE, MESSAGES, model="rm", label="good", system=False), value)
+    _, (calls,) = scored(read(reward_model, RESPONSE, MESSAGES, model="rm", label="good", system=False), value)
     given = asks(calls)
     bare = [PROMPT[1], {"role": "assistant", "content": "Hello"}]
     assert given[0] == given[5] == {"messages": bare, "label": "good"}
 
 
 def test_a_failed_reward_says_why():
-    found, _ = scored(reward_model.score(RESPONSE[:1], MESSAGES[:1], model="rm"), lambda *_: {"error": "HTTP 400: no"})
+    found, _ = scored(read(reward_model, RESPONSE[:1], MESSAGES[:1], model="rm"), lambda *_: {"error": "HTTP 400: no"})
     assert found.rows() == [(None, "HTTP 400: no")]
-    found, _ = scored(reward_model.score(RESPONSE[:1], MESSAGES[:1], model="rm"), lambda *_: {"text": "7"})
+    found, _ = scored(read(reward_model, RESPONSE[:1], MESSAGES[:1], model="rm"), lambda *_: {"text": "7"})
     assert found.rows() == [(None, "the reply holds no number")]
 
 
 def test_perplexity_is_exp_of_the_loss_with_or_without_prompt():
-    found, (calls,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m"), lambda *_: {"value": math.log(3)})
+    found, (calls,) = scored(read(perplexity, RESPONSE, MESSAGES, model="m"), lambda *_: {"value": math.log(3)})
     assert calls.task == "loss" and asks(calls)[0] == {"messages": PROMPT, "completion": "Hello"}
     assert found["value"].to_list() == pytest.approx([3, None, None, 3, None, 3]) and found["error"].to_list() == ERRORS
-    found, (calls,) = scored(perplexity.score(RESPONSE, MESSAGES, model="m", given_prompt=False), value)
+    found, (calls,) = scored(read(perplexity, RESPONSE, MESSAGES, model="m", given_prompt=False), value)
     assert asks(calls)[4] == {"messages": [], "completion": "no prompt"}
     assert found["error"].to_list() == [*ERRORS[:4], None, None] and found["value"][0] == found["value"][5]
 
@@ -63,7 +69,7 @@ def test_ifd_is_the_loss_given_the_prompt_over_the_loss_alone():
     def loss(ask, calls):
         return {"value": 1.5 if json.loads(ask)["messages"] else 2.0}
 
-    found, (given, alone) = scored(ifd.score(RESPONSE, MESSAGES, model="m"), loss)
+    found, (given, alone) = scored(read(ifd, RESPONSE, MESSAGES, model="m"), loss)
     assert [ask is None for ask in asks(given)] == [ask is None for ask in asks(alone)]
     assert asks(alone)[0] == {"messages": [], "completion": "Hello"}
     assert found["value"].to_list() == [0.75, None, None, 0.75, None, 0.75]
@@ -77,13 +83,56 @@ def test_ifd_needs_both_losses_and_one_that_is_not_zero():
         def loss(ask, calls, bad=bad):
             return {"value": 1.5} if json.loads(ask)["messages"] else bad
 
-        found, _ = scored(ifd.score(RESPONSE[:1], MESSAGES[:1], model="m"), loss)
+        found, _ = scored(read(ifd, RESPONSE[:1], MESSAGES[:1], model="m"), loss)
         assert found.rows() == [(None, None, words)]
     found, _ = scored(
-        ifd.score(RESPONSE[:1], MESSAGES[:1], model="m"),
+        read(ifd, RESPONSE[:1], MESSAGES[:1], model="m"),
         lambda ask, _: {"error": "no"} if json.loads(ask)["messages"] else {"value": 1.0},
     )
     assert found.rows() == [(None, None, "no")]
+
+
+CALL = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+# An answer that is a call; one that is a call, its result and a text.
+CALLS = [{"role": "assistant", "content": "", "tool_calls": [CALL]}]
+TURNS = [*CALLS, {"role": "tool", "content": "3"}, {"role": "assistant", "content": "It is 3."}]
+
+
+def read_calls(scorer, *turns, tools=None, **settings):
+    """The requests of a scorer for answers of one prompt, each given by its turns, and its table."""
+    columns = [
+        [one[-1]["content"] for one in turns],
+        [json.dumps(PROMPT)] * len(turns),
+        [json.dumps(one) for one in turns],
+        [tools and json.dumps(tools)] * len(turns),
+    ]
+    found, calls = scored(
+        scorer.score(*(pl.Series(column, dtype=pl.String) for column in columns), model="m", **settings), value
+    )
+    return found, [asks(one) for one in calls]
+
+
+def test_a_reward_model_reads_tool_calls_and_tools():
+    found, (asked,) = read_calls(reward_model, CALLS, TURNS, tools=TOOLS)
+    assert asked == [{"messages": [*PROMPT, *turns], "tools": TOOLS} for turns in (CALLS, TURNS)]
+    assert found["error"].null_count() == 2
+    found, (asked,) = read_calls(reward_model, CALLS, TURNS[:2], [{"role": "assistant", "content": " "}])
+    assert asked == [{"messages": [*PROMPT, *CALLS]}, None, None]
+    assert found["error"].to_list() == [None, "the response ends with a tool's result", "the response is empty"]
+
+
+def test_losses_of_answers_that_are_tool_calls():
+    _, (asked,) = read_calls(perplexity, CALLS, TURNS, tools=TOOLS)
+    assert asked == [
+        {"messages": PROMPT, "message": CALLS[0], "tools": TOOLS},
+        {"messages": [*PROMPT, *TURNS[:2]], "completion": "It is 3.", "tools": TOOLS},
+    ]
+    alone = [{"messages": PROMPT, "message": CALLS[0], "alone": True}, {"messages": [], "completion": "It is 3."}]
+    _, (asked,) = read_calls(perplexity, CALLS, TURNS, given_prompt=False)
+    assert asked == alone
+    found, (_, asked) = read_calls(ifd, CALLS, TURNS)
+    assert asked == alone and found["value"].null_count() == 0
 
 
 def test_similarity_is_the_cosine_to_the_reference():

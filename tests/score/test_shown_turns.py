@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import curate.score.judge as judge
 import curate.score.judge_pairwise as judge_pairwise
-from curate.score._shown_turns import EMPTY, LONGEST_TOOLS, shown_conversation, shown_response, shown_tools
+from curate.score._answer_turns import EMPTY
+from curate.score._shown_turns import LONGEST_TOOLS, shown_conversation, shown_response, shown_tools
 from curate.steps.quoting import conversation
 from tests.score.drive_scorer import scored
 

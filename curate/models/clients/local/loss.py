@@ -3,7 +3,8 @@
 A completion is read after its messages, rendered by the model's chat template with the generation prompt, token for
 token as if the model had written it. A completion without messages is read after the token that begins a text (the one
 that ends a text, where the model has no such token), so that its first token counts too and both losses are over the
-same tokens. The end token is not counted, as in IFD (arXiv 2308.12032): it is no part of the text.
+same tokens. A message with tool calls is a completion as the chat template prints it, behind the generation prompt. The
+end token is not counted, as in IFD (arXiv 2308.12032): it is no part of the text.
 """
 
 import json
@@ -53,28 +54,57 @@ class LossEngine(LoadedModel):
         asks = [json.loads(request.messages) for request in requests]
         contexts: dict[str, list[int] | str] = {}
         for ask in asks:
-            name = json.dumps(ask["messages"])
+            name = _context_name(ask)
             if name not in contexts:
-                contexts[name] = self._context(ask["messages"])
+                contexts[name] = self._context(ask)
         # Half a surrogate pair (JSON's "\\ud83d") is no text, and would have the tokenizer refuse all of them.
-        texts = [ask["completion"].encode("utf-8", "replace").decode() for ask in asks]
+        texts = [self._completion(ask).encode("utf-8", "replace").decode() for ask in asks]
         completions = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
         return [
-            self._text(request, contexts[json.dumps(ask["messages"])], ids)
+            self._text(request, contexts[_context_name(ask)], ids)
             for request, ask, ids in zip(requests, asks, completions, strict=True)
         ]
 
-    def _context(self, turns: list[dict[str, Any]]) -> list[int] | str:
+    def _context(self, ask: dict[str, Any]) -> list[int] | str:
         """Return the tokens before a completion, or why there are none."""
-        if not turns:
+        turns = ask["messages"]
+        if "message" not in ask and not turns:
             return [self.first]
         try:
             if self.tokenizer.chat_template is None:  # a base model
-                return self.tokenizer(self.rendering.bare(turns))["input_ids"]
-            text = self.rendering.text(self.tokenizer, turns, add_generation_prompt=True)
-            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+                return self.tokenizer(self.rendering.bare([*turns, *self._last(ask)]))["input_ids"]
+            text = self._before(ask)
+            if "message" in ask and not self._whole(ask).startswith(text):
+                return "the chat template prints the response's turn otherwise than behind its generation prompt"
+            return [self.first] if ask.get("alone") else self.tokenizer(text, add_special_tokens=False)["input_ids"]
         except Exception as error:  # a template may raise anything; only this conversation is refused
             return reason_of(error)
+
+    def _completion(self, ask: dict[str, Any]) -> str:
+        """Return the text whose loss is asked for; an empty one where ``_context`` says why there is none."""
+        if "message" not in ask:
+            return ask["completion"]
+        try:
+            text = self._whole(ask)[len(self._before(ask)) :].rstrip()
+        except Exception:  # as in ``_context``
+            return ""
+        return text.removesuffix(next((end for end in self._ends() if text.endswith(end)), "")).rstrip()
+
+    def _before(self, ask: dict[str, Any]) -> str:
+        tools = self.rendering.printable_tools(self.tokenizer, ask.get("tools"))
+        return self.rendering.text(self.tokenizer, ask["messages"], tools, add_generation_prompt=True)
+
+    def _whole(self, ask: dict[str, Any]) -> str:
+        tools = self.rendering.printable_tools(self.tokenizer, ask.get("tools"))
+        return self.rendering.text(self.tokenizer, [*ask["messages"], ask["message"]], tools)
+
+    def _last(self, ask: dict[str, Any]) -> list[Any]:
+        return [ask["message"]] if "message" in ask else []
+
+    def _ends(self) -> list[str]:
+        """Return the texts of the special tokens, one of which ends a turn."""
+        special = {str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special}
+        return sorted({*special, *self.tokenizer.all_special_tokens}, key=len, reverse=True)
 
     def _text(self, request: Request, context: list[int] | str, completion: list[int]) -> Text | Reply:
         if isinstance(context, str):
@@ -129,3 +159,8 @@ class LossEngine(LoadedModel):
         states = self.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         whole, parts = self._logits(ids, mask), self.model.get_output_embeddings()(states)
         return whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-3, atol=1e-3)
+
+
+def _context_name(ask: dict[str, Any]) -> str:
+    """Return a name that requests have in common whose completions stand after the same text."""
+    return json.dumps({key: value for key, value in ask.items() if key != "completion"})

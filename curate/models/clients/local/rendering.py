@@ -61,6 +61,16 @@ class Rendering:
             messages, tools=tools, tokenize=False, add_generation_prompt=add_generation_prompt
         )
 
+    def printable_tools(self, tokenizer: Any, tools: list[Any] | None) -> list[Any] | None:
+        """Return tools if the tokenizer's chat template prints any; else None, which is said once."""
+        if not tools or tokenizer.chat_template is None:
+            return None
+        support = self._support_of(tokenizer)
+        if support.refusal or support.tools:
+            return tools
+        self.say("tools", f"{self.name}: its chat template prints no tools: conversations are read without them")
+        return None
+
     def _support_of(self, tokenizer: Any) -> Support:
         """Return what the tokenizer's chat template prints; it is asked for each conversation."""
         if self._known is None or self._known[0] is not tokenizer.chat_template:

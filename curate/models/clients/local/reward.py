@@ -13,7 +13,7 @@ import torch
 
 from curate.models.clients.local.batching import Text, answer_in_batches, padded, refusal
 from curate.models.clients.local.loaded_model import LoadedModel
-from curate.models.clients.local.rendering import Rendering, reason_of
+from curate.models.clients.local.rendering import NotShown, Rendering, reason_of
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import load_classifier
@@ -70,7 +70,10 @@ class RewardEngine(LoadedModel):
         if "text" in ask:
             return True, ask["text"]
         if self.tokenizer.chat_template is not None:
-            return False, self.rendering.text(self.tokenizer, ask["messages"])
+            tools = self.rendering.printable_tools(self.tokenizer, ask.get("tools"))
+            return False, self.rendering.text(self.tokenizer, ask["messages"], tools)
+        if any(turn.get("tool_calls") for turn in ask["messages"]):
+            raise NotShown("the model has no chat template, which would print tool calls")
         # Encoders have none: they were trained on pairs of a question and an answer, others on one text.
         parts = [str(turn.get("content") or "") for turn in ask["messages"]]
         if self.tokenizer.sep_token is not None:
