@@ -102,6 +102,8 @@ def format(
 def ifd(
     response: Column | Rows = ...,
     messages: Column = ...,
+    completion: Column = ...,
+    tools: Column = ...,
     *,
     model: str,
     models: Mapping[str, Any] | None = None,
@@ -231,6 +233,8 @@ def pass_rate(
 def perplexity(
     response: Column | Rows = ...,
     messages: Column = ...,
+    completion: Column = ...,
+    tools: Column = ...,
     *,
     model: str,
     given_prompt: bool = True,
@@ -306,6 +310,8 @@ def repetition(
 def reward_model(
     response: Column | Rows = ...,
     messages: Column = ...,
+    completion: Column = ...,
+    tools: Column = ...,
     *,
     model: str,
     label: str | None = None,
