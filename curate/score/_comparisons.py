@@ -53,9 +53,8 @@ def prompts_by_id(
         tools: The prompt's tools, as JSON text, or null.
         seed: Seed of the random order of a prompt's texts.
     """
-    rows = pl.DataFrame(
-        {"prompt": prompt_id, "text": text, "messages": messages, "reference": reference, "tools": tools}
-    )
+    columns = {"prompt": prompt_id, "text": text, "messages": messages, "reference": reference, "tools": tools}
+    rows = pl.DataFrame(columns, schema_overrides={"messages": pl.String, "tools": pl.String})
     rows = rows.with_columns(draw=text_draws(text, seed)).drop_nulls("text")
     one = rows.group_by("prompt").agg(pl.col("messages", "reference", "tools").min())
     texts = rows.group_by("prompt", "text", "draw").len().sort("prompt", "draw", "text")

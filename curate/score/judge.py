@@ -67,8 +67,8 @@ def score(
         scale: Lowest and highest score of the user's own rubrics.
         panel: How the scores of a panel are joined.
         reference: Whether the judge is shown the ``ground_truth``.
-        reasoning: Whether the judge is shown reasoning traces, those of earlier turns too.
-        explain: Whether the judge explains itself before the score.
+        reasoning: Whether it is shown reasoning traces, those of earlier turns too.
+        explain: Whether it explains itself before the score.
         weighted: Whether to average the likely scores by their probabilities, if a model gives them.
         temperature: Temperature of the judge.
         max_tokens: Limit of a reply; None for 1024, or for 32 without an explanation.
@@ -78,25 +78,44 @@ def score(
     """
     models, asked_by = judge_models(model), rubrics(rubric, scale)
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
-    truth = ground_truth.cast(pl.String).str.strip_chars()
-    shown = truth.set(truth.str.contains(r"^(?:\[\s*)?\{|^$"), None) if reference else truth.clear(len(truth))
     responses = shown_responses(response, completion, reasoning_content if reasoning else None)
-    turns = [turns_of(one) for one in messages.cast(pl.String)]
-    rows = list(zip(responses, turns, tools.cast(pl.String), shown, strict=True))
-    missing = [given.problem or (None if turns else "no prompt") for given, turns, *_ in rows]
+    contexts = _contexts(messages.cast(pl.String), tools.cast(pl.String), reasoning)
+    rows = list(zip(responses, contexts, _references(ground_truth, reference), strict=True))
+    missing = [given.problem or (None if context else "no prompt") for given, context, _ in rows]
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     for by in asked_by:
         asks = [
-            ask_score(by, Context(turns, offered, reasoning), given.text, truth, explain=explain)
-            if given.text is not None and turns
-            else None
-            for given, turns, offered, truth in rows
+            ask_score(by, context, given.text, truth, explain=explain) if given.text is not None and context else None
+            for given, context, truth in rows
         ]
         for name in models:
             answers = yield ModelCalls(pl.Series("asks", asks, dtype=pl.String), name, sampling=how)
             for row, answer in enumerate(judge_answers(answers, how, explain=explain)):
                 if not missing[row]:
                     replies[row].append({"judge": name, "rubric": by.name} | _read(by, *answer, last=explain))
+    return _table(missing, replies, models, asked_by, panel)
+
+
+def _contexts(messages: pl.Series, tools: pl.Series, reasoning: bool) -> list[Context | None]:
+    """Return the prompts as a judge is shown them, None where the messages cannot be read."""
+    rows = zip(map(turns_of, messages), tools, strict=True)
+    return [Context(turns, offered, reasoning) if turns else None for turns, offered in rows]
+
+
+def _references(ground_truth: pl.Series, reference: bool) -> pl.Series:
+    """Return the references that a judge is shown: not those that are JSON for another scorer."""
+    truth = ground_truth.cast(pl.String).str.strip_chars()
+    return truth.set(truth.str.contains(r"^(?:\[\s*)?\{|^$"), None) if reference else truth.clear(len(truth))
+
+
+def _table(
+    missing: list[str | None],
+    replies: list[list[dict[str, Any]]],
+    models: list[str],
+    asked_by: list[Rubric],
+    panel: str,
+) -> pl.DataFrame:
+    """Return the value, detail and error of each row: why it was not asked about, or what its replies give."""
     found = [
         (None, None, why) if why else _combine(row_replies, models, asked_by, panel)
         for why, row_replies in zip(missing, replies, strict=True)

@@ -110,7 +110,7 @@ def score(
         ground_truth: Reference answers, or null.
         completion: The candidates' turns, as JSON text, or null.
         tools: The prompts' tools, as JSON text, or null.
-        reasoning_content: The candidates' reasoning traces, or null.
+        reasoning_content: The candidates' traces, or null.
         model: The judge, or several.
         against: What candidates are compared with.
         rounds: Other candidates that each is compared with; None for all.
@@ -126,31 +126,33 @@ def score(
         UserError: For a rubric or number that is not valid.
     """
     models, criterion = judge_models(model), _one_rubric(rubric)
-    how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     if rounds is not None and rounds < 1:
         raise UserError(f"rounds: expected 1 or more, found {rounds}")
-    shown = shown_responses(response, completion, reasoning_content if reasoning else None)
-    text = pl.Series("text", [given.text for given in shown], dtype=pl.String).str.strip_chars()
-    truths = ground_truth.cast(pl.String).str.strip_chars()
-    truth = pl.Series([None if one is None else shown_text(one) for one in truths], dtype=pl.String)
-    prompts = prompts_by_id(prompt_id, text, messages.cast(pl.String), truth, tools.cast(pl.String), seed)
+    how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
+    rows = _rows(prompt_id, response, completion, reasoning_content if reasoning else None)
+    prompts = prompts_by_id(prompt_id, rows["text"], messages, _references(ground_truth), tools, seed)
     comparisons = candidate_pairs(prompts, rounds) if against == "others" else reference_pairs(prompts)
     requests = _requests(comparisons, prompts, criterion, explain, reasoning)
-    verdicts_of: list[list[Verdict | None]] = [[] for _ in comparisons]
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
+    verdicts_of: list[list[Verdict | None]] = [[] for _ in comparisons]
     for name in models:
-        replies = yield ModelCalls(requests, name, sampling=how)
-        answers = judge_answers(replies, how, explain=explain)
-        for number, pair in enumerate(comparisons):
-            verdict, unread = _verdict(name, answers[2 * number], answers[2 * number + 1], last=explain)
-            verdicts_of[number].append(verdict)
-            for record, *_ in _sides(pair, records):
-                record.replies += unread
+        answers = judge_answers((yield ModelCalls(requests, name, sampling=how)), how, explain=explain)
+        _add_verdicts(verdicts_of, name, comparisons, answers, records, last=explain)
     for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
         _count(pair, verdicts, records, weighted)
-    results = {(name, one): _result(prompts[name], one, record, against) for (name, one), record in records.items()}
-    frame = _results_by_row(results, prompt_id, text, [given.problem for given in shown])
-    return frame.with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
+    return _results_by_row(prompts, records, against, rows).with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
+
+
+def _rows(prompt_id: pl.Series, response: pl.Series, completion: pl.Series, traces: pl.Series | None) -> pl.DataFrame:
+    """Return each row's prompt, its candidate as a judge is shown it, and why there is nothing to show."""
+    shown = shown_responses(response, completion, traces)
+    text = pl.Series([given.text for given in shown], dtype=pl.String).str.strip_chars()
+    why = pl.Series([given.problem for given in shown], dtype=pl.String)
+    return pl.DataFrame({"prompt": prompt_id, "text": text, "why": why})
+
+
+def _references(ground_truth: pl.Series) -> pl.Series:
+    return pl.Series([one and shown_text(one.strip()) for one in ground_truth.cast(pl.String)], dtype=pl.String)
 
 
 def _requests(
@@ -173,12 +175,11 @@ def _one_rubric(rubric: str) -> Rubric:
     return found[0]
 
 
-def _results_by_row(
-    results: dict[tuple[str, str], Result], prompt_id: pl.Series, text: pl.Series, problems: list[str | None]
-) -> pl.DataFrame:
-    keys = zip(prompt_id.to_list(), text.to_list(), strict=True)
-    rows = [results.get(key, (None, None, why)) for key, why in zip(keys, problems, strict=True)]
-    return pl.DataFrame(rows, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
+def _results_by_row(prompts: dict[str, Prompt], records: Records, against: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the value, detail and error of each row: of its prompt and text, or why it has none."""
+    results = {(name, one): _result(prompts[name], one, record, against) for (name, one), record in records.items()}
+    found = [results.get((name, text), (None, None, why)) for name, text, why in rows.iter_rows()]
+    return pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
 
 
 def _flipped(verdicts_of: list[list[Verdict | None]]) -> str | None:
@@ -191,6 +192,23 @@ def _sides(pair: Comparison, records: Records) -> list[tuple[Record, int, bool]]
     """Return the records in which a comparison counts, how many times, and whether each is the first text's."""
     sides = ((pair.one, pair.one_count, True), (pair.other, pair.other_count, False))
     return [(records[pair.prompt, text], times, first) for text, times, first in sides if times]
+
+
+def _add_verdicts(
+    verdicts_of: list[list[Verdict | None]],
+    judge: str,
+    comparisons: list[Comparison],
+    answers: list[Answer],
+    records: Records,
+    *,
+    last: bool,
+) -> None:
+    """Add a judge's verdict on each comparison; where there is none, its replies are kept in the texts' records."""
+    for number, pair in enumerate(comparisons):
+        verdict, unread = _verdict(judge, answers[2 * number], answers[2 * number + 1], last=last)
+        verdicts_of[number].append(verdict)
+        for record, *_ in _sides(pair, records):
+            record.replies += unread
 
 
 def _verdict(judge: str, *both: Answer, last: bool) -> tuple[Verdict | None, list]:

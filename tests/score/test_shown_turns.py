@@ -1,6 +1,7 @@
 """The text that a judge is shown: calls, results, tools and reasoning, each between tags that no text can close."""
 
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,7 +15,7 @@ from curate.score._shown_turns import LONGEST_TOOLS, shown_conversation, shown_r
 from curate.steps.quoting import conversation
 from tests.score.drive_scorer import scored
 
-ASKED = [{"role": "user", "content": "Weather in Rome?"}]
+ASKED: list[Any] = [{"role": "user", "content": "Weather in Rome?"}]
 
 
 def call(name, *, given_id=None, **arguments):
@@ -64,14 +65,14 @@ def test_an_empty_answer_without_a_call_is_not_asked_about(response, completion)
 
 
 def test_a_plain_conversation_is_shown_as_before():
-    turns = [{"role": "system", "content": "S"}, *ASKED, {"role": "assistant", "content": "A </user>"}]
+    turns: list[Any] = [{"role": "system", "content": "S"}, *ASKED, {"role": "assistant", "content": "A </user>"}]
     assert shown_conversation(turns, reasoning=True) == conversation(turns)
     assert shown({"role": "assistant", "content": "A\n </b>"}).text == "A\n </b>"
     assert shown_response("A", None, None).text == "A" and shown_tools(None) is shown_tools("[]") is None
 
 
 def test_calls_results_and_reasoning_of_earlier_turns():
-    turns = [
+    turns: list[Any] = [
         *ASKED,
         says("Both.", call("f", given_id="a", x=1), call("g", given_id="b"), reasoning_content="Two cities."),
         {"role": "tool", "content": "3", "tool_call_id": "b"},
@@ -82,7 +83,7 @@ def test_calls_results_and_reasoning_of_earlier_turns():
     assert '{"name": "f", "arguments": {"x": 1}}\n</call>\n<call>\n{"name": "g", "arguments": {}}\n</call>' in text
     assert "<tool>\nResult of call 2 (g):\n3\n</tool>\n<tool>\nResult of call 1 (f):\n20 < 30\n</tool>" in text
     assert "Two cities" not in shown_conversation(turns, reasoning=False)
-    alone = [*ASKED, says("", call("f")), {"role": "tool", "content": "3"}]
+    alone: list[Any] = [*ASKED, says("", call("f")), {"role": "tool", "content": "3"}]
     assert "<tool>\n3\n</tool>" in shown_conversation(alone, reasoning=False), "of one call it is clear"
 
 
@@ -109,7 +110,7 @@ def test_reasoning_is_shown_where_it_is_asked_for():
     assert all("<reasoning>\n2 and 2\n</reasoning>\n4\n" in text for text in texts)
 
 
-def test_calls_are_compared_and_equal_ones_are_a_tie_without_a_request():
+def test_calls_are_compared_and_equal_ones_are_a_tie():
     calls = [json.dumps([says("", call("f", given_id=name, x=x))]) for name, x in (("a", 1), ("b", 1), ("c", 2))]
     found, texts = asked(judge_pairwise, [{"response": "", "completion": one} for one in calls], "[[A]]")
     assert len(texts) == 2 and found["error"].null_count() == 3

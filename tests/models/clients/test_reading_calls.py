@@ -42,7 +42,7 @@ def loss_of(engine, **ask):
 
 @pytest.mark.parametrize("template", [QWEN, LLAMA])
 @pytest.mark.parametrize("tools", [None, TOOLS])
-def test_the_loss_of_a_call_is_that_of_its_text_behind_the_prompt(lively, template, tools):
+def test_the_loss_of_a_call_is_that_of_its_text(lively, template, tools):
     engine = with_template(loss_engine(lively), template)
     before = engine.tokenizer.apply_chat_template(chat("the cat"), tools, tokenize=False, add_generation_prompt=True)
     whole = engine.tokenizer.apply_chat_template([*chat("the cat"), MESSAGE], tools, tokenize=False)
@@ -86,7 +86,7 @@ def test_a_reward_of_calls_hangs_on_the_calls_and_the_tools(tiny, tmp_path):
     assert len({round(reply.value, 4) for reply in found}) == 3
 
 
-def test_a_template_without_tools_reads_plain_answers_without_them(tiny, lively, tmp_path):
+def test_a_template_without_tools_reads_answers_without_them(tiny, lively, tmp_path):
     engine = with_template(reward_engine(classifier(tiny, tmp_path)), CHATML)
     ask = {"messages": chat("the cat", "sings")}
     found, _ = replies(engine, [ask, {**ask, "tools": TOOLS}])
