@@ -32,7 +32,7 @@ from schemas.reasoning import split_reasoning
 
 MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
 UNENDED = "the judge's reasoning trace does not end"
-_WIDE = str.maketrans("０１２３４５６７８９．", "0123456789.")  # one character for one: places stay
+_WIDE = str.maketrans("０１２３４５６７８９．\r", "0123456789.\n")  # one character for one: places stay
 _TO = r"(?:[-–—~～]|to\b|bis\b|至|到)"
 # What may end or begin a reply and says nothing: marks of code, rules, special tokens.
 _TRAILING = re.compile(r"(?:[\s`=~|#>-]|(?<=\s)[*_]{2,}|<\|[^|<>\n]{1,30}\|>|</s>)+\Z")
@@ -87,8 +87,10 @@ def read_verdict(reply: str, *, last: bool) -> ParsedReply:
     text, start = _verdict_part(reply, last)
     if not text.strip() and reply.strip():
         return ParsedReply(problem=UNENDED)
+    text = text.translate(_WIDE)
     line = _asked_line(text, last)
-    for forms, (begin, end) in ((LINE_VERDICTS, line), (VERDICTS, (0, len(text)))):
+    in_order = VERDICTS[1::-1] if _JSON_ONLY.match(text) else LINE_VERDICTS  # {"why": "It says [[A]]", "verdict": "B"}
+    for forms, (begin, end) in ((in_order, line), (VERDICTS, (0, len(text)))):
         for level in forms:
             found = sorted(verdicts(level, text, begin, end), key=lambda one: one.start)
             if level is VERDICTS[2] and len({one.value for one in found}) > 1:

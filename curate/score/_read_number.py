@@ -10,8 +10,8 @@ _WORDS = {"five": 5, "ten": 10, "hundred": 100}
 _NUMBER = re.compile(rf"{MARKS}\+?(?P<found>-?\d{{1,4}}(?:\.\d{{1,6}}|,\d{{1,2}})?)", re.IGNORECASE)
 # Behind a number: another letter or digit (1O, 7½, 8th), a percentage, a sum, a doubt. "8分" and "8pts" are numbers.
 _GOES_ON = re.compile(
-    r"(?!(?:分|点|點|점|pts?\b|points?\b|/))(?:[^\W_]|[.,]\d|\s?[%％‰°+?？×^]|\s?(?:percent|per\s?cent|prozent|pct|times)\b"
-    r"|\sof\s(?!\d|a\s(?:possible|maximum))|[ \t]\d"
+    r"(?!(?:分|点|點|점|pts?\b|points?\b|/))(?:[^\W_]|[.,:]\d|\s?[%％‰°+?？×^]|\s?(?:percent|per\s?cent|prozent|pct|times)\b"
+    r"|\sof\s(?!\d|a\s(?:possible|maximum))|[ \t](?:\d|would\b|could\b|might\b|if\b)"
     r"|[-–](?=[\s*_)\]]|$))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -21,17 +21,16 @@ _SPAN = re.compile(
     re.IGNORECASE,
 )
 _OUT_OF = re.compile(
-    rf"{ENDS}分?(?:/|／|out\s{{1,3}}of|of(?=\s{{1,3}}\d)|von|sur|de(?=\s{{1,3}}\d)|su(?=\s{{1,3}}\d)"
+    rf"{ENDS}(?:分|点|\s?stars?|\s?points?|\s?pts)?\s?[(（]?(?:/|／|out\s{{1,3}}of|of(?=\s{{1,3}}\d)|von|sur|de(?=\s{{1,3}}\d)|su(?=\s{{1,3}}\d)"
     r"|[（(]?满分|[（(]?滿分)(?:\s{1,3}(?:a|the|possible|maximum|of|total)\b){0,4}[ \t*_]{0,4}"
     r"(?P<out_of>\d{1,4}(?:[.,]\d{1,2})?(?![\d.,]?\d|\s?/\s?\d)|(?:five|ten|hundred)\b)",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(rf"{ENDS}/\s?\d")
 # A scale that is named beside a score; the one that was asked for was blanked before.
-_SCALE = re.compile(
-    r"scale\s{1,3}(?:of|from)\s{1,3}-?\d{1,4}\s{0,2}(?:[-–—~]|to\b)|[(\[（]\s{0,2}\d{1,4}\s{0,2}(?:[-–—~]|to\b)\s{0,2}"
-    r"\d{1,4}\s{0,2}[)\]）]",
-    re.IGNORECASE,
+_SCALE = re.compile(r"scale\s{1,3}(?:of|from)\s{1,3}-?\d{1,4}\s{0,2}(?:[-–—~]|to\b)", re.IGNORECASE)
+_SCALE_BEHIND = re.compile(
+    rf"{ENDS}[(\[（]\s{{0,2}}\d{{1,4}}\s{{0,2}}(?:[-–—~]|to\b)\s{{0,2}}\d{{1,4}}\s{{0,2}}[)\]）]"
 )
 
 
@@ -85,7 +84,7 @@ def read_number(text: str, at: int, low: int, high: int) -> Number | None:
             problem = "of another scale"
         elif problem is None and (_SPAN.match(text, end) or (out_of and _GOES_ON.match(text, end))):
             problem = "expected one number"
-        elif problem is None and _SCALE.search(_line_of(text, start, end)):
+        elif problem is None and (_SCALE_BEHIND.match(text, end) or _SCALE.search(_line_of(text, start, end))):
             problem = "of another scale"
     value = float(found["found"].replace(",", "."))
     if problem is None and not low <= value <= high:

@@ -11,12 +11,12 @@ from curate.score._score_labels import CJK_NOUNS, NOUNS, classify
 _WORDS = r"(?:[^\W\d_][\w'’-]{0,20}?[ \t*_]{1,3}){0,5}"
 _NOUN = "|".join(NOUNS)
 _CJK = "|".join(CJK_NOUNS)
-_GAP = r"[\"'”’*_`\] \t]{0,6}"
+_GAP = r"[\"'”’*_`\]】 \t]{0,6}"
 _ASIDE = r"(?:[(（](?P<aside>[^()（）\n]{0,40})[)）])?"
 _COLON = rf"(?:\s(?:is|was)(?=\s?[:=]))?{_GAP}{_ASIDE}{_GAP}(?:[:=：]|\s[-–—](?=\s))"
 _LABEL = re.compile(
     rf"(?:(?<![^\W_])(?P<name>{_WORDS}(?P<noun>{_NOUN}))|(?P<cjk>[^\W\d_a-zA-Z]{{0,6}}?(?:{_CJK})))"
-    rf"(?:{_COLON}|\s?[为為是])(?:\s?N\s{{0,2}}[=:])?",
+    rf"(?:(?:结果)?{_COLON}|\s?[为為是]|】)(?:\s?N\s{{0,2}}[=:])?",
     re.IGNORECASE,
 )
 _INLINE = re.compile(
@@ -63,7 +63,7 @@ _THEN = re.compile(
 )
 _FILL = (
     r"(?:\s{1,3}(?:it|this|that|the|an?|response|answer|assistant(?:['’]s)?|output|text|reply|overall|solid|score"
-    r"|rating|grade|of|as|at|around|about|with|for|approximately|be|is)\b){0,8}"
+    r"|rating|grade|of|as|at|around|about|with|for|approximately|be|is|therefore|thus|hence|then)\b){0,8}"
 )
 _SAYS = re.compile(
     r"(?:\b(?:i|we)(?:['’](?:d|ll)|\s{1,3}(?:would|will|can|must))?\s{1,3}"

@@ -9,7 +9,8 @@ NOUNS = (
 )  # fmt: skip
 CJK_NOUNS = ("评分", "評分", "得分", "分数", "分數", "打分", "总分", "總分", "スコア", "点数", "評価", "점수", "평점")
 _OVERALL = {
-    "overall", "final", "total", "aggregate", "combined", "global", "general", "gesamt", "insgesamt", "итоговая",
+    "overall", "final", "total", "aggregate", "combined", "global", "general", "globale", "finale", "générale",
+    "generale", "totale", "complessivo", "gesamt", "insgesamt", "итоговая",
     "gesamtbewertung", "gesamtpunktzahl", "gesamtnote", "gesamtwertung",
 }  # fmt: skip
 _CJK_OVERALL = ("总", "總", "最终", "最終", "综合", "綜合", "整体", "整體", "総合", "최종", "총", "종합")
@@ -24,7 +25,7 @@ _OTHER = {
     "max", "maximum", "min", "minimum", "possible", "highest", "lowest", "best", "worst", "perfect", "full", "initial",
     "previous", "old", "original", "earlier", "former", "expected", "reference", "baseline", "threshold", "target",
     "passing", "potential", "confidence", "weight", "example", "sample", "hypothetical", "suggested", "claimed",
-    "requested", "correct", "满分", "滿分",
+    "requested", "correct", "right", "true", "actual", "gold", "满分", "滿分",
 }  # fmt: skip
 _FILLER = {
     "the", "my", "a", "an", "this", "that", "your", "our", "its", "it", "so", "thus", "therefore", "hence", "and", "i",
@@ -46,13 +47,14 @@ def classify(name: str) -> tuple[int, str] | None:
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name))]
     if any(word in _OTHER for word in words):
         return None
-    rest = [word for word in words if word not in _FILLER]
+    rest = [word for word in words[:-1] if word not in _FILLER]
+    rest += [word for word in words[-1:] if word not in _FILLER or len(word) == 1]  # "Score A"
     plain = [word for word in rest if word not in _OVERALL]
     about = " ".join(word for word in plain if word not in NOUNS)
-    cjk = next((word for word in plain if word.endswith(CJK_NOUNS)), None)
+    cjk = next((word for word in plain if word.removesuffix("结果").endswith(CJK_NOUNS)), None)
     if cjk:
         whole = any(mark in cjk for mark in _CJK_OVERALL)
-        return (2, "") if whole else (1, "") if len(cjk) <= 3 or cjk.startswith("我") else (0, cjk)
+        return (2, "") if whole else (1, "") if len(cjk.removesuffix("结果")) <= 3 or cjk.startswith("我") else (0, cjk)
     if all(word in NOUNS or word in _GENERIC for word in plain):
         if len(plain) < len(rest):
             return 2, ""
