@@ -33,6 +33,9 @@ from schemas.reasoning import split_reasoning
 MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
 UNENDED = "the judge's reasoning trace does not end"
 _WIDE = str.maketrans("０１２３４５６７８９．\r", "0123456789.\n")  # one character for one: places stay
+_HTML = re.compile(
+    r"</?(?:b|strong|em|i|u|p|span|div|br|h[1-6]|li|ul|code|center)(?:\s[^<>\n]{0,40})?/?>", re.IGNORECASE
+)
 _TO = r"(?:[-–—~～]|to\b|bis\b|至|到)"
 # What may end or begin a reply and says nothing: marks of code, rules, special tokens.
 _TRAILING = re.compile(r"(?:[\s`=~|#>-]|(?<=\s)[*_]{2,}|<\|[^|<>\n]{1,30}\|>|</s>)+\Z")
@@ -65,7 +68,7 @@ def read_score(reply: str, low: int, high: int, *, last: bool) -> ParsedReply:
     text, start = _verdict_part(reply, last)
     if not text.strip() and reply.strip():
         return ParsedReply(problem=UNENDED)
-    text = re.sub(scale, lambda found: " " * len(found[0]), text.translate(_WIDE), flags=re.IGNORECASE)
+    text = re.sub(scale, lambda found: " " * len(found[0]), text, flags=re.IGNORECASE)
     found = _score_of(text, Scale(low, high), last)
     if found is None:
         return ParsedReply(problem=f"no score in the reply: {_short(reply)}")
@@ -87,7 +90,6 @@ def read_verdict(reply: str, *, last: bool) -> ParsedReply:
     text, start = _verdict_part(reply, last)
     if not text.strip() and reply.strip():
         return ParsedReply(problem=UNENDED)
-    text = text.translate(_WIDE)
     line = _asked_line(text, last)
     in_order = VERDICTS[1::-1] if _JSON_ONLY.match(text) else LINE_VERDICTS  # {"why": "It says [[A]]", "verdict": "B"}
     for forms, (begin, end) in ((in_order, line), (VERDICTS, (0, len(text)))):
@@ -131,7 +133,9 @@ def _verdict_part(reply: str, last: bool) -> tuple[str, int]:
     answer = split_reasoning(reply)[1]
     start = reply.rfind(answer)
     cut = max(len(answer) - MAX_CHARACTERS, 0) if last else 0
-    return answer[cut : cut + MAX_CHARACTERS], start + cut if start >= 0 else -1
+    text = answer[cut : cut + MAX_CHARACTERS].translate(_WIDE)
+    text = _HTML.sub(lambda tag: " " * len(tag[0]), text)  # places stay
+    return text, start + cut if start >= 0 else -1
 
 
 def _asked_line(text: str, last: bool) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from curate.score._json_members import members
 from curate.score._read_number import ENDS, MARKS, Number, read_number
+from curate.score._reported import is_reported
 from curate.score._score_labels import CJK_NOUNS, NOUNS, classify
 
 _WORDS = r"(?:[^\W\d_][\w'’-]{0,20}?[ \t*_]{1,3}){0,5}"
@@ -20,7 +21,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _INLINE = re.compile(
-    r"\b(?P<name>overall|in\stotal|total|altogether|all\sin\sall)[,:]?\s(?:(?:it|this|is|a|an|it['’]s|of)\s){0,3}(?=[*_`]{0,3}\d)",
+    r"\b(?P<name>overall|in\stotal|total|altogether|all\sin\sall)[,:]?\s(?:(?:it|this|is|a|an|it['’]s|of)\s){0,3}(?=[*_`(]{0,3}\d)",
     re.IGNORECASE,
 )
 _LINE = re.compile(rf"^[\s*_#>+•-]{{0,8}}(?P<name>[^\W\d_][^\n:：=|\"'“‘`«]{{0,40}}?){_COLON}", re.MULTILINE)
@@ -37,12 +38,6 @@ _NUMBERS_FOR = re.compile(r"(?<![\d.,/])(?=\d{1,3}(?:\.\d)?(?:/\d{1,3})?\s(?:for
 # What a label is followed by where its score is none that can be read.
 _NO_NUMBER = re.compile(
     rf"{MARKS}(?:[½¼¾⅓⅔★☆⭐≈≥≤~]|n/a\b|none\b|null\b|between\b|around\b|about\b|approximately\b|less\b|more\b)",
-    re.IGNORECASE,
-)
-# Before a score that is reported: as what the judged response says, as an example.
-_REPORTED = re.compile(
-    r"\b(?:says?|said|claims?|claimed|asks?|asked|tells?|told|writes?|wrote|states?|demands?|instructs?|reply|form|format"
-    r"|example|would\sbe|could\sbe)\b(?=[^.,;!?\n]{0,40}$)",
     re.IGNORECASE,
 )
 _QUOTES = "\"'“‘«「`"
@@ -117,7 +112,8 @@ def labelled(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
     for form in (_LINE, _ROW):
         for match in form.finditer(text, start, end):
             kind = classify(match["name"])
-            if kind and kind[0] == 2 and (number := _alone(text, match.end(), scale)):
+            number = _alone(text, match.end(), scale) if kind and kind[0] == 2 else None
+            if number and not is_reported(text, match.start()):
                 yield Found(2, "", number, match.start())
 
 
@@ -126,7 +122,7 @@ def named_loosely(text: str, start: int, end: int, scale: Scale) -> Iterator[Fou
     for form in (_LINE, _ROW):
         for match in form.finditer(text, start, end):
             kind = classify(match["name"])
-            number = kind and _alone(text, match.end(), scale)
+            number = kind and not is_reported(text, match.start()) and _alone(text, match.end(), scale)
             if kind and number:
                 yield Found(*kind, number, match.start())
 
@@ -172,7 +168,7 @@ def bare(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
     """Yield numbers that are a line of their own."""
     for match in _BARE.finditer(text, start, end):
         number = _alone(text, match.end(), scale)
-        if number:
+        if number and not is_reported(text, match.start()):
             yield Found(1, "", number, match.start())
 
 
@@ -251,10 +247,10 @@ def _alone(text: str, at: int, scale: Scale) -> Number | None:
 
 def _is_mention(text: str, at: int) -> bool:
     """Return whether what stands at a place is quoted, as what the judged response says, say."""
+    if is_reported(text, at):
+        return True
     line = text[max(text.rfind("\n", 0, at) + 1, at - 120) : at]
     if not line:
         return False
-    if _REPORTED.search(line):
-        return True
     before = line[:-1].rstrip(" \t")
     return line[-1] in _QUOTES and before.strip(" \t*_`\"'“‘«「([#>{-") != "" and before[-1] not in ":：{,"

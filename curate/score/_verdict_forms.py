@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from curate.score._reported import is_reported
+
 _MARKS = r"[\s*_`\"'“”#\[({<>$]{0,12}"
 _ENDS = r"[ \t*_`\"'“”\])}>$]{0,12}"
 _GAP = r"[\"'”’*_`\] \t]{0,6}"
@@ -19,7 +21,7 @@ _TAIL = (
 _LETTER = rf"(?P<found>(?:an?\s)?(?:tie|draw)\b|neither\b|both\b|equal\b|(?-i:[ABC])(?![\w+]|['’]\w){_TAIL})"
 _IS_BETTER = (
     r"[\s*_\"'’`)]{1,6}(?:wins\b|(?:is|was)\s(?:(?!not\b|no\b|never\b|hardly\b|only\b)\w{2,15}\s){0,2}"
-    r"(?:better|superior|stronger|preferable|preferred|the\s(?:\w{3,10}\s)?(?:winner|best|better|stronger|superior)))"
+    r"(?:better|superior|stronger|preferable|preferred|the\s(?:\w{3,10}\s)?(?:winner|best|better|stronger|superior)))(?!\s?\?)"
 )
 _EVEN = (
     r"(?P<found>(?:(?:is|was|it|this|as|in|of|['’]s)\s(?:basically\s|essentially\s|clearly\s|about\s)?)an?\s(?:tie|draw)\b|(?:are|is)\s(?:\w{2,15}\s)?(?:equally\s\w{2,15}|tied)"
@@ -71,13 +73,7 @@ _ALONE = _compiled(
 )
 FORMS = (_BRACKETS, _LABELLED, _SENTENCES, _ALONE)
 LINE_FORMS = (_BRACKETS, _LABELLED, _ALONE)  # in the line that was asked for
-_NOT = re.compile(r"\b(?:not|\w+n['’]t|never|neither|nor|if|whether|unless)\b[^.;!?\n]{0,40}$", re.IGNORECASE)
-_SAID = re.compile(
-    r"\b(?:says?|said|claims?|claimed|asks?|asked|tells?|told|writes?|wrote|states?|demands?|instructs?|reply)\b"
-    r"[^.,;!?\n]{0,40}$",
-    re.IGNORECASE,
-)
-
+_NOT = re.compile(r"\b(?:not|\w+n['’]t|never|neither|nor|if|whether|unless|hard\sto)\b[^.;!?\n]{0,40}$", re.IGNORECASE)
 _BESIDE = re.compile(r"\]\](?:[ \t,/|]{0,3}|,?\sor\s)$|\b(?:than|over)\s$")  # "[[A]][[B]]", "[[A]] or [[B]]"
 # "Verdict: A is better in style, B is better in content"
 _BETTER_IN = re.compile(rf"\b(?-i:[AB])\)?{_IS_BETTER}", re.IGNORECASE)
@@ -95,7 +91,7 @@ def verdicts(forms: list[re.Pattern[str]], text: str, start: int, end: int) -> I
     """Yield the verdicts that have one of some forms between two places of a text."""
     for form in forms:
         for match in form.finditer(text, start, end):
-            if _is_no_verdict(forms, text[max(match.start() - 60, 0) : match.start()]):
+            if is_reported(text, match.start()) or _is_denied(forms, text[max(match.start() - 60, 0) : match.start()]):
                 continue
             groups = match.groupdict()
             if groups.get("left"):
@@ -109,10 +105,8 @@ def verdicts(forms: list[re.Pattern[str]], text: str, start: int, end: int) -> I
                 yield Verdict(value, match["found"], match.start("found"))
 
 
-def _is_no_verdict(forms: list[re.Pattern[str]], before: str) -> bool:
-    """Return whether what stands before a match says that it is reported, denied, or one of two."""
-    if _SAID.search(before):
-        return True
+def _is_denied(forms: list[re.Pattern[str]], before: str) -> bool:
+    """Return whether what stands before a match says that it is denied, or one of two."""
     if forms is _BRACKETS:
         return _BESIDE.search(before) is not None
     return forms is _SENTENCES and _NOT.search(before) is not None
