@@ -129,10 +129,10 @@ BADLY = [
     [*BADLY, OPEN, f"{OPEN}{{", f'{OPEN}"', f"{OPEN}[1,", OPEN + CLOSE, f"{OPEN}{{}}", *(f"{one}{{" for one in PIECES)],
 )
 def test_a_long_hostile_text_takes_no_time(piece):
-    started = time.perf_counter()
+    started = time.process_time()
     split_tool_calls(piece * 20_000, TOOLS, literals=True)
     written_badly(piece * 20_000, TOOLS)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 4
 
 
 @pytest.mark.parametrize(
