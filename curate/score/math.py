@@ -19,9 +19,12 @@ from curate.verifiers.math.final_answer import (
     IS_CHOICE,
     LEADING_CHOICE,
     LONGEST,
+    RELATION,
     SEVERAL_CHOICES,
     TAIL,
     boxes,
+    joined_digits,
+    last_side,
     marked,
     marked_by_words,
     stated_number,
@@ -69,6 +72,10 @@ def score(
 
 def right_answers(truth: pl.Series) -> pl.Series:
     """Return the answers of ground truths: of a worked solution the one that it marks, else the whole text."""
+    twice = truth.str.contains(r"\\\\[A-Za-z]").fill_null(False) & ~truth.str.contains(r"\\begin").fill_null(False)
+    if twice.any():  # backslashes that JSON has escaped once too often
+        once = truth.filter(twice).str.replace_all(r"\\\\([A-Za-z])", r"\${1}")
+        truth = truth.clone().scatter(twice.arg_true(), once)
     worked = truth.str.contains(r"(?i)\\f?boxed|####|\banswer\b|\n").fill_null(False).arg_true()
     found = marked(truth.gather(worked))
     return truth.clone().scatter(worked, found.zip_with(found.is_not_null(), truth.gather(worked)))
@@ -93,9 +100,9 @@ def _answers(response: pl.Series, gold: pl.Series, gold_number: pl.Series, readi
     worded = (numeric & stated.is_not_null() & number(answer).is_null()).arg_true()
     if len(worded):
         answer = answer.scatter(worded, stated_number(answer.gather(worded)))
-    answer = _letters(answer, gold)
+    answer = _last_sides(_letters(answer, gold), gold)
     found = _unmarked(response, gold, numeric, answer.is_null() & response.is_not_null())
-    return pl.select(pl.coalesce(answer, found, stated)).to_series()
+    return joined_digits(pl.select(pl.coalesce(answer, found, stated)).to_series())
 
 
 def _letters(answer: pl.Series, gold: pl.Series) -> pl.Series:
@@ -104,6 +111,14 @@ def _letters(answer: pl.Series, gold: pl.Series) -> pl.Series:
     some = answer.gather(rows)
     letters = some.str.extract(LEADING_CHOICE).str.head(1).set(some.str.contains(SEVERAL_CHOICES), None)
     return answer.scatter(rows, letters.zip_with(letters.is_not_null(), some)) if len(rows) else answer
+
+
+def _last_sides(answer: pl.Series, gold: pl.Series) -> pl.Series:
+    """Return the answers with the last side alone of an equation ("54 - 6 = 48") where the right answer is none."""
+    rows = (answer.str.contains("=", literal=True) & ~gold.str.contains(RELATION)).fill_null(False).arg_true()
+    some = answer.gather(rows)
+    sides = pl.Series([last_side(one) for one in some], dtype=pl.String)
+    return answer.scatter(rows, sides.zip_with(sides.is_not_null(), some)) if len(rows) else answer
 
 
 def _unmarked(response: pl.Series, gold: pl.Series, numeric: pl.Series, rows: pl.Series) -> pl.Series:

@@ -52,8 +52,12 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 NOT_BUT = re.compile(r"^not\b.{1,100}?\bbut\s+", re.IGNORECASE)
-LEAD = re.compile(r"^(?:so|thus|therefore|hence|then|finally)\b,?\s+", re.IGNORECASE)
+LEAD = re.compile(r"^(?:so|thus|therefore|hence|then|finally|now|just|simply|exactly|only)\b[,:]?\s+", re.IGNORECASE)
 SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+ENVIRONMENT_END = re.compile(r"(?:\s*[.,]?\s*\\end\s*\{(?:aligned|align\*?|split|gathered|array)\})+\s*$")
+LISTED = re.compile(r"[;&<>]|\\(?:begin|neq?|text)\b|\b(?:or|and)\b|!=|:=")  # more than one equation, or none
+RELATION = r"[=<>≤≥≠∈]|\\(?:leq?|geq?|neq?|in|lt|gt|equiv|approx|begin)\b"
+SET_APART = r"\\(?:mathbf|boldsymbol|bf)\s*\{\s*(-?\s*\d(?:\s\d)+)\s*\}"
 QED = r"\s*\\(?:blacksquare|square|Box|qed|checkmark|therefore)\s*"
 FRACTION = r"^-?\s*(?:\\[dt]?frac\s*\{?\d+\}?\s*\{?\d+\}?|\d+/\d+)$"
 IN_WORDS = (  # a response that is nothing but a number in words
@@ -168,7 +172,7 @@ def _first_sentence(line: str) -> str | None:
     if len(spans) == 1 and not re.search(r"\d", line[: spans[0].start()] + line[spans[0].end() :]):
         before, after = line[: spans[0].start()], line[spans[0].end() :]
         held = next(group for group in spans[0].groups() if group)
-        line = held if not before.strip() or len(before.split()) > 1 else line
+        line = held if len(before.split()) != 1 or LEAD.search(f"{before.strip()} ") else line
         line = f"{line} {after.strip()}" if line is held and re.match(r"\s*[A-Za-z°%]", after) else line
     return line.strip(ENDS) or None
 
@@ -188,6 +192,27 @@ def stated_number(answer: pl.Series) -> pl.Series:
     return pl.select(
         pl.when(pl.lit(sentence)).then(pl.lit(found)).when(pl.lit(answer.str.contains(r"[\d\\]"))).then(pl.lit(answer))
     ).to_series()
+
+
+def last_side(answer: str) -> str | None:
+    """Return what stands behind the last equals sign of an equation ("54 - 6 = 48"); None for a list, or "5 = n"."""
+    if len(answer) > LONGEST or LISTED.search(answer):
+        return None
+    depth, at = 0, -1
+    for place, character in enumerate(answer):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and character == ",":
+            return None
+        at = place if depth == 0 and character == "=" else at
+    side = answer[at + 1 :].strip(" $.")
+    return None if at < 0 or re.fullmatch(r"[A-Za-z]?", side) else side
+
+
+def joined_digits(answer: pl.Series) -> pl.Series:
+    r"""Return the answers with bold numbers that are set digit by digit (``\mathbf{1 0 2 0}``) as numbers."""
+    rows = answer.str.contains(SET_APART).fill_null(False).arg_true()
+    joined = [re.sub(SET_APART, lambda found: re.sub(r"\s", "", found[1]), one) for one in answer.gather(rows)]
+    return answer.scatter(rows, pl.Series(joined, dtype=pl.String)) if joined else answer
 
 
 def unmarked(text: str, truth: str, is_number: bool) -> str | None:
@@ -224,4 +249,4 @@ def _last_formula(text: str) -> str | None:
     """Return the last formula of a text, behind its last equals sign."""
     spans = [next(group for group in found.groups() if group) for found in SPAN.finditer(text)]
     spans = [span for span in spans if not re.fullmatch(QED, span)]
-    return spans[-1].rsplit("=", 1)[-1].strip(ENDS) or None if spans else None
+    return ENVIRONMENT_END.sub("", spans[-1]).rsplit("=", 1)[-1].strip(ENDS) or None if spans else None
