@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from curate.models.clients.sandbox import SandboxEngine
-from curate.score._unit_tests import code_of, read_tests
+from curate.verifiers.programs.response_code import code_of
+from curate.verifiers.programs.tests_found import UnitTests
+from curate.verifiers.programs.unit_tests import read_tests
 from curate.score.code import score
 from curate.steps.model_calls import ModelCalls
 from curate.verifiers.sandbox.compare import same_text, same_value, shown
@@ -44,10 +46,10 @@ def scored_in_sandboxes(rows, **settings):
         engine.close()
 
 
-def unit_tests_in(text: str) -> dict[str, Any]:
+def unit_tests_in(text: str) -> UnitTests:
     """The tests in a ground truth that has some."""
     found = read_tests(text)
-    assert isinstance(found, dict), found
+    assert isinstance(found, UnitTests), found
     return found
 
 
@@ -235,7 +237,7 @@ def test_which_code_of_a_response_is_taken():
     solution, usage = "def f(x):\n    return x + 1\n", "print(f(3))\n"
     both = f"First:\n```python\n{solution}```\nUse it:\n```python\n{usage}```"
     assert code_of(both, tests) == solution
-    assert code_of(both, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == usage
+    assert code_of(both, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == solution + usage
     assert code_of(solution, tests) == solution
     assert code_of(f"```py\n{solution}", tests) == solution, "a fence that was cut off"
     assert code_of(f"```\n{solution}```", tests) == solution
@@ -282,20 +284,20 @@ def test_a_program_is_the_last_block_that_reads():
 def test_a_script_is_run_in_its_order():
     script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
     tests = unit_tests_in(script)
-    assert tests["setup"] == "s = Stack()"
-    assert [text.splitlines()[-1].strip() for text in tests["tests"]] == [
+    assert tests.run["setup"] == "s = Stack()"
+    assert [text.splitlines()[-1].strip() for text in tests.run["tests"]] == [
         "assert not s.items",
         "assert s.items == [1]",
         "assert x in s.items",
     ]
-    assert "no assert" in read_tests("if __name__ == '__main__':\n    assert f(1) == 2")
+    assert "no assert" in str(read_tests("if __name__ == '__main__':\n    assert f(1) == 2"))
 
 
 def test_expected_texts_are_json_only_where_the_arguments_are():
-    assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}')["outputs"] == ["12"]
-    assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}')["outputs"] == [12]
+    assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}').run["outputs"] == ["12"]
+    assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}').run["outputs"] == [12]
     read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
-    assert "not JSON" in read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]}))
+    assert "not JSON" in str(read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]})))
 
 
 def test_limits_are_checked_and_are_part_of_what_is_asked():

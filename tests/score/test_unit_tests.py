@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from curate.score._unit_tests import code_of, read_tests
+from curate.verifiers.programs.response_code import code_of
+from curate.verifiers.programs.tests_found import UnitTests
+from curate.verifiers.programs.unit_tests import read_tests
 
 CHECK = "def check(candidate):\n    assert candidate(1) == 2"
 DEEP = "[" * 100_000
@@ -44,6 +46,6 @@ def test_a_test_without_an_entry_point_is_code():
 
 def test_a_response_too_long_to_parse_has_no_code():
     tests = read_tests('["assert f(1) == 2"]')
-    assert isinstance(tests, dict)
+    assert isinstance(tests, UnitTests)
     assert code_of("x = 1\n", tests) == "x = 1\n"
     assert code_of("x = 1\n" * 200_000, tests) is None
