@@ -29,13 +29,16 @@ LEXEME = re.compile(
     re.MULTILINE,
 )
 QUOTES = {quotes: re.compile(rf"\\.|{quotes}", re.DOTALL) for quotes in ('"""', "'''")}
-MOST_SEARCHES = 100  # of strings with fences in them
+LABELLED = re.compile(r"[ \t]*+[a-z{]", re.IGNORECASE)
+MOST_SEARCHES, FARTHEST = 20, 100_000  # of strings with fences in them, and the characters that are looked through
+MOST_TAGGED = 100
 TAG = re.compile(
     r"\[(?P<square>PYTHON|CODE|BEGIN)\]"
     r"|<(?P<angle>code|python|py|solution|answer|execute|tool_code)(?:[ \t][^<>\n]*+)?>",
     re.IGNORECASE,
 )
 ENDS = {"begin": "[DONE]"}
+ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#39);")
 STATEMENT = re.compile(
     r"(?:import|from|def|class|async|if|for|while|try|with|assert|del|raise|global|pass)\b|@|[\w.\[\], \"'()*]++"
     r"(?::[^=\n]*+)?(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=|[\w.]+\("
@@ -69,10 +72,10 @@ def _fenced(response: str) -> Iterator[tuple[Block, int, int]]:
         closing = _closing(response, begin, fence)
         inner = None
         if kind is not OTHER and searches < MOST_SEARCHES:
-            inner = _closing_outside_strings(response, begin, fence)
-            if inner and inner != closing:
+            inner = _closing_outside_strings(response, begin, fence, (closing[1] if closing else begin) + FARTHEST)
+            if inner != closing:
                 searches += 1
-                if parsed(_plain(kind, indent, response[begin : inner[0]])) is None:
+                if inner and parsed(_plain(kind, indent, response[begin : inner[0]])) is None:
                     inner = None
         end, at = inner or closing or (len(response), len(response))
         yield Block(kind, _plain(kind, indent, response[begin:end]), bool(inner or closing)), opening.start(), at
@@ -86,20 +89,24 @@ def _closing(response: str, begin: int, fence: str) -> tuple[int, int] | None:
     return None
 
 
-def _closing_outside_strings(response: str, begin: int, fence: str) -> tuple[int, int] | None:
-    """Return the begin and the end of the first fence that is in no string and no comment of the Python code."""
+def _closing_outside_strings(response: str, begin: int, fence: str, until: int) -> tuple[int, int] | None:
+    """Return the begin and the end of the first fence that is in no string and no comment of the Python code.
+
+    A fence with a label opens the next block, so that its own line is not part of the end.
+    """
     at = begin
-    while lexeme := LEXEME.search(response, at):
+    while lexeme := LEXEME.search(response, at, until):
         at = lexeme.end()
         if quotes := lexeme["quotes"]:
-            end = next((mark for mark in QUOTES[quotes].finditer(response, at) if mark[0] == quotes), None)
+            end = next((mark for mark in QUOTES[quotes].finditer(response, at, until) if mark[0] == quotes), None)
             if end is None:
                 return None
             at = end.end()
         elif (lexeme["ticks"] or lexeme["tildes"] or "").startswith(fence):
             line = response.rfind("\n", begin, lexeme.start()) + 1 or begin
             is_line = not response[line : lexeme.start()].strip(" \t>")
-            return (line if is_line else lexeme.start()), lexeme.end()
+            opens = is_line and LABELLED.match(response, lexeme.end())
+            return (line if is_line else lexeme.start()), line if opens else lexeme.end()
     return None
 
 
@@ -128,21 +135,25 @@ def _session_code(text: str) -> str:
 
 def tagged_blocks(response: str) -> list[Block]:
     """Return the texts between tags such as ``[PYTHON]`` and ``[/PYTHON]`` or ``<code>`` and ``</code>``, in order."""
-    blocks, at, lower = [], 0, response.lower() if TAG.search(response) else ""
-    missing: set[str] = set()
-    while lower and len(lower) == len(response) and (tag := TAG.search(response, at)):
+    blocks: list[Block] = []
+    at, lower, open_ends = 0, response.lower(), set()
+    while len(lower) == len(response) and len(blocks) < MOST_TAGGED and (tag := TAG.search(response, at)):
         name = (tag["square"] or tag["angle"]).lower()
         end = ENDS.get(name, f"[/{name}]" if tag["square"] else f"</{name}>").lower()
-        found = -1 if end in missing else lower.find(end, tag.end())
-        if found < 0:
-            missing.add(end)
+        at = tag.end()
+        if end in open_ends:
+            continue
+        found = lower.find(end, at)
         stop = found if found >= 0 else len(response)
-        text = textwrap.dedent(response[tag.end() : stop].strip("\r\n"))
-        at = tag.end() if found < 0 else found + len(end)
-        if tag["angle"] and ("&lt;" in text or "&gt;" in text or "&amp;" in text or "&quot;" in text):
+        text = textwrap.dedent(response[at:stop].strip("\r\n"))
+        if found < 0:
+            open_ends.add(end)
+        else:
+            at = found + len(end)
+        if tag["angle"] and ENTITY.search(text):
             text = html.unescape(text)
         blocks.append(Block(BARE, text, found >= 0))
-    return blocks[:MOST_SEARCHES]
+    return blocks
 
 
 def prose_code(response: str) -> str:

@@ -12,6 +12,7 @@ prose. A response that is only the body of the function is appended to the code 
 
 import builtins
 import re
+import sys
 import textwrap
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -21,11 +22,13 @@ from curate.verifiers.programs.known_imports import known_import
 from curate.verifiers.programs.statements import Statement, is_code, statements
 from curate.verifiers.programs.tests_found import UnitTests
 
-MOST_BLOCKS = 200  # the last ones are looked at
+MOST_BLOCKS, MOST_CODE = 200, 200_000  # blocks, and characters of them, that are looked at: the last ones
+LONGEST_BODY = 50_000  # characters of a function's body that stands alone
 READS = re.compile(r"\binput\s*\(|\binput\b\s*[,)]|\bstdin\b|\bopen\(\s*0|\bfileinput\b|\bos\.read\(\s*0")
 PRINTS = re.compile(r"\bprint\b|\bstdout\b|\bos\.write\b")
 FEIGNS = re.compile(r"\bStringIO\b|\bmock\b|\bmonkeypatch\b|\bunittest\b|\bsubprocess\b|\bBytesIO\b")
 FUTURE = re.compile(r"^from __future__ import [^\n]*+\n?", re.MULTILINE)
+IMPORTED = re.compile(r"\s*+from[ \t]+(\w*+)[\w.]*+[ \t]+import\b")
 BUILTIN = frozenset(dir(builtins)) - {"input", "print"}  # programs give these two another meaning to be quick
 BODY_END = re.compile(r"\n(?=[^\s#)\]}\"'])")
 
@@ -43,18 +46,24 @@ def code_of(response: str, tests: UnitTests) -> str | None:
     A response without code that the tests can use gives its last block, so that its tests fail with the reason.
     """
     blocks = fenced_blocks(response)[-MOST_BLOCKS:]
-    pieces = [_piece(block, tests) for block in blocks]
+    pieces = _pieces(blocks)
     for kind in (PYTHON, BARE, OTHER):
         allowed = [number for number, block in enumerate(blocks) if block.kind is kind and pieces[number]]
         if found := _program(pieces, allowed, tests):
             return found
-    if not blocks and is_code(response) and (found := _program([_piece(Block(BARE, response), tests)], [0], tests)):
-        return found
-    for text_blocks in (tagged_blocks(response), [Block(BARE, prose_code(response))]):
-        others = [_piece(block, tests) for block in text_blocks]
+    whole = [] if blocks or _has_marks(response) else [Block(BARE, response)]
+    for others_of in (tagged_blocks, lambda _: whole, lambda text: [Block(BARE, prose_code(text))]):
+        others = _pieces(others_of(response))
         if found := _program([*pieces, *others], range(len(pieces), len(pieces) + len(others)), tests):
             return found
     return _completed(response, blocks, tests) or _any_code(response, blocks)
+
+
+def _has_marks(response: str) -> bool:
+    """Return whether a line of a response that may be Python is a lone word, in brackets or not: ``[DONE]``."""
+    return any(
+        line.strip().strip("[]").isidentifier() for line in re.findall(r"^\[?\w++\]?[ \t\r]*+$", response, re.MULTILINE)
+    )
 
 
 def _any_code(response: str, blocks: list[Block]) -> str | None:
@@ -66,7 +75,17 @@ def _any_code(response: str, blocks: list[Block]) -> str | None:
     return response if not blocks and is_code(response) else None
 
 
-def _piece(block: Block, tests: UnitTests) -> Piece | None:
+def _pieces(blocks: list[Block]) -> list[Piece | None]:
+    """Return blocks as pieces of a program; None for one that is not complete, and for those beyond ``MOST_CODE``."""
+    found: list[Piece | None] = []
+    left = MOST_CODE
+    for block in reversed(blocks):
+        left -= len(block.text.strip())
+        found.append(_piece(block) if left >= 0 else None)
+    return found[::-1]
+
+
+def _piece(block: Block) -> Piece | None:
     """Return a block as a piece of a program, or None if it is incomplete or holds no code."""
     found = statements(block.text)
     if found is None and not block.closed:  # what was cut off in the middle of its last statement
@@ -108,7 +127,7 @@ def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests)
         piece = pieces[number]
         if piece is None:
             continue
-        bound = set().union(*(one.binds for one in piece.statements))
+        bound = set().union(*(one.binds for one in piece.statements if not _is_foreign(one)))
         if function:
             method = re.compile(rf"^[ \t]+(?:async )?def {function}\b", re.MULTILINE)
             loose = re.compile(rf"^def {function}\s*\(\s*self\b", re.MULTILINE)
@@ -120,6 +139,12 @@ def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests)
         if fits:
             found.append(number)
     return found
+
+
+def _is_foreign(statement: Statement) -> bool:
+    """Return whether a statement imports names from a module that is not the standard library's: the response's own."""
+    module = IMPORTED.match(statement.text)
+    return module is not None and module[1] not in sys.stdlib_module_names
 
 
 def _joined(pieces: list[Piece | None], main: int, tests: UnitTests) -> str:
@@ -135,7 +160,8 @@ def _joined(pieces: list[Piece | None], main: int, tests: UnitTests) -> str:
     taken: set[tuple[int, int]] = set()
     imports: list[str] = []
     bound = set().union(*(one.binds for one in whole.statements))
-    waiting = set().union(*(one.uses for one in whole.statements)) | tests.names
+    used = set().union(*(one.uses for one in whole.statements))
+    waiting = used | tests.names
     seen = set(bound)
     for source in range(1, len(earlier) + 1):
         chosen = {(source, place) for place, one in enumerate(sources[source].statements) if one.sets}
@@ -145,9 +171,11 @@ def _joined(pieces: list[Piece | None], main: int, tests: UnitTests) -> str:
         name = waiting.pop()
         seen.add(name)
         chosen = _binding(sources, order, name, len(earlier)) if name not in BUILTIN else set()
-        waiting |= _uses(sources, chosen - taken)
+        more = _uses(sources, chosen - taken)
+        used |= more
+        waiting |= more
         taken |= chosen
-        if not chosen and name not in BUILTIN and (line := known_import(name, tests.environment)):
+        if not chosen and name in used and name not in BUILTIN and (line := known_import(name, tests.environment)):
             imports.append(line)
     parts = [f"{line}\n" for line in sorted(imports)]
     parts += [sources[source].statements[place].text for source, place in sorted(taken)]
@@ -174,7 +202,11 @@ def _binding(sources: list[Piece], order: list[int], name: str, earlier: int) ->
     """
     for source in order:
         pieces = sources[source].statements
-        fit = {(source, place) for place, one in enumerate(pieces) if name in one.binds and one.serves}
+        fit = {
+            (source, place)
+            for place, one in enumerate(pieces)
+            if name in one.binds and one.serves and not _is_foreign(one)
+        }
         if not fit:
             continue
         imported = all(re.match(r"\s*+(?:import|from)\b", pieces[place].text) for _, place in fit)
@@ -206,10 +238,13 @@ def _completed(response: str, blocks: list[Block], tests: UnitTests) -> str | No
     bodies = [block.text for block in reversed(blocks) if block.kind is not OTHER] or [response.strip("\n")]
     wanted = tests.names | {tests.run.get("function")}
     for body in bodies:
+        if len(body) > LONGEST_BODY:
+            continue
         plain = textwrap.dedent(body)
         inner = textwrap.indent(plain, _inner_indent(head))
-        for text in (body, inner, _inner_indent(head) + body.lstrip()):
-            for end in (text, BODY_END.split(text)[0] if text[:1].isspace() else ""):
+        first = _inner_indent(head) + body.lstrip()
+        for text in (*((body,) if body[:1].isspace() else ()), inner, first):
+            for end in (text, BODY_END.split(text)[0]):
                 whole = head + end + "\n"
                 found = statements(whole) if end.strip() else None
                 if found and wanted & set().union(*(one.binds for one in found)):
