@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from curate.models.clients.sandbox import SandboxEngine
+from curate.score.code import score
+from curate.steps.model_calls import ModelCalls
 from curate.verifiers.programs.response_code import code_of
 from curate.verifiers.programs.tests_found import UnitTests
 from curate.verifiers.programs.unit_tests import read_tests
-from curate.score.code import score
-from curate.steps.model_calls import ModelCalls
 from curate.verifiers.sandbox.compare import same_text, same_value, shown
 from curate.verifiers.sandbox.values import encode
 from schemas.errors import UserError

@@ -21,6 +21,9 @@ OPENING = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 LABEL = re.compile(r"\{?\.?i?py(?:thon)?[\d.]*+(?![\w+-])|[\w./-]*\.py\b", re.IGNORECASE)
+CODE_LABEL = re.compile(r"\w++[ \t]++((?:def|class|import|from|async|@)\b[^\n]*+)", re.IGNORECASE)  # code in its place
+MARKDOWN = re.compile(r"(?:markdown|md|mdx)\b", re.IGNORECASE)
+INLINE = re.compile(r"(`{1,3}+)(?:python[\d.]*+[ \t]++)?([^`\n]{8,1000}+)\1(?!`)", re.IGNORECASE)
 CLOSING_LINE = re.compile(r"^[ \t>]*+(`{3,}+|~{3,}+)[ \t\r]*+$", re.MULTILINE)
 # In Python, outside strings: a comment, a string of one line, the start of a longer one, or a fence.
 LEXEME = re.compile(
@@ -67,8 +70,11 @@ def _fenced(response: str) -> Iterator[tuple[Block, int, int]]:
     at, searches = 0, 0
     while opening := OPENING.search(response, at):
         indent, fence, label = opening.groups()
-        kind = PYTHON if LABEL.match(label.strip()) else OTHER if label.strip().strip("{}.:") else BARE
+        kind = _kind(label.strip())
         begin = opening.end()
+        if MARKDOWN.match(label):  # the blocks in it are read as if they stood alone
+            at = begin
+            continue
         closing = _closing(response, begin, fence)
         inner = None
         if kind is not OTHER and searches < MOST_SEARCHES:
@@ -78,7 +84,15 @@ def _fenced(response: str) -> Iterator[tuple[Block, int, int]]:
                 if inner and parsed(_plain(kind, indent, response[begin : inner[0]])) is None:
                     inner = None
         end, at = inner or closing or (len(response), len(response))
-        yield Block(kind, _plain(kind, indent, response[begin:end]), bool(inner or closing)), opening.start(), at
+        first = CODE_LABEL.match(label) if kind is PYTHON else None
+        text = f"{first[1]}\n" if first else ""
+        text += _plain(kind, indent, response[begin:end])
+        yield Block(kind, text, bool(inner or closing)), opening.start(), at
+
+
+def _kind(label: str) -> str:
+    """Return the kind of a block with a label."""
+    return PYTHON if LABEL.match(label) else OTHER if label.strip("{}.:") else BARE
 
 
 def _closing(response: str, begin: int, fence: str) -> tuple[int, int] | None:
@@ -154,6 +168,12 @@ def tagged_blocks(response: str) -> list[Block]:
             text = html.unescape(text)
         blocks.append(Block(BARE, text, found >= 0))
     return blocks
+
+
+def inline_blocks(response: str) -> list[Block]:
+    """Return the last spans of code in a line, between backticks."""
+    spans = [span[2].strip() for span in INLINE.finditer(response)]
+    return [Block(BARE, span) for span in spans[-MOST_TAGGED:]]
 
 
 def prose_code(response: str) -> str:

@@ -17,7 +17,16 @@ import textwrap
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from curate.verifiers.programs.code_blocks import BARE, OTHER, PYTHON, Block, fenced_blocks, prose_code, tagged_blocks
+from curate.verifiers.programs.code_blocks import (
+    BARE,
+    OTHER,
+    PYTHON,
+    Block,
+    fenced_blocks,
+    inline_blocks,
+    prose_code,
+    tagged_blocks,
+)
 from curate.verifiers.programs.known_imports import known_import
 from curate.verifiers.programs.statements import Statement, is_code, statements
 from curate.verifiers.programs.tests_found import UnitTests
@@ -52,7 +61,7 @@ def code_of(response: str, tests: UnitTests) -> str | None:
         if found := _program(pieces, allowed, tests):
             return found
     whole = [] if blocks or _has_marks(response) else [Block(BARE, response)]
-    for others_of in (tagged_blocks, lambda _: whole, lambda text: [Block(BARE, prose_code(text))]):
+    for others_of in (tagged_blocks, lambda _: whole, lambda text: [Block(BARE, prose_code(text))], inline_blocks):
         others = _pieces(others_of(response))
         if found := _program([*pieces, *others], range(len(pieces), len(pieces) + len(others)), tests):
             return found
