@@ -142,7 +142,7 @@ def rows(problem: Problem) -> dict[str, tuple[dict[str, Any], str, str]]:
         ),
     }
     return {
-        shape: (row, *(answer(problem, result, how) for result in (problem.right, problem.wrong)))
+        shape: (row, answer(problem, problem.right, how), answer(problem, problem.wrong, how))
         for shape, (row, how) in shapes.items()
     }
 

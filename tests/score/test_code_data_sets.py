@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 
+from curate.sources.rows.field_map import check_fields, map_fields
 from curate.sources.rows.row_formats import convert
 from curate.verifiers.programs.tests_found import UnitTests
 from curate.verifiers.programs.unit_tests import read_tests
@@ -74,6 +75,20 @@ def test_no_other_pickle_is_read(private, capsys):
     found = read_tests(truth)
     assert isinstance(found, str) and "private_test_cases" in found and "unpickled" in found
     assert "harm" not in capsys.readouterr().out
+
+
+def test_several_columns_become_one_ground_truth():
+    row = {"q": "Do.", "meta": {"test": "def check(f):\n    assert f(1) == 2", "entry_point": "f", "x": 1}, "y": 2}
+    fields = {"prompt": "q", "ground_truth": ["meta.test", "meta.entry_point"]}
+    seen: set[str] = set()
+    (read,) = convert(*map_fields(row, check_fields(fields), seen))
+    tests = read_tests(read.ground_truth)
+    assert isinstance(tests, UnitTests) and tests.run["tests"] == ["check(f)"]
+    assert json.loads(read.metadata or "") == {"meta": {"x": 1}, "y": 2} and seen == {
+        "q",
+        "meta.test",
+        "meta.entry_point",
+    }
 
 
 KEPT = [
