@@ -272,25 +272,6 @@ def test_a_program_is_the_last_block_that_reads():
     assert code_of(text, unit_tests_in('{"inputs": ["1"], "outputs": ["2"]}')) == "print(int(input()) + 1)\n"
 
 
-def test_a_script_is_run_in_its_order():
-    script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
-    tests = unit_tests_in(script)
-    assert tests.run["setup"] == "s = Stack()"
-    assert [text.splitlines()[-1].strip() for text in tests.run["tests"]] == [
-        "assert not s.items",
-        "assert s.items == [1]",
-        "assert x in s.items",
-    ]
-    assert "no assert" in str(read_tests("if __name__ == '__main__':\n    assert f(1) == 2"))
-
-
-def test_expected_texts_are_json_only_where_the_arguments_are():
-    assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}').run["outputs"] == ["12"]
-    assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}').run["outputs"] == [12]
-    read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
-    assert "not JSON" in str(read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]})))
-
-
 def test_limits_are_checked_and_are_part_of_what_is_asked():
     calls = [next(score(pl.Series([fenced("f = abs")]), pl.Series([ASSERTS]), seconds=s)) for s in (6.0, 7.0)]
     asks = [one.requests[0] for one in calls if isinstance(one, ModelCalls)]

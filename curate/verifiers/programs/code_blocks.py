@@ -136,8 +136,8 @@ def _plain(kind: str, indent: str, body: str) -> str:
         return text
     if SESSION.match(text):
         return _session_code(text)
-    if MAGIC.search(text) and parsed(text) is None:
-        return MAGIC.sub("", text)
+    if ("\u00a0" in text or MAGIC.search(text)) and parsed(text) is None:
+        return MAGIC.sub("", text.replace("\u00a0", " "))
     return text
 
 

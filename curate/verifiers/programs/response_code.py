@@ -54,6 +54,7 @@ def code_of(response: str, tests: UnitTests) -> str | None:
 
     A response without code that the tests can use gives its last block, so that its tests fail with the reason.
     """
+    response = response.removeprefix("\ufeff")
     blocks = fenced_blocks(response)[-MOST_BLOCKS:]
     pieces = _pieces(blocks)
     for kind in (PYTHON, BARE, OTHER):

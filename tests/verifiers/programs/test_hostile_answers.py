@@ -42,6 +42,16 @@ HOSTILE = [
     "(" * 1_000_000,
     "\ud800```python\n",
     "```python\n\x00\n```",
+    "lambda: " * 20_000 + "0",
+    "x." * 100_000 + "y",
+    "x[0]" * 50_000 + " = 1",
+    "1 if 1 else " * 20_000 + "0",
+    "".join(f"{' ' * depth}def f():\n" for depth in range(90)) + " " * 90 + "pass\n",
+    "x = " + "'a' " * 200_000,
+    "x = " + "f'{a}' " * 100_000,
+    "class A:\n    def f(self): pass\n" * 30_000,
+    "`a b c d e f` " * 60_000,
+    "```md\n" * 150_000,
 ]
 
 
