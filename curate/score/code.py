@@ -1,9 +1,10 @@
 """The share of the prompt's unit tests that the response's code passes, run in a sandbox (bubblewrap, Linux only).
 
-``ground_truth`` holds the tests, in any of the forms that data sets use (``curate/score/_unit_tests.py``): asserts,
-``check(candidate)`` with its entry point, inputs and outputs of a program or of a function, pytest or unittest code.
-The code is the last Python block that defines a name used in the tests, or the whole response if that is Python. A
-response without code scores 0.0. ``detail`` is JSON: how many tests passed, and which failed and why.
+``ground_truth`` holds the tests, in any of the forms that data sets use (``curate/verifiers/programs/unit_tests.py``):
+asserts, ``check(candidate)`` with its entry point, inputs and outputs of a program or of a function, pytest or unittest
+code. The code is the last complete block that defines a name used in the tests, or that reads and prints, with what it
+needs of the other blocks (``curate/verifiers/programs/response_code.py``). A response without code scores 0.0.
+``detail`` is JSON: how many tests passed, and which failed and why.
 
 The sandbox has the standard library only, no network, and one process without children. A response can't pass a test by
 printing, leaving early, patching or posing as the expected value: its code runs in one process, and verdicts are made
@@ -16,8 +17,10 @@ from typing import Any
 
 import polars as pl
 
-from curate.score._unit_tests import code_of, read_tests
 from curate.steps.model_calls import ModelCalls, Scoring
+from curate.verifiers.programs.response_code import code_of
+from curate.verifiers.programs.tests_found import UnitTests
+from curate.verifiers.programs.unit_tests import read_tests
 from schemas.errors import UserError
 
 SHOWN = 10  # failed tests in ``detail``
@@ -59,7 +62,7 @@ def _requests(
     responses: pl.Series, truths: pl.Series, limits: dict[str, Any]
 ) -> Iterator[tuple[str | None, Scored | None]]:
     """Yield for each row the request to the sandbox and None, or None and the score of a row that needs no run."""
-    known: dict[str | None, dict[str, Any] | str] = {}  # the candidates of a prompt share its tests
+    known: dict[str | None, UnitTests | str] = {}  # the candidates of a prompt share its tests
     for response, truth in zip(responses, truths, strict=True):
         tests = known[truth] = known.get(truth) or read_tests(truth)
         if isinstance(tests, str):
@@ -69,7 +72,7 @@ def _requests(
         elif (code := code_of(response, tests)) is None:
             yield None, (0.0, json.dumps({"passed": 0, "why": "the response has no Python code"}), None)
         else:
-            yield json.dumps({"kind": "code", "code": code, "tests": tests} | limits), None
+            yield json.dumps({"kind": "code", "code": code, "tests": tests.run} | limits), None
 
 
 def _read(text: str | None, error: str | None) -> Scored:

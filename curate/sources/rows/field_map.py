@@ -2,6 +2,7 @@
 
 ``{"prompt": "question", "ground_truth": "meta.answer", "completions": ["a.solution", "b.solution"]}`` is an example; a
 dotted name leads into a mapping of the row. It is needed where the keys of a file are not recognised by themselves.
+Several keys of the ground truth become one mapping: ``{"ground_truth": ["test", "entry_point"]}``.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from schemas.errors import BadRow, UserError, nearest, unknown
 from schemas.json_text import parse
 
+SEVERAL = ("completions", "ground_truth")  # names that a list of keys may stand for
 NAMES = (
     "prompt",
     "messages",
@@ -35,9 +37,9 @@ def check_fields(fields: Any) -> dict[str, str | list[str]]:
     for name, value in fields.items():
         if name not in NAMES:
             raise unknown("field called", name, NAMES, "fields")
-        names = value if isinstance(value, list) and name == "completions" else [value]
+        names = value if isinstance(value, list) and name in SEVERAL else [value]
         if not names or not all(isinstance(n, str) and n for n in names):
-            several = ", or a list of them" if name == "completions" else ""
+            several = ", or a list of them" if name in SEVERAL else ""
             raise UserError(f"fields.{name}: expected the name of a key in the file{several}, found {value!r}")
     return fields
 
@@ -48,7 +50,8 @@ def map_fields(row: dict, fields: dict[str, str | list[str]], seen: set[str]) ->
     Args:
         row: A row of the file; it is not changed.
         fields: The mapping, as ``check_fields`` returned it. A list of names under ``completions`` gives one candidate
-            for each; a candidate taken from ``model.key`` has the model's name and the keys beside it.
+            for each; a candidate taken from ``model.key`` has the model's name and the keys beside it. A list of names
+            under ``ground_truth`` gives a mapping of them, by their last parts.
         seen: Filled with the names in ``fields`` that this row has.
 
     Raises:
@@ -61,13 +64,15 @@ def map_fields(row: dict, fields: dict[str, str | list[str]], seen: set[str]) ->
         seen.update(paths)
         if not paths and name in ("prompt", "messages"):
             raise BadRow(f"no {names[0]!r}, which 'fields' names as the {name}")
-        if isinstance(source, list):
+        if isinstance(source, list) and name == "ground_truth":
+            mapped[name] = {path[-1]: _value_at(row, path) for path in paths.values()} or None
+        elif isinstance(source, list):
             mapped[name] = [_candidate_at(row, path, names) for path in paths.values()] or None
         elif paths:
             value = _value_at(row, paths[source])
             mapped[name] = [value] if name == "completions" and _is_one_text(value) else value
         for path in paths.values():
-            rest = _without(rest, path[:1] if isinstance(source, list) else path)
+            rest = _without(rest, path[:1] if name == "completions" and isinstance(source, list) else path)
     return mapped, rest
 
 

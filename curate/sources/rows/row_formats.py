@@ -26,6 +26,7 @@ from curate.sources.rows.row_keys import normal, parse_lists
 from curate.sources.rows.row_layout import Layout, row_layout
 from curate.sources.rows.row_metadata import row_metadata
 from curate.sources.rows.transcripts import is_transcript, read_transcript
+from curate.sources.rows.unit_test_columns import lift_unit_tests
 from schemas.errors import BadRow, short_repr
 from schemas.json_text import dump
 from schemas.messages import Message, trailing_assistant_count
@@ -88,6 +89,7 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bo
     rest = {k: v for k, v in row.items() if v is not None}
     _lift_messages(rest)
     parse_lists(rest)
+    tests = lift_unit_tests(rest)
     nulls = () if len(rest) == len(row) else tuple(key for key in row if row[key] is None)
     try:
         layout = row_layout(rest, nulls)
@@ -96,7 +98,10 @@ def convert(row: dict[str, Any], extra: dict[str, Any] | None = None, *, cut: bo
         raise BadRow(f"{null!r} is null; expected text or a list of messages") if null else problem from None
     if layout.answers == "tree":
         return _tree_rows(rest, layout, extra or {})
-    return _read_row(rest, layout, extra or {}, cut)
+    rows = _read_row(rest, layout, extra or {}, cut)
+    for one in rows if tests else ():
+        one.row_format += f", unit tests in {tests}"
+    return rows
 
 
 def _lift_messages(rest: dict[str, Any]) -> None:

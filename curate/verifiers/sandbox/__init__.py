@@ -2,5 +2,6 @@
 
 ``judge`` runs a response against its tests and makes the verdicts, with ``compare`` and ``clock``. ``sandbox`` starts
 one sandbox (``bwrap_command``, ``seccomp``, ``inner_modules``), ``spares`` starts them ahead of time. ``entrance``,
-``values``, ``response``, ``checker``, ``link``, ``remote`` and ``pytest`` run inside, with the standard library alone.
+``values``, ``response``, ``checker``, ``link``, ``remote``, ``pytest`` and ``numpy_parts`` run inside, with the
+standard library alone.
 """

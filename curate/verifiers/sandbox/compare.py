@@ -6,12 +6,14 @@ may take for ever (a set whose items share one hash, a fraction of two numbers o
 
 import json
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 SHOWN = 60  # characters shown of an expected or found text
 MAX_DIGITS = 5000  # of a number; no JSON that Python reads has more
+DECIMAL = re.compile(r"[-+]?(?:\d++\.\d*+|\.\d++|\d++(?=e))(?:e[-+]?\d++)?", re.IGNORECASE)
 SEQUENCES = ("tuple", "deque")
 MAPPINGS = ("dict", "counter", "ordered")
 
@@ -30,7 +32,7 @@ def same_text(found: str, expected: str) -> bool:
 
 
 def _near(found: str, expected: str) -> bool:
-    if "." not in expected:
+    if not DECIMAL.fullmatch(expected) or len(found) > MAX_DIGITS:
         return False
     try:
         return math.isclose(float(found), float(expected), rel_tol=1e-6, abs_tol=1e-6)

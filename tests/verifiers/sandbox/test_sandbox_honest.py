@@ -171,7 +171,7 @@ def test_large_inputs_reach_the_program():
         "from unittest.mock import patch\nwith patch('builtins.input', return_value='5'): assert f(1) == 5",
         "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as out: f(1)\nassert out.getvalue() == '5\\n'",
         "import io, sys\nsys.stdout = io.StringIO()\nf(1)\nassert sys.stdout.getvalue() == '5\\n'",
-        "import numpy as np\nassert np.isclose(f(1), 2)",
+        "import numpy as np\nassert np.isclose(np.array(f(1)), 2)",
     ],
 )
 def test_tests_that_need_the_response_in_process_have_no_verdict(test):

@@ -1,10 +1,13 @@
-"""Tests that a ground truth does not give: each is refused in one line that says what was found."""
+"""The tests that a ground truth gives; where it gives none, one line says what was found."""
+# ruff: noqa: E501 (programs in texts, a line each)
 
 import json
 
 import pytest
 
-from curate.score._unit_tests import code_of, read_tests
+from curate.verifiers.programs.response_code import code_of
+from curate.verifiers.programs.tests_found import UnitTests
+from curate.verifiers.programs.unit_tests import read_tests
 
 CHECK = "def check(candidate):\n    assert candidate(1) == 2"
 DEEP = "[" * 100_000
@@ -44,6 +47,32 @@ def test_a_test_without_an_entry_point_is_code():
 
 def test_a_response_too_long_to_parse_has_no_code():
     tests = read_tests('["assert f(1) == 2"]')
-    assert isinstance(tests, dict)
+    assert isinstance(tests, UnitTests)
     assert code_of("x = 1\n", tests) == "x = 1\n"
     assert code_of("x = 1\n" * 200_000, tests) is None
+
+
+def unit_tests_in(text: str) -> UnitTests:
+    """The tests in a ground truth that has some."""
+    found = read_tests(text)
+    assert isinstance(found, UnitTests), found
+    return found
+
+
+def test_a_script_is_run_in_its_order():
+    script = "s = Stack()\nassert not s.items\ns.push(1)\nassert s.items == [1]\nfor x in (2, 3):\n    s.push(x)\n    assert x in s.items\ndel s"
+    tests = unit_tests_in(script)
+    assert tests.run["setup"] == "s = Stack()"
+    assert [text.splitlines()[-1].strip() for text in tests.run["tests"]] == [
+        "assert not s.items",
+        "assert s.items == [1]",
+        "assert x in s.items",
+    ]
+    assert "no assert" in str(read_tests("if __name__ == '__main__':\n    assert f(1) == 2"))
+
+
+def test_expected_texts_are_json_only_where_the_arguments_are():
+    assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}').run["outputs"] == ["12"]
+    assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}').run["outputs"] == [12]
+    read_tests(json.dumps({"fn_name": "f", "inputs": ["3"], "outputs": ["[" * 100_000]}))
+    assert "not JSON" in str(read_tests(json.dumps({"fn_name": "f", "inputs": ["[" * 100_000], "outputs": ["1"]})))

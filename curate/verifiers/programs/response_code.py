@@ -1,0 +1,269 @@
+"""Make one program of the code in a response.
+
+Its main block is the last complete one (it parses as Python) that defines, at its top level, a name which the tests
+use; for a program that is fed inputs, the last that, with what it needs of other blocks, reads and prints. The main
+block is taken whole. Of the others only what it needs is taken, before it and in their order: the statements that bind
+a name it uses and does not bind itself, and those that change such an object in place (from the nearest earlier block
+that binds it, else from the next later one). So drafts, examples of use, tests and output are left out.
+
+Blocks labelled as Python come before blocks without a label, those before blocks between tags, those before code in
+prose. A response that is only the body of the function is appended to the code that the data set gives.
+"""
+
+import builtins
+import re
+import sys
+import textwrap
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from curate.verifiers.programs.code_blocks import (
+    BARE,
+    OTHER,
+    PYTHON,
+    Block,
+    fenced_blocks,
+    inline_blocks,
+    prose_code,
+    tagged_blocks,
+)
+from curate.verifiers.programs.known_imports import known_import
+from curate.verifiers.programs.statements import Statement, is_code, statements
+from curate.verifiers.programs.tests_found import UnitTests
+
+MOST_BLOCKS, MOST_CODE = 200, 200_000  # blocks, and characters of them, that are looked at: the last ones
+LONGEST_BODY = 50_000  # characters of a function's body that stands alone
+READS = re.compile(r"\binput\s*\(|\binput\b\s*[,)]|\bstdin\b|\bopen\(\s*0|\bfileinput\b|\bos\.read\(\s*0")
+PRINTS = re.compile(r"\bprint\b|\bstdout\b|\bos\.write\b")
+FEIGNS = re.compile(r"\bStringIO\b|\bmock\b|\bmonkeypatch\b|\bunittest\b|\bsubprocess\b|\bBytesIO\b")
+FUTURE = re.compile(r"^from __future__ import [^\n]*+\n?", re.MULTILINE)
+IMPORTED = re.compile(r"\s*+from[ \t]+(\w*+)[\w.]*+[ \t]+import\b")
+BUILTIN = frozenset(dir(builtins)) - {"input", "print"}  # programs give these two another meaning to be quick
+BODY_END = re.compile(r"\n(?=[^\s#)\]}\"'])")
+
+
+class Piece(NamedTuple):
+    """A complete block: its text and its statements, none of them empty."""
+
+    text: str
+    statements: list[Statement]
+
+
+def code_of(response: str, tests: UnitTests) -> str | None:
+    """Return the code of a response for these tests, or None if it has none.
+
+    A response without code that the tests can use gives its last block, so that its tests fail with the reason.
+    """
+    response = response.removeprefix("\ufeff")
+    blocks = fenced_blocks(response)[-MOST_BLOCKS:]
+    pieces = _pieces(blocks)
+    for kind in (PYTHON, BARE, OTHER):
+        allowed = [number for number, block in enumerate(blocks) if block.kind is kind and pieces[number]]
+        if found := _program(pieces, allowed, tests):
+            return found
+    whole = [] if blocks or _has_marks(response) else [Block(BARE, response)]
+    for others_of in (tagged_blocks, lambda _: whole, lambda text: [Block(BARE, prose_code(text))], inline_blocks):
+        others = _pieces(others_of(response))
+        if found := _program([*pieces, *others], range(len(pieces), len(pieces) + len(others)), tests):
+            return found
+    return _completed(response, blocks, tests) or _any_code(response, blocks)
+
+
+def _has_marks(response: str) -> bool:
+    """Return whether a line of a response that may be Python is a lone word, in brackets or not: ``[DONE]``."""
+    return any(
+        line.strip().strip("[]").isidentifier() for line in re.findall(r"^\[?\w++\]?[ \t\r]*+$", response, re.MULTILINE)
+    )
+
+
+def _any_code(response: str, blocks: list[Block]) -> str | None:
+    """Return the last block, complete or not: one that is labelled as Python, else one without a label."""
+    for kind in (PYTHON, BARE):
+        texts = [block.text for block in blocks if block.kind is kind and (kind is PYTHON or is_code(block.text))]
+        if texts:
+            return texts[-1]
+    return response if not blocks and is_code(response) else None
+
+
+def _pieces(blocks: list[Block]) -> list[Piece | None]:
+    """Return blocks as pieces of a program; None for one that is not complete, and for those beyond ``MOST_CODE``."""
+    found: list[Piece | None] = []
+    left = MOST_CODE
+    for block in reversed(blocks):
+        left -= len(block.text.strip())
+        found.append(_piece(block) if left >= 0 else None)
+    return found[::-1]
+
+
+def _piece(block: Block) -> Piece | None:
+    """Return a block as a piece of a program, or None if it is incomplete or holds no code."""
+    found = statements(block.text)
+    if found is None and not block.closed:  # what was cut off in the middle of its last statement
+        block = block._replace(text=_without_last(block.text))
+        found = statements(block.text)
+    if not found or (block.kind is not PYTHON and not is_code(block.text)):
+        return None
+    return Piece(block.text, found)
+
+
+def _without_last(text: str) -> str:
+    """Return a text without its last line that is not indented, and what follows it."""
+    starts = [start.start() for start in re.finditer(r"^[^\s)\]}]", text, re.MULTILINE)]
+    return text[: starts[-1]] if starts else ""
+
+
+def _program(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests) -> str | None:
+    """Return the program whose main piece is one of the allowed ones, or None."""
+    for number in sorted(_mains(pieces, allowed, tests), reverse=True):
+        return _joined(pieces, number, tests)
+    if tests.run["how"] != "stdio":
+        return None
+    for checks in ((READS, PRINTS), (PRINTS,)):
+        for number in reversed(list(allowed)):
+            piece = pieces[number]
+            if piece is None or all(one.defines for one in piece.statements) or FEIGNS.search(piece.text):
+                continue
+            text = _joined(pieces, number, tests)
+            if all(check.search(text) for check in checks):
+                return text
+    return None
+
+
+def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests) -> list[int]:
+    """Return the numbers of the pieces that define what the tests call."""
+    found = []
+    function = tests.run.get("function")
+    for number in allowed:
+        piece = pieces[number]
+        if piece is None:
+            continue
+        bound = set().union(*(one.binds for one in piece.statements if not _is_foreign(one)))
+        if function:
+            method = re.compile(rf"^[ \t]+(?:async )?def {function}\b", re.MULTILINE)
+            loose = re.compile(rf"^def {function}\s*\(\s*self\b", re.MULTILINE)
+            fits = ("Solution" in bound and method.search(piece.text)) or (
+                function in bound and not loose.search(piece.text)
+            )
+        else:
+            fits = bool(bound & tests.names)
+        if fits:
+            found.append(number)
+    return found
+
+
+def _is_foreign(statement: Statement) -> bool:
+    """Return whether a statement imports names from a module that is not the standard library's: the response's own."""
+    module = IMPORTED.match(statement.text)
+    return module is not None and module[1] not in sys.stdlib_module_names
+
+
+def _joined(pieces: list[Piece | None], main: int, tests: UnitTests) -> str:
+    """Return the main piece with what it needs of the others, of the data set's code and of known imports."""
+    whole = pieces[main]
+    if whole is None:
+        return ""
+    given = Piece(tests.given, _given_statements(tests.given))
+    earlier = [piece for piece in pieces[:main] if piece]
+    later = [piece for piece in pieces[main + 1 :] if piece]
+    sources = [given, *earlier, *later]
+    order = [*range(len(earlier), 0, -1), *range(len(earlier) + 1, len(sources)), 0]
+    taken: set[tuple[int, int]] = set()
+    imports: list[str] = []
+    bound = set().union(*(one.binds for one in whole.statements))
+    used = set().union(*(one.uses for one in whole.statements))
+    waiting = used | tests.names
+    seen = set(bound)
+    for source in range(1, len(earlier) + 1):
+        chosen = {(source, place) for place, one in enumerate(sources[source].statements) if one.sets}
+        waiting |= _uses(sources, chosen - taken)
+        taken |= chosen
+    while waiting := waiting - seen:
+        name = waiting.pop()
+        seen.add(name)
+        chosen = _binding(sources, order, name, len(earlier)) if name not in BUILTIN else set()
+        more = _uses(sources, chosen - taken)
+        used |= more
+        waiting |= more
+        taken |= chosen
+        if not chosen and name in used and name not in BUILTIN and (line := known_import(name, tests.environment)):
+            imports.append(line)
+    parts = [f"{line}\n" for line in sorted(imports)]
+    parts += [sources[source].statements[place].text for source, place in sorted(taken)]
+    if not parts:
+        return whole.text
+    return _future_first("".join([*parts, whole.text]))
+
+
+def _given_statements(given: str) -> list[Statement]:
+    """Return the statements of the data set's code, which may end with the head of a function."""
+    if not given:
+        return []
+    return statements(given) or statements(f"{given.rstrip()}\n        pass\n") or []
+
+
+def _uses(sources: list[Piece], chosen: set[tuple[int, int]]) -> set[str]:
+    return set().union(*(sources[source].statements[place].uses for source, place in chosen))
+
+
+def _binding(sources: list[Piece], order: list[int], name: str, earlier: int) -> set[tuple[int, int]]:
+    """Return the places of the statements that give a name its value: of the first source in ``order`` that binds it.
+
+    Statements that change the object follow in that source, and in those between it and the main piece.
+    """
+    for source in order:
+        pieces = sources[source].statements
+        fit = {
+            (source, place)
+            for place, one in enumerate(pieces)
+            if name in one.binds and one.serves and not _is_foreign(one)
+        }
+        if not fit:
+            continue
+        imported = all(re.match(r"\s*+(?:import|from)\b", pieces[place].text) for _, place in fit)
+        behind = range(source, earlier + 1) if 0 < source <= earlier else (source,)
+        changing = {
+            (other, place)
+            for other in behind
+            for place, one in enumerate(sources[other].statements)
+            if name in one.changes and one.serves
+        }
+        return fit if imported else fit | changing
+    return set()
+
+
+def _future_first(text: str) -> str:
+    """Return a program with its imports from ``__future__`` in front, where Python wants them."""
+    lines = list(dict.fromkeys(line.strip() for line in FUTURE.findall(text)))
+    return "".join(f"{line}\n" for line in lines) + FUTURE.sub("", text) if lines else text
+
+
+def _completed(response: str, blocks: list[Block], tests: UnitTests) -> str | None:
+    """Return the data set's code with the response as its end, or None if that is no program.
+
+    A response that gives only the body may have lost its first indentation; what follows the body is left out.
+    """
+    if not tests.given.strip() or tests.run["how"] == "stdio":
+        return None
+    head = tests.given.rstrip() + "\n"
+    bodies = [block.text for block in reversed(blocks) if block.kind is not OTHER] or [response.strip("\n")]
+    wanted = tests.names | {tests.run.get("function")}
+    for body in bodies:
+        if len(body) > LONGEST_BODY:
+            continue
+        plain = textwrap.dedent(body)
+        inner = textwrap.indent(plain, _inner_indent(head))
+        first = _inner_indent(head) + body.lstrip()
+        for text in (*((body,) if body[:1].isspace() else ()), inner, first):
+            for end in (text, BODY_END.split(text)[0]):
+                whole = head + end + "\n"
+                found = statements(whole) if end.strip() else None
+                if found and wanted & set().union(*(one.binds for one in found)):
+                    return _joined([Piece(whole, found)], 0, tests)
+    return None
+
+
+def _inner_indent(head: str) -> str:
+    """Return the indentation of the body of the function whose head ends a piece of code."""
+    lines = [line for line in head.splitlines() if re.match(r"[ \t]*+(?:async )?(?:def|class)\b", line)]
+    last = lines[-1] if lines else ""
+    return last[: len(last) - len(last.lstrip())] + "    "
