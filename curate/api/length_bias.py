@@ -1,5 +1,8 @@
 """How a score goes with the response's length, in figures and in a plain sentence."""
 
+import json
+
+import duckdb
 import polars as pl
 
 from curate.algorithms.statistics.figures import Figure
@@ -42,3 +45,36 @@ def length_sentence(score: str, found: dict[str, Figure]) -> str:
     which = "longer" if chief.value > 0 else "shorter"
     sure = "" if chief.low is None or chief.low * (chief.high or 0.0) > 0 else "; the interval includes 0"
     return f"{score} {how} prefers {which} responses ({figures}{sure})"
+
+
+def model_scores(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the names of the scores of answers in a store that a model gives, or that are made of such scores."""
+    stages = con.execute(
+        "SELECT settings FROM stages WHERE stage LIKE 'completions.score.%' ORDER BY run_id, position"
+    ).fetchall()
+    found: dict[str, None] = {}
+    for (text,) in stages:
+        held = json.loads(text)
+        scorer = held.get("scorer")
+        if not (isinstance(scorer, list) and len(scorer) == 5):  # a store of another version
+            continue
+        reads = {name for names in scorer[3].values() for name in names}
+        if any(task != "run" for _, task in scorer[4]) or not reads.isdisjoint(found):
+            found[held["name"]] = None
+    return list(found)
+
+
+def length_sentences(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return for each score of ``model_scores`` how it goes with the response's length."""
+    sentences = []
+    for name in model_scores(con):
+        rows = con.sql(
+            """SELECT s.value AS score, length(c.response) AS length,
+                      dense_rank() OVER (ORDER BY c.prompt_id) - 1 AS prompt,
+                      dense_rank() OVER (ORDER BY coalesce(p.family, c.prompt_id)) - 1 AS cluster
+               FROM scores s JOIN completions c ON c.completion_id = s.row_id
+               LEFT JOIN prompts p ON p.prompt_id = c.prompt_id WHERE s.scorer = ? AND s.value IS NOT NULL""",
+            params=[name],
+        ).pl()
+        sentences.append(length_sentence(name, length_bias(rows)))
+    return [sentence for sentence in sentences if sentence]
