@@ -135,7 +135,8 @@ def _numbers(held: VerdictRows, scorer: str, column: str) -> tuple[pl.DataFrame,
         )
     notes = []
     if len(unread):
-        notes.append(f"{len(unread):,} verdicts are left out, such as {short_repr(unread[0])}: they are no numbers")
+        left = "1 verdict is" if len(unread) == 1 else f"{len(unread):,} verdicts are"
+        notes.append(f"{left} left out, such as {short_repr(unread[0])}, which is no number")
     name = column.rsplit(".", 1)[-1]
     values = verdict.drop_nulls()
     if name in RANKS:

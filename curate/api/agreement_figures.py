@@ -1,5 +1,6 @@
 """The figures of how a score agrees with recorded verdicts, from columns of numbers: for all answers and by groups."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +63,14 @@ def length_groups(held: Verdicts) -> pl.Series:
     cuts = [length.quantile(share, "nearest") for share in (1 / 3, 2 / 3)]
     if None in cuts:
         return pl.Series("group", [None] * len(length), dtype=pl.String)
-    low, high = cuts
+    low, high = (float(math.floor(cut)) for cut in cuts)
     label = (
         pl.when(length.is_null())
         .then(None)
         .when(length <= low)
         .then(pl.lit(f"up to {low:,.0f} characters"))
         .when(length <= high)
-        .then(pl.lit(f"{low:,.0f} to {high:,.0f} characters"))
+        .then(pl.lit(f"{low + 1:,.0f} to {high:,.0f} characters"))
         .otherwise(pl.lit(f"above {high:,.0f} characters"))
     )
     ordered = pl.select(group=label, length=length).sort("length", maintain_order=True)["group"]
