@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 
 from curate.algorithms.statistics.figures import Figure
-from curate.algorithms.statistics.orders import spearman, spearman_within
+from curate.algorithms.statistics.orders import CONSTANT, spearman, spearman_within
 
 SLIGHT, STRONG = 0.1, 0.3  # sizes of a correlation, after Cohen (1988): small from 0.1, medium from 0.3
 TOO_FEW = 10  # answers below which nothing is said
@@ -39,6 +39,8 @@ def length_sentence(score: str, found: dict[str, Figure]) -> str:
     figures, chief = f"Spearman {overall.value:+.2f}", overall
     if within.value is not None and within.count >= TOO_FEW:
         figures, chief = f"{figures}, within prompts {within.value:+.2f}", within
+    if within.value is None and within.why == CONSTANT:
+        return f"{score} is the same for all responses to a prompt, so it prefers none by its length ({figures})"
     if chief.value is None or abs(chief.value) < SLIGHT:
         return f"{score} hardly depends on the response's length ({figures})"
     how = "strongly" if abs(chief.value) >= STRONG else "somewhat"
