@@ -9,8 +9,8 @@ import polars as pl
 
 from curate.models.gateway import Gateway
 from curate.pipeline.scorer import no_model_calls
+from curate.score._reference_answers import VERIFIERS, own_answer
 from curate.storage.store import Store
-from curate.verifiers.reference_answers import VERIFIERS, own_answer
 from schemas.errors import OneLine
 from schemas.progress import Progress
 from schemas.recipe import Recipe
@@ -129,13 +129,13 @@ def _check(
 
 def _answers(verifier: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the prompts with a reference each as their answer; an empty answer and a null where there is none."""
-    columns = rows.select("response", "completion", "prompt", "ground_truth", "metadata")
+    columns = rows.select("response", "completion", "prompt", "ground_truth", "metadata", "tools")
     made = []
-    for response, completion, prompt, truth, metadata in columns.iter_rows():
+    for response, completion, prompt, truth, metadata, tools in columns.iter_rows():
         if response is not None or completion is not None:
             made.append((response, completion, "recorded answer"))
             continue
-        own = own_answer(verifier, truth, prompt, metadata)
+        own = own_answer(verifier, truth, prompt, metadata, tools)
         made.append(("", None, None) if own is None else (own.text, None, own.source))
     answers = pl.DataFrame(made, schema=ANSWER, orient="row")
     recorded = pl.col("reference") == "recorded answer"

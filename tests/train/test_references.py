@@ -75,12 +75,12 @@ def test_truths_without_reference_are_read_all_the_same(tmp_path):
     assert found.unjudged == 1 and "lowerkase" in found.rows[0].why and found.rows[0].reference == "none"
 
 
-def test_a_call_to_a_function_that_is_not_there_fails(tmp_path):
+def test_a_call_to_a_function_that_is_not_there_is_null(tmp_path):
     tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
     calls = [[{"name": name, "arguments": {}}] for name in ("add", "sub")]
     rows = [{"prompt": f"q{n}", "tools": [tool], "ground_truth": call} for n, call in enumerate(calls)]
     (found,) = checked(tmp_path, rows, "tool_call")
-    assert (found.passed, found.failed) == (1, 1) and "sub" in found.rows[0].why
+    assert (found.passed, found.unjudged) == (1, 1) and "sub" in found.rows[0].why
 
 
 def test_each_source_and_each_verifier_is_counted_by_itself(tmp_path):

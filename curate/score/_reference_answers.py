@@ -9,6 +9,9 @@ import json
 import re
 from typing import Any, NamedTuple
 
+from curate.score._accepted_answers import accepted_answers
+from curate.score._call_reading import Expected, expected_calls, read_tools
+
 VERIFIERS = ("math", "exact_match", "constraints", "code", "json_schema", "tool_call")
 # Keys of a prompt's metadata that hold a program that solves it (MBPP, HumanEval, TACO, KodCode, LeetCode ...).
 SOLUTIONS = (
@@ -29,7 +32,9 @@ class Reference(NamedTuple):
     source: str
 
 
-def own_answer(verifier: str, truth: str | None, prompt: str | None, metadata: str | None) -> Reference | None:
+def own_answer(
+    verifier: str, truth: str | None, prompt: str | None, metadata: str | None, tools: str | None = None
+) -> Reference | None:
     """Return a prompt's reference for a verifier, where no answer is recorded as right; None where there is none.
 
     Args:
@@ -37,6 +42,7 @@ def own_answer(verifier: str, truth: str | None, prompt: str | None, metadata: s
         truth: The prompt's ground truth.
         prompt: The text of the prompt's last user turn.
         metadata: The prompt's metadata, as JSON text.
+        tools: The prompt's tools, as JSON text.
     """
     if verifier == "code":
         return _program(prompt or "", metadata)
@@ -45,8 +51,9 @@ def own_answer(verifier: str, truth: str | None, prompt: str | None, metadata: s
     if verifier == "math":
         return Reference(truth if MARKED.search(truth) else f"\\boxed{{{truth.strip()}}}", ITSELF)
     if verifier == "exact_match":
-        return Reference(_first_of(truth), ITSELF)
-    return _calls(truth) if verifier == "tool_call" else None
+        accepted = accepted_answers(truth)
+        return Reference(accepted.answers[0] if accepted and accepted.answers else truth, ITSELF)
+    return _calls(truth, tools) if verifier == "tool_call" else None
 
 
 def _program(prompt: str, metadata: str | None) -> Reference | None:
@@ -90,32 +97,25 @@ def _whole(prompt: str, program: str) -> str:
     return f"{prompt.rstrip()}\n{program}" if is_body else program
 
 
-def _first_of(truth: str) -> str:
-    """Return the first of several accepted answers, or the one answer."""
-    held = _json(truth) if truth.lstrip().startswith("[") else None
-    texts = isinstance(held, list) and held and all(isinstance(one, str) for one in held)
-    return held[0] if texts else truth
-
-
-def _calls(truth: str) -> Reference | None:
-    """Return the expected calls as text with ``<tool_call>`` tags; None where the ground truth holds none."""
-    held = _json(truth)
-    calls = held if isinstance(held, list) else [held]
-    if not all(isinstance(call, dict) for call in calls):
+def _calls(truth: str, tools: str | None) -> Reference | None:
+    """Return the expected calls as text with ``<tool_call>`` tags; None where the ground truth has none to read."""
+    try:
+        expected = None if tools is None else expected_calls(truth, read_tools(tools))
+    except (ValueError, RecursionError):  # the verifier says why
         return None
-    written = [_call(call) for call in calls]
-    if None in written:
+    if expected is None:
         return None
-    text = "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in written)
+    calls = [{"name": call.name, "arguments": _arguments(call)} for call in expected]
+    text = "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
     return Reference(text or "No call is needed.", ITSELF)
 
 
-def _call(call: dict[str, Any]) -> dict[str, Any] | None:
-    inner = call.get("function")
-    call = inner if isinstance(inner, dict) else call
-    arguments = call.get("arguments", call.get("parameters", {}))
-    arguments = _json(arguments) if isinstance(arguments, str) else arguments
-    return {"name": call["name"], "arguments": arguments} if isinstance(call.get("name"), str) else None
+def _arguments(call: Expected) -> dict[str, Any]:
+    """Return the arguments of an expected call; of accepted values the first, and none where "" stands for none."""
+    if not call.accepted:
+        return call.arguments
+    first = {key: next((one for one in values if one != ""), None) for key, values in call.arguments.items()}
+    return {key: value for key, value in first.items() if value is not None}
 
 
 def _json(text: str | None) -> Any:

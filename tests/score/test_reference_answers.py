@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from curate.verifiers.reference_answers import own_answer
+from curate.score._reference_answers import own_answer
 
 
 def own(verifier, truth=None, prompt="p", **metadata):
@@ -31,7 +31,8 @@ def test_a_worked_truth_of_maths_is_an_answer_as_it_is(truth):
 def test_an_exact_match_is_its_first_accepted_answer():
     assert own("exact_match", "Paris") == ("Paris", "ground_truth")
     assert own("exact_match", '["Paris", "Paris, France"]') == ("Paris", "ground_truth")
-    assert own("exact_match", "[1, 2]") == ("[1, 2]", "ground_truth")
+    assert own("exact_match", '{"text": ["Paris"], "answer_start": [3]}') == ("Paris", "ground_truth")
+    assert own("exact_match", "(a) and (b)") == ("(a) and (b)", "ground_truth")
 
 
 @pytest.mark.parametrize("verifier", ["math", "exact_match", "constraints", "json_schema", "tool_call"])
@@ -80,18 +81,29 @@ def test_metadata_without_a_program_give_no_reference(held):
     assert own_answer("code", "assert f()", "p", held) is None
 
 
+TOOLS = json.dumps([{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}])
+
+
+def calls(truth, tools=TOOLS):
+    found = own_answer("tool_call", json.dumps(truth), "p", None, tools)
+    return found and found.text
+
+
 def test_expected_calls_are_written_between_tags():
     call = {"name": "add", "arguments": {"a": 1}}
     text = f"<tool_call>\n{json.dumps(call)}\n</tool_call>"
     wrapped = {"type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
-    for truth in (call, [call], wrapped, [wrapped]):
-        assert own("tool_call", json.dumps(truth)) == (text, "ground_truth")
-    found = own("tool_call", json.dumps([call, call]))
-    assert found is not None and found.text == f"{text}\n{text}"
-    none = own("tool_call", "[]")
-    assert none is not None and "<tool_call>" not in none.text
+    for truth in (call, [call], wrapped, [wrapped], {"add": {"a": 1}}):
+        assert calls(truth) == text
+    assert calls([call, call]) == f"{text}\n{text}"
+    assert "<tool_call>" not in calls([])
 
 
-@pytest.mark.parametrize("truth", ["4", "text", '[{"a": 1}]', "[1]", '{"name": 5}'])
+def test_of_accepted_values_the_first_is_given():
+    assert '{"a": 2}' in calls([{"add": {"a": [2, 3], "b": ["", None]}}])
+
+
+@pytest.mark.parametrize("truth", [4, "text", [{"a": 1}], [1], {"name": "sub", "arguments": {}}])
 def test_a_truth_without_calls_is_no_reference_of_tool_call(truth):
-    assert own("tool_call", truth) is None
+    assert calls(truth) is None
+    assert calls({"name": "add", "arguments": {}}, None) is None, "nor is one without tools"
