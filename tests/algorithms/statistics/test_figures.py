@@ -29,7 +29,7 @@ def test_t_quantiles_are_those_of_the_tables(freedom, quantile):
     assert t_quantile(freedom) == pytest.approx(quantile, rel=0.01)
 
 
-def test_a_share_of_independent_answers_has_nearly_wilsons_interval():
+def test_a_share_of_independent_answers_has_wilsons_interval():
     values = np.repeat([1.0, 0.0], [300, 700])
     found = known(mean(values, np.arange(1000)))
     assert (found.low, found.high) == pytest.approx(wilson(0.3, 1000), abs=1e-3)
