@@ -1,6 +1,5 @@
 """The figures of how a score agrees with recorded verdicts, from columns of numbers: for all answers and by groups."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,10 +59,10 @@ def length_groups(held: Verdicts) -> pl.Series:
     length = held.rows["length"].cast(pl.Float64)
     if held.kind == "pairs":
         length = (length + held.rows["other_length"].cast(pl.Float64)) / 2
-    cuts = [length.quantile(share, "nearest") for share in (1 / 3, 2 / 3)]
-    if None in cuts:
+    known = length.drop_nulls().to_numpy()
+    if not len(known):
         return pl.Series("group", [None] * len(length), dtype=pl.String)
-    low, high = (float(math.floor(cut)) for cut in cuts)
+    low, high = (float(cut) for cut in np.floor(np.quantile(known, (1 / 3, 2 / 3), method="nearest")))
     label = (
         pl.when(length.is_null())
         .then(None)
