@@ -7,6 +7,7 @@ import polars as pl
 from rich.text import Text
 
 from cli.progress import Bars
+from cli.references import show_references
 from cli.sources import show_sources
 from cli.tables import console, table
 from cli.token_preview import MOST_ROWS, refuse_without_template, show_previews
@@ -20,6 +21,7 @@ from curate.storage.reply_log import ReplyLog
 from schemas.recipe import Recipe
 from train.examples.loss_settings import LossSettings
 from train.examples.prompt_examples import rendered_prompts
+from train.references import verifiers_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from curate.storage.store import Store
 
 
-def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
+def show_plan(recipe: Recipe, store: "Store | None", rows: int, references: int = 0) -> Plan:
     """Validate a recipe and print what is cached, what will run, what it costs, and a few tokenised rows.
 
     Warnings go to stderr.
@@ -36,11 +38,13 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
         recipe: The recipe.
         store: The store, or None if there is none yet.
         rows: How many rows of each training's dataset to show.
+        references: The most prompts whose references are run through their verifiers.
 
     Returns:
         The plan.
     """
-    found = plan(recipe, store, rows=MOST_ROWS if rows else 0)
+    wanted = references if verifiers_of(recipe) else 0
+    found = plan(recipe, store, rows=MOST_ROWS if rows else 0, references=wanted)
     shown = console()
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)
@@ -50,6 +54,7 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int) -> Plan:
     show_sources(found.sources)
     shown.print(f"\n{found.prompts:,} prompts; {estimate(found)}")
     _print_models(recipe, found, shown)
+    found.warnings.extend(show_references(recipe, found, shown))
     if rows:
         found.warnings.extend(show_previews(recipe, found, shown, rows))
     bars = Bars()

@@ -65,19 +65,24 @@ def check(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     rows: Annotated[int, typer.Option("--rows", help="How many training rows to preview.", min=0)] = 2,
+    references: Annotated[
+        int,
+        typer.Option("--references", metavar="N", help="Of how many prompts the references are verified.", min=0),
+    ] = 20_000,
     strict: Strict = False,
     limit: Limit = None,
 ) -> None:
     """Check a recipe, and show what a run would do and cost.
 
     It shows which stages are cached and which will run, how many requests and tokens are left, what they cost at
-    most, and a few training rows as tokens.
+    most, and a few training rows as tokens. Each prompt's own reference is run through its verifier (50 programs
+    of each source in the sandbox), so that a broken ground truth is found; --references 0 switches it off.
     """
     from cli.check import show_plan
     from curate.storage.store import is_store
 
     loaded = read_recipe(recipe, overrides, limit)
-    found = show_plan(loaded, open_store(store) if is_store(store) else None, rows)
+    found = show_plan(loaded, open_store(store) if is_store(store) else None, rows, references)
     if strict:
         end_strictly(found.warnings)
 

@@ -97,11 +97,18 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
 
 
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
-    """Print what a store holds: its tables with their numbers of rows, and the latest runs."""
+    """Print what a store holds: its tables with their numbers of rows, how scores go with length, the latest runs."""
+    from curate.api.length_bias import length_sentences
+
     rows = [(t, con.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0]) for t in tables]
     shown = console()
     shown.print(Text(f"store {store.path}"))
     shown.print(table(None, ["table", "rows"], rows))
+    bias = length_sentences(con)
+    if bias:
+        shown.print(Text("\nscores of models, and the length of the response"))
+    for sentence in bias:
+        shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
     runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
                           completion_tokens
                           FROM runs ORDER BY started_at DESC LIMIT 8""").fetchall()

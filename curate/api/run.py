@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.api.first_rows import first_rows
 from curate.api.open_store import OpenStore, open_store
+from curate.api.reference_rows import reference_rows
 from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
 from curate.datasets.dataset_warnings import dataset_warnings
@@ -96,26 +97,29 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
     return result
 
 
-def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0) -> Plan:
+def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0, references: int = 0) -> Plan:
     """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store.
 
     Args:
         recipe: A recipe, a mapping with its sections, or the path of its file.
         store: The store that a run would build in, or its folder; None if there is none yet.
         rows: How many rows to make of recorded answers for each training whose dataset is not there yet.
+        references: How many prompts to return with the recorded answers that are known as right, for verifiers.
 
     Raises:
-        UserError: For a mistake in the recipe or its sources, or in ``rows``.
+        UserError: For a mistake in the recipe or its sources, or in ``rows`` or ``references``.
     """
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
-        raise UserError(f"rows: expected a whole number of rows, at least 0, found {short_repr(rows)}")
+    for name, count in (("rows", rows), ("references", references)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise UserError(f"{name}: expected a whole number of rows, at least 0, found {short_repr(count)}")
     recipe = as_recipe(recipe)
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
     with _drafts() as drafts:
         found = _plan(recipe, store or drafts, drafts, SourceReader()).with_sources()
         wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()
-        return replace(found, first_rows={name: first_rows(found.state, name, rows) for name in wanted})
+        found = replace(found, first_rows={name: first_rows(found.state, name, rows) for name in wanted})
+        return replace(found, references=reference_rows(found.state, references)) if references else found
 
 
 def as_recipe(recipe: AnyRecipe) -> Recipe:

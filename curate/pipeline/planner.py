@@ -42,6 +42,8 @@ class Plan:
         sources: What came from where, as far as it is known (``curate.storage.prompt_origins.source_counts``).
         first_rows: Rows of datasets that are not there yet, by the dataset's name, if a caller asked for some
             (``curate.api.first_rows``).
+        references: Prompts with their recorded right answers, if a caller asked for some
+            (``curate.api.reference_rows``).
     """
 
     state: RunState
@@ -50,6 +52,7 @@ class Plan:
     warnings: list[StageWarning] = field(default_factory=list)
     sources: pl.DataFrame = field(default_factory=pl.DataFrame)
     first_rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    references: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def datasets(self) -> dict[str, Stage]:

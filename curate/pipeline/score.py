@@ -65,7 +65,7 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     scorer = read_scorer(step, columns, where, state.recipe.seed, state.model)
     shares = _max_failed(step, where)
     score = ScoreStep(state, rows, prompts, scorer, state.label(rows.table, "score", step.name))
-    asks = scorer.calls_models
+    asks = bool(scorer.models)  # a generator may ask nothing, by its settings
     return StageSpec(
         score.label,
         {"scorer": scorer.key(), "name": step.name, **input_key(rows, prompts, scorer.columns)},

@@ -58,6 +58,19 @@ def combine(
 ) -> pl.DataFrame:
     """One score from several, by an SQL expression over them: ``0.7 * math + 0.3 * (quality / 10) - 0.001 * length``."""
 
+def consensus(
+    prompt_id: Column | Rows = ...,
+    response: Column = ...,
+    *,
+    similarity: Literal["ngrams", "embeddings"] = "ngrams",
+    ngram: int = 4,
+    model: str = "minilm",
+    models: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pl.DataFrame:
+    """The mean similarity of the response to its prompt's other candidates: minimum Bayes risk decoding, without a judge."""
+
 def constraints(
     response: Column | Rows = ...,
     ground_truth: Column = ...,

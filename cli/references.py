@@ -1,0 +1,94 @@
+"""Prints the part of ``gristmill check`` that runs references through verifiers, and warns of those that fail."""
+
+from typing import TYPE_CHECKING
+
+from schemas.progress import StageWarning
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from curate.api.run import Plan
+    from schemas.recipe import Recipe
+    from train.references import CheckedReferences, FailedReference
+
+SHOWN = 5  # failing rows of each verifier and source
+HEAD = 60  # characters of a reference
+
+
+def show_references(recipe: "Recipe", found: "Plan", shown: "Console") -> list[StageWarning]:
+    """Print which share of references passes and the rows that fail; return a warning for each verifier with some."""
+    from cli.tables import table
+    from train.references import check_references
+
+    checked = list(check_references(recipe, found.references))
+    if not checked:
+        return []
+    of = f"{found.references.height:,} of {found.prompts:,} prompts" if found.references.height < found.prompts else ""
+    title = "\nEach prompt's own reference through its verifier" + (f" ({of}, at equal distances)" if of else "")
+    columns = ["verifier", "source", "reference", "pass", "fail", "can't be judged", "not run"]
+    shown.print(table(title, columns, [_line(one) for one in checked]))
+    failing = [(one.verifier, row) for one in checked for row in one.rows[:SHOWN]]
+    if failing:
+        lines = [(f"{row.place} ({name})", *_texts(row), _head(row.why, 2 * HEAD)) for name, row in failing]
+        left = sum(one.failed + one.unjudged for one in checked) - len(failing)
+        shown.print(table("\nReferences that do not pass", ["row", "reference", "ground_truth", "why"], lines))
+        if left:
+            shown.print(f"... and {left:,} more")
+    return [StageWarning(f"score.{one.verifier}", text) for one in checked if (text := _warning(one))]
+
+
+def _texts(row: "FailedReference") -> tuple[str, str]:
+    """Return the head of a reference, and of the ground truth where it is not the reference itself."""
+    reference = _head(row.text) if row.reference != "none" else "none"
+    return reference, "the same" if row.text == row.truth else _head(row.truth)
+
+
+def _line(one: "CheckedReferences") -> tuple[str, ...]:
+    run = one.passed + one.failed
+    kinds = ", ".join(f"{kind} ({count:,})" for kind, count in one.kinds.most_common())
+    left = (
+        (one.without_truth, "without ground_truth"),
+        (one.without_reference, "without reference"),
+        (one.skipped, "more programs"),
+    )
+    not_run = ", ".join(f"{count:,} {what}" for count, what in left if count)
+    share = f"{one.passed:,} of {run:,} ({_percent(one.passed, run)})" if run else "none was run"
+    return (
+        one.verifier,
+        one.source,
+        kinds or "none",
+        f"not checked: {one.problem}" if one.problem else share,
+        f"{one.failed:,}",
+        f"{one.unjudged:,}",
+        not_run,
+    )
+
+
+def _warning(one: "CheckedReferences") -> str:
+    """Return what is wrong with the references of a source, or an empty text."""
+    if one.problem:
+        return f"{one.source}: the references were not checked: {one.problem}"
+    parts = []
+    run = one.passed + one.failed
+    if one.failed:
+        first = next((f" (the first: {row.place})" for row in one.rows if not row.unjudged), "")
+        do = "does not pass its" if one.failed == 1 else "do not pass their"
+        parts.append(f"{one.failed:,} of {run:,} references {do} own verifier{first}")
+    if one.unjudged:
+        reason, count = one.reasons.most_common(1)[0]
+        others = f"; {len(one.reasons) - 1:,} other reasons" if len(one.reasons) > 1 else ""
+        prompts = "1 prompt" if one.unjudged == 1 else f"{one.unjudged:,} prompts"
+        parts.append(f"{prompts} can't be judged, so no answer is rewarded: {_head(reason, 160)} ({count:,}{others})")
+    return f"{one.source}: " + "; ".join(parts) if parts else ""
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share as text; 100% only where all pass."""
+    share = 100 * part / whole
+    return f"{int(share * 10) / 10:g}%"
+
+
+def _head(text: str, length: int = HEAD) -> str:
+    from cli.tables import safe
+
+    return safe(text, length)

@@ -1,0 +1,47 @@
+"""``gristmill check`` shows each prompt's own reference through its verifier, and warns of those that do not pass."""
+
+import json
+
+import pytest
+
+from tests.command import call
+
+pytestmark = pytest.mark.slow  # whole plans, and answers compared in processes
+
+WARNING = "warning: score.math: rows.jsonl: "
+
+
+def check(folder, *rows, options=()):
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = "name: r\nprompts:\n  - source: rows.jsonl\ncompletions:\n  - score: math\ndatasets:\n  d: {type: prompt}\n"
+    (folder / "r.yaml").write_text(text)
+    return call(folder, "check", "r.yaml", *options)
+
+
+GOOD = {"problem": "1+1?", "answer": "2"}
+BROKEN = {"problem": "1+2?", "answer": "4", "solution": r"It is \boxed{3}"}
+NO_TRUTH = {"problem": "2+2?"}
+UNREADABLE = {"problem": "x?", "answer": r"\frac{1}{"}
+
+
+def test_references_that_pass_are_one_line_and_no_warning(tmp_path):
+    done = check(tmp_path, GOOD, NO_TRUTH, options=["--strict"])
+    assert done.code == 0 and done.err == ""
+    assert "1 of 1 (100%)" in done.out and "1 without ground_truth" in done.out
+    assert "do not pass" not in done.out
+
+
+def test_a_broken_truth_is_shown_with_its_line_and_warned_of(tmp_path):
+    done = check(tmp_path, GOOD, BROKEN, UNREADABLE, options=["--strict"])
+    assert done.code == 2 and done.err.startswith(WARNING + "1 of 2 references does not pass its own verifier")
+    assert "the first: rows.jsonl:2" in done.err and "1 prompt can't be judged, so no answer is rewarded" in done.err
+    (line,) = [line for line in done.out.splitlines() if line.startswith("rows.jsonl:2 (math)")]
+    assert r"It is \boxed{3}" in line and "scored 0" in line
+    assert any(line.startswith("rows.jsonl:3 (math)") and "can't be judged" in line for line in done.out.splitlines())
+
+
+def test_references_of_some_prompts_or_none(tmp_path):
+    rows = [{"problem": f"{n}?", "answer": str(n)} for n in range(9)]
+    done = check(tmp_path, *rows, options=["--references", "3"])
+    assert "(3 of 9 prompts, at equal distances)" in done.out and "3 of 3 (100%)" in done.out
+    assert "verifier" not in check(tmp_path, BROKEN, options=["--references", "0", "--strict"]).out

@@ -1,0 +1,184 @@
+"""Runs each prompt's own reference through the recipe's verifiers, so that a broken ground truth is found first."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from curate.models.gateway import Gateway
+from curate.pipeline.scorer import no_model_calls
+from curate.score._reference_answers import VERIFIERS, own_answer
+from curate.storage.store import Store
+from schemas.errors import OneLine
+from schemas.progress import Progress
+from schemas.recipe import Recipe
+from train.answer_scorers import AnswerScorer, answer_scorers, requests_for
+
+PROGRAMS = 50  # references of ``code`` that are run for each source, in the sandbox
+LISTED = 200  # rows that are kept for each verifier and source
+ANSWER = {"response": pl.String, "completion": pl.String, "reference": pl.String}
+
+
+@dataclass(frozen=True)
+class FailedReference:
+    """A reference that does not pass, or a prompt that no answer can be judged for.
+
+    Attributes:
+        place: The prompt's file and line.
+        reference: Where the reference is from: ``recorded answer``, ``ground_truth``, ``metadata.code``; or ``none``.
+        text: The reference, as an answer.
+        truth: The ground truth.
+        why: The score and the scorer's detail, or why there is none.
+        unjudged: Whether there is no score.
+    """
+
+    place: str
+    reference: str
+    text: str
+    truth: str
+    why: str
+    unjudged: bool = False
+
+
+@dataclass
+class CheckedReferences:
+    """What a verifier says of the references of one source's prompts.
+
+    Attributes:
+        verifier: The verifier's name in the recipe.
+        source: The source.
+        prompts: How many prompts were looked at.
+        kinds: Where the references that were run are from, with their number.
+        passed: How many references have the full score.
+        failed: How many have less.
+        unjudged: How many prompts no answer can be judged for, though they have a ground truth.
+        reasons: Why, with the number of prompts.
+        without_truth: How many prompts have no ground truth.
+        without_reference: How many ground truths can be read, but have no reference to run.
+        skipped: How many references were not run, because programs take long.
+        rows: The first failing rows.
+        problem: Why nothing was run, or empty.
+    """
+
+    verifier: str
+    source: str
+    prompts: int
+    kinds: Counter = field(default_factory=Counter)
+    passed: int = 0
+    failed: int = 0
+    unjudged: int = 0
+    reasons: Counter = field(default_factory=Counter)
+    without_truth: int = 0
+    without_reference: int = 0
+    skipped: int = 0
+    rows: list[FailedReference] = field(default_factory=list)
+    problem: str = ""
+
+
+def verifiers_of(recipe: Recipe) -> dict[str, str]:
+    """Return the verifiers of a recipe by their names there: of ``score`` steps, of rewards, and of ``evaluate``."""
+    steps = {step.name: step.use or "" for step in recipe.completions if step.verb == "score"}
+    named = [name for training in recipe.train.values() for name in training.rewards]
+    named += recipe.evaluate.by if recipe.evaluate else []
+    found = steps | {name: name for name in named if name not in steps}
+    return {name: use for name, use in found.items() if use in VERIFIERS}
+
+
+def check_references(recipe: Recipe, rows: pl.DataFrame) -> Iterator[CheckedReferences]:
+    """Yield what each verifier says of the references of each source.
+
+    Args:
+        recipe: The recipe.
+        rows: Prompts with their recorded right answers, as ``curate.api.reference_rows`` returns them.
+    """
+    verifiers = verifiers_of(recipe)
+    if not verifiers or rows.is_empty():
+        return
+    scorers = answer_scorers(recipe, list(verifiers), recipe.where("completions"))
+    for name, scorer in scorers.items():
+        for (source,), part in rows.group_by("source", maintain_order=True):
+            yield _check(scorer, verifiers[name], name, str(source), part, recipe.seed)
+
+
+def _check(
+    scorer: AnswerScorer, verifier: str, name: str, source: str, rows: pl.DataFrame, seed: int
+) -> CheckedReferences:
+    found = CheckedReferences(name, source, rows.height)
+    answers = _answers(verifier, rows)
+    present = pl.col("reference").is_not_null()
+    if verifier == "code":  # the other programs are not run, but their tests are read
+        skip = present & (present.cum_sum() > PROGRAMS)
+        found.skipped = answers.filter(skip).height
+        answers = answers.with_columns(
+            response=pl.when(skip).then(pl.lit("")).otherwise("response"),
+            completion=pl.when(~skip).then("completion"),
+            reference=pl.when(skip).then(pl.lit(None)).otherwise("reference"),
+        )
+    try:
+        values = _values(scorer, answers, seed)
+    except OneLine as error:  # such as a sandbox that cannot be started
+        found.problem = str(error)
+        return found
+    scored = pl.concat([answers.select("place", "reference", "response", "ground_truth"), values], how="horizontal")
+    _count(found, scored)
+    found.without_reference -= min(found.skipped, found.without_reference)
+    return found
+
+
+def _answers(verifier: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the prompts with a reference each as their answer; an empty answer and a null where there is none."""
+    columns = rows.select("response", "completion", "prompt", "ground_truth", "metadata", "tools")
+    made = []
+    for response, completion, prompt, truth, metadata, tools in columns.iter_rows():
+        if response is not None or completion is not None:
+            made.append((response, completion, "recorded answer"))
+            continue
+        own = own_answer(verifier, truth, prompt, metadata, tools)
+        made.append(("", None, None) if own is None else (own.text, None, own.source))
+    answers = pl.DataFrame(made, schema=ANSWER, orient="row")
+    recorded = pl.col("reference") == "recorded answer"
+    nothing = [pl.lit(None, pl.Int64).alias(one) for one in ("prompt_tokens", "completion_tokens")]
+    return (
+        rows.drop("response", "completion")
+        .hstack(answers)
+        .with_columns(
+            *(pl.when(recorded).then(one).alias(one) for one in ("reasoning_content", "finish_reason")), *nothing
+        )
+    )
+
+
+def _values(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFrame:
+    if not scorer.models:
+        return scorer.values(answers, no_model_calls)
+    with (
+        tempfile.TemporaryDirectory(prefix="gristmill-") as folder,
+        Gateway(Store(folder), Progress()) as gateway,
+    ):
+        return scorer.values(answers, requests_for({"": scorer}, gateway, seed, "references").answer)
+
+
+def _count(found: CheckedReferences, scored: pl.DataFrame) -> None:
+    """Count the scores, and keep the first rows that fail."""
+    for place, reference, text, truth, value, error, detail in scored.iter_rows():
+        if reference is not None:
+            found.kinds[reference] += 1
+        if value is None and (truth is None or not truth.strip()):
+            found.without_truth += 1
+            continue
+        if value is None:
+            found.unjudged += 1
+            found.reasons[str(error)] += 1
+            why = f"can't be judged: {error}"
+        elif reference is None:
+            found.without_reference += 1
+            continue
+        elif value >= 1:
+            found.passed += 1
+            continue
+        else:
+            found.failed += 1
+            why = f"scored {value:.3g}" + (f": {detail}" if detail else "")
+        if len(found.rows) < LISTED:
+            found.rows.append(FailedReference(place, reference or "none", text or "", truth or "", why, value is None))
