@@ -7,7 +7,7 @@ from math import comb, factorial, isqrt
 from curate.verifiers.math.expressions import TooCostly, Tree
 
 MOST_BITS = 40_000  # of a numerator or denominator
-LARGEST_FACTORIAL = 1_000
+LARGEST_FACTORIAL, LARGEST_BINOMIAL = 3_000, 10_000
 
 
 @lru_cache(4096)
@@ -91,7 +91,7 @@ def _factorial(value: Fraction) -> Fraction | None:
 
 
 def _binomial(above: Fraction, below: Fraction) -> Fraction | None:
-    if max(above, below) > LARGEST_FACTORIAL:
+    if max(above, below) > LARGEST_BINOMIAL:
         raise TooCostly("a large binomial coefficient")
     whole = above.denominator == below.denominator == 1 and above >= 0 and below >= 0
     return Fraction(comb(int(above), int(below))) if whole else None

@@ -22,10 +22,11 @@ GREEK = set(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega ell "
     "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega hbar".split()
 )
-ACCENTS = {"vec", "hat", "bar", "overline", "tilde", "dot", "overrightarrow", "mathcal", "mathbb", "angle", "triangle"}
+ACCENTS = {"bar", "overline", "tilde", "dot", "mathcal", "angle", "triangle"}
 CONSTANTS = {"pi": "pi", "infty": "oo", "e": "e", "i": "i"}
 TIMES = {"*", "\\cdot", "\\times", "/", "\\div"}
 PLAIN_NAMES = {"sqrt": "sqrtof"}  # sqrt 12 in plain text; in LaTeX, \\sqrt 12 is \\sqrt{1} 2
+ENGLISH = set("and or is of to in by if at on as an the not for no yes".split())  # in no product of variables
 APPLIED = {"f", "g", "h"}  # f(x) is a value of a function; a(x) is a product
 
 
@@ -83,7 +84,7 @@ class Parser:
             word = found["word"]
             if word is None or word[0] == "\\" or word in FUNCTIONS or word in ("sqrt", "pi"):
                 self.tokens.append("\\" + PLAIN_NAMES.get(word, word) if word and word[0] != "\\" else found[0].strip())
-            elif len(word) > 3:
+            elif len(word) > 3 or word in ENGLISH:
                 raise NotAnExpression(f"the word {word!r}")
             else:
                 self.tokens.extend(word)
@@ -144,13 +145,16 @@ class Parser:
                 part = Tree("div", (right, self.power()))
                 if _proper(part):
                     return Tree("add", (left, part))
-            raise NotAnExpression("two numbers side by side")
+            if before.isalnum() and left.name != "i":
+                raise NotAnExpression("a number right after a number or letter")
         return Tree("mul", (left, right))
 
     def starts_factor(self, token: str) -> bool:
         """Tell whether a factor can begin with a token."""
         if token == "|":
             return self.bars == 0
+        if token in ("\\rfloor", "\\rceil"):
+            return False
         return token[0].isalnum() or token in ("(", "[", "{", ".") or (token[0] == "\\" and token[1:].isalpha())
 
     def power(self) -> Tree:
@@ -195,7 +199,7 @@ class Parser:
             self.take("|")
             self.bars -= 1
             return Tree("fn", (tree,), name="abs")
-        if token[0] in "0123456789.":
+        if token[0].isdigit() or (token[0] == "." and len(token) > 1):
             return self.number(token)
         if token[0] == "\\":
             return self.command(token[1:])
@@ -259,6 +263,11 @@ class Parser:
             return Tree("const", name=CONSTANTS[name])
         if name in GREEK:
             return self.variable("\\" + name)
+        if name in ("hat", "vec", "overrightarrow"):
+            return self.variable(self.raw())
+        if name == "mathbb":
+            letter = f"\\mathbb{{{self.raw()}}}"
+            return Tree("var", name=letter + (self.take() + self.raw() if self.peek() == "^" else ""))
         if name in ACCENTS:
             return self.variable(f"\\{name}{{{self.raw()}}}")
         raise NotAnExpression(f"the command {name!r}")

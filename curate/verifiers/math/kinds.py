@@ -19,10 +19,11 @@ class Plain(NamedTuple):
 
 
 class Based(NamedTuple):
-    """A whole number with the base of its digits."""
+    """Digits with their base, and the value where it is a whole number in a base from 2 to 36."""
 
     digits: str
     base: int
+    value: int | None = None
 
 
 class Group(NamedTuple):
@@ -66,6 +67,7 @@ class Opaque(NamedTuple):
     """Mathematics that can be compared by its spelling only, and why."""
 
     reason: str
+    text: str
     costly: bool = False
 
 

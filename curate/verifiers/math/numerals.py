@@ -57,7 +57,7 @@ def other_readings(text: str) -> list[Numeral]:
     """Return numbers that a text may be in another country: 3,5 and 1.234."""
     if COMMA.fullmatch(text):
         return [_decimal(*text.split(","))]
-    if re.fullmatch(r"\d{1,3}\.\d{3}", text):
+    if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text):
         return [Numeral(Fraction(text.replace(".", "")))]
     return []
 

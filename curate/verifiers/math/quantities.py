@@ -35,7 +35,7 @@ def read_quantity(text: str) -> Plain | None:
         return inside._replace(percent=True)
     if money := MONEY.fullmatch(bare):
         return _money(money)
-    return _compound(bare) or _with_unit(text, bare) or _expression(bare)
+    return read_compound(bare) or _with_unit(text, bare) or _expression(bare)
 
 
 def _number(bare: str) -> Plain | None:
@@ -65,7 +65,7 @@ def _money(found: re.Match[str]) -> Plain | None:
     return inside._replace(head=Tree("neg", (inside.head,)) if sign else inside.head, unit=unit)
 
 
-def _compound(bare: str) -> Plain | None:
+def read_compound(bare: str) -> Plain | None:
     """Return a sum of quantities of one dimension: 2 hours 30 minutes, 3' 5", 2h 30m."""
     parts = list(PART.finditer(bare))
     if len(parts) < 2 or sum(len(part[0]) for part in parts) != len(bare):
@@ -87,7 +87,7 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         sign, digits, tail = found.groups()
         digits = digits.strip(" ,")
         near = re.search(r"\d(?=" + re.escape(tail) + "$)", bare) is not None
-        if tail and (unit := read_unit(tail)) and (unit.dimensions or unit.extra or _is_noun(tail, text)):
+        if tail and tail[0] not in "-*/(+" and (unit := read_unit(tail)) and (unit.dimensions or unit.extra or _is_noun(tail, text)):
             letter_beside = near and tail in LETTERS and "\\text" not in text
             digits = re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", digits)
             if not letter_beside and (plain := _plain(read_numeral(digits), sign)):
@@ -99,7 +99,7 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         return Plain(number(numeral.value), unit)
     for place in SPLITS.finditer(text):
         head, tail = text[: place.start()].strip(), without_text(text[place.start() :].strip())
-        unit = read_unit(tail) if head and tail else None
+        unit = read_unit(tail) if head and tail and (len(head) == 1 or re.search(r"\d|\\", head)) else None
         if unit and (unit.dimensions or _is_noun(tail, text)) and not (tail in LETTERS and "\\text" not in text):
             if plain := _number(head) or _expression(head):
                 return plain._replace(unit=unit)
@@ -127,6 +127,11 @@ def _expression(bare: str) -> Plain | None:
         return Plain(parse(UNMIXED.sub(_mixed, bare) if UNMIXED.fullmatch(bare.strip("-")) else bare))
     except NotAnExpression:
         return None
+
+
+def read_product(bare: str) -> Plain | None:
+    """Return letters as a product of variables, or None if they are a word."""
+    return _expression(bare)
 
 
 def _mixed(found: re.Match[str]) -> str:

@@ -1,7 +1,9 @@
 """Equations and inequalities: the variable that they are about, and the value or set that they give it."""
 
-from curate.verifiers.math.expressions import Tree
-from curate.verifiers.math.kinds import Choice, Group, Node, Opaque, Plain, Relation, Words
+import re
+
+from curate.verifiers.math.expressions import Tree, parse
+from curate.verifiers.math.kinds import Choice, Group, Matrix, Node, Opaque, Plain, Relation, Words
 
 EQUALS = {"=", "\\approx"}
 BELOW, ABOVE = ("<", "\\le"), (">", "\\ge")
@@ -14,7 +16,7 @@ def value_of(relation: Relation) -> Node | None:
         return relation.sides[1]
     if not set(relation.signs) <= EQUALS:
         return None
-    if is_name(relation.sides[0]):
+    if is_name(relation.sides[0]) or isinstance(relation.sides[-1], Matrix):
         return relation.sides[-1]
     return relation.sides[0] if len(relation.sides) == 2 and is_name(relation.sides[1]) else None
 
@@ -25,14 +27,38 @@ def ends(relation: Relation) -> Relation:
     return Relation((relation.sides[0], relation.sides[-1]), ("=",)) if chain else relation
 
 
+def renamed(relation: Relation) -> Relation:
+    """Return f(n) = n as f(x) = x: the argument of a function that is defined has no name of its own."""
+    left = relation.sides[0]
+    if not isinstance(left, Plain) or left.head.op != "call" or left.head.args[0].op != "var" or relation.signs != ("=",):
+        return relation
+    name = left.head.args[0].name
+    sides = [as_plain(side) for side in relation.sides]
+    made = (side._replace(head=_with_name(side.head, name)) if isinstance(side, Plain) else side for side in sides)
+    return Relation(tuple(made), relation.signs)
+
+
+def as_plain(node: Node) -> Node:
+    """Return a letter as the variable or constant that it is, and any other node as it is."""
+    return Plain(parse(node.letter)) if isinstance(node, Choice) and not node.marked else node
+
+
+def _with_name(tree: Tree, name: str) -> Tree:
+    if tree.op == "var":
+        return tree._replace(name="argument") if tree.name == name else tree
+    return tree._replace(args=tuple(_with_name(part, name) for part in tree.args))
+
+
 def is_name(node: Node) -> bool:
     """Tell whether a side is a name that is given a value: x, f(x), AB, Area, (x, y)."""
     if isinstance(node, Choice):
         return not node.marked
     if isinstance(node, Group):
         return node.shape == "tuple" and all(map(is_name, node.items))
-    if isinstance(node, Words | Opaque):
-        return True
+    if isinstance(node, Opaque):  # P(X > 2), [ABC]
+        return re.fullmatch(r"\\?[A-Za-z]+\(.*\)|\[[A-Z]+\]|\|.*\|", node.text) is not None
+    if isinstance(node, Words):
+        return len(node.words) < 4 and not set(node.words) & {"at", "when", "if", "for", "where", "max", "min", "not"}
     return isinstance(node, Plain) and not node.unit and not node.percent and _is_product_of_names(node.head)
 
 

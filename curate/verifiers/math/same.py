@@ -8,13 +8,14 @@ from fractions import Fraction
 
 from curate.verifiers.math.exact import rational
 from curate.verifiers.math.expressions import Tree, number, parse
+from curate.verifiers.math.intervals import intervals
 from curate.verifiers.math.kinds import Based, Choice, Group, Matrix, Node, Opaque, Plain, Relation, Unsure, Words
 from curate.verifiers.math.moments import Moment, same_moment
-from curate.verifiers.math.relations import BELOW, EQUALS, as_set, ends, value_of
+from curate.verifiers.math.relations import BELOW, EQUALS, as_set, as_plain, ends, renamed, value_of
 from curate.verifiers.math.units import Unit
 from curate.verifiers.math.wording import same_words, words_against
 
-TRUTH_DIGITS = 3  # digits from which a truth's decimal may be an approximation of the answer
+TRUTH_DIGITS = 4  # digits from which a truth's decimal may be an approximation of the answer
 ANSWER_DIGITS = 6  # digits from which an answer's decimal may be one of the truth
 
 
@@ -60,13 +61,17 @@ class Comparison:
         if isinstance(truth, Choice):
             if truth.text is not None:
                 return self.same(truth.text, answer)
+            if isinstance(answer, Words) and len(answer.words) == 1:
+                return False
             if isinstance(answer, Words):
                 raise Unsure("ground_truth is a letter, and the answer is words")
             return False if truth.marked else self.same(_variable(truth), answer)
         assert isinstance(answer, Choice)
         if answer.text is not None:
             return self.same(truth, answer.text)
-        if answer.marked or isinstance(truth, Words):
+        if isinstance(truth, Words) and not answer.marked:
+            return False
+        if answer.marked:
             raise Unsure("the answer is the letter of a choice, and ground_truth is none")
         return self.same(truth, _variable(answer))
 
@@ -90,12 +95,8 @@ class Comparison:
             return False
         if self.heads(sign, plain, Fraction(1, 100), Fraction(1)):
             return True
-        if not self.heads(sign, plain):
-            return False
         value = rational(sign.head)
-        if value is not None and abs(value) < 1:
-            raise Unsure("only one of the answers has a percent sign")
-        return True
+        return self.heads(sign, plain) and (value is None or abs(value) >= 1)
 
     def one_unit(self, truth: Plain, answer: Plain) -> bool:
         """Compare where at most one has a unit, which is then no difference; a direction is one."""
@@ -138,7 +139,7 @@ class Comparison:
     def heads(self, truth: Plain, answer: Plain, left: Fraction = Fraction(1), right: Fraction = Fraction(1)) -> bool:
         """Compare the values of two quantities, each times the size of its unit."""
         one, other = rational(truth.head), rational(answer.head)
-        tolerance = _tolerance(truth, one, other) * left + _tolerance(answer, other, one, ANSWER_DIGITS) * right
+        tolerance = _tolerance(truth, one, other) * left / 2 + _tolerance(answer, other, one, ANSWER_DIGITS) * right
         if one is not None and other is not None:
             return one * left == other * right or (bool(tolerance) and abs(one * left - other * right) <= tolerance)
         trees = [head if size == 1 else Tree("mul", (head, number(size))) for head, size in ((truth.head, left), (answer.head, right))]
@@ -166,9 +167,18 @@ class Comparison:
             return self.groups(truth, answer)
         group, single = (truth, answer) if isinstance(truth, Group) else (answer, truth)
         assert isinstance(group, Group)
-        if group.shape == "ratio" and isinstance(single, Plain):
-            raise Unsure("one answer is a ratio and the other a number")
+        if group.shape == "ratio" and isinstance(single, Plain) and len(group.items) == 2:
+            return self.quotient(group, single)
+        if group.shape == "congruence" and self.same(group.items[1], single):
+            raise Unsure("only one of the answers is a congruence")
         return group.shape == "set" and len(group.items) == 1 and self.same(group.items[0], single)
+
+    def quotient(self, ratio: Group, single: Plain) -> bool:
+        """Refuse to compare a ratio with a number, but where the number is not its quotient."""
+        heads = [item.head for item in ratio.items if isinstance(item, Plain)]
+        if self.values(Tree("mul", (single.head, heads[1])), heads[0]):
+            raise Unsure("one answer is a ratio and the other a number")
+        return False
 
     def vector(self, matrix: Matrix, other: Node, first: bool) -> bool:
         """Compare a matrix with another kind: a column or row is the tuple of its entries."""
@@ -184,22 +194,27 @@ class Comparison:
     def groups(self, truth: Group, answer: Group) -> bool:
         """Compare two groups: ordered in brackets, in any order elsewhere."""
         shapes = {truth.shape, answer.shape}
-        if len(truth.items) != len(answer.items) and shapes != {"union"}:
+        if shapes & {"union", "difference", "intersection"}:
+            sets = intervals(truth), intervals(answer)
+            if sets[0] is not None and sets[1] is not None:
+                return sets[0] == sets[1]
+        if shapes & {"union", "difference", "intersection", "ratio", "congruence"} and len(shapes) > 1:
+            raise Unsure("the answers are sets that are written in different ways")
+        if len(truth.items) != len(answer.items):
             return False
         if shapes == {"tuple"}:
             return self.tuples(truth, answer)
         if shapes == {"ratio"}:
             return self.ratios(truth, answer)
-        if shapes == {"difference"}:
+        if shapes <= {"difference", "congruence"}:
             return self.ordered(truth.items, answer.items)
         if "tuple" in shapes:
             if shapes == {"tuple", "list"} and self.ordered(truth.items, answer.items):
                 return True
-            if shapes <= {"tuple", "list"} and self.unordered(truth.items, answer.items):
+            names = [item.sides[0] for item in truth.items + answer.items if isinstance(item, Relation)]
+            if shapes <= {"tuple", "list"} and (not names or names != sorted(names, key=str)) and self.unordered(truth.items, answer.items):
                 raise Unsure("one answer is ordered and the other is not")
             return False
-        if shapes & {"union", "difference", "ratio"} and len(shapes) > 1:
-            raise Unsure("the answers are sets that are written in different ways")
         if not self.unordered(truth.items, answer.items):
             return False
         if all(isinstance(item, Words) for item in truth.items) and not self.ordered(truth.items, answer.items):
@@ -278,13 +293,17 @@ class Comparison:
 
     def alternatives(self, truth: Group, answer: Group) -> bool:
         """Compare x = 1 or x = 2 with other solutions."""
+        if any(isinstance(item, Relation) and item.signs != ("=",) for item in truth.items + answer.items):
+            raise Unsure("only one of the answers is a choice of conditions")
+        if len(truth.items) != len(answer.items) and {truth.shape, answer.shape} <= {"or", "list", "set"}:
+            return False
         if len(truth.items) != len(answer.items) or {truth.shape, answer.shape} & {"tuple", "union", "ratio"}:
             raise Unsure("only one of the answers is a choice of conditions")
         return self.unordered(truth.items, answer.items)
 
     def two_relations(self, truth: Relation, answer: Relation) -> bool:
         """Compare two equations, or two inequalities, as conditions on their variables."""
-        left, right = ends(truth), ends(answer)
+        left, right = renamed(ends(truth)), renamed(ends(answer))
         if len(left.signs) != len(right.signs) or set(left.signs) != set(right.signs):
             pair = {left.signs, right.signs}
             if len(left.signs) == len(right.signs) == 1 and pair in ({("<",), (">",)}, {("\\le",), ("\\ge",)}):
@@ -308,7 +327,7 @@ def _difference(relation: Relation) -> Tree | None:
     """Return left side - right side, turned so that it is positive where an inequality holds."""
     heads = []
     for side in relation.sides:
-        plain = _variable(side) if isinstance(side, Choice) and not side.marked else side
+        plain = as_plain(side)
         if not isinstance(plain, Plain) or plain.unit or plain.percent:
             return None
         heads.append(plain.head)
@@ -330,13 +349,13 @@ def _moments(truth: Node, answer: Node) -> bool:
 
 def _based(truth: Node, answer: Node) -> bool:
     if isinstance(truth, Based) and isinstance(answer, Based):
-        if truth.base != answer.base and int(truth.digits, truth.base) == int(answer.digits, answer.base):
+        if truth.base != answer.base and truth.value is not None and truth.value == answer.value:
             raise Unsure("the answers are equal, but in different bases")
         return truth == answer
     based, other = (truth, answer) if isinstance(truth, Based) else (answer, truth)
     assert isinstance(based, Based)
     value = rational(other.head) if isinstance(other, Plain) else None
-    if value is not None and (str(value) == based.digits or value == int(based.digits, based.base)):
+    if value is not None and (str(value) == based.digits or value == based.value):
         raise Unsure("only one of the answers has a base")
     return False
 
@@ -376,7 +395,7 @@ def _same_nouns(left: Unit, right: Unit) -> bool:
 
 
 def _tolerance(decimal: Plain, value: Fraction | None, other: Fraction | None, digits: int = TRUTH_DIGITS) -> Fraction:
-    """Return half a unit of the last place of a decimal, if it may approximate a number that is no decimal; else 0."""
+    """Return a unit of the last place of a decimal, if it may approximate a number that is no decimal; else 0."""
     if decimal.places is None or value is None or abs(value) * 10**decimal.places < 10 ** (digits - 1):
         return Fraction(0)
     if other is not None:
@@ -386,4 +405,4 @@ def _tolerance(decimal: Plain, value: Fraction | None, other: Fraction | None, d
                 bottom //= prime
         if bottom == 1:
             return Fraction(0)
-    return Fraction(1, 2 * 10**decimal.places)
+    return Fraction(1, 10**decimal.places)

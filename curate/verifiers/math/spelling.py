@@ -25,10 +25,13 @@ SAME = [
     (r"\\\\\s*\[[^\[\]]*\]|\\\\|\\cr(?![a-z])", r" \\\\ "),  # [4pt] after the end of a row
     (r"(?<=\d)(?:,\\!|\\[,!;: ]|\{,\}|~)\s*(?=\d{3}(?!\d))", ","),  # thousands: 11,\!111 and 1\,234 and 11{,}111
     (r"(?<!\\)\\[,!;: ]|(?<!\\)~|\\(?:quad|qquad|enspace|thinspace|medspace|space)(?![A-Za-z])", " "),
-    (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
+    (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"), (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
+    (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}|^([^{}]*)\\over(?![A-Za-z])([^{}]*)$", r"\\frac{\1\3}{\2\4}"),
+    (r"\{([^{}]*)\\choose(?![A-Za-z])([^{}]*)\}|^([^{}]*)\\choose(?![A-Za-z])([^{}]*)$", r"\\binom{\1\3}{\2\4}"),
+    (r"\\(?:mathbf|boldsymbol|bm)\s*\{\s*([A-Za-z])\s*\}|\\math(?:rm|it)\s*\{\s*([ie])\s*\}", r"\1\2"),
     (r"\\(?:mbox|textbf|textit|textrm|textsf|texttt|textnormal|textsc|emph|hbox|mathrm|mathbf|mathit|mathsf|boldsymbol"
      r"|bm|operatorname\*?|underline)\s*\{", r"\\text{"),
-    (r"\\text\{\s*([A-Za-z])\s*\}(?=[_^'(])", r"\1"),
+    (r"\\text\{\s*([A-Za-z])\s*\}(?=[_^'(])|\\text\{([ie])\}", r"\1\2"),
     (r"\\leq?(?:slant)?(?![A-Za-z])", r"\\le "), (r"\\geq?(?:slant)?(?![A-Za-z])", r"\\ge "), (r"\\ne(?![A-Za-z])", r"\\neq "),
     (r"<=|≦", r"\\le "), (r">=|≧", r"\\ge "), (r"!=", r"\\neq "), (r"\+/-|\+-", r"\\pm "),
     (r"\\lt(?![A-Za-z])", "<"), (r"\\gt(?![A-Za-z])", ">"), (r"\\[lr]vert(?![A-Za-z])|\\mid(?![A-Za-z])", "|"),
@@ -54,6 +57,7 @@ BRACED = [
     (re.compile(r"\\frac\s*(\d)\s*\{"), r"\\frac{\1}{"),
     (re.compile(r"(\\frac\s*\{[^{}]*\})\s*(\d)"), r"\1{\2}"),
     (re.compile(r"\\sqrt\s*(\d|[A-Za-z])(?![A-Za-z])"), r"\\sqrt{\1}"),
+    (re.compile(r"\\p?mod\s*\{?(\w+)\}?"), r"\\pmod{\1}"),
     (re.compile(r"([\^_])\s*(-?\d+|[A-Za-z])"), r"\1{\2}"),
 ]
 LONG = 1_000  # characters beyond which only white space is changed: the patterns below take quadratic time
@@ -100,7 +104,7 @@ def unwrapped(text: str) -> str:
     before = None
     while text != before:
         before = text
-        text = re.sub(r"[\s;:,]+$|(?<!\.)[.](?:\s*)$", "", text.strip())
+        text = re.sub(r"(?:(?<!\\)[;:,]|\s)+$|(?<!\.)[.](?:\s*)$", "", text.strip())
         text = re.sub(r"(?:(?<=[A-Za-z}\]])!)+$", "", text) if re.search(r"[A-Za-z]{4}!$", text) else text
         text = re.sub(r"^(?:=|:|\\approx|\\therefore|\\sim)(?![A-Za-z=])\s*", "", text)
         for wrapper in WRAPPERS:
@@ -151,6 +155,8 @@ def _ascii_sign(sign: str) -> str:
     if form.startswith("<fraction>"):
         top, _, bottom = flat.partition("⁄")
         return rf"\frac{{{top}}}{{{bottom}}} "
+    if form.startswith("<circle>"):
+        return rf"\textcircled{{{flat}}}"
     if form.startswith(("<super>", "<sub>")):
         return ("^" if form.startswith("<super>") else "_") + "{" + SIGNS.get(flat, flat) + "}"
     if form.startswith(("<wide>", "<noBreak>", "<font>", "<compat> 0020")):

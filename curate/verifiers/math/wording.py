@@ -3,15 +3,17 @@
 import re
 
 from curate.verifiers.math.exact import rational
-from curate.verifiers.math.kinds import Choice, Node, Plain, Unsure, Words
+from curate.verifiers.math.kinds import Choice, Group, Node, Plain, Unsure, Words
+from curate.verifiers.math.moments import Moment
 from curate.verifiers.math.numerals import SCALES, WORDS, read_numeral
+from curate.verifiers.math.units import singular
 
 LONG = 8  # words from which a text is prose, of which equality can't be told
 ANSWERS = set(  # words that are the whole answer of a mathematical question, so that a number is not it
     "yes no true false even odd neither both none undefined always never sometimes north south east west infinite finite "
     "ellipse circle parabola hyperbola line point positive negative rational irrational convergent divergent increasing "
     "decreasing monday tuesday wednesday thursday friday saturday sunday january february march april june july august "
-    "september october november december impossible exist solution solutions heads tails prime composite".split()
+    "september october november december impossible exist solution solutions heads tails prime composite infinitely".split()
 )
 CHANGES = set(  # words that change what a number beside them says
     "not no non never less more most least fewer greater than over under above below between except half quarter quarters "
@@ -30,6 +32,8 @@ def same_words(truth: tuple[str, ...], answer: tuple[str, ...]) -> bool:
     left, right = ([_numbered(word) for word in words] for words in (truth, answer))
     if left == right or "".join(left) == "".join(right):
         return True
+    if _but_numbers(left) == _but_numbers(right) and left != right and sorted(left) == sorted(right):
+        return False  # Alice: 5, Bob: 7
     numbers = [[word for word in words if EXACT_NUMBER.fullmatch(word)] for words in (left, right)]
     if numbers[0] and numbers[1] and sorted(numbers[0]) != sorted(numbers[1]):
         return False
@@ -54,6 +58,10 @@ def words_against(truth: Node, answer: Node) -> bool:
     assert isinstance(answer, Words)
     words = [_numbered(word) for word in answer.words]
     numbers = [word for word in words if EXACT_NUMBER.fullmatch(word)]
+    if isinstance(truth, Group):
+        raise Unsure("the answer is words, and ground_truth is not")
+    if isinstance(truth, Moment) and len(answer.words) <= LONG:
+        return False
     if not isinstance(truth, Plain) or (value := rational(truth.head)) is None:
         if numbers or len(words) > LONG:
             raise Unsure("the answer is words, and ground_truth is not")
@@ -82,6 +90,12 @@ def _truth_of_words(words: tuple[str, ...], answer: Node) -> bool:
     raise Unsure("ground_truth is words, and the answer is not")
 
 
+def _but_numbers(words: list[str]) -> list[str]:
+    return [word for word in words if not EXACT_NUMBER.fullmatch(word)]
+
+
 def _numbered(word: str) -> str:
     """Return a word, with digits for the name of a number."""
-    return str(WORDS[word]) if word in WORDS else word
+    if singular(word) in ANSWERS:
+        return singular(word)
+    return str(WORDS[word]) if word in WORDS else {"r": "remainder"}.get(word, word)
