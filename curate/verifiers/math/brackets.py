@@ -2,7 +2,10 @@ r"""Where an answer may be split: at signs that stand outside all brackets, brac
 
 import re
 
-STEP = re.compile(r"\\begin\s*\{[a-zA-Z*]+\}|\\end\s*\{[a-zA-Z*]+\}|\\langle|\\rangle|\\[lr](?:floor|ceil)|\\[{}]|\\[A-Za-z]+|\\.|.", re.DOTALL)
+STEP = re.compile(
+    r"\\begin\s*\{[a-zA-Z*]+\}|\\end\s*\{[a-zA-Z*]+\}|\\langle|\\rangle|\\[lr](?:floor|ceil)|\\[{}]|\\[A-Za-z]+|\\.|.",
+    re.DOTALL,
+)
 OPENS = {"(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil"}
 CLOSES = {")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil"}
 
@@ -29,11 +32,11 @@ def tokens(text: str) -> list[tuple[str, int]]:
 
 
 def split(text: str, *separators: str) -> list[str]:
-    """Return the parts of a text between separators outside all brackets.
+    r"""Return the parts of a text between separators outside all brackets.
 
     Args:
         text: A cleaned text.
-        separators: Single signs, or commands such as ``\\cup``.
+        separators: Single signs, or commands such as ``\cup``.
     """
     return split_signs(text, separators)[0]
 

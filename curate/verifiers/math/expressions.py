@@ -9,29 +9,20 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from curate.verifiers.math.tokens import FUNCTIONS, NotAnExpression, Tokens
+
 DEEPEST = 12  # levels of brackets
-TOKEN = re.compile(
-    r"\s*(?:(?P<repeat>\d*\.\d*\\(?:overline|bar|dot)\s*\{?\d+\}?)|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,4}(?!\d))?)"
-    r"|(?P<word>\\?[A-Za-z]+)|(?P<sign>\*\*|\\[{}|]|[^\s]))"
-)
 REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
-FUNCTIONS = set(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh coth log ln lg exp gcd lcm max min det sgn".split()
-)
 GREEK = set(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega ell "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega hbar".split()
+    (
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi "
+        "chi psi omega ell Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega hbar"
+    ).split()
 )
 ACCENTS = {"bar", "overline", "tilde", "dot", "mathcal", "angle", "triangle"}
 CONSTANTS = {"pi": "pi", "infty": "oo", "e": "e", "i": "i"}
 TIMES = {"*", "\\cdot", "\\times", "/", "\\div"}
-PLAIN_NAMES = {"sqrt": "sqrtof"}  # sqrt 12 in plain text; in LaTeX, \\sqrt 12 is \\sqrt{1} 2
-ENGLISH = set("and or is of to in by if at on as an the not for no yes".split())  # in no product of variables
 APPLIED = {"f", "g", "h"}  # f(x) is a value of a function; a(x) is a product
-
-
-class NotAnExpression(ValueError):
-    """A text is no expression that this grammar knows."""
 
 
 class TooCostly(ValueError):
@@ -73,33 +64,10 @@ def parse(text: str) -> Tree:
     return tree
 
 
-class Parser:
+class Parser(Tokens):
     """A recursive descent parser over the tokens of one text."""
 
-    def __init__(self, text: str) -> None:
-        """Split ``text`` into tokens: numbers, commands, single letters, signs."""
-        self.tokens: list[str] = []
-        self.at = self.bars = 0
-        for found in TOKEN.finditer(text.strip()):
-            word = found["word"]
-            if word is None or word[0] == "\\" or word in FUNCTIONS or word in ("sqrt", "pi"):
-                self.tokens.append("\\" + PLAIN_NAMES.get(word, word) if word and word[0] != "\\" else found[0].strip())
-            elif len(word) > 3 or word in ENGLISH:
-                raise NotAnExpression(f"the word {word!r}")
-            else:
-                self.tokens.extend(word)
-
-    def peek(self) -> str:
-        """Return the next token, "" at the end."""
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def take(self, expected: str = "") -> str:
-        """Return the next token and go past it; one that is not ``expected`` is an error."""
-        token = self.peek()
-        if not token or (expected and token != expected):
-            raise NotAnExpression(f"{token!r} in place of {expected!r}")
-        self.at += 1
-        return token
+    bars = 0  # of absolute values that are open: | ends the innermost
 
     def sum(self) -> Tree:
         """Parse terms with + and - between them."""
@@ -115,11 +83,11 @@ class Parser:
     def product(self) -> Tree:
         """Parse factors with signs of multiplication or division, or nothing, between them."""
         tree = self.signed()
-        while token := self.peek():
-            if token in TIMES:
+        while piece := self.peek():
+            if piece in TIMES:
                 self.take()
-                tree = Tree("div" if token in ("/", "\\div") else "mul", (tree, self.signed()))
-            elif self.starts_factor(token):
+                tree = Tree("div" if piece in ("/", "\\div") else "mul", (tree, self.signed()))
+            elif self.starts_factor(piece):
                 tree = self.beside(tree)
             else:
                 break
@@ -149,13 +117,13 @@ class Parser:
                 raise NotAnExpression("a number right after a number or letter")
         return Tree("mul", (left, right))
 
-    def starts_factor(self, token: str) -> bool:
+    def starts_factor(self, piece: str) -> bool:
         """Tell whether a factor can begin with a token."""
-        if token == "|":
+        if piece == "|":
             return self.bars == 0
-        if token in ("\\rfloor", "\\rceil"):
+        if piece in ("\\rfloor", "\\rceil"):
             return False
-        return token[0].isalnum() or token in ("(", "[", "{", ".") or (token[0] == "\\" and token[1:].isalpha())
+        return piece[0].isalnum() or piece in ("(", "[", "{", ".") or (piece[0] == "\\" and piece[1:].isalpha())
 
     def power(self) -> Tree:
         """Parse an atom with its exponent, factorial or degree sign."""
@@ -190,32 +158,32 @@ class Parser:
 
     def atom(self) -> Tree:
         """Parse a number, a variable, a bracket, or a command with its arguments."""
-        token = self.take()
-        if token in ("(", "[", "{"):
-            return self.group({"(": ")", "[": "]", "{": "}"}[token])
-        if token == "|":
+        piece = self.take()
+        if piece in ("(", "[", "{"):
+            return self.group({"(": ")", "[": "]", "{": "}"}[piece])
+        if piece == "|":
             self.bars += 1
             tree = self.sum()
             self.take("|")
             self.bars -= 1
             return Tree("fn", (tree,), name="abs")
-        if token[0].isdigit() or (token[0] == "." and len(token) > 1):
-            return self.number(token)
-        if token[0] == "\\":
-            return self.command(token[1:])
-        if token.isalpha() and len(token) == 1:
-            return self.variable(token)
-        raise NotAnExpression(f"unexpected {token!r}")
+        if piece[0].isdigit() or (piece[0] == "." and len(piece) > 1):
+            return self.number(piece)
+        if piece[0] == "\\":
+            return self.command(piece[1:])
+        if piece.isalpha() and len(piece) == 1:
+            return self.variable(piece)
+        raise NotAnExpression(f"unexpected {piece!r}")
 
-    def number(self, token: str) -> Tree:
+    def number(self, piece: str) -> Tree:
         """Return the tree of a number; a base is refused here, as it is no part of an expression."""
         if self.peek() == "_":
             raise NotAnExpression("a base inside an expression")
-        if found := REPEATING.fullmatch(token):
+        if found := REPEATING.fullmatch(piece):
             whole, part, repeat = found.groups()
             shift, nines = 10 ** len(part), 10 ** len(repeat) - 1
             return number(Fraction(int((whole + part) or "0"), shift) + Fraction(int(repeat), nines * shift))
-        return number(Fraction(token))
+        return number(Fraction(piece))
 
     def variable(self, name: str) -> Tree:
         """Parse the rest of a variable: its subscript, its primes, and the argument of f(x)."""
@@ -231,30 +199,12 @@ class Parser:
             return Tree("call", (self.group(")"),), name=name)
         return Tree("var", name=name)
 
-    def raw(self) -> str:
-        """Return the text of the next token or group, as the name that it is."""
-        if self.peek() != "{":
-            return self.take()
-        parts, depth = [], 0
-        while True:
-            token = self.take()
-            depth += (token == "{") - (token == "}")
-            if depth == 0:
-                return "".join(parts[1:])
-            parts.append(token)
-
     def command(self, name: str) -> Tree:
         """Parse the arguments of a LaTeX command."""
         if name in ("frac", "binom"):
             return Tree("div" if name == "frac" else "binom", (self.argument(), self.argument()))
-        if name == "sqrtof":
-            return Tree("root", (self.atom(), number(2)))
-        if name == "sqrt":
-            degree = number(2)
-            if self.peek() == "[":
-                self.take()
-                degree = self.group("]")
-            return Tree("root", (self.argument(), degree))
+        if name in ("sqrt", "sqrtof"):
+            return self.root(plain=name == "sqrtof")
         if name in FUNCTIONS:
             return self.function(name)
         if name in ("lfloor", "lceil"):
@@ -263,6 +213,18 @@ class Parser:
             return Tree("const", name=CONSTANTS[name])
         if name in GREEK:
             return self.variable("\\" + name)
+        return self.accented(name)
+
+    def root(self, plain: bool) -> Tree:
+        """Parse what stands under a root; in plain text, sqrt 12 is the root of 12, in LaTeX that of 1."""
+        degree = number(2)
+        if self.peek() == "[":
+            self.take()
+            degree = self.group("]")
+        return Tree("root", (self.atom() if plain else self.argument(), degree))
+
+    def accented(self, name: str) -> Tree:
+        """Parse a variable with an accent; an arrow or a hat over a vector is no difference."""
         if name in ("hat", "vec", "overrightarrow"):
             return self.variable(self.raw())
         if name == "mathbb":
@@ -274,9 +236,9 @@ class Parser:
 
     def argument(self) -> Tree:
         r"""Parse an argument of \frac or \sqrt: a group, or one token, where digits count singly."""
-        token = self.peek()
-        if token.isdigit() and len(token) > 1:
-            self.tokens[self.at : self.at + 1] = [token[0], token[1:]]
+        piece = self.peek()
+        if piece.isdigit() and len(piece) > 1:
+            self.tokens[self.at : self.at + 1] = [piece[0], piece[1:]]
         return self.atom()
 
     def function(self, name: str) -> Tree:
@@ -296,7 +258,7 @@ class Parser:
             self.take(")" if opened == "(" else "}")
         else:
             arguments = [self.power()]
-            while (token := self.peek()) and self.starts_factor(token) and token[1:] not in FUNCTIONS and token != "(":
+            while (piece := self.peek()) and self.starts_factor(piece) and piece[1:] not in FUNCTIONS and piece != "(":
                 arguments[0] = self.beside(arguments[0])
         if exponent and exponent == Tree("neg", (number(1),)) and name in ("sin", "cos", "tan"):
             name, exponent = "arc" + name, None

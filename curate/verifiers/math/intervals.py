@@ -6,7 +6,9 @@ from typing import NamedTuple
 from curate.verifiers.math.exact import rational
 from curate.verifiers.math.kinds import Group, Node, Plain
 
-End = tuple[int, Fraction, int]  # (-1, 0 or 1 for minus infinity, a number, infinity), the number, (-1, 0, 1: below, at, above)
+End = tuple[
+    int, Fraction, int
+]  # (-1, 0 or 1 for minus infinity, a number, infinity), the number, (-1, 0, 1: below, at, above)
 
 
 class Interval(NamedTuple):
@@ -25,7 +27,9 @@ def intervals(node: Node) -> list[Interval] | None:
     if node.shape == "set":
         points = [rational(item.head) if isinstance(item, Plain) else None for item in node.items]
         known = [point for point in points if point is not None]
-        return _joined([Interval((0, point, 0), (0, point, 0)) for point in known]) if len(known) == len(points) else None
+        return (
+            _joined([Interval((0, point, 0), (0, point, 0)) for point in known]) if len(known) == len(points) else None
+        )
     if node.shape == "tuple":
         return _interval(node)
     if node.shape not in ("union", "difference", "intersection"):
@@ -36,7 +40,11 @@ def intervals(node: Node) -> list[Interval] | None:
         return None
     made = sets[0]
     for part in sets[1:]:
-        made = _joined(made + part) if node.shape == "union" else _common(made, part if node.shape == "intersection" else _rest(part))
+        made = (
+            _joined(made + part)
+            if node.shape == "union"
+            else _common(made, part if node.shape == "intersection" else _rest(part))
+        )
     return made
 
 

@@ -7,6 +7,8 @@ from curate.verifiers.math.expressions import Tree
 from curate.verifiers.math.moments import Moment
 from curate.verifiers.math.units import Unit
 
+UNKNOWN = "is written in a way that is not understood"
+
 
 class Plain(NamedTuple):
     """A number or expression with what stands beside it."""

@@ -4,7 +4,9 @@ import re
 from typing import NamedTuple
 
 NAMES = "january february march april may june july august september october november december".split()
-MONTHS = {name: at for at, name in enumerate(NAMES, 1)} | {name[:3]: at for at, name in enumerate(NAMES, 1)} | {"sept": 9}
+MONTHS = (
+    {name: at for at, name in enumerate(NAMES, 1)} | {name[:3]: at for at, name in enumerate(NAMES, 1)} | {"sept": 9}
+)
 DAYS = {name[:3]: name for name in "monday tuesday wednesday thursday friday saturday sunday".split()}
 MONTH = "(" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
 DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
@@ -18,7 +20,10 @@ FORMS = [
     (re.compile(r"(\d{1,2}) ?月 ?(\d{1,2}) ?日"), "md"),
     (re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})"), "??y"),
 ]
-TIME = re.compile(r"(?:at )?(\d{1,2})(?: ?: ?(\d{2}))?(?: ?: ?(\d{2}))? ?(?:([ap])\.? ?m\.?|o'?clock)?(?: in the (morning|afternoon|evening))?")
+TIME = re.compile(
+    r"(?:at )?(\d{1,2})(?: ?: ?(\d{2}))?(?: ?: ?(\d{2}))? ?"
+    r"(?:([ap])\.? ?m\.?|o'?clock)?(?: in the (morning|afternoon|evening))?"
+)
 
 
 class Moment(NamedTuple):

@@ -17,8 +17,10 @@ GROUPED = [  # a thousands separator and a decimal point
     (re.compile(r"\d{1,3}(?:\.\d{3})+,\d+"), ".", ","),
 ]
 COMMA = re.compile(r"\d+,\d+")  # 3,5 is two numbers or a decimal
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-WORDS = {word: value for value, word in enumerate(UNITS.split())}
+UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+WORDS: dict[str, int] = {
+    word: value for value, word in enumerate([*UNITS.split(), "seventeen", "eighteen", "nineteen"])
+}
 WORDS |= {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 HAN = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
@@ -45,7 +47,11 @@ def read_numeral(text: str) -> Numeral | None:
                 whole, _, part = text.replace(group, "").partition(point)
                 return _decimal(whole, part or None)
         if found := SCIENTIFIC.fullmatch(text):
-            return Numeral(Fraction(found[1]) * Fraction(10) ** int(found[2])) if abs(int(found[2])) <= MOST_DIGITS else None
+            return (
+                Numeral(Fraction(found[1]) * Fraction(10) ** int(found[2]))
+                if abs(int(found[2])) <= MOST_DIGITS
+                else None
+            )
         if found := re.fullmatch(r"(\S+) ?(hundred|thousand|million|billion|trillion|dozen|[万萬亿億])", text):
             number = read_numeral(found[1])
             return number and Numeral(number.value * (SCALES | HAN_GROUPS)[found[2]])

@@ -3,10 +3,11 @@ r"""Read a number or an expression with the unit, the currency or the percent si
 import re
 from fractions import Fraction
 
-from curate.verifiers.math.expressions import NotAnExpression, Tree, number, parse
+from curate.verifiers.math.expressions import Tree, number, parse
 from curate.verifiers.math.kinds import Plain
 from curate.verifiers.math.numerals import Numeral, read_numeral
 from curate.verifiers.math.spelling import without_text
+from curate.verifiers.math.tokens import NotAnExpression
 from curate.verifiers.math.units import LETTERS, Unit, known, read_unit
 
 MONEY = re.compile(r"(-?)\s*((?:US|USD ?)?\\\$|[€£¥₹₩₽]|USD|EUR|GBP|Rs\.?)\s*(-?)\s*(?=[\d.\\(])(.+)", re.DOTALL)
@@ -14,7 +15,9 @@ FILLER = re.compile(r"^(?:about|approximately|approx\.?|around|exactly|roughly|a
 HEAD = re.compile(r"([-+]?)\s*((?:\d[\d ,.']*\d|\d|\.\d+)(?:[eE][-+]?\d+)?)(?![\d_])\s*(.*)", re.DOTALL)
 PART = re.compile(r"\s*(?:,|and)?\s*(\d+(?:\.\d+)?|\d+/\d+)\s*([^\W\d_]+\.?|'|\"|\\\$|°)")
 MARKS = {"'": "ft", '"': "in"}
-SPLITS = re.compile(r"\\text\s*\{|(?<=[\d})\w])\s*(?=\^\\circ)|(?<=[\d})\s])(?=[A-Za-z$€£¥]{2,})|(?<=[\d})])\s+(?=[A-Za-z])|(?<=[\d})])\s*(?=[€£¥₹]|\\\$)")
+SPLITS = re.compile(
+    r"\\text\s*\{|(?<=[\d})\w])\s*(?=\^\\circ)|(?<=[\d})\s])(?=[A-Za-z$€£¥]{2,})|(?<=[\d})])\s+(?=[A-Za-z])|(?<=[\d})])\s*(?=[€£¥₹]|\\\$)"
+)
 UNMIXED = re.compile(r"(\d+)[ -](\d+)/(\d+)")
 
 
@@ -75,7 +78,11 @@ def read_compound(bare: str) -> Plain | None:
         words = ["min" if word == "m" else word for word in words]
     found = [known(word) for word in words]
     units = [unit for unit in found if unit]
-    if len(units) < len(parts) or len({dimension for dimension, _ in units}) > 1 or len({size for _, size in units}) < len(units):
+    if (
+        len(units) < len(parts)
+        or len({dimension for dimension, _ in units}) > 1
+        or len({size for _, size in units}) < len(units)
+    ):
         return None
     total = sum((Fraction(part[1]) * size for part, (_, size) in zip(parts, units, strict=True)), Fraction(0))
     unit = Unit(((units[0][0], 1),), Fraction(1))
@@ -87,7 +94,12 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         sign, digits, tail = found.groups()
         digits = digits.strip(" ,")
         near = re.search(r"\d(?=" + re.escape(tail) + "$)", bare) is not None
-        if tail and tail[0] not in "-*/(+" and (unit := read_unit(tail)) and (unit.dimensions or unit.extra or _is_noun(tail, text)):
+        if (
+            tail
+            and tail[0] not in "-*/(+"
+            and (unit := read_unit(tail))
+            and (unit.dimensions or unit.extra or _is_noun(tail, text))
+        ):
             letter_beside = near and tail in LETTERS and "\\text" not in text
             digits = re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", digits)
             if not letter_beside and (plain := _plain(read_numeral(digits), sign)):

@@ -30,7 +30,12 @@ def ends(relation: Relation) -> Relation:
 def renamed(relation: Relation) -> Relation:
     """Return f(n) = n as f(x) = x: the argument of a function that is defined has no name of its own."""
     left = relation.sides[0]
-    if not isinstance(left, Plain) or left.head.op != "call" or left.head.args[0].op != "var" or relation.signs != ("=",):
+    if (
+        not isinstance(left, Plain)
+        or left.head.op != "call"
+        or left.head.args[0].op != "var"
+        or relation.signs != ("=",)
+    ):
         return relation
     name = left.head.args[0].name
     sides = [as_plain(side) for side in relation.sides]

@@ -14,8 +14,10 @@ SIGNS = {
     "∓": r" \mp ", "π": r"\pi ", "∞": r"\infty ", "∪": r" \cup ", "∩": r" \cap ", "∈": r" \in ", "∅": r"\emptyset ",
     "√": r"\sqrt ", "°": r"^\circ ", "º": r"^\circ ", "′": "'", "’": "'", "‘": "'", "″": '"', "“": '"', "”": '"',
     "，": ",", "、": ", ", "。": ".", "；": ";", "：": ":", "٫": ".", "٬": ",", "⟨": r"\langle ", "⟩": r"\rangle ",
-    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "∖": r" \setminus ",
-    "→": r" \to ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "⌊": r"\lfloor ", "⌋": r"\rfloor ",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
+    "∖": r" \setminus ",
+    "→": r" \to ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "⌊": r"\lfloor ",
+    "⌋": r"\rfloor ",
     "⌈": r"\lceil ", "⌉": r"\rceil ", "…": r"\ldots ", "∗": "*", "⁄": "/", "\u200b": "", "\ufeff": "", "\u2009": " ",
 }  # fmt: skip
 SAME = [
@@ -32,7 +34,8 @@ SAME = [
     (r"\\(?:mbox|textbf|textit|textrm|textsf|texttt|textnormal|textsc|emph|hbox|mathrm|mathbf|mathit|mathsf|boldsymbol"
      r"|bm|operatorname\*?|underline)\s*\{", r"\\text{"),
     (r"\\text\{\s*([A-Za-z])\s*\}(?=[_^'(])|\\text\{([ie])\}", r"\1\2"),
-    (r"\\leq?(?:slant)?(?![A-Za-z])", r"\\le "), (r"\\geq?(?:slant)?(?![A-Za-z])", r"\\ge "), (r"\\ne(?![A-Za-z])", r"\\neq "),
+    (r"\\leq?(?:slant)?(?![A-Za-z])", r"\\le "), (r"\\geq?(?:slant)?(?![A-Za-z])", r"\\ge "),
+    (r"\\ne(?![A-Za-z])", r"\\neq "),
     (r"<=|≦", r"\\le "), (r">=|≧", r"\\ge "), (r"!=", r"\\neq "), (r"\+/-|\+-", r"\\pm "),
     (r"\\lt(?![A-Za-z])", "<"), (r"\\gt(?![A-Za-z])", ">"), (r"\\[lr]vert(?![A-Za-z])|\\mid(?![A-Za-z])", "|"),
     (r"\\lbrace(?![A-Za-z])", r"\\{"), (r"\\rbrace(?![A-Za-z])", r"\\}"), (r"\\[lr]brack(?![A-Za-z])", ""),
@@ -41,13 +44,15 @@ SAME = [
     (r"\^\s*\{\s*\\circ\s*\}|\\degree(?![A-Za-z])|\^\s*\\circ(?![A-Za-z])", r"^\\circ "),
     (r"\\mathbb\s*([A-Z])", r"\\mathbb{\1}"), (r"\\([RNZQC])(?![A-Za-z])", r"\\mathbb{\1}"),
     (r"\\var(epsilon|phi|theta|rho|sigma)(?![A-Za-z])", r"\\\1"),
-    (r"\\ast(?![A-Za-z])", "*"), (r"\\infin(?![A-Za-z])", r"\\infty"), (r"\\(?:rightarrow|longrightarrow)(?![A-Za-z])", r"\\to"),
+    (r"\\ast(?![A-Za-z])", "*"), (r"\\infin(?![A-Za-z])", r"\\infty"),
+    (r"\\(?:rightarrow|longrightarrow)(?![A-Za-z])", r"\\to"),
 ]  # fmt: skip
-SAME = [(re.compile(pattern), put) for pattern, put in SAME]
+PATTERNS = [(re.compile(pattern), put) for pattern, put in SAME]
 WRAPPERS = [
     re.compile(pattern, re.DOTALL)
     for pattern in (
-        r"\$\$([^$]+)\$\$", r"\$((?:[^$\\]|\\.)+)\$", r"\\\((.*)\\\)", r"\\\[(.*)\\\]", r"\*\*([^*]+)\*\*", r"__([^_]+)__",
+        r"\$\$([^$]+)\$\$", r"\$((?:[^$\\]|\\.)+)\$", r"\\\((.*)\\\)", r"\\\[(.*)\\\]",
+        r"\*\*([^*]+)\*\*", r"__([^_]+)__",
         r"\*([^*]+)\*", r"`+([^`]+)`+", r"\"([^\"]+)\"",
     )
 ]  # fmt: skip
@@ -75,7 +80,7 @@ def clean(text: str) -> str:
     text = unwrapped(ascii_signs(text))
     text = re.sub(r"(?<!\\)\$((?:[^$\\]|\\.)+?)(?<!\\)\$(?!\d)", r" \1 ", text)  # mathematics in a sentence
     text = re.sub(r"(?<!\\)\$", r"\\$", text)  # the dollars that are left are money
-    for pattern, put in SAME:
+    for pattern, put in PATTERNS:
         text = pattern.sub(put, text)
     return unwrapped(re.sub(r"\s+", " ", text))
 

@@ -14,14 +14,27 @@ from curate.verifiers.math.kinds import Unsure
 from curate.verifiers.math.numeric import Undefined, Value, functions, points, same_value, value_at, variables
 
 COUNT = 5  # points of each kind
-WHOLE = {"sin", "cos", "tan", "cot", "sec", "csc", "pow", "fact", "binom", "floor", "ceil"}  # may agree at integers only
+WHOLE = {
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "pow",
+    "fact",
+    "binom",
+    "floor",
+    "ceil",
+}  # may agree at integers only
 
 
 def compare_trees(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bool:
     """Compare two expressions.
 
     Args:
-        what: "value" for the same value, "zero" for the same solutions of ``left = 0`` and ``right = 0``, "sign" for those of ``> 0``.
+        what: "value" for the same value, "zero" for the same solutions of ``left = 0`` and ``right = 0``, "sign" for
+            those of ``left > 0`` and ``right > 0``.
         left: Of the right answer.
         right: Of the given answer.
         tolerance: Difference that two values without variables may have.

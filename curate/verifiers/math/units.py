@@ -9,60 +9,29 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-TABLE = {  # dimension: {factor: names}
-    "length": {
-        "1": "m meter metre", "1/1000": "mm millimeter millimetre", "1/100": "cm centimeter centimetre",
-        "1/10": "dm decimeter decimetre", "1000": "km kilometer kilometre", "0.0254": "in inch inche",
-        "0.3048": "ft foot feet", "0.9144": "yd yard", "1609.344": "mi mile", "1/1000000": "μm µm micrometer micron",
-        "1/1000000000": "nm nanometer",
-    },
-    "mass": {
-        "1": "g gram gramme", "1/1000": "mg milligram", "1000": "kg kilogram kilo", "1000000": "t ton tonne",
-        "453.59237": "lb pound", "28.349523125": "oz ounce",
-    },
-    "time": {
-        "1": "s sec second", "1/1000": "ms millisecond", "60": "min minute", "3600": "h hr hour", "86400": "d day",
-        "604800": "wk week",
-    },
-    "months": {"1": "month mo", "12": "year yr"},
-    "volume": {
-        "1": "l L liter litre", "1/1000": "ml mL milliliter millilitre", "1/100": "cl centiliter", "3.785411784": "gal gallon",
-        "0.946352946": "qt quart", "0.473176473": "pt pint", "0.2365882365": "cup",
-    },
-    "angle": {"1": "degree deg ^\\circ", "1/60": "arcminute", "1/3600": "arcsecond"},
-    "radians": {"1": "rad radian"},
-    "celsius": {"1": "^\\circC celsius degC centigrade"}, "fahrenheit": {"1": "^\\circF fahrenheit degF"},
-    "dollars": {"1": "\\$ $ dollar USD usd US$ buck", "1/100": "cent ¢ penny pennie", "5/100": "nickel", "1/10": "dime"},
-    "euros": {"1": "€ euro EUR eur", }, "yen": {"1": "¥ yen JPY"}, "yuan": {"1": "yuan CNY RMB 元 人民币"},
-    "sterling": {"1": "£ GBP"}, "rupees": {"1": "₹ rupee INR Rs"}, "won": {"1": "₩ won KRW"}, "rubles": {"1": "₽ ruble RUB"},
-    "mph": {}, "force": {"1": "N newton"}, "energy": {"1": "J joule", "1000": "kJ kilojoule", "4.184": "cal calorie"},
-    "power": {"1": "W watt", "1000": "kW kilowatt"}, "voltage": {"1": "V volt"}, "current": {"1": "A amp ampere"},
-    "frequency": {"1": "Hz hertz", "1000": "kHz"}, "pressure": {"1": "Pa pascal", "1000": "kPa"}, "kelvin": {"1": "K kelvin"},
-    "bytes": {"1": "byte B", "1024": "KB", "1048576": "MB", "1073741824": "GB"}, "bits": {"1": "bit"}, "amount": {"1": "mol mole"},
-}  # fmt: skip
-KNOWN = {
-    name: (dimension, Fraction(factor)) for dimension, names in TABLE.items() for factor, some in names.items()
-    for name in some.split()
-} | {
-    "米": ("length", Fraction(1)), "厘米": ("length", Fraction(1, 100)), "千米": ("length", Fraction(1000)),
-    "公里": ("length", Fraction(1000)), "毫米": ("length", Fraction(1, 1000)), "千克": ("mass", Fraction(1000)),
-    "公斤": ("mass", Fraction(1000)), "克": ("mass", Fraction(1)), "小时": ("time", Fraction(3600)),
-    "分钟": ("time", Fraction(60)), "秒": ("time", Fraction(1)), "天": ("time", Fraction(86400)), "度": ("angle", Fraction(1)),
-    "升": ("volume", Fraction(1)),
-}  # fmt: skip
-LETTERS = {name for name in KNOWN if len(name) == 1 and name.isascii() and name.isalpha()}  # 5 m, but 5m may be 5 times m
+from curate.verifiers.math.unit_names import KNOWN
+
+LETTERS = {name for name in KNOWN if len(name) == 1 and name.isascii() and name.isalpha()}  # 5m may be 5 times m
 SHORT = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "sqft": "ft^{2}", "cc": "cm^{3}"}
 EXTRA = set(
-    "north south east west northeast northwest southeast southwest left right up down above below upward downward forward "
-    "backward clockwise counterclockwise anticlockwise profit loss gain increase decrease ahead behind early late earlier "
-    "later ago before after bc ad bce ce am pm higher lower faster slower more less deep high".split()
+    (
+        "north south east west northeast northwest southeast southwest left right up down above below upward "
+        "downward forward backward clockwise counterclockwise anticlockwise profit loss gain increase "
+        "decrease ahead behind early late earlier later ago before after bc ad bce ce am pm higher lower "
+        "faster slower more less deep high"
+    ).split()
 )
 NOT_UNITS = set(  # words that change the value of the number before them
-    "times squared cubed plus minus half halves third thirds quarter quarters pi over not divided factorial root remainder "
-    "modulo mod hundred thousand million billion trillion dozen and or to by point with if when where is are than for any "
-    "but e percent percents pct base thousands millions hundreds".split()
+    (
+        "times squared cubed plus minus half halves third thirds quarter quarters pi over not divided "
+        "factorial root remainder modulo mod hundred thousand million billion trillion dozen and or to by "
+        "point with if when where is are than for any but e percent percents pct base thousands millions "
+        "hundreds"
+    ).split()
 )
-WORD = re.compile(r"\^\\circ ?[CF](?![A-Za-z])|\^\\circ|\\\$|[^\W\d_]+\$?|[$€£¥₹₩₽¢']|\^\{?-?\d\}?|/|\\cdot|\\times|\*|-|\(|\)")
+WORD = re.compile(
+    r"\^\\circ ?[CF](?![A-Za-z])|\^\\circ|\\\$|[^\W\d_]+\$?|[$€£¥₹₩₽¢']|\^\{?-?\d\}?|/|\\cdot|\\times|\*|-|\(|\)"
+)
 
 
 class Unit(NamedTuple):
@@ -86,12 +55,18 @@ def read_unit(text: str) -> Unit | None:
     if not words or len(words) > 8 or re.sub(r"\s", "", "".join(words)) != re.sub(r"[\s.]", "", text):
         return None
     words = [part for word in words for part in WORD.findall(SHORT.get(word, word))]
-    return None if any(word.lower() in NOT_UNITS for word in words if word not in KNOWN) and not _powers(words) else _unit(words)
+    return (
+        None
+        if any(word.lower() in NOT_UNITS for word in words if word not in KNOWN) and not _powers(words)
+        else _unit(words)
+    )
 
 
 def _powers(words: list[str]) -> bool:
     """Tell whether the only words that change a value are "squared" and "cubed" after a known unit: cm squared."""
-    return all(word in ("squared", "cubed") or word.lower() not in NOT_UNITS for word in words) and bool(known(words[0]))
+    return all(word in ("squared", "cubed") or word.lower() not in NOT_UNITS for word in words) and bool(
+        known(words[0])
+    )
 
 
 def _unit(words: list[str]) -> Unit | None:

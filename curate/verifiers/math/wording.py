@@ -10,15 +10,20 @@ from curate.verifiers.math.units import singular
 
 LONG = 8  # words from which a text is prose, of which equality can't be told
 ANSWERS = set(  # words that are the whole answer of a mathematical question, so that a number is not it
-    "yes no true false even odd neither both none undefined always never sometimes north south east west infinite finite "
-    "ellipse circle parabola hyperbola line point positive negative rational irrational convergent divergent increasing "
-    "decreasing monday tuesday wednesday thursday friday saturday sunday january february march april june july august "
-    "september october november december impossible exist solution solutions heads tails prime composite infinitely".split()
+    (
+        "yes no true false even odd neither both none undefined always never sometimes north south east west "
+        "infinite finite ellipse circle parabola hyperbola line point positive negative rational irrational "
+        "convergent divergent increasing decreasing monday tuesday wednesday thursday friday saturday sunday "
+        "january february march april june july august september october november december impossible exist "
+        "solution solutions heads tails prime composite infinitely"
+    ).split()
 )
 CHANGES = set(  # words that change what a number beside them says
-    "not no non never less more most least fewer greater than over under above below between except half quarter quarters "
-    "third thirds and or to times plus minus squared cubed divided root remainder from until up version either neither "
-    "nor isn't without about".split()
+    (
+        "not no non never less more most least fewer greater than over under above below between except half "
+        "quarter quarters third thirds and or to times plus minus squared cubed divided root remainder from "
+        "until up version either neither nor isn't without about"
+    ).split()
 )
 EXACT_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -80,7 +85,8 @@ def _truth_of_words(words: tuple[str, ...], answer: Node) -> bool:
     if len(words) > LONG:
         raise Unsure(f"ground_truth is no mathematical answer: {' '.join(words)[:60]!r}")
     if not isinstance(answer, Plain | Choice):
-        if not numbers and set(words) & ANSWERS:
+        nothing = isinstance(answer, Group) and not answer.items
+        if not numbers and not nothing and set(words) & ANSWERS:
             return False
         raise Unsure("ground_truth is words, and the answer is not")
     if (numbers and not set(words) & {"half", "quarter", "third"}) or set(words) & ANSWERS:

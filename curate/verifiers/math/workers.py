@@ -1,11 +1,11 @@
 """Worker processes that compare pairs of expressions and can be killed.
 
 A comparison can take long, even in C code that no signal interrupts, so what has no bound is not done in this process.
-A worker is a plain Python process that reads pairs and writes verdicts, one line of JSON each. A worker that exceeds its
-time is ended by itself (a watchdog thread outside Python's lock) or by this process. Its pair then has a reason in place
-of a verdict, and the next pair gets a new worker. Workers start when first needed, are kept for the next call, and end
-with this process: at its exit or, if it is killed, at the end of their input. Ctrl-C does not reach them: they have a
-session of their own.
+A worker is a plain Python process that reads pairs and writes verdicts, one line of JSON each. A worker that exceeds
+its time is ended by itself (a watchdog thread outside Python's lock) or by this process. Its pair then has a reason in
+place of a verdict, and the next pair gets a new worker. Workers start when first needed, are kept for the next call,
+and end with this process: at its exit or, if it is killed, at the end of their input. Ctrl-C does not reach them: they
+have a session of their own.
 """
 
 import atexit
