@@ -5,9 +5,10 @@ from fractions import Fraction
 
 from curate.verifiers.math.exact import rational
 from curate.verifiers.math.expressions import DEEPEST, TooCostly, Tree
-from curate.verifiers.math.kinds import Node, Opaque, Unsure
+from curate.verifiers.math.kinds import NO_MATHEMATICS, Node, Opaque, Unsure, Words
 from curate.verifiers.math.readers import readings
 from curate.verifiers.math.same import Comparison
+from curate.verifiers.math.wording import only_formula
 
 LONGEST = 300  # characters of an answer that is compared by more than its spelling
 Verdict = tuple[float | None, str | None]
@@ -25,10 +26,20 @@ def decide(truth: str, answer: str, trees: Trees) -> Verdict:
     Returns:
         (1.0 or 0.0, None), or (None, the reason why they could not be compared).
     """
+    try:
+        return _decide(truth, answer, trees)
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # A mistake of ours in one odd answer must not end a run; tests draw odd answers and look for this reason.
+        return None, f"answer could not be compared: {type(error).__name__}"
+
+
+def _decide(truth: str, answer: str, trees: Trees) -> Verdict:
     for whose, text in (("ground_truth", truth), ("answer", answer)):
         if len(text) > LONGEST:
             return None, f"{whose} is longer than {LONGEST} characters"
     left, right = readings(truth), readings(answer)
+    if isinstance(right[0], Words | Opaque) and not isinstance(left[0], Words) and (formula := only_formula(answer)):
+        right = readings(formula)
     if _is_costly(truth, left):
         return None, f"ground_truth is too costly to check: {truth[:60]!r}"
     if _is_costly(answer, right):
@@ -38,7 +49,8 @@ def decide(truth: str, answer: str, trees: Trees) -> Verdict:
         if compared.same(left[0], right[0]):
             return 1.0, None
     except Unsure as error:
-        return None, str(error)
+        reason = str(error)
+        return None, f"{reason}: {truth[:60]!r}" if reason == NO_MATHEMATICS else reason
     except TooCostly as error:
         return None, f"answer is too costly to check beside ground_truth: {error}"
     others = [(one, other) for one in left for other in right][1:]

@@ -5,11 +5,14 @@ kind by kind (``same``), with exact rational numbers. Expressions that are not r
 many digits (``trees``), in worker processes that can be killed (``workers``). What can't be judged has a reason.
 """
 
+import re
 from fractions import Fraction
 
 from curate.verifiers.math.decide import LONGEST, Verdict, decide
 from curate.verifiers.math.expressions import Tree
 from curate.verifiers.math.readers import spelled
+
+WORD = re.compile(r"[^\W\d_]{3,}")  # of which case is no difference; of one or two letters it may be one
 
 __all__ = ["LONGEST", "compare"]
 
@@ -43,7 +46,10 @@ def compare(pairs: list[tuple[str, str]]) -> list[Verdict]:
 
 def _decide_here(truth: str, answer: str) -> Verdict:
     """Return the verdict, if it needs no worker."""
-    if truth == answer or spelled(truth) == spelled(answer) != "":
+    if truth == answer:
+        return 1.0, None
+    left, right = spelled(truth), spelled(answer)
+    if (left == right and left) or (WORD.fullmatch(left) and left.casefold() == right.casefold()):
         return 1.0, None
     return decide(truth, answer, _leave_to_worker)
 

@@ -7,6 +7,7 @@ from curate.verifiers.math.expressions import Tree
 from curate.verifiers.math.moments import Moment
 from curate.verifiers.math.units import Unit
 
+NO_MATHEMATICS = "ground_truth is no mathematical answer"
 UNKNOWN = "is written in a way that is not understood"
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from curate.verifiers.math.exact import rational
 from curate.verifiers.math.expressions import Tree, parse
 from curate.verifiers.math.kinds import Choice, Group, Matrix, Node, Opaque, Plain, Relation, Words
 
@@ -16,6 +17,9 @@ def value_of(relation: Relation) -> Node | None:
         return relation.sides[1]
     if not set(relation.signs) <= EQUALS:
         return None
+    values = [rational(side.head) if isinstance(side, Plain) and not side.unit else None for side in relation.sides]
+    if None not in values and len(set(values)) == 1:  # 2 + 3 = 5
+        return relation.sides[-1]
     if is_name(relation.sides[0]) or isinstance(relation.sides[-1], Matrix):
         return relation.sides[-1]
     return relation.sides[0] if len(relation.sides) == 2 and is_name(relation.sides[1]) else None

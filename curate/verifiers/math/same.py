@@ -62,7 +62,7 @@ class Comparison(Relations):
         if answer.text is not None:
             return self.same(truth, answer.text)
         if isinstance(truth, Words) and not answer.marked:
-            return False
+            return False if answer.letter.isupper() else words_against(truth, answer)
         if answer.marked:
             raise Unsure("the answer is the letter of a choice, and ground_truth is none")
         return self.same(truth, as_plain(answer))

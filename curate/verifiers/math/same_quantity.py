@@ -156,6 +156,6 @@ def same_based(truth: Node, answer: Node) -> bool:
     based, other = (truth, answer) if isinstance(truth, Based) else (answer, truth)
     assert isinstance(based, Based)
     value = rational(other.head) if isinstance(other, Plain) else None
-    if value is not None and (str(value) == based.digits or value == based.value):
+    if value is not None and (value == based.value or (based.digits.isdigit() and value == int(based.digits))):
         raise Unsure("only one of the answers has a base")
     return False

@@ -23,7 +23,7 @@ class Relations(Groups):
             return isinstance(truth, Group) and isinstance(answer, Group) and self.alternatives(truth, answer)
         value = value_of(relation)
         if value is None:
-            if isinstance(other, Plain) and isinstance(truth, Relation):
+            if isinstance(other, Plain):
                 return False
             raise Unsure("only one of the answers is an equation or inequality")
         return self.same(value, other) if relation is truth else self.same(other, value)

@@ -3,7 +3,7 @@
 import re
 
 from curate.verifiers.math.exact import rational
-from curate.verifiers.math.kinds import Choice, Group, Node, Plain, Unsure, Words
+from curate.verifiers.math.kinds import NO_MATHEMATICS, Choice, Group, Node, Plain, Unsure, Words
 from curate.verifiers.math.moments import Moment
 from curate.verifiers.math.numerals import SCALES, WORDS, read_numeral
 from curate.verifiers.math.units import singular
@@ -25,6 +25,7 @@ CHANGES = set(  # words that change what a number beside them says
         "until up version either neither nor isn't without about"
     ).split()
 )
+FORMULA = re.compile(r"(?<!\\)\$([^$]+)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 EXACT_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -83,7 +84,7 @@ def words_against(truth: Node, answer: Node) -> bool:
 def _truth_of_words(words: tuple[str, ...], answer: Node) -> bool:
     numbers = [word for word in words if EXACT_NUMBER.fullmatch(word)]
     if len(words) > LONG:
-        raise Unsure(f"ground_truth is no mathematical answer: {' '.join(words)[:60]!r}")
+        raise Unsure(NO_MATHEMATICS)
     if not isinstance(answer, Plain | Choice):
         nothing = isinstance(answer, Group) and not answer.items
         if not numbers and not nothing and set(words) & ANSWERS:
@@ -92,8 +93,15 @@ def _truth_of_words(words: tuple[str, ...], answer: Node) -> bool:
     if (numbers and not set(words) & {"half", "quarter", "third"}) or set(words) & ANSWERS:
         return False
     if set(words) & (set(WORDS) | set(SCALES)) or not numbers:
-        raise Unsure(f"ground_truth is no mathematical answer: {' '.join(words)[:60]!r}")
+        raise Unsure(NO_MATHEMATICS)
     raise Unsure("ground_truth is words, and the answer is not")
+
+
+def only_formula(text: str) -> str | None:
+    """Return the formula of a sentence that has one, in dollars or LaTeX's brackets, and no word that denies it."""
+    formulas = FORMULA.findall(text)
+    words = set(re.findall(r"[a-z]+", FORMULA.sub(" ", text.lower())))
+    return "".join(formulas[0]) if len(formulas) == 1 and not words & CHANGES else None
 
 
 def _but_numbers(words: list[str]) -> list[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from curate.verifiers.math.equal import SHARE, Worker, compare
+from curate.verifiers.math.equal import compare
+from curate.verifiers.math.workers import SHARE, Worker
 
 ROOT = Path(__file__).parents[3]
 BUSY = """
@@ -61,8 +62,8 @@ def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
 
 @pytest.mark.slow
 def test_a_worker_ends_itself_where_its_owner_cannot():
-    watched = "from curate.verifiers.math import equal; equal.KILLED = 1; equal.verify_pair = lambda *_: 9 ** 9 ** 9"
-    worker = Worker(f"{watched}; equal.serve()")
+    watched = "from curate.verifiers.math import workers; workers.SECONDS = 1; workers.decide = lambda *_: 9 ** 9 ** 9"
+    worker = Worker(f"{watched}; workers.serve()")
     assert worker.process.stdin
     worker.process.stdin.write(b'["1", "1"]\n')
     worker.process.stdin.flush()
