@@ -13,6 +13,7 @@ from curate.verifiers.math.expressions import Tree
 from curate.verifiers.math.readers import spelled
 
 WORD = re.compile(r"[^\W\d_]{3,}")  # of which case is no difference; of one or two letters it may be one
+NUMBER = re.compile(r"-?\d{1,100}(?:\.(?!\d{3}$)\d{1,100})?")  # 1.234 may be 1,234 in another country
 
 __all__ = ["LONGEST", "compare"]
 
@@ -48,6 +49,8 @@ def _decide_here(truth: str, answer: str) -> Verdict:
     """Return the verdict, if it needs no worker."""
     if truth == answer:
         return 1.0, None
+    if NUMBER.fullmatch(truth) and NUMBER.fullmatch(answer):
+        return float(Fraction(truth) == Fraction(answer)), None
     left, right = spelled(truth), spelled(answer)
     if (left == right and left) or (WORD.fullmatch(left) and left.casefold() == right.casefold()):
         return 1.0, None

@@ -32,8 +32,9 @@ def variables(tree: Tree) -> set[str]:
 
 
 def functions(tree: Tree) -> set[str]:
-    """Return the names of the operations and functions in an expression."""
-    return {tree.name if tree.op == "fn" else tree.op}.union(*map(functions, tree.args))
+    """Return the names of the operations and functions in an expression; "log" is one without base."""
+    name = "logarithm" if tree.name == "log" and len(tree.args) == 2 else tree.name
+    return {name if tree.op == "fn" else tree.op}.union(*map(functions, tree.args))
 
 
 def points(names: Iterable[str], count: int, low: float, high: float, whole: bool = False) -> list[dict[str, Value]]:

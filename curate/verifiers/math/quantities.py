@@ -11,7 +11,12 @@ from curate.verifiers.math.tokens import NotAnExpression
 from curate.verifiers.math.units import LETTERS, Unit, known, read_unit
 
 MONEY = re.compile(r"(-?)\s*((?:US|USD ?)?\\\$|[€£¥₹₩₽]|USD|EUR|GBP|Rs\.?)\s*(-?)\s*(?=[\d.\\(])(.+)", re.DOTALL)
-FILLER = re.compile(r"^(?:about|approximately|approx\.?|around|exactly|roughly|a total of|only)\s+(?=[-\d\\$€£])", re.I)
+ORDINAL = re.compile(r"(\d+) ?(?:st|nd|rd|th)")
+FILLER = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:about|approximately|approx\.?|around|exactly|roughly|a total of|only)\s*\}?\s*"
+    r"(?=[-\d\\$€£])",
+    re.I,
+)
 HEAD = re.compile(r"([-+]?)\s*((?:\d[\d ,.']*\d|\d|\.\d+)(?:[eE][-+]?\d+)?)(?![\d_])\s*(.*)", re.DOTALL)
 PART = re.compile(r"\s*(?:,|and)?\s*(\d+(?:\.\d+)?|\d+/\d+)\s*([^\W\d_]+\.?|'|\"|\\\$|°)")
 MARKS = {"'": "ft", '"': "in"}
@@ -29,7 +34,7 @@ def read_quantity(text: str) -> Plain | None:
     """
     text = FILLER.sub("", text.strip())
     bare = without_text(text)
-    if plain := _number(bare):
+    if plain := _number(ORDINAL.sub(r"\1", bare) if ORDINAL.fullmatch(bare) else bare):
         return plain
     if percent := re.fullmatch(r"(.+?)\s*(?:%|percents?|per cent)", bare, re.DOTALL):
         inside = read_quantity(percent[1])

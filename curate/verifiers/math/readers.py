@@ -30,7 +30,7 @@ LETTERED = re.compile(
     re.DOTALL | re.I,
 )
 NAMED = re.compile(r"(?:option|choice|answer)\s*:?\s*([A-J])", re.I)
-BASED = r"-?\d[0-9A-Za-z]*(?:\.[0-9A-Za-z]*(?:\\overline\s*\{\w+\})?)?|-?[A-F][0-9A-F]*"
+BASED = r"-?\d[0-9A-Za-z]*(?:\.[0-9A-Za-z]*(?:\\overline\s*\{\w+\})?)?|-?[A-F][0-9A-F]+|-?[a-f][0-9a-f]+"
 BASE = re.compile(
     rf"\(?\s*({BASED})\s*\)?\s*"
     r"(?:_\s*\{?\s*\(?(-?\d{1,2}|[a-z]+)\)?\s*\}?|,?\s*\(?(?:in )?base[- ](\d{1,2}|[a-z]+)\)?)"
@@ -77,6 +77,8 @@ def readings(answer: str) -> tuple[Node, ...]:
         segment = len(bare) == 2 and not re.search(r"[IVXLCDM]{2}", bare)  # AB is BA, but IV is not VI
         other = Words((bare.lower(),)) if not isinstance(nodes[0], Words) else read_product(bare) if segment else None
         nodes.extend([other] if other else [])
+    if (other := re.sub(r"(?<=/)\s?(\d+[A-Za-z](?:\^\d+)?)(?![A-Za-z])", r"(\1)", bare)) != bare and "\\" not in bare:
+        nodes.append(read(other))  # 1/2x
     sign, digits = ("-", bare[1:]) if bare.startswith("-") else ("", bare)
     nodes.extend(read(sign + str(numeral.value)) for numeral in other_readings(digits))
     if re.fullmatch(r"-?\d{1,3}(?:,-?\d{2,3})+", bare):
@@ -135,7 +137,7 @@ def _choice(bare: str) -> Node | None:
     if found := NAMED.fullmatch(bare):
         return Choice(found[1].upper(), True)
     found = LETTERED.fullmatch(bare)
-    if not found or re.match(r"[-+*/^_=<>,!'(\[]|\\(?:cdot|times|cup|cap|le|ge|in)\b", found[4]):
+    if not found or re.match(r"(?:and|or)\b|[-+*/^_=<>,!'(\[]|\\(?:cdot|times|cup|cap|le|ge|in)\b", found[4]):
         return None
     letter = next(letter for letter in found.groups()[:3] if letter)
     if found[4][:1].isalpha() and bare[found.start(4) - 1] in ")]":  # (a)x is a product
@@ -150,8 +152,10 @@ def _based(bare: str) -> Node | None:
     name, digits = found[2] or found[3], found[1].upper().lstrip("0") or "0"
     named = read_numeral(name) if not re.fullmatch(r"-?\d+", name) else None
     base = int(named.value) if named else int(name) if re.fullmatch(r"-?\d+", name) else 0
-    if not 2 <= abs(base) <= 36 or any(
-        sign.isalnum() and int(sign, 36) >= abs(base) for sign in re.sub(r"\\[A-Z]+", "", digits)
+    if (
+        not 2 <= abs(base) <= 36
+        or (digits.strip("-")[0].isalpha() and base != 16)
+        or any(sign.isalnum() and int(sign, 36) >= abs(base) for sign in re.sub(r"\\[A-Z]+", "", digits))
     ):
         return None
     return Based(digits, base, int(digits, base) if base > 0 and re.fullmatch(r"-?[0-9A-Z]+", digits) else None)

@@ -80,7 +80,8 @@ class Groups(Quantities):
 
     def tuple_and_list(self, truth: Group, answer: Group) -> bool:
         """Compare (1, 2) with 1, 2 or x = 1, y = 2, of which the order is the same; with a set it is never."""
-        if {truth.shape, answer.shape} != {"tuple", "list"}:
+        brackets = {group.opens + group.closes for group in (truth, answer) if group.shape == "tuple"}
+        if {truth.shape, answer.shape} != {"tuple", "list"} or brackets != {"()"}:
             return False
         if self.ordered(truth.items, answer.items):
             return True

@@ -45,10 +45,26 @@ def compare_trees(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bo
     """
     try:
         if what == "value":
-            return _same_values(left, right, tolerance)
+            return _same_in_any_base(left, right, tolerance)
         return _same_zeros(left, right) if what == "zero" else _same_signs(left, right)
     except Undefined as error:
         raise Unsure("an answer has no value that can be computed") from error
+
+
+def _same_in_any_base(left: Tree, right: Tree, tolerance: Fraction) -> bool:
+    """Compare values, where a log without base in one of the two may be natural or decimal."""
+    if ("log" in functions(left)) == ("log" in functions(right)):
+        return _same_values(left, right, tolerance)
+    same = _same_values(left, right, tolerance) or _same_values(_decimal(left), _decimal(right), tolerance)
+    if same:
+        raise Unsure("the base of a logarithm is not said")
+    return False
+
+
+def _decimal(tree: Tree) -> Tree:
+    """Return an expression with decimal logarithms in place of those without base."""
+    args = tuple(map(_decimal, tree.args))
+    return Tree("fn", args, name="lg") if tree.name == "log" and len(args) == 1 else tree._replace(args=args)
 
 
 def _same_values(left: Tree, right: Tree, tolerance: Fraction) -> bool:

@@ -36,7 +36,7 @@ def same_words(truth: tuple[str, ...], answer: tuple[str, ...]) -> bool:
         Unsure: If one holds the words of the other, or they are prose.
     """
     left, right = ([_numbered(word) for word in words] for words in (truth, answer))
-    if left == right or "".join(left) == "".join(right):
+    if left == right or ("".join(left) == "".join(right) and "".join(left).isalpha()):
         return True
     if _but_numbers(left) == _but_numbers(right) and left != right and sorted(left) == sorted(right):
         return False  # Alice: 5, Bob: 7

@@ -220,6 +220,22 @@ def based(made: tuple[int, int]) -> list[str]:
     return [f"{text}_{base}", f"{text}_{{{base}}}", f"({text})_{{{base}}}", f"{text}_{{({base})}}"]
 
 
+def tiny(power: int) -> list[str]:
+    return [f"\\frac{{1}}{{2^{{{power}}}}}", f"2^{{-{power}}}", f"1/2^{power}"]
+
+
+def ratio(made: tuple[int, int]) -> list[str]:
+    return [f"{made[0]}:{made[1]}", f"{made[0]} : {made[1]}"]
+
+
+def room(made: tuple[str, int]) -> list[str]:
+    return phrase(f"{made[0]} {made[1]}")
+
+
+def multiple(value: int) -> list[str]:
+    return [f"{value}\\pi", f"{value} \\pi", f"\\pi \\cdot {value}", f"{value}π"]
+
+
 small, size = st.integers(-99, 99), st.integers(1, 99)
 KINDS: dict[str, st.SearchStrategy[Made]] = {
     "integer": kind(st.integers(-(10**9), 10**9), integer),
@@ -227,14 +243,14 @@ KINDS: dict[str, st.SearchStrategy[Made]] = {
     "thousands": kind(st.tuples(st.integers(10**6, 10**8), st.integers(1, 99)), thousands),
     "fraction": kind(st.fractions(-20, 20, max_denominator=12), fraction),
     "scientific": kind(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(-30, 30)), scientific),
-    "tiny": kind(st.integers(50, 120), lambda power: [f"\\frac{{1}}{{2^{{{power}}}}}", f"2^{{-{power}}}", f"1/2^{power}"]),
+    "tiny": kind(st.integers(50, 120), tiny),
     "percent": kind(st.integers(1, 10**4), lambda value: [f"{value}\\%", f"{value}%", f"{value} percent"]),
     "money": kind(st.tuples(st.sampled_from(list(SIGNS)), st.integers(1, 10**6)), money),
     "length": kind(st.tuples(size, st.sampled_from(list(LENGTHS))), length, lambda made: made[0] * LENGTHS[made[1]]),
     "hours": kind(st.integers(61, 600).filter(lambda minutes: minutes % 60), hours),
     "date": kind(st.tuples(st.integers(0, 11), st.integers(1, 28)), date),
     "clock": kind(st.integers(0, 1439), clock),
-    "ratio": kind(st.tuples(st.integers(1, 24), st.integers(61, 99)), lambda made: [f"{made[0]}:{made[1]}", f"{made[0]} : {made[1]}"], lambda made: Fraction(*made)),
+    "ratio": kind(st.tuples(st.integers(1, 24), st.integers(61, 99)), ratio, lambda made: Fraction(*made)),
     "based": kind(st.tuples(st.integers(40, 5000), st.integers(2, 9)), based),
     "matrix": kind(st.tuples(*[st.tuples(small, small)] * 2), matrix),
     "column": kind(st.tuples(*[st.tuples(small)] * 3), matrix),
@@ -245,10 +261,10 @@ KINDS: dict[str, st.SearchStrategy[Made]] = {
     "point": kind(st.tuples(small, small) | st.tuples(small, small, small), point),
     "name": kind(st.sampled_from(NAMES), phrase),
     "word": kind(st.sampled_from(WORDS), phrase),
-    "room": kind(st.tuples(st.sampled_from(["Room", "Team", "Gate"]), size), lambda made: phrase(f"{made[0]} {made[1]}")),
+    "room": kind(st.tuples(st.sampled_from(["Room", "Team", "Gate"]), size), room),
     "choice": kind(st.sampled_from("ABCDE"), choice),
     "surd": kind(st.tuples(size, size, st.sampled_from([2, 3, 5, 7, 11])), surd),
     "line": kind(st.tuples(size, size), line),
     "polynomial": kind(st.tuples(size, size).map(sorted).map(tuple), polynomial),
-    "multiple of pi": kind(st.integers(2, 99), lambda value: [f"{value}\\pi", f"{value} \\pi", f"\\pi \\cdot {value}", f"{value}π"]),
+    "multiple of pi": kind(st.integers(2, 99), multiple),
 }  # fmt: skip

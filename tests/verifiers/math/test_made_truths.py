@@ -1,4 +1,4 @@
-"""Laws of comparing made answers: with itself 1.0, with another value never 1.0, in another spelling 1.0 or a reason."""
+"""Laws of comparing made answers: an answer is itself, in every spelling, and never another value of its kind."""
 
 import pytest
 from hypothesis import given, settings
