@@ -23,6 +23,8 @@ WORDS: dict[str, int] = {
 }
 WORDS |= {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+PARTS = ["fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+PART = re.compile(rf"(?:([a-z -]+) and )?(?:([a-z]+)[ -])?(half|halves|thirds?|quarters?|(?:{'|'.join(PARTS)})s?)")
 HAN = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 HAN_TENS = {"十": 10, "百": 100, "千": 1000}
 HAN_GROUPS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
@@ -61,7 +63,7 @@ def read_numeral(text: str) -> Numeral | None:
 
 def other_readings(text: str) -> list[Numeral]:
     """Return numbers that a text may be in another country: 3,5 and 1.234."""
-    if COMMA.fullmatch(text):
+    if COMMA.fullmatch(text) and not GROUPED[0][0].fullmatch(text):
         return [_decimal(*text.split(","))]
     if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text):
         return [Numeral(Fraction(text.replace(".", "")))]
@@ -75,6 +77,8 @@ def _decimal(whole: str, part: str | None) -> Numeral:
 
 def _english(text: str) -> Numeral | None:
     """Return the number of words such as "twenty-one" or "two hundred and five", or None."""
+    if found := PART.fullmatch(text):
+        return _english_part(found)
     words = [word for word in re.split(r"[\s-]+", text) if word]
     if not words or not all(word in WORDS or word in SCALES or word == "and" for word in words) or words[-1] == "and":
         return None
@@ -91,6 +95,17 @@ def _english(text: str) -> Numeral | None:
                 return None
             part, last = part + WORDS[word], WORDS[word]
     return Numeral(Fraction(total + part))
+
+
+def _english_part(found: re.Match[str]) -> Numeral | None:
+    """Return the number of "half", "two thirds" or "three and a half"."""
+    whole = _english(found[1]) if found[1] else Numeral(Fraction(0))
+    top = 1 if found[2] in (None, "a", "an") else WORDS.get(found[2])
+    if whole is None or top is None or (found[2] is None and found[3] != "half"):
+        return None
+    name = found[3].removesuffix("s")
+    below = {"half": 2, "halve": 2, "third": 3, "quarter": 4}.get(name) or 4 + PARTS.index(name)
+    return Numeral(whole.value + Fraction(top, below))
 
 
 def _chinese(text: str) -> Numeral | None:

@@ -180,6 +180,8 @@ def _number(text: str, bare: str) -> Node | None:
     """Return a number, or a quantity that begins with one that has commas: 1,234 apples."""
     if plain := read_compound(bare):
         return plain
+    if not re.search(r"\d", bare) and read_numeral(bare):  # three and a half
+        return read_quantity(text)
     found = HEAD.fullmatch(re.sub(r"^(-?)\s*(?:\\\$|[€£¥₹₩₽])\s*", r"\1", bare))
     if not found or re.search(r"^[,;]|[=<>]|\b(?:and|or)\b", found[3]):
         return None

@@ -72,6 +72,8 @@ class Quantities:
         """Compare where the dimensions differ: never equal, but unsure where one is a noun that may be any unit."""
         left, right = truth.unit, answer.unit
         assert left and right
+        if right.per and not left.per and _but_rates(left) == _but_rates(right):  # $18 and 18 dollars per day
+            return self.heads(truth, answer, left.factor, right.factor / right.per)
         if left.dimensions and right.dimensions:
             kinds = {left.dimensions, right.dimensions}
             if kinds == {(("angle", 1),), (("radians", 1),)}:
@@ -102,6 +104,10 @@ class Quantities:
             return infinite[0] == infinite[1]
         one, other = rational(left), rational(right)
         return one == other if one is not None and other is not None else self.trees("value", left, right, tolerance)
+
+
+def _but_rates(unit: Unit) -> tuple[tuple[str, int], ...]:
+    return tuple((name, power) for name, power in unit.dimensions if power > 0)
 
 
 def _infinity(tree: Tree) -> int:

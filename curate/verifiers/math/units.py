@@ -41,6 +41,7 @@ class Unit(NamedTuple):
     factor: Fraction
     noun: str = ""
     extra: str = ""
+    per: Fraction | None = None  # of a rate: the size of what it is per
 
 
 @lru_cache(4096)
@@ -72,6 +73,7 @@ def _powers(words: list[str]) -> bool:
 def _unit(words: list[str]) -> Unit | None:
     dimensions: dict[str, int] = {}
     factor, nouns, extra, sign, before = Fraction(1), [], [], 1, 1
+    per = Fraction(1)
     for at, word in enumerate(words):
         low = word.lower()
         if low in ("/", "per") or (low in ("an", "each") and at):
@@ -92,12 +94,19 @@ def _unit(words: list[str]) -> Unit | None:
             power, before = sign * before, 1
             dimensions[found[0]] = dimensions.get(found[0], 0) + power
             factor *= found[1] ** power
+            per *= found[1] ** (power if power < 0 else 0)
         elif low in EXTRA:
             extra.append(low)
         else:
             nouns.append(singular(low) if sign > 0 else "/" + singular(low))
     dimensions, factor = _volume(dimensions, factor)
-    return Unit(tuple(sorted((n, p) for n, p in dimensions.items() if p)), factor, " ".join(nouns), " ".join(extra))
+    return Unit(
+        tuple(sorted((n, p) for n, p in dimensions.items() if p)),
+        factor,
+        " ".join(nouns),
+        " ".join(extra),
+        None if sign > 0 else per,
+    )
 
 
 def _volume(dimensions: dict[str, int], factor: Fraction) -> tuple[dict[str, int], Fraction]:

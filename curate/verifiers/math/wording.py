@@ -25,6 +25,7 @@ CHANGES = set(  # words that change what a number beside them says
         "until up version either neither nor isn't without about"
     ).split()
 )
+PARTS = {"half", "halves", "third", "thirds", "quarter", "quarters"}
 FORMULA = re.compile(r"(?<!\\)\$([^$]+)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 EXACT_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -74,6 +75,8 @@ def words_against(truth: Node, answer: Node) -> bool:
         return False
     values = [numeral.value for word in numbers if (numeral := read_numeral(word))]
     if abs(value) not in values:
+        if set(words) & PARTS:
+            raise Unsure("the answer is words with a part of a number")
         return False
     after_a_name = len(words) <= 2 and words[-1] in numbers
     if len(numbers) > 1 or after_a_name or value < 0 or set(words) & CHANGES or (truth.unit and truth.unit.extra):
@@ -90,7 +93,7 @@ def _truth_of_words(words: tuple[str, ...], answer: Node) -> bool:
         if not numbers and not nothing and set(words) & ANSWERS:
             return False
         raise Unsure("ground_truth is words, and the answer is not")
-    if (numbers and not set(words) & {"half", "quarter", "third"}) or set(words) & ANSWERS:
+    if (numbers and not set(words) & PARTS) or set(words) & ANSWERS:
         return False
     if set(words) & (set(WORDS) | set(SCALES)) or not numbers:
         raise Unsure(NO_MATHEMATICS)
