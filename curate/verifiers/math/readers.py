@@ -35,7 +35,8 @@ BASE = re.compile(
     rf"\(?\s*({BASED})\s*\)?\s*"
     r"(?:_\s*\{?\s*\(?(-?\d{1,2}|[a-z]+)\)?\s*\}?|,?\s*\(?(?:in )?base[- ](\d{1,2}|[a-z]+)\)?)"
 )
-MATHEMATICAL = re.compile(r"\\(?!text)[A-Za-z]+|[=^_<>|]|[A-Za-z0-9)][+*/][A-Za-z0-9(]")
+FORMULA = re.compile(r"\\(?!text)[A-Za-z]+|[=^_<>|]")
+LONG_WORD = re.compile(r"[A-Za-z]{4,}")
 SAME_AS = {
     r"\{\}": [r"\emptyset", "emptyset", "empty set", "the empty set"],
     r"\infty": ["infinity", "positive infinity", r"+\infty"],
@@ -119,9 +120,10 @@ def _parts(text: str) -> Node | None:
 
 
 def _rest(text: str, bare: str) -> Node:
-    words = re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[a-z]+)?|%", bare.lower())
+    words = re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%+*/]", bare.lower())
     words = tuple(word for word in words if word not in ("a", "an", "the"))
-    return Words(words) if words and not MATHEMATICAL.search(bare) else Opaque(UNKNOWN, key(text))
+    in_words = not FORMULA.search(bare) and (LONG_WORD.search(bare) or not re.search(r"[A-Za-z0-9)][+*/]", bare))
+    return Words(words) if words and in_words else Opaque(UNKNOWN, key(text))
 
 
 def _letters(bare: str) -> Node | None:

@@ -79,7 +79,13 @@ def words_against(truth: Node, answer: Node) -> bool:
             raise Unsure("the answer is words with a part of a number")
         return False
     after_a_name = len(words) <= 2 and words[-1] in numbers
-    if len(numbers) > 1 or after_a_name or value < 0 or set(words) & CHANGES or (truth.unit and truth.unit.extra):
+    if (
+        len(numbers) > 1
+        or after_a_name
+        or value < 0
+        or set(words) & {*CHANGES, "+", "*", "/"}
+        or (truth.unit and truth.unit.extra)
+    ):
         raise Unsure("the answer is words with the number among them")
     return True
 

@@ -88,6 +88,44 @@ def test_a_slow_pair_times_out_also_in_another_thread():
     assert found[0][0] in (0.0, None) and (found[0][1] is None) == (found[0][0] == 0.0)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("9^{9^{9^{9}}}", "9**9**9**9", "((9^{99})^{99})^{99}", "2^{39999}" * 20, "3000!" * 50, "(x!)!!", "x!^{x!}"),
+        *("\\sin(10^{9999})", "e^{e^{e^{e^{e}}}}", "x^{x^{x^{x^{x^x}}}}", "\\binom{9999}{4999}" * 12, "(x+1)^{10000}"),
+        *(
+            "\\sum_{n=1}^{100} n^n",
+            "\\int_0^1 x dx",
+            "(" * 100 + "1" + ")" * 100,
+            "\\frac{1}" * 99,
+            "[(" * 70,
+            "{" * 150,
+        ),
+        *("1," * 149 + "1", "\\pm " * 70 + "1", "x=1 or " * 40 + "x=2", "\\text{" * 200, "|" * 299, "-" * 290 + "1"),
+        *(
+            "\\begin{pmatrix}" * 15,
+            "\\arcsin(x)^{\\arccos(x)}" * 10,
+            "f(" * 12 + "x" + ")" * 12,
+            "\\log_{x}" * 30 + "x",
+        ),
+    ],
+)
+def test_hostile_answers_have_a_verdict_or_a_reason(answer):
+    pairs = [
+        pair for other in ("12", "x+1", "(1,2)", "y=2x+1", "x>2", "B") for pair in ((other, answer), (answer, other))
+    ]
+    for value, error in compare(pairs):
+        assert value != 1.0 and (value is None) == bool(error) and "Error" not in (error or "")
+    assert compare([(answer, answer)]) == [(1.0, None)]
+
+
+def test_only_what_has_no_bound_needs_a_worker():
+    before = children(os.getpid())
+    pairs = [("\\frac{1}{2}", "0.5"), ("(1, 2]", "[1,2]"), ("5 cm", "50 mm"), ("May 14", "14 May"), ("Clara", "Maria")]
+    assert [value for value, _ in compare(pairs)] == [1.0, 0.0, 1.0, 1.0, 0.0]
+    assert children(os.getpid()) == before
+
+
 @pytest.mark.slow
 def test_neither_ctrl_c_nor_a_kill_leaves_a_worker_behind():
     for how in (signal.SIGINT, signal.SIGKILL):

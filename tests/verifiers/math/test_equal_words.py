@@ -23,7 +23,10 @@ noon | 12:00 pm
 5 | The answer is 5
 5 | five
 A, B | (A), (B)
+one half | 0.5
+\frac{2}{3} | two thirds
 \text{DNE} | does not exist
+\text{one-third} | \frac13
 \frac{5}{6} \text{ of the pizza} | \frac56
 \text{about } 5 | 5
 """
@@ -44,14 +47,15 @@ True | False
 A | a
 room 1 2 | room 12
 Room 5 | 5
+50 | 10+John's age
 none | 0
 """
 UNSURE = r"""
 Paris | 10
 Alice, Bob | Bob, Alice
 5 | at least 5
+10 | 10+John's age
 A B | AB
-\text{one-third} | \frac13
 """
 
 

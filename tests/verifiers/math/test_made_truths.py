@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from curate.verifiers.math.equal import compare
 from tests.verifiers.math.made_truths import KINDS, Made
 
+pytestmark = pytest.mark.slow
 EXAMPLES = 80  # of each kind and law
 
 
