@@ -162,6 +162,8 @@ def same_based(truth: Node, answer: Node) -> bool:
     based, other = (truth, answer) if isinstance(truth, Based) else (answer, truth)
     assert isinstance(based, Based)
     value = rational(other.head) if isinstance(other, Plain) else None
-    if value is not None and (value == based.value or (based.digits.isdigit() and value == int(based.digits))):
+    if value is not None and (
+        value == based.value or (based is truth and based.digits.isdigit() and value == int(based.digits))
+    ):
         raise Unsure("only one of the answers has a base")
     return False
