@@ -12,7 +12,7 @@ from curate.verifiers.math.decide import LONGEST, Verdict, decide
 from curate.verifiers.math.expressions import Tree
 from curate.verifiers.math.readers import spelled
 
-WORD = re.compile(r"[^\W\d_]{3,}")  # of which case is no difference; of one or two letters it may be one
+WORD = re.compile(r"[^\W\d_]{2,}")
 NUMBER = re.compile(r"-?\d{1,100}(?:\.(?!\d{3}$)\d{1,100})?")  # 1.234 may be 1,234 in another country
 
 __all__ = ["LONGEST", "compare"]
@@ -52,9 +52,16 @@ def _decide_here(truth: str, answer: str) -> Verdict:
     if NUMBER.fullmatch(truth) and NUMBER.fullmatch(answer):
         return float(Fraction(truth) == Fraction(answer)), None
     left, right = spelled(truth), spelled(answer)
-    if (left == right and left) or (WORD.fullmatch(left) and left.casefold() == right.casefold()):
+    if (left == right and left) or _same_word(left, right):
         return 1.0, None
     return decide(truth, answer, _leave_to_worker)
+
+
+def _same_word(left: str, right: str) -> bool:
+    """Tell whether two words differ in case only; with two letters, "Li" is "li", but AB may not be ab."""
+    if left.casefold() != right.casefold() or not WORD.fullmatch(left):
+        return False
+    return len(left) > 2 or sorted((left, right)) == [left.title(), left.lower()]
 
 
 def _leave_to_worker(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bool:
