@@ -194,9 +194,10 @@ class Parser(Tokens):
             name += "_" + self.raw()
         while self.peek() == "'":
             name += self.take()
-        if name[0] in APPLIED and self.peek() == "(":
-            self.take()
-            return Tree("call", (self.group(")"),), name=name)
+        braced = self.tokens[self.at : self.at + 2] == ["{", "("]  # f{(x)}, as SymPy prints it
+        if name[0] in APPLIED and (self.peek() == "(" or braced):
+            closing = "}" if self.take() == "{" else ")"
+            return Tree("call", (self.group(closing),), name=name)
         return Tree("var", name=name)
 
     def command(self, name: str) -> Tree:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import mpmath
 from mpmath import mpc, mpf
 
+from curate.verifiers.math.exact import rational
 from curate.verifiers.math.expressions import TooCostly, Tree
 
 DIGITS = 120
@@ -69,6 +70,8 @@ def value_at(tree: Tree, at: dict[str, Value]) -> Value:
     if tree.op == "const":
         return _constant(tree.name)
     arguments = [value_at(part, at) for part in tree.args]
+    if tree.op == "pow" and mpmath.im(arguments[0]) == 0 and mpmath.re(arguments[0]) < 0:
+        return _power_of_negative(tree, arguments)
     try:
         result = OPERATIONS[tree.op](*arguments) if tree.op in OPERATIONS else _function(tree, arguments)
     except (ZeroDivisionError, ValueError, KeyError, TypeError) as error:
@@ -90,6 +93,16 @@ def _power(base: Value, exponent: Value) -> Value:
     if abs(exponent) * max(abs(mpmath.log(abs(base), 2)), 1) > MOST:
         raise TooCostly("a power of too many digits")
     return base**exponent
+
+
+def _power_of_negative(tree: Tree, arguments: list[Value]) -> Value:
+    """Return a power of a negative number: the real one where the exponent has an odd denominator, as in x^(1/3)."""
+    base, exponent = arguments
+    fraction = rational(tree.args[1])
+    if fraction is None or fraction.denominator % 2 == 0 or fraction.denominator == 1:
+        return _power(base, exponent)
+    size = _power(-base, exponent)
+    return -size if fraction.numerator % 2 else size
 
 
 def _root(base: Value, degree: Value) -> Value:

@@ -5,6 +5,7 @@ Each function takes a cleaned text and ``read``, which returns the node of a par
 
 import re
 from collections.abc import Callable
+from typing import TypeGuard
 
 from curate.verifiers.math.brackets import enclosed, split, split_signs
 from curate.verifiers.math.expressions import number
@@ -81,8 +82,15 @@ def read_union(text: str, read: Read) -> Node | None:
     """Return a union, intersection or difference of sets."""
     for sign, shape in (("\\cup", "union"), ("\\cap", "intersection"), ("\\setminus", "difference")):
         if sign in text and len(parts := split(text, sign)) > 1 and all(parts):
-            return Group(shape, tuple(read(part) for part in parts))
+            nodes = [read(part) for part in parts]
+            if shape == "union":  # (A or B) or C
+                nodes = [item for node in nodes for item in (node.items if _is_union(node) else (node,))]
+            return Group(shape, tuple(nodes))
     return None
+
+
+def _is_union(node: Node) -> TypeGuard[Group]:
+    return isinstance(node, Group) and node.shape == "union"
 
 
 def read_list(text: str, read: Read) -> Node | None:
@@ -141,6 +149,8 @@ def read_relation(text: str, read: Read) -> Node | None:
     parts, signs = split_signs(text, RELATIONS)
     if not signs or not all(parts) or signs.count("\\approx") == len(signs) > 1:
         return None
+    if signs[-1] == "\\approx" and not is_name(exact := read(parts[-2])):  # 40/3 or x = 40/3, with a decimal after it
+        return exact if len(parts) == 2 else read_relation(text[: text.rindex("\\approx")].strip(), read)
     left, right = read(parts[0]), read(parts[-1])
     pair = (
         isinstance(left, Group) and isinstance(right, Group) and left.shape == right.shape == "tuple" and signs == ["="]

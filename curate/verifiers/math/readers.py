@@ -80,6 +80,8 @@ def readings(answer: str) -> tuple[Node, ...]:
         nodes.extend([other] if other else [])
     if (other := re.sub(r"(?<=/)\s?(\d+[A-Za-z](?:\^\d+)?)(?![A-Za-z])", r"(\1)", bare)) != bare and "\\" not in bare:
         nodes.append(read(other))  # 1/2x
+    if "\\approx" in text:
+        nodes.append(read(text.rpartition("\\approx")[2].strip()))
     sign, digits = ("-", bare[1:]) if bare.startswith("-") else ("", bare)
     nodes.extend(read(sign + str(numeral.value)) for numeral in other_readings(digits))
     if re.fullmatch(r"-?\d{1,3}(?:,-?\d{2,3})+", bare):

@@ -61,6 +61,8 @@ class Groups(Quantities):
         if shapes & {*SETS, "ratio", "congruence"} and len(shapes) > 1:
             raise Unsure("the answers are sets that are written in different ways")
         if len(truth.items) != len(answer.items):
+            if shapes & SETS:
+                raise Unsure("the answers are sets that are written in different ways")
             return False
         if shapes == {"tuple"}:
             return self.tuples(truth, answer)

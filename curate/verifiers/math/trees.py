@@ -55,10 +55,10 @@ def _same_in_any_base(left: Tree, right: Tree, tolerance: Fraction) -> bool:
     """Compare values, where a log without base in one of the two may be natural or decimal."""
     if ("log" in functions(left)) == ("log" in functions(right)):
         return _same_values(left, right, tolerance)
-    same = _same_values(left, right, tolerance) or _same_values(_decimal(left), _decimal(right), tolerance)
-    if same:
+    same = {_same_values(left, right, tolerance), _same_values(_decimal(left), _decimal(right), tolerance)}
+    if len(same) == 2:
         raise Unsure("the base of a logarithm is not said")
-    return False
+    return same == {True}
 
 
 def _decimal(tree: Tree) -> Tree:

@@ -121,6 +121,13 @@ Yes | \text{yes}
 -2\frac12 | -2.5
 0.1 + 0.2 | 0.3
 1{,}234 | 1234
+\frac{40}{3} \approx 13.33 | \frac{40}{3}
+x \approx 3.14 | 3.14
+\frac{40}{3} | \frac{40}{3} \approx 13.33
+-\frac{\ln 2}{\ln 5} | -\frac{\log 2}{\log 5}
+x^{1/3} | \sqrt[3]{x}
+x^{2/3} | \sqrt[3]{x^2}
+(-8)^{1/3} | -2
 \$18 | 18 dollars per day
 1~234 | 1234
 3 \cdot 10^{-5} | 0.00003
@@ -192,6 +199,7 @@ x_1 | x_2
 100 | 100!
 yes | no
 2-1/2 | 2 1/2
+\frac{40}{3} | \frac{41}{3} \approx 13.67
 60 km | 60 miles per hour
 60 miles per hour | 60 miles
 €5 | \$5

@@ -55,6 +55,9 @@ x \ne 0 | x\neq 0
 y=3x | 3x = y
 x^2+y^2=1 | y^2 = 1-x^2
 \frac{x^2}{4}+y^2=1 | x^2+4y^2=4
+x = \frac{40}{3} \approx 13.33 | \frac{40}{3}
+\left[0,\pi\right]\cup(4,5)\cup(6,7) | ([0,\pi]\cup(4,5))\cup(6,7)
+f(x) = \frac{1}{x} | f{\left(x \right)} = \frac{1}{x}
 3.5 | three and a half
 July 4, 1776 | 4 July 1776
 \vec{v} = (1,2) | (1,2)
@@ -124,6 +127,7 @@ UNSURE = r"""
 no solution | \emptyset
 5 | 5 \text{ or more}
 (-\infty, 0) \cup (0, \infty) | x \neq 0
+x = \frac{40}{3} \approx 13.33 | 13.33
 0,5 | 0.5
 July 4 | July 4, 1776
 Pr(X=1) | Pr(X=2)
