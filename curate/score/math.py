@@ -6,8 +6,8 @@ letter or formula. ``reading`` narrows that. ``ground_truth`` is an answer, or a
 answer in one of these ways (GSM8K). Plain numbers are compared as numbers (18 = 18.00 = $18 = 18 dollars); all others
 by ``curate/verifiers/math/equal.py``: by their spelling first, then by what they are.
 
-An answer that could take unbounded work to check (towers of powers, huge factorials, sums, integrals, more than
-``LONGEST`` characters) is not checked: its value is null, never 0.0, and ``error`` gives the reason.
+An answer that can't be judged (towers of powers, huge factorials, sums, integrals, prose, more than ``LONGEST``
+characters) has no value: null, never 0.0, and ``error`` gives the reason.
 """
 
 from typing import Literal

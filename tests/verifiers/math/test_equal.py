@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from curate.verifiers.math.equal import SHARE, Worker, compare
+from curate.verifiers.math.equal import compare
+from curate.verifiers.math.workers import SHARE, Worker
 
 ROOT = Path(__file__).parents[3]
 BUSY = """
@@ -61,8 +62,8 @@ def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
 
 @pytest.mark.slow
 def test_a_worker_ends_itself_where_its_owner_cannot():
-    watched = "from curate.verifiers.math import equal; equal.KILLED = 1; equal.verify_pair = lambda *_: 9 ** 9 ** 9"
-    worker = Worker(f"{watched}; equal.serve()")
+    watched = "from curate.verifiers.math import workers; workers.SECONDS = 1; workers.decide = lambda *_: 9 ** 9 ** 9"
+    worker = Worker(f"{watched}; workers.serve()")
     assert worker.process.stdin
     worker.process.stdin.write(b'["1", "1"]\n')
     worker.process.stdin.flush()
@@ -85,6 +86,44 @@ def test_a_slow_pair_times_out_also_in_another_thread():
     thread.join(60)
     assert len(found) == 2 and found[1] == (1.0, None)
     assert found[0][0] in (0.0, None) and (found[0][1] is None) == (found[0][0] == 0.0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("9^{9^{9^{9}}}", "9**9**9**9", "((9^{99})^{99})^{99}", "2^{39999}" * 20, "3000!" * 50, "(x!)!!", "x!^{x!}"),
+        *("\\sin(10^{9999})", "e^{e^{e^{e^{e}}}}", "x^{x^{x^{x^{x^x}}}}", "\\binom{9999}{4999}" * 12, "(x+1)^{10000}"),
+        *(
+            "\\sum_{n=1}^{100} n^n",
+            "\\int_0^1 x dx",
+            "(" * 100 + "1" + ")" * 100,
+            "\\frac{1}" * 99,
+            "[(" * 70,
+            "{" * 150,
+        ),
+        *("1," * 149 + "1", "\\pm " * 70 + "1", "x=1 or " * 40 + "x=2", "\\text{" * 200, "|" * 299, "-" * 290 + "1"),
+        *(
+            "\\begin{pmatrix}" * 15,
+            "\\arcsin(x)^{\\arccos(x)}" * 10,
+            "f(" * 12 + "x" + ")" * 12,
+            "\\log_{x}" * 30 + "x",
+        ),
+    ],
+)
+def test_hostile_answers_have_a_verdict_or_a_reason(answer):
+    pairs = [
+        pair for other in ("12", "x+1", "(1,2)", "y=2x+1", "x>2", "B") for pair in ((other, answer), (answer, other))
+    ]
+    for value, error in compare(pairs):
+        assert value != 1.0 and (value is None) == bool(error) and "Error" not in (error or "")
+    assert compare([(answer, answer)]) == [(1.0, None)]
+
+
+def test_only_what_has_no_bound_needs_a_worker():
+    before = children(os.getpid())
+    pairs = [("\\frac{1}{2}", "0.5"), ("(1, 2]", "[1,2]"), ("5 cm", "50 mm"), ("May 14", "14 May"), ("Clara", "Maria")]
+    assert [value for value, _ in compare(pairs)] == [1.0, 0.0, 1.0, 1.0, 0.0]
+    assert children(os.getpid()) == before
 
 
 @pytest.mark.slow

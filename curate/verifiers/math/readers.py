@@ -1,0 +1,198 @@
+r"""Read an answer as the kind that it is: number, tuple, set, matrix, relation, choice, date, words.
+
+Each reader returns the node of a text that is wholly of its kind, or None. No reader takes a part of a text for its
+answer: what no reader knows is ``Words``, or ``Opaque`` where it has signs of mathematics.
+"""
+
+import re
+from functools import lru_cache
+
+from curate.verifiers.math.brackets import Unbalanced, split
+from curate.verifiers.math.expressions import TooCostly
+from curate.verifiers.math.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
+from curate.verifiers.math.moments import read_moments
+from curate.verifiers.math.numerals import other_readings, read_numeral
+from curate.verifiers.math.part_readers import (
+    read_bracketed,
+    read_congruence,
+    read_environment,
+    read_list,
+    read_relation,
+    read_union,
+)
+from curate.verifiers.math.quantities import HEAD, read_compound, read_product, read_quantity
+from curate.verifiers.math.spelling import clean, key, unwrapped, without_text
+from curate.verifiers.math.units import read_unit
+
+LETTERED = re.compile(
+    r"(?:(?:option|choice|answer)\s*:?\s*)?"
+    r"(?:[(\[]\s*([A-Ja-j])\s*[)\]]|([A-Ja-j])\s*[).](?!\d)|([A-J])\s*:(?=\s))[.:]?\s*(.*)",
+    re.DOTALL | re.I,
+)
+NAMED = re.compile(r"(?:option|choice|answer)\s*:?\s*([A-J])", re.I)
+BASED = r"-?\d[0-9A-Za-z]*(?:\.[0-9A-Za-z]*(?:\\overline\s*\{\w+\})?)?|-?[A-F][0-9A-F]+|-?[a-f][0-9a-f]+"
+BASE = re.compile(
+    rf"\(?\s*({BASED})\s*\)?\s*"
+    r"(?:_\s*\{?\s*\(?(-?\d{1,2}|[a-z]+)\)?\s*\}?|,?\s*\(?(?:in )?base[- ](\d{1,2}|[a-z]+)\)?)"
+)
+FORMULA = re.compile(r"\\(?!text)[A-Za-z]+|[=^_<>|]")
+LONG_WORD = re.compile(r"[A-Za-z]{4,}")
+SAME_AS = {
+    r"\{\}": [r"\emptyset", "emptyset", "empty set", "the empty set"],
+    r"\infty": ["infinity", "positive infinity", r"+\infty"],
+    r"-\infty": ["negative infinity", "minus infinity"],
+    r"\mathbb{R}": [
+        *(
+            "all real numbers",
+            "all reals",
+            "the real numbers",
+            "real numbers",
+            r"(-\infty, \infty)",
+            r"(-\infty,\infty)",
+        ),
+        *(r"(-\infty, +\infty)", r"(-\infty,+\infty)"),
+    ],
+    r"\pi": ["pi"],
+    "does not exist": ["dne"],
+}
+SYNONYMS = {name: put for put, names in SAME_AS.items() for name in names}
+SHORT_WORDS = set(  # words of two or three letters that are no product of variables
+    (
+        "yes no odd one two six ten red win tie may sun mon tue wed thu fri sat jan feb mar apr jun jul aug "
+        "sep oct nov dec"
+    ).split()
+)
+
+
+@lru_cache(8192)
+def readings(answer: str) -> tuple[Node, ...]:
+    """Return what an answer is, and after that what else it may be: 3,5 is two numbers, or a decimal."""
+    text = clean(answer)
+    nodes = [read(text)]
+    bare = without_text(text)
+    if len(moments := read_moments(bare)) > 1:
+        nodes.extend(moments[1:])
+    if moments and ":" in bare and (ratio := _ratio(bare)):
+        nodes.append(ratio)
+    if re.fullmatch(r"[A-Za-z]{2,3}", bare):
+        segment = len(bare) == 2 and not re.search(r"[IVXLCDM]{2}", bare)  # AB is BA, but IV is not VI
+        other = Words((bare.lower(),)) if not isinstance(nodes[0], Words) else read_product(bare) if segment else None
+        nodes.extend([other] if other else [])
+    if (other := re.sub(r"(?<=/)\s?(\d+[A-Za-z](?:\^\d+)?)(?![A-Za-z])", r"(\1)", bare)) != bare and "\\" not in bare:
+        nodes.append(read(other))  # 1/2x
+    if "\\approx" in text:
+        nodes.append(read(text.rpartition("\\approx")[2].strip()))
+    sign, digits = ("-", bare[1:]) if bare.startswith("-") else ("", bare)
+    nodes.extend(read(sign + str(numeral.value)) for numeral in other_readings(digits))
+    if re.fullmatch(r"-?\d{1,3}(?:,-?\d{2,3})+", bare):
+        nodes.append(Group("list", tuple(read(part) for part in bare.split(","))))
+    return tuple(nodes)
+
+
+def read(text: str) -> Node:
+    """Return the node of a cleaned text."""
+    text = re.sub(r"\\text\s*\{([^{}]*?),?\s*\b(and|or)\s*\}", r"\\text{\1} \2 ", text)
+    text = re.sub(r"\\text\s*\{([^{}]*?)([,;])\s*\}", r"\\text{\1}\2 ", text)
+    text = unwrapped(re.sub(r"\\text\s*\{\s*\}", " ", text))
+    if not text:
+        return Opaque("is empty", "")
+    text = SYNONYMS.get(text.lower(), text)
+    bare = without_text(text)
+    try:
+        return _single(text, bare) or _parts(text) or read_quantity(text) or _rest(text, bare)
+    except TooCostly as error:
+        return Opaque(str(error), key(text), costly=True)
+    except Unbalanced:
+        return _rest(text, bare)
+    except RecursionError:
+        return Opaque("is nested too deep", key(text), costly=True)
+
+
+def _single(text: str, bare: str) -> Node | None:
+    """Return a node that must be tried before the text is split: B. 42, May 14, 2020, 1,234."""
+    found = _choice(bare) or _letters(bare) or _based(bare)
+    if found or "\\begin" in text:
+        return found
+    return _moment(bare) or _number(text, bare)
+
+
+def _parts(text: str) -> Node | None:
+    readers = (read_environment, read_bracketed, read_congruence, read_union, read_list, read_relation)
+    return next((node for reader in readers if (node := reader(text, read)) is not None), None)
+
+
+def _rest(text: str, bare: str) -> Node:
+    words = re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%+*/]", bare.lower())
+    words = tuple(word for word in words if word not in ("a", "an", "the"))
+    in_words = not FORMULA.search(bare) and (LONG_WORD.search(bare) or not re.search(r"[A-Za-z0-9)][+*/]", bare))
+    return Words(words) if words and in_words else Opaque(UNKNOWN, key(text))
+
+
+def _letters(bare: str) -> Node | None:
+    """Return names and words that are letters only; two or three small letters may be a product."""
+    if not re.fullmatch(r"[A-Za-z]{2,3}", bare) or bare in ("ln", "pi") or (bare.islower() and bare not in SHORT_WORDS):
+        return None
+    return Words((bare.lower(),))
+
+
+def _choice(bare: str) -> Node | None:
+    if re.fullmatch(r"[A-Za-z]", bare):
+        return Choice(bare, False)
+    if found := NAMED.fullmatch(bare):
+        return Choice(found[1].upper(), True)
+    found = LETTERED.fullmatch(bare)
+    if not found or re.match(r"(?:and|or)\b|[-+*/^_=<>,!'(\[]|\\(?:cdot|times|cup|cap|le|ge|in)\b", found[4]):
+        return None
+    letter = next(letter for letter in found.groups()[:3] if letter)
+    if found[4][:1].isalpha() and bare[found.start(4) - 1] in ")]":  # (a)x is a product
+        return None
+    return Choice(letter.upper(), True, read(found[4]) if found[4] else None)
+
+
+def _based(bare: str) -> Node | None:
+    found = BASE.fullmatch(bare)
+    if not found:
+        return None
+    name, digits = found[2] or found[3], found[1].upper().lstrip("0") or "0"
+    named = read_numeral(name) if not re.fullmatch(r"-?\d+", name) else None
+    base = int(named.value) if named else int(name) if re.fullmatch(r"-?\d+", name) else 0
+    if (
+        not 2 <= abs(base) <= 36
+        or (digits.strip("-")[0].isalpha() and base != 16)
+        or any(sign.isalnum() and int(sign, 36) >= abs(base) for sign in re.sub(r"\\[A-Z]+", "", digits))
+    ):
+        return None
+    return Based(digits, base, int(digits, base) if base > 0 and re.fullmatch(r"-?[0-9A-Z]+", digits) else None)
+
+
+def _moment(bare: str) -> Node | None:
+    moments = read_moments(bare)
+    return moments[0] if moments else _ratio(bare)
+
+
+def _ratio(bare: str) -> Node | None:
+    if not re.fullmatch(r"[\w.\\{}]+(?: ?: ?[\w.\\{}]+)+", bare):
+        return None
+    try:
+        items = [read_quantity(part) for part in split(bare, ":")]
+    except Unbalanced:
+        return None
+    return Group("ratio", tuple(item for item in items if item)) if len(items) > 1 and all(items) else None
+
+
+def _number(text: str, bare: str) -> Node | None:
+    """Return a number, or a quantity that begins with one that has commas: 1,234 apples."""
+    if plain := read_compound(bare):
+        return plain
+    if not re.search(r"\d", bare) and read_numeral(bare):  # three and a half
+        return read_quantity(text)
+    found = HEAD.fullmatch(re.sub(r"^(-?)\s*(?:\\\$|[€£¥₹₩₽])\s*", r"\1", bare))
+    if not found or re.search(r"^[,;]|[=<>]|\b(?:and|or)\b", found[3]):
+        return None
+    decimal = re.fullmatch(r"\d+,\d{1,2}", found[2]) and (unit := read_unit(found[3])) and unit.dimensions
+    return read_quantity(text) if decimal or read_numeral(found[2]) else None
+
+
+def spelled(answer: str) -> str:
+    """Return the spelling of an answer without typesetting; equal spellings are equal answers."""
+    return key(clean(answer))

@@ -1,0 +1,154 @@
+"""Compare tuples, intervals, sets, lists, systems, unions, ratios and matrices."""
+
+from curate.verifiers.math.expressions import Tree
+from curate.verifiers.math.intervals import intervals
+from curate.verifiers.math.kinds import Group, Matrix, Node, Plain, Relation, Unsure, Words
+from curate.verifiers.math.same_quantity import Quantities
+
+SETS = {"union", "difference", "intersection"}
+
+
+class Groups(Quantities):
+    """Compares answers of several parts."""
+
+    def same(self, truth: Node, answer: Node) -> bool:
+        """Tell whether two parts are the same."""
+        raise NotImplementedError
+
+    def several(self, truth: Node, answer: Node) -> bool:
+        """Compare tuples, sets, lists, matrices; a single answer is none of these, but a set of one."""
+        if isinstance(truth, Matrix) and isinstance(answer, Matrix):
+            shapes = [[len(row) for row in matrix.rows] for matrix in (truth, answer)]
+            return truth.bars == answer.bars and shapes[0] == shapes[1] and self.ordered(_cells(truth), _cells(answer))
+        for one, other in ((truth, answer), (answer, truth)):
+            if isinstance(one, Matrix):
+                return self.vector(one, other, one is truth)
+        if isinstance(truth, Group) and isinstance(answer, Group):
+            return self.groups(truth, answer)
+        group, single = (truth, answer) if isinstance(truth, Group) else (answer, truth)
+        assert isinstance(group, Group)
+        if group.shape == "ratio" and isinstance(single, Plain) and len(group.items) == 2:
+            return self.quotient(group, single)
+        if group.shape == "congruence" and self.same(group.items[1], single):
+            raise Unsure("only one of the answers is a congruence")
+        return group.shape == "set" and len(group.items) == 1 and self.same(group.items[0], single)
+
+    def quotient(self, ratio: Group, single: Plain) -> bool:
+        """Refuse to compare a ratio with a number, but where the number is not its quotient."""
+        heads = [item.head for item in ratio.items if isinstance(item, Plain)]
+        if self.values(Tree("mul", (single.head, heads[1])), heads[0]):
+            raise Unsure("one answer is a ratio and the other a number")
+        return False
+
+    def vector(self, matrix: Matrix, other: Node, first: bool) -> bool:
+        """Compare a matrix with another kind: a column or row is the tuple of its entries."""
+        cells = _cells(matrix)
+        if matrix.bars:
+            raise Unsure("one answer is a determinant")
+        if len(cells) == 1 and not isinstance(other, Group):
+            return self.same(cells[0], other) if first else self.same(other, cells[0])
+        if not isinstance(other, Group) or other.shape != "tuple" or min(len(matrix.rows), len(matrix.rows[0])) > 1:
+            return False
+        return self.ordered(cells, other.items) if first else self.ordered(other.items, cells)
+
+    def groups(self, truth: Group, answer: Group) -> bool:
+        """Compare two groups: ordered in brackets, in any order elsewhere."""
+        shapes = {truth.shape, answer.shape}
+        if shapes & SETS:
+            sets = intervals(truth), intervals(answer)
+            if sets[0] is not None and sets[1] is not None:
+                return sets[0] == sets[1]
+        if shapes & {*SETS, "ratio", "congruence"} and len(shapes) > 1:
+            raise Unsure("the answers are sets that are written in different ways")
+        if len(truth.items) != len(answer.items):
+            if shapes & SETS:
+                raise Unsure("the answers are sets that are written in different ways")
+            return False
+        if shapes == {"tuple"}:
+            return self.tuples(truth, answer)
+        if shapes == {"ratio"}:
+            return self.ratios(truth, answer)
+        if shapes <= {"difference", "congruence"}:
+            return self.ordered(truth.items, answer.items)
+        return self.tuple_and_list(truth, answer) if "tuple" in shapes else self.lists(truth, answer)
+
+    def lists(self, truth: Group, answer: Group) -> bool:
+        """Compare items in any order; words only in the same one."""
+        if not self.unordered(truth.items, answer.items):
+            return False
+        if all(isinstance(item, Words) for item in truth.items) and not self.ordered(truth.items, answer.items):
+            raise Unsure("the words are the same in another order")
+        return True
+
+    def tuple_and_list(self, truth: Group, answer: Group) -> bool:
+        """Compare (1, 2) with 1, 2 or x = 1, y = 2, of which the order is the same; with a set it is never."""
+        brackets = {group.opens + group.closes for group in (truth, answer) if group.shape == "tuple"}
+        if {truth.shape, answer.shape} != {"tuple", "list"} or brackets != {"()"}:
+            return False
+        if self.ordered(truth.items, answer.items):
+            return True
+        names = [item.sides[0] for item in truth.items + answer.items if isinstance(item, Relation)]
+        if (not names or names != sorted(names, key=str)) and self.unordered(truth.items, answer.items):
+            raise Unsure("one answer is ordered and the other is not")
+        return False
+
+    def tuples(self, truth: Group, answer: Group) -> bool:
+        """Compare points, vectors and intervals, which their brackets tell apart."""
+        if not self.ordered(truth.items, answer.items):
+            return False
+        if (truth.opens, truth.closes) == (answer.opens, answer.closes):
+            return True
+        if len(truth.items) == 2:
+            return False
+        raise Unsure("the brackets of the answers differ")
+
+    def ratios(self, truth: Group, answer: Group) -> bool:
+        """Compare 3:4 with 6:8: the quotients with the first part are equal."""
+        heads = [[item.head for item in group.items if isinstance(item, Plain)] for group in (truth, answer)]
+        products = [
+            (Tree("mul", (one, heads[1][0])), Tree("mul", (other, heads[0][0])))
+            for one, other in zip(heads[0][1:], heads[1][1:], strict=True)
+        ]
+        return all(self.values(one, other) for one, other in products)
+
+    def ordered(self, truths: tuple[Node, ...], answers: tuple[Node, ...]) -> bool:
+        """Compare item by item; one that differs decides, whatever is unsure."""
+        unsure = None
+        for truth, answer in zip(truths, answers, strict=True):
+            try:
+                if not self.same(truth, answer):
+                    return False
+            except Unsure as error:
+                unsure = error
+        if unsure:
+            raise unsure
+        return True
+
+    def unordered(self, truths: tuple[Node, ...], answers: tuple[Node, ...]) -> bool:
+        """Find for each item of one the same item of the other."""
+        left, unsure = list(answers), None
+        nouns = [sorted(_noun(item) for item in items) for items in (truths, answers)]
+        if all(nouns[0]) and nouns[0] == nouns[1] and len(set(nouns[0])) == len(nouns[0]):  # 4 red, 3 blue
+            return self.ordered(tuple(sorted(truths, key=_noun)), tuple(sorted(answers, key=_noun)))
+        missing = 0
+        for truth in truths:
+            for at, answer in enumerate(left):
+                try:
+                    if self.same(truth, answer):
+                        del left[at]
+                        break
+                except Unsure as error:
+                    unsure = error
+            else:
+                missing += 1
+        if missing and unsure:
+            raise unsure
+        return not missing and not left
+
+
+def _cells(matrix: Matrix) -> tuple[Node, ...]:
+    return tuple(cell for row in matrix.rows for cell in row)
+
+
+def _noun(node: Node) -> str:
+    return node.unit.noun if isinstance(node, Plain) and node.unit else ""

@@ -1,0 +1,162 @@
+"""Whether two expressions have the same value, two equations the same solutions, two inequalities the same sign.
+
+Decided by values to ``numeric.DIGITS`` digits at drawn points. Runs in a worker, as its work has no bound of its own.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import mpmath
+from mpmath import mpf
+
+from curate.verifiers.math.expressions import TooCostly, Tree
+from curate.verifiers.math.kinds import Unsure
+from curate.verifiers.math.numeric import Undefined, Value, functions, points, same_value, value_at, variables
+
+COUNT = 5  # points of each kind
+WHOLE = {
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "pow",
+    "fact",
+    "binom",
+    "floor",
+    "ceil",
+}  # may agree at integers only
+
+
+def compare_trees(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bool:
+    """Compare two expressions.
+
+    Args:
+        what: "value" for the same value, "zero" for the same solutions of ``left = 0`` and ``right = 0``, "sign" for
+            those of ``left > 0`` and ``right > 0``.
+        left: Of the right answer.
+        right: Of the given answer.
+        tolerance: Difference that two values without variables may have.
+
+    Raises:
+        Unsure: If that can't be told.
+        TooCostly: If a number is too large.
+    """
+    try:
+        if what == "value":
+            return _same_in_any_base(left, right, tolerance)
+        return _same_zeros(left, right) if what == "zero" else _same_signs(left, right)
+    except Undefined as error:
+        raise Unsure("an answer has no value that can be computed") from error
+
+
+def _same_in_any_base(left: Tree, right: Tree, tolerance: Fraction) -> bool:
+    """Compare values, where a log without base in one of the two may be natural or decimal."""
+    if ("log" in functions(left)) == ("log" in functions(right)):
+        return _same_values(left, right, tolerance)
+    same = {_same_values(left, right, tolerance), _same_values(_decimal(left), _decimal(right), tolerance)}
+    if len(same) == 2:
+        raise Unsure("the base of a logarithm is not said")
+    return same == {True}
+
+
+def _decimal(tree: Tree) -> Tree:
+    """Return an expression with decimal logarithms in place of those without base."""
+    args = tuple(map(_decimal, tree.args))
+    return Tree("fn", args, name="lg") if tree.name == "log" and len(args) == 1 else tree._replace(args=args)
+
+
+def _same_values(left: Tree, right: Tree, tolerance: Fraction) -> bool:
+    names = variables(left) | variables(right)
+    if not names:
+        one, other = value_at(left, {}), value_at(right, {})
+        near = mpf(tolerance.numerator) / mpf(tolerance.denominator)
+        return same_value(one, other) or bool(near and abs(one - other) <= near)
+    agreed = {low: list(_agreements(left, right, points(names, COUNT, low, 4))) for low in (0.3, -4)}
+    if min(map(len, agreed.values())) == 0 and max(map(len, agreed.values())) < 3:
+        raise Unsure("an answer has no value that can be computed")
+    if all(agreed[0.3]) and all(agreed[-4]):
+        return True
+    if all(agreed[0.3]) and agreed[0.3]:
+        raise Unsure("the answers are equal for positive values only")
+    if (functions(left) | functions(right)) & WHOLE:
+        whole = list(_agreements(left, right, points(names, 3 * COUNT, 1, 9, whole=True)))
+        if whole and all(whole):
+            raise Unsure("the answers are equal for whole numbers only")
+    return False
+
+
+def _agreements(left: Tree, right: Tree, at: list[dict[str, Value]]) -> Iterator[bool]:
+    """Yield whether two expressions agree at each point where both have a value."""
+    for point in at:
+        try:
+            one, other = value_at(left, point), value_at(right, point)
+        except Undefined:
+            continue
+        yield same_value(one, other)
+
+
+def _same_zeros(left: Tree, right: Tree) -> bool:
+    names = variables(left) | variables(right)
+    pairs = list(_pairs(left, right, points(names, COUNT + 1, -4, 4)))
+    if _is_constant([one / other for one, other in pairs if other]):
+        return True
+    for name in sorted(names):
+        roots = [(_linear_root(left, name, at), _linear_root(right, name, at)) for at in points(names, COUNT, 0.3, 4)]
+        known = [(one, other) for one, other in roots if one is not None and other is not None]
+        if len(known) == len(roots):
+            return all(same_value(one, other) for one, other in known)
+    if any(_differ_at_a_root(one, other, names) for one, other in ((left, right), (right, left))):
+        return False
+    raise Unsure("the equations could not be compared")
+
+
+def _same_signs(left: Tree, right: Tree) -> bool:
+    names = variables(left) | variables(right)
+    pairs = list(_pairs(left, right, points(names, 4 * COUNT, -9, 9)))
+    quotients = [one / other for one, other in pairs if other]
+    if _is_constant(quotients):
+        return mpmath.re(quotients[0]) > 0
+    if any(mpmath.sign(mpmath.re(one)) != mpmath.sign(mpmath.re(other)) for one, other in pairs):
+        return False
+    raise Unsure("the inequalities could not be compared")
+
+
+def _pairs(left: Tree, right: Tree, at: list[dict[str, Value]]) -> Iterator[tuple[Value, Value]]:
+    for point in at:
+        try:
+            yield value_at(left, point), value_at(right, point)
+        except Undefined:
+            continue
+
+
+def _is_constant(quotients: list[Value]) -> bool:
+    return len(quotients) > 2 and quotients[0] != 0 and all(same_value(one, quotients[0]) for one in quotients)
+
+
+def _linear_root(tree: Tree, name: str, at: dict[str, Value]) -> Value | None:
+    """Return where an expression is 0 as a function of one variable, if it is linear in it; else None."""
+    try:
+        zero, one, two = (value_at(tree, at | {name: mpf(value)}) for value in (1, 2, 3))
+    except (Undefined, TooCostly):
+        return None
+    slope = one - zero
+    size = max(abs(zero), abs(one), abs(two))
+    if abs(two - 2 * one + zero) > size * mpf(10) ** -60 or abs(slope) <= size * mpf(10) ** -60:
+        return None
+    return 1 - zero / slope
+
+
+def _differ_at_a_root(left: Tree, right: Tree, names: set[str]) -> bool:
+    """Tell whether ``right`` is clearly not 0 at some root of ``left``."""
+    for name in sorted(names & variables(left)):
+        for at in points(names, COUNT, -3, 3):
+            try:
+                with mpmath.workdps(30):
+                    root = mpmath.findroot(lambda value, at=at, name=name: value_at(left, at | {name: value}), at[name])
+                    if abs(value_at(right, at | {name: root})) > mpf(10) ** -9:
+                        return True
+            except (ValueError, ZeroDivisionError, Undefined, TooCostly):
+                continue
+    return False

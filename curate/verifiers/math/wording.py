@@ -1,0 +1,124 @@
+"""Compare answers of words: with each other, and with numbers and other mathematics."""
+
+import re
+
+from curate.verifiers.math.exact import rational
+from curate.verifiers.math.kinds import NO_MATHEMATICS, Choice, Group, Node, Plain, Unsure, Words
+from curate.verifiers.math.moments import Moment
+from curate.verifiers.math.numerals import SCALES, WORDS, read_numeral
+from curate.verifiers.math.units import singular
+
+LONG = 8  # words from which a text is prose, of which equality can't be told
+ANSWERS = set(  # words that are the whole answer of a mathematical question, so that a number is not it
+    (
+        "yes no true false even odd neither both none undefined always never sometimes north south east west "
+        "infinite finite ellipse circle parabola hyperbola line point positive negative rational irrational "
+        "convergent divergent increasing decreasing monday tuesday wednesday thursday friday saturday sunday "
+        "january february march april june july august september october november december impossible exist "
+        "solution solutions heads tails prime composite infinitely"
+    ).split()
+)
+CHANGES = set(  # words that change what a number beside them says
+    (
+        "not no non never less more most least fewer greater than over under above below between except half "
+        "quarter quarters third thirds and or to times plus minus squared cubed divided root remainder from "
+        "until up version either neither nor isn't without about"
+    ).split()
+)
+PARTS = {"half", "halves", "third", "thirds", "quarter", "quarters"}
+FORMULA = re.compile(r"(?<!\\)\$([^$]+)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+EXACT_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def same_words(truth: tuple[str, ...], answer: tuple[str, ...]) -> bool:
+    """Tell whether two texts say the same, of which only the same words are sure.
+
+    Raises:
+        Unsure: If one holds the words of the other, or they are prose.
+    """
+    left, right = ([_numbered(word) for word in words] for words in (truth, answer))
+    if left == right or ("".join(left) == "".join(right) and "".join(left).isalpha()):
+        return True
+    if _but_numbers(left) == _but_numbers(right) and left != right and sorted(left) == sorted(right):
+        return False  # Alice: 5, Bob: 7
+    numbers = [[word for word in words if EXACT_NUMBER.fullmatch(word)] for words in (left, right)]
+    if numbers[0] and numbers[1] and sorted(numbers[0]) != sorted(numbers[1]):
+        return False
+    if max(len(left), len(right)) > LONG:
+        raise Unsure("the answers are prose that differs")
+    if sorted(left) == sorted(right):
+        raise Unsure("the words are the same in another order")
+    shorter, longer = sorted((left, right), key=len)
+    if set(shorter) <= set(longer) and not (set(longer) - set(shorter)) & CHANGES:
+        raise Unsure("one answer holds the words of the other")
+    return False
+
+
+def words_against(truth: Node, answer: Node) -> bool:
+    """Tell whether words and another kind of answer are the same, which they are only by a number among the words.
+
+    Raises:
+        Unsure: If that can't be told.
+    """
+    if isinstance(truth, Words):
+        return _truth_of_words(truth.words, answer)
+    assert isinstance(answer, Words)
+    words = [_numbered(word) for word in answer.words]
+    numbers = [word for word in words if EXACT_NUMBER.fullmatch(word)]
+    if isinstance(truth, Group):
+        raise Unsure("the answer is words, and ground_truth is not")
+    if isinstance(truth, Moment) and len(answer.words) <= LONG:
+        return False
+    if not isinstance(truth, Plain) or (value := rational(truth.head)) is None:
+        if numbers or len(words) > LONG:
+            raise Unsure("the answer is words, and ground_truth is not")
+        return False
+    values = [numeral.value for word in numbers if (numeral := read_numeral(word))]
+    if abs(value) not in values:
+        if set(words) & PARTS:
+            raise Unsure("the answer is words with a part of a number")
+        return False
+    after_a_name = len(words) <= 2 and words[-1] in numbers
+    if (
+        len(numbers) > 1
+        or after_a_name
+        or value < 0
+        or set(words) & {*CHANGES, "+", "*", "/"}
+        or (truth.unit and truth.unit.extra)
+    ):
+        raise Unsure("the answer is words with the number among them")
+    return True
+
+
+def _truth_of_words(words: tuple[str, ...], answer: Node) -> bool:
+    numbers = [word for word in words if EXACT_NUMBER.fullmatch(word)]
+    if len(words) > LONG:
+        raise Unsure(NO_MATHEMATICS)
+    if not isinstance(answer, Plain | Choice):
+        nothing = isinstance(answer, Group) and not answer.items
+        if not numbers and not nothing and set(words) & ANSWERS:
+            return False
+        raise Unsure("ground_truth is words, and the answer is not")
+    if (numbers and not set(words) & PARTS) or set(words) & ANSWERS:
+        return False
+    if set(words) & (set(WORDS) | set(SCALES)) or not numbers:
+        raise Unsure(NO_MATHEMATICS)
+    raise Unsure("ground_truth is words, and the answer is not")
+
+
+def only_formula(text: str) -> str | None:
+    """Return the formula of a sentence that has one, in dollars or LaTeX's brackets, and no word that denies it."""
+    formulas = FORMULA.findall(text)
+    words = set(re.findall(r"[a-z]+", FORMULA.sub(" ", text.lower())))
+    return "".join(formulas[0]) if len(formulas) == 1 and not words & CHANGES else None
+
+
+def _but_numbers(words: list[str]) -> list[str]:
+    return [word for word in words if not EXACT_NUMBER.fullmatch(word)]
+
+
+def _numbered(word: str) -> str:
+    """Return a word, with digits for the name of a number."""
+    if singular(word) in ANSWERS:
+        return singular(word)
+    return str(WORDS[word]) if word in WORDS else {"r": "remainder"}.get(word, word)
