@@ -9,6 +9,7 @@ import polars as pl
 from pydantic import JsonValue
 
 from curate.api.step_columns import Column, Rows
+from curate.verifiers.math.final_answers.response_answers import Reading
 from schemas.progress import Progress
 
 def agreement(
@@ -223,7 +224,7 @@ def math(
     response: Column | Rows = ...,
     ground_truth: Column = ...,
     *,
-    reading: Literal["auto", "boxed", "strict", "flexible"] = "auto",
+    reading: Reading = "auto",
     models: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,

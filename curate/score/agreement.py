@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from curate.verifiers.math.answer_spelling import answers
+from curate.verifiers.math.final_answers.answer_spelling import answers
 
 LONGEST = 300  # characters of an answer that ``detail`` shows
 

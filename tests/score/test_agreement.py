@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.score.agreement import score
-from curate.verifiers.math.answer_spelling import answers
-from curate.verifiers.math.final_answer import marked
+from curate.verifiers.math.final_answers.answer_spelling import answers
+from curate.verifiers.math.final_answers.final_answer import marked
 
 pytestmark = pytest.mark.slow  # seconds for the file
 

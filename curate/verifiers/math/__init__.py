@@ -1,1 +1,1 @@
-"""Find the final answer of a text, and compare two answers."""
+"""Finds the final answer of a response, and compares two answers."""

@@ -8,9 +8,9 @@ many digits (``trees``), in worker processes that can be killed (``workers``). W
 import re
 from fractions import Fraction
 
-from curate.verifiers.math.decide import LONGEST, Verdict, decide
-from curate.verifiers.math.expressions import Tree
-from curate.verifiers.math.readers import spelled
+from curate.verifiers.math.comparison.decide import LONGEST, Verdict, decide
+from curate.verifiers.math.expressions.parser import Tree
+from curate.verifiers.math.reading.readers import spelled
 
 WORD = re.compile(r"[^\W\d_]{2,}")
 NUMBER = re.compile(r"-?\d{1,100}(?:\.(?!\d{3}$)\d{1,100})?")  # 1.234 may be 1,234 in another country
@@ -39,7 +39,7 @@ def compare(pairs: list[tuple[str, str]]) -> list[Verdict]:
         except _NeedsWorker:
             left.append(pair)
     if left:
-        from curate.verifiers.math.workers import compare_in_workers
+        from curate.verifiers.math.comparison.workers import compare_in_workers
 
         verdicts |= compare_in_workers(left)
     return [verdicts[pair] for pair in pairs]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from curate.verifiers.math.comparison.workers import SHARE, Worker
 from curate.verifiers.math.equal import compare
-from curate.verifiers.math.workers import SHARE, Worker
 
 ROOT = Path(__file__).parents[3]
 BUSY = """
@@ -19,7 +19,7 @@ import sys
 sys.path.insert(0, {root!r})
 from curate.verifiers.math.equal import compare
 print("ready", flush=True)
-compare([(f"(x+{{n}})^9", f"x*(x+{{n}})^8+{{n}}*(x+{{n}})^8") for n in range(5000)])
+compare([(f"(x+{{n}})^9", f"x*(x+{{n}})^8+{{n}}*(x+{{n}})^8") for n in range(50_000)])
 """
 
 
@@ -62,7 +62,10 @@ def test_a_worker_that_hangs_in_c_code_is_killed_with_a_reason():
 
 @pytest.mark.slow
 def test_a_worker_ends_itself_where_its_owner_cannot():
-    watched = "from curate.verifiers.math import workers; workers.SECONDS = 1; workers.decide = lambda *_: 9 ** 9 ** 9"
+    watched = (
+        "from curate.verifiers.math.comparison import workers; "
+        "workers.SECONDS = 1; workers.decide = lambda *_: 9 ** 9 ** 9"
+    )
     worker = Worker(f"{watched}; workers.serve()")
     assert worker.process.stdin
     worker.process.stdin.write(b'["1", "1"]\n')

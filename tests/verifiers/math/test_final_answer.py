@@ -1,5 +1,8 @@
 """Which part of a response is its answer: boxes, marks in several languages, numbers as people write them."""
 
+import json
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -7,9 +10,9 @@ from hypothesis import strategies as st
 
 from curate.api.call_step import call_step
 from curate.score.math import score
-from curate.verifiers.math.boxed import last_box
-from curate.verifiers.math.final_answer import marked
-from curate.verifiers.math.plain_numbers import last_number, number
+from curate.verifiers.math.final_answers.boxed import last_box
+from curate.verifiers.math.final_answers.final_answer import marked
+from curate.verifiers.math.final_answers.plain_numbers import last_number, number
 from schemas.errors import UserError
 
 
@@ -139,3 +142,11 @@ def test_the_columns_given_are_not_changed():
     response, truth = pl.Series(["\\boxed{7}", "8"]), pl.Series(["so it is\n#### 7", "\\boxed{8}"])
     score(response, truth)
     assert (response.to_list(), truth.to_list()) == (["\\boxed{7}", "8"], ["so it is\n#### 7", "\\boxed{8}"])
+
+
+def test_verdicts_on_whole_responses():
+    """The responses were written, with their verdicts, by someone who had not seen the code."""
+    rows = [json.loads(line) for line in (Path(__file__).parent / "responses.jsonl").open(encoding="utf-8")]
+    responses, truths = [row["response"] for row in rows], [row["truth"] for row in rows]
+    values = call_step("score", "math", responses, truths)["value"]
+    assert [(row, value) for row, value in zip(rows, values, strict=True) if value not in row["want"]] == []

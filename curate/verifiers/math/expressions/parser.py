@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from curate.verifiers.math.tokens import FUNCTIONS, NotAnExpression, Tokens
+from curate.verifiers.math.expressions.tokens import FUNCTIONS, NotAnExpression, Tokens
 
 DEEPEST = 12  # levels of brackets
 REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")

@@ -3,8 +3,8 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from curate.verifiers.math.exact import rational
-from curate.verifiers.math.kinds import Group, Node, Plain
+from curate.verifiers.math.expressions.exact import rational
+from curate.verifiers.math.reading.kinds import Group, Node, Plain
 
 End = tuple[
     int, Fraction, int

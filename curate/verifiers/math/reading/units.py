@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from curate.verifiers.math.unit_names import KNOWN
+from curate.verifiers.math.reading.unit_names import KNOWN
 
 LETTERS = {name for name in KNOWN if len(name) == 1 and name.isascii() and name.isalpha()}  # 5m may be 5 times m
 SHORT = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "sqft": "ft^{2}", "cc": "cm^{3}"}

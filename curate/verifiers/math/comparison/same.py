@@ -3,12 +3,12 @@
 ``Unsure`` is raised where the two can't be told apart or together (its text is the reason), never guessed away.
 """
 
-from curate.verifiers.math.kinds import Based, Choice, Node, Opaque, Plain, Unsure, Words
-from curate.verifiers.math.moments import Moment
-from curate.verifiers.math.relations import as_plain
-from curate.verifiers.math.same_quantity import same_based, same_moments
-from curate.verifiers.math.same_relation import Relations, is_condition
-from curate.verifiers.math.wording import same_words, words_against
+from curate.verifiers.math.comparison.same_quantity import same_based, same_moments
+from curate.verifiers.math.comparison.same_relation import Relations, is_condition
+from curate.verifiers.math.comparison.wording import same_words, words_against
+from curate.verifiers.math.reading.kinds import Based, Choice, Node, Opaque, Plain, Unsure, Words
+from curate.verifiers.math.reading.moments import Moment
+from curate.verifiers.math.reading.relations import as_plain
 
 
 class Comparison(Relations):

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from curate.verifiers.math.exact import rational
-from curate.verifiers.math.expressions import Tree, number
-from curate.verifiers.math.kinds import Based, Node, Plain, Unsure
-from curate.verifiers.math.moments import Moment, same_moment
-from curate.verifiers.math.units import Unit
+from curate.verifiers.math.expressions.exact import rational
+from curate.verifiers.math.expressions.parser import Tree, number
+from curate.verifiers.math.reading.kinds import Based, Node, Plain, Unsure
+from curate.verifiers.math.reading.moments import Moment, same_moment
+from curate.verifiers.math.reading.units import Unit
 
 TRUTH_DIGITS = 4  # digits from which a truth's decimal may be an approximation of the answer
 ANSWER_DIGITS = 6  # digits from which an answer's decimal may be one of the truth

@@ -1,9 +1,9 @@
 """Compare tuples, intervals, sets, lists, systems, unions, ratios and matrices."""
 
-from curate.verifiers.math.expressions import Tree
-from curate.verifiers.math.intervals import intervals
-from curate.verifiers.math.kinds import Group, Matrix, Node, Plain, Relation, Unsure, Words
-from curate.verifiers.math.same_quantity import Quantities
+from curate.verifiers.math.comparison.intervals import intervals
+from curate.verifiers.math.comparison.same_quantity import Quantities
+from curate.verifiers.math.expressions.parser import Tree
+from curate.verifiers.math.reading.kinds import Group, Matrix, Node, Plain, Relation, Unsure, Words
 
 SETS = {"union", "difference", "intersection"}
 

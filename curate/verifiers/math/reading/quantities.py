@@ -3,12 +3,12 @@ r"""Read a number or an expression with the unit, the currency or the percent si
 import re
 from fractions import Fraction
 
-from curate.verifiers.math.expressions import Tree, number, parse
-from curate.verifiers.math.kinds import Plain
-from curate.verifiers.math.numerals import Numeral, read_numeral
-from curate.verifiers.math.spelling import without_text
-from curate.verifiers.math.tokens import NotAnExpression
-from curate.verifiers.math.units import LETTERS, Unit, known, read_unit
+from curate.verifiers.math.expressions.parser import Tree, number, parse
+from curate.verifiers.math.expressions.tokens import NotAnExpression
+from curate.verifiers.math.reading.kinds import Plain
+from curate.verifiers.math.reading.numerals import Numeral, read_numeral
+from curate.verifiers.math.reading.spelling import without_text
+from curate.verifiers.math.reading.units import LETTERS, Unit, known, read_unit
 
 MONEY = re.compile(r"(-?)\s*((?:US|USD ?)?\\\$|[€£¥₹₩₽]|USD|EUR|GBP|Rs\.?)\s*(-?)\s*(?=[\d.\\(])(.+)", re.DOTALL)
 ORDINAL = re.compile(r"(\d+) ?(?:st|nd|rd|th)")

@@ -4,7 +4,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import comb, factorial, isqrt
 
-from curate.verifiers.math.expressions import TooCostly, Tree
+from curate.verifiers.math.expressions.parser import TooCostly, Tree
 
 MOST_BITS = 40_000  # of a numerator or denominator
 LARGEST_FACTORIAL, LARGEST_BINOMIAL = 3_000, 10_000

@@ -2,9 +2,9 @@
 
 import re
 
-from curate.verifiers.math.exact import rational
-from curate.verifiers.math.expressions import Tree, parse
-from curate.verifiers.math.kinds import Choice, Group, Matrix, Node, Opaque, Plain, Relation, Words
+from curate.verifiers.math.expressions.exact import rational
+from curate.verifiers.math.expressions.parser import Tree, parse
+from curate.verifiers.math.reading.kinds import Choice, Group, Matrix, Node, Opaque, Plain, Relation, Words
 
 EQUALS = {"=", "\\approx"}
 BELOW, ABOVE = ("<", "\\le"), (">", "\\ge")

@@ -14,8 +14,8 @@ import re
 
 import polars as pl
 
-from curate.verifiers.math.boxed import last_box
-from curate.verifiers.math.plain_numbers import CHANGED, last_number, number
+from curate.verifiers.math.final_answers.boxed import last_box
+from curate.verifiers.math.final_answers.plain_numbers import CHANGED, last_number, number
 
 BOX_TAIL = 100_000  # characters at the end of a response that are searched for boxes
 TAIL = 8_000  # characters at the end of a response that are searched for all marks but boxes

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 import mpmath
 from mpmath import mpc, mpf
 
-from curate.verifiers.math.exact import rational
-from curate.verifiers.math.expressions import TooCostly, Tree
+from curate.verifiers.math.expressions.exact import rational
+from curate.verifiers.math.expressions.parser import TooCostly, Tree
 
 DIGITS = 120
 AGREE = mpf(10) ** -90  # relative difference of equal values

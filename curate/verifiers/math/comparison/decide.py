@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from curate.verifiers.math.exact import rational
-from curate.verifiers.math.expressions import DEEPEST, TooCostly, Tree
-from curate.verifiers.math.kinds import NO_MATHEMATICS, Node, Opaque, Unsure, Words
-from curate.verifiers.math.readers import readings
-from curate.verifiers.math.same import Comparison
-from curate.verifiers.math.wording import only_formula
+from curate.verifiers.math.comparison.same import Comparison
+from curate.verifiers.math.comparison.wording import only_formula
+from curate.verifiers.math.expressions.exact import rational
+from curate.verifiers.math.expressions.parser import DEEPEST, TooCostly, Tree
+from curate.verifiers.math.reading.kinds import NO_MATHEMATICS, Node, Opaque, Unsure, Words
+from curate.verifiers.math.reading.readers import readings
 
 LONGEST = 300  # characters of an answer that is compared by more than its spelling
 Verdict = tuple[float | None, str | None]

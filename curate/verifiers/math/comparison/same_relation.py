@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-from curate.verifiers.math.expressions import Tree
-from curate.verifiers.math.kinds import Group, Node, Plain, Relation, Unsure
-from curate.verifiers.math.relations import BELOW, EQUALS, as_plain, as_set, ends, renamed, value_of
-from curate.verifiers.math.same_group import Groups
+from curate.verifiers.math.comparison.same_group import Groups
+from curate.verifiers.math.expressions.parser import Tree
+from curate.verifiers.math.reading.kinds import Group, Node, Plain, Relation, Unsure
+from curate.verifiers.math.reading.relations import BELOW, EQUALS, as_plain, as_set, ends, renamed, value_of
 
 
 class Relations(Groups):

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import TypeGuard
 
-from curate.verifiers.math.brackets import enclosed, split, split_signs
-from curate.verifiers.math.expressions import number
-from curate.verifiers.math.kinds import UNKNOWN, Group, Matrix, Node, Opaque, Plain, Relation, Words
-from curate.verifiers.math.relations import as_set, is_name
-from curate.verifiers.math.spelling import key
+from curate.verifiers.math.expressions.parser import number
+from curate.verifiers.math.reading.brackets import enclosed, split, split_signs
+from curate.verifiers.math.reading.kinds import UNKNOWN, Group, Matrix, Node, Opaque, Plain, Relation, Words
+from curate.verifiers.math.reading.relations import as_set, is_name
+from curate.verifiers.math.reading.spelling import key
 
 Read = Callable[[str], Node]
 ENVIRONMENT = re.compile(r"\\begin\s*\{([a-zA-Z]+)\*?\}\s*(.*?)\s*\\end\s*\{\1\*?\}", re.DOTALL)

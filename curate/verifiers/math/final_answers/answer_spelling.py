@@ -6,8 +6,8 @@ Plain numbers are spelled as by ``plain_numbers.number``; other mathematics lose
 
 import polars as pl
 
-from curate.verifiers.math.final_answer import IS_CHOICE, TAIL, marked
-from curate.verifiers.math.plain_numbers import last_number, number
+from curate.verifiers.math.final_answers.final_answer import IS_CHOICE, TAIL, marked
+from curate.verifiers.math.final_answers.plain_numbers import last_number, number
 
 # LaTeX that changes the typesetting of an answer only; after ``strip_string`` of MATH (Hendrycks et al., 2103.03874).
 TYPESETTING = [

@@ -7,12 +7,12 @@ answer: what no reader knows is ``Words``, or ``Opaque`` where it has signs of m
 import re
 from functools import lru_cache
 
-from curate.verifiers.math.brackets import Unbalanced, split
-from curate.verifiers.math.expressions import TooCostly
-from curate.verifiers.math.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
-from curate.verifiers.math.moments import read_moments
-from curate.verifiers.math.numerals import other_readings, read_numeral
-from curate.verifiers.math.part_readers import (
+from curate.verifiers.math.expressions.parser import TooCostly
+from curate.verifiers.math.reading.brackets import Unbalanced, split
+from curate.verifiers.math.reading.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
+from curate.verifiers.math.reading.moments import read_moments
+from curate.verifiers.math.reading.numerals import other_readings, read_numeral
+from curate.verifiers.math.reading.part_readers import (
     read_bracketed,
     read_congruence,
     read_environment,
@@ -20,9 +20,9 @@ from curate.verifiers.math.part_readers import (
     read_relation,
     read_union,
 )
-from curate.verifiers.math.quantities import HEAD, read_compound, read_product, read_quantity
-from curate.verifiers.math.spelling import clean, key, unwrapped, without_text
-from curate.verifiers.math.units import read_unit
+from curate.verifiers.math.reading.quantities import HEAD, read_compound, read_product, read_quantity
+from curate.verifiers.math.reading.spelling import clean, key, unwrapped, without_text
+from curate.verifiers.math.reading.units import read_unit
 
 LETTERED = re.compile(
     r"(?:(?:option|choice|answer)\s*:?\s*)?"

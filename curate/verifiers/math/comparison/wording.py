@@ -2,11 +2,11 @@
 
 import re
 
-from curate.verifiers.math.exact import rational
-from curate.verifiers.math.kinds import NO_MATHEMATICS, Choice, Group, Node, Plain, Unsure, Words
-from curate.verifiers.math.moments import Moment
-from curate.verifiers.math.numerals import SCALES, WORDS, read_numeral
-from curate.verifiers.math.units import singular
+from curate.verifiers.math.expressions.exact import rational
+from curate.verifiers.math.reading.kinds import NO_MATHEMATICS, Choice, Group, Node, Plain, Unsure, Words
+from curate.verifiers.math.reading.moments import Moment
+from curate.verifiers.math.reading.numerals import SCALES, WORDS, read_numeral
+from curate.verifiers.math.reading.units import singular
 
 LONG = 8  # words from which a text is prose, of which equality can't be told
 ANSWERS = set(  # words that are the whole answer of a mathematical question, so that a number is not it

@@ -9,9 +9,17 @@ from fractions import Fraction
 import mpmath
 from mpmath import mpf
 
-from curate.verifiers.math.expressions import TooCostly, Tree
-from curate.verifiers.math.kinds import Unsure
-from curate.verifiers.math.numeric import Undefined, Value, functions, points, same_value, value_at, variables
+from curate.verifiers.math.expressions.numeric import (
+    Undefined,
+    Value,
+    functions,
+    points,
+    same_value,
+    value_at,
+    variables,
+)
+from curate.verifiers.math.expressions.parser import TooCostly, Tree
+from curate.verifiers.math.reading.kinds import Unsure
 
 COUNT = 5  # points of each kind
 WHOLE = {

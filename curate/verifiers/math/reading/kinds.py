@@ -3,9 +3,9 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from curate.verifiers.math.expressions import Tree
-from curate.verifiers.math.moments import Moment
-from curate.verifiers.math.units import Unit
+from curate.verifiers.math.expressions.parser import Tree
+from curate.verifiers.math.reading.moments import Moment
+from curate.verifiers.math.reading.units import Unit
 
 NO_MATHEMATICS = "ground_truth is no mathematical answer"
 UNKNOWN = "is written in a way that is not understood"

@@ -18,7 +18,7 @@ import sys
 import threading
 from pathlib import Path
 
-from curate.verifiers.math.decide import Verdict, decide
+from curate.verifiers.math.comparison.decide import Verdict, decide
 
 SECONDS = 5  # limit of a pair, after which its worker is ended
 SHARE = 24  # pairs per worker
@@ -66,7 +66,7 @@ class Worker:
 
     def __init__(self, program: str | None = None) -> None:
         """Start the process; ``program`` is the Python code that it runs, ``serve`` of this module by default."""
-        root = str(Path(__file__).resolve().parents[3])
+        root = str(Path(__file__).resolve().parents[4])
         program = program or f"from {__name__} import {serve.__name__}; {serve.__name__}()"
         self.process = subprocess.Popen(  # noqa: S603 (this Python, constant arguments)
             [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {program}"],
@@ -135,7 +135,7 @@ def serve() -> None:
     """In a worker: compare the pairs on standard input, one per line, and write the verdicts, until it ends."""
     import resource
 
-    from curate.verifiers.math.trees import compare_trees
+    from curate.verifiers.math.comparison.trees import compare_trees
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
     # What libraries print must not mix with the verdicts.

@@ -1,0 +1,1 @@
+"""Whether two answers that have been read are the same, kind by kind."""
