@@ -6,10 +6,11 @@ from itertools import islice
 import numpy as np
 import polars as pl
 
+from curate.pipeline.prompt_keys import metadata_keys
 from curate.pipeline.prompt_splits import PromptSplits, split_prompts, split_rules, tables_of
 from curate.pipeline.run_state import RunState
-from curate.storage.rows import RowSet
-from schemas.errors import printable, short_repr
+from curate.storage.rows import RowSet, read_batches
+from schemas.errors import nearest, printable, short_repr
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe
 
@@ -36,7 +37,7 @@ def split_warnings(state: RunState) -> list[StageWarning]:
     if not state.recipe.splits or not state.recipe.datasets or not state.prompts.kept_ids.height:
         return []
     splits = split_prompts(state.recipe, state.prompts, state.shares_of)
-    found = [_leaks(state, splits), _off(splits), _by(splits), _openings(splits), _template(splits)]
+    found = [_leaks(state, splits), _off(splits), _by(state, splits), _openings(splits), _template(splits)]
     return [StageWarning("split", printable(text)) for text in found if text]
 
 
@@ -109,12 +110,15 @@ def _off(splits: PromptSplits) -> str:
     )
 
 
-def _by(splits: PromptSplits) -> str:
+def _by(state: RunState, splits: PromptSplits) -> str:
     """Return that ``by`` has one value, or none for some prompts, or ""."""
     by = splits.rules.by
     if by is None:
         return ""
     rows, without = len(splits.ids), splits.assigned.without
+    if without == rows:
+        first = next(iter(read_batches(state.prompts, ["metadata"])))
+        return f"by: no prompt has a value for {by!r}{nearest(by, [*metadata_keys(first.head(1000)), 'source'])}"
     if splits.assigned.groups == 1 and not without and rows > 1:
         return f"by: {by} has one value for all {rows:,} prompts, so they are one family; name another, or remove by"
     if without:
@@ -127,8 +131,9 @@ def _openings(splits: PromptSplits) -> str:
     if not count:
         return ""
     return (
-        f"{count:,} prompts begin with one of few openings, so that the shares could not be met; they are kept together "
-        f"by what follows (the next turn, or the system text); to keep conversations together set by: metadata.KEY"
+        f"{count:,} prompts begin with one of few openings, so that the shares could not be met; they are kept "
+        f"together by what follows (the next turn, or the system text); to keep conversations together set by: "
+        f"metadata.KEY"
     )
 
 
@@ -138,7 +143,7 @@ def _template(splits: PromptSplits) -> str:
         return ""
     apart = f", {found.apart:,} of them by equal texts only" if found.apart else ""
     return (
-        f"{found.template:,} prompts are near-duplicates of very many others, so that the shares could not be met; they "
-        f"were compared without the words that they share{apart}; to keep groups together set by: metadata.KEY, "
-        f"or near_duplicates: 0.95"
+        f"{found.template:,} prompts are near-duplicates of very many others, so that the shares could not be met; "
+        f"they were compared without the words that they share{apart}; to keep groups together set by: metadata.KEY, "
+        f"to compare more strictly near_duplicates: 0.95"
     )

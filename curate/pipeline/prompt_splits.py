@@ -8,10 +8,9 @@ from typing import Any
 import polars as pl
 
 from curate.pipeline.families import Tables
-from curate.pipeline.prompt_keys import by_values, metadata_keys
 from curate.pipeline.split import Assigned, SplitRules, assign, by_conditions, needs
 from curate.storage.rows import RowSet, read_batches
-from schemas.errors import UserError, nearest, unknown
+from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe
 
 HELD = 2  # results that are kept in memory, as all datasets of a recipe have the same splits
@@ -54,7 +53,9 @@ def check_split(recipe: Recipe, prompts: RowSet) -> None:
     if column not in columns:
         raise unknown("column or metadata.KEY", by, [*columns, f"metadata.{by}"], where)
     if path and column != "metadata":
-        raise UserError(f"{where}: {column!r} has no keys; expected a column, or a key of the metadata: metadata.{path}")
+        raise UserError(
+            f"{where}: {column!r} has no keys; expected a column, or a key of the metadata: metadata.{path}"
+        )
 
 
 def split_key(recipe: Recipe) -> list[Any]:
@@ -83,7 +84,7 @@ def split_prompts(recipe: Recipe, prompts: RowSet, shares_of: RowSet) -> PromptS
         shares_of: The prompts that the shares are shares of (``RunState.shares_of``).
 
     Raises:
-        UserError: A condition is wrong, or no prompt has a value for ``split.by``.
+        UserError: A condition is wrong, or ``split.by`` names no column.
     """
     rules = split_rules(recipe)
     key = (prompts.fingerprint(sorted(prompts.scores)), shares_of.content, repr(rules))
@@ -113,27 +114,10 @@ def _split(recipe: Recipe, prompts: RowSet, shares_of: RowSet, rules: SplitRules
     names = needs(rules, list(prompts.columns()))
     ids = [pl.Series("prompt_id", [], dtype=pl.String)]
     recorded = False
-    with_value = 0
-    for batch in tables_of(prompts, shares_of, ["family", *_column_of(rules.by)])():
+    for batch in tables_of(prompts, shares_of, ["family"])():
         ids.append(batch["prompt_id"])
         recorded = recorded or batch["family"].null_count() < batch.height
-        with_value += by_values(batch, rules.by).drop_nulls().len() if rules.by and not with_value else 0
     every = pl.concat(ids)
-    if rules.by and not with_value and len(every):
-        raise _no_value(recipe, prompts, rules.by)
     early = shares_of.kept_ids.height
     assigned = assign(tables_of(prompts, shares_of, names), rules, early, recorded=recorded)
     return PromptSplits(every, assigned, rules)
-
-
-def _column_of(by: str | None) -> list[str]:
-    return [by.partition(".")[0]] if by else []
-
-
-def _no_value(recipe: Recipe, prompts: RowSet, by: str) -> UserError:
-    first = next(iter(read_batches(prompts, ["metadata"])), None)
-    keys = dict.fromkeys(metadata_keys(first.head(1000))) if first is not None else {}
-    return UserError(
-        f"{recipe.where('split', 'by')}: split.by: no prompt has a value for {by!r}{nearest(by, [*keys, 'source'])}"
-    )
-

@@ -1,4 +1,4 @@
-"""Families of prompts: what belongs together is in one split, whatever it looks like, and no opening makes it all one."""
+"""Families of prompts: what belongs together is in one split, and no opening makes all prompts one family."""
 
 import json
 
@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from curate.pipeline.split import SplitRules, assign
 
 LAWS = settings(max_examples=60, deadline=None)
-WORDS = st.lists(st.sampled_from("which river flows through town a b c 1 2 - + über 川".split()), min_size=1, max_size=9)
+WORDS = st.lists(
+    st.sampled_from("which river flows through town a b c 1 2 - + über 川".split()), min_size=1, max_size=9
+)
 TURNS = st.lists(WORDS.map(" ".join), min_size=1, max_size=3)
-HELP = "You are a helpful assistant. Read the question of the student with care, think about each step before you answer:"
+HELP = "You are a helpful assistant. Read the question of the student with care and think about each step, then answer:"
 
 
 def talk(*turns, system=None):
@@ -135,7 +137,7 @@ def test_short_prompts_of_a_template_are_not_one_family():
     assert not found.families.template
 
 
-def test_made_prompts_are_on_the_side_of_the_one_they_were_made_from():
+def test_made_prompts_are_on_the_side_of_their_parent():
     from curate.pipeline.prompt_keys import family_of
 
     seeds = [asked(f"question {n}") for n in range(20)]
@@ -174,7 +176,10 @@ def test_equal_numbers_and_blanks_of_by():
 def test_later_prompts_change_no_side(talks, later, seed):
     """Those before a step that makes prompts keep their families and sides; a later one joins one family at most."""
     first = [asked(*turns) for turns in talks]
-    alone, both = split(first, seed=seed), split([*first, *map(lambda t: asked(*t), later)], seed=seed, early=len(talks))
+    alone, both = (
+        split(first, seed=seed),
+        split([*first, *map(lambda t: asked(*t), later)], seed=seed, early=len(talks)),
+    )
     assert both.split[: len(talks)].to_list() == alone.split.to_list()
     assert (both.families.label[: len(talks)] == alone.families.label).all()
     assert (both.draw[: len(talks)] == alone.draw).all()
@@ -182,7 +187,7 @@ def test_later_prompts_change_no_side(talks, later, seed):
     assert table.group_by("family").agg(pl.col("split").n_unique())["split"].max() == 1
 
 
-def test_a_made_prompt_that_is_like_a_held_out_one_stays_with_its_parent():
+def test_a_made_prompt_like_a_held_out_one_stays_with_its_parent():
     from curate.pipeline.prompt_keys import family_of
 
     seeds = [asked(f"question {n}") for n in range(20)]
