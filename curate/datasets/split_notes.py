@@ -106,7 +106,7 @@ def _off(splits: PromptSplits) -> str:
         return ""
     return (
         f"{', '.join(off)}, as families stay together: {len(sizes):,} of {rows:,} prompts, the largest has "
-        f"{sizes.max():,}; see Splits in docs/curation.md"
+        f"{sizes.max():,}; see Splits in docs/data.md"
     )
 
 

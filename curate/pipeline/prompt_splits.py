@@ -10,7 +10,7 @@ import polars as pl
 from curate.pipeline.families import Tables
 from curate.pipeline.split import Assigned, SplitRules, assign, by_conditions, needs
 from curate.storage.rows import RowSet, read_batches
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError
 from schemas.recipe import Recipe
 
 HELD = 2  # results that are kept in memory, as all datasets of a recipe have the same splits
@@ -51,7 +51,8 @@ def check_split(recipe: Recipe, prompts: RowSet) -> None:
     columns = prompts.columns()
     where = f"{recipe.where('split', 'by')}: split.by"
     if column not in columns:
-        raise unknown("column or metadata.KEY", by, [*columns, f"metadata.{by}"], where)
+        more = f"a key of the sources' rows is metadata.{by}"
+        raise UserError(f"{where}: no column {by!r}; {more} (there are: {', '.join(sorted(columns))})")
     if path and column != "metadata":
         raise UserError(
             f"{where}: {column!r} has no keys; expected a column, or a key of the metadata: metadata.{path}"
