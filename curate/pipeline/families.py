@@ -5,7 +5,7 @@ Prompts are of one family where
 - one was made from the other (the recorded ``family``), or both were made from one prompt;
 - the column that the recipe names (``by``) has one value for both;
 - they begin with the same turn of the user, levelled (``prompt_keys``): copies, one question under several system
-  texts, and the turns of one conversation;
+  texts, and the turns of one conversation; or one begins with a later turn of the other, whose earlier ones it lacks;
 - their first turns are near-duplicates (``near_texts``).
 
 What very many prompts begin with is no question but an opening ("Hi", or instructions with the question in the next
@@ -108,7 +108,7 @@ def _depths(keys: PromptKeys, early: int, too_large: TooLarge) -> np.ndarray:
     """Return for each row how many openings it begins with (int64): those of the first prompts, until none is left."""
     rows = np.arange(len(keys.turns))
     depth = np.zeros(len(rows), np.int64)
-    first = _first(keys, early)
+    first = keys.first(early)
     for at in range(DEPTH - 1):
         node = first.path[rows[:early], depth[:early]]
         label = component_labels(early, _exact_pairs(first, node))
@@ -126,19 +126,31 @@ def _openings(node: np.ndarray, after: np.ndarray) -> np.ndarray:
     return values[counts > CONTINUATIONS]
 
 
-def _first(keys: PromptKeys, early: int) -> PromptKeys:
-    return PromptKeys(*(column[:early] for column in keys))
-
-
 def _exact_pairs(keys: PromptKeys, node: np.ndarray) -> Pairs:
     """Return pairs that connect the rows of one beginning, one value of ``by``, and one recorded family."""
     rows = np.arange(len(node))
-    parts = [pairs_by_key(rows, node), pairs_by_key(rows, keys.by)]
+    parts = [pairs_by_key(rows, node), pairs_by_key(rows, keys.by), _without_earlier_turns(keys)]
     made = keys.family != 0
     if made.any():
         # The prompt that others were made from has no family of its own; its root is theirs.
         parts.append(pairs_by_key(np.concatenate([rows[made], rows]), np.concatenate([keys.family[made], keys.root])))
     return joined(parts)
+
+
+def _without_earlier_turns(keys: PromptKeys) -> Pairs:
+    """Return pairs that connect a prompt with those that have its first turn as a later one.
+
+    A turn that comes after more than ``CONTINUATIONS`` different beginnings ("Thanks.") says nothing.
+    """
+    turn, row = keys.later[:, 0], keys.later[:, 1].astype(np.int64)
+    known = np.isin(turn, keys.path[:, 0])
+    turn, row = turn[known], row[known]
+    asked = np.unique(np.stack([turn, keys.path[row, 0]]), axis=1)[0]
+    turns, counts = np.unique(asked, return_counts=True)
+    said = np.isin(turn, turns[counts <= CONTINUATIONS])
+    turn, row = turn[said], row[said]
+    begun = np.flatnonzero(np.isin(keys.path[:, 0], turn))
+    return pairs_by_key(np.concatenate([row, begun]), np.concatenate([turn, keys.path[begun, 0]]))
 
 
 def _near(
@@ -160,7 +172,8 @@ def _near(
     rows, text, made = _texts_with_partner(tables, depth, chosen, near)
     known = int(np.searchsorted(rows, early))
     pairs = _of_rows(rows, near_pairs_of(text[:known], made[:known], near))
-    first, inner = _first(keys, early), _exact_pairs(_first(keys, early), node[:early])
+    first = keys.first(early)
+    inner = _exact_pairs(first, node[:early])
     label = component_labels(early, joined([inner, pairs]))
     large = too_large(label, identities(first, depth[:early], label, early)) & (sizes_of(label) > 3)
     large &= ~(sizes_of(component_labels(early, inner)) == sizes_of(label))  # not by its near-duplicates
@@ -212,7 +225,7 @@ def _of_rows(rows: np.ndarray, pairs: Pairs) -> Pairs:
 def _keep_early(keys: PromptKeys, node: np.ndarray, early: int, near: Pairs, exact: Pairs) -> np.ndarray:
     """Return labels in which the families of the first prompts stay, and each later prompt joins one at most."""
     rows, inner = len(node), (near[0] < early) & (near[1] < early)
-    exact_of_first = _exact_pairs(_first(keys, early), node[:early])
+    exact_of_first = _exact_pairs(keys.first(early), node[:early])
     first = component_labels(early, joined([exact_of_first, (near[0][inner], near[1][inner])]))
     label = np.concatenate([first, np.full(rows - early, -1, np.int64)])
     for own, of_first in ((keys.family, keys.root), (keys.family, keys.family), (keys.by, keys.by), (node, node)):

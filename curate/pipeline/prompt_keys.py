@@ -31,6 +31,7 @@ class PromptKeys(NamedTuple):
         by: The value of the column that the recipe names.
         family: The family that was recorded for a prompt that was made from another.
         root: The family that a prompt made from this one has.
+        later: Every turn of the user after the first, and the row that has it (two columns).
     """
 
     path: np.ndarray
@@ -39,11 +40,17 @@ class PromptKeys(NamedTuple):
     by: np.ndarray
     family: np.ndarray
     root: np.ndarray
+    later: np.ndarray
 
     @property
     def whole(self) -> np.ndarray:
         """All of a prompt."""
         return self.path[:, -1]
+
+    def first(self, rows: int) -> "PromptKeys":
+        """Return the keys of the first ``rows`` prompts."""
+        own = self.later[self.later[:, 1] < rows]
+        return PromptKeys(*(column[:rows] for column in self[:-1]), own)
 
 
 def family_of(messages: str) -> str:
@@ -77,13 +84,28 @@ def prompt_keys(prompts: pl.DataFrame, by: str | None, *, recorded: bool) -> Pro
         _numbers(by_values(prompts, by)) if by else none,
         _numbers(family) if recorded else none,
         _numbers(pl.Series([family_of(m or "") for m in prompts["messages"]], dtype=pl.String)) if recorded else none,
+        _later(turns),
     )
+
+
+def _later(turns: pl.Series) -> np.ndarray:
+    after = pl.DataFrame({"row": np.arange(len(turns), dtype=np.uint64), "turn": turns.list.slice(1)})
+    after = after.filter(pl.col("turn").list.len() > 0).explode("turn")
+    return np.stack([_numbers(after["turn"].cast(pl.String)), after["row"].to_numpy()], axis=1)
 
 
 def concat_keys(parts: list[PromptKeys]) -> PromptKeys:
     """Return the keys of several tables of prompts in one."""
-    empty = PromptKeys(np.zeros((0, DEPTH), np.uint64), np.zeros(0, np.int64), *(np.zeros(0, np.uint64),) * 4)
-    return PromptKeys(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
+    none = np.zeros(0, np.uint64)
+    empty = PromptKeys(
+        np.zeros((0, DEPTH), np.uint64), np.zeros(0, np.int64), *(none,) * 4, np.zeros((0, 2), np.uint64)
+    )
+    starts = np.cumsum([0, *(len(part.turns) for part in parts)]).tolist()
+    moved = [
+        part._replace(later=part.later + np.array([0, start], np.uint64))
+        for part, start in zip(parts, starts, strict=False)
+    ]
+    return PromptKeys(*(np.concatenate(columns) for columns in zip(empty, *moved, strict=True)))
 
 
 def turn_texts(prompts: pl.DataFrame, depth: np.ndarray) -> pl.Series:

@@ -212,3 +212,16 @@ def test_the_family_does_not_depend_on_the_seed():
     talks = [asked(f"question {n // 2}") for n in range(50)]
     one, other = split(talks, seed=1), split(talks, seed=2)
     assert (one.families.label == other.families.label).all() and one.split.to_list() != other.split.to_list()
+
+
+def test_a_conversation_without_its_earlier_turns_is_on_the_same_side():
+    talks = []
+    for n in range(20):
+        turns = [f"question {n}", "Thanks.", f"And what of {n}?", "Why?"]
+        talks += [asked(*turns), asked(*turns[2:]), asked(f"And What of {n}? ")]
+    found = split([*talks, asked("Thanks.")])
+    assert all(one_side(found, range(3 * n, 3 * n + 3)) for n in range(20))
+    assert len(set(found.families.label.tolist())) == 21, "what ends many conversations joins none"
+    greeted = [asked("Hi", f"question {n}") for n in range(20)] + [asked(f"question {n}") for n in range(20)]
+    found = split(greeted)
+    assert all(one_side(found, [n, n + 20]) for n in range(20)) and found.counts()["test"] == 12

@@ -10,7 +10,7 @@ from curate.algorithms.families.components import component_labels, joined, pair
 from curate.algorithms.families.near_texts import near_pairs_of, near_sketches, with_partner
 from curate.algorithms.families.templates import without_template
 
-TEXT = "Read the text of the student with care, think about each step, and then say how long the river of {} is as of today"
+TEXT = "Read the text of the student with care, think about each step, then say how long the river of {} is as of today"
 
 
 @given(st.integers(1, 30), st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40))
