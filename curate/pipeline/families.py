@@ -6,7 +6,7 @@ Prompts are of one family where
 - the column that the recipe names (``by``) has one value for both;
 - they begin with the same turn of the user, levelled (``prompt_keys``): copies, one question under several system
   texts, and the turns of one conversation; or one begins with a later turn of the other, whose earlier ones it lacks;
-- their first turns are near-duplicates (``near_texts``).
+- their first turns are near-duplicates (``near_texts``), or differ in spelling only (``typing_errors``).
 
 What very many prompts begin with is no question but an opening ("Hi", or instructions with the question in the next
 turn), and what very many near-duplicates share is a template. A family that is so large that the shares cannot be met
@@ -27,6 +27,7 @@ import polars as pl
 from curate.algorithms.families.components import Pairs, component_labels, joined, pairs_by_key, sizes_of
 from curate.algorithms.families.near_texts import near_pairs_of, near_sketches, with_partner
 from curate.algorithms.families.templates import without_template
+from curate.algorithms.families.typing_errors import spelling_keys, spelling_pairs, without_crowds
 from curate.algorithms.random_order import mix64
 from curate.pipeline.prompt_keys import DEPTH, PromptKeys, turn_texts
 
@@ -169,9 +170,10 @@ def _near(
     chosen.sort()
     if not near or len(chosen) < 2:
         return none
-    rows, text, made = _texts_with_partner(tables, depth, chosen, near)
+    rows, text, made, spelt = _texts_with_partner(tables, depth, chosen, near)
     known = int(np.searchsorted(rows, early))
-    pairs = _of_rows(rows, near_pairs_of(text[:known], made[:known], near))
+    alike = joined([near_pairs_of(text[:known], made[:known], near), spelling_pairs(text[:known], spelt[:known])])
+    pairs = _of_rows(rows, alike)
     first = keys.first(early)
     inner = _exact_pairs(first, node[:early])
     label = component_labels(early, joined([inner, pairs]))
@@ -193,19 +195,23 @@ def _near(
     if early < len(node):
         usable = np.flatnonzero(~template[rows])
         later = near_pairs_of(text.gather(usable), made[usable], near, int(np.searchsorted(usable, known)))
-        pairs = joined([pairs, _of_rows(rows[usable], later)])
+        one, other = spelling_pairs(text.gather(usable), spelt[usable])
+        new = (usable[one] >= known) | (usable[other] >= known)
+        pairs = joined([pairs, _of_rows(rows[usable], joined([later, (one[new], other[new])]))])
     return _Near(pairs, template, apart)
 
 
 def _texts_with_partner(
     tables: Tables, depth: np.ndarray, chosen: np.ndarray, near: float
-) -> tuple[np.ndarray, pl.Series, np.ndarray]:
-    """Return the rows, texts and sketches of those of the ``chosen`` rows that may have a near-duplicate."""
-    made = np.concatenate([near_sketches(text, near) for text in _texts(tables, depth, chosen)])
-    paired = np.flatnonzero(with_partner(made))
+) -> tuple[np.ndarray, pl.Series, np.ndarray, np.ndarray]:
+    """Return the rows, texts, sketches and spelling keys of the ``chosen`` rows that may have a near-duplicate."""
+    parts = [(near_sketches(text, near), spelling_keys(text)) for text in _texts(tables, depth, chosen)]
+    made = np.concatenate([part[0] for part in parts])
+    spelt = without_crowds(np.concatenate([part[1] for part in parts])) * np.uint64(near < 1)  # 1 asks for equal words
+    paired = np.flatnonzero(with_partner(made) | (spelt != 0))
     rows = chosen[paired]
     texts = [pl.Series("text", [], dtype=pl.String), *_texts(tables, depth, rows)]
-    return rows, pl.concat(texts), made[paired]
+    return rows, pl.concat(texts), made[paired], spelt[paired]
 
 
 def _texts(tables: Tables, depth: np.ndarray, rows: np.ndarray) -> Iterable[pl.Series]:

@@ -214,7 +214,7 @@ def test_the_family_does_not_depend_on_the_seed():
     assert (one.families.label == other.families.label).all() and one.split.to_list() != other.split.to_list()
 
 
-def test_a_conversation_without_its_earlier_turns_is_on_the_same_side():
+def test_a_conversation_without_its_first_turns_stays_with_it():
     talks = []
     for n in range(20):
         turns = [f"question {n}", "Thanks.", f"And what of {n}?", "Why?"]
