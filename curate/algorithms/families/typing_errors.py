@@ -55,11 +55,11 @@ def spelling_pairs(text: pl.Series, keys: np.ndarray) -> Pairs:
 
 
 def differ_in_spelling(one: list[str], other: list[str]) -> bool:
-    """Return whether two lists of words are equal but for the spelling of some."""
+    """Return whether two lists of words are equal but for the spelling of some; equal ones may differ in symbols."""
     if len(one) != len(other):
         return False
     apart = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
-    return len(apart) <= max(1, MISSPELT * len(one)) and all(_one_word(*pair) for pair in apart)
+    return 0 < len(apart) <= max(1, MISSPELT * len(one)) and all(_one_word(*pair) for pair in apart)
 
 
 def _one_word(one: str, other: str) -> bool:

@@ -35,6 +35,7 @@ def test_a_typing_error_is_found(other):
         TEXT.replace("refrigerator", "radiator"),
         TEXT.replace("back", "bulk"),
         TEXT + " now",
+        TEXT + "#",
         TEXT.replace("food", "foot").replace("cold", "code").replace("gets", "sets"),
     ],
 )
