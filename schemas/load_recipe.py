@@ -12,11 +12,14 @@ from pydantic import ValidationError
 
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
-from schemas.recipe import Budget, Evaluation, Recipe
+from schemas.recipe import SPLIT_SETTINGS, Budget, Evaluation, Recipe
 from schemas.yaml_file import override, parse, plain_values, read_text
 
 PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
 IN_PYTHON = "recipe"  # stands for the file's name where the recipe is a mapping
+SHARE = "a share between 0 and 1, such as 0.1"
+BY = "the column whose equal values stay in one split, such as metadata.conversation (no split can be called by)"
+NEAR = "a similarity from 0 to 1, such as 0.8 (0: none; no split can be called near_duplicates)"
 COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
 
 
@@ -133,18 +136,30 @@ def _source_key(value: Any, where: str) -> str:
 
 
 def _check_split_values(split: Any, path: Path, lines: dict[str, int]) -> None:
-    """Raise ``UserError`` where ``split`` is no share and no mapping, or a split in it no share and no condition."""
+    """Raise ``UserError`` where ``split`` is no share and no mapping, or a value in it is wrong."""
     values = split if isinstance(split, dict) else {"": split}
     for name, value in values.items():
-        if isinstance(value, float | int) and not isinstance(value, bool) and 0 < value < 1:
+        share = isinstance(value, float | int) and not isinstance(value, bool)
+        number_as_text = isinstance(value, str) and re.fullmatch(r"\s*[-+.\d]+\s*%?\s*", value)
+        if name == "by":
+            right, wanted = isinstance(value, str) and re.fullmatch(r"[\w-]+(\.\S.*)?", value), BY
+        elif name == "near_duplicates":
+            right, wanted = value is False or (share and 0 <= value <= 1), NEAR
+        elif share:
+            right, wanted = 0 < value < 1, SHARE
+        else:
+            right, wanted = name and isinstance(value, str) and not number_as_text, SHARE
+        if right:
             continue
-        if name and isinstance(value, str) and not re.fullmatch(r"\s*[-+.\d]+\s*%?\s*", value):
-            continue  # an SQL condition
         line = lines.get(f"split/{name}", lines.get("split", 1))
         where, key = f"{path}:{line}" if lines else str(path), f"split.{name}" if name else "split"
-        wanted = "a share between 0 and 1, such as 0.1" + (", or an SQL condition" if name else ", or {test: 0.1}")
+        if wanted == SHARE:
+            wanted += ", or an SQL condition" if name else ", or {test: 0.1}"
         found = repr(value) if isinstance(value, str | int | float) else kind_of(value, "nothing")
         raise UserError(f"{where}: {key}: expected {wanted}, found {found}")
+    if values and not set(values) - set(SPLIT_SETTINGS):
+        where = f"{path}:{lines.get('split', 1)}" if lines else str(path)
+        raise UserError(f"{where}: split: expected a split beside {' and '.join(values)}, such as test: 0.1")
 
 
 def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
@@ -192,9 +207,9 @@ def _check_references(recipe: Recipe) -> None:
 
 def _check_splits(recipe: Recipe) -> None:
     """Raise ``UserError`` where nothing is left to train on."""
-    if "train" in recipe.split:
+    if "train" in recipe.splits:
         raise UserError(f"{recipe.where('split', 'train')}: split.train: is the rest after the other splits; remove it")
-    if sum(v for v in recipe.split.values() if not isinstance(v, str)) >= 1:
+    if sum(v for v in recipe.splits.values() if not isinstance(v, str)) >= 1:
         raise UserError(f"{recipe.where('split')}: split: the shares add up to 1 or more; nothing is left to train on")
 
 
@@ -208,7 +223,7 @@ def _check_evaluation(recipe: Recipe, trained: list[str]) -> None:
             raise unknown("model", model, [*recipe.models, *trained], recipe.where("evaluate", "models"))
     if evaluation.dataset not in recipe.datasets:
         raise unknown("dataset", evaluation.dataset, recipe.datasets, recipe.where("evaluate", "dataset"))
-    splits = [*recipe.split, "train"]
+    splits = [*recipe.splits, "train"]
     for split in [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split or []:
         if split not in splits:
             raise unknown("split", split, splits, recipe.where("evaluate", "split"))

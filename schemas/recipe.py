@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+SPLIT_SETTINGS = ("by", "near_duplicates")  # keys of ``split`` that are no splits
+NEAR_DUPLICATES = 0.8  # the least similarity of prompts that a split keeps on one side, where none is set
+
 
 class Strict(BaseModel):
     """A section whose unknown keys are errors and whose values are not converted."""
@@ -158,6 +161,22 @@ class Recipe(Strict):
     def run_name(self) -> str:
         """The name that its runs are recorded under: its own, or with a limit ``demo.limit20``."""
         return self.name + self.limit_suffix
+
+    @property
+    def splits(self) -> dict[str, float | str]:
+        """The splits: a share or an SQL condition for each; without the settings ``SPLIT_SETTINGS``."""
+        return {name: value for name, value in self.split.items() if name not in SPLIT_SETTINGS}
+
+    @property
+    def split_by(self) -> str | None:
+        """The column, or the key of the metadata, whose equal values a split keeps on one side."""
+        by = self.split.get("by")
+        return by if isinstance(by, str) else None
+
+    @property
+    def split_near(self) -> float:
+        """The least similarity of near-duplicates that a split keeps on one side; 0 for none."""
+        return float(self.split.get("near_duplicates", NEAR_DUPLICATES))
 
     @property
     def limit_suffix(self) -> str:

@@ -13,6 +13,7 @@ from curate.api.reference_rows import reference_rows
 from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
 from curate.datasets.dataset_warnings import dataset_warnings
+from curate.datasets.split_notes import split_warnings
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.pipeline.decontaminate import decontaminate_stage
@@ -87,7 +88,7 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
                 stages = Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
-            warnings += dataset_warnings(state, results)
+            warnings += dataset_warnings(state, results) + split_warnings(state)
             _warn(progress, [one for one in warnings if one not in early])
             opened = OpenStore(store.path, create=False)
             result = RunResult(recipe, opened, record.run_id, state.datasets, warnings)
@@ -198,6 +199,7 @@ def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) ->
     results = {one.label: one.note for one in made.stages}
     pending = any(one.pending and not one.label.startswith("datasets.") for one in made.stages)
     made.warnings.extend(dataset_warnings(state, results, pending=pending))
+    made.warnings.extend(split_warnings(state))
     return made
 
 

@@ -20,6 +20,7 @@ from curate.datasets.recorded_verdicts import check_verdicts, recorded_scores
 from curate.datasets.refine import refine
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
+from curate.pipeline.prompt_splits import check_split, split_key
 from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec
@@ -48,8 +49,8 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         **({"learn": entry.learn} if entry.learn == "last" else {}),
         "options": [getattr(entry, key) for key in PAIR_OPTIONS],
         "rules": [rule.key() for rule in spec.rules],
-        "split": [*state.recipe.split.items()],
-        "shares_of": state.shares_of.content if state.recipe.split else "",
+        "split": split_key(state.recipe),
+        "shares_of": state.shares_of.content if state.recipe.splits else "",
         "seed": state.recipe.seed,
         "input": state.completions.fingerprint(sorted(state.completions.scores)),
         "context": state.prompts.fingerprint(sorted(state.prompts.scores)),
@@ -115,7 +116,8 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
     diverse = _refining_rule(state, name, "diverse", entry.diverse, by, columns)
     if entry.where:
         sql_conditions.check(entry.where, columns, f"{recipe.where('datasets', name, 'where')}: where")
-    for split, condition in recipe.split.items():
+    check_split(recipe, state.prompts)
+    for split, condition in recipe.splits.items():
         if isinstance(condition, str):
             where = f"{recipe.where('split', split)}: split.{split}"
             sql_conditions.check(condition, state.prompts.columns(), where)

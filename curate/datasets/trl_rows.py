@@ -12,9 +12,9 @@ import polars as pl
 from curate.algorithms.random_order import CONTENT_ID
 from curate.algorithms.text import same_text
 from curate.datasets.candidate_table import SLICE, Candidates
-from curate.pipeline.split import draw, ends_of, needs, share_ends, take_shares
+from curate.pipeline.prompt_splits import split_table
 from curate.storage.row_table import RowTable, gather, read_row_table
-from curate.storage.rows import RowSet, read_batches
+from curate.storage.rows import RowSet
 from schemas.ids import content_id
 from schemas.recipe import Recipe
 
@@ -52,21 +52,9 @@ def prompt_splits(recipe: Recipe, prompts: RowSet, shares_of: RowSet, table: Row
         shares_of: The prompts that the shares are shares of (``RunState.shares_of``).
         table: The prompts' table.
     """
-    if not recipe.split:
+    if not recipe.splits:
         return pl.select(split=pl.repeat("train", table.frame.height)).to_series()
-    where, names = recipe.where("split"), needs(recipe.split, list(prompts.columns()))
-    parts = [
-        batch.select("prompt_id").hstack(draw(batch, recipe.split, recipe.seed, where))
-        for batch in read_batches(prompts, names)
-    ]
-    if not parts:
-        return pl.Series("split", [], dtype=pl.String)
-    if shares_of.content == prompts.content:
-        ends = share_ends(parts, recipe.split)
-    else:
-        ends = ends_of(shares_of, recipe.split, recipe.seed, where)
-    drawn = pl.concat(parts)
-    splits = drawn.select("prompt_id", take_shares(drawn, ends))
+    splits = split_table(recipe, prompts, shares_of)
     return table.frame.select("prompt_id").join(splits, on="prompt_id", how="left", maintain_order="left")["split"]
 
 

@@ -7,6 +7,7 @@ import polars as pl
 from curate.datasets.candidate_table import Candidates
 from curate.datasets.dataset_spec import NOUNS, DatasetSpec
 from curate.datasets.learnt import Learnt, with_context
+from curate.datasets.split_notes import shares_note
 from curate.datasets.trl_rows import preference_rows, prompt_splits, rl_rows, sft_rows, summary_columns
 from curate.storage.polars_types import empty
 from curate.storage.row_table import RowTable
@@ -52,7 +53,7 @@ def _write(
 ) -> str:
     """Write rows with their splits; with ``learnt``, count what they learn."""
     table, written = DATASET_TABLES[spec.entry.type], 0
-    empty_splits = [name for name in spec.recipe.split if len(split) and not (split == name).any()]
+    empty_splits = [name for name in spec.recipe.splits if len(split) and not (split == name).any()]
     split = split[made["__place"]].rename("split")
     for part in learnt.of_rows(rows) if learnt else rows:
         splits = split[written : written + part.height]
@@ -63,6 +64,7 @@ def _write(
     counts = split.value_counts(sort=True).rows()
     of_splits = f" ({', '.join(f'{n:,} {name}' for name, n in counts)})" if counts else ""
     note = f"; no prompt is in the split {', '.join(empty_splits)}" if empty_splits else ""
+    note = shares_note(spec.recipe, spec.prompts, spec.shares_of) + note
     if learnt:
         writer.info["learnt"] = learnt.counts()
         of_splits += learnt.note(made.height)

@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 from curate.algorithms.mixture import Share, rows_to_draw, times_drawn
+from curate.pipeline.prompt_keys import family_of
 from curate.pipeline.run_state import RunState
-from curate.pipeline.split import family_of
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.storage.prompt_origins import first_stages
 from curate.storage.rows import CANDIDATES, RowSet, read_batches

@@ -162,6 +162,7 @@ EDITS = [
     ("curate/datasets/pairs.py", "choose_pairs", ["datasets.*"]),
     ("curate/pipeline/dedup.py", "duplicate_decisions", ["*.dedup.*", "datasets.sft", "datasets.dpo", "datasets.rl"]),
     ("curate/pipeline/split.py", "take_shares", ["datasets.*"]),
+    ("curate/algorithms/families/templates.py", "without_template", ["datasets.*"]),
     ("curate/pipeline/filter.py", "write_filter_decisions", ["completions.filter"]),
     ("curate/steps/sql_conditions.py", "mentioned", ["datasets.*"]),
     ("curate/score/math.py", "score", ["completions.score.math"]),

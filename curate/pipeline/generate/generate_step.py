@@ -12,8 +12,8 @@ from curate.models.model_ref import ModelRef
 from curate.pipeline.generate.reply_messages import with_messages
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.generate.sampling_settings import SamplingSettings, read_sampling_settings
+from curate.pipeline.prompt_splits import check_split, split_key, split_table
 from curate.pipeline.run_state import RunState
-from curate.pipeline.split import assign, ends_of, needs
 from curate.pipeline.stage_spec import input_key
 from curate.steps import sql_conditions
 from curate.steps.code_hash import Code
@@ -54,6 +54,7 @@ class GenerateStep:
         where: The recipe's file and line, for errors.
         reads: The columns that the function reads.
         condition_columns: The columns that the step's condition reads.
+        by_split: Whether the condition names the split: what is held out is not paid for.
     """
 
     state: RunState
@@ -67,6 +68,7 @@ class GenerateStep:
     where: str
     reads: tuple[str, ...]
     condition_columns: tuple[str, ...]
+    by_split: bool
 
     @property
     def condition(self) -> str | None:
@@ -77,11 +79,6 @@ class GenerateStep:
     def columns(self) -> list[str]:
         """The columns that the function and the condition read."""
         return list(dict.fromkeys([*self.reads, *self.condition_columns]))
-
-    @property
-    def by_split(self) -> bool:
-        """Whether the condition names the split: what is held out is not paid for."""
-        return "family" in self.condition_columns
 
     @property
     def unknown_scores(self) -> bool:
@@ -96,8 +93,9 @@ class GenerateStep:
             **self.sampling.key(),
             "where": self.condition,
             "seed": self.state.recipe.seed,
-            "split": [*self.state.recipe.split.items()] if self.by_split else None,
+            "split": split_key(self.state.recipe) if self.by_split else None,
             "shares_of": self.state.shares_of.content if self.by_split else "",
+            "split_of": self.state.prompts.fingerprint(sorted(self.state.prompts.scores)) if self.by_split else "",
             **input_key(self.rows, self.prompts, self.columns),
         }
 
@@ -153,30 +151,31 @@ def read_generate_step(
             raise unknown(f"column (which generate {found.name!r} reads) called", name, columns, where)
     condition = step.settings.get("where")
     condition_columns: list[str] = []
+    by_split = False
     if condition is not None:
         sql_conditions.check(condition, columns | {"split": pl.String()}, f"{where}: where")
         condition_columns = sql_conditions.mentioned(condition, list(columns))
-        if sql_conditions.mentioned(condition, ["split"]):
-            condition_columns += needs(state.recipe.split, list(columns))
+        by_split = bool(sql_conditions.mentioned(condition, ["split"]))
+        if by_split:
+            check_split(state.recipe, state.prompts)
             if found.makes == "prompts" and state.split_early is None:
                 state.split_early = state.prompts.copy()
     label = state.label("prompts" if found.makes == "prompts" else "completions", "generate", step.name)
     sampling = read_sampling_settings(state, step, where)
     return GenerateStep(
-        state, step, found, settings, sampling, rows, prompts, label, where, reads, tuple(condition_columns)
+        state, step, found, settings, sampling, rows, prompts, label, where, reads, tuple(condition_columns), by_split
     )
 
 
 def rows_to_ask(generation: GenerateStep, *more: str) -> Iterator[pl.DataFrame]:
     """Yield the rows that the step asks about, with the columns it reads and ``more``."""
-    names = list(dict.fromkeys([*generation.columns, *more]))
-    recipe = generation.state.recipe
-    where = recipe.where("split")
-    ends = ends_of(generation.state.shares_of, recipe.split, recipe.seed, where) if generation.by_split else None
+    by_split, state = generation.by_split, generation.state
+    names = list(dict.fromkeys([*generation.columns, *more, *(["prompt_id"] if by_split else [])]))
+    splits = split_table(state.recipe, state.prompts, state.shares_of) if by_split else None
     for batch in read_batches(generation.rows, names, generation.prompts):
         if generation.condition:
-            if generation.by_split:
-                batch = batch.with_columns(split=assign(batch, recipe.split, recipe.seed, where, ends))
+            if splits is not None:
+                batch = batch.join(splits, on="prompt_id", how="left", maintain_order="left")
             batch = batch.filter(sql_conditions.holds(batch, generation.condition, f"{generation.where}: where"))
         yield batch
 

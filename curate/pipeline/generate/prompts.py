@@ -7,8 +7,8 @@ import polars as pl
 
 from curate.pipeline.generate.generate_step import read_generate_step
 from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_multi_turn, read_multi_turn, results
+from curate.pipeline.prompt_keys import family_of
 from curate.pipeline.run_state import RunState
-from curate.pipeline.split import family_of
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.find_step import find_step
 from curate.storage.polars_types import empty
