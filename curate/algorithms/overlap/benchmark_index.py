@@ -1,6 +1,6 @@
 """Index a benchmark's texts by their word n-grams, for ``benchmark_overlap`` to look texts up in.
 
-``curate.algorithms.text.ngrams`` defines words. A benchmark row of fewer words than ``ngram`` has no n-grams: only a
+``curate.algorithms.text.levels`` defines words, its units. A benchmark row of fewer words than ``ngram`` has no n-grams: only a
 text that equals it matches, since its words may well be in any text ("What is the answer?"). ``BenchmarkIndex.short``
 is the number of such rows.
 """
@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text.normalised_bytes import normalised_bytes
-from curate.algorithms.text.word_bytes import BYTE_FORMS
+from curate.algorithms.text.levels import Level, levelled_bytes
 from schemas.errors import UserError, unknown
 
 SHARES = ("benchmark", "row", "either")
 NGRAMS = (2, 100)  # the least and the largest ``ngram``
 ROUNDING = 1e-9
+LEVEL = Level(indents=False)  # a benchmark's code is often quoted with another indentation
 
 
 class BenchmarkIndex(NamedTuple):
@@ -26,6 +26,7 @@ class BenchmarkIndex(NamedTuple):
     n-gram (or row) begin in another array, and at last where they end.
 
     Attributes:
+        level: How the texts are levelled.
         n: Words in an n-gram.
         match: The least share of words in shared n-grams; 0 for any one n-gram.
         of_row: Whether the share of the text's words counts.
@@ -51,6 +52,7 @@ class BenchmarkIndex(NamedTuple):
         candidate_ends: Where each n-gram's begin in ``candidates``.
     """
 
+    level: Level
     n: int
     match: float
     of_row: bool
@@ -77,7 +79,12 @@ class BenchmarkIndex(NamedTuple):
 
 
 def make_index(
-    against: pl.Series, *, ngram: int = 8, match: float | Literal["any"] = 0.5, share_of: str = "benchmark"
+    against: pl.Series,
+    *,
+    ngram: int = 8,
+    match: float | Literal["any"] = 0.5,
+    share_of: str = "benchmark",
+    level: Level = LEVEL,
 ) -> BenchmarkIndex:
     """Index a benchmark's texts.
 
@@ -86,6 +93,7 @@ def make_index(
         ngram: Words in an n-gram, 2 to 100 (8 to 13 are usual).
         match: The least share of words in shared n-grams, in (0, 1], or ``any`` for any one shared n-gram.
         share_of: Whose words the share is of: ``benchmark``, ``row`` (the text looked up) or ``either``.
+        level: How texts are levelled before they are compared.
 
     Returns:
         The index for ``find_benchmark_overlaps``.
@@ -95,7 +103,7 @@ def make_index(
     """
     check_overlap_settings(ngram, match, share_of)
     share = 0.0 if match == "any" else match
-    hashes, words, wholes = _hash_texts(against.cast(pl.String), ngram)
+    hashes, words, wholes = _hash_texts(against.cast(pl.String), ngram, level)
     counts = np.maximum(words - ngram + 1, 0)
     row_ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     grams, row_grams, gram_rows, holders = _number_grams(hashes, np.repeat(np.arange(len(against)), counts))
@@ -112,6 +120,7 @@ def make_index(
     wholes, first = np.unique(wholes[with_words], return_index=True)
     whole_starts, whole_shift = _by_first_bits(wholes)
     return BenchmarkIndex(
+        level=level,
         n=ngram,
         match=float(share),
         of_row=share_of != "benchmark",
@@ -156,16 +165,16 @@ def check_overlap_settings(ngram: int, match: float | str, share_of: str) -> Non
         raise unknown("share_of", share_of, SHARES, "decontaminate")
 
 
-def _hash_texts(text: pl.Series, ngram: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _hash_texts(text: pl.Series, ngram: int, level: Level) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The n-grams of all texts one after another; and of each text the number of words and the hash of all of them."""
     words, wholes = np.zeros(len(text), np.int64), np.zeros(len(text), np.uint64)
     if not len(text):  # as in a plan: nothing is compiled
         return np.zeros(0, np.uint64), words, wholes
     from curate.algorithms.overlap.index_loops import hash_texts
 
-    data, ends = normalised_bytes(text)
-    grams = np.empty(len(data) // 2 + len(text) + 1, np.uint64)
-    count = hash_texts(data, ends, np.frombuffer(BYTE_FORMS, np.uint8), ngram, grams, words, wholes)
+    data, ends = levelled_bytes(text, level)
+    grams = np.empty(ends[-1] // 2 + len(text) + 1, np.uint64)
+    count = hash_texts(data, ends, ngram, grams, words, wholes)
     return grams[:count], words, wholes
 
 

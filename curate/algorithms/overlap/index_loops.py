@@ -11,7 +11,6 @@ from curate.algorithms.text.text_loops import longest_text
 def hash_texts(
     data: np.ndarray,
     ends: np.ndarray,
-    forms: np.ndarray,
     n: int,
     grams: np.ndarray,
     words: np.ndarray,
@@ -24,7 +23,7 @@ def hash_texts(
     room = longest_text(ends, 0, len(ends) - 1) // 2 + 1
     word, total = np.empty(room, np.uint64), np.int64(0)
     for row in range(len(ends) - 1):
-        count = hash_words(data, ends[row], ends[row + 1], forms, False, word)
+        count = hash_words(data, ends[row], ends[row + 1], False, word)
         words[row] = count
         if count:
             hash_ngrams(word, count, count, wholes[row:])

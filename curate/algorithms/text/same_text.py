@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.text import ngrams
+from curate.algorithms.text.levels import Level, levelled
 
 END, CUT = 24, 96  # last characters that are compared first; last raw characters from which these are taken
 TURN = '"role": ?"(?:user|assistant)"'
@@ -56,11 +57,12 @@ def conversations(turns: pl.Series) -> pl.Series:
 def similarity(left: pl.Series, right: pl.Series) -> np.ndarray:
     """Return the Jaccard similarity of the word pairs of ``left[i]`` and ``right[i]``, from 0.0 to 1.0 (float64).
 
-    A text of one word has that word as its only pair; a text without words has a similarity of 0.0 to any other.
+    Words are the units of ``levels``: signs and operators count. A text of one word has that word as its only pair; a
+    text without words has a similarity of 0.0 to any other.
     """
     count = len(left)
     texts = pl.concat([side.cast(pl.String).alias("text") for side in (left, right)])
-    grams, places, _ = ngrams.ngram_sets(ngrams.normalise(texts), 2)
+    grams, places, _ = ngrams.ngram_sets(levelled(texts, Level()), 2)
     sizes = np.diff(places)
     one, other = np.arange(count), np.arange(count, 2 * count)
     both = ngrams.shared(grams, places, one, other)

@@ -74,7 +74,7 @@ def test_the_matching_text_is_what_is_written_in_the_row():
     text = "Ｑ： “How many　EGGS does — Janet sell every day, at the farmers’ market?” Café…"
     ((_, how, overlap, shared),) = overlaps_of([text], [EGGS])
     assert (how, overlap) == ("n-grams", 12 / 15) and shared.strip("“”?") in text
-    assert shared.startswith("How many　EGGS does — Janet") and shared.endswith("farmers’ market?”")
+    assert shared.startswith("How many　EGGS does — Janet") and shared.endswith("farmers’ market")
 
 
 def test_chinese_is_compared_by_characters():
@@ -82,7 +82,7 @@ def test_chinese_is_compared_by_characters():
     assert overlaps_of(
         ["请问：小明有三个苹果，他又买了五个。然后呢？", "小红有三个梨，他又买了两个。"], [question]
     ) == [
-        (0, "n-grams", pytest.approx(13 / 19), "小明有三个苹果，他又买了五个。"),
+        (0, "n-grams", pytest.approx(13 / 19), "小明有三个苹果，他又买了五个"),
         CLEAN,
     ]
 
