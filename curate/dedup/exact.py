@@ -51,7 +51,6 @@ def dedup(
     Returns:
         ``duplicate_of`` (row number of the kept row, null = kept) and ``similarity`` (1.0, null = kept).
     """
-
     indents = ignore_whitespace and not ignore_indents
     level = Level(nfkc, ignore_case, ignore_punctuation, ignore_whitespace, indents, units=False)
 

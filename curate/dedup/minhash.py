@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
+from curate.algorithms.near_duplicates.pair_comparison import PairSearch
 from curate.algorithms.text.levels import Level
 from curate.algorithms.text.shingles import CONTENT, Grams, bands, jaccard, sketches
 from schemas.errors import UserError
@@ -63,10 +64,10 @@ def dedup(
         recall: The share of pairs at the threshold to find, in (0, 1].
         keep: The priority among near-duplicates (``clusters.priority``).
         cluster: The definition of a cluster (``clusters.find_duplicates``).
-        nfkc: Compare in Unicode's compatibility form, but for what changes a value (``folded_forms``).
-        ignore_case: Compare words of prose in small letters.
-        ignore_punctuation: Leave out the punctuation of sentences.
-        ignore_indents: Do not compare which lines are deeper behind a ":".
+        nfkc: Whether forms of characters are levelled.
+        ignore_case: Whether the case of prose is.
+        ignore_punctuation: Whether the punctuation of sentences is.
+        ignore_indents: Whether the depth of lines is.
         seed: The seed of the permutations.
 
     Returns:
@@ -80,23 +81,14 @@ def dedup(
     _check_settings(threshold, ngram, permutations, recall)
     if not len(text):
         return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
-    from curate.algorithms.near_duplicates.near_pairs import PairSearch, near_pairs
-
     level = Level(nfkc, ignore_case, ignore_punctuation, indents=not ignore_indents)
-    text, grams = text.cast(pl.String), Grams(ngram, unit == "characters", level)
-    how = bands(threshold, permutations, recall)
+    grams, how = Grams(ngram, unit == "characters", level), bands(threshold, permutations, recall)
+    text, known = text.cast(pl.String), known.fill_null(False)
     no_sketches = sketch.null_count() == len(sketch)
     made = sketches(text, grams, how, seed) if no_sketches else _sketch_array(sketch, how.count)
-    known = known.fill_null(False)
-    is_known, order = known.to_numpy(), priority(keep, text, score, known)
-    unique, copies, first = _unique_texts(made, order, is_known)
-    search = PairSearch(text, unique, int(is_known[unique].sum()), grams, threshold, cluster == "connected")
-    left, right, value = near_pairs(search, made)
-    found = find_duplicates(left, right, value, len(unique), search.known, cluster)
-    distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
-    distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
-    found.similarity[distant] = jaccard(text, unique[found.kept_for[distant]], unique[distant], grams)
-    return _result(len(text), unique, found, copies, first)
+    unique, copies, first = _unique_texts(made, priority(keep, text, score, known), known.to_numpy())
+    search = PairSearch(text, unique, int(known.gather(unique).sum()), grams, threshold, cluster == "connected")
+    return _result(len(text), unique, _find(search, made, cluster), copies, first)
 
 
 def sketch(
@@ -137,6 +129,18 @@ def _check_settings(threshold: float, ngram: int, permutations: int, recall: flo
     for name, count in (("ngram", ngram), ("permutations", permutations)):
         if not 1 <= count <= MOST:
             raise UserError(f"dedup minhash: {name} must be at least 1 and at most {MOST:,}, found {count:,}")
+
+
+def _find(search: PairSearch, made: np.ndarray, cluster: Cluster) -> Duplicates:
+    """What the rows of the search duplicate; the similarity to the kept row where others connect a row with it too."""
+    from curate.algorithms.near_duplicates.near_pairs import near_pairs
+
+    found = find_duplicates(*near_pairs(search, made), len(search.text_row), search.known, cluster)
+    distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
+    distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
+    kept = search.text_row[found.kept_for[distant]]
+    found.similarity[distant] = jaccard(search.text, kept, search.text_row[distant], search.grams)
+    return found
 
 
 def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Index a benchmark's texts by their word n-grams, for ``benchmark_overlap`` to look texts up in.
 
-``curate.algorithms.text.levels`` defines words, its units. A benchmark row of fewer words than ``ngram`` has no n-grams: only a
-text that equals it matches, since its words may well be in any text ("What is the answer?"). ``BenchmarkIndex.short``
-is the number of such rows.
+``curate.algorithms.text.levels`` defines words, its units. N-grams are compared in small letters. A benchmark row of
+fewer words than ``ngram`` has no n-grams: only a text that equals it matches, since its words may well be in any text
+("What is the answer?"). ``BenchmarkIndex.short`` is the number of such rows.
 """
 
 from typing import Literal, NamedTuple
@@ -16,6 +16,7 @@ from schemas.errors import UserError, unknown
 SHARES = ("benchmark", "row", "either")
 NGRAMS = (2, 100)  # the least and the largest ``ngram``
 ROUNDING = 1e-9
+Match = float | Literal["any"]
 LEVEL = Level(indents=False)  # a benchmark's code is often quoted with another indentation
 
 
@@ -32,13 +33,15 @@ class BenchmarkIndex(NamedTuple):
         of_row: Whether the share of the text's words counts.
         of_benchmark: Whether the share of the benchmark row's words counts.
         rows: The number of benchmark rows.
+        texts: The levelled texts, as bytes.
+        text_ends: Where each begins in ``texts``.
         short: The number of benchmark rows without n-grams.
         grams: The distinct n-grams, as sorted hashes (uint64).
         gram_starts: Where the hashes with the same first bits begin in ``grams``.
         gram_shift: 64 less the number of these bits.
         seen: A bit for each value of the last bits of a hash: whether an n-gram has it.
         mask: The mask of these last bits.
-        wholes: Hashes of all words of a row, sorted and distinct.
+        wholes: Hashes of levelled rows, sorted and distinct.
         whole_starts: Where the hashes with the same first bits begin in ``wholes``.
         whole_shift: 64 less the number of these bits.
         whole_row: The first row with each of ``wholes``.
@@ -58,6 +61,8 @@ class BenchmarkIndex(NamedTuple):
     of_row: bool
     of_benchmark: bool
     rows: int
+    texts: np.ndarray
+    text_ends: np.ndarray
     short: int
     grams: np.ndarray
     gram_starts: np.ndarray
@@ -79,12 +84,7 @@ class BenchmarkIndex(NamedTuple):
 
 
 def make_index(
-    against: pl.Series,
-    *,
-    ngram: int = 8,
-    match: float | Literal["any"] = 0.5,
-    share_of: str = "benchmark",
-    level: Level = LEVEL,
+    against: pl.Series, *, ngram: int = 8, match: Match = 0.5, share_of: str = "benchmark", level: Level = LEVEL
 ) -> BenchmarkIndex:
     """Index a benchmark's texts.
 
@@ -103,21 +103,18 @@ def make_index(
     """
     check_overlap_settings(ngram, match, share_of)
     share = 0.0 if match == "any" else match
-    hashes, words, wholes = _hash_texts(against.cast(pl.String), ngram, level)
+    hashes, words, wholes, texts, text_ends = _hash_texts(against.cast(pl.String), ngram, level)
     counts = np.maximum(words - ngram + 1, 0)
     row_ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     grams, row_grams, gram_rows, holders = _number_grams(hashes, np.repeat(np.arange(len(against)), counts))
     gram_row_ends = _ends(holders, len(grams))
     needed = np.maximum(np.ceil(share * words - ROUNDING), 1).astype(np.int64)
-    candidates, candidate_ends = np.zeros(0, np.int64), np.zeros(len(grams) + 1, np.int64)
+    frequency, candidates = np.diff(gram_row_ends), np.zeros(len(holders), bool)
     if share_of != "row":
-        frequency = np.diff(gram_row_ends)
-        rare = frequency[holders] <= _rarity_limits(frequency[row_grams], row_ends, needed, ngram)[gram_rows]
-        candidates, candidate_ends = gram_rows[rare], _ends(holders[rare], len(grams))
+        candidates = frequency[holders] <= _rarity_limits(frequency[row_grams], row_ends, needed, ngram)[gram_rows]
     gram_starts, gram_shift = _by_first_bits(grams)
     seen, mask = _seen_bits(grams)
-    with_words = np.flatnonzero(words > 0)
-    wholes, first = np.unique(wholes[with_words], return_index=True)
+    wholes, whole_row = _distinct_wholes(words, wholes)
     whole_starts, whole_shift = _by_first_bits(wholes)
     return BenchmarkIndex(
         level=level,
@@ -126,6 +123,8 @@ def make_index(
         of_row=share_of != "benchmark",
         of_benchmark=share_of != "row",
         rows=len(against),
+        texts=texts,
+        text_ends=text_ends,
         short=int((counts == 0).sum()),
         grams=grams,
         gram_starts=gram_starts,
@@ -135,15 +134,15 @@ def make_index(
         wholes=wholes,
         whole_starts=whole_starts,
         whole_shift=whole_shift,
-        whole_row=with_words[first],
+        whole_row=whole_row,
         row_grams=row_grams,
         row_ends=row_ends,
         words=words,
         needed=needed,
         gram_rows=gram_rows,
         gram_row_ends=gram_row_ends,
-        candidates=candidates,
-        candidate_ends=candidate_ends,
+        candidates=gram_rows[candidates],
+        candidate_ends=_ends(holders[candidates], len(grams)),
     )
 
 
@@ -165,17 +164,24 @@ def check_overlap_settings(ngram: int, match: float | str, share_of: str) -> Non
         raise unknown("share_of", share_of, SHARES, "decontaminate")
 
 
-def _hash_texts(text: pl.Series, ngram: int, level: Level) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The n-grams of all texts one after another; and of each text the number of words and the hash of all of them."""
+def _hash_texts(text: pl.Series, ngram: int, level: Level) -> tuple[np.ndarray, ...]:
+    """The n-grams of all texts one after another, of each text the number of words and a hash, the levelled texts."""
     words, wholes = np.zeros(len(text), np.int64), np.zeros(len(text), np.uint64)
     if not len(text):  # as in a plan: nothing is compiled
-        return np.zeros(0, np.uint64), words, wholes
+        return np.zeros(0, np.uint64), words, wholes, np.zeros(0, np.uint8), np.zeros(1, np.int64)
     from curate.algorithms.overlap.index_loops import hash_texts
 
     data, ends = levelled_bytes(text, level)
     grams = np.empty(ends[-1] // 2 + len(text) + 1, np.uint64)
-    count = hash_texts(data, ends, ngram, grams, words, wholes)
-    return grams[:count], words, wholes
+    count = hash_texts(data, ends, ngram, level.case, grams, words, wholes)
+    return grams[:count], words, wholes, data[: ends[-1]].copy(), ends
+
+
+def _distinct_wholes(words: np.ndarray, wholes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct hashes of the rows with words, sorted, and the first row of each."""
+    rows = np.flatnonzero(words > 0)
+    distinct, first = np.unique(wholes[rows], return_index=True)
+    return distinct, rows[first]
 
 
 def _number_grams(hashes: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -61,6 +61,8 @@ def find_benchmark_overlaps(text: pl.Series, index: BenchmarkIndex) -> pl.DataFr
     in_blocks(len(text), BLOCK, find_in_block)
     hit = np.flatnonzero(matched >= 0)
     exact = share[hit] > 1
+    nearly = hit[share[hit] == 1.0]
+    share[nearly] -= ~all_shared(text.gather(nearly), matched[nearly], index) / index.words[matched[nearly]]
     shared = text.gather(hit).str.slice(0, HEAD).str.strip_chars()
     parts = hit[~exact]
     shared = shared.scatter(np.flatnonzero(~exact), cut_units(text.gather(parts), index.level, span[parts], HEAD))
@@ -76,3 +78,27 @@ def find_benchmark_overlaps(text: pl.Series, index: BenchmarkIndex) -> pl.DataFr
     )
     rows = pl.DataFrame({"row": np.arange(len(text))})
     return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
+
+
+def all_shared(text: pl.Series, matched: np.ndarray, index: BenchmarkIndex) -> np.ndarray:
+    """Return for each text whether what it shares with a benchmark row is equal in its capitals too (Boolean).
+
+    N-grams are compared in small letters, so that a question in capitals is found; a text with another letter of code
+    (x for X) does not share all of it.
+    """
+    data, ends = levelled_bytes(text, index.level)
+    equal = np.ones(len(text), bool)
+    for at, row in enumerate(matched.tolist()):
+        one = bytes(data[ends[at] : ends[at + 1]])
+        other = bytes(index.texts[index.text_ends[row] : index.text_ends[row + 1]])
+        if b" %b " % other in b" %b " % one or b" %b " % one in b" %b " % other:
+            continue
+        one, other = (_ngrams(held, index.n) for held in (one, other))
+        low = {gram.lower() for gram in one} & {gram.lower() for gram in other}
+        equal[at] = low == {gram.lower() for gram in one & other}
+    return equal
+
+
+def _ngrams(text: bytes, n: int) -> set[bytes]:
+    words = text.split(b" ")
+    return {b" ".join(words[at : at + n]) for at in range(len(words) - n + 1)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from curate.algorithms.compiled import compiled
 from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
-from curate.algorithms.text.shingle_loops import hash_ngrams, hash_words
+from curate.algorithms.text.shingle_loops import hash_ngrams, hash_text, hash_words
 from curate.algorithms.text.text_loops import longest_text
 
 HEAVY = 2048  # benchmark rows to compare, above which the outcome is cached, and the first best row is taken
@@ -87,11 +87,11 @@ def find_overlaps(
     cache = Cache(np.zeros(CACHED, np.uint64), np.empty(CACHED, np.int64), np.empty(CACHED))
     for row in range(len(ends) - 1):
         matched[row], share[row] = -1, 0.0
-        count = hash_words(data, ends[row], ends[row + 1], False, word)
+        count = hash_words(data, ends[row], ends[row + 1], False, index.level.case, word)
         if not count:
             continue
-        hash_ngrams(word, count, count, gram)
-        at = look_up(gram[0], index.wholes, index.whole_starts, index.whole_shift)
+        whole, _ = hash_text(data, ends[row], ends[row + 1])
+        at = look_up(whole, index.wholes, index.whole_starts, index.whole_shift)
         if at >= 0:
             matched[row], share[row] = index.whole_row[at], 2.0
             continue

@@ -1,6 +1,4 @@
-"""Compiled rules of ``levels``: which marks of a text are left out, and which capitals become small letters."""
-
-from typing import NamedTuple
+"""Compiled rules of ``levels``: which marks of a text are left out, and where signs belong."""
 
 import numpy as np
 
@@ -14,19 +12,9 @@ WORD, MARK = LETTER | NUMBER | JOIN, END | QUOTE | DASH
 CASE, PUNCTUATION, WHITE_SPACE, UNITS, INDENTS, IN_WORDS = (1 << at for at in range(6))
 FAR = 32  # characters but white space that a rule looks to either side
 NOT_CODE = 0x2190  # from here on a sign (an arrow, an emoji) does not make the word beside it code
-APOSTROPHE, HYPHEN, PLUS, EXCLAMATION, QUESTION, BLANK = 0x27, 0x2D, 0x2B, 0x21, 0x3F, 0x20
+APOSTROPHE, HYPHEN, PLUS, EXCLAMATION, QUESTION = 0x27, 0x2D, 0x2B, 0x21, 0x3F
 INVERTED = (0xBF, 0xA1)  # ¿ and ¡, which stand before a word
-ROUND, SQUARE, CURLY, COLON, SEMICOLON, CAPITAL_A, CAPITAL_I = 0x28, 0x5B, 0x7B, 0x3A, 0x3B, 0x41, 0x49
-ACRONYM = 2  # letters of a word in capitals that may mean something else than in small ones: US
-
-
-class Place(NamedTuple):
-    """Where a word stands: in code; first of a sentence; after a word in capitals; first of its text."""
-
-    code: bool
-    starts: bool
-    capitals: bool
-    first: bool
+ROUND, SQUARE, CURLY, COLON, SEMICOLON, STOP_MARK, CAPITAL_A, CAPITAL_I = 0x28, 0x5B, 0x7B, 0x3A, 0x3B, 0x2E, 0x41, 0x49
 
 
 @inlined
@@ -116,6 +104,8 @@ def keeps_mark(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
         return kind & DASH != 0 and kinds[at + 1] & NUMBER != 0 and (at == 0 or kinds[at - 1] & SPACE != 0)
     if kinds[after] & CLOSE or code == EXCLAMATION:
         return True
+    if code == STOP_MARK and after == at + 1 and kinds[at - 1] & SPACE == 0:
+        return False
     right = pass_right(codes, kinds, at + 1, SPACE | MARK)
     if right < 0:
         return code == COLON or code == SEMICOLON
@@ -148,6 +138,17 @@ def is_apart(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
 
 
 @inlined
+def ends_word(kinds: np.ndarray, at: int) -> bool:
+    """Return whether a sign touches the word before it and none behind it: 5%, C++."""
+    if at == 0 or kinds[at - 1] & SPACE:
+        return False
+    after = at + 1
+    while after < at + FAR and not kinds[after] & (SPACE | WORD | MARK):
+        after += 1
+    return kinds[after] & WORD == 0
+
+
+@inlined
 def opens_code(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
     """Return whether a bracket opens code, up to where it closes: any but a round one, or one right behind a word."""
     if not kinds[at] & OPEN:
@@ -168,132 +169,3 @@ def ends_plainly(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
     if not kinds[at] & END or at < 2 or codes[at] >= 0x80:
         return False
     return kinds[at - 1] & kinds[at - 2] & LETTER != 0 and kinds[at + 1] & SPACE != 0
-
-
-@inlined
-def titled_plainly(kinds: np.ndarray, begin: int, end: int) -> bool:
-    """Return whether a word is lowered at a glance: a capital and small letters, with words of prose around it."""
-    if end - begin < 3:
-        return False
-    if begin and not (kinds[begin - 1] & SPACE and begin > 1 and kinds[begin - 2] & (LETTER | END)):
-        return False
-    after = end + (kinds[end] & END != 0)
-    if not kinds[after] & SPACE:
-        return False
-    return kinds[after] & STOP != 0 or kinds[after + 1] & (WORD | STOP) != 0
-
-
-@inlined
-def all_capitals(codes: np.ndarray, kinds: np.ndarray, begin: int, end: int) -> bool:
-    """Return whether a word has two capitals or more, no small letter and no digit."""
-    count = 0
-    for place in range(begin, end):
-        if kinds[place] & (LOWER | NUMBER | JOIN):
-            return False
-        count += kinds[place] & UPPER != 0
-    return count > 1
-
-
-@inlined
-def is_lowered(codes: np.ndarray, kinds: np.ndarray, begin: int, end: int, place: Place) -> bool:
-    """Return whether a word is written in small letters.
-
-    It is if only its first letter is a capital, or all are; two capitals only beside another word in capitals;
-    and only outside code. Single letters, and words with digits or of mixed case, stay as they are.
-    """
-    capitals, others = 0, 0
-    for at in range(begin, end):
-        kind = kinds[at]
-        if kind & (NUMBER | JOIN):
-            return False
-        capitals += kind & UPPER != 0
-        others += kind & LOWER != 0
-    if capitals == 0:
-        return True
-    if place.code:
-        return False
-    if end - begin == 1:
-        return is_prose_letter(codes, kinds, begin, place)
-    if beside_code(codes, kinds, begin, end):
-        return False
-    if after_number(codes, kinds, begin, end):
-        return others == 0 and place.capitals and capitals_follow(codes, kinds, end)
-    if others == 0 and end - begin <= ACRONYM:
-        return place.capitals or capitals_follow(codes, kinds, end) or not has_small(codes, kinds)
-    return others == 0 or (capitals == 1 and kinds[begin] & UPPER != 0)
-
-
-@inlined
-def is_prose_letter(codes: np.ndarray, kinds: np.ndarray, at: int, place: Place) -> bool:
-    """Return whether a capital by itself is no variable: all of its text, "A" first in a sentence, or in capitals."""
-    if place.first and pass_right(codes, kinds, at + 1, SPACE | MARK) < 0:
-        return True
-    if at and not kinds[at - 1] & (SPACE | QUOTE):
-        return False
-    if place.starts and is_article(codes, kinds, at):
-        return True
-    return place.capitals and kinds[at + 1] & SPACE != 0 and capitals_follow(codes, kinds, at + 1)
-
-
-@inlined
-def has_small(codes: np.ndarray, kinds: np.ndarray) -> bool:
-    """Return whether a text has a small letter."""
-    at = 0
-    while not kinds[at] & (STOP | LOWER):
-        at += 1
-    return kinds[at] & LOWER != 0
-
-
-@inlined
-def capitals_follow(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether the next word is in capitals."""
-    at = pass_right(codes, kinds, at, SPACE | MARK | NUMBER | OPEN | CLOSE)
-    if at < 0:
-        return False
-    end = at
-    while end < at + FAR and within_word(codes, kinds, end):
-        end += 1
-    return end > at and all_capitals(codes, kinds, at, end)
-
-
-@inlined
-def after_number(codes: np.ndarray, kinds: np.ndarray, begin: int, end: int) -> bool:
-    """Return whether a word of two letters may be a unit, which stands behind a number: 5 Pa."""
-    if end - begin > 2 or begin == 0:
-        return False
-    left = pass_left(codes, kinds, begin - 1, SPACE)
-    return left >= 0 and kinds[left] & NUMBER != 0
-
-
-@inlined
-def beside_code(codes: np.ndarray, kinds: np.ndarray, begin: int, end: int) -> bool:
-    """Return whether a word is part of code: a sign touches it, or an operator is next to it."""
-    if begin and touches_code(codes, kinds, begin - 1, OPEN):
-        return True
-    if kinds[end] & END:
-        joined = kinds[end + 1]
-        if joined & WORD and not joined & ALONE:
-            return True
-    elif touches_code(codes, kinds, end, CLOSE):
-        return True
-    left, right = pass_left(codes, kinds, begin - 1, SPACE), pass_right(codes, kinds, end, SPACE)
-    if right >= 0 and is_operator(codes[right]):
-        return True
-    return left >= 0 and is_operator(codes[left])
-
-
-@inlined
-def touches_code(codes: np.ndarray, kinds: np.ndarray, at: int, bracket: int) -> bool:
-    """Return whether the sign right before or behind a word makes it code: not quotes, hyphens, its own bracket."""
-    kind, code = kinds[at], codes[at]
-    if kind & END:
-        return code != INVERTED[0] and code != INVERTED[1]
-    return not kind & (SPACE | WORD | QUOTE | DASH | bracket) and code != HYPHEN and code < NOT_CODE
-
-
-@inlined
-def is_operator(code: int) -> bool:
-    """Return whether a sign is an operator of code: = < > + * | ^ ~ or a backslash."""
-    if 0x3C <= code <= 0x3E:
-        return True
-    return code == 0x2B or code == 0x2A or code == 0x7C or code == 0x5E or code == 0x7E or code == 0x5C

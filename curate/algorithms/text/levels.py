@@ -16,10 +16,11 @@ A text is levelled; each part is an option (``Level``):
 
 All other signs count: + - * / = < > ^ % $ # & @ | ~ _ brackets, currencies, emoji.
 
-*Units* are the words that n-grams are made of: a word (letters, digits, "_") together with the signs before it; signs
-at the end of a text are a unit. So "12 - 7" has the units "12" and "-7". White space beside a sign does not count, but
-in "3 -5", where the sign belongs to the number. In scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer,
-Burmese, Tibetan) every character is a word.
+*Units* are the words that n-grams are made of: a word (letters, digits, "_") together with the signs before it, and
+those that touch its end and no other word; signs at the end of a text are a unit, and what begins with an apostrophe
+inside a word. So "12 - 7%" has the units "12" and "-7%", and "isn't" has "isn" and "'t". "12 - 7" and "12-7" are the
+same, but "3 -5", where the sign belongs to the number, is another text. In scripts without spaces (Chinese, Japanese,
+Thai, Lao, Khmer, Burmese, Tibetan) every character is a word.
 """
 
 from functools import cache
@@ -89,11 +90,10 @@ def levelled(text: pl.Series, level: Level) -> pl.Series:
 
 
 def _strings(text: pl.Series, level: Level) -> pl.Series:
-    import pyarrow as pa
-
     data, ends = levelled_bytes(text, level)
-    made = pa.LargeStringArray.from_buffers(len(text), pa.py_buffer(ends), pa.py_buffer(data[: ends[-1]]))
-    return pl.Series(text.name, made, dtype=pl.String)
+    held, places = data[: ends[-1]].tobytes(), ends.tolist()
+    rows = [held[low:high] for low, high in zip(places[:-1], places[1:], strict=True)]
+    return pl.Series(text.name, rows, dtype=pl.Binary).cast(pl.String)
 
 
 def levelled_bytes(text: pl.Series, level: Level) -> tuple[np.ndarray, np.ndarray]:

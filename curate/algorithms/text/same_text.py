@@ -5,11 +5,15 @@ Case and punctuation count, as they may be all that a constraint such as "in low
 whole texts.
 """
 
+import json
+from typing import Any
+
 import numpy as np
 import polars as pl
 
 from curate.algorithms.text import ngrams
 from curate.algorithms.text.levels import Level, levelled
+from schemas.json_text import parse
 
 END, CUT = 24, 96  # last characters that are compared first; last raw characters from which these are taken
 TURN = '"role": ?"(?:user|assistant)"'
@@ -52,6 +56,23 @@ def conversations(turns: pl.Series) -> pl.Series:
     """
     more = turns.str.contains('"tool_calls"', literal=True) | (turns.str.count_matches(TURN) > 1)
     return turns.set(~more.fill_null(False), None)
+
+
+def as_text(turns: pl.Series) -> pl.Series:
+    """Return messages (JSON text) as text to compare: each turn's role and text, then its other keys; null for null.
+
+    As JSON they would all be code, whose capitals and punctuation count.
+    """
+    rows = turns.is_not_null().arg_true()
+    texts = ["\n\n".join(map(_turn, parse(held))) for held in turns.gather(rows)]
+    return turns.scatter(rows, pl.Series(texts, dtype=pl.String)) if texts else turns
+
+
+def _turn(turn: dict[str, Any]) -> str:
+    rest = {key: value for key, value in turn.items() if key not in ("role", "content") and value is not None}
+    content = turn.get("content")
+    said = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else ""
+    return f"{turn.get('role')}: {said}" + (f"\n{json.dumps(rest, ensure_ascii=False, sort_keys=True)}" if rest else "")
 
 
 def similarity(left: pl.Series, right: pl.Series) -> np.ndarray:

@@ -117,13 +117,14 @@ def test_white_space_stays_where_it_counts():
 
 
 def test_units_are_words_with_the_signs_before_them():
-    assert level("What is 12 - 7?", "It costs $5.50 (or 5%).", None, "", "?!", "C++") == [
+    assert level("What is 12 - 7?", "Isn't it so?", "It costs $5.50 (or 5%).", None, "", "?!", "C++") == [
         "what is 12 -7",
-        "it costs $5 .50 (or 5 %)",
+        "isn 't it so",
+        "it costs $5 .50 (or 5%)",
         None,
         "",
         "",
-        "C ++",
+        "C++",
     ]
 
 
