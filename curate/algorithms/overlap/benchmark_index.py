@@ -112,10 +112,9 @@ def make_index(
     frequency, candidates = np.diff(gram_row_ends), np.zeros(len(holders), bool)
     if share_of != "row":
         candidates = frequency[holders] <= _rarity_limits(frequency[row_grams], row_ends, needed, ngram)[gram_rows]
-    gram_starts, gram_shift = _by_first_bits(grams)
     seen, mask = _seen_bits(grams)
     wholes, whole_row = _distinct_wholes(words, wholes)
-    whole_starts, whole_shift = _by_first_bits(wholes)
+    (gram_starts, gram_shift), (whole_starts, whole_shift) = _by_first_bits(grams), _by_first_bits(wholes)
     return BenchmarkIndex(
         level=level,
         n=ngram,
