@@ -33,6 +33,18 @@ def test_a_question_is_found_in_however_long_a_text_it_is_quoted():
     assert overlaps_of([long], ["unrelated", EGGS, None], share_of="row") == [CLEAN]
 
 
+def test_a_question_with_another_letter_of_code_or_operator_is_not_wholly_shared():
+    code = "Please say what the statement print(X) writes to the screen if X is three."
+    ((_, how, overlap, _),) = overlaps_of([code.replace("(X)", "(x)")], [code])
+    assert how == "n-grams" and overlap < 1.0
+    assert overlaps_of([code.replace("Please", "please")], [code])[0][1:3] == ("exact", 1.0)
+    ((_, how, overlap, _),) = overlaps_of(["So: " + code], [code])
+    assert (how, overlap) == ("n-grams", 1.0)
+    long = "What is the value of 12 - 7 in the decimal system of numbers that people use today?"
+    assert overlaps_of([long.replace("-", "*")], [long])[0][2] < 1.0
+    assert overlaps_of(["12 * 7", "C#", "x2"], ["12 - 7", "C", "x²"]) == [CLEAN] * 3
+
+
 def test_a_piece_of_a_question_is_found_by_the_share_of_the_text():
     piece, long = "eggs does Janet sell every day at the farmers market", EGGS + " She has " + "many more " * 30
     assert overlaps_of([piece], [long]) == [CLEAN]
