@@ -33,7 +33,7 @@ def test_a_question_is_found_in_however_long_a_text_it_is_quoted():
     assert overlaps_of([long], ["unrelated", EGGS, None], share_of="row") == [CLEAN]
 
 
-def test_a_question_with_another_letter_of_code_or_operator_is_not_wholly_shared():
+def test_another_letter_of_code_is_not_wholly_shared():
     code = "Please say what the statement print(X) writes to the screen if X is three."
     ((_, how, overlap, _),) = overlaps_of([code.replace("(X)", "(x)")], [code])
     assert how == "n-grams" and overlap < 1.0
