@@ -25,3 +25,15 @@ def compiled(function: Function) -> "Dispatcher[Function]":
         return numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # no folder that Numba may write to
         return numba.njit(nogil=True)(function)
+
+
+def inlined(function: Function) -> "Dispatcher[Function]":
+    """Compile a function into the compiled loops that call it. It makes no arrays.
+
+    It does not count references to its arrays (Numba's ``_nrt``), as a loop that calls it holds them: counting takes
+    longer than a call for a character.
+    """
+    try:
+        return numba.njit(nogil=True, cache=True, forceinline=True, _nrt=False)(function)
+    except RuntimeError:  # no folder that Numba may write to
+        return numba.njit(nogil=True, forceinline=True, _nrt=False)(function)

@@ -146,7 +146,7 @@ def _text(
 ) -> pl.Series:
     """Return the texts of rows, with all turns in place of a text where ``more`` says that it is not all there is."""
     columns = gather(table, rows, [text, turns] if more else [text])
-    return more(columns[turns]).fill_null(columns[text]) if more else columns[text]
+    return same_text.as_text(more(columns[turns])).fill_null(columns[text]) if more else columns[text]
 
 
 def _prompt_columns(candidates: Candidates, part: pl.DataFrame) -> pl.DataFrame:

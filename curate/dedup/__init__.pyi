@@ -20,6 +20,7 @@ def exact(
     ignore_case: bool = True,
     ignore_whitespace: bool = True,
     ignore_punctuation: bool = False,
+    ignore_indents: bool = False,
     nfkc: bool = True,
     keep: Keep = "first",
     on: str = ...,
@@ -30,7 +31,7 @@ def exact(
     progress: Progress | None = None,
     **columns: Column,
 ) -> pl.DataFrame:
-    """Find exact duplicates: texts that are equal after normalising."""
+    """Find exact duplicates: texts that are equal after levelling."""
 
 def minhash(
     text: Column | Rows = ...,
@@ -44,6 +45,10 @@ def minhash(
     recall: float = 0.995,
     keep: Keep = "first",
     cluster: Cluster = "keep_first",
+    nfkc: bool = True,
+    ignore_case: bool = True,
+    ignore_punctuation: bool = True,
+    ignore_indents: bool = False,
     on: str = ...,
     by: str = ...,
     against: str | PurePath | Mapping[str, Any] | list[Any] = ...,

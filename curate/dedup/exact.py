@@ -1,10 +1,11 @@
-"""Find exact duplicates: texts that are equal after normalising.
+"""Find exact duplicates: texts that are equal after levelling.
 
-Two texts are the same if they are equal after these steps, each of which is a setting: Unicode NFKC (``nfkc``:
-full-width letters, ligatures), lower case (``ignore_case``), single spaces for white space (``ignore_whitespace``), and
-no punctuation (``ignore_punctuation``). A text that is nothing but punctuation keeps it.
+``curate.algorithms.text.levels`` defines levelling. Each part is a setting: forms of characters (``nfkc``: full-width
+letters, ligatures, curly quotes), the case of prose (``ignore_case``), runs of white space (``ignore_whitespace``;
+``ignore_indents`` for the depth of lines behind a ":"), the punctuation of sentences (``ignore_punctuation``). None of
+them takes a sign, a digit, an operator or a letter of code away. A text that is nothing but punctuation keeps it.
 
-Texts are normalised in blocks, on all cores, so that they are never copied all at once. Rows with the same 128-bit hash
+Texts are levelled in blocks, on all cores, so that they are never copied all at once. Rows with the same 128-bit hash
 are found first; then their texts are compared, so that texts made to have another's hash are not dropped.
 """
 
@@ -15,8 +16,7 @@ import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Keep, priority
 from curate.algorithms.parallel import each
-from curate.algorithms.text.ngrams import nfkc as normal_form
-from curate.algorithms.text.ngrams import one_space
+from curate.algorithms.text.levels import Level, levelled
 
 BLOCK = 20_000  # rows
 
@@ -29,6 +29,7 @@ def dedup(
     ignore_case: bool = True,
     ignore_whitespace: bool = True,
     ignore_punctuation: bool = False,
+    ignore_indents: bool = False,
     nfkc: bool = True,
     keep: Keep = "first",
 ) -> pl.DataFrame:
@@ -40,23 +41,25 @@ def dedup(
         text: The texts.
         score: The scores for ``keep: best``.
         known: Rows of other data: they come before all others and are never dropped.
-        ignore_case: Compare in lower case.
+        ignore_case: Compare words of prose in small letters.
         ignore_whitespace: Take every run of white space for one space, and none at the ends.
-        ignore_punctuation: Leave out punctuation.
-        nfkc: Compare in Unicode's compatibility form.
+        ignore_punctuation: Leave out the punctuation of sentences.
+        ignore_indents: With ``ignore_whitespace``: do not compare which lines are deeper behind a ":".
+        nfkc: Compare in Unicode's compatibility form, but for what changes a value (``folded_forms``).
         keep: The priority among rows that are the same (``clusters.priority``).
 
     Returns:
         ``duplicate_of`` (row number of the kept row, null = kept) and ``similarity`` (1.0, null = kept).
     """
+    indents = ignore_whitespace and not ignore_indents
+    level = Level(nfkc, ignore_case, ignore_punctuation, ignore_whitespace, indents, units=False)
 
     def normalise(part: pl.Series) -> pl.Series:
-        part = normal_form(part) if nfkc else part
-        part = part.str.to_lowercase() if ignore_case else part
-        if ignore_punctuation:
-            bare = one_space(part.str.replace_all(r"\p{P}", " "))
-            part = part.set(bare != "", None).fill_null(bare)
-        return one_space(part) if ignore_whitespace else part
+        made = levelled(part, level)
+        bare = made == ""
+        if not ignore_punctuation or not bare.any():
+            return made
+        return made.scatter(bare.arg_true(), levelled(part.filter(bare), level._replace(punctuation=False)))
 
     def hashes(low: int) -> pl.DataFrame:
         part = text[low : low + BLOCK]

@@ -3,8 +3,11 @@
 Precision does not depend on the sketches, as every pair that decides is compared in full. Recall does: of the pairs
 exactly at the threshold a share of ``recall`` is expected to be found, of nearer pairs more.
 
-``curate.algorithms.text.ngrams`` defines words, for scripts without spaces too, and the n-gram of a text shorter than
-``ngram`` words. With ``unit: characters`` n-grams are of characters in any script, without white space and punctuation.
+``curate.algorithms.text.levels`` defines words: its units, of levelled texts; each part of levelling is a setting
+(``nfkc``, ``ignore_case``, ``ignore_punctuation``, ``ignore_indents``). Signs, digits and operators count, so that the
+similarity is 1.0 only for texts that are equal after levelling. The second time that an n-gram stands in a text, it is
+another one than the first. A text of fewer than twice ``ngram`` words is compared in full: only an equal one is near.
+With ``unit: characters`` n-grams are of characters in any script, without white space.
 Three-word n-grams suit prompts of 10 to 60 words: at a threshold of 0.8, a text with one word changed in 30 is still a
 duplicate, and one with one in 20 is not.
 
@@ -17,6 +20,8 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.near_duplicates.clusters import Cluster, Duplicates, Keep, find_duplicates, priority
+from curate.algorithms.near_duplicates.pair_comparison import PairSearch
+from curate.algorithms.text.levels import Level
 from curate.algorithms.text.shingles import CONTENT, Grams, bands, jaccard, sketches
 from schemas.errors import UserError
 
@@ -37,6 +42,10 @@ def dedup(
     recall: float = 0.995,
     keep: Keep = "first",
     cluster: Cluster = "keep_first",
+    nfkc: bool = True,
+    ignore_case: bool = True,
+    ignore_punctuation: bool = True,
+    ignore_indents: bool = False,
     seed: int = 0,
 ) -> pl.DataFrame:
     """Return, for each text, the kept row that it duplicates.
@@ -55,6 +64,10 @@ def dedup(
         recall: The share of pairs at the threshold to find, in (0, 1].
         keep: The priority among near-duplicates (``clusters.priority``).
         cluster: The definition of a cluster (``clusters.find_duplicates``).
+        nfkc: Whether forms of characters are levelled.
+        ignore_case: Whether the case of prose is.
+        ignore_punctuation: Whether the punctuation of sentences is.
+        ignore_indents: Whether the depth of lines is.
         seed: The seed of the permutations.
 
     Returns:
@@ -68,21 +81,14 @@ def dedup(
     _check_settings(threshold, ngram, permutations, recall)
     if not len(text):
         return pl.DataFrame(schema={"duplicate_of": pl.Int64, "similarity": pl.Float64, "via": pl.Int64})
-    from curate.algorithms.near_duplicates.near_pairs import PairSearch, near_pairs
-
-    text, grams, how = text.cast(pl.String), Grams(ngram, unit == "characters"), bands(threshold, permutations, recall)
+    level = Level(nfkc, ignore_case, ignore_punctuation, indents=not ignore_indents)
+    grams, how = Grams(ngram, unit == "characters", level), bands(threshold, permutations, recall)
+    text, known = text.cast(pl.String), known.fill_null(False)
     no_sketches = sketch.null_count() == len(sketch)
     made = sketches(text, grams, how, seed) if no_sketches else _sketch_array(sketch, how.count)
-    known = known.fill_null(False)
-    is_known, order = known.to_numpy(), priority(keep, text, score, known)
-    unique, copies, first = _unique_texts(made, order, is_known)
-    search = PairSearch(text, unique, int(is_known[unique].sum()), grams, threshold, cluster == "connected")
-    left, right, value = near_pairs(search, made)
-    found = find_duplicates(left, right, value, len(unique), search.known, cluster)
-    distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
-    distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
-    found.similarity[distant] = jaccard(text, unique[found.kept_for[distant]], unique[distant], grams)
-    return _result(len(text), unique, found, copies, first)
+    unique, copies, first = _unique_texts(made, priority(keep, text, score, known), known.to_numpy())
+    search = PairSearch(text, unique, int(known.gather(unique).sum()), grams, threshold, cluster == "connected")
+    return _result(len(text), unique, _find(search, made, cluster), copies, first)
 
 
 def sketch(
@@ -93,6 +99,10 @@ def sketch(
     unit: Unit = "auto",
     permutations: int = 128,
     recall: float = 0.995,
+    nfkc: bool = True,
+    ignore_case: bool = True,
+    ignore_punctuation: bool = True,
+    ignore_indents: bool = False,
     seed: int = 0,
 ) -> pl.Series:
     """Return a sketch of each text for ``dedup`` (Array(UInt32, k)); null for a null text.
@@ -105,7 +115,8 @@ def sketch(
     if not len(text):
         return pl.Series("sketch", [], dtype=kind)
     text = text.cast(pl.String)
-    made = pl.Series("sketch", sketches(text, Grams(ngram, unit == "characters"), how, seed), dtype=kind)
+    level = Level(nfkc, ignore_case, ignore_punctuation, indents=not ignore_indents)
+    made = pl.Series("sketch", sketches(text, Grams(ngram, unit == "characters", level), how, seed), dtype=kind)
     if not text.null_count():
         return made
     return pl.DataFrame({"sketch": made, "text": text}).select(pl.when(text.is_not_null()).then("sketch"))["sketch"]
@@ -118,6 +129,18 @@ def _check_settings(threshold: float, ngram: int, permutations: int, recall: flo
     for name, count in (("ngram", ngram), ("permutations", permutations)):
         if not 1 <= count <= MOST:
             raise UserError(f"dedup minhash: {name} must be at least 1 and at most {MOST:,}, found {count:,}")
+
+
+def _find(search: PairSearch, made: np.ndarray, cluster: Cluster) -> Duplicates:
+    """What the rows of the search duplicate; the similarity to the kept row where others connect a row with it too."""
+    from curate.algorithms.near_duplicates.near_pairs import near_pairs
+
+    found = find_duplicates(*near_pairs(search, made), len(search.text_row), search.known, cluster)
+    distant = np.flatnonzero(np.isnan(found.similarity) & (found.kept_for >= 0))  # connected through other rows
+    distant = distant[np.argsort(found.kept_for[distant], kind="stable")]
+    kept = search.text_row[found.kept_for[distant]]
+    found.similarity[distant] = jaccard(search.text, kept, search.text_row[distant], search.grams)
+    return found
 
 
 def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:
@@ -135,7 +158,7 @@ def _sketch_array(sketch: pl.Series, count: int) -> np.ndarray:
 def _unique_texts(
     made: np.ndarray, order: np.ndarray, is_known: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Group rows with the same words.
+    """Group rows that are equal after levelling.
 
     Returns the first row of each group, in order of priority; the other rows of groups, except known ones; and for each
     of these the index of its group. Rows without words are in no group.

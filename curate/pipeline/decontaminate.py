@@ -17,6 +17,7 @@ import polars as pl
 from curate.algorithms.overlap.benchmark_index import SHARES, BenchmarkIndex, check_overlap_settings, make_index
 from curate.algorithms.overlap.benchmark_overlap import HEAD, find_benchmark_overlaps
 from curate.algorithms.text import same_text
+from curate.algorithms.text.levels import Level
 from curate.algorithms.vectors.neighbours import nearest, unit
 from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
@@ -32,8 +33,9 @@ from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 from schemas.json_text import parse
 
-SETTINGS = ("against", "ngram", "match", "share_of", "semantic", "model", "on")
 DEFAULTS = {"ngram": 8, "match": 0.5, "share_of": SHARES[0]}
+LEVELS = {"nfkc": True, "ignore_case": True, "ignore_punctuation": True, "ignore_indents": True}
+SETTINGS = ("against", *DEFAULTS, *LEVELS, "semantic", "model", "on")
 
 
 class SemanticRule(NamedTuple):
@@ -73,6 +75,7 @@ def decontaminate_stage(state: RunState, rows: RowSet, step: recipes.Step, promp
         check_overlap_settings(**settings)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    level = _level(step, where)
     columns = rows.columns(prompts)
     column = step.settings.get("on", "prompt" if rows.table == "prompts" else "response")
     if not isinstance(column, str) or columns.get(column) != pl.String:
@@ -83,6 +86,7 @@ def decontaminate_stage(state: RunState, rows: RowSet, step: recipes.Step, promp
     label = state.label(rows.table, "decontaminate")
     key = {
         "settings": settings,
+        "level": level,
         "semantic": least_cosine,
         "model": embedding_identity(model) if model else "",
         "on": column,
@@ -96,6 +100,7 @@ def decontaminate_stage(state: RunState, rows: RowSet, step: recipes.Step, promp
         column=column,
         benchmark=benchmark,
         settings=settings,
+        level=level,
         semantic=(least_cosine, model) if least_cosine is not None and model else None,
         label=label,
     )
@@ -111,11 +116,12 @@ def write_overlaps(
     column: str,
     benchmark: ReferenceData,
     settings: dict[str, Any],
+    level: Level,
     semantic: tuple[float, ModelRef] | None,
     label: str,
 ) -> str:
     """Write a decision for every row: whether a benchmark's row overlaps it, by which rule, and what they share."""
-    index, rule = make_index(benchmark.rows["text"], **settings), None
+    index, rule = make_index(benchmark.rows["text"], **settings, level=level), None
     if semantic:
         least_cosine, model = semantic
         rule = semantic_rule(
@@ -134,6 +140,20 @@ def write_overlaps(
         if rule is None:  # else the embeddings have bars of their own
             run.progress.advance(part.height)
     return overlap_summary(kept_summary(writer, rows), counts, index)
+
+
+def _level(step: recipes.Step, where: str) -> Level:
+    """Return how the step's texts are levelled."""
+    given = {name: step.settings.get(name, default) for name, default in LEVELS.items()}
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise UserError(f"{where}: decontaminate: {name}: expected true or false, found {value!r}")
+    return Level(
+        forms=given["nfkc"],
+        case=given["ignore_case"],
+        punctuation=given["ignore_punctuation"],
+        indents=not given["ignore_indents"],
+    )
 
 
 def _semantic_settings(state: RunState, step: recipes.Step, where: str) -> tuple[float | None, ModelRef | None]:

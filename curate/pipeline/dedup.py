@@ -92,7 +92,8 @@ def write_duplicates(
                 part = part.filter(holds)
             compared.append(part.select(rows.id, *([rule.by] if rule.by else [])))
             turns = TURNS.get(rule.on)
-            yield same_text.conversations(part[turns]).fill_null(part[rule.on]) if turns else part[rule.on]
+            several = same_text.as_text(same_text.conversations(part[turns])) if turns else None
+            yield part[rule.on] if several is None else several.fill_null(part[rule.on])
 
     texts = mapped_texts(texts_to_compare(), run.store)
     held = pl.concat(compared) if compared else read_all(rows, columns, prompts)

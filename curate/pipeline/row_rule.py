@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.algorithms.text import same_text
 from curate.models.embeddings import check_embedder, embed, embedding_identity
 from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState
@@ -123,6 +124,8 @@ def read_columns(run: RunContext, rule: RowRule, texts: pl.Series, score: pl.Ser
         texts = pl.concat([rule.reference.rows["text"], texts.rename("text")], rechunk=False)
     rows, reads, columns = len(texts), rule.step.reads, {"text": texts}
     if "known" in reads:
+        texts = same_text.as_text(texts) if rule.on in TURNS.values() else texts
+        columns["text"] = texts
         columns["known"] = pl.select(known=pl.int_range(rows) < before).to_series()
     if "score" in reads:
         own = pl.Series([None], dtype=pl.Float64).new_from_index(0, rows - before) if score is None else score

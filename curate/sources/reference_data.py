@@ -217,12 +217,12 @@ def _with_text(rows: pl.DataFrame, file: pl.Expr, text: _TextColumns) -> pl.Data
         return pl.DataFrame(schema=SCHEMA)
     joined = pl.col(text.columns[0])
     if text.of_conversations:
-        joined = same_text.conversations(rows[text.columns[1]]).fill_null(rows[text.columns[0]])
+        joined = same_text.as_text(same_text.conversations(rows[text.columns[1]])).fill_null(rows[text.columns[0]])
         return rows.select(joined.alias("text"), file=file, line="line", row_id=text.id).drop_nulls("text")
     if len(text.columns) > 1:
         pairs = zip(text.columns[::2], text.columns[1::2], strict=True)
         parts = [
-            same_text.more_than_text(rows[messages]).fill_null(rows[text_column]).fill_null("")
+            same_text.as_text(same_text.more_than_text(rows[messages])).fill_null(rows[text_column]).fill_null("")
             for text_column, messages in pairs
         ]
         joined = pl.concat_str(parts, separator="\n")

@@ -55,7 +55,7 @@ def test_blank_texts_and_bare_punctuation_are_nobodys_copies():
     [("first", [None, 0, 0, None]), ("longest", [1, None, 1, None]), ("best", [2, 2, None, None])],
 )
 def test_the_rule_says_which_stays(keep, expected):
-    assert copies(["a b", " a  b ", "A b", "c"], [0.1, None, 0.2, 0.9], keep=keep) == expected
+    assert copies(["an ox", " an  ox ", "An ox", "c"], [0.1, None, 0.2, 0.9], keep=keep) == expected
 
 
 def test_known_rows_come_first_and_all_stay():
@@ -67,10 +67,11 @@ def level(text):
     return " ".join(text.replace("ﬁ", "fi").lower().split())
 
 
+words = st.lists(st.sampled_from(["cat", "Cat", "fin", "ﬁn", "12", "- ", ".", " ", "  ", "\n"]), max_size=4)
+
+
 rows = st.lists(
-    st.tuples(
-        st.one_of(st.none(), st.text(alphabet="aA b.ﬁ", max_size=4)), st.sampled_from([None, 0.0, 1.0]), st.booleans()
-    ),
+    st.tuples(st.one_of(st.none(), words.map(" ".join)), st.sampled_from([None, 0.0, 1.0]), st.booleans()),
     max_size=12,
 )
 

@@ -1,6 +1,7 @@
 """Near-duplicates: every dropped row names a kept row that is as near as reported, and no near row is kept."""
 
 import unicodedata
+from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -55,13 +56,21 @@ def words_of(text, characters):
 
 @cache
 def grams(text, n, characters=False):
-    words = words_of(text, characters)
-    return {tuple(words[i : i + n]) for i in range(max(1, len(words) - n + 1))} if words else set()
+    """The n-grams of a text, each with how often it came before; of a short text the whole."""
+    words, seen = words_of(text, characters), Counter()
+    if len(words) < 2 * n:
+        return {tuple(words_of(text, False))} if words else set()
+    found = set()
+    for gram in (tuple(words[i : i + n]) for i in range(len(words) - n + 1)):
+        found.add((gram, seen[gram]))
+        seen[gram] += 1
+    return found
 
 
 def alike(one, two, n, characters=False):
+    other = words_of(one, False) != words_of(two, False)
     one, two = grams(one, n, characters), grams(two, n, characters)
-    return len(one & two) / len(one | two) if one | two else 0.0
+    return len(one & two) / (len(one | two) + (other and one == two)) if one | two else 0.0
 
 
 def all_alike(texts, n):
@@ -102,7 +111,7 @@ def check_laws(texts, scores, known, threshold, ngram, **given):
     return kept
 
 
-word = st.sampled_from(["a", "b", "c", "D", "é.", "春", "天", "ไ"])
+word = st.sampled_from(["a", "b", "c", "D", "été.", "春", "天", "ไ"])
 row = st.tuples(
     st.one_of(st.none(), st.lists(word, max_size=8).map(" ".join)),
     st.sampled_from([None, 0.0, 1.0]),
@@ -175,7 +184,7 @@ def test_a_row_near_only_to_a_dropped_one_stays_unless_connected():
 
 def test_copies_of_a_dropped_row_name_the_kept_one():
     base, near = text_of(*range(40)), text_of(*range(39), 99)
-    result = minhash([base, near, near.upper() + "!"])
+    result = minhash([base, near, f" {near}."])
     assert result["duplicate_of"].to_list() == [None, 0, 0]
     assert result["similarity"][2] == result["similarity"][1] == pytest.approx(alike(base, near, 3))
 

@@ -193,6 +193,7 @@ def test_a_paraphrase_is_found_by_its_embedding(tmp_path):
         ("against: bench.jsonl, ngrams: 8", "no setting of decontaminate called 'ngrams'; did you mean 'ngram'"),
         ("against: bench.jsonl, ngram: 1", "ngram must be 2 to 100 words"),
         ("against: bench.jsonl, match: every", "match: expected a number, or 'any', found 'every'"),
+        ("against: bench.jsonl, ignore_case: all", "ignore_case: expected true or false, found 'all'"),
         ("against: bench.jsonl, share_of: rows", "no share_of 'rows'; did you mean 'row'"),
         ("against: bench.jsonl, semantic: 90", "semantic: expected a cosine above 0 and at most 1, found 90"),
         ("against: bench.jsonl, model: minilm", "model: is for the rule 'semantic'"),

@@ -315,9 +315,9 @@ def test_slips_are_said_in_one_line(folder, step, said):
 
 
 def test_answers_are_compared_by_all_their_turns_with_other_data(tmp_path):
-    (tmp_path / "old.jsonl").write_text(json.dumps({"prompt": "x", "completions": ["a"]}))
+    (tmp_path / "old.jsonl").write_text(json.dumps({"prompt": "x", "completions": ["an ox"]}))
     more = "completions:\n  - dedup: {use: exact, on: completion, against: old.jsonl}\n"
-    store, said = built(tmp_path, [{"prompt": "y", "completions": ["A", "b"]}], "all: {type: sft}", more)
+    store, said = built(tmp_path, [{"prompt": "y", "completions": ["An ox", "b"]}], "all: {type: sft}", more)
     assert [text for _, text in picks(store, "all")] == ["b"]
 
 

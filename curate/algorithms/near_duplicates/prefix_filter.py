@@ -33,7 +33,7 @@ def prefix_buckets(search: PairSearch, rows: np.ndarray) -> BucketEntries:
 
     def sets(number: int) -> tuple[np.ndarray, np.ndarray]:
         low, high = cuts[number]
-        return gram_sets(search.text.gather(search.text_row[rows[low:high]]), search.grams)
+        return gram_sets(search.text.gather(search.text_row[rows[low:high]]), search.grams)[:2]
 
     def count(number: int) -> None:
         counters, times = np.unique(sets(number)[0] & np.uint64(COUNTERS - 1), return_counts=True)

@@ -1,8 +1,8 @@
 """Index a benchmark's texts by their word n-grams, for ``benchmark_overlap`` to look texts up in.
 
-``curate.algorithms.text.ngrams`` defines words. A benchmark row of fewer words than ``ngram`` has no n-grams: only a
-text that equals it matches, since its words may well be in any text ("What is the answer?"). ``BenchmarkIndex.short``
-is the number of such rows.
+``curate.algorithms.text.levels`` defines words, its units. N-grams are compared in small letters. A benchmark row of
+fewer words than ``ngram`` has no n-grams: only a text that equals it matches, since its words may well be in any text
+("What is the answer?"). ``BenchmarkIndex.short`` is the number of such rows.
 """
 
 from typing import Literal, NamedTuple
@@ -10,13 +10,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text.normalised_bytes import normalised_bytes
-from curate.algorithms.text.word_bytes import BYTE_FORMS
+from curate.algorithms.text.levels import Level, levelled_bytes
 from schemas.errors import UserError, unknown
 
 SHARES = ("benchmark", "row", "either")
 NGRAMS = (2, 100)  # the least and the largest ``ngram``
 ROUNDING = 1e-9
+Match = float | Literal["any"]
+LEVEL = Level(indents=False)  # a benchmark's code is often quoted with another indentation
 
 
 class BenchmarkIndex(NamedTuple):
@@ -26,18 +27,21 @@ class BenchmarkIndex(NamedTuple):
     n-gram (or row) begin in another array, and at last where they end.
 
     Attributes:
+        level: How the texts are levelled.
         n: Words in an n-gram.
         match: The least share of words in shared n-grams; 0 for any one n-gram.
         of_row: Whether the share of the text's words counts.
         of_benchmark: Whether the share of the benchmark row's words counts.
         rows: The number of benchmark rows.
+        texts: The levelled texts, as bytes.
+        text_ends: Where each begins in ``texts``.
         short: The number of benchmark rows without n-grams.
         grams: The distinct n-grams, as sorted hashes (uint64).
         gram_starts: Where the hashes with the same first bits begin in ``grams``.
         gram_shift: 64 less the number of these bits.
         seen: A bit for each value of the last bits of a hash: whether an n-gram has it.
         mask: The mask of these last bits.
-        wholes: Hashes of all words of a row, sorted and distinct.
+        wholes: Hashes of levelled rows, sorted and distinct.
         whole_starts: Where the hashes with the same first bits begin in ``wholes``.
         whole_shift: 64 less the number of these bits.
         whole_row: The first row with each of ``wholes``.
@@ -51,11 +55,14 @@ class BenchmarkIndex(NamedTuple):
         candidate_ends: Where each n-gram's begin in ``candidates``.
     """
 
+    level: Level
     n: int
     match: float
     of_row: bool
     of_benchmark: bool
     rows: int
+    texts: np.ndarray
+    text_ends: np.ndarray
     short: int
     grams: np.ndarray
     gram_starts: np.ndarray
@@ -77,7 +84,7 @@ class BenchmarkIndex(NamedTuple):
 
 
 def make_index(
-    against: pl.Series, *, ngram: int = 8, match: float | Literal["any"] = 0.5, share_of: str = "benchmark"
+    against: pl.Series, *, ngram: int = 8, match: Match = 0.5, share_of: str = "benchmark", level: Level = LEVEL
 ) -> BenchmarkIndex:
     """Index a benchmark's texts.
 
@@ -86,6 +93,7 @@ def make_index(
         ngram: Words in an n-gram, 2 to 100 (8 to 13 are usual).
         match: The least share of words in shared n-grams, in (0, 1], or ``any`` for any one shared n-gram.
         share_of: Whose words the share is of: ``benchmark``, ``row`` (the text looked up) or ``either``.
+        level: How texts are levelled before they are compared.
 
     Returns:
         The index for ``find_benchmark_overlaps``.
@@ -95,28 +103,27 @@ def make_index(
     """
     check_overlap_settings(ngram, match, share_of)
     share = 0.0 if match == "any" else match
-    hashes, words, wholes = _hash_texts(against.cast(pl.String), ngram)
+    hashes, words, wholes, texts, text_ends = _hash_texts(against.cast(pl.String), ngram, level)
     counts = np.maximum(words - ngram + 1, 0)
     row_ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     grams, row_grams, gram_rows, holders = _number_grams(hashes, np.repeat(np.arange(len(against)), counts))
     gram_row_ends = _ends(holders, len(grams))
     needed = np.maximum(np.ceil(share * words - ROUNDING), 1).astype(np.int64)
-    candidates, candidate_ends = np.zeros(0, np.int64), np.zeros(len(grams) + 1, np.int64)
+    frequency, candidates = np.diff(gram_row_ends), np.zeros(len(holders), bool)
     if share_of != "row":
-        frequency = np.diff(gram_row_ends)
-        rare = frequency[holders] <= _rarity_limits(frequency[row_grams], row_ends, needed, ngram)[gram_rows]
-        candidates, candidate_ends = gram_rows[rare], _ends(holders[rare], len(grams))
-    gram_starts, gram_shift = _by_first_bits(grams)
+        candidates = frequency[holders] <= _rarity_limits(frequency[row_grams], row_ends, needed, ngram)[gram_rows]
     seen, mask = _seen_bits(grams)
-    with_words = np.flatnonzero(words > 0)
-    wholes, first = np.unique(wholes[with_words], return_index=True)
-    whole_starts, whole_shift = _by_first_bits(wholes)
+    wholes, whole_row = _distinct_wholes(words, wholes)
+    (gram_starts, gram_shift), (whole_starts, whole_shift) = _by_first_bits(grams), _by_first_bits(wholes)
     return BenchmarkIndex(
+        level=level,
         n=ngram,
         match=float(share),
         of_row=share_of != "benchmark",
         of_benchmark=share_of != "row",
         rows=len(against),
+        texts=texts,
+        text_ends=text_ends,
         short=int((counts == 0).sum()),
         grams=grams,
         gram_starts=gram_starts,
@@ -126,15 +133,15 @@ def make_index(
         wholes=wholes,
         whole_starts=whole_starts,
         whole_shift=whole_shift,
-        whole_row=with_words[first],
+        whole_row=whole_row,
         row_grams=row_grams,
         row_ends=row_ends,
         words=words,
         needed=needed,
         gram_rows=gram_rows,
         gram_row_ends=gram_row_ends,
-        candidates=candidates,
-        candidate_ends=candidate_ends,
+        candidates=gram_rows[candidates],
+        candidate_ends=_ends(holders[candidates], len(grams)),
     )
 
 
@@ -156,17 +163,24 @@ def check_overlap_settings(ngram: int, match: float | str, share_of: str) -> Non
         raise unknown("share_of", share_of, SHARES, "decontaminate")
 
 
-def _hash_texts(text: pl.Series, ngram: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The n-grams of all texts one after another; and of each text the number of words and the hash of all of them."""
+def _hash_texts(text: pl.Series, ngram: int, level: Level) -> tuple[np.ndarray, ...]:
+    """The n-grams of all texts one after another, of each text the number of words and a hash, the levelled texts."""
     words, wholes = np.zeros(len(text), np.int64), np.zeros(len(text), np.uint64)
     if not len(text):  # as in a plan: nothing is compiled
-        return np.zeros(0, np.uint64), words, wholes
+        return np.zeros(0, np.uint64), words, wholes, np.zeros(0, np.uint8), np.zeros(1, np.int64)
     from curate.algorithms.overlap.index_loops import hash_texts
 
-    data, ends = normalised_bytes(text)
-    grams = np.empty(len(data) // 2 + len(text) + 1, np.uint64)
-    count = hash_texts(data, ends, np.frombuffer(BYTE_FORMS, np.uint8), ngram, grams, words, wholes)
-    return grams[:count], words, wholes
+    data, ends = levelled_bytes(text, level)
+    grams = np.empty(ends[-1] // 2 + len(text) + 1, np.uint64)
+    count = hash_texts(data, ends, ngram, level.case, grams, words, wholes)
+    return grams[:count], words, wholes, data[: ends[-1]].copy(), ends
+
+
+def _distinct_wholes(words: np.ndarray, wholes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct hashes of the rows with words, sorted, and the first row of each."""
+    rows = np.flatnonzero(words > 0)
+    distinct, first = np.unique(wholes[rows], return_index=True)
+    return distinct, rows[first]
 
 
 def _number_grams(hashes: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

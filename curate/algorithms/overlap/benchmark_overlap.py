@@ -1,6 +1,6 @@
 """Find the texts that contain a benchmark row: equal after normalising, or sharing enough word n-grams.
 
-``curate.algorithms.text.ngrams`` defines words. Two rules of the literature are settings of ``make_index``:
+``curate.algorithms.text.levels`` defines words, its units. Two rules of the literature are settings of ``make_index``:
 
 Tulu 3 (open-instruct, ``decontamination/search.py``): a text matches if more than half of the *benchmark row's* words
 are in 8-grams that are in that one text too. This is the default (``ngram=8, match=0.5, share_of="benchmark"``; at
@@ -19,9 +19,7 @@ import polars as pl
 
 from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
 from curate.algorithms.parallel import in_blocks
-from curate.algorithms.text.ngrams import normalise
-from curate.algorithms.text.normalised_bytes import normalised_bytes
-from curate.algorithms.text.word_bytes import BYTE_FORMS
+from curate.algorithms.text.levels import cut_units, levelled_bytes
 
 BLOCK = 4096  # texts in a thread's block
 HEAD = 300  # characters of a matching text that are shown
@@ -49,28 +47,32 @@ def find_benchmark_overlaps(text: pl.Series, index: BenchmarkIndex) -> pl.DataFr
     from curate.algorithms.overlap.overlap_loops import find_overlaps
 
     text = text.cast(pl.String)
-    forms = np.frombuffer(BYTE_FORMS, np.uint8)
     matched, share = np.empty(len(text), np.int64), np.empty(len(text))
-    span = np.zeros((len(text), 4), np.int64)
+    span = np.zeros((len(text), 2), np.int64)
     spare: list[tuple[np.ndarray, int]] = []  # the marks of threads that are done, for the next block
 
     def find_in_block(low: int, high: int) -> None:
-        data, ends = normalised_bytes(text[low:high])
+        data, ends = levelled_bytes(text[low:high], index.level)
         marks, stamp = spare.pop() if spare else (np.zeros((3, max(len(index.grams), index.rows)), np.int64), 0)
         out = matched[low:high], share[low:high], span[low:high]
-        stamp = find_overlaps(data, ends, forms, index, marks, stamp, *out)
+        stamp = find_overlaps(data, ends, index, marks, stamp, *out)
         spare.append((marks, stamp))
 
     in_blocks(len(text), BLOCK, find_in_block)
     hit = np.flatnonzero(matched >= 0)
     exact = share[hit] > 1
+    nearly = hit[share[hit] == 1.0]
+    share[nearly] -= ~all_shared(text.gather(nearly), matched[nearly], index) / index.words[matched[nearly]]
+    shared = text.gather(hit).str.slice(0, HEAD).str.strip_chars()
+    parts = hit[~exact]
+    shared = shared.scatter(np.flatnonzero(~exact), cut_units(text.gather(parts), index.level, span[parts], HEAD))
     found = pl.DataFrame(
         {
             "row": hit,
             "matched": matched[hit],
             "how": np.where(exact, "exact", "n-grams"),
             "overlap": np.minimum(share[hit], 1.0),
-            "shared": _as_written(text.gather(hit), span[hit], exact),
+            "shared": shared,
         },
         schema={"row": pl.Int64, **RESULT},
     )
@@ -78,25 +80,25 @@ def find_benchmark_overlaps(text: pl.Series, index: BenchmarkIndex) -> pl.DataFr
     return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
 
 
-def _as_written(text: pl.Series, span: np.ndarray, exact: np.ndarray) -> pl.Series:
-    """Cut the shared runs out of the texts: by bytes in ASCII, else by words, as normalising changes the bytes."""
-    begin, end = span[:, 2], span[:, 3]
-    begin[exact], end[exact] = 0, HEAD
-    other = np.flatnonzero((text.str.len_bytes() != text.str.len_chars()).to_numpy() & ~exact)
-    if len(other):
-        begin[other] = _characters_before(text.gather(other), span[other, 0])
-        end[other] = _characters_before(text.gather(other), span[other, 1])
-    cut = pl.DataFrame({"text": text, "begin": begin, "length": np.minimum(end - begin, HEAD)})
-    return cut.select(pl.col("text").str.slice("begin", "length").str.strip_chars()).to_series()
+def all_shared(text: pl.Series, matched: np.ndarray, index: BenchmarkIndex) -> np.ndarray:
+    """Return for each text whether what it shares with a benchmark row is equal in its capitals too (Boolean).
+
+    N-grams are compared in small letters, so that a question in capitals is found; a text with another letter of code
+    (x for X) does not share all of it.
+    """
+    data, ends = levelled_bytes(text, index.level)
+    equal = np.ones(len(text), bool)
+    for at, row in enumerate(matched.tolist()):
+        one = bytes(data[ends[at] : ends[at + 1]])
+        other = bytes(index.texts[index.text_ends[row] : index.text_ends[row + 1]])
+        if b" %b " % other in b" %b " % one or b" %b " % one in b" %b " % other:
+            continue
+        one, other = (_ngrams(held, index.n) for held in (one, other))
+        low = {gram.lower() for gram in one} & {gram.lower() for gram in other}
+        equal[at] = low == {gram.lower() for gram in one & other}
+    return equal
 
 
-def _characters_before(text: pl.Series, words: np.ndarray) -> np.ndarray:
-    """Return how many characters come before the word of this number, by bisection of all texts at once."""
-    low, high = np.zeros(len(text), np.int64), text.str.len_chars().to_numpy().astype(np.int64)
-    while (low < high).any():
-        middle = (low + high + 1) // 2
-        head = pl.DataFrame({"text": text, "length": middle}).select(pl.col("text").str.slice(0, "length")).to_series()
-        head = normalise(head)
-        count = np.where((head == "").to_numpy(), 0, head.str.count_matches(" ", literal=True).to_numpy() + 1)
-        low, high = np.where(count <= words, middle, low), np.where(count <= words, high, middle - 1)
-    return low
+def _ngrams(text: bytes, n: int) -> set[bytes]:
+    words = text.split(b" ")
+    return {b" ".join(words[at : at + n]) for at in range(len(words) - n + 1)}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from curate.algorithms.compiled import compiled
-from curate.algorithms.text.shingle_loops import hash_ngrams, hash_words
+from curate.algorithms.text.shingle_loops import hash_ngrams, hash_text, hash_words
 from curate.algorithms.text.text_loops import longest_text
 
 
@@ -11,23 +11,23 @@ from curate.algorithms.text.text_loops import longest_text
 def hash_texts(
     data: np.ndarray,
     ends: np.ndarray,
-    forms: np.ndarray,
     n: int,
+    fold: bool,
     grams: np.ndarray,
     words: np.ndarray,
     wholes: np.ndarray,
 ) -> np.int64:
     """Write the n-grams of all texts one after another, and for each text the number of words and the hash of all.
 
-    Returns the number of n-grams; ``grams`` has room for one more than every other byte.
+    With ``fold`` the n-grams are of small letters. Returns the number of n-grams; ``grams`` has room for one more than
+    every other byte.
     """
     room = longest_text(ends, 0, len(ends) - 1) // 2 + 1
     word, total = np.empty(room, np.uint64), np.int64(0)
     for row in range(len(ends) - 1):
-        count = hash_words(data, ends[row], ends[row + 1], forms, False, word)
+        count = hash_words(data, ends[row], ends[row + 1], False, fold, word)
         words[row] = count
-        if count:
-            hash_ngrams(word, count, count, wholes[row:])
+        wholes[row], _ = hash_text(data, ends[row], ends[row + 1])
         if count >= n:
             total += hash_ngrams(word, count, n, grams[total:])
     return total

@@ -11,7 +11,7 @@ import numpy as np
 
 from curate.algorithms.compiled import compiled
 from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
-from curate.algorithms.text.shingle_loops import SPACE, hash_ngrams, hash_words
+from curate.algorithms.text.shingle_loops import hash_ngrams, hash_text, hash_words
 from curate.algorithms.text.text_loops import longest_text
 
 HEAVY = 2048  # benchmark rows to compare, above which the outcome is cached, and the first best row is taken
@@ -58,7 +58,6 @@ def look_up(value: np.uint64, keys: np.ndarray, starts: np.ndarray, shift: np.ui
 def find_overlaps(
     data: np.ndarray,
     ends: np.ndarray,
-    forms: np.ndarray,
     index: BenchmarkIndex,
     marks: np.ndarray,
     stamp: int,
@@ -69,16 +68,15 @@ def find_overlaps(
     """Write for each text the benchmark row that it matches (-1 = none), the share, and where the shared run stands.
 
     Args:
-        data: The normalised bytes of all texts.
+        data: The levelled bytes of all texts, cut into units.
         ends: Where each text begins in them, and the last ends.
-        forms: ``word_bytes.BYTE_FORMS``.
         index: The benchmark.
         marks: Three rows, as long as the benchmark has n-grams or rows, with no value above ``stamp``: the last text
             with an n-gram, the last comparison with it, the last text that a row was compared with.
         stamp: The number of the last mark.
         matched: The matched row of each text.
         share: The share of words, or 2 where all words are equal.
-        span: The first word of the longest run of shared n-grams and the word after its last, then the same in bytes.
+        span: The first word of the longest run of shared n-grams and the word after its last.
 
     Returns:
         The number of the last mark now.
@@ -89,11 +87,11 @@ def find_overlaps(
     cache = Cache(np.zeros(CACHED, np.uint64), np.empty(CACHED, np.int64), np.empty(CACHED))
     for row in range(len(ends) - 1):
         matched[row], share[row] = -1, 0.0
-        count = hash_words(data, ends[row], ends[row + 1], forms, False, word)
+        count = hash_words(data, ends[row], ends[row + 1], False, index.level.case, word)
         if not count:
             continue
-        hash_ngrams(word, count, count, gram)
-        at = look_up(gram[0], index.wholes, index.whole_starts, index.whole_shift)
+        whole, _ = hash_text(data, ends[row], ends[row + 1])
+        at = look_up(whole, index.wholes, index.whole_starts, index.whole_shift)
         if at >= 0:
             matched[row], share[row] = index.whole_row[at], 2.0
             continue
@@ -110,7 +108,6 @@ def find_overlaps(
             matched[row], share[row] = best, value
             stamp += 1
             longest_run(shared, best, index, marks[1], stamp, span[row])
-            locate(data, ends[row], ends[row + 1], forms, span[row])
     return stamp
 
 
@@ -271,22 +268,3 @@ def longest_run(
             before = shared.place[at]
             if before + index.n - first > span[1] - span[0]:
                 span[0], span[1] = first, before + index.n
-
-
-@compiled
-def locate(data: np.ndarray, low: int, high: int, forms: np.ndarray, span: np.ndarray) -> None:
-    """Write the first byte of the word numbered ``span[0]`` and the byte after the last of that before ``span[1]``."""
-    count, inside = 0, False
-    for at in range(low, high):
-        if forms[data[at]] == SPACE:
-            inside = False
-        else:
-            if not inside:
-                if count == span[0]:
-                    span[2] = at - low
-                count += 1
-                inside = True
-            if count == span[1]:
-                span[3] = at + 1 - low
-        if count > span[1]:
-            break

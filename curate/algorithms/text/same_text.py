@@ -5,10 +5,15 @@ Case and punctuation count, as they may be all that a constraint such as "in low
 whole texts.
 """
 
+import json
+from typing import Any
+
 import numpy as np
 import polars as pl
 
 from curate.algorithms.text import ngrams
+from curate.algorithms.text.levels import Level, levelled
+from schemas.json_text import parse
 
 END, CUT = 24, 96  # last characters that are compared first; last raw characters from which these are taken
 TURN = '"role": ?"(?:user|assistant)"'
@@ -53,14 +58,32 @@ def conversations(turns: pl.Series) -> pl.Series:
     return turns.set(~more.fill_null(False), None)
 
 
+def as_text(turns: pl.Series) -> pl.Series:
+    """Return messages (JSON text) as text to compare: each turn's role and text, then its other keys; null for null.
+
+    As JSON they would all be code, whose capitals and punctuation count.
+    """
+    rows = turns.is_not_null().arg_true()
+    texts = ["\n\n".join(map(_turn, parse(held))) for held in turns.gather(rows)]
+    return turns.scatter(rows, pl.Series(texts, dtype=pl.String)) if texts else turns
+
+
+def _turn(turn: dict[str, Any]) -> str:
+    rest = {key: value for key, value in turn.items() if key not in ("role", "content") and value is not None}
+    content = turn.get("content")
+    said = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else ""
+    return f"{turn.get('role')}: {said}" + (f"\n{json.dumps(rest, ensure_ascii=False, sort_keys=True)}" if rest else "")
+
+
 def similarity(left: pl.Series, right: pl.Series) -> np.ndarray:
     """Return the Jaccard similarity of the word pairs of ``left[i]`` and ``right[i]``, from 0.0 to 1.0 (float64).
 
-    A text of one word has that word as its only pair; a text without words has a similarity of 0.0 to any other.
+    Words are the units of ``levels``: signs and operators count. A text of one word has that word as its only pair; a
+    text without words has a similarity of 0.0 to any other.
     """
     count = len(left)
     texts = pl.concat([side.cast(pl.String).alias("text") for side in (left, right)])
-    grams, places, _ = ngrams.ngram_sets(ngrams.normalise(texts), 2)
+    grams, places, _ = ngrams.ngram_sets(levelled(texts, Level()), 2)
     sizes = np.diff(places)
     one, other = np.arange(count), np.arange(count, 2 * count)
     both = ngrams.shared(grams, places, one, other)

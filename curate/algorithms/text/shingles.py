@@ -1,8 +1,9 @@
 """MinHash sketches of texts, and the true Jaccard similarity of pairs of texts, over their sets of n-grams.
 
-``curate.algorithms.text.ngrams`` defines words. With ``characters`` every character is a word, without white space and
-punctuation. A text of fewer words than ``ngram`` has one n-gram, the whole text, which only an equal text has. Works on
-all cores in blocks of rows, so that only a few blocks of texts are in memory beside the results.
+``curate.algorithms.text.levels`` defines words, its units. With ``characters`` every character of them is a word. The
+second time that an n-gram stands in a text it is another one than the first. A text of fewer words than two n-grams
+hold without overlap has one n-gram, the whole text, which only an equal text has. Works on all cores in blocks of rows,
+so that only a few blocks of texts are in memory beside the results.
 """
 
 from typing import NamedTuple
@@ -11,20 +12,19 @@ import numpy as np
 import polars as pl
 
 from curate.algorithms.parallel import each
-from curate.algorithms.text.normalised_bytes import normalised_bytes
-from curate.algorithms.text.word_bytes import BYTE_FORMS
+from curate.algorithms.text.levels import Level, levelled_bytes
 
 BYTES = 4 << 20  # bytes of text in a block
 ROW = 256  # bytes added for each row when texts are cut into blocks
-CONTENT = 4  # numbers at the end of a sketch that are a hash of the text's words in order
-FORMS = np.frombuffer(BYTE_FORMS, np.uint8)
+CONTENT = 4  # numbers at the end of a sketch that are a hash of the levelled text
 
 
 class Grams(NamedTuple):
-    """The n-grams to take: ``ngram`` words each, or ``ngram`` characters."""
+    """The n-grams to take: ``ngram`` words each, or ``ngram`` characters, of texts levelled so."""
 
     ngram: int
     characters: bool
+    level: Level = Level()
 
 
 class Bands(NamedTuple):
@@ -64,7 +64,7 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
         size: Bytes of text in a block; changes no result.
 
     Returns:
-        A key for each band, then ``CONTENT`` numbers: a hash of the words in their order, all 0 for a null or wordless
+        A key for each band, then ``CONTENT`` numbers: a hash of the levelled text, all 0 for a null or wordless
         text.
     """
     from curate.algorithms.text.shingle_loops import sketch_rows
@@ -77,21 +77,22 @@ def sketches(text: pl.Series, grams: Grams, how: Bands, seed: int, size: int = B
 
     def work(number: int) -> None:
         low, high = cuts[number]
-        data, ends = normalised_bytes(text[low:high])
-        sketch_rows(data, ends, FORMS, grams.characters, grams.ngram, factor, offset, out[low:high])
+        data, ends = levelled_bytes(text[low:high], grams.level)
+        sketch_rows(data, ends, grams.characters, grams.ngram, factor, offset, out[low:high])
 
     each(work, range(len(cuts)))
     return out
 
 
-def gram_sets(text: pl.Series, grams: Grams) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct n-grams of each text (uint64), and where those of each begin and the last end (int64)."""
+def gram_sets(text: pl.Series, grams: Grams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the n-grams of each text (uint64), where those of each begin and the last end (int64), a hash of each."""
     from curate.algorithms.text.shingle_loops import distinct_ngrams
 
-    data, ends = normalised_bytes(text)
-    hashes, places = np.empty(ends[-1] - ends[0] + 1, np.uint64), np.empty(len(ends), np.int64)
-    distinct_ngrams(data, ends, FORMS, grams.characters, grams.ngram, hashes, places)
-    return hashes[: places[-1]], places
+    data, ends = levelled_bytes(text, grams.level)
+    hashes, places = np.empty(ends[-1] + 1, np.uint64), np.empty(len(ends), np.int64)
+    wholes = np.empty(len(text), np.uint64)
+    distinct_ngrams(data, ends, grams.characters, grams.ngram, hashes, places, wholes)
+    return hashes[: places[-1]], places, wholes
 
 
 def jaccard(

@@ -82,3 +82,17 @@ def test_ids_of_rows_are_those_of_content_id():
     for left, right in ((ours, ours.reverse()), (foreign, ours)):
         expected = [content_id("r", "preference", a, b) for a, b in zip(left, right, strict=True)]
         assert row_ids("preference", left, right).to_list() == expected
+
+
+def test_turns_as_text_are_prose_and_lose_nothing():
+    turns = [
+        '[{"role": "user", "content": "Hi, \\"Bo\\"\\n"}, {"role": "assistant", "content": "Yes."}]',
+        None,
+        '[{"role": "assistant", "content": null, "tool_calls": [{"id": "c1"}]}, {"role": "tool", "content": "3"}]',
+    ]
+    assert same_text.as_text(pl.Series(turns)).to_list() == [
+        'user: Hi, "Bo"\n\n\nassistant: Yes.',
+        None,
+        'assistant: \n{"tool_calls": [{"id": "c1"}]}\n\ntool: 3',
+    ]
+    assert same_text.as_text(pl.Series([None], dtype=pl.String)).to_list() == [None]

@@ -1,0 +1,208 @@
+"""Compiled loops of ``levels``: write each text as it is compared, character by character.
+
+A text is first read as code points with their classes (``read_text``); the rules of ``level_rules_loops`` and
+``level_case_loops`` look at the neighbours of a character there. Every look ends after ``FAR`` characters but white
+space, so that a text takes linear time whatever it is made of.
+"""
+
+import numpy as np
+
+from curate.algorithms.compiled import compiled, inlined
+from curate.algorithms.text.level_rules_loops import (
+    APOSTROPHE,
+    IN_WORDS,
+    MARK,
+    PUNCTUATION,
+    SENTENCE,
+    SPACE,
+    STOP,
+    WHITE_SPACE,
+    WORD,
+    keeps_mark,
+    within_word,
+)
+from curate.algorithms.text.level_write_loops import (
+    BLANK,
+    DEPTH,
+    GAP,
+    STARTS,
+    STATE,
+    TICKS,
+    USED,
+    pass_space,
+    write_plain,
+    write_sign,
+    write_word,
+)
+from curate.algorithms.text.text_loops import character, longest_text, stand_in
+
+SLOW = -1  # the form of a character that depends on others
+CODE_BITS, CODE = 21, 0x1FFFFF  # a form holds up to three code points
+COMPATIBLE = (0x2F800, 0x2FA20)  # characters beyond the table that have another form
+
+
+@compiled
+def find_slow(data: np.ndarray, ends: np.ndarray, forms: np.ndarray, slow: np.ndarray) -> int:
+    """Mark the texts with a character whose form depends on others; return how many."""
+    found = 0
+    for row in range(len(ends) - 1):
+        at, end = ends[row], ends[row + 1]
+        slow[row] = False
+        while at < end and not slow[row]:
+            if data[at] < 0x80:
+                at += 1
+            else:
+                code, at = character(data, at)
+                slow[row] = forms[code] == SLOW if code < len(forms) else COMPATIBLE[0] <= code < COMPATIBLE[1]
+        found += slow[row]
+    return found
+
+
+@inlined
+def read_text(
+    data: np.ndarray, at: int, end: int, forms: np.ndarray, classes: np.ndarray, codes: np.ndarray, kinds: np.ndarray
+) -> int:
+    """Write the code points of one text, folded by ``forms``, and their classes; return how many.
+
+    Behind the last are spaces: there is room for four more than the text has bytes.
+    """
+    count = 0
+    while at < end:
+        if data[at] < 0x80:
+            codes[count], kinds[count] = data[at], classes[data[at]]
+            count, at = count + 1, at + 1
+            continue
+        code, at = character(data, at)
+        form = folded(code, forms)
+        while form:
+            part = form & CODE
+            codes[count], kinds[count] = part, classes[stand_in(part)]
+            count, form = count + 1, form >> CODE_BITS
+    for place in range(count, count + 4):
+        codes[place], kinds[place] = BLANK, SPACE | STOP
+    return count
+
+
+@inlined
+def folded(code: int, forms: np.ndarray) -> int:
+    """Return the form of a character beyond ASCII: up to three code points, or 0 where it is left out."""
+    if code >= len(forms) or forms[code] == SLOW:
+        return code
+    return forms[code]
+
+
+@inlined
+def read_origins(data: np.ndarray, at: int, end: int, forms: np.ndarray, origin: np.ndarray) -> None:
+    """Write for each code point of ``read_text``, and for the end, the first byte of the character it is from."""
+    count = 0
+    while at < end:
+        first = at
+        code, at = character(data, at)
+        form = folded(code, forms) if code >= 0x80 else 1
+        while form:
+            origin[count] = first
+            count, form = count + 1, form >> CODE_BITS
+    origin[count] = end
+
+
+@inlined
+def level_text(
+    codes: np.ndarray,
+    kinds: np.ndarray,
+    flags: int,
+    lower: np.ndarray,
+    out: np.ndarray,
+    state: np.ndarray,
+    places: np.ndarray,
+) -> int:
+    """Write one text as it is compared; return how many units it has.
+
+    Args:
+        codes: The code points of the text.
+        kinds: Their classes.
+        flags: What is levelled.
+        lower: What to add to each code point to get its small letter.
+        out: The bytes to write to, from ``state[USED]`` on.
+        state: The state of the loop; all but ``USED`` begins anew.
+        places: For each unit its first character and the one after its last; where ``flags`` has no ``IN_WORDS``, as
+            long as one unit, and not written.
+    """
+    state[USED + 1 :] = 0
+    state[STARTS] = 1
+    at, units = 0, 0
+    while not kinds[at] & STOP:
+        begun, new, kept = at, False, True
+        if flags & WHITE_SPACE and not flags & IN_WORDS:
+            at, more = write_plain(codes, kinds, at, flags, out, state)
+            units += more
+            if at > begun:
+                continue
+        if kinds[at] & SPACE:
+            at = pass_space(codes, kinds, at, flags, out, state)
+            continue
+        if kinds[at] & WORD or (codes[at] == APOSTROPHE and at > 0 and within_word(codes, kinds, at)):
+            at, new = write_word(codes, kinds, at, flags, lower, out, state)
+        else:
+            code = state[DEPTH] > 0 or state[TICKS] > 0
+            if code or not flags & PUNCTUATION or not kinds[at] & MARK or keeps_mark(codes, kinds, at):
+                new = write_sign(codes, kinds, at, flags, out, state)
+            else:
+                state[GAP], kept = flags & WHITE_SPACE, False
+            if kinds[at] & SENTENCE and not code:
+                state[STARTS] = 1
+            at += 1
+        units += new
+        if flags & IN_WORDS and units and kept:
+            if new:
+                places[units - 1, 0] = begun
+            places[units - 1, 1] = at
+    return units
+
+
+@compiled
+def level_rows(
+    data: np.ndarray,
+    ends: np.ndarray,
+    forms: np.ndarray,
+    classes: np.ndarray,
+    lower: np.ndarray,
+    flags: int,
+    out: np.ndarray,
+    out_ends: np.ndarray,
+) -> None:
+    """Write all texts as they are compared, one after another, and where each begins and the last ends."""
+    room = longest_text(ends, 0, len(ends) - 1) + 4
+    codes, kinds = np.empty(room, np.int32), np.empty(room, np.uint16)
+    places, state = np.empty((1, 2), np.int64), np.zeros(STATE, np.int64)
+    for row in range(len(ends) - 1):
+        out_ends[row] = state[USED]
+        read_text(data, ends[row], ends[row + 1], forms, classes, codes, kinds)
+        level_text(codes, kinds, flags, lower, out, state, places)
+    out_ends[len(ends) - 1] = state[USED]
+
+
+@compiled
+def locate_units(
+    data: np.ndarray,
+    ends: np.ndarray,
+    forms: np.ndarray,
+    classes: np.ndarray,
+    lower: np.ndarray,
+    flags: int,
+    span: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    """Write for each text where the units from ``span[row, 0]`` up to ``span[row, 1]`` begin and end, in bytes.
+
+    Bytes are counted from the beginning of the text; the second unit is not among them.
+    """
+    room = longest_text(ends, 0, len(ends) - 1) + 4
+    codes, kinds, origin = np.empty(room, np.int32), np.empty(room, np.uint16), np.empty(room, np.int64)
+    places, state, out = np.empty((room, 2), np.int64), np.zeros(STATE, np.int64), np.empty(3 * room, np.uint8)
+    for row in range(len(ends) - 1):
+        state[USED] = 0
+        read_text(data, ends[row], ends[row + 1], forms, classes, codes, kinds)
+        read_origins(data, ends[row], ends[row + 1], forms, origin)
+        level_text(codes, kinds, flags | IN_WORDS, lower, out, state, places)
+        found[row, 0] = origin[places[span[row, 0], 0]] - ends[row]
+        found[row, 1] = origin[places[span[row, 1] - 1, 1]] - ends[row]
