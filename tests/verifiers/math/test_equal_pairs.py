@@ -1,4 +1,4 @@
-"""Pairs of answers with the verdicts of someone who had not seen the code: 2,978 of 60 kinds, half of them different."""
+"""Pairs of answers with the verdicts of someone who had not seen the code: 2,978 of 60 kinds."""
 
 import json
 from pathlib import Path
