@@ -49,12 +49,12 @@ REASONING_FLAGS = (
 )  # fmt: skip
 LOOKED_AT = 100  # marks of a text that are looked at: each look takes time in proportion to the text
 # What a chat template or a tokenizer writes before a reply.
-_REPLY_STARTS = (
+REPLY_STARTS = (
     "\ufeff", "<s>", "<bos>", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>", "<｜Assistant｜>", "<|assistant|>",
     "<|im_start|>assistant", "<|start_header_id|>assistant<|end_header_id|>", "<start_of_turn>model", "[|assistant|]",
 )  # fmt: skip
 _OPENED = re.compile(
-    rf"(?P<before>\s*(?:(?:{'|'.join(map(re.escape, _REPLY_STARTS))})\s*)*)"
+    rf"(?P<before>\s*(?:(?:{'|'.join(map(re.escape, REPLY_STARTS))})\s*)*)"
     rf"(?P<mark>{'|'.join(re.escape(m.opening) for m in MARKS)})(?:\s*(?P=mark))*",
     re.IGNORECASE,
 )

@@ -6,7 +6,8 @@ import pytest
 from curate.api.call_step import call_step
 from curate.pipeline.answer_columns import answer_columns, split_traces
 from curate.steps.find_step import find_step, step_names
-from schemas.reasoning import MARKS, split_reasoning
+from schemas.answer_text import answer_of
+from schemas.reasoning import MARKS
 
 
 @pytest.mark.parametrize("marks", MARKS)
@@ -30,7 +31,7 @@ def test_every_mark_of_a_trace_is_found(marks):
 )
 def test_traces_are_those_of_one_text(text):
     answer, trace = split_traces(pl.Series([text]))
-    assert (trace[0], answer[0]) == split_reasoning(text)
+    assert (trace[0], answer[0]) == answer_of(text)
 
 
 def test_a_trace_beside_the_text_stays():
