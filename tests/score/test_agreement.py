@@ -63,6 +63,13 @@ def test_the_same_answer_in_other_words(one, other):
         ("A: -5", "A: 5"),
         ("\\boxed{A}", "\\boxed{B}"),
         ("The answer is 5x", "The answer is 5"),
+        ("\\boxed{2*3}", "\\boxed{23}"),
+        ("\\boxed{5!}", "\\boxed{5}"),
+        ("\\boxed{2 1/2}", "\\boxed{21/2}"),
+        ("\\boxed{1 2}", "\\boxed{12}"),
+        ("\\boxed{f'}", "\\boxed{f}"),
+        ("\\boxed{€5}", "\\boxed{$5}"),
+        ("\\boxed{AB}", "\\boxed{ab}"),
     ],
 )
 def test_other_answers(one, other):

@@ -15,6 +15,7 @@ import re
 import polars as pl
 
 from curate.verifiers.math.final_answers.boxed import last_box
+from curate.verifiers.math.final_answers.choice_letters import IS_CHOICE
 from curate.verifiers.math.final_answers.plain_numbers import CHANGED, last_number, number
 
 BOX_TAIL = 100_000  # characters at the end of a response that are searched for boxes
@@ -39,8 +40,15 @@ STATEMENTS = (
     (OTHER, [*ANSWER_WORDS, *(word.capitalize() for word in ANSWER_WORDS)]),
     (A_LINE, ["a:"]),
 )
+DENIED_ANSWERS = [
+    "wrong answer",
+    "incorrect answer",
+    "not the answer",
+    "not the correct answer",
+    "not the right answer",
+]
 MARK = "\x1e"  # replaces statements: splitting there is twice as fast as a regex for the last match
-TAGGED = r"(?s)^.*<answer>(.*?)</answer>"
+TAGGED = r"(?is)^.*<(?:answer|solution)>(.*?)</(?:answer|solution)>"
 HEADING = r"(?i)^\W*(?:\d+[.):]\s+\D|step\b|[A-Z][^\d\\$=]{20,}$)"
 TITLE = re.compile(r"\b(?:dr|mr|mrs|ms|st|prof|no|vs|approx|ca|e\.g|i\.e|a\.m|p\.m|[A-Z])$", re.IGNORECASE)
 SENTENCE = re.compile(r"[.!?。！？](?:\s+(?=\S)|(?<=[。！？]))")
@@ -51,30 +59,14 @@ ASIDE = re.compile(
     r"|,\s+(?:not|and\s+not|i\.\s?e\.)|,\s*\"\w+\":|\s+\((?:see|as|from|because|not|since|i\.e|I)\b",
     re.IGNORECASE,
 )
+BARE = re.compile(r"[-−]?[$€£]?[\d.,]*\d%?")
+BARE_ASIDE = re.compile(rf"({BARE.pattern})\s*\([^()]*\)$")
+VALUE = re.compile(rf",?\s+which\s+(?:is|equals|gives|makes|comes\s+to)\s+({BARE.pattern})$", re.IGNORECASE)
 NOT_BUT = re.compile(r"^not\b.{1,100}?\bbut\s+", re.IGNORECASE)
 LEAD = re.compile(r"^(?:so|thus|therefore|hence|then|finally|now|just|simply|exactly|only)\b[,:]?\s+", re.IGNORECASE)
 SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-ENVIRONMENT_END = re.compile(r"(?:\s*[.,]?\s*\\end\s*\{(?:aligned|align\*?|split|gathered|array)\})+\s*$")
-LISTED = re.compile(r"[;&<>]|\\(?:begin|neq?|text)\b|\b(?:or|and)\b|!=|:=")  # more than one equation, or none
-RELATION = r"[=<>≤≥≠∈]|\\(?:leq?|geq?|neq?|in|lt|gt|equiv|approx|begin)\b"
 SET_APART = r"\\(?:mathbf|boldsymbol|bf)\s*\{\s*(-?\s*\d(?:\s\d)+)\s*\}"
-QED = r"\s*\\(?:blacksquare|square|Box|qed|checkmark|therefore)\s*"
-FRACTION = r"^-?\s*(?:\\[dt]?frac\s*\{?\d+\}?\s*\{?\d+\}?|\d+/\d+)$"
-IN_WORDS = (  # a response that is nothing but a number in words
-    r"(?i)(?:minus\s|negative\s)?(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w{3,5}ty)"
-    r"(?:[- ]\w+)?$|[零一二三四五六七八九十百千万两]+$"
-)
 END_TOKENS = r"(?:\s*<[/|]?[\w|]{1,30}>)+\s*$"  # </s>, <|im_end|>
-CHOICE = re.compile(
-    r"[(\[]([A-J])[)\]]|\*\*\(?([A-J])[.):]*\*\*|^\s*([A-J])[.)]?\s*$"
-    r"|(?:\b(?:[Oo]ption|[Cc]hoice|[Cc]hoose|[Ss]elect|[Pp]ick|[Aa]nswer)|[选選])\s*(?:is\s+|[:：]\s*)?([A-J])(?![\w'])",
-    re.MULTILINE,
-)
-LEADING_CHOICE = (  # "B", "(B) 42", "option B: 42", "B because", but not "A number"
-    r"^[\s$*\"'\\]*(?:(?:text|textbf|mathrm|mathbf|rm|bf)\s*\{)?\s*(?:[Oo]ption\s+|[Cc]hoice\s+)?[(\[]?([B-J]\b|A(?:[).,:;}\]*(]|\s*$))"
-)
-SEVERAL_CHOICES = r"\b[A-J]\)?\s*(?:,|/|;|&|\bor\b|\band\b)\s*(?:and\s+|or\s+)?\(?[A-J]\b"
-IS_CHOICE = r"^[\s($\\*]*(?:(?:text|textbf|mathrm|mathbf)\{)?\(?[A-J]\)?\}?[)$*.\s]*$"
 ENDS = " \t\r\n.!:*_。！；，"
 
 
@@ -88,6 +80,8 @@ def marked(text: pl.Series) -> pl.Series:
 def marked_by_words(text: pl.Series) -> pl.Series:
     """Return the text that is marked as the answer by anything but a box; null without a mark."""
     text = text.str.tail(TAIL)
+    if (empty := text.str.contains("boxed", literal=True).fill_null(False)).any():  # "put it in \\boxed{}"
+        text = text.scatter(empty.arg_true(), text.filter(empty).str.replace_all(r"\\f?boxed\s*\{\s*\}", ""))
     found = tagged(text)
     for mark in (hashed, stated):
         left = found.is_null().arg_true()
@@ -98,7 +92,8 @@ def marked_by_words(text: pl.Series) -> pl.Series:
 def tagged(text: pl.Series) -> pl.Series:
     """Return what the last ``<answer>...</answer>`` of each text holds; null without one."""
     found = pl.Series("answer", [None], dtype=pl.String).new_from_index(0, len(text))
-    some = text.str.contains("</answer>", literal=True).fill_null(False).arg_true()
+    tags = ["</answer>", "</solution>"]
+    some = text.str.contains_any(tags, ascii_case_insensitive=True).fill_null(False).arg_true()
     held = text.gather(some).str.extract(TAGGED).str.strip_chars()
     return found.scatter(some, held.set(held == "", None)) if len(some) else found
 
@@ -134,6 +129,11 @@ def stated(text: pl.Series) -> pl.Series:
     if not len(some):
         return found
     parts = text.gather(some).str.replace_all(MARK, " ", literal=True)
+    denied = parts.str.contains_any(DENIED_ANSWERS, ascii_case_insensitive=True).arg_true()
+    if len(denied):
+        parts = parts.scatter(
+            denied, parts.gather(denied).str.replace_many(DENIED_ANSWERS, [""], ascii_case_insensitive=True)
+        )
     for pattern, signs in STATEMENTS:
         rows = parts.str.contains_any(signs, ascii_case_insensitive=True).arg_true()
         parts = parts.scatter(rows, parts.gather(rows).str.replace_all(pattern, MARK))
@@ -153,10 +153,10 @@ def tidy(answer: pl.Series) -> pl.Series:
     """Return stated answers without what follows them in their line, and without marks around them."""
     answer = answer.str.replace(END_TOKENS, "").str.strip_chars_end(ENDS).str.strip_chars_start(" \t\r\n:*_")
     wordy = (number(answer).is_null() & answer.is_not_null()).arg_true()
-    return answer.scatter(wordy, pl.Series([_first_sentence(one) for one in answer.gather(wordy)], dtype=pl.String))
+    return answer.scatter(wordy, pl.Series([first_sentence(one) for one in answer.gather(wordy)], dtype=pl.String))
 
 
-def _first_sentence(line: str) -> str | None:
+def first_sentence(line: str) -> str | None:
     """Return the answer that a line begins with."""
     line = line[: 4 * LONGEST]
     if line.startswith(('"', "'")) and line.find(line[0], 1) > 0:  # a value in JSON
@@ -167,6 +167,11 @@ def _first_sentence(line: str) -> str | None:
         if not TITLE.search(line[: end.start()]):
             line = line[: end.start()]
             break
+    value = VALUE.search(line)  # "12% of 50, which is 6"
+    if value and not BARE.fullmatch(line[: value.start()].strip()):
+        return value[1]
+    if bare := BARE_ASIDE.match(line):  # "7 (3+4)"
+        return bare[1]
     line = ASIDE.split(NOT_BUT.sub("", line), maxsplit=1)[0]
     spans = list(SPAN.finditer(line))
     if len(spans) == 1 and not re.search(r"\d", line[: spans[0].start()] + line[spans[0].end() :]):
@@ -194,59 +199,8 @@ def stated_number(answer: pl.Series) -> pl.Series:
     ).to_series()
 
 
-def last_side(answer: str) -> str | None:
-    """Return what stands behind the last equals sign of an equation ("54 - 6 = 48"); None for a list, or "5 = n"."""
-    if len(answer) > LONGEST or LISTED.search(answer):
-        return None
-    depth, at = 0, -1
-    for place, character in enumerate(answer):
-        depth += (character in "([{") - (character in ")]}")
-        if depth == 0 and character == ",":
-            return None
-        at = place if depth == 0 and character == "=" else at
-    side = answer[at + 1 :].strip(" $.")
-    return None if at < 0 or re.fullmatch(r"[A-Za-z]?", side) else side
-
-
 def joined_digits(answer: pl.Series) -> pl.Series:
     r"""Return the answers with bold numbers that are set digit by digit (``\mathbf{1 0 2 0}``) as numbers."""
     rows = answer.str.contains(SET_APART).fill_null(False).arg_true()
     joined = [re.sub(SET_APART, lambda found: re.sub(r"\s", "", found[1]), one) for one in answer.gather(rows)]
     return answer.scatter(rows, pl.Series(joined, dtype=pl.String)) if joined else answer
-
-
-def unmarked(text: str, truth: str, is_number: bool) -> str | None:
-    """Return the answer of a response that marks none; None where it has none.
-
-    Args:
-        text: The response.
-        truth: The right answer.
-        is_number: Whether the right answer is a plain number.
-    """
-    end = text[-TAIL:].strip() if len(text) <= TAIL else text[-TAIL:].partition("\n")[2].strip()  # no half formula
-    formula = _last_formula(end)
-    short = LEAD.sub("", end).strip(ENDS)
-    if is_number or re.search(FRACTION, truth):
-        found = last_number(pl.Series([end]))[0]
-        if found is None and formula is None and re.match(IN_WORDS, short):
-            return short
-        is_last = (
-            formula
-            and "\\" in formula
-            and re.search(r"\d", formula)
-            and (found is None or end.rfind(found) < end.rfind(formula))
-        )
-        return formula if is_last else found
-    if re.search(IS_CHOICE, truth):
-        letters = [next(filter(None, found.groups())) for found in CHOICE.finditer(end)]
-        return letters[-1] if letters else None
-    if formula is None and end and len(end) <= LONGEST and "\n" not in end:
-        return _first_sentence(LEAD.sub("", end))
-    return formula
-
-
-def _last_formula(text: str) -> str | None:
-    """Return the last formula of a text, behind its last equals sign."""
-    spans = [next(group for group in found.groups() if group) for found in SPAN.finditer(text)]
-    spans = [span for span in spans if not re.fullmatch(QED, span)]
-    return ENVIRONMENT_END.sub("", spans[-1]).rsplit("=", 1)[-1].strip(ENDS) or None if spans else None

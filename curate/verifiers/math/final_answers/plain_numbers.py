@@ -12,7 +12,7 @@ CHANGED = (
     r"(?i)\b(?:pi|hundreds?|thousand|k|millions?|billions?|trillions?|dozens?|gross|lakhs?|crores?|half|halves|thirds?"
     r"|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|over|plus|minus"
     r"|times|divided|multiplied|squared|cubed|power|factorial|mod|modulo|sqrt|square|root|degrees? (?:c|f)|base|choose"
-    r"|and|or|to|not|but|per ?cent|percent|per ?mille|permille|less|more|greater|at least|at most|from"
+    r"|and|or|to|not|but|per ?cent|percent|per ?mille|permille|less|more|greater|at least|at most|from|negative"
     r"|north|south|east|west|left|right|up|down|above|below|clockwise|counterclockwise|b\.?c\.?|a\.?d\.?"
     r"|[ap]\.?m\.?|o'clock)\b"
 )
@@ -20,12 +20,25 @@ CHANGED = (
 NAMED = (
     r"(?i)\b(?:python|java|c|version|ver\.?|windows|ios|android|gpt|step|figure|fig\.?|equation|eq\.?|theorem|lemma)"
     r"[ -]?\(?#?\d+(?:\.\d+)*\b"
+    r"|\b(?-i:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?\b(?:, \d{4})?"
 )
+# What a text says its answer is not, and points: "it cannot be 12", "(3, 4)".
+DENIED = (
+    r"(?i)(?:\b(?:wrong|incorrect)\s+answer\s+is|\bnot|\bcannot|n't|\bnever)\s+(?:be\s+|equal\s+(?:to\s+)?)?[-$]?\d[\d.,]*\b"
+    r"|\(\s*-?[\d.]+(?:,\s+-?[\d.]+)+\s*\)"
+)
+MIXED = "\u2064"  # invisible plus: joins "2 1/2"
 TEN = r"(?:\s?(?:×|x|\*|\\times|\\cdot)\s?10\s?\^\s?\{?[-−+]?\d+\}?|[eE][-−+]?\d+)"  # a power of ten
-NUMBER = rf"[-−]?\\?[$€£¥]{{0,2}}[-−]?(?:\d+(?:,\d+)*(?:\.\d+)?|\.\d+)(?:/\d+|{TEN})?(?:\\?%)?"  # 1/2 is one number
+WORD = r"(?:[kKMB]n?\b|\s+(?:hundred|thousand|million|billion|trillion|dozen|pi|and\s+a\s+half)\b)"  # changes its value
+DIGITS = rf"(?:\d+{MIXED}\d+/\d+|\d+(?:,\d+)*(?:\.\d+)?(?:/\d+)?|\.\d+)"  # 2 1/2 is one number, and 1/2
+NUMBER = rf"[-−]?\\?[$€£¥]{{0,2}}[-−]?{DIGITS}{TEN}?(?:\\?%)?{WORD}?"
 # A number stands in no word, exponent, index, fraction, date, time or version; a unit may be stuck to it.
 SCRIPT = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"  # written without spaces around a number
-BEFORE = rf"(?:.*(?:[^\w\p{{N}}.,)\-−–/^{{:\\$€£¥]|[{SCRIPT}]|\D:|[^\w}}^{{]\{{))?"
+HELD = r"\\(?:boxed|fbox|text|textbf|mathbf|mathrm)\s*\{\s*"  # commands whose text may be a number
+BEFORE = (
+    rf"(?:.*(?:[^\w\p{{N}}.,()\-−–/^{{:\\$€£¥√{MIXED}]|(?:^|[^\w)])\(|[{SCRIPT}]|\D:|[^\w}}^{{]\{{|{HELD}"
+    r"|(?:^|\W)(?:US|CA|AU|NZ|HK|R)))?"
+)
 UNIT = r"(?:[kcm]?m|[km]?g|[km]?l|[KMG]B|s|h|hr|hrs|min|ft|in|lbs?|oz|mph|km/h)"
 AFTER = rf"{UNIT}?(?:[^\w\p{{N}}.,:/^\-−–]|[{SCRIPT}]|[.,:\-−–](?:\W|$)|$)"
 LAST_NUMBER = rf"(?s)^{BEFORE}({NUMBER}){AFTER}"
@@ -33,9 +46,15 @@ LAST_NUMBER = rf"(?s)^{BEFORE}({NUMBER}){AFTER}"
 
 def last_number(text: pl.Series) -> pl.Series:
     """Return the last number of each text as written; null where there is none."""
-    named = text.str.replace_all(NAMED, "").str.strip_chars()
-    named = named.str.replace_all(r"([=:(≈]\s*[-−])\s+(\d)", "${1}${2}")  # "x = - 7"
-    return named.str.extract(LAST_NUMBER)
+    text = text.str.replace_all(NAMED, "").str.strip_chars()
+    for pattern, put in (
+        (r"([=:(≈]\s*[-−])\s+(\d)", "${1}${2}"),  # "x = - 7"
+        (r"(\d)\s+(\d+/\d+)", f"${{1}}{MIXED}${{2}}"),
+        (r"(\d)[\x{A0}\x{202F}\x{2009}](\d{3})|(\d) (000)\b", "${1}${3},${2}${4}"),  # 12 000
+        (DENIED, " "),
+    ):
+        text = text.str.replace_all(pattern, put)
+    return text.str.extract(LAST_NUMBER).str.replace(MIXED, " ")
 
 
 def number(text: pl.Series) -> pl.Series:
