@@ -9,12 +9,14 @@ import polars as pl
 from curate.pipeline.prompt_keys import metadata_keys
 from curate.pipeline.prompt_splits import PromptSplits, split_prompts, split_rules, tables_of
 from curate.pipeline.run_state import RunState
+from curate.pipeline.split import LARGE, MANY
 from curate.storage.rows import RowSet, read_batches
 from schemas.errors import nearest, printable, short_repr
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe
 
 EXAMPLES, SHOWN = 3, 60  # examples of what leaks, and the characters of each
+TASKS = 0.1  # large families that hold more than this part of the prompts are warned of
 OFF = 0.2  # a share that is off by more than this part of it is warned of
 
 
@@ -37,7 +39,14 @@ def split_warnings(state: RunState) -> list[StageWarning]:
     if not state.recipe.splits or not state.recipe.datasets or not state.prompts.kept_ids.height:
         return []
     splits = split_prompts(state.recipe, state.prompts, state.shares_of)
-    found = [_leaks(state, splits), _off(splits), _by(state, splits), _openings(splits), _template(splits)]
+    found = [
+        _leaks(state, splits),
+        _off(splits),
+        _by(state, splits),
+        _openings(splits),
+        _template(splits),
+        _large(state, splits),
+    ]
     return [StageWarning("split", printable(text)) for text in found if text]
 
 
@@ -134,6 +143,23 @@ def _openings(splits: PromptSplits) -> str:
         f"{count:,} prompts begin with one of few openings, so that the shares could not be met; they are kept "
         f"together by what follows (the next turn, or the system text); to keep conversations together set by: "
         f"metadata.KEY"
+    )
+
+
+def _large(state: RunState, splits: PromptSplits) -> str:
+    """Return how many prompts are of large families, which go to one side whole, or ""."""
+    assigned = splits.assigned
+    rows, label = int(assigned.free.sum()), assigned.families.label[: assigned.early][assigned.free]
+    families, sizes = np.unique(label, return_counts=True)
+    large = sizes > max(MANY / 2, LARGE * rows)
+    if not splits.rules.shares or len(families) < 2 or sizes[large].sum() <= TASKS * rows or splits.rules.by:
+        return ""
+    first = int(families[large][np.argmax(sizes[large])])  # a label is the least row of its family
+    text = short_repr(_texts(state, [first])[first], SHOWN)
+    return (
+        f"{int(large.sum()):,} families of near-duplicates hold {int(sizes[large].sum()):,} of {rows:,} prompts (the "
+        f"largest {sizes.max():,}, such as {text}) and go to one side whole, so a split may have few kinds of prompts; "
+        f"to compare more strictly set near_duplicates: 0.95, or 0 for equal texts only"
     )
 
 

@@ -117,3 +117,13 @@ def test_by_keeps_groups_on_one_side_in_every_dataset(tmp_path):
         assert sides.setdefault(number // 4, split) == split
     assert sorted(sides.values()) == ["test"] * 2 + ["train"] * 8
     assert made.datasets["sft"]["split"].value_counts().sort("split")["count"].to_list() == [8, 32]
+
+
+def test_tasks_that_go_to_one_side_whole_are_said(tmp_path):
+    tasks = ["Translate the next English sentence into German word by word", "Write a short haiku about the next topic"]
+    letters = [a + b for a in "abcdefgh" for b in "klmnop"]
+    rows = [row(f"{task} and keep its tone as it is: w{word}rd") for task in tasks for word in letters]
+    said = warned(
+        tmp_path, [*rows, *(row(f"What is {n} and {word}?") for n, word in enumerate(letters))], {"test": 0.1}
+    )
+    assert any("2 families of near-duplicates hold 96 of 144 prompts (the largest 48" in text for text in said), said
