@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from curate.score._call_reading import Call, Expected, Tools
+from curate.score._call_reading import Call, Tools
+from curate.score._expected_calls import Expected
 
 OPTIONAL = ""  # among the accepted values of an argument: it may be left out
 

@@ -10,7 +10,8 @@ import re
 from typing import Any, NamedTuple
 
 from curate.score._accepted_answers import accepted_answers
-from curate.score._call_reading import Expected, expected_calls, read_tools
+from curate.score._call_reading import read_tools
+from curate.score._expected_calls import Expected, expected_calls
 
 VERIFIERS = ("math", "exact_match", "constraints", "code", "json_schema", "tool_call")
 # Keys of a prompt's metadata that hold a program that solves it (MBPP, HumanEval, TACO, KodCode, LeetCode ...).

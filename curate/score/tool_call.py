@@ -3,9 +3,10 @@
 The calls are those in the candidate's turns (``tool_calls``, in OpenAI's form), and those written in their text, after
 any reasoning (between <tool_call> tags, as Hermes and Qwen do, or in another form of ``schemas.call_forms``). ``tools``
 is a list of functions, each with a JSON Schema. ``ground_truth`` may hold the expected calls in the shapes of
-``_call_reading.expected_calls``, or [] for no call. Their order does not matter, 1 equals 1.0, and an argument that has
-its default is as one left out; "3" is not 3. If it holds no calls, the other checks remain, and there has to be a call.
-If it holds calls that can't be read, or of a function that is not among the tools, the row has no value.
+``_expected_calls.expected_calls``, or [] for no call. Their order does not matter, 1 equals 1.0, and an argument that
+has its default is as one left out (except in BFCL's form, which says itself what may be left out); "3" is not 3. If it
+is prose, the other checks remain, and there has to be a call. If it holds calls that can't be read, or of a function
+that is not among the tools, the row has no value.
 
 With ``partial: true`` the value is the mean of four shares (three if no calls are expected): of calls that can be read,
 whose function exists, whose arguments fit, and that are expected. A call where none is expected is 0.0 in any case.
@@ -19,13 +20,12 @@ import polars as pl
 from curate.score._call_matching import matched, shown
 from curate.score._call_reading import (
     Call,
-    Expected,
     Tools,
     calls_of_text,
     calls_of_turns,
-    expected_calls,
     read_tools,
 )
+from curate.score._expected_calls import Expected, expected_calls
 
 MOST = 200  # calls that are compared
 SHOWN = 5  # failures in ``detail``

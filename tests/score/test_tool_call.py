@@ -135,7 +135,7 @@ def test_no_call_expected():
         assert one(turns(text="<tool_call>{"), [], partial=partial)[0] == 0.0
 
 
-@pytest.mark.parametrize("truth", ["It is sunny.", "42", '"x"', '{"name": "Bob"}', "[[]]", None, "<tool_call> is"])
+@pytest.mark.parametrize("truth", ["It is sunny.", "42", '"x"', None, "<tool_call> is"])
 def test_a_ground_truth_that_is_no_call_leaves_the_other_checks(truth):
     assert one(turns(PARIS), truth)[:2] == (1.0, {"calls": 1, "read": 1, "exist": 1, "fit": 1})
     assert one(turns(text="Sunny."), truth)[0] == 0.0

@@ -111,7 +111,7 @@ def test_a_number_as_text_is_another_value_in_a_call():
 @pytest.mark.parametrize(
     ("truth", "word"),
     [
-        ('[weather("Paris")]', "calls that can't be read: no call with named arguments"),
+        ('[weather("Paris")]', "calls that can't be read: arguments without names in a call of 'weather'"),
         ("[weather(city=Paris)]", "calls that can't be read"),
         ('{"name": "weather", "arguments": "{city"}', "a call that can't be read: arguments of 'weather'"),
         ('<tool_call>{"name": "weather", "arguments": {</tool_call>', "a call that can't be read"),
