@@ -8,6 +8,8 @@ import polars as pl
 
 STUCK = r"[!-/:-@\[-`{-~“”‘’«»…—–•¿¡。！？、，]"  # ``text_units.PUNCTUATION`` as a character class
 ALNUM = r"[\p{L}\p{N}]"
+# A letter, digit or mark of a script that separates words by spaces (``text_units.UNSPACED`` has the others).
+SPACED = r"[\p{L}\p{N}\p{M}--[\p{Han}\p{Hiragana}\p{Katakana}ー\x{ff70}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]"
 LINE_BREAKS = ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 CURLY = ["“", "”", "‘", "’"]
 AT_LINE = r"(?m)^[^\S\n]*"  # the start of a line with its white space
@@ -64,8 +66,9 @@ def _times(texts: pl.Series, phrases: pl.Series) -> pl.Series:
     # Most texts do not have the phrase's first word, which is a quick check.
     rows = texts.str.contains(pl.lit(phrases.str.extract(f"({ALNUM}+)").fill_null("")), literal=True)
     texts, phrases = plain(texts.filter(rows)), plain(phrases.filter(rows))
-    # With a mark at both ends of every run of letters and digits, a phrase can only match whole words.
-    texts, phrases = (some.str.replace_all(f"({ALNUM}+)", "\x01${1}\x02") for some in (texts, phrases))
+    # With a mark at both ends of every run of letters and digits, a phrase can only match whole words. Scripts without
+    # spaces between words have no marks.
+    texts, phrases = (some.str.replace_all(f"({SPACED}+)", "\x01${1}\x02") for some in (texts, phrases))
     count = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(rows))
     return where(count, rows, texts.str.count_matches(phrases, literal=True))
 

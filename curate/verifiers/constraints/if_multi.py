@@ -25,7 +25,7 @@ from curate.verifiers.constraints.forms import (
     related,
 )
 from curate.verifiers.constraints.rlvr import DIVIDER
-from curate.verifiers.constraints.text_units import PUNCTUATION, sentences_of
+from curate.verifiers.constraints.text_units import PUNCTUATION, sentences_of, whole_words
 
 Verdict = tuple[bool, Found]
 HYPHENS = re.compile(r"(?<=[.!?…])-")
@@ -99,7 +99,7 @@ def word_once(text: str, keyword: PhraseValue) -> Verdict:
 @each
 def exclude_word_harder(text: str, keyword: PhraseValue) -> Verdict:
     """The keyword does not occur as a whole word, in any case; found: how often it does."""
-    found = len(re.findall(rf"(?<!\w){re.escape(keyword.strip().lower())}(?!\w)", text.lower()))
+    found = whole_words(text, keyword)
     return found == 0, found
 
 

@@ -36,7 +36,7 @@ from curate.verifiers.constraints.forms import (
     missing,
     related,
 )
-from curate.verifiers.constraints.text_units import sentence_lengths
+from curate.verifiers.constraints.text_units import sentence_lengths, whole_words
 
 Verdict = tuple[bool, Found]
 OPTIONS = ["My answer is yes.", "My answer is no.", "My answer is maybe."]
@@ -59,12 +59,7 @@ def frequency(texts: pl.Series, keyword: Phrase, frequency: Whole, relation: Rel
 @each
 def forbidden_words(text: str, forbidden_words: PhraseValues) -> Verdict:
     """None of the words occurs as a whole word, in any case; found: those that do."""
-    low = text.lower()
-    present = [
-        word
-        for word in forbidden_words
-        if word.lower() in low and re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
-    ]
+    present = [word for word in forbidden_words if whole_words(text, word)]
     return not present, present
 
 

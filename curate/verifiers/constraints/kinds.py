@@ -11,6 +11,7 @@ import polars as pl
 
 from curate.algorithms.text.text_columns import (
     ALNUM,
+    SPACED,
     STUCK,
     in_words,
     lowercase_only,
@@ -180,7 +181,7 @@ def forbidden_words(texts: pl.Series, words: Phrases) -> Verdicts:
 def starts_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     """The text starts with the phrase. If the phrase ends in a letter or digit, the word has to end there too."""
     texts, phrase = plain(texts), plain(phrase)
-    word_continues = phrase.str.tail(1).str.contains(ALNUM) & character_after(texts, phrase).str.contains(ALNUM)
+    word_continues = phrase.str.tail(1).str.contains(SPACED) & character_after(texts, phrase).str.contains(SPACED)
     return texts.str.starts_with(pl.lit(phrase)) & ~word_continues, None
 
 
@@ -197,7 +198,7 @@ def ends_with(texts: pl.Series, phrase: Phrase) -> Verdicts:
     rows = pl.DataFrame({"text": texts, "long": phrase.str.len_chars().cast(pl.Int64)})
     before = rows.select(pl.col("text").str.tail(pl.col("long") + 1).str.head(1)).to_series()
     longer = rows.select(pl.col("text").str.len_chars() > pl.col("long")).to_series()
-    word_continues = longer & before.str.contains(ALNUM) & phrase.str.head(1).str.contains(ALNUM)
+    word_continues = longer & before.str.contains(SPACED) & phrase.str.head(1).str.contains(SPACED)
     return texts.str.ends_with(pl.lit(phrase)) & ~word_continues, None
 
 

@@ -32,7 +32,7 @@ from curate.verifiers.constraints.forms import (
     each,
     missing,
 )
-from curate.verifiers.constraints.text_units import sentence_lengths
+from curate.verifiers.constraints.text_units import sentence_lengths, whole_words
 
 Verdict = tuple[bool, Found]
 DIVIDER = re.compile(r"\*{3}|\* \* \*")
@@ -46,7 +46,7 @@ def verify_keywords(texts: pl.Series, keyword_list: Phrases) -> Verdicts:
 @each
 def verify_keyword_frequency(text: str, word: PhraseValue, N: WholeValue) -> Verdict:  # noqa: N803
     """Exactly this number of times the word occurs as a whole word, in any case."""
-    found = len(re.findall(rf"(?<!\w){re.escape(word.lower())}(?!\w)", text.lower()))
+    found = whole_words(text, word)
     return found == N, found
 
 
@@ -93,7 +93,8 @@ def validate_paragraphs(text: str, N: WholeValue, first_word: PhraseValue, i: Wh
     """Exactly this number of paragraphs between empty lines; the ith begins with the word, in this case."""
     parts = [part.strip() for part in text.strip().split("\n\n")]
     word = first_word.strip()
-    begins = 0 < i <= len(parts) and re.match(rf"{re.escape(word)}(?!\w)", parts[i - 1]) is not None
+    nth = parts[i - 1] if 0 < i <= len(parts) else ""
+    begins = nth.startswith(word) and whole_words(nth[: len(word) + 1], word) == 1
     return len(parts) == N and begins, len(parts)
 
 

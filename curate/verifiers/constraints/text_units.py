@@ -5,7 +5,9 @@ sentence   words up to one that ends in . ! ? or …, with closing quotes and br
            "Mr.", "e.g.", single initials and a number at the start of a sentence ("1.") do not end one
 line       a line that is not blank
 paragraph  lines between blank lines
-phrase     compared as whole words, ignoring case, the kind of quotes (curly or straight) and the kind of white space
+phrase     compared as whole words, ignoring case, the kind of quotes (curly or straight) and the kind of white space;
+           it has to begin and end with a word only where it begins and ends with a letter or digit ("C#" does not end
+           with one), and not of a script that writes no space between words (Chinese, Japanese, Thai ...)
 
 Texts may be hostile and long: everything here takes time proportional to the text. So no pattern has nested repeats,
 and nothing is Unicode-normalised (which is quadratic for long runs of combining marks).
@@ -14,12 +16,19 @@ and nothing is Unicode-normalised (which is quadratic for long runs of combining
 import json
 import re
 import string
+import unicodedata
 
 CLOSERS = "\"'”’)]*_»"
 PUNCTUATION = string.punctuation + "“”‘’«»…—–•¿¡。！？、，"
 ABBREVIATIONS = {"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "e.g.", "i.e.", "vs.", "approx."}
 STOPS = frozenset(".!?…。！？")
 ENDING = STOPS | frozenset(CLOSERS)
+# Letters and marks of the scripts without spaces between words: Thai to Khmer, kana and Han.
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+BREAKS = re.compile(r"[\s'\"“”‘’]")  # what ``plain`` changes, apart from capitals
 STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 
 
@@ -88,6 +97,31 @@ def sentences_of(text: str) -> list[list[str]]:
 def plain(text: str) -> str:
     """Return a text as phrases are compared: in lower case, with straight quotes and single spaces."""
     return " ".join(text.translate(STRAIGHT).lower().split())
+
+
+def whole_words(text: str, phrase: str) -> int:
+    """Return how often a text has a phrase as whole words."""
+    quick = BREAKS.split(phrase.strip().lower(), maxsplit=1)[0]
+    if quick not in text.lower():  # most texts do not have it
+        return 0
+    text, phrase = plain(text), plain(phrase)
+    if not phrase:
+        return 0
+    starts, ends = _in_word(phrase[0]), _in_word(phrase[-1])
+    found, at = 0, text.find(phrase)
+    while at >= 0:
+        end = at + len(phrase)
+        before = starts and at > 0 and _in_word(text[at - 1])
+        whole = not before and not (ends and end < len(text) and _in_word(text[end]))
+        found += whole
+        at = text.find(phrase, end if whole else at + 1)
+    return found
+
+
+def _in_word(sign: str) -> bool:
+    """Return whether a character belongs to a word that spaces separate: a letter, digit, mark or underscore."""
+    letter = sign.isalnum() or sign == "_" or unicodedata.category(sign)[0] == "M"
+    return letter and (sign.isascii() or not UNSPACED.match(sign))
 
 
 def from_json(text: str) -> object:
