@@ -23,7 +23,7 @@ import polars as pl
 from pydantic import JsonValue
 
 from curate.algorithms.text.written_lists import written_value
-from curate.score._schema_forms import find_schema
+from curate.score._schema_forms import find_schema, unfenced
 from schemas.errors import UserError
 
 DEEPEST = 200  # levels of nesting in a checked value
@@ -236,6 +236,7 @@ def checker(schema: str) -> Checker:
 @lru_cache(maxsize=512)
 def truth_checker(text: str) -> Checker:
     """Return the compiled schema that a ground truth holds. Raises ``ValueError`` (in one line) if it holds none."""
+    text = unfenced(text)
     try:
         value = read_json(text)
     except (ValueError, RecursionError) as error:
