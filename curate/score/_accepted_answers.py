@@ -6,9 +6,10 @@ Natural Questions' ``{"short_answers": [...]}``, DROP's ``{"number": "5", "spans
 these.
 """
 
+import re
 from typing import Any, NamedTuple
 
-from curate.algorithms.text.written_lists import NUMBER, written_value
+from curate.algorithms.text.written_lists import NUMBER, QUOTED, written_value
 
 STRUCTURED = r"^\s*(?:[\[{]|array\(|\(\s*['\x22])"  # the beginning of a text that may be a list or a mapping
 ANSWERS = (
@@ -19,39 +20,52 @@ ANSWERS = (
 BESIDE = (
     "answer_start", "answer_end", "answers_start", "start_token", "end_token", "start_byte", "end_byte", "start", "end",
     "type", "types", "answer_type", "normalized_aliases", "normalized_value", "matched_wiki_entity_name",
-    "normalized_matched_wiki_entity_name", "date", "id", "hit_id", "worker_id",
+    "normalized_matched_wiki_entity_name", "id", "hit_id", "worker_id",
 )  # fmt: skip
+DATE = ("day", "month", "year")  # DROP's "date"
+TRUTH_VALUE = re.compile(r"\b(?:true|false)\b", re.IGNORECASE)
+NO_COMMA = re.compile(r"(?<=[\d.\]])\s+(?=[-+.\d\[])")  # where NumPy prints no comma in an array of rows
 
 
 class Accepted(NamedTuple):
     """The answers of a ground truth.
 
     Attributes:
-        answers: The texts that are accepted.
+        answers: The texts that are accepted; with ``wrong``, the parts of which any or all are.
         wrong: Why it cannot be said which are, or None.
-        numbers: Whether they are several bare numbers, which may be accepted answers or one list.
-        items: The items of a plain list; empty for a mapping.
+        unclear: Whether they are several bare numbers or truth values, which may be accepted answers or one list.
     """
 
     answers: list[str]
     wrong: str | None = None
-    numbers: bool = False
-    items: tuple[str, ...] = ()
+    unclear: bool = False
 
 
 class _Unclear(ValueError):
     """A ground truth has several parts that may be alternatives or may all be needed."""
 
+    def __init__(self, why: str, parts: list[str]) -> None:
+        super().__init__(why)
+        self.parts = parts
+
+
+class Written(NamedTuple):
+    """A list of texts, numbers and lists: its brackets, its leaves in order, and the leaves of each list inside it."""
+
+    shape: str
+    leaves: tuple[str, ...]
+    inner: tuple[tuple[str, ...], ...] = ()
+
 
 def accepted_answers(truth: str) -> Accepted | None:
     """Return the answers that a ground truth accepts, or None where it is one text."""
-    value = written_value(truth, numbers_as_text=True)
+    value = _value(truth)
     if not isinstance(value, dict | list):
         return None
     try:
         answers = _of_list(value) if isinstance(value, list) else _of_mapping(value)
     except _Unclear as error:
-        return Accepted([], str(error))
+        return Accepted([text for text in error.parts if text.strip()], str(error))
     except RecursionError:
         return None
     if answers is None:
@@ -59,25 +73,51 @@ def accepted_answers(truth: str) -> Accepted | None:
     answers = list(dict.fromkeys(text for text in answers if text.strip()))
     if not answers:
         return Accepted([], "ground_truth holds no answer")
-    numbers = (
-        isinstance(value, list) and not _quoted(truth) and len(answers) > 1 and all(map(NUMBER.fullmatch, answers))
-    )
-    return Accepted(answers, None, numbers, _items(value))
+    return Accepted(answers, None, isinstance(value, list) and _is_unclear(truth, value, answers))
 
 
-def list_items(text: str) -> tuple[str, ...]:
-    """Return the items of a text that is a plain list, else nothing."""
-    return _items(written_value(text, numbers_as_text=True))
+def _is_unclear(truth: str, values: list, answers: list[str]) -> bool:
+    """Return whether a list may be one answer as well as several: of bare numbers, or with bare truth values."""
+    if max(len(values), len(answers)) < 2:
+        return False
+    bare = re.sub(QUOTED, "", truth, flags=re.DOTALL)
+    return bool(TRUTH_VALUE.search(bare)) or (bare == truth and all(map(NUMBER.fullmatch, answers)))
 
 
-def _quoted(text: str) -> bool:
-    return '"' in text or "'" in text
+def written_list(text: str) -> Written | None:
+    """Return the list that a text writes, whatever its quotes and spaces; None where it writes none."""
+    text = text.strip()
+    if not text.startswith(("[", "(", "array(")):
+        return None
+    value = _value(text)
+    if not isinstance(value, list):
+        return None
+    try:
+        shape, leaves = _leaves(value)
+    except (TypeError, RecursionError):
+        return None
+    inner = (_leaves(one)[1] for one in value if isinstance(one, list | tuple))
+    return Written("(" + shape if text.startswith("(") else shape, tuple(leaves), tuple(map(tuple, inner)))
 
 
-def _items(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str | bool) or one is None for one in value):
-        return ()
-    return tuple(text for one in value for text in _of_one(one) or ())
+def _value(text: str) -> Any:
+    """Return the list or mapping that a text writes, also an array of rows as NumPy prints it; None where none."""
+    value = written_value(text, numbers_as_text=True)
+    if value is None and text.lstrip().startswith("[["):
+        return written_value(NO_COMMA.sub(", ", text), numbers_as_text=True)
+    return value
+
+
+def _leaves(value: Any) -> tuple[str, list[str]]:
+    """Return the brackets of a nested list, with a dot for each leaf, and its leaves; else raise ``TypeError``."""
+    if not isinstance(value, list | tuple):
+        found = None if isinstance(value, dict) else _of_one(value)
+        if found is None:
+            raise TypeError(value)
+        return "." * len(found), found
+    parts = [_leaves(one) for one in value]
+    inside = "".join(shape for shape, _ in parts)
+    return f"[{inside}]" if isinstance(value, list) else f"({inside})", [leaf for _, some in parts for leaf in some]
 
 
 def _of_list(values: list) -> list[str] | None:
@@ -85,12 +125,20 @@ def _of_list(values: list) -> list[str] | None:
     answers = []
     for value in values:
         if isinstance(value, list) and len(value) > 1 and len(values) > 1:
-            raise _Unclear("ground_truth is a list of lists: alternatives, or parts that are all needed")
+            parts = [leaf for one in values for leaf in _leaves_of(one)]
+            raise _Unclear("ground_truth is a list of lists: alternatives, or parts that are all needed", parts)
         found = _of_list(value) if isinstance(value, list) else _of_one(value)
         if found is None:
             return None
         answers += found
     return answers
+
+
+def _leaves_of(value: Any) -> list[str]:
+    try:
+        return _leaves(value)[1]
+    except TypeError:
+        return []
 
 
 def _of_one(value: Any) -> list[str] | None:
@@ -103,15 +151,26 @@ def _of_one(value: Any) -> list[str] | None:
 
 def _of_mapping(mapping: dict) -> list[str] | None:
     """Return the answers in a mapping; None where it has other keys, and so is an answer itself."""
-    if not any(key in mapping for key in ANSWERS) or any(key not in (*ANSWERS, *BESIDE) for key in mapping):
+    if not any(key in mapping for key in (*ANSWERS, "date")):
         return None
-    answers: list[str] = []
+    if any(key not in (*ANSWERS, *BESIDE, "date") for key in mapping):
+        return None
+    answers = _of_date(mapping["date"]) if isinstance(mapping.get("date"), dict) else []
     for key in ANSWERS:
         value = mapping.get(key)
         found = _of_list(value if isinstance(value, list) else [value])
         if found is None:
             return None
         if key == "spans" and len(set(found)) > 1:
-            raise _Unclear("ground_truth has several spans: alternatives, or parts that are all needed")
+            raise _Unclear("ground_truth has several spans: alternatives, or parts that are all needed", found)
         answers += found
     return answers
+
+
+def _of_date(date: dict) -> list[str]:
+    """Return how a date of DROP may be written: day, month and year in that order, or the month first."""
+    day, month, year = (str(date.get(key) or "").strip() for key in DATE)
+    written = [" ".join(filter(None, (day, month, year)))]
+    if day and month and not month.isdigit():
+        written += [" ".join(filter(None, (f"{month} {day}{comma}", year))) for comma in (("", ",") if year else ("",))]
+    return [text for text in written if text]

@@ -53,7 +53,7 @@ def own_answer(
         return Reference(truth if MARKED.search(truth) else f"\\boxed{{{truth.strip()}}}", ITSELF)
     if verifier == "exact_match":
         accepted = accepted_answers(truth)
-        return Reference(accepted.answers[0] if accepted and accepted.answers else truth, ITSELF)
+        return Reference(accepted.answers[0] if accepted and accepted.answers and not accepted.wrong else truth, ITSELF)
     return _calls(truth, tools) if verifier == "tool_call" else None
 
 

@@ -21,9 +21,8 @@ import polars as pl
 
 from curate.algorithms.text.ngrams import one_space
 from curate.algorithms.text.spelling import bare_ends, one_typography, without_articles
-from curate.score._accepted_answers import STRUCTURED, Accepted, accepted_answers, list_items
-
-UNCLEAR = "ground_truth is a list of numbers, and the response one of them: 'several' says whether that is right"
+from curate.score._accepted_answers import STRUCTURED, accepted_answers
+from curate.score._list_verdicts import Row, verdict
 
 
 def score(
@@ -44,8 +43,8 @@ def score(
         ground_truth: The answers: a text, or a list of accepted answers in a shape of ``_accepted_answers``. Equal
             spelling is right in any case.
         several: Whether a list holds several accepted answers (True) or is itself the answer (False). By default a
-            list of texts holds several, and of a list of two or more numbers it is not known: a response that is one of
-            them has no value.
+            list of texts holds several, and of a list of two or more numbers or truth values, or of lists, it is not
+            known: a response that is one of them has no value.
         ignore_typography: Whether the forms of a character are the same.
         ignore_space: Whether the amount and kind of white space does not matter.
         ignore_punctuation: Whether the marks of a sentence at the ends and quotation marks around it do not matter.
@@ -73,9 +72,8 @@ def score(
     )
     rows = rows.with_columns(same=normalise(truths) == rows["answer"], error=missing)
     rows = rows.with_columns(value=pl.when(pl.col("error").is_null()).then(pl.col("same").cast(pl.Float64)))
-    if several is not False:
-        listed = rows.filter((pl.col("value") == 0) & pl.col("truth").str.contains(STRUCTURED))
-        rows = _with_accepted(rows, listed, normalise, several)
+    listed = rows.filter((pl.col("value") == 0) & pl.col("truth").str.contains(STRUCTURED))
+    rows = _with_accepted(rows, listed, normalise, several)
     return rows.select("value", "error")
 
 
@@ -94,38 +92,13 @@ def _with_accepted(
         orient="row",
     )
     pairs = pairs.with_columns(accepted=normalise(pairs["accepted"]))
-    hits = listed.join(pairs, on="truth").filter(pl.col("answer") == pl.col("accepted"))["row"]
-    hits = set(hits)
+    answers: dict[str, list[str]] = {truth: [] for truth in lists}
+    for truth, accepted in pairs.iter_rows():
+        answers[truth].append(accepted)
     verdicts = [
-        _verdict(lists[truth], row in hits, _same_list(response, truth, lists[truth], normalise), several)
-        for row, response, truth in listed.select("row", "response", "truth").iter_rows()
+        verdict(Row(response, truth, lists[truth], answer, answers[truth]), normalise, several)
+        for response, truth, answer in listed.select("response", "truth", "answer").iter_rows()
     ]
     places = listed["row"]
     value = rows["value"].scatter(places, [value for value, _ in verdicts])
     return rows.with_columns(value, error=rows["error"].scatter(places, [error for _, error in verdicts]))
-
-
-def _verdict(accepted: Accepted, hit: bool, same: bool, several: bool | None) -> tuple[float | None, str | None]:
-    """Return value and error of a response that equals an accepted answer (``hit``) or the whole list (``same``)."""
-    if same:
-        return 1.0, None
-    if accepted.wrong:
-        return None, accepted.wrong
-    if hit and accepted.numbers and several is None:
-        return None, UNCLEAR
-    return float(hit), None
-
-
-def _same_list(response: str, truth: str, accepted: Accepted, normalise: Callable[[pl.Series], pl.Series]) -> bool:
-    """Return whether a response is the list of a ground truth, whatever its quotes and spaces, or a list of one of it.
-
-    Only where the ground truth is a list: ``["Paris"]`` is then right as ``['Paris']`` too, but [1, 2] is not (1, 2).
-    """
-    opening = "(" if truth.lstrip().startswith("(") else "["
-    if not accepted.items or not response.lstrip().startswith(opening):
-        return False
-    given = list_items(response)
-    if not given:
-        return False
-    one, other = (normalise(pl.Series(items, dtype=pl.String)).to_list() for items in (given, accepted.items))
-    return one == other or (len(one) == 1 and one[0] in other and not accepted.numbers)
