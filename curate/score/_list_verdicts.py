@@ -44,7 +44,8 @@ def verdict(row: Row, normalise: Normalise, several: bool | None) -> tuple[float
         normalise: What brings texts to the form in which they are compared.
         several: Whether a list holds several accepted answers (True) or is itself the answer (False).
     """
-    given, expected = written_list(row.response), written_list(row.truth)
+    given = written_list(row.response)
+    expected = written_list(row.truth) if given else None
     if given and expected and given.shape == expected.shape and _alike(given.leaves, expected.leaves, normalise):
         return 1.0, None
     if several is False:

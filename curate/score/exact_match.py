@@ -7,8 +7,10 @@ Normalisation never takes away a digit, a sign, an operator or a symbol: -5 is n
   signs (− and – are -), curly quotes, ligatures; invisible ones are left out. x² is not x2, ½ is not 1/2, ① is not 1.
 - ``ignore_space``: runs of white space are one space, and none is at the ends.
 - ``ignore_punctuation``: what ends a sentence is left out at the end ("Yes.", "Yes!"), a full stop after anything,
-  other marks after a word of two letters only (5! is not 5, C: not C); ¿ and ¡ at the beginning; and quotation marks,
-  backticks or ** around the whole. Marks inside stay: "a-b" is not "a b", "U.S." is "U.S" but not "US".
+  other marks after a word of two letters only (5! is not 5, C: not C), but neither ! nor ? after one word in small
+  letters that may be a program's (save! is not save, int? not int; Save! is save); ¿ and ¡ at the beginning; and
+  quotation marks, backticks or ** around the whole. Marks inside stay: "a-b" is not "a b", "U.S." is "U.S" but not
+  "US".
 - ``ignore_case``: all is compared in lower case, one letter alone too.
 - ``ignore_articles``: "a", "an" and "the" before a word are left out (SQuAD's evaluation does); off.
 

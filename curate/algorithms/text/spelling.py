@@ -14,6 +14,12 @@ STOPS = "[.。．।۔]"
 FULL_STOP = rf"(?s)^(.*[^.。．।۔\s]) ?{STOPS}$"
 # Other marks end a sentence only after a word of two letters: 5! is a factorial, C: a drive, x? a pattern.
 OTHER_MARKS = rf"(?s)^(.*{WORD_END}) ?(?:[!?！？؟]+|[,;:，；：、،؛]|…|\.\.\.)$"
+# One word in small letters may be a name in a program (``save!``, ``int?``), unless it is one of prose.
+NAME = r"^[\p{Ll}_][\p{Ll}\p{N}_]+[!?]$"
+PROSE = (
+    r"^(?:yes|no|yeah|yep|nope|ok|okay|true|false|maybe|perhaps|never|always|none|nothing|sure|right|wrong|correct"
+    r"|incorrect|hello|hi|bye|thanks|oui|non|si|ja|nein|da|nyet|stop|help|what|who|where|when|why|how)[!?]$"
+)
 OPENING_MARKS = "^[¿¡] ?"
 # Quotation marks around the whole text, with none of their kind inside.
 QUOTED = "|".join(
@@ -73,7 +79,9 @@ def bare_ends(text: pl.Series) -> pl.Series:
         if not ended.any():
             break
         some = text.filter(ended)
-        some = some.str.replace(FULL_STOP, "${1}").str.replace(OTHER_MARKS, "${1}")
+        some = some.str.replace(FULL_STOP, "${1}")
+        name = (some.str.contains(NAME) & ~some.str.contains(PROSE)).fill_null(False)
+        some = some.str.replace(OTHER_MARKS, "${1}").zip_with(~name, some)
         some = some.str.replace(rf"(?s){OPENING_MARKS}(.)", "${1}").str.replace(QUOTED, INSIDE)
         text = text.scatter(ended.arg_true(), some.str.strip_chars())
     return text
