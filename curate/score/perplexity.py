@@ -1,7 +1,8 @@
 """The perplexity of the response under a model: the exponential of its mean loss per token.
 
 Low values are texts that the model would have written itself, or repetition; very high ones are noise, or another
-language. The tool calls of a response count as the model's chat template prints them.
+language. The tool calls of a response count as the model's chat template prints them. Of a response of several turns
+the last one counts, given the others.
 """
 
 import polars as pl

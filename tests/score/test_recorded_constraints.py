@@ -110,6 +110,20 @@ def test_a_name_that_is_not_known_is_an_error_that_names_it(truth, error):
     assert (value, detail) == (None, None) and error in found and "\n" not in found
 
 
+@pytest.mark.parametrize("quantifier", ["at least", "at_least", "At Least", " at least", "AT-LEAST", "no less than"])
+def test_a_quantifier_is_read_however_it_is_written(quantifier):
+    for name in ("validate_word_constraint", "verify_sentence_constraint", "validate_frequency_capital_words"):
+        truth = {"func_name": name, "N": 2, "quantifier": quantifier}
+        assert scored("ONE. TWO.", truth)[0] == scored("ONE. TWO. THREE.", truth)[0] == 1.0
+        assert scored("ONE.", truth)[0] == 0.0
+
+
+def test_a_language_is_read_however_it_is_written():
+    text = "Das Wetter ist heute schön und wir fahren mit unseren Freunden an den Strand"
+    for language in ("de", "DE", " de ", "de-AT", "de_AT"):
+        assert scored(text, [{"kind": "language:response_language", "language": language}])[0] == 1.0
+
+
 def test_ifevals_other_relations_are_what_they_say():
     for relation, values in {"at most": [1, 1, 0], "more than": [0, 0, 1], "exactly": [0, 1, 0]}.items():
         for name, given in ((WORDS, {"num_words": 2}), ("length_constraints:number_sentences", {"num_sentences": 2})):

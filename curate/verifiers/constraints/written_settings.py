@@ -75,6 +75,10 @@ def _relation(value: Any) -> Any:
     return RELATIONS.get(value, value)
 
 
+def _language(value: Any) -> Any:
+    return value.strip().replace("_", "-") if isinstance(value, str) else value
+
+
 def _how(value: Any) -> Any:
     value = _relation(value)
     return value.replace(" ", "_") if isinstance(value, str) else value
@@ -83,7 +87,8 @@ def _how(value: Any) -> Any:
 READERS: dict[object, Callable[[Any], Any]] = {
     forms.Letter: _character,
     forms.Character: _character,
-    forms.Quantifier: _relation,
+    forms.Language: _language,
+    **dict.fromkeys((forms.Quantifier, forms.QuantifierValue), _relation),
     **dict.fromkeys((forms.Whole, forms.WholeValue), _whole),
     **dict.fromkeys((forms.Phrase, forms.PhraseValue, forms.Long, forms.LongValue), _phrase),
     **dict.fromkeys((forms.Phrases, forms.PhraseValues), _phrases),
