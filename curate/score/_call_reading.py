@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from curate.score.json_schema import Checker, checker, read_json
+from schemas.answer_text import answer_of
 from schemas.call_forms import CLOSE, OPEN
 from schemas.call_text import has_mark, split_tool_calls, written_badly
-from schemas.reasoning import split_reasoning
 from schemas.tool_calls import ARGUMENTS
 
 
@@ -72,7 +72,7 @@ def calls_of_text(text: Any, tools: Tools) -> list[Call]:
     """Return the calls that a text holds, in the forms of ``schemas.call_forms``, after its trace."""
     if not isinstance(text, str) or not text:
         return []
-    text = split_reasoning(text)[1]
+    text = answer_of(text)[1]
     if OPEN not in text:
         return calls_of_forms(text, tools.properties)
     calls = []

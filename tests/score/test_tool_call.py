@@ -63,6 +63,17 @@ def test_calls_written_in_the_text():
     assert one(turns(PARIS, text=tags(ROME)), [ROME, PARIS])[0] == 1.0
 
 
+@pytest.mark.parametrize(
+    "trace", ["<think>{}</think>", "<thinking>{}", "So.\n<think>\n{}", "<Think>{}", "<reasoning>\n{}</reasoning>"]
+)
+def test_calls_in_a_trace_are_none(trace):
+    text = trace.format(tags(PARIS))
+    assert one(turns(text=text), PARIS)[0] == 0.0
+    assert one(turns(text=text), [])[0] == 1.0
+    if "</" in trace:
+        assert one(turns(text=text + tags(ROME)), [ROME])[0] == 1.0
+
+
 def test_calls_in_all_turns_of_the_candidate_count_and_no_others():
     own = [
         {"role": "assistant", "tool_calls": [{"function": PARIS}]},
