@@ -27,7 +27,7 @@ from typing import NamedTuple
 from curate.score._score_forms import FORMS, LINE_FORMS, ONE_ONLY, Found, Scale, choose, in_json
 from curate.score._verdict_forms import FORMS as VERDICTS
 from curate.score._verdict_forms import LINE_FORMS as LINE_VERDICTS
-from curate.score._verdict_forms import verdicts
+from curate.score._verdict_forms import disagree, says_both, verdicts
 from schemas.reasoning import split_reasoning
 
 MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
@@ -95,8 +95,10 @@ def read_verdict(reply: str, *, last: bool) -> ParsedReply:
     for forms, (begin, end) in ((in_order, line), (VERDICTS, (0, len(text)))):
         for level in forms:
             found = sorted(verdicts(level, text, begin, end), key=lambda one: one.start)
-            if level is VERDICTS[2] and len({one.value for one in found}) > 1:
+            if level is VERDICTS[2] and found and (len({one.value for one in found}) > 1 or says_both(text)):
                 break  # "A is better in style, B is better in ..."
+            if level is VERDICTS[0] and found and disagree(found, text, last=last):
+                return ParsedReply(problem=f"several verdicts in one line: {_short(reply)}")
             if found:
                 best = found[-1 if last else 0]
                 return ParsedReply(best.value, best.text, start + best.start if start >= 0 else -1)
