@@ -7,7 +7,7 @@ Only the least ambiguous form that a reply uses is read. Of a score:
 2. a name and a number: ``Score: 8``, ``**Rating:** 8/10``, ``<score>8</score>``, ``评分：8``, ``| Overall | 8 |``;
 3. ``[[8]]``, ``\boxed{8}``, ``[RESULT] 8``;
 4. ``8/10``, ``8 out of 10``;
-5. ``I'd rate this 7.5``, ``a score of 8``;
+5. ``I'd rate this 7.5``, ``My score is 8``;
 6. a line that is a number;
 7. a line that is a number behind another name, if there is one such line: ``Quality: 8``, ``Answer: 8``.
 
@@ -24,6 +24,7 @@ and "A or B" is no verdict. A reasoning trace is taken off; one that does not en
 import re
 from typing import NamedTuple
 
+from curate.score._reported import is_reported
 from curate.score._score_forms import FORMS, LINE_FORMS, ONE_ONLY, Found, Scale, choose, in_json
 from curate.score._verdict_forms import FORMS as VERDICTS
 from curate.score._verdict_forms import LINE_FORMS as LINE_VERDICTS
@@ -117,6 +118,8 @@ def _score_of(text: str, scale: Scale, last: bool) -> Found | str | None:
         if isinstance(found, Found) and found.rank > 0:
             return found
     for block in list(_JSON_BLOCK.finditer(text))[:: -1 if last else 1]:
+        if is_reported(text, block.start()):
+            continue
         found = choose(list(in_json(text, *block.span(), scale)), last=last)
         if found is not None:
             return found
