@@ -65,11 +65,11 @@ _SAYS = re.compile(
     rf"(?:\b(?:i|we)(?:['’](?:d|ll)|\s{{1,3}}(?:would|will|can|must))?\s{{1,3}}{_WORD}"
     r"(?:rated?|scored?|graded?|give|assign(?:ed)?|award(?:ed)?|say)"
     rf"|\b(?:(?:this|the)\s(?:response|answer|output|text|reply)|it|this)\s{{1,3}}{_WORD}(?:deserves|earns|merits)"
-    r"|\b(?:my|the)\s{1,3}(?:(?:final|overall|total)\s{1,3}){0,2}(?:score|rating|grade)"
+    r"|(?:\b(?:my|the)\s{1,3}|^[*_#]{0,4}\s?)(?:(?:final|overall|total)\s{1,3}){0,2}(?:score|rating|grade)"
     r"(?:\s{1,3}(?:for|of)\s(?:this|the)\s(?:response|answer|output|text|reply))?\s{1,3}(?:is|will\sbe|would\sbe))"
     rf"{_FILL}\s{{0,3}}(?={MARKS}\d)"
     r"|(?:打|给|給|得|评|評)(?:了|出|为|為)?\s{0,2}(?=\d{1,3}(?:\.\d)?\s{0,2}分)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 # Before a sentence: a denial that is about it, or a case that is only supposed.
 _DENIED = re.compile(

@@ -17,6 +17,7 @@ SCORES = {
         'Evaluation of the response:\n\n```json\n{"score": 8}\n```', "> Score: 8", "It deserves an 8.",
         "I'd give it a score of 8.", "If I had to rate it, I'd give it an 8.", "This is a solid 8/10.",
         "My own score: 8", "My rating would be 8.", "Overall, 8/10.", "I scored it 8.", "The overall score is 8.",
+        "Score is 8",
     ],
     3: [
         "It contains errors, so Score: 3", "The response contains a mistake.\nScore: 3",
