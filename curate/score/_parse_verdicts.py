@@ -29,7 +29,7 @@ from curate.score._score_forms import FORMS, LINE_FORMS, ONE_ONLY, Found, Scale,
 from curate.score._verdict_forms import FORMS as VERDICTS
 from curate.score._verdict_forms import LINE_FORMS as LINE_VERDICTS
 from curate.score._verdict_forms import disagree, says_both, verdicts
-from schemas.reasoning import split_reasoning
+from schemas.answer_text import answer_of
 
 MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
 UNENDED = "the judge's reasoning trace does not end"
@@ -135,7 +135,7 @@ def _verdict_part(reply: str, last: bool) -> tuple[str, int]:
 
     The place is -1 where the answer is no piece of the reply.
     """
-    answer = split_reasoning(reply)[1]
+    answer = answer_of(reply)[1]
     start = reply.rfind(answer)
     cut = max(len(answer) - MAX_CHARACTERS, 0) if last else 0
     text = answer[cut : cut + MAX_CHARACTERS].translate(_WIDE)

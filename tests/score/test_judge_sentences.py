@@ -2,8 +2,10 @@
 
 import pytest
 
-from curate.score._parse_verdicts import read_score
+from curate.score._parse_verdicts import UNENDED, read_score, read_verdict
 
+# Replies of which nothing is left: the judge's own trace, opened by any mark, has no end.
+UNENDED_TRACES = ["<thinking>{} perhaps", "<reasoning>\n{}", "Okay.\n<think>\n{}", "<Think>{}", "{}\n<think>hm"]
 # Replies by the score that they give on a scale from 1 to 10.
 SCORES = {
     6: [
@@ -56,3 +58,9 @@ SCORES = {
 @pytest.mark.parametrize(("value", "reply"), [(value, reply) for value in SCORES for reply in SCORES[value]])
 def test_a_score_that_the_judge_does_not_give_is_none(value, reply, last):
     assert read_score(reply, 1, 10, last=last).value == value
+
+
+@pytest.mark.parametrize("reply", UNENDED_TRACES)
+def test_a_trace_of_the_judge_without_an_end_is_none(reply):
+    assert read_score(reply.format("Score: 10"), 1, 10, last=True).problem == UNENDED
+    assert read_verdict(reply.format("[[A]]"), last=True).problem == UNENDED
