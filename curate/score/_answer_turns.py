@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from schemas.answer_text import answer_of
 from schemas.errors import short_repr
 from schemas.json_text import dump, parse
 from schemas.messages import ROLES
-from schemas.reasoning import split_reasoning
 
 NO_RESPONSE = "no response"
 EMPTY = "the response is empty"
@@ -39,7 +39,7 @@ def answer_turns(response: str | None, completion: str | None) -> list[dict[str,
 
 def _without_trace(turn: dict[str, Any]) -> dict[str, Any]:
     """Return a turn with the trace of its text apart from it."""
-    trace, text = split_reasoning(turn.get("content") or "") if turn["role"] == "assistant" else (None, "")
+    trace, text = answer_of(turn.get("content") or "") if turn["role"] == "assistant" else (None, "")
     return {**turn, "content": text, "reasoning_content": turn.get("reasoning_content") or trace} if trace else turn
 
 

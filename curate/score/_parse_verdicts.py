@@ -7,7 +7,7 @@ Only the least ambiguous form that a reply uses is read. Of a score:
 2. a name and a number: ``Score: 8``, ``**Rating:** 8/10``, ``<score>8</score>``, ``评分：8``, ``| Overall | 8 |``;
 3. ``[[8]]``, ``\boxed{8}``, ``[RESULT] 8``;
 4. ``8/10``, ``8 out of 10``;
-5. ``I'd rate this 7.5``, ``a score of 8``;
+5. ``I'd rate this 7.5``, ``My score is 8``;
 6. a line that is a number;
 7. a line that is a number behind another name, if there is one such line: ``Quality: 8``, ``Answer: 8``.
 
@@ -24,11 +24,12 @@ and "A or B" is no verdict. A reasoning trace is taken off; one that does not en
 import re
 from typing import NamedTuple
 
+from curate.score._reported import is_reported
 from curate.score._score_forms import FORMS, LINE_FORMS, ONE_ONLY, Found, Scale, choose, in_json
 from curate.score._verdict_forms import FORMS as VERDICTS
 from curate.score._verdict_forms import LINE_FORMS as LINE_VERDICTS
-from curate.score._verdict_forms import verdicts
-from schemas.reasoning import split_reasoning
+from curate.score._verdict_forms import disagree, says_both, verdicts
+from schemas.answer_text import answer_of
 
 MAX_CHARACTERS = 20_000  # of a reply that are searched, at its end or its beginning
 UNENDED = "the judge's reasoning trace does not end"
@@ -95,8 +96,10 @@ def read_verdict(reply: str, *, last: bool) -> ParsedReply:
     for forms, (begin, end) in ((in_order, line), (VERDICTS, (0, len(text)))):
         for level in forms:
             found = sorted(verdicts(level, text, begin, end), key=lambda one: one.start)
-            if level is VERDICTS[2] and len({one.value for one in found}) > 1:
+            if level is VERDICTS[2] and found and (len({one.value for one in found}) > 1 or says_both(text)):
                 break  # "A is better in style, B is better in ..."
+            if level is VERDICTS[0] and found and disagree(found, text, last=last):
+                return ParsedReply(problem=f"several verdicts in one line: {_short(reply)}")
             if found:
                 best = found[-1 if last else 0]
                 return ParsedReply(best.value, best.text, start + best.start if start >= 0 else -1)
@@ -115,6 +118,8 @@ def _score_of(text: str, scale: Scale, last: bool) -> Found | str | None:
         if isinstance(found, Found) and found.rank > 0:
             return found
     for block in list(_JSON_BLOCK.finditer(text))[:: -1 if last else 1]:
+        if is_reported(text, block.start()):
+            continue
         found = choose(list(in_json(text, *block.span(), scale)), last=last)
         if found is not None:
             return found
@@ -130,7 +135,7 @@ def _verdict_part(reply: str, last: bool) -> tuple[str, int]:
 
     The place is -1 where the answer is no piece of the reply.
     """
-    answer = split_reasoning(reply)[1]
+    answer = answer_of(reply)[1]
     start = reply.rfind(answer)
     cut = max(len(answer) - MAX_CHARACTERS, 0) if last else 0
     text = answer[cut : cut + MAX_CHARACTERS].translate(_WIDE)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from curate.score._json_members import members
 from curate.score._read_number import ENDS, MARKS, Number, read_number
 from curate.score._reported import is_reported
-from curate.score._score_labels import CJK_NOUNS, NOUNS, classify
+from curate.score._score_labels import CJK_NOUNS, NOUNS, classify, classify_words
 
 _WORDS = r"(?:[^\W\d_][\w'’-]{0,20}?[ \t*_]{1,3}){0,5}"
 _NOUN = "|".join(NOUNS)
@@ -60,15 +60,26 @@ _FILL = (
     r"(?:\s{1,3}(?:it|this|that|the|an?|response|answer|assistant(?:['’]s)?|output|text|reply|overall|solid|score"
     r"|rating|grade|of|as|at|around|about|with|for|approximately|be|is|therefore|thus|hence|then)\b){0,8}"
 )
+_WORD = r"(?:(?!(?:not|never|hardly|barely|cannot|almost|nearly|might|could|may)\b)[a-z]{2,12}\s{1,3})?"
 _SAYS = re.compile(
-    r"(?:\b(?:i|we)(?:['’](?:d|ll)|\s{1,3}(?:would|will|can|must))?\s{1,3}"
-    r"(?:(?!not\b|never\b|hardly\b|barely\b|cannot\b)[a-z]{2,12}\s{1,3})?"
-    r"(?:rate|score|grade|give|assign|award|say)|(?<!not\s)(?<!never\s)\b(?:rated|scored|deserves|earns|merits)"
-    r"|\b(?:score|rating|grade)(?:\s{1,3}(?:for|of)\s(?:this|the)\s\w{2,12})?\s{1,3}(?:of|is|will|would|should|at|as))"
+    rf"(?:\b(?:i|we)(?:['’](?:d|ll)|\s{{1,3}}(?:would|will|can|must))?\s{{1,3}}{_WORD}"
+    r"(?:rated?|scored?|graded?|give|assign(?:ed)?|award(?:ed)?|say)"
+    rf"|\b(?:(?:this|the)\s(?:response|answer|output|text|reply)|it|this)\s{{1,3}}{_WORD}(?:deserves|earns|merits)"
+    r"|(?:\b(?:my|the)\s{1,3}|^[*_#]{0,4}\s?)(?:(?:final|overall|total)\s{1,3}){0,2}(?:score|rating|grade)"
+    r"(?:\s{1,3}(?:for|of)\s(?:this|the)\s(?:response|answer|output|text|reply))?\s{1,3}(?:is|will\sbe|would\sbe))"
     rf"{_FILL}\s{{0,3}}(?={MARKS}\d)"
     r"|(?:打|给|給|得|评|評)(?:了|出|为|為)?\s{0,2}(?=\d{1,3}(?:\.\d)?\s{0,2}分)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Before a sentence: a denial that is about it, or a case that is only supposed.
+_DENIED = re.compile(
+    r"(?:\b(?:not|cannot|never|hardly|barely|no|nobody|far\sfrom|instead\sof|rather\sthan|tempted|first|initially|might|could)"
+    r"|n['’]t)\s(?:(?!(?:and|so|but|hence|thus|because|therefore|since)\b)[\w'’]{1,15}\s){0,6}\W{0,3}$"
+    r"|(?:(?:^|[.;!?,:]\s{1,2}|\b(?:but|and|so|that)\s)if|\bunless|(?:^|[.;!?,:]\s{1,2})(?:had|were|should))\b"
+    r"(?!\s(?:i|we)\s(?:had|have|must)\b)[^.;!?\n]{0,90}$",
     re.IGNORECASE,
 )
+_PARTS = re.compile(r"[.;!?,:|]|\s[-–—]\s|\bso\b")
 _BARE = re.compile(rf"^(?=[|\s]{{0,3}}>?{MARKS}\+?\d)[| \t]{{0,3}}>?", re.MULTILINE)
 _BARE_END = re.compile(rf"(?:分|点|點|점|\s?(?:points?|pts|stars?))?{ENDS}[.!|]?{ENDS}$", re.MULTILINE)
 
@@ -113,7 +124,7 @@ def labelled(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
         for match in form.finditer(text, start, end):
             kind = classify(match["name"])
             number = _alone(text, match.end(), scale) if kind and kind[0] == 2 else None
-            if number and not is_reported(text, match.start()):
+            if number and not _is_told(text, match):
                 yield Found(2, "", number, match.start())
 
 
@@ -122,7 +133,7 @@ def named_loosely(text: str, start: int, end: int, scale: Scale) -> Iterator[Fou
     for form in (_LINE, _ROW):
         for match in form.finditer(text, start, end):
             kind = classify(match["name"])
-            number = kind and not is_reported(text, match.start()) and _alone(text, match.end(), scale)
+            number = kind and not _is_told(text, match) and _alone(text, match.end(), scale)
             if kind and number:
                 yield Found(*kind, number, match.start())
 
@@ -141,7 +152,8 @@ def in_json(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
 
 def in_brackets(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
     r"""Yield scores in ``[[8]]``, ``\boxed{8}``, behind ``[RESULT]`` or ``####``."""
-    yield from _read(_BRACKETS, text, start, end, scale)
+    for found in _read(_BRACKETS, text, start, end, scale):
+        yield from _behind_words(text, found)
 
 
 def out_of(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
@@ -149,17 +161,17 @@ def out_of(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
     for found in _read(_OUT_OF, text, start, end, scale):
         if found.number and found.number.whole and _THEN.match(text, found.number.end):
             name = _NAME_BEFORE.search(text[max(found.place - 60, 0) : found.place])
-            kind = classify(name[1]) if name else (found.rank, found.about)
-            if kind:
+            if name is None:
+                yield from _behind_words(text, found)
+            elif kind := classify(name[1]):
                 yield found._replace(rank=kind[0], about=kind[1])
 
 
 def said(text: str, start: int, end: int, scale: Scale) -> Iterator[Found]:
-    """Yield scores that a sentence gives: ``I'd rate this 7.5``, ``a score of 8``."""
+    """Yield scores that a sentence of the judge gives: ``I'd rate this 7.5``, ``My score is 8``."""
     for found in _read(_SAYS, text, start, end, scale):
-        before = text[max(found.place - 40, 0) : found.place].rpartition("\n")[2]
-        if classify(" ".join(before.split()[-3:])) is None:
-            continue  # "the highest possible score is 10"
+        if _DENIED.search(_line_before(text, found.place)):
+            continue
         if found.number and (found.rank < 1 or _THEN.match(text, found.number.end)):
             yield found
 
@@ -237,12 +249,31 @@ def _read(form: re.Pattern[str], text: str, start: int, end: int, scale: Scale) 
             yield from _about(text, Found(1, "", number, match.start()), scale)
 
 
+def _behind_words(text: str, found: Found) -> Iterator[Found]:
+    """Yield a score by the words before it: none, or few and all known ("so a solid", "it's an"), or a criterion."""
+    before = _line_before(text, found.place)
+    words = _PARTS.split(before)[-1]
+    kind = classify_words(words)
+    if kind and not _DENIED.search(before):
+        yield found._replace(rank=min(found.rank, kind[0]) if kind[0] < 1 else kind[0], about=found.about or kind[1])
+
+
+def _line_before(text: str, at: int) -> str:
+    """Return what stands before a place in its line, as far as it is looked at."""
+    return text[max(text.rfind("\n", 0, at) + 1, at - 120) : at]
+
+
 def _alone(text: str, at: int, scale: Scale) -> Number | None:
     """Return the number at a place where nothing else follows in its line."""
     number = read_number(text, at, *scale)
     if number is None or "\n" in text[at : number.start] or not _BARE_END.match(text, number.end):
         return None
     return number
+
+
+def _is_told(text: str, line: re.Match[str]) -> bool:
+    """Return whether a line with a name is reported, by what is before it or by the name: "It asserts Score"."""
+    return is_reported(text, line.start()) or is_reported(text, line.end("name"))
 
 
 def _is_mention(text: str, at: int) -> bool:

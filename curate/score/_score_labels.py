@@ -25,7 +25,10 @@ _OTHER = {
     "max", "maximum", "min", "minimum", "possible", "highest", "lowest", "best", "worst", "perfect", "full", "initial",
     "previous", "old", "original", "earlier", "former", "expected", "reference", "baseline", "threshold", "target",
     "passing", "potential", "confidence", "weight", "example", "sample", "hypothetical", "suggested", "claimed",
-    "requested", "correct", "right", "true", "actual", "gold", "满分", "滿分",
+    "requested", "correct", "right", "true", "actual", "gold", "golden",
+    "human", "user", "user's", "users", "reader", "readers", "critic", "critics", "self", "embedded", "injected",
+    "injection", "attempt", "imdb", "film", "film's", "movie", "game", "stated", "reported", "quoted", "alleged",
+    "inserted", "hidden", "fake", "满分", "滿分",
 }  # fmt: skip
 _FILLER = {
     "the", "my", "a", "an", "this", "that", "your", "our", "its", "it", "so", "thus", "therefore", "hence", "and", "i",
@@ -34,6 +37,22 @@ _FILLER = {
     "in", "of", "for", "as", "conclusion", "summary", "sum", "short", "we", "have", "give", "gives", "get", "gets",
     "die", "der", "das", "meine", "la", "el", "mi", "ma", "il", "then", "think", "at", "to", "be",
 }  # fmt: skip
+# A sentence about something, no name of a score: "The team won with a score".
+_TOLD = {"with", "by", "from", "got", "gave", "was", "were", "won", "ended", "had", "has", "not", "film", "cannot"}
+_BESIDE = {
+    "solid",
+    "strong",
+    "good",
+    "decent",
+    "weak",
+    "mediocre",
+    "excellent",
+    "great",
+    "fair",
+    "poor",
+    "it's",
+    "that's",
+}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_](?:['’]?[^\W_]){0,40}")
 
@@ -45,8 +64,10 @@ def classify(name: str) -> tuple[int, str] | None:
     loose name of the whole ("Answer"); -1 a name that is not known ("Clarity", "Errors").
     """
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name))]
-    if any(word in _OTHER for word in words):
+    if any(word in _OTHER for word in words) or ("own" in words and "my" not in words):
         return None
+    if any(word in _TOLD for word in words):
+        return -1, " ".join(words)
     rest = [word for word in words[:-1] if word not in _FILLER]
     rest += [word for word in words[-1:] if word not in _FILLER or len(word) == 1]  # "Score A"
     plain = [word for word in rest if word not in _OVERALL]
@@ -62,3 +83,17 @@ def classify(name: str) -> tuple[int, str] | None:
             return (0, about) if about and about != "answer" and about != "response" else (1, "")
         return (0, about) if plain else (-1, "")
     return (0, about) if any(word in NOUNS or word in _OVERALL & set(NOUNS) for word in rest) else (-1, about)
+
+
+def classify_words(before: str) -> tuple[int, str] | None:
+    """Return what a number is about by the words before it in its sentence, as ``classify`` does; 1 where none says it.
+
+    A number behind "the answer is" is that of an answer: None.
+    """
+    words = [word.lower() for word in _WORD.findall(before)]
+    told = [word for word in words if word not in _FILLER and word not in _BESIDE]
+    if not told:
+        return 1, ""
+    if told[-1] in ("answer", "answers", "result", "solution") or len(words) > 10:
+        return None
+    return classify(" ".join(told))

@@ -11,21 +11,58 @@ _ENDS = r"[ \t*_`\"'“”\])}>$]{0,12}"
 _GAP = r"[\"'”’*_`\] \t]{0,6}"
 _SIDE = r"(?:(?:response|assistant|answer|option|candidate|output|model|system)[\s*_\"'`]{1,4}\(?)"
 # A > B, A >> B, B < A, A = B; then A, B, C, "tie", "neither".
-_COMPARED = r"(?P<left>(?-i:[AB]))\s?(?P<sign>>{1,3}|<{1,3}|={1,2}|≻|≺|≈)\s?(?P<right>(?-i:[AB]))(?!\w|['’]\w)"
-# What may follow a letter that is a verdict: the end, a reason, "is better"; not "or B", "is worse".
-_TAIL = (
-    r"(?=[ \t*_`\"'”\])}>]{0,8}(?:$|\n|[.!;\]}<]|,(?!\s?\(?[AB]\b)|\(|-\s|[–—:]|because\b|since\b|as\b|for\b|due\b"
-    r"|wins?\b|over\b|better\b|(?:is|was)\s(?:(?!not\b|no\b|never\b|hardly\b)\w{2,15}\s){0,2}(?:better|superior|stronger"
-    r"|preferable|preferred|the\s(?:winner|best|better))))"
+_COMPARED = (
+    r"(?P<left>(?-i:[AB]))\s?(?P<sign>>{1,3}|<{1,3}|={1,2}|≻|≺|≈)\s?(?P<right>(?-i:[AB]))(?!\w|['’]\w|\s?[?=<>!])"
 )
-_LETTER = rf"(?P<found>(?:an?\s)?(?:tie|draw)\b|neither\b|both\b|equal\b|(?-i:[ABC])(?![\w+]|['’]\w){_TAIL})"
+# Behind a verdict in brackets: no question, no comparison, no word that goes on but for a reason.
+_BEHIND = (
+    r"(?=[ \t*_`\"'”»)}\]>~$\\.]{0,8}+(?:$|</|-\s|(?-i:[^\sa-z?<=/|&+\[,-])|,(?!\s?\W{0,3}\[\[)|because\b|since\b|as\b"
+    r"|for\s|due\b|given\b|with\b|over\b|wins\b|instead\sof\b|rather\sthan\b|(?:and\s)?not\s\[\[|better\b|(?:is|was)\s(?:(?!not\b|no\b|never\b|hardly\b)"
+    r"\w{2,15}\s){0,2}(?:better|superior|stronger|preferable|preferred|(?:my|the)\s(?:final\s)?(?:winner|best|better|verdict|choice))))"
+)
 _IS_BETTER = (
-    r"[\s*_\"'’`)]{1,6}(?:wins\b|(?:is|was)\s(?:(?!not\b|no\b|never\b|hardly\b|only\b)\w{2,15}\s){0,2}"
-    r"(?:better|superior|stronger|preferable|preferred|the\s(?:\w{3,10}\s)?(?:winner|best|better|stronger|superior)))(?!\s?\?)"
+    r"[\s*_\"'’`)]{1,6}(?:wins\b|(?:is|was)\s[*_]{0,3}(?:(?!not\b|no\b|never\b|hardly\b|only\b)\w{2,15}\s){0,2}"
+    r"(?:better|superior|stronger|preferable|preferred|the\s(?:\w{3,10}\s)?(?:winner|best|better|stronger|superior))\b)"
+)
+# Where a sentence that says so ends: not "better formatted", "better in style", "better for beginners".
+_END = (
+    r"(?:\s(?:response|answer|one|option|choice|output|assistant))?(?:\sof\s(?:the\stwo|both))?"
+    rf"(?:\sthan\s(?:the\sother(?:\sone)?\b|{_SIDE}?[*_\"'`(]{{0,3}}(?-i:[AB])\b))?(?:\s(?:overall|here|by\sfar))?"
+    r"(?=[ \t*_`\"'”)]{0,6}+(?:$|[.;](?!\.)|!|[–—:(]|-\s|,\s(?:because|since|as\s(?:it|the|its|response)|so|while"
+    r"|whereas)\b|because\b|since\b|as\s(?:it|its|the|this|response|assistant)\b|due\sto\b))"
+)
+_EVEN_END = (
+    r"(?=[ \t*_`\"'”\])}>]{0,8}+(?:$|[.;!(–—（。]|</|,\s(?:because|since|as|so)\b|because\b|since\b|overall\b"
+    r"|as\s(?:both|the|they|neither)\b))"
+)
+_TIE = (
+    r"(?:^|[.!?:;,]\s{1,3}|\b(?:so|thus|therefore|hence|that|overall|think|call)\s{1,3})"
+    r"(?P<found>(?:it|this|that|the\s(?:result|outcome|comparison))(?:\s(?:is|was)|['’]s)?"
+    rf"\s(?:(?:basically|essentially|clearly)\s)?an?\s(?:tie|draw)\b){_EVEN_END}"
 )
 _EVEN = (
-    r"(?P<found>(?:(?:is|was|it|this|as|in|of|['’]s)\s(?:basically\s|essentially\s|clearly\s|about\s)?)an?\s(?:tie|draw)\b|(?:are|is)\s(?:\w{2,15}\s)?(?:equally\s\w{2,15}|tied)"
-    r"|neither\s(?:response\s|one\s)?is\sbetter)"
+    r"(?P<found>\b(?:are|is)\s(?:(?!not\b|no\b|never\b|hardly\b|only\b)\w{2,15}\s)?(?:equally\s\w{2,15}|tied)\b"
+    rf"|neither\s(?:response\s|one\s)?is\sbetter\b){_EVEN_END}"
+)
+# Behind a letter: what denies or doubts it. "A - worse", "A, no, B"; not "A (not B)".
+_BAD = (
+    r"(?!\s{0,2}(?:(?:it|is|was|the|a|much|clearly|far)\s){0,3}(?:worse|worst|bad|wrong|poor|incorrect|inferior|false|weak(?:er)?"
+    r"|loser|loses|fails?|maybe|perhaps|possibly|not(?!\s(?:response\s|assistant\s)?[\[(]{0,2}[ABC]\b)"
+    r"|no,?\s\(?[ABC]\b|or\b|says\b|said\b))"
+)
+# "A. Actually B"
+_CHANGED = r"(?!\s{1,3}(?:actually|wait|no|hmm|correction|rather)\b[,:]?\s(?:it['’]s\s|it\sis\s)?\W{0,3}[ABC]\b)"
+# What may follow a letter that is a verdict: the end, a reason, "is better"; not "or B", "is worse".
+_TAIL = (
+    rf"(?=[ \t*_`\"'”\])}}>]{{0,8}}+(?:$|\n|[.;。；]{_CHANGED}|!(?!=){_CHANGED}|！|</"
+    rf"|,(?!\s?\(?[AB]\b){_BAD}|，|[(（]{_BAD}"
+    rf"|-\s{_BAD}|[–—]{_BAD}|because\b|since\b|as\b|for\s(?:its|the|being|having|this|giving)\b|due\b"
+    r"|over\b|better\b)|{_IS_BETTER}{_END})"
+)
+_EQUAL = r"(?:equal|equivalent|the\ssame|tied|equally\s\w{2,15})"
+_LETTER = (
+    rf"(?P<found>(?:(?:an?\s)?(?:tie|draw)|neither(?:\sA\snor\sB|(?:\sresponse|\sone)?\sis\sbetter)?"
+    rf"|both(?:\s(?:responses\s)?are\s{_EQUAL})?|{_EQUAL})\b{_EVEN_END}|(?-i:[ABC])(?![\w+]|['’]\w){_TAIL})"
 )
 _NOUN = (
     r"(?:verdict|winner|choice|preference|preferred|(?:better|preferred|best)(?:[\s_](?:response|answer|assistant|one|output|model))?"
@@ -46,10 +83,9 @@ def _compiled(*forms: str) -> list[re.Pattern[str]]:
     return [re.compile(form, re.IGNORECASE | re.MULTILINE) for form in forms]
 
 
-_FORM = r"[\"'”`]?,?\s{1,3}(?:if|when|or|for\sa)\b"  # behind a verdict that only shows the form, or is one of two
 _BRACKETS = _compiled(
-    rf"\[\[\s{{0,3}}(?:{_COMPARED}|(?P<found>(?-i:[ABC])|tie))\s{{0,3}}\]\](?!{_FORM}|[ \t,/|]{{0,3}}\[\[)",
-    rf"\\boxed\s{{0,3}}\{{\s{{0,3}}(?:\\text\{{)?(?:{_COMPARED}|(?P<found>(?-i:[ABC])|tie))\s{{0,3}}\}}",
+    rf"\[\[\s{{0,3}}(?:{_COMPARED}|(?P<found>(?-i:[ABC])|tie))\s{{0,3}}\]\]{_BEHIND}",
+    rf"\\boxed\s{{0,3}}\{{\s{{0,3}}(?:\\text\{{)?(?:{_COMPARED}|(?P<found>(?-i:[ABC])|tie))\s{{0,3}}\}}{_BEHIND}",
     rf"<(?:verdict|answer|winner|choice|result|output)>\s{{0,4}}{_SIDE}?(?:{_COMPARED}|{_LETTER})\s{{0,4}}[.)]?\s{{0,4}}</",
     r"\[(?:RESULT|VERDICT)\][\s:]{0,3}(?P<found>(?-i:[ABC])|tie)(?!\w|['’]\w)",
 )
@@ -59,12 +95,13 @@ _LABELLED = _compiled(
     rf"{_BEFORE}{_NOUN}{_COLON}{_MARKS}{_SIDE}(?P<found>(?-i:[ab]))(?!\w|['’]\w){_TAIL}",
 )
 _SENTENCES = _compiled(
-    rf"{_SIDE}(?P<found>(?-i:[ABab])(?!\w|['’]\w))\)?{_IS_BETTER}",
-    rf"{_STARTS}[*_\"'`(]{{0,4}}(?P<found>(?-i:[AB]))[*_\"'`)]{{0,4}}{_IS_BETTER}",
+    rf"{_SIDE}(?P<found>(?-i:[ABab])(?!\w|['’]\w))\)?{_IS_BETTER}{_END}",
+    rf"{_STARTS}[*_\"'`(]{{0,4}}(?P<found>(?-i:[AB]))[*_\"'`)]{{0,4}}{_IS_BETTER}{_END}",
     rf"{_CHOOSE}{_SIDE}?[*_\"'`(]{{0,4}}(?P<found>(?-i:[AB])(?!\w|['’]\w)){_TAIL}",
     rf"\b(?:(?:better|best|preferred|superior|stronger|winning)\s(?:response|assistant|answer|option|candidate|output|model"
     rf"|one)|winner|verdict|choice|preference|decision)\sis[\s:]{{1,3}}{_SIDE}?[*_\"'`(]{{0,4}}"
     rf"(?P<found>(?-i:[AB])(?!\w|['’]\w)){_TAIL}",
+    _TIE,
     _EVEN,
 )
 _ALONE = _compiled(
@@ -73,10 +110,30 @@ _ALONE = _compiled(
 )
 FORMS = (_BRACKETS, _LABELLED, _SENTENCES, _ALONE)
 LINE_FORMS = (_BRACKETS, _LABELLED, _ALONE)  # in the line that was asked for
-_NOT = re.compile(r"\b(?:not|\w+n['’]t|never|neither|nor|if|whether|unless|hard\sto)\b[^.;!?\n]{0,40}$", re.IGNORECASE)
-_BESIDE = re.compile(r"\]\](?:[ \t,/|]{0,3}|,?\sor\s)$|\b(?:than|over)\s$")  # "[[A]][[B]]", "[[A]] or [[B]]"
+# Before a sentence: a denial, a doubt, or somebody else's view.
+_NOT = re.compile(
+    r"\b(?:not|\w+n['’]t|never|neither|nor|no|if|whether|unless|hard\sto|might|may|could|some|many|others|people|readers?|users?"
+    r"|seems?|appears?|tie|draw|tied|equal|first|initially|superficially|perhaps|maybe|possibly|(?<!i\s)(?<!we\s)would|^had)\b[^.;!?\n]{0,60}$",
+    re.IGNORECASE,
+)
+# Before a verdict in brackets: another one that it is compared with or may be instead; a denial; a supposition.
+_NO_BRACKET = re.compile(
+    r"\]\][\s*_\"'`”]{0,4}(?:[,/|&+<>=]{0,3}|,?\s{0,2}(?:or|and|vs\.?|versus|nor|to)\b)[\s*_\"'`“]{0,4}$"
+    r"|(?:\b(?:than|over|against|unlike|considered|considering|reject(?:ed|ing|s)?|excluding|instead\sof|without)\s|~~)\W{0,4}$"
+    r"|\b(?:rejected|worse|losing|weaker|inferior)\s(?:\w{1,15}\s)?(?:is|was)\W{0,4}$"
+    r"|(?:\b(?:not|never|cannot|neither|nor|hardly)|n['’]t)\s(?:\w{1,15}\s){0,2}[\"'`*(“]{0,4}$"
+    r"|(?:(?<!even\s)\b(?:if|unless|whether)\b|(?:^|[.;!?]\s{1,2})(?:had|were|should)\b)"
+    r"(?!\s(?:i|we)\s(?:had|have|must)\b|\s(?:forced|anything|pressed)\b)[^.:;!?\n]{0,60}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NO_LABEL = re.compile(
+    r"(?:\b(?:not|never|hardly|no)|n['’]t)\s(?:(?:the|my|a|an|our|final|clear|be)\s){0,3}$"
+    r"|(?<!even\s)\b(?:if|unless|whether)\b(?!\s(?:i|we)\s(?:had|have|must)\b|\s(?:forced|anything|pressed)\b)[^.:;!?\n]{0,60}$",
+    re.IGNORECASE,
+)
+_CORRECTED = re.compile(r"\b(?:actually|wait|correction|on\s(?:second|reflection)|i\schange|hmm)\b", re.IGNORECASE)
 # "Verdict: A is better in style, B is better in content"
-_BETTER_IN = re.compile(rf"\b(?-i:[AB])\)?{_IS_BETTER}", re.IGNORECASE)
+_BETTER_IN = re.compile(rf"\b((?-i:[AB]))\)?{_IS_BETTER}", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
@@ -91,7 +148,8 @@ def verdicts(forms: list[re.Pattern[str]], text: str, start: int, end: int) -> I
     """Yield the verdicts that have one of some forms between two places of a text."""
     for form in forms:
         for match in form.finditer(text, start, end):
-            if is_reported(text, match.start()) or _is_denied(forms, text[max(match.start() - 60, 0) : match.start()]):
+            at = match.start("found") if forms is _SENTENCES else match.start()
+            if is_reported(text, match.start()) or _is_denied(forms, _before(text, at)):
                 continue
             groups = match.groupdict()
             if groups.get("left"):
@@ -105,10 +163,31 @@ def verdicts(forms: list[re.Pattern[str]], text: str, start: int, end: int) -> I
                 yield Verdict(value, match["found"], match.start("found"))
 
 
+def disagree(found: list[Verdict], text: str, *, last: bool) -> bool:
+    """Return whether the line of the verdict that counts has another one, and does not say that it was changed."""
+    at = found[-1 if last else 0].start
+    first, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+    line = [one for one in found if first <= one.start < (len(text) if end < 0 else end)]
+    pairs = zip(line, line[1:], strict=False)
+    return any(a.value != b.value and not _CORRECTED.search(text[a.start : b.start]) for a, b in pairs)
+
+
+def says_both(text: str) -> bool:
+    """Return whether sentences say of A and of B that it is better, in something at least."""
+    return len({one[1] for one in _BETTER_IN.finditer(text)}) > 1
+
+
+def _before(text: str, at: int) -> str:
+    """Return what stands before a place in its line, as far as it is looked at."""
+    return text[max(text.rfind("\n", 0, at) + 1, at - 80) : at]
+
+
 def _is_denied(forms: list[re.Pattern[str]], before: str) -> bool:
-    """Return whether what stands before a match says that it is denied, or one of two."""
+    """Return whether what stands before a match says that it is denied, supposed, or one of two."""
     if forms is _BRACKETS:
-        return _BESIDE.search(before) is not None
+        return _NO_BRACKET.search(before) is not None
+    if forms is _LABELLED:
+        return _NO_LABEL.search(before) is not None
     return forms is _SENTENCES and _NOT.search(before) is not None
 
 

@@ -3,9 +3,10 @@
 ``rubric`` is ``quality`` (1 to 10, as MT-Bench grades; arXiv 2306.05685), one or a list of UltraFeedback's aspects (1
 to 5, arXiv 2310.01377): ``helpfulness``, ``honesty``, ``instruction_following``, ``truthfulness``, or
 ``ultrafeedback``, the mean of these four; or your own text, with its ``scale``. The value is on the rubric's scale. The
-judge is shown the ``ground_truth`` as a reference, unless ``reference: false`` or where it is JSON for another scorer;
-and the prompt's tools and all tool calls and results. It is not shown reasoning traces, as the user is not: they hold
-drafts, and a verdict is on the answer. ``reasoning: true`` shows them.
+judge is shown the ``ground_truth`` as a reference, unless ``reference: false`` or where it is a mapping (JSON or
+Python's) or unit tests, for another scorer: ``detail`` says so in ``reference``. It is shown the prompt's tools and all
+tool calls and results, but no reasoning traces, as the user is not: they hold drafts, and a verdict is on the answer.
+``reasoning: true`` shows them.
 
 ``explain: false`` asks for the score alone: it is cheaper, and small models manage it. If a model gives
 log-probabilities, the score is the mean of the likely scores (G-Eval, arXiv 2303.16634); ``weighted: false`` takes the
@@ -26,6 +27,7 @@ from curate.score._judge_calls import judge_answers, judge_models, sampling
 from curate.score._judge_prompts import Context, ask_score
 from curate.score._parse_verdicts import read_score
 from curate.score._rubrics import Rubric, rubrics
+from curate.score._shown_references import NOT_SHOWN, is_for_another_scorer
 from curate.score._shown_turns import shown_responses
 from curate.score._token_probabilities import weighted_score
 from curate.steps.model_calls import ModelCalls, Scoring
@@ -80,7 +82,8 @@ def score(
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     responses = shown_responses(response, completion, reasoning_content if reasoning else None)
     contexts = _contexts(messages.cast(pl.String), tools.cast(pl.String), reasoning)
-    rows = list(zip(responses, contexts, _references(ground_truth, reference), strict=True))
+    references, hidden = _references(ground_truth, reference)
+    rows = list(zip(responses, contexts, references, strict=True))
     missing = [given.problem or (None if context else "no prompt") for given, context, _ in rows]
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     for by in asked_by:
@@ -93,7 +96,7 @@ def score(
             for row, answer in enumerate(judge_answers(answers, how, explain=explain)):
                 if not missing[row]:
                     replies[row].append({"judge": name, "rubric": by.name} | _read(by, *answer, last=explain))
-    return _table(missing, replies, models, asked_by, panel)
+    return _table(missing, replies, hidden, models, asked_by, panel)
 
 
 def _contexts(messages: pl.Series, tools: pl.Series, reasoning: bool) -> list[Context | None]:
@@ -102,23 +105,27 @@ def _contexts(messages: pl.Series, tools: pl.Series, reasoning: bool) -> list[Co
     return [Context(turns, offered, reasoning) if turns else None for turns, offered in rows]
 
 
-def _references(ground_truth: pl.Series, reference: bool) -> pl.Series:
-    """Return the references that a judge is shown: not those that are JSON for another scorer."""
-    truth = ground_truth.cast(pl.String).str.strip_chars()
-    return truth.set(truth.str.contains(r"^(?:\[\s*)?\{|^$"), None) if reference else truth.clear(len(truth))
+def _references(ground_truth: pl.Series, reference: bool) -> tuple[list[str | None], list[bool]]:
+    """Return the references that a judge is shown, and which are not shown as they are for another scorer."""
+    truths = [(truth or "").strip() or None for truth in ground_truth.cast(pl.String)]
+    if not reference:
+        return [None] * len(truths), [False] * len(truths)
+    hidden = [truth is not None and is_for_another_scorer(truth) for truth in truths]
+    return [None if hide else truth for truth, hide in zip(truths, hidden, strict=True)], hidden
 
 
 def _table(
     missing: list[str | None],
     replies: list[list[dict[str, Any]]],
+    hidden: list[bool],
     models: list[str],
     asked_by: list[Rubric],
     panel: str,
 ) -> pl.DataFrame:
     """Return the value, detail and error of each row: why it was not asked about, or what its replies give."""
     found = [
-        (None, None, why) if why else _combine(row_replies, models, asked_by, panel)
-        for why, row_replies in zip(missing, replies, strict=True)
+        (None, None, why) if why else _combine(row_replies, hide, models, asked_by, panel)
+        for why, row_replies, hide in zip(missing, replies, hidden, strict=True)
     ]
     kinds = {"value": pl.Float64, "detail": pl.String, "error": pl.String}
     return pl.DataFrame(found, schema=kinds, orient="row")
@@ -140,9 +147,9 @@ def _read(by: Rubric, reply: str | None, likely: str | None, error: str | None, 
 
 
 def _combine(
-    replies: list[dict[str, Any]], models: list[str], asked_by: list[Rubric], panel: str
+    replies: list[dict[str, Any]], hide: bool, models: list[str], asked_by: list[Rubric], panel: str
 ) -> tuple[float | None, str, str | None]:
-    """Return a row's value, detail and error from the replies of its judges."""
+    """Return a row's value, detail and error from the replies of its judges; ``hide``: its reference was not shown."""
     by_judge: dict[str, float | None] = {}
     for name in models:
         scores = [reply["score"] for reply in replies if reply["judge"] == name]
@@ -158,6 +165,7 @@ def _combine(
             for by in asked_by
         }
         detail["by_rubric"] = {name: fmean(each) if each else None for name, each in scores.items()}
+    detail |= {"reference": NOT_SHOWN} if hide else {}
     detail["replies"] = replies
     error = (
         None

@@ -2,11 +2,11 @@
 
 Each comparison is made in both orders (arXiv 2306.05685). A response wins if both verdicts say so; if they disagree it
 is a tie and a flip. Ties count half, so the value is between 0 and 1. ``against: reference`` compares with
-``ground_truth``. ``rounds: m`` compares each candidate with about m others instead of all, chosen at random by their
-texts and the seed. Equal texts are a tie without a request. In a panel of models the majority decides, if more than
-half of them gave a verdict in both orders. A judge is shown tools, tool calls and results, and reasoning traces with
-``reasoning: true`` only (``judge`` says why). ``weighted: true`` uses the probability of each verdict, averaged over
-both orders, instead of wins, ties and losses.
+``ground_truth``; calls that it expects are shown as calls. ``rounds: m`` compares each candidate with about m others
+instead of all, chosen at random by their texts and the seed. Equal texts are a tie without a request. In a panel of
+models the majority decides, if more than half of them gave a verdict in both orders. A judge is shown tools, tool calls
+and results, and reasoning traces with ``reasoning: true`` only (``judge`` says why). ``weighted: true`` uses the
+probability of each verdict, averaged over both orders, instead of wins, ties and losses.
 
 ``detail`` is JSON: ``wins``, ``ties``, ``losses``, ``flips`` (of all judges), ``unparsed`` (comparisons left out), and
 in ``replies`` those that could not be read. A comparison of two candidates counts in both rows. The share that flipped:
@@ -27,7 +27,8 @@ from curate.score._judge_calls import Answer, judge_answers, judge_models, sampl
 from curate.score._judge_prompts import Context, ask_better
 from curate.score._parse_verdicts import read_verdict
 from curate.score._rubrics import Rubric, rubrics
-from curate.score._shown_turns import shown_responses, shown_text
+from curate.score._shown_references import shown_reference
+from curate.score._shown_turns import shown_responses
 from curate.score._token_probabilities import letter_shares
 from curate.steps.model_calls import ModelCalls, Scoring
 from schemas.errors import UserError
@@ -130,7 +131,8 @@ def score(
         raise UserError(f"rounds: expected 1 or more, found {rounds}")
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     rows = _rows(prompt_id, response, completion, reasoning_content if reasoning else None)
-    prompts = prompts_by_id(prompt_id, rows["text"], messages, _references(ground_truth), tools, seed)
+    references, unread = _references(prompt_id, ground_truth, tools, against)
+    prompts = prompts_by_id(prompt_id, rows["text"], messages, references, tools, seed)
     comparisons = candidate_pairs(prompts, rounds) if against == "others" else reference_pairs(prompts)
     requests = _requests(comparisons, prompts, criterion, explain, reasoning)
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
@@ -140,7 +142,9 @@ def score(
         _add_verdicts(verdicts_of, name, comparisons, answers, records, last=explain)
     for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
         _count(pair, verdicts, records, weighted)
-    return _results_by_row(prompts, records, against, rows).with_columns(note=pl.lit(_flipped(verdicts_of), pl.String))
+    return _results_by_row(prompts, records, against, rows, unread).with_columns(
+        note=pl.lit(_flipped(verdicts_of), pl.String)
+    )
 
 
 def _rows(prompt_id: pl.Series, response: pl.Series, completion: pl.Series, traces: pl.Series | None) -> pl.DataFrame:
@@ -151,8 +155,16 @@ def _rows(prompt_id: pl.Series, response: pl.Series, completion: pl.Series, trac
     return pl.DataFrame({"prompt": prompt_id, "text": text, "why": why})
 
 
-def _references(ground_truth: pl.Series) -> pl.Series:
-    return pl.Series([one and shown_text(one.strip()) for one in ground_truth.cast(pl.String)], dtype=pl.String)
+def _references(
+    prompt_id: pl.Series, ground_truth: pl.Series, tools: pl.Series, against: str
+) -> tuple[pl.Series, dict[str, str]]:
+    """Return each row's reference as a judge is shown it, and by prompt why there is none; none if not asked for."""
+    if against != "reference":
+        return pl.Series([None] * len(prompt_id), dtype=pl.String), {}
+    rows = zip(ground_truth.cast(pl.String), tools.cast(pl.String), strict=True)
+    shown = [shown_reference(truth, offered) for truth, offered in rows]
+    unread = {name: one.problem for name, one in zip(prompt_id, shown, strict=True) if one.problem}
+    return pl.Series([one.text for one in shown], dtype=pl.String), unread
 
 
 def _requests(
@@ -175,9 +187,14 @@ def _one_rubric(rubric: str) -> Rubric:
     return found[0]
 
 
-def _results_by_row(prompts: dict[str, Prompt], records: Records, against: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _results_by_row(
+    prompts: dict[str, Prompt], records: Records, against: str, rows: pl.DataFrame, unread: dict[str, str]
+) -> pl.DataFrame:
     """Return the value, detail and error of each row: of its prompt and text, or why it has none."""
-    results = {(name, one): _result(prompts[name], one, record, against) for (name, one), record in records.items()}
+    results = {
+        (name, one): _result(prompts[name], one, record, against, unread.get(name))
+        for (name, one), record in records.items()
+    }
     found = [results.get((name, text), (None, None, why)) for name, text, why in rows.iter_rows()]
     return pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
 
@@ -244,12 +261,12 @@ def _count(pair: Comparison, verdicts: list[Verdict | None], records: Records, w
             record.unparsed += times
 
 
-def _result(prompt: Prompt, text: str, record: Record, against: str) -> Result:
-    """Return a candidate's value, detail and error."""
+def _result(prompt: Prompt, text: str, record: Record, against: str, unread: str | None) -> Result:
+    """Return a candidate's value, detail and error; ``unread`` is why there is no reference."""
     if not prompt.turns:
         return None, None, "no prompt"
     if against == "reference" and not prompt.reference:
-        return None, None, "no ground_truth"
+        return None, None, unread or "no ground_truth"
     same = prompt.texts[text] - 1 if against == "others" else int(text == prompt.reference)
     record.add(0.5, 0.5, same)
     compared = record.wins + record.ties + record.losses
