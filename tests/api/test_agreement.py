@@ -85,6 +85,18 @@ def test_a_verdict_may_be_a_word_of_the_metadata(tmp_path):
     assert any("1 verdict is left out, such as 'unsure'" in note for note in found.notes)
 
 
+def test_answers_of_joined_rows_have_their_own_metadata(tmp_path):
+    rows = [
+        {"prompt": f"q{n}", "completion": "x" * length, "human_score": int(length > 3), **more}
+        for n in range(3)
+        for length, more in ((9 - n, {}), (1 + n, {"rater": "b"}))
+    ]
+    rows.append({"prompt": "q0", "completion": "x" * 10})  # a row without the label gives its answer none
+    found = agreement(stored(tmp_path, rows), "chars", "metadata.human_score", by="metadata.rater")
+    assert (found.compared, found.without_verdict) == (6, 1)
+    assert value(found, "agreement") == 1 and value(found, "AUROC") == 1
+
+
 def test_names_that_say_the_bad_thing_and_ranks_are_turned(tmp_path):
     rows = [answers((length, length < 3), name="wrong") for length in range(1, 5)]
     found = agreement(stored(tmp_path, rows), "chars", "wrong")
