@@ -117,16 +117,17 @@ def _check(
     scorer: AnswerScorer, verifier: str, name: str, source: str, rows: pl.DataFrame, seed: int
 ) -> CheckedReferences:
     found = CheckedReferences(name, source, rows.height)
-    answers = reference_answers(verifier, rows)
+    reading = str(scorer.scorer.settings.get("reading", "auto"))
+    answers = reference_answers(verifier, rows, reading)
     if verifier == "code":
         found.skipped, answers = _some_programs(answers)
     try:
         scored = _scored(scorer, answers, seed)
-        again = unmarked(verifier, scored)
+        again = unmarked(verifier, scored, reading)
         if again.any():  # such a recorded answer says nothing: the ground truth is judged by itself
             found.unmarked = int(again.sum())
             alone = rows.filter(again).with_columns(pl.lit(None, rows.schema[one]).alias(one) for one in RECORDED)
-            own = _scored(scorer, reference_answers(verifier, alone), seed)
+            own = _scored(scorer, reference_answers(verifier, alone, reading), seed)
             rank = pl.Series("rank", np.arange(rows.height))
             parts = [scored.with_columns(rank).filter(~again), own.with_columns(rank.filter(again))]
             scored = pl.concat(parts).sort("rank").drop("rank")

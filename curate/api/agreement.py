@@ -1,5 +1,6 @@
 """How far a score in a store can be relied on: its agreement with recorded verdicts, by a human or another judge."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,7 @@ from curate.select.recorded_pairs import pair
 from curate.sources.rows.layout_names import RANKS
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
-from curate.storage.verdict_rows import VerdictRows, read_texts, read_verdict_rows
+from curate.storage.verdict_rows import VerdictRows, read_texts, read_verdict_rows, scorers
 from schemas.errors import UserError
 
 PREFERENCE = "preference"  # the score of recorded pairs
@@ -80,12 +81,16 @@ def agreement(
         recipe: Only what runs of this recipe made.
 
     Raises:
-        UserError: There is no such score or column, or no answer has both.
+        UserError: There is no such score or column, no answer has both, too many verdicts can't be read, or ``at`` or
+            ``good`` is no finite number.
     """
-    column = PREFERENCE if column in ("chosen", "rejected") else column
+    _check_numbers(at, good)
+    asked, column = column, PREFERENCE if column in ("chosen", "rejected") else column
     if column == scorer:
         raise UserError(f"agree: {scorer!r} is compared with itself; name another score, a column or metadata.KEY")
     with connect(store, recipe) as con:
+        if asked != column and column not in scorers(con):
+            raise _no_pairs(scorer, scorers(con))
         held = read_verdict_rows(con, scorer, column, by)
         rows, notes = _numbers(held, scorer, column)
         made = _verdicts(rows, column, at, good)
@@ -108,6 +113,21 @@ def agreement(
         table,
         _with_texts(wrong, texts),
         notes,
+    )
+
+
+def _check_numbers(at: float | None, good: float | None) -> None:
+    for name, number in (("at", at), ("good", good)):
+        if number is not None and not math.isfinite(number):
+            raise UserError(f"agree: {name} is {number}; expected a number")
+
+
+def _no_pairs(scorer: str, known: list[str]) -> UserError:
+    others = ", ".join(one for one in known if one != scorer)[:200]
+    return UserError(
+        f"agree: no answer in the store is recorded as chosen or rejected, so {scorer!r} has nothing to be "
+        f"compared with; expected a source of pairs, or another score{f' ({others})' if others else ''}, a column "
+        f"or metadata.KEY"
     )
 
 

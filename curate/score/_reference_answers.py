@@ -44,7 +44,12 @@ class Reference(NamedTuple):
 
 
 def own_answer(
-    verifier: str, truth: str | None, prompt: str | None, metadata: str | None, tools: str | None = None
+    verifier: str,
+    truth: str | None,
+    prompt: str | None,
+    metadata: str | None,
+    tools: str | None = None,
+    reading: str = "auto",
 ) -> Reference | None:
     """Return a prompt's reference for a verifier, where no answer is recorded as right; None where there is none.
 
@@ -54,12 +59,17 @@ def own_answer(
         prompt: The text of the prompt's last user turn.
         metadata: The prompt's metadata, as JSON text.
         tools: The prompt's tools, as JSON text.
+        reading: Where ``math`` looks for an answer (``curate/score/math.py``).
     """
     if verifier == "code":
         return _program(prompt or "", metadata)
     if truth is None or not truth.strip():
         return None
     if verifier == "math":
+        if reading == "strict":
+            return Reference(truth if "####" in truth else f"#### {truth.strip()}", ITSELF)
+        if reading == "flexible":  # the last number of a response
+            return Reference(truth, ITSELF)
         return Reference(truth if MARKED.search(truth) else f"\\boxed{{{truth.strip()}}}", ITSELF)
     if verifier == "exact_match":
         accepted = accepted_answers(truth)

@@ -157,6 +157,17 @@ def test_a_mistake_is_named_with_the_nearest_right_name(tmp_path, scorer, column
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_threshold_is_a_number(tmp_path, number):
+    store = stored(tmp_path, [answers((1, 0), (2, 1), name="is_correct")])
+    for name in ("at", "good"):
+        with pytest.raises(UserError, match=f"agree: {name} is {number}; expected a number"):
+            agreement(store, "chars", "is_correct", **{name: number})
+    with pytest.raises(UserError) as caught:
+        agreement(store, "chars", "chosen")
+    assert "recorded as chosen or rejected" in str(caught.value) and "another score (is_correct)" in str(caught.value)
+
+
 def test_show_speaks_of_scores_that_a_model_gives(tmp_path):
     rows = [{"prompt": f"q{n}", "completion": "word " * (n + 1)} for n in range(12)]
     store = stored(tmp_path, rows)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cli import main
 from tests.command import call
 
 pytestmark = pytest.mark.slow  # whole plans, and answers compared in processes
@@ -66,3 +67,15 @@ def test_a_truth_that_passes_by_its_spelling_is_warned_of(tmp_path):
         f"{WARNING}1 ground truth is suspicious (the first: rows.jsonl:2): {why} (1)"
     )
     assert f"passes, but {why}" in done.out and "1 of 2 (50%)" in done.out
+
+
+@pytest.mark.parametrize(("command", "words"), [("check", "check keeps nothing"), ("run", "finished work is kept")])
+def test_a_stop_says_whether_work_is_kept(monkeypatch, capsys, command, words):
+    def stopped(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "app", stopped)
+    monkeypatch.setattr("sys.argv", ["gristmill", command, "r.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 130 and capsys.readouterr().err.startswith(f"error: stopped; {words}")

@@ -162,3 +162,13 @@ def test_truths_that_pass_by_their_spelling_alone_are_suspicious(tmp_path):
         "passes, but ground_truth ends ", "passes, but ground_truth has t", "can't be judged: ground_truth "
     ]  # fmt: skip
     assert [row.suspicious for row in found.rows] == [True, True, False] and sum(found.doubts.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("reading", "marked"), [("strict", "#### 2"), ("boxed", r"\boxed{2}"), ("flexible", "It is 2")]
+)
+def test_a_reference_is_written_for_the_reading(tmp_path, reading, marked):
+    other = r"\boxed{2}" if reading == "strict" else "that is all"
+    rows = [problem("2"), problem("2", solution=marked), problem("2", solution=other)]
+    (found,) = checked(tmp_path, rows, f"{{use: math, reading: {reading}}}")
+    assert (found.passed, found.failed, found.unmarked) == (3, 0, 1)
