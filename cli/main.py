@@ -63,23 +63,30 @@ def main() -> None:
     except OneLine as error:
         fail(str(error), 2 if isinstance(error, UserError) else 3 if isinstance(error, Stopped) else 1, debug)
     except KeyboardInterrupt:
-        fail("stopped; finished work is kept: run the same command again to continue", 130, debug)
+        fail(_stopped(arguments), 130, debug)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: print nothing more
         sys.exit(0)
     except SystemExit:
         raise
     except Exception as error:
-        _end_unexpected(error, debug)
+        _end_unexpected(error, arguments, debug)
 
 
-def _end_unexpected(error: Exception, debug: bool) -> None:
+def _stopped(arguments: list[str]) -> str:
+    """Return the message on Ctrl-C; ``check`` keeps nothing: what it finds is of the moment."""
+    if arguments[:1] == ["check"]:
+        return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
+    return "stopped; finished work is kept: run the same command again to continue"
+
+
+def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> None:
     """End on an error that is not one of ours: Typer's, DuckDB's, the disk's, or a bug in gristmill."""
     usage = getattr(error, "format_message", None)  # Typer's own usage error
     if usage is not None:
         fail(_one_line(usage()), 2, debug)
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
-        fail("stopped; finished work is kept: run the same command again to continue", 130, debug)
+        fail(_stopped(arguments), 130, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
         fail(f"nothing more can be written: {_one_line(str(error))}; finished work is kept", 1, debug)
     fail(f"{type(error).__name__}: {_one_line(str(error))} (this is a bug in gristmill; --debug shows where)", 1, debug)

@@ -6,6 +6,7 @@ from schemas.progress import StageWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from curate.api.run import Plan
     from schemas.recipe import Recipe
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # failing rows of each verifier and source
 HEAD = 60  # characters of a reference
+KINDS = 3  # kinds of reference that are named, the most frequent
 
 
 def show_references(recipe: "Recipe", found: "Plan", shown: "Console") -> list[StageWarning]:
@@ -25,12 +27,12 @@ def show_references(recipe: "Recipe", found: "Plan", shown: "Console") -> list[S
         return []
     of = f"{found.references.height:,} of {found.prompts:,} prompts" if found.references.height < found.prompts else ""
     title = "\nEach prompt's own reference through its verifier" + (f" ({of}, at equal distances)" if of else "")
-    columns = ["verifier", "source", "reference", "pass", "fail", "can't be judged", "not run"]
-    shown.print(table(title, columns, [_line(one) for one in checked]))
+    shown.print(title)
+    shown.print(_of_sources(checked))
     failing = [(one.verifier, row) for one in checked for row in one.rows[:SHOWN]]
     if failing:
         lines = [(f"{row.place} ({name})", *_texts(row), _head(row.why, 2 * HEAD)) for name, row in failing]
-        left = sum(one.failed + one.unjudged for one in checked) - len(failing)
+        left = sum(one.failed + one.suspicious + one.unjudged for one in checked) - len(failing)
         shown.print(table("\nReferences that do not pass", ["row", "reference", "ground_truth", "why"], lines))
         if left:
             shown.print(f"... and {left:,} more")
@@ -43,25 +45,51 @@ def _texts(row: "FailedReference") -> tuple[str, str]:
     return reference, "the same" if row.text == row.truth else _head(row.truth)
 
 
+def _of_sources(checked: "list[CheckedReferences]") -> "Table":
+    """Return the table with a row for each verifier and source; the two names are never cut."""
+    from cli.tables import table
+
+    columns = ["verifier", "source", "reference", "pass", "fail", "suspicious", "can't be judged", "not run"]
+    lines = [_line(one) for one in checked]
+    if not any(one.suspicious for one in checked):
+        columns.remove("suspicious")
+        lines = [(*line[:5], *line[6:]) for line in lines]
+    made = table(None, columns, lines)
+    for column in made.columns:
+        column.overflow, column.no_wrap = "fold", False
+    for column, place in zip(made.columns[:2], (0, 1), strict=True):
+        column.no_wrap, column.min_width = True, max(len(columns[place]), *(len(line[place]) for line in lines))
+    return made
+
+
 def _line(one: "CheckedReferences") -> tuple[str, ...]:
-    run = one.passed + one.failed
-    kinds = ", ".join(f"{kind} ({count:,})" for kind, count in one.kinds.most_common())
+    run = one.passed + one.failed + one.suspicious
+    found = one.kinds.most_common()
+    kinds = [f"{_short(kind)} {count:,}" for kind, count in found[:KINDS]]
+    kinds += [f"{len(found) - KINDS} other kinds {sum(count for _, count in found[KINDS:]):,}"] if found[KINDS:] else []
     left = (
         (one.without_truth, "without ground_truth"),
         (one.without_reference, "without reference"),
         (one.skipped, "more programs"),
+        (one.unmarked, "with no marked answer"),
     )
     not_run = ", ".join(f"{count:,} {what}" for count, what in left if count)
     share = f"{one.passed:,} of {run:,} ({_percent(one.passed, run)})" if run else "none was run"
     return (
         one.verifier,
-        one.source,
-        kinds or "none",
+        _head(one.source),
+        ", ".join(kinds) or "none",
         f"not checked: {one.problem}" if one.problem else share,
         f"{one.failed:,}",
+        f"{one.suspicious:,}",
         f"{one.unjudged:,}",
         not_run,
     )
+
+
+def _short(kind: str) -> str:
+    """Return where a reference is from in a few characters: ``recorded``, ``truth``, ``canonical_solution``."""
+    return {"recorded answer": "recorded", "ground_truth": "truth"}.get(kind, kind.rsplit(".", 1)[-1])
 
 
 def _warning(one: "CheckedReferences") -> str:
@@ -69,11 +97,16 @@ def _warning(one: "CheckedReferences") -> str:
     if one.problem:
         return f"{one.source}: the references were not checked: {one.problem}"
     parts = []
-    run = one.passed + one.failed
+    run = one.passed + one.failed + one.suspicious
     if one.failed:
-        first = next((f" (the first: {row.place})" for row in one.rows if not row.unjudged), "")
+        first = next((f" (the first: {row.place})" for row in one.rows if not row.unjudged and not row.suspicious), "")
         do = "does not pass its" if one.failed == 1 else "do not pass their"
         parts.append(f"{one.failed:,} of {run:,} references {do} own verifier{first}")
+    if one.suspicious:
+        reason, count = one.doubts.most_common(1)[0]
+        first = next((f" (the first: {row.place})" for row in one.rows if row.suspicious), "")
+        truths = "1 ground truth is" if one.suspicious == 1 else f"{one.suspicious:,} ground truths are"
+        parts.append(f"{truths} suspicious{first}: {_head(reason, 120)} ({count:,})")
     if one.unjudged:
         reason, count = one.reasons.most_common(1)[0]
         others = f"; {len(one.reasons) - 1:,} other reasons" if len(one.reasons) > 1 else ""

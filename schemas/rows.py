@@ -85,5 +85,8 @@ STAGE_TABLES = {
     "rollouts": (ROLLOUTS, ("training_id", "step", "row_id", "sample_index", "reward")),
     "evaluations": (EVALUATIONS, ("evaluation_id", "row_id", "sample_index", "scorer")),
 }
+# The reason of a decision that keeps a recorded answer whose row was joined to an earlier row's prompt, with other
+# metadata than that row's; the evidence is the answer's own metadata.
+OTHER_METADATA = "its row's metadata are not its prompt's"
 HISTORY_TABLES = {"stages": STAGES, "runs": RUNS, "costs": COSTS}
 DATASET_TABLES = {"sft": "sft", "preference": "preferences", "prompt": "rl_prompts"}

@@ -5,25 +5,28 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
 from curate.models.gateway import Gateway
 from curate.pipeline.scorer import no_model_calls
-from curate.score._reference_answers import VERIFIERS, own_answer
+from curate.score._doubtful_truths import doubts
+from curate.score._reference_answers import VERIFIERS
 from curate.storage.store import Store
 from schemas.errors import OneLine
 from schemas.progress import Progress
 from schemas.recipe import Recipe
 from train.answer_scorers import AnswerScorer, answer_scorers, requests_for
+from train.reference_answers import RECORDED, reference_answers, unmarked
 
-PROGRAMS = 50  # references of ``code`` that are run for each source, in the sandbox
+PROGRAMS = 50  # references of ``code`` that are run for each source, at equal distances, in the sandbox
 LISTED = 200  # rows that are kept for each verifier and source
-ANSWER = {"response": pl.String, "completion": pl.String, "reference": pl.String}
+SHOWN = ["place", "reference", "response", "ground_truth"]
 
 
 @dataclass(frozen=True)
 class FailedReference:
-    """A reference that does not pass, or a prompt that no answer can be judged for.
+    """A reference that does not pass, a suspicious ground truth, or a prompt that no answer can be judged for.
 
     Attributes:
         place: The prompt's file and line.
@@ -32,6 +35,7 @@ class FailedReference:
         truth: The ground truth.
         why: The score and the scorer's detail, or why there is none.
         unjudged: Whether there is no score.
+        suspicious: Whether it passes all the same.
     """
 
     place: str
@@ -40,6 +44,7 @@ class FailedReference:
     truth: str
     why: str
     unjudged: bool = False
+    suspicious: bool = False
 
 
 @dataclass
@@ -51,10 +56,13 @@ class CheckedReferences:
         source: The source.
         prompts: How many prompts were looked at.
         kinds: Where the references that were run are from, with their number.
-        passed: How many references have the full score.
+        passed: How many references have the full score, and a ground truth that is not suspicious.
         failed: How many have less.
         unjudged: How many prompts no answer can be judged for, though they have a ground truth.
         reasons: Why, with the number of prompts.
+        suspicious: How many references pass, though their ground truth seems broken.
+        doubts: Why, with their number.
+        unmarked: How many recorded answers mark no answer, or hold no program: the ground truth is judged by itself.
         without_truth: How many prompts have no ground truth.
         without_reference: How many ground truths can be read, but have no reference to run.
         skipped: How many references were not run, because programs take long.
@@ -70,6 +78,9 @@ class CheckedReferences:
     failed: int = 0
     unjudged: int = 0
     reasons: Counter = field(default_factory=Counter)
+    suspicious: int = 0
+    doubts: Counter = field(default_factory=Counter)
+    unmarked: int = 0
     without_truth: int = 0
     without_reference: int = 0
     skipped: int = 0
@@ -106,47 +117,59 @@ def _check(
     scorer: AnswerScorer, verifier: str, name: str, source: str, rows: pl.DataFrame, seed: int
 ) -> CheckedReferences:
     found = CheckedReferences(name, source, rows.height)
-    answers = _answers(verifier, rows)
-    present = pl.col("reference").is_not_null()
-    if verifier == "code":  # the other programs are not run, but their tests are read
-        skip = present & (present.cum_sum() > PROGRAMS)
-        found.skipped = answers.filter(skip).height
-        answers = answers.with_columns(
-            response=pl.when(skip).then(pl.lit("")).otherwise("response"),
-            completion=pl.when(~skip).then("completion"),
-            reference=pl.when(skip).then(pl.lit(None)).otherwise("reference"),
-        )
+    reading = str(scorer.scorer.settings.get("reading", "auto"))
+    answers = reference_answers(verifier, rows, reading)
+    if verifier == "code":
+        found.skipped, answers = _some_programs(answers)
     try:
-        values = _values(scorer, answers, seed)
+        scored = _scored(scorer, answers, seed)
+        again = unmarked(verifier, scored, reading)
+        if again.any():  # such a recorded answer says nothing: the ground truth is judged by itself
+            found.unmarked = int(again.sum())
+            alone = rows.filter(again).with_columns(pl.lit(None, rows.schema[one]).alias(one) for one in RECORDED)
+            own = _scored(scorer, reference_answers(verifier, alone, reading), seed)
+            rank = pl.Series("rank", np.arange(rows.height))
+            parts = [scored.with_columns(rank).filter(~again), own.with_columns(rank.filter(again))]
+            scored = pl.concat(parts).sort("rank").drop("rank")
     except OneLine as error:  # such as a sandbox that cannot be started
         found.problem = str(error)
         return found
-    scored = pl.concat([answers.select("place", "reference", "response", "ground_truth"), values], how="horizontal")
-    _count(found, scored)
+    _count(found, scored.with_columns(doubt=_doubts(verifier, scored)))
     found.without_reference -= min(found.skipped, found.without_reference)
     return found
 
 
-def _answers(verifier: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the prompts with a reference each as their answer; an empty answer and a null where there is none."""
-    columns = rows.select("response", "completion", "prompt", "ground_truth", "metadata", "tools")
-    made = []
-    for response, completion, prompt, truth, metadata, tools in columns.iter_rows():
-        if response is not None or completion is not None:
-            made.append((response, completion, "recorded answer"))
-            continue
-        own = own_answer(verifier, truth, prompt, metadata, tools)
-        made.append(("", None, None) if own is None else (own.text, None, own.source))
-    answers = pl.DataFrame(made, schema=ANSWER, orient="row")
-    recorded = pl.col("reference") == "recorded answer"
-    nothing = [pl.lit(None, pl.Int64).alias(one) for one in ("prompt_tokens", "completion_tokens")]
-    return (
-        rows.drop("response", "completion")
-        .hstack(answers)
-        .with_columns(
-            *(pl.when(recorded).then(one).alias(one) for one in ("reasoning_content", "finish_reason")), *nothing
-        )
+def _some_programs(answers: pl.DataFrame) -> tuple[int, pl.DataFrame]:
+    """Return how many programs are not run, and the answers without these; their tests are read all the same.
+
+    ``PROGRAMS`` at equal distances are run.
+    """
+    present = answers["reference"].is_not_null()
+    count = int(present.sum())
+    run = np.linspace(0, max(count - 1, 0), min(PROGRAMS, count)).astype(int)
+    skip = present & ~(present.cum_sum() - 1).is_in(run)
+    answers = answers.with_columns(
+        response=pl.when(skip).then(pl.lit("")).otherwise("response"),
+        completion=pl.when(~skip).then("completion"),
+        reference=pl.when(skip).then(pl.lit(None)).otherwise("reference"),
     )
+    return int(skip.sum()), answers
+
+
+def _scored(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return references with their values: ``SHOWN`` and ``value``, ``error`` and ``detail``."""
+    return pl.concat([answers.select(SHOWN), _values(scorer, answers, seed)], how="horizontal")
+
+
+def _doubts(verifier: str, scored: pl.DataFrame) -> pl.Series:
+    """Return why ground truths whose references pass are suspicious; null where they are not."""
+    doubt = pl.Series("doubt", [None], dtype=pl.String).new_from_index(0, scored.height)
+    passed = (
+        (scored["value"] >= 1).fill_null(False).arg_true() if verifier == "math" else pl.Series([], dtype=pl.UInt32)
+    )
+    if not len(passed):
+        return doubt
+    return doubt.scatter(passed, pl.Series(doubts(scored["ground_truth"].gather(passed)), dtype=pl.String))
 
 
 def _values(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -161,7 +184,7 @@ def _values(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFr
 
 def _count(found: CheckedReferences, scored: pl.DataFrame) -> None:
     """Count the scores, and keep the first rows that fail."""
-    for place, reference, text, truth, value, error, detail in scored.iter_rows():
+    for place, reference, text, truth, value, error, detail, doubt in scored.iter_rows():
         if reference is not None:
             found.kinds[reference] += 1
         if value is None and (truth is None or not truth.strip()):
@@ -174,6 +197,10 @@ def _count(found: CheckedReferences, scored: pl.DataFrame) -> None:
         elif reference is None:
             found.without_reference += 1
             continue
+        elif value >= 1 and doubt is not None:
+            found.suspicious += 1
+            found.doubts[doubt] += 1
+            why = f"passes, but {doubt}"
         elif value >= 1:
             found.passed += 1
             continue
@@ -181,4 +208,5 @@ def _count(found: CheckedReferences, scored: pl.DataFrame) -> None:
             found.failed += 1
             why = f"scored {value:.3g}" + (f": {detail}" if detail else "")
         if len(found.rows) < LISTED:
-            found.rows.append(FailedReference(place, reference or "none", text or "", truth or "", why, value is None))
+            row = (place, reference or "none", text or "", truth or "", why, value is None, doubt is not None)
+            found.rows.append(FailedReference(*row))

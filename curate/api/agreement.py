@@ -1,5 +1,6 @@
 """How far a score in a store can be relied on: its agreement with recorded verdicts, by a human or another judge."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,13 +10,14 @@ from curate.algorithms.statistics.figures import Figure
 from curate.algorithms.statistics.orders import percentiles
 from curate.api.agreement_figures import FIGURES, Verdicts, figures, threshold
 from curate.api.length_bias import length_bias, length_sentence
+from curate.api.verdict_words import read_verdicts
 from curate.datasets.recorded_verdicts import is_bad_name
 from curate.select.recorded_pairs import pair
-from curate.sources.rows.layout_names import RANKS, WORDS
+from curate.sources.rows.layout_names import RANKS
 from curate.storage.sql_views import connect
 from curate.storage.store import Store
-from curate.storage.verdict_rows import VerdictRows, read_texts, read_verdict_rows
-from schemas.errors import UserError, short_repr
+from curate.storage.verdict_rows import VerdictRows, read_texts, read_verdict_rows, scorers
+from schemas.errors import UserError
 
 PREFERENCE = "preference"  # the score of recorded pairs
 TEXT = pl.String
@@ -79,12 +81,16 @@ def agreement(
         recipe: Only what runs of this recipe made.
 
     Raises:
-        UserError: There is no such score or column, or no answer has both.
+        UserError: There is no such score or column, no answer has both, too many verdicts can't be read, or ``at`` or
+            ``good`` is no finite number.
     """
-    column = PREFERENCE if column in ("chosen", "rejected") else column
+    _check_numbers(at, good)
+    asked, column = column, PREFERENCE if column in ("chosen", "rejected") else column
     if column == scorer:
         raise UserError(f"agree: {scorer!r} is compared with itself; name another score, a column or metadata.KEY")
     with connect(store, recipe) as con:
+        if asked != column and column not in scorers(con):
+            raise _no_pairs(scorer, scorers(con))
         held = read_verdict_rows(con, scorer, column, by)
         rows, notes = _numbers(held, scorer, column)
         made = _verdicts(rows, column, at, good)
@@ -110,39 +116,38 @@ def agreement(
     )
 
 
+def _check_numbers(at: float | None, good: float | None) -> None:
+    for name, number in (("at", at), ("good", good)):
+        if number is not None and not math.isfinite(number):
+            raise UserError(f"agree: {name} is {number}; expected a number")
+
+
+def _no_pairs(scorer: str, known: list[str]) -> UserError:
+    others = ", ".join(one for one in known if one != scorer)[:200]
+    return UserError(
+        f"agree: no answer in the store is recorded as chosen or rejected, so {scorer!r} has nothing to be "
+        f"compared with; expected a source of pairs, or another score{f' ({others})' if others else ''}, a column "
+        f"or metadata.KEY"
+    )
+
+
 def _numbers(held: VerdictRows, scorer: str, column: str) -> tuple[pl.DataFrame, list[str]]:
     """Return the rows with their verdicts as numbers, the higher the better; and notes on how they were read."""
     text = held.rows["verdict"].str.strip_chars()
-    number = text.cast(pl.Float64, strict=False).fill_nan(None)
-    word = (
-        text.str.to_lowercase()
-        .str.replace_all(r"[\s-]+", "_")
-        .replace_strict(WORDS, default=None, return_dtype=pl.Float64)
-    )
-    verdict = pl.select(pl.coalesce(number, word).alias("verdict"))["verdict"]
-    unread = text.filter(verdict.is_null() | verdict.is_infinite())
-    if len(unread) == len(text):
-        if len(unread):
-            raise UserError(
-                f"agree: {column} has {short_repr(unread[0])}, which is no verdict; expected numbers, true or false, "
-                f"or words such as correct and incorrect"
-            )
+    verdict, notes, may_turn = read_verdicts(text, column)
+    values = verdict.drop_nulls()
+    if values.is_empty():
         why = "; ".join(f"{error} ({count:,})" for error, count in held.errors.items())
         raise UserError(
             f"agree: no answer has both {scorer!r} and {column!r}: of {held.answers:,} answers "
             f"{sum(held.errors.values()):,} have no score{f' ({why[:200]})' if why else ''} and "
-            f"{held.without_verdict:,} no verdict"
+            f"{held.without_verdict + len(text):,} no verdict"
         )
-    notes = []
-    if len(unread):
-        left = "1 verdict is" if len(unread) == 1 else f"{len(unread):,} verdicts are"
-        notes.append(f"{left} left out, such as {short_repr(unread[0])}, which is no number")
     name = column.rsplit(".", 1)[-1]
-    values = verdict.drop_nulls()
     if name in RANKS:
         verdict = -verdict
         notes.append(f"the least {column} is the best")
-    elif is_bad_name(name) and values.is_in([0.0, 1.0]).all():
+    elif may_turn and is_bad_name(name) and values.is_in([0.0, 1.0]).all():
         verdict = 1 - verdict
         notes.append(f"{column} says the bad thing: 0 is good, 1 is bad")
     rows = held.rows.with_columns(
@@ -150,7 +155,7 @@ def _numbers(held: VerdictRows, scorer: str, column: str) -> tuple[pl.DataFrame,
         prompt=pl.col("prompt_id").rank("dense").cast(pl.Int64) - 1,
         cluster=pl.col("cluster").rank("dense").cast(pl.Int64) - 1,
     )
-    return rows.filter(pl.col("verdict").is_finite()), notes
+    return rows.drop_nulls("verdict"), notes
 
 
 def _verdicts(rows: pl.DataFrame, column: str, at: float | None, good: float | None) -> Verdicts:

@@ -19,13 +19,19 @@ VERDICT_VALUES = (-1.0, 0.0, 1.0)
 LISTED = 6  # scores that a message lists; it counts the others
 # Words of a score's name that say the bad thing, so that 1 is bad: ``wrong``, ``is_refusal``, ``contains_pii``.
 BAD_WORDS = frozenset(
-    """abusive bad biased broken corrupt corrupted degenerate disliked dislike downvoted error errors fail failed fails
-    failure false flagged garbage hallucinated hallucination harmful hate hateful incoherent incomplete incorrect
-    insult invalid irrelevant jailbreak jailbroken low malformed mistake nonsense nsfw obscene offensive pii poor
-    profane profanity refusal refused refuses rejected reject repetitive sexist racist spam sexual timeout toxic
-    toxicity truncated undesirable unhelpful unsafe unverified violence violent worse worst wrong""".split()
+    """abusive bad bias biased biases broken bug buggy bugs contaminated contamination contradiction contradictions
+    corrupt corrupted crash crashed crashes dangerous defect defective defects degenerate dislike disliked downvoted
+    duplicate duplicated error errors fail failed fails failure failures fake false flagged flaw flawed flaws
+    garbage hallucinated hallucination hallucinations harmful hate hateful illegal incoherent incomplete incorrect
+    insult insults invalid irrelevant issues jailbreak jailbroken leak leakage leaked leaks lie lies low malformed
+    misinformation mislabeled mislabelled misleading mistake mistakes noisy nonsense nsfw obscene offensive pii
+    plagiarised plagiarism plagiarized poor profane profanity racism racist refusal refusals refused refuses reject
+    rejected repetitive rude secret secrets sexism sexist sexual spam threat timeout toxic toxicity truncated typo
+    typos undesirable unfaithful unfinished ungrounded unhelpful unreadable unreliable unsafe unsupported untrue
+    unverified violence violent vulnerabilities vulnerability vulnerable worse worst wrong""".split()
 )
 NOT_WORDS = ("not", "non", "no", "without")
+FREE_WORDS = ("free", "freedom")  # ``error_free`` is good, ``free_text`` neither
 
 
 def is_source(stage: Stage) -> bool:
@@ -123,10 +129,12 @@ def _verdict(score: str, values: pl.Series) -> _Verdict | None:
 
 
 def is_bad_name(score: str) -> bool:
-    """Return whether a score's name says the bad thing: ``wrong``, ``isToxic``, ``not_correct``; not ``non_toxic``."""
+    """Return whether a score's name says the bad thing: ``wrong``, ``isToxic``, ``not_correct``; not ``error_free``."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", score)]
     denied = any(word in NOT_WORDS for word in words)
-    return any(word in BAD_WORDS for word in words) != denied
+    bad = any(word in BAD_WORDS for word in words)
+    denied = denied or (bad and any(word in FREE_WORDS for word in words))
+    return bad != denied
 
 
 def _scores(state: RunState, names: list[str]) -> pl.DataFrame:

@@ -5,8 +5,11 @@ programs), or its ground truth itself in the form of an answer. A ground truth w
 no answer, or the wrong one.
 """
 
+import ast
 import json
 import re
+import warnings
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 from curate.score._accepted_answers import accepted_answers
@@ -23,6 +26,14 @@ NESTED = ("extra_info", "reward_model", "info")  # mappings in which public sets
 # A text that marks its answer by itself, as a worked solution does.
 MARKED = re.compile(r"\\(?:boxed|fbox)\b|####|\banswer\s*(?:is\b|:)", re.IGNORECASE)
 ENTRY = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+# A line that no prose has: it tells a broken program, and one of Python 2, from words about it.
+CODE_LINE = re.compile(
+    r"^[ \t]*(?:(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[^\n]*:[ \t]*$"
+    r"|(?:for|while|if|elif|else|try|with)\b[^\n]*:[ \t]*$"
+    r"|import[ \t]+[\w.]+[ \t]*$|from[ \t]+[\w.]+[ \t]+import\b(?![^\n]*;)|print[ \t(\"']|return\b[^\n]*[()\[\]+*])",
+    re.MULTILINE,
+)
+TRIED = 20  # of several solutions, how many are looked at for one that is Python 3
 ITSELF = "ground_truth"
 
 
@@ -34,7 +45,12 @@ class Reference(NamedTuple):
 
 
 def own_answer(
-    verifier: str, truth: str | None, prompt: str | None, metadata: str | None, tools: str | None = None
+    verifier: str,
+    truth: str | None,
+    prompt: str | None,
+    metadata: str | None,
+    tools: str | None = None,
+    reading: str = "auto",
 ) -> Reference | None:
     """Return a prompt's reference for a verifier, where no answer is recorded as right; None where there is none.
 
@@ -44,12 +60,17 @@ def own_answer(
         prompt: The text of the prompt's last user turn.
         metadata: The prompt's metadata, as JSON text.
         tools: The prompt's tools, as JSON text.
+        reading: Where ``math`` looks for an answer (``curate/score/math.py``).
     """
     if verifier == "code":
         return _program(prompt or "", metadata)
     if truth is None or not truth.strip():
         return None
     if verifier == "math":
+        if reading == "strict":
+            return Reference(truth if "####" in truth else f"#### {truth.strip()}", ITSELF)
+        if reading == "flexible":  # the last number of a response
+            return Reference(truth, ITSELF)
         return Reference(truth if MARKED.search(truth) else f"\\boxed{{{truth.strip()}}}", ITSELF)
     if verifier == "exact_match":
         accepted = accepted_answers(truth)
@@ -65,7 +86,7 @@ def _program(prompt: str, metadata: str | None) -> Reference | None:
     for where, values in (("", held), *((f"{key}.", held.get(key)) for key in NESTED)):
         for key in SOLUTIONS if isinstance(values, dict) else ():
             text = _solution(values.get(key))
-            if text is not None:
+            if text is not None and _is_program(text):
                 return Reference(f"```python\n{_whole(prompt, text)}\n```", f"metadata.{where}{key}")
     return None
 
@@ -83,11 +104,35 @@ def _solution(value: Any) -> str | None:
         else:
             value = programs
     if isinstance(value, list):
-        value = next((one for one in value if isinstance(one, str) and one.strip()), None)
+        texts = [one for one in value if isinstance(one, str) and one.strip()][:TRIED]
+        value = next((one for one in texts if _parsed(one)), next(iter(texts), None))
     if not isinstance(value, str) or not value.strip():
         return None
     fenced = re.search(r"```(?:python|py)?[ \t]*\n(.*?)\n[ \t]*```", value, re.DOTALL)
     return fenced[1] if fenced else value
+
+
+def _is_program(text: str) -> bool:
+    """Return whether a text is Python: it does something, or if it cannot be parsed, has a line of code."""
+    tree = _parsed(text)
+    if tree is None:
+        return bool(CODE_LINE.search(text))
+    plain = (ast.Name, ast.Constant, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Tuple, ast.List)
+    return any(
+        not (isinstance(one, ast.Expr) and isinstance(one.value, plain))
+        and not (isinstance(one, ast.AnnAssign) and one.value is None)
+        for one in tree.body
+    )
+
+
+def _parsed(text: str) -> ast.Module | None:
+    """Return a program's syntax tree, of a function's body too; None where it cannot be parsed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes such as "\d" in it
+            return ast.parse(dedent(text.strip("\n")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _whole(prompt: str, program: str) -> str:

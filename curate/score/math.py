@@ -17,6 +17,12 @@ from curate.verifiers.math.final_answers.final_answer import LONGEST
 from curate.verifiers.math.final_answers.plain_numbers import has_unit, number
 from curate.verifiers.math.final_answers.response_answers import Reading, response_answers, right_answers
 
+# A ground truth of marks alone, such as \boxed{}, ####, $ or "The final answer is".
+MARK = (
+    r"[\s$*:]|#{2,}|\\f?boxed|\\(?:text|mathrm|mathbf|textbf)\b|\\[()\[\],;!]|</?answer>|\b(?:the|final|answers?|is)\b"
+)
+NOTHING = rf"(?i)^(?:{MARK})(?:[{{}}]|{MARK})*$"
+
 
 def score(response: pl.Series, ground_truth: pl.Series, *, reading: Reading = "auto") -> pl.DataFrame:
     """Return ``value`` (1.0, 0.0 or null), ``detail`` (the answer found in the response) and ``error``.
@@ -42,6 +48,8 @@ def score(response: pl.Series, ground_truth: pl.Series, *, reading: Reading = "a
         value=pl.coalesce(same, pl.when(pl.col("answer").is_null() | (plain & ~percent)).then(0.0)),
         error=pl.when(pl.col("truth").fill_null("") == "")
         .then(pl.lit("no ground_truth"))
+        .when(pl.col("gold").str.contains(NOTHING))
+        .then(pl.lit("ground_truth holds no answer"))
         .when(pl.col("response").is_null())
         .then(pl.lit("no response")),
     )

@@ -16,7 +16,7 @@ from schemas.json_text import blank, dump
 from schemas.learnt_turns import unread_marks
 from schemas.messages import Message, dump_turns, last_text
 from schemas.reply_calls import BROKEN_CALL
-from schemas.rows import COMPLETIONS, DECISIONS, PROMPTS, SCORES
+from schemas.rows import COMPLETIONS, DECISIONS, OTHER_METADATA, PROMPTS, SCORES
 
 # Columns of the contract that a source has no values for: a model made the row, or the pipeline names the stage.
 NOT_IN_SOURCES = {"prompts": ("parent_ids", "family"), "completions": ("answered_by",), "decisions": ("stage",)}
@@ -31,8 +31,8 @@ class Source:
         prompts: The prompts; each differs from the others in its messages, tools or ground truth.
         completions: The recorded candidates of the prompts.
         scores: The recorded scores of the candidates.
-        decisions: The rows that were joined to an earlier prompt or refused, and the completions with a broken tool
-            call, with the reason.
+        decisions: The rows that were joined to an earlier prompt or refused, the completions with a broken tool
+            call, and those with other metadata than their prompt's, with the reason.
         row_formats: How many rows of each format were recognised, the most frequent first.
         prompt_keys: The keys that prompts were under, with the number of rows.
         unclear: The keys of verdicts, system texts and further prompts that were not understood, with the number of
@@ -181,8 +181,9 @@ def add_row(tables: Tables, row: Row, raw: Raw, name: str, file: str | None) -> 
         reason = f"{copy} line {prompt.line}{of}{joined}{'; its metadata differ' if differs else ''}{cut}"
         evidence = f"{prompt_id}, metadata {row.metadata}" if differs else prompt_id
         tables.decisions.append((row_id(name, raw), False, reason, evidence))
+    other = (row.metadata or "{}") if row.metadata != prompt.metadata else None
     for index in new:
-        _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count)
+        _add_candidate(tables, row.candidates[index], texts[index], prompt_id, prompt.count, other)
         prompt.count += 1
     prompt.candidate_keys.update(keys)
     tables.row_formats[row.row_format] += 1
@@ -224,8 +225,10 @@ def cut_reason(cut: list[Message]) -> str:
     return f"the conversation ends with {whose}, which nothing answers: {count} left out"
 
 
-def _add_candidate(tables: Tables, candidate: Candidate, messages: str, prompt_id: str, index: int) -> None:
-    """Add the candidate number ``index`` of a prompt, and its scores, to the tables."""
+def _add_candidate(
+    tables: Tables, candidate: Candidate, messages: str, prompt_id: str, index: int, metadata: str | None
+) -> None:
+    """Add the candidate number ``index`` of a prompt, its scores, and metadata that are not the prompt's."""
     response = last_text(candidate.messages, "assistant")
     completion_id = content_id("c", prompt_id, candidate.model, index, response)
     tables.completions.append(
@@ -246,6 +249,8 @@ def _add_candidate(tables: Tables, candidate: Candidate, messages: str, prompt_i
     )
     if candidate.error:
         tables.decisions.append((completion_id, False, BROKEN_CALL, candidate.error))
+    elif metadata is not None:
+        tables.decisions.append((completion_id, True, OTHER_METADATA, metadata))
     for scorer, value in candidate.scores.items():
         error = "recorded without a value" if value is None else None
         tables.scores.append((completion_id, scorer, value, error, None))

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from schemas.errors import UserError, unknown
-from schemas.rows import COMPLETIONS, PROMPTS
+from schemas.rows import COMPLETIONS, OTHER_METADATA, PROMPTS
 
 METADATA = re.compile(r"metadata(?:\.|\s*->>?\s*'?)(.+?)'?")
 # The columns that an answer may be compared by or grouped by, as SQL; the answer's own come before its prompt's.
@@ -41,7 +41,8 @@ def read_verdict_rows(con: duckdb.DuckDBPyConnection, scorer: str, column: str |
     Args:
         con: A connection to the store's tables (``curate.storage.sql_views.connect``).
         scorer: The name of a score.
-        column: The name of a score, a column of completions or prompts, or ``metadata.KEY``; None for no other value.
+        column: The name of a score, a column of completions or prompts, or ``metadata.KEY`` (of the row that the answer
+            came with); None for no other value.
         by: A column or a metadata path to group by, or None.
 
     Raises:
@@ -64,8 +65,9 @@ def read_verdict_rows(con: duckdb.DuckDBPyConnection, scorer: str, column: str |
         SELECT c.completion_id, c.prompt_id, coalesce(p.family, c.prompt_id) AS cluster, c.sample_index,
                s.value AS score, s.error, {verdict} AS verdict, length(c.response) AS length, {kind} AS kind
         FROM scores s JOIN completions c ON c.completion_id = s.row_id LEFT JOIN prompts p ON p.prompt_id = c.prompt_id
-        {joined} WHERE s.scorer = ?""",
-        parameters,
+        LEFT JOIN (SELECT row_id, any_value(evidence) AS metadata FROM decisions WHERE reason = ? GROUP BY row_id) own
+        ON own.row_id = c.completion_id {joined} WHERE s.scorer = ?""",
+        [OTHER_METADATA, *parameters],
     )
     errors = con.execute(
         """SELECT coalesce(error, 'no value'), count(*) FROM verdict_rows WHERE score IS NULL GROUP BY 1
@@ -112,11 +114,15 @@ def _column(con: duckdb.DuckDBPyConnection, name: str, known: list[str]) -> str:
     if any('"' in key for key in keys):
         raise UserError(f"{name}: a key of the metadata has a quotation mark in it; use 'gristmill sql'")
     steps = "$" + "".join(f'."{key}"' for key in keys)
-    return "json_extract_string(p.metadata, '" + steps.replace("'", "''") + "')"
+    return "json_extract_string(coalesce(own.metadata, p.metadata), '" + steps.replace("'", "''") + "')"
 
 
 def _keys(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the keys that the metadata of the first prompts have."""
-    found = con.execute(f"SELECT metadata FROM prompts WHERE metadata IS NOT NULL LIMIT {LOOKED_AT}").fetchall()
+    """Return the keys that the metadata of the first prompts have, and those of the answers that have their own."""
+    found = con.execute(
+        f"""(SELECT metadata FROM prompts WHERE metadata IS NOT NULL LIMIT {LOOKED_AT}) UNION ALL
+        (SELECT evidence FROM decisions WHERE reason = ? LIMIT {LOOKED_AT})""",
+        [OTHER_METADATA],
+    ).fetchall()
     values = [json.loads(text) for (text,) in found]
     return list(dict.fromkeys(key for value in values if isinstance(value, dict) for key in value))

@@ -85,6 +85,18 @@ def test_a_verdict_may_be_a_word_of_the_metadata(tmp_path):
     assert any("1 verdict is left out, such as 'unsure'" in note for note in found.notes)
 
 
+def test_answers_of_joined_rows_have_their_own_metadata(tmp_path):
+    rows = [
+        {"prompt": f"q{n}", "completion": "x" * length, "human_score": int(length > 3), **more}
+        for n in range(3)
+        for length, more in ((9 - n, {}), (1 + n, {"rater": "b"}))
+    ]
+    rows.append({"prompt": "q0", "completion": "x" * 10})  # a row without the label gives its answer none
+    found = agreement(stored(tmp_path, rows), "chars", "metadata.human_score", by="metadata.rater")
+    assert (found.compared, found.without_verdict) == (6, 1)
+    assert value(found, "agreement") == 1 and value(found, "AUROC") == 1
+
+
 def test_names_that_say_the_bad_thing_and_ranks_are_turned(tmp_path):
     rows = [answers((length, length < 3), name="wrong") for length in range(1, 5)]
     found = agreement(stored(tmp_path, rows), "chars", "wrong")
@@ -143,6 +155,17 @@ def test_a_mistake_is_named_with_the_nearest_right_name(tmp_path, scorer, column
     with pytest.raises(UserError) as caught:
         agreement(store, scorer, column)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_threshold_is_a_number(tmp_path, number):
+    store = stored(tmp_path, [answers((1, 0), (2, 1), name="is_correct")])
+    for name in ("at", "good"):
+        with pytest.raises(UserError, match=f"agree: {name} is {number}; expected a number"):
+            agreement(store, "chars", "is_correct", **{name: number})
+    with pytest.raises(UserError) as caught:
+        agreement(store, "chars", "chosen")
+    assert "recorded as chosen or rejected" in str(caught.value) and "another score (is_correct)" in str(caught.value)
 
 
 def test_show_speaks_of_scores_that_a_model_gives(tmp_path):

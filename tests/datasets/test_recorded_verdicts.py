@@ -133,6 +133,16 @@ def test_a_name_that_says_the_bad_thing_is_good_at_zero(tmp_path, name):
     assert picks(store, "sft") == [("q", "a")]
 
 
+@pytest.mark.parametrize("name", ["error_free", "spam_free", "free_of_errors", "isBugFree", "free_text", "unbiased"])
+def test_what_is_free_of_the_bad_thing_is_good_at_one(name):
+    assert not is_bad_name(name)
+
+
+@pytest.mark.parametrize("name", ["has_bug", "unfinished", "secrets", "hasDefects", "is_duplicate", "data_leak"])
+def test_more_names_that_say_the_bad_thing(name):
+    assert is_bad_name(name)
+
+
 @pytest.mark.parametrize("name", ["non_toxic", "not_wrong", "no_refusal", "is_right", "harmless", "badge", "correct"])
 def test_other_names_are_good_at_one(name):
     assert not is_bad_name(name)

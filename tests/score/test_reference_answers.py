@@ -107,3 +107,22 @@ def test_of_accepted_values_the_first_is_given():
 def test_a_truth_without_calls_is_no_reference_of_tool_call(truth):
     assert calls(truth) is None
     assert calls({"name": "add", "arguments": {}}, None) is None, "nor is one without tools"
+
+
+@pytest.mark.parametrize(
+    "text", ["E42", "a + b", "We sort the list.", "x: int", "#include <x>\nint main(){}", "Answer: 5"]
+)
+def test_what_is_no_program_is_no_reference_of_code(text):
+    assert own("code", "assert f()", code=text) is None
+    assert program(code=text, answer="def f(): return 1") == ("def f(): return 1", "metadata.answer")
+
+
+@pytest.mark.parametrize(
+    "text", ["print(1)", "    return x", "print 'a'", "def f(:\n  return", "n = int(input())\nprint n"]
+)
+def test_programs_that_are_broken_or_bodies_are_references(text):
+    assert program(code=text)[0] == text
+
+
+def test_of_several_solutions_the_first_in_python_3():
+    assert program(solutions=["print 'a'", "print('a')"])[0] == "print('a')"

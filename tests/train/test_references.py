@@ -121,9 +121,54 @@ def test_programs_run_in_the_sandbox_and_more_are_counted(tmp_path, monkeypatch)
             "ground_truth": [f"assert f() == {n}"],
             "metadata": {"code": f"def f(): return {min(n, 2)}"},
         }
-        for n in (1, 3, 2)
+        for n in (1, 2, 3)
     ]
     rows += [{"prompt": "bad", "ground_truth": "assert (("}, {"prompt": "none", "ground_truth": ["assert f()"]}]
     (found,) = checked(tmp_path, rows, "code")
     assert (found.passed, found.failed, found.skipped) == (1, 1, 1)
     assert (found.unjudged, found.without_reference) == (1, 1) and dict(found.kinds) == {"metadata.code": 2}
+    assert [row.text for row in found.rows][:1] == ["```python\ndef f(): return 2\n```"], "the last one is run too"
+
+
+def test_a_solution_that_marks_no_answer_leaves_the_truth_alone(tmp_path):
+    prose = (
+        "We add both sides and see that $x = 12$ is too small; the other case gives $x > 3$, and so on, as was to show."
+    )
+    rows = [problem("2", solution=prose), problem("(1,2", solution=prose), problem(r"\frac{1}{", solution=prose)]
+    rows += [problem("4", solution="5"), problem("7", solution=prose.replace("3", "7"))]
+    (found,) = checked(tmp_path, rows)
+    assert (found.unmarked, found.passed, found.failed, found.suspicious, found.unjudged) == (3, 2, 1, 1, 1)
+    assert dict(found.kinds) == {"ground_truth": 3, "recorded answer": 2}
+    assert [row.place for row in found.rows] == ["rows.jsonl:2", "rows.jsonl:3", "rows.jsonl:4"]
+
+
+@pytest.mark.slow
+def test_an_answer_without_a_program_is_told_apart(tmp_path):
+    prose = "First sort the list. Then walk over it from both ends."
+    rows = [
+        {"prompt": "a", "completion": prose, "ground_truth": ["assert f() == 1"], "code": "def f(): return 1"},
+        {"prompt": "b", "completion": prose, "ground_truth": ["assert f() == 1"], "code": "E42"},
+        {"prompt": "c", "completion": "```python\ndef f(): return 2\n```", "ground_truth": ["assert f() == 1"]},
+    ]
+    (found,) = checked(tmp_path, rows, "code")
+    assert (found.unmarked, found.passed, found.failed, found.without_reference) == (2, 1, 1, 1)
+    assert found.rows[0].place == "rows.jsonl:3"
+
+
+def test_truths_that_pass_by_their_spelling_alone_are_suspicious(tmp_path):
+    (found,) = checked(tmp_path, [problem("5 +"), problem("\x0crac{7}{12}"), problem("7/12"), problem(r"\boxed{}")])
+    assert (found.passed, found.suspicious, found.unjudged) == (1, 2, 1)
+    assert [row.why[:30] for row in found.rows] == [
+        "passes, but ground_truth ends ", "passes, but ground_truth has t", "can't be judged: ground_truth "
+    ]  # fmt: skip
+    assert [row.suspicious for row in found.rows] == [True, True, False] and sum(found.doubts.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("reading", "marked"), [("strict", "#### 2"), ("boxed", r"\boxed{2}"), ("flexible", "It is 2")]
+)
+def test_a_reference_is_written_for_the_reading(tmp_path, reading, marked):
+    other = r"\boxed{2}" if reading == "strict" else "that is all"
+    rows = [problem("2"), problem("2", solution=marked), problem("2", solution=other)]
+    (found,) = checked(tmp_path, rows, f"{{use: math, reading: {reading}}}")
+    assert (found.passed, found.failed, found.unmarked) == (3, 0, 1)
