@@ -7,7 +7,8 @@ A request's ``messages`` are JSON text:
 - ``{"how": "checks", "setup": "...", "tests": ["assert f(1) == 2", ...]}``: pieces of code, run after ``setup``;
   without a list (None) the test functions and classes that ``setup`` defines;
 - ``{"how": "stdio", "inputs": ["..."], "outputs": ["..."]}``: the program's standard inputs and its expected outputs;
-- ``{"how": "call", "function": "f", "inputs": [[1, 2]], "outputs": [3]}``: arguments and expected return values.
+- ``{"how": "call", "function": "f", "inputs": [[1, 2]], "outputs": [3]}``: arguments and expected return values;
+  with ``"wrapped": true`` each expected value may stand in a list of one.
 
 A reply's text is JSON: ``{"tests": [["0", null], ["1", "AssertionError"]]}``, the name of each test and why it failed,
 or ``{"unfit": "..."}`` where the tests can't be run.

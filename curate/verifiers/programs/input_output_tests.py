@@ -96,11 +96,12 @@ def _packed_text(text: str) -> str:
     return found[0]
 
 
-def call_or_program_tests(inputs: Any, outputs: Any, function: Any) -> UnitTests | str:
+def call_or_program_tests(inputs: Any, outputs: Any, function: Any, wraps: bool = False) -> UnitTests | str:
     """Return inputs and outputs as tests of a program, or of ``function`` if there is one.
 
     A program's input or output that is a list is its lines. A function's input is the list of its arguments, or their
-    JSON texts, one per line.
+    JSON texts, one per line. With ``wraps`` expected results that are all lists of one may be the items themselves, as
+    in APPS and TACO.
     """
     if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs):
         return "no tests: inputs and outputs are not two lists of the same length"
@@ -124,6 +125,8 @@ def call_or_program_tests(inputs: Any, outputs: Any, function: Any) -> UnitTests
     as_json = all(isinstance(one, str) for one in inputs)
     results = list(map(_from_json, outputs)) if as_json else outputs
     run = {"how": "call", "function": function, "inputs": args, "outputs": results}
+    if wraps and all(isinstance(one, list) and len(one) == 1 for one in results):
+        run["wrapped"] = True
     return UnitTests(run, frozenset((function, "Solution")), environment=True)
 
 

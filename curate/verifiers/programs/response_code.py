@@ -10,12 +10,9 @@ Blocks labelled as Python come before blocks without a label, those before block
 prose. A response that is only the body of the function is appended to the code that the data set gives.
 """
 
-import builtins
 import re
-import sys
 import textwrap
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from curate.verifiers.programs.code_blocks import (
     BARE,
@@ -27,8 +24,8 @@ from curate.verifiers.programs.code_blocks import (
     prose_code,
     tagged_blocks,
 )
-from curate.verifiers.programs.known_imports import known_import
-from curate.verifiers.programs.statements import Statement, is_code, statements
+from curate.verifiers.programs.joined_program import Piece, is_foreign, joined
+from curate.verifiers.programs.statements import compiles, is_code, statements
 from curate.verifiers.programs.tests_found import UnitTests
 
 MOST_BLOCKS, MOST_CODE = 200, 200_000  # blocks, and characters of them, that are looked at: the last ones
@@ -36,17 +33,9 @@ LONGEST_BODY = 50_000  # characters of a function's body that stands alone
 READS = re.compile(r"\binput\s*\(|\binput\b\s*[,)]|\bstdin\b|\bopen\(\s*0|\bfileinput\b|\bos\.read\(\s*0")
 PRINTS = re.compile(r"\bprint\b|\bstdout\b|\bos\.write\b")
 FEIGNS = re.compile(r"\bStringIO\b|\bmock\b|\bmonkeypatch\b|\bunittest\b|\bsubprocess\b|\bBytesIO\b")
-FUTURE = re.compile(r"^from __future__ import [^\n]*+\n?", re.MULTILINE)
-IMPORTED = re.compile(r"\s*+from[ \t]+(\w*+)[\w.]*+[ \t]+import\b")
-BUILTIN = frozenset(dir(builtins)) - {"input", "print"}  # programs give these two another meaning to be quick
+BLANK_LINES = re.compile(r"\A(?:[ \t\r]*+\n)++")
+STATEMENT = re.compile(r"^[ \t]*+[^#\s]", re.MULTILINE)
 BODY_END = re.compile(r"\n(?=[^\s#)\]}\"'])")
-
-
-class Piece(NamedTuple):
-    """A complete block: its text and its statements, none of them empty."""
-
-    text: str
-    statements: list[Statement]
 
 
 def code_of(response: str, tests: UnitTests) -> str | None:
@@ -101,7 +90,7 @@ def _piece(block: Block) -> Piece | None:
     if found is None and not block.closed:  # what was cut off in the middle of its last statement
         block = block._replace(text=_without_last(block.text))
         found = statements(block.text)
-    if not found or (block.kind is not PYTHON and not is_code(block.text)):
+    if not found or (block.kind is not PYTHON and not is_code(block.text)) or not compiles(block.text):
         return None
     return Piece(block.text, found)
 
@@ -115,7 +104,7 @@ def _without_last(text: str) -> str:
 def _program(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests) -> str | None:
     """Return the program whose main piece is one of the allowed ones, or None."""
     for number in sorted(_mains(pieces, allowed, tests), reverse=True):
-        return _joined(pieces, number, tests)
+        return joined(pieces, number, tests)
     if tests.run["how"] != "stdio":
         return None
     for checks in ((READS, PRINTS), (PRINTS,)):
@@ -123,7 +112,7 @@ def _program(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTest
             piece = pieces[number]
             if piece is None or all(one.defines for one in piece.statements) or FEIGNS.search(piece.text):
                 continue
-            text = _joined(pieces, number, tests)
+            text = joined(pieces, number, tests)
             if all(check.search(text) for check in checks):
                 return text
     return None
@@ -137,7 +126,7 @@ def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests)
         piece = pieces[number]
         if piece is None:
             continue
-        bound = set().union(*(one.binds for one in piece.statements if not _is_foreign(one)))
+        bound = set().union(*(one.binds for one in piece.statements if not is_foreign(one)))
         if function:
             method = re.compile(rf"^[ \t]+(?:async )?def {function}\b", re.MULTILINE)
             loose = re.compile(rf"^def {function}\s*\(\s*self\b", re.MULTILINE)
@@ -149,92 +138,6 @@ def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests)
         if fits:
             found.append(number)
     return found
-
-
-def _is_foreign(statement: Statement) -> bool:
-    """Return whether a statement imports names from a module that is not the standard library's: the response's own."""
-    module = IMPORTED.match(statement.text)
-    return module is not None and module[1] not in sys.stdlib_module_names
-
-
-def _joined(pieces: list[Piece | None], main: int, tests: UnitTests) -> str:
-    """Return the main piece with what it needs of the others, of the data set's code and of known imports."""
-    whole = pieces[main]
-    if whole is None:
-        return ""
-    given = Piece(tests.given, _given_statements(tests.given))
-    earlier = [piece for piece in pieces[:main] if piece]
-    later = [piece for piece in pieces[main + 1 :] if piece]
-    sources = [given, *earlier, *later]
-    order = [*range(len(earlier), 0, -1), *range(len(earlier) + 1, len(sources)), 0]
-    taken: set[tuple[int, int]] = set()
-    imports: list[str] = []
-    bound = set().union(*(one.binds for one in whole.statements))
-    used = set().union(*(one.uses for one in whole.statements))
-    waiting = used | tests.names
-    seen = set(bound)
-    for source in range(1, len(earlier) + 1):
-        chosen = {(source, place) for place, one in enumerate(sources[source].statements) if one.sets}
-        waiting |= _uses(sources, chosen - taken)
-        taken |= chosen
-    while waiting := waiting - seen:
-        name = waiting.pop()
-        seen.add(name)
-        chosen = _binding(sources, order, name, len(earlier)) if name not in BUILTIN else set()
-        more = _uses(sources, chosen - taken)
-        used |= more
-        waiting |= more
-        taken |= chosen
-        if not chosen and name in used and name not in BUILTIN and (line := known_import(name, tests.environment)):
-            imports.append(line)
-    parts = [f"{line}\n" for line in sorted(imports)]
-    parts += [sources[source].statements[place].text for source, place in sorted(taken)]
-    if not parts:
-        return whole.text
-    return _future_first("".join([*parts, whole.text]))
-
-
-def _given_statements(given: str) -> list[Statement]:
-    """Return the statements of the data set's code, which may end with the head of a function."""
-    if not given:
-        return []
-    return statements(given) or statements(f"{given.rstrip()}\n        pass\n") or []
-
-
-def _uses(sources: list[Piece], chosen: set[tuple[int, int]]) -> set[str]:
-    return set().union(*(sources[source].statements[place].uses for source, place in chosen))
-
-
-def _binding(sources: list[Piece], order: list[int], name: str, earlier: int) -> set[tuple[int, int]]:
-    """Return the places of the statements that give a name its value: of the first source in ``order`` that binds it.
-
-    Statements that change the object follow in that source, and in those between it and the main piece.
-    """
-    for source in order:
-        pieces = sources[source].statements
-        fit = {
-            (source, place)
-            for place, one in enumerate(pieces)
-            if name in one.binds and one.serves and not _is_foreign(one)
-        }
-        if not fit:
-            continue
-        imported = all(re.match(r"\s*+(?:import|from)\b", pieces[place].text) for _, place in fit)
-        behind = range(source, earlier + 1) if 0 < source <= earlier else (source,)
-        changing = {
-            (other, place)
-            for other in behind
-            for place, one in enumerate(sources[other].statements)
-            if name in one.changes and one.serves
-        }
-        return fit if imported else fit | changing
-    return set()
-
-
-def _future_first(text: str) -> str:
-    """Return a program with its imports from ``__future__`` in front, where Python wants them."""
-    lines = list(dict.fromkeys(line.strip() for line in FUTURE.findall(text)))
-    return "".join(f"{line}\n" for line in lines) + FUTURE.sub("", text) if lines else text
 
 
 def _completed(response: str, blocks: list[Block], tests: UnitTests) -> str | None:
@@ -250,15 +153,16 @@ def _completed(response: str, blocks: list[Block], tests: UnitTests) -> str | No
     for body in bodies:
         if len(body) > LONGEST_BODY:
             continue
+        body = BLANK_LINES.sub("", body)
         plain = textwrap.dedent(body)
         inner = textwrap.indent(plain, _inner_indent(head))
         first = _inner_indent(head) + body.lstrip()
         for text in (*((body,) if body[:1].isspace() else ()), inner, first):
             for end in (text, BODY_END.split(text)[0]):
                 whole = head + end + "\n"
-                found = statements(whole) if end.strip() else None
-                if found and wanted & set().union(*(one.binds for one in found)):
-                    return _joined([Piece(whole, found)], 0, tests)
+                found = statements(whole) if STATEMENT.search(end) else None
+                if found and compiles(whole) and wanted & set().union(*(one.binds for one in found)):
+                    return joined([Piece(whole, found)], 0, tests)
     return None
 
 

@@ -61,6 +61,17 @@ def _tree(text: str) -> ast.Module | BaseException:
         return error
 
 
+def compiles(text: str) -> bool:
+    """Return whether Python compiles a text: it has no ``return`` outside a function, for one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "response.py", "exec", dont_inherit=True)
+    except TOO_DEEP:
+        return False
+    return len(text) <= LONGEST
+
+
 def is_code(text: str) -> bool:
     """Return whether a text is Python with a statement or a call: a lone word or number is an expression only."""
     tree = parsed(text)
@@ -146,8 +157,12 @@ def _changes(node: ast.stmt) -> set[str]:
             continue
         if isinstance(one, ast.Subscript | ast.Attribute) and isinstance(one.ctx, ast.Store | ast.Del):
             found.add(_root(one))
-        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Call) and isinstance(one.value.func, ast.Attribute):
-            found.add(_root(one.value.func, calls=False))
+        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Call):
+            function, args = one.value.func, one.value.args
+            if isinstance(function, ast.Attribute):
+                found.add(_root(function, calls=False))
+            elif isinstance(function, ast.Name) and function.id in ("setattr", "delattr") and args:
+                found.add(_root(args[0]))
         waiting += ast.iter_child_nodes(one)
     return found - {""}
 

@@ -77,7 +77,7 @@ def _mapping_tests(held: dict[str, Any]) -> UnitTests | str:
 def _by_keys(held: dict[str, Any], given: str) -> UnitTests | str:
     function = _function(held, given)
     if "inputs" in held and "outputs" in held:
-        return call_or_program_tests(held["inputs"], held["outputs"], function)
+        return call_or_program_tests(held["inputs"], held["outputs"], function, wraps=True)
     if held.get("test_list") or isinstance(held.get("test_list"), list):
         return _mbpp_tests(held)
     test, name = held.get("test"), held.get("entry_point")

@@ -68,6 +68,7 @@ def _files(library: Path, shared: list[Path]) -> list[str]:
             options += ["--size", "4096", "--perms", "0555", "--tmpfs", str(library / name)]
     for device in ("null", "zero", "random", "urandom"):
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    options += ["--symlink", "/tmp/.stdin", "/dev/stdin"]  # noqa: S108 (``response.py`` writes a program's input there)
     return [*options, "--perms", "1777", "--size", str(TMP), "--tmpfs", "/tmp", "--remount-ro", "/"]  # noqa: S108
 
 

@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import os
+import symtable
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Names under which tests import the response.
 RESPONSE_MODULES = ("solution", "main", "response", "answer", "your_module")
+# Names by which tests use a module, with the module's: aliases of what may be here beside the standard library.
+LIBRARIES = {name: name for name in (*sys.stdlib_module_names, "pytest", "numpy")} | {"np": "numpy"}
 # Tests replace these to read what a program prints or to feed it. The response's are in another process.
 STREAMS = ("sys.stdout", "sys.stdin", "builtins.input", "builtins.print")
 
@@ -108,32 +111,82 @@ def _prepare(job: dict[str, Any], link: Link) -> tuple[dict[str, Any], list[tupl
         raise Unsupported("the tests replace what the response prints to or reads from")
     if any("numpy" in text for text in texts) and numpy_parts.suffices(trees):
         sys.modules["numpy"] = numpy_parts
-    used = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    for tree in trees:
-        used |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     module = types.ModuleType("tests")
     sys.modules["tests"] = module
     names = module.__dict__
-    # The standard library is this process's own: no response can replace the ``math`` of a test.
-    dotted = {
-        node.value.id
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
-    for name in sorted(used - set(dir(builtins)) - {"*"}):
-        if name in dotted and name in sys.stdlib_module_names:
-            with contextlib.suppress(ImportError):  # a module of another system: treated as any other name
-                names[name] = importlib.import_module(name)
-        elif found := link.look_up(name):
-            names[name] = found[0]
+    found = _of_response(trees, link, names)
+    own, used = _bound_and_used(texts)
+    public = [name for name in found if name not in own and not name.startswith("_")]
+    if (libraries := _stars(trees)) is not None:
+        _refuse_unclear(used - own, {name: found[name] for name in public}, libraries)
     for name in RESPONSE_MODULES:
-        sys.modules[name] = _as_module(name, link, [n for n in names if not n.startswith("_")])
+        sys.modules[name] = _as_module(name, link, public)
     exec(compile(trees[0], "tests.py", "exec"), names)  # noqa: S102 (this is what the sandbox is for)
     if job["tests"] is None:
         return names, list(_collect(names))
     codes = [compile(tree, "tests.py", "exec") for tree in trees[1:]]
     return names, [(str(n), functools.partial(exec, code, names)) for n, code in enumerate(codes)]
+
+
+def _of_response(trees: list[ast.Module], link: Link, names: dict[str, Any]) -> dict[str, Any]:
+    """Put what the tests use into their namespace; return what of it is the response's.
+
+    The standard library, pytest and numpy are this process's own: no response can replace the ``math`` of a test.
+    """
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    used |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    dotted = {node.value.id for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}
+    found = {}
+    for name in sorted(used - set(dir(builtins)) - {"*"}):
+        if name in dotted and name in LIBRARIES:
+            with contextlib.suppress(ImportError):  # a module of another system: treated as any other name
+                names[name] = importlib.import_module(LIBRARIES[name])
+        elif one := link.look_up(name):
+            names[name] = found[name] = one[0]
+    return found
+
+
+def _bound_and_used(texts: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of the module that pieces of code give a value, and those that they read."""
+    scopes = [symtable.symtable(text, "tests.py", "exec") for text in texts]
+    bound, used = set(), set()
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        for one in scope.get_symbols():
+            if scope.get_type() == "module" or one.is_global():
+                bound |= {one.get_name()} if one.is_assigned() or one.is_imported() else set()
+                used |= {one.get_name()} if one.is_referenced() else set()
+    return frozenset(bound), frozenset(used)
+
+
+def _stars(trees: list[ast.Module]) -> dict[str, Any] | None:
+    """Return what else tests import by a star, if they import the response so; None if they don't."""
+    stars = {
+        str(node.module)
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+    }
+    if not stars & set(RESPONSE_MODULES):
+        return None
+    libraries: dict[str, Any] = {}
+    for name in sorted(stars & sys.stdlib_module_names):
+        with contextlib.suppress(ImportError):
+            library = importlib.import_module(name)
+            public = getattr(library, "__all__", [one for one in vars(library) if not one.startswith("_")])
+            libraries |= {one: getattr(library, one) for one in public}
+    return libraries
+
+
+def _refuse_unclear(used: frozenset[str], found: dict[str, Any], libraries: dict[str, Any]) -> None:
+    """Raise ``Unsupported`` where it is not clear which names of tests that import by a star are the response's."""
+    if not used - set(dir(builtins)) - set(LIBRARIES):
+        raise Unsupported("the tests use no name that they do not define or import themselves")
+    for name, value in found.items():
+        if name in libraries and libraries[name] is not value:
+            raise Unsupported(f"{name!r} is defined by the response and by a module that the tests import by a star")
 
 
 def _replaces(tree: ast.Module) -> bool:

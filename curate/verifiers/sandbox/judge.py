@@ -186,20 +186,21 @@ def _calls(request: dict[str, Any], spares: Spares, clock: Clock, verdicts: Verd
             if (why := _loaded(sandbox, clock).get("load")) is not None:
                 verdicts.fail_drain_ready(_text(why))
                 return
+            wrapped = tests.get("wrapped", False)
             for expected in tests["outputs"][done:]:
                 clock.restart(sandbox)
-                verdicts.add(str(len(verdicts.tests)), _wrong(_message(sandbox, clock), expected))
+                verdicts.add(str(len(verdicts.tests)), _wrong(_message(sandbox, clock), expected, wrapped))
         except Ended:
             verdicts.add(str(len(verdicts.tests)), f"the program ended in the middle of it ({sandbox.status()})")
 
 
-def _wrong(message: dict[str, Any], expected: Any) -> str | None:
-    """Return why the result of a call is wrong, or None."""
+def _wrong(message: dict[str, Any], expected: Any, wrapped: bool) -> str | None:
+    """Return why the result of a call is wrong, or None; ``wrapped``: see ``compare.same_value``."""
     if "value" not in message:
         return _text(message.get("raised", "no result"))
     try:
         found = message["value"]
-        return None if same_value(found, expected) else f"expected {short(expected)}, found {shown(found)}"
+        return None if same_value(found, expected, wrapped) else f"expected {short(expected)}, found {shown(found)}"
     except RecursionError:
         return "no result: a value that is nested too deeply"
 

@@ -8,7 +8,6 @@ import atexit
 import builtins
 import contextlib
 import importlib
-import io
 import operator
 import os
 import sys
@@ -68,7 +67,9 @@ def main(control: int, link: int) -> None:
 def load(code: str, name: str) -> dict[str, Any]:
     """Run code as the module ``name``; return the module's namespace."""
     module = types.ModuleType(name)
+    module.__file__ = "response.py"
     sys.modules[name] = module
+    sys.argv = ["response.py"]
     exec(compile(code, "response.py", "exec"), module.__dict__)  # noqa: S102 (this is what the sandbox is for)
     return module.__dict__
 
@@ -81,8 +82,10 @@ def _feed(code: str, stdin: str) -> str | None:
     if fd != 0:  # it is 0 where the last run has closed descriptor 0
         os.dup2(fd, 0)
         os.close(fd)
-    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), encoding="utf-8")
-    sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), encoding="utf-8", line_buffering=False)
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)
+    if "fileinput" in sys.modules:  # it may be in the middle of the last input
+        vars(sys.modules["fileinput"])["_state"] = None
     try:
         load(code, "__main__")
         for thread in threading.enumerate():

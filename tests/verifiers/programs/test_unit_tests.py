@@ -71,6 +71,15 @@ def test_a_script_is_run_in_its_order():
     assert "no assert" in str(read_tests("if __name__ == '__main__':\n    assert f(1) == 2"))
 
 
+def test_only_sets_that_wrap_every_result_may_expect_the_item():
+    apps = {"fn_name": "f", "inputs": [[1], [2]], "outputs": [[1], [2]]}
+    assert unit_tests_in(json.dumps({"input_output": json.dumps(apps)})).run["wrapped"]
+    assert "wrapped" not in unit_tests_in(json.dumps(apps | {"outputs": [[1], [1, 2]]})).run
+    cases = [{"input": "1", "output": "[1]", "testtype": "functional"}]
+    lists = unit_tests_in(json.dumps({"public_test_cases": cases, "metadata": {"func_name": "f"}}))
+    assert lists.run["outputs"] == [[1]] and "wrapped" not in lists.run
+
+
 def test_expected_texts_are_json_only_where_the_arguments_are():
     assert unit_tests_in('{"fn_name": "f", "inputs": [["a"]], "outputs": ["12"]}').run["outputs"] == ["12"]
     assert unit_tests_in('{"fn_name": "f", "inputs": ["3"], "outputs": ["12"]}').run["outputs"] == [12]

@@ -36,6 +36,12 @@ def no_reference(value: object) -> dict[str, Any]:
         ("1.0", "1e", False),
         ("2\n1", "1\n2", False),
         ("1 2  \r\n3\r\n", "1 2\n3", True),
+        ("1_0.5", "10.5", False),
+        ("\u0661\u0660.5", "10.5", False),
+        ("10.5", "\u0661\u0660.5", False),
+        ("+.5", "0.5", True),
+        ("inf", "1.5", False),
+        ("infinity", "1e999", False),
     ],
 )
 def test_outputs_are_compared_line_by_line(found, expected, same):
@@ -47,7 +53,7 @@ def test_outputs_are_compared_line_by_line(found, expected, same):
     [
         ((1, 2), [1, 2], True),
         ([[1], (2,)], [[1], [2]], True),
-        (3, [3], True),
+        (3, [3], False),
         (0.1 + 0.2, 0.3, True),
         ({1: 2}, {"1": 2}, True),
         ("2", 2, False),
@@ -59,6 +65,14 @@ def test_outputs_are_compared_line_by_line(found, expected, same):
 )
 def test_results_are_compared_as_json(found, expected, same):
     assert same_value(encode(found, no_reference), expected) is same
+
+
+def test_an_expected_value_may_be_wrapped():
+    assert (
+        same_value(3, [3], wrapped=True) and same_value([3], [3], wrapped=True) and same_value([], [[]], wrapped=True)
+    )
+    assert not any(same_value(3, expected, wrapped=True) for expected in ([4], [3, 3], [], [[3]], 4))
+    assert not same_value([3], 3, wrapped=True)
 
 
 @pytest.mark.parametrize(
