@@ -44,11 +44,27 @@ def compare_trees(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bo
         TooCostly: If a number is too large.
     """
     try:
-        if what == "value":
-            return _same_in_any_base(left, right, tolerance)
-        return _same_zeros(left, right) if what == "zero" else _same_signs(left, right)
+        if "either" not in functions(left) | functions(right):
+            return _compare(what, left, right, tolerance)
+        same = {_compare(what, _read_as(left, which), _read_as(right, which), tolerance) for which in (0, 1)}
+        if len(same) == 2:
+            raise Unsure("a letter before a bracket may be a function or a factor")
+        return same == {True}
     except Undefined as error:
         raise Unsure("an answer has no value that can be computed") from error
+
+
+def _compare(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bool:
+    if what == "value":
+        return _same_in_any_base(left, right, tolerance)
+    return _same_zeros(left, right) if what == "zero" else _same_signs(left, right)
+
+
+def _read_as(tree: Tree, which: int) -> Tree:
+    """Return an expression with P(2) read as a value of P (0) or as a product (1)."""
+    if tree.op == "either":
+        return _read_as(tree.args[which], which)
+    return tree._replace(args=tuple(_read_as(part, which) for part in tree.args))
 
 
 def _same_in_any_base(left: Tree, right: Tree, tolerance: Fraction) -> bool:

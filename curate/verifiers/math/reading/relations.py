@@ -34,14 +34,12 @@ def ends(relation: Relation) -> Relation:
 def renamed(relation: Relation) -> Relation:
     """Return f(n) = n as f(x) = x: the argument of a function that is defined has no name of its own."""
     left = relation.sides[0]
-    if (
-        not isinstance(left, Plain)
-        or left.head.op != "call"
-        or left.head.args[0].op != "var"
-        or relation.signs != ("=",)
-    ):
+    if not isinstance(left, Plain) or relation.signs != ("=",):
         return relation
-    name = left.head.args[0].name
+    head = left.head.args[0] if left.head.op == "either" else left.head
+    if head.op != "call" or head.args[0].op != "var":
+        return relation
+    name = head.args[0].name
     sides = [as_plain(side) for side in relation.sides]
     made = (side._replace(head=_with_name(side.head, name)) if isinstance(side, Plain) else side for side in sides)
     return Relation(tuple(made), relation.signs)
@@ -72,7 +70,7 @@ def is_name(node: Node) -> bool:
 
 
 def _is_product_of_names(tree: Tree) -> bool:
-    if tree.op in ("var", "call") or (tree.op == "const" and tree.name in ("e", "i")):
+    if tree.op in ("var", "call", "either") or (tree.op == "const" and tree.name in ("e", "i")):
         return True
     if tree.op == "fn" and tree.name == "abs":
         return _is_product_of_names(tree.args[0])
