@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from curate.verifiers.math.comparison.same_group import Groups
+from curate.verifiers.math.comparison.same_range import Ranges
 from curate.verifiers.math.expressions.parser import Tree
 from curate.verifiers.math.reading.kinds import Group, Node, Plain, Relation, Unsure
 from curate.verifiers.math.reading.relations import (
@@ -17,7 +17,7 @@ from curate.verifiers.math.reading.relations import (
 )
 
 
-class Relations(Groups):
+class Relations(Ranges):
     """Compares conditions on variables."""
 
     def relations(self, truth: Node, answer: Node) -> bool:

@@ -5,6 +5,7 @@ answer: what no reader knows is ``Words``, or ``Opaque`` where it has signs of m
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from curate.verifiers.math.expressions.parser import TooCostly
@@ -21,6 +22,7 @@ from curate.verifiers.math.reading.part_readers import (
     read_union,
 )
 from curate.verifiers.math.reading.quantities import HEAD, read_compound, read_product, read_quantity
+from curate.verifiers.math.reading.ranges import read_range
 from curate.verifiers.math.reading.spelling import clean, key, unwrapped, without_text
 from curate.verifiers.math.reading.units import read_unit
 
@@ -90,7 +92,16 @@ def readings(answer: str) -> tuple[Node, ...]:
 
 
 def read(text: str) -> Node:
-    """Return the node of a cleaned text."""
+    """Return the node of a cleaned text, or of an item of a list."""
+    return _read(text, read_range)
+
+
+def read_inside(text: str) -> Node:
+    """Return the node of a part of a text, such as a side of an equation, where 10-8 is a subtraction."""
+    return _read(text, lambda bare: None)
+
+
+def _read(text: str, ranges: Callable[[str], Node | None]) -> Node:
     text = re.sub(r"\\text\s*\{([^{}]*?),?\s*\b(and|or)\s*\}", r"\\text{\1} \2 ", text)
     text = re.sub(r"\\text\s*\{([^{}]*?)([,;])\s*\}", r"\\text{\1}\2 ", text)
     text = unwrapped(re.sub(r"\\text\s*\{\s*\}", " ", text))
@@ -99,7 +110,7 @@ def read(text: str) -> Node:
     text = SYNONYMS.get(text.lower(), text)
     bare = without_text(text)
     try:
-        return _single(text, bare) or _parts(text) or read_quantity(text) or _rest(text, bare)
+        return _single(text, bare, ranges) or _parts(text) or read_quantity(text) or _rest(text, bare)
     except TooCostly as error:
         return Opaque(str(error), key(text), costly=True)
     except Unbalanced:
@@ -108,17 +119,21 @@ def read(text: str) -> Node:
         return Opaque("is nested too deep", key(text), costly=True)
 
 
-def _single(text: str, bare: str) -> Node | None:
+def _single(text: str, bare: str, ranges: Callable[[str], Node | None]) -> Node | None:
     """Return a node that must be tried before the text is split: B. 42, May 14, 2020, 1,234."""
     found = _choice(bare) or _letters(bare) or _based(bare)
     if found or "\\begin" in text:
         return found
-    return _moment(bare) or _number(text, bare)
+    return _moment(bare) or ranges(bare) or _number(text, bare)
 
 
 def _parts(text: str) -> Node | None:
     readers = (read_environment, read_bracketed, read_congruence, read_union, read_list, read_relation)
-    return next((node for reader in readers if (node := reader(text, read)) is not None), None)
+    for reader in readers:
+        node = reader(text, read if reader is read_list and "\\pm" not in text else read_inside)
+        if node is not None:
+            return node
+    return None
 
 
 def _rest(text: str, bare: str) -> Node:
