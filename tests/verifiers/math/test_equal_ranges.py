@@ -16,6 +16,16 @@ SAME = r"""
 (3-1, 4) | (2, 4)
 1-3, 5-7 | 5-7, 1-3
 5 \pm 2 | 3, 7
+x=1 \quad y=2 | x=1, y=2
+x=1,\qquad y=2 | y=2 \text{ and } x=1
+x=1 \\ y=2 | x=1, y=2
+y=\frac{cx^2}{1-cx} \quad y=-x | y=\frac{cx^2}{1-cx}, y=-x
+x=1 \quad \text{or} \quad x=2 | 1, 2
+(x,y)=(1,2) | (1,2)
+x = 5 m = 500 cm | 500 cm
+t = 2 \text{ hours} = 120 \text{ minutes} | 2 \text{ hours}
+A = \frac{1}{2} b h = 6 | 6
+\begin{pmatrix}1\\2\end{pmatrix} | (1,2)
 """
 DIFFERENT = r"""
 5-10 | 10-15
@@ -28,6 +38,9 @@ DIFFERENT = r"""
 1-3, 5-7 | 2-4, 6-8
 5-10 | 7
 5-10 | 10
+x=1 \quad y=2 | x=5 \quad y=2
+x=1 \\ y=2 | x=5 \\ y=2
+y=\frac{cx^2}{1-cx} \quad y=-x | y=-x
 """
 UNSURE = r"""
 2-1 | 3-2
@@ -38,6 +51,13 @@ UNSURE = r"""
 5-10 | -5
 3-2 | 1
 5-10 | [5,10]
+x=1 \; y=2 | x=5 \; y=2
+x=1~y=2 | x=5~y=2
+x=1 y=2 | x=5 y=2
+A=1\ B=2 | A=5\ B=2
+x=1 y_1=2 | x=5 y_1=2
+y=2x y=3 | y=4x y=3
+(x,y,z)=(-1,-1,2) | (x,z)=(-1,-1,2)
 """
 
 

@@ -10,6 +10,7 @@ from typing import TypeGuard
 from curate.verifiers.math.expressions.parser import number
 from curate.verifiers.math.reading.brackets import enclosed, split, split_signs
 from curate.verifiers.math.reading.kinds import UNKNOWN, Group, Matrix, Node, Opaque, Plain, Relation, Words
+from curate.verifiers.math.reading.lines import are_several
 from curate.verifiers.math.reading.relations import as_set, is_name
 from curate.verifiers.math.reading.spelling import key
 
@@ -151,10 +152,14 @@ def read_relation(text: str, read: Read) -> Node | None:
         return None
     if signs[-1] == "\\approx" and not is_name(exact := read(parts[-2])):  # 40/3 or x = 40/3, with a decimal after it
         return exact if len(parts) == 2 else read_relation(text[: text.rindex("\\approx")].strip(), read)
+    if are_several(parts, signs):
+        return Opaque("may be several equations, or a chain of one", key(text))
     left, right = read(parts[0]), read(parts[-1])
     pair = (
         isinstance(left, Group) and isinstance(right, Group) and left.shape == right.shape == "tuple" and signs == ["="]
     )
-    if pair and is_name(left) and len(left.items) == len(right.items):  # (x, y) = (1, 2)
+    if pair and is_name(left):  # (x, y) = (1, 2)
+        if len(left.items) != len(right.items):
+            return Opaque("gives names another number of values", key(text))
         return Group("list", tuple(Relation(sides, ("=",)) for sides in zip(left.items, right.items, strict=True)))
     return Relation(tuple(read(part) for part in parts), tuple(signs))

@@ -11,6 +11,7 @@ from functools import lru_cache
 from curate.verifiers.math.expressions.parser import TooCostly
 from curate.verifiers.math.reading.brackets import Unbalanced, split
 from curate.verifiers.math.reading.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
+from curate.verifiers.math.reading.lines import with_semicolons
 from curate.verifiers.math.reading.moments import read_moments
 from curate.verifiers.math.reading.numerals import other_readings, read_numeral
 from curate.verifiers.math.reading.part_readers import (
@@ -69,7 +70,7 @@ SHORT_WORDS = set(  # words of two or three letters that are no product of varia
 @lru_cache(8192)
 def readings(answer: str) -> tuple[Node, ...]:
     """Return what an answer is, and after that what else it may be: 3,5 is two numbers, or a decimal."""
-    text = clean(answer)
+    text = clean(with_semicolons(answer))
     nodes = [read(text)]
     bare = without_text(text)
     if len(moments := read_moments(bare)) > 1:
