@@ -54,7 +54,12 @@ class Quantities:
         if not self.heads(truth, answer):
             degrees = unit and unit.dimensions == (("angle", 1),)
             sizes = [Fraction(1, 180) if plain.unit else Fraction(1) for plain in (truth, answer)]
-            return bool(degrees) and self._radians(truth, answer, sizes)
+            if degrees and self._radians(truth, answer, sizes):
+                return True
+            heads = [_without_degrees(plain.head) for plain in (truth, answer)]
+            if heads != [truth.head, answer.head] and self.values(heads[0], heads[1]):
+                raise Unsure("an angle may be in degrees or radians")
+            return False
         if truth.unit and truth.unit.extra:
             raise Unsure(f"ground_truth says {truth.unit.extra!r} and the answer does not")
         return True
@@ -115,6 +120,13 @@ def _infinity(tree: Tree) -> int:
     if tree.op == "neg":
         return -_infinity(tree.args[0])
     return int(tree.op == "const" and tree.name == "oo")
+
+
+def _without_degrees(tree: Tree) -> Tree:
+    """Return an expression with 45 in place of 45 degrees."""
+    if tree.op == "div" and tree.args[1] == number(180) and tree.args[0].args[1:] == (Tree("const", name="pi"),):
+        return tree.args[0].args[0]
+    return tree._replace(args=tuple(map(_without_degrees, tree.args)))
 
 
 def _same_nouns(left: Unit, right: Unit) -> bool:

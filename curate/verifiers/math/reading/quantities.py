@@ -23,6 +23,8 @@ MARKS = {"'": "ft", '"': "in"}
 SPLITS = re.compile(
     r"\\text\s*\{|(?<=[\d})\w])\s*(?=\^\\circ)|(?<=[\d})\s])(?=[A-Za-z$€£¥]{2,})|(?<=[\d})])\s+(?=[A-Za-z])|(?<=[\d})])\s*(?=[€£¥₹]|\\\$)"
 )
+DEGREES = re.compile(r"\^\\circ|degrees?|deg")
+TRIGONOMETRY = re.compile(r"(?<![A-Za-z])(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])(?!\s*\^\s*\{?-)")
 UNMIXED = re.compile(r"(\d+)[ -](\d+)/(\d+)")
 
 
@@ -116,11 +118,26 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         return Plain(number(numeral.value), unit)
     for place in SPLITS.finditer(text):
         head, tail = text[: place.start()].strip(), without_text(text[place.start() :].strip())
+        if DEGREES.fullmatch(tail) and (angle := _angle(head)):
+            return angle
         unit = read_unit(tail) if head and tail and (len(head) == 1 or re.search(r"\d|\\", head)) else None
         if unit and (unit.dimensions or _is_noun(tail, text)) and not (tail in LETTERS and "\\text" not in text):
             if plain := _number(head) or _expression(head):
                 return plain._replace(unit=unit)
     return None
+
+
+def _angle(head: str) -> Plain | None:
+    r"""Return an expression before a degree sign of its last number only: \tan 45^\circ, 60^\circ + 30^\circ."""
+    if TRIGONOMETRY.search(head):
+        return _expression(without_text(head) + "^\\circ")
+    if "^\\circ" not in head:
+        return None
+    terms = re.split(r"[-+]", without_text(head) + "^\\circ")
+    if all(term.count("^\\circ") == 1 and term.strip().endswith("^\\circ") for term in terms):
+        plain = _expression(without_text(head).replace("^\\circ", ""))
+        return plain and plain._replace(unit=read_unit("^\\circ"))
+    return _expression(without_text(head) + "^\\circ")
 
 
 def _is_noun(tail: str, text: str) -> bool:
