@@ -13,15 +13,39 @@ SAME = r"""
 \cos 60 \text{ degrees} | \frac{1}{2}
 \frac{360}{7}^\circ | \frac{360}{7}
 90^\circ-\alpha | \frac{\pi}{2}-\alpha
+20t | 20 t
+-9.8 t | -9.8t
+3t | 3\cdot t
+4s^2 | (2s)^2
+y = 9.8 t | y = 9.8t
+m | 1\cdot m
+a/b | 1\cdot(a/b)
+1 m | 100 cm
+2 h | 120 min
+5 | 5 m
+15 | 15 m^2
+10 m/s | 10
+5 \text{ t} | 5
+12 V | 12 volts
 """
 DIFFERENT = r"""
 \tan 45^\circ | 45
 60^\circ+30^\circ | 60
 \sin 80^\circ | \cos 20^\circ
+9.8 t | 9.7
+20 t | 20t^2
+5 m | 50 cm
 """
 UNSURE = r"""
 2\cos 20^\circ | 2\cos 20
 (90-\alpha)^\circ | 90^\circ-\alpha
+9.8 t | 9.8
+9.8 | 9.8 t
+16t^2 | 16
+4m^2 | 4
+12m^2n | 12nm^2
+5am | 5ma
+5m | 500 cm
 """
 
 

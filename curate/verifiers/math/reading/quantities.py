@@ -104,13 +104,14 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         if (
             tail
             and tail[0] not in "-*/(+"
+            and not (tail.startswith(("\\cdot", "\\times")) and "\\text" not in text)
             and (unit := read_unit(tail))
             and (unit.dimensions or unit.extra or _is_noun(tail, text))
         ):
             letter_beside = near and tail in LETTERS and "\\text" not in text
             digits = re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", digits)
             if not letter_beside and (plain := _plain(read_numeral(digits), sign)):
-                return plain._replace(unit=unit)
+                return plain._replace(unit=unit, product=_product(bare, tail) if "\\text" not in text else None)
         if tail.startswith(("hundred", "thousand", "million", "billion", "trillion", "dozen")):
             return _scaled(sign, digits, tail)
     words = re.fullmatch(r"((?:[a-z]+[ -])*?[a-z]+) ([^\d\\]+)", bare, re.I)
@@ -138,6 +139,15 @@ def _angle(head: str) -> Plain | None:
         plain = _expression(without_text(head).replace("^\\circ", ""))
         return plain and plain._replace(unit=read_unit("^\\circ"))
     return _expression(without_text(head) + "^\\circ")
+
+
+def _product(bare: str, tail: str) -> Tree | None:
+    """Return 9.8 t as a product, if its unit is of single letters; m/s is a unit."""
+    words = re.findall(r"[^\W\d_]+", tail)
+    if "/" in tail or not tail.isascii() or "\\" in tail or "$" in tail or any(len(word) > 1 for word in words):
+        return None
+    product = _expression(bare) if words else None
+    return product.head if product else None
 
 
 def _is_noun(tail: str, text: str) -> bool:

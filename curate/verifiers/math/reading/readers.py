@@ -40,6 +40,7 @@ BASE = re.compile(
 )
 FORMULA = re.compile(r"\\(?!text)[A-Za-z]+|[=^_<>|]")
 LONG_WORD = re.compile(r"[A-Za-z]{4,}")
+LETTERS_BESIDE = re.compile(r"-?[\d.]{1,20}(?:[A-Za-z]{1,2}(?:\^\{?\d\}?)?){1,4}")
 SAME_AS = {
     r"\{\}": [r"\emptyset", "emptyset", "empty set", "the empty set"],
     r"\infty": ["infinity", "positive infinity", r"+\infty"],
@@ -83,6 +84,9 @@ def readings(answer: str) -> tuple[Node, ...]:
         nodes.extend([other] if other else [])
     if (other := re.sub(r"(?<=/)\s?(\d+[A-Za-z](?:\^\d+)?)(?![A-Za-z])", r"(\1)", bare)) != bare and "\\" not in bare:
         nodes.append(read(other))  # 1/2x
+    if LETTERS_BESIDE.fullmatch(bare):  # 12nm^2 or 5m: units, or a product
+        product, spaced = read_product(bare), read(re.sub(r"(?<=\d)(?=[A-Za-z])", " ", bare, count=1))
+        nodes.extend(node for node in (product, spaced) if node and node != nodes[0])
     if "\\approx" in text:
         nodes.append(read(text.rpartition("\\approx")[2].strip()))
     sign, digits = ("-", bare[1:]) if bare.startswith("-") else ("", bare)

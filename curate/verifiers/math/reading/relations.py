@@ -46,7 +46,9 @@ def renamed(relation: Relation) -> Relation:
 
 
 def as_plain(node: Node) -> Node:
-    """Return a letter as the variable or constant that it is, and any other node as it is."""
+    """Return a letter as the variable or constant that it is, also after a number, and any other node as it is."""
+    if isinstance(node, Plain) and node.product:
+        return Plain(node.product)
     return Plain(parse(node.letter)) if isinstance(node, Choice) and not node.marked else node
 
 
