@@ -1,4 +1,4 @@
-"""Degree signs inside expressions, and letters that may be units or variables."""
+"""Degree signs inside expressions, letters that may be units or variables, and remainders."""
 
 from tests.verifiers.math.verdict_lines import judged_otherwise
 
@@ -27,6 +27,12 @@ a/b | 1\cdot(a/b)
 10 m/s | 10
 5 \text{ t} | 5
 12 V | 12 volts
+12 \text{ units}^2 | 12
+12 \text{ units}^2 | 12 square units
+3 \pmod 7 | 10 \pmod{7}
+3 \pmod 7 | 3 (mod 7)
+x \equiv 3 \pmod 7 | 3 \pmod 7
+(1,2) \bigcup (3,4) | (1,2)\cup(3,4)
 """
 DIFFERENT = r"""
 \tan 45^\circ | 45
@@ -35,6 +41,8 @@ DIFFERENT = r"""
 9.8 t | 9.7
 20 t | 20t^2
 5 m | 50 cm
+3 \pmod 7 | 4 \pmod 7
+3 \pmod 7 | 3 \pmod 8
 """
 UNSURE = r"""
 2\cos 20^\circ | 2\cos 20
@@ -46,6 +54,7 @@ UNSURE = r"""
 12m^2n | 12nm^2
 5am | 5ma
 5m | 500 cm
+3 \pmod 7 | 3
 """
 
 

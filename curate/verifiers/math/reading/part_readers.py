@@ -23,7 +23,7 @@ MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "sm
 RELATION = re.compile(r"[=<>]|\\(?:le|ge|neq)(?![A-Za-z])")
 OPEN = {"(": "(", "[": "[", "\\langle": "(", "]": "("}
 CLOSE = {")": ")", "]": "]", "\\rangle": ")", "[": ")"}
-CONGRUENCE = re.compile(r"(.*?)\\equiv\s*(.*?)\s*\(?\s*\\p?mod\s*\{?\s*(\d+)\s*\}?\s*\)?")
+CONGRUENCE = re.compile(r"(?:(.*?)\\equiv\s*(.*?)|(-?\d+))\s*\(?\s*(?:\\p?|(?<=\())mod\s*\{?\s*(\d+)\s*\}?\s*\)?")
 
 
 def read_environment(text: str, read: Read) -> Node | None:
@@ -131,18 +131,21 @@ def read_list(text: str, read: Read) -> Node | None:
 
 
 def read_congruence(text: str, read: Read) -> Node | None:
-    """Return x = 3 (mod 7) with the remainder that is less than the modulus."""
+    """Return x = 3 (mod 7), or 3 (mod 7) alone, with the remainder that is less than the modulus."""
     found = CONGRUENCE.fullmatch(text)
-    if not found or int(found[3]) == 0:
+    if not found or int(found[4]) == 0:
         return None
+    modulus = int(found[4])
     parts = [
-        int(part) % int(found[3]) if re.fullmatch(r"-?\d+", part) else None for part in re.split(r"\s*,\s*", found[2])
+        int(part) % modulus if re.fullmatch(r"-?\d+", part) else None
+        for part in re.split(r"\s*,\s*", found[2] or found[3])
     ]
     remainders = [Plain(number(part)) for part in parts if part is not None]
     if len(remainders) < len(parts):
         return None
     remainder = remainders[0] if len(remainders) == 1 else Group("list", tuple(remainders))
-    return Group("congruence", (read(found[1]), remainder, Plain(number(int(found[3])))))
+    named = () if found[3] else (read(found[1]),)
+    return Group("congruence", (*named, remainder, Plain(number(modulus))))
 
 
 def read_relation(text: str, read: Read) -> Node | None:
