@@ -4,6 +4,7 @@
 """
 
 from curate.verifiers.math.comparison.same_quantity import same_based, same_moments
+from curate.verifiers.math.comparison.same_range import is_range
 from curate.verifiers.math.comparison.same_relation import Relations, is_condition
 from curate.verifiers.math.comparison.wording import same_words, words_against
 from curate.verifiers.math.reading.kinds import Based, Choice, Node, Opaque, Plain, Unsure, Words
@@ -36,6 +37,12 @@ class Comparison(Relations):
             )
         if is_condition(truth) or is_condition(answer):
             return self.relations(truth, answer)
+        if is_range(truth) or is_range(answer):
+            return self.ranges(truth, answer)
+        return self.mathematics(truth, answer)
+
+    def mathematics(self, truth: Node, answer: Node) -> bool:
+        """Compare dates, numbers, expressions and groups."""
         if isinstance(truth, Moment) or isinstance(answer, Moment):
             return same_moments(truth, answer)
         if isinstance(truth, Based) or isinstance(answer, Based):

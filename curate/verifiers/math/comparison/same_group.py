@@ -29,7 +29,7 @@ class Groups(Quantities):
         assert isinstance(group, Group)
         if group.shape == "ratio" and isinstance(single, Plain) and len(group.items) == 2:
             return self.quotient(group, single)
-        if group.shape == "congruence" and self.same(group.items[1], single):
+        if group.shape == "congruence" and self.same(group.items[-2], single):
             raise Unsure("only one of the answers is a congruence")
         return group.shape == "set" and len(group.items) == 1 and self.same(group.items[0], single)
 
@@ -60,6 +60,9 @@ class Groups(Quantities):
                 return sets[0] == sets[1]
         if shapes & {*SETS, "ratio", "congruence"} and len(shapes) > 1:
             raise Unsure("the answers are sets that are written in different ways")
+        if shapes == {"congruence"}:  # 3 (mod 7) has no name
+            named = len(truth.items) == len(answer.items)
+            return self.ordered(truth.items[-3 if named else -2 :], answer.items[-3 if named else -2 :])
         if len(truth.items) != len(answer.items):
             if shapes & SETS:
                 raise Unsure("the answers are sets that are written in different ways")
@@ -68,7 +71,7 @@ class Groups(Quantities):
             return self.tuples(truth, answer)
         if shapes == {"ratio"}:
             return self.ratios(truth, answer)
-        if shapes <= {"difference", "congruence"}:
+        if shapes == {"difference"}:
             return self.ordered(truth.items, answer.items)
         return self.tuple_and_list(truth, answer) if "tuple" in shapes else self.lists(truth, answer)
 

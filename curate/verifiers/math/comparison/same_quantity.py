@@ -7,6 +7,7 @@ from curate.verifiers.math.expressions.exact import rational
 from curate.verifiers.math.expressions.parser import Tree, number
 from curate.verifiers.math.reading.kinds import Based, Node, Plain, Unsure
 from curate.verifiers.math.reading.moments import Moment, same_moment
+from curate.verifiers.math.reading.relations import has_variables
 from curate.verifiers.math.reading.units import Unit
 
 TRUTH_DIGITS = 4  # digits from which a truth's decimal may be an approximation of the answer
@@ -22,6 +23,8 @@ class Quantities:
 
     def plain(self, truth: Plain, answer: Plain) -> bool:
         """Compare numbers and expressions with their units."""
+        if truth.product or answer.product:
+            return self.letters(truth, answer)
         if truth.percent != answer.percent:
             return self.percent(truth, answer)
         if not truth.unit or not answer.unit:
@@ -32,6 +35,22 @@ class Quantities:
         if not self.heads(truth, answer, left.factor, right.factor):
             return False
         return _same_nouns(left, right)
+
+    def letters(self, truth: Plain, answer: Plain) -> bool:
+        """Compare where the unit of at least one is a letter, which may be a variable."""
+        pair = truth, answer
+        units = [plain._replace(product=None) for plain in pair]
+        products = [Plain(plain.product) if plain.product else plain for plain in pair]
+        sure = [plain for plain in pair if not plain.product]
+        if any(plain.unit for plain in sure):
+            return self.plain(units[0], units[1])
+        if any(has_variables(plain.head) for plain in sure):
+            return self.plain(products[0], products[1])
+        same = self.plain(units[0], units[1])
+        # An answer says the unit of a number more often than a variable that the truth does not have.
+        if (truth in sure and _is_usual(answer.unit)) or same == self.plain(products[0], products[1]):
+            return same
+        raise Unsure("a letter after a number may be a unit or a variable")
 
     def percent(self, truth: Plain, answer: Plain) -> bool:
         """Compare where one of the two has a percent sign: 50% is 0.5, and 50 where the sign was left out."""
@@ -54,7 +73,12 @@ class Quantities:
         if not self.heads(truth, answer):
             degrees = unit and unit.dimensions == (("angle", 1),)
             sizes = [Fraction(1, 180) if plain.unit else Fraction(1) for plain in (truth, answer)]
-            return bool(degrees) and self._radians(truth, answer, sizes)
+            if degrees and self._radians(truth, answer, sizes):
+                return True
+            heads = [_without_degrees(plain.head) for plain in (truth, answer)]
+            if heads != [truth.head, answer.head] and self.values(heads[0], heads[1]):
+                raise Unsure("an angle may be in degrees or radians")
+            return False
         if truth.unit and truth.unit.extra:
             raise Unsure(f"ground_truth says {truth.unit.extra!r} and the answer does not")
         return True
@@ -106,6 +130,13 @@ class Quantities:
         return one == other if one is not None and other is not None else self.trees("value", left, right, tolerance)
 
 
+def _is_usual(unit: Unit | None) -> bool:
+    """Tell whether answers often have a unit of one letter: m, m^2, s, g, but not t (tonnes) or d (days)."""
+    if not unit or len(unit.dimensions) != 1 or unit.factor in (10**6, 86400):
+        return False
+    return unit.dimensions[0][1] == 1 or unit.dimensions[0][0] == "length"
+
+
 def _but_rates(unit: Unit) -> tuple[tuple[str, int], ...]:
     return tuple((name, power) for name, power in unit.dimensions if power > 0)
 
@@ -115,6 +146,13 @@ def _infinity(tree: Tree) -> int:
     if tree.op == "neg":
         return -_infinity(tree.args[0])
     return int(tree.op == "const" and tree.name == "oo")
+
+
+def _without_degrees(tree: Tree) -> Tree:
+    """Return an expression with 45 in place of 45 degrees."""
+    if tree.op == "div" and tree.args[1] == number(180) and tree.args[0].args[1:] == (Tree("const", name="pi"),):
+        return tree.args[0].args[0]
+    return tree._replace(args=tuple(map(_without_degrees, tree.args)))
 
 
 def _same_nouns(left: Unit, right: Unit) -> bool:

@@ -2,13 +2,22 @@
 
 from fractions import Fraction
 
-from curate.verifiers.math.comparison.same_group import Groups
+from curate.verifiers.math.comparison.same_range import Ranges
 from curate.verifiers.math.expressions.parser import Tree
 from curate.verifiers.math.reading.kinds import Group, Node, Plain, Relation, Unsure
-from curate.verifiers.math.reading.relations import BELOW, EQUALS, as_plain, as_set, ends, renamed, value_of
+from curate.verifiers.math.reading.relations import (
+    BELOW,
+    EQUALS,
+    as_plain,
+    as_set,
+    ends,
+    has_variables,
+    renamed,
+    value_of,
+)
 
 
-class Relations(Groups):
+class Relations(Ranges):
     """Compares conditions on variables."""
 
     def relations(self, truth: Node, answer: Node) -> bool:
@@ -51,6 +60,8 @@ class Relations(Groups):
             return self.ordered(left.sides, right.sides)
         trees = [_difference(relation) for relation in (left, right)]
         if trees[0] and trees[1] and len(left.signs) == 1:
+            if not has_variables(trees[0]) and not has_variables(trees[1]):
+                return self.statements(left, right)
             what = "zero" if left.signs[0] in EQUALS | {"\\neq"} else "sign"
             return self.trees(what, trees[0], trees[1], Fraction(0))
         if self.ordered(left.sides[1:], right.sides[1:]):
@@ -58,6 +69,13 @@ class Relations(Groups):
                 return True
             raise Unsure("the answers give the same value to different names")
         return False
+
+    def statements(self, truth: Relation, answer: Relation) -> bool:
+        """Compare 2 + 3 = 5 with another relation of numbers, which has no solutions: the same sides are sure."""
+        symmetric = truth.signs[0] in EQUALS | {"\\neq"}
+        if self.ordered(truth.sides, answer.sides) or (symmetric and self.ordered(truth.sides, answer.sides[::-1])):
+            return True
+        raise Unsure("the answers are relations of numbers that differ")
 
 
 def _difference(relation: Relation) -> Tree | None:

@@ -1,12 +1,14 @@
 """Values of expressions to many digits, at chosen values of their variables (mpmath); and whether two are the same.
 
 Two expressions that agree to ``DIGITS`` digits at several drawn points are the same function (Schwartz 1980, for
-polynomials). The work of one operation is bounded, so that powers of powers do not fill the memory; what remains is
-bounded by the clock of the worker that this runs in.
+polynomials). Where a number on the way is so large or small that these digits could cancel, there are more of them.
+The work of one operation is bounded, so that powers of powers do not fill the memory; what remains is bounded by the
+clock of the worker that this runs in.
 """
 
 import random
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 import mpmath
 from mpmath import mpc, mpf
@@ -16,6 +18,9 @@ from curate.verifiers.math.expressions.parser import TooCostly, Tree
 
 DIGITS = 120
 AGREE = mpf(10) ** -90  # relative difference of equal values
+PRECISE = 64  # binary exponents of numbers for which DIGITS suffice
+MOST_PRECISE = 100_000  # bits of a value
+SIZES = (10, 100, 1_000, 10_000, 1_000_000)
 MOST = 10**6  # bits of the exponent's effect: log2 of a power, log2 of an argument
 Value = mpf | mpc
 mpmath.mp.dps = DIGITS
@@ -29,6 +34,8 @@ def variables(tree: Tree) -> set[str]:
     """Return the names of the variables in an expression."""
     if tree.op == "var":
         return {tree.name}
+    if tree.op == "call":  # the function is as unknown as a variable
+        return {tree.name + "()"}.union(*map(variables, tree.args))
     return set().union(*map(variables, tree.args)) if tree.args else set()
 
 
@@ -49,6 +56,23 @@ def points(names: Iterable[str], count: int, low: float, high: float, whole: boo
     return [{name: value() for name in names} for _ in range(count)]
 
 
+def wide_points(names: Iterable[str], positive: bool) -> list[dict[str, Value]]:
+    """Return draws of values of several sizes, to a million, whole and not; variables have one size or several."""
+    draw = random.Random(1)  # noqa: S311 (no secret)
+    names = sorted(names)
+
+    def value(whole: bool, size: int) -> Value:
+        drawn = draw.uniform(0, size) * (1 if positive or draw.random() < 0.5 else -1)
+        return mpf(round(drawn) or 1) if whole else mpf(drawn)
+
+    return [
+        {name: value(whole, size if alike else draw.choice(SIZES)) for name in names}
+        for size in SIZES
+        for whole in (False, True)
+        for alike in (True, True, False)
+    ]
+
+
 def same_value(left: Value, right: Value) -> bool:
     """Tell whether two values agree but for rounding, relative to their size."""
     if left == right:
@@ -56,23 +80,54 @@ def same_value(left: Value, right: Value) -> bool:
     return abs(left - right) <= AGREE * max(abs(left), abs(right))
 
 
-def value_at(tree: Tree, at: dict[str, Value]) -> Value:
-    """Return the value of an expression.
+def agree(left: Tree, right: Tree, at: dict[str, Value], near: Fraction = Fraction(0)) -> bool:
+    """Tell whether two expressions have the same value at a point, but for rounding or a difference of ``near``.
+
+    Raises:
+        Undefined: If one has no value there.
+        TooCostly: If a number on the way is too large, or takes too many digits to tell from 0.
+    """
+    seen: list[int] = []
+    one, other = value_at(left, at, seen), value_at(right, at, seen)
+    reach = max(map(abs, seen), default=0)
+    bits = mpmath.mp.prec
+    if reach > PRECISE:
+        bits += 4 * reach
+        if bits > MOST_PRECISE:
+            raise TooCostly("a number of too many digits")
+    with mpmath.workprec(bits):
+        if reach > PRECISE:
+            one, other = value_at(left, at), value_at(right, at)
+        noise = mpmath.ldexp(1, max([0, *seen]) - bits * 3 // 4)
+        return abs(one - other) <= max(noise, mpf(near.numerator) / near.denominator)
+
+
+def value_at(tree: Tree, at: dict[str, Value], seen: list[int] | None = None) -> Value:
+    """Return the value of an expression, and add the binary exponents of all values on the way to ``seen``.
 
     Raises:
         Undefined: If it has none.
         TooCostly: If a number on the way is too large.
     """
+    value = _value_at(tree, at, seen)
+    if seen is not None and value:
+        seen.append(int(mpmath.mag(value)))
+    return value
+
+
+def _value_at(tree: Tree, at: dict[str, Value], seen: list[int] | None) -> Value:
     if tree.op == "number":
         return mpf(tree.value.numerator) / mpf(tree.value.denominator)
     if tree.op == "var":
         return at[tree.name]
     if tree.op == "const":
         return _constant(tree.name)
-    arguments = [value_at(part, at) for part in tree.args]
+    arguments = [value_at(part, at, seen) for part in tree.args]
     if tree.op == "pow" and mpmath.im(arguments[0]) == 0 and mpmath.re(arguments[0]) < 0:
         return _power_of_negative(tree, arguments)
     try:
+        if tree.op == "call":
+            return _unknown(arguments[0], at[tree.name + "()"])
         result = OPERATIONS[tree.op](*arguments) if tree.op in OPERATIONS else _function(tree, arguments)
     except (ZeroDivisionError, ValueError, KeyError, TypeError) as error:
         raise Undefined(str(error)) from error
@@ -133,22 +188,33 @@ OPERATIONS: dict[str, Callable[..., Value]] = {
     "fact": _factorial,
     "binom": _binomial,
 }
+
+
+def _snapped(value: Value) -> Value:
+    """Return the whole number that a value is but for rounding, or the value."""
+    near = mpmath.nint(value)
+    return near if same_value(value, near) else value
+
+
 ONE_ARGUMENT: dict[str, Callable[[Value], Value]] = {
     "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "cot": mpmath.cot, "sec": mpmath.sec, "csc": mpmath.csc,
     "arcsin": mpmath.asin, "arccos": mpmath.acos, "arctan": mpmath.atan, "arccot": mpmath.acot, "sinh": mpmath.sinh,
     "cosh": mpmath.cosh, "tanh": mpmath.tanh, "coth": mpmath.coth, "ln": mpmath.log, "log": mpmath.log,
-    "lg": mpmath.log10, "abs": abs, "floor": mpmath.floor, "ceil": mpmath.ceil, "exp": lambda x: _power(mpmath.e, x),
+    "lg": mpmath.log10, "abs": abs, "floor": lambda x: mpmath.floor(_snapped(x)),
+    "ceil": lambda x: mpmath.ceil(_snapped(x)), "exp": lambda x: _power(mpmath.e, x),
 }  # fmt: skip
 
 
+def _unknown(argument: Value, drawn: Value) -> Value:
+    """Return f(x) of an unknown f: an odd function of x and of a value that is drawn for the name f."""
+    return mpmath.cos(argument + drawn) + argument * drawn + mpmath.sqrt(2 + argument * argument)
+
+
 def _function(tree: Tree, arguments: list[Value]) -> Value:
-    """Return the value of a function; f(x) of an unknown f is a fixed, odd function of x and of the name f."""
+    """Return the value of a function."""
     first = arguments[0]
     if abs(first) > mpf(2) ** 256:
         raise TooCostly("a function of a large number")
-    if tree.op == "call":
-        seed = sum(map(ord, tree.name))
-        return mpmath.cos(first + seed) + first * seed + mpmath.sqrt(2 + first * first)
     if tree.name == "log" and len(arguments) == 2:
         return mpmath.log(first) / mpmath.log(arguments[1])
     if tree.name in ("max", "min"):

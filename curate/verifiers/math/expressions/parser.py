@@ -7,9 +7,10 @@ one. Numbers are exact: 0.1 is 1/10. Nothing is computed.
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
 
+from curate.verifiers.math.expressions.applied import LONGEST_ARGUMENT, is_argument, on_last
 from curate.verifiers.math.expressions.tokens import FUNCTIONS, NotAnExpression, Tokens
+from curate.verifiers.math.expressions.tree import TooCostly, Tree, number
 
 DEEPEST = 12  # levels of brackets
 REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
@@ -22,25 +23,7 @@ GREEK = set(
 ACCENTS = {"bar", "overline", "tilde", "dot", "mathcal", "angle", "triangle"}
 CONSTANTS = {"pi": "pi", "infty": "oo", "e": "e", "i": "i"}
 TIMES = {"*", "\\cdot", "\\times", "/", "\\div"}
-APPLIED = {"f", "g", "h"}  # f(x) is a value of a function; a(x) is a product
-
-
-class TooCostly(ValueError):
-    """An expression has a value that is too large to compute."""
-
-
-class Tree(NamedTuple):
-    """An expression: a number (``value``), a variable or constant (``name``), or an operation on ``args``."""
-
-    op: str
-    args: tuple["Tree", ...] = ()
-    value: Fraction = Fraction(0)
-    name: str = ""
-
-
-def number(value: Fraction | int) -> Tree:
-    """Return the tree of a rational number."""
-    return Tree("number", value=Fraction(value))
+APPLIED = {"f", "g", "h"}  # f(x) is a value of a function; a(x) may be one or a product
 
 
 @lru_cache(4096)
@@ -132,13 +115,13 @@ class Parser(Tokens):
             if self.take() == "!":
                 if tree.op == "fact":
                     raise TooCostly("a factorial of a factorial")
-                tree = Tree("fact", (tree,))
+                tree = on_last(tree, lambda base: Tree("fact", (base,)))
             elif self.peek() == "\\circ":
                 self.take()
                 tree = Tree("div", (Tree("mul", (tree, Tree("const", name="pi"))), number(180)))
             else:
                 exponent = self.exponent()
-                tree = Tree("pow", (tree, exponent))
+                tree = on_last(tree, lambda base, exponent=exponent: Tree("pow", (base, exponent)))
         return tree
 
     def exponent(self) -> Tree:
@@ -198,7 +181,26 @@ class Parser(Tokens):
         if name[0] in APPLIED and (self.peek() == "(" or braced):
             closing = "}" if self.take() == "{" else ")"
             return Tree("call", (self.group(closing),), name=name)
+        if self.peek() in ("(", "["):
+            return self.applied(name)
         return Tree("var", name=name)
+
+    def applied(self, name: str) -> Tree:
+        """Parse a letter before a bracket: what is in it tells whether P(2) is a value of P, a product, or either."""
+        start, variable = self.at, Tree("var", name=name)
+        near = self.tokens[start + 1 : start + LONGEST_ARGUMENT + 2]
+        closes = ")" if self.peek() == "(" else "]"
+        if closes not in near or set(near[: near.index(closes)]) & {"(", "["}:
+            return variable
+        self.take()
+        inside = self.group(closes)
+        call = Tree("call", (inside,), name=name)
+        if inside == number(0):
+            return call
+        if is_argument(inside, name[0].isupper()):
+            return Tree("either", (call, Tree("mul", (variable, inside))))
+        self.at = start
+        return variable
 
     def command(self, name: str) -> Tree:
         """Parse the arguments of a LaTeX command."""

@@ -19,6 +19,7 @@ class Plain(NamedTuple):
     percent: bool = False
     places: int | None = None  # digits after the point, of a decimal
     parts: tuple[Fraction, ...] = ()  # 2 hours 30 minutes: its value in each of the units
+    product: Tree | None = None  # of 5 m: the expression that it is if m is a variable
 
 
 class Based(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TypeGuard
 from curate.verifiers.math.expressions.parser import number
 from curate.verifiers.math.reading.brackets import enclosed, split, split_signs
 from curate.verifiers.math.reading.kinds import UNKNOWN, Group, Matrix, Node, Opaque, Plain, Relation, Words
+from curate.verifiers.math.reading.lines import are_several
 from curate.verifiers.math.reading.relations import as_set, is_name
 from curate.verifiers.math.reading.spelling import key
 
@@ -22,7 +23,7 @@ MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "sm
 RELATION = re.compile(r"[=<>]|\\(?:le|ge|neq)(?![A-Za-z])")
 OPEN = {"(": "(", "[": "[", "\\langle": "(", "]": "("}
 CLOSE = {")": ")", "]": "]", "\\rangle": ")", "[": ")"}
-CONGRUENCE = re.compile(r"(.*?)\\equiv\s*(.*?)\s*\(?\s*\\p?mod\s*\{?\s*(\d+)\s*\}?\s*\)?")
+CONGRUENCE = re.compile(r"(?:(.*?)\\equiv\s*(.*?)|(-?\d+))\s*\(?\s*(?:\\p?|(?<=\())mod\s*\{?\s*(\d+)\s*\}?\s*\)?")
 
 
 def read_environment(text: str, read: Read) -> Node | None:
@@ -130,18 +131,21 @@ def read_list(text: str, read: Read) -> Node | None:
 
 
 def read_congruence(text: str, read: Read) -> Node | None:
-    """Return x = 3 (mod 7) with the remainder that is less than the modulus."""
+    """Return x = 3 (mod 7), or 3 (mod 7) alone, with the remainder that is less than the modulus."""
     found = CONGRUENCE.fullmatch(text)
-    if not found or int(found[3]) == 0:
+    if not found or int(found[4]) == 0:
         return None
+    modulus = int(found[4])
     parts = [
-        int(part) % int(found[3]) if re.fullmatch(r"-?\d+", part) else None for part in re.split(r"\s*,\s*", found[2])
+        int(part) % modulus if re.fullmatch(r"-?\d+", part) else None
+        for part in re.split(r"\s*,\s*", found[2] or found[3])
     ]
     remainders = [Plain(number(part)) for part in parts if part is not None]
     if len(remainders) < len(parts):
         return None
     remainder = remainders[0] if len(remainders) == 1 else Group("list", tuple(remainders))
-    return Group("congruence", (read(found[1]), remainder, Plain(number(int(found[3])))))
+    named = () if found[3] else (read(found[1]),)
+    return Group("congruence", (*named, remainder, Plain(number(modulus))))
 
 
 def read_relation(text: str, read: Read) -> Node | None:
@@ -151,10 +155,14 @@ def read_relation(text: str, read: Read) -> Node | None:
         return None
     if signs[-1] == "\\approx" and not is_name(exact := read(parts[-2])):  # 40/3 or x = 40/3, with a decimal after it
         return exact if len(parts) == 2 else read_relation(text[: text.rindex("\\approx")].strip(), read)
+    if are_several(parts, signs):
+        return Opaque("may be several equations, or a chain of one", key(text))
     left, right = read(parts[0]), read(parts[-1])
     pair = (
         isinstance(left, Group) and isinstance(right, Group) and left.shape == right.shape == "tuple" and signs == ["="]
     )
-    if pair and is_name(left) and len(left.items) == len(right.items):  # (x, y) = (1, 2)
+    if pair and is_name(left):  # (x, y) = (1, 2)
+        if len(left.items) != len(right.items):
+            return Opaque("gives names another number of values", key(text))
         return Group("list", tuple(Relation(sides, ("=",)) for sides in zip(left.items, right.items, strict=True)))
     return Relation(tuple(read(part) for part in parts), tuple(signs))

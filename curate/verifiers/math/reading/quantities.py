@@ -23,6 +23,8 @@ MARKS = {"'": "ft", '"': "in"}
 SPLITS = re.compile(
     r"\\text\s*\{|(?<=[\d})\w])\s*(?=\^\\circ)|(?<=[\d})\s])(?=[A-Za-z$€£¥]{2,})|(?<=[\d})])\s+(?=[A-Za-z])|(?<=[\d})])\s*(?=[€£¥₹]|\\\$)"
 )
+DEGREES = re.compile(r"\^\\circ|degrees?|deg")
+TRIGONOMETRY = re.compile(r"(?<![A-Za-z])(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])(?!\s*\^\s*\{?-)")
 UNMIXED = re.compile(r"(\d+)[ -](\d+)/(\d+)")
 
 
@@ -102,13 +104,14 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         if (
             tail
             and tail[0] not in "-*/(+"
+            and not (tail.startswith(("\\cdot", "\\times")) and "\\text" not in text)
             and (unit := read_unit(tail))
             and (unit.dimensions or unit.extra or _is_noun(tail, text))
         ):
             letter_beside = near and tail in LETTERS and "\\text" not in text
             digits = re.sub(r"^(\d+),(\d{1,2})$", r"\1.\2", digits)
             if not letter_beside and (plain := _plain(read_numeral(digits), sign)):
-                return plain._replace(unit=unit)
+                return plain._replace(unit=unit, product=_product(bare, tail) if "\\text" not in text else None)
         if tail.startswith(("hundred", "thousand", "million", "billion", "trillion", "dozen")):
             return _scaled(sign, digits, tail)
     words = re.fullmatch(r"((?:[a-z]+[ -])*?[a-z]+) ([^\d\\]+)", bare, re.I)
@@ -116,11 +119,35 @@ def _with_unit(text: str, bare: str) -> Plain | None:
         return Plain(number(numeral.value), unit)
     for place in SPLITS.finditer(text):
         head, tail = text[: place.start()].strip(), without_text(text[place.start() :].strip())
+        if DEGREES.fullmatch(tail) and (angle := _angle(head)):
+            return angle
         unit = read_unit(tail) if head and tail and (len(head) == 1 or re.search(r"\d|\\", head)) else None
         if unit and (unit.dimensions or _is_noun(tail, text)) and not (tail in LETTERS and "\\text" not in text):
             if plain := _number(head) or _expression(head):
                 return plain._replace(unit=unit)
     return None
+
+
+def _angle(head: str) -> Plain | None:
+    r"""Return an expression before a degree sign of its last number only: \tan 45^\circ, 60^\circ + 30^\circ."""
+    if TRIGONOMETRY.search(head):
+        return _expression(without_text(head) + "^\\circ")
+    if "^\\circ" not in head:
+        return None
+    terms = re.split(r"[-+]", without_text(head) + "^\\circ")
+    if all(term.count("^\\circ") == 1 and term.strip().endswith("^\\circ") for term in terms):
+        plain = _expression(without_text(head).replace("^\\circ", ""))
+        return plain and plain._replace(unit=read_unit("^\\circ"))
+    return _expression(without_text(head) + "^\\circ")
+
+
+def _product(bare: str, tail: str) -> Tree | None:
+    """Return 9.8 t as a product, if its unit is of single letters; m/s is a unit."""
+    words = re.findall(r"[^\W\d_]+", tail)
+    if "/" in tail or not tail.isascii() or "\\" in tail or "$" in tail or any(len(word) > 1 for word in words):
+        return None
+    product = _expression(bare) if words else None
+    return product.head if product else None
 
 
 def _is_noun(tail: str, text: str) -> bool:

@@ -5,11 +5,13 @@ answer: what no reader knows is ``Words``, or ``Opaque`` where it has signs of m
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from curate.verifiers.math.expressions.parser import TooCostly
 from curate.verifiers.math.reading.brackets import Unbalanced, split
 from curate.verifiers.math.reading.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
+from curate.verifiers.math.reading.lines import with_semicolons
 from curate.verifiers.math.reading.moments import read_moments
 from curate.verifiers.math.reading.numerals import other_readings, read_numeral
 from curate.verifiers.math.reading.part_readers import (
@@ -21,6 +23,7 @@ from curate.verifiers.math.reading.part_readers import (
     read_union,
 )
 from curate.verifiers.math.reading.quantities import HEAD, read_compound, read_product, read_quantity
+from curate.verifiers.math.reading.ranges import read_range
 from curate.verifiers.math.reading.spelling import clean, key, unwrapped, without_text
 from curate.verifiers.math.reading.units import read_unit
 
@@ -37,6 +40,7 @@ BASE = re.compile(
 )
 FORMULA = re.compile(r"\\(?!text)[A-Za-z]+|[=^_<>|]")
 LONG_WORD = re.compile(r"[A-Za-z]{4,}")
+LETTERS_BESIDE = re.compile(r"-?[\d.]{1,20}(?:[A-Za-z]{1,2}(?:\^\{?\d\}?)?){1,4}")
 SAME_AS = {
     r"\{\}": [r"\emptyset", "emptyset", "empty set", "the empty set"],
     r"\infty": ["infinity", "positive infinity", r"+\infty"],
@@ -67,7 +71,7 @@ SHORT_WORDS = set(  # words of two or three letters that are no product of varia
 @lru_cache(8192)
 def readings(answer: str) -> tuple[Node, ...]:
     """Return what an answer is, and after that what else it may be: 3,5 is two numbers, or a decimal."""
-    text = clean(answer)
+    text = clean(with_semicolons(answer))
     nodes = [read(text)]
     bare = without_text(text)
     if len(moments := read_moments(bare)) > 1:
@@ -80,6 +84,9 @@ def readings(answer: str) -> tuple[Node, ...]:
         nodes.extend([other] if other else [])
     if (other := re.sub(r"(?<=/)\s?(\d+[A-Za-z](?:\^\d+)?)(?![A-Za-z])", r"(\1)", bare)) != bare and "\\" not in bare:
         nodes.append(read(other))  # 1/2x
+    if LETTERS_BESIDE.fullmatch(bare):  # 12nm^2 or 5m: units, or a product
+        product, spaced = read_product(bare), read(re.sub(r"(?<=\d)(?=[A-Za-z])", " ", bare, count=1))
+        nodes.extend(node for node in (product, spaced) if node and node != nodes[0])
     if "\\approx" in text:
         nodes.append(read(text.rpartition("\\approx")[2].strip()))
     sign, digits = ("-", bare[1:]) if bare.startswith("-") else ("", bare)
@@ -90,7 +97,16 @@ def readings(answer: str) -> tuple[Node, ...]:
 
 
 def read(text: str) -> Node:
-    """Return the node of a cleaned text."""
+    """Return the node of a cleaned text, or of an item of a list."""
+    return _read(text, read_range)
+
+
+def read_inside(text: str) -> Node:
+    """Return the node of a part of a text, such as a side of an equation, where 10-8 is a subtraction."""
+    return _read(text, lambda bare: None)
+
+
+def _read(text: str, ranges: Callable[[str], Node | None]) -> Node:
     text = re.sub(r"\\text\s*\{([^{}]*?),?\s*\b(and|or)\s*\}", r"\\text{\1} \2 ", text)
     text = re.sub(r"\\text\s*\{([^{}]*?)([,;])\s*\}", r"\\text{\1}\2 ", text)
     text = unwrapped(re.sub(r"\\text\s*\{\s*\}", " ", text))
@@ -99,7 +115,7 @@ def read(text: str) -> Node:
     text = SYNONYMS.get(text.lower(), text)
     bare = without_text(text)
     try:
-        return _single(text, bare) or _parts(text) or read_quantity(text) or _rest(text, bare)
+        return _single(text, bare, ranges) or _parts(text) or read_quantity(text) or _rest(text, bare)
     except TooCostly as error:
         return Opaque(str(error), key(text), costly=True)
     except Unbalanced:
@@ -108,17 +124,21 @@ def read(text: str) -> Node:
         return Opaque("is nested too deep", key(text), costly=True)
 
 
-def _single(text: str, bare: str) -> Node | None:
+def _single(text: str, bare: str, ranges: Callable[[str], Node | None]) -> Node | None:
     """Return a node that must be tried before the text is split: B. 42, May 14, 2020, 1,234."""
     found = _choice(bare) or _letters(bare) or _based(bare)
     if found or "\\begin" in text:
         return found
-    return _moment(bare) or _number(text, bare)
+    return _moment(bare) or ranges(bare) or _number(text, bare)
 
 
 def _parts(text: str) -> Node | None:
     readers = (read_environment, read_bracketed, read_congruence, read_union, read_list, read_relation)
-    return next((node for reader in readers if (node := reader(text, read)) is not None), None)
+    for reader in readers:
+        node = reader(text, read if reader is read_list and "\\pm" not in text else read_inside)
+        if node is not None:
+            return node
+    return None
 
 
 def _rest(text: str, bare: str) -> Node:

@@ -34,21 +34,21 @@ def ends(relation: Relation) -> Relation:
 def renamed(relation: Relation) -> Relation:
     """Return f(n) = n as f(x) = x: the argument of a function that is defined has no name of its own."""
     left = relation.sides[0]
-    if (
-        not isinstance(left, Plain)
-        or left.head.op != "call"
-        or left.head.args[0].op != "var"
-        or relation.signs != ("=",)
-    ):
+    if not isinstance(left, Plain) or relation.signs != ("=",):
         return relation
-    name = left.head.args[0].name
+    head = left.head.args[0] if left.head.op == "either" else left.head
+    if head.op != "call" or head.args[0].op != "var":
+        return relation
+    name = head.args[0].name
     sides = [as_plain(side) for side in relation.sides]
     made = (side._replace(head=_with_name(side.head, name)) if isinstance(side, Plain) else side for side in sides)
     return Relation(tuple(made), relation.signs)
 
 
 def as_plain(node: Node) -> Node:
-    """Return a letter as the variable or constant that it is, and any other node as it is."""
+    """Return a letter as the variable or constant that it is, also after a number, and any other node as it is."""
+    if isinstance(node, Plain) and node.product:
+        return Plain(node.product)
     return Plain(parse(node.letter)) if isinstance(node, Choice) and not node.marked else node
 
 
@@ -72,7 +72,7 @@ def is_name(node: Node) -> bool:
 
 
 def _is_product_of_names(tree: Tree) -> bool:
-    if tree.op in ("var", "call") or (tree.op == "const" and tree.name in ("e", "i")):
+    if tree.op in ("var", "call", "either") or (tree.op == "const" and tree.name in ("e", "i")):
         return True
     if tree.op == "fn" and tree.name == "abs":
         return _is_product_of_names(tree.args[0])

@@ -40,6 +40,7 @@ SAME = [
     (r"\\lt(?![A-Za-z])", "<"), (r"\\gt(?![A-Za-z])", ">"), (r"\\[lr]vert(?![A-Za-z])|\\mid(?![A-Za-z])", "|"),
     (r"\\lbrace(?![A-Za-z])", r"\\{"), (r"\\rbrace(?![A-Za-z])", r"\\}"), (r"\\[lr]brack(?![A-Za-z])", ""),
     (r"\\varnothing(?![A-Za-z])", r"\\emptyset "), (r"\\(?:dots|cdots|dotsc)(?![A-Za-z])|\.\.\.", r"\\ldots "),
+    (r"\\big(cup|cap)(?![A-Za-z]|\s*_)", r"\\\1 "),
     (r"\\colon(?![A-Za-z])", ":"), (r"\\%", "%"), (r"\\#", "#"), (r"\\&(?=\s*[A-Za-z])", " and "),
     (r"\^\s*\{\s*\\circ\s*\}|\\degree(?![A-Za-z])|\^\s*\\circ(?![A-Za-z])", r"^\\circ "),
     (r"\\mathbb\s*([A-Z])", r"\\mathbb{\1}"), (r"\\([RNZQC])(?![A-Za-z])", r"\\mathbb{\1}"),

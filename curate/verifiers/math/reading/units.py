@@ -51,7 +51,7 @@ def read_unit(text: str) -> Unit | None:
     Args:
         text: The words after a number, such as "cm", "miles per hour", "square inches", "red apples".
     """
-    text = text.strip().strip(".")
+    text = re.sub(r"\bunits? ?\^ ?\{?2\}?", "square units", text.strip().strip("."))
     words = WORD.findall(text)
     if not words or len(words) > 8 or re.sub(r"\s", "", "".join(words)) != re.sub(r"[\s.]", "", text):
         return None
