@@ -81,9 +81,8 @@ def score(
     models, asked_by = judge_models(model), rubrics(rubric, scale)
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     responses = shown_responses(response, completion, reasoning_content if reasoning else None)
-    contexts = _contexts(messages.cast(pl.String), tools.cast(pl.String), reasoning)
-    references, hidden = _references(ground_truth, reference)
-    rows = list(zip(responses, contexts, references, strict=True))
+    shown, hidden = _references(ground_truth, reference)
+    rows = list(zip(responses, _contexts(messages, tools, reasoning), shown, strict=True))
     missing = [given.problem or (None if context else "no prompt") for given, context, _ in rows]
     replies: list[list[dict[str, Any]]] = [[] for _ in rows]
     for by in asked_by:
@@ -101,7 +100,7 @@ def score(
 
 def _contexts(messages: pl.Series, tools: pl.Series, reasoning: bool) -> list[Context | None]:
     """Return the prompts as a judge is shown them, None where the messages cannot be read."""
-    rows = zip(map(turns_of, messages), tools, strict=True)
+    rows = zip(map(turns_of, messages.cast(pl.String)), tools.cast(pl.String), strict=True)
     return [Context(turns, offered, reasoning) if turns else None for turns, offered in rows]
 
 

@@ -131,8 +131,8 @@ def score(
         raise UserError(f"rounds: expected 1 or more, found {rounds}")
     how = sampling(explain=explain, weighted=weighted, temperature=temperature, max_tokens=max_tokens)
     rows = _rows(prompt_id, response, completion, reasoning_content if reasoning else None)
-    references, unread = _references(prompt_id, ground_truth, tools, against)
-    prompts = prompts_by_id(prompt_id, rows["text"], messages, references, tools, seed)
+    shown, unread = _references(prompt_id, ground_truth, tools, against)
+    prompts = prompts_by_id(prompt_id, rows["text"], messages, shown, tools, seed)
     comparisons = candidate_pairs(prompts, rounds) if against == "others" else reference_pairs(prompts)
     requests = _requests(comparisons, prompts, criterion, explain, reasoning)
     records = {(name, one): Record() for name, prompt in prompts.items() for one in prompt.texts}
@@ -140,11 +140,8 @@ def score(
     for name in models:
         answers = judge_answers((yield ModelCalls(requests, name, sampling=how)), how, explain=explain)
         _add_verdicts(verdicts_of, name, comparisons, answers, records, last=explain)
-    for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
-        _count(pair, verdicts, records, weighted)
-    return _results_by_row(prompts, records, against, rows, unread).with_columns(
-        note=pl.lit(_flipped(verdicts_of), pl.String)
-    )
+    _count_all(comparisons, verdicts_of, records, weighted)
+    return _results_by_row(prompts, records, against, rows, unread).with_columns(note=_flipped(verdicts_of))
 
 
 def _rows(prompt_id: pl.Series, response: pl.Series, completion: pl.Series, traces: pl.Series | None) -> pl.DataFrame:
@@ -199,10 +196,11 @@ def _results_by_row(
     return pl.DataFrame(found, {"value": pl.Float64, "detail": pl.String, "error": pl.String}, orient="row")
 
 
-def _flipped(verdicts_of: list[list[Verdict | None]]) -> str | None:
-    """Return, as a sentence, how many comparisons ended in a tie because the two orders disagreed."""
+def _flipped(verdicts_of: list[list[Verdict | None]]) -> pl.Expr:
+    """Return, as a sentence or null, how many comparisons ended in a tie because the two orders disagreed."""
     read = [verdict for verdicts in verdicts_of for verdict in verdicts if verdict]
-    return f"{sum(v.flipped for v in read):,} of {len(read):,} comparisons flipped with the order" if read else None
+    said = f"{sum(v.flipped for v in read):,} of {len(read):,} comparisons flipped with the order" if read else None
+    return pl.lit(said, pl.String)
 
 
 def _sides(pair: Comparison, records: Records) -> list[tuple[Record, int, bool]]:
@@ -245,6 +243,14 @@ def _verdict(judge: str, *both: Answer, last: bool) -> tuple[Verdict | None, lis
     if unread:
         return None, unread
     return Verdict(won[0] if won[0] == won[1] else 0.5, fmean(likely), won[0] != won[1]), []
+
+
+def _count_all(
+    comparisons: list[Comparison], verdicts_of: list[list[Verdict | None]], records: Records, weighted: bool
+) -> None:
+    """Count all comparisons in the records of their texts."""
+    for pair, verdicts in zip(comparisons, verdicts_of, strict=True):
+        _count(pair, verdicts, records, weighted)
 
 
 def _count(pair: Comparison, verdicts: list[Verdict | None], records: Records, weighted: bool) -> None:
