@@ -3,7 +3,8 @@
 import json
 
 from curate.algorithms.text.written_lists import LONGEST, written_value
-from curate.score._call_reading import Expected, expected_calls, read_tools
+from curate.score._call_reading import read_tools
+from curate.score._expected_calls import Expected, expected_calls
 from curate.score._shown_turns import Shown, shown_response, shown_text
 from curate.verifiers.programs.tests_found import UnitTests
 from curate.verifiers.programs.unit_tests import read_tests
