@@ -62,14 +62,16 @@ def _tree(text: str) -> ast.Module | BaseException:
 
 
 def compiles(text: str) -> bool:
-    """Return whether Python compiles a text: it has no ``return`` outside a function, for one."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, "response.py", "exec", dont_inherit=True)
-    except TOO_DEEP:
-        return False
-    return len(text) <= LONGEST
+    """Return whether a text is Python without a ``return`` or ``yield`` outside a function, which no module may have."""
+    tree = parsed(text)
+    left: list[ast.AST] = [] if tree is None else [*tree.body]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
+            return False
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            left += ast.iter_child_nodes(node)
+    return tree is not None
 
 
 def is_code(text: str) -> bool:
