@@ -7,6 +7,8 @@ SAME = r"""
 2<3 | 3>2
 \sqrt{x^2-2x+1} | |x-1|
 \max(x,100) | \max(100,x)
+\sqrt{2^n} | 2^{n/2}
+y=\sqrt{2^n} | y=2^{n/2}
 \lfloor x+1\rfloor | \lfloor x\rfloor+1
 \lfloor 0.1n\rfloor | \lfloor n/10\rfloor
 \frac{\sqrt{4009}}{2^{2004}} | \frac{\sqrt{4009}}{2^{2004}}+3-3

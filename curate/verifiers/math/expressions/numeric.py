@@ -19,7 +19,7 @@ from curate.verifiers.math.expressions.parser import TooCostly, Tree
 DIGITS = 120
 AGREE = mpf(10) ** -90  # relative difference of equal values
 PRECISE = 64  # binary exponents of numbers for which DIGITS suffice
-MOST_PRECISE = 100_000  # bits of a value
+MOST_PRECISE, MOST_FAR = 100_000, 10_000  # bits of a value, and of one at a point far from 0
 SIZES = (10, 100, 1_000, 10_000, 1_000_000)
 MOST = 10**6  # bits of the exponent's effect: log2 of a power, log2 of an argument
 Value = mpf | mpc
@@ -80,7 +80,9 @@ def same_value(left: Value, right: Value) -> bool:
     return abs(left - right) <= AGREE * max(abs(left), abs(right))
 
 
-def agree(left: Tree, right: Tree, at: dict[str, Value], near: Fraction = Fraction(0)) -> bool:
+def agree(
+    left: Tree, right: Tree, at: dict[str, Value], near: Fraction = Fraction(0), most: int = MOST_PRECISE
+) -> bool:
     """Tell whether two expressions have the same value at a point, but for rounding or a difference of ``near``.
 
     Raises:
@@ -93,7 +95,7 @@ def agree(left: Tree, right: Tree, at: dict[str, Value], near: Fraction = Fracti
     bits = mpmath.mp.prec
     if reach > PRECISE:
         bits += 4 * reach
-        if bits > MOST_PRECISE:
+        if bits > most:
             raise TooCostly("a number of too many digits")
     with mpmath.workprec(bits):
         if reach > PRECISE:
