@@ -7,13 +7,16 @@ SAME = r"""
 2<3 | 3>2
 \sqrt{x^2-2x+1} | |x-1|
 \max(x,100) | \max(100,x)
+\sqrt{2^n} | 2^{n/2}
+y=\sqrt{2^n} | y=2^{n/2}
 \lfloor x+1\rfloor | \lfloor x\rfloor+1
 \lfloor 0.1n\rfloor | \lfloor n/10\rfloor
 \frac{\sqrt{4009}}{2^{2004}} | \frac{\sqrt{4009}}{2^{2004}}+3-3
 \sqrt{2^{2000}+1} | \sqrt{1+2^{2000}}
 (\sqrt2+1)^{1000} | (3+2\sqrt2)^{500}
 0 | \sqrt{2}\sqrt{3}-\sqrt{6}
-\sqrt{x^{100}+1}-x^{50} | \frac{1}{\sqrt{x^{100}+1}+x^{50}}
+\sqrt{x^{20}+1}-x^{10} | \frac{1}{\sqrt{x^{20}+1}+x^{10}}
+(x+1)^{10000}\sqrt2 | \sqrt2(1+x)^{10000}
 x(y-2)=0 | 2xy=4x
 xy=1 | y=\frac{1}{x}
 \frac{x}{y}=2 | x=2y

@@ -11,6 +11,8 @@ from mpmath import mpf
 
 from curate.verifiers.math.expressions.exact import rational
 from curate.verifiers.math.expressions.numeric import (
+    MOST_FAR,
+    MOST_PRECISE,
     Undefined,
     Value,
     agree,
@@ -24,6 +26,7 @@ from curate.verifiers.math.expressions.numeric import (
 from curate.verifiers.math.expressions.parser import TooCostly, Tree
 from curate.verifiers.math.reading.kinds import Unsure
 
+FAR = (Undefined, TooCostly)  # reasons to leave out a point that is far from 0
 COUNT = 5  # points of each kind
 WHOLE = set("sin cos tan cot sec csc pow fact binom floor ceil".split())  # may agree at integers only
 BROKEN = set("abs floor ceil max min ln log lg arcsin arccos arctan arccot".split())  # may agree near 0 only
@@ -91,7 +94,7 @@ def _same_values(left: Tree, right: Tree, tolerance: Fraction) -> bool:
     broken = _is_broken(left) or _is_broken(right)
     if broken:
         for low, found in agreed.items():
-            found.extend(_agreements(left, right, wide_points(names, low > 0)) if all(found) else [])
+            found.extend(_agreements(left, right, wide_points(names, low > 0), far=True) if all(found) else [])
     if min(map(len, agreed.values())) == 0 and max(map(len, agreed.values())) < 3:
         raise Unsure("an answer has no value that can be computed")
     if all(agreed[0.3]) and all(agreed[-4]):
@@ -107,7 +110,7 @@ def _same_at_whole_numbers(left: Tree, right: Tree, names: set[str], broken: boo
     at = points(names, 3 * COUNT, 1, 9, whole=True)
     if broken:
         at += [{name: mpmath.nint(value) for name, value in one.items()} for one in wide_points(names, True)]
-    agreed = list(_agreements(left, right, at))
+    agreed = list(_agreements(left, right, at, far=broken))
     return bool(agreed) and all(agreed)
 
 
@@ -119,12 +122,13 @@ def _is_broken(tree: Tree) -> bool:
     return any(map(_is_broken, tree.args))
 
 
-def _agreements(left: Tree, right: Tree, at: list[dict[str, Value]]) -> Iterator[bool]:
-    """Yield whether two expressions agree at each point where both have a value."""
+def _agreements(left: Tree, right: Tree, at: list[dict[str, Value]], far: bool = False) -> Iterator[bool]:
+    """Yield whether two expressions agree at each point where both have a value; if ``far``, one that is not costly."""
+    skipped = FAR if far else (Undefined,)
     for point in at:
         try:
-            yield agree(left, right, point)
-        except Undefined:
+            yield agree(left, right, point, most=MOST_FAR if far else MOST_PRECISE)
+        except skipped:
             continue
 
 
@@ -139,9 +143,9 @@ def _same_zeros(left: Tree, right: Tree) -> bool:
     for name in sorted(names):
         at = points(names, COUNT, 0.3, 4) + wide
         roots = [(_linear_root(left, name, point), _linear_root(right, name, point)) for point in at]
-        known = [(one, other) for one, other in roots if one is not None and other is not None]
-        if len(known) < len(roots):
+        if any(None in pair for pair in roots[:COUNT]):
             continue
+        known = [(one, other) for one, other in roots if one is not None and other is not None]
         if not all(same_value(one, other) for one, other in known):
             return False
         # x(y - 2) = 0 has the root x = 0 at each y: the other factor decides as well.
@@ -169,7 +173,7 @@ def _pairs(left: Tree, right: Tree, at: list[dict[str, Value]]) -> Iterator[tupl
     for point in at:
         try:
             yield value_at(left, point), value_at(right, point)
-        except Undefined:
+        except FAR:
             continue
 
 

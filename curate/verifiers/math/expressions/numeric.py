@@ -18,8 +18,8 @@ from curate.verifiers.math.expressions.parser import TooCostly, Tree
 
 DIGITS = 120
 AGREE = mpf(10) ** -90  # relative difference of equal values
-PRECISE = 64  # binary exponents of numbers for which DIGITS suffice
-MOST_PRECISE = 100_000  # bits of a value
+PRECISE = 64  # difference of the binary exponents of two terms for which DIGITS suffice
+MOST_PRECISE, MOST_FAR = 100_000, 3_000  # bits of a value, and of one at a point far from 0
 SIZES = (10, 100, 1_000, 10_000, 1_000_000)
 MOST = 10**6  # bits of the exponent's effect: log2 of a power, log2 of an argument
 Value = mpf | mpc
@@ -80,49 +80,71 @@ def same_value(left: Value, right: Value) -> bool:
     return abs(left - right) <= AGREE * max(abs(left), abs(right))
 
 
-def agree(left: Tree, right: Tree, at: dict[str, Value], near: Fraction = Fraction(0)) -> bool:
+def agree(
+    left: Tree, right: Tree, at: dict[str, Value], near: Fraction = Fraction(0), most: int = MOST_PRECISE
+) -> bool:
     """Tell whether two expressions have the same value at a point, but for rounding or a difference of ``near``.
 
     Raises:
         Undefined: If one has no value there.
         TooCostly: If a number on the way is too large, or takes too many digits to tell from 0.
     """
-    seen: list[int] = []
-    one, other = value_at(left, at, seen), value_at(right, at, seen)
-    reach = max(map(abs, seen), default=0)
-    bits = mpmath.mp.prec
-    if reach > PRECISE:
-        bits += 4 * reach
-        if bits > MOST_PRECISE:
-            raise TooCostly("a number of too many digits")
+    sizes = Sizes()
+    one, other = value_at(left, at, sizes), value_at(right, at, sizes)
+    distance = mpf(near.numerator) / near.denominator
+    if sizes.spread <= PRECISE:
+        return same_value(one, other) or bool(near and abs(one - other) <= distance)
+    bits = mpmath.mp.prec + 4 * max(sizes.top, -sizes.bottom)
+    if bits > most:
+        raise TooCostly("a number of too many digits")
     with mpmath.workprec(bits):
-        if reach > PRECISE:
-            one, other = value_at(left, at), value_at(right, at)
-        noise = mpmath.ldexp(1, max([0, *seen]) - bits * 3 // 4)
-        return abs(one - other) <= max(noise, mpf(near.numerator) / near.denominator)
+        one, other = value_at(left, at), value_at(right, at)
+        return abs(one - other) <= max(mpmath.ldexp(1, sizes.top - bits * 3 // 4), distance)
 
 
-def value_at(tree: Tree, at: dict[str, Value], seen: list[int] | None = None) -> Value:
-    """Return the value of an expression, and add the binary exponents of all values on the way to ``seen``.
+class Sizes:
+    """Binary exponents of the values of expressions: the largest, the smallest, and the most that a sum lost of one."""
+
+    def __init__(self) -> None:
+        """Begin without values."""
+        self.top = self.bottom = self.spread = 0
+
+    def note(self, tree: Tree, arguments: list[Value], value: Value) -> None:
+        """Take note of the value of an operation on ``arguments``."""
+        size = _size(value)
+        self.top, self.bottom = max(self.top, size), min(self.bottom, size)
+        if tree.op == "add":
+            sizes = [_size(argument) for argument in arguments if argument]
+            self.spread = max(self.spread, max(sizes, default=0) - min([*sizes, size if value else -mpmath.mp.prec]))
+        elif tree.op in ("fn", "call") or (tree.op == "pow" and _size(arguments[1]) < 0):
+            self.spread = max(self.spread, *(abs(_size(argument)) for argument in arguments), -size)
+
+
+def _size(value: Value) -> int:
+    return int(mpmath.mag(value)) if value else 0
+
+
+def value_at(tree: Tree, at: dict[str, Value], sizes: Sizes | None = None) -> Value:
+    """Return the value of an expression, and note the sizes of all values on the way.
 
     Raises:
         Undefined: If it has none.
         TooCostly: If a number on the way is too large.
     """
-    value = _value_at(tree, at, seen)
-    if seen is not None and value:
-        seen.append(int(mpmath.mag(value)))
-    return value
-
-
-def _value_at(tree: Tree, at: dict[str, Value], seen: list[int] | None) -> Value:
     if tree.op == "number":
         return mpf(tree.value.numerator) / mpf(tree.value.denominator)
     if tree.op == "var":
         return at[tree.name]
     if tree.op == "const":
         return _constant(tree.name)
-    arguments = [value_at(part, at, seen) for part in tree.args]
+    arguments = [value_at(part, at, sizes) for part in tree.args]
+    value = _operation(tree, arguments, at)
+    if sizes:
+        sizes.note(tree, arguments, value)
+    return value
+
+
+def _operation(tree: Tree, arguments: list[Value], at: dict[str, Value]) -> Value:
     if tree.op == "pow" and mpmath.im(arguments[0]) == 0 and mpmath.re(arguments[0]) < 0:
         return _power_of_negative(tree, arguments)
     try:
