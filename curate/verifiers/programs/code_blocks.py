@@ -48,8 +48,9 @@ STATEMENT = re.compile(
 )
 CONTINUES = re.compile(r"[ \t)\]}]|(?:else|elif|except|finally)\b")
 MOST_CHUNKS, MOST_JOINED = 20_000, 30  # that are parsed, and of which one statement is made
+LONGEST_CHUNK = 50_000  # characters
 SESSION = re.compile(r"\s*>>> ?")
-MAGIC = re.compile(r"^[ \t]*+(?:[!%][ \t]*+\w|\$ )[^\n]*+", re.MULTILINE)
+MAGIC = re.compile(r"^[ \t]*+(?:(?:!|%%?)[ \t]*+\w|\$ )[^\n]*+", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -85,8 +86,7 @@ def _fenced(response: str) -> Iterator[tuple[Block, int, int]]:
                     inner = None
         end, at = inner or closing or (len(response), len(response))
         first = CODE_LABEL.match(label) if kind is PYTHON else None
-        text = f"{first[1]}\n" if first else ""
-        text += _plain(kind, indent, response[begin:end])
+        text = _plain(kind, indent, (f"{indent}{first[1]}\n" if first else "") + response[begin:end])
         yield Block(kind, text, bool(inner or closing)), opening.start(), at
 
 
@@ -202,12 +202,14 @@ def _statement_lines(text: str) -> str:
     while at < len(chunks) and tries < MOST_CHUNKS:
         whole, after = chunks[at], at + 1
         tries += 1
-        if not STATEMENT.match(whole):
+        if len(whole) > LONGEST_CHUNK or not STATEMENT.match(whole):
             at += 1
             continue
         tree = parsed(whole)
         # An open bracket or string may go on in lines that are not indented.
         while tree is None and unterminated(whole) and after < min(len(chunks), at + MOST_JOINED):
+            if len(whole) + len(chunks[after]) > LONGEST_CHUNK:
+                break
             whole, after = whole + chunks[after], after + 1
             tree, tries = parsed(whole), tries + 1 + len(whole) // 1000
         if tree is not None:

@@ -25,11 +25,15 @@ from curate.verifiers.programs.code_blocks import (
     tagged_blocks,
 )
 from curate.verifiers.programs.joined_program import Piece, is_foreign, joined
+from curate.verifiers.programs.plain_code import without_prose
 from curate.verifiers.programs.statements import compiles, is_code, statements
 from curate.verifiers.programs.tests_found import UnitTests
 
 MOST_BLOCKS, MOST_CODE = 200, 200_000  # blocks, and characters of them, that are looked at: the last ones
 LONGEST_BODY = 50_000  # characters of a function's body that stands alone
+# Marks of a chat template that a model writes behind its last line.
+END = re.compile(r"(?:<\|[\w-]{1,30}+\|>|</s>|<(?:eos|end_of_turn)>)\Z")
+LONGEST_END, MOST_ENDS = 40, 10
 READS = re.compile(r"\binput\s*\(|\binput\b\s*[,)]|\bstdin\b|\bopen\(\s*0|\bfileinput\b|\bos\.read\(\s*0")
 PRINTS = re.compile(r"\bprint\b|\bstdout\b|\bos\.write\b")
 FEIGNS = re.compile(r"\bStringIO\b|\bmock\b|\bmonkeypatch\b|\bunittest\b|\bsubprocess\b|\bBytesIO\b")
@@ -43,19 +47,61 @@ def code_of(response: str, tests: UnitTests) -> str | None:
 
     A response without code that the tests can use gives its last block, so that its tests fail with the reason.
     """
-    response = response.removeprefix("\ufeff")
+    response = _without_end_marks(response.removeprefix("\ufeff"))
+    if found := _answered(response, tests):
+        return found
     blocks = fenced_blocks(response)[-MOST_BLOCKS:]
     pieces = _pieces(blocks)
-    for kind in (PYTHON, BARE, OTHER):
-        allowed = [number for number, block in enumerate(blocks) if block.kind is kind and pieces[number]]
-        if found := _program(pieces, allowed, tests):
+    whole = (
+        [] if blocks or len(response) > MOST_CODE or _has_marks(response) else [Block(BARE, without_prose(response))]
+    )
+    sources = [(lambda text: whole), (lambda text: [Block(BARE, prose_code(text))]), inline_blocks]
+    all_others: list[list[Piece | None]] = []
+    for stubs in (False, True) if tests.names else (False,):
+        if found := _of_kinds(blocks, pieces, 0, tests, stubs):
             return found
-    whole = [] if blocks or _has_marks(response) else [Block(BARE, response)]
-    for others_of in (tagged_blocks, lambda _: whole, lambda text: [Block(BARE, prose_code(text))], inline_blocks):
-        others = _pieces(others_of(response))
-        if found := _program([*pieces, *others], range(len(pieces), len(pieces) + len(others)), tests):
-            return found
+        for number, others_of in enumerate((tagged_blocks, *sources)):
+            if len(all_others) == number:
+                all_others.append(_pieces(others_of(response)))
+            others = all_others[number]
+            if found := _program([*pieces, *others], range(len(pieces), len(pieces) + len(others)), tests, stubs):
+                return found
     return _completed(response, blocks, tests) or _any_code(response, blocks)
+
+
+def _without_end_marks(response: str) -> str:
+    """Return a response without the marks of a chat template at its end."""
+    for _ in range(MOST_ENDS):
+        text = response.rstrip()
+        if not (mark := END.search(text, max(0, len(text) - LONGEST_END))):
+            break
+        response = text[: mark.start()]
+    return response
+
+
+def _of_kinds(
+    blocks: list[Block], pieces: list[Piece | None], first: int, tests: UnitTests, stubs: bool = False
+) -> str | None:
+    """Return the program whose main piece is one of ``blocks``, whose pieces begin at ``first``; by kinds."""
+    for kind in (PYTHON, BARE, OTHER):
+        allowed = [first + n for n, block in enumerate(blocks) if block.kind is kind and pieces[first + n]]
+        if found := _program(pieces, allowed, tests, stubs):
+            return found
+    return None
+
+
+def _answered(response: str, tests: UnitTests) -> str | None:
+    """Return the program whose main piece is in the last closed ``<answer>``, or None."""
+    lower = response.lower()
+    end = lower.rfind("</answer>")
+    start = lower.rfind("<answer>", 0, max(end, 0))
+    if start < 0 or len(lower) != len(response):
+        return None
+    before = _pieces(fenced_blocks(response[:start])[-MOST_BLOCKS:])
+    inner = response[start + len("<answer>") : end]
+    blocks = fenced_blocks(inner)[-MOST_BLOCKS:] or tagged_blocks(response[start : end + len("</answer>")])
+    blocks = [block._replace(text=without_prose(block.text)) for block in blocks]
+    return _of_kinds(blocks, [*before, *_pieces(blocks)], len(before), tests)
 
 
 def _has_marks(response: str) -> bool:
@@ -101,9 +147,12 @@ def _without_last(text: str) -> str:
     return text[: starts[-1]] if starts else ""
 
 
-def _program(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests) -> str | None:
-    """Return the program whose main piece is one of the allowed ones, or None."""
-    for number in sorted(_mains(pieces, allowed, tests), reverse=True):
+def _program(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests, stubs: bool) -> str | None:
+    """Return the program whose main piece is one of the allowed ones, or None.
+
+    With ``stubs`` a definition without a body (``pass``) counts too.
+    """
+    for number in sorted(_mains(pieces, allowed, tests, stubs), reverse=True):
         return joined(pieces, number, tests)
     if tests.run["how"] != "stdio":
         return None
@@ -118,7 +167,7 @@ def _program(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTest
     return None
 
 
-def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests) -> list[int]:
+def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests, stubs: bool) -> list[int]:
     """Return the numbers of the pieces that define what the tests call."""
     found = []
     function = tests.run.get("function")
@@ -126,7 +175,7 @@ def _mains(pieces: list[Piece | None], allowed: Iterable[int], tests: UnitTests)
         piece = pieces[number]
         if piece is None:
             continue
-        bound = set().union(*(one.binds for one in piece.statements if not is_foreign(one)))
+        bound = set().union(*(one.binds for one in piece.statements if not is_foreign(one) and (stubs or not one.stub)))
         if function:
             method = re.compile(rf"^[ \t]+(?:async )?def {function}\b", re.MULTILINE)
             loose = re.compile(rf"^def {function}\s*\(\s*self\b", re.MULTILINE)

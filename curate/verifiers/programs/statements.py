@@ -26,6 +26,7 @@ class Statement(NamedTuple):
         serves: Whether a program may need them for what they bind or change: no assert, no call by itself, no
             ``if __name__ == "__main__"``.
         sets: Whether they set how the whole program runs, or import every name of a module.
+        stub: Whether they only define functions and classes without a body: ``pass``, ``...``, a docstring.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Statement(NamedTuple):
     defines: bool
     serves: bool
     sets: bool
+    stub: bool
 
 
 def parsed(text: str) -> ast.Module | None:
@@ -139,7 +141,17 @@ def _statement(text: str, nodes: list[ast.stmt]) -> Statement:
         defines=all(isinstance(node, DEFINITIONS) for node in nodes),
         serves=not acts and "__name__" not in uses,
         sets=any(map(_sets, nodes)),
+        stub=all(isinstance(node, (*FUNCTIONS, ast.ClassDef)) and _is_stub(node) for node in nodes),
     )
+
+
+def _is_stub(node: ast.stmt) -> bool:
+    """Return whether a statement does nothing, or defines only what does nothing."""
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return all(map(_is_stub, node.body))
+    if isinstance(node, ast.Raise):
+        return node.exc is not None and "NotImplementedError" in ast.dump(node.exc)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _sets(node: ast.stmt) -> bool:
