@@ -64,7 +64,7 @@ def _tree(text: str) -> ast.Module | BaseException:
 
 
 def compiles(text: str) -> bool:
-    """Return whether a text is Python without a ``return`` or ``yield`` outside a function, which no module may have."""
+    """Return whether a text is Python that a module may hold: no ``return`` or ``yield`` outside a function."""
     tree = parsed(text)
     left: list[ast.AST] = [] if tree is None else [*tree.body]
     while left:
