@@ -31,7 +31,7 @@ class Comparison(Relations):
                 raise Unsure(f"{whose} {node.reason}")
         if isinstance(truth, Words) or isinstance(answer, Words):
             return (
-                same_words(truth.words, answer.words)
+                same_words(truth, answer)
                 if isinstance(truth, Words) and isinstance(answer, Words)
                 else words_against(truth, answer)
             )
@@ -60,7 +60,7 @@ class Comparison(Relations):
         if isinstance(truth, Choice):
             if truth.text is not None:
                 return self.same(truth.text, answer)
-            if isinstance(answer, Words) and len(answer.words) == 1:
+            if isinstance(answer, Words) and (len(answer.words) == 1 or answer.words == ("not", truth.letter.lower())):
                 return False
             if isinstance(answer, Words):
                 raise Unsure("ground_truth is a letter, and the answer is words")
