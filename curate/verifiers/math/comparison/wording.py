@@ -28,6 +28,7 @@ CHANGES = set(  # words that change what a number beside them says
     ).split()
 )
 PARTS = {"half", "halves", "third", "thirds", "quarter", "quarters"}
+HOLDS = "one answer holds the words of the other"
 FORMULA = re.compile(r"(?<!\\)\$([^$]+)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 EXACT_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)*|\.\d+)")
 CURRENCIES = {"\\$", *"€£¥₹₩₽"}
@@ -64,7 +65,7 @@ def same_words(truth: Words, answer: Words) -> bool:
         raise Unsure("the words are the same in another order")
     shorter, longer = sorted((left, right), key=len)
     if set(shorter) <= set(longer) and not (set(longer) - set(shorter)) & CHANGES:
-        raise Unsure("one answer holds the words of the other")
+        raise Unsure(HOLDS)
     return False
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from curate.verifiers.math.expressions.parser import TooCostly
 from curate.verifiers.math.reading.brackets import Unbalanced, split
 from curate.verifiers.math.reading.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
+from curate.verifiers.math.reading.labels import read_labelled
 from curate.verifiers.math.reading.lines import with_semicolons
 from curate.verifiers.math.reading.moments import read_moments
 from curate.verifiers.math.reading.numerals import other_readings, read_numeral
@@ -126,7 +127,7 @@ def _read(text: str, ranges: Callable[[str], Node | None]) -> Node:
 
 def _single(text: str, bare: str, ranges: Callable[[str], Node | None]) -> Node | None:
     """Return a node that must be tried before the text is split: B. 42, May 14, 2020, 1,234."""
-    found = _choice(bare) or _letters(bare) or _based(bare)
+    found = read_labelled(bare, read) or _choice(bare) or _letters(bare) or _based(bare)
     if found or "\\begin" in text:
         return found
     return _moment(bare) or ranges(bare) or _number(text, bare)
