@@ -1,5 +1,8 @@
 """Choices with the text after their letter, answers to parts with labels, names with an initial, truths as lists."""
 
+import polars as pl
+
+from curate.score.math import score
 from tests.verifiers.math.verdict_lines import judged_otherwise, judged_right
 
 OTHER_PARTS = r"""
@@ -47,3 +50,28 @@ def test_text_after_a_letter_counts():
 
 def test_labels_and_choices_in_other_forms_are_the_same():
     assert judged_otherwise(SAME, 1.0) == []
+
+
+LISTED = r"""
+["34"] | 34
+['34'] | 34.0
+["\\frac{1}{2}"] | \frac12
+["\frac{1}{2}"] | \frac12
+["x=1, y=2"] | x=1, y=2
+["(1,2)"] | (1,2)
+array(['34'], dtype=object) | 34
+"""
+
+
+def test_list_of_one_quoted_text_is_that_text():
+    assert judged_otherwise(LISTED, 1.0) == []
+    assert judged_otherwise("""["34"] | 35\n['34'] | 3""", 0.0) == []
+
+
+def test_list_of_several_quoted_texts_is_not_judged():
+    assert judged_otherwise("""["34", "35"] | 34\n['34', '35'] | 35\n['34' '35'] | 34""", None) == []
+
+
+def test_list_of_one_is_looked_for_in_a_response_as_its_item():
+    rows = score(pl.Series(["There are 34 of them.", "I choose (B)."]), pl.Series(['["34"]', "['B']"]))
+    assert rows["value"].to_list() == [1.0, 1.0]
