@@ -11,6 +11,7 @@ from curate.verifiers.math.expressions.parser import number
 from curate.verifiers.math.reading.brackets import enclosed, split, split_signs
 from curate.verifiers.math.reading.kinds import UNKNOWN, Group, Matrix, Node, Opaque, Plain, Relation, Words
 from curate.verifiers.math.reading.lines import are_several
+from curate.verifiers.math.reading.piecewise import read_piecewise
 from curate.verifiers.math.reading.relations import as_set, is_name
 from curate.verifiers.math.reading.spelling import key
 
@@ -38,6 +39,8 @@ def read_environment(text: str, read: Read) -> Node | None:
     rows = [row for row in split(body, "\\\\") if row.strip()]
     cells = [[part for part in split(row, "&")] for row in rows]
     if name in SYSTEMS or (name == "array" and not inside and RELATION.search(body)):
+        if name in ("cases", "array") and (pieces := read_piecewise(cells, read)):
+            return pieces
         lines = [" ".join(filter(None, row)) if "&" in rows[at] else rows[at] for at, row in enumerate(cells)]
         return Group("system", tuple(read(line.strip(" ,;.")) for line in lines))
     if name not in MATRICES:
@@ -121,10 +124,10 @@ def read_list(text: str, read: Read) -> Node | None:
     first = nodes[0]
     if (
         isinstance(first, Relation)
-        and first.signs == ("=",)
+        and first.signs in (("=",), ("\\neq",))
         and not any(isinstance(node, Relation) for node in nodes[1:])
     ):
-        nodes = (first, *(Relation((first.sides[0], node), ("=",)) for node in nodes[1:]))  # x = 1, 2
+        nodes = (first, *(Relation((first.sides[0], node), first.signs) for node in nodes[1:]))  # x = 1, 2
     if " or " in text and all(isinstance(node, Relation) for node in nodes):
         return Group("or", nodes)
     return Group("list", nodes)
