@@ -21,6 +21,8 @@ x\neq 1, x\neq 2 | x\neq 2, 1
 \begin{pmatrix}1&2\\3&4\end{pmatrix} | [[1,2],[3,4]]
 [[1,2],[3,4]] | \begin{pmatrix}1&2\\3&4\end{pmatrix}
 \{1,2,\ldots,10\} | \{1,2,\dots,10.0\}
+\begin{pmatrix}1&2\end{pmatrix} | [[1,2]]
+x=1,y=2 | 1,2
 \angle ABC | \angle CBA
 \triangle ABC | \triangle CBA
 Monday | Mon
@@ -55,6 +57,8 @@ x^2<1 | -1<x<1
 1,2,\ldots,5 | 1,2,3,4,5
 """
 NEVER = r"""
+\begin{cases}x=1&y=2\\x=3&y=4\end{cases} | \begin{cases}x=1&y=4\\x=3&y=2\end{cases}
+\begin{cases}x=1\\y=2\end{cases} | \{1,2\}
 \angle ABC | \angle ACB
 \begin{cases}1&\text{otherwise}\\2&x<0\end{cases} | \begin{cases}2&\text{otherwise}\\1&x<0\end{cases}
 [0,1) | x\ge0 \text{ and } x<2

@@ -17,6 +17,10 @@ H: 2, T: 3 | H: 3, T: 2
 A. 3 cm, B. 4 cm | A. 3 cm, B. 5 cm
 (a) $x^2$; (b) $x^3$ | (a) $x^2$; (b) $x^4$
 A: 5, B: 7 | A
+a. 3; b. 4 | a. 4; b. 3
+Part (a): 3; Part (b): 4 | Part (a): 3; Part (b): 5
+(a) 3; (b) 4 | 4, 3
+x=1, y=2 | 2, 1
 A: 40, B: 60 | 40
 """
 OTHER_TEXTS = r"""

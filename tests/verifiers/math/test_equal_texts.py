@@ -9,6 +9,8 @@ center: (1,2); radius: 3 | center: (-1,2); radius: 3
 center (1, 2), radius 3 | center (1, -2), radius 3
 temperature -5 | temperature 5
 temperature: -5 | temperature: 5
+temperature: - 5 | temperature: 5
+charge −2 | charge 2
 quotient 3 remainder -2 | quotient 3 remainder 2
 Alice: $5 | Alice: €5
 Alice: 5% | Alice: 5
@@ -51,6 +53,12 @@ OTHER_NUMBERS = r"""
 60 | 60 tens
 60 | 60 dozens
 60 | 60 millions
+60 | 60 billionths
+60 | 60 sixteenths
+60 | 60 negative
+60 | 60 doubled
+60 | 60-fold
+60 | square of 60
 """
 SAME = r"""
 Alice: -5, Bob: 7 | alice: −5, bob: 7

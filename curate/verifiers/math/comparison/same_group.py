@@ -143,6 +143,10 @@ class Groups(Quantities):
             return False
         if all(isinstance(item, Words) for item in truth.items) and not self.ordered(truth.items, answer.items):
             raise Unsure("the words are the same in another order")
+        names = [_names(group) for group in (truth, answer)]
+        if max(map(len, names)) > 1 and not min(map(len, names)):  # x = 1, y = 2 and 2, 1
+            if "set" in (truth.shape, answer.shape) or not self.ordered(truth.items, answer.items):
+                raise Unsure("only one of the answers has names")
         return True
 
     def tuple_and_list(self, truth: Group, answer: Group) -> bool:
@@ -242,6 +246,11 @@ def _pieces(group: Group) -> list[tuple[Node, Node]]:
     """Return the value and the condition of each piece; none for another kind of group."""
     found = [item.items for item in group.items if isinstance(item, Group) and item.shape == "piece"]
     return [(items[0], items[1]) for items in found]
+
+
+def _names(group: Group) -> set[Node]:
+    """Return the left sides of equations."""
+    return {item.sides[0] for item in group.items if isinstance(item, Relation) and item.signs == ("=",)}
 
 
 def _is_inequalities(group: Group) -> bool:

@@ -24,7 +24,7 @@ CHANGES = set(  # words that change what a number beside them says
         "not no non never less more most least fewer greater than over under above below between except half "
         "quarter quarters third thirds and or to times plus minus squared cubed divided root remainder from "
         "until up version either neither nor isn't without about "
-        "halves factorial zero par"
+        "halves factorial zero par negative reciprocal doubled tripled fold square cube"
     ).split()
 )
 PARTS = {"half", "halves", "third", "thirds", "quarter", "quarters"}

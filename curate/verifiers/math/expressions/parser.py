@@ -237,7 +237,8 @@ class Parser(Tokens):
             letters = self.raw()
             while self.peek() and self.peek() in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
                 letters += self.take()
-            return self.variable(f"\\{name}{{{min(letters, letters[::-1])}}}")
+            ends = min(letters, letters[::-1]) if name == "angle" else "".join(sorted(letters))
+            return self.variable(f"\\{name}{{{ends}}}")
         if name in ACCENTS:
             return self.variable(f"\\{name}{{{self.raw()}}}")
         raise NotAnExpression(f"the command {name!r}")

@@ -8,7 +8,7 @@ from curate.verifiers.math.reading.part_readers import Read
 NAME = r"[A-Za-z]|[ivx]{2,4}|\d"
 LABEL = re.compile(
     rf"(?:^|(?<=[\s,;.]))(?:[Pp]art\s*|\\item\s*)?(?:\(\s*(?P<round>{NAME})\s*\):?(?=[\s$\\])|(?P<half>{NAME})\):?(?=\s)"
-    r"|(?P<colon>[A-Za-z])\s?:(?=\s)|(?P<stop>[A-Z])\.(?=\s))"
+    r"|(?P<colon>[A-Za-z])\s?:(?=\s)|(?P<stop>[A-Za-z])\.(?=\s))"
 )
 ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"]
 END = re.compile(r"(?:[\s,;.]|\band$)+$")

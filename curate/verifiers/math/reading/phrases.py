@@ -28,6 +28,7 @@ LONGEST_SYMBOL = 4  # letters up to which capitals inside a word count: pH, NaCl
 def words_of(bare: str) -> Words:
     """Return the words of a text without LaTeX; none where it has only punctuation."""
     text = re.sub(rf"-\s?({CURRENCY})\s?(?=[\d.])", r"\1 -", bare)
+    text = re.sub(r"(?<=[:;,(]) ?- (?=[\d.])", " -", text)
     text = re.sub(r"(?<![\w)\]}])\+(?=[\d.])|^A (?=[a-z])", "", text)
     found = [re.sub(r"\s", "", word) if word[0] in "([" else word for word in TOKEN.findall(text)]
     last = len(found) - 1

@@ -31,6 +31,13 @@ def read_piecewise(rows: list[list[str]], read: Callable[[str], Node]) -> Group 
     return Group("piecewise", tuple(nodes))
 
 
+def row_of_equations(cells: list[str]) -> str:
+    """Return the cells of a row as one equation, or with commas between them where each is an equation."""
+    cells = [cell for cell in cells if cell]
+    whole = all(re.search(SIGN, cell) and not NO_CONDITION.match(cell) and not HALF.search(cell) for cell in cells)
+    return (", " if whole else " ").join(cells)
+
+
 def _piece(cells: list[str]) -> tuple[str, str | None]:
     """Return a value and its condition, which is "" for a value alone and None in a row of another kind."""
     if len(cells) == 1 and (found := WORDED.fullmatch(cells[0])):

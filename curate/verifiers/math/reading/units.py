@@ -24,8 +24,9 @@ EXTRA = set(
 NUMBER_PARTS = {  # names that make another number of the one before them: 60 hundredths, 60 tens
     name + ending
     for name in (
-        "fourth fifth sixth seventh eighth ninth tenth hundredth thousandth millionth billionth ten hundred thousand "
-        "million billion trillion dozen"
+        "fourth fifth sixth seventh eighth ninth tenth eleventh twelfth fifteenth sixteenth twentieth thirtieth "
+        "fiftieth sixtieth hundredth thousandth millionth billionth ten hundred thousand million billion trillion "
+        "dozen lakh crore"
     ).split()
     for ending in ("", "s")
 }
@@ -33,7 +34,7 @@ NOT_UNITS = NUMBER_PARTS | set(  # words that change the value of the number bef
     (
         "times squared cubed plus minus half halves third thirds quarter quarters pi over not divided "
         "factorial root remainder modulo mod and or to by point with if when where is are than for any but e "
-        "percent percents pct base zero par"
+        "percent percents pct base zero par negative reciprocal doubled tripled fold"
     ).split()
 )
 WORD = re.compile(
