@@ -64,13 +64,13 @@ class Groups(Quantities):
             return self.piecewise(truth, answer)
         if any(map(_is_dots, truth.items + answer.items)):
             return self.patterns(truth, answer)
+        if _is_inequalities(truth) != _is_inequalities(answer) and truth.items and answer.items:
+            raise Unsure("only one of the answers is a list of inequalities")
         return self.parts(truth, answer)
 
     def parts(self, truth: Group, answer: Group) -> bool:
         """Compare two groups of which all parts are written."""
         shapes = {truth.shape, answer.shape}
-        if _is_inequalities(truth) != _is_inequalities(answer) and truth.items and answer.items:
-            raise Unsure("only one of the answers is a list of inequalities")
         if shapes & SETS:
             sets = intervals(truth), intervals(answer)
             if sets[0] is not None and sets[1] is not None:
