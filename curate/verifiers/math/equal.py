@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from curate.verifiers.math.comparison.decide import LONGEST, Verdict, decide
 from curate.verifiers.math.expressions.parser import Tree
+from curate.verifiers.math.reading.phrases import same_case
 from curate.verifiers.math.reading.readers import spelled
 
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -58,10 +59,8 @@ def _decide_here(truth: str, answer: str) -> Verdict:
 
 
 def _same_word(left: str, right: str) -> bool:
-    """Tell whether two words differ in case only; with two letters, "Li" is "li", but AB may not be ab."""
-    if left.casefold() != right.casefold() or not WORD.fullmatch(left):
-        return False
-    return len(left) > 2 or sorted((left, right)) == [left.title(), left.lower()]
+    """Tell whether two words differ in case only, and in no case that counts."""
+    return left.casefold() == right.casefold() and WORD.fullmatch(left) is not None and same_case(left, right)
 
 
 def _leave_to_worker(what: str, left: Tree, right: Tree, tolerance: Fraction) -> bool:

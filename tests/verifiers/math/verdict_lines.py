@@ -12,3 +12,11 @@ def judged_otherwise(lines: str, want: float | None) -> list[tuple]:
     ]
     alone = [(answer, answer) for pair in pairs for answer in pair]
     return wrong + [pair for pair, (value, _) in zip(alone, compare(alone), strict=True) if value != 1.0]
+
+
+def judged_right(lines: str) -> list[tuple]:
+    """The pairs of different answers that get 1.0, or whose answers are not themselves."""
+    pairs = [(truth, answer) for truth, _, answer in (line.partition(" | ") for line in lines.strip().splitlines())]
+    right = [pair for pair, (value, _) in zip(pairs, compare(pairs), strict=True) if value == 1.0]
+    alone = [(answer, answer) for pair in pairs for answer in pair]
+    return right + [pair for pair, (value, _) in zip(alone, compare(alone), strict=True) if value != 1.0]

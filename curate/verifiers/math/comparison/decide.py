@@ -8,6 +8,7 @@ from curate.verifiers.math.comparison.wording import only_formula
 from curate.verifiers.math.expressions.exact import rational
 from curate.verifiers.math.expressions.parser import DEEPEST, TooCostly, Tree
 from curate.verifiers.math.reading.kinds import NO_MATHEMATICS, Node, Opaque, Unsure, Words
+from curate.verifiers.math.reading.quoted_lists import quoted_items
 from curate.verifiers.math.reading.readers import readings
 
 LONGEST = 300  # characters of an answer that is compared by more than its spelling
@@ -34,9 +35,8 @@ def decide(truth: str, answer: str, trees: Trees) -> Verdict:
 
 
 def _decide(truth: str, answer: str, trees: Trees) -> Verdict:
-    for whose, text in (("ground_truth", truth), ("answer", answer)):
-        if len(text) > LONGEST:
-            return None, f"{whose} is longer than {LONGEST} characters"
+    if refused := _not_read("ground_truth", truth) or _not_read("answer", answer):
+        return None, refused
     left, right = readings(truth), readings(answer)
     if isinstance(right[0], Words | Opaque) and not isinstance(left[0], Words) and (formula := only_formula(answer)):
         right = readings(formula)
@@ -57,6 +57,13 @@ def _decide(truth: str, answer: str, trees: Trees) -> Verdict:
     if any(_may_be_same(one, other, compared) for one, other in others):
         return None, "a number that can be read in two ways"
     return 0.0, None
+
+
+def _not_read(whose: str, text: str) -> str | None:
+    """Return why a text is not read, or None."""
+    if len(text) > LONGEST:
+        return f"{whose} is longer than {LONGEST} characters"
+    return f"{whose} is a list of several quoted texts" if len(quoted_items(text)) > 1 else None
 
 
 def _is_costly(text: str, nodes: tuple[Node, ...]) -> bool:

@@ -6,7 +6,7 @@
 from curate.verifiers.math.comparison.same_quantity import same_based, same_moments
 from curate.verifiers.math.comparison.same_range import is_range
 from curate.verifiers.math.comparison.same_relation import Relations, is_condition
-from curate.verifiers.math.comparison.wording import same_words, words_against
+from curate.verifiers.math.comparison.wording import HOLDS, same_words, words_against
 from curate.verifiers.math.reading.kinds import Based, Choice, Node, Opaque, Plain, Unsure, Words
 from curate.verifiers.math.reading.moments import Moment
 from curate.verifiers.math.reading.relations import as_plain
@@ -31,7 +31,7 @@ class Comparison(Relations):
                 raise Unsure(f"{whose} {node.reason}")
         if isinstance(truth, Words) or isinstance(answer, Words):
             return (
-                same_words(truth.words, answer.words)
+                same_words(truth, answer)
                 if isinstance(truth, Words) and isinstance(answer, Words)
                 else words_against(truth, answer)
             )
@@ -55,12 +55,12 @@ class Comparison(Relations):
         """Compare where at least one is the letter of a choice."""
         if isinstance(truth, Choice) and isinstance(answer, Choice):
             if truth.marked or answer.marked:
-                return truth.letter.upper() == answer.letter.upper()
+                return truth.letter.upper() == answer.letter.upper() and self.same_texts(truth, answer)
             return truth.letter == answer.letter or self.same(as_plain(truth), as_plain(answer))
         if isinstance(truth, Choice):
             if truth.text is not None:
                 return self.same(truth.text, answer)
-            if isinstance(answer, Words) and len(answer.words) == 1:
+            if isinstance(answer, Words) and (len(answer.words) == 1 or answer.words == ("not", truth.letter.lower())):
                 return False
             if isinstance(answer, Words):
                 raise Unsure("ground_truth is a letter, and the answer is words")
@@ -73,3 +73,19 @@ class Comparison(Relations):
         if answer.marked:
             raise Unsure("the answer is the letter of a choice, and ground_truth is none")
         return self.same(truth, as_plain(answer))
+
+    def same_texts(self, truth: Choice, answer: Choice) -> bool:
+        """Tell that the texts after one letter are the same too; "A. 3" may be a part or a name, and not a choice.
+
+        Raises:
+            Unsure: If they differ.
+        """
+        if truth.text is None or answer.text is None or truth.text == answer.text:
+            return True
+        try:
+            if self.same(truth.text, answer.text):
+                return True
+        except Unsure as error:
+            if str(error) == HOLDS:  # (B) the nucleus, (B) nucleus of the cell
+                return True
+        raise Unsure("the letters are the same, and the texts after them differ")

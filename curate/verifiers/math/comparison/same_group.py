@@ -3,8 +3,10 @@
 from curate.verifiers.math.comparison.intervals import intervals
 from curate.verifiers.math.comparison.same_quantity import Quantities
 from curate.verifiers.math.expressions.parser import Tree
-from curate.verifiers.math.reading.kinds import Group, Matrix, Node, Plain, Relation, Unsure, Words
+from curate.verifiers.math.reading.kinds import Group, Matrix, Node, Opaque, Plain, Relation, Unsure, Words
+from curate.verifiers.math.reading.relations import ABOVE, BELOW
 
+WHOLE = {"number", "var", "const", "add", "neg", "mul", "div", "pow"}  # operations of polynomials
 SETS = {"union", "difference", "intersection"}
 
 
@@ -29,6 +31,8 @@ class Groups(Quantities):
         assert isinstance(group, Group)
         if group.shape == "ratio" and isinstance(single, Plain) and len(group.items) == 2:
             return self.quotient(group, single)
+        if group.shape == "piecewise":
+            return self.pieces_and_formula(group, single)
         if group.shape == "congruence" and self.same(group.items[-2], single):
             raise Unsure("only one of the answers is a congruence")
         return group.shape == "set" and len(group.items) == 1 and self.same(group.items[0], single)
@@ -47,12 +51,25 @@ class Groups(Quantities):
             raise Unsure("one answer is a determinant")
         if len(cells) == 1 and not isinstance(other, Group):
             return self.same(cells[0], other) if first else self.same(other, cells[0])
+        if rows := _rows(other):  # [[1, 2], [3, 4]]
+            other = Matrix(rows)
+            return self.several(matrix, other) if first else self.several(other, matrix)
         if not isinstance(other, Group) or other.shape != "tuple" or min(len(matrix.rows), len(matrix.rows[0])) > 1:
             return False
         return self.ordered(cells, other.items) if first else self.ordered(other.items, cells)
 
     def groups(self, truth: Group, answer: Group) -> bool:
         """Compare two groups: ordered in brackets, in any order elsewhere."""
+        if "piecewise" in (truth.shape, answer.shape):
+            return self.piecewise(truth, answer)
+        if any(map(_is_dots, truth.items + answer.items)):
+            return self.patterns(truth, answer)
+        if _is_inequalities(truth) != _is_inequalities(answer) and truth.items and answer.items:
+            raise Unsure("only one of the answers is a list of inequalities")
+        return self.parts(truth, answer)
+
+    def parts(self, truth: Group, answer: Group) -> bool:
+        """Compare two groups of which all parts are written."""
         shapes = {truth.shape, answer.shape}
         if shapes & SETS:
             sets = intervals(truth), intervals(answer)
@@ -75,18 +92,67 @@ class Groups(Quantities):
             return self.ordered(truth.items, answer.items)
         return self.tuple_and_list(truth, answer) if "tuple" in shapes else self.lists(truth, answer)
 
+    def piecewise(self, truth: Group, answer: Group) -> bool:
+        """Compare the values of functions whose pieces have the same conditions; others may be the same function."""
+        left, pairs = _pieces(answer), []
+        for value, condition in _pieces(truth):
+            for at, (_, other) in enumerate(left):
+                if self.is_sure(condition, other):
+                    pairs.append((value, left.pop(at)[0]))
+                    break
+        same = self.ordered(tuple(one for one, _ in pairs), tuple(other for _, other in pairs))
+        if same and (left or len(pairs) < len(truth.items)):
+            raise Unsure("the pieces of the answers differ in their conditions")
+        return same
+
+    def pieces_and_formula(self, function: Group, single: Node) -> bool:
+        """Refuse to compare pieces with a formula, but where that is none of pieces itself and differs from a piece."""
+        whole = isinstance(single, Plain) and not _has_pieces(single.head)
+        if whole and not all(self.is_sure(value, single) for value, _ in _pieces(function)):
+            return False
+        raise Unsure("only one of the answers is piecewise")
+
+    def is_sure(self, truth: Node, answer: Node) -> bool:
+        """Tell whether two parts are surely the same."""
+        try:
+            return self.same(truth, answer)
+        except Unsure:
+            return False
+
+    def patterns(self, truth: Group, answer: Group) -> bool:
+        """Compare 1, 2, ..., 10 by what stands before and after the dots."""
+        halves = [_around_dots(group) for group in (truth, answer)]
+        (before, after), (other_before, other_after) = halves
+        listed = [group for group in (truth, answer) if not any(map(_is_dots, group.items))]
+        if listed and len(listed[0].items) < len(truth.items + answer.items) - len(listed[0].items):
+            return False  # 1, 10 has nothing for the dots of 1, ..., 10
+        known = min(len(before), len(other_before))
+        if not self.ordered(before[:known], other_before[:known]):
+            return False
+        if after is None or other_after is None or len(after) != len(other_after) or truth.shape != answer.shape:
+            raise Unsure("the answers are sequences with dots that are written in different ways")
+        if not self.ordered(after, other_after):
+            return False
+        if len(before) != len(other_before):
+            raise Unsure("the answers are sequences with dots that are written in different ways")
+        return True
+
     def lists(self, truth: Group, answer: Group) -> bool:
         """Compare items in any order; words only in the same one."""
         if not self.unordered(truth.items, answer.items):
             return False
         if all(isinstance(item, Words) for item in truth.items) and not self.ordered(truth.items, answer.items):
             raise Unsure("the words are the same in another order")
+        names = [_names(group) for group in (truth, answer)]
+        if max(map(len, names)) > 1 and not min(map(len, names)):  # x = 1, y = 2 and 2, 1
+            if "set" in (truth.shape, answer.shape) or not self.ordered(truth.items, answer.items):
+                raise Unsure("only one of the answers has names")
         return True
 
     def tuple_and_list(self, truth: Group, answer: Group) -> bool:
         """Compare (1, 2) with 1, 2 or x = 1, y = 2, of which the order is the same; with a set it is never."""
         brackets = {group.opens + group.closes for group in (truth, answer) if group.shape == "tuple"}
-        if {truth.shape, answer.shape} != {"tuple", "list"} or brackets != {"()"}:
+        if {truth.shape, answer.shape} not in ({"tuple", "list"}, {"tuple", "system"}) or brackets != {"()"}:
             return False
         if self.ordered(truth.items, answer.items):
             return True
@@ -155,3 +221,45 @@ def _cells(matrix: Matrix) -> tuple[Node, ...]:
 
 def _noun(node: Node) -> str:
     return node.unit.noun if isinstance(node, Plain) and node.unit else ""
+
+
+def _has_pieces(tree: Tree) -> bool:
+    """Tell whether a formula may have pieces, as |x| and (-1)^n have; sums, products and powers of x have none."""
+    if tree.op == "pow" and tree.args[1].op != "number":
+        return True
+    return tree.op not in WHOLE or any(map(_has_pieces, tree.args))
+
+
+def _is_dots(node: Node) -> bool:
+    return isinstance(node, Opaque) and node.text == "\\ldots"
+
+
+def _around_dots(group: Group) -> tuple[tuple[Node, ...], tuple[Node, ...] | None]:
+    """Return the items before and after the dots; None for those after where there are none, or several."""
+    places = [at for at, item in enumerate(group.items) if _is_dots(item)]
+    if not places:
+        return group.items, None
+    return group.items[: places[0]], group.items[places[0] + 1 :] if len(places) == 1 else None
+
+
+def _pieces(group: Group) -> list[tuple[Node, Node]]:
+    """Return the value and the condition of each piece; none for another kind of group."""
+    found = [item.items for item in group.items if isinstance(item, Group) and item.shape == "piece"]
+    return [(items[0], items[1]) for items in found]
+
+
+def _names(group: Group) -> set[Node]:
+    """Return the left sides of equations."""
+    return {item.sides[0] for item in group.items if isinstance(item, Relation) and item.signs == ("=",)}
+
+
+def _is_inequalities(group: Group) -> bool:
+    return all(isinstance(item, Relation) and set(item.signs) <= {*BELOW, *ABOVE} for item in group.items)
+
+
+def _rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
+    """Return the rows of a tuple of tuples of one length."""
+    if not isinstance(node, Group) or node.shape != "tuple":
+        return None
+    rows = tuple(item.items for item in node.items if isinstance(item, Group) and item.shape == "tuple")
+    return rows if len(rows) == len(node.items) and len({len(row) for row in rows}) == 1 else None

@@ -6,6 +6,7 @@ from curate.verifiers.math.comparison.same_range import Ranges
 from curate.verifiers.math.expressions.parser import Tree
 from curate.verifiers.math.reading.kinds import Group, Node, Plain, Relation, Unsure
 from curate.verifiers.math.reading.relations import (
+    ABOVE,
     BELOW,
     EQUALS,
     as_plain,
@@ -13,6 +14,7 @@ from curate.verifiers.math.reading.relations import (
     ends,
     has_variables,
     renamed,
+    upward,
     value_of,
 )
 
@@ -49,13 +51,17 @@ class Relations(Ranges):
 
     def two_relations(self, truth: Relation, answer: Relation) -> bool:
         """Compare two equations, or two inequalities, as conditions on their variables."""
-        left, right = renamed(ends(truth)), renamed(ends(answer))
+        left, right = upward(renamed(ends(truth))), upward(renamed(ends(answer)))
+        if len(left.signs) != len(right.signs) and set(left.signs + right.signs) <= {*BELOW, *ABOVE}:
+            raise Unsure("the inequalities are written in different ways")
         if len(left.signs) != len(right.signs) or set(left.signs) != set(right.signs):
             pair = {left.signs, right.signs}
             if len(left.signs) == len(right.signs) == 1 and pair in ({("<",), (">",)}, {("\\le",), ("\\ge",)}):
                 right = Relation(right.sides[::-1], left.signs)
             else:
                 return False
+        if left.signs != right.signs and len(left.signs) > 1:
+            return False
         if left.sides[0] == right.sides[0] and left.signs[0] in EQUALS:
             return self.ordered(left.sides, right.sides)
         trees = [_difference(relation) for relation in (left, right)]

@@ -6,7 +6,8 @@ from curate.verifiers.math.expressions.exact import rational
 from curate.verifiers.math.reading.kinds import NO_MATHEMATICS, Choice, Group, Node, Plain, Unsure, Words
 from curate.verifiers.math.reading.moments import Moment
 from curate.verifiers.math.reading.numerals import SCALES, WORDS, read_numeral
-from curate.verifiers.math.reading.units import singular
+from curate.verifiers.math.reading.phrases import same_case
+from curate.verifiers.math.reading.units import NUMBER_PARTS, singular
 
 LONG = 8  # words from which a text is prose, of which equality can't be told
 ANSWERS = set(  # words that are the whole answer of a mathematical question, so that a number is not it
@@ -22,22 +23,36 @@ CHANGES = set(  # words that change what a number beside them says
     (
         "not no non never less more most least fewer greater than over under above below between except half "
         "quarter quarters third thirds and or to times plus minus squared cubed divided root remainder from "
-        "until up version either neither nor isn't without about"
+        "until up version either neither nor isn't without about "
+        "halves factorial zero par negative reciprocal doubled tripled fold square cube"
     ).split()
 )
 PARTS = {"half", "halves", "third", "thirds", "quarter", "quarters"}
+HOLDS = "one answer holds the words of the other"
 FORMULA = re.compile(r"(?<!\\)\$([^$]+)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-EXACT_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+EXACT_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)*|\.\d+)")
+CURRENCIES = {"\\$", *"€£¥₹₩₽"}
+DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+MONTHS = "january february march april june july august september october november december"
+SHORTENED = {name[:3]: name for name in f"{DAYS} {MONTHS}".split()}
+SHORTENED |= {"tues": "tuesday", "thur": "thursday", "thurs": "thursday", "sept": "september"}
 
 
-def same_words(truth: tuple[str, ...], answer: tuple[str, ...]) -> bool:
+def same_words(truth: Words, answer: Words) -> bool:
     """Tell whether two texts say the same, of which only the same words are sure.
 
     Raises:
-        Unsure: If one holds the words of the other, or they are prose.
+        Unsure: If one holds the words of the other, they differ in the case of short words, or they are prose.
     """
-    left, right = ([_numbered(word) for word in words] for words in (truth, answer))
+    texts = (truth.words, answer.words)
+    if not all(set(words) & CURRENCIES for words in texts):  # a currency that only one has is no difference
+        texts = tuple(tuple(word for word in words if word not in CURRENCIES) for words in texts)
+    left, right = ([_numbered(word) for word in words] for words in texts)
+    if len(left) == len(right) == 1:
+        left, right = ([SHORTENED.get(word, word) for word in words] for words in (left, right))
     if left == right or ("".join(left) == "".join(right) and "".join(left).isalpha()):
+        if len(truth.short) == len(answer.short) and not all(map(same_case, truth.short, answer.short)):
+            raise Unsure("the answers differ in the case of letters")
         return True
     if _but_numbers(left) == _but_numbers(right) and left != right and sorted(left) == sorted(right):
         return False  # Alice: 5, Bob: 7
@@ -50,7 +65,7 @@ def same_words(truth: tuple[str, ...], answer: tuple[str, ...]) -> bool:
         raise Unsure("the words are the same in another order")
     shorter, longer = sorted((left, right), key=len)
     if set(shorter) <= set(longer) and not (set(longer) - set(shorter)) & CHANGES:
-        raise Unsure("one answer holds the words of the other")
+        raise Unsure(HOLDS)
     return False
 
 
@@ -73,7 +88,7 @@ def words_against(truth: Node, answer: Node) -> bool:
         if numbers or len(words) > LONG:
             raise Unsure("the answer is words, and ground_truth is not")
         return False
-    values = [numeral.value for word in numbers if (numeral := read_numeral(word))]
+    values = [numeral.value for word in numbers if (numeral := read_numeral(word.lstrip("-")))]
     if abs(value) not in values:
         if set(words) & PARTS:
             raise Unsure("the answer is words with a part of a number")
@@ -83,7 +98,8 @@ def words_against(truth: Node, answer: Node) -> bool:
         len(numbers) > 1
         or after_a_name
         or value < 0
-        or set(words) & {*CHANGES, "+", "*", "/"}
+        or any(word.startswith("-") for word in words)
+        or set(words) & {*CHANGES, *NUMBER_PARTS, "+", "*", "/"}
         or (truth.unit and truth.unit.extra)
     ):
         raise Unsure("the answer is words with the number among them")

@@ -20,7 +20,7 @@ GREEK = set(
         "chi psi omega ell Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega hbar"
     ).split()
 )
-ACCENTS = {"bar", "overline", "tilde", "dot", "mathcal", "angle", "triangle"}
+ACCENTS = {"bar", "overline", "tilde", "dot", "mathcal"}
 CONSTANTS = {"pi": "pi", "infty": "oo", "e": "e", "i": "i"}
 TIMES = {"*", "\\cdot", "\\times", "/", "\\div"}
 APPLIED = {"f", "g", "h"}  # f(x) is a value of a function; a(x) may be one or a product
@@ -233,6 +233,12 @@ class Parser(Tokens):
         if name == "mathbb":
             letter = f"\\mathbb{{{self.raw()}}}"
             return Tree("var", name=letter + (self.take() + self.raw() if self.peek() == "^" else ""))
+        if name in ("angle", "triangle"):  # ABC is CBA
+            letters = self.raw()
+            while self.peek() and self.peek() in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+                letters += self.take()
+            ends = min(letters, letters[::-1]) if name == "angle" else "".join(sorted(letters))
+            return self.variable(f"\\{name}{{{ends}}}")
         if name in ACCENTS:
             return self.variable(f"\\{name}{{{self.raw()}}}")
         raise NotAnExpression(f"the command {name!r}")

@@ -11,6 +11,7 @@ PLAIN = (
 CHANGED = (
     r"(?i)\b(?:pi|hundreds?|thousand|k|millions?|billions?|trillions?|dozens?|gross|lakhs?|crores?|half|halves|thirds?"
     r"|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|over|plus|minus"
+    r"|tens?|zero|par|under|negative|reciprocal|doubled|tripled|fold|(?:eleven|twelf|\w+teen|\w+tie|million|billion)ths?"
     r"|times|divided|multiplied|squared|cubed|power|factorial|mod|modulo|sqrt|square|root|degrees? (?:c|f)|base|choose"
     r"|and|or|to|not|but|per ?cent|percent|per ?mille|permille|less|more|greater|at least|at most|from|negative"
     r"|north|south|east|west|left|right|up|down|above|below|clockwise|counterclockwise|b\.?c\.?|a\.?d\.?"

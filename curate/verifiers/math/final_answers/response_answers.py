@@ -16,6 +16,7 @@ from curate.verifiers.math.final_answers.final_answer import (
 )
 from curate.verifiers.math.final_answers.plain_numbers import last_number, number
 from curate.verifiers.math.final_answers.unmarked import SHORT, unmarked
+from curate.verifiers.math.reading.quoted_lists import STARTS, only_item
 
 Reading = Literal["auto", "boxed", "strict", "flexible"]
 # A response that is one expression: no word, no sentence.
@@ -25,6 +26,8 @@ STRICT = r"(?s)^.*####\s*([-−]?\$?[-−]?[0-9.,]*\d)"  # GSM8K's form, as lm-e
 
 def right_answers(truth: pl.Series) -> pl.Series:
     """Return the answers of ground truths: of a worked solution the one that it marks, else the whole text."""
+    if (listed := truth.str.contains(STARTS).fill_null(False)).any():  # a list of one answer, as text
+        truth = truth.clone().scatter(listed.arg_true(), [only_item(one) for one in truth.filter(listed)])
     truth = _unescaped(truth)
     worked = truth.str.contains(r"(?i)\\f?boxed|####|\banswer\b|\n").fill_null(False).arg_true()
     found = marked(truth.gather(worked))

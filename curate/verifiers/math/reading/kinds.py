@@ -65,6 +65,7 @@ class Words(NamedTuple):
     """A text that is no mathematics, as its words and numbers in lower case."""
 
     words: tuple[str, ...]
+    short: tuple[str, ...] = ()  # those of them whose case may count, as written: CO, Co
 
 
 class Opaque(NamedTuple):

@@ -11,6 +11,7 @@ from curate.verifiers.math.expressions.parser import number
 from curate.verifiers.math.reading.brackets import enclosed, split, split_signs
 from curate.verifiers.math.reading.kinds import UNKNOWN, Group, Matrix, Node, Opaque, Plain, Relation, Words
 from curate.verifiers.math.reading.lines import are_several
+from curate.verifiers.math.reading.piecewise import read_piecewise, row_of_equations
 from curate.verifiers.math.reading.relations import as_set, is_name
 from curate.verifiers.math.reading.spelling import key
 
@@ -38,7 +39,9 @@ def read_environment(text: str, read: Read) -> Node | None:
     rows = [row for row in split(body, "\\\\") if row.strip()]
     cells = [[part for part in split(row, "&")] for row in rows]
     if name in SYSTEMS or (name == "array" and not inside and RELATION.search(body)):
-        lines = [" ".join(filter(None, row)) if "&" in rows[at] else rows[at] for at, row in enumerate(cells)]
+        if name in ("cases", "array") and (pieces := read_piecewise(cells, read)):
+            return pieces
+        lines = [row_of_equations(row) if "&" in rows[at] else rows[at] for at, row in enumerate(cells)]
         return Group("system", tuple(read(line.strip(" ,;.")) for line in lines))
     if name not in MATRICES:
         return Opaque(UNKNOWN, key(text))
@@ -65,6 +68,8 @@ def read_bracketed(text: str, read: Read) -> Node | None:
     if opens not in OPEN or closes not in CLOSE:
         return None
     items = split(inside, ";") if ";" in inside else split(inside, ",")
+    if opens == "[" and len(items) == 1 and inside.startswith("["):  # [[1, 2]]: a matrix of one row
+        return Group("tuple", (read(inside),), "[", "]")
     if len(items) < 2 or not all(items):
         return None if opens != "(" or closes != ")" or not items[0] or len(items) > 1 else read(items[0])
     return Group("tuple", tuple(read(item) for item in items), OPEN[opens], CLOSE[closes])
@@ -121,10 +126,10 @@ def read_list(text: str, read: Read) -> Node | None:
     first = nodes[0]
     if (
         isinstance(first, Relation)
-        and first.signs == ("=",)
+        and first.signs in (("=",), ("\\neq",))
         and not any(isinstance(node, Relation) for node in nodes[1:])
     ):
-        nodes = (first, *(Relation((first.sides[0], node), ("=",)) for node in nodes[1:]))  # x = 1, 2
+        nodes = (first, *(Relation((first.sides[0], node), first.signs) for node in nodes[1:]))  # x = 1, 2
     if " or " in text and all(isinstance(node, Relation) for node in nodes):
         return Group("or", nodes)
     return Group("list", nodes)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from curate.verifiers.math.expressions.parser import TooCostly
 from curate.verifiers.math.reading.brackets import Unbalanced, split
 from curate.verifiers.math.reading.kinds import UNKNOWN, Based, Choice, Group, Node, Opaque, Words
+from curate.verifiers.math.reading.labels import read_labelled
 from curate.verifiers.math.reading.lines import with_semicolons
 from curate.verifiers.math.reading.moments import read_moments
 from curate.verifiers.math.reading.numerals import other_readings, read_numeral
@@ -22,6 +23,7 @@ from curate.verifiers.math.reading.part_readers import (
     read_relation,
     read_union,
 )
+from curate.verifiers.math.reading.phrases import SHORT_WORDS, words_of
 from curate.verifiers.math.reading.quantities import HEAD, read_compound, read_product, read_quantity
 from curate.verifiers.math.reading.ranges import read_range
 from curate.verifiers.math.reading.spelling import clean, key, unwrapped, without_text
@@ -60,18 +62,15 @@ SAME_AS = {
     "does not exist": ["dne"],
 }
 SYNONYMS = {name: put for put, names in SAME_AS.items() for name in names}
-SHORT_WORDS = set(  # words of two or three letters that are no product of variables
-    (
-        "yes no odd one two six ten red win tie may sun mon tue wed thu fri sat jan feb mar apr jun jul aug "
-        "sep oct nov dec"
-    ).split()
-)
+ARTICLE = re.compile(r"^(?:[Aa]n?|[Tt]he) (?=[a-z]{3,}$)(?!squared|cubed|factorial|half)")
+VOWEL = re.compile(r"[aeiou]")
+VARIABLES = set("abcxyz")
 
 
 @lru_cache(8192)
 def readings(answer: str) -> tuple[Node, ...]:
     """Return what an answer is, and after that what else it may be: 3,5 is two numbers, or a decimal."""
-    text = clean(with_semicolons(answer))
+    text = ARTICLE.sub("", clean(with_semicolons(answer)))
     nodes = [read(text)]
     bare = without_text(text)
     if len(moments := read_moments(bare)) > 1:
@@ -80,8 +79,10 @@ def readings(answer: str) -> tuple[Node, ...]:
         nodes.append(ratio)
     if re.fullmatch(r"[A-Za-z]{2,3}", bare):
         segment = len(bare) == 2 and not re.search(r"[IVXLCDM]{2}", bare)  # AB is BA, but IV is not VI
-        other = Words((bare.lower(),)) if not isinstance(nodes[0], Words) else read_product(bare) if segment else None
+        other = words_of(bare) if not isinstance(nodes[0], Words) else read_product(bare) if segment else None
         nodes.extend([other] if other else [])
+        if len(bare) == 3 and bare.islower() and VOWEL.search(bare) and not set(bare) <= VARIABLES:
+            nodes.sort(key=lambda node: not isinstance(node, Words))  # dog is a word first, and may be d o g
     if (other := re.sub(r"(?<=/)\s?(\d+[A-Za-z](?:\^\d+)?)(?![A-Za-z])", r"(\1)", bare)) != bare and "\\" not in bare:
         nodes.append(read(other))  # 1/2x
     if LETTERS_BESIDE.fullmatch(bare):  # 12nm^2 or 5m: units, or a product
@@ -126,7 +127,7 @@ def _read(text: str, ranges: Callable[[str], Node | None]) -> Node:
 
 def _single(text: str, bare: str, ranges: Callable[[str], Node | None]) -> Node | None:
     """Return a node that must be tried before the text is split: B. 42, May 14, 2020, 1,234."""
-    found = _choice(bare) or _letters(bare) or _based(bare)
+    found = read_labelled(bare, read) or _choice(bare) or _letters(bare) or _based(bare)
     if found or "\\begin" in text:
         return found
     return _moment(bare) or ranges(bare) or _number(text, bare)
@@ -142,17 +143,16 @@ def _parts(text: str) -> Node | None:
 
 
 def _rest(text: str, bare: str) -> Node:
-    words = re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%+*/]", bare.lower())
-    words = tuple(word for word in words if word not in ("a", "an", "the"))
+    words = words_of(bare)
     in_words = not FORMULA.search(bare) and (LONG_WORD.search(bare) or not re.search(r"[A-Za-z0-9)][+*/]", bare))
-    return Words(words) if words and in_words else Opaque(UNKNOWN, key(text))
+    return words if words.words and in_words else Opaque(UNKNOWN, key(text))
 
 
 def _letters(bare: str) -> Node | None:
     """Return names and words that are letters only; two or three small letters may be a product."""
     if not re.fullmatch(r"[A-Za-z]{2,3}", bare) or bare in ("ln", "pi") or (bare.islower() and bare not in SHORT_WORDS):
         return None
-    return Words((bare.lower(),))
+    return words_of(bare)
 
 
 def _choice(bare: str) -> Node | None:

@@ -31,6 +31,13 @@ def ends(relation: Relation) -> Relation:
     return Relation((relation.sides[0], relation.sides[-1]), ("=",)) if chain else relation
 
 
+def upward(relation: Relation) -> Relation:
+    """Return a chain of > and >= with its sides in the other order: c > b > a as a < b < c."""
+    if len(relation.signs) < 2 or not all(sign in ABOVE for sign in relation.signs):
+        return relation
+    return Relation(relation.sides[::-1], tuple(BELOW[ABOVE.index(sign)] for sign in relation.signs[::-1]))
+
+
 def renamed(relation: Relation) -> Relation:
     """Return f(n) = n as f(x) = x: the argument of a function that is defined has no name of its own."""
     left = relation.sides[0]
@@ -104,6 +111,8 @@ def _interval(node: Relation) -> tuple[str, Node] | None:
         sides, signs = sides[::-1], tuple(BELOW[ABOVE.index(sign)] for sign in signs[::-1])
     if not all(sign in BELOW for sign in signs) or len(sides) > 3:
         return None
+    if len(sides) == 2 and (size := _absolute(sides[0])) and isinstance(sides[1], Plain):  # |x| < 1
+        sides, signs = (sides[1]._replace(head=Tree("neg", (sides[1].head,))), size, sides[1]), signs * 2
     if len(sides) == 3:
         low, middle, high = sides
         name, strict = _variable(middle), (signs[0] == "<", signs[1] == "<")
@@ -115,6 +124,12 @@ def _interval(node: Relation) -> tuple[str, Node] | None:
     if not name or not _is_constant(low) or not _is_constant(high):
         return None
     return name, Group("tuple", (low, high), "(" if strict[0] else "[", ")" if strict[1] else "]")
+
+
+def _absolute(node: Node) -> Plain | None:
+    """Return x of |x|."""
+    is_size = isinstance(node, Plain) and not node.unit and node.head.op == "fn" and node.head.name == "abs"
+    return Plain(node.head.args[0]) if is_size and node.head.args[0].op == "var" else None
 
 
 def _variable(node: Node) -> str:

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from curate.verifiers.math.reading.quoted_lists import only_item
+
 SIGNS = {
     **dict.fromkeys("−﹣–", "-"), "×": r" \times ", "·": r" \cdot ", "⋅": r" \cdot ", "∙": r" \cdot ", "÷": r" \div ",
     "≤": r" \le ", "⩽": r" \le ", "≥": r" \ge ", "⩾": r" \ge ", "≠": r" \neq ", "≈": r" \approx ", "±": r" \pm ",
@@ -78,7 +80,7 @@ def clean(text: str) -> str:
         return text
     if len(text) > LONG:
         return re.sub(r"\s+", " ", text)
-    text = unwrapped(ascii_signs(text))
+    text = unwrapped(ascii_signs(only_item(text)))
     text = re.sub(r"(?<!\\)\$((?:[^$\\]|\\.)+?)(?<!\\)\$(?!\d)", r" \1 ", text)  # mathematics in a sentence
     text = re.sub(r"(?<!\\)\$", r"\\$", text)  # the dollars that are left are money
     for pattern, put in PATTERNS:

@@ -21,12 +21,20 @@ EXTRA = set(
         "faster slower more less deep high"
     ).split()
 )
-NOT_UNITS = set(  # words that change the value of the number before them
+NUMBER_PARTS = {  # names that make another number of the one before them: 60 hundredths, 60 tens
+    name + ending
+    for name in (
+        "fourth fifth sixth seventh eighth ninth tenth eleventh twelfth fifteenth sixteenth twentieth thirtieth "
+        "fiftieth sixtieth hundredth thousandth millionth billionth ten hundred thousand million billion trillion "
+        "dozen lakh crore"
+    ).split()
+    for ending in ("", "s")
+}
+NOT_UNITS = NUMBER_PARTS | set(  # words that change the value of the number before them
     (
         "times squared cubed plus minus half halves third thirds quarter quarters pi over not divided "
-        "factorial root remainder modulo mod hundred thousand million billion trillion dozen and or to by "
-        "point with if when where is are than for any but e percent percents pct base thousands millions "
-        "hundreds"
+        "factorial root remainder modulo mod and or to by point with if when where is are than for any but e "
+        "percent percents pct base zero par negative reciprocal doubled tripled fold"
     ).split()
 )
 WORD = re.compile(
