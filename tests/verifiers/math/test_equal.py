@@ -19,7 +19,10 @@ import sys
 sys.path.insert(0, {root!r})
 from curate.verifiers.math.equal import compare
 print("ready", flush=True)
-compare([(f"(x+{{n}})^9", f"x*(x+{{n}})^8+{{n}}*(x+{{n}})^8") for n in range(50_000)])
+def roots(n, form):
+    return "+".join(form.replace("N", str(20 * n + k)) for k in range(15))
+
+compare([(roots(n, "\\\\sqrt{{x+N}}"), roots(n, "\\\\sqrt{{N+x}}")) for n in range(400)])
 """
 
 
