@@ -58,6 +58,9 @@ CASES = [
     ("The answer is $\\boxed{}$. So 7", "7", [1]),
     ("It is not 7 but 8", "8", [1]),
     ("It is not 7 but 8", "7", [0]),
+    ("The answer is A number", "A", [0, None]),
+    ("The answer is A likelihood function", "A", [0, None]),
+    ("\\boxed{A: 5, B: 7}", "A", [0, None]),
 ]
 
 

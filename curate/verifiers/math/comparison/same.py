@@ -62,8 +62,8 @@ class Comparison(Relations):
                 return self.same(truth.text, answer)
             if isinstance(answer, Words) and (len(answer.words) == 1 or answer.words == ("not", truth.letter.lower())):
                 return False
-            if isinstance(answer, Words):
-                raise Unsure("ground_truth is a letter, and the answer is words")
+            if isinstance(answer, Words) or (isinstance(answer, Plain) and answer.unit and answer.unit.noun):
+                raise Unsure("ground_truth is a letter, and the answer is words")  # "A likelihood function"
             return False if truth.marked else self.same(as_plain(truth), answer)
         assert isinstance(answer, Choice)
         if answer.text is not None:
