@@ -151,6 +151,12 @@ def _silence() -> None:
     sys.stdout = sys.stderr = open(1, "w", encoding="utf-8", closefd=False)
 
 
+def _names(kind: type) -> list[str]:
+    """Return the names of a class and of its bases; one of the response's that is called as a builtin has another."""
+    own = [(one.__name__, one.__module__ != "builtins" and hasattr(builtins, one.__name__)) for one in kind.__mro__]
+    return [f"response.{name}" if posing else name for name, posing in own]
+
+
 def _inner(value: Any) -> set[int]:
     """Return the ids of the containers that can be changed in a value, itself included."""
     found: set[int] = set()
@@ -192,7 +198,7 @@ class Served:
         except Gone:
             raise
         except BaseException as error:
-            raised = {"raised": [kind.__name__ for kind in type(error).__mro__], "message": error_line(error)}
+            raised = {"raised": _names(type(error)), "message": error_line(error)}
             with contextlib.suppress(Exception):
                 raised["args"] = [encode(a, _no_reference) for a in error.args[:4]]
             try:
@@ -234,7 +240,7 @@ class Served:
             if module in sys.modules and getattr(sys.modules[module], name, self) is value:
                 return {"shared": module}
         if isinstance(value, type) and issubclass(value, BaseException):
-            return {"exception": [kind.__name__ for kind in value.__mro__], "value": self._reference(value)}
+            return {"exception": _names(value), "value": self._reference(value)}
         return {"value": encode(value, self._reference)}
 
     def _reference(self, value: Any) -> dict[str, Any]:

@@ -59,6 +59,13 @@ UNKNOWN = [
 ]
 
 
+def test_an_exception_of_the_response_is_not_the_builtin_one_of_its_name():
+    code = "class ValueError(Exception): pass\ndef f(): raise ValueError('x')\ndef g(): raise KeyError('x')"
+    test = "import pytest\nwith pytest.raises({}): {}()"
+    tests = [test.format("LookupError", "g"), test.format("Exception", "f"), test.format("ValueError", "f")]
+    assert [why is None for why in checks(code, tests)] == [True, True, False]
+
+
 def test_what_is_known_of_objects_has_a_verdict():
     found = checks(CODE, [test for test, _ in KNOWN])
     assert [why is None for why in found] == [passes for _, passes in KNOWN], found
