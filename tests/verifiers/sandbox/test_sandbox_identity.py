@@ -59,7 +59,7 @@ UNKNOWN = [
 ]
 
 
-def test_an_exception_of_the_response_is_not_the_builtin_one_of_its_name():
+def test_an_exception_called_as_a_builtin_is_another():
     code = "class ValueError(Exception): pass\ndef f(): raise ValueError('x')\ndef g(): raise KeyError('x')"
     test = "import pytest\nwith pytest.raises({}): {}()"
     tests = [test.format("LookupError", "g"), test.format("Exception", "f"), test.format("ValueError", "f")]
