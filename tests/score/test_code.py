@@ -71,7 +71,7 @@ def test_each_format_passes_right_code_and_wrong_code_in_part():
         "import pytest\n@pytest.mark.parametrize('a, b', [(1, 2), (2, 3)])\ndef test_f(a, b):\n"
         "    assert f(a) == pytest.approx(b)"
     )
-    calls = {"fn_name": "f", "inputs": [[1], [2]], "outputs": [2, [3]]}
+    calls = {"fn_name": "f", "inputs": [[1], [2]], "outputs": [[2], [3]]}
     lines = {"fn_name": "f", "inputs": ["1", "2"], "outputs": ["2", "3"]}
     program = {"inputs": ["1\n", "2\n"], "outputs": ["2\n", "3"]}
     listed = [{"input": "1", "output": "2", "testtype": "stdin"}, {"input": "2", "output": "3", "testtype": "stdin"}]

@@ -64,15 +64,15 @@ def _tree(text: str) -> ast.Module | BaseException:
 
 
 def compiles(text: str) -> bool:
-    """Return whether a text is Python that a module may hold: no ``return`` or ``yield`` outside a function."""
+    """Return whether a text is Python without a ``return``, ``yield`` or ``await`` outside functions."""
     tree = parsed(text)
-    left: list[ast.AST] = [] if tree is None else [*tree.body]
-    while left:
-        node = left.pop()
-        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
+    waiting: list[ast.AST] = [tree] if tree else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom | ast.Await | ast.AsyncFor | ast.AsyncWith):
             return False
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            left += ast.iter_child_nodes(node)
+        if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
     return tree is not None
 
 

@@ -10,12 +10,14 @@
 Beside the tests, ``prompt`` or ``starter_code`` may hold code that the data set gives.
 """
 
+import ast
+import contextlib
 import json
 from typing import Any
 
 from curate.verifiers.programs.code_tests import assert_tests, check_tests, python_tests
 from curate.verifiers.programs.input_output_tests import call_or_program_tests, case_tests, held_cases
-from curate.verifiers.programs.statements import FUNCTIONS, parsed
+from curate.verifiers.programs.statements import FUNCTIONS, TOO_DEEP, parsed
 from curate.verifiers.programs.tests_found import UnitTests
 
 # Names under which tests lie: lists of inputs and outputs that belong together, and others that hold all of them.
@@ -43,7 +45,7 @@ def read_tests(text: str | None) -> UnitTests | str:
 
 
 def _unpacked(text: str) -> Any:
-    """Return the value of a JSON text, which may hold a JSON text (APPS); any other text as it is."""
+    """Return the value of a JSON text, which may hold a JSON text (APPS), or of a Python literal; else the text."""
     held: Any = text
     for _ in range(2):
         if not isinstance(held, str):
@@ -52,6 +54,9 @@ def _unpacked(text: str) -> Any:
             held = json.loads(held)
         except ValueError:
             break
+    if isinstance(held, str) and held.lstrip()[:1] in ("[", "{"):  # a list as Python writes it
+        with contextlib.suppress(*TOO_DEEP, TypeError):
+            held = ast.literal_eval(held.strip())
     return held
 
 

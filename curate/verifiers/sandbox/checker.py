@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from curate.verifiers.sandbox import numpy_parts, pytest
 from curate.verifiers.sandbox.link import BY_RESPONSE, Link
 from curate.verifiers.sandbox.remote import Unsupported
+from curate.verifiers.sandbox.unfit import compares_identity, reflects, unfit
 from curate.verifiers.sandbox.values import MAX_JOB, Gone, error_line, receive, send
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 RESPONSE_MODULES = ("solution", "main", "response", "answer", "your_module")
 # Names by which tests use a module, with the module's: aliases of what may be here beside the standard library.
 LIBRARIES = {name: name for name in (*sys.stdlib_module_names, "pytest", "numpy")} | {"np": "numpy"}
-# Tests replace these to read what a program prints or to feed it. The response's are in another process.
-STREAMS = ("sys.stdout", "sys.stdin", "builtins.input", "builtins.print")
 
 
 def main(control: int, link: int) -> None:
@@ -82,21 +81,25 @@ def _run(job: dict[str, Any], link: Link, report: Callable[[dict[str, Any]], Non
         return
     report({"begin": len(tests)})
     for name, test in tests[job["skip"] :]:
-        report({"test": name} | _verdict(test))
+        report({"test": name} | _verdict(test, link))
     report({"end": True})
 
 
-def _verdict(test: Callable[[], Any]) -> dict[str, Any]:
+def _verdict(test: Callable[[], Any], link: Link) -> dict[str, Any]:
     """Run a test; return ``why`` it fails (None: it passes), and ``unfit`` if it is no test that can be run here."""
     try:
         result = test()
         if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
             raise Unsupported("a test that is asynchronous or a generator")
+        if why := link.unclear():
+            raise Unsupported(why)
     except Gone:
         raise
     except (Unsupported, pytest.Skipped) as error:
         return {"why": error_line(error), "unfit": True}
     except BaseException as error:
+        if why := link.unclear():
+            return {"why": why, "unfit": True}
         # A module that the test itself imports and that is missing here says nothing about the response.
         missing_module = isinstance(error, ImportError) and not getattr(error, BY_RESPONSE, False)
         return {"why": error_line(error)} | ({"unfit": True} if missing_module else {})
@@ -107,8 +110,9 @@ def _prepare(job: dict[str, Any], link: Link) -> tuple[dict[str, Any], list[tupl
     """Return the namespace in which the tests run, and the tests in order, each a name and a function."""
     texts = [job["setup"], *(job["tests"] or [])]
     trees = [ast.parse(text) for text in texts]
-    if any(map(_replaces, trees)):
-        raise Unsupported("the tests replace what the response prints to or reads from")
+    link.asked = (compares_identity(trees), *reflects(trees))
+    if why := unfit(trees, link.look_up):
+        raise Unsupported(why)
     if any("numpy" in text for text in texts) and numpy_parts.suffices(trees):
         sys.modules["numpy"] = numpy_parts
     module = types.ModuleType("tests")
@@ -187,18 +191,6 @@ def _refuse_unclear(used: frozenset[str], found: dict[str, Any], libraries: dict
     for name, value in found.items():
         if name in libraries and libraries[name] is not value:
             raise Unsupported(f"{name!r} is defined by the response and by a module that the tests import by a star")
-
-
-def _replaces(tree: ast.Module) -> bool:
-    """Return whether tests replace a stream or function that the response would use."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in STREAMS:
-            return True
-        if "redirect_stdout" in (getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "name", None)):
-            return True
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node) in STREAMS:
-            return True
-    return False
 
 
 def _as_module(name: str, link: Link, public: list[str]) -> types.ModuleType:

@@ -11,7 +11,7 @@ from typing import Any
 
 PACKAGES = ("curate", "curate.verifiers", "curate.verifiers.sandbox")
 # In this order: each module imports only those before it.
-INSIDE = ("values", "entrance", "pytest", "numpy_parts", "remote", "link", "checker", "response")
+INSIDE = ("values", "entrance", "pytest", "numpy_parts", "remote", "link", "unfit", "checker", "response")
 # The program of a sandbox: reads the frame of ``compiled_modules`` from the control channel, defines the modules, and
 # calls ``entrance.main``. Its arguments: control descriptor, link descriptor or -1, user id or 0, role.
 STARTUP = """

@@ -12,6 +12,8 @@ from curate.verifiers.sandbox.remote import Remote, Unsupported
 from curate.verifiers.sandbox.values import LIBRARY, Gone, decode, encode, error_line, receive, send
 
 SHARED = frozenset(LIBRARY)
+CALLABLE = ("function", "type", "ABCMeta", "EnumType", "builtin_function_or_method", "method")
+MOST_HANDED = 50  # containers that are watched for changes, in one test
 BY_RESPONSE = "by_response"  # the attribute that marks an exception which the response raised
 
 
@@ -22,6 +24,11 @@ class Link:
         self.fd = fd
         self.passed: list[Any] = []  # what the tests have passed to the response by reference
         self.errors: dict[str, type[BaseException]] = {}
+        # One object is one proxy; but one that a test has constructed, and may use as a plain value, is another.
+        self.remotes: dict[tuple[int, bool], Remote] = {}
+        # Whether the tests compare by ``is``, ask for classes of objects, and inspect functions or classes.
+        self.asked = (False, False, False)
+        self.handed: list[tuple[Any, Any]] = []  # copies of containers that the response keeps, and how they came
 
     def look_up(self, name: str) -> tuple[Any] | None:
         """Return what the response's ``name`` refers to, as a tuple of one; None if it defines no such name."""
@@ -38,6 +45,7 @@ class Link:
             return (self._error(reply["exception"]),)
         found = decode(reply.get("value"), self._resolve)
         if type(found) is Remote and name[0].isupper():  # by convention a class
+            found = Remote(self, found._number, found._kind, constructed=False)
             object.__setattr__(found, "_constructor", reply["value"].get("class") is True)
         return (found,)
 
@@ -50,11 +58,39 @@ class Link:
             constructed: Whether an object that comes back counts as constructed by the test.
             **named: Keyword arguments of a call.
         """
+        if why := self.changed_handed():
+            raise Unsupported(why)
         given = [encode(arg, self._reference) for arg in args]
         reply = self._exchange(does, given, {k: encode(v, self._reference) for k, v in named.items()})
         for arg, changed in zip(args[1:], reply.get("changed", ()), strict=False):
             _put_back(arg, decode(changed, self._resolve))
-        return decode(reply.get("value"), lambda reference: self._resolve(reference, constructed))
+        if type(same := reply.get("same")) is int and 0 < same < len(args):
+            return args[same]
+        value = decode(reply.get("value"), lambda reference: self._resolve(reference, constructed))
+        if reply.get("kept") is True and len(self.handed) < MOST_HANDED:
+            self.handed.append((value, encode(value, _by_id)))
+        return value
+
+    def is_split(self) -> bool:
+        """Return whether an object has two proxies, so that ``is`` does not say whether two are the same object."""
+        return any((number, not constructed) in self.remotes for number, constructed in self.remotes)
+
+    def changed_handed(self) -> str | None:
+        """Return what the tests do, if they have changed a container that the response keeps; the copy is theirs."""
+        if any(encode(value, _by_id) != came for value, came in self.handed):
+            return "the test changes a container that the response keeps, of which it has a copy"
+        return None
+
+    def unclear(self) -> str | None:
+        """Return why the outcome of a test that has ended says nothing about the response, or None."""
+        why = self.changed_handed()
+        self.handed.clear()
+        identity, objects, classes = self.asked
+        if identity and self.is_split():
+            return "the test asks whether two objects of the response are the same one, which is not known here"
+        if classes or (objects and any(one._kind not in CALLABLE for one in self.remotes.values())):
+            return "the test asks for the class or the attributes of an object of the response, which are not here"
+        return why
 
     def _exchange(self, does: str, args: list[Any], named: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
@@ -108,7 +144,7 @@ class Link:
     def _reference(self, value: Any) -> dict[str, Any]:
         if type(value) is Remote:
             return {"yours": object.__getattribute__(value, "_number")}
-        if not callable(value) and not hasattr(value, "__next__"):
+        if (not callable(value) and not hasattr(value, "__next__")) or hasattr(value, "write"):
             raise Unsupported(f"the test passes a {type(value).__name__} to the response")
         self.passed.append(value)
         names = {"name": value.__name__, "doc": value.__doc__} if isinstance(value, types.FunctionType) else {}
@@ -122,7 +158,11 @@ class Link:
             if number >= len(self.passed):
                 raise Gone("a reference to nothing")
             return self.passed[number]
-        found = Remote(self, number, str(reference.get("type"))[:100], constructed)
+        found = self.remotes.get((number, constructed))
+        if found is None:
+            found = self.remotes[number, constructed] = Remote(
+                self, number, str(reference.get("type"))[:100], constructed
+            )
         return _awaited(found) if found._kind == "coroutine" else found
 
 
@@ -148,3 +188,7 @@ def _put_back(argument: Any, changed: Any) -> None:
         if argument != changed:
             argument.clear()
             (argument.extend if hasattr(argument, "extend") else argument.update)(changed)
+
+
+def _by_id(value: Any) -> dict[str, Any]:
+    return {"object": id(value)}

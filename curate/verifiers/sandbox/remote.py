@@ -139,6 +139,7 @@ def _operator(does: str, reflected: bool) -> Callable:
         if type(other) is not Remote and type(result) is not Remote:
             raise TypeError(f"{self._kind!r} object is no plain value, so {does} with one gives none")
         if type(result) is Remote:
+            result = Remote(self._link, result._number, result._kind, constructed=False)
             level = other._mixed if type(other) is Remote else 1 if self._constructed or self._mixed == 1 else 2
             object.__setattr__(result, "_mixed", max(level, self._mixed))
         return result

@@ -41,6 +41,8 @@ OPERATIONS: dict[str, Callable] = {name: getattr(operator, name) for name in OPE
         "float",
     )
 }
+CONTAINERS = (list, dict, set, bytearray)
+MOST_INNER = 10_000  # items that are looked at for containers
 OPERATIONS["run"] = lambda coroutine: importlib.import_module("asyncio").run(coroutine)
 OPERATIONS["enter"] = lambda it: type(it).__enter__(it)
 OPERATIONS["exit"] = lambda it, kind, text: bool(type(it).__exit__(it, kind, kind and kind(text), None))
@@ -149,6 +151,30 @@ def _silence() -> None:
     sys.stdout = sys.stderr = open(1, "w", encoding="utf-8", closefd=False)
 
 
+def _names(kind: type) -> list[str]:
+    """Return the names of a class and of its bases; one of the response's that is called as a builtin has another."""
+    own = [(one.__name__, one.__module__ != "builtins" and hasattr(builtins, one.__name__)) for one in kind.__mro__]
+    return [f"response.{name}" if posing else name for name, posing in own]
+
+
+def _inner(value: Any) -> set[int]:
+    """Return the ids of the containers that can be changed in a value, itself included."""
+    found: set[int] = set()
+    waiting, seen = [value], 0
+    while waiting and seen < MOST_INNER:
+        one = waiting.pop()
+        seen += 1
+        if isinstance(one, CONTAINERS):
+            if id(one) in found:
+                continue
+            found.add(id(one))
+        if isinstance(one, dict):
+            waiting += dict.values(one)
+        elif isinstance(one, list | tuple):
+            waiting += one
+    return found
+
+
 class Served:
     """Serves the response's names and objects to the checker at the other end of ``link``."""
 
@@ -172,7 +198,7 @@ class Served:
         except Gone:
             raise
         except BaseException as error:
-            raised = {"raised": [kind.__name__ for kind in type(error).__mro__], "message": error_line(error)}
+            raised = {"raised": _names(type(error)), "message": error_line(error)}
             with contextlib.suppress(Exception):
                 raised["args"] = [encode(a, _no_reference) for a in error.args[:4]]
             try:
@@ -191,6 +217,12 @@ class Served:
         given_named = {name: decode(arg, self._resolve) for name, arg in named.items()}
         value = given[0](*given[1:], **given_named) if does == "call" else OPERATIONS[does](*given)
         reply = {"value": encode(value, self._reference)}
+        if does in ("call", "getattr", "getitem") and isinstance(value, CONTAINERS):
+            same = next((n for n, arg in enumerate(given) if n and arg is value), None)
+            # A container that something else holds beside this function (2: the name and the argument).
+            kept = sys.getrefcount(value) > 2 or bool(_inner(value) & set().union(*map(_inner, given[1:])))
+            reply |= {"kept": True} if same is None and kept else {}
+            reply |= {"same": same} if same is not None else {}
         # Arguments came by value: those that the call has changed are sent back.
         after = [encode(arg, self._reference) for arg in given[1:]]
         if does == "call" and after != args[1:]:
@@ -208,7 +240,7 @@ class Served:
             if module in sys.modules and getattr(sys.modules[module], name, self) is value:
                 return {"shared": module}
         if isinstance(value, type) and issubclass(value, BaseException):
-            return {"exception": [kind.__name__ for kind in value.__mro__], "value": self._reference(value)}
+            return {"exception": _names(value), "value": self._reference(value)}
         return {"value": encode(value, self._reference)}
 
     def _reference(self, value: Any) -> dict[str, Any]:

@@ -71,6 +71,13 @@ def test_a_script_is_run_in_its_order():
     assert "no assert" in str(read_tests("if __name__ == '__main__':\n    assert f(1) == 2"))
 
 
+def test_a_list_may_be_written_as_python_writes_it():
+    listed = unit_tests_in('["assert f(1) == 2", "assert f(2) == 3"]')
+    assert unit_tests_in("['assert f(1) == 2', 'assert f(2) == 3']") == listed
+    assert unit_tests_in(repr({"test_list": ["assert f(1) == 2", "assert f(2) == 3"]})) == listed
+    assert "nested" in str(read_tests("['x', " + DEEP)) or "no tests" in str(read_tests("['x', " + DEEP))
+
+
 def test_only_sets_that_wrap_every_result_may_expect_the_item():
     apps = {"fn_name": "f", "inputs": [[1], [2]], "outputs": [[1], [2]]}
     assert unit_tests_in(json.dumps({"input_output": json.dumps(apps)})).run["wrapped"]

@@ -165,7 +165,9 @@ def f(g):
 
 def test_tests_have_no_more_rights_than_the_response(tmp_path):
     target = tmp_path / "x"
-    setup = f"import socket\ntry:\n    open({str(target)!r}, 'w')\nexcept OSError: pass\nelse: raise SystemError"
+    setup = (
+        f"import io, socket\ntry:\n    io.FileIO({str(target)!r}, 'w')\nexcept OSError: pass\nelse: raise SystemError"
+    )
     assert checks("def f(x): return 2", setup=setup) == [None]
     assert "Permission denied" in checks("def f(x): return 2", ["import socket\nsocket.socket(socket.AF_INET)"])[0]
     assert not target.exists()
