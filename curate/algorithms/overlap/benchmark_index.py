@@ -1,8 +1,12 @@
 """Index a benchmark's texts by their word n-grams, for ``benchmark_overlap`` to look texts up in.
 
-``curate.algorithms.text.levels`` defines words, its units. N-grams are compared in small letters. A benchmark row of
-fewer words than ``ngram`` has no n-grams: only a text that equals it matches, since its words may well be in any text
-("What is the answer?"). ``BenchmarkIndex.short`` is the number of such rows.
+N-grams are of bare words in small letters (``bare_words``), so that a copy is found in whatever capitals and with
+whatever marks it is written. A benchmark row of fewer words than ``ngram`` has no n-grams: only a text that equals it
+matches, since its words may well be in any text ("What is the answer?"). ``BenchmarkIndex.short`` is the number of such
+rows. Equal are texts that are the same after levelling (``curate.algorithms.text.levels``).
+
+N-grams that have no word of three letters, nor a letter beyond ASCII ("1 2 3 4 5 6 7 8"), do not make a text match a
+row by themselves, unless the row has no others.
 """
 
 from typing import Literal, NamedTuple
@@ -10,7 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.algorithms.text.levels import Level, levelled_bytes
+from curate.algorithms.overlap.bare_words import BYTE_FORMS, word_bytes
+from curate.algorithms.text.levels import Level, levelled
 from schemas.errors import UserError, unknown
 
 SHARES = ("benchmark", "row", "either")
@@ -20,31 +25,29 @@ Match = float | Literal["any"]
 LEVEL = Level(indents=False)  # a benchmark's code is often quoted with another indentation
 
 
-class BenchmarkIndex(NamedTuple):
+class GramIndex(NamedTuple):
     """A benchmark in the form that the compiled loops look texts up in.
 
     Every distinct n-gram has a number: its index in ``grams``. Arrays named ``..._ends`` say where the values of each
     n-gram (or row) begin in another array, and at last where they end.
 
     Attributes:
-        level: How the texts are levelled.
+        forms: ``bare_words.BYTE_FORMS``.
         n: Words in an n-gram.
         match: The least share of words in shared n-grams; 0 for any one n-gram.
         of_row: Whether the share of the text's words counts.
         of_benchmark: Whether the share of the benchmark row's words counts.
         rows: The number of benchmark rows.
-        texts: The levelled texts, as bytes.
-        text_ends: Where each begins in ``texts``.
-        short: The number of benchmark rows without n-grams.
         grams: The distinct n-grams, as sorted hashes (uint64).
         gram_starts: Where the hashes with the same first bits begin in ``grams``.
         gram_shift: 64 less the number of these bits.
         seen: A bit for each value of the last bits of a hash: whether an n-gram has it.
         mask: The mask of these last bits.
-        wholes: Hashes of levelled rows, sorted and distinct.
+        telling: Of each n-gram, whether it has a word of three letters.
+        needs_telling: Of each row, whether it has such an n-gram: then one must be shared.
+        wholes: Hashes of all words of a row, sorted and distinct.
         whole_starts: Where the hashes with the same first bits begin in ``wholes``.
         whole_shift: 64 less the number of these bits.
-        whole_row: The first row with each of ``wholes``.
         row_grams: The numbers of each row's n-grams, in the order of the text.
         row_ends: Where each row's begin in ``row_grams``.
         words: The number of words of each row.
@@ -55,24 +58,22 @@ class BenchmarkIndex(NamedTuple):
         candidate_ends: Where each n-gram's begin in ``candidates``.
     """
 
-    level: Level
+    forms: np.ndarray
     n: int
     match: float
     of_row: bool
     of_benchmark: bool
     rows: int
-    texts: np.ndarray
-    text_ends: np.ndarray
-    short: int
     grams: np.ndarray
     gram_starts: np.ndarray
     gram_shift: np.uint64
     seen: np.ndarray
     mask: np.uint64
+    telling: np.ndarray
+    needs_telling: np.ndarray
     wholes: np.ndarray
     whole_starts: np.ndarray
     whole_shift: np.uint64
-    whole_row: np.ndarray
     row_grams: np.ndarray
     row_ends: np.ndarray
     words: np.ndarray
@@ -81,6 +82,30 @@ class BenchmarkIndex(NamedTuple):
     gram_row_ends: np.ndarray
     candidates: np.ndarray
     candidate_ends: np.ndarray
+
+
+class BenchmarkIndex(NamedTuple):
+    """A benchmark that ``find_benchmark_overlaps`` looks texts up in.
+
+    Attributes:
+        grams: Its n-grams.
+        level: How texts are levelled.
+        rows: The number of benchmark rows.
+        n: Words in an n-gram.
+        short: The number of benchmark rows without n-grams.
+        texts: The levelled rows.
+        first: Each distinct levelled ``text`` that is not empty, and the first ``row`` with it.
+        first_short: The same of the rows without n-grams, in small letters where ``level`` ignores capitals.
+    """
+
+    grams: GramIndex
+    level: Level
+    rows: int
+    n: int
+    short: int
+    texts: pl.Series
+    first: pl.DataFrame
+    first_short: pl.DataFrame
 
 
 def make_index(
@@ -102,8 +127,37 @@ def make_index(
         UserError: For a setting out of its range.
     """
     check_overlap_settings(ngram, match, share_of)
+    texts = levelled(against, level)
+    grams, short = _index_grams(against.cast(pl.String), texts, ngram, match, share_of)
+    return BenchmarkIndex(
+        grams=grams,
+        level=level,
+        rows=len(against),
+        n=ngram,
+        short=int(short.sum()),
+        texts=texts,
+        first=first_rows(texts, np.ones(len(against), bool)),
+        first_short=first_rows(small_letters(texts, level), short),
+    )
+
+
+def small_letters(texts: pl.Series, level: Level) -> pl.Series:
+    """Return levelled texts in small letters, where capitals are ignored."""
+    return texts.str.to_lowercase() if level.case else texts
+
+
+def first_rows(texts: pl.Series, wanted: np.ndarray) -> pl.DataFrame:
+    """Return each distinct ``text`` of the wanted rows, without empty ones, and the number of its first ``row``."""
+    rows = pl.DataFrame({"text": texts, "row": np.arange(len(texts)), "wanted": wanted})
+    return rows.filter("wanted", pl.col("text") != "").unique("text", keep="first").select("text", "row")
+
+
+def _index_grams(
+    against: pl.Series, texts: pl.Series, ngram: int, match: Match, share_of: str
+) -> tuple[GramIndex, np.ndarray]:
+    """Return the n-grams of a benchmark, given its texts as they are and levelled; and which rows have none."""
     share = 0.0 if match == "any" else match
-    hashes, words, wholes, texts, text_ends = _hash_texts(against.cast(pl.String), ngram, level)
+    hashes, telling, words, wholes = _hash_texts(against, ngram)
     counts = np.maximum(words - ngram + 1, 0)
     row_ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     grams, row_grams, gram_rows, holders = _number_grams(hashes, np.repeat(np.arange(len(against)), counts))
@@ -113,27 +167,28 @@ def make_index(
     if share_of != "row":
         candidates = frequency[holders] <= _rarity_limits(frequency[row_grams], row_ends, needed, ngram)[gram_rows]
     seen, mask = _seen_bits(grams)
-    wholes, whole_row = _distinct_wholes(words, wholes)
+    wholes = np.unique(wholes[(texts.fill_null("") != "").to_numpy()])
     (gram_starts, gram_shift), (whole_starts, whole_shift) = _by_first_bits(grams), _by_first_bits(wholes)
-    return BenchmarkIndex(
-        level=level,
+    tells, needs_telling = np.zeros(len(grams), bool), np.zeros(len(against), bool)
+    tells[row_grams[telling]] = True
+    needs_telling[gram_rows[tells[holders]]] = True
+    index = GramIndex(
+        forms=np.frombuffer(BYTE_FORMS, np.uint8),
         n=ngram,
         match=float(share),
         of_row=share_of != "benchmark",
         of_benchmark=share_of != "row",
         rows=len(against),
-        texts=texts,
-        text_ends=text_ends,
-        short=int((counts == 0).sum()),
         grams=grams,
         gram_starts=gram_starts,
         gram_shift=gram_shift,
         seen=seen,
         mask=mask,
+        telling=tells,
+        needs_telling=needs_telling,
         wholes=wholes,
         whole_starts=whole_starts,
         whole_shift=whole_shift,
-        whole_row=whole_row,
         row_grams=row_grams,
         row_ends=row_ends,
         words=words,
@@ -143,6 +198,7 @@ def make_index(
         candidates=gram_rows[candidates],
         candidate_ends=_ends(holders[candidates], len(grams)),
     )
+    return index, counts == 0
 
 
 def check_overlap_settings(ngram: int, match: float | str, share_of: str) -> None:
@@ -163,24 +219,18 @@ def check_overlap_settings(ngram: int, match: float | str, share_of: str) -> Non
         raise unknown("share_of", share_of, SHARES, "decontaminate")
 
 
-def _hash_texts(text: pl.Series, ngram: int, level: Level) -> tuple[np.ndarray, ...]:
-    """The n-grams of all texts one after another, of each text the number of words and a hash, the levelled texts."""
+def _hash_texts(text: pl.Series, ngram: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The n-grams of all texts one after another, and which tell; of each text the number of words and their hash."""
     words, wholes = np.zeros(len(text), np.int64), np.zeros(len(text), np.uint64)
     if not len(text):  # as in a plan: nothing is compiled
-        return np.zeros(0, np.uint64), words, wholes, np.zeros(0, np.uint8), np.zeros(1, np.int64)
+        return np.zeros(0, np.uint64), np.zeros(0, bool), words, wholes
     from curate.algorithms.overlap.index_loops import hash_texts
 
-    data, ends = levelled_bytes(text, level)
-    grams = np.empty(ends[-1] // 2 + len(text) + 1, np.uint64)
-    count = hash_texts(data, ends, ngram, level.case, grams, words, wholes)
-    return grams[:count], words, wholes, data[: ends[-1]].copy(), ends
-
-
-def _distinct_wholes(words: np.ndarray, wholes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct hashes of the rows with words, sorted, and the first row of each."""
-    rows = np.flatnonzero(words > 0)
-    distinct, first = np.unique(wholes[rows], return_index=True)
-    return distinct, rows[first]
+    data, ends = word_bytes(text)
+    room = (ends[-1] - ends[0]) // 2 + len(text) + 1
+    grams, telling = np.empty(room, np.uint64), np.empty(room, bool)
+    count = hash_texts(data, ends, np.frombuffer(BYTE_FORMS, np.uint8), ngram, grams, telling, words, wholes)
+    return grams[:count], telling[:count], words, wholes
 
 
 def _number_grams(hashes: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,8 @@
 """Find the texts that contain a benchmark row: equal after normalising, or sharing enough word n-grams.
 
-``curate.algorithms.text.levels`` defines words, its units. Two rules of the literature are settings of ``make_index``:
+Equal texts are those that are the same after levelling (``curate.algorithms.text.levels``), n-grams are of bare words
+in small letters (``bare_words``): texts are looked up by their bytes, and only those that may match are levelled. Two
+rules of the literature are settings of ``make_index``:
 
 Tulu 3 (open-instruct, ``decontamination/search.py``): a text matches if more than half of the *benchmark row's* words
 are in 8-grams that are in that one text too. This is the default (``ngram=8, match=0.5, share_of="benchmark"``; at
@@ -17,9 +19,10 @@ be set.
 import numpy as np
 import polars as pl
 
-from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
+from curate.algorithms.overlap.bare_words import cut_words, word_bytes
+from curate.algorithms.overlap.benchmark_index import BenchmarkIndex, small_letters
 from curate.algorithms.parallel import in_blocks
-from curate.algorithms.text.levels import cut_units, levelled_bytes
+from curate.algorithms.text.levels import levelled
 
 BLOCK = 4096  # texts in a thread's block
 HEAD = 300  # characters of a matching text that are shown
@@ -38,67 +41,91 @@ def find_benchmark_overlaps(text: pl.Series, index: BenchmarkIndex) -> pl.DataFr
     Returns:
         A row a text, all null where nothing matches. ``matched`` is the number of the benchmark row: the one with the
         largest share, of equals the first (but of more than 2,048 rows to compare, one that no other exceeds). ``how``
-        is ``exact`` (all words are equal) or ``n-grams``. ``overlap`` is the share of words, in (0, 1]. ``shared`` is
-        the longest run of the text's words whose n-grams are all in the matched row, as written in the text, cut to
-        300 characters; for ``exact``, the beginning of the text.
+        is ``exact`` (the levelled texts are equal) or ``n-grams``. ``overlap`` is the share of words, in (0, 1]; it is
+        1.0 only where these parts of the levelled texts are equal too, in capitals and signs. ``shared`` is the longest
+        run of the text's words whose n-grams are all in the matched row, as written in the text, cut to 300 characters;
+        for ``exact`` and short texts, the beginning of the text.
     """
     if not len(text) or not index.rows:
         return pl.DataFrame({name: pl.Series([None] * len(text), dtype=kind) for name, kind in RESULT.items()})
-    from curate.algorithms.overlap.overlap_loops import find_overlaps
-
     text = text.cast(pl.String)
-    matched, share = np.empty(len(text), np.int64), np.empty(len(text))
-    span = np.zeros((len(text), 2), np.int64)
-    spare: list[tuple[np.ndarray, int]] = []  # the marks of threads that are done, for the next block
-
-    def find_in_block(low: int, high: int) -> None:
-        data, ends = levelled_bytes(text[low:high], index.level)
-        marks, stamp = spare.pop() if spare else (np.zeros((3, max(len(index.grams), index.rows)), np.int64), 0)
-        out = matched[low:high], share[low:high], span[low:high]
-        stamp = find_overlaps(data, ends, index, marks, stamp, *out)
-        spare.append((marks, stamp))
-
-    in_blocks(len(text), BLOCK, find_in_block)
-    hit = np.flatnonzero(matched >= 0)
-    exact = share[hit] > 1
-    nearly = hit[share[hit] == 1.0]
-    share[nearly] -= ~all_shared(text.gather(nearly), matched[nearly], index) / index.words[matched[nearly]]
-    shared = text.gather(hit).str.slice(0, HEAD).str.strip_chars()
-    parts = hit[~exact]
-    shared = shared.scatter(np.flatnonzero(~exact), cut_units(text.gather(parts), index.level, span[parts], HEAD))
+    known, matched, share, span = look_up_words(text, index)
+    hit = np.flatnonzero(known | (matched >= 0))
+    known, matched, share, span, some = known[hit], matched[hit], share[hit], span[hit], text.gather(hit)
+    held = levelled(some, index.level)
+    equal = _row_of(held, index.first)
+    near = _row_of(small_letters(held, index.level), index.first_short)
+    exact, short = equal >= 0, (equal < 0) & (matched < 0) & (near >= 0) & known
+    nearly = np.flatnonzero((share == 1.0) & ~exact)
+    share[nearly] -= ~all_shared(held.gather(nearly), matched[nearly], index) / index.grams.words[matched[nearly]]
+    matched = np.where(exact, equal, np.where(short, near, matched))
+    share[short] = 1 - 1 / (index.grams.words[matched[short]] + 1)
+    parts = np.flatnonzero(~exact & ~short & (matched >= 0))
+    shared = some.str.slice(0, HEAD).str.strip_chars()
     found = pl.DataFrame(
         {
             "row": hit,
-            "matched": matched[hit],
+            "matched": matched,
             "how": np.where(exact, "exact", "n-grams"),
-            "overlap": np.minimum(share[hit], 1.0),
-            "shared": shared,
+            "overlap": np.where(exact, 1.0, share),
+            "shared": shared.scatter(parts, cut_words(some.gather(parts), span[parts], HEAD)),
         },
         schema={"row": pl.Int64, **RESULT},
-    )
+    ).filter(pl.col("matched") >= 0)
     rows = pl.DataFrame({"row": np.arange(len(text))})
     return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
 
 
+def look_up_words(text: pl.Series, index: BenchmarkIndex) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return of each text what ``find_overlaps`` finds: ``known``, ``matched``, ``share`` and ``span``."""
+    from curate.algorithms.overlap.overlap_loops import find_overlaps
+
+    known, matched, share = np.empty(len(text), bool), np.empty(len(text), np.int64), np.empty(len(text))
+    span = np.zeros((len(text), 4), np.int64)
+    spare: list[tuple[np.ndarray, int]] = []  # the marks of threads that are done, for the next block
+
+    def find_in_block(low: int, high: int) -> None:
+        data, ends = word_bytes(text[low:high])
+        marks, stamp = spare.pop() if spare else (np.zeros((3, max(len(index.grams.grams), index.rows)), np.int64), 0)
+        out = known[low:high], matched[low:high], share[low:high], span[low:high]
+        stamp = find_overlaps(data, ends, index.grams, marks, stamp, *out)
+        spare.append((marks, stamp))
+
+    in_blocks(len(text), BLOCK, find_in_block)
+    return known, matched, share, span
+
+
+def _row_of(text: pl.Series, first: pl.DataFrame) -> np.ndarray:
+    """Return the number of the row that ``first_rows`` has for each text; -1 where there is none."""
+    rows = pl.DataFrame({"text": text}).join(first, on="text", how="left", maintain_order="left")
+    return rows["row"].fill_null(-1).to_numpy()
+
+
 def all_shared(text: pl.Series, matched: np.ndarray, index: BenchmarkIndex) -> np.ndarray:
-    """Return for each text whether what it shares with a benchmark row is equal in its capitals too (Boolean).
+    """Return for each levelled text whether all words that it shares with a row are equal in signs and capitals too.
 
-    N-grams are compared in small letters, so that a question in capitals is found; a text with another letter of code
-    (x for X) does not share all of it.
+    N-grams are of bare words, so that a question is found however it is written; a text with another letter of code
+    (x for X) or another operator does not share all of it.
     """
-    data, ends = levelled_bytes(text, index.level)
-    equal = np.ones(len(text), bool)
-    for at, row in enumerate(matched.tolist()):
-        one = bytes(data[ends[at] : ends[at + 1]])
-        other = bytes(index.texts[index.text_ends[row] : index.text_ends[row + 1]])
-        if b" %b " % other in b" %b " % one or b" %b " % one in b" %b " % other:
-            continue
-        one, other = (_ngrams(held, index.n) for held in (one, other))
-        low = {gram.lower() for gram in one} & {gram.lower() for gram in other}
-        equal[at] = low == {gram.lower() for gram in one & other}
-    return equal
+    of_row, of_benchmark = index.grams.of_row, index.grams.of_benchmark
+    pairs = zip(text, index.texts.gather(matched), strict=True)
+    return np.array(
+        [
+            (of_benchmark and _covers(one, other, index.n)) or (of_row and _covers(other, one, index.n))
+            for one, other in pairs
+        ],
+        bool,
+    )
 
 
-def _ngrams(text: bytes, n: int) -> set[bytes]:
-    words = text.split(b" ")
-    return {b" ".join(words[at : at + n]) for at in range(len(words) - n + 1)}
+def _covers(one: str, other: str, n: int) -> bool:
+    """Whether every unit of the levelled text ``other`` is in an n-gram of units that ``one`` has too, or all of it."""
+    if f" {other} " in f" {one} ":
+        return True
+    have, units = one.split(" "), other.split(" ")
+    grams = {tuple(have[at : at + n]) for at in range(len(have) - n + 1)}
+    until = 0
+    for at in range(len(units) - n + 1):
+        if at <= until and tuple(units[at : at + n]) in grams:
+            until = at + n
+    return until == len(units)

@@ -1,7 +1,7 @@
 """Compiled loops of ``benchmark_overlap``: find the benchmark row that shares the most n-grams with a text.
 
-For each text: look up the hash of the whole text among the benchmark's (an equal text); else look up its n-grams, and
-compare it with the benchmark rows that have one of the rare ones among them. Every n-gram of the benchmark has a
+For each text: look up the hash of all its words among the benchmark's (it may be an equal text), look up its n-grams,
+and compare it with the benchmark rows that have one of the rare ones among them. Every n-gram of the benchmark has a
 number (``benchmark_index``).
 """
 
@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.algorithms.compiled import compiled
-from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
-from curate.algorithms.text.shingle_loops import hash_ngrams, hash_text, hash_words
+from curate.algorithms.overlap.bare_word_loops import hash_words, locate
+from curate.algorithms.overlap.benchmark_index import GramIndex
+from curate.algorithms.text.shingle_loops import hash_ngrams
 from curate.algorithms.text.text_loops import longest_text
 
 HEAVY = 2048  # benchmark rows to compare, above which the outcome is cached, and the first best row is taken
@@ -58,9 +59,10 @@ def look_up(value: np.uint64, keys: np.ndarray, starts: np.ndarray, shift: np.ui
 def find_overlaps(
     data: np.ndarray,
     ends: np.ndarray,
-    index: BenchmarkIndex,
+    index: GramIndex,
     marks: np.ndarray,
     stamp: int,
+    known: np.ndarray,
     matched: np.ndarray,
     share: np.ndarray,
     span: np.ndarray,
@@ -68,15 +70,16 @@ def find_overlaps(
     """Write for each text the benchmark row that it matches (-1 = none), the share, and where the shared run stands.
 
     Args:
-        data: The levelled bytes of all texts, cut into units.
+        data: The bytes of all texts (``word_bytes``).
         ends: Where each text begins in them, and the last ends.
         index: The benchmark.
         marks: Three rows, as long as the benchmark has n-grams or rows, with no value above ``stamp``: the last text
             with an n-gram, the last comparison with it, the last text that a row was compared with.
         stamp: The number of the last mark.
-        matched: The matched row of each text.
-        share: The share of words, or 2 where all words are equal.
-        span: The first word of the longest run of shared n-grams and the word after its last.
+        known: Whether a benchmark row has the words of each text, all in the same order.
+        matched: The row of each text that shares the most words in n-grams.
+        share: The share of words.
+        span: The first word of the longest run of shared n-grams and the word after its last, then the same in bytes.
 
     Returns:
         The number of the last mark now.
@@ -87,14 +90,11 @@ def find_overlaps(
     cache = Cache(np.zeros(CACHED, np.uint64), np.empty(CACHED, np.int64), np.empty(CACHED))
     for row in range(len(ends) - 1):
         matched[row], share[row] = -1, 0.0
-        count = hash_words(data, ends[row], ends[row + 1], False, index.level.case, word)
-        if not count:
-            continue
-        whole, _ = hash_text(data, ends[row], ends[row + 1])
-        at = look_up(whole, index.wholes, index.whole_starts, index.whole_shift)
-        if at >= 0:
-            matched[row], share[row] = index.whole_row[at], 2.0
-            continue
+        count = hash_words(data, ends[row], ends[row + 1], index.forms, word)
+        gram[0] = 0  # the hash of a text of signs alone
+        if count:
+            hash_ngrams(word, count, count, gram)
+        known[row] = look_up(gram[0], index.wholes, index.whole_starts, index.whole_shift) >= 0
         hits = 0
         if count >= index.n:
             hits = find_shared(gram, hash_ngrams(word, count, index.n, gram), index, place, number)
@@ -108,11 +108,12 @@ def find_overlaps(
             matched[row], share[row] = best, value
             stamp += 1
             longest_run(shared, best, index, marks[1], stamp, span[row])
+            locate(data, ends[row], ends[row + 1], index.forms, span[row])
     return stamp
 
 
 @compiled
-def find_shared(gram: np.ndarray, count: int, index: BenchmarkIndex, place: np.ndarray, number: np.ndarray) -> int:
+def find_shared(gram: np.ndarray, count: int, index: GramIndex, place: np.ndarray, number: np.ndarray) -> int:
     """Write the places and numbers of the n-grams of a text that the benchmark has; return how many."""
     hits = 0
     for at in range(count):
@@ -140,7 +141,7 @@ def mark_distinct(number: np.ndarray, hits: int, distinct: np.ndarray, marks: np
 
 @compiled
 def cached_best_row(
-    shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stamp: int, cache: Cache
+    shared: SharedGrams, index: GramIndex, marks: np.ndarray, stamp: int, cache: Cache
 ) -> tuple[int, float, int]:
     """Return ``best_row``; where many rows would be compared, the cached outcome if there is one."""
     work, key = work_and_key(shared, index)
@@ -153,7 +154,7 @@ def cached_best_row(
 
 
 @compiled
-def work_and_key(shared: SharedGrams, index: BenchmarkIndex) -> tuple[int, np.uint64]:
+def work_and_key(shared: SharedGrams, index: GramIndex) -> tuple[int, np.uint64]:
     """Return how many benchmark rows are to be compared, at most, and a hash of all that the outcome depends on."""
     work, key = 0, ONE
     for number in shared.distinct:
@@ -171,7 +172,7 @@ def work_and_key(shared: SharedGrams, index: BenchmarkIndex) -> tuple[int, np.ui
 
 
 @compiled
-def best_row(shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stamp: int) -> tuple[int, float, int]:
+def best_row(shared: SharedGrams, index: GramIndex, marks: np.ndarray, stamp: int) -> tuple[int, float, int]:
     """Return the benchmark row of the largest share that is large enough (else -1), the share, and the last mark."""
     best, value, text, bound = -1, 0.0, stamp, 1.0
     needed = max(1, np.int64(np.ceil(index.match * shared.words - 1e-9)))
@@ -196,7 +197,7 @@ def best_row(shared: SharedGrams, index: BenchmarkIndex, marks: np.ndarray, stam
 
 
 @compiled
-def rarity_limit(shared: SharedGrams, index: BenchmarkIndex, needed: int | np.int64) -> int:
+def rarity_limit(shared: SharedGrams, index: GramIndex, needed: int | np.int64) -> int:
     """Return in how many benchmark rows at most an n-gram must stand to be looked up; 0 if none is.
 
     A row that shares ``needed`` words of the text shares one of these n-grams, as the others together cover fewer. So
@@ -209,7 +210,7 @@ def rarity_limit(shared: SharedGrams, index: BenchmarkIndex, needed: int | np.in
 
 
 @compiled
-def words_covered(shared: SharedGrams, index: BenchmarkIndex, limit: int | np.int64) -> int:
+def words_covered(shared: SharedGrams, index: GramIndex, limit: int | np.int64) -> int:
     """Return how many words of the text are in n-grams that stand in more than ``limit`` benchmark rows."""
     covered, until = 0, 0
     for at in range(len(shared.place)):
@@ -225,22 +226,27 @@ def share_with_row(
     row: int,
     shared: SharedGrams,
     needed: int | np.int64,
-    index: BenchmarkIndex,
+    index: GramIndex,
     marks: np.ndarray,
     text: int,
     stamp: int,
 ) -> float:
     """Return the share of a benchmark row's words, or of the text's, in n-grams that both have; 0 if it is too small.
 
+    It is 0 too where none of them tells (``needs_telling``).
+
     ``text`` is the mark of this text's n-grams, ``stamp`` the mark to give to the row's.
     """
-    covered, until, first = 0, 0, index.row_ends[row]
+    covered, until, first, told = 0, 0, index.row_ends[row], not index.needs_telling[row]
     for at in range(index.row_ends[row + 1] - first):
         number = index.row_grams[first + at]
         marks[1, number] = stamp
         if marks[0, number] == text:
             covered += at + index.n - max(until, at)
             until = at + index.n
+            told |= index.telling[number]
+    if not told:
+        return 0.0
     share = covered / index.words[row] if index.of_benchmark and covered >= index.needed[row] else 0.0
     if index.of_row:
         covered, until = 0, 0
@@ -255,7 +261,7 @@ def share_with_row(
 
 @compiled
 def longest_run(
-    shared: SharedGrams, row: int, index: BenchmarkIndex, marks: np.ndarray, stamp: int, span: np.ndarray
+    shared: SharedGrams, row: int, index: GramIndex, marks: np.ndarray, stamp: int, span: np.ndarray
 ) -> None:
     """Write the first word of the longest run of n-grams that a benchmark row has too, and the word after its last."""
     for at in range(index.row_ends[row], index.row_ends[row + 1]):
