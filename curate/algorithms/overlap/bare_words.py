@@ -1,9 +1,10 @@
 """The bare words of texts: what the n-grams of ``benchmark_index`` are made of, however a text is written.
 
 A bare word is a run of letters, digits and combining marks, in Unicode's compatibility form (NFKC) and in small
-letters. All else only separates words, ASCII's "_" and symbols too: "$x_1$" has the words "x" and "1". In scripts
-without spaces (``ngrams.UNSPACED``) every character is a word. Characters of no width are left out. So texts that are
-equal after levelling (``levels``) have the same bare words; the reverse is not so (12 - 7 and 12 * 7).
+letters. All else only separates words, ASCII's "_" and symbols too: "$x_1$" has the words "x" and "1". LaTeX's dfrac
+and tfrac are the word frac. In scripts without spaces (``ngrams.UNSPACED``) every character is a word. Characters of no
+width are left out. So texts that are equal after levelling (``levels``) have the same bare words; the reverse is not so
+(12 - 7 and 12 * 7).
 
 Most characters beyond ASCII are looked up one by one. Texts with others (marks that combine with the letter before,
 Korean in single letters) go through regular expressions, which takes ten times as long.
@@ -14,6 +15,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
+from curate.algorithms.text.folded_forms import folded_forms
 from curate.algorithms.text.ngrams import UNSPACED, nfkc
 from curate.algorithms.text.utf8 import utf8
 
@@ -26,16 +28,30 @@ BYTE_FORMS = bytes(
 # Left out: characters of no width, but the space of no width and the signs of numbers; variation selectors.
 NO_WIDTH = r"[\p{Cf}\x{FE00}-\x{FE0F}--[\x{200B}\x{2061}-\x{2064}\x{0600}-\x{0605}\x{06DD}\x{070F}\x{08E2}]]"
 SEPARATORS = r"[^\p{L}\p{M}\p{N}]|\x{02BC}"  # U+02BC is a letter, but is written as an apostrophe
+FRACTIONS = r"\\[dt]frac(" + SEPARATORS + "|$)"
+BACKSLASHES = [0xFE68, 0xFF3C]
 # Characters whose form depends on their neighbours: marks, Korean and Kirat Rai in single letters.
 IN_CONTEXT = r"[\p{M}\x{1100}-\x{11FF}\x{A960}-\x{A97F}\x{D7B0}-\x{D7FF}\x{16D40}-\x{16D7F}]"
 
 
 def bare_words(text: pl.Series) -> pl.Series:
     """Return each text as its bare words with single spaces between; "" for a text without words; null stays null."""
-    text = nfkc(text.cast(pl.String).str.replace_all(NO_WIDTH, "")).str.to_lowercase()
+    text = text.cast(pl.String).str.replace_all(NO_WIDTH, "").str.replace_all(_symbols(), " ")
+    text = nfkc(text).str.to_lowercase()
     text = text.str.replace_all("ς", "σ", literal=True)  # one letter, whose capitals do not tell them apart
     apart = text.str.replace_all(f"([{UNSPACED}])", " $1 ")
+    for _ in range(2):  # a second one may begin where the first ends
+        apart = apart.str.replace_all(FRACTIONS, " frac $1")
     return apart.str.replace_all(SEPARATORS, " ").str.replace_all("  +", " ").str.strip_chars(" ")
+
+
+@cache
+def _symbols() -> str:
+    """Return a pattern of symbols and their marks, without those that levelling folds.
+
+    NFKC has letters for some (a trade mark's).
+    """
+    return r"[\p{S}--[" + "".join(f"\\x{{{ord(letter):X}}}" for letter in folded_forms()) + r"]]\p{M}*"
 
 
 def word_bytes(text: pl.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -73,6 +89,7 @@ def character_forms() -> np.ndarray:
     codes, found = codes[~in_context.to_numpy()], bare_words(every.filter(~in_context))
     form = np.full(SIZE, SLOW, np.int64)
     form[codes[(found == "a a").to_numpy()]] = SPACE
+    form[BACKSLASHES] = ord("\\")
     form[codes[(found == "aa").to_numpy()]] = DROPPED
     for pattern, bit in (("^a([^ ])a$", 0), (f"^a ([{UNSPACED}]) a$", ALONE)):
         one = found.str.extract(pattern)

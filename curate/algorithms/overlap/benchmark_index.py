@@ -118,7 +118,7 @@ def make_index(
         ngram: Words in an n-gram, 2 to 100 (8 to 13 are usual).
         match: The least share of words in shared n-grams, in (0, 1], or ``any`` for any one shared n-gram.
         share_of: Whose words the share is of: ``benchmark``, ``row`` (the text looked up) or ``either``.
-        level: How texts are levelled before they are compared.
+        level: How texts are levelled before they are called equal.
 
     Returns:
         The index for ``find_benchmark_overlaps``.
