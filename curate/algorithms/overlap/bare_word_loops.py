@@ -8,14 +8,14 @@ from curate.algorithms.text.text_loops import character
 
 SPACE = 32
 ALONE, SLOW, DROPPED = 1 << 24, 1 << 25, 1 << 26  # flags of a form: a word by itself; depends on others; left out
-BACKSLASH, SMALL_D, SMALL_T, FRAC = 0x5C, 0x64, 0x74, (0x66, 0x72, 0x61, 0x63)
+SMALL_D, SMALL_T, FRAC = 0x64, 0x74, (0x66, 0x72, 0x61, 0x63)
 TELLING = 3  # letters in a row that make a word one of a language
 
 
 @inlined
-def is_fraction(data: np.ndarray, at: int, low: int, high: int, forms: np.ndarray) -> bool:
-    """Whether the letter at a byte is the first of LaTeX's dfrac or tfrac, with its backslash before."""
-    if at == low or data[at - 1] != BACKSLASH or at + 5 > high:
+def is_fraction(data: np.ndarray, at: int, high: int, forms: np.ndarray) -> bool:
+    """Whether the letter at a byte, the first of a word, stands before all the rest of the word, frac."""
+    if at + 5 > high:
         return False
     for place in range(4):
         if forms[data[at + 1 + place]] != FRAC[place]:
@@ -34,7 +34,7 @@ def hash_words(data: np.ndarray, low: int, high: int, forms: np.ndarray, words: 
     for place in range(low, high):
         byte = forms[data[place]]
         if byte != SPACE:
-            if length == 0 and (byte == SMALL_D or byte == SMALL_T) and is_fraction(data, place, low, high, forms):
+            if length == 0 and (byte == SMALL_D or byte == SMALL_T) and is_fraction(data, place, high, forms):
                 continue
             eight = (eight << EIGHT) | np.uint64(byte)
             length += 1

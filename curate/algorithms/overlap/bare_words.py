@@ -28,8 +28,6 @@ BYTE_FORMS = bytes(
 # Left out: characters of no width, but the space of no width and the signs of numbers; variation selectors.
 NO_WIDTH = r"[\p{Cf}\x{FE00}-\x{FE0F}--[\x{200B}\x{2061}-\x{2064}\x{0600}-\x{0605}\x{06DD}\x{070F}\x{08E2}]]"
 SEPARATORS = r"[^\p{L}\p{M}\p{N}]|\x{02BC}"  # U+02BC is a letter, but is written as an apostrophe
-FRACTIONS = r"\\[dt]frac(" + SEPARATORS + "|$)"
-BACKSLASHES = [0xFE68, 0xFF3C]
 # Characters whose form depends on their neighbours: marks, Korean and Kirat Rai in single letters.
 IN_CONTEXT = r"[\p{M}\x{1100}-\x{11FF}\x{A960}-\x{A97F}\x{D7B0}-\x{D7FF}\x{16D40}-\x{16D7F}]"
 
@@ -40,9 +38,10 @@ def bare_words(text: pl.Series) -> pl.Series:
     text = nfkc(text).str.to_lowercase()
     text = text.str.replace_all("ς", "σ", literal=True)  # one letter, whose capitals do not tell them apart
     apart = text.str.replace_all(f"([{UNSPACED}])", " $1 ")
+    words = apart.str.replace_all(SEPARATORS, " ").str.replace_all("  +", " ").str.strip_chars(" ")
     for _ in range(2):  # a second one may begin where the first ends
-        apart = apart.str.replace_all(FRACTIONS, " frac $1")
-    return apart.str.replace_all(SEPARATORS, " ").str.replace_all("  +", " ").str.strip_chars(" ")
+        words = words.str.replace_all("(^| )[dt]frac( |$)", "${1}frac$2")
+    return words
 
 
 @cache
@@ -89,7 +88,6 @@ def character_forms() -> np.ndarray:
     codes, found = codes[~in_context.to_numpy()], bare_words(every.filter(~in_context))
     form = np.full(SIZE, SLOW, np.int64)
     form[codes[(found == "a a").to_numpy()]] = SPACE
-    form[BACKSLASHES] = ord("\\")
     form[codes[(found == "aa").to_numpy()]] = DROPPED
     for pattern, bit in (("^a([^ ])a$", 0), (f"^a ([{UNSPACED}]) a$", ALONE)):
         one = found.str.extract(pattern)

@@ -67,7 +67,7 @@ def test_another_sign_or_letter_of_code_is_never_all_shared(before, after, frame
     assert (matched, how) == (0, "n-grams") and 0.5 <= overlap < 1.0
 
 
-def test_short_rows_match_in_other_capitals_but_not_with_other_signs():
+def test_short_rows_match_in_other_capitals_not_other_signs():
     bench = ["Who are YOU?", "x - 1", "print(X)", "5!", "++", "in the US"]
     same = [("who are you", 0, "exact"), ("x-1", 1, "exact"), ("++", 4, "exact"), ("5!", 3, "exact")]
     other = [("X - 1", 1, "n-grams"), ("print(x)", 2, "n-grams"), ("in the us", 5, "n-grams")]
@@ -84,7 +84,7 @@ def test_short_rows_match_in_other_capitals_but_not_with_other_signs():
     ]
 
 
-def test_the_first_row_that_is_equal_is_named_among_rows_of_the_same_words():
+def test_the_equal_row_is_named_among_rows_of_the_same_words():
     rows = [f"What is the value of 12 {sign} 7 in the system of ten?" for sign in "+-*/-"]
     assert [row[:3] for row in found([rows[1], rows[3]], rows)] == [(1, "exact", 1.0), (3, "exact", 1.0)]
     ((_, how, overlap, _),) = found([rows[0].replace("+", "%")], rows)
