@@ -10,21 +10,31 @@ import numpy as np
 from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.level_rules_loops import (
     APOSTROPHE,
+    CLOSE,
+    END,
+    EXCLAMATION,
     IN_WORDS,
     MARK,
     PUNCTUATION,
+    QUESTION,
     SENTENCE,
     SPACE,
     STOP,
+    UPPER,
     WHITE_SPACE,
     WORD,
     keeps_mark,
+    names_end,
+    pass_right,
     within_word,
 )
+from curate.algorithms.text.level_words_loops import goes_on
 from curate.algorithms.text.level_write_loops import (
     BLANK,
+    CASED,
     DEPTH,
     GAP,
+    OPENED,
     STARTS,
     STATE,
     TICKS,
@@ -106,6 +116,31 @@ def read_origins(data: np.ndarray, at: int, end: int, forms: np.ndarray, origin:
 
 
 @inlined
+def counts(codes: np.ndarray, kinds: np.ndarray, at: int, state: np.ndarray) -> bool:
+    """Return whether a mark counts (``keeps_mark``), or is a "!" or "?" that belongs to the word before it."""
+    if keeps_mark(codes, kinds, at, state[OPENED] != 0):
+        return True
+    if codes[at] != EXCLAMATION and codes[at] != QUESTION:
+        return False
+    belongs = names_end(codes, kinds, at)
+    if belongs < 2:
+        return belongs == 1
+    if not state[CASED]:
+        state[CASED] = 1 + has_capital(kinds)
+    right = pass_right(codes, kinds, at + 1, SPACE | MARK)
+    return state[CASED] == 2 or goes_on(codes, kinds, right)
+
+
+@inlined
+def has_capital(kinds: np.ndarray) -> bool:
+    """Return whether a text has a capital, so that a small letter begins no sentence."""
+    at = 0
+    while not kinds[at] & (STOP | UPPER):
+        at += 1
+    return kinds[at] & UPPER != 0
+
+
+@inlined
 def level_text(
     codes: np.ndarray,
     kinds: np.ndarray,
@@ -144,10 +179,12 @@ def level_text(
             at, new = write_word(codes, kinds, at, flags, lower, out, state)
         else:
             code = state[DEPTH] > 0 or state[TICKS] > 0
-            if code or not flags & PUNCTUATION or not kinds[at] & MARK or keeps_mark(codes, kinds, at):
+            if code or not flags & PUNCTUATION or not kinds[at] & MARK or counts(codes, kinds, at, state):
                 new = write_sign(codes, kinds, at, flags, out, state)
             else:
                 state[GAP], kept = flags & WHITE_SPACE, False
+                if codes[at] == APOSTROPHE:
+                    state[OPENED] = at == 0 or not kinds[at - 1] & (WORD | END | CLOSE)
             if kinds[at] & SENTENCE and not code:
                 state[STARTS] = 1
             at += 1

@@ -44,7 +44,7 @@ APART, INDENT, DEDENT = 0x02, 0x0E, 0x0F  # written before a sign (``is_apart``)
 DEEPEST = 64  # levels of indentation
 COLON, TICK, FEED, RETURN, TAB, BLANK = 0x3A, 0x60, 0x0A, 0x0D, 0x09, 0x20
 # Where the state of a text is kept: bytes written, what the last unit holds, ...
-USED, UNIT, GAP, DEPTH, TICKS, STARTS, CAPITALS, ATOMS, SMALL, DEEP, COLUMNS = range(11)
+USED, UNIT, GAP, DEPTH, TICKS, STARTS, CAPITALS, ATOMS, SMALL, DEEP, OPENED, CASED, COLUMNS = range(13)
 STATE = COLUMNS + DEEPEST + 1
 SIGNS, WORDS = 1, 2  # a unit so far: signs alone, or a whole one
 
