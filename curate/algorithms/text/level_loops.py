@@ -10,6 +10,7 @@ import numpy as np
 from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.level_rules_loops import (
     APOSTROPHE,
+    CASE,
     CLOSE,
     END,
     EXCLAMATION,
@@ -28,17 +29,20 @@ from curate.algorithms.text.level_rules_loops import (
     pass_right,
     within_word,
 )
-from curate.algorithms.text.level_words_loops import goes_on
+from curate.algorithms.text.level_words_loops import goes_on, read_letters
 from curate.algorithms.text.level_write_loops import (
     BLANK,
     CASED,
     DEPTH,
     GAP,
+    HAS_SMALL,
     OPENED,
     STARTS,
     STATE,
     TICKS,
+    TITLED,
     USED,
+    begin_line,
     pass_space,
     write_plain,
     write_sign,
@@ -165,6 +169,11 @@ def level_text(
     state[USED + 1 :] = 0
     state[STARTS] = 1
     at, units = 0, 0
+    if flags & CASE:
+        state[HAS_SMALL], state[TITLED], speaks = read_letters(codes, kinds)
+        flags = flags & ~CASE if speaks else flags
+        if not kinds[0] & SPACE:
+            begin_line(codes, kinds, 0, 0, state)
     while not kinds[at] & STOP:
         begun, new, kept = at, False, True
         if flags & WHITE_SPACE and not flags & IN_WORDS:

@@ -54,8 +54,8 @@ def prose_after(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
 
 @inlined
 def is_article(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether "A" or "I" stands at a place, with a space and two letters behind it."""
-    if codes[at] != CAPITAL_A and codes[at] != CAPITAL_I:
+    """Return whether "A", "a", "I" or "i" stands at a place, with a space and two letters behind it."""
+    if codes[at] & ~0x20 != CAPITAL_A and codes[at] & ~0x20 != CAPITAL_I:
         return False
     after = pass_right(codes, kinds, at + 1, SPACE)
     return after > at + 1 and kinds[after] & kinds[after + 1] & LETTER != 0

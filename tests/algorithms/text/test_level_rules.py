@@ -46,13 +46,50 @@ James' bag is here | James bag is here
 what is it? how is it! | what is it, how is it
 """.strip().split("\n")
 
+CAPITALS = r"""
+How many capital letters are in the word PARIS? | How many capital letters are in the word Paris?
+Sort by ASCII order: Banana, apple, Cherry | Sort by ASCII order: banana, Apple, cherry
+Is it internet or Internet? | Is it Internet or internet?
+The password is ABCD | The password is abcd
+from Queue import Queue | from queue import queue
+int Foo, foo; | int foo, Foo;
+return True | return true
+return "Yes" | return "yes"
+class Node:\n    x = 1 | class node:\n    x = 1
+Let ABC be a triangle and abc a number | Let abc be a triangle and ABC a number
+Is the keyword case-sensitive: While? | Is the keyword case-sensitive: while?
+Capitalise it: Paris | Capitalise it: paris
+def f(x):\n    print Foo | def f(x):\n    print foo
+Say "Yes" now | Say "yes" now
+Let I be a set | Let i be a set
+the current I through it | the current i through it
+Is matrix A singular now | Is matrix a singular now
+X is a number | x is a number
+Δ is a number | δ is a number
+5 Pa | 5 PA | 5 pa
+A'B'C' | a'b'c'
+""".strip().split("\n")
+
+PROSE_CAPITALS = """
+What can I do today? | what can i do today? | WHAT CAN I DO TODAY? | What Can I Do Today?
+What's a good day? Don't ask | what's a good day? don't ask | What'S A Good Day? Don'T Ask
+Sell 3/4 of it for $90 to her | SELL 3/4 OF IT FOR $90 TO HER
+"I like it" she said "I do" | "i like it" she said "i do"
+В городе тихо. Я иду домой | в городе тихо. я иду домой
+É um dia | é um dia
+What is the capital of France? | what is the capital of france?
+He has a 12 inch pen in a box | He Has A 12 Inch Pen In A Box
+Read this. In case of fire | read this. in case of fire
+Answer the following Question: | answer the following question:
+""".strip().split("\n")
+
 
 def level(line, how):
     texts = [text.replace("\\n", "\n") for text in line.split(" | ")]
     return levelled(pl.Series(texts), how).to_list()
 
 
-@pytest.mark.parametrize("line", OPERATORS + PRIMES)
+@pytest.mark.parametrize("line", OPERATORS + PRIMES + CAPITALS)
 def test_what_carries_meaning_counts(line):
     for how in (UNITS, MARKED, BARE):
         found = level(line, how)
@@ -62,4 +99,10 @@ def test_what_carries_meaning_counts(line):
 @pytest.mark.parametrize("line", PROSE_MARKS)
 def test_marks_of_prose_are_left_out(line):
     for how in (UNITS, BARE):
+        assert len(set(level(line, how))) == 1, level(line, how)
+
+
+@pytest.mark.parametrize("line", PROSE_CAPITALS)
+def test_capitals_of_prose_are_small_letters(line):
+    for how in (UNITS, MARKED, BARE):
         assert len(set(level(line, how))) == 1, level(line, how)
