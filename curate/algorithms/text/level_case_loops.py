@@ -155,7 +155,7 @@ def is_prose_letter(codes: np.ndarray, kinds: np.ndarray, at: int, place: Place)
     if at and not kinds[at - 1] & (SPACE | QUOTE):
         return False
     is_word = codes[at] == CAPITAL_A or codes[at] == CAPITAL_I or is_foreign(codes, kinds, at)
-    begins = place.starts or (at and kinds[at - 1] & QUOTE)
+    begins = place.starts or (at > 0 and kinds[at - 1] & QUOTE and not behind_operator(codes, kinds, at))
     if begins and (is_article(codes, kinds, at) or is_foreign(codes, kinds, at)):
         return True
     if is_word and place.titled and kinds[at + 1] & SPACE and not kinds[at + 1] & STOP:
@@ -163,6 +163,13 @@ def is_prose_letter(codes: np.ndarray, kinds: np.ndarray, at: int, place: Place)
     if codes[at] == CAPITAL_I and is_pronoun(codes, kinds, at):
         return True
     return place.capitals and kinds[at + 1] & SPACE != 0 and capitals_follow(codes, kinds, at + 1)
+
+
+@inlined
+def behind_operator(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
+    """Return whether an operator is the nearest sign before a place but for spaces and quotes."""
+    left = pass_left(codes, kinds, at - 1, SPACE | QUOTE)
+    return left >= 0 and is_operator(codes[left])
 
 
 @inlined

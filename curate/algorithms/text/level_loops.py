@@ -9,6 +9,7 @@ import numpy as np
 
 from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.level_rules_loops import (
+    ALONE,
     APOSTROPHE,
     CASE,
     CLOSE,
@@ -18,6 +19,7 @@ from curate.algorithms.text.level_rules_loops import (
     MARK,
     PUNCTUATION,
     QUESTION,
+    QUOTE,
     SENTENCE,
     SPACE,
     STOP,
@@ -50,6 +52,7 @@ from curate.algorithms.text.level_write_loops import (
 )
 from curate.algorithms.text.text_loops import character, longest_text, stand_in
 
+GUILLEMET, GUILLEMET_CLOSED, CORNER, WHITE_CORNER = 0xAB, 0xBB, 0x300C, 0x300E  # « » 「 『
 SLOW = -1  # the form of a character that depends on others
 CODE_BITS, CODE = 21, 0x1FFFFF  # a form holds up to three code points
 COMPATIBLE = (0x2F800, 0x2FA20)  # characters beyond the table that have another form
@@ -145,6 +148,43 @@ def has_capital(kinds: np.ndarray) -> bool:
 
 
 @inlined
+def quotes_around(codes: np.ndarray, kinds: np.ndarray) -> tuple[int, int]:
+    """Return the places of a pair of quotes around all of a text of several words, without others of theirs, or -1."""
+    first = 0
+    while kinds[first] & (SPACE | STOP) == SPACE:
+        first += 1
+    if not kinds[first] & QUOTE:
+        return -1, -1
+    code, closing = codes[first], codes[first]
+    if code == GUILLEMET:
+        closing = GUILLEMET_CLOSED
+    elif code == CORNER or code == WHITE_CORNER:
+        closing += 1
+    count, last, gaps, at = 0, first, 0, first + 1
+    while not kinds[at] & STOP:
+        if codes[at] == code or codes[at] == closing:
+            count, last = count + 1, at
+        gaps += kinds[at] & (SPACE | ALONE) != 0 and count == 0
+        at += 1
+    while kinds[at - 1] & SPACE:
+        at -= 1
+    return (first, last) if count == 1 and last == at - 1 and gaps else (-1, -1)
+
+
+@inlined
+def begin_text(codes: np.ndarray, kinds: np.ndarray, flags: int, state: np.ndarray) -> int:
+    """Set the state of a text that begins; return the flags, without ``CASE`` where it speaks of capitals."""
+    state[USED + 1 :] = 0
+    state[STARTS] = 1
+    if not flags & CASE:
+        return flags
+    state[HAS_SMALL], state[TITLED], speaks = read_letters(codes, kinds)
+    if not kinds[0] & SPACE:
+        begin_line(codes, kinds, 0, 0, state)
+    return flags & ~CASE if speaks else flags
+
+
+@inlined
 def level_text(
     codes: np.ndarray,
     kinds: np.ndarray,
@@ -166,16 +206,14 @@ def level_text(
         places: For each unit its first character and the one after its last; where ``flags`` has no ``IN_WORDS``, as
             long as one unit, and not written.
     """
-    state[USED + 1 :] = 0
-    state[STARTS] = 1
+    flags = begin_text(codes, kinds, flags, state)
     at, units = 0, 0
-    if flags & CASE:
-        state[HAS_SMALL], state[TITLED], speaks = read_letters(codes, kinds)
-        flags = flags & ~CASE if speaks else flags
-        if not kinds[0] & SPACE:
-            begin_line(codes, kinds, 0, 0, state)
+    first, last = quotes_around(codes, kinds) if flags & PUNCTUATION else (-1, -1)
     while not kinds[at] & STOP:
         begun, new, kept = at, False, True
+        if at == first or at == last:
+            at += 1
+            continue
         if flags & WHITE_SPACE and not flags & IN_WORDS:
             at, more = write_plain(codes, kinds, at, flags, out, state)
             units += more

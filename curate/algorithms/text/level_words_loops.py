@@ -6,16 +6,16 @@ from curate.algorithms.compiled import inlined
 from curate.algorithms.text.level_rules_loops import (
     ALONE,
     APOSTROPHE,
-    FEED,
     LETTER,
     LOWER,
-    SEMICOLON,
+    MARK,
     SPACE,
     STOP,
     UPPER,
     WORD,
     pass_left,
     pass_right,
+    prose_before,
 )
 
 LONGEST = 8  # letters of a word that a number holds, one a byte
@@ -38,10 +38,6 @@ NAMES_BEFORE = packed(
 )
 # A word with a capital behind one of these is a name of code.
 NAMES_OF_CODE = packed("return import class def")
-# Lines of code begin with these, written just so; with CLOSED ones where they end in ":".
-LINES = packed("def class return import raise assert del yield const var public private static void using func fn")
-LINES_IF_CLOSED = packed("if for while elif else try except finally with switch case async match do")
-FROM, IMPORT, LINES_OF_SQL = packed("from")[0], packed("import")[0], packed("SELECT INSERT UPDATE DELETE CREATE")
 # The capitals of a text that names one of these count: "in ASCII order", "the password".
 ON_CAPITALS = packed("ascii password passcode uppercase lowercase camelcase caps")
 CASE, CAPITAL, LETTER_WORD = packed("case")[0], packed("capital")[0], packed("letter letters")
@@ -98,8 +94,8 @@ def is_pronoun(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
     right = pass_right(codes, kinds, at + 1, SPACE)
     if right == at + 1 or right < 0 or kinds[right] & kinds[right + 1] & LETTER == 0:
         return False
-    left = pass_left(codes, kinds, at - 1, SPACE)
-    if left < 1 or kinds[left] & LETTER and kinds[left - 1] & LETTER == 0:
+    left = pass_left(codes, kinds, at - 1, SPACE | MARK)
+    if not prose_before(codes, kinds, left + 1):
         return False
     if is_among(word_at(codes, kinds, right), NAMES_BEHIND):
         return False
@@ -183,27 +179,3 @@ def speaks_of_capitals(codes: np.ndarray, kinds: np.ndarray, begin: int, end: in
         return is_among(following, LETTER_WORD)
     before = word_before(codes, kinds, begin - 1 if begin and codes[begin - 1] == 0x2D else begin)
     return is_among(following, SENSITIVE) or is_among(before, KINDS_OF_CASE)
-
-
-@inlined
-def is_code_line(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether the line that begins at a character is code: by its first word, and its last character."""
-    first, end, last, small, imports = 0, at, 0, False, False
-    while kinds[end] & LETTER and codes[end] < 0x80 and end - at < LONGEST:
-        first = first << 8 | int(codes[end])
-        end += 1
-    if kinds[end] & WORD:
-        first = 0
-    end = at
-    while not kinds[end] & STOP and codes[end] != FEED and codes[end] != 0x0D:
-        small = small or kinds[end] & LOWER != 0
-        if not kinds[end] & SPACE:
-            last = codes[end]
-        elif first == FROM and word_at(codes, kinds, end + 1) == IMPORT:
-            imports = True
-        end += 1
-    if last == SEMICOLON or last == 0x7B or imports or is_among(first, LINES):
-        return True
-    if small and is_among(first, LINES_OF_SQL):
-        return True
-    return last == 0x3A and is_among(first, LINES_IF_CLOSED)

@@ -9,6 +9,7 @@ from curate.algorithms.text.level_case_loops import (
     is_lowered,
     titled_plainly,
 )
+from curate.algorithms.text.level_lines_loops import column_of, is_code_line, opens_block
 from curate.algorithms.text.level_rules_loops import (
     ALONE,
     APOSTROPHE,
@@ -33,10 +34,9 @@ from curate.algorithms.text.level_rules_loops import (
     ends_word,
     is_apart,
     opens_code,
-    pass_left,
     within_word,
 )
-from curate.algorithms.text.level_words_loops import is_code_line, is_told_apart
+from curate.algorithms.text.level_words_loops import is_told_apart
 from curate.algorithms.text.text_loops import stand_in
 
 TO_SMALL = 0x20  # from an ASCII capital to its small letter
@@ -243,15 +243,6 @@ def pass_space(codes: np.ndarray, kinds: np.ndarray, at: int, flags: int, out: n
 
 
 @inlined
-def column_of(codes: np.ndarray, begin: int, end: int) -> int:
-    """Return the column after some white space at the beginning of a line."""
-    column = 0
-    for place in range(begin, end):
-        column = (column // 8 + 1) * 8 if codes[place] == TAB else column + 1
-    return column
-
-
-@inlined
 def begin_line(codes: np.ndarray, kinds: np.ndarray, at: int, column: int, state: np.ndarray) -> None:
     """Find out whether a line is code: by itself, or deeper than a line before it that is."""
     if state[CODE] and column > state[HEAD]:
@@ -263,15 +254,14 @@ def begin_line(codes: np.ndarray, kinds: np.ndarray, at: int, column: int, state
 def write_depth(
     codes: np.ndarray, kinds: np.ndarray, at: int, line: int, end: int, flags: int, out: np.ndarray, state: np.ndarray
 ) -> None:
-    """Write that the line from ``line`` on is deeper than the one before it, which ends in ":", or less deep."""
+    """Write that the line from ``line`` on is deeper than the one it belongs to (``opens_block``), or less deep."""
     column = column_of(codes, line + 1, end)
     while state[DEEP] and column < state[COLUMNS + state[DEEP]]:
         state[DEEP] -= 1
         begin_atom(out, state, flags, False)
         write_code(out, state, DEDENT)
     deepest = state[COLUMNS + state[DEEP]] if state[DEEP] else 0
-    before = pass_left(codes, kinds, at - 1, SPACE)
-    if before >= 0 and codes[before] == COLON and column > deepest and state[DEEP] < DEEPEST:
+    if column > deepest and state[DEEP] < DEEPEST and opens_block(codes, kinds, at, end, column):
         state[DEEP] += 1
         state[COLUMNS + state[DEEP]] = column
         begin_atom(out, state, flags, False)

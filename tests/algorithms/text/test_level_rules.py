@@ -35,6 +35,14 @@ Find cos' x now | Find cos x now
 let xs' = ys | let xs = ys
 """.strip().split("\n")
 
+DEPTHS_AND_OTHERS = r"""
+if x: # note\n    a\n    b | if x: # note\n    a\nb
+- item\n  - sub | - item\n- sub
+1. one\n   2. two\n3. three | 1. one\n   2. two\n   3. three
+2\u20623 | 23 | 2 3
+"a" or "b" | a" or "b
+""".strip().split("\n")
+
 PROSE_MARKS = """
 Is it so ? | Is it so?
 Quoi ? Il dort ! | Quoi? Il dort!
@@ -44,6 +52,9 @@ I like it. Do you? Yes! | I like it, Do you. Yes
 Wait — what? | Wait, what? | wait what
 James' bag is here | James bag is here
 what is it? how is it! | what is it, how is it
+"x + 1 = 3, is it 5?" | x + 1 = 3, is it 5?
+«x + 1» | x + 1
+'Find x in 5' | Find x in 5
 """.strip().split("\n")
 
 CAPITALS = r"""
@@ -62,6 +73,8 @@ Capitalise it: Paris | Capitalise it: paris
 def f(x):\n    print Foo | def f(x):\n    print foo
 Say "Yes" now | Say "yes" now
 Let I be a set | Let i be a set
+Let V = I when open | Let V = i when open
+x = "A test" | x = "a test"
 the current I through it | the current i through it
 Is matrix A singular now | Is matrix a singular now
 X is a number | x is a number
@@ -85,11 +98,11 @@ Answer the following Question: | answer the following question:
 
 
 def level(line, how):
-    texts = [text.replace("\\n", "\n") for text in line.split(" | ")]
+    texts = [text.replace("\\n", "\n").replace("\\u2062", "\u2062") for text in line.split(" | ")]
     return levelled(pl.Series(texts), how).to_list()
 
 
-@pytest.mark.parametrize("line", OPERATORS + PRIMES + CAPITALS)
+@pytest.mark.parametrize("line", OPERATORS + PRIMES + CAPITALS + DEPTHS_AND_OTHERS)
 def test_what_carries_meaning_counts(line):
     for how in (UNITS, MARKED, BARE):
         found = level(line, how)
