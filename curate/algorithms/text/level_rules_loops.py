@@ -190,14 +190,14 @@ def keeps_quote(codes: np.ndarray, kinds: np.ndarray, at: int, opened: bool) -> 
 
 @inlined
 def is_plural(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether an apostrophe ends a plural or a name in "s", in small letters: dogs', James'; not cos' (x)."""
-    if codes[at - 1] != SMALL_S or not kinds[at + 1] & (SPACE | END):
+    """Return whether an apostrophe ends a plural or a name in "s": dogs', James', FARMERS'; not cos' (x), ABS'."""
+    if codes[at - 1] | 0x20 != SMALL_S or not kinds[at + 1] & (SPACE | END):
         return False
-    first = at - 1
-    while first > at - FAR and first > 0 and kinds[first - 1] & LOWER:
+    first, same = at - 1, kinds[at - 1] & (UPPER | LOWER)
+    while first > at - FAR and first > 0 and kinds[first - 1] & same:
         first -= 1
-    first -= first > 0 and kinds[first - 1] & UPPER != 0
-    if at - first < PLURAL or (first and kinds[first - 1] & WORD):
+    first -= same == LOWER and first > 0 and kinds[first - 1] & UPPER != 0
+    if at - first < PLURAL + (same == UPPER) or (first and kinds[first - 1] & WORD):
         return False
     after = pass_right(codes, kinds, at + 1, SPACE)
     return after < 0 or kinds[after] & (WORD | MARK) != 0

@@ -51,6 +51,7 @@ He said 'stop it' and left. | He said stop it and left
 I like it. Do you? Yes! | I like it, Do you. Yes
 Wait — what? | Wait, what? | wait what
 James' bag is here | James bag is here
+THE FARMERS' MARKET | the farmers' market | the farmers market
 what is it? how is it! | what is it, how is it
 "x + 1 = 3, is it 5?" | x + 1 = 3, is it 5?
 «x + 1» | x + 1
