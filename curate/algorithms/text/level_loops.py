@@ -9,26 +9,42 @@ import numpy as np
 
 from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.level_rules_loops import (
+    ALONE,
     APOSTROPHE,
+    CASE,
+    CLOSE,
+    END,
+    EXCLAMATION,
     IN_WORDS,
     MARK,
     PUNCTUATION,
+    QUESTION,
+    QUOTE,
     SENTENCE,
     SPACE,
     STOP,
+    UPPER,
     WHITE_SPACE,
     WORD,
     keeps_mark,
+    names_end,
+    pass_right,
     within_word,
 )
+from curate.algorithms.text.level_words_loops import goes_on, read_letters
 from curate.algorithms.text.level_write_loops import (
     BLANK,
+    CASED,
     DEPTH,
     GAP,
+    HAS_SMALL,
+    OPENED,
     STARTS,
     STATE,
     TICKS,
+    TITLED,
     USED,
+    begin_line,
     pass_space,
     write_plain,
     write_sign,
@@ -36,6 +52,7 @@ from curate.algorithms.text.level_write_loops import (
 )
 from curate.algorithms.text.text_loops import character, longest_text, stand_in
 
+GUILLEMET, GUILLEMET_CLOSED, CORNER, WHITE_CORNER = 0xAB, 0xBB, 0x300C, 0x300E  # « » 「 『
 SLOW = -1  # the form of a character that depends on others
 CODE_BITS, CODE = 21, 0x1FFFFF  # a form holds up to three code points
 COMPATIBLE = (0x2F800, 0x2FA20)  # characters beyond the table that have another form
@@ -106,6 +123,68 @@ def read_origins(data: np.ndarray, at: int, end: int, forms: np.ndarray, origin:
 
 
 @inlined
+def counts(codes: np.ndarray, kinds: np.ndarray, at: int, state: np.ndarray) -> bool:
+    """Return whether a mark counts (``keeps_mark``), or is a "!" or "?" that belongs to the word before it."""
+    if keeps_mark(codes, kinds, at, state[OPENED] != 0):
+        return True
+    if codes[at] != EXCLAMATION and codes[at] != QUESTION:
+        return False
+    belongs = names_end(codes, kinds, at)
+    if belongs < 2:
+        return belongs == 1
+    if not state[CASED]:
+        state[CASED] = 1 + has_capital(kinds)
+    right = pass_right(codes, kinds, at + 1, SPACE | MARK)
+    return state[CASED] == 2 or goes_on(codes, kinds, right)
+
+
+@inlined
+def has_capital(kinds: np.ndarray) -> bool:
+    """Return whether a text has a capital, so that a small letter begins no sentence."""
+    at = 0
+    while not kinds[at] & (STOP | UPPER):
+        at += 1
+    return kinds[at] & UPPER != 0
+
+
+@inlined
+def quotes_around(codes: np.ndarray, kinds: np.ndarray) -> tuple[int, int]:
+    """Return the places of a pair of quotes around all of a text of several words, without others of theirs, or -1."""
+    first = 0
+    while kinds[first] & (SPACE | STOP) == SPACE:
+        first += 1
+    if not kinds[first] & QUOTE:
+        return -1, -1
+    code, closing = codes[first], codes[first]
+    if code == GUILLEMET:
+        closing = GUILLEMET_CLOSED
+    elif code == CORNER or code == WHITE_CORNER:
+        closing += 1
+    count, last, gaps, at = 0, first, 0, first + 1
+    while not kinds[at] & STOP:
+        if codes[at] == code or codes[at] == closing:
+            count, last = count + 1, at
+        gaps += kinds[at] & (SPACE | ALONE) != 0 and count == 0
+        at += 1
+    while kinds[at - 1] & SPACE:
+        at -= 1
+    return (first, last) if count == 1 and last == at - 1 and gaps else (-1, -1)
+
+
+@inlined
+def begin_text(codes: np.ndarray, kinds: np.ndarray, flags: int, state: np.ndarray) -> int:
+    """Set the state of a text that begins; return the flags, without ``CASE`` where it speaks of capitals."""
+    state[USED + 1 :] = 0
+    state[STARTS] = 1
+    if not flags & CASE:
+        return flags
+    state[HAS_SMALL], state[TITLED], speaks = read_letters(codes, kinds)
+    if not kinds[0] & SPACE:
+        begin_line(codes, kinds, 0, 0, state)
+    return flags & ~CASE if speaks else flags
+
+
+@inlined
 def level_text(
     codes: np.ndarray,
     kinds: np.ndarray,
@@ -127,11 +206,14 @@ def level_text(
         places: For each unit its first character and the one after its last; where ``flags`` has no ``IN_WORDS``, as
             long as one unit, and not written.
     """
-    state[USED + 1 :] = 0
-    state[STARTS] = 1
+    flags = begin_text(codes, kinds, flags, state)
     at, units = 0, 0
+    first, last = quotes_around(codes, kinds) if flags & PUNCTUATION else (-1, -1)
     while not kinds[at] & STOP:
         begun, new, kept = at, False, True
+        if at == first or at == last:
+            at += 1
+            continue
         if flags & WHITE_SPACE and not flags & IN_WORDS:
             at, more = write_plain(codes, kinds, at, flags, out, state)
             units += more
@@ -144,10 +226,12 @@ def level_text(
             at, new = write_word(codes, kinds, at, flags, lower, out, state)
         else:
             code = state[DEPTH] > 0 or state[TICKS] > 0
-            if code or not flags & PUNCTUATION or not kinds[at] & MARK or keeps_mark(codes, kinds, at):
+            if code or not flags & PUNCTUATION or not kinds[at] & MARK or counts(codes, kinds, at, state):
                 new = write_sign(codes, kinds, at, flags, out, state)
             else:
                 state[GAP], kept = flags & WHITE_SPACE, False
+                if codes[at] == APOSTROPHE:
+                    state[OPENED] = at == 0 or not kinds[at - 1] & (WORD | END | CLOSE)
             if kinds[at] & SENTENCE and not code:
                 state[STARTS] = 1
             at += 1

@@ -15,6 +15,8 @@ NOT_CODE = 0x2190  # from here on a sign (an arrow, an emoji) does not make the 
 APOSTROPHE, HYPHEN, PLUS, EXCLAMATION, QUESTION = 0x27, 0x2D, 0x2B, 0x21, 0x3F
 INVERTED = (0xBF, 0xA1)  # ¿ and ¡, which stand before a word
 ROUND, SQUARE, CURLY, COLON, SEMICOLON, STOP_MARK, CAPITAL_A, CAPITAL_I = 0x28, 0x5B, 0x7B, 0x3A, 0x3B, 0x2E, 0x41, 0x49
+COMMA, SMALL_S, FEED = 0x2C, 0x73, 0x0A
+PLURAL = 4  # letters of a word whose apostrophe may end a plural: dogs'
 
 
 @inlined
@@ -52,8 +54,8 @@ def prose_after(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
 
 @inlined
 def is_article(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether "A" or "I" stands at a place, with a space and two letters behind it."""
-    if codes[at] != CAPITAL_A and codes[at] != CAPITAL_I:
+    """Return whether "A", "a", "I" or "i" stands at a place, with a space and two letters behind it."""
+    if codes[at] & ~0x20 != CAPITAL_A and codes[at] & ~0x20 != CAPITAL_I:
         return False
     after = pass_right(codes, kinds, at + 1, SPACE)
     return after > at + 1 and kinds[after] & kinds[after + 1] & LETTER != 0
@@ -82,17 +84,20 @@ def pass_right(codes: np.ndarray, kinds: np.ndarray, at: int, these: int) -> int
 
 
 @inlined
-def keeps_mark(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
+def keeps_mark(codes: np.ndarray, kinds: np.ndarray, at: int, opened: bool) -> bool:
     """Return whether a mark counts as a sign; else it is punctuation of a sentence, which is left out.
 
-    A mark counts inside a word or a number, before one (but an opening quote), and where no word of two letters stands
-    on either side of it: "3.14", "a, b", "x: int" in code, "5!". The others end a word or a sentence, or quote words.
+    A mark counts inside a word or a number, before one (but an opening quote), by itself between spaces, and where no
+    word of two letters stands on either side of it: "3.14", "a, b", "x: int" in code, "5!", "git add .". The others
+    end a word or a sentence, or quote words. ``opened``: whether a single quote is open.
     """
     kind, code = kinds[at], codes[at]
     if kind & QUOTE:
-        return keeps_quote(codes, kinds, at)
+        return keeps_quote(codes, kinds, at, opened)
     if code == INVERTED[0] or code == INVERTED[1]:
         return not prose_after(codes, kinds, at + 1)
+    if kind & END and code < 0x80 and stands_free(codes, kinds, at):
+        return True
     after = at + 1
     while after < at + FAR and kinds[after] & (END | QUOTE):
         after += 1
@@ -101,6 +106,8 @@ def keeps_mark(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
         return not beside & ALONE
     left = pass_left(codes, kinds, at - 1, SPACE | MARK)
     if left < 0 or prose_before(codes, kinds, left + 1):
+        if code == COMMA and codes[at + 1] == ROUND + 1:
+            return True
         return kind & DASH != 0 and kinds[at + 1] & NUMBER != 0 and (at == 0 or kinds[at - 1] & SPACE != 0)
     if kinds[after] & CLOSE or code == EXCLAMATION:
         return True
@@ -110,13 +117,64 @@ def keeps_mark(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
     if right < 0:
         return code == COLON or code == SEMICOLON
     if code == QUESTION:
-        return not (kinds[right] & UPPER or kinds[right] & (LETTER | LOWER) == LETTER)
+        return not begins_sentence(kinds, right)
     return not prose_after(codes, kinds, right)
 
 
 @inlined
-def keeps_quote(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether a quote counts: it does not open or close words, or it opens a text behind an operator."""
+def begins_sentence(kinds: np.ndarray, at: int) -> bool:
+    """Return whether a character may begin a sentence: a capital, or a letter of a script without capitals."""
+    return kinds[at] & UPPER != 0 or kinds[at] & (LETTER | LOWER) == LETTER
+
+
+@inlined
+def stands_free(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
+    """Return whether marks stand by themselves, as operators do ("cd .."); not the " ?" that ends a sentence.
+
+    French has a space before "?" and "!". Marks in a text without words do not stand free.
+    """
+    low, high = pass_left(codes, kinds, at, END | QUOTE), pass_right(codes, kinds, at, END | QUOTE)
+    if not kinds[high] & SPACE or (low >= 0 and not kinds[low] & SPACE):
+        return False
+    right = pass_right(codes, kinds, high, SPACE | MARK)
+    if right < 0 and pass_left(codes, kinds, at, SPACE | MARK) < 0:
+        return False
+    for place in range(low + 1, high):
+        if kinds[place] & END and codes[place] != EXCLAMATION and codes[place] != QUESTION:
+            return True
+    return right >= 0 and not begins_sentence(kinds, right)
+
+
+@inlined
+def names_end(codes: np.ndarray, kinds: np.ndarray, at: int) -> int:
+    """Return whether "!" or "?" belongs to the word before it: 1 if it does, 0 if not, 2 if a small letter follows.
+
+    It does before "," ";" ":" and a bracket that closes, and where a sign touches the word: ":wq!".
+    """
+    last = pass_left(codes, kinds, at - 1, MARK)
+    if last < 0 or not kinds[last] & WORD or kinds[last] & ALONE:
+        return 0
+    joined = codes[at + 1]
+    if joined == COMMA or joined == COLON or joined == SEMICOLON or kinds[at + 1] & CLOSE:
+        return 1
+    first = pass_left(codes, kinds, last, WORD)
+    if first >= 0 and not kinds[first] & (SPACE | WORD | QUOTE | DASH | OPEN) and codes[first] != HYPHEN:
+        if codes[first] < NOT_CODE and codes[first] != INVERTED[0] and codes[first] != INVERTED[1]:
+            return 1
+    right = at + 1
+    while right < at + FAR and kinds[right] & (SPACE | MARK) and not kinds[right] & STOP:
+        if codes[right] == FEED:
+            return 0
+        right += 1
+    return 2 if kinds[right] & LOWER else 0
+
+
+@inlined
+def keeps_quote(codes: np.ndarray, kinds: np.ndarray, at: int, opened: bool) -> bool:
+    """Return whether a quote counts: it does not open or close words, or it opens a text behind an operator.
+
+    A "'" that closes none (``opened``) counts, as a prime does, but behind a plural.
+    """
     before = pass_left(codes, kinds, at - 1, MARK)
     after = at + 1
     while after < at + FAR and kinds[after] & MARK:
@@ -125,7 +183,24 @@ def keeps_quote(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
     if opens:
         left = pass_left(codes, kinds, at - 1, SPACE)
         return left >= 0 and not kinds[left] & (WORD | MARK | OPEN | CLOSE) and codes[left] < NOT_CODE
+    if codes[at] == APOSTROPHE and not opened and at and not kinds[at - 1] & ALONE:
+        return not is_plural(codes, kinds, at)
     return not (prose_before(codes, kinds, before + 1) and not kinds[at + 1] & WORD)
+
+
+@inlined
+def is_plural(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
+    """Return whether an apostrophe ends a plural or a name in "s": dogs', James', FARMERS'; not cos' (x), ABS'."""
+    if codes[at - 1] | 0x20 != SMALL_S or not kinds[at + 1] & (SPACE | END):
+        return False
+    first, same = at - 1, kinds[at - 1] & (UPPER | LOWER)
+    while first > at - FAR and first > 0 and kinds[first - 1] & same:
+        first -= 1
+    first -= same == LOWER and first > 0 and kinds[first - 1] & UPPER != 0
+    if at - first < PLURAL + (same == UPPER) or (first and kinds[first - 1] & WORD):
+        return False
+    after = pass_right(codes, kinds, at + 1, SPACE)
+    return after < 0 or kinds[after] & (WORD | MARK) != 0
 
 
 @inlined
@@ -165,7 +240,10 @@ def opens_code(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
 
 @inlined
 def ends_plainly(codes: np.ndarray, kinds: np.ndarray, at: int) -> bool:
-    """Return whether a mark that ends a word or a sentence is left out at a glance: a long word, the mark, a space."""
-    if not kinds[at] & END or at < 2 or codes[at] >= 0x80:
+    """Return whether a mark that ends a word or a sentence is left out at a glance: a long word, the mark, a space.
+
+    "!" and "?" need a closer look (``names_end``).
+    """
+    if not kinds[at] & END or at < 2 or codes[at] >= 0x80 or codes[at] == EXCLAMATION or codes[at] == QUESTION:
         return False
     return kinds[at - 1] & kinds[at - 2] & LETTER != 0 and kinds[at + 1] & SPACE != 0

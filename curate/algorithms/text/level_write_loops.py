@@ -9,6 +9,7 @@ from curate.algorithms.text.level_case_loops import (
     is_lowered,
     titled_plainly,
 )
+from curate.algorithms.text.level_lines_loops import column_of, is_code_line, opens_block
 from curate.algorithms.text.level_rules_loops import (
     ALONE,
     APOSTROPHE,
@@ -33,9 +34,9 @@ from curate.algorithms.text.level_rules_loops import (
     ends_word,
     is_apart,
     opens_code,
-    pass_left,
     within_word,
 )
+from curate.algorithms.text.level_words_loops import is_told_apart
 from curate.algorithms.text.text_loops import stand_in
 
 TO_SMALL = 0x20  # from an ASCII capital to its small letter
@@ -44,7 +45,8 @@ APART, INDENT, DEDENT = 0x02, 0x0E, 0x0F  # written before a sign (``is_apart``)
 DEEPEST = 64  # levels of indentation
 COLON, TICK, FEED, RETURN, TAB, BLANK = 0x3A, 0x60, 0x0A, 0x0D, 0x09, 0x20
 # Where the state of a text is kept: bytes written, what the last unit holds, ...
-USED, UNIT, GAP, DEPTH, TICKS, STARTS, CAPITALS, ATOMS, SMALL, DEEP, COLUMNS = range(11)
+USED, UNIT, GAP, DEPTH, TICKS, STARTS, CAPITALS, ATOMS, SMALL, DEEP, OPENED, CASED, HAS_SMALL, TITLED, *_ = range(17)
+CODE, HEAD, COLUMNS = range(14, 17)  # whether the line is code, the column of the line that made it so, of deep lines
 STATE = COLUMNS + DEEPEST + 1
 SIGNS, WORDS = 1, 2  # a unit so far: signs alone, or a whole one
 
@@ -120,8 +122,9 @@ def read_word(codes: np.ndarray, kinds: np.ndarray, at: int, flags: int, state: 
             end += 1
     state[SMALL] = 0
     if flags & CASE and (seen & UPPER or sigma):
-        code = state[DEPTH] > 0 or state[TICKS] > 0
-        place = Place(code, state[STARTS] > 0, state[CAPITALS] > 0, state[ATOMS] == 1)
+        code = state[DEPTH] > 0 or state[TICKS] > 0 or state[CODE] > 0
+        small, titled = state[HAS_SMALL] > 0, state[TITLED] > 0
+        place = Place(code, state[STARTS] > 0, state[CAPITALS] > 0, state[ATOMS] == 1, small, titled)
         state[SMALL] = is_lowered(codes, kinds, at, end, place)
     if end - at > 1 and seen & LETTER:
         state[CAPITALS] = seen & UPPER and all_capitals(codes, kinds, at, end)
@@ -182,7 +185,7 @@ def write_plain(
     and how many units they begin.
     """
     used, units, gap = state[USED], 0, state[GAP]
-    titles = flags & CASE and not (state[DEPTH] or state[TICKS])
+    titles = flags & CASE and not (state[DEPTH] or state[TICKS] or state[CODE])
     while True:
         kind, end, shift, seen = kinds[at], at + 1, 0, 0
         if kind & (WORD | SPACE | END) == SPACE and codes[at] == BLANK and not kind & STOP:
@@ -199,6 +202,8 @@ def write_plain(
             if not (
                 titles and kind & UPPER and codes[at] < 0x80 and not seen & NUMBER and titled_plainly(kinds, at, end)
             ):
+                break
+            if not state[STARTS] and is_told_apart(codes, kinds, at, end):
                 break
             shift = TO_SMALL
         if kinds[end] & WORD or codes[end] == APOSTROPHE:
@@ -230,26 +235,33 @@ def pass_space(codes: np.ndarray, kinds: np.ndarray, at: int, flags: int, out: n
             write_code(out, state, codes[end])
         end += 1
     state[GAP] = flags & WHITE_SPACE
+    if line >= 0 and flags & CASE and not kinds[end] & STOP:
+        begin_line(codes, kinds, end, column_of(codes, line + 1, end), state)
     if line >= 0 and flags & INDENTS and not kinds[end] & STOP and not state[DEPTH]:
         write_depth(codes, kinds, at, line, end, flags, out, state)
     return end
 
 
 @inlined
+def begin_line(codes: np.ndarray, kinds: np.ndarray, at: int, column: int, state: np.ndarray) -> None:
+    """Find out whether a line is code: by itself, or deeper than a line before it that is."""
+    if state[CODE] and column > state[HEAD]:
+        return
+    state[CODE], state[HEAD] = is_code_line(codes, kinds, at), column
+
+
+@inlined
 def write_depth(
     codes: np.ndarray, kinds: np.ndarray, at: int, line: int, end: int, flags: int, out: np.ndarray, state: np.ndarray
 ) -> None:
-    """Write that the line from ``line`` on is deeper than the one before it, which ends in ":", or less deep."""
-    column = 0
-    for place in range(line + 1, end):
-        column = (column // 8 + 1) * 8 if codes[place] == TAB else column + 1
+    """Write that the line from ``line`` on is deeper than the one it belongs to (``opens_block``), or less deep."""
+    column = column_of(codes, line + 1, end)
     while state[DEEP] and column < state[COLUMNS + state[DEEP]]:
         state[DEEP] -= 1
         begin_atom(out, state, flags, False)
         write_code(out, state, DEDENT)
     deepest = state[COLUMNS + state[DEEP]] if state[DEEP] else 0
-    before = pass_left(codes, kinds, at - 1, SPACE)
-    if before >= 0 and codes[before] == COLON and column > deepest and state[DEEP] < DEEPEST:
+    if column > deepest and state[DEEP] < DEEPEST and opens_block(codes, kinds, at, end, column):
         state[DEEP] += 1
         state[COLUMNS + state[DEEP]] = column
         begin_atom(out, state, flags, False)

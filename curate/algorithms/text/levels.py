@@ -7,12 +7,17 @@ A text is levelled; each part is an option (``Level``):
 - *case*: words of prose become small letters: those with a capital first, and those in capitals (two letters
   only beside another word in capitals: US is not us). Single letters, words with digits, "_" or mixed case, and words
   in code stay as they are. Code is what stands in backticks, in [] or {}, in () right behind a word, beside a sign such
-  as # . / that touches it, or beside an operator. "A" that begins a sentence is a word.
-- *punctuation*: . , ; : ! ? quotes and long dashes are left out at the ends of words. They count inside words, numbers
-  and code ("3.14", "a.b"), before them ("!x", ".5"), and between single letters and digits ("1, 2"). "!" counts behind
-  a digit or a single letter (5!), an apostrophe inside a word (isn't).
+  as # . / that touches it, or beside an operator; and a line that ends in ";" or "{", begins with "def", "import",
+  "return" and the like, or is deeper than such a line. "A" that begins a sentence and the pronoun "I" are words. The
+  capitals of a word stay where it stands nearby in another spelling (internet or Internet), alone between quotes, and
+  where the text speaks of capitals (upper case, capital letter, ASCII, password).
+- *punctuation*: . , ; : ! ? quotes and long dashes are left out at the ends of words, and a pair of quotes around all
+  of a text. They count inside words, numbers and code ("3.14", "a.b"), before them ("!x", ".5"), between single letters
+  and digits ("1, 2"), and by themselves ("git add ."). "!" and "?" count behind a digit or a single letter (5!), and
+  where a sentence goes on behind them ("save! does"); an apostrophe inside a word (isn't), and as a prime (AB').
 - *white space*: a run of it is one space, and the ends have none.
-- *indents*: where a line ends with ":", it counts which of the next lines are deeper, as in Python.
+- *indents*: where a line ends with ":", it counts which of the next lines are deeper, as in Python; and which items
+  of a list are deeper than the item before.
 
 All other signs count: + - * / = < > ^ % $ # & @ | ~ _ brackets, currencies, emoji.
 
@@ -39,7 +44,8 @@ BYTES = 4 << 20  # bytes of text in a block
 MOST_CODES, CODE_BITS = 3, 21  # code points that a form of the table holds
 # Characters whose form depends on their neighbours: marks, Korean and Kirat Rai in single letters.
 IN_CONTEXT = r"[\p{M}\x{1100}-\x{11FF}\x{A960}-\x{A97F}\x{D7B0}-\x{D7FF}\x{16D40}-\x{16D7F}]"
-NO_WIDTH = r"\p{Cf}--[\x{200B}\x{0600}-\x{0605}\x{06DD}\x{070F}\x{08E2}]"
+# Format characters but for the invisible operators of mathematics, and those that are seen.
+NO_WIDTH = r"\p{Cf}--[\x{200B}\x{2061}-\x{2064}\x{0600}-\x{0605}\x{06DD}\x{070F}\x{08E2}]"
 KINDS = (  # in the order of the bits of ``level_rules_loops``
     r"\p{L}|\p{M}",
     r"\p{Uppercase}|\p{Lt}",
