@@ -10,6 +10,8 @@ import curate.dedup.minhash as minhash
 from curate.algorithms.overlap.benchmark_index import make_index
 from curate.algorithms.overlap.benchmark_overlap import find_benchmark_overlaps
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [
     ["What is 12 - 7?", "What is 12 * 7?", "What is 12 / 7?", "What is 12 + 7?", "What is 12 ^ 7?", "What is 127?"],
     ["Compute 3.14 times 10.", "Compute 3/14 times 10.", "Compute 314 times 10.", "Compute -3.14 times 10."],

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from curate.pipeline.split import SplitRules, assign
 
+pytestmark = pytest.mark.slow
+
 LAWS = settings(max_examples=60, deadline=None)
 WORDS = st.lists(
     st.sampled_from("which river flows through town a b c 1 2 - + über 川".split()), min_size=1, max_size=9

@@ -179,8 +179,11 @@ def begin_text(codes: np.ndarray, kinds: np.ndarray, flags: int, state: np.ndarr
     if not flags & CASE:
         return flags
     state[HAS_SMALL], state[TITLED], speaks = read_letters(codes, kinds)
-    if not kinds[0] & SPACE:
-        begin_line(codes, kinds, 0, 0, state)
+    start = 0
+    while (kinds[start] & (SPACE | STOP)) == SPACE:
+        start += 1
+    if not kinds[start] & STOP:
+        begin_line(codes, kinds, start, 0, state)
     return flags & ~CASE if speaks else flags
 
 

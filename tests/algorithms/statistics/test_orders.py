@@ -9,6 +9,8 @@ from curate.algorithms.statistics.orders import auroc, kendall, percentiles, spe
 from tests.algorithms.statistics.known import known
 from tests.optional import Lazy, needs
 
+pytestmark = pytest.mark.slow
+
 stats, metrics = Lazy("scipy.stats"), Lazy("sklearn.metrics")
 SCORES = st.integers(-5, 5).map(float)
 ROWS = st.lists(st.tuples(SCORES, SCORES, st.booleans()), min_size=3, max_size=40)
