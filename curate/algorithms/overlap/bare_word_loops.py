@@ -4,7 +4,7 @@ import numpy as np
 
 from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.shingle_loops import EIGHT, START, ZERO, mix
-from curate.algorithms.text.text_loops import character
+from curate.algorithms.text.text_loops import character, put_character
 
 SPACE = 32
 ALONE, SLOW, DROPPED = 1 << 24, 1 << 25, 1 << 26  # flags of a form: a word by itself; depends on others; left out
@@ -143,19 +143,7 @@ def write_form(form: int, out: np.ndarray, used: int) -> int:
     if alone:
         out[used] = 0x20
         used += 1
-    if code < 0x80:
-        out[used] = code
-    elif code < 0x800:
-        out[used], out[used + 1] = 0xC0 | code >> 6, 0x80 | (code & 0x3F)
-        used += 1
-    elif code < 0x10000:
-        out[used], out[used + 1], out[used + 2] = 0xE0 | code >> 12, 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
-        used += 2
-    else:
-        out[used], out[used + 1] = 0xF0 | code >> 18, 0x80 | (code >> 12 & 0x3F)
-        out[used + 2], out[used + 3] = 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
-        used += 3
-    used += 1
+    used = put_character(out, used, code)
     if alone:
         out[used] = 0x20
         used += 1

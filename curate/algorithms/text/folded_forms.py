@@ -60,4 +60,4 @@ def fold_forms(text: pl.Series) -> pl.Series:
         table = str.maketrans(folded_forms())
         changed = pl.Series([held.translate(table) for held in some.filter(odd)], dtype=pl.String)
         some = some.scatter(odd.arg_true(), changed)
-    return text.scatter(beyond.arg_true(), some.str.normalize("NFC"))
+    return text.clone().scatter(beyond.arg_true(), some.str.normalize("NFC"))

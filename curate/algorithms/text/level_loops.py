@@ -109,20 +109,6 @@ def folded(code: int, forms: np.ndarray) -> int:
 
 
 @inlined
-def read_origins(data: np.ndarray, at: int, end: int, forms: np.ndarray, origin: np.ndarray) -> None:
-    """Write for each code point of ``read_text``, and for the end, the first byte of the character it is from."""
-    count = 0
-    while at < end:
-        first = at
-        code, at = character(data, at)
-        form = folded(code, forms) if code >= 0x80 else 1
-        while form:
-            origin[count] = first
-            count, form = count + 1, form >> CODE_BITS
-    origin[count] = end
-
-
-@inlined
 def counts(codes: np.ndarray, kinds: np.ndarray, at: int, state: np.ndarray) -> bool:
     """Return whether a mark counts (``keeps_mark``), or is a "!" or "?" that belongs to the word before it."""
     if keeps_mark(codes, kinds, at, state[OPENED] != 0):
@@ -266,30 +252,3 @@ def level_rows(
         read_text(data, ends[row], ends[row + 1], forms, classes, codes, kinds)
         level_text(codes, kinds, flags, lower, out, state, places)
     out_ends[len(ends) - 1] = state[USED]
-
-
-@compiled
-def locate_units(
-    data: np.ndarray,
-    ends: np.ndarray,
-    forms: np.ndarray,
-    classes: np.ndarray,
-    lower: np.ndarray,
-    flags: int,
-    span: np.ndarray,
-    found: np.ndarray,
-) -> None:
-    """Write for each text where the units from ``span[row, 0]`` up to ``span[row, 1]`` begin and end, in bytes.
-
-    Bytes are counted from the beginning of the text; the second unit is not among them.
-    """
-    room = longest_text(ends, 0, len(ends) - 1) + 4
-    codes, kinds, origin = np.empty(room, np.int32), np.empty(room, np.uint16), np.empty(room, np.int64)
-    places, state, out = np.empty((room, 2), np.int64), np.zeros(STATE, np.int64), np.empty(3 * room, np.uint8)
-    for row in range(len(ends) - 1):
-        state[USED] = 0
-        read_text(data, ends[row], ends[row + 1], forms, classes, codes, kinds)
-        read_origins(data, ends[row], ends[row + 1], forms, origin)
-        level_text(codes, kinds, flags | IN_WORDS, lower, out, state, places)
-        found[row, 0] = origin[places[span[row, 0], 0]] - ends[row]
-        found[row, 1] = origin[places[span[row, 1] - 1, 1]] - ends[row]

@@ -37,7 +37,7 @@ from curate.algorithms.text.level_rules_loops import (
     within_word,
 )
 from curate.algorithms.text.level_words_loops import is_told_apart
-from curate.algorithms.text.text_loops import stand_in
+from curate.algorithms.text.text_loops import put_character, stand_in
 
 TO_SMALL = 0x20  # from an ASCII capital to its small letter
 FINAL_SIGMA = 0x3C2  # a small letter that has another form inside words, so that capitals do not tell it
@@ -54,20 +54,7 @@ SIGNS, WORDS = 1, 2  # a unit so far: signs alone, or a whole one
 @inlined
 def write_code(out: np.ndarray, state: np.ndarray, code: int) -> None:
     """Write one character as UTF-8."""
-    used = state[USED]
-    if code < 0x80:
-        out[used] = code
-    elif code < 0x800:
-        out[used], out[used + 1] = 0xC0 | code >> 6, 0x80 | (code & 0x3F)
-        used += 1
-    elif code < 0x10000:
-        out[used], out[used + 1], out[used + 2] = 0xE0 | code >> 12, 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
-        used += 2
-    else:
-        out[used], out[used + 1] = 0xF0 | code >> 18, 0x80 | (code >> 12 & 0x3F)
-        out[used + 2], out[used + 3] = 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
-        used += 3
-    state[USED] = used + 1
+    state[USED] = put_character(out, state[USED], code)
 
 
 @inlined

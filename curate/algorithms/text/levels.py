@@ -126,27 +126,7 @@ def without_slow(text: pl.Series, level: Level) -> pl.Series:
     if not find_slow(data, ends, tables(True).forms, slow):
         return text
     rows = pl.Series(np.flatnonzero(slow))
-    return text.scatter(rows, fold_forms(text.gather(rows)))
-
-
-def cut_units(text: pl.Series, level: Level, span: np.ndarray, most: int) -> pl.Series:
-    """Return the parts of texts that hold some of their units, as written, cut to ``most`` characters.
-
-    A text with characters that are folded by their neighbours (combining marks) is cut as folded.
-
-    Args:
-        text: The texts.
-        level: How they are cut into units.
-        span: For each text the number of the first unit, and of the one after the last (int64, rows x 2).
-        most: The largest number of characters.
-    """
-    from curate.algorithms.text.level_loops import locate_units
-
-    text = without_slow(text.cast(pl.String), level)
-    found = np.zeros((len(text), 2), np.int64)
-    locate_units(*utf8(text), *tables(level.forms), level.flags(), span, found)
-    parts = [held.encode()[low:high].decode()[:most] for held, (low, high) in zip(text, found.tolist(), strict=True)]
-    return pl.Series(parts, dtype=pl.String)
+    return text.clone().scatter(rows, fold_forms(text.gather(rows)))
 
 
 @cache

@@ -21,7 +21,7 @@ def nfkc(text: pl.Series) -> pl.Series:
     beyond_ascii = (text.str.len_bytes() != text.str.len_chars()).fill_null(False)
     if not beyond_ascii.any():
         return text
-    return text.scatter(beyond_ascii.arg_true(), text.filter(beyond_ascii).str.normalize("NFKC"))
+    return text.clone().scatter(beyond_ascii.arg_true(), text.filter(beyond_ascii).str.normalize("NFKC"))
 
 
 def normalise(text: pl.Series) -> pl.Series:
@@ -30,7 +30,7 @@ def normalise(text: pl.Series) -> pl.Series:
     unspaced = text.str.contains(f"[{UNSPACED}]").fill_null(False)
     if unspaced.any():
         apart = text.filter(unspaced).str.replace_all(f"([{UNSPACED}])", " $1 ")
-        text = text.scatter(unspaced.arg_true(), apart)
+        text = text.clone().scatter(unspaced.arg_true(), apart)
     return one_space(text.str.replace_all(r"[\p{P}\p{C}\p{Z}--\x20]", " "))
 
 

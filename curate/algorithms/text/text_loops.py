@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curate.algorithms.compiled import compiled
+from curate.algorithms.compiled import compiled, inlined
 from curate.algorithms.text.letter_classes import (
     ALONE,
     BULLET,
@@ -77,6 +77,23 @@ def character(data: np.ndarray, at: int) -> tuple[int, int]:
         return (first & 0x0F) << 12 | (int(data[at + 1]) & 0x3F) << 6 | (int(data[at + 2]) & 0x3F), at + 3
     low = (int(data[at + 2]) & 0x3F) << 6 | (int(data[at + 3]) & 0x3F)
     return (first & 7) << 18 | (int(data[at + 1]) & 0x3F) << 12 | low, at + 4
+
+
+@inlined
+def put_character(out: np.ndarray, used: int, code: int) -> int:
+    """Write a code point as UTF-8 from a byte on; return the byte after it."""
+    if code < 0x80:
+        out[used] = code
+        return used + 1
+    if code < 0x800:
+        out[used], out[used + 1] = 0xC0 | code >> 6, 0x80 | (code & 0x3F)
+        return used + 2
+    if code < 0x10000:
+        out[used], out[used + 1], out[used + 2] = 0xE0 | code >> 12, 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
+        return used + 3
+    out[used], out[used + 1] = 0xF0 | code >> 18, 0x80 | (code >> 12 & 0x3F)
+    out[used + 2], out[used + 3] = 0x80 | (code >> 6 & 0x3F), 0x80 | (code & 0x3F)
+    return used + 4
 
 
 @compiled

@@ -65,7 +65,7 @@ def _bytes(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 def normalise_beyond_ascii(texts: pl.Series) -> pl.Series:
     """Return the texts normalised as far as ``hashes`` needs: those of ASCII alone stay as they are."""
     beyond = texts.str.len_bytes() != texts.str.len_chars()
-    return texts.scatter(beyond.arg_true(), normalise(texts.filter(beyond)))
+    return texts.clone().scatter(beyond.arg_true(), normalise(texts.filter(beyond)))
 
 
 def hashes(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,7 @@ EDITS = {
     "spaces around operators": lambda text: re.sub(r"([-+=^])", r" \1 ", text),
     "no spaces around operators": lambda text: re.sub(r" ?([-+=<>]) ?", r"\1", text),
     "soft hyphens": lambda text: re.sub(r"(\w\w)(\w\w)", "\\1\u00ad\\2", text),
-    "quoted": lambda text: f"Solve this one, please. {text} Answer in a box.",
+    "quoted": lambda text: f"Solve this one, please.\n{text}\nAnswer in a box.",
 }
 
 

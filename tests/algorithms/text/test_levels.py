@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from curate.algorithms.text import level_loops
 from curate.algorithms.text.folded_forms import fold_forms
 from curate.algorithms.text.level_rules_loops import IN_WORDS
-from curate.algorithms.text.levels import Level, cut_units, levelled, tables, without_slow
+from curate.algorithms.text.levels import Level, levelled, tables, without_slow
 from curate.algorithms.text.utf8 import utf8
 
 UNITS, WHOLE = Level(), Level(units=False, punctuation=False)
@@ -160,12 +160,6 @@ def test_the_fast_path_writes_what_the_rules_say(text):
         (found,) = level(text, how=how)
         assert out[: state[0]].tobytes().decode() == found
         assert not how.units or count == len([unit for unit in found.split(" ") if unit])
-
-
-def test_units_are_found_in_the_text_as_written():
-    text = pl.Series(["So: “How many　EGGS, for $5.50?”", "x - y = 3"])
-    span = np.array([[1, 4], [1, 3]])
-    assert cut_units(text, UNITS, span, 300).to_list() == ["How many　EGGS", "- y = 3"]
 
 
 def test_long_runs_take_linear_time():
