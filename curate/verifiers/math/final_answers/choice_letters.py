@@ -27,11 +27,13 @@ SEVERAL = (
 def letters_alone(answer: pl.Series, gold: pl.Series) -> pl.Series:
     """Return the answers with the letter alone where the right answer is one: "(B) 42" is B, "B or C" stays."""
     rows = (gold.str.contains(IS_CHOICE) & answer.is_not_null()).fill_null(False).arg_true()
+    if not len(rows):
+        return answer
     some = answer.gather(rows)
     groups = some.str.extract_groups(LEADING).struct.unnest()
     letters = groups.select(pl.coalesce(pl.all())).to_series().str.to_uppercase()
     letters = letters.set(some.str.contains(SEVERAL), None)
-    return answer.scatter(rows, letters.zip_with(letters.is_not_null(), some)) if len(rows) else answer
+    return answer.scatter(rows, letters.zip_with(letters.is_not_null(), some))
 
 
 def last_choice(text: str) -> str | None:

@@ -13,9 +13,11 @@ NAME = r"[A-Za-z](?:_\{?\w+\}?)?'?(?:\s*\([^()]*\))?"  # x, x_1, f(2)
 def last_sides(answer: pl.Series, gold: pl.Series) -> pl.Series:
     """Return the answers with the last side alone of an equation where the right answer is no relation."""
     rows = (answer.str.contains("=", literal=True) & ~gold.str.contains(RELATION)).fill_null(False).arg_true()
+    if not len(rows):
+        return answer
     some = answer.gather(rows)
     sides = pl.Series([last_side(one) for one in some], dtype=pl.String)
-    return answer.scatter(rows, sides.zip_with(sides.is_not_null(), some)) if len(rows) else answer
+    return answer.scatter(rows, sides.zip_with(sides.is_not_null(), some))
 
 
 def last_side(answer: str) -> str | None:

@@ -33,7 +33,7 @@ ENGLISH = (
     r"|(?:correct|right|best)\s+(?:option|choice)\s+(?:is\b|:)|\banswer[\s*_:]*(?:\n|$)"
 )
 OTHER = rf"(?i)(?:{'|'.join(ANSWER_WORDS)})[*_]{{0,3}}\s*{OTHER_SAYS}"
-A_LINE = r"(?i)(?:^|\n)\s*a:"
+A_LINE = r"\n[ \t]*[Aa]:|^[ \t]*[Aa]:"
 # What states an answer, with the signs that its texts have: the others are not searched.
 STATEMENTS = (
     (ENGLISH, ["answer", "option", "choice"]),
@@ -124,20 +124,18 @@ def stated(text: pl.Series) -> pl.Series:
     Of several statements the last one with a digit, a formula or a choice counts, else the last.
     """
     found = pl.Series("answer", [None], dtype=pl.String).new_from_index(0, len(text))
-    some = text.str.contains_any([sign for _, signs in STATEMENTS for sign in signs], ascii_case_insensitive=True)
-    some = some.fill_null(False).arg_true()
+    marked_up = text.clone()
+    if (own := text.str.contains(MARK, literal=True).fill_null(False)).any():
+        marked_up = marked_up.scatter(own.arg_true(), text.filter(own).str.replace_all(MARK, " ", literal=True))
+    for pattern, signs in STATEMENTS:
+        rows = marked_up.str.contains_any(signs, ascii_case_insensitive=True).fill_null(False).arg_true()
+        if len(rows):
+            some = _without_denied(marked_up.gather(rows)) if pattern is ENGLISH else marked_up.gather(rows)
+            marked_up = marked_up.scatter(rows, some.str.replace_all(pattern, MARK))
+    some = marked_up.str.contains(MARK, literal=True).fill_null(False).arg_true()
     if not len(some):
         return found
-    parts = text.gather(some).str.replace_all(MARK, " ", literal=True)
-    denied = parts.str.contains_any(DENIED_ANSWERS, ascii_case_insensitive=True).arg_true()
-    if len(denied):
-        parts = parts.scatter(
-            denied, parts.gather(denied).str.replace_many(DENIED_ANSWERS, [""], ascii_case_insensitive=True)
-        )
-    for pattern, signs in STATEMENTS:
-        rows = parts.str.contains_any(signs, ascii_case_insensitive=True).arg_true()
-        parts = parts.scatter(rows, parts.gather(rows).str.replace_all(pattern, MARK))
-    parts = parts.str.split(MARK)
+    parts = marked_up.gather(some).str.split(MARK)
     answer = pl.when(pl.col("parts").list.len() > 1).then(
         pl.col("parts").list.last().str.extract(r"^(?:[\s:：*_=]|(?:\\\[|\$\$)[ \t]*\n)*([^\n]*)")
     )
@@ -149,10 +147,21 @@ def stated(text: pl.Series) -> pl.Series:
     return found.scatter(some, tidy(last))
 
 
+def _without_denied(text: pl.Series) -> pl.Series:
+    """Return texts without the words by which they say that an answer is none ("the wrong answer is 12")."""
+    rows = text.str.contains_any(DENIED_ANSWERS, ascii_case_insensitive=True).arg_true()
+    if not len(rows):
+        return text
+    some = text.gather(rows).str.replace_many(DENIED_ANSWERS, [""], ascii_case_insensitive=True)
+    return text.scatter(rows, some)
+
+
 def tidy(answer: pl.Series) -> pl.Series:
     """Return stated answers without what follows them in their line, and without marks around them."""
     answer = answer.str.replace(END_TOKENS, "").str.strip_chars_end(ENDS).str.strip_chars_start(" \t\r\n:*_")
     wordy = (number(answer).is_null() & answer.is_not_null()).arg_true()
+    if not len(wordy):
+        return answer
     return answer.scatter(wordy, pl.Series([first_sentence(one) for one in answer.gather(wordy)], dtype=pl.String))
 
 

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+LONGEST = 120  # bytes of a plain number with its unit
 PLAIN = (
     r"^[\s:*=~$€£\\(\[{]*(?P<sign>[-+−]?)\s*\\?[$€£]?\s*(?P<digits>[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?"
     r"|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*\\?(?P<percent>%?)"
@@ -63,6 +64,18 @@ def number(text: pl.Series) -> pl.Series:
 
     A number with words that change its value ("5 thousand", "5 pi", "5 and a half") is no plain number.
     """
+    distinct = text.unique()
+    if 4 * len(distinct) > len(text):
+        return _number(text)
+    table = pl.DataFrame({"text": distinct, "number": _number(distinct)})  # most answers are the same few
+    return pl.DataFrame({"text": text}).join(table, on="text", how="left", maintain_order="left")["number"]
+
+
+def _number(text: pl.Series) -> pl.Series:
+    short = (text.str.len_bytes() <= LONGEST).fill_null(False)
+    if not short.all():
+        found = pl.Series("number", [None], dtype=pl.String).new_from_index(0, len(text))
+        return found.scatter(short.arg_true(), _number(text.filter(short))) if short.any() else found
     parts = text.str.extract_groups(PLAIN).struct.unnest()
     digits = pl.col("digits").str.replace_all(",", "").str.strip_chars_start("0")
     decimal = (
@@ -73,11 +86,13 @@ def number(text: pl.Series) -> pl.Series:
     decimal = pl.when(decimal == "").then(pl.lit("0")).otherwise(decimal)
     minus = pl.col("sign").is_in(["-", "−"]) & (decimal != "0")
     plain = pl.when(minus).then(pl.lit("-") + decimal).otherwise(decimal)
-    worded = (parts["unit"].str.len_bytes() > 2).fill_null(False)
-    changed = worded.clone()
-    rows = worded.arg_true()
-    changed = changed.scatter(rows, parts["unit"].gather(rows).str.contains(CHANGED)) if len(rows) else changed
-    return parts.select(number=pl.when(~changed).then(plain))["number"]
+    units = parts["unit"]
+    rows = (units.str.len_bytes() > 2).fill_null(False).arg_true()
+    found = parts.select(number=plain)["number"]
+    if not len(rows):
+        return found
+    changed = rows.filter(units.gather(rows).str.contains(CHANGED).fill_null(False))
+    return found.scatter(changed, None) if len(changed) else found
 
 
 def has_unit(text: pl.Series) -> pl.Series:

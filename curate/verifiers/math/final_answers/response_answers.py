@@ -26,6 +26,10 @@ STRICT = r"(?s)^.*####\s*([-−]?\$?[-−]?[0-9.,]*\d)"  # GSM8K's form, as lm-e
 
 def right_answers(truth: pl.Series) -> pl.Series:
     """Return the answers of ground truths: of a worked solution the one that it marks, else the whole text."""
+    distinct = truth.unique()
+    if 2 * len(distinct) <= len(truth) and len(distinct) > 1:  # a prompt's candidates have one truth
+        table = pl.DataFrame({"truth": distinct, "gold": right_answers(distinct)})
+        return pl.DataFrame({"truth": truth}).join(table, on="truth", how="left", maintain_order="left")["gold"]
     if (listed := truth.str.contains(STARTS).fill_null(False)).any():  # a list of one answer, as text
         truth = truth.clone().scatter(listed.arg_true(), [only_item(one) for one in truth.filter(listed)])
     truth = _unescaped(truth)
@@ -66,16 +70,20 @@ def response_answers(response: pl.Series, gold: pl.Series, reading: Reading) -> 
 
 def _unmarked(response: pl.Series, gold: pl.Series, numeric: pl.Series, rows: pl.Series) -> pl.Series:
     """Return the answers of the responses of some rows, which mark none."""
+    every = pl.Series([None], dtype=pl.String).new_from_index(0, len(response))
+    where = rows.fill_null(False).arg_true()
+    if not len(where):
+        return every
+    response, gold, numeric = response.gather(where), gold.gather(where), numeric.gather(where)
+    plain = numeric & ~response.str.tail(TAIL).str.contains("\\", literal=True)
     answer = pl.Series([None], dtype=pl.String).new_from_index(0, len(response))
-    plain = (rows & numeric & ~response.str.tail(TAIL).str.contains("\\", literal=True)).fill_null(False)
     answer = answer.scatter(plain.arg_true(), last_number(response.filter(plain).str.tail(TAIL)))
     alone = plain & response.str.contains(EXPRESSION)
-    expression = (alone & (number(response).is_not_null() | ~response.str.contains(WORDS))).fill_null(False)
+    expression = alone & (number(response).is_not_null() | ~response.str.contains(WORDS))
     answer = answer.scatter(expression.arg_true(), response.filter(expression))
-    in_words = plain & answer.is_null() & (response.str.len_bytes() <= 2 * SHORT)
-    rest = ((rows & ~plain) | in_words).fill_null(False).arg_true()
+    rest = (~plain | (answer.is_null() & (response.str.len_bytes() <= 2 * SHORT))).arg_true()
     texts = zip(response.gather(rest), gold.gather(rest).fill_null(""), numeric.gather(rest), strict=True)
-    return answer.scatter(rest, pl.Series([unmarked(*one) for one in texts], dtype=pl.String))
+    return every.scatter(where, answer.scatter(rest, pl.Series([unmarked(*one) for one in texts], dtype=pl.String)))
 
 
 def _unescaped(text: pl.Series) -> pl.Series:
