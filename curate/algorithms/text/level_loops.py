@@ -15,7 +15,7 @@ from curate.algorithms.text.level_rules_loops import (
     CLOSE,
     END,
     EXCLAMATION,
-    IN_WORDS,
+    ONLY_RULES,
     MARK,
     PUNCTUATION,
     QUESTION,
@@ -181,7 +181,6 @@ def level_text(
     lower: np.ndarray,
     out: np.ndarray,
     state: np.ndarray,
-    places: np.ndarray,
 ) -> int:
     """Write one text as it is compared; return how many units it has.
 
@@ -192,18 +191,16 @@ def level_text(
         lower: What to add to each code point to get its small letter.
         out: The bytes to write to, from ``state[USED]`` on.
         state: The state of the loop; all but ``USED`` begins anew.
-        places: For each unit its first character and the one after its last; where ``flags`` has no ``IN_WORDS``, as
-            long as one unit, and not written.
     """
     flags = begin_text(codes, kinds, flags, state)
     at, units = 0, 0
     first, last = quotes_around(codes, kinds) if flags & PUNCTUATION else (-1, -1)
     while not kinds[at] & STOP:
-        begun, new, kept = at, False, True
+        begun, new = at, False
         if at == first or at == last:
             at += 1
             continue
-        if flags & WHITE_SPACE and not flags & IN_WORDS:
+        if flags & WHITE_SPACE and not flags & ONLY_RULES:
             at, more = write_plain(codes, kinds, at, flags, out, state)
             units += more
             if at > begun:
@@ -218,17 +215,13 @@ def level_text(
             if code or not flags & PUNCTUATION or not kinds[at] & MARK or counts(codes, kinds, at, state):
                 new = write_sign(codes, kinds, at, flags, out, state)
             else:
-                state[GAP], kept = flags & WHITE_SPACE, False
+                state[GAP] = flags & WHITE_SPACE
                 if codes[at] == APOSTROPHE:
                     state[OPENED] = at == 0 or not kinds[at - 1] & (WORD | END | CLOSE)
             if kinds[at] & SENTENCE and not code:
                 state[STARTS] = 1
             at += 1
         units += new
-        if flags & IN_WORDS and units and kept:
-            if new:
-                places[units - 1, 0] = begun
-            places[units - 1, 1] = at
     return units
 
 
@@ -246,9 +239,9 @@ def level_rows(
     """Write all texts as they are compared, one after another, and where each begins and the last ends."""
     room = longest_text(ends, 0, len(ends) - 1) + 4
     codes, kinds = np.empty(room, np.int32), np.empty(room, np.uint16)
-    places, state = np.empty((1, 2), np.int64), np.zeros(STATE, np.int64)
+    state = np.zeros(STATE, np.int64)
     for row in range(len(ends) - 1):
         out_ends[row] = state[USED]
         read_text(data, ends[row], ends[row + 1], forms, classes, codes, kinds)
-        level_text(codes, kinds, flags, lower, out, state, places)
+        level_text(codes, kinds, flags, lower, out, state)
     out_ends[len(ends) - 1] = state[USED]

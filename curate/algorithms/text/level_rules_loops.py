@@ -8,8 +8,9 @@ from curate.algorithms.compiled import inlined
 LETTER, UPPER, LOWER, NUMBER, JOIN, SPACE, ALONE = (1 << at for at in range(7))
 END, QUOTE, DASH, OPEN, CLOSE, SENTENCE, PLAIN, STOP = (1 << at for at in range(7, 15))
 WORD, MARK = LETTER | NUMBER | JOIN, END | QUOTE | DASH
-# What is levelled: prose case; marks; runs of white space; cut into units; depth of lines; places of units are told.
-CASE, PUNCTUATION, WHITE_SPACE, UNITS, INDENTS, IN_WORDS = (1 << at for at in range(6))
+# Flags: level the case of prose; leave out marks; take white space as one space; cut into units; write the depth of
+# lines; take every character by the rules, without the fast path for plain prose (a test compares the two).
+CASE, PUNCTUATION, WHITE_SPACE, UNITS, INDENTS, ONLY_RULES = (1 << at for at in range(6))
 FAR = 32  # characters but white space that a rule looks to either side
 NOT_CODE = 0x2190  # from here on a sign (an arrow, an emoji) does not make the word beside it code
 APOSTROPHE, HYPHEN, PLUS, EXCLAMATION, QUESTION = 0x27, 0x2D, 0x2B, 0x21, 0x3F

@@ -39,17 +39,12 @@ def mix(value: np.uint64) -> np.uint64:
 
 
 @compiled
-def hash_words(data: np.ndarray, low: int, high: int, characters: bool, fold: bool, words: np.ndarray) -> int:
-    """Write the hashes of the words (or ``characters``) of one text to ``words``; return how many there are.
-
-    With ``fold`` ASCII capitals are taken for small letters.
-    """
+def hash_words(data: np.ndarray, low: int, high: int, characters: bool, words: np.ndarray) -> int:
+    """Write the hashes of the words (or ``characters``) of one text to ``words``; return how many there are."""
     count, length = 0, 0
     value, eight = START, ZERO  # the hash so far, and up to eight bytes not yet in it
     for place in range(low, high):
         byte = data[place]
-        if fold and 0x41 <= byte <= 0x5A:
-            byte |= 0x20
         if length and (byte == SPACE or (characters and (byte & 0xC0) != 0x80)):
             words[count] = mix(value ^ eight)
             count += 1
@@ -170,7 +165,7 @@ def sketch_rows(
     size = len(factor) // bands
     least = np.empty(len(factor), np.uint32)
     for row in range(len(ends) - 1):
-        count = hash_words(data, ends[row], ends[row + 1], characters, False, words)
+        count = hash_words(data, ends[row], ends[row + 1], characters, words)
         if not count:
             out[row, :] = 0
             continue
@@ -206,7 +201,7 @@ def distinct_ngrams(
     for row in range(len(ends) - 1):
         places[row] = used
         wholes[row], _ = hash_text(data, ends[row], ends[row + 1])
-        count = hash_words(data, ends[row], ends[row + 1], characters, False, words)
+        count = hash_words(data, ends[row], ends[row + 1], characters, words)
         used += counted_ngrams(words, count, ngram, wholes[row], row, out[used:], table)
     places[len(ends) - 1] = used
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from curate.algorithms.text import level_loops
 from curate.algorithms.text.folded_forms import fold_forms
-from curate.algorithms.text.level_rules_loops import IN_WORDS
+from curate.algorithms.text.level_rules_loops import ONLY_RULES
 from curate.algorithms.text.levels import Level, levelled, tables, without_slow
 from curate.algorithms.text.utf8 import utf8
 
@@ -153,10 +153,10 @@ def test_the_fast_path_writes_what_the_rules_say(text):
     forms, classes, lower = tables(True)
     codes, kinds = np.empty(len(data) + 4, np.int32), np.empty(len(data) + 4, np.uint16)
     level_loops.read_text(data, ends[0], ends[1], forms, classes, codes, kinds)
-    places, state = np.empty((len(data) + 4, 2), np.int64), np.zeros(level_loops.STATE, np.int64)
+    state = np.zeros(level_loops.STATE, np.int64)
     for how in (UNITS, UNITS._replace(units=False), WHOLE):
         out, state[0] = np.empty(3 * len(data) + 8, np.uint8), 0
-        count = level_loops.level_text(codes, kinds, how.flags() | IN_WORDS, lower, out, state, places)
+        count = level_loops.level_text(codes, kinds, how.flags() | ONLY_RULES, lower, out, state)
         (found,) = level(text, how=how)
         assert out[: state[0]].tobytes().decode() == found
         assert not how.units or count == len([unit for unit in found.split(" ") if unit])
