@@ -8,6 +8,7 @@ import re
 
 import polars as pl
 
+from curate.algorithms.text.distinct_texts import over_distinct
 from curate.verifiers.math.final_answers.choice_letters import IS_CHOICE
 from curate.verifiers.math.final_answers.final_answer import TAIL, marked
 from curate.verifiers.math.final_answers.plain_numbers import last_number, number
@@ -29,13 +30,13 @@ def answers(text: pl.Series) -> pl.Series:
     unsure = rows.filter(~pl.col("sure"))
     last = unsure.select("row", last=pl.col("text").str.tail(TAIL).map_batches(last_number, pl.String))
     rows = rows.join(last, on="row", how="left", maintain_order="left")
-    rows = rows.select(found=pl.coalesce("last", "answer"))
-    # Many answers are the same, so each distinct one is spelled once.
-    found = rows.unique("found").drop_nulls()["found"]
-    spelled = pl.Series("answer", [_spelled(one) for one in found], dtype=pl.String)
+    return over_distinct(rows.select(found=pl.coalesce("last", "answer"))["found"], _spellings)
+
+
+def _spellings(found: pl.Series) -> pl.Series:
+    spelled = pl.Series("answer", [None if one is None else _spelled(one) for one in found], dtype=pl.String)
     plain = number(spelled).set(spelled.str.contains(r"[€£¥]"), None)
-    table = pl.DataFrame({"found": found, "answer": pl.select(pl.coalesce(plain, spelled)).to_series()})
-    return rows.join(table, on="found", how="left", maintain_order="left")["answer"]
+    return pl.select(pl.coalesce(plain, spelled)).to_series()
 
 
 def _spelled(answer: str) -> str | None:

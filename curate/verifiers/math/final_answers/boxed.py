@@ -6,7 +6,10 @@ is looked at. ``\boxed 5`` and ``\boxed\frac12`` hold the next thing that LaTeX 
 
 import re
 
+from curate.verifiers.math.reading.spelling import closing
+
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|(\\[A-Za-z]+|[^\s{}$\\]))")
+NUMBER = re.compile(r"[-+]?[\d.,]*\d")
 LOOKED_AT = 20  # boxes, from the last one back: each may be searched for its closing brace
 LONGEST = 4_000  # characters between the braces of a box
 
@@ -30,28 +33,15 @@ def last_box(text: str) -> str | None:
 def _held(text: str, opened: re.Match[str]) -> str | None:
     """Return what a box holds; None where it is not closed."""
     if opened[1]:
-        end = closing_brace(text, opened.end())
-        return None if end is None else text[opened.end() : end]
+        end = closing(text, opened.end() - 1, LONGEST)
+        return None if end < 0 else text[opened.end() : end]
     end = opened.end()
     while opened[2].startswith("\\") and text[end : end + 1] == "{":  # the arguments of a command
-        closed = closing_brace(text, end + 1)
-        if closed is None:
+        closed = closing(text, end, LONGEST)
+        if closed < 0:
             return None
         end = closed + 1
     if not opened[2].startswith("\\"):
-        number = re.compile(r"[-+]?[\d.,]*\d").match(text, opened.start(2))
+        number = NUMBER.match(text, opened.start(2))
         end = number.end() if number else end
     return text[opened.start(2) : end]
-
-
-def closing_brace(text: str, start: int) -> int | None:
-    r"""Return where the brace that is open at ``start`` closes; ``\{`` and ``\}`` are no braces. None: nowhere near."""
-    depth = 1
-    for found in _BRACES.finditer(text, start, start + LONGEST):
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
-        if depth == 0:
-            return found.start()
-    return None
-
-
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)

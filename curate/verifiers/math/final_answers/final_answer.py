@@ -136,10 +136,7 @@ def stated(text: pl.Series) -> pl.Series:
     if not len(some):
         return found
     parts = marked_up.gather(some).str.split(MARK)
-    answer = pl.when(pl.col("parts").list.len() > 1).then(
-        pl.col("parts").list.last().str.extract(r"^(?:[\s:：*_=]|(?:\\\[|\$\$)[ \t]*\n)*([^\n]*)")
-    )
-    last = pl.DataFrame({"parts": parts}).select(answer=answer)["answer"]
+    last = parts.list.last().str.extract(r"^(?:[\s:：*_=]|(?:\\\[|\$\$)[ \t]*\n)*([^\n]*)")
     vague = (~last.str.contains(rf"[\d\\$]|{IS_CHOICE}")).fill_null(False) & (parts.list.len() > 2)
     for row in vague.arg_true():
         lines = [part.lstrip(" \t\r\n:：*_=").split("\n", 1)[0] for part in parts[row][1:]]

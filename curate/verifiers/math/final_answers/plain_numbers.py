@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from curate.algorithms.text.distinct_texts import over_distinct
+
 LONGEST = 120  # bytes of a plain number with its unit
 PLAIN = (
     r"^[\s:*=~$€£\\(\[{]*(?P<sign>[-+−]?)\s*\\?[$€£]?\s*(?P<digits>[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?"
@@ -64,11 +66,7 @@ def number(text: pl.Series) -> pl.Series:
 
     A number with words that change its value ("5 thousand", "5 pi", "5 and a half") is no plain number.
     """
-    distinct = text.unique()
-    if 4 * len(distinct) > len(text):
-        return _number(text)
-    table = pl.DataFrame({"text": distinct, "number": _number(distinct)})  # most answers are the same few
-    return pl.DataFrame({"text": text}).join(table, on="text", how="left", maintain_order="left")["number"]
+    return over_distinct(text, _number)
 
 
 def _number(text: pl.Series) -> pl.Series:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import polars as pl
 
+from curate.algorithms.text.distinct_texts import over_distinct
 from curate.verifiers.math.final_answers.choice_letters import letters_alone
 from curate.verifiers.math.final_answers.equation_sides import last_sides
 from curate.verifiers.math.final_answers.final_answer import (
@@ -26,10 +27,10 @@ STRICT = r"(?s)^.*####\s*([-−]?\$?[-−]?[0-9.,]*\d)"  # GSM8K's form, as lm-e
 
 def right_answers(truth: pl.Series) -> pl.Series:
     """Return the answers of ground truths: of a worked solution the one that it marks, else the whole text."""
-    distinct = truth.unique()
-    if 2 * len(distinct) <= len(truth) and len(distinct) > 1:  # a prompt's candidates have one truth
-        table = pl.DataFrame({"truth": distinct, "gold": right_answers(distinct)})
-        return pl.DataFrame({"truth": truth}).join(table, on="truth", how="left", maintain_order="left")["gold"]
+    return over_distinct(truth, _right_answers)  # a prompt's candidates have one truth
+
+
+def _right_answers(truth: pl.Series) -> pl.Series:
     if (listed := truth.str.contains(STARTS).fill_null(False)).any():  # a list of one answer, as text
         truth = truth.clone().scatter(listed.arg_true(), [only_item(one) for one in truth.filter(listed)])
     truth = _unescaped(truth)

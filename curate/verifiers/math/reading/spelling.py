@@ -68,6 +68,7 @@ BRACED = [
     (re.compile(r"\\p?mod\s*\{?(\w+)\}?"), r"\\pmod{\1}"),
     (re.compile(r"([\^_])\s*(-?\d+|[A-Za-z])"), r"\1{\2}"),
 ]
+BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 LONG = 1_000  # characters beyond which only white space is changed: the patterns below take quadratic time
 PLAIN = re.compile(r"-?(?:\d+(?:\.\d+)?|[A-Za-z]+)")
 
@@ -125,17 +126,19 @@ def unwrapped(text: str) -> str:
     return text
 
 
-def closing(text: str, start: int) -> int:
-    r"""Return where the brace that opens at ``start`` closes, or -1; ``\{`` and ``\}`` are no braces."""
-    depth, at = 0, start
-    while at < len(text):
-        if text[at] == "\\":
-            at += 2
-            continue
-        depth += (text[at] == "{") - (text[at] == "}")
+def closing(text: str, start: int, longest: int | None = None) -> int:
+    r"""Return where the brace that opens at ``start`` closes; ``\{`` and ``\}`` are no braces. -1: nowhere.
+
+    Args:
+        text: A text.
+        start: The place of an opening brace.
+        longest: The largest number of characters between the braces; None for any.
+    """
+    depth, end = 0, len(text) if longest is None else start + 1 + longest
+    for found in BRACES.finditer(text, start, end):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
         if depth == 0:
-            return at
-        at += 1
+            return found.start()
     return -1
 
 
