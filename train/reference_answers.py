@@ -4,7 +4,7 @@ import polars as pl
 
 from curate.score._reference_answers import own_answer
 from curate.verifiers.math.final_answers.final_answer import marked
-from schemas.reasoning import split_reasoning
+from schemas.answer_text import answer_of
 
 RECORDED = ("response", "completion", "reasoning_content", "finish_reason")  # columns of a recorded answer
 ANSWER = {"response": pl.String, "completion": pl.String, "reference": pl.String}
@@ -58,7 +58,7 @@ def unmarked(verifier: str, scored: pl.DataFrame, reading: str = "auto") -> pl.S
     rows = failing.arg_true()
     if verifier != "math" or not len(rows):
         return failing & False
-    answers = [split_reasoning(text or "")[1].strip() for text in scored["response"].gather(rows)]
+    answers = [answer_of(text or "")[1].strip() for text in scored["response"].gather(rows)]
     none = marked(pl.Series("answer", answers, dtype=pl.String)).is_null()
     long = pl.Series([len(answer) > SHORT or "\n" in answer for answer in answers], dtype=pl.Boolean)
     return (failing & False).scatter(rows, none & long)
