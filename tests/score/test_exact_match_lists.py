@@ -84,3 +84,20 @@ def test_a_date_of_drop_is_an_answer():
     assert match("May 1999", date % ("", "May", "1999")) == match("1999", date % ("", "", "1999")) == (1.0, None)
     assert match("May 3", date % ("3", "May", "")) == (1.0, None)
     assert match("x", date % ("", "", "")) == (None, "ground_truth holds no answer")
+
+
+@pytest.mark.parametrize(
+    ("response", "truth", "verdict"),
+    [
+        ("x", "[" * 3000 + "]" * 3000, 0.0),
+        ("(1, 2)", "(1, 2)", 1.0),
+        ("[{'a': 1}]", "[1, 2]", 0.0),
+        ("array(1)", "[1, 2]", 0.0),
+        ("[1, 2", "[1, 2]", 0.0),
+        ("x", '{"answers": [{"foo": 1}]}', 0.0),
+        ('{"answers": [{"foo": 1}]}', '{"answers": [{"foo": 1}]}', 1.0),
+        ("a", '[["a", {"b": 1}], ["c", {"d": 2}]]', None),
+    ],
+)
+def test_texts_that_are_hardly_lists_of_answers(response, truth, verdict):
+    assert match(response, truth)[0] == verdict

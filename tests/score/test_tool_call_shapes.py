@@ -113,6 +113,11 @@ def test_a_number_as_text_is_another_value_in_a_call():
     [
         ('[weather("Paris")]', "calls that can't be read: arguments without names in a call of 'weather'"),
         ("[weather(city=Paris)]", "calls that can't be read"),
+        ('weather(city="Rome"', "a bracket or quote that is not closed"),
+        ('weather(city="Rome) and so on', "a bracket or quote that is not closed"),
+        ('weather(city="Rome"); then', "'then' is none"),
+        (f'weather(city="{"x" * 200_001}")', "a long text"),
+        ("weather(**{})", "arguments without names in a call of 'weather'"),
         ('{"name": "weather", "arguments": "{city"}', "a call that can't be read: arguments of 'weather'"),
         ('<tool_call>{"name": "weather", "arguments": {</tool_call>', "a call that can't be read"),
         ('[{"name": "wether", "arguments": {}}]', "ground_truth calls 'wether', which is not among the tools"),
