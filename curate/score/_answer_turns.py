@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from curate.steps.quoting import turns_where
 from schemas.answer_text import answer_of
 from schemas.errors import short_repr
-from schemas.json_text import dump, parse
-from schemas.messages import ROLES
 
 NO_RESPONSE = "no response"
 EMPTY = "the response is empty"
@@ -26,7 +25,7 @@ def answer_turns(response: str | None, completion: str | None) -> list[dict[str,
         return NO_RESPONSE
     turns: list[dict[str, Any]] = [{"role": "assistant", "content": response}]
     if completion is not None and ('"tool_calls"' in completion or completion.count('"role"') != 1):
-        given = _turns_of(completion)
+        given = turns_where(completion, _is_turn)
         if given is None:
             return f"the completion cannot be read: {short_repr(completion)}"
         turns = [_without_trace(turn) for turn in given]
@@ -43,20 +42,7 @@ def _without_trace(turn: dict[str, Any]) -> dict[str, Any]:
     return {**turn, "content": text, "reasoning_content": turn.get("reasoning_content") or trace} if trace else turn
 
 
-def _turns_of(completion: str) -> list[dict[str, Any]] | None:
-    """Return the turns of a response, or None where they cannot be read."""
-    try:
-        turns = parse(completion)
-        if "\\u" in completion:
-            dump(turns, "completion")  # raises for half of a surrogate pair
-    except ValueError:
-        return None
-    return turns if isinstance(turns, list) and turns and all(map(_is_turn, turns)) else None
-
-
-def _is_turn(turn: Any) -> bool:
-    if not isinstance(turn, dict) or turn.get("role") not in ROLES:
-        return False
+def _is_turn(turn: dict[str, Any]) -> bool:
     calls = turn.get("tool_calls") or []
     return (
         isinstance(turn.get("content") or "", str)

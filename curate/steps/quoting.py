@@ -1,6 +1,8 @@
 """Build requests that quote untrusted texts: between tags, which no text can close."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from schemas.json_text import dump, parse
 from schemas.messages import ROLES, Message, dump_turns
@@ -8,8 +10,11 @@ from schemas.messages import ROLES, Message, dump_turns
 
 def turns_of(messages: str | None) -> list[Message] | None:
     """Return messages given as JSON text, or None if they are not a list of messages with a role and a text."""
-    if messages is None:
-        return None
+    return None if messages is None else turns_where(messages, lambda turn: isinstance(turn.get("content"), str))
+
+
+def turns_where(messages: str, valid: Callable[[dict[str, Any]], bool]) -> list[Any] | None:
+    """Return messages given as JSON text, or None if they are no list of messages with a role that are ``valid``."""
     try:
         turns = parse(messages)
         if "\\u" in messages:
@@ -18,8 +23,8 @@ def turns_of(messages: str | None) -> list[Message] | None:
         return None
     if not isinstance(turns, list) or not turns:
         return None
-    valid = all(isinstance(t, dict) and t.get("role") in ROLES and isinstance(t.get("content"), str) for t in turns)
-    return turns if valid else None
+    known = all(isinstance(turn, dict) and turn.get("role") in ROLES and valid(turn) for turn in turns)
+    return turns if known else None
 
 
 def ask_user(text: str) -> str:
