@@ -49,7 +49,7 @@ class FailedReference:
 
 @dataclass
 class CheckedReferences:
-    """What a verifier says of the references of one source's prompts.
+    """The verdicts of one verifier on the references of one source's prompts.
 
     Attributes:
         verifier: The verifier's name in the recipe.

@@ -1,4 +1,4 @@
-"""What prompts may share with others of their family, as 64-bit numbers: turns, a column's value, a recorded family.
+"""The keys of prompts by which a split finds their families: turns, a column's value, a recorded family, as numbers.
 
 Texts are levelled: Unicode's compatibility form, lower case, one space for white space. System texts do not count, as
 one question is often asked under several; only where all turns of the user are the same for very many prompts do they.

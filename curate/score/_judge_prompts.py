@@ -69,7 +69,7 @@ REFERENCE = (
 
 
 class Context(NamedTuple):
-    """What is shown beside the responses.
+    """The texts that are shown beside the responses.
 
     Attributes:
         turns: The turns of the prompt.

@@ -65,7 +65,7 @@ KINDS = (  # in the order of the bits of ``level_rules_loops``
 
 
 class Level(NamedTuple):
-    """What is levelled: see the module. ``units`` cuts the text into units, with a space between each two."""
+    """The parts of a text that are levelled (see the module); ``units`` cuts it into units with spaces between."""
 
     forms: bool = True
     case: bool = True
@@ -81,7 +81,7 @@ class Level(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What the loops look up for each code point: its form, its classes, what to add for its small letter."""
+    """The form and the classes of each code point, and the number that its small letter is further."""
 
     forms: np.ndarray
     classes: np.ndarray

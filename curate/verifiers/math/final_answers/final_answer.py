@@ -34,7 +34,7 @@ ENGLISH = (
 )
 OTHER = rf"(?i)(?:{'|'.join(ANSWER_WORDS)})[*_]{{0,3}}\s*{OTHER_SAYS}"
 A_LINE = r"\n[ \t]*[Aa]:|^[ \t]*[Aa]:"
-# What states an answer, with the signs that its texts have: the others are not searched.
+# Patterns of statements, each with words of which a text that it matches has one: other texts are not searched.
 STATEMENTS = (
     (ENGLISH, ["answer", "option", "choice"]),
     (OTHER, [*ANSWER_WORDS, *(word.capitalize() for word in ANSWER_WORDS)]),
@@ -53,7 +53,7 @@ HEADING = r"(?i)^\W*(?:\d+[.):]\s+\D|step\b|[A-Z][^\d\\$=]{20,}$)"
 TITLE = re.compile(r"\b(?:dr|mr|mrs|ms|st|prof|no|vs|approx|ca|e\.g|i\.e|a\.m|p\.m|[A-Z])$", re.IGNORECASE)
 SENTENCE = re.compile(r"[.!?。！？](?:\s+(?=\S)|(?<=[。！？]))")
 BOLD = re.compile(r"\*\*(?!\w)|(?<!\w)\*\*")  # 2**3 is a power
-# What may follow an answer in its sentence.
+# Words and brackets that follow an answer in its sentence.
 ASIDE = re.compile(
     r",?\s+(?:because|since|as\s+(?:it|the|this|we)|which\s+(?:is|means)|so\s+(?:the|we|it)|i\.\s?e\.|that\s+is|meaning)\b"
     r"|,\s+(?:not|and\s+not|i\.\s?e\.)|,\s*\"\w+\":|\s+\((?:see|as|from|because|not|since|i\.e|I)\b",

@@ -26,7 +26,7 @@ NAMED = (
     r"[ -]?\(?#?\d+(?:\.\d+)*\b"
     r"|\b(?-i:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?\b(?:, \d{4})?"
 )
-# What a text says its answer is not, and points: "it cannot be 12", "(3, 4)".
+# Numbers that a text denies, and points: "it cannot be 12", "(3, 4)".
 DENIED = (
     r"(?i)(?:\b(?:wrong|incorrect)\s+answer\s+is|\bnot|\bcannot|n't|\bnever)\s+(?:be\s+|equal\s+(?:to\s+)?)?[-$]?\d[\d.,]*\b"
     r"|\(\s*-?[\d.]+(?:,\s+-?[\d.]+)+\s*\)"
