@@ -194,12 +194,16 @@ def _check_references(recipe: Recipe) -> None:
             raise UserError(f"{where}: train.{name}: a model in 'models' has that name too; choose another")
         if training.dataset not in recipe.datasets:
             raise unknown("dataset", training.dataset, recipe.datasets, recipe.where("train", name, "dataset"))
-        if training.model not in (*recipe.models, *trained):
-            raise unknown(
-                "model (in 'models', or trained above)",
-                training.model,
-                [*recipe.models, *trained],
-                recipe.where("train", name, "model"),
+        known = [*recipe.models, *trained]
+        for key, model in (("model", training.model), ("teacher", training.teacher)):
+            if model is not None and model not in known:
+                place = recipe.where("train", name, key)
+                raise unknown("model (in 'models', or trained above)", model, known, place)
+        later = [one for one in training.rewards if one in recipe.train and one not in trained]
+        if later:
+            raise UserError(
+                f"{recipe.where('train', name, 'rewards')}: train.{name}: the reward model {later[0]!r} is trained "
+                f"below; put its training above this one"
             )
         trained.append(name)
     _check_evaluation(recipe, trained)

@@ -58,12 +58,13 @@ class Dataset(Open):
     """A dataset made from the candidates. Further keys are settings of its ``select`` step, such as ``margin``.
 
     Attributes:
-        type: The kind of rows: SFT rows, preference pairs or RL prompts.
+        type: The kind of rows: SFT rows, preference pairs, unpaired answers that are good or bad, or RL prompts.
         learn: SFT rows only: whether the assistant's turns of the prompt are learnt beside the completion (``all``, the
             default), or the completion alone (``last``).
         select: The step that chooses the rows or pairs.
         by: The score that the step ranks by.
         where: An SQL condition that the candidates must fulfil.
+        threshold: Unpaired only: an answer whose score ``by`` is at least this is good.
         max_pairs: Preference only: the most pairs of one prompt (``curate.datasets.pairs``).
         length_band: Preference only: the smallest ratio of the shorter to the longer response.
         models: Preference only: whether the two responses must be of different models or of the same.
@@ -75,11 +76,12 @@ class Dataset(Open):
         control_of: In a control that gristmill added, the name of the dataset it belongs to.
     """
 
-    type: Literal["sft", "preference", "prompt"]
+    type: Literal["sft", "preference", "unpaired", "prompt"]
     learn: Literal["all", "last"] | None = None
     select: str | None = None
     by: str | None = None
     where: str | None = Field(default=None, min_length=1)
+    threshold: float | None = Field(default=None, allow_inf_nan=False)
     max_pairs: int | None = Field(default=None, ge=1)
     length_band: float | None = Field(default=None, gt=0, le=1)
     models: Literal["different", "same"] | None = None
@@ -99,7 +101,9 @@ class Training(Open):
         dataset: The dataset to train on.
         model: The model, or the training, to start from.
         lora: Whether to train a LoRA adapter, or PEFT's options of it; full weights without.
-        rewards: Online RL only: the scorers that reward answers.
+        rewards: Online RL only: the scorers that reward answers, or the trainings of reward models.
+        teacher: Distillation only: the model, or the training, whose answers' probabilities are learnt.
+        allow: The refusals that are taken back: what is refused by default is trained on (``train.refusals``).
         unshown: What becomes of rows with something that the model's chat template does not print, such as tool calls:
             refuse them, leave the rows out, write reasoning traces into the text (and refuse all else), or train on
             what it prints of them.
@@ -110,6 +114,8 @@ class Training(Open):
     model: str
     lora: bool | dict[str, Any] | None = None
     rewards: list[str] = []
+    teacher: str | None = None
+    allow: list[Literal["shared_prompts", "constant_reward", "unaccepted_truths"]] = []
     unshown: Literal["refuse", "leave_out", "in_text", "ignore"] = "refuse"
 
 

@@ -32,6 +32,10 @@ PREFERENCES = {
     "rejected": TEXT, "tools": TEXT, "chosen_score": NUMBER, "rejected_score": NUMBER, "scores": TEXT,
     "dataset": TEXT, "split": TEXT,
 }  # fmt: skip
+UNPAIRED = {
+    "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": TEXT, "completion": TEXT, "label": FLAG,
+    "tools": TEXT, "score": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
+}  # fmt: skip
 RL_PROMPTS = {
     "row_id": TEXT, "prompt_id": TEXT, "prompt": TEXT, "ground_truth": TEXT, "metadata": TEXT, "tools": TEXT,
     "pass_rate": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
@@ -52,7 +56,7 @@ ROW_LOSSES = {
 }  # fmt: skip
 ROLLOUTS = {
     "training_id": TEXT, "step": INTEGER, "row_id": TEXT, "sample_index": INTEGER, "response": TEXT, "reward": TEXT,
-    "value": NUMBER, "error": TEXT,
+    "value": NUMBER, "error": TEXT, "prompt_id": TEXT, "advantage": NUMBER,
 }  # fmt: skip
 STAGES = {
     "stage_id": TEXT, "run_id": TEXT, "recipe": TEXT, "position": INTEGER, "stage": TEXT, "reused": FLAG,
@@ -78,6 +82,7 @@ STAGE_TABLES = {
     "diversity": (DIVERSITY, ("stage", "set")),
     "sft": (SFT, ("row_id", "dataset")),
     "preferences": (PREFERENCES, ("row_id", "dataset")),
+    "unpaired": (UNPAIRED, ("row_id", "dataset")),
     "rl_prompts": (RL_PROMPTS, ("row_id", "dataset")),
     "trainings": (TRAININGS, ("training_id",)),
     "training_rows": (TRAINING_ROWS, ("training_id", "row_id")),
@@ -89,4 +94,4 @@ STAGE_TABLES = {
 # metadata than that row's; the evidence is the answer's own metadata.
 OTHER_METADATA = "its row's metadata are not its prompt's"
 HISTORY_TABLES = {"stages": STAGES, "runs": RUNS, "costs": COSTS}
-DATASET_TABLES = {"sft": "sft", "preference": "preferences", "prompt": "rl_prompts"}
+DATASET_TABLES = {"sft": "sft", "preference": "preferences", "unpaired": "unpaired", "prompt": "rl_prompts"}

@@ -91,13 +91,20 @@ def _values(scorer: Scorer, answers: pl.DataFrame, answer: Answer) -> pl.DataFra
         return pl.DataFrame(failed, schema={"value": pl.Float64, "error": pl.String, "detail": pl.String})
 
 
-def answer_scorers(recipe: Recipe, names: list[str], where: str) -> dict[str, AnswerScorer]:
-    """Find scorers by name: a ``score`` step of the recipe (with its settings there), else a step of that name.
+def answer_scorers(
+    recipe: Recipe, names: list[str], where: str, refs: dict[str, ModelRef] | None = None
+) -> dict[str, AnswerScorer]:
+    """Find scorers by name.
+
+    A name is that of a ``score`` step of the recipe (with its settings there), of a training whose reward model scores,
+    or of a built-in step.
 
     Args:
         recipe: The recipe.
         names: The scorers' names.
         where: The place in the recipe that names them, for errors.
+        refs: The models that trainings made, by name; where one is missing, a ``ModelRef`` stands for it that cannot be
+            loaded, and whose identity ends in ``>``.
 
     Returns:
         The scorers by name, in the order of ``names``.
@@ -113,7 +120,8 @@ def answer_scorers(recipe: Recipe, names: list[str], where: str) -> dict[str, An
 
     def find_model(name: str, place: str) -> ModelRef:
         if name not in models:
-            models[name] = recipe_model(recipe, name, place)
+            trained = (refs or {}).get(name) or ModelRef(name, ">", "") if name in recipe.train else None
+            models[name] = trained or recipe_model(recipe, name, place)
         return models[name]
 
     def read(step: Step, steps_above: int) -> tuple[Scorer, ...]:
@@ -128,9 +136,21 @@ def answer_scorers(recipe: Recipe, names: list[str], where: str) -> dict[str, An
     for name in names:
         if name in found:
             raise UserError(f"{where}: {name!r} is there twice")
-        step = steps[position[name]] if name in position else Step(verb="score", use=name)
+        step = steps[position[name]] if name in position else _step(recipe, name, where)
         found[name] = AnswerScorer(read(step, position.get(name, 0)))
     return found
+
+
+def _step(recipe: Recipe, name: str, where: str) -> Step:
+    """Return the step for a scorer that has none in the recipe: a trained reward model's, or the built-in one's."""
+    if name not in recipe.train:
+        return Step(verb="score", use=name)
+    if recipe.train[name].trainer != "reward":
+        raise UserError(
+            f"{where}: the training {name!r} (trainer {recipe.train[name].trainer!r}) makes no reward model; a scorer "
+            f"is a step of 'score', or a training whose trainer is 'reward'"
+        )
+    return Step(verb="score", use="reward_model", settings={"model": name, "as": name})
 
 
 def requests_for(scorers: dict[str, AnswerScorer], gateway: Gateway, seed: int, label: str) -> ScorerRequests:

@@ -1,7 +1,8 @@
 """Finds trainers by file name: ``train/trainers/kto.py`` with a function ``train(job, folder)`` is ``trainer: kto``.
 
-Two constants in a trainer's file name TRL's config class, which takes its options (``CONFIG``), and the type of dataset
-that it trains on (``DATA``). Importing a trainer imports neither torch nor TRL.
+Constants in a trainer's file name TRL's config class, which takes its options (``CONFIG``), the type of dataset that it
+trains on (``DATA``), and the keys of a training that it needs and others do not have (``NEEDS``): ``rewards``,
+``teacher``. Importing a trainer imports neither torch nor TRL.
 """
 
 import ast
@@ -23,6 +24,7 @@ class Trainer(Protocol):
 
     CONFIG: str
     DATA: str
+    NEEDS: tuple[str, ...]
 
     def train(self, job: "TrainingJob", folder: Path) -> "Outcome":
         """Train as the job says, and save the model into a folder."""

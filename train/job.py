@@ -34,6 +34,7 @@ class TrainingJob:
         work_folder: The folder for checkpoints.
         progress: The display to report to.
         answer: Makes the model calls of ``rewards``.
+        teacher: The model to learn from, in distillation.
         unshown: What becomes of rows with something that the chat template does not print (``Training.unshown``).
     """
 
@@ -49,6 +50,7 @@ class TrainingJob:
     work_folder: Path
     progress: Progress
     answer: Answer = no_model_calls
+    teacher: ModelRef | None = None
     unshown: str = "refuse"
 
 

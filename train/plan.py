@@ -24,10 +24,13 @@ from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
-from train.find_trainer import find_trainer
+from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
 from train.tables import MESSAGE_COLUMNS
 from train.unshown import check_shown
+
+# The keys of a training that only some trainers have (``NEEDS``), with an example of each.
+NEEDED = {"rewards": "[constraints]", "teacher": "a model's name"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class PlannedTraining:
         rows: The rows of the split ``train``.
         eval_rows: The rows of the first other split.
         rewards: The scorers that reward answers, by name.
+        teacher: The model to learn from, in distillation.
         depends_on: Everything that the result depends on; ``stage_id`` is its hash.
     """
 
@@ -54,6 +58,7 @@ class PlannedTraining:
     rows: pl.DataFrame
     eval_rows: pl.DataFrame
     rewards: dict[str, AnswerScorer]
+    teacher: ModelRef | None
     depends_on: dict[str, Any]
 
 
@@ -99,18 +104,16 @@ def plan_training(
     training, where = recipe.train[name], recipe.where("train", name)
     trainer = find_trainer(training.trainer, recipe.where("train", name, "trainer"))
     dataset_type = trainer.DATA
-    rewards = _check(recipe, name, dataset_type)
-    if training.model not in refs:
-        raise unknown("model", training.model, refs, recipe.where("train", name, "model"))
-    ref = refs[training.model]
-    if engine_of(ref).remote:
-        raise UserError(
-            f"{where}: the model {training.model!r} is behind a server (engine {ref.engine!r}), so it cannot be "
-            f"trained here"
-        )
-    if training.dataset not in datasets or ref.identity.endswith(">"):  # ">": the base is a training without an id yet
+    rewards = _check(recipe, name, trainer, refs)
+    ref = _local_model(training.model, refs, recipe.where("train", name, "model"), "trained")
+    teacher = None
+    if training.teacher is not None:
+        teacher = _local_model(training.teacher, refs, recipe.where("train", name, "teacher"), "asked")
+    needed = [ref, *([teacher] if teacher else []), *(model for scorer in rewards.values() for model in scorer.models)]
+    # An identity that ends in ">" is that of a training that has no id yet.
+    if training.dataset not in datasets or any(one.identity.endswith(">") for one in needed):
         nothing = pl.DataFrame()
-        return PlannedTraining(name, training, ref, "", None, nothing, nothing, rewards, {})
+        return PlannedTraining(name, training, ref, "", None, nothing, nothing, rewards, teacher, {})
     rows, eval_rows = split_rows(datasets[training.dataset].read(DATASET_TABLES[dataset_type]))
     if rows.is_empty():
         raise UserError(
@@ -137,10 +140,25 @@ def plan_training(
     }
     if training.unshown != "refuse":
         depends_on["unshown"] = training.unshown
+    if teacher is not None:
+        depends_on["teacher"] = teacher.identity
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
     stage_id = fingerprint(depends_on)[:12]
-    return PlannedTraining(name, training, ref, stage_id, store.stage(stage_id), rows, eval_rows, rewards, depends_on)
+    stage = store.stage(stage_id)
+    return PlannedTraining(name, training, ref, stage_id, stage, rows, eval_rows, rewards, teacher, depends_on)
+
+
+def _local_model(name: str, refs: dict[str, ModelRef], where: str, done: str) -> ModelRef:
+    """Return a model whose weights can be loaded here. Raises ``UserError`` if there is none of this name."""
+    if name not in refs:
+        raise unknown("model", name, refs, where)
+    if engine_of(refs[name]).remote:
+        raise UserError(
+            f"{where}: the model {name!r} is behind a server (engine {refs[name].engine!r}), so it cannot be "
+            f"{done} here"
+        )
+    return refs[name]
 
 
 def check_training_sections(recipe: Recipe) -> None:
@@ -150,7 +168,7 @@ def check_training_sections(recipe: Recipe) -> None:
         UserError: A trainer, an option, a dataset's type or a scorer is wrong.
     """
     for name, training in recipe.train.items():
-        _check(recipe, name, find_trainer(training.trainer, recipe.where("train", name, "trainer")).DATA)
+        _check(recipe, name, find_trainer(training.trainer, recipe.where("train", name, "trainer")))
     if recipe.evaluate is not None:
         answer_scorers(recipe, recipe.evaluate.by, recipe.where("evaluate", "by"))
 
@@ -170,9 +188,17 @@ def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
             raise unknown("training", name, recipe.train, recipe.where("train"))
     wanted = set(names or recipe.train)
     for name in reversed(recipe.train):
-        if name in wanted and recipe.train[name].model in recipe.train:
-            wanted.add(recipe.train[name].model)
+        if name in wanted:
+            wanted.update(trainings_needed(recipe, name))
     return [name for name in recipe.train if name in wanted]
+
+
+def trainings_needed(recipe: Recipe, name: str) -> list[str]:
+    """Return the trainings whose models a training starts from, learns from, or is rewarded by."""
+    training = recipe.train[name]
+    steps = {step.name: step for step in recipe.completions if step.verb == "score"}
+    rewards = [steps[one].settings.get("model") if one in steps else one for one in training.rewards]
+    return [one for one in (training.model, training.teacher, *rewards) if one in recipe.train]
 
 
 def first_model(recipe: Recipe, training: Training) -> str:
@@ -201,22 +227,23 @@ def trained_ref(stage: Stage, base: ModelRef, name: str | None = None) -> ModelR
     return base.trained(name or manifest["name"], stage.stage_id, stage.folder("model"), adapter=manifest["adapter"])
 
 
-def _check(recipe: Recipe, name: str, dataset_type: str) -> dict[str, AnswerScorer]:
+def _check(
+    recipe: Recipe, name: str, trainer: Trainer, refs: dict[str, ModelRef] | None = None
+) -> dict[str, AnswerScorer]:
     """Check a training as far as the recipe alone allows; return its rewards."""
     training, where = recipe.train[name], recipe.where("train", name)
     found = recipe.datasets[training.dataset].type
-    if found != dataset_type:
+    if found != trainer.DATA:
         raise UserError(
             f"{recipe.where('train', name, 'dataset')}: the trainer {training.trainer!r} needs a dataset "
-            f"of type {dataset_type!r}; {training.dataset!r} is of type {found!r}"
+            f"of type {trainer.DATA!r}; {training.dataset!r} is of type {found!r}"
         )
     options.check(training, where)
-    if bool(training.rewards) != (dataset_type == "prompt"):
-        raise UserError(
-            f"{where}: the trainer {training.trainer!r} "
-            + ("needs 'rewards', such as [constraints]" if dataset_type == "prompt" else "takes no 'rewards'")
-        )
-    return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"))
+    for key, example in NEEDED.items():
+        if bool(getattr(training, key)) != (key in trainer.NEEDS):
+            needs = f"needs {key!r}, such as {example}" if key in trainer.NEEDS else f"takes no {key!r}"
+            raise UserError(f"{where}: the trainer {training.trainer!r} {needs}")
+    return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"), refs)
 
 
 def _hash_rows(rows: pl.DataFrame, dataset_type: str) -> str:

@@ -31,8 +31,13 @@ class Rollouts:
             scored: A row for each answer with ``value`` and ``error``.
         """
         columns = empty_table(ROLLOUTS).schema
-        batch = answers.select("row_id", "response").with_columns(
-            scored["value"], scored["error"], step=pl.lit(step), reward=pl.lit(reward), sample_index=pl.lit(None)
+        batch = answers.select("row_id", "response").with_columns(scored["value"], scored["error"])
+        batch = batch.with_columns(
+            step=pl.lit(step),
+            reward=pl.lit(reward),
+            sample_index=pl.lit(None),
+            prompt_id=pl.lit(None),
+            advantage=pl.lit(None),
         )
         self.batches.append(batch.select(pl.col(name).cast(kind) for name, kind in columns.items()))
 

@@ -94,6 +94,7 @@ def _train(
             work_folder=work_folder,
             progress=progress,
             answer=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer,
+            teacher=planned.teacher,
             unshown=planned.training.unshown,
         )
         folder = writer.folder("model")

@@ -8,6 +8,7 @@ from curate.storage.polars_types import polars_schema
 MESSAGE_COLUMNS = {
     "sft": ("prompt", "completion"),
     "preference": ("prompt", "chosen", "rejected"),
+    "unpaired": ("prompt", "completion"),
     "prompt": ("prompt",),
 }
 

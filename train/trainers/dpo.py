@@ -8,6 +8,7 @@ from train.row_losses import RowLosses, combine_pairs
 
 CONFIG = "DPOConfig"
 DATA = "preference"
+NEEDS = ()
 SIDES = ("chosen", "rejected")
 
 

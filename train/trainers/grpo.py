@@ -8,6 +8,7 @@ from train.job import Outcome, TrainingJob
 
 CONFIG = "GRPOConfig"
 DATA = "prompt"
+NEEDS = ("rewards",)
 NO_LIMIT = 1 << 30  # tokens
 
 

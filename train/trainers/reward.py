@@ -8,6 +8,7 @@ from train.row_losses import RowLosses, combine_pairs
 
 CONFIG = "RewardConfig"
 DATA = "preference"
+NEEDS = ()
 
 
 class RewardRowLosses(RowLosses):

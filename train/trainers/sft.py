@@ -8,6 +8,7 @@ from train.row_losses import RowLosses
 
 CONFIG = "SFTConfig"
 DATA = "sft"
+NEEDS = ()
 
 
 class SFTRowLosses(RowLosses):
