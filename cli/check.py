@@ -21,6 +21,7 @@ from curate.storage.reply_log import ReplyLog
 from schemas.recipe import Recipe
 from train.examples.loss_settings import LossSettings
 from train.examples.prompt_examples import rendered_prompts
+from train.plan import trained_model
 from train.references import verifiers_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def show_plan(recipe: Recipe, store: "Store | None", rows: int, references: int 
         The plan.
     """
     wanted = references if verifiers_of(recipe) else 0
-    found = plan(recipe, store, rows=MOST_ROWS if rows else 0, references=wanted)
+    found = plan(recipe, store, rows=MOST_ROWS if rows else 0, references=wanted, trained=trained_model)
     shown = console()
     lines = [(stage.label, "cached" if stage.cached else "to run", stage.note) for stage in found.stages]
     lines += _trainings(recipe, found)

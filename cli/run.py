@@ -102,7 +102,12 @@ def run(
     limited = result.recipe.limit is not None
     shown = command_line("show", *(["--recipe", result.recipe.run_name] if limited else []), store=store)
     flag = ["--limit", result.recipe.limit] if limited else []
-    typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
+    if result.waits_for:
+        train = command_line("train", recipe, result.waits_for, *flag, store=store)
+        again = command_line("run", recipe, *flag, store=store)
+        typer.echo(f"the other stages wait for the training {result.waits_for!r}; next: {train}   then: {again}")
+    else:
+        typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
     if limited:
         typer.echo(
             f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
@@ -137,12 +142,12 @@ def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | 
     """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
     from curate.api.run import run as build
-    from train.plan import check_training_sections
+    from train.plan import check_training_sections, trained_model
 
     loaded = read_recipe(recipe, overrides, limit)
     check_training_sections(loaded)
     with Bars() as bars:
-        return build(loaded, open_store(store, create=True), bars)
+        return build(loaded, open_store(store, create=True), bars, trained=trained_model)
 
 
 COMMANDS = (demo, init, check, run, steps)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
 from schemas.recipe import SPLIT_SETTINGS, Budget, Evaluation, Recipe
+from schemas.trained_models import check_trained_models, with_trained_scorers
 from schemas.yaml_file import override, parse, plain_values, read_text
 
 PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
@@ -58,7 +59,7 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
         loaded = Recipe.model_validate({**data, "path": path, "lines": lines})
     except ValidationError as error:
         raise _first_error(error, path, lines) from None
-    loaded = with_controls(loaded)
+    loaded = with_trained_scorers(with_controls(loaded))
     _check_references(loaded)
     return loaded
 
@@ -199,13 +200,8 @@ def _check_references(recipe: Recipe) -> None:
             if model is not None and model not in known:
                 place = recipe.where("train", name, key)
                 raise unknown("model (in 'models', or trained above)", model, known, place)
-        later = [one for one in training.rewards if one in recipe.train and one not in trained]
-        if later:
-            raise UserError(
-                f"{recipe.where('train', name, 'rewards')}: train.{name}: the reward model {later[0]!r} is trained "
-                f"below; put its training above this one"
-            )
         trained.append(name)
+    check_trained_models(recipe)
     _check_evaluation(recipe, trained)
 
 

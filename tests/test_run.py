@@ -125,7 +125,7 @@ def test_a_second_run_does_nothing_and_the_plan_says_so(made):
     run(recipe, store)
     assert spent(store) == (0, 0) and store.stages() == stages and tables(store) == before
     assert all(stage["reused"] for stage in last_run(store)["stages"])
-    assert set(built(recipe, store)[0]) == {"sft", "dpo", "rl"}
+    assert set(built(recipe, store, ["sft", "dpo", "rl"]).datasets) == {"sft", "dpo", "rl"}
 
 
 def test_a_larger_n_asks_for_the_new_samples_only(tiny, tmp_path):

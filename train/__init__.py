@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from train.api import EvaluationResult, TrainedModel, check, evaluate, train
+    from train.api import EvaluationResult, TrainedModel, check, evaluate, train, trained_model
 
-__all__ = ["EvaluationResult", "TrainedModel", "check", "evaluate", "train"]
+__all__ = ["EvaluationResult", "TrainedModel", "check", "evaluate", "train", "trained_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ from curate.storage.rows import CANDIDATES
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Step
 from schemas.rows import PROMPTS
+from schemas.trained_models import is_reward_model, reward_step
 
 # The columns of a fresh answer. A scorer may also read the recipe's scores above it, which are computed from these.
 READABLE = (
@@ -103,8 +104,7 @@ def answer_scorers(
         recipe: The recipe.
         names: The scorers' names.
         where: The place in the recipe that names them, for errors.
-        refs: The models that trainings made, by name; where one is missing, a ``ModelRef`` stands for it that cannot be
-            loaded, and whose identity ends in ``>``.
+        refs: The models that trainings made, by name; one that is missing is as ``recipe_model`` returns it.
 
     Returns:
         The scorers by name, in the order of ``names``.
@@ -120,8 +120,7 @@ def answer_scorers(
 
     def find_model(name: str, place: str) -> ModelRef:
         if name not in models:
-            trained = (refs or {}).get(name) or ModelRef(name, ">", "") if name in recipe.train else None
-            models[name] = trained or recipe_model(recipe, name, place)
+            models[name] = (refs or {}).get(name) or recipe_model(recipe, name, place)
         return models[name]
 
     def read(step: Step, steps_above: int) -> tuple[Scorer, ...]:
@@ -136,21 +135,10 @@ def answer_scorers(
     for name in names:
         if name in found:
             raise UserError(f"{where}: {name!r} is there twice")
-        step = steps[position[name]] if name in position else _step(recipe, name, where)
+        own = reward_step(name) if is_reward_model(recipe, name) else Step(verb="score", use=name)
+        step = steps[position[name]] if name in position else own
         found[name] = AnswerScorer(read(step, position.get(name, 0)))
     return found
-
-
-def _step(recipe: Recipe, name: str, where: str) -> Step:
-    """Return the step for a scorer that has none in the recipe: a trained reward model's, or the built-in one's."""
-    if name not in recipe.train:
-        return Step(verb="score", use=name)
-    if recipe.train[name].trainer != "reward":
-        raise UserError(
-            f"{where}: the training {name!r} (trainer {recipe.train[name].trainer!r}) makes no reward model; a scorer "
-            f"is a step of 'score', or a training whose trainer is 'reward'"
-        )
-    return Step(verb="score", use="reward_model", settings={"model": name, "as": name})
 
 
 def requests_for(scorers: dict[str, AnswerScorer], gateway: Gateway, seed: int, label: str) -> ScorerRequests:

@@ -14,9 +14,18 @@ from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
 from schemas.errors import UserError
 from schemas.progress import Progress
+from schemas.recipe import Recipe
+from schemas.trained_models import datasets_needed, with_needed
 from train.compare import compare
 from train.evaluation import evaluate_recipe
-from train.plan import check_training_sections, plan_trainings, trained_models
+from train.plan import (
+    check_training_sections,
+    models_of,
+    plan_trainings,
+    selected,
+    trained_model,
+    trained_models,
+)
 from train.run import train_recipe
 
 
@@ -117,10 +126,26 @@ def train(
     names = [names] if isinstance(names, str) else names
     if not recipe.train:
         raise UserError(f"{recipe.path}: has no section 'train'")
-    datasets, models = built(recipe, store)
+    wanted = selected(recipe, names)
+    state = built(recipe, store, datasets_needed(recipe, wanted), trained_model)
+    waiting = [name for name in wanted if recipe.train[name].dataset not in state.datasets]
+    if waiting and (names or waiting == wanted):
+        raise UserError(_waits(recipe, waiting[0], state.waits_for))
+    ready = [name for name in wanted if not set(with_needed(recipe, [name])) & {*waiting}]
     with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
-        stages = record.use(train_recipe(recipe, store, datasets, models, names, progress, gateway))
+        stages = record.use(train_recipe(recipe, store, state.datasets, models_of(state), ready, progress, gateway))
+    if waiting:
+        progress.say(_waits(recipe, waiting[0], state.waits_for))
     return {stage.manifest["name"]: TrainedModel(stage.manifest["name"], stage) for stage in stages}
+
+
+def _waits(recipe: Recipe, name: str, training: str) -> str:
+    """Return what to do where a training waits for another one, whose model makes its dataset."""
+    return (
+        f"train.{name}: its dataset {recipe.train[name].dataset!r} is made with the model of train.{training}; "
+        f"'gristmill train {recipe.argument} {training}' trains that, 'gristmill run {recipe.argument}' then makes the "
+        f"dataset"
+    )
 
 
 def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) -> EvaluationResult:
@@ -137,8 +162,9 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
     if recipe.evaluate is None:
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
-    datasets, models = built(recipe, store)
-    models = trained_models(plan_trainings(recipe, store, datasets, models), models)
+    state = built(recipe, store, [recipe.evaluate.dataset], trained_model)
+    models = models_of(state)
+    models = trained_models(plan_trainings(recipe, store, state.datasets, models), models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
-        (stage,) = record.use([evaluate_recipe(recipe, store, datasets, models, progress, gateway=gateway)])
+        (stage,) = record.use([evaluate_recipe(recipe, store, state.datasets, models, progress, gateway=gateway)])
     return EvaluationResult(stage)

@@ -113,7 +113,12 @@ def plan_evaluation(
             )
     if not (evaluation.by and evaluation.models):
         raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
-    scorers = answer_scorers(recipe, evaluation.by, recipe.where("evaluate", "by"))
+    scorers = answer_scorers(recipe, evaluation.by, recipe.where("evaluate", "by"), models)
+    for ref in (ref for scorer in scorers.values() for ref in scorer.models if ref.untrained):
+        raise UserError(
+            f"{where}: the model {ref.name!r}, which is to score, is not trained yet; "
+            f"'gristmill train {recipe.argument} {ref.name}' trains it"
+        )
     if prompts is None:
         _check_columns(recipe, scorers)
     rows = held_out_prompts(recipe, datasets[evaluation.dataset], prompts)

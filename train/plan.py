@@ -15,6 +15,7 @@ import polars as pl
 from curate.models.chat.chat import template_for
 from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
+from curate.pipeline.run_state import RunState
 from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
@@ -22,6 +23,7 @@ from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
+from schemas.trained_models import with_needed
 from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
 from train.find_trainer import Trainer, find_trainer
@@ -110,8 +112,7 @@ def plan_training(
     if training.teacher is not None:
         teacher = _local_model(training.teacher, refs, recipe.where("train", name, "teacher"), "asked")
     needed = [ref, *([teacher] if teacher else []), *(model for scorer in rewards.values() for model in scorer.models)]
-    # An identity that ends in ">" is that of a training that has no id yet.
-    if training.dataset not in datasets or any(one.identity.endswith(">") for one in needed):
+    if training.dataset not in datasets or any(one.untrained for one in needed):
         nothing = pl.DataFrame()
         return PlannedTraining(name, training, ref, "", None, nothing, nothing, rewards, teacher, {})
     rows, eval_rows = split_rows(datasets[training.dataset].read(DATASET_TABLES[dataset_type]))
@@ -174,7 +175,7 @@ def check_training_sections(recipe: Recipe) -> None:
 
 
 def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
-    """Return some trainings of a recipe and those they start from, in the recipe's order.
+    """Return some trainings of a recipe and those that they need, in the recipe's order.
 
     Args:
         recipe: The recipe.
@@ -186,19 +187,7 @@ def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
     for name in names or []:
         if name not in recipe.train:
             raise unknown("training", name, recipe.train, recipe.where("train"))
-    wanted = set(names or recipe.train)
-    for name in reversed(recipe.train):
-        if name in wanted:
-            wanted.update(trainings_needed(recipe, name))
-    return [name for name in recipe.train if name in wanted]
-
-
-def trainings_needed(recipe: Recipe, name: str) -> list[str]:
-    """Return the trainings whose models a training starts from, learns from, or is rewarded by."""
-    training = recipe.train[name]
-    steps = {step.name: step for step in recipe.completions if step.verb == "score"}
-    rewards = [steps[one].settings.get("model") if one in steps else one for one in training.rewards]
-    return [one for one in (training.model, training.teacher, *rewards) if one in recipe.train]
+    return with_needed(recipe, names or [*recipe.train])
 
 
 def first_model(recipe: Recipe, training: Training) -> str:
@@ -219,6 +208,22 @@ def split_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def trained_models(plans: list[PlannedTraining], models: dict[str, ModelRef]) -> dict[str, ModelRef]:
     """Return ``models`` and the models of the planned trainings that are done, by name."""
     return models | {p.name: trained_ref(p.stage, p.ref, p.name) for p in plans if p.stage}
+
+
+def trained_model(state: RunState, name: str) -> ModelRef | None:
+    """Return the model of a recipe's training, or None if it is not done; the ``trained`` of ``curate.run``.
+
+    Args:
+        state: The state of the recipe, with the datasets that the training needs.
+        name: The training's name.
+    """
+    plans = plan_trainings(state.recipe, state.store, state.datasets, models_of(state), [name])
+    return trained_models(plans, {}).get(name)
+
+
+def models_of(state: RunState) -> dict[str, ModelRef]:
+    """Return the models of a recipe's section ``models``, by name."""
+    return {name: state.model(name, state.recipe.where("models", name)) for name in state.recipe.models}
 
 
 def trained_ref(stage: Stage, base: ModelRef, name: str | None = None) -> ModelRef:

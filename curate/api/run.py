@@ -15,7 +15,6 @@ from curate.datasets.build import dataset_stage
 from curate.datasets.dataset_warnings import dataset_warnings
 from curate.datasets.split_notes import split_warnings
 from curate.models.engine import engine_of
-from curate.models.model_ref import ModelRef
 from curate.pipeline.decontaminate import decontaminate_stage
 from curate.pipeline.dedup import dedup_stage
 from curate.pipeline.filter import filter_stage
@@ -25,7 +24,7 @@ from curate.pipeline.mix import last_mixed_source, mix_stage
 from curate.pipeline.pipeline import Pipeline
 from curate.pipeline.planner import Plan, Planner
 from curate.pipeline.run_record import RunRecord
-from curate.pipeline.run_state import RunState
+from curate.pipeline.run_state import RunState, TrainedModel, none_trained
 from curate.pipeline.score import score_stage
 from curate.pipeline.select import select_stage
 from curate.pipeline.source import check_source_names, source_stage
@@ -33,13 +32,13 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps.code_hash import code_hash
 from curate.storage.rows import RowSet
-from curate.storage.stage import Stage
 from curate.storage.store import Store, is_store
 from schemas.errors import Stopped, UserError, short_repr
 from schemas.ids import fingerprint
 from schemas.load_recipe import load_recipe
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe, Step
+from schemas.trained_models import datasets_needed, trainings_named, with_needed
 
 RowsVerb = Callable[[RunState, RowSet, Step, RowSet | None], StageSpec]
 ROWS_VERBS: dict[str, RowsVerb] = {
@@ -55,7 +54,9 @@ AnyRecipe = Recipe | Mapping[str, Any] | Path | str
 AnyStore = Store | Path | str
 
 
-def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) -> RunResult:
+def run(
+    recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None, *, trained: TrainedModel = none_trained
+) -> RunResult:
     """Build a recipe's datasets. What is there already is reused, and each source is read once.
 
     Every finished stage can be asked for in SQL at once, also while the run goes on; nothing half-made is left behind.
@@ -64,6 +65,8 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
         recipe: A recipe, a mapping with its sections, or the path of its file.
         store: The store to build in, or its folder, which is made if it is not there.
         progress: Shows how far the run is; silent by default. ``cli.progress.Bars`` shows bars.
+        trained: Finds the models of the recipe's trainings, for steps that ask one: ``train.trained_model``. The stages
+            from such a step on wait while its training is not done (``RunResult.waits_for``).
 
     Returns:
         The result: the datasets, the decisions about rows, the costs, and the warnings.
@@ -76,29 +79,36 @@ def run(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = None) ->
     recipe, store, progress = as_recipe(recipe), as_store(store), as_progress(progress)
     sources = SourceReader()
     with _drafts() as drafts:
-        planned = _plan(recipe, store, drafts, sources)
+        planned = _plan(recipe, store, drafts, sources, trained)
         sources.forget_rows()  # the drafts hold the rows that the run needs
         early = planned.warnings if planned.model_requests else []  # before the models are paid
         for one in planned.model_requests:  # a missing key is found before the other models are paid
             engine_of(one.ref).ready(one.ref)
         with RunRecord(recipe, store, "run") as record:
-            state = RunState(recipe, store, sources)
+            state = RunState(recipe, store, sources, trained)
             _warn(progress, early)
             with record.gateway(progress) as gateway:
                 stages = Pipeline(RunContext(store, progress, gateway), record, drafts).make(stage_specs(state))
             warnings = [StageWarning(one.manifest["label"], text) for one in stages for text in one.warnings]
             results = {one.manifest["label"]: one.manifest["result"] for one in stages}
-            warnings += dataset_warnings(state, results) + split_warnings(state)
+            warnings += dataset_warnings(state, results, pending=bool(state.waits_for)) + split_warnings(state)
             _warn(progress, [one for one in warnings if one not in early])
             opened = OpenStore(store.path, create=False)
-            result = RunResult(recipe, opened, record.run_id, state.datasets, warnings)
+            result = RunResult(recipe, opened, record.run_id, state.datasets, warnings, state.waits_for)
             if gateway.stopped:
                 reasons = "; ".join(gateway.stopped.values())
                 raise Stopped(f"{reasons}. The datasets are made of what there is", result=result)
     return result
 
 
-def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0, references: int = 0) -> Plan:
+def plan(
+    recipe: AnyRecipe,
+    store: AnyStore | None = None,
+    *,
+    rows: int = 0,
+    references: int = 0,
+    trained: TrainedModel = none_trained,
+) -> Plan:
     """Check a recipe against the steps there are and say what a run would do. Writes nothing to the store.
 
     Args:
@@ -106,6 +116,7 @@ def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0, ref
         store: The store that a run would build in, or its folder; None if there is none yet.
         rows: How many rows to make of recorded answers for each training whose dataset is not there yet.
         references: How many prompts to return with the recorded answers that are known as right, for verifiers.
+        trained: As in ``run``.
 
     Raises:
         UserError: For a mistake in the recipe or its sources, or in ``rows`` or ``references``.
@@ -117,7 +128,7 @@ def plan(recipe: AnyRecipe, store: AnyStore | None = None, *, rows: int = 0, ref
     if isinstance(store, Path | str):
         store = Store(store, create=False) if is_store(Path(store)) else None
     with _drafts() as drafts:
-        found = _plan(recipe, store or drafts, drafts, SourceReader()).with_sources()
+        found = _plan(recipe, store or drafts, drafts, SourceReader(), trained).with_sources()
         wanted = {one.dataset for one in recipe.train.values()} - set(found.datasets) if rows else ()
         found = replace(found, first_rows={name: first_rows(found.state, name, rows) for name in wanted})
         return replace(found, references=reference_rows(found.state, references)) if references else found
@@ -140,25 +151,42 @@ def as_progress(progress: Progress | None) -> Progress:
     return progress or Progress()
 
 
-def built(recipe: Recipe, store: Store) -> tuple[dict[str, Stage], dict[str, ModelRef]]:
-    """Return a recipe's datasets and models, by name, for training.
+def built(recipe: Recipe, store: Store, needed: list[str], trained: TrainedModel = none_trained) -> RunState:
+    """Return the state of a recipe whose datasets are built, for training.
+
+    Args:
+        recipe: The recipe.
+        store: The store.
+        needed: The datasets that must be up to date; one that waits for a training may be missing.
+        trained: As in ``run``.
 
     Raises:
-        UserError: The datasets are not up to date.
+        UserError: A dataset is not up to date.
     """
-    found = plan(recipe, store).state
-    for name in recipe.datasets:
-        if name not in found.datasets:
+    state = plan(recipe, store, trained=trained).state
+    waiting = datasets_waiting(state)
+    for name in needed:
+        if name not in state.datasets and name not in waiting:
             raise UserError(
                 f"dataset {name!r} is not built, or the recipe has changed since; run first: "
                 f"gristmill run {recipe.argument} (in Python: run(recipe, store))"
             )
-    models = {name: found.model(name, recipe.where("models", name)) for name in recipe.models}
-    return found.datasets, models
+    return state
+
+
+def datasets_waiting(state: RunState) -> list[str]:
+    """Return the datasets that are not made because they wait for a training, which itself can be done."""
+    if not state.waits_for:
+        return []
+    own = datasets_needed(state.recipe, with_needed(state.recipe, [state.waits_for]))
+    return [name for name in state.recipe.datasets if name not in state.datasets and name not in own]
 
 
 def stage_specs(state: RunState) -> Iterator[StageSpec]:
     """Yield a recipe's stages in order; each must be adopted before the next is asked for.
+
+    Where a step asks the model of a training, the datasets of that training are made first, of the candidates as they
+    are above the step. While the training is not done, the step and all stages below it wait.
 
     Raises:
         UserError: For a mistake in the recipe or its sources.
@@ -166,8 +194,25 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
     _check_prices(state)
     recipe = state.recipe
     check_source_names(recipe)
-    last_mixed = last_mixed_source(recipe)
-    for step in recipe.prompts:
+    yield from _prompt_specs(state)
+    _drop_orphans(state.completions, state.prompts)
+    early: list[str] = []
+    for step in recipe.completions:
+        trainings = with_needed(recipe, trainings_named(recipe, step))
+        for name in (one for one in datasets_needed(recipe, trainings) if one not in early):
+            yield _waiting(dataset_stage(state, name, recipe.datasets[name]), state)
+            early.append(name)
+        state.take_trained(trainings)
+        verb = ROWS_VERBS.get(step.verb)
+        spec = verb(state, state.completions, step, state.prompts) if verb else candidates_stage(state, step)
+        yield _waiting(spec, state)
+    for name in (one for one in recipe.datasets if one not in early):
+        yield _waiting(dataset_stage(state, name, recipe.datasets[name]), state)
+
+
+def _prompt_specs(state: RunState) -> Iterator[StageSpec]:
+    last_mixed = last_mixed_source(state.recipe)
+    for step in state.recipe.prompts:
         if step.verb == "source":
             yield source_stage(state, step)
             if step is last_mixed:
@@ -176,14 +221,11 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
             yield prompts_stage(state, step)
         else:
             yield ROWS_VERBS[step.verb](state, state.prompts, step, None)
-    _drop_orphans(state.completions, state.prompts)
-    for step in recipe.completions:
-        if step.verb == "generate":
-            yield candidates_stage(state, step)
-        else:
-            yield ROWS_VERBS[step.verb](state, state.completions, step, state.prompts)
-    for name, entry in recipe.datasets.items():
-        yield dataset_stage(state, name, entry)
+
+
+def _waiting(spec: StageSpec, state: RunState) -> StageSpec:
+    """Return a stage as one that waits for the training that the stages above it wait for, if there is one."""
+    return replace(spec, waits_for=state.waits_for) if state.waits_for else spec
 
 
 @contextmanager
@@ -193,8 +235,8 @@ def _drafts() -> Generator[Store]:
         yield Store(folder)
 
 
-def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader) -> Plan:
-    state = RunState(recipe, store, sources)
+def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader, trained: TrainedModel) -> Plan:
+    state = RunState(recipe, store, sources, trained)
     made = Planner(state, drafts).plan(stage_specs(state))
     results = {one.label: one.note for one in made.stages}
     pending = any(one.pending and not one.label.startswith("datasets.") for one in made.stages)

@@ -71,6 +71,7 @@ class RunResult:
         run_id: The run's id, as in the tables ``runs`` and ``stages``.
         stages: The stage that holds each dataset, by the dataset's name.
         warnings: What a user should look at, in the order of the stages, each with what to set.
+        waits_for: The training that the rest of the recipe's stages wait for, as a step asks its model; "" if none.
     """
 
     recipe: Recipe
@@ -78,6 +79,7 @@ class RunResult:
     run_id: str
     stages: dict[str, Stage]
     warnings: list[StageWarning] = field(default_factory=list)
+    waits_for: str = ""
 
     @property
     def datasets(self) -> Datasets:

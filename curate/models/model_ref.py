@@ -27,6 +27,11 @@ class ModelRef:
         return next((value for key, value in self.settings if key == name), default)
 
     @property
+    def untrained(self) -> bool:
+        """Whether this stands for the model of a training that is not done yet, and whose id is not known."""
+        return self.identity.endswith(">")
+
+    @property
     def priced(self) -> bool:
         """Whether the recipe gives the prices of prompt and completion tokens."""
         return self.setting("prompt_price") is not None and self.setting("completion_price") is not None

@@ -33,12 +33,17 @@ class Pipeline:
     def make(self, specs: Iterable[StageSpec]) -> list[Stage]:
         """Reuse or make each stage, and take its rows in before the next is looked at; return the stages.
 
+        Stages that wait for a training are not made.
+
         Raises:
             UserError: For a mistake in the recipe, its sources or a step of the user's.
             Failed: Too many requests of a stage failed.
         """
         stages = []
         for spec in specs:
+            if spec.waits_for:
+                spec.adopt(None)
+                continue
             stages.append(self._stage(spec))
             spec.adopt(stages[-1])
         return stages

@@ -114,6 +114,10 @@ class Planner:
 
     def _look(self, spec: StageSpec, plan: Plan) -> None:
         store = self.state.store
+        if spec.waits_for:
+            spec.adopt(None)
+            plan.stages.append(PlannedStage(spec.label, False, f"waits for train.{spec.waits_for}", True))
+            return
         stage = store.stage(spec.stage_id)
         incomplete = stage is None and spec.ask is not None
         if incomplete:

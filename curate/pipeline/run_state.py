@@ -1,7 +1,10 @@
 """The state of a recipe while its stages are made or planned: its rows, datasets and models."""
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from curate.models.engine_settings import check_model, resolve_model
 from curate.models.model_ref import ModelRef
@@ -12,6 +15,14 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import unknown
 from schemas.recipe import Model, Recipe, Step
+
+# Finds the model of a training that is done, given the state, in which the datasets it needs are, and its name.
+TrainedModel: TypeAlias = "Callable[[RunState, str], ModelRef | None]"
+
+
+def none_trained(state: "RunState", name: str) -> ModelRef | None:
+    """Return None: no training is done."""
+    return None
 
 
 class RunState:
@@ -27,11 +38,16 @@ class RunState:
         sources_read: The recipe's sources so far: the step, the source's name for people, and its stage.
         mixed: The stage that drew the prompts of the sources (``curate.pipeline.mix``), if there is one.
         datasets: The stage of each dataset, by its name; a dataset that is not made yet is missing.
+        trained: Finds the models of trainings.
+        waits_for: The training that the stages from here on wait for, or "".
     """
 
-    def __init__(self, recipe: Recipe, store: Store, sources: SourceReader) -> None:
+    def __init__(
+        self, recipe: Recipe, store: Store, sources: SourceReader, trained: TrainedModel = none_trained
+    ) -> None:
         """Begin with no rows."""
         self.recipe, self.store, self.sources = recipe, store, sources
+        self.trained, self.waits_for = trained, ""
         self.prompts = RowSet("prompts", "prompt_id")
         self.completions = RowSet("completions", "completion_id")
         self.split_early: RowSet | None = None
@@ -58,16 +74,29 @@ class RunState:
             self._models[name] = recipe_model(self.recipe, name, where)
         return self._models[name]
 
+    def take_trained(self, names: list[str]) -> None:
+        """Take in the models of trainings whose datasets are there; note the first one that is not done."""
+        for name in names:
+            trained = None if self.waits_for else self.trained(self, name)
+            if trained is None:
+                self.waits_for = self.waits_for or name
+            else:
+                self._models[name] = trained
+
 
 def recipe_model(recipe: Recipe, name: str, where: str) -> ModelRef:
     """Return the model that a name in a recipe stands for.
 
-    A built-in name, and the sandbox, need no entry in ``models:``. Loads nothing.
+    A built-in name, and the sandbox, need no entry in ``models:``. For a training it is the model that it starts from,
+    as ``untrained``. Loads nothing.
 
     Raises:
         UserError: There is no such model, or its settings are wrong; the message begins with ``where``.
     """
     model = recipe.models.get(name)
+    if model is None and name in recipe.train:
+        base = recipe_model(recipe, recipe.train[name].model, where)
+        return replace(base, name=name, identity=f"{base.identity.removesuffix('>')}>")
     if model is None and name == "sandbox":
         return resolve_model(name, Model(model=name, engine=name))  # ``check_model`` is for engines of recipes
     if model is None:

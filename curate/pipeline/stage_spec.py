@@ -70,6 +70,7 @@ class StageSpec:
         ask: Asks the models first, before the stage is known to be complete; returns what is missing, or "".
         estimate: Says what ``ask`` would ask, given the replies that are there.
         in_plan: Whether a plan makes the stage too, because it takes no model and later stages must be looked at.
+        waits_for: The training without whose model the stage's rows cannot be made yet, or "".
     """
 
     label: str
@@ -80,6 +81,7 @@ class StageSpec:
     ask: Callable[[RunContext], str] | None = None
     estimate: Callable[[ReplyLog], Estimate] | None = None
     in_plan: bool = False
+    waits_for: str = ""
 
     @cached_property
     def depends_on(self) -> dict[str, Any]:

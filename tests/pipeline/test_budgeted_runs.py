@@ -82,7 +82,7 @@ def test_a_budget_is_kept_and_larger_ones_give_the_same_tables(stub, tmp_path, u
             name = "budget" if owner == "budget" else "models.a"
             assert str(stop).startswith(f"{name}.{limit} is reached: ") and "the datasets are made" in str(stop).lower()
             assert last_run(store)["status"] == "stopped" and last_run(store)["error"] == str(stop)
-            assert [*built(recipe, store)[0]] == ["sft", "rl"], "training finds what there is"
+            assert [*built(recipe, store, []).datasets] == ["sft", "rl"], "training finds what there is"
         assert (used(store, "" if owner == "budget" else "WHERE model = 'a'")[limit] or 0) <= most
     assert stops == 2 and tables(store) == expected
     after = stub.stats()
