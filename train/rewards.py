@@ -1,4 +1,4 @@
-"""Scorers as GRPO's reward functions, and the record of every sampled answer with its rewards (``rollouts``)."""
+"""Scorers as the reward functions of TRL's trainers for online RL."""
 
 import json
 from collections.abc import Callable
@@ -8,48 +8,8 @@ import polars as pl
 
 from curate.pipeline.scorer import Answer
 from schemas.messages import assistant_message
-from schemas.rows import ROLLOUTS
 from train.answer_scorers import AnswerScorer, prompt_columns
-from train.tables import empty_table
-
-
-class Rollouts:
-    """Records the answers that GRPO samples and the value that each reward gives them."""
-
-    def __init__(self, rows: pl.DataFrame) -> None:
-        """Start with no answers; ``rows`` are the prompts' rows, in the order of the dataset's ``row_index``."""
-        self.rows = rows
-        self.batches: list[pl.DataFrame] = []
-
-    def add(self, step: int, answers: pl.DataFrame, reward: str, scored: pl.DataFrame) -> None:
-        """Record a batch of answers with the values that one reward gave them.
-
-        Args:
-            step: The training step, from 1 up.
-            answers: A table with ``row_id`` and ``response``.
-            reward: The reward's name.
-            scored: A row for each answer with ``value`` and ``error``.
-        """
-        columns = empty_table(ROLLOUTS).schema
-        batch = answers.select("row_id", "response").with_columns(scored["value"], scored["error"])
-        batch = batch.with_columns(
-            step=pl.lit(step),
-            reward=pl.lit(reward),
-            sample_index=pl.lit(None),
-            prompt_id=pl.lit(None),
-            advantage=pl.lit(None),
-        )
-        self.batches.append(batch.select(pl.col(name).cast(kind) for name, kind in columns.items()))
-
-    def recorded(self) -> pl.DataFrame:
-        """Return all rows recorded so far: ``schemas.rows.ROLLOUTS`` without the training's id."""
-        columns = empty_table(ROLLOUTS)
-        nth = pl.int_range(pl.len()).over("step", "row_id", "reward")  # which of its row's answers at its step
-        return pl.concat([columns, *self.batches]).with_columns(sample_index=nth).cast(dict(columns.schema))
-
-    def restore(self, rows: pl.DataFrame) -> None:
-        """Start from the rows that an interrupted training recorded."""
-        self.batches = [rows]
+from train.rollouts import Rollouts
 
 
 def reward_function(

@@ -10,7 +10,8 @@ from train.find_trainer import find_trainer, trainer_names, trainer_summary
 
 SHARED = {"data.py", "fit.py", "job.py", "tables.py", "training_rows.py", "trl_setup.py", "weights.py"}
 ROWS = {"row_losses.py", "row_training.py"}
-OWN = {"grpo": {"rewards.py", "answer_scorers.py"}}
+ONLINE = {"online_training.py", "rewards.py", "rollouts.py", "answer_scorers.py"}
+OWN = {"grpo": ONLINE, "rloo": ONLINE}
 
 
 @pytest.mark.parametrize("name", trainer_names())

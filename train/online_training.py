@@ -1,0 +1,91 @@
+"""The training that ``grpo``, ``rloo`` and ``ppo`` share: the model samples answers, and scorers reward them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import new_class
+from typing import Any
+
+import polars as pl
+
+from train.data import refuse_tools
+from train.examples.loss_settings import loss_settings
+from train.examples.prompt_examples import prompt_dataset, prompt_examples, trace_opening
+from train.fit import fit
+from train.job import Outcome, TrainingJob
+from train.rewards import reward_function
+from train.rollouts import RecordedRollouts, Rollouts
+from train.row_training import no_arguments
+from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
+from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
+
+DATA = "prompt"
+NO_LIMIT = 1 << 30  # tokens
+
+
+def nothing_further(trainer: Any, folder: Path) -> None:
+    """Do nothing."""
+
+
+def train_on_prompts(
+    job: TrainingJob,
+    folder: Path,
+    *,
+    config_class: type,
+    trainer_class: type,
+    arguments: Callable[[Any], dict[str, Any]] = no_arguments,
+    after: Callable[[Any, Path], None] = nothing_further,
+) -> Outcome:
+    """Train on the job's prompts and save the adapter or the weights, with the tokenizer, into ``folder``.
+
+    Every answer sampled is kept in ``rollouts`` with the value that each reward gave it, and its advantage. A prompt
+    that leaves no room for an answer in the model's context is left out (TRL does not check it).
+
+    Args:
+        job: The training.
+        folder: The folder for the model.
+        config_class: TRL's config class, or a subclass: it has ``beta`` and ``max_completion_length``.
+        trainer_class: TRL's ``GRPOTrainer``, ``RLOOTrainer``, or a subclass of one.
+        arguments: Returns further arguments of the trainer, given its config.
+        after: Is called with the trainer and ``folder`` once the model is saved.
+
+    Raises:
+        UserError: A row, an option or the model cannot be used, or no row is left to train on.
+    """
+    rows = check_training_rows(job, DATA)
+    refuse_tools(rows.train, f"train.{job.name}")
+    config = trl_config(job, config_class)
+    model, tokenizer = load_model(job, on_disk=config.beta != 0)
+    context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
+    chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
+    rows = rows_shown(job, rows, DATA, chat.template)
+    how = loss_settings(job.trainer, job.settings, job.unshown)
+    examples = prompt_examples(rows.train, chat, how, room)
+    held_out = prompt_examples(rows.held_out, chat, how, room, first_index=rows.train.height)
+    if not examples.columns:
+        raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
+    say_changes(job, examples, chat.template)
+    check_held_out(job, rows, held_out)
+    rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
+    max_tokens = config.max_completion_length or NO_LIMIT
+    opening = trace_opening(rows.train, chat, how)
+    recorded_class = new_class("Recorded", (RecordedRollouts, trainer_class))
+    with trl_errors(job):
+        trainer = recorded_class(
+            model=model,
+            reward_funcs=[
+                reward_function(name, scorer, rollouts, max_tokens, job.answer, opening)
+                for name, scorer in job.rewards.items()
+            ],
+            args=config,
+            processing_class=tokenizer,
+            peft_config=lora_config(job),
+            train_dataset=prompt_dataset(examples),
+            eval_dataset=prompt_dataset(held_out),
+            **arguments(config),
+        )
+    trainer.rollouts = rollouts
+    steps, metrics = fit(trainer, job, rollouts, folder)
+    after(trainer, folder)
+    recorded = rollouts.recorded()
+    rows = rows.without(examples.dropped_rows())
+    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=examples.counts)
