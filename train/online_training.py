@@ -12,7 +12,9 @@ from train.examples.loss_settings import loss_settings
 from train.examples.prompt_examples import prompt_dataset, prompt_examples, trace_opening
 from train.fit import fit
 from train.job import Outcome, TrainingJob
+from train.reward_weights import reward_weights
 from train.rewards import reward_function
+from train.rollout_summary import rollout_counts, say_rollouts
 from train.rollouts import RecordedRollouts, Rollouts
 from train.row_training import no_arguments
 from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
@@ -34,6 +36,7 @@ def train_on_prompts(
     trainer_class: type,
     arguments: Callable[[Any], dict[str, Any]] = no_arguments,
     after: Callable[[Any, Path], None] = nothing_further,
+    groups: bool = True,
 ) -> Outcome:
     """Train on the job's prompts and save the adapter or the weights, with the tokenizer, into ``folder``.
 
@@ -47,6 +50,7 @@ def train_on_prompts(
         trainer_class: TRL's ``GRPOTrainer``, ``RLOOTrainer``, or a subclass of one.
         arguments: Returns further arguments of the trainer, given its config.
         after: Is called with the trainer and ``folder`` once the model is saved.
+        groups: Whether the trainer learns from the differences within a group only (not so where a critic judges).
 
     Raises:
         UserError: A row, an option or the model cannot be used, or no row is left to train on.
@@ -66,16 +70,12 @@ def train_on_prompts(
     say_changes(job, examples, chat.template)
     check_held_out(job, rows, held_out)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
-    max_tokens = config.max_completion_length or NO_LIMIT
     opening = trace_opening(rows.train, chat, how)
     recorded_class = new_class("Recorded", (RecordedRollouts, trainer_class))
     with trl_errors(job):
         trainer = recorded_class(
             model=model,
-            reward_funcs=[
-                reward_function(name, scorer, rollouts, max_tokens, job.answer, opening)
-                for name, scorer in job.rewards.items()
-            ],
+            reward_funcs=_reward_functions(job, rollouts, config, opening),
             args=config,
             processing_class=tokenizer,
             peft_config=lora_config(job),
@@ -83,9 +83,27 @@ def train_on_prompts(
             eval_dataset=prompt_dataset(held_out),
             **arguments(config),
         )
-    trainer.rollouts = rollouts
+    trainer.start_recording(rollouts)
     steps, metrics = fit(trainer, job, rollouts, folder)
     after(trainer, folder)
-    recorded = rollouts.recorded()
-    rows = rows.without(examples.dropped_rows())
-    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=examples.counts)
+    recorded, rows = rollouts.recorded(), rows.without(examples.dropped_rows())
+    learnt = dict(examples.counts) | _said(job, recorded, config, groups=groups)
+    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=learnt)
+
+
+def _reward_functions(
+    job: TrainingJob, rollouts: Rollouts, config: Any, opening: str
+) -> list[Callable[..., list[float | None]]]:
+    longest = config.max_completion_length or NO_LIMIT
+    return [
+        reward_function(name, scorer, rollouts, longest, job.answer, opening) for name, scorer in job.rewards.items()
+    ]
+
+
+def _said(job: TrainingJob, rollouts: pl.DataFrame, config: Any, *, groups: bool) -> dict[str, int]:
+    """Say what taught nothing; return its counts."""
+    weights = reward_weights(list(job.rewards), config.reward_weights, f"train.{job.name}")
+    summed = getattr(config, "multi_objective_aggregation", "sum_then_normalize") == "sum_then_normalize"
+    counts = rollout_counts(rollouts, weights, config.num_generations, summed=summed)
+    say_rollouts(job, rollouts, counts, config, groups=groups)
+    return counts
