@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from train.job import TrainingJob
+from train.rollouts import shortened
 
 SAME = 1e-8  # of rewards, relative to the largest: TRL's tolerance is about that of float32
 ANSWER = ("step", "row_id", "sample_index")
@@ -92,7 +93,7 @@ def _nulls(rollouts: pl.DataFrame, counts: Mapping[str, int]) -> list[str]:
             others = f"; {missing.height - most:,} x other reasons" if missing.height > most else ""
             lines.append(
                 f"the reward {reward} has no value for {missing.height:,} of {rows.height:,} answers: "
-                f"{most:,} x {_one_line(reason)}{others}"
+                f"{most:,} x {shortened(reason)}{others}"
             )
     if counts["unrewarded"]:
         lines.append(
@@ -120,8 +121,3 @@ def _cut(counts: Mapping[str, int], longest: int | None) -> list[str]:
         f"{counts['cut_answers']:,} of {counts['answers']:,} answers were cut off at max_completion_length ({longest} "
         f"tokens): raise it, or set mask_truncated_completions: true to learn nothing from them"
     ]
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 160 else f"{line[:157]}..."

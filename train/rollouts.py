@@ -4,6 +4,7 @@ The reward functions of ``train.rewards`` give the rewards, ``RecordedRollouts``
 them, at no extra pass. Importing this module does not import torch.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,9 @@ class Rollouts:
         ends: The tokens that end an answer; known once the trainer is built.
     """
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        """Start with no answers."""
-        self.rows = rows
+    def __init__(self, rows: pl.DataFrame, say: Callable[[str], None] = lambda message: None) -> None:
+        """Start with no answers; ``say`` is told at once of a reward that has no value for any of the first ones."""
+        self.rows, self._say = rows, say
         self.ends: frozenset[int] = frozenset()
         self._batches: list[pl.DataFrame] = []
         self._open: list[pl.DataFrame] = []  # a frame for each reward, of the answers without advantages so far
@@ -73,10 +74,19 @@ class Rollouts:
             phase: 'train', or 'eval' for answers to held-out prompts after a step.
             advantages: Their advantages.
         """
+        if not self._batches:
+            self._say_without_value()
         values = pl.Series("advantage", advantages, pl.Float64)
         step = pl.col("step") - (phase == "eval")  # of the last step done
         self._batches += [batch.with_columns(values, step, phase=pl.lit(phase)) for batch in self._open]
         self._open = []
+
+    def _say_without_value(self) -> None:
+        for batch in self._open:
+            if batch.height and batch["value"].null_count() == batch.height:
+                reason = shortened(batch["error"][0] or "no value")
+                reward, count = batch["reward"][0], f"{batch.height:,}"
+                self._say(f"the reward {reward} has no value for any of the first {count} answers: {reason}")
 
     def recorded(self) -> pl.DataFrame:
         """Return all rows recorded so far: ``schemas.rows.ROLLOUTS`` without the training's id.
@@ -94,6 +104,12 @@ class Rollouts:
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""
         self._batches, self._open = [rows], []
+
+
+def shortened(text: str) -> str:
+    """Return an error in one line of at most 160 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:157]}..."
 
 
 class RecordedRollouts(TRLTrainer):
