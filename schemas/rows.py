@@ -56,7 +56,8 @@ ROW_LOSSES = {
 }  # fmt: skip
 ROLLOUTS = {
     "training_id": TEXT, "step": INTEGER, "row_id": TEXT, "sample_index": INTEGER, "response": TEXT, "reward": TEXT,
-    "value": NUMBER, "error": TEXT, "prompt_id": TEXT, "advantage": NUMBER,
+    "value": NUMBER, "error": TEXT, "prompt_id": TEXT, "advantage": NUMBER, "phase": TEXT, "finish_reason": TEXT,
+    "tokens": INTEGER,
 }  # fmt: skip
 STAGES = {
     "stage_id": TEXT, "run_id": TEXT, "recipe": TEXT, "position": INTEGER, "stage": TEXT, "reused": FLAG,

@@ -1,18 +1,23 @@
 """The training that ``grpo``, ``rloo`` and ``ppo`` share: the model samples answers, and scorers reward them."""
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import new_class
 from typing import Any
 
 import polars as pl
 
+from schemas.errors import UserError
 from train.data import refuse_tools
 from train.examples.loss_settings import loss_settings
 from train.examples.prompt_examples import prompt_dataset, prompt_examples, trace_opening
 from train.fit import fit
 from train.job import Outcome, TrainingJob
+from train.reward_weights import reward_weights
 from train.rewards import reward_function
+from train.rollout_summary import rollout_counts, say_rollouts
 from train.rollouts import RecordedRollouts, Rollouts
 from train.row_training import no_arguments
 from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
@@ -20,6 +25,7 @@ from train.trl_setup import load_model, lora_config, model_chat, say_changes, tr
 
 DATA = "prompt"
 NO_LIMIT = 1 << 30  # tokens
+NO_REWARD = "All reward functions returned None"
 
 
 def nothing_further(trainer: Any, folder: Path) -> None:
@@ -34,6 +40,7 @@ def train_on_prompts(
     trainer_class: type,
     arguments: Callable[[Any], dict[str, Any]] = no_arguments,
     after: Callable[[Any, Path], None] = nothing_further,
+    groups: bool = True,
 ) -> Outcome:
     """Train on the job's prompts and save the adapter or the weights, with the tokenizer, into ``folder``.
 
@@ -47,6 +54,7 @@ def train_on_prompts(
         trainer_class: TRL's ``GRPOTrainer``, ``RLOOTrainer``, or a subclass of one.
         arguments: Returns further arguments of the trainer, given its config.
         after: Is called with the trainer and ``folder`` once the model is saved.
+        groups: Whether the trainer learns from the differences within a group only (not so where a critic judges).
 
     Raises:
         UserError: A row, an option or the model cannot be used, or no row is left to train on.
@@ -54,6 +62,7 @@ def train_on_prompts(
     rows = check_training_rows(job, DATA)
     refuse_tools(rows.train, f"train.{job.name}")
     config = trl_config(job, config_class)
+    _check_enough(job, config, rows.train.height)
     model, tokenizer = load_model(job, on_disk=config.beta != 0)
     context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
     chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
@@ -63,19 +72,18 @@ def train_on_prompts(
     held_out = prompt_examples(rows.held_out, chat, how, room, first_index=rows.train.height)
     if not examples.columns:
         raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
+    _check_enough(job, config, rows.train.height - len(examples.dropped))
     say_changes(job, examples, chat.template)
     check_held_out(job, rows, held_out)
-    rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
-    max_tokens = config.max_completion_length or NO_LIMIT
+    rollouts = Rollouts(
+        pl.concat([rows.train, rows.held_out]), lambda line: job.progress.say(f"train {job.name}: {line}")
+    )
     opening = trace_opening(rows.train, chat, how)
     recorded_class = new_class("Recorded", (RecordedRollouts, trainer_class))
     with trl_errors(job):
         trainer = recorded_class(
             model=model,
-            reward_funcs=[
-                reward_function(name, scorer, rollouts, max_tokens, job.answer, opening)
-                for name, scorer in job.rewards.items()
-            ],
+            reward_funcs=_reward_functions(job, rollouts, config, opening),
             args=config,
             processing_class=tokenizer,
             peft_config=lora_config(job),
@@ -83,9 +91,57 @@ def train_on_prompts(
             eval_dataset=prompt_dataset(held_out),
             **arguments(config),
         )
-    trainer.rollouts = rollouts
-    steps, metrics = fit(trainer, job, rollouts, folder)
+    trainer.start_recording(rollouts)
+    with _without_warnings():
+        steps, metrics = fit(trainer, job, rollouts, folder)
     after(trainer, folder)
-    recorded = rollouts.recorded()
-    rows = rows.without(examples.dropped_rows())
-    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=examples.counts)
+    recorded, rows = rollouts.recorded(), rows.without(examples.dropped_rows())
+    learnt = dict(examples.counts) | _said(job, recorded, config, groups=groups)
+    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=learnt)
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Generator[None]:
+    """Leave out TRL's warning, at each sampling, with a whole prompt that no reward judged: ``_said`` counts them."""
+    loggers = [logging.getLogger(f"trl.trainer.{name}_trainer") for name in ("grpo", "rloo")]
+    for logger in loggers:
+        logger.addFilter(_is_news)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(NO_REWARD)
+
+
+def _check_enough(job: TrainingJob, config: Any, prompts: int) -> None:
+    """Raise ``UserError`` if there are fewer prompts than TRL samples at a time: it would end without a step."""
+    needed = config.generation_batch_size // config.num_generations
+    if prompts < needed:
+        raise UserError(
+            f"train.{job.name}: {prompts:,} prompts to train on, but {needed:,} are sampled at a time (batches of "
+            f"{config.per_device_train_batch_size} answers x {config.steps_per_generation} a sampling, over "
+            f"num_generations {config.num_generations}); lower per_device_train_batch_size, "
+            f"gradient_accumulation_steps or steps_per_generation, or raise num_generations"
+        )
+
+
+def _reward_functions(
+    job: TrainingJob, rollouts: Rollouts, config: Any, opening: str
+) -> list[Callable[..., list[float | None]]]:
+    longest = config.max_completion_length or NO_LIMIT
+    return [
+        reward_function(name, scorer, rollouts, longest, job.answer, opening) for name, scorer in job.rewards.items()
+    ]
+
+
+def _said(job: TrainingJob, rollouts: pl.DataFrame, config: Any, *, groups: bool) -> dict[str, int]:
+    """Say what taught nothing; return its counts."""
+    weights = reward_weights(list(job.rewards), config.reward_weights, f"train.{job.name}")
+    summed = getattr(config, "multi_objective_aggregation", "sum_then_normalize") == "sum_then_normalize"
+    counts = rollout_counts(rollouts, weights, config.num_generations, summed=summed)
+    say_rollouts(job, rollouts, counts, config, groups=groups)
+    return counts

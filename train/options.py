@@ -13,6 +13,7 @@ from typing import Any
 from schemas.errors import UserError, unknown
 from schemas.recipe import Training
 from train.find_trainer import config_class
+from train.reward_weights import reward_weights
 
 # Options that gristmill sets, or that would undo what it records, and the reason.
 RESERVED = {
@@ -86,6 +87,8 @@ def check(training: Training, where: str) -> None:
     if isinstance(training.lora, dict):
         _check_names(training.lora, lora_fields(), PEFT_RESERVED, "option of peft.LoraConfig", where)
     _check_lengths({name: default for name, (_, default) in known.items()} | training.settings, where)
+    if "reward_weights" in known:
+        reward_weights(training.rewards, training.settings.get("reward_weights"), where)
     if "num_generations" in known:
         _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where)
 
@@ -124,7 +127,7 @@ def _check_lengths(given: dict[str, Any], where: str) -> None:
 
 
 def _check_groups(given: dict[str, Any], where: str) -> None:
-    """Check TRL's rules on GRPO's groups (``GRPOConfig.__post_init__``) before anything is spent."""
+    """Check TRL's rules on groups of answers (``__post_init__`` of its configs) before anything is spent."""
     group, batch = given["num_generations"], given["per_device_train_batch_size"]
     whole, steps = given.get("generation_batch_size"), given.get("steps_per_generation")
     if group < 2:

@@ -24,12 +24,15 @@ def reward_function(
         name: The reward's name.
         scorer: The scorer.
         rollouts: Records each batch.
-        max_tokens: The most tokens that an answer may have; one with as many was cut off.
+        max_tokens: The most tokens that an answer may have; one with as many was cut off if the last ends no answer.
         answer: Makes the scorer's model calls.
         opening: The mark by which the chat template opens a reasoning trace at the end of the prompt, or an empty text.
             The answer has its closing mark only, or none if it was cut within the trace.
     """
     prompts = prompt_columns(rollouts.rows)
+
+    def finish(ids: list[int]) -> str:
+        return "length" if len(ids) >= max_tokens and ids[-1] not in rollouts.ends else "stop"
 
     def reward(
         completions: list, completion_ids: list[list[int]], row_index: list[int], trainer_state: Any, **others: Any
@@ -41,7 +44,7 @@ def reward_function(
             pl.Series("response", [m.get("content") for m in last], pl.String),
             pl.Series("completion", [_as_json(c) for c in completions], pl.String),
             pl.Series("reasoning_content", [m.get("reasoning_content") for m in last], pl.String),
-            pl.Series("finish_reason", ["length" if n >= max_tokens else "stop" for n in lengths], pl.String),
+            pl.Series("finish_reason", [finish(ids) for ids in completion_ids], pl.String),
             pl.Series("completion_tokens", lengths, pl.Int64),
             pl.lit(None, pl.Int64).alias("prompt_tokens"),
         )

@@ -1,9 +1,11 @@
 """Records every answer that a model samples in online RL, as the table ``rollouts`` keeps it.
 
-``reward_function`` of ``train.rewards`` gives the rewards, and ``RecordedRollouts`` the advantages that TRL computes of
+The reward functions of ``train.rewards`` give the rewards, ``RecordedRollouts`` the advantages that TRL computes of
 them, at no extra pass. Importing this module does not import torch.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,68 +18,118 @@ if TYPE_CHECKING:
     class TRLTrainer:
         """The parts of TRL's trainers for online RL that are used here."""
 
+        args: Any
         model: Any
         state: Any
+        processing_class: Any
+        eos_token_ids: list[int]
+        num_iterations: int
+        _step: int
+        _buffered_inputs: list[dict[str, Any]] | None
 
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]: ...
+
+        def _save_checkpoint(self, *args: Any) -> None: ...
+
+        def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None: ...
 else:
     TRLTrainer = object
 
+# In a checkpoint between two steps that learn from the same sampled answers: these answers.
+SAMPLED = "sampled_answers.pt"
+
 
 class Rollouts:
-    """Records the answers that a model samples and the value that each reward gives them."""
+    """Records the answers that a model samples, the values that the rewards give them, and their advantages.
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        """Start with no answers; ``rows`` are the prompts' rows, in the order of the dataset's ``row_index``."""
-        self.rows = rows
-        self.batches: list[pl.DataFrame] = []
-        self.open: list[pl.DataFrame] = []  # a frame a reward, of the answers whose advantages are not known yet
+    Attributes:
+        rows: The prompts' rows, in the order of the dataset's ``row_index``.
+        ends: The tokens that end an answer; known once the trainer is built.
+    """
+
+    def __init__(self, rows: pl.DataFrame, say: Callable[[str], None] = lambda message: None) -> None:
+        """Start with no answers; ``say`` is told at once of a reward that has no value for any of the first ones."""
+        self.rows, self._say = rows, say
+        self.ends: frozenset[int] = frozenset()
+        self._batches: list[pl.DataFrame] = []
+        self._open: list[pl.DataFrame] = []  # a frame for each reward, of the answers without advantages so far
 
     def add(self, step: int, answers: pl.DataFrame, reward: str, scored: pl.DataFrame) -> None:
         """Record a batch of answers with the values that one reward gave them.
 
         Args:
-            step: The training step, from 1 up.
-            answers: A table with ``row_id`` and ``response``.
+            step: The training step that samples them, from 1 up.
+            answers: A table with ``row_id``, ``response``, ``finish_reason`` and ``completion_tokens``.
             reward: The reward's name.
             scored: A row for each answer with ``value`` and ``error``.
         """
-        columns = empty_table(ROLLOUTS).schema
-        batch = answers.select("row_id", "response").with_columns(scored["value"], scored["error"])
-        batch = batch.with_columns(
-            step=pl.lit(step),
-            reward=pl.lit(reward),
-            sample_index=pl.lit(None),
-            prompt_id=pl.lit(None),
-            advantage=pl.lit(None),
-        )
-        self.open.append(batch.select(pl.col(name).cast(kind) for name, kind in columns.items()))
+        batch = answers.select("row_id", "response", "finish_reason", tokens="completion_tokens")
+        batch = batch.with_columns(scored["value"], scored["error"], step=pl.lit(step), reward=pl.lit(reward))
+        self._open.append(batch.with_columns(phase=pl.lit("train"), advantage=pl.lit(None, pl.Float64)))
 
-    def end_batch(self, advantages: list[float]) -> None:
-        """Add the advantages of the answers that were recorded since the last call."""
+    def end_batch(self, phase: str, advantages: list[float]) -> None:
+        """Complete the answers that were recorded since the last call.
+
+        Args:
+            phase: 'train', or 'eval' for answers to held-out prompts after a step.
+            advantages: Their advantages.
+        """
+        if not self._batches:
+            self._say_without_value()
         values = pl.Series("advantage", advantages, pl.Float64)
-        self.batches += [batch.with_columns(values) for batch in self.open]
-        self.open = []
+        step = pl.col("step") - (phase == "eval")  # of the last step done
+        self._batches += [batch.with_columns(values, step, phase=pl.lit(phase)) for batch in self._open]
+        self._open = []
+
+    def _say_without_value(self) -> None:
+        for batch in self._open:
+            if batch.height and batch["value"].null_count() == batch.height:
+                reason = shortened(batch["error"][0] or "no value")
+                reward, count = batch["reward"][0], f"{batch.height:,}"
+                self._say(f"the reward {reward} has no value for any of the first {count} answers: {reason}")
 
     def recorded(self) -> pl.DataFrame:
-        """Return all rows recorded so far: ``schemas.rows.ROLLOUTS`` without the training's id."""
-        columns = empty_table(ROLLOUTS)
-        nth = pl.int_range(pl.len()).over("step", "row_id", "reward")  # which of its row's answers at its step
-        return pl.concat([columns, *self.batches, *self.open]).with_columns(sample_index=nth).cast(dict(columns.schema))
+        """Return all rows recorded so far: ``schemas.rows.ROLLOUTS`` without the training's id.
+
+        ``sample_index`` counts the answers to a prompt at a step, ``tokens`` those of the answer.
+        """
+        nothing = empty_table(ROLLOUTS)
+        found = pl.concat([nothing, *self._batches, *self._open], how="diagonal_relaxed")
+        nth = pl.int_range(pl.len()).over("step", "row_id", "reward")
+        if "prompt_id" in self.rows.columns:
+            prompts = self.rows.select("row_id", "prompt_id").unique("row_id")
+            found = found.drop("prompt_id").join(prompts, on="row_id", how="left", maintain_order="left")
+        return found.with_columns(sample_index=nth).select(pl.col(c).cast(kind) for c, kind in nothing.schema.items())
 
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""
-        self.batches = [rows]
+        self._batches, self._open = [rows], []
+
+
+def shortened(text: str) -> str:
+    """Return an error in one line of at most 160 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:157]}..."
 
 
 class RecordedRollouts(TRLTrainer):
-    """A mixin that records the advantages of a TRL trainer: ``class Recorded(RecordedRollouts, GRPOTrainer)``.
+    """A mixin that records a TRL trainer's answers: ``class Recorded(RecordedRollouts, GRPOTrainer)``.
 
-    It relies on one method of TRL's trainers, which ``tests/train/test_trl_contract.py`` checks:
-    ``_generate_and_score_completions`` returns the ``advantages`` of its batch's answers in their order.
+    Where one sampling serves several steps, a checkpoint between them keeps the answers, so that a resumed training
+    learns from the same ones; TRL samples anew, and then learns from these once more than it should.
+
+    It relies on these internals of TRL, which ``tests/train/test_trl_contract.py`` checks:
+    ``_generate_and_score_completions`` returns the ``advantages`` of its batch's answers in their order, and
+    ``_buffered_inputs`` holds the answers of a sampling until ``_step`` (forward passes) has gone through them
+    ``num_iterations`` times.
     """
 
     rollouts: Rollouts
+
+    def start_recording(self, rollouts: Rollouts) -> None:
+        """Start recording into ``rollouts``."""
+        self.rollouts = rollouts
+        rollouts.ends = frozenset([*self.eos_token_ids, self.processing_class.pad_token_id])
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -85,5 +137,21 @@ class RecordedRollouts(TRLTrainer):
         if advantages.dim() > 1:  # one for each token
             mask = output["completion_mask"]
             advantages = (advantages * mask).sum(1) / mask.sum(1).clamp(min=1)
-        self.rollouts.end_batch(advantages.tolist())
+        self.rollouts.end_batch("train" if self.model.training else "eval", advantages.tolist())
         return output
+
+    def _save_checkpoint(self, *args: Any) -> None:
+        import torch
+
+        super()._save_checkpoint(*args)
+        if self._step % (self.args.steps_per_generation * self.num_iterations):
+            file = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / SAMPLED
+            torch.save({"step": self._step, "inputs": self._buffered_inputs}, file)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        import torch
+
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint and (file := Path(checkpoint) / SAMPLED).exists():
+            held = torch.load(file, map_location=self.args.device, weights_only=True)
+            self._step, self._buffered_inputs = held["step"], held["inputs"]

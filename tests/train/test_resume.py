@@ -25,6 +25,7 @@ OPTIONS = (
     "lora: {r: 4}, per_device_train_batch_size: 2, max_steps: 5, learning_rate: 1e-2, "
     "save_strategy: steps, save_steps: 2"
 )
+SHORT = "num_generations: 2, max_completion_length: 6, rewards: [length]"
 KINDS = {
     "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     # Each answer of a row is a sequence of its own.
@@ -36,8 +37,24 @@ KINDS = {
         f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, num_generations: 2, "
         f"max_completion_length: 6, rewards: [length]}}",
     ),
+    "rloo": ("rl_prompts", rl_rows(8), f"{{trainer: rloo, dataset: rl, model: student, {OPTIONS}, {SHORT}}}"),
+    # Killed after step 3, resumed after step 2: in the middle of the answers that steps 1 to 4 learn from.
+    "reused": (
+        "rl_prompts",
+        rl_rows(8),
+        f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, {SHORT}, steps_per_generation: 2, "
+        f"num_iterations: 2}}",
+    ),
+    # Four samplings a step, each of half of its answers, and answers to held-out prompts after each step.
+    "several": (
+        "rl_prompts",
+        rl_rows(42, held_out=2),
+        f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, {SHORT}, gradient_accumulation_steps: 4, "
+        f"steps_per_generation: 1, eval_strategy: steps, eval_steps: 1, per_device_eval_batch_size: 2}}",
+    ),
     "reward": ("preferences", preference_rows(8), f"{{trainer: reward, dataset: dpo, model: student, {OPTIONS}}}"),
 }
+ONLINE = ("rl", "rloo", "reused", "several")
 
 
 class Notes(Progress):
@@ -55,7 +72,7 @@ def sections(name: str) -> str:
 
 
 def dataset(name: str) -> str:
-    return {"reward": "dpo", "turns": "sft"}.get(name, name)
+    return {"reward": "dpo", "turns": "sft"}.get(name, "rl" if name in ONLINE else name)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +105,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
 def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, model: Path, killed: Path, name: str):
     folders = {"whole": tmp_path, "killed": killed / name}
     write_stage(Store(tmp_path / "store"), *KINDS[name][:2])
-    done = {}
+    done, said = {}, {}
     for side, folder in folders.items():
         store, notes = Store(folder / "store"), Notes()
         with store.lock():  # clears away the stage that was being written
@@ -97,13 +114,16 @@ def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, model
             recipe = recipe_with(folder, sections(name))
             models = {"student": ModelRef("student", "tiny@0", str(model))}
             done[side] = train_recipe(recipe, store, {dataset(name): stage}, models, None, notes)[0]
-        assert notes.said == ([] if side == "whole" else ["train t: continuing after step 2"])
+        resumed = ["train t: continuing after step 2"] if side == "killed" else []
+        assert notes.said[: len(resumed)] == resumed
+        said[side] = notes.said[len(resumed) :]
         assert list((store.path / "work").iterdir()) == []
     whole, resumed = done["whole"], done["killed"]
     assert resumed.stage_id == whole.stage_id
-    recorded = "rollouts" if name == "rl" else "row_losses"
+    assert said["killed"] == said["whole"] and (name in ONLINE or said["whole"] == [])
+    recorded = "rollouts" if name in ONLINE else "row_losses"
     assert_frame_equal(resumed.read(recorded), whole.read(recorded), abs_tol=1e-5)
-    assert resumed.read(recorded)["step"].unique().sort().to_list() == [1, 2, 3, 4, 5]
+    assert resumed.read(recorded)["step"].unique().sort().to_list() == ([1, 5] if name == "reused" else [1, 2, 3, 4, 5])
     assert_frame_equal(resumed.read("training_rows"), whole.read("training_rows"))
     assert weights(resumed.path).keys() == weights(whole.path).keys()
     for key, value in weights(whole.path).items():
