@@ -90,7 +90,8 @@ def check(training: Training, where: str) -> None:
     if "reward_weights" in known:
         reward_weights(training.rewards, training.settings.get("reward_weights"), where)
     if "num_generations" in known:
-        _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where)
+        least = min(2, known["num_generations"][1] or 2)  # a config whose own default is 1 compares no answers
+        _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where, least)
 
 
 def default(trainer: str, name: str) -> Any:
@@ -126,12 +127,13 @@ def _check_lengths(given: dict[str, Any], where: str) -> None:
         raise UserError(f"{where}: packing needs max_length, the length of a block in tokens; found null")
 
 
-def _check_groups(given: dict[str, Any], where: str) -> None:
+def _check_groups(given: dict[str, Any], where: str, least: int) -> None:
     """Check TRL's rules on groups of answers (``__post_init__`` of its configs) before anything is spent."""
     group, batch = given["num_generations"], given["per_device_train_batch_size"]
     whole, steps = given.get("generation_batch_size"), given.get("steps_per_generation")
-    if group < 2:
-        raise UserError(f"{where}: num_generations: expected 2 or more answers to compare, found {group}")
+    if group < least:
+        compared = " to compare" if least > 1 else ""
+        raise UserError(f"{where}: num_generations: expected {least} or more answers{compared}, found {group}")
     if whole is not None and steps is not None:
         raise UserError(f"{where}: set generation_batch_size or steps_per_generation, not both")
     if given.get("auto_find_batch_size"):
@@ -162,12 +164,17 @@ def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
+    own = _classes(Path(__file__).parent / trainer / "config.py")  # a config class of ours, on one of TRL's
+    bases = [ast.unparse(base) for node in own.values() for base in node.bases]
     files = (
         transformers / "training_args.py",
         trl / "trainer" / "base_config.py",
-        trl / "trainer" / f"{trainer}_config.py",
+        *(
+            trl / "trainer" / f"{name.removesuffix('Config').lower()}_config.py"
+            for name in (config_class(trainer), *bases)
+        ),
     )
-    return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()})
+    return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()} | own)
 
 
 def _package(name: str) -> Path | None:
