@@ -13,6 +13,7 @@ from typing import Any
 from schemas.errors import UserError, unknown
 from schemas.recipe import Training
 from train.find_trainer import config_class
+from train.kto_options import WEIGHTS, check_kto
 
 # Options that gristmill sets, or that would undo what it records, and the reason.
 RESERVED = {
@@ -88,6 +89,8 @@ def check(training: Training, where: str) -> None:
     _check_lengths({name: default for name, (_, default) in known.items()} | training.settings, where)
     if "num_generations" in known:
         _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where)
+    if known.keys() >= {*WEIGHTS}:
+        check_kto({name: default for name, (_, default) in known.items()} | training.settings, where)
 
 
 def default(trainer: str, name: str) -> Any:

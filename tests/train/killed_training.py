@@ -45,7 +45,7 @@ def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> 
 
 def main(model: str, after: str, jobs: str) -> None:
     """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
-    from trl import DPOTrainer, GRPOTrainer, RewardTrainer, SFTTrainer  # noqa: F401 - imported for the children
+    from trl import DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, SFTTrainer  # noqa: F401 - imported for the children
 
     codes = []
     for folder, dataset, sections in json.loads(jobs):
