@@ -10,7 +10,7 @@ from train import options
 from train.examples.examples import Examples
 
 REASONS = 3  # reasons for rows that are left out that are named
-NOUNS = {"sft": "row", "preference": "pair", "prompt": "prompt"}
+NOUNS = {"sft": "row", "preference": "pair", "unpaired": "row", "prompt": "prompt"}
 
 
 def learnt_counts(training: Training, kind: str, total: int | None, examples: Examples) -> list[str]:
@@ -18,7 +18,7 @@ def learnt_counts(training: Training, kind: str, total: int | None, examples: Ex
 
     Args:
         training: The training.
-        kind: The type of the rows: 'sft', 'preference' or 'prompt'.
+        kind: The type of the rows: 'sft', 'preference', 'unpaired' or 'prompt'.
         total: How many rows there are, or None if only the first of them were read.
         examples: The rows as the training gets them, or the first of them.
     """
@@ -52,7 +52,8 @@ def _learnt(training: Training, kind: str, counts: Mapping[str, int]) -> str:
     several = kind == "sft" and counts["sequences"] > counts["rows"]
     sequences = f" in {counts['sequences']:,} sequences" if several else ""
     tokens = f"{counts['tokens']:,} of {number(counts['all_tokens'], 'token')} learnt"
-    return f"{number(counts['turns'], 'turn')}{calls}{sequences}, {tokens}"
+    labels = f"{counts['good']:,} good and {counts['bad']:,} bad, " if counts["good"] or counts["bad"] else ""
+    return f"{labels}{number(counts['turns'], 'turn')}{calls}{sequences}, {tokens}"
 
 
 def _left_out(dropped: Mapping[str, str]) -> list[str]:

@@ -212,6 +212,8 @@ def _first(frame: pl.DataFrame, dropped: Mapping[str, str], count: int) -> pl.Da
 def _title(sample: Sample, training: Training) -> str:
     """Return a sample's row, and how many of its tokens are learnt or why it is left out."""
     answer = f" ({sample.column})" if sample.column in ("chosen", "rejected") else ""
+    if sample.label is not None:
+        answer = " (good)" if sample.label else " (bad)"
     row = f"row {harmless(sample.row_id)}{answer}"
     if sample.reason is not None:
         return f"{row}: left out: {harmless(sample.reason)}"

@@ -47,11 +47,16 @@ def _check_dataset(recipe: Recipe, name: str, dataset: Dataset) -> None:
             f"learnt, so it needs the type sft, found {dataset.type}"
         )
     for key in PAIR_OPTIONS:
-        if getattr(dataset, key) is not None and dataset.type != "preference":
+        if getattr(dataset, key) is not None and dataset.type not in ("preference", "unpaired"):
             raise UserError(
                 f"{recipe.where('datasets', name, key)}: datasets.{name}.{key}: is about pairs, so it needs the "
                 f"type preference, found {dataset.type}"
             )
+    if dataset.threshold is not None and dataset.type == "prompt":
+        raise UserError(
+            f"{recipe.where('datasets', name, 'threshold')}: datasets.{name}.threshold: says from which score an "
+            f"answer is good, so it needs the type unpaired, found {dataset.type}"
+        )
     where = f"{recipe.where('datasets', name, 'match')}: datasets.{name}.match"
     if dataset.match and not dataset.control:
         raise UserError(f"{where}: says whether the control has as many rows or as many tokens; add 'control: random'")

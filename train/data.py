@@ -25,7 +25,7 @@ def check_rows(rows: pl.DataFrame, dataset_type: str) -> pl.DataFrame:
 
     Args:
         rows: Rows with ``row_id`` and the message columns of their type.
-        dataset_type: 'sft', 'preference' or 'prompt'.
+        dataset_type: 'sft', 'preference', 'unpaired' or 'prompt'.
 
     Returns:
         A table with ``row_id`` and ``fate`` (the reason), in the order of ``rows``.
@@ -53,7 +53,7 @@ def to_dataset(rows: pl.DataFrame, dataset_type: str, *, first_index: int = 0) -
 
     Args:
         rows: Rows that ``check_rows`` has checked.
-        dataset_type: 'sft', 'preference' or 'prompt'.
+        dataset_type: 'sft', 'preference', 'unpaired' or 'prompt'.
         first_index: The ``row_index`` of the first row; the others count on from it.
     """
     from datasets import Dataset

@@ -76,8 +76,8 @@ def evaluate_recipe(
         datasets: The recipe's datasets that are built, by name.
         models: The models by name, trained ones too.
         progress: The display to report to.
-        prompts: Prompts (prompt_id, ground_truth, metadata, tools) that give rows of an ``sft`` or ``preference``
-            dataset the columns that they do not have and a scorer may read.
+        prompts: Prompts (prompt_id, ground_truth, metadata, tools) that give rows of any other dataset than one
+            of prompts the columns that they do not have and a scorer may read.
         gateway: Runs the model calls; if None, they belong to no run in the record of costs.
 
     Returns:

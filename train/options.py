@@ -13,6 +13,7 @@ from typing import Any
 from schemas.errors import UserError, unknown
 from schemas.recipe import Training
 from train.find_trainer import config_class
+from train.kto_options import WEIGHTS, check_kto
 from train.reward_weights import reward_weights
 
 # Options that gristmill sets, or that would undo what it records, and the reason.
@@ -92,6 +93,8 @@ def check(training: Training, where: str) -> None:
     if "num_generations" in known:
         least = min(2, known["num_generations"][1] or 2)  # a config whose own default is 1 compares no answers
         _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where, least)
+    if known.keys() >= {*WEIGHTS}:
+        check_kto({name: default for name, (_, default) in known.items()} | training.settings, where)
 
 
 def default(trainer: str, name: str) -> Any:

@@ -29,6 +29,7 @@ from train.answer_scorers import AnswerScorer, answer_scorers
 from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
 from train.tables import MESSAGE_COLUMNS
+from train.unpaired_labels import check_labels
 from train.unshown import check_shown
 
 # The keys of a training that only some trainers have (``NEEDS``), with an example of each.
@@ -121,6 +122,8 @@ def plan_training(
             f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
             + (f" ({eval_rows.height} in {eval_rows['split'][0]!r})" if eval_rows.height else "")
         )
+    if dataset_type == "unpaired":
+        check_labels(rows, f"{where}: train.{name}")
     evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
     template = template_for(ref)
     if template is not None:
@@ -253,7 +256,7 @@ def _check(
 
 def _hash_rows(rows: pl.DataFrame, dataset_type: str) -> str:
     """Return a hash of the columns that a training reads of its rows, in their order."""
-    scored = ("ground_truth", "metadata") if dataset_type == "prompt" else ()
-    columns = ["row_id", *MESSAGE_COLUMNS[dataset_type], "tools", *scored]
+    further = {"prompt": ("ground_truth", "metadata"), "unpaired": ("label",)}.get(dataset_type, ())
+    columns = ["row_id", *MESSAGE_COLUMNS[dataset_type], "tools", *further]
     held = rows.select(c for c in columns if c in rows.columns)
     return hashlib.sha256(held.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -18,6 +18,7 @@ from train.examples.loss_settings import LossSettings, loss_settings
 from train.examples.pair_examples import dpo_examples, learnt_pairs, reward_examples
 from train.examples.prompt_examples import prompt_examples, rendered_prompts
 from train.examples.sft_examples import learnt_rows, sft_examples
+from train.examples.unpaired_examples import learnt_answers, unpaired_examples
 from train.tables import MESSAGE_COLUMNS
 from train.unshown import check_shown
 
@@ -37,6 +38,7 @@ class Sample:
         length: The number of tokens before the sequence was cut at ``max_length``.
         part: Which of the row's sequences of this column it is, and of how many.
         reason: Why the training leaves the row out; None where it does not.
+        label: Whether the answer of an unpaired row is good; None for other rows, and where it is not known yet.
     """
 
     row_id: str
@@ -46,6 +48,7 @@ class Sample:
     length: int
     part: tuple[int, int] = (1, 1)
     reason: str | None = None
+    label: bool | None = None
 
 
 def training_examples(
@@ -56,7 +59,7 @@ def training_examples(
     Args:
         rows: Dataset rows.
         training: The training.
-        dataset_type: 'sft', 'preference' or 'prompt'.
+        dataset_type: 'sft', 'preference', 'unpaired' or 'prompt'.
         chat: The model's chat template and tokenizer.
         where: The training's place in the recipe and its name, for errors.
         max_prompt: Online RL only: the most tokens of a prompt.
@@ -75,7 +78,7 @@ def training_examples(
         examples = prompt_examples(kept, chat, how, max_prompt)
     else:
         of_pairs = reward_examples if _rewards(training.trainer) else dpo_examples
-        make = sft_examples if dataset_type == "sft" else of_pairs
+        make = {"sft": sft_examples, "unpaired": unpaired_examples}.get(dataset_type, of_pairs)
         examples = make(kept, chat, how)
     return Examples(
         examples.columns,
@@ -93,7 +96,7 @@ def preview(
     Args:
         rows: Rows that ``train.data.check_rows`` accepts, beside those of ``dropped``.
         training: The training's entry in the recipe: its trainer and its settings, such as ``max_length``.
-        dataset_type: 'sft', 'preference' or 'prompt'.
+        dataset_type: 'sft', 'preference', 'unpaired' or 'prompt'.
         chat: The model's chat template and tokenizer.
         dropped: The ids of the rows that the training leaves out, with the reason (``training_examples``).
     """
@@ -101,6 +104,8 @@ def preview(
     kept = rows.filter(~pl.col("row_id").is_in([*dropped]))
     if dataset_type == "sft":
         made = _sft_samples(kept, chat, how)
+    elif dataset_type == "unpaired":
+        made = _answer_samples(kept, chat, how)
     elif dataset_type == "preference":
         made = _pair_samples(kept, chat, how, slice(None) if _rewards(training.trainer) else how.kept)
     else:
@@ -140,6 +145,15 @@ def _pair_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings, kept: slice
         for name, side in pair.sides:
             part = side.part(kept)
             yield Sample(row_id, name, token_texts(part), part.learnt, len(side.ids))
+
+
+def _answer_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:
+    for row_id, row in learnt_answers(rows, chat, how):
+        if row.sequence is None:
+            yield Sample(row_id, "completion", [], [], 0, reason=row.reason)
+            continue
+        part = row.sequence.part(how.kept)
+        yield Sample(row_id, "completion", token_texts(part), part.learnt, len(row.sequence.ids), label=row.label)
 
 
 def _prompt_samples(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[Sample]:

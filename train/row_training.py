@@ -1,4 +1,4 @@
-"""The training that ``sft``, ``dpo`` and ``reward`` share: a TRL trainer on checked rows, with row losses recorded."""
+"""The training that ``sft``, ``dpo``, ``kto`` and ``reward`` share: TRL on checked rows, with row losses recorded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def train_on_rows(
     Args:
         job: The training.
         folder: The folder for the model.
-        dataset_type: The type of the dataset's rows: 'sft' or 'preference'.
+        dataset_type: The type of the dataset's rows: 'sft', 'preference' or 'unpaired'.
         make_examples: Returns rows as the trainer's token ids: ``train.examples``.
         config_class: TRL's config class.
         trainer_class: TRL's trainer class.

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from curate.api.step_columns import TYPES, split_arguments
-from curate.datasets.build import score_is_optional
+from curate.datasets.selection_rule import score_is_optional
 from curate.models.failures import Failures
 from curate.models.gateway import Gateway
 from curate.models.scorer_requests import ScorerRequests

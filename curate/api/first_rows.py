@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import polars as pl
 
 from curate.datasets.candidate_table import Candidates, read_candidates, with_columns
+from curate.datasets.labels import OF_A_VERDICT, label_threshold
 from curate.datasets.learnt import NOT_LEARNT, last_is_learnt, with_context
-from curate.datasets.trl_rows import preference_rows, sft_rows, summary_columns
+from curate.datasets.selection_rule import makes_pairs, score_name
+from curate.datasets.trl_rows import preference_rows, sft_rows, summary_columns, unpaired_rows
 from curate.pipeline.run_state import RunState
 from curate.select.recorded_pairs import pair
 from curate.steps import sql_conditions
@@ -19,7 +21,7 @@ from curate.storage.row_table import gather
 from schemas.recipe import Dataset
 from schemas.rows import PROMPTS
 
-ANSWERS = {"sft": ["completion"], "preference": ["chosen", "rejected"], "prompt": []}
+ANSWERS = {"sft": ["completion"], "preference": ["chosen", "rejected"], "unpaired": ["completion"], "prompt": []}
 PREFERENCE = "preference"  # the score of recorded pairs
 
 
@@ -46,7 +48,8 @@ def first_rows(state: RunState, name: str, count: int) -> pl.DataFrame:
 
     Returns:
         ``row_id`` (the place in the source), ``prompt``, ``tools`` and the columns of the answers (``completion``, or
-        ``chosen`` and ``rejected``); where no answer is there yet, these are missing, and the rows are the prompts.
+        ``chosen`` and ``rejected``); an unpaired row has its ``label`` too, which is null where it is not known before
+        a run; where no answer is there yet, these are missing, and the rows are the prompts.
         ``left_out`` is why the dataset will not have a row, as far as its turns say so; null otherwise.
     """
     entry = state.recipe.datasets[name]
@@ -67,6 +70,7 @@ def first_rows(state: RunState, name: str, count: int) -> pl.DataFrame:
             ]
             frame = frame.filter(pl.col("__row").is_in(pl.concat(held).implode())) if held else frame
     if entry.type != "prompt" and candidates.frame.height:
+        frame = _labelled(state, name, entry, frame) if entry.type == "unpaired" else frame
         made = _answered(candidates, frame, entry, _in_turn(candidates, frame["__place"].unique()).head(count))
         if made is not None:
             return _as_learnt(made.head(count), entry)
@@ -94,7 +98,7 @@ def _in_turn(candidates: Candidates, places: pl.Series) -> pl.Series:
 
 
 def _answered(candidates: Candidates, frame: pl.DataFrame, entry: Dataset, places: pl.Series) -> pl.DataFrame | None:
-    """Return SFT rows or pairs of the candidates of some prompts, in the order of the prompts; None for no pairs.
+    """Return rows of one answer, or pairs, of the candidates of some prompts, in their order; None for no pairs.
 
     Args:
         candidates: All candidates.
@@ -103,18 +107,38 @@ def _answered(candidates: Candidates, frame: pl.DataFrame, entry: Dataset, place
         places: The prompts.
     """
     if frame.is_empty():
-        return pl.DataFrame(schema=dict.fromkeys(("row_id", "prompt", "tools", *ANSWERS[entry.type]), pl.String))
+        texts = dict.fromkeys(("row_id", "prompt", "tools", *ANSWERS[entry.type]), pl.String)
+        return pl.DataFrame(schema=texts | ({"label": pl.Boolean()} if entry.type == "unpaired" else {}))
     frame = frame.join(places.rename("__place").to_frame(), on="__place", how="inner", maintain_order="right_left")
-    if entry.type == "sft":
-        made, parts = frame.select("__row", "__place"), sft_rows(candidates, frame.select("__row", "__place"), None, [])
+    labels = ["label"] if entry.type == "unpaired" else []
+    if entry.type != "preference":
+        make, made = (unpaired_rows if labels else sft_rows), frame.select("__row", "__place", *labels)
+        parts = make(candidates, made, None, [])
     else:
         made = _pairs(candidates, frame)
         if made.is_empty():
             return None
         parts = preference_rows(candidates, made, None, [])
-    rows = pl.concat([part.select("prompt", "tools", *ANSWERS[entry.type]) for part in parts])
-    numbers = made["__row"] if entry.type == "sft" else made["chosen"]
+    rows = pl.concat([part.select("prompt", "tools", *ANSWERS[entry.type], *labels) for part in parts])
+    numbers = made["chosen" if entry.type == "preference" else "__row"]
     return _names(candidates, made["__place"], candidates.frame["sample_index"][numbers]).hstack(rows)
+
+
+def _labelled(state: RunState, name: str, entry: Dataset, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return candidates with a ``label``, without those that have no score to be labelled by.
+
+    Labels by pairs are known of recorded pairs only, and labels by a score only where it is there.
+    """
+    by = score_name(state, name, entry)
+    known = by in frame.columns and bool(state.completions.scores.get(by, True))
+    if makes_pairs(entry):
+        threshold = OF_A_VERDICT if known and by == PREFERENCE else None
+    else:
+        threshold = label_threshold(state, name, entry, by) if known else None
+    if by is None or threshold is None:
+        return frame.with_columns(label=pl.lit(None, pl.Boolean))
+    scores = frame[by].cast(pl.Float64).fill_nan(None)
+    return frame.with_columns(label=scores >= threshold).drop_nulls("label")
 
 
 def _pairs(candidates: Candidates, frame: pl.DataFrame) -> pl.DataFrame:

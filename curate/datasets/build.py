@@ -4,20 +4,22 @@ where (SQL) -> select (a rule) -> rows -> dedup -> diverse -> split. Every row t
 ``decisions``. This module checks a dataset's entry in the recipe; ``choose``, ``refine`` and ``random_control`` do it.
 """
 
-import inspect
 from functools import partial
 from typing import Any
 
 import polars as pl
 
 from curate.datasets.candidate_table import Candidates, read_candidates
-from curate.datasets.choose import DecisionWriter, choose_candidates, choose_prompts, needed_columns
+from curate.datasets.choose import choose_candidates, choose_prompts, needed_columns
 from curate.datasets.dataset_spec import DatasetSpec
+from curate.datasets.decision_writer import DecisionWriter
+from curate.datasets.labels import label_threshold, scored
 from curate.datasets.learnt import learnable
 from curate.datasets.pairs import PairOptions
 from curate.datasets.random_control import control_of_candidates, control_of_prompts
-from curate.datasets.recorded_verdicts import check_verdicts, recorded_scores
+from curate.datasets.recorded_verdicts import check_verdicts
 from curate.datasets.refine import refine
+from curate.datasets.selection_rule import score_is_optional, score_name, selection_rule
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
 from curate.pipeline.prompt_splits import check_split, split_key
@@ -26,8 +28,7 @@ from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps import sql_conditions
 from curate.steps.code_hash import Code
-from curate.steps.find_step import Step, find_step
-from curate.steps.settings import check_settings
+from curate.steps.find_step import find_step
 from curate.storage.stage import Stage, StageWriter
 from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
@@ -55,6 +56,8 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         "input": state.completions.fingerprint(sorted(state.completions.scores)),
         "context": state.prompts.fingerprint(sorted(state.prompts.scores)),
     }
+    if entry.type == "unpaired":
+        key |= {"threshold": spec.threshold}
     if entry.control_of:
         base = spec.control_base
         key |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
@@ -92,9 +95,15 @@ def write_control(writer: StageWriter, run: RunContext, *, spec: DatasetSpec) ->
 
 
 def _candidates(spec: DatasetSpec, decisions: DecisionWriter) -> tuple[Candidates, str, int]:
-    """Return the candidates to choose from, a note on those that an SFT row could not learn, and those ones' turns."""
+    """Return the candidates to choose from, a note on those that no row could learn, and those ones' turns."""
     candidates = read_candidates(spec.completions, spec.prompts, needed_columns(spec))
-    return learnable(candidates, decisions) if spec.entry.type == "sft" else (candidates, "", 0)
+    if spec.entry.type not in ("sft", "unpaired"):
+        return candidates, "", 0
+    candidates, note, turns = learnable(candidates, decisions)
+    if spec.threshold is not None:
+        candidates, unscored = scored(spec, candidates, decisions)
+        note += unscored
+    return candidates, note, turns
 
 
 def _adopt(state: RunState, name: str, stage: Stage | None) -> None:
@@ -110,8 +119,8 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
     """
     recipe = state.recipe
     columns = _columns(state, entry)
-    rule = _selection_rule(state, name, entry)
-    by = _score_name(state, name, entry)
+    rule = selection_rule(state, name, entry)
+    by = score_name(state, name, entry)
     dedup = _refining_rule(state, name, "dedup", entry.dedup, by, columns)
     diverse = _refining_rule(state, name, "diverse", entry.diverse, by, columns)
     if entry.where:
@@ -139,6 +148,7 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
         diverse=diverse,
         pair_options=PairOptions(*(getattr(entry, key) for key in PAIR_OPTIONS)),
         needs_score=needs_score,
+        threshold=None if rule is None or rule.step.makes == "pair" else label_threshold(state, name, entry, by),
         control_base=state.datasets.get(entry.control_of) if entry.control_of else None,
     )
 
@@ -150,81 +160,6 @@ def _columns(state: RunState, entry: Dataset) -> dict[str, pl.DataType]:
         return candidate
     summary = dict.fromkeys(summary_columns(list(state.completions.scores)), pl.Float64())
     return state.prompts.columns() | {"pass_rate": pl.Float64(), "n_completions": pl.Int64()} | summary
-
-
-def _score_name(state: RunState, name: str, entry: Dataset) -> str | None:
-    """Return the score that a dataset's rule reads: the one named, recorded pairs' ``preference``, or the only one."""
-    known = [*state.completions.scores]
-    if entry.by is not None:
-        numbers = [c for c, t in state.completions.columns(state.prompts).items() if t.is_numeric()]
-        usable = dict.fromkeys(known if entry.type == "prompt" else [*known, *numbers])
-        if entry.by not in usable:
-            raise unknown("score", entry.by, usable, state.recipe.where("datasets", name, "by"))
-        return entry.by
-    if entry.type == "preference" and recorded_scores(state, ("preference",)):
-        return "preference"
-    return known[0] if len(known) == 1 or (entry.type == "prompt" and known) else None
-
-
-def _selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | None:
-    where = state.recipe.where("datasets", name, "select")
-    if entry.type == "prompt":
-        if entry.select or entry.settings:
-            key = "select" if entry.select else next(iter(entry.settings))
-            raise UserError(
-                f"{where}: datasets.{name}: a dataset of type prompt takes prompts, not candidates, so it "
-                f"has no {key!r}; use 'where', such as \"pass_rate between 0.1 and 0.9\""
-            )
-        return None
-    step = find_step("select", entry.select or _usual_rule(state, entry), where)
-    wanted = "select" if entry.type == "sft" else "pair"
-    if step.makes != wanted:
-        raise UserError(
-            f"{where}: datasets.{name}: {step.name!r} makes {step.makes}s; type {entry.type} needs a rule "
-            f"with a function {wanted!r}"
-        )
-    known = [*(field for field in Dataset.model_fields if field != "control_of"), *step.required, *step.defaults]
-    for key in entry.settings:
-        if key not in known:
-            raise unknown(f"key in datasets.{name} called", key, known, state.recipe.where("datasets", name, key))
-    if (
-        "score" in step.reads
-        and _score_name(state, name, entry) is None
-        and not score_is_optional(step, entry.settings)
-    ):
-        raise UserError(
-            f"{where}: datasets.{name}: {step.name!r} needs a score; name it with 'by' "
-            f"(there are: {', '.join(state.completions.scores) or 'none: add a score step'})"
-        )
-    reads = [c for c in step.reads if c != "score"]
-    for column in reads:
-        if column not in state.completions.columns(state.prompts):
-            raise unknown(
-                f"column (which {step.name!r} reads) called", column, state.completions.columns(state.prompts), where
-            )
-    given = {key: _model_name(state, step, value, where) for key, value in entry.settings.items()}
-    return RowRule(step, check_settings(step, given, where, state.recipe.seed))
-
-
-def _usual_rule(state: RunState, entry: Dataset) -> str:
-    """Return the rule of a dataset that names none: of recorded pairs, if nothing else is said, their own pairs."""
-    if entry.type == "sft":
-        return "all"
-    by_preference = entry.by in (None, "preference") and recorded_scores(state, ("preference",))
-    return "recorded_pairs" if by_preference and not entry.settings else "best_vs_worst"
-
-
-def score_is_optional(step: Step, given: dict[str, Any]) -> bool:
-    """Return whether a rule's ``score`` may be left out: it has a default, and no ``margin`` is asked for."""
-    default = inspect.signature(step.function).parameters["score"].default
-    return default is not inspect.Parameter.empty and given.get("margin") is None
-
-
-def _model_name(state: RunState, step: Step, value: Any, where: str) -> Any:
-    """Turn a model's name in the recipe into its name in the column ``model``, for a rule that reads that."""
-    if "model" in step.reads and isinstance(value, str) and value in state.recipe.models:
-        return state.model(value, where).short_name
-    return value
 
 
 def _refining_rule(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from curate.storage.row_table import RowTable, gather, read_row_table
@@ -31,6 +32,13 @@ def read_candidates(completions: RowSet, prompts: RowSet, names: Collection[str]
     if above:
         frame = frame.hstack(prompt_table.frame.select(above)[frame["__place"]])
     return Candidates(own, prompt_table, frame)
+
+
+def candidates_kept(candidates: Candidates, kept: np.ndarray) -> Candidates:
+    """Return those of the candidates that are kept (a flag for each), numbered anew."""
+    own, flags = candidates.own, pl.Series(kept, dtype=pl.Boolean)
+    left = RowTable(own.frame.filter(flags), own.files, own.file[kept], own.at[kept])
+    return Candidates(left, candidates.prompts, candidates.frame.filter(flags).drop("__row").with_row_index("__row"))
 
 
 def with_columns(candidates: Candidates, frame: pl.DataFrame, names: list[str]) -> Iterator[pl.DataFrame]:

@@ -10,27 +10,15 @@ import polars as pl
 
 from curate.datasets.candidate_table import SLICE, Candidates, with_columns
 from curate.datasets.dataset_spec import DatasetSpec
+from curate.datasets.decision_writer import DecisionWriter
+from curate.datasets.labels import answers_of_pairs, unclear_note, with_labels
 from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
 from curate.datasets.trl_rows import by_prompt
 from curate.steps import sql_conditions
 from curate.storage.row_table import RowTable, gather, read_row_table
-from curate.storage.stage import StageWriter
 from schemas.rows import PROMPTS
 
 SHOWN = 5  # refused pairs that a prompt's decision names
-
-
-class DecisionWriter:
-    """Writes the decisions of a dataset's parts, each under a stage name of its own."""
-
-    def __init__(self, writer: StageWriter, label: str) -> None:
-        """Write through ``writer``, with stage names that begin with ``label``."""
-        self.writer, self.label = writer, label
-
-    def write(self, part: str, decisions: pl.DataFrame) -> pl.Series:
-        """Write decisions (row_id, kept, reason, evidence) and return ``kept``."""
-        self.writer.write("decisions", decisions.with_columns(stage=pl.lit(f"{self.label}.{part}")))
-        return decisions["kept"]
 
 
 def needed_columns(spec: DatasetSpec) -> set[str]:
@@ -59,15 +47,21 @@ def choose_candidates(spec: DatasetSpec, candidates: Candidates, decisions: Deci
         kept = [_apply_condition(spec, part, "completion_id", decisions) for part in slices]
         frame = frame.filter(pl.concat(kept)) if kept else frame
     result = apply_rule(spec, candidates, frame)
-    if spec.entry.type == "sft":
+    if not spec.of_pairs:
         result = result.with_columns(pl.col("kept").fill_null(False))
         chosen = decisions.write("select", frame.select(row_id="completion_id").hstack(result))
-        return frame.filter(chosen).select("__row", "__place"), ""
+        return with_labels(spec, candidates, frame.filter(chosen).select("__row", "__place")), ""
     pairs = number_pairs(candidates, frame, result, spec.selection.step.name)
     considered = choose_pairs(pairs, spec.pair_options, candidates, Texts(candidates))
     decisions.write("select", pair_decisions(candidates, frame, considered, spec))
     made = in_order(candidates, considered.filter(pl.col("code") == 0))
-    return made, refused_note(considered, spec.pair_options) + _absent_models_note(spec, candidates)
+    note = refused_note(considered, spec.pair_options) + _absent_models_note(spec, candidates)
+    if spec.entry.type == "preference":
+        return made, note
+    made, unclear = answers_of_pairs(candidates, made)
+    if not unclear.is_empty():
+        decisions.write("label", unclear)
+    return made, note + unclear_note(unclear)
 
 
 def apply_rule(spec: DatasetSpec, candidates: Candidates, frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
 from schemas.recipe import Dataset, Recipe
 
-NOUNS = {"sft": "rows", "preference": "pairs", "prompt": "prompts"}
+NOUNS = {"sft": "rows", "preference": "pairs", "unpaired": "rows", "prompt": "prompts"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class DatasetSpec:
         diverse: The rule of its ``diverse``, if it has one.
         pair_options: Which pairs any rule may make.
         needs_score: Whether the rule cannot do without the score.
+        threshold: Of an unpaired dataset that is labelled by a score, the least score of a good answer.
         control_base: Of a random control, the stage of the dataset it is the control of.
     """
 
@@ -51,6 +52,7 @@ class DatasetSpec:
     diverse: RowRule | None
     pair_options: PairOptions
     needs_score: bool
+    threshold: float | None = None
     control_base: Stage | None = None
 
     @property
@@ -59,6 +61,11 @@ class DatasetSpec:
         if self.rule is None:
             raise AssertionError(f"datasets.{self.name} is of type prompt, which has no rule")
         return self.rule
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether the rule makes pairs of candidates, and does not take candidates."""
+        return self.selection.step.makes == "pair"
 
     @property
     def scorers(self) -> list[str]:

@@ -7,8 +7,10 @@ from typing import Literal
 import polars as pl
 
 from curate.datasets.dataset_spec import NOUNS
+from curate.datasets.label_balance import balance_warning
 from curate.datasets.leftover_warnings import leftover_warnings
 from curate.datasets.recorded_verdicts import recorded_scores
+from curate.datasets.selection_rule import makes_pairs
 from curate.pipeline.run_state import RunState
 from curate.pipeline.source import FROM_CANDIDATES, answers_prompts
 from curate.sources.rows.layout_names import VERDICTS
@@ -41,6 +43,7 @@ def dataset_warnings(state: RunState, results: Mapping[str, str], *, pending: bo
             _problem(state, name, entry, stage, results),
             _unanswered(state, entry, stage),
             _unseen_turns(state, entry, stage),
+            _labels(state, name, entry, stage),
         ]
         texts = [*filter(None, found), *leftover_warnings(state, entry, stage)]
         warnings += [StageWarning(stage.manifest["label"] if stage else f"datasets.{name}", text) for text in texts]
@@ -56,6 +59,13 @@ def _problem(state: RunState, name: str, entry: Dataset, stage: Stage | None, re
         return f"0 {NOUNS[entry.type]}: {_left_out(state, entry, stage, results)}"
     trained = any(training.dataset == name for training in state.recipe.train.values())
     return _no_training_rows(entry, stage) if entry.type != "prompt" or trained else None
+
+
+def _labels(state: RunState, name: str, entry: Dataset, stage: Stage | None) -> str:
+    if entry.type != "unpaired" or stage is None:
+        return ""
+    labels = stage.read("unpaired", ["split", "label"]).filter(split="train")["label"]
+    return balance_warning(state.recipe, name, int(labels.sum()), int((~labels).sum()))
 
 
 def _unanswered(state: RunState, entry: Dataset, stage: Stage | None) -> str:
@@ -178,7 +188,7 @@ def _part_left_out(entry: Dataset, stage: Stage, name: str, decisions: pl.DataFr
     if out.is_empty():
         return ""
     part = name.removeprefix(stage.manifest["label"] + ".")
-    of_prompts = entry.type == "prompt" or (entry.type == "preference" and part == "select")
+    of_prompts = entry.type == "prompt" or (part == "select" and makes_pairs(entry))
     reasons = out["reason"].drop_nulls().value_counts(sort=True)["reason"].head(1).to_list()
     why = f" ({printable(reasons[0])[:SHOWN]})" if reasons else ""
     noun = "prompts" if of_prompts else "candidates"
@@ -193,7 +203,8 @@ def _unpaired(state: RunState, entry: Dataset, decisions: pl.DataFrame) -> str:
     if not verdicts:
         return "; a pair needs two candidates of one prompt, with other scores"
     return (
-        f"; answers with a verdict but without a partner (as KTO's) make no pairs: train on the good ones with "
+        f"; answers with a verdict but without a partner (as KTO's) make no pairs: train on all with kto "
+        f"{{type: unpaired, by: {verdicts[0]}}}, or on the good ones with sft "
         f'{{type: sft, where: "{verdicts[0]} = 1"}}'
     )
 

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
-from curate.datasets.candidate_table import Candidates, with_columns
-from curate.datasets.choose import DecisionWriter
-from curate.storage.row_table import RowTable
+from curate.datasets.candidate_table import Candidates, candidates_kept, with_columns
+from curate.datasets.decision_writer import DecisionWriter
 from schemas.json_text import dump, parse
 from schemas.learnt_turns import is_learnt, mark_unlearnt
 
@@ -108,9 +107,6 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
     reason = pl.when("kept").then(None).otherwise(pl.lit(NOT_LEARNT))
     decided = candidates.frame.select(row_id="completion_id", kept=pl.Series(learnt)).with_columns(reason=reason)
     decisions.write("learnt", decided)
-    own = candidates.own
-    left = RowTable(own.frame.filter(pl.Series(learnt)), own.files, own.file[learnt], own.at[learnt])
-    frame = candidates.frame.filter(pl.Series(learnt)).drop("__row").with_row_index("__row")
     others = with_columns(candidates, candidates.frame.filter(~pl.Series(learnt)), ["messages", "completion"])
     turns = sum(count_answered(part[name]) for part in others for name in ("messages", "completion"))
     out = int((~learnt).sum())
@@ -118,7 +114,7 @@ def learnable(candidates: Candidates, decisions: DecisionWriter) -> tuple[Candid
         f"; {out:,} left out ({turns:,} assistant turn{'' if turns == 1 else 's'}): {'its' if out == 1 else 'their'} "
         "last turn is marked as not to be learnt"
     )
-    return Candidates(left, candidates.prompts, frame), note, turns
+    return candidates_kept(candidates, learnt), note, turns
 
 
 def last_is_learnt(completions: pl.Series) -> pl.Series:

@@ -25,7 +25,7 @@ KINDS = {
     "control_tokens": ("control tokens of a chat template", "a tokenizer may take them for the ends of turns"),
     "placeholders": ("placeholders of a template", "they are learnt as they stand"),
 }
-ANSWERS = {"sft": ("completion",), "preference": ("chosen", "rejected"), "prompt": ()}
+ANSWERS = {"sft": ("completion",), "preference": ("chosen", "rejected"), "unpaired": ("completion",), "prompt": ()}
 
 
 @dataclass

@@ -9,6 +9,8 @@ before its ``where`` and its ``select``, and has the dataset's final numbers, af
 - pairs: as many of each prompt (with ``diverse``: as many in each split, of any prompt). Where the rule reads a score,
   two random answers with different texts and different scores, the higher one chosen; where it reads none, random ones
   of the pairs that the rule itself proposes;
+- unpaired answers: candidates as above, labelled by their own scores; of pairs, as many good and as many bad answers of
+  each prompt (with ``diverse``: in each split), out of random pairs;
 - prompts: as many in each split, of all.
 
 With ``match: tokens`` each split gets the token count of the dataset's answers, to the nearest whole row: tokens of
@@ -24,8 +26,19 @@ import polars as pl
 
 from curate.algorithms.random_order import id_draws, mix64
 from curate.datasets.candidate_table import Candidates
-from curate.datasets.choose import DecisionWriter, apply_rule, in_order, prompt_rows
+from curate.datasets.choose import apply_rule, in_order, prompt_rows
 from curate.datasets.dataset_spec import NOUNS, DatasetSpec
+from curate.datasets.decision_writer import DecisionWriter
+from curate.datasets.draws import (
+    codes,
+    counts_of_splits,
+    rank_in_group,
+    row_numbers,
+    rows_of_prompts,
+    sum_by_split,
+    take_to_goal,
+)
+from curate.datasets.labels import answers_of_pairs, with_labels
 from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
 from curate.datasets.token_counts import pair_tokens, row_tokens
 from curate.datasets.trl_rows import prompt_splits
@@ -39,7 +52,7 @@ SPARE = 2  # pairs of a prompt beyond the dataset's own number that may be drawn
 def control_of_candidates(
     spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, decisions: DecisionWriter, writer: StageWriter
 ) -> str:
-    """Draw and write the control of a dataset of candidates or pairs.
+    """Draw and write the control of a dataset of candidates, pairs or unpaired answers.
 
     Args:
         spec: The control.
@@ -52,8 +65,9 @@ def control_of_candidates(
         A summary.
     """
     texts, splits = Texts(candidates), prompt_splits(spec.recipe, spec.prompts, spec.shares_of, candidates.prompts)
-    if spec.entry.type == "sft":
-        made = draw_rows(spec, candidates, base, texts, splits)
+    if spec.entry.type != "preference":
+        draw = _draw_answers_of_pairs if spec.of_pairs else draw_rows
+        made = with_labels(spec, candidates, draw(spec, candidates, base, texts, splits))
         drawn = pl.col("__row").is_in(made["__row"].implode())
         considered = candidates.frame.select(row_id="completion_id", kept=drawn)
     else:
@@ -74,7 +88,7 @@ def control_of_prompts(spec: DatasetSpec, base: pl.DataFrame, decisions: Decisio
     prompts, made = prompt_rows(spec)
     splits = prompt_splits(spec.recipe, spec.prompts, spec.shares_of, prompts)
     draws = id_draws(made["prompt_id"], spec.recipe.seed, "control").to_numpy()
-    kept = pl.Series("kept", _rank(_codes(splits), draws) < _counts(base, splits))
+    kept = pl.Series("kept", rank_in_group(codes(splits), draws) < counts_of_splits(base, splits))
     considered = made.select(row_id="prompt_id").with_columns(kept)
     decisions.write("control", considered.with_columns(reason=_reason(spec)))
     summary = write_prompts(spec, prompts, made.filter(kept), writer)
@@ -95,13 +109,13 @@ def draw_rows(
     draws = id_draws(frame["completion_id"], spec.recipe.seed, "control").to_numpy()
     place = frame["__place"].to_numpy()
     split = splits[frame["__place"]]
-    wanted = _rows_of_prompts(candidates, base)
+    wanted = rows_of_prompts(candidates, base)
     if spec.entry.match == "tokens":
         kept = _draw_by_tokens(spec, candidates, base, texts, split, draws, wanted[place])
     elif chooses_over_all(spec):
-        kept = _rank(_codes(split), draws) < _counts(base, split)
+        kept = rank_in_group(codes(split), draws) < counts_of_splits(base, split)
     else:
-        kept = _rank(place, draws) < wanted[place]
+        kept = rank_in_group(place, draws) < wanted[place]
     return frame.select("__row", "__place").filter(pl.Series(kept))
 
 
@@ -120,11 +134,11 @@ def _draw_by_tokens(
     """
     over_all = chooses_over_all(spec)
     rows = np.arange(len(draws)) if over_all else np.flatnonzero(wanted > 0)
-    rank = np.zeros(len(draws), np.int64) if over_all else _rank(candidates.frame["__place"].to_numpy(), draws)
-    goal = _sum_by_split(base, row_tokens(candidates, texts, _row_numbers(candidates, base["completion_id"])))
+    rank = np.zeros(len(draws), np.int64) if over_all else rank_in_group(candidates.frame["__place"].to_numpy(), draws)
+    goal = sum_by_split(base, row_tokens(candidates, texts, row_numbers(candidates, base["completion_id"])))
     kept = np.zeros(len(draws), bool)
     tokens = row_tokens(candidates, texts, rows)
-    kept[rows] = _take_to_goal(split.gather(rows), rank[rows], draws[rows], tokens, goal)
+    kept[rows] = take_to_goal(split.gather(rows), rank[rows], draws[rows], tokens, goal)
     return kept
 
 
@@ -132,7 +146,7 @@ def draw_pairs(
     spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, texts: Texts, splits: pl.Series
 ) -> pl.DataFrame:
     """Draw pairs for a control; return ``chosen``, ``rejected`` and ``__place``, in order."""
-    wanted = _rows_of_prompts(candidates, base)
+    wanted = rows_of_prompts(candidates, base)
     by_tokens = spec.entry.match == "tokens"
     if spec.entry.diverse:  # which prompts there are is part of what was chosen
         wanted[:] = max(1, wanted.max(initial=1))
@@ -141,15 +155,34 @@ def draw_pairs(
         drawn = _shuffled(candidates, drawn, spec.recipe.seed)
         split = splits[drawn["place"]]
         if by_tokens:
-            rank = _rank(drawn["place"].to_numpy(), np.arange(drawn.height))
-            of_base = [_row_numbers(candidates, base[f"{side}_id"]) for side in ("chosen", "rejected")]
-            goal = _sum_by_split(base, pair_tokens(candidates, texts, *of_base))
+            rank = rank_in_group(drawn["place"].to_numpy(), np.arange(drawn.height))
+            of_base = [row_numbers(candidates, base[f"{side}_id"]) for side in ("chosen", "rejected")]
+            goal = sum_by_split(base, pair_tokens(candidates, texts, *of_base))
             tokens = pair_tokens(candidates, texts, drawn["chosen"].to_numpy(), drawn["rejected"].to_numpy())
-            kept = _take_to_goal(split, rank, drawn["draw"].to_numpy(), tokens, goal)
+            kept = take_to_goal(split, rank, drawn["draw"].to_numpy(), tokens, goal)
         else:
-            kept = _rank(_codes(split), drawn["draw"].to_numpy()) < _counts(base, split)
+            kept = rank_in_group(codes(split), drawn["draw"].to_numpy()) < counts_of_splits(base, split)
         drawn = drawn.filter(pl.Series(kept))
     return in_order(candidates, drawn)
+
+
+def _draw_answers_of_pairs(
+    spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, texts: Texts, splits: pl.Series
+) -> pl.DataFrame:
+    """Draw answers of random pairs for the control of an unpaired dataset; return ``__row``, ``__place``, ``label``."""
+    wanted = rows_of_prompts(candidates, base)
+    if spec.entry.diverse:
+        wanted[:] = max(1, wanted.max(initial=1))
+    pairs = _admissible_pairs(spec, candidates, texts, wanted, spare=SPARE)
+    rows, _ = answers_of_pairs(candidates, in_order(candidates, pairs))
+    split, prompt = splits[rows["__place"]], candidates.prompts.frame["prompt_id"][rows["__place"]]
+    rows = rows.with_columns(split.alias("split"), prompt.alias("prompt_id"))
+    group = ["split" if spec.entry.diverse else "prompt_id", "label"]
+    counts = base.select(group).group_by(group).len("wanted")
+    held = rows.join(counts, on=group, how="left", maintain_order="left")["wanted"].fill_null(0).to_numpy()
+    draws = id_draws(candidates.frame["completion_id"].gather(rows["__row"]), spec.recipe.seed, "control").to_numpy()
+    number = rows.select(pl.struct(group).rank("dense").cast(pl.Int64)).to_series().to_numpy()
+    return rows.filter(pl.Series(rank_in_group(number, draws) < held, dtype=pl.Boolean)).drop("split", "prompt_id")
 
 
 def _admissible_pairs(
@@ -195,63 +228,6 @@ def _shuffled(candidates: Candidates, pairs: pl.DataFrame, seed: int) -> pl.Data
     return pairs.with_columns(draw=pl.Series(of_pair)).sort("place", "draw")
 
 
-def _rank(group: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Return the rank of each row in its group, by its draw: 0 for the least."""
-    order = np.lexsort((draws, group))
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1)) if len(order) else order
-    sizes = np.diff(np.append(starts, len(order)))
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    return rank
-
-
-def _take_to_goal(
-    split: pl.Series, rank: np.ndarray, draws: np.ndarray, tokens: np.ndarray, goal: dict[str, float]
-) -> np.ndarray:
-    """Take rows of each split, by rank and then by draw, until their tokens are as near to the goal as they come."""
-    kept = np.zeros(len(draws), bool)
-    for name, wanted in goal.items():
-        rows = np.flatnonzero((split == name).to_numpy())
-        rows = rows[np.lexsort((draws[rows], rank[rows]))]
-        sums = np.concatenate(([0.0], np.cumsum(tokens[rows])))
-        kept[rows[: int(np.argmin(np.abs(sums - wanted)))]] = True
-    return kept
-
-
-def _sum_by_split(base: pl.DataFrame, tokens: np.ndarray) -> dict[str, float]:
-    counted = base.select("split").with_columns(tokens=pl.Series(tokens, dtype=pl.Float64))
-    return dict(counted.group_by("split").agg(pl.col("tokens").sum()).sort("split").rows())
-
-
-def _row_numbers(candidates: Candidates, ids: pl.Series) -> np.ndarray:
-    found = candidates.frame.select("completion_id", "__row")
-    return (
-        ids.rename("completion_id")
-        .to_frame()
-        .join(found, on="completion_id", how="left", maintain_order="left")["__row"]
-        .to_numpy()
-    )
-
-
-def _rows_of_prompts(candidates: Candidates, base: pl.DataFrame) -> np.ndarray:
-    """Return for every prompt, by number, how many rows it has in the dataset."""
-    numbers = candidates.prompts.frame.select("prompt_id").with_row_index("number")
-    found = base.select("prompt_id").join(numbers, on="prompt_id", how="left", maintain_order="left")["number"]
-    rows = np.zeros(candidates.prompts.frame.height, np.int64)
-    np.add.at(rows, found.to_numpy(), 1)
-    return rows
-
-
-def _counts(base: pl.DataFrame, split: pl.Series) -> np.ndarray:
-    """Return for each row's split how many rows the dataset has of it."""
-    counts = dict(base["split"].value_counts().rows())
-    return split.replace_strict(counts, default=0, return_dtype=pl.Int64).to_numpy()
-
-
-def _codes(names: pl.Series) -> np.ndarray:
-    return names.rank("dense").cast(pl.Int64).to_numpy()
-
-
 def _reason(spec: DatasetSpec) -> pl.Expr:
     return pl.when("kept").then(None).otherwise(pl.lit(f"not drawn: the random control of {spec.entry.control_of}"))
 
@@ -262,18 +238,18 @@ def _token_counts(
     """Return the tokens of the control and of the dataset, where they are to match."""
     if spec.entry.match != "tokens":
         return None
-    numbers = ("__row",) if spec.entry.type == "sft" else ("chosen", "rejected")
+    numbers = ("chosen", "rejected") if spec.entry.type == "preference" else ("__row",)
     ours = sum(row_tokens(candidates, texts, made[side].to_numpy()).sum() for side in numbers)
-    ids = ("completion_id",) if spec.entry.type == "sft" else ("chosen_id", "rejected_id")
-    theirs = sum(row_tokens(candidates, texts, _row_numbers(candidates, base[id_])).sum() for id_ in ids)
+    ids = ("chosen_id", "rejected_id") if spec.entry.type == "preference" else ("completion_id",)
+    theirs = sum(row_tokens(candidates, texts, row_numbers(candidates, base[id_])).sum() for id_ in ids)
     return round(float(ours)), round(float(theirs))
 
 
 def _is_the_dataset(spec: DatasetSpec, candidates: Candidates, base: pl.DataFrame, made: pl.DataFrame) -> bool:
     """Return whether the control has the very rows of the dataset, so that comparing them says nothing."""
     pair = {"chosen": "chosen_id", "rejected": "rejected_id"}
-    names = {"__row": "completion_id"} if spec.entry.type == "sft" else pair
-    theirs = pl.DataFrame({name: _row_numbers(candidates, base[ids]) for name, ids in names.items()})
+    names = pair if spec.entry.type == "preference" else {"__row": "completion_id"}
+    theirs = pl.DataFrame({name: row_numbers(candidates, base[ids]) for name, ids in names.items()})
     ours = made.select(pl.col(name).cast(theirs[name].dtype) for name in names)
     return ours.height == theirs.height and ours.join(theirs, on=[*names], how="anti").is_empty()
 

@@ -70,7 +70,7 @@ def check_verdicts(state: RunState, name: str, entry: Dataset) -> None:
     first = verdicts[0]
     generated = any(step.verb == "generate" for step in state.recipe.completions)
     unscored = generated or values[first.score].null_count() > 0
-    column = _column(first.score)
+    column = column_in_sql(first.score)
     condition = f"{column} {first.good}" + (f" or {column} is null" if unscored else "")
     without = "a preference, such as ties" if first.score == "preference" else first.score
     takes = first.takes + (f", and answers without {without}" if unscored else "")
@@ -148,7 +148,7 @@ def _listed(parts: list[str]) -> str:
     return ", ".join(parts[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _column(name: str) -> str:
+def column_in_sql(name: str) -> str:
     """Return a column's name as SQL reads it, in quotes where it is no plain word, or one of SQL's own."""
     if re.fullmatch(r"[A-Za-z_]\w*", name):
         try:

@@ -3,8 +3,8 @@
 import polars as pl
 
 from curate.datasets.candidate_table import Candidates
-from curate.datasets.choose import DecisionWriter
 from curate.datasets.dataset_spec import DatasetSpec
+from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.trl_rows import text_of
 from curate.pipeline.dedup import duplicate_decisions
 from curate.pipeline.row_rule import RowRule, read_columns
@@ -47,7 +47,7 @@ def _ids(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame) -> pl.Se
     """Return the ids that decisions about rows are about."""
     if spec.entry.type == "prompt":
         return made["prompt_id"]
-    return candidates.frame["completion_id"][made["__row" if spec.entry.type == "sft" else "chosen"]]
+    return candidates.frame["completion_id"][made["__row" if "__row" in made.columns else "chosen"]]
 
 
 def _score(candidates: Candidates, made: pl.DataFrame, rule: RowRule) -> pl.Series | None:

@@ -60,6 +60,20 @@ def prompt_splits(recipe: Recipe, prompts: RowSet, shares_of: RowSet, table: Row
 
 def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]) -> Iterator[pl.DataFrame]:
     """Yield SFT rows for candidates (``__row`` and ``__place``), in their order."""
+    return _answer_rows("sft", candidates, made, by, scorers)
+
+
+def unpaired_rows(
+    candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]
+) -> Iterator[pl.DataFrame]:
+    """Yield unpaired rows for candidates (``__row``, ``__place`` and ``label``), in their order."""
+    return _answer_rows("unpaired", candidates, made, by, scorers)
+
+
+def _answer_rows(
+    kind: str, candidates: Candidates, made: pl.DataFrame, by: str | None, scorers: list[str]
+) -> Iterator[pl.DataFrame]:
+    """Yield rows of one answer each, with their columns of ``made`` that are no row numbers."""
     shown = _shown(candidates, by, scorers)
     for part in made.iter_slices(SLICE):
         own = shown[part["__row"]]
@@ -71,11 +85,12 @@ def sft_rows(candidates: Candidates, made: pl.DataFrame, by: str | None, scorers
                 own.select(
                     "prompt_id",
                     "completion_id",
-                    row_id=row_ids("sft", own["completion_id"]),
+                    row_id=row_ids(kind, own["completion_id"]),
                     score=_score(own, by),
                     scores=_json(scorers),
                 )
             )
+            .hstack(part.drop("__row", "__place"))
         )
 
 

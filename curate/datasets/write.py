@@ -6,9 +6,17 @@ import polars as pl
 
 from curate.datasets.candidate_table import Candidates
 from curate.datasets.dataset_spec import NOUNS, DatasetSpec
+from curate.datasets.labels import label_note
 from curate.datasets.learnt import Learnt, with_context
 from curate.datasets.split_notes import shares_note
-from curate.datasets.trl_rows import preference_rows, prompt_splits, rl_rows, sft_rows, summary_columns
+from curate.datasets.trl_rows import (
+    preference_rows,
+    prompt_splits,
+    rl_rows,
+    sft_rows,
+    summary_columns,
+    unpaired_rows,
+)
 from curate.storage.polars_types import empty
 from curate.storage.row_table import RowTable
 from curate.storage.stage import StageWriter
@@ -35,7 +43,10 @@ def write_rows(
     """
     made = made.sort("__place", maintain_order=True)
     splits = prompt_splits(spec.recipe, spec.prompts, spec.shares_of, candidates.prompts)
-    if spec.entry.type != "sft":
+    if spec.entry.type == "unpaired":
+        rows = unpaired_rows(candidates, made, spec.by, spec.scorers)
+        return _write(spec, rows, made, splits, writer)
+    if spec.entry.type == "preference":
         return _write(spec, preference_rows(candidates, made, spec.by, spec.scorers), made, splits, writer)
     rows = sft_rows(candidates, made, spec.by, spec.scorers)
     if spec.entry.learn == "last":
@@ -65,6 +76,8 @@ def _write(
     of_splits = f" ({', '.join(f'{n:,} {name}' for name, n in counts)})" if counts else ""
     note = f"; no prompt is in the split {', '.join(empty_splits)}" if empty_splits else ""
     note = shares_note(spec.recipe, spec.prompts, spec.shares_of) + note
+    if spec.entry.type == "unpaired":
+        of_splits += label_note(spec, made)
     if learnt:
         writer.info["learnt"] = learnt.counts()
         of_splits += learnt.note(made.height)

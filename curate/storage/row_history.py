@@ -16,6 +16,7 @@ ID_COLUMNS = {
     "completions": "completion_id",
     "sft": "row_id",
     "preferences": "row_id",
+    "unpaired": "row_id",
     "rl_prompts": "row_id",
     "training_rows": "row_id",
     "decisions": "row_id",
@@ -174,7 +175,8 @@ def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str
         _add_prompt(con, history, row["prompt_id"])
         history.add("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
     history.add("decisions", _decisions(con, [row_id]))
-    history.add("datasets", [f"{r['dataset']} ({r['split']})" for r in held])
+    label = {True: ", a good answer", False: ", a bad answer", None: ""}
+    history.add("datasets", [f"{r['dataset']} ({r['split']}){label[r.get('label')]}" for r in held])
     _add_trainings(con, history, [row_id])
     return history
 
@@ -228,6 +230,8 @@ def _add_datasets(con: duckdb.DuckDBPyConnection, history: RowHistory, condition
         SELECT * FROM (
             SELECT row_id, prompt_id, dataset, split, 'sft row' AS role, [completion_id] AS ids FROM sft
             UNION ALL SELECT row_id, prompt_id, dataset, split, 'pair', [chosen_id, rejected_id] FROM preferences
+            UNION ALL SELECT row_id, prompt_id, dataset, split, if(label, 'good answer', 'bad answer'), [completion_id]
+                FROM unpaired
             UNION ALL SELECT row_id, prompt_id, dataset, split, 'RL prompt', []::VARCHAR[] FROM rl_prompts
         ) WHERE {condition} ORDER BY dataset, row_id""",
         values,

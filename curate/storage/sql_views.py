@@ -3,8 +3,9 @@
 ``connect(store)`` returns a connection to a database in memory that holds no lock. ``publish(store)`` writes the same
 views into ``gristmill.duckdb`` for any other DuckDB client.
 
-The data tables (prompts, completions, scores, decisions, sft, preferences, rl_prompts) show, for every recipe, the
-latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them are shown.
+The data tables (prompts, completions, scores, decisions, sft, preferences, unpaired, rl_prompts) show, for every
+recipe, the latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them
+are shown.
 What runs with a limit (smoke runs) made is in the tables only as long as the store has no run of the whole recipe, or
 where their name is asked for: ``connect(store, "demo.limit20")``.
 """
@@ -22,7 +23,7 @@ from curate.storage.store import Store
 from schemas.errors import unknown
 from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
-DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "rl_prompts")
+DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
 NAME = "gristmill.duckdb"
 FINISHED = (
     "finished",
@@ -179,7 +180,7 @@ def _label_is_key(table: str, labels: list[str]) -> bool:
     """
     if table == "scores":
         return all(label.split(".")[1] == "score" for label in labels)
-    return table in ("decisions", "diversity", "sft", "preferences", "rl_prompts")
+    return table in ("decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
 
 
 def _rows(files: list[Path], more: str = "") -> str:

@@ -45,7 +45,8 @@ def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> 
 
 def main(model: str, after: str, jobs: str) -> None:
     """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
-    from trl import DPOTrainer, GRPOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401 - imported for the children
+    # Imported for the children.
+    from trl import DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401
 
     codes = []
     for folder, dataset, sections in json.loads(jobs):

@@ -61,6 +61,11 @@ def preference_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     )
 
 
+def unpaired_rows(n: int, held_out: int = 0) -> pl.DataFrame:
+    """Return ``n`` unpaired rows, every third of them bad, the last ``held_out`` of them in the split test."""
+    return sft_rows(n, held_out).with_columns(label=pl.int_range(pl.len()) % 3 != 2, dataset=pl.lit("kto"))
+
+
 def rl_rows(n: int, held_out: int = 0) -> pl.DataFrame:
     """Return ``n`` RL prompts, the last ``held_out`` of them in the split test."""
     return pl.DataFrame(
@@ -89,7 +94,8 @@ def recipe_with(folder: Path, sections: str, models: str = "") -> Recipe:
     """Return a recipe with the given sections ``train`` and ``evaluate``, and the others that they need."""
     text = (
         f"name: tiny\nseed: 3\nmodels: {{student: tiny{models and ', '}{models}}}\nprompts:\n  - source: seeds.jsonl\n"
-        "datasets:\n  sft: {type: sft}\n  dpo: {type: preference}\n  rl: {type: prompt}\nsplit: {test: 0.1}\n"
+        "datasets:\n  sft: {type: sft}\n  dpo: {type: preference}\n  kto: {type: unpaired}\n  rl: {type: prompt}\n"
+        "split: {test: 0.1}\n"
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text(text + sections, encoding="utf-8")

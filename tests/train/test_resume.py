@@ -16,7 +16,15 @@ from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.optional import needs
 from tests.train.examples.templates import LAST_LONGER, with_template
-from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, two_answer_rows, write_stage
+from tests.train.tables import (
+    preference_rows,
+    recipe_with,
+    rl_rows,
+    sft_rows,
+    two_answer_rows,
+    unpaired_rows,
+    write_stage,
+)
 from train.run import train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]
@@ -31,6 +39,7 @@ KINDS = {
     # Each answer of a row is a sequence of its own.
     "turns": ("sft", two_answer_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
+    "kto": ("unpaired", unpaired_rows(8), f"{{trainer: kto, dataset: kto, model: student, {OPTIONS}}}"),
     "rl": (
         "rl_prompts",
         rl_rows(8),

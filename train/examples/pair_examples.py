@@ -3,24 +3,20 @@
 Of an answer of several turns (a call, its result, the answer) the assistant's turns count, as in SFT.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from curate.models.chat.chat import Chat
-from curate.models.chat.chat_template import TemplateRefused
-from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
-from train.examples.fitted import fitted
-from train.examples.learnt_tokens import Rendered, TokenSequence, render_answer, token_sequences
+from train.examples.learnt_tokens import TokenSequence, token_sequences
 from train.examples.loss_settings import LossSettings
-from train.examples.sft_examples import NOTHING_MARKED, NOTHING_PRINTED, SLICE
+from train.examples.printed_answers import printed_answers
+from train.examples.sft_examples import NOTHING_PRINTED, SLICE
 
 SIDES = ("chosen", "rejected")
 PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
-EARLIER = "earlier turns of an answer as context"  # the template prints nothing of them once another turn follows
 PAIR_TOO_LONG = "longer than max_length, in one of its answers"
 
 
@@ -105,43 +101,13 @@ def learnt_pairs(rows: pl.DataFrame, chat: Chat, how: LossSettings) -> Iterator[
     """Yield the id of each preference row with its conversations."""
     names = [name for name in ("row_id", "prompt", *SIDES, "tools") if name in rows.columns]
     for part in rows.select(names).iter_slices(SLICE):
-        printed = [_print(row, chat, how) for row in part.iter_rows(named=True)]
+        printed = [printed_answers(row, SIDES, chat, how) for row in part.iter_rows(named=True)]
         sequences = iter(token_sequences(chat, [text for one in printed for text in one.texts]))
         for row_id, one in zip(part["row_id"], printed, strict=True):
             sides, reason = [next(sequences) for _ in one.texts], one.reason
             if not all(any(side.learnt) for side in sides):
                 sides, reason = [], NOTHING_PRINTED
             yield row_id, LearntPair(*(sides or (None, None)), reason, one.changes, one.calls)
-
-
-class _Printed(NamedTuple):
-    """Both conversations as the template prints them, or why it can't."""
-
-    texts: list[Rendered]
-    reason: str | None = None
-    changes: frozenset[str] = frozenset()
-    calls: int = 0
-
-
-def _print(row: dict[str, Any], chat: Chat, how: LossSettings) -> _Printed:
-    prompt = json.loads(row["prompt"])
-    tools = json.loads(row["tools"]) if row.get("tools") else None
-    texts, changed, calls = [], frozenset[str](), 0
-    for name in SIDES:
-        answer = json.loads(row[name])
-        if not any(is_learnt(message) for message in answer):
-            return _Printed([], NOTHING_MARKED, changed)
-        messages, changes = fitted([*prompt, *answer], chat.template, how)
-        first = len(messages) - len(answer)
-        places = [first + i for i, message in enumerate(answer) if is_learnt(message)]
-        try:
-            text = render_answer(chat.template, messages, tools, places)
-        except TemplateRefused as error:
-            return _Printed([], f"the model's chat template refuses it: {error}", changed)
-        texts.append(text)
-        calls += sum(len(messages[turn.message].get("tool_calls") or ()) for turn in text.turns)
-        changed |= changes | frozenset((EARLIER,) if len(text.turns) < len(places) else ())
-    return _Printed(texts, None, changed, calls)
 
 
 def _count(examples: Examples, pair: LearntPair, how: LossSettings) -> None:

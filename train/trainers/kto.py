@@ -1,0 +1,142 @@
+"""Kahneman-Tversky optimisation with ``trl.KTOTrainer``: the model learns from answers that are good or bad each."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from train.job import Outcome, TrainingJob
+from train.row_losses import RowLosses
+
+CONFIG = "KTOConfig"
+DATA = "unpaired"
+NEEDS = ()
+# The answers of a batch, each behind its own prompt and behind another row's: TRL's column and the prefix in a batch.
+ANSWERS = (("completion", ""), ("KL_completion", "KL_"))
+
+
+class LearntCollator:
+    """Collates rows as TRL's collator does; of an answer only the assistant's turns count, not the tools' results."""
+
+    def __init__(self, collator: Any) -> None:
+        self.collator = collator
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Collate rows into a batch."""
+        import torch
+
+        batch = self.collator(examples)
+        for name, prefix in ANSWERS:
+            mask = batch.get(f"{prefix}completion_mask")
+            for row, example in enumerate(examples if mask is not None else ()):
+                flags = [False] * len(example["prompt_ids"]) + example[f"{name}_learnt"]
+                known = flags[: self.collator.max_length]
+                mask[row, : len(known)] = torch.tensor(known, dtype=mask.dtype)
+        return batch
+
+
+def with_other_answers(rows: dict[str, list]) -> dict[str, list]:
+    """Return for the rows of a batch the answers that their KL estimate is of: each row has that of the row before it.
+
+    So ``trl.KTOTrainer._prepare_dataset`` does, after the tokenising; the first row has the last one's.
+    """
+    return {f"KL_{name}": [*rows[name][-1:], *rows[name][:-1]] for name in ("completion_ids", "completion_learnt")}
+
+
+class KTORowLosses(RowLosses):
+    """A row's margin is beta x (its gain in log-probability over the reference): its implied reward.
+
+    Its loss is what TRL averages: its weight x ``1 - sigmoid(+-(margin - beta x KL))``, with + for a good answer and -
+    for a bad one (Ethayarajh et al. 2024, arXiv 2402.01306). The KL is an estimate of the batch; it is 0 in the loss
+    ``apo_zero_unpaired`` (D'Oosterlinck et al. 2024, arXiv 2408.06266).
+    """
+
+    kept_columns = ("row_index", "completion_learnt", "KL_completion_learnt")
+    beta: float
+    calculate_KL: bool
+    desirable_weight: float
+    undesirable_weight: float
+
+    def row_losses(self, outputs: list[Any], inputs: dict[str, Any]) -> dict[str, list]:
+        """Return the losses of a batch's rows.
+
+        The policy is called before the reference, and each for the other rows' answers before the row's own; a
+        reference's log-probabilities may have been computed beforehand.
+        """
+        import torch
+
+        policy = outputs[int(self.calculate_KL)]
+        found = [output.log_probs.float().sum(1) for output in outputs]
+        if "ref_logps" in inputs:
+            found += [inputs[name] for name in ("ref_KL_logps", "ref_logps") if name in inputs]
+        margin = self.beta * (found[int(self.calculate_KL)] - found[-1])
+        kl = (found[0] - found[2]).mean().clamp(min=0) if self.calculate_KL else 0.0
+        good = inputs["label"].bool()
+        weight = torch.where(good, self.desirable_weight, self.undesirable_weight)
+        side = torch.where(good, 1.0, -1.0)
+        tokens = policy.label_mask.sum(1)
+        return {
+            "loss": (weight * (1 - torch.sigmoid(side * (margin - self.beta * kl)))).tolist(),
+            "tokens": tokens.tolist(),
+            "entropy": (policy.entropy.float().sum(1) / tokens.clamp(min=1)).tolist(),
+            "margin": margin.tolist(),
+        }
+
+    def start_recording(self, row_ids: list[str]) -> None:
+        """Start recording, with batches that say which tokens of an answer count."""
+        self._count_learnt()
+        super().start_recording(row_ids)
+
+    def _prepare_dataset(self, dataset: Any, tokenizer: Any, args: Any, *others: Any) -> Any:
+        """Return the dataset, which holds token ids already, with the answers that the KL estimate is of."""
+        if not self.calculate_KL:
+            return dataset
+        return dataset.map(with_other_answers, batched=True, batch_size=args.per_device_train_batch_size)
+
+    def _precompute_ref_logps(self, *args: Any) -> Any:
+        self._count_learnt()
+        return super()._precompute_ref_logps(*args)
+
+    def _count_learnt(self) -> None:
+        if not isinstance(self.data_collator, LearntCollator):
+            self.data_collator = LearntCollator(self.data_collator)
+
+
+def train(job: TrainingJob, folder: Path) -> Outcome:
+    """Train on the job's rows and save the adapter or the weights, with the tokenizer, into ``folder``.
+
+    The KL estimate needs answers to other prompts in a batch, and TRL takes the rows in their order; a dataset has the
+    answers of a prompt side by side. So the rows are put in a random order first, by their ids and the seed, unless the
+    recipe sets ``train_sampling_strategy``. The reference is the model that the training starts from, as in ``dpo``.
+    """
+    from trl import KTOConfig, KTOTrainer
+
+    from train.examples.examples import Examples
+    from train.examples.unpaired_examples import unpaired_examples
+    from train.row_training import train_on_rows
+    from train.trl_setup import load_model
+    from train.unpaired_labels import check_examples, in_random_order
+
+    def reference(config: Any) -> dict[str, Any]:
+        """Load the reference here: TRL would load it from the model's folder, without the merged adapters."""
+        if job.lora is not None or config.precompute_ref_log_probs:
+            return {"ref_model": None}
+        return {"ref_model": load_model(job)[0].eval()}
+
+    def examples_of(rows: Any, chat: Any, how: Any, *, first_index: int = 0) -> Examples:
+        examples = unpaired_examples(rows, chat, how, first_index=first_index)
+        if not first_index:  # rows to evaluate on come later
+            check_examples(examples, f"train.{job.name}")
+        return examples
+
+    if "train_sampling_strategy" not in job.settings:
+        job = replace(job, rows=in_random_order(job.rows, job.settings.get("seed", job.seed)))
+    return train_on_rows(
+        job,
+        folder,
+        dataset_type=DATA,
+        make_examples=examples_of,
+        config_class=KTOConfig,
+        trainer_class=KTOTrainer,
+        row_losses=KTORowLosses,
+        arguments=reference,
+    )
