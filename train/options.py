@@ -162,7 +162,7 @@ def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
     files = (
         transformers / "training_args.py",
         trl / "trainer" / "base_config.py",
-        trl / "trainer" / f"{trainer}_config.py",
+        trl / "trainer" / f"{config_class(trainer).removesuffix('Config').lower()}_config.py",
     )
     return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()})
 

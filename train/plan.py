@@ -28,6 +28,7 @@ from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
 from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
+from train.same_vocabulary import check_vocabularies
 from train.tables import MESSAGE_COLUMNS
 from train.unshown import check_shown
 
@@ -111,6 +112,7 @@ def plan_training(
     teacher = None
     if training.teacher is not None:
         teacher = _local_model(training.teacher, refs, recipe.where("train", name, "teacher"), "asked")
+        check_vocabularies(ref, teacher, f"{recipe.where('train', name, 'teacher')}: train.{name}")
     needed = [ref, *([teacher] if teacher else []), *(model for scorer in rewards.values() for model in scorer.models)]
     if training.dataset not in datasets or any(one.untrained for one in needed):
         nothing = pl.DataFrame()
