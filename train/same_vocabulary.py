@@ -71,11 +71,11 @@ def _refuse(student: Vocabulary, teacher: Vocabulary, names: tuple[str, str], wh
 
 def _of_files(ref: ModelRef) -> Vocabulary | None:
     folder = local_folder(ref)
-    if folder is None or not (folder / "tokenizer.json").exists() or find_spec("tokenizers") is None:
+    names = ("config.json", "tokenizer.json")  # a training that is planned has no folder of its own yet
+    if folder is None or not all((folder / name).exists() for name in names) or find_spec("tokenizers") is None:
         return None
     from tokenizers import Tokenizer
 
-    file = folder / "config.json"
-    config = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     size = (config.get("text_config") or config).get("vocab_size")
     return Vocabulary(size, Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab())

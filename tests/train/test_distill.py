@@ -107,3 +107,83 @@ def test_losses_are_those_of_plain_trl_to_the_last_digit(tmp_path, store, ref, t
     assert rollouts["response"].str.len_chars().min() > 0
     saved = "adapter_model.safetensors" if lora else "model.safetensors"
     assert (stage.path / "model" / saved).exists()
+
+
+def test_the_teacher_may_be_a_training_of_the_recipe(tmp_path, store, ref):
+    said = Said()
+    trainings = (
+        f"  s: {{trainer: sft, dataset: sft, model: student, lora: {{r: 4}}, max_steps: 4, learning_rate: 1e-1}}\n"
+        f"  d: {{trainer: distill, dataset: rl, model: student, teacher: s, {OPTIONS}}}\n"
+    )
+    again = f"{OPTIONS.replace('max_steps: 2', 'max_steps: 1')}, lora: true"
+    trainings += f"  e: {{trainer: distill, dataset: rl, model: d, teacher: d, {again}}}\n"
+    _, stage, own = distilled(tmp_path, store, {"student": ref}, trainings, progress=said)
+    first = stage.read("rollouts").filter(step=1)
+    assert (first["value"] > 1e-4).all(), "the teacher has its adapter merged, so it differs from the student"
+    assert own.read("rollouts")["value"].abs().max() < 1e-5, "a model does not diverge from itself"
+    assert said.lines == []
+    assert own.manifest["what"]["teacher"] == f"tiny@0>{stage.stage_id}"
+
+
+def test_the_fate_of_each_prompt_and_the_held_out_ones(tmp_path, store, ref, teacher):
+    long = turns("user", "answer " * 300)
+    rows = rl_rows(8, held_out=2)
+    rows = rows.with_columns(prompt=pl.when(pl.col("row_id") == "r_1").then(pl.lit(long)).otherwise("prompt"))
+    text = DISTILL.replace("max_steps", "eval_strategy: steps, eval_steps: 1, max_steps")
+    (stage,) = distilled(tmp_path, store, {"student": ref, "big": teacher}, text, rows)
+    fates = dict(stage.read("training_rows").select("row_id", "fate").rows())
+    assert "leaves no room for an answer" in fates.pop("r_1")
+    assert sorted(fates.values()) == ["not reached before the last step"] + ["trained"] * 4
+    losses = stage.read("row_losses")
+    evaluated = losses.filter(phase="eval").select("step", "row_id").sort("step", "row_id").rows()
+    assert evaluated == [(1, "r_6"), (1, "r_7"), (2, "r_6"), (2, "r_7")]
+    assert losses.filter(phase="train").height == 4
+
+
+def other_vocabulary(tiny: Path, folder: Path, *, size: int | None) -> ModelRef:
+    """Return the tiny model with two tokens that have changed places, or with further outputs."""
+    shutil.copytree(tiny, folder)
+    file = folder / ("tokenizer.json" if size is None else "config.json")
+    held = json.loads(file.read_text())
+    if size is None:
+        vocab = held["model"]["vocab"]
+        vocab["a"], vocab["b"] = vocab["b"], vocab["a"]
+    else:
+        held["vocab_size"] = size
+    file.write_text(json.dumps(held))
+    return ModelRef("big", "other@0", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("size", "differ"), [(None, "is 'a' in one and 'b' in the other (2 tokens differ)"), (400, " and 400 tokens")]
+)
+def test_another_vocabulary_is_refused_before_a_model_is_loaded(tmp_path, store, ref, tiny, size, differ):
+    other = other_vocabulary(tiny, tmp_path / "other", size=size)
+    (tmp_path / "other" / "model.safetensors").unlink()
+    with pytest.raises(UserError) as error:
+        distilled(tmp_path, store, {"student": ref, "big": other})
+    assert "recipe.yaml:12: train.d: 'student' and its teacher 'big' have different vocabularies: " in str(error.value)
+    assert differ in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "rows", "message"),
+    [
+        (DISTILL, rl_rows(1), "train.d: 1 prompts are fewer than the 2 of one step"),
+        (DISTILL, rl_rows(2).with_columns(tools=pl.lit("[]")), "column tools: TRL would not show a row's tools"),
+        (DISTILL.replace("teacher: big, ", ""), rl_rows(2), "the trainer 'distill' needs 'teacher', such as"),
+        (DISTILL.replace("teacher: big", "teacher: bog"), rl_rows(2), "'bog'; did you mean 'big'?"),
+        (DISTILL.replace("max_steps", "beta: 2, max_steps"), rl_rows(2), "beta must be in [0.0, 1.0], got 2"),
+        (DISTILL.replace("max_steps", "teacher_model_revision: x, max_steps"), rl_rows(2), "'teacher'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, store, ref, teacher, training, rows, message):
+    with pytest.raises(UserError) as error:
+        distilled(tmp_path, store, {"student": ref, "big": teacher}, training, rows)
+    assert message in str(error.value)
+
+
+def test_a_teacher_behind_a_server_is_refused(tmp_path, store, ref):
+    served = ModelRef("big", "big@0", "big", "openai")
+    with pytest.raises(UserError, match="the model 'big' is behind a server .* be asked for the probabilities"):
+        distilled(tmp_path, store, {"student": ref, "big": served})
