@@ -72,10 +72,10 @@ def has_tools(rows: pl.DataFrame) -> bool:
 
 
 def refuse_tools(rows: pl.DataFrame, where: str) -> None:
-    """Raise ``UserError`` where a prompt of online RL has tools: GRPO would not show them to the model."""
+    """Raise ``UserError`` where a prompt of online training has tools: TRL would not show them to the model."""
     if has_tools(rows):
         raise UserError(
-            f"{where}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: GRPO would not "
+            f"{where}: row {rows.drop_nulls('tools')['row_id'][0]}, column tools: TRL would not "
             f"show a row's tools to the model; leave such rows out with 'where: \"tools is null\"'"
         )
 

@@ -2,16 +2,19 @@
 
 Constants in a trainer's file name TRL's config class, which takes its options (``CONFIG``), the type of dataset that it
 trains on (``DATA``), and the keys of a training that it needs and others do not have (``NEEDS``): ``rewards``,
-``teacher``. Importing a trainer imports neither torch nor TRL.
+``teacher``. Importing a trainer imports neither torch nor TRL. A dotted path names a trainer of TRL that has no file
+here, or the user's own (``train.dotted_trainer``).
 """
 
 import ast
 import importlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import unknown
+from train.dotted_trainer import find_dotted, is_dotted
 
 if TYPE_CHECKING:
     from train.job import Outcome, TrainingJob
@@ -20,14 +23,20 @@ HERE = Path(__file__).parent / "trainers"
 
 
 class Trainer(Protocol):
-    """The module of a trainer."""
+    """The module of a trainer, or a trainer of a dotted path (whose ``DATA`` is empty: it gets what the recipe says)."""
 
-    CONFIG: str
-    DATA: str
-    NEEDS: tuple[str, ...]
+    @property
+    def CONFIG(self) -> str: ...  # noqa: N802
 
-    def train(self, job: "TrainingJob", folder: Path) -> "Outcome":
-        """Train as the job says, and save the model into a folder."""
+    @property
+    def DATA(self) -> str: ...  # noqa: N802
+
+    @property
+    def NEEDS(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def train(self) -> "Callable[[TrainingJob, Path], Outcome]":
+        """The function that trains as a job says, and saves the model into a folder."""
         ...
 
 
@@ -47,6 +56,8 @@ def find_trainer(name: str, where: str = "") -> Trainer:
     Raises:
         UserError: There is no such trainer; the error names the nearest one.
     """
+    if is_dotted(name):
+        return find_dotted(name, where)
     if name not in trainer_names():
         raise unknown("trainer", name, trainer_names(), where)
     module: Any = importlib.import_module(f"train.trainers.{name}")

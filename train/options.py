@@ -12,7 +12,8 @@ from typing import Any
 
 from schemas.errors import UserError, unknown
 from schemas.recipe import Training
-from train.find_trainer import config_class
+from train.dotted_trainer import DottedTrainer
+from train.find_trainer import config_class, find_trainer
 from train.kto_options import WEIGHTS, check_kto
 from train.reward_weights import reward_weights
 
@@ -24,6 +25,9 @@ RESERVED = {
     "dataset_kwargs": "gristmill prepares the rows",
     "dataset_text_field": "rows always have a prompt and a completion",
     "model_init_kwargs": "the model is loaded by gristmill; set it up under 'models'",
+    "teacher_model_name_or_path": "name the model as 'teacher', beside 'model'",
+    "teacher_model_revision": "set it up under 'models', and name it as 'teacher'",
+    "teacher_model_init_kwargs": "the teacher is loaded by gristmill; set it up under 'models'",
     "chat_template_kwargs": "prompts are measured without; write them into a template of your own (chat_template)",
     "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
 }
@@ -167,15 +171,15 @@ def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
+    found = find_trainer(trainer)
+    if isinstance(found, DottedTrainer):
+        return _inherit(found.CONFIG, found.config_classes())
     own = _classes(Path(__file__).parent / trainer / "config.py")  # a config class of ours, on one of TRL's
     bases = [ast.unparse(base) for node in own.values() for base in node.bases]
     files = (
         transformers / "training_args.py",
         trl / "trainer" / "base_config.py",
-        *(
-            trl / "trainer" / f"{name.removesuffix('Config').lower()}_config.py"
-            for name in (config_class(trainer), *bases)
-        ),
+        *(trl / "trainer" / f"{name.removesuffix('Config').lower()}_config.py" for name in (found.CONFIG, *bases)),
     )
     return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()} | own)
 

@@ -6,6 +6,7 @@ costs nothing, and a training that is in the store is not done again.
 """
 
 import hashlib
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from schemas.rows import DATASET_TABLES
 from schemas.trained_models import with_needed
 from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
+from train.dotted_trainer import is_dotted
 from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
+from train.same_vocabulary import check_vocabularies
 from train.tables import MESSAGE_COLUMNS
 from train.unpaired_labels import check_labels
 from train.unshown import check_shown
@@ -106,12 +109,15 @@ def plan_training(
     """Check one training and find whether it is done; ``refs`` holds the model that it starts from."""
     training, where = recipe.train[name], recipe.where("train", name)
     trainer = find_trainer(training.trainer, recipe.where("train", name, "trainer"))
-    dataset_type = trainer.DATA
+    dataset_type = trainer.DATA or recipe.datasets[training.dataset].type
     rewards = _check(recipe, name, trainer, refs)
     ref = _local_model(training.model, refs, recipe.where("train", name, "model"), "trained")
     teacher = None
     if training.teacher is not None:
-        teacher = _local_model(training.teacher, refs, recipe.where("train", name, "teacher"), "asked")
+        place = recipe.where("train", name, "teacher")
+        teacher = _local_model(training.teacher, refs, place, "asked for the probabilities of tokens")
+        if not is_dotted(training.trainer):  # some of TRL's distil between vocabularies
+            check_vocabularies(ref, teacher, f"{place}: train.{name}")
     needed = [ref, *([teacher] if teacher else []), *(model for scorer in rewards.values() for model in scorer.models)]
     if training.dataset not in datasets or any(one.untrained for one in needed):
         nothing = pl.DataFrame()
@@ -133,7 +139,7 @@ def plan_training(
             check_shown(eval_rows, dataset_type, template, training.unshown, f"{place}, held-out rows", first)
     depends_on = {
         "trainer": training.trainer,
-        "source": code_hash(trainer.train, AnswerScorer),
+        "source": code_hash(trainer.train, AnswerScorer, *getattr(trainer, "code", ())),
         "settings": training.settings,
         "lora": lora_options(training),
         "rewards": {name: scorer.key() for name, scorer in rewards.items()},
@@ -144,6 +150,8 @@ def plan_training(
     }
     if training.unshown != "refuse":
         depends_on["unshown"] = training.unshown
+    if is_dotted(training.trainer):  # its code is TRL's, or the user's on top of it
+        depends_on["trl"] = importlib.metadata.version("trl")
     if teacher is not None:
         depends_on["teacher"] = teacher.identity
     if recipe.limit is not None:
@@ -241,15 +249,17 @@ def _check(
     """Check a training as far as the recipe alone allows; return its rewards."""
     training, where = recipe.train[name], recipe.where("train", name)
     found = recipe.datasets[training.dataset].type
-    if found != trainer.DATA:
+    if trainer.DATA and found != trainer.DATA:
         raise UserError(
             f"{recipe.where('train', name, 'dataset')}: the trainer {training.trainer!r} needs a dataset "
             f"of type {trainer.DATA!r}; {training.dataset!r} is of type {found!r}"
         )
     options.check(training, where)
+    takes = getattr(trainer, "TAKES", trainer.NEEDS)
     for key, example in NEEDED.items():
-        if bool(getattr(training, key)) != (key in trainer.NEEDS):
-            needs = f"needs {key!r}, such as {example}" if key in trainer.NEEDS else f"takes no {key!r}"
+        given = bool(getattr(training, key))
+        if (given and key not in takes) or (not given and key in trainer.NEEDS):
+            needs = f"takes no {key!r}" if given else f"needs {key!r}, such as {example}"
             raise UserError(f"{where}: the trainer {training.trainer!r} {needs}")
     return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"), refs)
 

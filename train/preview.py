@@ -67,7 +67,7 @@ def training_examples(
     Raises:
         UserError: A row is not a conversation, or has something that the template or the trainer does not show.
     """
-    if training.rewards:  # online RL
+    if training.rewards or training.teacher:  # answers are sampled
         refuse_tools(rows, where)
     dropped = check_rows(rows, dataset_type)
     kept = rows.join(dropped, on="row_id", how="anti", maintain_order="left")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -110,6 +111,23 @@ def evaluates(job: TrainingJob) -> bool:
             f"add a 'split', such as {{test: 0.1}}"
         )
     return True
+
+
+def check_one_batch(job: TrainingJob, config: Any, prompts: int) -> None:
+    """Raise ``UserError`` where there are fewer prompts than one step takes: TRL would end without a step.
+
+    Args:
+        job: The training.
+        config: TRL's config.
+        prompts: How many prompts there are.
+    """
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps * config.world_size
+    if prompts < batch:
+        raise UserError(
+            f"train.{job.name}: {prompts:,} prompts are fewer than the {batch:,} of one step "
+            f"(per_device_train_batch_size x gradient_accumulation_steps), and TRL leaves out what fills no step; "
+            f"set per_device_train_batch_size: {prompts} or less"
+        )
 
 
 def nothing_left(job: TrainingJob, fates: pl.DataFrame) -> UserError:

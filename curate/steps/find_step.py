@@ -150,10 +150,10 @@ def _find_user_step(kind: str, name: str, where: str) -> Step:
         raise UserError(f"{where}: {kind} {name!r}: a step of your own is named by a dotted path, such as my.hedging")
     file, parent = Path(*parts).with_suffix(".py"), Path(*parts[:-1]).with_suffix(".py")
     if file.exists():
-        module = _import_file(file)
+        module = import_file(file)
         return _read_signature(kind, name, module, _function_name(kind, name, module, where))
     if parent.exists():
-        module = _import_file(parent)
+        module = import_file(parent)
         function = getattr(module, parts[-1], None)
         if not inspect.isfunction(function):
             known = [n for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_")]
@@ -162,8 +162,16 @@ def _find_user_step(kind: str, name: str, where: str) -> Step:
     raise UserError(f"{where}: no {kind} step {name!r}: neither {file} nor {parent} exists in {Path.cwd()}")
 
 
-def _import_file(path: Path) -> ModuleType:
-    """Import a user's file under a name of its own, so that it can never shadow one of our modules."""
+def import_file(path: Path, *, listed: bool = False) -> ModuleType:
+    """Import a user's file under a name of its own, so that it can never shadow one of our modules.
+
+    Args:
+        path: The file.
+        listed: Whether ``sys.modules`` lists it, as dataclasses and ``pickle`` need it for the classes in it.
+
+    Raises:
+        UserError: Its code fails; the message names the line.
+    """
     path = path.resolve()
     name = "gristmill_user_" + hashlib.sha256(str(path).encode()).hexdigest()[:12]
     if str(Path.cwd()) not in sys.path:
@@ -171,6 +179,8 @@ def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # the name ends with .py
     module = importlib.util.module_from_spec(spec)
+    if listed:
+        sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # of the user's code: the message names its line

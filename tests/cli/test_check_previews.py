@@ -283,10 +283,10 @@ def test_online_rl_shows_no_tools(tmp_path: Path, student):
     asked = {"messages": CALLING["messages"][:1], "tools": [TOOL]}
     write(tmp_path, student(WHOLE), asked, datasets="sft: {type: prompt}", train=train)
     done = call(tmp_path, "check", "r.yaml")
-    assert done.code == 0 and "column tools: GRPO would not show a row's tools to the model" in done.err
+    assert done.code == 0 and "column tools: TRL would not show a row's tools to the model" in done.err
     assert call(tmp_path, "run", "r.yaml").code == 0
     said = mistake(call(tmp_path, "check", "r.yaml"))
-    assert said.startswith("r.yaml:9: train.one: row r_") and "column tools: GRPO would not show" in said
+    assert said.startswith("r.yaml:9: train.one: row r_") and "column tools: TRL would not show" in said
 
 
 def test_pairs_and_prompts(tmp_path: Path, tiny: Path):

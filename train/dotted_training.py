@@ -1,0 +1,147 @@
+"""The training by a trainer that a recipe names by a dotted path: TRL's or the user's code, run as it is.
+
+It gets the recipe's rows in TRL's conversational columns and tokenises them itself. So gristmill records what it sees
+from outside: TRL's figures at each step, the rows that were given and those left out before, the answers that a reward
+function was asked about. It does not know what ``max_length`` cut, nor a row's loss.
+"""
+
+import contextlib
+import importlib.metadata
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from train.class_source import init_parameters
+from train.job import Outcome, TrainingJob
+
+if TYPE_CHECKING:
+    from train.dotted_trainer import DottedTrainer
+
+NO_LIMIT = 1 << 30  # tokens
+
+
+class NoRecord:
+    """Records nothing: the rows of a batch are not known."""
+
+    def recorded(self) -> pl.DataFrame:
+        """Return an empty table."""
+        return pl.DataFrame({"row_id": []}, schema={"row_id": pl.String})
+
+    def restore(self, rows: pl.DataFrame) -> None:
+        """Do nothing."""
+
+
+def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outcome:
+    """Train by a trainer of a dotted path, and save the adapter or the weights, with the tokenizer, into ``folder``.
+
+    Args:
+        found: The trainer.
+        job: The training.
+        folder: The folder for the model.
+
+    Raises:
+        UserError: A row or an option cannot be used, no row is left, or the trainer's own code fails.
+    """
+    from curate.models.weights import load
+    from train.dotted_rows import dotted_rows, kind_of_rows
+    from train.fit import fit
+    from train.rewards import Rollouts, reward_function
+    from train.training_rows import check_training_rows
+    from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
+
+    kind = kind_of_rows(job.rows)
+    checked = check_training_rows(job, kind)
+    with own_errors(found, job, kind):
+        trainer_class, config_class = found.load()
+        config = trl_config(job, config_class)
+    say_what_it_is(found, job)
+    classifies = any(one.__name__ == "RewardTrainer" for one in trainer_class.__mro__)
+    model, tokenizer = load_reward_model(job) if classifies else load_model(job, on_disk=True)
+    room = context_of(model) - (getattr(config, "max_completion_length", None) or 0)
+    rows, datasets = dotted_rows(job, checked, kind, model_chat(job, tokenizer), room, in_one=found.reads_messages)
+    rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
+    given = {
+        "model": model,
+        "args": config,
+        "processing_class": tokenizer,
+        "train_dataset": datasets[0],
+        "eval_dataset": datasets[1],
+        "peft_config": lora_config(job, "SEQ_CLS" if classifies else "CAUSAL_LM"),
+    }
+    if job.teacher is not None:
+        given["teacher_model"] = load(job.teacher)[0].requires_grad_(False)
+    if job.rewards:
+        most = getattr(config, "max_completion_length", None) or getattr(config, "max_new_tokens", None) or NO_LIMIT
+        given["reward_funcs"] = [
+            reward_function(name, scorer, rollouts, most, job.answer) for name, scorer in job.rewards.items()
+        ]
+    recorder = rollouts if job.rewards else NoRecord()
+    with own_errors(found, job, kind):
+        trainer = trainer_class(**taken(found, job, given))
+        steps, metrics = fit(trainer, job, recorder, folder)
+    say_what_is_not_recorded(found, job)
+    recorded = rollouts.recorded()
+    fates = rows.fates(set(recorded["row_id"]) if job.rewards else None)
+    return Outcome(steps, metrics, fates, rollouts=recorded, learnt={"rows": rows.train.height})
+
+
+def taken(found: "DottedTrainer", job: TrainingJob, given: dict[str, Any]) -> dict[str, Any]:
+    """Return those arguments that the trainer's class takes.
+
+    Raises:
+        UserError: It takes no adapter, but the recipe asks for one.
+    """
+    from schemas.errors import UserError
+
+    parameters = init_parameters(found.trainer)
+    if job.lora is not None and "peft_config" not in parameters:
+        raise UserError(f"train.{job.name}: lora: {found.trainer.name} takes no peft_config; remove lora")
+    return {name: value for name, value in given.items() if name in parameters}
+
+
+def context_of(model: Any) -> int:
+    """Return the most tokens that a model reads."""
+    return getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
+
+
+def say_what_it_is(found: "DottedTrainer", job: TrainingJob) -> None:
+    """Say once where TRL calls a trainer experimental."""
+    if found.experimental:
+        version = importlib.metadata.version("trl")
+        job.progress.say(
+            f"train {job.name}: {found.name} is experimental in TRL {version}: another version may change or drop it"
+        )
+
+
+def say_what_is_not_recorded(found: "DottedTrainer", job: TrainingJob) -> None:
+    """Say what a training by a dotted path does not record."""
+    held = "each answer with its rewards is in rollouts" if job.rewards else "a row counts as trained if it was given"
+    job.progress.say(
+        f"train {job.name}: {found.name} tokenises and batches the rows itself, so no row's loss is recorded, nor what "
+        f"max_length cut; {held}"
+    )
+
+
+@contextlib.contextmanager
+def own_errors(found: "DottedTrainer", job: TrainingJob, kind: str) -> Generator[None]:
+    """Turn an error of a trainer's own code into a ``UserError`` that names the training and the line of the code."""
+    from schemas.errors import OneLine, UserError
+    from train.tables import MESSAGE_COLUMNS
+
+    try:
+        yield
+    except OneLine:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if Path(f.filename).resolve() == found.trainer.file] or frames[-1:]
+        place = f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+        said = str(error).strip().splitlines() or [""]
+        columns = ", ".join(MESSAGE_COLUMNS[kind])
+        raise UserError(
+            f"train.{job.name}: {found.trainer.name} ({found.name}), {place}: {type(error).__name__}: {said[0]}; the "
+            f"dataset's rows are of type {kind!r}: {columns}"
+        ) from error
