@@ -8,10 +8,9 @@ import pytest
 
 from curate.models.model_ref import ModelRef
 from curate.storage.stage import Stage
-from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
+from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
 from train.plan import plan_trainings
 from train.run import train_recipe
 
