@@ -15,8 +15,10 @@ from train.find_trainer import config_class, find_trainer, trainer_names
 pytestmark = needs("trl")
 
 
-def training(trainer: str = "grpo", lora: dict[str, Any] | None = None, **given: Any) -> Training:
-    return Training(trainer=trainer, dataset="rl", model="student", lora=lora, **given)
+def training(
+    trainer: str = "grpo", lora: dict[str, Any] | None = None, rewards: list[str] | None = None, **given: Any
+) -> Training:
+    return Training(trainer=trainer, dataset="rl", model="student", lora=lora, rewards=rewards or [], **given)
 
 
 def test_trainers_are_found_by_file_name():
@@ -76,6 +78,23 @@ def test_reading_options_imports_no_torch():
 def test_what_trl_would_refuse_late_is_refused_at_once(given, message):
     with pytest.raises(UserError) as error:
         options.check(training(**given), "r.yaml:9")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num_generations": 3}, "expected a divisor of the generation batch of 8"),
+        ({"num_generations": 1}, "num_generations: expected 2 or more"),
+        ({"reward_weights": [1.0]}, "reward_weights: expected a list of 2 numbers, one for each of math, code; found 1"),
+        ({"scale_rewards": "group"}, "no option of trl.RLOOConfig called 'scale_rewards'"),
+    ],
+)
+def test_the_rules_on_groups_and_rewards_hold_for_rloo(given, message):
+    options.check(training("rloo", rewards=["math", "code"]), "r.yaml:9")
+    options.check(training("rloo", rewards=["math", "code"], reward_weights=[1, 0.5], beta=0.1), "r.yaml:9")
+    with pytest.raises(UserError) as error:
+        options.check(training("rloo", rewards=["math", "code"], **given), "r.yaml:9")
     assert message in str(error.value)
 
 

@@ -83,6 +83,42 @@ def test_the_dpo_signal_reads_names_that_the_trainer_has():
     assert policy < reference  # the policy is called first
 
 
+@pytest.mark.parametrize("name", ["GRPOTrainer", "RLOOTrainer"])
+def test_answers_are_buffered_by_the_names_that_we_read(name: str):
+    import trl
+    from transformers import Trainer
+
+    trainer = getattr(trl, name)
+    parameters = {
+        "_generate_and_score_completions": ["self", "inputs"],
+        "_save_checkpoint": ["self", "model", "trial"],
+        "_load_optimizer_and_scheduler": ["self", "checkpoint"],
+    }
+    for method, expected in parameters.items():
+        assert list(inspect.signature(getattr(trainer, method)).parameters) == expected
+    prepare = inspect.getsource(trainer._prepare_inputs)
+    assert "generate_every = self.args.steps_per_generation * self.num_iterations" in prepare
+    assert "if self._step % generate_every == 0 or self._buffered_inputs is None:" in prepare
+    assert "self._buffered_inputs[self._step % self.args.steps_per_generation]" in prepare
+    score = inspect.getsource(trainer._generate_and_score_completions)
+    assert '"advantages": advantages,' in score and '"completion_mask": completion_mask,' in score
+    assert "eos_and_pad = [*self.eos_token_ids, self._tokenizer.pad_token_id]" in inspect.getsource(trainer._generate)
+    resume = inspect.getsource(Trainer._prepare_for_training)
+    assert "self._load_optimizer_and_scheduler(resume_from_checkpoint)" in resume
+
+
+@pytest.mark.parametrize("name", ["GRPOTrainer", "RLOOTrainer"])
+def test_the_warning_that_we_leave_out_is_trls(name: str):
+    import trl
+
+    from train.online_training import NO_REWARD
+
+    trainer = getattr(trl, name)
+    assert f'f"{NO_REWARD} for the following kwargs' in inspect.getsource(trainer._calculate_rewards)
+    module = sys.modules[trainer.__module__]
+    assert module.logger.logger.name == f"trl.trainer.{name.removesuffix('Trainer').lower()}_trainer"
+
+
 @pytest.mark.parametrize(("variable", "off"), [(None, True), ("0", False)])
 def test_telemetry_is_off_unless_the_user_turned_it_on(variable: str | None, off: bool):
     code = "import huggingface_hub.constants as c; import train.trl_setup; print(c.HF_HUB_DISABLE_TELEMETRY)"
