@@ -157,15 +157,20 @@ def _check_groups(given: dict[str, Any], where: str) -> None:
         )
 
 
-@cache
 def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
+    """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
+    found = find_trainer(trainer)
+    if isinstance(found, DottedTrainer):  # the user's files may change
+        return _inherit(found.CONFIG, found.config_classes())
+    return _own(trainer)
+
+
+@cache
+def _own(trainer: str) -> dict[str, tuple[str, Any]]:
     """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
-    found = find_trainer(trainer)
-    if isinstance(found, DottedTrainer):
-        return _inherit(found.CONFIG, found.config_classes())
     files = (
         transformers / "training_args.py",
         trl / "trainer" / "base_config.py",
