@@ -45,6 +45,7 @@ def number(count: int, noun: str) -> str:
 def _learnt(training: Training, kind: str, counts: Mapping[str, int]) -> str:
     if kind == "prompt":
         sampled = "; the answers are sampled and rewarded" if training.rewards else ""
+        sampled = "; the answers are sampled, and compared with the teacher's" if training.teacher else sampled
         return f"{number(counts['all_tokens'], 'token')}{sampled}"
     if training.trainer == "reward":
         return f"{number(counts['all_tokens'], 'token')}; whole conversations are rewarded"

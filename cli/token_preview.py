@@ -22,6 +22,7 @@ from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import options
 from train.examples.missing_marks import missing_marks
+from train.dotted_trainer import is_dotted
 from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
 from train.unshown import check_prints_turns, no_template
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 2000  # rows that the counts are of
 REFUSED_ROWS = "these rows would be refused (see the warning); what would be learnt of them all the same:"
+TOKENISES = (
+    "{} tokenises the rows itself, so that they are not shown as tokens, nor what max_length would cut of them"
+)
 REFUSED_PROMPTS = "rows of these prompts would be refused (see the warning); the prompts as the template prints them:"
 
 
@@ -91,6 +95,9 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             shown.print(Text(f"\ntrain.{name}: {chat}"), soft_wrap=True)
             continue
         rows = _known_rows(recipe, found, training)
+        if is_dotted(training.trainer):
+            shown.print(Text(f"\ntrain.{name}: {TOKENISES.format(training.trainer)}"), soft_wrap=True)
+            continue
         examples, wrong = _examples(recipe, name, chat, rows, ref)
         warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
         lines = [] if rows.built else [_origin(recipe, found, training, rows)]

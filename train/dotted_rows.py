@@ -12,7 +12,7 @@ from schemas.learnt_turns import is_learnt
 from train.data import to_dataset
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
-from train.examples.loss_settings import LossSettings, loss_settings
+from train.examples.loss_settings import LossSettings
 from train.examples.prompt_examples import prompt_dataset, prompt_examples
 from train.examples.sft_examples import NOTHING_MARKED
 from train.job import TrainingJob
@@ -31,7 +31,7 @@ def kind_of_rows(rows: pl.DataFrame) -> str:
 
 
 def dotted_rows(
-    job: TrainingJob, rows: TrainingRows, kind: str, chat: Chat, room: int, *, in_one: bool = False
+    job: TrainingJob, rows: TrainingRows, kind: str, chat: Chat, how: LossSettings, room: int, *, in_one: bool = False
 ) -> tuple[TrainingRows, tuple[Any, Any]]:
     """Return the rows that are left to train on, and TRL's datasets of them and of the rows to evaluate on.
 
@@ -40,6 +40,7 @@ def dotted_rows(
         rows: Its checked rows.
         kind: Their type.
         chat: The model's chat template and tokenizer.
+        how: What becomes of reasoning traces.
         room: The most tokens of a prompt whose answers are sampled.
         in_one: Whether a row's prompt and answer are one column ``messages``.
 
@@ -47,7 +48,6 @@ def dotted_rows(
         UserError: No row is left to train on.
     """
     rows = rows_shown(job, rows, kind, chat.template)
-    how = loss_settings(job.trainer, job.settings, job.unshown)
     if kind == "prompt":
         made = [prompt_examples(part, chat, how, room) for part in (rows.train, rows.held_out)]
     else:

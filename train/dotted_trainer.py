@@ -138,7 +138,8 @@ def find_dotted(name: str, where: str = "") -> DottedTrainer:
 def _find(name: str, where: str) -> SourceClass:
     """Return a trainer class by the path of its module, or by its own."""
     parent, _, last = name.rpartition(".")
-    file, above = module_file(name), module_file(parent)
+    elsewhere = name.startswith("transformers.")  # it is read for what TRL's classes inherit from
+    file, above = (None, None) if elsewhere else (module_file(name), module_file(parent))
     if file is not None:
         found = [one for n in classes_in(file) if (one := find_class(file, n)) is not None and _is_trainer(one)]
         if len(found) == 1:

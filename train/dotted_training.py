@@ -10,6 +10,7 @@ import importlib.metadata
 import traceback
 from collections.abc import Generator
 from pathlib import Path
+from types import new_class
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from train.job import Outcome, TrainingJob
 
 if TYPE_CHECKING:
     from train.dotted_trainer import DottedTrainer
+    from train.rollouts import Rollouts
 
 NO_LIMIT = 1 << 30  # tokens
 
@@ -47,8 +49,10 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     """
     from curate.models.weights import load
     from train.dotted_rows import dotted_rows, kind_of_rows
+    from train.examples.loss_settings import loss_settings
+    from train.examples.prompt_examples import trace_opening
     from train.fit import fit
-    from train.rewards import Rollouts, reward_function
+    from train.rollouts import Rollouts
     from train.training_rows import check_training_rows
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
 
@@ -61,7 +65,8 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     classifies = any(one.__name__ == "RewardTrainer" for one in trainer_class.__mro__)
     model, tokenizer = load_reward_model(job) if classifies else load_model(job, on_disk=True)
     room = context_of(model) - (getattr(config, "max_completion_length", None) or 0)
-    rows, datasets = dotted_rows(job, checked, kind, model_chat(job, tokenizer), room, in_one=found.reads_messages)
+    chat, how = model_chat(job, tokenizer), loss_settings(job.trainer, job.settings, job.unshown)
+    rows, datasets = dotted_rows(job, checked, kind, chat, how, room, in_one=found.reads_messages)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     given = {
         "model": model,
@@ -74,18 +79,35 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     if job.teacher is not None:
         given["teacher_model"] = load(job.teacher)[0].requires_grad_(False)
     if job.rewards:
-        most = getattr(config, "max_completion_length", None) or getattr(config, "max_new_tokens", None) or NO_LIMIT
-        given["reward_funcs"] = [
-            reward_function(name, scorer, rollouts, most, job.answer) for name, scorer in job.rewards.items()
-        ]
-    recorder = rollouts if job.rewards else NoRecord()
+        given["reward_funcs"] = rewards_of(job, config, rollouts, trace_opening(rows.train, chat, how))
     with own_errors(found, job, kind):
-        trainer = trainer_class(**taken(found, job, given))
-        steps, metrics = fit(trainer, job, recorder, folder)
+        trainer = with_advantages(trainer_class)(**taken(found, job, given))
+        trainer.rollouts = rollouts
+        steps, metrics = fit(trainer, job, rollouts if job.rewards else NoRecord(), folder)
     say_what_is_not_recorded(found, job)
     recorded = rollouts.recorded()
     fates = rows.fates(set(recorded["row_id"]) if job.rewards else None)
     return Outcome(steps, metrics, fates, rollouts=recorded, learnt={"rows": rows.train.height})
+
+
+def rewards_of(job: TrainingJob, config: Any, rollouts: "Rollouts", opening: str) -> list[Any]:
+    """Return the job's scorers as reward functions that record what they are asked about."""
+    from train.rewards import reward_function
+
+    names = ("max_completion_length", "max_new_tokens")
+    most = next((n for name in names if (n := getattr(config, name, None))), NO_LIMIT)
+    return [reward_function(name, one, rollouts, most, job.answer, opening) for name, one in job.rewards.items()]
+
+
+def with_advantages(trainer_class: type) -> type:
+    """Return a trainer class that records advantages if it inherits from one of TRL's that are known to compute them."""
+    from trl import GRPOTrainer, RLOOTrainer
+
+    from train.rollouts import RecordedRollouts
+
+    if issubclass(trainer_class, GRPOTrainer | RLOOTrainer):
+        return new_class(trainer_class.__name__, (RecordedRollouts, trainer_class))
+    return trainer_class
 
 
 def taken(found: "DottedTrainer", job: TrainingJob, given: dict[str, Any]) -> dict[str, Any]:

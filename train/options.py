@@ -165,21 +165,29 @@ def _check_groups(given: dict[str, Any], where: str, least: int) -> None:
         )
 
 
-@cache
 def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
+    """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
+    found = find_trainer(trainer)
+    if isinstance(found, DottedTrainer):  # the user's files may change
+        return _inherit(found.CONFIG, found.config_classes())
+    return _own(trainer)
+
+
+@cache
+def _own(trainer: str) -> dict[str, tuple[str, Any]]:
     """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
-    found = find_trainer(trainer)
-    if isinstance(found, DottedTrainer):
-        return _inherit(found.CONFIG, found.config_classes())
     own = _classes(Path(__file__).parent / trainer / "config.py")  # a config class of ours, on one of TRL's
     bases = [ast.unparse(base) for node in own.values() for base in node.bases]
     files = (
         transformers / "training_args.py",
         trl / "trainer" / "base_config.py",
-        *(trl / "trainer" / f"{name.removesuffix('Config').lower()}_config.py" for name in (found.CONFIG, *bases)),
+        *(
+            trl / "trainer" / f"{name.removesuffix('Config').lower()}_config.py"
+            for name in (config_class(trainer), *bases)
+        ),
     )
     return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()} | own)
 

@@ -1,5 +1,6 @@
 """Trainings by a dotted path: TRL's experimental trainers and a user's own, run as they are."""
 
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import polars as pl
 import pytest
 
 from curate.models.model_ref import ModelRef
+from curate.steps import code_hash
 from curate.storage.stage import Stage
 from schemas.progress import Progress
 from tests.optional import needs
@@ -110,42 +112,72 @@ def test_a_trainer_of_the_users_own(tmp_path, store, ref, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "louder.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
-    more = f"dataset: sft, model: student, lora: {{r: 4}}, {STEPS}"
-    one, two = (
-        trained(tmp_path, store, {"student": ref}, f"{{trainer: own.louder, louder: {n}, {more}}}", sft=sft_rows(4 + n))
-        for n in (1, 2)
-    )
-    assert losses(two)[0] == pytest.approx(2 * losses(one)[0], rel=0.2)
-    assert (one.path / "model" / "adapter_model.safetensors").exists()
+    options = f"dataset: sft, model: student, lora: {{r: 4}}, {STEPS}, save_strategy: steps, save_steps: 1"
+    both = []
+    for louder, rows in ((1, sft_rows(4)), (2, sft_rows(5))):
+        training = f"{{trainer: own.louder, louder: {louder}, {options}}}"
+        both.append(trained(tmp_path, store, {"student": ref}, training, sft=rows))
+    assert losses(both[1])[0] == pytest.approx(2 * losses(both[0])[0], rel=0.2)
+    assert (both[0].path / "model" / "adapter_model.safetensors").exists()
+    with pytest.raises(UserError, match="no option of .*LouderConfig called 'loud'; did you mean 'louder'"):
+        trained(tmp_path, store, {"student": ref}, "{trainer: own.louder, loud: 3, dataset: sft, model: student}")
 
-    def key() -> str:
-        recipe = recipe_with(tmp_path / "recipes", f"train:\n  t: {{trainer: own.louder.LouderTrainer, {more}}}\n")
-        (found,) = plan_trainings(recipe, store, {"sft": store.stage(sft_stage)}, {"student": ref})
+
+def test_a_training_depends_on_the_code_of_the_users_trainer(tmp_path, store, ref, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sft = write_stage(store, "sft", sft_rows(4))
+
+    def key(code: str) -> str:
+        (tmp_path / "louder.py").write_text(code)
+        for cached in (code_hash._parse, code_hash._code, code_hash._references, code_hash._resolve, code_hash._file):
+            cached.cache_clear()
+        training = f"{{trainer: louder.LouderTrainer, dataset: sft, model: student, {STEPS}}}"
+        recipe = recipe_with(tmp_path / "recipes", f"train:\n  t: {training}\n")
+        (found,) = plan_trainings(recipe, store, {"sft": sft}, {"student": ref})
+        assert found.depends_on["trl"] == importlib.metadata.version("trl")
         return found.stage_id
 
-    sft_stage = next(stage for stage in store.stages() if stage.startswith("sft"))
-    before = key()
-    (tmp_path / "own" / "louder.py").write_text(OWN.replace("    def compute", "    # a comment\n    def compute"))
-    assert key() == before
-    (tmp_path / "own" / "louder.py").write_text(OWN.replace("self.args.louder", "self.args.louder * 2"))
-    assert key() != before
+    before = key(OWN)
+    assert key(OWN.replace("    def compute", "    # a comment\n    def compute")) == before
+    assert key(OWN.replace("self.args.louder", "self.args.louder * 2")) != before
+    assert key(OWN.replace("= 2.0", "= 3.0")) != before
 
 
-def test_online_dpo_has_rewards_and_rollouts(tmp_path, store, ref):
+@pytest.mark.parametrize("trainer", ["online_dpo", "gmpo"])
+def test_rewards_are_recorded(tmp_path, store, ref, trainer):
+    length = "max_new_tokens" if trainer == "online_dpo" else "num_generations: 2, max_completion_length"
     training = (
-        f"{{trainer: trl.experimental.online_dpo, dataset: rl, model: student, rewards: [length], max_new_tokens: 6, "
-        f"{STEPS}}}"
+        f"{{trainer: trl.experimental.{trainer}, dataset: rl, model: student, rewards: [length], {length}: 6, {STEPS}}}"
     )
     stage = trained(tmp_path, store, {"student": ref}, training, rl=rl_rows(6))
     rollouts = stage.read("rollouts")
-    print(rollouts)
     assert set(rollouts["step"]) == {1, 2} and rollouts["value"].null_count() == 0
+    assert rollouts["value"].to_list() == [len(text.split()) for text in rollouts["response"]]
+    assert rollouts["advantage"].null_count() == (rollouts.height if trainer == "online_dpo" else 0)
+    fates = dict(stage.read("training_rows").select("row_id", "fate").rows())
+    assert {row for row, fate in fates.items() if fate == "trained"} == set(rollouts["row_id"])
 
 
-def test_gkd_has_a_teacher(tmp_path, store, ref):
+def test_a_teacher_and_rows_of_messages(tmp_path, store, ref):
     training = (
         f"{{trainer: trl.experimental.gkd, dataset: sft, model: student, teacher: big, lmbda: 0.0, max_new_tokens: 4, "
         f"{STEPS}}}"
     )
     stage = trained(tmp_path, store, {"student": ref, "big": ref}, training, sft=sft_rows(6))
-    assert len(losses(stage)) == 2
+    assert losses(stage) == pytest.approx([0.0, 0.0], abs=1e-3)  # the student is its own teacher
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ("trainer: trl.experimental.orpo, dataset: sft", "KeyError: 'chosen'; the dataset's rows are of type 'sft'"),
+        ("trainer: trl.experimental.orpo, dataset: sft, betta: 1", "called 'betta'; did you mean 'beta'"),
+        ("trainer: trl.experimental.orpo, dataset: sft, rewards: [length]", "takes no 'rewards'"),
+        ("trainer: trl.experimental.gmpo, dataset: sft, num_generations: 2", "needs 'rewards'"),
+        ("trainer: trl.experimental.orpa, dataset: sft", "did you mean 'trl.experimental.orpo'"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, store, ref, training, message):
+    with pytest.raises(UserError) as error:
+        trained(tmp_path, store, {"student": ref}, f"{{{training}, model: student, {STEPS}}}", sft=sft_rows(4))
+    assert message in str(error.value) and "\n" not in str(error.value)

@@ -22,11 +22,11 @@ def training(
 
 
 def test_trainers_are_found_by_file_name():
-    assert trainer_names() == ["dpo", "grpo", "reward", "rloo", "sft"]
+    assert trainer_names() == ["distill", "dpo", "grpo", "reward", "rloo", "sft"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo", "rloo", "reward"])
+@pytest.mark.parametrize("trainer", ["sft", "dpo", "grpo", "rloo", "reward", "distill"])
 def test_options_read_from_source_equal_the_config_class(trainer):
     config = getattr(importlib.import_module("trl"), config_class(trainer))
     real = {f.name: f for f in dataclasses.fields(config) if f.init}

@@ -1,0 +1,147 @@
+"""Trainers of dotted paths are found in source files: nothing is imported, and nothing from elsewhere is read."""
+
+import subprocess
+import sys
+
+import pytest
+
+from schemas.errors import UserError
+from tests.optional import needs
+from train import options
+from train.class_source import classes_in, init_parameters, module_file
+from train.dotted_trainer import find_dotted, is_dotted
+from train.find_trainer import config_class, find_trainer
+
+pytestmark = needs("trl")
+
+CONFIG = "from trl import SFTConfig\n\nclass OwnConfig(SFTConfig):\n    louder: float = 2.0\n"
+TRAINER = "from trl import SFTTrainer\n\nclass OwnTrainer(SFTTrainer):\n    pass\n"
+TYPED = "from trl import DPOTrainer, {0}\n\nclass OwnTrainer(DPOTrainer):\n    def __init__(self, args: '{0} | None' = None, **k):\n        ...\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "trainer", "config", "keys"),
+    [
+        ("trl.experimental.orpo", "ORPOTrainer", "ORPOConfig", ()),
+        ("trl.experimental.cpo.CPOTrainer", "CPOTrainer", "CPOConfig", ()),
+        ("trl.experimental.online_dpo", "OnlineDPOTrainer", "OnlineDPOConfig", ("rewards",)),
+        ("trl.experimental.gmpo", "GMPOTrainer", "GMPOConfig", ("rewards",)),
+        ("trl.experimental.gkd", "GKDTrainer", "GKDConfig", ("teacher",)),
+        ("trl.experimental.bema_for_ref_model", "DPOTrainer", "DPOConfig", ()),
+        ("trl.SFTTrainer", "SFTTrainer", "SFTConfig", ()),
+    ],
+)
+def test_trainers_of_trl(name, trainer, config, keys):
+    found = find_dotted(name)
+    assert (found.trainer.name, found.CONFIG, found.TAKES, found.DATA) == (trainer, config, keys, "")
+    assert config_class(name) == config and is_dotted(name)
+    assert "learning_rate" in options.fields(name) and options.default(name, "logging_steps") == 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["orpo", "online_dpo", "gmpo", "gkd", "bema_for_ref_model", "tpo"])
+def test_source_says_what_the_classes_say(name, monkeypatch):
+    import dataclasses
+    import inspect
+
+    found = find_dotted(f"trl.experimental.{name}")
+    trainer, config = found.load()
+    assert list(options.fields(found.name)) == [field.name for field in dataclasses.fields(config) if field.init]
+    real = inspect.signature(trainer.__init__).parameters
+    read = init_parameters(found.trainer)
+    named = {n for n, p in real.items() if n != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    assert named <= set(read)
+    for one in named:
+        assert read[one].optional == (real[one].default is not inspect.Parameter.empty), one
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "config"),
+    [
+        ({"own/loud.py": TRAINER}, "own.loud", "SFTConfig"),
+        ({"loud.py": TRAINER}, "loud.OwnTrainer", "SFTConfig"),
+        ({"own/loud.py": CONFIG + TRAINER}, "own.loud", "OwnConfig"),
+        ({"own/loud.py": "from own.settings import OwnConfig\n" + TRAINER, "own/settings.py": CONFIG}, "own.loud", "OwnConfig"),
+        ({"own/loud.py": TYPED.format("DPOConfig")}, "own.loud", "DPOConfig"),
+        ({"own/loud.py": TYPED.format("SFTConfig")}, "own.loud.OwnTrainer", "SFTConfig"),
+        ({"own/loud.py": TRAINER + "class _Hidden(OwnTrainer): pass\nclass Other: pass\n"}, "own.loud", "SFTConfig"),
+        ({"own/loud.py": "import trl\nclass OwnTrainer(trl.KTOTrainer): pass\n"}, "own.loud", "KTOConfig"),
+    ],
+)
+def test_trainers_of_the_users_own(tmp_path, monkeypatch, files, name, config):
+    for place, text in files.items():
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = find_dotted(name)
+    assert (found.trainer.name, found.CONFIG) == ("OwnTrainer", config)
+    assert {one.file.parent for one in found.code} <= {tmp_path, tmp_path / "own"} and found.code
+    assert ("louder" in options.fields(name)) == (config == "OwnConfig")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("os.path", "neither os/path.py nor os.py exists in"),
+        ("numpy.testing", "neither numpy/testing.py nor numpy.py exists"),
+        ("transformers.Trainer", "neither transformers"),
+        ("trl.experimental.orpa", "did you mean 'trl.experimental.orpo'?"),
+        ("trl.experimental.orpo.ORPOConfig", "the class ORPOConfig in "),
+        ("trl.experimental.orpo.OrpoTrainer", "did you mean"),
+        ("trl.experimental.utils", "has no class that is a trainer of TRL"),
+        ("trl.trainer", "has several trainers; name one: trl.trainer."),
+        ("..etc.passwd", "expected a dotted path, such as trl.experimental.orpo"),
+        ("own.../x", "expected a dotted path"),
+        ("own.none", "neither own/none.py nor own.py exists in"),
+        ("own.plain", "has no class that is a trainer of TRL"),
+        ("own.plain.Plain", "the class Plain in"),
+        ("own.two", "has several trainers; name one: own.two.ATrainer, own.two.BTrainer"),
+        ("own.broken", "line 2 cannot be read"),
+        ("own.linked", "neither own/linked.py nor own.py exists in"),
+        ("own.bare", "BareTrainer has no config class: neither BareConfig beside it"),
+    ],
+)
+def test_nothing_else_is_found(tmp_path, monkeypatch, name, message):
+    (tmp_path / "outside.py").write_text(TRAINER)
+    folder = tmp_path / "here"
+    (folder / "own").mkdir(parents=True)
+    mark = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    (folder / "own" / "plain.py").write_text(mark + "class Plain: pass\n")
+    two = "from trl import SFTTrainer\nclass ATrainer(SFTTrainer): pass\nclass BTrainer(SFTTrainer): pass\n"
+    (folder / "own" / "two.py").write_text(mark + two)
+    (folder / "own" / "broken.py").write_text(mark + "class (\n")
+    bare = "from transformers.trainer import Trainer\nclass BareTrainer(Trainer):\n    def __init__(self, x): ...\n"
+    (folder / "own" / "bare.py").write_text(mark + bare)
+    (folder / "own" / "linked.py").symlink_to(tmp_path / "outside.py")
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError) as error:
+        find_trainer(name, "r.yaml:3")
+    assert message in str(error.value) and str(error.value).startswith("r.yaml:3: ")
+    assert not (tmp_path / "ran").exists(), "a file was run before a training began"
+
+
+def test_classes_that_inherit_in_a_circle_are_no_trainers(tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.py").write_text("from own.b import BTrainer\nclass ATrainer(BTrainer): pass\n")
+    (tmp_path / "own" / "b.py").write_text("from own.a import ATrainer, ATrainer as CTrainer\nclass BTrainer(ATrainer): pass\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="has no class that is a trainer"):
+        find_dotted("own.a")
+
+
+def test_a_file_is_read_only_below_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert module_file("json") is None and module_file("numpy.random") is None and module_file("a b.c") is None
+    file = module_file("trl.experimental.orpo")
+    assert file is not None and classes_in(file) == ["ORPOConfig", "ORPOTrainer"]
+
+
+def test_finding_one_imports_no_library():
+    code = (
+        "import sys; from schemas.recipe import Training; from train import options;"
+        "options.check(Training(trainer='trl.experimental.orpo', dataset='d', model='m', beta=0.2), 'x');"
+        "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
