@@ -31,6 +31,8 @@ from train.dotted_trainer import is_dotted
 from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
 from train.same_vocabulary import check_vocabularies
+from train.refusals.unaccepted_truths import NAME as UNACCEPTED_TRUTHS
+from train.refusals.unaccepted_truths import unaccepted_truths
 from train.tables import MESSAGE_COLUMNS
 from train.unpaired_labels import check_labels
 from train.unshown import check_shown
@@ -148,6 +150,10 @@ def plan_training(
         "rows": _hash_rows(rows, dataset_type),
         "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluates else "",
     }
+    if rewards:  # rows whose ground truth is not accepted are left out
+        depends_on["truths"] = (
+            UNACCEPTED_TRUTHS if UNACCEPTED_TRUTHS in training.allow else code_hash(unaccepted_truths)
+        )
     if training.unshown != "refuse":
         depends_on["unshown"] = training.unshown
     if is_dotted(training.trainer):  # its code is TRL's, or the user's on top of it
