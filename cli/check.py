@@ -18,6 +18,7 @@ from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from curate.storage.reply_log import ReplyLog
+from schemas.progress import StageWarning
 from schemas.recipe import Recipe
 from train.examples.loss_settings import LossSettings
 from train.examples.prompt_examples import rendered_prompts
@@ -69,11 +70,14 @@ def _limit_note(recipe: Recipe) -> str:
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
+    from train.find_refusals import refusals_of
     from train.plan import check_training_sections, plan_trainings
 
     check_training_sections(recipe)
     models = {name: found.state.model(name, "") for name in recipe.models}
     plans = plan_trainings(recipe, found.state.store, found.datasets, models)
+    for name, looked in refusals_of(recipe, plans, found.datasets, models).items():
+        found.warnings.extend(StageWarning(f"train.{name}", text) for text in looked.warnings)
     lines = []
     for p in plans:
         todo = f"{p.training.trainer}, {p.rows.height or '?'} rows"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from rich.text import Text
 
+from cli.cut_rows import cut_rows
 from cli.learnt_counts import REASONS, learnt_counts, number
 from cli.token_text import CLOSE, OPEN, harmless, token_text
 from curate.api.first_rows import condition_reads
@@ -105,6 +106,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             lines.append(REFUSED_PROMPTS if rows.kind == "prompt" else REFUSED_ROWS)
         if examples is not None and not rows.frame.is_empty():
             lines += learnt_counts(training, rows.kind, rows.total, examples)
+            lines += cut_rows(training, rows.kind, examples, _most_prompt_tokens(training, ref))
         lines += missing_marks(support_of(chat.template), calls=examples is not None and examples.counts["calls"] > 0)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
         if examples is not None:

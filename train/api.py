@@ -13,11 +13,12 @@ from curate.api.run import AnyRecipe, AnyStore, as_progress, as_recipe, as_store
 from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
 from schemas.errors import UserError
-from schemas.progress import Progress
+from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
 from train.compare import compare
 from train.evaluation import evaluate_recipe
+from train.find_refusals import refusals_of
 from train.plan import (
     check_training_sections,
     models_of,
@@ -164,7 +165,12 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
     state = built(recipe, store, [recipe.evaluate.dataset], trained_model)
     models = models_of(state)
-    models = trained_models(plan_trainings(recipe, store, state.datasets, models), models)
+    plans = plan_trainings(recipe, store, state.datasets, models)
+    evaluated = [one for one in plans if one.name in recipe.evaluate.models and one.stage is not None]
+    for name, looked in refusals_of(recipe, evaluated, state.datasets, models).items():
+        for warning in looked.warnings:
+            progress.warn(StageWarning(f"train.{name}", warning))
+    models = trained_models(plans, models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
         (stage,) = record.use([evaluate_recipe(recipe, store, state.datasets, models, progress, gateway=gateway)])
     return EvaluationResult(stage)

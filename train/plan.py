@@ -30,6 +30,8 @@ from train.answer_scorers import AnswerScorer, answer_scorers
 from train.dotted_trainer import is_dotted
 from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
+from train.refusals.unaccepted_truths import NAME as UNACCEPTED_TRUTHS
+from train.refusals.unaccepted_truths import unaccepted_truths
 from train.same_vocabulary import check_vocabularies
 from train.tables import MESSAGE_COLUMNS
 from train.unpaired_labels import check_labels
@@ -148,17 +150,29 @@ def plan_training(
         "rows": _hash_rows(rows, dataset_type),
         "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluates else "",
     }
-    if training.unshown != "refuse":
-        depends_on["unshown"] = training.unshown
-    if is_dotted(training.trainer):  # its code is TRL's, or the user's on top of it
-        depends_on["trl"] = importlib.metadata.version("trl")
-    if teacher is not None:
-        depends_on["teacher"] = teacher.identity
-    if recipe.limit is not None:
-        depends_on["limit"] = recipe.limit
+    depends_on |= _further_key(recipe, training, rewards, teacher)
     stage_id = fingerprint(depends_on)[:12]
     stage = store.stage(stage_id)
     return PlannedTraining(name, training, ref, stage_id, stage, rows, eval_rows, rewards, teacher, depends_on)
+
+
+def _further_key(
+    recipe: Recipe, training: Training, rewards: dict[str, AnswerScorer], teacher: ModelRef | None
+) -> dict[str, Any]:
+    """Return what the result of a training depends on that some trainings only have."""
+    key: dict[str, Any] = {}
+    if rewards:  # rows whose ground truth is not accepted are left out
+        is_allowed = UNACCEPTED_TRUTHS in training.allow
+        key["truths"] = UNACCEPTED_TRUTHS if is_allowed else code_hash(unaccepted_truths)
+    if training.unshown != "refuse":
+        key["unshown"] = training.unshown
+    if is_dotted(training.trainer):  # its code is TRL's, or the user's on top of it
+        key["trl"] = importlib.metadata.version("trl")
+    if teacher is not None:
+        key["teacher"] = teacher.identity
+    if recipe.limit is not None:
+        key["limit"] = recipe.limit
+    return key
 
 
 def _local_model(name: str, refs: dict[str, ModelRef], where: str, done: str) -> ModelRef:

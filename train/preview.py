@@ -85,6 +85,8 @@ def training_examples(
         dict(pl.concat([dropped, unshown]).rows()) | examples.dropped,
         examples.counts,
         examples.changes,
+        examples.cuts,
+        examples.lengths,
     )
 
 

@@ -120,7 +120,7 @@ def _check(
     reading = str(scorer.scorer.settings.get("reading", "auto"))
     answers = reference_answers(verifier, rows, reading)
     if verifier == "code":
-        found.skipped, answers = _some_programs(answers)
+        found.skipped, answers = some_programs(answers)
     try:
         scored = _scored(scorer, answers, seed)
         again = unmarked(verifier, scored, reading)
@@ -139,7 +139,7 @@ def _check(
     return found
 
 
-def _some_programs(answers: pl.DataFrame) -> tuple[int, pl.DataFrame]:
+def some_programs(answers: pl.DataFrame) -> tuple[int, pl.DataFrame]:
     """Return how many programs are not run, and the answers without these; their tests are read all the same.
 
     ``PROGRAMS`` at equal distances are run.
@@ -158,7 +158,7 @@ def _some_programs(answers: pl.DataFrame) -> tuple[int, pl.DataFrame]:
 
 def _scored(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Return references with their values: ``SHOWN`` and ``value``, ``error`` and ``detail``."""
-    return pl.concat([answers.select(SHOWN), _values(scorer, answers, seed)], how="horizontal")
+    return pl.concat([answers.select(SHOWN), reference_values(scorer, answers, seed)], how="horizontal")
 
 
 def _doubts(verifier: str, scored: pl.DataFrame) -> pl.Series:
@@ -172,7 +172,8 @@ def _doubts(verifier: str, scored: pl.DataFrame) -> pl.Series:
     return doubt.scatter(passed, pl.Series(doubts(scored["ground_truth"].gather(passed)), dtype=pl.String))
 
 
-def _values(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFrame:
+def reference_values(scorer: AnswerScorer, answers: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return a row for each answer: ``value``, ``error`` and ``detail``; programs run in the sandbox."""
     if not scorer.models:
         return scorer.values(answers, no_model_calls)
     with (

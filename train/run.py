@@ -5,20 +5,24 @@ import importlib.util
 import time
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
+
+import polars as pl
 
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra
-from schemas.progress import Progress
+from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
 from train.card import write_card
+from train.find_refusals import refusals_of
 from train.find_trainer import find_trainer
 from train.job import TrainingJob
 from train.options import lora_options
-from train.plan import PlannedTraining, plan_training, selected, trained_ref
+from train.plan import PlannedTraining, plan_training, plan_trainings, selected, trained_ref
 from train.record import summary, training_record, write_tables
 
 
@@ -49,6 +53,10 @@ def train_recipe(
         UserError: A name, a row or an option is wrong, or a dataset is not built.
     """
     refs, stages = dict(models), []
+    looked = refusals_of(recipe, plan_trainings(recipe, store, datasets, models, names), datasets, models)
+    for name, found in looked.items():
+        for warning in found.warnings:
+            progress.warn(StageWarning(f"train.{name}", warning))
     for name in selected(recipe, names):
         planned = plan_training(recipe, name, store, datasets, refs)
         if not planned.stage_id:
@@ -56,7 +64,7 @@ def train_recipe(
                 f"{recipe.where('train', name, 'dataset')}: the dataset {planned.training.dataset!r} is not "
                 f"built yet; 'gristmill run {recipe.argument}' builds it"
             )
-        stage = planned.stage or _train(recipe, planned, store, progress, gateway)
+        stage = planned.stage or _train(recipe, planned, looked[name].left_out, store, progress, gateway)
         progress.end(f"train.{name}", stage.manifest["result"], reused=planned.stage is not None)
         refs[name] = trained_ref(stage, planned.ref, name)
         stages.append(stage)
@@ -64,9 +72,14 @@ def train_recipe(
 
 
 def _train(
-    recipe: Recipe, planned: PlannedTraining, store: Store, progress: Progress, gateway: Gateway | None
+    recipe: Recipe,
+    planned: PlannedTraining,
+    left_out: pl.DataFrame,
+    store: Store,
+    progress: Progress,
+    gateway: Gateway | None,
 ) -> Stage:
-    """Do a training and write its weights and tables into the store."""
+    """Do a training without some of its rows (``row_id`` and ``fate``); write its weights and tables into the store."""
     lora = lora_options(planned.training)
     _check_installed(lora is not None)
     label, started = f"train-{planned.name}{recipe.limit_suffix}", time.monotonic()
@@ -85,7 +98,7 @@ def _train(
             name=planned.name,
             trainer=planned.training.trainer,
             ref=planned.ref,
-            rows=planned.rows,
+            rows=planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left"),
             eval_rows=planned.eval_rows,
             settings=planned.training.settings,
             lora=lora,
@@ -101,6 +114,7 @@ def _train(
         with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no user can help it
             warnings.simplefilter("ignore", FutureWarning)
             outcome = find_trainer(job.trainer).train(job, folder)
+        outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out]))
         record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)
         write_card(folder, recipe, planned.training, record, adapter=lora is not None)

@@ -1,6 +1,5 @@
 """The rows that a training uses, and the fate of each row, as the table ``training_rows`` keeps it."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from schemas.errors import UserError
 from train.data import check_rows
 from train.examples.examples import Examples
 from train.job import TrainingJob
+from train.refusals.refusal import FIRST, first_rows
 from train.unshown import check_shown
 
 
@@ -90,7 +90,11 @@ def check_held_out(job: TrainingJob, rows: TrainingRows, examples: Examples) -> 
     """
     if not examples.dropped:
         return
-    counts = ", ".join(f"{n:,} x {reason}" for reason, n in Counter(examples.dropped.values()).most_common())
+    ids: dict[str, list[str]] = {}
+    for row_id, reason in examples.dropped.items():
+        ids.setdefault(reason, []).append(row_id)
+    ordered = sorted(ids.items(), key=lambda one: -len(one[1]))
+    counts = ", ".join(f"{len(rows):,} x {reason} ({first_rows(rows, len(rows))})" for reason, rows in ordered)
     if not examples.columns:
         raise UserError(f"train.{job.name}: eval_strategy is set, but no held-out row can be used: {counts}")
     left_out = f"{len(examples.dropped):,} of {rows.held_out.height:,} held-out rows are left out"
@@ -132,6 +136,9 @@ def check_one_batch(job: TrainingJob, config: Any, prompts: int) -> None:
 
 def nothing_left(job: TrainingJob, fates: pl.DataFrame) -> UserError:
     """Return the error for a training none of whose rows can be used; ``fates`` has the reason for each row."""
-    reasons = fates["fate"].value_counts(sort=True).rows()
-    counts = ", ".join(f"{count} x {reason}" for reason, count in reasons)
+    reasons = fates.group_by("fate", maintain_order=True).agg(pl.col("row_id").head(FIRST), pl.len())
+    counts = ", ".join(
+        f"{count} x {reason} ({first_rows(ids, count)})"
+        for reason, ids, count in reasons.sort("len", descending=True, maintain_order=True).iter_rows()
+    )
     return UserError(f"train.{job.name}: no row is left to train on: {counts}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from train.examples.cuts import Cut, Loss
+
 
 @dataclass
 class Examples:
@@ -20,12 +22,23 @@ class Examples:
             ``all_tokens`` with those of the context; and what is cut off at ``max_length``: how many rows lose tokens
             that would have been learnt (``cut_rows``), and how many (``cut_tokens``).
         changes: How many rows each change was made to, so that the chat template can print their messages.
+        cuts: What each row loses at ``max_length``, of those that lose something; rows that are left out for it too.
+        lengths: The tokens of each row that the chat template prints, of the longest of its sequences before it is cut;
+            of a prompt its own.
     """
 
     columns: dict[str, list] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
+    cuts: list[Cut] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+
+    def note_loss(self, row_id: str, loss: Loss, *, left_out: bool) -> None:
+        """Keep what a row loses at ``max_length``, and how long it is."""
+        self.lengths.append(loss.longest)
+        cut = loss.cut(row_id, left_out=left_out)
+        self.cuts += [cut] if cut else []
 
     def add(self, example: Mapping[str, Any]) -> None:
         """Add one example, given by column."""

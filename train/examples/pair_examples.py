@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.models.chat.chat import Chat
+from train.examples.cuts import loss_of
 from train.examples.examples import Examples
 from train.examples.learnt_tokens import TokenSequence, token_sequences
 from train.examples.loss_settings import LossSettings
@@ -18,6 +19,8 @@ from train.examples.sft_examples import NOTHING_PRINTED, SLICE
 SIDES = ("chosen", "rejected")
 PROMPT_TOO_LONG = "longer than max_length: none of the answer is left"
 PAIR_TOO_LONG = "longer than max_length, in one of its answers"
+SAME = "chosen and rejected are the same tokens, as the chat template prints them"
+SAME_ONCE_CUT = "chosen and rejected are the same tokens once cut at max_length"
 
 
 class LearntPair(NamedTuple):
@@ -53,8 +56,9 @@ def dpo_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_ind
     """
     examples = Examples()
     for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat, how), first_index):
-        kept = [any(side.part(how.kept).learnt) for _, side in pair.sides]
-        reason = pair.reason or (None if all(kept) else PROMPT_TOO_LONG)
+        kept = [side.part(how.kept) for _, side in pair.sides]
+        reason = pair.reason or _reason(pair, kept)
+        _note_loss(examples, row_id, pair, how.kept, left_out=reason is not None and reason != SAME)
         if reason is not None:
             examples.dropped[row_id] = reason
             continue
@@ -80,13 +84,30 @@ def reward_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_
     examples = Examples()
     for index, (row_id, pair) in enumerate(learnt_pairs(rows, chat, how), first_index):
         too_long = how.max_length is not None and any(len(side.ids) > how.max_length for _, side in pair.sides)
-        reason = pair.reason or (PAIR_TOO_LONG if too_long else None)
+        same = len({tuple(side.ids) for _, side in pair.sides}) == 1
+        reason = pair.reason or (PAIR_TOO_LONG if too_long else SAME if same else None)
+        _note_loss(examples, row_id, pair, slice(None), left_out=reason == PAIR_TOO_LONG)
         if reason is not None:
             examples.dropped[row_id] = reason
             continue
         _count(examples, pair, how)
         examples.add({"row_index": index} | {f"{name}_ids": side.ids for name, side in pair.sides})
     return examples
+
+
+def _reason(pair: LearntPair, kept: list[TokenSequence]) -> str | None:
+    """Return why a pair whose conversations are cut as ``kept`` teaches nothing; None where it does."""
+    if not all(any(side.learnt) for side in kept):
+        return PROMPT_TOO_LONG
+    if kept[0].ids != kept[1].ids:
+        return None
+    return SAME if len({tuple(side.ids) for _, side in pair.sides}) == 1 else SAME_ONCE_CUT
+
+
+def _note_loss(examples: Examples, row_id: str, pair: LearntPair, kept: slice, *, left_out: bool) -> None:
+    """Keep what the conversations of a pair that has any lose at ``max_length``."""
+    if pair.sides:
+        examples.note_loss(row_id, loss_of([side for _, side in pair.sides], kept), left_out=left_out)
 
 
 def shared_length(pair: LearntPair) -> int:

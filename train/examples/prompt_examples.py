@@ -29,6 +29,7 @@ def prompt_examples(
     examples = Examples()
     for index, (row_id, messages, text, changes, reason) in enumerate(rendered_prompts(rows, chat, how), first_index):
         length = 0 if text is None else len(chat.encode(text).ids)
+        examples.lengths += [] if text is None else [length]
         if text is None or length > max_tokens:
             examples.dropped[row_id] = reason or f"its prompt of {length} tokens leaves no room for an answer"
             continue

@@ -9,6 +9,7 @@ import polars as pl
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
 from schemas.learnt_turns import is_learnt
+from train.examples.cuts import Loss, calls_of, loss_of
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
 from train.examples.learnt_tokens import Rendered, TokenSequence, render_all, render_learnt, token_sequences
@@ -30,7 +31,7 @@ class Learnt(NamedTuple):
         lengths: Their lengths before they were cut, in tokens.
         reason: Why the row is left out, or None.
         calls: How many tool calls are learnt.
-        cut: How many tokens were cut off that would have been learnt.
+        loss: What is cut off at ``max_length``.
         changes: What was changed so that the template can print the messages.
     """
 
@@ -38,8 +39,13 @@ class Learnt(NamedTuple):
     lengths: list[int]
     reason: str | None = None
     calls: int = 0
-    cut: int = 0
+    loss: Loss = Loss(0, 0, 0, 0, 0)
     changes: frozenset[str] = frozenset()
+
+    @property
+    def cut(self) -> int:
+        """How many tokens were cut off that would have been learnt."""
+        return self.loss.lost
 
 
 def sft_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_index: int = 0) -> Examples:
@@ -53,6 +59,8 @@ def sft_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_ind
     """
     examples = Examples()
     for index, (row_id, row) in enumerate(learnt_rows(rows, chat, how), first_index):
+        if row.loss.learnt:
+            examples.note_loss(row_id, row.loss, left_out=row.reason is not None)
         if row.reason is not None:
             examples.dropped[row_id] = row.reason
             continue
@@ -119,24 +127,30 @@ def _learn(printed: _Printed, batches: Iterable[list[TokenSequence]], chat: Chat
     """Cut a row's sequences at ``max_length`` and leave out those of which nothing is left to learn."""
     if printed.reason is not None:
         return Learnt([], [], printed.reason)
-    kept, lengths, tokens, done = [], [], 0, 0
+    kept, lengths, losses, done = [], [], [Loss(0, 0, 0, 0, 0)], 0
     for batch in batches:
         parts = [one.part(how.kept) for one in batch]
         with_learnt = [(part, len(one.ids)) for part, one in zip(parts, batch, strict=True) if any(part.learnt)]
         kept += [part for part, _ in with_learnt]
         lengths += [length for _, length in with_learnt]
-        tokens += sum(sum(one.learnt) for one in batch)
+        losses.append(loss_of(batch, how.kept, printed.messages))
         done += len(batch)
         if not any(parts[-1].learnt) and not how.keep_end:  # longer histories follow: their turns are only counted
-            tokens += _tokens_of_turns(printed.texts[done:], chat)
+            losses.append(_loss_of_turns(printed, printed.texts[done:], chat))
             break
+    *sums, longest = zip(*losses, strict=True)
+    loss = Loss(*map(sum, sums), max(longest))
     if not kept:
-        return Learnt([], [], CUT_OFF if tokens else NOTHING_PRINTED)
-    calls = sum(len(printed.messages[turn.message].get("tool_calls") or ()) for one in kept for turn in one.turns)
-    return Learnt(kept, lengths, None, calls, tokens - sum(sum(one.learnt) for one in kept), printed.changes)
+        return Learnt([], [], CUT_OFF if loss.learnt else NOTHING_PRINTED, loss=loss)
+    calls = calls_of([turn for one in kept for turn in one.turns], printed.messages)
+    return Learnt(kept, lengths, None, calls, loss, printed.changes)
 
 
-def _tokens_of_turns(texts: list[Rendered], chat: Chat) -> int:
-    """Return how many tokens the turns that are learnt have, without their history."""
+def _loss_of_turns(printed: _Printed, texts: list[Rendered], chat: Chat) -> Loss:
+    """Return what is lost with texts of which nothing is left: their turns, without their history."""
+    if not texts:
+        return Loss(0, 0, 0, 0, 0)
     turns = [one.text[start:end] for one in texts for start, end in one.learnt]
-    return sum(len(encoding.ids) for encoding in chat.tokenizer.encode_batch(turns, add_special_tokens=False))
+    tokens = sum(len(encoding.ids) for encoding in chat.tokenizer.encode_batch(turns, add_special_tokens=False))
+    lost = [turn for one in texts for turn in one.turns]
+    return Loss(tokens, tokens, len(lost), calls_of(lost, printed.messages), len(chat.encode(texts[-1].text).ids))

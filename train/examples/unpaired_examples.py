@@ -9,6 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from curate.models.chat.chat import Chat
+from train.examples.cuts import loss_of
 from train.examples.examples import Examples
 from train.examples.learnt_tokens import TokenSequence, token_sequences
 from train.examples.loss_settings import LossSettings
@@ -51,6 +52,8 @@ def unpaired_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, firs
     examples = Examples()
     for index, (row_id, row) in enumerate(learnt_answers(rows, chat, how), first_index):
         kept = row.sequence.part(how.kept) if row.sequence is not None else None
+        if row.sequence is not None and kept is not None:
+            examples.note_loss(row_id, loss_of([row.sequence], how.kept), left_out=not any(kept.learnt))
         if row.sequence is None or kept is None or not any(kept.learnt):
             examples.dropped[row_id] = row.reason or CUT_OFF
             continue

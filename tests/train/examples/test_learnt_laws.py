@@ -120,6 +120,9 @@ def test_what_is_cut_off_and_what_is_left_add_up(name: str, messages: list[Any],
     else:
         assert found.reason == whole.reason
         assert sum(sum(one.learnt) for one in found.sequences) + found.cut == tokens
+        kept, all_turns = (sum(len(one.turns) for one in which.sequences) for which in (found, whole))
+        assert found.loss.turns + kept == all_turns
+        assert found.loss.longest == whole.loss.longest == max(whole.lengths, default=0)
     starts = {tuple(one.ids[-length:] if keep_end else one.ids[:length]) for one in whole.sequences}
     for one, before in zip(found.sequences, found.lengths, strict=True):
         assert len(one.ids) == min(before, length) and any(one.learnt)

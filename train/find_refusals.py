@@ -1,0 +1,99 @@
+"""Looks for everything that refuses a planned training, before a model is loaded."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from curate.models.model_ref import ModelRef
+from curate.storage.stage import Stage
+from schemas.recipe import Recipe
+from schemas.trained_models import with_needed
+from train.examples.examples import FATES
+from train.plan import PlannedTraining
+from train.refusals.constant_reward import check_weights, constant_rewards, counted_rewards
+from train.refusals.held_out import shared_prompts_refusal
+from train.refusals.refusal import Refusal, settle
+from train.refusals.unaccepted_truths import NAME as UNACCEPTED
+from train.refusals.unaccepted_truths import Unaccepted, unaccepted_truths
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was looked for in a training that is not refused.
+
+    Attributes:
+        warnings: What the recipe allows, and what may be wrong.
+        left_out: The rows that it leaves out: ``row_id`` and ``fate``.
+    """
+
+    warnings: list[str] = field(default_factory=list)
+    left_out: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FATES))
+
+
+def refusals_of(
+    recipe: Recipe,
+    plans: Iterable[PlannedTraining],
+    datasets: Mapping[str, Stage],
+    models: Mapping[str, ModelRef],
+) -> dict[str, Looked]:
+    """Return what was looked for in planned trainings, by name; the arguments are those of ``look_for_refusals``.
+
+    Raises:
+        UserError: A training is refused, and does not allow it.
+    """
+    return {planned.name: look_for_refusals(recipe, planned, datasets, models) for planned in plans}
+
+
+def look_for_refusals(
+    recipe: Recipe, planned: PlannedTraining, datasets: Mapping[str, Stage], models: Mapping[str, ModelRef]
+) -> Looked:
+    """Look for all that refuses a training; of one that is done, for shared prompts only.
+
+    Args:
+        recipe: The recipe.
+        planned: The training's plan.
+        datasets: The recipe's datasets that are built, by name.
+        models: The models of the recipe's section ``models``, by name.
+
+    Raises:
+        UserError: The training is refused, and does not allow it.
+    """
+    name, training = planned.name, planned.training
+    check_weights(recipe, name)
+    if planned.rows.is_empty():  # the dataset is not built
+        return Looked()
+    where, warnings = recipe.where("train", name), list[str]()
+    shared = shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models))
+    warnings += settle([shared] if shared else [], training.allow, name, where)
+    if planned.stage is not None or not planned.rewards:
+        return Looked(warnings)
+    for said in constant_rewards(recipe, name, planned.rows, planned.rewards):
+        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
+    truths = unaccepted_truths(planned.rows, counted_rewards(recipe, name, planned.rewards), recipe.seed)
+    refusal = truths.refusal()
+    warnings += settle([refusal] if refusal else [], training.allow, name, where)
+    if refusal is None and truths.text():
+        left = "" if UNACCEPTED in training.allow else "; these rows are left out"
+        warnings.append(truths.text() + left)
+    warnings += _not_judged(truths, planned)
+    return Looked(warnings) if UNACCEPTED in training.allow else Looked(warnings, truths.fates)
+
+
+def _not_judged(truths: Unaccepted, planned: PlannedTraining) -> list[str]:
+    """Return why ground truths were not run through their verifiers."""
+    found = [f"the ground truths were not run through {name!r}: {why}" for name, why in truths.problems.items()]
+    if truths.without and not truths.problems:
+        found.append(
+            f"{truths.without:,} of {planned.rows.height:,} rows have no ground truth, or no reference, to try a "
+            f"verifier on"
+        )
+    return found
+
+
+def _models_of_others(recipe: Recipe, planned: PlannedTraining, models: Mapping[str, ModelRef]) -> list[ModelRef]:
+    """Return the models that a training builds on and that no training of this recipe makes."""
+    chain = [recipe.train[one] for one in with_needed(recipe, [planned.name])]
+    names = [name for one in chain for name in (one.model, one.teacher)]
+    names += [ref.name for scorer in planned.rewards.values() for ref in scorer.models]
+    return [models[name] for name in dict.fromkeys(names) if name is not None and name in models]

@@ -1,0 +1,93 @@
+"""Answers to a training's own prompts, made without a model: to see what a reward says before anything is sampled."""
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from curate.models.model_ref import ModelRef
+from curate.pipeline.scorer import Scorer
+from curate.score._reference_answers import VERIFIERS, own_answer
+from train.answer_scorers import AnswerScorer, prompt_columns
+
+PROMPTS, PROGRAMS = 40, 6  # prompts that answers are made for, at equal distances; of ``code``, whose answers are run
+LONG = 400  # words of a long answer
+LOCAL = "run"  # the task of a program in the sandbox, which asks no model
+ANSWERED = ("response", "completion", "reasoning_content", "finish_reason")
+
+
+def asks_models(scorer: AnswerScorer) -> bool:
+    """Return whether a scorer's values cost requests to a model, or load one."""
+    asked: list[tuple[ModelRef, str]] = [pair for one in scorer.scorers for pair in one.models]
+    return any(task != LOCAL for _, task in asked)
+
+
+def verifier_of(scorer: AnswerScorer) -> str | None:
+    """Return the name of the verifier that gives a scorer its value, or None where it is none."""
+    step = _last(scorer).step.name
+    return step if step in VERIFIERS else None
+
+
+def reading_of(scorer: AnswerScorer) -> str:
+    """Return where ``math`` looks for an answer, by its settings."""
+    return str(_last(scorer).settings.get("reading", "auto"))
+
+
+def unanswered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return dataset rows as prompts without an answer: what a scorer reads of a prompt, and ``ANSWERED`` null."""
+    nothing = [pl.lit(None, pl.String).alias(name) for name in ANSWERED]
+    return prompt_columns(rows).with_columns(*nothing, prompt_id="row_id", place="row_id")
+
+
+def probe(rows: pl.DataFrame, scorer: AnswerScorer) -> pl.DataFrame:
+    """Return a few prompts with answers as a scorer reads them.
+
+    Each prompt has its own reference (where there is one), the reference of another prompt, no text, its own text, and
+    a long text.
+
+    Args:
+        rows: Rows of type 'prompt'.
+        scorer: The scorer; its verifier says how a reference is written.
+
+    Returns:
+        The columns that a fresh answer has, and ``kind``: ``reference`` or ``made``.
+    """
+    verifier = verifier_of(scorer)
+    most = PROGRAMS if verifier == "code" else PROMPTS
+    places = np.linspace(0, max(rows.height - 1, 0), min(most, rows.height)).astype(int)
+    prompts = prompt_columns(rows[places]).with_columns(prompt_id="row_id")
+    columns = prompts.select("ground_truth", "prompt", "metadata", "tools").rows()
+    references = [_reference(verifier, *column, reading_of(scorer)) for column in columns]
+    made: list[tuple[int, str, str]] = []
+    for row, (reference, text) in enumerate(zip(references, prompts["prompt"], strict=True)):
+        other = next((one for one in references[row + 1 :] + references[:row] if one not in (None, reference)), None)
+        long = " ".join(f"{text or 'so'} and then".split()) + " and so on" * (LONG // 3)
+        answers = [("reference", reference), ("made", other), ("made", ""), ("made", text or ""), ("made", long)]
+        made += [(row, kind, answer) for kind, answer in answers if answer is not None]
+    schema = {"row": pl.Int64, "kind": pl.String, "response": pl.String}
+    answered = pl.DataFrame(made, schema=schema, orient="row")
+    turns = [json.dumps([{"role": "assistant", "content": text}], ensure_ascii=False) for text in answered["response"]]
+    return prompts[answered["row"].to_list()].with_columns(
+        answered["kind"],
+        answered["response"],
+        pl.Series("completion", turns, pl.String),
+        pl.lit(None, pl.String).alias("reasoning_content"),
+        pl.lit("stop").alias("finish_reason"),
+        pl.lit(None, pl.Int64).alias("prompt_tokens"),
+        completion_tokens=answered["response"].str.split(" ").list.len().cast(pl.Int64),
+    )
+
+
+def _last(scorer: AnswerScorer) -> Scorer:
+    return scorer.scorer
+
+
+def _reference(
+    verifier: str | None, truth: str | None, prompt: str | None, metadata: str | None, tools: str | None, reading: str
+) -> str | None:
+    """Return a prompt's reference as an answer's text: for a scorer that is no verifier, its ground truth."""
+    if verifier is None:
+        return truth
+    own: Any = own_answer(verifier, truth, prompt, metadata, tools, reading)
+    return own.text if own else None

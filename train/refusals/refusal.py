@@ -1,0 +1,56 @@
+"""``Refusal``: why a training is not done, and how a recipe takes that back."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from schemas.errors import UserError
+
+FIRST = 3  # rows that a message names
+
+
+class Refusal(NamedTuple):
+    """Why a training is not done.
+
+    Attributes:
+        name: The name by which ``allow`` takes it back; empty where nothing does.
+        text: What was found, with row ids and counts.
+        remedy: What to set or to change, in the imperative.
+    """
+
+    name: str
+    text: str
+    remedy: str
+
+
+def settle(found: Iterable[Refusal], allowed: Sequence[str], name: str, where: str) -> list[str]:
+    """Return what was found and is allowed, as warnings.
+
+    Args:
+        found: Refusals; they are looked for one by one, so that none is looked for after the first that counts.
+        allowed: The names of those that the training takes back.
+        name: The training's name.
+        where: Its place in the recipe, for the error.
+
+    Raises:
+        UserError: Something was found that is not allowed.
+    """
+    warnings = []
+    for one in found:
+        if one.name not in allowed:
+            take_back = f"; or train all the same: allow: [{one.name}] in train.{name}" if one.name else ""
+            raise UserError(f"{where}: train.{name}: {one.text}; {one.remedy}{take_back}")
+        warnings.append(f"{one.text} (allow: [{one.name}])")
+    return warnings
+
+
+def first_rows(ids: Iterable[str], total: int) -> str:
+    """Return the first ids of some rows as text: ``row r_1``, or ``rows r_1, r_2, r_3, ...``."""
+    shown = [one for one, _ in zip(ids, range(FIRST), strict=False)]
+    return f"{'row' if total == 1 else 'rows'} {', '.join(shown)}{', ...' if total > len(shown) else ''}"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a share in percent, of which neither 0% nor 100% is rounded to: ``0.1%``, ``99.9%``."""
+    percent = 100 * part / max(whole, 1)
+    near = min(max(percent, 0.1), 99.9) if 0 < part < whole else percent
+    return f"{near:.1f}%" if near < 1 or near > 99 else f"{near:.0f}%"

@@ -1,0 +1,115 @@
+"""Finds rows of online RL whose ground truth their own verifier does not accept, so that no right answer is rewarded.
+
+Each prompt's own reference is run through the rewards that are verifiers, as ``gristmill check`` runs those of the
+sources (``train.references``): all of them where that is cheap, and a sample of the programs. The rows whose reference
+no verifier accepts, or which none can judge, are left out of the training.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.errors import OneLine
+from train.answer_scorers import AnswerScorer
+from train.reference_answers import reference_answers
+from train.references import reference_values, some_programs
+from train.refusals.made_answers import asks_models, reading_of, unanswered, verifier_of
+from train.refusals.refusal import Refusal, first_rows, share
+
+NAME = "unaccepted_truths"
+FATE = "its own verifier does not accept its ground truth"
+ACCEPTED, OPEN, NOTHING = "accepted", "no reference was run", "there is no ground truth"
+MOST_ALLOWED = 0.5  # of the rows that were judged, the share that may be left out
+
+
+class Unaccepted(NamedTuple):
+    """What verifiers say of the ground truths of a training.
+
+    Attributes:
+        rows: The rows whose ground truth is not accepted: ``row_id``, ``why``.
+        judged: How many rows were judged.
+        without: How many have no ground truth, or no reference to run.
+        skipped: How many programs were not run.
+        problems: Why a verifier could not be run, by its name.
+    """
+
+    rows: pl.DataFrame
+    judged: int
+    without: int
+    skipped: int
+    problems: dict[str, str]
+
+    @property
+    def fates(self) -> pl.DataFrame:
+        """The rows to leave out, with their fate."""
+        return self.rows.select("row_id", fate=pl.lit(FATE, pl.String))
+
+    def refusal(self) -> Refusal | None:
+        """Return the refusal where more than half of the ground truths are not accepted."""
+        if self.rows.height <= MOST_ALLOWED * self.judged:
+            return None
+        remedy = "mend the ground truths, or take the verifier that reads their form ('gristmill check' shows them)"
+        return Refusal(NAME, self.text(), remedy)
+
+    def text(self) -> str:
+        """Return how many ground truths are not accepted, and which; empty where all are."""
+        if self.rows.is_empty():
+            return ""
+        count, (reason, _) = self.rows.height, self.rows["why"].value_counts(sort=True).row(0)
+        more = f"; {self.skipped:,} more programs were not run" if self.skipped else ""
+        return (
+            f"{count:,} of {self.judged:,} ground truths ({share(count, self.judged)}) are not accepted by their own "
+            f"verifier ({first_rows(self.rows['row_id'], count)}: {reason}){more}"
+        )
+
+
+def unaccepted_truths(rows: pl.DataFrame, rewards: Mapping[str, AnswerScorer], seed: int) -> Unaccepted:
+    """Return the rows whose ground truth none of the verifiers among a training's rewards accepts.
+
+    Args:
+        rows: Rows of type 'prompt'.
+        rewards: The rewards that count, by name.
+        seed: The recipe's seed.
+    """
+    said: dict[str, list[str]] = {row_id: [] for row_id in rows["row_id"]}
+    skipped, problems, verifiers = 0, dict[str, str](), 0
+    for name, scorer in rewards.items():
+        verifier = verifier_of(scorer)
+        if verifier is None or asks_models(scorer):
+            continue
+        verifiers += 1
+        answers = reference_answers(verifier, unanswered(rows), reading_of(scorer))
+        left = 0
+        if verifier == "code":
+            left, answers = some_programs(answers)
+        try:
+            scored = reference_values(scorer, answers, seed)
+        except OneLine as error:  # such as a sandbox that cannot be started
+            problems[name] = str(error)
+            continue
+        skipped += left
+        columns = [answers["row_id"], answers["reference"], answers["ground_truth"]]
+        for row_id, *row in zip(*columns, scored["value"], scored["error"], strict=True):
+            said[row_id].append(_said(*row))
+    # A verifier that could not be run, or whose reference was not, might accept what another does not.
+    open_rows = {row_id for row_id, every in said.items() if problems or OPEN in every}
+    lost = {row_id: why for row_id, every in said.items() if row_id not in open_rows and (why := _why(every))}
+    judged = len(lost) + sum(ACCEPTED in every for every in said.values())
+    table = pl.DataFrame({"row_id": [*lost], "why": [*lost.values()]}, {"row_id": pl.String, "why": pl.String})
+    return Unaccepted(table, judged, rows.height - judged - skipped if verifiers else 0, skipped, problems)
+
+
+def _said(reference: str | None, truth: str | None, value: float | None, error: str | None) -> str:
+    """Return what a verifier says of a row: ``ACCEPTED``, ``OPEN``, ``NOTHING``, or why it does not accept it."""
+    if value is None:
+        return f"can't be judged: {error}" if truth and truth.strip() else NOTHING
+    if reference is None:
+        return OPEN
+    return ACCEPTED if value >= 1 else f"its reference scores {value:.3g}"
+
+
+def _why(said: list[str]) -> str:
+    """Return why no verifier accepts a ground truth; empty where one does, or where there is none."""
+    reasons = [one for one in said if one != NOTHING]
+    return "" if ACCEPTED in reasons or not reasons else reasons[0]
