@@ -63,19 +63,26 @@ def show(
 def why(
     id: Annotated[
         str,
-        typer.Argument(metavar="ID", help="The id of a prompt, a completion or a dataset row, or the start of an id."),
+        typer.Argument(
+            metavar="ID",
+            help="The id of a prompt, a completion, a dataset row or a training, or the start of an id; or the name of "
+            "a training, such as sft or demo/sft.",
+        ),
     ],
     store: StoreFolder = STORE,
     recipe: RecipeName = None,
 ) -> None:
-    """Show the whole history of one row.
+    """Show the whole history of one row, or of one training.
 
-    It lists the row's source, its scores, every decision about it, and the models trained on it.
+    Of a row it lists its source, its scores, every decision about it, and the models trained on it; of a training what
+    it started from, its settings, its rows and figures, and what uses its model.
     """
     from cli.tables import story
     from curate.storage.row_history import row_history
+    from curate.storage.training_history import training_history
 
-    story(row_history(open_store(store), id, recipe), sys.stdout)
+    opened = open_store(store)
+    story(training_history(opened, id, recipe) or row_history(opened, id, recipe), sys.stdout)
 
 
 # The costs by recipe and model; the last row is the sum.

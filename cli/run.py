@@ -126,7 +126,7 @@ def steps(
     """List the steps that a recipe can name, and what each does."""
     from curate.steps.find_step import FUNCTIONS, step_names, step_summary
     from schemas.errors import unknown
-    from train.find_trainer import trainer_names, trainer_summary
+    from train.find_trainer import trainer_names
 
     kinds = [*FUNCTIONS, "train"]
     if kind is not None and kind not in kinds:
@@ -134,8 +134,18 @@ def steps(
     for one in [kind] if kind else kinds:
         typer.echo(f"{one}:")
         for name in trainer_names() if one == "train" else step_names(one):
-            summary = trainer_summary(name) if one == "train" else step_summary(one, name)
+            summary = _trainer_line(name) if one == "train" else step_summary(one, name)
             typer.echo(f"  {name:<18} {summary.replace('``', '')}")
+        if one in UNLISTED:
+            typer.echo(UNLISTED[one])
+
+
+def _trainer_line(name: str) -> str:
+    """Return a trainer's summary, the type of dataset that it trains on, and the keys that its training needs."""
+    from train.find_trainer import find_trainer, trainer_summary
+
+    trainer = find_trainer(name)
+    return f"{trainer_summary(name)} Dataset: type {trainer.DATA}{''.join(f'; needs {key}' for key in trainer.NEEDS)}."
 
 
 def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | None = None) -> "RunResult":
@@ -150,4 +160,9 @@ def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | 
         return build(loaded, open_store(store, create=True), bars, trained=trained_model)
 
 
+# What a recipe can name beside the files of a kind of step.
+UNLISTED = {
+    "score": "  training           The losses that candidates had in a training of another recipe (docs/training.md).",
+    "train": "A dotted path, such as trl.experimental.orpo, names any other trainer of TRL's shape (docs/training.md).",
+}
 COMMANDS = (demo, init, check, run, steps)

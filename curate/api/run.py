@@ -30,6 +30,7 @@ from curate.pipeline.select import select_stage
 from curate.pipeline.source import check_source_names, source_stage
 from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
+from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
 from curate.steps.code_hash import code_hash
 from curate.storage.rows import RowSet
 from curate.storage.store import Store, is_store
@@ -200,14 +201,16 @@ def stage_specs(state: RunState) -> Iterator[StageSpec]:
     for step in recipe.completions:
         trainings = with_needed(recipe, trainings_named(recipe, step))
         for name in (one for one in datasets_needed(recipe, trainings) if one not in early):
-            yield _waiting(dataset_stage(state, name, recipe.datasets[name]), state)
+            yield from _dataset_specs(state, name)
             early.append(name)
         state.take_trained(trainings)
+        for spec in columns_of_step(state, state.completions, step, state.prompts):
+            yield _waiting(spec, state)
         verb = ROWS_VERBS.get(step.verb)
         spec = verb(state, state.completions, step, state.prompts) if verb else candidates_stage(state, step)
         yield _waiting(spec, state)
     for name in (one for one in recipe.datasets if one not in early):
-        yield _waiting(dataset_stage(state, name, recipe.datasets[name]), state)
+        yield from _dataset_specs(state, name)
 
 
 def _prompt_specs(state: RunState) -> Iterator[StageSpec]:
@@ -220,7 +223,15 @@ def _prompt_specs(state: RunState) -> Iterator[StageSpec]:
         elif step.verb == "generate":
             yield prompts_stage(state, step)
         else:
+            yield from columns_of_step(state, state.prompts, step, None)
             yield ROWS_VERBS[step.verb](state, state.prompts, step, None)
+
+
+def _dataset_specs(state: RunState, name: str) -> Iterator[StageSpec]:
+    entry = state.recipe.datasets[name]
+    for spec in columns_of_dataset(state, name, entry):
+        yield _waiting(spec, state)
+    yield _waiting(dataset_stage(state, name, entry), state)
 
 
 def _waiting(spec: StageSpec, state: RunState) -> StageSpec:

@@ -6,6 +6,7 @@ from typing import Any
 from curate.datasets.recorded_verdicts import recorded_scores
 from curate.pipeline.row_rule import RowRule
 from curate.pipeline.run_state import RunState
+from curate.pipeline.training_columns import OF_CANDIDATES
 from curate.sources.rows.layout_names import VERDICTS
 from curate.steps.find_step import Step, find_step
 from curate.steps.settings import check_settings
@@ -30,6 +31,7 @@ def score_name(state: RunState, name: str, entry: Dataset) -> str | None:
         return "preference"
     if entry.type == "unpaired" and (verdicts := recorded_scores(state, VERDICTS)):
         return verdicts[0]
+    known = [one for one in known if one not in OF_CANDIDATES]  # a loss is the best if it is low: it must be named
     return known[0] if len(known) == 1 or (entry.type == "prompt" and known) else None
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from curate.models.failures import MAX_REFUSED_SHARE, Failures
 from curate.models.gateway import replies_frame
 from curate.models.scorer_requests import ScorerRequests, requests_of
+from curate.pipeline import training_columns
 from curate.pipeline.missing import missing_note
 from curate.pipeline.run_state import RunState
 from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, no_model_calls, read_scorer
@@ -56,6 +57,8 @@ def score_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowS
     Raises:
         UserError: The name is taken, or the step's settings are wrong.
     """
+    if step.use == training_columns.STEP:
+        return training_columns.step_stage(state, rows, step, prompts)
     where = state.recipe.step_where(step)
     columns = rows.columns(prompts)
     if step.name.lower() in [column.lower() for column in (*columns, *RESERVED)]:  # SQL ignores case

@@ -31,10 +31,10 @@ WHERE line IS NOT NULL AND ? IN (
 
 @dataclass
 class RowHistory:
-    """The history of a row, as text.
+    """The history of a row, or of a training (``curate.storage.training_history``), as text.
 
     Attributes:
-        title: The kind of row and its id.
+        title: The kind of row, or the training's name, and its id.
         parts: Headings, each with the lines below it.
     """
 
@@ -94,7 +94,7 @@ def _find_row(con: duckdb.DuckDBPyConnection, id_start: str) -> tuple[str, str]:
         )
     raise UserError(
         f"no row {id_start!r} in this store; ids begin with p_ (prompts), c_ (completions) or r_ (dataset rows), or "
-        f"are the file and the line of a source's row: "
+        f"are the file and the line of a source's row; a training is named by its id or its name: "
         f'gristmill sql "SELECT prompt_id, prompt FROM prompts LIMIT 5"'
     )
 
@@ -111,7 +111,7 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
     _add_prompt(con, history, prompt_id)
     history.add("decisions", _decisions(con, [prompt_id]))
     made = _rows(con, "SELECT prompt_id, prompt FROM prompts WHERE list_contains(parent_ids, ?)", [prompt_id])
-    history.add("prompts made from it", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in made])
+    history.add("prompts made from it", [f"{p['prompt_id']}  {short(p['prompt'], 100)}" for p in made])
     candidates = _rows(
         con,
         """
@@ -124,7 +124,7 @@ def _prompt_history(con: duckdb.DuckDBPyConnection, prompt_id: str) -> RowHistor
     )
     history.add(
         f"{len(candidates)} completions",
-        [f"{c['completion_id']}  {c['scores'] or 'no score'}  {_short(c['response'], 70)}" for c in candidates],
+        [f"{c['completion_id']}  {c['scores'] or 'no score'}  {short(c['response'], 70)}" for c in candidates],
     )
     _add_datasets(con, history, "prompt_id = ?", [prompt_id])
     _add_evaluations(con, history, prompt_id)
@@ -156,9 +156,9 @@ def _completion_history(con: duckdb.DuckDBPyConnection, completion_id: str) -> R
 def _response(row: dict) -> str:
     """Return the response of a completion; of one with an error, that it has none, or what is wrong with it."""
     if row["error"] is None:
-        return _short(row["response"], 400)
-    error = _short(row["error"], 400)
-    return f"none: {error}" if row["response"] is None else f"{_short(row['response'], 400)} ({error})"
+        return short(row["response"], 400)
+    error = short(row["error"], 400)
+    return f"none: {error}" if row["response"] is None else f"{short(row['response'], 400)} ({error})"
 
 
 def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str) -> RowHistory:
@@ -170,7 +170,7 @@ def _dataset_row_history(con: duckdb.DuckDBPyConnection, table: str, row_id: str
         for name in ("completion_id", "chosen_id", "rejected_id"):
             if row.get(name):
                 text = _rows(con, "SELECT response FROM completions WHERE completion_id = ?", [row[name]])
-                history.add(name.removesuffix("_id"), [row[name], _short(text[0]["response"], 300) if text else ""])
+                history.add(name.removesuffix("_id"), [row[name], short(text[0]["response"], 300) if text else ""])
                 _add_scores(con, history, row[name], f"scores of {name.removesuffix('_id')}")
         _add_prompt(con, history, row["prompt_id"])
         history.add("decisions on its prompt", _decisions(con, [row["prompt_id"]]))
@@ -185,16 +185,16 @@ def _add_prompt(con: duckdb.DuckDBPyConnection, history: RowHistory, prompt_id: 
     for row in _rows(con, "SELECT * FROM prompts WHERE prompt_id = ?", [prompt_id]):
         line = "" if row["line"] is None else f", line {row['line']}"  # a model's prompt has none
         line = f", {row['file']}{line}" if row["file"] and row["file"] != row["source"] else line
-        lines = [_short(row["prompt"], 300), f"{prompt_id} from {row['source']}{line}"]
+        lines = [short(row["prompt"], 300), f"{prompt_id} from {row['source']}{line}"]
         if row["ground_truth"]:
-            lines.append(f"ground_truth {_short(row['ground_truth'], 200)}")
+            lines.append(f"ground_truth {short(row['ground_truth'], 200)}")
         history.add("prompt", lines)
         parents = _rows(
             con,
             "SELECT prompt_id, prompt FROM prompts WHERE list_contains(?::VARCHAR[], prompt_id)",
             [row["parent_ids"] or []],
         )
-        history.add("its prompt was made from", [f"{p['prompt_id']}  {_short(p['prompt'], 100)}" for p in parents])
+        history.add("its prompt was made from", [f"{p['prompt_id']}  {short(p['prompt'], 100)}" for p in parents])
 
 
 def _add_scores(con: duckdb.DuckDBPyConnection, history: RowHistory, row_id: str, heading: str = "scores") -> None:
@@ -204,7 +204,7 @@ def _add_scores(con: duckdb.DuckDBPyConnection, history: RowHistory, row_id: str
         [
             f"{s['scorer']} {'null' if s['value'] is None else round(s['value'], 4)}"
             + (f"  error: {s['error']}" if s["error"] else "")
-            + (f"  {_short(s['detail'], 200)}" if s["detail"] else "")
+            + (f"  {short(s['detail'], 200)}" if s["detail"] else "")
             for s in scores
         ],
     )
@@ -218,7 +218,7 @@ def _decisions(con: duckdb.DuckDBPyConnection, ids: list[str]) -> list[str]:
     return [
         f"{'kept   ' if r['kept'] else 'dropped'} by {r['stage']}"
         + (f": {r['reason']}" if r["reason"] else "")
-        + (f"  {_short(r['evidence'], 200)}" if r["evidence"] else "")
+        + (f"  {short(r['evidence'], 200)}" if r["evidence"] else "")
         for r in rows
     ]
 
@@ -276,11 +276,11 @@ def _add_evaluations(con: duckdb.DuckDBPyConnection, history: RowHistory, prompt
     )
     history.add(
         "evaluations",
-        [f"{r['model']}: {r['scorer']} {r['value']} ({r['split']})  {_short(r['response'], 90)}" for r in rows],
+        [f"{r['model']}: {r['scorer']} {r['value']} ({r['split']})  {short(r['response'], 90)}" for r in rows],
     )
 
 
-def _short(text: str | None, length: int) -> str:
+def short(text: str | None, length: int) -> str:
     """Return a text in one line of at most ``length`` characters."""
     flat = " ".join((text or "").split())
     return flat if len(flat) <= length else flat[: length - 3] + "..."

@@ -82,6 +82,11 @@ class Store:
         path = next((self.path / "stages").glob(f"*-{stage_id}"), None)
         return load_stage(path) if path else None
 
+    def stages_labelled(self, start: str) -> list[Stage]:
+        """Return the finished stages whose label begins with ``start``, sorted by label and id."""
+        files = sorted((self.path / "stages").glob(f"{slug(start)}*/stage.json"))
+        return [stage for file in files if (stage := load_stage(file.parent)).manifest["label"].startswith(start)]
+
     def newest_part(self, label: str, stage_id: str) -> Stage | None:
         """Return the newest stage that holds a part of the rows of a stage, or None.
 
