@@ -22,8 +22,8 @@ from schemas.progress import StageWarning
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from train import options
-from train.examples.missing_marks import missing_marks
 from train.dotted_trainer import is_dotted
+from train.examples.missing_marks import missing_marks
 from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
 from train.unshown import check_prints_turns, no_template
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 2000  # rows that the counts are of
 REFUSED_ROWS = "these rows would be refused (see the warning); what would be learnt of them all the same:"
-TOKENISES = (
-    "{} tokenises the rows itself, so that they are not shown as tokens, nor what max_length would cut of them"
-)
+TOKENISES = "{} tokenises the rows itself, so that they are not shown as tokens, nor what max_length would cut of them"
 REFUSED_PROMPTS = "rows of these prompts would be refused (see the warning); the prompts as the template prints them:"
 
 

@@ -61,7 +61,11 @@ def test_source_says_what_the_classes_say(name, monkeypatch):
         ({"own/loud.py": TRAINER}, "own.loud", "SFTConfig"),
         ({"loud.py": TRAINER}, "loud.OwnTrainer", "SFTConfig"),
         ({"own/loud.py": CONFIG + TRAINER}, "own.loud", "OwnConfig"),
-        ({"own/loud.py": "from own.settings import OwnConfig\n" + TRAINER, "own/settings.py": CONFIG}, "own.loud", "OwnConfig"),
+        (
+            {"own/loud.py": "from own.settings import OwnConfig\n" + TRAINER, "own/settings.py": CONFIG},
+            "own.loud",
+            "OwnConfig",
+        ),
         ({"own/loud.py": TYPED.format("DPOConfig")}, "own.loud", "DPOConfig"),
         ({"own/loud.py": TYPED.format("SFTConfig")}, "own.loud.OwnTrainer", "SFTConfig"),
         ({"own/loud.py": TRAINER + "class _Hidden(OwnTrainer): pass\nclass Other: pass\n"}, "own.loud", "SFTConfig"),
@@ -123,7 +127,9 @@ def test_nothing_else_is_found(tmp_path, monkeypatch, name, message):
 def test_classes_that_inherit_in_a_circle_are_no_trainers(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.py").write_text("from own.b import BTrainer\nclass ATrainer(BTrainer): pass\n")
-    (tmp_path / "own" / "b.py").write_text("from own.a import ATrainer, ATrainer as CTrainer\nclass BTrainer(ATrainer): pass\n")
+    (tmp_path / "own" / "b.py").write_text(
+        "from own.a import ATrainer, ATrainer as CTrainer\nclass BTrainer(ATrainer): pass\n"
+    )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="has no class that is a trainer"):
         find_dotted("own.a")

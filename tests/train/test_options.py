@@ -86,7 +86,10 @@ def test_what_trl_would_refuse_late_is_refused_at_once(given, message):
     [
         ({"num_generations": 3}, "expected a divisor of the generation batch of 8"),
         ({"num_generations": 1}, "num_generations: expected 2 or more"),
-        ({"reward_weights": [1.0]}, "reward_weights: expected a list of 2 numbers, one for each of math, code; found 1"),
+        (
+            {"reward_weights": [1.0]},
+            "reward_weights: expected a list of 2 numbers, one for each of math, code; found 1",
+        ),
         ({"scale_rewards": "group"}, "no option of trl.RLOOConfig called 'scale_rewards'"),
     ],
 )
