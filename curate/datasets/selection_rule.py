@@ -59,10 +59,7 @@ def selection_rule(state: RunState, name: str, entry: Dataset) -> RowRule | None
             f"with a function {' or '.join(map(repr, wanted))}"
         )
     _check_pairing(state, name, entry, step)
-    known = [*(field for field in Dataset.model_fields if field != "control_of"), *step.required, *step.defaults]
-    for key in settings:
-        if key not in known or (key == "threshold" and key not in {*step.required, *step.defaults}):
-            raise unknown(f"key in datasets.{name} called", key, known, state.recipe.where("datasets", name, key))
+    _check_keys(state, name, entry, step)
     if "score" in step.reads and score_name(state, name, entry) is None and not score_is_optional(step, settings):
         raise UserError(
             f"{where}: datasets.{name}: {step.name!r} needs a score; name it with 'by' "
@@ -82,6 +79,19 @@ def _settings(entry: Dataset) -> dict[str, Any]:
     """Return the settings of a dataset's rule: one called ``threshold`` too, but of an unpaired dataset."""
     own = {} if entry.threshold is None or entry.type == "unpaired" else {"threshold": entry.threshold}
     return own | entry.settings
+
+
+def _check_keys(state: RunState, name: str, entry: Dataset, step: Step) -> None:
+    """Refuse keys of a dataset that are neither its own nor settings of its rule."""
+    known = [*(field for field in Dataset.model_fields if field != "control_of"), *step.required, *step.defaults]
+    for key in _settings(entry):
+        if key == "threshold" and key not in {*step.required, *step.defaults}:
+            raise UserError(
+                f"{state.recipe.where('datasets', name, key)}: datasets.{name}.{key}: says from which score an answer "
+                f"is good, so it needs the type unpaired, found {entry.type}"
+            )
+        if key not in known:
+            raise unknown(f"key in datasets.{name} called", key, known, state.recipe.where("datasets", name, key))
 
 
 def _check_pairing(state: RunState, name: str, entry: Dataset, step: Step) -> None:
