@@ -19,7 +19,6 @@ from train.reward_weights import reward_weights
 from train.rewards import reward_function
 from train.rollout_summary import rollout_counts, say_rollouts
 from train.rollouts import RecordedRollouts, Rollouts
-from train.row_training import no_arguments
 from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
 
@@ -28,18 +27,12 @@ NO_LIMIT = 1 << 30  # tokens
 NO_REWARD = "All reward functions returned None"
 
 
-def nothing_further(trainer: Any, folder: Path) -> None:
-    """Do nothing."""
-
-
 def train_on_prompts(
     job: TrainingJob,
     folder: Path,
     *,
     config_class: type,
     trainer_class: type,
-    arguments: Callable[[Any], dict[str, Any]] = no_arguments,
-    after: Callable[[Any, Path], None] = nothing_further,
     groups: bool = True,
 ) -> Outcome:
     """Train on the job's prompts and save the adapter or the weights, with the tokenizer, into ``folder``.
@@ -52,8 +45,6 @@ def train_on_prompts(
         folder: The folder for the model.
         config_class: TRL's config class, or a subclass: it has ``beta`` and ``max_completion_length``.
         trainer_class: TRL's ``GRPOTrainer``, ``RLOOTrainer``, or a subclass of one.
-        arguments: Returns further arguments of the trainer, given its config.
-        after: Is called with the trainer and ``folder`` once the model is saved.
         groups: Whether the trainer learns from the differences within a group only (not so where a critic judges).
 
     Raises:
@@ -89,19 +80,17 @@ def train_on_prompts(
             peft_config=lora_config(job),
             train_dataset=prompt_dataset(examples),
             eval_dataset=prompt_dataset(held_out),
-            **arguments(config),
         )
     trainer.start_recording(rollouts)
-    with _without_warnings():
+    with without_trl_warnings():
         steps, metrics = fit(trainer, job, rollouts, folder)
-    after(trainer, folder)
     recorded, rows = rollouts.recorded(), rows.without(examples.dropped_rows())
     learnt = dict(examples.counts) | _said(job, recorded, config, groups=groups)
     return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=learnt)
 
 
 @contextlib.contextmanager
-def _without_warnings() -> Generator[None]:
+def without_trl_warnings() -> Generator[None]:
     """Leave out TRL's warning, at each sampling, with a whole prompt that no reward judged: ``_said`` counts them."""
     loggers = [logging.getLogger(f"trl.trainer.{name}_trainer") for name in ("grpo", "rloo")]
     for logger in loggers:
@@ -114,7 +103,7 @@ def _without_warnings() -> Generator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(NO_REWARD)
+    return NO_REWARD not in record.getMessage()
 
 
 def _check_enough(job: TrainingJob, config: Any, prompts: int) -> None:

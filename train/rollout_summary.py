@@ -9,6 +9,7 @@ from train.job import TrainingJob
 from train.rollouts import shortened
 
 SAME = 1e-8  # of rewards, relative to the largest: TRL's tolerance is about that of float32
+QUOTED = "'[^']*'"  # in an error, which else is the same for many answers
 ANSWER = ("step", "row_id", "sample_index")
 
 
@@ -89,7 +90,8 @@ def _nulls(rollouts: pl.DataFrame, counts: Mapping[str, int]) -> list[str]:
     for (reward,), rows in trained.group_by("reward", maintain_order=True):
         missing = rows.filter(pl.col("value").is_null())
         if missing.height:
-            reason, most = missing["error"].fill_null("no value").value_counts(sort=True).row(0)
+            reasons = missing["error"].fill_null("no value").str.replace_all(QUOTED, "'...'")
+            reason, most = reasons.value_counts(sort=True).sort("count", "error", descending=[True, False]).row(0)
             others = f"; {missing.height - most:,} x other reasons" if missing.height > most else ""
             lines.append(
                 f"the reward {reward} has no value for {missing.height:,} of {rows.height:,} answers: "

@@ -22,7 +22,7 @@ def training(
 
 
 def test_trainers_are_found_by_file_name():
-    assert trainer_names() == ["distill", "dpo", "grpo", "reward", "rloo", "sft"]
+    assert trainer_names() == ["distill", "dpo", "grpo", "kto", "ppo", "reward", "rloo", "sft"]
 
 
 @pytest.mark.slow

@@ -98,7 +98,10 @@ def rollouts_of(*answers: tuple[int, str, int, dict[str, float | None]]) -> pl.D
     """Answers to train on, as (step, row id, sample index, values of its rewards)."""
     rows = [
         {"step": step, "row_id": row, "sample_index": index, "reward": reward, "value": value, "phase": "train"}
-        | {"error": None if value is not None else "no tests\nhere", "finish_reason": "stop" if index else "length"}
+        | {
+            "error": None if value is not None else f"no tests in\n'{row}'",
+            "finish_reason": "stop" if index else "length",
+        }
         for step, row, index, values in answers
         for reward, value in values.items()
     ]
@@ -145,8 +148,8 @@ def test_what_taught_nothing_is_said_with_what_to_set(groups: bool):
     counts = rollout_counts(MIXED, WEIGHTS, 2, summed=True)
     say_rollouts(job, MIXED, counts, SimpleNamespace(max_completion_length=64), groups=groups)
     maths, code, none, *flat, cut = said
-    assert maths == "train g: the reward math has no value for 2 of 8 answers: 2 x no tests here"
-    assert code == "train g: the reward code has no value for 3 of 8 answers: 3 x no tests here"
+    assert maths == "train g: the reward math has no value for 2 of 8 answers: 2 x no tests in '...'"
+    assert code == "train g: the reward code has no value for 3 of 8 answers: 3 x no tests in '...'"
     assert none == "train g: 1 of 8 answers have no reward at all, so nothing is learnt from them"
     assert cut.startswith("train g: 4 of 8 answers were cut off at max_completion_length (64 tokens): raise it")
     assert len(flat) == groups

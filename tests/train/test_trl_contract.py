@@ -108,15 +108,24 @@ def test_answers_are_buffered_by_the_names_that_we_read(name: str):
 
 
 @pytest.mark.parametrize("name", ["GRPOTrainer", "RLOOTrainer"])
-def test_the_warning_that_we_leave_out_is_trls(name: str):
+def test_the_warning_that_we_leave_out_is_trls(caplog, name: str):
     import trl
+    from accelerate import PartialState
 
-    from train.online_training import NO_REWARD
+    from train.online_training import NO_REWARD, without_trl_warnings
 
     trainer = getattr(trl, name)
     assert f'f"{NO_REWARD} for the following kwargs' in inspect.getsource(trainer._calculate_rewards)
     module = sys.modules[trainer.__module__]
-    assert module.logger.logger.name == f"trl.trainer.{name.removesuffix('Trainer').lower()}_trainer"
+    PartialState(cpu=True)
+    with without_trl_warnings():
+        module.logger.warning(f"{NO_REWARD} for the following kwargs: ...")
+        module.logger.warning("Another one")
+    module.logger.warning(f"{NO_REWARD} after the training")
+    assert [record.getMessage().removeprefix("[RANK 0] ") for record in caplog.records] == [
+        "Another one",
+        f"{NO_REWARD} after the training",
+    ]
 
 
 @pytest.mark.parametrize(("variable", "off"), [(None, True), ("0", False)])

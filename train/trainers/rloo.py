@@ -1,4 +1,4 @@
-"""REINFORCE with a leave-one-out baseline with ``trl.RLOOTrainer``: the usual choice for a learned reward."""
+"""REINFORCE leave-one-out with ``trl.RLOOTrainer``: the usual choice where a reward model rewards the answers."""
 
 from pathlib import Path
 

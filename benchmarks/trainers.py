@@ -1,0 +1,210 @@
+"""Each trainer beside a plain TRL script on the same rows: seconds until the first step, and from there to the end.
+
+The two sides take turns, each in a fresh process: ``python -m benchmarks.trainers --side plain --trainer sft FOLDER``.
+A random Llama has the right shape and speed. Both sides save the model at the end.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.measure import ROOT, Row
+
+ROWS, TIMES = 256, 3
+COMMON = {"per_device_train_batch_size": 8, "learning_rate": 1e-5}
+ANSWERS = {"num_generations": 4, "max_completion_length": 48, "reward_weights": [1.0, 0.5]}
+# Trainer -> the type of its dataset, its options beside ``COMMON``.
+TRAINERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sft": ("sft", {"max_steps": 60}),
+    "dpo": ("preference", {"max_steps": 30}),
+    "kto": ("unpaired", {"max_steps": 30}),
+    "reward": ("preference", {"max_steps": 40}),
+    "grpo": ("prompt", {"max_steps": 25, **ANSWERS}),
+    "rloo": ("prompt", {"max_steps": 25, **ANSWERS}),
+}
+TABLES = {"sft": "sft", "preference": "preferences", "unpaired": "unpaired", "prompt": "rl_prompts"}
+WORDS = [f"{a}{b}{c}" for a in ("ba", "do", "ki", "ru") for b in ("l", "n", "st") for c in ("a", "em", "or", "ux")]
+
+
+def measure() -> list[Row]:
+    """Medians of 3, in turns, of the seconds of the trainers that there are."""
+    return [row for name in TRAINERS for row in _rows(name)]
+
+
+def _rows(trainer: str) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _prepare(folder)
+        rounds = [[_run(side, trainer, folder) for side in ("ours", "plain")] for _ in range(TIMES + 1)][1:]
+    ours, plain = ({k: median(one[side][k] for one in rounds) for k in rounds[0][side]} for side in (0, 1))
+    steps = TRAINERS[trainer][1]["max_steps"]
+    yield Row(f"{trainer}, {steps} steps to the end", ours["after"], "s", "x 1.02", "plain TRL", plain["after"])
+    yield Row("  the same, processor time", ours["after_cpu"], "s", "x 1.02", "plain TRL", plain["after_cpu"])
+    yield Row("  until the first step", ours["start"], "s", "+ 3 s", "plain TRL", plain["start"])
+    yield Row("  the same, processor time", ours["start_cpu"], "s", "+ 3 s", "plain TRL", plain["start_cpu"])
+
+
+def _run(side: str, trainer: str, folder: Path) -> dict[str, float]:
+    """Seconds of one side: ``start`` until its first step, ``after`` from there to its end; each by both clocks."""
+    command = [sys.executable, "-m", "benchmarks.trainers", "--side", side, "--trainer", trainer, str(folder)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    before, started = _spent(), time.time()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    ended, spent = time.time(), _spent() - before
+    if done.returncode:
+        raise RuntimeError(f"{side} {trainer} ended with {done.returncode}: {done.stderr[-800:]}")
+    began, began_spent = json.loads((folder / "began.json").read_text(encoding="utf-8"))
+    return {
+        "start": began - started,
+        "after": ended - began,
+        "start_cpu": began_spent,
+        "after_cpu": spent - began_spent,
+    }
+
+
+def _spent() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _began(folder: Path) -> None:
+    (folder / "began.json").write_text(json.dumps([time.time(), time.process_time()]), encoding="utf-8")
+
+
+def _prepare(folder: Path) -> None:
+    from benchmarks.models import random_llama
+
+    random_llama(folder / "model", [_text(i, 40) for i in range(200)], hidden=192, layers=4)
+
+
+def _text(i: int, words: int) -> str:
+    return " ".join(WORDS[(i * 7 + j * (i % 5 + 1)) % len(WORDS)] for j in range(words))
+
+
+def _columns(kind: str) -> list[dict[str, Any]]:
+    """The rows of a type of dataset, with messages."""
+
+    def answer(text: str) -> list[dict[str, str]]:
+        return [{"role": "assistant", "content": text}]
+
+    rows = []
+    for i in range(ROWS):
+        prompt = [{"role": "user", "content": _text(i, 5 + i % 40)}]
+        good, bad = answer(_text(i + 1, 20 + i % 60)), answer(_text(i + 2, 10 + i % 50))
+        columns = {
+            "sft": {"completion": good},
+            "preference": {"chosen": good, "rejected": bad},
+            "unpaired": {"completion": good if i % 2 else bad, "label": bool(i % 2)},
+            "prompt": {},
+        }
+        rows.append({"prompt": prompt, **columns[kind]})
+    return rows
+
+
+def ours(trainer: str, folder: Path) -> None:
+    """Train as ``gristmill train`` does, with all that it records."""
+    import polars as pl
+
+    from curate.models.model_ref import ModelRef
+    from curate.storage.store import Store
+    from schemas.load_recipe import load_recipe
+    from schemas.progress import Progress
+    from train.run import train_recipe
+
+    class Clock(Progress):
+        def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
+            _began(folder)
+
+    kind, options = TRAINERS[trainer]
+    shown = ", ".join(f"{key}: {json.dumps(value)}" for key, value in (COMMON | options).items())
+    rewards = ", rewards: [length, repetition]" if kind == "prompt" else ""
+    (folder / "recipe.yaml").write_text(
+        f"name: bench\nseed: 3\nmodels: {{student: tiny}}\nprompts:\n  - source: seeds.jsonl\n"
+        f"datasets:\n  d: {{type: {kind}}}\n"
+        f"train:\n  t: {{trainer: {trainer}, dataset: d, model: student, lora: true, {shown}{rewards}}}\n",
+        encoding="utf-8",
+    )
+    rows = [
+        {key: json.dumps(value) if isinstance(value, list) else value for key, value in row.items()}
+        | {"row_id": f"r_{i}", "prompt_id": f"p_{i}", "dataset": "d", "split": "train"}
+        for i, row in enumerate(_columns(kind))
+    ]
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        store = Store(Path(place) / "store")
+        with store.new_stage("d00000000000", "datasets-d") as writer:
+            writer.write(TABLES[kind], pl.DataFrame(rows))
+        stage = store.stage("d00000000000")
+        assert stage is not None
+        refs = {"student": ModelRef("student", "tiny@0", str(folder / "model"))}
+        train_recipe(load_recipe(folder / "recipe.yaml"), store, {"d": stage}, refs, None, Clock())
+
+
+def plain(trainer: str, folder: Path) -> None:
+    """Train as a script with TRL alone does, with the same defaults and two rewards of the same work."""
+    import polars as pl
+    import trl
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+
+    from curate.score.length import score as length
+    from curate.score.repetition import score as repetition
+
+    class Clock(TrainerCallback):
+        def on_train_begin(self, *given: Any, **others: Any) -> None:
+            _began(folder)
+
+    def texts(completions: list) -> pl.Series:
+        return pl.Series("response", [one[-1]["content"] for one in completions], pl.String)
+
+    def long(completions: list, **others: Any) -> list[float | None]:
+        tokens = pl.Series("completion_tokens", [None] * len(completions), pl.Int64)
+        return length(texts(completions), tokens)["value"].cast(pl.Float64).to_list()
+
+    def repeats(completions: list, **others: Any) -> list[float | None]:
+        return repetition(texts(completions)).to_list()
+
+    kind, options = TRAINERS[trainer]
+    stem = {"sft": "SFT", "dpo": "DPO", "kto": "KTO", "reward": "Reward", "grpo": "GRPO", "rloo": "RLOO"}[trainer]
+    task = AutoModelForSequenceClassification if trainer == "reward" else AutoModelForCausalLM
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        args = getattr(trl, f"{stem}Config")(
+            output_dir=place, seed=3, use_cpu=True, bf16=False, gradient_checkpointing=False, logging_steps=1,
+            dataloader_pin_memory=False, save_strategy="no", report_to="none", disable_tqdm=True, **COMMON, **options,
+        )  # fmt: skip
+        done = getattr(trl, f"{stem}Trainer")(
+            model=task.from_pretrained(folder / "model", **({"num_labels": 1} if trainer == "reward" else {})),
+            args=args,
+            processing_class=AutoTokenizer.from_pretrained(folder / "model"),
+            train_dataset=Dataset.from_list(_columns(kind)),
+            peft_config=LoraConfig(
+                r=16, lora_alpha=32, lora_dropout=0.05, target_modules="all-linear",
+                task_type="SEQ_CLS" if trainer == "reward" else "CAUSAL_LM",
+            ),
+            callbacks=[Clock()],
+            **({"reward_funcs": [long, repeats]} if kind == "prompt" else {}),
+        )  # fmt: skip
+        done.train()
+        done.save_model(str(Path(place) / "model"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--side", choices=("ours", "plain"))
+    parser.add_argument("--trainer", choices=list(TRAINERS))
+    parser.add_argument("folder", type=Path, nargs="?")
+    given = parser.parse_args()
+    if given.side:
+        {"ours": ours, "plain": plain}[given.side](given.trainer, given.folder)
+    else:
+        for found in _rows(given.trainer) if given.trainer else measure():
+            sys.stdout.write(f"{found}\n")
