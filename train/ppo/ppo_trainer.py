@@ -187,11 +187,11 @@ class PPOTrainer(GRPOTrainer):
             return rate
         return rate * self.lr_scheduler.get_last_lr()[0] / self.args.learning_rate
 
-    def _save_checkpoint(self, *args: Any) -> None:
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save TRL's checkpoint, with the critic and its optimizer."""
-        super()._save_checkpoint(*args)
+        super()._save_checkpoint(model, trial)
         state = {"critic": self.critic.trained(), "optimizer": self.critic_optimizer.state_dict()}
-        torch.save(state, Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / STATE)
+        torch.save(state, Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}" / STATE)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Load what ``_save_checkpoint`` saved."""
