@@ -24,7 +24,7 @@ from train.ppo.gae import (
 )
 
 STATE = "critic.pt"  # in a checkpoint: the critic and its optimizer
-LEARNING_RATES = {"copy": 1e-5, "head": 1e-3}
+HEAD_RATE = 1e-3  # the learning rate of a head alone, a linear regression, if none is given
 
 
 class PPOTrainer(GRPOTrainer):
@@ -182,7 +182,8 @@ class PPOTrainer(GRPOTrainer):
 
     def _critic_rate(self) -> float:
         """Return the critic's learning rate now: it follows the policy's schedule."""
-        rate = self.args.critic_learning_rate or LEARNING_RATES[self.args.critic]
+        own = self.args.learning_rate if self.critic.backbone is not None else HEAD_RATE
+        rate = self.args.critic_learning_rate or own
         if self.lr_scheduler is None or not self.args.learning_rate:
             return rate
         return rate * self.lr_scheduler.get_last_lr()[0] / self.args.learning_rate

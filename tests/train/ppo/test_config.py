@@ -63,7 +63,7 @@ def test_check_knows_our_options_and_trl_s_without_importing_it():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lamda": 0.9}, "called 'lamda'"),
+        ({"lamda": 0.9}, "no option of PPOConfig called 'lamda'; did you mean 'lam'?"),
         ({"gamma": "high"}, "gamma: expected float, found 'high'"),
         ({"num_generations": 0}, "num_generations: expected 1 or more answers, found 0"),
     ],

@@ -45,7 +45,7 @@ def trained(folder: Path, **options: Any) -> tuple[Any, Any, list[dict[str, floa
     return chance_of_a(trainer.model, trainer.processing_class), raised / (raised + 1 - start), batches
 
 
-def test_the_first_of_one_word_reaches_the_optimum_for_every_prompt(tmp_path: Path):
+def test_one_word_reaches_the_optimum_for_every_prompt(tmp_path: Path):
     chances, optimum, _ = trained(tmp_path, max_completion_length=1, max_steps=160)
     assert 0.8 < optimum.min() and optimum.max() < 0.9  # from 0.1 each
     assert (chances - optimum).abs().max() < 0.08
