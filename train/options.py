@@ -88,7 +88,8 @@ def check(training: Training, where: str) -> None:
     if not known:
         return
     kind = config_class(training.trainer)
-    _check_names(training.settings, fields(training.trainer), RESERVED, f"option of trl.{kind}", where)
+    module = "" if _own_config(training.trainer).exists() else "trl."
+    _check_names(training.settings, fields(training.trainer), RESERVED, f"option of {module}{kind}", where)
     if isinstance(training.lora, dict):
         _check_names(training.lora, lora_fields(), PEFT_RESERVED, "option of peft.LoraConfig", where)
     _check_lengths({name: default for name, (_, default) in known.items()} | training.settings, where)
@@ -179,7 +180,7 @@ def _own(trainer: str) -> dict[str, tuple[str, Any]]:
     trl, transformers = _package("trl"), _package("transformers")
     if trl is None or transformers is None:
         return {}
-    own = _classes(Path(__file__).parent / trainer / "config.py")  # a config class of ours, on one of TRL's
+    own = _classes(_own_config(trainer))
     bases = [ast.unparse(base) for node in own.values() for base in node.bases]
     files = (
         transformers / "training_args.py",
@@ -190,6 +191,11 @@ def _own(trainer: str) -> dict[str, tuple[str, Any]]:
         ),
     )
     return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()} | own)
+
+
+def _own_config(trainer: str) -> Path:
+    """Return the file that has a trainer's config class if it is ours, on top of one of TRL's."""
+    return Path(__file__).parent / trainer / "config.py"
 
 
 def _package(name: str) -> Path | None:

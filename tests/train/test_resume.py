@@ -54,6 +54,7 @@ KINDS = {
         f"{{trainer: grpo, dataset: rl, model: student, {OPTIONS}, {SHORT}, steps_per_generation: 2, "
         f"num_iterations: 2}}",
     ),
+    "ppo": ("rl_prompts", rl_rows(8), f"{{trainer: ppo, dataset: rl, model: student, {OPTIONS}, {SHORT}, beta: 0.3}}"),
     # Four samplings a step, each of half of its answers, and answers to held-out prompts after each step.
     "several": (
         "rl_prompts",
@@ -63,7 +64,7 @@ KINDS = {
     ),
     "reward": ("preferences", preference_rows(8), f"{{trainer: reward, dataset: dpo, model: student, {OPTIONS}}}"),
 }
-ONLINE = ("rl", "rloo", "reused", "several")
+ONLINE = ("rl", "rloo", "reused", "ppo", "several")
 
 
 class Notes(Progress):
@@ -132,7 +133,9 @@ def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, model
     assert said["killed"] == said["whole"] and (name in ONLINE or said["whole"] == [])
     recorded = "rollouts" if name in ONLINE else "row_losses"
     assert_frame_equal(resumed.read(recorded), whole.read(recorded), abs_tol=1e-5)
-    assert resumed.read(recorded)["step"].unique().sort().to_list() == ([1, 5] if name == "reused" else [1, 2, 3, 4, 5])
+    assert resumed.read(recorded)["step"].unique().sort().to_list() == (
+        [1, 5] if name in ("reused", "ppo") else [1, 2, 3, 4, 5]
+    )
     assert_frame_equal(resumed.read("training_rows"), whole.read("training_rows"))
     assert weights(resumed.path).keys() == weights(whole.path).keys()
     for key, value in weights(whole.path).items():

@@ -24,7 +24,7 @@ from train.ppo.gae import (
 )
 
 STATE = "critic.pt"  # in a checkpoint: the critic and its optimizer
-LEARNING_RATES = {"copy": 1e-5, "head": 1e-3}
+HEAD_RATE = 1e-3  # the learning rate of a head alone, a linear regression, if none is given
 
 
 class PPOTrainer(GRPOTrainer):
@@ -182,16 +182,17 @@ class PPOTrainer(GRPOTrainer):
 
     def _critic_rate(self) -> float:
         """Return the critic's learning rate now: it follows the policy's schedule."""
-        rate = self.args.critic_learning_rate or LEARNING_RATES[self.args.critic]
+        own = self.args.learning_rate if self.critic.backbone is not None else HEAD_RATE
+        rate = self.args.critic_learning_rate or own
         if self.lr_scheduler is None or not self.args.learning_rate:
             return rate
         return rate * self.lr_scheduler.get_last_lr()[0] / self.args.learning_rate
 
-    def _save_checkpoint(self, *args: Any) -> None:
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save TRL's checkpoint, with the critic and its optimizer."""
-        super()._save_checkpoint(*args)
+        super()._save_checkpoint(model, trial)
         state = {"critic": self.critic.trained(), "optimizer": self.critic_optimizer.state_dict()}
-        torch.save(state, Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / STATE)
+        torch.save(state, Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}" / STATE)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Load what ``_save_checkpoint`` saved."""

@@ -148,7 +148,7 @@ def test_a_clipped_value_gains_nothing_beyond_the_clip(batch: dict, clip: float)
     assert (clipped[near] == plain[near]).all()
 
 
-def test_explained_variance_is_one_for_a_perfect_critic_and_zero_for_none():
+def test_explained_variance_is_one_for_a_perfect_critic():
     import torch
 
     from train.ppo.gae import explained_variance

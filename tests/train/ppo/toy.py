@@ -34,13 +34,21 @@ def model_and_tokenizer(seed: int = 0) -> tuple[Any, Any]:
     return LlamaForCausalLM(config).train(), fast
 
 
-def ppo_trainer(folder: Path, reward: Callable[..., Any], *, lora: dict[str, Any] | None = None, **options: Any) -> Any:
+def ppo_trainer(
+    folder: Path,
+    reward: Callable[..., Any],
+    *,
+    lora: dict[str, Any] | None = None,
+    mixin: type | None = None,
+    **options: Any,
+) -> Any:
     """Return a PPO trainer of the toy model.
 
     Args:
         folder: For checkpoints, and for the start model, which TRL loads as the reference.
         reward: A reward function, as TRL calls it.
         lora: Options of ``LoraConfig``, or None for full weights.
+        mixin: A class that the trainer also has, in front.
         options: Options of ``PPOConfig``.
     """
     from datasets import Dataset
@@ -70,7 +78,8 @@ def ppo_trainer(folder: Path, reward: Callable[..., Any], *, lora: dict[str, Any
         from peft import LoraConfig
 
         peft_config = LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM", **lora)
-    return PPOTrainer(
+    kind = type("Mixed", (mixin, PPOTrainer), {}) if mixin else PPOTrainer
+    return kind(
         model=model,
         reward_funcs=[reward],
         args=PPOConfig(output_dir=str(folder), **(defaults | options)),
