@@ -72,9 +72,8 @@ class DottedTrainer:
     @property
     def train(self) -> Callable[[TrainingJob, Path], Outcome]:
         """The function that trains as a job says, and saves the model into a folder."""
-        from train.dotted_training import train_dotted
-
-        return partial(train_dotted, self)
+        module: Any = importlib.import_module("train.dotted_training")  # as the modules of train.trainers are
+        return partial(module.train_dotted, self)
 
     @property
     def code(self) -> tuple[Definition, ...]:
