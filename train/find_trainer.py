@@ -23,7 +23,7 @@ HERE = Path(__file__).parent / "trainers"
 
 
 class Trainer(Protocol):
-    """The module of a trainer, or a trainer of a dotted path (whose ``DATA`` is empty: it gets what the recipe says)."""
+    """The module of a trainer, or a trainer of a dotted path, whose ``DATA`` is empty: it gets any dataset."""
 
     @property
     def CONFIG(self) -> str:  # noqa: N802

@@ -171,7 +171,7 @@ def _further_key(
 
 
 def _teacher(recipe: Recipe, name: str, student: ModelRef, refs: dict[str, ModelRef]) -> ModelRef | None:
-    """Return the model that a training learns from, or None. Raises ``UserError`` if the student cannot learn from it."""
+    """Return the model that a training learns from, or None. Raises ``UserError`` if it cannot be learnt from."""
     training, where = recipe.train[name], recipe.where("train", name, "teacher")
     if training.teacher is None:
         return None

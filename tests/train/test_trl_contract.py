@@ -140,11 +140,8 @@ def test_the_parts_of_a_distillation_batch_stay_together():
     from trl import DistillationTrainer
     from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
-    batch: dict[str, Any] = {
-        "completion_ids": torch.arange(6)[:, None] * 2,
-        "row_index": torch.arange(6),
-        "n": torch.tensor(6.0),
-    }
+    index, count = torch.arange(6), torch.tensor(6.0)
+    batch: dict[str, Any] = {"completion_ids": 2 * index[:, None], "row_index": index, "num_items_in_batch": count}
     shuffled: dict[str, Any] = shuffle_sequence_dict(batch)
     parts: list[dict[str, Any]] = split_tensor_dict(shuffled, 3)
     for part in parts:
