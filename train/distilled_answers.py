@@ -5,7 +5,7 @@ way, at no extra forward pass. Importing this module does not import torch.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 else:
     TRLTrainer = object
 
+FUNCTION = "ChunkedDivergenceFunction"  # of ``trl.trainer.distillation_trainer``
 REWARD = "divergence"  # the name of the figure in the table ``rollouts``
 ANSWERS = {
     "step": INTEGER, "epoch": NUMBER, "row_id": TEXT, "phase": TEXT, "response": TEXT, "divergence": NUMBER,
@@ -135,11 +136,11 @@ def _by_answer(of_tokens: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor
 
 
 @contextlib.contextmanager
-def _divergences() -> Iterator[list[tuple["torch.Tensor", "torch.Tensor"]]]:
+def _divergences() -> Generator[list[tuple["torch.Tensor", "torch.Tensor"]]]:
     """Yield a list that gets the divergence and the entropy of each token, each time that TRL computes them."""
     from trl.trainer import distillation_trainer
 
-    computed, seen = distillation_trainer.ChunkedDivergenceFunction, []
+    computed, seen = getattr(distillation_trainer, FUNCTION), []
 
     class Seen:
         """Computes what TRL's function does, and keeps it."""
@@ -151,8 +152,8 @@ def _divergences() -> Iterator[list[tuple["torch.Tensor", "torch.Tensor"]]]:
             seen.append(tuple(one.detach().float() for one in result))
             return result
 
-    distillation_trainer.ChunkedDivergenceFunction = Seen
+    setattr(distillation_trainer, FUNCTION, Seen)
     try:
         yield seen
     finally:
-        distillation_trainer.ChunkedDivergenceFunction = computed
+        setattr(distillation_trainer, FUNCTION, computed)

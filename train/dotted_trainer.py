@@ -2,9 +2,9 @@
 
 ``trl.experimental.orpo`` is the only trainer of that module, ``trl.experimental.orpo.ORPOTrainer`` the same by its
 name. ``own.weighted`` is the trainer in ``own/weighted.py`` below the current folder. A trainer is a class whose name
-ends in ``Trainer`` and that inherits from TRL's or transformers' trainer; its config class is found by its name, by the
-type of the parameter ``args``, or is that of the class that it inherits from. Nothing but modules of TRL and files below
-the current folder is ever imported, and nothing at all before a training starts: classes are read from their source.
+ends in ``Trainer`` and that inherits from TRL's or transformers' trainer; its config class is found by its name, by
+the type of the parameter ``args``, or is that of the class that it inherits from. Nothing but modules of TRL and files
+below the current folder is ever imported, and nothing before a training starts: classes are read from their source.
 """
 
 import ast
@@ -72,9 +72,8 @@ class DottedTrainer:
     @property
     def train(self) -> Callable[[TrainingJob, Path], Outcome]:
         """The function that trains as a job says, and saves the model into a folder."""
-        from train.dotted_training import train_dotted
-
-        return partial(train_dotted, self)
+        module: Any = importlib.import_module("train.dotted_training")  # as the modules of train.trainers are
+        return partial(module.train_dotted, self)
 
     @property
     def code(self) -> tuple[Definition, ...]:

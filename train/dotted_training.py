@@ -100,7 +100,7 @@ def rewards_of(job: TrainingJob, config: Any, rollouts: "Rollouts", opening: str
 
 
 def with_advantages(trainer_class: type) -> type:
-    """Return a trainer class that records advantages if it inherits from one of TRL's that are known to compute them."""
+    """Return a trainer class that records the advantages, if it inherits from one of TRL's that computes them."""
     from trl import GRPOTrainer, RLOOTrainer
 
     from train.rollouts import RecordedRollouts

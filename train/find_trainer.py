@@ -23,16 +23,22 @@ HERE = Path(__file__).parent / "trainers"
 
 
 class Trainer(Protocol):
-    """The module of a trainer, or a trainer of a dotted path (whose ``DATA`` is empty: it gets what the recipe says)."""
+    """The module of a trainer, or a trainer of a dotted path, whose ``DATA`` is empty: it gets any dataset."""
 
     @property
-    def CONFIG(self) -> str: ...  # noqa: N802
+    def CONFIG(self) -> str:  # noqa: N802
+        """The name of TRL's config class."""
+        ...
 
     @property
-    def DATA(self) -> str: ...  # noqa: N802
+    def DATA(self) -> str:  # noqa: N802
+        """The type of dataset that it trains on."""
+        ...
 
     @property
-    def NEEDS(self) -> tuple[str, ...]: ...  # noqa: N802
+    def NEEDS(self) -> tuple[str, ...]:  # noqa: N802
+        """The keys of a training that it needs, and others do not have."""
+        ...
 
     @property
     def train(self) -> "Callable[[TrainingJob, Path], Outcome]":

@@ -114,12 +114,7 @@ def plan_training(
     dataset_type = trainer.DATA or recipe.datasets[training.dataset].type
     rewards = _check(recipe, name, trainer, refs)
     ref = _local_model(training.model, refs, recipe.where("train", name, "model"), "trained")
-    teacher = None
-    if training.teacher is not None:
-        place = recipe.where("train", name, "teacher")
-        teacher = _local_model(training.teacher, refs, place, "asked for the probabilities of tokens")
-        if not is_dotted(training.trainer):  # some of TRL's distil between vocabularies
-            check_vocabularies(ref, teacher, f"{place}: train.{name}")
+    teacher = _teacher(recipe, name, ref, refs)
     needed = [ref, *([teacher] if teacher else []), *(model for scorer in rewards.values() for model in scorer.models)]
     if training.dataset not in datasets or any(one.untrained for one in needed):
         nothing = pl.DataFrame()
@@ -173,6 +168,17 @@ def _further_key(
     if recipe.limit is not None:
         key["limit"] = recipe.limit
     return key
+
+
+def _teacher(recipe: Recipe, name: str, student: ModelRef, refs: dict[str, ModelRef]) -> ModelRef | None:
+    """Return the model that a training learns from, or None. Raises ``UserError`` if it cannot be learnt from."""
+    training, where = recipe.train[name], recipe.where("train", name, "teacher")
+    if training.teacher is None:
+        return None
+    teacher = _local_model(training.teacher, refs, where, "asked for the probabilities of tokens")
+    if not is_dotted(training.trainer):  # some of TRL's distil between vocabularies
+        check_vocabularies(student, teacher, f"{where}: train.{name}")
+    return teacher
 
 
 def _local_model(name: str, refs: dict[str, ModelRef], where: str, done: str) -> ModelRef:

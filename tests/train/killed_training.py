@@ -30,6 +30,15 @@ class Killer(Progress):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def models_of(model: str) -> dict[str, ModelRef]:
+    """Return the models of the recipe: the student in the folder ``model``, and its teacher beside it."""
+    folder = Path(model)
+    return {
+        "student": ModelRef("student", "tiny@0", model),
+        "big": ModelRef("big", "big@0", str(folder.parent / "big")),
+    }
+
+
 def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> None:
     """Train on the only stage of the store in ``folder``; the process ends after step ``after``."""
     import torch
@@ -38,15 +47,15 @@ def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> 
     store = Store(folder / "store")
     stage = store.stage(next(iter(store.stages())))
     assert stage
-    recipe = recipe_with(folder, sections)
-    models = {"student": ModelRef("student", "tiny@0", model)}
-    train_recipe(recipe, store, {dataset: stage}, models, None, Killer(after))
+    recipe = recipe_with(folder, sections, models="big: tiny")
+    train_recipe(recipe, store, {dataset: stage}, models_of(model), None, Killer(after))
 
 
 def main(model: str, after: str, jobs: str) -> None:
     """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
     # Imported for the children.
-    from trl import DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401
+    from trl import DistillationTrainer, DPOTrainer, GRPOTrainer  # noqa: F401
+    from trl import KTOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401
 
     codes = []
     for folder, dataset, sections in json.loads(jobs):

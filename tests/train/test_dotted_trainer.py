@@ -16,7 +16,10 @@ pytestmark = needs("trl")
 
 CONFIG = "from trl import SFTConfig\n\nclass OwnConfig(SFTConfig):\n    louder: float = 2.0\n"
 TRAINER = "from trl import SFTTrainer\n\nclass OwnTrainer(SFTTrainer):\n    pass\n"
-TYPED = "from trl import DPOTrainer, {0}\n\nclass OwnTrainer(DPOTrainer):\n    def __init__(self, args: '{0} | None' = None, **k):\n        ...\n"
+TYPED = (
+    "from trl import DPOTrainer, {0}\n\nclass OwnTrainer(DPOTrainer):\n"
+    "    def __init__(self, args: '{0} | None' = None, **k): ...\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -41,12 +44,11 @@ def test_trainers_of_trl(name, trainer, config, keys):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["orpo", "online_dpo", "gmpo", "gkd", "bema_for_ref_model", "tpo"])
 def test_source_says_what_the_classes_say(name, monkeypatch):
-    import dataclasses
     import inspect
 
     found = find_dotted(f"trl.experimental.{name}")
     trainer, config = found.load()
-    assert list(options.fields(found.name)) == [field.name for field in dataclasses.fields(config) if field.init]
+    assert list(options.fields(found.name)) == [f.name for f in vars(config)["__dataclass_fields__"].values() if f.init]
     real = inspect.signature(trainer.__init__).parameters
     read = init_parameters(found.trainer)
     named = {n for n, p in real.items() if n != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}

@@ -11,11 +11,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from curate.models.model_ref import ModelRef
+from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.progress import Progress
+from tests.conftest import livelier
 from tests.optional import needs
 from tests.train.examples.templates import LAST_LONGER, with_template
+from tests.train.killed_training import models_of
 from tests.train.tables import (
     preference_rows,
     recipe_with,
@@ -63,8 +65,19 @@ KINDS = {
         f"steps_per_generation: 1, eval_strategy: steps, eval_steps: 1, per_device_eval_batch_size: 2}}",
     ),
     "reward": ("preferences", preference_rows(8), f"{{trainer: reward, dataset: dpo, model: student, {OPTIONS}}}"),
+    "distill": (
+        "rl_prompts",
+        rl_rows(8),
+        f"{{trainer: distill, dataset: rl, model: student, teacher: big, {OPTIONS}, max_completion_length: 6}}",
+    ),
+    "orpo": (
+        "preferences",
+        preference_rows(8),
+        f"{{trainer: trl.experimental.orpo, dataset: dpo, model: student, {OPTIONS}}}",
+    ),
 }
 ONLINE = ("rl", "rloo", "reused", "ppo", "several")
+SAYS = ("distill", "orpo")  # something of their own before they resume: of the teacher's template, of the trainer
 
 
 class Notes(Progress):
@@ -82,13 +95,16 @@ def sections(name: str) -> str:
 
 
 def dataset(name: str) -> str:
-    return {"reward": "dpo", "turns": "sft"}.get(name, "rl" if name in ONLINE else name)
+    pairs = {"reward": "dpo", "orpo": "dpo", "turns": "sft"}
+    return pairs.get(name, "rl" if name in (*ONLINE, "distill") else name)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
-    """The tiny model with a template that prints earlier answers otherwise."""
-    return with_template(tiny, tmp_path_factory.mktemp("resume") / "model", LAST_LONGER)
+    """The tiny model with a template that prints earlier answers otherwise; its teacher is beside it."""
+    folder = tmp_path_factory.mktemp("resume")
+    livelier(tiny, folder / "big", hidden_size=64)
+    return with_template(tiny, folder / "model", LAST_LONGER)
 
 
 @pytest.fixture(scope="module")
@@ -121,25 +137,36 @@ def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, model
         with store.lock():  # clears away the stage that was being written
             stage = store.stage(next(iter(store.stages())))
             assert stage
-            recipe = recipe_with(folder, sections(name))
-            models = {"student": ModelRef("student", "tiny@0", str(model))}
-            done[side] = train_recipe(recipe, store, {dataset(name): stage}, models, None, notes)[0]
+            recipe = recipe_with(folder, sections(name), models="big: tiny")
+            done[side] = train_recipe(recipe, store, {dataset(name): stage}, models_of(str(model)), None, notes)[0]
         resumed = ["train t: continuing after step 2"] if side == "killed" else []
-        assert notes.said[: len(resumed)] == resumed
-        said[side] = notes.said[len(resumed) :]
+        assert notes.said[: len(resumed)] == resumed or name in SAYS
+        said[side] = [line for line in notes.said if line not in resumed]
+        assert len(said[side]) == len(notes.said) - len(resumed)
         assert list((store.path / "work").iterdir()) == []
     whole, resumed = done["whole"], done["killed"]
     assert resumed.stage_id == whole.stage_id
-    assert said["killed"] == said["whole"] and (name in ONLINE or said["whole"] == [])
-    recorded = "rollouts" if name in ONLINE else "row_losses"
-    assert_frame_equal(resumed.read(recorded), whole.read(recorded), abs_tol=1e-5)
-    assert resumed.read(recorded)["step"].unique().sort().to_list() == (
-        [1, 5] if name in ("reused", "ppo") else [1, 2, 3, 4, 5]
-    )
+    assert said["killed"] == said["whole"] and (name in (*ONLINE, *SAYS) or said["whole"] == [])
+    assert losses(resumed) == pytest.approx(losses(whole), abs=1e-5)
+    for recorded in recorded_tables(name):
+        assert_frame_equal(resumed.read(recorded), whole.read(recorded), abs_tol=1e-5)
+        steps = [1, 5] if name in ("reused", "ppo") else [1, 2, 3, 4, 5]
+        assert resumed.read(recorded)["step"].unique().sort().to_list() == steps
     assert_frame_equal(resumed.read("training_rows"), whole.read("training_rows"))
     assert weights(resumed.path).keys() == weights(whole.path).keys()
     for key, value in weights(whole.path).items():
         assert value.allclose(weights(resumed.path)[key], atol=1e-5), key
+
+
+def recorded_tables(name: str) -> list[str]:
+    """Return the tables that a kind of training records at each step."""
+    return {"distill": ["rollouts", "row_losses"], "orpo": []}.get(name, ["rollouts" if name in ONLINE else "row_losses"])
+
+
+def losses(stage: Stage) -> list[float]:
+    """Return the losses that TRL logged, of a whole training."""
+    history = json.loads(stage.read("trainings")["metrics"][0])["history"]
+    return [entry["loss"] for entry in history if "loss" in entry]
 
 
 def weights(stage: Path) -> dict:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,51 @@ def test_telemetry_is_off_unless_the_user_turned_it_on(variable: str | None, off
         check=True,
     )
     assert done.stdout.strip() == str(off)
+
+
+def test_the_parts_of_a_distillation_batch_stay_together():
+    import torch
+    from trl import DistillationTrainer
+    from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
+
+    index, count = torch.arange(6), torch.tensor(6.0)
+    batch: dict[str, Any] = {"completion_ids": 2 * index[:, None], "row_index": index, "num_items_in_batch": count}
+    shuffled: dict[str, Any] = shuffle_sequence_dict(batch)
+    parts: list[dict[str, Any]] = split_tensor_dict(shuffled, 3)
+    for part in parts:
+        assert part["completion_ids"][:, 0].tolist() == [2 * index for index in part["row_index"].tolist()]
+    source = inspect.getsource(DistillationTrainer._prepare_inputs)
+    assert source.index("_generate_and_score_completions(") < source.index("= shuffle_sequence_dict(")
+    assert source.index("= shuffle_sequence_dict(") < source.index("= split_tensor_dict(")
+
+
+def test_distillation_computes_the_divergence_of_each_token():
+    import torch
+    from trl import DistillationTrainer
+    from trl.trainer import distillation_trainer
+    from trl.trainer.utils import identity
+
+    source = inspect.getsource(distillation_trainer._chunked_divergence_loss)
+    assert source.count("per_token_divergence, per_token_entropy = ChunkedDivergenceFunction.apply(") == 1
+    assert inspect.getsource(DistillationTrainer._compute_loss).count("= _chunked_divergence_loss(") == 1
+    torch.manual_seed(0)
+    hidden, head = torch.randn(4, 8), torch.randn(11, 8)
+    other_hidden, other_head = torch.randn(4, 8), torch.randn(11, 8)
+    given = (hidden, head, None, other_hidden, other_head, None, 1.0, 1.0, 1.0, None, 1.0, None)
+    divergence, entropy = distillation_trainer.ChunkedDivergenceFunction.apply(*given)
+    student, teacher = ((h @ w.T).log_softmax(-1) for h, w in ((hidden, head), (other_hidden, other_head)))
+    assert divergence.allclose((student.exp() * (student - teacher)).sum(-1), atol=1e-4)  # the reverse KL
+    assert entropy.allclose(-(student.exp() * student).sum(-1), atol=1e-4)
+    assert identity([{"row_index": 7}]) == [{"row_index": 7}]  # its collator: a batch is a list of rows
+    assert list(inspect.signature(DistillationTrainer._generate_and_score_completions).parameters) == ["self", "inputs"]
+
+
+def test_the_trainers_of_dotted_paths_are_where_they_are_looked_for():
+    from importlib.util import find_spec
+
+    from trl.trainer.base_trainer import _BaseTrainer
+
+    experimental = find_spec("trl.experimental")
+    assert experimental is not None and experimental.origin is not None
+    assert "TRL_EXPERIMENTAL_SILENCE" in Path(experimental.origin).read_text()
+    assert [one.__name__ for one in _BaseTrainer.__mro__[:2]] == ["_BaseTrainer", "Trainer"]

@@ -1,4 +1,4 @@
-"""On-policy distillation with ``trl.DistillationTrainer``: the model learns a teacher's probabilities on its answers."""
+"""On-policy distillation with ``trl.DistillationTrainer``: a teacher's probabilities on its own answers."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     The teacher has the adapters of its own training merged, and is not trained.
 
     Raises:
-        UserError: The teacher has another vocabulary, a prompt has tools, or fewer prompts are left than one step needs.
+        UserError: The teacher has another vocabulary, a prompt has tools, or fewer prompts are left than a step needs.
     """
     from types import new_class
 
