@@ -38,7 +38,7 @@ def built(tiny: Path, tmp_path: Path):
 
 
 def test_a_good_recipe_has_no_warning(built):
-    rows = [{"prompt": row["prompt"], "ground_truth": row["ground_truth"]} for row in ROWS]
+    rows = [row | {"completion": row["ground_truth"]} for row in ROWS]
     done = call(built(GRPO % ("exact_match", ""), rows), "check", "r.yaml", "--rows", "0", "--strict")
     assert done.code == 0 and done.err == "", done.err
 
