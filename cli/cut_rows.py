@@ -36,8 +36,9 @@ def cut_rows(training: Training, kind: str, examples: Examples, room: int) -> li
     all_learnt = examples.counts["tokens"] + lost
     first = (
         f"max_length {_limit(limit)}: {number(len(cuts), noun)} of {rows:,} ({share(len(cuts), rows)}) "
-        f"{'loses' if len(cuts) == 1 else 'lose'} {lost:,} of {all_learnt:,} tokens that would be learnt"
-        f"{f', {gone:,} of them all, and so {_are(gone)} left out' if gone else ''}; {_lengths(examples.lengths)}"
+        f"{_lose(len(cuts))} {lost:,} of {all_learnt:,} tokens that would be learnt"
+        f"{f'; {number(gone, noun)} {_lose(gone)} all and {_are(gone)} left out' if gone else ''}; "
+        f"{_lengths(examples.lengths)}"
     )
     more = f"; {number(len(cuts) - SHOWN, noun)} more" if len(cuts) > SHOWN else ""
     rows_of = "; ".join(_row(one, training) for one in cuts[:SHOWN])
@@ -46,6 +47,10 @@ def cut_rows(training: Training, kind: str, examples: Examples, room: int) -> li
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _lose(count: int) -> str:
+    return "loses" if count == 1 else "lose"
 
 
 def _limit(limit: object) -> str:

@@ -165,7 +165,7 @@ def test_grpo_records_every_answer_and_survives_a_broken_scorer(tmp_path, store,
     options = "num_generations: 4, per_device_train_batch_size: 4, max_steps: 2, max_completion_length: 8"
     sections = (
         f"train:\n  g: {{trainer: grpo, dataset: rl, model: student, lora: true, {options}, "
-        f"rewards: [own.mine.longest, own.mine.broken]}}\n"
+        f"rewards: [own.mine.longest, own.mine.broken], allow: [constant_reward]}}\n"
     )
     long = turns("user", "answer " * 300)
     rows = rl_rows(4).with_columns(prompt=pl.when(pl.col("row_id") == "r_3").then(pl.lit(long)).otherwise("prompt"))

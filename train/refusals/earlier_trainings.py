@@ -16,15 +16,18 @@ def trained_elsewhere(model: ModelRef) -> list[pl.DataFrame]:
     """Return the rows (``row_id``, ``prompt``) of each training whose folder a model's weights are in."""
     folders = [Path(one) for one in dict.fromkeys((model.location, *model.adapters)) if one]
     stages = [_stage(folder.parent) for folder in folders if folder.is_absolute()]
-    return [_rows(stage) for stage in stages if stage is not None and stage.rows("training_rows")]
+    return [_rows(stage) for stage in stages if stage is not None and stage.files("training_rows")]
 
 
 def _stage(folder: Path) -> Stage | None:
-    """Return the finished stage in a folder, or None where there is none."""
+    """Return the finished stage in a folder, or None where there is none of ours."""
     try:
-        return load_stage(folder) if (folder / "stage.json").is_file() else None
-    except (OSError, ValueError, KeyError):  # no manifest of ours
+        held = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
+    tables = held.get("tables") if isinstance(held, dict) and "stage_id" in held else None
+    is_ours = isinstance(tables, dict) and all(isinstance(one, dict) and "files" in one for one in tables.values())
+    return load_stage(folder) if is_ours else None
 
 
 def _rows(training: Stage) -> pl.DataFrame:
@@ -33,11 +36,11 @@ def _rows(training: Stage) -> pl.DataFrame:
     wanted = fates.filter(pl.col("fate") == TRAINED).select("row_id").unique()
     parts = [pl.DataFrame(schema={"row_id": pl.String, "prompt": pl.String})]
     for manifest in sorted(training.path.parent.glob("*/stage.json")):
-        if wanted.is_empty():
-            break
-        tables = json.loads(manifest.read_text(encoding="utf-8")).get("tables", {})
-        for table in (one for one in DATASET_TABLES.values() if one in tables):
-            found = load_stage(manifest.parent).read(table, ["row_id", "prompt"]).unique("row_id", keep="first")
+        stage = None if wanted.is_empty() else _stage(manifest.parent)
+        if stage is None:
+            continue
+        for table in DATASET_TABLES.values():
+            found = stage.read(table, ["row_id", "prompt"]).unique("row_id", keep="first")
             parts.append(found.join(wanted, on="row_id", how="semi", maintain_order="left"))
             wanted = wanted.join(parts[-1], on="row_id", how="anti")
     return pl.concat(parts)

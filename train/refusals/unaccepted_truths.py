@@ -58,9 +58,11 @@ class Unaccepted(NamedTuple):
             return ""
         count, (reason, _) = self.rows.height, self.rows["why"].value_counts(sort=True).row(0)
         more = f"; {self.skipped:,} more programs were not run" if self.skipped else ""
+        do = "is not accepted by its" if count == 1 else "are not accepted by their"
+        rows = first_rows(self.rows["row_id"], count)
         return (
-            f"{count:,} of {self.judged:,} ground truths ({share(count, self.judged)}) are not accepted by their own "
-            f"verifier ({first_rows(self.rows['row_id'], count)}: {reason}){more}"
+            f"{count:,} of {self.judged:,} ground truths ({share(count, self.judged)}) {do} own verifier ({rows}: "
+            f"{reason}){more}"
         )
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -8,10 +10,13 @@ from tests.train.examples.templates import SOURCES, chat
 
 pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
+from train.examples.examples import Examples  # noqa: E402
 from train.examples.loss_settings import LossSettings  # noqa: E402
 from train.examples.pair_examples import (  # noqa: E402
     PAIR_TOO_LONG,
     PROMPT_TOO_LONG,
+    SAME,
+    SAME_ONCE_CUT,
     dpo_examples,
     learnt_pairs,
     reward_examples,
@@ -132,6 +137,27 @@ def test_pairs_that_cannot_be_used_are_left_out_with_the_reason():
         assert examples.dropped == {"r_2": reason}
     silent = dpo_examples(pair(PROMPT[:1], [CALLED], GOOD), chat("no end"), WHOLE)
     assert silent.dropped == {"r_0": "the model's chat template prints nothing of its answer"}
+
+
+@pytest.mark.parametrize("make", [dpo_examples, reward_examples])
+def test_a_pair_of_equal_tokens_is_left_out(make: Callable[..., Examples]):
+    spaced = [turn("assistant", "\n GOOD  ")]  # gemma's template strips white space
+    examples = make(pair(PROMPT, GOOD, spaced), chat("gemma"), WHOLE)
+    assert examples.dropped == {"r_0": SAME} and not examples.columns and not examples.cuts
+    assert make(pair(PROMPT, GOOD, spaced), chat("smollm2"), WHOLE).dropped == {}
+
+
+def test_a_pair_that_is_equal_once_cut_is_left_out():
+    longer = [turn("assistant", "GOOD and longer")]
+    whole = dpo_examples(pair(PROMPT, GOOD, longer), chat("smollm2"), WHOLE)
+    length = next(
+        at for at in range(200) if dpo_examples(pair(PROMPT, GOOD, longer), chat("smollm2"), short(at + 1)).columns
+    )
+    assert length > len(whole.columns["prompt_ids"][0])
+    cut = dpo_examples(pair(PROMPT, GOOD, longer), chat("smollm2"), short(length))
+    assert cut.dropped == {"r_0": SAME_ONCE_CUT}
+    (lost,) = cut.cuts
+    assert lost.left_out and lost.lost == lost.learnt == whole.counts["tokens"]
 
 
 @pytest.mark.parametrize("keep_end", [False, True])

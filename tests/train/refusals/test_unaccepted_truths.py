@@ -1,0 +1,64 @@
+"""Ground truths that their own verifier does not accept: those rows are left out, and many refuse the training."""
+
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.train.refusals.test_constant_reward import recipe
+from tests.train.tables import rl_rows
+from train.answer_scorers import answer_scorers
+from train.refusals.unaccepted_truths import FATE, Unaccepted, unaccepted_truths
+
+UNREADABLE, NONE = r"\frac{1}{", None
+
+
+def looked(truths: list[str | None], rewards: list[str]) -> Unaccepted:
+    rows = rl_rows(len(truths)).with_columns(ground_truth=pl.Series(truths, dtype=pl.String))
+    return unaccepted_truths(rows, answer_scorers(recipe(rewards), rewards, "here"), 0)
+
+
+def test_rows_whose_truth_is_not_accepted_are_left_out_with_the_reason():
+    found = looked(["1", UNREADABLE, "3", "4"], ["math"])
+    assert found.fates.rows() == [("r_1", FATE)]
+    assert found.text().startswith("1 of 4 ground truths (25%) is not accepted by its own verifier (row r_1: can't be")
+    assert found.refusal() is None
+
+
+def test_more_than_half_refuse_the_training():
+    refusal = looked([UNREADABLE, UNREADABLE, "3"], ["math"]).refusal()
+    assert refusal is not None and refusal.name == "unaccepted_truths" and "2 of 3 ground truths (67%)" in refusal.text
+    assert looked([UNREADABLE, "2"], ["math"]).refusal() is None
+
+
+def test_a_row_without_a_truth_is_not_judged():
+    found = looked(["1", NONE, " "], ["math"])
+    assert (found.judged, found.without, found.rows.height) == (1, 2, 0)
+    nothing = looked([NONE], ["length"])  # no verifier
+    assert nothing.rows.is_empty() and nothing[1:] == (0, 0, 0, {}) and nothing.text() == ""
+
+
+def test_one_verifier_that_accepts_a_truth_is_enough():
+    assert looked([UNREADABLE, "2"], ["math", "exact_match"]).rows.is_empty()
+    assert looked([UNREADABLE, "2"], ["exact_match", "math"]).rows.is_empty()
+
+
+@pytest.mark.slow  # the sandbox
+def test_programs_are_sampled_and_their_fate_is_by_their_tests():
+    programs = [{"code": f"def f(x):\n    return x + {n % 2}"} for n in range(4)]
+    rows = rl_rows(4).with_columns(
+        ground_truth=pl.lit("assert f(1) == 2"), metadata=pl.Series([json.dumps(one) for one in programs])
+    )
+    found = unaccepted_truths(rows, answer_scorers(recipe(["code"]), ["code"], "here"), 0)
+    assert found.fates.rows() == [("r_0", FATE), ("r_2", FATE)] and found.judged == 4
+    assert found.rows["why"].to_list() == ["its reference scores 0"] * 2
+
+
+@given(st.lists(st.sampled_from(["1", "x + 1", UNREADABLE, NONE]), min_size=1, max_size=8))
+def test_every_row_is_judged_or_without_a_truth(truths):
+    found = looked(truths, ["math"])
+    assert found.judged + found.without == len(truths)
+    assert found.rows["row_id"].to_list() == [f"r_{at}" for at, truth in enumerate(truths) if truth == UNREADABLE]
+    assert (found.refusal() is not None) == (2 * found.rows.height > found.judged)
