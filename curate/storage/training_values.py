@@ -67,9 +67,10 @@ def row_figures(training: Stage) -> pl.DataFrame:
 
 def row_rewards(training: Stage) -> pl.DataFrame:
     """Return the mean reward of the answers sampled for each row; a reward without a value is left out of the sum."""
-    rollouts = trained_rollouts(training)
     settings = json.loads(training.read("trainings", ["settings"])["settings"][0])
-    weights = dict(zip(settings.get("rewards") or [], settings.get("reward_weights") or [], strict=False))
+    names = settings.get("rewards") or []  # a distillation has none: its answers have divergences
+    rollouts = trained_rollouts(training).filter(pl.col("reward").is_in(names))
+    weights = dict(zip(names, settings.get("reward_weights") or [], strict=False))
     weighed = pl.col("value") * pl.col("reward").replace_strict(weights, default=1.0, return_dtype=pl.Float64)
     answers = rollouts.with_columns(weighed=weighed).filter(pl.col("weighed").is_finite())
     sums = answers.group_by("row_id", "step", "sample_index", maintain_order=True).agg(pl.col("weighed").sum())
