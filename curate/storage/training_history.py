@@ -15,7 +15,7 @@ from curate.storage.sql_views import connect
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from curate.storage.training_records import TrainingRecord, find_trainings, training_records
-from curate.storage.training_values import row_figures
+from curate.storage.training_values import row_figures, trained_rollouts
 from schemas.errors import UserError
 
 SHOWN = 5  # rows, and other trainings of the same name
@@ -170,7 +170,7 @@ def _text(con: duckdb.DuckDBPyConnection, row_id: str) -> str:
 
 def _rewards(stage: Stage) -> list[str]:
     """Return the mean of each reward in the first and the last tenth of a training's steps."""
-    rollouts = stage.read("rollouts", ["step", "reward", "value", "error"])
+    rollouts = trained_rollouts(stage)
     if rollouts.is_empty():
         return []
     steps = rollouts["step"].unique().sort()
@@ -189,7 +189,7 @@ def _rewards(stage: Stage) -> list[str]:
 
 def _rollouts(stage: Stage) -> list[str]:
     """Return some answers of the last step with their rewards: the best and the worst."""
-    rollouts = stage.read("rollouts", ["step", "row_id", "sample_index", "response", "reward", "value"])
+    rollouts = trained_rollouts(stage)
     last = rollouts.filter(pl.col("step") == pl.col("step").max())
     answers = last.group_by("row_id", "sample_index", maintain_order=True).agg(
         pl.col("response").first(), total=pl.col("value").sum(), rewards=pl.struct("reward", "value")

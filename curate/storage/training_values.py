@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 
-from curate.storage.stage import Stage
+from curate.storage.stage import Stage, conform
 from curate.storage.store import Store
 
 # Table of a dataset -> its columns with the ids of candidates.
@@ -67,14 +67,19 @@ def row_figures(training: Stage) -> pl.DataFrame:
 
 def row_rewards(training: Stage) -> pl.DataFrame:
     """Return the mean reward of the answers sampled for each row; a reward without a value is left out of the sum."""
-    rollouts = training.read("rollouts", ["row_id", "step", "sample_index", "reward", "value", "phase"])
-    rollouts = rollouts.filter(pl.col("phase").fill_null("train") == "train")
     settings = json.loads(training.read("trainings", ["settings"])["settings"][0])
-    weights = dict(zip(settings.get("rewards") or [], settings.get("reward_weights") or [], strict=False))
+    names = settings.get("rewards") or []  # a distillation has none: its answers have divergences
+    rollouts = trained_rollouts(training).filter(pl.col("reward").is_in(names))
+    weights = dict(zip(names, settings.get("reward_weights") or [], strict=False))
     weighed = pl.col("value") * pl.col("reward").replace_strict(weights, default=1.0, return_dtype=pl.Float64)
     answers = rollouts.with_columns(weighed=weighed).filter(pl.col("weighed").is_finite())
     sums = answers.group_by("row_id", "step", "sample_index", maintain_order=True).agg(pl.col("weighed").sum())
     return sums.group_by("row_id", maintain_order=True).agg(reward_mean=pl.col("weighed").mean())
+
+
+def trained_rollouts(training: Stage) -> pl.DataFrame:
+    """Return the rollouts of a training without those of its evaluations; of an old one, which had no phase, all."""
+    return conform("rollouts", training.read("rollouts")).filter(pl.col("phase").fill_null("train") == "train")
 
 
 def _candidates(datasets: list[Stage]) -> pl.DataFrame:

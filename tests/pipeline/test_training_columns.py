@@ -70,7 +70,7 @@ def test_a_later_training_changes_the_result_unless_one_is_named(tmp_path, store
         assert all(stage.cached for stage in plan(one, store).stages)
 
 
-def test_a_recipe_reads_neither_its_own_trainings_nor_what_builds_on_them(tmp_path, store, first):
+def test_a_recipe_never_depends_on_its_own_trainings(tmp_path, store, first):
     base = trained(store, "round1", "sft", "all", losses(first, 0.1, 2.5), made="2026-11-29T05")
     second = recipe(tmp_path, "round2", NOISY)
     rows = run(second, store).datasets["all"]["row_id"].to_list()

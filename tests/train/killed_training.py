@@ -54,8 +54,7 @@ def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> 
 def main(model: str, after: str, jobs: str) -> None:
     """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
     # Imported for the children.
-    from trl import DistillationTrainer, DPOTrainer, GRPOTrainer  # noqa: F401
-    from trl import KTOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401
+    from trl import DistillationTrainer, DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401  # noqa: F401
 
     codes = []
     for folder, dataset, sections in json.loads(jobs):
