@@ -25,8 +25,13 @@ CHANGES = {
     "preferences": [HALF, "train.dpo.max_steps=2", "train.kto.max_steps=2"],
     "feedback": [HALF, "train.rm.max_steps=2", "train.rloo.max_steps=1", "train.rloo.max_completion_length=6"],
     "sums": ["train.grpo.max_steps=1", "train.grpo.max_completion_length=6"],
-    "ppo": ["train.ppo.max_steps=1", "train.ppo.max_completion_length=6"],
-    "on_policy": [HALF, "train.taught.max_steps=2", "train.distill.max_steps=1", "train.distill.max_completion_length=6"],
+    "ppo": [HALF, "train.ppo.max_steps=1", "train.ppo.max_completion_length=6"],
+    "on_policy": [
+        HALF,
+        "train.taught.max_steps=2",
+        "train.distill.max_steps=1",
+        "train.distill.max_completion_length=6",
+    ],
 }
 
 
@@ -79,7 +84,8 @@ def test_a_recipe_of_a_trainer_runs_to_the_end(name, tmp_path, model):
     expected = sorted((key, training.trainer) for key, training in recipe.train.items())
     assert [(row["name"], row["trainer"]) for row in json.loads(trained.out)] == expected
     query = "SELECT model, scorer, count(value) AS n FROM evaluations GROUP BY ALL"
-    counted = {(row["model"], row["scorer"]): row["n"] for row in json.loads(call(tmp_path, "sql", query, "--format", "json").out)}
+    counts = json.loads(call(tmp_path, "sql", query, "--format", "json").out)
+    counted = {(row["model"], row["scorer"]): row["n"] for row in counts}
     assert recipe.evaluate is not None
     assert set(counted) == {(model, scorer) for model in recipe.evaluate.models for scorer in recipe.evaluate.by}
     assert len(set(counted.values())) == 1 and min(counted.values()) >= 3, "every answer has every score"
