@@ -22,7 +22,7 @@ def recipe_list() -> str:
 
 
 def copy_recipe(name: str, folder: Path) -> list[Path]:
-    """Copy a shipped recipe and the files that its sources name into a folder.
+    """Copy a shipped recipe, and the files that its sources and its models' ``chat_template`` name, into a folder.
 
     Args:
         name: The recipe's name.
@@ -40,7 +40,9 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     shipped = RECIPES / f"{name}.yaml"
     if not shipped.exists():
         raise unknown("shipped recipe", name, recipe_names())
-    paths = [str(step.settings["path"]) for step in load_recipe(shipped).prompts if step.verb == "source"]
+    recipe = load_recipe(shipped)
+    paths = [str(step.settings["path"]) for step in recipe.prompts if step.verb == "source"]
+    paths += [str(model.settings.get("chat_template", "")) for model in recipe.models.values()]
     names = [shipped.name, *(p for p in paths if (RECIPES / p).is_file())]
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; --folder takes a folder")

@@ -37,8 +37,8 @@ else:
 FUNCTION = "ChunkedDivergenceFunction"  # of ``trl.trainer.distillation_trainer``
 REWARD = "divergence"  # the name of the figure in the table ``rollouts``
 ANSWERS = {
-    "step": INTEGER, "epoch": NUMBER, "row_id": TEXT, "phase": TEXT, "response": TEXT, "divergence": NUMBER,
-    "tokens": INTEGER, "entropy": NUMBER,
+    "step": INTEGER, "epoch": NUMBER, "row_id": TEXT, "phase": TEXT, "response": TEXT, "finish_reason": TEXT,
+    "divergence": NUMBER, "tokens": INTEGER, "entropy": NUMBER,
 }  # fmt: skip
 
 
@@ -73,13 +73,14 @@ class DistilledAnswers(TRLTrainer):
         mask = inputs["completion_mask"].bool()
         tokens = mask.sum(1)
         ids = [row[kept].tolist() for row, kept in zip(inputs["completion_ids"], mask, strict=True)]
-        training = self.model.training
+        training, end = self.model.training, self.processing_class.eos_token_id
         columns = {
             "step": self.state.global_step + training,
             "epoch": self.state.epoch,
             "row_id": [self.row_ids[index] for index in inputs["row_index"].tolist()],
             "phase": "train" if training else "eval",
             "response": self.processing_class.batch_decode(ids, skip_special_tokens=True),
+            "finish_reason": ["stop" if row[-1:] == [end] else "length" for row in ids],
             "divergence": (_by_answer(divergence, mask) / tokens.clamp(min=1)).tolist(),
             "tokens": tokens.tolist(),
             "entropy": (_by_answer(entropy, mask) / tokens.clamp(min=1)).tolist(),

@@ -85,7 +85,8 @@ def test_its_trainings_fit_their_datasets_and_options_exist(name):
         if options.fields(training.trainer):  # where TRL is installed
             assert set(training.settings) <= set(options.fields(training.trainer))
         assert training.lora, "small machines train it too"
-    assert set(recipe.evaluate.models) == {*recipe.train, next(iter(recipe.train.values())).model}, "before and after"
+    answering = {name for name, training in recipe.train.items() if training.trainer != "reward"}
+    assert set(recipe.evaluate.models) == {*answering, next(iter(recipe.train.values())).model}, "before and after"
 
 
 def test_it_evaluates_by_scores_that_it_also_computes(name):
@@ -93,6 +94,7 @@ def test_it_evaluates_by_scores_that_it_also_computes(name):
     if recipe.evaluate is None:
         return
     scored = {step.name for step in recipe.completions if step.verb == "score"}
+    scored |= {name for name, training in recipe.train.items() if training.trainer == "reward"}
     assert set(recipe.evaluate.by) <= scored
     assert {reward for training in recipe.train.values() for reward in training.rewards} <= scored
 

@@ -7,9 +7,11 @@ from typing import Any
 from curate.models.chat.chat_template import ChatTemplate, TemplateRefused
 from curate.models.chat.fit_messages import fit
 from curate.models.chat.template_support import Support, support_of
+from schemas.learnt_turns import is_learnt
 from train.examples.loss_settings import LossSettings
 
 IN_TEXT = "reasoning traces in the text, between <think> and </think>"
+LEFT_OUT = "reasoning traces left out"
 TRACE, ANSWER = "qztracezq", "qzanswerzq"  # words that stand nowhere else
 
 
@@ -27,6 +29,8 @@ def fitted(
     if how.traces_in_text and any(_has_unshown_trace(message, support) for message in messages):
         messages = [_with_trace_in_text(m) if _has_unshown_trace(m, support) else m for m in messages]
         written = frozenset((IN_TEXT,))
+    elif any(_has_unshown_trace(message, support) and is_learnt(message) for message in messages):
+        written = frozenset((LEFT_OUT,))
     messages, changes = fit(messages, support)
     return messages, changes | written
 
