@@ -10,6 +10,7 @@ import pytest
 from curate.models.model_ref import ModelRef
 from curate.steps import code_hash
 from curate.storage.stage import Stage
+from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
