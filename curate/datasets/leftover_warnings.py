@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from curate.datasets.dataset_spec import NOUNS
+from curate.datasets.selection_rule import makes_pairs
 from curate.pipeline.run_state import RunState
 from curate.sources.template_leftovers import Search, search_for
 from curate.steps import sql_conditions
@@ -57,7 +58,7 @@ def leftover_warnings(state: RunState, entry: Dataset, stage: Stage | None) -> l
 def _noun_to_come(state: RunState, entry: Dataset) -> str:
     if not state.completions.stages:
         return "prompts"
-    return "candidates" if entry.type == "preference" else NOUNS[entry.type]  # a candidate is no pair
+    return "candidates" if makes_pairs(entry) else NOUNS[entry.type]  # a candidate is no pair
 
 
 def _searches(state: RunState) -> dict[str, Search]:
