@@ -26,6 +26,7 @@ from train.dotted_trainer import is_dotted
 from train.examples.missing_marks import missing_marks
 from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
+from train.unpaired_labels import known_labels
 from train.unshown import check_prints_turns, no_template
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             continue
         examples, wrong = _examples(recipe, name, chat, rows, ref)
         warnings += [StageWarning(f"train.{name}", wrong)] if wrong else []
+        if examples is not None and not rows.built and rows.total is not None:
+            warnings += [StageWarning(f"train.{name}", said) for said in known_labels(examples)]
         lines = [] if rows.built else [_origin(recipe, found, training, rows)]
         if examples is not None and wrong:
             lines.append(REFUSED_PROMPTS if rows.kind == "prompt" else REFUSED_ROWS)

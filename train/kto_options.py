@@ -10,6 +10,7 @@ from schemas.errors import UserError, unknown
 
 LOSSES = ("kto", "apo_zero_unpaired")
 WITHOUT_KL = "apo_zero_unpaired"
+BATCH = 8  # TRL's default
 WEIGHTS = ("desirable_weight", "undesirable_weight")
 
 
@@ -50,3 +51,19 @@ def check_kto(given: dict[str, Any], where: str) -> None:
             f"{where}: auto_find_batch_size would change the batches that KTO has paired rows in; set "
             f"per_device_train_batch_size"
         )
+
+
+def last_row_alone(settings: dict[str, Any], rows: int) -> str:
+    """Return that the last batch has one row, whose KL is then estimated from its own answer, and what to set; or "".
+
+    Args:
+        settings: The training's settings.
+        rows: How many rows it has.
+    """
+    size = settings.get("per_device_train_batch_size", BATCH)
+    if settings.get("loss_type") == WITHOUT_KL or rows % size != 1 or settings.get("dataloader_drop_last"):
+        return ""
+    return (
+        f"of {rows:,} rows in batches of {size} the last is alone, so its KL is that of its own answer; to leave it "
+        f"out set dataloader_drop_last: true"
+    )

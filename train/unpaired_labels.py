@@ -37,6 +37,15 @@ def check_examples(examples: Examples, where: str) -> None:
         raise one_label(f"all {examples.counts['rows']:,} rows{left_out}", labels.pop(), where)
 
 
+def known_labels(examples: Examples) -> list[str]:
+    """Return a warning where all rows that a training could have, as far as the sources tell, have one label."""
+    labels = {*examples.columns.get("label", ())}
+    if len(labels) != 1 or None in labels:
+        return []
+    kind = "good" if labels.pop() else "bad"
+    return [f"all {examples.counts['rows']:,} rows that are known before the run are {kind} answers; {REMEDY}"]
+
+
 def one_label(which: str, label: bool, where: str) -> UserError:
     """Return the error for rows that all have one label."""
     return UserError(f"{where}: {which} are {'good' if label else 'bad'} answers; {REMEDY}")

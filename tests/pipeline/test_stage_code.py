@@ -42,6 +42,8 @@ completions:
 datasets:
   sft: {type: sft, select: best_of_n, by: math, dedup: minhash, control: random}
   dpo: {type: preference, select: best_vs_worst, by: math, max_similarity: 0.9, control: random, match: tokens}
+  kto: {type: unpaired, by: math, where: "chars > 0", control: random}
+  unpaired: {type: unpaired, select: best_vs_worst, by: math, control: random}
   rl: {type: prompt, where: "pass_rate between 0.0 and 1.0", by: math, control: random}
 split: {test: 0.3}
 """

@@ -129,6 +129,42 @@ def test_the_warning_that_we_leave_out_is_trls(caplog, name: str):
     ]
 
 
+def test_kto_pairs_rows_and_calls_models_as_we_take_it_to():
+    from trl import KTOConfig, KTOTrainer
+
+    prepare = inspect.getsource(KTOTrainer._prepare_dataset)
+    assert list(inspect.signature(KTOTrainer._prepare_dataset).parameters) == [
+        "self", "dataset", "processing_class", "args", "dataset_name",
+    ]  # fmt: skip
+    assert '[examples["completion_ids"][-1]] + examples["completion_ids"][:-1]' in prepare
+    assert "batch_size=args.per_device_train_batch_size" in prepare
+    source = inspect.getsource(KTOTrainer)
+    for name in (
+        "self.beta",
+        "self.calculate_KL",
+        "self.desirable_weight",
+        "self.undesirable_weight",
+        "self.ref_model",
+    ):
+        assert f"{name} = " in source, name
+    assert source.index("self.calculate_KL = ") < source.index("train_dataset = self._prepare_dataset(")
+    loss = inspect.getsource(KTOTrainer._compute_loss)
+    of_policy = (
+        loss.index("KL_logps = self._compute_kl_logps(model, batch)"),
+        loss.index("outputs = model(**model_kwargs"),
+    )
+    of_adapter = loss.index("self._compute_kl_logps(self.model, batch)"), loss.index("self.model(**ref_model_kwargs")
+    of_copy = (
+        loss.index("self._compute_kl_logps(self.ref_model, batch)"),
+        loss.index("self.ref_model(**ref_model_kwargs"),
+    )
+    for first, second in (of_policy, of_adapter, of_copy):
+        assert first < second, "the KL's answers are asked for first"
+    assert of_policy[1] < of_adapter[0], "the policy is called first"
+    config = KTOConfig(output_dir="x", use_cpu=True, bf16=False)
+    assert (config.train_sampling_strategy, config.per_device_train_batch_size) == ("sequential", 8)
+
+
 @pytest.mark.parametrize(("variable", "off"), [(None, True), ("0", False)])
 def test_telemetry_is_off_unless_the_user_turned_it_on(variable: str | None, off: bool):
     code = "import huggingface_hub.constants as c; import train.trl_setup; print(c.HF_HUB_DISABLE_TELEMETRY)"

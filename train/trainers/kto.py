@@ -112,6 +112,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
 
     from train.examples.examples import Examples
     from train.examples.unpaired_examples import unpaired_examples
+    from train.kto_options import last_row_alone
     from train.row_training import train_on_rows
     from train.trl_setup import load_model
     from train.unpaired_labels import check_examples, in_random_order
@@ -126,6 +127,8 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         examples = unpaired_examples(rows, chat, how, first_index=first_index)
         if not first_index:  # rows to evaluate on come later
             check_examples(examples, f"train.{job.name}")
+            if alone := last_row_alone(job.settings, examples.counts["rows"]):
+                job.progress.say(f"train {job.name}: {alone}")
         return examples
 
     if "train_sampling_strategy" not in job.settings:
