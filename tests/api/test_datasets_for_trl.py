@@ -40,6 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
             "datasets": {
                 "sft": {"type": "sft", "select": "best_of_n", "by": "length"},
                 "pairs": {"type": "preference", "select": "best_vs_worst", "by": "length"},
+                "thumbs": {"type": "unpaired", "by": "length", "threshold": 1},
                 "questions": {"type": "prompt"},
             },
         },
@@ -81,7 +82,13 @@ def test_two_recipes_with_one_name_for_a_dataset(store, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("trainer", "dataset"),
-    [("SFTTrainer", "sft"), ("DPOTrainer", "pairs"), ("RewardTrainer", "pairs"), ("GRPOTrainer", "questions")],
+    [
+        ("SFTTrainer", "sft"),
+        ("DPOTrainer", "pairs"),
+        ("RewardTrainer", "pairs"),
+        ("KTOTrainer", "thumbs"),
+        ("GRPOTrainer", "questions"),
+    ],
 )
 def test_trl_trains_on_it_as_it_is(store: OpenStore, tiny: Path, tmp_path: Path, trainer: str, dataset: str):
     import trl

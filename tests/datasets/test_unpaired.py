@@ -64,15 +64,26 @@ def test_recorded_verdicts_label_the_answers(tmp_path):
      ("is_correct", 1, -1)],
 )  # fmt: skip
 def test_labels_of_every_kto_layout_are_read(tmp_path, name: str, good: object, bad: object):
-    shapes = [
-        {"messages": [{"role": "user", "content": "q0"}, {"role": "assistant", "content": "yes"}], name: good},
-        {"messages": [{"role": "user", "content": "q1"}, {"role": "assistant", "content": "no"}], name: bad},
-        {"instruction": "q2", "input": "", "output": "also", name: bad},
+    def messages(role: str, content: str, one: str, other: str) -> list[dict]:
+        return [{role: one, content: "question"}, {role: other, content: "CONTENT"}]
+
+    shapes = [  # ms-swift and LLaMA-Factory; LLaMA-Factory's older ones; axolotl and TRL
+        {"messages": messages("role", "content", "user", "assistant")},
+        {"conversations": messages("from", "value", "human", "gpt")},
+        {"instruction": "question", "input": "", "output": "CONTENT"},
+        {"prompt": "question", "completion": "CONTENT"},
+        {
+            "prompt": messages("role", "content", "user", "assistant")[:1],
+            "completion": messages("role", "content", "user", "assistant")[1:],
+        },
     ]
-    store, _ = built(tmp_path, shapes[:2], "k: {type: unpaired}")
-    assert labels(store, "k") == {"yes": True, "no": False}
-    store, _ = built(tmp_path / "alpaca", [shapes[2]], "k: {type: unpaired}")
-    assert labels(store, "k") == {"also": False}
+    for number, shape in enumerate(shapes):
+        rows = [
+            json.loads(json.dumps(shape).replace("CONTENT", text)) | {name: value}
+            for text, value in (("yes", good), ("no", bad))
+        ]
+        store, _ = built(tmp_path / str(number), rows, "k: {type: unpaired}")
+        assert labels(store, "k") == {"yes": True, "no": False}, shape
 
 
 def test_a_score_of_just_the_threshold_is_good_and_null_is_left_out(tmp_path):

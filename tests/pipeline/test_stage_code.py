@@ -158,11 +158,13 @@ def test_so_is_the_code_of_stages_that_ask_models(recipe, tmp_path):
     assert len(seen) == 8 and min(seen.values()) > 2, seen
 
 
+CHOSEN = ["datasets.sft", "datasets.dpo", "datasets.kto", "datasets.unpaired", "datasets.rl"]
 # A definition, and the stages whose key an edit of it changes, as patterns of their labels.
 EDITS = [
-    ("curate/datasets/refine.py", "refine", ["datasets.sft", "datasets.dpo", "datasets.rl"]),
+    ("curate/datasets/refine.py", "refine", CHOSEN),
     ("curate/datasets/pairs.py", "choose_pairs", ["datasets.*"]),
-    ("curate/pipeline/dedup.py", "duplicate_decisions", ["*.dedup.*", "datasets.sft", "datasets.dpo", "datasets.rl"]),
+    ("curate/datasets/labels.py", "with_labels", ["datasets.*"]),
+    ("curate/pipeline/dedup.py", "duplicate_decisions", ["*.dedup.*", *CHOSEN]),
     ("curate/pipeline/split.py", "take_shares", ["datasets.*"]),
     ("curate/algorithms/families/templates.py", "without_template", ["datasets.*"]),
     ("curate/pipeline/filter.py", "write_filter_decisions", ["completions.filter"]),
