@@ -29,6 +29,7 @@ NAMES = (
     "diverse",
     "decontaminate",
     "filters",
+    "trainers",
 )
 HEAD = f"{'benchmark':<58} {'figure':>9} {'unit':<9} {'target':<9} {'peer':<16} {'figure':>9} {'ratio':>6}"
 

@@ -30,7 +30,9 @@ TRAINERS: dict[str, tuple[str, dict[str, Any]]] = {
     "reward": ("preference", {"max_steps": 40}),
     "grpo": ("prompt", {"max_steps": 25, **ANSWERS}),
     "rloo": ("prompt", {"max_steps": 25, **ANSWERS}),
+    "distill": ("prompt", {"max_steps": 25, "max_completion_length": 48}),
 }
+STEMS = {"reward": "Reward", "distill": "Distillation"}
 TABLES = {"sft": "sft", "preference": "preferences", "unpaired": "unpaired", "prompt": "rl_prompts"}
 WORDS = [f"{a}{b}{c}" for a in ("ba", "do", "ki", "ru") for b in ("l", "n", "st") for c in ("a", "em", "or", "ux")]
 
@@ -126,11 +128,12 @@ def ours(trainer: str, folder: Path) -> None:
 
     kind, options = TRAINERS[trainer]
     shown = ", ".join(f"{key}: {json.dumps(value)}" for key, value in (COMMON | options).items())
-    rewards = ", rewards: [length, repetition]" if kind == "prompt" else ""
+    needs = ", teacher: teacher" if trainer == "distill" else ", rewards: [length, repetition]"
+    needs = needs if kind == "prompt" else ""
     (folder / "recipe.yaml").write_text(
-        f"name: bench\nseed: 3\nmodels: {{student: tiny}}\nprompts:\n  - source: seeds.jsonl\n"
+        f"name: bench\nseed: 3\nmodels: {{student: tiny, teacher: tiny}}\nprompts:\n  - source: seeds.jsonl\n"
         f"datasets:\n  d: {{type: {kind}}}\n"
-        f"train:\n  t: {{trainer: {trainer}, dataset: d, model: student, lora: true, {shown}{rewards}}}\n",
+        f"train:\n  t: {{trainer: {trainer}, dataset: d, model: student, lora: true, {shown}{needs}}}\n",
         encoding="utf-8",
     )
     rows = [
@@ -144,7 +147,7 @@ def ours(trainer: str, folder: Path) -> None:
             writer.write(TABLES[kind], pl.DataFrame(rows))
         stage = store.stage("d00000000000")
         assert stage is not None
-        refs = {"student": ModelRef("student", "tiny@0", str(folder / "model"))}
+        refs = {name: ModelRef(name, "tiny@0", str(folder / "model")) for name in ("student", "teacher")}
         train_recipe(load_recipe(folder / "recipe.yaml"), store, {"d": stage}, refs, None, Clock())
 
 
@@ -174,7 +177,10 @@ def plain(trainer: str, folder: Path) -> None:
         return repetition(texts(completions)).to_list()
 
     kind, options = TRAINERS[trainer]
-    stem = {"sft": "SFT", "dpo": "DPO", "kto": "KTO", "reward": "Reward", "grpo": "GRPO", "rloo": "RLOO"}[trainer]
+    stem = STEMS.get(trainer, trainer.upper())
+    needs: dict[str, Any] = {"reward_funcs": [long, repeats]} if trainer in ("grpo", "rloo") else {}
+    if trainer == "distill":
+        needs["teacher_model"] = AutoModelForCausalLM.from_pretrained(folder / "model")
     task = AutoModelForSequenceClassification if trainer == "reward" else AutoModelForCausalLM
     with tempfile.TemporaryDirectory(dir=folder) as place:
         args = getattr(trl, f"{stem}Config")(
@@ -191,7 +197,7 @@ def plain(trainer: str, folder: Path) -> None:
                 task_type="SEQ_CLS" if trainer == "reward" else "CAUSAL_LM",
             ),
             callbacks=[Clock()],
-            **({"reward_funcs": [long, repeats]} if kind == "prompt" else {}),
+            **needs,
         )  # fmt: skip
         done.train()
         done.save_model(str(Path(place) / "model"))

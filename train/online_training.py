@@ -17,7 +17,7 @@ from train.fit import fit
 from train.job import Outcome, TrainingJob
 from train.reward_weights import reward_weights
 from train.rewards import reward_function
-from train.rollout_summary import rollout_counts, say_rollouts
+from train.rollout_summary import OF_ANSWERS, rollout_counts, say_rollouts
 from train.rollouts import RecordedRollouts, Rollouts
 from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
@@ -133,4 +133,4 @@ def _said(job: TrainingJob, rollouts: pl.DataFrame, config: Any, *, groups: bool
     summed = getattr(config, "multi_objective_aggregation", "sum_then_normalize") == "sum_then_normalize"
     counts = rollout_counts(rollouts, weights, config.num_generations, summed=summed)
     say_rollouts(job, rollouts, counts, config, groups=groups)
-    return counts
+    return counts if groups else {name: counts[name] for name in OF_ANSWERS}

@@ -10,6 +10,7 @@ from train.rollouts import shortened
 
 SAME = 1e-8  # of rewards, relative to the largest: TRL's tolerance is about that of float32
 QUOTED = "'[^']*'"  # in an error, which else is the same for many answers
+OF_ANSWERS = ("answers", "unrewarded", "cut_answers")  # the counts that are not of groups
 ANSWER = ("step", "row_id", "sample_index")
 
 

@@ -95,6 +95,8 @@ class Rollouts:
         """
         nothing = empty_table(ROLLOUTS)
         found = pl.concat([nothing, *self._batches, *self._open], how="diagonal_relaxed")
+        if not self._open:
+            self._batches = [found]  # at the next checkpoint there are fewer to join
         nth = pl.int_range(pl.len()).over("step", "row_id", "reward")
         if "prompt_id" in self.rows.columns:
             prompts = self.rows.select("row_id", "prompt_id").unique("row_id")
