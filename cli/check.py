@@ -7,7 +7,7 @@ import polars as pl
 from rich.text import Text
 
 from cli.progress import Bars
-from cli.references import show_references
+from cli.references import early_rewards, show_references
 from cli.sources import show_sources
 from cli.tables import console, table
 from cli.token_preview import MOST_ROWS, refuse_without_template, show_previews
@@ -78,6 +78,7 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
     plans = plan_trainings(recipe, found.state.store, found.datasets, models)
     for name, looked in refusals_of(recipe, plans, found.datasets, models).items():
         found.warnings.extend(StageWarning(f"train.{name}", text) for text in looked.warnings)
+    found.warnings.extend(early_rewards(recipe, found, plans))
     lines = []
     for p in plans:
         todo = f"{p.training.trainer}, {p.rows.height or '?'} rows"

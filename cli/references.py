@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from curate.api.run import Plan
     from schemas.recipe import Recipe
+    from train.plan import PlannedTraining
     from train.references import CheckedReferences, FailedReference
 
 SHOWN = 5  # failing rows of each verifier and source
@@ -37,6 +38,22 @@ def show_references(recipe: "Recipe", found: "Plan", shown: "Console") -> list[S
         if left:
             shown.print(f"... and {left:,} more")
     return [StageWarning(f"score.{one.verifier}", text) for one in checked if (text := _warning(one))]
+
+
+def early_rewards(recipe: "Recipe", found: "Plan", plans: "list[PlannedTraining]") -> list[StageWarning]:
+    """Return warnings of rewards that are constant over the sources' prompts, for datasets that are not built yet."""
+    from train.refusals.constant_reward import constant_rewards
+
+    waiting = [one for one in plans if one.rewards and one.rows.is_empty()]
+    if not waiting or found.references.is_empty():
+        return []
+    rows = found.references.drop("prompt").rename({"place": "row_id", "messages": "prompt"})
+    warnings = []
+    for one in waiting:
+        for said in constant_rewards(recipe, one.name, rows, one.rewards):
+            text = said if isinstance(said, str) else f"{said.text}; {said.remedy}"
+            warnings.append(StageWarning(f"train.{one.name}", f"prompts of the sources: {text}"))
+    return warnings
 
 
 def _texts(row: "FailedReference") -> tuple[str, str]:

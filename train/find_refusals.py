@@ -11,7 +11,7 @@ from schemas.recipe import Recipe
 from schemas.trained_models import with_needed
 from train.examples.examples import FATES
 from train.plan import PlannedTraining
-from train.refusals.constant_reward import check_weights, constant_rewards, counted_rewards
+from train.refusals.constant_reward import constant_rewards, counted_rewards
 from train.refusals.held_out import shared_prompts_refusal
 from train.refusals.refusal import Refusal, settle
 from train.refusals.unaccepted_truths import NAME as UNACCEPTED
@@ -60,7 +60,6 @@ def look_for_refusals(
         UserError: The training is refused, and does not allow it.
     """
     name, training = planned.name, planned.training
-    check_weights(recipe, name)
     if planned.rows.is_empty():  # the dataset is not built
         return Looked()
     where, warnings = recipe.where("train", name), list[str]()
@@ -84,10 +83,7 @@ def _not_judged(truths: Unaccepted, planned: PlannedTraining) -> list[str]:
     """Return why ground truths were not run through their verifiers."""
     found = [f"the ground truths were not run through {name!r}: {why}" for name, why in truths.problems.items()]
     if truths.without and not truths.problems:
-        found.append(
-            f"{truths.without:,} of {planned.rows.height:,} rows have no ground truth, or no reference, to try a "
-            f"verifier on"
-        )
+        found.append(f"{truths.without:,} of {planned.rows.height:,} rows have no ground truth for a verifier to read")
     return found
 
 

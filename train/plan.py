@@ -30,6 +30,7 @@ from train.answer_scorers import AnswerScorer, answer_scorers
 from train.dotted_trainer import is_dotted
 from train.find_trainer import Trainer, find_trainer
 from train.options import lora_options
+from train.refusals.constant_reward import check_weights
 from train.refusals.unaccepted_truths import NAME as UNACCEPTED_TRUTHS
 from train.refusals.unaccepted_truths import unaccepted_truths
 from train.same_vocabulary import check_vocabularies
@@ -281,6 +282,7 @@ def _check(
         if (given and key not in takes) or (not given and key in trainer.NEEDS):
             needs = f"takes no {key!r}" if given else f"needs {key!r}, such as {example}"
             raise UserError(f"{where}: the trainer {training.trainer!r} {needs}")
+    check_weights(recipe, name)
     return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"), refs)
 
 

@@ -134,6 +134,7 @@ def rl_rows(prompts: RowTable, made: pl.DataFrame, summary: list[str]) -> Iterat
 def row_ids(kind: str, *ids: pl.Series) -> pl.Series:
     """Return ``content_id("r", kind, *ids)`` of every row."""
     framed = '["' + '","'.join([kind, *["{}"] * len(ids)]) + '"]'
+    ids = tuple(i.rechunk() for i in ids)  # Polars panics at an empty chunk before others
     texts = pl.select(pl.format(framed, *ids)).to_series()  # as content_id frames ids of ours, which need no escaping
     if not all(i.str.contains(CONTENT_ID).all() for i in ids):
         return pl.Series([content_id("r", kind, *row) for row in zip(*ids, strict=True)], dtype=pl.String)

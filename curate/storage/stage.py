@@ -1,6 +1,7 @@
 """A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,24 @@ def load_stage(path: Path) -> Stage:
     """Return the finished stage in a folder."""
     manifest: Manifest = json.loads((path / "stage.json").read_text(encoding="utf-8"))
     return Stage(manifest["stage_id"], path, manifest)
+
+
+def stage_in(folder: Path) -> Stage | None:
+    """Return the finished stage in any folder, or None where there is none of ours."""
+    try:
+        held = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    tables = held.get("tables") if isinstance(held, dict) and "stage_id" in held else None
+    is_ours = isinstance(tables, dict) and all(isinstance(one, dict) and "files" in one for one in tables.values())
+    return load_stage(folder) if is_ours else None
+
+
+def stages_beside(stage: Stage) -> Iterator[Stage]:
+    """Yield the finished stages in the store that holds a stage, by the names of their folders."""
+    for folder in sorted(stage.path.parent.iterdir()):
+        if (found := stage_in(folder)) is not None:
+            yield found
 
 
 def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:

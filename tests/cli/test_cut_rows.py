@@ -24,7 +24,7 @@ def test_rows_that_fit_are_no_line():
     assert lines(lengths=[3, 10]) == []
 
 
-def test_the_first_line_counts_and_names_the_lengths_that_would_do():
+def test_the_first_line_counts_and_names_lengths_that_would_do():
     cuts = [Cut("r_1", 4, 6), Cut("r_2", 5, 5, left_out=True)]
     (first, _) = lines(*cuts, lengths=[2] * 197 + [9, 14, 20], learnt=91)
     assert first == (

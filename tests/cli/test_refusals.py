@@ -68,7 +68,7 @@ def test_a_constant_reward_is_refused_before_torch_is_there(built):
     assert "allow: [constant_reward] in train.one" in done.err
 
 
-def test_rows_whose_truth_is_not_accepted_are_left_out_with_their_fate(built):
+def test_a_row_whose_truth_is_not_accepted_is_left_out(built):
     broken = [{**row, "ground_truth": r"\frac{1}{"} if n == 4 else row for n, row in enumerate(ROWS)]
     folder = built(GRPO % ("math", ""), broken, "{test: \"prompt like '%8%'\"}")
     checked = call(folder, "check", "r.yaml", "--rows", "0")

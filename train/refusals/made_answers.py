@@ -13,6 +13,16 @@ from train.answer_scorers import AnswerScorer, prompt_columns
 
 PROMPTS, PROGRAMS = 40, 6  # prompts that answers are made for, at equal distances; of ``code``, whose answers are run
 LONG = 400  # words of a long answer
+# Forms that rewards for a format look for, around a reference; a verifier reads the answer in any.
+SHAPES = (
+    "<think>\nSo.\n</think>\n\n{}",
+    "<think>\nSo.\n</think>\n<answer>{}</answer>",
+    "<answer>\n{}\n</answer>",
+    "\\boxed{{{}}}",
+    "```python\n{}\n```",
+    '{{"answer": "{}"}}',
+    "- {}\n- so",
+)
 LOCAL = "run"  # the task of a program in the sandbox, which asks no model
 ANSWERED = ("response", "completion", "reasoning_content", "finish_reason")
 
@@ -44,7 +54,7 @@ def probe(rows: pl.DataFrame, scorer: AnswerScorer) -> pl.DataFrame:
     """Return a few prompts with answers as a scorer reads them.
 
     Each prompt has its own reference (where there is one), the reference of another prompt, no text, its own text, and
-    a long text.
+    a long text; for a scorer that is no verifier also its reference in some forms (``SHAPES``).
 
     Args:
         rows: Rows of type 'prompt'.
@@ -64,6 +74,8 @@ def probe(rows: pl.DataFrame, scorer: AnswerScorer) -> pl.DataFrame:
         other = next((one for one in references[row + 1 :] + references[:row] if one not in (None, reference)), None)
         long = " ".join(f"{text or 'so'} and then".split()) + " and so on" * (LONG // 3)
         answers = [("reference", reference), ("made", other), ("made", ""), ("made", text or ""), ("made", long)]
+        if verifier is None:
+            answers += [("made", shape.format(reference or "so")) for shape in SHAPES]
         made += [(row, kind, answer) for kind, answer in answers if answer is not None]
     schema = {"row": pl.Int64, "kind": pl.String, "response": pl.String}
     answered = pl.DataFrame(made, schema=schema, orient="row")

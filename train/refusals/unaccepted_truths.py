@@ -29,7 +29,7 @@ class Unaccepted(NamedTuple):
     Attributes:
         rows: The rows whose ground truth is not accepted: ``row_id``, ``why``.
         judged: How many rows were judged.
-        without: How many have no ground truth, or no reference to run.
+        without: How many have no ground truth.
         skipped: How many programs were not run.
         problems: Why a verifier could not be run, by its name.
     """
@@ -75,12 +75,11 @@ def unaccepted_truths(rows: pl.DataFrame, rewards: Mapping[str, AnswerScorer], s
         seed: The recipe's seed.
     """
     said: dict[str, list[str]] = {row_id: [] for row_id in rows["row_id"]}
-    skipped, problems, verifiers = 0, dict[str, str](), 0
+    skipped, problems = 0, dict[str, str]()
     for name, scorer in rewards.items():
         verifier = verifier_of(scorer)
         if verifier is None or asks_models(scorer):
             continue
-        verifiers += 1
         answers = reference_answers(verifier, unanswered(rows), reading_of(scorer))
         left = 0
         if verifier == "code":
@@ -99,7 +98,8 @@ def unaccepted_truths(rows: pl.DataFrame, rewards: Mapping[str, AnswerScorer], s
     lost = {row_id: why for row_id, every in said.items() if row_id not in open_rows and (why := _why(every))}
     judged = len(lost) + sum(ACCEPTED in every for every in said.values())
     table = pl.DataFrame({"row_id": [*lost], "why": [*lost.values()]}, {"row_id": pl.String, "why": pl.String})
-    return Unaccepted(table, judged, rows.height - judged - skipped if verifiers else 0, skipped, problems)
+    without = sum(bool(every) and set(every) == {NOTHING} for every in said.values())
+    return Unaccepted(table, judged, without, skipped, problems)
 
 
 def _said(reference: str | None, truth: str | None, value: float | None, error: str | None) -> str:

@@ -96,3 +96,10 @@ def test_turns_as_text_are_prose_and_lose_nothing():
         'assistant: \n{"tool_calls": [{"id": "c1"}]}\n\ntool: 3',
     ]
     assert same_text.as_text(pl.Series([None], dtype=pl.String)).to_list() == [None]
+
+
+def test_row_ids_of_a_column_whose_first_chunk_is_empty():
+    ids = pl.Series("prompt_id", ["p_" + "0" * 20, "p_" + "1" * 20])
+    both = pl.concat([pl.Series("prompt_id", ["p"]), ids], rechunk=False)
+    split = both.filter(both != "p")
+    assert split.chunk_lengths() == [0, 2] and row_ids("prompt", split).to_list() == row_ids("prompt", ids).to_list()

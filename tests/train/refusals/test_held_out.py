@@ -53,7 +53,7 @@ def stages(store: Store, sft: pl.DataFrame, rl: pl.DataFrame) -> dict:
     return {"sft": write_stage(store, "sft", sft), "rl": write_stage(store, "rl_prompts", rl)}
 
 
-def test_a_prompt_on_both_sides_of_a_split_is_refused_with_both_rows(store):
+def test_a_prompt_on_both_sides_is_refused_with_both_rows(store):
     built = stages(store, with_prompt(with_prompt(sft_rows(8, 2), 1, LONG), 7, LONG.upper()), prompts(8, 2))
     refusal = shared_prompts_refusal(recipe(), "first", built, [])
     assert refusal is not None and refusal.name == "shared_prompts"
@@ -62,7 +62,7 @@ def test_a_prompt_on_both_sides_of_a_split_is_refused_with_both_rows(store):
     assert shared_prompts_refusal(recipe(), "second", built, []) is None
 
 
-def test_near_duplicates_count_where_no_split_has_kept_them_together(store):
+def test_near_duplicates_count_where_no_split_kept_them_together(store):
     built = stages(store, with_prompt(with_prompt(sft_rows(8, 2), 1, LONG), 7, LONG + " Why?"), prompts(8, 2))
     assert shared_prompts_refusal(recipe(), "first", built, []) is None  # a share: the split has looked for them
     remedies = []
@@ -80,7 +80,7 @@ def test_what_the_model_learnt_before_counts(store):
     assert shared_prompts_refusal(recipe(), "first", built, []) is None  # rl's rows are not held out for it
 
 
-def test_what_evaluate_asks_counts_for_the_models_that_it_evaluates(store):
+def test_what_evaluate_asks_counts_for_the_models_it_evaluates(store):
     built = stages(store, with_prompt(sft_rows(8, 2), 1, LONG), with_prompt(prompts(8, 2), 6, LONG))
     for models, is_refused in ((["student", "first"], True), (["student"], False)):
         asked = recipe(evaluate={"models": models, "dataset": "rl", "by": ["length"]})

@@ -76,7 +76,7 @@ def test_prompts_of_one_template_are_no_near_duplicates():
     assert found(rows("t", *prompts[:9]), rows("h", *copied), 0.7) == [("h5", "t0", True)]
 
 
-def test_rows_that_can_not_be_read_are_left_to_the_rows_own_check():
+def test_rows_that_can_not_be_read_are_left_to_their_own_check():
     broken = pl.DataFrame({"row_id": ["t0"], "prompt": ["[{"]})
     assert found(broken, rows("h", ASKED)) == []
     assert found(rows("t"), rows("h", ASKED)) == found(rows("t", ASKED), rows("h")) == []

@@ -20,7 +20,7 @@ def looked(truths: list[str | None], rewards: list[str]) -> Unaccepted:
     return unaccepted_truths(rows, answer_scorers(recipe(rewards), rewards, "here"), 0)
 
 
-def test_rows_whose_truth_is_not_accepted_are_left_out_with_the_reason():
+def test_a_row_whose_truth_is_not_accepted_is_left_out_with_why():
     found = looked(["1", UNREADABLE, "3", "4"], ["math"])
     assert found.fates.rows() == [("r_1", FATE)]
     assert found.text().startswith("1 of 4 ground truths (25%) is not accepted by its own verifier (row r_1: can't be")
