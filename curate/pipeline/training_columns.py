@@ -80,11 +80,19 @@ def _named(
 ) -> Iterator[StageSpec]:
     columns = rows.columns(prompts)
     absent = [name for name in (OF_CANDIDATES if prompts else OF_PROMPTS) if name not in columns]
+    wanted: list[str] = []
     for condition in conditions:
-        wanted = sql_conditions.mentioned(condition, absent) if isinstance(condition, str) else []
-        if wanted and not _is_valid(condition, columns):
-            yield training_stage(state, rows, prompts, None, where, tuple(wanted))
-            return
+        named = sql_conditions.mentioned(condition, absent) if isinstance(condition, str) else []
+        wanted += named if named and not _is_valid(condition, columns) else []
+    if not wanted:
+        return
+    wanted = list(dict.fromkeys(wanted))
+    if any(step.use == STEP for step in (*state.recipe.prompts, *state.recipe.completions)):
+        raise UserError(
+            f"{where}: {', '.join(wanted)}: no step 'score: {{use: {STEP}}}' above gives it; the training that such a "
+            f"step reads must have it for these rows (columns there: {', '.join(columns)})"
+        )
+    yield training_stage(state, rows, prompts, None, where, tuple(wanted))
 
 
 def step_stage(state: RunState, rows: RowSet, step: recipes.Step, prompts: RowSet | None) -> StageSpec:
@@ -126,8 +134,8 @@ def training_stage(
         steps = (*state.recipe.prompts, *state.recipe.completions)
         if not state.waits_for and not any(step.verb == "generate" for step in steps):  # a plan knows all rows too
             raise missing
-        return StageSpec(label, {"training": "", **input_key(rows, prompts, [])}, partial(no_values, error=missing),
-                         partial(_adopt, rows, list(wanted or absent)))  # fmt: skip
+        key = {"training": "", **input_key(rows, prompts, [])}
+        return StageSpec(label, key, partial(no_values, error=missing), partial(_adopt, rows, list(wanted or absent)))
     names = [name for name in found.columns if name in absent]
     key = {"training": found.record.id, "columns": names, **input_key(rows, prompts, [])}
     build = partial(write_training_columns, rows=rows, found=found, names=names)
@@ -194,9 +202,11 @@ def _find(
         if set(wanted) <= set(known) if every else set(wanted) & set(known):
             table = pl.DataFrame({"row_id": held[rows.id]}).hstack(values.select(known))
             return TrainingColumns(record, table, newer), UserError("")
-    what = f"has {', '.join(wanted)} for these {held.height:,} rows" if every else "has values for these rows"
+    what = f"has {'' if every else 'any of '}{', '.join(wanted)} for these {held.height:,} rows"
     if of is not None:
-        return None, UserError(f"{where}: the training {of!r} ({usable[0].id}) {what.replace('has', 'has no', 1)}")
+        return None, UserError(
+            f"{where}: the training {of!r} ({usable[0].id}) {what.replace('has any of', 'has none of')}"
+        )
     left = [one for one in records if own.intersection(one.owners)]
     why = (
         f"; {left[0].title} ({left[0].id}) is of {state.recipe.name!r} itself, or of a recipe that builds on it, and "

@@ -360,7 +360,11 @@ def test_steps_lists_what_a_recipe_can_name(tmp_path):
     score = call(tmp_path, "steps", "score").out
     assert "constraints" in score and "length" in score and "minhash" not in score
     assert all(len(line.split()) > 2 for line in score.splitlines()[1:]), "every step has a line on what it is"
-    assert "grpo" in call(tmp_path, "steps", "train").out
+    assert "training" in [line.split()[0] for line in score.splitlines()], "the losses of a training are scores too"
+    trainers = call(tmp_path, "steps", "train").out.splitlines()[1:]
+    assert all("Dataset: type " in line for line in trainers[:-1]) and "trl.experimental.orpo" in trainers[-1]
+    named = {line.split()[0]: line for line in trainers}
+    assert named["grpo"].endswith("Dataset: type prompt; needs rewards.")
 
 
 def test_init_lists_every_shipped_recipe_with_what_it_does(tmp_path):

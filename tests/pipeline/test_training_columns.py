@@ -16,8 +16,11 @@ ROWS = [{"prompt": f"{n}?", "completion": f"answer {n}"} for n in range(4)]
 NOISY = [{"filter": {"noisy": "loss_last > 1"}}]
 
 
-def recipe(tmp_path, name, completions=(), **datasets):
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+OTHER = {"prompt": "new?", "completion": "yes"}
+
+
+def recipe(tmp_path, name, completions=(), rows=ROWS, **datasets):
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = {"name": name, "prompts": [{"source": str(tmp_path / "rows.jsonl")}], "completions": [*completions]}
     return made | {"datasets": datasets or {"all": {"type": "sft"}}}
 
@@ -100,6 +103,27 @@ def test_nothing_to_read_is_an_error_in_one_line(tmp_path, store, first):
         plan(recipe(tmp_path, "round2", [{"score": {"use": "training", "of": "round1/sfd"}}]), store)
     with pytest.raises(UserError, match="no setting of score training called 'off'"):
         plan(recipe(tmp_path, "round2", [{"score": {"use": "training", "off": "sft"}}]), store)
+
+
+def test_a_step_that_names_a_training_is_the_only_source(tmp_path, store, first):
+    trained(store, "round1", "sft", "all", losses(first, 0.1), made="2026-11-29T05")
+    pairs = [(id, 1, 0.7, 0.2) for id in first]
+    trained(store, "round1", "dpo", "all", pairs, made="2026-11-29T06")
+    both = {"filter": {"noisy": "loss_last > 2", "turned": "margin_last > 0.1"}}
+    found = stage_line(plan(recipe(tmp_path, "round2", [both]), store))
+    assert "margin_last of round1/dpo" in found, "the last that has all that is named"
+    named = {"score": {"use": "training", "of": "round1/sft"}}
+    with pytest.raises(UserError, match=r"completions\[1\]: margin_last: no step .* above gives it"):
+        plan(recipe(tmp_path, "round2", [named, both]), store)
+    with pytest.raises(UserError, match=r"the training 'round1/sft' \(\w+\) has none of loss_first, .* these 1 rows"):
+        plan(recipe(tmp_path, "round2", [{"filter": {"x": "prompt <> '9?'"}}, named], rows=[OTHER]), store)
+    two = [named, {"score": {"use": "training", "of": "round1/dpo"}}]
+    result = run(recipe(tmp_path, "round2", [*two, both]), store)
+    assert result.datasets["all"].height == 0 and "margin_last of round1/dpo" in stage_line(
+        plan(recipe(tmp_path, "round2", two), store), "completions.score.training.2"
+    )
+    with pytest.raises(UserError, match="no training .* has any of entropy_last, reward_mean for these 4 rows"):
+        plan(recipe(tmp_path, "round2", [*two, {"score": "training"}]), store)
 
 
 def test_a_word_that_is_no_column_asks_for_no_training(tmp_path, store):
