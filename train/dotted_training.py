@@ -53,11 +53,12 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     from train.examples.prompt_examples import trace_opening
     from train.fit import fit
     from train.rollouts import Rollouts
+    from train.sampled_prompts import checked_prompts
     from train.training_rows import check_training_rows
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
 
     kind = kind_of_rows(job.rows)
-    checked = check_training_rows(job, kind)
+    checked = checked_prompts(job) if kind == "prompt" else check_training_rows(job, kind)
     with own_errors(found, job, kind):
         trainer_class, config_class = found.load()
         config = trl_config(job, config_class)
@@ -145,7 +146,8 @@ def say_what_it_is(found: "DottedTrainer", job: TrainingJob) -> None:
     if found.experimental:
         version = importlib.metadata.version("trl")
         job.progress.say(
-            f"train {job.name}: {found.name} is experimental in TRL {version}: another version may change or drop it"
+            f"train {job.name}: {found.name} is code that TRL {version} calls experimental: another version may change "
+            f"or drop it"
         )
 
 

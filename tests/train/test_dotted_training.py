@@ -14,7 +14,7 @@ from curate.storage.stage import Stage
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
+from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
 from train.dotted_training import with_phases
 from train.plan import plan_trainings
 from train.run import train_recipe
@@ -52,7 +52,7 @@ class Said(Progress):
 def trained(tmp_path, store, refs, training: str, progress: Progress | None = None, **tables: pl.DataFrame) -> Stage:
     """Do one training and return its stage."""
     recipe = recipe_with(tmp_path / "recipes", f"train:\n  t: {training}\n", models="big: tiny")
-    names = {"sft": "sft", "dpo": "preferences", "rl": "rl_prompts"}
+    names = {"sft": "sft", "dpo": "preferences", "kto": "unpaired", "rl": "rl_prompts"}
     datasets = {name: write_stage(store, names[name], rows) for name, rows in tables.items()}
     (stage,) = train_recipe(recipe, store, datasets, refs, None, progress or Progress())
     return stage
@@ -106,7 +106,7 @@ def test_losses_of_pairs_are_plain_trls_to_the_last_digit(tmp_path, store, ref, 
     assert fates == {f"r_{i}": "trained" for i in range(5)} | {"r_5": "chosen and rejected are the same"}
     assert stage.rows("row_losses") == 0 and (stage.path / "model" / "model.safetensors").exists()
     assert [line.split(":")[0] for line in said.lines] == ["train t"] * 2
-    assert f"trl.experimental.{trainer} is experimental in TRL" in said.lines[0]
+    assert f"trl.experimental.{trainer} is code that TRL" in said.lines[0]
     assert "no row's loss is recorded, nor what max_length cut" in said.lines[1]
     assert f"trl.experimental.{trainer}" in (stage.path / "model" / "README.md").read_text()
 
@@ -197,3 +197,11 @@ def test_mistakes_are_told_in_one_line(tmp_path, store, ref, training, message):
     with pytest.raises(UserError) as error:
         trained(tmp_path, store, {"student": ref}, f"{{{training}, model: student, {STEPS}}}", sft=sft_rows(4))
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_answers_with_labels_and_a_trainer_of_trl_by_its_class(tmp_path, store, ref):
+    recipe_rows = unpaired_rows(6)
+    training = f"{{trainer: trl.KTOTrainer, dataset: kto, model: student, {STEPS}}}"
+    stage = trained(tmp_path, store, {"student": ref}, training, kto=recipe_rows)
+    assert len(losses(stage)) == 2 and stage.rows("row_losses") == 0
+    assert stage.read("training_rows")["fate"].unique().to_list() == ["trained"]
