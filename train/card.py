@@ -31,7 +31,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         "",
         f"# {recipe.run_name}: {record['name']}",
         "",
-        f"Trained by gristmill with TRL's `{record['trainer']}` trainer"
+        f"Trained by gristmill with {_trainer(record['trainer'])}"
         + (" (a LoRA adapter)." if adapter else " (full weights)."),
         "",
         f"- training_id: `{record['training_id']}`",
@@ -53,6 +53,12 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         "",
     ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _trainer(name: str) -> str:
+    """Return what a trainer is: TRL's, or a class of the user's own."""
+    own = "." in name and not name.startswith("trl.")
+    return f"the trainer `{name}`, which is none of TRL's" if own else f"TRL's `{name}` trainer"
 
 
 def _format(value: Any) -> str:

@@ -83,7 +83,7 @@ def lineage(one: SourceClass) -> list[SourceClass]:
             continue
         found.append(current)
         for base in current.node.bases:
-            parent = _base(current.file, base)
+            parent = base_class(current.file, base)
             pending += [parent] if parent is not None else []
     return found
 
@@ -108,7 +108,7 @@ def init_parameters(one: SourceClass) -> dict[str, Parameter]:
     return found
 
 
-def _base(file: Path, base: ast.expr) -> SourceClass | None:
+def base_class(file: Path, base: ast.expr) -> SourceClass | None:
     """Return a base class that is written as ``Name`` or ``module.Name``."""
     if isinstance(base, ast.Name):
         return find_class(file, base.id)
@@ -119,7 +119,7 @@ def _base(file: Path, base: ast.expr) -> SourceClass | None:
 
 @cache
 def _parse_at(file: Path, changed: int) -> ast.Module:
-    return ast.parse(file.read_bytes())
+    return ast.parse(file.read_bytes(), str(file))
 
 
 def _parse(file: Path) -> ast.Module:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         state: Any
         args: Any
         processing_class: Any
+        eos_token_ids: list[int]
+        max_completion_length: int | None
 
         def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
             """Return a batch of prompts with sampled answers."""
@@ -73,19 +75,25 @@ class DistilledAnswers(TRLTrainer):
         mask = inputs["completion_mask"].bool()
         tokens = mask.sum(1)
         ids = [row[kept].tolist() for row, kept in zip(inputs["completion_ids"], mask, strict=True)]
-        training, end = self.model.training, self.processing_class.eos_token_id
+        training = self.model.training
         columns = {
             "step": self.state.global_step + training,
             "epoch": self.state.epoch,
             "row_id": [self.row_ids[index] for index in inputs["row_index"].tolist()],
             "phase": "train" if training else "eval",
             "response": self.processing_class.batch_decode(ids, skip_special_tokens=True),
-            "finish_reason": ["stop" if row[-1:] == [end] else "length" for row in ids],
+            "finish_reason": [self._finish(answer) for answer in ids],
             "divergence": (_by_answer(divergence, mask) / tokens.clamp(min=1)).tolist(),
             "tokens": tokens.tolist(),
             "entropy": (_by_answer(entropy, mask) / tokens.clamp(min=1)).tolist(),
         }
         self.recorded_batches.append(pl.DataFrame(columns, schema=polars_schema(ANSWERS)))
+
+    def _finish(self, answer: list[int]) -> str:
+        """Return why an answer ends, of its token ids: 'length' where it was cut off, else 'stop'."""
+        most = self.max_completion_length
+        cut = most is not None and len(answer) >= most and answer[-1] not in self.eos_token_ids
+        return "length" if cut else "stop"
 
     def recorded(self) -> pl.DataFrame:
         """Return all answers recorded so far, in order: the columns ``ANSWERS``."""

@@ -101,6 +101,9 @@ def _printable(rows: pl.DataFrame, kind: str, chat: Chat, how: LossSettings) -> 
 
 def _dataset(rows: pl.DataFrame, kind: str, examples: Examples, first: int, *, in_one: bool) -> Any:
     """Return TRL's dataset of rows, or None where there are none; ``row_index`` counts on from ``first``."""
+    from datasets import disable_progress_bars
+
+    disable_progress_bars()  # the trainer maps the dataset
     if rows.is_empty():
         return None
     if kind == "prompt":

@@ -23,6 +23,7 @@ from curate.steps.find_step import import_file
 from schemas.errors import UserError, needs_extra, unknown
 from train.class_source import (
     SourceClass,
+    base_class,
     classes_in,
     find_class,
     init_parameters,
@@ -89,11 +90,23 @@ class DottedTrainer:
     @property
     def experimental(self) -> bool:
         """Whether TRL may change or drop the trainer in any version."""
-        return self.name.startswith(f"{EXPERIMENTAL}.")
+        root = library_root("trl")
+        inside = None if root is None else (root / "experimental").resolve()
+        return inside is not None and any(one.file.is_relative_to(inside) for one in lineage(self.trainer))
 
     def config_classes(self) -> dict[str, ast.ClassDef]:
-        """Return the config class and all that it inherits from, by name."""
-        return {one.name: one.node for one in lineage(self.config)}
+        """Return the config class and all that it inherits from, by the names that its files have for them.
+
+        Raises:
+            UserError: One name stands for two of these classes.
+        """
+        found: dict[str, ast.ClassDef] = {}
+        for one in lineage(self.config):
+            bases = [(ast.unparse(base).rsplit(".", 1)[-1], base_class(one.file, base)) for base in one.node.bases]
+            for name, named in [(one.name, one), *bases]:
+                if named is not None and found.setdefault(name, named.node) is not named.node:
+                    raise UserError(f"trainer {self.name!r}: two config classes are called {name}; rename yours")
+        return found
 
     def load(self) -> tuple[type, type]:
         """Import the trainer class and its config class, without TRL's warning of what is experimental."""
@@ -122,9 +135,10 @@ def find_dotted(name: str, where: str = "") -> DottedTrainer:
     try:
         trainer = _find(name, where)
         config = _config(trainer)
-    except (SyntaxError, ValueError) as error:  # of the user's file
-        line = getattr(error, "lineno", None) or 1
-        raise UserError(f"{where}: trainer {name!r}: line {line} cannot be read: {error}") from error
+    except (SyntaxError, ValueError, RecursionError) as error:  # of a user's file
+        place = f"{getattr(error, 'filename', None) or 'a file'}:{getattr(error, 'lineno', None) or 1}"
+        said = getattr(error, "msg", None) or str(error)
+        raise UserError(f"{where}: trainer {name!r}: {place}: cannot be read: {said}") from error
     if config is None:
         expected = re.sub("Trainer$", "Config", trainer.name)
         raise UserError(

@@ -53,11 +53,12 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     from train.examples.prompt_examples import trace_opening
     from train.fit import fit
     from train.rollouts import Rollouts
+    from train.sampled_prompts import checked_prompts
     from train.training_rows import check_training_rows
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
 
     kind = kind_of_rows(job.rows)
-    checked = check_training_rows(job, kind)
+    checked = checked_prompts(job) if kind == "prompt" else check_training_rows(job, kind)
     with own_errors(found, job, kind):
         trainer_class, config_class = found.load()
         config = trl_config(job, config_class)
@@ -82,10 +83,12 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
         given["reward_funcs"] = rewards_of(job, config, rollouts, trace_opening(rows.train, chat, how))
     with own_errors(found, job, kind):
         trainer = with_advantages(trainer_class)(**taken(found, job, given))
-        trainer.rollouts = rollouts
+        rollouts.ends = frozenset((tokenizer.eos_token_id,))
+        if hasattr(trainer, "start_recording"):
+            trainer.start_recording(rollouts)
         steps, metrics = fit(trainer, job, rollouts if job.rewards else NoRecord(), folder)
     say_what_is_not_recorded(found, job)
-    recorded = rollouts.recorded()
+    recorded = with_phases(rollouts.recorded(), rows.held_out)
     fates = rows.fates(set(recorded["row_id"]) if job.rewards else None)
     return Outcome(steps, metrics, fates, rollouts=recorded, learnt={"rows": rows.train.height})
 
@@ -108,6 +111,15 @@ def with_advantages(trainer_class: type) -> type:
     if issubclass(trainer_class, GRPOTrainer | RLOOTrainer):
         return new_class(trainer_class.__name__, (RecordedRollouts, trainer_class))
     return trainer_class
+
+
+def with_phases(recorded: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
+    """Return recorded answers with the phase 'eval', and the step done before, where a trainer did not say so."""
+    unsaid = pl.col("row_id").is_in(held_out["row_id"].to_list() if held_out.height else []) & (
+        pl.col("phase") != "eval"
+    )
+    step, phase = pl.col("step") - unsaid, pl.when(unsaid).then(pl.lit("eval")).otherwise("phase")
+    return recorded.with_columns(step=step, phase=phase)
 
 
 def taken(found: "DottedTrainer", job: TrainingJob, given: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +146,8 @@ def say_what_it_is(found: "DottedTrainer", job: TrainingJob) -> None:
     if found.experimental:
         version = importlib.metadata.version("trl")
         job.progress.say(
-            f"train {job.name}: {found.name} is experimental in TRL {version}: another version may change or drop it"
+            f"train {job.name}: {found.name} is code that TRL {version} calls experimental: another version may change "
+            f"or drop it"
         )
 
 

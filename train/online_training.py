@@ -10,20 +10,16 @@ from typing import Any
 import polars as pl
 
 from schemas.errors import UserError
-from train.data import refuse_tools
-from train.examples.loss_settings import loss_settings
-from train.examples.prompt_examples import prompt_dataset, prompt_examples, trace_opening
+from train.examples.prompt_examples import prompt_dataset
 from train.fit import fit
 from train.job import Outcome, TrainingJob
 from train.reward_weights import reward_weights
 from train.rewards import reward_function
 from train.rollout_summary import OF_ANSWERS, rollout_counts, say_rollouts
 from train.rollouts import RecordedRollouts, Rollouts
-from train.training_rows import check_held_out, check_training_rows, nothing_left, rows_shown
-from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
+from train.sampled_prompts import NO_LIMIT, checked_prompts, sampled_prompts
+from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 
-DATA = "prompt"
-NO_LIMIT = 1 << 30  # tokens
 NO_REWARD = "All reward functions returned None"
 
 
@@ -50,42 +46,32 @@ def train_on_prompts(
     Raises:
         UserError: A row, an option or the model cannot be used, or no row is left to train on.
     """
-    rows = check_training_rows(job, DATA)
-    refuse_tools(rows.train, f"train.{job.name}")
+    rows = checked_prompts(job)
     config = trl_config(job, config_class)
     _check_enough(job, config, rows.train.height)
     model, tokenizer = load_model(job, on_disk=config.beta != 0)
-    context = getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
-    chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
-    rows = rows_shown(job, rows, DATA, chat.template)
-    how = loss_settings(job.trainer, job.settings, job.unshown)
-    examples = prompt_examples(rows.train, chat, how, room)
-    held_out = prompt_examples(rows.held_out, chat, how, room, first_index=rows.train.height)
-    if not examples.columns:
-        raise nothing_left(job, rows.without(examples.dropped_rows()).dropped)
-    _check_enough(job, config, rows.train.height - len(examples.dropped))
-    say_changes(job, examples, chat.template)
-    check_held_out(job, rows, held_out)
+    prompts = sampled_prompts(job, rows, model_chat(job, tokenizer), config, model)
+    _check_enough(job, config, prompts.rows.train.height)
     rollouts = Rollouts(
-        pl.concat([rows.train, rows.held_out]), lambda line: job.progress.say(f"train {job.name}: {line}")
+        pl.concat([prompts.known.train, prompts.known.held_out]),
+        lambda line: job.progress.say(f"train {job.name}: {line}"),
     )
-    opening = trace_opening(rows.train, chat, how)
     recorded_class = new_class("Recorded", (RecordedRollouts, trainer_class))
     with trl_errors(job):
         trainer = recorded_class(
             model=model,
-            reward_funcs=_reward_functions(job, rollouts, config, opening),
+            reward_funcs=_reward_functions(job, rollouts, config, prompts.opening),
             args=config,
             processing_class=tokenizer,
             peft_config=lora_config(job),
-            train_dataset=prompt_dataset(examples),
-            eval_dataset=prompt_dataset(held_out),
+            train_dataset=prompt_dataset(prompts.examples),
+            eval_dataset=prompt_dataset(prompts.held_out),
         )
     trainer.start_recording(rollouts)
     with without_trl_warnings():
         steps, metrics = fit(trainer, job, rollouts, folder)
-    recorded, rows = rollouts.recorded(), rows.without(examples.dropped_rows())
-    learnt = dict(examples.counts) | _said(job, recorded, config, groups=groups)
+    recorded, rows = rollouts.recorded(), prompts.rows
+    learnt = dict(prompts.examples.counts) | _said(job, recorded, config, groups=groups)
     return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=learnt)
 
 

@@ -4,6 +4,7 @@ Torch, transformers and TRL are imported once, before the first fork; nothing is
 it has no threads that a child would miss.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -53,8 +54,8 @@ def train(folder: Path, model: str, dataset: str, after: int, sections: str) -> 
 
 def main(model: str, after: str, jobs: str) -> None:
     """Do the jobs, a JSON list of (folder, dataset, sections); print the exit code of each process."""
-    # Imported for the children.
-    from trl import DistillationTrainer, DPOTrainer, GRPOTrainer, KTOTrainer, RewardTrainer, RLOOTrainer, SFTTrainer  # noqa: F401  # noqa: F401
+    for name in ("SFT", "DPO", "GRPO", "KTO", "RLOO", "Reward", "Distillation"):
+        getattr(importlib.import_module("trl"), f"{name}Trainer")  # imported for the children
 
     codes = []
     for folder, dataset, sections in json.loads(jobs):

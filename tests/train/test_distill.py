@@ -162,7 +162,7 @@ def test_another_vocabulary_is_refused_before_a_model_is_loaded(tmp_path, store,
     (tmp_path / "other" / "model.safetensors").unlink()
     with pytest.raises(UserError) as error:
         distilled(tmp_path, store, {"student": ref, "big": other})
-    assert "recipe.yaml:12: train.d: 'student' and its teacher 'big' have different vocabularies: " in str(error.value)
+    assert ": train.d: 'student' and its teacher 'big' have different vocabularies: " in str(error.value)
     assert differ in str(error.value)
 
 
@@ -187,3 +187,16 @@ def test_a_teacher_behind_a_server_is_refused(tmp_path, store, ref):
     served = ModelRef("big", "big@0", "big", "openai")
     with pytest.raises(UserError, match="the model 'big' is behind a server .* be asked for the probabilities"):
         distilled(tmp_path, store, {"student": ref, "big": served})
+
+
+def test_figures_of_tokens_are_summed_by_answer():
+    import torch
+
+    from train.distilled_answers import _by_answer
+
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    assert _by_answer(torch.tensor([1.0, 2.0, 0.0, 3.0, 0.0, 0.0]), mask).tolist() == [3.0, 3.0]
+    assert _by_answer(torch.tensor([1.0, 2.0, 3.0]), mask).tolist() == [
+        3.0,
+        3.0,
+    ]  # on a GPU: of the answers' tokens only

@@ -102,7 +102,7 @@ def test_trainers_of_the_users_own(tmp_path, monkeypatch, files, name, config):
         ("own.plain", "has no class that is a trainer of TRL"),
         ("own.plain.Plain", "the class Plain in"),
         ("own.two", "has several trainers; name one: own.two.ATrainer, own.two.BTrainer"),
-        ("own.broken", "line 2 cannot be read"),
+        ("own.broken", "here/own/broken.py:2: cannot be read: invalid syntax"),
         ("own.linked", "neither own/linked.py nor own.py exists in"),
         ("own.bare", "BareTrainer has no config class: neither BareConfig beside it"),
     ],
@@ -153,3 +153,14 @@ def test_finding_one_imports_no_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_configs_with_names_that_are_changed_or_shared(tmp_path, monkeypatch):
+    renamed = "from trl import SFTConfig as Base, SFTTrainer\nclass OwnConfig(Base):\n    louder: int = 1\n"
+    (tmp_path / "own.py").write_text(renamed + "class OwnTrainer(SFTTrainer): pass\n")
+    shared = "import trl\nclass SFTConfig(trl.SFTConfig): pass\n"
+    (tmp_path / "two.py").write_text(shared + "class SFTTrainer(trl.SFTTrainer): pass\n")
+    monkeypatch.chdir(tmp_path)
+    assert {"louder", "learning_rate"} <= set(options.fields("own.OwnTrainer"))
+    with pytest.raises(UserError, match="two config classes are called SFTConfig; rename yours"):
+        options.fields("two.SFTTrainer")

@@ -8,12 +8,14 @@ import polars as pl
 import pytest
 
 from curate.models.model_ref import ModelRef
+from curate.score.length import score as words
 from curate.steps import code_hash
 from curate.storage.stage import Stage
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
+from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
+from train.dotted_training import with_phases
 from train.plan import plan_trainings
 from train.run import train_recipe
 
@@ -50,7 +52,7 @@ class Said(Progress):
 def trained(tmp_path, store, refs, training: str, progress: Progress | None = None, **tables: pl.DataFrame) -> Stage:
     """Do one training and return its stage."""
     recipe = recipe_with(tmp_path / "recipes", f"train:\n  t: {training}\n", models="big: tiny")
-    names = {"sft": "sft", "dpo": "preferences", "rl": "rl_prompts"}
+    names = {"sft": "sft", "dpo": "preferences", "kto": "unpaired", "rl": "rl_prompts"}
     datasets = {name: write_stage(store, names[name], rows) for name, rows in tables.items()}
     (stage,) = train_recipe(recipe, store, datasets, refs, None, progress or Progress())
     return stage
@@ -104,7 +106,7 @@ def test_losses_of_pairs_are_plain_trls_to_the_last_digit(tmp_path, store, ref, 
     assert fates == {f"r_{i}": "trained" for i in range(5)} | {"r_5": "chosen and rejected are the same"}
     assert stage.rows("row_losses") == 0 and (stage.path / "model" / "model.safetensors").exists()
     assert [line.split(":")[0] for line in said.lines] == ["train t"] * 2
-    assert f"trl.experimental.{trainer} is experimental in TRL" in said.lines[0]
+    assert f"trl.experimental.{trainer} is code that TRL" in said.lines[0]
     assert "no row's loss is recorded, nor what max_length cut" in said.lines[1]
     assert f"trl.experimental.{trainer}" in (stage.path / "model" / "README.md").read_text()
 
@@ -147,16 +149,29 @@ def test_a_training_depends_on_the_code_of_the_users_trainer(tmp_path, store, re
 @pytest.mark.parametrize("trainer", ["online_dpo", "gmpo"])
 def test_rewards_are_recorded(tmp_path, store, ref, trainer):
     length = "max_new_tokens" if trainer == "online_dpo" else "num_generations: 2, max_completion_length"
+    evaluates = trainer == "gmpo"  # TRL's online_dpo cannot evaluate
+    more = ", eval_strategy: steps, eval_steps: 1, per_device_eval_batch_size: 2" if evaluates else ""
     training = (
-        f"{{trainer: trl.experimental.{trainer}, dataset: rl, model: student, rewards: [length], {length}: 6, {STEPS}}}"
+        f"{{trainer: trl.experimental.{trainer}, dataset: rl, model: student, rewards: [length], {length}: 6, {STEPS}"
+        f"{more}}}"
     )
-    stage = trained(tmp_path, store, {"student": ref}, training, rl=rl_rows(6))
+    stage = trained(tmp_path, store, {"student": ref}, training, rl=rl_rows(8, held_out=2))
     rollouts = stage.read("rollouts")
-    assert set(rollouts["step"]) == {1, 2} and rollouts["value"].null_count() == 0
-    assert rollouts["value"].to_list() == [len(text.split()) for text in rollouts["response"]]
+    assert set(rollouts.filter(phase="train")["step"]) == {1, 2} and rollouts["value"].null_count() == 0
+    assert rollouts["value"].to_list() == words(rollouts["response"], rollouts["tokens"])["value"].to_list()
     assert rollouts["advantage"].null_count() == (rollouts.height if trainer == "online_dpo" else 0)
     fates = dict(stage.read("training_rows").select("row_id", "fate").rows())
-    assert {row for row, fate in fates.items() if fate == "trained"} == set(rollouts["row_id"])
+    assert {row for row, fate in fates.items() if fate == "trained"} == set(rollouts.filter(phase="train")["row_id"])
+    assert set(rollouts.filter(phase="eval")["row_id"]) == ({"r_6", "r_7"} if evaluates else set())
+
+
+def test_answers_to_held_out_prompts_are_told_by_their_rows():
+    recorded = pl.DataFrame(
+        {"step": [1, 2, 2, 1], "row_id": list("abcd"), "phase": ["train", "train", "eval", "train"]}
+    )
+    marked = with_phases(recorded, pl.DataFrame({"row_id": ["c", "d"]}))
+    assert marked.rows() == [(1, "a", "train"), (2, "b", "train"), (2, "c", "eval"), (0, "d", "eval")]
+    assert with_phases(recorded, pl.DataFrame()).equals(recorded)
 
 
 def test_a_teacher_and_rows_of_messages(tmp_path, store, ref):
@@ -182,3 +197,11 @@ def test_mistakes_are_told_in_one_line(tmp_path, store, ref, training, message):
     with pytest.raises(UserError) as error:
         trained(tmp_path, store, {"student": ref}, f"{{{training}, model: student, {STEPS}}}", sft=sft_rows(4))
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_answers_with_labels_and_a_trainer_of_trl_by_its_class(tmp_path, store, ref):
+    recipe_rows = unpaired_rows(6)
+    training = f"{{trainer: trl.KTOTrainer, dataset: kto, model: student, {STEPS}}}"
+    stage = trained(tmp_path, store, {"student": ref}, training, kto=recipe_rows)
+    assert len(losses(stage)) == 2 and stage.rows("row_losses") == 0
+    assert stage.read("training_rows")["fate"].unique().to_list() == ["trained"]

@@ -160,9 +160,9 @@ def test_a_training_killed_after_step_three_ends_as_if_not(tmp_path: Path, model
 
 def recorded_tables(name: str) -> list[str]:
     """Return the tables that a kind of training records at each step."""
-    return {"distill": ["rollouts", "row_losses"], "orpo": []}.get(
-        name, ["rollouts" if name in ONLINE else "row_losses"]
-    )
+    if name in SAYS:
+        return ["rollouts", "row_losses"] if name == "distill" else []
+    return ["rollouts" if name in ONLINE else "row_losses"]
 
 
 def losses(stage: Stage) -> list[float]:

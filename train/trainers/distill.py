@@ -7,7 +7,6 @@ from train.job import Outcome, TrainingJob
 CONFIG = "DistillationConfig"
 DATA = "prompt"
 NEEDS = ("teacher",)
-NO_LIMIT = 1 << 30  # tokens
 
 
 def train(job: TrainingJob, folder: Path) -> Outcome:
@@ -26,35 +25,23 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from trl import DistillationConfig, DistillationTrainer
 
     from curate.models.weights import load
-    from train.data import refuse_tools
     from train.distilled_answers import DistilledAnswers, as_rollouts, as_row_losses
-    from train.examples.loss_settings import loss_settings
-    from train.examples.prompt_examples import prompt_dataset, prompt_examples
+    from train.examples.prompt_examples import prompt_dataset
     from train.fit import fit
     from train.same_vocabulary import check_same_tokens
-    from train.training_rows import check_held_out, check_one_batch, check_training_rows, nothing_left, rows_shown
-    from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
+    from train.sampled_prompts import checked_prompts, sampled_prompts
+    from train.training_rows import check_one_batch
+    from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 
     assert job.teacher is not None  # ``train.plan`` checks it
-    rows = check_training_rows(job, DATA)
-    refuse_tools(rows.train, f"train.{job.name}")
+    rows = checked_prompts(job)
     config = trl_config(job, DistillationConfig)
+    check_one_batch(job, config, rows.train.height)
     model, tokenizer = load_model(job)
     teacher, its_tokenizer = load(job.teacher)
     check_same_tokens(job, (model, tokenizer), (teacher, its_tokenizer))
-    context = min(getattr(m.config, "max_position_embeddings", None) or NO_LIMIT for m in (model, teacher))
-    chat, room = model_chat(job, tokenizer), context - (config.max_completion_length or 0)
-    rows = rows_shown(job, rows, DATA, chat.template)
-    how = loss_settings(job.trainer, job.settings, job.unshown)
-    examples = prompt_examples(rows.train, chat, how, room)
-    held_out = prompt_examples(rows.held_out, chat, how, room, first_index=rows.train.height)
-    known = rows
-    rows = rows.without(examples.dropped_rows())
-    if not examples.columns:
-        raise nothing_left(job, rows.dropped)
-    check_one_batch(job, config, rows.train.height)
-    say_changes(job, examples, chat.template)
-    check_held_out(job, known, held_out)
+    prompts = sampled_prompts(job, rows, model_chat(job, tokenizer), config, model, teacher)
+    check_one_batch(job, config, prompts.rows.train.height)
     with trl_errors(job):
         trainer = new_class("Recorded", (DistilledAnswers, DistillationTrainer))(
             model=model,
@@ -62,18 +49,18 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
             args=config,
             processing_class=tokenizer,
             peft_config=lora_config(job),
-            train_dataset=prompt_dataset(examples),
-            eval_dataset=prompt_dataset(held_out),
+            train_dataset=prompt_dataset(prompts.examples),
+            eval_dataset=prompt_dataset(prompts.held_out),
         )
-    trainer.start_recording(known.row_ids)
+    trainer.start_recording(prompts.known.row_ids)
     steps, metrics = fit(trainer, job, trainer, folder)
     answers = trainer.recorded()
     trained = set(answers.filter(phase="train")["row_id"])
     return Outcome(
         steps,
         metrics,
-        rows.fates(trained),
+        prompts.rows.fates(trained),
         row_losses=as_row_losses(answers),
-        rollouts=as_rollouts(answers, [known.train, known.held_out]),
-        learnt=examples.counts,
+        rollouts=as_rollouts(answers, [prompts.known.train, prompts.known.held_out]),
+        learnt=prompts.examples.counts,
     )
