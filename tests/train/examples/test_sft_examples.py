@@ -177,6 +177,9 @@ def test_a_trace_that_is_not_printed_may_be_learnt_in_the_text():
     examples = sft_examples(rows, chat("qwen2.5"), IN_TEXT)
     assert examples.changes == {"reasoning traces in the text, between <think> and </think>": 1}
     assert [one.startswith("<think>") for one in learnt("qwen2.5", rows)] == [False, False, False]
+    assert sft_examples(rows, chat("qwen2.5"), WHOLE).changes == {"reasoning traces left out": 1}
+    context = row([Q1, {**TRACED, "weight": 0}, Q2, A2])
+    assert not sft_examples(context, chat("qwen2.5"), WHOLE).changes, "a trace of a turn that is context only"
 
 
 def test_a_trace_that_the_template_prints_is_not_written_twice():
