@@ -30,7 +30,7 @@ def checked(folder: Path, file: str) -> str:
     return done.out + done.err
 
 
-def test_rows_are_shown_with_their_label_before_a_run_and_after_it(tmp_path: Path, tiny: Path):
+def test_rows_have_their_label_before_a_run_and_after_it(tmp_path: Path, tiny: Path):
     file = write(tmp_path, tiny, ROWS, "{type: unpaired}")
     before = checked(tmp_path, file)
     assert "train.k: of 6 rows: 4 good and 2 bad, 6 turns, " in before

@@ -42,7 +42,7 @@ def recipe(**weights: float) -> Recipe:
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0.1, 8), st.floats(0.1, 8))
-def test_the_weights_that_a_warning_names_are_as_the_paper_recommends(good, bad, desirable, undesirable):
+def test_the_weights_of_a_warning_are_as_the_paper_recommends(good, bad, desirable, undesirable):
     said = balance_warning(recipe(desirable_weight=desirable, undesirable_weight=undesirable), "d", good, bad)
     ratio = desirable * good / (undesirable * bad)
     assert bool(said) == (not 0.5 <= ratio <= 8 / 3)

@@ -86,7 +86,7 @@ def test_labels_of_every_kto_layout_are_read(tmp_path, name: str, good: object, 
         assert labels(store, "k") == {"yes": True, "no": False}, shape
 
 
-def test_a_score_of_just_the_threshold_is_good_and_null_is_left_out(tmp_path):
+def test_a_score_of_the_threshold_is_good_and_null_is_left_out(tmp_path):
     store, said = built(tmp_path, ROWS, "k: {type: unpaired, by: quality, threshold: 0.5}")
     assert labels(store, "k") == {
         "Paris": True, "paris!": True, "Lyon": False, "alpha": True, "beta": False, "only": True,
@@ -147,7 +147,7 @@ def test_an_answer_that_is_chosen_and_rejected_has_no_label(tmp_path, monkeypatc
     assert "; 1 answer left out: chosen in one pair and rejected in another" in said["k"]
 
 
-def test_recorded_pairs_are_unpaired_by_preference_or_by_their_rule(tmp_path):
+def test_recorded_pairs_are_unpaired_by_score_or_by_their_rule(tmp_path):
     rows = [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(3)]
     store, said = built(tmp_path, rows, "k: {type: unpaired}\nr: {type: unpaired, select: recorded_pairs}")
     expected = {f"{side} {n}": side == "good" for n in range(3) for side in ("good", "bad")}

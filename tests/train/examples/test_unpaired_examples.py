@@ -80,7 +80,7 @@ def test_rows_are_cut_left_out_and_counted(tiny: Path):
     )
 
 
-def test_the_preview_shows_the_tokens_of_the_training_with_the_label(tiny: Path):
+def test_the_preview_shows_the_tokens_and_the_label(tiny: Path):
     chat, rows = chats.chat_in(tiny), unpaired_rows(3).with_columns(label=pl.Series([True, False, None]))
     training = Training.model_validate({"trainer": "kto", "dataset": "d", "model": "student", "max_length": 24})
     examples = preview.training_examples(rows, training, "unpaired", chat, "r.yaml:9: train.one")
