@@ -20,7 +20,7 @@ from typing import Any
 
 from curate.steps.code_hash import Definition
 from curate.steps.find_step import import_file
-from schemas.errors import UserError, needs_extra, unknown
+from schemas.errors import UserError, needs_extra, short_repr, unknown
 from train.class_source import (
     SourceClass,
     base_class,
@@ -34,6 +34,7 @@ from train.class_source import (
 from train.job import Outcome, TrainingJob
 
 EXPERIMENTAL = "trl.experimental"
+LONGEST = 200  # characters of a dotted path
 # A parameter of a trainer's __init__ -> the key of a training that gives it.
 KEYS = {"reward_funcs": "rewards", "teacher_model": "teacher"}
 
@@ -128,14 +129,14 @@ def find_dotted(name: str, where: str = "") -> DottedTrainer:
         UserError: There is no such module or class, it is no trainer or one of several, or its config is not found.
     """
     parts = name.split(".")
-    if not all(part.isidentifier() for part in parts):
-        raise UserError(f"{where}: trainer {name!r}: expected a dotted path, such as trl.experimental.orpo")
+    if not all(part.isidentifier() for part in parts) or len(name) > LONGEST:
+        raise UserError(f"{where}: trainer {short_repr(name)}: expected a dotted path, such as trl.experimental.orpo")
     if parts[0] == "trl" and library_root("trl") is None:
         raise needs_extra(f"trainer {name!r}", "train")
     try:
         trainer = _find(name, where)
         config = _config(trainer)
-    except (SyntaxError, ValueError, RecursionError) as error:  # of a user's file
+    except (SyntaxError, ValueError, RecursionError, OSError) as error:  # of a user's file
         place = f"{getattr(error, 'filename', None) or 'a file'}:{getattr(error, 'lineno', None) or 1}"
         said = getattr(error, "msg", None) or str(error)
         raise UserError(f"{where}: trainer {name!r}: {place}: cannot be read: {said}") from error

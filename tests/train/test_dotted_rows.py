@@ -52,7 +52,7 @@ def made(tmp_path, tiny, rows: pl.DataFrame, kind: str, **more: bool):
     return left, dataset.to_list(), said.lines
 
 
-def test_messages_are_fitted_to_the_template_and_what_it_refuses_is_left_out(tmp_path, tiny):
+def test_messages_are_fitted_to_the_template(tmp_path, tiny):
     system = json.dumps([{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}])
     rows = preference_rows(3).with_columns(
         prompt=pl.Series([system, turns("user", "never"), turns("user", "who?")]),

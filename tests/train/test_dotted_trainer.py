@@ -98,6 +98,10 @@ def test_trainers_of_the_users_own(tmp_path, monkeypatch, files, name, config):
         ("trl.trainer", "has several trainers; name one: trl.trainer."),
         ("..etc.passwd", "expected a dotted path, such as trl.experimental.orpo"),
         ("own.../x", "expected a dotted path"),
+        ("own." + "a" * 5000, "expected a dotted path"),
+        ("own.empty", "own/empty.py has no class that is a trainer"),
+        ("own.nothing", "cannot be read: source code string cannot contain null bytes"),
+        ("own.deep", "cannot be read"),
         ("own.none", "neither own/none.py nor own.py exists in"),
         ("own.plain", "has no class that is a trainer of TRL"),
         ("own.plain.Plain", "the class Plain in"),
@@ -118,6 +122,9 @@ def test_nothing_else_is_found(tmp_path, monkeypatch, name, message):
     (folder / "own" / "broken.py").write_text(mark + "class (\n")
     bare = "from transformers.trainer import Trainer\nclass BareTrainer(Trainer):\n    def __init__(self, x): ...\n"
     (folder / "own" / "bare.py").write_text(mark + bare)
+    (folder / "own" / "empty.py").write_text("")
+    (folder / "own" / "nothing.py").write_bytes(b"a = 1\0")
+    (folder / "own" / "deep.py").write_text("(" * 5000)
     (folder / "own" / "linked.py").symlink_to(tmp_path / "outside.py")
     monkeypatch.chdir(folder)
     with pytest.raises(UserError) as error:

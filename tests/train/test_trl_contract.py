@@ -217,7 +217,7 @@ def test_distillation_computes_the_divergence_of_each_token():
     assert list(inspect.signature(DistillationTrainer._generate_and_score_completions).parameters) == ["self", "inputs"]
 
 
-def test_the_trainers_of_dotted_paths_are_where_they_are_looked_for():
+def test_trainers_of_dotted_paths_are_where_they_are_sought():
     from importlib.util import find_spec
 
     from trl.trainer.base_trainer import _BaseTrainer
