@@ -134,6 +134,8 @@ def verdict(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str |
         truths = " and at the ground truths" if is_verifier else ""
         remedy = f"all advantages would be 0: look at the settings of {reward!r}{truths}"
         return Refusal(NAME, text + nulls, remedy)
+    if is_verifier:  # wrong answers alone say nothing of one
+        return None
     return f"{text}: whether a model's answer can reach another value is not known; if none can, nothing is learnt"
 
 

@@ -1,6 +1,7 @@
 """Rewards that say the same of every answer: by the candidates of a run, and by answers made for the probe."""
 
 import json
+from collections import Counter
 
 import polars as pl
 import pytest
@@ -67,6 +68,11 @@ def test_a_pattern_that_no_candidate_matches_is_refused(tmp_path):
 def test_made_answers_alone_leave_a_format_open():
     (warning,) = said(rl_rows(6), ["fmt"], NEVER)
     assert isinstance(warning, str) and "whether a model's answer can reach another value is not known" in warning
+
+
+def test_wrong_answers_alone_say_nothing_of_a_verifier():
+    assert verdict("code", Probed(made=Counter({0.0: 18})), is_verifier=True) is None
+    assert verdict("code", Probed(made=Counter({0.0: 18}), references=6), is_verifier=True) is not None
 
 
 def test_candidates_that_a_filter_has_left_are_no_constant():
