@@ -1,9 +1,10 @@
 """The columns of a finished training, for conditions of a later recipe: ``filter: {noisy: "loss_last > 2"}``.
 
 ``- score: {use: training, of: round1/sft}`` gives candidates the losses, margins and entropies that they had in a
-training of another recipe, and prompts the rewards of their answers. Without ``of``, and where a condition names such a
-column and no step gives it, it is the training that finished last, of those that have values for these rows. A recipe
-never reads its own trainings so, nor those of recipes that build on it: its rows would depend on themselves.
+training of another recipe, and prompts the rewards of their answers, or their losses in a distillation. Without ``of``,
+and where a condition names such a column and no step gives it, it is the training that finished last, of those that
+have values for these rows. A recipe never reads its own trainings so, nor those of recipes that build on it: its rows
+would depend on themselves.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,8 +24,8 @@ from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 
 STEP = "training"  # ``use`` of the step
-OF_PROMPTS = ("reward_mean",)
-OF_CANDIDATES = ("loss_first", "loss_last", "loss_mean", "margin_last", "entropy_last", *OF_PROMPTS)
+OF_PROMPTS = ("loss_first", "loss_last", "loss_mean", "entropy_last", "reward_mean")
+OF_CANDIDATES = (*OF_PROMPTS, "margin_last")
 NAME_ONE = "name one in a step above: - score: {use: training, of: RECIPE/NAME}"
 
 

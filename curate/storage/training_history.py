@@ -20,6 +20,8 @@ from schemas.errors import UserError
 
 SHOWN = 5  # rows, and other trainings of the same name
 NO_SETTINGS = ("lora", "rewards", "seed", "limit")  # what a training's record has in ``settings`` beside TRL's options
+# Table of a dataset -> the column with the id of the answer that is shown of a row.
+ANSWERS = {"sft": "d.completion_id", "preferences": "d.chosen_id", "unpaired": "d.completion_id", "rl_prompts": "NULL"}
 
 
 def training_history(store: Store, text: str, recipe: str | None = None) -> RowHistory | None:
@@ -156,15 +158,15 @@ def _extreme_rows(con: duckdb.DuckDBPyConnection, stage: Stage, figure: str, *, 
 
 
 def _text(con: duckdb.DuckDBPyConnection, row_id: str) -> str:
-    """Return the start of a dataset row's prompt and answer, if a current dataset has the row."""
-    for table, answer in (("sft", "completion_id"), ("preferences", "chosen_id"), ("unpaired", "completion_id")):
+    """Return the start of a dataset row's prompt and (chosen) answer, if a current dataset has the row."""
+    for table, answer in ANSWERS.items():
         texts = con.execute(
             f"""SELECT p.prompt, c.response FROM {table} d LEFT JOIN prompts p USING (prompt_id)
-            LEFT JOIN completions c ON c.completion_id = d.{answer} WHERE d.row_id = ? LIMIT 1""",
+            LEFT JOIN completions c ON c.completion_id = {answer} WHERE d.row_id = ? LIMIT 1""",
             [row_id],
         ).fetchone()
         if texts:
-            return f"{short(texts[0], 60)} | {short(texts[1], 60)}"
+            return " | ".join(short(text, 60) for text in texts if text is not None)
     return ""
 
 

@@ -27,24 +27,19 @@ def training_values(store: Store, training: Stage, rows: pl.DataFrame) -> pl.Dat
         rows: Candidates (``completion_id``, ``prompt_id``) or prompts (``prompt_id``).
 
     Returns:
-        A row for each, in the same order; null where the training recorded nothing. For candidates, over the rows of
-        the dataset that they are in (the pairs, of which they are either side): the mean of ``loss_first``,
-        ``loss_last`` and ``loss_mean`` (of all steps at which the row was trained on), ``margin_last`` and
-        ``entropy_last``. For both: ``reward_mean``, the mean reward of the answers sampled for the prompt, each the sum
-        of its rewards by their weights.
+        A row for each, in the same order; null where the training recorded nothing. Over the rows of the dataset that
+        candidates are in (the pairs, of which they are either side), or that prompts are in (distillation): the mean of
+        ``loss_first``, ``loss_last`` and ``loss_mean`` (of all steps at which the row was trained on), ``margin_last``
+        and ``entropy_last``. Online RL: ``reward_mean``, the mean reward of the answers sampled for the prompt, each
+        the sum of its rewards by their weights.
     """
     datasets = store.stages_labelled(f"datasets.{training.read('trainings')['dataset'][0]}")
-    found = rows
-    if "completion_id" in rows.columns:
-        of_candidates = _candidates(datasets).join(row_figures(training), on="row_id").drop("row_id")
-        means = of_candidates.group_by("completion_id").agg(pl.all().mean())
-        found = found.join(means, on="completion_id", how="left", maintain_order="left")
-    rewards = (
-        _prompts(datasets)
-        .join(row_rewards(training), on="row_id")
-        .group_by("prompt_id")
-        .agg(pl.col("reward_mean").mean())
-    )
+    id = "completion_id" if "completion_id" in rows.columns else "prompt_id"
+    learnt = _candidates(datasets) if id == "completion_id" else _prompts(datasets)
+    figures = learnt.join(row_figures(training), on="row_id").drop("row_id").group_by(id).agg(pl.all().mean())
+    rewards = _prompts(datasets).join(row_rewards(training), on="row_id").drop("row_id")
+    rewards = rewards.group_by("prompt_id").agg(pl.col("reward_mean").mean())
+    found = rows.join(figures, on=id, how="left", maintain_order="left")
     return found.join(rewards, on="prompt_id", how="left", maintain_order="left").drop(rows.columns)
 
 

@@ -49,7 +49,7 @@ def test_a_condition_reads_the_last_training_of_another_recipe(tmp_path, store, 
     second = recipe(tmp_path, "round2", NOISY)
     found = plan(second, store)
     said = f"of round1/sft ({last.stage_id}, finished 2026-11-29 06:00) for 3 of 4 candidates"
-    assert stage_line(found).startswith("loss_first, loss_last, loss_mean ") and said in stage_line(found)
+    assert stage_line(found).startswith("loss_first, loss_last, loss_mean") and said in stage_line(found)
     result = run(second, store)
     assert kept(result) == ["answer 0", "answer 2", "answer 3"]
     held = query(store, "SELECT scorer, value FROM scores WHERE row_id LIKE 'c_%' AND scorer LIKE 'loss_%'")
@@ -157,6 +157,16 @@ def test_rewards_of_a_prompts_answers_choose_prompts(tmp_path, store):
     result = run(second, store)
     assert result.datasets["rl"]["row_id"].to_list() == [ids[0]]
     assert query(store, "SELECT value FROM scores WHERE scorer = 'reward_mean'")["value"].to_list() == [0.75, 1.0]
+
+
+def test_divergences_of_a_distillation_choose_prompts(tmp_path, store):
+    ids = run(recipe(tmp_path, "round1", rl={"type": "prompt"}), store).datasets["rl"]["row_id"].to_list()
+    answers = [(ids[0], 1, 0, "divergence", 0.2), (ids[1], 1, 0, "divergence", 1.5)]
+    trained(store, "round1", "distill", "rl", losses(ids, 0.2, 1.5), rollouts=answers)
+    second = recipe(tmp_path, "round2", rl={"type": "prompt", "where": "loss_last > 1"})
+    assert run(second, store).datasets["rl"]["row_id"].to_list() == [ids[1]]
+    with pytest.raises(UserError, match="has reward_mean for these 4 rows"):
+        plan(recipe(tmp_path, "round2", rl={"type": "prompt", "where": "reward_mean > 1"}), store)
 
 
 def test_the_rows_of_a_smoke_run_are_not_the_last_training(tmp_path, store, first):
