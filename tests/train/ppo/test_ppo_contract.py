@@ -70,7 +70,7 @@ def test_the_loss_reads_the_advantage_of_each_token(tmp_path: Path):
     assert loss.item() == pytest.approx(-(own * mask).sum().item() / mask.sum().item(), abs=1e-6)
 
 
-def test_rewards_have_a_column_for_each_function_and_nan_for_none(tmp_path: Path):
+def test_rewards_have_a_column_a_function_and_nan_for_none(tmp_path: Path):
     import torch
 
     def sometimes(completions: list[str], row_index: list[int], **others: Any) -> list[float | None]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.optional import needs
-from tests.train.ppo.toy import WORDS, first_is_a, model_and_tokenizer, ppo_trainer, share_of_a
+from tests.train.ppo.toy import PROMPTS, first_is_a, model_and_tokenizer, ppo_trainer, share_of_a
 
 pytestmark = [needs("trl"), pytest.mark.slow]
 
@@ -26,38 +26,39 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def chance_of_a(model: Any, tokenizer: Any) -> Any:
-    """Return the chance that an answer starts with ``a``, for each of the 64 prompts."""
+def chance_of_a(model: Any, tokenizer: Any, prompts: tuple[str, ...]) -> Any:
+    """Return the chance that an answer starts with ``a``, for each of the prompts."""
     import torch
 
-    ids = torch.tensor([tokenizer.convert_tokens_to_ids([one, other]) for one in WORDS for other in WORDS])
+    ids = torch.tensor([tokenizer.convert_tokens_to_ids(prompt.split()) for prompt in prompts])
     with torch.no_grad():
         return model(input_ids=ids).logits[:, -1].softmax(-1)[:, tokenizer.convert_tokens_to_ids("a")]
 
 
-def trained(folder: Path, **options: Any) -> tuple[Any, Any, list[dict[str, float]]]:
+def trained(folder: Path, prompts: tuple[str, ...], **options: Any) -> tuple[Any, Any, list[dict[str, float]]]:
     """Train on the reward for the first word; return the chances of ``a``, the optimum, and the log of batches."""
-    trainer = ppo_trainer(folder, first_is_a, **(OPTIONS | options))
-    start = chance_of_a(*model_and_tokenizer())
+    start = chance_of_a(*model_and_tokenizer(), prompts)
+    trainer = ppo_trainer(folder, first_is_a, prompts=prompts, **(OPTIONS | options))
     trainer.train()
     raised = start * math.exp(1 / BETA)
     batches = [entry for entry in trainer.state.log_history if "reward" in entry]
-    return chance_of_a(trainer.model, trainer.processing_class), raised / (raised + 1 - start), batches
+    return chance_of_a(trainer.model, trainer.processing_class, prompts), raised / (raised + 1 - start), batches
 
 
 def test_one_word_reaches_the_optimum_for_every_prompt(tmp_path: Path):
-    chances, optimum, _ = trained(tmp_path, max_completion_length=1, max_steps=160)
+    chances, optimum, _ = trained(tmp_path, PROMPTS, max_completion_length=1, max_steps=160)
     assert 0.8 < optimum.min() and optimum.max() < 0.9  # from 0.1 each
     assert (chances - optimum).abs().max() < 0.08
     assert abs((chances - optimum).mean().item()) < 0.03
 
 
-def test_the_first_of_four_words_is_found_and_reaches_the_optimum(tmp_path: Path):
-    chances, optimum, batches = trained(tmp_path, max_steps=200)
-    assert abs((chances - optimum).mean().item()) < 0.05
+def test_the_first_of_four_words_nears_the_optimum(tmp_path: Path):
+    chances, optimum, batches = trained(tmp_path, PROMPTS[::8], num_generations=8, max_steps=160)
+    assert chances.mean() > 0.7 and chances.median() > 0.75  # from 0.1; three seeds gave means of 0.74 to 0.77
+    assert optimum.mean() < 0.87 and (chances < optimum + 0.05).all()
     # Before the first word nothing tells the outcome, after it everything: the critic has learnt that.
     assert abs(batches[0]["value/explained_variance"]) < 0.01
-    assert sum(batch["value/explained_variance"] for batch in batches[-10:]) / 10 > 0.5
+    assert sum(batch["value/explained_variance"] for batch in batches[-10:]) / 10 > 0.6
     assert batches[-1]["value/loss"] < batches[0]["value/loss"]
 
 

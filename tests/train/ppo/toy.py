@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 WORDS = "a b c d e f g h".split()
+PROMPTS = tuple(f"{one} {other}" for one in WORDS for other in WORDS)
 LENGTH = 4  # tokens of an answer; nothing ends it earlier
 
 
@@ -40,6 +41,7 @@ def ppo_trainer(
     *,
     lora: dict[str, Any] | None = None,
     mixin: type | None = None,
+    prompts: tuple[str, ...] = PROMPTS,
     **options: Any,
 ) -> Any:
     """Return a PPO trainer of the toy model.
@@ -49,6 +51,7 @@ def ppo_trainer(
         reward: A reward function, as TRL calls it.
         lora: Options of ``LoraConfig``, or None for full weights.
         mixin: A class that the trainer also has, in front.
+        prompts: The prompts.
         options: Options of ``PPOConfig``.
     """
     from datasets import Dataset
@@ -85,7 +88,7 @@ def ppo_trainer(
         args=PPOConfig(output_dir=str(folder), **(defaults | options)),
         processing_class=tokenizer,
         peft_config=peft_config,
-        train_dataset=Dataset.from_dict({"prompt": [f"{a} {b}" for a in WORDS for b in WORDS]}),
+        train_dataset=Dataset.from_dict({"prompt": list(prompts)}),
     )
 
 
