@@ -178,7 +178,7 @@ def weights(stage: Path) -> dict:
 
 
 def test_only_a_whole_checkpoint_with_steps_left_is_resumed(tmp_path: Path):
-    from train.fit import RECORD, last_checkpoint
+    from train.checkpoints import RECORD, last_checkpoint
 
     assert last_checkpoint(tmp_path) is None
     for step in (2, 10, 12, 14):
