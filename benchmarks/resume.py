@@ -30,6 +30,7 @@ from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.tiny_model import make_tiny
 from tests.train import tables
+from train.find_trainer import find_trainer
 from train.run import train_recipe
 
 LONGEST = 300.0  # seconds of a training of eight steps, before it is taken to hang
@@ -45,18 +46,12 @@ KINDS: dict[str, tuple[str, str, Callable[[], pl.DataFrame], str]] = {
     "sft": ("sft", "sft", lambda: tables.sft_rows(12, 2), ""),
     "dpo": ("preferences", "dpo", lambda: tables.preference_rows(12, 2), ""),
     "reward": ("preferences", "dpo", lambda: tables.preference_rows(12, 2), ""),
-    "kto": ("unpaired", "kto", lambda: unpaired_rows(12, 2), ""),
+    "kto": ("unpaired", "kto", lambda: tables.unpaired_rows(12, 2), ""),
     "grpo": ("rl_prompts", "rl", lambda: tables.rl_rows(12, 2), ONLINE),
     "rloo": ("rl_prompts", "rl", lambda: tables.rl_rows(12, 2), ONLINE),
     "ppo": ("rl_prompts", "rl", lambda: tables.rl_rows(12, 2), ONLINE),
     "distill": ("rl_prompts", "rl", lambda: tables.rl_rows(12, 2), "teacher: student, max_completion_length: 6"),
 }
-
-
-def unpaired_rows(n: int, held_out: int) -> pl.DataFrame:
-    """Return SFT rows of which every second one is labelled good."""
-    rows = tables.sft_rows(n, held_out)
-    return rows.with_columns(label=pl.int_range(pl.len()) % 2 == 0, dataset=pl.lit("kto"))
 
 
 class Moments(Progress):
@@ -90,14 +85,20 @@ def main() -> None:
     given = parser.parse_args()
     import trl
 
-    for name in ("SFTTrainer", "DPOTrainer", "RewardTrainer", "GRPOTrainer"):  # imported once, for the children
-        getattr(trl, name)
+    for name in given.trainers:  # imported once, for the children
+        getattr(trl, trl_trainer(name))
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "tiny"
         if in_child(lambda: make_tiny(model)) != 0:
             raise SystemExit("the model could not be made")
         failed = [name for name in given.trainers if not soak(name, model, Path(folder), given.moments, given.seed)]
     raise SystemExit(f"not the same after a kill: {', '.join(failed)}" if failed else 0)
+
+
+def trl_trainer(trainer: str) -> str:
+    """Return the name of TRL's trainer class; ppo is a subclass of GRPO's."""
+    config = find_trainer("grpo" if trainer == "ppo" else trainer).CONFIG
+    return config.replace("Config", "Trainer")
 
 
 def soak(trainer: str, model: Path, folder: Path, moments: int, seed: int) -> bool:

@@ -12,7 +12,6 @@ from schemas.recipe import Training
 from tests.optional import needs
 from train import options
 from train.best_model import effective_settings
-from train.find_trainer import trainer_names
 from train.trainer_rules import DIVERGING_LOSSES, LATE_CHOICES, PAIR_LOSSES
 
 pytestmark = needs("trl")
@@ -39,7 +38,7 @@ def training(trainer: str, **given: Any) -> Training:
         (
             "grpo",
             {"rewards": ["a", "b"], "reward_weights": [1.0]},
-            "expected 2 numbers, one for each of the rewards a, b",
+            "reward_weights: expected a list of 2 numbers, one for each of a, b; found 1",
         ),
         ("grpo", {"rewards": ["a"], "loss_type": "dappo"}, "did you mean 'dapo'?"),
         ("grpo", {"rewards": ["a"], "scale_rewards": "grup"}, "did you mean 'group'? (there are: group, batch, none)"),
@@ -56,15 +55,6 @@ def test_options_that_do_not_go_together_are_refused(trainer: str, given: dict[s
     with pytest.raises(UserError) as error:
         options.check(training(trainer, **given), WHERE)
     assert message in str(error.value) and str(error.value).startswith(WHERE)
-
-
-@pytest.mark.skipif("kto" not in trainer_names(), reason="there is no trainer kto")
-def test_kto_compares_the_rows_of_a_batch():
-    with pytest.raises(UserError, match="per_device_train_batch_size: KTO compares .* expected 2 or more, found 1"):
-        options.check(training("kto", per_device_train_batch_size=1), WHERE)
-    with pytest.raises(UserError, match="train_sampling_strategy: KTO pairs each row .* found random"):
-        options.check(training("kto", train_sampling_strategy="random"), WHERE)
-    options.check(training("kto", per_device_train_batch_size=1, loss_type="apo_zero_unpaired"), WHERE)
 
 
 @pytest.mark.parametrize(
