@@ -177,8 +177,12 @@ def result(store: Store) -> dict[str, Any]:
 
 
 def differences(whole: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
-    """Return in what two trainings differ, in words."""
-    return [name for name in whole if whole[name] != resumed.get(name)]
+    """Return in what two trainings differ: the names of tables and weights, and the figures of the log."""
+    found = [name for name in whole if whole[name] != resumed.get(name) and name != "log"]
+    for one, other in zip(whole["log"], resumed["log"], strict=False):
+        figures = [f"{key} {one.get(key)} {other.get(key)}" for key in one | other if one.get(key) != other.get(key)]
+        found += [f"log of step {one['step']}: {', '.join(figures)[:200]}"] if figures else []
+    return found if len(whole["log"]) == len(resumed["log"]) else [*found, "entries of the log"]
 
 
 def in_child(do: Callable[[], object], limit: float = LONGEST) -> int:

@@ -1,6 +1,7 @@
 """Runs a TRL trainer to its end: reports progress, saves checkpoints, resumes from them, saves the model."""
 
 import contextlib
+import json
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -47,6 +48,7 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
     if checkpoint:
         trainer.args.eval_on_start = False  # it was done, and is recorded
         recorder.restore(pl.read_parquet(checkpoint / RECORD))
+        _go_on_counting(trainer, checkpoint)
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
     with _metric_errors(job):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -67,6 +69,14 @@ def summarize(history: list[dict[str, Any]]) -> dict[str, Any]:
         last = last | entry
     figures = sorted(set(last) - {"step", "epoch"})
     return {name: {"first": first[name], "last": last[name]} for name in figures} | {"history": logged}
+
+
+def _go_on_counting(trainer: Any, checkpoint: Path) -> None:
+    """Let TRL's count of tokens (``num_tokens`` in its log) go on where the checkpoint has it; TRL begins at 0."""
+    if hasattr(trainer, "_total_train_tokens"):
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        counts = [entry["num_tokens"] for entry in state["log_history"] if "num_tokens" in entry]
+        trainer._total_train_tokens = counts[-1] if counts else 0
 
 
 def _best_model(trainer: Any) -> dict[str, Any]:
