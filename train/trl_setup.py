@@ -194,7 +194,9 @@ def build_lora_config(lora: dict[str, Any] | None, where: str, task: str = "CAUS
     try:
         return LoraConfig(task_type=task, **(defaults | lora))
     except Exception as error:  # of any kind: a missing library, a wrong type deep in a mapping
-        raise UserError(f"{where}: lora: {whole_message(error)}") from error
+        message = whole_message(error)
+        ours = " (target_modules is 'all-linear' if not set)" if "target_modules" not in lora else ""
+        raise UserError(f"{where}: lora: {message}{ours if 'target_modules' in message else ''}") from error
 
 
 def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:

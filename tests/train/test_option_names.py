@@ -44,7 +44,8 @@ def said(trainer: str = "sft", **given: Any) -> str:
     ],
 )
 def test_a_name_that_is_none_has_its_nearest_named(name: str, meant: str):
-    assert said(**{name: 1}) == f"{WHERE}: no option of trl.SFTConfig called {name!r}; did you mean {meant}?"
+    given: dict[str, Any] = {name: 1}
+    assert said(**given) == f"{WHERE}: no option of trl.SFTConfig called {name!r}; did you mean {meant}?"
 
 
 def test_a_name_near_to_none_lists_no_others():
@@ -112,12 +113,13 @@ def test_a_wrong_value_says_what_is_allowed(given: dict[str, Any], message: str)
 
 
 def test_other_values_pass():
-    for trainer, given in (
+    cases: list[tuple[str, dict[str, Any]]] = [
         (
             "sft",
             {"eval_strategy": False, "lr_scheduler_type": "cosine", "lora": {"init_lora_weights": "pissa_niter_4"}},
         ),
         ("dpo", {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 0.1], "lora": {"target_modules": ["q_proj"]}}),
         ("grpo", {"rewards": ["length"], "scale_rewards": False, "reward_weights": [0.5]}),
-    ):
+    ]
+    for trainer, given in cases:
         options.check(Training(trainer=trainer, dataset="d", model="m", **given), WHERE)

@@ -114,10 +114,10 @@ def killed(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     jobs = []
     for name, (table, rows, _) in KINDS.items():
         write_stage(Store(folder / name / "store"), table, rows)
-        jobs.append((str(folder / name), dataset(name), sections(name)))
+        jobs.append((str(folder / name), dataset(name), "3", sections(name)))
     script = str(Path(__file__).parent / "killed_training.py")
     process = subprocess.run(
-        [sys.executable, script, str(model), "3", json.dumps(jobs)],
+        [sys.executable, script, str(model), json.dumps(jobs)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
