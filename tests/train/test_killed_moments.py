@@ -21,10 +21,10 @@ from tests.train.tables import recipe_with, sft_rows, write_stage
 from train.checkpoints import RECORD, prune, resume_point
 from train.run import train_recipe
 
-# A learning rate so high that the held-out loss is the least at step 2.
+# No evaluation is better by so much, so the training ends after the fourth; each is better by a little, so it is the best.
 SECTIONS = (
     "train:\n  t: {trainer: sft, dataset: sft, model: student, lora: {r: 4}, per_device_train_batch_size: 2, "
-    "max_steps: 9, learning_rate: 0.5, lr_scheduler_type: constant, early_stopping: 3, eval_steps: 1, "
+    "max_steps: 9, learning_rate: 1e-2, early_stopping: {patience: 3, threshold: 100.0}, eval_steps: 1, "
     "save_strategy: steps, save_total_limit: 1}\n"
 )
 # By name: the moment, and what the resumed training says.
@@ -32,8 +32,8 @@ MOMENTS = {
     "a step is done": ("3", "2"),
     "a checkpoint is written": ("open .*/checkpoint-3/trainer_state.json", "2"),
     "a checkpoint gets its record": ("os.rename .*/checkpoint-3/.record.parquet", "2"),
-    "an older checkpoint is removed": ("os.remove .*/checkpoint-1/record.parquet", "3"),
-    "the model is saved": ("open .*/model/adapter_config.json", "4"),
+    "an older checkpoint is removed": ("os.remove .*/checkpoint-1/record.parquet", "2"),
+    "the model is saved": ("open .*/model/adapter_config.json", "3"),
 }
 TIMED = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
@@ -99,7 +99,7 @@ def test_a_training_killed_at_any_moment_ends_as_if_not(killed: Path, tiny: Path
     whole, said = finished(killed / "whole", tiny)
     expected = ended_with(whole)
     assert said == [] and expected["best"]["stopped_after"] == 3
-    assert whole.read("trainings")["steps"][0] == expected["best"]["step"] + 3 < 9
+    assert whole.read("trainings")["steps"][0] == expected["best"]["step"] == 4
     for name, (_, step) in MOMENTS.items():
         resumed, said = finished(killed / name, tiny)
         assert said == [f"train t: continuing after step {step}"], name
