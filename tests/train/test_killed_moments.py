@@ -21,7 +21,7 @@ from tests.train.tables import recipe_with, sft_rows, write_stage
 from train.checkpoints import RECORD, prune, resume_point
 from train.run import train_recipe
 
-# No evaluation is better by so much, so the training ends after the fourth; each is better by a little, so it is the best.
+# No evaluation is better by so much, so the training ends after the fourth; each is a little better, and the best.
 SECTIONS = (
     "train:\n  t: {trainer: sft, dataset: sft, model: student, lora: {r: 4}, per_device_train_batch_size: 2, "
     "max_steps: 9, learning_rate: 1e-2, early_stopping: {patience: 3, threshold: 100.0}, eval_steps: 1, "

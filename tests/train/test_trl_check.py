@@ -40,7 +40,7 @@ def training(trainer: str = "sft", **given: Any) -> Training:
         ({"accelerator_config": {"split": True}}, "unexpected keyword argument 'split'"),
         (
             {"lora": {"layers_pattern": "layers"}},
-            "`layers_pattern` cannot be used when `target_modules` is a str. (target_modules is 'all-linear' if not set)",
+            "cannot be used when `target_modules` is a str. (target_modules is 'all-linear' if not set)",
         ),
         ({"lora": {"target_modules": "q_proj|v_proj", "layers_to_transform": 1}}, "lora: `layers_to_transform` cannot"),
     ],
