@@ -70,18 +70,21 @@ def _limit_note(recipe: Recipe) -> str:
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
+    from train.best_model import held_out_note
     from train.find_refusals import refusals_of
     from train.plan import check_training_sections, plan_trainings
+    from train.trl_check import check_with_trl
 
     check_training_sections(recipe)
     models = {name: found.state.model(name, "") for name in recipe.models}
     plans = plan_trainings(recipe, found.state.store, found.datasets, models)
+    check_with_trl(recipe, [p.name for p in plans if p.stage is None], models)
     for name, looked in refusals_of(recipe, plans, found.datasets, models).items():
         found.warnings.extend(StageWarning(f"train.{name}", text) for text in looked.warnings)
     found.warnings.extend(early_rewards(recipe, found, plans))
     lines = []
     for p in plans:
-        todo = f"{p.training.trainer}, {p.rows.height or '?'} rows"
+        todo = f"{p.training.trainer}, {p.rows.height or '?'} rows" + held_out_note(p.training, p.eval_rows)
         lines.append(
             (f"train.{p.name}", "cached" if p.stage else "to run", p.stage.manifest["result"] if p.stage else todo)
         )

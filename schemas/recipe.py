@@ -7,7 +7,7 @@ is checked by ``curate.pipeline`` against the step files themselves.
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SPLIT_SETTINGS = ("by", "near_duplicates")  # keys of ``split`` that are no splits
 NEAR_DUPLICATES = 0.8  # the least similarity of prompts that a split keeps on one side, where none is set
@@ -93,6 +93,18 @@ class Dataset(Open):
     control_of: str | None = None
 
 
+class EarlyStopping(Strict):
+    """When a training ends early.
+
+    Attributes:
+        patience: The number of evaluations in a row that may be no better than the best.
+        threshold: An evaluation is better if it is by more than this.
+    """
+
+    patience: int = Field(default=3, ge=1)
+    threshold: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
 class Training(Open):
     """One training. Further keys go unchanged to TRL's config class.
 
@@ -104,6 +116,9 @@ class Training(Open):
         rewards: Online RL only: the scorers that reward answers, or the trainings of reward models.
         teacher: Distillation only: the model, or the training, whose answers' probabilities are learnt.
         allow: The refusals that are taken back: what is refused by default is trained on (``train.refusals``).
+        quantize: The precision that the frozen weights are loaded in, under LoRA (QLoRA): 4 bits (NF4) or 8.
+        early_stopping: End when evaluations get no better, and keep the best model; a number is the patience.
+        eval_split: The split to evaluate on; by default the first one by name.
         unshown: What becomes of rows with something that the model's chat template does not print, such as tool calls:
             refuse them, leave the rows out, write reasoning traces into the text (and refuse all else), or train on
             what it prints of them.
@@ -116,7 +131,16 @@ class Training(Open):
     rewards: list[str] = []
     teacher: str | None = None
     allow: list[Literal["shared_prompts", "constant_reward", "unaccepted_truths"]] = []
+    quantize: Literal["4bit", "8bit"] | None = None
+    early_stopping: EarlyStopping | None = None
+    eval_split: str | None = None
     unshown: Literal["refuse", "leave_out", "in_text", "ignore"] = "refuse"
+
+    @field_validator("early_stopping", mode="before")
+    @classmethod
+    def _patience(cls, value: Any) -> Any:
+        """Expand the short form: a number is the patience."""
+        return {"patience": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class Evaluation(Strict):

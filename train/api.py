@@ -28,6 +28,7 @@ from train.plan import (
     trained_models,
 )
 from train.run import train_recipe
+from train.trl_check import check_with_trl
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,10 +101,14 @@ class EvaluationResult:
 def check(recipe: AnyRecipe) -> None:
     """Check the sections ``train`` and ``evaluate`` of a recipe as far as it alone allows, before anything is paid for.
 
+    TRL's configs are built of the trainings' options, which imports TRL (some five seconds).
+
     Raises:
         UserError: A trainer, an option, a dataset's type or a scorer is wrong.
     """
-    check_training_sections(as_recipe(recipe))
+    recipe = as_recipe(recipe)
+    check_training_sections(recipe)
+    check_with_trl(recipe, list(recipe.train), {})
 
 
 def train(

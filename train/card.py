@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.recipe import Recipe, Training
+from train.best_model import best_line
 from train.record import learnt_line
 
 
@@ -19,7 +20,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         adapter: Whether the folder holds a LoRA adapter, not full weights.
     """
     settings, metrics = json.loads(record["settings"]), json.loads(record["metrics"])
-    figures = {k: v for k, v in metrics.items() if k not in ("history", "learnt")}
+    figures = {k: v for k, v in metrics.items() if k not in ("history", "learnt", "best")}
     base = record["base"].split("@")[0].split(">")[0]
     front = ["library_name: " + ("peft" if adapter else "transformers"), f"tags: [gristmill, {record['trainer']}]"]
     if base.count("/") == 1:  # a hub id; a local folder's name would be a link to nowhere
@@ -39,6 +40,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         f"- dataset: {record['dataset']} of the recipe {recipe.run_name}, {record['rows']} rows",
         *([f"- learnt: {line.removesuffix(', ')}"] if (line := learnt_line(metrics["learnt"])) else []),
         f"- steps: {record['steps']}, in {record['seconds']} s",
+        *([f"- kept: {line}"] if (line := best_line(metrics.get("best"))) else []),
         f"- versions: {', '.join(f'{k} {v}' for k, v in json.loads(record['versions']).items() if v)}",
         "",
         "## Settings",

@@ -1,19 +1,19 @@
 """Runs a TRL trainer to its end: reports progress, saves checkpoints, resumes from them, saves the model."""
 
+import contextlib
 import json
-import shutil
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
-from transformers import PrinterCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from curate.models.weight_files import note_start
+from schemas.errors import UserError
+from train.checkpoints import RECORD, prune, resume_point, step_of, write_record
 from train.job import TrainingJob
-
-# In a checkpoint: the rows recorded up to then. It is written last, so a checkpoint that has it is whole.
-RECORD = "record.parquet"
 
 
 class Recorder(Protocol):
@@ -36,21 +36,27 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
         folder: The folder for the weights (of an adapter, or of the whole model) and the tokenizer.
 
     Returns:
-        The number of steps, and the metrics: the ``first`` and ``last`` value of each figure that TRL logs, and the
-        whole ``history``.
+        The number of steps, and the metrics: the ``first`` and ``last`` value of each figure that TRL logs, the whole
+        ``history``, and where the best model is kept, which that is (``best``).
     """
     trainer.remove_callback(PrinterCallback)  # it prints, now that TRL's own bar is off
-    trainer.add_callback(FitCallback(job, recorder))
-    checkpoint = last_checkpoint(job.work_folder)
+    if job.early_stopping:
+        trainer.add_callback(EarlyStoppingCallback(job.early_stopping.patience, job.early_stopping.threshold))
+    trainer.add_callback(FitCallback(job, recorder, trainer.args))
+    trainer.args.save_total_limit = None  # ``FitCallback`` keeps to it: TRL would remove the last whole one too early
+    checkpoint = resume_point(job.work_folder)
     if checkpoint:
+        trainer.args.eval_on_start = False  # it was done, and is recorded
         recorder.restore(pl.read_parquet(checkpoint / RECORD))
-        job.progress.say(f"train {job.name}: continuing after step {_step(checkpoint)}")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        _go_on_counting(trainer, checkpoint)
+        job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
+    with _metric_errors(job):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.model.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)
     if job.lora is not None:
         note_start(folder, job.ref)
-    return trainer.state.global_step, summarize(trainer.state.log_history)
+    return trainer.state.global_step, summarize(trainer.state.log_history) | _best_model(trainer)
 
 
 def summarize(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -65,29 +71,56 @@ def summarize(history: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: {"first": first[name], "last": last[name]} for name in figures} | {"history": logged}
 
 
-def last_checkpoint(work_folder: Path) -> Path | None:
-    """Return the newest whole checkpoint that has a step left to do, or None.
+def _go_on_counting(trainer: Any, checkpoint: Path) -> None:
+    """Let TRL's count of tokens (``num_tokens`` in its log) go on where the checkpoint has it; TRL begins at 0."""
+    if hasattr(trainer, "_total_train_tokens"):
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        counts = [entry["num_tokens"] for entry in state["log_history"] if "num_tokens" in entry]
+        trainer._total_train_tokens = counts[-1] if counts else 0
 
-    From the checkpoint of the last step, transformers would do one step too many.
+
+def _best_model(trainer: Any) -> dict[str, Any]:
+    """Return under ``best`` which model is kept: ``metric``, ``value``, ``step``; nothing where it is the last one.
+
+    ``value`` is None if no evaluation gave a number, so that the last model is kept; ``stopped_after`` is the number
+    of evaluations that were no better, where they ended the training.
     """
-    checkpoints = work_folder.glob("checkpoint-*")
-    return max((c for c in checkpoints if (c / RECORD).exists() and _unfinished(c)), key=_step, default=None)
+    args, state = trainer.args, trainer.state
+    if not args.load_best_model_at_end:
+        return {}
+    stopping = [one for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)]
+    early = bool(stopping) and stopping[0].early_stopping_patience_counter >= stopping[0].early_stopping_patience
+    best = {
+        "metric": f"eval_{args.metric_for_best_model.removeprefix('eval_')}",
+        "value": float(state.best_metric) if state.best_model_checkpoint else None,
+        "step": step_of(Path(state.best_model_checkpoint)) if state.best_model_checkpoint else None,
+        "stopped_after": stopping[0].early_stopping_patience_counter if early else None,
+    }
+    return {"best": best}
 
 
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.name.rsplit("-", 1)[1])
+@contextlib.contextmanager
+def _metric_errors(job: TrainingJob) -> Generator[None]:
+    """Turn transformers' error for a measure that no evaluation gives into a ``UserError`` that names those there are.
 
-
-def _unfinished(checkpoint: Path) -> bool:
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    return state["global_step"] < state["max_steps"]
+    It is known after the first evaluation.
+    """
+    try:
+        yield
+    except KeyError as error:
+        message = str(error.args[0]) if error.args else ""
+        if "metric_for_best_model" not in message:
+            raise
+        raise UserError(f"train.{job.name}: {' '.join(message.split())}") from error
 
 
 class FitCallback(TrainerCallback):
     """Reports each step, and saves a checkpoint by the clock: once a minute, in at most 5% of the time."""
 
-    def __init__(self, job: TrainingJob, recorder: Recorder) -> None:
+    def __init__(self, job: TrainingJob, recorder: Recorder, args: Any) -> None:
         self.job, self.recorder = job, recorder
+        # Without steps to save at, only the last checkpoint is of use, and the best one.
+        self.kept = args.save_total_limit or (1 if args.save_strategy in ("no", "best") else None)
         self.note = ""
         self.saved_at = time.monotonic()
         self.step_ended_at = self.saved_at
@@ -112,12 +145,9 @@ class FitCallback(TrainerCallback):
         self.note = f"{name} {figures[name]:.3f}" if name else self.note
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Write the record into the checkpoint, and set the interval by how long saving took."""
+        """Make the checkpoint whole, set the interval by how long saving took, and remove older checkpoints."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        self.recorder.recorded().write_parquet(folder / f".{RECORD}")
-        (folder / f".{RECORD}").rename(folder / RECORD)
+        write_record(folder, self.recorder.recorded())
         self.saved_at = time.monotonic()
         self.interval = max(60.0, 20 * (self.saved_at - self.step_ended_at))
-        for older in sorted(Path(args.output_dir).glob("checkpoint-*")):
-            if older != folder and args.save_strategy == "no":
-                shutil.rmtree(older, ignore_errors=True)
+        prune(folder.parent, self.kept, state.best_model_checkpoint)

@@ -10,6 +10,7 @@ import polars as pl
 from curate.models.model_ref import ModelRef
 from curate.pipeline.scorer import Answer, no_model_calls
 from schemas.progress import Progress
+from schemas.recipe import EarlyStopping
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from train.tables import empty_table
 
@@ -27,7 +28,7 @@ class TrainingJob:
         ref: The model to start from.
         rows: The rows of the dataset's split ``train``.
         eval_rows: The rows of the first other split; empty if there is none.
-        settings: TRL's own options, as the recipe gives them.
+        settings: TRL's own options, with those that keeping the best model needs (``train.best_model``).
         lora: Options of PEFT's ``LoraConfig``, or None to train the full weights.
         rewards: The scorers that reward answers, by name.
         seed: The recipe's seed.
@@ -36,6 +37,8 @@ class TrainingJob:
         answer: Makes the model calls of ``rewards``.
         teacher: The model to learn from, in distillation.
         unshown: What becomes of rows with something that the chat template does not print (``Training.unshown``).
+        quantize: The precision of the frozen weights under LoRA: '4bit', '8bit' or None.
+        early_stopping: When the training ends early, or None for not.
     """
 
     name: str
@@ -52,6 +55,8 @@ class TrainingJob:
     answer: Answer = no_model_calls
     teacher: ModelRef | None = None
     unshown: str = "refuse"
+    quantize: str | None = None
+    early_stopping: EarlyStopping | None = None
 
 
 @dataclass(frozen=True)

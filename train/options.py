@@ -1,21 +1,21 @@
-"""Checks a training's options against TRL's and PEFT's config classes, which it reads from their source files.
+"""Checks a training's options against TRL's and PEFT's config classes, without importing either.
 
-Importing TRL takes about five seconds; reading three files with ``ast`` takes some fifty milliseconds, so ``check`` can
-name a mistyped option at once. No option is listed here: the names are those of the version installed.
+``train.config_fields`` reads the options of the version installed from its source files, so ``check`` and ``run`` name
+a mistyped option at once. ``train.trl_check`` builds the config objects themselves, which takes TRL's seconds.
 """
 
-import ast
 import importlib.util
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError, needs_extra
 from schemas.recipe import Training
-from train.dotted_trainer import DottedTrainer
-from train.find_trainer import config_class, find_trainer
-from train.kto_options import WEIGHTS, check_kto
-from train.reward_weights import reward_weights
+from train.best_model import check_best_model, effective_settings
+from train.config_fields import ConfigField, config_fields, lora_config_fields, own_config
+from train.find_trainer import config_class
+from train.option_names import unknown_option
+from train.option_values import check_value
+from train.trainer_rules import check_late_choice, check_rules
 
 # Options that gristmill sets, or that would undo what it records, and the reason.
 RESERVED = {
@@ -30,6 +30,8 @@ RESERVED = {
     "teacher_model_init_kwargs": "the teacher is loaded by gristmill; set it up under 'models'",
     "chat_template_kwargs": "prompts are measured without; write them into a template of your own (chat_template)",
     "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
+    "save_only_model": "an interrupted training resumes from its checkpoints",
+    "ignore_data_skip": "an interrupted training goes on with the rows that it had not reached",
 }
 PEFT_RESERVED = {
     "task_type": "the trainer decides it",
@@ -40,26 +42,17 @@ PEFT_RESERVED = {
     "peft_version": "PEFT sets it",
     "revision": "it is the recipe's model",
 }
-CHOICES = {
-    "truncation_mode": ("keep_start", "keep_end"),
-    "packing_strategy": ("bfd", "bfd_split", "wrapped"),
-}
-PLAIN_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "None": (type(None),)}
+OWN_KEYS = tuple(Training.model_fields)
 
 
 def fields(trainer: str) -> dict[str, str]:
     """Return the options of a trainer's TRL config class: name -> type, as written there; empty without TRL."""
-    return {name: kind for name, (kind, _) in _trl(trainer).items()}
+    return {name: field.kind for name, field in config_fields(trainer).items()}
 
 
 def lora_fields() -> dict[str, str]:
     """Return the options of PEFT's ``LoraConfig``: name -> type, as written there; empty without PEFT."""
-    root = _package("peft")
-    if root is None:
-        return {}
-    own = _classes(root / "tuners" / "lora" / "config.py")
-    base = _classes(root / "config.py")
-    return {name: kind for name, (kind, _) in _inherit("LoraConfig", {**base, **own}).items()}
+    return {name: field.kind for name, field in lora_config_fields().items()}
 
 
 def lora_options(training: Training) -> dict[str, Any] | None:
@@ -70,7 +63,7 @@ def lora_options(training: Training) -> dict[str, Any] | None:
 
 
 def check(training: Training, where: str) -> None:
-    """Check a training's options; without TRL installed, check nothing.
+    """Check a training's options; without TRL installed, check nothing of TRL's.
 
     Args:
         training: The training's entry in the recipe.
@@ -84,159 +77,75 @@ def check(training: Training, where: str) -> None:
             f"{where}: learn: which turns are learnt is set in the dataset: datasets: {{{training.dataset}: "
             f"{{learn: {training.settings['learn']}}}}}; move it there"
         )
-    known = _trl(training.trainer)
+    _check_quantized(training, where)
+    known = config_fields(training.trainer)
     if not known:
         return
-    kind = config_class(training.trainer)
-    module = "" if _own_config(training.trainer).exists() else "trl."
-    _check_names(training.settings, fields(training.trainer), RESERVED, f"option of {module}{kind}", where)
+    config, settings = config_class(training.trainer), effective_settings(training)
+    in_lora = {name: f"lora: {{{name}: ...}}" for name in lora_config_fields() if name not in PEFT_RESERVED}
+    elsewhere = in_lora | {key: key for key in OWN_KEYS}
+    module = "" if own_config(training.trainer).exists() else "trl."
+    _check_names(settings, known, RESERVED, f"option of {module}{config} called", where, elsewhere)
+    for name, value in settings.items():
+        if not check_late_choice(config, name, value, where):
+            check_value(name, value, known[name], where)
     if isinstance(training.lora, dict):
-        _check_names(training.lora, lora_fields(), PEFT_RESERVED, "option of peft.LoraConfig", where)
-    _check_lengths({name: default for name, (_, default) in known.items()} | training.settings, where)
-    if "reward_weights" in known:
-        reward_weights(training.rewards, training.settings.get("reward_weights"), where)
-    if "num_generations" in known:
-        least = min(2, known["num_generations"][1] or 2)  # a config whose own default is 1 compares no answers
-        _check_groups({name: default for name, (_, default) in known.items()} | training.settings, where, least)
-    if known.keys() >= {*WEIGHTS}:
-        check_kto({name: default for name, (_, default) in known.items()} | training.settings, where)
+        outside = {name: f"{name}, of the training itself" for name in known if name not in RESERVED}
+        own = lora_config_fields()
+        _check_names(training.lora, own, PEFT_RESERVED, "option of peft.LoraConfig called", f"{where}: lora", outside)
+        for name, value in training.lora.items():
+            check_value(name, value, own[name], f"{where}: lora")
+        _check_lora(training.lora, where)
+    check_best_model(training, where)
+    defaults = {name: field.default for name, field in known.items()}
+    check_rules(training, config, defaults | settings, where, least=min(2, defaults.get("num_generations") or 2))
 
 
 def default(trainer: str, name: str) -> Any:
     """Return TRL's default for an option if it is a plain value, else None."""
-    return _trl(trainer).get(name, ("", None))[1]
+    return config_fields(trainer).get(name, ConfigField("")).default
 
 
-def _check_names(given: dict[str, Any], known: dict[str, str], reserved: dict[str, str], what: str, where: str) -> None:
-    for name, value in given.items():
-        if name in reserved:
+def _check_names(
+    given: Mapping[str, Any],
+    known: Mapping[str, ConfigField],
+    reserved: dict[str, str],
+    what: str,
+    where: str,
+    elsewhere: dict[str, str],
+) -> None:
+    for name in given:
+        if name in reserved and name in known:
             raise UserError(f"{where}: {name} cannot be set in a recipe: {reserved[name]}; remove it")
         if name not in known:
-            raise unknown(f"{what} called", name, [n for n in known if n not in reserved], where)
-        kinds = [part.strip() for part in known[name].split("|")]
-        allowed = tuple(kind for part in kinds for kind in PLAIN_TYPES.get(part, ()))
-        # TRL itself checks a type that is not made of plain ones (an enum, a dict).
-        wrong = not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
-        if all(part in PLAIN_TYPES for part in kinds) and wrong:
-            raise UserError(f"{where}: {name}: expected {known[name]}, found {value!r}")
+            raise unknown_option(what, name, [n for n in known if n not in reserved], where, elsewhere)
 
 
-def _check_lengths(given: dict[str, Any], where: str) -> None:
-    """Check the options that cut and pack sequences, which gristmill follows before TRL sees them."""
-    longest = given.get("max_length")
-    if longest is not None and longest < 1:
+def _check_lora(lora: dict[str, Any], where: str) -> None:
+    """Check what PEFT, or TRL with the adapter, refuses once the model is loaded, or divides by."""
+    rank = lora.get("r", 1)
+    if rank < 1:
+        raise UserError(f"{where}: lora: r: expected the adapter's rank, a number from 1, found {rank}")
+    if not 0 <= lora.get("lora_dropout", 0) < 1:
         raise UserError(
-            f"{where}: max_length: expected a number of tokens from 1, or null for no limit, found {longest}"
+            f"{where}: lora: lora_dropout: expected a number from 0 to below 1, found {lora['lora_dropout']}"
         )
-    for name, choices in CHOICES.items():
-        if name in given and given[name] not in choices:
-            raise unknown(f"value of {name} called", str(given[name]), choices, where)
-    if given.get("packing") and longest is None:
-        raise UserError(f"{where}: packing needs max_length, the length of a block in tokens; found null")
-
-
-def _check_groups(given: dict[str, Any], where: str, least: int) -> None:
-    """Check TRL's rules on groups of answers (``__post_init__`` of its configs) before anything is spent."""
-    group, batch = given["num_generations"], given["per_device_train_batch_size"]
-    whole, steps = given.get("generation_batch_size"), given.get("steps_per_generation")
-    if group < least:
-        compared = " to compare" if least > 1 else ""
-        raise UserError(f"{where}: num_generations: expected {least} or more answers{compared}, found {group}")
-    if whole is not None and steps is not None:
-        raise UserError(f"{where}: set generation_batch_size or steps_per_generation, not both")
-    if given.get("auto_find_batch_size"):
-        raise UserError(f"{where}: auto_find_batch_size would split groups of answers; set per_device_train_batch_size")
-    if whole is None:
-        whole = batch * (steps or given["gradient_accumulation_steps"])
-    elif whole % batch:
+    targets = lora.get("target_modules") or []
+    if "lm_head" in ([targets] if isinstance(targets, str) else targets):
         raise UserError(
-            f"{where}: generation_batch_size: expected a multiple of per_device_train_batch_size, "
-            f"which is {batch}, found {whole}"
-        )
-    if whole % group:
-        raise UserError(
-            f"{where}: num_generations: expected a divisor of the generation batch of {whole} answers "
-            f"(per_device_train_batch_size x gradient_accumulation_steps), found {group}"
-        )
-    evaluated = given.get("num_generations_eval") or group
-    if given.get("eval_strategy") not in (None, "no", False) and given["per_device_eval_batch_size"] % evaluated:
-        raise UserError(
-            f"{where}: per_device_eval_batch_size: expected a multiple of num_generations ({evaluated}), "
-            f"found {given['per_device_eval_batch_size']}"
+            f"{where}: lora: target_modules: TRL computes the loss from the weights of lm_head, so an adapter on it "
+            f"would never be trained; remove 'lm_head' (all-linear, the default, leaves it out)"
         )
 
 
-def _trl(trainer: str) -> dict[str, tuple[str, Any]]:
-    """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
-    found = find_trainer(trainer)
-    if isinstance(found, DottedTrainer):  # the user's files may change
-        return _inherit(found.CONFIG, found.config_classes())
-    return _own(trainer)
-
-
-@cache
-def _own(trainer: str) -> dict[str, tuple[str, Any]]:
-    """Return name -> (type, default) of the fields of a trainer's config class, inherited ones included."""
-    trl, transformers = _package("trl"), _package("transformers")
-    if trl is None or transformers is None:
-        return {}
-    own = _classes(_own_config(trainer))
-    bases = [ast.unparse(base) for node in own.values() for base in node.bases]
-    files = (
-        transformers / "training_args.py",
-        trl / "trainer" / "base_config.py",
-        *(
-            trl / "trainer" / f"{name.removesuffix('Config').lower()}_config.py"
-            for name in (config_class(trainer), *bases)
-        ),
-    )
-    return _inherit(config_class(trainer), {k: v for file in files for k, v in _classes(file).items()} | own)
-
-
-def _own_config(trainer: str) -> Path:
-    """Return the file that has a trainer's config class if it is ours, on top of one of TRL's."""
-    return Path(__file__).parent / trainer / "config.py"
-
-
-def _package(name: str) -> Path | None:
-    """Return the folder of an installed package, without importing it."""
-    spec = importlib.util.find_spec(name)
-    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
-
-
-def _classes(file: Path) -> dict[str, ast.ClassDef]:
-    if not file.exists():
-        return {}
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def _inherit(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, tuple[str, Any]]:
-    """Return the annotated fields of a class: those of its bases, in order, then its own."""
-    node = classes.get(name)
-    if node is None:
-        return {}
-    found: dict[str, tuple[str, Any]] = {}
-    for base in node.bases:
-        found |= _inherit(ast.unparse(base).rsplit(".", 1)[-1], classes)
-    for line in node.body:
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            kind = ast.unparse(line.annotation)
-            if not kind.startswith("ClassVar") and not _no_argument(line.value):
-                found[line.target.id] = (kind, _default(line.value))
-    return found
-
-
-def _no_argument(value: ast.expr | None) -> bool:
-    """Return whether a field says ``init=False``, so that it is no option."""
-    keywords = value.keywords if isinstance(value, ast.Call) else []
-    return any(k.arg == "init" and isinstance(k.value, ast.Constant) and k.value.value is False for k in keywords)
-
-
-def _default(value: ast.expr | None) -> Any:
-    if isinstance(value, ast.Call):
-        value = next((k.value for k in value.keywords if k.arg == "default"), None)
-    try:
-        return ast.literal_eval(value) if value is not None else None
-    except ValueError:  # computed: an enum's member, a call
-        return None
+def _check_quantized(training: Training, where: str) -> None:
+    """Check what ``quantize`` needs; whether the device is supported, ``train.trl_check`` finds."""
+    if training.quantize is None:
+        return
+    if lora_options(training) is None:
+        raise UserError(
+            f"{where}: quantize: {training.quantize}: quantised weights cannot be trained; add lora: true, which "
+            f"trains an adapter over them (QLoRA)"
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise needs_extra(f"{where}: quantize: {training.quantize}", "quantize")

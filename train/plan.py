@@ -6,7 +6,6 @@ costs nothing, and a training that is in the store is not done again.
 """
 
 import hashlib
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,13 @@ from schemas.rows import DATASET_TABLES
 from schemas.trained_models import with_needed
 from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
+from train.best_model import check_eval_split, check_held_out_rows, effective_settings, evaluates
 from train.dotted_trainer import is_dotted
 from train.find_trainer import Trainer, find_trainer
-from train.options import lora_options
 from train.refusals.constant_reward import check_weights
-from train.refusals.unaccepted_truths import NAME as UNACCEPTED_TRUTHS
-from train.refusals.unaccepted_truths import unaccepted_truths
 from train.same_vocabulary import check_vocabularies
 from train.tables import MESSAGE_COLUMNS
+from train.training_key import key_of_choices
 from train.unpaired_labels import check_labels
 from train.unshown import check_shown
 
@@ -120,7 +118,8 @@ def plan_training(
     if training.dataset not in datasets or any(one.untrained for one in needed):
         nothing = pl.DataFrame()
         return PlannedTraining(name, training, ref, "", None, nothing, nothing, rewards, teacher, {})
-    rows, eval_rows = split_rows(datasets[training.dataset].read(DATASET_TABLES[dataset_type]))
+    table = datasets[training.dataset].read(DATASET_TABLES[dataset_type])
+    rows, eval_rows = split_rows(table, training.eval_split)
     if rows.is_empty():
         raise UserError(
             f"{where}: the dataset {training.dataset!r} has no rows in the split 'train'"
@@ -128,47 +127,26 @@ def plan_training(
         )
     if dataset_type == "unpaired":
         check_labels(rows, f"{where}: train.{name}")
-    evaluates = training.settings.get("eval_strategy", "no") not in ("no", False)
+    evaluated = evaluates(effective_settings(training))
+    if evaluated:
+        check_held_out_rows(eval_rows, training, f"{where}: train.{name}")
     template = template_for(ref)
     if template is not None:
         place, first = f"{where}: train.{name}", first_model(recipe, training)
         check_shown(rows, dataset_type, template, training.unshown, place, first)
-        if evaluates:
+        if evaluated:
             check_shown(eval_rows, dataset_type, template, training.unshown, f"{place}, held-out rows", first)
     depends_on = {
-        "trainer": training.trainer,
+        **key_of_choices(recipe, training, rewards, teacher),
         "source": code_hash(trainer.train, AnswerScorer, *getattr(trainer, "code", ())),
-        "settings": training.settings,
-        "lora": lora_options(training),
         "rewards": {name: scorer.key() for name, scorer in rewards.items()},
-        "seed": recipe.seed,
         "base": ref.identity,
         "rows": _hash_rows(rows, dataset_type),
-        "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluates else "",
+        "eval_rows": _hash_rows(eval_rows, dataset_type) if evaluated else "",
     }
-    depends_on |= _further_key(recipe, training, rewards, teacher)
     stage_id = fingerprint(depends_on)[:12]
     stage = store.stage(stage_id)
     return PlannedTraining(name, training, ref, stage_id, stage, rows, eval_rows, rewards, teacher, depends_on)
-
-
-def _further_key(
-    recipe: Recipe, training: Training, rewards: dict[str, AnswerScorer], teacher: ModelRef | None
-) -> dict[str, Any]:
-    """Return what the result of a training depends on that some trainings only have."""
-    key: dict[str, Any] = {}
-    if rewards:  # rows whose ground truth is not accepted are left out
-        is_allowed = UNACCEPTED_TRUTHS in training.allow
-        key["truths"] = UNACCEPTED_TRUTHS if is_allowed else code_hash(unaccepted_truths)
-    if training.unshown != "refuse":
-        key["unshown"] = training.unshown
-    if is_dotted(training.trainer):  # its code is TRL's, or the user's on top of it
-        key["trl"] = importlib.metadata.version("trl")
-    if teacher is not None:
-        key["teacher"] = teacher.identity
-    if recipe.limit is not None:
-        key["limit"] = recipe.limit
-    return key
 
 
 def _teacher(recipe: Recipe, name: str, student: ModelRef, refs: dict[str, ModelRef]) -> ModelRef | None:
@@ -230,11 +208,12 @@ def first_model(recipe: Recipe, training: Training) -> str:
     return model
 
 
-def split_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return a dataset's rows to train on, and those of the first other split (by name) that it has."""
+def split_rows(rows: pl.DataFrame, eval_split: str | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return a dataset's rows to train on, and those of one other split: ``eval_split``, else the first by name."""
     split = pl.col("split").fill_null("train")
     others = rows.filter(split != "train")["split"].unique().sort()
-    return rows.filter(split == "train"), rows.filter(split == (others[0] if len(others) else ""))
+    held_out = eval_split or (others[0] if len(others) else "")
+    return rows.filter(split == "train"), rows.filter(split == held_out)
 
 
 def trained_models(plans: list[PlannedTraining], models: dict[str, ModelRef]) -> dict[str, ModelRef]:
@@ -277,6 +256,7 @@ def _check(
         )
     options.check(training, where)
     takes = getattr(trainer, "TAKES", trainer.NEEDS)
+    check_eval_split(recipe, name)
     for key, example in NEEDED.items():
         given = bool(getattr(training, key))
         if (given and key not in takes) or (not given and key in trainer.NEEDS):

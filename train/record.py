@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from curate.storage.stage import StageWriter
+from train.best_model import best_line
 from train.job import Outcome
 from train.options import lora_options
 from train.plan import PlannedTraining
@@ -28,7 +29,7 @@ def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, 
     """
     training = planned.training
     extra = {"lora": lora_options(training), "rewards": training.rewards, "seed": planned.depends_on["seed"]}
-    extra |= {key: value for key, value in planned.depends_on.items() if key == "limit"}
+    extra |= {key: value for key, value in planned.depends_on.items() if key in ("limit", "quantize", "early_stopping")}
     return {
         "training_id": planned.stage_id,
         "name": planned.name,
@@ -39,7 +40,7 @@ def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, 
         "rows": planned.rows.height,
         "steps": outcome.steps,
         "seconds": round(seconds, 1),
-        "settings": json.dumps(training.settings | extra, ensure_ascii=False),
+        "settings": json.dumps(planned.depends_on["settings"] | extra, ensure_ascii=False),
         "metrics": json.dumps(_without_nan(outcome.metrics | {"learnt": dict(outcome.learnt)})),
         "path": path,
         "versions": json.dumps({name: _version(name) for name in VERSIONED}),
@@ -59,12 +60,17 @@ def write_tables(writer: StageWriter, record: dict[str, Any], outcome: Outcome) 
 
 
 def summary(outcome: Outcome) -> str:
-    """Return a training's result in one line: rows trained, steps, rows left out and why, and how a figure changed."""
+    """Return a training's result in one line.
+
+    It has the rows trained, the steps, the rows left out and why, which model is kept if it is not the last, and how a
+    figure changed.
+    """
     trained = outcome.fates.filter(pl.col("fate") == "trained").height
     parts = [f"{trained:,} rows, {learnt_line(outcome.learnt)}{outcome.steps:,} steps"]
     if outcome.fates.height > trained:
         reasons = outcome.fates.filter(pl.col("fate") != "trained")["fate"].value_counts(sort=True).rows()
         parts += [f"{count:,} left out: {reason}" for reason, count in reasons]
+    parts += [line] if (line := best_line(outcome.metrics.get("best"))) else []
     for figure in FIGURES:
         ends = outcome.metrics.get(figure)
         if ends and isinstance(ends["first"], float) and isinstance(ends["last"], float):

@@ -17,6 +17,7 @@ from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
+from train.best_model import effective_settings
 from train.card import write_card
 from train.find_refusals import refusals_of
 from train.find_trainer import find_trainer
@@ -24,6 +25,7 @@ from train.job import TrainingJob
 from train.options import lora_options
 from train.plan import PlannedTraining, plan_training, plan_trainings, selected, trained_ref
 from train.record import summary, training_record, write_tables
+from train.trl_check import check_with_trl
 
 
 def train_recipe(
@@ -53,7 +55,9 @@ def train_recipe(
         UserError: A name, a row or an option is wrong, or a dataset is not built.
     """
     refs, stages = dict(models), []
-    looked = refusals_of(recipe, plan_trainings(recipe, store, datasets, models, names), datasets, models)
+    planned = plan_trainings(recipe, store, datasets, models, names)
+    check_with_trl(recipe, [one.name for one in planned if one.stage is None], models)
+    looked = refusals_of(recipe, planned, datasets, models)
     for name, found in looked.items():
         for warning in found.warnings:
             progress.warn(StageWarning(f"train.{name}", warning))
@@ -100,7 +104,7 @@ def _train(
             ref=planned.ref,
             rows=planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left"),
             eval_rows=planned.eval_rows,
-            settings=planned.training.settings,
+            settings=effective_settings(planned.training),
             lora=lora,
             rewards=planned.rewards,
             seed=recipe.seed,
@@ -109,6 +113,8 @@ def _train(
             answer=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer,
             teacher=planned.teacher,
             unshown=planned.training.unshown,
+            quantize=planned.training.quantize,
+            early_stopping=planned.training.early_stopping,
         )
         folder = writer.folder("model")
         with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no user can help it

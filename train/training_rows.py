@@ -7,6 +7,7 @@ import polars as pl
 
 from curate.models.chat.chat_template import ChatTemplate
 from schemas.errors import UserError
+from train.best_model import evaluates as settings_evaluate
 from train.data import check_rows
 from train.examples.examples import Examples
 from train.job import TrainingJob
@@ -107,7 +108,7 @@ def evaluates(job: TrainingJob) -> bool:
     Raises:
         UserError: It does, but no rows are held out.
     """
-    if job.settings.get("eval_strategy", "no") in ("no", False):
+    if not settings_evaluate(job.settings):
         return False
     if job.eval_rows.is_empty():
         raise UserError(

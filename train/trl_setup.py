@@ -5,8 +5,13 @@ TRL's telemetry off, unless the user has decided about it.
 """
 
 import contextlib
+import importlib
+import importlib.util
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +22,10 @@ from curate.models.chat.chat_template import ChatTemplate
 from curate.models.chat.template_support import support_of
 from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
+from train.dotted_trainer import DottedTrainer
 from train.examples.examples import Examples
 from train.examples.missing_marks import missing_marks
+from train.find_trainer import find_trainer
 from train.job import TrainingJob
 from train.unshown import no_template
 
@@ -34,37 +41,68 @@ PROBE = (
 )
 
 
+def config_type(trainer: str) -> type:
+    """Return the config class of a trainer: TRL's, ours on top of one of TRL's, or the one of a dotted path."""
+    found = find_trainer(trainer)
+    if isinstance(found, DottedTrainer):
+        return found.load()[1]
+    own = importlib.util.find_spec(f"train.{trainer}")
+    return getattr(importlib.import_module(f"train.{trainer}.config" if own else "trl"), found.CONFIG)
+
+
 def trl_config(job: TrainingJob, config_class: type) -> Any:
     """Build TRL's config of a training.
 
     Raises:
         UserError: TRL refuses an option.
     """
+    return build_config(config_class, job.settings, job.seed, job.work_folder, f"train.{job.name}", job.quantize)
+
+
+def build_config(
+    config_class: type, settings: dict[str, Any], seed: int, folder: Path, where: str, quantize: str | None
+) -> Any:
+    """Build TRL's config of a training's options.
+
+    Args:
+        config_class: TRL's config class.
+        settings: The options, as ``train.best_model.effective_settings`` returns them.
+        seed: The recipe's seed.
+        folder: The folder for checkpoints.
+        where: The training's place, for errors.
+        quantize: The precision of quantised weights, or None. TRL gives their adapters bfloat16, also on a CPU.
+
+    Raises:
+        UserError: TRL refuses an option; its whole message is shown.
+    """
     defaults: dict[str, Any] = {
-        "seed": job.seed,
+        "seed": seed,
         "disable_tqdm": True,  # ``train.fit`` reports the progress
         "logging_steps": 1,  # a short training would otherwise end without a single figure
         "save_strategy": "no",  # ``train.fit`` saves by the clock, which suits any size of model and of data
     }
     if not torch.cuda.is_available():
-        defaults |= {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "dataloader_pin_memory": False}
+        defaults |= {"use_cpu": True, "gradient_checkpointing": False, "dataloader_pin_memory": False}
+        defaults["bf16"] = quantize is not None and not settings.get("fp16")
     try:
-        return config_class(output_dir=str(job.work_folder), **(defaults | job.settings))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"train.{job.name}: {config_class.__name__}: {_first_line(error)}") from error
+        return config_class(output_dir=str(folder), **(defaults | settings))
+    except Exception as error:  # of any kind: a missing library, a wrong type deep in a mapping
+        raise UserError(f"{where}: {config_class.__name__}: {whole_message(error)}") from error
 
 
 def load_model(job: TrainingJob, *, on_disk: bool = False) -> tuple[Any, Any]:
     """Load the model to start from, with the adapters of earlier trainings merged, and its tokenizer.
 
     Full weights are trained in float32 (TRL computes in bfloat16 on a GPU). Under LoRA the frozen weights have the
-    device's usual type.
+    device's usual type, or are quantised (``quantize``).
 
     Args:
         job: The training.
         on_disk: Save a merged model and name that folder in its config, for a trainer that loads the reference model
             from there.
     """
+    if job.quantize is not None:
+        return _load_quantized(job, load)
     model, tokenizer = load(job.ref, torch.float32 if job.lora is None else None)
     if on_disk and job.ref.adapters:
         start = job.work_folder / "start"
@@ -79,14 +117,56 @@ def load_reward_model(job: TrainingJob) -> tuple[Any, Any]:
     The output's weights are drawn at random, by the job's seed, if the model has none.
     """
     torch.manual_seed(job.seed)
-    model, tokenizer = load_classifier(job.ref, torch.float32 if job.lora is None else None, new_head=True)
+    with_head = partial(load_classifier, new_head=True)
+    if job.quantize is not None:
+        return _load_quantized(job, with_head)
+    model, tokenizer = with_head(job.ref, torch.float32 if job.lora is None else None)
+    return model.train(), tokenizer
+
+
+def quantization(quantize: str | None, where: str) -> Any:
+    """Return transformers' config of quantised weights, or None for none: NF4, or LLM.int8().
+
+    QLoRA is of Dettmers et al. 2023 (arXiv 2305.14314): 4-bit NormalFloat, computed in bfloat16.
+
+    Raises:
+        UserError: bitsandbytes is missing, or does not run on this machine's device.
+    """
+    if quantize is None:
+        return None
+    from transformers import BitsAndBytesConfig
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        bitsandbytes: Any = importlib.import_module("bitsandbytes")
+        supported = bitsandbytes.supported_torch_devices
+    except Exception as error:  # it may fail as it loads its library
+        raise UserError(f"{where}: quantize: {quantize}: bitsandbytes: {whole_message(error)}") from error
+    if device not in supported:
+        raise UserError(
+            f"{where}: quantize: {quantize}: bitsandbytes {bitsandbytes.__version__} does not run on this machine's "
+            f"device ({device}), only on {', '.join(sorted(supported))}; remove it, or train where there is such a one"
+        )
+    if quantize == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+
+
+def _load_quantized(job: TrainingJob, load: Callable[..., tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Load a model whose frozen weights are quantised. Adapters of earlier trainings are merged at full precision."""
+    ref, folder = job.ref, job.work_folder / "start"
+    if ref.adapters:
+        model, tokenizer = load(ref)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        ref = replace(ref, location=str(folder), package="", adapters=())
+    config = quantization(job.quantize, f"train.{job.name}")
+    model, tokenizer = load(ref, quantization_config=config)
     return model.train(), tokenizer
 
 
 def lora_config(job: TrainingJob, task: str = "CAUSAL_LM") -> Any:
     """Return PEFT's config of the adapter to train, or None for full weights.
-
-    Defaults are TRL's, but every linear layer gets an adapter.
 
     Args:
         job: The training.
@@ -95,15 +175,28 @@ def lora_config(job: TrainingJob, task: str = "CAUSAL_LM") -> Any:
     Raises:
         UserError: PEFT refuses an option.
     """
-    if job.lora is None:
+    return build_lora_config(job.lora, f"train.{job.name}", task)
+
+
+def build_lora_config(lora: dict[str, Any] | None, where: str, task: str = "CAUSAL_LM") -> Any:
+    """Return PEFT's config of an adapter, or None for full weights.
+
+    Defaults are TRL's, but every linear layer gets an adapter.
+
+    Raises:
+        UserError: PEFT refuses an option; its whole message is shown.
+    """
+    if lora is None:
         return None
     from peft import LoraConfig
 
     defaults: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
     try:
-        return LoraConfig(task_type=task, **(defaults | job.lora))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"train.{job.name}.lora: {_first_line(error)}") from error
+        return LoraConfig(task_type=task, **(defaults | lora))
+    except Exception as error:  # of any kind: a missing library, a wrong type deep in a mapping
+        message = whole_message(error)
+        ours = " (target_modules is 'all-linear' if not set)" if "target_modules" not in lora else ""
+        raise UserError(f"{where}: lora: {message}{ours if 'target_modules' in message else ''}") from error
 
 
 def model_chat(job: TrainingJob, tokenizer: Any) -> Chat:
@@ -143,8 +236,9 @@ def trl_errors(job: TrainingJob) -> Generator[None]:
     try:
         yield
     except (ValueError, NotImplementedError) as error:
-        raise UserError(f"train.{job.name}: {_first_line(error)}") from error
+        raise UserError(f"train.{job.name}: {whole_message(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def whole_message(error: Exception) -> str:
+    """Return an error's message on one line; the name of its class where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

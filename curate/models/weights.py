@@ -16,12 +16,14 @@ from schemas.errors import UserError, needs_extra
 HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_head\.out_proj)\.weight$")
 
 
-def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
+def load(ref: ModelRef, dtype: Any = None, *, quantization_config: Any = None) -> tuple[Any, Any]:
     """Load a causal language model and its tokenizer (padding on the left), ready for inference or training.
 
     Args:
         ref: The model. Its adapters are merged into the weights, so that the model returned has none.
         dtype: A torch dtype; by default float32 on a CPU (faster there than bfloat16) and bfloat16 on a GPU.
+        quantization_config: transformers' config to quantise the weights by as they are loaded; for a model without
+            adapters.
 
     Returns:
         The model and its tokenizer.
@@ -38,14 +40,17 @@ def load(ref: ModelRef, dtype: Any = None) -> tuple[Any, Any]:
                 f"model {ref.name!r}: {(location, *ref.adapters)[-1]} is a classifier or a reward "
                 f"model; expected a model that writes text"
             )
-        model = transformers.AutoModelForCausalLM.from_pretrained(location, dtype=dtype or _dtype(torch), **given)
+        how = given | _quantised(torch, quantization_config)
+        model = transformers.AutoModelForCausalLM.from_pretrained(location, dtype=dtype or _dtype(torch), **how)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, padding_side="left", **given)
     except (OSError, ValueError) as error:
         raise _unloadable(ref, location, error) from error
     return _ready(model, tokenizer, ref, torch)
 
 
-def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False) -> tuple[Any, Any]:
+def load_classifier(
+    ref: ModelRef, dtype: Any = None, *, new_head: bool = False, quantization_config: Any = None
+) -> tuple[Any, Any]:
     """Load a sequence-classification model (a reward model has one output) and its tokenizer.
 
     Args:
@@ -53,6 +58,7 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
             the classifier's head.
         dtype: As for ``load``.
         new_head: For training: give the model one output, with random weights if it has no head yet.
+        quantization_config: As for ``load``; the head keeps its precision.
 
     Returns:
         The model and its tokenizer.
@@ -68,7 +74,12 @@ def load_classifier(ref: ModelRef, dtype: Any = None, *, new_head: bool = False)
     transformers.utils.logging.set_verbosity_error()  # a missing head is an error below, where it matters
     try:
         model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
-            location, dtype=dtype or _dtype(torch), output_loading_info=True, **outputs, **given
+            location,
+            dtype=dtype or _dtype(torch),
+            output_loading_info=True,
+            **outputs,
+            **given,
+            **_quantised(torch, quantization_config),
         )
         held = next((a for a in reversed(ref.adapters) if (Path(a) / "tokenizer_config.json").exists()), location)
         tokenizer = transformers.AutoTokenizer.from_pretrained(held, **given)
@@ -132,6 +143,15 @@ def _dtype(torch: Any) -> Any:
     return torch.bfloat16 if torch.cuda.is_available() else torch.float32
 
 
+def _device(torch: Any) -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _quantised(torch: Any, config: Any) -> dict[str, Any]:
+    """Return the arguments that quantise weights as they are loaded, onto the device where they stay."""
+    return {} if config is None else {"quantization_config": config, "device_map": {"": _device(torch)}}
+
+
 def _given(ref: ModelRef) -> dict[str, Any]:
     return {"trust_remote_code": bool(ref.setting("trust_remote_code", False))}
 
@@ -149,7 +169,8 @@ def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, 
         tokenizer.chat_template = template
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
+    placed = getattr(model, "hf_device_map", None)  # of quantised weights, which can't be moved
+    return (model if placed else model.to(_device(torch))).eval(), tokenizer
 
 
 def _converted(ref: ModelRef) -> Path:

@@ -61,7 +61,7 @@ def test_reading_options_imports_no_torch():
             {"learning_rat": 1},
             "r.yaml:9: no option of trl.GRPOConfig called 'learning_rat'; did you mean 'learning_rate'",
         ),
-        ({"lora": {"rank": 8}}, "no option of peft.LoraConfig called 'rank'"),
+        ({"lora": {"rank": 8}}, "no option of peft.LoraConfig called 'rank'; did you mean 'r'?"),
         ({"learning_rate": "fast"}, "learning_rate: expected float, found 'fast'"),
         ({"max_steps": True}, "max_steps: expected int, found True"),
         ({"output_dir": "x"}, "output_dir cannot be set in a recipe"),

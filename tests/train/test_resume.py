@@ -114,10 +114,10 @@ def killed(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     jobs = []
     for name, (table, rows, _) in KINDS.items():
         write_stage(Store(folder / name / "store"), table, rows)
-        jobs.append((str(folder / name), dataset(name), sections(name)))
+        jobs.append((str(folder / name), dataset(name), "3", sections(name)))
     script = str(Path(__file__).parent / "killed_training.py")
     process = subprocess.run(
-        [sys.executable, script, str(model), "3", json.dumps(jobs)],
+        [sys.executable, script, str(model), json.dumps(jobs)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -178,7 +178,7 @@ def weights(stage: Path) -> dict:
 
 
 def test_only_a_whole_checkpoint_with_steps_left_is_resumed(tmp_path: Path):
-    from train.fit import RECORD, last_checkpoint
+    from train.checkpoints import RECORD, last_checkpoint
 
     assert last_checkpoint(tmp_path) is None
     for step in (2, 10, 12, 14):

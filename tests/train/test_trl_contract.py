@@ -226,3 +226,15 @@ def test_trainers_of_dotted_paths_are_where_they_are_sought():
     assert experimental is not None and experimental.origin is not None
     assert "TRL_EXPERIMENTAL_SILENCE" in Path(experimental.origin).read_text()
     assert [one.__name__ for one in _BaseTrainer.__mro__[:2]] == ["_BaseTrainer", "Trainer"]
+
+
+def test_what_a_resumed_training_restores_has_its_name():
+    from transformers import EarlyStoppingCallback, TrainerControl
+    from trl import DPOTrainer, KTOTrainer, RewardTrainer, SFTTrainer
+
+    for trainer in (SFTTrainer, DPOTrainer, RewardTrainer, KTOTrainer):
+        source = inspect.getsource(trainer)
+        assert "self._total_train_tokens = 0" in source
+        assert '["num_tokens"] = [self._total_train_tokens]' in source
+    assert "should_training_stop" in TrainerControl().state()["args"]
+    assert EarlyStoppingCallback(2).state()["attributes"] == {"early_stopping_patience_counter": 0}

@@ -1,0 +1,67 @@
+"""Builds each training's config objects of TRL and PEFT before anything is loaded, so that what they refuse is seen.
+
+Importing TRL takes some five seconds: ``check`` and ``train`` do it where a recipe has trainings left to do, and the
+quick checks of ``train.options`` come first.
+"""
+
+import importlib.util
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from curate.models.model_ref import ModelRef
+from schemas.recipe import Recipe, Training
+from train import lora_targets
+from train.best_model import effective_settings
+from train.options import lora_options
+from train.plan import first_model
+
+
+def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelRef]) -> None:
+    """Build the configs of some trainings; without TRL installed, do nothing.
+
+    Args:
+        recipe: The recipe.
+        names: The trainings.
+        models: The models that the recipe's names stand for, as far as they are known.
+
+    Raises:
+        UserError: TRL or PEFT refuses an option (their whole message is shown), no layer of the model has the name of
+            a target module, or the device does not run quantised weights.
+    """
+    if not names or importlib.util.find_spec("trl") is None:
+        return
+    for name in names:
+        training, where = recipe.train[name], f"{recipe.where('train', name)}: train.{name}"
+        start = models.get(first_model(recipe, training))
+        if start is not None:
+            check_targets(training, start, where)
+        check_configs(training, recipe.seed, where)
+
+
+def check_configs(training: Training, seed: int, where: str) -> None:
+    """Build the config objects of one training.
+
+    Raises:
+        UserError: TRL or PEFT refuses an option, or the device does not run quantised weights.
+    """
+    from train.trl_setup import build_config, build_lora_config, config_type, quantization
+
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # of what TRL deprecates; what it refuses is an error
+        settings, config = effective_settings(training), config_type(training.trainer)
+        build_config(config, settings, seed, Path(folder), where, training.quantize)
+        build_lora_config(lora_options(training), where)
+        quantization(training.quantize, where)
+
+
+def check_targets(training: Training, ref: ModelRef, where: str) -> None:
+    """Check that each module that LoRA is to adapt is in the model, if the model is on this machine.
+
+    Raises:
+        UserError: It is not: PEFT would leave it out without a word, as long as another one is there.
+    """
+    lora = lora_options(training) or {}
+    if lora.get("target_modules") is not None:
+        lora_targets.check_targets(lora["target_modules"], ref, where)
