@@ -45,7 +45,9 @@ class PPOConfig(GRPOConfig):
     )
     critic_learning_rate: float | None = field(
         default=None,
-        metadata={"help": "The critic's, on the policy's schedule; None: the policy's for a copy, 1e-3 for a head."},
+        metadata={
+            "help": "The critic's, scheduled as the policy's; None: the same for a copy, 0.5 / hidden size for a head."
+        },
     )
     gamma: float = field(default=1.0, metadata={"help": "Discount of rewards, by token."})
     lam: float = field(default=0.95, metadata={"help": "Lambda of generalised advantage estimation."})

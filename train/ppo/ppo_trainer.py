@@ -24,7 +24,7 @@ from train.ppo.gae import (
 )
 
 STATE = "critic.pt"  # in a checkpoint: the critic and its optimizer
-HEAD_RATE = 1e-3  # the learning rate of a head alone, a linear regression, if none is given
+HEAD_RATE = 0.5  # over the size of the hidden states: the learning rate of a head alone, if none is given
 
 
 class PPOTrainer(GRPOTrainer):
@@ -182,7 +182,7 @@ class PPOTrainer(GRPOTrainer):
 
     def _critic_rate(self) -> float:
         """Return the critic's learning rate now: it follows the policy's schedule."""
-        own = self.args.learning_rate if self.critic.backbone is not None else HEAD_RATE
+        own = self.args.learning_rate if self.critic.backbone is not None else HEAD_RATE / self.critic.head.in_features
         rate = self.args.critic_learning_rate or own
         if self.lr_scheduler is None or not self.args.learning_rate:
             return rate
