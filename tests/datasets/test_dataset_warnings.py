@@ -192,8 +192,8 @@ def test_pairs_of_answers_that_stand_alone(tmp_path):
     kto = [{"prompt": f"q{n}", "completion": f"a {n}", "label": n > 0} for n in range(3)]
     (only,) = warned(tmp_path / "kto", kto, "dpo: {type: preference}")
     assert only.endswith(
-        "; answers with a verdict but without a partner (as KTO's) make no pairs: train on the good ones with {type: "
-        'sft, where: "label = 1"}'
+        "; answers with a verdict but without a partner (as KTO's) make no pairs: train on all with kto {type: "
+        'unpaired, by: label}, or on the good ones with sft {type: sft, where: "label = 1"}'
     )
 
 

@@ -142,7 +142,7 @@ def check_all_code_is_in_the_keys(recipe, run):
 def test_all_code_that_runs_while_a_stage_is_made_is_in_its_key(recipe, tmp_path):
     store = Store(tmp_path / "store")
     seen = check_all_code_is_in_the_keys(load_recipe(recipe), RunContext(store, Progress()))
-    assert len(seen) == 16 and min(seen.values()) > 2, seen
+    assert len(seen) == 20 and min(seen.values()) > 2, seen
 
 
 @pytest.mark.slow
