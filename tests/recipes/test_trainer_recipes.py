@@ -16,8 +16,7 @@ from train.find_trainer import trainer_names
 pytestmark = [needs("trl"), pytest.mark.slow]
 
 KEPT = {"train": 8, "test": 3, "new_tools": 2, "no_call": 2, "new_kind": 2}  # rows of each use of a file
-HALF = "completions.1.score.pattern='[aeiou]$'"  # in place of "brief": random answers pass it now and then
-SMALL = {"evaluate.max_tokens": 6, "completions.0.generate.max_tokens": 6}
+HALF = "pattern='[aeiou]$'"  # in place of that of the score "brief": random answers pass it now and then
 # Which settings make each recipe small; those of a training have its name in front.
 CHANGES = {
     "tools": ["train.sft.max_steps=2", "train.sft.max_length=1024"],
@@ -60,10 +59,12 @@ def small_recipe(name: str, folder: Path, model: Path) -> list[str]:
         if file.suffix == ".jsonl":
             few_rows(file)
     read = load_recipe(recipe)
-    steps = read.completions
-    changes = [f"{key}={value}" for key, value in SMALL.items() if "generate" not in key or steps[0].verb == "generate"]
+    at = {step.name: number for number, step in enumerate(read.completions)}
+    asks = [number for number, step in enumerate(read.completions) if step.verb == "generate"]
+    changes = ["evaluate.max_tokens=6", *(f"completions.{number}.generate.max_tokens=6" for number in asks)]
+    changes += [f"completions.{at['brief']}.score.{HALF}" if change == HALF else change for change in CHANGES[name]]
     student = "models.student.model" if "chat_template" in read.models["student"].settings else "models.student"
-    return [part for change in [*changes, *CHANGES[name], f"{student}={model}"] for part in ("--set", change)]
+    return [part for change in [*changes, f"{student}={model}"] for part in ("--set", change)]
 
 
 def test_every_trainer_has_a_recipe():
