@@ -29,7 +29,6 @@ from train.answer_scorers import AnswerScorer, answer_scorers
 from train.best_model import check_eval_split, check_held_out_rows, effective_settings, evaluates
 from train.dotted_trainer import is_dotted
 from train.find_trainer import Trainer, find_trainer
-from train.refusals.constant_reward import check_weights
 from train.same_vocabulary import check_vocabularies
 from train.tables import MESSAGE_COLUMNS
 from train.training_key import key_of_choices
@@ -262,7 +261,6 @@ def _check(
         if (given and key not in takes) or (not given and key in trainer.NEEDS):
             needs = f"takes no {key!r}" if given else f"needs {key!r}, such as {example}"
             raise UserError(f"{where}: the trainer {training.trainer!r} {needs}")
-    check_weights(recipe, name)
     return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"), refs)
 
 

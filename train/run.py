@@ -56,8 +56,8 @@ def train_recipe(
     """
     refs, stages = dict(models), []
     planned = plan_trainings(recipe, store, datasets, models, names)
-    check_with_trl(recipe, [one.name for one in planned if one.stage is None], models)
     looked = refusals_of(recipe, planned, datasets, models)
+    check_with_trl(recipe, [one.name for one in planned if one.stage is None], models)
     for name, found in looked.items():
         for warning in found.warnings:
             progress.warn(StageWarning(f"train.{name}", warning))

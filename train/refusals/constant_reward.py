@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from schemas.errors import OneLine, UserError
+from schemas.errors import OneLine
 from schemas.recipe import Recipe
 from train.answer_scorers import AnswerScorer
 from train.references import reference_values
 from train.refusals.made_answers import asks_models, probe, verifier_of
 from train.refusals.refusal import Refusal, first_rows
+from train.reward_weights import reward_weights
 
 NAME = "constant_reward"
 ERRORS = 2  # of a scorer's errors, how many are named
@@ -54,27 +55,15 @@ class Probed:
         return self.candidates | {*self.made}
 
 
-def check_weights(recipe: Recipe, name: str) -> None:
-    """Raise ``UserError`` where a training's ``reward_weights`` leave no reward, or are not one for each reward."""
-    training = recipe.train[name]
-    weights = training.settings.get("reward_weights")
-    if weights is None or not isinstance(weights, list):
-        return
-    where = f"{recipe.where('train', name, 'reward_weights')}: train.{name}: reward_weights"
-    if len(weights) != len(training.rewards):
-        rewards = f"{len(training.rewards)} ({', '.join(training.rewards)})"
-        raise UserError(
-            f"{where}: expected a number for each of the rewards, which are {rewards}; found {len(weights)}"
-        )
-    if not any(weights):
-        raise UserError(f"{where}: all are 0, so that no answer is rewarded; give one another weight")
-
-
 def counted_rewards(recipe: Recipe, name: str, rewards: Mapping[str, AnswerScorer]) -> dict[str, AnswerScorer]:
-    """Return the rewards of a training whose weight is not 0; one of weight 0 is only recorded."""
-    weights = recipe.train[name].settings.get("reward_weights")
-    weights = weights if isinstance(weights, list) and len(weights) == len(rewards) else [1] * len(rewards)
-    return {one: scorer for (one, scorer), weight in zip(rewards.items(), weights, strict=True) if weight}
+    """Return the rewards of a training whose weight is not 0; one of weight 0 is only recorded.
+
+    Raises:
+        UserError: The weights are not one for each reward, or are all 0.
+    """
+    given, where = recipe.train[name].settings.get("reward_weights"), f"{recipe.where('train', name)}: train.{name}"
+    weights = reward_weights([*rewards], given, where)
+    return {one: scorer for one, scorer in rewards.items() if weights[one]}
 
 
 def constant_rewards(

@@ -11,7 +11,7 @@ from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 from tests.train.tables import rl_rows
 from train.answer_scorers import answer_scorers
-from train.refusals.constant_reward import Probed, check_weights, constant_rewards, verdict
+from train.refusals.constant_reward import Probed, constant_rewards, verdict
 from train.refusals.refusal import Refusal
 
 
@@ -90,13 +90,13 @@ def test_a_reward_of_weight_0_is_only_recorded():
 @pytest.mark.parametrize(
     ("weights", "error"),
     [
-        ([0.0, 0.0], "all are 0, so that no answer is rewarded"),
-        ([1.0], r"the rewards, which are 2 \(fmt, math\); found 1"),
+        ([0.0, 0.0], "all are 0, so nothing would be learnt"),
+        ([1.0], r"expected a list of 2 numbers, one for each of fmt, math; found 1"),
     ],
 )
 def test_weights_that_leave_no_reward_are_an_error(weights, error):
     with pytest.raises(UserError, match=error):
-        check_weights(recipe(["fmt", "math"], NEVER, reward_weights=weights), "g")
+        said(rl_rows(6), ["fmt", "math"], NEVER, reward_weights=weights)
 
 
 def test_nothing_known_is_nothing_said():
