@@ -112,7 +112,7 @@ def test_nothing_runs_what_data_say(modules):
 OTHER_PARQUET = {
     "curate/sources/files/arrow_files.py": "a source that a recipe names",
     "cli/tables.py": "the result of a query, for the user",
-    "train/fit.py": "the record in a checkpoint, which transformers writes into the work folder",
+    "train/checkpoints.py": "the record in a checkpoint, which transformers writes into the work folder",
 }
 PARQUET = {"read_parquet", "scan_parquet", "write_parquet", "sink_parquet", "ParquetFile", "write_table", "read_table"}
 STORE_FILES = {"store.json", "stage.json", "replies.sqlite", "gristmill.duckdb"}

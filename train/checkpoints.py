@@ -19,6 +19,11 @@ def write_record(checkpoint: Path, rows: pl.DataFrame) -> None:
     (checkpoint / f".{RECORD}").rename(checkpoint / RECORD)
 
 
+def read_record(checkpoint: Path) -> pl.DataFrame:
+    """Return the rows recorded up to a checkpoint that is whole."""
+    return pl.read_parquet(checkpoint / RECORD)
+
+
 def last_checkpoint(work_folder: Path) -> Path | None:
     """Return the newest whole checkpoint that has a step left to do, or None.
 

@@ -12,7 +12,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from curate.models.weight_files import note_start
 from schemas.errors import UserError
-from train.checkpoints import RECORD, prune, resume_point, step_of, write_record
+from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
 
 
@@ -47,7 +47,7 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
     checkpoint = resume_point(job.work_folder)
     if checkpoint:
         trainer.args.eval_on_start = False  # it was done, and is recorded
-        recorder.restore(pl.read_parquet(checkpoint / RECORD))
+        recorder.restore(read_record(checkpoint))
         _go_on_counting(trainer, checkpoint)
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
     with _metric_errors(job):
