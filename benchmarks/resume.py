@@ -30,7 +30,7 @@ from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.tiny_model import make_tiny
 from tests.train import tables
-from train.find_trainer import find_trainer
+from train.finding.find_trainer import find_trainer
 from train.run import train_recipe
 
 LONGEST = 300.0  # seconds of a training of eight steps, before it is taken to hang

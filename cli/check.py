@@ -70,8 +70,8 @@ def _limit_note(recipe: Recipe) -> str:
 
 
 def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
-    from train.best_model import held_out_note
     from train.find_refusals import refusals_of
+    from train.options.best_model import held_out_note
     from train.plan import check_training_sections, plan_trainings
     from train.trl_check import check_with_trl
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from cli.learnt_counts import NOUNS, number
 from cli.token_text import harmless
 from schemas.recipe import Training
-from train import options
 from train.examples.cuts import Cut
 from train.examples.examples import Examples
+from train.options import options
 from train.preview import NO_LIMIT
 from train.refusals.refusal import share
 

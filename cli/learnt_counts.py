@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.errors import printable
 from schemas.recipe import Training
-from train import options
 from train.examples.examples import Examples
+from train.options import options
 
 REASONS = 3  # reasons for rows that are left out that are named
 NOUNS = {"sft": "row", "preference": "pair", "unpaired": "row", "prompt": "prompt"}

@@ -126,7 +126,7 @@ def steps(
     """List the steps that a recipe can name, and what each does."""
     from curate.steps.find_step import FUNCTIONS, step_names, step_summary
     from schemas.errors import unknown
-    from train.find_trainer import trainer_names
+    from train.finding.find_trainer import trainer_names
 
     kinds = [*FUNCTIONS, "train"]
     if kind is not None and kind not in kinds:
@@ -142,7 +142,7 @@ def steps(
 
 def _trainer_line(name: str) -> str:
     """Return a trainer's summary, the type of dataset that it trains on, and the keys that its training needs."""
-    from train.find_trainer import find_trainer, trainer_summary
+    from train.finding.find_trainer import find_trainer, trainer_summary
 
     trainer = find_trainer(name)
     return f"{trainer_summary(name)} Dataset: type {trainer.DATA}{''.join(f'; needs {key}' for key in trainer.NEEDS)}."

@@ -21,13 +21,13 @@ from schemas.errors import UserError
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
-from train import options
-from train.dotted_trainer import is_dotted
 from train.examples.missing_marks import missing_marks
+from train.finding.dotted_trainer import is_dotted
+from train.options import options
 from train.plan import first_model, split_rows
 from train.preview import NO_LIMIT, Sample, preview, training_examples
-from train.unpaired_labels import known_labels
-from train.unshown import check_prints_turns, no_template
+from train.rows.unpaired_labels import known_labels
+from train.rows.unshown import check_prints_turns, no_template
 
 if TYPE_CHECKING:
     from rich.console import Console

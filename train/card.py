@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.recipe import Recipe, Training
-from train.best_model import best_line
+from train.options.best_model import best_line
 from train.record import learnt_line
 
 

@@ -28,7 +28,7 @@ class TrainingJob:
         ref: The model to start from.
         rows: The rows of the dataset's split ``train``.
         eval_rows: The rows of the first other split; empty if there is none.
-        settings: TRL's own options, with those that keeping the best model needs (``train.best_model``).
+        settings: TRL's own options, with those that keeping the best model needs (``train.options.best_model``).
         lora: Options of PEFT's ``LoraConfig``, or None to train the full weights.
         rewards: The scorers that reward answers, by name.
         seed: The recipe's seed.

@@ -24,16 +24,16 @@ from schemas.ids import fingerprint
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from schemas.trained_models import with_needed
-from train import options
 from train.answer_scorers import AnswerScorer, answer_scorers
-from train.best_model import check_eval_split, check_held_out_rows, effective_settings, evaluates
-from train.dotted_trainer import is_dotted
-from train.find_trainer import Trainer, find_trainer
+from train.finding.dotted_trainer import is_dotted
+from train.finding.find_trainer import Trainer, find_trainer
+from train.options import options
+from train.options.best_model import check_eval_split, check_held_out_rows, effective_settings, evaluates
+from train.rows.unpaired_labels import check_labels
+from train.rows.unshown import check_shown
 from train.same_vocabulary import check_vocabularies
 from train.tables import MESSAGE_COLUMNS
 from train.training_key import key_of_choices
-from train.unpaired_labels import check_labels
-from train.unshown import check_shown
 
 # The keys of a training that only some trainers have (``NEEDS``), with an example of each.
 NEEDED = {"rewards": "[constraints]", "teacher": "a model's name"}

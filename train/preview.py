@@ -11,7 +11,6 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from schemas.recipe import Training
-from train.data import check_rows, refuse_tools
 from train.examples.examples import Examples
 from train.examples.learnt_tokens import TokenSequence
 from train.examples.loss_settings import LossSettings, loss_settings
@@ -19,8 +18,9 @@ from train.examples.pair_examples import dpo_examples, learnt_pairs, reward_exam
 from train.examples.prompt_examples import prompt_examples, rendered_prompts
 from train.examples.sft_examples import learnt_rows, sft_examples
 from train.examples.unpaired_examples import learnt_answers, unpaired_examples
+from train.rows.data import check_rows, refuse_tools
+from train.rows.unshown import check_shown
 from train.tables import MESSAGE_COLUMNS
-from train.unshown import check_shown
 
 NO_LIMIT = 1 << 30  # tokens
 NONE_DROPPED: Mapping[str, str] = MappingProxyType({})
@@ -96,7 +96,7 @@ def preview(
     """Return rows as a trainer gets them, a sample for each sequence of tokens.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts, beside those of ``dropped``.
+        rows: Rows that ``train.rows.data.check_rows`` accepts, beside those of ``dropped``.
         training: The training's entry in the recipe: its trainer and its settings, such as ``max_length``.
         dataset_type: 'sft', 'preference', 'unpaired' or 'prompt'.
         chat: The model's chat template and tokenizer.

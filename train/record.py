@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from curate.storage.stage import StageWriter
-from train.best_model import best_line
 from train.job import Outcome
-from train.options import lora_options
+from train.options.best_model import best_line
+from train.options.options import lora_options
 from train.plan import PlannedTraining
 
 VERSIONED = ("trl", "transformers", "peft", "torch", "accelerate", "datasets")

@@ -17,12 +17,12 @@ from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
-from train.best_model import effective_settings
 from train.card import write_card
 from train.find_refusals import refusals_of
-from train.find_trainer import find_trainer
+from train.finding.find_trainer import find_trainer
 from train.job import TrainingJob
-from train.options import lora_options
+from train.options.best_model import effective_settings
+from train.options.options import lora_options
 from train.plan import PlannedTraining, plan_training, plan_trainings, selected, trained_ref
 from train.record import summary, training_record, write_tables
 from train.trl_check import check_with_trl

@@ -7,9 +7,9 @@ from curate.models.model_ref import ModelRef
 from curate.steps.code_hash import code_hash
 from schemas.recipe import Recipe, Training
 from train.answer_scorers import AnswerScorer
-from train.best_model import effective_settings
-from train.dotted_trainer import is_dotted
-from train.options import lora_options
+from train.finding.dotted_trainer import is_dotted
+from train.options.best_model import effective_settings
+from train.options.options import lora_options
 from train.refusals.unaccepted_truths import NAME as UNACCEPTED_TRUTHS
 from train.refusals.unaccepted_truths import unaccepted_truths
 

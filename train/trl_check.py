@@ -1,7 +1,7 @@
 """Builds each training's config objects of TRL and PEFT before anything is loaded, so that what they refuse is seen.
 
 Importing TRL takes some five seconds: ``check`` and ``train`` do it where a recipe has trainings left to do, and the
-quick checks of ``train.options`` come first.
+quick checks of ``train.options.options`` come first.
 """
 
 import importlib.util
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from curate.models.model_ref import ModelRef
 from schemas.recipe import Recipe, Training
-from train import lora_targets
-from train.best_model import effective_settings
-from train.options import lora_options
+from train.options import lora_targets
+from train.options.best_model import effective_settings
+from train.options.options import lora_options
 from train.plan import first_model
 
 

@@ -22,12 +22,12 @@ from curate.models.chat.chat_template import ChatTemplate
 from curate.models.chat.template_support import support_of
 from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
-from train.dotted_trainer import DottedTrainer
 from train.examples.examples import Examples
 from train.examples.missing_marks import missing_marks
-from train.find_trainer import find_trainer
+from train.finding.dotted_trainer import DottedTrainer
+from train.finding.find_trainer import find_trainer
 from train.job import TrainingJob
-from train.unshown import no_template
+from train.rows.unshown import no_template
 
 # TRL reports each training to its makers (the model's architecture, the device ...) unless this variable is set. The
 # constant is set too, since the library may have read the variable before.
@@ -66,7 +66,7 @@ def build_config(
 
     Args:
         config_class: TRL's config class.
-        settings: The options, as ``train.best_model.effective_settings`` returns them.
+        settings: The options, as ``train.options.best_model.effective_settings`` returns them.
         seed: The recipe's seed.
         folder: The folder for checkpoints.
         where: The training's place, for errors.

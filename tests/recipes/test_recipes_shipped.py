@@ -8,8 +8,8 @@ from cli.shipped_recipes import RECIPES, copy_recipe, recipe_summary
 from curate.api.run import plan
 from curate.sources.read_source import read_source
 from schemas.load_recipe import load_recipe
-from train import options
-from train.find_trainer import find_trainer
+from train.finding.find_trainer import find_trainer
+from train.options import options
 
 pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
 

@@ -11,7 +11,7 @@ from schemas.load_recipe import load_recipe
 from tests.command import call
 from tests.conftest import livelier
 from tests.optional import needs
-from train.find_trainer import trainer_names
+from train.finding.find_trainer import trainer_names
 
 pytestmark = [needs("trl"), pytest.mark.slow]
 

@@ -5,7 +5,7 @@ import pytest
 
 from schemas.errors import UserError
 from tests.train.tables import preference_rows, prompt, rl_rows, sft_rows, turns
-from train.data import check_rows
+from train.rows.data import check_rows
 
 
 def with_value(rows: pl.DataFrame, column: str, value: object, row: int = 1) -> pl.DataFrame:
@@ -69,7 +69,7 @@ def test_a_tool_call_needs_no_content():
 @pytest.mark.slow
 def test_messages_keep_exactly_their_keys():
     pytest.importorskip("datasets")
-    from train.data import to_dataset
+    from train.rows.data import to_dataset
 
     call = [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]}]
     found = to_dataset(with_value(sft_rows(3), "completion", call), "sft", first_index=5)

@@ -192,7 +192,7 @@ def test_a_teacher_behind_a_server_is_refused(tmp_path, store, ref):
 def test_figures_of_tokens_are_summed_by_answer():
     import torch
 
-    from train.distilled_answers import _by_answer
+    from train.online.distilled_answers import _by_answer
 
     mask = torch.tensor([[True, True, False], [True, False, False]])
     assert _by_answer(torch.tensor([1.0, 2.0, 0.0, 3.0, 0.0, 0.0]), mask).tolist() == [3.0, 3.0]

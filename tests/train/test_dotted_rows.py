@@ -12,7 +12,7 @@ from tests.optional import needs
 from tests.train.examples.templates import with_template
 from tests.train.tables import preference_rows, rl_rows, sft_rows, turns, unpaired_rows
 from train.job import TrainingJob
-from train.training_rows import TrainingRows
+from train.rows.training_rows import TrainingRows
 
 pytestmark = [needs("trl"), pytest.mark.slow]
 
@@ -36,7 +36,7 @@ class Said(Progress):
 
 def made(tmp_path, tiny, rows: pl.DataFrame, kind: str, **more: bool):
     """Return the rows that are left, the dataset of those to train on, and what was said."""
-    from train.dotted_rows import dotted_rows
+    from train.dotted.dotted_rows import dotted_rows
     from train.examples.loss_settings import loss_settings
 
     folder = with_template(tiny, tmp_path / "model", NO_SYSTEM)
@@ -88,7 +88,7 @@ def test_marks_that_the_trainer_does_not_know_are_counted(tmp_path, tiny):
     ],
 )
 def test_columns_by_type_of_dataset(tmp_path, tiny, kind, rows, more, columns):
-    from train.dotted_rows import kind_of_rows
+    from train.dotted.dotted_rows import kind_of_rows
 
     assert kind_of_rows(rows) == kind
     _, dataset, said = made(tmp_path, tiny, rows, kind, **more)

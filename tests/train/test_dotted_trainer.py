@@ -7,10 +7,10 @@ import pytest
 
 from schemas.errors import UserError
 from tests.optional import needs
-from train import options
-from train.class_source import classes_in, init_parameters, module_file
-from train.dotted_trainer import find_dotted, is_dotted
-from train.find_trainer import config_class, find_trainer
+from train.finding.class_source import classes_in, init_parameters, module_file
+from train.finding.dotted_trainer import find_dotted, is_dotted
+from train.finding.find_trainer import config_class, find_trainer
+from train.options import options
 
 pytestmark = needs("trl")
 
@@ -154,7 +154,7 @@ def test_a_file_is_read_only_below_the_current_folder(tmp_path, monkeypatch):
 
 def test_finding_one_imports_no_library():
     code = (
-        "import sys; from schemas.recipe import Training; from train import options;"
+        "import sys; from schemas.recipe import Training; from train.options import options;"
         "options.check(Training(trainer='trl.experimental.orpo', dataset='d', model='m', beta=0.2), 'x');"
         "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
     )

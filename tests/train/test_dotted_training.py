@@ -15,7 +15,7 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
-from train.dotted_training import with_phases
+from train.dotted.dotted_training import with_phases
 from train.plan import plan_trainings
 from train.run import train_recipe
 

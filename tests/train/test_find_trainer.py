@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from curate.steps.code_hash import reachable
-from train.find_trainer import find_trainer, trainer_names, trainer_summary
+from train.finding.find_trainer import find_trainer, trainer_names, trainer_summary
 
 SHARED = {"data.py", "fit.py", "job.py", "tables.py", "training_rows.py", "trl_setup.py", "weights.py"}
 ROWS = {"row_losses.py", "row_training.py"}
@@ -30,7 +30,7 @@ def test_its_summary_is_one_sentence(name):
 @pytest.mark.slow
 def test_importing_every_trainer_imports_no_torch():
     code = (
-        "import sys; from train.find_trainer import find_trainer, trainer_names;"
+        "import sys; from train.finding.find_trainer import find_trainer, trainer_names;"
         "[find_trainer(name) for name in trainer_names()];"
         "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
     )

@@ -15,8 +15,8 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
 from tests.train.tables import recipe_with, sft_rows, turns, unpaired_rows, write_stage
+from train.rows.unpaired_labels import in_random_order
 from train.run import train_recipe
-from train.unpaired_labels import in_random_order
 
 pytestmark = [needs("trl"), pytest.mark.slow]
 

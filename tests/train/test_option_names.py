@@ -7,10 +7,10 @@ import pytest
 from schemas.errors import UserError
 from schemas.recipe import Training
 from tests.optional import needs
-from train import options
-from train.config_fields import config_fields, lora_config_fields
-from train.find_trainer import trainer_names
-from train.option_names import GONE, NOTES, OTHER_NAMES
+from train.finding.find_trainer import trainer_names
+from train.options import options
+from train.options.config_fields import config_fields, lora_config_fields
+from train.options.option_names import GONE, NOTES, OTHER_NAMES
 
 pytestmark = needs("trl", "peft")
 

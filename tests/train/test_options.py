@@ -9,8 +9,8 @@ import pytest
 from schemas.errors import UserError
 from schemas.recipe import Training
 from tests.optional import needs
-from train import options
-from train.find_trainer import config_class, find_trainer, trainer_names
+from train.finding.find_trainer import config_class, find_trainer, trainer_names
+from train.options import options
 
 pytestmark = needs("trl")
 
@@ -46,7 +46,7 @@ def test_lora_options_read_from_source_equal_the_config_class():
 @pytest.mark.slow
 def test_reading_options_imports_no_torch():
     code = (
-        "import sys; from train import options; from schemas.recipe import Training;"
+        "import sys; from train.options import options; from schemas.recipe import Training;"
         "options.check(Training(trainer='sft', dataset='d', model='m', learning_rate=1e-4), 'x');"
         "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
     )

@@ -13,7 +13,7 @@ from schemas.progress import Progress
 from schemas.recipe import Training
 from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
-from train import options
+from train.options import options
 from train.run import train_recipe
 
 STEPS = "per_device_train_batch_size: 2, max_steps: 3, learning_rate: 1e-2"

@@ -11,8 +11,8 @@ from curate.steps.find_step import Step
 from schemas.errors import UserError
 from tests.train.tables import recipe_with, rl_rows
 from train.answer_scorers import AnswerScorer, answer_scorers
-from train.rewards import reward_function
-from train.rollouts import Rollouts
+from train.online.rewards import reward_function
+from train.online.rollouts import Rollouts
 
 
 def scorer_of(function, *reads: str) -> AnswerScorer:

@@ -11,10 +11,10 @@ from schemas.errors import UserError
 from tests.optional import needs
 from tests.train.tables import rl_rows
 from tests.train.test_rewards import call, scorer_of
-from train.reward_weights import reward_weights
-from train.rewards import reward_function
-from train.rollout_summary import rollout_counts, say_rollouts
-from train.rollouts import RecordedRollouts, Rollouts
+from train.online.rewards import reward_function
+from train.online.rollout_summary import rollout_counts, say_rollouts
+from train.online.rollouts import RecordedRollouts, Rollouts
+from train.options.reward_weights import reward_weights
 
 LENGTH = scorer_of(lambda response: response.str.len_chars(), "response")
 

@@ -10,9 +10,9 @@ from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Training
 from tests.optional import needs
-from train import options
-from train.best_model import effective_settings
-from train.trainer_rules import DIVERGING_LOSSES, LATE_CHOICES, PAIR_LOSSES
+from train.options import options
+from train.options.best_model import effective_settings
+from train.options.trainer_rules import DIVERGING_LOSSES, LATE_CHOICES, PAIR_LOSSES
 
 pytestmark = needs("trl")
 

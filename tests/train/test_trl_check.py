@@ -14,8 +14,8 @@ from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe, Training
 from tests.optional import needs
-from train import lora_targets
-from train.find_trainer import trainer_names
+from train.finding.find_trainer import trainer_names
+from train.options import lora_targets
 from train.trl_check import check_configs, check_with_trl
 
 WHERE = "r.yaml:9: train.t"

@@ -113,7 +113,7 @@ def test_the_warning_that_we_leave_out_is_trls(caplog, name: str):
     import trl
     from accelerate import PartialState
 
-    from train.online_training import NO_REWARD, without_trl_warnings
+    from train.online.online_training import NO_REWARD, without_trl_warnings
 
     trainer = getattr(trl, name)
     assert f'f"{NO_REWARD} for the following kwargs' in inspect.getsource(trainer._calculate_rewards)

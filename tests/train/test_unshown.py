@@ -14,7 +14,7 @@ from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, 
 
 pytest.importorskip("jinja2")
 from curate.models.chat.chat_template import ChatTemplate  # noqa: E402
-from train.unshown import check_shown  # noqa: E402
+from train.rows.unshown import check_shown  # noqa: E402
 
 ASKED, ANSWER = turn("user", "one?"), turn("assistant", "ONE")
 TRACED = {**ANSWER, "reasoning_content": "because"}

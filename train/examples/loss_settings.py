@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from train import options
+from train.options import options
 
 
 @dataclass(frozen=True)

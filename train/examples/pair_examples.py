@@ -49,7 +49,7 @@ def dpo_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_ind
     collator cuts them at ``max_length``; a pair of which it would leave no answer is left out here.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts.
+        rows: Rows that ``train.rows.data.check_rows`` accepts.
         chat: The model's chat template and tokenizer.
         how: Where pairs are cut.
         first_index: The ``row_index`` of the first row; the others count on from it.
@@ -76,7 +76,7 @@ def reward_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_
     """Return pairs in the columns of ``trl.RewardTrainer``, which rewards whole conversations and cuts none.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts.
+        rows: Rows that ``train.rows.data.check_rows`` accepts.
         chat: The model's chat template and tokenizer.
         how: The most tokens of a conversation; a pair with a longer one is left out.
         first_index: The ``row_index`` of the first row; the others count on from it.

@@ -20,7 +20,7 @@ def prompt_examples(
     """Return prompts in the column ``prompt``, as messages that the chat template can print.
 
     Args:
-        rows: Rows of type 'prompt' that ``train.data.check_rows`` accepts.
+        rows: Rows of type 'prompt' that ``train.rows.data.check_rows`` accepts.
         chat: The model's chat template and tokenizer.
         how: What becomes of reasoning traces.
         max_tokens: The most tokens of a prompt; a longer one is left out (TRL does not check it).

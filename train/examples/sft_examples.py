@@ -52,7 +52,7 @@ def sft_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, first_ind
     """Return SFT rows as token ids and labels.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts.
+        rows: Rows that ``train.rows.data.check_rows`` accepts.
         chat: The model's chat template and tokenizer.
         how: What is learnt.
         first_index: The ``row_index`` of the first row; the others count on from it.

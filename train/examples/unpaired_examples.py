@@ -44,7 +44,7 @@ def unpaired_examples(rows: pl.DataFrame, chat: Chat, how: LossSettings, *, firs
     ``max_length``; a row of which it would leave no answer is left out here. ``counts`` has ``good`` and ``bad`` too.
 
     Args:
-        rows: Rows that ``train.data.check_rows`` accepts.
+        rows: Rows that ``train.rows.data.check_rows`` accepts.
         chat: The model's chat template and tokenizer.
         how: Where rows are cut.
         first_index: The ``row_index`` of the first row; the others count on from it.

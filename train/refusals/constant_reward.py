@@ -16,10 +16,10 @@ import polars as pl
 from schemas.errors import OneLine
 from schemas.recipe import Recipe
 from train.answer_scorers import AnswerScorer
+from train.options.reward_weights import reward_weights
 from train.references import reference_values
 from train.refusals.made_answers import asks_models, probe, verifier_of
 from train.refusals.refusal import Refusal, first_rows
-from train.reward_weights import reward_weights
 
 NAME = "constant_reward"
 ERRORS = 2  # of a scorer's errors, how many are named

@@ -25,12 +25,12 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from trl import DistillationConfig, DistillationTrainer
 
     from curate.models.weights import load
-    from train.distilled_answers import DistilledAnswers, as_rollouts, as_row_losses
     from train.examples.prompt_examples import prompt_dataset
     from train.fit import fit
+    from train.online.distilled_answers import DistilledAnswers, as_rollouts, as_row_losses
+    from train.online.sampled_prompts import checked_prompts, sampled_prompts
+    from train.rows.training_rows import check_one_batch
     from train.same_vocabulary import check_same_tokens
-    from train.sampled_prompts import checked_prompts, sampled_prompts
-    from train.training_rows import check_one_batch
     from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 
     assert job.teacher is not None  # ``train.plan`` checks it

@@ -17,6 +17,6 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import GRPOConfig, GRPOTrainer
 
-    from train.online_training import train_on_prompts
+    from train.online.online_training import train_on_prompts
 
     return train_on_prompts(job, folder, config_class=GRPOConfig, trainer_class=GRPOTrainer)

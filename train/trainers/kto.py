@@ -112,10 +112,10 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
 
     from train.examples.examples import Examples
     from train.examples.unpaired_examples import unpaired_examples
-    from train.kto_options import last_row_alone
+    from train.options.kto_options import last_row_alone
     from train.row_training import train_on_rows
+    from train.rows.unpaired_labels import check_examples, in_random_order
     from train.trl_setup import load_model
-    from train.unpaired_labels import check_examples, in_random_order
 
     def reference(config: Any) -> dict[str, Any]:
         """Load the reference here: TRL would load it from the model's folder, without the merged adapters."""

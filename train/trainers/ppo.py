@@ -15,7 +15,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     TRL has no PPO any more; ``train.ppo`` is a small subclass of its GRPO trainer. The critic is saved in checkpoints,
     and not with the model. ``rollouts`` has an answer's advantage as the mean over its tokens.
     """
-    from train.online_training import train_on_prompts
+    from train.online.online_training import train_on_prompts
     from train.ppo.config import PPOConfig
     from train.ppo.ppo_trainer import PPOTrainer
 

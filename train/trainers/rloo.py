@@ -18,6 +18,6 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """
     from trl import RLOOConfig, RLOOTrainer
 
-    from train.online_training import train_on_prompts
+    from train.online.online_training import train_on_prompts
 
     return train_on_prompts(job, folder, config_class=RLOOConfig, trainer_class=RLOOTrainer)

@@ -8,7 +8,7 @@ import pytest
 from schemas.errors import UserError
 from schemas.recipe import Training
 from tests.optional import needs
-from train import options
+from train.options import options
 
 pytestmark = [needs("trl"), pytest.mark.slow]
 

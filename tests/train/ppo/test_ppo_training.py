@@ -83,7 +83,7 @@ class NoRollouts:
 
 def recorded_trainer(folder: Path, **options: Any) -> Any:
     """Return the toy's trainer as ``train_on_prompts`` builds it, which saves a checkpoint after each step."""
-    from train.rollouts import RecordedRollouts
+    from train.online.rollouts import RecordedRollouts
 
     trainer = ppo_trainer(folder, share_of_a, mixin=RecordedRollouts, **(SAVED | options))
     trainer.start_recording(NoRollouts())

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from train.job import TrainingJob
-from train.rollouts import shortened
+from train.online.rollouts import shortened
 
 SAME = 1e-8  # of rewards, relative to the largest: TRL's tolerance is about that of float32
 QUOTED = "'[^']*'"  # in an error, which else is the same for many answers

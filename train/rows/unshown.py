@@ -28,7 +28,7 @@ def check_shown(
     """Find the rows with something that a chat template does not print.
 
     Args:
-        rows: Rows of a dataset; those that ``train.data.check_rows`` refuses may be among them.
+        rows: Rows of a dataset; those that ``train.rows.data.check_rows`` refuses may be among them.
         dataset_type: 'sft', 'preference', 'unpaired' or 'prompt'.
         template: The chat template of the model to train.
         choice: The recipe's choice: 'refuse' them, 'leave_out' these rows, write traces 'in_text' and refuse all else,

@@ -9,7 +9,7 @@ import polars as pl
 from curate.pipeline.scorer import Answer
 from schemas.messages import assistant_message
 from train.answer_scorers import AnswerScorer, prompt_columns
-from train.rollouts import Rollouts
+from train.online.rollouts import Rollouts
 
 
 def reward_function(

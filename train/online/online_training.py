@@ -13,11 +13,11 @@ from schemas.errors import UserError
 from train.examples.prompt_examples import prompt_dataset
 from train.fit import fit
 from train.job import Outcome, TrainingJob
-from train.reward_weights import reward_weights
-from train.rewards import reward_function
-from train.rollout_summary import OF_ANSWERS, rollout_counts, say_rollouts
-from train.rollouts import RecordedRollouts, Rollouts
-from train.sampled_prompts import NO_LIMIT, checked_prompts, sampled_prompts
+from train.online.rewards import reward_function
+from train.online.rollout_summary import OF_ANSWERS, rollout_counts, say_rollouts
+from train.online.rollouts import RecordedRollouts, Rollouts
+from train.online.sampled_prompts import NO_LIMIT, checked_prompts, sampled_prompts
+from train.options.reward_weights import reward_weights
 from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 
 NO_REWARD = "All reward functions returned None"

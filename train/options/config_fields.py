@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from train.dotted_trainer import DottedTrainer
-from train.find_trainer import config_class, find_trainer
+from train.finding.dotted_trainer import DottedTrainer
+from train.finding.find_trainer import config_class, find_trainer
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def config_fields(trainer: str) -> dict[str, ConfigField]:
 
 def own_config(trainer: str) -> Path:
     """Return the file that has a trainer's config class if it is ours, on top of one of TRL's."""
-    return Path(__file__).parent / trainer / "config.py"
+    return Path(__file__).parent.parent / trainer / "config.py"
 
 
 @cache

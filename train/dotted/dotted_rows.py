@@ -9,15 +9,15 @@ import polars as pl
 from curate.models.chat.chat import Chat
 from curate.models.chat.chat_template import TemplateRefused
 from schemas.learnt_turns import is_learnt
-from train.data import to_dataset
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
 from train.examples.loss_settings import LossSettings
 from train.examples.prompt_examples import prompt_dataset, prompt_examples
 from train.examples.sft_examples import NOTHING_MARKED
 from train.job import TrainingJob
+from train.rows.data import to_dataset
+from train.rows.training_rows import TrainingRows, check_held_out, nothing_left, rows_shown
 from train.tables import MESSAGE_COLUMNS
-from train.training_rows import TrainingRows, check_held_out, nothing_left, rows_shown
 from train.trl_setup import say_changes
 
 

@@ -3,12 +3,12 @@
 from typing import Any, NamedTuple
 
 from curate.models.chat.chat import Chat
-from train.data import refuse_tools
 from train.examples.examples import Examples
 from train.examples.loss_settings import loss_settings
 from train.examples.prompt_examples import prompt_examples, trace_opening
 from train.job import TrainingJob
-from train.training_rows import TrainingRows, check_held_out, check_training_rows, nothing_left, rows_shown
+from train.rows.data import refuse_tools
+from train.rows.training_rows import TrainingRows, check_held_out, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import say_changes
 
 DATA = "prompt"

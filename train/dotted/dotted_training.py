@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from train.class_source import init_parameters
+from train.finding.class_source import init_parameters
 from train.job import Outcome, TrainingJob
 
 if TYPE_CHECKING:
-    from train.dotted_trainer import DottedTrainer
-    from train.rollouts import Rollouts
+    from train.finding.dotted_trainer import DottedTrainer
+    from train.online.rollouts import Rollouts
 
 NO_LIMIT = 1 << 30  # tokens
 
@@ -48,13 +48,13 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
         UserError: A row or an option cannot be used, no row is left, or the trainer's own code fails.
     """
     from curate.models.weights import load
-    from train.dotted_rows import dotted_rows, kind_of_rows
+    from train.dotted.dotted_rows import dotted_rows, kind_of_rows
     from train.examples.loss_settings import loss_settings
     from train.examples.prompt_examples import trace_opening
     from train.fit import fit
-    from train.rollouts import Rollouts
-    from train.sampled_prompts import checked_prompts
-    from train.training_rows import check_training_rows
+    from train.online.rollouts import Rollouts
+    from train.online.sampled_prompts import checked_prompts
+    from train.rows.training_rows import check_training_rows
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
 
     kind = kind_of_rows(job.rows)
@@ -95,7 +95,7 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
 
 def rewards_of(job: TrainingJob, config: Any, rollouts: "Rollouts", opening: str) -> list[Any]:
     """Return the job's scorers as reward functions that record what they are asked about."""
-    from train.rewards import reward_function
+    from train.online.rewards import reward_function
 
     names = ("max_completion_length", "max_new_tokens")
     most = next((n for name in names if (n := getattr(config, name, None))), NO_LIMIT)
@@ -106,7 +106,7 @@ def with_advantages(trainer_class: type) -> type:
     """Return a trainer class that records the advantages, if it inherits from one of TRL's that computes them."""
     from trl import GRPOTrainer, RLOOTrainer
 
-    from train.rollouts import RecordedRollouts
+    from train.online.rollouts import RecordedRollouts
 
     if issubclass(trainer_class, GRPOTrainer | RLOOTrainer):
         return new_class(trainer_class.__name__, (RecordedRollouts, trainer_class))

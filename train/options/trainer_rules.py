@@ -9,10 +9,10 @@ from typing import Any
 
 from schemas.errors import UserError
 from schemas.recipe import Training
-from train.best_model import evaluates
-from train.kto_options import WEIGHTS, check_kto
-from train.option_values import wrong_choice
-from train.reward_weights import reward_weights
+from train.options.best_model import evaluates
+from train.options.kto_options import WEIGHTS, check_kto
+from train.options.option_values import wrong_choice
+from train.options.reward_weights import reward_weights
 
 PAIR_LOSSES = (
     "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired",

@@ -7,7 +7,7 @@ from pathlib import Path
 from curate.models.model_ref import ModelRef
 from curate.models.weights import local_folder
 from schemas.errors import UserError
-from train.option_names import near_names
+from train.options.option_names import near_names
 
 MOST_HEADER = 100_000_000  # bytes; the header of a model of many experts has a few million
 

@@ -1,7 +1,8 @@
 """Checks a training's options against TRL's and PEFT's config classes, without importing either.
 
-``train.config_fields`` reads the options of the version installed from its source files, so ``check`` and ``run`` name
-a mistyped option at once. ``train.trl_check`` builds the config objects themselves, which takes TRL's seconds.
+``train.options.config_fields`` reads the options of the version installed from its source files, so ``check`` and
+``run`` name a mistyped option at once. ``train.trl_check`` builds the config objects themselves, which takes TRL's
+seconds.
 """
 
 import importlib.util
@@ -10,12 +11,12 @@ from typing import Any
 
 from schemas.errors import UserError, needs_extra
 from schemas.recipe import Training
-from train.best_model import check_best_model, effective_settings
-from train.config_fields import ConfigField, config_fields, lora_config_fields, own_config
-from train.find_trainer import config_class
-from train.option_names import unknown_option
-from train.option_values import check_value
-from train.trainer_rules import check_late_choice, check_rules
+from train.finding.find_trainer import config_class
+from train.options.best_model import check_best_model, effective_settings
+from train.options.config_fields import ConfigField, config_fields, lora_config_fields, own_config
+from train.options.option_names import unknown_option
+from train.options.option_values import check_value
+from train.options.trainer_rules import check_late_choice, check_rules
 
 # Options that gristmill sets, or that would undo what it records, and the reason.
 RESERVED = {

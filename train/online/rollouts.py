@@ -1,7 +1,7 @@
 """Records every answer that a model samples in online RL, as the table ``rollouts`` keeps it.
 
-The reward functions of ``train.rewards`` give the rewards, ``RecordedRollouts`` the advantages that TRL computes of
-them, at no extra pass. Importing this module does not import torch.
+The reward functions of ``train.online.rewards`` give the rewards, ``RecordedRollouts`` the advantages that TRL computes
+of them, at no extra pass. Importing this module does not import torch.
 """
 
 from collections.abc import Callable

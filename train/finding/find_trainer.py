@@ -3,7 +3,7 @@
 Constants in a trainer's file name TRL's config class, which takes its options (``CONFIG``), the type of dataset that it
 trains on (``DATA``), and the keys of a training that it needs and others do not have (``NEEDS``): ``rewards``,
 ``teacher``. Importing a trainer imports neither torch nor TRL. A dotted path names a trainer of TRL that has no file
-here, or the user's own (``train.dotted_trainer``).
+here, or the user's own (``train.finding.dotted_trainer``).
 """
 
 import ast
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import unknown
-from train.dotted_trainer import find_dotted, is_dotted
+from train.finding.dotted_trainer import find_dotted, is_dotted
 
 if TYPE_CHECKING:
     from train.job import Outcome, TrainingJob
 
-HERE = Path(__file__).parent / "trainers"
+HERE = Path(__file__).parent.parent / "trainers"
 
 
 class Trainer(Protocol):

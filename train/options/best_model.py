@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe, Training
-from train.find_trainer import find_trainer
+from train.finding.find_trainer import find_trainer
 
 EVALUATIONS = 0.1  # the share of all steps between two evaluations: ten in a training
 NEVER = (None, False, "no")

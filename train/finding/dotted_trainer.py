@@ -21,7 +21,7 @@ from typing import Any
 from curate.steps.code_hash import Definition
 from curate.steps.find_step import import_file
 from schemas.errors import UserError, needs_extra, short_repr, unknown
-from train.class_source import (
+from train.finding.class_source import (
     SourceClass,
     base_class,
     classes_in,
@@ -74,7 +74,7 @@ class DottedTrainer:
     @property
     def train(self) -> Callable[[TrainingJob, Path], Outcome]:
         """The function that trains as a job says, and saves the model into a folder."""
-        module: Any = importlib.import_module("train.dotted_training")  # as the modules of train.trainers are
+        module: Any = importlib.import_module("train.dotted.dotted_training")  # as the modules of train.trainers are
         return partial(module.train_dotted, self)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from schemas.errors import UserError, short_repr
-from train.config_fields import ConfigField
+from train.options.config_fields import ConfigField
 
 NAMES: dict[str, tuple[type, ...]] = {
     "int": (int,),

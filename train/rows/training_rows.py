@@ -7,12 +7,12 @@ import polars as pl
 
 from curate.models.chat.chat_template import ChatTemplate
 from schemas.errors import UserError
-from train.best_model import evaluates as settings_evaluate
-from train.data import check_rows
 from train.examples.examples import Examples
 from train.job import TrainingJob
+from train.options.best_model import evaluates as settings_evaluate
 from train.refusals.refusal import FIRST, first_rows
-from train.unshown import check_shown
+from train.rows.data import check_rows
+from train.rows.unshown import check_shown
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Finds a training's trainer by its name or its dotted path, without importing TRL."""

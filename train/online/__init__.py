@@ -1,0 +1,1 @@
+"""Online RL and distillation: the model samples answers, which are scored and recorded."""
