@@ -4,6 +4,7 @@ from schemas.errors import UserError
 from schemas.recipe import Recipe, Step
 
 REWARD_TRAINER = "reward"  # the trainer of reward models, which are scorers by their training's name
+READS_CLASSIFIER = ("reward_model", "toxicity")  # the scorers whose model is a reward model or a classifier
 
 
 def is_reward_model(recipe: Recipe, name: str) -> bool:
@@ -74,12 +75,26 @@ def check_trained_models(recipe: Recipe) -> None:
                 f"{recipe.step_where(step)}: {step.verb}: the model {named[0]!r} is trained on rows that are made of "
                 f"this recipe's prompts; a step of 'completions' can ask it"
             )
+    for step in recipe.completions:
+        writes = step.verb != "score" or not (step.use in READS_CLASSIFIER or "." in (step.use or ""))
+        for name in trainings_named(recipe, step) if writes else ():
+            _refuse_reward_model(recipe, name, f"{recipe.step_where(step)}: {step.verb} {step.use}")
+    for model in recipe.evaluate.models if recipe.evaluate else ():
+        _refuse_reward_model(recipe, model, f"{recipe.where('evaluate', 'models')}: evaluate")
     above: list[str] = []
-    for name in recipe.train:
+    for name, training in recipe.train.items():
+        where = f"{recipe.where('train', name)}: train.{name}"
         later = [one for one in trainings_needed(recipe, name) if one not in above]
         if later:
-            raise UserError(
-                f"{recipe.where('train', name)}: train.{name}: needs the training {later[0]!r}, which is "
-                + ("itself" if later[0] == name else "below it; put it above")
-            )
+            place = "itself" if later[0] == name else "below it; put it above"
+            raise UserError(f"{where}: needs the training {later[0]!r}, which is {place}")
+        texts = [training.teacher, *([] if training.trainer == REWARD_TRAINER else [training.model])]
+        for model in texts:
+            _refuse_reward_model(recipe, model, where)
         above.append(name)
+
+
+def _refuse_reward_model(recipe: Recipe, name: str | None, where: str) -> None:
+    """Raise ``UserError`` where a model that is to write text is a reward model of this recipe."""
+    if name is not None and is_reward_model(recipe, name):
+        raise UserError(f"{where}: needs a model that writes text; {name!r} is trained as a reward model")

@@ -12,9 +12,10 @@ from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
 from curate.pipeline.run_state import recipe_model
 from curate.pipeline.scorer import Answer, Scorer, ScorerFailed, read_scorer
+from curate.steps.find_step import step_names
 from curate.storage.polars_types import polars_schema
 from curate.storage.rows import CANDIDATES
-from schemas.errors import UserError
+from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe, Step
 from schemas.rows import PROMPTS
 from schemas.trained_models import is_reward_model, reward_step
@@ -135,10 +136,28 @@ def answer_scorers(
     for name in names:
         if name in found:
             raise UserError(f"{where}: {name!r} is there twice")
-        own = reward_step(name) if is_reward_model(recipe, name) else Step(verb="score", use=name)
-        step = steps[position[name]] if name in position else own
+        step = steps[position[name]] if name in position else _own_step(recipe, name, [*position], where)
         found[name] = AnswerScorer(read(step, position.get(name, 0)))
     return found
+
+
+def _own_step(recipe: Recipe, name: str, steps: list[str], where: str) -> Step:
+    """Return the step of a scorer that has none in the recipe: a trained reward model's, or the built-in one's.
+
+    Raises:
+        UserError: There is none of this name; the error names the nearest.
+    """
+    if is_reward_model(recipe, name):
+        return reward_step(name)
+    if name in recipe.train and name not in step_names("score"):
+        raise UserError(
+            f"{where}: train.{name} (trainer {recipe.train[name].trainer!r}) gives no score; a scorer is a step of "
+            f"'score', or a training whose trainer is 'reward'"
+        )
+    known = [*steps, *(one for one in recipe.train if is_reward_model(recipe, one)), *step_names("score")]
+    if "." not in name and name not in known:
+        raise unknown("score step", name, known, where)
+    return Step(verb="score", use=name)
 
 
 def requests_for(scorers: dict[str, AnswerScorer], gateway: Gateway, seed: int, label: str) -> ScorerRequests:

@@ -135,22 +135,26 @@ def train(
     wanted = selected(recipe, names)
     state = built(recipe, store, datasets_needed(recipe, wanted), trained_model)
     waiting = [name for name in wanted if recipe.train[name].dataset not in state.datasets]
-    if waiting and (names or waiting == wanted):
-        raise UserError(_waits(recipe, waiting[0], state.waits_for))
     ready = [name for name in wanted if not set(with_needed(recipe, [name])) & {*waiting}]
+    if waiting and (names or not ready):
+        raise UserError(_waits(recipe, waiting[0], state.waits_for))
     with RunRecord(recipe, store, "train") as record, record.gateway(progress) as gateway:
         stages = record.use(train_recipe(recipe, store, state.datasets, models_of(state), ready, progress, gateway))
     if waiting:
         progress.say(_waits(recipe, waiting[0], state.waits_for))
-    return {stage.manifest["name"]: TrainedModel(stage.manifest["name"], stage) for stage in stages}
+    return {name: TrainedModel(name, stage) for name, stage in zip(ready, stages, strict=True)}
 
 
 def _waits(recipe: Recipe, name: str, training: str) -> str:
     """Return what to do where a training waits for another one, whose model makes its dataset."""
+    return f"train.{name}: {_dataset_waits(recipe, recipe.train[name].dataset, training)}"
+
+
+def _dataset_waits(recipe: Recipe, dataset: str, training: str) -> str:
+    """Return what to do where a dataset is made with the model of a training that is not done."""
     return (
-        f"train.{name}: its dataset {recipe.train[name].dataset!r} is made with the model of train.{training}; "
-        f"'gristmill train {recipe.argument} {training}' trains that, 'gristmill run {recipe.argument}' then makes the "
-        f"dataset"
+        f"the dataset {dataset!r} is made with the model of train.{training}; 'gristmill train {recipe.argument} "
+        f"{training}' trains that, 'gristmill run {recipe.argument}' then makes the dataset"
     )
 
 
@@ -169,6 +173,8 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     if recipe.evaluate is None:
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
     state = built(recipe, store, [recipe.evaluate.dataset], trained_model)
+    if recipe.evaluate.dataset not in state.datasets:
+        raise UserError(f"evaluate: {_dataset_waits(recipe, recipe.evaluate.dataset, state.waits_for)}")
     models = models_of(state)
     plans = plan_trainings(recipe, store, state.datasets, models)
     evaluated = [one for one in plans if one.name in recipe.evaluate.models and one.stage is not None]

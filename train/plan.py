@@ -17,13 +17,14 @@ from curate.models.engine import engine_of
 from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState
 from curate.steps.code_hash import code_hash
+from curate.steps.find_step import step_names
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
 from schemas.ids import fingerprint
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
-from schemas.trained_models import with_needed
+from schemas.trained_models import is_reward_model, with_needed
 from train.answer_scorers import AnswerScorer, answer_scorers
 from train.finding.dotted_trainer import is_dotted
 from train.finding.find_trainer import Trainer, find_trainer
@@ -178,6 +179,11 @@ def check_training_sections(recipe: Recipe) -> None:
         UserError: A trainer, an option, a dataset's type or a scorer is wrong.
     """
     for name, training in recipe.train.items():
+        if is_reward_model(recipe, name) and name in step_names("score"):
+            raise UserError(
+                f"{recipe.where('train', name)}: train.{name}: a built-in scorer has that name; choose another, as a "
+                f"reward model is a scorer by its training's name"
+            )
         _check(recipe, name, find_trainer(training.trainer, recipe.where("train", name, "trainer")))
     if recipe.evaluate is not None:
         answer_scorers(recipe, recipe.evaluate.by, recipe.where("evaluate", "by"))

@@ -112,6 +112,11 @@ def test_another_reward_model_remakes_what_it_scored(folder: Path):
             "dataset: rl, model: student, rewards: [rm]",
             "needs the training 'rm', which",
         ),
+        ("rewards: [rm]", "rewards: [tuned]", "train.tuned (trainer 'sft') gives no score"),
+        ("rewards: [rm]", "rewards: [rn]", "no score step 'rn'; did you mean 'rm'"),
+        ("model: tuned, rewards", "model: rm, rewards", "train.online: needs a model that writes text; 'rm' is"),
+        ("[student, tuned, online]", "[student, rm]", "evaluate: needs a model that writes text; 'rm' is"),
+        ("sample, model: student", "sample, model: rm", "generate sample: needs a model that writes text"),
         ("- score: rm", "- score: tuned", "no score step 'tuned'"),
         (
             "- source: pairs.jsonl",
@@ -135,6 +140,24 @@ def test_short_forms_of_a_trained_scorer_are_one(folder: Path):
         (folder / f"form{number}.yaml").write_text(text.replace(forms[0], form), encoding="utf-8")
     steps = [load_recipe(folder / f"form{number}.yaml").completions[1] for number in range(len(forms))]
     assert len({(step.use, step.name, str(sorted(step.settings.items()))) for step in steps}) == 1
+
+
+def test_equal_trainings_are_both_in_the_result(folder: Path):
+    text = (folder / "r.yaml").read_text(encoding="utf-8").replace("name: job", "name: twins")
+    twin = next(line for line in text.splitlines() if line.startswith("  rm: ")).replace("  rm:", "  twin:")
+    (folder / "twins.yaml").write_text(text.replace("  tuned:", f"{twin}\n  tuned:", 1), encoding="utf-8")
+    assert call(folder, "run", "twins.yaml").code == 0
+    done = call(folder, "train", "twins.yaml", "rm", "twin")
+    assert done.code == 0 and [line.split(":")[0] for line in done.out.splitlines()] == ["rm", "twin"]
+
+
+def test_a_reward_model_has_no_built_in_scorers_name(folder: Path):
+    text = (folder / "r.yaml").read_text(encoding="utf-8")
+    named = text.replace("  rm: ", "  length: ").replace("by: rm}", "by: length}").replace("[rm, length]", "[length]")
+    named = named.replace("score: rm", "score: length").replace("[rm]", "[length]")
+    (folder / "named.yaml").write_text(named, encoding="utf-8")
+    done = call(folder, "check", "named.yaml")
+    assert done.code == 2 and "train.length: a built-in scorer has that name" in done.err
 
 
 def test_a_scorer_that_is_no_training_keeps_its_own_name(tmp_path: Path):
