@@ -13,14 +13,15 @@ def trained(store, recipe, name, dataset, losses=(), rollouts=(), base="tiny@0",
     """Write a finished training of a recipe and the run that did it; return the training's stage.
 
     ``losses`` are (row_id, step, loss) or (row_id, step, loss, margin); ``rollouts`` are (row_id, step, sample_index,
-    reward, value); ``more`` are columns of ``trainings``, or ``what`` of the stage beside its base.
+    reward, value); ``more`` are columns of ``trainings``, ``what`` of the stage beside its base, or ``info``,
+    further keys of its manifest.
     """
-    what = {"base": base, **more.pop("what", {})}
+    what, info = {"base": base, **more.pop("what", {})}, more.pop("info", {})
     stage_id = more.pop("stage_id", fingerprint([recipe, name, made, base])[:12])
     with store.new_stage(
         stage_id, f"train-{name}", what=what, name=name, result="2 rows, 3 steps", adapter=True
     ) as new:
-        new.info["made_at"] = f"{made}:00:00.000"
+        new.info.update(info, made_at=f"{made}:00:00.000")
         rows = pl.DataFrame([(*row, None, None)[:4] for row in losses], orient="row", schema=LOSSES)
         settings = {"lora": None, "seed": 0} | more.pop("settings", {})
         metrics = {"history": [], "loss": {"first": 3.25, "last": 0.5}} | more.pop("metrics", {})

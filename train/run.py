@@ -68,7 +68,8 @@ def train_recipe(
                 f"{recipe.where('train', name, 'dataset')}: the dataset {planned.training.dataset!r} is not "
                 f"built yet; 'gristmill run {recipe.argument}' builds it"
             )
-        stage = planned.stage or _train(recipe, planned, looked[name].left_out, store, progress, gateway)
+        of_dataset = datasets[planned.training.dataset].stage_id
+        stage = planned.stage or _train(recipe, planned, of_dataset, looked[name].left_out, store, progress, gateway)
         progress.end(f"train.{name}", stage.manifest["result"], reused=planned.stage is not None)
         refs[name] = trained_ref(stage, planned.ref, name)
         stages.append(stage)
@@ -78,12 +79,16 @@ def train_recipe(
 def _train(
     recipe: Recipe,
     planned: PlannedTraining,
+    of_dataset: str,
     left_out: pl.DataFrame,
     store: Store,
     progress: Progress,
     gateway: Gateway | None,
 ) -> Stage:
-    """Do a training without some of its rows (``row_id`` and ``fate``); write its weights and tables into the store."""
+    """Do a training without some of its rows (``row_id`` and ``fate``); write its weights and tables into the store.
+
+    ``of_dataset`` is the id of its dataset's stage.
+    """
     lora = lora_options(planned.training)
     _check_installed(lora is not None)
     label, started = f"train-{planned.name}{recipe.limit_suffix}", time.monotonic()
@@ -92,6 +97,7 @@ def _train(
         "name": planned.name,
         "adapter": lora is not None,
         "rows_in": planned.rows.height,
+        "dataset": of_dataset,
     }
     with (
         store.work_folder(planned.stage_id) as work_folder,  # its checkpoints stay if the training is interrupted

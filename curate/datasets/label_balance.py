@@ -31,7 +31,12 @@ def balance_warning(recipe: Recipe, name: str, good: int, bad: int) -> str:
     used = [(one, training) for one, training in recipe.train.items() if training.dataset == name]
     weights = {f"train.{one}": _weights(training.settings) for one, training in used} or {"a training": (1.0, 1.0)}
     for training, (desirable, undesirable) in weights.items():
-        ratio = desirable * good / (undesirable * bad) if undesirable else float("inf")
+        if not desirable or not undesirable:  # both are refused (``train.options.kto_options``)
+            lost, weight = ("good", WEIGHTS[0]) if not desirable else ("bad", WEIGHTS[1])
+            return (
+                f"{training} has {weight}: 0, so it learns nothing from the {lost} answers; the KTO paper weighs both"
+            )
+        ratio = desirable * good / (undesirable * bad)
         if LEAST / FAR <= ratio <= MOST * FAR:
             continue
         return (

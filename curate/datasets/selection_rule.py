@@ -14,6 +14,8 @@ from schemas.controls import PAIR_OPTIONS
 from schemas.errors import UserError, unknown
 from schemas.recipe import Dataset
 
+PAIRING = "best_vs_worst"  # the rule of pairs that the error for a setting of pairs names
+
 
 def score_name(state: RunState, name: str, entry: Dataset) -> str | None:
     """Return the score that a dataset's rule reads, or its labels.
@@ -89,6 +91,12 @@ def _check_keys(state: RunState, name: str, entry: Dataset, step: Step) -> None:
             raise UserError(
                 f"{state.recipe.where('datasets', name, key)}: datasets.{name}.{key}: says from which score an answer "
                 f"is good, so it needs the type unpaired, found {entry.type}"
+            )
+        if key not in known and entry.type == "unpaired" and key in find_step("select", PAIRING, "").defaults:
+            raise UserError(
+                f"{state.recipe.where('datasets', name, key)}: datasets.{name}.{key}: is a setting of rules that make "
+                f"pairs, whose chosen answers are good and whose rejected ones are bad; name one, such as "
+                f"select: {PAIRING}"
             )
         if key not in known:
             raise unknown(f"key in datasets.{name} called", key, known, state.recipe.where("datasets", name, key))

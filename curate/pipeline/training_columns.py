@@ -7,8 +7,10 @@ have values for these rows. A recipe never reads its own trainings so, nor those
 would depend on themselves.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 
 import polars as pl
@@ -23,6 +25,7 @@ from curate.storage.training_values import training_values
 from schemas import recipe as recipes
 from schemas.errors import UserError, unknown
 
+NEAR = 0.8  # how alike two names are, of which one is meant for the other
 STEP = "training"  # ``use`` of the step
 OF_PROMPTS = ("loss_first", "loss_last", "loss_mean", "entropy_last", "reward_mean")
 OF_CANDIDATES = (*OF_PROMPTS, "margin_last")
@@ -37,11 +40,13 @@ class TrainingColumns:
         record: The training.
         values: The id of each row (``row_id``) and its value in each column that has any.
         newer: The number of trainings of other recipes that finished later and have no values for these rows.
+        others: Where the recipe names none: those by another trainer that the same recipe has, with the same columns.
     """
 
     record: TrainingRecord
     values: pl.DataFrame
     newer: int = 0
+    others: tuple[TrainingRecord, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -83,8 +88,12 @@ def _named(
     absent = [name for name in (OF_CANDIDATES if prompts else OF_PROMPTS) if name not in columns]
     wanted: list[str] = []
     for condition in conditions:
-        named = sql_conditions.mentioned(condition, absent) if isinstance(condition, str) else []
-        wanted += named if named and not _is_valid(condition, columns) else []
+        wrong = _what_is_wrong(condition, columns) if isinstance(condition, str) else ""
+        named = sql_conditions.mentioned(condition, absent) if wrong else []
+        wanted += named
+        near = None if named else _nearest(wrong, absent)
+        if near:
+            raise UserError(f"{where}: {wrong}; did you mean {near!r}, a column of an earlier training?")
     if not wanted:
         return
     wanted = list(dict.fromkeys(wanted))
@@ -139,6 +148,8 @@ def training_stage(
         return StageSpec(label, key, partial(no_values, error=missing), partial(_adopt, rows, list(wanted or absent)))
     names = [name for name in found.columns if name in absent]
     key = {"training": found.record.id, "columns": names, **input_key(rows, prompts, [])}
+    if found.others:  # the stage has the warning
+        key["others"] = [one.id for one in found.others]
     build = partial(write_training_columns, rows=rows, found=found, names=names)
     adopt = partial(_adopt, rows, names)
     return StageSpec(label, key, build, adopt, code=(training_values,), in_plan=True)
@@ -155,6 +166,13 @@ def write_training_columns(
         known = max(known, values.height)
     record, total = found.record, rows.kept_ids.height
     writer.info["rows_in"] = total
+    if found.others:
+        also = ", ".join(f"{one.title} ({one.trainer})" for one in found.others)
+        writer.info["warnings"] = [
+            f"{', '.join(names)} are of the trainer {record.trainer}, as {record.title} finished last; on "
+            f"another scale such columns are there of {also}; name the training that is meant in a step above: "
+            f"- score: {{use: {STEP}, of: {found.others[0].title}}}"
+        ]
     others = f"; {found.newer} newer trainings have nothing on these rows" if found.newer else ""
     what = "candidates" if rows.table == "completions" else "prompts"
     return (
@@ -173,13 +191,19 @@ def _adopt(rows: RowSet, names: list[str], stage: Stage | None) -> None:
         rows.scores[name] = [stage] if stage else []
 
 
-def _is_valid(condition: str, columns: dict[str, pl.DataType]) -> bool:
-    """Return whether a condition is valid over these columns; a word in it may be a key of JSON, no column."""
+def _what_is_wrong(condition: str, columns: dict[str, pl.DataType]) -> str:
+    """Return why a condition is not valid over these columns; a word in it may be a key of JSON, no column."""
     try:
         sql_conditions.check(condition, columns, "")
-    except UserError:
-        return False
-    return True
+    except UserError as error:
+        return str(error).removeprefix(": ")
+    return ""
+
+
+def _nearest(wrong: str, absent: list[str]) -> str | None:
+    """Return the column of a training that is nearly the column that DuckDB did not find, if one is."""
+    unfound = re.search(r'Referenced column "(\w+)" not found', wrong)
+    return next(iter(get_close_matches(unfound[1].lower(), absent, 1, NEAR)), None) if unfound else None
 
 
 def _find(
@@ -202,9 +226,18 @@ def _find(
         known = [name for name in values.columns if values[name].count()]
         if set(wanted) <= set(known) if every else set(wanted) & set(known):
             table = pl.DataFrame({"row_id": held[rows.id]}).hstack(values.select(known))
-            return TrainingColumns(record, table, newer), UserError("")
+            later = usable[newer + 1 :] if of is None else []
+            others = _by_other_trainers(state, record, later, held.select(ids), [one for one in wanted if one in known])
+            return TrainingColumns(record, table, newer, others), UserError("")
     what = f"has {'' if every else 'any of '}{', '.join(wanted)} for these {held.height:,} rows"
     if of is not None:
+        values = training_values(state.store, usable[0].stage, held.select(ids))
+        there = [name for name in values.columns if values[name].count() and name not in wanted]
+        if there:
+            return None, UserError(
+                f"{where}: score: training: the columns of {of!r} ({usable[0].id}) are there already, from a step "
+                f"above: {', '.join(there)}; a row has such a column of one training only: remove one of the steps"
+            )
         return None, UserError(
             f"{where}: the training {of!r} ({usable[0].id}) {what.replace('has any of', 'has none of')}"
         )
@@ -217,6 +250,19 @@ def _find(
         else f"; train a recipe on these rows first, or {NAME_ONE}"
     )
     return None, UserError(f"{where}: no training of another recipe in this store {what}{why}")
+
+
+def _by_other_trainers(
+    state: RunState, record: TrainingRecord, earlier: list[TrainingRecord], rows: pl.DataFrame, columns: list[str]
+) -> tuple[TrainingRecord, ...]:
+    """Return the last training by each other trainer in a training's recipes that has its columns for the rows."""
+    found: dict[str, TrainingRecord] = {}
+    for one in earlier:
+        if set(one.owners) & set(record.owners) and one.trainer not in (record.trainer, *found):
+            values = training_values(state.store, one.stage, rows)
+            if any(values[name].count() for name in columns):
+                found[one.trainer] = one
+    return tuple(found.values())
 
 
 def _usable(

@@ -15,9 +15,10 @@ from curate.storage.sql_views import connect
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from curate.storage.training_records import TrainingRecord, find_trainings, training_records
-from curate.storage.training_values import row_figures, trained_rollouts
+from curate.storage.training_values import bad_rows, row_figures, trained_rollouts, weighed_rollouts
 from schemas.errors import UserError
 
+TURNED = "that of a bad answer turned round"
 SHOWN = 5  # rows, and other trainings of the same name
 NO_SETTINGS = ("lora", "rewards", "seed", "limit")  # what a training's record has in ``settings`` beside TRL's options
 # Table of a dataset -> the column with the id of the answer that is shown of a row.
@@ -69,8 +70,10 @@ def _history(
     history.add("learns from", _teachers(stage, settings, titles))
     history.add("dataset", [dataset, *_fates(stage)])
     history.add("figures", _figures(metrics))
-    history.add("rows with the highest last loss", _extreme_rows(con, stage, "loss_last", highest=True))
-    history.add("pairs with the smallest last margin", _extreme_rows(con, stage, "margin_last", highest=False))
+    bad = bad_rows(store, stage)
+    margins = f"rows with the smallest last margin, {TURNED}" if len(bad) else "pairs with the smallest last margin"
+    history.add("rows with the highest last loss", _extreme_rows(con, row_figures(stage, bad), "loss_last"))
+    history.add(margins, _extreme_rows(con, row_figures(stage, bad), "margin_last"))
     history.add("rewards", _rewards(stage))
     history.add("answers at the end", _rollouts(stage))
     history.add("model", [str(store.path / row["path"])])
@@ -146,9 +149,10 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _extreme_rows(con: duckdb.DuckDBPyConnection, stage: Stage, figure: str, *, highest: bool) -> list[str]:
-    """Return the rows with the highest or lowest value of a figure of ``row_figures``, with the start of their text."""
-    figures = row_figures(stage).drop_nulls(figure).sort(figure, "row_id", descending=[highest, False])
+def _extreme_rows(con: duckdb.DuckDBPyConnection, figures: pl.DataFrame, figure: str) -> list[str]:
+    """Return the rows with the highest loss or lowest margin of ``row_figures``, with the start of their text."""
+    highest = figure == "loss_last"
+    figures = figures.drop_nulls(figure).sort(figure, "row_id", descending=[highest, False])
     first = figure.replace("_last", "_first")
     lines = []
     for row in figures.head(SHOWN).iter_rows(named=True):
@@ -190,11 +194,11 @@ def _rewards(stage: Stage) -> list[str]:
 
 
 def _rollouts(stage: Stage) -> list[str]:
-    """Return some answers of the last step with their rewards: the best and the worst."""
-    rollouts = trained_rollouts(stage)
+    """Return some answers of the last step with their rewards: the best and the worst by the weighted sum."""
+    rollouts = weighed_rollouts(stage)
     last = rollouts.filter(pl.col("step") == pl.col("step").max())
     answers = last.group_by("row_id", "sample_index", maintain_order=True).agg(
-        pl.col("response").first(), total=pl.col("value").sum(), rewards=pl.struct("reward", "value")
+        pl.col("response").first(), total=pl.col("weighed").sum(), rewards=pl.struct("reward", "value")
     )
     ranked = answers.sort("total", descending=True, maintain_order=True)
     chosen = pl.concat([ranked.head(2), ranked.tail(max(0, min(2, ranked.height - 2)))])

@@ -38,6 +38,11 @@ class TrainingRecord:
         return self.stage.manifest["name"]
 
     @property
+    def trainer(self) -> str:
+        """The name of its trainer."""
+        return self.stage.read("trainings", ["trainer"])["trainer"][0]
+
+    @property
     def title(self) -> str:
         """``round1/sft``, with the recipe that used it last."""
         return f"{self.recipes[0]}/{self.name}" if self.recipes else self.name

@@ -60,4 +60,5 @@ def test_one_label_only_is_said_whatever_the_weights():
     assert balance_warning(recipe(), "d", 0, 0) == ""
     assert balance_warning(recipe(desirable_weight=0.0), "d", 3, 0).startswith("all 3 rows of the split train are good")
     assert balance_warning(recipe(undesirable_weight=0.0), "d", 0, 1200).startswith("all 1,200 rows of the split train")
-    assert "inf times" in balance_warning(recipe(undesirable_weight=0), "d", 5, 5)
+    assert "learns nothing from the bad answers" in balance_warning(recipe(undesirable_weight=0), "d", 5, 5)
+    assert "learns nothing from the good answers" in balance_warning(recipe(desirable_weight=0), "d", 5, 5)

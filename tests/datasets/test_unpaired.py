@@ -224,3 +224,8 @@ def test_why_names_the_label_of_an_answer_and_of_a_row(tmp_path):
     of_answer = dict(row_history(store, completion).parts)["datasets"]
     assert of_answer == [f"{row_id}  bad answer in k (train)"]
     assert dict(row_history(store, row_id).parts)["datasets"] == ["k (train), a bad answer"]
+
+
+def test_a_setting_of_pairs_without_a_rule_of_pairs_is_explained(tmp_path):
+    assert "such as select: best_vs_worst" in refusal(tmp_path, KTO, "k: {type: unpaired, margin: 0.1}")
+    assert "best_vs_worst" not in refusal(tmp_path, KTO, "k: {type: unpaired, margn: 0.1}")

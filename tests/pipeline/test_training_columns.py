@@ -183,3 +183,50 @@ def test_where_rows_are_generated_first_the_error_comes_later(tmp_path):
     assert "completions.score.training" in {stage.label for stage in plan(new, store).stages}
     with pytest.raises(UserError, match="no training of another recipe in this store has loss_last"):
         run(new, store)
+
+
+def test_margins_of_bad_answers_are_turned_round(tmp_path, store):
+    """As the training's own dataset labelled them, though a later one with the same rows has other labels."""
+    rows = [{"prompt": f"{n}?", "completion": f"answer {n}", "label": n < 2} for n in range(4)]
+    first = recipe(tmp_path, "round1", rows=rows, thumbs={"type": "unpaired"})
+    run(first, store)
+    ids = dict(query(store, "SELECT completion ->> '$[0].content', row_id FROM unpaired").rows())
+    (own,) = store.stages_labelled("datasets.thumbs")
+    gains = {"answer 0": 2.0, "answer 1": -0.5, "answer 2": -1.5, "answer 3": 0.5}
+    told = [(ids[answer], 1, 0.5, gain) for answer, gain in gains.items()]
+    run(first | {"datasets": {"thumbs": {"type": "unpaired", "by": "label", "threshold": 2.0}}}, store)
+    trained(store, "round1", "kto", "thumbs", told, info={"dataset": own.stage_id})
+    doubtful = [{"filter": {"doubtful": "margin_last < 0"}}]
+    result = run(recipe(tmp_path, "round2", doubtful, rows=rows, thumbs={"type": "unpaired"}), store)
+    assert kept(result, "thumbs") == ["answer 0", "answer 2"], "a well-learnt bad answer stays, an unlearnt one goes"
+
+
+def test_a_later_training_on_another_scale_is_said(tmp_path, store, first):
+    trained(store, "round1", "sft", "all", losses(first, 0.1, 2.5), made="2026-11-29T05")
+    trained(store, "round1", "dpo", "all", losses(first, 0.6, 0.7), made="2026-11-29T06", trainer="dpo")
+    result = run(recipe(tmp_path, "round2", NOISY), store)
+    (said,) = [one.text for one in result.warnings if one.stage == "completions.score.training"]
+    assert said.startswith("loss_first, loss_last, loss_mean are of the trainer dpo, as round1/dpo finished last; ")
+    assert "another scale such columns are there of round1/sft (sft);" in said and "of: round1/sft" in said
+    for of in ("round1/dpo", "round1/sft"):
+        named = run(recipe(tmp_path, of[-3:], [{"score": {"use": "training", "of": of}}, *NOISY]), store)
+        assert not [one for one in named.warnings if "another scale" in one.text]
+
+
+def test_a_column_that_is_nearly_a_trainings_is_named(tmp_path, store, first):
+    trained(store, "round1", "sft", "all", losses(first, 0.1))
+    with pytest.raises(UserError, match=r'"los_last" not found.*did you mean \'loss_last\', a column of an earlier'):
+        plan(recipe(tmp_path, "round2", [{"filter": {"x": "los_last > 1"}}]), store)
+    with pytest.raises(UserError) as other:
+        plan(recipe(tmp_path, "round2", [{"filter": {"x": "respons = 'a'"}}]), store)
+    assert "did you mean 'loss" not in str(other.value)
+
+
+def test_two_steps_with_the_same_columns_are_refused(tmp_path, store, first):
+    for name in ("sft", "again"):
+        trained(store, "round1", name, "all", losses(first, 0.1))
+    two = [{"score": {"use": "training", "of": f"round1/{name}"}} for name in ("sft", "again")]
+    with pytest.raises(
+        UserError, match=r"columns of 'round1/again' \(\w+\) are there already, .*: loss_first, loss_la"
+    ):
+        plan(recipe(tmp_path, "round2", two), store)

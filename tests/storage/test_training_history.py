@@ -87,6 +87,30 @@ def test_online_rl_shows_its_rewards_and_answers(store):
     assert shown["answers at the end"][0] == "r_1  right 1  so" and len(shown["answers at the end"]) == 3
 
 
+def test_answers_are_ranked_by_their_weighted_rewards(store):
+    values = {0: (1.0, 0.0), 1: (0.0, 5.0), 2: (0.5, 0.0)}
+    told = [
+        ("r_1", 1, n, name, v) for n, pair in values.items() for name, v in zip(("right", "long"), pair, strict=True)
+    ]
+    settings = {"rewards": ["right", "long"], "reward_weights": [1.0, 0.01]}
+    trained(store, "r", "grpo", "rl", rollouts=told, settings=settings)
+    lines = parts(store, "grpo")[1]["answers at the end"]
+    assert [line.split("  ")[1] for line in lines] == ["right 1, long 0", "right 0.5, long 0", "right 0, long 5"]
+
+
+def test_margins_of_bad_answers_are_turned_round(store):
+    with store.new_stage("d1", "datasets.thumbs", what={}) as writer:
+        ids = ["r_good", "r_bad", "r_unlearnt"]
+        writer.write("unpaired", pl.DataFrame({"row_id": ids, "label": [True, False, False]}))
+        writer.info["result"] = ""
+    losses = [("r_good", 1, 0.2, 2.0), ("r_bad", 1, 0.2, -1.5), ("r_unlearnt", 1, 0.8, 0.5)]
+    trained(store, "r", "kto", "thumbs", losses)
+    told = parts(store, "kto")[1]
+    assert "pairs with the smallest last margin" not in told
+    lines = told["rows with the smallest last margin, that of a bad answer turned round"]
+    assert [line.split() for line in lines] == [["r_unlearnt", "-0.500"], ["r_bad", "1.500"], ["r_good", "2.000"]]
+
+
 def test_evaluations_of_its_model_are_shown(store, three):
     with store.new_stage("e1", "evaluate", what={}) as writer:
         row = {"evaluation_id": "e1", "model": "tiny>x", "training_id": three["round2/rm"].stage_id, "split": "test"}

@@ -124,8 +124,11 @@ def test_a_training_on_top_of_an_adapter_starts_from_it(tmp_path: Path, ref: Mod
 
 def test_rows_to_evaluate_on_are_recorded_as_such(tmp_path: Path, ref: ModelRef):
     options = f"{STEPS}, eval_strategy: steps, eval_steps: 3"
-    losses = trained(tmp_path, ref, unpaired_rows(11, held_out=2), options).read("row_losses")
-    assert losses.filter(phase="eval").select("step", "row_id").rows() == [(3, "r_9"), (3, "r_10")]
+    rows = unpaired_rows(17, held_out=8)
+    losses = trained(tmp_path, ref, rows, options).read("row_losses")
+    drawn = in_random_order(rows.tail(8), 3)["row_id"].to_list()
+    assert losses.filter(phase="eval").select("step", "row_id").rows() == [(3, row_id) for row_id in drawn]
+    assert drawn != rows["row_id"].tail(8).to_list(), "neighbours of a dataset are answers to one prompt"
 
 
 def test_a_row_without_room_for_its_answer_is_left_out(tmp_path: Path, ref: ModelRef):
@@ -172,6 +175,7 @@ def test_one_label_that_max_length_leaves_is_refused(tmp_path: Path, ref: ModelR
         ("auto_find_batch_size: true", "auto_find_batch_size would change the batches"),
         ("loss_type: dpo", "no value of loss_type called 'dpo'"),
         ("desirable_weight: -1", "desirable_weight: expected a number from 0, found -1"),
+        ("desirable_weight: 0, undesirable_weight: 0", "desirable_weight and undesirable_weight: both are 0"),
         ("beta: 0", "beta: expected a number above 0, found 0"),
     ],
 )

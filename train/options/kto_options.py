@@ -29,6 +29,8 @@ def check_kto(given: dict[str, Any], where: str) -> None:
     for name in WEIGHTS:
         if given[name] < 0:
             raise UserError(f"{where}: {name}: expected a number from 0, found {given[name]}")
+    if not any(given[name] for name in WEIGHTS):
+        raise UserError(f"{where}: {' and '.join(WEIGHTS)}: both are 0, so nothing would be learnt; give one a weight")
     if given["beta"] <= 0:
         raise UserError(f"{where}: beta: expected a number above 0, found {given['beta']}")
     if given["loss_type"] == WITHOUT_KL:

@@ -43,7 +43,9 @@ def with_other_answers(rows: dict[str, list]) -> dict[str, list]:
 
 
 class KTORowLosses(RowLosses):
-    """A row's margin is beta x (its gain in log-probability over the reference): its implied reward.
+    """A row's margin is beta x (its gain in log-probability over the reference): its implied reward, as TRL logs it.
+
+    So the margin of a bad answer that is learnt well is negative; ``margin_last`` and ``gristmill why`` turn it round.
 
     Its loss is what TRL averages: its weight x ``1 - sigmoid(+-(margin - beta x KL))``, with + for a good answer and -
     for a bad one (Ethayarajh et al. 2024, arXiv 2402.01306). The KL is an estimate of the batch; it is 0 in the loss
@@ -105,8 +107,9 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     """Train on the job's rows and save the adapter or the weights, with the tokenizer, into ``folder``.
 
     The KL estimate needs answers to other prompts in a batch, and TRL takes the rows in their order; a dataset has the
-    answers of a prompt side by side. So the rows are put in a random order first, by their ids and the seed, unless the
-    recipe sets ``train_sampling_strategy``. The reference is the model that the training starts from, as in ``dpo``.
+    answers of a prompt side by side. So the rows are put in a random order first, by their ids and the seed, those to
+    evaluate on too, unless the recipe sets ``train_sampling_strategy``. The reference is the model that the training
+    starts from, as in ``dpo``.
     """
     from trl import KTOConfig, KTOTrainer
 
@@ -132,7 +135,8 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         return examples
 
     if "train_sampling_strategy" not in job.settings:
-        job = replace(job, rows=in_random_order(job.rows, job.settings.get("seed", job.seed)))
+        seed = job.settings.get("seed", job.seed)
+        job = replace(job, rows=in_random_order(job.rows, seed), eval_rows=in_random_order(job.eval_rows, seed))
     return train_on_rows(
         job,
         folder,
