@@ -26,7 +26,8 @@ from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from schemas.trained_models import is_reward_model, with_needed
 from train.answer_scorers import AnswerScorer, answer_scorers
-from train.finding.dotted_trainer import is_dotted
+from train.finding.dotted_rules import check_dataset_type
+from train.finding.dotted_trainer import DottedTrainer, is_dotted
 from train.finding.find_trainer import Trainer, find_trainer
 from train.options import options
 from train.options.best_model import check_eval_split, check_held_out_rows, effective_settings, evaluates
@@ -267,6 +268,8 @@ def _check(
         if (given and key not in takes) or (not given and key in trainer.NEEDS):
             needs = f"takes no {key!r}" if given else f"needs {key!r}, such as {example}"
             raise UserError(f"{where}: the trainer {training.trainer!r} {needs}")
+    if isinstance(trainer, DottedTrainer):
+        check_dataset_type(trainer, found, training.dataset, recipe.where("train", name, "dataset"))
     return answer_scorers(recipe, training.rewards, recipe.where("train", name, "rewards"), refs)
 
 

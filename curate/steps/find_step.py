@@ -162,12 +162,11 @@ def _find_user_step(kind: str, name: str, where: str) -> Step:
     raise UserError(f"{where}: no {kind} step {name!r}: neither {file} nor {parent} exists in {Path.cwd()}")
 
 
-def import_file(path: Path, *, listed: bool = False) -> ModuleType:
+def import_file(path: Path) -> ModuleType:
     """Import a user's file under a name of its own, so that it can never shadow one of our modules.
 
     Args:
         path: The file.
-        listed: Whether ``sys.modules`` lists it, as dataclasses and ``pickle`` need it for the classes in it.
 
     Raises:
         UserError: Its code fails; the message names the line.
@@ -179,8 +178,6 @@ def import_file(path: Path, *, listed: bool = False) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # the name ends with .py
     module = importlib.util.module_from_spec(spec)
-    if listed:
-        sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # of the user's code: the message names its line

@@ -31,7 +31,6 @@ TYPED = (
         ("trl.experimental.gmpo", "GMPOTrainer", "GMPOConfig", ("rewards",)),
         ("trl.experimental.gkd", "GKDTrainer", "GKDConfig", ("teacher",)),
         ("trl.experimental.bema_for_ref_model", "DPOTrainer", "DPOConfig", ()),
-        ("trl.SFTTrainer", "SFTTrainer", "SFTConfig", ()),
     ],
 )
 def test_trainers_of_trl(name, trainer, config, keys):
@@ -71,6 +70,32 @@ def test_source_says_what_the_classes_say(name, monkeypatch):
         ({"own/loud.py": TYPED.format("DPOConfig")}, "own.loud", "DPOConfig"),
         ({"own/loud.py": TYPED.format("SFTConfig")}, "own.loud.OwnTrainer", "SFTConfig"),
         ({"own/loud.py": TRAINER + "class _Hidden(OwnTrainer): pass\nclass Other: pass\n"}, "own.loud", "SFTConfig"),
+        (
+            {"own/loud.py": "import trl.trainer.dpo_trainer as d\nclass OwnTrainer(d.DPOTrainer): ..."},
+            "own.loud",
+            "DPOConfig",
+        ),
+        ({"own/loud.py": "import trl as t\nclass OwnTrainer(t.SFTTrainer): ..."}, "own.loud", "SFTConfig"),
+        ({"own/loud.py": "import trl.trainer\nclass OwnTrainer(trl.trainer.SFTTrainer): ..."}, "own.loud", "SFTConfig"),
+        (
+            {"own/loud.py": "from trl.trainer import dpo_trainer\nclass OwnTrainer(dpo_trainer.DPOTrainer): ..."},
+            "own.loud",
+            "DPOConfig",
+        ),
+        ({"own/loud.py": "from trl import *\nclass OwnTrainer(DPOTrainer): ..."}, "own.loud", "DPOConfig"),
+        (
+            {"own/loud.py": "import trl\nBase = trl.DPOTrainer\nclass OwnTrainer(Base): ..."},
+            "own.loud",
+            "DPOConfig",
+        ),
+        (
+            {
+                "own/loud.py": "from . import two\nclass OwnTrainer(two.T): ...",
+                "own/two.py": "from trl import DPOTrainer as T",
+            },
+            "own.loud",
+            "DPOConfig",
+        ),
         ({"own/loud.py": "import trl\nclass OwnTrainer(trl.KTOTrainer): pass\n"}, "own.loud", "KTOConfig"),
     ],
 )
@@ -102,6 +127,15 @@ def test_trainers_of_the_users_own(tmp_path, monkeypatch, files, name, config):
         ("own.empty", "own/empty.py has no class that is a trainer"),
         ("own.nothing", "cannot be read: source code string cannot contain null bytes"),
         ("own.deep", "cannot be read"),
+        ("own.minuses", "own/minuses.py:1: cannot be read: an expression in it is nested too deep"),
+        ("own.long", "own/long.py:1: cannot be read: it has 2,000,0"),
+        ("own.climbs", "own/climbs.py has no class that is a trainer"),
+        ("own.climbs.OutTrainer", "the class OutTrainer in"),
+        ("trl.KTOTrainer", "is KTOTrainer of TRL; use trainer: kto, which trains by it"),
+        ("trl.trainer.sft_trainer", "use trainer: sft"),
+        ("trl.experimental.kto", "is KTOTrainer of TRL; use trainer: kto"),
+        ("trl.experimental.distillation", "is DistillationTrainer of TRL; use trainer: distill"),
+        ("own.again.DPOTrainer", "is DPOTrainer of TRL; use trainer: dpo"),
         ("own.none", "neither own/none.py nor own.py exists in"),
         ("own.plain", "has no class that is a trainer of TRL"),
         ("own.plain.Plain", "the class Plain in"),
@@ -125,6 +159,10 @@ def test_nothing_else_is_found(tmp_path, monkeypatch, name, message):
     (folder / "own" / "empty.py").write_text("")
     (folder / "own" / "nothing.py").write_bytes(b"a = 1\0")
     (folder / "own" / "deep.py").write_text("(" * 5000)
+    (folder / "own" / "minuses.py").write_text("x = " + "-" * 200_000 + "1")
+    (folder / "own" / "long.py").write_text("#" * 2_000_001)
+    (folder / "own" / "climbs.py").write_text("from ...outside import OwnTrainer\nclass OutTrainer(OwnTrainer): pass\n")
+    (folder / "own" / "again.py").write_text("from trl import DPOTrainer\n")
     (folder / "own" / "linked.py").symlink_to(tmp_path / "outside.py")
     monkeypatch.chdir(folder)
     with pytest.raises(UserError) as error:

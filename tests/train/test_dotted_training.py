@@ -17,6 +17,7 @@ from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
 from train.dotted.dotted_training import with_phases
 from train.plan import plan_trainings
+from train.rows.unpaired_labels import in_random_order
 from train.run import train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]
@@ -186,7 +187,10 @@ def test_a_teacher_and_rows_of_messages(tmp_path, store, ref):
 @pytest.mark.parametrize(
     ("training", "message"),
     [
-        ("trainer: trl.experimental.orpo, dataset: sft", "KeyError: 'chosen'; the dataset's rows are of type 'sft'"),
+        (
+            "trainer: trl.experimental.orpo, dataset: sft",
+            "(ORPOTrainer) needs a dataset of type 'preference'; 'sft' is of",
+        ),
         ("trainer: trl.experimental.orpo, dataset: sft, betta: 1", "called 'betta'; did you mean 'beta'"),
         ("trainer: trl.experimental.orpo, dataset: sft, rewards: [length]", "takes no 'rewards'"),
         ("trainer: trl.experimental.gmpo, dataset: sft, num_generations: 2", "needs 'rewards'"),
@@ -199,9 +203,29 @@ def test_mistakes_are_told_in_one_line(tmp_path, store, ref, training, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_answers_with_labels_and_a_trainer_of_trl_by_its_class(tmp_path, store, ref):
-    recipe_rows = unpaired_rows(6)
-    training = f"{{trainer: trl.KTOTrainer, dataset: kto, model: student, {STEPS}}}"
-    stage = trained(tmp_path, store, {"student": ref}, training, kto=recipe_rows)
+def test_answers_with_labels_are_put_in_random_order(tmp_path, store, ref, monkeypatch):
+    """KTO pairs neighbours; a dataset has the answers of a prompt side by side."""
+    (tmp_path / "mine.py").write_text(
+        "from .two import KTOTrainer\n\nORDER = []\n\nclass MineTrainer(KTOTrainer):\n"
+        "    def _prepare_dataset(self, dataset, *args):\n        ORDER.append(list(dataset['row_index']))\n"
+        "        print([m[0]['content'] for m in dataset['completion']], file=open('order.txt', 'a'))\n"
+        "        return super()._prepare_dataset(dataset, *args)\n"
+    )
+    (tmp_path / "two.py").write_text("# -*- coding: latin-1 -*-\nfrom trl import *\nx = 'caf\xe9'\n", "latin-1")
+    monkeypatch.chdir(tmp_path)
+    rows = unpaired_rows(6)
+    training = f"{{trainer: mine.MineTrainer, dataset: kto, model: student, {STEPS}}}"
+    stage = trained(tmp_path, store, {"student": ref}, training, kto=rows)
     assert len(losses(stage)) == 2 and stage.rows("row_losses") == 0
     assert stage.read("training_rows")["fate"].unique().to_list() == ["trained"]
+    drawn = [json.loads(one)[0]["content"] for one in in_random_order(rows, 3)["completion"]]
+    assert (tmp_path / "order.txt").read_text() == f"{drawn}\n"
+
+
+def test_errors_of_a_users_own_code_name_its_line(tmp_path, store, ref, monkeypatch):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "bad.py").write_text(OWN + "\nfrom .missing import x\n")
+    monkeypatch.chdir(tmp_path)
+    training = f"{{trainer: own.bad, dataset: sft, model: student, {STEPS}}}"
+    with pytest.raises(UserError, match=r"own/bad\.py:16: cannot be imported: ModuleNotFoundError: No module"):
+        trained(tmp_path, store, {"student": ref}, training, sft=sft_rows(4))

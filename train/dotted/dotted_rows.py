@@ -12,6 +12,7 @@ from schemas.learnt_turns import is_learnt
 from train.examples.examples import Examples
 from train.examples.fitted import fitted
 from train.examples.loss_settings import LossSettings
+from train.examples.pair_examples import SAME
 from train.examples.prompt_examples import prompt_dataset, prompt_examples
 from train.examples.sft_examples import NOTHING_MARKED
 from train.job import TrainingJob
@@ -73,12 +74,16 @@ def dotted_rows(
 
 
 def _printable(rows: pl.DataFrame, kind: str, chat: Chat, how: LossSettings) -> Examples:
-    """Return rows whose messages the template can print, as JSON by column, and those that it refuses."""
+    """Return rows whose messages the template can print, as JSON by column; those that it refuses are left out.
+
+    So are pairs whose answers are the same tokens, as it prints them.
+    """
     examples = Examples()
     prompt, *answers = MESSAGE_COLUMNS[kind]
     tools = rows["tools"] if "tools" in rows.columns else [None] * rows.height
     for row, of_row in zip(rows.select("row_id", prompt, *answers).iter_rows(named=True), tools, strict=True):
         example, changed, unlearnt = {}, Counter[str](), False
+        printed: list[str] = []
         for name in answers:
             answer = json.loads(row[name])
             unlearnt = unlearnt or not all(is_learnt(m) for m in answer if m["role"] == "assistant")
@@ -87,16 +92,23 @@ def _printable(rows: pl.DataFrame, kind: str, chat: Chat, how: LossSettings) -> 
             if not any(is_learnt(message) for message in answer):
                 examples.dropped[row["row_id"]] = NOTHING_MARKED
             try:
-                chat.template.render(messages, json.loads(of_row) if of_row else None)
+                printed.append(chat.template.render(messages, json.loads(of_row) if of_row else None))
             except TemplateRefused as error:
                 examples.dropped[row["row_id"]] = f"the model's chat template refuses it: {error}"
             first = len(messages) - len(answer)
             example |= {prompt: messages[:first], name: messages[first:]}
+        if kind == "preference" and len(printed) == len(answers) and _same_tokens(printed, chat):
+            examples.dropped.setdefault(row["row_id"], SAME)
         if row["row_id"] not in examples.dropped:
             examples.changes.update(changed.keys())
             examples.counts.update(rows=1, unlearnt=unlearnt)
             examples.add({column: json.dumps(value, ensure_ascii=False) for column, value in example.items()})
     return examples
+
+
+def _same_tokens(printed: list[str], chat: Chat) -> bool:
+    """Return whether two printed conversations are the same tokens."""
+    return len({tuple(chat.encode(text).ids) for text in printed}) == 1
 
 
 def _dataset(rows: pl.DataFrame, kind: str, examples: Examples, first: int, *, in_one: bool) -> Any:

@@ -9,6 +9,7 @@ import contextlib
 import importlib.metadata
 import traceback
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from types import new_class
 from typing import TYPE_CHECKING, Any
@@ -55,9 +56,13 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     from train.online.rollouts import Rollouts
     from train.online.sampled_prompts import checked_prompts
     from train.rows.training_rows import check_training_rows
+    from train.rows.unpaired_labels import in_random_order
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
 
     kind = kind_of_rows(job.rows)
+    if kind == "unpaired" and "train_sampling_strategy" not in job.settings:  # see train.trainers.kto
+        seed = job.settings.get("seed", job.seed)
+        job = replace(job, rows=in_random_order(job.rows, seed), eval_rows=in_random_order(job.eval_rows, seed))
     checked = checked_prompts(job) if kind == "prompt" else check_training_rows(job, kind)
     with own_errors(found, job, kind):
         trainer_class, config_class = found.load()

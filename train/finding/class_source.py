@@ -6,12 +6,12 @@ is not followed.
 
 import ast
 import importlib.util
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 LIBRARIES = ("trl", "transformers")
+LONGEST = 2_000_000  # bytes of a file
 
 
 class SourceClass(NamedTuple):
@@ -41,14 +41,8 @@ def library_root(top: str) -> Path | None:
 
 def module_file(dotted: str) -> Path | None:
     """Return the file of a module of ``LIBRARIES``, or of one below the current folder; None for any other."""
-    top, *parts = dotted.split(".")
-    root = library_root(top) if top in LIBRARIES else Path.cwd().resolve() / top
-    if root is None or not all(part.isidentifier() for part in (top, *parts)):
-        return None
-    path = root.joinpath(*parts)
-    files = (path.parent / f"{path.name}.py", path / "__init__.py")
-    inside = root if top in LIBRARIES else root.parent
-    return next((f.resolve() for f in files if f.is_file() and f.resolve().is_relative_to(inside.resolve())), None)
+    place = _place(dotted)
+    return None if place is None else _file_at(place)
 
 
 def classes_in(file: Path) -> list[str]:
@@ -61,16 +55,24 @@ def classes_in(file: Path) -> list[str]:
 
 def find_class(file: Path, name: str) -> SourceClass | None:
     """Return the class that a name stands for in a module, followed through imports; None where it is not found."""
-    seen: set[tuple[Path, str]] = set()
-    while (file, name) not in seen:
-        seen.add((file, name))
-        for node in _parse(file).body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                return SourceClass(file, node)
-        target = _imports(file).get(name)
-        if target is None:
-            return None
-        file, name = target
+    return _find_class(file, name, set())
+
+
+def _find_class(file: Path, name: str, seen: set[tuple[Path, str]]) -> SourceClass | None:
+    if (file, name) in seen:
+        return None
+    seen.add((file, name))
+    for node in _parse(file).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return SourceClass(file, node)
+        if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [name]:  # Base = trl.X
+            return _named(file, node.value, seen)
+    imported = _imports(file)
+    for place, there in [imported[name]] if name in imported else [(one, name) for one in imported.all_of]:
+        module = _file_at(place) if there else None
+        found = _find_class(module, there, seen) if module is not None else None
+        if found is not None:
+            return found
     return None
 
 
@@ -109,49 +111,96 @@ def init_parameters(one: SourceClass) -> dict[str, Parameter]:
 
 
 def base_class(file: Path, base: ast.expr) -> SourceClass | None:
-    """Return a base class that is written as ``Name`` or ``module.Name``."""
-    if isinstance(base, ast.Name):
-        return find_class(file, base.id)
-    parts = ast.unparse(base).split(".")
-    module = module_file(".".join(parts[:-1])) if len(parts) > 1 and all(p.isidentifier() for p in parts) else None
-    return None if module is None else find_class(module, parts[-1])
+    """Return a base class that is written as ``Name``, ``module.Name`` or ``package.module.Name``."""
+    return _named(file, base, set())
+
+
+def _named(file: Path, written: ast.expr, seen: set[tuple[Path, str]]) -> SourceClass | None:
+    head, *parts = ast.unparse(written).split(".")
+    if not all(part.isidentifier() for part in (head, *parts)):
+        return None
+    if not parts:
+        return _find_class(file, head, seen)
+    place = _module_place(file, head)
+    module = None if place is None else _file_at(place.joinpath(*parts[:-1]))
+    return None if module is None else _find_class(module, parts[-1], seen)
+
+
+def _module_place(file: Path, name: str) -> Path | None:
+    """Return the place of the module that a name stands for in a file; a module that is not imported by its own."""
+    if name not in _imports(file):
+        return _place(name)
+    place, there = _imports(file)[name]
+    return place / there
 
 
 @cache
 def _parse_at(file: Path, changed: int) -> ast.Module:
-    return ast.parse(file.read_bytes(), str(file))
+    code = file.read_bytes()
+    if len(code) > LONGEST:
+        raise SyntaxError(f"it has {len(code):,} bytes, and {LONGEST:,} are read at most", (str(file), 1, 1, None))
+    try:
+        return ast.parse(code, str(file))
+    except (MemoryError, RecursionError):  # of the parser, which has a limit of its own
+        raise SyntaxError("an expression in it is nested too deep", (str(file), 1, 1, None)) from None
 
 
 def _parse(file: Path) -> ast.Module:
     return _parse_at(file, file.stat().st_mtime_ns)
 
 
-def _imports(file: Path) -> dict[str, tuple[Path, str]]:
-    """Return the names that a module imports from modules that are read here, each with its module and name there."""
+class _Imports(dict[str, tuple[Path, str]]):
+    """Name in a module -> the place of a module and the name there; "" is the module itself.
+
+    ``all_of`` are the modules of which it imports all names.
+    """
+
+    all_of: list[Path]
+
+
+def _imports(file: Path) -> _Imports:
+    """Return the names that a module imports from modules that are read here."""
     return _imports_at(file, file.stat().st_mtime_ns, Path.cwd())
 
 
 @cache
-def _imports_at(file: Path, changed: int, folder: Path) -> dict[str, tuple[Path, str]]:
-    found = {}
+def _imports_at(file: Path, changed: int, folder: Path) -> _Imports:
+    found = _Imports()
+    found.all_of = []
     for node in ast.walk(_parse(file)):
-        module = _imported_file(file, node) if isinstance(node, ast.ImportFrom) else None
-        if isinstance(node, ast.ImportFrom) and module is not None:
-            found |= {alias.asname or alias.name: (module, alias.name) for alias in node.names}
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                place = _place(alias.name if alias.asname else alias.name.split(".")[0])
+                found |= {alias.asname or alias.name.split(".")[0]: (place, "")} if place is not None else {}
+        elif isinstance(node, ast.ImportFrom):
+            place = _imported_place(file, node)
+            names = {alias.asname or alias.name: alias.name for alias in node.names} if place is not None else {}
+            found.all_of += [place] if place is not None and names.pop("*", None) else []
+            found |= {own: (place, name) for own, name in names.items() if place is not None}
     return found
 
 
-def _imported_file(file: Path, node: ast.ImportFrom) -> Path | None:
-    """Return the file of the module that ``from ... import`` names."""
+def _imported_place(file: Path, node: ast.ImportFrom) -> Path | None:
+    """Return the place of the module that ``from ... import`` names."""
     if not node.level:
-        return module_file(node.module or "")
+        return _place(node.module or "")
     folder = file.parent
     for _ in range(node.level - 1):
         folder = folder.parent
-    path = folder.joinpath(*(node.module or "").split(".")) if node.module else folder
-    return next((f for f in _files(path) if f.is_file()), None)
+    return folder.joinpath(*(node.module or "").split(".")) if node.module else folder
 
 
-def _files(path: Path) -> Iterator[Path]:
-    yield path.parent / f"{path.name}.py"
-    yield path / "__init__.py"
+def _place(dotted: str) -> Path | None:
+    """Return where a module lies by its name: its file without the ending, or its folder; None where none can."""
+    top, *parts = dotted.split(".")
+    root = library_root(top) if top in LIBRARIES else Path.cwd().resolve() / top
+    if root is None or not all(part.isidentifier() for part in (top, *parts)):
+        return None
+    return root.joinpath(*parts)
+
+
+def _file_at(place: Path) -> Path | None:
+    """Return the file of a module by its place, if it is one of ``LIBRARIES`` or lies below the current folder."""
+    files = [one.resolve() for one in (place.parent / f"{place.name}.py", place / "__init__.py") if one.is_file()]
+    roots = [root.resolve() for top in LIBRARIES if (root := library_root(top)) is not None]
+    return next((f for f in files if any(f.is_relative_to(root) for root in (Path.cwd().resolve(), *roots))), None)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from curate.steps.code_hash import Definition
-from curate.steps.find_step import import_file
 from schemas.errors import UserError, needs_extra, short_repr, unknown
 from train.finding.class_source import (
     SourceClass,
@@ -31,6 +30,7 @@ from train.finding.class_source import (
     lineage,
     module_file,
 )
+from train.finding.user_module import import_modules, of_library
 from train.job import Outcome, TrainingJob
 
 EXPERIMENTAL = "trl.experimental"
@@ -80,13 +80,13 @@ class DottedTrainer:
     @property
     def code(self) -> tuple[Definition, ...]:
         """The user's own classes, for the hash of the training's code."""
-        own = [one for one in (self.trainer, self.config) if not _is_library(one.file)]
+        own = [one for one in (self.trainer, self.config) if of_library(one.file) is None]
         return tuple(Definition(one.file, one.name) for one in own)
 
     @property
     def reads_messages(self) -> bool:
         """Whether the class reads a row as one column ``messages``: TRL's collator for them is named in its file."""
-        return re.search(r"\b(DataCollatorForChatML|messages_key)\b", self.trainer.file.read_text("utf-8")) is not None
+        return re.search(rb"\b(DataCollatorForChatML|messages_key)\b", self.trainer.file.read_bytes()) is not None
 
     @property
     def experimental(self) -> bool:
@@ -112,8 +112,7 @@ class DottedTrainer:
     def load(self) -> tuple[type, type]:
         """Import the trainer class and its config class, without TRL's warning of what is experimental."""
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-        module = _import(self.trainer.file)
-        of_config = module if self.config.file == self.trainer.file else _import(self.config.file)
+        module, of_config = import_modules(self.trainer.file, self.config.file)
         return getattr(module, self.trainer.name), getattr(of_config, self.config.name)
 
 
@@ -136,7 +135,8 @@ def find_dotted(name: str, where: str = "") -> DottedTrainer:
     try:
         trainer = _find(name, where)
         config = _config(trainer)
-    except (SyntaxError, ValueError, RecursionError, OSError) as error:  # of a user's file
+        init_parameters(trainer)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:  # of a user's file
         place = f"{getattr(error, 'filename', None) or 'a file'}:{getattr(error, 'lineno', None) or 1}"
         said = getattr(error, "msg", None) or str(error)
         raise UserError(f"{where}: trainer {name!r}: {place}: cannot be read: {said}") from error
@@ -198,19 +198,3 @@ def _config(trainer: SourceClass) -> SourceClass | None:
             if found is not None and any(a.name == "TrainingArguments" for a in lineage(found)[1:]):
                 return found
     return None
-
-
-def _is_library(file: Path) -> bool:
-    roots = [root.resolve() for top in ("trl", "transformers") if (root := library_root(top)) is not None]
-    return any(file.is_relative_to(root) for root in roots)
-
-
-def _import(file: Path) -> Any:
-    """Import a module of TRL or transformers by its name, and a user's file under a name of its own."""
-    for top in ("trl", "transformers"):
-        root = library_root(top)
-        if root is not None and file.is_relative_to(root.resolve()):
-            inner = file.relative_to(root.resolve()).with_suffix("")
-            parts = [part for part in inner.parts if part != "__init__"]
-            return importlib.import_module(".".join((top, *parts)))
-    return import_file(file, listed=True)

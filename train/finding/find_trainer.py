@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import unknown
+from train.finding.dotted_rules import refuse_own_file
 from train.finding.dotted_trainer import find_dotted, is_dotted
 
 if TYPE_CHECKING:
@@ -60,10 +61,15 @@ def find_trainer(name: str, where: str = "") -> Trainer:
         where: The place in the recipe, for the error.
 
     Raises:
-        UserError: There is no such trainer; the error names the nearest one.
+        UserError: There is no such trainer; the error names the nearest one. Or a dotted path names a class of TRL that
+            a file of ``train/trainers`` runs.
     """
     if is_dotted(name):
-        return find_dotted(name, where)
+        found = find_dotted(name, where)
+        refuse_own_file(
+            found, {f"{config_class(one).removesuffix('Config')}Trainer": one for one in trainer_names()}, where
+        )
+        return found
     if name not in trainer_names():
         raise unknown("trainer", name, trainer_names(), where)
     module: Any = importlib.import_module(f"train.trainers.{name}")
