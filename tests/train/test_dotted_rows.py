@@ -95,3 +95,12 @@ def test_columns_by_type_of_dataset(tmp_path, tiny, kind, rows, more, columns):
     assert {*dataset[0]} == columns | {"row_index"} and said == []
     if more:
         assert dataset[1]["messages"] == json.loads(rows["prompt"][1]) + json.loads(rows["completion"][1])
+
+
+def test_pairs_that_print_the_same_tokens_are_left_out(tmp_path, tiny):
+    rows = preference_rows(3)
+    named = json.dumps([json.loads(rows["chosen"][1])[0] | {"name": "x"}])
+    same = pl.when(pl.col("row_id") == "r_1").then(pl.lit(named)).otherwise("rejected")
+    left, dataset, _ = made(tmp_path, tiny, rows.with_columns(rejected=same), "preference")
+    assert left.train["row_id"].to_list() == ["r_0", "r_2"] and len(dataset) == 2
+    assert left.dropped.rows() == [("r_1", "chosen and rejected are the same tokens, as the chat template prints them")]

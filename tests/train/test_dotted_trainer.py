@@ -209,3 +209,29 @@ def test_configs_with_names_that_are_changed_or_shared(tmp_path, monkeypatch):
     assert {"louder", "learning_rate"} <= set(options.fields("own.OwnTrainer"))
     with pytest.raises(UserError, match="two config classes are called SFTConfig; rename yours"):
         options.fields("two.SFTTrainer")
+
+
+DEEP = "-" * 800 + "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"class XTrainer(SFTTrainer):\n    def __init__(self, args: {DEEP} = None): ...", "it is nested too deep"),
+        (f"class XConfig(SFTConfig):\n    z: {DEEP} = 3\nclass XTrainer(SFTTrainer): ...", "in XConfig is nested too"),
+        ("".join(f"A{i} = A{i + 1}\n" for i in range(3000)) + "class XTrainer(A0): ...", "it is nested too deep"),
+        (
+            "class B0(SFTTrainer): ...\n"
+            + "".join(f"class B{i + 1}(B{i}): ...\n" for i in range(2000))
+            + "class XTrainer(B2000): ...",
+            "XTrainer inherits from more than 100 classes",
+        ),
+        ("A = B\nB = A\nclass XTrainer(A): ...", "inherits from no trainer"),
+    ],
+)
+def test_hostile_classes_end_in_one_line(tmp_path, monkeypatch, text, message):
+    (tmp_path / "own.py").write_text(f"from trl import SFTConfig, SFTTrainer\n{text}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message) as error:
+        options.fields(find_trainer("own.XTrainer", "r.yaml:3").name)
+    assert "\n" not in str(error.value)

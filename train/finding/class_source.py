@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 LIBRARIES = ("trl", "transformers")
 LONGEST = 2_000_000  # bytes of a file
+MOST_CLASSES = 100  # that a class inherits from
 
 
 class SourceClass(NamedTuple):
@@ -62,11 +63,11 @@ def _find_class(file: Path, name: str, seen: set[tuple[Path, str]]) -> SourceCla
     if (file, name) in seen:
         return None
     seen.add((file, name))
-    for node in _parse(file).body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return SourceClass(file, node)
-        if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [name]:  # Base = trl.X
-            return _named(file, node.value, seen)
+    defined = _defined(file).get(name)
+    if isinstance(defined, ast.ClassDef):
+        return SourceClass(file, defined)
+    if defined is not None:  # Base = trl.DPOTrainer
+        return _named(file, defined, seen)
     imported = _imports(file)
     for place, there in [imported[name]] if name in imported else [(one, name) for one in imported.all_of]:
         module = _file_at(place) if there else None
@@ -77,13 +78,19 @@ def _find_class(file: Path, name: str, seen: set[tuple[Path, str]]) -> SourceCla
 
 
 def lineage(one: SourceClass) -> list[SourceClass]:
-    """Return a class and all that it inherits from, itself first, as far as their files are read."""
+    """Return a class and all that it inherits from, itself first, as far as their files are read.
+
+    Raises:
+        ValueError: They are more than ``MOST_CLASSES``.
+    """
     found, pending = [], [one]
     while pending:
         current = pending.pop(0)
         if current.name in [c.name for c in found if c.file == current.file]:
             continue
         found.append(current)
+        if len(found) > MOST_CLASSES:
+            raise ValueError(f"{one.name} inherits from more than {MOST_CLASSES} classes")
         for base in current.node.bases:
             parent = base_class(current.file, base)
             pending += [parent] if parent is not None else []
@@ -143,6 +150,22 @@ def _parse_at(file: Path, changed: int) -> ast.Module:
         return ast.parse(code, str(file))
     except (MemoryError, RecursionError):  # of the parser, which has a limit of its own
         raise SyntaxError("an expression in it is nested too deep", (str(file), 1, 1, None)) from None
+
+
+@cache
+def _defined_at(file: Path, changed: int) -> dict[str, ast.ClassDef | ast.expr]:
+    found: dict[str, ast.ClassDef | ast.expr] = {}
+    for node in _parse_at(file, changed).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = node.value
+    return found
+
+
+def _defined(file: Path) -> dict[str, ast.ClassDef | ast.expr]:
+    """Return the classes of a module by name, and the expressions that it gives names to."""
+    return _defined_at(file, file.stat().st_mtime_ns)
 
 
 def _parse(file: Path) -> ast.Module:

@@ -137,9 +137,12 @@ def find_dotted(name: str, where: str = "") -> DottedTrainer:
         config = _config(trainer)
         init_parameters(trainer)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:  # of a user's file
-        place = f"{getattr(error, 'filename', None) or 'a file'}:{getattr(error, 'lineno', None) or 1}"
-        said = getattr(error, "msg", None) or str(error)
-        raise UserError(f"{where}: trainer {name!r}: {place}: cannot be read: {said}") from error
+        file = getattr(error, "filename", None)
+        place = f"{file}:{getattr(error, 'lineno', None) or 1}: " if file else ""
+        said = "it is nested too deep" if isinstance(error, RecursionError | MemoryError) else str(error)
+        raise UserError(
+            f"{where}: trainer {name!r}: {place}cannot be read: {getattr(error, 'msg', None) or said}"
+        ) from error
     if config is None:
         expected = re.sub("Trainer$", "Config", trainer.name)
         raise UserError(

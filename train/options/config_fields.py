@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from schemas.errors import UserError
 from train.finding.dotted_trainer import DottedTrainer
 from train.finding.find_trainer import config_class, find_trainer
 
@@ -34,7 +35,12 @@ def config_fields(trainer: str) -> dict[str, ConfigField]:
     """Return the options of a trainer's config class by name, inherited ones included; none without TRL."""
     found = find_trainer(trainer)
     if isinstance(found, DottedTrainer):  # the user's files may change
-        return _inherit(found.CONFIG, found.config_classes(), _transformers_enums())
+        try:
+            return _inherit(found.CONFIG, found.config_classes(), _transformers_enums())
+        except RecursionError:
+            raise UserError(
+                f"trainer {trainer!r}: the type of an option in {found.CONFIG} is nested too deep"
+            ) from None
     return _own_fields(trainer)
 
 
