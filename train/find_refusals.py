@@ -63,8 +63,8 @@ def look_for_refusals(
     if planned.rows.is_empty():  # the dataset is not built
         return Looked()
     where, warnings = recipe.where("train", name), list[str]()
-    shared = shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models))
-    warnings += settle([shared] if shared else [], training.allow, name, where)
+    for said in shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models)):
+        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
     if planned.stage is not None or not planned.rewards:
         return Looked(warnings)
     for said in constant_rewards(recipe, name, planned.rows, planned.rewards):
