@@ -6,7 +6,6 @@ after the question, and, of a family of near-duplicates, every n-gram that is it
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from os.path import commonprefix
 from typing import NamedTuple
 

@@ -11,7 +11,8 @@ from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 from tests.train.tables import rl_rows, sft_rows, turns, write_stage
-from train.refusals.held_out import held_out, shared_prompts_refusal as all_said
+from train.refusals.held_out import held_out
+from train.refusals.held_out import shared_prompts_refusal as all_said
 from train.refusals.refusal import Refusal
 
 LONG = (

@@ -82,11 +82,12 @@ def test_prompts_of_one_template_are_no_near_duplicates():
 INSTRUCTION = (
     "You are an assistant that rewrites questions in formal English. Follow these rules: keep the meaning exactly the "
     "same, add nothing and leave nothing out, use complete sentences and correct punctuation, do not explain what you "
-    "did, return the rewritten question only. Here is an example. Question: whats the time in paris rn? Rewritten: What "
-    "is the current time in Paris? Now rewrite this one. Question: "
+    "did, return the rewritten question only. Here is an example. Question: whats the time in paris rn? Rewritten: "
+    "What is the current time in Paris? Now rewrite this one. Question: "
 )
 QUESTIONS = [
-    f"how many {one}s does the {two} by the {three} have?" for one, two, three in zip(WORDS, WORDS[3:], WORDS[7:], strict=False)
+    f"how many {one}s does the {two} by the {three} have?"
+    for one, two, three in zip(WORDS, WORDS[3:], WORDS[7:], strict=False)
 ]
 
 
