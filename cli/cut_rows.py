@@ -10,7 +10,7 @@ from train.examples.context import NO_LIMIT, Context, prompt_room
 from train.examples.cuts import Cut
 from train.examples.examples import Examples
 from train.options import options
-from train.refusals.refusal import share
+from train.row_mentions import share
 
 SHOWN = 3  # rows that lose the most
 MOST = 0.99  # the share of the rows that the shorter of two lengths keeps whole

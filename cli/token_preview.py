@@ -159,6 +159,7 @@ def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> s
             selected += " (where: reads what is not there yet)"
         else:
             selected = f"those with {harmless(' '.join(condition.split()))}, before anything else is selected"
+    selected += "; splits are not applied yet" if recipe.splits else ""
     return f"the dataset is not built yet: rows straight from the sources, {selected}{pairs}{more}"
 
 

@@ -21,6 +21,7 @@ from train.refusals.refusal import Refusal, settle
 from train.refusals.too_long import too_long
 from train.refusals.unaccepted_truths import NAME as UNACCEPTED
 from train.refusals.unaccepted_truths import Unaccepted, unaccepted_truths
+from train.row_mentions import first_rows
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,12 @@ def _of_rewards(recipe: Recipe, planned: PlannedTraining, warnings: list[str]) -
 def _not_judged(truths: Unaccepted, planned: PlannedTraining) -> list[str]:
     """Return why ground truths were not run through their verifiers."""
     found = [f"the ground truths were not run through {name!r}: {why}" for name, why in truths.problems.items()]
+    if truths.late:
+        rows = first_rows(truths.late, len(truths.late))
+        found.append(
+            f"{len(truths.late):,} ground truths were not judged: their programs ran out of time ({rows}); where the "
+            f"machine was busy, try again, else give the verifier more 'seconds'"
+        )
     if truths.without and not truths.problems:
         found.append(f"{truths.without:,} of {planned.rows.height:,} rows have no ground truth for a verifier to read")
     return found

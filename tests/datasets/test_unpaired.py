@@ -224,3 +224,11 @@ def test_why_names_the_label_of_an_answer_and_of_a_row(tmp_path):
     of_answer = dict(row_history(store, completion).parts)["datasets"]
     assert of_answer == [f"{row_id}  bad answer in k (train)"]
     assert dict(row_history(store, row_id).parts)["datasets"] == ["k (train), a bad answer"]
+
+
+def test_an_answer_that_is_labelled_good_and_bad_is_left_out(tmp_path):
+    rows = [{"prompt": "question", "completion": "answer", "label": label} for label in (True, False, True)]
+    store, said = built(tmp_path, [*KTO, *rows], "k: {type: unpaired}")
+    assert labels(store, "k") == {f"answer {n}": n % 3 > 0 for n in range(6)}
+    assert said["k"].endswith("; 2 answers left out: the same answer to the same prompt is labelled good and bad")
+    assert left_out(store, "k.label") == {"answer": "the same answer to the same prompt is labelled good and bad"}

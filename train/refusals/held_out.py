@@ -11,8 +11,9 @@ from schemas.recipe import NEAR_DUPLICATES, Recipe
 from schemas.rows import DATASET_TABLES
 from schemas.trained_models import with_needed
 from train.refusals.earlier_trainings import trained_elsewhere
-from train.refusals.refusal import FIRST, Refusal
+from train.refusals.refusal import Refusal
 from train.refusals.shared_prompts import SHARED, shared_prompts
+from train.row_mentions import FIRST
 
 NAME = "shared_prompts"
 COLUMNS = ["row_id", "prompt"]
@@ -161,4 +162,7 @@ def _remedy(recipe: Recipe, found: list[tuple[Held, pl.DataFrame]]) -> str:
         return f"{how} prompts out of one side (prompts: - decontaminate: {{against: FILE}}, or a dataset's where)"
     if not recipe.split_near and not any(one.benchmark for one, _ in found):
         return f"near-duplicates stay on one side with split: {{near_duplicates: {NEAR_DUPLICATES}}}"
-    return "take these prompts out of one side (prompts: - decontaminate: {against: FILE}, or a dataset's where)"
+    apart = "take these prompts out of one side (prompts: - decontaminate: {against: FILE}, or a dataset's where)"
+    if not recipe.splits:
+        return f"hold out a share: split: {{test: 0.1}}, and split: test in evaluate; or {apart}"
+    return apart

@@ -10,7 +10,7 @@ from schemas.errors import UserError
 from train.examples.examples import Examples
 from train.job import TrainingJob
 from train.options.best_model import evaluates as settings_evaluate
-from train.refusals.refusal import FIRST, first_rows
+from train.row_mentions import FIRST, first_rows
 from train.rows.data import check_rows
 from train.rows.unshown import check_shown
 
