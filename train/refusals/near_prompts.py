@@ -5,7 +5,9 @@ questions are. So two near-duplicates are compared without what other prompts sh
 after the question, and, of a family of near-duplicates, every n-gram that is its template's.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from os.path import commonprefix
 from typing import NamedTuple
 
@@ -26,6 +28,7 @@ SIGNS = r"[+\-*/=<>^%$&|~\\]"  # of a formula: words do not have them
 LARGE = 64  # prompts: of a larger family not every two are compared
 
 Words = list[str]
+Left = Callable[[], dict[int, Words]]
 
 
 class NearPrompt(NamedTuple):
@@ -59,22 +62,25 @@ def near_prompts(text: pl.Series, label: np.ndarray, trained: int, near: float) 
     if not len(members):
         return
     words, signs = normalise(text).fill_null(""), text.str.extract_all(SIGNS)
-    asked = dict(zip(members.tolist(), _without_ends(words, members), strict=True))
+    asked = [
+        (dict(zip(members.tolist(), _without_ends(words, members, least), strict=True)), known)
+        for least, known in ((CLUSTER, True), (LEAST, False))
+    ]
     order = members[np.argsort(label[members], kind="stable")]
     for family in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
-        left = _without_template(text, family)
+        left = cache(partial(_without_template, text, tuple(family.tolist())))
         for part in _parts(left, family, near):
-            for pair in _in_family(words, (asked, left), part, len(family), trained, near):
+            for pair in _in_family(words, asked, left, part, len(family), trained, near):
                 formulas = signs[pair.held].equals(signs[pair.trained])
                 yield NearPrompt(pair.held, pair.trained, pair.sure and formulas)
 
 
-def _parts(left: dict[int, Words], family: np.ndarray, near: float) -> Iterator[list[int]]:
+def _parts(left: Left, family: np.ndarray, near: float) -> Iterator[list[int]]:
     """Yield the members of a family; of a large one those that are near-duplicates without its template."""
     if len(family) <= LARGE:
         yield family.tolist()
         return
-    rest = pl.Series("text", [" ".join(left[int(one)]) for one in family], dtype=pl.String)
+    rest = pl.Series("text", [" ".join(left()[int(one)]) for one in family], dtype=pl.String)
     label = component_labels(len(family), near_pairs_of(rest, near_sketches(rest, near), near))
     order = np.argsort(label, kind="stable")
     for part in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
@@ -83,9 +89,19 @@ def _parts(left: dict[int, Words], family: np.ndarray, near: float) -> Iterator[
 
 
 def _in_family(
-    words: pl.Series, rests: Sequence[dict[int, Words]], members: Sequence[int], size: int, trained: int, near: float
+    words: pl.Series,
+    asked: list[tuple[dict[int, Words], bool]],
+    left: Left,
+    members: Sequence[int],
+    size: int,
+    trained: int,
+    near: float,
 ) -> Iterator[NearPrompt]:
-    """Yield the near prompts among some texts of a family of a size."""
+    """Yield the near prompts among some texts of a family of a size.
+
+    ``asked`` has the words of texts without their ends, and whether as many share these as make a template; ``left``
+    returns those without the family's template.
+    """
     whole = {one: words[one].split() for one in members}
     grams = {one: _grams(whole[one]) for one in members}
     for held in (one for one in sorted(members) if one >= trained):
@@ -94,7 +110,12 @@ def _in_family(
             texts = whole[held], whole[other]
             if _jaccard(grams[held], grams[other]) < near and not differ_in_spelling(*texts):
                 continue
-            said = [_ask_the_same(*texts, rest[held], rest[other], size, near) for rest in rests]
+            said = [
+                _ask_the_same(*texts, rest[held], rest[other], max(size, CLUSTER * known), near)
+                for rest, known in asked
+            ]
+            if False not in said:  # the template of the family takes longer to find
+                said.append(_ask_the_same(*texts, left()[held], left()[other], size, near))
             if False not in said:
                 found.append(NearPrompt(held, other, None not in said))
         yield from sorted(found, key=lambda one: not one.sure)[:1]
@@ -108,7 +129,7 @@ def _ask_the_same(one: Words, other: Words, rest: Words, other_rest: Words, size
         other: Those of the other.
         rest: The words of the one without what is shared.
         other_rest: Those of the other.
-        size: How many near-duplicates their family has.
+        size: How many near-duplicates share what is left out.
         near: The least Jaccard similarity of near-duplicates.
     """
     stripped = min(1 - len(rest) / max(len(one), 1), 1 - len(other_rest) / max(len(other), 1))
@@ -150,29 +171,30 @@ def _jaccard(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
     return both / max(len(one) + len(other) - both, 1)
 
 
-def _without_template(text: pl.Series, family: np.ndarray) -> dict[int, Words]:
+def _without_template(text: pl.Series, family: tuple[int, ...]) -> dict[int, Words]:
     """Return the words of each text of a family that are not its template's."""
-    left = without_template(text.gather(family)) if len(family) >= LEAST else normalise(text.gather(family))
-    return {int(one): rest.split() for one, rest in zip(family, left, strict=True)}
+    texts = text.gather(list(family))
+    left = without_template(texts) if len(family) >= LEAST else normalise(texts)
+    return {one: rest.split() for one, rest in zip(family, left, strict=True)}
 
 
-def _without_ends(words: pl.Series, members: np.ndarray) -> list[Words]:
-    """Return some texts without the words, at both ends, that they share with two other texts at the least."""
-    begin, end = (_shared_beginning(one, members) for one in (words, words.str.reverse()))
+def _without_ends(words: pl.Series, members: np.ndarray, least: int) -> list[Words]:
+    """Return some texts without the words, at both ends, that ``least`` texts have in common."""
+    begin, end = (_shared_beginning(one, members, least) for one in (words, words.str.reverse()))
     found = []
     for text, first, last in zip(words.gather(members), begin, end, strict=True):
         found.append(text[first : max(len(text) - last, first)].split())
     return found
 
 
-def _shared_beginning(texts: pl.Series, members: np.ndarray) -> list[int]:
-    """Return how many characters of some texts, in whole words, two others at the least begin with, too."""
+def _shared_beginning(texts: pl.Series, members: np.ndarray, least: int) -> list[int]:
+    """Return how many characters of some texts, in whole words, ``least`` texts begin with, itself counted."""
     order = texts.arg_sort().to_numpy()
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     found = []
     for at in place[members].tolist():
-        windows = [(low, low + LEAST - 1) for low in range(at - LEAST + 1, at + 1) if low >= 0]
+        windows = [(low, low + least - 1) for low in range(at - least + 1, at + 1) if low >= 0]
         ends = [(order[low], order[high]) for low, high in windows if high < len(order)]
         shared = max((_common(texts[int(low)], texts[int(high)]) for low, high in ends), default=0)
         found.append(shared)
@@ -181,7 +203,7 @@ def _shared_beginning(texts: pl.Series, members: np.ndarray) -> list[int]:
 
 def _common(one: str, other: str) -> int:
     """Return the length of the whole words that two texts begin with."""
-    length = len(commonprefix([one, other]))
+    length = bisect_left(range(min(len(one), len(other))), True, key=lambda at: one[: at + 1] != other[: at + 1])
     if all(len(text) == length or text[length] == " " for text in (one, other)):
         return length
     return one.rfind(" ", 0, length) + 1

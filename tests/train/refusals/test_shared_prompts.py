@@ -104,6 +104,13 @@ def test_questions_behind_one_instruction_are_different_prompts(others):
     assert [one for one in found(trained, copied) if one[2]] == [("h4", "t1", True)]
 
 
+def test_a_small_family_within_a_template_is_no_matter():
+    openings = [f"in {word} and in the old harbour there are many of" for word in WORDS]  # each of two prompts
+    trained = few_shot(*[f"{opening} them" for opening in openings])
+    held = few_shot(*[f"{opening} what a {word} is for" for opening, word in zip(openings, WORDS[3:], strict=False)])
+    assert shared_prompts(rows("t", *trained), rows("h", *held), 0.8).is_empty()
+
+
 def test_where_a_template_is_not_known_there_is_a_warning():
     one, other = few_shot("how many clips did she sell in May?", "when does the train to the old harbour leave?")
     assert shared_prompts(rows("t", one), rows("h", other), 0.7).rows() == [("h0", "t0", False, False)]
