@@ -141,8 +141,9 @@ def _ask_the_same(one: Words, other: Words, rest: Words, other_rest: Words, size
     spelt = len(rest) >= WORDS and differ_in_spelling(rest, other_rest)
     if rest == other_rest or spelt or _jaccard(_grams(rest), _grams(other_rest)) >= near:
         return True
-    lengths = sorted((len(rest), len(other_rest)))
-    unsure = lengths[0] == 0 or size < CLUSTER or (lengths[1] <= OTHER_WORDS and size <= LARGE)
+    shorter, longer = sorted((rest, other_rest), key=len)
+    added = len(shorter) >= WORDS and len(longer) - len(shorter) <= OTHER_WORDS and _has_all(longer, shorter)
+    unsure = not shorter or added or size < CLUSTER or (len(longer) <= OTHER_WORDS and size <= LARGE)
     return None if unsure else False
 
 

@@ -101,7 +101,8 @@ def test_questions_behind_one_instruction_are_different_prompts(others):
     trained, held = rows("t", *few_shot(*QUESTIONS[:4]), *mixed), rows("h", *few_shot(*QUESTIONS[4:]))
     assert shared_prompts(trained, held, 0.8).is_empty()
     copied = rows("h", *few_shot(*QUESTIONS[4:], QUESTIONS[1], QUESTIONS[2] + " Really?"))
-    assert [one for one in found(trained, copied) if one[2]] == [("h4", "t1", True)]
+    shared = shared_prompts(trained, copied, 0.8)
+    assert shared.rows() == [("h4", "t1", True, True), ("h5", "t2", False, shared["sure"][1])]
 
 
 def test_a_small_family_within_a_template_is_no_matter():
