@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from cli.learnt_counts import NOUNS, number
 from cli.token_text import harmless
 from schemas.recipe import Training
+from train.examples.context import NO_LIMIT, Context, prompt_room
 from train.examples.cuts import Cut
 from train.examples.examples import Examples
 from train.options import options
-from train.preview import NO_LIMIT
-from train.refusals.refusal import share
+from train.row_mentions import share
 
 SHOWN = 3  # rows that lose the most
 MOST = 0.99  # the share of the rows that the shorter of two lengths keeps whole
 
 
-def cut_rows(training: Training, kind: str, examples: Examples, room: int) -> list[str]:
+def cut_rows(training: Training, kind: str, examples: Examples, context: Context) -> list[str]:
     """Return lines on the rows that are too long; none where no row is.
 
     Args:
         training: The training.
         kind: The type of its rows: 'sft', 'preference', 'unpaired' or 'prompt'.
         examples: The rows as the training gets them, or the first of them.
-        room: The most tokens of a prompt, where answers to it are sampled.
+        context: How many tokens the model reads.
     """
     if kind == "prompt":
-        return _long_prompts(training, examples.lengths, room)
+        return _long_prompts(training, examples.lengths, prompt_room(training, context))
     if not examples.cuts:
         return []
     limit = training.settings.get("max_length", options.default(training.trainer, "max_length"))
@@ -38,7 +38,7 @@ def cut_rows(training: Training, kind: str, examples: Examples, room: int) -> li
         f"max_length {_limit(limit)}: {number(len(cuts), noun)} of {rows:,} ({share(len(cuts), rows)}) "
         f"{_lose(len(cuts))} {lost:,} of {all_learnt:,} tokens that would be learnt"
         f"{f'; {number(gone, noun)} {_lose(gone)} all and {_are(gone)} left out' if gone else ''}; "
-        f"{_lengths(examples.lengths)}"
+        f"{_lengths(examples.lengths, context.tokens or NO_LIMIT)}"
     )
     more = f"; {number(len(cuts) - SHOWN, noun)} more" if len(cuts) > SHOWN else ""
     rows_of = "; ".join(_row(one, training) for one in cuts[:SHOWN])
@@ -70,11 +70,18 @@ def _row(cut: Cut, training: Training) -> str:
     return f"{counts}: {what})"
 
 
-def _lengths(lengths: Sequence[int]) -> str:
-    """Return which ``max_length`` keeps 99% of the rows whole, and which all."""
+def _lengths(lengths: Sequence[int], context: int) -> str:
+    """Return which ``max_length`` keeps 99% of the rows whole, and which all; none is more than the context."""
     most, longest = quantile(lengths, MOST), max(lengths)
+    if most > context:
+        whole = sum(length <= context for length in lengths)
+        return f"max_length: {context}, all that the model reads, would keep {share(whole, len(lengths))} whole"
     if most == longest:
         return f"max_length: {longest} would keep all whole"
+    if longest > context:
+        return (
+            f"max_length: {most} would keep {MOST:.0%} whole; the longest has {longest:,}, the model reads {context:,}"
+        )
     return f"max_length: {most} would keep {MOST:.0%} whole, {longest} all"
 
 

@@ -1,6 +1,5 @@
 """Prints dataset rows as the tokens that a training gets, and which of them are learnt, for ``gristmill check``."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,11 +20,11 @@ from schemas.errors import UserError
 from schemas.progress import StageWarning
 from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
+from train.examples.context import context_of, prompt_room
 from train.examples.missing_marks import missing_marks
 from train.finding.dotted_trainer import is_dotted
-from train.options import options
 from train.plan import first_model, split_rows
-from train.preview import NO_LIMIT, Sample, preview, training_examples
+from train.preview import Sample, preview, training_examples
 from train.rows.unpaired_labels import known_labels
 from train.rows.unshown import check_prints_turns, no_template
 
@@ -107,7 +106,7 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             lines.append(REFUSED_PROMPTS if rows.kind == "prompt" else REFUSED_ROWS)
         if examples is not None and not rows.frame.is_empty():
             lines += learnt_counts(training, rows.kind, rows.total, examples)
-            lines += cut_rows(training, rows.kind, examples, _most_prompt_tokens(training, ref))
+            lines += cut_rows(training, rows.kind, examples, context_of(ref))
         lines += missing_marks(support_of(chat.template), calls=examples is not None and examples.counts["calls"] > 0)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
         if examples is not None:
@@ -160,6 +159,7 @@ def _origin(recipe: Recipe, found: "Plan", training: Training, rows: Known) -> s
             selected += " (where: reads what is not there yet)"
         else:
             selected = f"those with {harmless(' '.join(condition.split()))}, before anything else is selected"
+    selected += "; splits are not applied yet" if recipe.splits else ""
     return f"the dataset is not built yet: rows straight from the sources, {selected}{pairs}{more}"
 
 
@@ -168,7 +168,7 @@ def _examples(
 ) -> tuple["Examples | None", str | None]:
     """Return rows as the training gets them, and why it would refuse rows of the sources."""
     training, where = recipe.train[name], f"{recipe.where('train', name)}: train.{name}"
-    room = _most_prompt_tokens(training, ref)
+    room = prompt_room(training, context_of(ref))
     frame, wrong = rows.frame, None
     left_out = {} if rows.built else dict(frame.drop_nulls("left_out").select("row_id", "left_out").rows())
     for unshown in (training.unshown, "ignore"):
@@ -183,16 +183,6 @@ def _examples(
                 raise
             wrong = wrong or f"rows of the sources: {str(error).removeprefix(f'{where}: ')}"
     return None, wrong
-
-
-def _most_prompt_tokens(training: Training, ref: ModelRef) -> int:
-    """Return how many tokens of the model's context a prompt of online RL may have."""
-    folder = local_folder(ref)
-    file = None if folder is None else folder / "config.json"
-    config = json.loads(file.read_text(encoding="utf-8")) if file is not None and file.exists() else {}
-    name = "max_completion_length"
-    answer = training.settings.get(name, options.default(training.trainer, name)) or 0
-    return (config.get("max_position_embeddings") or NO_LIMIT) - answer
 
 
 def _show_rows(

@@ -1,21 +1,27 @@
 """Looks for everything that refuses a planned training, before a model is loaded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from curate.models.chat.chat import chat_for
 from curate.models.model_ref import ModelRef
 from curate.storage.stage import Stage
 from schemas.recipe import Recipe
 from schemas.trained_models import with_needed
+from train.examples.context import context_of, prompt_room
 from train.examples.examples import FATES
-from train.plan import PlannedTraining
+from train.finding.dotted_trainer import is_dotted
+from train.plan import PlannedTraining, first_model
 from train.refusals.constant_reward import constant_rewards, counted_rewards
 from train.refusals.held_out import shared_prompts_refusal
+from train.refusals.nothing_learnt import nothing_learnt
 from train.refusals.refusal import Refusal, settle
+from train.refusals.too_long import too_long
 from train.refusals.unaccepted_truths import NAME as UNACCEPTED
 from train.refusals.unaccepted_truths import Unaccepted, unaccepted_truths
+from train.row_mentions import first_rows
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,42 @@ def look_for_refusals(
     if planned.rows.is_empty():  # the dataset is not built
         return Looked()
     where, warnings = recipe.where("train", name), list[str]()
-    shared = shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models))
-    warnings += settle([shared] if shared else [], training.allow, name, where)
-    if planned.stage is not None or not planned.rewards:
+    for said in shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models)):
+        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
+    if planned.stage is not None:
         return Looked(warnings)
+    of_rows = _of_rewards(recipe, planned, warnings) if planned.rewards else pl.DataFrame(schema=FATES)
+    for said in _of_tokens(recipe, planned, of_rows, models):
+        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
+    return Looked(warnings, of_rows)
+
+
+def _of_tokens(
+    recipe: Recipe, planned: PlannedTraining, left_out: pl.DataFrame, models: Mapping[str, ModelRef]
+) -> Iterator[Refusal | str]:
+    """Yield what refuses a training by the tokens of its rows, where its model's tokenizer is on this machine."""
+    training, first = planned.training, first_model(recipe, planned.training)
+    if is_dotted(training.trainer) or first not in models:  # TRL's own tokenise the rows themselves
+        return
+    chat, context = chat_for(models[first]), context_of(models[first])
+    if chat is None:
+        return
+    where = f"{recipe.where('train', planned.name)}: train.{planned.name}"
+    kind = recipe.datasets[training.dataset].type
+    named = training.model_copy(update={"model": first})
+    rows = planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left")
+    yield from nothing_learnt(named, kind, rows, planned.eval_rows, chat, where, prompt_room(training, context))
+    if kind != "prompt":
+        yield from too_long(named, kind, rows, chat, context, where)
+
+
+def _of_rewards(recipe: Recipe, planned: PlannedTraining, warnings: list[str]) -> pl.DataFrame:
+    """Look for all that refuses a training by its rewards; add warnings, and return the rows that it leaves out.
+
+    Raises:
+        UserError: The training is refused, and does not allow it.
+    """
+    name, training, where = planned.name, planned.training, recipe.where("train", planned.name)
     for said in constant_rewards(recipe, name, planned.rows, planned.rewards):
         warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
     truths = unaccepted_truths(planned.rows, counted_rewards(recipe, name, planned.rewards), recipe.seed)
@@ -76,12 +114,18 @@ def look_for_refusals(
         left = "" if UNACCEPTED in training.allow else "; these rows are left out"
         warnings.append(truths.text() + left)
     warnings += _not_judged(truths, planned)
-    return Looked(warnings) if UNACCEPTED in training.allow else Looked(warnings, truths.fates)
+    return truths.fates.clear() if UNACCEPTED in training.allow else truths.fates
 
 
 def _not_judged(truths: Unaccepted, planned: PlannedTraining) -> list[str]:
     """Return why ground truths were not run through their verifiers."""
     found = [f"the ground truths were not run through {name!r}: {why}" for name, why in truths.problems.items()]
+    if truths.late:
+        rows = first_rows(truths.late, len(truths.late))
+        found.append(
+            f"{len(truths.late):,} ground truths were not judged: their programs ran out of time ({rows}); where the "
+            f"machine was busy, try again, else give the verifier more 'seconds'"
+        )
     if truths.without and not truths.problems:
         found.append(f"{truths.without:,} of {planned.rows.height:,} rows have no ground truth for a verifier to read")
     return found

@@ -11,7 +11,7 @@ import polars as pl
 from curate.datasets.candidate_table import SLICE, Candidates, with_columns
 from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.decision_writer import DecisionWriter
-from curate.datasets.labels import answers_of_pairs, unclear_note, with_labels
+from curate.datasets.labels import answers_of_pairs, unclear_note, with_clear_labels, with_labels
 from curate.datasets.pairs import PairOptions, Texts, choose_pairs, number_pairs
 from curate.datasets.trl_rows import by_prompt
 from curate.steps import sql_conditions
@@ -50,7 +50,8 @@ def choose_candidates(spec: DatasetSpec, candidates: Candidates, decisions: Deci
     if not spec.of_pairs:
         result = result.with_columns(pl.col("kept").fill_null(False))
         chosen = decisions.write("select", frame.select(row_id="completion_id").hstack(result))
-        return with_labels(spec, candidates, frame.filter(chosen).select("__row", "__place")), ""
+        made = with_labels(spec, candidates, frame.filter(chosen).select("__row", "__place"))
+        return with_clear_labels(candidates, made, decisions) if spec.entry.type == "unpaired" else (made, "")
     pairs = number_pairs(candidates, frame, result, spec.selection.step.name)
     considered = choose_pairs(pairs, spec.pair_options, candidates, Texts(candidates))
     decisions.write("select", pair_decisions(candidates, frame, considered, spec))
@@ -61,7 +62,8 @@ def choose_candidates(spec: DatasetSpec, candidates: Candidates, decisions: Deci
     made, unclear = answers_of_pairs(candidates, made)
     if not unclear.is_empty():
         decisions.write("label", unclear)
-    return made, note + unclear_note(unclear)
+    made, left_out = with_clear_labels(candidates, made, decisions)
+    return made, note + unclear_note(unclear) + left_out
 
 
 def apply_rule(spec: DatasetSpec, candidates: Candidates, frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,15 +1,17 @@
 """The labels of unpaired rows: which answers are good and which are bad, by a score or by the pairs of a rule.
 
 A score labels an answer as good from a threshold on. Of a verdict (0 or 1, or -1) 1 is good, so that needs no
-threshold. Of pairs, each chosen answer is good and each rejected one bad; one that is both has no label.
+threshold. Of pairs, each chosen answer is good and each rejected one bad; one that is both has no label. Nor has an
+answer that stands there several times, once as good and once as bad.
 """
 
 import polars as pl
 
-from curate.datasets.candidate_table import Candidates, candidates_kept, with_columns
+from curate.datasets.candidate_table import SLICE, Candidates, candidates_kept, with_columns
 from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.recorded_verdicts import VERDICT_VALUES, column_in_sql, is_bad_name
+from curate.datasets.trl_rows import text_of
 from curate.pipeline.run_state import RunState
 from curate.sources.rows.layout_names import RANKS
 from curate.storage.rows import read_all
@@ -18,6 +20,7 @@ from schemas.recipe import Dataset
 
 OF_A_VERDICT = 0.5  # the threshold where the values are those of a verdict
 BOTH = "chosen in one pair and rejected in another"
+UNCLEAR = "the same answer to the same prompt is labelled good and bad"
 
 
 def label_threshold(state: RunState, name: str, entry: Dataset, by: str | None) -> float | None:
@@ -103,6 +106,28 @@ def unclear_note(unclear: pl.DataFrame) -> str:
     """Return a note on the answers that pairs both choose and reject, given as decisions, or ""."""
     count = unclear.height
     return f"; {count:,} answer{'' if count == 1 else 's'} left out: {BOTH}" if count else ""
+
+
+def with_clear_labels(
+    candidates: Candidates, made: pl.DataFrame, decisions: DecisionWriter
+) -> tuple[pl.DataFrame, str]:
+    """Leave out labelled answers that are there with the other label, too, each with a decision; return a note.
+
+    Args:
+        candidates: The candidates.
+        made: Unpaired rows by number: ``__row``, ``__place`` and ``label``.
+        decisions: Writes the decisions.
+    """
+    texts = [text_of(candidates, part, "row", last=False).hash(seed=0) for part in made.iter_slices(SLICE)]
+    if not texts:
+        return made, ""
+    both = made.select(both=pl.col("label").n_unique().over(pl.concat(texts)) > 1)["both"]
+    if not both.any():
+        return made, ""
+    ids = candidates.frame["completion_id"].gather(made["__row"].filter(both))
+    decided = pl.DataFrame({"row_id": ids}).with_columns(kept=pl.lit(False), reason=pl.lit(UNCLEAR))
+    decisions.write("label", decided)
+    return made.filter(~both), f"; {ids.len():,} answers left out: {UNCLEAR}"
 
 
 def label_note(spec: DatasetSpec, made: pl.DataFrame) -> str:

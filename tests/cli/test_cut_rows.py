@@ -5,19 +5,21 @@ from hypothesis import strategies as st
 
 from cli.cut_rows import cut_rows, quantile
 from schemas.recipe import Training
+from train.examples.context import NO_LIMIT, Context
 from train.examples.cuts import Cut
 from train.examples.examples import Examples
-from train.preview import NO_LIMIT
 
 
 def sft(**settings) -> Training:
     return Training.model_validate({"trainer": "sft", "dataset": "sft", "model": "m", "max_length": 10, **settings})
 
 
-def lines(*cuts: Cut, lengths: list[int], training: Training | None = None, learnt: int = 0) -> list[str]:
+def lines(
+    *cuts: Cut, lengths: list[int], training: Training | None = None, learnt: int = 0, context: int | None = None
+) -> list[str]:
     examples = Examples(cuts=list(cuts), lengths=lengths)
     examples.counts["tokens"] = learnt
-    return cut_rows(training or sft(), "sft", examples, NO_LIMIT)
+    return cut_rows(training or sft(), "sft", examples, Context(context))
 
 
 def test_rows_that_fit_are_no_line():
@@ -32,6 +34,17 @@ def test_the_first_line_counts_and_names_lengths_that_would_do():
         "left out; max_length: 9 would keep 99% whole, 20 all"
     )
     assert lines(Cut("r", 4, 6), lengths=[14])[0].endswith("max_length: 14 would keep all whole")
+
+
+def test_no_length_is_advised_that_the_model_does_not_read():
+    long = [2] * 90 + [200] * 10
+    assert lines(Cut("r", 4, 6), lengths=long, context=150)[0].endswith(
+        "max_length: 150, all that the model reads, would keep 90% whole"
+    )
+    few = [2] * 199 + [200]
+    assert lines(Cut("r", 4, 6), lengths=few, context=150)[0].endswith(
+        "max_length: 2 would keep 99% whole; the longest has 200, the model reads 150"
+    )
 
 
 def test_the_second_line_says_what_the_worst_rows_lose():
@@ -54,7 +67,7 @@ def prompts(lengths: list[int], room: int) -> list[str]:
     training = Training.model_validate(
         {"trainer": "grpo", "dataset": "rl", "model": "m", "rewards": ["length"], "max_completion_length": 100}
     )
-    return cut_rows(training, "prompt", Examples(lengths=lengths), room)
+    return cut_rows(training, "prompt", Examples(lengths=lengths), Context(room + 100))
 
 
 def test_prompts_that_leave_no_room_for_an_answer():

@@ -91,6 +91,16 @@ def test_most_truths_not_accepted_are_refused_and_allowed(built):
     assert done.code == 0 and "(allow: [unaccepted_truths])" in done.err and "left out" not in done.err
 
 
+def test_a_later_training_that_learns_nothing_is_refused_first(built):
+    both = SFT % "" + "\n  two: {trainer: sft, dataset: sft, model: one, max_length: 4}"
+    folder = built(both)
+    for command in (("check", "--rows", "0"), ("train",)):
+        done = call(folder, command[0], "r.yaml", *command[1:])
+        assert done.code == 2 and "train.two: no row is left to train on: " in done.err, done.err
+        assert "longer than max_length" in done.err
+    assert not [*(folder / "store").glob("stages/*train-one*")]
+
+
 def test_the_rows_that_max_length_cuts_are_named(built):
     long = [*ROWS, {"prompt": "answer", "completion": "the cat sings " * 30}]
     done = call(built(SFT % ", max_length: 40", long), "check", "r.yaml", "--rows", "1")

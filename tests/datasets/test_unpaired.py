@@ -229,3 +229,11 @@ def test_why_names_the_label_of_an_answer_and_of_a_row(tmp_path):
 def test_a_setting_of_pairs_without_a_rule_of_pairs_is_explained(tmp_path):
     assert "such as select: best_vs_worst" in refusal(tmp_path, KTO, "k: {type: unpaired, margin: 0.1}")
     assert "best_vs_worst" not in refusal(tmp_path, KTO, "k: {type: unpaired, margn: 0.1}")
+
+
+def test_an_answer_that_is_labelled_good_and_bad_is_left_out(tmp_path):
+    rows = [{"prompt": "question", "completion": "answer", "label": label} for label in (True, False, True)]
+    store, said = built(tmp_path, [*KTO, *rows], "k: {type: unpaired}")
+    assert labels(store, "k") == {f"answer {n}": n % 3 > 0 for n in range(6)}
+    assert said["k"].endswith("; 2 answers left out: the same answer to the same prompt is labelled good and bad")
+    assert left_out(store, "k.label") == {"answer": "the same answer to the same prompt is labelled good and bad"}

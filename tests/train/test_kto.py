@@ -163,7 +163,7 @@ def test_rows_of_one_label_or_of_none_are_refused(tmp_path: Path, ref: ModelRef,
 
 def test_one_label_that_max_length_leaves_is_refused(tmp_path: Path, ref: ModelRef):
     long = pl.when(~pl.col("label")).then(pl.lit(turns("user", "answer " * 60))).otherwise("prompt")
-    with pytest.raises(UserError, match=r"all 6 rows that are left \(3 are left out\) are good answers"):
+    with pytest.raises(UserError, match="none of the 3 bad answers is left to learn from: 3 x longer"):
         trained(tmp_path, ref, unpaired_rows(9).with_columns(prompt=long), f"{STEPS}, max_length: 32")
 
 

@@ -19,7 +19,9 @@ from train.answer_scorers import AnswerScorer
 from train.options.reward_weights import reward_weights
 from train.references import reference_values
 from train.refusals.made_answers import asks_models, probe, verifier_of
-from train.refusals.refusal import Refusal, first_rows
+from train.refusals.out_of_time import out_of_time
+from train.refusals.refusal import Refusal
+from train.row_mentions import first_rows
 
 NAME = "constant_reward"
 ERRORS = 2  # of a scorer's errors, how many are named
@@ -36,6 +38,7 @@ class Probed:
         references: How many of these are references.
         nulls: How many have no value.
         errors: Why, with their number.
+        late: How many programs ran out of time; they say nothing.
         first: The first rows.
         problem: Why nothing was probed, or empty.
     """
@@ -46,6 +49,7 @@ class Probed:
     references: int = 0
     nulls: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    late: int = 0
     first: list[str] = field(default_factory=list)
     problem: str = ""
 
@@ -110,7 +114,8 @@ def verdict(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str |
     made = found.made.total() + found.nulls
     if not found.values:
         if not made:
-            return None
+            late = f"the reward {reward!r} was not probed: {found.late:,} programs ran out of time"
+            return late if found.late else None
         reasons = ", ".join(f"{error} ({count:,})" for error, count in found.errors.most_common(ERRORS))
         text = f"the reward {reward!r} has no value for any of {made:,} probed answers ({_rows(found)}): {reasons}"
         return Refusal(NAME, text, f"give the prompts what {reward!r} reads, or take another reward")
@@ -118,6 +123,10 @@ def verdict(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str |
     seen = [f"all candidates of {found.prompts:,} prompts"] if found.candidates else []
     seen += [f"{made:,} answers made for the probe, {found.references:,} of them references"] if made else []
     text = f"the reward {reward!r} is {value:g} for every answer probed ({' and '.join(seen)}; {_rows(found)})"
+    if found.late and not found.candidates:
+        return (
+            f"{text}; {found.late:,} more ran out of time, so that it is not known whether a right answer is rewarded"
+        )
     if found.candidates or (is_verifier and found.references):
         nulls = f"; {found.nulls:,} have no value" if found.nulls else ""
         truths = " and at the ground truths" if is_verifier else ""
@@ -156,8 +165,10 @@ def _take_made(found: Probed, rows: pl.DataFrame, scorer: AnswerScorer, seed: in
         return
     found.first = found.first or answers["row_id"].unique(maintain_order=True).head(ERRORS + 1).to_list()
     found.references = answers.filter(pl.col("kind") == "reference").height
-    for value, error in scored.select("value", "error").iter_rows():
-        if value is None:
+    for value, error, detail in scored.select("value", "error", "detail").iter_rows():
+        if out_of_time(error, detail):  # on an idle machine it might pass
+            found.late += 1
+        elif value is None:
             found.nulls += 1
             found.errors[str(error)] += 1
         else:

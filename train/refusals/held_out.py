@@ -1,6 +1,6 @@
 """The rows that a training holds out, those that its model has learnt, and the refusal where prompts are in both."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,8 +11,9 @@ from schemas.recipe import NEAR_DUPLICATES, Recipe
 from schemas.rows import DATASET_TABLES
 from schemas.trained_models import with_needed
 from train.refusals.earlier_trainings import trained_elsewhere
-from train.refusals.refusal import FIRST, Refusal
+from train.refusals.refusal import Refusal
 from train.refusals.shared_prompts import SHARED, shared_prompts
+from train.row_mentions import FIRST
 
 NAME = "shared_prompts"
 COLUMNS = ["row_id", "prompt"]
@@ -39,8 +40,8 @@ class Held:
 
 def shared_prompts_refusal(
     recipe: Recipe, name: str, datasets: Mapping[str, Stage], models: list[ModelRef]
-) -> Refusal | None:
-    """Return the refusal of a training where a prompt is trained on and held out; None where none is.
+) -> Iterator[Refusal | str]:
+    """Yield the refusal of a training where a prompt is trained on and held out, and a warning where one may be.
 
     A training learns the rows of its dataset's split ``train``, and its model those of the trainings that it starts
     from, learns from or is rewarded by. Held out are the other splits of its dataset, and the prompts of ``evaluate``.
@@ -53,7 +54,7 @@ def shared_prompts_refusal(
     """
     held = held_out(recipe, name, datasets)
     if not any(one.rows.height for one in held):
-        return None
+        return
     needed = [one for one in with_needed(recipe, [name]) if one != name]
     own = [_trained(recipe, one, datasets) for one in (name, *needed)]
     elsewhere = [part.select(*COLUMNS, of=pl.lit(model.name)) for model in models for part in trained_elsewhere(model)]
@@ -65,7 +66,13 @@ def shared_prompts_refusal(
         shared = pl.concat([shared, _shared(elsewhere, left, near)])
         if shared.height:
             found.append((one, shared))
-    return Refusal(NAME, "; ".join(_text(*one) for one in found), _remedy(recipe, found)) if found else None
+    sure = [(one, shared.filter("sure")) for one, shared in found if shared["sure"].any()]
+    if sure:
+        yield Refusal(NAME, "; ".join(_text(*one) for one in sure), _remedy(recipe, sure))
+    for one, shared in found:
+        unsure = shared.filter(~pl.col("sure"))
+        if unsure.height:
+            yield _doubt(one, unsure)
 
 
 def held_out(recipe: Recipe, name: str, datasets: Mapping[str, Stage]) -> list[Held]:
@@ -125,13 +132,26 @@ def _text(held: Held, shared: pl.DataFrame) -> str:
     kinds += [f"{near:,} near-duplicate{'' if near == 1 else 's'}"] if near else []
     first = [
         f"row {row} is {'' if is_same else 'like '}row {other} of {of}"
-        for row, other, is_same, of in shared.head(FIRST).iter_rows()
+        for row, other, is_same, _, of in shared.head(FIRST).iter_rows()
     ]
     more = ", ..." if shared.height > FIRST else ""
     return (
         f"{shared.height:,} of {held.rows.height:,} held-out prompts ({held.label}) "
         f"{'is' if shared.height == 1 else 'are'} trained on too: "
         f"{', '.join(kinds)} ({', '.join(first)}{more})"
+    )
+
+
+def _doubt(held: Held, shared: pl.DataFrame) -> str:
+    """Return that some prompts of a split may be trained on too, and the first."""
+    are = "is" if shared.height == 1 else "are"
+    first = ", ".join(
+        f"row {row} is like row {other} of {of}" for row, other, _, _, of in shared.head(FIRST).iter_rows()
+    )
+    return (
+        f"{shared.height:,} of {held.rows.height:,} held-out prompts ({held.label}) {are} near-duplicates of prompts "
+        f"that are trained on ({first}{', ...' if shared.height > FIRST else ''}): if these ask the same, the held-out "
+        f"figures are too good; if they only have an instruction in common, all is well"
     )
 
 
@@ -142,4 +162,7 @@ def _remedy(recipe: Recipe, found: list[tuple[Held, pl.DataFrame]]) -> str:
         return f"{how} prompts out of one side (prompts: - decontaminate: {{against: FILE}}, or a dataset's where)"
     if not recipe.split_near and not any(one.benchmark for one, _ in found):
         return f"near-duplicates stay on one side with split: {{near_duplicates: {NEAR_DUPLICATES}}}"
-    return "take these prompts out of one side (prompts: - decontaminate: {against: FILE}, or a dataset's where)"
+    apart = "take these prompts out of one side (prompts: - decontaminate: {against: FILE}, or a dataset's where)"
+    if not recipe.splits:
+        return f"hold out a share: split: {{test: 0.1}}, and split: test in evaluate; or {apart}"
+    return apart

@@ -15,11 +15,14 @@ from train.answer_scorers import AnswerScorer
 from train.reference_answers import reference_answers
 from train.references import reference_values, some_programs
 from train.refusals.made_answers import asks_models, reading_of, unanswered, verifier_of
-from train.refusals.refusal import Refusal, first_rows, share
+from train.refusals.out_of_time import out_of_time
+from train.refusals.refusal import Refusal
+from train.row_mentions import first_rows, share
 
 NAME = "unaccepted_truths"
 FATE = "its own verifier does not accept its ground truth"
 ACCEPTED, OPEN, NOTHING = "accepted", "no reference was run", "there is no ground truth"
+LATE = "its program ran out of time"
 MOST_ALLOWED = 0.5  # of the rows that were judged, the share that may be left out
 
 
@@ -32,6 +35,7 @@ class Unaccepted(NamedTuple):
         without: How many have no ground truth.
         skipped: How many programs were not run.
         problems: Why a verifier could not be run, by its name.
+        late: The rows whose program ran out of time, and that no other verifier accepts: they are not judged.
     """
 
     rows: pl.DataFrame
@@ -39,6 +43,7 @@ class Unaccepted(NamedTuple):
     without: int
     skipped: int
     problems: dict[str, str]
+    late: tuple[str, ...] = ()
 
     @property
     def fates(self) -> pl.DataFrame:
@@ -91,19 +96,22 @@ def unaccepted_truths(rows: pl.DataFrame, rewards: Mapping[str, AnswerScorer], s
             continue
         skipped += left
         columns = [answers["row_id"], answers["reference"], answers["ground_truth"]]
-        for row_id, *row in zip(*columns, scored["value"], scored["error"], strict=True):
+        for row_id, *row in zip(*columns, *(scored[one] for one in ("value", "error", "detail")), strict=True):
             said[row_id].append(_said(*row))
     # A verifier that could not be run, or whose reference was not, might accept what another does not.
-    open_rows = {row_id for row_id, every in said.items() if problems or OPEN in every}
+    open_rows = {row_id for row_id, every in said.items() if problems or OPEN in every or LATE in every}
     lost = {row_id: why for row_id, every in said.items() if row_id not in open_rows and (why := _why(every))}
     judged = len(lost) + sum(ACCEPTED in every for every in said.values())
     table = pl.DataFrame({"row_id": [*lost], "why": [*lost.values()]}, {"row_id": pl.String, "why": pl.String})
     without = sum(bool(every) and set(every) == {NOTHING} for every in said.values())
-    return Unaccepted(table, judged, without, skipped, problems)
+    late = tuple(row_id for row_id, every in said.items() if LATE in every and ACCEPTED not in every)
+    return Unaccepted(table, judged, without, skipped, problems, late)
 
 
-def _said(reference: str | None, truth: str | None, value: float | None, error: str | None) -> str:
-    """Return what a verifier says of a row: ``ACCEPTED``, ``OPEN``, ``NOTHING``, or why it does not accept it."""
+def _said(reference: str | None, truth: str | None, value: float | None, error: str | None, detail: str | None) -> str:
+    """Return what a verifier says of a row: ``ACCEPTED``, ``OPEN``, ``LATE``, ``NOTHING``, or why it rejects it."""
+    if out_of_time(error, detail):
+        return LATE
     if value is None:
         return f"can't be judged: {error}" if truth and truth.strip() else NOTHING
     if reference is None:

@@ -10,7 +10,7 @@ from schemas.errors import UserError
 from train.examples.examples import Examples
 from train.job import TrainingJob
 from train.options.best_model import evaluates as settings_evaluate
-from train.refusals.refusal import FIRST, first_rows
+from train.row_mentions import FIRST, first_rows
 from train.rows.data import check_rows
 from train.rows.unshown import check_shown
 
@@ -137,9 +137,13 @@ def check_one_batch(job: TrainingJob, config: Any, prompts: int) -> None:
 
 def nothing_left(job: TrainingJob, fates: pl.DataFrame) -> UserError:
     """Return the error for a training none of whose rows can be used; ``fates`` has the reason for each row."""
+    return UserError(f"train.{job.name}: no row is left to train on: {reasons_of(fates)}")
+
+
+def reasons_of(fates: pl.DataFrame) -> str:
+    """Return why rows are left out (``row_id`` and ``fate``) as text: each reason with its number and first rows."""
     reasons = fates.group_by("fate", maintain_order=True).agg(pl.col("row_id").head(FIRST), pl.len())
-    counts = ", ".join(
-        f"{count} x {reason} ({first_rows(ids, count)})"
+    return ", ".join(
+        f"{count:,} x {reason} ({first_rows(ids, count)})"
         for reason, ids, count in reasons.sort("len", descending=True, maintain_order=True).iter_rows()
     )
-    return UserError(f"train.{job.name}: no row is left to train on: {counts}")

@@ -11,7 +11,9 @@ from curate.storage.store import Store
 from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 from tests.train.tables import rl_rows, sft_rows, turns, write_stage
-from train.refusals.held_out import held_out, shared_prompts_refusal
+from train.refusals.held_out import held_out
+from train.refusals.held_out import shared_prompts_refusal as all_said
+from train.refusals.refusal import Refusal
 
 LONG = (
     "Weng earns twelve dollars an hour for babysitting, and yesterday she did fifty minutes of it. What did she earn?"
@@ -31,6 +33,13 @@ def recipe(**changes) -> Recipe:
         },
     }
     return load_recipe(sections | changes)
+
+
+def shared_prompts_refusal(*arguments) -> Refusal | None:
+    """Return what is refused, beside the warnings."""
+    refused = [one for one in all_said(*arguments) if isinstance(one, Refusal)]
+    assert len(refused) <= 1
+    return refused[0] if refused else None
 
 
 def prompts(n: int, held_out: int = 0) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import json
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,8 @@ def rows(kind: str, *prompts: str | list[tuple[str, str]]) -> pl.DataFrame:
 
 
 def found(trained: pl.DataFrame, held: pl.DataFrame, near: float = 0.8) -> list[tuple]:
-    return shared_prompts(trained, held, near).rows()
+    """Return the held-out rows that are trained on for sure, with the row and whether it is the same prompt."""
+    return shared_prompts(trained, held, near).filter("sure").drop("sure").rows()
 
 
 def test_a_prompt_on_both_sides_is_found_with_its_row():
@@ -39,11 +41,12 @@ def test_a_near_duplicate_is_found_where_it_is_asked_for():
     assert found(trained, held, 0) == []
 
 
-def test_a_near_duplicate_of_a_near_duplicate_is_of_the_cluster():
+def test_the_row_that_is_named_is_a_near_duplicate_itself():
     far = NEAR + " Then check it twice, please."
-    assert found(rows("t", ASKED, "Name a river."), rows("h", far)) == []
-    shared = found(rows("t", ASKED, "Name a river."), rows("h", far, NEAR))
-    assert shared == [("h0", "t0", False), ("h1", "t0", False)]
+    trained = rows("t", ASKED, "Name a river.")
+    assert found(trained, rows("h", far)) == []
+    assert found(trained, rows("h", far, NEAR)) == [("h1", "t0", False)]  # h0 is like h1 only
+    assert found(rows("t", ASKED, NEAR), rows("h", far)) == [("h0", "t1", False)]
 
 
 def test_a_system_text_makes_no_other_prompt():
@@ -76,6 +79,46 @@ def test_prompts_of_one_template_are_no_near_duplicates():
     assert found(rows("t", *prompts[:9]), rows("h", *copied), 0.7) == [("h5", "t0", True)]
 
 
+INSTRUCTION = (
+    "You are an assistant that rewrites questions in formal English. Follow these rules: keep the meaning exactly the "
+    "same, add nothing and leave nothing out, use complete sentences and correct punctuation, do not explain what you "
+    "did, return the rewritten question only. Here is an example. Question: whats the time in paris rn? Rewritten: "
+    "What is the current time in Paris? Now rewrite this one. Question: "
+)
+QUESTIONS = [
+    f"how many {one}s does the {two} by the {three} have?"
+    for one, two, three in zip(WORDS, WORDS[3:], WORDS[7:], strict=False)
+]
+
+
+def few_shot(*questions: str) -> list[str]:
+    return [INSTRUCTION + question for question in questions]
+
+
+@pytest.mark.parametrize("others", [0, 60])
+def test_questions_behind_one_instruction_are_different_prompts(others):
+    mixed = [f"Write {number} lines about the {WORDS[number % 14]}." for number in range(others)]
+    trained, held = rows("t", *few_shot(*QUESTIONS[:4]), *mixed), rows("h", *few_shot(*QUESTIONS[4:]))
+    assert shared_prompts(trained, held, 0.8).is_empty()
+    copied = rows("h", *few_shot(*QUESTIONS[4:], QUESTIONS[1], QUESTIONS[2] + " Really?"))
+    shared = shared_prompts(trained, copied, 0.8)
+    assert shared.rows() == [("h4", "t1", True, True), ("h5", "t2", False, shared["sure"][1])]
+
+
+def test_a_small_family_within_a_template_is_no_matter():
+    openings = [f"in {word} and in the old harbour there are many of" for word in WORDS]  # each of two prompts
+    trained = few_shot(*[f"{opening} them" for opening in openings])
+    held = few_shot(*[f"{opening} what a {word} is for" for opening, word in zip(openings, WORDS[3:], strict=False)])
+    assert shared_prompts(rows("t", *trained), rows("h", *held), 0.8).is_empty()
+
+
+def test_where_a_template_is_not_known_there_is_a_warning():
+    one, other = few_shot("how many clips did she sell in May?", "when does the train to the old harbour leave?")
+    assert shared_prompts(rows("t", one), rows("h", other), 0.7).rows() == [("h0", "t0", False, False)]
+    sums = [f"Work out what this comes to and write the number only, with no other word, please: 3 {s} 4" for s in "+-"]
+    assert shared_prompts(rows("t", sums[0]), rows("h", sums[1]), 0.7)["sure"].to_list() == [False]
+
+
 def test_rows_that_can_not_be_read_are_left_to_their_own_check():
     broken = pl.DataFrame({"row_id": ["t0"], "prompt": ["[{"]})
     assert found(broken, rows("h", ASKED)) == []
@@ -89,7 +132,7 @@ TEXTS = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" 
 def test_equal_prompts_are_found_and_no_others(trained: list[str], held: list[str]):
     shared = shared_prompts(rows("t", *trained), rows("h", *held), 0)
     assert shared["row_id"].to_list() == [f"h{at}" for at, text in enumerate(held) if text in trained]
-    for row_id, other, _ in shared.iter_rows():
+    for row_id, other, *_ in shared.iter_rows():
         assert held[int(row_id[1:])] == trained[int(other[1:])]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.train.refusals.test_constant_reward import recipe
 from tests.train.tables import rl_rows
 from train.answer_scorers import answer_scorers
+from train.refusals.out_of_time import out_of_time
 from train.refusals.unaccepted_truths import FATE, Unaccepted, unaccepted_truths
 
 UNREADABLE, NONE = r"\frac{1}{", None
@@ -37,7 +38,7 @@ def test_a_row_without_a_truth_is_not_judged():
     found = looked(["1", NONE, " "], ["math"])
     assert (found.judged, found.without, found.rows.height) == (1, 2, 0)
     nothing = looked([NONE], ["length"])  # no verifier
-    assert nothing.rows.is_empty() and nothing[1:] == (0, 0, 0, {}) and nothing.text() == ""
+    assert nothing.rows.is_empty() and nothing[1:] == (0, 0, 0, {}, ()) and nothing.text() == ""
 
 
 def test_one_verifier_that_accepts_a_truth_is_enough():
@@ -54,6 +55,28 @@ def test_programs_are_sampled_and_their_fate_is_by_their_tests():
     found = unaccepted_truths(rows, answer_scorers(recipe(["code"]), ["code"], "here"), 0)
     assert found.fates.rows() == [("r_0", FATE), ("r_2", FATE)] and found.judged == 4
     assert found.rows["why"].to_list() == ["its reference scores 0"] * 2
+
+
+def test_a_program_that_ran_out_of_time_is_not_judged():
+    late, wrong = "took more than 6 s (computing)", "AssertionError"
+    assert out_of_time(None, json.dumps({"passed": 1, "tests": 2, "failed": {"1": late}}))
+    assert out_of_time("the machine was too busy: the program waited for a processor for 40.0 s of 60", None)
+    for failed in ({"1": late, "2": wrong}, {}, None, wrong):
+        assert not out_of_time(None, json.dumps({"passed": 0, "failed": failed}))
+    assert not out_of_time(None, None) and not out_of_time(None, "[1/2") and not out_of_time("no test was run", "[]")
+
+
+@pytest.mark.slow  # the sandbox
+def test_rows_whose_program_is_late_are_not_left_out():
+    programs = ["def f(x):\n    while True:\n        pass", "def f(x):\n    return x", "def f(x):\n    return x + 1"]
+    rows = rl_rows(3).with_columns(
+        ground_truth=pl.lit("assert f(1) == 2"), metadata=pl.Series([json.dumps({"code": one}) for one in programs])
+    )
+    scorers = answer_scorers(
+        recipe(["quick"], [{"score": {"use": "code", "seconds": 0.5, "as": "quick"}}]), ["quick"], ""
+    )
+    found = unaccepted_truths(rows, scorers, 0)
+    assert found.fates.rows() == [("r_1", FATE)] and found.judged == 2 and found.late == ("r_0",)
 
 
 @given(st.lists(st.sampled_from(["1", "x + 1", UNREADABLE, NONE]), min_size=1, max_size=8))
