@@ -14,6 +14,7 @@ from curate.models.weight_files import note_start
 from schemas.errors import UserError
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
+from train.stored_adapter import check_stored, start_of, store_change
 
 
 class Recorder(Protocol):
@@ -50,12 +51,15 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
         recorder.restore(read_record(checkpoint))
         _go_on_counting(trainer, checkpoint)
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
+    start = start_of(trainer.model) if job.lora is not None else {}
     with _metric_errors(job):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.model.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)
     if job.lora is not None:
+        store_change(folder, start)
         note_start(folder, job.ref)
+        check_stored(trainer.model, job, folder)
     return trainer.state.global_step, summarize(trainer.state.log_history) | _best_model(trainer)
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from curate.models.model_ref import ModelRef
 from schemas.recipe import Recipe, Training
+from train.lora_check import check_adapter
 from train.options import lora_targets
 from train.options.best_model import effective_settings
+from train.options.lora_rules import task_of
 from train.options.options import lora_options
 from train.plan import first_model
 
@@ -38,6 +40,8 @@ def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelR
         if start is not None:
             check_targets(training, start, where)
         check_configs(training, recipe.seed, where)
+        if start is not None and training.lora not in (None, False):
+            check_adapter(training, start, where)
 
 
 def check_configs(training: Training, seed: int, where: str) -> None:
@@ -52,7 +56,7 @@ def check_configs(training: Training, seed: int, where: str) -> None:
         warnings.simplefilter("ignore")  # of what TRL deprecates; what it refuses is an error
         settings, config = effective_settings(training), config_type(training.trainer)
         build_config(config, settings, seed, Path(folder), where, training.quantize)
-        build_lora_config(lora_options(training), where)
+        build_lora_config(lora_options(training), where, task_of(training.trainer))
         quantization(training.quantize, where)
 
 

@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from curate.models.merge_adapters import merge_adapters
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import base_identity, cache_folder, given_template, hub_folder, package_folder
 from schemas.errors import UserError, needs_extra
@@ -163,7 +164,7 @@ def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
 def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, Any]:
     """Merge the adapters; put the model on its device and give the tokenizer a token to pad with and its template."""
     if ref.adapters:
-        model = _merge(model, ref)
+        model = merge_adapters(model, ref)
     template = given_template(ref)
     if template is not None:
         tokenizer.chat_template = template
@@ -176,18 +177,6 @@ def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, 
 def _converted(ref: ModelRef) -> Path:
     """Return where a built-in that comes as GGUF is kept as safetensors, whatever was trained on top of it."""
     return cache_folder() / "models" / base_identity(ref)
-
-
-def _merge(model: Any, ref: ModelRef) -> Any:
-    try:
-        from peft import PeftConfig, PeftModel
-    except ImportError:
-        raise needs_extra(f"model {ref.name!r} (a LoRA adapter)", "train") from None
-    for adapter in ref.adapters:
-        config = PeftConfig.from_pretrained(adapter)
-        config.task_type = None  # PEFT would refuse a language model's adapter for a classifier, which it fits
-        model = PeftModel.from_pretrained(model, adapter, config=config).merge_and_unload()
-    return model.requires_grad_(True)  # PEFT froze the weights below the adapter; full training may follow
 
 
 def _head_rows(ref: ModelRef) -> int:

@@ -14,6 +14,8 @@ from schemas.recipe import Training
 from train.finding.find_trainer import config_class
 from train.options.best_model import check_best_model, effective_settings
 from train.options.config_fields import ConfigField, config_fields, lora_config_fields, own_config
+from train.options.lora_rules import check_lora, without_usual
+from train.options.lora_targets import check_form
 from train.options.option_names import unknown_option
 from train.options.option_values import check_value
 from train.options.trainer_rules import check_late_choice, check_rules
@@ -60,7 +62,7 @@ def lora_options(training: Training) -> dict[str, Any] | None:
     """Return the options of the adapter to train, or None for full weights."""
     if isinstance(training.lora, bool):
         return {} if training.lora else None
-    return training.lora
+    return training.lora if training.lora is None else without_usual(training.lora, training.trainer)
 
 
 def check(training: Training, where: str) -> None:
@@ -90,15 +92,18 @@ def check(training: Training, where: str) -> None:
     for name, value in settings.items():
         if not check_late_choice(config, name, value, where):
             check_value(name, value, known[name], where)
-    if isinstance(training.lora, dict):
+    defaults = {name: field.default for name, field in known.items()}
+    lora = lora_options(training)
+    if lora is not None:
         outside = {name: f"{name}, of the training itself" for name in known if name not in RESERVED}
         own = lora_config_fields()
-        _check_names(training.lora, own, PEFT_RESERVED, "option of peft.LoraConfig called", f"{where}: lora", outside)
-        for name, value in training.lora.items():
+        _check_names(lora, own, PEFT_RESERVED, "option of peft.LoraConfig called", f"{where}: lora", outside)
+        for name, value in lora.items():
             check_value(name, value, own[name], f"{where}: lora")
-        _check_lora(training.lora, where)
+        check_form(lora.get("target_modules"), where)
+        reference = _has_reference(training.trainer, defaults | settings)
+        check_lora(lora, where, quantize=training.quantize, reference=reference)
     check_best_model(training, where)
-    defaults = {name: field.default for name, field in known.items()}
     check_rules(training, config, defaults | settings, where, least=min(2, defaults.get("num_generations") or 2))
 
 
@@ -122,21 +127,9 @@ def _check_names(
             raise unknown_option(what, name, [n for n in known if n not in reserved], where, elsewhere)
 
 
-def _check_lora(lora: dict[str, Any], where: str) -> None:
-    """Check what PEFT, or TRL with the adapter, refuses once the model is loaded, or divides by."""
-    rank = lora.get("r", 1)
-    if rank < 1:
-        raise UserError(f"{where}: lora: r: expected the adapter's rank, a number from 1, found {rank}")
-    if not 0 <= lora.get("lora_dropout", 0) < 1:
-        raise UserError(
-            f"{where}: lora: lora_dropout: expected a number from 0 to below 1, found {lora['lora_dropout']}"
-        )
-    targets = lora.get("target_modules") or []
-    if "lm_head" in ([targets] if isinstance(targets, str) else targets):
-        raise UserError(
-            f"{where}: lora: target_modules: TRL computes the loss from the weights of lm_head, so an adapter on it "
-            f"would never be trained; remove 'lm_head' (all-linear, the default, leaves it out)"
-        )
+def _has_reference(trainer: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a trainer compares with the model before training; ``distill`` has a ``beta`` of another kind."""
+    return trainer in ("dpo", "kto") or (trainer != "distill" and bool(settings.get("beta")))
 
 
 def _check_quantized(training: Training, where: str) -> None:
