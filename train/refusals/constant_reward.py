@@ -130,7 +130,7 @@ def verdict(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str |
     if (found.candidates and not found.open and not wrong) or (is_verifier and found.references):
         nulls = f"; {found.nulls:,} have no value" if found.nulls else ""
         truths = " and at the ground truths" if is_verifier else ""
-        remedy = f"all advantages would be 0: look at the settings of {reward!r}{truths}"
+        remedy = f"nothing would be learnt from it: look at the settings of {reward!r}{truths}"
         return Refusal(NAME, text + nulls, remedy)
     if wrong and found.candidates:
         return f"{text}: a model that answers alike learns nothing from it"
