@@ -233,5 +233,6 @@ def test_hostile_classes_end_in_one_line(tmp_path, monkeypatch, text, message):
     (tmp_path / "own.py").write_text(f"from trl import SFTConfig, SFTTrainer\n{text}\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message) as error:
-        options.fields(find_trainer("own.XTrainer", "r.yaml:3").name)
+        find_trainer("own.XTrainer", "r.yaml:3")
+        options.fields("own.XTrainer")
     assert "\n" not in str(error.value)

@@ -14,7 +14,8 @@ WHERE = "r.yaml:9: train.t"
 
 
 def training(trainer: str, lora: dict[str, Any], quantize: str | None = None, **given: Any) -> Training:
-    return Training(trainer=trainer, dataset="d", model="student", lora=lora, quantize=quantize, **given)
+    told: dict[str, Any] = {"trainer": trainer, "dataset": "d", "model": "student", "lora": lora, "quantize": quantize}
+    return Training(**told, **given)
 
 
 @needs("trl", "peft")

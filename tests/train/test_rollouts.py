@@ -12,7 +12,7 @@ from tests.optional import needs
 from tests.train.tables import rl_rows
 from tests.train.test_rewards import call, scorer_of
 from train.online.rewards import reward_function
-from train.online.rollout_summary import rollout_counts, say_rollouts
+from train.online.rollout_summary import rollout_counts, say_rollouts, wholly_cut
 from train.online.rollouts import RecordedRollouts, Rollouts
 from train.options.reward_weights import reward_weights
 
@@ -156,6 +156,21 @@ def test_what_taught_nothing_is_said_with_what_to_set(groups: bool):
     if flat:
         assert flat[0].startswith("train g: 3 of 4 groups taught nothing, since all answers to the prompt had the same")
         assert "(1 of 2 samplings wholly; 2 of 3 prompts each time): raise num_generations or temperature" in flat[0]
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_cut_answers_that_are_masked_are_not_to_be_masked_again(every: bool):
+    said: list[str] = []
+    progress = SimpleNamespace(say=said.append, warn=lambda one: said.append(f"warning: {one.stage}: {one.text}"))
+    job: Any = SimpleNamespace(name="g", progress=progress)
+    rows = MIXED.filter(pl.col("finish_reason") == "length") if every else MIXED
+    config = SimpleNamespace(max_completion_length=64, mask_truncated_completions=True)
+    say_rollouts(job, rows, rollout_counts(rows, WEIGHTS, 2, summed=True), config, groups=True)
+    told = "warning: train.g: nothing was learnt: 4 of 4" if every else "train g: 4 of 8"
+    what = "answers were cut off and taught nothing (mask_truncated_completions): raise max_completion_length"
+    assert said[-1] == f"{told} {what} (64 tokens)"
+    assert wholly_cut(rows).to_list() == (["a", "b", "c"] if every else [])
+    assert wholly_cut(rows.with_columns(phase=pl.lit("eval"))).to_list() == []
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,15 @@ from train.examples.prompt_examples import prompt_dataset
 from train.fit import fit
 from train.job import Outcome, TrainingJob
 from train.online.rewards import reward_function
-from train.online.rollout_summary import OF_ANSWERS, rollout_counts, say_rollouts
+from train.online.rollout_summary import OF_ANSWERS, masks_cut, rollout_counts, say_rollouts, wholly_cut
 from train.online.rollouts import RecordedRollouts, Rollouts
 from train.online.sampled_prompts import NO_LIMIT, checked_prompts, sampled_prompts
 from train.options.reward_weights import reward_weights
+from train.rows.training_rows import TrainingRows
 from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 
 NO_REWARD = "All reward functions returned None"
+CUT = "all its answers were cut off at max_completion_length"  # a row's fate under mask_truncated_completions
 
 
 def train_on_prompts(
@@ -70,9 +72,22 @@ def train_on_prompts(
     trainer.start_recording(rollouts)
     with without_trl_warnings():
         steps, metrics = fit(trainer, job, rollouts, folder)
-    recorded, rows = rollouts.recorded(), prompts.rows
+    recorded = rollouts.recorded()
     learnt = dict(prompts.examples.counts) | _said(job, recorded, config, groups=groups)
-    return Outcome(steps, metrics, rows.fates(set(recorded["row_id"])), rollouts=recorded, learnt=learnt)
+    fates = _fates(prompts.rows, recorded, config)
+    return Outcome(steps, metrics, fates, rollouts=recorded, learnt=learnt)
+
+
+def _fates(rows: TrainingRows, recorded: pl.DataFrame, config: Any) -> pl.DataFrame:
+    """Return the fate of every row of the split ``train``: it is trained where an answer to it could teach something.
+
+    An answer that only evaluated is none to train on.
+    """
+    fates = rows.fates(set(recorded.filter(pl.col("phase") == "train")["row_id"]))
+    if not masks_cut(config):
+        return fates
+    cut = pl.col("row_id").is_in(wholly_cut(recorded).implode())
+    return fates.with_columns(fate=pl.when(cut).then(pl.lit(CUT)).otherwise("fate"))
 
 
 @contextlib.contextmanager

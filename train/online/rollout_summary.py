@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.progress import StageWarning
 from train.job import TrainingJob
 from train.online.rollouts import shortened
 
@@ -76,12 +77,25 @@ def say_rollouts(
         config: TRL's config.
         groups: Whether the trainer learns from the differences within a group only.
     """
-    for line in [
-        *_nulls(rollouts, counts),
-        *(_flat(counts) if groups else []),
-        *_cut(counts, config.max_completion_length),
-    ]:
+    for line in [*_nulls(rollouts, counts), *(_flat(counts) if groups else [])]:
         job.progress.say(f"train {job.name}: {line}")
+    line = _cut(counts, config.max_completion_length, masked=masks_cut(config))
+    if line and masks_cut(config) and counts["cut_answers"] == counts["answers"]:
+        job.progress.warn(StageWarning(f"train.{job.name}", f"nothing was learnt: {line}"))
+    elif line:
+        job.progress.say(f"train {job.name}: {line}")
+
+
+def masks_cut(config: Any) -> bool:
+    """Return whether nothing is learnt from answers that are cut off at ``max_completion_length``."""
+    return bool(getattr(config, "mask_truncated_completions", False))
+
+
+def wholly_cut(rollouts: pl.DataFrame) -> pl.Series:
+    """Return the ids of the rows to train on all of whose answers were cut off."""
+    trained = rollouts.filter(pl.col("phase") == "train")
+    cut = trained.group_by("row_id", maintain_order=True).agg((pl.col("finish_reason") == "length").all())
+    return cut.filter("finish_reason")["row_id"]
 
 
 def _nulls(rollouts: pl.DataFrame, counts: Mapping[str, int]) -> list[str]:
@@ -117,10 +131,13 @@ def _flat(counts: Mapping[str, int]) -> list[str]:
     ]
 
 
-def _cut(counts: Mapping[str, int], longest: int | None) -> list[str]:
+def _cut(counts: Mapping[str, int], longest: int | None, *, masked: bool) -> str:
     if not counts["cut_answers"]:
-        return []
-    return [
-        f"{counts['cut_answers']:,} of {counts['answers']:,} answers were cut off at max_completion_length ({longest} "
-        f"tokens): raise it, or set mask_truncated_completions: true to learn nothing from them"
-    ]
+        return ""
+    what = f"{counts['cut_answers']:,} of {counts['answers']:,} answers were cut off"
+    if masked:
+        return f"{what} and taught nothing (mask_truncated_completions): raise max_completion_length ({longest} tokens)"
+    return (
+        f"{what} at max_completion_length ({longest} tokens): raise it, or set mask_truncated_completions: true to "
+        f"learn nothing from them"
+    )

@@ -2,8 +2,9 @@
 
 No model is asked. What is known of a reward are the scores of the candidates that a run has made for the training's
 prompts, and what it gives to answers that are made here (``made_answers``): a reward that has one value for all of both
-is constant. Made answers alone say so of a verifier, whose references should pass and the others not; of another
-reward, such as a format, they leave open whether a model's answer would reach another value.
+is constant, if the candidates show how the training's model answers (``own_candidates``). Made answers alone say so of
+a verifier, whose references should pass and the others not; of another reward, such as a format, they leave open
+whether a model's answer would reach another value.
 """
 
 import json
@@ -20,6 +21,7 @@ from train.options.reward_weights import reward_weights
 from train.references import reference_values
 from train.refusals.made_answers import asks_models, probe, verifier_of
 from train.refusals.out_of_time import out_of_time
+from train.refusals.own_candidates import why_open
 from train.refusals.refusal import Refusal
 from train.row_mentions import first_rows
 
@@ -34,6 +36,7 @@ class Probed:
     Attributes:
         prompts: The prompts whose candidates have scores.
         candidates: The values of the candidates: the least and the most of each prompt.
+        open: Why the candidates do not show that the reward is constant, or empty.
         made: The values of the answers that were made.
         references: How many of these are references.
         nulls: How many have no value.
@@ -45,6 +48,7 @@ class Probed:
 
     prompts: int = 0
     candidates: set[float] = field(default_factory=set)
+    open: str = ""
     made: Counter[float] = field(default_factory=Counter)
     references: int = 0
     nulls: int = 0
@@ -86,6 +90,7 @@ def constant_rewards(
         found = Probed()
         if one in scored:
             _take_candidates(found, rows, one)
+            found.open = why_open(recipe, name, one, found.prompts)
         if not asks_models(scorer):
             _take_made(found, rows, scorer, recipe.seed)
         said = verdict(one, found, is_verifier=verifier_of(scorer) is not None)
@@ -111,30 +116,43 @@ def verdict(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str |
                 f"of these prompts: a model that answers alike learns nothing from it"
             )
         return None
-    made = found.made.total() + found.nulls
-    if not found.values:
-        if not made:
-            late = f"the reward {reward!r} was not probed: {found.late:,} programs ran out of time"
-            return late if found.late else None
-        reasons = ", ".join(f"{error} ({count:,})" for error, count in found.errors.most_common(ERRORS))
-        text = f"the reward {reward!r} has no value for any of {made:,} probed answers ({_rows(found)}): {reasons}"
-        return Refusal(NAME, text, f"give the prompts what {reward!r} reads, or take another reward")
-    value = next(iter(found.values))
+    return _of_one_value(reward, found, is_verifier=is_verifier) if found.values else _without_values(reward, found)
+
+
+def _without_values(reward: str, found: Probed) -> Refusal | str | None:
+    """Return what follows where a reward has no value for any answer."""
+    if not found.nulls:
+        return f"the reward {reward!r} was not probed: {found.late:,} programs ran out of time" if found.late else None
+    reasons = ", ".join(f"{error} ({count:,})" for error, count in found.errors.most_common(ERRORS))
+    text = f"the reward {reward!r} has no value for any of {found.nulls:,} probed answers ({_rows(found)}): {reasons}"
+    return Refusal(NAME, text, f"give the prompts what {reward!r} reads, or take another reward")
+
+
+def _of_one_value(reward: str, found: Probed, *, is_verifier: bool) -> Refusal | str | None:
+    """Return what follows where a reward has one value for all answers."""
+    made, value = found.made.total() + found.nulls, next(iter(found.values))
     seen = [f"all candidates of {found.prompts:,} prompts"] if found.candidates else []
-    seen += [f"{made:,} answers made for the probe, {found.references:,} of them references"] if made else []
+    references = f", {found.references:,} of them references" if found.references else ""
+    if is_verifier and not found.references:
+        references = ", and no reference to run"
+    seen += [f"{made:,} answers made for the probe{references}"] if made else []
     text = f"the reward {reward!r} is {value:g} for every answer probed ({' and '.join(seen)}; {_rows(found)})"
     if found.late and not found.candidates:
         return (
             f"{text}; {found.late:,} more ran out of time, so that it is not known whether a right answer is rewarded"
         )
-    if found.candidates or (is_verifier and found.references):
+    wrong = is_verifier and not found.references and value == 0  # wrong answers alone say nothing of a verifier
+    if (found.candidates and not found.open and not wrong) or (is_verifier and found.references):
         nulls = f"; {found.nulls:,} have no value" if found.nulls else ""
         truths = " and at the ground truths" if is_verifier else ""
-        remedy = f"all advantages would be 0: look at the settings of {reward!r}{truths}"
+        remedy = f"nothing would be learnt from it: look at the settings of {reward!r}{truths}"
         return Refusal(NAME, text + nulls, remedy)
-    if is_verifier:  # wrong answers alone say nothing of one
+    if wrong and found.candidates:
+        return f"{text}: a model that answers alike learns nothing from it"
+    if is_verifier and not found.candidates:
         return None
-    return f"{text}: whether a model's answer can reach another value is not known; if none can, nothing is learnt"
+    why = f" ({found.open})" if found.candidates else ""
+    return f"{text}: whether a model's answer can reach another value is not known{why}; if none can, nothing is learnt"
 
 
 def _rows(found: Probed) -> str:
@@ -157,8 +175,8 @@ def _take_candidates(found: Probed, rows: pl.DataFrame, reward: str) -> None:
 
 def _take_made(found: Probed, rows: pl.DataFrame, scorer: AnswerScorer, seed: int) -> None:
     """Score answers made for a few prompts."""
-    answers = probe(rows, scorer)
     try:
+        answers = probe(rows, scorer, seed)
         scored = reference_values(scorer, answers, seed)
     except OneLine as error:  # such as a sandbox that cannot be started
         found.problem = str(error)

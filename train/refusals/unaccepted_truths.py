@@ -3,6 +3,9 @@
 Each prompt's own reference is run through the rewards that are verifiers, as ``gristmill check`` runs those of the
 sources (``train.references``): all of them where that is cheap, and a sample of the programs. The rows whose reference
 no verifier accepts, or which none can judge, are left out of the training.
+
+Of several verifiers those decide that read a kind of ground truth of their own (``OWN_KIND``), where they can read it;
+any text equals itself, so that ``math`` accepts what is meant for them too.
 """
 
 from collections.abc import Mapping
@@ -17,12 +20,15 @@ from train.references import reference_values, some_programs
 from train.refusals.made_answers import asks_models, reading_of, unanswered, verifier_of
 from train.refusals.out_of_time import out_of_time
 from train.refusals.refusal import Refusal
+from train.refusals.text_truths import doubted, is_mathematical
 from train.row_mentions import first_rows, share
 
 NAME = "unaccepted_truths"
 FATE = "its own verifier does not accept its ground truth"
 ACCEPTED, OPEN, NOTHING = "accepted", "no reference was run", "there is no ground truth"
 LATE = "its program ran out of time"
+UNJUDGED = "can't be judged: "
+OWN_KIND = ("code", "constraints", "json_schema", "tool_call")  # tests, constraints, a schema, calls
 MOST_ALLOWED = 0.5  # of the rows that were judged, the share that may be left out
 
 
@@ -79,7 +85,7 @@ def unaccepted_truths(rows: pl.DataFrame, rewards: Mapping[str, AnswerScorer], s
         rewards: The rewards that count, by name.
         seed: The recipe's seed.
     """
-    said: dict[str, list[str]] = {row_id: [] for row_id in rows["row_id"]}
+    said: dict[str, list[tuple[str, str]]] = {row_id: [] for row_id in rows["row_id"]}
     skipped, problems = 0, dict[str, str]()
     for name, scorer in rewards.items():
         verifier = verifier_of(scorer)
@@ -96,27 +102,62 @@ def unaccepted_truths(rows: pl.DataFrame, rewards: Mapping[str, AnswerScorer], s
             continue
         skipped += left
         columns = [answers["row_id"], answers["reference"], answers["ground_truth"]]
+        passed = answers["ground_truth"].filter((scored["value"] >= 1).fill_null(False))
+        broken = doubted(passed) if verifier == "math" else {}
         for row_id, *row in zip(*columns, *(scored[one] for one in ("value", "error", "detail")), strict=True):
-            said[row_id].append(_said(*row))
+            said[row_id].append((verifier, _said(*row, broken)))
+    truths = dict(unanswered(rows).select("row_id", "ground_truth").iter_rows())
+    heard = {row_id: _heard(every, truths[row_id] or "") for row_id, every in said.items()}
     # A verifier that could not be run, or whose reference was not, might accept what another does not.
-    open_rows = {row_id for row_id, every in said.items() if problems or OPEN in every or LATE in every}
-    lost = {row_id: why for row_id, every in said.items() if row_id not in open_rows and (why := _why(every))}
-    judged = len(lost) + sum(ACCEPTED in every for every in said.values())
+    open_rows = {row_id for row_id, every in heard.items() if problems or OPEN in every or LATE in every}
+    lost = {row_id: why for row_id, every in heard.items() if row_id not in open_rows and (why := _why(every))}
+    judged = len(lost) + sum(ACCEPTED in every for every in heard.values())
     table = pl.DataFrame({"row_id": [*lost], "why": [*lost.values()]}, {"row_id": pl.String, "why": pl.String})
-    without = sum(bool(every) and set(every) == {NOTHING} for every in said.values())
-    late = tuple(row_id for row_id, every in said.items() if LATE in every and ACCEPTED not in every)
+    without = sum(bool(every) and set(every) == {NOTHING} for every in heard.values())
+    late = tuple(row_id for row_id, every in heard.items() if LATE in every and ACCEPTED not in every)
     return Unaccepted(table, judged, without, skipped, problems, late)
 
 
-def _said(reference: str | None, truth: str | None, value: float | None, error: str | None, detail: str | None) -> str:
-    """Return what a verifier says of a row: ``ACCEPTED``, ``OPEN``, ``LATE``, ``NOTHING``, or why it rejects it."""
+def _heard(said: list[tuple[str, str]], truth: str) -> list[str]:
+    """Return what those verifiers say of a row whose kind of ground truth it is, ``OWN_KIND`` first.
+
+    Where one that reads a kind of its own cannot read it, ``math`` must find more in it than its own spelling.
+    """
+    kinds = [what for verifier, what in said if verifier in OWN_KIND]
+    own = [what for what in kinds if what != NOTHING and not what.startswith(UNJUDGED)]
+    if own:
+        return own
+    spelled = bool(kinds) and (("math", ACCEPTED) in said) and not is_mathematical(truth)
+    return kinds + [what for verifier, what in said if verifier not in (*OWN_KIND, *(["math"] if spelled else []))]
+
+
+def _said(
+    reference: str | None,
+    truth: str | None,
+    value: float | None,
+    error: str | None,
+    detail: str | None,
+    broken: Mapping[str, str],
+) -> str:
+    """Return what a verifier says of a row: ``ACCEPTED``, ``OPEN``, ``LATE``, ``NOTHING``, or why it rejects it.
+
+    Args:
+        reference: Where the reference is from, or None.
+        truth: The ground truth.
+        value: The reference's value.
+        error: Why it has none.
+        detail: The scorer's detail.
+        broken: Why ground truths seem broken though their references pass.
+    """
     if out_of_time(error, detail):
         return LATE
     if value is None:
-        return f"can't be judged: {error}" if truth and truth.strip() else NOTHING
+        return f"{UNJUDGED}{error}" if truth and truth.strip() else NOTHING
     if reference is None:
         return OPEN
-    return ACCEPTED if value >= 1 else f"its reference scores {value:.3g}"
+    if value < 1:
+        return f"its reference scores {value:.3g}"
+    return f"passes, but {broken[truth]}" if truth is not None and truth in broken else ACCEPTED
 
 
 def _why(said: list[str]) -> str:

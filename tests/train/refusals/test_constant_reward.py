@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
@@ -41,6 +42,7 @@ def scored(rows: pl.DataFrame, **ends: tuple[float, float]) -> pl.DataFrame:
     return rows.with_columns(scores=pl.lit(json.dumps(scores)))
 
 
+SAMPLED = [{"generate": {"use": "sample", "model": "student", "n": 4}}]
 NEVER = [{"score": {"use": "regex", "pattern": "<<never>>", "as": "fmt"}}]
 
 
@@ -58,8 +60,8 @@ def test_without_ground_truths_a_verifier_has_no_value(reward):
     assert "ground_truth (18)" in refusal.text or "ground truth (18)" in refusal.text, refusal.text
 
 
-def test_a_pattern_that_no_candidate_matches_is_refused(tmp_path):
-    (refusal,) = said(scored(rl_rows(6), fmt=(0, 0)), ["fmt"], NEVER)
+def test_a_pattern_that_no_candidate_matches_is_refused():
+    (refusal,) = said(scored(rl_rows(6), fmt=(0, 0)), ["fmt"], SAMPLED + NEVER)
     assert isinstance(refusal, Refusal)
     assert "is 0 for every answer probed (all candidates of 6 prompts and " in refusal.text
     assert "ground truth" not in refusal.remedy
@@ -71,14 +73,46 @@ def test_made_answers_alone_leave_a_format_open():
 
 
 def test_wrong_answers_alone_say_nothing_of_a_verifier():
-    assert verdict("code", Probed(made=Counter({0.0: 18})), is_verifier=True) is None
-    assert verdict("code", Probed(made=Counter({0.0: 18}), references=6), is_verifier=True) is not None
+    made = Counter({0.0: 18})
+    assert verdict("code", Probed(made=made), is_verifier=True) is None
+    assert isinstance(verdict("code", Probed(made=made, references=6), is_verifier=True), Refusal)
+    tried = verdict("code", Probed(prompts=9, candidates={0.0}, made=made, first=["r_0"]), is_verifier=True)
+    assert isinstance(tried, str) and "9 prompts and 18 answers made for the probe, and no ref" in tried
+    assert tried.endswith("a model that answers alike learns nothing from it")
 
 
 def test_candidates_that_a_filter_has_left_are_no_constant():
     assert said(scored(rl_rows(6), math=(1, 1)), ["math"], [{"score": "math"}]) == []
     (warning,) = said(scored(rl_rows(6), math=(0, 0)), ["math"], [{"score": "math"}])
     assert isinstance(warning, str) and "gave 0 to every candidate that a run has made for 6 of these" in warning
+
+
+@pytest.mark.parametrize(
+    ("verifier", "truth"), [("json_schema", {"type": "object"}), ("constraints", [{"kind": "max_words", "n": 3}])]
+)
+@pytest.mark.parametrize("places", [range(7, 200, 20), range(199), [96], [199]], ids=["some", "most", "one", "last"])
+def test_prompts_that_a_verifier_reads_are_probed(verifier: str, truth: object, places: Sequence[int]):
+    truths = pl.Series([json.dumps(truth) if place in places else "42" for place in range(200)])
+    assert said(rl_rows(200).with_columns(ground_truth=truths), ["math", verifier]) == []
+
+
+def test_a_reward_without_a_value_for_most_rows_is_no_matter(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "import polars as pl\n\n\ndef some(response, ground_truth):\n    size = response.str.len_chars()\n"
+        "    return pl.DataFrame({'size': size, 'truth': ground_truth}).select(\n"
+        "        pl.when(pl.col('truth') == '61').then('size').cast(pl.Float64).alias('value')).to_series()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert said(rl_rows(99), ["mine.some"]) == []
+    (refusal,) = said(rl_rows(60), ["mine.some"])
+    assert isinstance(refusal, Refusal) and "has no value for any of " in refusal.text
+
+
+@pytest.mark.slow  # the sandbox
+def test_maths_and_programs_in_one_dataset_are_no_matter():
+    tests = json.dumps(["assert f(1) == 2"])
+    truths = pl.Series([tests if n % 20 == 7 else str(n) for n in range(200)])
+    assert said(rl_rows(200).with_columns(ground_truth=truths), ["math", "code"]) == []
 
 
 def test_a_reward_of_weight_0_is_only_recorded():

@@ -46,6 +46,35 @@ def test_one_verifier_that_accepts_a_truth_is_enough():
     assert looked([UNREADABLE, "2"], ["exact_match", "math"]).rows.is_empty()
 
 
+SCHEMA, BROKEN = '{"type": "object"}', '{"type": "objekt"}'
+
+
+@pytest.mark.parametrize("rewards", [["math", "json_schema"], ["json_schema", "math"]])
+def test_a_verifier_of_another_kind_leaves_no_truth_to_math(rewards: list[str]):
+    found = looked(["1", r"\frac{1}{2}", "x + 1", "[1, 2]", "Monday", SCHEMA, BROKEN, "no schema, sorry"], rewards)
+    assert found.rows["row_id"].to_list() == ["r_6", "r_7"] and found.judged == 7  # the schema has no reference
+    assert all(why.startswith("can't be judged: ground_truth is no JSON Schema") for why in found.rows["why"])
+
+
+def test_a_truth_that_only_its_own_spelling_equals_is_lost():
+    found = looked(["1", "Monday", "p - q", "TODO", '["assert f(1) == 2"]', "x = 3,"], ["math"])
+    assert found.rows.rows() == [
+        ("r_3", "passes, but ground_truth stands for no answer"),
+        ("r_4", "passes, but only the same spelling does: ground_truth is written in a way that is not understood"),
+    ]
+
+
+@pytest.mark.slow  # the sandbox
+def test_a_program_that_fails_is_not_left_to_math():
+    metadata = json.dumps({"code": "def f(x):\n    return x - 1"})
+    rows = rl_rows(4).with_columns(
+        ground_truth=pl.Series([json.dumps(["assert f(1) == 2"])] * 3 + ["3"]), metadata=pl.lit(metadata)
+    )
+    for rewards in (["math", "code"], ["code", "math"]):
+        found = unaccepted_truths(rows, answer_scorers(recipe(rewards), rewards, "here"), 0)
+        assert found.rows.rows() == [(f"r_{n}", "its reference scores 0") for n in range(3)] and found.judged == 4
+
+
 @pytest.mark.slow  # the sandbox
 def test_programs_are_sampled_and_their_fate_is_by_their_tests():
     programs = [{"code": f"def f(x):\n    return x + {n % 2}"} for n in range(4)]
