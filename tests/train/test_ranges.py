@@ -1,4 +1,4 @@
-"""Numbers out of their range, options that need another one, and names of measures are refused before TRL is imported."""
+"""Numbers out of range, options that need another one, and wrong names of measures are refused at once."""
 
 from typing import Any
 
@@ -20,7 +20,8 @@ ONLINE = ("grpo", "rloo", "ppo")
 
 def training(trainer: str = "sft", **given: Any) -> Training:
     rewards = ["length"] if trainer in ONLINE else []
-    return Training(trainer=trainer, dataset="d", model="m", **({"rewards": rewards} | given))
+    options: dict[str, Any] = {"rewards": rewards} | given
+    return Training(trainer=trainer, dataset="d", model="m", **options)
 
 
 def said(trainer: str = "sft", **given: Any) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,3 +101,14 @@ def test_tokens_are_looked_up_in_the_vocabulary(tiny: Path):
     check_tokens(training(eos_token="<|im_end|>", pad_token=None), ref, WHERE)
     with pytest.raises(UserError, match=r"train.t: pad_token: '<foo>' is no token of the model 'student'; remove it"):
         check_tokens(training(pad_token="<foo>"), ref, WHERE)
+
+
+def test_what_trl_raises_before_the_first_step_names_the_training():
+    from train.trl_setup import trl_errors
+
+    job: Any = SimpleNamespace(name="t")
+    for kind in (ImportError, RuntimeError, TypeError, ValueError, OSError):
+        with pytest.raises(UserError, match="^train.t: no such thing$"), trl_errors(job):
+            raise kind("no such\nthing")
+        with pytest.raises(kind, match="no such thing"), trl_errors(job, lambda: True):
+            raise kind("no such thing")  # a bug, or no memory: not of the options

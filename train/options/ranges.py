@@ -57,7 +57,9 @@ def _check_length(given: dict[str, Any], where: str) -> None:
     """Check how long the training is: ``max_steps`` of -1 leaves it to the epochs."""
     steps = given.get("max_steps", -1)
     if steps != -1 and steps < 1:
-        raise UserError(f"{where}: max_steps: expected a number from 1, or -1 (num_train_epochs decides), found {steps}")
+        raise UserError(
+            f"{where}: max_steps: expected a number from 1, or -1 (num_train_epochs decides), found {steps}"
+        )
     epochs = given.get("num_train_epochs", 1)
     if steps < 1 and not 0 < epochs < math.inf:
         raise UserError(f"{where}: num_train_epochs: expected a number above 0, found {epochs}")

@@ -63,7 +63,7 @@ def _value(option: Any) -> str:
     return str(getattr(option, "value", option))
 
 
-def _weight() -> torch.nn.Module:
+def _weight() -> Any:
     return torch.nn.Linear(1, 1)
 
 
@@ -125,9 +125,10 @@ def _try_reports(config: Any) -> None:
 def _try_checkpointing(config: Any) -> None:
     from torch.utils.checkpoint import checkpoint
 
-    given = config.gradient_checkpointing_kwargs
+    given: dict[str, Any] = config.gradient_checkpointing_kwargs or {}
     if config.gradient_checkpointing and given:
-        checkpoint(torch.nn.Identity(), torch.ones(1, requires_grad=True), **({"use_reentrant": True} | given))
+        arguments: dict[str, Any] = {"use_reentrant": True} | given
+        checkpoint(torch.nn.Identity(), torch.ones(1, requires_grad=True), **arguments)
 
 
 def _try_compiler(config: Any) -> None:
