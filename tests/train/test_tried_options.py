@@ -103,7 +103,7 @@ def test_tokens_are_looked_up_in_the_vocabulary(tiny: Path):
         check_tokens(training(pad_token="<foo>"), ref, WHERE)
 
 
-def test_what_trl_raises_before_the_first_step_names_the_training():
+def test_what_trl_raises_before_the_first_step_is_said():
     from train.trl_setup import trl_errors
 
     job: Any = SimpleNamespace(name="t")

@@ -166,7 +166,7 @@ def _try_offloading(config: Any) -> None:
 def _try_sampling(config: Any) -> None:
     """Make the generation config that TRL makes, and the functions that change the distribution of a token."""
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "cache_implementation")
-    if not all(hasattr(config, name) for name in names):
+    if not all(hasattr(config, name) for name in (*names, "generation_kwargs", "max_completion_length")):
         return
     from transformers import GenerationConfig, generation
 
