@@ -140,6 +140,8 @@ class Training(Open):
     @classmethod
     def _patience(cls, value: Any) -> Any:
         """Expand the short form: a number is the patience."""
+        if value is True:
+            raise ValueError("expected how many evaluations may be no better, such as early_stopping: 3")
         return {"patience": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import logging
+import re
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -12,9 +14,14 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from curate.models.weight_files import note_start
 from schemas.errors import UserError
+from train.best_checkpoint import best_model, choose_best
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
 from train.stored_adapter import check_stored, start_of, store_change
+from train.synced_reference import load_reference, save_reference
+from train.trl_setup import trl_errors
+
+MISSING = "There were missing keys in the checkpoint model loaded"
 
 
 class Recorder(Protocol):
@@ -43,16 +50,18 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
     trainer.remove_callback(PrinterCallback)  # it prints, now that TRL's own bar is off
     if job.early_stopping:
         trainer.add_callback(EarlyStoppingCallback(job.early_stopping.patience, job.early_stopping.threshold))
-    trainer.add_callback(FitCallback(job, recorder, trainer.args))
+    callback = FitCallback(job, recorder, trainer)
+    trainer.add_callback(callback)
     trainer.args.save_total_limit = None  # ``FitCallback`` keeps to it: TRL would remove the last whole one too early
     checkpoint = resume_point(job.work_folder)
     if checkpoint:
         trainer.args.eval_on_start = False  # it was done, and is recorded
         recorder.restore(read_record(checkpoint))
+        load_reference(trainer, checkpoint)
         _go_on_counting(trainer, checkpoint)
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
     start = start_of(trainer.model) if job.lora is not None else {}
-    with _metric_errors(job):
+    with _metric_errors(job), trl_errors(job, lambda: callback.began), without_tied_warning(trainer.model):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.model.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)
@@ -60,7 +69,7 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
         store_change(folder, start)
         note_start(folder, job.ref)
         check_stored(trainer.model, job, folder)
-    return trainer.state.global_step, summarize(trainer.state.log_history) | _best_model(trainer)
+    return trainer.state.global_step, summarize(trainer.state.log_history) | best_model(trainer)
 
 
 def summarize(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -83,24 +92,21 @@ def _go_on_counting(trainer: Any, checkpoint: Path) -> None:
         trainer._total_train_tokens = counts[-1] if counts else 0
 
 
-def _best_model(trainer: Any) -> dict[str, Any]:
-    """Return under ``best`` which model is kept: ``metric``, ``value``, ``step``; nothing where it is the last one.
+@contextlib.contextmanager
+def without_tied_warning(model: Any) -> Generator[None]:
+    """Leave out transformers' warning that a best model's file lacks weights that the model ties to others."""
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
 
-    ``value`` is None if no evaluation gave a number, so that the last model is kept; ``stopped_after`` is the number
-    of evaluations that were no better, where they ended the training.
-    """
-    args, state = trainer.args, trainer.state
-    if not args.load_best_model_at_end:
-        return {}
-    stopping = [one for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStoppingCallback)]
-    early = bool(stopping) and stopping[0].early_stopping_patience_counter >= stopping[0].early_stopping_patience
-    best = {
-        "metric": f"eval_{args.metric_for_best_model.removeprefix('eval_')}",
-        "value": float(state.best_metric) if state.best_model_checkpoint else None,
-        "step": step_of(Path(state.best_model_checkpoint)) if state.best_model_checkpoint else None,
-        "stopped_after": stopping[0].early_stopping_patience_counter if early else None,
-    }
-    return {"best": best}
+    def is_news(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        return MISSING not in message or not set(re.findall(r"'([^']+)'", message)) <= tied
+
+    logger = logging.getLogger("transformers.trainer")
+    logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_news)
 
 
 @contextlib.contextmanager
@@ -121,8 +127,10 @@ def _metric_errors(job: TrainingJob) -> Generator[None]:
 class FitCallback(TrainerCallback):
     """Reports each step, and saves a checkpoint by the clock: once a minute, in at most 5% of the time."""
 
-    def __init__(self, job: TrainingJob, recorder: Recorder, args: Any) -> None:
-        self.job, self.recorder = job, recorder
+    def __init__(self, job: TrainingJob, recorder: Recorder, trainer: Any) -> None:
+        self.job, self.recorder, self.trainer = job, recorder, trainer
+        self.began = False
+        args = trainer.args
         # Without steps to save at, only the last checkpoint is of use, and the best one.
         self.kept = args.save_total_limit or (1 if args.save_strategy in ("no", "best") else None)
         self.note = ""
@@ -132,6 +140,7 @@ class FitCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Show the bar, with the steps of an interrupted training done."""
+        self.began = True
         self.job.progress.begin(f"train {self.job.name}", state.max_steps, "steps")
         self.job.progress.advance(state.global_step)
 
@@ -151,6 +160,9 @@ class FitCallback(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Make the checkpoint whole, set the interval by how long saving took, and remove older checkpoints."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        choose_best(args, state)
+        state.save_to_json(str(folder / "trainer_state.json"))
+        save_reference(self.trainer, folder)
         write_record(folder, self.recorder.recorded())
         self.saved_at = time.monotonic()
         self.interval = max(60.0, 20 * (self.saved_at - self.step_ended_at))

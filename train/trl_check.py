@@ -10,7 +10,9 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+from curate.models.chat.chat import chat_for
 from curate.models.model_ref import ModelRef
+from schemas.errors import UserError
 from schemas.recipe import Recipe, Training
 from train.lora_check import check_adapter
 from train.options import lora_targets
@@ -39,23 +41,26 @@ def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelR
         start = models.get(first_model(recipe, training))
         if start is not None:
             check_targets(training, start, where)
+            check_tokens(training, start, where)
         check_configs(training, recipe.seed, where)
         if start is not None and training.lora not in (None, False):
             check_adapter(training, start, where)
 
 
 def check_configs(training: Training, seed: int, where: str) -> None:
-    """Build the config objects of one training.
+    """Build the config objects of one training, and what its options name.
 
     Raises:
-        UserError: TRL or PEFT refuses an option, or the device does not run quantised weights.
+        UserError: TRL or PEFT refuses an option, a package is missing, or the device does not run quantised weights.
     """
+    from train.options.tried_options import try_options
     from train.trl_setup import build_config, build_lora_config, config_type, quantization
 
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # of what TRL deprecates; what it refuses is an error
         settings, config = effective_settings(training), config_type(training.trainer)
-        build_config(config, settings, seed, Path(folder), where, training.quantize)
+        built = build_config(config, settings, seed, Path(folder), where, training.quantize)
+        try_options(built, where)
         build_lora_config(lora_options(training), where, task_of(training.trainer))
         quantization(training.quantize, where)
 
@@ -69,3 +74,16 @@ def check_targets(training: Training, ref: ModelRef, where: str) -> None:
     lora = lora_options(training) or {}
     if lora.get("target_modules") is not None:
         lora_targets.check_targets(lora["target_modules"], ref, where)
+
+
+def check_tokens(training: Training, ref: ModelRef, where: str) -> None:
+    """Check that the tokens that the options name are in the model's vocabulary, if the model is on this machine.
+
+    Raises:
+        UserError: One is not.
+    """
+    named = {name: training.settings.get(name) for name in ("eos_token", "pad_token")}
+    chat = chat_for(ref) if any(named.values()) else None
+    for name, token in named.items():
+        if chat is not None and token is not None and chat.tokenizer.token_to_id(token) is None:
+            raise UserError(f"{where}: {name}: {token!r} is no token of the model {ref.name!r}; remove it")

@@ -231,11 +231,18 @@ def say_changes(job: TrainingJob, examples: Examples, template: ChatTemplate) ->
 
 
 @contextlib.contextmanager
-def trl_errors(job: TrainingJob) -> Generator[None]:
-    """Turn an error that TRL raises while its trainer is built into a ``UserError`` that names the training."""
+def trl_errors(job: TrainingJob, began: Callable[[], bool] = lambda: False) -> Generator[None]:
+    """Turn an error that TRL or transformers raises before the first step into a ``UserError`` with the training.
+
+    Args:
+        job: The training.
+        began: Returns whether its steps have begun: from then on an error is none of the options'.
+    """
     try:
         yield
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError, ImportError, RuntimeError, TypeError, OSError) as error:
+        if began():
+            raise
         raise UserError(f"train.{job.name}: {whole_message(error)}") from error
 
 

@@ -35,12 +35,19 @@ OPTIONS = (
     "lora: {r: 4}, per_device_train_batch_size: 2, max_steps: 5, learning_rate: 1e-2, "
     "save_strategy: steps, save_steps: 2"
 )
+FULL = OPTIONS.removeprefix("lora: {r: 4}, ")
 SHORT = "num_generations: 2, max_completion_length: 6, rewards: [length]"
 KINDS = {
     "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     # Each answer of a row is a sequence of its own.
     "turns": ("sft", two_answer_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
+    # The reference follows the model after each step.
+    "synced": (
+        "preferences",
+        preference_rows(8),
+        f"{{trainer: dpo, dataset: dpo, model: student, {FULL}, sync_ref_model: true, ref_model_sync_steps: 1}}",
+    ),
     "kto": ("unpaired", unpaired_rows(8), f"{{trainer: kto, dataset: kto, model: student, {OPTIONS}}}"),
     "rl": (
         "rl_prompts",
@@ -95,7 +102,7 @@ def sections(name: str) -> str:
 
 
 def dataset(name: str) -> str:
-    pairs = {"reward": "dpo", "orpo": "dpo", "turns": "sft"}
+    pairs = {"reward": "dpo", "synced": "dpo", "orpo": "dpo", "turns": "sft"}
     return pairs.get(name, "rl" if name in (*ONLINE, "distill") else name)
 
 
@@ -174,7 +181,8 @@ def losses(stage: Stage) -> list[float]:
 def weights(stage: Path) -> dict:
     from safetensors.torch import load_file
 
-    return load_file(stage / "model" / "adapter_model.safetensors")
+    (file,) = (stage / "model").glob("*model.safetensors")
+    return load_file(file)
 
 
 def test_only_a_whole_checkpoint_with_steps_left_is_resumed(tmp_path: Path):

@@ -108,6 +108,17 @@ OTHER_NAMES = {
     "warmup": ("warmup_steps",),
     "warmup_ratio": ("warmup_steps",),
     "wd": ("weight_decay",),
+    "clip_eps": ("epsilon",),
+    "clip_epsilon": ("epsilon",),
+    "clip_range": ("epsilon",),
+    "clip_ratio": ("epsilon",),
+    "clip_range_vf": ("value_clip",),
+    "cliprange": ("epsilon",),
+    "cliprange_value": ("value_clip",),
+    "gae_lambda": ("lam",),
+    "rloo_k": ("num_generations",),
+    "rpo_alpha": ("loss_type",),
+    "vf_lr": ("critic_learning_rate",),
 }
 # Where today's name alone does not say what to write.
 NOTES = {
@@ -121,6 +132,7 @@ NOTES = {
     "train_on_inputs": "completion_only_loss: false learns every token",
     "val_set_size": "the held-out rows are those of a split",
     "warmup_ratio": "a value of warmup_steps below 1 is a share of all steps",
+    "rpo_alpha": "loss_type: [sigmoid, sft], loss_weights: [1.0, ALPHA]",
 }
 # Options that are gone, or that gristmill decides, and what to do instead.
 GONE = {
@@ -139,6 +151,29 @@ GONE = {
     "processing_class": "it is the model's own; name the model under 'models'",
     "torch_dtype": "the device decides it; on a GPU bf16: true computes in bfloat16",
     "value_model": "the trainer makes it",
+    "generate_during_eval": "TRL has no such option any more; evaluate answers in the section 'evaluate'",
+    "lmbda": "all answers are sampled from the student (lmbda 1)",
+    "missing_eos_penalty": "answers that are cut off are left out with mask_truncated_completions: true, or give a "
+    "reward of your own that sees finish_reason",
+    "ref_model": "the reference is the model that the training starts from",
+    "ref_model_init_kwargs": "the reference is the model that the training starts from; set it up under 'models'",
+    "reference_free": "TRL has no such option any more; a loss without reference is in trainer: trl.experimental.cpo",
+    "seq_kd": "all answers are sampled from the student",
+    "whiten_rewards": "rewards are not whitened; of ppo the advantages are (whiten_advantages)",
+}
+
+# Options that other trainers have, by the config class without them.
+OF_OTHERS = {
+    ("DistillationConfig", "loss_type"): "beta sets the divergence: 0 the forward KL, 0.5 Jensen-Shannon's, 1 the "
+    "reverse KL; remove it",
+}
+# Values of an option that are another option today.
+OTHER_VALUES = {
+    ("loss_type", "gspo"): "GSPO is importance_sampling_level: sequence; set that, and remove loss_type",
+    ("loss_type", "dapo_loss"): "write loss_type: dapo",
+    ("loss_type", "rpo"): "RPO is loss_type: [sigmoid, sft] with loss_weights: [1.0, ALPHA]",
+    ("scale_rewards", "false"): "write scale_rewards: none",
+    ("scale_rewards", "true"): "write scale_rewards: group",
 }
 
 
@@ -156,7 +191,8 @@ def unknown_option(
             training itself 'lora: {r: ...}'.
     """
     known, elsewhere = set(known), elsewhere or {}
-    hint = _hint(name, known, elsewhere) or f" ({len(known)} there are; none is near)"
+    own = [text for (config, option), text in OF_OTHERS.items() if config in what and option == name]
+    hint = f": {own[0]}" if own else _hint(name, known, elsewhere) or f" ({len(known)} there are; none is near)"
     return UserError(f"{where}: no {what} {name!r}{hint}")
 
 
@@ -180,10 +216,14 @@ def _hint(name: str, known: set[str], elsewhere: dict[str, str]) -> str:
     if lower in GONE and lower not in known:
         return f": {GONE[lower]}; remove it"
     reachable = known | set(elsewhere)
-    found = [one for one in OTHER_NAMES.get(lower, ()) if one in reachable][:1] or near_names(name, known)
+    today = OTHER_NAMES.get(lower, ())
+    found = [one for one in today if one in reachable][:1]
+    if today and not found:
+        return f"; elsewhere it is {' or '.join(map(repr, today))}, which this trainer does not have; remove it"
+    found = found or near_names(name, known)
     found = found or near_names(name, reachable)
     if not found:
         return ""
     shown = [f"{elsewhere[one]!r}" if one in elsewhere else f"{one!r}" for one in found]
-    note = f" ({NOTES[lower]})" if lower in NOTES and OTHER_NAMES.get(lower, ())[:1] == tuple(found) else ""
+    note = f" ({NOTES[lower]})" if lower in NOTES and today[:1] == tuple(found) else ""
     return f"; did you mean {' or '.join(shown)}?{note}"

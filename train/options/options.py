@@ -34,6 +34,11 @@ RESERVED = {
     "chat_template_kwargs": "prompts are measured without; write them into a template of your own (chat_template)",
     "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
     "save_only_model": "an interrupted training resumes from its checkpoints",
+    "push_to_hub": "the store keeps the model; upload the folder that it is in",
+    "hub_token": "a token does not belong in a recipe, and nothing is uploaded",
+    "fsdp": "a training is one process",
+    "fsdp_config": "a training is one process",
+    "parallelism_config": "a training is one process",
     "ignore_data_skip": "an interrupted training goes on with the rows that it had not reached",
 }
 PEFT_RESERVED = {

@@ -4,14 +4,16 @@ What TRL's config classes check by themselves is not repeated here, but where gr
 sees it, or where TRL's message does not say what to set: ``train.trl_check`` builds the config itself.
 """
 
-import math
 from typing import Any
 
 from schemas.errors import UserError
 from schemas.recipe import Training
 from train.options.best_model import evaluates
 from train.options.kto_options import WEIGHTS, check_kto
+from train.options.measures import check_measure
+from train.options.option_names import OTHER_VALUES
 from train.options.option_values import wrong_choice
+from train.options.ranges import check_ranges
 from train.options.reward_weights import reward_weights
 
 PAIR_LOSSES = (
@@ -32,11 +34,6 @@ LATE_CHOICES = {
         "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
     },
 }
-AT_LEAST_ONE = (
-    "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "num_iterations",
-    "max_completion_length", "generation_batch_size", "steps_per_generation",
-)  # fmt: skip
-NOT_NEGATIVE = ("learning_rate", "weight_decay", "beta", "warmup_steps", "max_grad_norm")
 
 
 def check_rules(training: Training, config: str, given: dict[str, Any], where: str, least: int = 2) -> None:
@@ -52,7 +49,9 @@ def check_rules(training: Training, config: str, given: dict[str, Any], where: s
     Raises:
         UserError: A trainer would refuse them, or train on nonsense.
     """
-    _check_numbers(given, where)
+    check_ranges(given, config, where)
+    _check_late_needs(given, where)
+    check_measure(training, given.get("metric_for_best_model"), where)
     _check_lengths(given, where)
     if "num_generations" in given:
         _check_groups(given, where, least)
@@ -72,22 +71,21 @@ def check_late_choice(config: str, name: str, value: Any, where: str) -> bool:
         return False
     for one in value if isinstance(value, list) and name == "loss_type" else [value]:
         if one not in choices or isinstance(one, int | float) != isinstance(one, bool):
+            today = OTHER_VALUES.get((name, str(one).lower()))
+            if today and one not in choices:
+                raise UserError(f"{where}: no value of {name} called {one!r}: {today}")
             raise UserError(f"{where}: {wrong_choice(name, one, (c for c in choices if isinstance(c, str)))}")
     return True
 
 
-def _check_numbers(given: dict[str, Any], where: str) -> None:
-    for names, least in ((AT_LEAST_ONE, 1), (NOT_NEGATIVE, 0)):
-        for name in names:
-            value = given.get(name)
-            if isinstance(value, int | float) and not least <= value < math.inf:
-                raise UserError(f"{where}: {name}: expected a number from {least}, found {value}")
-    if given.get("temperature") is not None and not 0 < given["temperature"] < math.inf:
+def _check_late_needs(given: dict[str, Any], where: str) -> None:
+    """Check what transformers misses once the model is loaded: options that need another one."""
+    if given.get("eval_on_start") and not evaluates(given):
+        raise UserError(f"{where}: eval_on_start needs evaluations; add eval_strategy: epoch, or remove it")
+    if given.get("dataloader_persistent_workers") and not given.get("dataloader_num_workers"):
         raise UserError(
-            f"{where}: temperature: answers are sampled; expected a number above 0, found {given['temperature']}"
+            f"{where}: dataloader_persistent_workers needs workers to keep; set dataloader_num_workers, or remove it"
         )
-    if given.get("max_steps", -1) <= 0 and not given.get("num_train_epochs", 1) > 0:
-        raise UserError(f"{where}: num_train_epochs: expected a number above 0, found {given['num_train_epochs']}")
 
 
 def _check_lengths(given: dict[str, Any], where: str) -> None:
@@ -134,7 +132,10 @@ def _check_groups(given: dict[str, Any], where: str, least: int) -> None:
 
 def _check_pair_losses(given: dict[str, Any], where: str) -> None:
     """Check what DPO's trainer says of its losses once the model is loaded."""
-    losses = given.get("loss_type") or ["sigmoid"]
+    losses = given.get("loss_type", ["sigmoid"])
+    if losses == []:
+        raise UserError(f"{where}: loss_type: expected one loss or more, found none; remove it for 'sigmoid'")
+    losses = losses or ["sigmoid"]
     losses = [losses] if isinstance(losses, str) else losses
     weights = given.get("loss_weights")
     if weights is not None and len(weights) != len(losses):
