@@ -35,9 +35,12 @@ OPTIONS = (
     "lora: {r: 4}, per_device_train_batch_size: 2, max_steps: 5, learning_rate: 1e-2, "
     "save_strategy: steps, save_steps: 2"
 )
+PISSA = OPTIONS.replace("{r: 4}", "{r: 4, init_lora_weights: pissa_niter_4}")
 SHORT = "num_generations: 2, max_completion_length: 6, rewards: [length]"
 KINDS = {
     "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
+    # The frozen weights are changed by a random decomposition, which has to be the same one.
+    "pissa": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {PISSA}}}"),
     # Each answer of a row is a sequence of its own.
     "turns": ("sft", two_answer_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
@@ -95,7 +98,7 @@ def sections(name: str) -> str:
 
 
 def dataset(name: str) -> str:
-    pairs = {"reward": "dpo", "orpo": "dpo", "turns": "sft"}
+    pairs = {"reward": "dpo", "orpo": "dpo", "turns": "sft", "pissa": "sft"}
     return pairs.get(name, "rl" if name in (*ONLINE, "distill") else name)
 
 
