@@ -13,9 +13,8 @@ from train.options import lora_targets, options
 WHERE = "r.yaml:9: train.t"
 
 
-def training(trainer: str, lora: dict[str, Any], quantize: str | None = None, **given: Any) -> Training:
-    told: dict[str, Any] = {"trainer": trainer, "dataset": "d", "model": "student", "lora": lora, "quantize": quantize}
-    return Training(**told, **given)
+def training(trainer: str, lora: dict[str, Any], **given: Any) -> Training:
+    return Training(trainer=trainer, dataset="d", model="student", lora=lora, **given)
 
 
 @needs("trl", "peft")
@@ -54,10 +53,10 @@ def test_a_reference_is_there_only_where_beta_asks_for_it():
 
 
 @needs("trl", "peft")
-def test_quantised_weights_take_no_initialisation_that_reads_them(monkeypatch: pytest.MonkeyPatch):
+def test_quantised_weights_take_no_init_that_reads_them(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(options.importlib.util, "find_spec", lambda name: object())
     with pytest.raises(UserError, match="pissa: it reads the weights, which are quantised"):
-        options.check(training("sft", {"init_lora_weights": "pissa"}, "4bit"), WHERE)
+        options.check(training("sft", {"init_lora_weights": "pissa"}, quantize="4bit"), WHERE)
 
 
 @needs("trl", "peft")
@@ -108,7 +107,7 @@ def test_the_form_of_target_modules_is_explained(targets: str | list[str], messa
         ),
     ],
 )
-def test_what_names_nothing_in_the_model_is_found_without_weights(ref, lora: dict[str, Any], message: str):
+def test_what_names_nothing_is_found_without_weights(ref, lora: dict[str, Any], message: str):
     with pytest.raises(UserError) as error:
         check_adapter(training("sft", lora), ref, WHERE)
     assert str(error.value).startswith(f"{WHERE}: lora: ") and message in str(error.value)

@@ -36,9 +36,12 @@ OPTIONS = (
     "save_strategy: steps, save_steps: 2"
 )
 FULL = OPTIONS.removeprefix("lora: {r: 4}, ")
+PISSA = OPTIONS.replace("{r: 4}", "{r: 4, init_lora_weights: pissa_niter_4}")
 SHORT = "num_generations: 2, max_completion_length: 6, rewards: [length]"
 KINDS = {
     "sft": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
+    # The frozen weights are changed by a random decomposition, which has to be the same one.
+    "pissa": ("sft", sft_rows(8), f"{{trainer: sft, dataset: sft, model: student, {PISSA}}}"),
     # Each answer of a row is a sequence of its own.
     "turns": ("sft", two_answer_rows(8), f"{{trainer: sft, dataset: sft, model: student, {OPTIONS}}}"),
     "dpo": ("preferences", preference_rows(8), f"{{trainer: dpo, dataset: dpo, model: student, {OPTIONS}}}"),
@@ -102,7 +105,7 @@ def sections(name: str) -> str:
 
 
 def dataset(name: str) -> str:
-    pairs = {"reward": "dpo", "synced": "dpo", "orpo": "dpo", "turns": "sft"}
+    pairs = {"reward": "dpo", "synced": "dpo", "orpo": "dpo", "turns": "sft", "pissa": "sft"}
     return pairs.get(name, "rl" if name in (*ONLINE, "distill") else name)
 
 

@@ -66,8 +66,7 @@ def untied(tiny: Path, folder: Path) -> ModelRef:
     model = transformers.AutoModelForCausalLM.from_pretrained(tiny, tie_word_embeddings=False)
     model.lm_head.weight.data.mul_(2)
     model.save_pretrained(folder)
-    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(tiny)
-    tokenizer.save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast.from_pretrained(tiny).save_pretrained(folder)
     return ModelRef("student", "untied@0", str(folder))
 
 
@@ -107,8 +106,7 @@ def saved(model: Any, tiny: Path, folder: Path) -> ModelRef:
     import transformers
 
     model.save_pretrained(folder)
-    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(tiny)
-    tokenizer.save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast.from_pretrained(tiny).save_pretrained(folder)
     return ModelRef("merged", "merged@0", str(folder))
 
 
