@@ -17,6 +17,7 @@ from curate.models.model_ref import ModelRef
 from schemas.progress import Progress
 from schemas.recipe import Training
 from tests.optional import Lazy, needs
+from tests.train.examples.templates import FORCED, MARKERS
 from tests.train.tables import preference_rows, rl_rows, turns
 
 chat = Lazy("curate.models.chat.chat")
@@ -26,20 +27,6 @@ preview = Lazy("train.preview")
 pytestmark = [needs("trl"), pytest.mark.slow]
 
 STYLES = ["chatml", "gemma", "qwen", "llama", "mistral", "deepseek", "hermes", "phi", "forced", "markers"]
-# The generation prompt begins the answer (as QwQ's does), and an earlier turn is printed without its trace.
-FORCED = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% if loop.last %}<think>\n"
-    "{{ m.reasoning_content or '' }}</think>\n{% endif %}{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
-)
-# Marks the assistant's text for transformers, and uses a special token, loop controls and JSON with line ends.
-MARKERS = (
-    "{{ bos_token or '' }}{% if tools %}{{ tools | tojson(indent=2) }}\n{% endif %}"
-    "{% for m in messages %}\n{% if m.role == 'system' %}{% continue %}{% endif %}\n"
-    "<|im_start|>{{ m.role }}\n{% generation %}{% if m.reasoning_content is defined and loop.last %}<think>"
-    "{{ m.reasoning_content }}</think>{% endif %}{{ m.content | trim }}{% endgeneration %}{{ eos_token }}\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 TOOL = {"type": "function", "function": {"name": "read", "description": "reads", "parameters": {"type": "object"}}}
 CALL = {"id": "a1b2c3d4e", "type": "function", "function": {"name": "read", "arguments": {"lines": 7}}}
 

@@ -37,6 +37,20 @@ QWEN3_TRACE = (
     "{% if loop.index0 > ns.last and (loop.last or m.reasoning_content) %}"
     "<think>\n{{ (m.reasoning_content or '') | trim }}\n</think>\n\n{% endif %}"
 )
+# The generation prompt begins the answer (as QwQ's does), and an earlier turn is printed without its trace.
+FORCED = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% if loop.last %}<think>\n"
+    "{{ m.reasoning_content or '' }}</think>\n{% endif %}{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+)
+# Marks the assistant's text for transformers, and uses a special token, loop controls and JSON with line ends.
+MARKERS = (
+    "{{ bos_token or '' }}{% if tools %}{{ tools | tojson(indent=2) }}\n{% endif %}"
+    "{% for m in messages %}\n{% if m.role == 'system' %}{% continue %}{% endif %}\n"
+    "<|im_start|>{{ m.role }}\n{% generation %}{% if m.reasoning_content is defined and loop.last %}<think>"
+    "{{ m.reasoning_content }}</think>{% endif %}{{ m.content | trim }}{% endgeneration %}{{ eos_token }}\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
 def _qwen(trace: str, opened: str = "") -> str:
