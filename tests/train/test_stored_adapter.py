@@ -12,7 +12,6 @@ from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, sft_rows, write_stage
-from train import row_training
 from train.plan import check_training_sections, trained_ref
 from train.run import train_recipe
 from train.trl_check import check_with_trl
@@ -72,6 +71,8 @@ def untied(tiny: Path, folder: Path) -> ModelRef:
 
 def trained(folder: Path, ref: ModelRef, monkeypatch: Any, lora: str, trainer: str = "sft") -> Any:
     """Train, and return the outputs as trained, and the model that the training made."""
+    from train import row_training
+
     kept, real = {}, row_training.fit
 
     def fit(its: Any, *others: Any) -> Any:

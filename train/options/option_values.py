@@ -85,11 +85,18 @@ def _accepts_generic(kind: ast.Subscript, value: Any) -> bool | None:
         "Optional": lambda: value is None or _accepts(inner[0], value),
         "Union": lambda: _any_of(inner, value),
         "Literal": lambda: _is_literal(inner, value),
-        "list": lambda: isinstance(value, list) and _all_of([_accepts(inner[0], one) for one in value]),
+        "list": lambda: _is_list(inner[0], value),
         "dict": lambda: isinstance(value, dict),
         "tuple": lambda: isinstance(value, list) and len(value) == len(inner),
     }
     return readers[outer]() if outer in readers else None
+
+
+def _is_list(kind: ast.expr, value: Any) -> bool | None:
+    """Return whether a value is a list of a type. One value alone is left to TRL, which takes some (``beta: 0.1``)."""
+    if isinstance(value, list):
+        return _all_of([_accepts(kind, one) for one in value])
+    return False if value is None or _accepts(kind, value) is False else None
 
 
 def _is_literal(kinds: list[ast.expr], value: Any) -> bool | None:

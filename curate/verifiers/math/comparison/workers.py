@@ -9,6 +9,7 @@ have a session of their own.
 """
 
 import atexit
+import contextlib
 import faulthandler
 import json
 import os
@@ -97,7 +98,8 @@ class Worker:
         """Kill it and wait until it is gone."""
         self.process.kill()
         self.process.wait()
-        self.questions.close()
+        with contextlib.suppress(BrokenPipeError):  # a question that it did not read is still to be written
+            self.questions.close()
         self.verdicts.close()
 
 
