@@ -11,6 +11,7 @@ import polars as pl
 
 from curate.models.chat.chat import Chat
 from schemas.recipe import Training
+from train.examples.context import NO_LIMIT
 from train.examples.examples import Examples
 from train.examples.learnt_tokens import TokenSequence
 from train.examples.loss_settings import LossSettings, loss_settings
@@ -22,7 +23,6 @@ from train.rows.data import check_rows, refuse_tools
 from train.rows.unshown import check_shown
 from train.tables import MESSAGE_COLUMNS
 
-NO_LIMIT = 1 << 30  # tokens
 NONE_DROPPED: Mapping[str, str] = MappingProxyType({})
 
 

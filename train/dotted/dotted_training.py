@@ -9,7 +9,6 @@ import contextlib
 import importlib.metadata
 import traceback
 from collections.abc import Generator
-from dataclasses import replace
 from pathlib import Path
 from types import new_class
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,6 @@ from train.job import Outcome, TrainingJob
 
 if TYPE_CHECKING:
     from train.finding.dotted_trainer import DottedTrainer
-    from train.online.rollouts import Rollouts
-
-NO_LIMIT = 1 << 30  # tokens
 
 
 class NoRecord:
@@ -53,16 +49,16 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     from train.examples.loss_settings import loss_settings
     from train.examples.prompt_examples import trace_opening
     from train.fit import fit
+    from train.online.rewards import reward_functions
     from train.online.rollouts import Rollouts
-    from train.online.sampled_prompts import checked_prompts
+    from train.online.sampled_prompts import answer_room, checked_prompts, longest_answer
     from train.rows.training_rows import check_training_rows
-    from train.rows.unpaired_labels import in_random_order
+    from train.rows.unpaired_labels import rows_in_random_order
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
 
     kind = kind_of_rows(job.rows)
-    if kind == "unpaired" and "train_sampling_strategy" not in job.settings:  # see train.trainers.kto
-        seed = job.settings.get("seed", job.seed)
-        job = replace(job, rows=in_random_order(job.rows, seed), eval_rows=in_random_order(job.eval_rows, seed))
+    if kind == "unpaired":
+        job = rows_in_random_order(job)
     checked = checked_prompts(job) if kind == "prompt" else check_training_rows(job, kind)
     with own_errors(found, job, kind):
         trainer_class, config_class = found.load()
@@ -70,7 +66,7 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     say_what_it_is(found, job)
     classifies = any(one.__name__ == "RewardTrainer" for one in trainer_class.__mro__)
     model, tokenizer = load_reward_model(job) if classifies else load_model(job, on_disk=True)
-    room = context_of(model) - (getattr(config, "max_completion_length", None) or 0)
+    room = answer_room(config, model)
     chat, how = model_chat(job, tokenizer), loss_settings(job.trainer, job.settings, job.unshown)
     rows, datasets = dotted_rows(job, checked, kind, chat, how, room, in_one=found.reads_messages)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
@@ -85,7 +81,8 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     if job.teacher is not None:
         given["teacher_model"] = load(job.teacher)[0].requires_grad_(False)
     if job.rewards:
-        given["reward_funcs"] = rewards_of(job, config, rollouts, trace_opening(rows.train, chat, how))
+        opening = trace_opening(rows.train, chat, how)
+        given["reward_funcs"] = reward_functions(job, rollouts, longest_answer(config), opening)
     with own_errors(found, job, kind):
         trainer = with_advantages(trainer_class)(**taken(found, job, given))
         rollouts.ends = frozenset((tokenizer.eos_token_id,))
@@ -96,15 +93,6 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     recorded = with_phases(rollouts.recorded(), rows.held_out)
     fates = rows.fates(set(recorded["row_id"]) if job.rewards else None)
     return Outcome(steps, metrics, fates, rollouts=recorded, learnt={"rows": rows.train.height})
-
-
-def rewards_of(job: TrainingJob, config: Any, rollouts: "Rollouts", opening: str) -> list[Any]:
-    """Return the job's scorers as reward functions that record what they are asked about."""
-    from train.online.rewards import reward_function
-
-    names = ("max_completion_length", "max_new_tokens")
-    most = next((n for name in names if (n := getattr(config, name, None))), NO_LIMIT)
-    return [reward_function(name, one, rollouts, most, job.answer, opening) for name, one in job.rewards.items()]
 
 
 def with_advantages(trainer_class: type) -> type:
@@ -139,11 +127,6 @@ def taken(found: "DottedTrainer", job: TrainingJob, given: dict[str, Any]) -> di
     if job.lora is not None and "peft_config" not in parameters:
         raise UserError(f"train.{job.name}: lora: {found.trainer.name} takes no peft_config; remove lora")
     return {name: value for name, value in given.items() if name in parameters}
-
-
-def context_of(model: Any) -> int:
-    """Return the most tokens that a model reads."""
-    return getattr(model.config, "max_position_embeddings", None) or NO_LIMIT
 
 
 def say_what_it_is(found: "DottedTrainer", job: TrainingJob) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from types import new_class
 from typing import Any
@@ -13,10 +13,10 @@ from schemas.errors import UserError
 from train.examples.prompt_examples import prompt_dataset
 from train.fit import fit
 from train.job import Outcome, TrainingJob
-from train.online.rewards import reward_function
+from train.online.rewards import reward_functions
 from train.online.rollout_summary import OF_ANSWERS, masks_cut, rollout_counts, say_rollouts, wholly_cut
 from train.online.rollouts import RecordedRollouts, Rollouts
-from train.online.sampled_prompts import NO_LIMIT, checked_prompts, sampled_prompts
+from train.online.sampled_prompts import checked_prompts, longest_answer, sampled_prompts
 from train.options.reward_weights import reward_weights
 from train.rows.training_rows import TrainingRows
 from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
@@ -62,7 +62,7 @@ def train_on_prompts(
     with trl_errors(job):
         trainer = recorded_class(
             model=model,
-            reward_funcs=_reward_functions(job, rollouts, config, prompts.opening),
+            reward_funcs=reward_functions(job, rollouts, longest_answer(config), prompts.opening),
             args=config,
             processing_class=tokenizer,
             peft_config=lora_config(job),
@@ -117,15 +117,6 @@ def _check_enough(job: TrainingJob, config: Any, prompts: int) -> None:
             f"num_generations {config.num_generations}); lower per_device_train_batch_size, "
             f"gradient_accumulation_steps or steps_per_generation, or raise num_generations"
         )
-
-
-def _reward_functions(
-    job: TrainingJob, rollouts: Rollouts, config: Any, opening: str
-) -> list[Callable[..., list[float | None]]]:
-    longest = config.max_completion_length or NO_LIMIT
-    return [
-        reward_function(name, scorer, rollouts, longest, job.answer, opening) for name, scorer in job.rewards.items()
-    ]
 
 
 def _said(job: TrainingJob, rollouts: pl.DataFrame, config: Any, *, groups: bool) -> dict[str, int]:

@@ -9,7 +9,17 @@ import polars as pl
 from curate.pipeline.scorer import Answer
 from schemas.messages import assistant_message
 from train.answer_scorers import AnswerScorer, prompt_columns
+from train.job import TrainingJob
 from train.online.rollouts import Rollouts
+
+
+def reward_functions(
+    job: TrainingJob, rollouts: Rollouts, max_tokens: int, opening: str
+) -> list[Callable[..., list[float | None]]]:
+    """Return a job's scorers as reward functions; the other arguments are those of ``reward_function``."""
+    return [
+        reward_function(name, scorer, rollouts, max_tokens, job.answer, opening) for name, scorer in job.rewards.items()
+    ]
 
 
 def reward_function(

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from curate.models.chat.chat import Chat
+from train.examples.context import ANSWER, NO_LIMIT
 from train.examples.examples import Examples
 from train.examples.loss_settings import loss_settings
 from train.examples.prompt_examples import prompt_examples, trace_opening
@@ -12,7 +13,6 @@ from train.rows.training_rows import TrainingRows, check_held_out, check_trainin
 from train.trl_setup import say_changes
 
 DATA = "prompt"
-NO_LIMIT = 1 << 30  # tokens
 
 
 class SampledPrompts(NamedTuple):
@@ -44,6 +44,17 @@ def checked_prompts(job: TrainingJob) -> TrainingRows:
     return rows
 
 
+def longest_answer(config: Any) -> int:
+    """Return the most tokens of a sampled answer, as a config of TRL says it under one of two names."""
+    return next((n for name in (ANSWER, "max_new_tokens") if (n := getattr(config, name, None))), NO_LIMIT)
+
+
+def answer_room(config: Any, *models: Any) -> int:
+    """Return how many tokens a prompt may have, so that loaded models can read it with the longest answer."""
+    context = min(getattr(model.config, "max_position_embeddings", None) or NO_LIMIT for model in models)
+    return context - (getattr(config, ANSWER, None) or 0)
+
+
 def sampled_prompts(job: TrainingJob, rows: TrainingRows, chat: Chat, config: Any, *models: Any) -> SampledPrompts:
     """Return prompts as TRL gets them. One that leaves no room for an answer is left out (TRL does not check it).
 
@@ -57,8 +68,7 @@ def sampled_prompts(job: TrainingJob, rows: TrainingRows, chat: Chat, config: An
     Raises:
         UserError: The recipe does not say what becomes of rows that are not shown whole, or no row is left.
     """
-    context = min(getattr(model.config, "max_position_embeddings", None) or NO_LIMIT for model in models)
-    room = context - (config.max_completion_length or 0)
+    room = answer_room(config, *models)
     rows = rows_shown(job, rows, DATA, chat.template)
     how = loss_settings(job.trainer, job.settings, job.unshown)
     examples = prompt_examples(rows.train, chat, how, room)

@@ -1,10 +1,13 @@
 """The labels of the rows that KTO learns from: both kinds are needed; and the order in which it learns them."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from curate.algorithms.random_order import id_draws
 from schemas.errors import UserError
 from train.examples.examples import Examples
+from train.job import TrainingJob
 
 REMEDY = (
     "KTO learns from good answers and bad ones; set the dataset's threshold, by or where so that it has both, or train "
@@ -54,3 +57,14 @@ def one_label(which: str, label: bool, where: str) -> UserError:
 def in_random_order(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Return rows in an order that depends on their ids and the seed alone."""
     return rows.with_columns(__draw=id_draws(rows["row_id"], seed, "kto")).sort("__draw", "row_id").drop("__draw")
+
+
+def rows_in_random_order(job: TrainingJob) -> TrainingJob:
+    """Return a job with its rows, those to evaluate on too, in random order, unless it sets the order of batches.
+
+    TRL's KTO pairs each row with its neighbour in a batch, and a dataset has the answers of a prompt side by side.
+    """
+    if "train_sampling_strategy" in job.settings:
+        return job
+    seed = job.settings.get("seed", job.seed)
+    return replace(job, rows=in_random_order(job.rows, seed), eval_rows=in_random_order(job.eval_rows, seed))

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from train.job import Outcome, TrainingJob
-from train.row_losses import RowLosses, combine_pairs
+from train.learnt_answers import AnswerLosses, LearntAnswers, own_reference
+from train.row_losses import combine_pairs
 
 CONFIG = "DPOConfig"
 DATA = "preference"
@@ -12,28 +13,15 @@ NEEDS = ()
 SIDES = ("chosen", "rejected")
 
 
-class LearntCollator:
-    """Collates pairs as TRL's collator does; of an answer only the assistant's turns count, not the tools' results."""
+class LearntCollator(LearntAnswers):
+    """Collates pairs: all chosen answers, then all rejected ones."""
 
-    def __init__(self, collator: Any) -> None:
-        self.collator = collator
-
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """Collate pairs into a batch."""
-        import torch
-
-        batch = self.collator(examples)
-        cut = self.collator.max_length
-        kept = slice(-cut, None) if cut and self.collator.truncation_mode == "keep_end" else slice(cut)
-        mask = batch["completion_mask"]
-        flags = [[False] * len(e["prompt_ids"]) + e[f"{side}_learnt"] for side in SIDES for e in examples]
-        for row, of_row in enumerate(flags):
-            known = of_row[kept]
-            mask[row, : len(known)] = torch.tensor(known, dtype=mask.dtype)
-        return batch
+    def flags(self, examples: list[dict[str, Any]], mask: str) -> list[list[bool]]:
+        """Return for each answer whether each token is learnt, its prompt included."""
+        return [[False] * len(e["prompt_ids"]) + e[f"{side}_learnt"] for side in SIDES for e in examples]
 
 
-class DPORowLosses(RowLosses):
+class DPORowLosses(AnswerLosses):
     """A row's margin is beta x (its gain in log-probability over the reference, chosen minus rejected).
 
     Its loss is ``-log sigmoid(margin)``, which is what TRL averages under the options of plain DPO (Rafailov et al.
@@ -41,6 +29,7 @@ class DPORowLosses(RowLosses):
     """
 
     kept_columns = ("row_index", "chosen_learnt", "rejected_learnt")
+    collator = LearntCollator
     beta: float
     loss_types: list[str]
     loss_weights: list[float]
@@ -71,21 +60,8 @@ class DPORowLosses(RowLosses):
             "margin": margin.tolist(),
         }
 
-    def start_recording(self, row_ids: list[str]) -> None:
-        """Start recording, with batches that say which tokens of an answer count."""
-        self._count_learnt()
-        super().start_recording(row_ids)
-
     def _prepare_dataset(self, dataset: Any, *others: Any) -> Any:
         return dataset  # it holds token ids already
-
-    def _precompute_ref_logps(self, *args: Any) -> Any:
-        self._count_learnt()
-        return super()._precompute_ref_logps(*args)
-
-    def _count_learnt(self) -> None:
-        if not isinstance(self.data_collator, LearntCollator):
-            self.data_collator = LearntCollator(self.data_collator)
 
     def _is_plain(self) -> bool:
         return (
@@ -107,13 +83,6 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
 
     from train.examples.pair_examples import dpo_examples
     from train.row_training import train_on_rows
-    from train.trl_setup import load_model
-
-    def reference(config: Any) -> dict[str, Any]:
-        """Load the reference here: TRL would load it from the model's folder, without the merged adapters."""
-        if job.lora is not None or config.precompute_ref_log_probs:
-            return {"ref_model": None}
-        return {"ref_model": load_model(job)[0].eval()}
 
     return train_on_rows(
         job,
@@ -123,5 +92,5 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         config_class=DPOConfig,
         trainer_class=DPOTrainer,
         row_losses=DPORowLosses,
-        arguments=reference,
+        arguments=own_reference(job),
     )

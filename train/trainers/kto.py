@@ -1,37 +1,25 @@
 """Kahneman-Tversky optimisation with ``trl.KTOTrainer``: the model learns from answers that are good or bad each."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from train.job import Outcome, TrainingJob
-from train.row_losses import RowLosses
+from train.learnt_answers import AnswerLosses, LearntAnswers, own_reference
 
 CONFIG = "KTOConfig"
 DATA = "unpaired"
 NEEDS = ()
-# The answers of a batch, each behind its own prompt and behind another row's: TRL's column and the prefix in a batch.
-ANSWERS = (("completion", ""), ("KL_completion", "KL_"))
 
 
-class LearntCollator:
-    """Collates rows as TRL's collator does; of an answer only the assistant's turns count, not the tools' results."""
+class LearntCollator(LearntAnswers):
+    """Collates rows: their answers, each behind its own prompt, and for the KL estimate behind another row's."""
 
-    def __init__(self, collator: Any) -> None:
-        self.collator = collator
+    masks = ("completion_mask", "KL_completion_mask")
 
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """Collate rows into a batch."""
-        import torch
-
-        batch = self.collator(examples)
-        for name, prefix in ANSWERS:
-            mask = batch.get(f"{prefix}completion_mask")
-            for row, example in enumerate(examples if mask is not None else ()):
-                flags = [False] * len(example["prompt_ids"]) + example[f"{name}_learnt"]
-                known = flags[: self.collator.max_length]
-                mask[row, : len(known)] = torch.tensor(known, dtype=mask.dtype)
-        return batch
+    def flags(self, examples: list[dict[str, Any]], mask: str) -> list[list[bool]]:
+        """Return for each row whether each token is learnt, its prompt included."""
+        learnt = mask.removesuffix("_mask") + "_learnt"
+        return [[False] * len(example["prompt_ids"]) + example[learnt] for example in examples]
 
 
 def with_other_answers(rows: dict[str, list]) -> dict[str, list]:
@@ -42,7 +30,7 @@ def with_other_answers(rows: dict[str, list]) -> dict[str, list]:
     return {f"KL_{name}": [*rows[name][-1:], *rows[name][:-1]] for name in ("completion_ids", "completion_learnt")}
 
 
-class KTORowLosses(RowLosses):
+class KTORowLosses(AnswerLosses):
     """A row's margin is beta x (its gain in log-probability over the reference): its implied reward, as TRL logs it.
 
     So the margin of a bad answer that is learnt well is negative; ``margin_last`` and ``gristmill why`` turn it round.
@@ -53,6 +41,7 @@ class KTORowLosses(RowLosses):
     """
 
     kept_columns = ("row_index", "completion_learnt", "KL_completion_learnt")
+    collator = LearntCollator
     beta: float
     calculate_KL: bool
     desirable_weight: float
@@ -83,24 +72,11 @@ class KTORowLosses(RowLosses):
             "margin": margin.tolist(),
         }
 
-    def start_recording(self, row_ids: list[str]) -> None:
-        """Start recording, with batches that say which tokens of an answer count."""
-        self._count_learnt()
-        super().start_recording(row_ids)
-
     def _prepare_dataset(self, dataset: Any, tokenizer: Any, args: Any, *others: Any) -> Any:
         """Return the dataset, which holds token ids already, with the answers that the KL estimate is of."""
         if not self.calculate_KL:
             return dataset
         return dataset.map(with_other_answers, batched=True, batch_size=args.per_device_train_batch_size)
-
-    def _precompute_ref_logps(self, *args: Any) -> Any:
-        self._count_learnt()
-        return super()._precompute_ref_logps(*args)
-
-    def _count_learnt(self) -> None:
-        if not isinstance(self.data_collator, LearntCollator):
-            self.data_collator = LearntCollator(self.data_collator)
 
 
 def train(job: TrainingJob, folder: Path) -> Outcome:
@@ -117,14 +93,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from train.examples.unpaired_examples import unpaired_examples
     from train.options.kto_options import last_row_alone
     from train.row_training import train_on_rows
-    from train.rows.unpaired_labels import check_examples, in_random_order
-    from train.trl_setup import load_model
-
-    def reference(config: Any) -> dict[str, Any]:
-        """Load the reference here: TRL would load it from the model's folder, without the merged adapters."""
-        if job.lora is not None or config.precompute_ref_log_probs:
-            return {"ref_model": None}
-        return {"ref_model": load_model(job)[0].eval()}
+    from train.rows.unpaired_labels import check_examples, rows_in_random_order
 
     def examples_of(rows: Any, chat: Any, how: Any, *, first_index: int = 0) -> Examples:
         examples = unpaired_examples(rows, chat, how, first_index=first_index)
@@ -134,9 +103,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
                 job.progress.say(f"train {job.name}: {alone}")
         return examples
 
-    if "train_sampling_strategy" not in job.settings:
-        seed = job.settings.get("seed", job.seed)
-        job = replace(job, rows=in_random_order(job.rows, seed), eval_rows=in_random_order(job.eval_rows, seed))
+    job = rows_in_random_order(job)
     return train_on_rows(
         job,
         folder,
@@ -145,5 +112,5 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         config_class=KTOConfig,
         trainer_class=KTOTrainer,
         row_losses=KTORowLosses,
-        arguments=reference,
+        arguments=own_reference(job),
     )
