@@ -69,13 +69,12 @@ def look_for_refusals(
     if planned.rows.is_empty():  # the dataset is not built
         return Looked()
     where, warnings = recipe.where("train", name), list[str]()
-    for said in shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models)):
-        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
+    shared = shared_prompts_refusal(recipe, name, datasets, _models_of_others(recipe, planned, models))
+    warnings += settle(shared, training.allow, name, where)
     if planned.stage is not None:
         return Looked(warnings)
     of_rows = _of_rewards(recipe, planned, warnings) if planned.rewards else pl.DataFrame(schema=FATES)
-    for said in _of_tokens(recipe, planned, of_rows, models):
-        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
+    warnings += settle(_of_tokens(recipe, planned, of_rows, models), training.allow, name, where)
     return Looked(warnings, of_rows)
 
 
@@ -105,8 +104,7 @@ def _of_rewards(recipe: Recipe, planned: PlannedTraining, warnings: list[str]) -
         UserError: The training is refused, and does not allow it.
     """
     name, training, where = planned.name, planned.training, recipe.where("train", planned.name)
-    for said in constant_rewards(recipe, name, planned.rows, planned.rewards):
-        warnings += settle([said], training.allow, name, where) if isinstance(said, Refusal) else [said]
+    warnings += settle(constant_rewards(recipe, name, planned.rows, planned.rewards), training.allow, name, where)
     truths = unaccepted_truths(planned.rows, counted_rewards(recipe, name, planned.rewards), recipe.seed)
     refusal = truths.refusal()
     warnings += settle([refusal] if refusal else [], training.allow, name, where)

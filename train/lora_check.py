@@ -22,7 +22,8 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
 
     Args:
         training: The training.
-        ref: The model that it starts from; nothing is checked where its config is not on this machine.
+        ref: The model that it starts from. Where its config is not on this machine, or needs code of its own, only the
+            names of target modules are checked, as far as its files have them.
         where: The training's place in the recipe.
 
     Raises:
@@ -31,15 +32,19 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
     from train.trl_setup import build_lora_config, whole_message
 
     lora, task = lora_options(training), task_of(training.trainer)
-    model = None if lora is None else _without_weights(ref, task)
-    if lora is None or model is None:
+    if lora is None:
+        return
+    model, targets = _without_weights(ref, task), lora.get("target_modules")
+    if model is None:
+        if targets is not None:
+            check_targets(targets, ref, where)
         return
     from peft import get_peft_model
 
     named = dict(model.named_modules())
     matrices = [name for name, module in named.items() if getattr(getattr(module, "weight", None), "ndim", 0) == 2]
-    if lora.get("target_modules") is not None:
-        check_targets(lora["target_modules"], ref, where, matrices)
+    if targets is not None:
+        check_targets(targets, ref, where, matrices)
     _check_saved(lora.get("modules_to_save") or [], named, ref, where)
     _check_layers(lora.get("layers_to_transform"), model, where)
     _check_tokens(lora.get("trainable_token_indices"), model, where)

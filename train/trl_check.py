@@ -15,7 +15,6 @@ from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Training
 from train.lora_check import check_adapter
-from train.options import lora_targets
 from train.options.best_model import effective_settings
 from train.options.lora_rules import task_of
 from train.options.options import lora_options
@@ -40,7 +39,6 @@ def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelR
         training, where = recipe.train[name], f"{recipe.where('train', name)}: train.{name}"
         start = models.get(first_model(recipe, training))
         if start is not None:
-            check_targets(training, start, where)
             check_tokens(training, start, where)
         check_configs(training, recipe.seed, where)
         if start is not None and training.lora not in (None, False):
@@ -63,17 +61,6 @@ def check_configs(training: Training, seed: int, where: str) -> None:
         try_options(built, where)
         build_lora_config(lora_options(training), where, task_of(training.trainer))
         quantization(training.quantize, where)
-
-
-def check_targets(training: Training, ref: ModelRef, where: str) -> None:
-    """Check that each module that LoRA is to adapt is in the model, if the model is on this machine.
-
-    Raises:
-        UserError: It is not: PEFT would leave it out without a word, as long as another one is there.
-    """
-    lora = lora_options(training) or {}
-    if lora.get("target_modules") is not None:
-        lora_targets.check_targets(lora["target_modules"], ref, where)
 
 
 def check_tokens(training: Training, ref: ModelRef, where: str) -> None:

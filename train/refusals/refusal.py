@@ -20,11 +20,12 @@ class Refusal(NamedTuple):
     remedy: str
 
 
-def settle(found: Iterable[Refusal], allowed: Sequence[str], name: str, where: str) -> list[str]:
+def settle(found: Iterable[Refusal | str], allowed: Sequence[str], name: str, where: str) -> list[str]:
     """Return what was found and is allowed, as warnings.
 
     Args:
-        found: Refusals; they are looked for one by one, so that none is looked for after the first that counts.
+        found: Refusals, and warnings; they are looked for one by one, so that none is looked for after the first
+            refusal that counts.
         allowed: The names of those that the training takes back.
         name: The training's name.
         where: Its place in the recipe, for the error.
@@ -34,6 +35,9 @@ def settle(found: Iterable[Refusal], allowed: Sequence[str], name: str, where: s
     """
     warnings = []
     for one in found:
+        if isinstance(one, str):
+            warnings.append(one)
+            continue
         if one.name not in allowed:
             take_back = f"; or train all the same: allow: [{one.name}] in train.{name}" if one.name else ""
             raise UserError(f"{where}: train.{name}: {one.text}; {one.remedy}{take_back}")
