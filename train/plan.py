@@ -6,7 +6,7 @@ costs nothing, and a training that is in the store is not done again.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,22 @@ def plan_training(
     stage_id = fingerprint(depends_on)[:12]
     stage = store.stage(stage_id)
     return PlannedTraining(name, training, ref, stage_id, stage, rows, eval_rows, rewards, teacher, depends_on)
+
+
+def with_trained(recipe: Recipe, planned: PlannedTraining, store: Store, refs: dict[str, ModelRef]) -> PlannedTraining:
+    """Return a plan with the models that trainings before it have made since, and with its result if it is there now.
+
+    Args:
+        recipe: The recipe.
+        planned: The plan.
+        store: The store.
+        refs: The models by name, those of these trainings among them. Their identities are those of the plan.
+    """
+    training = planned.training
+    rewards = answer_scorers(recipe, training.rewards, recipe.where("train", planned.name, "rewards"), refs)
+    teacher = refs[training.teacher] if training.teacher is not None else None
+    stage = store.stage(planned.stage_id)
+    return replace(planned, ref=refs[training.model], teacher=teacher, rewards=rewards, stage=stage)
 
 
 def _teacher(recipe: Recipe, name: str, student: ModelRef, refs: dict[str, ModelRef]) -> ModelRef | None:

@@ -23,7 +23,7 @@ from train.finding.find_trainer import find_trainer
 from train.job import TrainingJob
 from train.options.best_model import effective_settings
 from train.options.options import lora_options
-from train.plan import PlannedTraining, plan_training, plan_trainings, selected, trained_ref
+from train.plan import PlannedTraining, plan_trainings, trained_ref, with_trained
 from train.record import summary, training_record, write_tables
 from train.trl_check import check_with_trl
 
@@ -55,23 +55,24 @@ def train_recipe(
         UserError: A name, a row or an option is wrong, or a dataset is not built.
     """
     refs, stages = dict(models), []
-    planned = plan_trainings(recipe, store, datasets, models, names)
-    looked = refusals_of(recipe, planned, datasets, models)
-    check_with_trl(recipe, [one.name for one in planned if one.stage is None], models)
+    plans = plan_trainings(recipe, store, datasets, models, names)
+    for one in plans:
+        if one.training.dataset not in datasets:
+            raise UserError(
+                f"{recipe.where('train', one.name, 'dataset')}: the dataset {one.training.dataset!r} is not "
+                f"built yet; 'gristmill run {recipe.argument}' builds it"
+            )
+    looked = refusals_of(recipe, plans, datasets, models)
+    check_with_trl(recipe, [one.name for one in plans if one.stage is None], models)
     for name, found in looked.items():
         for warning in found.warnings:
             progress.warn(StageWarning(f"train.{name}", warning))
-    for name in selected(recipe, names):
-        planned = plan_training(recipe, name, store, datasets, refs)
-        if not planned.stage_id:
-            raise UserError(
-                f"{recipe.where('train', name, 'dataset')}: the dataset {planned.training.dataset!r} is not "
-                f"built yet; 'gristmill run {recipe.argument}' builds it"
-            )
-        of_dataset = datasets[planned.training.dataset].stage_id
-        stage = planned.stage or _train(recipe, planned, of_dataset, looked[name].left_out, store, progress, gateway)
-        progress.end(f"train.{name}", stage.manifest["result"], reused=planned.stage is not None)
-        refs[name] = trained_ref(stage, planned.ref, name)
+    for one in plans:
+        planned, of_dataset = with_trained(recipe, one, store, refs), datasets[one.training.dataset].stage_id
+        left_out = looked[one.name].left_out
+        stage = planned.stage or _train(recipe, planned, of_dataset, left_out, store, progress, gateway)
+        progress.end(f"train.{one.name}", stage.manifest["result"], reused=planned.stage is not None)
+        refs[one.name] = trained_ref(stage, planned.ref, one.name)
         stages.append(stage)
     return stages
 
