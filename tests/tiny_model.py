@@ -1,6 +1,7 @@
 """Makes the tiny language model of the tests: random weights, two layers, a tokenizer trained on a few words."""
 
 from pathlib import Path
+from typing import Any
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -13,7 +14,7 @@ def make_tiny(folder: Path) -> Path:
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from tokenizers import trainers as bpe
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     from tests.train.tables import WORDS
 
@@ -31,18 +32,25 @@ def make_tiny(folder: Path) -> Path:
     )
     fast.save_pretrained(folder)
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(fast),
+    config = small_llama(fast, vocab_size=len(fast), positions=256, tied=True)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def small_llama(tokenizer: Any, *, vocab_size: int, positions: int, tied: bool) -> Any:
+    """Return the config of a Llama of two layers (hidden 32) that ends answers and pads as a tokenizer does."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocab_size,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=256,
-        tie_word_embeddings=True,
+        max_position_embeddings=positions,
+        tie_word_embeddings=tied,
         bos_token_id=None,
-        eos_token_id=fast.eos_token_id,
-        pad_token_id=fast.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +12,16 @@ from schemas.load_recipe import load_recipe
 from schemas.recipe import Recipe
 
 WORDS = "the a cat dog sings reads writes red blue seven lines in lower case without commas please answer now".split()
+
+# Options of a plain TRL config that compute as our trainings of these recipes do: on a CPU, without checkpoints.
+PLAIN_TRL: dict[str, Any] = {
+    "seed": 3,
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "logging_steps": 1,
+    "save_strategy": "no",
+}
 
 
 def turns(role: str, text: str) -> str:

@@ -13,7 +13,7 @@ from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.conftest import livelier
 from tests.optional import needs
-from tests.train.tables import recipe_with, rl_rows, sft_rows, turns, write_stage
+from tests.train.tables import PLAIN_TRL, recipe_with, rl_rows, sft_rows, turns, write_stage
 from train.run import train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]
@@ -64,12 +64,7 @@ def plain_losses(folder: Path, student: ModelRef, teacher: ModelRef, rows: pl.Da
         max_steps=2,
         learning_rate=1e-2,
         max_completion_length=6,
-        seed=3,
-        logging_steps=1,
-        save_strategy="no",
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
+        **PLAIN_TRL,
     )
     adapter = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=32, lora_dropout=0.05, target_modules="all-linear")
     trainer = DistillationTrainer(
@@ -92,7 +87,7 @@ def test_losses_are_those_of_plain_trl_to_the_last_digit(tmp_path, store, ref, t
     history = json.loads(stage.read("trainings")["metrics"][0])["history"]
     losses = [entry["loss"] for entry in history]
     assert losses == plain_losses(tmp_path / "plain", ref, teacher, rl_rows(6), lora=lora)
-    # What is recorded of the answers adds up to TRL's own figures.
+    # The recorded figures of the answers add up to TRL's own.
     answers = stage.read("row_losses")
     assert list(answers.columns) == list(ROW_LOSSES) and answers["step"].to_list() == [1] * 4 + [2] * 4
     tokens = pl.col("tokens").sum()

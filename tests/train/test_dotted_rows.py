@@ -35,7 +35,7 @@ class Said(Progress):
 
 
 def made(tmp_path, tiny, rows: pl.DataFrame, kind: str, **more: bool):
-    """Return the rows that are left, the dataset of those to train on, and what was said."""
+    """Return the rows that are left, the dataset of those to train on, and the lines said."""
     from train.dotted.dotted_rows import dotted_rows
     from train.examples.loss_settings import loss_settings
 

@@ -1,4 +1,4 @@
-"""Which type of dataset a trainer of a dotted path reads, as far as it is known."""
+"""The type of dataset that a trainer of a dotted path reads, as far as it is known."""
 
 import pytest
 

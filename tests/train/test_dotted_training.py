@@ -14,7 +14,7 @@ from curate.storage.stage import Stage
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
+from tests.train.tables import PLAIN_TRL, preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
 from train.dotted.dotted_training import with_phases
 from train.plan import plan_trainings
 from train.rows.unpaired_labels import in_random_order
@@ -79,12 +79,7 @@ def plain(folder: Path, ref: ModelRef, trainer: str, columns: list[str], rows: p
         per_device_train_batch_size=2,
         max_steps=2,
         learning_rate=1e-2,
-        seed=3,
-        logging_steps=1,
-        save_strategy="no",
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
+        **PLAIN_TRL,
     )
     done = getattr(module, f"{trainer.upper()}Trainer")(
         model=AutoModelForCausalLM.from_pretrained(ref.location, dtype=torch.float32),

@@ -49,7 +49,7 @@ class Notes(Progress):
 
 
 def finished(folder: Path, tiny: Path) -> tuple[Stage, list[str]]:
-    """Train to the end on the only stage of the store in ``folder``; returns also what was said."""
+    """Train to the end on the only stage of the store in ``folder``; returns also the lines said."""
     store, notes = Store(folder / "store"), Notes()
     with store.lock():
         stage = store.stage(next(iter(store.stages())))

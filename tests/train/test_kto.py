@@ -14,7 +14,7 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import recipe_with, sft_rows, turns, unpaired_rows, write_stage
+from tests.train.tables import PLAIN_TRL, recipe_with, sft_rows, turns, unpaired_rows, write_stage
 from train.rows.unpaired_labels import in_random_order
 from train.run import train_recipe
 
@@ -46,11 +46,13 @@ def plain_trl(folder: Path, ref: ModelRef, rows: pl.DataFrame, *, lora: bool = F
         {"prompt": json.loads(row["prompt"]), "completion": json.loads(row["completion"]), "label": row["label"]}
         for row in rows.iter_rows(named=True)
     ]
-    config = KTOConfig(
-        output_dir=str(folder), seed=3, use_cpu=True, bf16=False, gradient_checkpointing=False, logging_steps=1,
-        save_strategy="no", disable_tqdm=True, per_device_train_batch_size=3, max_steps=3, learning_rate=1e-2,
-        **options,
-    )  # fmt: skip
+    steps: dict[str, Any] = {
+        "per_device_train_batch_size": 3,
+        "max_steps": 3,
+        "learning_rate": 1e-2,
+        "disable_tqdm": True,
+    }
+    config = KTOConfig(output_dir=str(folder), **(PLAIN_TRL | steps | options))
     peft = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear")
     model = AutoModelForCausalLM.from_pretrained(ref.location, dtype="float32")
     tokenizer = AutoTokenizer.from_pretrained(ref.location)

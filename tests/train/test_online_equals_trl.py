@@ -11,7 +11,7 @@ from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.progress import Progress
 from tests.optional import needs
-from tests.train.tables import recipe_with, rl_rows, write_stage
+from tests.train.tables import PLAIN_TRL, recipe_with, rl_rows, write_stage
 from train.run import train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]
@@ -80,9 +80,8 @@ def plain(trainer: str, lora: bool, given: dict[str, Any], folder: str, out: Pat
     rows = [{"prompt": json.loads(p)} for p in rl_rows(ROWS)["prompt"]]
     adapter = LoraConfig(r=4, lora_alpha=32, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM")
     args = getattr(trl, f"{trainer.upper()}Config")(
-        output_dir=str(out), seed=3, use_cpu=True, bf16=False, gradient_checkpointing=False, logging_steps=1,
-        save_strategy="no", report_to="none", disable_tqdm=True, **given,
-    )  # fmt: skip
+        output_dir=str(out), **(PLAIN_TRL | {"report_to": "none", "disable_tqdm": True} | given)
+    )
     done = Noted(
         model=AutoModelForCausalLM.from_pretrained(folder, dtype="float32"),
         reward_funcs=[length, has_e],

@@ -1,4 +1,4 @@
-"""What a mistyped option, or one of another tool, is told; and wrong values."""
+"""Errors on mistyped options, on options of other tools, and on wrong values."""
 
 from typing import Any
 

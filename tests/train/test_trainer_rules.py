@@ -1,4 +1,4 @@
-"""What TRL's trainers refuse late, or take without a word, is refused by ``check``; the names are those of TRL."""
+"""``check`` refuses options that TRL's trainers refuse late, or take without a word; the names are those of TRL."""
 
 import importlib
 import inspect

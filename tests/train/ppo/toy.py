@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.tiny_model import small_llama
+
 WORDS = "a b c d e f g h".split()
 PROMPTS = tuple(f"{one} {other}" for one in WORDS for other in WORDS)
 LENGTH = 4  # tokens of an answer; nothing ends it earlier
@@ -13,25 +15,14 @@ def model_and_tokenizer(seed: int = 0) -> tuple[Any, Any]:
     """Return a random Llama (hidden 32, 2 layers) and a tokenizer with a token a word, of which an answer has four."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     vocabulary = {word: i for i, word in enumerate(["<pad>", "<end>", *WORDS])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<end>")
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=32,
-        bos_token_id=None,
-        eos_token_id=fast.eos_token_id,
-        pad_token_id=fast.pad_token_id,
-    )
+    config = small_llama(fast, vocab_size=len(vocabulary), positions=32, tied=False)
     return LlamaForCausalLM(config).train(), fast
 
 

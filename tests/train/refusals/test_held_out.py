@@ -1,4 +1,4 @@
-"""Which rows a training holds out, which its model has learnt, and what the refusal says."""
+"""Rows that a training holds out, rows that its model has learnt, and the refusal where prompts are in both."""
 
 import json
 from pathlib import Path

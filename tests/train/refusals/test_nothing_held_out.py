@@ -1,4 +1,4 @@
-"""What ``check`` says of an evaluation that would have no prompts."""
+"""``check`` warns of an evaluation that would have no prompts."""
 
 import pytest
 
