@@ -160,7 +160,7 @@ def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | 
         return build(loaded, open_store(store, create=True), bars, trained=trained_model)
 
 
-# What a recipe can name beside the files of a kind of step.
+# Names that a recipe may use beside the files of a kind of step.
 UNLISTED = {
     "score": "  training           The losses that candidates had in a training of another recipe (docs/training.md).",
     "train": "A dotted path, such as trl.experimental.orpo, names any other trainer of TRL's shape (docs/training.md).",

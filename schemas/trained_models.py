@@ -1,4 +1,4 @@
-"""Which trainings a recipe's steps and trainings need: a step may ask a trained model, a reward may be one."""
+"""The trainings that a recipe's steps and trainings need: a step may ask a trained model, a reward may be one."""
 
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Step

@@ -1,4 +1,4 @@
-"""Which checkpoint of a training is the best one, of those that were evaluated and saved."""
+"""The best checkpoint of a training, of those that were evaluated and saved."""
 
 import operator
 from pathlib import Path

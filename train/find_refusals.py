@@ -26,7 +26,7 @@ from train.row_mentions import first_rows
 
 @dataclass(frozen=True)
 class Looked:
-    """What was looked for in a training that is not refused.
+    """Warnings and left-out rows of a training that is not refused.
 
     Attributes:
         warnings: What the recipe allows, and what may be wrong.

@@ -1,4 +1,4 @@
-"""How messages name a few of many rows, and say what share of them is meant."""
+"""Texts for messages: the first ids of many rows, and a share in percent."""
 
 from collections.abc import Iterable
 

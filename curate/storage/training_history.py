@@ -1,4 +1,4 @@
-"""The history of a training, for ``gristmill why``: what it started from, its rows and figures, what came of it.
+"""The history of a training, for ``gristmill why``: its start model, its rows and figures, and its uses.
 
 It is read from the training's stage and from the manifests of the stages that depend on it.
 """

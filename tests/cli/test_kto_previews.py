@@ -1,4 +1,4 @@
-"""What ``gristmill check`` shows of a KTO training: each row with its label, the counts, and labels not known yet."""
+"""``gristmill check`` shows the rows of a KTO training with their labels and counts, or says that none are known."""
 
 import json
 from pathlib import Path

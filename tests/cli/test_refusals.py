@@ -1,4 +1,4 @@
-"""What ``gristmill check`` and ``train`` refuse once the datasets are built, and what ``allow`` takes back."""
+"""``gristmill check`` and ``train`` refuse trainings once the datasets are built; ``allow`` takes refusals back."""
 
 import json
 from pathlib import Path

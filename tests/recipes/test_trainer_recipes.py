@@ -17,7 +17,7 @@ pytestmark = [needs("trl"), pytest.mark.slow]
 
 KEPT = {"train": 8, "test": 3, "new_tools": 2, "no_call": 2, "new_kind": 2}  # rows of each use of a file
 HALF = "pattern='[aeiou]$'"  # in place of that of the score "brief": random answers pass it now and then
-# Which settings make each recipe small; those of a training have its name in front.
+# The settings that make each recipe small; those of a training have its name in front.
 CHANGES = {
     "tools": ["train.sft.max_steps=2", "train.sft.max_length=1024"],
     "reasoning": ["train.with_traces.max_steps=2", "train.answers_only.max_steps=2"],

@@ -1,4 +1,4 @@
-"""What docs/training.md shows of the shipped recipes is what ``check`` prints of them."""
+"""The output of the shipped recipes in docs/training.md is the output that ``check`` prints."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""How many tokens a model reads, as its ``config.json`` says, without loading it."""
+"""The number of tokens that a model reads, from its ``config.json``, without loading it."""
 
 import json
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ ANSWER = "max_completion_length"  # the option for the most tokens of a sampled 
 
 
 class Context(NamedTuple):
-    """How many tokens a model reads.
+    """The number of tokens that a model reads.
 
     Attributes:
         tokens: The most positions of a sequence; None where the model's files do not say it.

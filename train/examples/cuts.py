@@ -1,4 +1,4 @@
-"""What ``max_length`` takes of a row: learnt tokens, whole turns and tool calls."""
+"""The learnt tokens, whole turns and tool calls of a row that ``max_length`` cuts off."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from train.examples.learnt_tokens import Part, TokenSequence
 
 
 class Cut(NamedTuple):
-    """What a row loses at ``max_length``.
+    """The part of a row that is cut off at ``max_length``.
 
     Attributes:
         row_id: The row.
@@ -27,7 +27,7 @@ class Cut(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """What the sequences of a row lose: as ``Cut`` has it, and the tokens of the longest sequence before it is cut."""
+    """The loss of a row's sequences, counted as in ``Cut``, and the tokens of the longest one before it is cut."""
 
     lost: int
     learnt: int
@@ -36,7 +36,7 @@ class Loss(NamedTuple):
     longest: int
 
     def cut(self, row_id: str, *, left_out: bool) -> Cut | None:
-        """Return what the row of these sequences loses; None where it loses nothing."""
+        """Return the cut of the row of these sequences; None where it loses nothing."""
         lost = self.learnt if left_out else self.lost
         return Cut(row_id, lost, self.learnt, self.turns, self.calls, left_out) if lost else None
 

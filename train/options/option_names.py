@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from schemas.errors import UserError
 
-# What other tools (axolotl, LLaMA-Factory, unsloth, OpenAI's API) and earlier releases of TRL and transformers call an
-# option: today's names, of which a trainer has some.
+# The name of an option in other tools (axolotl, LLaMA-Factory, unsloth, OpenAI's API) and in earlier releases of TRL
+# and transformers -> its names today, of which a trainer has some.
 OTHER_NAMES = {
     "accumulation": ("gradient_accumulation_steps",),
     "accumulation_steps": ("gradient_accumulation_steps",),

@@ -31,7 +31,7 @@ ERRORS = 2  # of a scorer's errors, how many are named
 
 @dataclass
 class Probed:
-    """What a reward says of answers.
+    """The values that a reward gives to answers.
 
     Attributes:
         prompts: The prompts whose candidates have scores.

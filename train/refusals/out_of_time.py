@@ -1,8 +1,8 @@
-"""Whether a verdict on a program only says that there was no time to run it, as on a busy machine."""
+"""Recognises verdicts on programs that ran out of time, as on a busy machine, and so were not judged."""
 
 import json
 
-# How the sandbox says so (``curate.verifiers.sandbox.clock``), and the scorer ``code`` where it did not answer.
+# Words of the sandbox for it (``curate.verifiers.sandbox.clock``), and the scorer ``code`` where it did not answer.
 OUT_OF_TIME = ("took more than", "the machine was too busy", "the sandbox gave no reply")
 
 

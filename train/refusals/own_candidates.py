@@ -1,4 +1,4 @@
-"""Whether the candidates of a run show how the model of a training answers: many enough, its own, and not chosen."""
+"""Candidates of a run stand for a training's own answers if they are many enough, its model's, and not chosen."""
 
 import json
 import re

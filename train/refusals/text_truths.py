@@ -1,4 +1,4 @@
-"""Which ground truths are answers that ``math`` can judge, though any text equals itself."""
+"""Tells ground truths that ``math`` can judge from other texts, though any text equals itself."""
 
 import json
 import re

@@ -33,7 +33,7 @@ MOST_ALLOWED = 0.5  # of the rows that were judged, the share that may be left o
 
 
 class Unaccepted(NamedTuple):
-    """What verifiers say of the ground truths of a training.
+    """Verdicts of verifiers on the ground truths of a training.
 
     Attributes:
         rows: The rows whose ground truth is not accepted: ``row_id``, ``why``.
