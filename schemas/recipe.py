@@ -105,6 +105,18 @@ class EarlyStopping(Strict):
     threshold: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
+class Launch(Strict):
+    """The processes of a training.
+
+    Attributes:
+        processes: How many there are; each takes ``per_device_train_batch_size`` rows of a batch.
+        config: A configuration of ``accelerate``: a file, or the name of one of TRL's presets, such as ``fsdp2``.
+    """
+
+    processes: int | None = Field(default=None, ge=1, le=1024)
+    config: str | None = None
+
+
 class Training(Open):
     """One training. Further keys go unchanged to TRL's config class.
 
@@ -119,6 +131,8 @@ class Training(Open):
         quantize: The precision that the frozen weights are loaded in, under LoRA (QLoRA): 4 bits (NF4) or 8.
         early_stopping: End when evaluations get no better, and keep the best model; a number is the patience.
         eval_split: The split to evaluate on; by default the first one by name.
+        merge: Whether the model's folder gets whole weights, the adapter merged into them.
+        launch: The processes to train in, if more than this one.
         unshown: What becomes of rows with something that the model's chat template does not print, such as tool calls:
             refuse them, leave the rows out, write reasoning traces into the text (and refuse all else), or train on
             what it prints of them.
@@ -134,6 +148,8 @@ class Training(Open):
     quantize: Literal["4bit", "8bit"] | None = None
     early_stopping: EarlyStopping | None = None
     eval_split: str | None = None
+    merge: bool = False
+    launch: Launch | None = None
     unshown: Literal["refuse", "leave_out", "in_text", "ignore"] = "refuse"
 
     @field_validator("early_stopping", mode="before")

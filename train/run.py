@@ -3,7 +3,6 @@
 import gc
 import importlib.util
 import time
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -17,14 +16,14 @@ from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
-from train.card import write_card
 from train.find_refusals import refusals_of
-from train.finding.find_trainer import find_trainer
 from train.job import TrainingJob
+from train.launch.run_trainer import run_trainer
 from train.options.best_model import effective_settings
 from train.options.options import lora_options
 from train.plan import PlannedTraining, plan_trainings, trained_ref, with_trained
 from train.record import summary, training_record, write_tables
+from train.reports.card import write_card
 from train.trl_check import check_with_trl
 
 
@@ -124,9 +123,7 @@ def _train(
             early_stopping=planned.training.early_stopping,
         )
         folder = writer.folder("model")
-        with warnings.catch_warnings():  # TRL and transformers deprecate each other's defaults; no user can help it
-            warnings.simplefilter("ignore", FutureWarning)
-            outcome = find_trainer(job.trainer).train(job, folder)
+        outcome = run_trainer(job, folder, planned.training.launch)
         outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out]))
         record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)

@@ -24,6 +24,8 @@ def key_of_choices(
     some = {
         "early_stopping": training.early_stopping and training.early_stopping.model_dump(),
         "quantize": training.quantize,
+        "merge": training.merge or None,
+        "launch": training.launch and training.launch.model_dump(),
         "truths": _truths(training) if rewards else None,
         "unshown": training.unshown if training.unshown != "refuse" else None,
         "trl": importlib.metadata.version("trl") if is_dotted(training.trainer) else None,  # its code is TRL's

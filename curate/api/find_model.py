@@ -1,0 +1,50 @@
+"""The model that a person names: of a recipe, a training of a store, a built-in one, a folder, one of the hub."""
+
+from pathlib import Path
+
+from curate.models.engine_settings import resolve_model
+from curate.models.model_ref import ModelRef
+from curate.models.weight_files import BUILT_IN
+from curate.pipeline.run_state import recipe_model
+from curate.storage.store import Store
+from curate.storage.training_records import TrainingRecord, find_trainings, training_records
+from schemas.errors import UserError, unknown
+from schemas.recipe import Model, Recipe
+
+
+def find_model(text: str, store: Store | None = None, recipe: Recipe | None = None) -> ModelRef:
+    """Return the model that a text names; nothing is loaded.
+
+    Args:
+        text: A model of the recipe's section ``models``; a training of the store by its name, recipe and name
+            (``demo/sft``) or id, of several with one name the one that finished last; a built-in name; a model's or an
+            adapter's folder; a hub id. The first of these that fits.
+        store: The store to look for trainings in.
+        recipe: The recipe to look for models in.
+
+    Raises:
+        UserError: The text names none of these; the message names the nearest.
+    """
+    if recipe is not None and text in recipe.models:
+        return recipe_model(recipe, text, recipe.where("models", text))
+    records = training_records(store) if store is not None else []
+    found = find_training(text, records)
+    if found is not None:
+        return resolve_model(found.name, Model(model=str(found.stage.folder("model"))))
+    folder = Path(text).expanduser()
+    if text in BUILT_IN or folder.is_dir() or text.count("/") == 1:
+        return resolve_model(text.rstrip("/").rsplit("/", 1)[-1], Model(model=text), Path.cwd())
+    names = [*(recipe.models if recipe else ()), *dict.fromkeys(one.name for one in records), *BUILT_IN]
+    raise unknown("model, training of the store or folder called", text, names)
+
+
+def find_training(text: str, records: list[TrainingRecord]) -> TrainingRecord | None:
+    """Return the training that a text names, of several with one name the one that finished last; None for none.
+
+    Raises:
+        UserError: The text is the start of several trainings' ids.
+    """
+    found = find_trainings(records, text)
+    if len(found) > 1 and text != found[0].name and "/" not in text:
+        raise UserError(f"{text!r} is the start of several trainings' ids: {', '.join(one.id for one in found[:5])}")
+    return found[0] if found else None
