@@ -5,12 +5,15 @@ import time
 import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from schemas.errors import printable
 from schemas.progress import Progress, StageWarning
 
 LABEL = 34  # characters of a stage's label
+WIDE = 110  # columns of a terminal that has room for the time so far and a long bar beside a training's figures
+LONG, SHORT = 24, 16  # characters of a stage's label beside the bar of a wide terminal, and of a narrower one
 
 
 class Bars(Progress):
@@ -19,15 +22,17 @@ class Bars(Progress):
     def __init__(self, console: Console | None = None) -> None:
         """Write to ``console``, stderr by default."""
         self.console = console or Console(stderr=True, highlight=False)
+        wide = self.console.width >= WIDE
+        self.label = LONG if wide else SHORT
         self.bars = rich.progress.Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=28 if wide else 8),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            *([TextColumn("{task.fields[unit]}"), TimeElapsedColumn()] if wide else []),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
             console=self.console,
+            expand=True,  # so that the figures get what is left, and not the other columns less than they need
             transient=True,
             disable=not self.console.is_terminal,
         )
@@ -47,7 +52,8 @@ class Bars(Progress):
         """Replace the bar by one for this stage."""
         self._clear()
         if total is None or total > 0:
-            self.task = self.bars.add_task(label, total=total, unit=unit, note="")
+            short = label if len(label) <= self.label else f"{label[: self.label - 1]}\u2026"
+            self.task = self.bars.add_task(printable(short), total=total, unit=unit, note="")
             if not self.console.is_terminal and total and unit != "rows":
                 self.console.print(f"  {label}: {total:,} {unit} ...")
 
@@ -56,7 +62,7 @@ class Bars(Progress):
         if self.task is not None:
             self.bars.update(self.task, advance=done)
             if note:
-                self.bars.update(self.task, note=note)
+                self.bars.update(self.task, note=printable(note))
 
     def end(self, label: str, result: str, *, reused: bool = False) -> None:
         """Print a line for the finished stage."""
@@ -77,9 +83,13 @@ class Bars(Progress):
         """Print a line."""
         self.console.print(message, markup=False, soft_wrap=True)
 
+    def status(self, line: str) -> None:
+        """Print a line, where there is no bar that shows it."""
+        if not self.console.is_terminal:
+            self.console.print(printable(line), markup=False, soft_wrap=True)
+
     def warn(self, warning: StageWarning) -> None:
         """Print a warning."""
-        self._clear()
         line = Text.assemble(("warning:", "yellow"), " ", printable(str(warning)))
         self.console.print(line, soft_wrap=True)
 

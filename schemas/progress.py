@@ -29,5 +29,8 @@ class Progress:
     def say(self, message: str) -> None:
         """Show a message on a line of its own."""
 
+    def status(self, line: str) -> None:
+        """Receive, now and then, how far the current stage is, for a display without a bar: a line of its own."""
+
     def warn(self, warning: StageWarning) -> None:
         """Show a warning about a stage on a line of its own."""

@@ -49,7 +49,7 @@ TRAININGS = {
     "training_id": TEXT, "name": TEXT, "trainer": TEXT, "dataset": TEXT, "model": TEXT, "base": TEXT, "rows": INTEGER,
     "steps": INTEGER, "seconds": NUMBER, "settings": TEXT, "metrics": TEXT, "path": TEXT, "versions": TEXT,
 }  # fmt: skip
-TRAINING_ROWS = {"training_id": TEXT, "row_id": TEXT, "fate": TEXT}
+TRAINING_ROWS = {"training_id": TEXT, "row_id": TEXT, "fate": TEXT, "cut_tokens": INTEGER}
 ROW_LOSSES = {
     "training_id": TEXT, "step": INTEGER, "epoch": NUMBER, "row_id": TEXT, "phase": TEXT, "loss": NUMBER,
     "tokens": INTEGER, "entropy": NUMBER, "margin": NUMBER,

@@ -56,8 +56,14 @@ class TrainedModel:
 
     @property
     def rows(self) -> pl.DataFrame:
-        """The fate of every row of its split: ``row_id`` and ``fate`` ('trained', or why the row was left out)."""
-        return self.stage.read("training_rows").select("row_id", "fate")
+        """The fate of every row of its split: ``row_id``, ``fate`` ('trained', or why it was left out), ``cut_tokens``.
+
+        ``cut_tokens`` is how many of its learnt tokens ``max_length`` cut off; null where that is not known.
+        """
+        rows = self.stage.read("training_rows")
+        if "cut_tokens" not in rows.columns:  # of a training of an earlier version
+            rows = rows.with_columns(cut_tokens=pl.lit(None, pl.Int64))
+        return rows.select("row_id", "fate", "cut_tokens")
 
     @property
     def losses(self) -> pl.DataFrame:

@@ -17,6 +17,8 @@ from schemas.errors import UserError
 from train.best_checkpoint import best_model, choose_best
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
+from train.reports.given_rows import GivenRows
+from train.reports.watch import Watch
 from train.stored_adapter import check_stored, start_of, store_change
 from train.synced_reference import load_reference, save_reference
 from train.trl_setup import trl_errors
@@ -34,7 +36,9 @@ class Recorder(Protocol):
         """Start from the rows that an interrupted training recorded."""
 
 
-def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tuple[int, dict[str, Any]]:
+def fit(
+    trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path, given: GivenRows
+) -> tuple[int, dict[str, Any]]:
     """Train, resuming from the last whole checkpoint if there is one, and save the model.
 
     Args:
@@ -42,15 +46,18 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
         job: The training.
         recorder: Its record is saved with each checkpoint, and restored on resuming.
         folder: The folder for the weights (of an adapter, or of the whole model) and the tokenizer.
+        given: The rows that it is given, counted, to be told before the first step.
 
     Returns:
         The number of steps, and the metrics: the ``first`` and ``last`` value of each figure that TRL logs, the whole
-        ``history``, and where the best model is kept, which that is (``best``).
+        ``history``, what was known before the first step and measured since (``facts``), and where the best model is
+        kept, which that is (``best``).
     """
     trainer.remove_callback(PrinterCallback)  # it prints, now that TRL's own bar is off
     if job.early_stopping:
         trainer.add_callback(EarlyStoppingCallback(job.early_stopping.patience, job.early_stopping.threshold))
-    callback = FitCallback(job, recorder, trainer)
+    watch, callback = Watch(job, trainer, given), FitCallback(job, recorder, trainer)
+    trainer.add_callback(watch)
     trainer.add_callback(callback)
     trainer.args.save_total_limit = None  # ``FitCallback`` keeps to it: TRL would remove the last whole one too early
     checkpoint = resume_point(job.work_folder)
@@ -63,13 +70,14 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
     start = start_of(trainer.model) if job.lora is not None else {}
     with _metric_errors(job), trl_errors(job, lambda: callback.began), without_tied_warning(trainer.model):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    measured = watch.metrics()
     trainer.model.save_pretrained(folder)
     trainer.processing_class.save_pretrained(folder)
     if job.lora is not None:
         store_change(folder, start)
         note_start(folder, job.ref)
         check_stored(trainer.model, job, folder)
-    return trainer.state.global_step, summarize(trainer.state.log_history) | best_model(trainer)
+    return trainer.state.global_step, summarize(trainer.state.log_history) | measured | best_model(trainer)
 
 
 def summarize(history: list[dict[str, Any]]) -> dict[str, Any]:
@@ -125,7 +133,7 @@ def _metric_errors(job: TrainingJob) -> Generator[None]:
 
 
 class FitCallback(TrainerCallback):
-    """Reports each step, and saves a checkpoint by the clock: once a minute, in at most 5% of the time."""
+    """Saves a checkpoint by the clock: once a minute, in at most 5% of the time."""
 
     def __init__(self, job: TrainingJob, recorder: Recorder, trainer: Any) -> None:
         self.job, self.recorder, self.trainer = job, recorder, trainer
@@ -133,29 +141,19 @@ class FitCallback(TrainerCallback):
         args = trainer.args
         # Without steps to save at, only the last checkpoint is of use, and the best one.
         self.kept = args.save_total_limit or (1 if args.save_strategy in ("no", "best") else None)
-        self.note = ""
         self.saved_at = time.monotonic()
         self.step_ended_at = self.saved_at
         self.interval = 60.0  # seconds between two checkpoints
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Show the bar, with the steps of an interrupted training done."""
+        """Note that the steps begin."""
         self.began = True
-        self.job.progress.begin(f"train {self.job.name}", state.max_steps, "steps")
-        self.job.progress.advance(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Advance the bar, and ask for a checkpoint when the interval is over."""
-        self.job.progress.advance(1, self.note)
+        """Ask for a checkpoint when the interval is over."""
         self.step_ended_at = time.monotonic()
         if self.step_ended_at - self.saved_at > self.interval and state.global_step < state.max_steps:
             control.should_save = True
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **others: Any) -> None:
-        """Keep the figure to show: the reward in GRPO (whose loss says nothing), else the loss."""
-        figures = logs or {}
-        name = next((n for n in ("reward", "loss") if isinstance(figures.get(n), int | float)), None)
-        self.note = f"{name} {figures[name]:.3f}" if name else self.note
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Make the checkpoint whole, set the interval by how long saving took, and remove older checkpoints."""

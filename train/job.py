@@ -66,7 +66,8 @@ class Outcome:
     Attributes:
         steps: The number of optimizer steps.
         metrics: The first and last value of each figure that TRL logs, and the whole ``history``.
-        fates: For every row of the split ``train`` its ``row_id`` and ``fate``: 'trained', or why it was left out.
+        fates: For every row of the split ``train`` its ``row_id``, ``fate`` ('trained', or why it was left out) and
+            ``cut_tokens`` (how many of its learnt tokens ``max_length`` cuts off; null where that is not known).
         row_losses: ``schemas.rows.ROW_LOSSES`` without the training's id.
         rollouts: ``schemas.rows.ROLLOUTS`` without the training's id.
         learnt: What is learnt of the rows, counted (``train.examples.examples.Examples.counts``).

@@ -10,6 +10,7 @@ from train.examples.examples import Examples
 from train.examples.loss_settings import loss_settings
 from train.fit import fit
 from train.job import Outcome, TrainingJob
+from train.reports.given_rows import given_rows
 from train.row_losses import RowLosses
 from train.rows.training_rows import TrainingRows, check_held_out, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors
@@ -75,10 +76,12 @@ def train_on_rows(
             **further,
         )
     trainer.start_recording(row_ids)
-    steps, metrics = fit(trainer, job, trainer, folder)
+    steps, metrics = fit(trainer, job, trainer, folder, given_rows(rows, examples))
     losses = trainer.recorded()
     reached = set(losses["row_id"]) if trainer.tells_rows_apart() else None
-    return Outcome(steps, metrics, rows.fates(reached), row_losses=losses, learnt=examples.counts)
+    return Outcome(
+        steps, metrics, rows.fates(reached, examples.cut_tokens()), row_losses=losses, learnt=examples.counts
+    )
 
 
 def _examples(job: TrainingJob, rows: TrainingRows, chat: Chat, make: Callable[..., Examples]) -> tuple[Examples, ...]:

@@ -124,7 +124,7 @@ def _train(
         )
         folder = writer.folder("model")
         outcome = run_trainer(job, folder, planned.training.launch)
-        outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out]))
+        outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out], how="diagonal"))
         record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)
         write_card(folder, recipe, planned.training, record, adapter=lora is not None)

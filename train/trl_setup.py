@@ -80,6 +80,7 @@ def build_config(
         "disable_tqdm": True,  # ``train.fit`` reports the progress
         "logging_steps": 1,  # a short training would otherwise end without a single figure
         "save_strategy": "no",  # ``train.fit`` saves by the clock, which suits any size of model and of data
+        "logging_nan_inf_filter": False,  # it logs the mean of earlier losses in the place of one that is no number
     }
     if not torch.cuda.is_available():
         defaults |= {"use_cpu": True, "gradient_checkpointing": False, "dataloader_pin_memory": False}

@@ -250,7 +250,7 @@ def _add_trainings(con: duckdb.DuckDBPyConnection, history: RowHistory, row_ids:
     rows = _rows(
         con,
         """
-        SELECT t.name, t.trainer, r.training_id, r.row_id, r.fate,
+        SELECT t.name, t.trainer, r.training_id, r.row_id, r.fate, r.cut_tokens,
                min_by(l.loss, l.step) AS first, max_by(l.loss, l.step) AS last
         FROM training_rows r LEFT JOIN trainings t USING (training_id)
         LEFT JOIN row_losses l ON l.training_id = r.training_id AND l.row_id = r.row_id AND l.phase = 'train'
@@ -261,6 +261,7 @@ def _add_trainings(con: duckdb.DuckDBPyConnection, history: RowHistory, row_ids:
         "models trained on it",
         [
             f"{r['name']} ({r['trainer']}, {r['training_id']}): {r['row_id']} {r['fate']}"
+            + (f", {r['cut_tokens']:,} of its tokens cut off by max_length" if r["cut_tokens"] else "")
             + (f", loss {r['first']:.3f} -> {r['last']:.3f}" if r["first"] is not None else "")
             for r in rows
         ],

@@ -69,6 +69,7 @@ def _history(
     history.add("trainer", [row["trainer"], *_settings(settings)])
     history.add("learns from", _teachers(stage, settings, titles))
     history.add("dataset", [dataset, *_fates(stage)])
+    history.add("size, memory and pace", _facts(metrics.get("facts") or {}))
     history.add("figures", _figures(metrics))
     bad = bad_rows(store, stage)
     margins = f"rows with the smallest last margin, {TURNED}" if len(bad) else "pairs with the smallest last margin"
@@ -125,12 +126,33 @@ def _teachers(stage: Stage, settings: dict[str, Any], titles: dict[str, str]) ->
 
 def _fates(stage: Stage) -> list[str]:
     """Return how many rows were trained on, and how many were left out for which reason."""
-    counts = (
-        stage.read("training_rows", ["fate"])["fate"].value_counts(sort=True).sort("count", "fate", descending=True)
-    )
+    rows = stage.read("training_rows")
+    counts = rows["fate"].value_counts(sort=True).sort("count", "fate", descending=True)
     trained = sum(count for fate, count in counts.iter_rows() if fate == "trained")
     left = [f"{count:,} left out: {short(fate, 200)}" for fate, count in counts.iter_rows() if fate != "trained"]
-    return [f"{trained:,} rows trained", *left]
+    return [f"{trained:,} rows trained{_cut(rows)}", *left]
+
+
+def _cut(rows: pl.DataFrame) -> str:
+    """Return how many of the rows trained ``max_length`` cut, with the tokens; empty where none, or not known."""
+    if "cut_tokens" not in rows.columns:  # of a training of an earlier version
+        return ""
+    lost = rows.filter((pl.col("fate") == "trained") & (pl.col("cut_tokens") > 0))["cut_tokens"]
+    return f", {len(lost):,} of them cut at max_length ({lost.sum():,} tokens not learnt)" if len(lost) else ""
+
+
+def _facts(facts: dict[str, Any]) -> list[str]:
+    """Return what was known of a training before its first step, and what was measured of it."""
+    if not facts:
+        return []
+    adapter = f": {facts['adapter']}" if facts["adapter"] else ""
+    lines = [f"{facts['parameters']:,} parameters, {facts['trainable']:,} trained{adapter}"]
+    known = [(facts[n], word) for n, word in (("memory_measured", "measured"), ("memory", "estimated")) if facts[n]]
+    if known:
+        lines.append("memory at most " + ", ".join(f"{count / 1e9:,.1f} GB {word}" for count, word in known))
+    pace = [f"{facts['seconds_a_step']:.3g} s a step"] if facts["seconds_a_step"] else []
+    pace += [f"{facts['tokens_a_second']:,.0f} tokens a second"] if facts["tokens_a_second"] else []
+    return lines + ([", ".join(pace)] if pace else [])
 
 
 def _figures(metrics: dict[str, Any]) -> list[str]:

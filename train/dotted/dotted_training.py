@@ -52,6 +52,7 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     from train.online.rewards import reward_functions
     from train.online.rollouts import Rollouts
     from train.online.sampled_prompts import answer_room, checked_prompts, longest_answer
+    from train.reports.given_rows import given_rows
     from train.rows.training_rows import check_training_rows
     from train.rows.unpaired_labels import rows_in_random_order
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config
@@ -88,7 +89,7 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
         rollouts.ends = frozenset((tokenizer.eos_token_id,))
         if hasattr(trainer, "start_recording"):
             trainer.start_recording(rollouts)
-        steps, metrics = fit(trainer, job, rollouts if job.rewards else NoRecord(), folder)
+        steps, metrics = fit(trainer, job, rollouts if job.rewards else NoRecord(), folder, given_rows(rows))
     say_what_is_not_recorded(found, job)
     recorded = with_phases(rollouts.recorded(), rows.held_out)
     fates = rows.fates(set(recorded["row_id"]) if job.rewards else None)

@@ -49,6 +49,10 @@ class Examples:
         """Return the rows that are left out: ``row_id`` and ``fate`` (the reason)."""
         return pl.DataFrame({"row_id": [*self.dropped], "fate": [*self.dropped.values()]}, schema=FATES)
 
+    def cut_tokens(self) -> dict[str, int]:
+        """Return how many of its learnt tokens ``max_length`` cuts off each row, 0 for none, of rows left out too."""
+        return {cut.row_id: cut.lost for cut in self.cuts}
+
     def dataset(self) -> Any:
         """Return the examples as a ``datasets.Dataset``, or None where there are none."""
         from datasets import Dataset, disable_progress_bars

@@ -18,6 +18,7 @@ from train.online.rollout_summary import OF_ANSWERS, masks_cut, rollout_counts, 
 from train.online.rollouts import RecordedRollouts, Rollouts
 from train.online.sampled_prompts import checked_prompts, longest_answer, sampled_prompts
 from train.options.reward_weights import reward_weights
+from train.reports.given_rows import given_rows
 from train.rows.training_rows import TrainingRows
 from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 
@@ -71,7 +72,7 @@ def train_on_prompts(
         )
     trainer.start_recording(rollouts)
     with without_trl_warnings():
-        steps, metrics = fit(trainer, job, rollouts, folder)
+        steps, metrics = fit(trainer, job, rollouts, folder, given_rows(prompts.rows, prompts.examples))
     recorded = rollouts.recorded()
     learnt = dict(prompts.examples.counts) | _said(job, recorded, config, groups=groups)
     fates = _fates(prompts.rows, recorded, config)

@@ -20,7 +20,7 @@ def write_card(folder: Path, recipe: Recipe, training: Training, record: dict[st
         adapter: Whether the folder holds a LoRA adapter, not full weights.
     """
     settings, metrics = json.loads(record["settings"]), json.loads(record["metrics"])
-    figures = {k: v for k, v in metrics.items() if k not in ("history", "learnt", "best")}
+    figures = {k: v for k, v in metrics.items() if k not in ("history", "learnt", "best", "facts")}
     base = record["base"].split("@")[0].split(">")[0]
     front = ["library_name: " + ("peft" if adapter else "transformers"), f"tags: [gristmill, {record['trainer']}]"]
     if base.count("/") == 1:  # a hub id; a local folder's name would be a link to nowhere

@@ -12,8 +12,8 @@ import polars as pl
 
 from schemas.errors import UserError
 from schemas.messages import ROLES
-from schemas.rows import TRAINING_ROWS
-from train.tables import MESSAGE_COLUMNS, empty_table
+from train.examples.examples import FATES
+from train.tables import MESSAGE_COLUMNS
 
 LIKELY_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 
@@ -42,7 +42,7 @@ def check_rows(rows: pl.DataFrame, dataset_type: str) -> pl.DataFrame:
         if reason:
             dropped["row_id"].append(row["row_id"])
             dropped["fate"].append(reason)
-    return pl.DataFrame(dropped, schema=empty_table(TRAINING_ROWS).schema)
+    return pl.DataFrame(dropped, schema=FATES)
 
 
 def to_dataset(rows: pl.DataFrame, dataset_type: str, *, first_index: int = 0) -> Any:

@@ -1,5 +1,6 @@
 """The rows that a training uses, and the fate of each row, as the table ``training_rows`` keeps it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,19 +40,23 @@ class TrainingRows:
         train = self.train.join(dropped, on="row_id", how="anti", maintain_order="left")
         return replace(self, train=train, dropped=pl.concat([self.dropped, dropped]))
 
-    def fates(self, reached: set[str] | None) -> pl.DataFrame:
+    def fates(self, reached: set[str] | None, cut: Mapping[str, int] | None = None) -> pl.DataFrame:
         """Return the fate of every row of the split ``train``.
 
         Args:
             reached: The ids of the rows that were in a batch; None if the batches' rows cannot be told apart, in which
                 case all rows count as trained.
+            cut: How many learnt tokens ``max_length`` cuts off a row, by row id, of those that lose some; None where
+                it is not known, or nothing is cut.
 
         Returns:
-            A table with ``row_id`` and ``fate``: 'trained', or why the row was left out.
+            A table with ``row_id``, ``fate`` ('trained', or why the row was left out) and ``cut_tokens``.
         """
         not_reached = pl.lit(reached is not None) & ~pl.col("row_id").is_in(list(reached or ()))
         fate = pl.when(not_reached).then(pl.lit("not reached before the last step")).otherwise(pl.lit("trained"))
-        return pl.concat([self.train.select("row_id", fate=fate), self.dropped.select("row_id", "fate")])
+        fates = pl.concat([self.train.select("row_id", fate=fate), self.dropped.select("row_id", "fate")])
+        lost = [None if cut is None else cut.get(row_id, 0) for row_id in fates["row_id"]]
+        return fates.with_columns(pl.Series("cut_tokens", lost, pl.Int64))
 
 
 def check_training_rows(job: TrainingJob, dataset_type: str) -> TrainingRows:

@@ -29,6 +29,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from train.fit import fit
     from train.online.distilled_answers import DistilledAnswers, as_rollouts, as_row_losses
     from train.online.sampled_prompts import checked_prompts, sampled_prompts
+    from train.reports.given_rows import given_rows
     from train.rows.training_rows import check_one_batch
     from train.same_vocabulary import check_same_tokens
     from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
@@ -53,7 +54,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
             eval_dataset=prompt_dataset(prompts.held_out),
         )
     trainer.start_recording(prompts.known.row_ids)
-    steps, metrics = fit(trainer, job, trainer, folder)
+    steps, metrics = fit(trainer, job, trainer, folder, given_rows(prompts.rows, prompts.examples))
     answers = trainer.recorded()
     trained = set(answers.filter(phase="train")["row_id"])
     return Outcome(

@@ -1,0 +1,131 @@
+"""A model's parameters, and the bytes that a step keeps of it for the backward pass, found without any weights.
+
+The model is built of fake tensors (``torch._subclasses.FakeTensorMode``), which have a shape and no content: a forward
+pass over them calls the same operations, so that torch's hook for saved tensors sees what a real pass would keep.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Batch(NamedTuple):
+    """The shape of the largest batch of one forward pass.
+
+    Attributes:
+        sequences: The number of sequences.
+        tokens: The tokens of each, the padding counted.
+    """
+
+    sequences: int
+    tokens: int
+
+
+class Shapes(NamedTuple):
+    """A model's sizes.
+
+    Attributes:
+        parameters: The number of its parameters, an adapter's included.
+        trainable: How many of them are trained.
+        modules: The number of modules that have an adapter.
+        saved: The bytes that a forward pass of the network below the head keeps; None where it can't be found.
+    """
+
+    parameters: int
+    trainable: int
+    modules: int
+    saved: int | None
+
+
+def shapes_of(
+    build: Callable[[], Any], adapter: Any, batch: Batch | None, *, half: bool, checkpointing: bool
+) -> Shapes:
+    """Return the sizes of a model as it would be trained.
+
+    Args:
+        build: Makes the model, with weights drawn at random (which are not drawn here).
+        adapter: PEFT's config of an adapter, or None where all weights are trained.
+        batch: The largest batch; None for no forward pass.
+        half: Whether the pass computes in bfloat16 (autocast).
+        checkpointing: Whether only the inputs of the layers are kept (gradient checkpointing).
+    """
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    modules, saved = 0, None
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = build().train()
+        if adapter is not None:
+            from peft import get_peft_model
+            from peft.tuners.tuners_utils import BaseTunerLayer
+
+            model = get_peft_model(model, copy.deepcopy(adapter))
+            modules = sum(isinstance(one, BaseTunerLayer) for one in model.modules())
+    weights = [*model.parameters()]
+    if batch is not None:
+        try:
+            with torch.random.fork_rng(devices=[]), FakeTensorMode():
+                _make_fake(model)
+                saved = _saved_bytes(model, batch, half=half)
+        except Exception:  # of any kind: each architecture has code of its own
+            saved = None
+    if saved is not None and batch is not None and checkpointing:
+        saved = _with_checkpoints(model.config.get_text_config(), batch, saved, half=half)
+    return Shapes(
+        sum(one.numel() for one in weights), sum(one.numel() for one in weights if one.requires_grad), modules, saved
+    )
+
+
+def _make_fake(model: Any) -> None:
+    """Put fake tensors of the CPU in the place of a model's tensors of the device ``meta``, which has other kernels."""
+    import torch
+
+    made: dict[int, Any] = {}  # weights that are one stay one
+    for module in model.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                fake = made.get(id(weight))
+                if fake is None:
+                    empty = torch.empty(weight.shape, dtype=weight.dtype, device="cpu")
+                    fake = made[id(weight)] = torch.nn.Parameter(empty, requires_grad=weight.requires_grad)
+                module._parameters[name] = fake
+        for name, held in module._buffers.items():
+            if held is not None:
+                module._buffers[name] = torch.empty(held.shape, dtype=held.dtype, device="cpu")
+
+
+def _with_checkpoints(config: Any, batch: Batch, saved: int, *, half: bool) -> int:
+    """Return the bytes kept under gradient checkpointing: each layer's input, and all that one layer keeps."""
+    layers = config.num_hidden_layers
+    inputs = layers * batch.sequences * batch.tokens * config.hidden_size * (2 if half else 4)
+    return min(saved, inputs + saved // layers)
+
+
+def _saved_bytes(model: Any, batch: Batch, *, half: bool) -> int:
+    """Return the bytes of the tensors, but for the weights, that a forward pass keeps for the backward pass.
+
+    With a mask for padding, as batches of rows of several lengths have it.
+    """
+    import torch
+
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    own = {one.untyped_storage()._cdata for one in itertools.chain(model.parameters(), model.buffers())}
+    kept: dict[int, Any] = {}
+
+    def keep(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage  # held, so that no later one gets its address
+        return tensor
+
+    ids = torch.zeros(batch.sequences, batch.tokens, dtype=torch.long)
+    mask = torch.ones(batch.sequences, 1, batch.tokens, batch.tokens, dtype=torch.bool)
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
+    ):
+        output = base.base_model(input_ids=ids, attention_mask=mask, use_cache=False)
+    total = sum(one.nbytes() for one in kept.values())
+    del output
+    return total
