@@ -17,6 +17,7 @@ from schemas.errors import UserError
 from train.best_checkpoint import best_model, choose_best
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
+from train.reports.trackers import guard_trackers
 from train.stored_adapter import check_stored, start_of, store_change
 from train.synced_reference import load_reference, save_reference
 from train.trl_setup import trl_errors
@@ -48,6 +49,7 @@ def fit(trainer: Any, job: TrainingJob, recorder: Recorder, folder: Path) -> tup
         ``history``, and where the best model is kept, which that is (``best``).
     """
     trainer.remove_callback(PrinterCallback)  # it prints, now that TRL's own bar is off
+    guard_trackers(trainer, job)
     if job.early_stopping:
         trainer.add_callback(EarlyStoppingCallback(job.early_stopping.patience, job.early_stopping.threshold))
     callback = FitCallback(job, recorder, trainer)
