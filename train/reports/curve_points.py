@@ -1,6 +1,6 @@
 """The points of a curve as they are drawn: smoothed, and thinned without losing its extremes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ FEWEST = 20  # points: of fewer, a mean says less than they do
 SHARE = 25  # a mean is over a 25th of the points
 
 
-def smoothed(points: Points) -> Points:
+def smoothed(points: Sequence[tuple[float, float | None]]) -> Points:
     """Return the running mean of a curve; no points where there are few.
 
     The window is centred, and smaller at both ends. Values that are no numbers are left out of it.

@@ -83,7 +83,7 @@ def _legend(shown: list[Panel], kept: int | None, left_out: int, width: int) -> 
     parts += ["rings: evaluations"] if any(line.evaluated for line in lines) else []
     parts += [f"dashed: step {kept:,}, which is kept"] if kept else []
     lost = sum(panel.lost for panel in shown)
-    parts += [f"gaps: {lost:,} values are no numbers"] if lost else []
+    parts += [f"gaps: not a number ({lost:,})"] if lost else []
     parts += [f"not drawn: {left_out:,} more"] if left_out else []
     lines_of_text = ["x: optimizer steps"]
     for part in parts:

@@ -91,7 +91,7 @@ def test_what_is_no_number_is_a_gap_and_is_counted():
     values = {3: math.nan, 4: math.inf, 7: None}
     svg = curves("t", log(10, loss=lambda i: values.get(i, float(i))))
     (path,) = [one.attrib["d"] for one in drawn(svg).iter(f"{SVG}path") if one.attrib["class"] == "line0"]
-    assert path.count("M") == 3 and "gaps: 3 values are no numbers" in svg
+    assert path.count("M") == 3 and "gaps: not a number (3)" in svg
 
 
 def test_a_long_log_keeps_its_extremes():
