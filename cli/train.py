@@ -29,6 +29,8 @@ def train(
         models = train(loaded, opened, names, bars)
     for name, model in models.items():
         typer.echo(f"{name}: {model.path}")
+        if model.curves is not None:
+            typer.echo(f"{name}, its curves: {model.curves}")
 
 
 def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None, limit: Limit = None) -> None:

@@ -12,6 +12,7 @@ from curate.api.display import html_table, shown
 from curate.api.run import AnyRecipe, AnyStore, as_progress, as_recipe, as_store, built
 from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
+from curate.storage.training_records import CURVES
 from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
@@ -27,6 +28,8 @@ from train.plan import (
     trained_model,
     trained_models,
 )
+from train.reports.evaluated import add_to_cards
+from train.reports.write_reports import unharmed
 from train.run import train_recipe
 from train.trl_check import check_with_trl
 
@@ -47,6 +50,12 @@ class TrainedModel:
     def path(self) -> Path:
         """The folder of the weights (of the adapter, where LoRA made one), for ``transformers`` or ``peft``."""
         return self.stage.folder("model")
+
+    @property
+    def curves(self) -> Path | None:
+        """The picture (SVG) of the training's curves; None where it logged no figure, or before there were any."""
+        path = self.stage.folder(CURVES)
+        return path if path.exists() else None
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -190,4 +199,5 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     models = trained_models(plans, models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
         (stage,) = record.use([evaluate_recipe(recipe, store, state.datasets, models, progress, gateway=gateway)])
+        unharmed(lambda: add_to_cards(store, stage), "the evaluation is not in the model cards", "evaluate", progress)
     return EvaluationResult(stage)

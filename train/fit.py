@@ -18,6 +18,7 @@ from train.best_checkpoint import best_model, choose_best
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
 from train.reports.given_rows import GivenRows
+from train.reports.trackers import guard_trackers
 from train.reports.watch import Watch
 from train.stored_adapter import check_stored, start_of, store_change
 from train.synced_reference import load_reference, save_reference
@@ -54,6 +55,7 @@ def fit(
         kept, which that is (``best``).
     """
     trainer.remove_callback(PrinterCallback)  # it prints, now that TRL's own bar is off
+    guard_trackers(trainer, job)
     if job.early_stopping:
         trainer.add_callback(EarlyStoppingCallback(job.early_stopping.patience, job.early_stopping.threshold))
     watch, callback = Watch(job, trainer, given), FitCallback(job, recorder, trainer)

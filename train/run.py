@@ -20,10 +20,13 @@ from train.find_refusals import refusals_of
 from train.job import TrainingJob
 from train.launch.run_trainer import run_trainer
 from train.options.best_model import effective_settings
+from train.options.config_fields import config_fields
 from train.options.options import lora_options
+from train.options.reporting import with_names
 from train.plan import PlannedTraining, plan_trainings, trained_ref, with_trained
 from train.record import summary, training_record, write_tables
-from train.reports.card import write_card
+from train.reports.trackers import WRITTEN, tracker_environment
+from train.reports.write_reports import write_reports
 from train.trl_check import check_with_trl
 
 
@@ -99,6 +102,10 @@ def _train(
         "rows_in": planned.rows.height,
         "dataset": of_dataset,
     }
+    run = f"{planned.name}-{planned.stage_id}"
+    settings = with_names(
+        effective_settings(planned.training), config_fields(planned.training.trainer), recipe.run_name, run
+    )
     with (
         store.work_folder(planned.stage_id) as work_folder,  # its checkpoints stay if the training is interrupted
         nullcontext(gateway) if gateway else Gateway(store, progress) as gateway,
@@ -110,7 +117,7 @@ def _train(
             ref=planned.ref,
             rows=planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left"),
             eval_rows=planned.eval_rows,
-            settings=effective_settings(planned.training),
+            settings=settings,
             lora=lora,
             rewards=planned.rewards,
             seed=recipe.seed,
@@ -123,11 +130,14 @@ def _train(
             early_stopping=planned.training.early_stopping,
         )
         folder = writer.folder("model")
-        outcome = run_trainer(job, folder, planned.training.launch)
+        with tracker_environment(settings, planned.stage_id, store.tracker_folder("tensorboard", run), work_folder):
+            outcome = run_trainer(job, folder, planned.training.launch)
+        for file in sorted(work_folder.glob(WRITTEN)):
+            writer.take_in(file)
         outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out], how="diagonal"))
         record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)
-        write_card(folder, recipe, planned.training, record, adapter=lora is not None)
+        write_reports(writer, recipe, planned, record, outcome, store.stage(of_dataset), store, progress)
         writer.info["result"] = summary(outcome)
         gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory

@@ -10,6 +10,7 @@ from train.answer_scorers import AnswerScorer
 from train.finding.dotted_trainer import is_dotted
 from train.options.best_model import effective_settings
 from train.options.options import lora_options
+from train.options.reporting import REPORTING
 from train.refusals.unaccepted_truths import NAME as UNACCEPTED_TRUTHS
 from train.refusals.unaccepted_truths import unaccepted_truths
 
@@ -34,7 +35,7 @@ def key_of_choices(
     }
     return {
         "trainer": training.trainer,
-        "settings": effective_settings(training),
+        "settings": {name: v for name, v in effective_settings(training).items() if name not in REPORTING},
         "lora": lora_options(training),
         "seed": recipe.seed,
     } | {key: value for key, value in some.items() if value is not None}

@@ -1,6 +1,7 @@
 """A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.storage.files import file_hash
+from curate.storage.files import file_hash, write_whole
 from curate.storage.polars_types import empty, polars_schema
 from curate.storage.records import Manifest, TableFiles
 from schemas.ids import fingerprint
@@ -55,6 +56,17 @@ class Stage:
         """Return the path of a folder in the stage, such as the ``model`` of a training."""
         return self.path / name
 
+    def text(self, name: str) -> str | None:
+        """Return the text of a file in the stage's folder that is no table, such as ``curves.svg``; None for none."""
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return None
+
+    def rewrite(self, name: str, text: str) -> None:
+        """Write such a file anew: a report, which says of a model what became known later."""
+        write_whole(self.path / name, text)
+
     def read(self, table: str, columns: list[str] | None = None) -> pl.DataFrame:
         """Return a table, or some of its columns, in row order; an empty table if the stage wrote none."""
         files = self.files(table)
@@ -99,6 +111,14 @@ class StageWriter:
     def folder(self, name: str) -> Path:
         """Return the path at which to make a folder in the stage, such as the ``model`` of a training."""
         return self.path / name
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file that is no table, such as a picture of curves; ``name`` may be in a folder of the stage."""
+        (self.path / name).write_text(text, encoding="utf-8")
+
+    def take_in(self, file: Path) -> None:
+        """Move a file that a library wrote, such as a tracker's report, into the stage."""
+        shutil.move(file, self.path / file.name)
 
     def finished_folder(self, name: str) -> str:
         """Return the path that a folder will have in the finished stage, relative to the store."""

@@ -8,6 +8,7 @@
       embeddings/                    every embedding, a folder a model (``curate.storage.text_cache``)
       sketches/                      MinHash sketches of rows that are compared with other data, a folder a setting
       work/                          trainings in progress: checkpoints
+      trackers/tensorboard/          what trainings report to TensorBoard, a folder a training
       gristmill.duckdb               views over all of it, for any DuckDB client (``curate.storage.sql_views``)
 
 A stage is written into a hidden folder and renamed, so a stage that exists is whole. Only ``curate.storage`` opens,
@@ -160,6 +161,10 @@ class Store:
             key: A hash of all else that the values depend on, beside the text.
         """
         return self.path / kind / f"{slug(name)}-{key}"
+
+    def tracker_folder(self, tracker: str, run: str) -> Path:
+        """Return the folder for the files that a tracker writes of a run; the tracker makes it."""
+        return self.path / "trackers" / tracker / slug(run)
 
     @contextmanager
     def work_folder(self, name: str) -> Generator[Path]:

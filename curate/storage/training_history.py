@@ -14,7 +14,7 @@ from curate.storage.row_history import RowHistory, short
 from curate.storage.sql_views import connect
 from curate.storage.stage import Stage
 from curate.storage.store import Store
-from curate.storage.training_records import TrainingRecord, find_trainings, training_records
+from curate.storage.training_records import CURVES, TrainingRecord, find_trainings, training_records
 from curate.storage.training_values import bad_rows, row_figures, trained_rollouts, weighed_rollouts
 from schemas.errors import UserError
 
@@ -78,6 +78,7 @@ def _history(
     history.add("rewards", _rewards(stage))
     history.add("answers at the end", _rollouts(stage))
     history.add("model", [str(store.path / row["path"])])
+    history.add("curves", [str(stage.path / CURVES)] if stage.text(CURVES) is not None else [])
     history.add("evaluations", _evaluations(con, record.id))
     history.add("used by", _uses(store, record.id))
     return history

@@ -10,6 +10,7 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import unknown
 
+CURVES = "curves.svg"  # in the stage of a training: the picture of its curves
 ID = re.compile(r"[0-9a-f]{2,12}")  # of a training, or the start of one; a row's id has "_" in the second place
 
 

@@ -51,7 +51,9 @@ def test_it_says_what_the_training_was_and_what_came_of_it(store, three):
     with store.new_stage("s1", "completions.score.training", what={"training": one.stage_id}) as writer:
         writer.info["result"] = ""
     used(store, "round3", "run", store.stage("s1"))
+    one.rewrite("curves.svg", "<svg/>")
     title, told = parts(store, "round1/sft")
+    assert told["curves"] == [str(one.path / "curves.svg")] and "curves" not in parts(store, "round2/sft")[1]
     assert told["started from"] == ["student: tiny@0"]
     assert told["trainer"] == ["sft", "full weights", "seed 0"]
     assert told["dataset"] == ["all, of the recipe round1", "2 rows trained"]

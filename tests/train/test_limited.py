@@ -64,7 +64,9 @@ def test_the_models_folder_and_card_say_that_it_is_a_smoke_run(folder: Path):
     assert path.parent.name.startswith("train-tuned.limit4-")
     card = (path / "README.md").read_text(encoding="utf-8")
     assert "# job.limit4: tuned" in card and "sft of the recipe job.limit4, 3 rows" in card
+    assert "| `test` | `length` | `tuned` | 1 |" in card  # what evaluate found, of the smoke run alone
     (path,) = (folder / "store" / row[0] for row in held(folder, "SELECT path FROM trainings"))
+    assert "| `test` | `length` | `tuned` | 3 |" in (path / "README.md").read_text(encoding="utf-8")
     assert "limit" not in path.parent.name and "limit" not in (path / "README.md").read_text(encoding="utf-8")
 
 

@@ -18,6 +18,7 @@ from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.optional import needs
 from tests.stub_server import Stub
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, turns, write_stage
+from train.api import TrainedModel
 from train.plan import plan_trainings, trained_models
 from train.run import train_recipe
 
@@ -68,7 +69,10 @@ def test_sft_trains_records_every_row_and_is_reused(tmp_path, store, ref):
     (stage,) = train(tmp_path, store, ref, sections, datasets, progress)
 
     assert (stage.path / "model" / "adapter_model.safetensors").exists()
-    assert "# tiny: s" in (stage.path / "model" / "README.md").read_text()
+    assert "# tiny: s" in (card := (stage.path / "model" / "README.md").read_text())
+    assert "- trained on: 5\n- left out: 1, completion is empty\n" in card and "splits: train 6, test 1" in card
+    assert TrainedModel("s", stage).curves == stage.path / "curves.svg"
+    assert (stage.path / "curves.svg").read_text() == (stage.path / "model" / "curves.svg").read_text()
     fates = dict(stage.read("training_rows").select("row_id", "fate").rows())
     assert fates == {f"r_{i}": "trained" for i in (0, 1, 3, 4, 5)} | {"r_2": "completion is empty"}
     losses = stage.read("row_losses")

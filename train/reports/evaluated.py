@@ -1,0 +1,51 @@
+"""The evaluations of a trained model that a store holds, and its card with them."""
+
+from typing import Any
+
+import polars as pl
+
+from curate.storage.stage import Stage
+from curate.storage.store import Store
+from train.compare import compare
+from train.reports.card import with_evaluations
+
+CARD = "model/README.md"
+MOST = 5  # evaluations in a card
+LABEL = "evaluate"
+
+
+def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
+    """Return the evaluations of a training's model, the newest first, at most ``MOST``.
+
+    Returns:
+        ``dataset``, ``made_at``, ``stage_id``, and ``rows``: those of ``train.compare.compare`` that are of the first
+        model or of this one.
+    """
+    found = []
+    whole = [one for one in store.stages_labelled(LABEL) if one.rows("evaluations") and _is_whole(one)]
+    for stage in sorted(whole, key=lambda one: one.manifest["made_at"], reverse=True):
+        named = stage.read("evaluations", ["model", "training_id", "dataset"])
+        own = named.filter(pl.col("training_id") == training_id)
+        if own.is_empty():
+            continue
+        models = {named["model"][0], own["model"][0]}
+        rows = compare(stage).filter(pl.col("model").is_in(models)).to_dicts()
+        made_at = stage.manifest["made_at"][:16].replace("T", " ")
+        found.append({"dataset": own["dataset"][0], "made_at": made_at, "stage_id": stage.stage_id, "rows": rows})
+        if len(found) == MOST:
+            break
+    return found
+
+
+def add_to_cards(store: Store, evaluation: Stage) -> None:
+    """Write an evaluation into the cards of the trained models that it is of, as far as the store made them."""
+    ids = evaluation.read("evaluations", ["training_id"])["training_id"].drop_nulls().unique().sort()
+    for training_id in ids:
+        stage = store.stage(training_id)
+        text = stage.text(CARD) if stage else None
+        if stage is not None and text is not None:
+            stage.rewrite(CARD, with_evaluations(text, evaluations_of(store, training_id)))
+
+
+def _is_whole(stage: Stage) -> bool:
+    return "part_of" not in stage.manifest["what"]

@@ -1,0 +1,68 @@
+"""The part of a recipe that a trained model is of, as YAML for its card: without secrets."""
+
+import io
+import re
+from typing import Any
+
+from curate.sources.remote.urls import without_secrets
+from schemas.recipe import Recipe, Step
+
+PASSWORDS = re.compile(r"(?<=://)[^\s/@]+:[^\s/@]+(?=@)|(?<=password=)[^\s'\"&;]+", re.IGNORECASE)
+LINES = 150  # of a card
+
+
+def recipe_text(recipe: Recipe, name: str) -> str:
+    """Return the sections of a recipe that a training's model is of: its rows' making, and the trainings below it.
+
+    Args:
+        recipe: The recipe.
+        name: The training's name.
+    """
+    chain = [name]
+    while recipe.train[chain[-1]].model in recipe.train:
+        chain.append(recipe.train[chain[-1]].model)
+    trainings = {one: recipe.train[one] for one in reversed(chain)}
+    asked = {model for one in trainings.values() for model in (one.model, one.teacher) if model}
+    whole = recipe.model_dump(mode="json", exclude_unset=True)
+    parts = {
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "models": {key: value for key, value in whole.get("models", {}).items() if key in asked},
+        "prompts": [_step(step) for step in recipe.prompts],
+        "completions": [_step(step) for step in recipe.completions],
+        "datasets": {key: whole["datasets"][key] for key in dict.fromkeys(one.dataset for one in trainings.values())},
+        "split": whole.get("split"),
+        "train": {key: whole["train"][key] for key in trainings},
+    }
+    return _yaml(_without_passwords(without_secrets({key: value for key, value in parts.items() if value})))
+
+
+def shortened(text: str) -> str:
+    """Return at most ``LINES`` lines of a text, and how many there are more."""
+    lines = text.splitlines()
+    more = [f"# and {len(lines) - LINES:,} more lines"] if len(lines) > LINES else []
+    return "\n".join(lines[:LINES] + more)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    """Return a step as a recipe has it: ``{score: {use: length, as: chars}}``, or ``{dedup: exact}``."""
+    if step.use is None:
+        return {step.verb: step.settings}
+    return {step.verb: {"use": step.use, **step.settings} if step.settings else step.use}
+
+
+def _without_passwords(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_passwords(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(item) for item in value]
+    return PASSWORDS.sub("...", value) if isinstance(value, str) else value
+
+
+def _yaml(value: Any) -> str:
+    from ruamel.yaml import YAML
+
+    text, writer = io.StringIO(), YAML(typ="safe", pure=True)
+    writer.default_flow_style, writer.width, writer.sort_base_mapping_type_on_output = False, 110, False
+    writer.dump(value, text)
+    return text.getvalue()
