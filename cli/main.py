@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import agree, query, run, train
+from cli import agree, export_model, query, run, train
 from cli.shipped_recipes import recipe_list
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
 )
-for module in (run, train, query, agree):
+for module in (run, train, export_model, query, agree):
     for command in module.COMMANDS:
         app.command(epilog=EPILOGS.get(command.__name__))(command)
 

@@ -2,7 +2,7 @@
 
 The way in from Python (docs/python.md):
 
-    from train import check, train, evaluate
+    from train import check, train, evaluate, export_model
 
 A name is imported when it is first asked for, so that ``import train`` takes milliseconds.
 """
@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from train.api import EvaluationResult, TrainedModel, check, evaluate, train, trained_model
+    from train.api import EvaluationResult, TrainedModel, check, evaluate, export_model, train, trained_model
 
-__all__ = ["EvaluationResult", "TrainedModel", "check", "evaluate", "train", "trained_model"]
+__all__ = ["EvaluationResult", "TrainedModel", "check", "evaluate", "export_model", "train", "trained_model"]
 
 
 def __getattr__(name: str) -> Any:

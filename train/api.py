@@ -1,10 +1,11 @@
 """The way in: ``train`` does a recipe's trainings, ``evaluate`` compares its models. The command line uses both."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -32,6 +33,9 @@ from train.reports.evaluated import add_to_cards
 from train.reports.write_reports import unharmed
 from train.run import train_recipe
 from train.trl_check import check_with_trl
+
+if TYPE_CHECKING:
+    from train.export.export_model import ExportedModel
 
 
 @dataclass(frozen=True, repr=False)
@@ -201,3 +205,46 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
         (stage,) = record.use([evaluate_recipe(recipe, store, state.datasets, models, progress, gateway=gateway)])
         unharmed(lambda: add_to_cards(store, stage), "the evaluation is not in the model cards", "evaluate", progress)
     return EvaluationResult(stage)
+
+
+def export_model(
+    name: str,
+    folder: str | Path,
+    *,
+    format: str = "merged",
+    store: AnyStore | None = None,
+    recipe: AnyRecipe | None = None,
+    dtype: str = "auto",
+    llama_cpp: str | Path | None = None,
+    outtype: str = "auto",
+    check: int = 20,
+    say: Callable[[str], None] | None = None,
+) -> "ExportedModel":
+    """Write a model into a new folder that others load, and check that it writes what the trained model does.
+
+    Args:
+        name: A model of the recipe; a training of the store by its name, recipe and name, or id; a built-in model; a
+            model's or an adapter's folder; a hub id.
+        folder: The folder, which must not be there, or be empty. It is written whole or not at all.
+        format: ``merged`` (weights without adapters), ``adapter`` (PEFT's form) or ``gguf`` (with a Modelfile).
+        store: The store that holds the training, or its folder.
+        recipe: The recipe whose model it is, a mapping with its sections, or the path of its file.
+        dtype: The type of merged weights: ``float32``, ``bfloat16``, ``float16``; ``auto`` is the base model's.
+        llama_cpp: For ``gguf``: the llama.cpp checkout whose converter is run.
+        outtype: For ``gguf``: ``f32``, ``bf16``, ``f16``, ``q8_0`` or a type of llama-quantize; ``auto`` is that of
+            the weights.
+        check: On how many prompts greedy answers are compared; 0 for none.
+        say: Is given lines on what is done and found.
+
+    Returns:
+        The folder, and what was done and checked.
+
+    Raises:
+        UserError: The model or a setting is wrong, or the exported model is another than the trained one.
+    """
+    from train.export.export_model import ExportSettings, export
+
+    opened = None if store is None else as_store(store, create=False)
+    loaded = None if recipe is None else as_recipe(recipe)
+    settings = ExportSettings(format, dtype, None if llama_cpp is None else Path(llama_cpp), outtype, check)
+    return export(name, Path(folder), settings, opened, loaded, say or (lambda line: None))

@@ -1,0 +1,68 @@
+"""The command that passes a model on: export-model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import STORE, Overrides, StoreFolder, read_recipe
+
+
+def export_model(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A training of the store by its name, recipe/name or id; a model's or an adapter's folder; a "
+            "built-in model; a hub id; with --recipe a model of the recipe.",
+        ),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must be new, or empty.")],
+    format: Annotated[
+        str,
+        typer.Option("--format", "-f", help="merged (transformers, vLLM) | adapter (PEFT, vLLM) | gguf (llama.cpp)."),
+    ] = "merged",
+    store: StoreFolder = STORE,
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="A recipe, whose models NAME may be.")] = None,
+    overrides: Overrides = None,
+    dtype: Annotated[
+        str,
+        typer.Option("--dtype", help="Of merged weights: float32 | bfloat16 | float16; auto is the base's."),
+    ] = "auto",
+    llama_cpp: Annotated[
+        Path | None,
+        typer.Option("--llama-cpp", metavar="DIR", help="For gguf: your checkout of llama.cpp, which converts."),
+    ] = None,
+    outtype: Annotated[
+        str,
+        typer.Option(
+            "--outtype", help="For gguf: f32 | bf16 | f16 | q8_0, or a type of llama-quantize; auto is without loss."
+        ),
+    ] = "auto",
+    check: Annotated[
+        int, typer.Option("--check", help="On how many prompts to compare greedy answers; 0 for none.", min=0, max=20)
+    ] = 20,
+) -> None:
+    """Write a model into a folder that others load, and check that it answers as the trained one does.
+
+    merged: one set of weights. adapter: the LoRA adapter with its base. gguf: a file for llama.cpp, and an Ollama
+    Modelfile.
+    """
+    from train.api import export_model as export
+
+    done = export(
+        name,
+        folder,
+        format=format,
+        store=store if store.is_dir() else None,
+        recipe=None if recipe is None else read_recipe(recipe, overrides),
+        dtype=dtype,
+        llama_cpp=llama_cpp,
+        outtype=outtype,
+        check=check,
+        say=lambda line: typer.echo(f"  {line}", err=True),
+    )
+    typer.echo(f"{done.format}: {done.path}")
+
+
+COMMANDS = (export_model,)
