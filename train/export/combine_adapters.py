@@ -54,7 +54,7 @@ def combine(adapters: tuple[str, ...], folder: Path) -> int:
     configs = [_config(adapter) for adapter in adapters]
     weights = [load_file(Path(adapter) / WEIGHTS) for adapter in adapters]
     ranks = [config["r"] for config in configs]
-    modules = {_module(name): None for held in weights for name in held}  # in order
+    modules = {_module(name): None for held in weights for name in held if ".lora_" in name}  # in order
     combined: dict[str, Any] = {}
     for module in modules:
         shapes = next(_pair(held, module) for held in weights if _pair(held, module) is not None)
