@@ -1,57 +1,103 @@
-"""The model card of an exported model: that of its training, and how this copy was made, checked and is loaded."""
+"""The model card of an exported model: that of its training, with how this copy was made and checked, and is loaded."""
 
+import json
 import re
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN, base_identity
+from curate.storage.training_records import CURVES
+from train.reports.card import END, START, card
+from train.reports.card_facts import FACTS, folder_facts
+from train.reports.licence import licence_of
+from train.reports.loading import command_lines, python_lines
+from train.reports.markdown import block, plain
 
-LOADING = {
-    "merged": """```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained("{folder}")
-tokenizer = AutoTokenizer.from_pretrained("{folder}")
-```
-
-    vllm serve {folder}""",
-    "adapter": """```python
-from peft import AutoPeftModelForCausalLM
-
-model = AutoPeftModelForCausalLM.from_pretrained("{folder}")
-```
-
-    vllm serve BASE --enable-lora --max-lora-rank 64 --lora-modules NAME={folder}""",
-    "gguf": """    llama-server --model {gguf}
-    ollama create NAME --file Modelfile""",
-}
+LOADING = re.compile(r"^## To load it\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+LIBRARIES = {"merged": "transformers", "adapter": "peft", "gguf": "gguf"}
 
 
-def write_export_card(ref: ModelRef, folder: Path, form: str, notes: list[str]) -> None:
-    """Write ``README.md``.
+def write_export_card(ref: ModelRef, folder: Path, form: str, notes: Sequence[str], *, classifier: bool) -> None:
+    """Write ``README.md``, and the curves of the training beside it.
 
     Args:
         ref: The model.
         folder: The exported folder, complete but for the card.
         form: ``merged``, ``adapter`` or ``gguf``.
         notes: What was done and checked.
+        classifier: Whether it is a reward model.
     """
-    source = Path((ref.adapters or (ref.location,))[-1]) / "README.md"
-    card = source.read_text(encoding="utf-8", errors="replace") if source.is_file() else _card(ref)
-    library = {"merged": "transformers", "adapter": "peft", "gguf": "gguf"}[form]
-    card = re.sub(r"^library_name: \S+$", f"library_name: {library}", card, count=1, flags=re.MULTILINE)
-    gguf = next((file.name for file in folder.glob("*.gguf")), "")
-    lines = [f"## This copy: {form}", "", *[f"- {note}" for note in notes], ""]
-    how = LOADING[form].format(folder="FOLDER", gguf=gguf)
-    text = "\n".join([card.rstrip(), "", *lines, how, ""])
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    source = Path((ref.adapters or (ref.location,))[-1])
+    facts = _trained_facts(source)
+    loaded = _loading(ref, folder, form, classifier=classifier)
+    if facts is not None:
+        facts |= {key: loaded[key] for key in ("adapter", "adapters_below", "base_location", "classifier", "rank")}
+        facts["curves"] = (source / CURVES).is_file()
+        text = _with_evaluations(card(facts), source / "README.md")
+        if facts["curves"]:
+            shutil.copyfile(source / CURVES, folder / CURVES)
+    elif (source / "README.md").is_file():
+        text = (source / "README.md").read_text(encoding="utf-8", errors="replace").replace(f"]({CURVES})", "]()")
+    else:
+        text = _card(ref)
+    text = re.sub(r"^library_name: \S+$", f"library_name: {LIBRARIES[form]}", text, count=1, flags=re.MULTILINE)
+    how = _lines(loaded | {"name": facts["name"] if facts else ref.name}, folder, form)
+    copy = "\n".join([f"## This copy: {form}", "", *(f"- {plain(note)}" for note in notes), ""])
+    section = f"## To load it\n\n{how}\n\n"
+    text = LOADING.sub(lambda _: section, text, count=1) if LOADING.search(text) else f"{text.rstrip()}\n\n{section}"
+    (folder / "README.md").write_text(f"{text.rstrip()}\n\n{copy}", encoding="utf-8")
+
+
+def _trained_facts(source: Path) -> dict[str, Any] | None:
+    """Return the facts that a training of a store keeps beside its model's folder; None of another model."""
+    try:
+        facts = json.loads((source.parent / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and "recipe_text" in facts else None
+
+
+def _loading(ref: ModelRef, folder: Path, form: str, *, classifier: bool) -> dict[str, Any]:
+    """Return the facts by which a card says how the exported folder is loaded."""
+    facts = folder_facts(folder, ref) | {"adapters_below": 0, "classifier": classifier}
+    base = ref.location
+    if form == "adapter":
+        named = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+        base = "base" if (folder / "base").is_dir() else named
+    return facts | {"base_location": base}
+
+
+def _lines(facts: Mapping[str, Any], folder: Path, form: str) -> str:
+    """Return the lines that load or serve the folder."""
+    if form == "gguf":
+        gguf = next(file.name for file in folder.glob("*.gguf"))
+        return block(f"llama-server --model {gguf}\nollama create {shlex.quote(facts['name'])} --file Modelfile", "sh")
+    commands = "\n".join(line for line in command_lines(facts).splitlines() if not line.startswith("gristmill chat"))
+    return "\n\n".join([block(python_lines(facts), "python"), *([block(commands, "sh")] if commands else [])])
+
+
+def _with_evaluations(text: str, earlier: Path) -> str:
+    """Return a card with the evaluations that another one has, between the two lines around them."""
+    if not earlier.is_file():
+        return text
+    _, start, rest = earlier.read_text(encoding="utf-8", errors="replace").partition(START)
+    shown, end, _ = rest.partition(END)
+    if not start or not end:
+        return text
+    before, _, rest = text.partition(START)
+    return before + START + shown + END + rest.partition(END)[2]
 
 
 def _card(ref: ModelRef) -> str:
     """Return the card of a model that was not trained here."""
     base = BUILT_IN[ref.location][1] if ref.package else base_identity(ref).partition("@")[0]
-    front = [f"base_model: {base}"] if base.count("/") == 1 else []
+    licence = licence_of(ref)
+    front = [f"license: {licence['id']}"] + ([f"base_model: {base}"] if base.count("/") == 1 else [])
     said = f"The model `{ref.short_name}`, exported by gristmill."
     return "\n".join(
-        ["---", *front, "library_name: transformers", "tags: [gristmill]", "---", "", f"# {ref.name}", "", said]
+        ["---", *front, "library_name: transformers", "tags: [gristmill]", "---", "", f"# {plain(ref.name)}", "", said]
     )

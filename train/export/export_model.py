@@ -122,7 +122,7 @@ def export(
                 note(check_rewards(ref, partial, adapter=False))
         else:
             _write_gguf(ref, partial, settings, reference, note)
-        write_export_card(ref, partial, settings.format, notes)
+        write_export_card(ref, partial, settings.format, notes, classifier=classifier)
     return ExportedModel(folder, settings.format, tuple(notes))
 
 

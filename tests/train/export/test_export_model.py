@@ -26,6 +26,15 @@ PLAIN = {"r": 3, "lora_alpha": 12, "target_modules": ["q_proj", "down_proj"]}
 OTHER = {"r": 2, "lora_alpha": 6, "use_rslora": True, "target_modules": ["v_proj", "q_proj", "embed_tokens"]}
 DORA = {"r": 2, "use_dora": True, "target_modules": ["v_proj"]}
 
+FACTS: dict[str, Any] = {  # as a training keeps them (train.reports.card_facts)
+    "recipe": "demo", "recipe_text": "name: demo", "name": "tuned", "training_id": "0" * 12, "trainer": "sft",
+    "model": "base", "base": "base@0", "chain": [], "base_location": "base", "base_hub": None, "built_in": "",
+    "licence": {"id": "mit", "source": "its card"}, "dataset": "sft", "rows": 9, "splits": {}, "sources": [],
+    "hub_datasets": [], "fates": {"trained": 9}, "learnt": "", "settings": {}, "figures": {}, "best": "", "steps": 3,
+    "seconds": 2.0, "versions": {}, "curves": True, "adapter": True, "rank": 3, "adapters_below": 1,
+    "classifier": False,
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def lively(tiny, tmp_path_factory):
@@ -149,10 +158,30 @@ def test_a_training_of_the_store_by_its_name(tmp_path, adapters, lively):
     note_start(stage.folder("model"), ModelRef("base", "base@0", str(lively)))
     done = export_model("demo/tuned", tmp_path / "out", store=store, check=1)
     card = (done.path / "README.md").read_text()
-    assert card.startswith("---\nlibrary_name: transformers\n---\n\n# demo: tuned\n\n## This copy: merged\n")
+    assert card.startswith(
+        "---\nlibrary_name: transformers\n---\n\n# demo: tuned\n\n## To load it\n\n```python\nfrom tran"
+    )
+    assert "\n## This copy: merged\n\n" in card
     assert "- weights in float32, 1 adapters merged" in card and "1 of 1 greedy answers are equal" in card
     with pytest.raises(UserError, match="no model, training of the store or folder called 'tunde'.*'tuned'"):
         export_model("tunde", tmp_path / "other", store=store)
+
+
+def test_the_card_is_that_of_the_training(tmp_path, adapters):
+    source = shutil.copytree(adapters, tmp_path / "stage" / "x").parent
+    (source / "x" / "card.json").write_text(json.dumps(FACTS))
+    old = "x <!-- gristmill: evaluations -->\n## Evaluation\n0.5 to 0.9\n<!-- gristmill: end of the evaluations --> y"
+    (source / "x" / "first" / "README.md").write_text(old)
+    (source / "x" / "first" / "curves.svg").write_text("<svg/>")
+    done = export_model(str(source / "x" / "first"), tmp_path / "out", check=0)
+    text = (done.path / "README.md").read_text()
+    assert "library_name: transformers" in text and "license: mit" in text and "trained on: 9" in text
+    assert "0.5 to 0.9" in text and "PeftModel" not in text and (done.path / "curves.svg").exists()
+    assert text.count("## To load it") == 1 and "vllm serve . --served-model-name tuned" in text
+    adapter = export_model(str(source / "x" / "second"), tmp_path / "adapter", format="adapter", check=0)
+    text = (adapter.path / "README.md").read_text()
+    assert "library_name: peft" in text and "starts_from.json" not in text and "curves.svg" not in text
+    assert "- the 2 adapters are one of rank 5, their sum\n" in text
 
 
 def test_licences_come_with_the_weights(tmp_path, lively):
