@@ -5,11 +5,14 @@ import importlib.util
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
+from curate.pipeline.scorer import Answer
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra
@@ -111,24 +114,9 @@ def _train(
         nullcontext(gateway) if gateway else Gateway(store, progress) as gateway,
         store.new_stage(planned.stage_id, label, **manifest) as writer,
     ):
-        job = TrainingJob(
-            name=planned.name,
-            trainer=planned.training.trainer,
-            ref=planned.ref,
-            rows=planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left"),
-            eval_rows=planned.eval_rows,
-            settings=settings,
-            lora=lora,
-            rewards=planned.rewards,
-            seed=recipe.seed,
-            work_folder=work_folder,
-            progress=progress,
-            answer=requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer,
-            teacher=planned.teacher,
-            unshown=planned.training.unshown,
-            quantize=planned.training.quantize,
-            early_stopping=planned.training.early_stopping,
-        )
+        answer = requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer
+        rows = planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left")
+        job = _job(planned, rows, settings, recipe.seed, work_folder, progress, answer)
         folder = writer.folder("model")
         with tracker_environment(settings, planned.stage_id, store.tracker_folder("tensorboard", run), work_folder):
             outcome = run_trainer(job, folder, planned.training.launch)
@@ -142,6 +130,37 @@ def _train(
         gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
     return writer.stage()
+
+
+def _job(
+    planned: PlannedTraining,
+    rows: pl.DataFrame,
+    settings: dict[str, Any],
+    seed: int,
+    work_folder: Path,
+    progress: Progress,
+    answer: Answer,
+) -> TrainingJob:
+    """Return a plan as the input of its trainer."""
+    training = planned.training
+    return TrainingJob(
+        name=planned.name,
+        trainer=training.trainer,
+        ref=planned.ref,
+        rows=rows,
+        eval_rows=planned.eval_rows,
+        settings=settings,
+        lora=lora_options(training),
+        rewards=planned.rewards,
+        seed=seed,
+        work_folder=work_folder,
+        progress=progress,
+        answer=answer,
+        teacher=planned.teacher,
+        unshown=training.unshown,
+        quantize=training.quantize,
+        early_stopping=training.early_stopping,
+    )
 
 
 def _check_installed(lora: bool) -> None:
