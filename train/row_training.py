@@ -60,9 +60,8 @@ def train_on_rows(
     further = arguments(config)
 
     rows = rows_shown(job, rows, dataset_type, chat.template)
-    row_ids = rows.row_ids
     examples, held_out = _examples(job, rows, chat, make_examples)
-    rows = rows.without(examples.dropped_rows())
+    row_ids, rows = rows.row_ids, rows.without(examples.dropped_rows())
 
     recorded_class = new_class("Recorded", (row_losses, trainer_class))
     with trl_errors(job):

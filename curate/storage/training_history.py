@@ -146,14 +146,15 @@ def _facts(facts: dict[str, Any]) -> list[str]:
     """Return what was known of a training before its first step, and what was measured of it."""
     if not facts:
         return []
-    adapter = f": {facts['adapter']}" if facts["adapter"] else ""
-    lines = [f"{facts['parameters']:,} parameters, {facts['trainable']:,} trained{adapter}"]
-    known = [(facts[n], word) for n, word in (("memory_measured", "measured"), ("memory", "estimated")) if facts[n]]
-    if known:
-        lines.append("memory at most " + ", ".join(f"{count / 1e9:,.1f} GB {word}" for count, word in known))
-    pace = [f"{facts['seconds_a_step']:.3g} s a step"] if facts["seconds_a_step"] else []
-    pace += [f"{facts['tokens_a_second']:,.0f} tokens a second"] if facts["tokens_a_second"] else []
-    return lines + ([", ".join(pace)] if pace else [])
+    adapter = f": {facts['adapter']}" if facts.get("adapter") else ""
+    lines = [f"{facts.get('parameters', 0):,} parameters, {facts.get('trainable', 0):,} trained{adapter}"]
+    named = [(facts.get("memory_measured"), "measured"), (facts.get("memory"), "estimated")]
+    if known := [f"{count / 1e9:,.1f} GB {how}" for count, how in named if count]:
+        lines.append(f"memory at most {', '.join(known)}")
+    seconds, tokens = facts.get("seconds_a_step"), facts.get("tokens_a_second")
+    pace = [f"{seconds:.3g} s a step"] if seconds else []
+    pace += [f"{tokens:,.0f} tokens a second"] if tokens else []
+    return [*lines, *([", ".join(pace)] if pace else [])]
 
 
 def _figures(metrics: dict[str, Any]) -> list[str]:

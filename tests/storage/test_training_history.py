@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from curate.storage.sql_views import connect
 from curate.storage.training_history import training_history
 from schemas.errors import UserError
 from tests.command import call, mistake
@@ -79,6 +80,33 @@ def test_it_says_what_the_training_was_and_what_came_of_it(store, three):
         "reward rm",
         f"the model of round2/rm ({three['round2/rm'].stage_id})",
     ]
+
+
+def test_size_memory_pace_and_cut_rows_are_shown(store):
+    facts = {"parameters": 1_000, "trainable": 40, "adapter": "LoRA of rank 4 on 14 modules", "memory": 2.5e9}
+    facts |= {"memory_measured": 2.75e9, "seconds_a_step": 1.25, "tokens_a_second": 812.4}
+    stage = trained(store, "round1", "sft", "all", [("r_1", 1, 3.0), ("r_2", 1, 2.0)], metrics={"facts": facts})
+    file = stage.path / "training_rows-0000.parquet"
+    pl.read_parquet(file).with_columns(cut_tokens=pl.Series([7, 0], dtype=pl.Int64)).write_parquet(file)
+    told = parts(store, "sft")[1]
+    assert told["dataset"][1] == "2 rows trained, 1 of them cut at max_length (7 tokens not learnt)"
+    assert told["size, memory and pace"] == [
+        "1,000 parameters, 40 trained: LoRA of rank 4 on 14 modules",
+        "memory at most 2.8 GB measured, 2.5 GB estimated",
+        "1.25 s a step, 812 tokens a second",
+    ]
+
+
+def test_a_training_of_an_earlier_version_has_no_such_columns(store):
+    stage = trained(store, "round1", "sft", "all", [("r_1", 1, 3.0)])
+    file = stage.path / "training_rows-0000.parquet"
+    pl.read_parquet(file).drop("cut_tokens").write_parquet(file)
+    title, told = parts(store, "sft")
+    assert told["dataset"][1] == "1 rows trained" and "size, memory and pace" not in told
+    with connect(store) as con:
+        assert con.execute("SELECT row_id, fate, cut_tokens FROM training_rows").fetchall() == [
+            ("r_1", "trained", None)
+        ]
 
 
 def test_online_rl_shows_its_rewards_and_answers(store):

@@ -67,9 +67,8 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     say_what_it_is(found, job)
     classifies = any(one.__name__ == "RewardTrainer" for one in trainer_class.__mro__)
     model, tokenizer = load_reward_model(job) if classifies else load_model(job, on_disk=True)
-    room = answer_room(config, model)
     chat, how = model_chat(job, tokenizer), loss_settings(job.trainer, job.settings, job.unshown)
-    rows, datasets = dotted_rows(job, checked, kind, chat, how, room, in_one=found.reads_messages)
+    rows, datasets = dotted_rows(job, checked, kind, chat, how, answer_room(config, model), in_one=found.reads_messages)
     rollouts = Rollouts(pl.concat([rows.train, rows.held_out]))
     given = {
         "model": model,

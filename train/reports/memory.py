@@ -2,7 +2,7 @@
 
 The peak of a step is estimated as
 
-    process + weights + further models + moments + max(activations + head, gradients)
+    process + weights + further models + moments + max(activations x heap + head, gradients)
 
 in bytes, with
 
@@ -15,8 +15,10 @@ in bytes, with
   counts; both, if gradients are kept over several passes (``gradient_accumulation_steps``);
 - activations: the tensors that one pass over the largest batch keeps (``train.reports.shapes``); each of its
   sequences is as long as the longest row;
-- head: the tiles of logits that TRL's fused head computes at a time, ``HEAD_COPIES`` of them, and, where answers are
-  sampled, the keys and values of the answers of one sampling in their place if they are larger.
+- heap: 1; under an adapter on a CPU ``HEAP``, since glibc's heap cannot use again what many short-lived tensors between
+  those that are kept have left free;
+- head: the tiles of logits that TRL's fused head computes at a time, ``HEAD_COPIES`` of them. Where answers are
+  sampled, the keys and values of the answers of one sampling count in the place of both, if they are larger.
 
 Once an adapter is trained, it is loaded on a second copy of the weights and compared (``train.stored_adapter``), which
 may be more.
@@ -36,7 +38,9 @@ MOMENTS = {"adafactor": 0, "sgd": 0, "lion_8bit": 1, "lion": 4, "paged_lion_8bit
            "rmsprop": 4, "adamw_8bit": 2, "adamw_bnb_8bit": 2, "paged_adamw_8bit": 2, "adamw_torch_4bit": 1,
            "adamw_torch_8bit": 2, "ademamix_8bit": 3, "ademamix": 12}  # fmt: skip
 ADAMW = 8
-HEAD_TOKENS, HEAD_WORDS, HEAD_COPIES = 4096, 32768, 3  # of a tile of logits (``trl.kernels``), in float32
+HEAD_TOKENS, HEAD_WORDS, HEAD_COPIES = 4096, 32768, 8  # of a tile of logits (``trl.kernels``), in float32
+HEAP = 1.5  # measured, with glibc's defaults
+PROCESS = 650_000_000  # bytes of Python, torch and TRL; weights that are mapped from a file are not in memory at first
 COMPARED = 400_000_000  # parameters: a larger model's stored adapter is not compared
 
 
@@ -101,7 +105,7 @@ def setup_of(
         reference=compared or (trainer in ("grpo", "rloo", "ppo") and bool(args.beta)),
         critic=getattr(args, "critic", None) == "copy",
         answers=answer_bytes(config, answers, batch.tokens, half=half) if batch is not None and answers else 0,
-        process=0 if half else process,
+        process=0 if half else max(process, PROCESS),
     )
 
 
@@ -118,7 +122,8 @@ def peak(shapes: Shapes, setup: Setup, *, lora: bool) -> int | None:
     moments = moment_bytes(setup.optimizer) * shapes.trainable
     tokens = min(setup.batch.sequences * setup.batch.tokens, HEAD_TOKENS)
     head = HEAD_COPIES * 4 * tokens * min(setup.words, HEAD_WORDS)
-    passing = max(shapes.saved + head, setup.answers)
+    heap = HEAP if lora and not setup.half else 1.0
+    passing = max(heap * shapes.saved + head, setup.answers)
     step = passing + gradients if setup.accumulates else max(passing, gradients)
     compared = weights if lora and shapes.parameters <= COMPARED and setup.quantize is None else 0
     return round(setup.process + weights + copy + setup.further + moments + max(step, compared))

@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+FEW = (2, 4)  # layers of the two passes over a part of a deep model
+
 
 class Batch(NamedTuple):
     """The shape of the largest batch of one forward pass.
@@ -67,7 +69,7 @@ def shapes_of(
         try:
             with torch.random.fork_rng(devices=[]), FakeTensorMode():
                 _make_fake(model)
-                saved = _saved_bytes(model, batch, half=half)
+                saved = _saved_of_all(model, batch, half=half)
         except Exception:  # of any kind: each architecture has code of its own
             saved = None
     if saved is not None and batch is not None and checkpointing:
@@ -100,6 +102,34 @@ def _with_checkpoints(config: Any, batch: Batch, saved: int, *, half: bool) -> i
     layers = config.num_hidden_layers
     inputs = layers * batch.sequences * batch.tokens * config.hidden_size * (2 if half else 4)
     return min(saved, inputs + saved // layers)
+
+
+def _saved_of_all(model: Any, batch: Batch, *, half: bool) -> int:
+    """Return the bytes that a forward pass keeps; of a deep model from passes over its first layers, which are alike.
+
+    The number of layers is even in both passes, as kinds of layers often take turns.
+    """
+    import torch
+
+    base = (model.get_base_model() if hasattr(model, "peft_config") else model).base_model
+    depth = base.config.get_text_config().num_hidden_layers
+    stacks = [(owner, name) for owner in base.modules() for name, one in owner.named_children() if _is(one, depth)]
+    if depth <= FEW[-1] or len(stacks) != 1:
+        return _saved_bytes(model, batch, half=half)
+    owner, name = stacks[0]
+    layers, kept = getattr(owner, name), []
+    for count in FEW:
+        setattr(owner, name, torch.nn.ModuleList([*layers][:count]))
+        kept.append(_saved_bytes(model, batch, half=half))
+    each = (kept[1] - kept[0]) / (FEW[1] - FEW[0])
+    return round(kept[1] + (depth - FEW[1]) * each)
+
+
+def _is(module: Any, depth: int) -> bool:
+    """Return whether a module is the list of a model's layers."""
+    import torch
+
+    return isinstance(module, torch.nn.ModuleList) and len(module) == depth
 
 
 def _saved_bytes(model: Any, batch: Batch, *, half: bool) -> int:

@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def real(tiny: Path, adapter=None):
 
 
 @pytest.mark.parametrize("lora", [False, True])
-def test_what_is_kept_for_the_backward_pass_is_what_a_real_pass_keeps(tiny, lora):
+def test_a_pass_keeps_what_a_real_one_keeps(tiny, lora):
     import torch
 
     from train.reports.shapes import Batch, _saved_bytes, shapes_of
@@ -94,17 +95,19 @@ def test_the_steps_of_an_epoch_are_trls(tiny, tmp_path, trainer, options):
 
     from train.reports.planned import planned_steps
 
-    plain = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "report_to": "none"} | options
+    plain: dict[str, Any] = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "report_to": "none"} | options
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
-    given = {"model": real(tiny), "processing_class": tokenizer}
+    given: dict[str, Any] = {"model": real(tiny), "processing_class": tokenizer}
     prompts = Dataset.from_dict({"prompt": [f"answer {i}" for i in range(17)]})
     if trainer == "sft":
         rows = Dataset.from_dict({"input_ids": [[5, 6, 7]] * 17, "labels": [[5, 6, 7]] * 17})
         made = trl.SFTTrainer(args=trl.SFTConfig(**plain), train_dataset=rows, **given)
     elif trainer == "grpo":
-        reward = [lambda completions, **others: [0.0] * len(completions)]
-        reward[0].__name__ = "none"
-        made = trl.GRPOTrainer(args=trl.GRPOConfig(**plain), train_dataset=prompts, reward_funcs=reward, **given)
+
+        def none(completions: list, **others: Any) -> list[float | None]:
+            return [None] * len(completions)
+
+        made = trl.GRPOTrainer(args=trl.GRPOConfig(**plain), train_dataset=prompts, reward_funcs=none, **given)
     else:
         args = trl.DistillationConfig(**plain)
         made = trl.DistillationTrainer(args=args, train_dataset=prompts, teacher_model=real(tiny), **given)
