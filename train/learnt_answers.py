@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from train.job import TrainingJob
+from train.reports.quiet import without_bars
 from train.row_losses import RowLosses
 
 
@@ -54,7 +55,8 @@ class AnswerLosses(RowLosses):
 
     def _precompute_ref_logps(self, *args: Any) -> Any:
         self._count_learnt()
-        return super()._precompute_ref_logps(*args)
+        with without_bars():
+            return super()._precompute_ref_logps(*args)
 
     def _count_learnt(self) -> None:
         if not isinstance(self.data_collator, self.collator):
@@ -70,6 +72,8 @@ def own_reference(job: TrainingJob) -> Callable[[Any], dict[str, Any]]:
     from train.trl_setup import load_model
 
     def reference(config: Any) -> dict[str, Any]:
+        if config.precompute_ref_log_probs:
+            job.progress.say(f"train {job.name}: the reference's log-probabilities of all rows are computed first")
         if job.lora is not None or config.precompute_ref_log_probs:
             return {"ref_model": None}
         return {"ref_model": load_model(job)[0].eval()}

@@ -238,3 +238,16 @@ def test_what_a_resumed_training_restores_has_its_name():
         assert '["num_tokens"] = [self._total_train_tokens]' in source
     assert "should_training_stop" in TrainerControl().state()["args"]
     assert EarlyStoppingCallback(2).state()["attributes"] == {"early_stopping_patience_counter": 0}
+
+
+def test_the_bars_of_references_are_off_where_the_environment_says_so():
+    from trl import DPOTrainer, KTOTrainer
+
+    for trainer in (DPOTrainer, KTOTrainer):
+        assert 'os.environ.get("TQDM_DISABLE"' in inspect.getsource(trainer._precompute_ref_logps)
+
+
+def test_training_begins_with_the_loader_of_its_batches_known():
+    from transformers.trainer_callback import CallbackHandler
+
+    assert "train_dataloader=self.train_dataloader" in inspect.getsource(CallbackHandler.call_event)
