@@ -23,10 +23,10 @@ in bytes, with
 Once an adapter is trained, it is loaded on a second copy of the weights and compared (``train.stored_adapter``), which
 may be more.
 
-Measured on SmolLM2-135M in float32 on two cores (peak of the resident set), rows of up to about 80 tokens, as estimate and
-peak in GB: SFT in batches of 8 with LoRA 3.9 and 4.04, with full weights 3.8 and 4.26; in batches of 2 with LoRA 1.9 and
-2.10, with full weights and accumulation 3.2 and 3.47; DPO on 4 pairs with LoRA 3.3 and 3.02, with full weights 4.0 and
-4.06. On a GPU it has not been compared.
+Measured on SmolLM2-135M in float32 on two cores (peak of the resident set), rows of up to about 80 tokens, as
+estimate and peak in GB: SFT in batches of 8 with LoRA 3.9 and 4.04, with full weights 3.8 and 4.26; in batches of 2
+with LoRA 1.9 and 2.10, with full weights and accumulation 3.2 and 3.47; DPO on 4 pairs with LoRA 3.3 and 3.02, with
+full weights 4.0 and 4.06. On a GPU it has not been compared.
 """
 
 import re
