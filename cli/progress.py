@@ -83,6 +83,10 @@ class Bars(Progress):
         """Print a line."""
         self.console.print(message, markup=False, soft_wrap=True)
 
+    def detail(self, line: str) -> None:
+        """Print a line."""
+        self.console.print(printable(line), markup=False, soft_wrap=True)
+
     def status(self, line: str) -> None:
         """Print a line, where there is no bar that shows it."""
         if not self.console.is_terminal:

@@ -29,6 +29,9 @@ class Progress:
     def say(self, message: str) -> None:
         """Show a message on a line of its own."""
 
+    def detail(self, line: str) -> None:
+        """Show a line on what is usual for the current stage: what is known of it beforehand, a figure of it."""
+
     def status(self, line: str) -> None:
         """Receive, now and then, how far the current stage is, for a display without a bar: a line of its own."""
 

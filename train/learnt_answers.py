@@ -73,7 +73,7 @@ def own_reference(job: TrainingJob) -> Callable[[Any], dict[str, Any]]:
 
     def reference(config: Any) -> dict[str, Any]:
         if config.precompute_ref_log_probs:
-            job.progress.say(f"train {job.name}: the reference's log-probabilities of all rows are computed first")
+            job.progress.detail(f"train.{job.name}: the reference's log-probabilities of all rows are computed first")
         if job.lora is not None or config.precompute_ref_log_probs:
             return {"ref_model": None}
         return {"ref_model": load_model(job)[0].eval()}

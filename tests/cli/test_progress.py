@@ -36,10 +36,15 @@ def test_a_pipe_gets_lines():
     shown, out = console(80, terminal=False)
     with Bars(shown) as bars:
         bars.begin("train sft", 64, "steps")
+        bars.detail("train.sft: 64 steps [/] in all")
         bars.advance(12, NOTE)
         bars.status(f"train.sft: step 12 of 64, {NOTE}, and more so that it is longer than the terminal\x1b[2J")
-    first, line, rest = out.getvalue().split("\n")
-    assert first == "  train sft: 64 steps ..." and line.startswith(f"train.sft: step 12 of 64, {NOTE}")
+    first, detail, line, rest = out.getvalue().split("\n")
+    assert (
+        detail == "train.sft: 64 steps [/] in all"
+        and first == "  train sft: 64 steps ..."
+        and line.startswith(f"train.sft: step 12 of 64, {NOTE}")
+    )
     assert "\x1b" not in line and not rest
 
 
@@ -54,4 +59,5 @@ def test_a_display_of_a_user_needs_only_advance():
     mine.begin("train sft", 2, "steps")
     mine.advance(1, NOTE)
     mine.status("ignored")
+    mine.detail("ignored")
     assert mine.done == 1

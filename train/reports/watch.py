@@ -50,7 +50,7 @@ class Watch(TrainerCallback):
         progress, name = self.job.progress, f"train.{self.job.name}"
         self.facts = loaded_facts(self.trainer, self.job, self.given, others.get("train_dataloader"))
         for line in fact_lines(self.facts, self.given, kind_of(self.job), args):
-            progress.say(f"{name}: {line}")
+            progress.detail(f"{name}: {line}")
         if warning := too_little_memory(self.facts):
             progress.warn(StageWarning(name, warning))
         progress.begin(f"train {self.job.name}", state.max_steps, "steps")
@@ -96,7 +96,7 @@ class Watch(TrainerCallback):
         now = time.monotonic()
         seconds, found = now - self.mark, (metrics or {}) | self.evaluated
         self.pace.evaluated(seconds)
-        self.job.progress.say(evaluation_line(self.job.name, state.global_step, state.max_steps, found, seconds))
+        self.job.progress.detail(evaluation_line(self.job.name, state.global_step, state.max_steps, found, seconds))
         self.mark, self.evaluated = now, {}
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -123,7 +123,7 @@ class Watch(TrainerCallback):
         if not self.estimated and pace.is_known:
             self.estimated = True
             if (pace.left(left) or 0.0) >= NEGLIGIBLE and pace.total - pace.done > 1:
-                progress.say(estimate_line(self.job.name, pace, left))
+                progress.detail(estimate_line(self.job.name, pace, left))
         ends = pace.done in (self.resumed_at + 1, pace.total) or control.should_training_stop
         if self.lines.is_due(time.monotonic(), always=ends):
             progress.status(step_line(self.job.name, pace, note_of(self.shown_parts, pace, left)))

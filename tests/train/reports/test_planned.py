@@ -34,7 +34,7 @@ def test_sizes_and_steps_of_lora_and_full_weights(ref):
     assert memory.index("with full weights") < memory.index("with LoRA")
 
 
-def test_steps_are_about_where_not_all_rows_were_read_or_rows_are_packed(ref):
+def test_steps_are_about_so_many_where_not_all_is_known(ref):
     assert lines(ref, sft_rows(20), "sft", 200, trainer="sft")[-1] == "about 25 steps of 8 rows an epoch, 75 in all"
     packed = lines(ref, sft_rows(20), "sft", 20, trainer="sft", packing=True, max_length=64)[-1]
     assert packed.startswith("about ") and "packed sequences an epoch" in packed

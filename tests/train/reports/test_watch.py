@@ -33,8 +33,8 @@ class Shown(Progress):
         if self.stop_at == self.steps:
             raise KeyboardInterrupt
 
-    def say(self, message: str) -> None:
-        self.said.append(message)
+    def detail(self, line: str) -> None:
+        self.said.append(line)
 
     def status(self, line: str) -> None:
         self.lines.append(line)
