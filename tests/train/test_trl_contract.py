@@ -240,7 +240,7 @@ def test_what_a_resumed_training_restores_has_its_name():
     assert EarlyStoppingCallback(2).state()["attributes"] == {"early_stopping_patience_counter": 0}
 
 
-def test_the_bars_of_references_are_off_where_the_environment_says_so():
+def test_bars_of_references_are_off_as_the_environment_says():
     from trl import DPOTrainer, KTOTrainer
 
     for trainer in (DPOTrainer, KTOTrainer):

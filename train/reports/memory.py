@@ -152,20 +152,8 @@ def in_use() -> int | None:
     return _status("VmRSS")
 
 
-def reset_peak() -> None:
-    """Let the peak that the system keeps of this process begin anew, where the system can (Linux)."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def measured_peak() -> int | None:
-    """Return the most bytes that this process has held since ``reset_peak``: the GPU's, where there is one."""
+def most_held() -> int | None:
+    """Return the most bytes that this process has held so far: of the GPU, where there is one."""
     import torch
 
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _status("VmHWM")

@@ -19,7 +19,7 @@ from train.reports.live_line import (
     step_line,
 )
 from train.reports.loaded import kind_of, loaded_facts
-from train.reports.memory import measured_peak, reset_peak
+from train.reports.memory import most_held
 from train.reports.pace import Pace, cycle_of, evaluations_left
 
 NEGLIGIBLE = 20.0  # seconds: a training that takes less needs no estimate
@@ -39,7 +39,8 @@ class Watch(TrainerCallback):
         self.warned = False
         self.shown = self.shown_parts = ""
         self.pending = False  # whether a step's end is still to be shown, with its figures
-        self.resumed_at = 0
+        self.resumed_at, self.told = 0, 0
+        self.held: int | None = None  # the most bytes that the process held before the first step
         self.began = self.mark = time.monotonic()
         self.pace = Pace(0, 0)
         self.lines = Lines(self.mark)
@@ -55,7 +56,7 @@ class Watch(TrainerCallback):
             progress.warn(StageWarning(name, warning))
         progress.begin(f"train {self.job.name}", state.max_steps, "steps")
         progress.advance(state.global_step)
-        reset_peak()
+        self.held = most_held()
         self.resumed_at = state.global_step
         self.pace = Pace(state.max_steps, state.global_step, cycle_of(args))
         self.began = self.mark = time.monotonic()
@@ -104,14 +105,21 @@ class Watch(TrainerCallback):
         self.mark = time.monotonic()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Show the last step, if it is not shown yet."""
+        """Show the last step, if it is not shown yet, as where a training ends early."""
         self._show_step(args, state, control)
+        if self.told != self.pace.done:
+            self._tell(0)
 
     def metrics(self) -> dict[str, Any]:
-        """Return what the table ``trainings`` keeps: the facts, the peak of memory and the pace, as measured."""
+        """Return what the table ``trainings`` keeps: the facts, the peak of memory and the pace, as measured.
+
+        The peak is None where the process held more before the training, so that it is not known.
+        """
         if self.facts is None:
             return {}
-        measured = {"memory_measured": measured_peak(), "seconds_a_step": self.pace.seconds_a_step}
+        peak = most_held()
+        is_its_own = peak is not None and self.held is not None and peak > self.held
+        measured = {"memory_measured": peak if is_its_own else None, "seconds_a_step": self.pace.seconds_a_step}
         return {"facts": self.facts.as_metrics() | measured | {"tokens_a_second": self.pace.tokens_a_second}}
 
     def _show_step(self, args: Any, state: Any, control: Any) -> None:
@@ -126,7 +134,12 @@ class Watch(TrainerCallback):
                 progress.detail(estimate_line(self.job.name, pace, left))
         ends = pace.done in (self.resumed_at + 1, pace.total) or control.should_training_stop
         if self.lines.is_due(time.monotonic(), always=ends):
-            progress.status(step_line(self.job.name, pace, note_of(self.shown_parts, pace, left)))
+            self._tell(left)
+
+    def _tell(self, evaluations: int) -> None:
+        self.told = self.pace.done
+        note = note_of(self.shown_parts, self.pace, evaluations)
+        self.job.progress.status(step_line(self.job.name, self.pace, note))
 
     def _warn(self, args: Any, state: Any, wrong: list[str]) -> None:
         """Warn once of a loss or a gradient that is no number."""
