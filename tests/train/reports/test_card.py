@@ -99,7 +99,13 @@ def test_the_card_says_rows_recipe_and_figures():
 
 
 def test_text_of_users_is_no_markup():
-    changes = {"recipe": HOSTILE, "name": HOSTILE, "trainer": HOSTILE, "model": HOSTILE, "base": HOSTILE}
+    changes: dict[str, Any] = {
+        "recipe": HOSTILE,
+        "name": HOSTILE,
+        "trainer": HOSTILE,
+        "model": HOSTILE,
+        "base": HOSTILE,
+    }
     changes |= {"chain": [[HOSTILE, HOSTILE]], "dataset": HOSTILE, "splits": {HOSTILE: 1, "b": 2}, "best": HOSTILE}
     changes |= {"sources": [[HOSTILE, 1]], "fates": {HOSTILE: 1}, "figures": {HOSTILE: {"first": HOSTILE, "last": 1}}}
     changes |= {"learnt": HOSTILE, "versions": {"a": HOSTILE}, "recipe_text": f"```\n{HOSTILE}", "base_hub": HOSTILE}
