@@ -118,7 +118,7 @@ def _train(
         rows = planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left")
         job = _job(planned, rows, settings, recipe.seed, work_folder, progress, answer)
         folder = writer.folder("model")
-        with tracker_environment(settings, planned.stage_id, store.tracker_folder("tensorboard", run), work_folder):
+        with tracker_environment(job, planned.stage_id, store.tracker_folder("tensorboard", run)):
             outcome = run_trainer(job, folder, planned.training.launch)
         for file in sorted(work_folder.glob(WRITTEN)):
             writer.take_in(file)

@@ -251,3 +251,16 @@ def test_training_begins_with_the_loader_of_its_batches_known():
     from transformers.trainer_callback import CallbackHandler
 
     assert "train_dataloader=self.train_dataloader" in inspect.getsource(CallbackHandler.call_event)
+def test_trackers_read_their_settings_from_the_environment():
+    """``train.reports.trackers`` sets these variables, and guards the callbacks that it finds by their classes."""
+    from transformers.integrations import get_reporting_integration_callbacks, integration_utils
+
+    source = inspect.getsource(integration_utils)
+    for name in ("TENSORBOARD_LOGGING_DIR", "WANDB_PROJECT", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID",
+                 "SWANLAB_PROJECT", "SWANLAB_RUN_ID", "SWANLAB_RESUME", "CLEARML_PROJECT", "CLEARML_TASK"):  # fmt: skip
+        assert f'getenv("{name}"' in source or f'"{name}",' in source, name
+    kinds = get_reporting_integration_callbacks(["wandb", "trackio"])
+    assert [kind.__name__ for kind in kinds] == ["WandbCallback", "TrackioCallback"]
+    assert "EmissionsTracker(output_dir=args.output_dir)" in source  # so ``emissions.csv`` is in the work folder
+    trackio = inspect.getsource(integration_utils.TrackioCallback.setup)
+    assert "project=args.project" in trackio and "name=args.run_name" in trackio and 'resume="allow"' in trackio

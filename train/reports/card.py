@@ -119,6 +119,8 @@ def _base(facts: Mapping[str, Any]) -> list[str]:
     else:
         named = f", {plain(licence['name'])}" if "name" in licence else ""
         lines.append(f"- licence of the base: {code(licence['id'])}{named} (by {plain(licence['source'])})")
+    whole, trained = facts.get("parameters") or (None, None)
+    lines.append(f"- parameters: {whole:,}, of which {trained:,} were trained" if whole and trained else "")
     lines += [] if facts["chain"] else [f"- training_id: {code(facts['training_id'])}"]
     return [line for line in lines if line]
 

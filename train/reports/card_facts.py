@@ -75,7 +75,8 @@ def card_facts(
         "fates": dict(outcome.fates["fate"].value_counts(sort=True).sort("count", "fate", descending=True).rows()),
         "learnt": learnt_line(metrics["learnt"]).removesuffix(", "),
         "settings": json.loads(record["settings"]),
-        "figures": {name: _figure(name, metrics) for name in metrics if name not in NO_FIGURES},
+        "figures": {name: _figure(name, metrics) for name, one in metrics.items() if _is_figure(one)},
+        "parameters": [(metrics.get("facts") or {}).get(key) for key in ("parameters", "trainable")],
         "best": best_line(metrics.get("best")),
         "steps": record["steps"],
         "seconds": record["seconds"],
@@ -166,6 +167,11 @@ def _sources(recipe: Recipe, name: str, dataset: Stage, store: Store) -> list[li
             counts = source_counts(stages, {name: (table, dataset)}).select("source", f"datasets.{name}")
             return [[source, count] for source, count in counts.iter_rows() if count]
     return []
+
+
+def _is_figure(value: Any) -> bool:
+    """Return whether an entry of a training's metrics is a figure of TRL's log, not a record of another kind."""
+    return isinstance(value, dict) and value.keys() == {"first", "last"}
 
 
 def _figure(name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,16 +23,15 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @contextlib.contextmanager
-def tracker_environment(settings: Mapping[str, Any], training_id: str, folder: Path, work: Path) -> Generator[None]:
+def tracker_environment(job: TrainingJob, training_id: str, folder: Path) -> Generator[None]:
     """Set what trackers read from the environment, in the body of a ``with``; what the user has set stays.
 
     Args:
-        settings: The training's options, as ``with_names`` returns them.
+        job: The training; its options are those of ``train.options.reporting.with_names``.
         training_id: The training's id, under which a resumed training goes on with its run.
         folder: The folder for the files of TensorBoard: that of this run.
-        work: The training's work folder.
     """
-    wanted = _variables(settings, training_id, folder, work) if reports(settings) else {}
+    wanted = _variables(job.settings, training_id, folder, job.work_folder) if reports(job.settings) else {}
     added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     try:

@@ -26,7 +26,7 @@ FACTS: dict[str, Any] = {
     "figures": {"loss": {"first": 2.0, "last": 1.0, "lowest": 0.9, "highest": 2.0},
                 "eval_runtime": {"first": 1.0, "last": 1.0}, "reward": {"first": None, "last": 1}},
     "steps": 1200, "seconds": 62.4, "versions": {"gristmill": "0.1.0", "trl": "1.16.0"}, "curves": True,
-    "adapter": True, "rank": 8, "adapters_below": 0, "classifier": False,
+    "parameters": [1000, 20], "adapter": True, "rank": 8, "adapters_below": 0, "classifier": False,
 }  # fmt: skip
 EVALUATED = [
     {"dataset": "sft", "made_at": "2026-11-29 10:00", "stage_id": "e1", "rows": [
@@ -95,11 +95,18 @@ def test_the_card_says_rows_recipe_and_figures():
     assert "```yaml\nname: demo\n```" in text and "Kept: best eval\\_loss 1.234 at step 40." in text
     assert "| `loss` | 2 | 1 | 0.9 | 2 |" in text and "| `reward` |  | 1 |  |  |" in text and "runtime" not in text
     assert text.index("`reward`") < text.index("`loss`")
-    assert "curves.svg" not in card(facts(curves=False))
+    assert "- parameters: 1,000, of which 20 were trained" in text
+    assert "curves.svg" not in card(facts(curves=False)) and "parameters" not in card(facts(parameters=[None, None]))
 
 
 def test_text_of_users_is_no_markup():
-    changes = {"recipe": HOSTILE, "name": HOSTILE, "trainer": HOSTILE, "model": HOSTILE, "base": HOSTILE}
+    changes: dict[str, Any] = {
+        "recipe": HOSTILE,
+        "name": HOSTILE,
+        "trainer": HOSTILE,
+        "model": HOSTILE,
+        "base": HOSTILE,
+    }
     changes |= {"chain": [[HOSTILE, HOSTILE]], "dataset": HOSTILE, "splits": {HOSTILE: 1, "b": 2}, "best": HOSTILE}
     changes |= {"sources": [[HOSTILE, 1]], "fates": {HOSTILE: 1}, "figures": {HOSTILE: {"first": HOSTILE, "last": 1}}}
     changes |= {"learnt": HOSTILE, "versions": {"a": HOSTILE}, "recipe_text": f"```\n{HOSTILE}", "base_hub": HOSTILE}

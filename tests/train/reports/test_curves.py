@@ -50,7 +50,7 @@ def test_the_loss_leads_offline_and_the_reward_online():
     assert names(log(3, reward=1.0, rewards__a__mean=1.0)) == ["reward"]  # the only one is the reward itself
 
 
-def test_figures_of_a_trainers_own_follow_and_too_many_are_counted():
+def test_a_trainers_own_figures_follow_and_more_are_counted():
     own = {f"own{i}": float(i) for i in range(20)}
     shown, left_out = panels(log(2, loss=1.0, grad_norm=1.0, **own))
     assert len(shown) == PANELS and left_out == 22 - PANELS
@@ -72,7 +72,7 @@ def test_a_log_without_figures_makes_no_picture():
         assert curves("t", history) == ""
 
 
-def test_evaluations_are_rings_and_the_model_that_is_kept_is_marked():
+def test_evaluations_are_rings_and_the_kept_model_is_marked():
     history = log(30, loss=lambda i: 2 - i / 20)
     for step, value in ((10, 1.9), (20, 1.5), (30, 1.7)):
         history.append({"step": step, "eval_loss": value, "eval_runtime": 1.0})

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,13 +35,15 @@ def test_a_run_has_the_names_of_recipe_and_training():
     assert not reports({}) and reports({"report_to": "all"})
 
 
-def test_the_environment_is_set_while_it_trains_and_the_users_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_environment_is_set_while_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("WANDB_PROJECT", "TENSORBOARD_LOGGING_DIR", "MLFLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     before = dict(os.environ)
     settings = {"report_to": "all", "project": "demo", "run_name": "sft-0a1b"}
-    with pytest.raises(OSError), tracker_environment(settings, "0a1b", tmp_path / "t", tmp_path):
+    job: Any = SimpleNamespace(settings=settings, work_folder=tmp_path)
+    quiet: Any = SimpleNamespace(settings={"report_to": "none"}, work_folder=tmp_path)
+    with pytest.raises(OSError), tracker_environment(job, "0a1b", tmp_path / "t"):
         assert os.environ["WANDB_PROJECT"] == os.environ["SWANLAB_PROJECT"] == "demo"
         assert (os.environ["WANDB_RUN_ID"], os.environ["CLEARML_TASK"]) == ("0a1b", "sft-0a1b")
         assert os.environ["TENSORBOARD_LOGGING_DIR"] == str(tmp_path / "t")
@@ -48,12 +51,12 @@ def test_the_environment_is_set_while_it_trains_and_the_users_stays(tmp_path: Pa
         raise OSError
     assert dict(os.environ) == before
     (tmp_path / "mlflow_run").write_text("a" * 32)
-    with tracker_environment(settings, "0a1b", tmp_path / "t", tmp_path):
+    with tracker_environment(job, "0a1b", tmp_path / "t"):
         assert os.environ["MLFLOW_RUN_ID"] == "a" * 32
     (tmp_path / "mlflow_run").write_text("../x")
-    with tracker_environment(settings, "0a1b", tmp_path / "t", tmp_path):
+    with tracker_environment(job, "0a1b", tmp_path / "t"):
         assert "MLFLOW_RUN_ID" not in os.environ
-    with tracker_environment({"report_to": "none"}, "0a1b", tmp_path / "t", tmp_path):
+    with tracker_environment(quiet, "0a1b", tmp_path / "t"):
         assert dict(os.environ) == before
 
 
@@ -116,7 +119,7 @@ def train(folder: Path, store: Store, ref: ModelRef, kind: Any, options: str, mo
 
 @pytest.mark.slow
 @needs("trl")
-def test_a_training_reports_and_goes_on_without_a_tracker_that_fails(tmp_path, store, ref, monkeypatch):
+def test_a_training_goes_on_without_a_tracker_that_fails(tmp_path, store, ref, monkeypatch):
     kind = tracker()
     lines = train(tmp_path, store, ref, kind, "report_to: counting", monkeypatch)
     assert kind.seen == ["begin", "log", "log", "log", "log", "end"]
@@ -137,7 +140,7 @@ def test_a_training_reports_and_goes_on_without_a_tracker_that_fails(tmp_path, s
 
 @pytest.mark.slow
 @needs("trl")
-def test_a_tracker_that_cannot_begin_ends_the_training_before_it(tmp_path, store, ref, monkeypatch):
+def test_a_tracker_that_cannot_begin_ends_the_training(tmp_path, store, ref, monkeypatch):
     with pytest.raises(UserError, match=r"^train.s: report_to: counting: OSError: the server is away"):
         train(tmp_path, store, ref, tracker("begin"), "report_to: counting", monkeypatch)
     assert store.stages_labelled("train-s") == []
