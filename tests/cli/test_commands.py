@@ -16,7 +16,9 @@ from tests.command import call, mistake, process
 
 pytestmark = pytest.mark.slow  # whole runs or many processes: seconds for the file
 
-COMMANDS = sorted(getattr(command.callback, "__name__", "no name") for command in app.registered_commands)
+COMMANDS = sorted(
+    getattr(command.callback, "__name__", "no name").replace("_", "-") for command in app.registered_commands
+)
 HOSTILE = "fine\x1b]0;owned\x07 \x1b[31mred\x1b[2J \x9b31m\r\x08end"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 RECIPE = """\

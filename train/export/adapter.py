@@ -10,13 +10,13 @@ from curate.models.model_ref import ModelRef
 from curate.models.weight_files import base_identity
 from schemas.errors import UserError
 from train.export.combine_adapters import CONFIG, WEIGHTS, combine, not_combined
-from train.export.merged import copy_licences, tokenizer_of, write_merged
+from train.export.merged import copy_licences, is_classifier, tokenizer_of, write_merged
 from train.export.same_tokens import Agreement, Greedy, compare, greedy
 
 BASE = "base"  # the folder of the base model in an exported one, where no other is the same
 
 
-def write_adapter(ref: ModelRef, folder: Path, final: Path, *, classifier: bool = False) -> list[str]:
+def write_adapter(ref: ModelRef, folder: Path, final: Path) -> list[str]:
     """Write a model's adapter into a folder as PEFT and vLLM load it.
 
     A chain of plain adapters becomes one of the summed rank. Where that is not exact, and for a built-in model, whose
@@ -26,7 +26,6 @@ def write_adapter(ref: ModelRef, folder: Path, final: Path, *, classifier: bool 
         ref: The model; its last adapter is the one asked for.
         folder: An empty folder.
         final: The name that the folder will have.
-        classifier: Whether it is a reward model.
 
     Returns:
         Lines on what was done.
@@ -47,7 +46,8 @@ def write_adapter(ref: ModelRef, folder: Path, final: Path, *, classifier: bool 
     if reason:
         said.append(f"the adapters before the last are merged into {BASE}, since {reason}")
     if ref.package or below:
-        write_merged(replace(ref, adapters=below), folder / BASE, "auto", classifier=classifier and bool(below))
+        under = replace(ref, adapters=below)
+        write_merged(under, folder / BASE, "auto", classifier=is_classifier(under))
         base = str(final.absolute() / BASE)
         if ref.package and not below:
             said.append(f"the built-in weights are beside it in {BASE}: those of {_hub(ref)} on the hub differ")

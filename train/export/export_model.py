@@ -106,18 +106,22 @@ def export(
     reference = _reference(ref, settings, classifier, say)
     with new_folder(folder) as partial:
         if settings.format == "adapter":
-            for line in write_adapter(ref, partial, folder, classifier=classifier):
+            for line in write_adapter(ref, partial, folder):
                 note(line)
             _check(settings, classifier, reference, note, lambda found: check_adapter(found, ref, partial))
             if classifier and settings.check:
                 note(check_rewards(ref, partial, adapter=True))
         elif settings.format == "merged":
             stored = write_merged(ref, partial, settings.dtype, classifier=classifier)
-            note(
-                f"weights in {stored}, {len(ref.adapters)} adapters merged" if ref.adapters else f"weights in {stored}"
+            count = len(ref.adapters)
+            note(f"weights in {stored}" + (f", {count} adapter{'s' * (count > 1)} merged" if count else ""))
+            _check(
+                settings,
+                classifier,
+                reference,
+                note,
+                lambda found: check_merged(found, partial, exact=stored == "float32"),
             )
-            exact = stored == "float32"
-            _check(settings, classifier, reference, note, lambda found: check_merged(found, partial, exact=exact))
             if classifier and settings.check:
                 note(check_rewards(ref, partial, adapter=False))
         else:

@@ -14,6 +14,7 @@ from schemas.errors import UserError
 from train.export.same_tokens import Agreement, Greedy, compare, greedy
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+KINDS = ("CausalLM", "LMHead", "ConditionalGeneration", "ForSequenceClassification")  # within architectures' names
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
 MODEL_FILES = ("tokenizer.model", "spiece.model")  # SentencePiece: transformers reads tokenizer.json, others this
 
@@ -87,7 +88,11 @@ def copy_licences(ref: ModelRef, folder: Path) -> None:
 
 
 def is_classifier(ref: ModelRef) -> bool:
-    """Return whether a model is a reward model or another classifier, not one that writes text."""
+    """Return whether a model is a reward model or another classifier, not one that writes text.
+
+    Raises:
+        UserError: It is neither, or its config can't be read.
+    """
     if ref.adapters:
         file = Path(ref.adapters[-1]) / "adapter_config.json"
         if json.loads(file.read_text(encoding="utf-8")).get("task_type") == "SEQ_CLS":
@@ -100,7 +105,10 @@ def is_classifier(ref: ModelRef) -> bool:
     except (OSError, ValueError) as error:
         said = str(error).strip().splitlines()[0]
         raise UserError(f"model {ref.name!r}: cannot load {weights_folder(ref)}: {said}") from error
-    return any("ForSequenceClassification" in name for name in config.architectures or ())
+    kinds = config.architectures or ()
+    if kinds and not any(word in name for name in kinds for word in KINDS):
+        raise UserError(f"the model {ref.name!r} is a {kinds[0]}; expected one that writes text, or a classifier")
+    return any("ForSequenceClassification" in name for name in kinds)
 
 
 def answers_of(ref: ModelRef, count: int) -> Greedy:

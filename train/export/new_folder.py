@@ -54,7 +54,7 @@ def check_space(folder: Path, needed: int) -> None:
     there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
     free = shutil.disk_usage(there).free
     if free < needed:
-        raise UserError(f"{there} has {free / 1e9:.1f} GB free; the export needs {needed / 1e9:.1f} GB")
+        raise UserError(f"{there} has {free / 1e6:,.1f} MB free; the export needs {needed / 1e6:,.1f} MB")
 
 
 def _sweep(target: Path) -> None:

@@ -54,7 +54,7 @@ def add_adapter(ref: ModelRef, folder: Path, options: dict[str, Any], seed: int)
         for name, value in made.named_parameters():
             if "lora_" in name:
                 value.mul_(2)
-    made.save_pretrained(folder)
+    made.save_pretrained(str(folder))
     tokenizer.save_pretrained(folder)
     note_start(folder, ref)
     return ref.trained(folder.name, "0" * 12, folder, adapter=True)
@@ -93,7 +93,8 @@ def test_merged_weights_are_the_trained_model(tmp_path, adapters, lively, name):
     found = transformers.AutoModelForCausalLM.from_pretrained(done.path)
     assert torch.allclose(logits(found), trained_logits(adapters / name), atol=1e-4)
     assert not torch.allclose(logits(found), trained_logits(lively), atol=0.1)
-    assert transformers.AutoTokenizer.from_pretrained(done.path).chat_template
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(done.path)
+    assert tokenizer.chat_template
     files = {file.name for file in done.path.iterdir()}
     assert {"README.md", "config.json", "generation_config.json", "chat_template.jinja", "tokenizer.json"} <= files
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
@@ -104,7 +105,7 @@ def test_merged_weights_may_be_rounded(tmp_path, adapters, dtype):
     import transformers
 
     done = export_model(str(adapters / "first"), tmp_path / "out", dtype=dtype, check=2)
-    assert done.notes[0] == f"weights in {dtype}, 1 adapters merged"
+    assert done.notes[0] == f"weights in {dtype}, 1 adapter merged"
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(done.path, dtype="auto")
     assert str(model.dtype) == f"torch.{dtype}"
     again = export_model(str(done.path), tmp_path / "again", check=0)  # auto: as they are stored
@@ -125,7 +126,7 @@ def test_one_adapter_names_its_base(tmp_path, adapters, lively):
     assert not (done.path / "starts_from.json").exists()
 
 
-def test_a_chain_of_plain_adapters_becomes_one_of_the_summed_rank(tmp_path, adapters, lively):
+def test_a_chain_of_plain_adapters_is_one_of_the_summed_rank(tmp_path, adapters, lively):
     import peft
     import torch
 
@@ -162,7 +163,7 @@ def test_a_training_of_the_store_by_its_name(tmp_path, adapters, lively):
         "---\nlibrary_name: transformers\n---\n\n# demo: tuned\n\n## To load it\n\n```python\nfrom tran"
     )
     assert "\n## This copy: merged\n\n" in card
-    assert "- weights in float32, 1 adapters merged" in card and "1 of 1 greedy answers are equal" in card
+    assert "- weights in float32, 1 adapter merged" in card and "1 of 1 greedy answers are equal" in card
     with pytest.raises(UserError, match="no model, training of the store or folder called 'tunde'.*'tuned'"):
         export_model("tunde", tmp_path / "other", store=store)
 
@@ -223,6 +224,22 @@ def test_a_folder_that_holds_something_is_not_touched(tmp_path, lively):
     (tmp_path / "empty").mkdir()
     assert export_model(str(lively), tmp_path / "empty", check=0).path.is_dir()
     assert [file.name for file in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_too_little_space_is_said_before_anything_is_done(tmp_path, lively, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(UserError, match=r"has 0\.0 MB free; the export needs 0\.\d MB"):
+        export_model(str(lively), tmp_path / "new" / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_writes_no_text_is_refused(tmp_path):
+    config = {"architectures": ["BertModel"], "model_type": "bert"}
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="the model 'bert' is a BertModel; expected one that writes text"):
+        export_model(str(tmp_path / "bert"), tmp_path / "out")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
