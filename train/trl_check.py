@@ -14,6 +14,7 @@ from curate.models.chat.chat import chat_for
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Training
+from train.launch.accelerate_config import process_count
 from train.lora_check import check_adapter
 from train.options.best_model import effective_settings
 from train.options.lora_rules import task_of
@@ -40,12 +41,12 @@ def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelR
         start = models.get(first_model(recipe, training))
         if start is not None:
             check_tokens(training, start, where)
-        check_configs(training, recipe.seed, where)
+        check_configs(training, recipe.seed, where, process_count(recipe, training, where))
         if start is not None and training.lora not in (None, False):
             check_adapter(training, start, where)
 
 
-def check_configs(training: Training, seed: int, where: str) -> None:
+def check_configs(training: Training, seed: int, where: str, processes: int = 1) -> None:
     """Build the config objects of one training, and what its options name.
 
     Raises:
@@ -56,11 +57,16 @@ def check_configs(training: Training, seed: int, where: str) -> None:
 
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # of what TRL deprecates; what it refuses is an error
-        settings, config = effective_settings(training), config_type(training.trainer)
+        settings, config = effective_settings(training), for_processes(config_type(training.trainer), processes)
         built = build_config(config, settings, seed, Path(folder), where, training.quantize)
         try_options(built, where)
         build_lora_config(lora_options(training), where, task_of(training.trainer))
         quantization(training.quantize, where)
+
+
+def for_processes(config: type, processes: int) -> type:
+    """Return a config class of TRL whose objects take a training to have a number of processes, here in one."""
+    return config if processes == 1 else type(config.__name__, (config,), {"world_size": processes})
 
 
 def check_tokens(training: Training, ref: ModelRef, where: str) -> None:
