@@ -81,7 +81,7 @@ def _read(named: str, folder: Path, where: str) -> dict[str, Any]:
     try:
         found = plain_values(parse(text, Path(named)), (), {}, Path(named))
     except (UserError, RecursionError) as error:
-        said = "it is nested too deep" if isinstance(error, RecursionError) else error
+        said = f"{named}: it is nested too deep" if isinstance(error, RecursionError) else error
         raise UserError(f"{where}: {said}") from None
     if not isinstance(found, dict):
         raise UserError(f"{where}: {named}: expected a configuration of accelerate, as 'accelerate config' writes it")

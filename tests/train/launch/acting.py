@@ -5,7 +5,6 @@ fails if one of them does.
 """
 
 import os
-import subprocess
 import sys
 import time
 
@@ -53,14 +52,15 @@ def main(address: str, *parts: str) -> int:
     if parts == ("no start",):
         sys.stderr.write("accelerate: no such option\n")
         return 1
-    if parts[0].isdigit():
-        act(parts[1], int(parts[0]), address)
-        return 0
-    started = [
-        subprocess.Popen([sys.executable, __file__, address, str(rank), part], start_new_session=True)
-        for rank, part in enumerate(parts)
-    ]
-    return max(abs(one.wait()) for one in started)
+    started = []
+    for rank, part in enumerate(parts):
+        child = os.fork()
+        if not child:
+            os.setsid()
+            act(part, rank, address)
+            os._exit(0)
+        started.append(child)
+    return int(any([os.waitpid(child, 0)[1] for child in started]))
 
 
 if __name__ == "__main__":

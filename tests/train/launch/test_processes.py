@@ -22,6 +22,8 @@ from train.launch.channel import listening
 from train.launch.launcher import LOG
 from train.launch.processes import Processes
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parent / "acting.py"
 
 
