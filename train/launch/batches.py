@@ -16,7 +16,8 @@ def say_batches(trainer: Any, job: TrainingJob) -> None:
     step = at_once * args.gradient_accumulation_steps
     line = f"{count} processes: {step:,} {'answers' if sampled else 'rows'} a step, {step // count:,} in each"
     rows = len(trainer.train_dataset)
-    missing = 0 if sampled or args.dataloader_drop_last else -rows % at_once
+    reached = args.max_steps <= 0 or args.max_steps * step > rows  # whether there is a last batch of an epoch
+    missing = 0 if sampled or args.dataloader_drop_last or not reached else -rows % at_once
     if missing:
         line += (
             f"; the last batch of an epoch is filled up with {missing:,} rows of its beginning (dataloader_drop_last: "
