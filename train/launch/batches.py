@@ -11,7 +11,7 @@ def say_batches(trainer: Any, job: TrainingJob) -> None:
     count = processes()
     if count == 1:
         return
-    args, sampled = trainer.args, "max_completion_length" in vars(trainer.args)
+    args, sampled = trainer.args, hasattr(trainer.args, "num_generations")
     at_once = args.per_device_train_batch_size * count
     step = at_once * args.gradient_accumulation_steps
     line = f"{count} processes: {step:,} {'answers' if sampled else 'rows'} a step, {step // count:,} in each"
