@@ -53,7 +53,7 @@ def check_configs(training: Training, seed: int, where: str, processes: int = 1)
         UserError: TRL or PEFT refuses an option, a package is missing, or the device does not run quantised weights.
     """
     from train.options.tried_options import try_options
-    from train.trl_setup import build_config, build_lora_config, config_type, quantization
+    from train.trl_setup import build_config, build_lora_config, config_type, for_processes, quantization
 
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # of what TRL deprecates; what it refuses is an error
@@ -62,11 +62,6 @@ def check_configs(training: Training, seed: int, where: str, processes: int = 1)
         try_options(built, where)
         build_lora_config(lora_options(training), where, task_of(training.trainer))
         quantization(training.quantize, where)
-
-
-def for_processes(config: type, processes: int) -> type:
-    """Return a config class of TRL whose objects take a training to have a number of processes, here in one."""
-    return config if processes == 1 else type(config.__name__, (config,), {"world_size": processes})
 
 
 def check_tokens(training: Training, ref: ModelRef, where: str) -> None:

@@ -51,6 +51,11 @@ def config_type(trainer: str) -> type:
     return getattr(importlib.import_module(f"train.{trainer}.config" if own else "trl"), found.CONFIG)
 
 
+def for_processes(config: type, processes: int) -> type:
+    """Return a config class of TRL whose objects take a training to have a number of processes, here in one."""
+    return config if processes == 1 else type(config.__name__, (config,), {"world_size": processes})
+
+
 def trl_config(job: TrainingJob, config_class: type) -> Any:
     """Build TRL's config of a training.
 

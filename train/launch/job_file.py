@@ -1,4 +1,4 @@
-"""A ``TrainingJob`` as files, for the processes that train: JSON, and its rows as Parquet. Nothing is pickled.
+"""A ``TrainingJob`` as files, for the processes that train: JSON, and its rows as Arrow. Nothing is pickled.
 
 No secret is among them: a model's settings name the variable that holds a key. The scorers and the models that they
 ask stay with the process that started the training, which answers (``train.launch.worker``).
@@ -34,7 +34,7 @@ def write_job(job: TrainingJob, folder: Path) -> None:
     for name in (field.name for field in fields(job) if field.name not in STAY):
         value = getattr(job, name)
         if name in ROWS:
-            value.write_parquet(folder / f"{name}.parquet")
+            value.write_ipc(folder / f"{name}.arrow")
         elif isinstance(value, ModelRef):
             held[name] = asdict(value)
         elif isinstance(value, EarlyStopping):
@@ -57,7 +57,7 @@ def read_job(folder: Path, rewards: dict[str, AnswerScorer], progress: Progress,
         answer: Makes the model calls of ``rewards``.
     """
     held = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    held |= {name: pl.read_parquet(folder / f"{name}.parquet") for name in ROWS}
+    held |= {name: pl.read_ipc(folder / f"{name}.arrow", memory_map=False) for name in ROWS}
     held |= {name: _ref(held[name]) for name in ("ref", "teacher") if held[name] is not None}
     if held["early_stopping"] is not None:
         held["early_stopping"] = EarlyStopping(**held["early_stopping"])

@@ -104,6 +104,10 @@ class ToldProgress(Progress):
         """Pass on a message."""
         self.starter.tell("say", given=[message])
 
+    def status(self, line: str) -> None:
+        """Pass on how far the stage is."""
+        self.starter.tell("status", given=[line])
+
     def warn(self, warning: StageWarning) -> None:
         """Pass on a warning."""
         self.starter.tell("warn", given=[*warning])
