@@ -12,15 +12,17 @@ from typing import Any, Protocol
 import polars as pl
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
-from curate.models.weight_files import note_start
 from schemas.errors import UserError
 from train.best_checkpoint import best_model, choose_best
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
+from train.launch.batches import say_batches
+from train.launch.ranks import agreed, is_first
+from train.launch.saved_model import save_model
 from train.reports.given_rows import GivenRows
 from train.reports.trackers import guard_trackers
 from train.reports.watch import Watch
-from train.stored_adapter import check_stored, start_of, store_change
+from train.stored_adapter import start_of
 from train.synced_reference import load_reference, save_reference
 from train.trl_setup import trl_errors
 
@@ -62,23 +64,20 @@ def fit(
     trainer.add_callback(watch)
     trainer.add_callback(callback)
     trainer.args.save_total_limit = None  # ``FitCallback`` keeps to it: TRL would remove the last whole one too early
-    checkpoint = resume_point(job.work_folder)
+    checkpoint = agreed(resume_point(job.work_folder) if is_first() else None)
     if checkpoint:
         trainer.args.eval_on_start = False  # it was done, and is recorded
-        recorder.restore(read_record(checkpoint))
+        if is_first():  # the first process has the record of all
+            recorder.restore(read_record(checkpoint))
         load_reference(trainer, checkpoint)
         _go_on_counting(trainer, checkpoint)
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
+    say_batches(trainer, job)
     start = start_of(trainer.model) if job.lora is not None else {}
     with _metric_errors(job), trl_errors(job, lambda: callback.began), without_tied_warning(trainer.model):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     measured = watch.metrics()
-    trainer.model.save_pretrained(folder)
-    trainer.processing_class.save_pretrained(folder)
-    if job.lora is not None:
-        store_change(folder, start)
-        note_start(folder, job.ref)
-        check_stored(trainer.model, job, folder)
+    save_model(trainer, job, folder, start)
     return trainer.state.global_step, summarize(trainer.state.log_history) | measured | best_model(trainer)
 
 
@@ -154,16 +153,20 @@ class FitCallback(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Ask for a checkpoint when the interval is over."""
         self.step_ended_at = time.monotonic()
-        if self.step_ended_at - self.saved_at > self.interval and state.global_step < state.max_steps:
+        due = self.step_ended_at - self.saved_at > self.interval and state.global_step < state.max_steps
+        if agreed(due):
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Make the checkpoint whole, set the interval by how long saving took, and remove older checkpoints."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         choose_best(args, state)
-        state.save_to_json(str(folder / "trainer_state.json"))
-        save_reference(self.trainer, folder)
-        write_record(folder, self.recorder.recorded())
+        recorded = self.recorder.recorded()  # of all processes, which have saved their part of the checkpoint by now
+        if is_first():
+            state.save_to_json(str(folder / "trainer_state.json"))
+            save_reference(self.trainer, folder)
+            write_record(folder, recorded)
         self.saved_at = time.monotonic()
         self.interval = max(60.0, 20 * (self.saved_at - self.step_ended_at))
-        prune(folder.parent, self.kept, state.best_model_checkpoint)
+        if is_first():
+            prune(folder.parent, self.kept, state.best_model_checkpoint)

@@ -29,6 +29,7 @@ from train.answer_scorers import AnswerScorer, answer_scorers
 from train.finding.dotted_rules import check_dataset_type
 from train.finding.dotted_trainer import DottedTrainer, is_dotted
 from train.finding.find_trainer import Trainer, find_trainer
+from train.launch.accelerate_config import process_count
 from train.options import options
 from train.options.best_model import check_eval_split, check_held_out_rows, effective_settings, evaluates
 from train.rows.unpaired_labels import check_labels
@@ -276,7 +277,7 @@ def _check(
             f"{recipe.where('train', name, 'dataset')}: the trainer {training.trainer!r} needs a dataset "
             f"of type {trainer.DATA!r}; {training.dataset!r} is of type {found!r}"
         )
-    options.check(training, where)
+    options.check(training, where, process_count(recipe, training, where))
     takes = getattr(trainer, "TAKES", trainer.NEEDS)
     check_eval_split(recipe, name)
     for key, example in NEEDED.items():

@@ -15,6 +15,7 @@ from train.options.options import lora_options
 from train.plan import PlannedTraining
 
 VERSIONED = ("trl", "transformers", "peft", "torch", "accelerate", "datasets")
+SHOWN = ("limit", "quantize", "early_stopping", "launch")  # of what a training depends on, beside its options
 FIGURES = ("reward", "rewards/margins", "loss")  # the result shows the first that a trainer logs
 
 
@@ -29,7 +30,11 @@ def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, 
     """
     training = planned.training
     extra = {"lora": lora_options(training), "rewards": training.rewards, "seed": planned.depends_on["seed"]}
-    extra |= {key: value for key, value in planned.depends_on.items() if key in ("limit", "quantize", "early_stopping")}
+    extra |= {
+        key: value
+        for key, value in planned.depends_on.items()
+        if key in ("limit", "quantize", "early_stopping", "launch")
+    }
     return {
         "training_id": planned.stage_id,
         "name": planned.name,

@@ -5,12 +5,14 @@ model's output, at no extra forward pass, and joins them to row ids by an intege
 module does not import torch.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from schemas.rows import ROW_LOSSES
+from train.launch.ranks import gathered, processes, without_fillers
 from train.tables import empty_table
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
         args: Any
         model: Any
         data_collator: Any
+        train_dataset: Any
+        eval_dataset: Any
         state: Any
         _signature_columns: list[str]
+        accelerator: Any
 
         def _set_signature_columns_if_needed(self) -> None: ...
 
@@ -123,9 +128,15 @@ class RowLosses(TRLTrainer):
     def recorded(self) -> pl.DataFrame:
         """Return all rows recorded so far, in order: ``schemas.rows.ROW_LOSSES`` without the training's id.
 
-        A row of several sequences has one loss a step: the mean over its tokens.
+        A row of several sequences has one loss a step: the mean over its tokens. Of several processes the first one
+        has the rows of all, without those that only filled a last batch.
         """
         found = pl.concat([empty_table(ROW_LOSSES), *self.recorded_batches])
+        if processes() > 1:
+            found = gathered(found)
+            self.recorded_batches = [found]
+            epoch = pl.when(phase="train").then(pl.col("epoch").floor()).otherwise("step")
+            found = without_fillers(found, self._times(), epoch)
         key = ["step", "row_id", "phase"]
         if found.select(key).is_unique().all():
             return found
@@ -136,6 +147,11 @@ class RowLosses(TRLTrainer):
         }
         others = [pl.col("epoch", "margin").first(), tokens.sum()]
         return found.group_by(key, maintain_order=True).agg(*others, **over_tokens).select(found.columns)
+
+    def _times(self) -> dict[str, int]:
+        """Return how many sequences each row has."""
+        both = [one for one in (self.train_dataset, self.eval_dataset) if one is not None]
+        return Counter(self.row_ids[index] for one in both for index in one["row_index"])
 
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""

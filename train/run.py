@@ -21,6 +21,7 @@ from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
 from train.find_refusals import refusals_of
 from train.job import TrainingJob
+from train.launch.accelerate_config import accelerate_config
 from train.launch.run_trainer import run_trainer
 from train.options.best_model import effective_settings
 from train.options.config_fields import config_fields
@@ -118,8 +119,9 @@ def _train(
         rows = planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left")
         job = _job(planned, rows, settings, recipe.seed, work_folder, progress, answer)
         folder = writer.folder("model")
+        processes = accelerate_config(recipe, planned.training, recipe.where("train", planned.name))
         with tracker_environment(job, planned.stage_id, store.tracker_folder("tensorboard", run)):
-            outcome = run_trainer(job, folder, planned.training.launch)
+            outcome = run_trainer(job, folder, processes)
         for file in sorted(work_folder.glob(WRITTEN)):
             writer.take_in(file)
         outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out], how="diagonal"))

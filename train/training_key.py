@@ -8,6 +8,7 @@ from curate.steps.code_hash import code_hash
 from schemas.recipe import Recipe, Training
 from train.answer_scorers import AnswerScorer
 from train.finding.dotted_trainer import is_dotted
+from train.launch.accelerate_config import accelerate_config
 from train.options.best_model import effective_settings
 from train.options.options import lora_options
 from train.options.reporting import REPORTING
@@ -26,7 +27,7 @@ def key_of_choices(
         "early_stopping": training.early_stopping and training.early_stopping.model_dump(),
         "quantize": training.quantize,
         "merge": training.merge or None,
-        "launch": training.launch and training.launch.model_dump(),
+        "launch": accelerate_config(recipe, training, "train"),  # what a file says, not its name
         "truths": _truths(training) if rewards else None,
         "unshown": training.unshown if training.unshown != "refuse" else None,
         "trl": importlib.metadata.version("trl") if is_dotted(training.trainer) else None,  # its code is TRL's

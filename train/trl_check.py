@@ -14,6 +14,7 @@ from curate.models.chat.chat import chat_for
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Training
+from train.launch.accelerate_config import process_count
 from train.lora_check import check_adapter
 from train.options.best_model import effective_settings
 from train.options.lora_rules import task_of
@@ -40,23 +41,23 @@ def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelR
         start = models.get(first_model(recipe, training))
         if start is not None:
             check_tokens(training, start, where)
-        check_configs(training, recipe.seed, where)
+        check_configs(training, recipe.seed, where, process_count(recipe, training, where))
         if start is not None and training.lora not in (None, False):
             check_adapter(training, start, where)
 
 
-def check_configs(training: Training, seed: int, where: str) -> None:
+def check_configs(training: Training, seed: int, where: str, processes: int = 1) -> None:
     """Build the config objects of one training, and what its options name.
 
     Raises:
         UserError: TRL or PEFT refuses an option, a package is missing, or the device does not run quantised weights.
     """
     from train.options.tried_options import try_options
-    from train.trl_setup import build_config, build_lora_config, config_type, quantization
+    from train.trl_setup import build_config, build_lora_config, config_type, for_processes, quantization
 
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # of what TRL deprecates; what it refuses is an error
-        settings, config = effective_settings(training), config_type(training.trainer)
+        settings, config = effective_settings(training), for_processes(config_type(training.trainer), processes)
         built = build_config(config, settings, seed, Path(folder), where, training.quantize)
         try_options(built, where)
         build_lora_config(lora_options(training), where, task_of(training.trainer))

@@ -27,6 +27,7 @@ from train.examples.missing_marks import missing_marks
 from train.finding.dotted_trainer import DottedTrainer
 from train.finding.find_trainer import find_trainer
 from train.job import TrainingJob
+from train.launch.ranks import first_before_others
 from train.rows.unshown import no_template
 
 # TRL reports each training to its makers (the model's architecture, the device ...) unless this variable is set. The
@@ -48,6 +49,11 @@ def config_type(trainer: str) -> type:
         return found.load()[1]
     own = importlib.util.find_spec(f"train.{trainer}")
     return getattr(importlib.import_module(f"train.{trainer}.config" if own else "trl"), found.CONFIG)
+
+
+def for_processes(config: type, processes: int) -> type:
+    """Return a config class of TRL whose objects take a training to have a number of processes, here in one."""
+    return config if processes == 1 else type(config.__name__, (config,), {"world_size": processes})
 
 
 def trl_config(job: TrainingJob, config_class: type) -> Any:
@@ -107,7 +113,9 @@ def load_model(job: TrainingJob, *, on_disk: bool = False) -> tuple[Any, Any]:
     model, tokenizer = load(job.ref, torch.float32 if job.lora is None else None)
     if on_disk and job.ref.adapters:
         start = job.work_folder / "start"
-        model.save_pretrained(start)
+        with first_before_others() as first:
+            if first:
+                model.save_pretrained(start)
         model.config._name_or_path = str(start)
     return model.train(), tokenizer
 
@@ -158,8 +166,10 @@ def _load_quantized(job: TrainingJob, load: Callable[..., tuple[Any, Any]]) -> t
     ref, folder = job.ref, job.work_folder / "start"
     if ref.adapters:
         model, tokenizer = load(ref)
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        with first_before_others() as first:
+            if first:
+                model.save_pretrained(folder)
+                tokenizer.save_pretrained(folder)
         ref = replace(ref, location=str(folder), package="", adapters=())
     config = quantization(job.quantize, f"train.{job.name}")
     model, tokenizer = load(ref, quantization_config=config)

@@ -12,6 +12,7 @@ import polars as pl
 
 from curate.storage.polars_types import polars_schema
 from schemas.rows import INTEGER, NUMBER, ROLLOUTS, ROW_LOSSES, TEXT
+from train.launch.ranks import gathered, processes, without_fillers
 from train.tables import empty_table
 
 if TYPE_CHECKING:
@@ -96,8 +97,13 @@ class DistilledAnswers(TRLTrainer):
         return "length" if cut else "stop"
 
     def recorded(self) -> pl.DataFrame:
-        """Return all answers recorded so far, in order: the columns ``ANSWERS``."""
-        return pl.concat([pl.DataFrame(schema=polars_schema(ANSWERS)), *self.recorded_batches])
+        """Return all answers recorded so far, in order: the columns ``ANSWERS``; the first process has those of all."""
+        found = pl.concat([pl.DataFrame(schema=polars_schema(ANSWERS)), *self.recorded_batches])
+        if processes() == 1:
+            return found
+        self.recorded_batches = [found] = [gathered(found)]
+        trained = pl.col("phase") == "train"  # a prompt is in no batch twice
+        return without_fillers(found, {}, pl.when(trained).then(-pl.int_range(pl.len()) - 1).otherwise("step"))
 
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the answers that an interrupted training recorded."""

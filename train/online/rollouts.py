@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from schemas.rows import ROLLOUTS
+from train.launch.ranks import gathered, processes, rank, without_fillers
 from train.tables import empty_table
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ class Rollouts:
     Attributes:
         rows: The prompts' rows, in the order of the dataset's ``row_index``.
         ends: The tokens that end an answer; known once the trainer is built.
+        evaluated: How many answers to a held-out prompt an evaluation samples; known once the trainer is built.
     """
 
     def __init__(self, rows: pl.DataFrame, say: Callable[[str], None] = lambda message: None) -> None:
         """Start with no answers; ``say`` is told at once of a reward that has no value for any of the first ones."""
         self.rows, self._say = rows, say
         self.ends: frozenset[int] = frozenset()
+        self.evaluated: int | None = None
         self._batches: list[pl.DataFrame] = []
         self._open: list[pl.DataFrame] = []  # a frame for each reward, of the answers without advantages so far
 
@@ -91,10 +94,13 @@ class Rollouts:
     def recorded(self) -> pl.DataFrame:
         """Return all rows recorded so far: ``schemas.rows.ROLLOUTS`` without the training's id.
 
-        ``sample_index`` counts the answers to a prompt at a step, ``tokens`` those of the answer.
+        ``sample_index`` counts the answers to a prompt at a step, ``tokens`` those of the answer. Of several processes
+        the first one has the answers of all, without those that only filled the last batch of an evaluation.
         """
         nothing = empty_table(ROLLOUTS)
         found = pl.concat([nothing, *self._batches, *self._open], how="diagonal_relaxed")
+        if processes() > 1:
+            found, self._open = self._of_all(gathered(found)), []
         if not self._open:
             self._batches = [found]  # at the next checkpoint there are fewer to join
         nth = pl.int_range(pl.len()).over("step", "row_id", "reward")
@@ -103,9 +109,24 @@ class Rollouts:
             found = found.drop("prompt_id").join(prompts, on="row_id", how="left", maintain_order="left")
         return found.with_columns(sample_index=nth).select(pl.col(c).cast(kind) for c, kind in nothing.schema.items())
 
+    def _of_all(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Return the answers of all processes without those that filled the last batch of an evaluation."""
+        if self.evaluated is None:
+            return found
+        trained = found.filter(pl.col("phase") == "train")
+        evaluated = found.filter(pl.col("phase") == "eval")
+        times = dict.fromkeys(evaluated["row_id"], self.evaluated)
+        kept = without_fillers(evaluated, times, pl.struct("step", "reward"))
+        return pl.concat([trained, kept]).sort("step", maintain_order=True)
+
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""
         self._batches, self._open = [rows], []
+
+
+def sampled_file(checkpoint: Path) -> Path:
+    """Return the file of a checkpoint that has this process's sampled answers."""
+    return checkpoint / (SAMPLED if processes() == 1 else f"{rank()}_{SAMPLED}")
 
 
 def shortened(text: str) -> str:
@@ -132,6 +153,7 @@ class RecordedRollouts(TRLTrainer):
         """Start recording into ``rollouts``."""
         self.rollouts = rollouts
         rollouts.ends = frozenset([*self.eos_token_ids, self.processing_class.pad_token_id])
+        rollouts.evaluated = getattr(self, "num_generations_eval", None)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -147,13 +169,13 @@ class RecordedRollouts(TRLTrainer):
 
         super()._save_checkpoint(*args)
         if self._step % (self.args.steps_per_generation * self.num_iterations):
-            file = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / SAMPLED
+            file = sampled_file(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
             torch.save({"step": self._step, "inputs": self._buffered_inputs}, file)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         import torch
 
         super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint and (file := Path(checkpoint) / SAMPLED).exists():
+        if checkpoint and (file := sampled_file(Path(checkpoint))).exists():
             held = torch.load(file, map_location=self.args.device, weights_only=True)
             self._step, self._buffered_inputs = held["step"], held["inputs"]

@@ -55,14 +55,15 @@ def check_kto(given: dict[str, Any], where: str) -> None:
         )
 
 
-def last_row_alone(settings: dict[str, Any], rows: int) -> str:
+def last_row_alone(settings: dict[str, Any], rows: int, processes: int = 1) -> str:
     """Return that the last batch has one row, whose KL is then estimated from its own answer, and what to set; or "".
 
     Args:
         settings: The training's settings.
         rows: How many rows it has.
+        processes: How many processes it has.
     """
-    size = settings.get("per_device_train_batch_size", BATCH)
+    size = settings.get("per_device_train_batch_size", BATCH) * processes
     if settings.get("loss_type") == WITHOUT_KL or rows % size != 1 or settings.get("dataloader_drop_last"):
         return ""
     return (

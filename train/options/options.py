@@ -20,6 +20,7 @@ from train.options.option_names import unknown_option
 from train.options.option_values import check_value
 from train.options.trainer_rules import check_late_choice, check_rules
 
+LAUNCH = "how processes share a training is set up by launch: {config: ...}, one of TRL's (fsdp2) or a file"
 # Options that gristmill sets, or that would undo what it records, and the reason.
 RESERVED = {
     "output_dir": "the store decides where the weights go",
@@ -36,9 +37,10 @@ RESERVED = {
     "save_only_model": "an interrupted training resumes from its checkpoints",
     "push_to_hub": "the store keeps the model; upload the folder that it is in",
     "hub_token": "a token does not belong in a recipe, and nothing is uploaded",
-    "fsdp": "a training is one process",
-    "fsdp_config": "a training is one process",
-    "parallelism_config": "a training is one process",
+    "fsdp": LAUNCH,
+    "fsdp_config": LAUNCH,
+    "parallelism_config": LAUNCH,
+    "deepspeed": LAUNCH,
     "ignore_data_skip": "an interrupted training goes on with the rows that it had not reached",
 }
 PEFT_RESERVED = {
@@ -70,12 +72,13 @@ def lora_options(training: Training) -> dict[str, Any] | None:
     return training.lora if training.lora is None else without_usual(training.lora, training.trainer)
 
 
-def check(training: Training, where: str) -> None:
+def check(training: Training, where: str, processes: int = 1) -> None:
     """Check a training's options; without TRL installed, check nothing of TRL's.
 
     Args:
         training: The training's entry in the recipe.
         where: The place in the recipe, for errors.
+        processes: How many processes it has.
 
     Raises:
         UserError: An option does not exist, has the wrong type, or is not for a recipe to set.
@@ -109,7 +112,8 @@ def check(training: Training, where: str) -> None:
         reference = _has_reference(training.trainer, defaults | settings)
         check_lora(lora, where, quantize=training.quantize, reference=reference)
     check_best_model(training, where)
-    check_rules(training, config, defaults | settings, where, least=min(2, defaults.get("num_generations") or 2))
+    least = min(2, defaults.get("num_generations") or 2)
+    check_rules(training, config, defaults | settings, where, least=least, processes=processes)
 
 
 def default(trainer: str, name: str) -> Any:

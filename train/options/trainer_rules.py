@@ -36,7 +36,9 @@ LATE_CHOICES = {
 }
 
 
-def check_rules(training: Training, config: str, given: dict[str, Any], where: str, least: int = 2) -> None:
+def check_rules(
+    training: Training, config: str, given: dict[str, Any], where: str, *, least: int = 2, processes: int = 1
+) -> None:
     """Check the options of a training together.
 
     Args:
@@ -45,6 +47,7 @@ def check_rules(training: Training, config: str, given: dict[str, Any], where: s
         given: Every option that has a plain default, with what the training sets.
         where: The training's place in the recipe.
         least: The fewest answers of a group: a config whose own default is 1 compares none.
+        processes: How many processes the training has.
 
     Raises:
         UserError: A trainer would refuse them, or train on nonsense.
@@ -54,7 +57,7 @@ def check_rules(training: Training, config: str, given: dict[str, Any], where: s
     check_measure(training, given.get("metric_for_best_model"), where)
     _check_lengths(given, where)
     if "num_generations" in given:
-        _check_groups(given, where, least)
+        _check_groups(given, where, least, processes)
     if config == "DPOConfig":
         _check_pair_losses(given, where)
     if given.keys() >= {*WEIGHTS}:
@@ -99,9 +102,10 @@ def _check_lengths(given: dict[str, Any], where: str) -> None:
         raise UserError(f"{where}: packing needs max_length, the length of a block in tokens; found null")
 
 
-def _check_groups(given: dict[str, Any], where: str, least: int) -> None:
+def _check_groups(given: dict[str, Any], where: str, least: int, processes: int) -> None:
     """Check TRL's rules on the groups of online RL (``GRPOConfig.__post_init__``), and say what to set."""
-    group, batch = given["num_generations"], given["per_device_train_batch_size"]
+    group, batch = given["num_generations"], given["per_device_train_batch_size"] * processes
+    times = f" x {processes} processes" if processes > 1 else ""
     whole, steps = given.get("generation_batch_size"), given.get("steps_per_generation")
     if group < least:
         compared = " to compare" if least > 1 else ""
@@ -114,19 +118,19 @@ def _check_groups(given: dict[str, Any], where: str, least: int) -> None:
         whole = batch * (steps or given["gradient_accumulation_steps"])
     elif whole % batch:
         raise UserError(
-            f"{where}: generation_batch_size: expected a multiple of per_device_train_batch_size, "
+            f"{where}: generation_batch_size: expected a multiple of per_device_train_batch_size{times}, "
             f"which is {batch}, found {whole}"
         )
     if whole % group:
         raise UserError(
             f"{where}: num_generations: expected a divisor of the generation batch of {whole} answers "
-            f"(per_device_train_batch_size x gradient_accumulation_steps), found {group}"
+            f"(per_device_train_batch_size x gradient_accumulation_steps{times}), found {group}"
         )
-    evaluated = given.get("num_generations_eval") or group
-    if evaluates(given) and given["per_device_eval_batch_size"] % evaluated:
+    evaluated, at_once = given.get("num_generations_eval") or group, given["per_device_eval_batch_size"] * processes
+    if evaluates(given) and at_once % evaluated:
         raise UserError(
-            f"{where}: per_device_eval_batch_size: expected a multiple of num_generations ({evaluated}), "
-            f"found {given['per_device_eval_batch_size']}"
+            f"{where}: per_device_eval_batch_size{times}: expected a multiple of num_generations ({evaluated}), "
+            f"found {at_once}"
         )
 
 

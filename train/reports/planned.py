@@ -77,14 +77,15 @@ def _looked_up(
     """Return a training's config, the shapes of its model and the estimated memory."""
     import transformers
 
-    from train.trl_setup import build_config, build_lora_config, config_type
+    from train.trl_setup import build_config, build_lora_config, config_type, for_processes
 
     task, lora = task_of(training.trainer), lora_options(training)
     folder = local_folder(ref)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as work:
         warnings.simplefilter("ignore")
         settings = effective_settings(training)
-        args = build_config(config_type(training.trainer), settings, seed, Path(work), "train", training.quantize)
+        config_class = for_processes(config_type(training.trainer), _processes(training))
+        args = build_config(config_class, settings, seed, Path(work), "train", training.quantize)
     classifier, causal = transformers.AutoModelForSequenceClassification, transformers.AutoModelForCausalLM
     model = classifier if task == "SEQ_CLS" else causal
     if folder is None or ref.setting("trust_remote_code", False):
@@ -124,7 +125,7 @@ def planned_steps(config: Any, sequences: int, processes: int = 1) -> int:
     passes. Other rows are dealt to the processes batch by batch, the last ones evened out.
 
     Args:
-        config: TRL's config of the training, built for one process.
+        config: TRL's config of the training, built for these processes.
         sequences: The sequences of the dataset; prompts, where answers are sampled.
         processes: The number of processes.
     """

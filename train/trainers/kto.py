@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from train.job import Outcome, TrainingJob
+from train.launch.ranks import processes
 from train.learnt_answers import AnswerLosses, LearntAnswers, own_reference
 
 CONFIG = "KTOConfig"
@@ -60,7 +61,7 @@ class KTORowLosses(AnswerLosses):
         if "ref_logps" in inputs:
             found += [inputs[name] for name in ("ref_KL_logps", "ref_logps") if name in inputs]
         margin = self.beta * (found[int(self.calculate_KL)] - found[-1])
-        kl = (found[0] - found[2]).mean().clamp(min=0) if self.calculate_KL else 0.0
+        kl = self._kl(found[0] - found[2]) if self.calculate_KL else 0.0
         good = inputs["label"].bool()
         weight = torch.where(good, self.desirable_weight, self.undesirable_weight)
         side = torch.where(good, 1.0, -1.0)
@@ -73,10 +74,19 @@ class KTORowLosses(AnswerLosses):
         }
 
     def _prepare_dataset(self, dataset: Any, tokenizer: Any, args: Any, *others: Any) -> Any:
-        """Return the dataset, which holds token ids already, with the answers that the KL estimate is of."""
+        """Return the dataset, which holds token ids already, with the answers that the KL estimate is of.
+
+        They are of the batch of all processes, so that the estimate is that of one process at the same batch.
+        """
         if not self.calculate_KL:
             return dataset
-        return dataset.map(with_other_answers, batched=True, batch_size=args.per_device_train_batch_size)
+        batch = args.per_device_train_batch_size * processes()
+        return dataset.map(with_other_answers, batched=True, batch_size=batch)
+
+    def _kl(self, gains: Any) -> Any:
+        """Return the estimate of the KL from the gains of this process's other answers, and of all others'."""
+        mean = gains.mean()
+        return (self.accelerator.gather_for_metrics(mean).mean() if processes() > 1 else mean).clamp(min=0)
 
 
 def train(job: TrainingJob, folder: Path) -> Outcome:
@@ -99,7 +109,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
         examples = unpaired_examples(rows, chat, how, first_index=first_index)
         if not first_index:  # rows to evaluate on come later
             check_examples(examples, f"train.{job.name}")
-            if alone := last_row_alone(job.settings, examples.counts["rows"]):
+            if alone := last_row_alone(job.settings, examples.counts["rows"], processes()):
                 job.progress.say(f"train {job.name}: {alone}")
         return examples
 
