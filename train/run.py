@@ -5,6 +5,8 @@ import importlib.util
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -21,10 +23,11 @@ from train.job import TrainingJob
 from train.launch.run_trainer import run_trainer
 from train.options.best_model import effective_settings
 from train.options.config_fields import config_fields
-from train.options.options import lora_options
+from train.options.options import lora_options, stores_adapter
 from train.options.reporting import with_names
 from train.plan import PlannedTraining, plan_trainings, trained_ref, with_trained
 from train.record import summary, training_record, write_tables
+from train.reference_model import compared_with
 from train.reports.trackers import WRITTEN, tracker_environment
 from train.reports.write_reports import write_reports
 from train.trl_check import check_with_trl
@@ -98,7 +101,7 @@ def _train(
     manifest = {
         "what": planned.depends_on,
         "name": planned.name,
-        "adapter": lora is not None,
+        "adapter": stores_adapter(planned.training),
         "rows_in": planned.rows.height,
         "dataset": of_dataset,
     }
@@ -129,12 +132,16 @@ def _train(
             quantize=planned.training.quantize,
             early_stopping=planned.training.early_stopping,
         )
+        compared = _told(recipe, planned, progress)
         folder = writer.folder("model")
+        saved = writer.folder("adapter") if planned.training.merge else folder
         with tracker_environment(settings, planned.stage_id, store.tracker_folder("tensorboard", run), work_folder):
-            outcome = run_trainer(job, folder, planned.training.launch)
+            outcome = run_trainer(job, saved, planned.training.launch)
         for file in sorted(work_folder.glob(WRITTEN)):
             writer.take_in(file)
-        outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out], how="diagonal"))
+        merged = _merged(job, saved, folder) if planned.training.merge else {}
+        fates = pl.concat([outcome.fates, left_out], how="diagonal")
+        outcome = replace(outcome, fates=fates, metrics=outcome.metrics | compared | merged)
         record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)
         write_reports(writer, recipe, planned, record, outcome, store.stage(of_dataset), store, progress)
@@ -142,6 +149,21 @@ def _train(
         gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
     return writer.stage()
+
+
+def _told(recipe: Recipe, planned: PlannedTraining, progress: Progress) -> dict[str, str]:
+    """Say which models a training compares with, and return them for its record."""
+    compared = compared_with(recipe, planned.training, planned.ref, planned.teacher)
+    for role, model in compared.items():
+        progress.say(f"train {planned.name}: {role} model: {model}")
+    return dict(compared)
+
+
+def _merged(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
+    """Merge a trained adapter into whole weights in ``folder``; return what the record says of it."""
+    from train.merging.merge_trained import merge_trained  # imports torch
+
+    return {"merged": merge_trained(job, adapter, folder)}
 
 
 def _check_installed(lora: bool) -> None:
