@@ -99,6 +99,8 @@ def _comparison(
         scores = scored(model, texts.tokens)
         return lambda merged, dtype: _scores_compared(texts, scores, merged, dtype)
     asked, ends = asked_prompts(job, chat, room), _ends(model, tokenizer)
+    if not asked.tokens:
+        raise UserError("the chat template prints no prompt of its rows for an answer, so nothing can be compared")
     expected = greedy_answers(model, asked.tokens, tokenizer.pad_token_id, ends)
 
     def compare(merged: ModelRef, dtype: torch.dtype) -> tuple[dict[str, Any], str]:
