@@ -5,21 +5,20 @@ import importlib.util
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
-from curate.storage.stage import Stage
+from curate.storage.stage import Stage, StageWriter
 from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
 from train.find_refusals import refusals_of
-from train.job import TrainingJob
+from train.job import Outcome, TrainingJob
 from train.launch.run_trainer import run_trainer
 from train.options.best_model import effective_settings
 from train.options.config_fields import config_fields
@@ -132,16 +131,11 @@ def _train(
             quantize=planned.training.quantize,
             early_stopping=planned.training.early_stopping,
         )
-        compared = _told(recipe, planned, progress)
-        folder = writer.folder("model")
-        saved = writer.folder("adapter") if planned.training.merge else folder
         with tracker_environment(settings, planned.stage_id, store.tracker_folder("tensorboard", run), work_folder):
-            outcome = run_trainer(job, saved, planned.training.launch)
+            outcome = _outcome(job, recipe, planned, writer)
         for file in sorted(work_folder.glob(WRITTEN)):
             writer.take_in(file)
-        merged = _merged(job, saved, folder) if planned.training.merge else {}
-        fates = pl.concat([outcome.fates, left_out], how="diagonal")
-        outcome = replace(outcome, fates=fates, metrics=outcome.metrics | compared | merged)
+        outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out], how="diagonal"))
         record = training_record(planned, outcome, time.monotonic() - started, writer.finished_folder("model"))
         write_tables(writer, record, outcome)
         write_reports(writer, recipe, planned, record, outcome, store.stage(of_dataset), store, progress)
@@ -151,19 +145,20 @@ def _train(
     return writer.stage()
 
 
-def _told(recipe: Recipe, planned: PlannedTraining, progress: Progress) -> dict[str, str]:
-    """Say which models a training compares with, and return them for its record."""
+def _outcome(job: TrainingJob, recipe: Recipe, planned: PlannedTraining, writer: StageWriter) -> Outcome:
+    """Train, and merge the adapter where the recipe says so; the record says what it was compared with."""
     compared = compared_with(recipe, planned.training, planned.ref, planned.teacher)
     for role, model in compared.items():
-        progress.say(f"train {planned.name}: {role} model: {model}")
-    return dict(compared)
+        job.progress.say(f"train {job.name}: {role} model: {model}")
+    folder, found = writer.folder("model"), dict[str, Any](compared)
+    if not planned.training.merge:
+        outcome = run_trainer(job, folder, planned.training.launch)
+    else:
+        from train.merging.merge_trained import merge_trained  # imports torch
 
-
-def _merged(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
-    """Merge a trained adapter into whole weights in ``folder``; return what the record says of it."""
-    from train.merging.merge_trained import merge_trained  # imports torch
-
-    return {"merged": merge_trained(job, adapter, folder)}
+        outcome = run_trainer(job, writer.folder("adapter"), planned.training.launch)
+        found["merged"] = merge_trained(job, writer.folder("adapter"), folder)
+    return replace(outcome, metrics=outcome.metrics | found)
 
 
 def _check_installed(lora: bool) -> None:

@@ -71,6 +71,7 @@ def _merge(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
         name = str(dtype).removeprefix("torch.")
         if not differs:
             found = {"dtype": name, **found}
+            (adapter / "README.md").unlink(missing_ok=True)  # PEFT's, which says nothing; the model has its card
             job.progress.say(f"train {job.name}: merged: {merged_line(found)}")
             if job.quantize is not None:
                 job.progress.say(
