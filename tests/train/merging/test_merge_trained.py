@@ -56,7 +56,8 @@ def test_what_was_compared_is_told_and_kept(tmp_path, ref):
     assert any("the same greedy tokens as base + adapter on 8 prompts" in line for line in done.said.lines)
     assert json.loads(record["settings"])["merge"] is True and record["path"].endswith("/model")
     card = (done.stages["s"].folder("model") / "README.md").read_text()
-    assert "a LoRA adapter, merged" in card and "library_name: transformers" in card
+    assert "- its LoRA adapter is merged: whole weights in float32" in card and "library_name: transformers" in card
+    assert [one.name for one in done.stages["s"].folder("adapter").glob("*.md")] == [], "PEFT's card says nothing"
     assert "merged" in done.said.ended["train.s"]
 
 
