@@ -56,6 +56,8 @@ def test_the_reference_is_told_before_and_kept(tmp_path, ref):
         "train d: reference model: s (tiny + s), the model it starts from, with the new adapter switched off",
         "train g: reference model: d (tiny + s + d), the model it starts from, with the new adapter switched off",
     ]
+    config = json.loads((done.stages["g"].path / "model" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == ref.location, "no copy of the start model was written for it"
     metrics = {name: json.loads(one.read("trainings")["metrics"][0]) for name, one in done.stages.items()}
     assert [metrics[name].get("reference", "") for name in "sdg"] == ["", *(one.split(" model: ")[1] for one in told)]
     assert f"- {told[0].removeprefix('train d: ')}" in (done.stages["d"].path / "model" / "README.md").read_text()
