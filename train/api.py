@@ -52,7 +52,10 @@ class TrainedModel:
 
     @property
     def path(self) -> Path:
-        """The folder of the weights (of the adapter, where LoRA made one), for ``transformers`` or ``peft``."""
+        """The folder of the weights, for ``transformers``, or of the adapter that LoRA made, for ``peft``.
+
+        With ``merge: true`` it has whole weights; the adapter is in the folder ``adapter`` beside it.
+        """
         return self.stage.folder("model")
 
     @property

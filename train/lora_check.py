@@ -1,5 +1,6 @@
 """Puts a training's adapter on its model without weights, so that what PEFT refuses or leaves out is seen in time."""
 
+import json
 import warnings
 from collections.abc import Collection
 from typing import Any
@@ -63,6 +64,28 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
         if any(text in str(one.message) for text in LEFT_OUT):
             raise UserError(f"{where}: lora: {' '.join(str(one.message).split())}")
     _check_output(model, where)
+
+
+def check_mergeable(training: Training, ref: ModelRef, where: str) -> None:
+    """Check that the weights that a training's adapter is to be merged into are not quantised, as far as it is known.
+
+    Raises:
+        UserError: They are: the sum would be rounded to some 16 values a weight, which may undo what was learnt.
+    """
+    folder = local_folder(ref) if training.merge else None
+    file = None if folder is None else folder / "config.json"
+    try:
+        held = json.loads(file.read_text(encoding="utf-8")) if file is not None else {}
+    except (OSError, ValueError):  # the model can't be loaded either, which says so
+        return
+    how = held.get("quantization_config") if isinstance(held, dict) else None
+    if how:
+        method = how.get("quant_method", "some method") if isinstance(how, dict) else "some method"
+        raise UserError(
+            f"{where}: merge: the weights of the model {ref.name!r} are quantised ({method}), so whole weights would "
+            f"be rounded again; name the model without quantisation (under quantize: 4bit it takes as little memory), "
+            f"or remove merge"
+        )
 
 
 def _without_weights(ref: ModelRef, task: str) -> Any:

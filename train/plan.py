@@ -96,7 +96,7 @@ def plan_trainings(
     refs, plans = dict(models), []
     for name in selected(recipe, names):
         planned = plan_training(recipe, name, store, datasets, refs)
-        adapter = planned.training.lora not in (None, False)
+        adapter = options.stores_adapter(planned.training)
         refs[name] = (
             trained_ref(planned.stage, planned.ref, name)
             if planned.stage

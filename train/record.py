@@ -33,7 +33,7 @@ def training_record(planned: PlannedTraining, outcome: Outcome, seconds: float, 
     extra |= {
         key: value
         for key, value in planned.depends_on.items()
-        if key in ("limit", "quantize", "early_stopping", "launch")
+        if key in ("limit", "quantize", "early_stopping", "launch", "merge")
     }
     return {
         "training_id": planned.stage_id,
@@ -76,11 +76,22 @@ def summary(outcome: Outcome) -> str:
         reasons = outcome.fates.filter(pl.col("fate") != "trained")["fate"].value_counts(sort=True).rows()
         parts += [f"{count:,} left out: {reason}" for reason, count in reasons]
     parts += [line] if (line := best_line(outcome.metrics.get("best"))) else []
+    parts += ["merged"] if outcome.metrics.get("merged") else []
     for figure in FIGURES:
         ends = outcome.metrics.get(figure)
         if ends and isinstance(ends["first"], float) and isinstance(ends["last"], float):
             return ", ".join([*parts, f"{figure} {ends['first']:.3f} -> {ends['last']:.3f}"])
     return ", ".join(parts)
+
+
+def merged_line(found: Mapping[str, Any]) -> str:
+    """Return what ``train.merging.merge_trained`` found of merged weights, in words."""
+    if "answers" in found:
+        same = f"the same scores as base + adapter for {found['answers']} answers, within {found['difference']:.1e}"
+    else:
+        but = f" but for {found['ties']} near ties" if found["ties"] else ""
+        same = f"the same greedy tokens as base + adapter on {found['prompts']} prompts ({found['tokens']} tokens){but}"
+    return f"whole weights in {found['dtype']}, {same}"
 
 
 def learnt_line(learnt: Mapping[str, int]) -> str:

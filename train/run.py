@@ -13,22 +13,23 @@ import polars as pl
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.pipeline.scorer import Answer
-from curate.storage.stage import Stage
+from curate.storage.stage import Stage, StageWriter
 from curate.storage.store import Store
 from schemas.errors import UserError, needs_extra
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.answer_scorers import requests_for
 from train.find_refusals import refusals_of
-from train.job import TrainingJob
+from train.job import Outcome, TrainingJob
 from train.launch.accelerate_config import accelerate_config
 from train.launch.run_trainer import run_trainer
 from train.options.best_model import effective_settings
 from train.options.config_fields import config_fields
-from train.options.options import lora_options
+from train.options.options import lora_options, stores_adapter
 from train.options.reporting import with_names
 from train.plan import PlannedTraining, plan_trainings, trained_ref, with_trained
 from train.record import summary, training_record, write_tables
+from train.reference_model import compared_with
 from train.reports.trackers import WRITTEN, tracker_environment
 from train.reports.write_reports import write_reports
 from train.trl_check import check_with_trl
@@ -102,7 +103,7 @@ def _train(
     manifest = {
         "what": planned.depends_on,
         "name": planned.name,
-        "adapter": lora is not None,
+        "adapter": stores_adapter(planned.training),
         "rows_in": planned.rows.height,
         "dataset": of_dataset,
     }
@@ -118,10 +119,8 @@ def _train(
         answer = requests_for(planned.rewards, gateway, recipe.seed, f"{label}, rewards").answer
         rows = planned.rows.join(left_out, on="row_id", how="anti", maintain_order="left")
         job = _job(planned, rows, settings, recipe.seed, work_folder, progress, answer)
-        folder = writer.folder("model")
-        processes = accelerate_config(recipe, planned.training, recipe.where("train", planned.name))
         with tracker_environment(job, planned.stage_id, store.tracker_folder("tensorboard", run)):
-            outcome = run_trainer(job, folder, processes)
+            outcome = _outcome(job, recipe, planned, writer)
         for file in sorted(work_folder.glob(WRITTEN)):
             writer.take_in(file)
         outcome = replace(outcome, fates=pl.concat([outcome.fates, left_out], how="diagonal"))
@@ -163,6 +162,23 @@ def _job(
         quantize=training.quantize,
         early_stopping=training.early_stopping,
     )
+
+
+def _outcome(job: TrainingJob, recipe: Recipe, planned: PlannedTraining, writer: StageWriter) -> Outcome:
+    """Train, and merge the adapter where the recipe says so; the record says what it was compared with."""
+    compared = compared_with(recipe, planned.training, planned.ref, planned.teacher)
+    for role, model in compared.items():
+        job.progress.say(f"train {job.name}: {role} model: {model}")
+    processes = accelerate_config(recipe, planned.training, recipe.where("train", job.name))
+    folder, found = writer.folder("model"), dict[str, Any](compared)
+    if not planned.training.merge:
+        outcome = run_trainer(job, folder, processes)
+    else:
+        from train.merging.merge_trained import merge_trained  # imports torch
+
+        outcome = run_trainer(job, writer.folder("adapter"), processes)
+        found["merged"] = merge_trained(job, writer.folder("adapter"), folder)
+    return replace(outcome, metrics=outcome.metrics | found)
 
 
 def _check_installed(lora: bool) -> None:

@@ -15,7 +15,7 @@ from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.recipe import Recipe, Training
 from train.launch.accelerate_config import process_count
-from train.lora_check import check_adapter
+from train.lora_check import check_adapter, check_mergeable
 from train.options.best_model import effective_settings
 from train.options.lora_rules import task_of
 from train.options.options import lora_options
@@ -43,6 +43,7 @@ def check_with_trl(recipe: Recipe, names: list[str], models: Mapping[str, ModelR
             check_tokens(training, start, where)
         check_configs(training, recipe.seed, where, process_count(recipe, training, where))
         if start is not None and training.lora not in (None, False):
+            check_mergeable(training, start, where)
             check_adapter(training, start, where)
 
 

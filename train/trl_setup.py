@@ -5,6 +5,7 @@ TRL's telemetry off, unless the user has decided about it.
 """
 
 import contextlib
+import copy
 import importlib
 import importlib.util
 import os
@@ -203,7 +204,7 @@ def build_lora_config(lora: dict[str, Any] | None, where: str, task: str = "CAUS
 
     defaults: dict[str, Any] = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
     try:
-        return LoraConfig(task_type=task, **(defaults | lora))
+        return LoraConfig(task_type=task, **(defaults | copy.deepcopy(lora)))  # PEFT adds to a list of modules
     except Exception as error:  # of any kind: a missing library, a wrong type deep in a mapping
         message = whole_message(error)
         ours = " (target_modules is 'all-linear' if not set)" if "target_modules" not in lora else ""

@@ -17,7 +17,7 @@ from schemas.errors import UserError, needs_extra
 HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_head\.out_proj)\.weight$")
 
 
-def load(ref: ModelRef, dtype: Any = None, *, quantization_config: Any = None) -> tuple[Any, Any]:
+def load(ref: ModelRef, dtype: Any = None, *, quantization_config: Any = None, merged: bool = True) -> tuple[Any, Any]:
     """Load a causal language model and its tokenizer (padding on the left), ready for inference or training.
 
     Args:
@@ -25,6 +25,7 @@ def load(ref: ModelRef, dtype: Any = None, *, quantization_config: Any = None) -
         dtype: A torch dtype; by default float32 on a CPU (faster there than bfloat16) and bfloat16 on a GPU.
         quantization_config: transformers' config to quantise the weights by as they are loaded; for a model without
             adapters.
+        merged: Whether the last adapter is merged, too; else PEFT's model with it is returned.
 
     Returns:
         The model and its tokenizer.
@@ -46,11 +47,11 @@ def load(ref: ModelRef, dtype: Any = None, *, quantization_config: Any = None) -
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, padding_side="left", **given)
     except (OSError, ValueError) as error:
         raise _unloadable(ref, location, error) from error
-    return _ready(model, tokenizer, ref, torch)
+    return _ready(model, tokenizer, ref, torch, merged=merged)
 
 
 def load_classifier(
-    ref: ModelRef, dtype: Any = None, *, new_head: bool = False, quantization_config: Any = None
+    ref: ModelRef, dtype: Any = None, *, new_head: bool = False, quantization_config: Any = None, merged: bool = True
 ) -> tuple[Any, Any]:
     """Load a sequence-classification model (a reward model has one output) and its tokenizer.
 
@@ -60,6 +61,7 @@ def load_classifier(
         dtype: As for ``load``.
         new_head: For training: give the model one output, with random weights if it has no head yet.
         quantization_config: As for ``load``; the head keeps its precision.
+        merged: As for ``load``.
 
     Returns:
         The model and its tokenizer.
@@ -93,7 +95,7 @@ def load_classifier(
             f"model {ref.name!r}: {location} is neither a reward model nor a classifier: it has no weights for "
             f"{', '.join(sorted(info['missing_keys'])[:3])}"
         )
-    model, tokenizer = _ready(model, tokenizer, ref, torch)
+    model, tokenizer = _ready(model, tokenizer, ref, torch, merged=merged)
     if rows:  # the head was trained to read the last token that is not the tokenizer's padding
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
@@ -161,10 +163,10 @@ def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
     return UserError(f"model {ref.name!r}: cannot load {location}: {str(error).strip().splitlines()[0]}")
 
 
-def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any) -> tuple[Any, Any]:
+def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any, *, merged: bool) -> tuple[Any, Any]:
     """Merge the adapters; put the model on its device and give the tokenizer a token to pad with and its template."""
     if ref.adapters:
-        model = merge_adapters(model, ref)
+        model = merge_adapters(model, ref, but_last=not merged)
     template = given_template(ref)
     if template is not None:
         tokenizer.chat_template = template

@@ -66,6 +66,7 @@ def _history(
     history.add("finished", [f"{record.finished} UTC, after {row['steps']:,} steps in {row['seconds']:,.0f} s{limit}"])
     history.add("other trainings of this name", [_line(one) for one in others[:SHOWN]] + _more(len(others)))
     history.add("started from", _chain(row["model"], row["base"], titles))
+    history.add("reference model", [metrics["reference"]] if metrics.get("reference") else [])
     history.add("trainer", [row["trainer"], *_settings(settings)])
     history.add("learns from", _teachers(stage, settings, titles))
     history.add("dataset", [dataset, *_fates(stage)])
@@ -77,7 +78,7 @@ def _history(
     history.add(margins, _extreme_rows(con, row_figures(stage, bad), "margin_last"))
     history.add("rewards", _rewards(stage))
     history.add("answers at the end", _rollouts(stage))
-    history.add("model", [str(store.path / row["path"])])
+    history.add("model", [str(store.path / row["path"]), *_merged(metrics.get("merged"))])
     history.add("curves", [str(stage.path / CURVES)] if stage.text(CURVES) is not None else [])
     history.add("evaluations", _evaluations(con, record.id))
     history.add("used by", _uses(store, record.id))
@@ -171,6 +172,14 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
 
 def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _merged(found: dict[str, Any] | None) -> list[str]:
+    """Return that a training's adapter is merged into the weights, and what they were compared on."""
+    if not found:
+        return []
+    on = f"{found['answers']} scores" if "answers" in found else f"the greedy tokens of {found['prompts']} prompts"
+    return [f"whole weights in {found['dtype']}: the adapter beside it is merged, and compared on {on}"]
 
 
 def _extreme_rows(con: duckdb.DuckDBPyConnection, figures: pl.DataFrame, figure: str) -> list[str]:

@@ -52,7 +52,7 @@ def train_on_prompts(
     rows = checked_prompts(job)
     config = trl_config(job, config_class)
     _check_enough(job, config, rows.train.height)
-    model, tokenizer = load_model(job, on_disk=config.beta != 0)
+    model, tokenizer = load_model(job, on_disk=config.beta != 0 and job.lora is None)
     prompts = sampled_prompts(job, rows, model_chat(job, tokenizer), config, model)
     _check_enough(job, config, prompts.rows.train.height)
     rollouts = Rollouts(

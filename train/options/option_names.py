@@ -143,6 +143,7 @@ GONE = {
     "dtype": "the device decides it; on a GPU bf16: true computes in bfloat16",
     "label_pad_token_id": "TRL has no such option any more",
     "max_prompt_length": "TRL cuts no prompts any more; drop long ones with a filter",
+    "force_use_ref_model": "the reference is the model that the training starts from",
     "model_adapter_name": "gristmill merges the adapters of earlier trainings",
     "overwrite_output_dir": "the store decides where the weights go",
     "padding_value": "TRL has no such option any more",
@@ -155,6 +156,7 @@ GONE = {
     "lmbda": "all answers are sampled from the student (lmbda 1)",
     "missing_eos_penalty": "answers that are cut off are left out with mask_truncated_completions: true, or give a "
     "reward of your own that sees finish_reason",
+    "ref_adapter_name": "the reference is the model that the training starts from, with earlier adapters merged",
     "ref_model": "the reference is the model that the training starts from",
     "ref_model_init_kwargs": "the reference is the model that the training starts from; set it up under 'models'",
     "reference_free": "TRL has no such option any more; a loss without reference is in trainer: trl.experimental.cpo",

@@ -72,6 +72,11 @@ def lora_options(training: Training) -> dict[str, Any] | None:
     return training.lora if training.lora is None else without_usual(training.lora, training.trainer)
 
 
+def stores_adapter(training: Training) -> bool:
+    """Return whether a training's model is stored as an adapter, and not as whole weights."""
+    return lora_options(training) is not None and not training.merge
+
+
 def check(training: Training, where: str, processes: int = 1) -> None:
     """Check a training's options; without TRL installed, check nothing of TRL's.
 
@@ -89,6 +94,11 @@ def check(training: Training, where: str, processes: int = 1) -> None:
             f"{{learn: {training.settings['learn']}}}}}; move it there"
         )
     _check_quantized(training, where)
+    if training.merge and lora_options(training) is None:
+        raise UserError(
+            f"{where}: merge: true merges an adapter into the weights, and there is none; add lora: true, or remove "
+            f"merge: a training of full weights stores whole weights anyway"
+        )
     known = config_fields(training.trainer)
     if not known:
         return

@@ -12,10 +12,24 @@ TRAINED = "trained"  # the fate of a row that was learnt
 
 
 def trained_elsewhere(model: ModelRef) -> list[pl.DataFrame]:
-    """Return the rows (``row_id``, ``prompt``) of each training whose folder a model's weights are in."""
+    """Return the rows (``row_id``, ``prompt``) of each training that made a model.
+
+    They are those whose folders its weights are in, and those that these started from, which whole weights hold too.
+    """
     folders = [Path(one) for one in dict.fromkeys((model.location, *model.adapters)) if one]
     stages = [stage_in(folder.parent) for folder in folders if folder.is_absolute()]
-    return [_rows(stage) for stage in stages if stage is not None and stage.files("training_rows")]
+    found = {stage.stage_id: stage for stage in stages if stage is not None}
+    for stage in [*found.values()]:
+        below = _started_from(stage) - found.keys()
+        found |= {one.stage_id: one for one in stages_beside(stage) if one.stage_id in below} if below else {}
+    return [_rows(stage) for stage in found.values() if stage.files("training_rows")]
+
+
+def _started_from(training: Stage) -> set[str]:
+    """Return the ids of the trainings that made the model that a training started from."""
+    what = training.manifest.get("what")
+    base = what.get("base") if isinstance(what, dict) else None
+    return set(base.split(">")[1:]) if isinstance(base, str) else set()
 
 
 def _rows(training: Stage) -> pl.DataFrame:

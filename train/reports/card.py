@@ -111,6 +111,8 @@ def _base(facts: Mapping[str, Any]) -> list[str]:
         )
     lines += [f"- then trained: {plain(title)} ({code(id)})" for title, id in facts["chain"]]
     lines.append(f"- then trained: this model ({code(facts['training_id'])})" if facts["chain"] else "")
+    lines += [f"- {role} model: {plain(model)}" for role, model in facts.get("compared", {}).items()]
+    lines += [f"- its LoRA adapter is merged: {plain(facts['merged'])}"] if facts.get("merged") else []
     if licence["id"] == UNKNOWN:
         lines.append(
             f"- licence: **not known here**: {plain(licence['source'])}. Before you pass this model on, write it at "

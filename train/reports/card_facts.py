@@ -22,12 +22,13 @@ from schemas.version import VERSION
 from train.job import Outcome
 from train.options.best_model import best_line
 from train.plan import PlannedTraining
-from train.record import learnt_line
+from train.record import learnt_line, merged_line
 from train.reports.licence import licence_of
 from train.reports.recipe_text import recipe_text
 
 FACTS = "card.json"
-NO_FIGURES = ("history", "learnt", "best", "facts")
+COMPARED = ("reference", "teacher")
+NO_FIGURES = ("history", "learnt", "best", "facts", "merged", *COMPARED)
 
 
 def card_facts(
@@ -78,6 +79,8 @@ def card_facts(
         "figures": {name: _figure(name, metrics) for name, one in metrics.items() if _is_figure(one)},
         "parameters": [(metrics.get("facts") or {}).get(key) for key in ("parameters", "trainable")],
         "best": best_line(metrics.get("best")),
+        "compared": {role: metrics[role] for role in COMPARED if role in metrics},
+        "merged": merged_line(metrics["merged"]) if "merged" in metrics else "",
         "steps": record["steps"],
         "seconds": record["seconds"],
         "versions": {"gristmill": VERSION} | {k: v for k, v in json.loads(record["versions"]).items() if v},

@@ -125,6 +125,20 @@ def test_a_training_of_another_recipe_counts_by_its_folder(store, tmp_path):
         assert shared_prompts_refusal(recipe(), "first", built, [ModelRef("m", "m@1", location)]) is None
 
 
+def test_trainings_below_whole_weights_count(store, tmp_path):
+    other = Store(tmp_path / "other")
+    write_stage(other, "sft", with_prompt(sft_rows(5), 2, LONG + " Why?"))
+    for stage_id, row, below in (("a" * 12, "r_2", ""), ("b" * 12, "r_1", f">{'a' * 12}")):
+        with other.new_stage(stage_id, "train-old", what={"base": f"tiny@0{below}"}) as writer:
+            writer.folder("model")
+            fates = {"training_id": stage_id, "row_id": [row], "fate": ["trained"]}
+            writer.write("training_rows", pl.DataFrame(fates))
+    old = ModelRef("old", "old@1", str(other.stages()["b" * 12] / "model"))
+    built = stages(store, with_prompt(sft_rows(8, 2), 7, LONG), prompts(8, 2))
+    refusal = shared_prompts_refusal(recipe(), "first", built, [old])
+    assert refusal is not None and "row r_7 is like row r_2 of old" in refusal.text
+
+
 def test_a_folder_that_is_no_stage_of_ours_says_nothing(store, tmp_path):
     (tmp_path / "model").mkdir()
     built = stages(store, sft_rows(8, 2), prompts(8, 2))

@@ -99,6 +99,12 @@ def test_the_card_says_rows_recipe_and_figures():
     assert "curves.svg" not in card(facts(curves=False)) and "parameters" not in card(facts(parameters=[None, None]))
 
 
+def test_the_card_says_what_it_was_compared_with():
+    more = {"compared": {"reference": "sft (base + sft)"}, "merged": "whole weights in float32, the same"}
+    text = card(facts(adapter=False, **more))
+    assert "- reference model: sft (base + sft)" in text and "- its LoRA adapter is merged: whole weights in" in text
+
+
 def test_text_of_users_is_no_markup():
     changes: dict[str, Any] = {
         "recipe": HOSTILE,
