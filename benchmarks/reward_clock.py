@@ -1,7 +1,8 @@
 """How long the rewards of an online training take in a step, and how long the scorers take of that."""
 
+import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from statistics import median
 from typing import Any
@@ -30,38 +31,39 @@ class RewardClock:
         return {name: 1000 * median(seconds) for name, seconds in parts.items()}
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> Generator[None]:
         """Time the reward functions of trainings, the record of their answers, and the scorers' functions."""
         from curate.steps.find_step import Step
         from train.online import online_training
         from train.online.rollouts import Rollouts
 
-        made, end_batch, call = online_training.reward_functions, Rollouts.end_batch, Step.call
+        def made_timed(*given: Any) -> list[Callable]:
+            return [self._timed(function, "rewards") for function in made(*given)]
 
-        def timed_functions(*given: Any) -> list[Callable]:
-            functions = []
-            for function in made(*given):
-                timed = self._timed(function, self.rewards)
-                timed.__name__ = function.__name__
-                functions.append(timed)
-            return functions
-
-        online_training.reward_functions = timed_functions
-        Rollouts.end_batch = self._timed(end_batch, self.rewards)
-        Step.call = self._timed(call, self.scorers)
+        made = online_training.reward_functions
+        replaced: list[tuple[Any, str, Callable]] = [
+            (online_training, "reward_functions", made_timed),
+            (Rollouts, "end_batch", self._timed(Rollouts.end_batch, "rewards")),
+            (Step, "call", self._timed(Step.call, "scorers")),
+        ]
+        originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+        for owner, name, function in replaced:
+            setattr(owner, name, function)
         try:
             yield
         finally:
-            online_training.reward_functions, Rollouts.end_batch, Step.call = made, end_batch, call
+            for owner, name, function in originals:
+                setattr(owner, name, function)
 
-    def _timed(self, function: Callable, into: list[float]) -> Callable:
-        name = "rewards" if into is self.rewards else "scorers"
+    def _timed(self, function: Callable, part: str) -> Callable:
+        """Return a function that adds its time to a part of the step: ``rewards`` or ``scorers``."""
 
+        @functools.wraps(function)
         def timed(*given: Any, **named: Any) -> Any:
             started = time.perf_counter()
             try:
                 return function(*given, **named)
             finally:
-                getattr(self, name)[-1] += time.perf_counter() - started
+                getattr(self, part)[-1] += time.perf_counter() - started
 
         return timed

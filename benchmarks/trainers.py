@@ -33,9 +33,9 @@ TRAINERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dpo": ("preference", {"max_steps": 30}),
     "kto": ("unpaired", {"max_steps": 30, "train_sampling_strategy": "sequential"}),
     "reward": ("preference", {"max_steps": 40}),
-    "grpo": ("prompt", {"max_steps": 25, **ANSWERS}),
-    "rloo": ("prompt", {"max_steps": 25, **ANSWERS}),
-    "distill": ("prompt", {"max_steps": 25, "max_completion_length": 48}),
+    "grpo": ("prompt", {"max_steps": 16, **ANSWERS}),
+    "rloo": ("prompt", {"max_steps": 16, **ANSWERS}),
+    "distill": ("prompt", {"max_steps": 16, "max_completion_length": 48}),
 }
 TIMED = ("step_time",)  # figures of the log that are times
 REWARDED = ("grpo", "rloo")

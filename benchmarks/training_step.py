@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,26 +24,26 @@ ROWS = 96
 # Way -> environment variables, options of TRL's config, and what ``_prepare`` and ``_run`` do beside.
 Way = tuple[dict[str, str], dict[str, Any], tuple[str, ...]]
 KEEP = "keep freed memory"
+LEARNT = "head on learnt positions"
 WAYS: dict[str, Way] = {
     "plain TRL": ({}, {}, ()),
     "allocator": ({}, {}, (KEEP,)),
-    "allocator, huge pages": ({"THP_MEM_ALLOC_ENABLE": "1"}, {}, (KEEP,)),
-    "huge pages": ({"THP_MEM_ALLOC_ENABLE": "1"}, {}, ()),
-    "two threads": ({"OMP_NUM_THREADS": "2"}, {}, (KEEP,)),
-    "two passive threads": ({"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}, {}, (KEEP,)),
-    "bf16": ({}, {"bf16": True}, (KEEP,)),
-    "bf16 weights": ({}, {}, (KEEP, "bfloat16")),
-    "head on learnt positions": ({}, {}, (KEEP, "learnt")),
-    "length groups": ({}, {"train_sampling_strategy": "group_by_length"}, (KEEP,)),
-    "packing": ({}, {"packing": True, "max_length": 256, "per_device_train_batch_size": 1}, (KEEP,)),
-    "padding-free": ({}, {"padding_free": True}, (KEEP,)),
-    "torch.compile": ({}, {"torch_compile": True}, (KEEP,)),
-    "eager attention": ({}, {}, (KEEP, "eager")),
-    "flush denormals": ({}, {}, (KEEP, "flush")),
-    "adamw_torch": ({}, {"optim": "adamw_torch"}, (KEEP,)),
-    "gradient checkpointing": ({}, {"gradient_checkpointing": True}, (KEEP,)),
-    "full weights": ({}, {}, (KEEP, "full")),
-    "full weights, plain TRL": ({}, {}, ("full",)),
+    "learnt positions": ({}, {}, (LEARNT,)),
+    "gristmill": ({}, {}, (KEEP, LEARNT)),
+    "huge pages": ({"THP_MEM_ALLOC_ENABLE": "1"}, {}, (KEEP, LEARNT)),
+    "two threads": ({"OMP_NUM_THREADS": "2"}, {}, (KEEP, LEARNT)),
+    "two passive threads": ({"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}, {}, (KEEP, LEARNT)),
+    "bf16": ({}, {"bf16": True}, (KEEP, LEARNT)),
+    "bf16 weights": ({}, {}, (KEEP, LEARNT, "bfloat16")),
+    "length groups": ({}, {"train_sampling_strategy": "group_by_length"}, (KEEP, LEARNT)),
+    "packing": ({}, {"packing": True, "max_length": 256, "per_device_train_batch_size": 1}, (KEEP, LEARNT)),
+    "padding-free": ({}, {"padding_free": True}, (KEEP, LEARNT)),
+    "torch.compile": ({}, {"torch_compile": True}, (KEEP, LEARNT)),
+    "eager attention": ({}, {}, (KEEP, LEARNT, "eager")),
+    "flush denormals": ({}, {}, (KEEP, LEARNT, "flush")),
+    "adamw_torch": ({}, {"optim": "adamw_torch"}, (KEEP, LEARNT)),
+    "gradient checkpointing": ({}, {"gradient_checkpointing": True}, (KEEP, LEARNT)),
+    "full weights": ({}, {}, ("full",)),
 }
 
 
@@ -125,13 +126,11 @@ def train(name: str, trainer: str, steps: int, folder: Path, profile: bool) -> N
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
     from curate.models.model_ref import ModelRef
-    from curate.models.weight_files import package_folder  # noqa: F401  (says what to install where it is missing)
     from curate.models.weights import weights_folder
+    from train.learnt_positions import head_on_learnt_positions
 
     if "flush" in beside:
         torch.set_flush_denormal(True)
-    if "learnt" in beside:
-        trl.trainer.utils._use_triton = lambda device: True
 
     class Clock(TrainerCallback):
         """Notes processor and wall time when training begins, after the first step and at the end."""
@@ -171,10 +170,8 @@ def train(name: str, trainer: str, steps: int, folder: Path, profile: bool) -> N
         peft_config=None if "full" in beside else lora,
         callbacks=[clock],
     )
-    if profile:
-        _profile(trained)
-    else:
-        trained.train()
+    with head_on_learnt_positions(trained) if LEARNT in beside else nullcontext():
+        _profile(trained) if profile else trained.train()
     history = [entry for entry in trained.state.log_history if "loss" in entry]
     tokens = history[-1]["num_tokens"] - history[0]["num_tokens"] if "num_tokens" in history[0] else 1000.0
     (begun, warm, end) = clock.at[0], clock.at[1], clock.at[-1]

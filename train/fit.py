@@ -17,6 +17,7 @@ from schemas.errors import UserError
 from train.best_checkpoint import best_model, choose_best
 from train.checkpoints import prune, read_record, resume_point, step_of, write_record
 from train.job import TrainingJob
+from train.learnt_positions import head_on_learnt_positions
 from train.reports.given_rows import GivenRows
 from train.reports.trackers import guard_trackers
 from train.reports.watch import Watch
@@ -70,7 +71,12 @@ def fit(
         _go_on_counting(trainer, checkpoint)
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
     start = start_of(trainer.model) if job.lora is not None else {}
-    with _metric_errors(job), trl_errors(job, lambda: callback.began), without_tied_warning(trainer.model):
+    with (
+        _metric_errors(job),
+        trl_errors(job, lambda: callback.began),
+        without_tied_warning(trainer.model),
+        head_on_learnt_positions(trainer),
+    ):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     measured = watch.metrics()
     trainer.model.save_pretrained(folder)

@@ -18,6 +18,7 @@ import torch
 
 FEWEST = 32  # learnt positions of a batch; with fewer, matrix products take other ways for a few rows
 ROWS = 4 * FEWEST  # among which as many are tried
+SWITCH = "_use_triton"
 
 
 @contextlib.contextmanager
@@ -32,15 +33,16 @@ def head_on_learnt_positions(trainer: Any) -> Generator[bool]:
         trainer: A TRL trainer.
 
     Yields:
-        Whether they do. Not where the weights of the head are trained, whose gradient is a sum over all positions.
+        Whether they do. Not where the weights of the head are trained, whose gradient is a sum over all positions, nor
+        where a later TRL has other internals.
     """
     from trl.trainer import utils
 
     models = [one for one in (trainer.model, getattr(trainer, "ref_model", None)) if one is not None]
-    everywhere, learnt = utils._use_triton, [0]
+    everywhere, learnt = getattr(utils, SWITCH, None), [0]
     with trainer.accelerator.autocast():
         same = all(_is_same_for_any_rows(model) for model in models)
-    if not same:
+    if everywhere is None or not same:
         yield False
         return
 
@@ -49,20 +51,17 @@ def head_on_learnt_positions(trainer: Any) -> Generator[bool]:
         learnt[0] = 0 if labels is None else int((labels[:, 1:] != -100).sum())
 
     hooks = [model.register_forward_pre_hook(count, with_kwargs=True) for model in models]
-    utils._use_triton = lambda device: everywhere(device) or (device.type == "cpu" and learnt[0] >= FEWEST)
+    setattr(utils, SWITCH, lambda device: everywhere(device) or (device.type == "cpu" and learnt[0] >= FEWEST))
     try:
         yield True
     finally:
-        utils._use_triton = everywhere
+        setattr(utils, SWITCH, everywhere)
         for hook in hooks:
             hook.remove()
 
 
 def _is_same_for_any_rows(model: Any) -> bool:
     """Return whether a model's head gives some rows the same bits, forward and back, with and without other rows."""
-    from trl.kernels.chunked_logprob import ChunkedLogProbFunction
-    from trl.trainer.utils import _CHUNKED_LOGPROB_CHUNK_SIZE
-
     head = getattr(model, "get_output_embeddings", lambda: None)()
     weight, bias = getattr(head, "weight", None), getattr(head, "bias", None)
     if weight is None or weight.dim() != 2 or weight.device.type != "cpu" or not weight.is_floating_point():
@@ -74,14 +73,31 @@ def _is_same_for_any_rows(model: Any) -> bool:
     targets = torch.randint(weight.shape[0], (ROWS,), generator=draw)
     some = torch.randperm(ROWS, generator=draw)[:FEWEST].sort().values
     share = torch.zeros(ROWS).index_fill(0, some, -1 / FEWEST)
-
-    def scored(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        given = hidden[rows].requires_grad_()
-        scores, entropy, *_ = ChunkedLogProbFunction.apply(
-            given, weight, bias, targets[rows], 1.0, _CHUNKED_LOGPROB_CHUNK_SIZE, None, 1.0, ("log_probs", "entropy")
-        )
-        scores.backward(share[rows])
-        return scores.detach(), entropy.detach(), given.grad
-
-    whole, part = scored(torch.arange(ROWS)), scored(some)
+    try:
+        whole = _scored(hidden, weight, bias, targets, share)
+        part = _scored(hidden[some], weight, bias, targets[some], share[some])
+    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError):  # not as TRL 1.16 has it
+        return False
     return all(torch.equal(one[some], other) for one, other in zip(whole, part, strict=True))
+
+
+def _scored(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor, share: torch.Tensor
+) -> list[torch.Tensor]:
+    """Return the log-probability and entropy at each position, and the gradient of the former's weighted sum.
+
+    Args:
+        hidden: The positions' hidden states, ``[N, H]``.
+        weight: The head's weights, ``[V, H]``.
+        bias: Its bias, ``[V]``, or None.
+        targets: The token at each position.
+        share: The weight of each position in the sum.
+    """
+    from trl.trainer.utils import _CHUNKED_LOGPROB_CHUNK_SIZE, _ChunkedLogProbFunction
+
+    given = hidden.clone().requires_grad_()
+    scores, entropy, *_ = _ChunkedLogProbFunction.apply(
+        given, weight, bias, targets, 1.0, _CHUNKED_LOGPROB_CHUNK_SIZE, None, 1.0, ("log_probs", "entropy")
+    )
+    scores.backward(share)
+    return [scores.detach(), entropy.detach(), *([] if given.grad is None else [given.grad])]

@@ -42,18 +42,20 @@ def trained(tiny: Path, folder: Path, seen: list[int], *, only_learnt: bool, lor
         model=AutoModelForCausalLM.from_pretrained(tiny, dtype="float32"),
         args=SFTConfig(
             output_dir=str(folder), use_cpu=True, bf16=False, gradient_checkpointing=False,
-            per_device_train_batch_size=4, max_steps=2, logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True, learning_rate=1e-2,
+            per_device_train_batch_size=4, max_steps=2, logging_steps=1, save_strategy="no", report_to="none",
+            disable_tqdm=True, learning_rate=1e-2,
         ),
         processing_class=AutoTokenizer.from_pretrained(tiny),
         train_dataset=Dataset.from_list(rows),
         peft_config=LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM") if lora else None,
     )  # fmt: skip
-    head, utils._ChunkedLogProbFunction = utils._ChunkedLogProbFunction, Seen
-    try:
-        with head_on_learnt_positions(trainer) if only_learnt else contextlib.nullcontext():
-            trainer.train()
-    finally:
-        utils._ChunkedLogProbFunction = head
+    head = utils._ChunkedLogProbFunction
+    with (
+        head_on_learnt_positions(trainer) if only_learnt else contextlib.nullcontext(),
+        pytest.MonkeyPatch.context() as m,
+    ):
+        m.setattr(utils, "_ChunkedLogProbFunction", Seen)
+        trainer.train()
     times = ("step_time", "runtime", "samples_per_second", "steps_per_second")
     return [
         {k: v for k, v in entry.items() if not k.endswith(times) and k != "total_flos"}
@@ -76,9 +78,9 @@ def test_few_positions_and_trained_heads_go_trls_way(tiny: Path, tmp_path: Path,
     assert set(seen) == {4 * (PROMPT + answer - 1)}
 
 
-def test_a_head_whose_bits_depend_on_other_rows_is_left(tiny: Path, monkeypatch):
+def test_a_head_whose_bits_depend_on_other_rows_is_left(monkeypatch):
     import torch
-    from trl.kernels.chunked_logprob import ChunkedLogProbFunction
+    from trl.trainer import utils
 
     from train import learnt_positions
 
@@ -86,10 +88,15 @@ def test_a_head_whose_bits_depend_on_other_rows_is_left(tiny: Path, monkeypatch)
         scores = hidden.sum(1) * (1 + 1e-6 * len(hidden))
         return scores, scores
 
-    model = torch.nn.Module()
-    model.get_output_embeddings = lambda: torch.nn.Linear(8, 50, bias=False).requires_grad_(False)  # ty: ignore[unresolved-attribute]
+    class Model:
+        def get_output_embeddings(self) -> torch.nn.Linear:
+            return torch.nn.Linear(8, 50, bias=False).requires_grad_(False)
+
+    model = Model()
     assert learnt_positions._is_same_for_any_rows(model)
-    monkeypatch.setattr(ChunkedLogProbFunction, "apply", other)
+    monkeypatch.setattr(utils._ChunkedLogProbFunction, "apply", other)
+    assert not learnt_positions._is_same_for_any_rows(model)
+    monkeypatch.delattr(utils, "_ChunkedLogProbFunction")  # as a later TRL may have it
     assert not learnt_positions._is_same_for_any_rows(model)
 
 
