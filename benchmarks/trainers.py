@@ -1,88 +1,145 @@
-"""Each trainer beside a plain TRL script on the same rows: seconds until the first step, and from there to the end.
+"""Each trainer beside a plain TRL script on the same rows: time, peak memory, and whether the figures are equal.
 
-The two sides take turns, each in a fresh process: ``python -m benchmarks.trainers --side plain --trainer sft FOLDER``.
-A random Llama has the right shape and speed. Both sides save the model at the end.
+Time is until the first step, and from there to the end. The two sides take turns, each in a fresh process:
+``python -m benchmarks.trainers --side plain --trainer sft FOLDER``. A random Llama has the right shape and speed. Both
+sides save the model at the end.
 """
 
 import argparse
 import json
+import math
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.measure import ROOT, Row
+from benchmarks.reward_clock import RewardClock
 
 ROWS, TIMES = 256, 3
+SIDES = ("ours", "plain")
 COMMON = {"per_device_train_batch_size": 8, "learning_rate": 1e-5}
 ANSWERS = {"num_generations": 4, "max_completion_length": 48, "reward_weights": [1.0, 0.5]}
 # Trainer -> the type of its dataset, its options beside ``COMMON``.
 TRAINERS: dict[str, tuple[str, dict[str, Any]]] = {
     "sft": ("sft", {"max_steps": 60}),
     "dpo": ("preference", {"max_steps": 30}),
-    "kto": ("unpaired", {"max_steps": 30}),
+    "kto": ("unpaired", {"max_steps": 30, "train_sampling_strategy": "sequential"}),
     "reward": ("preference", {"max_steps": 40}),
-    "grpo": ("prompt", {"max_steps": 25, **ANSWERS}),
-    "rloo": ("prompt", {"max_steps": 25, **ANSWERS}),
-    "distill": ("prompt", {"max_steps": 25, "max_completion_length": 48}),
+    "grpo": ("prompt", {"max_steps": 16, **ANSWERS}),
+    "rloo": ("prompt", {"max_steps": 16, **ANSWERS}),
+    "distill": ("prompt", {"max_steps": 16, "max_completion_length": 48}),
 }
+TIMED = ("step_time",)  # figures of the log that are times
+REWARDED = ("grpo", "rloo")
 STEMS = {"reward": "Reward", "distill": "Distillation"}
 TABLES = {"sft": "sft", "preference": "preferences", "unpaired": "unpaired", "prompt": "rl_prompts"}
 WORDS = [f"{a}{b}{c}" for a in ("ba", "do", "ki", "ru") for b in ("l", "n", "st") for c in ("a", "em", "or", "ux")]
 
 
 def measure() -> list[Row]:
-    """Medians of 3, in turns, of the seconds of the trainers that there are."""
-    return [row for name in TRAINERS for row in _rows(name)]
+    """Medians of 3, in turns, of the figures of the trainers that there are, after one run that fills the caches."""
+    return [row for name in TRAINERS for row in _rows(name, warm=name == next(iter(TRAINERS)))]
 
 
-def _rows(trainer: str) -> Iterator[Row]:
+def _rows(trainer: str, *, warm: bool = True) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _prepare(folder)
-        rounds = [[_run(side, trainer, folder) for side in ("ours", "plain")] for _ in range(TIMES + 1)][1:]
-    ours, plain = ({k: median(one[side][k] for one in rounds) for k in rounds[0][side]} for side in (0, 1))
+        _run("prepare", trainer, folder)
+        for side in SIDES if warm else ():
+            _run(side, trainer, folder)
+        rounds = [[_run(side, trainer, folder) for side in SIDES] for _ in range(TIMES)]
+    ours, plain = ({k: median(one[i].figures[k] for one in rounds) for k in rounds[0][i].figures} for i in (0, 1))
     steps = TRAINERS[trainer][1]["max_steps"]
     yield Row(f"{trainer}, {steps} steps to the end", ours["after"], "s", "x 1.02", "plain TRL", plain["after"])
     yield Row("  the same, processor time", ours["after_cpu"], "s", "x 1.02", "plain TRL", plain["after_cpu"])
     yield Row("  until the first step", ours["start"], "s", "+ 3 s", "plain TRL", plain["start"])
     yield Row("  the same, processor time", ours["start_cpu"], "s", "+ 3 s", "plain TRL", plain["start_cpu"])
+    yield Row("  peak memory", ours["peak"], "MB", "x 1.05", "plain TRL", plain["peak"])
+    unequal = [found for one in rounds if (found := _difference(one[0].history, one[1].history))]
+    yield Row(f"  losses and all other figures of the log: {(unequal or ['equal'])[0]}", len(unequal), "unequal", "0")
+    if "rewards" in ours:
+        beyond = ours["rewards"] - ours["scorers"]
+        yield Row(
+            "  rewards in a step, beside the scorers alone", ours["rewards"], "ms", "", "scorers", ours["scorers"]
+        )
+        yield Row("  of a step, beyond the scorers", 100 * beyond / ours["step"], "%", "2 %")
 
 
-def _run(side: str, trainer: str, folder: Path) -> dict[str, float]:
-    """Seconds of one side: ``start`` until its first step, ``after`` from there to its end; each by both clocks."""
+@dataclass(frozen=True)
+class Run:
+    """What one run took, and the log of its steps."""
+
+    figures: dict[str, float]
+    history: list[dict[str, Any]]
+
+
+def _run(side: str, trainer: str, folder: Path) -> Run:
+    """Run one side in a fresh process.
+
+    Its figures are seconds until its first step (``start``) and from there to its end (``after``), each by both clocks,
+    the most memory that it held (``peak``, in MB), and those of ``RewardClock``.
+    """
     command = [sys.executable, "-m", "benchmarks.trainers", "--side", side, "--trainer", trainer, str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    before, started = _spent(), time.time()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    ended, spent = time.time(), _spent() - before
-    if done.returncode:
-        raise RuntimeError(f"{side} {trainer} ended with {done.returncode}: {done.stderr[-800:]}")
-    began, began_spent = json.loads((folder / "began.json").read_text(encoding="utf-8"))
-    return {
-        "start": began - started,
-        "after": ended - began,
-        "start_cpu": began_spent,
-        "after_cpu": spent - began_spent,
+    for file in ("began.json", "history.json", "rewards.json"):
+        (folder / file).write_text("{}", encoding="utf-8")
+    started = time.time()
+    with (folder / "errors").open("w+", encoding="utf-8") as errors:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, used = os.wait4(process.pid, 0)
+        ended, process.returncode = time.time(), os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        if process.returncode:
+            raise RuntimeError(f"{side} {trainer} ended with {process.returncode}: {errors.read()[-800:]}")
+    began, history, rewards = (_read(folder / f"{name}.json") for name in ("began", "history", "rewards"))
+    if side == "prepare":
+        return Run({}, [])
+    figures = {
+        "start": began["time"] - started,
+        "after": ended - began["time"],
+        "start_cpu": began["spent"],
+        "after_cpu": used.ru_utime + used.ru_stime - began["spent"],
+        "peak": used.ru_maxrss / 1024,
     }
+    return Run(figures | rewards, history)
 
 
-def _spent() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _difference(ours: list[dict[str, Any]], plain: list[dict[str, Any]]) -> str:
+    """Return the first figure of two logs that is not the same to the last digit, or an empty text."""
+    for number, (one, other) in enumerate(zip(ours, plain, strict=False), 1):
+        for name in sorted((set(one) | set(other)) - set(TIMED)):
+            if _number(one.get(name)) != _number(other.get(name)):
+                return f"step {number}, {name} {one.get(name)!r} for {other.get(name)!r}"
+    return "" if len(ours) == len(plain) else f"{len(ours)} entries for {len(plain)}"
+
+
+def _number(value: Any) -> Any:
+    """Return a figure as the store keeps it: NaN and infinity as None."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _write(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value), encoding="utf-8")
 
 
 def _began(folder: Path) -> None:
-    (folder / "began.json").write_text(json.dumps([time.time(), time.process_time()]), encoding="utf-8")
+    _write(folder / "began.json", {"time": time.time(), "spent": time.process_time()})
 
 
-def _prepare(folder: Path) -> None:
+def prepare(trainer: str, folder: Path) -> None:
+    """Write the model; in a process of its own, so that what it takes is none of a side's peak."""
     from benchmarks.models import random_llama
 
     random_llama(folder / "model", [_text(i, 40) for i in range(200)], hidden=192, layers=4)
@@ -122,9 +179,16 @@ def ours(trainer: str, folder: Path) -> None:
     from schemas.progress import Progress
     from train.run import train_recipe
 
+    rewards = RewardClock()
+
     class Clock(Progress):
         def begin(self, label: str, total: int | None = None, unit: str = "rows") -> None:
+            rewards.begin()
             _began(folder)
+
+        def advance(self, done: int = 1, note: str = "") -> None:
+            if done:
+                rewards.end_step()
 
     kind, options = TRAINERS[trainer]
     shown = ", ".join(f"{key}: {json.dumps(value)}" for key, value in (COMMON | options).items())
@@ -148,7 +212,10 @@ def ours(trainer: str, folder: Path) -> None:
         stage = store.stage("d00000000000")
         assert stage is not None
         refs = {name: ModelRef(name, "tiny@0", str(folder / "model")) for name in ("student", "teacher")}
-        train_recipe(load_recipe(folder / "recipe.yaml"), store, {"d": stage}, refs, None, Clock())
+        with rewards.watching() if trainer in REWARDED else nullcontext():
+            (trained,) = train_recipe(load_recipe(folder / "recipe.yaml"), store, {"d": stage}, refs, None, Clock())
+        _write(folder / "history.json", json.loads(trained.read("trainings")["metrics"][0])["history"])
+        _write(folder / "rewards.json", rewards.figures() if trainer in REWARDED else {})
 
 
 def plain(trainer: str, folder: Path) -> None:
@@ -157,7 +224,13 @@ def plain(trainer: str, folder: Path) -> None:
     import trl
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        TrainerCallback,
+        set_seed,
+    )
 
     from curate.score.length import score as length
     from curate.score.repetition import score as repetition
@@ -178,9 +251,10 @@ def plain(trainer: str, folder: Path) -> None:
 
     kind, options = TRAINERS[trainer]
     stem = STEMS.get(trainer, trainer.upper())
-    needs: dict[str, Any] = {"reward_funcs": [long, repeats]} if trainer in ("grpo", "rloo") else {}
+    needs: dict[str, Any] = {"reward_funcs": [long, repeats]} if trainer in REWARDED else {}
     if trainer == "distill":
         needs["teacher_model"] = AutoModelForCausalLM.from_pretrained(folder / "model")
+    set_seed(3)  # the weights of a reward model's head are drawn by it
     task = AutoModelForSequenceClassification if trainer == "reward" else AutoModelForCausalLM
     with tempfile.TemporaryDirectory(dir=folder) as place:
         args = getattr(trl, f"{stem}Config")(
@@ -201,16 +275,17 @@ def plain(trainer: str, folder: Path) -> None:
         )  # fmt: skip
         done.train()
         done.save_model(str(Path(place) / "model"))
+        _write(folder / "history.json", [entry for entry in done.state.log_history if "train_runtime" not in entry])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--side", choices=("ours", "plain"))
+    parser.add_argument("--side", choices=("prepare", *SIDES))
     parser.add_argument("--trainer", choices=list(TRAINERS))
     parser.add_argument("folder", type=Path, nargs="?")
     given = parser.parse_args()
     if given.side:
-        {"ours": ours, "plain": plain}[given.side](given.trainer, given.folder)
+        {"prepare": prepare, "ours": ours, "plain": plain}[given.side](given.trainer, given.folder)
     else:
         for found in _rows(given.trainer) if given.trainer else measure():
             sys.stdout.write(f"{found}\n")

@@ -19,6 +19,7 @@ from train.job import TrainingJob
 from train.launch.batches import say_batches
 from train.launch.ranks import agreed, is_first
 from train.launch.saved_model import save_model
+from train.learnt_positions import head_on_learnt_positions
 from train.reports.given_rows import GivenRows
 from train.reports.trackers import guard_trackers
 from train.reports.watch import Watch
@@ -74,7 +75,12 @@ def fit(
         job.progress.say(f"train {job.name}: continuing after step {step_of(checkpoint)}")
     say_batches(trainer, job)
     start = start_of(trainer.model) if job.lora is not None else {}
-    with _metric_errors(job), trl_errors(job, lambda: callback.began), without_tied_warning(trainer.model):
+    with (
+        _metric_errors(job),
+        trl_errors(job, lambda: callback.began),
+        without_tied_warning(trainer.model),
+        head_on_learnt_positions(trainer),
+    ):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     measured = watch.metrics()
     save_model(trainer, job, folder, start)

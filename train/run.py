@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.allocator import give_back_freed_memory
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
 from curate.pipeline.scorer import Answer
@@ -130,6 +131,7 @@ def _train(
         writer.info["result"] = summary(outcome)
         gateway.unload_except([])
     gc.collect()  # a trainer and its model refer to each other; the next model needs the memory
+    give_back_freed_memory()
     return writer.stage()
 
 

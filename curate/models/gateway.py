@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.models.allocator import give_back_freed_memory
 from curate.models.budget import LIMITS, Budget, spending_limit
 from curate.models.engine import Engine, engine_of
 from curate.models.failures import Failures
@@ -93,8 +94,11 @@ class Gateway:
         Those of remote models hold no memory here, and what they have learnt of their servers: they stay to the end.
         """
         names = {ref.name for ref in refs} | self.remote
-        for key in [key for key in self.engines if key[0] not in names]:
+        unneeded = [key for key in self.engines if key[0] not in names]
+        for key in unneeded:
             self.engines.pop(key).close()
+        if unneeded:
+            give_back_freed_memory()
 
     def budget(self, ref: ModelRef) -> Budget:
         """Return what may still be spent on a model."""

@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from curate.models.allocator import keep_freed_memory
 from curate.models.merge_adapters import merge_adapters
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import base_identity, cache_folder, given_template, hub_folder, package_folder
@@ -127,7 +128,7 @@ def local_folder(ref: ModelRef) -> Path | None:
 
 
 def libraries(ref: ModelRef) -> tuple[Any, Any]:
-    """Import and return torch and transformers.
+    """Import and return torch and transformers, the process set to keep the memory that tensors free on a CPU.
 
     Raises:
         UserError: They are missing; it says how to install them.
@@ -139,6 +140,8 @@ def libraries(ref: ModelRef) -> tuple[Any, Any]:
     except ImportError:
         raise needs_extra(f"model {ref.name!r} (engine transformers)", "local") from None
     logging.disable_progress_bar()
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     return torch, transformers
 
 

@@ -13,6 +13,7 @@ from tests.train.tables import recipe_with, rl_rows
 from train.answer_scorers import AnswerScorer, answer_scorers
 from train.online.rewards import reward_function
 from train.online.rollouts import Rollouts
+from train.online.sampled_answers import SampledAnswers
 
 
 def scorer_of(function, *reads: str) -> AnswerScorer:
@@ -24,7 +25,7 @@ def scorer_of(function, *reads: str) -> AnswerScorer:
 
 def reward_of(scorer: AnswerScorer, rollouts: Rollouts, length: int, name: str = "r", opening: str = ""):
     """Return its reward function; the scorer makes no model calls."""
-    return reward_function(name, scorer, rollouts, length, no_model_calls, opening)
+    return reward_function(name, scorer, SampledAnswers(rollouts, length, opening), no_model_calls)
 
 
 def call(reward, answers: list[str], rows: list[int], at: int = 0) -> list:

@@ -14,6 +14,7 @@ from tests.train.test_rewards import call, scorer_of
 from train.online.rewards import reward_function
 from train.online.rollout_summary import rollout_counts, say_rollouts, wholly_cut
 from train.online.rollouts import RecordedRollouts, Rollouts
+from train.online.sampled_answers import SampledAnswers
 from train.options.reward_weights import reward_weights
 
 LENGTH = scorer_of(lambda response: response.str.len_chars(), "response")
@@ -21,7 +22,7 @@ LENGTH = scorer_of(lambda response: response.str.len_chars(), "response")
 
 def test_an_answer_has_its_prompt_advantage_and_phase():
     rollouts = Rollouts(rl_rows(3))
-    reward = reward_function("r", LENGTH, rollouts, 9, no_model_calls)
+    reward = reward_function("r", LENGTH, SampledAnswers(rollouts, 9), no_model_calls)
     for at, phase, rows, advantages in (
         (0, "train", [1, 1], [0.5, -0.5]),
         (0, "train", [1, 1], [0.25, -0.25]),  # the same prompt, sampled again at the same step
@@ -48,7 +49,7 @@ def test_an_answer_has_its_prompt_advantage_and_phase():
 
 def test_an_answer_that_ends_with_its_last_token_is_not_cut():
     rollouts = Rollouts(rl_rows(1))
-    reward = reward_function("r", LENGTH, rollouts, 2, no_model_calls)
+    reward = reward_function("r", LENGTH, SampledAnswers(rollouts, 2), no_model_calls)
     rollouts.ends = frozenset([7])
     ids = [[1, 7], [1, 1], [1], [7]]
     said = [[{"role": "assistant", "content": "x"}]] * 4
@@ -74,7 +75,7 @@ def test_advantages_are_read_as_the_trainer_uses_them(a_token: bool):
 
     trainer: Any = Recorded()
     trainer.rollouts = Rollouts(rl_rows(1))
-    call(reward_function("r", LENGTH, trainer.rollouts, 9, no_model_calls), ["a", "bc"], [0, 0], 4)
+    call(reward_function("r", LENGTH, SampledAnswers(trainer.rollouts, 9), no_model_calls), ["a", "bc"], [0, 0], 4)
     trainer._generate_and_score_completions([])
     found = trainer.rollouts.recorded().select("step", "phase", "advantage").rows()
     assert found == [(4, "eval", 2.0 if a_token else 1.0), (4, "eval", -1.0)]
@@ -88,7 +89,7 @@ def test_a_reward_without_any_value_is_said_at_once():
         raise RuntimeError("no such thing")
 
     for name, scorer in (("r", LENGTH), ("broken", scorer_of(broken, "response"))):
-        call(reward_function(name, scorer, rollouts, 9, no_model_calls), ["a", "b"], [0, 0])
+        call(reward_function(name, scorer, SampledAnswers(rollouts, 9), no_model_calls), ["a", "b"], [0, 0])
     rollouts.end_batch("train", [1.0, -1.0])
     (line,) = said
     assert line.startswith("the reward broken has no value for any of the first 2 answers") and "no such thing" in line

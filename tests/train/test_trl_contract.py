@@ -54,6 +54,16 @@ def test_the_fused_head_equals_a_plain_forward_and_masks_to_zero(tiny: Path):
     assert fused.label_mask.tolist() == mask.tolist()
 
 
+def test_the_fused_head_asks_by_name_whether_to_leave_positions_out():
+    from trl.trainer import utils
+
+    source = inspect.getsource(utils.add_fused_lm_head)
+    assert "compact = _use_triton(hidden_states.device)" in source
+    assert "hidden_states[mask] if compact" in source
+    assert "labels = labels[:, 1:]" in source
+    assert callable(utils._ChunkedLogProbFunction.apply)
+
+
 def test_the_methods_we_override_have_the_parameters_we_pass():
     from trl import DPOTrainer, SFTTrainer
 

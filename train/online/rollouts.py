@@ -66,9 +66,11 @@ class Rollouts:
             reward: The reward's name.
             scored: A row for each answer with ``value`` and ``error``.
         """
-        batch = answers.select("row_id", "response", "finish_reason", tokens="completion_tokens")
-        batch = batch.with_columns(scored["value"], scored["error"], step=pl.lit(step), reward=pl.lit(reward))
-        self._open.append(batch.with_columns(phase=pl.lit("train"), advantage=pl.lit(None, pl.Float64)))
+        columns = [answers[name] for name in ("row_id", "response", "finish_reason")]
+        columns += [answers["completion_tokens"].alias("tokens"), scored["value"], scored["error"]]
+        none = pl.Series("advantage", [None], pl.Float64)
+        same = pl.Series("step", [step]), pl.Series("reward", [reward]), pl.Series("phase", ["train"]), none
+        self._open.append(pl.DataFrame([*columns, *(one.new_from_index(0, answers.height) for one in same)]))
 
     def end_batch(self, phase: str, advantages: list[float]) -> None:
         """Complete the answers that were recorded since the last call.
@@ -80,8 +82,11 @@ class Rollouts:
         if not self._batches:
             self._say_without_value()
         values = pl.Series("advantage", advantages, pl.Float64)
-        step = pl.col("step") - (phase == "eval")  # of the last step done
-        self._batches += [batch.with_columns(values, step, phase=pl.lit(phase)) for batch in self._open]
+        phases = pl.Series("phase", [phase]).new_from_index(0, len(advantages))
+        for batch in self._open:
+            step = batch["step"] - (phase == "eval")  # of the last step done
+            completed = {"step": step, "phase": phases, "advantage": values}
+            self._batches.append(pl.DataFrame({name: batch[name] for name in batch.columns} | completed))
         self._open = []
 
     def _say_without_value(self) -> None:
