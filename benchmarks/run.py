@@ -16,6 +16,7 @@ NAMES = (
     "sql",
     "store",
     "engine",
+    "decoding",
     "reading",
     "client",
     "generate",

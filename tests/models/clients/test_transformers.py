@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 pytestmark = [needs("torch", "transformers"), pytest.mark.slow]
 torch, transformers = Lazy("torch"), Lazy("transformers")
-batching, decoding = Lazy("curate.models.clients.local.batching"), Lazy("curate.models.clients.local.decoding")
+batching = Lazy("curate.models.clients.local.batching")
+growing_cache = Lazy("curate.models.clients.local.growing_cache")
 
 TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
 
@@ -209,10 +210,10 @@ def test_the_cache_that_grows_holds_what_the_plain_one_holds(engine):
     plain = transformers.DynamicCache(config=model.config)
     growing = transformers.DynamicCache(config=model.config)
     assert all(type(layer).__name__ == "DynamicLayer" for layer in growing.layers) and growing.layers
-    growing.layers = [decoding.GrowingLayer() for _ in growing.layers]
+    growing.layers = [growing_cache.GrowingLayer() for _ in growing.layers]
     tokens = torch_ids
     with torch.inference_mode():
-        for step in range(decoding.GrowingLayer.ROOM * 2 + 5):
+        for step in range(growing_cache.GrowingLayer.ROOM * 2 + 5):
             both = [model(input_ids=tokens, past_key_values=c, use_cache=True).logits[:, -1] for c in (plain, growing)]
             assert torch.equal(*both), step
             assert plain.get_seq_length() == growing.get_seq_length() == 7 + step

@@ -1,7 +1,8 @@
 """Batches of requests: a window of requests is sorted by length and cut to a budget of padded tokens."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 
@@ -49,6 +50,49 @@ def cut(items: Iterable[Item], width: Callable[[Item], int], budget: int) -> Ite
         batch.append(item)
     if batch:
         yield batch
+
+
+class Waiting(Generic[Item]):
+    """Items that wait for a place in a batch within a budget; those that end make room for the next ones."""
+
+    JOIN = 1 / 4  # of the places: fewer free ones are not filled yet, as each filling costs a run of prompts
+
+    def __init__(
+        self, items: Iterable[Item], width: Callable[[Item], int], same: Callable[[Item, Item], bool], budget: int
+    ) -> None:
+        """Line them up.
+
+        Args:
+            items: The items, those that belong together side by side.
+            width: Returns the most tokens of an item.
+            same: Returns whether two items belong together: they are parted only where they do not fit as a whole.
+            budget: The most tokens of a batch, its widest item's width x its items. One item may be over it.
+        """
+        self.items, self.width, self.same, self.budget = deque(items), width, same, budget
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    def take(self, live: Sequence[Item] = ()) -> list[Item]:
+        """Return the next items that fit beside those in the batch; none if too few would."""
+        widest = max(map(self.width, live), default=0)
+        found: list[Item] = []
+        for item in self.items:
+            widest = max(widest, self.width(item))
+            if (live or found) and widest * (len(live) + len(found) + 1) > self.budget:
+                break
+            found.append(item)
+        if len(found) < len(self.items):
+            if live and len(found) < self.JOIN * (len(live) + len(found)):
+                return []
+            following = self.items[len(found)]
+            whole = len(found)
+            while whole and self.same(found[whole - 1], following):
+                whole -= 1
+            found = found[: whole or len(found)]
+        for _ in found:
+            self.items.popleft()
+        return found
 
 
 def answer_in_batches(

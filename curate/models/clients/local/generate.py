@@ -7,13 +7,13 @@ batch when it has ended, and its reply is given at once.
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from curate.models.clients.local.batching import cut, window
+from curate.models.clients.local.batching import Waiting, window
 from curate.models.clients.local.decoding import Row, decode
 from curate.models.clients.local.loaded_model import LoadedModel
+from curate.models.clients.local.packed_linear import pack
 from curate.models.clients.local.rendering import Rendering, reason_of
 from curate.models.clients.parsing import short_answers
 from curate.models.engine import setting_of
@@ -47,6 +47,7 @@ class GenerateEngine(LoadedModel):
             progress.say(f"converting the built-in model {ref.location} into {cache_folder()}, once (half a minute)")
         self.model, self.tokenizer = load(ref)
         device = self.model.device.type
+        pack(self.model)
         self.batch_tokens = int(setting_of(ref, "batch_tokens") or (200_000 if device == "cuda" else 14_000))
         self.context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
         ends = self.model.generation_config.eos_token_id
@@ -65,8 +66,9 @@ class GenerateEngine(LoadedModel):
             if refused:
                 give(refused, Spent(len(refused)))
             keys = {reply.key for reply in refused}
-            for batch in self._batches([r for r in requests if r.key not in keys], prompts):
-                self._answer(batch, prompts, give)
+            waiting = self._waiting([r for r in requests if r.key not in keys], prompts)
+            while waiting:
+                self._answer(waiting, prompts, give)
 
     def _encode(self, requests: list[Request]) -> dict[tuple[str, str | None], Prompt]:
         """Render and encode every distinct prompt; return them by messages and tools."""
@@ -110,8 +112,8 @@ class GenerateEngine(LoadedModel):
             error = f"the prompt has {size} tokens, the model's context {self.context}"
         return Reply(request.key, prompt_tokens=size, error=error) if error else None
 
-    def _batches(self, requests: list[Request], prompts: dict) -> Iterator[list[Row]]:
-        """Cut requests, longest prompt first, into batches within the token budget."""
+    def _waiting(self, requests: list[Request], prompts: dict[tuple[str, str | None], Prompt]) -> Waiting[Row]:
+        """Line up requests, longest prompt first, for batches within the token budget."""
 
         def row(request: Request) -> Row:
             ids = prompts[request.messages, request.tools].ids
@@ -121,17 +123,26 @@ class GenerateEngine(LoadedModel):
             map(row, requests),
             key=lambda row: (-len(row.prompt), row.request.messages, row.request.tools or "", row.request.sample_index),
         )
-        return cut(ordered, lambda row: len(row.prompt) + row.limit, self.batch_tokens)
+        return Waiting(ordered, lambda row: row.width, lambda one, other: one.prompt is other.prompt, self.batch_tokens)
 
-    def _answer(self, batch: list[Row], prompts: dict, give: Give) -> None:
-        """Decode a batch and give each row's reply when it has ended."""
-        started, tokens = time.monotonic(), 0
-        short = self.short if any(row.request.sampling.top_logprobs for row in batch) else frozenset()
-        for rows in decode(self.model, batch, self._ended, short):
+    def _answer(self, waiting: Waiting[Row], prompts: dict[tuple[str, str | None], Prompt], give: Give) -> None:
+        """Decode a batch, filling it up from ``waiting``, and give each row's reply when it has ended."""
+        short = self.short if any(row.request.sampling.top_logprobs for row in waiting.items) else frozenset()
+        speed = Speed(self.progress)
+
+        def more(live: list[Row]) -> list[Row]:
+            found = waiting.take(live)
+            if found:
+                speed.say(live)
+            return found
+
+        filled_up = more if self.model.device.type == "cpu" else None  # not measured on a GPU
+        for rows in decode(self.model, waiting.take(), self._ended, short, filled_up):
             replies = [self._reply(row, prompts[row.request.messages, row.request.tools]) for row in rows]
-            tokens += sum(len(row.tokens) for row in rows)
-            give(replies, Spent(len(rows), sum(len(r.prompt) for r in rows), sum(len(r.tokens) for r in rows)))
-        self.progress.advance(0, f"{tokens / (time.monotonic() - started):.0f} tokens/s")
+            spent = Spent(len(rows), sum(len(r.prompt) for r in rows), sum(len(r.tokens) for r in rows))
+            speed.ended += spent.completion_tokens
+            give(replies, spent)
+        speed.say([])
 
     @cached_property
     def short(self) -> frozenset[int]:
@@ -191,6 +202,20 @@ class GenerateEngine(LoadedModel):
             logprobs,
             top_logprobs=self._likely(row),
         )
+
+
+class Speed:
+    """Says how many tokens were made a second since it was last asked to; ``ended`` are those of rows that ended."""
+
+    def __init__(self, progress: Progress) -> None:
+        """Begin to measure."""
+        self.progress, self.ended, self._said, self._when = progress, 0, 0, time.monotonic()
+
+    def say(self, live: list[Row]) -> None:
+        """Show the speed; ``live`` are the rows that are being written."""
+        made, now = self.ended + sum(len(row.tokens) for row in live), time.monotonic()
+        self.progress.advance(0, f"{(made - self._said) / (now - self._when):.0f} tokens/s")
+        self._said, self._when = made, now
 
 
 def _cut(text: str, stops: tuple[str, ...]) -> int | None:
