@@ -1,7 +1,7 @@
 """Sets up TRL for a training: its config with our few defaults, the model and its tokenizer, the LoRA adapter.
 
 An option that is not set here has TRL's own default; what the recipe gives wins over both. Importing this module turns
-TRL's telemetry off, unless the user has decided about it.
+TRL's and MLflow's telemetry off, unless the user has decided about it.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ from train.rows.unshown import no_template
 if "HF_HUB_DISABLE_TELEMETRY" not in os.environ:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     constants.HF_HUB_DISABLE_TELEMETRY = True
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow (``report_to``) tells its makers too, once imported
 
 # Tokenizers differ in what they do with spaces, lines, digits, cases, accents and other scripts.
 PROBE = (

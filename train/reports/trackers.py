@@ -49,7 +49,6 @@ def _variables(settings: Mapping[str, Any], training_id: str, folder: Path, work
         "WANDB_RUN_ID": training_id,
         "WANDB_RESUME": "allow",
         "MLFLOW_EXPERIMENT_NAME": project,
-        "MLFLOW_DISABLE_TELEMETRY": "true",  # it would tell its makers of each run
         "COMET_PROJECT_NAME": project,
         "SWANLAB_PROJECT": project,
         "SWANLAB_RUN_ID": training_id,
