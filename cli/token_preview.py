@@ -109,7 +109,8 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             lines += learnt_counts(training, rows.kind, rows.total, examples)
             lines += cut_rows(training, rows.kind, examples, context_of(ref))
         if examples is not None and rows.kind == recipe.datasets[training.dataset].type:
-            lines += planned_lines(training, ref, rows.kind, examples, rows.total, recipe.seed)
+            sizes = planned_lines(training, ref, rows.kind, examples, rows.total, recipe.seed)
+            shown.print(Text("".join(f"\ntrain {name}: {line}" for line in sizes)), soft_wrap=True, end="")
         lines += missing_marks(support_of(chat.template), calls=examples is not None and examples.counts["calls"] > 0)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)
         if examples is not None:

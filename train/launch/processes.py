@@ -118,7 +118,7 @@ class Processes:
             self.outcome = Outcome(**fields, **tables) if rank == 0 else self.outcome
         elif kind == "warn":
             self.job.progress.warn(StageWarning(*fields["given"]))
-        elif kind in ("begin", "advance", "end", "say", "status"):
+        elif kind in ("begin", "advance", "end", "say", "detail", "status"):
             getattr(self.job.progress, kind)(*fields.pop("given"), **fields)
 
     def _score(self) -> None:

@@ -104,6 +104,10 @@ class ToldProgress(Progress):
         """Pass on a message."""
         self.starter.tell("say", given=[message])
 
+    def detail(self, line: str) -> None:
+        """Pass on what is usual for the stage."""
+        self.starter.tell("detail", given=[line])
+
     def status(self, line: str) -> None:
         """Pass on how far the stage is."""
         self.starter.tell("status", given=[line])

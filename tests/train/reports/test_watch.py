@@ -150,3 +150,11 @@ def test_a_training_that_ends_early_shows_its_last_step(tmp_path, store, ref):
     stage = trained(tmp_path, store, ref, options, shown, sft=sft_rows(8, held_out=2))
     steps = json.loads(stage.read("trainings")["metrics"][0])["history"][-1]["step"]
     assert steps < 27 and shown.lines[-1].startswith(f"train.t: step {steps} of 27, loss ")
+
+
+def test_a_reference_that_is_computed_first_shows_no_bar(tmp_path, store, ref, capfd):
+    shown = Shown()
+    options = "trainer: dpo, per_device_train_batch_size: 2, max_steps: 1, precompute_ref_log_probs: true"
+    trained(tmp_path, store, ref, options, shown, dpo=preference_rows(4))
+    assert shown.said[0] == "train.t: the reference's log-probabilities of all rows are computed first"
+    assert "Computing reference" not in capfd.readouterr().err
