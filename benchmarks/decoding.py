@@ -37,7 +37,7 @@ def _rate(result: dict[str, Any]) -> float:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--before", type=Path, help="a checkout of the code to compare with")
-    parser.add_argument("--peer", choices=("generate", "continuous"), help="what of transformers to compare with")
+    parser.add_argument("--peer", action="store_const", const="generate", help="compare with model.generate too")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--tokens", type=int, default=64, help="the most new tokens of a row")
@@ -81,7 +81,7 @@ def _one(arguments: argparse.Namespace) -> dict[str, Any]:
         [make_request("bench", turn, None, how, sample) for sample in range(arguments.samples)]
         for turn in islice(turns, arguments.prompts)
     ]
-    run = {"engine": _engine, "generate": _generate, "continuous": _continuous}[arguments.side]
+    run = {"engine": _engine, "generate": _generate}[arguments.side]
     run(engine, groups[:2], 4)
     began, wall, cpu = _spent(), time.perf_counter(), time.process_time()
     texts, tokens = run(engine, groups, arguments.tokens)
@@ -150,12 +150,6 @@ def _generate(engine: Any, groups: list[Any], tokens: int) -> tuple[dict[str, st
         made += int((ends.cumsum(1) - ends.long() == 0).sum())
         engine.tokenizer.batch_decode(new, skip_special_tokens=True)
     return {}, made
-
-
-def _continuous(engine: Any, groups: list[Any], tokens: int) -> tuple[dict[str, str], int]:
-    """Run the rows through transformers' continuous batching."""
-    out = engine.model.generate_batch(_rows(engine, groups), generation_config=_config(engine, tokens))
-    return {}, sum(len(one.generated_tokens) for one in out.values())
 
 
 def main() -> None:

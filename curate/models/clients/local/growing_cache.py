@@ -49,7 +49,7 @@ class GrowingLayer(DynamicLayer):
         held = held if held.numel() else new[..., :0, :]
         width, start = held.shape[-2], self._start(name, held)
         if start is None or start + width + new.shape[-2] > getattr(self, name).shape[-2]:
-            start = self._renew(name, held, len(new), width + new.shape[-2])
+            start = self._make_room(name, held, len(new), width + new.shape[-2])
         end = start + width + new.shape[-2]
         buffer = getattr(self, name)[: len(new)]
         buffer[..., start + width : end, :] = new
@@ -60,7 +60,7 @@ class GrowingLayer(DynamicLayer):
     ) -> torch.Tensor:
         count, start = len(held) + len(rows), self._start(name, held)
         if start is None or len(getattr(self, name)) < count or held.shape[-2] < width:
-            start = self._renew(name, held, count, width, left=width - held.shape[-2])
+            start = self._make_room(name, held, count, width, left=width - held.shape[-2])
         buffer = getattr(self, name)[:count, :, start : start + width]
         # What is masked counts for nothing, but only if it is a number: what was there before may be none.
         buffer[len(held) :, :, : width - new.shape[-2]] = 0
@@ -77,13 +77,21 @@ class GrowingLayer(DynamicLayer):
             return None
         return held.storage_offset() // held.shape[-1]
 
-    def _renew(self, name: str, held: torch.Tensor, rows: int, width: int, left: int = 0) -> int:
-        """Make a buffer with room for more columns than ``width``; copy ``held`` behind ``left`` columns of zeros.
+    def _make_room(self, name: str, held: torch.Tensor, rows: int, width: int, left: int = 0) -> int:
+        """Put ``held`` behind ``left`` columns of zeros at the beginning of a buffer with room beyond ``width``.
+
+        The buffer stays, where it is large enough: new ones of other sizes again and again leave the memory in pieces.
 
         Returns:
             0, the column where the states begin.
         """
-        buffer = held.new_empty(rows, held.shape[1], width + max(self.ROOM, width // 4), held.shape[-1])
+        former = None if self._start(name, held) is None else getattr(self, name)
+        if former is not None and len(former) >= rows and former.shape[-2] >= width + self.ROOM // 2:
+            buffer, held = former, held.clone()
+        else:
+            if former is not None:
+                rows = max(len(former), rows + rows // 8 if rows > len(former) else rows)
+            buffer = held.new_empty(rows, held.shape[1], width + max(self.ROOM, width // 4), held.shape[-1])
         buffer[: len(held), :, :left] = 0
         buffer[: len(held), :, left : left + held.shape[-2]] = held
         setattr(self, name, buffer)

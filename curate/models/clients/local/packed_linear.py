@@ -52,6 +52,8 @@ def pack(model: Any) -> bool:
             layer.weight = weight
             layer.__dict__.pop("forward", None)
         return False
+    for rest in model.parameters():  # embeddings and norms: as long as one lies in a mapped file, the whole file does
+        rest.data = rest.data.clone()
     return True
 
 
