@@ -81,6 +81,30 @@ def test_advantages_are_read_as_the_trainer_uses_them(a_token: bool):
     assert found == [(4, "eval", 2.0 if a_token else 1.0), (4, "eval", -1.0)]
 
 
+@needs("torch")
+@pytest.mark.slow
+def test_sampled_answers_are_restored_in_a_process_of_several(tmp_path):
+    import torch
+
+    class Base:
+        def _save_checkpoint(self, *args: Any) -> None:
+            (tmp_path / "checkpoint-1").mkdir()
+
+        def _load_optimizer_and_scheduler(self, checkpoint: str) -> None: ...
+
+    class Recorded(RecordedRollouts, Base):
+        args: Any = SimpleNamespace(output_dir=tmp_path, steps_per_generation=2, device=torch.device("cpu", 1))
+        state = SimpleNamespace(global_step=1)
+        num_iterations = 1
+
+    saved, loaded = Recorded(), Recorded()
+    saved._step, saved._buffered_inputs = 3, [{"ids": torch.tensor([[1, 2]])}]
+    saved._save_checkpoint()
+    loaded._load_optimizer_and_scheduler(str(tmp_path / "checkpoint-1"))
+    assert loaded._step == 3 and loaded._buffered_inputs
+    assert loaded._buffered_inputs[0]["ids"].tolist() == [[1, 2]]
+
+
 def test_a_reward_without_any_value_is_said_at_once():
     said: list[str] = []
     rollouts = Rollouts(rl_rows(1), said.append)

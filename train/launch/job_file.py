@@ -57,7 +57,7 @@ def read_job(folder: Path, rewards: dict[str, AnswerScorer], progress: Progress,
         answer: Makes the model calls of ``rewards``.
     """
     held = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    held |= {name: pl.read_ipc(folder / f"{name}.arrow", memory_map=False) for name in ROWS}
+    held |= {name: pl.read_ipc(folder / f"{name}.arrow") for name in ROWS}
     held |= {name: _ref(held[name]) for name in ("ref", "teacher") if held[name] is not None}
     if held["early_stopping"] is not None:
         held["early_stopping"] = EarlyStopping(**held["early_stopping"])

@@ -182,5 +182,6 @@ class RecordedRollouts(TRLTrainer):
 
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint and (file := sampled_file(Path(checkpoint))).exists():
-            held = torch.load(file, map_location=self.args.device, weights_only=True)
+            device = "cpu" if self.args.device.type == "cpu" else self.args.device  # torch knows no "cpu:1" here
+            held = torch.load(file, map_location=device, weights_only=True)
             self._step, self._buffered_inputs = held["step"], held["inputs"]
