@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import agree, export_model, query, run, train
+from cli import agree, chat, export_model, query, run, train
 from cli.shipped_recipes import recipe_list
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
 )
-for module in (run, train, export_model, query, agree):
+for module in (run, train, chat, export_model, query, agree):
     for command in module.COMMANDS:
         app.command(epilog=EPILOGS.get(command.__name__))(command)
 
@@ -74,9 +74,11 @@ def main() -> None:
 
 
 def _stopped(arguments: list[str]) -> str:
-    """Return the message on Ctrl-C; ``check`` keeps nothing: what it finds is of the moment."""
+    """Return the message on Ctrl-C; ``check`` and ``chat`` keep nothing: what they find and say is of the moment."""
     if arguments[:1] == ["check"]:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
+    if arguments[:1] == ["chat"]:
+        return "stopped"
     return "stopped; finished work is kept: run the same command again to continue"
 
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.api.call_step import call_step
+    from curate.api.chat import ChatSession
     from curate.api.open_store import OpenStore, open_store
     from curate.api.run import plan, run
     from curate.api.run_result import RunResult
     from schemas.load_recipe import load_recipe
     from schemas.progress import Progress
 
-__all__ = ["OpenStore", "Progress", "RunResult", "call_step", "load_recipe", "open_store", "plan", "run"]
+__all__ = ["ChatSession", "OpenStore", "Progress", "RunResult", "call_step", "load_recipe", "open_store", "plan", "run"]
 _HOMES = {
+    "ChatSession": "curate.api.chat",
     "OpenStore": "curate.api.open_store",
     "Progress": "schemas.progress",
     "RunResult": "curate.api.run_result",

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from curate.models.model_ref import ModelRef
+from curate.models.streamed import Asked, Streamed
 from schemas.errors import UserError, unknown
+from schemas.messages import Message
 from schemas.progress import Progress
 from schemas.recipe import Model
 from schemas.requests import Give, Take, Task
@@ -40,6 +42,25 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the memory and the processes that the engine holds. May be called twice."""
+        ...
+
+
+class Streamer(Protocol):
+    """Runs one model that answers one conversation at a time, and hands over its answer as it is written."""
+
+    def stream(self, messages: list[Message], asked: Asked, sample: int = 0) -> Streamed:
+        """Begin to answer a conversation; ``sample`` is which of several answers to it.
+
+        Raises ``TooLong`` where it does not fit the model's context, here or where the pieces are read.
+        """
+        ...
+
+    def describe(self, asked: Asked) -> str:
+        """Return the sampling settings in a few words."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory and the processes that it holds. May be called twice."""
         ...
 
 
@@ -119,6 +140,7 @@ class EngineSpec:
         installed: Raises ``UserError`` where this machine lacks what the engine needs; called before a run is planned.
         ready: Raises ``UserError`` for what must be there before the first request, such as a key.
         embedder: Loads a model that makes embeddings, or None where the engine makes none.
+        streamer: Starts a model that hands over its answers as they are written, or None where the engine has none.
         remote: Whether the model is behind a server that is not ours: it may cost money, and its weights are not here.
         response_format: Whether it can hold a reply to a JSON schema.
         needs_user_prefix: Whether it can write a user's turn only if the setting ``user_prefix`` says how one begins.
@@ -132,6 +154,7 @@ class EngineSpec:
     installed: Callable[[], None] = lambda: None
     ready: Callable[[ModelRef], None] = _always_ready
     embedder: Callable[[ModelRef], TextEmbedder] | None = None
+    streamer: Callable[[ModelRef, Progress], Streamer] | None = None
     remote: bool = False
     response_format: bool = False
     needs_user_prefix: bool = False

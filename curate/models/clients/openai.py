@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from curate.models.clients.http.settings import HTTP_SETTINGS, check_body_settings, check_texts
-from curate.models.engine import Engine, EngineSpec, Setting
+from curate.models.engine import Engine, EngineSpec, Setting, Streamer
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -81,6 +81,13 @@ def _start_chat(ref: ModelRef, progress: Progress) -> Engine:
     return ChatEngine(ref, progress, BASE_URL.of(ref), api_key(ref))
 
 
+def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
+    from curate.models.clients.http.chat import ChatEngine
+    from curate.models.clients.http.stream import HttpStreamer
+
+    return HttpStreamer(ChatEngine(ref, progress, BASE_URL.of(ref), api_key(ref)))
+
+
 def _start_classify(ref: ModelRef, progress: Progress) -> Engine:
     from curate.models.clients.http.classify import ClassifyEngine
 
@@ -97,6 +104,7 @@ SPEC = EngineSpec(
     settings=(BASE_URL, API_KEY_ENV, LABELS, *HTTP_SETTINGS),
     check=_check,
     ready=_check_key,
+    streamer=_start_stream,
     remote=True,
     response_format=True,
     needs_user_prefix=True,

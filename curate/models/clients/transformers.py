@@ -3,7 +3,7 @@
 It writes, gives rewards and losses, and makes embeddings. The classes are in ``curate.models.clients.local``.
 """
 
-from curate.models.engine import Engine, EngineSpec, Setting, TextEmbedder
+from curate.models.engine import Engine, EngineSpec, Setting, Streamer, TextEmbedder
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import resolve_weights
 from curate.models.weights import libraries
@@ -43,6 +43,13 @@ def _start_loss(ref: ModelRef, progress: Progress) -> Engine:
     return LossEngine(ref, progress)
 
 
+def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
+    libraries(ref)
+    from curate.models.clients.local.stream import LocalStreamer
+
+    return LocalStreamer(ref, progress)
+
+
 def _load_embedder(ref: ModelRef) -> TextEmbedder:
     from curate.models.clients.local.embedder import Embedder
 
@@ -54,4 +61,5 @@ SPEC = EngineSpec(
     resolve=resolve_weights,
     settings=(BATCH_TOKENS, TRUST_REMOTE_CODE, CHAT_TEMPLATE, BACKEND),
     embedder=_load_embedder,
+    streamer=_start_stream,
 )

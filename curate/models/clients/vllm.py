@@ -12,7 +12,7 @@ from typing import Any
 
 from curate.models.clients.http.settings import HTTP_SETTINGS, check_body_settings, check_texts
 from curate.models.clients.transformers import CHAT_TEMPLATE, TRUST_REMOTE_CODE
-from curate.models.engine import NUMBER, Engine, EngineSpec, Setting
+from curate.models.engine import NUMBER, Engine, EngineSpec, Setting, Streamer
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import resolve_weights
 from schemas.errors import UserError
@@ -45,6 +45,14 @@ def _start_chat(ref: ModelRef, progress: Progress) -> Engine:
     return VllmChatEngine(ref, progress)
 
 
+def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
+    from curate.models.clients.http.stream import HttpStreamer
+    from curate.models.clients.vllm_server.chat import VllmChatEngine
+
+    engine = VllmChatEngine(ref, progress)
+    return HttpStreamer(engine, engine.own_defaults())
+
+
 def _start_classify(ref: ModelRef, progress: Progress) -> Engine:
     from curate.models.clients.vllm_server.classify import VllmClassifyEngine
 
@@ -56,5 +64,6 @@ SPEC = EngineSpec(
     resolve=resolve_weights,
     settings=(PYTHON, ARGS, START_TIMEOUT, TRUST_REMOTE_CODE, CHAT_TEMPLATE, *HTTP_SETTINGS),
     check=_check,
+    streamer=_start_stream,
     response_format=True,
 )

@@ -78,7 +78,7 @@ class ChatEngine:
 
     async def _answer(self, take: Take, give: Give) -> None:
         self.limits.begin()
-        async with session(self.base_url, self._headers(), self.timeout) as http:
+        async with session(self.base_url, self.headers(), self.timeout) as http:
             await Workers(self, http, take, give).run()
 
     def close(self) -> None:
@@ -168,7 +168,12 @@ class ChatEngine:
         key = self._key.encode()
         return raw.replace(key, b"[key]") if len(key) >= 12 and key in raw else raw
 
-    def _headers(self) -> dict[str, str]:
+    def gone(self) -> UserError | None:
+        """Return the error that says why a server of our own has died; None for others."""
+        return None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request; the key is in them."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",

@@ -64,21 +64,21 @@ async def post(http: aiohttp.ClientSession, url: str, body: bytes) -> Answer | F
     guess = (len(body) // 4 + 1, 0)
     try:
         async with http.post(url, data=body, allow_redirects=False) as response:
-            raw = await _bounded(response)
+            raw = await bounded(response)
             if raw is None:
                 return Failure(f"a reply of more than {LARGEST_REPLY >> 20} MB", guess)
             return Answer(response.status, response.headers, raw)
     except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-        return Failure(f"no safe connection ({_describe(error)})", unreachable=True, hopeless=True)
+        return Failure(f"no safe connection ({describe(error)})", unreachable=True, hopeless=True)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        return Failure(f"cannot connect ({_describe(error)})", unreachable=True)
+        return Failure(f"cannot connect ({describe(error)})", unreachable=True)
     except TimeoutError:
         return Failure(f"no reply within {http.timeout.total:g} s", guess)
     except (aiohttp.ClientError, OSError) as error:
-        return Failure(f"the connection was lost ({_describe(error)})", guess)
+        return Failure(f"the connection was lost ({describe(error)})", guess)
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
+async def bounded(response: aiohttp.ClientResponse) -> bytes | None:
     """Return the body of a response, or None if it is larger than any reply could be."""
     if response.content_length is not None and "Content-Encoding" not in response.headers:
         return await response.read() if response.content_length <= LARGEST_REPLY else None
@@ -99,7 +99,7 @@ def proxy_for(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _describe(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """Return an error's message on one line. Never its repr, which may show the request's headers."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host name is not known"

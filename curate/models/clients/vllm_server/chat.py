@@ -6,6 +6,7 @@ import json
 import secrets
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from curate.models.chat.chat import template_for
@@ -15,6 +16,7 @@ from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.vllm_server.launch import arguments, environment, find_python, runs_on_cpu, served_folder
 from curate.models.clients.vllm_server.server import Server
 from curate.models.engine import setting_of
+from curate.models.generation_defaults import Defaults, defaults_of
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import given_template
 from schemas.errors import UserError, needs_extra
@@ -77,6 +79,18 @@ class VllmChatEngine(ChatEngine):
             if self.server.alive():
                 raise
             raise self._dead() from None
+
+    def own_defaults(self) -> Defaults:
+        """Return the sampling that the model's folder asks for; the server is told to go without (``arguments``)."""
+        file = Path(self.folder) / "generation_config.json"
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(file.read_text(encoding="utf-8"))
+            return defaults_of(found if isinstance(found, dict) else {})
+        return Defaults()
+
+    def gone(self) -> UserError | None:
+        """Return the error that says why the server has died, or None while it runs."""
+        return None if self.server.alive() else self._dead()
 
     def close(self) -> None:
         """Stop the server; return when its processes are gone and their memory is free."""
