@@ -18,45 +18,48 @@ MOST_MODELS = 4
 LARGEST_SYSTEM = 1 << 20  # bytes of a system prompt's file
 
 
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL",
+        help="A training of the store, a built-in model, a model's folder, a hub id, or a model of --recipe. "
+        "Several (up to 4) answer side by side.",
+    ),
+]
+System = Annotated[str, typer.Option("--system", metavar="TEXT", help="The system prompt; @FILE reads it from a file.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", min=0, max=100, help="0 is greedy. By default the model's own, else 0.7."),
+]
+TopP = Annotated[float | None, typer.Option("--top-p", help="By default the model's own, else 1.")]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="Tokens of an answer; 1024, or a server's own limit.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The same seed gives the same answers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print each answer as a line of JSON.")]
+RecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe, whose models can be named.")
+]
+EngineSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of the model's engine, as in engine=openai base_url=http://127.0.0.1:8000/v1. Repeatable.",
+    ),
+]
+
+
 def chat(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL",
-            help="A training of the store, a built-in model, a model's folder, a hub id, or a model of --recipe. "
-            "Several (up to 4) answer side by side.",
-        ),
-    ],
-    system: Annotated[
-        str, typer.Option("--system", metavar="TEXT", help="The system prompt; @FILE reads it from a file.")
-    ] = "",
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            "--temperature",
-            min=0,
-            max=100,
-            help="0 is greedy. By default the model's own, else 0.7.",
-            show_default=False,
-        ),
-    ] = None,
-    top_p: Annotated[float | None, typer.Option("--top-p", help="By default the model's own, else 1.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=1, help="Tokens of an answer; 1024, or a server's own limit.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="The same seed gives the same answers.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each answer as a line of JSON.")] = False,
-    recipe: Annotated[
-        Path | None, typer.Option("--recipe", metavar="FILE", help="A recipe, whose models can be named.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="A setting of the model's engine, as in engine=openai base_url=http://127.0.0.1:8000/v1. Repeatable.",
-        ),
-    ] = None,
+    models: Models,
+    system: System = "",
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    max_tokens: MaxTokens = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+    recipe: RecipeOption = None,
+    overrides: EngineSettings = None,
     store: StoreFolder = STORE,
 ) -> None:
     """Talk to a model: a turn a line, answers as they are written. /help lists the commands.
@@ -85,7 +88,7 @@ def chat(
                 made = ChatSession(ref, **how, seed=seed, progress=bars)
                 sessions[name] = stack.enter_context(made)
                 seed = made.asked.seed
-                bars.end(name, ", ".join(filter(None, (_described(name, ref), made.how))))
+                bars.end(name, "; ".join(filter(None, (_described(name, ref), made.how))))
         printer = Printer(terminal=terminal, as_json=as_json)
         if terminal:
             printer.note("(/help lists the commands; Ctrl-C stops an answer, Ctrl-D ends)")

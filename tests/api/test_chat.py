@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -249,9 +250,14 @@ def test_a_saved_conversation_is_a_source(tmp_path):
 
 
 def test_settings_out_of_range_are_refused():
-    for name, value in {"temperature": -1, "top_p": 0, "max_tokens": 0}.items():
-        with pytest.raises(UserError, match=f"{name}: {value}"):
-            talk("http://127.0.0.1:9/v1", **{name: value})
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("temperature: -1", {"temperature": -1}),
+        ("top_p: 0", {"top_p": 0}),
+        ("max_tokens: 0", {"max_tokens": 0}),
+    ]
+    for words, how in wrong:
+        with pytest.raises(UserError, match=words):
+            talk("http://127.0.0.1:9/v1", **how)
     session = talk("http://127.0.0.1:9/v1")
     for call in (lambda: session.reply("  "), session.retry, session.undo):
         with pytest.raises(UserError):

@@ -97,7 +97,7 @@ def shown(*pieces, **how):
     return "".join(made.add(Piece(*piece)) for piece in pieces) + made.end()
 
 
-def test_an_answer_has_no_blank_lines_around_it_and_its_trace_is_marked():
+def test_an_answer_has_no_blank_lines_around_it():
     assert shown((" \n a",), ("b\n",), ("\nc \n",), ("\n",)) == "ab\n\nc\n"
     assert shown() == "\n"
     trace = [("\n", True), ("so ", True), ("it is\n", True), ("\n\n",), ("4",)]

@@ -91,6 +91,7 @@ def test_a_seed_gives_an_answer_and_a_sample_another(model):
 
 def test_an_answer_is_stopped_and_the_next_one_is_whole(lively):
     with ChatSession(chat_model(str(lively)), temperature=1.0, max_tokens=200, seed=5) as session:
+        assert isinstance(session._streamer, local.LocalStreamer)
         session._streamer.ends = set()  # it writes until it is stopped
         for _ in session.reply("a dog"):
             session.stop()
