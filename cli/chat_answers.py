@@ -66,7 +66,8 @@ class Printer:
         """
         self.out: TextIO = sys.stdout
         self.terminal, self.as_json = terminal, as_json
-        self.coloured = self.out.isatty() and not os.environ.get("NO_COLOR")
+        self.steerable = self.out.isatty() and os.environ.get("TERM") != "dumb"
+        self.coloured = self.steerable and not os.environ.get("NO_COLOR")
 
     def note(self, text: str) -> None:
         """Say something about an answer or the conversation, on a line of its own on standard error."""
@@ -76,7 +77,7 @@ class Printer:
     def show(self, text: str, asking: Asking) -> None:
         """Print the answers to a text."""
         columns = shutil.get_terminal_size().columns
-        width = column_width(columns, len(asking)) if self.terminal and len(asking) > 1 else 0
+        width = column_width(columns, len(asking)) if self.terminal and self.steerable and len(asking) > 1 else 0
         if self.as_json:
             for name, session, pieces in asking:
                 for _ in pieces:

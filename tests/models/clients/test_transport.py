@@ -65,4 +65,4 @@ def test_a_server_without_tls_is_no_safe_connection():
 def test_an_unknown_host_name_is_said_without_its_key():
     key = ConnectionKey("no.such.host", 443, True, True, None, None, None)
     error = aiohttp.ClientConnectorDNSError(key, OSError(errno.ENOENT, "Name or service not known"))
-    assert transport._describe(error) == "the host name is not known"
+    assert transport.describe(error) == "the host name is not known"
