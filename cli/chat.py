@@ -66,6 +66,8 @@ def chat(
 
     In a pipe each line of the input is a turn, and the answers alone are printed. Nothing is written to the store.
     """
+    from rich.markup import escape
+
     from cli.chat_answers import Printer
     from cli.chat_input import is_terminal
     from cli.chat_loop import Conversation
@@ -84,7 +86,7 @@ def chat(
         sessions = {}
         for name, ref in refs.items():
             with Bars() as bars:
-                bars.begin(f"load {name}", unit="")
+                bars.begin(f"load {escape(name)}", unit="")
                 made = ChatSession(ref, **how, seed=seed, progress=bars)
                 sessions[name] = stack.enter_context(made)
                 seed = made.asked.seed

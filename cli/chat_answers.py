@@ -112,35 +112,22 @@ class Printer:
 
     def _side_by_side(self, asking: Asking, width: int) -> None:
         """Print answers in columns; all models write at once. Raises the first error, once all have ended."""
-        found: SimpleQueue[tuple[int, Piece | BaseException | None]] = SimpleQueue()
-
-        def read(index: int, pieces: "Iterator[Piece]") -> None:
-            try:
-                for piece in pieces:
-                    found.put((index, piece))
-                found.put((index, None))
-            except BaseException as error:  # raised again below
-                found.put((index, error))
-
-        for index, (_, _, pieces) in enumerate(asking):
-            threading.Thread(target=read, args=(index, pieces), daemon=True).start()
         columns = Columns(self.out, [name for name, _, _ in asking], width)
         shown = [Shown() for _ in asking]
         failed: list[BaseException] = []
-        left = len(asking)
-        while left:
-            index, piece = found.get()
+        for index, piece in _as_they_come([pieces for _, _, pieces in asking]):
             if piece is None or isinstance(piece, BaseException):
-                failed += [piece] if piece is not None else []
+                failed += [] if piece is None else [piece]
                 columns.add(index, shown[index].end().rstrip("\n"))
                 columns.end(index)
-                left -= 1
             elif text := shown[index].add(piece):
                 columns.add(index, text)
         for name, session, _ in asking:
             self._end(name, session)
-        for error in failed:
-            raise error
+        for error in failed[1:]:
+            self.note(f"error: {error}")
+        if failed:
+            raise failed[0]
 
     def _end(self, name: str, session: "ChatSession") -> None:
         """Say why an answer ended, where it is not whole."""
@@ -152,6 +139,27 @@ class Printer:
         if text:
             self.out.write(text)
             self.out.flush()
+
+
+def _as_they_come(streams: "Sequence[Iterator[Piece]]") -> "Iterator[tuple[int, Piece | BaseException | None]]":
+    """Yield the pieces of several answers as they come, each with its answer's place, and each one's end or error."""
+    found: SimpleQueue[tuple[int, Piece | BaseException | None]] = SimpleQueue()
+
+    def read(index: int, pieces: "Iterator[Piece]") -> None:
+        try:
+            for piece in pieces:
+                found.put((index, piece))
+            found.put((index, None))
+        except BaseException as error:  # the reader raises it
+            found.put((index, error))
+
+    for index, pieces in enumerate(streams):
+        threading.Thread(target=read, args=(index, pieces), daemon=True).start()
+    left = len(streams)
+    while left:
+        index, piece = found.get()
+        left -= piece is None or isinstance(piece, BaseException)
+        yield index, piece
 
 
 def _why(session: "ChatSession") -> str:

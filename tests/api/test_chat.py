@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,9 +70,16 @@ def test_each_turn_is_sent_with_those_before():
 
 
 def test_what_is_not_asked_for_is_left_to_the_server():
-    with Scripted(streamed("a"), streamed("b")) as server:
+    with Scripted(*[streamed(one) for one in "abcd"]) as server:
         text(talk(server.url).reply("x"))
-        text(talk(server.url).reply("x"))
+        session = talk(server.url, settings={"leave_out": ["top_p"]})
+        text(session.reply("x"))
+        session.asked = replace(session.asked, temperature=0.2, top_p=0.9, max_tokens=5)
+        text(session.reply("x"))
+        session.asked = replace(session.asked, temperature=None)
+        text(session.reply("x"))
+        asked = [{"temperature", "top_p", "max_tokens"} & set(body) for body in server.asked]
+        assert asked == [set(), set(), {"temperature", "max_tokens"}, {"max_tokens"}]
         assert not {"temperature", "top_p", "max_tokens", "max_completion_tokens"} & set(server.asked[0])
         assert server.asked[0]["seed"] == server.asked[1]["seed"], "the same seed"
 

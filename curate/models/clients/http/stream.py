@@ -99,6 +99,7 @@ class HttpStreamer:
             defaults: The sampling where a person asks for none; None leaves it to the server.
         """
         self.engine, self.defaults = engine, defaults
+        self._unasked: frozenset[str] = frozenset()  # parameters that are left to the server
         self.streams, self.counts = True, '"stream_options"' not in engine.extra  # until the server refuses it
         if defaults and defaults.not_applied:
             left_out = ", ".join(defaults.not_applied)
@@ -120,10 +121,11 @@ class HttpStreamer:
         if self.defaults is None:
             given = {"temperature": asked.temperature, "top_p": asked.top_p, "max_tokens": asked.max_tokens}
             how = replace(Sampling(seed=asked.seed), **{k: v for k, v in given.items() if v is not None})
-            left_out = {name for name, value in given.items() if value is None}
-            left_out |= set(LIMIT_NAMES) if "max_tokens" in left_out else set()
-            form = engine.adapting.form
-            engine.adapting.form = replace(form, left_out=form.left_out | left_out)
+            unasked = frozenset(name for name, value in given.items() if value is None)
+            unasked |= frozenset(LIMIT_NAMES if "max_tokens" in unasked else ())
+            left_out = engine.adapting.form.left_out - self._unasked  # by the recipe, and by refusals
+            engine.adapting.form = replace(engine.adapting.form, left_out=left_out | unasked)
+            self._unasked = unasked - left_out
         else:
             how = self.defaults.sampling(asked)
         request = make_request(engine.model, dump(messages, "messages"), None, how, sample)
