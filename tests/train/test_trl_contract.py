@@ -251,6 +251,8 @@ def test_training_begins_with_the_loader_of_its_batches_known():
     from transformers.trainer_callback import CallbackHandler
 
     assert "train_dataloader=self.train_dataloader" in inspect.getsource(CallbackHandler.call_event)
+
+
 def test_trackers_read_their_settings_from_the_environment():
     """``train.reports.trackers`` sets these variables, and guards the callbacks that it finds by their classes."""
     from transformers.integrations import get_reporting_integration_callbacks, integration_utils
