@@ -54,7 +54,7 @@ def export_model(
         name,
         folder,
         format=format,
-        store=store if store.is_dir() else None,
+        store=store if store.is_dir() or store != STORE else None,  # without a store: a folder, a built-in, the hub
         recipe=None if recipe is None else read_recipe(recipe, overrides),
         dtype=dtype,
         llama_cpp=llama_cpp,

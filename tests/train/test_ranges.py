@@ -50,7 +50,11 @@ def said(trainer: str = "sft", **given: Any) -> str:
         ("sft", {"eval_on_start": True}, "eval_on_start needs evaluations; add eval_strategy: epoch"),
         ("sft", {"dataloader_persistent_workers": True}, "set dataloader_num_workers, or remove it"),
         ("sft", {"push_to_hub": True}, "push_to_hub cannot be set in a recipe: the store keeps the model"),
-        ("sft", {"fsdp": "full_shard"}, "fsdp cannot be set in a recipe: how processes share a training"),
+        (
+            "sft",
+            {"fsdp": "full_shard"},
+            "fsdp cannot be set in a recipe: how processes share a training is set up by launch",
+        ),
         ("sft", {"save_strategy": "best"}, "save_strategy: best needs evaluations to compare models"),
     ],
 )

@@ -11,6 +11,7 @@ from curate.models.weight_files import base_identity
 from schemas.errors import UserError
 from train.export.combine_adapters import CONFIG, WEIGHTS, combine, not_combined
 from train.export.merged import copy_licences, is_classifier, tokenizer_of, write_merged
+from train.export.older_readers import for_older_readers
 from train.export.same_tokens import Agreement, Greedy, compare, greedy
 
 BASE = "base"  # the folder of the base model in an exported one, where no other is the same
@@ -59,6 +60,7 @@ def write_adapter(ref: ModelRef, folder: Path, final: Path) -> list[str]:
     config |= {"base_model_name_or_path": base, "inference_mode": True, "revision": _revision(ref, base)}
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     tokenizer_of(ref).save_pretrained(folder)
+    for_older_readers(folder)
     copy_licences(ref, folder)
     return said
 

@@ -23,7 +23,7 @@ CONVERSATION = [
     {"role": "assistant", "content": "The Nile."},
     {"role": "user", "content": "And a lake?"},
 ]
-BROKEN = 0.5  # of the answers must have the same first token, whatever the type; a wrong conversion gives almost none
+BROKEN = 0.25  # of the answers must have the same first token, whatever the type; a wrong conversion gives almost none
 
 
 def check_gguf(gguf: Path, checkout: Path, reference: Greedy | None, tokenizer: Any, *, exact: bool) -> list[str]:

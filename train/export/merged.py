@@ -11,6 +11,7 @@ from curate.models.model_ref import ModelRef
 from curate.models.weight_files import given_template
 from curate.models.weights import load, load_classifier, weights_folder
 from schemas.errors import UserError
+from train.export.older_readers import for_older_readers
 from train.export.same_tokens import Agreement, Greedy, compare, greedy
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -46,6 +47,7 @@ def write_merged(ref: ModelRef, folder: Path, dtype: str, *, classifier: bool = 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)  # a path of this machine
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    for_older_readers(folder)
     copy_licences(ref, folder)
     for file in folder.glob("*.safetensors"):
         file.chmod((folder / "config.json").stat().st_mode)  # safetensors lets nobody else read it
