@@ -17,8 +17,8 @@ in bytes, with
   sequences is as long as the longest row;
 - heap: 1; under an adapter on a CPU ``HEAP``, since glibc's heap cannot use again what many short-lived tensors between
   those that are kept have left free;
-- head: the tiles of logits that TRL's fused head computes at a time, ``HEAD_COPIES`` of them. Where answers are
-  sampled, the keys and values of the answers of one sampling count in the place of both, if they are larger.
+- head: the tiles of logits that TRL's fused head computes at a time, ``HEAD_COPIES`` of them, for all positions
+  (``train.learnt_positions`` lets it compute fewer, which only lowers the peak). Where answers are sampled, the keys and values of the answers of one sampling count in the place of both, if they are larger.
 
 Once an adapter is trained, it is loaded on a second copy of the weights and compared (``train.stored_adapter``), which
 may be more.
