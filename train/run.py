@@ -170,7 +170,7 @@ def _outcome(job: TrainingJob, recipe: Recipe, planned: PlannedTraining, writer:
     """Train, and merge the adapter where the recipe says so; the record says what it was compared with."""
     compared = compared_with(recipe, planned.training, planned.ref, planned.teacher)
     for role, model in compared.items():
-        job.progress.say(f"train {job.name}: {role} model: {model}")
+        job.progress.detail(f"train {job.name}: {role} model: {model}")
     processes = accelerate_config(recipe, planned.training, recipe.where("train", job.name))
     folder, found = writer.folder("model"), dict[str, Any](compared)
     if not planned.training.merge:

@@ -17,16 +17,17 @@ in bytes, with
   sequences is as long as the longest row;
 - heap: 1; under an adapter on a CPU ``HEAP``, since glibc's heap cannot use again what many short-lived tensors between
   those that are kept have left free;
-- head: the tiles of logits that TRL's fused head computes at a time, ``HEAD_COPIES`` of them. Where answers are
-  sampled, the keys and values of the answers of one sampling count in the place of both, if they are larger.
+- head: the tiles of logits that TRL's fused head computes at a time, ``HEAD_COPIES`` of them, for all positions
+  (``train.learnt_positions`` lets it compute fewer, which only lowers the peak). Where answers are sampled, the keys
+  and values of the answers of one sampling count in the place of both, if they are larger.
 
 Once an adapter is trained, it is loaded on a second copy of the weights and compared (``train.stored_adapter``), which
 may be more.
 
-Measured on SmolLM2-135M in float32 on two cores (peak of the resident set), rows of up to about 80 tokens, as
-estimate and peak in GB: SFT in batches of 8 with LoRA 3.9 and 4.04, with full weights 3.8 and 4.26; in batches of 2
-with LoRA 1.9 and 2.10, with full weights and accumulation 3.2 and 3.47; DPO on 4 pairs with LoRA 3.3 and 3.02, with
-full weights 4.0 and 4.06. On a GPU it has not been compared.
+Measured with all positions on SmolLM2-135M in float32 on two cores (peak of the resident set), rows of up to about 80
+tokens, as estimate and peak in GB: SFT in batches of 8 with LoRA 3.9 and 4.04, with full weights 3.8 and 4.26; in
+batches of 2 with LoRA 1.9 and 2.10, with full weights and accumulation 3.2 and 3.47; DPO on 4 pairs with LoRA 3.3 and
+3.02, with full weights 4.0 and 4.06. On a GPU it has not been compared.
 """
 
 import re

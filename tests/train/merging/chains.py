@@ -29,6 +29,9 @@ class Said(Progress):
     def say(self, message: str) -> None:
         self.lines.append(message)
 
+    def detail(self, line: str) -> None:
+        self.lines.append(line)
+
     def end(self, label: str, result: str, *, reused: bool = False) -> None:
         self.ended[label] = result
 
