@@ -251,6 +251,7 @@ def plain(trainer: str, folder: Path) -> None:
 
     kind, options = TRAINERS[trainer]
     stem = STEMS.get(trainer, trainer.upper())
+    long.__name__, repeats.__name__ = "length", "repetition"  # the log has their names
     needs: dict[str, Any] = {"reward_funcs": [long, repeats]} if trainer in REWARDED else {}
     if trainer == "distill":
         needs["teacher_model"] = AutoModelForCausalLM.from_pretrained(folder / "model")

@@ -15,6 +15,7 @@ from curate.models.model_ref import ModelRef
 from curate.models.weight_files import base_identity, cache_folder, given_template, hub_folder, package_folder
 from schemas.errors import UserError, needs_extra
 
+KEEPS_MEMORY = 100_000_000  # bytes of weights; with fewer, what is kept would be much beside them, and save little
 HEAD = re.compile(r"\b(?:score|classifier|classifier\.out_proj|classification_head\.out_proj)\.weight$")
 
 
@@ -128,7 +129,7 @@ def local_folder(ref: ModelRef) -> Path | None:
 
 
 def libraries(ref: ModelRef) -> tuple[Any, Any]:
-    """Import and return torch and transformers, the process set to keep the memory that tensors free on a CPU.
+    """Import and return torch and transformers.
 
     Raises:
         UserError: They are missing; it says how to install them.
@@ -140,8 +141,6 @@ def libraries(ref: ModelRef) -> tuple[Any, Any]:
     except ImportError:
         raise needs_extra(f"model {ref.name!r} (engine transformers)", "local") from None
     logging.disable_progress_bar()
-    if not torch.cuda.is_available():
-        keep_freed_memory()
     return torch, transformers
 
 
@@ -167,7 +166,10 @@ def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
 
 
 def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any, *, merged: bool) -> tuple[Any, Any]:
-    """Merge the adapters; put the model on its device and give the tokenizer a token to pad with and its template."""
+    """Merge the adapters; put the model on its device and give the tokenizer a token to pad with and its template.
+
+    Beside a model of some size on a CPU the process keeps, from then on, the memory that tensors free.
+    """
     if ref.adapters:
         model = merge_adapters(model, ref, but_last=not merged)
     template = given_template(ref)
@@ -175,6 +177,8 @@ def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any, *, merged: boo
         tokenizer.chat_template = template
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if _device(torch) == "cpu" and model.get_memory_footprint() >= KEEPS_MEMORY:
+        keep_freed_memory()
     placed = getattr(model, "hf_device_map", None)  # of quantised weights, which can't be moved
     return (model if placed else model.to(_device(torch))).eval(), tokenizer
 

@@ -26,3 +26,18 @@ def test_an_adapter_without_peft_says_what_to_install(tiny: Path, tmp_path: Path
     monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
     with pytest.raises(UserError, match=r"model 'a' \(a LoRA adapter\) needs .*train"):
         load(ModelRef("a", "a@0", str(tiny), adapters=(str(tmp_path),)))
+
+
+def test_beside_a_large_model_freed_memory_is_kept(tiny: Path, monkeypatch):
+    import torch
+
+    from curate.models import weights
+
+    calls: list[str] = []
+    monkeypatch.setattr(weights, "keep_freed_memory", lambda: calls.append("kept"))
+    ref = ModelRef("a", "a@0", str(tiny))
+    load(ref)
+    assert not calls
+    monkeypatch.setattr(weights, "KEEPS_MEMORY", 1000)
+    load(ref)
+    assert calls == ([] if torch.cuda.is_available() else ["kept"])

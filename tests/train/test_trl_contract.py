@@ -54,7 +54,7 @@ def test_the_fused_head_equals_a_plain_forward_and_masks_to_zero(tiny: Path):
     assert fused.label_mask.tolist() == mask.tolist()
 
 
-def test_the_fused_head_asks_by_name_whether_to_leave_positions_out():
+def test_the_fused_head_asks_whether_to_leave_positions_out():
     from trl.trainer import utils
 
     source = inspect.getsource(utils.add_fused_lm_head)
