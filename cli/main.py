@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli import agree, chat, export_model, query, run, train
+from cli import agree, export_model, query, run, train
+from cli.chat import command as chat
 from cli.shipped_recipes import recipe_list
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION

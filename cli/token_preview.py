@@ -25,7 +25,7 @@ from train.examples.missing_marks import missing_marks
 from train.finding.dotted_trainer import is_dotted
 from train.plan import first_model, split_rows
 from train.preview import Sample, preview, training_examples
-from train.reports.planned import planned_lines
+from train.reports.before.planned import planned_lines
 from train.rows.unpaired_labels import known_labels
 from train.rows.unshown import check_prints_turns, no_template
 

@@ -29,7 +29,7 @@ from train.plan import (
     trained_model,
     trained_models,
 )
-from train.reports.evaluated import add_to_cards
+from train.reports.card.evaluated import add_to_cards
 from train.reports.write_reports import unharmed
 from train.run import train_recipe
 from train.trl_check import check_with_trl

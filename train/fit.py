@@ -20,9 +20,9 @@ from train.launch.batches import say_batches
 from train.launch.ranks import agreed, is_first
 from train.launch.saved_model import save_model
 from train.learnt_positions import head_on_learnt_positions
-from train.reports.given_rows import GivenRows
+from train.reports.before.given_rows import GivenRows
+from train.reports.during.watch import Watch
 from train.reports.trackers import guard_trackers
-from train.reports.watch import Watch
 from train.stored_adapter import start_of
 from train.synced_reference import load_reference, save_reference
 from train.trl_setup import trl_errors

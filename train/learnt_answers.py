@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from train.job import TrainingJob
-from train.reports.quiet import without_bars
+from train.reports.during.quiet import without_bars
 from train.row_losses import RowLosses
 
 

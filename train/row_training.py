@@ -10,7 +10,7 @@ from train.examples.examples import Examples
 from train.examples.loss_settings import loss_settings
 from train.fit import fit
 from train.job import Outcome, TrainingJob
-from train.reports.given_rows import given_rows
+from train.reports.before.given_rows import given_rows
 from train.row_losses import RowLosses
 from train.rows.training_rows import TrainingRows, check_held_out, check_training_rows, nothing_left, rows_shown
 from train.trl_setup import load_model, lora_config, model_chat, say_changes, trl_config, trl_errors

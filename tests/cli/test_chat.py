@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from cli.chat_input import Inputs
-from cli.chat_loop import HELP
+from cli.chat.input import Inputs
+from cli.chat.loop import HELP
 from schemas.errors import UserError
 from tests.command import call, mistake
 from tests.streaming_server import DONE, Response, Scripted, event, refused, streamed

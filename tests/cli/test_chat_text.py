@@ -6,9 +6,9 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from cli.chat_answers import CLOSE, OPEN, Shown
-from cli.chat_columns import CLEAR, Columns, column_width
-from cli.chat_text import safe_text, shortened, wrapped
+from cli.chat.answers import CLOSE, OPEN, Shown
+from cli.chat.columns import CLEAR, Columns, column_width
+from cli.chat.text import safe_text, shortened, wrapped
 from curate.models.streamed import Piece
 
 HOSTILE = "a\x1b[31mred\x1b]0;t\x07\x9b2J\r\nb\x08\x00\u202egnp\u2066\ud800 \ue000"

@@ -52,7 +52,7 @@ def train_dotted(found: "DottedTrainer", job: TrainingJob, folder: Path) -> Outc
     from train.online.rewards import reward_functions
     from train.online.rollouts import Rollouts
     from train.online.sampled_prompts import answer_room, checked_prompts, longest_answer
-    from train.reports.given_rows import given_rows
+    from train.reports.before.given_rows import given_rows
     from train.rows.training_rows import check_training_rows
     from train.rows.unpaired_labels import rows_in_random_order
     from train.trl_setup import load_model, load_reward_model, lora_config, model_chat, trl_config

@@ -11,11 +11,11 @@ from typing import Any
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import BUILT_IN, base_identity
 from curate.storage.training_records import CURVES
-from train.reports.card import END, START, card
-from train.reports.card_facts import FACTS, folder_facts
-from train.reports.licence import licence_of
-from train.reports.loading import command_lines, python_lines
-from train.reports.markdown import block, plain
+from train.reports.card.card import END, START, card
+from train.reports.card.card_facts import FACTS, folder_facts
+from train.reports.card.licence import licence_of
+from train.reports.card.loading import command_lines, python_lines
+from train.reports.card.markdown import block, plain
 
 LOADING = re.compile(r"^## To load it\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 LIBRARIES = {"merged": "transformers", "adapter": "peft", "gguf": "gguf"}

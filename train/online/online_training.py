@@ -18,7 +18,7 @@ from train.online.rollout_summary import OF_ANSWERS, masks_cut, rollout_counts, 
 from train.online.rollouts import RecordedRollouts, Rollouts
 from train.online.sampled_prompts import checked_prompts, longest_answer, sampled_prompts
 from train.options.reward_weights import reward_weights
-from train.reports.given_rows import given_rows
+from train.reports.before.given_rows import given_rows
 from train.rows.training_rows import TrainingRows
 from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors
 

@@ -11,9 +11,9 @@ from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.job import Outcome
 from train.plan import PlannedTraining
-from train.reports.card import card
-from train.reports.card_facts import FACTS, card_facts
-from train.reports.curves import curves
+from train.reports.card.card import card
+from train.reports.card.card_facts import FACTS, card_facts
+from train.reports.curves.curves import curves
 
 
 def write_reports(

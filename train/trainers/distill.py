@@ -29,7 +29,7 @@ def train(job: TrainingJob, folder: Path) -> Outcome:
     from train.fit import fit
     from train.online.distilled_answers import DistilledAnswers, as_rollouts, as_row_losses
     from train.online.sampled_prompts import checked_prompts, sampled_prompts
-    from train.reports.given_rows import given_rows
+    from train.reports.before.given_rows import given_rows
     from train.rows.training_rows import check_one_batch
     from train.same_vocabulary import check_same_tokens
     from train.trl_setup import load_model, lora_config, model_chat, trl_config, trl_errors

@@ -26,7 +26,7 @@ PLAIN = {"r": 3, "lora_alpha": 12, "target_modules": ["q_proj", "down_proj"]}
 OTHER = {"r": 2, "lora_alpha": 6, "use_rslora": True, "target_modules": ["v_proj", "q_proj", "embed_tokens"]}
 DORA = {"r": 2, "use_dora": True, "target_modules": ["v_proj"]}
 
-FACTS: dict[str, Any] = {  # as a training keeps them (train.reports.card_facts)
+FACTS: dict[str, Any] = {  # as a training keeps them (train.reports.card.card_facts)
     "recipe": "demo", "recipe_text": "name: demo", "name": "tuned", "training_id": "0" * 12, "trainer": "sft",
     "model": "base", "base": "base@0", "chain": [], "base_location": "base", "base_hub": None, "built_in": "",
     "licence": {"id": "mit", "source": "its card"}, "dataset": "sft", "rows": 9, "splits": {}, "sources": [],

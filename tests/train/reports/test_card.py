@@ -10,11 +10,11 @@ import pytest
 from curate.models.model_ref import ModelRef
 from schemas.load_recipe import load_recipe
 from tests.optional import needs
-from train.reports.card import card, with_evaluations
-from train.reports.licence import front_matter, licence_of
-from train.reports.loading import command_lines
-from train.reports.markdown import block, code, plain, table
-from train.reports.recipe_text import LINES, recipe_text, shortened
+from train.reports.card.card import card, with_evaluations
+from train.reports.card.licence import front_matter, licence_of
+from train.reports.card.loading import command_lines
+from train.reports.card.markdown import block, code, plain, table
+from train.reports.card.recipe_text import LINES, recipe_text, shortened
 
 FACTS: dict[str, Any] = {
     "recipe": "demo", "recipe_text": "name: demo\n", "name": "sft", "training_id": "0a1b2c3d4e5f", "trainer": "sft",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from train.reports.curve_axes import Axis, label, round_step, value_axis
-from train.reports.curve_panels import PANELS, panels
-from train.reports.curve_points import smoothed, thinned
-from train.reports.curves import curves, cut
+from train.reports.curves.curve_axes import Axis, label, round_step, value_axis
+from train.reports.curves.curve_panels import PANELS, panels
+from train.reports.curves.curve_points import smoothed, thinned
+from train.reports.curves.curves import curves, cut
 
 SVG = "{http://www.w3.org/2000/svg}"
 

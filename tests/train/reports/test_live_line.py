@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from train.reports.live_line import (
+from train.reports.during.live_line import (
     Lines,
     estimate_line,
     evaluation_line,
@@ -13,7 +13,7 @@ from train.reports.live_line import (
     note_of,
     step_line,
 )
-from train.reports.pace import Pace
+from train.reports.during.pace import Pace
 from train.reports.words import figure, in_bytes, in_time, share
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from train.reports.pace import Pace, cycle_of, evaluations_left
+from train.reports.during.pace import Pace, cycle_of, evaluations_left
 
 
 def timed(seconds: list[float], total: int = 100, cycle: int = 1, done: int = 0) -> Pace:

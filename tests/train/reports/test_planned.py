@@ -15,7 +15,7 @@ pytestmark = [needs("trl"), pytest.mark.slow]
 def lines(ref, rows, kind, total, start=None, **options):
     """Return the lines of a training on rows of a tiny model; ``start`` is the model that is looked up."""
     from train.preview import training_examples
-    from train.reports.planned import planned_lines
+    from train.reports.before.planned import planned_lines
 
     chat = chat_for(ref)
     assert chat is not None

@@ -27,7 +27,7 @@ def real(tiny: Path, adapter=None):
 def test_a_pass_keeps_what_a_real_one_keeps(tiny, lora):
     import torch
 
-    from train.reports.shapes import Batch, _saved_bytes, shapes_of
+    from train.reports.before.shapes import Batch, _saved_bytes, shapes_of
     from train.trl_setup import build_lora_config
 
     adapter = build_lora_config({}, "t") if lora else None
@@ -47,7 +47,7 @@ def test_the_generator_of_random_numbers_is_not_moved(tiny):
     import torch
     import transformers
 
-    from train.reports.shapes import Batch, shapes_of
+    from train.reports.before.shapes import Batch, shapes_of
 
     config = transformers.AutoConfig.from_pretrained(tiny)
     torch.manual_seed(5)
@@ -60,7 +60,7 @@ def test_a_model_that_cannot_be_run_has_parameters_all_the_same(tiny):
     import torch
     import transformers
 
-    from train.reports.shapes import Batch, shapes_of
+    from train.reports.before.shapes import Batch, shapes_of
 
     def broken():
         model = transformers.LlamaForCausalLM(config)
@@ -93,7 +93,7 @@ def test_the_steps_of_an_epoch_are_trls(tiny, tmp_path, trainer, options):
     import trl
     from datasets import Dataset
 
-    from train.reports.planned import planned_steps
+    from train.reports.before.planned import planned_steps
 
     plain: dict[str, Any] = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "report_to": "none"} | options
     tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
@@ -119,7 +119,7 @@ def test_rows_are_dealt_to_processes_as_accelerate_deals_them():
     from accelerate.data_loader import BatchSamplerShard
     from torch.utils.data import BatchSampler
 
-    from train.reports.planned import planned_steps
+    from train.reports.before.planned import planned_steps
 
     for rows in range(1, 40):
         for drop_last in (False, True):

@@ -15,8 +15,8 @@ from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, sft_rows, write_stage
 from train.api import TrainedModel
 from train.reports import write_reports
-from train.reports.card import card
-from train.reports.card_facts import stored_facts
+from train.reports.card.card import card
+from train.reports.card.card_facts import stored_facts
 from train.run import train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from train.examples.context import ANSWER
-from train.reports.given_rows import GivenRows
-from train.reports.memory import Setup, free_bytes, in_use, peak
-from train.reports.shapes import Batch, Shapes, shapes_of
+from train.reports.before.given_rows import GivenRows
+from train.reports.before.memory import Setup, free_bytes, in_use, peak
+from train.reports.before.shapes import Batch, Shapes, shapes_of
 from train.reports.words import in_bytes, share
 
 NOUNS = {"sft": "row", "preference": "pair", "unpaired": "row", "prompt": "prompt"}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.chat_answers import Printer
-from cli.chat_input import Inputs, Line
-from cli.chat_text import safe_text
+from cli.chat.answers import Printer
+from cli.chat.input import Inputs, Line
+from cli.chat.text import safe_text
 from schemas.errors import OneLine, UserError, printable
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The model card of a trained model: base, licence, rows, recipe, curves, figures, and the lines that load it.
 
-``card`` prints a record (``train.reports.card_facts``), so that an evaluation or an export prints it again.
+``card`` prints a record (``train.reports.card.card_facts``), so that an evaluation or an export prints it again.
 """
 
 import io
@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.storage.training_records import CURVES
-from train.reports.licence import UNKNOWN
-from train.reports.loading import command_lines, python_lines
-from train.reports.markdown import block, code, plain, table
-from train.reports.recipe_text import shortened
+from train.reports.card.licence import UNKNOWN
+from train.reports.card.loading import command_lines, python_lines
+from train.reports.card.markdown import block, code, plain, table
+from train.reports.card.recipe_text import shortened
 
 START, END = "<!-- gristmill: evaluations -->", "<!-- gristmill: end of the evaluations -->"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -24,9 +24,9 @@ def card(facts: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]] = ()
     """Return a model card as the text of its ``README.md``.
 
     Args:
-        facts: The facts, as ``train.reports.card_facts.card_facts`` returns them. An export changes those that differ
-            in its folder: ``adapter``, ``adapters_below``, ``base_location``, ``curves``.
-        evaluations: The evaluations of the model (``train.reports.evaluated.evaluations_of``), the newest first.
+        facts: The facts, as ``train.reports.card.card_facts.card_facts`` returns them. An export changes those that
+            differ in its folder: ``adapter``, ``adapters_below``, ``base_location``, ``curves``.
+        evaluations: The evaluations of the model (``train.reports.card.evaluated.evaluations_of``), the newest first.
     """
     sections = [
         ("", _head(facts)),

@@ -5,7 +5,7 @@ Only the row that is not whole is printed anew, so that all above stays as it is
 
 from typing import TextIO
 
-from cli.chat_text import padded, shortened, wrapped
+from cli.chat.text import padded, shortened, wrapped
 
 LEAST = 36  # cells of a column
 BETWEEN = " │ "

@@ -1,4 +1,4 @@
-"""The facts of a model card, gathered where a training ends: a JSON record, which ``train.reports.card`` prints.
+"""The facts of a model card, gathered where a training ends: a JSON record, which ``train.reports.card.card`` prints.
 
 They are kept beside the model (``FACTS``), so that ``evaluate`` and an export can print the card again.
 """
@@ -23,8 +23,8 @@ from train.job import Outcome
 from train.options.best_model import best_line
 from train.plan import PlannedTraining
 from train.record import learnt_line, merged_line
-from train.reports.licence import licence_of
-from train.reports.recipe_text import recipe_text
+from train.reports.card.licence import licence_of
+from train.reports.card.recipe_text import recipe_text
 
 FACTS = "card.json"
 COMPARED = ("reference", "teacher")

@@ -16,7 +16,7 @@ from train.finding.dotted_trainer import is_dotted
 from train.options.best_model import effective_settings
 from train.options.lora_rules import task_of
 from train.options.options import lora_options
-from train.reports.facts import (
+from train.reports.before.facts import (
     NOUNS,
     Facts,
     Sizes,
@@ -27,7 +27,7 @@ from train.reports.facts import (
     sizes_of,
     steps_text,
 )
-from train.reports.memory import in_use, setup_of
+from train.reports.before.memory import in_use, setup_of
 
 
 def planned_lines(

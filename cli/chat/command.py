@@ -68,9 +68,9 @@ def chat(
     """
     from rich.markup import escape
 
-    from cli.chat_answers import Printer
-    from cli.chat_input import is_terminal
-    from cli.chat_loop import Conversation
+    from cli.chat.answers import Printer
+    from cli.chat.input import is_terminal
+    from cli.chat.loop import Conversation
     from cli.progress import Bars
     from curate.api.chat import ChatSession
     from curate.api.chat_model import chat_model

@@ -7,7 +7,7 @@ import polars as pl
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from train.compare import compare
-from train.reports.card import with_evaluations
+from train.reports.card.card import with_evaluations
 
 CARD = "model/README.md"
 MOST = 5  # evaluations in a card

@@ -13,7 +13,7 @@ in bytes, with
 - moments: of the optimizer, 8 bytes a trained parameter for AdamW, less for a few others (``MOMENTS``);
 - gradients: 4 bytes a trained parameter. They are made while the activations are freed, so the larger of the two
   counts; both, if gradients are kept over several passes (``gradient_accumulation_steps``);
-- activations: the tensors that one pass over the largest batch keeps (``train.reports.shapes``); each of its
+- activations: the tensors that one pass over the largest batch keeps (``train.reports.before.shapes``); each of its
   sequences is as long as the longest row;
 - heap: 1; under an adapter on a CPU ``HEAP``, since glibc's heap cannot use again what many short-lived tensors between
   those that are kept have left free;
@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 
 from train.examples.context import ANSWER
 from train.options.lora_rules import task_of
-from train.reports.shapes import Batch, Shapes
+from train.reports.before.shapes import Batch, Shapes
 
 BYTES = {None: 4.0, "8bit": 1.0, "4bit": 0.56}  # of a weight; NF4 has a scale for each 64 weights
 # The bytes that an optimizer keeps for each trained parameter, by the start of its name in transformers.

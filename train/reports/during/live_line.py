@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from train.reports.pace import Pace
+from train.reports.during.pace import Pace
 from train.reports.words import figure, in_time
 
 FIRST, MOST, SHARE = 10.0, 300.0, 1 / 20  # seconds between two lines: at first, at most, and by the time so far

@@ -7,9 +7,9 @@ from typing import Any
 
 from train.job import TrainingJob
 from train.options.lora_rules import task_of
-from train.reports.facts import Facts, adapter_text, largest_batch, memories, sizes_of
-from train.reports.given_rows import GivenRows
-from train.reports.memory import in_use, setup_of
+from train.reports.before.facts import Facts, adapter_text, largest_batch, memories, sizes_of
+from train.reports.before.given_rows import GivenRows
+from train.reports.before.memory import in_use, setup_of
 
 
 def kind_of(job: TrainingJob) -> str:

@@ -11,9 +11,9 @@ from itertools import accumulate
 from typing import Any
 
 from schemas.errors import printable
-from train.reports.curve_axes import Axis, label, step_axis, value_axis
-from train.reports.curve_panels import Line, Panel, panels
-from train.reports.curve_points import Points, smoothed, thinned
+from train.reports.curves.curve_axes import Axis, label, step_axis, value_axis
+from train.reports.curves.curve_panels import Line, Panel, panels
+from train.reports.curves.curve_points import Points, smoothed, thinned
 
 WIDTH, HEIGHT, COLUMNS = 300, 180, 3  # of a panel, in pixels; panels in a row
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 30, 24  # the room around a plot

@@ -7,9 +7,11 @@ from transformers import TrainerCallback
 
 from schemas.progress import StageWarning
 from train.job import TrainingJob
-from train.reports.facts import Facts, fact_lines, too_little_memory
-from train.reports.given_rows import GivenRows
-from train.reports.live_line import (
+from train.reports.before.facts import Facts, fact_lines, too_little_memory
+from train.reports.before.given_rows import GivenRows
+from train.reports.before.loaded import kind_of, loaded_facts
+from train.reports.before.memory import most_held
+from train.reports.during.live_line import (
     Lines,
     estimate_line,
     evaluation_line,
@@ -18,9 +20,7 @@ from train.reports.live_line import (
     note_of,
     step_line,
 )
-from train.reports.loaded import kind_of, loaded_facts
-from train.reports.memory import most_held
-from train.reports.pace import Pace, cycle_of, evaluations_left
+from train.reports.during.pace import Pace, cycle_of, evaluations_left
 
 NEGLIGIBLE = 20.0  # seconds: a training that takes less needs no estimate
 

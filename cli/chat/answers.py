@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TextIO
 
-from cli.chat_columns import Columns, column_width
-from cli.chat_text import safe_text
+from cli.chat.columns import Columns, column_width
+from cli.chat.text import safe_text
 
 if TYPE_CHECKING:
     from curate.api.chat import ChatSession

@@ -1,0 +1,1 @@
+"""Figures of a training before its first step: parameters, memory, tokens, steps, rows."""

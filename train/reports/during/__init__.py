@@ -1,0 +1,1 @@
+"""Figures of a training while it runs: step, loss or reward, pace, time left."""
