@@ -150,6 +150,7 @@ def test_a_training_that_ends_early_shows_its_last_step(tmp_path, store, ref):
     stage = trained(tmp_path, store, ref, options, shown, sft=sft_rows(8, held_out=2))
     steps = json.loads(stage.read("trainings")["metrics"][0])["history"][-1]["step"]
     assert steps < 27 and shown.lines[-1].startswith(f"train.t: step {steps} of 27, loss ")
+    assert not shown.lines[-1].endswith("left")
 
 
 def test_a_reference_that_is_computed_first_shows_no_bar(tmp_path, store, ref, capfd):
