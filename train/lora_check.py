@@ -58,12 +58,18 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
             raise
         except Exception as error:  # of any kind: PEFT raises each of Python's
             message = whole_message(error)
-            ours = " (target_modules is 'all-linear' if not set)" if "target_modules" not in lora else ""
-            raise UserError(f"{where}: lora: {message}{ours}") from error
+            raise UserError(f"{where}: lora: {message}{_ours(message, lora)}") from error
     for one in said:
         if any(text in str(one.message) for text in LEFT_OUT):
             raise UserError(f"{where}: lora: {' '.join(str(one.message).split())}")
     _check_output(model, where)
+
+
+def _ours(message: str, lora: Collection[str]) -> str:
+    """Return what to say of a default that PEFT may refuse: the dropout, if it names it, else the target modules."""
+    if "lora_dropout" in message and "lora_dropout" not in lora:
+        return " (it is 0.05 if not set: set lora_dropout: 0, which a model with experts needs)"
+    return "" if "target_modules" in lora else " (target_modules is 'all-linear' if not set)"
 
 
 def check_mergeable(training: Training, ref: ModelRef, where: str) -> None:
