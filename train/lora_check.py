@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from curate.models.model_ref import ModelRef
@@ -60,9 +60,17 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
             message = whole_message(error)
             raise UserError(f"{where}: lora: {message}{_ours(message, lora)}") from error
     for one in said:
-        if any(text in str(one.message) for text in LEFT_OUT):
+        if any(text in str(one.message) for text in LEFT_OUT) and _is_of_recipe(str(one.message), lora):
             raise UserError(f"{where}: lora: {' '.join(str(one.message).split())}")
     _check_output(model, where)
+
+
+def _is_of_recipe(message: str, lora: Mapping[str, Any]) -> bool:
+    """Return whether a warning is of the recipe's options; for experts PEFT adds patterns of its own, and applies them."""
+    for name in ("rank_pattern", "alpha_pattern"):
+        if f"{name} keys" in message:
+            return any(repr(key) in message for key in lora.get(name) or ())
+    return True
 
 
 def _ours(message: str, lora: Collection[str]) -> str:

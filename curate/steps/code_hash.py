@@ -2,9 +2,9 @@
 
 A stage is made anew when this hash changes: when a definition reachable from the functions changes, a function, class
 or constant that the code names, in any of our modules (but for ``SHOWN``), and what those name in turn.
-Docstrings, comments, formatting, the order and place of definitions, and libraries' code are not part of it. Annotations
-are, since some code reads them, but what they name is not followed. Nor is an object that is handed over as an argument
-(a store, a progress display), unless the code names its class.
+Docstrings, comments, formatting, the order and place of definitions, and libraries' code are not part of it.
+Annotations are, since some code reads them, but what they name is not followed. Nor is an object that is handed over as
+an argument (a store, a progress display), unless the code names its class.
 """
 
 import ast
