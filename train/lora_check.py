@@ -66,7 +66,7 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
 
 
 def _is_of_recipe(message: str, lora: Mapping[str, Any]) -> bool:
-    """Return whether a warning is of the recipe's options; for experts PEFT adds patterns of its own, and applies them."""
+    """Return whether a warning is of the recipe's options: for experts PEFT adds patterns of its own, and uses them."""
     for name in ("rank_pattern", "alpha_pattern"):
         if f"{name} keys" in message:
             return any(repr(key) in message for key in lora.get(name) or ())

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from curate.storage.store import Store
+from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
@@ -122,6 +123,14 @@ def test_a_loss_that_is_no_number_is_said_once(tmp_path, store, ref):
     assert shown.notes[-1].startswith("loss not a number, ")
     history = json.loads(stage.read("trainings")["metrics"][0])["history"]
     assert math.isfinite(history[0]["loss"]) and history[-1]["loss"] is None
+
+
+def test_an_adapter_of_nan_ends_in_a_line_that_says_what_to_set(tmp_path, store, ref):
+    options = "trainer: sft, lora: {r: 4}, per_device_train_batch_size: 2, learning_rate: 1e38, num_train_epochs: 2"
+    with pytest.raises(
+        UserError, match=r"^train\.t: the trained adapter is lost: .*not finite.*set a lower learning_rate"
+    ):
+        trained(tmp_path, store, ref, options, Shown(), sft=sft_rows(8))
 
 
 def test_a_resumed_training_counts_on_from_its_checkpoint(tmp_path, store, ref):
