@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from curate.models.model_ref import ModelRef
@@ -58,12 +58,26 @@ def check_adapter(training: Training, ref: ModelRef, where: str) -> None:
             raise
         except Exception as error:  # of any kind: PEFT raises each of Python's
             message = whole_message(error)
-            ours = " (target_modules is 'all-linear' if not set)" if "target_modules" not in lora else ""
-            raise UserError(f"{where}: lora: {message}{ours}") from error
+            raise UserError(f"{where}: lora: {message}{_ours(message, lora)}") from error
     for one in said:
-        if any(text in str(one.message) for text in LEFT_OUT):
+        if any(text in str(one.message) for text in LEFT_OUT) and _is_of_recipe(str(one.message), lora):
             raise UserError(f"{where}: lora: {' '.join(str(one.message).split())}")
     _check_output(model, where)
+
+
+def _is_of_recipe(message: str, lora: Mapping[str, Any]) -> bool:
+    """Return whether a warning is of the recipe's options: for experts PEFT adds patterns of its own, and uses them."""
+    for name in ("rank_pattern", "alpha_pattern"):
+        if f"{name} keys" in message:
+            return any(repr(key) in message for key in lora.get(name) or ())
+    return True
+
+
+def _ours(message: str, lora: Collection[str]) -> str:
+    """Return what to say of a default that PEFT may refuse: the dropout, if it names it, else the target modules."""
+    if "lora_dropout" in message and "lora_dropout" not in lora:
+        return " (it is 0.05 if not set: set lora_dropout: 0, which a model with experts needs)"
+    return "" if "target_modules" in lora else " (target_modules is 'all-linear' if not set)"
 
 
 def check_mergeable(training: Training, ref: ModelRef, where: str) -> None:

@@ -78,11 +78,19 @@ def check_stored(model: Any, job: TrainingJob, folder: Path) -> None:
         folder: The stored adapter.
 
     Raises:
-        UserError: The outputs differ by more than rounding.
+        UserError: The adapter holds a number that is not finite, or the outputs differ by more than rounding.
     """
     from peft import PeftModel
 
-    if not isinstance(model, PeftModel) or job.quantize is not None:
+    if not isinstance(model, PeftModel):
+        return
+    trainable = ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+    if lost := next((name for name, weight in trainable if not torch.isfinite(weight).all()), None):
+        raise UserError(
+            f"train.{job.name}: the trained adapter is lost: {lost} has a number that is not finite (NaN or infinite), "
+            f"so nothing is kept; set a lower learning_rate, a max_grad_norm, or more warmup_steps"
+        )
+    if job.quantize is not None:
         return
     if sum(p.numel() for p in model.parameters()) > MOST_PARAMETERS:
         return

@@ -1,8 +1,8 @@
 """A hash of the code that a result depends on: some functions, and all our definitions that they refer to.
 
-A stage is made anew when this hash changes. It changes exactly when a definition reachable from the functions changes:
-a function, class or constant that the code names, in any of our modules, and what those name in turn.
-Docstrings, comments, formatting, the order and the place of definitions, and the code of libraries are not part of it.
+A stage is made anew when this hash changes: when a definition reachable from the functions changes, a function, class
+or constant that the code names, in any of our modules (but for ``SHOWN``), and what those name in turn.
+Docstrings, comments, formatting, the order and place of definitions, and libraries' code are not part of it.
 Annotations are, since some code reads them, but what they name is not followed. Nor is an object that is handed over as
 an argument (a store, a progress display), unless the code names its class.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "curate", "train")  # the command line changes no row
+PACKAGES, SHOWN = ("schemas", "curate", "train"), "train.reports"  # the command line and reports change no row
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -283,9 +283,9 @@ def _find(file: Path, name: str) -> tuple[Definition, ...]:
 @cache
 def _file(dotted: str) -> Path | None:
     """Return the file of a module of ours, or of the user's own; None for a library's and for what is no module."""
-    top, _, _ = dotted.partition(".")
+    top = dotted.partition(".")[0]
     folder = ROOT if top in PACKAGES else Path.cwd()
-    if top not in PACKAGES and not _is_users(top):
+    if f"{dotted}.".startswith(f"{SHOWN}.") or (top not in PACKAGES and not _is_users(top)):
         return None
     path = folder.joinpath(*dotted.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)

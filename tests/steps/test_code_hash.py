@@ -182,3 +182,10 @@ def test_a_name_bound_inside_a_function_is_no_name_of_the_module():
 
     found = {one.name for one in reachable(place)}
     assert "place" not in found and "test_a_name_bound_inside_a_function_is_no_name_of_the_module" in found
+
+
+def test_what_a_training_shows_is_no_part_of_its_hash():
+    from train.trainers.sft import train
+
+    files = {one.file.relative_to(module.ROOT).as_posix() for one in reachable(train)}
+    assert "train/fit.py" in files and not [one for one in files if one.startswith("train/reports/")]

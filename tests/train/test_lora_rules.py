@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.recipe import Training
 from tests.optional import needs
@@ -120,3 +121,18 @@ def test_usable_options_pass_on_the_model_without_weights(ref):
     for lora in ({}, {"init_lora_weights": "pissa_niter_4"}, {"use_dora": True}, {"modules_to_save": ["norm"]}):
         check_adapter(training("sft", lora), ref, WHERE)
         check_adapter(training("reward", lora), ref, WHERE)
+
+
+@needs("trl", "peft")
+@pytest.mark.slow
+def test_the_dropout_that_experts_refuse_is_named(tmp_path):
+    from transformers import Qwen3MoeConfig
+
+    Qwen3MoeConfig(
+        vocab_size=64, hidden_size=32, moe_intermediate_size=16, num_hidden_layers=1, num_experts=2, head_dim=8,
+        num_attention_heads=4, num_key_value_heads=2,
+    ).save_pretrained(tmp_path)  # fmt: skip
+    moe = ModelRef("student", "moe", str(tmp_path))
+    with pytest.raises(UserError, match="it is 0.05 if not set: set lora_dropout: 0"):
+        check_adapter(training("sft", {}), moe, WHERE)
+    check_adapter(training("sft", {"lora_dropout": 0}), moe, WHERE)

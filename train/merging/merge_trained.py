@@ -63,6 +63,7 @@ def _merge(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
     ref = job.ref.trained(job.name, "merging", adapter, adapter=True)
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     loaded = load_classifier if config["task_type"] == "SEQ_CLS" else load
+    job.progress.detail(f"train.{job.name}: merging the adapter; both are loaded, and their answers compared")
     compare = _comparison(job, ref, loaded)
     differs = ""
     for dtype in dict.fromkeys((file_dtype(job.ref), torch.float32)):

@@ -94,6 +94,12 @@ def test_what_is_no_number_is_a_gap_and_is_counted():
     assert path.count("M") == 3 and "gaps: not a number (3)" in svg
 
 
+@pytest.mark.parametrize("values", [(1e308, -1e308), (5e-324, 0.0), (1e-310, 3e-310), (1e300, -1e300), (5e-324, 1e300)])
+def test_values_at_the_ends_of_a_float_are_drawn(values: tuple[float, float]):
+    svg = curves("t", [{"step": i, "loss": one, "kl": 1.0} for i, one in enumerate(values)])
+    assert drawn(svg) is not None and "nan" not in svg and "inf" not in svg
+
+
 def test_a_long_log_keeps_its_extremes():
     high, low = 70_001, 20_002
     history = log(100_000, loss=lambda i: {high: 9.0, low: 0.1}.get(i, 2.0 + (i % 7) / 100))

@@ -31,6 +31,7 @@ def test_a_step_on_one_line():
     assert step_line("sft", pace, note) == "train.sft: step 12 of 64, loss 1.234, 5,120 tokens/s, 3 min left"
     assert step_line("sft", paced(1, 64, 3.5, 9), "loss 1.234") == "train.sft: step 1 of 64, loss 1.234"
     assert note_of("loss 1.234", paced(64, 64, 3.5, 17_920), 0) == "loss 1.234, 5,120 tokens/s"
+    assert note_of("loss 1.234", paced(12, 64, 3.5, 17_920), 2, ended=True) == "loss 1.234, 5,120 tokens/s"
 
 
 def test_an_estimate_on_one_line():

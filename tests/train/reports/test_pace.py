@@ -56,6 +56,17 @@ def test_tokens_a_second_are_those_of_steps():
     assert Pace(10, 0).tokens_a_second is None
 
 
+@pytest.mark.parametrize("cycle", [2, 4, 7, 64])
+def test_tokens_of_a_sampling_belong_to_all_its_steps(cycle: int):
+    pace, rates = Pace(1000, 0, cycle), []
+    for step in range(5 * cycle):
+        pace.step(2)
+        pace.count(100 * (step // cycle + 1))
+        rates.append(pace.tokens_a_second)
+    assert set(rates[:cycle]) == {None}
+    assert rates[cycle:] == pytest.approx([100 / (2 * cycle)] * (4 * cycle))
+
+
 @pytest.mark.parametrize(
     ("options", "cycle"),
     [

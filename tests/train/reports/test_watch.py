@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from curate.storage.store import Store
+from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from tests.optional import needs
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, write_stage
@@ -124,6 +125,14 @@ def test_a_loss_that_is_no_number_is_said_once(tmp_path, store, ref):
     assert math.isfinite(history[0]["loss"]) and history[-1]["loss"] is None
 
 
+def test_an_adapter_of_nan_ends_in_a_line_that_says_what_to_set(tmp_path, store, ref):
+    options = "trainer: sft, lora: {r: 4}, per_device_train_batch_size: 2, learning_rate: 1e38, num_train_epochs: 2"
+    with pytest.raises(
+        UserError, match=r"^train\.t: the trained adapter is lost: .*not finite.*set a lower learning_rate"
+    ):
+        trained(tmp_path, store, ref, options, Shown(), sft=sft_rows(8))
+
+
 def test_a_resumed_training_counts_on_from_its_checkpoint(tmp_path, store, ref):
     rows = sft_rows(12)
     options = "trainer: sft, per_device_train_batch_size: 2, num_train_epochs: 1, save_strategy: steps, save_steps: 2"
@@ -150,6 +159,7 @@ def test_a_training_that_ends_early_shows_its_last_step(tmp_path, store, ref):
     stage = trained(tmp_path, store, ref, options, shown, sft=sft_rows(8, held_out=2))
     steps = json.loads(stage.read("trainings")["metrics"][0])["history"][-1]["step"]
     assert steps < 27 and shown.lines[-1].startswith(f"train.t: step {steps} of 27, loss ")
+    assert not shown.lines[-1].endswith("left")
 
 
 def test_a_reference_that_is_computed_first_shows_no_bar(tmp_path, store, ref, capfd):

@@ -4,12 +4,15 @@ The model is built of fake tensors (``torch._subclasses.FakeTensorMode``), which
 pass over them calls the same operations, so that torch's hook for saved tensors sees what a real pass would keep.
 """
 
+import contextlib
 import copy
 import itertools
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 FEW = (2, 4)  # layers of the two passes over a part of a deep model
+LOGGER = "torch._subclasses.fake_tensor"  # prints a traceback of each operation that it can't do
 
 
 class Batch(NamedTuple):
@@ -52,31 +55,64 @@ def shapes_of(
         half: Whether the pass computes in bfloat16 (autocast).
         checkpointing: Whether only the inputs of the layers are kept (gradient checkpointing).
     """
-    import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    modules, saved = 0, None
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        model = build().train()
-        if adapter is not None:
-            from peft import get_peft_model
-            from peft.tuners.tuners_utils import BaseTunerLayer
-
-            model = get_peft_model(model, copy.deepcopy(adapter))
-            modules = sum(isinstance(one, BaseTunerLayer) for one in model.modules())
-    weights = [*model.parameters()]
+    model = _without_content(build, adapter)
+    weights, saved = [*model.parameters()], None
+    modules = 0 if adapter is None else _adapted(model)
     if batch is not None:
-        try:
-            with torch.random.fork_rng(devices=[]), FakeTensorMode():
-                _make_fake(model)
-                saved = _saved_of_all(model, batch, half=half)
-        except Exception:  # of any kind: each architecture has code of its own
-            saved = None
+        saved = _saved_without_content(model, batch, half=half)
+        if saved is None:  # torch has the shapes of a mixture's experts in bfloat16 only (``grouped_mm``)
+            import torch
+
+            found = _saved_without_content(_without_content(build, adapter).to(torch.bfloat16), batch, half=False)
+            saved = found if found is None or half else 2 * found
     if saved is not None and batch is not None and checkpointing:
         saved = _with_checkpoints(model.config.get_text_config(), batch, saved, half=half)
     return Shapes(
         sum(one.numel() for one in weights), sum(one.numel() for one in weights if one.requires_grad), modules, saved
     )
+
+
+def _without_content(build: Callable[[], Any], adapter: Any) -> Any:
+    """Return a model on the device ``meta``, to train, with its adapter."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = build().train()
+        if adapter is not None:
+            from peft import get_peft_model
+
+            model = get_peft_model(model, copy.deepcopy(adapter))
+    return model
+
+
+def _adapted(model: Any) -> int:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return sum(isinstance(one, BaseTunerLayer) for one in model.modules())
+
+
+def _saved_without_content(model: Any, batch: Batch, *, half: bool) -> int | None:
+    """Return the bytes that a forward pass keeps of a model on the device ``meta``; None where torch can't tell."""
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    try:
+        with _quiet(), torch.random.fork_rng(devices=[]), FakeTensorMode():
+            _make_fake(model)
+            return _saved_of_all(model, batch, half=half)
+    except Exception:  # of any kind: each architecture has code of its own
+        return None
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[None]:
+    """Let torch print nothing about an operation without content that it can't do."""
+    logger = logging.getLogger(LOGGER)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _make_fake(model: Any) -> None:

@@ -8,6 +8,7 @@ ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 PAD = 0.06  # of the height, above and below the curve
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = 0.01  # where all ticks are smaller, they have exponents
+LEAST = 1e-300  # a smaller range is none: it has no digits left to divide
 SAME = 1e-9  # a smaller range, relative to the values, is one value
 
 
@@ -45,8 +46,8 @@ def value_axis(values: Sequence[float], start: float, end: float, *, logarithmic
         room = (high / low) ** PAD
         return Axis(max(low / room, 1e-300), min(high * room, 1e300), start, end, logarithmic=True)
     size = max(abs(low), abs(high))
-    if high - low <= SAME * size:
-        room = size / 2 if size else 1.0
+    if high - low <= max(SAME * size, LEAST):
+        room = size / 2 if size > LEAST else 1.0
         return Axis(low - room, high + room, start, end)
     room = PAD * (high - low)
     return Axis(low - room, high + room, start, end)

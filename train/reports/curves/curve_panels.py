@@ -22,6 +22,7 @@ NOT_DRAWN = re.compile(
     r"|value|value/clip_ratio|(completions|clip_ratio|logits|sampling|tools)/.*|rewards/.+/std"
 )
 LOGARITHMIC = re.compile(r".*(loss|grad_norm|kl|perplexity|divergence)")  # where they span decades
+LARGEST = 1e300  # a larger value counts as infinite: what is computed with it would be
 DECADES = 100.0  # the least ratio of the largest to the smallest value for a logarithmic scale
 
 
@@ -90,7 +91,7 @@ def _logged(history: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[float,
             continue
         for name, value in entry.items():
             if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-                finite = value is not None and math.isfinite(value)
+                finite = value is not None and abs(value) <= LARGEST
                 found.setdefault(name, []).append((step, float(value) if finite else None))
     return found
 

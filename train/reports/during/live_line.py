@@ -47,15 +47,16 @@ def not_numbers(logs: dict[str, Any]) -> list[str]:
     return [name for name, value in found.items() if isinstance(value, float) and not math.isfinite(value)]
 
 
-def note_of(shown: str, pace: Pace, evaluations: int) -> str:
+def note_of(shown: str, pace: Pace, evaluations: int, *, ended: bool = False) -> str:
     """Return a step's figures with the tokens a second and the time left, as far as they are known.
 
     Args:
         shown: The figures (``figures``).
         pace: How fast the training goes.
         evaluations: How many evaluations are still made.
+        ended: Whether the training ends here, before its last step.
     """
-    rate, left = pace.tokens_a_second, pace.left(evaluations)
+    rate, left = pace.tokens_a_second, None if ended else pace.left(evaluations)
     parts = [shown] if shown else []
     parts += [f"{rate:,.0f} tokens/s"] if rate is not None else []
     parts += [f"{in_time(left)} left"] if left is not None and pace.done < pace.total else []

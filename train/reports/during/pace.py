@@ -9,8 +9,9 @@ FEW, LONG = 3, 20.0  # an estimate is made after so many steps, or after so many
 
 
 class _Count(NamedTuple):
-    """The number of tokens seen after some seconds of steps."""
+    """The number of tokens seen after some steps, and some seconds of steps."""
 
+    done: int
     seconds: float
     tokens: float
 
@@ -29,7 +30,7 @@ class Pace:
         kept = cycle * math.ceil(STEPS / cycle)
         self._cycle = cycle
         self._times: deque[float] = deque(maxlen=kept)
-        self._tokens: deque[_Count] = deque(maxlen=kept)
+        self._tokens: deque[_Count] = deque(maxlen=kept + 1)
         self._seconds: float | None = None  # of all steps but the first; None before it
         self._evaluations: list[float] = []
 
@@ -45,7 +46,7 @@ class Pace:
     def count(self, tokens: float) -> None:
         """Take the number of tokens seen since the training began."""
         if self._seconds is not None:
-            self._tokens.append(_Count(self._seconds, tokens))
+            self._tokens.append(_Count(self.done, self._seconds, tokens))
 
     def evaluated(self, seconds: float) -> None:
         """Take the time of an evaluation."""
@@ -59,10 +60,11 @@ class Pace:
 
     @property
     def tokens_a_second(self) -> float | None:
-        """The tokens of the last steps by their time; None before it is known."""
-        if len(self._tokens) < 2:
+        """The tokens of the last steps by their time, over whole samplings; None before it is known."""
+        if not self._tokens:
             return None
-        first, last = self._tokens[0], self._tokens[-1]
+        last = self._tokens[-1]
+        first = next(one for one in self._tokens if (last.done - one.done) % self._cycle == 0)
         return (last.tokens - first.tokens) / (last.seconds - first.seconds) if last.seconds > first.seconds else None
 
     def left(self, evaluations: int) -> float | None:

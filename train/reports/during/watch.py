@@ -108,7 +108,7 @@ class Watch(TrainerCallback):
         """Show the last step, if it is not shown yet, as where a training ends early."""
         self._show_step(args, state, control)
         if self.told != self.pace.done:
-            self._tell(0)
+            self._tell(0, ended=True)
 
     def metrics(self) -> dict[str, Any]:
         """Return what the table ``trainings`` keeps: the facts, the peak of memory and the pace, as measured.
@@ -127,18 +127,18 @@ class Watch(TrainerCallback):
             return
         self.pending = False
         left, pace, progress = evaluations_left(args, state), self.pace, self.job.progress
-        progress.advance(1, note_of(self.shown, pace, left))
+        progress.advance(1, note_of(self.shown, pace, left, ended=control.should_training_stop))
         if not self.estimated and pace.is_known:
             self.estimated = True
             if (pace.left(left) or 0.0) >= NEGLIGIBLE and pace.total - pace.done > 1:
                 progress.detail(estimate_line(self.job.name, pace, left))
         ends = pace.done in (self.resumed_at + 1, pace.total) or control.should_training_stop
         if self.lines.is_due(time.monotonic(), always=ends):
-            self._tell(left)
+            self._tell(left, ended=control.should_training_stop)
 
-    def _tell(self, evaluations: int) -> None:
+    def _tell(self, evaluations: int, *, ended: bool) -> None:
         self.told = self.pace.done
-        note = note_of(self.shown_parts, self.pace, evaluations)
+        note = note_of(self.shown_parts, self.pace, evaluations, ended=ended)
         self.job.progress.status(step_line(self.job.name, self.pace, note))
 
     def _warn(self, args: Any, state: Any, wrong: list[str]) -> None:
