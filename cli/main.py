@@ -1,9 +1,10 @@
 """The command ``gristmill``: its commands, and the one place where every error ends, as one line and an exit code."""
 
 import os
+import select
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -65,13 +66,29 @@ def main() -> None:
         fail(str(error), 2 if isinstance(error, UserError) else 3 if isinstance(error, Stopped) else 1, debug)
     except KeyboardInterrupt:
         fail(_stopped(arguments), 130, debug)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: print nothing more
-        sys.exit(0)
-    except SystemExit:
+    except BrokenPipeError as error:
+        _end_unread(error, arguments, debug)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Typer ends on it itself, with 1
+            _end_unread(end.__context__, arguments, debug)
         raise
     except Exception as error:
         _end_unexpected(error, arguments, debug)
+
+
+def _end_unread(error: BrokenPipeError, arguments: list[str], debug: bool) -> NoReturn:
+    """End quietly where the reader of our output, as in ``gristmill ... | head``, has read enough.
+
+    Another pipe or connection that broke is an error as any other.
+    """
+    poll = select.poll() if hasattr(select, "poll") else None
+    if poll is not None:
+        for number in (1, 2):
+            poll.register(number, 0)
+        if not poll.poll(0):
+            _end_unexpected(error, arguments, debug)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # print nothing more
+    sys.exit(0)
 
 
 def _stopped(arguments: list[str]) -> str:
@@ -80,10 +97,12 @@ def _stopped(arguments: list[str]) -> str:
         return "stopped; check keeps nothing: run it again, with --references 0 to leave the references out"
     if arguments[:1] == ["chat"]:
         return "stopped"
+    if arguments[:1] == ["export-model"]:
+        return "stopped; nothing is kept of the export"
     return "stopped; finished work is kept: run the same command again to continue"
 
 
-def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> None:
+def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoReturn:
     """End on an error that is not one of ours: Typer's, DuckDB's, the disk's, or a bug in gristmill."""
     usage = getattr(error, "format_message", None)  # Typer's own usage error
     if usage is not None:
@@ -95,7 +114,7 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> None
     fail(f"{type(error).__name__}: {_one_line(str(error))} (this is a bug in gristmill; --debug shows where)", 1, debug)
 
 
-def fail(message: str, code: int, debug: bool) -> None:
+def fail(message: str, code: int, debug: bool) -> NoReturn:
     """Print one line to stderr and exit; with ``--debug`` raise the exception that is being handled instead."""
     if debug:
         raise  # noqa: PLE0704 - called while an exception is handled

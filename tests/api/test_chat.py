@@ -9,7 +9,7 @@ import pytest
 
 from curate.api.chat import ChatSession
 from curate.api.chat_model import chat_model
-from curate.models.clients.http import limits
+from curate.models.clients.http import body_parts, limits
 from curate.sources.read_source import read_source
 from schemas.errors import Failed, UserError
 from schemas.progress import Progress
@@ -136,6 +136,15 @@ BROKEN = {
     "html": (Response([b"<html>busy</html>"], kind="text/html"), "broken off by the server"),
     "half": (Response([b'{"choices": [{"mess'], kind="application/json"), "can't be read"),
 }
+
+
+@pytest.mark.parametrize("how", [{"hang": True}, {"broken": True}], ids=["kept open", "broken off"])
+def test_an_answer_that_has_ended_is_whole_whatever_follows(monkeypatch, how):
+    monkeypatch.setattr(body_parts, "LAST_WORDS", 0.05)
+    ended = Response([event({"content": "Hel"}), event({"content": "lo."}, "stop")], **how)
+    with Scripted(ended, streamed("Bo.")) as server, talk(server.url) as session:
+        assert text(session.reply("Hi")) == "Hello." and session.last and session.last.finish_reason == "stop"
+        assert text(session.reply("Who?")) == "Bo." and len(session.messages) == 4
 
 
 @pytest.mark.parametrize("name", BROKEN)

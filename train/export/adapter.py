@@ -17,6 +17,12 @@ from train.export.same_tokens import Agreement, Greedy, compare, greedy
 BASE = "base"  # the folder of the base model in an exported one, where no other is the same
 
 
+def check_has_adapter(ref: ModelRef) -> None:
+    """Raise ``UserError`` where a model has no adapter."""
+    if not ref.adapters:
+        raise UserError(f"the model {ref.name!r} has no adapter: its full weights were trained; take --format merged")
+
+
 def write_adapter(ref: ModelRef, folder: Path, final: Path) -> list[str]:
     """Write a model's adapter into a folder as PEFT and vLLM load it.
 
@@ -34,8 +40,7 @@ def write_adapter(ref: ModelRef, folder: Path, final: Path) -> list[str]:
     Raises:
         UserError: The model has no adapter.
     """
-    if not ref.adapters:
-        raise UserError(f"the model {ref.name!r} has no adapter: its full weights were trained; take --format merged")
+    check_has_adapter(ref)
     said, reason = [], not_combined(ref.adapters) if len(ref.adapters) > 1 else None
     below = ref.adapters[:-1] if reason else ()
     if len(ref.adapters) > 1 and not reason:

@@ -11,7 +11,7 @@ from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe
-from train.export.adapter import check_adapter, write_adapter
+from train.export.adapter import check_adapter, check_has_adapter, write_adapter
 from train.export.check_gguf import check_gguf
 from train.export.export_card import write_export_card
 from train.export.gguf import OF_DTYPE, check_llama_cpp, write_gguf
@@ -89,6 +89,8 @@ def export(
     if ref.engine not in ("transformers", "vllm"):
         raise UserError(f"the model {ref.name!r} is on a server ({ref.engine}): its weights are not here")
     classifier = is_classifier(ref)
+    if settings.format == "adapter":
+        check_has_adapter(ref)
     if settings.format == "gguf":
         if classifier:
             raise UserError(

@@ -6,7 +6,7 @@ from typing import Any
 from curate.models.chat.chat import template_of
 from curate.models.chat.chat_template import TemplateRefused
 from train.export.chat_parts import NotFixed
-from train.export.ollama_template import ollama_template, strips
+from train.export.ollama_template import drops_traces, joins_system, ollama_template, strips
 
 MOST_CONTEXT = 8192  # tokens; a longer one may not fit the memory, and can be set where it is used
 SAMPLING = ("temperature", "top_p", "top_k", "min_p")
@@ -46,12 +46,19 @@ def _template(tokenizer: Any, gguf: Path) -> tuple[list[str], str]:
         return ["# The model has no chat template: it continues texts."], "Modelfile: the model has no chat template"
     bos = tokenizer.bos_token or "" if adds_bos(gguf) else ""
     try:
-        made = ollama_template(template, bos)
+        printed = template.render([{"role": "user", "content": "qz"}], add_generation_prompt=True).startswith(bos)
+        made = ollama_template(template, bos if printed else "")
         lines = ["# It prints a conversation of system, user and assistant exactly as the model's chat template does."]
-        if bos:
+        if bos and printed:
             lines.append(f"# The token {bos} before it is not here, since Ollama's server puts it there.")
+        elif bos:
+            lines.append(f"# Ollama's server puts the token {bos} before it, which the chat template does not print.")
         if strips(template):
             lines.append("# But for white space at the ends of texts, which the chat template takes off.")
+        if drops_traces(template):
+            lines.append("# But for reasoning traces of earlier answers, which the chat template leaves out.")
+        if joins_system(template):
+            lines.append("# A system text stands before the first user's: the chat template prints none of its own.")
         if template.with_tools or "tools" in template.source:
             lines.append(
                 "# It has no tools; Ollama prints those by the chat template in the GGUF file (0.32 and later)."

@@ -1,4 +1,4 @@
-"""Writes a folder whole or not at all: into a temporary one beside it, which takes its name at the end."""
+"""Writes a folder whole or not at all: into a temporary one, which takes its name at the end."""
 
 import contextlib
 import os
@@ -14,55 +14,71 @@ from schemas.errors import UserError
 def new_folder(target: Path) -> Generator[Path]:
     """Yield an empty folder that becomes ``target`` when the block ends, and is removed when it raises.
 
-    What killed processes left beside it is removed first.
+    It is made beside ``target``, or in it where that is there already: an empty folder may be a mount or a person's
+    current folder, which cannot be replaced, or the only one they may write. What killed processes left is removed
+    first.
 
     Args:
-        target: The folder to make; it may be there if it is empty.
+        target: The folder to make; it may be there if it is empty. A link's target is made in its place.
 
     Raises:
-        UserError: The folder holds something, is a file, or its parent cannot be made.
+        UserError: The folder holds something, is a file, or cannot be made or written.
     """
     check_new(target)
     target = target.absolute()
+    target = target.resolve() if target.is_symlink() else target
+    there = target.is_dir()
+    partial = (target if there else target.parent) / f".{target.name}.{os.getpid()}.partial"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        for left in _left(partial.parent, target.name):
+            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir()
     except OSError as error:
         raise UserError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
     try:
         yield partial
-        if target.is_dir():
-            target.rmdir()  # empty, or this is an error: nothing of another's is replaced
-        partial.rename(target)
+        if there:
+            check_new(target)  # nothing of another's is replaced
+            for file in list(partial.iterdir()):
+                file.rename(target / file.name)
+        else:
+            partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def check_new(target: Path) -> None:
     """Raise ``UserError`` where a folder is there that is not empty, or a file has its name."""
-    if target.is_dir() and any(target.iterdir()):
-        raise UserError(f"{target} is there and not empty; name a new folder, or remove it")
-    if target.exists() and not target.is_dir():
+    if target.is_dir():
+        try:
+            ours = _left(target, target.resolve().name)
+            if any(file not in ours for file in target.iterdir()):
+                raise UserError(f"{target} is there and not empty; name a new folder, or remove it")
+        except OSError as error:
+            raise UserError(f"{target} cannot be read: {error.strerror}") from error
+    elif target.exists():
         raise UserError(f"{target} is a file; name a new folder")
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raise ``UserError`` where the disk of a folder (which need not be there yet) has fewer free bytes than needed."""
+    """Raise ``UserError`` where a folder, which need not be there yet, can't be made, or its disk lacks free bytes."""
     there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{folder} cannot be made: {there} is {'not writable' if there.is_dir() else 'a file'}")
     free = shutil.disk_usage(there).free
     if free < needed:
         raise UserError(f"{there} has {free / 1e6:,.1f} MB free; the export needs {needed / 1e6:,.1f} MB")
 
 
-def _sweep(target: Path) -> None:
-    """Remove the temporary folders of processes that are no more."""
-    for left in target.parent.glob(f".{_escaped(target.name)}.*.partial"):
-        found = re.fullmatch(r"\.(\d+)\.partial", left.name[len(target.name) + 1 :])
-        if found and not _runs(int(found[1])):
-            shutil.rmtree(left, ignore_errors=True)
+def _left(folder: Path, name: str) -> list[Path]:
+    """Return the temporary folders in a folder that processes which are no more have made for a target's name."""
+    found = []
+    for left in folder.glob(f".{_escaped(name)}.*.partial"):
+        process = re.fullmatch(r"\.(\d+)\.partial", left.name[len(name) + 1 :])
+        if process and (int(process[1]) == os.getpid() or not _runs(int(process[1]))):
+            found.append(left)
+    return found
 
 
 def _escaped(name: str) -> str:

@@ -1,10 +1,11 @@
 """An Ollama TEMPLATE (Go) that prints conversations as a model's chat template (Jinja) does; or why there is none."""
 
 import json
+import re
 
 from curate.models.chat.chat_template import ChatTemplate, TemplateRefused
 from train.export.chat_parts import ChatParts, NotFixed, chat_parts
-from train.export.go_template import ollama_prompt
+from train.export.go_template import GoTemplateError, ollama_prompt
 
 SAID = {  # texts that a careless template or a careless file would change
     "system": 'Answer in "one" line.\n\nBe {{ kind }}.',
@@ -41,7 +42,10 @@ def ollama_template(template: ChatTemplate, bos: str) -> str:
             wanted = template.render(messages, add_generation_prompt=True)
         except TemplateRefused as error:
             raise NotFixed(f"it refuses a conversation of {_named(roles)}: {error}") from error
-        found = bos + ollama_prompt(made, messages)
+        try:
+            found = bos + ollama_prompt(made, messages)
+        except GoTemplateError as error:
+            raise NotFixed(f"its texts can't stand in a TEMPLATE: {error}") from error
         if found != wanted:
             raise NotFixed(f"of a conversation of {_named(roles)} {_difference(wanted, found)}")
     return made
@@ -49,9 +53,27 @@ def ollama_template(template: ChatTemplate, bos: str) -> str:
 
 def strips(template: ChatTemplate) -> bool:
     """Return whether a chat template takes white space off the ends of texts, which a TEMPLATE can't."""
-    text = " \nqzqz \n"
-    printed = template.render([{"role": "user", "content": text}], add_generation_prompt=True)
-    return text not in printed
+    return any(_changes(template, roles, " \nqz{}qz \n") for roles in ("uau", "su"))
+
+
+def drops_traces(template: ChatTemplate) -> bool:
+    """Return whether a chat template leaves the reasoning traces of earlier answers out, which a TEMPLATE can't."""
+    return _changes(template, "uau", "<think>\nqz{}qz\n</think>\n\nqzqz")
+
+
+def joins_system(template: ChatTemplate) -> bool:
+    """Return whether a chat template prints no system text, so that a TEMPLATE has it in the first user's turn."""
+    return chat_parts(template).system is None
+
+
+def _changes(template: ChatTemplate, roles: str, text: str) -> bool:
+    """Return whether a chat template prints one of these messages otherwise than it stands there."""
+    messages = [{"role": ROLES[role], "content": text.format(i)} for i, role in enumerate(roles)]
+    try:
+        printed = template.render(messages, add_generation_prompt=True)
+    except TemplateRefused:
+        return False
+    return any(message["content"] not in printed for message in messages)
 
 
 def _write(parts: ChatParts, bos: str) -> str:
@@ -111,9 +133,10 @@ def _without(text: str, bos: str) -> str:
 def _literal(text: str) -> str:
     """Return a text as it stands in a TEMPLATE between three quotes of a Modelfile.
 
-    Two braces would begin an action, three quotes would end the text, and Ollama drops characters that it can't print.
+    Two braces would begin an action (the second may be that of the action behind the text), three quotes would end the
+    text, and Ollama drops characters that it can't print.
     """
-    text = text.replace("{{", '{{ "{{" }}').replace('"""', '{{ "\\"\\"\\"" }}')
+    text = re.sub(r"\{\{|\{$", r'{{ "\g<0>" }}', text).replace('"""', '{{ "\\"\\"\\"" }}')
     odd = {c for c in text if not c.isprintable() and c not in "\n\t"}
     if any(ord(c) > 0xFFFF for c in odd):
         raise NotFixed(f"it prints a character that a Modelfile can't hold: {sorted(odd)!r}")

@@ -122,6 +122,26 @@ def test_a_base_model_goes_on_from_the_texts(lively, tmp_path):
     assert len(said.lines) == 1 and "has no chat template" in said.lines[0]
 
 
+def test_a_text_without_a_template_begins_as_the_tokenizer_begins_texts(lively, tmp_path):
+    """Base models of many families write nonsense without the token that begins a text, which no template prints."""
+    folder = changed(tmp_path / "base", lively)
+    file = folder / "tokenizer.json"
+    begins = {"SpecialToken": {"id": "<pad>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+    special = {"<pad>": {"id": "<pad>", "ids": [0], "tokens": ["<pad>"]}}
+    processor = {"type": "TemplateProcessing", "single": begins, "pair": begins, "special_tokens": special}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"post_processor": processor}))
+    ref = chat_model(str(folder))
+    streamer, engine = local.LocalStreamer(ref, Progress()), generating.GenerateEngine(ref, Progress())
+    ids = streamer.tokenizer("the cat sings\n")["input_ids"]
+    assert ids[0] == 0
+    answer = streamer.stream(TURN, Asked(temperature=0, max_tokens=8))
+    request = make_request("base@0", dump(TURN, "messages"), None, Sampling(temperature=0, max_tokens=8), 0)
+    desk = Desk([[request]])
+    engine.answer(desk.take, desk.give)
+    assert "".join(piece.text for piece in answer) == desk.replies[request.key].text
+    assert answer.ended and answer.ended.prompt_tokens == len(ids) == desk.replies[request.key].prompt_tokens
+
+
 def test_a_system_prompt_goes_where_the_template_prints_it(lively, tmp_path):
     said = Said()
     folder = changed(tmp_path / "strict", lively, template=NO_SYSTEM)

@@ -208,7 +208,8 @@ def test_licences_come_with_the_weights(tmp_path, lively):
         ({"format": "gguf", "llama_cpp": "."}, r"has no convert_hf_to_gguf.py, so it is no checkout"),
     ],
 )
-def test_a_wrong_setting_is_an_error_and_leaves_nothing(tmp_path, lively, settings, message):
+def test_a_wrong_setting_is_an_error_and_leaves_nothing(tmp_path, lively, settings, message, monkeypatch):
+    monkeypatch.setattr("train.export.export_model.answers_of", None)  # no prompt is answered before
     with pytest.raises(UserError, match=message):
         export_model(str(lively), tmp_path / "out", **settings)
     assert list(tmp_path.iterdir()) == []
@@ -224,6 +225,32 @@ def test_a_folder_that_holds_something_is_not_touched(tmp_path, lively):
     (tmp_path / "empty").mkdir()
     assert export_model(str(lively), tmp_path / "empty", check=0).path.is_dir()
     assert [file.name for file in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_stays_itself(tmp_path, lively):
+    """It may be a mount, the current folder, or the only one that may be written: it is filled, not replaced."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / ".empty.999999999.partial").mkdir()  # of an export that was killed
+    (tmp_path / "link").symlink_to("empty")
+    before = folder.stat().st_ino
+    export_model(str(lively), tmp_path / "link", check=0)
+    assert folder.stat().st_ino == before and (tmp_path / "link").is_symlink()
+    assert (folder / "config.json").is_file() and not list(folder.glob(".*"))
+    (tmp_path / "ahead").symlink_to("made")
+    export_model(str(lively), tmp_path / "ahead", check=0)
+    assert (tmp_path / "made" / "config.json").is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path, lively, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("train.export.export_model.answers_of", None)
+    with pytest.raises(UserError, match="out cannot be made: .*file is a file"):
+        export_model(str(lively), tmp_path / "file" / "out")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(UserError, match="out cannot be made: .* is not writable"):
+        export_model(str(lively), tmp_path / "new" / "out")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
 def test_too_little_space_is_said_before_anything_is_done(tmp_path, lively, monkeypatch):

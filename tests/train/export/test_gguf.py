@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import UserError
-from tests.models.chat.styles import MISTRAL
+from tests.models.chat.styles import CHATML, MISTRAL
 from tests.optional import Lazy, needs
 from tests.train.export.test_ollama_template import SMOLLM2
 from tests.with_llama_cpp import CHECKOUT, with_llama_cpp
@@ -162,7 +162,9 @@ def test_how_a_tokenizer_splits_has_a_name(tmp_path, steps, more, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("template", "bos"), [(SMOLLM2, False), (MISTRAL, True), ("{{ strftime_now('%Y') }}", False)])
+@pytest.mark.parametrize(
+    ("template", "bos"), [(SMOLLM2, False), (MISTRAL, True), (CHATML, True), ("{{ strftime_now('%Y') }}", False)]
+)
 def test_a_modelfile(tmp_path, tiny, template, bos):
     gguf: Any = Lazy("gguf")
     writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
@@ -181,7 +183,9 @@ def test_a_modelfile(tmp_path, tiny, template, bos):
     if "strftime" in template:
         assert "TEMPLATE" not in text.replace("# There is no TEMPLATE", "") and "it prints the date" in said
     else:
-        assert 'TEMPLATE """' in text and ("The token <s> before it" in text) == bos
+        printed = template == MISTRAL
+        assert 'TEMPLATE """' in text and ("The token <s> before it" in text) == (bos and printed)
+        assert ("puts the token <s> before it, which the chat template does not" in text) == (bos and not printed)
         assert ("It has no tools" in text) == ("tools" in template)
 
 

@@ -7,7 +7,7 @@ from tests.models.chat.styles import SPECIAL, STYLES, style
 from tests.optional import needs
 from train.export.chat_parts import NotFixed, chat_parts
 from train.export.go_template import GoTemplateError, ollama_prompt, render
-from train.export.ollama_template import ollama_template, strips
+from train.export.ollama_template import drops_traces, joins_system, ollama_template, strips
 
 pytestmark = needs("jinja2")
 
@@ -139,3 +139,23 @@ def test_messages_of_one_role_are_joined_as_ollama_joins_them():
     assert ollama_prompt("{{ .System }}|{{ range .Messages }}{{ .Role }}={{ .Content }};{{ end }}", turns) == (
         "s\n\nt|user=a\n\nb;system=s;user=c;system=t;"
     )
+
+
+def test_a_brace_before_a_text_begins_no_action():
+    template = ChatTemplate("{% for m in messages %}{{ '{' + m.role + ':{{{' + m.content + '}}}' }}{% endfor %}{")
+    made = ollama_template(template, "")
+    assert ollama_prompt(made, messages(*TALK)) == template.render(messages(*TALK), add_generation_prompt=True)
+    assert "{{{" not in made
+
+
+def test_what_a_template_can_not_do_is_known():
+    def source(content: str) -> ChatTemplate:
+        return ChatTemplate("{% for m in messages %}{{ m.role }}:{{ " + content + " }}\n{% endfor %}")
+
+    assert not strips(source("m.content")) and not drops_traces(source("m.content"))
+    for role in ("user", "assistant", "system"):
+        assert strips(source(f"m.content | trim if m.role == '{role}' else m.content")), role
+    assert drops_traces(source("m.content.split('</think>')[-1] if m.role == 'assistant' else m.content"))
+    assert joins_system(style("gemma")) and not joins_system(style("chatml"))
+    silent = ChatTemplate("{% for m in messages if m.role != 'system' %}{{ m.role }}:{{ m.content }}\n{% endfor %}")
+    assert joins_system(silent), "it leaves a system text out without a word"

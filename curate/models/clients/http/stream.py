@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import aiohttp
 
+from curate.models.clients.http.body_parts import body_parts
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.http.complaint import complaint, one_line, status_in_body
 from curate.models.clients.http.limits import back_off, retry_after
@@ -201,7 +202,7 @@ class HttpStreamer:
     async def _read(self, response: aiohttp.ClientResponse, request: Request, answer: _Answer, plain: bytes) -> Ended:
         """Return the answer in a response, streamed or not."""
         lines, start, total, done, is_whole = Lines(), b"", 0, False, None
-        async for part in response.content.iter_any():
+        async for part in body_parts(response.content, lambda: answer.finish is not None):
             total += len(part)
             if total > LARGEST_REPLY:
                 raise self._failed(f"a reply of more than {LARGEST_REPLY >> 20} MB")

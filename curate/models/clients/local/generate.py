@@ -81,7 +81,8 @@ class GenerateEngine(LoadedModel):
                 texts[request.messages, request.tools] = text
             except Exception as error:  # a template may raise anything; only this conversation is refused
                 prompts[request.messages, request.tools] = Prompt([], reason_of(error))
-        ids = self.tokenizer(list(texts.values()), add_special_tokens=False)["input_ids"] if texts else []
+        bare = self.tokenizer.chat_template is None  # no template prints the token that begins a text
+        ids = self.tokenizer(list(texts.values()), add_special_tokens=bare)["input_ids"] if texts else []
         return prompts | {
             key: Prompt(tokens, opening=opening_mark(text))
             for (key, text), tokens in zip(texts.items(), ids, strict=True)

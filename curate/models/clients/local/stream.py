@@ -67,7 +67,7 @@ class LocalStreamer(LoadedModel):
             UserError: The chat template refuses the conversation.
         """
         text = self._render(messages)
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = self.tokenizer(text, add_special_tokens=self.tokenizer.chat_template is None)["input_ids"]
         how = self.defaults.sampling(asked)
         if not ids:
             raise UserError(f"{self.name}: the prompt is empty")
