@@ -23,9 +23,9 @@ from schemas.rows import DATASET_TABLES
 from train.examples.context import context_of, prompt_room
 from train.examples.missing_marks import missing_marks
 from train.finding.dotted_trainer import is_dotted
+from train.launch.accelerate_config import process_count
 from train.plan import first_model, split_rows
 from train.preview import Sample, preview, training_examples
-from train.launch.accelerate_config import process_count
 from train.reports.before.planned import planned_lines
 from train.rows.unpaired_labels import known_labels
 from train.rows.unshown import check_prints_turns, no_template
