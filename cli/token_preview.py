@@ -23,6 +23,7 @@ from schemas.rows import DATASET_TABLES
 from train.examples.context import context_of, prompt_room
 from train.examples.missing_marks import missing_marks
 from train.finding.dotted_trainer import is_dotted
+from train.launch.accelerate_config import process_count
 from train.plan import first_model, split_rows
 from train.preview import Sample, preview, training_examples
 from train.reports.before.planned import planned_lines
@@ -109,7 +110,8 @@ def show_previews(recipe: Recipe, found: "Plan", shown: "Console", count: int) -
             lines += learnt_counts(training, rows.kind, rows.total, examples)
             lines += cut_rows(training, rows.kind, examples, context_of(ref))
         if examples is not None and rows.kind == recipe.datasets[training.dataset].type:
-            sizes = planned_lines(training, ref, rows.kind, examples, rows.total, recipe.seed)
+            processes = process_count(recipe, training, recipe.where("train", name))
+            sizes = planned_lines(training, ref, rows.kind, examples, rows.total, recipe.seed, processes)
             shown.print(Text("".join(f"\ntrain {name}: {line}" for line in sizes)), soft_wrap=True, end="")
         lines += missing_marks(support_of(chat.template), calls=examples is not None and examples.counts["calls"] > 0)
         shown.print(Text("\n" + "\n".join(f"train.{name}: {line}" for line in lines)), soft_wrap=True)

@@ -69,7 +69,7 @@ def presets() -> dict[str, Path]:
 def _read(named: str, folder: Path, where: str) -> dict[str, Any]:
     """Return a configuration by the name of a preset, or by the path of a file."""
     known = presets()
-    file = known.get(named) or folder / named
+    file = known.get(named) or folder / Path(named).expanduser()
     if not file.is_file():
         raise unknown("file, or configuration of TRL, called", named, known, where)
     if file.stat().st_size > LARGEST:

@@ -53,6 +53,14 @@ def test_a_file_is_beside_the_recipe(tmp_path, text):
     assert found and found["num_processes"] == 2 and found["num_machines"] == 1
 
 
+def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "own.yaml").write_text("distributed_type: MULTI_GPU\nnum_processes: 3\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    found = config(tmp_path, "{config: ~/own.yaml}")
+    assert found and found["num_processes"] == 3
+
+
 def test_the_content_of_a_file_is_in_the_key_not_its_name(tmp_path):
     text = "distributed_type: MULTI_CPU\nnum_processes: 2\n"
     keys = []

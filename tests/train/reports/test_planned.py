@@ -12,7 +12,7 @@ from tests.train.tables import rl_rows, sft_rows
 pytestmark = [needs("trl"), pytest.mark.slow]
 
 
-def lines(ref, rows, kind, total, start=None, **options):
+def lines(ref, rows, kind, total, start=None, processes=1, **options):
     """Return the lines of a training on rows of a tiny model; ``start`` is the model that is looked up."""
     from train.preview import training_examples
     from train.reports.before.planned import planned_lines
@@ -21,7 +21,7 @@ def lines(ref, rows, kind, total, start=None, **options):
     assert chat is not None
     training = Training.model_validate({"dataset": "d", "model": "student", **options})
     examples = training_examples(rows, training, kind, chat, "t")
-    return planned_lines(training, start or ref, kind, examples, total, 0)
+    return planned_lines(training, start or ref, kind, examples, total, 0, processes)
 
 
 def test_sizes_and_steps_of_lora_and_full_weights(ref):
@@ -41,7 +41,7 @@ def test_steps_are_about_so_many_where_not_all_is_known(ref):
 
 
 def test_processes_share_the_rows(ref):
-    launched = lines(ref, sft_rows(20), "sft", 20, trainer="sft", launch={"processes": 2}, max_steps=7)
+    launched = lines(ref, sft_rows(20), "sft", 20, trainer="sft", processes=2, max_steps=7)
     assert launched[-1] == "2 steps of 16 rows an epoch, 7 in all"
 
 

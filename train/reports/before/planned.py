@@ -31,7 +31,13 @@ from train.reports.before.memory import in_use, setup_of
 
 
 def planned_lines(
-    training: Training, ref: ModelRef, kind: str, examples: Examples, total: int | None, seed: int
+    training: Training,
+    ref: ModelRef,
+    kind: str,
+    examples: Examples,
+    total: int | None,
+    seed: int,
+    processes: int = 1,
 ) -> list[str]:
     """Return lines on a training's parameters, memory and steps; none without torch and TRL, or without the model.
 
@@ -42,25 +48,26 @@ def planned_lines(
         examples: The rows as the training gets them, or the first of them.
         total: How many rows there are; None if only the first of them were read.
         seed: The recipe's seed.
+        processes: The number of the training's processes (``train.launch.accelerate_config.process_count``).
     """
     here = all(importlib.util.find_spec(name) is not None for name in ("torch", "trl", "peft"))
     if not here or is_dotted(training.trainer) or not examples.counts["rows"]:
         return []
-    config, sizes, memory = _looked_up(training, ref, kind, examples, seed)
+    config, sizes, memory = _looked_up(training, ref, kind, examples, seed, processes)
     lora = lora_options(training)
     own = sizes.lora if lora is not None else sizes.full
     if own is None:
         return []
     seen = examples.counts["rows"] + len(examples.dropped)
     grown = max(total or seen, seen) / seen
-    per_epoch = planned_steps(config, round(_sequences(config, examples) * grown), _processes(training))
+    per_epoch = planned_steps(config, round(_sequences(config, examples) * grown), processes)
     facts = Facts(
         parameters=own.parameters,
         trainable=own.trainable,
         adapter=adapter_text((lora or {}).get("r", 16), own) if lora is not None else "",
         steps_per_epoch=per_epoch,
         steps=config.max_steps if config.max_steps > 0 else math.ceil(config.num_train_epochs * per_epoch),
-        per_step=config.per_device_train_batch_size * config.gradient_accumulation_steps * _processes(training),
+        per_step=config.per_device_train_batch_size * config.gradient_accumulation_steps * processes,
         rows=total or seen,
         tokens_per_epoch=0,
         learnt_per_epoch=0,
@@ -72,7 +79,7 @@ def planned_lines(
 
 
 def _looked_up(
-    training: Training, ref: ModelRef, kind: str, examples: Examples, seed: int
+    training: Training, ref: ModelRef, kind: str, examples: Examples, seed: int, processes: int
 ) -> tuple[Any, Sizes, dict[str, int | None]]:
     """Return a training's config, the shapes of its model and the estimated memory."""
     import transformers
@@ -84,7 +91,7 @@ def _looked_up(
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as work:
         warnings.simplefilter("ignore")
         settings = effective_settings(training)
-        config_class = for_processes(config_type(training.trainer), _processes(training))
+        config_class = for_processes(config_type(training.trainer), processes)
         args = build_config(config_class, settings, seed, Path(work), "train", training.quantize)
     classifier, causal = transformers.AutoModelForSequenceClassification, transformers.AutoModelForCausalLM
     model = classifier if task == "SEQ_CLS" else causal
@@ -111,10 +118,6 @@ def _sequences(config: Any, examples: Examples) -> int:
     if getattr(config, "packing", False) and config.max_length:
         return math.ceil(examples.counts["all_tokens"] / config.max_length)
     return len(next(iter(examples.columns.values()), []))
-
-
-def _processes(training: Training) -> int:
-    return (training.launch.processes if training.launch else None) or 1
 
 
 def planned_steps(config: Any, sequences: int, processes: int = 1) -> int:
