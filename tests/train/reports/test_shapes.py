@@ -75,7 +75,6 @@ def test_a_model_that_cannot_be_run_has_parameters_all_the_same(tiny):
 def test_a_mixture_of_experts_is_estimated_quietly(capfd, caplog):
     import torch
     import transformers
-
     from train.reports.shapes import Batch, _saved_bytes, shapes_of
 
     config = transformers.Qwen3MoeConfig(
