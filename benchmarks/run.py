@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints their results: ``python benchmarks/run.py [--only NAME]``.
 
-A benchmark is a file here with ``measure() -> list[Row]``.
+A benchmark is a file here with ``measure() -> Iterable[Row]``.
 """
 
 import argparse

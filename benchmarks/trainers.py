@@ -44,9 +44,10 @@ TABLES = {"sft": "sft", "preference": "preferences", "unpaired": "unpaired", "pr
 WORDS = [f"{a}{b}{c}" for a in ("ba", "do", "ki", "ru") for b in ("l", "n", "st") for c in ("a", "em", "or", "ux")]
 
 
-def measure() -> list[Row]:
-    """Medians of 3, in turns, of the figures of the trainers that there are, after one run that fills the caches."""
-    return [row for name in TRAINERS for row in _rows(name, warm=name == next(iter(TRAINERS)))]
+def measure() -> Iterator[Row]:
+    """Yield medians of 3, in turns, of the figures of each trainer, after one run that fills the caches."""
+    for name in TRAINERS:
+        yield from _rows(name, warm=name == next(iter(TRAINERS)))
 
 
 def _rows(trainer: str, *, warm: bool = True) -> Iterator[Row]:
