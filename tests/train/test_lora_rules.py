@@ -129,7 +129,7 @@ def test_the_dropout_that_experts_refuse_is_named(tmp_path):
     from transformers import Qwen3MoeConfig
 
     Qwen3MoeConfig(
-        vocab_size=64, hidden_size=32, moe_intermediate_size=16, num_hidden_layers=1, num_experts=2, head_dim=8,
+        vocab_size=64, hidden_size=32, moe_intermediate_size=16, num_hidden_layers=1, num_experts=2,
         num_attention_heads=4, num_key_value_heads=2,
     ).save_pretrained(tmp_path)  # fmt: skip
     moe = ModelRef("student", "moe", str(tmp_path))

@@ -75,11 +75,12 @@ def test_a_model_that_cannot_be_run_has_parameters_all_the_same(tiny):
 def test_a_mixture_of_experts_is_estimated_quietly(capfd, caplog):
     import torch
     import transformers
-    from train.reports.shapes import Batch, _saved_bytes, shapes_of
+
+    from train.reports.before.shapes import Batch, _saved_bytes, shapes_of
 
     config = transformers.Qwen3MoeConfig(
         vocab_size=64, hidden_size=32, intermediate_size=64, moe_intermediate_size=16, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, head_dim=8, num_experts=4, num_experts_per_tok=2,
+        num_attention_heads=4, num_key_value_heads=2, num_experts=4, num_experts_per_tok=2,
     )  # fmt: skip
     torch.manual_seed(0)
     real = _saved_bytes(transformers.Qwen3MoeForCausalLM(config).train(), Batch(4, 32), half=False)
