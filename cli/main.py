@@ -110,7 +110,8 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
         fail(_stopped(arguments), 130, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
-        fail(f"nothing more can be written: {_one_line(str(error))}; finished work is kept", 1, debug)
+        kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
+        fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
     fail(f"{type(error).__name__}: {_one_line(str(error))} (this is a bug in gristmill; --debug shows where)", 1, debug)
 
 

@@ -74,12 +74,15 @@ def chat(
     from cli.progress import Bars
     from curate.api.chat import ChatSession
     from curate.api.chat_model import chat_model
+    from curate.api.find_model import which_training
 
     _read_any_text()
     _check_names(models)
     loaded = read_recipe(recipe, None) if recipe else None
     opened, settings, text = _store(store), _settings(overrides or []), _system_text(system)
     refs = {name: chat_model(name, opened, loaded, settings) for name in models}
+    for which in filter(None, (which_training(name, opened, loaded) for name in models if "engine" not in settings)):
+        typer.echo(which, err=True)
     terminal = is_terminal() and not as_json
     how: dict[str, Any] = {"system": text, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     with ExitStack() as stack:

@@ -8,7 +8,7 @@ from curate.models.weight_files import BUILT_IN
 from curate.pipeline.run_state import recipe_model
 from curate.storage.store import Store
 from curate.storage.training_records import TrainingRecord, find_trainings, training_records
-from schemas.errors import UserError, unknown
+from schemas.errors import UserError, printable, unknown
 from schemas.recipe import Model, Recipe
 
 
@@ -48,3 +48,26 @@ def find_training(text: str, records: list[TrainingRecord]) -> TrainingRecord | 
     if len(found) > 1 and text != found[0].name and "/" not in text:
         raise UserError(f"{text!r} is the start of several trainings' ids: {', '.join(one.id for one in found[:5])}")
     return found[0] if found else None
+
+
+def which_training(text: str, store: Store | None, recipe: Recipe | None = None) -> str:
+    """Return a line that says which training a text names, where that is not plain from it; else an empty text.
+
+    It is not plain where several trainings have the name, or the one that finished last is of a smoke run.
+
+    Args:
+        text: What ``find_model`` has found.
+        store: The store that it looked in.
+        recipe: The recipe that it looked in.
+    """
+    if store is None or (recipe is not None and text in recipe.models):
+        return ""
+    found = find_trainings(training_records(store), text)
+    if not found or (len(found) == 1 and not found[0].limited):
+        return ""
+    first, *others = found
+    line = f"{printable(text)}: the training {first.id} ({printable(first.title)}), finished {first.finished}"
+    if others:
+        line += f", the last of {len(found)} of this name; the one before is {others[0].id}"
+        line += f" ({printable(others[0].title)})"
+    return f"{line}; it is of a smoke run" if first.limited else line

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.api.find_model import find_model
+from curate.api.find_model import find_model, which_training
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
@@ -33,6 +33,18 @@ def test_a_training_by_name_title_and_id(tmp_path):
     assert "aa1111111111" in find_model("aa1", store).location
     with pytest.raises(UserError, match="start of several trainings' ids: aa2222222222, aa1111111111"):
         find_model("aa", store)
+
+
+def test_of_several_trainings_it_is_said_which(tmp_path):
+    store = store_with_trainings(tmp_path)
+    said = which_training("sft", store)
+    assert said.startswith(
+        "sft: the training aa2222222222 (demo/sft), finished 2026-11-29 07:00, the last of 2 of this"
+    )
+    assert said.endswith("the one before is aa1111111111 (demo/sft)")
+    assert not which_training("dpo", store) and not which_training("aa1", store) and not which_training("sft", None)
+    trained(store, "demo", "sft", "all", stage_id="cc3333333333", made="2026-11-29T09", what={"limit": 5})
+    assert which_training("cc3", store).endswith("it is of a smoke run")
 
 
 def test_a_recipe_s_model_comes_first(tmp_path):

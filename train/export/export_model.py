@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.api.find_model import find_model
+from curate.api.find_model import find_model, which_training
 from curate.models.model_ref import ModelRef
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
@@ -85,19 +85,7 @@ def export(
     """
     _check_settings(settings)
     check_new(folder)
-    ref = find_model(text, store, recipe)
-    if ref.engine not in ("transformers", "vllm"):
-        raise UserError(f"the model {ref.name!r} is on a server ({ref.engine}): its weights are not here")
-    classifier = is_classifier(ref)
-    if settings.format == "adapter":
-        check_has_adapter(ref)
-    if settings.format == "gguf":
-        if classifier:
-            raise UserError(
-                f"the model {ref.name!r} is a reward model or classifier, for which llama.cpp has no GGUF that "
-                f"gives the same rewards; take --format merged"
-            )
-        check_llama_cpp(settings.llama_cpp, settings.outtype)
+    ref, classifier = _chosen(text, settings, store, recipe, say)
     notes: list[str] = []
 
     def note(line: str) -> None:
@@ -130,6 +118,32 @@ def export(
             _write_gguf(ref, partial, settings, reference, note)
         write_export_card(ref, partial, settings.format, notes, classifier=classifier)
     return ExportedModel(folder, settings.format, tuple(notes))
+
+
+def _chosen(
+    text: str, settings: ExportSettings, store: Store | None, recipe: Recipe | None, say: Say
+) -> tuple[ModelRef, bool]:
+    """Return the model that a text names, and whether it is a classifier.
+
+    Raises:
+        UserError: There is none, or the format can't hold it.
+    """
+    ref = find_model(text, store, recipe)
+    if which := which_training(text, store, recipe):
+        say(which)
+    if ref.engine not in ("transformers", "vllm"):
+        raise UserError(f"the model {ref.name!r} is on a server ({ref.engine}): its weights are not here")
+    classifier = is_classifier(ref)
+    if settings.format == "adapter":
+        check_has_adapter(ref)
+    if settings.format == "gguf":
+        if classifier:
+            raise UserError(
+                f"the model {ref.name!r} is a reward model or classifier, for which llama.cpp has no GGUF that "
+                f"gives the same rewards; take --format merged"
+            )
+        check_llama_cpp(settings.llama_cpp, settings.outtype)
+    return ref, classifier
 
 
 def _check_settings(settings: ExportSettings) -> None:

@@ -122,7 +122,7 @@ def test_a_base_model_goes_on_from_the_texts(lively, tmp_path):
     assert len(said.lines) == 1 and "has no chat template" in said.lines[0]
 
 
-def test_a_text_without_a_template_begins_as_the_tokenizer_begins_texts(lively, tmp_path):
+def test_without_a_template_a_text_begins_as_texts_do(lively, tmp_path):
     """Base models of many families write nonsense without the token that begins a text, which no template prints."""
     folder = changed(tmp_path / "base", lively)
     file = folder / "tokenizer.json"
