@@ -6,6 +6,7 @@ import pytest
 
 from curate.models.chat.chat import chat_for
 from schemas.recipe import Training
+from tests.command import call
 from tests.optional import needs
 from tests.train.tables import rl_rows, sft_rows
 
@@ -43,6 +44,19 @@ def test_steps_are_about_so_many_where_not_all_is_known(ref):
 def test_processes_share_the_rows(ref):
     launched = lines(ref, sft_rows(20), "sft", 20, trainer="sft", processes=2, max_steps=7)
     assert launched[-1] == "2 steps of 16 rows an epoch, 7 in all"
+
+
+def test_check_knows_the_processes_of_a_configuration(tmp_path, tiny):
+    (tmp_path / "rows.jsonl").write_text("".join(f'{{"prompt": "answer the {i}"}}\n' for i in range(8)))
+    (tmp_path / "two.yaml").write_text("{distributed_type: MULTI_CPU, num_processes: 2, use_cpu: true}")
+    (tmp_path / "r.yaml").write_text(
+        f"name: r\nmodels: {{student: {tiny}}}\nprompts:\n  - source: rows.jsonl\ndatasets: {{rl: {{type: prompt}}}}\n"
+        "train:\n  g: {trainer: grpo, dataset: rl, model: student, rewards: [length], launch: {config: two.yaml}, "
+        "per_device_train_batch_size: 2, num_generations: 4, max_completion_length: 8}\n"
+    )
+    done = call(tmp_path, "check", "r.yaml")
+    assert done.code == 0, "a batch of both processes holds a group"
+    assert "train g: 8 steps of 4 answers to 1 prompt an epoch, 24 in all" in done.out
 
 
 def test_answers_of_online_rl_fill_the_steps(ref):
