@@ -1,4 +1,4 @@
-"""Whether llama.cpp gets from a GGUF file what transformers gets from the model: tokens, prompts, greedy answers."""
+"""Compares a GGUF file in llama.cpp with the model in transformers: tokens, prompts, greedy answers."""
 
 from pathlib import Path
 from typing import Any

@@ -47,7 +47,7 @@ class ExportedModel:
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """How a model is exported.
+    """The format and the options of an export.
 
     Attributes:
         format: ``merged``, ``adapter`` or ``gguf``.

@@ -1,1 +1,1 @@
-"""Whether two forms of a model are the same model: their greedy answers or scores, compared up to rounding."""
+"""Two forms of a model (base + adapter, merged, exported), compared by greedy answers or scores, up to rounding."""

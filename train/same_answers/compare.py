@@ -1,4 +1,4 @@
-"""Where the greedy answers of two forms of a model differ, and by more than rounding."""
+"""Compares the greedy answers of two forms of a model, and tells a difference from rounding."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

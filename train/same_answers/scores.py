@@ -9,7 +9,7 @@ ROUNDING_16 = 0.1  # in a type of 16 bits
 
 
 class ScoresCompared(NamedTuple):
-    """How far the scores of two forms of a model lie apart.
+    """The differences between the scores of two forms of a model.
 
     Attributes:
         largest: The largest difference of two scores.
