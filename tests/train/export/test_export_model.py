@@ -13,7 +13,6 @@ from curate.models.weight_files import note_start
 from curate.models.weights import load
 from curate.storage.store import Store
 from schemas.errors import UserError
-from tests.conftest import livelier
 from tests.optional import needs
 from tests.trainings import trained
 from train import export_model
@@ -33,12 +32,6 @@ FACTS: dict[str, Any] = {  # as a training keeps them (train.reports.card.card_f
     "seconds": 2.0, "versions": {}, "curves": True, "adapter": True, "rank": 3, "adapters_below": 1,
     "classifier": False,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def lively(tiny, tmp_path_factory):
-    """A tiny model whose answers depend on the whole prompt."""
-    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 def add_adapter(ref: ModelRef, folder: Path, options: dict[str, Any], seed: int) -> ModelRef:
