@@ -44,6 +44,12 @@ def wide(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return livelier(tiny, tmp_path_factory.mktemp("wide"), **heads)
 
 
+@pytest.fixture(scope="session")
+def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with larger weights, so that its answers depend on the whole prompt."""
+    return livelier(tiny, tmp_path_factory.mktemp("lively"))
+
+
 def livelier(tiny: Path, folder: Path, **changes: int) -> Path:
     """Write the tiny model into ``folder`` with larger weights, so that its answers depend on the whole prompt."""
     import torch

@@ -50,12 +50,6 @@ class Columns:
         self.ended[index] = True
         self._print()
 
-    def close(self) -> None:
-        """End all columns."""
-        for index, ended in enumerate(self.ended):
-            if not ended:
-                self.end(index)
-
     def _print(self) -> None:
         """Print the rows that are whole, and the one that is being written."""
         all_ended = all(self.ended)

@@ -12,7 +12,7 @@ from curate.api.chat_model import chat_model
 from curate.models.clients.http import body_parts, limits
 from curate.sources.read_source import read_source
 from schemas.errors import Failed, UserError
-from schemas.progress import Progress
+from tests.said import Said
 from tests.streaming_server import DONE, Response, Scripted, event, refused, streamed
 
 
@@ -20,16 +20,6 @@ from tests.streaming_server import DONE, Response, Scripted, event, refused, str
 def short_waits(monkeypatch):
     """A request that is made again is made at once."""
     monkeypatch.setattr(limits, "FIRST_WAIT", 0.01)
-
-
-class Said(Progress):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def talk(url: str, said: Said | None = None, settings: dict | None = None, **how) -> ChatSession:

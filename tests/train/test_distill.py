@@ -13,6 +13,7 @@ from schemas.progress import Progress
 from schemas.rows import ROLLOUTS, ROW_LOSSES
 from tests.conftest import livelier
 from tests.optional import needs
+from tests.said import Said
 from tests.train.tables import PLAIN_TRL, recipe_with, rl_rows, sft_rows, turns, write_stage
 from train.run import train_recipe
 
@@ -20,16 +21,6 @@ pytestmark = [needs("trl"), pytest.mark.slow]
 
 OPTIONS = "per_device_train_batch_size: 2, max_steps: 2, learning_rate: 1e-2, max_completion_length: 6"
 DISTILL = f"  d: {{trainer: distill, dataset: rl, model: student, teacher: big, {OPTIONS}}}\n"
-
-
-class Said(Progress):
-    """Records the messages."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from curate.models.chat.chat import chat_in
 from curate.models.model_ref import ModelRef
-from schemas.progress import Progress
 from tests.optional import needs
+from tests.said import Said
 from tests.train.examples.templates import with_template
 from tests.train.tables import preference_rows, rl_rows, sft_rows, turns, unpaired_rows
 from train.job import TrainingJob
@@ -22,16 +22,6 @@ NO_SYSTEM = (
     "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-
-
-class Said(Progress):
-    """Records the messages."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def made(tmp_path, tiny, rows: pl.DataFrame, kind: str, **more: bool):

@@ -14,6 +14,7 @@ from curate.storage.stage import Stage
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.optional import needs
+from tests.said import Said
 from tests.train.tables import PLAIN_TRL, preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
 from train.dotted.dotted_training import with_phases
 from train.plan import plan_trainings
@@ -38,16 +39,6 @@ class LouderTrainer(SFTTrainer):
     def compute_loss(self, *args, **kwargs):
         return super().compute_loss(*args, **kwargs) * self.args.louder
 """
-
-
-class Said(Progress):
-    """Records the messages."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def trained(tmp_path, store, refs, training: str, progress: Progress | None = None, **tables: pl.DataFrame) -> Stage:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from curate.models.model_ref import ModelRef
-from curate.models.weight_files import base_identity
+from curate.models.weight_files import BUILT_IN, base_identity
+from curate.models.weights import load
 from schemas.errors import UserError
 from train.export.combine_adapters import CONFIG, WEIGHTS, combine, not_combined
-from train.export.merged import copy_licences, is_classifier, tokenizer_of, write_merged
+from train.export.merged import copy_licences, is_classifier, write_merged
 from train.export.older_readers import for_older_readers
-from train.export.same_tokens import Agreement, Greedy, compare, greedy
+from train.export.reference import Reference, compare_exported
+from train.export.tokenizer import tokenizer_of
+from train.same_answers.compare import Comparison
 
 BASE = "base"  # the folder of the base model in an exported one, where no other is the same
 
@@ -56,7 +59,9 @@ def write_adapter(ref: ModelRef, folder: Path, final: Path) -> list[str]:
         write_merged(under, folder / BASE, "auto", classifier=is_classifier(under))
         base = str(final.absolute() / BASE)
         if ref.package and not below:
-            said.append(f"the built-in weights are beside it in {BASE}: those of {_hub(ref)} on the hub differ")
+            said.append(
+                f"the built-in weights are beside it in {BASE}: those of {BUILT_IN[ref.location][1]} on the hub differ"
+            )
     else:
         base = ref.location if not Path(ref.location).is_dir() else str(Path(ref.location).absolute())
         if Path(base).is_dir():
@@ -70,19 +75,13 @@ def write_adapter(ref: ModelRef, folder: Path, final: Path) -> list[str]:
     return said
 
 
-def _hub(ref: ModelRef) -> str:
-    from curate.models.weight_files import BUILT_IN
-
-    return BUILT_IN[ref.location][1]
-
-
 def _revision(ref: ModelRef, base: str) -> str | None:
     """Return the commit of a hub model that the adapter was trained on, where it is known."""
     name, _, commit = base_identity(ref).partition("@")
     return commit if commit and name == base else None
 
 
-def check_adapter(reference: Greedy, ref: ModelRef, folder: Path) -> Agreement:
+def check_adapter(reference: Reference, ref: ModelRef, folder: Path) -> Comparison:
     """Load an exported adapter on its base with PEFT and compare its greedy answers with the reference's.
 
     Args:
@@ -97,15 +96,12 @@ def check_adapter(reference: Greedy, ref: ModelRef, folder: Path) -> Agreement:
     import transformers
     from peft import PeftModel
 
-    from curate.models.weights import load
-
     if (folder / BASE).is_dir():
         base: Any = transformers.AutoModelForCausalLM.from_pretrained(folder / BASE, dtype=torch.float32)
     else:
         base, _ = load(replace(ref, adapters=()), torch.float32)
     model = PeftModel.from_pretrained(base, str(folder)).eval()
-    found = greedy(model, transformers.AutoTokenizer.from_pretrained(folder), len(reference.prompts))
-    agreement = compare(reference, found.answers)
-    if found.prompts != reference.prompts or not agreement.same:
-        raise UserError(f"the exported adapter does not write what the trained model does: {agreement.line()}")
-    return agreement
+    found = compare_exported(reference, model, transformers.AutoTokenizer.from_pretrained(folder), "float32")
+    if found.difference is not None:
+        raise UserError(f"the exported adapter does not write what the trained model does: {found.line()}")
+    return found

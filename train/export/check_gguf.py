@@ -1,4 +1,4 @@
-"""Whether llama.cpp gets from a GGUF file what transformers gets from the model: tokens, prompts, greedy answers."""
+"""Compares a GGUF file in llama.cpp with the model in transformers: tokens, prompts, greedy answers."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,8 @@ from curate.models.chat.chat import template_of
 from curate.models.chat.chat_template import TemplateRefused
 from schemas.errors import UserError
 from train.export.llama_server import HOW_TO_HAVE, LlamaServer, llama_server, server_command
-from train.export.same_tokens import NEW_TOKENS, Greedy, compare
+from train.export.reference import NEW_TOKENS, Reference
+from train.same_answers.compare import compare, until_end
 
 # Tokenizers differ in what they do with spaces, lines, digits, cases, accents and other scripts.
 TEXTS = (
@@ -26,7 +27,7 @@ CONVERSATION = [
 BROKEN = 0.25  # of the answers must have the same first token, whatever the type; a wrong conversion gives almost none
 
 
-def check_gguf(gguf: Path, checkout: Path, reference: Greedy | None, tokenizer: Any, *, exact: bool) -> list[str]:
+def check_gguf(gguf: Path, checkout: Path, reference: Reference | None, tokenizer: Any, dtype: str) -> list[str]:
     """Return what was compared between llama.cpp and transformers, in lines.
 
     Args:
@@ -34,7 +35,7 @@ def check_gguf(gguf: Path, checkout: Path, reference: Greedy | None, tokenizer: 
         checkout: The llama.cpp checkout.
         reference: The model's greedy answers before it was exported; None compares nothing.
         tokenizer: Its tokenizer.
-        exact: Whether the file holds the weights in float32, as the answers were computed.
+        dtype: The coarsest type that the weights went through on the way; float32 only if it is that of all.
 
     Raises:
         UserError: The tokens of a text differ; or the answers, where they are exact, or so much that the file is
@@ -49,20 +50,16 @@ def check_gguf(gguf: Path, checkout: Path, reference: Greedy | None, tokenizer: 
     with llama_server(command, gguf, max(context, 512)) as server:
         lines = [_same_texts(server, tokenizer, reference), *_same_prompt(server, tokenizer)]
         answers = [_answer(server, prompt) for prompt in reference.prompts]
-    kept = [i for i, answer in enumerate(answers) if answer is not None]
-    if len(kept) < len(answers):
-        lines.append(f"llama.cpp's server gave no answer to {len(answers) - len(kept)} prompts: its bytes are no text")
-    if not kept:
+    pairs = [(one, found) for one, found in zip(reference.answers, answers, strict=True) if found is not None]
+    if len(pairs) < len(answers):
+        lines.append(f"llama.cpp's server gave no answer to {len(answers) - len(pairs)} prompts: its bytes are no text")
+    if not pairs:
         return [*lines, "the answers are not checked"]
-    asked = Greedy(
-        [reference.prompts[i] for i in kept], [reference.answers[i] for i in kept], [reference.best[i] for i in kept]
-    )
-    ends = {tokenizer.eos_token_id}
-    given = [[token for token in answer if token not in ends] for answer in answers if answer is not None]
-    agreement = compare(asked, given)
-    if (exact and not agreement.same) or agreement.first < BROKEN * agreement.prompts:
-        raise UserError(f"{gguf.name} does not write what the model does: {agreement.line()}; nothing is kept")
-    return [*lines, f"checked with llama.cpp: {agreement.line()}"]
+    given = [until_end(found, reference.ends) for _, found in pairs]
+    found = compare([one for one, _ in pairs], given, dtype)
+    if (dtype == "float32" and found.difference is not None) or found.begun < BROKEN * found.prompts:
+        raise UserError(f"{gguf.name} does not write what the model does: {found.line()}; nothing is kept")
+    return [*lines, f"checked with llama.cpp: {found.line()}"]
 
 
 def _answer(server: LlamaServer, prompt: list[int]) -> list[int] | None:
@@ -78,7 +75,7 @@ def _answer(server: LlamaServer, prompt: list[int]) -> list[int] | None:
         raise
 
 
-def _same_texts(server: LlamaServer, tokenizer: Any, reference: Greedy) -> str:
+def _same_texts(server: LlamaServer, tokenizer: Any, reference: Reference) -> str:
     """Compare the tokens of texts, and of the prompts.
 
     Raises:

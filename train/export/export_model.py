@@ -1,33 +1,30 @@
 """Passes a model on: writes it into a folder as merged weights, an adapter or GGUF, and checks that it is the same."""
 
 import gc
+import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from curate.api.find_model import find_model, which_training
 from curate.models.model_ref import ModelRef
+from curate.models.stored_dtype import stored_dtype
+from curate.models.weights import weights_folder
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
 from schemas.recipe import Recipe
 from train.export.adapter import check_adapter, check_has_adapter, write_adapter
 from train.export.check_gguf import check_gguf
+from train.export.check_rewards import check_rewards
 from train.export.export_card import write_export_card
 from train.export.gguf import OF_DTYPE, check_llama_cpp, write_gguf
-from train.export.merged import (
-    DTYPES,
-    answers_of,
-    check_merged,
-    is_classifier,
-    stored_dtype,
-    tokenizer_of,
-    write_merged,
-)
+from train.export.merged import DTYPES, check_merged, is_classifier, write_merged
 from train.export.modelfile import write_modelfile
 from train.export.new_folder import check_new, check_space, new_folder
-from train.export.same_rewards import check_rewards
-from train.export.same_tokens import PROMPTS, Greedy
+from train.export.reference import PROMPTS, Reference, reference_of
+from train.export.tokenizer import tokenizer_of
+from train.same_answers.compare import ROUNDING
 
 FORMATS = ("merged", "adapter", "gguf")
 Say = Callable[[str], None]
@@ -50,7 +47,7 @@ class ExportedModel:
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """How a model is exported.
+    """The format and the options of an export.
 
     Attributes:
         format: ``merged``, ``adapter`` or ``gguf``.
@@ -86,36 +83,20 @@ def export(
     _check_settings(settings)
     check_new(folder)
     ref, classifier = _chosen(text, settings, store, recipe, say)
+    check_space(folder, _bytes_needed(ref, settings))
+    reference = _reference(ref, settings, classifier, say)
     notes: list[str] = []
 
     def note(line: str) -> None:
         notes.append(line)
         say(line)
 
-    check_space(folder, _bytes_needed(ref, settings))
-    reference = _reference(ref, settings, classifier, say)
     with new_folder(folder) as partial:
-        if settings.format == "adapter":
-            for line in write_adapter(ref, partial, folder):
-                note(line)
-            _check(settings, classifier, reference, note, lambda found: check_adapter(found, ref, partial))
-            if classifier and settings.check:
-                note(check_rewards(ref, partial, adapter=True))
-        elif settings.format == "merged":
-            stored = write_merged(ref, partial, settings.dtype, classifier=classifier)
-            count = len(ref.adapters)
-            note(f"weights in {stored}" + (f", {count} adapter{'s' * (count > 1)} merged" if count else ""))
-            _check(
-                settings,
-                classifier,
-                reference,
-                note,
-                lambda found: check_merged(found, partial, exact=stored == "float32"),
-            )
-            if classifier and settings.check:
-                note(check_rewards(ref, partial, adapter=False))
-        else:
+        if settings.format == "gguf":
             _write_gguf(ref, partial, settings, reference, note)
+        else:
+            stored = _write_weights(ref, partial, folder, settings, classifier, note)
+            note(_checked(ref, partial, settings, stored, reference))
         write_export_card(ref, partial, settings.format, notes, classifier=classifier)
     return ExportedModel(folder, settings.format, tuple(notes))
 
@@ -160,24 +141,45 @@ def _check_settings(settings: ExportSettings) -> None:
         raise UserError(f"--{name} is no setting of the format {settings.format}")
 
 
-def _reference(ref: ModelRef, settings: ExportSettings, classifier: bool, say: Say) -> Greedy | None:
-    """Return the greedy answers of the model as it was trained; None where nothing is compared."""
+def _reference(ref: ModelRef, settings: ExportSettings, classifier: bool, say: Say) -> Reference | None:
+    """Return the greedy answers of the model as it was trained; None where no answers are compared."""
     if classifier or not settings.check:
         return None
     say(f"answering {settings.check} prompts with {ref.name}, as it was trained")
-    found = answers_of(ref, settings.check)
+    found = reference_of(ref, settings.check)
     gc.collect()
     return found
 
 
-def _check(settings: ExportSettings, classifier: bool, reference: Greedy | None, note: Say, check: Any) -> None:
-    if reference is not None:
-        note(f"checked with transformers: {check(reference).line()}")
-    elif not classifier:
-        note("not checked, as --check 0 says")
+def _write_weights(
+    ref: ModelRef, folder: Path, final: Path, settings: ExportSettings, classifier: bool, note: Say
+) -> str:
+    """Write an adapter, or merged weights; return the type that weights are rounded to."""
+    if settings.format == "adapter":
+        for line in write_adapter(ref, folder, final):
+            note(line)
+        return "float32"
+    stored, count = write_merged(ref, folder, settings.dtype, classifier=classifier), len(ref.adapters)
+    note(f"weights in {stored}" + (f", {count} adapter{'s' * (count > 1)} merged" if count else ""))
+    return stored
 
 
-def _write_gguf(ref: ModelRef, folder: Path, settings: ExportSettings, reference: Greedy | None, note: Say) -> None:
+def _checked(ref: ModelRef, folder: Path, settings: ExportSettings, stored: str, reference: Reference | None) -> str:
+    """Compare an exported folder with the model; return the result in a line.
+
+    Raises:
+        UserError: It is another model.
+    """
+    if not settings.check:
+        return "not checked, as --check 0 says"
+    if reference is None:  # of a classifier
+        return check_rewards(ref, folder, settings.format, stored)
+    if settings.format == "adapter":
+        return f"checked with transformers: {check_adapter(reference, ref, folder).line()}"
+    return f"checked with transformers: {check_merged(reference, folder, stored).line()}"
+
+
+def _write_gguf(ref: ModelRef, folder: Path, settings: ExportSettings, reference: Reference | None, note: Say) -> None:
     """Write a GGUF file and a Modelfile: merged in the type of the weights, converted, compared."""
     import transformers
 
@@ -193,18 +195,14 @@ def _write_gguf(ref: ModelRef, folder: Path, settings: ExportSettings, reference
     generation = transformers.GenerationConfig.from_pretrained(merged)
     tokenizer = tokenizer_of(ref)
     note(write_modelfile(folder, gguf, tokenizer, config, generation))
-    for line in check_gguf(gguf, checkout, reference, tokenizer, exact=outtype == "f32" and stored == "float32"):
+    written = next((dtype for dtype, name in OF_DTYPE.items() if name == outtype), "bfloat16")  # or more is lost
+    coarsest = max(stored, written, key=ROUNDING.__getitem__)
+    for line in check_gguf(gguf, checkout, reference, tokenizer, coarsest):
         note(line)
     for file in merged.iterdir():
         if file.name.startswith(("LICEN", "NOTICE", "USE_POLICY")):
             file.rename(folder / file.name)
-    _remove(merged)
-
-
-def _remove(folder: Path) -> None:
-    for file in sorted(folder.rglob("*"), reverse=True):
-        file.rmdir() if file.is_dir() else file.unlink()
-    folder.rmdir()
+    shutil.rmtree(merged)
 
 
 def _bytes_needed(ref: ModelRef, settings: ExportSettings) -> int:
@@ -222,15 +220,10 @@ def _parameters(ref: ModelRef) -> int:
     """Return how many weights a model has, by the shapes in its files; 0 where they are not on this machine."""
     from safetensors import safe_open
 
-    from curate.models.weights import weights_folder
-
     total = 0
     source = Path(weights_folder(ref))
     for file in source.glob("*.safetensors") if source.is_dir() else ():
         with safe_open(file, "pt") as held:
             for name in held.keys():  # noqa: SIM118 (it is no mapping)
-                size = 1
-                for side in held.get_slice(name).get_shape():
-                    size *= side
-                total += size
+                total += math.prod(held.get_slice(name).get_shape())
     return total

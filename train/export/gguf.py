@@ -15,7 +15,6 @@ CLONE = "git clone --depth 1 https://github.com/ggml-org/llama.cpp"
 SCRIPT = "convert_hf_to_gguf.py"
 CONVERTED = ("f32", "bf16", "f16", "q8_0")  # what the converter writes; llama-quantize writes the others
 OF_DTYPE = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}  # without loss
-BITS = {"f32": 32, "bf16": 16, "f16": 16}
 RUNNER = Path(__file__).with_name("run_converter.py")
 PREFIX = re.compile(r"^(?:INFO|WARNING|ERROR|CRITICAL):[\w.-]+:")
 BUILD = "cmake -B build && cmake --build build --target llama-server llama-quantize"

@@ -3,16 +3,17 @@
 import gc
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from curate.models.model_ref import ModelRef
-from curate.models.weight_files import given_template
+from curate.models.stored_dtype import stored_dtype
 from curate.models.weights import load, load_classifier, weights_folder
 from schemas.errors import UserError
 from train.export.older_readers import for_older_readers
-from train.export.same_tokens import Agreement, Greedy, compare, greedy
+from train.export.reference import Reference, compare_exported
+from train.export.tokenizer import tokenizer_of
+from train.same_answers.compare import Comparison
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 KINDS = ("CausalLM", "LMHead", "ConditionalGeneration", "ForSequenceClassification")  # within architectures' names
@@ -56,28 +57,6 @@ def write_merged(ref: ModelRef, folder: Path, dtype: str, *, classifier: bool = 
     return stored
 
 
-def stored_dtype(ref: ModelRef) -> str:
-    """Return the type of a model's weights on disk, as its config has it; float32 where it says nothing."""
-    import transformers
-
-    trust = bool(ref.setting("trust_remote_code", False))
-    config = transformers.AutoConfig.from_pretrained(weights_folder(ref), trust_remote_code=trust)
-    found = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
-    return found if found in DTYPES else "float32"
-
-
-def tokenizer_of(ref: ModelRef) -> Any:
-    """Return a model's tokenizer as its folder has it, with the chat template that its rows were printed with."""
-    import transformers
-
-    trust = bool(ref.setting("trust_remote_code", False))
-    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(weights_folder(ref), trust_remote_code=trust)
-    template = given_template(ref)
-    if template is not None:
-        tokenizer.chat_template = template
-    return tokenizer
-
-
 def copy_licences(ref: ModelRef, folder: Path) -> None:
     """Copy the licences of the model, and its SentencePiece file, from the folder of its weights."""
     source = Path(weights_folder(ref))
@@ -113,46 +92,24 @@ def is_classifier(ref: ModelRef) -> bool:
     return any("ForSequenceClassification" in name for name in kinds)
 
 
-def answers_of(ref: ModelRef, count: int) -> Greedy:
-    """Return a model's greedy answers with its last adapter on top of the weights, not merged into them.
-
-    Earlier adapters are merged, as they were when the last one was trained.
-    """
-    import torch
-
-    below = replace(ref, adapters=ref.adapters[:-1])
-    model, _ = load(below, torch.float32)
-    if ref.adapters:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, ref.adapters[-1]).eval()
-    return greedy(model, tokenizer_of(ref), count)
-
-
-def check_merged(reference: Greedy, folder: Path, *, exact: bool) -> Agreement:
+def check_merged(reference: Reference, folder: Path, stored: str) -> Comparison:
     """Load an exported folder with transformers and compare its greedy answers with the reference's.
 
     Args:
         reference: The answers of the model before it was exported.
         folder: The exported folder.
-        exact: Whether the weights were stored as they were computed, in float32.
+        stored: The type that its weights are stored in.
 
     Raises:
-        UserError: They were, and the answers differ.
+        UserError: They are stored as they were computed, in float32, and the answers differ.
     """
     import torch
     import transformers
 
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    found = greedy(model, tokenizer, len(reference.prompts))
-    del model
-    gc.collect()
-    if found.prompts != reference.prompts:
-        raise UserError("the exported tokenizer gives other tokens than the model's; nothing is kept")
-    agreement = compare(reference, found.answers)
-    if exact and not agreement.same:
+    found = compare_exported(reference, model, transformers.AutoTokenizer.from_pretrained(folder), stored)
+    if stored == "float32" and found.difference is not None:
         raise UserError(
-            f"the merged weights do not write what the model with its adapter does: {agreement.line()}; nothing is kept"
+            f"the merged weights do not write what the model with its adapter does: {found.line()}; nothing is kept"
         )
-    return agreement
+    return found

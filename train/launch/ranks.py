@@ -1,4 +1,4 @@
-"""Which process of a training this one is, and what the processes tell each other; without others, nothing is sent.
+"""The rank of this process in a training, and what the processes tell each other; without others, nothing is sent.
 
 Importing this module imports no torch.
 """

@@ -9,22 +9,26 @@ from typing import Any
 
 import torch
 
-from curate.models.chat.chat import chat_of
+from curate.models.chat.chat import Chat, chat_of
 from curate.models.model_ref import ModelRef
+from curate.models.stored_dtype import stored_dtype
 from curate.models.weight_files import STARTS_FROM, note_start
-from curate.models.weights import load, load_classifier, weights_folder
+from curate.models.weights import load, load_classifier
 from schemas.errors import UserError
 from train.examples.context import context_of
 from train.job import TrainingJob
 from train.merging.asked_prompts import LONGEST as LONGEST_PROMPT
 from train.merging.asked_prompts import Asked, asked_answers, asked_prompts
-from train.merging.greedy_answers import LONGEST, ROUNDING, greedy_answers
-from train.merging.same_answers import scored, scores_compared, tokens_compared
 from train.record import merged_line
+from train.same_answers.compare import ROUNDING, Difference, compare
+from train.same_answers.greedy import ends_of, greedy_answers
+from train.same_answers.scores import compare_scores, scored
 
+LONGEST = 32  # tokens of an answer
+TOGETHER = 10  # prompts in a batch
 OF_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "README.md", "training_args.bin", STARTS_FROM)
-STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # as safetensors writes them
 UNMERGED = "adapter"  # the folder in a training's work folder that an adapter stays in if it can't be merged
+Compared = Callable[[ModelRef, str], tuple[dict[str, Any], str]]  # counts of merged weights in a type; what differs
 
 
 def merge_trained(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def merge_trained(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, An
         folder: The folder for the whole weights, with the tokenizer.
 
     Returns:
-        The type of the weights (``dtype``), and what was compared (``train.merging.same_answers``).
+        The type of the weights (``dtype``), and what was compared in numbers.
 
     Raises:
         UserError: The merged weights give other answers, or can't be written. The adapter is then in the training's
@@ -62,16 +66,15 @@ def _merge(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
     gc.collect()  # the trainer and its model refer to each other
     ref = job.ref.trained(job.name, "merging", adapter, adapter=True)
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    loaded = load_classifier if config["task_type"] == "SEQ_CLS" else load
+    classifier = config["task_type"] == "SEQ_CLS"
     job.progress.detail(f"train.{job.name}: merging the adapter; both are loaded, and their answers compared")
-    compare = _comparison(job, ref, loaded)
+    compare_with = (_scores if classifier else _answers)(job, ref)
     differs = ""
-    for dtype in dict.fromkeys((file_dtype(job.ref), torch.float32)):
-        write_merged(ref, adapter, folder, dtype, loaded)
-        found, differs = compare(ModelRef(job.name, "merged", str(folder), settings=job.ref.settings), dtype)
-        name = str(dtype).removeprefix("torch.")
+    for dtype in dict.fromkeys((stored_dtype(job.ref), "float32")):
+        write_merged(ref, adapter, folder, dtype, load_classifier if classifier else load)
+        found, differs = compare_with(ModelRef(job.name, "merged", str(folder), settings=job.ref.settings), dtype)
         if not differs:
-            found = {"dtype": name, **found}
+            found = {"dtype": dtype, **found}
             (adapter / "README.md").unlink(missing_ok=True)  # PEFT's, which says nothing; the model has its card
             job.progress.say(f"train {job.name}: merged: {merged_line(found)}")
             if job.quantize is not None:
@@ -80,56 +83,80 @@ def _merge(job: TrainingJob, adapter: Path, folder: Path) -> dict[str, Any]:
                     f"are not quantised: its answers may differ from the training's"
                 )
             return found
-        if dtype is not torch.float32:
+        if dtype != "float32":
             job.progress.say(
-                f"train {job.name}: merged into weights in {name}, which the base's files have, it is another model: "
+                f"train {job.name}: merged into weights in {dtype}, which the base's files have, it is another model: "
                 f"{differs}; so they are written in float32"
             )
     raise UserError(f"the merged weights are not the model that was trained: {differs}")
 
 
-def _comparison(
-    job: TrainingJob, ref: ModelRef, loaded: Callable[..., tuple[Any, Any]]
-) -> Callable[[ModelRef, torch.dtype], tuple[dict[str, Any], str]]:
+def _answers(job: TrainingJob, ref: ModelRef) -> Compared:
     """Ask the base with the adapter beside its weights; return a function that asks merged weights and compares."""
-    model, tokenizer = loaded(ref, merged=False)
-    chat = chat_of(tokenizer)
-    assert chat is not None  # it was trained with
-    room = max((context_of(job.ref).tokens or LONGEST_PROMPT + LONGEST) - LONGEST, 1)
-    if loaded is load_classifier:
-        texts = asked_answers(job, chat, room)
-        scores = scored(model, texts.tokens)
-        return lambda merged, dtype: _scores_compared(texts, scores, merged, dtype)
-    asked, ends = asked_prompts(job, chat, room), _ends(model, tokenizer)
+    model, tokenizer = load(ref, merged=False)
+    asked, ends = asked_prompts(job, _chat(tokenizer), _room(job)), ends_of(model, tokenizer)
     if not asked.tokens:
         raise UserError("the chat template prints no prompt of its rows for an answer, so nothing can be compared")
-    expected = greedy_answers(model, asked.tokens, tokenizer.pad_token_id, ends)
+    expected = greedy_answers(model, asked.tokens, ends, LONGEST, TOGETHER)
 
-    def compare(merged: ModelRef, dtype: torch.dtype) -> tuple[dict[str, Any], str]:
+    def compare_with(merged: ModelRef, dtype: str) -> tuple[dict[str, Any], str]:
         whole, its_tokenizer = load(merged)
-        found = greedy_answers(whole, asked.tokens, tokenizer.pad_token_id, ends)
-        coarser = max(dtype, whole.dtype, key=ROUNDING.__getitem__)
-        return tokens_compared(asked, expected, found, coarser, its_tokenizer)
+        answers = greedy_answers(whole, asked.tokens, ends, LONGEST, TOGETHER)
+        found = compare(expected, [one.tokens for one in answers], _coarser(dtype, whole))
+        differs = "" if found.difference is None else _in_words(found.difference, found.rounding, asked, its_tokenizer)
+        tokens = found.shared + found.prompts - found.equal  # those compared: the first that differs, too
+        return {"prompts": found.prompts, "tokens": tokens, "ties": found.ties}, differs
 
-    return compare
-
-
-def _scores_compared(
-    texts: Asked, expected: list[torch.Tensor], merged: ModelRef, dtype: torch.dtype
-) -> tuple[dict[str, Any], str]:
-    whole, _ = load_classifier(merged)
-    coarser = max(dtype, whole.dtype, key=ROUNDING.__getitem__)
-    return scores_compared(texts, expected, scored(whole, texts.tokens), coarser)
+    return compare_with
 
 
-def _ends(model: Any, tokenizer: Any) -> list[int]:
-    """Return the tokens that end an answer, of the model's generation config and of its tokenizer."""
-    found = model.generation_config.eos_token_id
-    return sorted({*(found if isinstance(found, list) else [found]), tokenizer.eos_token_id} - {None})
+def _scores(job: TrainingJob, ref: ModelRef) -> Compared:
+    """Score answers by the base with the adapter beside its weights; return a function as ``_answers`` does."""
+    model, tokenizer = load_classifier(ref, merged=False)
+    asked = asked_answers(job, _chat(tokenizer), _room(job))
+    expected = scored(model, asked.tokens)
+
+    def compare_with(merged: ModelRef, dtype: str) -> tuple[dict[str, Any], str]:
+        whole, _ = load_classifier(merged)
+        scores = scored(whole, asked.tokens)
+        found, differs = compare_scores(expected, scores, _coarser(dtype, whole)), ""
+        if found.differs is not None:
+            one, other = float(expected[found.differs][0]), float(scores[found.differs][0])
+            differs = f"an answer of {asked.row_ids[found.differs]} is scored {other:.4g} instead of {one:.4g}"
+        return {"answers": len(expected), "difference": found.largest}, differs
+
+    return compare_with
+
+
+def _chat(tokenizer: Any) -> Chat:
+    chat = chat_of(tokenizer)
+    assert chat is not None  # it was trained with
+    return chat
+
+
+def _room(job: TrainingJob) -> int:
+    """Return how many tokens a prompt may have, so that its answer fits the context too."""
+    return max((context_of(job.ref).tokens or LONGEST_PROMPT + LONGEST) - LONGEST, 1)
+
+
+def _coarser(dtype: str, model: Any) -> str:
+    """Return the type of stored weights, or the one that they were loaded in, where that is coarser."""
+    return max(dtype, str(model.dtype).removeprefix("torch."), key=ROUNDING.__getitem__)
+
+
+def _in_words(difference: Difference, rounding: float, asked: Asked, tokenizer: Any) -> str:
+    first, second = (
+        "the end" if token is None else repr(tokenizer.decode([token]))
+        for token in (difference.first, difference.second)
+    )
+    return (
+        f"to the prompt of {asked.row_ids[difference.prompt]} token {difference.place + 1} is {second} instead of "
+        f"{first}, whose logit lies {difference.gap:.2g} of their spread higher (up to {rounding:.2g} is rounding)"
+    )
 
 
 def write_merged(
-    ref: ModelRef, adapter: Path, folder: Path, dtype: torch.dtype, loaded: Callable[..., tuple[Any, Any]] = load
+    ref: ModelRef, adapter: Path, folder: Path, dtype: str, loaded: Callable[..., tuple[Any, Any]] = load
 ) -> None:
     """Write whole weights in one type, with the tokenizer that was stored with the last adapter.
 
@@ -139,7 +166,7 @@ def write_merged(
         ref: The model, with all its adapters.
         adapter: The folder of the last one.
         folder: The folder to write; what it holds is replaced.
-        dtype: The type of the weights.
+        dtype: The type of the weights: ``float32``, ``float16`` or ``bfloat16``.
         loaded: Loads the model: ``load``, or ``load_classifier`` for a reward model.
 
     Raises:
@@ -147,26 +174,11 @@ def write_merged(
     """
     gc.collect()  # of a model before
     shutil.rmtree(folder, ignore_errors=True)
-    model, _ = loaded(ref, None if dtype is torch.bfloat16 else torch.float32)
+    model, _ = loaded(ref, None if dtype == "bfloat16" else torch.float32)
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             raise UserError(f"the merged weight {name} has a number that is not finite (NaN or infinite)")
-    model.to(dtype).save_pretrained(folder)
+    model.to(getattr(torch, dtype)).save_pretrained(folder)
     for file in sorted(adapter.iterdir()):
         if file.name not in OF_ADAPTER:
             (shutil.copytree if file.is_dir() else shutil.copy2)(file, folder / file.name)
-
-
-def file_dtype(ref: ModelRef) -> torch.dtype:
-    """Return the type of the weights in the files of a model's base: float32, float16 or bfloat16."""
-    from safetensors import safe_open
-    from transformers import AutoConfig
-
-    location = weights_folder(ref)
-    config = AutoConfig.from_pretrained(location, trust_remote_code=bool(ref.setting("trust_remote_code", False)))
-    found = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
-    if found is None:  # configs of older models do not say it
-        for file in sorted(Path(location).glob("*.safetensors"))[:1]:
-            with safe_open(file, "pt") as held:
-                found = STORED.get(held.get_slice(next(iter(held.keys()))).get_dtype())
-    return found if found in ROUNDING else torch.float32

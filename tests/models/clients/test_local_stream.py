@@ -16,9 +16,9 @@ from schemas.json_text import dump
 from schemas.messages import Message
 from schemas.progress import Progress
 from schemas.requests import Sampling, make_request
-from tests.conftest import livelier
 from tests.models.clients.openai_desk import Desk
 from tests.optional import Lazy, needs
+from tests.said import Said
 
 if TYPE_CHECKING:
     from curate.models.clients.local.stream import LocalStreamer
@@ -31,20 +31,6 @@ NO_SYSTEM = (
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
     "{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
-
-
-class Said(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with larger weights, so that what it writes hangs on all it has read."""
-    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,8 @@
 """Rewards and losses of answers that call tools: the model reads the calls as its chat template prints them."""
 
-from pathlib import Path
-
 import pytest
 
 from curate.models.model_ref import ModelRef
-from tests.conftest import livelier
 from tests.models.chat.styles import CHATML, LLAMA, QWEN
 from tests.models.clients.test_reward_engines import (
     chat,
@@ -24,11 +21,6 @@ CALL = {"id": "a", "type": "function", "function": {"name": "cat", "arguments": 
 MESSAGE = {"role": "assistant", "content": "", "tool_calls": [CALL]}
 TOOLS = [{"type": "function", "function": {"name": "cat", "description": "d", "parameters": {}}}]
 NO_CALLS = "the model's chat template prints no tool calls"
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 def with_template(engine, template):

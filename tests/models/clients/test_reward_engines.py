@@ -10,7 +10,6 @@ from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.requests import Sampling, Spent, make_request
 from tests.asking import Asked
-from tests.conftest import livelier
 from tests.optional import Lazy, needs
 
 pytestmark = [needs("torch", "transformers", "peft"), pytest.mark.slow]
@@ -18,12 +17,6 @@ torch, transformers, peft = Lazy("torch"), Lazy("transformers"), Lazy("peft")
 weights = Lazy("curate.models.weights")
 
 ANSWERS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven " * 5, "lines", "é 日本"]
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny language model with larger weights, so that what it makes of a token hangs on all before it."""
-    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 def classifier(tiny: Path, folder: Path, labels: int = 1, **config) -> Path:

@@ -17,7 +17,6 @@ from schemas.progress import Progress
 from schemas.reasoning import split_reasoning
 from schemas.requests import Request, Sampling, Spent, make_request
 from tests.asking import Asked, groups
-from tests.conftest import livelier
 from tests.optional import Lazy, needs
 
 if TYPE_CHECKING:
@@ -29,12 +28,6 @@ batching = Lazy("curate.models.clients.local.batching")
 growing_cache = Lazy("curate.models.clients.local.growing_cache")
 
 TEXTS = ["the cat sings", "a dog", "answer in lower case now please", "red blue seven", "lines", "the dog reads"]
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with larger weights, so that what it writes hangs on all it has read."""
-    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 @pytest.fixture(scope="module")

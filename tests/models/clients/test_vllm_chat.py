@@ -8,18 +8,8 @@ import pytest
 from curate.api.chat import ChatSession
 from curate.api.chat_model import chat_model
 from schemas.errors import UserError
-from schemas.progress import Progress
+from tests.said import Said
 from tests.with_vllm import PYTHON, with_vllm
-
-
-class Said(Progress):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
 
 @with_vllm

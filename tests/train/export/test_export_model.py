@@ -13,12 +13,10 @@ from curate.models.weight_files import note_start
 from curate.models.weights import load
 from curate.storage.store import Store
 from schemas.errors import UserError
-from tests.conftest import livelier
 from tests.optional import needs
 from tests.trainings import trained
 from train import export_model
 from train.export.adapter import BASE
-from train.export.same_tokens import Greedy, compare
 
 pytestmark = [needs("torch", "transformers", "peft"), pytest.mark.slow]
 
@@ -34,12 +32,6 @@ FACTS: dict[str, Any] = {  # as a training keeps them (train.reports.card.card_f
     "seconds": 2.0, "versions": {}, "curves": True, "adapter": True, "rank": 3, "adapters_below": 1,
     "classifier": False,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def lively(tiny, tmp_path_factory):
-    """A tiny model whose answers depend on the whole prompt."""
-    return livelier(tiny, tmp_path_factory.mktemp("lively"))
 
 
 def add_adapter(ref: ModelRef, folder: Path, options: dict[str, Any], seed: int) -> ModelRef:
@@ -209,7 +201,7 @@ def test_licences_come_with_the_weights(tmp_path, lively):
     ],
 )
 def test_a_wrong_setting_is_an_error_and_leaves_nothing(tmp_path, lively, settings, message, monkeypatch):
-    monkeypatch.setattr("train.export.export_model.answers_of", None)  # no prompt is answered before
+    monkeypatch.setattr("train.export.export_model.reference_of", None)  # no prompt is answered before
     with pytest.raises(UserError, match=message):
         export_model(str(lively), tmp_path / "out", **settings)
     assert list(tmp_path.iterdir()) == []
@@ -244,7 +236,7 @@ def test_an_empty_folder_stays_itself(tmp_path, lively):
 
 def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path, lively, monkeypatch):
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr("train.export.export_model.answers_of", None)
+    monkeypatch.setattr("train.export.export_model.reference_of", None)
     with pytest.raises(UserError, match="out cannot be made: .*file is a file"):
         export_model(str(lively), tmp_path / "file" / "out")
     monkeypatch.setattr("os.access", lambda *_: False)
@@ -282,25 +274,10 @@ def test_an_export_that_ends_early_leaves_nothing(tmp_path, lively, monkeypatch,
 
 
 def test_weights_that_write_something_else_are_not_kept(tmp_path, adapters, lively, monkeypatch):
-    def forgets(ref: ModelRef, *others: Any) -> Any:
+    def forgets(_: ModelRef, *others: Any) -> Any:
         return load(ModelRef("base", "base@0", str(lively)), *others)
 
-    from train.export import merged
-
-    kept = merged.load
-    monkeypatch.setattr(merged, "load", lambda ref, *others: forgets(ref) if ref.adapters else kept(ref, *others))
+    monkeypatch.setattr("train.export.merged.load", forgets)
     with pytest.raises(UserError, match="the merged weights do not write what the model with its adapter does: "):
         export_model(str(adapters / "first"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_how_answers_are_compared():
-    steps = [[{1: 9.0, 2: 8.9995}, {3: 5.0, 4: 2.0}], [{1: 9.0, 2: 1.0}]]
-    first = Greedy([[0], [0]], [[1, 3], [1]], steps)
-    assert compare(first, [[1, 3], [1]]).line() == "2 of 2 greedy answers are equal (3 of 3 tokens)"
-    tie = compare(first, [[2, 9], [1]])
-    assert tie.same and tie.ties == 1 and tie.equal == 1 and tie.shared == 1
-    other = compare(first, [[1, 4], [1, 7]])
-    assert not other.same and other.at == (0, 1, 3.0) and other.first == 2
-    assert "at token 2 of prompt 1, where the next token is 3 worse in logits" in other.line()
-    assert compare(first, [[7, 3], [1]]).at == (0, 0, None)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from curate.models.model_ref import ModelRef
 from curate.storage.stage import Stage
 from curate.storage.store import Store
-from schemas.progress import Progress
 from schemas.recipe import Recipe
+from tests.said import Said
 from tests.train.tables import preference_rows, recipe_with, rl_rows, sft_rows, unpaired_rows, write_stage
 from train.plan import check_training_sections, plan_trainings, trained_models
 from train.run import train_recipe
@@ -19,15 +19,12 @@ SAMPLED = (
 IDS = [[5, 6, 7, 8, 9, 1, 2, 30, 40, 50]]
 
 
-class Said(Progress):
-    """Keeps what it is told."""
+class Told(Said):
+    """Keeps the details and the ends of stages too."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        super().__init__()
         self.ended: dict[str, str] = {}
-
-    def say(self, message: str) -> None:
-        self.lines.append(message)
 
     def detail(self, line: str) -> None:
         self.lines.append(line)
@@ -43,7 +40,7 @@ class Done(NamedTuple):
     store: Store
     stages: dict[str, Stage]
     refs: dict[str, ModelRef]
-    said: Said
+    said: Told
 
 
 def outputs(model: Any) -> Any:
@@ -62,7 +59,7 @@ def trained(folder: Path, ref: ModelRef, section: str, held_out: int = 2) -> Don
     """Do the trainings of a section ``train``, whose datasets are sft, dpo, kto and rl."""
     recipe = recipe_with(folder, f"train:\n{section}")
     check_training_sections(recipe)
-    store, said = Store(folder / "store"), Said()
+    store, said = Store(folder / "store"), Told()
     tables = {
         "sft": ("sft", sft_rows(8, held_out)),
         "dpo": ("preferences", preference_rows(8, held_out)),

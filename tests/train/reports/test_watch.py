@@ -1,4 +1,4 @@
-"""What a person sees of real trainings of a tiny model, and what is recorded of it."""
+"""Lines, bars and records of real trainings of a tiny model."""
 
 import json
 import math

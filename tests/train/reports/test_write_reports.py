@@ -1,4 +1,4 @@
-"""What a training leaves for people, in a real store: curves, a card whose lines load the model, and no harm."""
+"""Curves and a card in a real store: the card's lines load the model, and a failure costs no model."""
 
 import json
 import re

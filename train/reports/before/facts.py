@@ -1,4 +1,4 @@
-"""What is known of a training before its first step: parameters, memory, tokens, steps, rows cut and left out."""
+"""The facts of a training before its first step: parameters, memory, tokens, steps, rows cut and left out."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ PACKED = "packed sequence"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a training before its first step. A memory is in bytes, and None where it is not known.
+    """Sizes and counts of a training that has not begun. A memory is in bytes, and None where it is not known.
 
     Attributes:
         parameters: The parameters of the model, an adapter's included.

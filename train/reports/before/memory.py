@@ -51,7 +51,7 @@ COMPARED = 400_000_000  # parameters: a larger model's stored adapter is not com
 
 
 class Setup(NamedTuple):
-    """What the memory of a training depends on, beside its model's shapes.
+    """The settings that the memory of a training depends on, beside its model's shapes.
 
     Attributes:
         batch: The largest batch of a pass; None where its rows are not known.

@@ -1,4 +1,4 @@
-"""What ``gristmill check`` knows of a training before anything is loaded: parameters, memory, the steps of an epoch."""
+"""The facts that ``gristmill check`` says before a model is loaded: parameters, memory, the steps of an epoch."""
 
 import importlib.util
 import math

@@ -28,7 +28,6 @@ from train.reports.card.recipe_text import recipe_text
 
 FACTS = "card.json"
 COMPARED = ("reference", "teacher")
-NO_FIGURES = ("history", "learnt", "best", "facts", "merged", *COMPARED)
 
 
 def card_facts(

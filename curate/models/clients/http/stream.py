@@ -50,7 +50,7 @@ class _Again(Exception):
 
 @dataclass
 class _Answer:
-    """What has arrived of one answer."""
+    """The parts of one answer that have arrived."""
 
     emit: Emit
     pieces: TracePieces = field(default_factory=TracePieces)

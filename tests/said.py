@@ -1,0 +1,13 @@
+"""A display that keeps what it is told."""
+
+from schemas.progress import Progress
+
+
+class Said(Progress):
+    """Keeps the messages, as ``lines``."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.lines.append(message)
