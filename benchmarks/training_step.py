@@ -31,8 +31,8 @@ WAYS: dict[str, Way] = {
     "learnt positions": ({}, {}, (LEARNT,)),
     "gristmill": ({}, {}, (KEEP, LEARNT)),
     "huge pages": ({"THP_MEM_ALLOC_ENABLE": "1"}, {}, (KEEP, LEARNT)),
-    "two threads": ({"OMP_NUM_THREADS": "2"}, {}, (KEEP, LEARNT)),
-    "two passive threads": ({"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}, {}, (KEEP, LEARNT)),
+    "two threads": ({"OMP_NUM_THREADS": "2"}, {}, (KEEP, LEARNT)),  # curate.models lets them sleep while they wait
+    "two spinning threads": ({"OMP_NUM_THREADS": "2", "GOMP_SPINCOUNT": "300000"}, {}, (KEEP, LEARNT)),  # its default
     "bf16": ({}, {"bf16": True}, (KEEP, LEARNT)),
     "bf16 weights": ({}, {}, (KEEP, LEARNT, "bfloat16")),
     "length groups": ({}, {"train_sampling_strategy": "group_by_length"}, (KEEP, LEARNT)),

@@ -10,6 +10,8 @@ A name is imported when it is first asked for, so that ``import train`` takes mi
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import curate.models  # noqa: F401 (it chooses how torch's threads wait, which is to be done before torch is imported)
+
 if TYPE_CHECKING:
     from train.api import EvaluationResult, TrainedModel, check, evaluate, export_model, train, trained_model
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from curate.models.engine import setting_of
 from curate.models.model_ref import ModelRef
+from curate.models.waiting_threads import set_here
 from curate.models.weight_files import cache_folder
 from curate.models.weights import load, load_classifier, local_folder, weights_folder
 from schemas.errors import UserError
@@ -124,11 +125,12 @@ def _template_file(template: str) -> Path:
 
 
 def environment(key: str, on_cpu: bool) -> dict[str, str]:
-    """Return the server's environment: ours without our Python's settings.
+    """Return the server's environment: ours without the settings of our Python and torch.
 
     The key is in it, as every user can read a command line.
     """
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    ours = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", *set_here())
+    kept = {k: v for k, v in os.environ.items() if k not in ours}
     if on_cpu:
         kept.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
     # -P: the current folder's files are not vLLM's modules.
