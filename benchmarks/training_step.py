@@ -44,6 +44,7 @@ WAYS: dict[str, Way] = {
     "adamw_torch": ({}, {"optim": "adamw_torch"}, (KEEP, LEARNT)),
     "gradient checkpointing": ({}, {"gradient_checkpointing": True}, (KEEP, LEARNT)),
     "full weights": ({}, {}, ("full",)),
+    "full weights, allocator": ({}, {}, ("full", KEEP)),
 }
 
 

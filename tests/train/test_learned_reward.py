@@ -148,7 +148,8 @@ def test_equal_trainings_are_both_in_the_result(folder: Path):
     (folder / "twins.yaml").write_text(text.replace("  tuned:", f"{twin}\n  tuned:", 1), encoding="utf-8")
     assert call(folder, "run", "twins.yaml").code == 0
     done = call(folder, "train", "twins.yaml", "rm", "twin")
-    assert done.code == 0 and [line.split(":")[0] for line in done.out.splitlines()] == ["rm", "twin"]
+    assert done.code == 0
+    assert [line.split(":")[0] for line in done.out.splitlines() if "curves" not in line] == ["rm", "twin"]
 
 
 def test_a_reward_model_has_no_built_in_scorers_name(folder: Path):

@@ -166,5 +166,5 @@ def test_a_reference_that_is_computed_first_shows_no_bar(tmp_path, store, ref, c
     shown = Shown()
     options = "trainer: dpo, per_device_train_batch_size: 2, max_steps: 1, precompute_ref_log_probs: true"
     trained(tmp_path, store, ref, options, shown, dpo=preference_rows(4))
-    assert shown.said[0] == "train.t: the reference's log-probabilities of all rows are computed first"
+    assert "train.t: the reference's log-probabilities of all rows are computed first" in shown.said[:2]
     assert "Computing reference" not in capfd.readouterr().err
