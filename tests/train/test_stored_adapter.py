@@ -126,7 +126,8 @@ def test_an_adapter_on_a_model_whose_embeddings_were_untied(tmp_path, ref, monke
 
 
 def test_a_stored_adapter_that_gives_another_model_is_not_kept(tmp_path, ref, monkeypatch):
-    monkeypatch.setattr("train.launch.saved_model.store_change", lambda *_: None)  # as if PEFT changed how pissa is loaded
+    # As if PEFT changed how pissa is loaded.
+    monkeypatch.setattr("train.launch.saved_model.store_change", lambda *_: None)
     with pytest.raises(
         UserError, match=r"train.t: lora: the adapter as stored does not give the model .* r, init_lora"
     ):
