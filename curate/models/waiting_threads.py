@@ -1,4 +1,4 @@
-"""Lets threads of torch that wait for one another sleep, instead of looking again and again whether they may go on.
+"""Lets threads of torch that wait for one another sleep soon, instead of looking on and on whether they may go on.
 
 On a CPU torch divides an operation among the threads of an OpenMP library, and there are some hundred operations in a
 step of a model. By default a thread that has done its share runs in a loop for milliseconds until there is more to do.
@@ -10,23 +10,23 @@ Results are the same to the last bit.
 import os
 import sys
 
-POLICY = "OMP_WAIT_POLICY"  # of the OpenMP specification; read once, when the library is loaded with torch
-OWN_SETTINGS = (POLICY, "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")  # of GNU's library, and of LLVM's and Intel's
-
+ROUNDS = "GOMP_SPINCOUNT"  # of GNU's OpenMP, which torch has on Linux; read once, when the library is loaded with torch
+FEW = "1000"  # some microseconds: a thread that has to be woken for every small operation is slower than one that waits
+OWN_SETTINGS = (ROUNDS, "OMP_WAIT_POLICY", "KMP_BLOCKTIME", "KMP_LIBRARY")  # also of LLVM's and Intel's
 
 _set_here: tuple[str, ...] = ()
 
 
 def let_waiting_threads_sleep() -> None:
-    """Set ``OMP_WAIT_POLICY`` for this process, and for the processes of a training, which inherit it.
+    """Set ``GOMP_SPINCOUNT`` for this process, and for the processes of a training, which inherit it.
 
     Nothing changes once torch is loaded, or where the user has set one of the variables by which OpenMP's libraries
     choose how a thread waits.
     """
     global _set_here
     if "torch" not in sys.modules and not any(name in os.environ for name in OWN_SETTINGS):
-        os.environ[POLICY] = "passive"
-        _set_here = (POLICY,)
+        os.environ[ROUNDS] = FEW
+        _set_here = (ROUNDS,)
 
 
 def set_here() -> tuple[str, ...]:

@@ -28,8 +28,8 @@ def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @needs("torch")
 @pytest.mark.skipif(sys.platform != "linux", reason="torch has GNU's OpenMP on Linux")
 def test_the_library_of_torch_reads_the_setting():
-    told = run("import curate.models, torch", OMP_DISPLAY_ENV="true").stderr
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in told
+    told = run("import curate.models, torch", OMP_DISPLAY_ENV="verbose").stderr
+    assert "GOMP_SPINCOUNT = '1000'" in told
 
 
 @needs("trl")
@@ -42,33 +42,33 @@ import os, sys
 class Watch:
     def find_spec(self, name, path=None, target=None):
         if name == "torch":
-            print(os.environ.get("OMP_WAIT_POLICY"))
+            print(os.environ.get("GOMP_SPINCOUNT"))
 
 sys.meta_path.insert(0, Watch())
 import {module}
 import torch
 """
-    assert run(program).stdout.split()[0] == "passive"
+    assert run(program).stdout.split()[0] == "1000"
 
 
 @pytest.mark.parametrize(
     "variables",
-    [{"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "1000"}, {"KMP_BLOCKTIME": "1"}, {"KMP_LIBRARY": "throughput"}],
+    [{"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "7"}, {"KMP_BLOCKTIME": "1"}, {"KMP_LIBRARY": "throughput"}],
 )
 def test_the_users_own_settings_win(variables):
-    program = "import os, curate.models; print(os.environ.get('OMP_WAIT_POLICY'))"
-    assert run(program, **variables).stdout.strip() == variables.get("OMP_WAIT_POLICY", "None")
+    program = "import os, curate.models; print(os.environ.get('GOMP_SPINCOUNT'))"
+    assert run(program, **variables).stdout.strip() == variables.get("GOMP_SPINCOUNT", "None")
 
 
 def test_nothing_is_set_once_torch_is_there():
-    program = "import os, sys; sys.modules['torch'] = os; import curate.models; print('OMP_WAIT_POLICY' in os.environ)"
+    program = "import os, sys; sys.modules['torch'] = os; import curate.models; print('GOMP_SPINCOUNT' in os.environ)"
     assert run(program).stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("own", [{}, {"OMP_WAIT_POLICY": "passive"}])
+@pytest.mark.parametrize("own", [{}, {"GOMP_SPINCOUNT": "7"}])
 def test_a_vllm_server_inherits_the_users_setting_alone(own):
     program = """
 from curate.models.clients.vllm_server.launch import environment
-print(environment("key", True).get("OMP_WAIT_POLICY"))
+print(environment("key", True).get("GOMP_SPINCOUNT"))
 """
-    assert run(program, **own).stdout.strip() == own.get("OMP_WAIT_POLICY", "None")
+    assert run(program, **own).stdout.strip() == own.get("GOMP_SPINCOUNT", "None")
