@@ -26,7 +26,8 @@ def test_a_conversation_with_a_real_server(wide):
         assert "".join(piece.text for piece in session.reply("the cat sings")) == first.text, "the same seed"
         for _ in session.reply("a dog"):
             session.stop()
-        assert session.last and session.last.finish_reason == "stopped"
+        # A fast server may have ended first; tests/api/test_chat.py stops answers of one that waits.
+        assert session.last and session.last.finish_reason in ("stopped", "length")
         for turn in range(9):
             list(session.reply(f"the dog reads {turn} lines now please"))
         assert session.left_out and "are left out from here on" in said.lines[-1]
