@@ -76,7 +76,7 @@ def _rows(trainer: str, *, warm: bool = True) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took, and the log of its steps."""
+    """The figures of one run, and the log of its steps."""
 
     figures: dict[str, float]
     history: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""A display that keeps what it is told."""
+"""A display that keeps its messages."""
 
 from schemas.progress import Progress
 

@@ -55,7 +55,7 @@ class Shown:
 
 
 class Printer:
-    """Prints the answers of one model or of several to standard output, and what is said of them to standard error."""
+    """Prints the answers of one model or of several to standard output, and messages about them to standard error."""
 
     def __init__(self, *, terminal: bool, as_json: bool = False) -> None:
         """Prepare to print.

@@ -104,7 +104,7 @@ class Inputs:
 
 
 def _set_up_editing(commands: Sequence[str]) -> None:
-    """Give ``input`` editing, a history of this session alone (no file keeps what is said), and Tab for commands."""
+    """Give ``input`` editing, a history of this session alone (kept in no file), and Tab for commands."""
     with contextlib.suppress(ImportError):  # it is missing on some systems
         import readline
 

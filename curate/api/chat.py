@@ -55,7 +55,7 @@ class ChatSession:
             top_p: Above 0, at most 1.
             max_tokens: The most tokens of an answer: by default 1,024; behind a server that is not ours, its own limit.
             seed: Chooses the random numbers; by default another one each time.
-            progress: Shows what is said of the model.
+            progress: The display for messages about the model.
 
         Raises:
             UserError: There is no such model, or it can't be loaded.

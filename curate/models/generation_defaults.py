@@ -8,7 +8,7 @@ from schemas.requests import Sampling
 
 TEMPERATURE = 0.7  # of a model that asks for none
 MAX_TOKENS = 1024
-# What changes the text of an answer, and is not applied here; the values at which it changes nothing.
+# Options that change the text of an answer and are not applied here, with the values at which they change nothing.
 NOT_APPLIED: Mapping[str, tuple[Any, ...]] = {
     "repetition_penalty": (1, None),
     "min_p": (0, None),

@@ -1,4 +1,4 @@
-"""The reasoning trace is told from the answer while it is written, wherever the text is cut."""
+"""The streamed text is split into reasoning trace and answer, wherever a piece ends."""
 
 import pytest
 

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import traceback
-import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,10 +24,10 @@ from curate.pipeline.scorer import Answer, no_model_calls
 from schemas.errors import OneLine
 from schemas.progress import Progress, StageWarning
 from train.answer_scorers import AnswerScorer
-from train.finding.find_trainer import find_trainer
 from train.job import Outcome
 from train.launch.channel import connect, receive, send
 from train.launch.job_file import read_job, reward_names
+from train.launch.run_trainer import run_trainer
 
 TO_END = 60.0  # seconds that a process may take to end once its training is done
 OUTCOME_TABLES = ("fates", "row_losses", "rollouts")
@@ -161,9 +160,7 @@ def _train(folder: Path, model: Path, starter: Starter, rank: int) -> Outcome:
     progress = ToldProgress(starter) if rank == 0 else Progress()
     rewards: dict[str, AnswerScorer] = {name: AskedScorer((), name, starter) for name in reward_names(folder)}
     job = read_job(folder, rewards, progress, no_model_calls)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return find_trainer(job.trainer).train(job, model)
+    return run_trainer(job, model, None)
 
 
 if __name__ == "__main__":

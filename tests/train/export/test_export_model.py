@@ -184,7 +184,7 @@ def test_licences_come_with_the_weights(tmp_path, lively):
     assert (done.path / "LICENSE.txt").read_text() == "Apache"
 
 
-# What is refused ------------------------------------------------------------------------------------------------------
+# Refusals -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

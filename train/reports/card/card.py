@@ -3,7 +3,6 @@
 ``card`` prints a record (``train.reports.card.card_facts``), so that an evaluation or an export prints it again.
 """
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from curate.storage.training_records import CURVES
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
 from train.reports.card.markdown import block, code, plain, table
-from train.reports.card.recipe_text import shortened
+from train.reports.card.recipe_text import shortened, yaml_text
 
 START, END = "<!-- gristmill: evaluations -->", "<!-- gristmill: end of the evaluations -->"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -59,8 +58,6 @@ def with_evaluations(text: str, evaluations: Sequence[Mapping[str, Any]]) -> str
 
 def _front(facts: Mapping[str, Any]) -> str:
     """Return the YAML at the head, which the hub reads."""
-    from ruamel.yaml import YAML
-
     hub, licence = facts["base_hub"], facts["licence"]
     of_one = facts["adapter"] and not facts["adapters_below"] and hub == facts["base_location"]
     values: dict[str, Any] = {"license": licence["id"]}
@@ -77,10 +74,7 @@ def _front(facts: Mapping[str, Any]) -> str:
     ]
     datasets = [name for name in facts["hub_datasets"] if HUB_NAME.fullmatch(name)]
     values |= {"datasets": datasets} if datasets else {}
-    text, writer = io.StringIO(), YAML(typ="safe", pure=True)
-    writer.default_flow_style, writer.width, writer.sort_base_mapping_type_on_output = False, 1000, False
-    writer.dump(values, text)
-    return f"---\n{text.getvalue()}---\n"
+    return f"---\n{yaml_text(values, width=1000)}---\n"
 
 
 def _head(facts: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ def recipe_text(recipe: Recipe, name: str) -> str:
         "split": whole.get("split"),
         "train": {key: whole["train"][key] for key in trainings},
     }
-    return _yaml(_without_passwords(without_secrets({key: value for key, value in parts.items() if value})))
+    return yaml_text(_without_passwords(without_secrets({key: value for key, value in parts.items() if value})))
 
 
 def shortened(text: str) -> str:
@@ -59,10 +59,11 @@ def _without_passwords(value: Any) -> Any:
     return PASSWORDS.sub("...", value) if isinstance(value, str) else value
 
 
-def _yaml(value: Any) -> str:
+def yaml_text(value: Any, width: int = 110) -> str:
+    """Return a value as YAML, its keys in their order, with lines of about ``width`` characters at most."""
     from ruamel.yaml import YAML
 
     text, writer = io.StringIO(), YAML(typ="safe", pure=True)
-    writer.default_flow_style, writer.width, writer.sort_base_mapping_type_on_output = False, 110, False
+    writer.default_flow_style, writer.width, writer.sort_base_mapping_type_on_output = False, width, False
     writer.dump(value, text)
     return text.getvalue()

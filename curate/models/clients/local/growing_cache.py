@@ -62,7 +62,7 @@ class GrowingLayer(DynamicLayer):
         if start is None or len(getattr(self, name)) < count or held.shape[-2] < width:
             start = self._make_room(name, held, count, width, left=width - held.shape[-2])
         buffer = getattr(self, name)[:count, :, start : start + width]
-        # What is masked counts for nothing, but only if it is a number: what was there before may be none.
+        # A masked value counts for nothing only if it is a number; the memory may have held none.
         buffer[len(held) :, :, : width - new.shape[-2]] = 0
         buffer[len(held) :, :, width - new.shape[-2] :] = new[rows]
         return buffer
