@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -54,6 +55,22 @@ class Terminal:
             self.read += new
         before, _, self.seen = self.seen.partition(text)
         return before
+
+    def interrupt(self, text: str = "") -> None:
+        """Press Ctrl-C until a text comes, or the process ends where there is none.
+
+        Once is not always enough: Python loses a Ctrl-C that comes after the prompt is printed and before it waits
+        for a key, up to the next key.
+        """
+        for _ in range(PATIENCE // 5):
+            self.type(CTRL_C)
+            if not text:
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(5)
+                    return
+            elif text in self.seen or select.select([self.out], [], [], 5)[0]:
+                self.until(text)
+                return
 
     def end(self) -> int:
         """Return the exit code, once it has ended."""
@@ -131,10 +148,11 @@ def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(talk):
     terminal.until("Go.")
     terminal.until(">>> ")
     assert server.asked[1]["messages"][1] == {"role": "assistant", "content": "Once upon"}
-    terminal.type("half a line" + CTRL_C)
-    terminal.until("Ctrl-C once more")
+    terminal.type("half a line")
+    terminal.until("half a line")
+    terminal.interrupt("Ctrl-C once more")
     terminal.until(">>> ")
-    terminal.type(CTRL_C)
+    terminal.interrupt()
     assert terminal.end() == 130
     assert "Traceback" not in terminal.read
 
