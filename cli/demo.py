@@ -7,7 +7,6 @@ import typer
 
 from cli.options import command_line, open_store, read_recipe
 from cli.tables import safe
-from cli.train import show_comparison
 
 TRY = (
     "SELECT prompt, response, value AS named FROM completions JOIN scores ON row_id = completion_id "
@@ -19,6 +18,7 @@ TRY = (
 
 def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     """Train and evaluate the demo's models, say what was learnt, and print what to try next."""
+    from cli.evaluating.show_evaluation import show_evaluation
     from cli.progress import Bars
     from train.api import evaluate, train
 
@@ -26,7 +26,7 @@ def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     with Bars() as bars:
         train(loaded, opened, None, bars)
         result = evaluate(loaded, opened, bars)
-    show_comparison(result.comparison)
+    show_evaluation(result)
     for line in what_was_learnt(result.answers):
         typer.echo(line)
     typer.echo(f"\nThe store is {opened.path}. It keeps every answer, score and decision. Commands to try next:")

@@ -18,8 +18,8 @@ from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
-from train.compare import compare
-from train.evaluation import evaluate_recipe
+from train.evaluating.comparison import compare_models
+from train.evaluating.evaluation import evaluate_recipe
 from train.find_refusals import refusals_of
 from train.plan import (
     check_training_sections,
@@ -103,8 +103,8 @@ class EvaluationResult:
 
     @property
     def comparison(self) -> pl.DataFrame:
-        """The models' means, and their differences to the first model with 95% intervals (``train.compare``)."""
-        return compare(self.stage)
+        """The models' means, and their differences to the first model with 95% intervals (``compare_models``)."""
+        return compare_models(self.stage)
 
     @property
     def answers(self) -> pl.DataFrame:

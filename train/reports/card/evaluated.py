@@ -6,7 +6,7 @@ import polars as pl
 
 from curate.storage.stage import Stage
 from curate.storage.store import Store
-from train.compare import compare
+from train.evaluating.comparison import compare_models
 from train.reports.card.card import with_evaluations
 
 CARD = "model/README.md"
@@ -18,8 +18,8 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
     """Return the evaluations of a training's model, the newest first, at most ``MOST``.
 
     Returns:
-        ``dataset``, ``made_at``, ``stage_id``, and ``rows``: those of ``train.compare.compare`` that are of the first
-        model or of this one.
+        ``dataset``, ``made_at``, ``stage_id``, and ``rows``: those of ``compare_models`` that are of the first model or
+        of this one.
     """
     found = []
     whole = [one for one in store.stages_labelled(LABEL) if one.rows("evaluations") and _is_whole(one)]
@@ -29,7 +29,7 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
         if own.is_empty():
             continue
         models = {named["model"][0], own["model"][0]}
-        rows = compare(stage).filter(pl.col("model").is_in(models)).to_dicts()
+        rows = compare_models(stage).filter(pl.col("model").is_in(models)).to_dicts()
         made_at = stage.manifest["made_at"][:16].replace("T", " ")
         found.append({"dataset": own["dataset"][0], "made_at": made_at, "stage_id": stage.stage_id, "rows": rows})
         if len(found) == MOST:

@@ -5,7 +5,7 @@ import polars as pl
 from curate.storage.stage import Stage
 
 
-def compare(stage: Stage) -> pl.DataFrame:
+def compare_models(stage: Stage) -> pl.DataFrame:
     """Compare the models of an evaluation, each with the first one.
 
     The interval is the normal approximation, difference +/- 1.96 x standard error, over the prompts for which both

@@ -1,7 +1,7 @@
 """Runs the section ``evaluate`` of a recipe: models answer held-out prompts, and scorers score the answers.
 
 Base and trained models are comparable because everything but the model is the same: the prompts, the sampling, the
-scorers' settings. ``train.compare`` makes the table that says whether a training helped.
+scorers' settings. ``train.evaluating.comparison`` makes the table that says whether a training helped.
 """
 
 import hashlib

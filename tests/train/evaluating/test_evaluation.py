@@ -9,8 +9,8 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.train.tables import recipe_with, rl_rows, sft_rows, write_stage
-from train.compare import compare
-from train.evaluation import evaluate_recipe, plan_evaluation
+from train.evaluating.comparison import compare_models
+from train.evaluating.evaluation import evaluate_recipe, plan_evaluation
 
 MODELS = {"student": ModelRef("student", "x@1", "/nowhere"), "s": ModelRef("s", "x@1>s", "/nowhere")}
 SECTIONS = (
@@ -133,7 +133,7 @@ def test_the_comparison_pairs_only_prompts_that_have_scores(store: Store):
             "value": base + after,
         }
     )
-    found = compare(write_stage(store, "evaluations", rows)).rows(named=True)
+    found = compare_models(write_stage(store, "evaluations", rows)).rows(named=True)
     assert [(r["model"], r["n"], r["nulls"], r["mean"]) for r in found] == [("b", 5, 1, 0.4), ("a", 5, 1, 0.8)]
     assert (found[0]["difference"], found[0]["low"]) == (None, None)
     # Four prompts have both scores; their differences are 1, 0, 0, 1: mean 0.5, standard error 0.57735 / 2.
@@ -161,6 +161,6 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(tmp_path: Path)
                 "value": np.concatenate([before, after]),
             }
         )
-        found = compare(write_stage(store, "evaluations", rows)).row(1, named=True)
+        found = compare_models(write_stage(store, "evaluations", rows)).row(1, named=True)
         hits += found["low"] <= 0.09 <= found["high"]
     assert 0.85 <= hits / runs <= 1.0

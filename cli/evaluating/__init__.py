@@ -1,0 +1,1 @@
+"""Prints an evaluation: its tables, each in a file of its own."""
