@@ -4,7 +4,8 @@ On a CPU torch divides an operation among the threads of an OpenMP library, and 
 step of a model. By default a thread that has done its share runs in a loop for milliseconds until there is more to do.
 While other processes want the same core, it takes the core from the very thread that it waits for: two threads on two
 busy cores took 5 times the processor time of threads that sleep, and longer than one thread (docs/benchmarks.md).
-Results are the same to the last bit.
+On a machine with nothing else to do it saves time to wait awake, above all with a small model, so it is left as it is
+there. Results are the same to the last bit.
 """
 
 import os
@@ -18,15 +19,20 @@ _set_here: tuple[str, ...] = ()
 
 
 def let_waiting_threads_sleep() -> None:
-    """Set ``GOMP_SPINCOUNT`` for this process, and for the processes of a training, which inherit it.
+    """On a busy machine set ``GOMP_SPINCOUNT`` for this process, and for the processes of a training, which inherit it.
 
     Nothing changes once torch is loaded, or where the user has set one of the variables by which OpenMP's libraries
     choose how a thread waits.
     """
     global _set_here
-    if "torch" not in sys.modules and not any(name in os.environ for name in OWN_SETTINGS):
+    if "torch" not in sys.modules and _is_busy() and not any(name in os.environ for name in OWN_SETTINGS):
         os.environ[ROUNDS] = FEW
         _set_here = (ROUNDS,)
+
+
+def _is_busy() -> bool:
+    """Return whether there was work for all cores in the last minute (the load average)."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] >= (os.cpu_count() or 1)
 
 
 def set_here() -> tuple[str, ...]:

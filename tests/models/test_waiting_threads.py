@@ -1,4 +1,4 @@
-"""Threads of torch that wait for one another sleep, unless the user has chosen how they wait."""
+"""Threads of torch that wait for one another sleep on a busy machine, unless the user has chosen how they wait."""
 
 import os
 import subprocess
@@ -20,8 +20,10 @@ MODULES = (
 )
 
 
-def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(program: str, load: float = 99.0, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program on a machine that has, as far as it can see, this load for each core."""
     environment = {k: v for k, v in os.environ.items() if k not in OWN_SETTINGS} | variables
+    program = f"import os; os.getloadavg = lambda: (os.cpu_count() * {load}, 0.0, 0.0)\n{program}"
     return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
 
 
@@ -30,6 +32,12 @@ def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def test_the_library_of_torch_reads_the_setting():
     told = run("import curate.models, torch", OMP_DISPLAY_ENV="verbose").stderr
     assert "GOMP_SPINCOUNT = '1000'" in told
+
+
+@pytest.mark.parametrize(("load", "rounds"), [(0.0, "None"), (0.9, "None"), (1.0, "1000")])
+def test_threads_are_left_alone_on_a_quiet_machine(load, rounds):
+    program = "import curate.models; print(os.environ.get('GOMP_SPINCOUNT'))"
+    assert run(program, load).stdout.strip() == rounds
 
 
 @needs("trl")
