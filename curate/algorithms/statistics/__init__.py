@@ -1,1 +1,1 @@
-"""Figures of how two ratings of the same answers agree, each with an interval that allows for clusters of answers."""
+"""Figures with 95% intervals: how two ratings agree, and mean differences over prompts and seeds, all by clusters."""
