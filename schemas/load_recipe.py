@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
-from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Evaluation, Recipe
+from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Evaluation, Recipe, Retention
 from schemas.trained_models import check_trained_models, with_trained_scorers
 from schemas.yaml_file import override, parse, plain_values, read_text
 
@@ -171,7 +171,7 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     where, key = f"{path}:{line}" if lines else str(path), ".".join(loc)
     if finding["type"] == "extra_forbidden":
         section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
-        section = EarlyStopping if loc[-2:-1] == ["early_stopping"] else section
+        section = {"early_stopping": EarlyStopping, "retention": Retention}.get(loc[-2] if loc[1:] else "", section)
         known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
         owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
         return unknown(f"key{owner} called", loc[-1], known, where)

@@ -161,8 +161,23 @@ class Training(Open):
         return {"patience": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+class Retention(Strict):
+    """The general prompts and texts that show what a training damaged: files of the recipe's own, else gristmill's.
+
+    Attributes:
+        prompts: A JSON Lines file whose rows have a ``prompt``.
+        texts: A JSON Lines file whose rows have a ``text``.
+    """
+
+    prompts: str | None = Field(default=None, min_length=1)
+    texts: str | None = Field(default=None, min_length=1)
+
+
 class Evaluation(Strict):
-    """The section ``evaluate``: which models answer which held-out prompts, and which scorers judge the answers."""
+    """The section ``evaluate``: which models answer which held-out prompts, and which scorers judge the answers.
+
+    ``retention`` is None where the recipe switches it off.
+    """
 
     models: list[str]
     dataset: str
@@ -171,6 +186,17 @@ class Evaluation(Strict):
     n: int = Field(default=1, ge=1)
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int = Field(default=256, ge=1)
+    retention: Retention | None = Retention()
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _switched(cls, value: Any) -> Any:
+        """Read ``false`` as None and ``true`` as the prompts and texts that come with gristmill."""
+        if isinstance(value, bool):
+            return {} if value else None
+        if value is not None and not isinstance(value, dict | Retention):
+            raise ValueError("expected false, true or {prompts: FILE, texts: FILE}")
+        return value
 
 
 class Budget(Strict):

@@ -18,8 +18,10 @@ from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
+from train.evaluating.behaviour import behaviour, damage_warnings
 from train.evaluating.comparison import compare_models
 from train.evaluating.evaluation import evaluate_recipe
+from train.evaluating.retention_changes import retention_changes
 from train.find_refusals import refusals_of
 from train.plan import (
     check_training_sections,
@@ -110,6 +112,21 @@ class EvaluationResult:
     def answers(self) -> pl.DataFrame:
         """Every answer with its score: the rows of the table ``evaluations``."""
         return self.stage.read("evaluations")
+
+    @property
+    def behaviour(self) -> pl.DataFrame:
+        """How the models answer: length, what is cut off, how many answers differ (``train.evaluating.behaviour``)."""
+        return behaviour(self.stage)
+
+    @property
+    def retention(self) -> pl.DataFrame:
+        """The perplexities on general texts, and their changes to the start model's (``retention_changes``)."""
+        return retention_changes(self.stage)
+
+    @property
+    def warnings(self) -> pl.DataFrame:
+        """The signs of damage or of a gamed reward, by model and split (``damage_warnings``)."""
+        return damage_warnings(self.stage)
 
     def __repr__(self) -> str:
         """Return the comparison."""

@@ -3,6 +3,7 @@
 import polars as pl
 
 from curate.storage.stage import Stage
+from train.evaluating.own_rows import scored_rows
 
 
 def compare_models(stage: Stage) -> pl.DataFrame:
@@ -21,7 +22,7 @@ def compare_models(stage: Stage) -> pl.DataFrame:
         difference to the first model of the model's mean over its samples; ``low`` and ``high`` are the ends of its
         95% interval. These three are null for the first model.
     """
-    rows = stage.read("evaluations")
+    rows = scored_rows(stage.read("evaluations"))
     keys = ["split", "scorer"]
     prompt_means = rows.group_by(*keys, "model", "prompt_id", maintain_order=True).agg(pl.col("value").mean())
     first = rows["model"][0] if rows.height else None

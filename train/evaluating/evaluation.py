@@ -13,17 +13,19 @@ import polars as pl
 
 from curate.models.gateway import Gateway
 from curate.models.model_ref import ModelRef
-from curate.models.scorer_requests import ScorerRequests
 from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
-from schemas.messages import assistant_messages
 from schemas.progress import Progress
 from schemas.recipe import Evaluation, Recipe
 from schemas.rows import DATASET_TABLES
 from train.answer_scorers import OPTIONAL, AnswerScorer, answer_scorers, prompt_columns, requests_for
+from train.evaluating.expected import expected_by_split, taught_by_split
+from train.evaluating.general.general_set import General, general_set
+from train.evaluating.retention import Retention, about_damage, start_model
+from train.evaluating.scored_answers import score_answers, with_prompts
 
 LABEL = "evaluate"
 
@@ -40,6 +42,8 @@ class PlannedEvaluation:
         stage_id: The id of its stage.
         stage: Its result, or None if it has not been done.
         depends_on: Everything that the result depends on; ``stage_id`` is its hash.
+        general: The general prompts and texts; None where retention is switched off.
+        expected: Figures of the answers that the rows expect, by split (``train.evaluating.expected``).
     """
 
     refs: dict[str, ModelRef]
@@ -49,6 +53,8 @@ class PlannedEvaluation:
     stage_id: str
     stage: Stage | None
     depends_on: dict[str, Any]
+    general: General | None
+    expected: dict[str, Any]
 
     def without_replies(self, keys: list[str], store: Store) -> "PlannedEvaluation":
         """Return the plan of the part that can be done while the replies to these requests are missing."""
@@ -126,16 +132,21 @@ def plan_evaluation(
     depends_on = {
         "rows": hashlib.sha256(rows.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32],
         "scorers": {name: scorer.key() for name, scorer in scorers.items()},
-        "settings": evaluation.model_dump(exclude={"models", "by"}),
+        "settings": evaluation.model_dump(exclude={"models", "by", "retention"}),
         "seed": recipe.seed,
         "code": code_hash(held_out_prompts, _evaluate, AnswerScorer),
     }
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
+    general = general_set(recipe)
+    if general is not None and (start := start_model(refs)) is not None:
+        depends_on["retention"] = [general.key(), refs[start].identity]
     ids = {name: content_id("e", fingerprint(depends_on), name, ref.identity) for name, ref in refs.items()}
     depends_on["models"] = [[name, ref.identity] for name, ref in refs.items()]
     stage_id = fingerprint(depends_on)[:12]
-    return PlannedEvaluation(refs, ids, rows, scorers, stage_id, store.stage(stage_id), depends_on)
+    stage = store.stage(stage_id)
+    expected = {} if stage else expected_by_split(rows, datasets[evaluation.dataset])
+    return PlannedEvaluation(refs, ids, rows, scorers, stage_id, stage, depends_on, general, expected)
 
 
 def _section(recipe: Recipe) -> Evaluation:
@@ -191,9 +202,10 @@ def _check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:
 
 def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway: Gateway) -> Stage:
     """Ask the models, score the answers and write the stage."""
-    evaluation = _section(recipe)
-    answers = {
-        name: gateway.ask(
+    evaluation, answers = _section(recipe), {}
+    retention = Retention(planned.general, planned.refs, gateway, LABEL)
+    for name, ref in planned.refs.items():
+        answers[name] = gateway.ask(
             ref,
             planned.rows["messages"].to_list(),
             n=evaluation.n,
@@ -202,16 +214,17 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
             label=f"{LABEL} {name}",
             tools=planned.rows["tools"].to_list(),
         )
-        for name, ref in planned.refs.items()
-    }
-    tables = {name: _with_prompts(table, planned.rows) for name, table in answers.items()}
+        retention.ask(name)
+    tables = {name: with_prompts(table, planned.rows) for name, table in answers.items()}
+    retention.read_answers(tables)
     if models := [ref for scorer in planned.scorers.values() for ref in scorer.models]:
         gateway.unload_except(models)
     requests = requests_for(planned.scorers, gateway, recipe.seed, f"{LABEL}, scores")
-    scored = _score(tables, planned.scorers, requests)
+    scored = score_answers(tables, planned.scorers, requests)
+    scored = {name: pl.concat([rows, retention.rows(name)], how="diagonal_relaxed") for name, rows in scored.items()}
     transient = [
         key for table in answers.values() if "transient" in table.columns for key in table.filter("transient")["key"]
-    ] + requests.transient
+    ] + [*requests.transient, *retention.transient]
     if transient:  # requests that failed but may succeed on another day: the next evaluation asks them again
         planned = planned.without_replies(transient, store)
         if planned.stage:
@@ -220,7 +233,7 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
 
 
 def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dict[str, pl.DataFrame]) -> Stage:
-    evaluation, means = _section(recipe), []
+    evaluation, means, taught = _section(recipe), [], {}
     label = LABEL + recipe.limit_suffix
     with store.new_stage(planned.stage_id, label, what=planned.depends_on, rows_in=planned.rows.height) as writer:
         for name, ref in planned.refs.items():
@@ -231,52 +244,14 @@ def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dic
                 training_id=pl.lit(training_id, pl.String),
             )
             writer.write("evaluations", rows)
+            taught[name] = taught_by_split(rows, ref, store)
             means.append(f"{name} {_mean(rows, evaluation.by[0])}")
+        writer.info["damage"] = about_damage(planned.refs, planned.general) | {
+            "expected": planned.expected,
+            "taught": taught,
+        }
         writer.info["result"] = f"{planned.rows.height:,} prompts: " + ", ".join(means)
     return writer.stage()
-
-
-def _with_prompts(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return a model's answers with their messages as ``completion``, and the columns of their prompts."""
-    nothing = pl.lit(None, pl.String)
-    columns = ("reasoning_content", "tool_calls", "error")
-    table = answers.with_columns(nothing.alias(name) for name in columns if name not in answers.columns)
-    replies = table.select("response", "reasoning_content", "tool_calls")
-    messages = [assistant_messages(*reply) for reply in replies.iter_rows()]
-    table = table.with_columns(completion=pl.Series(messages, dtype=pl.String))
-    return table.join(rows.with_row_index("row").cast({"row": pl.Int64}), on="row", how="left", maintain_order="left")
-
-
-def _score(
-    tables: dict[str, pl.DataFrame], scorers: dict[str, AnswerScorer], requests: ScorerRequests
-) -> dict[str, pl.DataFrame]:
-    """Score every model's answers with every scorer; return the rows of ``evaluations`` of each model.
-
-    All models' answers are scored together, so that a score that depends on the whole set (a z-score, a slope on
-    length) is comparable. Each model's answers to a prompt are a group of their own.
-    """
-    columns = ["split", "row_id", "prompt_id", "sample_index", "prompt", "response", "finish_reason"]
-    every = pl.concat([table.with_columns(model=pl.lit(name)) for name, table in tables.items()]).with_row_index("at")
-    failed = pl.col("response").is_null()  # the request failed for good: there is no answer to score
-    answers = every.filter(~failed)
-    grouped = answers.with_columns(prompt_id=pl.concat_str("model", "prompt_id", separator=" "))
-    rows = every.rename({"error": "request_error"}).select("at", "model", *columns, "request_error")
-    parts = []
-    for name, scorer in scorers.items():
-        values = pl.concat([answers.select("at"), scorer.values(grouped, requests.answer)], how="horizontal")
-        scored = rows.join(values, on="at", how="left", maintain_order="left")
-        parts.append(
-            scored.select(
-                "model",
-                *columns,
-                "value",
-                "detail",
-                scorer=pl.lit(name),
-                error=pl.when(failed).then("request_error").otherwise("error"),
-            )
-        )
-    table = pl.concat(parts)
-    return {name: table.filter(pl.col("model") == name) for name in tables}
 
 
 def _mean(scored: pl.DataFrame, scorer: str) -> str:

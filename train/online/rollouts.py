@@ -47,6 +47,7 @@ class Rollouts:
         rows: The prompts' rows, in the order of the dataset's ``row_index``.
         ends: The tokens that end an answer; known once the trainer is built.
         evaluated: How many answers to a held-out prompt an evaluation samples; known once the trainer is built.
+        unseen: The answers to train on since ``take_unseen`` was called, with the values of the first reward.
     """
 
     def __init__(self, rows: pl.DataFrame, say: Callable[[str], None] = lambda message: None) -> None:
@@ -55,6 +56,7 @@ class Rollouts:
         self.ends: frozenset[int] = frozenset()
         self.evaluated: int | None = None
         self._batches: list[pl.DataFrame] = []
+        self.unseen: list[pl.DataFrame] = []
         self._open: list[pl.DataFrame] = []  # a frame for each reward, of the answers without advantages so far
 
     def add(self, step: int, answers: pl.DataFrame, reward: str, scored: pl.DataFrame) -> None:
@@ -87,7 +89,13 @@ class Rollouts:
             step = batch["step"] - (phase == "eval")  # of the last step done
             completed = {"step": step, "phase": phases, "advantage": values}
             self._batches.append(pl.DataFrame({name: batch[name] for name in batch.columns} | completed))
+        self.unseen += self._open[:1] if phase == "train" else []
         self._open = []
+
+    def take_unseen(self) -> pl.DataFrame | None:
+        """Return the answers to train on that were sampled by this process since the last call, or None."""
+        found, self.unseen = self.unseen, []
+        return pl.concat(found, how="diagonal_relaxed") if found else None
 
     def _say_without_value(self) -> None:
         for batch in self._open:
@@ -127,6 +135,8 @@ class Rollouts:
     def restore(self, rows: pl.DataFrame) -> None:
         """Start from the rows that an interrupted training recorded."""
         self._batches, self._open = [rows], []
+        reward = rows["reward"][0] if rows.height else None
+        self.unseen = [rows.filter((pl.col("phase") == "train") & (pl.col("reward") == reward))]
 
 
 def sampled_file(checkpoint: Path) -> Path:

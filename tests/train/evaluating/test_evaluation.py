@@ -15,7 +15,7 @@ from train.evaluating.evaluation import evaluate_recipe, plan_evaluation
 MODELS = {"student": ModelRef("student", "x@1", "/nowhere"), "s": ModelRef("s", "x@1>s", "/nowhere")}
 SECTIONS = (
     "train:\n  s: {trainer: sft, dataset: sft, model: student}\n"
-    "evaluate: {models: [student, s], dataset: rl, by: [own.mine.chars, own.mine.odd], n: 2}\n"
+    "evaluate: {models: [student, s], dataset: rl, by: [own.mine.chars, own.mine.odd], n: 2, retention: false}\n"
 )
 
 

@@ -29,7 +29,8 @@ def figures(logs: dict[str, Any], *, rewarded: bool, parts: bool) -> str:
         shown = f"reward {_value(logs['reward'])}"
         if parts and len(means) > 1:
             shown += f" ({', '.join(f'{name} {_value(value)}' for name, value in means.items())})"
-        return shown
+        length = logs.get("completions/mean_length")
+        return f"{shown}, {length:,.0f} tokens an answer" if isinstance(length, int | float) else shown
     shown = f"loss {_value(logs['loss'])}" if "loss" in logs else ""
     margin = logs.get(MARGIN)
     return f"{shown}, margin {_value(margin)}" if shown and margin is not None else shown

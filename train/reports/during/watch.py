@@ -11,6 +11,7 @@ from train.reports.before.facts import Facts, fact_lines, too_little_memory
 from train.reports.before.given_rows import GivenRows
 from train.reports.before.loaded import kind_of, loaded_facts
 from train.reports.before.memory import most_held
+from train.reports.during.collapse_watch import Collapse
 from train.reports.during.live_line import (
     Lines,
     estimate_line,
@@ -45,6 +46,7 @@ class Watch(TrainerCallback):
         self.pace = Pace(0, 0)
         self.lines = Lines(self.mark)
         self.evaluated: dict[str, Any] = {}
+        self.collapse = Collapse(job, trainer)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Say the facts, and show the bar, with the steps of an interrupted training done."""
@@ -70,6 +72,7 @@ class Watch(TrainerCallback):
         """Measure the step, and show it: at once, or with the figures that TRL is about to log."""
         now = time.monotonic()
         self.pace.step(now - self.mark)
+        self.collapse.see_answers()
         self.mark, self.pending = now, True
         if not control.should_log:
             self._show_step(args, state, control)
@@ -88,6 +91,7 @@ class Watch(TrainerCallback):
         tokens = found.get("num_tokens")
         if isinstance(tokens, int | float):
             self.pace.count(tokens)
+        self.collapse.see_logs(state.global_step, found)
         if wrong := not_numbers(found):
             self._warn(args, state, wrong)
         self._show_step(args, state, control)
@@ -120,14 +124,16 @@ class Watch(TrainerCallback):
         peak = most_held()
         is_its_own = peak is not None and self.held is not None and peak > self.held
         measured = {"memory_measured": peak if is_its_own else None, "seconds_a_step": self.pace.seconds_a_step}
-        return {"facts": self.facts.as_metrics() | measured | {"tokens_a_second": self.pace.tokens_a_second}}
+        facts = self.facts.as_metrics() | measured | {"tokens_a_second": self.pace.tokens_a_second}
+        return {"facts": facts} | self.collapse.metrics()
 
     def _show_step(self, args: Any, state: Any, control: Any) -> None:
         if not self.pending:
             return
         self.pending = False
         left, pace, progress = evaluations_left(args, state), self.pace, self.job.progress
-        progress.advance(1, note_of(self.shown, pace, left, ended=control.should_training_stop))
+        shown = self.collapse.beside(self.shown)
+        progress.advance(1, note_of(shown, pace, left, ended=control.should_training_stop))
         if not self.estimated and pace.is_known:
             self.estimated = True
             if (pace.left(left) or 0.0) >= NEGLIGIBLE and pace.total - pace.done > 1:
@@ -138,7 +144,7 @@ class Watch(TrainerCallback):
 
     def _tell(self, evaluations: int, *, ended: bool) -> None:
         self.told = self.pace.done
-        note = note_of(self.shown_parts, self.pace, evaluations, ended=ended)
+        note = note_of(self.collapse.beside(self.shown_parts), self.pace, evaluations, ended=ended)
         self.job.progress.status(step_line(self.job.name, self.pace, note))
 
     def _warn(self, args: Any, state: Any, wrong: list[str]) -> None:
