@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from curate.algorithms.statistics.cluster_variance import cluster_variance
+from curate.algorithms.statistics.student import t_quantile
+
 Z = 1.959963984540054  # the normal distribution's 97.5% quantile
 
 
@@ -50,23 +53,20 @@ def figure(
     Args:
         value: The figure.
         influence: Each answer's influence on it; their mean is 0.
-        cluster: Each answer's cluster, as a whole number from 0 up.
+        cluster: Each answer's cluster.
         span: The least and the greatest value that the figure can have.
         independent: How many independent answers a figure without variance, such as a perfect one, is worth; the
             number of clusters by default.
     """
-    count = len(influence)
-    sums = np.bincount(cluster, influence)[np.bincount(cluster) > 0]
-    clusters = len(sums)
+    count, (low, high) = len(influence), span
+    variance, freedom, clusters = cluster_variance(influence / (count * (high - low)), cluster)
     if clusters < 2:
         return Figure(float(value), None, None, count, "one prompt gives no interval")
-    low, high = span
     share = min(max((value - low) / (high - low), 0.0), 1.0)
-    variance = float(np.sum(sums**2)) * clusters / (clusters - 1) / (count * (high - low)) ** 2
     effective = share * (1 - share) / variance if variance > 1e-18 else 0.0
     if effective <= 0:
         effective = float(independent if independent is not None else clusters)
-    least, most = wilson(share, effective, t_quantile(clusters - 1))
+    least, most = wilson(share, effective, t_quantile(round(freedom, 2)))
     return Figure(float(value), float(low + (high - low) * least), float(low + (high - low) * most), count)
 
 
@@ -75,16 +75,3 @@ def wilson(share: float, count: float, z: float = Z) -> tuple[float, float]:
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
-
-
-def t_quantile(freedom: int) -> float:
-    """Return the 97.5% quantile of Student's t, to 1% from 2 degrees of freedom up (Abramowitz and Stegun 26.7.5)."""
-    if freedom < 3:
-        return (12.706, 4.303)[max(freedom, 1) - 1]
-    terms = (
-        (Z**3 + Z) / 4,
-        (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96,
-        (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
-        (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160,
-    )
-    return Z + sum(term / freedom ** (power + 1) for power, term in enumerate(terms))

@@ -1,14 +1,15 @@
 """95% intervals of mean differences: over clusters of prompts, over seeds, and over both.
 
-All are Student's t, with degrees of freedom from the clusters or seeds, not from the answers. Where scores have a
-range, such as 0 to 1, an interval over prompts has Wilson's form (1927): it is the t interval in the middle of the
-range, and stays inside at its ends, where t covers too little. An interval of no width is never given.
+All are Student's t, with degrees of freedom from the clusters or seeds, not from the answers. Where differences have
+a range, as those of scores from 0 to 1, t claims too much near its ends and where few prompts differ: each end is then
+the farther one of t's and of Wilson's (1927). An interval of no width is never given.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from curate.algorithms.statistics.cluster_variance import cluster_variance
 from curate.algorithms.statistics.figures import wilson
 from curate.algorithms.statistics.student import t_quantile, two_sided_p
 
@@ -41,10 +42,9 @@ class Interval(NamedTuple):
 def clustered_interval(values: np.ndarray, cluster: np.ndarray, span: Span | None = None) -> Interval:
     """Return the mean of one difference a prompt, with the interval of new prompts, of other clusters.
 
-    Clusters are families of prompts, whose answers are no independent ones (Miller 2024, arXiv 2411.00640). Their
-    sums give the variance, each with the correction CR2 of Bell and McCaffrey (2002). The degrees of freedom are
-    theirs too, as if the prompts of a cluster had one answer: the clusters less one where all are of one size, and
-    fewer where one cluster has most of the prompts.
+    Clusters are families of prompts, whose answers are no independent ones (Miller 2024, arXiv 2411.00640). Their sums
+    give the variance, with the correction CR2 and the degrees of freedom of Bell and McCaffrey (2002): the clusters
+    less one where all are of one size, and fewer where one cluster has most of the prompts.
 
     Args:
         values: The difference of each prompt [N]; nan for a prompt without one, which is left out.
@@ -63,7 +63,7 @@ def clustered_interval(values: np.ndarray, cluster: np.ndarray, span: Span | Non
         what = "one prompt gives no interval" if len(values) == 1 else "the prompts are of one family"
         return Interval(value, why=what)
     if variance > NO_SPREAD * float(np.max(np.abs(values))) ** 2:
-        return _t_interval(value, variance, freedom, span)
+        return _t_interval(value, variance, freedom, _Range.of(values, span))
     if span is None:
         return Interval(value, freedom=freedom, error=0.0, why="all differences are equal")
     return _of_equal(value, clusters, freedom, span)
@@ -93,8 +93,9 @@ def seed_interval(differences: np.ndarray) -> Interval:
 def two_way_interval(cells: np.ndarray, cluster: np.ndarray, span: Span | None = None) -> Interval:
     """Return the mean difference over seeds and prompts, with the interval of new seeds and new prompts.
 
-    The variances of the seeds' means and of the prompts' means (by clusters) are added, which counts the rest of each
-    cell twice, and t has the fewer of their two degrees of freedom: both make the interval wider, never narrower.
+    The half-widths of t over the seeds' means and of t over the prompts' means (by clusters) are added as squares
+    (Howe 1974). What is left of each cell counts in both, so that the interval is rather too wide than too narrow. The
+    degrees of freedom are the fewer ones, and the error is the one that they give this width.
 
     Args:
         cells: The difference of each seed and prompt [S, N]; nan where there is none.
@@ -113,55 +114,61 @@ def two_way_interval(cells: np.ndarray, cluster: np.ndarray, span: Span | None =
     influence = np.where(known, cells - means[:, None], 0.0) / known.sum(axis=1)[:, None] / len(cells)
     asked = known.any(axis=0)
     variance, freedom, clusters = cluster_variance(influence.sum(axis=0)[asked], np.asarray(cluster)[asked])
-    value, freedom = over_seeds.value, min(freedom, len(cells) - 1.0)
     if clusters < 2:
-        return Interval(value, why="the prompts are of one family")
-    variance += (over_seeds.error or 0.0) ** 2
+        return Interval(over_seeds.value, why="the prompts are of one family")
+    of_seeds = len(cells) - 1.0
+    half = t_quantile(of_seeds) ** 2 * (over_seeds.error or 0.0) ** 2 + t_quantile(round(freedom, 2)) ** 2 * variance
+    value, freedom = over_seeds.value, min(freedom, of_seeds)
+    variance = half / t_quantile(round(freedom, 2)) ** 2
     if variance > NO_SPREAD * float(np.nanmax(np.abs(cells))) ** 2:
-        return _t_interval(value, variance, freedom, span)
+        return _t_interval(value, variance, freedom, _Range.of(cells[known], span))
     if span is None:
         return Interval(value, freedom=freedom, error=0.0, why="all differences are equal")
     return _of_equal(value, clusters, freedom, span)
 
 
-def cluster_variance(influence: np.ndarray, cluster: np.ndarray) -> tuple[float, float, int]:
-    """Return the variance of a sum of influence values by clusters, its degrees of freedom, and the clusters.
+class _Range(NamedTuple):
+    """The range of differences, and the part of it on one side of 0 where all of them are, if they are."""
 
-    Args:
-        influence: How far each prompt moves the figure [N]; they add up to 0.
-        cluster: The cluster of each prompt [N].
-    """
-    _, code, sizes = np.unique(cluster, return_inverse=True, return_counts=True)
-    clusters = len(sizes)
-    if clusters < 2:
-        return 0.0, 0.0, clusters
-    share = sizes / sizes.sum()
-    variance = float(np.sum(np.bincount(code, influence) ** 2 / (1 - share)))
-    # Of B, the matrix of the estimated variance as a quadratic form, where a cluster's prompts have one answer:
-    # (trace of B)^2 / (trace of B^2), without the matrix itself.
-    squares, weight = float(np.sum(share**2)), share**2 / (1 - share)
-    trace = float(np.sum(weight * (1 - 2 * share + squares)))
-    none, one, two = (float(np.sum(weight * share**power)) for power in range(3))
-    every = squares**2 * none**2 + 2 * two * none - 4 * squares * one * none + 2 * one**2
-    own = np.sum(weight**2 * ((1 - 2 * share + squares) ** 2 - (squares - 2 * share) ** 2))
-    return variance, max(1.0, trace**2 / (every + float(own))), clusters
+    low: float
+    high: float
+    side: Span | None
+
+    @classmethod
+    def of(cls, values: np.ndarray, span: Span | None) -> "_Range | None":
+        """Return the range of these differences; None where they have none."""
+        if span is None:
+            return None
+        low, high = span
+        side = (0.0, high) if values.min() >= 0 else (low, 0.0) if values.max() <= 0 else None
+        return cls(low, high, side if low < 0 < high else None)
 
 
-def _t_interval(value: float, variance: float, freedom: float, span: Span | None = None) -> Interval:
-    """Return the t interval of an estimate; in Wilson's form where there is a range."""
+def _t_interval(value: float, variance: float, freedom: float, within: _Range | None = None) -> Interval:
+    """Return the t interval of an estimate; where there is a range, with Wilson's ends where these are farther."""
     error, quantile = float(np.sqrt(variance)), t_quantile(round(freedom, 2))
-    if span is None:
-        half, p = quantile * error, two_sided_p(value / error, freedom)
-        return Interval(value, value - half, value + half, freedom, p, error)
-    low, high = span
-    share, none = (value - low) / (high - low), -low / (high - low)
-    room = share * (1 - share)
-    if room <= 0 or variance >= room * (high - low) ** 2:  # outside the range, or one end against the other
-        room = 0.25
-    effective = room * (high - low) ** 2 / variance
+    low, high, p = value - quantile * error, value + quantile * error, two_sided_p(value / error, freedom)
+    if within is None:
+        return Interval(value, low, high, freedom, p, error)
+    ends = [_wilson(value, variance, quantile, span) for span in ((within.low, within.high), within.side) if span]
+    low, high = min(low, *(end[0] for end in ends)), max(high, *(end[1] for end in ends))
+    if within.low < 0 < within.high:
+        # The t for which Wilson's end is 0, so that p is below 0.05 where the interval is clear of it.
+        room = (value - within.low) * (within.high - value)
+        at_none = np.sqrt(max(room, 0.0) / (-within.low * within.high))
+        p = max(p, two_sided_p(value / error * at_none, freedom))
+    return Interval(value, max(low, within.low), min(high, within.high), freedom, p, error)
+
+
+def _wilson(value: float, variance: float, quantile: float, span: Span) -> Span:
+    """Return the ends of Wilson's interval of a mean in a range, worth as many answers as its variance says."""
+    low, width = span[0], span[1] - span[0]
+    share = (value - low) / width
+    effective = share * (1 - share) * width**2 / variance
+    if effective <= 0:  # at an end of the range, or outside it by a rounding error
+        return value, value
     least, most = wilson(share, effective, quantile)
-    p = two_sided_p((share - none) / np.sqrt(none * (1 - none) / effective), freedom) if 0 < none < 1 else None
-    return Interval(value, low + (high - low) * least, low + (high - low) * most, freedom, p, error)
+    return low + width * least, low + width * most
 
 
 def _of_equal(value: float, clusters: int, freedom: float, span: Span) -> Interval:

@@ -6,10 +6,12 @@ the same ones again.
 
 from functools import cache
 from math import erfc, inf, sqrt
+from typing import Any
 
 import numpy as np
 
 POWER = 0.8  # the chance with which the smallest effect is seen
+MANY = 200  # degrees of freedom
 NODES = 4000  # of the sum over the estimated spread, for the power
 
 
@@ -71,7 +73,9 @@ def _beta(x: float, freedom: float) -> float:
     """Return the regularised incomplete beta function of x with freedom / 2 and 1 / 2."""
     import mpmath
 
-    return float(mpmath.betainc(freedom / 2, 0.5, 0, x, regularized=True))
+    # Machine numbers are four times as fast, and exact to 12 digits, but overflow for many degrees.
+    context: Any = mpmath.fp if freedom < MANY else mpmath
+    return float(context.betainc(freedom / 2, 0.5, 0, x, regularized=True))
 
 
 def _spread(freedom: float) -> tuple[np.ndarray, np.ndarray]:

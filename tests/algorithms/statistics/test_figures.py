@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.algorithms.statistics.figures import figure, t_quantile, wilson
+from curate.algorithms.statistics.figures import figure, wilson
 from curate.algorithms.statistics.orders import auroc, kendall, spearman
 from curate.algorithms.statistics.same_verdicts import kappa, mean
 from tests.algorithms.statistics.known import known
@@ -22,11 +22,6 @@ def test_wilsons_interval_is_that_of_the_tables():
         (1, 29, 0.0061, 0.1718),
     ):
         assert wilson(count / of, of) == pytest.approx((low, high), abs=5e-5)
-
-
-@pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (2, 4.303), (3, 3.182), (10, 2.228), (30, 2.042)])
-def test_t_quantiles_are_those_of_the_tables(freedom, quantile):
-    assert t_quantile(freedom) == pytest.approx(quantile, rel=0.01)
 
 
 def test_a_share_of_independent_answers_has_wilsons_interval():
