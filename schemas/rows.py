@@ -43,7 +43,7 @@ RL_PROMPTS = {
 EVALUATIONS = {
     "evaluation_id": TEXT, "model": TEXT, "training_id": TEXT, "dataset": TEXT, "split": TEXT, "row_id": TEXT,
     "prompt_id": TEXT, "sample_index": INTEGER, "prompt": TEXT, "response": TEXT, "finish_reason": TEXT,
-    "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT, "tokens": INTEGER,
+    "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT, "tokens": INTEGER, "family": TEXT,
 }  # fmt: skip
 TRAININGS = {
     "training_id": TEXT, "name": TEXT, "trainer": TEXT, "dataset": TEXT, "model": TEXT, "base": TEXT, "rows": INTEGER,

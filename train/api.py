@@ -21,6 +21,7 @@ from schemas.trained_models import datasets_needed, with_needed
 from train.evaluating.behaviour import behaviour, damage_warnings
 from train.evaluating.comparison import compare_models
 from train.evaluating.evaluation import evaluate_recipe
+from train.evaluating.prompt_families import families_of
 from train.evaluating.retention_changes import retention_changes
 from train.find_refusals import refusals_of
 from train.plan import (
@@ -222,7 +223,10 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
             progress.warn(StageWarning(f"train.{name}", warning))
     models = trained_models(plans, models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
-        (stage,) = record.use([evaluate_recipe(recipe, store, state.datasets, models, progress, gateway=gateway)])
+        made = evaluate_recipe(
+            recipe, store, state.datasets, models, progress, gateway=gateway, families=families_of(state)
+        )
+        (stage,) = record.use([made])
         unharmed(lambda: add_to_cards(store, stage), "the evaluation is not in the model cards", "evaluate", progress)
     return EvaluationResult(stage)
 

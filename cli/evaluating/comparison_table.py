@@ -1,18 +1,26 @@
 """The table that compares the models of an evaluation."""
 
 import polars as pl
+from rich.text import Text
 
-from cli.tables import console, table
+from cli.tables import console, safe, table
+from train.evaluating.comparison_words import CELLS, cells_of, notes_on
+
+NAMES = ("split", "scorer", "model")
+TITLE = "Held-out prompts, the same scorers for every model"
 
 
 def show_comparison(comparison: pl.DataFrame) -> None:
     """Print the table that compares an evaluation's models (``train.evaluating.comparison``)."""
-    rows = []
-    for row in comparison.iter_rows(named=True):
-        change = "" if row["difference"] is None else f"{row['difference']:+.3f}"
-        if row["low"] is not None:
-            change += f" ({row['low']:+.3f} to {row['high']:+.3f})"
-        mean = "-" if row["mean"] is None else f"{row['mean']:.3f}"
-        rows.append((row["split"], row["scorer"], row["model"], row["n"], row["nulls"], mean, change))
-    columns = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {rows[0][2]} (95% interval)"]
-    console().print(table("\nHeld-out prompts, the same scorers for every model", columns, rows))
+    rows = comparison.to_dicts()
+    failed = ["failed"] if any(row["nulls"] for row in rows) else []  # the table must fit in 100 columns
+    change = f"change to {rows[0]['model']} (95%)"
+    columns = ["split", "scorer", "model", "answers", *failed, "mean", change, "p", "seen from"]
+    shown = []
+    for row in rows:
+        figures, nulls = cells_of(row), [row["nulls"]] if failed else []
+        shown.append((*(row[key] for key in NAMES), row["n"], *nulls, *(figures[key] for key in CELLS)))
+    out = console()
+    out.print(table(f"\n{TITLE}", columns, shown))
+    for line in notes_on(rows):
+        out.print(Text(safe(line)))

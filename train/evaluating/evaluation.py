@@ -24,6 +24,7 @@ from schemas.rows import DATASET_TABLES
 from train.answer_scorers import OPTIONAL, AnswerScorer, answer_scorers, prompt_columns, requests_for
 from train.evaluating.expected import expected_by_split, taught_by_split
 from train.evaluating.general.general_set import General, general_set
+from train.evaluating.prompt_families import PromptFamilies, family_table
 from train.evaluating.retention import Retention, about_damage, start_model
 from train.evaluating.scored_answers import score_answers, with_prompts
 
@@ -44,6 +45,7 @@ class PlannedEvaluation:
         depends_on: Everything that the result depends on; ``stage_id`` is its hash.
         general: The general prompts and texts; None where retention is switched off.
         expected: Figures of the answers that the rows expect, by split (``train.evaluating.expected``).
+        families: Finds the families of the prompts; None where each is one of its own.
     """
 
     refs: dict[str, ModelRef]
@@ -55,6 +57,7 @@ class PlannedEvaluation:
     depends_on: dict[str, Any]
     general: General | None
     expected: dict[str, Any]
+    families: PromptFamilies | None
 
     def without_replies(self, keys: list[str], store: Store) -> "PlannedEvaluation":
         """Return the plan of the part that can be done while the replies to these requests are missing."""
@@ -73,6 +76,7 @@ def evaluate_recipe(
     *,
     prompts: pl.DataFrame | None = None,
     gateway: Gateway | None = None,
+    families: PromptFamilies | None = None,
 ) -> Stage:
     """Evaluate a recipe's models, or reuse the result.
 
@@ -85,6 +89,7 @@ def evaluate_recipe(
         prompts: Prompts (prompt_id, ground_truth, metadata, tools) that give rows of any other dataset than one
             of prompts the columns that they do not have and a scorer may read.
         gateway: Runs the model calls; if None, they belong to no run in the record of costs.
+        families: Finds the families of the prompts; if None, each prompt is one of its own.
 
     Returns:
         The stage with the table ``evaluations``.
@@ -92,7 +97,7 @@ def evaluate_recipe(
     Raises:
         UserError: Nothing is held out, or a model is not trained yet.
     """
-    planned = plan_evaluation(recipe, store, datasets, models, prompts)
+    planned = plan_evaluation(recipe, store, datasets, models, prompts, families)
     with nullcontext(gateway) if gateway else Gateway(store, progress) as gateway:
         stage = planned.stage or _evaluate(recipe, store, planned, gateway)
     progress.end(LABEL, stage.manifest["result"], reused=planned.stage is not None)
@@ -105,6 +110,7 @@ def plan_evaluation(
     datasets: dict[str, Stage],
     models: dict[str, ModelRef],
     prompts: pl.DataFrame | None = None,
+    families: PromptFamilies | None = None,
 ) -> PlannedEvaluation:
     """Check the evaluation and find whether it is done. The arguments are those of ``evaluate_recipe``."""
     evaluation, where = _section(recipe), recipe.where("evaluate")
@@ -134,8 +140,10 @@ def plan_evaluation(
         "scorers": {name: scorer.key() for name, scorer in scorers.items()},
         "settings": evaluation.model_dump(exclude={"models", "by", "retention"}),
         "seed": recipe.seed,
-        "code": code_hash(held_out_prompts, _evaluate, AnswerScorer),
+        "code": code_hash(held_out_prompts, _evaluate, AnswerScorer, PromptFamilies),
     }
+    if families is not None:
+        depends_on["families"] = families.key()
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
     general = general_set(recipe)
@@ -146,7 +154,7 @@ def plan_evaluation(
     stage_id = fingerprint(depends_on)[:12]
     stage = store.stage(stage_id)
     expected = {} if stage else expected_by_split(rows, datasets[evaluation.dataset])
-    return PlannedEvaluation(refs, ids, rows, scorers, stage_id, stage, depends_on, general, expected)
+    return PlannedEvaluation(refs, ids, rows, scorers, stage_id, stage, depends_on, general, expected, families)
 
 
 def _section(recipe: Recipe) -> Evaluation:
@@ -234,14 +242,19 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
 
 def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dict[str, pl.DataFrame]) -> Stage:
     evaluation, means, taught = _section(recipe), [], {}
+    family = family_table(planned.rows["prompt_id"], planned.families)
     label = LABEL + recipe.limit_suffix
     with store.new_stage(planned.stage_id, label, what=planned.depends_on, rows_in=planned.rows.height) as writer:
         for name, ref in planned.refs.items():
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
-            rows = scored[name].with_columns(
-                evaluation_id=pl.lit(planned.ids[name]),
-                dataset=pl.lit(evaluation.dataset),
-                training_id=pl.lit(training_id, pl.String),
+            rows = (
+                scored[name]
+                .join(family, on="prompt_id", how="left", maintain_order="left")
+                .with_columns(
+                    evaluation_id=pl.lit(planned.ids[name]),
+                    dataset=pl.lit(evaluation.dataset),
+                    training_id=pl.lit(training_id, pl.String),
+                )
             )
             writer.write("evaluations", rows)
             taught[name] = taught_by_split(rows, ref, store)

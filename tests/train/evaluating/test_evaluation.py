@@ -9,7 +9,6 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.progress import Progress
 from tests.train.tables import recipe_with, rl_rows, sft_rows, write_stage
-from train.evaluating.comparison import compare_models
 from train.evaluating.evaluation import evaluate_recipe, plan_evaluation
 
 MODELS = {"student": ModelRef("student", "x@1", "/nowhere"), "s": ModelRef("s", "x@1>s", "/nowhere")}
@@ -117,50 +116,3 @@ def test_a_missing_model_or_split_is_reported(tmp_path: Path, store: Store, own:
     with pytest.raises(UserError) as error:
         plan_evaluation(recipe_with(tmp_path, SECTIONS), store, datasets, models)
     assert message in str(error.value)
-
-
-def test_the_comparison_pairs_only_prompts_that_have_scores(store: Store):
-    base = [0.0, 1.0, 0.0, 0.0, 1.0, None]
-    after = [1.0, 1.0, 0.0, 1.0, None, 1.0]
-    rows = pl.DataFrame(
-        {
-            "model": ["b"] * 6 + ["a"] * 6,
-            "split": "test",
-            "scorer": "x",
-            "row_id": [f"r_{i}" for i in range(6)] * 2,
-            "prompt_id": [f"p_{i}" for i in range(6)] * 2,
-            "sample_index": 0,
-            "value": base + after,
-        }
-    )
-    found = compare_models(write_stage(store, "evaluations", rows)).rows(named=True)
-    assert [(r["model"], r["n"], r["nulls"], r["mean"]) for r in found] == [("b", 5, 1, 0.4), ("a", 5, 1, 0.8)]
-    assert (found[0]["difference"], found[0]["low"]) == (None, None)
-    # Four prompts have both scores; their differences are 1, 0, 0, 1: mean 0.5, standard error 0.57735 / 2.
-    assert found[1]["difference"] == pytest.approx(0.5)
-    half = 1.96 * 0.288675
-    assert (found[1]["low"], found[1]["high"]) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says(tmp_path: Path):
-    import numpy as np
-
-    rng, hits, runs, prompts = np.random.default_rng(5), 0, 60, 80
-    for run in range(runs):
-        store = Store(tmp_path / f"s{run}")
-        before = (rng.random(prompts) < 0.4).astype(float)
-        after = np.where(rng.random(prompts) < 0.3, (rng.random(prompts) < 0.7).astype(float), before)  # true gain 0.09
-        rows = pl.DataFrame(
-            {
-                "model": ["b"] * prompts + ["a"] * prompts,
-                "split": "t",
-                "scorer": "x",
-                "sample_index": 0,
-                "prompt_id": [f"p{i}" for i in range(prompts)] * 2,
-                "row_id": "r",
-                "value": np.concatenate([before, after]),
-            }
-        )
-        found = compare_models(write_stage(store, "evaluations", rows)).row(1, named=True)
-        hits += found["low"] <= 0.09 <= found["high"]
-    assert 0.85 <= hits / runs <= 1.0

@@ -31,9 +31,11 @@ FACTS: dict[str, Any] = {
 EVALUATED = [
     {"dataset": "sft", "made_at": "2026-11-29 10:00", "stage_id": "e1", "rows": [
         {"split": "test", "scorer": "words", "model": "student", "n": 10, "nulls": 0, "mean": 0.5, "difference": None,
-         "low": None, "high": None},
+         "low": None, "high": None, "p_holm": None, "tests": None, "smallest": None, "why": None, "prompts": None,
+         "families": None},
         {"split": "test", "scorer": "words", "model": "sft", "n": 10, "nulls": 1, "mean": 0.75, "difference": 0.25,
-         "low": 0.1, "high": 0.4},
+         "low": 0.1, "high": 0.4, "p_holm": 0.0042, "tests": 2, "smallest": 0.21, "why": None, "prompts": 9,
+         "families": 8},
     ]}
 ]  # fmt: skip
 HOSTILE = (
@@ -151,7 +153,8 @@ def test_evaluations_are_put_in_place_and_all_else_stays():
     text = card(FACTS).replace("license: apache-2.0", "license: mit  # by hand")
     told = with_evaluations(text, EVALUATED)
     assert "license: mit  # by hand" in told
-    assert "| `test` | `words` | `sft` | 10 | 1 | 0.75 | +0.250 (+0.100 to +0.400) |" in told
+    assert "| `test` | `words` | `sft` | 10 | 1 | 0.75 | +0.250 (+0.100 to +0.400) | 0.004 | 0.210 |" in told
+    assert "Student's t over families of like prompts (8 of 9 in test)" in told and "2 comparisons (Holm)" in told
     assert "change to student (95% interval)" in told and told == card(FACTS, EVALUATED).replace(
         "apache-2.0\n", "mit  # by hand\n", 1
     )

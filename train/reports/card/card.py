@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.storage.training_records import CURVES
+from train.evaluating.comparison_words import CELLS, cells_of, notes_on
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
 from train.reports.card.markdown import block, code, plain, table
@@ -147,14 +148,15 @@ def _evaluation(evaluation: Mapping[str, Any]) -> list[str]:
     """Return the table of an evaluation: this model against the first one, on held-out rows."""
     rows = []
     for row in evaluation["rows"]:
-        change = "" if row["difference"] is None else f"{row['difference']:+.3f}"
-        change += f" ({row['low']:+.3f} to {row['high']:+.3f})" if row["low"] is not None else ""
+        figures = cells_of(row) | {"mean": _number(row["mean"])}
         names = (code(row[key], cell=True) for key in ("split", "scorer", "model"))
-        rows.append([*names, f"{row['n']:,}", f"{row['nulls']:,}", _number(row["mean"]), change])
+        rows.append([*names, f"{row['n']:,}", f"{row['nulls']:,}", *(plain(figures[key]) for key in CELLS)])
     first = plain(evaluation["rows"][0]["model"])
-    head = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {first} (95% interval)"]
+    change = f"change to {first} (95% interval)"
+    head = ["split", "scorer", "model", "answers", "failed", "mean", change, "p", "seen from"]
     title = f"On {plain(evaluation['dataset'])}, {evaluation['made_at']} UTC ({code(evaluation['stage_id'])}):"
-    return [title, "", *table(head, rows), ""]
+    notes = [line for note in notes_on(evaluation["rows"]) for line in (plain(note), "")]
+    return [title, "", *table(head, rows), "", *notes]
 
 
 def _figures(facts: Mapping[str, Any]) -> list[str]:

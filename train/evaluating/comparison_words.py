@@ -1,0 +1,60 @@
+"""The comparison of models in words: the cells of its table, and what its intervals are. Terminal and card use them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CELLS = ("mean", "change", "p", "seen from")
+Row = Mapping[str, Any]  # a row of ``train.evaluating.comparison``
+
+
+def cells_of(row: Row) -> dict[str, str]:
+    """Return the figures of a row as text, by their columns; those that it has not are empty."""
+    return {
+        "mean": number(row["mean"]) or "-",
+        "change": change(row),
+        "p": "" if row["p_holm"] is None else "<.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}",
+        "seen from": number(row["smallest"]),
+    }
+
+
+def change(row: Row) -> str:
+    """Return a difference with its interval, or why it has none."""
+    if row["difference"] is None:
+        return row["why"] or ""
+    if row["low"] is None:
+        return f"{_signed(row['difference'])} (no interval)"
+    return f"{_signed(row['difference'])} ({_signed(row['low'])} to {_signed(row['high'])})"
+
+
+def number(value: float | None) -> str:
+    """Return a figure with three decimals, fewer where it is large; empty for null."""
+    return "" if value is None else f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def notes_on(rows: Sequence[Row]) -> list[str]:
+    """Return what the intervals and p-values of the table are, and which are missing and why."""
+    compared = [row for row in rows if row["difference"] is not None]
+    tests = max((row["tests"] or 0 for row in rows), default=0)
+    lines = []
+    if any(row["low"] is not None for row in compared):
+        corrected = f", corrected for {tests} comparisons (Holm)" if tests > 1 else ""
+        lines.append(f"Change: 95% interval, Student's t over {_families(compared)}. p: of no change{corrected}.")
+        if any(row["smallest"] is not None for row in compared):
+            lines.append("Seen from: the smallest true change that 4 of 5 such evaluations would tell from none.")
+    missing: dict[str, None] = {}
+    for row in compared:
+        if row["low"] is None and row["why"]:
+            missing[f"No interval for {row['scorer']} in {row['split']}: {row['why']}."] = None
+    return lines + list(missing)
+
+
+def _families(compared: Sequence[Row]) -> str:
+    """Return what the intervals are over: prompts, or families of prompts, with their numbers for each split."""
+    if all(row["families"] == row["prompts"] for row in compared):
+        return "prompts"
+    told = {row["split"]: f"{row['families']:,} of {row['prompts']:,} in {row['split']}" for row in reversed(compared)}
+    return f"families of like prompts ({', '.join(reversed(told.values()))})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if abs(value) < 1000 else f"{value:+,.0f}"
