@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.storage.training_records import CURVES
+from train.reports.card.damage import damage_lines, training_warnings
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
 from train.reports.card.markdown import block, code, plain, table
@@ -81,10 +82,12 @@ def _head(facts: Mapping[str, Any]) -> list[str]:
     kind = "A LoRA adapter" if facts["adapter"] else "A reward model" if facts["classifier"] else "A language model"
     kind += " of a reward model" if facts["adapter"] and facts["classifier"] else ""
     picture = ["", f"![Curves of the training]({CURVES})"] if facts["curves"] else []
+    warned = training_warnings(facts.get("damage") or [])
     return [
         f"{kind}, trained by gristmill with {_trainer(facts['trainer'])}: {facts['steps']:,} steps, in "
         f"{facts['seconds']:,.0f} s.",
         *picture,
+        *(["", *warned] if warned else []),
     ]
 
 
@@ -154,7 +157,7 @@ def _evaluation(evaluation: Mapping[str, Any]) -> list[str]:
     first = plain(evaluation["rows"][0]["model"])
     head = ["split", "scorer", "model", "answers", "failed", "mean", f"change to {first} (95% interval)"]
     title = f"On {plain(evaluation['dataset'])}, {evaluation['made_at']} UTC ({code(evaluation['stage_id'])}):"
-    return [title, "", *table(head, rows), ""]
+    return [title, "", *table(head, rows), "", *(damage_lines(evaluation["damage"]) if "damage" in evaluation else [])]
 
 
 def _figures(facts: Mapping[str, Any]) -> list[str]:
