@@ -117,7 +117,7 @@ class Recorded:
         return self.parts.pop(0) if self.parts else None
 
 
-def test_a_person_is_told_once_with_the_step_and_beside_the_figures():
+def test_a_person_is_told_once_and_beside_the_figures():
     job = Job()
     collapse = Collapse(job, Recorded(one_word_history()))  # ty: ignore[invalid-argument-type]
     shown = []
