@@ -68,7 +68,7 @@ def summary(outcome: Outcome) -> str:
     """Return a training's result in one line.
 
     It has the rows trained, the steps, the rows left out and why, which model is kept if it is not the last, and how a
-    figure changed.
+    figure changed, and what was warned of.
     """
     trained = outcome.fates.filter(pl.col("fate") == "trained").height
     parts = [f"{trained:,} rows, {learnt_line(outcome.learnt)}{outcome.steps:,} steps"]
@@ -80,8 +80,15 @@ def summary(outcome: Outcome) -> str:
     for figure in FIGURES:
         ends = outcome.metrics.get(figure)
         if ends and isinstance(ends["first"], float) and isinstance(ends["last"], float):
-            return ", ".join([*parts, f"{figure} {ends['first']:.3f} -> {ends['last']:.3f}"])
-    return ", ".join(parts)
+            parts.append(f"{figure} {ends['first']:.3f} -> {ends['last']:.3f}")
+            break
+    return ", ".join([*parts, *collapse_lines(outcome.metrics)])
+
+
+def collapse_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what was warned of while a model was trained, in a few words; an empty list where nothing was."""
+    steps = {one["short"]: one["step"] for one in metrics.get("damage") or []}
+    return [f"warned of {', '.join(f'{what} at step {step:,}' for what, step in steps.items())}"] if steps else []
 
 
 def merged_line(found: Mapping[str, Any]) -> str:

@@ -72,6 +72,7 @@ def _history(
     history.add("dataset", [dataset, *_fates(stage)])
     history.add("size, memory and pace", _facts(metrics.get("facts") or {}))
     history.add("figures", _figures(metrics))
+    history.add("warnings", [str(one.get("text", "")) for one in metrics.get("damage") or []])
     bad = bad_rows(store, stage)
     margins = f"rows with the smallest last margin, {TURNED}" if len(bad) else "pairs with the smallest last margin"
     history.add("rows with the highest last loss", _extreme_rows(con, row_figures(stage, bad), "loss_last"))

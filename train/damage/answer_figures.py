@@ -37,7 +37,7 @@ class Figures:
         tokens: The mean number of tokens; None where that is not known.
         cut: The share that the limit of tokens cut off; None where that is not known.
         empty: The share without any text, calls of tools apart.
-        one_word: The share of a single word.
+        one_word: The share of a single word, without those that go round in circles.
         repeating: The share that goes round in circles.
         distinct: The number of different answers by that of different pairs of a prompt and an answer: 1 where no
             answer is given to two prompts.
@@ -91,7 +91,7 @@ def answer_figures(answers: pl.DataFrame) -> Figures | None:
     prompts = answers["prompt"].n_unique()
     by_answer = pairs.group_by("same", maintain_order=True).agg(pl.len(), pl.col("response").first())
     most = by_answer.sort("len", descending=True, maintain_order=True).row(0, named=True) if by_answer.height else {}
-    known = finish.is_not_null().any()
+    known, loops = finish.is_not_null().any(), _loops(text, words)
     return Figures(
         answers=answers.height,
         prompts=prompts,
@@ -99,8 +99,8 @@ def answer_figures(answers: pl.DataFrame) -> Figures | None:
         tokens=_mean(answers["tokens"]) if answers["tokens"].null_count() < answers.height else None,
         cut=_mean((finish == "length").fill_null(False)) if known else None,
         empty=_mean(spoken & (words == 0) & (finish != "length").fill_null(True)),
-        one_word=_mean(spoken & (words == 1)),
-        repeating=_mean(_loops(text, words)),
+        one_word=_mean(spoken & (words == 1) & ~loops),
+        repeating=_mean(loops),
         distinct=by_answer.height / pairs.height if pairs.height else 1.0,
         common=most.get("len", 0) / prompts,
         common_answer=most.get("response", ""),

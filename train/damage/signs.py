@@ -68,7 +68,7 @@ def noise(perplexity: float | None, own: float | None, words: float, than: str) 
 def percent(share: float) -> str:
     """Return a share in 0..1 as ``3.5%``; ``100%`` and ``0%`` for all and none."""
     value = 100 * share
-    return f"{value:.2g}%" if 0 < value < 9.95 else f"{value:.0f}%"
+    return f"{value:.2g}%" if 0 < value < 9.95 else f"{min(round(value), 99) if share < 1 else 100}%"
 
 
 def _empty(now: Figures, before: Figures, than: str) -> Sign | None:
@@ -86,7 +86,7 @@ def _length(now: Figures, before: Figures, expected: Expected | None, than: str)
     if now.one_word >= 0.6 and now.one_word >= before.one_word + 0.4:
         text = f"{percent(now.one_word)} of its answers are a single word ({than}: {percent(before.one_word)}; {means})"
         return Sign("one_word", "one-word answers", text)
-    if now.empty < 0.5 and now.words <= BRIEF and now.words * SHORTER <= before.words:
+    if max(now.empty, now.repeating) < 0.5 and now.words <= BRIEF and now.words * SHORTER <= before.words:
         times = before.words / max(now.words, 0.1)
         return Sign("short", "short answers", f"its answers are {times:.1f} times shorter ({means})")
     return None

@@ -74,7 +74,7 @@ class Retention:
         self.gateway.unload_except([])  # the weights are loaded once more, to read
         shown = pl.Series(self.start_answers, dtype=pl.String)
         read = self._read(ref, shown, pl.Series(messages), given_prompt=True)
-        self._add(name, START_ANSWERS, general.prompts, {"response": shown, **read})
+        self._add(name, START_ANSWERS, general.prompts, {"response": shown, **read}, blank=False)
         texts = pl.Series(general.texts)
         read = self._read(ref, texts, pl.Series(["[]"] * len(texts)), given_prompt=False)
         self._add(name, TEXTS, general.texts, {"response": texts, **read})
@@ -95,7 +95,7 @@ class Retention:
             columns = (rows["response"], rows["messages"], rows["completion"], rows["tools"])
             read = self._ask_losses(self.refs[self.start], next(perplexity(*columns, model=self.start)))
             kept = rows.select("split", "row_id", "prompt_id", "sample_index", "prompt", "response", "finish_reason")
-            self.found[name].append(kept.with_columns(**read, scorer=pl.lit(START_LOSS)).drop_nulls("response"))
+            self.found[name].append(kept.with_columns(**read, scorer=pl.lit(START_LOSS)).filter(_has_text()))
 
     def rows(self, name: str) -> pl.DataFrame:
         """Return the rows of ``evaluations`` that were found of a model; none where it was not asked."""
@@ -118,12 +118,19 @@ class Retention:
         self.transient += requests.transient
         return {"value": read["value"], "tokens": read["completion_tokens"], "error": read["error"]}
 
-    def _add(self, name: str, scorer: str, items: list[str], columns: dict[str, pl.Series]) -> None:
-        """Keep the rows of a model: one for each general prompt or text, without those that had nothing to read."""
+    def _add(
+        self, name: str, scorer: str, items: list[str], columns: dict[str, pl.Series], *, blank: bool = True
+    ) -> None:
+        """Keep the rows of a model: one for each general prompt or text; ``blank``: also of answers without text."""
         ids = [item_id(text) for text in items]
         prompts = items if scorer != TEXTS else [None] * len(items)
         table = pl.DataFrame(
             {"row_id": ids, "prompt_id": ids, "prompt": pl.Series(prompts, dtype=pl.String), **columns}
         )
         table = table.with_columns(scorer=pl.lit(scorer), split=pl.lit(SPLIT), sample_index=pl.lit(0, pl.Int64))
-        self.found[name].append(table.filter(pl.col("response").is_not_null()))
+        self.found[name].append(table if blank else table.filter(_has_text()))
+
+
+def _has_text() -> pl.Expr:
+    """Return whether there is an answer to read: a request did not fail, and the answer is not empty."""
+    return pl.col("response").fill_null("").str.strip_chars() != ""

@@ -47,7 +47,7 @@ def retention_changes(stage: Stage) -> pl.DataFrame:
     found = []
     for scorer, on in ON.items():
         of_texts = rows.filter(pl.col("scorer") == scorer)
-        own = of_texts.filter(pl.col("model") == start)
+        own = of_texts.filter(pl.col("model") == pl.lit(start, pl.String))
         for (model,), part in of_texts.group_by("model", maintain_order=True):
             read = part["value"].drop_nulls().to_numpy()
             loss = float(read.mean()) if len(read) else None
@@ -71,10 +71,8 @@ def retention_warnings(changes: pl.DataFrame, start: str) -> list[tuple[str, str
     for row in changes.iter_rows(named=True):
         if row["change"] is not None and row["change"] > MOST_CHANGE and (row["low"] or 0.0) > 0:
             interval = f"{row['low']:+.1%} to {row['high']:+.1%}, {row['n']} texts"
-            text = (
-                f"its perplexity on {row['on']} is {row['change']:+.1%} to {start}'s ({interval}): it has lost some of"
-            )
-            lines.append((row["model"], f"{text} what {start} could do"))
+            text = f"its perplexity on {row['on']} is {row['change']:.1%} above {start}'s ({interval})"
+            lines.append((row["model"], f"{text}: it has lost some of what {start} could do"))
     return lines
 
 

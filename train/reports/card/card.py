@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.storage.training_records import CURVES
 from train.evaluating.comparison_words import CELLS, cells_of, notes_on
+from train.reports.card.damage import damage_lines, training_warnings
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
 from train.reports.card.markdown import block, code, plain, table
@@ -82,10 +83,12 @@ def _head(facts: Mapping[str, Any]) -> list[str]:
     kind = "A LoRA adapter" if facts["adapter"] else "A reward model" if facts["classifier"] else "A language model"
     kind += " of a reward model" if facts["adapter"] and facts["classifier"] else ""
     picture = ["", f"![Curves of the training]({CURVES})"] if facts["curves"] else []
+    warned = training_warnings(facts.get("damage") or [])
     return [
         f"{kind}, trained by gristmill with {_trainer(facts['trainer'])}: {facts['steps']:,} steps, in "
         f"{facts['seconds']:,.0f} s.",
         *picture,
+        *(["", *warned] if warned else []),
     ]
 
 
@@ -156,7 +159,8 @@ def _evaluation(evaluation: Mapping[str, Any]) -> list[str]:
     head = ["split", "scorer", "model", "answers", "failed", "mean", change, "p", "seen from"]
     title = f"On {plain(evaluation['dataset'])}, {evaluation['made_at']} UTC ({code(evaluation['stage_id'])}):"
     notes = [line for note in notes_on(evaluation["rows"]) for line in (plain(note), "")]
-    return [title, "", *table(head, rows), "", *notes]
+    damage = damage_lines(evaluation["damage"]) if "damage" in evaluation else []
+    return [title, "", *table(head, rows), "", *notes, *damage]
 
 
 def _figures(facts: Mapping[str, Any]) -> list[str]:

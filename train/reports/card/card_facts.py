@@ -78,6 +78,7 @@ def card_facts(
         "figures": {name: _figure(name, metrics) for name, one in metrics.items() if _is_figure(one)},
         "parameters": [(metrics.get("facts") or {}).get(key) for key in ("parameters", "trainable")],
         "best": best_line(metrics.get("best")),
+        "damage": metrics.get("damage") or [],
         "compared": {role: metrics[role] for role in COMPARED if role in metrics},
         "merged": merged_line(metrics["merged"]) if "merged" in metrics else "",
         "steps": record["steps"],

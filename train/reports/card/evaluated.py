@@ -8,6 +8,7 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from train.evaluating.comparison import compare_models
 from train.reports.card.card import with_evaluations
+from train.reports.card.damage import damage_of
 
 CARD = "model/README.md"
 MOST = 5  # evaluations in a card
@@ -18,8 +19,8 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
     """Return the evaluations of a training's model, the newest first, at most ``MOST``.
 
     Returns:
-        ``dataset``, ``made_at``, ``stage_id``, and ``rows``: those of ``compare_models`` that are of the first model or
-        of this one.
+        ``dataset``, ``made_at``, ``stage_id``; ``rows``: those of ``compare_models`` that are of the first model or
+        of this one; ``damage``: ``train.reports.card.damage.damage_of``.
     """
     found = []
     whole = [one for one in store.stages_labelled(LABEL) if one.rows("evaluations") and _is_whole(one)]
@@ -31,7 +32,8 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
         models = {named["model"][0], own["model"][0]}
         rows = compare_models(stage).filter(pl.col("model").is_in(models)).to_dicts()
         made_at = stage.manifest["made_at"][:16].replace("T", " ")
-        found.append({"dataset": own["dataset"][0], "made_at": made_at, "stage_id": stage.stage_id, "rows": rows})
+        known = {"dataset": own["dataset"][0], "made_at": made_at, "stage_id": stage.stage_id, "rows": rows}
+        found.append(known | {"damage": damage_of(stage, own["model"][0])})
         if len(found) == MOST:
             break
     return found

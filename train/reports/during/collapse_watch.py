@@ -48,5 +48,5 @@ class Collapse:
     def _tell(self, found: list[tuple[int, Sign, str]]) -> None:
         for at, sign, reward in found:
             text = collapse_text(at, sign, reward)
-            self.told.append({"step": at, "kind": sign.kind, "text": text})
+            self.told.append({"step": at, "kind": sign.kind, "short": sign.short, "text": text})
             self.job.progress.warn(StageWarning(f"train.{self.job.name}", text))
