@@ -16,6 +16,7 @@ from curate.models.model_ref import ModelRef
 from curate.models.scorer_requests import ScorerRequests
 from curate.score.perplexity import score as perplexity
 from curate.steps.model_calls import ModelCalls
+from schemas.errors import Stopped
 from train.evaluating.general.general_set import General, as_messages, item_id
 from train.evaluating.own_rows import ANSWERS, SPLIT, START_ANSWERS, START_LOSS, TEXTS
 
@@ -56,10 +57,20 @@ class Retention:
         self.transient: list[str] = []
 
     def ask(self, name: str) -> None:
-        """Ask a model for its answers and losses; the models before it in the evaluation were asked already."""
-        general, ref = self.general, self.refs[name]
-        if general is None or self.start is None or not gives_losses(ref):
+        """Ask a model for its answers and losses; the models before it in the evaluation were asked already.
+
+        Raises:
+            Stopped: A budget is used up; the message also says how to do without.
+        """
+        if self.general is None or self.start is None or not gives_losses(self.refs[name]):
             return
+        try:
+            self._ask(name, self.general)
+        except Stopped as stopped:
+            raise Stopped(f"{stopped}; or do without general prompts: evaluate: {{retention: false}}") from None
+
+    def _ask(self, name: str, general: General) -> None:
+        ref = self.refs[name]
         messages = [as_messages(text) for text in general.prompts]
         how = {"temperature": 0.0, "max_tokens": MAX_TOKENS}
         label = f"{self.label} {name}, general prompts"
