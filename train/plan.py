@@ -26,6 +26,8 @@ from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from schemas.trained_models import is_reward_model, with_needed
 from train.answer_scorers import AnswerScorer, answer_scorers
+from train.evaluating.groups import check_keys
+from train.evaluating.win_rows import answer_judge
 from train.finding.dotted_rules import check_dataset_type
 from train.finding.dotted_trainer import DottedTrainer, is_dotted
 from train.finding.find_trainer import Trainer, find_trainer
@@ -205,6 +207,8 @@ def check_training_sections(recipe: Recipe) -> None:
         _check(recipe, name, find_trainer(training.trainer, recipe.where("train", name, "trainer")))
     if recipe.evaluate is not None:
         answer_scorers(recipe, recipe.evaluate.by, recipe.where("evaluate", "by"))
+        answer_judge(recipe)
+        check_keys(recipe.evaluate.break_down or (), recipe.where("evaluate", "break_down"))
 
 
 def selected(recipe: Recipe, names: list[str] | None) -> list[str]:
