@@ -65,7 +65,7 @@ def changed_examples(rows: pl.DataFrame, seed: int, count: int, scorer: str | No
         A row for each example, ``won`` before ``lost``: split, scorer, model, ``verdict``, prompt_id, sample_index,
         prompt, ``first_model``, both responses and their values.
     """
-    scorer = scorer if scorer is not None else (rows["scorer"][0] if rows.height else None)
+    scorer = scorer if scorer is not None else (rows["scorer"][0] if rows.height else "")
     first, keys = first_model(rows), ["split", "prompt_id", "sample_index"]
     pairs = paired_values(rows.filter(pl.col("scorer") == scorer))
     change = pl.col("value") - pl.col("base")
@@ -88,10 +88,10 @@ def changed_examples(rows: pl.DataFrame, seed: int, count: int, scorer: str | No
     )
     groups = ["split", "model", "verdict"]
     one = both.sort("agrees", "sample_draw", descending=[True, False]).unique([*groups, "prompt_id"], keep="first")
-    chosen = one.sort("draw").group_by(*groups).head(count)
+    chosen = one.sort("draw").filter(pl.int_range(pl.len()).over(groups) < count)
     order = {name: rows[name].unique(maintain_order=True).to_list() for name in ("split", "model")}
     places = [pl.col(name).replace_strict(order[name], range(len(order[name]))) for name in order]
-    chosen = chosen.sort(*places, pl.col("verdict") != WON, "draw").with_columns(first_model=pl.lit(first, pl.String))
+    chosen = chosen.sort(*places, pl.col("verdict") != WON, "draw").with_columns(first_model=pl.lit(first))
     return chosen.select([*EXAMPLES]).cast(EXAMPLES)  # ty: ignore[invalid-argument-type]
 
 

@@ -26,9 +26,9 @@ def evaluation_rows(stage: Stage) -> pl.DataFrame:
     )
 
 
-def first_model(rows: pl.DataFrame) -> str | None:
-    """Return the model that the others are compared with; None of no rows."""
-    return rows["model"][0] if rows.height else None
+def first_model(rows: pl.DataFrame) -> str:
+    """Return the model that the others are compared with; "" of no rows."""
+    return rows["model"][0] if rows.height else ""
 
 
 def paired_values(rows: pl.DataFrame) -> pl.DataFrame:
@@ -48,7 +48,7 @@ def paired_values(rows: pl.DataFrame) -> pl.DataFrame:
     return paired.with_columns(base=pl.when(IS_VERDICT).then(pl.lit(NO_WINNER)).otherwise("base"))
 
 
-def with_base(values: pl.DataFrame, first: str | None) -> pl.DataFrame:
+def with_base(values: pl.DataFrame, first: str) -> pl.DataFrame:
     """Return one value for each split, scorer, model and prompt with ``base``, the value of the model ``first``."""
     keys = ["split", "scorer", "prompt_id"]
     base = values.filter(pl.col("model") == first).select(*keys, base="value")

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.ids import fingerprint
 from train.evaluating.paired_values import evaluation_rows
 
 
@@ -26,12 +27,12 @@ def made_table(scores: dict[str, Sequence[Any]], scorer: str = "right", **column
                 row = {"model": model, "split": "test", "scorer": scorer, "row_id": f"r{at}", "prompt_id": f"p{at}"}
                 row |= {"sample_index": index, "value": value, "prompt": f"question {at}"}
                 parts.append(row | {"response": f"{model} says {at} {index}"} | given)
-    return pl.DataFrame(parts, infer_schema_length=None)
+    return pl.DataFrame(parts, infer_schema_length=None).cast({"value": pl.Float64})
 
 
 def made_stage(store, rows: pl.DataFrame, **settings: Any):
     """Write the stage of an evaluation."""
-    stage_id = f"eval{rows.height:08d}"
+    stage_id = fingerprint(rows.to_dicts())[:12]
     with store.new_stage(stage_id, "evaluate", what={"seed": 3, "settings": settings}, result="made") as writer:
         writer.write("evaluations", rows)
     return store.stage(stage_id)
