@@ -11,7 +11,7 @@ from cli.tables import console, safe
 
 LONGEST = 600  # characters of an answer
 NARROW = 60  # columns of a terminal that has no room for two answers
-WORDS = {"won": "better", "lost": "worse"}
+WORDS = {"won": "up", "lost": "down"}
 
 
 def show_examples(examples: pl.DataFrame) -> None:

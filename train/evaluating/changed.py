@@ -24,7 +24,7 @@ def changed_counts(rows: pl.DataFrame) -> pl.DataFrame:
         A row for each split, scorer and model but the first: ``won`` counts the prompts whose mean score rose (from
         wrong to right, where scores are 0 or 1), ``lost`` those whose fell, ``same`` the others, and
         ``unknown`` those of which a model has no score. ``right`` and ``wrong`` count those of ``same`` that are
-        right, or wrong, in all samples; null where scores are not 0 or 1.
+        right, or wrong, in all samples; null where scores are not 0 or 1. ``against`` is the first model.
     """
     change = pl.col("value") - pl.col("base")
     counted = pl.col("scorer").is_in(list(yes_or_no_scorers(rows))) & ~IS_VERDICT
@@ -45,6 +45,7 @@ def changed_counts(rows: pl.DataFrame) -> pl.DataFrame:
         .sort("at", maintain_order=True)
         .drop("at")
         .cast({name: pl.Int64 for name in ("won", "lost", "same", "unknown", "right", "wrong")})
+        .with_columns(against=pl.lit(first_model(rows)))
     )
 
 

@@ -29,15 +29,15 @@ def further_tables(stage: Stage, models: set[str] | None = None, most: int = 40)
         rows = rows.filter(rows["model"].is_in(list(models)))
     tables = [
         changes_shown(changed_counts(rows)),
-        win_rates_shown(win_rates(rows), judge_of(stage)),
+        win_rates_shown(win_rates(rows), judges_of(stage)),
         samples_shown(best_of_k(rows), most),
         breakdown_shown(break_down(rows, shown_keys(stage)), most),
     ]
     return [table for table in tables if table is not None]
 
 
-def judge_of(stage: Stage) -> str:
-    """Return the name, or names, of the judge of an evaluation."""
+def judges_of(stage: Stage) -> list[str]:
+    """Return the names of the models that judge an evaluation's answers."""
     judge = (stage.manifest["what"].get("settings") or {}).get("judge") or {}
-    models = judge.get("model", "a judge")
-    return models if isinstance(models, str) else ", ".join(models)
+    models = judge.get("model", [])
+    return [models] if isinstance(models, str) else models

@@ -30,7 +30,7 @@ def _known(ids: pl.Series, prompts: RowSet | None) -> pl.DataFrame:
     columns = {"prompt_id": pl.String, "source": pl.String, "metadata": pl.String}
     files = [file for stage in prompts.stages for file in stage.files("prompts")] if prompts else []
     parts = [
-        pl.scan_parquet(file).select(columns).filter(pl.col("prompt_id").is_in(ids.implode())).collect()
+        pl.scan_parquet(file).select([*columns]).filter(pl.col("prompt_id").is_in(ids.implode())).collect()
         for file in files
     ]
     return pl.concat([pl.DataFrame(schema=columns), *parts]).unique("prompt_id", keep="first", maintain_order=True)

@@ -8,7 +8,7 @@ import polars as pl
 
 from curate.storage.stage import Stage
 
-TOO_FEW = "too few"
+TOO_FEW, HALF = "too few", 0.5
 BY = "break_down.json"  # beside an evaluation's tables: what it was last shown by, which changes no row of it
 
 
@@ -40,12 +40,12 @@ def shown_keys(stage: Stage) -> list[str] | None:
     return None if text is None else json.loads(text)
 
 
-def win_rates_shown(found: pl.DataFrame, judge: str) -> Shown | None:
+def win_rates_shown(found: pl.DataFrame, judges: list[str]) -> Shown | None:
     """Return the table of ``train.evaluating.win_rate.win_rates``; None of no rows.
 
     Args:
         found: Its rows.
-        judge: The name of the judge.
+        judges: The names of the models that judge.
     """
     if found.is_empty():
         return None
@@ -55,6 +55,11 @@ def win_rates_shown(found: pl.DataFrame, judge: str) -> Shown | None:
         rate = share(row["win_rate"], row["low"], row["high"])
         rows.append((row["split"], row["model"], *counts, rate, row["verdict"]))
         notes.append(f"{row['model']} on {row['split']}: {_flips(row['flips'])}; {_longer(row)}.")
+        if row["not_compared"]:
+            notes.append(f"{row['not_compared']:,} were not compared, most often as: {row['why'] or 'no reason'}")
+    if own := [name for name in judges if name in (*found["model"], *found["against"])]:
+        notes.append(f"{' and '.join(own)} judges answers of its own, which models prefer.")
+    judge = " and ".join(judges) or "a judge"
     title = f"Answers against those of {found['against'][0]}, as {judge} judges in both orders"
     return Shown(title, ["split", "model", "won", "tied", "lost", "failed", "win rate (95%)", "verdict"], rows, notes)
 
@@ -119,8 +124,8 @@ def changes_shown(found: pl.DataFrame) -> Shown | None:
         if row["right"] is not None:
             same += f" ({row['right']:,} right, {row['wrong']:,} wrong)"
         cells.append((row["split"], row["scorer"], row["model"], row["won"], row["lost"], same, row["unknown"]))
-    columns = ["split", "scorer", "model", "better", "worse", "the same", "no score"]
-    return Shown("Prompts that are answered better, worse and the same", columns, cells, [])
+    columns = ["split", "scorer", "model", "up", "down", "the same", "no score"]
+    return Shown(f"Prompts whose score went up or down from {found['against'][0]}'s", columns, cells, [])
 
 
 def share(value: float | None, low: float | None, high: float | None) -> str:
@@ -166,7 +171,8 @@ def _longer(row: Mapping[str, Any]) -> str:
     if row["longer_won"] is None:
         return "no comparison of answers of different length was decided"
     rate = share(row["longer_won"], row["longer_low"], row["longer_high"])
-    return f"of {row['decided']:,} decided comparisons the longer answer won {rate}"
+    bias = ", so the judge may prefer length" if (row["longer_low"] or 0) > HALF else ""
+    return f"of {row['decided']:,} decided comparisons the longer answer won {rate}{bias}"
 
 
 def _mean(value: float | None) -> str:

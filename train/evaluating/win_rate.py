@@ -13,7 +13,7 @@ COLUMNS = {
     "split": pl.String, "model": pl.String, "against": pl.String, "won": pl.Int64, "tied": pl.Int64, "lost": pl.Int64,
     "not_compared": pl.Int64, "win_rate": pl.Float64, "low": pl.Float64, "high": pl.Float64, "verdict": pl.String,
     "flips": pl.Int64, "longer_won": pl.Float64, "longer_low": pl.Float64, "longer_high": pl.Float64,
-    "decided": pl.Int64,
+    "decided": pl.Int64, "why": pl.String,
 }  # fmt: skip
 SPAN = (-NO_WINNER, NO_WINNER)
 WINS, LOSES, UNCLEAR, FEW = "wins more often", "loses more often", "no difference shown", "too few to tell"
@@ -31,7 +31,7 @@ def win_rates(rows: pl.DataFrame) -> pl.DataFrame:
         with its 95% interval by families of prompts, and ``verdict`` is what that says of 0.5. ``flips`` counts the
         verdicts that changed with the order of the two answers. ``longer_won`` is the share of the ``decided``
         comparisons of answers of different length that the longer one won, with its interval: 0.5 without a bias,
-        if length says nothing of quality.
+        if length says nothing of quality. ``why`` is the most common reason why there is no verdict.
     """
     first = first_model(rows)
     verdicts = rows.filter(IS_VERDICT)
@@ -46,7 +46,9 @@ def win_rates(rows: pl.DataFrame) -> pl.DataFrame:
     found = []
     for (split, model), answers in verdicts.group_by("split", "model", maintain_order=True):
         told = change(means.filter(pl.col("split").eq_missing(split), pl.col("model") == model), SPAN)
-        found.append((split, model, first, *_counts(answers), *_rate(told), _flips(answers), *_longer(answers)))
+        found.append(
+            (split, model, first, *_counts(answers), *_rate(told), _flips(answers), *_longer(answers), _why(answers))
+        )
     return pl.DataFrame(found, schema=COLUMNS, orient="row")
 
 
@@ -66,6 +68,11 @@ def _rate(told: Interval) -> tuple[float | None, float | None, float | None, str
 
 def _flips(answers: pl.DataFrame) -> int:
     return sum(json.loads(text).get("flips", 0) for text in answers["detail"].drop_nulls())
+
+
+def _why(answers: pl.DataFrame) -> str | None:
+    errors = answers.filter(pl.col("value").is_null())["error"].drop_nulls()
+    return errors.mode().sort()[0] if len(errors) else None
 
 
 def _longer(answers: pl.DataFrame) -> tuple[Any, ...]:

@@ -61,8 +61,10 @@ def win_rows(tables: dict[str, pl.DataFrame], judge: AnswerScorer, answer: Answe
     pair = pl.concat_str("model", "prompt_id", "sample_index", separator=" ")
     values = judge.values(answered.with_columns(prompt_id=pair), answer)
     values = pl.concat([answered.select("at"), values], how="horizontal")
-    every = every.join(values, on="at", how="left", maintain_order="left").with_columns(
-        error=pl.coalesce("request_error", "error")
+    every = (
+        every.drop("value", "detail", strict=False)
+        .join(values, on="at", how="left", maintain_order="left")
+        .with_columns(error=pl.coalesce("request_error", "error"))
     )
     keys = ["model", "row", "sample_index"]
     base = every.filter(~pl.col("own")).select(*keys, base_error="error", base_failed="request_error")

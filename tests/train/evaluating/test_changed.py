@@ -12,7 +12,7 @@ def test_right_and_wrong_answers_are_counted(store):
     found = changed_counts(made_rows(store, {"base": BASE, "tuned": TUNED})).to_dicts()
     assert found == [
         {"split": "test", "scorer": "right", "model": "tuned", "won": 2, "lost": 1, "same": 2, "unknown": 1,
-         "right": 1, "wrong": 1}
+         "right": 1, "wrong": 1, "against": "base"}
     ]  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def answers(texts: list[str | None], **columns: Any) -> pl.DataFrame:
     )  # fmt: skip
     nothing = ["error", "completion", "reasoning_content", "ground_truth", "tools", "metadata"]
     table = table.with_columns(pl.lit(None, pl.String).alias(name) for name in nothing)
+    table = table.with_columns(value=pl.lit(None, pl.Float64))  # of a reply: models that give a number have it
     error = pl.when(pl.col("response").is_null()).then(pl.lit("the server is gone"))
     return table.with_columns(error=error).with_columns(pl.lit(value).alias(name) for name, value in columns.items())
 

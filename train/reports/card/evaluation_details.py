@@ -8,7 +8,7 @@ from train.reports.card.markdown import block, code, plain, table
 
 NAMES = ("split", "scorer", "model", "group")
 LONGEST = 400  # characters of an answer, and of a prompt
-WORDS = {"won": "Better", "lost": "Worse"}
+WORDS = {"won": "Up", "lost": "Down"}
 
 
 def detail_lines(evaluation: Mapping[str, Any]) -> list[str]:
@@ -38,8 +38,8 @@ def _table(shown: Shown) -> list[str]:
 
 
 def _example(row: Mapping[str, Any]) -> Sequence[str]:
-    """Return a prompt and two answers, which the seed drew from those whose verdict changed."""
-    title = f"{WORDS[row['verdict']]} by {code(row['scorer'])} on {code(row['split'])} (drawn by the seed):"
+    """Return a prompt and two answers, which the seed drew from those whose score changed."""
+    title = f"{WORDS[row['verdict']]} by {code(row['scorer'])} on {code(row['split'])}, drawn by the seed:"
     texts = [
         f"prompt: {_cut(row['prompt'])}",
         f"{row['first_model']}: {_cut(row['first_response'])}",
