@@ -46,7 +46,7 @@ class Scripted:
                 self.end_headers()
                 self.wfile.write(raw)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

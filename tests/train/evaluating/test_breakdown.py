@@ -15,7 +15,8 @@ KINDS = [json.dumps({"kind": "maths" if at % 4 else "code"}) for at in range(40)
 
 def rows_of(store, **columns):
     tuned = [1 if at % 4 and at % 3 else 0 for at in range(40)]  # better at maths alone
-    return made_rows(store, {"base": [0] * 40, "tuned": tuned}, **({"metadata": KINDS, "source": "a"} | columns))
+    columns = {"metadata": KINDS, "source": "a"} | columns
+    return made_rows(store, {"base": [0] * 40, "tuned": tuned}, "right", **columns)
 
 
 def test_each_group_is_compared_with_its_interval(store):

@@ -6,10 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curate.steps.model_calls import ModelCalls
+from curate.steps.model_calls import Embed, ModelCalls
 from schemas.errors import UserError
 from tests.train.evaluating.made_rows import made_rows, made_stage, made_table
 from tests.train.tables import recipe_with
+from train.answer_scorers import AnswerScorer
 from train.evaluating.comparison import compare_models
 from train.evaluating.paired_values import evaluation_rows
 from train.evaluating.win_rate import win_rates
@@ -18,10 +19,12 @@ from train.evaluating.win_rows import answer_judge, win_rows
 SECTIONS = "evaluate: {models: [student], dataset: rl, by: [words], judge: JUDGE}\n"
 
 
-def judge_of(folder, given: str = "oracle"):
+def judge_of(folder, given: str = "oracle") -> AnswerScorer:
     """The judge of a recipe."""
     models = "oracle: {model: tiny, engine: openai, base_url: 'http://localhost:1/v1'}"
-    return answer_judge(recipe_with(folder, SECTIONS.replace("JUDGE", given), models))
+    judge = answer_judge(recipe_with(folder, SECTIONS.replace("JUDGE", given), models))
+    assert judge
+    return judge
 
 
 def answers(texts: list[str | None], **columns: Any) -> pl.DataFrame:
@@ -48,11 +51,12 @@ class Judge:
     def __init__(self, better=None):
         self.better, self.asked = better, 0
 
-    def __call__(self, call: ModelCalls) -> pl.DataFrame:
+    def __call__(self, call: ModelCalls | Embed) -> pl.DataFrame:
         from curate.models.gateway import replies_frame
         from schemas.requests import Reply
         from tests.scripted_server import compared
 
+        assert isinstance(call, ModelCalls)
         replies: list[Reply | None] = []
         for request in call.requests:
             a, b = compared(json.loads(request)) or ("", "")
@@ -104,7 +108,7 @@ def test_empty_answers_lose_and_failed_ones_are_not_compared(tmp_path):
 
 def test_settings_of_the_judge_are_those_of_the_scorer(tmp_path):
     judge = judge_of(tmp_path, "{model: oracle, rubric: Which is kinder?, explain: false}")
-    assert judge and judge.scorer.settings["rubric"] == "Which is kinder?" and not judge.scorer.settings["explain"]
+    assert judge.scorer.settings["rubric"] == "Which is kinder?" and not judge.scorer.settings["explain"]
     for given, said in (
         ("{model: oracle, rubrick: x}", "did you mean 'rubric'?"),
         ("{model: oracle, against: reference}", "'against' has no use here"),
