@@ -30,7 +30,7 @@ from train.plan import (
     trained_model,
     trained_models,
 )
-from train.refusals.greedy_samples import greedy_samples_warning
+from train.refusals.idle_settings import idle_settings
 from train.reports.card.evaluated import add_to_cards
 from train.reports.write_reports import unharmed
 from train.run import train_recipe
@@ -176,7 +176,7 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     for name, looked in refusals_of(recipe, evaluated, state.datasets, models).items():
         for warning in looked.warnings:
             progress.warn(StageWarning(f"train.{name}", warning))
-    if warning := greedy_samples_warning(recipe):
+    for warning in idle_settings(recipe):
         progress.warn(StageWarning("evaluate", warning))
     models = trained_models(plans, models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:

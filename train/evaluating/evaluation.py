@@ -173,7 +173,11 @@ def plan_evaluation(
 
 
 def _scorers(recipe: Recipe, models: dict[str, ModelRef]) -> tuple[dict[str, AnswerScorer], AnswerScorer | None]:
-    """Return the scorers by name, and the judge. Raises ``UserError`` where one asks a model that is not trained."""
+    """Return the scorers by name, and the judge, or None where there is none or nothing to compare.
+
+    Raises:
+        UserError: One of them is not known, or asks a model that is not trained.
+    """
     scorers = answer_scorers(recipe, evaluation_section(recipe).by, recipe.where("evaluate", "by"), models)
     judge = answer_judge(recipe, models)
     for ref in (ref for scorer in (*scorers.values(), *([judge] if judge else [])) for ref in scorer.models):
@@ -182,7 +186,7 @@ def _scorers(recipe: Recipe, models: dict[str, ModelRef]) -> tuple[dict[str, Ans
                 f"{recipe.where('evaluate')}: the model {ref.name!r}, which is to score, is not trained yet; "
                 f"'gristmill train {recipe.argument} {ref.name}' trains it"
             )
-    return scorers, judge
+    return scorers, judge if len(set(evaluation_section(recipe).models)) > 1 else None
 
 
 def _hash(table: pl.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Best of k answers, and pass@k, of an evaluation that has several answers to each prompt."""
 
+from functools import cache
 from math import comb
 from typing import Any
 
@@ -70,7 +71,10 @@ def expected_maximum(scores: np.ndarray, k: int) -> float:
         scores: The scores [n], in ascending order.
         k: From 1 to n.
     """
-    n = len(scores)
-    draws = comb(n, k)
-    shares = np.array([comb(i, k - 1) / draws for i in range(n)])
-    return float(shares @ scores)
+    return float(_shares(len(scores), k) @ scores)
+
+
+@cache
+def _shares(n: int, k: int) -> np.ndarray:
+    """Return the share of the draws of k of n whose maximum is each of the n, in ascending order."""
+    return np.array([comb(i, k - 1) / comb(n, k) for i in range(n)])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.storage.stage import Stage
+from schemas.answer_text import answer_of
 
 TOO_FEW, HALF = "too few", 0.5
 BY = "break_down.json"  # beside an evaluation's tables: what it was last shown by, which changes no row of it
@@ -143,6 +144,14 @@ def change_text(row: Mapping[str, Any]) -> str:
         return f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
     why = TOO_FEW if row["why"].startswith(TOO_FEW) else "no interval"
     return f"{row['difference']:+.3f} ({why})"
+
+
+def answer_shown(text: str | None) -> str:
+    """Return an answer as an example of it is shown: without its reasoning trace, if it has an answer beside it."""
+    if text is None or not text.strip():
+        return "(no text)" if text is not None else "(no answer)"
+    answer = answer_of(text)[1].strip()
+    return answer or f"(no answer after the trace) {text}"
 
 
 def _of_first_scorer(found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, str]:

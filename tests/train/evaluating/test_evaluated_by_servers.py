@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from train.api import evaluate
 
 pytestmark = pytest.mark.slow  # a server, and the whole way of an evaluation
 
+DOCS = Path(__file__).parents[3] / "docs" / "proof.md"
 RECIPE = """
 name: judged
 seed: 3
@@ -65,6 +67,14 @@ def judged(tmp_path):
         yield tmp_path / "r.yaml", server
 
 
+def statements(file) -> list[str]:
+    """The SQL of a page: the indented blocks that are queries."""
+    section = file.read_text(encoding="utf-8").split("## Breakdowns")[1].split("\n## ")[0]
+    found = [block for block in section.split("\n\n") if block.startswith(("    SELECT", "    WITH"))]
+    assert len(found) == 4
+    return found
+
+
 class Told(Progress):
     """Keeps warnings."""
 
@@ -111,6 +121,8 @@ def test_it_is_judged_broken_down_and_shown(judged, tmp_path, capsys):
         assert said in shown, said
     assert "\x1b" not in shown and "\x9b" not in shown
 
+    for statement in statements(DOCS):
+        query(store, statement.replace("'student'", "'base'"))
     again = evaluate(load_recipe(file, ["evaluate.break_down=[source]"]), store)  # shows the same rows otherwise
     assert again.stage.stage_id == result.stage.stage_id and server.asked.count("oracle") == asked
     assert again.breakdown()["by"].unique().to_list() == ["source"]
@@ -130,11 +142,14 @@ def test_what_cannot_be_broken_down_is_refused_before_asking(judged, tmp_path):
     assert server.asked == []
 
 
-def test_greedy_samples_are_said_to_be_the_same(judged, tmp_path):
-    file, _ = judged
+def test_settings_without_effect_are_said(judged, tmp_path, capsys):
+    file, server = judged
     store, told = Store(tmp_path / "store"), Told()
-    recipe = load_recipe(file, ["evaluate.temperature=0.0", "evaluate.judge=null"])
+    recipe = load_recipe(file, ["evaluate.temperature=0.0", "evaluate.models=[tuned]"])
     run(recipe, store)
     result = evaluate(recipe, store, told)
     assert any("n is 2, but the temperature is 0" in line for line in told.warned)
-    assert result.win_rates.is_empty()
+    assert any("the judge is not asked" in line for line in told.warned) and "oracle" not in server.asked
+    assert result.win_rates.is_empty() and result.changes.is_empty() and result.examples().is_empty()
+    show_evaluation(result)
+    assert "kind: maths" in capsys.readouterr().out

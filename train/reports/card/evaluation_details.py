@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train.evaluating.shown import Shown
+from train.evaluating.shown import Shown, answer_shown
 from train.reports.card.markdown import block, code, plain, table
 
 NAMES = ("split", "scorer", "model", "group")
@@ -41,13 +41,12 @@ def _example(row: Mapping[str, Any]) -> Sequence[str]:
     """Return a prompt and two answers, which the seed drew from those whose score changed."""
     title = f"{WORDS[row['verdict']]} by {code(row['scorer'])} on {code(row['split'])}, drawn by the seed:"
     texts = [
-        f"prompt: {_cut(row['prompt'])}",
-        f"{row['first_model']}: {_cut(row['first_response'])}",
-        f"{row['model']}: {_cut(row['response'])}",
+        f"prompt: {_cut(row['prompt'] or '')}",
+        f"{row['first_model']}: {_cut(answer_shown(row['first_response']))}",
+        f"{row['model']}: {_cut(answer_shown(row['response']))}",
     ]
     return [title, "", block("\n".join(" ".join(text.split()) for text in texts)), ""]
 
 
-def _cut(text: str | None) -> str:
-    text = text or "(no answer)"
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
