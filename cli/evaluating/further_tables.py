@@ -5,7 +5,7 @@ from rich.text import Text
 from cli.tables import console, safe, table
 from train.evaluating.shown import Shown
 
-WIDTHS = {"split": 12, "scorer": 18, "model": 16, "group": 30}  # characters of columns of names: a table fits in 100
+WIDTHS = {"split": 10, "scorer": 14, "model": 12, "group": 26}  # characters of columns of names: a table fits in 100
 
 
 def show_tables(tables: list[Shown]) -> None:

@@ -37,7 +37,7 @@ def prompt_groups(prompts: pl.DataFrame, keys: Sequence[str] | None = None) -> p
     parts = [pl.DataFrame(schema=GROUPS)]
     for key in dict.fromkeys(keys):
         if key == LENGTH:
-            found = _thirds(prompts["prompt_length"].to_list(), " characters", whole=True)
+            found = _thirds(prompts["prompt_length"].to_list(), whole=True)
         else:
             found = _groups(_values(prompts, values, key))
         rows = [
@@ -133,7 +133,7 @@ def _groups(values: list[Any]) -> list[list[tuple[int, str]]]:
     counts = Counter(text for texts in held for text in texts)
     numbers = all(_is_number(value) for value in values if value is not None)
     if numbers and len(counts) > MOST_GROUPS:
-        return _thirds(values, "", whole=all(isinstance(v, int) for v in values if v is not None))
+        return _thirds(values, whole=all(isinstance(v, int) for v in values if v is not None))
     if numbers:
         names = [f"{v:g}" if isinstance(v, float) else str(v) for v in sorted({v for v in values if v is not None})]
         names = list(dict.fromkeys(names))
@@ -152,7 +152,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
-def _thirds(values: list[Any], unit: str, *, whole: bool) -> list[list[tuple[int, str]]]:
+def _thirds(values: list[Any], *, whole: bool) -> list[list[tuple[int, str]]]:
     """Return the third of the values that each number is in, named by its ends; equal numbers are in one third."""
     known = sorted(v for v in values if v is not None)
     if not known:
@@ -164,5 +164,5 @@ def _thirds(values: list[Any], unit: str, *, whole: bool) -> list[list[tuple[int
         own = [v for v, part in zip(values, third, strict=True) if part == at]
         if own:
             low, high = (f"{v:,}" if whole else f"{v:.3g}" for v in (min(own), max(own)))
-            named[at] = (low if low == high else f"{low} to {high}") + unit
+            named[at] = low if low == high else f"{low} to {high}"
     return [[(MOST_GROUPS + 1, NONE) if at is None else (at, named[at])] for at in third]

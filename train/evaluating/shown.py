@@ -10,6 +10,7 @@ from curate.storage.stage import Stage
 from schemas.answer_text import answer_of
 
 TOO_FEW, HALF = "too few", 0.5
+CHANGE = "change (95%)"
 BY = "break_down.json"  # beside an evaluation's tables: what it was last shown by, which changes no row of it
 
 
@@ -54,15 +55,15 @@ def win_rates_shown(found: pl.DataFrame, judges: list[str]) -> Shown | None:
     for row in found.iter_rows(named=True):
         counts = (row["won"], row["tied"], row["lost"], row["not_compared"])
         rate = share(row["win_rate"], row["low"], row["high"])
-        rows.append((row["split"], row["model"], *counts, rate, row["verdict"]))
-        notes.append(f"{row['model']} on {row['split']}: {_flips(row['flips'])}; {_longer(row)}.")
+        rows.append((row["split"], row["model"], *counts, rate))
+        notes.append(f"{row['model']} on {row['split']}: {row['verdict']}; {_flips(row['flips'])}; {_longer(row)}.")
         if row["not_compared"]:
             notes.append(f"{row['not_compared']:,} were not compared, most often as: {row['why'] or 'no reason'}")
     if own := [name for name in judges if name in (*found["model"], *found["against"])]:
         notes.append(f"{' and '.join(own)} judges answers of its own, which models prefer.")
     judge = " and ".join(judges) or "a judge"
     title = f"Answers against those of {found['against'][0]}, as {judge} judges in both orders"
-    return Shown(title, ["split", "model", "won", "tied", "lost", "failed", "win rate (95%)", "verdict"], rows, notes)
+    return Shown(title, ["split", "model", "won", "tied", "lost", "failed", "win rate (95%)"], rows, notes)
 
 
 def breakdown_shown(found: pl.DataFrame, most: int) -> Shown | None:
@@ -90,8 +91,9 @@ def breakdown_shown(found: pl.DataFrame, most: int) -> Shown | None:
     notes = _more(compared.height - most, scorers[1:], "breakdown()")
     if (kept := compared["low"].is_not_null().sum()) > 1:
         notes.append(f"Each interval is of its group alone: of {kept:,}, {kept / 20:.1f} would miss by chance.")
-    columns = ["split", "group", "prompts", "model", "mean", f"change to {first} (95%)"]
-    return Shown(f"{scorers[0]} by groups of prompts", columns, cells, notes)
+    notes += ["Lengths are the characters of the prompt."] if "length" in compared["by"] else []
+    columns = ["split", "group", "prompts", "model", "mean", CHANGE]
+    return Shown(f"{scorers[0]} by groups of prompts, changes from {first}", columns, cells, notes)
 
 
 def samples_shown(found: pl.DataFrame, most: int) -> Shown | None:
@@ -110,9 +112,10 @@ def samples_shown(found: pl.DataFrame, most: int) -> Shown | None:
         for row in rows.head(most).iter_rows(named=True)
     ]
     measure = rows["measure"][0]
-    columns = ["split", "model", "k", "prompts", measure, f"change to {rows['model'][0]} (95%)"]
+    columns = ["split", "model", "k", "prompts", measure, CHANGE]
     notes = _more(rows.height - most, scorers[1:], "samples")
-    return Shown(f"{scorers[0]}: {measure}, of {rows['k'].max()} answers to each prompt", columns, cells, notes)
+    title = f"{scorers[0]}: {measure} of {rows['k'].max()} answers to each prompt, changes from {rows['model'][0]}"
+    return Shown(title, columns, cells, notes)
 
 
 def changes_shown(found: pl.DataFrame) -> Shown | None:
@@ -123,7 +126,7 @@ def changes_shown(found: pl.DataFrame) -> Shown | None:
     for row in found.iter_rows(named=True):
         same = f"{row['same']:,}"
         if row["right"] is not None:
-            same += f" ({row['right']:,} right, {row['wrong']:,} wrong)"
+            same += f" ({row['right']:,} right)"
         cells.append((row["split"], row["scorer"], row["model"], row["won"], row["lost"], same, row["unknown"]))
     columns = ["split", "scorer", "model", "up", "down", "the same", "no score"]
     return Shown(f"Prompts whose score went up or down from {found['against'][0]}'s", columns, cells, [])
@@ -141,9 +144,9 @@ def change_text(row: Mapping[str, Any]) -> str:
     if row["difference"] is None:
         return ""
     if row["low"] is not None:
-        return f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+        return f"{_signed(row['difference'])} ({_signed(row['low'])} to {_signed(row['high'])})"
     why = TOO_FEW if row["why"].startswith(TOO_FEW) else "no interval"
-    return f"{row['difference']:+.3f} ({why})"
+    return f"{_signed(row['difference'])} ({why})"
 
 
 def answer_shown(text: str | None) -> str:
@@ -184,5 +187,9 @@ def _longer(row: Mapping[str, Any]) -> str:
     return f"of {row['decided']:,} decided comparisons the longer answer won {rate}{bias}"
 
 
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if abs(value) < 100 else f"{value:+,.0f}"
+
+
 def _mean(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"

@@ -43,7 +43,7 @@ def test_the_default_is_kind_and_length(store):
     found = break_down(rows_of(store, prompt_length=list(range(1, 41))))
     assert found["by"].unique(maintain_order=True).to_list() == ["metadata.kind", "length"]
     lengths = found.filter(by="length", model="tuned")
-    assert lengths["group"].to_list() == ["1 to 13 characters", "14 to 26 characters", "27 to 40 characters"]
+    assert lengths["group"].to_list() == ["1 to 13", "14 to 26", "27 to 40"]
     assert break_down(rows_of(store), []).is_empty()
 
 
