@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from curate.storage.rows import RowSet
+from curate.storage.rows import RowSet, read_parts
 from schemas.json_text import parse
 
 
@@ -28,10 +28,10 @@ def prompt_facts(rows: pl.DataFrame, prompts: RowSet | None) -> pl.DataFrame:
 def _known(ids: pl.Series, prompts: RowSet | None) -> pl.DataFrame:
     """Return source and metadata of the prompts with these ids, each once; only theirs are read into memory."""
     columns = {"prompt_id": pl.String, "source": pl.String, "metadata": pl.String}
-    files = [file for stage in prompts.stages for file in stage.files("prompts")] if prompts else []
     parts = [
-        pl.scan_parquet(file).select([*columns]).filter(pl.col("prompt_id").is_in(ids.implode())).collect()
-        for file in files
+        part.filter(pl.col("prompt_id").is_in(ids.implode()))
+        for stage in (prompts.stages if prompts else [])
+        for part in read_parts(stage, "prompts", [*columns])
     ]
     return pl.concat([pl.DataFrame(schema=columns), *parts]).unique("prompt_id", keep="first", maintain_order=True)
 

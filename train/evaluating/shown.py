@@ -8,6 +8,7 @@ import polars as pl
 
 from curate.storage.stage import Stage
 from schemas.answer_text import answer_of
+from train.evaluating.paired_values import IS_VERDICT
 
 TOO_FEW, HALF = "too few", 0.5
 CHANGE = "change (95%)"
@@ -119,7 +120,8 @@ def samples_shown(found: pl.DataFrame, most: int) -> Shown | None:
 
 
 def changes_shown(found: pl.DataFrame) -> Shown | None:
-    """Return the table of ``train.evaluating.changed.changed_counts``; None where nothing was compared."""
+    """Return the table of ``train.evaluating.changed.changed_counts`` without verdicts; None of nothing compared."""
+    found = found.filter(~IS_VERDICT)  # the table of win rates has them
     if found.is_empty() or not (found["won"] + found["lost"] + found["same"]).sum():
         return None
     cells = []

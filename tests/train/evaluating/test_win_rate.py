@@ -152,7 +152,7 @@ def test_other_verdicts(store, values, verdict):
     assert found["low"] is None or 0 <= found["low"] <= found["win_rate"] <= found["high"] <= 1
 
 
-def test_the_share_of_the_longer_answer_is_of_decided_comparisons(store):
+def test_the_longer_answers_share_is_of_decided_comparisons(store):
     found = win_rates(judged(store, [1.0, 1.0, 0.0, 0.5], ("a very long answer", "short"))).to_dicts()[0]
     assert (found["longer_won"], found["decided"]) == (pytest.approx(1 / 3), 3)
     found = win_rates(judged(store, [1.0, 0.0], ("same", "same"))).to_dicts()[0]
