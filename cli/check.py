@@ -73,12 +73,14 @@ def _trainings(recipe: Recipe, found: Plan) -> list[tuple[str, str, str]]:
     from train.find_refusals import refusals_of
     from train.options.best_model import held_out_note
     from train.plan import check_training_sections, plan_trainings
+    from train.refusals.idle_settings import idle_settings
     from train.refusals.nothing_held_out import evaluation_warning
     from train.trl_check import check_with_trl
 
     check_training_sections(recipe)
     if warning := evaluation_warning(recipe):
         found.warnings.append(StageWarning("evaluate", warning))
+    found.warnings.extend(StageWarning("evaluate", warning) for warning in idle_settings(recipe))
     models = {name: found.state.model(name, "") for name in recipe.models}
     plans = plan_trainings(recipe, found.state.store, found.datasets, models)
     check_with_trl(recipe, [p.name for p in plans if p.stage is None], models)

@@ -30,7 +30,20 @@ def train(
             typer.echo(f"{name}, its curves: {model.curves}")
 
 
-def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Overrides = None, limit: Limit = None) -> None:
+def evaluate(
+    recipe: RecipeFile,
+    store: StoreFolder = STORE,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    examples: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Show N answers beside the first model's that got better, and N that got worse; 0 for none.",
+        ),
+    ] = 1,
+) -> None:
     """Compare the base and the trained models on held-out prompts.
 
     The same scorers score the answers of every model. A finished evaluation is reused.
@@ -42,7 +55,7 @@ def evaluate(recipe: RecipeFile, store: StoreFolder = STORE, overrides: Override
     loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
     with Bars() as bars:
         result = evaluate(loaded, opened, bars)
-    show_evaluation(result)
+    show_evaluation(result, examples)
 
 
 COMMANDS = (train, evaluate)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
-from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Evaluation, Recipe, Retention
+from schemas.evaluation import Evaluation, Retention
+from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Recipe
 from schemas.trained_models import check_trained_models, with_trained_scorers
 from schemas.yaml_file import override, parse, plain_values, read_text
 

@@ -7,27 +7,13 @@ is checked by ``curate.pipeline`` against the step files themselves.
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from schemas.evaluation import Evaluation
+from schemas.sections import Open, Strict
 
 SPLIT_SETTINGS = ("by", "near_duplicates")  # keys of ``split`` that are no splits
 NEAR_DUPLICATES = 0.8  # the least similarity of prompts that a split keeps on one side, where none is set
-
-
-class Strict(BaseModel):
-    """A section whose unknown keys are errors and whose values are not converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
-
-
-class Open(Strict):
-    """A section that accepts further keys: the settings of a step, of an engine or of TRL."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, populate_by_name=True)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The keys that are not fields of this section."""
-        return dict(self.__pydantic_extra__ or {})
 
 
 class Model(Open):
@@ -159,44 +145,6 @@ class Training(Open):
         if value is True:
             raise ValueError("expected how many evaluations may be no better, such as early_stopping: 3")
         return {"patience": value} if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-class Retention(Strict):
-    """The general prompts and texts that show what a training damaged: files of the recipe's own, else gristmill's.
-
-    Attributes:
-        prompts: A JSON Lines file whose rows have a ``prompt``.
-        texts: A JSON Lines file whose rows have a ``text``.
-    """
-
-    prompts: str | None = Field(default=None, min_length=1)
-    texts: str | None = Field(default=None, min_length=1)
-
-
-class Evaluation(Strict):
-    """The section ``evaluate``: which models answer which held-out prompts, and which scorers judge the answers.
-
-    ``retention`` is None where the recipe switches it off.
-    """
-
-    models: list[str]
-    dataset: str
-    by: list[str]
-    split: str | list[str] | None = None
-    n: int = Field(default=1, ge=1)
-    temperature: float = Field(default=0.0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
-    retention: Retention | None = Retention()
-
-    @field_validator("retention", mode="before")
-    @classmethod
-    def _switched(cls, value: Any) -> Any:
-        """Read ``false`` as None and ``true`` as the prompts and texts that come with gristmill."""
-        if isinstance(value, bool):
-            return {} if value else None
-        if value is not None and not isinstance(value, dict | Retention):
-            raise ValueError("expected false, true or {prompts: FILE, texts: FILE}")
-        return value
 
 
 class Budget(Strict):

@@ -44,6 +44,7 @@ EVALUATIONS = {
     "evaluation_id": TEXT, "model": TEXT, "training_id": TEXT, "dataset": TEXT, "split": TEXT, "row_id": TEXT,
     "prompt_id": TEXT, "sample_index": INTEGER, "prompt": TEXT, "response": TEXT, "finish_reason": TEXT,
     "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT, "tokens": INTEGER, "family": TEXT,
+    "source": TEXT, "metadata": TEXT, "prompt_length": INTEGER,
 }  # fmt: skip
 TRAININGS = {
     "training_id": TEXT, "name": TEXT, "trainer": TEXT, "dataset": TEXT, "model": TEXT, "base": TEXT, "rows": INTEGER,

@@ -141,6 +141,19 @@ def answer_scorers(
     return found
 
 
+def scorer_of_step(recipe: Recipe, step: Step, where: str, refs: dict[str, ModelRef] | None = None) -> AnswerScorer:
+    """Return the scorer of a step that is not of the recipe; it reads columns of fresh answers, and no scores.
+
+    The other arguments, and what is raised, are as in ``answer_scorers``.
+    """
+    columns = polars_schema({name: (CANDIDATES | PROMPTS)[name] for name in READABLE})
+
+    def find_model(name: str, place: str) -> ModelRef:
+        return (refs or {}).get(name) or recipe_model(recipe, name, place)
+
+    return AnswerScorer((read_scorer(step, columns, where, recipe.seed, find_model),))
+
+
 def _own_step(recipe: Recipe, name: str, steps: list[str], where: str) -> Step:
     """Return the step of a scorer that has none in the recipe: a trained reward model's, or the built-in one's.
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from curate.api.display import html_table, shown
 from curate.api.run import AnyRecipe, AnyStore, as_progress, as_recipe, as_store, built
 from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
@@ -18,11 +17,10 @@ from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
-from train.evaluating.behaviour import behaviour, damage_warnings
-from train.evaluating.comparison import compare_models
 from train.evaluating.evaluation import evaluate_recipe
+from train.evaluating.evaluation_result import EvaluationResult
 from train.evaluating.prompt_families import families_of
-from train.evaluating.retention_changes import retention_changes
+from train.evaluating.shown import show_by
 from train.find_refusals import refusals_of
 from train.plan import (
     check_training_sections,
@@ -32,6 +30,7 @@ from train.plan import (
     trained_model,
     trained_models,
 )
+from train.refusals.idle_settings import idle_settings
 from train.reports.card.evaluated import add_to_cards
 from train.reports.write_reports import unharmed
 from train.run import train_recipe
@@ -92,50 +91,6 @@ class TrainedModel:
     def __repr__(self) -> str:
         """Return the name, the result line and the folder."""
         return f"TrainedModel({self.name!r}: {self.stage.manifest['result']}; {str(self.path)!r})"
-
-
-@dataclass(frozen=True, repr=False)
-class EvaluationResult:
-    """A finished evaluation.
-
-    Attributes:
-        stage: The stage with the table ``evaluations``.
-    """
-
-    stage: Stage
-
-    @property
-    def comparison(self) -> pl.DataFrame:
-        """The models' means, and their differences to the first model with 95% intervals (``compare_models``)."""
-        return compare_models(self.stage)
-
-    @property
-    def answers(self) -> pl.DataFrame:
-        """Every answer with its score: the rows of the table ``evaluations``."""
-        return self.stage.read("evaluations")
-
-    @property
-    def behaviour(self) -> pl.DataFrame:
-        """How the models answer: length, what is cut off, how many answers differ (``train.evaluating.behaviour``)."""
-        return behaviour(self.stage)
-
-    @property
-    def retention(self) -> pl.DataFrame:
-        """The perplexities on general texts, and their changes to the start model's (``retention_changes``)."""
-        return retention_changes(self.stage)
-
-    @property
-    def warnings(self) -> pl.DataFrame:
-        """The signs of damage or of a gamed reward, by model and split (``damage_warnings``)."""
-        return damage_warnings(self.stage)
-
-    def __repr__(self) -> str:
-        """Return the comparison."""
-        return f"EvaluationResult\n{shown(self.comparison)}"
-
-    def _repr_html_(self) -> str:
-        """Return the comparison as a table, for a notebook."""
-        return html_table("Held-out prompts, the same scorers for every model", self.comparison)
 
 
 def check(recipe: AnyRecipe) -> None:
@@ -221,12 +176,15 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     for name, looked in refusals_of(recipe, evaluated, state.datasets, models).items():
         for warning in looked.warnings:
             progress.warn(StageWarning(f"train.{name}", warning))
+    for warning in idle_settings(recipe):
+        progress.warn(StageWarning("evaluate", warning))
     models = trained_models(plans, models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
-        made = evaluate_recipe(
+        stage = evaluate_recipe(
             recipe, store, state.datasets, models, progress, gateway=gateway, families=families_of(state)
         )
-        (stage,) = record.use([made])
+        record.use([stage])
+        show_by(stage, recipe.evaluate.break_down)
         unharmed(lambda: add_to_cards(store, stage), "the evaluation is not in the model cards", "evaluate", progress)
     return EvaluationResult(stage)
 

@@ -26,6 +26,7 @@ from schemas.recipe import Recipe, Training
 from schemas.rows import DATASET_TABLES
 from schemas.trained_models import is_reward_model, with_needed
 from train.answer_scorers import AnswerScorer, answer_scorers
+from train.evaluating.check_section import check_section
 from train.finding.dotted_rules import check_dataset_type
 from train.finding.dotted_trainer import DottedTrainer, is_dotted
 from train.finding.find_trainer import Trainer, find_trainer
@@ -203,8 +204,7 @@ def check_training_sections(recipe: Recipe) -> None:
                 f"reward model is a scorer by its training's name"
             )
         _check(recipe, name, find_trainer(training.trainer, recipe.where("train", name, "trainer")))
-    if recipe.evaluate is not None:
-        answer_scorers(recipe, recipe.evaluate.by, recipe.where("evaluate", "by"))
+    check_section(recipe)
 
 
 def selected(recipe: Recipe, names: list[str] | None) -> list[str]:

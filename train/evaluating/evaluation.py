@@ -19,14 +19,18 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.ids import content_id, fingerprint
 from schemas.progress import Progress
-from schemas.recipe import Evaluation, Recipe
-from schemas.rows import DATASET_TABLES
-from train.answer_scorers import OPTIONAL, AnswerScorer, answer_scorers, prompt_columns, requests_for
+from schemas.recipe import Recipe
+from train.answer_scorers import AnswerScorer, answer_scorers, requests_for
 from train.evaluating.expected import expected_by_split, taught_by_split
 from train.evaluating.general.general_set import General, general_set
+from train.evaluating.groups import check_keys
+from train.evaluating.held_out import check_columns, evaluation_section, held_out_prompts
+from train.evaluating.own_rows import WIN_RATE
+from train.evaluating.prompt_facts import prompt_facts
 from train.evaluating.prompt_families import PromptFamilies, family_table
 from train.evaluating.retention import Retention, about_damage, start_model
 from train.evaluating.scored_answers import score_answers, with_prompts
+from train.evaluating.win_rows import answer_judge, win_rows
 
 LABEL = "evaluate"
 
@@ -46,6 +50,8 @@ class PlannedEvaluation:
         general: The general prompts and texts; None where retention is switched off.
         expected: Figures of the answers that the rows expect, by split (``train.evaluating.expected``).
         families: Finds the families of the prompts; None where each is one of its own.
+        judge: Who compares each model's answers with the first one's, or None.
+        facts: What the figures are broken down by, a row for each prompt (``train.evaluating.prompt_facts``).
     """
 
     refs: dict[str, ModelRef]
@@ -58,6 +64,13 @@ class PlannedEvaluation:
     general: General | None
     expected: dict[str, Any]
     families: PromptFamilies | None
+    judge: AnswerScorer | None
+    facts: pl.DataFrame
+
+    @property
+    def every_scorer(self) -> dict[str, AnswerScorer]:
+        """The scorers by name, and the judge."""
+        return self.scorers | ({WIN_RATE: self.judge} if self.judge else {})
 
     def without_replies(self, keys: list[str], store: Store) -> "PlannedEvaluation":
         """Return the plan of the part that can be done while the replies to these requests are missing."""
@@ -113,7 +126,7 @@ def plan_evaluation(
     families: PromptFamilies | None = None,
 ) -> PlannedEvaluation:
     """Check the evaluation and find whether it is done. The arguments are those of ``evaluate_recipe``."""
-    evaluation, where = _section(recipe), recipe.where("evaluate")
+    evaluation, where = evaluation_section(recipe), recipe.where("evaluate")
     if evaluation.dataset not in datasets:
         raise UserError(
             f"{where}: the dataset {evaluation.dataset!r} is not built yet; 'gristmill run {recipe.argument}' builds it"
@@ -125,25 +138,25 @@ def plan_evaluation(
             )
     if not (evaluation.by and evaluation.models):
         raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
-    scorers = answer_scorers(recipe, evaluation.by, recipe.where("evaluate", "by"), models)
-    for ref in (ref for scorer in scorers.values() for ref in scorer.models if ref.untrained):
-        raise UserError(
-            f"{where}: the model {ref.name!r}, which is to score, is not trained yet; "
-            f"'gristmill train {recipe.argument} {ref.name}' trains it"
-        )
+    scorers, judge = _scorers(recipe, models)
     if prompts is None:
-        _check_columns(recipe, scorers)
+        check_columns(recipe, scorers)
     rows = held_out_prompts(recipe, datasets[evaluation.dataset], prompts)
+    facts = prompt_facts(rows, families.prompts if families else None)
+    check_keys(evaluation.break_down or (), recipe.where("evaluate", "break_down"), facts)
     refs = {name: models[name] for name in evaluation.models}
     depends_on = {
-        "rows": hashlib.sha256(rows.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        "rows": _hash(rows),
+        "facts": _hash(facts),
         "scorers": {name: scorer.key() for name, scorer in scorers.items()},
-        "settings": evaluation.model_dump(exclude={"models", "by", "retention"}),
+        "settings": evaluation.model_dump(exclude={"models", "by", "retention", "break_down"}),
         "seed": recipe.seed,
         "code": code_hash(held_out_prompts, _evaluate, AnswerScorer, PromptFamilies),
     }
     if families is not None:
         depends_on["families"] = families.key()
+    if judge is not None:
+        depends_on["judge"] = judge.key()
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
     general = general_set(recipe)
@@ -154,63 +167,35 @@ def plan_evaluation(
     stage_id = fingerprint(depends_on)[:12]
     stage = store.stage(stage_id)
     expected = {} if stage else expected_by_split(rows, datasets[evaluation.dataset])
-    return PlannedEvaluation(refs, ids, rows, scorers, stage_id, stage, depends_on, general, expected, families)
+    return PlannedEvaluation(
+        refs, ids, rows, scorers, stage_id, stage, depends_on, general, expected, families, judge, facts
+    )
 
 
-def _section(recipe: Recipe) -> Evaluation:
-    """Return the section ``evaluate`` of a recipe. Raises ``UserError`` if it has none."""
-    if recipe.evaluate is None:
-        raise UserError(f"{recipe.path}: has no section 'evaluate'")
-    return recipe.evaluate
-
-
-def held_out_prompts(recipe: Recipe, dataset: Stage, prompts: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return the prompts to evaluate on, each once: those in the splits ``evaluate.split`` (default: all but train).
-
-    Args:
-        recipe: The recipe.
-        dataset: The stage of the dataset that ``evaluate`` names.
-        prompts: As in ``evaluate_recipe``.
-
-    Returns:
-        A table with row_id, prompt_id, split, messages, prompt, tools, ground_truth and metadata.
+def _scorers(recipe: Recipe, models: dict[str, ModelRef]) -> tuple[dict[str, AnswerScorer], AnswerScorer | None]:
+    """Return the scorers by name, and the judge, or None where there is none or nothing to compare.
 
     Raises:
-        UserError: There are none.
+        UserError: One of them is not known, or asks a model that is not trained.
     """
-    evaluation, where = _section(recipe), recipe.where("evaluate")
-    dataset_type = recipe.datasets[evaluation.dataset].type
-    rows = dataset.read(DATASET_TABLES[dataset_type]).with_columns(pl.col("split").fill_null("train"))
-    wanted = [evaluation.split] if isinstance(evaluation.split, str) else evaluation.split
-    splits = sorted(rows["split"].unique())
-    rows = rows.filter(pl.col("split").is_in(wanted) if wanted else pl.col("split") != "train")
-    rows = rows.unique("prompt_id", keep="first", maintain_order=True)
-    if rows.is_empty():
-        raise UserError(
-            f"{where}: the dataset {evaluation.dataset!r} has no rows in {wanted or 'any split but train'} "
-            f"(it has: {', '.join(splits) or 'no rows at all'}); add a 'split', such as {{test: 0.1}}"
-        )
-    if prompts is not None and dataset_type != "prompt":
-        known = prompts.select("prompt_id", *OPTIONAL).unique("prompt_id")
-        rows = rows.drop(OPTIONAL, strict=False).join(known, on="prompt_id", how="left", maintain_order="left")
-    return pl.concat([rows.select("prompt_id", "split"), prompt_columns(rows)], how="horizontal")
-
-
-def _check_columns(recipe: Recipe, scorers: dict[str, AnswerScorer]) -> None:
-    """Refuse a scorer that reads a column which the dataset's rows do not have: it would see nulls only."""
-    dataset_type = recipe.datasets[_section(recipe).dataset].type
-    for name, scorer in scorers.items():
-        missing = [column for column in ("ground_truth", "metadata") if column in scorer.reads]
-        if missing and dataset_type != "prompt":
+    scorers = answer_scorers(recipe, evaluation_section(recipe).by, recipe.where("evaluate", "by"), models)
+    judge = answer_judge(recipe, models)
+    for ref in (ref for scorer in (*scorers.values(), *([judge] if judge else [])) for ref in scorer.models):
+        if ref.untrained:
             raise UserError(
-                f"{recipe.where('evaluate', 'dataset')}: the scorer {name!r} reads {missing[0]}, which "
-                f"rows of type {dataset_type!r} do not carry; name a dataset of type 'prompt'"
+                f"{recipe.where('evaluate')}: the model {ref.name!r}, which is to score, is not trained yet; "
+                f"'gristmill train {recipe.argument} {ref.name}' trains it"
             )
+    return scorers, judge if len(set(evaluation_section(recipe).models)) > 1 else None
+
+
+def _hash(table: pl.DataFrame) -> str:
+    return hashlib.sha256(table.write_ndjson().encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway: Gateway) -> Stage:
     """Ask the models, score the answers and write the stage."""
-    evaluation, answers = _section(recipe), {}
+    evaluation, answers = evaluation_section(recipe), {}
     retention = Retention(planned.general, planned.refs, gateway, LABEL)
     for name, ref in planned.refs.items():
         answers[name] = gateway.ask(
@@ -225,11 +210,18 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
         retention.ask(name)
     tables = {name: with_prompts(table, planned.rows) for name, table in answers.items()}
     retention.read_answers(tables)
-    if models := [ref for scorer in planned.scorers.values() for ref in scorer.models]:
+    if models := [ref for scorer in planned.every_scorer.values() for ref in scorer.models]:
         gateway.unload_except(models)
-    requests = requests_for(planned.scorers, gateway, recipe.seed, f"{LABEL}, scores")
+    requests = requests_for(planned.every_scorer, gateway, recipe.seed, f"{LABEL}, scores")
     scored = score_answers(tables, planned.scorers, requests)
-    scored = {name: pl.concat([rows, retention.rows(name)], how="diagonal_relaxed") for name, rows in scored.items()}
+    verdicts = [win_rows(tables, planned.judge, requests.answer)] if planned.judge else []
+    scored = {
+        name: pl.concat(
+            [rows, *(one.filter(pl.col("model") == name) for one in verdicts), retention.rows(name)],
+            how="diagonal_relaxed",
+        )
+        for name, rows in scored.items()
+    }
     transient = [
         key for table in answers.values() if "transient" in table.columns for key in table.filter("transient")["key"]
     ] + [*requests.transient, *retention.transient]
@@ -241,15 +233,15 @@ def _evaluate(recipe: Recipe, store: Store, planned: PlannedEvaluation, gateway:
 
 
 def _write(recipe: Recipe, store: Store, planned: PlannedEvaluation, scored: dict[str, pl.DataFrame]) -> Stage:
-    evaluation, means, taught = _section(recipe), [], {}
-    family = family_table(planned.rows["prompt_id"], planned.families)
+    evaluation, means, taught = evaluation_section(recipe), [], {}
+    facts = planned.facts.join(family_table(planned.rows["prompt_id"], planned.families), on="prompt_id", how="left")
     label = LABEL + recipe.limit_suffix
     with store.new_stage(planned.stage_id, label, what=planned.depends_on, rows_in=planned.rows.height) as writer:
         for name, ref in planned.refs.items():
             training_id = ref.identity.rsplit(">", 1)[1] if ">" in ref.identity else None
             rows = (
                 scored[name]
-                .join(family, on="prompt_id", how="left", maintain_order="left")
+                .join(facts, on="prompt_id", how="left", maintain_order="left")
                 .with_columns(
                     evaluation_id=pl.lit(planned.ids[name]),
                     dataset=pl.lit(evaluation.dataset),

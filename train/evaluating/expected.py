@@ -21,7 +21,7 @@ def expected_by_split(rows: pl.DataFrame, dataset: Stage) -> dict[str, Any]:
     """Return the figures of the expected answers of held-out rows, by split; None where they say none.
 
     Args:
-        rows: The held-out prompts (``train.evaluating.evaluation.held_out_prompts``). Their ground truth is the
+        rows: The held-out prompts (``train.evaluating.held_out.held_out_prompts``). Their ground truth is the
             expected answer; without one, the answer that the dataset's row has is.
         dataset: The dataset's stage.
     """

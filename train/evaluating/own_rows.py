@@ -1,4 +1,4 @@
-"""The rows of ``evaluations`` that no scorer of the recipe made: losses and answers that show damage.
+"""The rows of ``evaluations`` that no scorer of the recipe made: losses and answers that show damage, and verdicts.
 
 Their scorers' names have a slash, which no step's name has. ``value`` is a loss in nats a token, but for ``ANSWERS``:
 
@@ -6,6 +6,8 @@ Their scorers' names have a slash, which no step's name has. ``value`` is a loss
 - ``TEXTS``: of a general text, under this model;
 - ``ANSWERS``: this model's greedy answer to a general prompt; ``value`` is its number of tokens;
 - ``START_LOSS``: of this model's answer to a held-out prompt, under the start model.
+
+``WIN_RATE`` is a judge's verdict on this model's answer against the first model's: 1, 0.5 or 0.
 """
 
 import polars as pl
@@ -13,7 +15,8 @@ import polars as pl
 SPLIT = "retention"
 START_ANSWERS, TEXTS, ANSWERS = "retention/start_answers", "retention/texts", "retention/answers"
 START_LOSS = "behaviour/start_loss"
-OWN = (START_ANSWERS, TEXTS, ANSWERS, START_LOSS)
+WIN_RATE = "judge/win_rate"
+OWN = (START_ANSWERS, TEXTS, ANSWERS, START_LOSS, WIN_RATE)
 
 
 def scored_rows(rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import pytest
 from curate.models.model_ref import ModelRef
 from schemas.load_recipe import load_recipe
 from tests.optional import needs
+from train.evaluating.shown import Shown
 from train.reports.card.card import card, with_evaluations
 from train.reports.card.licence import front_matter, licence_of
 from train.reports.card.loading import command_lines
@@ -125,6 +126,23 @@ def test_text_of_users_is_no_markup():
     for mark in ("<img", "**d**", "](java", "<!-- gristmill: evaluations --> $", "https://g"):
         assert mark not in outside
     assert outside.count("\n# ") == 1
+    assert with_evaluations(text, EVALUATED).count("## Evaluation") == 1
+
+
+def test_further_tables_and_examples_are_in_the_card():
+    example = {"verdict": "won", "scorer": "words", "split": "test", "prompt": "Ask?", "first_model": "student",
+               "first_response": "no\n```\nno", "model": "sft", "response": "y" * 500}  # fmt: skip
+    tables = [Shown("words by groups", ["split", "group", "prompts"], [("test", "kind: a|b", 1200)], ["A *note*."])]
+    text = with_evaluations(card(FACTS), [EVALUATED[0] | {"tables": tables, "examples": [example]}])
+    assert "words by groups:\n\n| split | group | prompts |" in text and "| `test` | `kind: a\\|b` | 1,200 |" in text
+    assert "A \\*note\\*." in text and "Up by `words` on `test`, drawn by the seed:" in text
+    assert "prompt: Ask?\nstudent: no ``` no\nsft: " + "y" * 399 + "…\n````" in text
+
+    hostile = [Shown(HOSTILE, [HOSTILE, "group"], [(HOSTILE, HOSTILE)], [HOSTILE])]
+    changes = {"tables": hostile, "examples": [dict.fromkeys(example, HOSTILE) | {"verdict": "lost"}]}
+    text = with_evaluations(card(FACTS), [EVALUATED[0] | changes])
+    outside = without_code(text.split("---\n", 2)[2])
+    assert not [mark for mark in ("<img", "**d**", "](java", "<!-- gristmill: evaluations --> $") if mark in outside]
     assert with_evaluations(text, EVALUATED).count("## Evaluation") == 1
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from curate.storage.training_records import CURVES
 from train.evaluating.comparison_words import CELLS, cells_of, notes_on
 from train.reports.card.damage import damage_lines, training_warnings
+from train.reports.card.evaluation_details import detail_lines
 from train.reports.card.licence import UNKNOWN
 from train.reports.card.loading import command_lines, python_lines
 from train.reports.card.markdown import block, code, plain, table
@@ -160,7 +161,7 @@ def _evaluation(evaluation: Mapping[str, Any]) -> list[str]:
     title = f"On {plain(evaluation['dataset'])}, {evaluation['made_at']} UTC ({code(evaluation['stage_id'])}):"
     notes = [line for note in notes_on(evaluation["rows"]) for line in (plain(note), "")]
     damage = damage_lines(evaluation["damage"]) if "damage" in evaluation else []
-    return [title, "", *table(head, rows), "", *notes, *damage]
+    return [title, "", *table(head, rows), "", *notes, *damage, *detail_lines(evaluation)]
 
 
 def _figures(facts: Mapping[str, Any]) -> list[str]:

@@ -6,12 +6,16 @@ import polars as pl
 
 from curate.storage.stage import Stage
 from curate.storage.store import Store
+from train.evaluating.changed import changed_examples
 from train.evaluating.comparison import compare_models
+from train.evaluating.further_tables import further_tables
+from train.evaluating.paired_values import evaluation_rows
 from train.reports.card.card import with_evaluations
 from train.reports.card.damage import damage_of
 
 CARD = "model/README.md"
 MOST = 5  # evaluations in a card
+ROWS = 30  # of one of an evaluation's further tables
 LABEL = "evaluate"
 
 
@@ -20,7 +24,8 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
 
     Returns:
         ``dataset``, ``made_at``, ``stage_id``; ``rows``: those of ``compare_models`` that are of the first model or
-        of this one; ``damage``: ``train.reports.card.damage.damage_of``.
+        of this one; ``damage``: ``train.reports.card.damage.damage_of``; ``tables`` and ``examples``: those of these
+        two models (``train.reports.card.evaluation_details``).
     """
     found = []
     whole = [one for one in store.stages_labelled(LABEL) if one.rows("evaluations") and _is_whole(one)]
@@ -33,6 +38,9 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
         rows = compare_models(stage).filter(pl.col("model").is_in(models)).to_dicts()
         made_at = stage.manifest["made_at"][:16].replace("T", " ")
         known = {"dataset": own["dataset"][0], "made_at": made_at, "stage_id": stage.stage_id, "rows": rows}
+        seed = stage.manifest["what"].get("seed", 0)
+        examples = changed_examples(evaluation_rows(stage).filter(pl.col("model").is_in(models)), seed, 1).to_dicts()
+        known |= {"tables": further_tables(stage, models, ROWS), "examples": examples}
         found.append(known | {"damage": damage_of(stage, own["model"][0])})
         if len(found) == MOST:
             break
