@@ -116,6 +116,10 @@ class StageWriter:
         """Write a file that is no table, such as a picture of curves; ``name`` may be in a folder of the stage."""
         (self.path / name).write_text(text, encoding="utf-8")
 
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file of the stage that is neither a table nor text, such as a picture's pixels."""
+        (self.path / name).write_bytes(content)
+
     def take_in(self, file: Path) -> None:
         """Move a file that a library wrote, such as a tracker's report, into the stage."""
         shutil.move(file, self.path / file.name)
