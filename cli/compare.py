@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from train.arms.result import Comparison
 
-HEAD = ["scorer", "arms", "means", "difference (95% over seeds)", "p", "verdict"]
+HEAD = ["arms", "means", "difference (95% over seeds)", "p", "verdict"]
 SEEDS = 12  # the most seeds whose differences are a line
 
 
@@ -69,19 +69,21 @@ def compare(
 
 def show_compared(found: "Comparison") -> None:
     """Print a comparison: what was trained, the verdicts as a table and in words, the seeds, and its pictures."""
+    from rich.markup import escape
+
     from cli.tables import console, safe, table
     from train.arms.markdown import amounts
 
     shown, verdicts = console(), found.verdicts
     columns = ["arm", "trainings", "steps", "trained tokens", ""]
     shown.print(table("\nTrained on each seed", columns, amounts(found.rows)))
-    for (split,), rows in verdicts.group_by("split", maintain_order=True):
+    for (split, scorer), rows in verdicts.group_by("split", "scorer", maintain_order=True):
         lower = ", lower is better" if rows["better"][0] == "lower" else ""
-        title = (
-            f"\n{split or 'held out'}: {rows['prompts'].max():,} prompts, {rows['families'].max():,} families{lower}"
-        )
-        shown.print(table(safe(title, 100), HEAD, [_row(row) for row in rows.iter_rows(named=True)]))
-    for line in found.sentences:
+        size = f"{rows['prompts'].max():,} prompts, {rows['families'].max():,} families"
+        title = safe(f"{scorer}{f' on {split}' if split else ''}: {size}{lower}", 100)
+        shown.print(table(f"\n{escape(title)}", HEAD, [_row(row) for row in rows.iter_rows(named=True)]))
+    shown.print()
+    for line in found.of_arms:
         shown.print(safe(line, 1000), markup=False, soft_wrap=True)
     for line in _seed_lines(found.seeds):
         shown.print(safe(line, 1000), markup=False, soft_wrap=True)
@@ -90,13 +92,14 @@ def show_compared(found: "Comparison") -> None:
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    from train.arms.markdown import number
     from train.arms.sentences import interval, p_text, signed
 
-    means = " / ".join("-" if row[name] is None else f"{row[name]:.3g}" for name in ("mean", "versus_mean"))
+    means = f"{number(row['mean'])} / {number(row['versus_mean'])}"
     change = f"{signed(row['difference'])} ({interval(row['low'], row['high'])})"
     if row["low"] is None:
         change = signed(row["difference"])
-    return row["scorer"], f"{row['arm']} - {row['versus']}", means, change, p_text(row["p_holm"]), row["verdict"]
+    return f"{row['arm']} - {row['versus']}", means, change, p_text(row["p_holm"]), row["verdict"]
 
 
 def _seed_lines(seeds: "pl.DataFrame") -> list[str]:

@@ -20,10 +20,10 @@ def markdown(recipe: str, rows: pl.DataFrame) -> str:
     """
     whole, each = rows.filter(pl.col("seed").is_null()), rows.filter(pl.col("seed").is_not_null())
     seeds = each["seed"].unique(maintain_order=True).to_list()
-    parts = [f"## {_safe(recipe)}: {_safe(', '.join(_arms(whole)))}", "", *_table(HEAD, _verdicts(whole))]
+    parts = [f"## {_safe(recipe)}: {_safe(', '.join(_arms(rows)))}", "", *_table(HEAD, _verdicts(whole))]
     parts += ["", *_table(("arm", "trainings", "steps", "trained tokens", "note"), amounts(rows))]
     parts += ["", *_table(("split", "scorer", "arms", *(f"seed {seed}" for seed in seeds)), _seeds(each, seeds)), ""]
-    parts += [f"- {_safe(line)}" for line in sentences(rows)]
+    parts += [f"- {_safe(line)}" for line in sentences(rows, starts=False)]
     return "\n".join([*parts, "", *method(whole), ""])
 
 
@@ -65,7 +65,7 @@ def _verdicts(whole: pl.DataFrame) -> list[tuple[str, ...]]:
             row["split"] or "",
             row["scorer"],
             f"{row['arm']} - {row['versus']}",
-            f"{_number(row['mean'])}, {_number(row['versus_mean'])}",
+            f"{number(row['mean'])}, {number(row['versus_mean'])}",
             f"{signed(row['difference'])} ({interval(row['low'], row['high'])})",
             interval(row["new_low"], row["new_high"]),
             p_text(row["p_holm"]),
@@ -86,10 +86,13 @@ def _seeds(each: pl.DataFrame, seeds: list[int]) -> list[tuple[str, ...]]:
 
 
 def _arms(rows: pl.DataFrame) -> list[str]:
-    return rows["arm"].unique(maintain_order=True).to_list()
+    """Return the names of the arms in their order, which is that of their differences to the start model."""
+    of_start = rows.filter(pl.col("seed").is_not_null(), pl.col("versus_training_id").is_null())
+    return of_start["arm"].unique(maintain_order=True).to_list()
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a mean score: ``0.550``; ``-`` for none."""
     return "-" if value is None else f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
 
 

@@ -46,6 +46,11 @@ class Comparison:
         return sentences(self.rows)
 
     @property
+    def of_arms(self) -> list[str]:
+        """Those of pairs of arms, without the differences to the start model."""
+        return sentences(self.rows, starts=False)
+
+    @property
     def markdown(self) -> str:
         """The comparison as Markdown, for a paper or a pull request."""
         return self.stage.text(TEXT) or ""
@@ -64,12 +69,12 @@ class Comparison:
     def __repr__(self) -> str:
         """Return the verdicts, as a table and in words."""
         table = self.verdicts.select(PARTS)
-        return "\n".join(["Comparison", shown(table), *self.sentences])
+        return "\n".join(["Comparison", shown(table), *self.of_arms])
 
     def _repr_html_(self) -> str:
         """Return the verdicts as a table with the drawing, for a notebook."""
         from html import escape
 
-        said = "".join(f"<p>{escape(line)}</p>" for line in self.sentences)
+        said = "".join(f"<p>{escape(line)}</p>" for line in self.of_arms)
         picture = self.stage.text(SVG) or ""
         return html_table("Arms over seeds, on held-out prompts", self.verdicts.select(PARTS)) + picture + said

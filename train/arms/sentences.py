@@ -10,20 +10,20 @@ from train.arms.verdicts import BETTER, FEW, NOTHING, SAME, UNEQUAL, WORSE
 LOWER = "lower"
 
 
-def sentences(rows: pl.DataFrame, *, short: bool = False) -> list[str]:
+def sentences(rows: pl.DataFrame, *, short: bool = False, starts: bool = True) -> list[str]:
     """Return a sentence for each pair, split and scorer; those of arms first, then those to the start model.
 
     Args:
         rows: The rows of ``comparisons``.
         short: Whether to leave out everything but the verdict.
+        starts: Whether to compare with the start model, too.
     """
     whole = rows.filter(pl.col("seed").is_null())
     several = whole["split"].n_unique() > 1
-    to_start = pl.col("versus_training_id").is_null()
-    held = rows.filter(pl.col("seed").is_not_null(), to_start).select("arm", "versus").unique()
-    starts = set(held["versus"])
-    ordered = sorted(whole.iter_rows(named=True), key=lambda row: row["versus"] in starts)
-    return [sentence(row, several=several, short=short) for row in ordered]
+    to_start = rows.filter(pl.col("seed").is_not_null(), pl.col("versus_training_id").is_null())
+    is_start = pl.col("versus").is_in(to_start["versus"].unique().implode())
+    ordered = [whole.filter(~is_start), *([whole.filter(is_start)] if starts else [])]
+    return [sentence(row, several=several, short=short) for part in ordered for row in part.iter_rows(named=True)]
 
 
 def sentence(row: dict[str, Any], *, several: bool = True, short: bool = False) -> str:
@@ -86,7 +86,7 @@ def _more(row: dict[str, Any]) -> str:
     if row["verdict"] == FEW and row["seeds"] < 3:
         return "; 3 seeds are the fewest that tell anything, 5 are usual"
     if row["verdict"] == SAME and row["smallest"] is not None:
-        return f"; {row['seeds']} seeds see {row['smallest']:.3g} or more (80% power)"
+        return f"; {row['seeds']} seeds see {row['smallest']:.2g} or more (80% power)"
     if row["verdict"] == UNEQUAL:
         return f"; {row['arm']} learnt {row['tokens']:,} tokens, {row['versus']} {row['versus_tokens']:,}"
     return ""

@@ -11,6 +11,7 @@ BETTER, WORSE, SAME = "better", "worse", "no difference seen"
 FEW = "too few seeds to tell"
 UNEQUAL = "not compared: unequal tokens"
 NOTHING = "no score to compare"
+ONE = "no interval"  # one and the same difference on all seeds and prompts, of scores without bounds
 LEAST = 3  # seeds, without which nothing but a clear difference can be told
 MANY = 4  # times as many seeds as there are: if that would tell, there are too few of them
 
@@ -45,6 +46,8 @@ def verdict(
         return Verdict(UNEQUAL)
     if seeds > 1 and corrected is not None and corrected < CLEAR and value:
         return Verdict(BETTER if (value > 0) == higher else WORSE)
+    if seeds >= LEAST and corrected is None and value:
+        return Verdict(ONE)
     needed = seeds_needed(over_seeds, seeds)
     if seeds < LEAST or needed is not None:
         return Verdict(FEW, needed)
