@@ -52,7 +52,7 @@ def write(folder: Path, model: Path, match: str = MATCHED) -> Path:
     for i in range(32):
         answers = [" ".join(WORDS[(i + k) % 9 : (i + k) % 9 + n]) for k, n in enumerate((3, 4, 6))]
         truth = [{"kind": "max_words", "n": 5}]
-        prompt = f"answer {WORDS[i % 20]} {i * 37 % 101} {WORDS[i * 7 % 20]}"
+        prompt = f"answer {WORDS[i % 19]} {i * 37 % 101} {WORDS[i * 7 % 19]}"
         rows.append({"prompt": prompt, "ground_truth": truth, "completions": answers})
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert call(folder, "run", "r.yaml").code == 0
