@@ -38,6 +38,10 @@ def compare(
         float | None,
         typer.Option("--seed-sd", help="The spread over seeds to assume, before any is measured; 0.03 if not set."),
     ] = None,
+    lower: Annotated[
+        list[str] | None,
+        typer.Option("--lower", metavar="NAME", help="A scorer, split or SPLIT/SCORER whose lower scores are better."),
+    ] = None,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="Write the comparison as Markdown too.")
     ] = None,
@@ -58,9 +62,8 @@ def compare(
         raise UserError(f"--markdown {markdown}: there is no folder {markdown.parent}")
     loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
     with Bars() as bars:
-        found = compare(
-            loaded, opened, arms, seeds, train=training, tolerance=tolerance, seed_sd=seed_sd, progress=bars
-        )
+        how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}
+        found = compare(loaded, opened, arms, seeds, **how, progress=bars)
     show_compared(found)
     if markdown is not None:
         markdown.write_text(found.markdown, encoding="utf-8")

@@ -51,6 +51,8 @@ def find_arms(recipe: Recipe, names: Sequence[str], template: str | None = None)
     """
     if not LEAST <= len(names) <= MOST:
         raise UserError(f"--arms: expected {LEAST} to {MOST} names, such as curated,random; found {len(names)}")
+    if not recipe.train:
+        raise UserError(f"{recipe.path}: has no section 'train', whose trainings the arms are trained as")
     if template is not None and template not in recipe.train:
         raise unknown("training", template, recipe.train, recipe.where("train"))
     targets = {name: _target(recipe, name) for name in names if name != CONTROL or _is_known(recipe, name)}

@@ -7,6 +7,7 @@ from curate.models.gateway import Gateway
 from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
 from curate.storage.store import Store
+from schemas.errors import printable
 from schemas.progress import Progress
 from train.arms.before import base_name, clock_of, lines_before
 from train.arms.clock import Clock
@@ -32,6 +33,7 @@ def compare(
     train: str | None = None,
     tolerance: float = TOLERANCE,
     seed_sd: float | None = None,
+    lower: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Comparison:
     """Train arms alike on several seeds, evaluate them on held-out prompts, and compare them.
@@ -49,6 +51,7 @@ def compare(
         tolerance: The share by which the trained tokens of two arms may differ, 0 to 0.5.
         seed_sd: The spread over seeds to assume for the smallest difference that will be seen; by default the one
             measured by an earlier comparison of the recipe, or 0.03.
+        lower: Scorers, splits or ``SPLIT/SCORER`` in which a lower score is better.
         progress: Shows how far the comparison is; silent by default.
 
     Raises:
@@ -57,10 +60,10 @@ def compare(
     """
     recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
     names = [one.strip() for one in arms.split(",")] if isinstance(arms, str) else [*arms]
-    prepared = prepare(recipe, store, [one for one in names if one], seeds, train, tolerance, seed_sd)
+    prepared = prepare(recipe, store, [one for one in names if one], seeds, train, tolerance, seed_sd, lower)
     clock = clock_of(prepared)
     for line in lines_before(prepared, store, clock):
-        progress.say(f"{LABEL}: {line}")
+        progress.say(printable(f"{LABEL}: {line}"))
     shown = Shown(progress, clock)
     with RunRecord(prepared.recipe, store, LABEL) as record, record.gateway(shown) as gateway:
         used: list[Stage] = []

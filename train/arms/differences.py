@@ -14,11 +14,10 @@ from curate.storage.polars_types import polars_schema
 from schemas.rows import COMPARISONS
 from train.arms.arms import Arm
 from train.arms.cells import KEYS, RETENTION, is_bounded, scores
+from train.arms.directions import HIGHER, LOWER
 from train.arms.equal import is_alike
 from train.arms.trained import Trained
 from train.arms.verdicts import p_of, verdict
-
-HIGHER, LOWER = "higher", "lower"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Compared:
         cells: The scores (``train.arms.cells.cells_of``), whose models are ``start`` and the arms' names.
         trained: How much each arm was trained, by the seed and the arm's name.
         tolerance: The share by which the trained tokens of two arms may differ.
+        better: For a split and a scorer, which scores are better (``train.arms.directions``), if not higher ones, or
+            in the retention slice lower ones.
     """
 
     arms: Sequence[Arm]
@@ -38,6 +39,7 @@ class Compared:
     cells: pl.DataFrame
     trained: Mapping[tuple[int, str], Trained] = field(default_factory=dict)
     tolerance: float = 0.05
+    better: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def seeds(self) -> list[int]:
@@ -84,7 +86,7 @@ def _pair(
     cluster = np.array([families[one] for one in prompts])
     asked = ~np.isnan(change).all(axis=0)
     common = keys | {
-        "better": LOWER if keys["split"] == RETENTION else HIGHER,
+        "better": found.better.get((keys["split"], keys["scorer"]), LOWER if keys["split"] == RETENTION else HIGHER),
         "arm": arm.name,
         "versus": other,
         "on_top": _is_on_top(found.arms, arm, versus),
@@ -134,7 +136,7 @@ def _correct(found: Compared, rows: list[list[dict[str, Any]]]) -> None:
                 *row["_intervals"],
                 corrected,
                 row["seeds"],
-                higher=row["better"] == HIGHER,
+                better=row["better"],
                 equal=not to_be_equal or is_alike(other, one, found.tolerance),
             )
             row |= {"p_holm": corrected, "verdict": said.text, "more_seeds": said.seeds}

@@ -13,6 +13,7 @@ from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, is_reward_model, trainings_named, with_needed
 from train.arms.amounts import amount_of
 from train.arms.arms import Arm, find_arms
+from train.arms.directions import check_lower
 from train.arms.equal import TOLERANCE, Alike, check_tolerance, made_alike, other_options
 from train.arms.expected import check_seed_sd
 from train.arms.seeds import check_seeds, name_of_seed, recipe_of_seed, seeds_of, trainings_of
@@ -38,6 +39,7 @@ class Prepared:
         evaluations: The evaluation of each seed.
         tolerance: The share by which trained tokens may differ.
         seed_sd: The spread over seeds that the user assumes; None for none.
+        lower: Splits, scorers or ``SPLIT/SCORER`` in which the user says that lower is better.
     """
 
     recipe: Recipe
@@ -52,6 +54,7 @@ class Prepared:
     evaluations: dict[int, PlannedEvaluation]
     tolerance: float
     seed_sd: float | None
+    lower: Sequence[str]
 
     @property
     def start_shown(self) -> str:
@@ -76,6 +79,7 @@ def prepare(
     template: str | None = None,
     tolerance: float = TOLERANCE,
     seed_sd: float | None = None,
+    lower: Sequence[str] = (),
 ) -> Prepared:
     """Check a comparison and find what of it is done. Imports TRL.
 
@@ -87,6 +91,7 @@ def prepare(
         template: The training whose options the datasets are trained with, or None.
         tolerance: The share by which the trained tokens of two arms may differ.
         seed_sd: The spread over seeds to assume, or None.
+        lower: Splits, scorers or ``SPLIT/SCORER`` in which lower is better.
 
     Raises:
         UserError: An arm, an option or a row is wrong, a dataset is not built, nothing is held out, or the arms would
@@ -115,7 +120,7 @@ def prepare(
     notes, whole = other_options(alike.recipe, arms), alike.recipe
     recipes = {seed: recipe_of_seed(whole, arms, seed) for seed in chosen}
     start = whole.train[arms[0].chain[0]].model
-    found = Prepared(whole, arms, chosen, alike, notes, start, state, recipes, {}, {}, tolerance, seed_sd)
+    found = Prepared(whole, arms, chosen, alike, notes, start, state, recipes, {}, {}, tolerance, seed_sd, lower)
     own: dict[str, ModelRef] = {}
     for seed in chosen:
         plans = plan_trainings(recipes[seed], store, state.datasets, models, found.names(seed))
@@ -124,6 +129,8 @@ def prepare(
         planned = with_models(plans, models | planned)
         own = own or {name: planned[name] for name in yardsticks(whole)}
         found.evaluations[seed] = plan_evaluation(recipes[seed], store, state.datasets, planned | own)
+    splits = found.evaluations[chosen[0]].rows["split"].unique(maintain_order=True).to_list()
+    check_lower(lower, splits, recipe.evaluate.by)
     return found
 
 

@@ -5,9 +5,8 @@ from typing import Any
 import polars as pl
 
 from schemas.errors import printable
-from train.arms.verdicts import BETTER, FEW, NOTHING, SAME, UNEQUAL, WORSE
-
-LOWER = "lower"
+from train.arms.directions import LOWER
+from train.arms.verdicts import BETTER, FEW, LESS, MORE, NOTHING, SAME, UNEQUAL, WORSE
 
 
 def sentences(rows: pl.DataFrame, *, short: bool = False, starts: bool = True) -> list[str]:
@@ -74,7 +73,7 @@ def _new_prompts(row: dict[str, Any]) -> str:
     if row["new_low"] is None or row["verdict"] in (UNEQUAL, NOTHING):
         return ""
     clear = row["new_low"] > 0 or row["new_high"] < 0
-    told = row["verdict"] in (BETTER, WORSE) and not clear
+    told = row["verdict"] in (BETTER, WORSE, MORE, LESS) and not clear
     more = ", which is not clear of 0" if told else ""
     return f"; for new prompts {interval(row['new_low'], row['new_high'])}{more}"
 

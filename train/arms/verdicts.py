@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from curate.algorithms.statistics.intervals import Interval
 from curate.algorithms.statistics.smallest_effect import smallest_effect
+from train.arms.directions import HIGHER, NEITHER
 
 CLEAR = 0.05  # a p-value below it, after Holm's correction, is a difference
 BETTER, WORSE, SAME = "better", "worse", "no difference seen"
+MORE, LESS = "higher", "lower"  # of a score that says how an answer is, not how good
 FEW = "too few seeds to tell"
 UNEQUAL = "not compared: unequal tokens"
 NOTHING = "no score to compare"
@@ -24,7 +26,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    over_seeds: Interval, over_prompts: Interval, corrected: float | None, seeds: int, *, higher: bool, equal: bool
+    over_seeds: Interval, over_prompts: Interval, corrected: float | None, seeds: int, *, better: str, equal: bool
 ) -> Verdict:
     """Return the verdict on a difference.
 
@@ -36,7 +38,7 @@ def verdict(
         over_prompts: The interval over seeds and prompts.
         corrected: The p-value of the first one, or of the second where it has none, after Holm's correction.
         seeds: The number of seeds.
-        higher: Whether a higher score is better.
+        better: Which scores are better: ``higher`` or ``lower`` ones, or ``neither``.
         equal: Whether both arms were trained on as many tokens, as far as they were to be.
     """
     value = over_seeds.value
@@ -45,7 +47,9 @@ def verdict(
     if not equal:
         return Verdict(UNEQUAL)
     if seeds > 1 and corrected is not None and corrected < CLEAR and value:
-        return Verdict(BETTER if (value > 0) == higher else WORSE)
+        if better == NEITHER:
+            return Verdict(MORE if value > 0 else LESS)
+        return Verdict(BETTER if (value > 0) == (better == HIGHER) else WORSE)
     if seeds >= LEAST and corrected is None and value:
         return Verdict(ONE)
     needed = seeds_needed(over_seeds, seeds)

@@ -10,6 +10,7 @@ from curate.storage.store import Store
 from schemas.ids import fingerprint
 from train.arms.cells import cells_of
 from train.arms.differences import Compared, compare_arms
+from train.arms.directions import direction
 from train.arms.drawing import drawing
 from train.arms.expected import LABEL
 from train.arms.markdown import markdown
@@ -40,8 +41,9 @@ def write_comparison(
         "trainings": [[trainings[seed][arm.training].stage_id for arm in prepared.arms] for seed in prepared.seeds],
         "evaluations": [evaluations[seed].stage_id for seed in prepared.seeds],
         "tolerance": prepared.tolerance,
+        "lower": sorted(prepared.lower),
         "recipe": recipe.run_name,
-        "code": code_hash(cells_of, compare_arms),
+        "code": code_hash(cells_of, compare_arms, direction),
     }
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
@@ -71,7 +73,9 @@ def _rows(
     }
     names = {seed: _names(prepared, seed) for seed in prepared.seeds}
     cells = cells_of(evaluations, names)
-    found = Compared(prepared.arms, prepared.start_shown, cells, amounts, prepared.tolerance)
+    keys = cells.select("split", "scorer").unique(maintain_order=True).rows()
+    better = {(split, scorer): direction(prepared.recipe, split, scorer, prepared.lower) for split, scorer in keys}
+    found = Compared(prepared.arms, prepared.start_shown, cells, amounts, prepared.tolerance, better)
     evaluation = prepared.recipe.evaluate
     return compare_arms(found).with_columns(
         comparison_id=pl.lit(stage_id),

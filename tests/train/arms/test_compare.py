@@ -31,6 +31,7 @@ completions:
   - score: {{use: length, as: words}}
 datasets:
   curated: {{type: sft, select: best_of_n, by: words, control: random{match}}}
+  again: {{type: sft, select: best_of_n, by: words}}
   pairs: {{type: preference, select: best_vs_worst, by: words}}
   rl: {{type: prompt}}
 split: {{test: 0.25}}
@@ -39,7 +40,7 @@ train:
   dpo: {{trainer: dpo, dataset: pairs, model: sft, lora: {{r: 2}}, max_steps: 1}}
   grpo: {{trainer: grpo, dataset: rl, model: student, max_steps: 2, num_generations: 2, max_completion_length: 6,
     per_device_train_batch_size: 4, rewards: [length]}}
-  full: {{trainer: sft, dataset: curated, model: student, max_steps: 2}}
+  full: {{trainer: sft, dataset: again, model: student, max_steps: 2}}
 evaluate: {{models: [student, sft], dataset: rl, by: [constraints, length], max_tokens: 8}}
 """
 MATCHED = ", match: tokens"
@@ -101,7 +102,7 @@ def test_the_verdicts_are_printed_in_a_hundred_columns(done: Path):
 
 def test_the_store_has_the_comparison(done: Path):
     with duckdb.connect(str(done / "store" / "gristmill.duckdb"), read_only=True) as con:
-        rows = con.execute("SELECT * FROM comparisons").pl()
+        rows = pl.DataFrame(con.execute("SELECT * FROM comparisons").to_arrow_table())
         runs = con.execute("SELECT command, status FROM runs ORDER BY started_at").fetchall()
     assert runs[-1] == ("compare", "finished")
     assert rows.height == 2 * 6 * 3  # scorers, pairs with the start model, all seeds and each
