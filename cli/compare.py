@@ -88,6 +88,8 @@ def show_compared(found: "Comparison") -> None:
     shown.print()
     for line in found.of_arms:
         shown.print(safe(line, 1000), markup=False, soft_wrap=True)
+    for line in found.stage.warnings:
+        shown.print(safe(f"warning: {line}", 1000), markup=False, soft_wrap=True)
     for line in _seed_lines(found.seeds):
         shown.print(safe(line, 1000), markup=False, soft_wrap=True)
     pictures = [found.drawing, *([found.picture] if found.picture else [])]

@@ -37,6 +37,11 @@ class Stage:
         """The warnings about the stage's rows, each with the setting to change."""
         return self.manifest.get("warnings", [])
 
+    @property
+    def size(self) -> int:
+        """The bytes of all its files."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
     def rows(self, table: str) -> int:
         """Return the number of rows of a table, 0 if the stage wrote no such table."""
         held = self.manifest["tables"].get(table)

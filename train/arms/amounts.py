@@ -3,7 +3,7 @@
 import math
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class Amount:
         epochs, more = divmod(self.steps if steps is None else steps, self.steps_per_epoch)
         rest = min(more * self.per_step, self.per_epoch)
         return self.tokens_per_epoch * (epochs + rest / max(self.per_epoch, 1))
+
+    def with_pass(self, rows: int) -> "Amount":
+        """Return the amount with another number of rows a pass, and as many passes a step."""
+        per_step = rows * (self.per_step // self.per_pass)
+        return replace(self, per_pass=rows, per_step=per_step, steps_per_epoch=-(-self.per_epoch // per_step))
 
 
 def amount_of(recipe: Recipe, planned: PlannedTraining) -> Amount:

@@ -67,7 +67,8 @@ def lines_before(prepared: Prepared, store: Store, clock: Clock) -> list[str]:
     if clock.left_over:
         lines.append(clock.text() or "the time that it takes is said once the first training is done")
     by = recipe.evaluate.by if recipe.evaluate else []
-    return lines + expected_lines(store, recipe.run_name, by, len(seeds), prompts, prepared.seed_sd)
+    fewest = prepared.evaluations[seeds[0]].rows["split"].value_counts()["count"].min()
+    return lines + expected_lines(store, recipe.run_name, by, len(seeds), int(str(fewest)), prepared.seed_sd)
 
 
 def _arm_text(prepared: Prepared, arm: Arm) -> str:

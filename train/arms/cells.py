@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 
 from curate.storage.stage import Stage
+from train.evaluating.own_rows import ANSWERS, SPLIT, START_LOSS
 
-RETENTION = "retention"  # the split whose scores are losses of texts: lower is better
+RETENTION = SPLIT  # whose scores are losses of texts: lower is better
 # Rows of an evaluation that are no scores: answers to general prompts, and what the start model makes of answers.
-NO_SCORES = ("retention/answers", "behaviour/start_loss")
+NO_SCORES = (ANSWERS, START_LOSS)
 WIN_RATE, NO_WINNER = "judge/win_rate", 0.5  # against the start model, which has no rows of it
 KEYS = ["split", "scorer"]
 SCHEMA = {

@@ -60,6 +60,7 @@ def compare(
     """
     recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
     names = [one.strip() for one in arms.split(",")] if isinstance(arms, str) else [*arms]
+    progress.begin(LABEL)  # counting the tokens of many rows takes a while
     prepared = prepare(recipe, store, [one for one in names if one], seeds, train, tolerance, seed_sd, lower)
     clock = clock_of(prepared)
     for line in lines_before(prepared, store, clock):

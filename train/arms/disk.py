@@ -19,11 +19,6 @@ FLOAT = 4  # bytes of a weight: full weights are trained, and saved, in float32
 HEADER = 100_000_000  # bytes: the longest header of safetensors
 
 
-def folder_size(stage: Stage) -> int:
-    """Return the bytes of a stage's folder."""
-    return sum(file.stat().st_size for file in stage.path.rglob("*") if file.is_file())
-
-
 def expected_size(training: Training, start: ModelRef, done: list[Stage]) -> int | None:
     """Return the bytes that a training leaves; None where they are not known: an adapter's before one is trained.
 
@@ -33,7 +28,7 @@ def expected_size(training: Training, start: ModelRef, done: list[Stage]) -> int
         done: The stages of the same training on other seeds.
     """
     if done:
-        return max(folder_size(stage) for stage in done)
+        return max(stage.size for stage in done)
     if lora_options(training) is not None and not training.merge:
         return None
     count = _parameters(start)

@@ -15,6 +15,7 @@ from train.arms.arms import Arm
 
 TOLERANCE, MOST = 0.05, 0.5
 BATCH = "per_device_train_batch_size"
+WIDER = 4  # times the rows of a pass that are tried
 Count = Callable[[Recipe, str], Amount]  # of a training of the recipe, by its name
 
 
@@ -83,12 +84,15 @@ def made_alike(recipe: Recipe, arms: Sequence[Arm], count: Count, tolerance: flo
         held = Alike(recipe, amounts, changes)
         if is_alike(held.tokens(first), held.tokens(arm), tolerance):
             continue
-        batch = _batch(arm, amounts, first, tolerance)
+        batch = _batch(recipe, arm, amounts, first, tolerance)
         if batch is None:
             raise UserError(_unequal(held, first, arm, tolerance))
         recipe = _with(recipe, arm, {BATCH: batch, "max_steps": steps})
         amounts[arm.training] = count(recipe, arm.training)
-        changes.append(f"arm {arm.name}: {BATCH}: {batch}, so that a step has as many tokens as one of {first.name}")
+        changes.append(
+            f"arm {arm.name}: {BATCH}: {batch} (its own was {own.per_pass}), so that {steps} steps have the tokens of "
+            f"{first.name}"
+        )
         held = Alike(recipe, amounts, changes)
         if not is_alike(held.tokens(first), held.tokens(arm), tolerance):
             raise UserError(_unequal(held, first, arm, tolerance))
@@ -118,17 +122,25 @@ def other_options(recipe: Recipe, arms: Sequence[Arm]) -> list[str]:
     return lines
 
 
-def _batch(arm: Arm, amounts: Mapping[str, Amount], first: Arm, tolerance: float) -> int | None:
-    """Return the rows of a pass with which an arm has the first one's tokens a step; None where that can't be.
+def _batch(recipe: Recipe, arm: Arm, amounts: Mapping[str, Amount], first: Arm, tolerance: float) -> int | None:
+    """Return the rows of a pass with which an arm learns the first one's tokens in as many steps; None for none.
 
-    It can where the arms have as many tokens an epoch, as a control with ``match: tokens`` has.
+    It is looked for where the arms have as many tokens an epoch, or are to have them (``match: tokens``).
     """
     theirs, ours = amounts[first.training], amounts[arm.training]
-    if not is_alike(theirs.tokens_per_epoch, ours.tokens_per_epoch, tolerance) or arm.chain[:-1] != first.chain[:-1]:
+    meant = any(_matches_tokens(recipe, one) for one in (arm, first))
+    if not (meant or is_alike(theirs.tokens_per_epoch, ours.tokens_per_epoch, tolerance)):
         return None
-    passes = ours.per_step // ours.per_pass
-    wanted = theirs.per_step * ours.per_epoch / max(theirs.per_epoch, 1)
-    return max(1, round(wanted / passes))
+    wanted = theirs.tokens() or 0.0
+    sizes = range(1, WIDER * ours.per_pass + 1)
+    off = {size: abs((ours.with_pass(size).tokens(theirs.steps) or 0.0) - wanted) for size in sizes}
+    best = min(off, key=lambda size: (off[size], abs(size - ours.per_pass)))
+    return best if off[best] <= tolerance * max(wanted, 1) else None
+
+
+def _matches_tokens(recipe: Recipe, arm: Arm) -> bool:
+    base = recipe.datasets[arm.dataset].control_of
+    return base is not None and recipe.datasets[base].match == "tokens"
 
 
 def _with(recipe: Recipe, arm: Arm, options: dict[str, int]) -> Recipe:
@@ -145,11 +157,8 @@ def _unequal(held: Alike, first: Arm, arm: Arm, tolerance: float) -> str:
     if control is not None and of_base.match != "tokens":
         place, what = recipe.where("datasets", control, "control"), f"datasets.{control}: set 'match: tokens'"
     elif control is not None:
-        larger = held.amounts[first.training].per_step * 4
-        place, what = (
-            recipe.where("datasets", control, "match"),
-            f"train.{arm.training}: a step of {larger} rows or more",
-        )
+        place = recipe.where("datasets", control, "match")
+        what = f"datasets.{control} has 'match: tokens', but too few rows for it: add prompts"
     else:
         place = recipe.where("datasets", arm.dataset)
         what = f"compare with a control that has as many (datasets.{first.dataset}: 'control: random, match: tokens')"

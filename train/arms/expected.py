@@ -35,7 +35,7 @@ def expected_lines(
         recipe: The recipe's name.
         scorers: The scorers.
         seeds: The seeds of an arm.
-        prompts: The held-out prompts.
+        prompts: The held-out prompts of the smallest split.
         seed_sd: The spread over seeds to assume; None for the measured one, or 0.03 where none is.
     """
     if seeds < 2:

@@ -1,6 +1,7 @@
 """A comparison as Markdown, for a paper or a pull request."""
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -11,12 +12,13 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 HEAD = ("split", "scorer", "arms", "means", "difference (95%)", "for new prompts (95%)", "p", "verdict")
 
 
-def markdown(recipe: str, rows: pl.DataFrame) -> str:
+def markdown(recipe: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> str:
     """Return a comparison as Markdown: the verdicts as a table, what was trained, each seed, and how it was computed.
 
     Args:
         recipe: The recipe's name.
         rows: The rows of ``comparisons``.
+        warnings: Signs of damage (``train.arms.damage``).
     """
     whole, each = rows.filter(pl.col("seed").is_null()), rows.filter(pl.col("seed").is_not_null())
     seeds = each["seed"].unique(maintain_order=True).to_list()
@@ -24,6 +26,7 @@ def markdown(recipe: str, rows: pl.DataFrame) -> str:
     parts += ["", *_table(("arm", "trainings", "steps", "trained tokens", "note"), amounts(rows))]
     parts += ["", *_table(("split", "scorer", "arms", *(f"seed {seed}" for seed in seeds)), _seeds(each, seeds)), ""]
     parts += [f"- {_safe(line)}" for line in sentences(rows, starts=False)]
+    parts += [f"- **Warning**: {_safe(line)}" for line in warnings]
     return "\n".join([*parts, "", *method(whole), ""])
 
 

@@ -117,21 +117,27 @@ def prepare(
         return amount_of(changed, plans[-1])
 
     alike = made_alike(whole, arms, count, tolerance)
-    notes, whole = other_options(alike.recipe, arms), alike.recipe
+    notes, whole = [*other_options(alike.recipe, arms), *_early(alike.recipe, arms)], alike.recipe
     recipes = {seed: recipe_of_seed(whole, arms, seed) for seed in chosen}
     start = whole.train[arms[0].chain[0]].model
     found = Prepared(whole, arms, chosen, alike, notes, start, state, recipes, {}, {}, tolerance, seed_sd, lower)
-    own: dict[str, ModelRef] = {}
-    for seed in chosen:
-        plans = plan_trainings(recipes[seed], store, state.datasets, models, found.names(seed))
-        found.plans[seed] = plans
-        planned = {p.name: p.ref.trained(p.name, p.stage_id, store.path, adapter=False) for p in plans}
-        planned = with_models(plans, models | planned)
-        own = own or {name: planned[name] for name in yardsticks(whole)}
-        found.evaluations[seed] = plan_evaluation(recipes[seed], store, state.datasets, planned | own)
+    _plan_seeds(found, store)
     splits = found.evaluations[chosen[0]].rows["split"].unique(maintain_order=True).to_list()
     check_lower(lower, splits, recipe.evaluate.by)
     return found
+
+
+def _plan_seeds(found: Prepared, store: Store) -> None:
+    """Plan the trainings and the evaluation of each seed; the models that score are those of the first one."""
+    models, datasets = models_of(found.state), found.state.datasets
+    own: dict[str, ModelRef] = {}
+    for seed, recipe in found.recipes.items():
+        plans = plan_trainings(recipe, store, datasets, models, found.names(seed))
+        found.plans[seed] = plans
+        planned = {p.name: p.ref.trained(p.name, p.stage_id, store.path, adapter=False) for p in plans}
+        planned = with_models(plans, models | planned)
+        own = own or {name: planned[name] for name in yardsticks(recipe)}
+        found.evaluations[seed] = plan_evaluation(recipe, store, datasets, planned | own)
 
 
 def yardsticks(recipe: Recipe) -> list[str]:
@@ -145,6 +151,15 @@ def yardsticks(recipe: Recipe) -> list[str]:
         named += trainings_named(recipe, steps[scorer]) if scorer in steps else []
         named += [scorer] if scorer not in steps and is_reward_model(recipe, scorer) else []
     return with_needed(recipe, named)
+
+
+def _early(recipe: Recipe, arms: Sequence[Arm]) -> list[str]:
+    """Return a line for each training that may end early, so that its steps and tokens are not known before."""
+    return [
+        f"train.{name} has early_stopping, so that arms may end at different steps; the tokens are checked at the end"
+        for name in trainings_of(recipe, arms)
+        if recipe.train[name].early_stopping is not None
+    ]
 
 
 def _built(recipe: Recipe, whole: Recipe, store: Store, wanted: list[str]) -> RunState:

@@ -51,6 +51,11 @@ class Comparison:
         return sentences(self.rows, starts=False)
 
     @property
+    def warnings(self) -> list[str]:
+        """The signs of damage or of a gamed reward that the arms show, a line each."""
+        return self.stage.warnings
+
+    @property
     def markdown(self) -> str:
         """The comparison as Markdown, for a paper or a pull request."""
         return self.stage.text(TEXT) or ""
@@ -69,12 +74,12 @@ class Comparison:
     def __repr__(self) -> str:
         """Return the verdicts, as a table and in words."""
         table = self.verdicts.select(PARTS)
-        return "\n".join(["Comparison", shown(table), *self.of_arms])
+        return "\n".join(["Comparison", shown(table), *self.of_arms, *self.warnings])
 
     def _repr_html_(self) -> str:
         """Return the verdicts as a table with the drawing, for a notebook."""
         from html import escape
 
-        said = "".join(f"<p>{escape(line)}</p>" for line in self.of_arms)
+        said = "".join(f"<p>{escape(line)}</p>" for line in (*self.of_arms, *self.warnings))
         picture = self.stage.text(SVG) or ""
         return html_table("Arms over seeds, on held-out prompts", self.verdicts.select(PARTS)) + picture + said

@@ -9,6 +9,7 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.ids import fingerprint
 from train.arms.cells import cells_of
+from train.arms.damage import damage_lines
 from train.arms.differences import Compared, compare_arms
 from train.arms.directions import direction
 from train.arms.drawing import drawing
@@ -43,7 +44,7 @@ def write_comparison(
         "tolerance": prepared.tolerance,
         "lower": sorted(prepared.lower),
         "recipe": recipe.run_name,
-        "code": code_hash(cells_of, compare_arms, direction),
+        "code": code_hash(cells_of, compare_arms, direction, damage_lines),
     }
     if recipe.limit is not None:
         depends_on["limit"] = recipe.limit
@@ -55,7 +56,9 @@ def write_comparison(
         writer.write("comparisons", rows)
         picture = drawing(f"{recipe.run_name}: {', '.join(arm.name for arm in prepared.arms)}", rows)
         writer.write_text(SVG, picture)
-        writer.write_text(TEXT, markdown(recipe.run_name, rows))
+        warnings = damage_lines(evaluations, {seed: _names(prepared, seed) for seed in prepared.seeds})
+        writer.info["warnings"] = warnings
+        writer.write_text(TEXT, markdown(recipe.run_name, rows, warnings))
         if (pixels := png(picture)) is not None:
             writer.write_bytes(PNG, pixels)
         writer.info["result"] = "; ".join(sentences(rows, short=True)[:2])

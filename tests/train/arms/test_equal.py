@@ -75,6 +75,21 @@ def test_as_many_tokens_in_fewer_rows_are_fewer_rows_a_step(arms):
     assert other_options(alike.recipe, found) == []
 
 
+def test_rows_a_step_are_looked_for_where_tokens_match(tmp_path: Path):
+    text = RECIPE.replace("control: random", "control: random, match: tokens").replace(
+        "  both: {trainer", "  b: {trainer"
+    )
+    text = text.replace("b: {trainer: sft, dataset: curated", "b: {trainer: sft, dataset: both")
+    whole, found = find_arms(recipe(tmp_path, text.replace(", max_steps: 4", "")), ["curated", "random"])
+    count = counted({"curated": 10, "curated_random": 16}, {"curated": 800, "curated_random": 450})
+    alike = made_alike(whole, found, count)  # 8,000 and 7,200 tokens an epoch
+    assert alike.recipe.train["curated_random"].settings["per_device_train_batch_size"] == 5
+    assert alike.tokens(found[0]) == 24000 and alike.tokens(found[1]) == pytest.approx(24000, rel=0.05)
+    few = counted({"curated": 10, "curated_random": 15}, {"curated": 12, "curated_random": 9})
+    with pytest.raises(UserError, match="has 'match: tokens', but too few rows for it"):
+        made_alike(whole, found, few, tolerance=0.01)
+
+
 def test_what_differs_beside_the_data_is_said(arms):
     whole, found = arms
     other = whole.train["curated_random"].model_copy(update={"learning_rate": 2.0})
