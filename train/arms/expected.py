@@ -68,10 +68,12 @@ def measured_sds(store: Store, recipe: str) -> dict[str, tuple[float, int]]:
     """
     stages = sorted(store.stages_labelled(LABEL), key=lambda one: one.manifest["made_at"], reverse=True)
     for stage in stages:
-        rows = stage.read("comparisons").filter(
-            pl.col("seed").is_null(), pl.col("seeds") >= LEAST, pl.col("recipe") == recipe
+        every = stage.read("comparisons").filter(
+            pl.col("seeds") >= LEAST, pl.col("recipe") == recipe, pl.col("split") != RETENTION
         )
-        rows = rows.filter(pl.col("split") != RETENTION, pl.col("seed_sd") > 0, ~pl.col("versus_training_id").is_null())
+        each = pl.col("seed").is_not_null()
+        starts = every.filter(each, pl.col("versus_training_id").is_null())["versus"].unique()
+        rows = every.filter(~each, pl.col("seed_sd") > 0, ~pl.col("versus").is_in(starts.implode()))
         if rows.height:
             means = rows.group_by("scorer").agg(pl.col("seed_sd").pow(2).mean().sqrt(), pl.col("seeds").first())
             return {scorer: (sd, seeds) for scorer, sd, seeds in means.iter_rows()}
