@@ -65,7 +65,7 @@ def lines_before(prepared: Prepared, store: Store, clock: Clock) -> list[str]:
     if len(trainings) > done:
         lines.append(disk_line(_sizes(prepared), store))
     if clock.left_over:
-        lines.append(clock.text() or "the time that it takes is said once the first training is done")
+        lines.append(clock.text() or "the time that it takes is said once the first of them is done")
     by = recipe.evaluate.by if recipe.evaluate else []
     fewest = prepared.evaluations[seeds[0]].rows["split"].value_counts()["count"].min()
     return lines + expected_lines(store, recipe.run_name, by, len(seeds), int(str(fewest)), prepared.seed_sd)
