@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, export_model, query, run, train
+from cli import agree, compare, export_model, query, run, train
 from cli.chat import command as chat
 from cli.shipped_recipes import recipe_list
 from schemas.errors import OneLine, Stopped, UserError
@@ -27,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
 )
-for module in (run, train, chat, export_model, query, agree):
+for module in (run, train, compare, chat, export_model, query, agree):
     for command in module.COMMANDS:
         app.command(epilog=EPILOGS.get(command.__name__))(command)
 

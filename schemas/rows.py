@@ -46,6 +46,14 @@ EVALUATIONS = {
     "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT, "tokens": INTEGER, "family": TEXT,
     "source": TEXT, "metadata": TEXT, "prompt_length": INTEGER,
 }  # fmt: skip
+COMPARISONS = {
+    "comparison_id": TEXT, "recipe": TEXT, "dataset": TEXT, "split": TEXT, "scorer": TEXT, "better": TEXT, "arm": TEXT,
+    "versus": TEXT, "on_top": FLAG, "seed": INTEGER, "seeds": INTEGER, "prompts": INTEGER, "families": INTEGER,
+    "nulls": INTEGER, "mean": NUMBER, "versus_mean": NUMBER, "difference": NUMBER, "low": NUMBER, "high": NUMBER,
+    "freedom": NUMBER, "p": NUMBER, "p_holm": NUMBER, "new_low": NUMBER, "new_high": NUMBER, "seed_sd": NUMBER,
+    "smallest": NUMBER, "steps": INTEGER, "versus_steps": INTEGER, "tokens": INTEGER, "versus_tokens": INTEGER,
+    "training_id": TEXT, "versus_training_id": TEXT, "verdict": TEXT, "more_seeds": INTEGER, "why": TEXT,
+}  # fmt: skip
 TRAININGS = {
     "training_id": TEXT, "name": TEXT, "trainer": TEXT, "dataset": TEXT, "model": TEXT, "base": TEXT, "rows": INTEGER,
     "steps": INTEGER, "seconds": NUMBER, "settings": TEXT, "metrics": TEXT, "path": TEXT, "versions": TEXT,
@@ -91,6 +99,7 @@ STAGE_TABLES = {
     "row_losses": (ROW_LOSSES, ("training_id", "step", "row_id", "phase")),
     "rollouts": (ROLLOUTS, ("training_id", "step", "row_id", "sample_index", "reward")),
     "evaluations": (EVALUATIONS, ("evaluation_id", "row_id", "sample_index", "scorer")),
+    "comparisons": (COMPARISONS, ("comparison_id", "split", "scorer", "arm", "versus", "seed")),
 }
 # The reason of a decision that keeps a recorded answer whose row was joined to an earlier row's prompt, with other
 # metadata than that row's; the evidence is the answer's own metadata.

@@ -2,7 +2,7 @@
 
 The way in from Python (docs/python.md):
 
-    from train import check, train, evaluate, export_model
+    from train import check, train, evaluate, compare, export_model
 
 A name is imported when it is first asked for, so that ``import train`` takes milliseconds.
 """
@@ -14,15 +14,19 @@ import curate.models  # noqa: F401 (it chooses how torch's threads wait, which i
 
 if TYPE_CHECKING:
     from train.api import EvaluationResult, TrainedModel, check, evaluate, export_model, train, trained_model
+    from train.arms.compare import compare
+    from train.arms.result import Comparison
 
-__all__ = ["EvaluationResult", "TrainedModel", "check", "evaluate", "export_model", "train", "trained_model"]
+__all__ = ["Comparison", "EvaluationResult", "TrainedModel", "check", "compare", "evaluate", "export_model", "train",
+           "trained_model"]  # fmt: skip
+ELSEWHERE = {"Comparison": "train.arms.result", "compare": "train.arms.compare"}  # the others are in train.api
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name."""
     if name not in __all__:
         raise AttributeError(f"module 'train' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module("train.api"), name)
+    return getattr(import_module(ELSEWHERE.get(name, "train.api")), name)
 
 
 def __dir__() -> list[str]:

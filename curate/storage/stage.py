@@ -37,6 +37,11 @@ class Stage:
         """The warnings about the stage's rows, each with the setting to change."""
         return self.manifest.get("warnings", [])
 
+    @property
+    def size(self) -> int:
+        """The bytes of all its files."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
     def rows(self, table: str) -> int:
         """Return the number of rows of a table, 0 if the stage wrote no such table."""
         held = self.manifest["tables"].get(table)
@@ -115,6 +120,10 @@ class StageWriter:
     def write_text(self, name: str, text: str) -> None:
         """Write a file that is no table, such as a picture of curves; ``name`` may be in a folder of the stage."""
         (self.path / name).write_text(text, encoding="utf-8")
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file of the stage that is neither a table nor text, such as a picture's pixels."""
+        (self.path / name).write_bytes(content)
 
     def take_in(self, file: Path) -> None:
         """Move a file that a library wrote, such as a tracker's report, into the stage."""

@@ -60,7 +60,7 @@ def planned_lines(
         return []
     seen = examples.counts["rows"] + len(examples.dropped)
     grown = max(total or seen, seen) / seen
-    per_epoch = planned_steps(config, round(_sequences(config, examples) * grown), processes)
+    per_epoch = planned_steps(config, round(sequences_of(config, examples) * grown), processes)
     facts = Facts(
         parameters=own.parameters,
         trainable=own.trainable,
@@ -113,7 +113,7 @@ def _looked_up(
     return args, sizes, memories(sizes, setup)
 
 
-def _sequences(config: Any, examples: Examples) -> int:
+def sequences_of(config: Any, examples: Examples) -> int:
     """Return how many sequences an epoch has: packed blocks, sequences of rows, or prompts."""
     if getattr(config, "packing", False) and config.max_length:
         return math.ceil(examples.counts["all_tokens"] / config.max_length)

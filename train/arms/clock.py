@@ -1,0 +1,79 @@
+"""The time that a comparison still takes, from the trainings and evaluations that are done."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from train.reports.words import in_time
+
+EVALUATION = "evaluation"  # the kind of work that is no training
+
+
+class Clock:
+    """Counts the work that is left: trainings by the arm's training, each with its steps, and evaluations."""
+
+    def __init__(self, left: Sequence[str], steps: Mapping[str, int]) -> None:
+        """Begin.
+
+        Args:
+            left: The kinds of all work that is to be done, in order: a training's name, or ``EVALUATION``.
+            steps: The steps of each training.
+        """
+        self.left_over = list(left)
+        self.total = len(self.left_over)
+        self.steps = steps
+        self._took: defaultdict[str, list[float]] = defaultdict(list)
+        self._began = time.monotonic()
+        self._current: str | None = None
+
+    def know(self, kind: str, seconds: float | None) -> None:
+        """Take the time of earlier work of a kind."""
+        if seconds:
+            self._took[kind].append(seconds)
+
+    def begin(self) -> None:
+        """Start the next piece of work."""
+        self._began = time.monotonic()
+        self._current = self.left_over[0] if self.left_over else None
+
+    def end(self) -> None:
+        """Finish the current piece of work."""
+        if self._current is not None:
+            self._took[self._current].append(time.monotonic() - self._began)
+            self.left_over.remove(self._current)
+        self._current = None
+
+    @property
+    def done(self) -> int:
+        """How many pieces of work are done."""
+        return self.total - len(self.left_over)
+
+    def expected(self, kind: str) -> float | None:
+        """Return the seconds that a piece of work takes; None before one like it is measured.
+
+        A training of another arm counts by its steps.
+        """
+        if self._took[kind]:
+            return fmean(self._took[kind])
+        others = [one for one in self._took if one != EVALUATION and self._took[one] and self.steps.get(one)]
+        if kind == EVALUATION or not others or not self.steps.get(kind):
+            return None
+        return fmean(fmean(self._took[one]) / self.steps[one] for one in others) * self.steps[kind]
+
+    def left(self) -> float | None:
+        """Return the seconds that all the work still takes; None where no training or evaluation is measured."""
+        known = [self.expected(kind) for kind in self.left_over]
+        if not any(one is not None for one in known):
+            return None if self.left_over else 0.0
+        gone = time.monotonic() - self._began if self._current else 0.0
+        current = self.expected(self._current) if self._current else None
+        return max(sum(one for one in known if one is not None) - min(gone, current or 0.0), 0.0)
+
+    def text(self) -> str:
+        """Return ``about 24 min left in all``, as far as it is known; empty before anything is measured."""
+        seconds = self.left()
+        if seconds is None or not self.left_over:
+            return ""
+        unknown = EVALUATION in self.left_over and self.expected(EVALUATION) is None
+        return f"about {in_time(seconds)} left in all{', without evaluations' if unknown else ''}"
