@@ -12,6 +12,7 @@ from train.evaluating.breakdown import break_down
 from train.evaluating.changed import changed_counts, changed_examples
 from train.evaluating.comparison import compare_models
 from train.evaluating.groups import check_keys
+from train.evaluating.own_rows import scored_rows
 from train.evaluating.paired_values import evaluation_rows
 from train.evaluating.retention_changes import retention_changes
 from train.evaluating.samples import best_of_k
@@ -83,8 +84,8 @@ class EvaluationResult:
 
     @property
     def answers(self) -> pl.DataFrame:
-        """Every answer with its score: the rows of the table ``evaluations``."""
-        return self.stage.read("evaluations")
+        """Every answer with its score: the rows of ``evaluations`` that the recipe's scorers made."""
+        return scored_rows(self.stage.read("evaluations"))
 
     @property
     def behaviour(self) -> pl.DataFrame:
