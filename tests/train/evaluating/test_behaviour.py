@@ -45,10 +45,10 @@ def of_model(model, texts, general, losses, read=2.0):
 
 
 def evaluated(store: Store, *models: list[pl.DataFrame], damage=None):
-    table = pl.concat([part for one in models for part in one], how="diagonal_relaxed")
-    stage = write_stage(store, "evaluations", table)
     about = {"start": "student", "without": {}, "expected": {}, "taught": {}} | (damage or {})
-    return type(stage)(stage.stage_id, stage.path, stage.manifest | {"damage": about})
+    with store.new_stage("evaluated", "evaluate", what={}, damage=about) as writer:
+        writer.write("evaluations", pl.concat([part for one in models for part in one], how="diagonal_relaxed"))
+    return writer.stage()
 
 
 STUDENT = of_model("student", START, START, [0.0] * N)
