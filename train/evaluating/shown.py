@@ -115,7 +115,7 @@ def samples_shown(found: pl.DataFrame, most: int) -> Shown | None:
     measure = rows["measure"][0]
     columns = ["split", "model", "k", "prompts", measure, CHANGE]
     notes = _more(rows.height - most, scorers[1:], "samples")
-    title = f"{scorers[0]}: {measure} of {rows['k'].max()} answers to each prompt, changes from {rows['model'][0]}"
+    title = f"{scorers[0]}: {measure}, {rows['k'].max()} answers to each prompt, changes from {rows['model'][0]}"
     return Shown(title, columns, cells, notes)
 
 

@@ -116,7 +116,7 @@ def test_it_is_judged_broken_down_and_shown(judged, tmp_path, capsys):
     show_evaluation(result, 2)
     shown = capsys.readouterr().out
     told = ["as oracle judges in both orders", "wins more often", "the judge may prefer length", "kind: maths"]
-    told += ["math: pass@k of 2 answers", "source: b.jsonl", "drawn by the seed", "After some thought"]
+    told += ["math: pass@k, 2 answers", "source: b.jsonl", "drawn by the seed", "After some thought"]
     for said in told:
         assert said in shown, said
     assert "\x1b" not in shown and "\x9b" not in shown
