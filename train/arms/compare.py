@@ -18,6 +18,7 @@ from train.arms.result import Comparison
 from train.arms.shown import Shown
 from train.arms.write import write_comparison
 from train.evaluating.evaluation import evaluate_recipe
+from train.evaluating.prompt_families import families_of
 from train.plan import models_of, plan_trainings, trained_models
 from train.run import train_recipe
 
@@ -94,7 +95,8 @@ def _of_seed(
     plans = plan_trainings(recipe, store, state.datasets, models, names)
     refs = trained_models(plans, models) | _yardsticks(prepared, store)
     clock.begin()
-    evaluation = evaluate_recipe(recipe, store, state.datasets, refs, shown, gateway=gateway)
+    families = families_of(state)
+    evaluation = evaluate_recipe(recipe, store, state.datasets, refs, shown, gateway=gateway, families=families)
     if prepared.evaluations[seed].stage is None:
         clock.end()
     _say_time(clock, shown)

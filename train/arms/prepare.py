@@ -18,6 +18,7 @@ from train.arms.equal import TOLERANCE, Alike, check_tolerance, made_alike, othe
 from train.arms.expected import check_seed_sd
 from train.arms.seeds import check_seeds, name_of_seed, recipe_of_seed, seeds_of, trainings_of
 from train.evaluating.evaluation import PlannedEvaluation, plan_evaluation
+from train.evaluating.prompt_families import families_of
 from train.plan import PlannedTraining, check_training_sections, models_of, plan_trainings, trained_model
 from train.plan import trained_models as with_models
 
@@ -137,7 +138,9 @@ def _plan_seeds(found: Prepared, store: Store) -> None:
         planned = {p.name: p.ref.trained(p.name, p.stage_id, store.path, adapter=False) for p in plans}
         planned = with_models(plans, models | planned)
         own = own or {name: planned[name] for name in yardsticks(recipe)}
-        found.evaluations[seed] = plan_evaluation(recipe, store, datasets, planned | own)
+        found.evaluations[seed] = plan_evaluation(
+            recipe, store, datasets, planned | own, families=families_of(found.state)
+        )
 
 
 def yardsticks(recipe: Recipe) -> list[str]:

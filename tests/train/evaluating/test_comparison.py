@@ -132,7 +132,7 @@ def test_the_table_fits_in_100_columns_and_says_what_it_is(capsys: pytest.Captur
     assert "corrected for 2 comparisons (Holm)" in " ".join(told.split())
 
 
-def test_answers_without_a_score_and_an_interval_that_lacks_are_shown(capsys: pytest.CaptureFixture):
+def test_missing_scores_and_intervals_are_shown(capsys: pytest.CaptureFixture):
     show_comparison(compare_answers(answers([None, 1.0, 1], [2.0, 3, 3])))
     told = capsys.readouterr().out
     assert "failed" in told and "+2.000 (no interval)" in told
