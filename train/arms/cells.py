@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 
 from curate.storage.stage import Stage
-from train.evaluating.own_rows import ANSWERS, SPLIT, START_LOSS
+from train.evaluating.own_rows import ANSWERS, SPLIT, START_LOSS, WIN_RATE
 
 RETENTION = SPLIT  # whose scores are losses of texts: lower is better
 # Rows of an evaluation that are no scores: answers to general prompts, and what the start model makes of answers.
 NO_SCORES = (ANSWERS, START_LOSS)
-WIN_RATE, NO_WINNER = "judge/win_rate", 0.5  # against the start model, which has no rows of it
+NO_WINNER = 0.5  # the win rate of the start model against itself, of which it has no rows
 KEYS = ["split", "scorer"]
 SCHEMA = {
     "seed": pl.Int64, "model": pl.String, "split": pl.String, "scorer": pl.String, "prompt_id": pl.String,
