@@ -190,8 +190,8 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
         record.use([stage])
         show_by(stage, recipe.evaluate.break_down)
         measured = run_benchmarks(benchmarks, recipe, store, progress, gateway)
-        made = record.use([stage, *measured])
-        unharmed(lambda: [*map(partial(add_to_cards, store), made)], NO_CARD, "evaluate", progress)
+        for one in record.use([stage, *measured]):
+            unharmed(partial(add_to_cards, store, one), NO_CARD, "evaluate", progress)
     return EvaluationResult(stage, tuple(measured))
 
 
