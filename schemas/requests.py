@@ -14,8 +14,9 @@ from schemas.ids import fingerprint
 from schemas.messages import Message
 
 # The kinds of request: a completion; how good a conversation is (a reward model); how unlikely a text is to a model
-# (its loss); whether a program passes its tests (the sandbox). An engine's file says which of them it serves.
-Task = Literal["generate", "reward", "loss", "run"]
+# (its loss); how likely each token of a text is to it; whether a program passes its tests (the sandbox). An engine's
+# file says which of them it serves.
+Task = Literal["generate", "reward", "loss", "tokens", "run"]
 
 
 _NULL_CONTENT_LAST = re.compile(r'"content"\s*:\s*null[^{}\[\]]*\}\s*\]\s*\Z')  # may also end in another key
@@ -47,7 +48,8 @@ class Request:
 
     For a ``task`` other than ``generate``, ``messages`` holds that task's input as JSON text (see
     ``curate.steps.model_calls``). Messages whose last turn is ``{"role": "user", "content": null}`` ask for that user
-    turn (Magpie, arXiv 2406.08464).
+    turn (Magpie, arXiv 2406.08464). Messages that are one JSON text instead of a list are a bare text to go on with,
+    without a chat template (engine ``transformers`` only). The task ``tokens`` has ``{"ids": [...]}``.
     """
 
     key: str
@@ -67,7 +69,7 @@ class Request:
         """The beginning of what is asked (the last turn's), quoted, for a message."""
         last: Any = self.messages
         if self.task == "generate" and (turns := self.turns):
-            last = turns[-1].get("content")
+            last = turns if isinstance(turns, str) else turns[-1].get("content")
         return short_repr(" ".join(str(last).split()), 80)
 
     @property
@@ -97,10 +99,12 @@ class Reply:
 
     ``tool_calls`` is JSON text; ``logprobs`` are natural logarithms, one a token. ``top_logprobs`` is JSON text, a list
     of ``{"token": "7", "top": {"7": -0.1, "8": -2.4}}``, one for each token that is a short answer once stripped: a
-    number of at most three digits or one capital letter. ``value`` is the reward or the loss. ``answered_by`` is the
-    model that the server says has answered, where its name is another than the one that was asked for. Where the
-    request failed, ``error`` says why and the rest is None; ``transient`` is whether the same request may succeed on
-    another day, ``unclear`` whether it was refused without a word about the prompt.
+    number of at most three digits or one capital letter. For the task ``tokens``, ``logprobs`` are those of the second
+    token of the text, of all after it, and of the likeliest next one; ``top_logprobs`` is a list as long with the
+    log-probability of the likeliest token in each place, null where that is the text's own. ``value`` is the reward or
+    the loss. ``answered_by`` is the model that the server says has answered, where its name is another than the one
+    that was asked for. Where the request failed, ``error`` says why and the rest is None; ``transient`` is whether the
+    same request may succeed on another day, ``unclear`` whether it was refused without a word about the prompt.
     """
 
     key: str

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from schemas.errors import UserError
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
+from train.benchmarks.benchmark import plan_benchmarks, run_benchmarks
 from train.evaluating.evaluation import evaluate_recipe
 from train.evaluating.evaluation_result import EvaluationResult
 from train.evaluating.prompt_families import families_of
@@ -38,6 +39,8 @@ from train.trl_check import check_with_trl
 
 if TYPE_CHECKING:
     from train.export.export_model import ExportedModel
+
+NO_CARD = "the evaluation is not in the model cards"
 
 
 @dataclass(frozen=True, repr=False)
@@ -179,14 +182,17 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     for warning in idle_settings(recipe):
         progress.warn(StageWarning("evaluate", warning))
     models = trained_models(plans, models)
+    benchmarks = plan_benchmarks(recipe, models)
     with RunRecord(recipe, store, "evaluate") as record, record.gateway(progress) as gateway:
         stage = evaluate_recipe(
             recipe, store, state.datasets, models, progress, gateway=gateway, families=families_of(state)
         )
         record.use([stage])
         show_by(stage, recipe.evaluate.break_down)
-        unharmed(lambda: add_to_cards(store, stage), "the evaluation is not in the model cards", "evaluate", progress)
-    return EvaluationResult(stage)
+        measured = run_benchmarks(benchmarks, recipe, store, progress, gateway)
+        for one in record.use([stage, *measured]):
+            unharmed(partial(add_to_cards, store, one), NO_CARD, "evaluate", progress)
+    return EvaluationResult(stage, tuple(measured))
 
 
 def export_model(

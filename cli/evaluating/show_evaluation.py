@@ -1,6 +1,7 @@
 """Prints all that a person sees of an evaluation."""
 
 from cli.evaluating.behaviour_table import show_behaviour, show_warnings
+from cli.evaluating.benchmark_table import show_benchmarks
 from cli.evaluating.changed_examples import show_examples
 from cli.evaluating.comparison_table import show_comparison
 from cli.evaluating.further_tables import show_tables
@@ -17,3 +18,5 @@ def show_evaluation(result: EvaluationResult, examples: int = 1) -> None:
     show_warnings(result.warnings)
     show_tables(further_tables(result.stage))
     show_examples(result.examples(examples))
+    if result.benchmark_stages:
+        show_benchmarks(result.benchmarks)

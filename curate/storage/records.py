@@ -32,6 +32,8 @@ class Manifest(TypedDict):
         name: Of a training: its name in the recipe.
         source: Of a source: its name for people, such as ``seeds.jsonl``.
         adapter: Of a training: whether it made a LoRA adapter rather than full weights.
+        benchmark: Of a benchmark: its tasks with their versions, and the harness's own figures
+            (``train.benchmarks.benchmark``).
     """
 
     stage_id: str
@@ -52,6 +54,7 @@ class Manifest(TypedDict):
     name: NotRequired[str]
     source: NotRequired[str]
     adapter: NotRequired[bool]
+    benchmark: NotRequired[dict[str, Any]]
 
 
 class RunStage(TypedDict):

@@ -149,7 +149,7 @@ def plan_evaluation(
         "rows": _hash(rows),
         "facts": _hash(facts),
         "scorers": {name: scorer.key() for name, scorer in scorers.items()},
-        "settings": evaluation.model_dump(exclude={"models", "by", "retention", "break_down"}),
+        "settings": evaluation.model_dump(exclude={"models", "by", "retention", "break_down", "benchmark"}),
         "seed": recipe.seed,
         "code": code_hash(held_out_prompts, _evaluate, AnswerScorer, PromptFamilies),
     }

@@ -8,6 +8,7 @@ from curate.api.display import html_table, shown
 from curate.storage.stage import Stage
 from schemas.errors import UserError, short_repr, unknown
 from train.evaluating.behaviour import behaviour, damage_warnings
+from train.evaluating.benchmark_comparison import compare_benchmarks
 from train.evaluating.breakdown import break_down
 from train.evaluating.changed import changed_counts, changed_examples
 from train.evaluating.comparison import compare_models
@@ -26,14 +27,21 @@ class EvaluationResult:
 
     Attributes:
         stage: The stage with the table ``evaluations``.
+        benchmark_stages: The stages of the benchmarks that were run, each with such a table.
     """
 
     stage: Stage
+    benchmark_stages: tuple[Stage, ...] = ()
 
     @property
     def comparison(self) -> pl.DataFrame:
         """The models' means, and their differences to the first model with 95% intervals (``compare_models``)."""
         return compare_models(self.stage)
+
+    @property
+    def benchmarks(self) -> pl.DataFrame:
+        """The models' means in benchmarks of others, beside the harness's figures (``compare_benchmarks``)."""
+        return compare_benchmarks(self.benchmark_stages)
 
     @property
     def win_rates(self) -> pl.DataFrame:

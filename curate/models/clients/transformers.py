@@ -1,6 +1,7 @@
 """The engine ``transformers``: a model in this process, run by torch.
 
-It writes, gives rewards and losses, and makes embeddings. The classes are in ``curate.models.clients.local``.
+It writes, gives rewards, losses and log-probabilities of tokens, and makes embeddings. The classes are in
+``curate.models.clients.local``.
 """
 
 from curate.models.engine import Engine, EngineSpec, Setting, Streamer, TextEmbedder
@@ -43,6 +44,13 @@ def _start_loss(ref: ModelRef, progress: Progress) -> Engine:
     return LossEngine(ref, progress)
 
 
+def _start_tokens(ref: ModelRef, progress: Progress) -> Engine:
+    libraries(ref)
+    from curate.models.clients.local.token_logprobs import TokenLogprobsEngine
+
+    return TokenLogprobsEngine(ref, progress)
+
+
 def _start_stream(ref: ModelRef, progress: Progress) -> Streamer:
     libraries(ref)
     from curate.models.clients.local.stream import LocalStreamer
@@ -57,7 +65,7 @@ def _load_embedder(ref: ModelRef) -> TextEmbedder:
 
 
 SPEC = EngineSpec(
-    tasks={"generate": _start_generate, "reward": _start_reward, "loss": _start_loss},
+    tasks={"generate": _start_generate, "reward": _start_reward, "loss": _start_loss, "tokens": _start_tokens},
     resolve=resolve_weights,
     settings=(BATCH_TOKENS, TRUST_REMOTE_CODE, CHAT_TEMPLATE, BACKEND),
     embedder=_load_embedder,

@@ -81,16 +81,22 @@ class GenerateEngine(LoadedModel):
                 texts[request.messages, request.tools] = text
             except Exception as error:  # a template may raise anything; only this conversation is refused
                 prompts[request.messages, request.tools] = Prompt([], reason_of(error))
-        bare = self.tokenizer.chat_template is None  # no template prints the token that begins a text
-        ids = self.tokenizer(list(texts.values()), add_special_tokens=bare)["input_ids"] if texts else []
-        return prompts | {
-            key: Prompt(tokens, opening=opening_mark(text))
-            for (key, text), tokens in zip(texts.items(), ids, strict=True)
-        }
+        for bare in (False, True):  # a template prints the token that begins a text itself
+            chosen = {key: text for key, text in texts.items() if self._is_bare(key[0]) == bare}
+            ids = self.tokenizer(list(chosen.values()), add_special_tokens=bare)["input_ids"] if chosen else []
+            for (key, text), tokens in zip(chosen.items(), ids, strict=True):
+                prompts[key] = Prompt(tokens, opening="" if is_text(key[0]) else opening_mark(text))
+        return prompts
+
+    def _is_bare(self, messages: str) -> bool:
+        """Return whether messages are read without a chat template."""
+        return self.tokenizer.chat_template is None or is_text(messages)
 
     def _render(self, request: Request) -> str:
         """Return the prompt as text, by the model's chat template."""
         turns = request.turns
+        if isinstance(turns, str):
+            return turns
         writes_user = request.writes_user_turn
         tools = None if request.tools is None else json.loads(request.tools)
         if self.tokenizer.chat_template is None:  # a base model
@@ -185,7 +191,7 @@ class GenerateEngine(LoadedModel):
         end = _cut(text, request.sampling.stop)
         text, finish = (text, "stop" if stopped else "length") if end is None else (text[:end], "stop")
         reasoning = calls = None
-        if not request.writes_user_turn:
+        if not request.writes_user_turn and not is_text(request.messages):
             reasoning, text = split_reasoning(prompt.opening + text)
             if request.tools is not None:
                 found, text = split_tool_calls(text, tools_of(json.loads(request.tools)))
@@ -217,6 +223,11 @@ class Speed:
         made, now = self.ended + sum(len(row.tokens) for row in live), time.monotonic()
         self.progress.advance(0, f"{(made - self._said) / (now - self._when):.0f} tokens/s")
         self._said, self._when = made, now
+
+
+def is_text(messages: str) -> bool:
+    """Return whether a request's messages (JSON text) are a bare text to go on with, and no list of turns."""
+    return messages.startswith('"')
 
 
 def _cut(text: str, stops: tuple[str, ...]) -> int | None:

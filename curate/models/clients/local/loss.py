@@ -8,6 +8,7 @@ end token is not counted, as in IFD (arXiv 2308.12032): it is no part of the tex
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -134,6 +135,18 @@ class LossEngine(LoadedModel):
     def _losses(self, ids: torch.Tensor, mask: torch.Tensor, row: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """Return the negative log-likelihood (float32) of the token after each position, without all logits at once."""
         targets = ids[row, place + 1]
+        parts, size = self._parts(ids, mask, row, place)
+        return torch.cat(
+            [
+                torch.nn.functional.cross_entropy(logits, target, reduction="none")
+                for logits, target in zip(parts, targets.split(size), strict=True)
+            ]
+        )
+
+    def _parts(
+        self, ids: torch.Tensor, mask: torch.Tensor, row: torch.Tensor, place: torch.Tensor
+    ) -> tuple[Iterator[torch.Tensor], int]:
+        """Return the logits (float32) at positions, a part at a time, and how many positions a part has at most."""
         if self.head_apart:
             states = self.model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
             head = self.model.get_output_embeddings()
@@ -141,12 +154,7 @@ class LossEngine(LoadedModel):
             states, head = self._logits(ids, mask), torch.nn.Identity()
         states = states[row, place]
         size = max(1, self.cells // self.model.config.get_text_config().vocab_size)
-        return torch.cat(
-            [
-                torch.nn.functional.cross_entropy(head(part).float(), target, reduction="none")
-                for part, target in zip(states.split(size), targets.split(size), strict=True)
-            ]
-        )
+        return (head(part).float() for part in states.split(size)), size
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits

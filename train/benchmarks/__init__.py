@@ -1,0 +1,1 @@
+"""Benchmarks of others: lm-evaluation-harness, in an environment of its own, asks the models that gristmill serves."""
