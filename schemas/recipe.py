@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from schemas.rounds import Rounds, written_out
+
 SPLIT_SETTINGS = ("by", "near_duplicates")  # keys of ``split`` that are no splits
 NEAR_DUPLICATES = 0.8  # the least similarity of prompts that a split keeps on one side, where none is set
 
@@ -228,13 +230,14 @@ class Recipe(Strict):
     split: dict[str, float | str] = {}
     train: dict[str, Training] = {}
     evaluate: Evaluation | None = None
+    rounds: Rounds | None = None
     path: Path = Field(default=Path("recipe.yaml"), exclude=True)
     lines: dict[str, int] = Field(default={}, exclude=True)
 
     @property
     def run_name(self) -> str:
-        """The name that its runs are recorded under: its own, or with a limit ``demo.limit20``."""
-        return self.name + self.limit_suffix
+        """The name that its runs are recorded under: its own, or with a limit ``demo.limit20``, or ``demo.round2``."""
+        return self.name + self.limit_suffix + self.round_suffix
 
     @property
     def splits(self) -> dict[str, float | str]:
@@ -256,6 +259,11 @@ class Recipe(Strict):
     def limit_suffix(self) -> str:
         """``.limit20`` where the sources are limited, else nothing: what tells stages of a smoke run apart."""
         return "" if self.limit is None else f".limit{self.limit}"
+
+    @property
+    def round_suffix(self) -> str:
+        """``.round2`` in the second round of ``rounds`` (``RoundRecipe``), else nothing."""
+        return ""
 
     @property
     def argument(self) -> str:
@@ -282,6 +290,12 @@ class Recipe(Strict):
             return f"{self.path}:{step.line}"
         section = "prompts" if any(step is one for one in self.prompts) else "completions"
         return f"{self.path}: {section}[{step.line - 1}]"
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _rounds(cls, value: Any) -> Any:
+        """Expand the short form: a number is the most rounds."""
+        return written_out(value)
 
     @model_validator(mode="before")
     @classmethod

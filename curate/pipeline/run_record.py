@@ -93,7 +93,7 @@ class RunRecord:
             {
                 "run_id": self.run_id,
                 "recipe": self.recipe.run_name,
-                "limit_of": None if self.recipe.limit is None else self.recipe.name,
+                "limit_of": None if self.recipe.limit is None else self.recipe.name + self.recipe.round_suffix,
                 "command": self.command,
                 "status": status,
                 "started_at": self._begun,

@@ -1,0 +1,45 @@
+"""The recipe of a later round, and its entries of models that earlier rounds trained: no file has them.
+
+``train.rounds`` makes them of the recipe that has the section ``rounds``.
+"""
+
+from schemas.recipe import Model, Recipe, Strict
+
+
+class Made(Strict):
+    """A training that is done.
+
+    Attributes:
+        training_id: Its id.
+        folder: The folder of its model.
+        adapter: Whether the folder holds a LoRA adapter rather than full weights.
+    """
+
+    training_id: str
+    folder: str
+    adapter: bool
+
+
+class RoundModel(Model):
+    """A model of the section ``models`` with trainings on top of it.
+
+    Attributes:
+        trained: The trainings, first to last.
+    """
+
+    trained: tuple[Made, ...] = ()
+
+
+class RoundRecipe(Recipe):
+    """The recipe of the second round or a later one.
+
+    Attributes:
+        round: The round's number, from 2.
+    """
+
+    round: int
+
+    @property
+    def round_suffix(self) -> str:
+        """``.round2`` in the second round."""
+        return f".round{self.round}"
