@@ -3,6 +3,8 @@
 ``train.rounds`` makes them of the recipe that has the section ``rounds``.
 """
 
+from pydantic import SerializeAsAny
+
 from schemas.recipe import Model, Recipe, Strict
 
 
@@ -34,9 +36,11 @@ class RoundRecipe(Recipe):
     """The recipe of the second round or a later one.
 
     Attributes:
+        models: The recipe's models, and those of earlier rounds.
         round: The round's number, from 2.
     """
 
+    models: dict[str, SerializeAsAny[Model]]
     round: int
 
     @property

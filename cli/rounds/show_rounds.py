@@ -28,6 +28,7 @@ def show_best(state: RoundsState, store: Path) -> None:
     best = state.chosen
     training = round_training(state.recipe)
     title = model_title(state, best.number)
-    typer.echo(f"{title}: {best.stage(training).folder('model')}")
+    highest = "" if state.best else ", the highest of the rounds"
+    typer.echo(f"{title}{highest}: {best.stage(training).folder('model')}")
     why = command_line("why", title, store=store)
     typer.echo(f"next: {command_line('export-model', title, 'FOLDER', store=store)}   or: {why}")

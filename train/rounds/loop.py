@@ -52,7 +52,7 @@ def train_rounds(recipe: Recipe, store: Store, names: list[str] | None, progress
     _warn_of_the_split(recipe, progress)
     state = rounds_state(recipe, store, names)
     for one in state.rounds:
-        progress.end(f"round {one.number}", round_line(state, one.number), reused=True)
+        progress.say(f"round {one.number} is done already: {round_line(state, one.number)}")
     while not state.ended:
         if state.evaluated:
             number = len(state.rounds) + 1
@@ -64,7 +64,7 @@ def train_rounds(recipe: Recipe, store: Store, names: list[str] | None, progress
             evaluation = evaluate_rounds(recipe, state.rounds, store, progress)
             state = with_evaluation(recipe, state.rounds, evaluation)
         if not state.repeats:
-            progress.end(f"round {len(state.rounds)}", round_line(state, len(state.rounds)))
+            progress.say(f"round {len(state.rounds)}: {round_line(state, len(state.rounds))}")
     progress.say(end_line(state))
     return state
 
