@@ -7,29 +7,13 @@ is checked by ``curate.pipeline`` against the step files themselves.
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from schemas.rounds import Rounds, written_out
+from schemas.rounds import RoundsSection
+from schemas.sections import Open, Strict
 
 SPLIT_SETTINGS = ("by", "near_duplicates")  # keys of ``split`` that are no splits
 NEAR_DUPLICATES = 0.8  # the least similarity of prompts that a split keeps on one side, where none is set
-
-
-class Strict(BaseModel):
-    """A section whose unknown keys are errors and whose values are not converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
-
-
-class Open(Strict):
-    """A section that accepts further keys: the settings of a step, of an engine or of TRL."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, populate_by_name=True)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The keys that are not fields of this section."""
-        return dict(self.__pydantic_extra__ or {})
 
 
 class Model(Open):
@@ -230,14 +214,14 @@ class Recipe(Strict):
     split: dict[str, float | str] = {}
     train: dict[str, Training] = {}
     evaluate: Evaluation | None = None
-    rounds: Rounds | None = None
+    rounds: RoundsSection = None
     path: Path = Field(default=Path("recipe.yaml"), exclude=True)
     lines: dict[str, int] = Field(default={}, exclude=True)
 
     @property
     def run_name(self) -> str:
-        """The name that its runs are recorded under: its own, or with a limit ``demo.limit20``, or ``demo.round2``."""
-        return self.name + self.limit_suffix + self.round_suffix
+        """The name that its runs are recorded under: its own, or with a limit ``demo.limit20``."""
+        return self.name + self.limit_suffix
 
     @property
     def splits(self) -> dict[str, float | str]:
@@ -259,11 +243,6 @@ class Recipe(Strict):
     def limit_suffix(self) -> str:
         """``.limit20`` where the sources are limited, else nothing: what tells stages of a smoke run apart."""
         return "" if self.limit is None else f".limit{self.limit}"
-
-    @property
-    def round_suffix(self) -> str:
-        """``.round2`` in the second round of ``rounds`` (``RoundRecipe``), else nothing."""
-        return ""
 
     @property
     def argument(self) -> str:
@@ -290,12 +269,6 @@ class Recipe(Strict):
             return f"{self.path}:{step.line}"
         section = "prompts" if any(step is one for one in self.prompts) else "completions"
         return f"{self.path}: {section}[{step.line - 1}]"
-
-    @field_validator("rounds", mode="before")
-    @classmethod
-    def _rounds(cls, value: Any) -> Any:
-        """Expand the short form: a number is the most rounds."""
-        return written_out(value)
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,8 @@
 
 from pydantic import SerializeAsAny
 
-from schemas.recipe import Model, Recipe, Strict
+from schemas.recipe import Model, Recipe
+from schemas.sections import Strict
 
 
 class Made(Strict):
@@ -44,6 +45,6 @@ class RoundRecipe(Recipe):
     round: int
 
     @property
-    def round_suffix(self) -> str:
-        """``.round2`` in the second round."""
-        return f".round{self.round}"
+    def run_name(self) -> str:
+        """The name that the round is recorded under: ``demo.round2``, or with a limit ``demo.round2.limit20``."""
+        return f"{self.name}.round{self.round}{self.limit_suffix}"

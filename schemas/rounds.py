@@ -1,13 +1,15 @@
 """The section ``rounds`` of a recipe: how often generate, score, select and train are repeated, and what stops them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from schemas.sections import Strict
 
 MOST = 100  # rounds of a recipe: each trains a model
 
 
-class Rounds(BaseModel):
+class Rounds(Strict):
     """The section ``rounds``; ``rounds: 3`` is short for ``rounds: {most: 3}``.
 
     Attributes:
@@ -25,8 +27,6 @@ class Rounds(BaseModel):
         patience: The number of rounds in a row that may be no better than the best; then the rounds end.
         threshold: A round is better if its mean is higher by more than this.
     """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
     most: int = Field(ge=1, le=MOST)
     student: str | None = None
@@ -52,3 +52,6 @@ def written_out(value: Any) -> Any:
             "expected how many rounds at most, such as rounds: 3, or a mapping such as {most: 3, from: first}"
         )
     return value
+
+
+RoundsSection = Annotated[Rounds | None, BeforeValidator(written_out)]

@@ -1,8 +1,14 @@
 """The recipe of the tests of rounds: a tiny model learns to write answers with many letters e."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from curate.storage.sql_views import connect
+from curate.storage.store import Store
+from tests.command import Result, call
 from tests.train.tables import WORDS
 
 PROMPTS = [{"prompt": f"answer {WORDS[i % len(WORDS)]} {i}"} for i in range(40)]
@@ -31,6 +37,24 @@ def sections(model: str | Path = "smollm2-135m", source: str = "seeds.jsonl", **
             "n": 4,
             "temperature": 1.0,
             "max_tokens": 8,
+            "retention": False,
         },
         "rounds": {"most": 3, "split": "dev", "patience": 9},
     } | changed
+
+
+def write(folder: Path, model: Path, **changed: Any) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in PROMPTS)
+    (folder / "seeds.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "r.yaml").write_text(yaml.safe_dump(sections(model, **changed), sort_keys=False), encoding="utf-8")
+
+
+def sql(folder: Path, query: str, recipe: str | None = None) -> list[tuple]:
+    with connect(Store(folder / "store"), recipe) as con:
+        return con.execute(query).fetchall()
+
+
+def done(folder: Path, *arguments: str) -> Result:
+    result = call(folder, *arguments)
+    assert result.code == 0, result.err
+    return result

@@ -74,7 +74,7 @@ def test_a_mixture_keeps_its_weights():
 
 def test_a_smoke_run_has_rounds_of_its_own():
     _, second = derived({"most": 3}, made("aa"), limit=20)
-    assert second.run_name == "loop.limit20.round2"
+    assert second.run_name == "loop.round2.limit20"
 
 
 def test_all_rounds_are_evaluated_side_by_side():

@@ -1,37 +1,17 @@
 """Expert iteration by the command line: a tiny model answers, is trained on its best answers, and answers again."""
 
-import json
 from pathlib import Path
 
 import pytest
-import yaml
 
-from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from curate.storage.training_records import training_records
-from tests.command import Result, call
+from tests.command import call
 from tests.optional import needs
-from tests.train.rounds.recipes import PROMPTS, sections
+from tests.train.rounds.recipes import done, sql, write
 from train import train as train_recipe
 
 pytestmark = [needs("trl"), pytest.mark.slow]
-
-
-def write(folder: Path, model: Path, **changed: object) -> None:
-    lines = "".join(json.dumps(row) + "\n" for row in PROMPTS)
-    (folder / "seeds.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "r.yaml").write_text(yaml.safe_dump(sections(model, **changed), sort_keys=False), encoding="utf-8")
-
-
-def sql(folder: Path, query: str, recipe: str | None = None) -> list[tuple]:
-    with connect(Store(folder / "store"), recipe) as con:
-        return con.execute(query).fetchall()
-
-
-def done(folder: Path, *arguments: str) -> Result:
-    result = call(folder, *arguments)
-    assert result.code == 0, result.err
-    return result
 
 
 @pytest.fixture(scope="module")
