@@ -13,11 +13,13 @@ class Made(Strict):
     """A training that is done.
 
     Attributes:
+        name: The name of its model, such as ``sft.round1``.
         training_id: Its id.
         folder: The folder of its model.
         adapter: Whether the folder holds a LoRA adapter rather than full weights.
     """
 
+    name: str
     training_id: str
     folder: str
     adapter: bool

@@ -172,7 +172,8 @@ def train(
     Raises:
         UserError: A dataset is not built, or a name, a row or an option is wrong.
     """
-    recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
+    recipe, progress = as_recipe(recipe), as_progress(progress)
+    store = as_store(store, create=recipe.rounds is not None)
     names = [names] if isinstance(names, str) else names
     if not recipe.train:
         raise UserError(f"{recipe.path}: has no section 'train'")

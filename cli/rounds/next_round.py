@@ -9,6 +9,7 @@ from cli.rounds.show_rounds import show_rounds
 from cli.tables import console
 from curate.api.run import Plan
 from schemas.check_rounds import rounds_of
+from schemas.errors import printable
 from schemas.recipe import Recipe
 from train.rounds.estimate import later_requests
 from train.rounds.state import RoundsState, rounds_state
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def next_round(recipe: Recipe, store: "Store", progress: "Progress") -> Recipe:
     """Return the recipe of the round whose datasets can be made now, and say which it is."""
     state = rounds_state(recipe, store)
-    progress.say(_which(state))
+    progress.say(printable(_which(state)))
     return state.next_recipe
 
 
@@ -34,7 +35,7 @@ def check_rounds(recipe: Recipe, store: "Store | None", rows: int, references: i
     state = RoundsState(recipe) if store is None else rounds_state(recipe, store)
     found = show_plan(state.next_recipe, store, rows, references)
     shown = console()
-    shown.print(Text(f"\n{rounds_line(recipe)}"))
+    shown.print(Text("\n" + printable(rounds_line(recipe))))
     if state.rounds:
         show_rounds(state)
     requests, tokens = later_requests(state, store)
@@ -42,7 +43,7 @@ def check_rounds(recipe: Recipe, store: "Store | None", rows: int, references: i
         f"; each later round asks {requests:,} requests of the model just trained (at most {tokens:,} new tokens), and "
         f"what its steps make of the answers; nothing is asked twice"
     )
-    shown.print(Text(_which(state) + (later if requests else "")))
+    shown.print(Text(printable(_which(state) + (later if requests else ""))))
     return found
 
 

@@ -7,6 +7,7 @@ import typer
 from cli.options import command_line
 from cli.tables import console, table
 from schemas.check_rounds import round_scorer, round_split, round_training
+from schemas.errors import printable
 from train.rounds.state import RoundsState
 from train.rounds.words import model_title, rounds_table
 
@@ -29,6 +30,6 @@ def show_best(state: RoundsState, store: Path) -> None:
     training = round_training(state.recipe)
     title = model_title(state, best.number)
     highest = "" if state.best else ", the highest of the rounds"
-    typer.echo(f"{title}{highest}: {best.stage(training).folder('model')}")
+    typer.echo(printable(f"{title}{highest}: {best.stage(training).folder('model')}"))
     why = command_line("why", title, store=store)
     typer.echo(f"next: {command_line('export-model', title, 'FOLDER', store=store)}   or: {why}")

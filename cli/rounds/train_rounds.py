@@ -8,13 +8,11 @@ from cli.progress import Bars
 from cli.rounds.show_rounds import show_best, show_rounds
 from schemas.recipe import Recipe
 from train.api import EvaluationResult
-from train.plan import check_training_sections
 from train.rounds.loop import train_rounds
 
 
 def train_and_show(recipe: Recipe, store: Path, names: list[str] | None) -> None:
     """Make the rounds of a recipe that are not done; print their evaluation, a row for each, and the best model."""
-    check_training_sections(recipe)
     with Bars() as bars:
         state = train_rounds(recipe, open_store(store, create=True), names, bars)
     if state.evaluation is not None:

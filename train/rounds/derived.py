@@ -101,6 +101,7 @@ def models_of_round(recipe: Recipe, plans: Iterable[PlannedTraining]) -> Models:
         below = base.trained if isinstance(base, RoundModel) else ()
         manifest = one.stage.manifest
         last = Made(
+            name=model_name(one.name, recipe.round if isinstance(recipe, RoundRecipe) else 1),
             training_id=one.stage.stage_id,
             folder=str(one.stage.folder("model")),
             adapter=bool(manifest.get("adapter")),

@@ -9,7 +9,7 @@ from train.plan import first_model, trained_model
 from train.rounds.derived import Models, round_recipe
 from train.rounds.state import RoundsState
 
-UNTRAINED = Made(training_id="", folder="", adapter=True)  # makes a model of which ``ModelRef.untrained`` holds
+UNTRAINED = Made(name="", training_id="", folder="", adapter=True)  # ``ModelRef.untrained`` holds of its model
 
 
 def later_requests(state: RoundsState, store: Store | None) -> tuple[int, int]:

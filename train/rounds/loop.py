@@ -5,11 +5,11 @@ from curate.pipeline.run_record import RunRecord
 from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.check_rounds import evaluated_splits, round_scorer, round_split, round_training, rounds_of
-from schemas.errors import UserError
+from schemas.errors import UserError, printable
 from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from train.evaluating.evaluation import evaluate_recipe
-from train.plan import models_of, selected, trained_model
+from train.plan import check_training_sections, models_of, selected, trained_model
 from train.reports.card.evaluated import add_to_cards
 from train.reports.write_reports import unharmed
 from train.rounds.state import (
@@ -48,11 +48,13 @@ def train_rounds(recipe: Recipe, store: Store, names: list[str] | None, progress
             f"{recipe.where('rounds')}: rounds: each round needs train.{round_training(recipe)}, whose model is the "
             f"student of the next; name it too"
         )
-    progress.say(rounds_line(recipe))
+    check_training_sections(recipe)
+    names = selected(recipe, names)
+    progress.say(printable(rounds_line(recipe)))
     _warn_of_the_split(recipe, progress)
     state = rounds_state(recipe, store, names)
     for one in state.rounds:
-        progress.say(f"round {one.number} is done already: {round_line(state, one.number)}")
+        progress.say(printable(f"round {one.number} is done already: {round_line(state, one.number)}"))
     while not state.ended:
         if state.evaluated:
             number = len(state.rounds) + 1
@@ -64,19 +66,19 @@ def train_rounds(recipe: Recipe, store: Store, names: list[str] | None, progress
             evaluation = evaluate_rounds(recipe, state.rounds, store, progress)
             state = with_evaluation(recipe, state.rounds, evaluation)
         if not state.repeats:
-            progress.say(f"round {len(state.rounds)}: {round_line(state, len(state.rounds))}")
-    progress.say(end_line(state))
+            progress.say(printable(f"round {len(state.rounds)}: {round_line(state, len(state.rounds))}"))
+    progress.say(printable(end_line(state)))
     return state
 
 
-def make_round(recipe: Recipe, number: int, store: Store, names: list[str] | None, progress: Progress) -> Round:
+def make_round(recipe: Recipe, number: int, store: Store, names: list[str], progress: Progress) -> Round:
     """Make the datasets of a round and do its trainings.
 
     Args:
         recipe: The round's recipe.
         number: Its number.
         store: The store.
-        names: The trainings to do; None for all.
+        names: The trainings to do.
         progress: The display to report to.
     """
     waited = ""
@@ -124,7 +126,7 @@ def evaluate_rounds(recipe: Recipe, rounds: list[Round], store: Store, progress:
     return stage
 
 
-def _train(recipe: Recipe, store: Store, names: list[str] | None, progress: Progress) -> None:
+def _train(recipe: Recipe, store: Store, names: list[str], progress: Progress) -> None:
     """Do the trainings of a round whose datasets are there, as ``train.api.train`` does those of a recipe."""
     wanted = selected(recipe, names)
     state = built(recipe, store, [recipe.train[name].dataset for name in wanted], trained_model)

@@ -10,7 +10,7 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.check_rounds import round_training, rounds_of
 from schemas.recipe import Recipe
-from schemas.trained_models import datasets_needed
+from schemas.trained_models import datasets_needed, with_needed
 from train.evaluating.evaluation import PlannedEvaluation, plan_evaluation
 from train.plan import PlannedTraining, models_of, plan_trainings, selected, trained_model
 from train.rounds.choice import Choice, choice_of, round_scores
@@ -25,7 +25,7 @@ class Round:
         number: Its number, from 1.
         recipe: Its recipe.
         datasets: The stages of its datasets, by name.
-        plans: Its trainings, in the recipe's order.
+        plans: Its trainings that are done, in the recipe's order.
         models: The models that they made, by name.
     """
 
@@ -100,7 +100,7 @@ def rounds_state(recipe: Recipe, store: Store, names: list[str] | None = None) -
     Args:
         recipe: The recipe, which has the section ``rounds``.
         store: The store.
-        names: The trainings that each round does; None for all.
+        names: The trainings that a round must have done; None for the one that makes the next student alone.
 
     Raises:
         UserError: The recipe or its sources are wrong.
@@ -135,17 +135,29 @@ def with_evaluation(recipe: Recipe, rounds: list[Round], evaluation: Stage) -> R
 
 
 def finished_round(recipe: Recipe, number: int, store: Store, names: list[str] | None) -> Round | None:
-    """Return a round if its trainings are done on its datasets as they are now; else None."""
+    """Return a round if its trainings are done on its datasets as they are now; else None.
+
+    Args:
+        recipe: The round's recipe.
+        number: Its number.
+        store: The store.
+        names: The trainings that must be done (those they start from are added); None for the one that makes the next
+            student alone. The round has all that are done.
+    """
     found = plan(recipe, store, trained=trained_model)
-    wanted = selected(recipe, names)
+    wanted = selected(recipe, names or [round_training(recipe)])
     if any(name not in found.datasets for name in datasets_needed(recipe, wanted)):
         return None
     if recipe.evaluate is not None and recipe.evaluate.dataset not in found.datasets:
         return None
-    plans = plan_trainings(recipe, store, found.datasets, models_of(found.state), wanted)
-    if any(one.stage is None for one in plans):
+    there = [
+        name for name in recipe.train if {*datasets_needed(recipe, with_needed(recipe, [name]))} <= {*found.datasets}
+    ]
+    plans = plan_trainings(recipe, store, found.datasets, models_of(found.state), there)
+    done = [one for one in plans if one.stage is not None]
+    if not {*wanted} <= {one.name for one in done}:
         return None
-    return Round(number, recipe, found.datasets, plans, models_of_round(recipe, plans))
+    return Round(number, recipe, found.datasets, done, models_of_round(recipe, done))
 
 
 def planned_evaluation(recipe: Recipe, rounds: Sequence[Round], store: Store) -> PlannedEvaluation:

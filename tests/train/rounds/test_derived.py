@@ -14,7 +14,7 @@ OWN = {"generate": {"use": "sample", "model": "student", "n": 2}}
 
 
 def made(*ids: str) -> dict[str, RoundModel]:
-    trained = tuple(Made(training_id=one, folder=f"/store/{one}", adapter=True) for one in ids)
+    trained = tuple(Made(name=f"sft.{one}", training_id=one, folder=f"/store/{one}", adapter=True) for one in ids)
     return {"sft": RoundModel(model="smollm2-135m", trained=trained)}
 
 
@@ -88,4 +88,6 @@ def test_the_record_of_a_run_says_what_the_model_is_made_of():
     _, second = derived({"most": 3}, made("aa"))
     said = json.loads(json.dumps(second.model_dump(mode="json")))
     assert said["round"] == 2
-    assert said["models"]["sft.round1"]["trained"] == [{"training_id": "aa", "folder": "/store/aa", "adapter": True}]
+    assert said["models"]["sft.round1"]["trained"] == [
+        {"name": "sft.aa", "training_id": "aa", "folder": "/store/aa", "adapter": True}
+    ]
