@@ -81,8 +81,13 @@ def check(
     from cli.check import show_plan
     from curate.storage.store import is_store
 
-    loaded = read_recipe(recipe, overrides, limit)
-    found = show_plan(loaded, open_store(store) if is_store(store) else None, rows, references)
+    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store) if is_store(store) else None
+    if loaded.rounds is not None:
+        from cli.rounds.next_round import check_rounds
+
+        found = check_rounds(loaded, opened, rows, references)
+    else:
+        found = show_plan(loaded, opened, rows, references)
     if strict:
         end_strictly(found.warnings)
 
@@ -99,8 +104,8 @@ def run(
 
     result = _build(recipe, store, overrides, limit)
     show_sources(result.sources)
-    limited = result.recipe.limit is not None
-    shown = command_line("show", *(["--recipe", result.recipe.run_name] if limited else []), store=store)
+    limited, name = result.recipe.limit is not None, result.recipe.run_name
+    shown = command_line("show", *([] if name == result.recipe.name else ["--recipe", name]), store=store)
     flag = ["--limit", result.recipe.limit] if limited else []
     if result.waits_for:
         train = command_line("train", recipe, result.waits_for, *flag, store=store)
@@ -111,7 +116,7 @@ def run(
     if limited:
         typer.echo(
             f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
-            f"--recipe {result.recipe.run_name}"
+            f"--recipe {name}"
         )
     if strict:
         end_strictly(result.warnings)
@@ -156,8 +161,13 @@ def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | 
 
     loaded = read_recipe(recipe, overrides, limit)
     check_training_sections(loaded)
+    opened = open_store(store, create=True)
     with Bars() as bars:
-        return build(loaded, open_store(store, create=True), bars, trained=trained_model)
+        if loaded.rounds is not None:
+            from cli.rounds.next_round import next_round
+
+            loaded = next_round(loaded, opened, bars)
+        return build(loaded, opened, bars, trained=trained_model)
 
 
 # Names that a recipe may use beside the files of a kind of step.

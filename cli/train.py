@@ -17,11 +17,20 @@ def train(
     overrides: Overrides = None,
     limit: Limit = None,
 ) -> None:
-    """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed."""
+    """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed.
+
+    Of a recipe with 'rounds' it makes the datasets, trains and evaluates, round after round.
+    """
     from cli.progress import Bars
     from train.api import train
 
-    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
+    loaded = read_recipe(recipe, overrides, limit)
+    if loaded.rounds is not None:
+        from cli.rounds.train_rounds import train_and_show
+
+        train_and_show(loaded, store, names)
+        return
+    opened = open_store(store)
     with Bars() as bars:
         models = train(loaded, opened, names, bars)
     for name, model in models.items():
@@ -56,6 +65,11 @@ def evaluate(
     with Bars() as bars:
         result = evaluate(loaded, opened, bars)
     show_evaluation(result, examples)
+    if loaded.rounds is not None:
+        from cli.rounds.show_rounds import show_rounds
+        from train.rounds.state import rounds_state
+
+        show_rounds(rounds_state(loaded, opened))
 
 
 COMMANDS = (train, evaluate)

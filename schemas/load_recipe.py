@@ -11,10 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.benchmark import Benchmark
+from schemas.check_rounds import check_rounds
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
 from schemas.evaluation import Evaluation, Retention
 from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Recipe
+from schemas.rounds import Rounds
 from schemas.trained_models import check_trained_models, with_trained_scorers
 from schemas.yaml_file import override, parse, plain_values, read_text
 
@@ -172,7 +174,8 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
     line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
     where, key = f"{path}:{line}" if lines else str(path), ".".join(loc)
     if finding["type"] == "extra_forbidden":
-        section = {"budget": Budget, "evaluate": Evaluation}.get(loc[0], Recipe) if len(loc) == 2 else Recipe
+        sections = {"budget": Budget, "evaluate": Evaluation, "rounds": Rounds}
+        section = sections.get(loc[0], Recipe) if len(loc) == 2 else Recipe
         nested = {"early_stopping": EarlyStopping, "retention": Retention, "benchmark": Benchmark}
         section = nested.get(loc[-2] if loc[1:] else "", section)
         known = [f.alias or n for n, f in section.model_fields.items() if n not in ("path", "lines")]
@@ -207,6 +210,7 @@ def _check_references(recipe: Recipe) -> None:
         trained.append(name)
     check_trained_models(recipe)
     _check_evaluation(recipe, trained)
+    check_rounds(recipe)
 
 
 def _check_splits(recipe: Recipe) -> None:

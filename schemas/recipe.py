@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from schemas.evaluation import Evaluation
+from schemas.rounds import RoundsSection
 from schemas.sections import Open, Strict
 
 SPLIT_SETTINGS = ("by", "near_duplicates")  # keys of ``split`` that are no splits
@@ -176,6 +177,7 @@ class Recipe(Strict):
     split: dict[str, float | str] = {}
     train: dict[str, Training] = {}
     evaluate: Evaluation | None = None
+    rounds: RoundsSection = None
     path: Path = Field(default=Path("recipe.yaml"), exclude=True)
     lines: dict[str, int] = Field(default={}, exclude=True)
 

@@ -34,6 +34,8 @@ from train.plan import (
 from train.refusals.idle_settings import idle_settings
 from train.reports.card.evaluated import add_to_cards
 from train.reports.write_reports import unharmed
+from train.rounds.loop import evaluate_rounds, train_rounds
+from train.rounds.state import rounds_state
 from train.run import train_recipe
 from train.trl_check import check_with_trl
 
@@ -114,6 +116,8 @@ def train(
 ) -> dict[str, TrainedModel]:
     """Do a recipe's trainings. A finished one is reused, an interrupted one is resumed.
 
+    Of a recipe with ``rounds`` all rounds are made (``train.rounds.loop``), their datasets and evaluations too.
+
     Args:
         recipe: A recipe, a mapping with its sections, or the path of its file.
         store: The store that holds its datasets, or its folder.
@@ -121,15 +125,19 @@ def train(
         progress: Shows how far the training is; silent by default.
 
     Returns:
-        The trained models by name, in the recipe's order.
+        The trained models by name, in the recipe's order; with ``rounds`` those of the best round.
 
     Raises:
         UserError: A dataset is not built, or a name, a row or an option is wrong.
     """
-    recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
+    recipe, progress = as_recipe(recipe), as_progress(progress)
+    store = as_store(store, create=recipe.rounds is not None)
     names = [names] if isinstance(names, str) else names
     if not recipe.train:
         raise UserError(f"{recipe.path}: has no section 'train'")
+    if recipe.rounds is not None:
+        best = train_rounds(recipe, store, names, progress).chosen
+        return {one.name: TrainedModel(one.name, best.stage(one.name)) for one in best.plans}
     wanted = selected(recipe, names)
     state = built(recipe, store, datasets_needed(recipe, wanted), trained_model)
     waiting = [name for name in wanted if recipe.train[name].dataset not in state.datasets]
@@ -170,6 +178,8 @@ def evaluate(recipe: AnyRecipe, store: AnyStore, progress: Progress | None = Non
     recipe, store, progress = as_recipe(recipe), as_store(store, create=False), as_progress(progress)
     if recipe.evaluate is None:
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
+    if recipe.rounds is not None:
+        return EvaluationResult(evaluate_rounds(recipe, rounds_state(recipe, store).rounds, store, progress))
     state = built(recipe, store, [recipe.evaluate.dataset], trained_model)
     if recipe.evaluate.dataset not in state.datasets:
         raise UserError(f"evaluate: {_dataset_waits(recipe, recipe.evaluate.dataset, state.waits_for)}")

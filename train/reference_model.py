@@ -8,6 +8,7 @@ from typing import Any
 
 from curate.models.model_ref import ModelRef
 from schemas.recipe import Recipe, Training
+from schemas.round_model import RoundModel
 from train.finding.class_source import init_parameters
 from train.finding.dotted_trainer import DottedTrainer
 from train.finding.find_trainer import find_trainer
@@ -53,7 +54,10 @@ def model_name(recipe: Recipe, name: str, ref: ModelRef) -> str:
         trained.insert(0, start)
         start = recipe.train[start].model
     base, *later = ref.short_name.split(">")
-    elsewhere = ["an adapter"] * (len(later) - len(trained))  # the recipe's model is an adapter's folder
+    entry = recipe.models.get(start)
+    earlier = [made.name for made in entry.trained] if isinstance(entry, RoundModel) else []
+    adapters = len(later) - len(trained) - len(earlier)  # the recipe's model is an adapter's folder
+    elsewhere = [*["an adapter"] * adapters, *earlier]
     return f"{name} ({' + '.join([base, *elsewhere, *trained])})"
 
 

@@ -88,12 +88,12 @@ class RunRecord:
         self._published = time.monotonic()
 
     def _write(self, status: str, error: str | None = None) -> None:
-        usage = self._gateway.usage if self._gateway else Usage()
+        usage, name = self._gateway.usage if self._gateway else Usage(), self.recipe.run_name
         self.store.save_run(
             {
                 "run_id": self.run_id,
-                "recipe": self.recipe.run_name,
-                "limit_of": None if self.recipe.limit is None else self.recipe.name,
+                "recipe": name,
+                "limit_of": name.removesuffix(self.recipe.limit_suffix) if self.recipe.limit is not None else None,
                 "command": self.command,
                 "status": status,
                 "started_at": self._begun,

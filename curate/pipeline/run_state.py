@@ -15,6 +15,7 @@ from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.errors import unknown
 from schemas.recipe import Model, Recipe, Step
+from schemas.round_model import RoundModel
 
 # Finds the model of a training that is done, given the state, in which the datasets it needs are, and its name.
 TrainedModel: TypeAlias = "Callable[[RunState, str], ModelRef | None]"
@@ -104,7 +105,10 @@ def recipe_model(recipe: Recipe, name: str, where: str) -> ModelRef:
             raise unknown("model", name, [*recipe.models, *BUILT_IN], where)
         model = Model(model=name)
     check_model(name, model, recipe.where("models", name))
-    return resolve_model(name, model, recipe.path.parent)
+    ref = resolve_model(name, model, recipe.path.parent)
+    for made in model.trained if isinstance(model, RoundModel) else ():
+        ref = ref.trained(name, made.training_id, Path(made.folder), adapter=made.adapter)
+    return ref
 
 
 def recipe_file(recipe: Recipe, path: str) -> Path:

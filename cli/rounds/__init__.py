@@ -1,0 +1,1 @@
+"""Prints what a person sees of the section ``rounds``."""
