@@ -102,3 +102,13 @@ def test_what_the_harness_does_not_have_is_said(local):
     (local.folder / "rows.jsonl").unlink()
     stages, said, _ = local.run("./echoes.yaml")
     assert stages == [] and "its data are not there" in said.warnings[0]
+
+
+@with_lm_eval
+def test_given_answers_may_be_asked_as_turns_of_a_chat(local):
+    (stage,), said, _ = local.run("./choices.yaml", apply_chat_template="true", num_fewshot=1, limit=2)
+    rows = stage.read("evaluations")
+    assert said.warnings == [] and rows["row_id"].to_list() == ["choices:0", "choices:1"]
+    assert all(prompt.startswith("<|im_start|>user\n") for prompt in rows["prompt"])
+    assert all(prompt.endswith("<|im_start|>assistant\n") for prompt in rows["prompt"])
+    assert json.loads(rows["detail"][0])["num_fewshot"] == 1
