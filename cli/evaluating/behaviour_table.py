@@ -35,4 +35,12 @@ def show_warnings(warnings: pl.DataFrame) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.1f}" if value < 1000 else f"{value:.2g}"
+    return (
+        "-"
+        if value is None
+        else f"{value:,.1f}"
+        if value < 1000
+        else f"{value:,.0f}"
+        if value < 1e6
+        else f"{value:.2g}"
+    )

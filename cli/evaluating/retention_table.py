@@ -40,4 +40,12 @@ def _change(row: dict[str, Any]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.2f}" if value < 1000 else f"{value:.2g}"
+    return (
+        "-"
+        if value is None
+        else f"{value:,.2f}"
+        if value < 1000
+        else f"{value:,.0f}"
+        if value < 1e6
+        else f"{value:.2g}"
+    )
