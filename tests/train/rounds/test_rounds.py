@@ -115,7 +115,7 @@ def test_a_single_held_out_split_is_a_warning(folder: Path):
     assert "the split 'dev' says which round is the best, so the best round's figure on it is too good" in said.err
 
 
-def test_trainings_named_must_have_the_one_that_makes_the_student(folder: Path):
+def test_trainings_named_have_the_one_of_the_student(folder: Path):
     write_other = ["--set", "train.other={trainer: sft, dataset: sft, model: student, max_steps: 1}"]
     refused = call(folder, "train", "r.yaml", "other", *write_other, "--set", "rounds.train=sft")
     assert refused.code == 2 and "each round needs train.sft, whose model is the student of the next" in refused.err
