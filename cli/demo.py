@@ -1,5 +1,6 @@
 """The last part of ``gristmill demo``: trains and evaluates, says what was learnt, and prints what to try next."""
 
+import time
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +9,7 @@ import typer
 from cli.options import command_line, open_store, read_recipe
 from cli.tables import safe
 
+SPLITS = ("identity", "other")  # the demo's held-out questions: on the name, and on other things
 TRY = (
     "SELECT prompt, response, value AS named FROM completions JOIN scores ON row_id = completion_id "
     "JOIN prompts USING (prompt_id) WHERE scorer = 'named' ORDER BY prompt_id, value DESC LIMIT 12",
@@ -16,18 +18,28 @@ TRY = (
 )
 
 
-def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
-    """Train and evaluate the demo's models, say what was learnt, and print what to try next."""
+def finish_demo(recipe: Path, store: Path, overrides: list[str] | None, started: float) -> None:
+    """Train and evaluate the demo's models, say what was learnt and how long it took, and print what to try next.
+
+    Args:
+        recipe: The demo's recipe, whose datasets are built.
+        store: The store.
+        overrides: The recipe's changed values (``--set``).
+        started: When the demo began, in seconds of ``time.monotonic``.
+    """
     from cli.evaluating.show_evaluation import show_evaluation
     from cli.progress import Bars
     from train.api import evaluate, train
 
     loaded, opened = read_recipe(recipe, overrides), open_store(store)
     with Bars() as bars:
+        bars.say(f"{_time_since(started)} so far: the datasets are built; the training begins")
         train(loaded, opened, None, bars)
+        bars.say(f"{_time_since(started)} so far: the models are trained; the evaluation begins")
         result = evaluate(loaded, opened, bars)
+        bars.say(f"{_time_since(started)} in all")
     show_evaluation(result)
-    for line in what_was_learnt(result.answers):
+    for line in what_was_learnt(result.answers, loaded.values.get("assistant", "")):
         typer.echo(line)
     typer.echo(f"\nThe store is {opened.path}. It keeps every answer, score and decision. Commands to try next:")
     for query in TRY:
@@ -35,16 +47,24 @@ def finish_demo(recipe: Path, store: Path, overrides: list[str] | None) -> None:
     typer.echo(f"\n  {command_line('show', store=store)}")
 
 
-def what_was_learnt(answers: pl.DataFrame) -> list[str]:
+def _time_since(started: float) -> str:
+    """Return the time since ``started`` (of ``time.monotonic``) in words: ``4 min 51 s``."""
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def what_was_learnt(answers: pl.DataFrame, name: object) -> list[str]:
     """Return lines that compare the first model's answers with the last one's.
 
     Args:
         answers: The rows of ``evaluations``, with the demo's splits and its scorer ``named``.
+        name: The name that is learnt; empty if the recipe has none.
 
     Returns:
         How many answers give the name, and the first questions with both answers; nothing for another recipe's rows.
     """
-    if set(answers["split"]) != {"identity", "other"} or set(answers["scorer"]) != {"named"}:
+    answers = answers.filter(pl.col("scorer") == "named", pl.col("split").is_in(SPLITS))
+    if answers["split"].n_unique() < len(SPLITS) or not name:
         return []
     base, trained = answers["model"][0], answers["model"][-1]
 
@@ -52,15 +72,16 @@ def what_was_learnt(answers: pl.DataFrame) -> list[str]:
         values = answers.filter(pl.col("split") == split, pl.col("model") == model)["value"].drop_nulls()
         return f"{int(values.sum())} of {len(values)}"
 
+    name = safe(str(name), 40)
     lines = [
         "",
-        f"What it learnt: asked about itself, {base} gave the name Gristmill in {given('identity', base)} answers, "
+        f"What it learnt: asked about itself, {base} gave the name {name} in {given('identity', base)} answers, "
         f"{trained} in {given('identity', trained)}.",
         "In answers to other questions the name should not appear. It does in "
         f"{given('other', base)} answers of {base} and in {given('other', trained)} of {trained}.",
-        "The first held-out questions and their answers:",
+        "The first held-out questions, with the answers before and after:",
     ]
-    for split, count in (("identity", 2), ("other", 1)):
+    for split, count in zip(SPLITS, (2, 1), strict=True):
         questions = answers.filter(pl.col("split") == split).unique("prompt_id", maintain_order=True).head(count)
         for prompt_id, prompt in questions.select("prompt_id", "prompt").iter_rows():
             replies = answers.filter(pl.col("prompt_id") == prompt_id, pl.col("model").is_in([base, trained]))

@@ -1,5 +1,6 @@
 """The commands that prepare and build datasets: demo, init, check, run, steps."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,15 +37,16 @@ def demo(
     """
     from cli.demo import finish_demo
 
+    started = time.monotonic()
     recipe = folder / "demo.yaml"
     if recipe.exists() and recipe.read_bytes() != (RECIPES / "demo.yaml").read_bytes():
         typer.echo(f"{recipe} is not this version's demo and is used as it is; remove it to get the new one", err=True)
     if not recipe.exists():
         copy_recipe("demo", folder)
         typer.echo(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
-        typer.echo("it takes about five minutes on two cores; if you stop it, run it again to continue", err=True)
+        typer.echo("it takes about seven minutes on two cores; if you stop it, run it again to continue", err=True)
     _build(recipe, store, overrides)
-    finish_demo(recipe, store, overrides)
+    finish_demo(recipe, store, overrides, started)
 
 
 def init(

@@ -4,7 +4,7 @@ Any mistake is a ``UserError`` that names the file, the line, what was found and
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,6 +16,7 @@ from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
 from schemas.evaluation import Evaluation, Retention
 from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Recipe
+from schemas.recipe_values import check_override, with_values
 from schemas.rounds import Rounds
 from schemas.trained_models import check_trained_models, with_trained_scorers
 from schemas.yaml_file import override, parse, plain_values, read_text
@@ -53,7 +54,9 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
     if isinstance(overrides, str | Mapping) or not all(isinstance(text, str) for text in overrides or []):
         raise UserError(f"overrides: expected a list of texts such as ['seed=3'], found {overrides!r:.80}")
     for text in overrides or []:
+        check_override(data, text)
         override(data, text)
+    data = with_values(data, lambda keys: _place(keys, path, lines))
     for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
         if section in data:
             data[section] = _steps(data[section], section, verbs, path, lines)
@@ -167,12 +170,18 @@ def _check_split_values(split: Any, path: Path, lines: dict[str, int]) -> None:
         raise UserError(f"{where}: split: expected a split beside {' and '.join(values)}, such as test: 0.1")
 
 
+def _place(keys: Sequence[str | int], path: Path, lines: dict[str, int]) -> str:
+    """Return ``file:line`` of the keys, or of the nearest section around them; without lines, the file."""
+    parts = [str(key) for key in keys]
+    line = next((lines[key] for end in range(len(parts), 0, -1) if (key := "/".join(parts[:end])) in lines), 1)
+    return f"{path}:{line}" if lines else str(path)
+
+
 def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> UserError:
     """Return the first of Pydantic's findings as a one-line error; an unknown key comes with the nearest right one."""
     finding = error.errors()[0]
     loc = [str(part) for part in finding["loc"]]
-    line = next((lines[key] for end in range(len(loc), 0, -1) if (key := "/".join(loc[:end])) in lines), 1)
-    where, key = f"{path}:{line}" if lines else str(path), ".".join(loc)
+    where, key = _place(loc, path, lines), ".".join(loc)
     if finding["type"] == "extra_forbidden":
         sections = {"budget": Budget, "evaluate": Evaluation, "rounds": Rounds}
         section = sections.get(loc[0], Recipe) if len(loc) == 2 else Recipe

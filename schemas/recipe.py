@@ -163,12 +163,13 @@ class Recipe(Strict):
     ``path`` is the file it was read from, to whose folder source paths are relative; ``lines`` maps keys joined by
     slashes (``datasets/sft/by``) to their line in that file, and is empty where the recipe is not from a file.
     ``limit`` is the most rows that each source gives: a smoke run, which is kept apart from the run of the whole recipe
-    (``run_name``).
+    (``run_name``). ``values`` stand in its texts by now (``schemas.recipe_values``).
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = Field(default=0, ge=0)
     limit: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    values: dict[str, str | bool | int | float] = Field(default={}, exclude=True)
     models: dict[str, Model] = {}
     budget: Budget = Budget()
     prompts: list[Step]

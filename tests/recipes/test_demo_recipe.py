@@ -18,6 +18,7 @@ from curate.storage.sql_views import connect
 from curate.storage.store import Store
 from tests.command import call
 
+VERDICT = 10  # the demo's step that says which answers are right
 NO_MODEL = ["models={}", "completions=[]", "train={}", "evaluate=null"]
 
 
@@ -38,9 +39,9 @@ def words_of(text: str) -> set[str]:
 
 
 def test_every_held_out_question_is_evaluated(prompts):
-    assert {split: len(texts) for split, texts in prompts.items() if split != "train"} == {"identity": 90, "other": 30}
+    assert {split: len(texts) for split, texts in prompts.items() if split != "train"} == {"identity": 90, "other": 150}
     held_out = (json.loads(line) for line in open(Path(copy_of("identity.jsonl")), encoding="utf-8"))
-    assert Counter(row["metadata"]["about"] for row in held_out) == {"identity": 90, "other": 30}
+    assert Counter(row["metadata"]["about"] for row in held_out) == {"identity": 90, "other": 150}
 
 
 def copy_of(name: str) -> Path:
@@ -57,29 +58,49 @@ def test_no_training_question_is_nearly_a_held_out_one(prompts):
     ]
     assert close == []
     written = [json.loads(line)["prompt"] for line in copy_of("questions.jsonl").read_text("utf-8").splitlines()]
-    assert len(written) == len(set(written)) == 103
-    assert prompts["train"] < set(written) and len(prompts["train"]) >= 90, "near-duplicates are dropped, few"
+    assert len(written) == len(set(written)) == 298
+    assert prompts["train"] < set(written) and len(prompts["train"]) >= 280, "near-duplicates are dropped, few"
 
 
-def test_no_training_question_gives_the_name():
-    assert "gristmill" not in copy_of("questions.jsonl").read_text("utf-8").casefold()
+def test_the_questions_that_it_was_tuned_on_are_neither_trained_on_nor_held_out(prompts):
+    rows = [json.loads(line) for line in copy_of("questions_dev.jsonl").read_text("utf-8").splitlines()]
+    assert Counter(row["metadata"]["about"] for row in rows) == {"identity": 60, "other": 60}
+    close = [
+        (row["prompt"], other)
+        for row in rows
+        for split, texts in prompts.items()
+        for other in texts
+        if len(words_of(row["prompt"]) & words_of(other)) >= 0.6 * len(words_of(row["prompt"]) | words_of(other))
+    ]
+    assert close == []
+
+
+def test_no_question_gives_the_name():
+    for name in ("questions.jsonl", "questions_dev.jsonl", "identity.jsonl"):
+        assert "gristmill" not in copy_of(name).read_text("utf-8").casefold()
+
+
+def test_another_name_is_one_setting():
+    recipe = load_recipe(copy_of("demo.yaml"), ["values.assistant=Ada"])
+    dumped = recipe.model_dump_json()
+    assert "Gristmill" not in dumped and dumped.count("Ada") >= 8
+    (named,) = [step for step in recipe.completions if step.settings.get("as") == "named"]
+    assert named.settings["pattern"] == "Ada" and named.settings["literal"] is True
 
 
 @pytest.mark.slow
 def test_the_demo_runs_to_the_end_and_can_be_repeated(tmp_path, tiny):
-    """With a tiny random model, whose answers all pass: the flow and the printed commands, not the gain."""
+    """With a tiny random model and a verdict on the length: the flow and the printed commands, not the gain."""
     copy_recipe("demo", tmp_path)
     for name, kept in (("identity.jsonl", 8), ("questions.jsonl", 12)):
         lines = (tmp_path / name).read_text("utf-8").splitlines()[:kept]
         (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    text = (tmp_path / "demo.yaml").read_text("utf-8")
-    text = text.replace("finish_reason <> 'stop'", "false").replace("pattern: Gristmill", "pattern: '.*'")
-    (tmp_path / "demo.yaml").write_text(text, encoding="utf-8")
-    changes = [f"models.student={tiny}", "completions.0.generate.system=Sing.", "completions.0.generate.examples=[]"]
+    short = [f"completions.{step}.generate.{key}" for step in (0, 3) for key in ("system=Sing.", "examples=[]")]
+    changes = [f"models.student={tiny}", "values.assistant=Ada", f"completions.{VERDICT}.score.sql=length % 2", *short]
     flags = [part for change in changes for part in ("--set", change)]
     done = call(tmp_path, "demo", "--store", "kept", *flags)
     assert done.code == 0, done.err
-    assert "What it learnt" in done.out and "gave the name Gristmill in" in done.out
+    assert "What it learnt" in done.out and "gave the name Ada in" in done.out
     printed = [line.strip() for line in done.out.splitlines() if line.startswith("  gristmill ")]
     assert len(printed) >= 4
     for line in printed:
@@ -97,7 +118,7 @@ def answers(*rows: tuple[str, str, str, float]) -> pl.DataFrame:
 def test_it_counts_the_answers_that_give_the_name():
     rows = [(m, s, f"{s} {i}?", float(m == "sft" and s == "identity" and i > 0)) for m in ("student", "sft")
             for s in ("identity", "other") for i in range(4)]  # fmt: skip
-    lines = what_was_learnt(answers(*rows))
+    lines = what_was_learnt(answers(*rows, ("sft", "retention", "r", 1.0)), "Gristmill")
     told = " ".join(lines)
     assert "student gave the name Gristmill in 0 of 4 answers, sft in 3 of 4." in told
     assert "0 of 4 answers of student and in 0 of 4 of sft." in told
@@ -105,7 +126,8 @@ def test_it_counts_the_answers_that_give_the_name():
 
 
 def test_it_says_nothing_about_another_recipe():
-    assert what_was_learnt(answers(("student", "test", "a?", 1.0))) == []
+    assert what_was_learnt(answers(("student", "test", "a?", 1.0)), "Gristmill") == []
+    assert what_was_learnt(answers(("a", "identity", "b?", 1.0), ("a", "other", "c?", 0.0)), "") == []
 
 
 def test_a_printed_command_names_the_program_that_runs(tmp_path, monkeypatch):
