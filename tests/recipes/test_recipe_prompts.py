@@ -41,7 +41,7 @@ def test_rows_have_one_shape_and_prompts_of_their_own(found, keys):
     assert [text for text, count in Counter(bare(row["prompt"]) for row in found).items() if count > 1] == []
 
 
-def test_there_are_enough_other_prompts_to_see_a_leak_of_two_per_cent():
+def test_there_are_enough_other_prompts_to_see_a_leak():
     assert Counter(row["metadata"]["about"] for row in IDENTITY) == {"identity": 90, "other": 150}
     assert {row["metadata"]["about"] for row in IDENTITY[:8]} == {"identity", "other"}  # a short run sees both
 
