@@ -4,12 +4,14 @@ They say nothing of whether an answer is right. ``train.damage.signs`` compares 
 """
 
 import dataclasses
+import re
 from typing import Any
 
 import polars as pl
 
 from curate.algorithms.text.ngrams import normalise
 from curate.algorithms.text.word_bytes import count_words
+from curate.score._accepted_answers import STRUCTURED, accepted_answers
 from curate.score.repetition import score as repetition
 
 ANSWERS: dict[str, type[pl.DataType]] = {
@@ -23,6 +25,8 @@ LOOP, LOOP_WORDS = (
     12,
 )  # the share of repeated 3-grams, and the fewest words, of an answer that goes round in circles
 LOOP_CHARACTERS, FEW_CHARACTERS = 60, 5  # an answer as long as that, of so few different characters, does so too
+# The answer that a worked solution ends in, as in GSM8K and MATH.
+MARKED = re.compile(r"(?s)(?:.*####|.*\\(?:boxed|fbox)\s*(?=\{((?:[^{}]|\{[^{}]*\})*)\}))")
 TRUTH_WORDS, KNOWN = 50, 0.8  # the most words of an expected answer, and the share of prompts that must have one
 
 
@@ -111,17 +115,31 @@ def expected_figures(truths: pl.Series) -> Expected | None:
     """Return the figures of the expected answers of prompts; None where fewer than ``KNOWN`` of them say one.
 
     Args:
-        truths: The expected answer of each prompt, or null. What is no answer counts as null: JSON, such as
+        truths: The expected answer of each prompt, or null. Of several accepted answers the shortest counts, of a
+            worked solution what it marks as its answer. What is no answer counts as null: other JSON, such as
             constraints or calls of tools, and texts of over ``TRUTH_WORDS`` words, such as tests of a program.
     """
-    texts = truths.cast(pl.String).str.strip_chars()
+    texts = pl.Series([_final(text) for text in truths.cast(pl.String)], dtype=pl.String).str.strip_chars()
     words = pl.Series(count_words(texts))
-    said = texts.filter(texts.is_not_null() & ~texts.str.contains(r"^[\[{]").fill_null(True) & (words > 0))
+    said = texts.filter(texts.is_not_null() & (words > 0))
     said = said.filter(pl.Series(count_words(said)) <= TRUTH_WORDS)
     if not len(said) or len(said) < KNOWN * len(truths):
         return None
     counts = same_form(said).value_counts(sort=True)["count"]
     return Expected(_mean(pl.Series(count_words(said))), len(counts) / len(said), counts[0] / len(said))
+
+
+def _final(text: str | None) -> str | None:
+    """Return the answer that a ground truth expects at the end; None where it is no answer."""
+    if text is None:
+        return None
+    if re.match(STRUCTURED, text):
+        found = accepted_answers(text)
+        several = [one for one in (found.answers if found and not found.wrong else []) if "assert" not in one]
+        if several or text.lstrip().startswith(("[", "{")):
+            return min(several, key=len, default=None)
+    marked = MARKED.match(text)
+    return text if marked is None else text[marked.end() :] if marked[1] is None else marked[1]
 
 
 def same_form(texts: pl.Series) -> pl.Series:

@@ -87,4 +87,6 @@ def warning_lines(warnings: pl.DataFrame) -> list[str]:
 
 
 def _figures(row: dict[str, Any]) -> Figures:
-    return Figures(**{field.name: row[field.name] for field in dataclasses.fields(Figures)})
+    """Return the figures of a row; without the share cut off of general prompts, which are cut off on purpose."""
+    figures = Figures(**{field.name: row[field.name] for field in dataclasses.fields(Figures)})
+    return dataclasses.replace(figures, cut=None) if row["split"] == GENERAL else figures

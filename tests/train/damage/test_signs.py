@@ -81,6 +81,10 @@ def test_answers_without_an_end_have_a_sign():
         (["positive"] * 16, ["positive"] * 13 + ["negative"] * 3),  # most of the rows have one class
         ([str(17 * i) for i in range(16)], [str(i) for i in range(16)]),  # final answers of sums
         ([f"The answer is {one}." for one in TOPICS], TOPICS),
+        (TOPICS, [f'["{one}", "{one} of all kinds"]' for one in TOPICS]),  # several accepted answers
+        (TOPICS, [f'{{"value": "{one}", "aliases": ["the {one}"]}}' for one in TOPICS]),
+        ([str(i) for i in range(16)], [f"{PROSE(i)}, so {i}+0={i}.\n#### {i}" for i in range(16)]),  # GSM8K's
+        ([str(i) for i in range(16)], [f"{PROSE(i)}\nSo $\\boxed{{\\frac{{{i}}}{{2}}}}$." for i in range(16)]),
         (LONG, None),
         ([PROSE(one) for one in TOPICS], None),
         ([f"People often like {one} since it is useful at home." for one in TOPICS], None),  # concise, not a fragment
@@ -100,6 +104,15 @@ def test_json_and_programs_are_no_expected_answers():
     assert expected_figures(pl.Series(["assert f(1) == 2 " * 40] * 16)) is None
     assert expected_figures(pl.Series(["a"] * 3 + [None] * 13)) is None
     assert kinds(TOPICS, limits) == ["one_word"]
+    schema = '{"type": "object", "properties": {"a": {"type": "string"}}}'
+    tests = '["assert f(1) == 2", "assert f(2) == 3"]'
+    for structured in (tests, schema, '{"name": "f", "arguments": {}}', "{not json", "[1, 2"):
+        assert expected_figures(pl.Series([structured] * 16)) is None, structured
+
+
+def test_answers_without_words_have_not_shrunk():
+    assert kinds([""] * 16, before=[""] * 16, finish="tool_calls") == []
+    assert kinds(["...", "?!"] * 8, before=["?!", "..."] * 8) == []
 
 
 def test_an_answer_that_the_training_rows_teach_is_no_sign():

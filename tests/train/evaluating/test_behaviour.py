@@ -116,6 +116,15 @@ def test_general_prompts_show_damage_where_the_task_does_not(store: Store):
     assert same.startswith("chooser, general prompts: 'A' is its answer to 100% of the prompts")
 
 
+def test_general_prompts_are_cut_off_on_purpose(store: Store):
+    longer = of_model("longer", START, START, [0.0] * N)
+    longer[3] = longer[3].with_columns(finish_reason=pl.lit("length"))
+    assert damage_warnings(evaluated(store, STUDENT, longer)).is_empty()
+    longer[0] = longer[0].with_columns(finish_reason=pl.lit("length"))
+    (line,) = warning_lines(damage_warnings(evaluated(Store(store.path / "2"), STUDENT, longer)))
+    assert line.startswith("longer, test: 100% of its answers are cut off at the limit of tokens")
+
+
 def test_other_vocabularies_are_not_compared(store: Store):
     other = [part.with_columns(tokens=pl.lit(8, pl.Int64)) for part in of_model("other", START, START, [1.0] * N)]
     found = retention_changes(evaluated(store, STUDENT, other)).row(1, named=True)
