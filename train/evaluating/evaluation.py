@@ -136,8 +136,6 @@ def plan_evaluation(
             raise UserError(
                 f"{where}: the model {name!r} is not trained yet; 'gristmill train {recipe.argument}' trains it"
             )
-    if not (evaluation.by and evaluation.models):
-        raise UserError(f"{where}: needs at least one model in 'models' and one scorer in 'by'")
     scorers, judge = _scorers(recipe, models)
     if prompts is None:
         check_columns(recipe, scorers)

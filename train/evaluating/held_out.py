@@ -11,9 +11,12 @@ from train.answer_scorers import OPTIONAL, AnswerScorer, prompt_columns
 
 
 def evaluation_section(recipe: Recipe) -> Evaluation:
-    """Return the section ``evaluate`` of a recipe. Raises ``UserError`` if it has none."""
+    """Return the section ``evaluate`` of a recipe. Raises ``UserError`` if it has none, or no model or scorer in it."""
     if recipe.evaluate is None:
         raise UserError(f"{recipe.path}: has no section 'evaluate'")
+    if not (recipe.evaluate.by and recipe.evaluate.models):
+        where = recipe.where("evaluate")
+        raise UserError(f"{where}: evaluate: needs at least one model in 'models' and one scorer in 'by'")
     return recipe.evaluate
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from schemas.errors import UserError
 from tests.train.tables import recipe_with
+from train.evaluating.check_section import check_section
 from train.evaluating.general.general_set import FOLDER, general_set, item_id
 
 
@@ -85,3 +86,10 @@ def test_a_wrong_row_is_an_error_with_its_line(tmp_path: Path, lines: list[str],
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(UserError, match=r"recipe.yaml:\d+: evaluate.retention.prompts: there is no file '.*no.jsonl'"):
         general_set(recipe(tmp_path, "{prompts: no.jsonl}"))
+
+
+def test_a_wrong_file_is_refused_before_anything_is_trained(tmp_path: Path):
+    with pytest.raises(UserError, match="evaluate.retention.prompts: there is no file"):
+        check_section(recipe(tmp_path, "{prompts: missing.jsonl}"))
+    with pytest.raises(UserError, match="needs at least one model in 'models' and one scorer in 'by'"):
+        check_section(recipe_with(tmp_path / "b", "evaluate: {models: [student], dataset: rl, by: []}\n"))
