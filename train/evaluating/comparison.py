@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from curate.algorithms.statistics.holm import holm
-from curate.algorithms.statistics.intervals import Interval, clustered_interval
+from curate.algorithms.statistics.intervals import clustered_interval
 from curate.algorithms.statistics.smallest_effect import smallest_effect
 from curate.storage.stage import Stage
 from train.evaluating.own_rows import scored_rows
@@ -94,10 +94,7 @@ def _compared(paired: pl.DataFrame, span: tuple[float, float] | None) -> dict[st
     """
     both = paired.select("cluster", change=pl.col("value") - pl.col("base")).drop_nulls()
     clusters = both["cluster"].rank("dense").to_numpy()
-    if both["change"].is_finite().all():
-        found = clustered_interval(both["change"].to_numpy(), clusters, span)
-    else:
-        found = Interval(None, why="a score is infinite")
+    found = clustered_interval(both["change"].to_numpy(), clusters, span)
     smallest = smallest_effect(found.error, found.freedom) if found.error and found.freedom else None
     return {
         "difference": found.value, "low": found.low, "high": found.high, "prompts": both.height,

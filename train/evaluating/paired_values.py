@@ -21,6 +21,7 @@ def evaluation_rows(stage: Stage) -> pl.DataFrame:
     rows = rows.filter(pl.col("scorer").is_in(scored_rows(rows)["scorer"].implode()) | IS_VERDICT)
     family = pl.col("family").cast(pl.String) if "family" in rows.columns else pl.lit(None, pl.String)
     return rows.with_columns(
+        pl.col("value").fill_nan(None),
         cluster=pl.coalesce(family, "prompt_id"),
         prompt_length=pl.coalesce("prompt_length", pl.col("prompt").str.len_chars().cast(pl.Int64)),
     )

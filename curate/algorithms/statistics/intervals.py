@@ -14,6 +14,7 @@ from curate.algorithms.statistics.figures import wilson
 from curate.algorithms.statistics.student import t_quantile, two_sided_p
 
 Span = tuple[float, float]  # the least and the greatest value that a difference can have
+LARGEST = 1e100  # of a difference whose squares are added up
 NO_SPREAD = 1e-24  # a variance below this share of the largest square is none
 
 
@@ -51,12 +52,17 @@ def clustered_interval(values: np.ndarray, cluster: np.ndarray, span: Span | Non
         cluster: The cluster of each prompt [N], as any values that ``numpy.unique`` sorts.
         span: The range of a difference, such as (-1, 1) for scores from 0 to 1; None where it has none. With a range
             there is an interval also where all differences are equal: that of the share of clusters that may differ.
+
+    Returns:
+        The interval; none where a difference is infinite, or too large to be squared.
     """
     values = np.asarray(values, float)
     known = ~np.isnan(values)
     values, cluster = values[known], np.asarray(cluster)[known]
     if not len(values):
         return Interval(None, why="no prompt has a score of both")
+    if too_large := _too_large(values):
+        return Interval(None, why=too_large)
     value = float(np.mean(values))
     variance, freedom, clusters = cluster_variance((values - value) / len(values), cluster)
     if clusters < 2:
@@ -81,6 +87,8 @@ def seed_interval(differences: np.ndarray) -> Interval:
     values = values[~np.isnan(values)]
     if not len(values):
         return Interval(None, why="no seed has a score of both")
+    if too_large := _too_large(values):
+        return Interval(None, why=too_large)
     value, freedom = float(np.mean(values)), float(len(values) - 1)
     if len(values) == 1:
         return Interval(value, why="one seed gives no interval")
@@ -125,6 +133,13 @@ def two_way_interval(cells: np.ndarray, cluster: np.ndarray, span: Span | None =
     if span is None:
         return Interval(value, freedom=freedom, error=0.0, why="all differences are equal")
     return _of_equal(value, clusters, freedom, span)
+
+
+def _too_large(values: np.ndarray) -> str:
+    """Return why differences have no mean whose spread can be computed; empty where they have one."""
+    if not np.all(np.isfinite(values)):
+        return "a score is infinite"
+    return "" if np.all(np.abs(values) < LARGEST) else "a score is too large for an interval"
 
 
 class _Range(NamedTuple):

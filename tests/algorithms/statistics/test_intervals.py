@@ -135,3 +135,9 @@ def test_no_two_way_interval_where_none_is_known(cells, cluster, span, why):
 
 def test_equal_cells_have_an_interval_over_prompts():
     assert ends(two_way_interval(np.ones((3, 90)), np.arange(90), SHARES)) == pytest.approx((0.9197, 1), abs=1e-4)
+
+
+def test_what_is_too_large_for_an_interval_is_said():
+    for values, why in (([1.0, np.inf, 2.0], "a score is infinite"), ([1e200, -1e180, 3.0], "too large")):
+        for found in (clustered_interval(np.array(values), np.arange(3)), seed_interval(np.array(values))):
+            assert (found.value, found.low, found.p) == (None, None, None) and why in found.why
