@@ -5,9 +5,11 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from curate.storage.row_history import RowHistory
     from curate.storage.store import Store
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a model's text must not steer the terminal
+# A model's text must not steer the terminal, end a line or turn its direction.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+NAMES = ("split", "scorer", "model", "group", "on", "benchmark", "metric")  # columns of names, which have room to fold
+SEPARATOR = 3  # characters between two columns
 
 
 def console() -> Console:
@@ -35,13 +40,14 @@ def safe(value: Any, length: int = 400) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
+def table(title: str | None, columns: list[str], rows: list[tuple], names: Collection[str] = ()) -> Table:
     """Return a Rich table.
 
     Args:
         title: The line above it, or None.
         columns: The names of the columns.
         rows: The rows; columns with numbers are aligned right.
+        names: Columns of names: where the table is too wide they fold, so that no figure is cut.
     """
     made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
@@ -49,12 +55,42 @@ def table(title: str | None, columns: list[str], rows: list[tuple]) -> Table:
         made.add_column(
             Text(safe(column)),
             justify="right" if number else "left",
-            overflow="fold" if len(columns) < 5 else "ellipsis",
-            no_wrap=len(columns) >= 5,
+            overflow="fold" if len(columns) < 5 or column in names else "ellipsis",
+            no_wrap=len(columns) >= 5 and column not in names,
+            min_width=min(6, max(len(safe(r[index])) for r in rows)) if rows and column in names else None,
         )
     for row in rows:
         made.add_row(*(Text(safe(v)) for v in row))
     return made
+
+
+def without_columns(
+    columns: list[str], rows: list[tuple], width: int, spare: Sequence[str]
+) -> tuple[list[str], list[tuple], list[str]]:
+    """Leave out columns of a table until it fits.
+
+    Args:
+        columns: The names of the columns.
+        rows: The rows.
+        width: The characters that there is room for.
+        spare: The columns that may be left out, the first one first.
+
+    Returns:
+        The columns and the rows that are left, and the columns left out. Names may still fold.
+    """
+    columns, rows, left_out = list(columns), list(rows), []
+    for name in (name for name in spare if name in columns):
+        texts = [[safe(row[at]) for row in (columns, *rows)] for at in range(len(columns))]
+        widths = [
+            min(map(cell_len, cells[:1])) if head in NAMES else max(map(cell_len, cells))
+            for head, cells in zip(columns, texts, strict=True)
+        ]
+        if sum(widths) + SEPARATOR * (len(columns) - 1) <= width:
+            break
+        at = columns.index(name)
+        columns, rows = columns[:at] + columns[at + 1 :], [row[:at] + row[at + 1 :] for row in rows]
+        left_out.append(name)
+    return columns, rows, left_out
 
 
 def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Path | None, limit: int) -> None:

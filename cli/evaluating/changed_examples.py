@@ -22,7 +22,7 @@ def show_examples(examples: pl.DataFrame) -> None:
     out.print(Text(f"\nAnswers whose {scorer} changed, drawn by the seed"), soft_wrap=not out.is_terminal)
     side_by_side = out.is_terminal and out.width >= NARROW
     for row in examples.iter_rows(named=True):
-        head = f"\n{row['split']}, {WORDS[row['verdict']]}: {safe(row['prompt'], 300)}"
+        head = f"\n{safe(row['split'], 40)}, {WORDS[row['verdict']]}: {safe(row['prompt'], 300)}"
         out.print(Text(head, style="bold"), soft_wrap=not out.is_terminal)
         answers = [
             (f"{row['first_model']} {_value(row['first_value'])}", answer_shown(row["first_response"])),

@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from cli.tables import console, safe, table
+from cli.tables import NAMES, console, safe, table
 from train.evaluating.shown import Shown
 
 WIDTHS = {"split": 10, "scorer": 14, "model": 12, "group": 26}  # characters of columns of names: a table fits in 100
@@ -18,6 +18,6 @@ def show_tables(tables: list[Shown]) -> None:
             for row in shown.rows
         ]
         columns = [safe(column, 40) for column in shown.columns]
-        out.print(table(f"\n{safe(shown.title, 90)}", columns, rows))
+        out.print(table(f"\n{safe(shown.title, 90)}", columns, rows, NAMES))
         for note in shown.notes:
             out.print(Text(safe(note)), soft_wrap=not out.is_terminal)

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 from rich.text import Text
 
-from cli.tables import console, safe, table
+from cli.tables import NAMES, console, safe, table
 
 
 def show_retention(changes: pl.DataFrame, damage: dict[str, Any]) -> None:
@@ -24,7 +24,9 @@ def show_retention(changes: pl.DataFrame, damage: dict[str, Any]) -> None:
                 (row["on"], row["model"], row["n"], _number(row["perplexity"]), "; ".join([*failed, *_change(row)]))
             )
         columns = ["on", "model", "texts", "perplexity", f"change to {damage.get('start')} (95% interval)"]
-        out.print(table("\nWhat is kept: perplexity of text that has nothing to do with the training", columns, rows))
+        out.print(
+            table("\nWhat is kept: perplexity of text that has nothing to do with the training", columns, rows, NAMES)
+        )
     without = damage.get("without") or {}
     if without:
         names = ", ".join(f"{name} (engine {engine})" for name, engine in without.items())

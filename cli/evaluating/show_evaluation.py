@@ -13,8 +13,9 @@ from train.evaluating.further_tables import further_tables
 def show_evaluation(result: EvaluationResult, examples: int = 1) -> None:
     """Print the tables of an evaluation, and so many examples of each split, model and direction of change."""
     show_comparison(result.comparison)
-    show_behaviour(result.behaviour)
-    show_retention(result.retention, result.stage.manifest.get("damage", {}))
+    damage = result.stage.manifest.get("damage", {})
+    show_behaviour(result.behaviour, damage.get("start"))
+    show_retention(result.retention, damage)
     show_warnings(result.warnings)
     show_tables(further_tables(result.stage))
     show_examples(result.examples(examples))

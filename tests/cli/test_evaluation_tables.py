@@ -8,9 +8,12 @@ from rich.console import Console
 
 from cli.evaluating import changed_examples
 from cli.evaluating.changed_examples import show_examples
+from cli.evaluating.comparison_table import show_comparison
 from cli.evaluating.further_tables import show_tables
+from tests.train.evaluating.made_rows import made_table
 from train.evaluating.breakdown import COLUMNS as GROUPS
 from train.evaluating.changed import EXAMPLES
+from train.evaluating.comparison import compare_answers
 from train.evaluating.samples import COLUMNS as SAMPLES
 from train.evaluating.shown import breakdown_shown, changes_shown, samples_shown, win_rates_shown
 from train.evaluating.win_rate import COLUMNS as RATES
@@ -73,3 +76,29 @@ def test_answers_are_side_by_side_in_a_terminal(monkeypatch: pytest.MonkeyPatch,
     lines = out.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width and any("left" in line and "right" in line for line in lines)
     assert sum(map(len, lines)) < 3000 and "…" in out.file.getvalue()  # a long answer is cut
+
+
+SCORES = {"student": [0.0, 1.0] * 10, "a-model-with-a-longer-name": [1.0] * 20}
+
+
+@pytest.mark.parametrize("width", [72, 80, 100])
+def test_no_figure_is_cut_in_a_narrow_terminal(capsys, monkeypatch: pytest.MonkeyPatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    show_comparison(compare_answers(made_table(SCORES, "constraints")))
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width and "…" not in shown
+    assert "0.500" in shown and "+0.500 (+0.230 to +0.740)" in shown and "0.001" in shown
+    assert ("seen from" in shown.split("No room here for")[0]) == (width == 100)
+    told = " ".join(shown.split())
+    assert "a-model-with-a-longer-name against student: higher: constraints in test (+0.500)." in told
+
+
+def test_one_model_has_no_empty_columns(capsys):
+    show_comparison(compare_answers(made_table({"student": [0.0, 1.0]})))
+    assert "change" not in capsys.readouterr().out
+
+
+def test_a_name_does_not_steer_the_terminal(capsys):
+    show_examples(example(split="te\x1b[2Jst", prompt="\u202eevil\u2028line"))
+    shown = capsys.readouterr().out
+    assert "te[2Jst, up: evilline" in shown and "\x1b" not in shown

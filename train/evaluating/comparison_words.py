@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 CELLS = ("mean", "change", "p", "seen from")
+CLEAR = 0.05  # a corrected p below it is a change
+NAMED = 6  # scores that a sentence names
 Row = Mapping[str, Any]  # a row of ``train.evaluating.comparison``
 
 
@@ -28,7 +30,29 @@ def change(row: Row) -> str:
 
 def number(value: float | None) -> str:
     """Return a figure with three decimals, fewer where it is large; empty for null."""
-    return "" if value is None else f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "" if value is None else f"{value:.3f}" if abs(value) < 1000 else _large(value)
+
+
+def verdict_lines(rows: Sequence[Row]) -> list[str]:
+    """Return in words how each model's scores differ from the first model's; at most ``NAMED`` of each kind."""
+    lines = []
+    first = rows[0]["model"] if rows else ""
+    for model in dict.fromkeys(row["model"] for row in rows if row["p_holm"] is not None):
+        own = [row for row in rows if row["model"] == model and row["p_holm"] is not None]
+        told = {"higher": [], "lower": [], "no change shown": []}
+        for row in own:
+            clear = row["p_holm"] < CLEAR and row["low"] is not None and not row["low"] <= 0 <= row["high"]
+            kind = "no change shown" if not clear else "higher" if row["difference"] > 0 else "lower"
+            change = f" ({_signed(row['difference'])})" if clear else ""
+            told[kind].append(f"{row['scorer']} in {row['split']}{change}")
+        parts = [f"{kind}: {_few(names)}" for kind, names in told.items() if names]
+        lines.append(f"{model} against {first}: {'; '.join(parts)}.")
+    return lines
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def notes_on(rows: Sequence[Row]) -> list[str]:
@@ -57,4 +81,8 @@ def _families(compared: Sequence[Row]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}" if abs(value) < 1000 else f"{value:+,.0f}"
+    return f"{value:+.3f}" if abs(value) < 1000 else f"{'+' if value > 0 else ''}{_large(value)}"
+
+
+def _large(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"

@@ -125,12 +125,14 @@ def changes_shown(found: pl.DataFrame) -> Shown | None:
     if found.is_empty() or not (found["won"] + found["lost"] + found["same"]).sum():
         return None
     cells = []
-    for row in found.iter_rows(named=True):
+    unknown = ["no score"] if found["unknown"].sum() else []
+    for row in found.filter(pl.sum_horizontal("won", "lost", "same") > 0).iter_rows(named=True):
         same = f"{row['same']:,}"
         if row["right"] is not None:
             same += f" ({row['right']:,} right)"
-        cells.append((row["split"], row["scorer"], row["model"], row["won"], row["lost"], same, row["unknown"]))
-    columns = ["split", "scorer", "model", "up", "down", "the same", "no score"]
+        counts = (row["won"], row["lost"], same, *([row["unknown"]] if unknown else []))
+        cells.append((row["split"], row["scorer"], row["model"], *counts))
+    columns = ["split", "scorer", "model", "up", "down", "the same", *unknown]
     return Shown(f"Prompts whose score went up or down from {found['against'][0]}'s", columns, cells, [])
 
 
@@ -190,8 +192,10 @@ def _longer(row: Mapping[str, Any]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}" if abs(value) < 100 else f"{value:+,.0f}"
+    return f"{value:+.3f}" if abs(value) < 100 else f"{value:+,.0f}" if abs(value) < 1e9 else f"{value:+.3g}"
 
 
 def _mean(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
