@@ -18,6 +18,7 @@ from schemas.progress import Progress, StageWarning
 from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
 from train.benchmarks.benchmark import plan_benchmarks, run_benchmarks
+from train.evaluating.check_section import check_break_down
 from train.evaluating.evaluation import evaluate_recipe
 from train.evaluating.evaluation_result import EvaluationResult
 from train.evaluating.prompt_families import families_of
@@ -140,6 +141,7 @@ def train(
         return {one.name: TrainedModel(one.name, best.stage(one.name)) for one in best.plans}
     wanted = selected(recipe, names)
     state = built(recipe, store, datasets_needed(recipe, wanted), trained_model)
+    check_break_down(recipe, state.prompts)
     waiting = [name for name in wanted if recipe.train[name].dataset not in state.datasets]
     ready = [name for name in wanted if not set(with_needed(recipe, [name])) & {*waiting}]
     if waiting and (names or not ready):

@@ -1,5 +1,8 @@
 """Checks the section ``evaluate`` of a recipe as far as the recipe alone allows."""
 
+import polars as pl
+
+from curate.storage.rows import RowSet, read_parts
 from schemas.recipe import Recipe
 from train.answer_scorers import answer_scorers
 from train.evaluating.general.general_set import general_set
@@ -19,3 +22,14 @@ def check_section(recipe: Recipe) -> None:
     answer_judge(recipe)
     check_keys(recipe.evaluate.break_down or (), recipe.where("evaluate", "break_down"))
     general_set(recipe)
+
+
+def check_break_down(recipe: Recipe, prompts: RowSet) -> None:
+    """Raise ``UserError`` where no prompt of a recipe has a key of ``break_down``, before anything is trained."""
+    keys = (recipe.evaluate.break_down if recipe.evaluate else None) or []
+    if not keys:
+        return
+    columns = ["prompt_id", "source", "metadata"]
+    parts = [part for stage in prompts.stages for part in read_parts(stage, "prompts", columns)]
+    empty = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    check_keys(keys, recipe.where("evaluate", "break_down"), pl.concat([empty, *parts]))

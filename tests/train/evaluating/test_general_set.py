@@ -1,11 +1,14 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from curate.storage.rows import RowSet
+from curate.storage.store import Store
 from schemas.errors import UserError
-from tests.train.tables import recipe_with
-from train.evaluating.check_section import check_section
+from tests.train.tables import recipe_with, write_stage
+from train.evaluating.check_section import check_break_down, check_section
 from train.evaluating.general.general_set import FOLDER, general_set, item_id
 
 
@@ -88,8 +91,17 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path):
         general_set(recipe(tmp_path, "{prompts: no.jsonl}"))
 
 
-def test_a_wrong_file_is_refused_before_anything_is_trained(tmp_path: Path):
+def test_a_wrong_file_is_refused_early(tmp_path: Path):
     with pytest.raises(UserError, match="evaluate.retention.prompts: there is no file"):
         check_section(recipe(tmp_path, "{prompts: missing.jsonl}"))
     with pytest.raises(UserError, match="needs at least one model in 'models' and one scorer in 'by'"):
         check_section(recipe_with(tmp_path / "b", "evaluate: {models: [student], dataset: rl, by: []}\n"))
+
+
+def test_a_key_that_no_prompt_has_is_refused_early(tmp_path: Path):
+    rows = pl.DataFrame({"prompt_id": ["p_1"], "source": "a", "metadata": '{"kind": "x"}'})
+    prompts = RowSet("prompts", "prompt_id", [write_stage(Store(tmp_path / "store"), "prompts", rows)])
+    text = "evaluate: {models: [student], dataset: rl, by: [constraints], break_down: metadata.KEY}\n"
+    check_break_down(recipe_with(tmp_path, text.replace("KEY", "kind")), prompts)
+    with pytest.raises(UserError, match="did you mean 'metadata.kind'"):
+        check_break_down(recipe_with(tmp_path / "b", text.replace("KEY", "knd")), prompts)
