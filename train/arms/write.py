@@ -78,7 +78,8 @@ def _rows(
     cells = cells_of(evaluations, names)
     keys = cells.select("split", "scorer").unique(maintain_order=True).rows()
     better = {(split, scorer): direction(prepared.recipe, split, scorer, prepared.lower) for split, scorer in keys}
-    found = Compared(prepared.arms, prepared.start_shown, cells, amounts, prepared.tolerance, better)
+    sampled = [arm.name for arm in prepared.arms if prepared.alike.samples(arm)]
+    found = Compared(prepared.arms, prepared.start_shown, cells, amounts, prepared.tolerance, better, sampled)
     evaluation = prepared.recipe.evaluate
     return compare_arms(found).with_columns(
         comparison_id=pl.lit(stage_id),
