@@ -86,7 +86,8 @@ def _length(now: Figures, before: Figures, expected: Expected | None, than: str)
     if now.one_word >= 0.6 and now.one_word >= before.one_word + 0.4:
         text = f"{percent(now.one_word)} of its answers are a single word ({than}: {percent(before.one_word)}; {means})"
         return Sign("one_word", "one-word answers", text)
-    if max(now.empty, now.repeating) < 0.5 and now.words <= BRIEF and now.words * SHORTER <= before.words:
+    shrunk = now.words <= BRIEF and now.words * SHORTER <= before.words and before.words >= 1
+    if max(now.empty, now.repeating) < 0.5 and shrunk:
         times = before.words / max(now.words, 0.1)
         return Sign("short", "short answers", f"its answers are {times:.1f} times shorter ({means})")
     return None
