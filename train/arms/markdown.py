@@ -18,7 +18,7 @@ def markdown(recipe: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> s
     Args:
         recipe: The recipe's name.
         rows: The rows of ``comparisons``.
-        warnings: Signs of damage (``train.arms.damage``).
+        warnings: Signs of damage (``train.arms.write.damage_lines``).
     """
     whole, each = rows.filter(pl.col("seed").is_null()), rows.filter(pl.col("seed").is_not_null())
     seeds = each["seed"].unique(maintain_order=True).to_list()
