@@ -60,6 +60,8 @@ def compare(
 
     if markdown is not None and not markdown.parent.is_dir():
         raise UserError(f"--markdown {markdown}: there is no folder {markdown.parent}")
+    if markdown is not None and markdown.is_dir():
+        raise UserError(f"--markdown {markdown}: is a folder; expected a file, such as {markdown / 'comparison.md'}")
     loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
     with Bars() as bars:
         how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}

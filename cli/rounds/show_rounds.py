@@ -29,7 +29,7 @@ def show_best(state: RoundsState, store: Path) -> None:
     best = state.chosen
     training = round_training(state.recipe)
     title = model_title(state, best.number)
-    highest = "" if state.best else ", the highest of the rounds"
+    highest = "" if state.best else ", the best of the rounds"
     typer.echo(printable(f"{title}{highest}: {best.stage(training).folder('model')}"))
     why = command_line("why", title, store=store)
     typer.echo(f"next: {command_line('export-model', title, 'FOLDER', store=store)}   or: {why}")

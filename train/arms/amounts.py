@@ -17,6 +17,8 @@ from train.plan import PlannedTraining
 from train.preview import training_examples
 from train.reports.before.planned import planned_steps, sequences_of
 
+SAMPLED = "the answers are sampled"
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -76,7 +78,7 @@ def amount_of(recipe: Recipe, planned: PlannedTraining) -> Amount:
         packed = getattr(config, "packing", False)
         tokens = examples.counts["all_tokens" if packed else "tokens"]
     if training.rewards or training.teacher or kind == "prompt":
-        tokens, unknown = None, "the answers are sampled"
+        tokens, unknown = None, SAMPLED
     elif chat is None:
         unknown = "TRL tokenises the rows" if is_dotted(training.trainer) else "the model's tokenizer is not here yet"
     per_epoch = planned_steps(config, sequences, processes)

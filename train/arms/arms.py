@@ -34,6 +34,11 @@ class Arm:
         return other.training in self.chain[:-1]
 
 
+def level(arms: Sequence[Arm], arm: Arm) -> int:
+    """Return how many of the arms an arm goes on from: it has more steps and tokens than they have, by design."""
+    return sum(arm.is_on(other) for other in arms)
+
+
 def find_arms(recipe: Recipe, names: Sequence[str], template: str | None = None) -> tuple[Recipe, list[Arm]]:
     """Find the arms of a comparison.
 

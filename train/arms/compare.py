@@ -10,12 +10,11 @@ from curate.storage.store import Store
 from schemas.errors import printable
 from schemas.progress import Progress
 from train.arms.before import base_name, clock_of, lines_before
-from train.arms.clock import Clock
+from train.arms.clock import Clock, Shown
 from train.arms.equal import TOLERANCE
 from train.arms.expected import LABEL
 from train.arms.prepare import Prepared, prepare, yardsticks
 from train.arms.result import Comparison
-from train.arms.shown import Shown
 from train.arms.write import write_comparison
 from train.evaluating.evaluation import evaluate_recipe
 from train.evaluating.prompt_families import families_of

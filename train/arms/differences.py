@@ -1,6 +1,6 @@
 """The rows of the table ``comparisons``: each pair of arms, and each arm and the start model, over all seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from curate.algorithms.statistics.intervals import seed_interval, two_way_interv
 from curate.algorithms.statistics.smallest_effect import smallest_effect
 from curate.storage.polars_types import polars_schema
 from schemas.rows import COMPARISONS
-from train.arms.arms import Arm
+from train.arms.arms import Arm, level
 from train.arms.cells import KEYS, RETENTION, is_bounded, scores
 from train.arms.directions import HIGHER, LOWER
 from train.arms.equal import is_alike
@@ -32,6 +32,7 @@ class Compared:
         tolerance: The share by which the trained tokens of two arms may differ.
         better: For a split and a scorer, which scores are better (``train.arms.directions``), if not higher ones, or
             in the retention slice lower ones.
+        sampled: The names of the arms that learn answers which they sample, whose tokens cannot be set.
     """
 
     arms: Sequence[Arm]
@@ -40,6 +41,7 @@ class Compared:
     trained: Mapping[tuple[int, str], Trained] = field(default_factory=dict)
     tolerance: float = 0.05
     better: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    sampled: Collection[str] = ()
 
     @property
     def seeds(self) -> list[int]:
@@ -70,8 +72,7 @@ def compare_arms(found: Compared) -> pl.DataFrame:
 def pairs_of(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
     """Return all pairs of arms in their order; one that goes on from another arm comes before one that does not."""
     pairs = [(one, other) for i, one in enumerate(arms) for other in arms[i + 1 :]]
-    on_top = {one.name: sum(one.is_on(other) for other in arms) for one in arms}
-    return [(other, one) if on_top[other.name] > on_top[one.name] else (one, other) for one, other in pairs]
+    return [(other, one) if level(arms, other) > level(arms, one) else (one, other) for one, other in pairs]
 
 
 def _pair(
@@ -126,12 +127,14 @@ def _over_seeds(change: np.ndarray, cluster: np.ndarray, *, span: tuple[float, f
 def _correct(found: Compared, rows: list[list[dict[str, Any]]]) -> None:
     """Add Holm's correction, and the verdict, to the rows of all seeds."""
     families: dict[tuple[bool, bool], list[dict[str, Any]]] = {}
+    levels = {arm.name: level(found.arms, arm) for arm in found.arms}  # the start model has none
     for whole, *_ in rows:
         families.setdefault((whole["versus"] == found.start, whole["split"] == RETENTION), []).append(whole)
     for tests in families.values():
         for row, corrected in zip(tests, holm([row["p"] for row in tests]), strict=True):
             one, other = row["tokens"], row["versus_tokens"]
-            to_be_equal = not row["on_top"] and row["versus"] != found.start
+            pair = row["arm"], row["versus"]
+            to_be_equal = levels.get(pair[0]) == levels.get(pair[1]) and not {*pair} & {*found.sampled}
             said = verdict(
                 *row["_intervals"],
                 corrected,
@@ -144,7 +147,7 @@ def _correct(found: Compared, rows: list[list[dict[str, Any]]]) -> None:
 
 def _is_on_top(arms: Sequence[Arm], arm: Arm, versus: Arm | None) -> bool:
     """Return whether one of two arms goes on from the model of another arm, so that it has more tokens."""
-    return any(one.is_on(other) for one in (arm, versus) if one is not None for other in arms)
+    return any(level(arms, one) for one in (arm, versus) if one is not None)
 
 
 def _amounts(found: Compared, seed: int, arm: Arm, versus: Arm | None) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Draws a comparison as an SVG picture: for each split and scorer the differences of all pairs, with their intervals.
 
 A dot is a seed. The strong line is the interval over seeds, the thin one that over seeds and prompts. It is written by
-hand, as the curves of a training are, and follows the reader's light or dark theme.
+hand, as the curves of a training are, and follows the reader's light or dark theme. A PNG of it has the light colours.
 """
 
+import importlib
+import importlib.util
+import re
 from html import escape
 from typing import Any
 
@@ -18,6 +21,8 @@ from train.reports.curves.curves import cut
 WIDTH, MARGIN, LEFT, RIGHT = 860, 16, 230, 250
 HEAD, TITLE, ROW, FOOT, GAP = 62, 26, 26, 30, 10  # heights in pixels
 MOST = 24  # splits and scorers that are drawn; how many are left out is said
+ZOOM = 2  # pixels of the PNG for one of the SVG
+DARK = re.compile(r"@media \(prefers-color-scheme:dark\)\{(?:[^{}]*\{[^{}]*\})*\}")
 PER_LETTER = 6.6  # pixels of a letter of the labels
 # Class -> (property, light, dark).
 COLOURS = {
@@ -54,6 +59,18 @@ def drawing(title: str, rows: pl.DataFrame) -> str:
         f'role="img" aria-label="{_escaped(title)}: differences"><style>{_style()}</style>'
         f'<rect class="paper" width="{WIDTH}" height="{y:.0f}" rx="6"/>{head}{"".join(parts)}</svg>\n'
     )
+
+
+def png(svg: str) -> bytes | None:
+    """Return a picture as PNG, twice as large; None where the library (resvg) is not installed.
+
+    Args:
+        svg: The text of an SVG file.
+    """
+    if importlib.util.find_spec("resvg_py") is None:
+        return None
+    resvg = importlib.import_module("resvg_py")
+    return bytes(resvg.svg_to_bytes(svg_string=DARK.sub("", svg), zoom=ZOOM))
 
 
 def _panel(names: tuple[Any, ...], rows: pl.DataFrame, top: float) -> tuple[str, float]:

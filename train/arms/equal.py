@@ -1,6 +1,7 @@
 """Arms that are trained alike: as many steps each, and as many learnt tokens; what is not alike is refused.
 
-The steps are those of the first arm. Rows have other lengths in other data, so that as many rows are not as many
+An arm that goes on from another one has more of both by design; those that go on from as many arms are alike, too. The
+steps are those of the first arm. Rows have other lengths in other data, so that as many rows are not as many
 tokens: a control with ``match: tokens`` has as many tokens an epoch, in more rows or fewer, and then its step gets more
 rows or fewer, so that both the steps and the tokens are as many.
 """
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 
 from schemas.errors import UserError, short_repr
 from schemas.recipe import Recipe
-from train.arms.amounts import Amount
-from train.arms.arms import Arm
+from train.arms.amounts import SAMPLED, Amount
+from train.arms.arms import Arm, level
 
 TOLERANCE, MOST = 0.05, 0.5
 BATCH = "per_device_train_batch_size"
@@ -41,6 +42,10 @@ class Alike:
         """Return the learnt tokens of an arm and of all that it builds on; None where they are not known."""
         return _sum([self.amounts[one].tokens() for one in arm.chain])
 
+    def samples(self, arm: Arm) -> bool:
+        """Return whether an arm learns answers that it samples, so that its tokens are what comes of it."""
+        return any(self.amounts[one].unknown == SAMPLED for one in arm.chain)
+
 
 def check_tolerance(tolerance: float) -> None:
     """Raise ``UserError`` where the share by which tokens may differ is out of range."""
@@ -52,9 +57,10 @@ def check_tolerance(tolerance: float) -> None:
         )
 
 
-def stand_alone(arms: Sequence[Arm]) -> list[Arm]:
-    """Return the arms that are not trained on top of another one: those that are to be trained alike."""
-    return [arm for arm in arms if not any(arm.is_on(other) for other in arms)]
+def groups(arms: Sequence[Arm]) -> list[list[Arm]]:
+    """Return the arms that are to be trained alike, together: those that go on from as many other arms."""
+    levels = sorted({level(arms, arm) for arm in arms})
+    return [[arm for arm in arms if level(arms, arm) == one] for one in levels]
 
 
 def made_alike(recipe: Recipe, arms: Sequence[Arm], count: Count, tolerance: float = TOLERANCE) -> Alike:
@@ -67,36 +73,37 @@ def made_alike(recipe: Recipe, arms: Sequence[Arm], count: Count, tolerance: flo
         tolerance: The share by which the tokens of two arms may differ, in 0..0.5.
 
     Raises:
-        UserError: The tokens differ by more; it says by how much, and what to set.
+        UserError: The tokens differ by more, or the steps cannot be as many; it says by how much, and what to set.
     """
     check_tolerance(tolerance)
     amounts = {one: count(recipe, one) for one in dict.fromkeys(one for arm in arms for one in arm.chain)}
-    alone, changes = stand_alone(arms), list[str]()
-    if not alone:
-        return Alike(recipe, amounts, changes)
-    first, steps = alone[0], amounts[alone[0].training].steps
-    for arm in alone[1:]:
-        own = amounts[arm.training]
-        if own.steps != steps:
-            recipe = _with(recipe, arm, {"max_steps": steps})
-            amounts[arm.training] = count(recipe, arm.training)
-            changes.append(f"arm {arm.name}: max_steps: {steps} (its own were {own.steps}), as the arm {first.name}")
-        held = Alike(recipe, amounts, changes)
-        if is_alike(held.tokens(first), held.tokens(arm), tolerance):
-            continue
-        batch = _batch(recipe, arm, amounts, first, tolerance)
-        if batch is None:
-            raise UserError(_unequal(held, first, arm, tolerance))
-        recipe = _with(recipe, arm, {BATCH: batch, "max_steps": steps})
-        amounts[arm.training] = count(recipe, arm.training)
-        changes.append(
+    held = Alike(recipe, amounts, [])
+    for first, *others in groups(arms):
+        for arm in others:
+            held = _as_first(held, first, arm, count, tolerance)
+    return held
+
+
+def _as_first(held: Alike, first: Arm, arm: Arm, count: Count, tolerance: float) -> Alike:
+    """Return the recipe in which an arm has the steps and tokens of the first one of its group."""
+    own, steps = held.amounts[arm.training], held.steps(first)
+    last = steps - held.steps(arm) + own.steps  # of its own training, beside those that it builds on
+    if last < 1:
+        raise UserError(_unequal_steps(held, first, arm))
+    if own.steps != last:
+        change = f"arm {arm.name}: max_steps: {last} (its own were {own.steps}), as the arm {first.name}"
+        held = _with(held, arm, {"max_steps": last}, change, count)
+    if is_alike(held.tokens(first), held.tokens(arm), tolerance):
+        return held
+    if (batch := _batch(held, arm, first, tolerance)) is not None:
+        change = (
             f"arm {arm.name}: {BATCH}: {batch} (its own was {own.per_pass}), so that {steps} steps have the tokens of "
             f"{first.name}"
         )
-        held = Alike(recipe, amounts, changes)
-        if not is_alike(held.tokens(first), held.tokens(arm), tolerance):
-            raise UserError(_unequal(held, first, arm, tolerance))
-    return Alike(recipe, amounts, changes)
+        held = _with(held, arm, {BATCH: batch, "max_steps": last}, change, count)
+    if not is_alike(held.tokens(first), held.tokens(arm), tolerance):
+        raise UserError(_unequal(held, first, arm, tolerance))
+    return held
 
 
 def is_alike(one: float | None, other: float | None, tolerance: float) -> bool:
@@ -111,24 +118,25 @@ def difference_text(one: float, other: float) -> str:
 
 
 def other_options(recipe: Recipe, arms: Sequence[Arm]) -> list[str]:
-    """Return what beside the data differs between arms that are not on top of another: a line for each arm."""
-    alone, lines = stand_alone(arms), []
-    for arm in alone[1:]:
-        ours, theirs = (recipe.train[one.training].model_dump(exclude={"dataset"}) for one in (arm, alone[0]))
-        keys = [k for k in {**theirs, **ours} if ours.get(k) != theirs.get(k) and k not in ("max_steps", BATCH)]
-        if keys:
-            said = ", ".join(f"{k}: {short_repr(ours.get(k))}, not {short_repr(theirs.get(k))}" for k in keys)
-            lines.append(f"arm {arm.name} differs from {alone[0].name} in more than its data: {said}")
+    """Return what beside the data differs between arms that are to be alike: a line for each arm."""
+    lines = []
+    for first, *others in groups(arms):
+        for arm in others:
+            ours, theirs = (recipe.train[one.training].model_dump(exclude={"dataset"}) for one in (arm, first))
+            keys = [k for k in {**theirs, **ours} if ours.get(k) != theirs.get(k) and k not in ("max_steps", BATCH)]
+            if keys:
+                said = ", ".join(f"{k}: {short_repr(ours.get(k))}, not {short_repr(theirs.get(k))}" for k in keys)
+                lines.append(f"arm {arm.name} differs from {first.name} in more than its data: {said}")
     return lines
 
 
-def _batch(recipe: Recipe, arm: Arm, amounts: Mapping[str, Amount], first: Arm, tolerance: float) -> int | None:
+def _batch(held: Alike, arm: Arm, first: Arm, tolerance: float) -> int | None:
     """Return the rows of a pass with which an arm learns the first one's tokens in as many steps; None for none.
 
     It is looked for where the arms have as many tokens an epoch, or are to have them (``match: tokens``).
     """
-    theirs, ours = amounts[first.training], amounts[arm.training]
-    meant = any(_matches_tokens(recipe, one) for one in (arm, first))
+    theirs, ours = held.amounts[first.training], held.amounts[arm.training]
+    meant = any(_matches_tokens(held.recipe, one) for one in (arm, first))
     if not (meant or is_alike(theirs.tokens_per_epoch, ours.tokens_per_epoch, tolerance)):
         return None
     wanted = theirs.tokens() or 0.0
@@ -143,10 +151,21 @@ def _matches_tokens(recipe: Recipe, arm: Arm) -> bool:
     return base is not None and recipe.datasets[base].match == "tokens"
 
 
-def _with(recipe: Recipe, arm: Arm, options: dict[str, int]) -> Recipe:
-    """Return a recipe in which an arm's training has other options."""
-    training = recipe.train[arm.training].model_copy(update=options)
-    return recipe.model_copy(update={"train": {**recipe.train, arm.training: training}})
+def _with(held: Alike, arm: Arm, options: dict[str, int], change: str, count: Count) -> Alike:
+    """Return the recipe in which an arm's training has other options, with what it then trains."""
+    training = held.recipe.train[arm.training].model_copy(update=options)
+    recipe = held.recipe.model_copy(update={"train": {**held.recipe.train, arm.training: training}})
+    return Alike(recipe, {**held.amounts, arm.training: count(recipe, arm.training)}, [*held.changes, change])
+
+
+def _unequal_steps(held: Alike, first: Arm, arm: Arm) -> str:
+    """Return why two arms cannot have as many steps, and what to set."""
+    below = " and ".join(f"train.{one}" for one in arm.chain[:-1])
+    return (
+        f"{held.recipe.where('train', arm.training)}: unequal steps: {first.name} has {held.steps(first):,} steps in "
+        f"all, and {below}, from which {arm.name} goes on, {held.steps(arm) - held.amounts[arm.training].steps:,} "
+        f"already; name {arm.chain[-2]} as an arm too: {arm.name} then is on top of it, and may have more"
+    )
 
 
 def _unequal(held: Alike, first: Arm, arm: Arm, tolerance: float) -> str:

@@ -18,7 +18,7 @@ def markdown(recipe: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> s
     Args:
         recipe: The recipe's name.
         rows: The rows of ``comparisons``.
-        warnings: Signs of damage (``train.arms.damage``).
+        warnings: Signs of damage (``train.arms.write.damage_lines``).
     """
     whole, each = rows.filter(pl.col("seed").is_null()), rows.filter(pl.col("seed").is_not_null())
     seeds = each["seed"].unique(maintain_order=True).to_list()
@@ -53,12 +53,12 @@ def method(whole: pl.DataFrame) -> list[str]:
     seeds = whole["seeds"].max()
     prompts = " to ".join(dict.fromkeys(f"{n:,}" for n in (whole["prompts"].min(), whole["prompts"].max()) if n))
     return [
-        f"All arms start from the same model, with the same steps and trained tokens, on {seeds} seeds (the order of "
-        f"rows, the adapter's start, sampling), and answer the same {prompts or 'no'} held-out prompts. A difference "
-        f"is the mean over seeds of the difference of that seed; its interval, and the verdict, are Student's t over "
-        f"these ({seeds - 1 if isinstance(seeds, int) else 'no'} degrees of freedom), for these prompts. That for new "
-        f"prompts adds the spread over prompts, clustered by family. p is Holm's correction over splits, scorers and "
-        f"pairs of arms; for the differences to the start model, and for retention, apart."
+        f"All arms start from the same model, have the steps and trained tokens of the table above on {seeds} seeds "
+        f"(the order of rows, the adapter's start, sampling), and answer the same {prompts or 'no'} held-out prompts. "
+        f"A difference is the mean over seeds of the difference of that seed; its interval, and the verdict, are "
+        f"Student's t over these ({seeds - 1 if isinstance(seeds, int) else 'no'} degrees of freedom), for these "
+        f"prompts. That for new prompts adds the spread over prompts, clustered by family. p is Holm's correction over "
+        f"splits, scorers and pairs of arms; for the differences to the start model, and for retention, apart."
     ]
 
 

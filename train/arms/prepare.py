@@ -119,6 +119,8 @@ def prepare(
 
     alike = made_alike(whole, arms, count, tolerance)
     notes, whole = [*other_options(alike.recipe, arms), *_early(alike.recipe, arms)], alike.recipe
+    if recipe.evaluate.benchmark is not None:
+        notes.append(f"benchmarks are no part of it; 'gristmill evaluate {recipe.argument}' runs them")
     recipes = {seed: recipe_of_seed(whole, arms, seed) for seed in chosen}
     start = whole.train[arms[0].chain[0]].model
     found = Prepared(whole, arms, chosen, alike, notes, start, state, recipes, {}, {}, tolerance, seed_sd, lower)

@@ -12,6 +12,7 @@ from schemas.trained_models import with_needed
 from train.arms.arms import Arm
 
 MOST = 100
+MOST_SEED = 2**32 - 1  # of numpy
 SEEDS = ("seed", "data_seed")  # options of TRL that would take the place of the recipe's seed
 
 
@@ -23,10 +24,15 @@ def seeds_of(recipe: Recipe, count: int) -> list[int]:
         count: How many; 1 to 100.
 
     Raises:
-        UserError: The number is out of range.
+        UserError: The number is out of range, or a seed would be.
     """
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
         raise UserError(f"--seeds: expected a whole number from 1 to {MOST}, found {count!r:.40}")
+    if recipe.seed + count > MOST_SEED + 1:
+        raise UserError(
+            f"{recipe.where('seed')}: seed: {recipe.seed}: --seeds {count}: the last seed would be "
+            f"{recipe.seed + count - 1}, and {MOST_SEED} is the largest that trainings take; set a smaller one"
+        )
     return [recipe.seed + one for one in range(count)]
 
 

@@ -7,19 +7,19 @@ import polars as pl
 from curate.steps.code_hash import code_hash
 from curate.storage.stage import Stage
 from curate.storage.store import Store
+from schemas.errors import printable
 from schemas.ids import fingerprint
 from train.arms.cells import cells_of
-from train.arms.damage import damage_lines
 from train.arms.differences import Compared, compare_arms
 from train.arms.directions import direction
-from train.arms.drawing import drawing
+from train.arms.drawing import drawing, png
 from train.arms.expected import LABEL
 from train.arms.markdown import markdown
-from train.arms.png import png
 from train.arms.prepare import Prepared
 from train.arms.result import PNG, SVG, TEXT
 from train.arms.sentences import sentences
 from train.arms.trained import trained
+from train.evaluating.behaviour import damage_warnings
 
 
 def write_comparison(
@@ -65,6 +65,27 @@ def write_comparison(
     return writer.stage(), False
 
 
+def damage_lines(evaluations: Mapping[int, Stage], names: Mapping[int, Mapping[str, str]]) -> list[str]:
+    """Return a line for each arm and split with signs of damage, with the warning of the first seed that has one.
+
+    Args:
+        evaluations: The stage of each seed's evaluation.
+        names: For each seed, what the models of its table are called here.
+    """
+    parts = []
+    for seed, stage in evaluations.items():
+        found = damage_warnings(stage).filter(pl.col("model").is_in([*names[seed]]))
+        arm = pl.col("model").replace(names[seed])
+        parts.append(found.select("split", "warning", arm=arm, seed=pl.lit(seed, pl.Int64)))
+    every = pl.concat(parts)
+    lines = []
+    for (arm, split), rows in every.group_by("arm", "split", maintain_order=True):
+        seeds = rows["seed"].n_unique()
+        where = f" on {split}" if split else ""
+        lines.append(printable(f"{arm}{where}, on {seeds} of {len(evaluations)} seeds: {rows['warning'][0]}"))
+    return lines
+
+
 def _rows(
     prepared: Prepared, stage_id: str, trainings: Mapping[int, Mapping[str, Stage]], evaluations: Mapping[int, Stage]
 ) -> pl.DataFrame:
@@ -78,7 +99,8 @@ def _rows(
     cells = cells_of(evaluations, names)
     keys = cells.select("split", "scorer").unique(maintain_order=True).rows()
     better = {(split, scorer): direction(prepared.recipe, split, scorer, prepared.lower) for split, scorer in keys}
-    found = Compared(prepared.arms, prepared.start_shown, cells, amounts, prepared.tolerance, better)
+    sampled = [arm.name for arm in prepared.arms if prepared.alike.samples(arm)]
+    found = Compared(prepared.arms, prepared.start_shown, cells, amounts, prepared.tolerance, better, sampled)
     evaluation = prepared.recipe.evaluate
     return compare_arms(found).with_columns(
         comparison_id=pl.lit(stage_id),

@@ -8,6 +8,7 @@ import polars as pl
 from schemas.check_rounds import round_scorer, round_split, round_training, rounds_of
 from schemas.errors import UserError
 from schemas.recipe import Recipe
+from train.arms.directions import LOWER, direction
 from train.plan import first_model
 from train.rounds.derived import model_name
 
@@ -27,20 +28,22 @@ class Choice:
     ended: bool
 
 
-def choose(scores: Sequence[float | None], patience: int, threshold: float = 0.0) -> Choice:
+def choose(scores: Sequence[float | None], patience: int, threshold: float = 0.0, *, lower: bool = False) -> Choice:
     """Return the best round and whether the rounds end, as early stopping does with evaluations.
 
     Args:
         scores: The mean score of the start model (None where it is not evaluated) and of each round, in order.
         patience: How many rounds in a row may be no better than the best.
         threshold: A round is better if its score is higher by more than this.
+        lower: Whether a lower score is the better one.
     """
+    sign = -1 if lower else 1
     best, worse = 0, 0
     for number, score in enumerate(scores):
         if number == 0 or score is None:
             continue
         top = scores[best]
-        if top is None or score > top + threshold:
+        if top is None or sign * score > sign * top + threshold:
             best, worse = number, 0
         else:
             worse += 1
@@ -84,7 +87,13 @@ def round_scores(recipe: Recipe, evaluations: pl.DataFrame, rounds: int) -> list
 def choice_of(recipe: Recipe, scores: Sequence[float | None]) -> Choice:
     """Return the choice by a recipe's own patience and threshold."""
     rounds = rounds_of(recipe)
-    return choose(scores, rounds.patience, rounds.threshold)
+    return choose(scores, rounds.patience, rounds.threshold, lower=lower_is_better(recipe))
+
+
+def lower_is_better(recipe: Recipe) -> bool:
+    """Return whether the scorer that the rounds are chosen by counts faults, so that a lower score is better."""
+    scorer = round_scorer(recipe)
+    return scorer is not None and direction(recipe, round_split(recipe), scorer) == LOWER
 
 
 def _start(recipe: Recipe) -> str | None:

@@ -13,7 +13,7 @@ from schemas.recipe import Recipe
 from schemas.trained_models import datasets_needed, with_needed
 from train.evaluating.evaluation import PlannedEvaluation, plan_evaluation
 from train.plan import PlannedTraining, models_of, plan_trainings, selected, trained_model
-from train.rounds.choice import Choice, choice_of, round_scores
+from train.rounds.choice import Choice, choice_of, choose, lower_is_better, round_scores
 from train.rounds.derived import Models, evaluation_recipe, models_of_round, round_recipe
 
 
@@ -89,8 +89,8 @@ class RoundsState:
 
     @property
     def chosen(self) -> Round:
-        """The best round; where none is better than the start model, the one with the highest score."""
-        number = self.best or max(range(1, len(self.scores)), key=lambda one: self.scores[one] or 0.0)
+        """The best round; where none is better than the start model, the best of the rounds."""
+        number = self.best or choose(self.scores[1:], len(self.scores), lower=lower_is_better(self.recipe)).best + 1
         return self.rounds[number - 1]
 
 

@@ -6,6 +6,7 @@ from schemas.check_rounds import round_scorer, round_split, round_student, round
 from schemas.recipe import Recipe
 from train.plan import first_model
 from train.refusals.earlier_trainings import TRAINED
+from train.rounds.choice import lower_is_better
 from train.rounds.derived import students
 from train.rounds.state import RoundsState
 
@@ -23,8 +24,9 @@ def rounds_line(recipe: Recipe) -> str:
     if scorer is None:
         return f"{line}; without 'evaluate' all {rounds.most} are done, whatever comes of them"
     more = f" by more than {rounds.threshold:g}" if rounds.threshold else ""
+    rise = "fall" if lower_is_better(recipe) else "rise"
     times = "once" if rounds.patience == 1 else f"{rounds.patience} times in a row"
-    return f"{line}; they end where {scorer} on {round_split(recipe)!r} does not rise{more} {times}"
+    return f"{line}; they end where {scorer} on {round_split(recipe)!r} does not {rise}{more} {times}"
 
 
 def round_line(state: RoundsState, number: int) -> str:
@@ -36,7 +38,8 @@ def round_line(state: RoundsState, number: int) -> str:
         return line
     score, before = state.scores[number], state.scores[:number]
     known = [one for one in before if one is not None]
-    change = "" if not known else f" (best before {max(known):.3f})"
+    best = min if lower_is_better(state.recipe) else max
+    change = "" if not known else f" (best before {best(known):.3f})"
     return f"{line}, {round_scorer(state.recipe)} on {round_split(state.recipe)!r} {score:.3f}{change}"
 
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import logging
 import queue
 import secrets
 import threading
@@ -27,6 +28,9 @@ from schemas.requests import Reply, Request, Task
 
 MOST_BYTES = 16 << 20  # of a body
 MOST_WAITING = 8192  # requests at once
+QUIET = logging.getLogger("gristmill server")  # what is no HTTP is refused, and never shown in the terminal
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 Read = Callable[[Any, str, int], Request]
 Write = Callable[[Request, Reply, str], dict[str, Any]]
 
@@ -129,7 +133,7 @@ class ModelServer:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._route(chat_request, chat_answer))
         app.router.add_post("/v1/completions", self._route(text_request, text_answer))
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, logger=QUIET, handle_signals=False, shutdown_timeout=0.1)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
@@ -163,7 +167,7 @@ class ModelServer:
             try:
                 body = json.loads(await request.read())
                 asked = self._numbered(read, body)
-            except (BadRow, ValueError, RecursionError) as error:
+            except (BadRow, ValueError, RecursionError, web.RequestPayloadError) as error:
                 return _refusal(400, str(error) if isinstance(error, BadRow) else "the body is no JSON")
             if asked.task not in self.served.tasks:
                 return _refusal(400, f"the model's engine has no {asked.task!r}")

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -110,6 +111,17 @@ def test_wrong_bodies_and_paths_are_refused(desk):
     assert desk.ask(CHAT, b" " * (MOST_BYTES + 1))[0] == 413
     assert desk.ask("/v1/embeddings", {})[0] == 404
     assert desk.batches == []
+
+
+def test_what_is_no_http_is_refused_without_a_word(desk, capfd):
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {desk.server.key}\r\n"
+    for sent in ("\x1b[31m\r\n\r\n", f"{head}Content-Length: -5\r\n\r\n", f"{head}Content-Encoding: gzip\r\n"
+                 "Content-Length: 5\r\n\r\nabcde"):  # fmt: skip
+        with socket.create_connection(("127.0.0.1", desk.server.port), timeout=30) as connection:
+            connection.sendall(sent.encode())
+            assert connection.recv(100).split()[1] == b"400"
+    assert desk.ask(CHAT, turn("hi"))[0] == 200
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_task_that_the_engine_lacks_is_refused():

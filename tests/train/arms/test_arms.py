@@ -97,6 +97,13 @@ def test_a_wrong_number_of_seeds_is_refused(tmp_path: Path, count: int):
         seeds_of(recipe(tmp_path), count)
 
 
+def test_the_last_seed_has_to_be_one_that_trainings_take(tmp_path: Path):
+    text = RECIPE.replace("seed: 7", f"seed: {2**32 - 2}")
+    assert seeds_of(recipe(tmp_path, text), 2) == [2**32 - 2, 2**32 - 1]
+    with pytest.raises(UserError, match="r.yaml:2: seed: .*--seeds 3: the last seed would be 4294967296"):
+        seeds_of(recipe(tmp_path, text), 3)
+
+
 @pytest.mark.parametrize("option", ["seed: 3", "data_seed: 3"])
 def test_a_training_with_a_seed_of_its_own_is_refused(tmp_path: Path, option: str):
     text = RECIPE.replace("max_steps: 4", f"max_steps: 4, {option}")

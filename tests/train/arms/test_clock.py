@@ -3,8 +3,7 @@ import time
 import pytest
 
 from schemas.progress import Progress, StageWarning
-from train.arms.clock import EVALUATION, Clock
-from train.arms.shown import Shown
+from train.arms.clock import EVALUATION, Clock, Shown
 
 
 class Now:

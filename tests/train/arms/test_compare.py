@@ -155,6 +155,7 @@ def test_unequal_tokens_are_refused_before_training(tiny: Path, tmp_path: Path):
         (["--arms", "sft,dpo", "--seed-sd", "-1"], "--seed-sd: expected"),
         (["--arms", "sft,dpo", "--set", "train.sft.seed=3"], "so that all seeds would be one training"),
         (["--arms", "sft,dpo", "--markdown", "no/where.md"], "there is no folder no"),
+        (["--arms", "sft,dpo", "--markdown", "."], "--markdown .: is a folder; expected a file"),
     ],
 )
 def test_a_wrong_comparison_is_one_line(built: Path, arguments: list[str], said: str):

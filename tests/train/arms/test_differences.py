@@ -75,6 +75,14 @@ def test_unequal_tokens_are_no_verdict_but_for_arms_on_top():
     rows = whole(compare_arms(Compared(ARMS, "student", cells(SHARES), trained(random=1100))))
     assert rows["curated", "random"]["verdict"] == UNEQUAL
     assert rows["dpo", "random"]["verdict"] == BETTER and rows["random", "student"]["verdict"] == BETTER
+    both = [Arm("random", "r", "d", ("sft", "r")) if arm.name == "random" else arm for arm in ARMS]
+    rows = whole(compare_arms(Compared(both, "student", cells(SHARES), trained(random=1100))))
+    assert rows["random", "dpo"]["verdict"] == UNEQUAL and rows["random", "dpo"]["on_top"]
+
+
+def test_sampled_answers_have_the_tokens_that_come_of_it():
+    found = Compared(ARMS, "student", cells(SHARES), trained(random=1100), sampled=["random"])
+    assert whole(compare_arms(found))["curated", "random"]["verdict"] == BETTER
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -75,6 +75,42 @@ def test_as_many_tokens_in_fewer_rows_are_fewer_rows_a_step(arms):
     assert other_options(alike.recipe, found) == []
 
 
+ON_TOP = """\
+  control: {trainer: dpo, dataset: paired, model: sft}
+  grpo: {trainer: grpo, dataset: rl, model: student, rewards: [length], max_steps: 9}
+"""
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Recipe:
+    text = RECIPE.replace("  grpo: {trainer: grpo, dataset: rl, model: sft, rewards: [rm]}\n", ON_TOP)
+    return recipe(tmp_path, text.replace("  rl: {type", "  paired: {type: preference}\n  rl: {type"))
+
+
+def test_arms_on_top_of_one_arm_are_alike_too(whole: Recipe):
+    whole, found = find_arms(whole, ["sft", "dpo", "control"])
+    rows = ROWS | {"paired": 60, "rl": 8}
+    alike = made_alike(whole, found, counted({"curated": 10, "pairs": 20, "paired": 20}, rows))
+    assert [alike.steps(arm) for arm in found] == [4, 16, 16]
+    assert alike.changes == ["arm control: max_steps: 12 (its own were 24), as the arm dpo"]
+    with pytest.raises(UserError, match="dpo learns .* in 16 steps, control .* in 16"):
+        made_alike(whole, found, counted({"curated": 10, "pairs": 20, "paired": 30}, rows))
+
+
+def test_the_steps_of_a_chain_count(whole: Recipe):
+    count = counted({"curated": 10, "pairs": 20, "rl": 17}, ROWS | {"rl": 8})
+    held, found = find_arms(whole, ["dpo", "grpo"])
+    alike = made_alike(held, found, count)
+    assert [alike.steps(arm) for arm in found] == [16, 16]
+    held, found = find_arms(whole.model_copy(update={"train": whole.train | {"grpo": _short(whole)}}), ["grpo", "dpo"])
+    with pytest.raises(UserError, match="grpo has 3 steps in all, and train.sft, from which dpo goes on, 4 already"):
+        made_alike(held, found, count)
+
+
+def _short(whole: Recipe):
+    return whole.train["grpo"].model_copy(update={"max_steps": 3})
+
+
 def test_rows_a_step_are_looked_for_where_tokens_match(tmp_path: Path):
     text = RECIPE.replace("control: random", "control: random, match: tokens").replace(
         "  both: {trainer", "  b: {trainer"

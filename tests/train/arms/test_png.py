@@ -5,8 +5,7 @@ import pytest
 from tests.optional import needs
 from tests.train.arms.test_differences import ARMS, SHARES, cells
 from train.arms.differences import Compared, compare_arms
-from train.arms.drawing import drawing
-from train.arms.png import DARK, png
+from train.arms.drawing import DARK, drawing, png
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 

@@ -120,6 +120,10 @@ def test_an_answer_that_the_training_rows_teach_is_no_sign():
     assert kinds(name) == ["same"] and kinds(name, taught=0.1) == []
 
 
+def test_answers_without_a_word_cannot_be_shorter():
+    assert "short" not in kinds(["..."] * 16, before=["?!"] * 16)
+
+
 def test_few_answers_say_nothing():
     assert kinds(TOPICS[:7], before=LONG[:7]) == []
     assert signs(None, figures(LONG), None, "student") == [] == signs(figures(LONG), None, None, "student")

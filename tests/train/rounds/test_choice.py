@@ -6,7 +6,9 @@ import pytest
 from schemas.errors import UserError
 from schemas.load_recipe import load_recipe
 from tests.train.rounds.recipes import sections
-from train.rounds.choice import Choice, choose, round_scores
+from train.rounds.choice import Choice, choice_of, choose, round_scores
+from train.rounds.state import Round, RoundsState
+from train.rounds.words import rounds_line
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,21 @@ from train.rounds.choice import Choice, choose, round_scores
 )
 def test_rounds_end_where_the_score_does_not_rise(scores, patience, threshold, expected):
     assert choose(scores, patience, threshold) == expected
+
+
+def test_a_score_that_counts_faults_is_to_fall():
+    assert choose([0.4, 0.3, 0.35], 1, lower=True) == Choice(1, 1, True)
+    assert choose([0.4, 0.3], 1, 0.2, lower=True) == Choice(0, 1, True)
+    evaluate = sections()["evaluate"] | {"by": ["repetition"]}
+    recipe = load_recipe(sections(evaluate=evaluate, rounds={"most": 3, "split": "dev"}))
+    assert choice_of(recipe, [0.5, 0.2]) == Choice(1, 0, False) and choice_of(recipe, [0.5, 0.7]).ended
+    assert "they end where repetition on 'dev' does not fall once" in rounds_line(recipe)
+    held = RoundsState(recipe, [_round(n) for n in (1, 2)], None, [0.1, 0.5, 0.2], Choice(0, 2, True))
+    assert held.chosen.number == 2
+
+
+def _round(number: int) -> Round:
+    return Round(number, load_recipe(sections()), {}, [], {})
 
 
 def rows(*values: tuple[str, str, str, float | None]) -> pl.DataFrame:
