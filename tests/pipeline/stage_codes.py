@@ -1,8 +1,8 @@
 """Print the code hash of each of a recipe's stages, as JSON; PYTHONPATH names the copy of our packages.
 
-``python stage_codes.py RECIPE STORE EDITS`` prints them as they are, then after each of EDITS: a JSON list of files,
-each with the names in it that are bound a second time; ``every`` stands for every module with all its names. Which
-stages depend on the file goes with every edit.
+``python stage_codes.py RECIPE STORE EDITS [every]`` prints them as they are, then after each of EDITS: a JSON list of
+files, each with the names in it that are bound a second time. With ``every``, also after such an edit of each module,
+of all its names. Which stages depend on the file goes with every edit.
 """
 
 import json
@@ -19,7 +19,7 @@ from schemas.load_recipe import load_recipe
 PARSE = module._parse
 
 
-def main(recipe, store, edits):
+def main(recipe, store, edits, every=""):
     """Go through the stages of a recipe whose store holds them all, under whichever ids."""
     state = RunState(load_recipe(recipe), Store(store), SourceReader())
     made = {path.name.rsplit("-", 1)[0]: path.name.rsplit("-", 1)[1] for path in state.store.stages().values()}
@@ -29,7 +29,7 @@ def main(recipe, store, edits):
         spec.adopt(state.store.stage(made[spec.label]))
     files = {label: {one.file for one in module.reachable(*of)} for label, of in code.items()}
     found = {"before": hashes(code), "edits": []}
-    for file, names in every_module() if edits == "every" else json.loads(edits):
+    for file, names in [*json.loads(edits), *(every_module() if every else ())]:
         path = module.ROOT / file
         text = path.read_text(encoding="utf-8")
         path.write_text(text + "".join(f"\n{name} = {name}" for name in names) + "\n", encoding="utf-8")

@@ -195,11 +195,11 @@ def copy(tmp_path_factory):
     return folder
 
 
-def stage_codes(copy, recipe, edits):
+def stage_codes(copy, recipe, *arguments):
     """Run ``stage_codes.py`` over the copy and return what it prints."""
     script, store = Path(__file__).with_name("stage_codes.py"), recipe.parent / "store"
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(script), str(recipe), str(store), edits]
+    command = [sys.executable, str(script), str(recipe), str(store), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=copy, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -207,26 +207,23 @@ def stage_codes(copy, recipe, edits):
 
 @pytest.fixture(scope="module")
 def edited(copy, recipe):
-    """The stages' labels, and for each of ``EDITS`` those whose hash it changes."""
-    edits = json.dumps([[file, [name]] for file, name, _ in EDITS])
-    found = stage_codes(copy, recipe, edits)
-    changes = {(file, name): changed for (file, name, _), (_, changed, _) in zip(EDITS, found["edits"], strict=True)}
-    return list(found["before"]), changes
+    """The stages' hashes before, and the stages whose hash each of ``EDITS``, and an edit of each module, changes."""
+    return stage_codes(copy, recipe, json.dumps([[file, [name]] for file, name, _ in EDITS]), "every")
 
 
 def test_an_edit_remakes_the_stages_that_depend_on_it_only(edited):
-    labels, changes = edited
     wanted = {
-        (file, name): [label for label in labels if any(fnmatch(label, pattern) for pattern in stages)]
+        (file, name): [label for label in edited["before"] if any(fnmatch(label, pattern) for pattern in stages)]
         for file, name, stages in EDITS
     }
+    edits = zip(EDITS, edited["edits"], strict=False)  # those of each module follow
+    changes = {(file, name): changed for (file, name, _), (_, changed, _) in edits}
     assert {edit: changed for edit, changed in changes.items() if changed != wanted[edit]} == {}
     assert changes.keys() == wanted.keys()
 
 
-@pytest.mark.slow
-def test_an_edit_of_each_module_remakes_what_depends_on_it_only(copy, recipe):
-    found = stage_codes(copy, recipe, "every")["edits"]
+def test_an_edit_of_each_module_remakes_what_depends_on_it_only(edited):
+    found = edited["edits"][len(EDITS) :]
     assert len(found) > 150
     assert [(file, changed, depending) for file, changed, depending in found if changed != depending] == []
     remade = {file for file, changed, _ in found if changed}
@@ -234,12 +231,10 @@ def test_an_edit_of_each_module_remakes_what_depends_on_it_only(copy, recipe):
     assert not {"curate/models/budget.py", "curate/storage/sql_views.py", "schemas/version.py"} & remade
 
 
-@pytest.mark.slow
-def test_docstrings_and_comments_remake_nothing(copy, recipe):
-    before = stage_codes(copy, recipe, "[]")["before"]
+def test_docstrings_and_comments_remake_nothing(copy, recipe, edited):
     for package in ("schemas", "curate"):
         for path in (copy / package).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert text.startswith(('"""', 'r"""'))
             path.write_text(f"# A comment.\n{text.replace(chr(34) * 3, chr(34) * 3 + 'Edited. ', 1)}", encoding="utf-8")
-    assert stage_codes(copy, recipe, "[]")["before"] == before
+    assert stage_codes(copy, recipe, "[]")["before"] == edited["before"]
