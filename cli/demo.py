@@ -14,7 +14,8 @@ TRY = (
     "SELECT prompt, response, value AS named FROM completions JOIN scores ON row_id = completion_id "
     "JOIN prompts USING (prompt_id) WHERE scorer = 'named' ORDER BY prompt_id, value DESC LIMIT 12",
     "SELECT stage, reason, count(*) AS dropped FROM decisions WHERE NOT kept GROUP BY ALL ORDER BY dropped DESC",
-    "SELECT split, prompt, model, response FROM evaluations WHERE scorer = 'named' ORDER BY split, prompt_id, model DESC LIMIT 20",
+    "SELECT split, prompt, model, response FROM evaluations WHERE scorer = 'named' "
+    "ORDER BY split, prompt_id, model DESC LIMIT 20",
 )
 
 
