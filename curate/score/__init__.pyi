@@ -284,6 +284,7 @@ def regex(
     *,
     pattern: str,
     reasoning: bool = False,
+    literal: bool = False,
     models: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,

@@ -129,10 +129,14 @@ def test_ctrl_c_ends_the_harness_and_the_next_run_goes_on(bench, monkeypatch, tm
         signal.raise_signal(signal.SIGINT)
 
     thread = threading.Thread(target=press)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        bench.run("slow")
-    thread.join()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest-xdist ignores it
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            bench.run("slow")
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert processes[0].guard.poll() is not None, "the guard ends when all of its processes have"
     assert list(temporary.iterdir()) == []
     _, _, usage = bench.run("words")

@@ -18,6 +18,7 @@ ENOUGH, PROMPTS, MOST = 64, 8, 512  # answers to compare, prompts that they answ
 LOGGED = 4  # logged means that are compared, where there are no answers
 SHORT, SHORTER, CUT, MORE_CUT = 8.0, 4.0, 0.6, 0.3  # of those: tokens, how many times shorter, shares cut off
 FIRST = "the first ones"
+COLUMNS = ("step", "row_id", "response", "finish_reason", "tokens", "value")
 
 
 class AnswerWatch:
@@ -45,13 +46,13 @@ class AnswerWatch:
         """Take answers in the order in which they were sampled.
 
         Args:
-            answers: ``step``, ``row_id``, ``response``, ``finish_reason``, ``tokens`` and ``value`` of each answer.
+            answers: ``COLUMNS`` of each answer, and perhaps more.
 
         Returns:
             The signs that were not there before, with their step and how the reward changed since the first answers.
         """
         found = []
-        for (step,), part in answers.group_by("step", maintain_order=True):
+        for (step,), part in answers.select(COLUMNS).group_by("step", maintain_order=True):
             found += [(int(str(step)), *one) for one in self._take_step(part)]
             self.said |= {one.kind: int(str(step)) for one in self.now if one.kind not in self.said}
         return found
