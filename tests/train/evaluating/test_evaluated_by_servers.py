@@ -43,7 +43,7 @@ def script(model: str, messages: list[dict], body: dict) -> str:
     if pair := compared(messages):
         return f"[[{'A' if len(pair[0]) > len(pair[1]) else 'B'}]]"
     question = messages[-1]["content"]
-    number, sample = int(question.split()[1]), random.Random(f"{question} {body['seed']} {body['at']}")
+    number, sample = int(question.split()[1]), random.Random(f"{question} {body.get('seed')} {body['at']}")
     right = "maths" in question if model == "tuned" else sample.random() < 0.3
     told = f"\x1b[31mIt is {number if right else number + 1}"
     return f"After some thought: {told}" if model == "tuned" else told
