@@ -40,6 +40,19 @@ def safe(value: Any, length: int = 400) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def figure(value: float | None, decimals: int) -> str:
+    """Return a figure with so many decimals, with fewer digits where it is large; ``-`` for none."""
+    if value is None:
+        return "-"
+    return f"{value:,.{decimals}f}" if value < 1000 else f"{value:,.0f}" if value < 1e6 else f"{value:.2g}"
+
+
+def without_empty(columns: list[str], rows: list[tuple], nothing: str) -> tuple[list[str], list[tuple]]:
+    """Leave out the columns whose cells all are ``nothing``; return the columns and the rows that are left."""
+    kept = [at for at in range(len(columns)) if any(row[at] != nothing for row in rows)]
+    return [columns[at] for at in kept], [tuple(row[at] for at in kept) for row in rows]
+
+
 def table(title: str | None, columns: list[str], rows: list[tuple], names: Collection[str] = ()) -> Table:
     """Return a Rich table.
 

@@ -3,7 +3,7 @@
 import polars as pl
 from rich.text import Text
 
-from cli.tables import NAMES, console, safe, table, without_columns
+from cli.tables import NAMES, console, figure, safe, table, without_columns, without_empty
 from schemas.errors import printable
 from train.damage.signs import percent
 from train.evaluating.behaviour import warning_lines
@@ -27,14 +27,15 @@ def show_behaviour(behaviour: pl.DataFrame, start: str | None = None) -> None:
     rows = []
     for row in behaviour.iter_rows(named=True):
         shares = [row["cut"], row["one_word"], row["distinct"], row["common"]]
-        figures = [_number(row["words"]), _number(row["tokens"]), *("-" if s is None else percent(s) for s in shares)]
-        rows.append((safe(row["split"], 40), safe(row["model"], 40), *figures, _number(row["perplexity"])))
-    empty = [i for i, row in enumerate(rows[0]) if all(one[i] == "-" for one in rows)]
-    kept = [i for i in range(len(COLUMNS)) if i not in empty]
-    shown = [tuple(row[i] for i in kept) for row in rows]
+        figures = [
+            figure(row["words"], 1),
+            figure(row["tokens"], 1),
+            *("-" if s is None else percent(s) for s in shares),
+        ]
+        rows.append((safe(row["split"], 40), safe(row["model"], 40), *figures, figure(row["perplexity"], 1)))
     out = console()
-    columns, shown, left_out = without_columns([COLUMNS[i] for i in kept], shown, out.width, SPARE)
-    out.print(table(f"\n{TITLE}", columns, shown, NAMES))
+    columns, rows, left_out = without_columns(*without_empty(COLUMNS, rows, "-"), out.width, SPARE)
+    out.print(table(f"\n{TITLE}", columns, rows, NAMES))
     read = READ.format(start=safe(start, 40)) if "perplexity" in columns and start else ""
     without = f" (no room here for: {', '.join(reversed(left_out))})" if left_out else ""
     out.print(Text(f"{NOTE}{read}.{without}"))
@@ -45,15 +46,3 @@ def show_warnings(warnings: pl.DataFrame) -> None:
     out = console()
     for line in warning_lines(warnings):
         out.print(Text.assemble(("warning:", "yellow"), " ", printable(safe(line, 1000))), soft_wrap=True)
-
-
-def _number(value: float | None) -> str:
-    return (
-        "-"
-        if value is None
-        else f"{value:,.1f}"
-        if value < 1000
-        else f"{value:,.0f}"
-        if value < 1e6
-        else f"{value:.2g}"
-    )

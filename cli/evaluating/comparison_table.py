@@ -3,7 +3,7 @@
 import polars as pl
 from rich.text import Text
 
-from cli.tables import NAMES, console, safe, table, without_columns
+from cli.tables import NAMES, console, safe, table, without_columns, without_empty
 from train.evaluating.comparison_words import CELLS, cells_of, notes_on, verdict_lines
 
 SPARE = ("seen from", "answers")  # columns that a narrow terminal has no room for
@@ -23,10 +23,8 @@ def show_comparison(comparison: pl.DataFrame) -> None:
         figures, nulls = cells_of(row), [row["nulls"]] if failed else []
         names = (safe(row[key], 40) for key in ("split", "scorer", "model"))
         shown.append((*names, row["n"], *nulls, *(figures[key] for key in CELLS)))
-    empty = {name for at, name in enumerate(columns) if all(row[at] == "" for row in shown)}
-    shown = [tuple(cell for cell, name in zip(row, columns, strict=True) if name not in empty) for row in shown]
     out = console()
-    kept, shown, left_out = without_columns([one for one in columns if one not in empty], shown, out.width, SPARE)
+    kept, shown, left_out = without_columns(*without_empty(columns, shown, ""), out.width, SPARE)
     out.print(table(f"\n{TITLE}", kept, shown, NAMES))
     if left_out:
         out.print(Text(f"No room here for: {', '.join(reversed(left_out))}."), soft_wrap=True)

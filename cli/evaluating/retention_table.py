@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 from rich.text import Text
 
-from cli.tables import NAMES, console, safe, table
+from cli.tables import NAMES, console, figure, safe, table
 
 
 def show_retention(changes: pl.DataFrame, damage: dict[str, Any]) -> None:
@@ -21,7 +21,7 @@ def show_retention(changes: pl.DataFrame, damage: dict[str, Any]) -> None:
         for row in changes.iter_rows(named=True):
             failed = [f"{row['failed']:,} not read"] if row["failed"] else []
             rows.append(
-                (row["on"], row["model"], row["n"], _number(row["perplexity"]), "; ".join([*failed, *_change(row)]))
+                (row["on"], row["model"], row["n"], figure(row["perplexity"], 2), "; ".join([*failed, *_change(row)]))
             )
         columns = ["on", "model", "texts", "perplexity", f"change to {damage.get('start')} (95% interval)"]
         out.print(
@@ -39,15 +39,3 @@ def _change(row: dict[str, Any]) -> list[str]:
         return [row["why"]] if row["why"] else []
     interval = "" if row["low"] is None else f" ({row['low']:+.1%} to {row['high']:+.1%})"
     return [f"{row['change']:+.1%}{interval}"]
-
-
-def _number(value: float | None) -> str:
-    return (
-        "-"
-        if value is None
-        else f"{value:,.2f}"
-        if value < 1000
-        else f"{value:,.0f}"
-        if value < 1e6
-        else f"{value:.2g}"
-    )

@@ -1,4 +1,4 @@
-"""``gristmill train`` on a recipe with ``rounds``: makes the rounds and prints what came of them."""
+"""``gristmill train`` on a recipe with ``rounds``: makes the rounds, and prints their scores and the best model."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a comparison will do and cost, in lines, before anything is trained."""
+"""The lines that tell a comparison's work and cost before anything is trained."""
 
 from collections.abc import Sequence
 

@@ -81,7 +81,7 @@ class Clock:
 
 
 class Shown(Progress):
-    """Passes a training's progress on, with the whole comparison's time left; what was said once is said once.
+    """Passes a training's progress on, with the whole comparison's time left; a line of one seed is not repeated.
 
     The same arm is trained on several seeds, so that its warnings and what is known of it beforehand are the same.
     """

@@ -22,7 +22,7 @@ from train.arms.verdicts import p_of, verdict
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison has found so far.
+    """The scores and amounts that a comparison is made of.
 
     Attributes:
         arms: The arms.

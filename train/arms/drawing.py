@@ -7,16 +7,14 @@ hand, as the curves of a training are, and follows the reader's light or dark th
 import importlib
 import importlib.util
 import re
-from html import escape
 from typing import Any
 
 import polars as pl
 
-from schemas.errors import printable
 from train.arms.sentences import interval, signed
 from train.arms.verdicts import BETTER, WORSE
 from train.reports.curves.curve_axes import Axis, value_axis
-from train.reports.curves.curves import cut
+from train.reports.svg import colour_rules, cut, escaped, svg_text
 
 WIDTH, MARGIN, LEFT, RIGHT = 860, 16, 230, 250
 HEAD, TITLE, ROW, FOOT, GAP = 62, 26, 26, 30, 10  # heights in pixels
@@ -53,10 +51,12 @@ def drawing(title: str, rows: pl.DataFrame) -> str:
     seeds = rows["seeds"].max()
     key = f"difference of the mean score; dots: {seeds} seeds; strong: 95% over seeds; thin: for new prompts too"
     key += f"; {left_out} more are not drawn" if left_out else ""
-    head = _text(MARGIN, 26, cut(title, 100), "ink", size=16, weight=600) + _text(MARGIN, 46, key, "note", size=12)
+    head = svg_text(MARGIN, 26, cut(title, 100), "ink", size=16, weight=600) + svg_text(
+        MARGIN, 46, key, "note", size=12
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y:.0f}" width="{WIDTH}" height="{y:.0f}" '
-        f'role="img" aria-label="{_escaped(title)}: differences"><style>{_style()}</style>'
+        f'role="img" aria-label="{escaped(title)}: differences"><style>{_style()}</style>'
         f'<rect class="paper" width="{WIDTH}" height="{y:.0f}" rx="6"/>{head}{"".join(parts)}</svg>\n'
     )
 
@@ -81,7 +81,7 @@ def _panel(names: tuple[Any, ...], rows: pl.DataFrame, top: float) -> tuple[str,
     bottom = top + TITLE + ROW * len(pairs)
     lower = ", lower is better" if pairs[0]["better"] == "lower" else ""
     label = f"{names[1]}{f' on {names[0]}' if names[0] else ''}{lower}"
-    parts = [_text(MARGIN, top + 16, cut(label, 60), "ink", size=13, weight=600), _scale(axis, top + TITLE, bottom)]
+    parts = [svg_text(MARGIN, top + 16, cut(label, 60), "ink", size=13, weight=600), _scale(axis, top + TITLE, bottom)]
     for number, pair in enumerate(pairs):
         same = (pl.col("arm") == pair["arm"]) & (pl.col("versus") == pair["versus"]) & pl.col("seed").is_not_null()
         seeds = rows.filter(same)["difference"].drop_nulls().to_list()
@@ -93,7 +93,7 @@ def _pair(pair: dict[str, Any], seeds: list[float], axis: Axis, y: float) -> str
     """Return one pair of arms: its names, its intervals, its seeds, and its difference in figures."""
     colour = {BETTER: "better", WORSE: "worse"}.get(pair["verdict"], "same")
     room = round((LEFT - MARGIN - 12) / PER_LETTER)
-    parts = [_text(MARGIN, y + 4, cut(f"{pair['arm']} - {pair['versus']}", room), "ink", size=12)]
+    parts = [svg_text(MARGIN, y + 4, cut(f"{pair['arm']} - {pair['versus']}", room), "ink", size=12)]
     for low, high, width in ((pair["new_low"], pair["new_high"], 1.4), (pair["low"], pair["high"], 4.0)):
         if low is not None and high is not None:
             ends = f"M{axis.at(low):.1f} {y:.1f}H{axis.at(high):.1f}"
@@ -103,8 +103,8 @@ def _pair(pair: dict[str, Any], seeds: list[float], axis: Axis, y: float) -> str
         at = axis.at(pair["difference"])
         parts.append(f'<circle class="{colour}dot" cx="{at:.1f}" cy="{y:.1f}" r="5"/>')
     said = f"{signed(pair['difference'])} ({interval(pair['low'], pair['high'])})"
-    parts.append(_text(WIDTH - RIGHT + 14, y - 1, said, "ink", size=11.5))
-    parts.append(_text(WIDTH - RIGHT + 14, y + 11, cut(pair["verdict"], 38), "note", size=10.5))
+    parts.append(svg_text(WIDTH - RIGHT + 14, y - 1, said, "ink", size=11.5))
+    parts.append(svg_text(WIDTH - RIGHT + 14, y + 11, cut(pair["verdict"], 38), "note", size=10.5))
     return "".join(parts)
 
 
@@ -114,7 +114,7 @@ def _scale(axis: Axis, top: float, bottom: float) -> str:
     for value, text in axis.ticks(5):
         x = axis.at(value)
         parts.append(f'<path class="grid" d="M{x:.1f} {top:.1f}V{bottom:.1f}"/>')
-        parts.append(_text(x, bottom + 16, text, "note", size=11, anchor="middle"))
+        parts.append(svg_text(x, bottom + 16, text, "note", size=11, anchor="middle"))
     x = axis.at(0.0)
     return "".join(parts) + f'<path class="zero" stroke-dasharray="3 3" d="M{x:.1f} {top:.1f}V{bottom:.1f}"/>'
 
@@ -123,20 +123,7 @@ def _known(rows: pl.DataFrame, columns: tuple[str, ...]) -> list[float]:
     return [value for name in columns for value in rows[name].drop_nulls().to_list()]
 
 
-def _text(x: float, y: float, text: str, colour: str, *, size: float, anchor: str = "start", weight: int = 400) -> str:
-    return (
-        f'<text class="{colour}" x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="{anchor}">{_escaped(text)}</text>'
-    )
-
-
-def _escaped(text: str) -> str:
-    """Return text for XML: without control characters, and with its marks escaped."""
-    return escape(printable(text))
-
-
 def _style() -> str:
     """Return the CSS: the light colours, and the dark ones for a reader who prefers them."""
-    light = "".join(f".{name}{{{kind}:{colour}}}" for name, (kind, colour, _) in COLOURS.items())
-    dark = "".join(f".{name}{{{kind}:{colour}}}" for name, (kind, _, colour) in COLOURS.items())
+    light, dark = colour_rules(COLOURS)
     return f"text{{{FONT}}}path{{fill:none;stroke-linecap:round}}{light}@media (prefers-color-scheme:dark){{{dark}}}"

@@ -19,7 +19,7 @@ MANY = 4  # times as many seeds as there are: if that would tell, there are too 
 
 
 class Verdict(NamedTuple):
-    """What is said of a difference, and how many seeds would tell where there are too few (None: not known)."""
+    """A difference's verdict, and how many seeds would tell where there are too few (None: not known)."""
 
     text: str
     seeds: int | None = None

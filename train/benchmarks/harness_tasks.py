@@ -50,7 +50,7 @@ class HarnessTask:
 
 @dataclass(frozen=True)
 class NamedTasks:
-    """What one name of ``benchmark`` stands for: a task, or the tasks of a group or tag.
+    """The tasks that one name of ``benchmark`` stands for: one, or those of a group or tag.
 
     ``argument`` is what the harness is given: the name, or the file's path. ``harness`` is the harness's version.
     """

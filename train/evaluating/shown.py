@@ -77,7 +77,7 @@ def breakdown_shown(found: pl.DataFrame, most: int) -> Shown | None:
     if found.is_empty():
         return None
     scorers = found["scorer"].unique(maintain_order=True).to_list()
-    rows, compared, first = _of_first_scorer(found)
+    compared, first = _of_first_scorer(found)
     cells = [
         (
             row["split"],
@@ -161,12 +161,12 @@ def answer_shown(text: str | None) -> str:
     return answer or f"(no answer after the trace) {text}"
 
 
-def _of_first_scorer(found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, str]:
-    """Return the rows of the first scorer, those of the models that are compared, and the first model."""
+def _of_first_scorer(found: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Return the first scorer's rows of the models that are compared (of all, where none is), and the first model."""
     rows = found.filter(pl.col("scorer") == found["scorer"][0])
     first = rows["model"][0]
     compared = rows.filter(pl.col("model") != first)
-    return rows, compared if compared.height else rows, first
+    return (compared if compared.height else rows), first
 
 
 def _more(left: int, scorers: list[str], name: str) -> list[str]:

@@ -15,7 +15,7 @@ from train.rounds.derived import model_name
 
 @dataclass(frozen=True)
 class Choice:
-    """What the held-out scores of some rounds say.
+    """The choice that the held-out scores of some rounds make.
 
     Attributes:
         best: The best round; 0 is the model that the first round starts from.

@@ -1,4 +1,4 @@
-"""What a round asks that is not begun, of a student that is not trained yet."""
+"""The requests of a round that is not begun, to a student that is not trained yet."""
 
 from curate.api.run import plan
 from curate.storage.store import Store

@@ -1,4 +1,4 @@
-"""What a person reads of rounds: what they do, what each one came to, and why they ended."""
+"""Rounds in words: what they do, their scores, and why they ended."""
 
 import polars as pl
 

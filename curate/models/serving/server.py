@@ -44,7 +44,7 @@ class Waiting(NamedTuple):
 
 @dataclass
 class Served:
-    """What is served: the model's name and identity, the tasks that its engine has, and the most tokens of a text."""
+    """The model that a server serves: its name and identity, its engine's tasks, and the most tokens of a text."""
 
     name: str
     identity: str

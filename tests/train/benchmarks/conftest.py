@@ -12,7 +12,7 @@ from train.benchmarks.benchmark import plan_benchmarks, run_benchmarks
 
 
 class Said(Progress):
-    """Keeps what is said."""
+    """A display that keeps its lines and warnings."""
 
     def __init__(self):
         self.warnings, self.ended = [], []

@@ -1,4 +1,4 @@
-"""What is found out before a model is asked: the names of tasks, files of tasks, the harness's Python."""
+"""Checks before a model is asked: the names of tasks, files of tasks, the harness's Python."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The table of an evaluation: which prompts count, how sure a change is, and what is said where nothing is known."""
+"""The table of an evaluation: which prompts count, how sure a change is, and its note where nothing is known."""
 
 import numpy as np
 import polars as pl

@@ -1,4 +1,4 @@
-"""What is kept of the prompts that an evaluation asks."""
+"""The source, metadata and length that an evaluation keeps of its prompts."""
 
 import json
 

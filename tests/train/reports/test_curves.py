@@ -10,7 +10,8 @@ import pytest
 from train.reports.curves.curve_axes import Axis, label, round_step, value_axis
 from train.reports.curves.curve_panels import PANELS, panels
 from train.reports.curves.curve_points import smoothed, thinned
-from train.reports.curves.curves import curves, cut
+from train.reports.curves.curves import curves
+from train.reports.svg import cut
 
 SVG = "{http://www.w3.org/2000/svg}"
 

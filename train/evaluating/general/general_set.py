@@ -16,7 +16,7 @@ FEWEST = 8  # texts, of which an interval says something
 
 
 class General(NamedTuple):
-    """What is asked of every model beside the held-out prompts.
+    """The prompts and texts that every model is asked beside the held-out prompts.
 
     Attributes:
         prompts: The texts of the prompts.

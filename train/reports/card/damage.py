@@ -1,4 +1,4 @@
-"""What a model card says of damage: how the model answers, what it kept, and the warnings."""
+"""The damage in a model card: how the model answers, what it kept, and the warnings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,16 +4,13 @@ It is written by hand: matplotlib would be a further dependency of 30 MB, and it
 picture follows the reader's light or dark theme by CSS, in a browser and on the hub.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping
-from html import escape
-from itertools import accumulate
 from typing import Any
 
-from schemas.errors import printable
 from train.reports.curves.curve_axes import Axis, label, step_axis, value_axis
 from train.reports.curves.curve_panels import Line, Panel, panels
 from train.reports.curves.curve_points import Points, smoothed, thinned
+from train.reports.svg import colour_rules, cut, escaped, svg_text
 
 WIDTH, HEIGHT, COLUMNS = 300, 180, 3  # of a panel, in pixels; panels in a row
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 30, 24  # the room around a plot
@@ -58,22 +55,13 @@ def curves(title: str, history: Iterable[Mapping[str, Any]], best: Mapping[str, 
     for i, panel in enumerate(shown):
         x, y = MARGIN + i % columns * WIDTH, top + i // columns * HEIGHT
         plots.append(f'<g transform="translate({x} {y})">{_plot(panel, last, best if kept else None)}</g>')
-    head = [_text(LEFT + MARGIN, 22, cut(title, round(room / 9)), "ink", size=15, weight=600)]
-    head += [_text(LEFT + MARGIN, 40 + LINE * i, line, "note", size=11) for i, line in enumerate(legend)]
+    head = [svg_text(LEFT + MARGIN, 22, cut(title, round(room / 9)), "ink", size=15, weight=600)]
+    head += [svg_text(LEFT + MARGIN, 40 + LINE * i, line, "note", size=11) for i, line in enumerate(legend)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{_escaped(title)}: curves"><style>{_style()}</style>'
+        f'role="img" aria-label="{escaped(title)}: curves"><style>{_style()}</style>'
         f'<rect class="paper" width="{width}" height="{height}" rx="6"/>{"".join(head)}{"".join(plots)}</svg>\n'
     )
-
-
-def cut(text: str, width: int) -> str:
-    """Return text that is at most ``width`` letters wide; a Chinese, Japanese or Korean one counts as two."""
-    sizes = [2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text]
-    if sum(sizes) <= width:
-        return text
-    kept = sum(size < width for size in accumulate(sizes))
-    return text[:kept].rstrip() + "\u2026"
 
 
 def _legend(shown: list[Panel], kept: int | None, left_out: int, width: int) -> list[str]:
@@ -115,15 +103,15 @@ def _name(panel: Panel) -> str:
     several = len(panel.lines) > 1
     room = 19 if several else 26
     names = [
-        f'<tspan class="{f"text{i}" if several else "ink"}">{_escaped(cut(line.name, room))}</tspan>'
+        f'<tspan class="{f"text{i}" if several else "ink"}">{escaped(cut(line.name, room))}</tspan>'
         for i, line in enumerate(panel.lines)
     ]
     scale = '<tspan class="note" font-weight="400"> log</tspan>' if panel.logarithmic else ""
     end = "" if several or panel.lines[0].last is None else label(panel.lines[0].last)
-    title = "<title>" + _escaped(", ".join(line.name for line in panel.lines)) + "</title>"
+    title = "<title>" + escaped(", ".join(line.name for line in panel.lines)) + "</title>"
     return (
         f'{title}<text x="{LEFT}" y="19" font-size="12.5" font-weight="600">{"&#160; ".join(names)}{scale}</text>'
-        + _text(WIDTH - RIGHT, 19, end, "note", size=11.5, anchor="end")
+        + svg_text(WIDTH - RIGHT, 19, end, "note", size=11.5, anchor="end")
     )
 
 
@@ -133,11 +121,13 @@ def _grid(steps: Axis, values: Axis) -> str:
     for value, text in values.ticks(4):
         y = values.at(value)
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(_text(LEFT - 6, y + 3.8, text, "note", size=11, anchor="end"))
+        parts.append(svg_text(LEFT - 6, y + 3.8, text, "note", size=11, anchor="end"))
     parts.append(f'<path class="axis" d="M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     for value, _ in steps.ticks(4):
         if value == int(value):
-            parts.append(_text(steps.at(value), HEIGHT - BOTTOM + 15, label(value), "note", size=11, anchor="middle"))
+            parts.append(
+                svg_text(steps.at(value), HEIGHT - BOTTOM + 15, label(value), "note", size=11, anchor="middle")
+            )
     return "".join(parts)
 
 
@@ -193,22 +183,9 @@ def _dots(points: Points, colour: str, radius: float) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, colour: str, *, size: float, anchor: str = "start", weight: int = 400) -> str:
-    return (
-        f'<text class="{colour}" x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="{anchor}">{_escaped(text)}</text>'
-    )
-
-
-def _escaped(text: str) -> str:
-    """Return text for XML: without control characters, which XML does not have, and with its marks escaped."""
-    return escape(printable(text))
-
-
 def _style() -> str:
     """Return the CSS: the light colours, and the dark ones for a reader who prefers them."""
-    light = "".join(f".{name}{{{kind}:{colour}}}" for name, (kind, colour, _) in COLOURS.items())
-    dark = "".join(f".{name}{{{kind}:{colour}}}" for name, (kind, _, colour) in COLOURS.items())
+    light, dark = colour_rules(COLOURS)
     filled = [(name, light, dark) for name, (kind, light, dark) in COLOURS.items() if kind == "stroke"]
     light += "".join(f".{name}.disc{{fill:{colour}}}" for name, colour, _ in filled)
     dark += "".join(f".{name}.disc{{fill:{colour}}}" for name, _, colour in filled)
