@@ -100,7 +100,8 @@ def show_compared(found: "Comparison") -> None:
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     from train.arms.markdown import number
-    from train.arms.sentences import interval, p_text, signed
+    from train.arms.sentences import interval, p_text
+    from train.evaluating.signed import signed
 
     means = f"{number(row['mean'])} / {number(row['versus_mean'])}"
     change = f"{signed(row['difference'])} ({interval(row['low'], row['high'])})"
@@ -111,7 +112,7 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _seed_lines(seeds: "pl.DataFrame") -> list[str]:
     """Return the differences of the seeds as lines, one for each pair, split and scorer."""
-    from train.arms.sentences import signed
+    from train.evaluating.signed import signed
 
     lines = ["", "seed by seed:"]
     for names, rows in seeds.group_by("split", "scorer", "arm", "versus", maintain_order=True):

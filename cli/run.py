@@ -44,7 +44,7 @@ def demo(
     if not recipe.exists():
         copy_recipe("demo", folder)
         typer.echo(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
-        typer.echo("it takes about nine minutes on two cores; if you stop it, run it again to continue", err=True)
+        typer.echo("it takes some five minutes on two cores; if you stop it, run it again to continue", err=True)
     _build(recipe, store, overrides)
     finish_demo(recipe, store, overrides, started)
 

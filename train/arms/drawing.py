@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from train.arms.sentences import interval, signed
+from train.arms.sentences import interval
 from train.arms.verdicts import BETTER, WORSE
+from train.evaluating.signed import signed
 from train.reports.curves.curve_axes import Axis, value_axis
 from train.reports.svg import colour_rules, cut, escaped, svg_text
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from schemas.errors import printable
-from train.arms.sentences import interval, p_text, sentences, signed
+from train.arms.sentences import interval, p_text, sentences
+from train.evaluating.signed import signed
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 HEAD = ("split", "scorer", "arms", "means", "difference (95%)", "for new prompts (95%)", "p", "verdict")

@@ -7,6 +7,7 @@ import polars as pl
 from schemas.errors import printable
 from train.arms.directions import LOWER
 from train.arms.verdicts import BETTER, FEW, LESS, MORE, NOTHING, SAME, UNEQUAL, WORSE
+from train.evaluating.signed import signed
 
 
 def sentences(rows: pl.DataFrame, *, short: bool = False, starts: bool = True) -> list[str]:
@@ -41,16 +42,6 @@ def sentence(row: dict[str, Any], *, several: bool = True, short: bool = False) 
         return f"{pair}, {what}: {NOTHING}"
     head = f"{pair}, {what}: {row['verdict']}, {signed(row['difference'])}"
     return head if short else head + _interval(row) + _new_prompts(row) + _more(row)
-
-
-def signed(value: float | None) -> str:
-    """Return a difference with its sign: ``+0.471``, ``-12.3``."""
-    if value is None:
-        return "-"
-    size = abs(value)
-    if size >= 1000 or (0 < size < 0.0005):
-        return f"{value:+.3g}"
-    return f"{value:+.3f}" if size < 10 else f"{value:+.1f}"
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -81,9 +81,8 @@ def named_tasks(recipe: Recipe, python: str) -> list[NamedTasks]:
     Raises:
         UserError: A name is unknown, a file is not the user's own, or the Python has no harness.
     """
-    names = recipe.evaluate.benchmark.tasks if recipe.evaluate and recipe.evaluate.benchmark else []
     where = recipe.where("evaluate", "benchmark")
-    arguments = {name: _argument(recipe, name, where) for name in names}
+    arguments = harness_arguments(recipe)
     only_files = all(argument.endswith(".yaml") for argument in arguments.values())
     described = _describe(python, ["0" if only_files else "1", *arguments.values()], where)
     found = []
@@ -100,6 +99,17 @@ def named_tasks(recipe: Recipe, python: str) -> list[NamedTasks]:
             )
         found.append(NamedTasks(name, argument, tasks, described["version"]))
     return found
+
+
+def harness_arguments(recipe: Recipe) -> dict[str, str]:
+    """Return what the harness is given for each name in a recipe's ``benchmark``: the name, or the path of a task file.
+
+    Raises:
+        UserError: A file is missing, or is not the user's own.
+    """
+    names = recipe.evaluate.benchmark.tasks if recipe.evaluate and recipe.evaluate.benchmark else []
+    where = recipe.where("evaluate", "benchmark")
+    return {name: _argument(recipe, name, where) for name in names}
 
 
 def _task(held: dict[str, Any]) -> HarnessTask:

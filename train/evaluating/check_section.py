@@ -5,6 +5,7 @@ import polars as pl
 from curate.storage.rows import RowSet, read_parts
 from schemas.recipe import Recipe
 from train.answer_scorers import answer_scorers
+from train.benchmarks.harness_tasks import harness_arguments
 from train.evaluating.general.general_set import general_set
 from train.evaluating.groups import check_keys
 from train.evaluating.held_out import evaluation_section
@@ -12,9 +13,9 @@ from train.evaluating.win_rows import answer_judge
 
 
 def check_section(recipe: Recipe) -> None:
-    """Raise ``UserError`` where a scorer, the judge, a key of ``break_down`` or an own file of ``retention`` is wrong.
+    """Raise ``UserError`` where a scorer, the judge, a key of ``break_down`` or an own file is wrong.
 
-    It is also raised where there is no model or no scorer.
+    Own files are those of ``retention`` and ``benchmark``. It is also raised where there is no model or no scorer.
     """
     if recipe.evaluate is None:
         return
@@ -22,6 +23,7 @@ def check_section(recipe: Recipe) -> None:
     answer_judge(recipe)
     check_keys(recipe.evaluate.break_down or (), recipe.where("evaluate", "break_down"))
     general_set(recipe)
+    harness_arguments(recipe)
 
 
 def check_break_down(recipe: Recipe, prompts: RowSet) -> None:

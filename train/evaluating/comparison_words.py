@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from train.evaluating.signed import signed
+
 CELLS = ("mean", "change", "p", "seen from")
 CLEAR = 0.05  # a corrected p below it is a change
 NAMED = 6  # scores that a sentence names
@@ -24,8 +26,8 @@ def change(row: Row) -> str:
     if row["difference"] is None:
         return row["why"] or ""
     if row["low"] is None:
-        return f"{_signed(row['difference'])} (no interval)"
-    return f"{_signed(row['difference'])} ({_signed(row['low'])} to {_signed(row['high'])})"
+        return f"{signed(row['difference'])} (no interval)"
+    return f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])})"
 
 
 def number(value: float | None) -> str:
@@ -43,7 +45,7 @@ def verdict_lines(rows: Sequence[Row]) -> list[str]:
         for row in own:
             clear = row["p_holm"] < CLEAR and row["low"] is not None and not row["low"] <= 0 <= row["high"]
             kind = "no change shown" if not clear else "higher" if row["difference"] > 0 else "lower"
-            change = f" ({_signed(row['difference'])})" if clear else ""
+            change = f" ({signed(row['difference'])})" if clear else ""
             told[kind].append(f"{row['scorer']} in {row['split']}{change}")
         parts = [f"{kind}: {_few(names)}" for kind, names in told.items() if names]
         lines.append(f"{model} against {first}: {'; '.join(parts)}.")
@@ -78,10 +80,6 @@ def _families(compared: Sequence[Row]) -> str:
         return "prompts"
     told = {row["split"]: f"{row['families']:,} of {row['prompts']:,} in {row['split']}" for row in reversed(compared)}
     return f"families of like prompts ({', '.join(reversed(told.values()))})"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}" if abs(value) < 1000 else f"{'+' if value > 0 else ''}{_large(value)}"
 
 
 def _large(value: float) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 from curate.storage.stage import Stage
 from schemas.answer_text import answer_of
 from train.evaluating.paired_values import IS_VERDICT
+from train.evaluating.signed import signed
 
 TOO_FEW, HALF = "too few", 0.5
 CHANGE = "change (95%)"
@@ -148,9 +149,9 @@ def change_text(row: Mapping[str, Any]) -> str:
     if row["difference"] is None:
         return ""
     if row["low"] is not None:
-        return f"{_signed(row['difference'])} ({_signed(row['low'])} to {_signed(row['high'])})"
+        return f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])})"
     why = TOO_FEW if row["why"].startswith(TOO_FEW) else "no interval"
-    return f"{_signed(row['difference'])} ({why})"
+    return f"{signed(row['difference'])} ({why})"
 
 
 def answer_shown(text: str | None) -> str:
@@ -189,10 +190,6 @@ def _longer(row: Mapping[str, Any]) -> str:
     rate = share(row["longer_won"], row["longer_low"], row["longer_high"])
     bias = ", so the judge may prefer length" if (row["longer_low"] or 0) > HALF else ""
     return f"of {row['decided']:,} decided comparisons the longer answer won {rate}{bias}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}" if abs(value) < 100 else f"{value:+,.0f}" if abs(value) < 1e9 else f"{value:+.3g}"
 
 
 def _mean(value: float | None) -> str:

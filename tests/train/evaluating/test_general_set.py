@@ -94,6 +94,9 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path):
 def test_a_wrong_file_is_refused_early(tmp_path: Path):
     with pytest.raises(UserError, match="evaluate.retention.prompts: there is no file"):
         check_section(recipe(tmp_path, "{prompts: missing.jsonl}"))
+    benchmark = "evaluate: {models: [student], dataset: rl, by: [constraints], benchmark: ./no.yaml}\n"
+    with pytest.raises(UserError, match="benchmark: there is no task file"):
+        check_section(recipe_with(tmp_path / "a", benchmark))
     with pytest.raises(UserError, match="needs at least one model in 'models' and one scorer in 'by'"):
         check_section(recipe_with(tmp_path / "b", "evaluate: {models: [student], dataset: rl, by: []}\n"))
 
