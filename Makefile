@@ -83,9 +83,9 @@ test-core: .venv-core/installed
 	.venv-core/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-# The tests with a real vLLM server, one after the other: each takes gigabytes of memory and every core.
+# The tests with a real vLLM server, two files at a time: a server takes gigabytes of memory, and mostly waits to start.
 test-vllm: install vllm
-	$(PYTEST) -m vllm
+	$(PYTEST) -n 2 --dist loadfile -m vllm
 
 # The wheel, in an empty environment.
 test-wheel: install
