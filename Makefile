@@ -84,8 +84,10 @@ test-core: .venv-core/installed
 	@touch $@
 
 # The tests with a real vLLM server, two files at a time: a server takes gigabytes of memory, and mostly waits to start.
+# On a GPU a server takes most of the memory: make test-vllm VLLM_WORKERS=1
+VLLM_WORKERS ?= 2
 test-vllm: install vllm
-	$(PYTEST) -n 2 --dist loadfile -m vllm
+	$(PYTEST) -n $(VLLM_WORKERS) --dist loadfile -m vllm
 
 # The wheel, in an empty environment.
 test-wheel: install

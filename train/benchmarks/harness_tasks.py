@@ -105,7 +105,7 @@ def harness_arguments(recipe: Recipe) -> dict[str, str]:
     """Return what the harness is given for each name in a recipe's ``benchmark``: the name, or the path of a task file.
 
     Raises:
-        UserError: A file is missing, or is not the user's own.
+        UserError: A file is missing, has a name that the harness does not read, or is not the user's own.
     """
     names = recipe.evaluate.benchmark.tasks if recipe.evaluate and recipe.evaluate.benchmark else []
     where = recipe.where("evaluate", "benchmark")

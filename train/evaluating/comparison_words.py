@@ -32,7 +32,9 @@ def change(row: Row) -> str:
 
 def number(value: float | None) -> str:
     """Return a figure with three decimals, fewer where it is large; empty for null."""
-    return "" if value is None else f"{value:.3f}" if abs(value) < 1000 else _large(value)
+    if value is None:
+        return ""
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
 
 
 def verdict_lines(rows: Sequence[Row]) -> list[str]:
@@ -80,7 +82,3 @@ def _families(compared: Sequence[Row]) -> str:
         return "prompts"
     told = {row["split"]: f"{row['families']:,} of {row['prompts']:,} in {row['split']}" for row in reversed(compared)}
     return f"families of like prompts ({', '.join(reversed(told.values()))})"
-
-
-def _large(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
