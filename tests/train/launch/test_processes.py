@@ -144,7 +144,9 @@ def test_a_used_up_budget_ends_all(tmp_path: Path):
 def test_none_is_left_when_the_starting_process_is_killed(tmp_path: Path, number: int):
     script = tmp_path / "start.py"
     script.write_text(
+        "import signal\n"
         "from pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a worker of pytest-xdist may ignore it
         "from tests.train.launch.test_processes import acting\n"
         f"with acting(Path({str(tmp_path)!r}), 'hangs', 'hangs') as processes:\n"
         "    while len(processes.pids) < 2:\n"
