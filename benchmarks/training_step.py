@@ -37,7 +37,7 @@ WAYS: dict[str, Way] = {
     "bf16 weights": ({}, {}, (KEEP, LEARNT, "bfloat16")),
     "length groups": ({}, {"train_sampling_strategy": "group_by_length"}, (KEEP, LEARNT)),
     "packing": ({}, {"packing": True, "max_length": 256, "per_device_train_batch_size": 1}, (KEEP, LEARNT)),
-    "padding-free": ({}, {"padding_free": True}, (KEEP, LEARNT)),
+    "padding-free": ({}, {"padding_free": True, "max_length": None}, (KEEP, LEARNT)),
     "torch.compile": ({}, {"torch_compile": True}, (KEEP, LEARNT)),
     "eager attention": ({}, {}, (KEEP, LEARNT, "eager")),
     "flush denormals": ({}, {}, (KEEP, LEARNT, "flush")),
