@@ -25,7 +25,7 @@ import polars as pl
 from benchmarks.measure import ROOT, Row, medians
 from curate.algorithms.overlap.benchmark_index import BenchmarkIndex, make_index
 from curate.algorithms.overlap.benchmark_overlap import find_benchmark_overlaps
-from curate.pipeline.decontaminate import nearest_rows, semantic_rule
+from curate.pipeline.overlap_rule import nearest_rows, semantic_rule
 
 DATA = Path(os.environ.get("GRISTMILL_DATA", ROOT.parent / "shared" / "data"))
 ROWS, BENCH, PEER_ROWS = 1_000_000, 50_000, 20_000

@@ -23,7 +23,7 @@ def compare(
         typer.Option(
             "--arms",
             metavar="A,B",
-            help="2 to 6 datasets or trainings of the recipe; random: the control of the first one's dataset.",
+            help="1 to 6 datasets or trainings of the recipe; random: the control of the first one's dataset.",
         ),
     ],
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds each arm is trained on.")] = 5,

@@ -2,9 +2,13 @@
 
 A control is a second dataset, called NAME_random, whose rows are drawn at random from the candidates that the dataset
 NAME chooses from; it has as many rows, or as many tokens. Training on both shows how much the choice itself is worth.
+A dataset that chooses within each prompt has a control of the same prompts: just those with an answer that was good
+enough. ``control: {random: all}`` draws over all prompts (NAME_random_all).
 ``curate.datasets.random_control`` draws the rows. The entry is added when the recipe is read, so that ``train:`` and
 ``evaluate:`` can name a control like any other dataset.
 """
+
+from typing import Literal
 
 from schemas.errors import UserError
 from schemas.recipe import Dataset, Recipe
@@ -22,25 +26,36 @@ def with_controls(recipe: Recipe) -> Recipe:
     for name, dataset in recipe.datasets.items():
         _check_dataset(recipe, name, dataset)
         datasets[name] = dataset
-        if dataset.control:
-            control = f"{name}_{dataset.control}"
+        for over in _controls(recipe, name, dataset):
+            control = f"{name}_random_{over}" if over else f"{name}_random"
             if control in recipe.datasets:
                 raise UserError(
                     f"{recipe.where('datasets', control)}: datasets.{control}: is the name of the control of {name!r}; "
                     f"choose another name"
                 )
-            datasets[control] = dataset.model_copy(update={"control": None, "control_of": name})
+            of = {"control": [], "control_of": name, "control_over": over}
+            datasets[control] = dataset.model_copy(update=of)
             lines[f"datasets/{control}"] = lines.get(f"datasets/{name}/control", lines.get(f"datasets/{name}", 1))
     return recipe.model_copy(update={"datasets": datasets, "lines": lines})
 
 
+def _controls(recipe: Recipe, name: str, dataset: Dataset) -> list[Literal["all"] | None]:
+    """Return what each control of a dataset is drawn over: None, or ``all``. Raises ``UserError`` for two alike."""
+    over = [None if one == "random" else one["random"] for one in dataset.control]
+    if len(set(over)) < len(over):
+        place = recipe.where("datasets", name, "control")
+        raise UserError(f"{place}: datasets.{name}.control: names the same control twice")
+    return over
+
+
 def _check_dataset(recipe: Recipe, name: str, dataset: Dataset) -> None:
     """Raise ``UserError`` where an option of a dataset does not fit its type or its other options."""
-    if dataset.control_of is not None:
-        raise UserError(
-            f"{recipe.where('datasets', name, 'control_of')}: datasets.{name}: 'control_of' is set by gristmill; "
-            f"write 'control: random' in the dataset that it is compared with"
-        )
+    for key in ("control_of", "control_over"):
+        if getattr(dataset, key) is not None:
+            raise UserError(
+                f"{recipe.where('datasets', name, key)}: datasets.{name}: {key!r} is set by gristmill; write 'control: "
+                f"random' in the dataset that it is compared with"
+            )
     if dataset.learn is not None and dataset.type != "sft":
         raise UserError(
             f"{recipe.where('datasets', name, 'learn')}: datasets.{name}.learn: says which turns of a conversation are "

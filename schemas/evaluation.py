@@ -14,10 +14,13 @@ class Retention(Strict):
     Attributes:
         prompts: A JSON Lines file whose rows have a ``prompt``.
         texts: A JSON Lines file whose rows have a ``text``.
+        answers: A JSON Lines file whose rows have a ``prompt`` and a ``completion``: held-out answers, whose loss is
+            measured too; none by default.
     """
 
     prompts: str | None = Field(default=None, min_length=1)
     texts: str | None = Field(default=None, min_length=1)
+    answers: str | None = Field(default=None, min_length=1)
 
 
 class AnswerJudge(Open):
@@ -63,7 +66,7 @@ class Evaluation(Strict):
         if isinstance(value, bool):
             return {} if value else None
         if value is not None and not isinstance(value, dict | Retention):
-            raise ValueError("expected false, true or {prompts: FILE, texts: FILE}")
+            raise ValueError("expected false, true or {prompts: FILE, texts: FILE, answers: FILE}")
         return value
 
     @field_validator("benchmark", mode="before")

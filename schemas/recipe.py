@@ -41,6 +41,9 @@ class Step(Strict):
         return self.settings.get("as") or (self.use or self.verb).rsplit(".", 1)[-1]
 
 
+Control = Literal["random"] | dict[Literal["random"], Literal["all"]]
+
+
 class Dataset(Open):
     """A dataset made from the candidates. Further keys are settings of its ``select`` step, such as ``margin``.
 
@@ -56,11 +59,14 @@ class Dataset(Open):
         length_band: Preference only: the smallest ratio of the shorter to the longer response.
         models: Preference only: whether the two responses must be of different models or of the same.
         max_similarity: Preference only: the largest similarity of the two responses.
+        decontaminate: The settings of ``decontaminate`` for the chosen rows.
         dedup: A ``dedup`` step for the chosen rows.
         diverse: A subset step for the chosen rows.
-        control: ``random`` adds a dataset NAME_random, to compare with (``schemas.controls``).
+        control: ``random`` adds a dataset NAME_random, to compare with; ``{random: all}`` adds NAME_random_all, whose
+            rows are of any prompt. A list adds several (``schemas.controls``).
         match: Whether the control has as many rows as this dataset (the default) or as many tokens.
         control_of: In a control that gristmill added, the name of the dataset it belongs to.
+        control_over: In such a control, ``all`` where its rows are drawn over all prompts.
     """
 
     type: Literal["sft", "preference", "unpaired", "prompt"]
@@ -73,11 +79,22 @@ class Dataset(Open):
     length_band: float | None = Field(default=None, gt=0, le=1)
     models: Literal["different", "same"] | None = None
     max_similarity: float | None = Field(default=None, ge=0, le=1)
+    decontaminate: dict[str, Any] | None = None
     dedup: str | dict[str, Any] | None = None
     diverse: str | dict[str, Any] | None = None
-    control: Literal["random"] | None = None
+    control: list[Control] = []
     match: Literal["rows", "tokens"] | None = None
     control_of: str | None = None
+    control_over: Literal["all"] | None = None
+
+    @field_validator("control", mode="before")
+    @classmethod
+    def _controls(cls, value: Any) -> Any:
+        """Read one control as a list of one."""
+        given = [] if value is None else value if isinstance(value, list) else [value]
+        if any(one not in ("random", {"random": "all"}) for one in given):
+            raise ValueError("expected 'random', '{random: all}', or a list of both")
+        return given
 
 
 class EarlyStopping(Strict):

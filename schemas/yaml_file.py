@@ -52,7 +52,7 @@ def plain_values(node: Any, path: tuple[str | int, ...], lines: dict[str, int], 
     """
     if isinstance(node, CommentedMap):
         for key in node:
-            lines["/".join(map(str, (*path, key)))] = node.lc.key(key)[0] + 1
+            lines["/".join(map(str, (*path, key)))] = _line(node, key)
         return {str(k): plain_values(v, (*path, k), lines, file) for k, v in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
@@ -68,6 +68,13 @@ def plain_values(node: Any, path: tuple[str | int, ...], lines: dict[str, int], 
         f"{file}{f':{line}' if line else ''}: {key + ': ' if key else ''}expected text or a number, found "
         f"{str(node)!r} ({kind_of(node)}); quote it"
     )
+
+
+def _line(node: CommentedMap, key: Any) -> int:
+    """Return the line of a mapping's key; of one that a merge (``<<: *name``) brings, the line where it is written."""
+    if key in (node.lc.data or ()):
+        return node.lc.key(key)[0] + 1
+    return next(_line(merged, key) for merged in node.merge if key in merged)
 
 
 def override(data: dict, text: str) -> None:

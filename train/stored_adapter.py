@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def store_change(folder: Path, start: dict[str, torch.Tensor]) -> None:
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 
 
-def check_stored(model: Any, job: TrainingJob, folder: Path) -> None:
+def check_stored(model: Any, job: TrainingJob, folder: Path, precision: AbstractContextManager) -> None:
     """Load a stored adapter as every later use does, and compare the outputs with those of the model as trained.
 
     It is a second copy of the weights, so large models are not compared, nor quantised ones, whose adapter is merged
@@ -76,6 +77,7 @@ def check_stored(model: Any, job: TrainingJob, folder: Path) -> None:
         model: The model as trained, with its adapter.
         job: The training.
         folder: The stored adapter.
+        precision: The mixed precision in which the model computes, since it was prepared for the training.
 
     Raises:
         UserError: The adapter holds a number that is not finite, or the outputs differ by more than rounding.
@@ -102,7 +104,9 @@ def check_stored(model: Any, job: TrainingJob, folder: Path) -> None:
         said = " ".join(str(error).split())
         raise UserError(f"train.{job.name}: lora: the stored adapter cannot be loaded: {said}") from error
     # The output of a reward model is one number, near 0 and rounded with the states before it: both are compared.
-    trained, loaded = _outputs(model), _outputs(stored)
+    trained = _outputs(model)
+    with precision:
+        loaded = _outputs(stored)
     most = DIFFERENCE.get(stored.dtype, DIFFERENCE_ROUNDED)
     found = float((trained - loaded).norm() / trained.norm().clamp_min(1e-9))
     if not found <= most:

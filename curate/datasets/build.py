@@ -1,7 +1,8 @@
 """The section ``datasets``: SFT rows, preference pairs or RL prompts, chosen from the candidates.
 
-where (SQL) -> select (a rule) -> rows -> dedup -> diverse -> split. Every row that a step leaves out is in
-``decisions``. This module checks a dataset's entry in the recipe; ``choose``, ``refine`` and ``random_control`` do it.
+where (SQL) -> select (a rule) -> rows -> decontaminate -> dedup -> diverse -> split. Every row that a step leaves out
+is in ``decisions``. This module checks a dataset's entry in the recipe; ``choose``, ``refine`` and ``random_control``
+do it.
 """
 
 from functools import partial
@@ -22,8 +23,9 @@ from curate.datasets.refine import refine
 from curate.datasets.selection_rule import score_is_optional, score_name, selection_rule
 from curate.datasets.trl_rows import summary_columns
 from curate.datasets.write import write_prompts, write_rows
+from curate.pipeline.overlap_rule import OverlapRule, read_overlap_rule
 from curate.pipeline.prompt_splits import check_split, split_key
-from curate.pipeline.row_rule import RULE_COLUMNS, RowRule, read_row_rule, rule_code
+from curate.pipeline.row_rule import RULE_COLUMNS, TURNS, RowRule, read_row_rule, rule_code
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.steps import sql_conditions
@@ -50,6 +52,7 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
         **({"learn": entry.learn} if entry.learn == "last" else {}),
         "options": [getattr(entry, key) for key in PAIR_OPTIONS],
         "rules": [rule.key() for rule in spec.rules],
+        **({"overlap": [spec.overlap[0].key(), spec.overlap[1]]} if spec.overlap else {}),
         "split": split_key(state.recipe),
         "shares_of": state.shares_of.content if state.recipe.splits else "",
         "seed": state.recipe.seed,
@@ -61,8 +64,10 @@ def dataset_stage(state: RunState, name: str, entry: Dataset) -> StageSpec:
     if entry.control_of:
         base = spec.control_base
         key |= {"match": entry.match, "of": base.content(DATASET_TABLES[entry.type]) if base else None}
+        key |= {"over": entry.control_over} if entry.control_over else {}
     code: list[Code] = [DatasetSpec, PairOptions, RowRule]
     code += [one for rule in spec.rules for one in rule_code(rule)]
+    code += [OverlapRule] if spec.overlap else []
     write = write_control if entry.control_of else write_dataset
     return StageSpec(spec.label, key, partial(write, spec=spec), partial(_adopt, state, name), tuple(code))
 
@@ -144,6 +149,7 @@ def read_dataset(state: RunState, name: str, entry: Dataset) -> DatasetSpec:
         columns=columns,
         by=by,
         rule=rule,
+        overlap=_overlap_rule(state, name, entry),
         dedup=dedup,
         diverse=diverse,
         pair_options=PairOptions(*(getattr(entry, key) for key in PAIR_OPTIONS)),
@@ -160,6 +166,16 @@ def _columns(state: RunState, entry: Dataset) -> dict[str, pl.DataType]:
         return candidate
     summary = dict.fromkeys(summary_columns(list(state.completions.scores)), pl.Float64())
     return state.prompts.columns() | {"pass_rate": pl.Float64(), "n_completions": pl.Int64()} | summary
+
+
+def _overlap_rule(state: RunState, name: str, entry: Dataset) -> tuple[OverlapRule, str] | None:
+    """Read ``decontaminate:`` of a dataset, and which column it compares: the ``prompt``, or the ``response``."""
+    if entry.decontaminate is None:
+        return None
+    where, on = state.recipe.where("datasets", name, "decontaminate"), entry.decontaminate.get("on", "prompt")
+    if on not in ("prompt", "response") or (on == "response" and entry.type == "prompt"):
+        raise unknown("column to decontaminate", str(on), ("prompt",) if entry.type == "prompt" else TURNS, where)
+    return read_overlap_rule(state, entry.decontaminate, where), on
 
 
 def _refining_rule(

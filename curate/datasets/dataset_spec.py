@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from curate.datasets.pairs import PairOptions
+from curate.pipeline.overlap_rule import OverlapRule
 from curate.pipeline.row_rule import RowRule
 from curate.storage.rows import RowSet
 from curate.storage.stage import Stage
@@ -29,6 +30,7 @@ class DatasetSpec:
         columns: The columns that its condition may name, with their types.
         by: The score that its rule reads and its rows show, if any.
         rule: The rule that chooses candidates or pairs; None for a dataset of prompts.
+        overlap: The rule of its ``decontaminate``, if it has one, and the column that it compares.
         dedup: The rule of its ``dedup``, if it has one.
         diverse: The rule of its ``diverse``, if it has one.
         pair_options: Which pairs any rule may make.
@@ -48,6 +50,7 @@ class DatasetSpec:
     columns: dict[str, pl.DataType]
     by: str | None
     rule: RowRule | None
+    overlap: tuple[OverlapRule, str] | None
     dedup: RowRule | None
     diverse: RowRule | None
     pair_options: PairOptions

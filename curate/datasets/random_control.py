@@ -4,8 +4,8 @@ Training on both shows what the selection was worth. The control draws from the 
 before its ``where`` and its ``select``, and has the dataset's final numbers, after ``dedup`` and ``diverse``:
 
 - candidates chosen within a prompt (the rule reads ``prompt_id``): the same prompts, as many rows of each;
-- candidates chosen over all (``top_k_overall``; a rule given ``keep``; a dataset with ``diverse``): as many rows in
-  each split, of any prompt;
+- candidates chosen over all (``top_k_overall``; a rule given ``keep``; a dataset with ``diverse``), and those of a
+  control ``{random: all}``: as many rows in each split, of any prompt;
 - pairs: as many of each prompt (with ``diverse``: as many in each split, of any prompt). Where the rule reads a score,
   two random answers with different texts and different scores, the higher one chosen; where it reads none, random ones
   of the pairs that the rule itself proposes;
@@ -96,9 +96,17 @@ def control_of_prompts(spec: DatasetSpec, base: pl.DataFrame, decisions: Decisio
 
 
 def chooses_over_all(spec: DatasetSpec) -> bool:
-    """Return whether a dataset chooses over all candidates (its rule, or ``diverse``), and not within each prompt."""
+    """Return whether a control is drawn over all candidates, and not within each prompt.
+
+    It is where its dataset chooses so (its rule, or ``diverse``), or the recipe says so (``control: {random: all}``).
+    """
     rule = spec.selection
-    return bool(spec.diverse or "prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
+    return _of_any_prompt(spec) or bool("prompt_id" not in rule.step.reads or rule.settings.get("keep") is not None)
+
+
+def _of_any_prompt(spec: DatasetSpec) -> bool:
+    """Return whether which prompts there are is part of what is compared: ``diverse``, ``control: {random: all}``."""
+    return bool(spec.entry.diverse) or spec.entry.control_over == "all"
 
 
 def draw_rows(
@@ -148,10 +156,10 @@ def draw_pairs(
     """Draw pairs for a control; return ``chosen``, ``rejected`` and ``__place``, in order."""
     wanted = rows_of_prompts(candidates, base)
     by_tokens = spec.entry.match == "tokens"
-    if spec.entry.diverse:  # which prompts there are is part of what was chosen
+    if _of_any_prompt(spec):  # which prompts there are is part of what was chosen
         wanted[:] = max(1, wanted.max(initial=1))
     drawn = _admissible_pairs(spec, candidates, texts, wanted, spare=SPARE if by_tokens else 0)
-    if drawn.height and (by_tokens or spec.entry.diverse):
+    if drawn.height and (by_tokens or _of_any_prompt(spec)):
         drawn = _shuffled(candidates, drawn, spec.recipe.seed)
         split = splits[drawn["place"]]
         if by_tokens:
@@ -171,13 +179,13 @@ def _draw_answers_of_pairs(
 ) -> pl.DataFrame:
     """Draw answers of random pairs for the control of an unpaired dataset; return ``__row``, ``__place``, ``label``."""
     wanted = rows_of_prompts(candidates, base)
-    if spec.entry.diverse:
+    if _of_any_prompt(spec):
         wanted[:] = max(1, wanted.max(initial=1))
     pairs = _admissible_pairs(spec, candidates, texts, wanted, spare=SPARE)
     rows, _ = answers_of_pairs(candidates, in_order(candidates, pairs))
     split, prompt = splits[rows["__place"]], candidates.prompts.frame["prompt_id"][rows["__place"]]
     rows = rows.with_columns(split.alias("split"), prompt.alias("prompt_id"))
-    group = ["split" if spec.entry.diverse else "prompt_id", "label"]
+    group = ["split" if _of_any_prompt(spec) else "prompt_id", "label"]
     counts = base.select(group).group_by(group).len("wanted")
     held = rows.join(counts, on=group, how="left", maintain_order="left")["wanted"].fill_null(0).to_numpy()
     draws = id_draws(candidates.frame["completion_id"].gather(rows["__row"]), spec.recipe.seed, "control").to_numpy()

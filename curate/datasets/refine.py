@@ -1,4 +1,4 @@
-"""Refine the rows that a dataset has chosen: ``dedup``, then ``diverse``."""
+"""Refine the rows that a dataset has chosen: ``decontaminate``, then ``dedup``, then ``diverse``."""
 
 import polars as pl
 
@@ -6,16 +6,19 @@ from curate.datasets.candidate_table import Candidates
 from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.trl_rows import text_of
+from curate.pipeline.decontaminate import first_overlaps, overlap_decisions, turn_texts
 from curate.pipeline.dedup import duplicate_decisions
-from curate.pipeline.row_rule import RowRule, read_columns
+from curate.pipeline.overlap_rule import find_overlaps
+from curate.pipeline.row_rule import TURNS, RowRule, read_columns
 from curate.pipeline.select import subset_decisions
 from curate.pipeline.stage_spec import RunContext
+from curate.storage.row_table import gather
 
 
 def refine(
     run: RunContext, spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, decisions: DecisionWriter
 ) -> tuple[pl.DataFrame, str]:
-    """Deduplicate the chosen rows, then choose a diverse subset of them.
+    """Take out the chosen rows that a benchmark holds too, deduplicate the others, then choose a diverse subset.
 
     A row that is left out is in no table, so its decision is about what it was made of: the candidate (of a pair the
     chosen one) or the prompt.
@@ -23,7 +26,7 @@ def refine(
     Returns:
         The rows that are left, and a note on the others.
     """
-    notes = ""
+    made, notes = _decontaminate(run, spec, candidates, made, decisions)
     for part, rule in (("dedup", spec.dedup), ("diverse", spec.diverse)):
         if rule is None or made.is_empty():
             continue
@@ -41,6 +44,29 @@ def refine(
         notes += (f"; {left_out:,} left out by {part}" if left_out else "") + note
         made = made.filter(decided["kept"])
     return made, notes
+
+
+def _decontaminate(
+    run: RunContext, spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame, decisions: DecisionWriter
+) -> tuple[pl.DataFrame, str]:
+    """Leave out the rows that overlap a benchmark; return the others, and a note."""
+    if spec.overlap is None or made.is_empty():
+        return made, ""
+    rule, column = spec.overlap
+    turns = TURNS[column]
+    if column == "prompt":
+        compared = gather(candidates.prompts, made["__place"], [column, turns])
+    else:
+        compared = gather(candidates.own, made["__row" if "__row" in made.columns else "chosen"], [column, turns])
+    texts, owner = turn_texts(compared[column], compared[turns])
+    index, semantic = rule.prepare(run)
+    found = find_overlaps(texts, index, semantic)
+    found = found if owner is None else first_overlaps(found, owner, made.height)
+    decided = overlap_decisions(_ids(spec, candidates, made), found, rule.benchmark.rows, "")
+    of_answers = decided.sort("kept", descending=True, maintain_order=True).unique("row_id", keep="first")
+    decisions.write("decontaminate", of_answers.sort("row_id"))
+    left_out = made.height - decided["kept"].sum()
+    return made.filter(decided["kept"]), f"; {left_out:,} left out by decontaminate" if left_out else ""
 
 
 def _ids(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame) -> pl.Series:

@@ -85,7 +85,8 @@ def _settings(entry: Dataset) -> dict[str, Any]:
 
 def _check_keys(state: RunState, name: str, entry: Dataset, step: Step) -> None:
     """Refuse keys of a dataset that are neither its own nor settings of its rule."""
-    known = [*(field for field in Dataset.model_fields if field != "control_of"), *step.required, *step.defaults]
+    own = [field for field in Dataset.model_fields if not field.startswith("control_")]
+    known = [*own, *step.required, *step.defaults]
     for key in _settings(entry):
         if key == "threshold" and key not in {*step.required, *step.defaults}:
             raise UserError(

@@ -25,7 +25,7 @@ from schemas.errors import UserError, unknown
 HERE = Path(__file__).parent.parent
 # Kind of step (the folder) -> the functions a step of that kind may have. The function's name says what it makes.
 FUNCTIONS = {
-    "generate": ("ask", "candidates", "prompts", "write"),
+    "generate": ("ask", "candidates", "prompts", "write", "write_prompts"),
     "score": ("score",),
     "dedup": ("dedup",),
     "select": ("select", "pair", "subset"),

@@ -246,7 +246,7 @@ def test_a_control_can_be_trained_and_evaluated_on(tmp_path):
     more = "models: {m: smollm2-135m}\ntrain:\n  a: {trainer: sft, dataset: s_random, model: m}\n"
     found = recipe(tmp_path, ROWS, views, more)
     assert list(found.datasets) == ["s", "s_random"] and found.train["a"].dataset == "s_random"
-    assert found.datasets["s_random"].control_of == "s" and found.datasets["s_random"].control is None
+    assert found.datasets["s_random"].control_of == "s" and found.datasets["s_random"].control == []
     with pytest.raises(UserError, match="no dataset 's_radom'; did you mean 's_random'"):
         recipe(tmp_path, ROWS, views, more.replace("s_random", "s_radom"))
 

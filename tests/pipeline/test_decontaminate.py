@@ -8,7 +8,7 @@ import pytest
 
 from curate.algorithms.overlap.benchmark_index import make_index
 from curate.api.run import plan, run
-from curate.pipeline.decontaminate import SemanticRule, find_overlaps, nearest_rows, semantic_rule
+from curate.pipeline.overlap_rule import SemanticRule, find_overlaps, nearest_rows, semantic_rule
 from curate.sources.benchmarks import SHIPPED, read_benchmarks
 from curate.storage.store import Store
 from schemas.errors import UserError

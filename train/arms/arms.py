@@ -8,7 +8,7 @@ from schemas.recipe import Recipe, Training
 from schemas.trained_models import is_reward_model
 from train.plan import first_model
 
-LEAST, MOST = 2, 6
+LEAST, MOST = 1, 6
 CONTROL = "random"  # as the name of an arm: the control of the first other arm's dataset
 KINDS = ("train", "datasets")  # sections that may stand before a name: train.sft, datasets.sft
 

@@ -44,7 +44,7 @@ def compare(
     Args:
         recipe: A recipe with a section ``evaluate``, a mapping with its sections, or the path of its file.
         store: The store that holds its datasets, or its folder.
-        arms: 2 to 6 datasets or trainings of the recipe, as a list or joined by commas; ``random`` is the control of
+        arms: 1 to 6 datasets or trainings of the recipe, as a list or joined by commas; ``random`` is the control of
             the first one's dataset. A training brings the trainings that it builds on.
         seeds: The number of seeds, 1 to 100.
         train: The training whose options the datasets are trained with; by default that of each dataset.

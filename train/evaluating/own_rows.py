@@ -4,6 +4,7 @@ Their scorers' names have a slash, which no step's name has. ``value`` is a loss
 
 - ``START_ANSWERS``: of the start model's greedy answer to a general prompt, under this model;
 - ``TEXTS``: of a general text, under this model;
+- ``RECORDED``: of an answer in the recipe's own file of ``retention.answers``, given its prompt, under this model;
 - ``ANSWERS``: this model's greedy answer to a general prompt; ``value`` is its number of tokens;
 - ``START_LOSS``: of this model's answer to a held-out prompt, under the start model.
 
@@ -14,9 +15,10 @@ import polars as pl
 
 SPLIT = "retention"
 START_ANSWERS, TEXTS, ANSWERS = "retention/start_answers", "retention/texts", "retention/answers"
+RECORDED = "retention/recorded"
 START_LOSS = "behaviour/start_loss"
 WIN_RATE = "judge/win_rate"
-OWN = (START_ANSWERS, TEXTS, ANSWERS, START_LOSS, WIN_RATE)
+OWN = (START_ANSWERS, TEXTS, RECORDED, ANSWERS, START_LOSS, WIN_RATE)
 
 
 def scored_rows(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,9 @@
 """Asks the models of an evaluation what shows damage: general prompts, and the losses of texts.
 
 The start model is the first model of ``evaluate.models`` whose engine gives losses here. Each model answers the general
-prompts, and reads the start model's answers to them and the general texts; the start model reads every model's answers
-to some held-out prompts. All of it is greedy or a loss, so the log of replies answers it for every later evaluation.
+prompts, and reads the start model's answers to them, the general texts, and recorded answers of the recipe's own; the
+start model reads every model's answers to some held-out prompts. All of it is greedy or a loss, so the log of replies
+answers it for every later evaluation.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from curate.score.perplexity import score as perplexity
 from curate.steps.model_calls import ModelCalls
 from schemas.errors import Stopped
 from train.evaluating.general.general_set import General, as_messages, item_id
-from train.evaluating.own_rows import ANSWERS, SPLIT, START_ANSWERS, START_LOSS, TEXTS
+from train.evaluating.own_rows import ANSWERS, RECORDED, SPLIT, START_ANSWERS, START_LOSS, TEXTS
 
 MAX_TOKENS = 32  # of an answer to a general prompt
 READ = 32  # held-out prompts whose answers the start model reads
@@ -89,6 +90,10 @@ class Retention:
         texts = pl.Series(general.texts)
         read = self._read(ref, texts, pl.Series(["[]"] * len(texts)), given_prompt=False)
         self._add(name, TEXTS, general.texts, {"response": texts, **read})
+        if general.answers:
+            prompts, recorded = [*general.answers], pl.Series(list(general.answers.values()))
+            read = self._read(ref, recorded, pl.Series(map(as_messages, prompts)), given_prompt=True)
+            self._add(name, RECORDED, prompts, {"response": recorded, **read})
 
     def read_answers(self, answers: dict[str, pl.DataFrame]) -> None:
         """Have the start model read the answers of all models to some held-out prompts, evenly spaced.

@@ -8,10 +8,10 @@ import polars as pl
 
 from curate.algorithms.statistics.intervals import clustered_interval
 from curate.storage.stage import Stage
-from train.evaluating.own_rows import START_ANSWERS, TEXTS, scored_rows
+from train.evaluating.own_rows import RECORDED, START_ANSWERS, TEXTS, scored_rows
 
 MOST_CHANGE = 0.05  # of a perplexity: what is more, and clear of 0, is a warning
-ON = {START_ANSWERS: "{start}'s answers", TEXTS: "general texts"}
+ON = {START_ANSWERS: "{start}'s answers", TEXTS: "general texts", RECORDED: "recorded answers"}
 SCHEMA = {
     "on": pl.String, "model": pl.String, "n": pl.Int64, "failed": pl.Int64, "loss": pl.Float64,
     "perplexity": pl.Float64, "change": pl.Float64, "low": pl.Float64, "high": pl.Float64, "why": pl.String,

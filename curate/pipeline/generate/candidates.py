@@ -43,7 +43,7 @@ def candidates_stage(state: RunState, step: recipes.Step) -> StageSpec:
     """
     where = state.recipe.step_where(step)
     found = find_step("generate", step.use or "", where)
-    if found.makes == "prompts":
+    if found.makes in ("prompts", "write_prompts"):
         raise UserError(f"{where}: generate {found.name!r} makes prompts; it belongs in the section 'prompts'")
     if found.makes == "write":
         return _rewriting_stage(state, step, found, where)

@@ -1,17 +1,26 @@
-"""The verb ``generate`` in ``prompts:``: new prompts that a model makes from those there are, each with its parents."""
+"""The verb ``generate`` in ``prompts:``: new prompts made from those there are, each with its parents.
+
+The name of a step's function says how: ``prompts`` asks a model, ``write_prompts`` needs none.
+"""
 
 import json
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import polars as pl
 
 from curate.pipeline.generate.generate_step import read_generate_step
 from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_multi_turn, read_multi_turn, results
+from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.prompt_keys import family_of
 from curate.pipeline.run_state import RunState
-from curate.pipeline.stage_spec import RunContext, StageSpec
-from curate.steps.find_step import find_step
+from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
+from curate.steps import sql_conditions
+from curate.steps.find_step import Step, find_step
+from curate.steps.settings import check_reads, check_settings
 from curate.storage.polars_types import empty
+from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import Stage, StageWriter
 from schemas import recipe as recipes
 from schemas.errors import UserError
@@ -21,18 +30,20 @@ from schemas.messages import last_text
 
 
 def prompts_stage(state: RunState, step: recipes.Step) -> StageSpec:
-    """Return the stage that adds a model's prompts; with ``keep_seeds: false`` those they were made from are left out.
+    """Return the stage that adds new prompts; with ``keep_seeds: false`` those they were made from are left out.
 
     Raises:
         UserError: There is no such step, or a setting is wrong.
     """
     where = state.recipe.step_where(step)
     found = find_step("generate", step.use or "", where)
-    if found.makes != "prompts":
+    if found.makes not in ("prompts", "write_prompts"):
         raise UserError(f"{where}: generate {found.name!r} makes candidates; it belongs in the section 'completions'")
     keep_seeds = step.settings.get("keep_seeds", True)
     if not isinstance(keep_seeds, bool):
         raise UserError(f"{where}: generate: keep_seeds: expected true or false, found {keep_seeds!r}")
+    if found.makes == "write_prompts":
+        return _writing_stage(state, step, found, keep_seeds)
     generation = read_generate_step(state, step, found, state.prompts, None, ("keep_seeds",))
     turns = read_multi_turn(generation, ("prompt_id", "messages", "family", "tools"))
     build = partial(
@@ -56,15 +67,99 @@ def prompts_stage(state: RunState, step: recipes.Step) -> StageSpec:
 def write_prompts(
     writer: StageWriter, run: RunContext, *, turns: MultiTurn, earlier: list[Stage], keep_seeds: bool, source: str
 ) -> str:
-    """Write the new prompts; one that there is already, also one that was dropped, is joined to it."""
-    ids = [empty("prompts").select("prompt_id"), *(stage.read("prompts", ["prompt_id"]) for stage in earlier)]
-    known = pl.concat(ids)
+    """Write a model's new prompts; one that there is already, also one that was dropped, is joined to it."""
+
+    def made() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        for rows, result, replies in results(turns, writer, run.models.read):
+            yield rows, _prompts(rows, result, replies["model"], source)
+
+    return _write(writer, made(), turns.generation.sampling.n, turns.generation.label, earlier, keep_seeds)
+
+
+def _writing_stage(state: RunState, step: recipes.Step, found: Step, keep_seeds: bool) -> StageSpec:
+    """Return the stage that adds the prompts of a step that asks no model."""
+    where = state.recipe.step_where(step)
+    given = {name: value for name, value in step.settings.items() if name not in ("where", "as", "keep_seeds")}
+    for name in given:
+        if name in SAMPLING_NAMES:
+            raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {name!r}")
+    settings = check_settings(found, given, where, state.recipe.seed)
+    columns, condition = state.prompts.columns(), step.settings.get("where")
+    if condition is not None:
+        sql_conditions.check(condition, columns, f"{where}: where")
+    check_reads(found, list(columns), where)
+    found.call({name: pl.Series(name, [], dtype=pl.String) for name in found.reads}, settings)  # refuses wrong settings
+    condition_columns = sql_conditions.mentioned(condition, list(columns)) if condition else []
+    names = list(dict.fromkeys(["prompt_id", "messages", "family", "tools", *found.reads, *condition_columns]))
+    label = state.label("prompts", "generate", step.name)
+    build = partial(
+        write_made_prompts,
+        seeds=state.prompts.copy(),
+        names=names,
+        step=found,
+        settings=settings,
+        condition=condition,
+        where=where,
+        label=label,
+        earlier=[*state.prompts.stages],
+        keep_seeds=keep_seeds,
+        source=f"generate.{step.name}",
+    )
+    key: dict[str, Any] = {"step": found.name, "settings": settings, "where": condition, "keep_seeds": keep_seeds}
+    key |= input_key(state.prompts, None, names)
+    return StageSpec(label, key, build, partial(_adopt, state, keep_seeds), code=(Step, found.code), in_plan=True)
+
+
+def write_made_prompts(
+    writer: StageWriter,
+    _run: RunContext,
+    *,
+    seeds: RowSet,
+    names: list[str],
+    step: Step,
+    settings: dict[str, Any],
+    condition: str | None,
+    where: str,
+    label: str,
+    earlier: list[Stage],
+    keep_seeds: bool,
+    source: str,
+) -> str:
+    """Write the prompts of a step that asks no model, as ``write_prompts`` does."""
+
+    def made() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        for rows in read_batches(seeds, names):
+            if condition:
+                rows = rows.filter(sql_conditions.holds(rows, condition, f"{where}: where"))
+            yield rows, _prompts(rows, step.call({name: rows[name] for name in step.reads}, settings), None, source)
+
+    return _write(writer, made(), 1, label, earlier, keep_seeds)
+
+
+def _write(
+    writer: StageWriter,
+    batches: Iterator[tuple[pl.DataFrame, pl.DataFrame]],
+    n: int,
+    label: str,
+    earlier: list[Stage],
+    keep_seeds: bool,
+) -> str:
+    """Write new prompts once each, and without ``keep_seeds`` that their seeds are dropped; return a line about it.
+
+    Args:
+        writer: Writes the tables.
+        batches: The seeds, and the rows of ``prompts`` made from them.
+        n: How often the seeds name each seed.
+        label: The stage's label.
+        earlier: The stages that have the prompts there are.
+        keep_seeds: Whether the seeds stay.
+    """
+    known = pl.concat([empty("prompts").select("prompt_id"), *(s.read("prompts", ["prompt_id"]) for s in earlier)])
     new = repeats = rows_in = 0
     seeds = [known.clear()]
-    for rows, result, replies in results(turns, writer, run.models.read):
-        rows_in += rows.height // turns.generation.sampling.n
+    for rows, made in batches:
+        rows_in += rows.height // n
         seeds.append(rows.select("prompt_id").unique(maintain_order=True))
-        made = _prompts(rows, result, replies, source)
         fresh = made.unique("prompt_id", keep="first", maintain_order=True)
         fresh = fresh.join(known, on="prompt_id", how="anti", maintain_order="left")
         known = pl.concat([known, fresh.select("prompt_id")])
@@ -73,7 +168,7 @@ def write_prompts(
     if not keep_seeds:
         decisions = pl.concat(seeds).select(
             row_id="prompt_id",
-            stage=pl.lit(turns.generation.label),
+            stage=pl.lit(label),
             kept=pl.lit(False),
             reason=pl.lit("seed (keep_seeds: false)"),
         )
@@ -94,8 +189,11 @@ def _adopt(state: RunState, keep_seeds: bool, stage: Stage | None) -> None:
         state.prompts.keep(kept, stage)
 
 
-def _prompts(rows: pl.DataFrame, result: pl.DataFrame, last: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Return the new prompts of a batch as rows of ``prompts``; one made from a single other keeps its tools."""
+def _prompts(rows: pl.DataFrame, result: pl.DataFrame, models: pl.Series | None, source: str) -> pl.DataFrame:
+    """Return the new prompts of a batch as rows of ``prompts``; one made from a single other keeps its tools.
+
+    ``models`` are those that were asked about each row, if any was.
+    """
     ids, messages, families = rows["prompt_id"], rows["messages"], rows["family"]
     made = []
     more = [name if name in result.columns else None for name in ("parents", "ground_truth", "note")]
@@ -103,7 +201,7 @@ def _prompts(rows: pl.DataFrame, result: pl.DataFrame, last: pl.DataFrame, sourc
         row = one["row"]
         parents, truth, note = (one[name] if name else None for name in more)
         others = [ids[place] for place in parents or []]
-        note = {**(parse(note) if note else {}), "model": last["model"][row]}
+        note = {**(parse(note) if note else {}), **({} if models is None else {"model": models[row]})}
         text = last_text(parse(one["messages"]), "user")
         parents = list(dict.fromkeys([ids[row], *others]))
         tools = rows["tools"][row] if len(parents) == 1 else None

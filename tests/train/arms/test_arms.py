@@ -60,7 +60,7 @@ def test_the_training_of_datasets_can_be_named(tmp_path: Path):
 @pytest.mark.parametrize(
     ("names", "template", "said"),
     [
-        (["sft"], None, "expected 2 to 6 names"),
+        ([], None, "expected 1 to 6 names"),
         (["sft", "sft"], None, "is the training 'sft', as is the arm 'sft'"),
         (["sft", "curatd"], None, "no arm (a dataset or a training) 'curatd'; did you mean 'curated'?"),
         (["curated", "sft"], None, "train.sft and train.both train on it"),

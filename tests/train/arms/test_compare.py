@@ -148,7 +148,7 @@ def test_unequal_tokens_are_refused_before_training(tiny: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--arms", "curated"], "expected 2 to 6 names"),
+        (["--arms", ","], "expected 1 to 6 names"),
         (["--arms", "curated,randm"], "no arm (a dataset or a training) 'randm'; did you mean"),
         (["--arms", "sft,dpo", "--seeds", "0"], "--seeds: expected a whole number from 1 to 100"),
         (["--arms", "sft,dpo", "--tolerance", "2"], "--tolerance: expected a share from 0 to 0.5"),

@@ -21,14 +21,16 @@ class General(NamedTuple):
     Attributes:
         prompts: The texts of the prompts.
         texts: The texts whose losses are measured.
+        answers: Prompts with recorded answers of the recipe's own, whose losses are measured.
     """
 
     prompts: list[str]
     texts: list[str]
+    answers: dict[str, str]
 
     def key(self) -> str:
         """Return a hash of all of them."""
-        return fingerprint([self.prompts, self.texts])
+        return fingerprint([self.prompts, self.texts, *([self.answers] if self.answers else [])])
 
 
 def general_set(recipe: Recipe) -> General | None:
@@ -41,11 +43,13 @@ def general_set(recipe: Recipe) -> General | None:
     if retention is None:
         return None
     given = {"prompt": retention.prompts, "text": retention.texts}
-    found = [
+    prompts, texts = (
         _rows(FOLDER / f"{key}s.jsonl" if file is None else _own_file(recipe, f"{key}s", file), key)
         for key, file in given.items()
-    ]
-    return General(*found)
+    )
+    answers = retention.answers
+    recorded = _rows(_own_file(recipe, "answers", answers), "prompt", "completion") if answers else {}
+    return General([*prompts], [*texts], recorded)
 
 
 def item_id(text: str) -> str:
@@ -67,21 +71,22 @@ def _own_file(recipe: Recipe, key: str, name: str) -> Path:
     return file
 
 
-def _rows(file: Path, key: str) -> list[str]:
-    """Return the texts of a JSON Lines file, each once."""
-    texts: dict[str, None] = {}
+def _rows(file: Path, key: str, other: str = "") -> dict[str, str]:
+    """Return the texts of a JSON Lines file, each once; with each what the row has under ``other``, or ""."""
+    texts: dict[str, str] = {}
     for raw in read_json_lines(file, Reading()):
         where = f"{file}:{raw.line}"
         if raw.row is None:
             raise UserError(f"{where}: {raw.problem}")
-        texts[_text(raw.row, key, where)] = None
+        texts[_text(raw.row, key, where)] = _text(raw.row, other, where) if other else ""
         if len(texts) > MOST:
             raise UserError(
                 f"{where}: more than {MOST:,} rows; a general set is asked of every model, so keep it small"
             )
     if len(texts) < FEWEST:
-        raise UserError(f"{file}: {len(texts)} rows; expected at least {FEWEST}, each with a {key!r}")
-    return list(texts)
+        needed = f"{key!r} and a {other!r}" if other else repr(key)
+        raise UserError(f"{file}: {len(texts)} rows; expected at least {FEWEST}, each with a {needed}")
+    return texts
 
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:
