@@ -298,3 +298,35 @@ def test_pairs_and_their_control_hold_what_they_promise(tmp_path_factory, scores
         assert all(c.strip() != r.strip() for _, c, r in pairs(store, name))
     counts = per_prompt(store, "preferences", "d")
     assert max(counts.values()) <= most and per_prompt(store, "preferences", "d_random") == counts
+
+
+def test_a_control_over_all_prompts_is_drawn_of_any_prompt(tmp_path):
+    store, said = built(
+        tmp_path,
+        ROWS,
+        """
+        best: {type: sft, select: best_of_n, by: quality, where: quality > 0.8, control: [random, {random: all}]}
+        dpo: {type: preference, select: ranked, by: quality, margin: 0.6, control: {random: all}}
+        tokens: {type: sft, select: rejection, at: 0.8, by: quality, control: {random: all}, match: tokens}""",
+        SPLIT,
+    )
+    within, over = (per_prompt(store, "sft", f"best_random{end}") for end in ("", "_all"))
+    chosen = per_prompt(store, "sft", "best")
+    assert within == chosen and set(over) - set(chosen), "also prompts without an answer that is good enough"
+    assert per_split(store, "sft", "best_random_all") == per_split(store, "sft", "best")
+    assert per_split(store, "preferences", "dpo_random_all") == per_split(store, "preferences", "dpo")
+    assert "tokens for the" in said["tokens_random_all"]
+    assert set(per_prompt(store, "sft", "tokens_random_all")) - set(per_prompt(store, "sft", "tokens"))
+
+
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [
+        ("{random: some}", "expected 'random', '{random: all}', or a list of both"),
+        ("[random, random]", "names the same control twice"),
+        ("random, control_over: all", "'control_over' is set by gristmill"),
+    ],
+)
+def test_a_wrong_control_is_one_line(tmp_path, control, words):
+    with pytest.raises(UserError, match=words):
+        recipe(tmp_path, ROWS, f"s: {{type: sft, by: quality, control: {control}}}")

@@ -294,3 +294,14 @@ def test_a_bad_override_is_refused(tmp_path, override, words):
 def test_the_recipe_file_is_left_as_it_was(tmp_path):
     read(tmp_path, SMALL, "seed=9")
     assert (tmp_path / "r.yaml").read_text() == SMALL
+
+
+def test_a_merged_mapping_is_read_and_its_keys_have_their_lines(tmp_path):
+    text = SMALL.replace(
+        "  two: {trainer: dpo, dataset: sft, model: one}", "  two: {<<: [*one, {logging_steps: 5}], model: one}"
+    )
+    recipe = read(tmp_path, text.replace("one: {trainer", "one: &one {trainer"))
+    assert recipe.train["two"].settings == {"learning_rate": 2e-4, "logging_steps": 5}
+    assert recipe.train["two"].model == "one" and recipe.train["one"].model == "student"
+    at = {name: recipe.where("train", "two", name).rsplit(":", 1)[1] for name in ("model", "trainer", "learning_rate")}
+    assert at == {"model": "14", "trainer": "13", "learning_rate": "13"}

@@ -132,3 +132,12 @@ def test_a_stored_adapter_that_gives_another_model_is_not_kept(tmp_path, ref, mo
         UserError, match=r"train.t: lora: the adapter as stored does not give the model .* r, init_lora"
     ):
         trained(tmp_path, ref, monkeypatch, "{r: 4, init_lora_weights: pissa_niter_4}")
+
+
+def test_a_model_trained_in_bfloat16_is_compared_in_bfloat16(tmp_path, ref, monkeypatch):
+    from train import stored_adapter
+
+    monkeypatch.setattr(stored_adapter, "DIFFERENCE", {stored_adapter.torch.float32: 1e-5})
+    lora = "{r: 4, init_lora_weights: gaussian}, bf16: true"
+    _, made = trained(tmp_path, ref, monkeypatch, lora)
+    assert load(made)[0].dtype == stored_adapter.torch.float32

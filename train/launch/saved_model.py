@@ -31,4 +31,4 @@ def save_model(trainer: Any, job: TrainingJob, folder: Path, start: dict[str, An
         store_change(folder, start)
         note_start(folder, job.ref)
         if not shared:
-            check_stored(trainer.model, job, folder, trainer.accelerator.autocast())
+            check_stored(trainer.model, job, folder)

@@ -88,7 +88,10 @@ def _writing_stage(state: RunState, step: recipes.Step, found: Step, keep_seeds:
     if condition is not None:
         sql_conditions.check(condition, columns, f"{where}: where")
     check_reads(found, list(columns), where)
-    found.call({name: pl.Series(name, [], dtype=pl.String) for name in found.reads}, settings)  # refuses wrong settings
+    try:  # on no rows, so that settings that the step refuses are found first
+        found.call({name: pl.Series(name, [], dtype=pl.String) for name in found.reads}, settings)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     condition_columns = sql_conditions.mentioned(condition, list(columns)) if condition else []
     names = list(dict.fromkeys(["prompt_id", "messages", "family", "tools", *found.reads, *condition_columns]))
     label = state.label("prompts", "generate", step.name)

@@ -49,14 +49,26 @@ def test_own_files_are_relative_to_the_recipe(tmp_path: Path, monkeypatch: pytes
     assert found.key() != shipped.key()
 
 
+def test_recorded_answers_are_read_with_their_prompts(tmp_path: Path):
+    made, shipped = recipe(tmp_path, "{answers: mine.jsonl}"), general_set(recipe(tmp_path / "other"))
+    rows = [json.dumps({"prompt": f"q {i}", "completion": f"a {i}", "metadata": {"i": i}}) for i in range(8)]
+    write(tmp_path / "mine.jsonl", *rows)
+    found = general_set(made)
+    assert found and shipped and found.answers == {f"q {i}": f"a {i}" for i in range(8)} and shipped.answers == {}
+    assert found.key() != shipped.key() and found.prompts == shipped.prompts
+    write(tmp_path / "mine.jsonl", *rows, '{"prompt": "b"}')
+    with pytest.raises(UserError, match="mine.jsonl:9: no key 'prompt' .there are: completion.|no key"):
+        general_set(made)
+
+
 @pytest.mark.parametrize(
     ("retention", "message"),
     [
         ("{promts: a.jsonl}", "no key in evaluate.retention called 'promts'; did you mean 'prompts'?"),
         ("{prompts: 3}", "evaluate.retention.prompts"),
         ("{prompts: ''}", "evaluate.retention.prompts"),
-        ("general.jsonl", "expected false, true or {prompts: FILE, texts: FILE}"),
-        ("[a.jsonl]", "expected false, true or {prompts: FILE, texts: FILE}"),
+        ("general.jsonl", "expected false, true or {prompts: FILE, texts: FILE, answers: FILE}"),
+        ("[a.jsonl]", "expected false, true or {prompts: FILE, texts: FILE, answers: FILE}"),
     ],
 )
 def test_a_wrong_setting_is_an_error_in_one_line(tmp_path: Path, retention: str, message: str):

@@ -16,7 +16,7 @@ from tests.train.tables import recipe_with, rl_rows, write_stage
 from train.evaluating.behaviour import GENERAL, behaviour
 from train.evaluating.comparison import compare_models
 from train.evaluating.evaluation import evaluate_recipe, plan_evaluation
-from train.evaluating.own_rows import ANSWERS, START_ANSWERS, START_LOSS, TEXTS
+from train.evaluating.own_rows import ANSWERS, RECORDED, START_ANSWERS, START_LOSS, TEXTS
 from train.evaluating.retention_changes import retention_changes
 
 pytestmark = [needs("torch"), needs("transformers"), pytest.mark.slow]
@@ -66,6 +66,17 @@ def test_every_model_is_asked_and_read(tmp_path: Path, store: Store, refs):
     assert changes.filter(model="student")["change"].null_count() == 2
     assert changes.filter(model="s")["change"].null_count() == 0 == changes["failed"].sum()
     assert behaviour(stage)["split"].unique(maintain_order=True).to_list() == ["test", GENERAL]
+
+
+def test_recorded_answers_are_read_by_every_model(tmp_path: Path, store: Store, refs):
+    made = recipe(tmp_path, "{prompts: p.jsonl, texts: t.jsonl, answers: a.jsonl}")
+    rows = [json.dumps({"prompt": f"the cat {i}", "completion": f"sings {i}"}) for i in range(N)]
+    (tmp_path / "a.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    stage = evaluated(made, store, refs)
+    found = stage.read("evaluations").filter(scorer=RECORDED)
+    assert found["response"].to_list() == 2 * [f"sings {i}" for i in range(N)] and (found["value"] > 0).all()
+    changes = retention_changes(stage).filter(on="recorded answers")
+    assert changes["n"].to_list() == [N, N] and changes["change"].null_count() == 1
 
 
 def test_replies_are_reused_by_another_evaluation(tmp_path: Path, store: Store, refs):
