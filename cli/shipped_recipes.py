@@ -1,5 +1,6 @@
 """The recipes that come with gristmill: their names and what each does, and copying one to start from."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -22,7 +23,7 @@ def recipe_list() -> str:
 
 
 def copy_recipe(name: str, folder: Path) -> list[Path]:
-    """Copy a shipped recipe, and the files that its sources and its models' ``chat_template`` name, into a folder.
+    """Copy a shipped recipe, and the shipped files that it names, into a folder.
 
     Args:
         name: The recipe's name.
@@ -40,10 +41,8 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     shipped = RECIPES / f"{name}.yaml"
     if not shipped.exists():
         raise unknown("shipped recipe", name, recipe_names())
-    recipe = load_recipe(shipped)
-    paths = [str(step.settings["path"]) for step in recipe.prompts if step.verb == "source"]
-    paths += [str(model.settings.get("chat_template", "")) for model in recipe.models.values()]
-    names = [shipped.name, *(p for p in paths if (RECIPES / p).is_file())]
+    texts = _texts(load_recipe(shipped).model_dump(mode="json", exclude={"path"}))
+    names = [shipped.name, *dict.fromkeys(one for one in texts if one in _files())]
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; --folder takes a folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,3 +53,17 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     for file in names:
         (folder / file).write_bytes((RECIPES / file).read_bytes())
     return [folder / file for file in names]
+
+
+def _files() -> set[str]:
+    """Return the names of the files that recipes read."""
+    return {file.name for file in RECIPES.iterdir() if file.suffix != ".yaml"}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a recipe's values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)

@@ -378,7 +378,12 @@ def test_init_lists_every_shipped_recipe_with_what_it_does(tmp_path):
 
 def test_init_copies_a_recipe_and_never_overwrites_changes(tmp_path):
     done = call(tmp_path, "init", "constraints")
-    assert done.code == 0 and sorted(p.name for p in tmp_path.iterdir()) == ["constraints.yaml", "seeds.jsonl"]
+    assert done.code == 0 and sorted(p.name for p in tmp_path.iterdir()) == [
+        "chat.jinja",
+        "constraints.yaml",
+        "seeds.jsonl",
+        "topics.jsonl",
+    ]
     assert "next: gristmill check constraints.yaml" in done.out
     assert call(tmp_path, "init", "constraints").code == 0, "the same file again does no harm"
     seeds = tmp_path / "seeds.jsonl"
