@@ -62,6 +62,7 @@ def open_store(path: Path, *, create: bool = False) -> "Store":
 
     store = Store(path, create=create)
     store.waiting = lambda message: typer.echo(message, err=True)
+    store.note_killed_runs()
     return store
 
 

@@ -21,6 +21,8 @@ def read_text(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the recipe as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); expected a file that this user can read") from None
     if not text.strip():
         raise UserError(f"{path}: the recipe is empty; 'gristmill init demo' copies one to start from")
     return text

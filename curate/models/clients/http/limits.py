@@ -104,5 +104,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in words, in hours where they are more than one."""
-    return f"{seconds:.3g} s" if seconds <= 3600 else f"{seconds / 3600:.1f} h" if seconds < 1e8 else "for years"
+    """Return seconds in words, in hours where they are many."""
+    if seconds < 1000:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 3600:.1f} h" if seconds < 1e8 else "for years"

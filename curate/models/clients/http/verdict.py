@@ -28,7 +28,8 @@ FLAGGED = _words(
 )  # fmt: skip
 TOO_LONG = _words(
     r"context[ _-]?(?:length|size|window|shift)", r"too long", r"too many (?:input |prompt )?tokens",
-    r"reduce the length", r"exceed\w* .{0,60}(?:context|tokens?\b|length)", r"(?:prompt|input) .{0,40}(?:exceeds|larger than|longer than)",
+    r"reduce the length", r"exceed\w* .{0,60}(?:context|tokens?\b|length)",
+    r"(?:prompt|input) .{0,40}(?:exceeds|larger than|longer than)",
     r"max_model_len", r"request(?: body| entity)? too large", r"payload too large", r"string_above_max_length",
     r"maximum (?:input|prompt|number of tokens)", r"max_new_tokens\W+must be",
 )  # fmt: skip
