@@ -35,7 +35,7 @@ def test_no_run_goes_on_for_ever(tmp_path, kind):
             time.sleep(0.1)
         assert last_run(store)["status"] == "running"
         child.send_signal(kind)
-        _, errors = child.communicate(timeout=60)
+        _, errors = child.communicate(timeout=300)
     if kind == signal.SIGTERM:
         assert child.returncode == 143 and errors.count("error:") == 1 and "Traceback" not in errors, errors
         assert errors.splitlines()[-1].startswith("error: stopped; finished work is kept")
