@@ -91,7 +91,7 @@ def made(folder: Path, name: str, text: str) -> Result:
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(hostile, hostile)
 @example("a[/b]", "[/INST] " + ALL)
 @example("=HYPERLINK(1)\x1b[2J\u202e", "\x9b[31m [/red]")
