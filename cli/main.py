@@ -14,7 +14,8 @@ from cli.chat import command as chat
 from cli.shipped_recipes import recipe_list
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
-from schemas.errors import OneLine, Stopped, UserError, printable
+from cli.terminal import say, terminal_text
+from schemas.errors import OneLine, Stopped, UserError
 from schemas.version import VERSION
 
 MODULES = (run, train, compare, chat, export_model, query, agree)  # the commands, in the order of --help
@@ -38,7 +39,7 @@ for module in MODULES:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gristmill {VERSION}")
+        say(f"gristmill {VERSION}")
         raise typer.Exit()
 
 
@@ -136,7 +137,7 @@ def fail(message: str, code: int, debug: bool) -> NoReturn:
         raise  # noqa: PLE0704 - called while an exception is handled
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     word = "stopped:" if code == 3 else "error:"
-    print(f"\033[31m{word}\033[0m" if colour else word, message, file=sys.stderr)  # noqa: T201 - the one line
+    print(f"\033[31m{word}\033[0m" if colour else word, terminal_text(message), file=sys.stderr)  # noqa: T201 - the one line
     sys.exit(code)
 
 

@@ -21,10 +21,10 @@ OPTIONAL = (
     "response_format",
 )
 
-CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True)
-CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True)
+CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True, most=10_000)
+CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True, most=10_000)
 TIMEOUT = Setting("timeout", NUMBER, "seconds that a reply may take", 600, above_zero=True)
-RETRIES = Setting("retries", int, "how often a request that failed is tried again", 8)
+RETRIES = Setting("retries", int, "how often a request that failed is tried again", 8, most=1_000)
 MAX_WAIT = Setting(
     "max_wait", NUMBER, "seconds waited at most where a server asks to wait (Retry-After)", 120, above_zero=True
 )
