@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def check_stored(model: Any, job: TrainingJob, folder: Path) -> None:
 
 
 @contextmanager
-def _full_precision(model: Any) -> Iterator[None]:
+def _full_precision(model: Any) -> Generator[None]:
     """Have a model compute without the mixed precision (``bf16: true``) that Accelerate prepared it for.
 
     In bfloat16 the adapter's product is rounded beside the frozen weights, and once it is stored, together with them:
