@@ -15,7 +15,7 @@ from cli.shipped_recipes import recipe_list
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
-from schemas.errors import OneLine, Stopped, UserError
+from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
 MODULES = (run, train, compare, chat, export_model, query, agree)  # the commands, in the order of --help
