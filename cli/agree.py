@@ -1,12 +1,12 @@
 """The command ``agree``: how far a score can be relied on, by its agreement with recorded verdicts."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import STORE, RecipeName, StoreFolder, open_store
+from cli.terminal import json_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,12 +59,11 @@ def agree(
     if format == "table":
         _show(found)
     elif format == "json":
-        json.dump(_summary(found) | _parts(found), sys.stdout, ensure_ascii=False, indent=1)
-        sys.stdout.write("\n")
+        sys.stdout.write(json_text(_summary(found) | _parts(found), indent=1) + "\n")
     else:
         for part, rows in _parts(found).items():
             for row in rows:
-                sys.stdout.write(json.dumps({"part": part, **row}, ensure_ascii=False) + "\n")
+                sys.stdout.write(json_text({"part": part, **row}) + "\n")
 
 
 def _summary(found: "Agreement") -> dict[str, Any]:
@@ -97,7 +96,7 @@ def _show(found: "Agreement") -> None:
     if found.at is not None:
         lines.append(f"an answer counts as good from {found.scorer} {found.at:.4g} up")
     for line in (*lines, *found.notes):
-        shown.print(safe(line), markup=False, soft_wrap=True)
+        shown.print(safe(line), soft_wrap=True)
 
 
 def _figures(figures: "pl.DataFrame", by: str) -> list[tuple]:

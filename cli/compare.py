@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.terminal import say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,28 +55,25 @@ def compare(
     The verdict is Student's t over the seeds. What is trained already is reused, and a comparison that was stopped
     goes on. Arms with unequal trained tokens are refused before anything is trained.
     """
+    from cli.output_file import check_output, output_file
     from cli.progress import Bars
-    from schemas.errors import UserError
     from train.arms.compare import compare
 
-    if markdown is not None and not markdown.parent.is_dir():
-        raise UserError(f"--markdown {markdown}: there is no folder {markdown.parent}")
-    if markdown is not None and markdown.is_dir():
-        raise UserError(f"--markdown {markdown}: is a folder; expected a file, such as {markdown / 'comparison.md'}")
+    if markdown is not None:
+        check_output(markdown, "--markdown")
     loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
     with Bars() as bars:
         how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}
         found = compare(loaded, opened, arms, seeds, **how, progress=bars)
     show_compared(found)
     if markdown is not None:
-        markdown.write_text(found.markdown, encoding="utf-8")
-        typer.echo(f"Markdown: {markdown}")
+        with output_file(markdown, "--markdown") as made:
+            made.write_text(found.markdown, encoding="utf-8")
+        say(f"Markdown: {markdown}")
 
 
 def show_compared(found: "Comparison") -> None:
     """Print a comparison: what was trained, the verdicts as a table and in words, the seeds, and its pictures."""
-    from rich.markup import escape
-
     from cli.tables import console, safe, table
     from train.arms.markdown import amounts
 
@@ -86,16 +84,16 @@ def show_compared(found: "Comparison") -> None:
         lower = ", lower is better" if rows["better"][0] == "lower" else ""
         size = f"{rows['prompts'].max():,} prompts, {rows['families'].max():,} families"
         title = safe(f"{scorer}{f' on {split}' if split else ''}: {size}{lower}", 100)
-        shown.print(table(f"\n{escape(title)}", HEAD, [_row(row) for row in rows.iter_rows(named=True)]))
+        shown.print(table(f"\n{title}", HEAD, [_row(row) for row in rows.iter_rows(named=True)]))
     shown.print()
     for line in found.of_arms:
-        shown.print(safe(line, 1000), markup=False, soft_wrap=True)
+        shown.print(safe(line, 1000), soft_wrap=True)
     for line in found.stage.warnings:
-        shown.print(safe(f"warning: {line}", 1000), markup=False, soft_wrap=True)
+        shown.print(safe(f"warning: {line}", 1000), soft_wrap=True)
     for line in _seed_lines(found.seeds):
-        shown.print(safe(line, 1000), markup=False, soft_wrap=True)
+        shown.print(safe(line, 1000), soft_wrap=True)
     pictures = [found.drawing, *([found.picture] if found.picture else [])]
-    typer.echo(f"drawing: {' and '.join(map(str, pictures))}   id: {found.stage.stage_id}")
+    say(f"drawing: {' and '.join(map(str, pictures))}   id: {found.stage.stage_id}")
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 import polars as pl
-import typer
 
 from cli.options import command_line, open_store, read_recipe
 from cli.tables import safe
+from cli.terminal import say
 
 SPLITS = ("identity", "other")  # the demo's held-out questions: on the name, and on other things
 TRY = (
@@ -41,11 +41,11 @@ def finish_demo(recipe: Path, store: Path, overrides: list[str] | None, started:
         bars.say(f"{_time_since(started)} in all")
     show_evaluation(result)
     for line in what_was_learnt(result.answers, loaded.values.get("assistant", "")):
-        typer.echo(line)
-    typer.echo(f"\nThe store is {opened.path}. It keeps every answer, score and decision. Commands to try next:")
+        say(line)
+    say(f"\nThe store is {opened.path}. It keeps every answer, score and decision. Commands to try next:")
     for query in TRY:
-        typer.echo(f"\n  {command_line('sql', query, store=store)}")
-    typer.echo(f"\n  {command_line('show', store=store)}")
+        say(f"\n  {command_line('sql', query, store=store)}")
+    say(f"\n  {command_line('show', store=store)}")
 
 
 def _time_since(started: float) -> str:

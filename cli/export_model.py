@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.options import STORE, Overrides, StoreFolder, read_recipe
+from cli.terminal import say
 
 
 def export_model(
@@ -60,9 +61,9 @@ def export_model(
         llama_cpp=llama_cpp,
         outtype=outtype,
         check=check,
-        say=lambda line: typer.echo(f"  {line}", err=True),
+        say=lambda line: say(f"  {line}", err=True),
     )
-    typer.echo(f"{done.format}: {done.path}")
+    say(f"{done.format}: {done.path}")
 
 
 COMMANDS = (export_model,)

@@ -4,6 +4,7 @@ import os
 import select
 import sys
 import warnings
+from contextlib import nullcontext
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,7 +12,10 @@ import typer
 from cli import agree, compare, export_model, query, run, train
 from cli.chat import command as chat
 from cli.shipped_recipes import recipe_list
-from schemas.errors import OneLine, Stopped, UserError
+from cli.sigterm import sigterm_raises
+from cli.system_errors import system_error
+from cli.terminal import say, terminal_text
+from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
 MODULES = (run, train, compare, chat, export_model, query, agree)  # the commands, in the order of --help
@@ -35,7 +39,7 @@ for module in MODULES:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gristmill {VERSION}")
+        say(f"gristmill {VERSION}")
         raise typer.Exit()
 
 
@@ -52,12 +56,20 @@ def options(
 def main() -> None:
     """Run the command line.
 
-    Exits 0 on success, 2 on a mistake of the user's, 1 on a failure, 3 where a budget is used up, 130 on Ctrl-C.
+    Exits 0 on success, 2 on a mistake of the user's, 1 on a failure, 3 where a budget is used up, 130 on Ctrl-C, 143 on
+    SIGTERM.
     """
     debug = "--debug" in sys.argv or bool(os.environ.get("GRISTMILL_DEBUG"))
     arguments = ["--debug"] * debug + [a for a in sys.argv[1:] if a != "--debug"]  # it may be anywhere
     if not debug:  # a user can do nothing about other libraries' deprecations
         warnings.simplefilter("ignore")
+    # A chat has no run to close, and Ctrl-C does not end it.
+    with nullcontext([]) if "chat" in arguments[:2] else sigterm_raises() as terminated:
+        _run(arguments, terminated, debug)
+
+
+def _run(arguments: list[str], terminated: list[int], debug: bool) -> NoReturn:
+    """Run a command, and exit; ``terminated`` has something in it once SIGTERM has come."""
     try:
         code = app(args=arguments, standalone_mode=False)
         if code == 130:  # Typer returns it for Ctrl-C, and prints nothing
@@ -66,7 +78,7 @@ def main() -> None:
     except OneLine as error:
         fail(str(error), 2 if isinstance(error, UserError) else 3 if isinstance(error, Stopped) else 1, debug)
     except KeyboardInterrupt:
-        fail(_stopped(arguments), 130, debug)
+        fail(_stopped(arguments), 143 if terminated else 130, debug)
     except BrokenPipeError as error:
         _end_unread(error, arguments, debug)
     except SystemExit as end:
@@ -113,6 +125,9 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
     if any(text in str(error).lower() for text in DISK_FULL):
         kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)
+    outside = system_error(error)
+    if outside is not None:
+        fail(printable(outside), 1, debug)
     fail(f"{type(error).__name__}: {_one_line(str(error))} (this is a bug in gristmill; --debug shows where)", 1, debug)
 
 
@@ -122,7 +137,7 @@ def fail(message: str, code: int, debug: bool) -> NoReturn:
         raise  # noqa: PLE0704 - called while an exception is handled
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     word = "stopped:" if code == 3 else "error:"
-    print(f"\033[31m{word}\033[0m" if colour else word, message, file=sys.stderr)  # noqa: T201 - the one line
+    print(f"\033[31m{word}\033[0m" if colour else word, terminal_text(message), file=sys.stderr)  # noqa: T201 - the one line
     sys.exit(code)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.terminal import say
+
 if TYPE_CHECKING:
     from curate.storage.store import Store
     from schemas.progress import StageWarning
@@ -61,7 +63,8 @@ def open_store(path: Path, *, create: bool = False) -> "Store":
     from curate.storage.store import Store
 
     store = Store(path, create=create)
-    store.waiting = lambda message: typer.echo(message, err=True)
+    store.waiting = lambda message: say(message, err=True)
+    store.note_killed_runs()
     return store
 
 

@@ -8,6 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, 
 from rich.table import Column
 from rich.text import Text
 
+from cli.plain_console import PlainConsole
+from cli.terminal import terminal_text
 from schemas.errors import printable
 from schemas.progress import Progress, StageWarning
 
@@ -21,7 +23,7 @@ class Bars(Progress):
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to ``console``, stderr by default."""
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or PlainConsole(stderr=True)
         wide = self.console.width >= WIDE
         self.label = LONG if wide else SHORT
         self.bars = rich.progress.Progress(
@@ -29,7 +31,7 @@ class Bars(Progress):
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=28 if wide else 8),
             MofNCompleteColumn(),
-            *([TextColumn("{task.fields[unit]}"), TimeElapsedColumn()] if wide else []),
+            *([TextColumn("{task.fields[unit]}", markup=False), TimeElapsedColumn()] if wide else []),
             TextColumn("{task.fields[note]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
             console=self.console,
             expand=True,  # so that the figures get what is left, and not the other columns less than they need
@@ -55,7 +57,7 @@ class Bars(Progress):
             short = label if len(label) <= self.label else f"{label[: self.label - 1]}\u2026"
             self.task = self.bars.add_task(printable(short), total=total, unit=unit, note="")
             if not self.console.is_terminal and total and unit != "rows":
-                self.console.print(f"  {label}: {total:,} {unit} ...")
+                self.console.print(Text(f"  {printable(label)}: {total:,} {unit} ..."))
 
     def advance(self, done: int, note: str = "") -> None:
         """Advance the bar."""
@@ -81,16 +83,16 @@ class Bars(Progress):
 
     def say(self, message: str) -> None:
         """Print a line."""
-        self.console.print(message, markup=False, soft_wrap=True)
+        self.console.print(Text(terminal_text(message)), soft_wrap=True)
 
     def detail(self, line: str) -> None:
         """Print a line."""
-        self.console.print(printable(line), markup=False, soft_wrap=True)
+        self.console.print(Text(printable(line)), soft_wrap=True)
 
     def status(self, line: str) -> None:
         """Print a line, where there is no bar that shows it."""
         if not self.console.is_terminal:
-            self.console.print(printable(line), markup=False, soft_wrap=True)
+            self.console.print(Text(printable(line)), soft_wrap=True)
 
     def warn(self, warning: StageWarning) -> None:
         """Print a warning."""

@@ -19,6 +19,7 @@ from cli.options import (
     read_recipe,
 )
 from cli.shipped_recipes import RECIPES, copy_recipe, recipe_names
+from cli.terminal import say
 
 if TYPE_CHECKING:
     from curate.api.run_result import RunResult
@@ -39,12 +40,12 @@ def demo(
 
     started = time.monotonic()
     recipe = folder / "demo.yaml"
-    if recipe.exists() and recipe.read_bytes() != (RECIPES / "demo.yaml").read_bytes():
-        typer.echo(f"{recipe} is not this version's demo and is used as it is; remove it to get the new one", err=True)
-    if not recipe.exists():
+    if recipe.is_file() and recipe.read_bytes() != (RECIPES / "demo.yaml").read_bytes():
+        say(f"{recipe} is not this version's demo and is used as it is; remove it to get the new one", err=True)
+    if not recipe.is_file():
         copy_recipe("demo", folder)
-        typer.echo(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
-        typer.echo("it takes some five minutes on two cores; if you stop it, run it again to continue", err=True)
+        say(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
+        say("it takes some five minutes on two cores; if you stop it, run it again to continue", err=True)
     _build(recipe, store, overrides)
     finish_demo(recipe, store, overrides, started)
 
@@ -58,8 +59,8 @@ def init(
 ) -> None:
     """Copy a shipped recipe, with the prompts that it reads."""
     for file in copy_recipe(name, folder):
-        typer.echo(f"wrote {file}")
-    typer.echo(f"next: {command_line('check', folder / f'{name}.yaml')}")
+        say(f"wrote {file}")
+    say(f"next: {command_line('check', folder / f'{name}.yaml')}")
 
 
 def check(
@@ -112,11 +113,11 @@ def run(
     if result.waits_for:
         train = command_line("train", recipe, result.waits_for, *flag, store=store)
         again = command_line("run", recipe, *flag, store=store)
-        typer.echo(f"the other stages wait for the training {result.waits_for!r}; next: {train}   then: {again}")
+        say(f"the other stages wait for the training {result.waits_for!r}; next: {train}   then: {again}")
     else:
-        typer.echo(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
+        say(f"store: {store}   next: {shown}   or: {command_line('train', recipe, *flag, store=store)}")
     if limited:
-        typer.echo(
+        say(
             f"a smoke run on the first {result.recipe.limit:,} rows of each source; sql, show and why find it with "
             f"--recipe {name}"
         )
@@ -139,12 +140,12 @@ def steps(
     if kind is not None and kind not in kinds:
         raise unknown("kind of step", kind, kinds)
     for one in [kind] if kind else kinds:
-        typer.echo(f"{one}:")
+        say(f"{one}:")
         for name in trainer_names() if one == "train" else step_names(one):
             summary = _trainer_line(name) if one == "train" else step_summary(one, name)
-            typer.echo(f"  {name:<18} {summary.replace('``', '')}")
+            say(f"  {name:<18} {summary.replace('``', '')}")
         if one in UNLISTED:
-            typer.echo(UNLISTED[one])
+            say(UNLISTED[one])
 
 
 def _trainer_line(name: str) -> str:

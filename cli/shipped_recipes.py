@@ -1,5 +1,6 @@
 """The recipes that come with gristmill: their names and what each does, and copying one to start from."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,15 +45,29 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     texts = _texts(load_recipe(shipped).model_dump(mode="json", exclude={"path"}))
     names = [shipped.name, *dict.fromkeys(one for one in texts if one in _files())]
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; --folder takes a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in names:
-        target = folder / file
-        if target.exists() and target.read_bytes() != (RECIPES / file).read_bytes():
-            raise UserError(f"{target} exists and differs from the shipped one; remove it, or name another --folder")
-    for file in names:
-        (folder / file).write_bytes((RECIPES / file).read_bytes())
+        raise UserError(f"{folder}: is no folder; --folder takes a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = [file for file in names if not _is_there(folder / file, file)]
+        for file in missing:
+            (folder / file).write_bytes((RECIPES / file).read_bytes())
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: can't be written: {error.strerror}") from None
     return [folder / file for file in names]
+
+
+def _is_there(target: Path, file: str) -> bool:
+    """Return whether a file is there already, also through a link; raise ``UserError`` where something else is."""
+    from schemas.errors import UserError
+
+    if not os.path.lexists(target):
+        return False
+    what = "a folder" if target.is_dir() else "no plain file"
+    if not target.is_file():
+        raise UserError(f"{target} exists and is {what}; remove it, or name another --folder")
+    if target.read_bytes() != (RECIPES / file).read_bytes():
+        raise UserError(f"{target} exists and differs from the shipped one; remove it, or name another --folder")
+    return True
 
 
 def _files() -> set[str]:

@@ -1,8 +1,8 @@
 """Prints query results: as tables for a person, as JSON, CSV or Parquet for a program."""
 
-import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
@@ -13,6 +13,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from cli.output_file import check_output, output_file
+from cli.plain_console import PlainConsole
+from cli.terminal import json_text, terminal_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +32,7 @@ SEPARATOR = 3  # characters between two columns
 
 def console() -> Console:
     """Return the console for tables on stdout; it is wide in a pipe, so that nothing is cut."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200")))
+    return PlainConsole(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200")))
 
 
 def safe(value: Any, length: int = 400) -> str:
@@ -109,6 +113,9 @@ def without_columns(
 def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Path | None, limit: int) -> None:
     """Run a query and write its result. A file is written whole and then renamed.
 
+    CSV in a file or a pipe has each value exactly, also one that begins with ``=``, which a spreadsheet would run as a
+    formula: a mark before it would change the data. JSON has escapes for controls, which are the same value.
+
     Args:
         con: The connection to the store's tables.
         query: The query.
@@ -126,8 +133,8 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
 
     if format == "parquet" and output is None and sys.stdout.isatty():
         raise UserError("a terminal cannot show the format parquet; name a file with --output FILE")
-    if output is not None and not output.parent.is_dir():
-        raise UserError(f"{output}: there is no folder {output.parent}")
+    if output is not None:
+        check_output(output, "--output")
     try:
         if not con.extract_statements(query):
             raise UserError('SQL: the query is empty; expected one such as "SELECT * FROM prompts LIMIT 5"')
@@ -136,11 +143,8 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
         elif output is None:
             _to_text(con.execute(query), format, sys.stdout, limit)
         else:
-            with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-                temporary = Path(folder) / "result"
-                with open(temporary, "w", encoding="utf-8", newline="") as file:
-                    _to_text(con.execute(query), format, file, limit)
-                temporary.replace(output)
+            with output_file(output, "--output") as made, open(made, "w", encoding="utf-8", newline="") as file:
+                _to_text(con.execute(query), format, file, limit)
     except duckdb.Error as error:
         raise UserError(f"SQL: {one_line(error)}") from None
 
@@ -167,39 +171,51 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
 
 def story(history: "RowHistory", out: TextIO) -> None:
     """Print a row's history."""
-    out.write(history.title + "\n")
+    out.write(safe(history.title, 1000) + "\n")
     for heading, lines in history.parts:
-        out.write(f"\n{heading}\n")
+        out.write(f"\n{safe(heading, 1000)}\n")
         out.writelines(f"  {safe(line, 1000)}\n" for line in lines)
+
+
+class _OnTerminal:
+    """Writes to a terminal what can't steer it; a file and a pipe get the data exactly."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def write(self, text: str) -> int:
+        return self.out.write(terminal_text(text))
 
 
 def _to_parquet(con: "duckdb.DuckDBPyConnection", query: str, output: Path | None) -> None:
     from schemas.errors import UserError
 
-    with tempfile.TemporaryDirectory(dir=output.parent if output else None) as folder:
-        temporary = Path(folder) / "result.parquet"
-        relation = con.sql(query)
-        if relation is None:  # a statement that returns no rows
-            raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
-        relation.write_parquet(str(temporary), compression="zstd")
-        if output is None:
-            sys.stdout.buffer.write(temporary.read_bytes())
-        else:
-            temporary.replace(output)
+    relation = con.sql(query)
+    if relation is None:  # a statement that returns no rows
+        raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
+    if output is not None:
+        with output_file(output, "--output") as made:
+            relation.write_parquet(str(made), compression="zstd")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "result.parquet"
+        relation.write_parquet(str(made), compression="zstd")
+        with made.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limit: int) -> None:
     columns = [column[0] for column in result.description or []]
     if format == "table":
         rows = result.fetchmany(limit + 1)
-        shown = console() if out is sys.stdout else Console(file=out, width=200)
+        shown = console() if out is sys.stdout else PlainConsole(file=out, width=200)
         shown.print(table(None, columns, rows[:limit]))
         if len(rows) > limit:
             shown.print(f"... the first {limit} rows; --limit shows more, --format jsonl all")
     elif format == "csv":
         import csv
 
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(_OnTerminal(out) if out.isatty() else out, lineterminator="\n")
         writer.writerow(columns)
         while rows := result.fetchmany(5000):
             writer.writerows(rows)
@@ -213,7 +229,7 @@ def _to_json(result: "duckdb.DuckDBPyConnection", columns: list[str], out: TextI
         out.write("[")
     while rows := result.fetchmany(5000):
         for row in rows:
-            text = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str)
+            text = json_text(dict(zip(columns, row, strict=True)), default=str)
             out.write(text + "\n" if lines else ("\n" if first else ",\n") + text)
             first = False
     if not lines:

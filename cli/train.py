@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.terminal import say
 
 
 def train(
@@ -34,9 +35,9 @@ def train(
     with Bars() as bars:
         models = train(loaded, opened, names, bars)
     for name, model in models.items():
-        typer.echo(f"{name}: {model.path}")
+        say(f"{name}: {model.path}")
         if model.curves is not None:
-            typer.echo(f"{name}, its curves: {model.curves}")
+            say(f"{name}, its curves: {model.curves}")
 
 
 def evaluate(

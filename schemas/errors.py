@@ -47,6 +47,10 @@ class Stopped(OneLine):
         self.result = result
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: the process ends as on Ctrl-C, but nobody sits at it."""
+
+
 class BadRow(ValueError):
     """One row cannot be read. The message is one line that says what was found and what was expected, not where."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.benchmark import Benchmark
+from schemas.requests import MOST_SAMPLES
 from schemas.sections import Open, Strict
 
 
@@ -47,12 +48,12 @@ class Evaluation(Strict):
         benchmark: Benchmarks of others, beside the prompts; none by default.
     """
 
-    models: list[str]
+    models: list[str] = Field(min_length=1)
     dataset: str
     by: list[str]
     split: str | list[str] | None = None
-    n: int = Field(default=1, ge=1)
-    temperature: float = Field(default=0.0, ge=0)
+    n: int = Field(default=1, ge=1, le=MOST_SAMPLES)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_tokens: int = Field(default=256, ge=1)
     retention: Retention | None = Retention()
     judge: AnswerJudge | None = None

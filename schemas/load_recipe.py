@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.benchmark import Benchmark
+from schemas.check_names import check_names, check_numbers
 from schemas.check_rounds import check_rounds
 from schemas.controls import with_controls
 from schemas.errors import UserError, kind_of, unknown
@@ -19,7 +20,7 @@ from schemas.recipe import SPLIT_SETTINGS, Budget, EarlyStopping, Recipe
 from schemas.recipe_values import check_override, with_values
 from schemas.rounds import Rounds
 from schemas.trained_models import check_trained_models, with_trained_scorers
-from schemas.yaml_file import override, parse, plain_values, read_text
+from schemas.yaml_file import checked_number, override, parse, plain_values, read_text
 
 PROMPT_VERBS = ("source", "generate", "dedup", "decontaminate", "score", "filter", "select")
 IN_PYTHON = "recipe"  # stands for the file's name where the recipe is a mapping
@@ -57,6 +58,7 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
         check_override(data, text)
         override(data, text)
     data = with_values(data, lambda keys: _place(keys, path, lines))
+    check_names(data, lambda keys: _place(keys, path, lines))
     for section, verbs in (("prompts", PROMPT_VERBS), ("completions", COMPLETION_VERBS)):
         if section in data:
             data[section] = _steps(data[section], section, verbs, path, lines)
@@ -68,6 +70,7 @@ def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | N
         raise _first_error(error, path, lines) from None
     loaded = with_trained_scorers(with_controls(loaded))
     _check_references(loaded)
+    check_numbers(loaded)
     return loaded
 
 
@@ -86,7 +89,7 @@ def _plain(value: Any, key: str = "") -> Any:
     if isinstance(value, PurePath):
         return str(value)
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value == value):
-        return value
+        return checked_number(value, lambda: f"{IN_PYTHON}: {key}: ")
     raise UserError(f"{IN_PYTHON}: {key}: expected text, a number, a list or a mapping, found {value!r:.80}")
 
 

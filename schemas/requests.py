@@ -17,8 +17,7 @@ from schemas.messages import Message
 # (its loss); how likely each token of a text is to it; whether a program passes its tests (the sandbox). An engine's
 # file says which of them it serves.
 Task = Literal["generate", "reward", "loss", "tokens", "run"]
-
-
+MOST_SAMPLES = 100_000  # of one prompt
 _NULL_CONTENT_LAST = re.compile(r'"content"\s*:\s*null[^{}\[\]]*\}\s*\]\s*\Z')  # may also end in another key
 
 

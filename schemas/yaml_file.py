@@ -1,13 +1,28 @@
-"""Read YAML 1.2 with the line of every key, so that an error can name it, and apply ``--set`` overrides."""
+"""Read YAML 1.2 with the line of every key, so that an error can name it, and apply ``--set`` overrides.
 
+The work is bounded, whatever the text: it has at most ``LARGEST`` bytes, ``DEEPEST`` levels and ``MOST_VALUES`` values,
+where an alias counts as all that it stands for.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from schemas.errors import UserError, kind_of, nearest
+
+LARGEST = 500_000  # bytes
+DEEPEST = 64  # levels of lists and mappings
+MOST_VALUES = 20_000
+GREATEST = 2**63  # above any number that means something, and what our libraries take
+OPENED = re.compile(rf"(?:[\[{{]\s*){{{DEEPEST + 1}}}")  # found before ruamel looks ahead from each, for long
+DIGITS = re.compile(r"\d{1000,}")
 
 
 def read_text(path: Path) -> str:
@@ -18,9 +33,17 @@ def read_text(path: Path) -> str:
         siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
         raise UserError(f"{path}: no such recipe{nearest(path.name, siblings)}")
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        text = io.StringIO(raw[:LARGEST].decode(), newline=None).read()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
+        if len(raw) > LARGEST:
+            raise _too_large(path) from None
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the recipe as UTF-8") from None
+    if len(raw) > LARGEST:
+        raise _too_large(path)
     if not text.strip():
         raise UserError(f"{path}: the recipe is empty; 'gristmill init demo' copies one to start from")
     return text
@@ -28,14 +51,39 @@ def read_text(path: Path) -> str:
 
 def parse(text: str, path: Path) -> Any:
     """Return YAML text as ruamel's nodes, which know their lines; raise ``UserError`` naming the line."""
+    opened = OPENED.search(text)
+    if opened:
+        raise _too_deep(f"{path}:{text.count(chr(10), 0, opened.start()) + 1}")
+    reader = YAML(typ="rt")
+    reader.max_depth = DEEPEST
     try:
-        return YAML(typ="rt").load(text)
+        return reader.load(text)
+    except MaxDepthExceededError as error:
+        line = (error.problem_mark or error.context_mark).line + 1
+        raise _too_deep(f"{path}:{line}") from None
+    except RecursionError:
+        raise _too_deep(str(path)) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise UserError(f"{path}:{line}: not YAML: {error.problem or error.context}") from None
     except YAMLError as error:
         raise UserError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+    except (AttributeError, TypeError, LookupError):  # of ruamel's, for a mapping that is merged into itself
+        raise UserError(f"{path}: not YAML: a value can't be made; is a mapping merged (<<) into itself?") from None
+    except (ValueError, OverflowError) as error:  # a number or a date that Python does not have
+        long = DIGITS.search(text)
+        line = f":{text.count(chr(10), 0, long.start()) + 1}" if long else ""
+        what = f"a number of {len(long[0]):,} digits; expected one below 2^63" if long else str(error)
+        raise UserError(f"{path}{line}: not a value: {what}") from None
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path}: has more than {LARGEST:,} bytes, the most of a recipe; a source holds the data")
+
+
+def _too_deep(place: str) -> UserError:
+    return UserError(f"{place}: lists and mappings are nested more than {DEEPEST} levels deep, the most of a recipe")
 
 
 def plain_values(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> Any:
@@ -48,26 +96,64 @@ def plain_values(node: Any, path: tuple[str | int, ...], lines: dict[str, int], 
         file: The file that an error names.
 
     Raises:
-        UserError: A value is not text, a number, true, false or null, such as a date.
+        UserError: A value is not text, a number, true, false or null, such as a date; a key is no name; or there are
+            more values, or levels of them, than a recipe may have.
     """
+    return _plain(node, path, lines, file, iter(range(MOST_VALUES)))
+
+
+def _plain(node: Any, path: tuple[str | int, ...], lines: dict[str, int], file: Path, left: Iterator[int]) -> Any:
+    """Do the work of ``plain_values``; ``left`` has an item for each value that there may still be."""
+    if next(left, None) is None:
+        raise UserError(
+            f"{_place(path, lines, file)}more than {MOST_VALUES:,} values, the most of a recipe; an alias (*name) "
+            f"counts as all that it stands for"
+        )
+    if len(path) > DEEPEST:  # by an alias within what it stands for
+        raise _too_deep(f"{file}:{lines.get('/'.join(map(str, path[:1])), 1)}")
     if isinstance(node, CommentedMap):
+        names = {key: _name(key, _line(node, key), file) for key in node}
+        if len(set(names.values())) < len(names):
+            raise UserError(f"{_place(path, lines, file)}a key is there twice, as a number and as text")
         for key in node:
             lines["/".join(map(str, (*path, key)))] = _line(node, key)
-        return {str(k): plain_values(v, (*path, k), lines, file) for k, v in node.items()}
+        return {name: _plain(node[key], (*path, key), lines, file, left) for key, name in names.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
             lines["/".join(map(str, (*path, index)))] = node.lc.item(index)[0] + 1
-        return [plain_values(v, (*path, i), lines, file) for i, v in enumerate(node)]
+        return [_plain(v, (*path, i), lines, file, left) for i, v in enumerate(node)]
+    return _scalar(node, lambda: _place(path, lines, file))
+
+
+def _scalar(node: Any, place: Callable[[], str]) -> Any:
+    """Return ruamel's text, number, truth value or null as Python's."""
     if isinstance(node, bool) or node is None:
         return node
     for kind in (int, float, str):
         if isinstance(node, kind):
-            return kind(node)
+            return checked_number(kind(node), place)
+    raise UserError(f"{place()}expected text or a number, found {str(node)!r} ({kind_of(node)}); quote it")
+
+
+def checked_number(value: Any, place: Callable[[], str]) -> Any:
+    """Return a value; raise ``UserError``, which begins with ``place()``, for a number that is too great."""
+    if isinstance(value, int) and abs(value) >= GREATEST:
+        found = f"{value:.3g}" if abs(value) < 10**300 else "a number of over 300 digits"
+        raise UserError(f"{place()}expected a number below 2^63, found {found}")
+    return value
+
+
+def _place(path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> str:
+    """Return how an error about a value begins: ``r.yaml:7: split.test: ``."""
     line, key = lines.get("/".join(map(str, path))), ".".join(map(str, path))
-    raise UserError(
-        f"{file}{f':{line}' if line else ''}: {key + ': ' if key else ''}expected text or a number, found "
-        f"{str(node)!r} ({kind_of(node)}); quote it"
-    )
+    return f"{file}{f':{line}' if line else ''}: {key + ': ' if key else ''}"
+
+
+def _name(key: Any, line: int, file: Path) -> str:
+    """Return a key as text; raise ``UserError`` for one that is no name: null, true, a date, a list."""
+    if isinstance(key, str | int | float) and not isinstance(key, bool):
+        return str(key)
+    raise UserError(f"{file}:{line}: expected a name as a key, found {str(key)!r:.80} ({kind_of(key)}); quote it")
 
 
 def _line(node: CommentedMap, key: Any) -> int:

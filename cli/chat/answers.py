@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from cli.chat.columns import Columns, column_width
 from cli.chat.text import safe_text
+from cli.terminal import terminal_text
 
 if TYPE_CHECKING:
     from curate.api.chat import ChatSession
@@ -72,6 +73,7 @@ class Printer:
     def note(self, text: str) -> None:
         """Say something about an answer or the conversation, on a line of its own on standard error."""
         coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        text = terminal_text(text)
         print(f"{DIM}{text}{PLAIN}" if coloured else text, file=sys.stderr, flush=True)  # noqa: T201 - made safe
 
     def show(self, text: str, asking: Asking) -> None:

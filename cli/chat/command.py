@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import STORE, StoreFolder, open_store, read_recipe
+from cli.terminal import say
 
 if TYPE_CHECKING:
     from curate.models.model_ref import ModelRef
@@ -66,8 +67,6 @@ def chat(
 
     In a pipe each line of the input is a turn, and the answers alone are printed. Nothing is written to the store.
     """
-    from rich.markup import escape
-
     from cli.chat.answers import Printer
     from cli.chat.input import is_terminal
     from cli.chat.loop import Conversation
@@ -82,14 +81,14 @@ def chat(
     opened, settings, text = _store(store), _settings(overrides or []), _system_text(system)
     refs = {name: chat_model(name, opened, loaded, settings) for name in models}
     for which in filter(None, (which_training(name, opened, loaded) for name in models if "engine" not in settings)):
-        typer.echo(which, err=True)
+        say(which, err=True)
     terminal = is_terminal() and not as_json
     how: dict[str, Any] = {"system": text, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     with ExitStack() as stack:
         sessions = {}
         for name, ref in refs.items():
             with Bars() as bars:
-                bars.begin(f"load {escape(name)}", unit="")
+                bars.begin(f"load {name}", unit="")
                 made = ChatSession(ref, **how, seed=seed, progress=bars)
                 sessions[name] = stack.enter_context(made)
                 seed = made.asked.seed

@@ -9,11 +9,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import typer
-
 from cli.chat.answers import Printer
 from cli.chat.input import Inputs, Line
 from cli.chat.text import safe_text
+from cli.terminal import say
 from schemas.errors import OneLine, UserError, printable
 
 if TYPE_CHECKING:
@@ -152,4 +151,4 @@ class Conversation:
 
     def _help(self, rest: str) -> None:
         lines = [f"  {name:8} {meaning}" for name, meaning in HELP.items()]
-        typer.echo("\n".join([*lines, *(f"  {line}" for line in MORE_HELP)]), err=not self.terminal)
+        say("\n".join([*lines, *(f"  {line}" for line in MORE_HELP)]), err=not self.terminal)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import typer
-
 from cli.options import command_line
 from cli.tables import console, table
+from cli.terminal import say
 from schemas.check_rounds import round_scorer, round_split, round_training
 from schemas.errors import printable
 from train.rounds.state import RoundsState
@@ -30,6 +29,6 @@ def show_best(state: RoundsState, store: Path) -> None:
     training = round_training(state.recipe)
     title = model_title(state, best.number)
     highest = "" if state.best else ", the best of the rounds"
-    typer.echo(printable(f"{title}{highest}: {best.stage(training).folder('model')}"))
+    say(printable(f"{title}{highest}: {best.stage(training).folder('model')}"))
     why = command_line("why", title, store=store)
-    typer.echo(f"next: {command_line('export-model', title, 'FOLDER', store=store)}   or: {why}")
+    say(f"next: {command_line('export-model', title, 'FOLDER', store=store)}   or: {why}")

@@ -15,7 +15,7 @@ def html_table(title: str, rows: pl.DataFrame) -> str:
     rows_of_cells = ((escape(printable(_text(value))) for value in row) for row in rows[:SHOWN].rows())
     cells = ("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows_of_cells)
     more = f"<p>and {rows.height - SHOWN:,} more rows</p>" if rows.height > SHOWN else ""
-    return f"<p><b>{escape(title)}</b></p><table><tr>{head}</tr>{''.join(cells)}</table>{more}"
+    return f"<p><b>{escape(printable(title))}</b></p><table><tr>{head}</tr>{''.join(cells)}</table>{more}"
 
 
 def shown(rows: pl.DataFrame) -> str:

@@ -138,7 +138,9 @@ def open_store(path: Path | str = "store", *, create: bool = True) -> OpenStore:
     """
     if not isinstance(path, Path | str):
         raise UserError(f"store: expected a store or its folder, found {type(path).__name__}")
-    return OpenStore(path, create=create)
+    opened = OpenStore(path, create=create)
+    opened.note_killed_runs()
+    return opened
 
 
 def to_hugging_face(rows: pl.DataFrame) -> "datasets.Dataset":

@@ -83,7 +83,8 @@ class TextEmbedder(Protocol):
 class Setting:
     """One setting of an engine, as a recipe's model entry may give it.
 
-    ``kind`` is its type; a number is at least 0, and above 0 where ``above_zero``. ``choices`` are its only values,
+    ``kind`` is its type; a number is at least 0, above 0 where ``above_zero``,
+    and at most ``most``. ``choices`` are its only values,
     where there are any. ``default`` is None where it depends on the machine or the task; ``meaning`` says which.
     """
 
@@ -93,6 +94,7 @@ class Setting:
     default: Any = None
     above_zero: bool = False
     choices: tuple[str, ...] = ()
+    most: float = inf
 
     def of(self, ref: ModelRef) -> Any:
         """Return the setting's value for a model: the recipe's, else the default."""
@@ -113,6 +115,8 @@ class Setting:
             raise UserError(f"{place}: is empty")
         if self.kind in (int, NUMBER) and not 0 <= value < inf:
             raise UserError(f"{place}: {value!r} is out of range, it is at least 0")
+        if self.kind in (int, NUMBER) and value > self.most:
+            raise UserError(f"{place}: {value!r} is out of range, it is at most {self.most:,}")
         if self.above_zero and value == 0:
             raise UserError(f"{place}: 0 is out of range, it is above 0; leave it out for the default")
         if self.choices and value not in self.choices:

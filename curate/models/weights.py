@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.models.allocator import keep_freed_memory
+from curate.models.broken_weights import reading_errors, why_unreadable
 from curate.models.merge_adapters import merge_adapters
 from curate.models.model_ref import ModelRef
 from curate.models.weight_files import base_identity, cache_folder, given_template, hub_folder, package_folder
@@ -47,9 +48,9 @@ def load(ref: ModelRef, dtype: Any = None, *, quantization_config: Any = None, m
         how = given | _quantised(torch, quantization_config)
         model = transformers.AutoModelForCausalLM.from_pretrained(location, dtype=dtype or _dtype(torch), **how)
         tokenizer = transformers.AutoTokenizer.from_pretrained(location, padding_side="left", **given)
-    except (OSError, ValueError) as error:
+        return _ready(model, tokenizer, ref, torch, merged=merged)
+    except reading_errors() as error:
         raise _unloadable(ref, location, error) from error
-    return _ready(model, tokenizer, ref, torch, merged=merged)
 
 
 def load_classifier(
@@ -73,7 +74,10 @@ def load_classifier(
     """
     torch, transformers = libraries(ref)
     location, given = weights_folder(ref), _given(ref)
-    rows = _head_rows(ref)
+    try:
+        rows = _head_rows(ref)
+    except reading_errors() as error:
+        raise _unloadable(ref, location, error) from error
     outputs = {"num_labels": 1 if new_head else rows} if new_head or rows else {}
     verbosity = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.set_verbosity_error()  # a missing head is an error below, where it matters
@@ -88,7 +92,7 @@ def load_classifier(
         )
         held = next((a for a in reversed(ref.adapters) if (Path(a) / "tokenizer_config.json").exists()), location)
         tokenizer = transformers.AutoTokenizer.from_pretrained(held, **given)
-    except (OSError, ValueError, RuntimeError) as error:
+    except reading_errors() as error:
         raise _unloadable(ref, location, error) from error
     finally:
         transformers.utils.logging.set_verbosity(verbosity)
@@ -162,7 +166,7 @@ def _given(ref: ModelRef) -> dict[str, Any]:
 
 
 def _unloadable(ref: ModelRef, location: str, error: Exception) -> UserError:
-    return UserError(f"model {ref.name!r}: cannot load {location}: {str(error).strip().splitlines()[0]}")
+    return UserError(f"model {ref.name!r}: cannot load {why_unreadable([location, *ref.adapters], error)}")
 
 
 def _ready(model: Any, tokenizer: Any, ref: ModelRef, torch: Any, *, merged: bool) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ from curate.storage.records import RunStage
 from curate.storage.sql_views import publish
 from curate.storage.stage import Stage
 from curate.storage.store import Store, now
-from schemas.errors import Stopped
+from schemas.errors import Stopped, Terminated
 from schemas.progress import Progress
 from schemas.recipe import Recipe
 from schemas.version import VERSION
@@ -121,6 +121,8 @@ def _ending(error: BaseException | None) -> tuple[str, str | None]:
     """Return a run's status, and the error to note with it."""
     if error is None:
         return "finished", None
+    if isinstance(error, Terminated):
+        return "killed", "ended by SIGTERM; finished work is kept: run the same command again to continue"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", "stopped by the user"
     if isinstance(error, Stopped):

@@ -176,7 +176,7 @@ def read_scorer(
     scorer = Scorer(step.name, found, settings, reads, where)
     if scorer.calls_models:
         return replace(scorer, models=_models(replace(scorer, models_known=False), columns, model))
-    if "scores" in reads:
+    if "scores" in reads or (given and "." not in found.name):  # one without settings has none that are wrong
         _try_settings(scorer, columns)
     return scorer
 

@@ -20,6 +20,8 @@ from schemas.errors import BadRow, SettingError, UserError, unknown
 
 CUT, KEEP = "cut", "keep"  # what becomes of turns at the end of a conversation that nothing answers
 
+MOST_ROWS = 1_000_000_000
+
 
 def read_source(
     path: Path | str,
@@ -59,8 +61,8 @@ def read_source(
         raise SettingError(str(unknown("on_error", on_error, ["refuse", "drop"], where)))
     if unanswered not in (CUT, KEEP):
         raise SettingError(str(unknown("value of unanswered called", str(unanswered), [CUT, KEEP], where)))
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise SettingError(f"{where}: limit: expected a number of rows from 1, found {limit!r}")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_ROWS):
+        raise SettingError(f"{where}: limit: expected a number of rows from 1 to {MOST_ROWS:,}, found {limit!r}")
     if name is not None and not isinstance(name, str):
         raise SettingError(f"{where}: name: expected text, found {name!r}")
     fields = None if fields is None else _checked_fields(fields)

@@ -1,5 +1,6 @@
 """Check the settings that a recipe gives a step against the step's signature."""
 
+import math
 import typing
 from typing import Any
 
@@ -64,6 +65,8 @@ def _check_type(value: Any, kind: Any, place: str) -> None:
         TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
     except ValidationError:
         raise UserError(f"{place}: expected {_type_in_words(kind)}, found {value!r}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{place}: expected a finite number, found {value}")
 
 
 def _type_in_words(kind: Any) -> str:

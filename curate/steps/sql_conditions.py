@@ -1,6 +1,9 @@
 """Evaluate SQL conditions on rows in memory with DuckDB: the ``where:`` and ``filter:`` of a recipe."""
 
+import json
 import re
+from functools import lru_cache
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -49,11 +52,47 @@ def _query(rows: pl.DataFrame, query: str, condition: str, where: str) -> pl.Dat
     with duckdb.connect(config={"enable_external_access": "false"}) as con:
         con.register(TABLE, rows.with_row_index("__row").to_arrow())
         try:
+            changing = _changing(condition)
+            if changing:
+                raise UserError(
+                    f"{where}: {changing}() gives another value in each run, so that no run could be repeated; the "
+                    f"condition is: {condition}"
+                )
             return pl.DataFrame(con.sql(query).to_arrow_table())
         except duckdb.InterruptException:  # DuckDB's error for Ctrl-C
             raise KeyboardInterrupt from None
         except duckdb.Error as error:
             raise UserError(f"{where}: {one_line(error)}; the condition is: {condition}") from None
+
+
+@lru_cache(maxsize=1024)
+def _changing(condition: str) -> str:
+    """Return the first function in a condition whose value is not that of its arguments, such as ``random``, or none.
+
+    A condition that DuckDB can't parse has none: its query says why.
+    """
+    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+        text = f"SELECT 1 FROM {TABLE} WHERE (\n{condition}\n)"
+        ((parsed,),) = con.execute("SELECT json_serialize_sql(?)::VARCHAR", [text]).fetchall()
+        called = sorted(set(_functions(json.loads(parsed))))
+        if not called:
+            return ""
+        found = con.execute(
+            "SELECT function_name FROM duckdb_functions() WHERE list_contains(?, function_name) "
+            "AND (has_side_effects OR stability <> 'CONSISTENT') ORDER BY 1 LIMIT 1",
+            [called],
+        ).fetchall()
+    return found[0][0] if found else ""
+
+
+def _functions(node: Any) -> list[str]:
+    """Return the names of the functions in a query, as ``json_serialize_sql`` gives it."""
+    if isinstance(node, list):
+        return [name for part in node for name in _functions(part)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["function_name"].lower()] if isinstance(node.get("function_name"), str) else []
+    return own + [name for part in node.values() for name in _functions(part)]
 
 
 def mentioned(condition: str, columns: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.finish_reasons import FINISH_REASONS, finish_reason
 from schemas.requests import Reply, Spent
+from schemas.token_count import MOST_SPENT, token_count
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, failed INTEGER, body TEXT);
@@ -165,16 +166,27 @@ class ReplyLog:
         Args:
             spender: The ``recipe``, ``model`` or ``identity`` whose costs are summed; all costs if none is given.
         """
-        sums = ", ".join(f"coalesce(sum({name}), 0)" for name in SPENT)
         condition = " AND ".join(f"{name} = ?" for name in spender) or "1"
-        row = self._rows(f"SELECT {sums} FROM spent WHERE {condition}", [*spender.values()])[0]
-        return dict(zip(SPENT, row, strict=True))
+        rows = self._rows(f"SELECT {', '.join(SPENT)} FROM spent WHERE {condition}", [*spender.values()])
+        columns = zip(*rows, strict=True) if rows else [()] * len(SPENT)
+        # Summed here: SQLite refuses a sum past 64 bits.
+        return {
+            name: sum(_amount(name, value) or 0 for value in values)
+            for name, values in zip(SPENT, columns, strict=True)
+        }
 
     def costs(self) -> list[dict[str, Any]]:
-        """Return the rows of the table ``costs``: the cost of every run by model, oldest run first."""
-        columns = ("run_id", "recipe", "model", "identity", *SPENT)
-        rows = self._rows(f"SELECT {', '.join(columns)} FROM spent ORDER BY run_id, model")
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        """Return the rows of the table ``costs``: the cost of every run by model, oldest run first.
+
+        An amount that can't be one, which older versions took over from servers, is None.
+        """
+        owner = ("run_id", "recipe", "model", "identity")
+        rows = self._rows(f"SELECT {', '.join((*owner, *SPENT))} FROM spent ORDER BY run_id, model")
+        return [
+            dict(zip(owner, row, strict=False))
+            | {name: _amount(name, value) for name, value in zip(SPENT, row[len(owner) :], strict=True)}
+            for row in rows
+        ]
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple]:
         try:
@@ -201,6 +213,13 @@ def costs(store: Store) -> list[dict[str, Any]]:
         return log.costs()
 
 
+def _amount(name: str, value: Any) -> float | None:
+    """Return an amount that was spent; None for what can't be one."""
+    if name not in ("cost", "seconds"):
+        return token_count(value, MOST_SPENT)
+    return value if isinstance(value, int | float) and 0 <= value <= MOST_SPENT else None
+
+
 def _body(reply: Reply) -> str:
     """Return a reply as JSON text, without its key."""
     record = reply.record()
@@ -212,6 +231,9 @@ def _body(reply: Reply) -> str:
 def _reply(key: str, body: str) -> Reply:
     """Return the reply that ``_body`` wrote."""
     record = json.loads(body)
+    for name in ("prompt_tokens", "completion_tokens"):
+        if name in record:
+            record[name] = token_count(record[name])
     if "logprobs" in record:
         record["logprobs"] = tuple(record["logprobs"])
     if record.get("finish_reason", "stop") not in FINISH_REASONS:

@@ -21,7 +21,8 @@ from curate.storage.records import Manifest, RunInfo
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
 from schemas.errors import unknown
-from schemas.rows import HISTORY_TABLES, STAGE_TABLES
+from schemas.rows import HISTORY_TABLES, INTEGER, NUMBER, STAGE_TABLES
+from schemas.token_count import MOST_SPENT, token_count
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
 NAME = "gristmill.duckdb"
@@ -117,7 +118,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | N
         columns = HISTORY_TABLES[table]
         con.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
         if rows:  # as one JSON text: a statement for each row would take most of the time
-            values = json.dumps([{c: _to_sql(row.get(c)) for c in columns} for row in rows])
+            values = json.dumps([{c: _to_sql(row.get(c), kind) for c, kind in columns.items()} for row in rows])
             kinds = json.dumps([columns])
             con.execute(
                 f"INSERT INTO {table} SELECT unnest(from_json(?::JSON, '{kinds}'), recursive := true)", [values]
@@ -193,6 +194,13 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _to_sql(value: object) -> object:
-    """Return a value to insert: a list or a mapping as JSON text."""
+def _to_sql(value: object, kind: str) -> object:
+    """Return a value to insert into a column of this type: a list or a mapping as JSON text, None for no such number.
+
+    Records of older versions hold counts that a server made up.
+    """
+    if kind == INTEGER:
+        return token_count(value, MOST_SPENT)
+    if kind == NUMBER:
+        return value if isinstance(value, int | float) and abs(value) <= MOST_SPENT else None
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

@@ -22,12 +22,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from curate.storage.files import slug, write_whole
+from curate.storage.killed_runs import close_killed_runs, records_of_running
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
@@ -203,7 +204,19 @@ class Store:
             file.write(str(os.getpid()))
             file.flush()
             self._remove_leftovers()
+            close_killed_runs(self.path / "runs")
             yield
+
+    def note_killed_runs(self) -> None:
+        """Write into the records of runs that were killed that they were, for those who only look at the store.
+
+        Nothing is done while a process writes to the store, nor to a store that may only be read.
+        """
+        if not records_of_running(self.path / "runs"):
+            return
+        with suppress(OSError), open(self.path / "lock", "r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            close_killed_runs(self.path / "runs")
 
     def _remove_leftovers(self) -> None:
         """Remove the files that a process left when it was killed while it wrote."""

@@ -180,7 +180,7 @@ def test_a_busy_server_is_asked_again():
     with Scripted(*[refused(500, "down")] * 4) as server, pytest.raises(Failed, match="HTTP 500: down"):
         text(talk(server.url).reply("x"))
     patient = {"Retry-After": "3600"}
-    with Scripted(refused(429, "slow", **patient)) as server, pytest.raises(Failed, match="HTTP 429"):
+    with Scripted(refused(429, "slow", **patient)) as server, pytest.raises(Failed, match="asks to wait 1.0 h"):
         text(talk(server.url).reply("x"))
 
 

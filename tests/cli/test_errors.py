@@ -110,6 +110,23 @@ WRONG_RECIPES = {
         "- score: {use: length, unit: pages}",
         ["r.yaml:8:", "unit", "found 'pages'", "words"],
     ),
+    "an expression that is none": (
+        "- score: length",
+        "- score: length\n  - score: {use: regex, pattern: '('}",
+        ["r.yaml:9:", "pattern: expected a Rust regular expression, found '('"],
+    ),
+    "a schema that is none": (
+        "- score: length",
+        "- score: length\n  - score: {use: json_schema, schema: {type: 5}}",
+        ["r.yaml:9:", "schema: expected a JSON Schema"],
+    ),
+    "a condition that changes": ("length > 1", "random() > 0.5", ["r.yaml:11:", "random() gives another value"]),
+    "a rule's setting that is no number": ("by: length,", "by: length, n: .nan,", ["r.yaml:11:", "n"]),
+    "a limit of a source": (
+        "source: rows.jsonl",
+        "source: {path: rows.jsonl, limit: 999999999999}",
+        ["r.yaml:5:", "limit: expected a number of rows from 1 to 1,000,000,000"],
+    ),
     "wrong type of a rule's setting": ("by: length,", "by: length, n: two,", ["r.yaml:11:", "n", "int", "found 'two'"]),
     "missing setting": (
         "- score: length",

@@ -61,7 +61,7 @@ def test_killed_again_and_again_a_run_comes_to_the_same_end(whole, tmp_path):
     run(recipe, store)
     assert tables(store) == expected
     assert (last_run(store)["requests"], last_run(store)["requests_reused"]) == (PROMPTS * SAMPLES - had, had)
-    assert query(store, "SELECT status FROM runs ORDER BY run_id")["status"].to_list() == ["running"] * 2 + ["finished"]
+    assert query(store, "SELECT status FROM runs ORDER BY run_id")["status"].to_list() == ["killed"] * 2 + ["finished"]
     assert replies_kept(store) == PROMPTS * SAMPLES  # none is there twice
     assert not [p for p in store.path.rglob(".*")]
     with duckdb.connect(str(store.path / NAME), read_only=True) as con:

@@ -17,11 +17,12 @@ from curate.storage.reply_log import SPENT, ReplyLog, Spender, costs
 from curate.storage.store import Store
 from schemas.errors import UserError
 from schemas.requests import Reply, Spent
+from schemas.token_count import MOST_TOKENS
 
 ROOT = Path(__file__).parents[2]
 WHO = Spender("run1", "job", "teacher", "big@1")
 WILD = st.text(st.characters(codec=None), max_size=30)  # every code point, lone surrogates too
-COUNT = st.none() | st.integers(0, 1 << 40)
+COUNT = st.none() | st.integers(0, MOST_TOKENS)
 ANSWERS = st.builds(
     Reply,
     key=st.just(""),

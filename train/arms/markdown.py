@@ -1,15 +1,13 @@
 """A comparison as Markdown, for a paper or a pull request."""
 
-import re
 from collections.abc import Sequence
 
 import polars as pl
 
-from schemas.errors import printable
 from train.arms.sentences import interval, p_text, sentences
 from train.evaluating.signed import signed
+from train.reports.card.markdown import plain
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 HEAD = ("split", "scorer", "arms", "means", "difference (95%)", "for new prompts (95%)", "p", "verdict")
 
 
@@ -23,11 +21,11 @@ def markdown(recipe: str, rows: pl.DataFrame, warnings: Sequence[str] = ()) -> s
     """
     whole, each = rows.filter(pl.col("seed").is_null()), rows.filter(pl.col("seed").is_not_null())
     seeds = each["seed"].unique(maintain_order=True).to_list()
-    parts = [f"## {_safe(recipe)}: {_safe(', '.join(_arms(rows)))}", "", *_table(HEAD, _verdicts(whole))]
+    parts = [f"## {plain(recipe)}: {plain(', '.join(_arms(rows)))}", "", *_table(HEAD, _verdicts(whole))]
     parts += ["", *_table(("arm", "trainings", "steps", "trained tokens", "note"), amounts(rows))]
     parts += ["", *_table(("split", "scorer", "arms", *(f"seed {seed}" for seed in seeds)), _seeds(each, seeds)), ""]
-    parts += [f"- {_safe(line)}" for line in sentences(rows, starts=False)]
-    parts += [f"- **Warning**: {_safe(line)}" for line in warnings]
+    parts += [f"- {plain(line)}" for line in sentences(rows, starts=False)]
+    parts += [f"- **Warning**: {plain(line)}" for line in warnings]
     return "\n".join([*parts, "", *method(whole), ""])
 
 
@@ -102,9 +100,4 @@ def number(value: float | None) -> str:
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    return lines + [f"| {' | '.join(_safe(cell) for cell in row)} |" for row in rows]
-
-
-def _safe(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
-    return SPECIAL.sub(r"\\\1", printable(text))
+    return lines + [f"| {' | '.join(plain(cell) for cell in row)} |" for row in rows]

@@ -80,6 +80,8 @@ class Comparison:
         """Return the verdicts as a table with the drawing, for a notebook."""
         from html import escape
 
-        said = "".join(f"<p>{escape(line)}</p>" for line in (*self.of_arms, *self.warnings))
+        from schemas.errors import printable
+
+        said = "".join(f"<p>{escape(printable(line))}</p>" for line in (*self.of_arms, *self.warnings))
         picture = self.stage.text(SVG) or ""
         return html_table("Arms over seeds, on held-out prompts", self.verdicts.select(PARTS)) + picture + said

@@ -15,7 +15,8 @@ from train.reports.card.card import END, START, card
 from train.reports.card.card_facts import FACTS, folder_facts
 from train.reports.card.licence import licence_of
 from train.reports.card.loading import command_lines, python_lines
-from train.reports.card.markdown import block, plain
+from train.reports.card.markdown import block, code, plain
+from train.reports.card.recipe_text import yaml_text
 
 LOADING = re.compile(r"^## To load it\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 LIBRARIES = {"merged": "transformers", "adapter": "peft", "gguf": "gguf"}
@@ -96,8 +97,7 @@ def _card(ref: ModelRef) -> str:
     """Return the card of a model that was not trained here."""
     base = BUILT_IN[ref.location][1] if ref.package else base_identity(ref).partition("@")[0]
     licence = licence_of(ref)
-    front = [f"license: {licence['id']}"] + ([f"base_model: {base}"] if base.count("/") == 1 else [])
-    said = f"The model `{ref.short_name}`, exported by gristmill."
-    return "\n".join(
-        ["---", *front, "library_name: transformers", "tags: [gristmill]", "---", "", f"# {plain(ref.name)}", "", said]
-    )
+    values = {"license": licence["id"], **({"base_model": base} if base.count("/") == 1 else {})}
+    front = yaml_text(values | {"library_name": "transformers", "tags": ["gristmill"]}, width=1000)
+    said = f"The model {code(ref.short_name)}, exported by gristmill."
+    return "\n".join([f"---\n{front}---", "", f"# {plain(ref.name)}", "", said])

@@ -20,7 +20,7 @@ from curate.models.model_ref import ModelRef
 from curate.pipeline.run_state import RunState, recipe_file
 from schemas import recipe as recipes
 from schemas.errors import UserError
-from schemas.requests import Request, Sampling, make_request
+from schemas.requests import MOST_SAMPLES, Request, Sampling, make_request
 
 NUMBER = (int, float)
 # Setting -> its type and the least it may be.
@@ -98,6 +98,8 @@ def read_sampling_settings(state: RunState, step: recipes.Step, where: str) -> S
     settings = step.settings
     models = _models(state, settings.get("model"), where, step.name)
     n = number(settings, "n", int, 1, where, 1)
+    if n > MOST_SAMPLES:
+        raise UserError(f"{where}: generate: n: {n:,} is out of range, it is at most {MOST_SAMPLES:,}")
     found = {}
     for key, (kind, low) in SAMPLING.items():
         values = settings.get(key, getattr(Sampling(), key))

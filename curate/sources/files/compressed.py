@@ -20,7 +20,7 @@ MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2",
 LFS = b"version https://git-lfs.github.com/spec/"  # the text that stands in place of a large file in a Git repository
 OTHER_MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"PK\x03\x04": ".zip"}
 MOST_UNPACKED = 4 * 2**30  # bytes of a compressed file that must be held whole in memory
-LONGEST_LINE = 2**28  # bytes of a line; more is no row but a file that holds no lines, or a decompression bomb
+LONGEST_LINE = 2**26  # bytes of a line; more is no row but a file that holds no lines, or a decompression bomb
 BROKEN = (EOFError, zlib.error, lzma.LZMAError, OSError)
 
 

@@ -31,6 +31,7 @@ def read_json_lines(path: Path, reading: Reading) -> Iterator[Raw]:
             if not body.isspace() and body:
                 found = _read_line(line, body, offset + len(raw) - len(body))
                 if found.row is not None:
+                    _warn_of_repeated(found, body, path, reading, notes)
                     yield found
                 elif is_first and _goes_on(found.text) and (rows := _over_lines(path, reading)):
                     yield from rows
@@ -55,6 +56,22 @@ def _loose(found: Raw, reading: Reading, notes: set[str]) -> list[Raw]:
         reading.note(note)
         notes.add(note)
     return [Raw(found.line, row) for row in rows]
+
+
+def _warn_of_repeated(found: Raw, raw: bytes, path: Path, reading: Reading, notes: set[str]) -> None:
+    """Warn of the first row of a file with a key that is there twice: only its last value is read."""
+    row = found.row or {}
+    if "repeated" in notes or all(raw.count(b'"%b"' % key.encode(errors="replace")) < 2 for key in row):
+        return
+    try:
+        pairs = json.loads(raw, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        return
+    names = [key for key, _ in pairs]
+    twice = next((key for key in names if names.count(key) > 1), None)
+    if twice is not None:
+        notes.add("repeated")
+        reading.warn(f"{path.name}:{found.line}: the key {twice!r:.80} is there twice; its last value is taken")
 
 
 def _goes_on(text: str) -> bool:

@@ -16,6 +16,7 @@ from schemas.finish_reasons import finish_reason
 from schemas.json_text import blank, encodable, read_list
 from schemas.messages import Message, answer_message, read_messages, same_message, with_reasoning
 from schemas.rows import COMPLETIONS, PROMPTS
+from schemas.token_count import MOST_TOKENS
 
 RECORDED = "recorded"  # the model of an answer whose model is not known
 COLUMNS = {*PROMPTS, *COMPLETIONS, "split", "n_completions"}  # names in SQL that no score may have
@@ -280,7 +281,7 @@ def read_score(value: Any, where: str) -> float | None:
 def _take_token_count(rest: dict[str, Any], key: str) -> int | None:
     """Take a count of tokens out of a recorded completion; what is no count stays there."""
     number = None if isinstance(rest.get(key), bool | str) else number_of(rest.get(key))
-    if number is None or number != int(number) or not 0 <= number < 2**53:
+    if number is None or number != int(number) or not 0 <= number <= MOST_TOKENS:
         return None
     del rest[key]
     return int(number)

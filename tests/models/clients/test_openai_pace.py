@@ -4,19 +4,63 @@ import time
 
 import pytest
 
-from tests.models.clients.openai_desk import Notes, answered, groups, refused
+from tests.models.clients.openai_desk import Desk, Notes, answered, engine, groups, refused
+
+
+class Shown(Notes):
+    """Keeps the messages too."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def say(self, message):
+        self.lines.append(message)
+
+
+class Enough(Exception):
+    """Ends the asking."""
 
 
 @pytest.mark.slow
-def test_retry_after_holds_for_everyone_and_is_shown(server_with):
+def test_retry_after_is_waited_for_and_shown(server_with):
     with server_with(faults={"429": {"first": 1, "retry_after": 1.2}}) as stub:
-        notes, started = Notes(), time.monotonic()
-        desk = answered(stub.url, groups(40), progress=notes, concurrency=1)
+        shown, started = Shown(), time.monotonic()
+        desk = answered(stub.url, groups(40), progress=shown, concurrency=1)
         assert time.monotonic() - started > 1.1 and len(desk.replies) == 40
-    assert notes.notes.count("server asks to wait 1.2 s") == 1
-    with server_with(faults={"429": {"first": 1, "retry_after": 90_000}}) as stub:
-        said, _ = refused(stub.url, groups())
-    assert "asks to wait 25.0 h" in said
+    assert shown.notes.count("server asks to wait 1.2 s") == 1 and shown.lines == []
+
+
+def test_the_others_go_on_while_one_request_waits(server_with):
+    def stop(desk):
+        if len(desk.replies) == 39:
+            raise Enough
+
+    wanted = groups(40)
+    first, desk = wanted[0][0].key, Desk(wanted, then=stop)
+    with server_with(faults={"429": {"match": "prompt 0 ", "retry_after": 600}}) as stub:
+        with pytest.raises(Enough):
+            engine(stub.url, concurrency=2, max_wait=600).answer(desk.take, desk.give)
+        assert stub.stats()["faults"] == {"429": 1}
+    assert len(desk.replies) == 39 and first not in desk.replies
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [90_000, 1e15])
+def test_a_wait_past_max_wait_is_cut_and_said(server_with, asked):
+    with server_with(faults={"429": {"match": "prompt 0 ", "retry_after": asked}}) as stub:
+        shown = Shown()
+        desk = answered(stub.url, groups(40), progress=shown, concurrency=2, max_wait=0.3)
+    assert not any(reply.error for reply in desk.replies.values())
+    (line,) = shown.lines
+    assert ("asks to wait 25.0 h" if asked == 90_000 else "for years") in line and "max_wait" in line
+
+
+@pytest.mark.slow
+def test_a_server_that_always_asks_to_wait_is_given_up(server_with):
+    with server_with(faults={"429": {"times": 0, "retry_after": 90_000}}) as stub:
+        said, _ = refused(stub.url, groups(), concurrency=4, retries=1, max_wait=0.05)
+    assert "8 requests in a row have failed" in said and "asks to wait 25.0 h" in said
 
 
 @pytest.mark.slow

@@ -87,3 +87,14 @@ def test_a_refused_conversation_is_an_error_of_its_own(server_with):
         replies = list(desk.by(engine(stub.url)).values())
     assert sum(reply.error is not None for reply in replies) == 3
     assert all("4096 tokens" in reply.error and not reply.transient for reply in replies if reply.error)
+
+
+@pytest.mark.parametrize("tokens", [2**62, 10**30, "5", 5.0, -3, None, "many"], ids=str)
+def test_a_count_that_cannot_be_one_costs_no_reward(tokens):
+    ask = {"messages": [{"role": "user", "content": "hi"}]}
+    (request,) = asked(ask).waiting[0]
+    usage = 3 if tokens == "many" else {"prompt_tokens": tokens}
+    raw = json.dumps({"data": [{"probs": ["0.25"]}], "usage": usage}).encode()
+    (reply,), spent = engine("http://127.0.0.1:1/v1").read([request], raw, 400)
+    assert (reply.value, reply.prompt_tokens) == (0.25, 5 if tokens in ("5", 5.0) else None)
+    assert spent.prompt_tokens == (5 if tokens in ("5", 5.0) else 101)

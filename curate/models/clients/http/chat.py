@@ -52,6 +52,7 @@ class ChatEngine:
         self.choices: int = settings.CHOICES.of(ref)
         self.timeout: float = settings.TIMEOUT.of(ref)
         self.retries: int = settings.RETRIES.of(ref)
+        self.max_wait: float = settings.MAX_WAIT.of(ref)
         self.user_prefix: str | None = settings.USER_PREFIX.of(ref)
         self.extra = json.dumps(settings.EXTRA_BODY.of(ref) or {})
         form = wire.Form(

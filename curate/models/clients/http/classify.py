@@ -20,23 +20,19 @@ from curate.models.model_ref import ModelRef
 from schemas.errors import UserError, unknown
 from schemas.progress import Progress
 from schemas.requests import Reply, Request, Spent
+from schemas.token_count import token_count
 
 
 class _Class(msgspec.Struct):
     probs: list[float]
-    label: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
 
 
 class _Answer(msgspec.Struct):
     data: list[_Class]
-    usage: _Usage | None = None
+    usage: Any = None  # its count of tokens may be any number, or none
 
 
-_decode = msgspec.json.Decoder(_Answer).decode
+_decode = msgspec.json.Decoder(_Answer, strict=False).decode
 
 
 def _sent(messages: list[Any]) -> list[Any]:
@@ -96,7 +92,7 @@ class ClassifyEngine(ChatEngine):
             raise Malformed(f"a reply that can't be read ({one_line(str(error), 80)})", billed(raw)) from None
         if len(answer.data) != 1 or not answer.data[0].probs:
             raise Malformed(f"{len(answer.data)} classifications instead of one", billed(raw))
-        tokens = answer.usage.prompt_tokens if answer.usage else None
+        tokens = token_count(answer.usage.get("prompt_tokens")) if isinstance(answer.usage, dict) else None
         value = self._value(answer.data[0], json.loads(asked[0].messages).get("label"))
         reply = Reply(asked[0].key, prompt_tokens=tokens, value=round(value, 6))
         if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Decides when a request may be sent: limits per minute, a server's Retry-After, and the wait after a failure.
+"""Decides when a request may be sent: limits per minute, and the wait after a failure, which a server may name.
 
 Times are seconds of the event loop's clock, which never jumps.
 """
@@ -45,7 +45,6 @@ class Limits:
         """Set the limits; zero is no limit."""
         self.requests = Pace(requests_per_minute) if requests_per_minute else None
         self.tokens = Pace(tokens_per_minute) if tokens_per_minute else None
-        self.opens = -math.inf
         self.begin()
 
     def begin(self) -> None:
@@ -55,12 +54,12 @@ class Limits:
     def wait(self, now: float) -> float:
         """Return the seconds until a request may be sent."""
         paces = [pace.wait(now) for pace in (self.requests, self.tokens) if pace]
-        return max(0.0, self.opens - now, *paces)
+        return max(0.0, *paces)
 
     async def enter(self, tokens: int) -> None:
         """Wait until a request that may take this many tokens may be sent."""
         loop = asyncio.get_running_loop()
-        if not self.requests and not self.tokens and self.opens <= loop.time() and not self.turn.locked():
+        if not self.requests and not self.tokens:
             return
         async with self.turn:  # first come, first served; one sleeps for all
             while wait := self.wait(loop.time()):
@@ -74,12 +73,6 @@ class Limits:
         """Count the tokens that a request really took, which was let through with an estimate."""
         if self.tokens:
             self.tokens.correct(tokens - estimate)
-
-    def pause(self, now: float, seconds: float) -> bool:
-        """Let nothing through for some seconds; return whether that is longer than the pause there was."""
-        longer = now + seconds > max(now, self.opens) + 0.1
-        self.opens = max(self.opens, now + seconds)
-        return longer
 
 
 def back_off(failures: int) -> float:
@@ -108,3 +101,10 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words, in hours where they are many."""
+    if seconds < 1000:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 3600:.1f} h" if seconds < 1e8 else "for years"

@@ -6,14 +6,19 @@ servers and gateways write them: it is converted where its meaning is plain, and
 
 import json
 import math
+import re
 from typing import Annotated, Any
 
 import msgspec
 
+from curate.models.clients.http.event_data import is_stream
+from curate.models.clients.http.lenient_json import UNPARSED, decoded, parse
 from curate.models.clients.http.reply_content import Parts, read_parts, text_of_trace
+from curate.models.clients.http.whole_stream import whole_answer
 from schemas.message_content import REASONING_KEYS
+from schemas.token_count import MOST_TOKENS, token_count
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 
 class Unreadable(ValueError):
@@ -115,19 +120,20 @@ class Answer(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Answer).decode
+_NO_JSON = re.compile("NaN|Infinity")  # numbers that would become null
 
 
 def decode_answer(raw: bytes) -> Answer:
     """Return the answer in a body. Raises ``Unreadable``, or ``UnicodeDecodeError`` for bytes that are not UTF-8."""
-    text = raw.decode()  # the decoder does not look into what it skips
+    decoded(raw)  # the decoder does not look into what it skips
     try:
         return _decode(raw)
     except (msgspec.MsgspecError, RecursionError) as error:
         reason = str(error)
     try:
-        body = json.loads(_whole(text))
-    except (ValueError, RecursionError):
-        raise Unreadable(reason) from None
+        body = _body(raw)
+    except UNPARSED as error:
+        raise Unreadable(str(error) if is_stream(raw) else reason) from None
     body = body[0] if isinstance(body, list) and len(body) == 1 else body
     choices = body.get("choices") if isinstance(body, dict) else None
     choices = [choices] if isinstance(choices, dict) else choices
@@ -144,20 +150,16 @@ def decode_answer(raw: bytes) -> Answer:
 def decode_usage(raw: bytes) -> Usage | None:
     """Return the tokens that are counted in a body that may be read no further; never raises."""
     try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
+        body = _body(raw)
+    except UNPARSED:
         return None
     usage = body.get("usage") if isinstance(body, dict) else None
     return _usage(usage) if isinstance(usage, dict) else None
 
 
-def _whole(text: str) -> str:
-    r"""Return JSON text with U+FFFD for each half of a surrogate pair (``\ud83d`` alone), which is no character."""
-    if "\\ud" not in text and "\\uD" not in text:
-        return text
-    # Python's decoder joins pairs and keeps halves, which the encoder to UTF-16 takes and the decoder replaces.
-    decoded = json.dumps(json.loads(text), ensure_ascii=False)
-    return decoded.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+def _body(raw: bytes) -> Any:
+    """Return the JSON value of a body, or the whole answer where it is a stream. Raises one of ``UNPARSED``."""
+    return whole_answer(raw) if is_stream(raw) else parse(raw)
 
 
 def _choice(found: dict, place: int) -> Choice:
@@ -169,7 +171,7 @@ def _choice(found: dict, place: int) -> Choice:
     return Choice(
         None if message is None else _message(message),
         text,
-        place if (index := _number(found.get("index"))) is None else int(index),
+        place if (index := token_count(found.get("index"))) is None else index,
         reason if isinstance(reason, str | None) else str(reason),
         _logprobs(found.get("logprobs")),
     )
@@ -206,7 +208,7 @@ def _call(found: Any) -> ToolCall:
     arguments, name, given = inner.get("arguments"), inner.get("name"), found.get("id")
     if arguments is not None and not isinstance(arguments, str):
         text = json.dumps(arguments, ensure_ascii=False)
-        arguments = arguments if isinstance(arguments, dict) and "NaN" not in text else text  # NaN would become null
+        arguments = arguments if isinstance(arguments, dict) and not _NO_JSON.search(text) else text
     arguments = "" if arguments is None else arguments
     function = Function(name if isinstance(name, str) else "", arguments)
     return ToolCall(function, None if given is None else str(given))
@@ -216,19 +218,7 @@ def _usage(found: Any) -> Usage | None:
     """Return the counts of tokens, without those that are no counts."""
     if not isinstance(found, dict):
         return None
-    counts = [_number(found.get(key)) for key in ("prompt_tokens", "completion_tokens")]
-    return Usage(*(None if count is None else round(count) for count in counts))
-
-
-def _number(found: Any) -> float | None:
-    """Return a number of at least 0 that may be written as text, else None."""
-    if isinstance(found, bool) or not isinstance(found, int | float | str):
-        return None
-    try:
-        number = float(found)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and 0 <= number < 1e15 else None
+    return Usage(token_count(found.get("prompt_tokens")), token_count(found.get("completion_tokens")))
 
 
 def _logprobs(found: Any) -> Logprobs | None:

@@ -19,6 +19,7 @@ class ServedModel(Protocol):
     base_url: str
     concurrency: int
     retries: int
+    max_wait: float
     limits: Limits
     short: set[str]
     reached: bool

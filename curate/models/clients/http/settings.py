@@ -21,10 +21,13 @@ OPTIONAL = (
     "response_format",
 )
 
-CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True)
-CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True)
+CONCURRENCY = Setting("concurrency", int, "requests in flight at most", 64, above_zero=True, most=10_000)
+CHOICES = Setting("choices", int, "samples of a prompt asked for in one request", 8, above_zero=True, most=10_000)
 TIMEOUT = Setting("timeout", NUMBER, "seconds that a reply may take", 600, above_zero=True)
-RETRIES = Setting("retries", int, "how often a request that failed is tried again", 8)
+RETRIES = Setting("retries", int, "how often a request that failed is tried again", 8, most=1_000)
+MAX_WAIT = Setting(
+    "max_wait", NUMBER, "seconds waited at most where a server asks to wait (Retry-After)", 120, above_zero=True
+)
 REQUESTS_PER_MINUTE = Setting("requests_per_minute", int, "requests a minute at most; no limit", above_zero=True)
 TOKENS_PER_MINUTE = Setting("tokens_per_minute", int, "tokens a minute at most; no limit", above_zero=True)
 EXTRA_BODY = Setting("extra_body", dict, "further keys of every request's body; none")
@@ -42,6 +45,7 @@ HTTP_SETTINGS = (
     CHOICES,
     TIMEOUT,
     RETRIES,
+    MAX_WAIT,
     REQUESTS_PER_MINUTE,
     TOKENS_PER_MINUTE,
     EXTRA_BODY,

@@ -1,22 +1,20 @@
 """Reads the server-sent events of a streamed chat completion: pure functions over bytes.
 
-A stream is read leniently, as servers and gateways write it: each ``data:`` line is an event of its own, since no
-server puts a line end into one, and some leave out the blank lines between events.
+A stream is read leniently, as servers and gateways write it (``event_data``, ``lenient_json``).
 """
 
-import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from curate.models.clients.http.complaint import complaint
+from curate.models.clients.http.event_data import LINE_END, data_of
+from curate.models.clients.http.lenient_json import UNPARSED, parse
 from curate.models.clients.http.replies import Malformed
 from curate.models.clients.http.reply_content import Parts, read_parts, text_of_trace
 from schemas.message_content import REASONING_KEYS
+from schemas.token_count import token_count
 
 LONGEST_LINE = 4 << 20  # bytes
-DONE = b"[DONE]"
-_LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 
 
 class Lines:
@@ -32,16 +30,10 @@ class Lines:
         Raises:
             Malformed: A line is longer than any event could be.
         """
-        *lines, self._held = _LINE_END.split(self._held + part)
+        *lines, self._held = LINE_END.split(self._held + part)
         if len(self._held) > LONGEST_LINE:
             raise Malformed(f"a stream with a line of more than {LONGEST_LINE >> 20} MB")
-        return [data for line in lines if (data := _data(line)) is not None]
-
-
-def _data(line: bytes) -> bytes | None:
-    """Return the data of a line; None for comments, which keep a connection alive, and for other fields."""
-    name, _, value = line.removeprefix(b"\xef\xbb\xbf").partition(b":")
-    return value.strip() if name == b"data" and value.strip() else None
+        return [data for line in lines if (data := data_of(line)) is not None]
 
 
 @dataclass(frozen=True)
@@ -72,8 +64,8 @@ def read_chunk(data: bytes) -> Chunk:
         Malformed: The data are no JSON mapping.
     """
     try:
-        body = json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        body = parse(data.decode("utf-8", "replace"))
+    except UNPARSED:
         body = None
     if not isinstance(body, dict):
         raise Malformed(f"a stream that can't be read: {data[:80].decode('utf-8', 'replace')}")
@@ -90,8 +82,8 @@ def read_chunk(data: bytes) -> Chunk:
     trace = next((one for one in traces if one), "") or text_of_trace(delta.get("reasoning_details"))
     reason = choice.get("finish_reason")
     return Chunk(
-        _whole(parts.text or ""),
-        _whole(trace or "".join(parts.traces)),
+        parts.text or "",
+        trace or "".join(parts.traces),
         tuple(_called(delta)),
         str(reason) if reason else None,
         usage,
@@ -120,11 +112,4 @@ def _called(delta: dict[str, Any]) -> list[str]:
 def _usage(found: Any) -> tuple[int | None, int | None] | None:
     if not isinstance(found, dict):
         return None
-    counts = [found.get(key) for key in ("prompt_tokens", "completion_tokens")]
-    prompt, written = (count if isinstance(count, int) and count >= 0 else None for count in counts)
-    return prompt, written
-
-
-def _whole(text: str) -> str:
-    """Return a text with U+FFFD for each half of a surrogate pair, which is no character."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return token_count(found.get("prompt_tokens")), token_count(found.get("completion_tokens"))

@@ -17,10 +17,11 @@ import aiohttp
 from curate.models.clients.http.body_parts import body_parts
 from curate.models.clients.http.chat import ChatEngine
 from curate.models.clients.http.complaint import complaint, one_line, status_in_body
-from curate.models.clients.http.limits import back_off, retry_after
+from curate.models.clients.http.event_data import DONE
+from curate.models.clients.http.limits import back_off, duration, retry_after
 from curate.models.clients.http.replies import BROKEN_OFF, Malformed
 from curate.models.clients.http.settings import LIMIT_NAMES
-from curate.models.clients.http.sse import DONE, Chunk, Lines, read_chunk
+from curate.models.clients.http.sse import Chunk, Lines, read_chunk
 from curate.models.clients.http.transport import LARGEST_REPLY, bounded, describe, session
 from curate.models.clients.http.verdict import TOO_LONG, verdict
 from curate.models.generation_defaults import Defaults
@@ -165,10 +166,12 @@ class HttpStreamer:
                     if not again.reason:
                         continue
                     tries += 1
-                    if tries >= TRIES or again.seconds > LONGEST_WAIT:
-                        raise self._failed(again.reason) from None
+                    longest = min(LONGEST_WAIT, engine.max_wait)
+                    asked = f"; it asks to wait {duration(again.seconds)}" if again.seconds else ""
+                    if tries >= TRIES or again.seconds > longest:
+                        raise self._failed(f"{again.reason}{asked}") from None
                     seconds = again.seconds or back_off(tries)
-                    engine.progress.say(engine.redact(f"{engine.name}: {again.reason}; asking again"))
+                    engine.progress.say(engine.redact(f"{engine.name}: {again.reason}{asked}; asking again"))
                     await asyncio.sleep(seconds)
 
     async def _attempt(self, http: aiohttp.ClientSession, request: Request, answer: _Answer) -> Ended:

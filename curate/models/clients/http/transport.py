@@ -28,7 +28,7 @@ class Failure(NamedTuple):
     ``reason`` says why. ``billed`` is (prompt, completion tokens) where the attempt may have to be paid for;
     ``unreachable`` is whether there was no connection at all, ``throttled`` whether the server was too busy,
     ``hopeless`` whether trying again can't help (a certificate that is not trusted); ``lasting`` whether the model's
-    reply itself is odd, so that the next is likely to be so too.
+    reply itself is odd, so that the next is likely to be so too; ``wait`` how many seconds the server asks to wait.
     """
 
     reason: str
@@ -37,6 +37,7 @@ class Failure(NamedTuple):
     throttled: bool = False
     hopeless: bool = False
     lasting: bool = False
+    wait: float = 0.0
 
 
 def session(base_url: str, headers: dict[str, str], timeout: float) -> aiohttp.ClientSession:

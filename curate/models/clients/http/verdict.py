@@ -27,12 +27,15 @@ FLAGGED = _words(
     r"data_?inspection",
 )  # fmt: skip
 TOO_LONG = _words(
-    r"context[ _-]?(?:length|size|window)", r"too long", r"too many (?:input |prompt )?tokens", r"reduce the length",
-    r"exceed\w* .{0,60}(?:context|tokens?\b|length)", r"(?:prompt|input) .{0,40}(?:exceeds|larger than|longer than)",
+    r"context[ _-]?(?:length|size|window|shift)", r"too long", r"too many (?:input |prompt )?tokens",
+    r"reduce the length", r"exceed\w* .{0,60}(?:context|tokens?\b|length)",
+    r"(?:prompt|input) .{0,40}(?:exceeds|larger than|longer than)",
     r"max_model_len", r"request(?: body| entity)? too large", r"payload too large", r"string_above_max_length",
     r"maximum (?:input|prompt|number of tokens)", r"max_new_tokens\W+must be",
 )  # fmt: skip
-TOO_LONG_SURELY = _words(r"context[ _-]?(?:length|size|window)", r"(?:prompt|input|messages?) (?:is|are) too long")
+TOO_LONG_SURELY = _words(  # a "context shift" is llama.cpp's way to go on past the end of its context
+    r"context[ _-]?(?:length|size|window|shift)", r"(?:prompt|input|messages?) (?:is|are) too long"
+)
 # Codes and places of an error that is about what the prompt holds: its messages or its tools.
 PROMPT_CODES = (
     "moderation", "content_filter", "data_inspection_failed", "content_policy_violation", "invalid_prompt",

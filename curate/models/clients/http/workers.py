@@ -11,7 +11,7 @@ from collections import deque
 import aiohttp
 
 from curate.models.clients.http.complaint import Complaint, complaint, one_line, status_in_body
-from curate.models.clients.http.limits import back_off, retry_after
+from curate.models.clients.http.limits import back_off, duration, retry_after
 from curate.models.clients.http.replies import Malformed
 from curate.models.clients.http.served_model import ServedModel
 from curate.models.clients.http.transport import Answer, Failure, post
@@ -19,7 +19,6 @@ from curate.models.clients.http.verdict import about_prompt, lacks_feature, verd
 from schemas.errors import UserError
 from schemas.requests import NO_BUDGET, Give, Reply, Request, Spent, Take
 
-LONGEST_ASKED_WAIT = 3600.0  # seconds; if a server asks to wait longer, the run ends
 ODD_REPLIES = 2  # attempts at a reply that is odd each time: it is paid for, and will hardly change
 PROMPTS_FORBIDDEN = 3  # prompts that get a bare 403 before any is answered: then it is the key that is refused
 Outcome = tuple[list[Reply], Spent, list[Request]]  # replies, their cost, samples that are still to be asked
@@ -44,6 +43,7 @@ class Workers:
         self.loop = asyncio.get_running_loop()
         self.began = self.noted = self.loop.time()
         self.tokens = 0
+        self.waits_until, self.said_cap = self.began, False  # what was said of the waits that the server asks for
         self.first_wave = 0  # requests in flight when the first bare 403 came
 
     async def run(self) -> None:
@@ -124,7 +124,7 @@ class Workers:
             if failures > engine.retries or odd >= ODD_REPLIES:
                 self._give_up(asked, outcome, others_answered, tries, url)
                 return []
-            await asyncio.sleep(back_off(tries))
+            await asyncio.sleep(max(back_off(tries), min(outcome.wait, engine.max_wait)))
 
     def _give_up(self, asked: list[Request], last: Failure, others_answered: bool, tries: int, url: str) -> None:
         """Give errors for these samples; raise ``UserError`` if the server itself fails."""
@@ -190,22 +190,35 @@ class Workers:
                 about = "; what the server does not take is left out with leave_out: [seed, ...]"
             raise engine.error(f"{engine.model} at {url}: {reason}{to}{about}")
         if action == "retry":
-            wait = retry_after(answer.headers) or 0
-            if wait > LONGEST_ASKED_WAIT:
-                raise engine.error(
-                    f"{engine.model} at {url}: {reason}; it asks to wait {wait / 3600:.1f} h. The replies "
-                    f"so far are kept: run again then"
-                )
-            if wait and engine.limits.pause(self.loop.time(), wait):
-                engine.progress.advance(0, f"server asks to wait {wait:.3g} s")
+            wait = retry_after(answer.headers) or 0.0
+            reason += self._say_wait(wait)
             # After a time-out of the server or a proxy the model may have written all the same.
             lost = status in (408, 504, 524)
             billed = (len(body) // 4 + 1, 0) if lost else None
-            return Failure(reason, billed, throttled=status == 429)
+            return Failure(reason, billed, throttled=status == 429, wait=wait)
         engine.fruitless = 0  # the server works, it only refuses this request
         text = engine.redact(f"{engine.model} at {url}: {reason}")
         unclear = status in (400, 422) and not (about_prompt(found) or lacks_feature(found))
         return [Reply(r.key, error=text, unclear=unclear) for r in asked], Spent(1), []
+
+    def _say_wait(self, wait: float) -> str:
+        """Say how long the server asks a request to wait; return it for the reason of a failure, where it is capped.
+
+        The other requests go on: where the server means them too, it says so to each, and each waits.
+        """
+        engine, now = self.engine, self.loop.time()
+        if now + min(wait, engine.max_wait) > max(now, self.waits_until) + 0.1:
+            self.waits_until = now + min(wait, engine.max_wait)
+            engine.progress.advance(0, f"server asks to wait {duration(wait)}")
+        if wait <= engine.max_wait:
+            return ""
+        if not self.said_cap:
+            self.said_cap = True
+            engine.progress.say(
+                f"the server at {engine.base_url} asks to wait {duration(wait)}; a request waits {engine.max_wait:g} s "
+                f"at most (max_wait), and the others go on"
+            )
+        return f"; it asks to wait {duration(wait)}"
 
     def _refuses_all(self, asked: list[Request], found: Complaint, *, doubt: bool) -> bool:
         """Return whether so many prompts were refused, without a word about them, that all will be.

@@ -1,0 +1,37 @@
+"""A row of JSON Lines with a key that is there twice: a warning that names the line, once for a file."""
+
+import gzip
+
+import pytest
+
+from curate.sources.files.file_formats import read_rows
+from curate.sources.files.raw_row import Reading
+
+
+def read(path, text):
+    path.write_text(text)
+    reading = Reading()
+    rows = [raw.row for raw in read_rows(path, reading)]
+    return rows, reading.warnings
+
+
+def test_a_repeated_key_is_a_warning_and_its_last_value_counts(tmp_path):
+    text = '{"prompt": "a"}\n{"prompt": "b", "prompt": "c"}\n{"prompt": 1, "prompt": 2}\n'
+    rows, warnings = read(tmp_path / "rows.jsonl", text)
+    assert rows == [{"prompt": "a"}, {"prompt": "c"}, {"prompt": 2}]
+    assert warnings == ["rows.jsonl:2: the key 'prompt' is there twice; its last value is taken"]
+
+
+def test_a_key_in_a_text_or_in_another_mapping_is_not_repeated(tmp_path):
+    text = '{"id": "\\"id\\" id", "more": {"id": 1, "more": [{"id": 2}]}, "b": "\\"b\\": 1"}\n'
+    assert read(tmp_path / "rows.jsonl", text)[1] == []
+
+
+@pytest.mark.slow
+def test_a_long_line_in_a_small_file_is_one_problem(tmp_path):
+    file = tmp_path / "rows.jsonl.gz"
+    with gzip.open(file, "wb", compresslevel=1) as out:
+        for _ in range(600):
+            out.write(b" " * 1_000_000)
+    (row,) = read_rows(file)
+    assert row.row is None and "longer than 67,108,864 bytes" in row.problem
