@@ -58,4 +58,4 @@ def test_a_name_that_is_too_long(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file that can't be read")
 def test_a_recipe_that_the_system_cannot_read(tmp_path):
     line = mistake(call(tmp_path, "check", "/proc/self/mem"))
-    assert line.startswith("/proc/self/mem: cannot be read (Input/output error)")
+    assert line.startswith("/proc/self/mem: cannot be read: Input/output error")

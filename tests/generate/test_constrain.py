@@ -33,7 +33,7 @@ def said(table: pl.DataFrame) -> list[str]:
     return [json.loads(one)[-1]["content"] for one in table["messages"]]
 
 
-def test_each_prompt_asks_in_words_for_what_its_ground_truth_checks():
+def test_each_prompt_asks_for_what_its_ground_truth_checks():
     table = made([f"Tell me about number {n}. " for n in range(40)], each=2, most=2)
     assert table["row"].to_list() == [n for n in range(40) for _ in range(2)]
     for text, truth, note in zip(said(table), table["ground_truth"], table["note"], strict=True):
@@ -62,7 +62,7 @@ def test_a_prompt_never_asks_for_two_that_clash():
         assert len(kinds) <= 3
 
 
-def test_earlier_turns_and_metadata_stay_and_other_rows_give_none():
+def test_earlier_turns_and_metadata_stay_other_rows_give_none():
     turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi."}]
     rows = [json.dumps(turns), json.dumps([*turns, {"role": "assistant", "content": "Hello."}]), None]
     notes = pl.Series(['{"use": "train"}', None, None])

@@ -8,9 +8,9 @@ import pytest
 
 from schemas.errors import UserError
 from schemas.recipe import Model
+from tests.optional import needs
 
-pytest.importorskip("transformers")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("transformers"), pytest.mark.slow]
 
 
 class Hostile:

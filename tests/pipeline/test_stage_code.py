@@ -81,6 +81,7 @@ EDGES = (
     "curate/storage/reply_log.py",
     "curate/pipeline/run_state.py",
     "curate/models/engine.py",
+    "schemas/token_count.py",  # which bounds what the log of replies gives
 )
 
 

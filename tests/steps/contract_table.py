@@ -38,6 +38,7 @@ REQUIRED = {
     ("select", "top_k_overall"): {"keep": 3},
     ("select", "own_vs_teacher"): {"teacher": "big", "student": "small"},
     ("generate", "replace"): {"find": "a", "put": "b"},
+    ("generate", "constrain"): {"constraints": [{"kind": "lowercase"}, {"kind": "max_words", "n": [5, 9]}]},
     ("generate", "rewrite"): {"instruction": "Make it shorter."},
 }
 GIVEN = {**REQUIRED, ("select", "semdedup"): {"keep": 3}}  # which needs one of two settings
@@ -230,21 +231,24 @@ def check_shape(kind, name, result, columns):
         "ask": {"value": pl.String},
         "write": {"value": pl.String},
         "candidates": {"value": pl.String},
-        "prompts": {
-            "row": pl.Int64,
-            "messages": pl.String,
-            "note": pl.String,
-            "parents": pl.List(pl.Int64),
-            "ground_truth": pl.String,
-        },
+        **dict.fromkeys(
+            ("prompts", "write_prompts"),
+            {
+                "row": pl.Int64,
+                "messages": pl.String,
+                "note": pl.String,
+                "parents": pl.List(pl.Int64),
+                "ground_truth": pl.String,
+            },
+        ),
     }[makes]
     texts = ("detail", "error", "note") if makes == "score" else ()
     numbers = {"pair": ("slot",), "dedup": ("via",), "subset": ("cluster",)}.get(makes, ())
     further = dict.fromkeys(texts, pl.String) | dict.fromkeys(numbers, pl.Int64)
     assert wanted.items() <= dict(result.schema).items(), result.schema
     assert dict(result.schema).items() <= {**wanted, **further}.items(), result.schema
-    assert makes in ("pair", "prompts") or result.height == height
-    if makes == "prompts":
+    assert makes in ("pair", "prompts", "write_prompts") or result.height == height
+    if makes in ("prompts", "write_prompts"):
         check_prompts(result, height)
     for column in result.select(pl.selectors.float()):
         assert column.drop_nulls().is_finite().all(), f"{column.name}: a NaN or an infinity"

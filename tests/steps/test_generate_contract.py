@@ -42,8 +42,8 @@ def asked(kind, name, columns):
     result = step.call(columns, settings)
     if step.makes in ("ask", "write"):
         return [result]
-    result, asks = drive(result, reply_to)
-    if step.makes == "prompts":
+    result, asks = (result, []) if step.makes == "write_prompts" else drive(result, reply_to)
+    if step.makes in ("prompts", "write_prompts"):
         rows = [[] for _ in columns["response"]]
         for row, messages, note in result.select("row", "messages", "note").iter_rows():
             rows[row].append(messages + note)

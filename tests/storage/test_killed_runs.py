@@ -52,7 +52,7 @@ def test_a_record_that_cannot_be_read_stops_nothing(store):
 
 
 @pytest.mark.slow
-def test_who_only_looks_closes_it_too_but_not_while_a_run_goes_on(store):
+def test_who_only_looks_closes_it_but_not_while_a_run_goes_on(store):
     with store.lock():
         pass
     file = record(store, "running")

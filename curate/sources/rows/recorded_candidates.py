@@ -268,9 +268,9 @@ def take_verdict(rest: dict[str, Any], key: str, score: str) -> float | None:
 
 def read_score(value: Any, where: str) -> float | None:
     """Return a score: true is 1.0, false 0.0, null ``None``; anything else but a finite number is a ``BadRow``."""
-    if value is None:
-        return None
     try:
+        if value is None:
+            return None
         if isinstance(value, bool | int | float) and math.isfinite(value):
             return float(value)
     except OverflowError:
@@ -283,8 +283,7 @@ def _take_token_count(rest: dict[str, Any], key: str) -> int | None:
     number = None if isinstance(rest.get(key), bool | str) else number_of(rest.get(key))
     if number is None or number != int(number) or not 0 <= number <= MOST_TOKENS:
         return None
-    del rest[key]
-    return int(number)
+    return int(rest.pop(key))
 
 
 def read_text(value: Any, key: str) -> str:

@@ -22,7 +22,7 @@ def job(folder, step=STEP, more=""):
     return load_recipe(folder / "r.yaml")
 
 
-def test_each_new_prompt_has_its_seed_its_source_and_its_ground_truth(tmp_path):
+def test_each_new_prompt_has_its_seed_and_its_ground_truth(tmp_path):
     store = Store(tmp_path / "store")
     run(job(tmp_path, STEP + ", as: made, each: 2, where: \"metadata ->> 'n' < '3'\""), store)
     made = query(store, "SELECT * FROM prompts WHERE source = 'generate.made'")
@@ -33,7 +33,7 @@ def test_each_new_prompt_has_its_seed_its_source_and_its_ground_truth(tmp_path):
     assert {key for note in made["metadata"] for key in json.loads(note)} == {"n", "kinds"}
 
 
-def test_without_its_seeds_the_new_prompts_remain_and_a_second_run_reuses_them(tmp_path):
+def test_without_seeds_the_new_prompts_remain_and_are_reused(tmp_path):
     store = Store(tmp_path / "store")
     recipe = job(tmp_path, STEP + ", keep_seeds: false")
     run(recipe, store)
@@ -45,7 +45,7 @@ def test_without_its_seeds_the_new_prompts_remain_and_a_second_run_reuses_them(t
     assert all(stage.cached for stage in plan(recipe, store).stages)
 
 
-def test_a_plan_counts_the_requests_that_the_new_prompts_will_take(tmp_path):
+def test_a_plan_counts_the_requests_for_the_new_prompts(tmp_path):
     models = "models: {a: smollm2-135m}\ncompletions:\n  - generate: {use: sample, model: a, n: 2}\n"
     found = plan(job(tmp_path, STEP + ", keep_seeds: false, each: 1", models), None)
     assert found.requests == 12

@@ -83,7 +83,7 @@ def test_the_content_of_a_file_is_in_the_key_not_its_name(tmp_path):
         ("{config: own.yaml}", "- 2\n", "own.yaml: expected a configuration of accelerate"),
         ("{config: own.yaml}", "a: [\n", "own.yaml:2: not YAML"),
         ("{config: own.yaml}", "a: &a [1]\nb: 2026-01-01\n", "expected text or a number, found '2026-01-01'"),
-        ("{config: own.yaml}", "[" * 100_000, "own.yaml: it is nested too deep"),
+        ("{config: own.yaml}", "[" * 100_000, "own.yaml:1: lists and mappings are nested more than 64 levels deep"),
         ("{config: own.yaml}", "# " + "x" * (1 << 20), "own.yaml: larger than 1,048,576 bytes"),
         ("{config: own.yaml}", "distributed_type: XLA\n", "no distributed_type in own.yaml called 'XLA'"),
         ("{config: own.yaml}", "num_processes: 2\n", "no distributed_type in own.yaml called 'None'"),
