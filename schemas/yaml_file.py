@@ -131,8 +131,19 @@ def _scalar(node: Any, place: Callable[[], str]) -> Any:
         return node
     for kind in (int, float, str):
         if isinstance(node, kind):
-            return checked_number(kind(node), place)
+            return _joined(str(node), place) if kind is str else checked_number(kind(node), place)
     raise UserError(f"{place()}expected text or a number, found {str(node)!r} ({kind_of(node)}); quote it")
+
+
+def _joined(text: str, place: Callable[[], str]) -> str:
+    r"""Return text with a pair of surrogates as one character: JSON, which is YAML too, writes ``\ud83d\ude00``.
+
+    Raises ``UserError``, which begins with ``place()``, for half of a pair.
+    """
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise UserError(f"{place()}holds half of a surrogate pair, which is no text; write the character") from None
 
 
 def checked_number(value: Any, place: Callable[[], str]) -> Any:
@@ -152,7 +163,7 @@ def _place(path: tuple[str | int, ...], lines: dict[str, int], file: Path) -> st
 def _name(key: Any, line: int, file: Path) -> str:
     """Return a key as text; raise ``UserError`` for one that is no name: null, true, a date, a list."""
     if isinstance(key, str | int | float) and not isinstance(key, bool):
-        return str(key)
+        return _joined(str(key), lambda: f"{file}:{line}: ")
     raise UserError(f"{file}:{line}: expected a name as a key, found {str(key)!r:.80} ({kind_of(key)}); quote it")
 
 

@@ -108,7 +108,7 @@ def test_every_command_that_prints_data_is_safe(name, text):
             ["run", "r.yaml", "--set", f"seed={text}"], ["why", name], ["sql", f"SELECT '{name}'"],
         ):  # fmt: skip
             safe(call(folder, *command), 0, 2)
-        query = "SELECT * FROM prompts"
+        query = "SELECT * FROM prompts ORDER BY prompt_id"
         for format in ("table", "json", "jsonl"):
             safe(call(folder, "sql", query, "--format", format))
         rows = json.loads(call(folder, "sql", query, "--format", "json").out)

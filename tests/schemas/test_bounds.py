@@ -128,3 +128,12 @@ def test_a_mapping_and_an_override_have_the_same_bounds(tmp_path):
                 "datasets": {"d": {"type": "sft", "margin": math.inf}},
             }
         )
+
+
+def test_a_pair_of_surrogates_is_a_character_and_half_of_one_none(tmp_path):
+    file = tmp_path / "r.yaml"
+    read = plain_values(parse('{"\\ud83d\\ude00": "a \\ud83d\\ude00"}', file), (), {}, file)
+    assert read == {"\U0001f600": "a \U0001f600"}
+    for text in ('{"a": "\\ud83d"}', '{"\\ude00": 1}'):
+        with pytest.raises(UserError, match="r.yaml:1: .*half of a surrogate pair"):
+            plain_values(parse(text, file), (), {}, file)
