@@ -130,7 +130,7 @@ def test_a_mapping_and_an_override_have_the_same_bounds(tmp_path):
         )
 
 
-def test_a_pair_of_surrogates_is_a_character_and_half_of_one_none(tmp_path):
+def test_a_pair_of_surrogates_is_a_character_half_of_one_none(tmp_path):
     file = tmp_path / "r.yaml"
     read = plain_values(parse('{"\\ud83d\\ude00": "a \\ud83d\\ude00"}', file), (), {}, file)
     assert read == {"\U0001f600": "a \U0001f600"}
