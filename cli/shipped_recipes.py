@@ -43,7 +43,8 @@ def copy_recipe(name: str, folder: Path) -> list[Path]:
     if not shipped.exists():
         raise unknown("shipped recipe", name, recipe_names())
     texts = _texts(load_recipe(shipped).model_dump(mode="json", exclude={"path"}))
-    names = [shipped.name, *dict.fromkeys(one for one in texts if one in _files())]
+    files = {file.name for file in RECIPES.iterdir() if file.suffix != ".yaml"}
+    names = [shipped.name, *dict.fromkeys(one for one in texts if one in files)]
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is no folder; --folder takes a folder")
     try:
@@ -68,11 +69,6 @@ def _is_there(target: Path, file: str) -> bool:
     if target.read_bytes() != (RECIPES / file).read_bytes():
         raise UserError(f"{target} exists and differs from the shipped one; remove it, or name another --folder")
     return True
-
-
-def _files() -> set[str]:
-    """Return the names of the files that recipes read."""
-    return {file.name for file in RECIPES.iterdir() if file.suffix != ".yaml"}
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -6,9 +6,8 @@ from curate.datasets.candidate_table import Candidates
 from curate.datasets.dataset_spec import DatasetSpec
 from curate.datasets.decision_writer import DecisionWriter
 from curate.datasets.trl_rows import text_of
-from curate.pipeline.decontaminate import first_overlaps, overlap_decisions, turn_texts
+from curate.pipeline.decontaminate import overlap_decisions, overlaps_of
 from curate.pipeline.dedup import duplicate_decisions
-from curate.pipeline.overlap_rule import find_overlaps
 from curate.pipeline.row_rule import TURNS, RowRule, read_columns
 from curate.pipeline.select import subset_decisions
 from curate.pipeline.stage_spec import RunContext
@@ -37,12 +36,8 @@ def refine(
         else:
             columns, label = read_columns(run, rule, texts, score), f"{spec.label}.diverse"
             decided, note = subset_decisions(rule, columns, ids, label, decisions.writer, spec.recipe.seed)
-        # An answer that was chosen in several pairs is out if all of them are.
-        of_answers = decided.sort("kept", descending=True, maintain_order=True).unique("row_id", keep="first")
-        decisions.write(part, of_answers.sort("row_id"))
-        left_out = made.height - decided["kept"].sum()
-        notes += (f"; {left_out:,} left out by {part}" if left_out else "") + note
-        made = made.filter(decided["kept"])
+        made, left_out = _kept(made, decided, part, decisions)
+        notes += left_out + note
     return made, notes
 
 
@@ -58,15 +53,18 @@ def _decontaminate(
         compared = gather(candidates.prompts, made["__place"], [column, turns])
     else:
         compared = gather(candidates.own, made["__row" if "__row" in made.columns else "chosen"], [column, turns])
-    texts, owner = turn_texts(compared[column], compared[turns])
-    index, semantic = rule.prepare(run)
-    found = find_overlaps(texts, index, semantic)
-    found = found if owner is None else first_overlaps(found, owner, made.height)
+    found = overlaps_of(compared[column], compared[turns], *rule.prepare(run))
     decided = overlap_decisions(_ids(spec, candidates, made), found, rule.benchmark.rows, "")
+    return _kept(made, decided, "decontaminate", decisions)
+
+
+def _kept(made: pl.DataFrame, decided: pl.DataFrame, part: str, decisions: DecisionWriter) -> tuple[pl.DataFrame, str]:
+    """Write a part's decisions; return the rows that it keeps, and a note on the others."""
+    # An answer that was chosen in several pairs is out if all of them are.
     of_answers = decided.sort("kept", descending=True, maintain_order=True).unique("row_id", keep="first")
-    decisions.write("decontaminate", of_answers.sort("row_id"))
+    decisions.write(part, of_answers.sort("row_id"))
     left_out = made.height - decided["kept"].sum()
-    return made.filter(decided["kept"]), f"; {left_out:,} left out by decontaminate" if left_out else ""
+    return made.filter(decided["kept"]), f"; {left_out:,} left out by {part}" if left_out else ""
 
 
 def _ids(spec: DatasetSpec, candidates: Candidates, made: pl.DataFrame) -> pl.Series:

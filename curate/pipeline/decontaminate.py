@@ -13,7 +13,7 @@ from curate.algorithms.overlap.benchmark_index import BenchmarkIndex
 from curate.algorithms.overlap.benchmark_overlap import HEAD
 from curate.algorithms.text import same_text
 from curate.pipeline.decisions import decision_stage, kept_summary
-from curate.pipeline.overlap_rule import OverlapRule, find_overlaps, read_overlap_rule
+from curate.pipeline.overlap_rule import OverlapRule, SemanticRule, find_overlaps, read_overlap_rule
 from curate.pipeline.row_rule import TURNS
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
@@ -66,15 +66,29 @@ def write_overlaps(
     counts: Counter[tuple[str, str]] = Counter()
     turns = TURNS.get(column)
     for part in read_batches(rows, [column, turns] if turns else [column], prompts):
-        texts, owner = turn_texts(part[column], part[turns]) if turns else (part[column], None)
-        found = find_overlaps(texts, index, semantic)
-        found = found if owner is None else first_overlaps(found, owner, part.height)
+        found = overlaps_of(part[column], part[turns] if turns else None, index, semantic)
         writer.write("decisions", overlap_decisions(part[rows.id], found, benchmark, label))
         files = benchmark["file"].gather(found["matched"].drop_nulls())
         counts.update(zip(found["how"].drop_nulls(), files, strict=True))
         if semantic is None:  # else the embeddings have bars of their own
             run.progress.advance(part.height)
     return overlap_summary(kept_summary(writer, rows), counts, index)
+
+
+def overlaps_of(
+    text: pl.Series, turns: pl.Series | None, index: BenchmarkIndex, semantic: SemanticRule | None
+) -> pl.DataFrame:
+    """Return the overlap of each row: of a conversation the first one of its turns.
+
+    Args:
+        text: The text of each row.
+        turns: The messages of each row, as JSON text; None where rows are no conversations.
+        index: The benchmark.
+        semantic: The rule by embeddings, or None.
+    """
+    texts, owner = (text, None) if turns is None else turn_texts(text, turns)
+    found = find_overlaps(texts, index, semantic)
+    return found if owner is None else first_overlaps(found, owner, len(text))
 
 
 def turn_texts(text: pl.Series, turns: pl.Series) -> tuple[pl.Series, pl.Series | None]:

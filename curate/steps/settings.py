@@ -37,7 +37,7 @@ def check_settings(step: Step, given: dict[str, Any], where: str, seed: int = 0)
         raise UserError(f"{where}: {step.kind} {step.name!r}: seed: expected a number from 0 up, found {given['seed']}")
     seeded = {"seed": seed} if "seed" in step.defaults else {}
     settings = {**step.defaults, **seeded, **given}
-    if step.kind in ("dedup", "select") and "." not in step.name:
+    if (step.kind in ("dedup", "select") or step.makes == "write_prompts") and "." not in step.name:
         _call_on_no_rows(step, settings, where)
     return settings
 

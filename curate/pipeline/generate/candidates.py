@@ -6,7 +6,6 @@ The name of a step's function says how it generates: ``ask`` (the replies to its
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import polars as pl
 
@@ -21,11 +20,10 @@ from curate.pipeline.generate.generate_step import (
 from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_multi_turn, read_multi_turn, results
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
 from curate.pipeline.generate.single_turn import missing_replies, prompts_to_ask, request_groups, write_replies
+from curate.pipeline.generate.writing_step import WritingStep, read_writing_step
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import Estimate, ModelRequests, RunContext, StageSpec, input_key
-from curate.steps import sql_conditions
 from curate.steps.find_step import Step, find_step
-from curate.steps.settings import check_reads, check_settings
 from curate.storage.reply_log import ReplyLog
 from curate.storage.rows import RowSet, read_all
 from curate.storage.stage import Stage, StageWriter
@@ -46,7 +44,7 @@ def candidates_stage(state: RunState, step: recipes.Step) -> StageSpec:
     if found.makes in ("prompts", "write_prompts"):
         raise UserError(f"{where}: generate {found.name!r} makes prompts; it belongs in the section 'prompts'")
     if found.makes == "write":
-        return _rewriting_stage(state, step, found, where)
+        return _rewriting_stage(state, step, found)
     if found.makes == "candidates":
         return _remaking_stage(read_generate_step(state, step, found, state.completions, state.prompts))
     step = with_examples(state, step, found, where)
@@ -128,53 +126,27 @@ def write_remade(writer: StageWriter, run: RunContext, *, turns: MultiTurn) -> s
     return f"{candidates:,} made from {rows_in:,}, {tokens:,} tokens"
 
 
-def _rewriting_stage(state: RunState, step: recipes.Step, found: Step, where: str) -> StageSpec:
+def _rewriting_stage(state: RunState, step: recipes.Step, found: Step) -> StageSpec:
     """Return the stage that writes a new candidate for each one there is, without a model, with it as its parent."""
-    given = {k: v for k, v in step.settings.items() if k not in ("where", "as")}
-    for name in given:
-        if name in (*SAMPLING_NAMES, *ACCEPT_NAMES):
-            raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {name!r}")
-    settings = check_settings(found, given, where, state.recipe.seed)
     columns = state.completions.columns(state.prompts)
-    condition = step.settings.get("where")
-    if condition is not None:
-        sql_conditions.check(condition, columns, f"{where}: where")
-    check_reads(found, list(columns), where)
-    condition_columns = sql_conditions.mentioned(condition, list(columns)) if condition else []
-    names = list(dict.fromkeys(["prompt_id", "sample_index", "model", *found.reads, *condition_columns]))
-    label = state.label("completions", "generate", step.name)
-    key = {"step": found.name, "settings": settings, "where": condition}
-    build = partial(
-        write_rewritten,
-        rows=state.completions,
-        prompts=state.prompts,
-        columns=names,
-        step=found,
-        settings=settings,
-        condition=condition,
-        where=where,
+    writing = read_writing_step(state, step, found, columns, (), (*SAMPLING_NAMES, *ACCEPT_NAMES))
+    names = list(dict.fromkeys(["prompt_id", "sample_index", "model", *writing.columns]))
+    build = partial(write_rewritten, rows=state.completions, prompts=state.prompts, columns=names, writing=writing)
+    return StageSpec(
+        state.label("completions", "generate", step.name),
+        writing.key() | input_key(state.completions, state.prompts, names),
+        build,
+        partial(_adopt, state),
+        code=(Step, found.code, WritingStep),
     )
-    key |= input_key(state.completions, state.prompts, names)
-    return StageSpec(label, key, build, partial(_adopt, state), code=(Step, found.code))
 
 
 def write_rewritten(
-    writer: StageWriter,
-    _run: RunContext,
-    *,
-    rows: RowSet,
-    prompts: RowSet,
-    columns: list[str],
-    step: Step,
-    settings: dict[str, Any],
-    condition: str | None,
-    where: str,
+    writer: StageWriter, _run: RunContext, *, rows: RowSet, prompts: RowSet, columns: list[str], writing: WritingStep
 ) -> str:
     """Write the candidates that a step without a model makes from those there are."""
-    frame = read_all(rows, columns, prompts)
-    if condition:
-        frame = frame.filter(sql_conditions.holds(frame, condition, f"{where}: where"))
-    made = frame.with_columns(response=step.call({name: frame[name] for name in step.reads}, settings))
+    frame = writing.rows_of(read_all(rows, columns, prompts))
+    made = frame.with_columns(response=writing.call(frame))
     made = made.drop_nulls("response").with_columns(parent_id="completion_id")
     ids = [content_id("c", *key) for key in made.select("prompt_id", "parent_id", "response").iter_rows()]
     messages = [assistant_messages(text, None, None) for text in made["response"]]

@@ -6,19 +6,17 @@ The name of a step's function says how: ``prompts`` asks a model, ``write_prompt
 import json
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import polars as pl
 
 from curate.pipeline.generate.generate_step import read_generate_step
 from curate.pipeline.generate.multi_turn import MultiTurn, ask_all, estimate_multi_turn, read_multi_turn, results
 from curate.pipeline.generate.sampling_settings import NAMES as SAMPLING_NAMES
+from curate.pipeline.generate.writing_step import WritingStep, read_writing_step
 from curate.pipeline.prompt_keys import family_of
 from curate.pipeline.run_state import RunState
 from curate.pipeline.stage_spec import RunContext, StageSpec, input_key
-from curate.steps import sql_conditions
 from curate.steps.find_step import Step, find_step
-from curate.steps.settings import check_reads, check_settings
 from curate.storage.polars_types import empty
 from curate.storage.rows import RowSet, read_batches
 from curate.storage.stage import Stage, StageWriter
@@ -78,39 +76,22 @@ def write_prompts(
 
 def _writing_stage(state: RunState, step: recipes.Step, found: Step, keep_seeds: bool) -> StageSpec:
     """Return the stage that adds the prompts of a step that asks no model."""
-    where = state.recipe.step_where(step)
-    given = {name: value for name, value in step.settings.items() if name not in ("where", "as", "keep_seeds")}
-    for name in given:
-        if name in SAMPLING_NAMES:
-            raise UserError(f"{where}: generate {found.name!r} asks no model, so it has no setting {name!r}")
-    settings = check_settings(found, given, where, state.recipe.seed)
-    columns, condition = state.prompts.columns(), step.settings.get("where")
-    if condition is not None:
-        sql_conditions.check(condition, columns, f"{where}: where")
-    check_reads(found, list(columns), where)
-    try:  # on no rows, so that settings that the step refuses are found first
-        found.call({name: pl.Series(name, [], dtype=pl.String) for name in found.reads}, settings)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    condition_columns = sql_conditions.mentioned(condition, list(columns)) if condition else []
-    names = list(dict.fromkeys(["prompt_id", "messages", "family", "tools", *found.reads, *condition_columns]))
+    writing = read_writing_step(state, step, found, state.prompts.columns(), ("keep_seeds",), SAMPLING_NAMES)
+    names = list(dict.fromkeys(["prompt_id", "messages", "family", "tools", *writing.columns]))
     label = state.label("prompts", "generate", step.name)
     build = partial(
         write_made_prompts,
         seeds=state.prompts.copy(),
         names=names,
-        step=found,
-        settings=settings,
-        condition=condition,
-        where=where,
+        writing=writing,
         label=label,
         earlier=[*state.prompts.stages],
         keep_seeds=keep_seeds,
         source=f"generate.{step.name}",
     )
-    key: dict[str, Any] = {"step": found.name, "settings": settings, "where": condition, "keep_seeds": keep_seeds}
-    key |= input_key(state.prompts, None, names)
-    return StageSpec(label, key, build, partial(_adopt, state, keep_seeds), code=(Step, found.code), in_plan=True)
+    key = {**writing.key(), "keep_seeds": keep_seeds, **input_key(state.prompts, None, names)}
+    code = (Step, found.code, WritingStep)
+    return StageSpec(label, key, build, partial(_adopt, state, keep_seeds), code=code, in_plan=True)
 
 
 def write_made_prompts(
@@ -119,10 +100,7 @@ def write_made_prompts(
     *,
     seeds: RowSet,
     names: list[str],
-    step: Step,
-    settings: dict[str, Any],
-    condition: str | None,
-    where: str,
+    writing: WritingStep,
     label: str,
     earlier: list[Stage],
     keep_seeds: bool,
@@ -131,10 +109,9 @@ def write_made_prompts(
     """Write the prompts of a step that asks no model, as ``write_prompts`` does."""
 
     def made() -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        for rows in read_batches(seeds, names):
-            if condition:
-                rows = rows.filter(sql_conditions.holds(rows, condition, f"{where}: where"))
-            yield rows, _prompts(rows, step.call({name: rows[name] for name in step.reads}, settings), None, source)
+        for batch in read_batches(seeds, names):
+            rows = writing.rows_of(batch)
+            yield rows, _prompts(rows, writing.call(rows), None, source)
 
     return _write(writer, made(), 1, label, earlier, keep_seeds)
 
