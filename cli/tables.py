@@ -160,7 +160,7 @@ def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]
         shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
     runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
                           completion_tokens
-                          FROM runs ORDER BY started_at DESC LIMIT 8""").fetchall()
+                          FROM runs ORDER BY number DESC LIMIT 8""").fetchall()
     columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
     shown.print(table("\nlatest runs", columns, runs))
 
