@@ -19,15 +19,15 @@ def put_in_place(folder: Path, target: Path, *, durable: bool) -> None:
     if durable:
         sync_tree(folder)
     if target.exists():
-        set_aside(target)
+        set_aside(target, target.parent.parent)
     folder.rename(target)
     if durable:
         sync(target.parent)
 
 
-def set_aside(path: Path) -> Path:
-    """Move a file or a folder of ``stages``, ``runs`` or the like into the store's ``damaged``; return its new path."""
-    aside = path.parent.parent / ASIDE
+def set_aside(path: Path, store: Path) -> Path:
+    """Move a file or a folder of a store into its folder ``damaged``; return its new path."""
+    aside = store / ASIDE
     aside.mkdir(exist_ok=True)
     names = (f"{path.name}.{number}" if number else path.name for number in count())
     target = next(aside / name for name in names if not (aside / name).exists())
