@@ -48,11 +48,11 @@ def repair(store: Store, findings: list[Finding]) -> list[Finding]:
     A stage that was set aside is made anew by the command that made it, an embedding or a sketch when it is needed.
     """
     with store.lock():
-        done = []
-        for one in findings:
-            if one.part is not None and one.part.exists():
-                one = replace(one, repaired=f"set aside: {set_aside(one.part, store.path)}")
-            done.append(one)
+        parts = {one.part: None for one in findings if one.part is not None and one.part.exists()}
+        aside = {part: set_aside(part, store.path) for part in parts}
+        done = [
+            replace(one, repaired=f"set aside: {aside[one.part]}") if one.part in aside else one for one in findings
+        ]
         publish(store)
     return [replace(one, repaired="written anew") if one.damage.path == store.path / NAME else one for one in done]
 
