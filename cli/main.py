@@ -110,6 +110,8 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
         fail(_one_line(usage()), 2, debug)
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
         fail(_stopped(arguments), 130, debug)
+    if ": damaged: " in str(error):  # of a view over a damaged table (curate.storage.sql_views)
+        fail(_one_line(str(error)).removeprefix("Invalid Input Error: "), 2, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
         kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)

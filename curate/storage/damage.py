@@ -137,6 +137,12 @@ def read_table(file: Path, columns: list[str] | None = None) -> pl.DataFrame:
         raise known or Damaged(file, f"cannot be read: {text}", remedy_of(file.parent)) from None
 
 
+def damage_in(error: Exception) -> str | None:
+    """Return what is damaged, from an error of DuckDB's that a view of a damaged table raises; None for another."""
+    text = " ".join(str(error).split())
+    return text.removeprefix("Invalid Input Error: ") if ": damaged: " in text else None
+
+
 def tables_in(folder: Path) -> list[str]:
     """Return the tables that a folder has files of, by their names; for a stage whose manifest is damaged."""
     if not folder.is_dir():
