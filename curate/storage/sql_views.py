@@ -60,8 +60,12 @@ def publish(store: Store) -> None:
     temporary.unlink(missing_ok=True)
     with duckdb.connect(str(temporary)) as con:
         con.execute("BEGIN")  # writes to the disk once, not once for each view
-        _create_tables(con, store, None, TABLES)
-        con.execute("COMMIT")
+        try:
+            _create_tables(con, store, None, TABLES)
+            con.execute("COMMIT")
+        except duckdb.Error:  # a damaged file has ended the transaction: without one, the other views can be made
+            con.execute("ROLLBACK")
+            _create_tables(con, store, None, TABLES)
     sync(temporary)
     temporary.replace(store.path / NAME)
     sync(store.path)
