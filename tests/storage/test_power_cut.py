@@ -14,6 +14,7 @@ import pytest
 from curate.storage.sql_views import connect, publish
 from curate.storage.store import Store
 
+pytestmark = pytest.mark.slow  # a small job for each write
 LABELS = ("prompts.source.s", "completions.score.x", "completions.score.y")
 
 
