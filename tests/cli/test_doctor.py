@@ -33,7 +33,7 @@ def test_damage_is_one_line_where_it_is_needed_only(damaged):
     said = mistake(call(damaged, "sql", "SELECT * FROM scores"))
     assert said.startswith(f"{damaged}/store/stages/{LABEL}-1a/scores-0000.parquet: damaged: ") and "doctor" in said
     shown = call(damaged, "show")
-    assert shown.code == 0 and "damaged" in shown.out and "scores-0000.parquet" in mistake(call(damaged, "why", "c_1"))
+    assert shown.code == 0 and "damaged" in shown.out and "scores-0000.parquet" in mistake(call(damaged, "why", "p_1"))
 
 
 def test_the_doctor_says_what_is_lost_and_repairs(damaged):
