@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, export_model, query, run, train
+from cli import agree, compare, doctor, export_model, query, run, train
 from cli.chat import command as chat
 from cli.shipped_recipes import recipe_list
 from cli.sigterm import sigterm_raises
@@ -18,7 +18,7 @@ from cli.terminal import say, terminal_text
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (run, train, compare, chat, export_model, query, agree)  # the commands, in the order of --help
+MODULES = (run, train, compare, chat, export_model, query, agree, doctor)  # the commands, in the order of --help
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": f"\b\nShipped recipes:\n{recipe_list()}"}
@@ -122,6 +122,8 @@ def _end_unexpected(error: Exception, arguments: list[str], debug: bool) -> NoRe
         fail(_one_line(usage()), 2, debug)
     if type(error).__name__ == "Abort" or str(error) == "Query interrupted":  # DuckDB raises it on Ctrl-C
         fail(_stopped(arguments), 130, debug)
+    if ": damaged: " in str(error):  # of a view over a damaged table (curate.storage.sql_views)
+        fail(_one_line(str(error)).removeprefix("Invalid Input Error: "), 2, debug)
     if any(text in str(error).lower() for text in DISK_FULL):
         kept = "nothing is kept of the export" if arguments[:1] == ["export-model"] else "finished work is kept"
         fail(f"nothing more can be written: {_one_line(str(error))}; {kept}", 1, debug)

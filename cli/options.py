@@ -59,11 +59,15 @@ def read_recipe(path: Path, overrides: list[str] | None, limit: int | None = Non
 
 
 def open_store(path: Path, *, create: bool = False) -> "Store":
-    """Open the store; say on stderr if it waits for another process. ``create`` makes it if it is not there."""
+    """Open the store; say on stderr what is damaged, and if it waits for another process.
+
+    ``create`` makes it if it is not there.
+    """
     from curate.storage.store import Store
 
     store = Store(path, create=create)
     store.waiting = lambda message: say(message, err=True)
+    store.damaged = lambda message: say(f"warning: {message}", err=True)
     store.note_killed_runs()
     return store
 

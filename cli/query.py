@@ -30,7 +30,7 @@ def sql(
 
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
-    with connect(open_store(store), recipe) as con:
+    with connect(open_store(store), recipe, query) as con:
         write(con, query, format, output, limit)
 
 

@@ -129,6 +129,7 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
     import duckdb
 
     from curate.steps.sql_conditions import one_line
+    from curate.storage.damage import damage_in
     from schemas.errors import UserError
 
     if format == "parquet" and output is None and sys.stdout.isatty():
@@ -146,27 +147,42 @@ def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Pat
             with output_file(output, "--output") as made, open(made, "w", encoding="utf-8", newline="") as file:
                 _to_text(con.execute(query), format, file, limit)
     except duckdb.Error as error:
-        raise UserError(f"SQL: {one_line(error)}") from None
+        raise UserError(damage_in(error) or f"SQL: {one_line(error)}") from None
 
 
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
     """Print what a store holds: its tables with their numbers of rows, how scores go with length, the latest runs."""
     from curate.api.length_bias import length_sentences
 
-    rows = [(t, con.execute(f"SELECT count(*) FROM {t}").fetchall()[0][0]) for t in tables]
+    counts = {t: _count(con, t) for t in tables}
+    rows = [*counts.items()]
     shown = console()
     shown.print(Text(f"store {store.path}"))
     shown.print(table(None, ["table", "rows"], rows))
-    bias = length_sentences(con)
+    bias = length_sentences(con) if "damaged" not in counts.values() else []
     if bias:
         shown.print(Text("\nscores of models, and the length of the response"))
     for sentence in bias:
         shown.print(Text(f"  {safe(sentence)}"), soft_wrap=True)
     runs = con.execute("""SELECT run_id, command, status, round(seconds, 1), requests, requests_reused,
                           completion_tokens
-                          FROM runs ORDER BY started_at DESC LIMIT 8""").fetchall()
+                          FROM runs ORDER BY number DESC LIMIT 8""").fetchall()
     columns = ["run", "command", "status", "seconds", "requests", "reused", "new tokens"]
     shown.print(table("\nlatest runs", columns, runs))
+
+
+def _count(con: "duckdb.DuckDBPyConnection", table: str) -> int | str:
+    """Return the number of rows of a table; the word ``damaged`` for one of which a part is."""
+    import duckdb
+
+    from curate.storage.damage import damage_in
+
+    try:
+        return con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+    except duckdb.Error as error:
+        if damage_in(error) is None:
+            raise
+        return "damaged"
 
 
 def story(history: "RowHistory", out: TextIO) -> None:

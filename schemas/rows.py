@@ -76,7 +76,7 @@ STAGES = {
 RUNS = {
     "run_id": TEXT, "recipe": TEXT, "command": TEXT, "status": TEXT, "started_at": TIME, "seconds": NUMBER,
     "requests": INTEGER, "requests_reused": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER,
-    "error": TEXT, "resolved": TEXT, "version": TEXT, "cost": NUMBER,
+    "error": TEXT, "resolved": TEXT, "version": TEXT, "cost": NUMBER, "number": INTEGER,
 }  # fmt: skip
 COSTS = {
     "run_id": TEXT, "recipe": TEXT, "model": TEXT, "identity": TEXT, "requests": INTEGER, "replies": INTEGER,

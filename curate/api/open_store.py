@@ -42,7 +42,7 @@ class OpenStore(Store):
             UserError: The query is wrong, or is not one query; the tables of a store cannot be changed. Or there is no
                 such recipe.
         """
-        con = connect(self, recipe)
+        con = connect(self, recipe, query)
         try:
             statements = con.extract_statements(query)
             if len(statements) != 1 or statements[0].type.name not in READS:

@@ -243,7 +243,7 @@ def _waiting(spec: StageSpec, state: RunState) -> StageSpec:
 def _drafts() -> Generator[Store]:
     """Hold a store for what a plan must make in order to look at it."""
     with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
-        yield Store(folder)
+        yield Store(folder, durable=False)
 
 
 def _plan(recipe: Recipe, store: Store, drafts: Store, sources: SourceReader, trained: TrainedModel) -> Plan:

@@ -41,6 +41,10 @@ class RunRecord:
         self._started, self._begun = time.monotonic(), now()
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
         self.run_id = f"{stamp}-{slug(self.recipe.run_name)}"
+        earlier = self.store.runs()
+        self.number = max((run["number"] for run in earlier), default=0) + 1  # the clock may have gone back
+        if self.run_id in {run["run_id"] for run in earlier}:
+            self.run_id += f"-{self.number}"
         try:
             self.publish()
         except BaseException as error:
@@ -93,6 +97,7 @@ class RunRecord:
             {
                 "run_id": self.run_id,
                 "recipe": name,
+                "number": self.number,
                 "limit_of": name.removesuffix(self.recipe.limit_suffix) if self.recipe.limit is not None else None,
                 "command": self.command,
                 "status": status,

@@ -1,17 +1,50 @@
-"""Write files whole, hash them, and name them: helpers for all that the store keeps on disk."""
+"""Write files whole, make them durable, hash them, and name them: helpers for all that the store keeps on disk."""
 
 import hashlib
 import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from schemas.errors import Failed
 
+AT_ONCE = 8  # a disk commits the syncs that come at the same time together
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader finds either the old content or the new one, never a part of it."""
+
+def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a text file so that a reader finds either the old content or the new one, never a part of it.
+
+    Args:
+        path: The file.
+        text: Its new content.
+        durable: Whether the new content is there after a power cut too. If not, the old one may be there, whole.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
+    sync(temporary)  # else a power cut after the rename leaves an empty file
     temporary.replace(path)
+    if durable:
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has the content of a file, or the names in a folder."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def sync_all(paths: Iterable[Path]) -> None:
+    """Wait until the disk has the content of files and the names in folders, in any order."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(sync, paths))
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until the disk has a folder with all that is in it."""
+    sync_all([folder, *(path for path in folder.rglob("*") if not path.is_symlink())])
 
 
 def file_hash(path: Path) -> str:

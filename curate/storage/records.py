@@ -77,7 +77,7 @@ class RunInfo(TypedDict, total=False):
     """A run: a row of the table ``runs``, with its stages and the recipe as it was read (``resolved``).
 
     ``recipe`` is the recipe's name. Of a run with a limit (a smoke run) it is ``demo.limit20``, and ``limit_of`` is the
-    recipe's own name, ``demo``.
+    recipe's own name, ``demo``. ``number`` counts the runs of the store up from 1.
     """
 
     run_id: Required[str]
@@ -85,6 +85,7 @@ class RunInfo(TypedDict, total=False):
     command: Required[str]
     status: Required[str]
     stages: Required[list[RunStage]]
+    number: int
     started_at: str
     seconds: float
     version: str

@@ -2,7 +2,8 @@
 
 Replies and their cost are written in one transaction, so neither is ever stored without the other. The file is in WAL
 mode, whose frames have checksums: where a kill cut a write short, SQLite drops that write when it opens the file next.
-The disk is not synced after each reply: a kill loses nothing, a power failure may lose the last seconds.
+The disk is synced when frames go from the WAL to the file, not after each reply: a kill loses nothing, a power failure
+may lose the last seconds, and leaves the file whole.
 """
 
 import json
@@ -69,7 +70,7 @@ class ReplyLog:
             if is_uri:
                 return
             self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = OFF")
+            self.db.execute("PRAGMA synchronous = NORMAL")
             self.db.executescript(SCHEMA)
         except sqlite3.DatabaseError as error:
             raise self._file_error(error) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from curate.storage.damage import read_table
 from curate.storage.polars_types import POLARS
 from curate.storage.rows import CANDIDATES, RowSet
 from schemas.rows import PROMPTS
@@ -42,7 +43,7 @@ def read_row_table(rows: RowSet, names: Sequence[str] = ()) -> RowTable:
     files = [file for stage in rows.stages for file in stage.files(rows.table)]
     columns = list(dict.fromkeys([rows.id, *names]))
     parts = [
-        pl.read_parquet(file, columns=columns).select(
+        read_table(file, columns).select(
             *columns, __file=pl.lit(number, pl.Int32), __at=pl.int_range(pl.len(), dtype=pl.Int32)
         )
         for number, file in enumerate(files)
@@ -76,7 +77,7 @@ def gather(table: RowTable, rows: pl.Series, names: list[str]) -> pl.DataFrame:
     parts, places = [], []
     for number in np.unique(files):
         wanted = np.flatnonzero(files == number)
-        frame = pl.read_parquet(table.files[number], columns=list(dict.fromkeys(held)))
+        frame = read_table(table.files[number], list(dict.fromkeys(held)))
         parts.append(frame[table.at[order[wanted]]])
         places.append(wanted)
     if not parts:

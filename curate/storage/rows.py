@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
+from curate.storage.damage import read_table
 from curate.storage.polars_types import POLARS, empty
 from curate.storage.stage import Stage
 from schemas.ids import fingerprint
@@ -50,9 +51,9 @@ class RowSet:
             return
         for file in stage.files(self.table):
             if self.table == "completions":  # a request that failed leaves a row with its error
-                rows = pl.read_parquet(file, columns=[self.id, "error"]).filter(pl.col("error").is_null())
+                rows = read_table(file, [self.id, "error"]).filter(pl.col("error").is_null())
             else:
-                rows = pl.read_parquet(file, columns=[self.id])
+                rows = read_table(file, [self.id])
             rows = rows.select(self.id).unique(maintain_order=True)
             self.kept_ids = pl.concat(
                 [self.kept_ids, _rows_without(rows, _rows_with(self.kept_ids, rows, self.id), self.id)]
@@ -130,7 +131,7 @@ def read_all(rows: RowSet, names: list[str], prompts: RowSet | None = None) -> p
 def read_parts(stage: Stage, table: str, columns: list[str]) -> Iterator[pl.DataFrame]:
     """Yield some columns of a stage's table, a file of it at a time."""
     for file in stage.files(table):
-        yield pl.read_parquet(file, columns=columns)
+        yield read_table(file, columns)
 
 
 def read_groups(
@@ -171,9 +172,7 @@ def _parts(rows: RowSet, columns: list[str]) -> Iterator[pl.DataFrame]:
     held = ["messages" if name == "completion" else name for name in columns]
     for stage in rows.stages:
         for file in stage.files(rows.table):
-            frame = pl.read_parquet(file, columns=held).select(
-                pl.col(h).alias(name) for h, name in zip(held, columns, strict=True)
-            )
+            frame = read_table(file, held).select(pl.col(h).alias(name) for h, name in zip(held, columns, strict=True))
             frame = frame.unique(rows.id, keep="first", maintain_order=True)
             frame = _rows_with(frame, _rows_with(pending, frame.select(rows.id), rows.id), rows.id)
             pending = _rows_without(pending, frame, rows.id)

@@ -4,15 +4,15 @@ import polars as pl
 
 from curate.storage.records import RunInfo
 from curate.storage.sql_views import current_stages, shown_runs
-from curate.storage.stage import Stage, load_stage
+from curate.storage.stage import Stage
 from curate.storage.store import Store
 from schemas.rows import DATASET_TABLES
 
 
 def stages_of_run(store: Store, run: RunInfo) -> list[Stage]:
     """Return the stages that a run used, in order; those removed from the store since are left out."""
-    folders = (store.path / "stages" / stage["path"] for stage in run["stages"])
-    return [load_stage(folder) for folder in folders if (folder / "stage.json").exists()]
+    names = [stage["path"] for stage in run["stages"] if (store.path / "stages" / stage["path"]).exists()]
+    return [stage for name in names if (stage := store.stage_in(name))]
 
 
 def recipe_datasets(store: Store, only: str | None = None) -> dict[str, dict[str, tuple[str, Stage]]]:
@@ -32,7 +32,9 @@ def recipe_datasets(store: Store, only: str | None = None) -> dict[str, dict[str
     runs = shown_runs(store.runs(), only)
     for recipe in dict.fromkeys(run["recipe"] for run in reversed(runs)):
         for folder in current_stages(store, [run for run in runs if run["recipe"] == recipe]):
-            stage = load_stage(store.path / "stages" / folder)
+            stage = store.stage_in(folder)
+            if stage is None:
+                continue
             section, _, name = stage.manifest["label"].partition(".")
             tables = [table for table in DATASET_TABLES.values() if table in stage.manifest["tables"]]
             if section == "datasets" and tables:

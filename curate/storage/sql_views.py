@@ -1,7 +1,8 @@
 """The tables in SQL: DuckDB views over the store's Parquet files, and tables of its history.
 
 ``connect(store)`` returns a connection to a database in memory that holds no lock. ``publish(store)`` writes the same
-views into ``gristmill.duckdb`` for any other DuckDB client.
+views into ``gristmill.duckdb`` for any other DuckDB client. A table of which a part is damaged is a view that raises an
+error when it is read: it names the part. All other tables are as ever.
 
 The data tables (prompts, completions, scores, decisions, sft, preferences, unpaired, rl_prompts) show, for every
 recipe, the latest run that finished, or the latest run if none did. Trainings and evaluations are history: all of them
@@ -12,19 +13,25 @@ where their name is asked for: ``connect(store, "demo.limit20")``.
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
 import duckdb
 
-from curate.storage.records import Manifest, RunInfo
+from curate.storage.damage import files_damage, remedy_of, tables_in
+from curate.storage.files import sync
+from curate.storage.records import RunInfo
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
-from schemas.errors import unknown
+from schemas.errors import UserError, unknown
 from schemas.rows import HISTORY_TABLES, INTEGER, NUMBER, STAGE_TABLES
 from schemas.token_count import MOST_SPENT, token_count
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
+TABLES = (*STAGE_TABLES, *HISTORY_TABLES)
+CATALOGUE = re.compile(r"duckdb_|information_schema|pg_|sqlite_|show\s", re.IGNORECASE)
+DOCTOR = "'gristmill doctor' checks the store"
 NAME = "gristmill.duckdb"
 FINISHED = (
     "finished",
@@ -32,18 +39,19 @@ FINISHED = (
 )  # statuses of a run that built its datasets, perhaps from the rows that a budget allowed
 
 
-def connect(store: Store, recipe: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(store: Store, recipe: str | None = None, query: str | None = None) -> duckdb.DuckDBPyConnection:
     """Return a connection to a database in memory that has every table.
 
     Args:
         store: The store.
         recipe: The name of a recipe in the store: the tables have what its runs made. None for all recipes.
+        query: The query that the tables are for, if it is known: only those that it names are made.
 
     Raises:
         UserError: The store has no run of this recipe.
     """
     con = duckdb.connect()
-    _create_tables(con, store, recipe)
+    _create_tables(con, store, recipe, _named_tables(con, query))
     return con
 
 
@@ -53,9 +61,15 @@ def publish(store: Store) -> None:
     temporary.unlink(missing_ok=True)
     with duckdb.connect(str(temporary)) as con:
         con.execute("BEGIN")  # writes to the disk once, not once for each view
-        _create_tables(con, store)
-        con.execute("COMMIT")
+        try:
+            _create_tables(con, store, None, TABLES)
+            con.execute("COMMIT")
+        except duckdb.Error:  # a damaged file has ended the transaction: without one, the other views can be made
+            con.execute("ROLLBACK")
+            _create_tables(con, store, None, TABLES)
+    sync(temporary)
     temporary.replace(store.path / NAME)
+    sync(store.path)
 
 
 def shown_runs(runs: list[RunInfo], recipe: str | None = None) -> list[RunInfo]:
@@ -89,7 +103,8 @@ def current_stages(store: Store, runs: list[RunInfo]) -> list[str]:
         runs: The records of its runs, oldest first.
 
     Returns:
-        Each folder once; those of the latest run come first, in the order in which the run used them.
+        Each folder once; those of the latest run come first, in the order in which the run used them. Those that are
+        damaged are among them.
     """
     latest: dict[str, RunInfo] = {}
     for run in runs:
@@ -97,36 +112,89 @@ def current_stages(store: Store, runs: list[RunInfo]) -> list[str]:
             held = latest.get(run["recipe"])
             if held is None or run["status"] in FINISHED or held["status"] not in FINISHED:
                 latest[run["recipe"]] = run
-    newest = sorted(latest.values(), key=lambda run: run["run_id"], reverse=True)
+    order = {run["run_id"]: place for place, run in enumerate(runs)}
+    newest = sorted(latest.values(), key=lambda run: order[run["run_id"]], reverse=True)
     folders = {stage["path"]: None for run in newest for stage in run["stages"]}
-    return [f for f in folders if (store.path / "stages" / f / "stage.json").exists()]
+    return [folder for folder in folders if (store.path / "stages" / folder).exists()]
 
 
-def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | None = None) -> None:
-    """Create all views and tables in a database."""
+def _named_tables(con: duckdb.DuckDBPyConnection, query: str | None) -> tuple[str, ...]:
+    """Return the tables that a query names; all of them if it is several statements, or looks at the catalogue."""
+    if query is None or CATALOGUE.search(query):
+        return TABLES
+    try:
+        named = {name.lower().split(".")[-1] for name in con.get_table_names(query)}
+    except duckdb.Error:
+        return TABLES
+    return tuple(table for table in TABLES if table in named) or TABLES
+
+
+def _create_tables(con: duckdb.DuckDBPyConnection, store: Store, recipe: str | None, tables: tuple[str, ...]) -> None:
+    """Create these views and tables in a database."""
     runs = store.runs()
     shown = shown_runs(runs, recipe)
-    files = _files(store, shown, only=recipe is not None)
-    spent = costs(store)
+    views = [table for table in tables if table in STAGE_TABLES]
+    files, damages = _files(store, shown, only=recipe is not None) if views else ({}, {})
+    for table in views:
+        columns, key = STAGE_TABLES[table]
+        _create_view(con, table, damages.get(table), _view(table, columns, key, files[table]), files[table])
     if recipe is not None:
-        runs, ids = shown, {run["run_id"] for run in shown}
-        spent = [row for row in spent if row["run_id"] in ids]
-    for table, (columns, key) in STAGE_TABLES.items():
-        con.execute(f"CREATE VIEW {table} AS {_view(table, columns, key, files[table])}")
-    stages = [stage | {"run_id": run["run_id"], "recipe": run["recipe"]} for run in runs for stage in run["stages"]]
-    for table, rows in (("runs", runs), ("stages", stages), ("costs", spent)):
-        columns = HISTORY_TABLES[table]
-        con.execute(f"CREATE TABLE {table} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
-        if rows:  # as one JSON text: a statement for each row would take most of the time
-            values = json.dumps([{c: _to_sql(row.get(c), kind) for c, kind in columns.items()} for row in rows])
-            kinds = json.dumps([columns])
-            con.execute(
-                f"INSERT INTO {table} SELECT unnest(from_json(?::JSON, '{kinds}'), recursive := true)", [values]
-            )
+        runs = shown
+    for table in (table for table in tables if table in HISTORY_TABLES):
+        try:
+            _create_history(con, table, _history(store, table, runs, recipe))
+        except UserError as error:  # the log of replies, which has the costs, is damaged
+            con.execute(_refusal(table, str(error)))
+        except duckdb.Error as error:
+            con.execute(_refusal(table, f"{store.path / 'runs'}: damaged: {_first_line(error)}; {DOCTOR}"))
 
 
-def _files(store: Store, runs: list[RunInfo], *, only: bool) -> dict[str, list[tuple[str, list[Path]]]]:
-    """Return for each table the label and the files of every stage that wrote it.
+def _create_view(
+    con: duckdb.DuckDBPyConnection, table: str, damage: str | None, select: str, stages: list[tuple[str, list[Path]]]
+) -> None:
+    """Create the view of a table; one that raises an error when it is read, if a part of the table is damaged."""
+    if damage is None:
+        try:
+            con.execute(f"CREATE VIEW {table} AS {select}")
+            return
+        except duckdb.Error as error:
+            found = next(files_damage(file for _, files in stages for file in files), None)
+            damage = str(found) if found else f"{table}: damaged: {_first_line(error)}; {DOCTOR}"
+    con.execute(_refusal(table, damage))
+
+
+def _refusal(table: str, message: str) -> str:
+    """Return the statement that makes a view with a table's columns which raises an error when it is read."""
+    columns = STAGE_TABLES[table][0] if table in STAGE_TABLES else HISTORY_TABLES[table]
+    nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
+    return f"CREATE VIEW {table} AS SELECT {nothing} WHERE error({_literal(message)})::BOOLEAN"
+
+
+def _history(store: Store, table: str, runs: list[RunInfo], recipe: str | None) -> list[dict]:
+    """Return the rows of a table of the history."""
+    if table == "stages":
+        return [stage | {"run_id": run["run_id"], "recipe": run["recipe"]} for run in runs for stage in run["stages"]]
+    if table == "runs":
+        return [dict(run) for run in runs]
+    ids = {run["run_id"] for run in runs}
+    return [row for row in costs(store) if recipe is None or row["run_id"] in ids]
+
+
+def _create_history(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> None:
+    """Create a table of the history. If its rows do not fit it, nothing of it is left."""
+    columns = HISTORY_TABLES[table]
+    source = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    values: list[str] = []
+    if rows:  # as one JSON text: a statement for each row would take most of the time
+        values = [json.dumps([{c: _to_sql(row.get(c), kind) for c, kind in columns.items()} for row in rows])]
+        source = f"SELECT unnest(from_json(?::JSON, '{json.dumps([columns])}'), recursive := true)"
+    con.execute(f"CREATE TABLE {table} AS {source}", values)
+
+
+def _files(
+    store: Store, runs: list[RunInfo], *, only: bool
+) -> tuple[dict[str, list[tuple[str, list[Path]]]], dict[str, str]]:
+    """Return for each table the label and the files of every stage that wrote it, and what is damaged of tables.
 
     Args:
         store: The store.
@@ -134,19 +202,24 @@ def _files(store: Store, runs: list[RunInfo], *, only: bool) -> dict[str, list[t
         only: Whether the history too has only what these runs used, not all but what runs with a limit made.
     """
     current, used = current_stages(store, runs), {stage["path"] for run in runs for stage in run["stages"]}
-    history = [path.name for path in store.stages().values()]
+    whole = {stage.path.name: stage.manifest for stage in store.whole_stages()}
+    history = [name for name in whole if name in used or not (only or whole[name]["what"].get("limit"))]
+    damages = {
+        table: f"{store.path / 'stages' / name}: damaged: its stage.json cannot be read, and it has rows of {table}; "
+        f"{remedy_of(store.path / 'stages' / name)}"
+        for name in used
+        if name not in whole
+        for table in tables_in(store.path / "stages" / name)
+        if table not in DATA or name in current
+    }
     stages: dict[str, list[tuple[str, list[Path]]]] = {table: [] for table in STAGE_TABLES}
-    manifests: dict[str, Manifest] = {}
-    for name in dict.fromkeys([*current, *history]):
-        manifests[name] = json.loads((store.path / "stages" / name / "stage.json").read_text(encoding="utf-8"))
-    history = [name for name in history if name in used or not (only or manifests[name]["what"].get("limit"))]
     for table in STAGE_TABLES:
-        for name in current if table in DATA else history:
-            held = manifests[name]["tables"].get(table)
+        for name in (name for name in current if name in whole) if table in DATA else history:
+            held = whole[name]["tables"].get(table)
             if held and held["rows"]:
                 files = [store.path / "stages" / name / file for file in held["files"]]
-                stages[table].append((manifests[name]["label"], files))
-    return stages
+                stages[table].append((whole[name]["label"], files))
+    return stages, damages
 
 
 def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: list[tuple[str, list[Path]]]) -> str:
@@ -188,6 +261,10 @@ def _rows(files: list[Path], more: str = "") -> str:
     """Return a SELECT of the rows of files."""
     paths = ", ".join(_literal(str(file)) for file in files)
     return f"SELECT * FROM read_parquet([{paths}], union_by_name = true{more})"
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0][:200]
 
 
 def _literal(text: str) -> str:

@@ -1,6 +1,5 @@
 """A stage of the store: a folder with a manifest, and tables in Parquet files of at most ``PART`` rows."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.storage.damage import Damaged, read_manifest, read_table
 from curate.storage.files import file_hash, write_whole
 from curate.storage.polars_types import empty, polars_schema
 from curate.storage.records import Manifest, TableFiles
@@ -73,11 +73,15 @@ class Stage:
         write_whole(self.path / name, text)
 
     def read(self, table: str, columns: list[str] | None = None) -> pl.DataFrame:
-        """Return a table, or some of its columns, in row order; an empty table if the stage wrote none."""
+        """Return a table, or some of its columns, in row order; an empty table if the stage wrote none.
+
+        Raises:
+            Damaged: A file of it is gone or cut short.
+        """
         files = self.files(table)
         if not files:
             return empty(table).select(columns or pl.all())
-        return pl.concat([pl.read_parquet(f, columns=columns) for f in files])
+        return pl.concat([read_table(f, columns) for f in files])
 
 
 @dataclass
@@ -145,20 +149,21 @@ class StageWriter:
 
 
 def load_stage(path: Path) -> Stage:
-    """Return the finished stage in a folder."""
-    manifest: Manifest = json.loads((path / "stage.json").read_text(encoding="utf-8"))
+    """Return the finished stage in a folder.
+
+    Raises:
+        Damaged: Its manifest is gone, cut short, or not what a stage has.
+    """
+    manifest = read_manifest(path)
     return Stage(manifest["stage_id"], path, manifest)
 
 
 def stage_in(folder: Path) -> Stage | None:
     """Return the finished stage in any folder, or None where there is none of ours."""
     try:
-        held = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load_stage(folder)
+    except Damaged:
         return None
-    tables = held.get("tables") if isinstance(held, dict) and "stage_id" in held else None
-    is_ours = isinstance(tables, dict) and all(isinstance(one, dict) and "files" in one for one in tables.values())
-    return load_stage(folder) if is_ours else None
 
 
 def stages_beside(stage: Stage) -> Iterator[Stage]:

@@ -10,9 +10,11 @@
       work/                          trainings in progress: checkpoints
       trackers/tensorboard/          what trainings report to TensorBoard, a folder a training
       gristmill.duckdb               views over all of it, for any DuckDB client (``curate.storage.sql_views``)
+      damaged/                       damaged parts that were set aside (``curate.storage.damage``)
 
-A stage is written into a hidden folder and renamed, so a stage that exists is whole. Only ``curate.storage`` opens,
-lists or names files of a store. Two folders are handed to libraries that write files of their own: the weights in a
+A stage is written into a hidden folder, synced to the disk and renamed, so a stage that exists is whole, after a power
+cut too. What is damaged all the same is named, and counts as not there. Only ``curate.storage`` opens, lists or names
+files of a store. Two folders are handed to libraries that write files of their own: the weights in a
 stage of a training (``StageWriter.folder``) and the checkpoints in its work folder (``Store.work_folder``).
 """
 
@@ -21,20 +23,23 @@ import json
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from curate.storage.files import slug, write_whole
+from curate.storage.damage import Damaged, read_run, table_damage
+from curate.storage.files import slug, sync, write_whole
 from curate.storage.killed_runs import close_killed_runs, records_of_running
+from curate.storage.marker import check_format, is_store, refuse_foreign_folder, write_marker
+from curate.storage.put_in_place import put_in_place
 from curate.storage.records import RunInfo
 from curate.storage.stage import Stage, StageWriter, load_stage
 from schemas.errors import UserError
-from schemas.version import STORE_FORMAT, VERSION
+from schemas.version import VERSION
 
-MARKER = "store.json"
 FOLDERS = ("stages", "runs", "replies", "embeddings", "work")
 
 
@@ -44,50 +49,91 @@ class Store:
     Attributes:
         path: Its folder.
         waiting: Called with a message where ``lock`` waits for another process.
+        damaged: Called with a message for each damaged part that is found, once. It warns, if it is not replaced.
     """
 
-    def __init__(self, path: Path | str, *, create: bool = True) -> None:
+    def __init__(self, path: Path | str, *, create: bool = True, durable: bool = True) -> None:
         """Open a store.
 
         Args:
             path: Its folder.
             create: Make an empty store where there is none.
+            durable: Whether what is written is to be there after a power cut; not for a store that is soon removed.
 
         Raises:
             UserError: A newer version made the store; or there is none, and it is not to be made or cannot be.
         """
         self.path = Path(path).resolve()
         self.waiting: Callable[[str], None] = lambda message: None
+        self.damaged: Callable[[str], None] = lambda message: warnings.warn(message, stacklevel=3)
+        self._durable = durable
+        self._named: set[Path] = set()
+        self._compared: dict[str, list[tuple[int, int]]] = {}  # stages whose content is that of their manifest
         if not is_store(self.path):
             if not create:
                 raise UserError(f"{path}: no store here; 'gristmill run RECIPE' makes one (or name one with --store)")
-            _refuse_foreign_folder(self.path)
+            refuse_foreign_folder(self.path)
             try:
-                self.path.mkdir(parents=True, exist_ok=True)
-                marker = {"format": STORE_FORMAT, "made_by": f"gristmill {VERSION}"}
-                write_whole(self.path / MARKER, json.dumps(marker))
+                write_marker(self.path)
             except OSError as error:
                 raise UserError(f"{path}: no store can be made here: {error.strerror}") from None
-        _check_format(self.path / MARKER)
-        for name in FOLDERS:  # after the marker, and again where a kill came between: the folder is known as a store
+        check_format(self.path)
+        missing = [name for name in FOLDERS if not (self.path / name).is_dir()]
+        for name in missing:  # after the marker, and again where a kill came between: the folder is known as a store
             (self.path / name).mkdir(exist_ok=True)
+        if missing and durable:
+            sync(self.path)
+            sync(self.path.parent)
 
     # Stages ---------------------------------------------------------------------------------------------------------
 
     def stages(self) -> dict[str, Path]:
-        """Return the folders of all finished stages by stage id."""
-        folders = (p for p in (self.path / "stages").iterdir() if not p.name.startswith("."))
-        return {p.name.rsplit("-", 1)[-1]: p for p in sorted(folders)}
+        """Return the folders of all finished stages by stage id; damaged ones are named, and left out."""
+        return {stage.stage_id: stage.path for stage in self.whole_stages()}
+
+    def whole_stages(self) -> list[Stage]:
+        """Return all finished stages, sorted by label and id; those with a damaged manifest are named, and left out."""
+        folders = sorted(p for p in (self.path / "stages").iterdir() if not p.name.startswith("."))
+        return [stage for folder in folders if (stage := self.stage_in(folder.name))]
+
+    def stage_in(self, name: str) -> Stage | None:
+        """Return the finished stage in this folder of the stages. One with a damaged manifest is named: it is None."""
+        folder = self.path / "stages" / name
+        try:
+            stage = load_stage(folder)
+            if not name.endswith(f"-{stage.stage_id}"):
+                raise Damaged(folder, f"its stage.json is that of the stage {stage.stage_id}")
+        except Damaged as damage:
+            self.name_damage(damage)
+            return None
+        return stage
 
     def stage(self, stage_id: str) -> Stage | None:
-        """Return the finished stage of this id, or None."""
+        """Return the finished stage of this id, or None.
+
+        Its tables are compared with their hashes in its manifest, once in a process. A stage that is damaged is named,
+        and counts as not there: whoever makes it anew sets the damaged one aside.
+        """
         path = next((self.path / "stages").glob(f"*-{stage_id}"), None)
-        return load_stage(path) if path else None
+        stage = self.stage_in(path.name) if path else None
+        if stage is None or self._is_compared(stage):
+            return stage
+        damages = table_damage(stage.path, stage.manifest["tables"])
+        for damage in damages:
+            self.name_damage(damage)
+        if damages:
+            return None
+        self._compared[stage_id] = _signature(stage)
+        return stage
+
+    def _is_compared(self, stage: Stage) -> bool:
+        return stage.stage_id in self._compared and self._compared[stage.stage_id] == _signature(stage)
 
     def stages_labelled(self, start: str) -> list[Stage]:
         """Return the finished stages whose label begins with ``start``, sorted by label and id."""
         files = sorted((self.path / "stages").glob(f"{slug(start)}*/stage.json"))
-        return [stage for file in files if (stage := load_stage(file.parent)).manifest["label"].startswith(start)]
+        stages = [stage for file in files if (stage := self.stage_in(file.parent.name))]
+        return [stage for stage in stages if stage.manifest["label"].startswith(start)]
 
     def newest_part(self, label: str, stage_id: str) -> Stage | None:
         """Return the newest stage that holds a part of the rows of a stage, or None.
@@ -98,10 +144,10 @@ class Store:
             label: The label of the whole stage.
             stage_id: The id of the whole stage.
         """
-        folders = (self.path / "stages").glob(f"{slug(label)}-*/stage.json")
-        parts = [load_stage(path.parent) for path in folders]
-        parts = [part for part in parts if part.manifest["what"].get("part_of") == stage_id]
-        return max(parts, key=lambda part: part.manifest["made_at"], default=None)
+        parts = self.stages_labelled(label)
+        ids = [part.stage_id for part in parts if part.manifest["what"].get("part_of") == stage_id]
+        whole = [part for id in ids if (part := self.stage(id))]
+        return max(whole, key=lambda part: part.manifest["made_at"], default=None)
 
     @contextmanager
     def new_stage(self, stage_id: str, label: str, **manifest: Any) -> Generator[StageWriter]:
@@ -132,8 +178,8 @@ class Store:
                 **manifest,
                 **writer.info,
             }
-            write_whole(folder / "stage.json", json.dumps(whole, ensure_ascii=False, indent=1))
-            folder.rename(target)
+            write_whole(folder / "stage.json", json.dumps(whole, ensure_ascii=False, indent=1), durable=False)
+            put_in_place(folder, target, durable=self._durable)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -145,11 +191,19 @@ class Store:
         shutil.rmtree(hidden, ignore_errors=True)
         try:
             shutil.move(stage.path, hidden)  # copies where the two stores are on different disks
-            hidden.rename(target)
+            put_in_place(hidden, target, durable=self._durable)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise
         return load_stage(target)
+
+    # Damage ---------------------------------------------------------------------------------------------------------
+
+    def name_damage(self, damage: Damaged) -> None:
+        """Say what is damaged, once for each file or folder."""
+        if damage.path not in self._named:
+            self._named.add(damage.path)
+            self.damaged(str(damage))
 
     # Folders --------------------------------------------------------------------------------------------------------
 
@@ -178,12 +232,25 @@ class Store:
     # Runs -----------------------------------------------------------------------------------------------------------
 
     def save_run(self, run: RunInfo) -> None:
-        """Write a run's record."""
-        write_whole(self.path / "runs" / f"{run['run_id']}.json", json.dumps(run, ensure_ascii=False, indent=1))
+        """Write a run's record; that of a run which goes on may be an earlier one after a power cut."""
+        text = json.dumps(run, ensure_ascii=False, indent=1)
+        write_whole(self.path / "runs" / f"{run['run_id']}.json", text, durable=run["status"] != "running")
 
     def runs(self) -> list[RunInfo]:
-        """Return the records of all runs, oldest first."""
-        return [json.loads(p.read_text(encoding="utf-8")) for p in sorted((self.path / "runs").glob("*.json"))]
+        """Return the records of all runs, oldest first; damaged ones are named, and left out.
+
+        The order is that of their numbers, which count up in the store whatever the clock says. The records of earlier
+        versions have none: they come first, in the order of their ids, and are numbered so.
+        """
+        found: list[RunInfo] = []
+        for file in sorted((self.path / "runs").glob("*.json")):
+            try:
+                found.append(read_run(file))
+            except Damaged as damage:
+                self.name_damage(damage)
+        found.sort(key=lambda run: run.get("number", 0))
+        numbers = [run.get("number") or place for place, run in enumerate(found, 1)]
+        return [run | {"number": number} for run, number in zip(found, numbers, strict=True)]
 
     @contextmanager
     def lock(self) -> Generator[None]:
@@ -226,31 +293,12 @@ class Store:
             file.unlink(missing_ok=True)
 
 
-def is_store(path: Path) -> bool:
-    """Return whether a folder is a store, of whatever version."""
-    return (path / MARKER).exists()
+def _signature(stage: Stage) -> list[tuple[int, int]]:
+    """Return the size and the time of each file of a stage's tables, and of its manifest."""
+    files = [stage.path / "stage.json", *(file for table in stage.manifest["tables"] for file in stage.files(table))]
+    return [(file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else (0, 0) for file in files]
 
 
 def now() -> str:
     """Return the time in UTC, as ISO text with milliseconds."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-
-
-def _refuse_foreign_folder(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path}: is a file; --store takes a folder")
-    if path.is_dir() and any(not p.name.startswith(f".{MARKER}") for p in path.iterdir()) and not is_store(path):
-        raise UserError(f"{path}: is not a gristmill store, and not empty; name another folder with --store")
-
-
-def _check_format(marker: Path) -> None:
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-        version, maker = int(found["format"]), str(found.get("made_by", "?"))
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f'{marker}: is damaged; expected {{"format": {STORE_FORMAT}, ...}}') from None
-    if version > STORE_FORMAT:
-        raise UserError(
-            f"{marker.parent}: this store has format {version}, made by {maker}; gristmill {VERSION} reads "
-            f"format {STORE_FORMAT}: upgrade gristmill, or name another store with --store"
-        )

@@ -7,7 +7,6 @@ is mapped from a file, so they are never all in memory.
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +14,11 @@ import numpy as np
 import polars as pl
 from pyarrow.parquet import write_table
 
-from curate.storage.files import disk_failed
+from curate.storage.damage import Damaged, files_damage
+from curate.storage.files import disk_failed, sync
 from curate.storage.mapped_columns import as_series, mapped_rows
 from schemas.ids import fingerprint
-from schemas.progress import Progress
+from schemas.progress import Progress, StageWarning
 
 BLOCK = 50_000  # texts in memory at a time
 
@@ -47,6 +47,8 @@ def cached_by_text(
     for leftover in folder.glob(".*"):  # of a process that was killed while it wrote
         leftover.unlink(missing_ok=True)
     rows = pl.DataFrame({"text_hash": _hashes(texts)}).with_row_index("row")
+    for damage in _set_damaged_aside(folder):
+        progress.warn(StageWarning(label, f"{damage}"))
     cached = _index(folder)
     missing = rows.join(cached, on="text_hash", how="anti").unique("text_hash", keep="first")
     progress.begin(label, missing.height, "texts")
@@ -69,6 +71,14 @@ def _hashes(texts: pl.Series) -> pl.Series:
     return pl.concat(parts) if parts else pl.Series([], dtype=pl.String)
 
 
+def _set_damaged_aside(folder: Path) -> list[Damaged]:
+    """Rename files of a cache that cannot be read, so that their values are computed again; return what is wrong."""
+    damages = list(files_damage(sorted(folder.glob("*.parquet"))))
+    for damage in damages:
+        damage.path.rename(damage.path.with_suffix(".damaged"))
+    return [Damaged(one.path, one.problem, "its values are computed again") for one in damages]
+
+
 def _index(folder: Path) -> pl.DataFrame:
     """Return where each cached value is: ``text_hash``, ``file`` (its name) and ``at`` (the row in the file)."""
     schema = {"text_hash": pl.String, "file": pl.String, "at": pl.Int64}
@@ -89,8 +99,7 @@ def _write(folder: Path, hashes: pl.Series, values: np.ndarray) -> pl.DataFrame:
     try:
         table = pl.DataFrame({"text_hash": hashes, "value": as_series(values, "value")}).to_arrow()
         write_table(table, hidden, compression="none")  # not Polars, whose errors do not say that the disk is full
-        with open(hidden, "rb") as file:
-            os.fsync(file)  # so that the renamed file has its content even after a power failure
+        sync(hidden)  # so that the renamed file has its content even after a power failure
         hidden.rename(folder / name)
     except OSError as error:
         hidden.unlink(missing_ok=True)

@@ -1,0 +1,206 @@
+"""Damage in a store: files that are missing, empty, cut short or changed, each named in one line with its remedy.
+
+Nothing on disk is believed. What is read of a stage's manifest or of a run's record is checked here, and a table is
+compared with the hash that its stage has of it. A damaged part stops only what needs it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+
+from curate.storage.files import file_hash
+from curate.storage.records import Manifest, RunInfo, TableFiles
+from schemas.errors import UserError
+from schemas.ids import fingerprint
+from schemas.rows import STAGE_TABLES
+
+# How the label of a stage begins -> the command that makes the stage anew.
+MAKERS = {"train-": "train", "evaluate": "evaluate", "compare": "compare"}
+REPAIR = "'gristmill doctor --repair' sets it aside"
+
+
+class Damaged(UserError):
+    """A part of the store is damaged. The message names the file, what is wrong with it, and the remedy.
+
+    Attributes:
+        path: The file or the folder.
+        problem: What is wrong with it, such as ``is empty``.
+    """
+
+    def __init__(self, path: Path, problem: str, remedy: str = REPAIR) -> None:
+        """Take the file or the folder, what is wrong with it, and what to do."""
+        super().__init__(f"{path}: damaged: {problem}; {remedy}")
+        self.path, self.problem = path, problem
+
+
+def remedy_of(folder: Path) -> str:
+    """Return what to do about a damaged stage, by the name of its folder, which begins with the stage's label."""
+    command = next((name for start, name in MAKERS.items() if folder.name.startswith(start)), "run")
+    return f"'gristmill {command} RECIPE' makes the stage anew, {REPAIR}"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the content of the ``stage.json`` of a stage's folder.
+
+    Raises:
+        Damaged: It is missing, empty, cut short, no JSON, or not what a stage has.
+    """
+    remedy = remedy_of(folder)
+    if not folder.is_dir():
+        raise Damaged(folder, "is no folder of a stage", f"move it away, or {REPAIR}")
+    file = folder / "stage.json"
+    held = _read_json(file, remedy)
+    times, texts = ("made_at",), ("stage_id", "label", "made_at")
+    problem = _wrong_fields(held, texts, times) or _wrong_tables(held.get("tables"))
+    if not problem and not isinstance(held.get("what", {}), dict):
+        problem = "'what' is no mapping"
+    if not problem and not isinstance(held.get("seconds", 0), int | float):
+        problem = "'seconds' is no number"
+    if problem:
+        raise Damaged(file, problem, remedy)
+    return cast(Manifest, {"seconds": 0.0, "what": {}, "result": ""} | held)
+
+
+def read_run(file: Path) -> RunInfo:
+    """Return the record of a run.
+
+    Raises:
+        Damaged: It is empty, cut short, no JSON, or not what a record has.
+    """
+    held = _read_json(file, f"the run is left out, its stages are there; {REPAIR}")
+    problem = _wrong_fields(held, ("run_id", "recipe", "command", "status"), ("started_at",))
+    stages = held.get("stages") if not problem else []
+    if not isinstance(stages, list) or not all(_is_run_stage(one) for one in stages):
+        problem = "'stages' is no list of stages"
+    if not problem and not isinstance(held.get("number", 0), int):
+        problem = "'number' is no number"
+    if problem:
+        raise Damaged(file, problem, f"the run is left out, its stages are there; {REPAIR}")
+    return cast(RunInfo, held)
+
+
+def table_damage(folder: Path, tables: dict[str, TableFiles]) -> list[Damaged]:
+    """Return what is wrong with tables of a stage: files that are gone, and content that is not what was written.
+
+    Every byte is read.
+
+    Args:
+        folder: The stage's folder.
+        tables: The tables to look at, from its manifest.
+    """
+    found = []
+    for table, held in tables.items():
+        missing = [name for name in held["files"] if not (folder / name).is_file()]
+        if missing:
+            found.append(Damaged(folder / missing[0], "is missing", remedy_of(folder)))
+            continue
+        try:
+            content = fingerprint([file_hash(folder / name) for name in held["files"]])[:20]
+        except OSError as error:
+            found.append(Damaged(folder / held["files"][0], f"cannot be read: {error.strerror}", remedy_of(folder)))
+            continue
+        if content != held.get("content", content):
+            files = [folder / name for name in held["files"]]
+            broken = next(files_damage(files), None)
+            found.append(broken or Damaged(files[0], _changed(table, files), remedy_of(folder)))
+    return found
+
+
+def files_damage(files: Iterable[Path]) -> Iterator[Damaged]:
+    """Yield what is wrong with Parquet files of stages, by their ends alone: those gone, empty or cut short."""
+    for file in files:
+        try:
+            pl.read_parquet_schema(file)
+        except FileNotFoundError:
+            yield Damaged(file, "is missing", remedy_of(file.parent))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+            size = file.stat().st_size
+            problem = "is empty" if not size else f"is no whole Parquet file ({size:,} bytes)"
+            yield Damaged(file, problem, remedy_of(file.parent))
+
+
+def read_table(file: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Return a Parquet file of a stage, or some of its columns.
+
+    Raises:
+        Damaged: It is gone, cut short, or no Parquet.
+    """
+    try:
+        return pl.read_parquet(file, columns=columns)
+    except (pl.exceptions.ComputeError, pl.exceptions.PanicException, OSError) as error:
+        known = next(files_damage([file]), None)
+        text = " ".join(str(error).split())[:100]
+        raise known or Damaged(file, f"cannot be read: {text}", remedy_of(file.parent)) from None
+
+
+def damage_in(error: Exception) -> str | None:
+    """Return what is damaged, from an error of DuckDB's that a view of a damaged table raises; None for another."""
+    text = " ".join(str(error).split())
+    return text.removeprefix("Invalid Input Error: ") if ": damaged: " in text else None
+
+
+def tables_in(folder: Path) -> list[str]:
+    """Return the tables that a folder has files of, by their names; for a stage whose manifest is damaged."""
+    if not folder.is_dir():
+        return []
+    names = {file.name.rsplit("-", 1)[0] for file in folder.glob("*.parquet")}
+    return [table for table in STAGE_TABLES if table in names]
+
+
+def _changed(table: str, files: list[Path]) -> str:
+    more = f" (or one of the {len(files)} files of the table)" if len(files) > 1 else ""
+    return f"the content of {table} is not what was written: another hash{more}"
+
+
+def _read_json(file: Path, remedy: str) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        held = json.loads(text)
+    except FileNotFoundError:
+        raise Damaged(file, "is missing", remedy) from None
+    except OSError as error:
+        raise Damaged(file, f"cannot be read: {error.strerror}", remedy) from None
+    except (ValueError, RecursionError):
+        empty = not file.stat().st_size
+        raise Damaged(file, "is empty" if empty else "is no whole JSON text", remedy) from None
+    if not isinstance(held, dict):
+        raise Damaged(file, "holds no mapping", remedy)
+    return held
+
+
+def _wrong_fields(held: dict[str, Any], texts: tuple[str, ...], times: tuple[str, ...]) -> str:
+    """Return what is wrong with the texts and the times of a record; empty if nothing is."""
+    wrong = next((name for name in texts if not isinstance(held.get(name), str)), None)
+    if wrong:
+        return f"{wrong!r} is no text"
+    for name in times:
+        try:
+            datetime.fromisoformat(held.get(name) or "2000-01-01")
+        except (TypeError, ValueError):
+            return f"{name!r} is no time"
+    return ""
+
+
+def _wrong_tables(tables: object) -> str:
+    if not isinstance(tables, dict):
+        return "'tables' is no mapping"
+    for name, held in tables.items():
+        if not isinstance(held, dict) or not isinstance(held.get("rows"), int):
+            return f"the table {name!r} has no number of rows"
+        files = held.get("files")
+        if not isinstance(files, list) or not all(_is_name(one) for one in files):
+            return f"the table {name!r} has no list of files"
+    return ""
+
+
+def _is_run_stage(held: object) -> bool:
+    return isinstance(held, dict) and _is_name(held.get("path")) and isinstance(held.get("stage_id"), str)
+
+
+def _is_name(held: object) -> bool:
+    """Return whether a value is the name of a file in a folder, which leads nowhere else."""
+    return isinstance(held, str) and held not in ("", ".", "..") and "/" not in held and "\0" not in held

@@ -1,0 +1,54 @@
+"""The file ``store.json``, by which a folder is known as a store, and which says the store's format."""
+
+import json
+from pathlib import Path
+
+from curate.storage.files import write_whole
+from schemas.errors import UserError
+from schemas.version import STORE_FORMAT, VERSION
+
+MARKER = "store.json"
+
+
+def is_store(path: Path) -> bool:
+    """Return whether a folder is a store, of whatever version."""
+    return (path / MARKER).exists()
+
+
+def write_marker(path: Path) -> None:
+    """Make the folder of a store, or make one a store again."""
+    path.mkdir(parents=True, exist_ok=True)
+    write_whole(path / MARKER, json.dumps({"format": STORE_FORMAT, "made_by": f"gristmill {VERSION}"}))
+
+
+def marker_format(path: Path) -> tuple[int, str] | None:
+    """Return the format of the store in a folder, and what made it; None if the marker is damaged."""
+    try:
+        found = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        return int(found["format"]), str(found.get("made_by", "?"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None
+
+
+def check_format(path: Path) -> None:
+    """Raise ``UserError`` if a newer version made the store in a folder, or its marker is damaged."""
+    found = marker_format(path)
+    if found is None:
+        raise UserError(
+            f'{path / MARKER}: is damaged; expected {{"format": {STORE_FORMAT}, ...}}; '
+            f"'gristmill doctor --repair' writes it anew"
+        )
+    version, maker = found
+    if version > STORE_FORMAT:
+        raise UserError(
+            f"{path}: this store has format {version}, made by {maker}; gristmill {VERSION} reads "
+            f"format {STORE_FORMAT}: upgrade gristmill, or name another store with --store"
+        )
+
+
+def refuse_foreign_folder(path: Path) -> None:
+    """Raise ``UserError`` if something else than a store is in a folder."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a file; --store takes a folder")
+    if path.is_dir() and any(not p.name.startswith(f".{MARKER}") for p in path.iterdir()) and not is_store(path):
+        raise UserError(f"{path}: is not a gristmill store, and not empty; name another folder with --store")
