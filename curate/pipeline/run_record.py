@@ -41,7 +41,7 @@ class RunRecord:
         self._started, self._begun = time.monotonic(), now()
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
         self.run_id = f"{stamp}-{slug(self.recipe.run_name)}"
-        earlier = self.store.runs()
+        earlier, self._newest = self.store.runs(), self.store.newest_number()
         self.number = max((run["number"] for run in earlier), default=0) + 1  # the clock may have gone back
         if self.run_id in {run["run_id"] for run in earlier}:
             self.run_id += f"-{self.number}"
@@ -77,8 +77,7 @@ class RunRecord:
     def use(self, stages: list[Stage]) -> list[Stage]:
         """Make these the stages of the run, and return them."""
         self.stages = [
-            stage_entry(stage, position, reused=stage.manifest["made_at"] < self._begun)
-            for position, stage in enumerate(stages)
+            stage_entry(stage, position, reused=stage.order[0] <= self._newest) for position, stage in enumerate(stages)
         ]
         return stages
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import polars as pl
 
 from curate.storage.files import file_hash
-from curate.storage.records import Manifest, RunInfo, TableFiles
+from curate.storage.records import Manifest, RunInfo, TableFiles, WrittenFile
 from schemas.errors import UserError
 from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
@@ -54,12 +54,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise Damaged(folder, "is no folder of a stage", f"move it away, or {REPAIR}")
     file = folder / "stage.json"
     held = _read_json(file, remedy)
-    times, texts = ("made_at",), ("stage_id", "label", "made_at")
-    problem = _wrong_fields(held, texts, times) or _wrong_tables(held.get("tables"))
-    if not problem and not isinstance(held.get("what", {}), dict):
-        problem = "'what' is no mapping"
-    if not problem and not isinstance(held.get("seconds", 0), int | float):
-        problem = "'seconds' is no number"
+    problem = _wrong_manifest(held)
     if problem:
         raise Damaged(file, problem, remedy)
     return cast(Manifest, {"seconds": 0.0, "what": {}, "result": ""} | held)
@@ -108,6 +103,28 @@ def table_damage(folder: Path, tables: dict[str, TableFiles]) -> list[Damaged]:
             broken = next(files_damage(files), None)
             found.append(broken or Damaged(files[0], _changed(table, files), remedy_of(folder)))
     return found
+
+
+def folder_damage(folder: Path, files: dict[str, WrittenFile], *, hashes: bool) -> Iterator[Damaged]:
+    """Yield what is wrong with the files in a stage's folders, such as a model's weights: those gone or changed.
+
+    Args:
+        folder: The stage's folder.
+        files: The files, from its manifest.
+        hashes: Whether every byte is read; else a file is known by its size alone.
+    """
+    for name, held in files.items():
+        file = folder / name
+        try:
+            size = file.stat().st_size
+            if size != held["bytes"]:
+                yield Damaged(file, f"has {size:,} bytes, and had {held['bytes']:,}", remedy_of(folder))
+            elif hashes and file_hash(file) != held["content"]:
+                yield Damaged(file, "the content is not what was written: another hash", remedy_of(folder))
+        except FileNotFoundError:
+            yield Damaged(file, "is missing", remedy_of(folder))
+        except OSError as error:
+            yield Damaged(file, f"cannot be read: {error.strerror}", remedy_of(folder))
 
 
 def files_damage(files: Iterable[Path]) -> Iterator[Damaged]:
@@ -172,6 +189,19 @@ def _read_json(file: Path, remedy: str) -> dict[str, Any]:
     return held
 
 
+def _wrong_manifest(held: dict[str, Any]) -> str:
+    """Return what is wrong with the content of a ``stage.json``; empty if nothing is."""
+    kinds = {
+        "'what' is no mapping": isinstance(held.get("what", {}), dict),
+        "'seconds' is no number": isinstance(held.get("seconds", 0), int | float),
+        "'number' is no number": isinstance(held.get("number", 0), int),
+        "'files' is no mapping of files": _are_written_files(held.get("files", {})),
+    }
+    wrong = next((problem for problem, is_right in kinds.items() if not is_right), "")
+    fields = _wrong_fields(held, ("stage_id", "label", "made_at"), ("made_at",))
+    return fields or _wrong_tables(held.get("tables")) or wrong
+
+
 def _wrong_fields(held: dict[str, Any], texts: tuple[str, ...], times: tuple[str, ...]) -> str:
     """Return what is wrong with the texts and the times of a record; empty if nothing is."""
     wrong = next((name for name in texts if not isinstance(held.get(name), str)), None)
@@ -195,6 +225,17 @@ def _wrong_tables(tables: object) -> str:
         if not isinstance(files, list) or not all(_is_name(one) for one in files):
             return f"the table {name!r} has no list of files"
     return ""
+
+
+def _are_written_files(files: object) -> bool:
+    """Return whether this says of files in a stage's folders, which lead nowhere else, what was written."""
+    return isinstance(files, dict) and all(
+        all(_is_name(part) for part in name.split("/"))
+        and isinstance(held, dict)
+        and isinstance(held.get("bytes"), int)
+        and isinstance(held.get("content"), str)
+        for name, held in files.items()
+    )
 
 
 def _is_run_stage(held: object) -> bool:

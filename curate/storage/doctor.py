@@ -2,20 +2,33 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from curate.storage.damage import Damaged, files_damage, read_manifest, read_run, read_table, table_damage, tables_in
+from curate.storage.damage import (
+    Damaged,
+    files_damage,
+    folder_damage,
+    read_manifest,
+    read_run,
+    read_table,
+    table_damage,
+    tables_in,
+)
 from curate.storage.marker import MARKER, is_store, marker_format, write_marker
 from curate.storage.put_in_place import set_aside
 from curate.storage.records import RunInfo
+from curate.storage.reply_log import SAVE
+from curate.storage.salvage import salvage_replies
 from curate.storage.sql_views import NAME, publish
 from curate.storage.store import Store
 
 CACHES = ("embeddings", "sketches")
-ASKED_AGAIN = "bring back a copy, or move it away to start anew: its replies are then asked again"
+REPLIES = Path("replies") / "replies.sqlite"
+NOT_READ = "bring back a copy, or move it away to start anew: its replies are then asked again"
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,8 @@ def examine(store: Store) -> list[Finding]:
 def repair(store: Store, findings: list[Finding]) -> list[Finding]:
     """Set damaged parts aside, and write the SQL views anew; return the findings with what was done.
 
-    A stage that was set aside is made anew by the command that made it, an embedding or a sketch when it is needed.
+    A stage that was set aside is made anew by the command that made it, an embedding or a sketch when it is needed. Of
+    the log of replies, those that can be read are kept; a log of which nothing can be read is left where it is.
     """
     with store.lock():
         parts = {one.part: None for one in findings if one.part is not None and one.part.exists()}
@@ -53,6 +67,7 @@ def repair(store: Store, findings: list[Finding]) -> list[Finding]:
         done = [
             replace(one, repaired=f"set aside: {aside[one.part]}") if one.part in aside else one for one in findings
         ]
+        done = [_save_replies(store, one) if one.damage.path == store.path / REPLIES else one for one in done]
         publish(store)
     return [replace(one, repaired="written anew") if one.damage.path == store.path / NAME else one for one in done]
 
@@ -78,6 +93,8 @@ def _stages(store: Store, runs: list[RunInfo]) -> Iterator[Finding]:
             damage = Damaged(folder, f"its stage.json is that of the stage {manifest['stage_id']}")
             yield Finding(damage, "nothing, if it is a copy", folder)
             continue
+        for damage in folder_damage(folder, manifest.get("files", {}), hashes=True):
+            yield Finding(damage, _lost(folder, [damage.path.parent.name], runs), folder)
         for damage in table_damage(folder, manifest["tables"]):
             table = damage.path.name.rsplit("-", 1)[0]
             held = manifest["tables"].get(table)
@@ -101,17 +118,37 @@ def _runs(store: Store) -> Iterator[Finding]:
 
 
 def _replies(store: Store) -> Iterator[Finding]:
-    file = store.path / "replies" / "replies.sqlite"
+    file = store.path / REPLIES
     if not file.exists():
         return
     try:
-        with sqlite3.connect(file) as log:
+        with closing(sqlite3.connect(file)) as log:
             (said,) = log.execute("PRAGMA integrity_check(1)").fetchone()
-        log.close()
+            (broken,) = log.execute("SELECT count(*) FROM replies WHERE NOT json_valid(body)").fetchone()
     except sqlite3.DatabaseError as error:
-        said = str(error)
-    if said != "ok":
-        yield Finding(Damaged(file, said, ASKED_AGAIN), "replies of models that no stage holds yet", None)
+        said, broken = str(error), 0
+    if said != "ok" or broken:
+        problem = said if said != "ok" else f"{broken:,} replies can't be read"
+        yield Finding(Damaged(file, problem, SAVE), "some of the models' replies, which are asked for again", None)
+
+
+def _save_replies(store: Store, finding: Finding) -> Finding:
+    """Write the log of replies anew from what can be read of it, and set the damaged one aside."""
+    file = store.path / REPLIES
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        replies, accounts = salvage_replies(file, new)
+        if not replies:
+            return replace(finding, damage=Damaged(file, finding.damage.problem, NOT_READ))
+        beside = [*file.parent.glob(f"{file.name}-*")]  # SQLite's own: -wal and -shm
+        aside = set_aside(file, store.path)
+        for part in beside:
+            part.rename(aside.with_name(aside.name + part.name.removeprefix(file.name)))
+        new.rename(file)
+    finally:
+        new.unlink(missing_ok=True)
+    return replace(finding, repaired=f"{replies:,} replies and {accounts:,} costs are kept; set aside: {aside}")
 
 
 def _caches(store: Store) -> Iterator[Finding]:

@@ -11,6 +11,13 @@ class TableFiles(TypedDict):
     content: NotRequired[str]
 
 
+class WrittenFile(TypedDict):
+    """A file in a folder of a stage: its bytes, and a hash of its content."""
+
+    bytes: int
+    content: str
+
+
 class Manifest(TypedDict):
     """The content of a finished stage's ``stage.json``.
 
@@ -19,6 +26,10 @@ class Manifest(TypedDict):
         label: The stage's name in its recipe, such as ``completions.score.math``.
         tables: The tables that it holds, by name.
         what: All that the stage depends on.
+        number: Counts the stages of the store up from 1, in the order in which they were made, whatever the clock says;
+            stages of earlier versions have none.
+        files: Of a stage that has folders, such as a training's ``model``: the size and the hash of each file in them
+            as it was written.
         result: Its result in a line.
         rows_in: How many rows it was made of, where that says something.
         warnings: What a user should look at in its rows, each with what to set.
@@ -44,6 +55,8 @@ class Manifest(TypedDict):
     version: str
     what: dict[str, Any]
     result: str
+    number: NotRequired[int]
+    files: NotRequired[dict[str, WrittenFile]]
     rows_in: NotRequired[int]
     warnings: NotRequired[list[str]]
     truths_alone: NotRequired[dict[str, Any]]

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS spent (
     run_id TEXT, recipe TEXT, model TEXT, identity TEXT, requests INTEGER, replies INTEGER, failed INTEGER,
     prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, seconds REAL, PRIMARY KEY (run_id, model, identity));
 """
+SAVE = "'gristmill doctor --repair' saves the replies that can be read, or bring back a copy"
 SPENT = ("requests", "replies", "failed", "prompt_tokens", "completion_tokens", "cost", "seconds")
 ADD = f"""
 INSERT INTO spent VALUES (?, ?, ?, ?, {", ".join("?" for _ in SPENT)})
@@ -158,7 +159,10 @@ class ReplyLog:
         for key in keys:
             rows = self._rows("SELECT body FROM replies WHERE key = ?", (bytes.fromhex(key),))
             if rows:
-                replies[key] = _reply(key, rows[0][0])
+                try:
+                    replies[key] = _reply(key, rows[0][0])
+                except (ValueError, TypeError, RecursionError):
+                    raise UserError(f"{self.path}: damaged: the reply {key[:12]} can't be read; {SAVE}") from None
         return replies
 
     def spent(self, **spender: str) -> dict[str, float]:
@@ -198,14 +202,7 @@ class ReplyLog:
     def _file_error(self, error: sqlite3.DatabaseError) -> UserError:
         """Return the error to raise for SQLite's."""
         damaged = type(error) is sqlite3.DatabaseError  # else the disk is full, the file may not be written ...
-        return UserError(
-            f"{self.path}: {error}"
-            + (
-                "; move it away to start anew (its replies are then asked again), or bring back a copy"
-                if damaged
-                else ""
-            )
-        )
+        return UserError(f"{self.path}: " + (f"damaged: {error}; {SAVE}" if damaged else str(error)))
 
 
 def costs(store: Store) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from schemas.ids import fingerprint
 from schemas.rows import STAGE_TABLES
 
 PART = 50_000  # rows of a Parquet file
+CARD = "README.md"  # of a model: written anew by each evaluation, so it has no hash
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Stage:
     def warnings(self) -> list[str]:
         """The warnings about the stage's rows, each with the setting to change."""
         return self.manifest.get("warnings", [])
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """What stages are sorted by, to have them in the order in which they were made.
+
+        That is their number in the store. Stages of earlier versions have none; they come first, by the clock.
+        """
+        return self.manifest.get("number", 0), self.manifest["made_at"]
 
     @property
     def size(self) -> int:
@@ -141,11 +150,16 @@ class StageWriter:
         """Return the finished stage; only after the block that writes it."""
         return load_stage(self.target)
 
-    def finish(self) -> dict[str, TableFiles]:
-        """Hash the files and return the manifest's ``tables``."""
+    def finish(self) -> dict[str, Any]:
+        """Hash the files, and return what the manifest says of them: its ``tables``, and ``files`` if there are any."""
         for held in self.tables.values():
             held["content"] = fingerprint([file_hash(self.path / name) for name in held["files"]])[:20]
-        return self.tables
+        written = {
+            str(file.relative_to(self.path)): {"bytes": file.stat().st_size, "content": file_hash(file)}
+            for file in sorted(self.path.glob("*/**/*"))
+            if file.is_file() and not file.is_symlink() and file.name != CARD
+        }
+        return {"tables": self.tables} | ({"files": written} if written else {})
 
 
 def load_stage(path: Path) -> Stage:

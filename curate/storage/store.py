@@ -30,7 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from curate.storage.damage import Damaged, read_run, table_damage
+from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
 from curate.storage.files import slug, sync, write_whole
 from curate.storage.killed_runs import close_killed_runs, records_of_running
 from curate.storage.marker import check_format, is_store, refuse_foreign_folder, write_marker
@@ -68,6 +68,7 @@ class Store:
         self.damaged: Callable[[str], None] = lambda message: warnings.warn(message, stacklevel=3)
         self._durable = durable
         self._named: set[Path] = set()
+        self._number: int | None = None  # of the newest stage; None if it is to be looked up
         self._compared: dict[str, list[tuple[int, int]]] = {}  # stages whose content is that of their manifest
         if not is_store(self.path):
             if not create:
@@ -111,20 +112,29 @@ class Store:
     def stage(self, stage_id: str) -> Stage | None:
         """Return the finished stage of this id, or None.
 
-        Its tables are compared with their hashes in its manifest, once in a process. A stage that is damaged is named,
-        and counts as not there: whoever makes it anew sets the damaged one aside.
+        Its tables are compared with their hashes in its manifest, once in a process; of the files in its folders, such
+        as a model's weights, only the sizes are, as they may be large. A stage that is damaged is named, and counts as
+        not there: whoever makes it anew sets the damaged one aside.
         """
         path = next((self.path / "stages").glob(f"*-{stage_id}"), None)
         stage = self.stage_in(path.name) if path else None
         if stage is None or self._is_compared(stage):
             return stage
-        damages = table_damage(stage.path, stage.manifest["tables"])
+        damages = [
+            *table_damage(stage.path, stage.manifest["tables"]),
+            *folder_damage(stage.path, stage.manifest.get("files", {}), hashes=False),
+        ]
         for damage in damages:
             self.name_damage(damage)
         if damages:
             return None
         self._compared[stage_id] = _signature(stage)
         return stage
+
+    def _next_number(self) -> int:
+        """Return the number of the next stage; the stages of the store are looked through once while it is locked."""
+        self._number = (self._number if self._number is not None else self.newest_number()) + 1
+        return self._number
 
     def _is_compared(self, stage: Stage) -> bool:
         return stage.stage_id in self._compared and self._compared[stage.stage_id] == _signature(stage)
@@ -147,7 +157,11 @@ class Store:
         parts = self.stages_labelled(label)
         ids = [part.stage_id for part in parts if part.manifest["what"].get("part_of") == stage_id]
         whole = [part for id in ids if (part := self.stage(id))]
-        return max(whole, key=lambda part: part.manifest["made_at"], default=None)
+        return max(whole, key=lambda part: part.order, default=None)
+
+    def newest_number(self) -> int:
+        """Return the number of the stage that was made last, 0 if there is none."""
+        return max((stage.order[0] for stage in self.whole_stages()), default=0)
 
     @contextmanager
     def new_stage(self, stage_id: str, label: str, **manifest: Any) -> Generator[StageWriter]:
@@ -171,7 +185,8 @@ class Store:
             whole = {
                 "stage_id": stage_id,
                 "label": label,
-                "tables": writer.finish(),
+                "number": self._next_number(),
+                **writer.finish(),
                 "seconds": round(time.monotonic() - started, 3),
                 "made_at": now(),
                 "version": VERSION,
@@ -191,6 +206,8 @@ class Store:
         shutil.rmtree(hidden, ignore_errors=True)
         try:
             shutil.move(stage.path, hidden)  # copies where the two stores are on different disks
+            numbered = stage.manifest | {"number": self._next_number()}
+            write_whole(hidden / "stage.json", json.dumps(numbered, ensure_ascii=False, indent=1), durable=False)
             put_in_place(hidden, target, durable=self._durable)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
@@ -272,6 +289,7 @@ class Store:
             file.flush()
             self._remove_leftovers()
             close_killed_runs(self.path / "runs")
+            self._number = None  # another process may have made stages
             yield
 
     def note_killed_runs(self) -> None:

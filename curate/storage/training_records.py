@@ -71,7 +71,7 @@ def training_records(store: Store) -> list[TrainingRecord]:
         recipes = dict.fromkeys(run["recipe"] for run in runs)
         owners = dict.fromkeys(run.get("limit_of") or run["recipe"] for run in runs)
         records.append(TrainingRecord(stage, tuple(recipes), tuple(owners)))
-    return sorted(records, key=lambda one: (one.stage.manifest["made_at"], one.id), reverse=True)
+    return sorted(records, key=lambda one: (one.stage.order, one.id), reverse=True)
 
 
 def find_trainings(records: list[TrainingRecord], text: str) -> list[TrainingRecord]:

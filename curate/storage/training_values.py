@@ -78,7 +78,7 @@ def bad_rows(store: Store, training: Stage) -> pl.Series:
     """
     datasets = store.stages_labelled(f"datasets.{training.read('trainings')['dataset'][0]}")
     own = training.manifest.get("dataset")
-    ordered = sorted(datasets, key=lambda one: (one.stage_id == own, one.manifest["made_at"]), reverse=True)
+    ordered = sorted(datasets, key=lambda one: (one.stage_id == own, one.order), reverse=True)
     parts = [one.read("unpaired", ["row_id", "label"]) for one in ordered if one.rows("unpaired")]
     labels = pl.concat([pl.DataFrame(schema={"row_id": pl.String, "label": pl.Boolean}), *parts])
     return labels.unique("row_id", keep="first", maintain_order=True).filter(~pl.col("label"))["row_id"]

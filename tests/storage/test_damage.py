@@ -112,7 +112,7 @@ def test_only_the_tables_of_a_query_are_made(full):
 def test_a_damaged_log_of_replies_stops_only_costs(full):
     (full.path / "replies" / "replies.sqlite").write_bytes(b"no database" * 1000)
     assert count(full, "scores") == 2
-    with pytest.raises(duckdb.Error, match=r"replies\.sqlite.*move it away"):
+    with pytest.raises(duckdb.Error, match=r"replies\.sqlite.*doctor --repair"):
         count(full, "costs")
 
 
@@ -152,3 +152,38 @@ def test_a_reader_of_a_damaged_file_names_it(full):
     held.files("scores")[0].write_bytes(b"PAR1")
     with pytest.raises(Damaged, match=r"scores-0000\.parquet: damaged: is no whole Parquet file \(4 bytes\)"):
         held.read("scores")
+
+
+@pytest.fixture
+def trained(store):
+    """The store with a stage that has a folder of weights, as a training has."""
+    with store.new_stage("7a", "train-sft", what={}, result="done") as writer:
+        writer.folder("model").mkdir()
+        (writer.folder("model") / "model.safetensors").write_bytes(b"weights")
+        (writer.folder("model") / "README.md").write_text("card")
+    return store
+
+
+def test_weights_that_were_cut_or_changed_are_found(trained):
+    file = trained.stage("7a").folder("model") / "model.safetensors"
+    (file.parent / "README.md").write_text("the card with an evaluation")
+    assert examine(trained) == []
+    file.write_bytes(b"weightX")
+    assert opened(trained)[0].stage("7a") is not None  # of weights, only the size is looked at each time
+    (found,) = examine(opened(trained)[0])
+    assert "model.safetensors: damaged: the content is not what was written" in str(found.damage)
+    assert "gristmill train RECIPE" in str(found.damage) and found.lost.startswith("model of train-sft-7a")
+    file.write_bytes(b"half")
+    store, said = opened(trained)
+    assert store.stage("7a") is None and "has 4 bytes, and had 7" in said[0]
+    file.unlink()
+    store, said = opened(trained)
+    assert store.stage("7a") is None and "model.safetensors: damaged: is missing" in said[0]
+
+
+def test_stages_are_in_the_order_in_which_they_were_made(store, monkeypatch):
+    times = iter(["2026-03-01T00:00:00.000", "2026-02-01T00:00:00.000", "2026-01-01T00:00:00.000"])
+    monkeypatch.setattr("curate.storage.store.now", lambda: next(times))  # a clock that goes back
+    made = [stage(store, name, "prompts", pl.DataFrame({"prompt_id": ["p_1"]}), "prompts.source.s") for name in "cba"]
+    assert sorted(made, key=lambda one: one.order) == made
+    assert [one.manifest["number"] for one in made] == [1, 2, 3] and store.newest_number() == 3

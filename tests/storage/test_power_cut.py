@@ -1,4 +1,4 @@
-"""A power cut at any write of a small job leaves a store that opens and goes on; what has counted is there.
+"""A power cut at any write of a run leaves a store that opens and goes on; what has counted is there.
 
 The moves of files and the syncs are traced. After each, the folder is rebuilt as a cut could leave it: a file that was
 not synced is empty; of a folder that was not synced the names are the old ones, or the new ones, as the disk likes.
@@ -8,31 +8,38 @@ import os
 import stat
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from curate.storage.sql_views import connect, publish
+from curate.api.run import run
+from curate.storage.sql_views import connect
 from curate.storage.store import Store
+from schemas.load_recipe import load_recipe
 
-pytestmark = pytest.mark.slow  # a small job for each write
-LABELS = ("prompts.source.s", "completions.score.x", "completions.score.y")
+pytestmark = pytest.mark.slow  # a run for each write
+RECIPE = """
+name: a
+prompts: [{source: rows.jsonl}]
+completions: [{score: length}]
+datasets: {sft: {type: sft, dedup: exact}}
+"""
 
 
-def job(store):
-    """Make three stages, those that are not there, and record them as a run does."""
-    run = {"run_id": f"run{len(store.runs())}", "recipe": "a", "command": "run", "stages": [], "number": 1}
-    run["number"] = max((one["number"] for one in store.runs()), default=0) + 1
-    with store.lock():
-        store.save_run(run | {"status": "running"})
-        for number, label in enumerate(LABELS):
-            if store.stage(f"{number}a") is None:
-                with store.new_stage(f"{number}a", label, what={}, result="") as writer:
-                    writer.write("scores", pl.DataFrame({"row_id": ["c_1"], "scorer": label[-1], "value": 1.0}))
-            made = store.stage(f"{number}a")
-            run["stages"].append({"path": made.path.name, "stage_id": made.stage_id, "stage": label, "position": 0})
-            store.save_run(run | {"status": "running"})
-        store.save_run(run | {"status": "finished"})
-        publish(store)
+def job(folder, recipe):
+    """Run the recipe on the store in a folder, and return the store."""
+    store = Store(folder)
+    store.damaged = pytest.fail
+    run(recipe, store)
+    return store
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe whose run writes a source, a scorer's and a dataset's stage."""
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(f'{{"prompt": "q{n}", "completion": "answer {n}"}}\n' for n in range(3))
+    )
+    (tmp_path / "a.yaml").write_text(RECIPE)
+    return load_recipe(tmp_path / "a.yaml")
 
 
 class Disk:
@@ -89,24 +96,27 @@ def write(files, folder):
     return folder
 
 
-def count(store):
+def count(store, table):
     with connect(store) as con:
-        return con.execute("SELECT count(*) FROM scores").fetchall()[0][0]
+        return con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
 
 
-def test_a_cut_at_any_write_leaves_a_store_that_goes_on(tmp_path):
+def test_a_cut_at_any_write_leaves_a_store_that_goes_on(tmp_path, recipe):
     with pytest.MonkeyPatch.context() as patch:
         disk = Disk(tmp_path / "store", patch)
-        job(Store(tmp_path / "store"))
+        job(tmp_path / "store", recipe)
     states = []
     for cut in disk.cuts:
         states += [files for files in cut if files not in states]
-    assert len(states) > 20
+    assert len(states) > 30
     for number, files in enumerate(states):
         store = Store(write(files, tmp_path / f"cut{number}"))
         store.damaged = pytest.fail
-        assert count(store) <= len(store.whole_stages()) <= 3
-        job(store)
-        assert count(store) == 3 and store.runs()[-1]["status"] == "finished"
+        found = len(store.whole_stages())
+        assert found <= 3 and count(store, "sft") in (0, 3) and count(store, "scores") in (0, 3)
+        store = job(store.path, recipe)
+        assert count(store, "sft") == count(store, "scores") == 3 and store.runs()[-1]["status"] == "finished"
+        made = [stage for stage in store.runs()[-1]["stages"] if not stage["reused"]]
+        assert len(made) == 3 - found, "what was there is used"
     after = Store(write(disk.cuts[-1][0], tmp_path / "end"))
-    assert count(after) == 3 and [run["status"] for run in after.runs()] == ["finished"]
+    assert count(after, "sft") == 3 and [run["status"] for run in after.runs()] == ["finished"]

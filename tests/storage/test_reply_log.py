@@ -199,12 +199,12 @@ def test_a_damaged_file_is_one_line_that_says_what_to_do(store):
     size = len(good)
     for damage in (b"not a database at all" * 500, good[:100] + b"\xff" * 400 + good[500:]):
         path.write_bytes(damage)
-        with pytest.raises(UserError, match=r"replies\.sqlite: .*move it away to start anew"):
+        with pytest.raises(UserError, match=r"replies\.sqlite: damaged: .*gristmill doctor --repair"):
             ReplyLog(store)
-        with pytest.raises(UserError, match=r"move it away"):
+        with pytest.raises(UserError, match=r"doctor --repair"):
             costs(store)
     path.write_bytes(good[:4096] + b"\xa5" * (size - 4096))  # found out only when a page is read
-    with pytest.raises(UserError, match=r"replies\.sqlite: .*move it away"), ReplyLog(store) as log:
+    with pytest.raises(UserError, match=r"replies\.sqlite: .*doctor --repair"), ReplyLog(store) as log:
         for i in range(20):
             log.read([key((i, j)) for j in range(10)])
             log.append([reply(f"new{i}")], WHO, Spent(), 0.0, 0.0)
@@ -218,7 +218,7 @@ def test_a_full_disk_is_no_damage_and_keeps_what_was_there(store):
         with pytest.raises(UserError, match="full") as error:
             for i in range(100):
                 log.append([reply(i, "x" * 5000)], WHO, Spent(1, 1, 1), 0.0, 0.0)
-        assert "move it away" not in str(error.value)
+        assert "doctor" not in str(error.value)
         log.db.execute(f"PRAGMA max_page_count = {pages + 2000}")
         log.append([reply("b")], WHO, Spent(1, 1, 1), 0.0, 0.0)
         rows = log.db.execute("SELECT count(*) FROM replies").fetchone()[0]

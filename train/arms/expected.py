@@ -66,7 +66,7 @@ def measured_sds(store: Store, recipe: str) -> dict[str, tuple[float, int]]:
 
     It is that of the difference of two arms, as the root of the mean square over their pairs and splits.
     """
-    stages = sorted(store.stages_labelled(LABEL), key=lambda one: one.manifest["made_at"], reverse=True)
+    stages = sorted(store.stages_labelled(LABEL), key=lambda one: one.order, reverse=True)
     for stage in stages:
         every = stage.read("comparisons").filter(
             pl.col("seeds") >= LEAST, pl.col("recipe") == recipe, pl.col("split") != RETENTION

@@ -31,7 +31,7 @@ def evaluations_of(store: Store, training_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     held: Counter[bool] = Counter()
     whole = [one for one in store.stages_labelled(LABEL) if one.rows("evaluations") and _is_whole(one)]
-    for stage in sorted(whole, key=lambda one: one.manifest["made_at"], reverse=True):
+    for stage in sorted(whole, key=lambda one: one.order, reverse=True):
         named = stage.read("evaluations", ["model", "training_id", "dataset"])
         own = named.filter(pl.col("training_id") == training_id)
         benchmark = stage.manifest.get("benchmark")
