@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from schemas.benchmark import Benchmark
 from schemas.check_names import check_names, check_numbers
@@ -28,6 +29,29 @@ SHARE = "a share between 0 and 1, such as 0.1"
 BY = "the column whose equal values stay in one split, such as metadata.conversation (no split can be called by)"
 NEAR = "a similarity from 0 to 1, such as 0.8 (0: none; no split can be called near_duplicates)"
 COMPLETION_VERBS = ("generate", "score", "filter", "dedup", "decontaminate", "select")
+
+EXPECTED = {  # Pydantic's name of a mistake -> what was expected
+    "greater_than": "expected a number above {gt}",
+    "greater_than_equal": "expected a number from {ge}",
+    "less_than": "expected a number below {lt}",
+    "less_than_equal": "expected a number of at most {le}",
+    "finite_number": "expected a finite number",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "string_type": "expected a text",
+    "string_too_short": "expected a text that is not empty",
+    "string_pattern_mismatch": "expected a text of the form {pattern}",
+    "list_type": "expected a list",
+    "too_short": "expected a list of at least {min_length}",
+    "dict_type": "expected a mapping",
+    "literal_error": "expected {expected}",
+    "value_error": "{error}",
+}
 
 
 def load_recipe(recipe: Path | str | Mapping[str, Any], overrides: list[str] | None = None) -> Recipe:
@@ -197,7 +221,14 @@ def _first_error(error: ValidationError, path: Path, lines: dict[str, int]) -> U
         return UserError(f"{where}: {key} is missing")
     found = finding["input"]
     shown = repr(found) if isinstance(found, str | int | float | bool) else kind_of(found, "nothing")
-    return UserError(f"{where}: {key}: {finding['msg'][0].lower() + finding['msg'][1:]}, found {shown}")
+    return UserError(f"{where}: {key}: {_expected(finding)}, found {shown}")
+
+
+def _expected(finding: ErrorDetails) -> str:
+    """Return what Pydantic expected of a value, in plain words; in its own where it has no usual bound."""
+    said = finding["msg"][0].lower() + finding["msg"][1:]
+    words = EXPECTED.get(finding["type"])
+    return words.format(**finding.get("ctx", {})) if words else said
 
 
 def _check_references(recipe: Recipe) -> None:

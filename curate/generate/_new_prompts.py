@@ -11,6 +11,7 @@ from schemas.errors import UserError
 from schemas.json_text import blank, dump
 from schemas.messages import Message
 
+MOST = 10_000  # of a number of new prompts, turns or rounds
 TAG = "prompt"
 QUOTED = ("<given>", "<example>", "<passage>", "<persona>", "<prompt>")  # the tags in our requests
 
@@ -75,11 +76,11 @@ def ends_with_user(turns: list[Message] | None) -> TypeGuard[list[Message]]:
     return bool(turns) and turns[-1]["role"] == "user" and not blank(turns[-1]["content"])
 
 
-def check_at_least_one(step: str, **numbers: int) -> None:
-    """Raise ``UserError`` unless each of a step's settings is 1 or more."""
+def check_counts(step: str, **numbers: int) -> None:
+    """Raise ``UserError`` unless each of a step's settings is from 1 to ``MOST``."""
     for name, value in numbers.items():
-        if value < 1:
-            raise UserError(f"generate {step}: {name}: expected a whole number of at least 1, found {value}")
+        if not 1 <= value <= MOST:
+            raise UserError(f"generate {step}: {name}: expected a whole number from 1 to {MOST:,}, found {value:,}")
 
 
 def check_texts(step: str, name: str, given: list[str]) -> list[str]:

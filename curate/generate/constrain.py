@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_with_user, prompt_table
+from curate.generate._new_prompts import NewPrompt, check_counts, ends_with_user, prompt_table
 from curate.generate._reply_text import texts
 from curate.steps.quoting import turns_of
 from curate.verifiers.constraints.forms import Phrases, PhraseValues, check_constraint, parameters_of
@@ -47,7 +47,7 @@ def write_prompts(
     Raises:
         UserError: For a constraint that is unknown or not valid, one without words, or a number below 1.
     """
-    check_at_least_one("constrain", each=each, most=most)
+    check_counts("constrain", each=each, most=most)
     choices = [_choices(place, given) for place, given in enumerate(constraints)]
     if not choices:
         raise UserError("generate constrain: constraints: expected a list of constraints, found []")

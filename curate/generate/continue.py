@@ -7,7 +7,7 @@ reply fails, is kept up to there. No tools are offered: answers are texts.
 
 import polars as pl
 
-from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_with_user, prompt_table, usable
+from curate.generate._new_prompts import NewPrompt, check_counts, ends_with_user, prompt_table, usable
 from curate.generate._reply_text import column, tagged_text, texts
 from curate.steps.model_calls import Ask, Asking
 from curate.steps.quoting import ask_user, conversation, turns_of
@@ -36,7 +36,7 @@ def prompts(messages: pl.Series, *, turns: int = 1, user_model: str | None = Non
     Raises:
         UserError: For ``turns`` below 1.
     """
-    check_at_least_one("continue", turns=turns)
+    check_counts("continue", turns=turns)
     now = [found if ends_with_user(found) else None for found in map(turns_of, texts(messages))]
     going = list(now)  # None where the conversation has ended
     added = [0] * len(now)

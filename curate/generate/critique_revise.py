@@ -9,7 +9,7 @@ import re
 
 import polars as pl
 
-from curate.generate._new_prompts import check_at_least_one, check_texts
+from curate.generate._new_prompts import check_counts, check_texts
 from curate.generate._reply_text import column, refuses, tagged_text, texts
 from curate.generate._stable_choice import rotating_choice
 from curate.steps.model_calls import Ask, Asking
@@ -63,7 +63,7 @@ def candidates(
         UserError: For an empty list of principles, a blank one, or ``rounds`` below 1.
     """
     given = check_texts("critique_revise", "principles", principles)
-    check_at_least_one("critique_revise", rounds=rounds)
+    check_counts("critique_revise", rounds=rounds)
     first = rotating_choice(response, None, len(given), seed)
     before = [conversation(turns) if turns else None for turns in map(turns_of, texts(messages))]
     old = [

@@ -11,7 +11,7 @@ prompt. A prompt that is too hard to answer shows in its answers: ``score: refus
 
 import polars as pl
 
-from curate.generate._new_prompts import NewPrompt, check_at_least_one, ends_with_user, prompt_in_reply, prompt_table
+from curate.generate._new_prompts import NewPrompt, check_counts, ends_with_user, prompt_in_reply, prompt_table
 from curate.generate._reply_text import column, same_text, texts
 from curate.generate._stable_choice import rotating_choice
 from curate.steps.model_calls import Ask, Asking
@@ -60,7 +60,7 @@ def prompts(
         UserError: For an unknown operation, an empty list, or ``rounds`` below 1.
     """
     names = _names(how)
-    check_at_least_one("evolve", rounds=rounds)
+    check_counts("evolve", rounds=rounds)
     seeds = [turns if ends_with_user(turns) else None for turns in map(turns_of, texts(messages))]
     first = rotating_choice(messages, sample_index, len(names), seed)
     now, made = list(seeds), []

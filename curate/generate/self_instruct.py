@@ -8,7 +8,7 @@ new prompt is one user turn; its parents are all seeds shown. Prompts that repea
 
 import polars as pl
 
-from curate.generate._new_prompts import NewPrompt, check_at_least_one, one_turn_prompt, prompt_table, usable
+from curate.generate._new_prompts import NewPrompt, check_counts, one_turn_prompt, prompt_table, usable
 from curate.generate._reply_text import column, list_items, same_text, texts
 from curate.generate._stable_choice import Ring
 from curate.steps.model_calls import Ask, Asking
@@ -40,7 +40,7 @@ def prompts(
     Raises:
         UserError: For a number below 1.
     """
-    check_at_least_one("self_instruct", shots=shots, per_request=per_request)
+    check_counts("self_instruct", shots=shots, per_request=per_request)
     seeds = [None if text is None or blank(text) else text for text in texts(prompt)]
     shown = _shown(seeds, sample_index.cast(pl.Int64).fill_null(0).to_list(), shots, seed)
     replies = yield Ask(column(_request(group, per_request) if group else None for group in shown), whole=False)

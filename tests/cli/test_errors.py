@@ -385,7 +385,7 @@ def test_a_folder_that_is_no_store(tmp_path):
         (["run", "r.yml"], ["r.yml: no such recipe", "did you mean 'r.yaml'?"]),
         (["run", "."], ["is a folder"]),
         (["run", "r.yaml", "--set", "sede=1"], ["'sede'", "did you mean 'seed'?"]),
-        (["run", "r.yaml", "--set", "seed=-1"], ["seed: input should be greater than or equal to 0, found -1"]),
+        (["run", "r.yaml", "--set", "seed=-1"], ["seed: expected a number from 0, found -1"]),
         (["sql"], ["QUERY"]),
         (["sql", "SELECT 1", "--format", "xml"], ["no format 'xml'", "parquet"]),
         (["sql", "SELECT 1", "--limit", "0"], ["--limit", "greater than or equal to 1"]),

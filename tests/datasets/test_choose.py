@@ -303,7 +303,7 @@ def test_a_step_that_chooses_by_a_score_must_be_told_which(tmp_path):
 @pytest.mark.parametrize(
     ("datasets", "words"),
     [
-        ("s: {type: sft, where: ''}", "datasets.s.where: string should have at least 1 character"),
+        ("s: {type: sft, where: ''}", "datasets.s.where: expected a text that is not empty"),
         ("s: {type: sft, max_pairs: 2}", "datasets.s.max_pairs: is about pairs, so it needs the type preference"),
         ("s: {type: preference, by: quality, max_pairs: 0}", "max_pairs"),
         ("s: {type: preference, by: quality, length_band: 1.5}", "length_band"),

@@ -192,8 +192,8 @@ def test_a_turn_below_another_key_is_not_counted(key):
 @pytest.mark.parametrize(
     ("dataset", "words"),
     [
-        ("sft: {type: sft, learn: lst}", "r.yaml:6: datasets.sft.learn: input should be 'all' or 'last', found 'lst'"),
-        ("sft: {type: sft, learn: true}", "r.yaml:6: datasets.sft.learn: input should be 'all' or 'last', found True"),
+        ("sft: {type: sft, learn: lst}", "r.yaml:6: datasets.sft.learn: expected 'all' or 'last', found 'lst'"),
+        ("sft: {type: sft, learn: true}", "r.yaml:6: datasets.sft.learn: expected 'all' or 'last', found True"),
         (
             "dpo: {type: preference, learn: all}",
             "r.yaml:6: datasets.dpo.learn: says which turns of a conversation are learnt, so it needs the type sft, "

@@ -91,8 +91,13 @@ def test_every_kind_with_words_and_every_group_exist():
         ([{"kind": "max_words", "n": [*range(1001)]}], {}, "expected 1 to 1,000 values, found more"),
         ([{"kind": "n_hashtags", "n": 2}], {}, "'n_hashtags' has no words of its own; add 'say'"),
         ([{"kind": "lowercase", "say": " "}], {}, "add 'say'"),
-        ([{"kind": "lowercase"}], {"each": 0}, "each: expected a whole number of at least 1"),
-        ([{"kind": "lowercase"}], {"most": 0}, "most: expected a whole number of at least 1"),
+        ([{"kind": "lowercase"}], {"each": 0}, "each: expected a whole number from 1 to 10,000"),
+        (
+            [{"kind": "lowercase"}],
+            {"each": 10**9},
+            "each: expected a whole number from 1 to 10,000, found 1,000,000,000",
+        ),
+        ([{"kind": "lowercase"}], {"most": 0}, "most: expected a whole number from 1 to 10,000"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(constraints, more, words):

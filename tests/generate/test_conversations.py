@@ -47,7 +47,7 @@ def test_without_an_answer_the_user_is_not_asked():
 def test_only_conversations_ending_with_a_user_are_continued():
     made, asks = drive(go_on(pl.Series([talk("a", "b"), None, "[]"])), lambda *_: "x")
     assert made.is_empty() and asked_texts(asks) == [None] * 3
-    with pytest.raises(UserError, match="generate continue: turns: expected a whole number of at least 1, found 0"):
+    with pytest.raises(UserError, match="generate continue: turns: expected a whole number from 1 to 10,000, found 0"):
         drive(go_on(user("a"), turns=0), [])
 
 

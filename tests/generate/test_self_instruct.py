@@ -69,5 +69,5 @@ def test_a_failed_request_gives_nothing():
 
 @pytest.mark.parametrize("name", ["shots", "per_request"])
 def test_numbers_below_one_are_refused(name):
-    with pytest.raises(UserError, match=f"self_instruct: {name}: expected a whole number of at least 1, found 0"):
+    with pytest.raises(UserError, match=f"self_instruct: {name}: expected a whole number from 1 to 10,000, found 0"):
         drive(prompts(strings("a"), whole(0), **{name: 0}), [])

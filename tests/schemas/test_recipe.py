@@ -138,11 +138,11 @@ def test_places_are_file_and_line(tmp_path):
         ("- score: length", "- scores: length", ["r.yaml:8:", "'scores'", "did you mean 'score'?"]),
         ("by: [length]}", "by: [length], modles: [one]}", ["r.yaml:15:", "'modles'", "did you mean 'models'?"]),
         # wrong types
-        ("name: small", "name: 3", ["r.yaml:1: name:", "string", "found 3"]),
+        ("name: small", "name: 3", ["r.yaml:1: name:", "a text", "found 3"]),
         ("name: small", "name: a/b", ["r.yaml:1: name:", "found 'a/b'"]),
-        ("name: small", "seed: seven\nname: s", ["r.yaml:1: seed:", "integer", "found 'seven'"]),
-        ("name: small", "seed: true\nname: s", ["r.yaml:1: seed:", "integer", "found True"]),
-        ("name: small", "seed: 1.5\nname: s", ["r.yaml:1: seed:", "integer", "found 1.5"]),
+        ("name: small", "seed: seven\nname: s", ["r.yaml:1: seed:", "a whole number", "found 'seven'"]),
+        ("name: small", "seed: true\nname: s", ["r.yaml:1: seed:", "a whole number", "found True"]),
+        ("name: small", "seed: 1.5\nname: s", ["r.yaml:1: seed:", "a whole number", "found 1.5"]),
         ("name: small\n", "", ["r.yaml:1: name is missing"]),
         ("type: sft, ", "", ["r.yaml:10:", "datasets.sft.type is missing"]),
         (
@@ -152,7 +152,7 @@ def test_places_are_file_and_line(tmp_path):
         ),
         ("  student: smollm2-135m", "  student: 7", ["r.yaml:3: models.student:", "found 7"]),
         ("by: [length]}", "by: length}", ["r.yaml:15: evaluate.by:", "list", "found 'length'"]),
-        ("by: [length]}", "by: [length], n: 0}", ["r.yaml:15: evaluate.n:", "greater than or equal to 1", "found 0"]),
+        ("by: [length]}", "by: [length], n: 0}", ["r.yaml:15: evaluate.n:", "a number from 1", "found 0"]),
         ("learning_rate", "lora: 16, learning_rate", ["r.yaml:13:", "train.one.lora", "found 16"]),
         ("rate: 2e-4", "rate: 2020-01-01", ["r.yaml:13: train.one.learning_rate: expected text", "quote it"]),
         # steps

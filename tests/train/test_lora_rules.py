@@ -25,7 +25,7 @@ def training(trainer: str, lora: dict[str, Any], **given: Any) -> Training:
         ("sft", {"lora_alpha": 0}, "lora_alpha: expected a number above 0"),
         ("sft", {"alpha_pattern": {"q_proj": 0}}, "alpha_pattern: q_proj: expected a number above 0"),
         ("sft", {"rank_pattern": {"q_proj": 0}}, "rank_pattern: q_proj: expected the adapter's rank"),
-        ("sft", {"r": 0}, "r: expected the adapter's rank, a number from 1, found 0"),
+        ("sft", {"r": 0}, "r: expected the adapter's rank, a number from 1 to 65,536, found 0"),
         ("sft", {"lora_dropout": 1.0}, "lora_dropout: expected a number from 0 to below 1"),
         ("sft", {"layer_replication": [[0, 2], [1, 2]]}, "layer_replication cannot be used: the copies of layers"),
         ("sft", {"alora_invocation_tokens": [1]}, "alora_invocation_tokens cannot be used"),

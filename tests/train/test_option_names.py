@@ -97,7 +97,7 @@ def test_every_name_that_is_suggested_exists():
         ({"learning_rate": float("nan")}, "learning_rate: expected a number from 0, found nan"),
         ({"per_device_train_batch_size": 0}, "per_device_train_batch_size: expected a number from 1, found 0"),
         ({"num_train_epochs": 0}, "num_train_epochs: expected a number above 0, found 0"),
-        ({"lora": {"r": 0}}, "lora: r: expected the adapter's rank, a number from 1, found 0"),
+        ({"lora": {"r": 0}}, "lora: r: expected the adapter's rank, a number from 1 to 65,536, found 0"),
         ({"lora": {"r": "8"}}, "lora: r: expected int, found '8'"),
         ({"lora": {"bias": "al"}}, "lora: bias: expected one of ['none', 'all', 'lora_only'], found 'al'"),
         ({"lora": {"lora_dropout": 1.0}}, "lora: lora_dropout: expected a number from 0 to below 1, found 1.0"),

@@ -118,8 +118,8 @@ def test_early_stopping_is_a_number_or_a_mapping():
         found = load_recipe(recipe(early_stopping=given)).train["t"].early_stopping
         assert found and (found.patience, found.threshold) == (patience, threshold)
     for given, message in (
-        (0, "train.t.early_stopping.patience: input should be greater than or equal to 1, found 0"),
-        ({"patience": 1.5}, "early_stopping.patience: input should be a valid integer"),
+        (0, "train.t.early_stopping.patience: expected a number from 1, found 0"),
+        ({"patience": 1.5}, "early_stopping.patience: expected a whole number"),
         ({"patiense": 1}, "no key in train.t.early_stopping called 'patiense'; did you mean 'patience'?"),
         (True, "expected how many evaluations may be no better, such as early_stopping: 3"),
     ):

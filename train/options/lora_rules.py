@@ -18,6 +18,7 @@ UNUSABLE = {
     "lora_ga_config": "that initialisation needs gradients, which TRL does not give it",
     "loftq_config": "weights are quantised by 'quantize'",
 }
+MOST_RANK = 65_536  # above the width of any layer, where an adapter is larger than the layer
 NEED_DATA = ("eva", "corda", "lora_ga")
 FOR_QUANTIZED = (True, False, "gaussian", "orthogonal")  # initialisations that do not read the frozen weights
 
@@ -70,8 +71,9 @@ def check_lora(lora: Mapping[str, Any], where: str, *, quantize: str | None, ref
 def _check_numbers(lora: Mapping[str, Any], where: str) -> None:
     ranks = {"r": lora.get("r", 1)} | _pattern(lora, "rank_pattern")
     for name, rank in ranks.items():
-        if not isinstance(rank, int) or rank < 1:
-            raise UserError(f"{where}: lora: {name}: expected the adapter's rank, a number from 1, found {rank}")
+        if not isinstance(rank, int) or not 1 <= rank <= MOST_RANK:
+            wanted = f"the adapter's rank, a number from 1 to {MOST_RANK:,}"
+            raise UserError(f"{where}: lora: {name}: expected {wanted}, found {rank}")
     for name, alpha in ({"lora_alpha": lora.get("lora_alpha", 1)} | _pattern(lora, "alpha_pattern")).items():
         if not isinstance(alpha, int | float) or not alpha > 0:
             raise UserError(

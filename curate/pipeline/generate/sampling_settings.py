@@ -23,6 +23,7 @@ from schemas.errors import UserError
 from schemas.requests import MOST_SAMPLES, Request, Sampling, make_request
 
 NUMBER = (int, float)
+MOST = 10_000_000  # of any such number: no model writes so many tokens
 # Setting -> its type and the least it may be.
 SAMPLING = {"temperature": (NUMBER, 0), "top_p": (NUMBER, 0), "top_k": (int, 0), "max_tokens": (int, 1)}
 NAMES = ("model", "n", "max_failed", "stop", "response_format", "logprobs", *SAMPLING)
@@ -156,13 +157,14 @@ def _models(state: RunState, given: Any, where: str, name: str) -> tuple[tuple[M
 
 
 def number(settings: dict[str, Any], key: str, kind: Any, low: float, where: str, default: Any = None) -> Any:
-    """Return a setting that is a number of at least ``low``. Raises ``UserError`` if it is something else."""
+    """Return a setting that is a number from ``low`` to ``MOST``. Raises ``UserError`` if it is something else."""
     value = settings.get(key, default)
     if isinstance(value, bool) or not isinstance(value, kind):
         expected = "number" if kind is NUMBER else "whole number"
         raise UserError(f"{where}: generate: {key}: expected a {expected}, found {value!r}")
-    if not low <= value < inf:
-        raise UserError(f"{where}: generate: {key}: {value!r} is out of range, it is at least {low}")
+    if not low <= value <= MOST:
+        wanted = f"at least {low}" if not value > MOST else f"at most {MOST:,}"
+        raise UserError(f"{where}: generate: {key}: {value!r} is out of range, it is {wanted}")
     return value
 
 
