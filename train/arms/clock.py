@@ -1,5 +1,6 @@
 """The time that a comparison still takes, and the display that says it beside the progress of each training."""
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -123,9 +124,10 @@ class Shown(Progress):
         self.shown.status(self._with_time(line))
 
     def warn(self, warning: StageWarning) -> None:
-        """Show a warning, once for all seeds."""
-        if warning.text not in self._warned:
-            self._warned.add(warning.text)
+        """Show a warning, once for all seeds, whose trainings differ in the names alone."""
+        text = re.sub(r"\.seed\d+\b", "", warning.text)
+        if text not in self._warned:
+            self._warned.add(text)
             self.shown.warn(warning)
 
     def _with_time(self, line: str) -> str:

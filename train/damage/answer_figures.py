@@ -37,7 +37,8 @@ class Figures:
     Attributes:
         answers: How many there are.
         prompts: How many prompts they answer.
-        words: The mean number of words (in scripts without spaces, of characters).
+        words: The mean number of words (in scripts without spaces, of characters) of the answers that are no calls.
+        called: The share that are calls of tools, which have no words.
         tokens: The mean number of tokens; None where that is not known.
         cut: The share that the limit of tokens cut off; None where that is not known.
         empty: The share without any text, calls of tools apart.
@@ -52,6 +53,7 @@ class Figures:
     answers: int
     prompts: int
     words: float
+    called: float
     tokens: float | None
     cut: float | None
     empty: float
@@ -99,7 +101,8 @@ def answer_figures(answers: pl.DataFrame) -> Figures | None:
     return Figures(
         answers=answers.height,
         prompts=prompts,
-        words=_mean(words),
+        words=_mean(words.filter(spoken)),
+        called=_mean(~spoken),
         tokens=_mean(answers["tokens"]) if answers["tokens"].null_count() < answers.height else None,
         cut=_mean((finish == "length").fill_null(False)) if known else None,
         empty=_mean(spoken & (words == 0) & (finish != "length").fill_null(True)),

@@ -80,13 +80,13 @@ def _empty(now: Figures, before: Figures, than: str) -> Sign | None:
 
 def _length(now: Figures, before: Figures, expected: Expected | None, than: str) -> Sign | None:
     """Return the sign that answers shrank to a word, or to a few, where more are expected."""
-    if expected is not None and now.words >= expected.words / 2:
+    if now.called == 1 or (expected is not None and now.words >= expected.words / 2):
         return None
     means = f"mean {now.words:.1f} words, {than}: {before.words:.1f}"
     if now.one_word >= 0.6 and now.one_word >= before.one_word + 0.4:
         text = f"{percent(now.one_word)} of its answers are a single word ({than}: {percent(before.one_word)}; {means})"
         return Sign("one_word", "one-word answers", text)
-    shorter = before.words >= SHORTER and now.words * SHORTER <= before.words  # calls of tools have no words at all
+    shorter = before.words >= SHORTER and now.words * SHORTER <= before.words
     if max(now.empty, now.repeating) < 0.5 and now.words <= BRIEF and shorter:
         times = before.words / max(now.words, 0.1)
         return Sign("short", "short answers", f"its answers are {times:.1f} times shorter ({means})")

@@ -69,15 +69,18 @@ def test_the_display_says_the_time_left_in_all_and_warns_once(now: Now):
     shown.clock.begin()
     shown.detail("train.a: 4 rows")
     shown.warn(StageWarning("train.a", "few rows"))
+    shown.warn(StageWarning("train.a", "row r_1 is like row r_2 of train.a"))
     now.now += 7
     shown.end("train.a", "4 steps")
     shown.quiet = True
     shown.detail("train.a.seed8: 4 rows")
     shown.warn(StageWarning("train.a.seed8", "few rows"))
+    shown.warn(StageWarning("train.a.seed8", "row r_1 is like row r_2 of train.a.seed8"))
     shown.status("train.a.seed8: step 2 of 4")
     assert said == [
         "train.a: 4 rows",
         "train.a: few rows",
+        "train.a: row r_1 is like row r_2 of train.a",
         "compare: 1 of 2 trainings and evaluations done, about 7 s left in all",
         "train.a.seed8: step 2 of 4 (about 7 s left in all)",
     ]

@@ -49,6 +49,14 @@ def test_words_of_scripts_without_spaces_are_characters():
 
 def test_calls_of_tools_are_no_empty_answers():
     assert figures([""] * 4, "tool_calls").empty == 0 and figures([""] * 4).empty == 1
+    mixed = figures(["", "", "It is warm today.", ""], ["tool_calls", "tool_calls", "stop", "tool_calls"])
+    assert (mixed.words, mixed.called) == (4.0, 0.75)
+
+
+def test_a_model_that_learnt_to_call_tools_has_not_grown_brief():
+    assert kinds([""] * 16, finish="tool_calls") == []
+    most = ["tool_calls"] * 14 + ["stop"] * 2
+    assert kinds([""] * 14 + LONG[:2], finish=most) == []
 
 
 @pytest.mark.parametrize(
