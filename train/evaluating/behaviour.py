@@ -14,9 +14,10 @@ from train.evaluating.retention_changes import retention_changes, retention_warn
 
 GENERAL = "general prompts"  # in place of a split
 SCHEMA = {
-    "split": pl.String, "model": pl.String, "answers": pl.Int64, "prompts": pl.Int64, "words": pl.Float64, "called": pl.Float64,
-    "tokens": pl.Float64, "cut": pl.Float64, "empty": pl.Float64, "one_word": pl.Float64, "repeating": pl.Float64,
-    "distinct": pl.Float64, "common": pl.Float64, "common_answer": pl.String, "perplexity": pl.Float64,
+    "split": pl.String, "model": pl.String, "answers": pl.Int64, "prompts": pl.Int64, "words": pl.Float64,
+    "called": pl.Float64, "tokens": pl.Float64, "cut": pl.Float64, "empty": pl.Float64, "one_word": pl.Float64,
+    "repeating": pl.Float64, "distinct": pl.Float64, "common": pl.Float64, "common_answer": pl.String,
+    "perplexity": pl.Float64,
 }  # fmt: skip
 
 
