@@ -36,6 +36,7 @@ RESERVED = {
     "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
     "save_only_model": "an interrupted training resumes from its checkpoints",
     "push_to_hub": "the store keeps the model; upload the folder that it is in",
+    "log_completions_hub_repo": "nothing is uploaded; the store has all answers",
     "hub_token": "a token does not belong in a recipe, and nothing is uploaded",
     "fsdp": LAUNCH,
     "fsdp_config": LAUNCH,
