@@ -52,6 +52,8 @@ PEFT_RESERVED = {
     "auto_mapping": "PEFT sets it",
     "peft_version": "PEFT sets it",
     "revision": "it is the recipe's model",
+    "megatron_config": "Megatron's layers are not trained here",
+    "megatron_core": "it names a module that PEFT would import",
 }
 OWN_KEYS = tuple(Training.model_fields)
 
