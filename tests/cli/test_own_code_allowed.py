@@ -31,6 +31,7 @@ prompts: [{source: rows.jsonl}]
 completions: [{score: length}, {score: my.hedging}]
 datasets: {sft: {type: sft, select: best_of_n, by: hedging}}
 """
+PLAIN = RECIPE.replace(", {score: my.hedging}", "").replace("by: hedging", "by: length")
 ROW = {"prompt": "Name a river.", "completions": ["Rhine", "The Rhine."]}
 
 
@@ -117,7 +118,7 @@ def test_trainers_and_scorers_of_evaluate_are_asked_about(folder, more, runs):
     for name in ("loud", "other"):
         (folder / "my" / f"{name}.py").write_text("open('marker', 'w').close()\n")
     models = f"models: {{m: '{folder}'}}\n"
-    (folder / "r.yaml").write_text(models + RECIPE.replace("my.hedging", "length").replace("hedging", "length") + more)
+    (folder / "r.yaml").write_text(models + PLAIN + more)
     assert f"would run {runs} and 3 files beside it" in mistake(call(folder, "run", "r.yaml"))
     assert not has_run(folder)
 
@@ -126,14 +127,18 @@ def test_trainers_and_scorers_of_evaluate_are_asked_about(folder, more, runs):
     ("model", "runs"),
     [
         ("{model: org/name, trust_remote_code: true}", "would run the code of the hub's model org/name, whatever"),
-        ("{model: org/name, engine: vllm, python: ./tool}", "/stranger/tool (sha256 "),
-        ("{model: org/name, engine: vllm, python: tool, args: [--middleware=my.evil]}", "arguments --middleware=my.ev"),
+        ("{model: org/name, engine: vllm, python: bin/tool}", "/stranger/bin/tool (sha256 "),
+        (
+            "{model: org/name, engine: vllm, python: bin/tool, args: [--middleware=my.evil]}",
+            "arguments --middleware=my.ev",
+        ),
     ],
 )
 def test_programs_and_models_code_are_asked_about(folder, model, runs):
-    (folder / "tool").write_text("#!/bin/sh\ntouch marker\n")
-    (folder / "tool").chmod(0o755)
-    (folder / "r.yaml").write_text(f"models: {{m: {model}}}\n" + RECIPE.replace("hedging", "length").replace("my.", ""))
+    (folder / "bin").mkdir()
+    (folder / "bin" / "tool").write_text("#!/bin/sh\ntouch marker\n")
+    (folder / "bin" / "tool").chmod(0o755)
+    (folder / "r.yaml").write_text(f"models: {{m: {model}}}\n" + PLAIN)
     done = call(folder, "check", "r.yaml")
     assert "not allowed yet" in done.out and runs.removeprefix("would run ") in done.out
     assert "which is not allowed yet" in mistake(done)
