@@ -111,7 +111,7 @@ def host_pair(variable: object, url: object) -> list[str]:
 
 
 def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").rstrip(".")
+    return urlsplit(url).hostname or ""
 
 
 def _bare(host: str) -> str:
