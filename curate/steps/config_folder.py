@@ -5,7 +5,6 @@ They are small JSON files, each a mapping of texts to texts. A recipe never says
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from schemas.errors import UserError
@@ -48,6 +47,8 @@ def write_config(name: str, values: dict[str, str]) -> None:
     Raises:
         UserError: It can't be written.
     """
+    import tempfile  # here, as every command imports this module
+
     folder = config_folder()
     try:
         folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curate.steps.config_folder import read_config, write_config
-from curate.steps.own_files import content_digest, drop_compiled, module_files
 from schemas.errors import UserError, printable
 
 VARIABLE, FILE = "GRISTMILL_ALLOW_CODE", "allowed_code.json"
@@ -81,6 +80,8 @@ def only_allowed_now() -> bool:
 
 def module_code(file: Path, where: str = "") -> OwnCode:
     """Return a module of the user's own, with all that it can import from the current folder. Nothing is imported."""
+    from curate.steps.own_files import content_digest, module_files  # here, as every command imports this module
+
     files = module_files(file)
     shown = os.path.relpath(file.resolve())
     others = [one for one in files if one != file.resolve()]
@@ -130,6 +131,8 @@ def require_module(file: Path) -> None:
     """
     if not _guards or file.resolve() in _guards[-1].modules:
         return
+    from curate.steps.own_files import drop_compiled
+
     code = module_code(file)
     require([code])
     drop_compiled([*code.files])
