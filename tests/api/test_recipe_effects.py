@@ -108,7 +108,7 @@ def test_arguments_of_vllm_that_may_load_code_are_code(args, odd, tmp_path):
     assert [one.name.startswith("vLLM with the arguments --") for one in code_of(load_recipe(path))] == [True] * odd
 
 
-def test_task_files_and_model_folders_are_code_with_what_is_beside_them(tmp_path):
+def test_task_files_and_model_folders_are_code(tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "model").mkdir()
     for name in ("tasks/mine.yaml", "tasks/utils.py", "model/modeling.py", "model/config.json"):
