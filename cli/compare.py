@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, AllowCode, AllowKey, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def compare(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     limit: Limit = None,
+    allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
 ) -> None:
     """Train arms alike on several seeds, evaluate them, and say whether they differ.
 
@@ -61,7 +63,8 @@ def compare(
 
     if markdown is not None:
         check_output(markdown, "--markdown")
-    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
+    loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
+    opened = open_store(store)
     with Bars() as bars:
         how = {"train": training, "tolerance": tolerance, "seed_sd": seed_sd, "lower": lower or ()}
         found = compare(loaded, opened, arms, seeds, **how, progress=bars)

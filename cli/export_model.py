@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, Overrides, StoreFolder, read_recipe
+from cli.options import STORE, AllowCode, Overrides, StoreFolder, read_recipe
 from cli.terminal import say
 
 
@@ -43,6 +43,7 @@ def export_model(
     check: Annotated[
         int, typer.Option("--check", help="On how many prompts to compare greedy answers; 0 for none.", min=0, max=20)
     ] = 20,
+    allow_code: AllowCode = False,
 ) -> None:
     """Write a model into a folder that others load, and check that it answers as the trained one does.
 
@@ -56,7 +57,7 @@ def export_model(
         folder,
         format=format,
         store=store if store.is_dir() or store != STORE else None,  # without a store: a folder, a built-in, the hub
-        recipe=None if recipe is None else read_recipe(recipe, overrides),
+        recipe=None if recipe is None else read_recipe(recipe, overrides, allow_code=allow_code),
         dtype=dtype,
         llama_cpp=llama_cpp,
         outtype=outtype,

@@ -15,6 +15,7 @@ from cli.shipped_recipes import recipe_list
 from cli.sigterm import sigterm_raises
 from cli.system_errors import system_error
 from cli.terminal import say, terminal_text
+from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
@@ -64,7 +65,7 @@ def main() -> None:
     if not debug:  # a user can do nothing about other libraries' deprecations
         warnings.simplefilter("ignore")
     # A chat has no run to close, and Ctrl-C does not end it.
-    with nullcontext([]) if "chat" in arguments[:2] else sigterm_raises() as terminated:
+    with nullcontext([]) if "chat" in arguments[:2] else sigterm_raises() as terminated, only_allowed():
         _run(arguments, terminated, debug)
 
 

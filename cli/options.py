@@ -40,6 +40,21 @@ Limit = Annotated[
         min=1,
     ),
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run the code that the recipe brings along, and remember that until the code changes.",
+    ),
+]
+AllowKey = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-key",
+        metavar="NAME=HOST",
+        help="The key in the variable NAME may be sent to HOST, as in MY_KEY=api.example.com. Repeatable.",
+    ),
+]
 RecipeName = Annotated[
     str | None,
     typer.Option(
@@ -51,10 +66,43 @@ RecipeName = Annotated[
 STORE = Path("store")
 
 
-def read_recipe(path: Path, overrides: list[str] | None, limit: int | None = None) -> "Recipe":
-    """Read a recipe with its ``--set`` overrides, and its sources limited to ``limit`` rows."""
+def read_recipe(
+    path: Path,
+    overrides: list[str] | None,
+    limit: int | None = None,
+    *,
+    allow_code: bool = False,
+    allow_key: list[str] | None = None,
+) -> "Recipe":
+    """Read a recipe whose code may run.
+
+    Args:
+        path: The file.
+        overrides: The values of ``--set``.
+        limit: The most rows of each source.
+        allow_code: Whether ``--allow-code`` is given.
+        allow_key: The values of ``--allow-key``.
+
+    Raises:
+        UserError: The recipe is not valid, or has code run that is not allowed.
+    """
+    from cli.permission import permit
+
+    loaded = load_only(path, overrides, limit, allow_key)
+    permit(loaded, allow_code)
+    return loaded
+
+
+def load_only(
+    path: Path, overrides: list[str] | None, limit: int | None = None, allow_key: list[str] | None = None
+) -> "Recipe":
+    """Read a recipe, and name the hosts of ``--allow-key``. Its code is not looked at."""
     from schemas.load_recipe import load_recipe
 
+    if allow_key:
+        from curate.models.key_hosts import name_hosts
+
+        name_hosts(allow_key)
     return load_recipe(path, [*(overrides or []), *([] if limit is None else [f"limit={limit}"])])
 
 

@@ -8,6 +8,8 @@ import typer
 
 from cli.options import (
     STORE,
+    AllowCode,
+    AllowKey,
     Limit,
     Overrides,
     RecipeFile,
@@ -15,6 +17,7 @@ from cli.options import (
     Strict,
     command_line,
     end_strictly,
+    load_only,
     open_store,
     read_recipe,
 )
@@ -23,6 +26,7 @@ from cli.terminal import say
 
 if TYPE_CHECKING:
     from curate.api.run_result import RunResult
+    from schemas.recipe import Recipe
 
 
 def demo(
@@ -46,7 +50,7 @@ def demo(
         copy_recipe("demo", folder)
         say(f"wrote {recipe} and the questions that it reads; the store is {store}", err=True)
         say("it takes some five minutes on two cores; if you stop it, run it again to continue", err=True)
-    _build(recipe, store, overrides)
+    _build(read_recipe(recipe, overrides), store)
     finish_demo(recipe, store, overrides, started)
 
 
@@ -74,17 +78,22 @@ def check(
     ] = 20_000,
     strict: Strict = False,
     limit: Limit = None,
+    allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
 ) -> None:
-    """Check a recipe, and show what a run would do and cost.
+    """Check a recipe, and show what it does to the outside, and what a run would do and cost.
 
     It shows which stages are cached and which will run, how many requests and tokens are left, what they cost at
     most, and a few training rows as tokens. Each prompt's own reference is run through its verifier (50 programs
     of each source in the sandbox), so that a broken ground truth is found; --references 0 switches it off.
     """
     from cli.check import show_plan
+    from cli.permission import permit_check
     from curate.storage.store import is_store
 
-    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store) if is_store(store) else None
+    loaded = load_only(recipe, overrides, limit, allow_key)
+    permit_check(loaded, allow_code)
+    opened = open_store(store) if is_store(store) else None
     if loaded.rounds is not None:
         from cli.rounds.next_round import check_rounds
 
@@ -101,11 +110,14 @@ def run(
     overrides: Overrides = None,
     limit: Limit = None,
     strict: Strict = False,
+    allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
 ) -> None:
     """Build the recipe's datasets. A finished stage is reused, an interrupted run is resumed."""
     from cli.sources import show_sources
 
-    result = _build(recipe, store, overrides, limit)
+    loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
+    result = _build(loaded, store)
     show_sources(result.sources)
     limited, name = result.recipe.limit is not None, result.recipe.run_name
     shown = command_line("show", *([] if name == result.recipe.name else ["--recipe", name]), store=store)
@@ -156,13 +168,12 @@ def _trainer_line(name: str) -> str:
     return f"{trainer_summary(name)} Dataset: type {trainer.DATA}{''.join(f'; needs {key}' for key in trainer.NEEDS)}."
 
 
-def _build(recipe: Path, store: Path, overrides: list[str] | None, limit: int | None = None) -> "RunResult":
+def _build(loaded: "Recipe", store: Path) -> "RunResult":
     """Build a recipe's datasets, with its progress and its warnings shown."""
     from cli.progress import Bars
     from curate.api.run import run as build
     from train.plan import check_training_sections, trained_model
 
-    loaded = read_recipe(recipe, overrides, limit)
     check_training_sections(loaded)
     opened = open_store(store, create=True)
     with Bars() as bars:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import STORE, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
+from cli.options import STORE, AllowCode, AllowKey, Limit, Overrides, RecipeFile, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 
@@ -17,6 +17,8 @@ def train(
     store: StoreFolder = STORE,
     overrides: Overrides = None,
     limit: Limit = None,
+    allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
 ) -> None:
     """Train the recipe's models on its datasets. A finished training is reused, an interrupted one is resumed.
 
@@ -25,7 +27,7 @@ def train(
     from cli.progress import Bars
     from train.api import train
 
-    loaded = read_recipe(recipe, overrides, limit)
+    loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
     if loaded.rounds is not None:
         from cli.rounds.train_rounds import train_and_show
 
@@ -53,6 +55,8 @@ def evaluate(
             help="Show N answers beside the first model's that got better, and N that got worse; 0 for none.",
         ),
     ] = 1,
+    allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
 ) -> None:
     """Compare the base and the trained models on held-out prompts.
 
@@ -62,7 +66,8 @@ def evaluate(
     from cli.progress import Bars
     from train.api import evaluate
 
-    loaded, opened = read_recipe(recipe, overrides, limit), open_store(store)
+    loaded = read_recipe(recipe, overrides, limit, allow_code=allow_code, allow_key=allow_key)
+    opened = open_store(store)
     with Bars() as bars:
         result = evaluate(loaded, opened, bars)
     show_evaluation(result, examples)

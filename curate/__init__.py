@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from curate.api.open_store import OpenStore, open_store
     from curate.api.run import plan, run
     from curate.api.run_result import RunResult
+    from curate.steps.own_code import only_allowed
     from schemas.load_recipe import load_recipe
     from schemas.progress import Progress
 
-__all__ = ["ChatSession", "OpenStore", "Progress", "RunResult", "call_step", "load_recipe", "open_store", "plan", "run"]
+__all__ = ["ChatSession", "OpenStore", "Progress", "RunResult", "call_step", "load_recipe", "only_allowed",
+           "open_store", "plan", "run"]  # fmt: skip
 _HOMES = {
     "ChatSession": "curate.api.chat",
     "OpenStore": "curate.api.open_store",
@@ -27,6 +29,7 @@ _HOMES = {
     "RunResult": "curate.api.run_result",
     "call_step": "curate.api.call_step",
     "load_recipe": "schemas.load_recipe",
+    "only_allowed": "curate.steps.own_code",
     "open_store": "curate.api.open_store",
     "plan": "curate.api.run",
     "run": "curate.api.run",

@@ -20,10 +20,13 @@ class Result(NamedTuple):
     raw: bytes = b""  # what a process wrote to standard output
 
 
+KEPT = ("GRISTMILL_ALLOW_CODE",)  # the variables of ours that a process gets
+
+
 def call(folder, *arguments):
     """Run the command line in ``folder``, in this process."""
     out, err = io.StringIO(), io.StringIO()
-    argv, path, home = sys.argv, list(sys.path), os.getcwd()
+    argv, path, home, hosts = sys.argv, list(sys.path), os.getcwd(), os.environ.get("GRISTMILL_KEY_HOSTS")
     try:
         os.chdir(folder)
         sys.argv = ["gristmill", *map(str, arguments)]
@@ -34,13 +37,15 @@ def call(folder, *arguments):
     finally:
         os.chdir(home)
         sys.argv, sys.path[:] = argv, path
+        os.environ.pop("GRISTMILL_KEY_HOSTS", None)  # --allow-key adds to it
+        os.environ |= {} if hosts is None else {"GRISTMILL_KEY_HOSTS": hosts}
     raise AssertionError("main() returned; expected it to exit")
 
 
 def process(folder, *arguments, code="", seconds=60):
     """Run ``python -m cli.main ARGUMENTS`` (or ``python -c CODE``) in ``folder``."""
     command = ["-c", code] if code else ["-m", "cli.main", *map(str, arguments)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_") or k in KEPT}
     environment["PYTHONPATH"] = str(ROOT)
     done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, timeout=seconds)
     return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(), done.stdout)

@@ -4,6 +4,7 @@ Imports nothing heavy: ``tests/test_collection.py`` checks that collecting the t
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,24 @@ settings.load_profile("here")
 
 for name in ("COLUMNS", "LINES"):  # GNU readline, which pytest imports, sets them to 80 and 24 for xdist's workers
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's own settings, and the code in tests is allowed; ``asked`` undoes that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("GRISTMILL_ALLOW_CODE", "1")
+        patch.delenv("GRISTMILL_KEY_HOSTS", raising=False)
+        yield
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of settings of a user who has allowed nothing yet."""
+    monkeypatch.delenv("GRISTMILL_ALLOW_CODE", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "gristmill"
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import STORE, StoreFolder, open_store, read_recipe
+from cli.options import STORE, AllowCode, AllowKey, StoreFolder, open_store, read_recipe
 from cli.terminal import say
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def chat(
     recipe: RecipeOption = None,
     overrides: EngineSettings = None,
     store: StoreFolder = STORE,
+    allow_code: AllowCode = False,
+    allow_key: AllowKey = None,
 ) -> None:
     """Talk to a model: a turn a line, answers as they are written. /help lists the commands.
 
@@ -77,8 +79,9 @@ def chat(
 
     _read_any_text()
     _check_names(models)
-    loaded = read_recipe(recipe, None) if recipe else None
     opened, settings, text = _store(store), _settings(overrides or []), _system_text(system)
+    _name_hosts(settings, allow_key or [])
+    loaded = read_recipe(recipe, None, allow_code=allow_code) if recipe else None
     refs = {name: chat_model(name, opened, loaded, settings) for name in models}
     for which in filter(None, (which_training(name, opened, loaded) for name in models if "engine" not in settings)):
         say(which, err=True)
@@ -123,6 +126,16 @@ def _settings(overrides: list[str]) -> dict[str, Any]:
     for one in overrides:
         override(found, one)
     return found
+
+
+def _name_hosts(settings: dict[str, Any], pairs: list[str]) -> None:
+    """Name hosts for keys: those of ``--allow-key``, and the one of a server that ``--set`` names with its key."""
+    url, variable = settings.get("base_url"), settings.get("api_key_env")
+    if not pairs and variable is None:
+        return
+    from curate.models.key_hosts import host_pair, name_hosts
+
+    name_hosts([*pairs, *host_pair(variable, url)])
 
 
 def _system_text(system: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.api.first_rows import first_rows
 from curate.api.open_store import OpenStore, open_store
+from curate.api.recipe_code import code_of
 from curate.api.reference_rows import reference_rows
 from curate.api.run_result import RunResult
 from curate.datasets.build import dataset_stage
@@ -32,6 +33,7 @@ from curate.pipeline.source_reader import SourceReader
 from curate.pipeline.stage_spec import RunContext, StageSpec
 from curate.pipeline.training_columns import columns_of_dataset, columns_of_step
 from curate.steps.code_hash import code_hash
+from curate.steps.own_code import only_allowed_now, require
 from curate.storage.rows import RowSet
 from curate.storage.store import Store, is_store
 from schemas.errors import Stopped, UserError, short_repr
@@ -136,8 +138,15 @@ def plan(
 
 
 def as_recipe(recipe: AnyRecipe) -> Recipe:
-    """Return a recipe as it is, or load it from a mapping or a file."""
-    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    """Return a recipe as it is, or load it from a mapping or a file.
+
+    Raises:
+        UserError: It is no valid recipe; or, within ``only_allowed``, it has code run that is not allowed.
+    """
+    loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    if only_allowed_now():
+        require(code_of(loaded))
+    return loaded
 
 
 def as_store(store: AnyStore, *, create: bool = True) -> Store:

@@ -20,6 +20,7 @@ from typing import Any
 import polars as pl
 
 from curate.steps.code_hash import Definition
+from curate.steps.own_code import require_module
 from schemas.errors import UserError, unknown
 
 HERE = Path(__file__).parent.parent
@@ -169,9 +170,10 @@ def import_file(path: Path) -> ModuleType:
         path: The file.
 
     Raises:
-        UserError: Its code fails; the message names the line.
+        UserError: Its code fails; the message names the line. Or it may not run (``curate.steps.own_code``).
     """
     path = path.resolve()
+    require_module(path)
     name = "gristmill_user_" + hashlib.sha256(str(path).encode()).hexdigest()[:12]
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # last, so that the file may import its neighbours but not hide our packages

@@ -49,6 +49,11 @@ def said(trainer: str = "sft", **given: Any) -> str:
         ("rloo", {"reward_clip_range": [1, -1]}, "reward_clip_range: expected [lowest, highest], found [1, -1]"),
         ("sft", {"eval_on_start": True}, "eval_on_start needs evaluations; add eval_strategy: epoch"),
         ("sft", {"dataloader_persistent_workers": True}, "set dataloader_num_workers, or remove it"),
+        (
+            "grpo",
+            {"log_completions": True, "log_completions_hub_repo": "a/b"},
+            "log_completions_hub_repo cannot be set",
+        ),
         ("sft", {"push_to_hub": True}, "push_to_hub cannot be set in a recipe: the store keeps the model"),
         (
             "sft",

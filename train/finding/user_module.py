@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+from curate.steps.own_code import require_module
 from schemas.errors import UserError
 from train.finding.class_source import LIBRARIES, library_root
 
@@ -19,8 +20,12 @@ def import_modules(*files: Path) -> list[ModuleType]:
     it, as dataclasses and ``pickle`` need it for the classes in it. The files are read anew, as they may have changed.
 
     Raises:
-        UserError: The code of a user's file fails; the message names the line.
+        UserError: The code of a user's file fails; the message names the line. Or it may not run
+            (``curate.steps.own_code``).
     """
+    for file in files:
+        if of_library(file) is None:
+            require_module(file)
     folder = Path.cwd().resolve()
     package = ModuleType("gristmill_user_" + sha256(str(folder).encode()).hexdigest()[:12])
     package.__path__ = [str(folder)]

@@ -36,6 +36,7 @@ RESERVED = {
     "chat_template_path": "the chat template belongs to the model; give it one under 'models' (chat_template)",
     "save_only_model": "an interrupted training resumes from its checkpoints",
     "push_to_hub": "the store keeps the model; upload the folder that it is in",
+    "log_completions_hub_repo": "nothing is uploaded; the store has all answers",
     "hub_token": "a token does not belong in a recipe, and nothing is uploaded",
     "fsdp": LAUNCH,
     "fsdp_config": LAUNCH,
@@ -51,6 +52,8 @@ PEFT_RESERVED = {
     "auto_mapping": "PEFT sets it",
     "peft_version": "PEFT sets it",
     "revision": "it is the recipe's model",
+    "megatron_config": "Megatron's layers are not trained here",
+    "megatron_core": "it names a module that PEFT would import",
 }
 OWN_KEYS = tuple(Training.model_fields)
 

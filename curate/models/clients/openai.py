@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from curate.models.clients.http.settings import HTTP_SETTINGS, check_body_settings, check_texts
 from curate.models.engine import Engine, EngineSpec, Setting, Streamer
+from curate.models.key_hosts import is_this_machine, key_refusal
 from curate.models.model_ref import ModelRef
 from schemas.errors import UserError
 from schemas.progress import Progress
@@ -25,11 +26,14 @@ LABELS = Setting("labels", list, "all labels of a classifier, in the order of it
 def api_key(ref: ModelRef) -> str | None:
     """Return the key in the environment variable that the recipe names, or None where it names none.
 
-    Raises ``UserError`` if the variable is not set.
+    Raises ``UserError`` if the key may not be sent to the server (``curate.models.key_hosts``), or is not set.
     """
     variable = API_KEY_ENV.of(ref)
     if variable is None:
         return None
+    refused = key_refusal(variable, BASE_URL.of(ref))
+    if refused:
+        raise UserError(f"models.{ref.name}: api_key_env: {refused}")
     if not os.environ.get(variable):
         raise UserError(f"models.{ref.name}: the environment variable {variable}, which api_key_env names, is not set")
     return os.environ[variable]
@@ -63,6 +67,8 @@ def _check(name: str, settings: Mapping[str, Any], where: str) -> None:
         raise UserError(
             f"{where}: {name}.base_url: expected an address such as http://127.0.0.1:8000/v1, found {address!r}"
         )
+    if variable is not None and urlsplit(address).scheme != "https" and not is_this_machine(address):
+        raise UserError(f"{where}: {name}.api_key_env: {key_refusal(variable, address)}")
     check_body_settings(name, settings, where)
 
 
