@@ -240,7 +240,7 @@ def test_the_store_can_be_named_by_flag_and_by_environment(tmp_path):
     assert (tmp_path / "elsewhere" / "gristmill.duckdb").exists() and not (tmp_path / "store").exists()
     assert (
         json.loads(
-            call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json", "--store", "elsewhere").out
+            call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "--format", "json", "--store", "elsewhere").out
         )[0]["n"]
         == 9
     )

@@ -237,7 +237,7 @@ def test_bad_rows_can_be_dropped_and_are_accounted_for(tmp_path):
     assert {d["stage"] for d in found} == {"prompts.source.rows"}
     assert "prompt" in found[0]["reason"] and "no prompt" in found[0]["evidence"]
     assert "cut off" in found[1]["reason"] and found[1]["evidence"] == '{"prompt": "torn'
-    prompts = json.loads(call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json").out)
+    prompts = json.loads(call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "--format", "json").out)
     assert prompts == [{"n": len(ROWS)}], "the good rows are all there"
 
 
