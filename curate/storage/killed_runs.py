@@ -1,9 +1,10 @@
-"""Notes which runs were killed: their records say for ever that they go on, as nobody was left to write the end.
+"""Clears up after runs that were killed: their records say for ever that they go on, as nobody wrote the end.
 
 A run holds the store's lock from its first record to its last. So once the lock is free, no run goes on.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 from curate.storage.files import write_whole
@@ -24,6 +25,14 @@ def close_killed_runs(runs: Path) -> None:
     for file in records_of_running(runs):
         closed = _record(file) | {"status": "killed", "error": ERROR}
         write_whole(file, json.dumps(closed, ensure_ascii=False, indent=1))
+
+
+def remove_leftovers(store: Path) -> None:
+    """Remove the files of a store, in this folder, that a process left when it was killed while it wrote."""
+    for folder in (store / "stages").glob(".*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (*(store / "runs").glob(".*"), *store.glob(".gristmill.duckdb.*")):
+        file.unlink(missing_ok=True)
 
 
 def _record(file: Path) -> dict:

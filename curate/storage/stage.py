@@ -47,6 +47,12 @@ class Stage:
         return self.manifest.get("number", 0), self.manifest["made_at"]
 
     @property
+    def signature(self) -> list[tuple[int, int]]:
+        """The size and the time of each file of its tables, and of its manifest: they change where content does."""
+        files = [self.path / "stage.json", *(file for table in self.manifest["tables"] for file in self.files(table))]
+        return [(file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else (0, 0) for file in files]
+
+    @property
     def size(self) -> int:
         """The bytes of all its files."""
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())

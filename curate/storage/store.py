@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.storage.damage import Damaged, folder_damage, read_run, table_damage
-from curate.storage.files import slug, sync, write_whole
-from curate.storage.killed_runs import close_killed_runs, records_of_running
+from curate.storage.files import slug, sync_all, write_whole
+from curate.storage.killed_runs import close_killed_runs, records_of_running, remove_leftovers
 from curate.storage.marker import check_format, is_store, refuse_foreign_folder, write_marker
 from curate.storage.put_in_place import put_in_place
 from curate.storage.records import RunInfo
@@ -83,8 +83,7 @@ class Store:
         for name in missing:  # after the marker, and again where a kill came between: the folder is known as a store
             (self.path / name).mkdir(exist_ok=True)
         if missing and durable:
-            sync(self.path)
-            sync(self.path.parent)
+            sync_all([self.path, self.path.parent])
 
     # Stages ---------------------------------------------------------------------------------------------------------
 
@@ -116,28 +115,22 @@ class Store:
         as a model's weights, only the sizes are, as they may be large. A stage that is damaged is named, and counts as
         not there: whoever makes it anew sets the damaged one aside.
         """
-        path = next((self.path / "stages").glob(f"*-{stage_id}"), None)
-        stage = self.stage_in(path.name) if path else None
-        if stage is None or self._is_compared(stage):
+        stage = next((self.stage_in(path.name) for path in (self.path / "stages").glob(f"*-{stage_id}")), None)
+        if stage is None or self._compared.get(stage_id) == stage.signature:
             return stage
-        damages = [
-            *table_damage(stage.path, stage.manifest["tables"]),
-            *folder_damage(stage.path, stage.manifest.get("files", {}), hashes=False),
-        ]
+        of_files = folder_damage(stage.path, stage.manifest.get("files", {}), hashes=False)
+        damages = [*table_damage(stage.path, stage.manifest["tables"]), *of_files]
         for damage in damages:
             self.name_damage(damage)
         if damages:
             return None
-        self._compared[stage_id] = _signature(stage)
+        self._compared[stage_id] = stage.signature
         return stage
 
     def _next_number(self) -> int:
         """Return the number of the next stage; the stages of the store are looked through once while it is locked."""
         self._number = (self._number if self._number is not None else self.newest_number()) + 1
         return self._number
-
-    def _is_compared(self, stage: Stage) -> bool:
-        return stage.stage_id in self._compared and self._compared[stage.stage_id] == _signature(stage)
 
     def stages_labelled(self, start: str) -> list[Stage]:
         """Return the finished stages whose label begins with ``start``, sorted by label and id."""
@@ -214,8 +207,6 @@ class Store:
             raise
         return load_stage(target)
 
-    # Damage ---------------------------------------------------------------------------------------------------------
-
     def name_damage(self, damage: Damaged) -> None:
         """Say what is damaged, once for each file or folder."""
         if damage.path not in self._named:
@@ -287,7 +278,7 @@ class Store:
             file.truncate()
             file.write(str(os.getpid()))
             file.flush()
-            self._remove_leftovers()
+            remove_leftovers(self.path)
             close_killed_runs(self.path / "runs")
             self._number = None  # another process may have made stages
             yield
@@ -302,19 +293,6 @@ class Store:
         with suppress(OSError), open(self.path / "lock", "r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             close_killed_runs(self.path / "runs")
-
-    def _remove_leftovers(self) -> None:
-        """Remove the files that a process left when it was killed while it wrote."""
-        for folder in (self.path / "stages").glob(".*"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (*(self.path / "runs").glob(".*"), *self.path.glob(".gristmill.duckdb.*")):
-            file.unlink(missing_ok=True)
-
-
-def _signature(stage: Stage) -> list[tuple[int, int]]:
-    """Return the size and the time of each file of a stage's tables, and of its manifest."""
-    files = [stage.path / "stage.json", *(file for table in stage.manifest["tables"] for file in stage.files(table))]
-    return [(file.stat().st_size, file.stat().st_mtime_ns) if file.exists() else (0, 0) for file in files]
 
 
 def now() -> str:
