@@ -35,18 +35,21 @@ def line_width(out: TextIO) -> int:
     return int(asked) if out is sys.stdout and asked.isdecimal() and int(asked) > 0 else IN_A_PIPE
 
 
-def show(shape: Callable[[int], RenderableType], note: str, out: TextIO) -> None:
-    """Print what ``shape`` makes for the width of a line, and a note below it.
+def show(shape: Callable[[int], RenderableType], out: TextIO, *, title: str = "", note: str = "") -> None:
+    """Print what ``shape`` makes for the width of a line, below a title and above a note.
 
     Args:
         shape: Takes the characters of a line.
-        note: A line below; empty for none.
         out: The stream. Only a terminal gets colours, and a pager (that of ``PAGER``, else ``less``) for what is longer
             than the screen.
+        title: A line above; empty for none.
+        note: A line below; empty for none.
     """
     width, on_terminal = line_width(out), out is sys.stdout and out.isatty()
     console = PlainConsole(file=out, width=width, force_terminal=None if on_terminal else False)
     with console.capture() as captured:
+        if title:
+            console.print(title, style="bold", soft_wrap=True)
         console.print(shape(width), soft_wrap=True)
         if note:
             console.print(note, style="dim", soft_wrap=True)

@@ -74,7 +74,7 @@ def _show_rows(result: Result, format: str, out: TextIO, *, more: bool) -> None:
         "markdown": lambda shown, width: as_markdown(shown),
     }
     note = f"... the first {len(result.rows)} rows; --limit shows more, --format jsonl all" if more else ""
-    show(lambda width: shapes[format](result, width), note, out)
+    show(lambda width: shapes[format](result, width), out, note=note)
 
 
 def _to_json(
