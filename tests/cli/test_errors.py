@@ -386,7 +386,7 @@ def test_a_folder_that_is_no_store(tmp_path):
         (["run", "."], ["is a folder"]),
         (["run", "r.yaml", "--set", "sede=1"], ["'sede'", "did you mean 'seed'?"]),
         (["run", "r.yaml", "--set", "seed=-1"], ["seed: expected a number from 0, found -1"]),
-        (["sql"], ["QUERY"]),
+        (["sql", ""], ["the query is empty"]),
         (["sql", "SELECT 1", "--format", "xml"], ["no format 'xml'", "parquet"]),
         (["sql", "SELECT 1", "--limit", "0"], ["--limit", "greater than or equal to 1"]),
         (["sql", "SELECT 1", "--output", "no/such/folder.csv"], ["no/such"]),
