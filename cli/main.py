@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import agree, compare, doctor, export_model, query, run, train
+from cli import agree, compare, diff, doctor, export_model, query, run, train
 from cli.chat import command as chat
 from cli.shipped_recipes import recipe_list
 from cli.sigterm import sigterm_raises
@@ -19,7 +19,7 @@ from curate.steps.own_code import only_allowed
 from schemas.errors import OneLine, Stopped, UserError, printable
 from schemas.version import VERSION
 
-MODULES = (run, train, compare, chat, export_model, query, agree, doctor)  # the commands, in the order of --help
+MODULES = (run, train, compare, chat, export_model, query, diff, agree, doctor)  # the commands, in the order of --help
 DISK_FULL = ("no space left", "disk is full", "os error 28", "quota exceeded", "file too large")
 # Text at the end of a command's help; "\b" keeps its lines as they are.
 EPILOGS = {"init": f"\b\nShipped recipes:\n{recipe_list()}"}

@@ -2,36 +2,55 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import STORE, RecipeName, StoreFolder, open_store
+from cli.results.formats import FORMATS
 
-FORMATS = ("table", "json", "jsonl", "csv", "parquet")
+if TYPE_CHECKING:
+    import duckdb
+
+Format = Annotated[str, typer.Option("--format", help=f"The format of the result: {' | '.join(FORMATS)}.")]
+Limit = Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)]
 
 
 def sql(
     query: Annotated[
-        str, typer.Argument(metavar="QUERY", help='Such as "SELECT scorer, avg(value) FROM scores GROUP BY 1".')
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[QUERY]",
+            help='Such as "SELECT scorer, avg(value) FROM scores GROUP BY 1"; several with ; between them. Without it, '
+            "what stdin says, or a shell that asks.",
+        ),
+    ] = None,
     store: StoreFolder = STORE,
-    format: Annotated[
-        str, typer.Option("--format", "-f", help=f"The format of the result: {' | '.join(FORMATS)}.")
-    ] = "table",
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="A file of statements; each is answered.")
+    ] = None,
+    format: Format = "table",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="The most rows that a table shows.", min=1)] = 40,
+    limit: Limit = 40,
     recipe: RecipeName = None,
 ) -> None:
-    """Query the store in SQL (DuckDB's dialect). 'gristmill show' lists the tables."""
-    from cli.tables import write
-    from curate.storage.sql_views import connect
-    from schemas.errors import unknown
+    r"""Query the store in SQL (DuckDB's dialect). 'gristmill show' lists the tables.
 
-    if format not in FORMATS:
-        raise unknown("format", format, FORMATS)
-    with connect(open_store(store), recipe, query) as con:
-        write(con, query, format, output, limit)
+    A statement that ends with \\G shows the values of each row one below another.
+    """
+    from cli.results.answers import answer
+    from cli.results.asked import asked_text, check_format
+    from cli.results.shell import Shell
+    from curate.storage.sql_views import connect
+
+    check_format(format, output)
+    text = asked_text(query, file)
+    opened = open_store(store)
+    if text is None:
+        Shell(lambda: connect(opened, recipe), answer, format, limit).loop()
+        return
+    with connect(opened, recipe, text) as con:
+        answer(con, text, format, limit, output)
 
 
 def show(
@@ -41,14 +60,21 @@ def show(
     ] = None,
     store: StoreFolder = STORE,
     rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows to show.", min=1)] = 10,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="A,B", help="The columns to show, or: all.")
+    ] = None,
+    format: Format = "table",
     recipe: RecipeName = None,
 ) -> None:
     """Show what the store holds, or the first rows of one table."""
-    from cli.tables import overview, write
+    from cli.results.answers import answer
+    from cli.results.asked import check_format
+    from cli.tables import overview
     from curate.storage.sql_views import connect
     from schemas.errors import unknown
     from schemas.rows import HISTORY_TABLES, STAGE_TABLES
 
+    check_format(format, None)
     tables = [*STAGE_TABLES, *HISTORY_TABLES]
     if table is not None and table not in tables:
         raise unknown("table", table, tables)
@@ -57,7 +83,19 @@ def show(
         if table is None:
             overview(con, opened, tables)
         else:
-            write(con, COSTS if table == "costs" else f"SELECT * FROM {table} LIMIT {rows}", "table", None, rows)
+            answer(
+                con, COSTS if table == "costs" and columns is None else _rows(con, table, columns, rows), format, rows
+            )
+
+
+def _rows(con: "duckdb.DuckDBPyConnection", table: str, columns: str | None, rows: int) -> str:
+    """Return the query for the first rows of a table."""
+    from cli.results.shown_columns import shown_columns
+
+    there = [row[0] for row in con.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
+    names = ", ".join(f'"{name}"' for name in shown_columns(table, there, columns))
+    order = " ORDER BY number DESC" if table == "runs" else ""  # the newest first
+    return f"SELECT {names} FROM {table}{order} LIMIT {rows}"
 
 
 def why(

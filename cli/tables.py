@@ -1,12 +1,9 @@
-"""Prints query results: as tables for a person, as JSON, CSV or Parquet for a program."""
+"""Tables of figures for a person, made with Rich, and what a store holds in a few of them."""
 
 import os
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.cells import cell_len
@@ -14,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.output_file import check_output, output_file
 from cli.plain_console import PlainConsole
-from cli.terminal import json_text, terminal_text
+from cli.results.cells import number_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,7 +34,7 @@ def console() -> Console:
 def safe(value: Any, length: int = 400) -> str:
     """Return a value as one line of text of at most ``length`` characters, without control characters."""
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e6 else f"{value:.0f}"
+        return number_text(value)
     text = "" if value is None else str(value)
     text = CONTROL.sub("", text.replace("\n", "⏎"))
     return text if len(text) <= length else text[: length - 1] + "…"
@@ -110,46 +106,6 @@ def without_columns(
     return columns, rows, left_out
 
 
-def write(con: "duckdb.DuckDBPyConnection", query: str, format: str, output: Path | None, limit: int) -> None:
-    """Run a query and write its result. A file is written whole and then renamed.
-
-    CSV in a file or a pipe has each value exactly, also one that begins with ``=``, which a spreadsheet would run as a
-    formula: a mark before it would change the data. JSON has escapes for controls, which are the same value.
-
-    Args:
-        con: The connection to the store's tables.
-        query: The query.
-        format: 'table', 'json', 'jsonl', 'csv' or 'parquet'.
-        output: The file to write, or None for stdout.
-        limit: The most rows that a table shows.
-
-    Raises:
-        UserError: DuckDB refuses the query; the error has its reason in one line.
-    """
-    import duckdb
-
-    from curate.steps.sql_conditions import one_line
-    from curate.storage.damage import damage_in
-    from schemas.errors import UserError
-
-    if format == "parquet" and output is None and sys.stdout.isatty():
-        raise UserError("a terminal cannot show the format parquet; name a file with --output FILE")
-    if output is not None:
-        check_output(output, "--output")
-    try:
-        if not con.extract_statements(query):
-            raise UserError('SQL: the query is empty; expected one such as "SELECT * FROM prompts LIMIT 5"')
-        if format == "parquet":
-            _to_parquet(con, query, output)
-        elif output is None:
-            _to_text(con.execute(query), format, sys.stdout, limit)
-        else:
-            with output_file(output, "--output") as made, open(made, "w", encoding="utf-8", newline="") as file:
-                _to_text(con.execute(query), format, file, limit)
-    except duckdb.Error as error:
-        raise UserError(damage_in(error) or f"SQL: {one_line(error)}") from None
-
-
 def overview(con: "duckdb.DuckDBPyConnection", store: "Store", tables: list[str]) -> None:
     """Print what a store holds: its tables with their numbers of rows, how scores go with length, the latest runs."""
     from curate.api.length_bias import length_sentences
@@ -191,62 +147,3 @@ def story(history: "RowHistory", out: TextIO) -> None:
     for heading, lines in history.parts:
         out.write(f"\n{safe(heading, 1000)}\n")
         out.writelines(f"  {safe(line, 1000)}\n" for line in lines)
-
-
-class _OnTerminal:
-    """Writes to a terminal what can't steer it; a file and a pipe get the data exactly."""
-
-    def __init__(self, out: TextIO) -> None:
-        self.out = out
-
-    def write(self, text: str) -> int:
-        return self.out.write(terminal_text(text))
-
-
-def _to_parquet(con: "duckdb.DuckDBPyConnection", query: str, output: Path | None) -> None:
-    from schemas.errors import UserError
-
-    relation = con.sql(query)
-    if relation is None:  # a statement that returns no rows
-        raise UserError("SQL: the statement returns no rows to write; expected a SELECT")
-    if output is not None:
-        with output_file(output, "--output") as made:
-            relation.write_parquet(str(made), compression="zstd")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "result.parquet"
-        relation.write_parquet(str(made), compression="zstd")
-        with made.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-
-
-def _to_text(result: "duckdb.DuckDBPyConnection", format: str, out: TextIO, limit: int) -> None:
-    columns = [column[0] for column in result.description or []]
-    if format == "table":
-        rows = result.fetchmany(limit + 1)
-        shown = console() if out is sys.stdout else PlainConsole(file=out, width=200)
-        shown.print(table(None, columns, rows[:limit]))
-        if len(rows) > limit:
-            shown.print(f"... the first {limit} rows; --limit shows more, --format jsonl all")
-    elif format == "csv":
-        import csv
-
-        writer = csv.writer(_OnTerminal(out) if out.isatty() else out, lineterminator="\n")
-        writer.writerow(columns)
-        while rows := result.fetchmany(5000):
-            writer.writerows(rows)
-    else:
-        _to_json(result, columns, out, lines=format == "jsonl")
-
-
-def _to_json(result: "duckdb.DuckDBPyConnection", columns: list[str], out: TextIO, *, lines: bool) -> None:
-    first = True
-    if not lines:
-        out.write("[")
-    while rows := result.fetchmany(5000):
-        for row in rows:
-            text = json_text(dict(zip(columns, row, strict=True)), default=str)
-            out.write(text + "\n" if lines else ("\n" if first else ",\n") + text)
-            first = False
-    if not lines:
-        out.write("\n]\n")

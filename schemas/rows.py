@@ -1,19 +1,21 @@
 """The tables of the store and their columns: the contract between the stages, the store and SQL queries.
 
 Each table is a mapping of column names to SQL types (``curate.storage.polars_types`` has the Polars types).
-``messages``, ``tools``, ``metadata``, ``detail`` and ``scores`` are JSON text, so that Arrow never fills a tool call
-with nulls. Columns may be added; none is ever renamed or removed.
+Messages, tools, metadata and scores are JSON text, so that Arrow never fills a tool call with nulls; in SQL they have
+the type ``JSON``. ``detail`` and ``evidence`` are texts, which are JSON where a step says more than one thing. Columns
+may be added; none is ever renamed or removed.
 """
 
 TEXT, INTEGER, NUMBER, FLAG, TIME = "VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP"
+JSON = "JSON"  # text in the store's files and in Arrow, JSON in SQL
 TEXTS = "VARCHAR[]"
 
 PROMPTS = {
-    "prompt_id": TEXT, "messages": TEXT, "tools": TEXT, "prompt": TEXT, "ground_truth": TEXT, "source": TEXT,
-    "metadata": TEXT, "line": INTEGER, "file": TEXT, "parent_ids": TEXTS, "family": TEXT,
+    "prompt_id": TEXT, "messages": JSON, "tools": JSON, "prompt": TEXT, "ground_truth": TEXT, "source": TEXT,
+    "metadata": JSON, "line": INTEGER, "file": TEXT, "parent_ids": TEXTS, "family": TEXT,
 }  # fmt: skip
 COMPLETIONS = {
-    "completion_id": TEXT, "prompt_id": TEXT, "sample_index": INTEGER, "model": TEXT, "messages": TEXT,
+    "completion_id": TEXT, "prompt_id": TEXT, "sample_index": INTEGER, "model": TEXT, "messages": JSON,
     "response": TEXT, "reasoning_content": TEXT, "finish_reason": TEXT, "prompt_tokens": INTEGER,
     "completion_tokens": INTEGER, "parent_id": TEXT, "error": TEXT, "answered_by": TEXT,
 }  # fmt: skip
@@ -24,27 +26,27 @@ DIVERSITY = {
     "clusters": TEXT, "sampled": INTEGER,
 }  # fmt: skip
 SFT = {
-    "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": TEXT, "completion": TEXT, "tools": TEXT,
-    "score": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
+    "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": JSON, "completion": JSON, "tools": JSON,
+    "score": NUMBER, "scores": JSON, "dataset": TEXT, "split": TEXT,
 }  # fmt: skip
 PREFERENCES = {
-    "row_id": TEXT, "prompt_id": TEXT, "chosen_id": TEXT, "rejected_id": TEXT, "prompt": TEXT, "chosen": TEXT,
-    "rejected": TEXT, "tools": TEXT, "chosen_score": NUMBER, "rejected_score": NUMBER, "scores": TEXT,
+    "row_id": TEXT, "prompt_id": TEXT, "chosen_id": TEXT, "rejected_id": TEXT, "prompt": JSON, "chosen": JSON,
+    "rejected": JSON, "tools": JSON, "chosen_score": NUMBER, "rejected_score": NUMBER, "scores": JSON,
     "dataset": TEXT, "split": TEXT,
 }  # fmt: skip
 UNPAIRED = {
-    "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": TEXT, "completion": TEXT, "label": FLAG,
-    "tools": TEXT, "score": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
+    "row_id": TEXT, "prompt_id": TEXT, "completion_id": TEXT, "prompt": JSON, "completion": JSON, "label": FLAG,
+    "tools": JSON, "score": NUMBER, "scores": JSON, "dataset": TEXT, "split": TEXT,
 }  # fmt: skip
 RL_PROMPTS = {
-    "row_id": TEXT, "prompt_id": TEXT, "prompt": TEXT, "ground_truth": TEXT, "metadata": TEXT, "tools": TEXT,
-    "pass_rate": NUMBER, "scores": TEXT, "dataset": TEXT, "split": TEXT,
+    "row_id": TEXT, "prompt_id": TEXT, "prompt": JSON, "ground_truth": TEXT, "metadata": JSON, "tools": JSON,
+    "pass_rate": NUMBER, "scores": JSON, "dataset": TEXT, "split": TEXT,
 }  # fmt: skip
 EVALUATIONS = {
     "evaluation_id": TEXT, "model": TEXT, "training_id": TEXT, "dataset": TEXT, "split": TEXT, "row_id": TEXT,
     "prompt_id": TEXT, "sample_index": INTEGER, "prompt": TEXT, "response": TEXT, "finish_reason": TEXT,
     "scorer": TEXT, "value": NUMBER, "error": TEXT, "detail": TEXT, "tokens": INTEGER, "family": TEXT,
-    "source": TEXT, "metadata": TEXT, "prompt_length": INTEGER,
+    "source": TEXT, "metadata": JSON, "prompt_length": INTEGER,
 }  # fmt: skip
 COMPARISONS = {
     "comparison_id": TEXT, "recipe": TEXT, "dataset": TEXT, "split": TEXT, "scorer": TEXT, "better": TEXT, "arm": TEXT,
@@ -56,7 +58,7 @@ COMPARISONS = {
 }  # fmt: skip
 TRAININGS = {
     "training_id": TEXT, "name": TEXT, "trainer": TEXT, "dataset": TEXT, "model": TEXT, "base": TEXT, "rows": INTEGER,
-    "steps": INTEGER, "seconds": NUMBER, "settings": TEXT, "metrics": TEXT, "path": TEXT, "versions": TEXT,
+    "steps": INTEGER, "seconds": NUMBER, "settings": JSON, "metrics": JSON, "path": TEXT, "versions": JSON,
 }  # fmt: skip
 TRAINING_ROWS = {"training_id": TEXT, "row_id": TEXT, "fate": TEXT, "cut_tokens": INTEGER}
 ROW_LOSSES = {
@@ -70,13 +72,13 @@ ROLLOUTS = {
 }  # fmt: skip
 STAGES = {
     "stage_id": TEXT, "run_id": TEXT, "recipe": TEXT, "position": INTEGER, "stage": TEXT, "reused": FLAG,
-    "rows_in": INTEGER, "rows_out": INTEGER, "seconds": NUMBER, "made_at": TIME, "settings": TEXT, "inputs": TEXT,
+    "rows_in": INTEGER, "rows_out": INTEGER, "seconds": NUMBER, "made_at": TIME, "settings": JSON, "inputs": TEXT,
     "path": TEXT,
 }  # fmt: skip
 RUNS = {
     "run_id": TEXT, "recipe": TEXT, "command": TEXT, "status": TEXT, "started_at": TIME, "seconds": NUMBER,
     "requests": INTEGER, "requests_reused": INTEGER, "prompt_tokens": INTEGER, "completion_tokens": INTEGER,
-    "error": TEXT, "resolved": TEXT, "version": TEXT, "cost": NUMBER, "number": INTEGER,
+    "error": TEXT, "resolved": JSON, "version": TEXT, "cost": NUMBER, "number": INTEGER,
 }  # fmt: skip
 COSTS = {
     "run_id": TEXT, "recipe": TEXT, "model": TEXT, "identity": TEXT, "requests": INTEGER, "replies": INTEGER,

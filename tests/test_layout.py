@@ -111,7 +111,7 @@ def test_nothing_runs_what_data_say(modules):
 # Parquet files that are not the store's own, and why they are read or written outside ``curate/storage``.
 OTHER_PARQUET = {
     "curate/sources/files/arrow_files.py": "a source that a recipe names",
-    "cli/tables.py": "the result of a query, for the user",
+    "cli/results/write.py": "the result of a query, for the user",
     "train/checkpoints.py": "the record in a checkpoint, which transformers writes into the work folder",
 }
 PARQUET = {"read_parquet", "scan_parquet", "write_parquet", "sink_parquet", "ParquetFile", "write_table", "read_table"}

@@ -6,6 +6,7 @@ from schemas.rows import STAGE_TABLES
 
 POLARS = {
     "VARCHAR": pl.String(),
+    "JSON": pl.String(),
     "VARCHAR[]": pl.List(pl.String()),
     "BIGINT": pl.Int64(),
     "DOUBLE": pl.Float64(),

@@ -25,7 +25,7 @@ from curate.storage.records import RunInfo
 from curate.storage.reply_log import costs
 from curate.storage.store import Store
 from schemas.errors import UserError, unknown
-from schemas.rows import HISTORY_TABLES, INTEGER, NUMBER, STAGE_TABLES
+from schemas.rows import HISTORY_TABLES, INTEGER, JSON, NUMBER, STAGE_TABLES, TEXT
 from schemas.token_count import MOST_SPENT, token_count
 
 DATA = ("prompts", "completions", "scores", "decisions", "diversity", "sft", "preferences", "unpaired", "rl_prompts")
@@ -227,9 +227,10 @@ def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: lis
 
     A column that came after a stage was made is null in its rows.
     """
-    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) + " WHERE false"
+    in_files = {name: TEXT if kind == JSON else kind for name, kind in columns.items()}
+    nothing = "SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in in_files.items()) + " WHERE false"
     if not stages:
-        return nothing
+        return _with_json(nothing, columns)
     unique_files, shared_files = [], []
     labels = Counter(label for label, _ in stages)
     distinct = _label_is_key(table, list(labels)) or len(stages) == 1
@@ -243,7 +244,13 @@ def _view(table: str, columns: dict[str, str], key: tuple[str, ...], stages: lis
             f"SELECT DISTINCT ON ({', '.join(key)}) * EXCLUDE (filename) FROM ({rows}) "
             f"ORDER BY list_position([{order}], filename)"
         )
-    return " UNION ALL BY NAME ".join(f"({part})" for part in (nothing, *parts))
+    return _with_json(" UNION ALL BY NAME ".join(f"({part})" for part in (nothing, *parts)), columns)
+
+
+def _with_json(select: str, columns: dict[str, str]) -> str:
+    """Return a SELECT whose columns of JSON, which are text in the files, have that type."""
+    casts = ", ".join(f'"{name}"::JSON AS "{name}"' for name, kind in columns.items() if kind == JSON)
+    return f"SELECT * REPLACE ({casts}) FROM ({select})" if casts else select
 
 
 def _label_is_key(table: str, labels: list[str]) -> bool:
@@ -272,7 +279,7 @@ def _literal(text: str) -> str:
 
 
 def _to_sql(value: object, kind: str) -> object:
-    """Return a value to insert into a column of this type: a list or a mapping as JSON text, None for no such number.
+    """Return a value to insert into a column of this type: None for no such number, a mapping as text unless in JSON.
 
     Records of older versions hold counts that a server made up.
     """
@@ -280,4 +287,4 @@ def _to_sql(value: object, kind: str) -> object:
         return token_count(value, MOST_SPENT)
     if kind == NUMBER:
         return value if isinstance(value, int | float) and abs(value) <= MOST_SPENT else None
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) and kind != JSON else value

@@ -59,6 +59,6 @@ def test_mistakes_name_the_nearest_right_thing(folder):
     assert "did you mean 'chars'?" in mistake(call(folder, "agree", "charz", "--with", "preference"))
     assert "did you mean 'preference'?" in mistake(call(folder, "agree", "chars", "--with", "preferences"))
     assert "did you mean 'source'?" in mistake(call(folder, "agree", "chars", "--with", "chosen", "--by", "sorce"))
-    assert "did you mean 'jsonl'?" in mistake(call(folder, "agree", "chars", "--with", "chosen", "-f", "jsnl"))
+    assert "did you mean 'jsonl'?" in mistake(call(folder, "agree", "chars", "--with", "chosen", "--format", "jsnl"))
     assert "--with" in mistake(call(folder, "agree", "chars"))
     assert "no store here" in mistake(call(folder, "agree", "chars", "--with", "chosen", "--store", "none"))

@@ -1,82 +1,16 @@
 """``gristmill chat`` in a terminal: editing, Ctrl-C, Ctrl-D, columns. The server says what is answered, and when."""
 
-import fcntl
-import os
-import pty
 import re
-import select
-import struct
-import subprocess
 import sys
-import termios
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
-from tests.command import ROOT
+from tests.pseudo_terminal import CTRL_C, CTRL_D, Terminal
 from tests.streaming_server import DONE, Response, Scripted, event, streamed
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")]
-PATIENCE = 60  # seconds, after which a text that does not come is a failure
-CTRL_C, CTRL_D, PASTE = "\x03", "\x04", "\x1b[200~{}\x1b[201~"
-
-
-class Terminal:
-    """A process in a pseudo-terminal: ``type`` keys, ``until`` a text is there."""
-
-    def __init__(self, folder, *arguments, columns=80):
-        self.out, inner = pty.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRISTMILL_") and k != "NO_COLOR"}
-        environment |= {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
-        command = [sys.executable, "-m", "cli.main", "chat", *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )  # fmt: skip
-        os.close(inner)
-        self.seen, self.read = "", ""
-
-    def type(self, keys: str) -> None:
-        os.write(self.out, keys.encode())
-
-    def until(self, text: str) -> str:
-        """Read until a text is there; return what came before it and after the text before."""
-        while text not in self.seen:
-            ready, _, _ = select.select([self.out], [], [], PATIENCE)
-            assert ready, f"{text!r} does not come after {self.seen!r}"
-            try:
-                new = os.read(self.out, 4096).decode(errors="replace")
-            except OSError:  # it has ended
-                new = ""
-            assert new, f"it has ended before {text!r}: {self.seen!r}"
-            self.seen += new
-            self.read += new
-        before, _, self.seen = self.seen.partition(text)
-        return before
-
-    def interrupt(self, text: str = "") -> None:
-        """Press Ctrl-C until a text comes, or the process ends where there is none.
-
-        Once is not always enough: Python loses a Ctrl-C that comes after the prompt is printed and before it waits
-        for a key, up to the next key.
-        """
-        for _ in range(PATIENCE // 5):
-            self.type(CTRL_C)
-            if not text:
-                with suppress(subprocess.TimeoutExpired):
-                    self.process.wait(5)
-                    return
-            elif text in self.seen or select.select([self.out], [], [], 5)[0]:
-                self.until(text)
-                return
-
-    def end(self) -> int:
-        """Return the exit code, once it has ended."""
-        code = self.process.wait(PATIENCE)
-        os.close(self.out)
-        return code
+PASTE = "\x1b[200~{}\x1b[201~"
 
 
 @pytest.fixture
@@ -88,7 +22,7 @@ def talk(tmp_path) -> Iterator:
         server = Scripted(*responses)
         server.__enter__()
         settings = ["--set", "engine=openai", "--set", f"base_url={server.url}"]
-        terminal = Terminal(tmp_path, *models, *settings, columns=columns)
+        terminal = Terminal(tmp_path, "chat", *models, *settings, columns=columns)
         begun.append((server, terminal))
         terminal.until(">>> ")
         return terminal, server

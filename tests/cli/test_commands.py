@@ -136,7 +136,7 @@ def test_a_run_makes_the_tables_of_the_design(built):
     sides = rows_of(built, "SELECT DISTINCT split, prompt LIKE '%thing 6%' OR prompt LIKE '%thing 7%' AS late FROM sft")
     assert sorted(list(s.values()) for s in sides) == [["test", True], ["train", False]]
     best = rows_of(built, "SELECT completion, score FROM sft ORDER BY completion")
-    assert [json.loads(b["completion"])[0]["content"] for b in best] == [f"thing {i}" for i in range(8)]
+    assert [b["completion"][0]["content"] for b in best] == [f"thing {i}" for i in range(8)]
     assert all(b["score"] == 1.0 for b in best)
     pairs = rows_of(built, "SELECT chosen_score - rejected_score AS gap FROM preferences")
     assert all(p["gap"] >= 0.5 for p in pairs)
@@ -240,7 +240,7 @@ def test_the_store_can_be_named_by_flag_and_by_environment(tmp_path):
     assert (tmp_path / "elsewhere" / "gristmill.duckdb").exists() and not (tmp_path / "store").exists()
     assert (
         json.loads(
-            call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json", "--store", "elsewhere").out
+            call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "--format", "json", "--store", "elsewhere").out
         )[0]["n"]
         == 9
     )

@@ -31,7 +31,7 @@ def damaged(tmp_path):
 
 
 def test_damage_is_one_line_where_it_is_needed_only(damaged):
-    assert '"n": 1' in call(damaged, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json").out
+    assert '"n": 1' in call(damaged, "sql", "SELECT count(*) AS n FROM prompts", "--format", "json").out
     said = mistake(call(damaged, "sql", "SELECT * FROM scores"))
     assert said.startswith(f"{damaged}/store/stages/{LABEL}-1a/scores-0000.parquet: damaged: ") and "doctor" in said
     shown = call(damaged, "show")
@@ -46,4 +46,4 @@ def test_the_doctor_says_what_is_lost_and_repairs(damaged):
     assert repaired.code == 0 and "set aside: " in repaired.out and "repaired: 1 stages and 1 runs" in repaired.out
     again = call(damaged, "doctor")
     assert again.code == 0 and "no damage: 1 stages and 1 runs are whole" in again.out
-    assert '"n": 0' in call(damaged, "sql", "SELECT count(*) AS n FROM scores", "-f", "json").out
+    assert '"n": 0' in call(damaged, "sql", "SELECT count(*) AS n FROM scores", "--format", "json").out

@@ -237,7 +237,7 @@ def test_bad_rows_can_be_dropped_and_are_accounted_for(tmp_path):
     assert {d["stage"] for d in found} == {"prompts.source.rows"}
     assert "prompt" in found[0]["reason"] and "no prompt" in found[0]["evidence"]
     assert "cut off" in found[1]["reason"] and found[1]["evidence"] == '{"prompt": "torn'
-    prompts = json.loads(call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "-f", "json").out)
+    prompts = json.loads(call(tmp_path, "sql", "SELECT count(*) AS n FROM prompts", "--format", "json").out)
     assert prompts == [{"n": len(ROWS)}], "the good rows are all there"
 
 
@@ -386,7 +386,7 @@ def test_a_folder_that_is_no_store(tmp_path):
         (["run", "."], ["is a folder"]),
         (["run", "r.yaml", "--set", "sede=1"], ["'sede'", "did you mean 'seed'?"]),
         (["run", "r.yaml", "--set", "seed=-1"], ["seed: expected a number from 0, found -1"]),
-        (["sql"], ["QUERY"]),
+        (["sql", ""], ["the query is empty"]),
         (["sql", "SELECT 1", "--format", "xml"], ["no format 'xml'", "parquet"]),
         (["sql", "SELECT 1", "--limit", "0"], ["--limit", "greater than or equal to 1"]),
         (["sql", "SELECT 1", "--output", "no/such/folder.csv"], ["no/such"]),

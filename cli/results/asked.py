@@ -1,0 +1,54 @@
+"""What the user asks with ``gristmill sql``: the text of the statements, and the format of the answers."""
+
+import sys
+from pathlib import Path
+
+from cli.output_file import check_output
+from cli.results.formats import FORMATS
+from schemas.errors import UserError, unknown
+
+LARGEST = 10_000_000  # bytes of a file of statements
+
+
+def check_format(format: str, output: Path | None) -> None:
+    """Raise ``UserError`` for a format that there isn't, or that the terminal can't show, and a file that can't be."""
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    if format == "parquet" and output is None and sys.stdout.isatty():
+        raise UserError("a terminal cannot show the format parquet; name a file with --output FILE")
+    if output is not None:
+        check_output(output, "--output")
+
+
+def asked_text(query: str | None, file: Path | None) -> str | None:
+    """Return the statements: of the argument, of a file, or of stdin; None where a person is to be asked.
+
+    Raises:
+        UserError: There are two of them, or the file can't be read.
+    """
+    if query is not None and file is not None:
+        raise UserError("sql: expected a query or --file, found both")
+    if file is not None:
+        return _content(file)
+    if query is not None and query != "-":
+        return query
+    return None if sys.stdin.isatty() and query is None else _decoded(sys.stdin.buffer.read(LARGEST + 1), "stdin")
+
+
+def _content(file: Path) -> str:
+    if str(file) in FORMATS and not file.exists():
+        raise UserError(f"--file {file}: no such file; the format is chosen by --format {file}")
+    try:
+        with file.open("rb") as opened:
+            return _decoded(opened.read(LARGEST + 1), f"--file {file}")
+    except OSError as error:
+        raise UserError(f"--file {file}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _decoded(content: bytes, where: str) -> str:
+    if len(content) > LARGEST:
+        raise UserError(f"{where}: more than {LARGEST:,} bytes, the most of a file of statements")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: not UTF-8 (byte {error.start})") from None

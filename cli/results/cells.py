@@ -1,0 +1,52 @@
+"""The values of a result as a person reads them, in one line each."""
+
+import datetime
+import json
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from cli.terminal import terminal_text
+
+MOST = 2_000  # characters of a value that a table shows
+
+
+class Cell(NamedTuple):
+    """A value to show: its text, whether it is a number, and whether there is none."""
+
+    text: str
+    is_number: bool = False
+    is_null: bool = False
+
+
+def cell(value: Any) -> Cell:
+    """Return a value to show.
+
+    A number has what matters of its digits, so that a column stays narrow; ``--format json`` has all of them.
+    """
+    if value is None:
+        return Cell("null", is_null=True)
+    if isinstance(value, bool):
+        return Cell("true" if value else "false")
+    if isinstance(value, int | float | Decimal):
+        return Cell(number_text(value), is_number=True)
+    if isinstance(value, datetime.datetime):
+        return Cell(value.isoformat(" ", "seconds"))
+    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+    return Cell(one_line(text))
+
+
+def number_text(value: float | Decimal) -> str:
+    """Return a number in few characters: a whole number as it is, others with four digits or one decimal."""
+    if isinstance(value, int):
+        return str(value)
+    if value != value or abs(value) == float("inf"):
+        return str(value)
+    if abs(value) >= 1e15:
+        return f"{value:.4g}"
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line, at most ``MOST`` characters of it: a line's end as an arrow, controls as escapes."""
+    cut = text if len(text) <= MOST else f"{text[: MOST - 1]}…"
+    return terminal_text(cut.replace("\r\n", "⏎").replace("\n", "⏎").replace("\t", " "))

@@ -1,0 +1,43 @@
+"""The columns of each table that ``gristmill show TABLE`` shows: ids, what a person reads, and figures."""
+
+from collections.abc import Sequence
+
+from schemas.errors import unknown
+
+SHOWN = {
+    "prompts": "prompt_id source prompt ground_truth",
+    "completions": "completion_id prompt_id model response finish_reason completion_tokens",
+    "scores": "row_id scorer value error",
+    "decisions": "row_id stage kept reason evidence",
+    "sft": "row_id dataset split score prompt completion",
+    "preferences": "row_id dataset split chosen_score rejected_score chosen rejected",
+    "unpaired": "row_id dataset split label score prompt completion",
+    "rl_prompts": "row_id dataset split pass_rate prompt ground_truth",
+    "trainings": "training_id name trainer dataset model rows steps seconds",
+    "row_losses": "row_id training_id step phase loss tokens",
+    "rollouts": "row_id step reward value advantage response",
+    "evaluations": "model split scorer value prompt response",
+    "comparisons": "split scorer arm versus seed mean versus_mean difference low high verdict",
+    "stages": "stage rows_in rows_out reused seconds run_id",
+    "runs": "run_id command status seconds requests completion_tokens cost",
+}
+
+
+def shown_columns(table: str, there: Sequence[str], asked: str | None) -> list[str]:
+    """Return the columns of a table to show.
+
+    Args:
+        table: The table.
+        there: The columns that it has.
+        asked: What the user asks for: names with commas between them, or ``all``; None for the usual ones.
+
+    Raises:
+        UserError: The table has no column of such a name.
+    """
+    if asked == "all" or (asked is None and table not in SHOWN):
+        return [*there]
+    names = SHOWN[table].split() if asked is None else [name.strip() for name in asked.split(",") if name.strip()]
+    for name in names:
+        if name not in there:
+            raise unknown(f"column of {table} called", name, there)
+    return names or [*there]

@@ -1,0 +1,202 @@
+"""What changed between two runs: the recipe, the rows that entered and left, the scores that moved, the cost."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from curate.storage.records import RunInfo
+from curate.storage.run_stages import stages_of_run
+from curate.storage.stage import Stage
+from curate.storage.store import Store
+from schemas.errors import UserError, unknown
+from schemas.rows import DATASET_TABLES
+
+IDS = ("prompt_id", "completion_id", "row_id")
+SCORE = {"row_id": pl.String, "scorer": pl.String, "value": pl.Float64}
+MOVED = 1e-9  # scores nearer than that are the same: a sum in another order
+
+
+@dataclass(frozen=True)
+class RunChanges:
+    """What changed from a run to a later one.
+
+    Attributes:
+        before: The record of the first run.
+        after: The record of the second.
+        settings: The recipe's values that differ: where, before, after; JSON text, null for what is not there.
+        tables: A row for each table and dataset: ``what``, ``before``, ``after`` (rows), ``entered``, ``left``, and
+            ``moved`` (to another split).
+        rows: A row for each that entered, left or moved: ``what``, ``change``, ``row_id``, ``text``, ``why`` (the
+            stage and the reason of the decision that dropped it, where there is one).
+        scores: A row for each scorer: ``scorer``, ``rows`` (that both have), ``moved``, ``mean_before`` and
+            ``mean_after``.
+        moves: A row for each score that moved, the largest first: ``row_id``, ``scorer``, ``before``, ``after``.
+    """
+
+    before: RunInfo
+    after: RunInfo
+    settings: pl.DataFrame
+    tables: pl.DataFrame
+    rows: pl.DataFrame
+    scores: pl.DataFrame
+    moves: pl.DataFrame
+
+
+def two_runs(store: Store, first: str | None, second: str | None) -> tuple[RunInfo, RunInfo]:
+    """Return two runs, the earlier one first.
+
+    Args:
+        store: The store.
+        first: The start of a run's id, or the name of a recipe, of which it is the latest run. None for the last run of
+            the second's recipe before it.
+        second: Likewise; None for the latest run of the store that made datasets.
+
+    Raises:
+        UserError: There is no such run, or no earlier one.
+    """
+    runs = [run for run in store.runs() if run["command"] == "run"]
+    if not runs:
+        raise UserError(f"{store.path}: no run of 'gristmill run' is in this store")
+    if first is not None and second is None:  # one run: it is compared with the one before it
+        first, second = None, first
+    after = runs[-1] if second is None else _run(runs, second)
+    if first is not None:
+        before = _run(runs, first)
+    else:
+        earlier = [run for run in runs if run["recipe"] == after["recipe"] and run["number"] < after["number"]]
+        if not earlier:
+            raise UserError(f"{after['run_id']}: the store has no earlier run of the recipe {after['recipe']!r}")
+        before = earlier[-1]
+    if before["run_id"] == after["run_id"]:
+        raise UserError(f"{after['run_id']}: expected two runs, found the same one twice")
+    return (before, after) if before["number"] < after["number"] else (after, before)
+
+
+def run_changes(store: Store, before: RunInfo, after: RunInfo) -> RunChanges:
+    """Return what changed from a run to a later one of the same store."""
+    old, new = stages_of_run(store, before), stages_of_run(store, after)
+    tables, rows = _rows(old, new)
+    scores, moves = _scores(old, new)
+    return RunChanges(before, after, _settings(before, after), tables, rows, scores, moves)
+
+
+def _run(runs: list[RunInfo], text: str) -> RunInfo:
+    found = [run for run in runs if run["run_id"] == text] or [run for run in runs if run["recipe"] == text][-1:]
+    found = found or [run for run in runs if run["run_id"].startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise unknown("run or recipe (in the store) called", text, [run["run_id"] for run in reversed(runs)])
+    raise UserError(f"{text!r} begins the ids of {len(found)} runs: {', '.join(run['run_id'] for run in found[:4])}")
+
+
+def _settings(before: RunInfo, after: RunInfo) -> pl.DataFrame:
+    """Return the values of the two recipes that differ."""
+    found = _differences(before.get("resolved") or {}, after.get("resolved") or {})
+    schema = {"where": pl.String, "before": pl.String, "after": pl.String}
+    return pl.DataFrame([*found], schema=schema, orient="row")
+
+
+def _differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield where two values differ, as JSON: within mappings by key, within lists of as many entries by place."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            if key != "line":  # of the recipe's file
+                yield from _differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(one, other, f"{place}[{number}]")
+    elif old != new:
+        yield place, *(None if one is None else json.dumps(one, ensure_ascii=False) for one in (old, new))
+
+
+def _rows(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the counts of each table and dataset, and the rows that entered, left or moved."""
+    counts, changed = [], []
+    held, holds = _keyed(old), _keyed(new)
+    dropped = _decisions(new)
+    for what in dict.fromkeys([*held, *holds]):
+        a, b = held.get(what, EMPTY), holds.get(what, EMPTY)
+        entered, left = b.join(a, on="row_id", how="anti"), a.join(b, on="row_id", how="anti")
+        both = b.join(a.select("row_id", earlier="split"), on="row_id")
+        moved = both.filter(pl.col("split").ne_missing(pl.col("earlier")))
+        counts.append((what, a.height, b.height, entered.height, left.height, moved.height))
+        for change, rows in (("entered", entered), ("left", left), ("moved", moved)):
+            whys = rows.select("row_id", "ids", "text").explode("ids", empty_as_null=True)
+            whys = whys.join(dropped, left_on="ids", right_on="row_id", how="left", maintain_order="left")
+            first = whys.group_by("row_id", maintain_order=True).agg(
+                pl.col("text").first(), pl.col("why").drop_nulls().first()
+            )
+            changed.append(
+                first.select(what=pl.lit(what), change=pl.lit(change), row_id="row_id", text="text", why="why")
+            )
+    schema = {"what": pl.String} | dict.fromkeys(("before", "after", "entered", "left", "moved"), pl.Int64)
+    empty = pl.DataFrame(schema=dict.fromkeys(("what", "change", "row_id", "text", "why"), pl.String))
+    return pl.DataFrame(counts, schema=schema, orient="row"), pl.concat([empty, *changed])
+
+
+EMPTY = pl.DataFrame(schema={"row_id": pl.String, "split": pl.String, "text": pl.String, "ids": pl.List(pl.String)})
+
+
+def _keyed(stages: list[Stage]) -> dict[str, pl.DataFrame]:
+    """Return the rows of a run by table or dataset: their ids, split, text, and the ids that decisions name them by."""
+    parts: dict[str, list[pl.DataFrame]] = {}
+    prompts = [stage.read("prompts", ["prompt_id", "prompt"]) for stage in stages if stage.rows("prompts")]
+    texts = (
+        pl.concat(prompts).unique("prompt_id")
+        if prompts
+        else pl.DataFrame(schema={"prompt_id": pl.String, "prompt": pl.String})
+    )
+    for stage in stages:
+        for table, key in (("prompts", "prompt_id"), ("completions", "completion_id")):
+            if stage.rows(table):
+                text = "prompt" if table == "prompts" else "response"
+                rows = stage.read(table, [key, text])
+                rows = rows.select(row_id=key, split=pl.lit(None, pl.String), text=text, ids=pl.concat_list(key))
+                parts.setdefault(table, []).append(rows)
+        for table in DATASET_TABLES.values():
+            if table in stage.manifest["tables"] and stage.manifest["label"].startswith("datasets."):
+                rows = stage.read(table)
+                ids = [name for name in rows.columns if name in IDS or name == "chosen_id"]
+                rows = rows.drop("prompt").join(texts, on="prompt_id", how="left", maintain_order="left")
+                name = stage.manifest["label"].removeprefix("datasets.")
+                rows = rows.select("row_id", "split", text="prompt", ids=pl.concat_list(ids))
+                parts.setdefault(f"dataset {name}", []).append(rows)
+    return {what: pl.concat(found).unique("row_id", keep="first", maintain_order=True) for what, found in parts.items()}
+
+
+def _decisions(stages: list[Stage]) -> pl.DataFrame:
+    """Return the first decision that dropped each row, as ``why``."""
+    empty = pl.DataFrame(schema={"row_id": pl.String, "why": pl.String})
+    found = [
+        stage.read("decisions").filter(~pl.col("kept")).select("row_id", why=pl.format("{}: {}", "stage", "reason"))
+        for stage in stages
+        if stage.rows("decisions")
+    ]
+    return pl.concat([empty, *found]).unique("row_id", keep="first", maintain_order=True)
+
+
+def _scores(old: list[Stage], new: list[Stage]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the scorers with their means over the rows that both runs have, and the scores that moved."""
+    a, b = (
+        pl.concat(
+            [pl.DataFrame(schema=SCORE), *(s.read("scores", [*SCORE]) for s in stages if s.rows("scores"))]
+        ).unique(["row_id", "scorer"], keep="first")
+        for stages in (old, new)
+    )
+    both = a.join(b, on=["row_id", "scorer"], suffix="_after").rename({"value": "before", "value_after": "after"})
+    differs = (pl.col("before") - pl.col("after")).abs() > MOVED
+    differs |= pl.col("before").is_null() != pl.col("after").is_null()
+    both = both.with_columns(moved=differs.fill_null(False))
+    scores = both.group_by("scorer").agg(
+        rows=pl.len(),
+        moved=pl.col("moved").sum(),
+        mean_before=pl.col("before").mean(),
+        mean_after=pl.col("after").mean(),
+    )
+    size = (pl.col("after").fill_null(0) - pl.col("before").fill_null(0)).abs()
+    moves = both.filter("moved").sort(size, descending=True).select("row_id", "scorer", "before", "after")
+    return scores.sort("scorer"), moves

@@ -1,0 +1,157 @@
+"""``gristmill sql`` and ``show``: what is asked, in which format it is answered, and the shell."""
+
+import json
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from curate.storage.store import Store
+from tests.command import ROOT, call, mistake
+from tests.pseudo_terminal import CTRL_C, CTRL_D, Terminal
+
+IDS = [f"p_{number:020x}" for number in range(60)]
+LONG = "why is the sky blue and the sea green, and what has the moon to do with it " * 4
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+TURN = '[{"role": "user", "content": "hi\\u001b[2J \\"q\\" é"}]'
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """A folder with a store of 60 prompts."""
+    folder = tmp_path_factory.mktemp("asked")
+    store = Store(folder / "store")
+    rows = pl.DataFrame({"prompt_id": IDS, "messages": TURN, "prompt": LONG, "line": range(60), "metadata": '{"n": 1}'})
+    with store.new_stage("1a", "prompts.source.s", what={"use": "s"}, result="") as writer:
+        writer.write("prompts", rows)
+    used = [
+        {"path": one.path.name, "stage_id": one.stage_id, "stage": "s", "position": 0} for one in store.whole_stages()
+    ]
+    run = {"run_id": "r1", "recipe": "a", "command": "run", "status": "finished", "stages": used, "number": 1}
+    store.save_run(run | {"resolved": {"seed": 7}})
+    return folder
+
+
+def sql(asked, *arguments, stdin=""):
+    command = [sys.executable, "-m", "cli.main", "sql", *arguments]
+    return subprocess.run(
+        command, cwd=asked, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_columns_of_json_are_json_so_that_a_dump_trains_as_it_is(asked):
+    query = "SELECT messages, metadata, prompt_id FROM prompts LIMIT 2"
+    lines = call(asked, "sql", query, "--format", "jsonl").out.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert rows[0] == {"messages": json.loads(TURN), "metadata": {"n": 1}, "prompt_id": IDS[0]}
+    assert "\x1b" not in lines[0] and "\\u001b" in lines[0]
+    assert json.loads(call(asked, "sql", query, "--format", "json").out) == rows
+    assert json.loads(call(asked, "sql", "SELECT 1 WHERE false", "--format", "json").out) == []
+    assert call(asked, "sql", "SELECT 1 WHERE false", "--format", "jsonl").out == ""
+    resolved = call(asked, "sql", "SELECT resolved, resolved -> 'seed' AS seed FROM runs", "--format", "jsonl").out
+    assert json.loads(resolved) == {"resolved": {"seed": 7}, "seed": 7}
+
+
+def test_parquet_has_json_as_text(asked, tmp_path):
+    call(asked, "sql", "SELECT messages FROM prompts", "--format", "parquet", "-o", tmp_path / "x.parquet")
+    assert pl.read_parquet(tmp_path / "x.parquet")["messages"].to_list() == [TURN] * 60
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_ids_and_numbers_are_whole_in_every_width(asked, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = call(asked, "sql", "SELECT * FROM prompts LIMIT 3").out
+    assert all(len(line) <= int(columns) for line in shown.splitlines()) and all(one in shown for one in IDS[:3])
+    shown = call(asked, "show", "prompts").out
+    assert all(len(line) <= int(columns) for line in shown.splitlines()) and all(one in shown for one in IDS[:10])
+
+
+def test_there_may_be_several_statements_and_records(asked):
+    out = call(asked, "sql", r"SELECT 1 AS one; SELECT prompt FROM prompts LIMIT 1\G").out
+    assert out.startswith("one\n━━━\n  1\n\n─ row 1 ") and LONG.split()[-1] in out and "…" not in out
+    assert [
+        json.loads(line)
+        for line in call(asked, "sql", "SELECT 1 AS a; SELECT 2 AS b;", "--format", "jsonl").out.split("\n")[:2]
+    ]
+    assert "found 2" in mistake(call(asked, "sql", "SELECT 1; SELECT 2", "--format", "json"))
+    assert "found 2" in mistake(call(asked, "sql", "SELECT 1; SELECT 2", "-o", "x.jsonl"))
+
+
+@pytest.mark.slow
+def test_statements_come_from_a_file_or_from_stdin(asked, tmp_path):
+    (tmp_path / "q.sql").write_text("-- two\nSELECT 1 AS a;\nSELECT count(*) AS n FROM prompts;\n")
+    assert sql(asked, "-f", str(tmp_path / "q.sql"), "--format", "jsonl").stdout == '{"a": 1}\n{"n": 60}\n'
+    assert sql(asked, "--format", "csv", stdin="SELECT 'x,y' AS a").stdout == 'a\n"x,y"\n'
+    assert sql(asked, "-", "--format", "csv", stdin="SELECT 2 AS a").stdout == "a\n2\n"
+
+
+def test_mistakes_are_one_line(asked, tmp_path):
+    assert "the format is chosen by --format json" in mistake(call(asked, "sql", "-f", "json"))
+    assert "expected a query or --file" in mistake(call(asked, "sql", "SELECT 1", "-f", tmp_path / "q.sql"))
+    assert "did you mean 'jsonl'?" in mistake(call(asked, "sql", "SELECT 1", "--format", "jsonll"))
+    assert "the query is empty" in mistake(call(asked, "sql", " ; "))
+    assert "did you mean 'prompt'?" in mistake(call(asked, "show", "prompts", "--columns", "promt"))
+    (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
+    assert "not UTF-8 (byte 8)" in mistake(call(asked, "sql", "-f", tmp_path / "latin.sql"))
+
+
+def test_columns_and_formats_of_show(asked):
+    out = call(asked, "show", "prompts", "--columns", "line,prompt_id", "-n", "2", "--format", "csv").out
+    assert out == f"line,prompt_id\n0,{IDS[0]}\n1,{IDS[1]}\n"
+    assert "family" in call(asked, "show", "prompts", "--columns", "all", "-n", "1").out
+    assert "| 0 |" in call(asked, "show", "prompts", "--columns", "line", "-n", "1", "--format", "markdown").out
+
+
+@pytest.mark.slow
+def test_the_shell_answers_one_statement_after_another(asked, tmp_path):
+    shell = Terminal(asked, "sql", XDG_STATE_HOME=str(tmp_path), PAGER="cat")
+    shell.until("gristmill> ")
+    shell.type("SELECT count(*) AS n\n")
+    shell.until("...> ")
+    shell.type("FROM prompts;\n")
+    assert "60" in shell.until("gristmill> ")
+    shell.type("SELECT ';' AS semi\n")
+    shell.until("...> ")
+    shell.type(CTRL_C)
+    shell.until("gristmill> ")
+    shell.type("SELEC 1;\n")
+    assert "error: SQL: Parser Error" in shell.until("gristmill> ")
+    shell.type(".formt csv\n")
+    assert "did you mean '.format'?" in shell.until("gristmill> ")
+    shell.type(".format csv\n")
+    shell.until("gristmill> ")
+    shell.type("SELECT prompt_id, line FROM prompts LIMIT 1;\n")
+    assert f"{IDS[0]},0" in shell.until("gristmill> ")
+    shell.type("SELECT prompt_i\t\n")
+    assert "prompt_id" in shell.until("...> ")
+    shell.type("FROM prompts LIMIT 1;\n")
+    assert IDS[0] in shell.until("gristmill> ")
+    shell.type(CTRL_D)
+    assert shell.end() == 0
+    history = tmp_path / "gristmill" / "sql_history"
+    assert "FROM prompts;" in history.read_text() and history.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.slow
+def test_a_long_answer_is_shown_in_the_pager(asked, tmp_path):
+    (tmp_path / "pager").write_text(
+        f"#!{sys.executable}\nimport sys\nprint('paged', len(sys.stdin.read().splitlines()))\n"
+    )
+    (tmp_path / "pager").chmod(0o755)
+    terminal = Terminal(asked, "sql", "SELECT line FROM prompts", "--limit", "50", PAGER=str(tmp_path / "pager"))
+    terminal.until("paged 54")
+    assert terminal.end() == 0
+    terminal = Terminal(asked, "sql", "SELECT 42 AS n", PAGER=str(tmp_path / "pager"))
+    assert "paged" not in terminal.until("42") and terminal.end() == 0
+
+
+@pytest.mark.slow
+def test_a_pipe_that_closes_is_no_error(asked):
+    command = f"{sys.executable} -m cli.main sql 'SELECT * FROM range(1000000)' --format csv | head -1"
+    command += "; echo ${PIPESTATUS[0]}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=asked, env=ENVIRONMENT, capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("range\n0\n", "")

@@ -1,0 +1,70 @@
+"""``gristmill diff``: what changed between two runs."""
+
+import json
+
+import pytest
+
+from tests.command import call, mistake
+
+RECIPE = """
+name: a
+seed: 7
+prompts: [{source: rows.jsonl}]
+completions: [{score: length}]
+datasets: {sft: {type: sft, where: length > %d}}
+"""
+ROWS = [{"prompt": f"question {n}", "completion": "x " * n} for n in range(1, 9)]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A folder with two runs of a recipe, of which the second asks for longer answers and has another row."""
+    folder = tmp_path_factory.mktemp("two")
+    for least, rows in ((2, ROWS[:7]), (4, ROWS)):
+        (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / "a.yaml").write_text(RECIPE % least)
+        assert call(folder, "run", "a.yaml").code == 0
+    return folder
+
+
+def test_rows_that_entered_and_left_with_the_reason(two):
+    shown = call(two, "diff")
+    assert shown.code == 0 and "datasets.sft.where" in shown.out and '"length > 4"' in shown.out
+    found = json.loads(call(two, "diff", "--json").out)
+    tables = {row["what"]: row for row in found["tables"]}
+    assert tables["dataset sft"] == {
+        "what": "dataset sft",
+        "before": 5,
+        "after": 4,
+        "entered": 1,
+        "left": 2,
+        "moved": 0,
+    }
+    assert tables["prompts"]["entered"] == 1 and tables["completions"]["after"] == 8
+    left = [row for row in found["rows"] if row["change"] == "left"]
+    assert {row["text"] for row in left} == {"question 3", "question 4"}
+    assert all("datasets.sft" in row["why"] and "length > 4" in row["why"] for row in left)
+    assert [row["where"] for row in found["settings"]] == ["datasets.sft.where"]
+    assert found["scores"] == [{"scorer": "length", "rows": 7, "moved": 0, "mean_before": 4.0, "mean_after": 4.0}]
+
+
+def test_runs_are_named_by_their_start_or_their_recipe(two):
+    first, second = call(two, "sql", "SELECT run_id FROM runs ORDER BY 1", "--format", "csv").out.split()[1:]
+    line = call(two, "diff", second, first).out.splitlines()[0]
+    assert line == f"{first} -> {second}" == call(two, "diff", "a").out.splitlines()[0]
+    assert "the same one twice" in mistake(call(two, "diff", first, first))
+    assert "no earlier run" in mistake(call(two, "diff", first))
+    assert "begins the ids of 2 runs" in mistake(call(two, "diff", "20"))
+    assert "no run or recipe" in mistake(call(two, "diff", "b"))
+
+
+def test_a_score_that_moved_is_shown(two, tmp_path):
+    for pattern in ("x", "y"):
+        (tmp_path / "rows.jsonl").write_text(json.dumps(ROWS[0]) + "\n")
+        scored = RECIPE.replace("score: length", f"score: {{use: regex, pattern: {pattern}, as: has}}") % 0
+        (tmp_path / "a.yaml").write_text(scored.replace(", where: length > 0", ""))
+        assert call(tmp_path, "run", "a.yaml").code == 0
+    found = json.loads(call(tmp_path, "diff", "--json").out)
+    assert found["scores"] == [{"scorer": "has", "rows": 1, "moved": 1, "mean_before": 1.0, "mean_after": 0.0}]
+    (moved,) = found["moves"]
+    assert (moved["before"], moved["after"]) == (1.0, 0.0) and moved["row_id"].startswith("c_")
