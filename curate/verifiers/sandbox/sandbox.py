@@ -27,7 +27,7 @@ from curate.verifiers.sandbox.inner_modules import compiled_modules
 from curate.verifiers.sandbox.values import MAX_FRAME
 from schemas.errors import UserError
 
-FORMAT = 3  # of requests and replies, and of how tests are run: a change that can change an outcome needs a new number
+FORMAT = 4  # of requests and replies, and of how tests are run: a change that can change an outcome needs a new number
 INSTALL = "on Debian or Ubuntu: apt install bubblewrap"
 
 
